@@ -1,0 +1,53 @@
+"""Bytes on a topic to models and back. Decoders are built once; a record that does not fit raises `BadRecord`."""
+
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from schemas.finding import Finding
+from schemas.notice import Notice
+from schemas.refusal import Refusal
+from schemas.registry import RegistryEvent
+from schemas.signal import Signal, SignalOrTick, Tick
+
+CONTENT_TYPE = "application/cloudevents+json"
+HEADERS: list[tuple[str, bytes]] = [("content-type", CONTENT_TYPE.encode())]
+"""Kafka record header of CloudEvents structured mode: the whole event is the value."""
+
+T = TypeVar("T")
+
+
+class BadRecord(Exception):
+    """The bytes are not an event of this topic. `detail` says where, without quoting the content."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class Codec(Generic[T]):
+    """Strict JSON codec of one topic's events."""
+
+    def __init__(self, model: Any, *, drop_nulls: bool = False) -> None:
+        self._adapter: TypeAdapter[T] = TypeAdapter(model)
+        self._drop_nulls = drop_nulls
+
+    def decode(self, raw: bytes) -> T:
+        """Return the event in `raw` (UTF-8 JSON). Raises `BadRecord`."""
+        try:
+            return self._adapter.validate_json(raw)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            raise BadRecord(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error
+
+    def encode(self, event: T) -> bytes:
+        """Return compact UTF-8 JSON; decode(encode(x)) == x."""
+        return self._adapter.dump_json(event, exclude_none=self._drop_nulls)
+
+
+signals: Codec[Signal | Tick] = Codec(SignalOrTick, drop_nulls=True)
+alarms: Codec[Signal] = Codec(Signal, drop_nulls=True)
+refusals: Codec[Refusal] = Codec(Refusal)
+findings: Codec[Finding] = Codec(Finding)
+notices: Codec[Notice] = Codec(Notice)
+registry: Codec[RegistryEvent] = Codec(RegistryEvent)

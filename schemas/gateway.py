@@ -1,0 +1,99 @@
+"""What a gateway publishes as JSON on `firenet/v1/{gateway_id}/up/json`, `.../alarm/json` and `.../status`."""
+
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+
+from schemas.base import Identifier, ShortText, Wire
+
+MAX_MESSAGE_BYTES = 64 * 1024
+
+
+class SignalKind(StrEnum):
+    """What a signal says. `link_up` and `link_down` come from the status topic only."""
+
+    HEARTBEAT = "heartbeat"
+    FIRE = "fire"
+    FAULT = "fault"
+    ISOLATION = "isolation"
+    SUPERVISORY = "supervisory"
+    RESTORE = "restore"
+    TEST = "test"
+    DUTY_ANSWER = "duty_answer"
+    ANALOG = "analog"
+    LINK_UP = "link_up"
+    LINK_DOWN = "link_down"
+
+
+class Restores(StrEnum):
+    """What a `restore` ends: one kind of trouble (at `point`, or everywhere when it names none), or all of it."""
+
+    FIRE = "fire"
+    FAULT = "fault"
+    ISOLATION = "isolation"
+    SUPERVISORY = "supervisory"
+    ALL = "all"
+
+
+class Point(Wire):
+    """One component of the fire-alarm system, as its controller names it."""
+
+    address: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    system: Annotated[str, StringConstraints(max_length=64)] | None = None
+    type: Annotated[str, StringConstraints(max_length=64)] | None = None
+    label: ShortText | None = None
+
+
+class Measurement(Wire):
+    """One analog reading: `value` in `unit`."""
+
+    value: float
+    unit: Annotated[str, StringConstraints(min_length=1, max_length=16)]
+
+
+GatewayKind = Literal[
+    SignalKind.HEARTBEAT,
+    SignalKind.FIRE,
+    SignalKind.FAULT,
+    SignalKind.ISOLATION,
+    SignalKind.SUPERVISORY,
+    SignalKind.RESTORE,
+    SignalKind.TEST,
+    SignalKind.DUTY_ANSWER,
+    SignalKind.ANALOG,
+]
+
+
+class GatewayMessage(Wire):
+    """One message of a gateway. Only `v` and `kind` are needed; the rest makes it traceable.
+
+    `seq` grows by one per message of the gateway and shows gaps. `unit_id`, when given, must be the unit that the
+    gateway is registered for. `restores` goes with `restore` only, `measurement` with `analog` only.
+    """
+
+    v: Literal[1]
+    kind: GatewayKind
+    seq: int | None = Field(default=None, ge=0, le=2**53)
+    occurred_at: AwareDatetime | None = None
+    unit_id: Identifier | None = None
+    point: Point | None = None
+    restores: Restores | None = None
+    measurement: Measurement | None = None
+    text: ShortText | None = None
+
+    @model_validator(mode="after")
+    def _fields_fit_the_kind(self) -> Self:
+        if (self.kind == SignalKind.RESTORE) != (self.restores is not None):
+            raise ValueError("`restores` goes with kind `restore`, and only with it")
+        if (self.kind == SignalKind.ANALOG) != (self.measurement is not None):
+            raise ValueError("`measurement` goes with kind `analog`, and only with it")
+        return self
+
+
+class GatewayStatus(Wire):
+    """Retained on `.../status`; `offline` is the last will that the broker publishes for the gateway."""
+
+    v: Literal[1]
+    state: Literal["online", "offline"]
+    occurred_at: AwareDatetime | None = None

@@ -1,0 +1,22 @@
+"""Derived ids: the same cause gives the same id in every process and in every replay."""
+
+from hashlib import blake2b
+
+
+def derive(*parts: str | bytes) -> str:
+    """Return 32 hex digits that depend on every part and on where one part ends and the next begins."""
+    digest = blake2b(digest_size=16)
+    for part in parts:
+        raw = part.encode() if isinstance(part, str) else part
+        digest.update(len(raw).to_bytes(4, "big"))
+        digest.update(raw)
+    return digest.hexdigest()
+
+
+def finding_id(unit_id: str, kind: str, cause_id: str) -> str:
+    """Return the id of the finding that `cause_id` began.
+
+    Rules and the fire lane of alerts both call it: for a fire `cause_id` is the id of the signal that began it, so
+    the finding that rules makes later joins the case that alerts has already opened.
+    """
+    return derive("finding", unit_id, kind, cause_id)

@@ -1,0 +1,198 @@
+"""Policy pack: the effective-dated file that says who is counted, what must be reached, who is told and when.
+
+Nothing of one district is in code. Every value that sanctions somebody carries its clause.
+"""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from schemas.base import Identifier, ShortText, Wire
+
+
+class UnitFact(StrEnum):
+    """Facts of a unit that a scope may ask for."""
+
+    KEY_UNIT = "key_unit"
+    AUTO_FIRE_FACILITIES = "auto_fire_facilities"
+    CROWDED_PLACE = "crowded_place"
+    FLAMMABLE_PLACE = "flammable_place"
+    FIRE_ALARM_SYSTEM = "fire_alarm_system"
+    NEW_BUILD = "new_build"
+    RENOVATED = "renovated"
+    EXTENDED = "extended"
+
+
+class AnyOf(Wire):
+    any: tuple[UnitFact, ...] = Field(min_length=1)
+
+
+class Scope(Wire):
+    """A unit is in scope when every member of `all` holds; `starts` says from which of its dates on."""
+
+    all: tuple[UnitFact | AnyOf, ...] = Field(min_length=1)
+    starts: Literal["listing", "acceptance_date"] = "listing"
+    name_zh: ShortText
+    name_en: ShortText
+    clause: ShortText
+
+
+class Target(Wire):
+    metric: Identifier
+    scope: Identifier
+    op: Literal[">="] = ">="
+    value: float = Field(ge=0, le=1)
+    due: ShortText
+    clause: ShortText
+
+
+class Profile(Wire):
+    """Supervision profile (`compliance.md` 3.9), all in seconds.
+
+    A heartbeat is expected every `interval_s`; the unit is late one interval after its last proof, offline after
+    `misses` intervals plus `grace_s`. `stable_heartbeats` proofs in a row bring it back online.
+    """
+
+    interval_s: float = Field(gt=0)
+    misses: int = Field(ge=1)
+    grace_s: float = Field(ge=0)
+    stable_heartbeats: int = Field(default=2, ge=1)
+    clock_skew_s: float = Field(default=300, gt=0)
+    anchor: ShortText
+
+
+class BodyKind(StrEnum):
+    GOVERNMENT = "government"
+    BRIGADE = "brigade"
+    CENTRE = "centre"
+    COMMITTEE = "committee"
+    DEPARTMENT = "department"
+    STREET = "street"
+
+
+class Department(Wire):
+    """A body that can be told: department, street or town station, brigade, monitoring centre."""
+
+    code: Identifier
+    kind: BodyKind
+    name_zh: ShortText
+    name_en: ShortText
+    matters: ShortText = ""
+    clause: ShortText
+
+
+class Route(Wire):
+    """Who leads for an occupancy category. `lead: null` means that the seeds name nobody: the default route."""
+
+    code: Identifier
+    name_zh: ShortText
+    name_en: ShortText
+    lead: Identifier | None
+    copies: tuple[Identifier, ...] = ()
+    confidence: Literal["A", "B", "C", "gap"]
+    clause: ShortText
+
+
+class DefaultRoute(Wire):
+    """Where a unit without a department goes: its own street or town leads, these are told; it counts as unrouted."""
+
+    copies: tuple[Identifier, ...]
+    clause: ShortText
+
+
+class Recipient(StrEnum):
+    """Whom a step tells, resolved per unit: fixed bodies, the unit's own people, or its routed department."""
+
+    CENTRE = "centre"
+    UNIT_CONTROL_ROOM = "unit_control_room"
+    UNIT_MANAGER = "unit_manager"
+    MAINTENANCE = "maintenance"
+    GRID_OFFICER = "grid_officer"
+    STREET = "street"
+    BRIGADE = "brigade"
+    DEPARTMENT = "department"
+
+
+class Step(Wire):
+    """A rung: taken once per case, `after_s` after the case's clock started."""
+
+    code: Identifier
+    after_s: float = Field(ge=0)
+    tells: tuple[Recipient, ...]
+    document: Identifier
+    name_zh: ShortText
+    name_en: ShortText
+    reply_working_days: int | None = Field(default=None, ge=1)
+    board_only: bool = False
+    clause: ShortText
+
+
+class Ladder(Wire):
+    """Steps in order, for the finding kinds it serves."""
+
+    kinds: tuple[Identifier, ...] = Field(min_length=1)
+    steps: tuple[Step, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _climbs(self) -> Self:
+        waits = [step.after_s for step in self.steps]
+        if waits != sorted(waits):
+            raise ValueError("steps must be in the order of their `after_s`")
+        if len({step.code for step in self.steps}) != len(waits):
+            raise ValueError("a step code may stand once in a ladder")
+        return self
+
+
+class CommonCause(Wire):
+    """Many units of one carrier or street lost together: one common case, members held at the first step."""
+
+    by: tuple[Literal["carrier", "town"], ...] = ("carrier", "town")
+    units: int = Field(ge=2)
+    window_s: float = Field(gt=0)
+    hold_s: float = Field(gt=0)
+    tells: tuple[Recipient, ...]
+    clause: ShortText
+
+
+PackText = Annotated[str, StringConstraints(max_length=2000)]
+
+
+class Pack(Wire):
+    """One district, one period, one version."""
+
+    pack_id: Identifier
+    version: int = Field(ge=1)
+    district: Identifier
+    name_zh: ShortText
+    name_en: ShortText
+    valid_from: date
+    valid_to: date
+    note: PackText = ""
+    blind_after_s: float = Field(gt=0, description="without a tick for so long we count as blind")
+    default_profile: Identifier
+    group_wait_s: float = Field(ge=0, description="hold before the first notice of a case, never for fire")
+    reopen_within_s: float = Field(ge=0, description="a unit that drops again so soon reopens its case")
+    departments: tuple[Department, ...]
+    routes: tuple[Route, ...]
+    default_route: DefaultRoute
+    scopes: dict[Identifier, Scope]
+    targets: dict[Identifier, Target]
+    profiles: dict[Identifier, Profile]
+    ladders: dict[Identifier, Ladder]
+    common_cause: CommonCause
+
+    @model_validator(mode="after")
+    def _refers_to_itself_only(self) -> Self:
+        codes = {department.code for department in self.departments}
+        named = {code for route in self.routes for code in (route.lead, *route.copies) if code is not None}
+        if missing := (named | set(self.default_route.copies)) - codes:
+            raise ValueError(f"routes name departments that the pack does not have: {sorted(missing)}")
+        if self.default_profile not in self.profiles:
+            raise ValueError("default_profile is not among the profiles")
+        if missing := {target.scope for target in self.targets.values()} - set(self.scopes):
+            raise ValueError(f"targets name scopes that the pack does not have: {sorted(missing)}")
+        if self.valid_to < self.valid_from:
+            raise ValueError("valid_to lies before valid_from")
+        return self

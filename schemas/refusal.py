@@ -1,0 +1,54 @@
+"""`firenet.refusals.v1`: unusable messages, raw, with a reason from a closed set."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field, StringConstraints
+
+from schemas.base import Event, Identifier, ShortText, Wire
+
+MAX_RAW_BYTES = 4 * 1024 * 1024
+
+
+class RefusalReason(StrEnum):
+    """Why a message could not be used. The same words in code, log, metric and on this topic."""
+
+    BAD_TOPIC = "bad_topic"
+    EMPTY = "empty"
+    TOO_LARGE = "too_large"
+    NOT_UTF8 = "not_utf8"
+    NOT_JSON = "not_json"
+    TOO_DEEP = "too_deep"
+    DUPLICATE_KEY = "duplicate_key"
+    NOT_A_NUMBER = "not_a_number"
+    UNKNOWN_VERSION = "unknown_version"
+    UNKNOWN_KIND = "unknown_kind"
+    WRONG_SHAPE = "wrong_shape"
+    UNKNOWN_GATEWAY = "unknown_gateway"
+    IDENTITY_MISMATCH = "identity_mismatch"
+    NOT_YET_SUPPORTED = "not_yet_supported"
+    UNEXPECTED = "unexpected"
+
+
+class RefusalData(Wire):
+    """`raw` is the payload as received, base64 in JSON, up to 4 MiB (the brokers' own limit).
+
+    `gateway_id` is what the topic claims, null when the topic is not ours. `detail` is for people, one sentence.
+    """
+
+    reason: RefusalReason
+    detail: ShortText
+    topic: Annotated[str, StringConstraints(max_length=65535)]
+    gateway_id: Identifier | None = None
+    instance: Identifier
+    received_at: AwareDatetime
+    redelivered: bool = False
+    retained: bool = False
+    raw_bytes: int = Field(ge=0)
+    raw: Annotated[bytes, Field(max_length=MAX_RAW_BYTES)]
+
+
+class Refusal(Event[RefusalData]):
+    """source `/ingest/{instance}`, subject = claimed gateway id, id derived from topic, payload and received_at."""
+
+    type: Literal["cn.firenet.refusal.v1"] = "cn.firenet.refusal.v1"

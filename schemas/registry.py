@@ -1,0 +1,165 @@
+"""`firenet.registry.v1` (compacted): units, gateways, contacts, packs; each record holds all versions of one entity."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import AnyUrl, AwareDatetime, EmailStr, Field, UrlConstraints, model_validator
+
+from schemas.base import Event, Identifier, ShortText, Wire
+from schemas.pack import Department, Pack
+
+
+class Construction(StrEnum):
+    """Whether the building falls under the acceptance clause (scope S2)."""
+
+    EXISTING = "existing"
+    NEW_BUILD = "new_build"
+    RENOVATED = "renovated"
+    EXTENDED = "extended"
+
+
+class Version(Wire):
+    """Valid from the start of `valid_from` (Asia/Shanghai) until the next version; known since `recorded_at`."""
+
+    valid_from: date
+    recorded_at: AwareDatetime
+
+
+class UnitVersion(Version):
+    """Facts of a protected premises. The route is resolved at import and kept with the version in force."""
+
+    unit_id: Identifier
+    name: ShortText
+    name_en: ShortText = ""
+    district: Identifier
+    town: Identifier
+    community: ShortText
+    category: Identifier
+    address: ShortText = ""
+    key_unit: bool
+    auto_fire_facilities: bool
+    crowded_place: bool
+    flammable_place: bool
+    fire_alarm_system: bool
+    construction: Construction = Construction.EXISTING
+    accepted_on: date | None = None
+    commissioned_on: date | None = None
+    retired_on: date | None = None
+    exempt_from: date | None = None
+    exempt_until: date | None = Field(default=None, description="last exempt day, inclusive")
+    exempt_reason: ShortText | None = None
+    profile: Identifier | None = None
+    lead_department: Identifier
+    copy_departments: tuple[Identifier, ...] = ()
+    routed: bool
+    route_clause: ShortText
+
+    @model_validator(mode="after")
+    def _exemption_is_whole(self) -> Self:
+        given = [self.exempt_from is not None, self.exempt_until is not None, self.exempt_reason is not None]
+        if any(given) and not all(given):
+            raise ValueError("an exemption needs exempt_from, exempt_until and exempt_reason together")
+        if self.exempt_from and self.exempt_until and self.exempt_until < self.exempt_from:
+            raise ValueError("exempt_until lies before exempt_from")
+        return self
+
+
+class GatewayVersion(Version):
+    """A gateway speaks for one unit. `retired_on` ends that."""
+
+    gateway_id: Identifier
+    unit_id: Identifier
+    carrier: Identifier
+    vendor: ShortText = ""
+    retired_on: date | None = None
+
+
+WebhookUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["https", "http"], max_length=400)]
+
+
+class ContactRole(StrEnum):
+    CONTROL_ROOM = "control_room"
+    MANAGER = "manager"
+    MAINTENANCE = "maintenance"
+    GRID_OFFICER = "grid_officer"
+    OFFICE = "office"
+
+
+class ContactVersion(Version):
+    """Who is told for a body (`office`) or a unit (the other roles), by e-mail, by signed webhook, or both.
+
+    `body_code` is a department code of the pack or a unit id. `webhook_secret_ref` names a secret, never holds it.
+    """
+
+    contact_id: Identifier
+    body_code: Identifier
+    role: ContactRole
+    name: ShortText
+    lang: Literal["zh", "en"] = "zh"
+    email: EmailStr | None = None
+    webhook_url: WebhookUrl | None = None
+    webhook_secret_ref: Identifier | None = None
+    retired_on: date | None = None
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.email is None and self.webhook_url is None:
+            raise ValueError("a contact needs an e-mail address or a webhook URL")
+        if (self.webhook_url is None) != (self.webhook_secret_ref is None):
+            raise ValueError("webhook_url and webhook_secret_ref go together")
+        return self
+
+
+class DepartmentVersion(Version):
+    """Bodies of the district beyond those that the pack ships: streets and towns, and renamed departments."""
+
+    department: Department
+
+
+class PackVersion(Version):
+    pack: Pack
+
+
+class UnitRecord(Wire):
+    kind: Literal["unit"] = "unit"
+    id: Identifier
+    versions: tuple[UnitVersion, ...] = Field(min_length=1)
+
+
+class GatewayRecord(Wire):
+    kind: Literal["gateway"] = "gateway"
+    id: Identifier
+    versions: tuple[GatewayVersion, ...] = Field(min_length=1)
+
+
+class ContactRecord(Wire):
+    kind: Literal["contact"] = "contact"
+    id: Identifier
+    versions: tuple[ContactVersion, ...] = Field(min_length=1)
+
+
+class DepartmentRecord(Wire):
+    kind: Literal["department"] = "department"
+    id: Identifier
+    versions: tuple[DepartmentVersion, ...] = Field(min_length=1)
+
+
+class PackRecord(Wire):
+    kind: Literal["pack"] = "pack"
+    id: Identifier
+    versions: tuple[PackVersion, ...] = Field(min_length=1)
+
+
+class RegistryData(Wire):
+    """`versions` are in the order of (`valid_from`, `recorded_at`); the last that is valid on a day holds that day."""
+
+    record: Annotated[
+        UnitRecord | GatewayRecord | ContactRecord | DepartmentRecord | PackRecord, Field(discriminator="kind")
+    ]
+
+
+class RegistryEvent(Event[RegistryData]):
+    """source `/registry`, subject = `{kind}:{id}` = record key."""
+
+    type: Literal["cn.firenet.registry.v1"] = "cn.firenet.registry.v1"
