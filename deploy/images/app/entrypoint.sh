@@ -1,0 +1,16 @@
+#!/bin/bash
+# For every NAME_FILE in the environment, puts that file's content into NAME, then becomes the command.
+# So a password stays out of compose files and of `docker inspect`. PGPASSWORD_FILE serves every
+# connection string without a password in it: libpq reads PGPASSWORD itself.
+set -euo pipefail
+for variable in $(compgen -e); do
+    case "$variable" in
+        FIRENET_*_FILE | INGEST_*_FILE | RULES_*_FILE | ALERTS_*_FILE | CONSOLE_*_FILE | REGISTRY_*_FILE | PGPASSWORD_FILE)
+            [ -r "${!variable}" ] || { echo "entrypoint: $variable names no readable file" >&2; exit 1; }
+            printf -v "${variable%_FILE}" '%s' "$(cat "${!variable}")"
+            export "${variable%_FILE}"
+            unset "$variable"
+            ;;
+    esac
+done
+exec "$@"
