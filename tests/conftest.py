@@ -1,0 +1,3 @@
+"""Fixtures for every test: the embedded real parts."""
+
+pytest_plugins = ["tests.parts"]
