@@ -1,0 +1,265 @@
+"""Kafka without business words: topics, batch producer, and a reader that follows a compacted topic."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+from aiokafka.partitioner import murmur2
+
+from services.runtime.lifecycle import Stop
+from services.runtime.logging import get_logger
+from services.runtime.postgres import backoff_s
+
+BATCH_BYTES = 512 * 1024
+
+
+class KafkaUnavailable(Exception):
+    """The cluster did not answer in time; what was being sent may or may not be stored."""
+
+
+class TopicMismatch(Exception):
+    """A topic exists with another number of partitions: keys would change place, so nothing is altered."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """`retention_ms` None keeps for ever; `compact` keeps the last record of each key."""
+
+    name: str
+    partitions: int
+    compact: bool
+    retention_ms: int | None
+    max_message_bytes: int
+    replication: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record to send. Without `partition` the key chooses it, as Java's default partitioner would."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    partition: int | None = None
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Return the partition of `key` among `partitions` (murmur2, the same as every Kafka client's default)."""
+    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+
+
+async def ensure_topics(bootstrap: str, specs: Sequence[TopicSpec]) -> list[str]:
+    """Create the topics that are missing and return their names.
+
+    Raises:  TopicMismatch when one exists with another number of partitions; KafkaUnavailable without an answer.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="firenet-topics", request_timeout_ms=15000)
+    try:
+        await admin.start()
+        try:
+            existing = set(await admin.list_topics())
+            present = [spec for spec in specs if spec.name in existing]
+            described = await admin.describe_topics([spec.name for spec in present]) if present else []
+            found = {topic["topic"]: len(topic["partitions"]) for topic in described}
+            for spec in present:
+                if found[spec.name] != spec.partitions:
+                    raise TopicMismatch(f"topic {spec.name} has {found[spec.name]} partitions, not {spec.partitions}")
+            missing = [spec for spec in specs if spec.name not in existing]
+            if missing:
+                await admin.create_topics([_new_topic(spec) for spec in missing])
+            return [spec.name for spec in missing]
+        finally:
+            await admin.close()
+    except TopicAlreadyExistsError:
+        return []  # somebody else was faster with the same files
+    except (TimeoutError, KafkaError, OSError) as error:
+        raise KafkaUnavailable(f"no answer from Kafka at {bootstrap}: {type(error).__name__}") from error
+
+
+def _new_topic(spec: TopicSpec) -> NewTopic:
+    configs = {
+        "cleanup.policy": "compact" if spec.compact else "delete",
+        "retention.ms": str(-1 if spec.retention_ms is None else spec.retention_ms),
+        "max.message.bytes": str(spec.max_message_bytes),
+        "message.timestamp.type": "CreateTime",
+    }
+    return NewTopic(spec.name, spec.partitions, spec.replication, topic_configs=configs)
+
+
+class BatchProducer:
+    """Stores records on all in-sync replicas, in order per partition, in few large requests.
+
+    Idempotent: a retry inside the client never doubles or reorders. Safe to call from several tasks.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        client_id: str,
+        linger_ms: int = 0,
+        headers: Sequence[tuple[str, bytes]] = (),
+        max_request_bytes: int = 8 * 1024 * 1024,
+    ) -> None:
+        self._headers = list(headers)
+        self._max_request_bytes = max_request_bytes
+        self._partitions: dict[str, int] = {}
+        self._arguments = {
+            "bootstrap_servers": bootstrap,
+            "client_id": client_id,
+            "acks": "all",
+            "enable_idempotence": True,
+            "linger_ms": linger_ms,
+            "max_batch_size": BATCH_BYTES,
+            "max_request_size": max_request_bytes,
+            "request_timeout_ms": 15000,
+            "metadata_max_age_ms": 60000,
+        }
+        self._producer: AIOKafkaProducer | None = None
+
+    async def start(self) -> None:
+        """Connect. Raises KafkaUnavailable when no broker answers."""
+        self._producer = AIOKafkaProducer(**self._arguments)
+        try:
+            await self._producer.start()
+        except (KafkaError, OSError) as error:
+            await self._producer.stop()
+            raise KafkaUnavailable(f"no answer from Kafka: {type(error).__name__}") from error
+
+    async def stop(self) -> None:
+        """Flush and disconnect; gives up after 10 seconds without an answer."""
+        if self._producer is not None:
+            try:
+                await asyncio.wait_for(self._producer.stop(), 10)
+            except TimeoutError:
+                get_logger().warning("producer_stop_gave_up")
+
+    async def partitions(self, topic: str) -> int:
+        """Return how many partitions `topic` has (asked once)."""
+        if topic not in self._partitions:
+            assert self._producer is not None, "start() comes first"
+            self._partitions[topic] = len(await self._producer.partitions_for(topic))
+        return self._partitions[topic]
+
+    async def send_many(self, records: Iterable[Record], deadline_s: float | None = 30) -> list[tuple[int, int]]:
+        """Return (partition, offset) of each record, in order, once all are stored on all in-sync replicas.
+
+        Raises:  KafkaUnavailable after `deadline_s` seconds (None waits for ever): some may be stored, some not.
+        """
+        wanted = list(records)
+        try:
+            return await asyncio.wait_for(self._send(wanted), deadline_s)
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise KafkaUnavailable(f"{len(wanted)} records not confirmed: {type(error).__name__}") from error
+
+    async def _send(self, records: list[Record]) -> list[tuple[int, int]]:
+        groups: dict[tuple[str, int], list[int]] = defaultdict(list)
+        for index, record in enumerate(records):
+            partition = record.partition
+            if partition is None:
+                partition = partition_of(record.key or b"", await self.partitions(record.topic))
+            groups[record.topic, partition].append(index)
+        places: list[tuple[int, int]] = [(-1, -1)] * len(records)
+        await asyncio.gather(
+            *(
+                self._send_group(topic, partition, indexes, records, places)
+                for (topic, partition), indexes in groups.items()
+            )
+        )
+        return places
+
+    async def _send_group(
+        self, topic: str, partition: int, indexes: list[int], records: list[Record], places: list[tuple[int, int]]
+    ) -> None:
+        assert self._producer is not None, "start() comes first"
+        position = 0
+        waiting: list[tuple[asyncio.Future[object], list[int]]] = []
+        while position < len(indexes):
+            batch = self._producer.create_batch()
+            packed: list[int] = []
+            while position < len(indexes):
+                record = records[indexes[position]]
+                if batch.append(key=record.key, value=record.value, timestamp=None, headers=self._headers) is None:
+                    break
+                packed.append(indexes[position])
+                position += 1
+            if not packed:
+                raise KafkaUnavailable(f"a record for {topic} is larger than {BATCH_BYTES} bytes")
+            batch.close()
+            waiting.append((await self._producer.send_batch(batch, topic, partition=partition), packed))
+        for future, packed in waiting:
+            base = (await future).offset  # type: ignore[attr-defined] # aiokafka ships no types
+            for step, index in enumerate(packed):
+                places[index] = (partition, base + step)
+
+
+class CompactedFollower:
+    """Reads a compacted topic from its beginning and goes on following it; no group, all partitions.
+
+    `on_record` gets (key, value or None for a deletion) in order per key, in the event loop; it must not raise.
+    """
+
+    def __init__(self, bootstrap: str, topic: str, on_record: Callable[[str, bytes | None], None]) -> None:
+        self._bootstrap = bootstrap
+        self._topic = topic
+        self._on_record = on_record
+        self._caught_up = asyncio.Event()
+
+    async def caught_up(self, deadline_s: float) -> None:
+        """Return once everything that stood in the topic at the start was read. Raises KafkaUnavailable."""
+        try:
+            await asyncio.wait_for(self._caught_up.wait(), deadline_s)
+        except TimeoutError as error:
+            raise KafkaUnavailable(f"topic {self._topic} was not read within {deadline_s:g} s") from error
+
+    async def run(self, stop: Stop) -> None:
+        """Follow until stop; a lost connection is made anew and read on from where it was."""
+        attempt = 0
+        positions: dict[TopicPartition, int] = {}
+        while not stop.is_set():
+            try:
+                await self._follow(stop, positions)
+            except (KafkaError, OSError, TimeoutError) as error:
+                attempt += 1
+                get_logger().warning("follower_lost", topic=self._topic, error=type(error).__name__)
+                await stop.wait_for(backoff_s(attempt))
+
+    async def _follow(self, stop: Stop, positions: dict[TopicPartition, int]) -> None:
+        consumer = AIOKafkaConsumer(  # without a group the client takes all partitions of the topic
+            self._topic,
+            bootstrap_servers=self._bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+        )
+        await consumer.start()
+        try:
+            partitions = sorted(consumer.assignment())
+            if not partitions:
+                raise KafkaError(f"topic {self._topic} does not exist")
+            ends = await consumer.end_offsets(partitions)
+            for partition in partitions:
+                if partition in positions:
+                    consumer.seek(partition, positions[partition])
+                else:
+                    await consumer.seek_to_beginning(partition)
+            while not stop.is_set():
+                if not self._caught_up.is_set() and await _reached(consumer, ends):
+                    self._caught_up.set()
+                timeout_ms = 200 if self._caught_up.is_set() else 20
+                for partition, records in (await consumer.getmany(timeout_ms=timeout_ms)).items():
+                    for record in records:
+                        self._on_record((record.key or b"").decode("utf-8", "replace"), record.value)
+                        positions[partition] = record.offset + 1
+        finally:
+            await consumer.stop()
+
+
+async def _reached(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:
+    for partition, end in ends.items():
+        if end > 0 and await consumer.position(partition) < end:
+            return False
+    return True

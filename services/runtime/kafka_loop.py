@@ -1,0 +1,196 @@
+"""The one consuming loop: a group shares the partitions, the handler keeps the offsets in its own database.
+
+Kafka never holds our offsets. Whoever is assigned a partition claims it in the database (which fences a former owner)
+and reads on from the offset that was saved together with the effects.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+
+from services.runtime.lifecycle import Stop
+from services.runtime.logging import get_logger
+from services.runtime.postgres import backoff_s
+
+REBALANCE_DRAIN_S = 10.0
+
+
+class LogGap(Exception):
+    """The saved offset lies before what Kafka still keeps: records are gone, and a person must decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumedRecord:
+    key: bytes | None
+    value: bytes
+    partition: int
+    offset: int
+    timestamp_ms: int
+
+
+class Unavailable(Exception):
+    """What a handler raises when a dependency is down: the loop keeps its place, backs off and hands over again."""
+
+
+class PartitionHandler(Protocol):
+    """Effects and offsets of the partitions that this process owns. The loop never calls two methods at once."""
+
+    async def assigned(self, partition: int) -> int:
+        """Claim the partition, load its state, and return the offset to read next. May raise Unavailable."""
+        ...
+
+    async def handle(self, batches: Mapping[int, Sequence[ConsumedRecord]]) -> None:
+        """Take in records, in order per partition. Raising Unavailable gives the same records again later."""
+        ...
+
+    async def idle(self) -> None:
+        """Called after every turn, with or without records; the place for checkpoints."""
+        ...
+
+    async def revoked(self, partitions: Sequence[int]) -> None:
+        """Save what is not saved and forget these partitions; another process is about to claim them."""
+        ...
+
+
+class KafkaLoop:
+    """Runs `handler` over the partitions of `topic` that the group gives to this process."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        topic: str,
+        group: str,
+        handler: PartitionHandler,
+        instance: str,
+        poll_records: int = 5000,
+        poll_ms: int = 50,
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._topic = topic
+        self._group = group
+        self._handler = handler
+        self._instance = instance
+        self._poll_records = poll_records
+        self._poll_ms = poll_ms
+        self._lock = asyncio.Lock()
+        self._owned: set[int] = set()
+        self._failure: Exception | None = None
+        self.turns = 0
+
+    @property
+    def owned(self) -> frozenset[int]:
+        return frozenset(self._owned)
+
+    async def run(self, stop: Stop) -> None:
+        """Consume until stop; a lost cluster is waited for. Raises LogGap, and what the handler means to be fatal."""
+        attempt = 0
+        while not stop.is_set():
+            try:
+                await self._consume(stop)
+                attempt = 0
+            except (KafkaError, OSError, TimeoutError, Unavailable) as error:
+                attempt += 1
+                get_logger().warning("kafka_lost", topic=self._topic, error=type(error).__name__, attempt=attempt)
+                await stop.wait_for(min(5.0, backoff_s(attempt)))
+
+    async def _consume(self, stop: Stop) -> None:
+        self._failure = None
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            group_id=self._group,
+            client_id=self._instance,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=10000,
+            heartbeat_interval_ms=1000,
+            max_poll_interval_ms=120000,
+            rebalance_timeout_ms=30000,
+            fetch_max_wait_ms=100,
+            max_partition_fetch_bytes=2 * 1024 * 1024,
+        )
+        consumer.subscribe([self._topic], listener=_Listener(self, consumer))
+        await consumer.start()
+        try:
+            while not stop.is_set():
+                await self._turn(consumer, stop)
+        finally:
+            try:
+                await asyncio.wait_for(consumer.stop(), REBALANCE_DRAIN_S)
+            except TimeoutError:
+                get_logger().warning("consumer_stop_gave_up", topic=self._topic)
+            async with self._lock:
+                await self._release(self._owned)
+
+    async def _turn(self, consumer: AIOKafkaConsumer, stop: Stop) -> None:
+        fetched = await consumer.getmany(timeout_ms=self._poll_ms, max_records=self._poll_records)
+        if self._failure is not None:
+            raise self._failure
+        async with self._lock:
+            batches = {
+                place.partition: [
+                    ConsumedRecord(r.key, r.value or b"", place.partition, r.offset, r.timestamp) for r in records
+                ]
+                for place, records in fetched.items()
+                if place.partition in self._owned
+            }
+            attempt = 0
+            while batches and not stop.is_set():
+                try:
+                    await self._handler.handle(batches)
+                    break
+                except Unavailable as error:
+                    attempt += 1
+                    get_logger().warning("handler_waits", topic=self._topic, error=str(error), attempt=attempt)
+                    await stop.wait_for(min(5.0, backoff_s(attempt)))
+            await self._handler.idle()
+            self.turns += 1
+
+    async def _release(self, partitions: set[int]) -> None:
+        gone = sorted(partitions & self._owned)
+        self._owned -= set(gone)
+        if gone:
+            await self._handler.revoked(gone)
+
+    async def on_revoked(self, partitions: set[int]) -> None:
+        async with self._lock:
+            await self._release(partitions)
+
+    async def on_assigned(self, consumer: AIOKafkaConsumer, partitions: set[int]) -> None:
+        async with self._lock:
+            firsts = await consumer.beginning_offsets([TopicPartition(self._topic, number) for number in partitions])
+            for number in sorted(partitions):
+                place = TopicPartition(self._topic, number)
+                offset = await self._handler.assigned(number)
+                if offset < firsts[place]:
+                    if offset > 0:
+                        raise LogGap(f"{self._topic}[{number}]: saved offset {offset}, Kafka begins at {firsts[place]}")
+                    offset = firsts[place]
+                consumer.seek(place, offset)
+                self._owned.add(number)
+
+    def fail(self, error: Exception) -> None:
+        self._failure = error
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types
+    """aiokafka logs and swallows what a listener raises, so errors are carried to the loop by hand."""
+
+    def __init__(self, loop: KafkaLoop, consumer: AIOKafkaConsumer) -> None:
+        self._loop = loop
+        self._consumer = consumer
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        try:
+            await self._loop.on_revoked({place.partition for place in revoked})
+        except Exception as error:  # noqa: BLE001 - carried to the loop, which raises it
+            self._loop.fail(error)
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        try:
+            await self._loop.on_assigned(self._consumer, {place.partition for place in assigned})
+        except Exception as error:  # noqa: BLE001 - carried to the loop, which raises it
+            self._loop.fail(error)

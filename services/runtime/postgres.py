@@ -1,0 +1,82 @@
+"""Connections to PostgreSQL: a checked pool with deadlines, and LISTEN that survives a restart of the server."""
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+
+from services.runtime.lifecycle import Stop
+from services.runtime.logging import get_logger
+
+Connection = AsyncConnection[TupleRow]
+Pool = AsyncConnectionPool[Connection]
+
+BACKOFF_CAP_S = 30.0
+
+
+def backoff_s(attempt: int) -> float:
+    """Return a jittered wait in seconds, doubling from 0.1 and capped at 30."""
+    return random.uniform(0.5, 1.0) * min(BACKOFF_CAP_S, 0.1 * 2.0 ** min(attempt, 12))
+
+
+def connect_arguments(name: str, statement_timeout_s: float = 30) -> dict[str, Any]:
+    """Return driver arguments that put a deadline on everything a connection does."""
+    options = f"-c statement_timeout={int(statement_timeout_s * 1000)} -c lock_timeout=20000 -c timezone=UTC"
+    return {
+        "application_name": f"firenet-{name}",
+        "connect_timeout": 5,
+        "options": options,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+    }
+
+
+@asynccontextmanager
+async def open_pool(dsn: str, name: str, min_size: int = 1, max_size: int = 4) -> AsyncIterator[Pool]:
+    """Yield a pool whose connections are checked before use. A checkout waits at most 10 seconds (PoolTimeout)."""
+    pool: Pool = AsyncConnectionPool(
+        dsn,
+        min_size=min_size,
+        max_size=max_size,
+        open=False,
+        timeout=10,
+        max_lifetime=1800,
+        reconnect_timeout=30,
+        check=AsyncConnectionPool.check_connection,
+        kwargs=connect_arguments(name),
+        name=name,
+    )
+    await pool.open()
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+async def listen(dsn: str, channel: str, stop: Stop) -> AsyncIterator[str]:
+    """Yield the payload of each NOTIFY on `channel` until stop.
+
+    Yields "" after each connect: notifications sent while nobody listened are gone, so the reader must look anew.
+    """
+    attempt = 0
+    while not stop.is_set():
+        try:
+            async with await AsyncConnection.connect(
+                dsn, autocommit=True, **connect_arguments(f"listen-{channel}")
+            ) as connection:
+                await connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)))
+                attempt = 0
+                yield ""
+                while not stop.is_set():
+                    async for notification in connection.notifies(timeout=1.0):
+                        yield notification.payload
+        except (TimeoutError, psycopg.Error, OSError) as error:
+            attempt += 1
+            get_logger().warning("listen_lost", channel=channel, attempt=attempt, error=type(error).__name__)
+            await stop.wait_for(backoff_s(attempt))

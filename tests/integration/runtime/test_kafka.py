@@ -1,0 +1,147 @@
+"""Runtime's Kafka plumbing against a real broker."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from services.runtime.kafka import BatchProducer, CompactedFollower, Record, TopicMismatch, TopicSpec, ensure_topics
+from services.runtime.kafka_loop import ConsumedRecord, KafkaLoop, LogGap, Unavailable
+from services.runtime.lifecycle import Stop, TaskDied, supervise
+
+
+def spec(partitions: int = 3, *, compact: bool = False) -> TopicSpec:
+    return TopicSpec(f"t-{secrets.token_hex(5)}", partitions, compact, None, 1 << 20)
+
+
+async def produce(bootstrap: str, records: Sequence[Record]) -> list[tuple[int, int]]:
+    producer = BatchProducer(bootstrap, "test", headers=[("content-type", b"x")])
+    await producer.start()
+    try:
+        return await producer.send_many(records)
+    finally:
+        await producer.stop()
+
+
+async def test_topics_are_created_once_and_another_partition_count_is_refused(kafka_broker: str) -> None:
+    topic = spec(2)
+    assert await ensure_topics(kafka_broker, [topic]) == [topic.name]
+    assert await ensure_topics(kafka_broker, [topic]) == []
+    with pytest.raises(TopicMismatch, match="2 partitions, not 4"):
+        await ensure_topics(
+            kafka_broker, [TopicSpec(topic.name, 4, compact=False, retention_ms=None, max_message_bytes=1 << 20)]
+        )
+
+
+async def test_send_many_keeps_order_per_key_and_says_where_each_record_went(kafka_broker: str) -> None:
+    topic = spec()
+    await ensure_topics(kafka_broker, [topic])
+    places = await produce(kafka_broker, [Record(topic.name, b"k%d" % (n % 7), b"%d" % n) for n in range(5000)])
+    assert len(set(places)) == 5000
+    for key in range(7):
+        mine = [places[n] for n in range(5000) if n % 7 == key]
+        assert mine == sorted(mine)
+        assert len({partition for partition, _ in mine}) == 1
+
+
+async def test_follower_reads_everything_before_it_says_caught_up_and_then_goes_on(kafka_broker: str) -> None:
+    topic = spec(compact=True)
+    await ensure_topics(kafka_broker, [topic])
+    await produce(kafka_broker, [Record(topic.name, b"k%d" % n, b"v") for n in range(100)])
+    seen: dict[str, bytes | None] = {}
+    deleted = asyncio.Event()
+    stop = Stop()
+
+    def on_record(key: str, value: bytes | None) -> None:
+        seen[key] = value
+        if value is None:
+            deleted.set()
+
+    follower = CompactedFollower(kafka_broker, topic.name, on_record)
+
+    async def check() -> None:
+        await follower.caught_up(20)
+        assert len(seen) == 100
+        await produce(kafka_broker, [Record(topic.name, b"k1", None)])
+        await deleted.wait()
+        assert seen["k1"] is None
+        stop.set()
+
+    await asyncio.wait_for(asyncio.gather(follower.run(stop), check()), 30)
+
+
+class Memory:
+    """A handler whose database is a dictionary; fails once on demand."""
+
+    def __init__(self, stop: Stop, wanted: int) -> None:
+        self.offsets: dict[int, int] = {}
+        self.values: list[bytes] = []
+        self.fail_once = False
+        self._stop = stop
+        self._wanted = wanted
+
+    async def assigned(self, partition: int) -> int:
+        return self.offsets.get(partition, 0)
+
+    async def handle(self, batches: Mapping[int, Sequence[ConsumedRecord]]) -> None:
+        if self.fail_once:
+            self.fail_once = False
+            raise Unavailable("database away")
+        for partition, records in batches.items():
+            self.values += [record.value for record in records]
+            self.offsets[partition] = records[-1].offset + 1
+
+    async def idle(self) -> None:
+        if len(self.values) >= self._wanted:
+            self._stop.set()
+
+    async def revoked(self, partitions: Sequence[int]) -> None:
+        return None
+
+
+async def test_loop_reads_on_from_the_handlers_own_offsets_and_repeats_what_was_not_taken(kafka_broker: str) -> None:
+    topic = spec()
+    await ensure_topics(kafka_broker, [topic])
+    await produce(kafka_broker, [Record(topic.name, b"%d" % n, b"%d" % n) for n in range(300)])
+    stop = Stop()
+    handler = Memory(stop, 300)
+    handler.fail_once = True
+    await asyncio.wait_for(KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a").run(stop), 30)
+    assert sorted(handler.values, key=int) == [b"%d" % n for n in range(300)]
+
+    await produce(kafka_broker, [Record(topic.name, b"x", b"next")])
+    stop = Stop()
+    second = Memory(stop, 1)
+    second.offsets = handler.offsets
+    await asyncio.wait_for(KafkaLoop(kafka_broker, topic.name, topic.name, second, "b").run(stop), 30)
+    assert second.values == [b"next"]
+
+
+async def test_records_that_kafka_no_longer_keeps_stop_the_loop(kafka_broker: str) -> None:
+    from aiokafka import TopicPartition
+    from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+
+    topic = spec(1)
+    await ensure_topics(kafka_broker, [topic])
+    await produce(kafka_broker, [Record(topic.name, b"k", b"%d" % n) for n in range(10)])
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_broker)
+    await admin.start()
+    await admin.delete_records({TopicPartition(topic.name, 0): RecordsToDelete(before_offset=8)})
+    await admin.close()
+    stop = Stop()
+    handler = Memory(stop, 99)
+    handler.offsets[0] = 3
+    with pytest.raises(LogGap, match="saved offset 3, Kafka begins at 8"):
+        await asyncio.wait_for(KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a").run(stop), 30)
+
+
+async def test_a_task_that_ends_early_takes_the_service_down() -> None:
+    stop = Stop()
+
+    async def dies() -> None:
+        raise ValueError("broken")
+
+    with pytest.raises(TaskDied, match="dies"):
+        await supervise(stop, {"dies": dies(), "other": stop.wait()})
+    assert stop.is_set()
