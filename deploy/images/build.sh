@@ -67,7 +67,7 @@ docker_build() {
     say "$image: building (log: ${log#"$ROOT"/})"
     # --network host: the builder reaches packages the same way this machine does, without a bridge.
     # http_proxy is a predefined argument of Docker: it is used in the build and not kept in the image.
-    if ! docker build --network host ${proxy:+--build-arg "http_proxy=$proxy"} \
+    if ! docker build --force-rm --network host ${proxy:+--build-arg "http_proxy=$proxy"} \
         --label "$LABEL=$inputs" --tag "$image" "$@" "$context" >"$log" 2>&1; then
         tail -25 "$log" >&2
         fail "$image could not be built; the lines above are the end of ${log#"$ROOT"/}"

@@ -42,7 +42,8 @@ start() {
         *) fail "the engine at DOCKER_HOST does not answer; unset DOCKER_HOST to use one on this machine" ;;
     esac
 
-    mkdir -p "$STATE"
+    # Containers inherit the engine's limits, and a broker needs a file for each connection.
+    ulimit -n "$(ulimit -Hn)" || true
     # Its own session, so that Ctrl-C in the caller's terminal does not end it; no lock inherited (9>&-).
     setsid nohup dockerd --storage-driver=overlay2 >"$LOG" 2>&1 </dev/null 9>&- &
     local pid=$! waited=0
