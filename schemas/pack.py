@@ -84,15 +84,25 @@ class Department(Wire):
 
 
 class Route(Wire):
-    """Who leads for an occupancy category. `lead: null` means that the seeds name nobody: the default route."""
+    """Who leads for an occupancy category. `lead: null` means that the seeds name nobody: the default route.
+
+    `street_leads` says that a clause names the unit's own street or town itself: it leads, and the unit is routed.
+    """
 
     code: Identifier
     name_zh: ShortText
     name_en: ShortText
     lead: Identifier | None
+    street_leads: bool = False
     copies: tuple[Identifier, ...] = ()
     confidence: Literal["A", "B", "C", "gap"]
     clause: ShortText
+
+    @model_validator(mode="after")
+    def _one_leads(self) -> Self:
+        if self.street_leads and self.lead is not None:
+            raise ValueError("either a department leads or the street does")
+        return self
 
 
 class DefaultRoute(Wire):

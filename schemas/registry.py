@@ -50,6 +50,9 @@ class UnitVersion(Version):
     exempt_until: date | None = Field(default=None, description="last exempt day, inclusive")
     exempt_reason: ShortText | None = None
     profile: Identifier | None = None
+    also_told: tuple[Identifier, ...] = Field(
+        default=(), description="bodies that the register names for this unit, beside those of its category's route"
+    )
     lead_department: Identifier
     copy_departments: tuple[Identifier, ...] = ()
     routed: bool
