@@ -1,0 +1,84 @@
+# FireNet. Plain `make` prints what there is.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help install fmt check test test-unit test-containers test-e2e schemas requirements migrate demo run up down logs images bench clean
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+COMPOSE := $(shell if docker compose version >/dev/null 2>&1; then echo "docker compose"; else echo docker-compose; fi) -f deploy/compose.yaml
+
+help: ## print this
+	@echo "FireNet: watches whether every building that must be connected to the fire-alarm network is connected."
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# A set of packages is installed anew only when its requirement file changed.
+$(VENV)/.have-%: requirements/%.txt | $(VENV)/.python
+	@echo "installing the $* packages into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "FireNet needs Python 3.11 or newer; set PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "cannot make a virtual environment in $(VENV); on Debian install python3-venv" >&2; exit 1; }
+	@touch $@
+
+install: $(VENV)/.have-dev ## install everything a developer needs into .venv
+
+fmt: $(VENV)/.have-dev ## format the code and put imports in order
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+check: $(VENV)/.have-dev ## ruff, mypy strict, import contracts, schema and dashboard drift
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m schemas.export --check
+	@$(BIN)/python -m deploy.grafana.build --check
+	@if command -v promtool >/dev/null; then promtool check config --syntax-only deploy/prometheus/*.yml && promtool check rules deploy/prometheus/rules/*.yaml && promtool test rules deploy/prometheus/tests/*.yaml; else echo "promtool is not installed: alert rules not checked"; fi
+
+test: $(VENV)/.have-dev ## everything that can run here: unit, contract, integration, end to end, containers where Docker is
+	@$(BIN)/python -m pytest
+
+test-unit: $(VENV)/.have-dev ## the fast tier: no server, under 10 seconds
+	@$(BIN)/python -m pytest tests/unit tests/contract/schemas
+
+test-containers: $(VENV)/.have-dev ## the tests on Mosquitto, Kafka and TimescaleDB in containers
+	@$(BIN)/python -m pytest -m container
+
+test-e2e: $(VENV)/.have-dev ## all services together, the console in a real Chromium, kill -9
+	@$(BIN)/python -m pytest tests/e2e tests/chaos
+
+schemas: $(VENV)/.have-dev ## write JSON Schema, AsyncAPI and the Grafana dashboards from their sources
+	@$(BIN)/python -m schemas.export && $(BIN)/python -m deploy.grafana.build
+
+requirements: $(VENV)/.have-dev ## pin the newest versions that fit into requirements/*.txt
+	@for set in runtime embedded dev; do $(BIN)/pip-compile --quiet --upgrade --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header -o requirements/$$set.txt requirements/$$set.in; done
+
+migrate: $(VENV)/.have-runtime ## bring the database at FIRENET_DATABASE_DSN up to date
+	@$(BIN)/python -m services.runtime.migrate
+
+demo: $(VENV)/.have-embedded ## a living district on real parts, no Docker, no root: prints a page to open; Ctrl-C ends it
+	@exec $(BIN)/python -m deploy.stack demo
+
+run: $(VENV)/.have-embedded ## the same parts for real use, data kept under var/, no simulator
+	@exec $(BIN)/python -m deploy.stack run
+
+images: ## build all container images from Debian packages and Maven jars, no image registry
+	@deploy/images/build.sh
+
+up: ## start Mosquitto, Kafka, TimescaleDB, Prometheus and the services in containers
+	@$(COMPOSE) up -d --remove-orphans && $(COMPOSE) ps
+
+down: ## stop the containers; data stays in their volumes
+	@$(COMPOSE) down --remove-orphans
+
+logs: ## follow the containers' logs
+	@$(COMPOSE) logs -f --tail=100
+
+bench: $(VENV)/.have-dev ## measure against the budgets: throughput, fire latency, deadlines, memory
+	@$(BIN)/python -m tests.bench
+
+clean: ## remove caches and the virtual environment (var/ stays)
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build

@@ -1,0 +1,93 @@
+"""The wire as others see it: examples, exported schemas, AsyncAPI, topic files."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+import schemas.export as export
+from schemas import codec
+from schemas.refusal import RefusalReason
+from schemas.topics import all_topics
+
+EXAMPLES = Path(export.__file__).parent / "examples"
+MODELS = {model.__name__: model for model in export.MODELS}
+VALID = sorted((EXAMPLES / "valid").glob("*/*.json"))
+
+
+@pytest.mark.parametrize("path", VALID, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_example_fits_its_model_and_the_exported_schema(path: Path) -> None:
+    model = MODELS[path.parent.name]
+    parsed = model.model_validate_json(path.read_bytes())
+    assert model.model_validate_json(parsed.model_dump_json()) == parsed
+    schema = json.loads((export.FOLDER / f"{path.parent.name}.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(json.loads(path.read_bytes()))
+
+
+@pytest.mark.parametrize("path", VALID, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_example_with_one_unknown_field_is_refused(path: Path) -> None:
+    body: dict[str, Any] = json.loads(path.read_bytes())
+    body["surprise"] = 1
+    with pytest.raises(ValueError, match="surprise"):
+        MODELS[path.parent.name].model_validate(body)
+
+
+def test_every_event_model_has_an_example() -> None:
+    assert {path.parent.name for path in VALID} == set(MODELS) - {"Pack"}
+
+
+def test_every_refusal_reason_but_our_own_bug_has_an_example() -> None:
+    named = {path.stem for path in (EXAMPLES / "refused").glob("*.yaml")}
+    assert named == {reason.value for reason in RefusalReason} - {"unexpected"}
+
+
+def test_exported_files_are_what_the_models_say() -> None:
+    assert export.drift() == []
+
+
+def test_drift_is_noticed(tmp_path: Path) -> None:
+    for name, content in export.rendered().items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    (tmp_path / "Signal.schema.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "Gone.schema.json").write_text("{}", encoding="utf-8")
+    assert export.drift(tmp_path) == ["Gone.schema.json", "Signal.schema.json"]
+
+
+def references(node: Any) -> set[str]:
+    if isinstance(node, dict):
+        own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+        return own.union(*(references(value) for value in node.values()))
+    if isinstance(node, list):
+        return set().union(*(references(value) for value in node))
+    return set()
+
+
+def test_asyncapi_names_every_topic_and_every_reference_leads_somewhere() -> None:
+    document = yaml.safe_load((export.FOLDER / "asyncapi.yaml").read_text(encoding="utf-8"))
+    addresses = {channel["address"] for channel in document["channels"].values()}
+    assert {topic.name for topic in all_topics().values()} <= addresses
+    for reference in references(document):
+        if reference.startswith("./"):
+            assert (export.FOLDER / reference).is_file(), reference
+            continue
+        node: Any = document
+        for part in reference.removeprefix("#/").split("/"):
+            node = node[part]
+
+
+def test_topic_files_name_models_and_services_that_exist() -> None:
+    services = {path.name for path in (EXAMPLES.parents[1] / "services").iterdir() if path.is_dir()}
+    for topic in all_topics().values():
+        assert set(topic.event) <= set(MODELS), topic.name
+        assert {topic.owner, *topic.producers, *topic.consumers} <= services, topic.name
+        assert (topic.cleanup == "compact") == (topic.retention_days is None), topic.name
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"\xff", b"[" * 5000, b'{"type":"cn.firenet.other.v1"}'])
+def test_bytes_that_are_no_event_raise_bad_record(raw: bytes) -> None:
+    for one in (codec.signals, codec.alarms, codec.refusals, codec.findings, codec.notices, codec.registry):
+        with pytest.raises(codec.BadRecord):
+            one.decode(raw)
