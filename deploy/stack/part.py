@@ -1,8 +1,9 @@
 """The shape every embedded part has, and the one error that any of them may raise."""
 
+import signal
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -57,8 +58,16 @@ class Part(Protocol):
         """Tell whether its process still runs, without asking the part."""
         ...
 
+    def epitaph(self) -> str:
+        """Say in one sentence how it ended and what it said last; only of a part that is not alive."""
+        ...
+
     def stop(self) -> None:
-        """Return once nothing of it runs. Safe at any time, from any thread, twice."""
+        """Ask it to end and return once nothing of it runs. Safe at any time, from any thread, twice."""
+        ...
+
+    def kill(self) -> None:
+        """Like `stop`, without asking first; also hurries a `stop` that another thread waits for."""
         ...
 
 
@@ -68,6 +77,7 @@ class ChildPart(ABC):
     name: str
     start_limit_s: float = 60.0
     stop_limit_s: float = 20.0
+    stop_signal: signal.Signals = signal.SIGTERM
 
     def __init__(self, folder: Path, *, clock: Clock | None = None) -> None:
         self.folder = folder.absolute()
@@ -104,6 +114,8 @@ class ChildPart(ABC):
         self._cancel.clear()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            if self._child is not None:
+                self._child.kill()  # collects it, and ends what it left of its group
             self._reclaim()
             self._child = Child(self._prepare(), log=self.log, pid_file=self.pid_file, clock=self.clock)
             self._await_ready(self._child)
@@ -120,10 +132,22 @@ class ChildPart(ABC):
     def alive(self) -> bool:
         return self._child is not None and self._child.alive()
 
+    def epitaph(self) -> str:
+        code = None if self._child is None else self._child.exit_code()
+        if code is None:
+            return f"{self.name} does not run."
+        how = f"with code {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
+        return f"{self.name} ended {how}: {last_words(self.log)}"
+
     def stop(self) -> None:
         self._cancel.set()
         if self._child is not None:
-            self._child.stop(limit_s=self.stop_limit_s)
+            self._child.stop(self.stop_signal, limit_s=self.stop_limit_s)
+
+    def kill(self) -> None:
+        self._cancel.set()
+        if self._child is not None:
+            self._child.kill()
 
     def _reclaim(self) -> None:
         """End what an earlier, killed owner left behind; refuse when the owner lives."""
@@ -133,7 +157,7 @@ class ChildPart(ABC):
         if left.owner_alive():
             other = f"for another FireNet (process {left.owner_pid})"
             raise PartError(self.name, f"{self.name} already runs in {self.folder} {other}; stop that one first.")
-        left.end(limit_s=self.stop_limit_s, clock=self.clock)
+        left.end(self.stop_signal, limit_s=self.stop_limit_s, clock=self.clock)
 
     def _await_ready(self, child: Child) -> None:
         def settled() -> bool:
@@ -148,8 +172,3 @@ class ChildPart(ABC):
             raise PartError(
                 self.name, f"{self.name} did not answer within {self.start_limit_s:.0f} s: {last_words(self.log)}"
             )
-
-
-def all_ready(checks: list[Callable[[], bool]]) -> bool:
-    """Return True when every check says yes; asks no further after the first no."""
-    return all(check() for check in checks)

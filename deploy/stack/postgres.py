@@ -37,6 +37,7 @@ class Postgres(ChildPart):
 
     name = "PostgreSQL"
     start_limit_s = 120.0  # after a kill it replays its log first
+    stop_signal = signal.SIGINT  # "fast": ends sessions, writes a checkpoint
 
     def __init__(
         self,
@@ -112,7 +113,6 @@ class Postgres(ChildPart):
             env=_environment(),
             cwd=self.folder,
             user=user,
-            stop_signal=signal.SIGINT,  # "fast": ends sessions, writes a checkpoint
             last_signal=signal.SIGQUIT,  # "immediate": ends its own children too; the log is replayed at the next start
         )
 

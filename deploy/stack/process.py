@@ -43,16 +43,14 @@ class RunAs:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What to run, and how it wants to be ended."""
+    """What to run, and what it gets when we die without a chance to stop it."""
 
     argv: Sequence[str]
     env: Mapping[str, str] | None = None
     """The whole environment; None hands down ours."""
     cwd: Path | None = None
     user: RunAs | None = None
-    stop_signal: signal.Signals = signal.SIGTERM
     last_signal: signal.Signals = signal.SIGKILL
-    """What it gets when we die without a chance to stop it."""
     tie: str = field(default="kernel" if sys.platform == "linux" else "watcher")
 
 
@@ -214,7 +212,6 @@ class Child:
         """Raises:  OSError when it cannot be started at all."""
         self.clock = clock or SystemClock()
         self.log = log
-        self._launch = launch
         self._pid_file = pid_file
         log.parent.mkdir(parents=True, exist_ok=True)
         trim_log(log)
@@ -236,10 +233,14 @@ class Child:
         """Return None while it runs; negative is the signal that ended it."""
         return self._tied.collect() if self._tied.ended() else None
 
-    def stop(self, *, limit_s: float) -> int:
-        """Ask it to end, kill it and its group when it has not within the limit; return its exit code."""
-        self._tied.send(self._launch.stop_signal)
+    def stop(self, number: signal.Signals, *, limit_s: float) -> int:
+        """Send a signal, kill it and its group when it has not ended within the limit; return its exit code."""
+        self._tied.send(number)
         wait_until(self._tied.ended, limit_s=limit_s, clock=self.clock)
+        return self.kill()
+
+    def kill(self) -> int:
+        """Kill it and what is left of its group, and return its exit code."""
         code = self._tied.collect()
         if self._pid_file is not None:
             self._pid_file.unlink(missing_ok=True)
@@ -281,9 +282,9 @@ class Process:
     def owner_alive(self) -> bool:
         return self.owner_pid != os.getpid() and _same(self.owner_pid, self.owner_started)
 
-    def end(self, *, limit_s: float, clock: Clock) -> None:
-        """Terminate it, kill it after the limit; does nothing when that process is gone."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
+    def end(self, first: signal.Signals, *, limit_s: float, clock: Clock) -> None:
+        """Send it a signal, kill it after the limit; does nothing when that process is gone."""
+        for number in (first, signal.SIGKILL):
             if not _same(self.pid, self.started):
                 return
             os.kill(self.pid, number)

@@ -1,0 +1,198 @@
+"""FireNet on one machine: which part gets which address, which service which environment, and the set-up in between.
+
+Used by `make demo`, `make run`, the end-to-end and chaos tests and the benchmarks: one wiring for all of them.
+"""
+
+import os
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from deploy.stack.kafka import Kafka
+from deploy.stack.mailbox import Mailbox
+from deploy.stack.mosquitto import Mosquitto
+from deploy.stack.mqtt import Iotcore
+from deploy.stack.part import PartError
+from deploy.stack.ports import HOST, free_ports, is_free
+from deploy.stack.postgres import Postgres
+from deploy.stack.process import Launch, StartFailed, run_tool
+from deploy.stack.service import ROOT, Service, http_ok
+from services.runtime.clock import Clock, SystemClock
+
+SAMPLE_PACK = ROOT / "deploy" / "packs" / "sample-2026.yaml"
+SETUP_LIMIT_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where everything listens on loopback. The first seven are for people and their tools, the rest is inside."""
+
+    mqtt: int = 1883
+    console: int = 8080
+    mailbox: int = 8025
+    ingest: int = 9101
+    rules: int = 9102
+    alerts: int = 9103
+    console_status: int = 9104
+    smtp: int = 0
+    webhook: int = 0
+    kafka: int = 0
+    controller: int = 0
+    postgres: int = 0
+
+    @classmethod
+    def known(cls, environ: Mapping[str, str]) -> "Ports":
+        """Return the usual ports, each moved by `FIRENET_PORT_NAME`, and free ones for what is inside.
+
+        Raises:  PartError naming the first one that is taken or no number, and the setting that moves it.
+        """
+        ports = cls()
+        for field in fields(cls):
+            text = environ.get(setting_of(field.name))
+            if text is not None:
+                if not text.isdecimal() or not 1 <= int(text) <= 65_535:
+                    raise PartError("ports", f"{setting_of(field.name)} is {text!r}, which is no port number.")
+                ports = replace(ports, **{field.name: int(text)})
+        inside = [field.name for field in fields(cls) if getattr(ports, field.name) == 0]
+        ports = replace(ports, **dict(zip(inside, free_ports(len(inside)), strict=True)))
+        for field in fields(cls):
+            number = getattr(ports, field.name)
+            if not is_free(number):
+                sentence = f"port {number} on {HOST} is taken; stop what uses it or set {setting_of(field.name)}."
+                raise PartError("ports", sentence)
+        return ports
+
+    @classmethod
+    def free(cls) -> "Ports":
+        """Return ports that nobody uses now, for tests."""
+        names = [field.name for field in fields(cls)]
+        return cls(**dict(zip(names, free_ports(len(names)), strict=True)))
+
+
+def setting_of(port: str) -> str:
+    return f"FIRENET_PORT_{port.upper()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`supervision_rate` divides the heartbeat deadlines, `ladder_rate` the waits between steps; 1 is real life."""
+
+    supervision_rate: float = 1.0
+    ladder_rate: float = 1.0
+    mosquitto: bool = False
+    mailbox: bool = False
+    local_webhooks: bool = False
+    share_group: str = ""
+    mqtt_protocol: str = "3.1.1"
+    log_level: str = "info"
+
+
+class FireNet:
+    """The parts, the set-up and the services over one folder. Nothing starts by making one."""
+
+    def __init__(self, folder: Path, ports: Ports, options: Options | None = None, clock: Clock | None = None) -> None:
+        self.folder = folder.absolute()
+        self.ports = ports
+        self.options = options or Options()
+        self._clock = clock or SystemClock()
+        self.kafka = Kafka(self.folder / "kafka", port=ports.kafka, controller_port=ports.controller)
+        self.postgres = Postgres(self.folder / "postgres", port=ports.postgres)
+        broker = Mosquitto if self.options.mosquitto else Iotcore
+        self.mqtt = broker(self.folder / "mqtt", port=ports.mqtt, setting=setting_of("mqtt"))
+        self.mailbox = Mailbox(self.folder / "mailbox", smtp_port=ports.smtp, http_port=ports.mailbox)
+
+    @property
+    def parts(self) -> list[Kafka | Postgres | Mosquitto | Iotcore | Mailbox]:
+        """What must answer before the set-up; they start side by side."""
+        return [self.kafka, self.postgres, self.mqtt, *([self.mailbox] if self.options.mailbox else [])]
+
+    @property
+    def console_url(self) -> str:
+        return f"http://{HOST}:{self.ports.console}/"
+
+    @property
+    def secrets(self) -> Path:
+        return self.folder / "secrets"
+
+    def secret(self, name: str) -> str:
+        """Return the secret of that name, drawn at the first call and kept in a file only its owner may read."""
+        path = self.secrets / name
+        if not path.exists():
+            self.secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_urlsafe(32))
+        return path.read_text().strip()
+
+    def environment(self) -> dict[str, str]:
+        """Return what every service and command gets; each reads its own prefix."""
+        rates = {"RULES_CLOCK_RATE": self.options.supervision_rate, "ALERTS_CLOCK_RATE": self.options.ladder_rate}
+        own = {
+            "FIRENET_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
+            "FIRENET_DATABASE_DSN": self.postgres.dsn(),
+            "FIRENET_LOG_LEVEL": self.options.log_level,
+            "FIRENET_HTTP_HOST": HOST,
+            "INGEST_MQTT_HOST": HOST,
+            "INGEST_MQTT_PORT": str(self.ports.mqtt),
+            "INGEST_MQTT_PROTOCOL": self.options.mqtt_protocol,
+            "INGEST_MQTT_SHARE_GROUP": self.options.share_group,
+            "INGEST_HTTP_PORT": str(self.ports.ingest),
+            "RULES_HTTP_PORT": str(self.ports.rules),
+            "ALERTS_HTTP_PORT": str(self.ports.alerts),
+            "ALERTS_API_TOKEN": self.secret("alerts-api"),
+            "ALERTS_SECRETS_DIR": str(self.secrets),
+            "ALERTS_CONSOLE_URL": self.console_url,
+            "ALERTS_ALLOW_LOCAL_WEBHOOKS": "true" if self.options.local_webhooks else "false",
+            "CONSOLE_HTTP_PORT": str(self.ports.console),
+            "CONSOLE_STATUS_PORT": str(self.ports.console_status),
+            "CONSOLE_ALERTS_URL": f"http://{HOST}:{self.ports.alerts}",
+            "CONSOLE_ALERTS_TOKEN": self.secret("alerts-api"),
+            **{name: f"{rate:g}" for name, rate in rates.items()},
+        }
+        if self.options.mailbox:
+            own |= {
+                "ALERTS_SMTP_HOST": HOST,
+                "ALERTS_SMTP_PORT": str(self.ports.smtp),
+                "CONSOLE_MAILBOX_URL": f"http://{HOST}:{self.ports.mailbox}/",
+            }
+        return {**os.environ, **own, "PYTHONUNBUFFERED": "1"}
+
+    def command(self, module: str, *arguments: str, text: str = "") -> str:
+        """Run `python -m module ...` to its end with the services' environment and return what it printed.
+
+        Raises:  PartError with the command's own last words.
+        """
+        argv = [sys.executable, "-m", module, *arguments]
+        try:
+            launch = Launch(argv, env=self.environment(), cwd=ROOT)
+            return run_tool(launch, limit_s=SETUP_LIMIT_S, clock=self._clock, text=text)
+        except StartFailed as error:
+            raise PartError(module, f"{module} {' '.join(arguments)}: {error}") from error
+
+    def set_up(self, pack: Path = SAMPLE_PACK) -> None:
+        """Bring tables, topics and the policy pack up to date; changes nothing when they are."""
+        self.command("services.runtime.migrate")
+        self.command("services.registry", "topics")
+        self.command("services.registry", "pack", str(pack))
+
+    def service(self, name: str, port: int, extra: Mapping[str, str] | None = None) -> Service:
+        """Return one service, ready when its own /readyz says so."""
+        return Service(
+            self.folder / name,
+            name=name,
+            argv=[sys.executable, "-m", f"services.{name}"],
+            env={**self.environment(), **(extra or {})},
+            ready=http_ok(f"http://{HOST}:{port}/readyz"),
+            start_limit_s=90,
+        )
+
+    def services(self) -> Sequence[Service]:
+        """The four services; they start side by side and wait for each other's traces themselves."""
+        return [
+            self.service("ingest", self.ports.ingest),
+            self.service("rules", self.ports.rules),
+            self.service("alerts", self.ports.alerts),
+            self.service("console", self.ports.console_status),
+        ]
