@@ -3,6 +3,7 @@
 Used by `make demo`, `make run`, the end-to-end and chaos tests and the benchmarks: one wiring for all of them.
 """
 
+import base64
 import os
 import secrets
 import sys
@@ -122,8 +123,8 @@ class FireNet:
         if not path.exists():
             self.secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_urlsafe(32))
+            with os.fdopen(descriptor, "w") as file:  # the form of Standard Webhooks; good for any use
+                file.write(f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}")
         return path.read_text().strip()
 
     def environment(self) -> dict[str, str]:

@@ -1,0 +1,159 @@
+"""`make demo` and `make run`: FireNet on one machine from pip packages alone."""
+
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Callable
+from datetime import timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from deploy.stack.firenet import FireNet, Options, Ports
+from deploy.stack.part import PartError
+from deploy.stack.ports import HOST
+from deploy.stack.process import StartFailed
+from deploy.stack.service import ROOT, Service
+from deploy.stack.stack import Stack, Stopped
+from deploy.stack.webhook import Received, WebhookReceiver
+from services.runtime.clock import SystemClock
+
+BEIJING = timezone(timedelta(hours=8))
+DEMO_UNITS = 200
+DEMO_SEED = 2026
+SUPERVISION_RATE = 40.0  # the default profile's 240 s deadline passes after 6 s
+LADDER_RATE = 1440.0  # H4 falls due 24 h after H0: here 60 s
+USAGE = "usage: python -m deploy.stack demo|run"
+
+
+def say(text: str) -> None:
+    now = SystemClock().now().astimezone(BEIJING)
+    print(f"{now:%H:%M:%S}  {text}", flush=True)
+
+
+def follow_story(log: Path, stop: threading.Event) -> None:
+    """Print what the simulator tells, line by line, as it tells it; its JSON log lines stay in the file."""
+    position = 0
+    while not stop.wait(0.2):
+        if not log.exists():
+            continue
+        with log.open(encoding="utf-8", errors="replace") as file:
+            file.seek(position)
+            for line in file:
+                if line.endswith("\n") and not line.startswith(("{", "===")):
+                    say(line.rstrip())
+            position = file.tell()
+
+
+def told(received: Received) -> None:
+    body: dict[str, Any] = received.body
+    say(f"[监控中心 webhook] {body.get('subject') or body.get('kind') or received.id}")
+
+
+def start_brokers(stack: Stack, firenet: FireNet) -> None:
+    say("starting Apache Kafka, PostgreSQL and an MQTT broker ...")
+    stack.start(*firenet.parts)
+    say("tables, topics, policy pack ...")
+    firenet.set_up()
+
+
+def demo() -> None:
+    folder = ROOT / "var" / "demo"
+    ports = Ports.known(os.environ)
+    shutil.rmtree(folder, ignore_errors=True)
+    options = Options(supervision_rate=SUPERVISION_RATE, ladder_rate=LADDER_RATE, mailbox=True, local_webhooks=True)
+    firenet = FireNet(folder, ports, options)
+    story_over = threading.Event()
+    receiver = WebhookReceiver(ports.webhook, firenet.secret("centre"), told)
+    try:
+        with receiver, Stack(say=say) as stack:
+            start_brokers(stack, firenet)
+            district = folder / "district"
+            size = ["--units", str(DEMO_UNITS), "--seed", str(DEMO_SEED)]
+            firenet.command("services.simulator", "write", str(district), *size, "--centre-webhook", receiver.url)
+            firenet.command("services.registry", "import", *map(str, sorted(district.iterdir())))
+            accounts = firenet.command("services.console", "demo-accounts")
+            say("ingest, rules, alerts, console ...")
+            stack.start(*firenet.services())
+            simulator = simulator_service(firenet, size)
+            stack.start(simulator)
+            announce(firenet, accounts)
+            threading.Thread(target=follow_story, args=(simulator.log, story_over), daemon=True).start()
+            stack.watch()
+    finally:
+        story_over.set()
+    say("ended; nothing is left running.")
+
+
+def simulator_service(firenet: FireNet, size: list[str]) -> Service:
+    argv = [sys.executable, "-m", "services.simulator", "run", *size, "--timeline", "demo"]
+    argv += ["--clock-rate", f"{SUPERVISION_RATE:g}"]
+    env = {
+        **firenet.environment(),
+        "SIMULATOR_MQTT_HOST": HOST,
+        "SIMULATOR_MQTT_PORT": str(firenet.ports.mqtt),
+    }
+    return Service(firenet.folder / "simulator", name="simulator", argv=argv, env=env)
+
+
+def announce(firenet: FireNet, accounts: str) -> None:
+    ports = firenet.ports
+    lines = [
+        "",
+        f"  页面  page      {firenet.console_url}",
+        f"  邮箱  mailbox   http://{HOST}:{ports.mailbox}/" if firenet.options.mailbox else "",
+        f"  MQTT            {HOST}:{ports.mqtt}",
+        f"  metrics         http://{HOST}:{ports.ingest}/metrics  (rules {ports.rules}, alerts {ports.alerts}, "
+        f"console {ports.console_status})",
+        "",
+        *(f"  {line}" for line in accounts.splitlines()),
+        "",
+        "  Ctrl-C ends everything.",
+        "",
+    ]
+    print("\n".join(lines), flush=True)
+
+
+def run() -> None:
+    folder = Path(os.environ.get("FIRENET_DATA", ROOT / "var" / "run"))
+    firenet = FireNet(folder, Ports.known(os.environ))
+    with Stack(say=say) as stack:
+        start_brokers(stack, firenet)
+        say("ingest, rules, alerts, console ...")
+        stack.start(*firenet.services())
+        lines = "Accounts: python -m services.console accounts add; units: python -m services.registry import"
+        announce(firenet, lines)
+        environment = folder / "environment"
+        write_environment(firenet, environment)
+        say(f"the commands above need this environment: set -a; . {environment}; set +a")
+        stack.watch()
+    say("ended; the data stays in place.")
+
+
+def write_environment(firenet: FireNet, path: Path) -> None:
+    """Write a file to source in a shell, readable by its owner only, so that the command lines find the parts."""
+    lines = [f"{name}='{value}'" for name, value in firenet.environment().items() if name not in os.environ]
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+MODES: dict[str, Callable[[], None]] = {"demo": demo, "run": run}
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1 or arguments[0] not in MODES:
+        print(USAGE, file=sys.stderr)
+        return 2
+    try:
+        MODES[arguments[0]]()
+    except Stopped:
+        say("ended while starting; nothing is left running.")
+    except (PartError, StartFailed) as error:
+        print(f"FireNet did not start: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
