@@ -3,8 +3,8 @@
 # no image registry is asked for anything. `make images` calls it.
 #
 #   build.sh             build what is missing or out of date
-#   build.sh kafka app   only these (base is always looked at first)
-#   FORCE=1 build.sh     rebuild all the same
+#   build.sh kafka app   only these (and base where it is missing)
+#   FORCE=1 build.sh     rebuild all the same: how Debian's security updates get in
 #
 # Where packages come from is this machine's own matter: apt's, pip's and Maven's configuration decide,
 # and debootstrap's default mirror where apt knows no Debian one. No address stands in this repository.
@@ -63,6 +63,8 @@ report() { # IMAGE SECONDS
 docker_build() {
     local image="firenet/$1:local" context=$2 inputs=$3 log="$WORK/$1.log" began=$SECONDS proxy
     shift 3
+    # Docker's own cache would hand back the packages of the last build.
+    [ "$FORCE" != 1 ] || set -- --no-cache "$@"
     proxy="$(apt_setting Acquire::http::Proxy)"
     say "$image: building (log: ${log#"$ROOT"/})"
     # --network host: the builder reaches packages the same way this machine does, without a bridge.
@@ -139,10 +141,14 @@ kafka_jars() { # DIR: every jar of the broker and its tools, by Maven where it i
         command -v "$jgo" >/dev/null || jgo="$(command -v jgo || true)"
         [ -n "$jgo" ] || fail "neither mvn nor jgo is here: run make install (brings jgo) or install maven"
         say "firenet/kafka:local: jars of Kafka $version by jgo (Maven is not installed)"
-        "$jgo" --resolver python info jars "org.apache.kafka:kafka_2.13:$version+org.slf4j:slf4j-simple:1.7.36" |
-            grep '\.jar$' | while read -r jar; do cp "$jar" "$1/"; done
+        {
+            "$jgo" --resolver python info jars "org.apache.kafka:kafka_2.13:$version+org.slf4j:slf4j-simple:1.7.36"
+            # Of the tools only their own jar, as in pom.xml: what else they name is Connect's.
+            "$jgo" --resolver python info jars "org.apache.kafka:kafka-tools:$version" | grep "/kafka-tools-$version.jar$"
+        } | grep '\.jar$' | while read -r jar; do cp "$jar" "$1/"; done
     fi
-    [ -n "$(find "$1" -name 'kafka_2.13-*.jar')" ] || fail "the fetched jars hold no Kafka broker"
+    [ "$(find "$1" -name 'kafka_2.13-*.jar' -o -name 'kafka-tools-*.jar' | wc -l)" -eq 2 ] ||
+        fail "the fetched jars lack Kafka's broker or its tools"
 }
 
 app_wheels() { # DIR PYTHON_VERSION: the pinned run-time wheels for the image's Python, by this machine's pip
@@ -164,7 +170,7 @@ stage() { # NAME -> fresh copy of its recipe in build/images/NAME, what the buil
 }
 
 build_one() {
-    local name=$1 image="firenet/$1:local" inputs sources=()
+    local name=$1 image="firenet/$1:local" inputs wheels sources=()
     # The source is last in the recipe, so that a changed line of code costs a second and no new wheels.
     [ "$name" != app ] || sources=("$ROOT/requirements/runtime.txt" "$ROOT/schemas" "$ROOT/services" "$ROOT/deploy")
     inputs="$(digest "$(id_of firenet/base:local)" "$HERE/$name" "${sources[@]}")"
@@ -177,8 +183,9 @@ build_one() {
             ;;
         app)
             stage_app
-            # The first stage under a name of its own, so that the pruning below keeps it for the next build.
-            docker_build app-wheels "$WORK/app" "$inputs" --target wheels
+            wheels="$(digest "$(id_of firenet/base:local)" "$HERE/app/wheels.Dockerfile" "$ROOT/requirements/runtime.txt")"
+            fresh firenet/app-wheels:local "$wheels" ||
+                docker_build app-wheels "$WORK/app" "$wheels" --file "$WORK/app/wheels.Dockerfile"
             ;;
         *) stage "$name" ;;
     esac
@@ -213,7 +220,10 @@ main() {
     done
     need docker "install docker.io (apt-get install docker.io)"
     "$HERE/docker-engine.sh" start
-    build_base
+    case " $* " in
+        "  " | *" base "*) build_base ;;
+        *) FORCE=0 build_base ;; # FORCE is for what was named
+    esac
     for name in "${wanted[@]}"; do
         [ "$name" = base ] || build_one "$name"
     done
