@@ -147,7 +147,7 @@ kafka_jars() { # DIR: every jar of the broker and its tools, by Maven where it i
             "$jgo" --resolver python info jars "org.apache.kafka:kafka-tools:$version" | grep "/kafka-tools-$version.jar$"
         } | grep '\.jar$' | while read -r jar; do cp "$jar" "$1/"; done
     fi
-    [ "$(find "$1" -name 'kafka_2.13-*.jar' -o -name 'kafka-tools-*.jar' | wc -l)" -eq 2 ] ||
+    [ "$(find "$1" -name 'kafka_2.13-*.jar' -o -name 'kafka-tools-[0-9]*.jar' | wc -l)" -eq 2 ] ||
         fail "the fetched jars lack Kafka's broker or its tools"
 }
 
