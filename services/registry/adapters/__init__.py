@@ -1,0 +1,1 @@
+"""Files, PostgreSQL, Kafka, and the translation between wire models and the domain."""

@@ -1,0 +1,152 @@
+"""The register in PostgreSQL. One advisory lock makes imports and publishing take turns."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import date, datetime
+
+import psycopg
+from psycopg import AsyncConnection
+
+from services.registry.adapters.wire import from_json, to_wire
+from services.registry.domain.entities import F, Facts, History, Kind, Version
+from services.registry.domain.errors import StoreUnavailable
+from services.registry.ports import ImportNote
+from services.runtime.postgres import Connection, connect_arguments
+
+LOCK = 7_302_118_001
+_PUBLISH_ORDER = "array_position(ARRAY['pack','department','unit','gateway','contact'], kind)"
+
+
+class PostgresStore:
+    """One connection for one command. Use as `async with open_store(...)`."""
+
+    def __init__(self, connection: Connection, imported_by: str) -> None:
+        self._connection = connection
+        self._imported_by = imported_by
+
+    @asynccontextmanager
+    async def transaction(self, *, keep: bool = True) -> AsyncIterator["PostgresRegister"]:
+        try:
+            async with self._connection.transaction(force_rollback=not keep):
+                # Two imports at once could miss each other's rows; a publish beside an import could take a mark
+                # away from versions that it has not sent.
+                await self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+                yield PostgresRegister(self._connection, self._imported_by)
+        except psycopg.Error as error:
+            raise _unavailable(error) from error
+
+    @asynccontextmanager
+    async def command(self, *, keep: bool) -> AsyncIterator[None]:
+        if keep:
+            yield
+            return
+        try:
+            async with self._connection.transaction(force_rollback=True):
+                yield
+        except psycopg.Error as error:
+            raise _unavailable(error) from error
+
+
+@asynccontextmanager
+async def open_store(dsn: str, imported_by: str) -> AsyncIterator[PostgresStore]:
+    """Yield a store on a connection of its own. Raises StoreUnavailable."""
+    try:
+        connection = await AsyncConnection.connect(
+            dsn, autocommit=True, **connect_arguments("registry", statement_timeout_s=300)
+        )
+    except (psycopg.Error, OSError) as error:
+        raise _unavailable(error) from error
+    try:
+        yield PostgresStore(connection, imported_by)
+    finally:
+        await connection.close()
+
+
+class PostgresRegister:
+    """The tables of migration 0001, inside a transaction that holds the lock."""
+
+    def __init__(self, connection: Connection, imported_by: str) -> None:
+        self._connection = connection
+        self._imported_by = imported_by
+
+    async def last_recorded(self) -> datetime | None:
+        row = await (await self._connection.execute("SELECT max(recorded_at) FROM registry.versions")).fetchone()
+        newest = None if row is None else row[0]
+        assert newest is None or isinstance(newest, datetime)
+        return newest
+
+    async def histories(self, kind: Kind, ids: Collection[str] | None = None) -> Mapping[str, History[Facts]]:
+        chosen = "" if ids is None else "AND id = ANY(%(ids)s)"
+        cursor = await self._connection.execute(
+            f"SELECT id, body::text FROM registry.versions WHERE kind = %(kind)s {chosen}"  # noqa: S608 - no values
+            " ORDER BY id, valid_from, recorded_at",
+            {"kind": kind.value, "ids": list(ids or ())},
+        )
+        versions: dict[str, list[Version[Facts]]] = {}
+        for entity_id, body in await cursor.fetchall():
+            versions.setdefault(entity_id, []).append(from_json(kind, body))
+        return {entity_id: History(kind, entity_id, found) for entity_id, found in versions.items()}
+
+    async def current(self, kind: Kind, day: date) -> Sequence[Version[Facts]]:
+        cursor = await self._connection.execute(
+            "SELECT DISTINCT ON (id) body::text FROM registry.versions WHERE kind = %s AND valid_from <= %s"
+            " ORDER BY id, valid_from DESC, recorded_at DESC",
+            (kind.value, day),
+        )
+        return [from_json(kind, body) for (body,) in await cursor.fetchall()]
+
+    async def ids(self, kind: Kind) -> set[str]:
+        cursor = await self._connection.execute(
+            "SELECT DISTINCT id FROM registry.versions WHERE kind = %s", (kind.value,)
+        )
+        return {entity_id for (entity_id,) in await cursor.fetchall()}
+
+    async def add(self, kind: Kind, versions: Sequence[Version[F]], note: ImportNote | None) -> None:
+        import_id = None if note is None else await self._note(note)
+        async with (
+            self._connection.cursor() as cursor,
+            cursor.copy(
+                "COPY registry.versions (kind, id, valid_from, recorded_at, body, import_id) FROM STDIN"
+            ) as copy,
+        ):
+            for version in versions:
+                body = to_wire(version).model_dump_json()
+                await copy.write_row(
+                    (kind.value, version.facts.id, version.valid_from, version.recorded_at, body, import_id)
+                )
+        await self._connection.execute(
+            "INSERT INTO registry.unpublished (kind, id) SELECT %s, unnest(%s::text[]) ON CONFLICT DO NOTHING",
+            (kind.value, sorted({version.facts.id for version in versions})),
+        )
+
+    async def _note(self, note: ImportNote) -> int:
+        cursor = await self._connection.execute(
+            "INSERT INTO registry.imports (file_name, sha256, kind, rows, changed, imported_at, imported_by)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING import_id",
+            (
+                note.file_name, note.sha256, note.kind.value, note.rows, note.changed, note.imported_at,
+                self._imported_by,
+            ),
+        )  # fmt: skip
+        row = await cursor.fetchone()
+        assert row is not None
+        return int(row[0])
+
+    async def unpublished(self, limit: int) -> Sequence[tuple[Kind, str]]:
+        cursor = await self._connection.execute(
+            f"SELECT kind, id FROM registry.unpublished ORDER BY {_PUBLISH_ORDER}, id LIMIT %s",  # noqa: S608
+            (limit,),
+        )
+        return [(Kind(kind), entity_id) for kind, entity_id in await cursor.fetchall()]
+
+    async def published(self, entities: Sequence[tuple[Kind, str]]) -> None:
+        await self._connection.execute(
+            "DELETE FROM registry.unpublished u USING unnest(%s::text[], %s::text[]) AS done (kind, id)"
+            " WHERE u.kind = done.kind AND u.id = done.id",
+            ([kind.value for kind, _ in entities], [entity_id for _, entity_id in entities]),
+        )
+
+
+def _unavailable(error: Exception) -> StoreUnavailable:
+    lines = str(error).strip().splitlines()
+    return StoreUnavailable(f"the database refused: {lines[0] if lines else type(error).__name__}")

@@ -1,0 +1,96 @@
+"""Reports as text for people, and entities as JSON for programs."""
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TextIO
+
+from services.registry.adapters.wire import to_wire
+from services.registry.domain.entities import Facts, History, Version
+from services.registry.domain.reports import CheckReport, ImportReport, UnitExplained
+
+LISTED_GAPS = 50
+LISTED_UNITS = 10
+
+
+class Printer:
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def line(self, text: str) -> None:
+        self._out.write(f"{text}\n")
+
+    def topics(self, created: Sequence[str]) -> None:
+        self.line(f"topics created: {', '.join(created) if created else 'none, all are there'}")
+
+    def published(self, count: int) -> None:
+        self.line(f"published: {count} entities" if count else "published: nothing new")
+
+    def report(self, report: ImportReport, *, dry_run: bool) -> None:
+        if report.refused:
+            for error in report.errors:
+                place = f"row {error.row}" if error.row else "file"
+                column = f", column {error.column}" if error.column else ""
+                self.line(f"{report.file}, {place}{column}: expected {error.expected}; found {error.found}")
+            more = report.total_errors - len(report.errors)
+            tail = f" ({more} more not listed)" if more else ""
+            self.line(f"{report.file}: refused, {report.total_errors} errors{tail}; nothing of it was taken")
+            return
+        kept = "would change" if dry_run else "changed"
+        rerouted = f", {report.rerouted} units rerouted" if report.rerouted else ""
+        self.line(
+            f"{report.file}: {report.rows} rows, {report.changed} {kept}, {report.versions} new versions{rerouted}"
+        )
+
+    def history(self, history: History[Facts] | None, entity_id: str) -> bool:
+        if history is None:
+            self.line(f"{entity_id} is not in the register")
+            return False
+        for version in history.versions:
+            self.line(_as_json(version))
+        return True
+
+    def entities(self, versions: Sequence[Version[Facts]]) -> None:
+        for version in versions:
+            self.line(_as_json(version))
+
+    def explained(self, found: UnitExplained | None, unit_id: str) -> bool:
+        if found is None:
+            self.line(f"{unit_id} is not in the register, or no policy pack holds for its district")
+            return False
+        unit, route = found.unit, found.route
+        self.line(f"{unit.unit_id} {unit.name} {unit.name_en} ({unit.category}, {unit.town})")
+        state = "routed" if route.routed else "UNROUTED, the default route holds"
+        copies = f"; also told: {', '.join(route.copies)}" if route.copies else ""
+        self.line(f"answers for it: {route.lead}{copies} [{state}; clause {route.clause}]")
+        self.line(f"under pack {found.policy.pack_id} version {found.policy.number}")
+        for step in found.steps:
+            self.line(f"{step.code} after {_span(step.after)} {step.name_zh} {step.name_en} [{step.clause}]")
+            for told in step.told:
+                reached = ", ".join(told.contacts) or ("board entry only" if step.board_only else "NOBODY")
+                self.line(f"    {told.recipient.value}: {told.name} ({told.body_code}) -> {reached}")
+        return True
+
+    def checked(self, report: CheckReport) -> None:
+        self.line(f"{report.units} units, {report.without_gateway} without a gateway")
+        shown = ", ".join(report.unrouted[:LISTED_UNITS])
+        more = f" and {len(report.unrouted) - LISTED_UNITS} more" if len(report.unrouted) > LISTED_UNITS else ""
+        self.line(f"unrouted: {len(report.unrouted)} (target 0){f': {shown}{more}' if shown else ''}")
+        for sentence in report.expired:
+            self.line(f"pack {sentence}; it still holds until another is imported")
+        if report.unpublished:
+            self.line(f"{report.unpublished} entities are not published yet: run `publish`")
+        for gap in report.gaps[:LISTED_GAPS]:
+            self.line(f"{gap.what}: {gap.units} units, {gap.example} for one")
+        if len(report.gaps) > LISTED_GAPS:
+            self.line(f"... and {len(report.gaps) - LISTED_GAPS} more gaps")
+        self.line("check: clean" if report.clean else "check: something would go unread")
+
+
+def _as_json(version: Version[Facts]) -> str:
+    return json.dumps(to_wire(version).model_dump(mode="json", exclude_none=True), ensure_ascii=False)
+
+
+def _span(after: timedelta) -> str:
+    hours = after.total_seconds() / 3600
+    return "0 h" if hours == 0 else f"{hours:g} h"

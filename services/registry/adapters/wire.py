@@ -1,0 +1,208 @@
+"""Wire models to domain values and back."""
+
+from datetime import timedelta
+from typing import Any, assert_never
+
+from pydantic import AnyUrl
+
+from schemas import pack as wire_pack
+from schemas import registry as wire
+from services.registry.domain.bodies import Body, BodyKind
+from services.registry.domain.entities import (
+    Construction,
+    Contact,
+    Facts,
+    Gateway,
+    History,
+    Kind,
+    Language,
+    Role,
+    Routing,
+    Unit,
+    Version,
+)
+from services.registry.domain.policy import LadderStep, Policy, RouteRule, Tells
+
+_MODELS: dict[Kind, type[wire.Version]] = {
+    Kind.UNIT: wire.UnitVersion,
+    Kind.GATEWAY: wire.GatewayVersion,
+    Kind.CONTACT: wire.ContactVersion,
+    Kind.DEPARTMENT: wire.DepartmentVersion,
+    Kind.PACK: wire.PackVersion,
+}
+_UNIT_FIELDS = (
+    "unit_id", "name", "name_en", "district", "town", "community", "category", "address", "key_unit",
+    "auto_fire_facilities", "crowded_place", "flammable_place", "fire_alarm_system", "accepted_on", "commissioned_on",
+    "retired_on", "exempt_from", "exempt_until", "exempt_reason", "profile", "also_told",
+)  # fmt: skip
+
+
+def to_wire(version: Version[Facts]) -> wire.Version:
+    """Return the wire model of a version; what the domain let pass and the wire refuses is our bug and raises."""
+    facts = version.facts
+    times: dict[str, Any] = {"valid_from": version.valid_from, "recorded_at": version.recorded_at}
+    if isinstance(facts, Unit):
+        return _unit_to_wire(facts, version.route, times)
+    if isinstance(facts, Gateway):
+        return wire.GatewayVersion(
+            gateway_id=facts.gateway_id,
+            unit_id=facts.unit_id,
+            carrier=facts.carrier,
+            vendor=facts.vendor,
+            retired_on=facts.retired_on,
+            **times,
+        )
+    if isinstance(facts, Contact):
+        return wire.ContactVersion(
+            contact_id=facts.contact_id,
+            body_code=facts.body_code,
+            role=wire.ContactRole(facts.role.value),
+            name=facts.name,
+            lang=facts.lang.value,
+            email=facts.email,
+            webhook_url=None if facts.webhook_url is None else AnyUrl(facts.webhook_url),
+            webhook_secret_ref=facts.webhook_secret_ref,
+            retired_on=facts.retired_on,
+            **times,
+        )
+    if isinstance(facts, Body):
+        return wire.DepartmentVersion(department=_body_to_wire(facts), **times)
+    return wire.PackVersion(pack=wire_pack.Pack.model_validate_json(facts.document), **times)
+
+
+def _unit_to_wire(unit: Unit, route: Routing | None, times: dict[str, Any]) -> wire.UnitVersion:
+    assert route is not None, "a unit's version carries its route"
+    return wire.UnitVersion(
+        **{name: getattr(unit, name) for name in _UNIT_FIELDS},
+        construction=wire.Construction(unit.construction.value),
+        lead_department=route.lead,
+        copy_departments=route.copies,
+        routed=route.routed,
+        route_clause=route.clause,
+        **times,
+    )
+
+
+def _body_to_wire(body: Body) -> wire_pack.Department:
+    return wire_pack.Department(
+        code=body.code,
+        kind=wire_pack.BodyKind(body.kind.value),
+        name_zh=body.name_zh,
+        name_en=body.name_en,
+        matters=body.matters,
+        clause=body.clause,
+    )
+
+
+def from_json(kind: Kind, body: str | bytes) -> Version[Facts]:
+    """Return the version in a stored body."""
+    return from_wire(_MODELS[kind].model_validate_json(body))
+
+
+def from_wire(version: wire.Version) -> Version[Facts]:
+    route: Routing | None = None
+    facts: Facts
+    match version:
+        case wire.UnitVersion():
+            facts = Unit(
+                **{name: getattr(version, name) for name in _UNIT_FIELDS},
+                construction=Construction(version.construction.value),
+            )
+            route = Routing(version.lead_department, version.copy_departments, version.routed, version.route_clause)
+        case wire.GatewayVersion():
+            facts = Gateway(version.gateway_id, version.unit_id, version.carrier, version.vendor, version.retired_on)
+        case wire.ContactVersion():
+            facts = _contact(version)
+        case wire.DepartmentVersion():
+            facts = _body(version.department)
+        case wire.PackVersion():
+            facts = policy_of(version.pack)
+        case _:
+            raise TypeError(f"no domain value for {type(version).__name__}")
+    return Version(facts, version.valid_from, version.recorded_at, route)
+
+
+def _contact(version: wire.ContactVersion) -> Contact:
+    return Contact(
+        contact_id=version.contact_id,
+        body_code=version.body_code,
+        role=Role(version.role.value),
+        name=version.name,
+        lang=Language(version.lang),
+        email=version.email,
+        webhook_url=None if version.webhook_url is None else str(version.webhook_url),
+        webhook_secret_ref=version.webhook_secret_ref,
+        retired_on=version.retired_on,
+    )
+
+
+def _body(department: wire_pack.Department) -> Body:
+    return Body(
+        code=department.code,
+        kind=BodyKind(department.kind.value),
+        name_zh=department.name_zh,
+        name_en=department.name_en,
+        matters=department.matters,
+        clause=department.clause,
+    )
+
+
+def policy_of(pack: wire_pack.Pack) -> Policy:
+    """Return the registry's view of a pack; its `document` is the whole pack."""
+    return Policy(
+        pack_id=pack.pack_id,
+        number=pack.version,
+        district=pack.district,
+        valid_from=pack.valid_from,
+        valid_to=pack.valid_to,
+        document=pack.model_dump_json(),
+        bodies={department.code: _body(department) for department in pack.departments},
+        routes={route.code: _rule(route) for route in pack.routes},
+        default_copies=pack.default_route.copies,
+        default_clause=pack.default_route.clause,
+        profiles=frozenset(pack.profiles),
+        ladders={name: tuple(_step(step) for step in ladder.steps) for name, ladder in pack.ladders.items()},
+    )
+
+
+def _rule(route: wire_pack.Route) -> RouteRule:
+    return RouteRule(
+        category=route.code,
+        name_zh=route.name_zh,
+        name_en=route.name_en,
+        lead=route.lead,
+        street_leads=route.street_leads,
+        copies=route.copies,
+        clause=route.clause,
+    )
+
+
+def _step(step: wire_pack.Step) -> LadderStep:
+    return LadderStep(
+        code=step.code,
+        name_zh=step.name_zh,
+        name_en=step.name_en,
+        after=timedelta(seconds=step.after_s),
+        tells=tuple(Tells(recipient.value) for recipient in step.tells),
+        document=step.document,
+        board_only=step.board_only,
+        clause=step.clause,
+    )
+
+
+def record(history: History[Facts]) -> wire.RegistryData:
+    """Return the record of one entity with all its versions."""
+    versions: Any = tuple(to_wire(version) for version in history.versions)
+    match history.kind:
+        case Kind.UNIT:
+            return wire.RegistryData(record=wire.UnitRecord(id=history.id, versions=versions))
+        case Kind.GATEWAY:
+            return wire.RegistryData(record=wire.GatewayRecord(id=history.id, versions=versions))
+        case Kind.CONTACT:
+            return wire.RegistryData(record=wire.ContactRecord(id=history.id, versions=versions))
+        case Kind.DEPARTMENT:
+            return wire.RegistryData(record=wire.DepartmentRecord(id=history.id, versions=versions))
+        case Kind.PACK:
+            return wire.RegistryData(record=wire.PackRecord(id=history.id, versions=versions))
+        case _:
+            assert_never(history.kind)

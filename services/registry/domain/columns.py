@@ -1,0 +1,131 @@
+"""Columns of each kind of file and the headings, Chinese and English, by which they are found."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from services.registry.domain.cells import clean
+from services.registry.domain.entities import Kind
+from services.registry.domain.errors import FileRefused, RowError, shortened
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`name` is the English heading and the field; `zh` the heading of the Chinese template."""
+
+    name: str
+    zh: str
+    required: bool = False
+    also: tuple[str, ...] = ()
+
+
+_VALID_FROM = Column("valid_from", "生效日期")
+_RETIRED_ON = Column("retired_on", "注销日期", also=("停用日期",))
+
+COLUMNS: Mapping[Kind, Sequence[Column]] = {
+    Kind.DEPARTMENT: (
+        Column("code", "部门代码", True, ("机构代码",)),
+        Column("kind", "机构类型", True, ("类型",)),
+        Column("name_zh", "名称", True, ("中文名称", "部门名称")),
+        Column("name_en", "英文名称", True),
+        Column("matters", "职责事项"),
+        Column("clause", "依据条款", True, ("条款",)),
+        _VALID_FROM,
+    ),
+    Kind.UNIT: (
+        Column("unit_id", "单位编号", True),
+        Column("name", "单位名称", True),
+        Column("name_en", "英文名称"),
+        Column("district", "区县", True),
+        Column("town", "街镇", True, ("街道乡镇",)),
+        Column("community", "社区", True, ("社区村",)),
+        Column("category", "场所类别", True),
+        Column("address", "地址"),
+        Column("key_unit", "消防安全重点单位", True, ("重点单位",)),
+        Column("auto_fire_facilities", "自动消防设施", True, ("设有自动消防设施",)),
+        Column("crowded_place", "人员密集场所", True),
+        Column("flammable_place", "易燃易爆场所", True),
+        Column("fire_alarm_system", "火灾自动报警系统", True),
+        Column("construction", "建设性质"),
+        Column("accepted_on", "验收日期"),
+        Column("commissioned_on", "联网验收日期", also=("联网日期",)),
+        _RETIRED_ON,
+        Column("exempt_from", "停用报备起"),
+        Column("exempt_until", "停用报备止"),
+        Column("exempt_reason", "停用报备原因"),
+        Column("profile", "监测档位"),
+        Column("also_told", "另告知部门"),
+        _VALID_FROM,
+    ),
+    Kind.GATEWAY: (
+        Column("gateway_id", "装置编号", True, ("网关编号", "用户信息传输装置编号")),
+        Column("unit_id", "单位编号", True),
+        Column("carrier", "运营商", True, ("通信线路",)),
+        Column("vendor", "厂家"),
+        _RETIRED_ON,
+        _VALID_FROM,
+    ),
+    Kind.CONTACT: (
+        Column("contact_id", "联系人编号", True),
+        Column("body_code", "所属机构或单位", True, ("所属",)),
+        Column("role", "角色", True),
+        Column("name", "姓名", True, ("联系人",)),
+        Column("lang", "语言"),
+        Column("email", "邮箱", also=("电子邮箱",)),
+        Column("webhook_url", "推送地址"),
+        Column("webhook_secret_ref", "推送密钥名称"),
+        _RETIRED_ON,
+        _VALID_FROM,
+    ),
+}
+_REMARKS = frozenset({"remark", "remarks", "note", "notes", "备注"})
+_FILE_WORDS: Mapping[str, Kind] = {
+    "department": Kind.DEPARTMENT,
+    "部门": Kind.DEPARTMENT,
+    "街镇": Kind.DEPARTMENT,
+    "gateway": Kind.GATEWAY,
+    "网关": Kind.GATEWAY,
+    "装置": Kind.GATEWAY,
+    "contact": Kind.CONTACT,
+    "联系人": Kind.CONTACT,
+    "unit": Kind.UNIT,
+    "单位": Kind.UNIT,
+}
+
+
+def kind_of_file(name: str) -> Kind | None:
+    """Tell from its name what a file holds, None when the name does not say or says two things."""
+    said = {kind for word, kind in _FILE_WORDS.items() if word in name.casefold()}
+    return said.pop() if len(said) == 1 else None
+
+
+def find_columns(kind: Kind, heading: Sequence[str], row: int) -> list[str | None]:
+    """Return for each place of the heading row the column that stands there, None for remarks and empty places.
+
+    A heading that is not known is an error, not something to pass over: a misspelt one would lose its values.
+    Raises:  FileRefused with every unknown, repeated or missing heading.
+    """
+    columns = COLUMNS[kind]
+    names = {_fold(text): column.name for column in columns for text in (column.name, column.zh, *column.also)}
+    found: list[str | None] = []
+    errors: list[RowError] = []
+    for text in heading:
+        folded = _fold(text)
+        name = names.get(folded)
+        if name is None and folded and folded not in _REMARKS:
+            known = ", ".join(f"{column.name} ({column.zh})" for column in columns)
+            errors.append(RowError(row, shortened(text), f"a known heading: {known}", shortened(text)))
+        if name is not None and name in found:
+            errors.append(RowError(row, name, "each heading once", shortened(text)))
+        found.append(name)
+    errors.extend(
+        RowError(row, column.name, f"a column headed {column.name} or {column.zh}", "nothing")
+        for column in columns
+        if column.required and column.name not in found
+    )
+    if errors:
+        raise FileRefused(errors)
+    return found
+
+
+def _fold(text: str) -> str:
+    return clean(text).casefold().replace(" ", "_").rstrip("*")

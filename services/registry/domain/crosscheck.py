@@ -1,0 +1,108 @@
+"""What a row must find elsewhere: its unit, its town, its category and departments in the pack in force."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from services.registry.domain.bodies import Body, BodyKind
+from services.registry.domain.entities import Contact, Gateway, Role, Unit
+from services.registry.domain.errors import RowError
+from services.registry.domain.policy import InForce, Policy, policy_on
+from services.registry.domain.rows import ParsedRow
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the register holds, as far as rows refer to it. `bodies` are those of the departments files."""
+
+    policies: Sequence[InForce]
+    bodies: Mapping[str, Body]
+    units: Collection[str]
+
+    def body(self, code: str, policy: Policy | None) -> Body | None:
+        """Return a body by its code; a row of a departments file renames what the pack ships."""
+        if code in self.bodies:
+            return self.bodies[code]
+        return None if policy is None else policy.bodies.get(code)
+
+    def anywhere(self, code: str) -> bool:
+        """Tell whether a body of that code stands in the departments files or in any pack."""
+        return code in self.bodies or any(code in each.policy.bodies for each in self.policies)
+
+
+def unique(rows: Iterable[ParsedRow]) -> list[RowError]:
+    """Return an error for each row that repeats the id of an earlier one."""
+    first: dict[str, int] = {}
+    errors: list[RowError] = []
+    for parsed in rows:
+        earlier = first.setdefault(parsed.facts.id, parsed.row)
+        if earlier != parsed.row:
+            errors.append(RowError(parsed.row, "id", f"each id once in a file (row {earlier} has it)", parsed.facts.id))
+    return errors
+
+
+def check_row(parsed: ParsedRow, known: Known, today: date) -> list[RowError]:
+    """Return everything that `parsed` refers to and that the register does not hold."""
+    facts = parsed.facts
+    if isinstance(facts, Unit):
+        return _check_unit(parsed.row, facts, known, max(parsed.valid_from or today, today))
+    if isinstance(facts, Gateway):
+        return _check_unit_exists(parsed.row, "unit_id", facts.unit_id, known)
+    if isinstance(facts, Contact):
+        return _check_contact(parsed.row, facts, known)
+    return []
+
+
+def _check_unit(row: int, unit: Unit, known: Known, day: date) -> list[RowError]:
+    policy = policy_on(known.policies, unit.district, day)
+    if policy is None:
+        having = sorted({each.policy.district for each in known.policies}) or ["none: import a policy pack first"]
+        return [RowError(row, "district", f"a district with a policy pack ({', '.join(having)})", unit.district)]
+    errors: list[RowError] = []
+    town = known.body(unit.town, policy)
+    if town is None or town.kind is not BodyKind.STREET:
+        errors.append(RowError(row, "town", "the code of a street or town from the departments file", unit.town))
+    if unit.category not in policy.routes:
+        errors.append(RowError(row, "category", f"a category of pack {policy.pack_id}", unit.category))
+    if unit.profile is not None and unit.profile not in policy.profiles:
+        known_profiles = ", ".join(sorted(policy.profiles))
+        errors.append(RowError(row, "profile", f"a supervision profile of the pack ({known_profiles})", unit.profile))
+    errors.extend(
+        RowError(row, "also_told", "codes of departments", code)
+        for code in unit.also_told
+        if known.body(code, policy) is None
+    )
+    return errors
+
+
+def _check_unit_exists(row: int, column: str, unit_id: str, known: Known) -> list[RowError]:
+    if unit_id in known.units:
+        return []
+    return [RowError(row, column, "the id of a unit in the register", unit_id)]
+
+
+def _check_contact(row: int, contact: Contact, known: Known) -> list[RowError]:
+    if contact.role is not Role.OFFICE:
+        return _check_unit_exists(row, "body_code", contact.body_code, known)
+    if known.anywhere(contact.body_code):
+        return []
+    return [RowError(row, "body_code", "the code of a department, street or town", contact.body_code)]
+
+
+def pack_misses(policy: Policy, units: Iterable[Unit], bodies: Mapping[str, Body]) -> list[RowError]:
+    """Return what living units of the pack's district need and a new version of the pack no longer has."""
+    wanted: dict[tuple[str, str], list[str]] = {}
+    for unit in units:
+        if unit.district != policy.district or unit.retired_on is not None:
+            continue
+        if unit.category not in policy.routes:
+            wanted.setdefault(("routes", unit.category), []).append(unit.unit_id)
+        if unit.profile is not None and unit.profile not in policy.profiles:
+            wanted.setdefault(("profiles", unit.profile), []).append(unit.unit_id)
+        for code in unit.also_told:
+            if code not in policy.bodies and code not in bodies:
+                wanted.setdefault(("departments", code), []).append(unit.unit_id)
+    return [
+        RowError(0, part, f"{code}, which {len(ids)} units use (first {ids[0]})", "nothing")
+        for (part, code), ids in sorted(wanted.items())
+    ]

@@ -1,0 +1,51 @@
+"""What can be wrong with a file, said so that the person who made it can mend it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+FOUND_LENGTH = 40
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """One thing to mend. `row` is the line of a CSV or the row of a sheet, 0 for the file as a whole."""
+
+    row: int
+    column: str
+    expected: str
+    found: str
+
+
+class RegistryError(Exception):
+    """Base of everything that the registry refuses with a sentence."""
+
+
+class FileRefused(RegistryError):
+    """The file cannot be taken; nothing of it was. Carries every error found, up to a limit, and their number."""
+
+    def __init__(self, errors: Sequence[RowError], total: int | None = None) -> None:
+        super().__init__(f"{len(errors) if total is None else total} errors")
+        self.errors = tuple(errors)
+        self.total = len(errors) if total is None else total
+
+
+class StoreUnavailable(RegistryError):
+    """The database did not answer; nothing was changed."""
+
+
+class BusUnavailable(RegistryError):
+    """Kafka did not answer; what is not published yet goes out with the next publish."""
+
+
+class TopicRefused(RegistryError):
+    """A topic exists in a shape that must not be altered."""
+
+
+class RecordTooLarge(RegistryError):
+    """An entity has more versions than one record of the topic may hold."""
+
+
+def shortened(text: str) -> str:
+    """Return what was found, on one line, without control characters and not longer than a table cell can show."""
+    shown = "".join(char if char.isprintable() else "?" for char in text)
+    return shown if len(shown) <= FOUND_LENGTH else f"{shown[: FOUND_LENGTH - 1]}…"

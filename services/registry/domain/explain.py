@@ -1,0 +1,135 @@
+"""Who would be told about a unit, at which step, on which clause; and where nobody would."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import assert_never
+
+from services.registry.domain.bodies import Body, BodyKind
+from services.registry.domain.entities import Contact, Role, Routing, Unit
+from services.registry.domain.policy import LadderStep, Policy, Tells
+
+UNIT_ROLES: Mapping[Tells, Role] = {
+    Tells.UNIT_CONTROL_ROOM: Role.CONTROL_ROOM,
+    Tells.UNIT_MANAGER: Role.MANAGER,
+    Tells.MAINTENANCE: Role.MAINTENANCE,
+    Tells.GRID_OFFICER: Role.GRID_OFFICER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One recipient of a step: a body, or a role of the unit, and the contacts that would get the notice."""
+
+    recipient: Tells
+    body_code: str
+    name: str
+    contacts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepExplained:
+    ladder: str
+    code: str
+    after: timedelta
+    name_zh: str
+    name_en: str
+    document: str
+    board_only: bool
+    clause: str
+    told: tuple[Told, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Bodies and living contacts, by the code that they stand for."""
+
+    bodies: Mapping[str, Body]
+    contacts: Mapping[str, Sequence[Contact]]
+
+    def reach(self, code: str, role: Role, today: date) -> tuple[str, ...]:
+        """Return the ids of contacts of a body or unit that may be told on `today`."""
+        return tuple(
+            contact.contact_id
+            for contact in self.contacts.get(code, ())
+            if contact.role is role and (contact.retired_on is None or contact.retired_on > today)
+        )
+
+
+def explain(unit: Unit, route: Routing, policy: Policy, directory: Directory, today: date) -> Iterator[StepExplained]:
+    """Yield each step of each ladder with those whom it would tell about `unit` today."""
+    for ladder, steps in policy.ladders.items():
+        for step in steps:
+            told = tuple(_told(unit, route, step, policy, directory, today))
+            yield StepExplained(
+                ladder, step.code, step.after, step.name_zh, step.name_en, step.document, step.board_only,
+                step.clause, told,
+            )  # fmt: skip
+
+
+def _told(
+    unit: Unit, route: Routing, step: LadderStep, policy: Policy, directory: Directory, today: date
+) -> Iterator[Told]:
+    for recipient in step.tells:
+        if recipient in UNIT_ROLES:
+            contacts = directory.reach(unit.unit_id, UNIT_ROLES[recipient], today)
+            yield Told(recipient, unit.unit_id, unit.name, contacts)
+        else:
+            for code in _bodies(recipient, unit, route, policy):
+                body = directory.bodies.get(code) or policy.bodies.get(code)
+                name = code if body is None else body.name_zh
+                yield Told(recipient, code, name, directory.reach(code, Role.OFFICE, today))
+
+
+def _bodies(recipient: Tells, unit: Unit, route: Routing, policy: Policy) -> tuple[str, ...]:
+    match recipient:
+        case Tells.CENTRE:
+            return _of_kind(policy, BodyKind.CENTRE)
+        case Tells.BRIGADE:
+            return _of_kind(policy, BodyKind.BRIGADE)
+        case Tells.STREET:
+            return (unit.town,)
+        case Tells.DEPARTMENT:
+            return (route.lead, *route.copies)
+        case Tells.UNIT_CONTROL_ROOM | Tells.UNIT_MANAGER | Tells.MAINTENANCE | Tells.GRID_OFFICER:
+            return ()
+        case _:
+            assert_never(recipient)
+
+
+def _of_kind(policy: Policy, kind: BodyKind) -> tuple[str, ...]:
+    return tuple(code for code, body in policy.bodies.items() if body.kind is kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something that would leave a notice without a reader. `example` is one unit of `units` that it would hit."""
+
+    what: str
+    units: int
+    example: str
+
+
+def find_gaps(units: Sequence[tuple[Unit, Routing]], policy: Policy, directory: Directory, today: date) -> list[Gap]:
+    """Return every recipient that nobody reads for, most units first.
+
+    A unit's own people are counted by role, bodies one by one.
+    """
+    hit: dict[str, list[str]] = {}
+    for unit, route in units:
+        seen: set[str] = set()
+        for step in explain(unit, route, policy, directory, today):
+            for told in step.told:
+                if told.contacts or step.board_only:
+                    continue
+                seen.add(_gap_name(told))
+        for what in seen:
+            hit.setdefault(what, []).append(unit.unit_id)
+    gaps = [Gap(what, len(ids), ids[0]) for what, ids in hit.items()]
+    return sorted(gaps, key=lambda gap: (-gap.units, gap.what))
+
+
+def _gap_name(told: Told) -> str:
+    if told.recipient in UNIT_ROLES:
+        return f"no contact for {told.recipient.value}"
+    return f"no contact for body {told.body_code} ({told.name})"

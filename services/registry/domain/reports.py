@@ -1,0 +1,51 @@
+"""What a command has to say when it is done."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.registry.domain.entities import Kind, Routing, Unit
+from services.registry.domain.errors import RowError
+from services.registry.domain.explain import Gap, StepExplained
+from services.registry.domain.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What became of one file. With errors nothing of it was taken; `errors` is cut, `total_errors` is not."""
+
+    file: str
+    kind: Kind | None
+    rows: int = 0
+    changed: int = 0
+    versions: int = 0
+    rerouted: int = 0
+    errors: tuple[RowError, ...] = ()
+    total_errors: int = 0
+
+    @property
+    def refused(self) -> bool:
+        return self.total_errors > 0
+
+
+@dataclass(frozen=True, slots=True)
+class UnitExplained:
+    unit: Unit
+    route: Routing
+    policy: Policy
+    steps: Sequence[StepExplained]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What `check` found. `unrouted` are ids of living units that no clause gives a department; their target is 0."""
+
+    units: int
+    unrouted: Sequence[str]
+    gaps: Sequence[Gap]
+    without_gateway: int
+    expired: Sequence[str]
+    unpublished: int
+
+    @property
+    def clean(self) -> bool:
+        return not (self.gaps or self.expired or self.unpublished)

@@ -1,0 +1,211 @@
+"""Rows to entities. A row is read to its end so that every error of it is told at once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol, TypeVar, assert_never
+
+from services.registry.domain import cells
+from services.registry.domain.bodies import Body, BodyKind
+from services.registry.domain.cells import BadCell
+from services.registry.domain.entities import Construction, Contact, Gateway, Kind, Language, Role, Unit
+from services.registry.domain.errors import RowError, shortened
+
+V = TypeVar("V")
+D = TypeVar("D")
+
+CONSTRUCTION: Mapping[str, Construction] = {
+    **{each.value: each for each in Construction},
+    "现有": Construction.EXISTING,
+    "新建": Construction.NEW_BUILD,
+    "改建": Construction.RENOVATED,
+    "扩建": Construction.EXTENDED,
+}
+BODY_KIND: Mapping[str, BodyKind] = {
+    **{each.value: each for each in BodyKind},
+    "街镇": BodyKind.STREET,
+    "街道": BodyKind.STREET,
+    "乡镇": BodyKind.STREET,
+    "镇": BodyKind.STREET,
+    "部门": BodyKind.DEPARTMENT,
+    "委员会": BodyKind.COMMITTEE,
+    "政府": BodyKind.GOVERNMENT,
+    "大队": BodyKind.BRIGADE,
+    "监控中心": BodyKind.CENTRE,
+}
+ROLE: Mapping[str, Role] = {
+    **{each.value: each for each in Role},
+    "消防控制室": Role.CONTROL_ROOM,
+    "消控室": Role.CONTROL_ROOM,
+    "消防安全管理人": Role.MANAGER,
+    "维保": Role.MAINTENANCE,
+    "维保单位": Role.MAINTENANCE,
+    "网格员": Role.GRID_OFFICER,
+    "值班室": Role.OFFICE,
+    "办公室": Role.OFFICE,
+}
+LANGUAGE: Mapping[str, Language] = {
+    **{each.value: each for each in Language},
+    "中文": Language.ZH,
+    "英文": Language.EN,
+}
+
+
+class AddressRules(Protocol):
+    """Addresses in the one form that the channels use. Both raise `BadCell`."""
+
+    def email(self, text: str) -> str: ...
+
+    def web_address(self, text: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedRow:
+    """One entity as its row states it. `valid_from` None: from the day of the import."""
+
+    row: int
+    facts: Unit | Gateway | Contact | Body
+    valid_from: date | None
+
+
+class RowReader:
+    """Cells of one row by column name. A bad cell is noted and a stand-in returned, so that reading goes on."""
+
+    def __init__(self, row: int, cell_texts: Mapping[str, str]) -> None:
+        self.row = row
+        self.errors: list[RowError] = []
+        self._cells = cell_texts
+
+    def need(self, column: str, parse: Callable[[str], V], stand_in: V) -> V:
+        text = cells.clean(self._cells.get(column, ""))
+        if not text:
+            self.refuse(column, "a value", "nothing")
+            return stand_in
+        return self._parsed(column, text, parse, stand_in)
+
+    def may(self, column: str, parse: Callable[[str], V], default: D) -> V | D:
+        text = cells.clean(self._cells.get(column, ""))
+        if not text:
+            return default
+        return self._parsed(column, text, parse, default)
+
+    def refuse(self, column: str, expected: str, found: str) -> None:
+        self.errors.append(RowError(self.row, column, expected, shortened(found)))
+
+    def _parsed(self, column: str, text: str, parse: Callable[[str], V], stand_in: D) -> V | D:
+        try:
+            return parse(text)
+        except BadCell as error:
+            self.refuse(column, error.expected, text)
+            return stand_in
+
+
+def read_row(
+    kind: Kind, row: int, cell_texts: Mapping[str, str], rules: AddressRules
+) -> tuple[ParsedRow, list[RowError]]:
+    """Return what a row says and everything wrong with it; the entity is of use only without errors."""
+    reader = RowReader(row, cell_texts)
+    facts: Unit | Gateway | Contact | Body
+    match kind:
+        case Kind.UNIT:
+            facts = _unit(reader)
+        case Kind.GATEWAY:
+            facts = _gateway(reader)
+        case Kind.CONTACT:
+            facts = _contact(reader, rules)
+        case Kind.DEPARTMENT:
+            facts = _body(reader)
+        case Kind.PACK:
+            raise ValueError("packs do not come as rows")
+        case _:
+            assert_never(kind)
+    valid_from = reader.may("valid_from", cells.day, None)
+    return ParsedRow(row, facts, valid_from), reader.errors
+
+
+def _unit(row: RowReader) -> Unit:
+    unit = Unit(
+        unit_id=row.need("unit_id", cells.identifier, ""),
+        name=row.need("name", cells.plain_text, ""),
+        name_en=row.may("name_en", cells.plain_text, ""),
+        district=row.need("district", cells.identifier, ""),
+        town=row.need("town", cells.identifier, ""),
+        community=row.need("community", cells.plain_text, ""),
+        category=row.need("category", cells.identifier, ""),
+        address=row.may("address", cells.plain_text, ""),
+        key_unit=row.need("key_unit", cells.yes_no, False),
+        auto_fire_facilities=row.need("auto_fire_facilities", cells.yes_no, False),
+        crowded_place=row.need("crowded_place", cells.yes_no, False),
+        flammable_place=row.need("flammable_place", cells.yes_no, False),
+        fire_alarm_system=row.need("fire_alarm_system", cells.yes_no, False),
+        construction=row.may("construction", lambda text: cells.one_of(text, CONSTRUCTION), Construction.EXISTING),
+        accepted_on=row.may("accepted_on", cells.day, None),
+        commissioned_on=row.may("commissioned_on", cells.day, None),
+        retired_on=row.may("retired_on", cells.day, None),
+        exempt_from=row.may("exempt_from", cells.day, None),
+        exempt_until=row.may("exempt_until", cells.day, None),
+        exempt_reason=row.may("exempt_reason", cells.plain_text, None),
+        profile=row.may("profile", cells.identifier, None),
+        also_told=row.may("also_told", cells.identifiers, ()),
+    )
+    _check_exemption(unit, row)
+    return unit
+
+
+def _check_exemption(unit: Unit, row: RowReader) -> None:
+    """An exemption has a beginning, an end and a reason, or it is none (it must not go on for ever unseen)."""
+    parts = {
+        "exempt_from": unit.exempt_from,
+        "exempt_until": unit.exempt_until,
+        "exempt_reason": unit.exempt_reason,
+    }
+    refused = {error.column for error in row.errors}
+    if any(value is not None for value in parts.values()):
+        for column, value in parts.items():
+            if value is None and column not in refused:
+                row.refuse(column, "first day, last day and reason of an exemption together", "nothing")
+    if unit.exempt_from and unit.exempt_until and unit.exempt_until < unit.exempt_from:
+        row.refuse("exempt_until", f"a day not before {unit.exempt_from}", str(unit.exempt_until))
+
+
+def _gateway(row: RowReader) -> Gateway:
+    return Gateway(
+        gateway_id=row.need("gateway_id", cells.identifier, ""),
+        unit_id=row.need("unit_id", cells.identifier, ""),
+        carrier=row.need("carrier", cells.identifier, ""),
+        vendor=row.may("vendor", cells.plain_text, ""),
+        retired_on=row.may("retired_on", cells.day, None),
+    )
+
+
+def _contact(row: RowReader, rules: AddressRules) -> Contact:
+    contact = Contact(
+        contact_id=row.need("contact_id", cells.identifier, ""),
+        body_code=row.need("body_code", cells.identifier, ""),
+        role=row.need("role", lambda text: cells.one_of(text, ROLE), Role.OFFICE),
+        name=row.need("name", cells.plain_text, ""),
+        lang=row.may("lang", lambda text: cells.one_of(text, LANGUAGE), Language.ZH),
+        email=row.may("email", rules.email, None),
+        webhook_url=row.may("webhook_url", rules.web_address, None),
+        webhook_secret_ref=row.may("webhook_secret_ref", cells.identifier, None),
+        retired_on=row.may("retired_on", cells.day, None),
+    )
+    refused = {error.column for error in row.errors}
+    if contact.email is None and contact.webhook_url is None and not {"email", "webhook_url"} & refused:
+        row.refuse("email", "an e-mail address, a webhook, or both", "neither")
+    if contact.webhook_url is not None and contact.webhook_secret_ref is None and "webhook_secret_ref" not in refused:
+        row.refuse("webhook_secret_ref", "the name of the secret that signs for the webhook", "nothing")
+    if contact.webhook_secret_ref is not None and contact.webhook_url is None and "webhook_url" not in refused:
+        row.refuse("webhook_url", "the address that goes with the named secret", "nothing")
+    return contact
+
+
+def _body(row: RowReader) -> Body:
+    return Body(
+        code=row.need("code", cells.identifier, ""),
+        kind=row.need("kind", lambda text: cells.one_of(text, BODY_KIND), BodyKind.DEPARTMENT),
+        name_zh=row.need("name_zh", cells.plain_text, ""),
+        name_en=row.need("name_en", cells.plain_text, ""),
+        matters=row.may("matters", cells.plain_text, ""),
+        clause=row.need("clause", cells.plain_text, ""),
+    )

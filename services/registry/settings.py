@@ -1,0 +1,18 @@
+"""Settings of the registry's command line."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from services.runtime.settings import ServiceSettings
+
+
+class RegistrySettings(ServiceSettings):
+    model_config = SettingsConfigDict(env_prefix="REGISTRY_", extra="ignore", frozen=True, populate_by_name=True)
+
+    imported_by: str = Field(default="command line", max_length=100, description="who is noted beside an import")
+    max_file_mb: int = Field(default=32, ge=1, le=512, description="largest file that is read, MiB")
+    max_unpacked_mb: int = Field(default=256, ge=1, le=4096, description="largest XLSX after unpacking, MiB")
+    max_rows: int = Field(default=200_000, ge=1, le=1_000_000, description="most rows of one file")
+    listed_errors: int = Field(default=200, ge=1, le=10_000, description="most errors printed for one file")
+    replication: int = Field(default=1, ge=1, le=9, description="replicas of topics that are created")
+    publish_batch: int = Field(default=500, ge=1, le=10_000, description="entities published in one transaction")

@@ -1,0 +1,96 @@
+"""Answers from the register: one entity, a list, who would be told, and what is missing."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from services.registry.domain.bodies import Body
+from services.registry.domain.entities import Contact, Facts, Gateway, History, Kind, Unit, Version, of_type
+from services.registry.domain.explain import Directory, Gap, explain, find_gaps
+from services.registry.domain.policy import policy_on
+from services.registry.domain.reports import CheckReport, UnitExplained
+from services.registry.domain.timeline import in_force
+from services.registry.ports import Register, Store
+from services.registry.worker.importing import load_policies, today_in_shanghai
+from services.runtime.clock import Clock
+
+
+class Answers:
+    def __init__(self, *, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def show(self, kind: Kind, entity_id: str) -> History[Facts] | None:
+        async with self._store.transaction() as register:
+            return (await register.histories(kind, [entity_id])).get(entity_id)
+
+    async def everything(self, kind: Kind) -> Sequence[Version[Facts]]:
+        """Return the version in force today of every entity of a kind."""
+        async with self._store.transaction() as register:
+            return await register.current(kind, self._today())
+
+    async def explain(self, unit_id: str) -> UnitExplained | None:
+        """Return who would be told about a unit today, None when it is not known or has no pack yet."""
+        today = self._today()
+        async with self._store.transaction() as register:
+            history = (await register.histories(Kind.UNIT, [unit_id])).get(unit_id)
+            policies = await load_policies(register)
+            directory = await _directory(register, today)
+        version = None if history is None else in_force_or_first(history, today)
+        if version is None or not isinstance(version.facts, Unit) or version.route is None:
+            return None
+        policy = policy_on(policies, version.facts.district, today)
+        if policy is None:
+            return None
+        steps = tuple(explain(version.facts, version.route, policy, directory, today))
+        return UnitExplained(version.facts, version.route, policy, steps)
+
+    async def check(self) -> CheckReport:
+        """Return what would leave a notice without a reader, and what the register still owes."""
+        today = self._today()
+        async with self._store.transaction() as register:
+            units = await register.current(Kind.UNIT, today)
+            gateways = await register.current(Kind.GATEWAY, today)
+            policies = await load_policies(register)
+            directory = await _directory(register, today)
+            unpublished = len(await register.unpublished(1_000_000))
+        living = [
+            (version.facts, version.route)
+            for version in of_type(units, Unit)
+            if version.route is not None and (version.facts.retired_on is None or version.facts.retired_on > today)
+        ]
+        gaps: list[Gap] = []
+        expired: list[str] = []
+        for district in sorted({unit.district for unit, _ in living}):
+            policy = policy_on(policies, district, today)
+            if policy is None:
+                continue
+            if policy.valid_to < today:
+                expired.append(f"{policy.pack_id} of district {district} ran out on {policy.valid_to}")
+            gaps.extend(find_gaps([each for each in living if each[0].district == district], policy, directory, today))
+        connected = {version.facts.unit_id for version in of_type(gateways, Gateway)}
+        return CheckReport(
+            units=len(living),
+            unrouted=[unit.unit_id for unit, route in living if not route.routed],
+            gaps=gaps,
+            without_gateway=sum(unit.unit_id not in connected for unit, _ in living),
+            expired=expired,
+            unpublished=unpublished,
+        )
+
+    def _today(self) -> date:
+        return today_in_shanghai(self._clock.now())
+
+
+def in_force_or_first(history: History[Facts], day: date) -> Version[Facts] | None:
+    """Return the version of `day`; for an entity that only begins later, its first."""
+    return in_force(history.versions, day) or (history.versions[0] if history.versions else None)
+
+
+async def _directory(register: Register, today: date) -> Directory:
+    bodies = {
+        version.facts.code: version.facts for version in of_type(await register.current(Kind.DEPARTMENT, today), Body)
+    }
+    contacts: dict[str, list[Contact]] = {}
+    for version in of_type(await register.current(Kind.CONTACT, today), Contact):
+        contacts.setdefault(version.facts.body_code, []).append(version.facts)
+    return Directory(bodies, contacts)

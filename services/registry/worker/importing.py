@@ -1,0 +1,221 @@
+"""Files to versions: all of a file or nothing, every error of it told at once."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta, timezone
+from pathlib import PurePath
+
+from services.registry.domain.bodies import Body
+from services.registry.domain.columns import find_columns, kind_of_file
+from services.registry.domain.crosscheck import Known, check_row, pack_misses, unique
+from services.registry.domain.entities import Facts, History, Kind, Routing, Unit, Version, of_type
+from services.registry.domain.errors import FileRefused, RowError
+from services.registry.domain.policy import InForce, Policy, changes, policy_on
+from services.registry.domain.reports import ImportReport
+from services.registry.domain.routing import resolve
+from services.registry.domain.rows import ParsedRow, read_row
+from services.registry.domain.timeline import plan
+from services.registry.ports import Files, ImportNote, Register, Sheet, Store
+from services.runtime.clock import Clock
+
+SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
+MAX_VERSIONS = 400
+_ORDER = {Kind.PACK: 0, Kind.DEPARTMENT: 1, Kind.UNIT: 2, Kind.GATEWAY: 3, Kind.CONTACT: 4}
+
+
+def today_in_shanghai(now: datetime) -> date:
+    return now.astimezone(SHANGHAI).date()
+
+
+class Importer:
+    def __init__(self, *, files: Files, store: Store, clock: Clock, listed_errors: int = 200) -> None:
+        self._files = files
+        self._store = store
+        self._clock = clock
+        self._listed = listed_errors
+
+    async def import_files(
+        self, requests: Sequence[tuple[str, Kind | None]], *, dry_run: bool = False
+    ) -> list[ImportReport]:
+        """Import files, departments before units before the rest, whatever their order; each whole or not at all.
+
+        With `dry_run` all are tried, those that refer to earlier ones of the same command too, and nothing is kept.
+        Raises:  StoreUnavailable.
+        """
+        named = [(path, kind or kind_of_file(PurePath(path).name)) for path, kind in requests]
+        named.sort(key=lambda each: -1 if each[1] is None else _ORDER[each[1]])
+        reports: list[ImportReport] = []
+        async with self._store.command(keep=not dry_run):
+            for path, kind in named:
+                reports.append(await self._import_file(path, kind))
+        return reports
+
+    async def _import_file(self, path: str, kind: Kind | None) -> ImportReport:
+        if kind is None:
+            error = RowError(0, "", "a file name that says units, gateways, departments or contacts; or --kind", path)
+            return self._refused(path, None, 0, FileRefused([error]))
+        rows = 0
+        try:
+            sheet = self._files.read_sheet(path)
+            rows = len(sheet.rows)
+            parsed = _parse(kind, sheet, self._files)
+            async with self._store.transaction() as register:
+                return await self._take(register, path, kind, sheet, parsed)
+        except FileRefused as refusal:
+            return self._refused(path, kind, rows, refusal)
+
+    async def _take(
+        self, register: Register, path: str, kind: Kind, sheet: Sheet, parsed: Sequence[ParsedRow]
+    ) -> ImportReport:
+        now = await _instant(register, self._clock)
+        today = today_in_shanghai(now)
+        policies = await load_policies(register)
+        known = await _known(register, kind, policies, today)
+        errors = [error for row in parsed for error in check_row(row, known, today)]
+        if errors:
+            raise FileRefused(errors)
+        held = await register.histories(kind, [row.facts.id for row in parsed])
+        added: list[Version[Facts]] = []
+        changed = 0
+        for row in parsed:
+            history = held.get(row.facts.id)
+            versions = _plan_row(row, history, policies, today, now)
+            if len(versions) + (0 if history is None else len(history.versions)) > MAX_VERSIONS:
+                errors.append(RowError(row.row, "id", f"at most {MAX_VERSIONS} versions of one entity", row.facts.id))
+            changed += bool(versions)
+            added.extend(versions)
+        if errors:
+            raise FileRefused(errors)
+        if added:
+            note = ImportNote(PurePath(path).name, sheet.sha256, kind, len(parsed), changed, now)
+            await register.add(kind, added, note)
+        return ImportReport(path, kind, len(parsed), changed, len(added))
+
+    async def import_pack(self, path: str, *, valid_from: date | None = None, dry_run: bool = False) -> ImportReport:
+        """Import a policy pack and give each unit of its district the routes of it, from the day it begins.
+
+        The first version of a pack begins on the pack's own first day, a later one today, unless `valid_from` says
+        another day. The same pack again changes nothing.
+        Raises:  StoreUnavailable.
+        """
+        try:
+            policy, sha256 = self._files.read_pack(path)
+            async with self._store.command(keep=not dry_run), self._store.transaction() as register:
+                return await self._take_pack(register, path, policy, sha256, valid_from)
+        except FileRefused as refusal:
+            return self._refused(path, Kind.PACK, 1, refusal)
+
+    async def _take_pack(
+        self, register: Register, path: str, policy: Policy, sha256: str, valid_from: date | None
+    ) -> ImportReport:
+        now = await _instant(register, self._clock)
+        today = today_in_shanghai(now)
+        held = of_type(_versions(await register.histories(Kind.PACK, [policy.pack_id])), Policy)
+        if any(version.facts == policy for version in held):
+            return ImportReport(path, Kind.PACK, 1)
+        newest = max((version.facts.number for version in held), default=0)
+        if policy.number <= newest:
+            expected = f"a version above {newest}, which the register has with other content"
+            raise FileRefused([RowError(0, "version", expected, str(policy.number))])
+        since = valid_from or (max(policy.valid_from, today) if held else policy.valid_from)
+        bodies = _bodies(await register.current(Kind.DEPARTMENT, max(since, today)))
+        units = await register.histories(Kind.UNIT)
+        current = of_type(await register.current(Kind.UNIT, max(since, today)), Unit)
+        if misses := pack_misses(policy, [version.facts for version in current], bodies):
+            raise FileRefused(misses)
+        note = ImportNote(PurePath(path).name, sha256, Kind.PACK, 1, 1, now)
+        await register.add(Kind.PACK, [Version(policy, since, now)], note)
+        rerouted = _reroute(units, await load_policies(register), now)
+        if rerouted:
+            await register.add(Kind.UNIT, rerouted, None)
+        count = len({version.facts.id for version in rerouted})
+        return ImportReport(path, Kind.PACK, 1, 1, 1, rerouted=count)
+
+    def _refused(self, path: str, kind: Kind | None, rows: int, refusal: FileRefused) -> ImportReport:
+        ordered = sorted(refusal.errors, key=lambda error: (error.row, error.column))
+        return ImportReport(path, kind, rows, errors=tuple(ordered[: self._listed]), total_errors=refusal.total)
+
+
+def _parse(kind: Kind, sheet: Sheet, files: Files) -> list[ParsedRow]:
+    names = find_columns(kind, sheet.heading, sheet.heading_row)
+    parsed: list[ParsedRow] = []
+    errors: list[RowError] = []
+    for number, texts in sheet.rows:
+        beyond = [text for text in texts[len(names) :] if text.strip()]
+        if beyond:
+            errors.append(RowError(number, "", f"at most {len(names)} cells, as in the heading", f"{len(texts)} cells"))
+        cell_texts = {name: text for name, text in zip(names, texts, strict=False) if name is not None}
+        row, problems = read_row(kind, number, cell_texts, files)
+        parsed.append(row)
+        errors.extend(problems)
+    if not parsed:
+        errors.append(RowError(sheet.heading_row, "", "at least one row below the heading", "nothing"))
+    errors.extend(unique(row for row in parsed if row.facts.id))
+    if errors:
+        raise FileRefused(errors)
+    return parsed
+
+
+def _plan_row(
+    row: ParsedRow, history: History[Facts] | None, policies: Sequence[InForce], today: date, now: datetime
+) -> Sequence[Version[Facts]]:
+    day = row.valid_from or today
+    facts = row.facts
+    held = () if history is None else history.versions
+    if isinstance(facts, Unit):
+        return plan_unit(of_type(held, Unit), (day, facts), policies, now)
+    return plan(held, (day, facts), _no_route, (), now)
+
+
+def plan_unit(
+    held: Sequence[Version[Unit]], change: tuple[date, Unit] | None, policies: Sequence[InForce], now: datetime
+) -> list[Version[Unit]]:
+    """Return the versions that bring a unit's facts and routes up to date under `policies`."""
+    districts = {version.facts.district for version in held} | ({change[1].district} if change else set())
+    days = sorted({day for district in districts for day in changes(policies, district)})
+
+    def route_of(unit: Unit, day: date) -> Routing | None:
+        policy = policy_on(policies, unit.district, day)
+        return None if policy is None else resolve(unit, policy, day)
+
+    return plan(held, change, route_of, days, now)
+
+
+def _no_route(_: object, __: date) -> None:
+    return None
+
+
+def _reroute(units: Mapping[str, History[Facts]], policies: Sequence[InForce], now: datetime) -> list[Version[Unit]]:
+    added: list[Version[Unit]] = []
+    for history in units.values():
+        added.extend(plan_unit(of_type(history.versions, Unit), None, policies, now))
+    return added
+
+
+async def load_policies(register: Register) -> list[InForce]:
+    """Return every version of every pack, with the day from which it holds."""
+    return [
+        InForce(version.valid_from, version.recorded_at, version.facts)
+        for version in of_type(_versions(await register.histories(Kind.PACK)), Policy)
+    ]
+
+
+async def _known(register: Register, kind: Kind, policies: Sequence[InForce], today: date) -> Known:
+    needs_bodies = kind in (Kind.UNIT, Kind.CONTACT)
+    bodies = _bodies(_versions(await register.histories(Kind.DEPARTMENT))) if needs_bodies else {}
+    units = await register.ids(Kind.UNIT) if kind in (Kind.GATEWAY, Kind.CONTACT) else set()
+    return Known(policies, bodies, units)
+
+
+async def _instant(register: Register, clock: Clock) -> datetime:
+    """Return now, but after everything recorded: a clock that was set back must not make new knowledge look old."""
+    last = await register.last_recorded()
+    now = clock.now()
+    return now if last is None or now > last else last + timedelta(microseconds=1)
+
+
+def _versions(histories: Mapping[str, History[Facts]]) -> list[Version[Facts]]:
+    return [version for history in histories.values() for version in history.versions]
+
+
+def _bodies(versions: Sequence[Version[Facts]]) -> dict[str, Body]:
+    return {version.facts.code: version.facts for version in of_type(versions, Body)}
