@@ -154,6 +154,9 @@ class Kafka(ChildPart):
             "share.coordinator.state.topic.min.isr": 1,
             "share.coordinator.state.topic.num.partitions": 1,
             "group.initial.rebalance.delay.ms": 0,
+            # After a kill the broker may register again only when its former self has timed out (9 s by default).
+            "broker.session.timeout.ms": 4000,
+            "broker.heartbeat.interval.ms": 1000,
             "num.network.threads": 2,
             "num.io.threads": 4,
             "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,  # 128 MiB of the heap by default

@@ -129,7 +129,7 @@ def _text(message: email.message.Message) -> str:
                 text = raw.decode(part.get_content_charset() or "utf-8", "replace")
             except (LookupError, ValueError):
                 text = raw.decode("utf-8", "replace")
-            return _CONTROL.sub("", text.replace("\r\n", "\n"))[:MAX_TEXT_CHARS]
+            return _CONTROL.sub("", text.replace("\r\n", "\n")).rstrip()[:MAX_TEXT_CHARS]
     return "(no plain text)"
 
 

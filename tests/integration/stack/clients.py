@@ -13,15 +13,20 @@ LIMIT_S = 20.0
 
 
 @contextmanager
-def mqtt_client(port: int, version: int = mqtt.MQTTv311) -> Iterator[mqtt.Client]:
-    """A connected client with a name of its own."""
+def mqtt_client(
+    port: int, version: int = mqtt.MQTTv311, *, session: str = "", got: "queue.SimpleQueue[bytes] | None" = None
+) -> Iterator[mqtt.Client]:
+    """A connected client; with a `session` the broker remembers it (3.1.1), and `got` takes what was waiting for it."""
     client = mqtt.Client(
         CallbackAPIVersion.VERSION2,
-        client_id=f"test-{secrets.token_hex(4)}",
+        client_id=session or f"test-{secrets.token_hex(4)}",
         protocol=MQTTProtocolVersion(version),
+        clean_session=None if version == mqtt.MQTTv5 else not session,
     )
     connected = threading.Event()
     client.on_connect = lambda *_: connected.set()
+    if got is not None:
+        client.on_message = lambda _client, _data, message: got.put(bytes(message.payload))
     client.connect("127.0.0.1", port)
     client.loop_start()
     try:
@@ -30,6 +35,14 @@ def mqtt_client(port: int, version: int = mqtt.MQTTv311) -> Iterator[mqtt.Client
     finally:
         client.disconnect()
         client.loop_stop()
+
+
+def cut(client: mqtt.Client) -> None:
+    """Let it go away without a word, and not come back."""
+    client.loop_stop()
+    connection = client.socket()
+    assert connection is not None
+    connection.close()
 
 
 def subscribe(client: mqtt.Client, topic: str, got: "queue.SimpleQueue[bytes]") -> None:
