@@ -1,0 +1,1 @@
+"""MQTT to Kafka: signals, refusals and the ticks that prove that nothing is missing."""

@@ -1,0 +1,149 @@
+"""Where the broker's thread hands deliveries over to the event loop, and where the books of a lane are kept."""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.ingest.domain.account import Account, Books
+from services.ingest.domain.ack_chain import AckChain
+from services.ingest.domain.values import Arrival, Outcome
+from services.runtime.clock import Clock
+
+
+class Stamps:
+    """`received_at` for all lanes of an instance: wall time that never goes back, whatever the clock does."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._last = clock.now()
+
+    def next(self) -> datetime:
+        with self._lock:
+            now = self._clock.now()
+            if now < self._last:
+                return self._last
+            self._last = now
+            return now
+
+
+class Inbox:
+    """Deliveries of one connection, first in first out. One thread puts, one event loop takes and settles.
+
+    Bounded by the broker's window (each delivery in here is unacknowledged) and by `hold_messages` and `hold_bytes`:
+    when either is reached `full` says so and the thread stops reading.
+    """
+
+    def __init__(self, stamps: Stamps, clock: Clock, hold_messages: int, hold_bytes: int) -> None:
+        self._stamps = stamps
+        self._clock = clock
+        self._hold_messages = hold_messages
+        self._hold_bytes = hold_bytes
+        self._lock = threading.Lock()
+        self._waiting: deque[Arrival] = deque()
+        self._held = 0
+        self._held_bytes = 0
+        self._books = Books()
+        self._chain = AckChain()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._filled = asyncio.Event()
+        self._asleep = False
+        self._closed = False
+        self._settled_at = clock.monotonic()
+
+    # --- the broker's thread
+
+    def stamp(self) -> datetime:
+        return self._stamps.next()
+
+    def put(self, epoch: int, mid: int, topic: str, payload: bytes, duplicate: bool, retained: bool) -> None:
+        """Take in a message of a gateway."""
+        arrival = Arrival(epoch, mid, topic, payload, self._stamps.next(), duplicate, retained)
+        with self._lock:
+            self._books.received()
+            self._append(arrival, len(payload))
+            wake = self._asleep
+            self._asleep = False
+        if wake:
+            self._wake()
+
+    def put_probe(self, epoch: int, mid: int, sent_at: datetime) -> None:
+        """Take in a probe of our own that came back; it waits its turn among the messages."""
+        arrival = Arrival(epoch, mid, "", b"", self._stamps.next(), probe_sent_at=sent_at)
+        with self._lock:
+            self._append(arrival, 0)
+            wake = self._asleep
+            self._asleep = False
+        if wake:
+            self._wake()
+
+    def hand_back(self) -> int:
+        """Drop all that nobody took yet, because the broker will deliver it again; return how many messages."""
+        with self._lock:
+            messages = sum(arrival.probe_sent_at is None for arrival in self._waiting)
+            self._books.handed_back(messages)
+            self._held -= len(self._waiting)
+            self._held_bytes -= sum(len(arrival.payload) for arrival in self._waiting)
+            self._waiting.clear()
+        return messages
+
+    @property
+    def full(self) -> bool:
+        return self._held >= self._hold_messages or self._held_bytes >= self._hold_bytes
+
+    # --- the event loop
+
+    async def take(self, limit: int) -> list[Arrival]:
+        """Wait for deliveries; empty once closed and drained."""
+        self._loop = asyncio.get_running_loop()
+        while True:
+            with self._lock:
+                waiting = self._waiting
+                if waiting:
+                    return [waiting.popleft() for _ in range(min(limit, len(waiting)))]
+                if self._closed:
+                    return []
+                self._filled.clear()
+                self._asleep = True
+            await self._filled.wait()
+
+    def settle(self, arrivals: Sequence[Arrival], outcomes: Sequence[Outcome]) -> list[tuple[int, int]]:
+        """Return (epoch, mid) of what may be acknowledged now, in the order of arrival."""
+        links = [self._chain.arrived(arrival.epoch, arrival.mid) for arrival in arrivals]
+        for link in links:
+            link.done = True
+        with self._lock:
+            self._books.settled(outcomes)
+            self._held -= len(arrivals)
+            self._held_bytes -= sum([len(arrival.payload) for arrival in arrivals])
+        self._settled_at = self._clock.monotonic()
+        return self._chain.release()
+
+    def close(self) -> None:
+        """Nothing more will be put; `take` hands out the rest."""
+        with self._lock:
+            self._closed = True
+        self._filled.set()
+
+    def account(self) -> Account:
+        with self._lock:
+            return self._books.account()
+
+    @property
+    def settled_at(self) -> float:
+        """Monotonic instant of the last settlement: probes come every second, so this is a pulse."""
+        return self._settled_at
+
+    # --- inside
+
+    def _append(self, arrival: Arrival, size: int) -> None:
+        self._waiting.append(arrival)
+        self._held += 1
+        self._held_bytes += size
+
+    def _wake(self) -> None:
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._filled.set)

@@ -1,0 +1,78 @@
+"""Payloads of the JSON carrier to messages: one strict parse, and a careful second look only when that fails."""
+
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from schemas.gateway import GatewayMessage, GatewayStatus
+from services.ingest.adapters.json_faults import find_fault
+from services.ingest.domain.values import Kind, Measurement, Message, Point, Restores
+
+_KINDS = {str(kind): kind for kind in Kind}
+_RESTORES = {str(restores): restores for restores in Restores}
+
+
+class JsonDecoder:
+    """Reads what gateways publish on `.../up/json` and `.../alarm/json`."""
+
+    def decode(self, payload: bytes) -> Sequence[Message]:
+        try:
+            read = GatewayMessage.model_validate_json(payload, strict=True)
+        except ValidationError as error:
+            raise find_fault(payload, error, GatewayMessage) from error
+        if _may_repeat_a_key(payload, read):
+            fault = find_fault(payload, None, GatewayMessage)
+            if fault is not None:
+                raise fault
+        return (
+            Message(
+                _KINDS[read.kind],
+                read.seq,
+                read.occurred_at,
+                read.unit_id,
+                None if read.point is None else _point(read),
+                None if read.restores is None else _RESTORES[read.restores],
+                None if read.measurement is None else Measurement(read.measurement.value, read.measurement.unit),
+                read.text,
+            ),
+        )
+
+
+class StatusDecoder:
+    """Reads the retained link state on `.../status`."""
+
+    def decode(self, payload: bytes) -> Sequence[Message]:
+        try:
+            read = GatewayStatus.model_validate_json(payload, strict=True)
+        except ValidationError as error:
+            raise find_fault(payload, error, GatewayStatus) from error
+        fault = find_fault(payload, None, GatewayStatus)  # rare enough to look each time
+        if fault is not None:
+            raise fault
+        kind = Kind.LINK_UP if read.state == "online" else Kind.LINK_DOWN
+        return (Message(kind, occurred_at=read.occurred_at),)
+
+
+def _point(read: GatewayMessage) -> Point:
+    assert read.point is not None, "asked for by the caller"
+    return Point(read.point.address, read.point.system, read.point.type, read.point.label)
+
+
+def _may_repeat_a_key(payload: bytes, read: GatewayMessage) -> bool:
+    """Return False only when no key is repeated: the parser would silently keep the last one.
+
+    Without a backslash every two quotes make a string, so there are as many strings as keys and text values; each
+    repetition adds one.
+    """
+    if b"\\" in payload:
+        return True
+    strings = len(read.model_fields_set) + 1  # the keys, and the value of `kind`
+    strings += (read.occurred_at is not None) + (read.unit_id is not None)
+    strings += (read.restores is not None) + (read.text is not None)
+    if read.point is not None:
+        point = read.point
+        strings += len(point.model_fields_set) + 1
+        strings += (point.system is not None) + (point.type is not None) + (point.label is not None)
+    if read.measurement is not None:
+        strings += 3
+    return payload.count(b'"') != 2 * strings

@@ -1,0 +1,133 @@
+"""Kafka as ingest writes it: batches of signals, alarms and refusals, and ticks on every partition."""
+
+import asyncio
+from collections.abc import Sequence
+
+from aiokafka.errors import KafkaError
+
+from schemas.codec import HEADERS
+from schemas.topics import ALARMS, REFUSALS, SIGNALS
+from services.ingest.adapters.wire import Encoder
+from services.ingest.domain.decide import refuse_unexpected
+from services.ingest.domain.values import Accepted, Outcome, Refused, Tick
+from services.ingest.metrics import Metrics
+from services.runtime.kafka import BatchProducer, KafkaUnavailable, Record, partition_of
+from services.runtime.lifecycle import Stop
+from services.runtime.logging import get_logger
+from services.runtime.postgres import backoff_s
+
+TICK_DEADLINE_S = 5.0
+
+
+class KafkaStore:
+    """Ports SignalStore and TickStore over one producer of its own."""
+
+    def __init__(self, bootstrap: str, client_id: str, encoder: Encoder, metrics: Metrics) -> None:
+        self._bootstrap = bootstrap
+        self._client_id = client_id
+        self._encoder = encoder
+        self._metrics = metrics
+        self._producer: BatchProducer | None = None
+        self._partitions: dict[str, int] = {}
+        self._places: dict[str, tuple[bytes, int, int]] = {}
+
+    async def start(self, stop: Stop) -> bool:
+        """Connect and learn the topics' partitions, trying until it works; False when stop came first."""
+        attempt = 0
+        while not stop.is_set():
+            try:
+                await self._connect()
+                return True
+            except (KafkaUnavailable, KafkaError, OSError, TimeoutError) as error:
+                attempt += 1
+                get_logger().warning("kafka_not_ready", client=self._client_id, error=str(error)[:200])
+                await self.close()
+                await stop.wait_for(backoff_s(attempt))
+        return False
+
+    async def close(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
+
+    async def put(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        written, records = self._write(outcomes)
+        attempt = 0
+        while True:
+            try:
+                await self._send(records)
+                return written
+            except (KafkaUnavailable, KafkaError) as error:
+                attempt += 1
+                self._metrics.kafka_retries.inc()
+                cause = error.__cause__ or error
+                get_logger().error("batch_not_stored", attempt=attempt, records=len(records), error=repr(cause)[:200])
+                await asyncio.sleep(backoff_s(attempt))
+                await self.close()  # after an error the client's own state is in doubt: start it anew
+
+    async def tick(self, tick: Tick) -> bool:
+        value = self._encoder.tick(tick)
+        producer = self._producer
+        if producer is None:
+            return False
+        records = [Record(SIGNALS, None, value, partition) for partition in range(self._partitions[SIGNALS])]
+        try:
+            await producer.send_many(records, deadline_s=TICK_DEADLINE_S)
+        except KafkaUnavailable as error:
+            get_logger().warning("tick_not_stored", error=str(error)[:200])
+            return False
+        return True
+
+    async def _connect(self) -> None:
+        producer = BatchProducer(self._bootstrap, self._client_id, linger_ms=0, headers=HEADERS)
+        await producer.start()
+        self._producer = producer
+        for topic in (SIGNALS, ALARMS, REFUSALS):
+            self._partitions[topic] = await asyncio.wait_for(producer.partitions(topic), 15)
+        self._places.clear()
+
+    async def _send(self, records: Sequence[Record]) -> None:
+        if self._producer is None:
+            await self._connect()
+        assert self._producer is not None, "connected above"
+        # No deadline: an idempotent producer keeps its batches through any outage and loses or doubles none of them.
+        await self._producer.send_many(records, deadline_s=None)
+
+    def _write(self, outcomes: Sequence[Outcome]) -> tuple[list[Outcome], list[Record]]:
+        written: list[Outcome] = []
+        records: list[Record] = []
+        for outcome in outcomes:
+            try:
+                records.extend(self._records(outcome))
+                written.append(outcome)
+            except Exception as error:  # noqa: BLE001 - one message that we cannot write must not stop all others
+                get_logger().exception("outcome_not_encoded", topic=outcome.arrival.topic[:200])
+                refused = refuse_unexpected(outcome.arrival, error)
+                records.extend(self._records(refused))
+                written.append(refused)
+        return written, records
+
+    def _records(self, outcome: Outcome) -> list[Record]:
+        if isinstance(outcome, Refused):
+            key = None if outcome.gateway_id is None else outcome.gateway_id.encode()
+            partition = 0 if key is None else partition_of(key, self._partitions[REFUSALS])
+            return [Record(REFUSALS, key, self._encoder.refusal(outcome), partition)]
+        return self._signal_records(outcome)
+
+    def _signal_records(self, accepted: Accepted) -> list[Record]:
+        records: list[Record] = []
+        for signal in accepted.signals:
+            key, partition, alarm_partition = self._place(signal.unit_id)
+            value = self._encoder.signal(signal, accepted.arrival)
+            if signal.message.concerns_fire:
+                records.append(Record(ALARMS, key, value, alarm_partition))
+            records.append(Record(SIGNALS, key, value, partition))
+        return records
+
+    def _place(self, unit_id: str) -> tuple[bytes, int, int]:
+        place = self._places.get(unit_id)
+        if place is None:
+            key = unit_id.encode()
+            place = key, partition_of(key, self._partitions[SIGNALS]), partition_of(key, self._partitions[ALARMS])
+            self._places[unit_id] = place
+        return place

@@ -1,0 +1,103 @@
+"""Signals, refusals and ticks as the bytes that stand on the topics."""
+
+import json
+from hashlib import blake2b
+
+from schemas import codec, ids
+from schemas.refusal import MAX_RAW_BYTES, Refusal, RefusalData, RefusalReason
+from schemas.signal import Tick as WireTick
+from schemas.signal import TickData, TickState
+from services.ingest.domain.values import Arrival, Message, Refused, Signal, Tick
+
+
+class Encoder:
+    """Writes events of one ingest instance.
+
+    A signal is put together by hand: building and dumping the model took four times as long, on a path that every
+    message goes. A test decodes what comes out and compares it with the model.
+    """
+
+    def __init__(self, instance: str) -> None:
+        self._instance = instance
+        self._source = f"/ingest/{instance}"
+        self._tail = f'","instance":{json.dumps(instance)},"flags":['
+
+    def signal_id(self, gateway_id: str, arrival: Arrival, message: Message, part: int) -> str:
+        """Return the id: from the payload when that names itself by number or time, else from the arrival too."""
+        if message.seq is not None or message.occurred_at is not None:
+            if part == 0:
+                return _derive_signal(gateway_id, arrival.payload)
+            return ids.derive("signal", gateway_id, arrival.payload, str(part))
+        microseconds = f"{int(arrival.received_at.timestamp() * 1_000_000)}"
+        parts = (gateway_id, arrival.payload, microseconds)
+        return ids.derive("signal", *parts) if part == 0 else ids.derive("signal", *parts, str(part))
+
+    def signal(self, signal: Signal, arrival: Arrival) -> bytes:
+        """Return the event of one signal."""
+        gateway_id, unit_id, lane, carrier, message, flags, part = signal
+        event_id = self.signal_id(gateway_id, arrival, message, part)
+        received_at = arrival.received_at.isoformat()[:-6]  # UTC always: six characters of offset become a Z
+        quoted = ",".join([f'"{flag}"' for flag in flags]) if flags else ""
+        return (
+            f'{{"specversion":"1.0","type":"cn.firenet.signal.v1","id":"{event_id}",'
+            f'"source":"/gateways/{gateway_id}","subject":"{unit_id}","time":"{received_at}Z",'
+            f'"datacontenttype":"application/json","data":{{"gateway_id":"{gateway_id}","unit_id":"{unit_id}",'
+            f'"kind":"{message.kind}","carrier":"{carrier}","lane":"{lane}{self._tail}{quoted}]{_optional(message)}}}}}'
+        ).encode()
+
+    def refusal(self, refused: Refused) -> bytes:
+        """Return the event of one refusal. More than 4 MiB raw is cut there; `raw_bytes` tells the whole length."""
+        arrival = refused.arrival
+        data = RefusalData(
+            reason=RefusalReason(refused.reason),
+            detail=refused.detail[:200],
+            topic=arrival.topic,
+            gateway_id=refused.gateway_id,
+            instance=self._instance,
+            received_at=arrival.received_at,
+            redelivered=arrival.duplicate,
+            retained=arrival.retained,
+            raw_bytes=len(arrival.payload),
+            raw=arrival.payload[:MAX_RAW_BYTES],
+        )
+        event_id = ids.derive("refusal", arrival.topic, arrival.payload, arrival.received_at.isoformat())
+        event = Refusal(
+            id=event_id, source=self._source, subject=refused.gateway_id, time=arrival.received_at, data=data
+        )
+        return codec.refusals.encode(event)
+
+    def tick(self, tick: Tick) -> bytes:
+        data = TickData(
+            instance=self._instance,
+            epoch=tick.epoch,
+            number=tick.number,
+            state=TickState.LEAVING if tick.leaving else TickState.LIVE,
+            proven_until=tick.proven_until,
+        )
+        event_id = ids.derive("tick", self._instance, str(tick.epoch), str(tick.number))
+        return codec.signals.encode(WireTick(id=event_id, source=self._source, time=tick.sent_at, data=data))
+
+
+def _optional(message: Message) -> str:
+    """Return the members that not every message has, each with a comma before it."""
+    _, seq, occurred_at, _, point, restores, measurement, text = message
+    written = "" if seq is None else f',"seq":{seq}'
+    if occurred_at is not None:
+        written += f',"occurred_at":"{occurred_at.isoformat()}"'
+    if restores is not None:
+        written += f',"restores":"{restores}"'
+    if point is not None:
+        members = {name: value for name, value in point._asdict().items() if value is not None}
+        written += f',"point":{json.dumps(members, ensure_ascii=False)}'
+    if measurement is not None:
+        written += f',"measurement":{json.dumps(measurement._asdict(), ensure_ascii=False)}'
+    if text is not None:
+        written += f',"text":{json.dumps(text, ensure_ascii=False)}'
+    return written
+
+
+def _derive_signal(gateway_id: str, payload: bytes) -> str:
+    """Return ids.derive("signal", gateway_id, payload), which a test holds equal; twice as fast in one update."""
+    gateway = gateway_id.encode()
+    raw = b"\0\0\0\x06signal" + len(gateway).to_bytes(4, "big") + gateway + len(payload).to_bytes(4, "big") + payload
+    return blake2b(raw, digest_size=16).hexdigest()

@@ -1,0 +1,60 @@
+"""The books of one lane: every message is somewhere, and it is known where."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from services.ingest.domain.values import Accepted, Outcome, Reason
+
+
+class Account(NamedTuple):
+    """Counts of messages since the start; probes of our own are not among them.
+
+    `handed_back` were received and dropped unstored when the connection was lost with its session kept: the broker
+    delivers them again, and then they are counted as received once more.
+    """
+
+    received: int
+    stored: int
+    refused: Mapping[Reason, int]
+    handed_back: int
+    in_flight: int
+
+    @property
+    def balanced(self) -> bool:
+        """Always true: received = stored + refused + handed back + in flight."""
+        return self.received == self.stored + sum(self.refused.values()) + self.handed_back + self.in_flight
+
+
+class Books:
+    """Keeps an `Account`. `in_flight` is counted on its own, so that `balanced` proves something."""
+
+    def __init__(self) -> None:
+        self._received = 0
+        self._stored = 0
+        self._refused = dict.fromkeys(Reason, 0)
+        self._handed_back = 0
+        self._in_flight = 0
+
+    @property
+    def in_flight(self) -> int:
+        return self._in_flight
+
+    def received(self) -> None:
+        self._received += 1
+        self._in_flight += 1
+
+    def settled(self, outcomes: Iterable[Outcome]) -> None:
+        """Take over what became of messages that Kafka has now, as a signal or as a refusal."""
+        for outcome in outcomes:
+            if isinstance(outcome, Accepted):
+                self._stored += 1
+            else:
+                self._refused[outcome.reason] += 1
+            self._in_flight -= 1
+
+    def handed_back(self, messages: int) -> None:
+        self._handed_back += messages
+        self._in_flight -= messages
+
+    def account(self) -> Account:
+        return Account(self._received, self._stored, dict(self._refused), self._handed_back, self._in_flight)

@@ -1,0 +1,29 @@
+"""What can go wrong in ingest.
+
+IngestError
++-- Unusable          a decoder cannot use this payload: the message becomes a refusal
++-- ConnectionDied    the thread of a broker connection ended or hangs: the process must be started anew
+"""
+
+from services.ingest.domain.values import Reason
+
+
+class IngestError(Exception):
+    """Base of everything that ingest raises itself."""
+
+
+class Unusable(IngestError):
+    """A payload cannot be used. `detail` says where it went wrong without quoting the content."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class ConnectionDied(IngestError):
+    """The thread that serves a broker connection is gone or does not turn."""
+
+    def __init__(self, lane: str, why: str) -> None:
+        super().__init__(f"connection {lane}: {why}")
+        self.lane = lane

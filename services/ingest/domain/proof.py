@@ -1,0 +1,58 @@
+"""How far this instance can prove that it saw everything.
+
+Once a second a probe goes out on each connection and comes back through the very queue in the broker that the
+gateways' messages wait in, then through our own queue, and is settled only after everything before it is stored. So
+when it is settled, all that the broker had for us when the probe left is in Kafka. A dead connection, a dead thread, a
+broker with a backlog and a Kafka that does not answer all show in the same way: the proof stops advancing.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from services.ingest.domain.values import Tick
+
+
+class Proof:
+    """Turns the probes of all connections into ticks; one tick for each advance."""
+
+    def __init__(self, lanes: Iterable[str], epoch: int, since: datetime) -> None:
+        """`epoch` must be larger than that of any earlier process of this instance; probes before `since` are its."""
+        self._proven: dict[str, datetime | None] = dict.fromkeys(lanes)
+        self._since = since
+        self._epoch = epoch
+        self._number = 0
+        self._told: datetime | None = None
+
+    @property
+    def told(self) -> datetime | None:
+        """The `proven_until` of the last tick."""
+        return self._told
+
+    def settled(self, lane: str, probe_sent_at: datetime) -> None:
+        """A probe that left at `probe_sent_at` went all the way; one of an earlier process is nothing."""
+        if probe_sent_at < self._since:
+            return
+        before = self._proven[lane]
+        if before is None or probe_sent_at > before:
+            self._proven[lane] = probe_sent_at
+
+    def proven_until(self) -> datetime | None:
+        """Return the instant before which nothing is missing on any lane; None while a lane has proved nothing."""
+        instants = [instant for instant in self._proven.values() if instant is not None]
+        return min(instants) if len(instants) == len(self._proven) else None
+
+    def tick(self, now: datetime) -> Tick | None:
+        """Return the next tick, None when nothing more was proven since the last one."""
+        proven = self.proven_until()
+        if proven is None or (self._told is not None and proven <= self._told):
+            return None
+        self._told = proven
+        return self._next(proven, now, leaving=False)
+
+    def farewell(self, now: datetime) -> Tick | None:
+        """Return the tick that ends an orderly stop, None when this instance never proved anything."""
+        return None if self._told is None else self._next(self._told, now, leaving=True)
+
+    def _next(self, proven: datetime, now: datetime, *, leaving: bool) -> Tick:
+        self._number += 1
+        return Tick(self._epoch, self._number, leaving, proven, now)

@@ -1,0 +1,50 @@
+"""The topics that gateways publish on: `firenet/v1/{gateway_id}/...`."""
+
+import re
+from typing import NamedTuple
+
+from services.ingest.domain.values import Carrier, Format, Lane
+
+ROOT = "firenet"
+VERSION = "v1"
+
+_GATEWAY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class Route(NamedTuple):
+    lane: Lane
+    carrier: Carrier
+    format: Format
+
+
+_BRANCHES: dict[tuple[str, ...], Route] = {
+    ("up", "json"): Route(Lane.UP, Carrier.MQTT_JSON, Format.JSON),
+    ("alarm", "json"): Route(Lane.ALARM, Carrier.MQTT_JSON, Format.JSON),
+    ("up", "gb26875"): Route(Lane.UP, Carrier.MQTT_GB26875, Format.GB26875),
+    ("alarm", "gb26875"): Route(Lane.ALARM, Carrier.MQTT_GB26875, Format.GB26875),
+    ("status",): Route(Lane.STATUS, Carrier.MQTT_JSON, Format.STATUS),
+}
+
+MAIN_FILTERS = (f"{ROOT}/{VERSION}/+/up/+", f"{ROOT}/{VERSION}/+/status")
+FIRE_FILTERS = (f"{ROOT}/{VERSION}/+/alarm/+",)
+
+
+def split_topic(topic: str) -> tuple[str, Route] | None:
+    """Return the claimed gateway id and the route, or None when the topic is none of ours.
+
+    The id is taken as it stands: whoever finds it in the directory knows that it is well formed; for all others
+    there is `claimed_gateway`.
+    """
+    parts = topic.split("/")
+    if len(parts) < 4 or parts[0] != ROOT or parts[1] != VERSION:
+        return None
+    route = _BRANCHES.get(tuple(parts[3:]))
+    return None if route is None else (parts[2], route)
+
+
+def claimed_gateway(topic: str) -> str | None:
+    """Return the gateway id that a topic claims, None when that place holds nothing that could be one."""
+    parts = topic.split("/")
+    if len(parts) < 3 or parts[0] != ROOT or parts[1] != VERSION or _GATEWAY_ID.fullmatch(parts[2]) is None:
+        return None
+    return parts[2]

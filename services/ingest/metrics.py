@@ -1,0 +1,84 @@
+"""Every metric of ingest. All label values exist from the start; no gateway and no unit is ever a label."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from services.ingest.domain.account import Account
+from services.ingest.domain.values import Flag, Kind, Reason
+
+LANES = ("main", "fire")
+
+_LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
+
+
+class Metrics:
+    """Counters that the worker and the adapters raise themselves. `lane` is the connection: main or fire."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
+            return Counter(f"firenet_ingest_{name}", text, labels, registry=registry)
+
+        def gauge(name: str, text: str, labels: tuple[str, ...] = ()) -> Gauge:
+            return Gauge(f"firenet_ingest_{name}", text, labels, registry=registry)
+
+        def latency(name: str, text: str) -> Histogram:
+            return Histogram(f"firenet_ingest_{name}", text, ("lane",), buckets=_LATENCY_S, registry=registry)
+
+        self.signals = counter("signals_total", "signals stored, by kind", ("kind",))
+        self.flagged = counter(
+            "flagged_total", "signals stored with this oddity (redelivered: the broker said so)", ("flag",)
+        )
+        self.batch_seconds = latency("kafka_batch_seconds", "from handing a batch to Kafka to its confirmation")
+        self.ack_lag_seconds = latency("ack_lag_seconds", "age of the oldest message of a batch when acknowledged")
+        self.kafka_retries = counter("kafka_retries_total", "batches that Kafka refused and that were sent again")
+        self.ticks = counter("ticks_total", "ticks stored on every partition")
+        self.ticks_failed = counter("ticks_failed_total", "ticks that Kafka did not confirm in time")
+        self.proven_until = gauge("proven_until_timestamp_seconds", "instant up to which nothing is missing")
+        self.connected = gauge("mqtt_connected", "1 while connected and subscribed", ("lane",))
+        self.connects = counter("mqtt_connects_total", "connections made", ("lane",))
+        self.session_lost = counter(
+            "mqtt_session_lost_total", "sessions the broker no longer had: possible loss", ("lane",)
+        )
+        self.sequence_missing = counter("sequence_missing_total", "numbers that gateways skipped: lost before us")
+        self.registry_bad = counter("registry_bad_records_total", "registry records that could not be read")
+        self.gateways = gauge("gateways", "gateways in the directory")
+        self._create_labels()
+
+    def _create_labels(self) -> None:
+        for kind in Kind:
+            self.signals.labels(kind)
+        for flag in Flag:
+            self.flagged.labels(flag)
+        for lane in LANES:
+            for family in (self.batch_seconds, self.ack_lag_seconds, self.connects, self.session_lost):
+                family.labels(lane)
+            self.connected.labels(lane).set(0)
+
+
+class AccountCollector(Collector):
+    """Shows the books of each lane, read at the same instant, so that every scrape adds up exactly."""
+
+    def __init__(self, accounts: Mapping[str, Callable[[], Account]]) -> None:
+        self._accounts = accounts
+
+    def collect(self) -> Iterable[Metric]:
+        received = CounterMetricFamily("firenet_ingest_received", "messages received over MQTT", labels=("lane",))
+        stored = CounterMetricFamily("firenet_ingest_stored", "messages stored as signals", labels=("lane",))
+        refused = CounterMetricFamily("firenet_ingest_refused", "messages refused", labels=("lane", "reason"))
+        returned = CounterMetricFamily(
+            "firenet_ingest_handed_back", "dropped unstored because the broker sends them again", labels=("lane",)
+        )
+        in_flight = GaugeMetricFamily("firenet_ingest_in_flight", "received, not in Kafka yet", labels=("lane",))
+        for lane, read in self._accounts.items():
+            account = read()
+            received.add_metric((lane,), account.received)
+            stored.add_metric((lane,), account.stored)
+            returned.add_metric((lane,), account.handed_back)
+            in_flight.add_metric((lane,), account.in_flight)
+            for reason in Reason:
+                refused.add_metric((lane, reason), account.refused[reason])
+        return (received, stored, refused, returned, in_flight)

@@ -1,0 +1,62 @@
+"""What the worker needs from outside."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from services.ingest.domain.values import Arrival, Message, Outcome, Tick
+
+
+class Decoder(Protocol):
+    """Reads the payloads of one format. To wire another carrier is one more entry in the registry of `app`."""
+
+    def decode(self, payload: bytes) -> Sequence[Message]:
+        """Return the messages in `payload`, at least one, in order.
+
+        Raises:  Unusable with the reason and a sentence. Anything else it raises counts as our own error.
+        """
+        ...
+
+
+class Source(Protocol):
+    """One connection to the broker: deliveries in the order in which they came."""
+
+    async def take(self, limit: int) -> list[Arrival]:
+        """Wait for deliveries and return up to `limit` of them; empty once receiving has ended and all were taken."""
+        ...
+
+    def settle(self, arrivals: Sequence[Arrival], outcomes: Sequence[Outcome]) -> None:
+        """Everything in `arrivals` (probes too) is stored: acknowledge in the order of arrival, without waiting.
+
+        `outcomes` are those of the messages among them. Deliveries of an older connection are not acknowledged.
+        """
+        ...
+
+    def stop_receiving(self) -> None:
+        """Read nothing more from the broker; what was received is still handed out and acknowledged."""
+        ...
+
+    def probe(self) -> None:
+        """Send a probe through the broker's queue for us; it comes back as an arrival with `probe_sent_at`."""
+        ...
+
+
+class SignalStore(Protocol):
+    """Kafka as ingest sees it."""
+
+    async def put(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        """Return once everything is stored on all in-sync replicas: signals, fire on the fast lane too, refusals.
+
+        Waits as long as it takes and loses nothing; after an error the whole batch is sent again, in order, with the
+        same ids. Returns what each outcome became: one that could not be written as a signal comes back as refused
+        with reason `unexpected`.
+        """
+        ...
+
+
+class TickStore(Protocol):
+    async def tick(self, tick: Tick) -> bool:
+        """Write `tick` to every partition of the signals topic; False when Kafka did not confirm in time.
+
+        A tick that was not confirmed may still be stored; what it claims stays true.
+        """
+        ...

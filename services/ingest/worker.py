@@ -1,0 +1,214 @@
+"""The two loops of ingest: deliveries to Kafka and back to acknowledgements, and the ticks that prove it."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from services.ingest.domain.decide import Decode, decide, refuse_unexpected
+from services.ingest.domain.directory import Directory
+from services.ingest.domain.gaps import GapWatch
+from services.ingest.domain.proof import Proof
+from services.ingest.domain.values import Accepted, Arrival, Outcome, Refused
+from services.ingest.metrics import Metrics
+from services.ingest.ports import SignalStore, Source, TickStore
+from services.runtime.clock import Clock
+from services.runtime.lifecycle import Stop
+from services.runtime.logging import get_logger
+
+REFUSALS_LOGGED_PER_S = 5
+
+
+class Judge:
+    """Decides about arrivals, and turns an error of our own into one more refusal instead of a dead service."""
+
+    def __init__(self, directory: Directory, decoders: Mapping[str, Decode]) -> None:
+        self._directory = directory
+        self._decoders = decoders
+
+    def __call__(self, arrival: Arrival) -> Outcome:
+        try:
+            return decide(arrival, self._directory, self._decoders)
+        except Exception as error:  # noqa: BLE001 - one message that meets our bug must not stop all others
+            get_logger().exception("message_met_a_bug", topic=arrival.topic[:200], bytes=len(arrival.payload))
+            return refuse_unexpected(arrival, error)
+
+
+class LaneWorker:
+    """Moves one lane: take, decide, store, settle; one batch at a time, so order needs no other care.
+
+    While Kafka does not answer nothing is taken, settled or lost: the broker's window fills and it waits.
+    """
+
+    def __init__(
+        self,
+        lane: str,
+        source: Source,
+        store: SignalStore,
+        judge: Judge,
+        proof: Proof,
+        gaps: GapWatch | None,
+        metrics: Metrics,
+        clock: Clock,
+        batch_messages: int,
+        batch_every_s: float,
+    ) -> None:
+        """`batch_every_s`: how long to gather while messages keep coming; 0 sends each at once."""
+        self._lane = lane
+        self._source = source
+        self._store = store
+        self._judge = judge
+        self._proof = proof
+        self._gaps = gaps
+        self._metrics = metrics
+        self._clock = clock
+        self._batch_messages = batch_messages
+        self._batch_every_s = batch_every_s
+        self._log = RefusalLog(clock)
+
+    async def run(self, stop: Stop) -> None:
+        """Work until stop; then until everything that was received is stored and settled."""
+        ending = asyncio.create_task(self._end_at(stop))
+        try:
+            while arrivals := await self._source.take(self._batch_messages):
+                started = self._clock.monotonic()
+                await self._move(arrivals, started)
+                rest = self._batch_every_s - (self._clock.monotonic() - started)
+                if rest > 0 and len(arrivals) < self._batch_messages:
+                    await asyncio.sleep(rest)
+        finally:
+            ending.cancel()
+
+    async def _end_at(self, stop: Stop) -> None:
+        await stop.wait()
+        self._source.stop_receiving()
+
+    async def _move(self, arrivals: Sequence[Arrival], started: float) -> None:
+        judge = self._judge
+        outcomes: Sequence[Outcome] = [judge(arrival) for arrival in arrivals if arrival.probe_sent_at is None]
+        if outcomes:
+            outcomes = await self._store.put(outcomes)
+            self._metrics.batch_seconds.labels(self._lane).observe(self._clock.monotonic() - started)
+        self._source.settle(arrivals, outcomes)
+        for arrival in arrivals:
+            if arrival.probe_sent_at is not None:
+                self._proof.settled(self._lane, arrival.probe_sent_at)
+        age = self._clock.now() - arrivals[0].received_at
+        self._metrics.ack_lag_seconds.labels(self._lane).observe(max(0.0, age.total_seconds()))
+        self._count(outcomes)
+
+    def _count(self, outcomes: Sequence[Outcome]) -> None:
+        kinds: Counter[str] = Counter()
+        flags: Counter[str] = Counter()
+        missing = 0
+        for outcome in outcomes:
+            if isinstance(outcome, Refused):
+                self._log.refused(outcome)
+                continue
+            for signal in outcome.signals:
+                kinds[signal.message.kind] += 1
+                if signal.flags:
+                    flags.update(signal.flags)
+            missing += self._missing(outcome)
+        for kind, count in kinds.items():
+            self._metrics.signals.labels(kind).inc(count)
+        for flag, count in flags.items():
+            self._metrics.flagged.labels(flag).inc(count)
+        if missing:
+            self._metrics.sequence_missing.inc(missing)
+
+    def _missing(self, accepted: Accepted) -> int:
+        if self._gaps is None:
+            return 0
+        missing = 0
+        for signal in accepted.signals:
+            if signal.message.seq is not None:
+                lost = self._gaps.heard(signal.gateway_id, signal.message.seq)
+                if lost:
+                    get_logger().warning(
+                        "sequence_gap", gateway_id=signal.gateway_id, missing=lost, seq=signal.message.seq
+                    )
+                missing += lost
+        return missing
+
+
+class RefusalLog:
+    """Says why messages are refused, a few a second at most; the counters and the topic have them all."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._second = 0
+        self._told = 0
+        self._kept_silent = 0
+
+    def refused(self, refused: Refused) -> None:
+        second = int(self._clock.monotonic())
+        if second != self._second:
+            if self._kept_silent:
+                get_logger().warning("messages_refused_more", count=self._kept_silent)
+            self._second, self._told, self._kept_silent = second, 0, 0
+        if self._told >= REFUSALS_LOGGED_PER_S:
+            self._kept_silent += 1
+            return
+        self._told += 1
+        get_logger().warning(
+            "message_refused",
+            reason=refused.reason,
+            detail=refused.detail,
+            gateway_id=refused.gateway_id,
+            bytes=len(refused.arrival.payload),
+        )
+
+
+class Ticker:
+    """Probes every lane each second and tells all partitions what came of it."""
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        proof: Proof,
+        store: TickStore,
+        metrics: Metrics,
+        clock: Clock,
+        every_s: float = 1.0,
+        look_every_s: float = 0.02,
+    ) -> None:
+        """`look_every_s`: how soon after the probes are back the tick goes out."""
+        self._sources = sources
+        self._proof = proof
+        self._store = store
+        self._metrics = metrics
+        self._clock = clock
+        self._every_s = every_s
+        self._look_every_s = look_every_s
+
+    async def run(self, stop: Stop) -> None:
+        """Tick until stop. Without an answer from broker or Kafka there is no tick: nothing was proven."""
+        due = self._clock.monotonic()
+        while not stop.is_set():
+            sent_at = self._clock.now()
+            for source in self._sources:
+                source.probe()
+            due = max(due + self._every_s, self._clock.monotonic())
+            while not stop.is_set():
+                proven = self._proof.proven_until()
+                if (proven is not None and proven >= sent_at) or self._clock.monotonic() >= due:
+                    break
+                await stop.wait_for(self._look_every_s)
+            await self._tick()
+            await stop.wait_for(max(0.0, due - self._clock.monotonic()))
+
+    async def farewell(self) -> None:
+        """Say that this instance leaves on purpose. To be called when everything received is settled."""
+        tick = self._proof.farewell(self._clock.now())
+        if tick is not None and not await self._store.tick(tick):
+            get_logger().warning("farewell_not_confirmed")
+
+    async def _tick(self) -> None:
+        tick = self._proof.tick(self._clock.now())
+        if tick is None:
+            return
+        if await self._store.tick(tick):
+            self._metrics.ticks.inc()
+            self._metrics.proven_until.set(tick.proven_until.timestamp())
+        else:
+            self._metrics.ticks_failed.inc()
