@@ -20,7 +20,7 @@ from typing import NamedTuple
 from zlib import adler32
 
 from services.ingest.domain.gb26875.adu import ADU_OFFSET, Adu, RawAdu, read_adu, write_adu
-from services.ingest.domain.gb26875.errors import EncodeError, ErrorCode, FrameError
+from services.ingest.domain.gb26875.errors import AduError, EncodeError, ErrorCode, FrameError
 from services.ingest.domain.gb26875.profile import STANDARD, DeviceProfile
 from services.ingest.domain.gb26875.tables import command_term
 from services.ingest.domain.gb26875.values import ADDRESS_SIZE, LABEL_SIZE, TimeLabel, address_number, read_label
@@ -90,7 +90,7 @@ def decode_frame(data: bytes, profile: DeviceProfile = STANDARD) -> Frame:
     size = MIN_FRAME + length
     if start != START or length > profile.adu_limit or len(data) != size or data[size - 2 :] != END:
         raise _bad_shape(data, profile)
-    if (checksum(data[2 : size - 3])) != data[size - 3]:
+    if checksum(data[2 : size - 3]) != data[size - 3]:
         message = f"checksum is 0x{data[size - 3]:02X}, the bytes sum to 0x{checksum(data[2 : size - 3]):02X}"
         raise FrameError(ErrorCode.BAD_CHECKSUM, size - 3, message)
     adu: Adu | RawAdu | None = None
@@ -197,5 +197,9 @@ def _check_envelope(frame: Frame, length: int, profile: DeviceProfile) -> None:
 
 def _check_raw(adu: RawAdu, profile: DeviceProfile) -> None:
     """A raw unit under a standard command must be one that reading keeps raw, else it would not come back equal."""
-    if read_adu(adu.raw, profile) != adu:
-        raise EncodeError(ErrorCode.WRONG_BODY, 0, "type has a table of its own; use Adu")
+    try:
+        comes_back = read_adu(adu.raw, profile)
+    except AduError as error:
+        raise EncodeError(ErrorCode.WRONG_BODY, 0, error.message) from error
+    if comes_back != adu:
+        raise EncodeError(ErrorCode.WRONG_BODY, 0, f"type {adu.raw[0]} is not kept raw under this command")
