@@ -124,3 +124,23 @@ def test_a_body_of_two_megabytes_comes_through_to_be_refused_by_us(mosquitto_con
         publish(gateway, topic, [body, b"the good one after it"])
         assert inbox.wait_for(lambda box: len(box.payloads) == 2)
     assert inbox.payloads == [body, b"the good one after it"]
+
+
+@pytest.mark.timeout(60)
+def test_a_body_over_the_limit_goes_nowhere_and_its_gateway_gets_on(mosquitto_container: MosquittoContainer) -> None:
+    run = secrets.token_hex(4)
+    inbox = Inbox()
+    topic = f"{run}/gw-1/up/json"
+    gateway = mqtt.Client(CallbackAPIVersion.VERSION2, f"{run}-gateway", protocol=mqtt.MQTTv311, clean_session=False)
+    gateway.reconnect_delay_set(1, 1)
+    with session(mosquitto_container, f"{run}-ingest", inbox, topic):
+        gateway.connect(mosquitto_container.host, mosquitto_container.port)
+        gateway.loop_start()
+        try:
+            gateway.publish(topic, b"x" * 3_000_000, qos=1)
+            gateway.publish(topic, b"the good one after it", qos=1)
+            assert inbox.wait_for(lambda box: bool(box.payloads))
+        finally:
+            gateway.disconnect()
+            gateway.loop_stop()
+    assert set(inbox.payloads) == {b"the good one after it"}
