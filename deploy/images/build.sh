@@ -31,6 +31,7 @@ apt_setting() { # NAME -> value of one apt configuration key, empty where there 
 
 apt_mirror() { # LABEL -> the address this machine itself uses for it, empty where there is none
     command -v apt-get >/dev/null || return 0
+    # shellcheck disable=SC2016  # $(REPO_URI) is apt's own word
     { apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Label: $1" 2>/dev/null || true; } | sort -u | head -1
 }
 

@@ -8,7 +8,7 @@ DIR="${1:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/var/secrets}"
 # and the user there is another one.
 mkdir -p "$DIR"
 chmod 0700 "$DIR"
-for name in database_password session_key grafana_password; do
+for name in database_password alerts_token grafana_password; do
     if [ ! -s "$DIR/$name" ]; then
         head -c 32 /dev/urandom | base64 | tr -d '+/=\n' >"$DIR/$name.new"
         chmod 0444 "$DIR/$name.new"
