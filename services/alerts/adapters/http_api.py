@@ -1,0 +1,85 @@
+"""The API of alerts on its status server: acknowledge a case, look at one."""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Literal
+
+from fastapi import FastAPI, HTTPException, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from starlette.middleware.base import RequestResponseEndpoint
+
+from services.alerts.adapters.case_reader import CaseReader
+from services.alerts.domain.values import CaseId, StoreUnavailable
+
+MOST_BODY_BYTES = 16 * 1024
+ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+
+CaseIdPath = Annotated[str, Path(pattern=ID)]
+BodyCodeQuery = Annotated[str | None, Query(pattern=ID)]
+
+
+class Acknowledge(BaseModel):
+    """`body_code` null may touch every case; a department's code only its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    account: str = Field(min_length=1, max_length=100)
+    body_code: str | None = Field(default=None, pattern=ID)
+    note: str = Field(default="", max_length=500)
+    via: str = Field(default="api", pattern=r"^[a-z][a-z0-9_-]{0,31}$")
+
+
+AcknowledgeCase = Callable[[CaseId, Acknowledge], Awaitable[Literal["done", "already", "not_found", "closed"]]]
+
+
+def _guard(token: SecretStr) -> Callable[[Request], JSONResponse | None]:
+    """Return what refuses a request before any of its body is read."""
+    expected = f"Bearer {token.get_secret_value()}".encode()
+
+    def refusal(request: Request) -> JSONResponse | None:
+        given = request.headers.get("authorization", "").encode()
+        if not hmac.compare_digest(given, expected):
+            return JSONResponse({"detail": "unauthorized"}, 401, {"WWW-Authenticate": "Bearer"})
+        length = request.headers.get("content-length", "0" if request.method == "GET" else "")
+        if not length.isdigit() or int(length) > MOST_BODY_BYTES:
+            return JSONResponse({"detail": "the body must say its length, at most 16 KiB"}, 413)
+        return None
+
+    return refusal
+
+
+def build_api(token: SecretStr, reader: CaseReader, acknowledge: AcknowledgeCase) -> FastAPI:
+    """Return the routes. Whoever has no token learns nothing, not even which cases there are."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    refusal = _guard(token)
+
+    async def show(case_id: str, body_code: str | None) -> dict[str, Any]:
+        found = await reader.case(case_id, body_code)
+        if found is None:
+            raise HTTPException(404, "no such case")
+        return found
+
+    @app.middleware("http")
+    async def guard(request: Request, go_on: RequestResponseEndpoint) -> Response:
+        refused = refusal(request) if request.url.path.startswith("/v1/") else None
+        return refused or await go_on(request)
+
+    @app.exception_handler(StoreUnavailable)
+    async def unavailable(request: Request, error: StoreUnavailable) -> JSONResponse:
+        return JSONResponse({"detail": "the database does not answer"}, status_code=503)
+
+    @app.get("/v1/cases/{case_id}")
+    async def get_case(case_id: CaseIdPath, body_code: BodyCodeQuery = None) -> dict[str, Any]:
+        return await show(case_id, body_code)
+
+    @app.post("/v1/cases/{case_id}/acknowledge")
+    async def acknowledge_case(case_id: CaseIdPath, wish: Acknowledge) -> dict[str, Any]:
+        reply = await acknowledge(CaseId(case_id), wish)
+        if reply == "not_found":
+            raise HTTPException(404, "no such case")
+        if reply == "closed":
+            raise HTTPException(409, "the case is closed")
+        return await show(case_id, wish.body_code)
+
+    return app

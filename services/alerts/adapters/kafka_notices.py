@@ -1,0 +1,48 @@
+"""firenet.notices.v1: rows of ended notices to events, and the producer behind ports.NoticeStream."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from schemas import codec
+from schemas.base import PackRef
+from schemas.notice import Notice, NoticeData, NoticeState
+from schemas.topics import NOTICES
+from services.alerts.ports import StreamUnavailable
+from services.runtime.kafka import BatchProducer, KafkaUnavailable, Record
+
+
+def notice_event(row: dict[str, Any]) -> tuple[str, bytes]:
+    """Return (key, encoded event) of a notices row joined with its case. No address leaves the database."""
+    key = row["unit_id"] or row["case_id"]
+    data = NoticeData(
+        notice_id=row["notice_id"],
+        case_id=row["case_id"],
+        unit_id=row["unit_id"],
+        step=row["step"],
+        purpose=row["purpose"],
+        body_code=row["body_code"],
+        contact_id=row["contact_id"],
+        channel=row["channel"],
+        template=row["template"],
+        clause=row["clause"][:200],
+        pack=PackRef(pack_id=row["pack_id"], version=row["pack_version"]),
+        created_at=row["created_at"],
+        state=NoticeState(row["state"]),
+        attempts=row["attempts"],
+        reason=row["reason"],
+    )
+    event = Notice(id=row["notice_id"], source="/alerts", subject=key, time=row["ended_at"], data=data)
+    return key, codec.notices.encode(event)
+
+
+class KafkaNoticeStream:
+    """See ports.NoticeStream."""
+
+    def __init__(self, producer: BatchProducer) -> None:
+        self._producer = producer
+
+    async def send(self, records: Sequence[tuple[str, bytes]]) -> None:
+        try:
+            await self._producer.send_many([Record(NOTICES, key.encode(), value) for key, value in records])
+        except KafkaUnavailable as error:
+            raise StreamUnavailable(str(error)) from error

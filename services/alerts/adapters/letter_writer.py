@@ -1,0 +1,145 @@
+"""Letters from versioned templates: text for e-mail, JSON for webhooks, in the language of the contact."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import jinja2
+
+from services.alerts.adapters.rows import proof_json
+from services.alerts.domain.values import Address, CaseKind, Channel, Letter, NoticeId, Purpose
+
+TEMPLATES = Path(__file__).parent / "templates"
+CHINA = ZoneInfo("Asia/Shanghai")
+
+VERSIONS = {
+    "trouble": 1,
+    "fire": 1,
+    "common_cause": 1,
+    "all_clear": 1,
+}
+"""The version in use of each template; an older file stays, so that an old notice can be read as it was written."""
+
+KIND_ZH = {
+    CaseKind.CONNECTION_LOST: "联网中断（离线）",
+    CaseKind.NEVER_CONNECTED: "未接入联网",
+    CaseKind.FIRE: "火警",
+    CaseKind.FAULT: "设备故障",
+    CaseKind.ISOLATION: "部件屏蔽",
+    CaseKind.COMMON_CAUSE: "多单位同时离线",
+}
+KIND_EN = {
+    CaseKind.CONNECTION_LOST: "connection lost (offline)",
+    CaseKind.NEVER_CONNECTED: "never connected",
+    CaseKind.FIRE: "fire alarm",
+    CaseKind.FAULT: "equipment fault",
+    CaseKind.ISOLATION: "components isolated",
+    CaseKind.COMMON_CAUSE: "many units offline at once",
+}
+
+
+def _local(instant: datetime | None) -> str:
+    return "" if instant is None else f"{instant.astimezone(CHINA):%Y-%m-%d %H:%M:%S} (UTC+8)"
+
+
+def _line(text: object) -> str:
+    """Foreign text in one line: a unit's name cannot add lines that look like ours."""
+    return " ".join("".join(one if one.isprintable() else " " for one in str(text)).split())
+
+
+def template_name(letter: Letter) -> str:
+    if letter.purpose is Purpose.ALL_CLEAR:
+        return "all_clear"
+    if letter.case.is_fire:
+        return "fire"
+    return "common_cause" if letter.case.is_common else "trouble"
+
+
+class TemplateWriter:
+    """See ports.LetterWriter. A template's first line is the subject, the second is empty, the rest is the body."""
+
+    def __init__(self, console_url: str) -> None:
+        self._console_url = console_url.rstrip("/")
+        # plain text, not HTML: escaping would corrupt it; `line` keeps foreign text from breaking the layout
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(TEMPLATES),
+            autoescape=False,  # noqa: S701
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            finalize=_line,
+        )
+        environment.filters["local"] = _local
+        self._templates = {
+            (name, lang): environment.get_template(f"{name}.v{version}.{lang}.txt.j2")
+            for name, version in VERSIONS.items()
+            for lang in ("zh", "en")
+        }
+
+    def write(self, letter: Letter, notice_id: NoticeId, to: Address) -> tuple[str, str, str]:
+        name = template_name(letter)
+        lang = "en" if to.lang == "en" else "zh"
+        link = f"{self._console_url}/cases/{letter.case.case_id}"
+        text = self._templates[name, lang].render(
+            letter=letter,
+            case=letter.case,
+            unit=letter.case.unit,
+            step=letter.step,
+            proof=letter.proof,
+            place=letter.place,
+            kind=(KIND_EN if lang == "en" else KIND_ZH)[letter.case.kind],
+            unit_name=(letter.case.unit.name_en or letter.case.unit.name) if lang == "en" else letter.case.unit.name,
+            link=link,
+            notice_id=notice_id,
+        )
+        subject, _, body = text.partition("\n")
+        subject, body = subject.strip(), body.strip("\n") + "\n"
+        if to.channel is Channel.WEBHOOK:
+            body = _payload(letter, notice_id, to, subject, body, link)
+        return subject, body, f"{name}@{VERSIONS[name]}"
+
+
+def _payload(letter: Letter, notice_id: NoticeId, to: Address, subject: str, text: str, link: str) -> str:
+    """Return the webhook's body: the whole letter as data, and as text for a receiver that only shows it."""
+    case, unit = letter.case, letter.case.unit
+    return json.dumps(
+        {
+            "type": f"cn.firenet.{'fire' if case.is_fire else 'case'}.{letter.purpose}.v1",
+            "timestamp": letter.created_at.isoformat(),
+            "data": {
+                "notice_id": notice_id,
+                "case_id": case.case_id,
+                "kind": str(case.kind),
+                "purpose": str(letter.purpose),
+                "step": letter.step_code,
+                "document": letter.step.document,
+                "to": to.body_code,
+                "unit": {
+                    "id": unit.unit_id or None,
+                    "name": unit.name,
+                    "name_en": unit.name_en,
+                    "town": unit.town,
+                    "category": unit.category,
+                },
+                "point": None
+                if letter.place is None
+                else {"address": letter.place.address, "system": letter.place.system, "label": letter.place.label},
+                "cause": case.cause_key,
+                "since": case.effective_at.isoformat(),
+                "caused_at": letter.caused_at.isoformat(),
+                "closed_at": case.closed_at.isoformat() if case.closed_at else None,
+                "close_reason": case.close_reason,
+                "reply_due_at": letter.reply_due_at.isoformat() if letter.reply_due_at else None,
+                "clause": letter.step.clause,
+                "pack": {"pack_id": case.pack_id, "version": case.pack_version},
+                "evidence": proof_json(letter.proof),
+                "subject": subject,
+                "text": text,
+                "link": link,
+            },
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )

@@ -1,0 +1,122 @@
+"""E-mail by SMTP: the standard library in threads of our own, with a deadline on every exchange."""
+
+import asyncio
+import smtplib
+import ssl
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from email.errors import MessageError
+from email.headerregistry import Address as MailAddress
+from email.message import EmailMessage
+from email.policy import SMTP as SMTP_POLICY
+from email.utils import format_datetime
+from typing import Literal
+
+from services.alerts.domain.delivery import Outcome
+from services.alerts.domain.values import Reason
+from services.alerts.ports import Ready
+from services.runtime.clock import Clock
+
+SUBJECT_CHARACTERS = 180
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """`security`: `none` in the clear, `starttls` on the plain port, `tls` from the first byte."""
+
+    host: str
+    port: int
+    sender: str
+    security: Literal["none", "starttls", "tls"] = "starttls"
+    user: str | None = None
+    password: str | None = None
+    timeout_s: float = 10.0
+
+    def __repr__(self) -> str:
+        return f"MailServer({self.host}:{self.port}, {self.security})"
+
+
+def one_line(text: str) -> str:
+    """Return the text without line breaks and other control characters: nothing in it can become a header."""
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:SUBJECT_CHARACTERS]
+
+
+def message_of(notice: Ready, sender: str, clock: Clock) -> EmailMessage:
+    """Return the mail. Its Message-ID is the notice's id, so that a repeated copy can be told as one.
+
+    Raises ValueError or MessageError for an address that is none.
+    """
+    message = EmailMessage(policy=SMTP_POLICY)
+    message["From"] = sender
+    message["To"] = MailAddress(addr_spec=notice.to.address)
+    message["Subject"] = one_line(notice.subject)
+    message["Date"] = format_datetime(clock.now())
+    message["Message-ID"] = f"<{notice.notice_id}@{sender.rpartition('@')[2].strip('<> ') or 'firenet'}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-FireNet-Case"] = notice.case_id
+    message["Content-Language"] = notice.lang
+    message.set_content(notice.body)
+    return message
+
+
+class MailCarrier:
+    """See ports.Carrier. A hanging server holds its threads, never the event loop or another lane's threads."""
+
+    def __init__(self, *, server: MailServer, clock: Clock, threads: int, name: str) -> None:
+        self._server = server
+        self._clock = clock
+        self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix=f"mail-{name}")
+
+    async def send(self, notice: Ready) -> Outcome:
+        try:
+            message = message_of(notice, self._server.sender, self._clock)
+        except (ValueError, MessageError, IndexError) as error:
+            return Outcome(Reason.ADDRESS_REFUSED, type(error).__name__)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._send, message)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _send(self, message: EmailMessage) -> Outcome:
+        try:
+            with self._connect() as client:
+                client.send_message(message)
+        except smtplib.SMTPRecipientsRefused as error:
+            codes = [code for code, _ in error.recipients.values()]
+            return _by_code(max(codes, default=550), Reason.RECIPIENT_REFUSED)
+        except smtplib.SMTPAuthenticationError as error:
+            return Outcome(Reason.AUTH, f"smtp {error.smtp_code}")
+        except smtplib.SMTPResponseException as error:
+            return _by_code(error.smtp_code, Reason.REJECTED)
+        except smtplib.SMTPNotSupportedError as error:
+            return Outcome(Reason.TLS, type(error).__name__)
+        except ssl.SSLError as error:
+            return Outcome(Reason.TLS, type(error).__name__)
+        except TimeoutError as error:
+            return Outcome(Reason.TIMEOUT, type(error).__name__)
+        except (smtplib.SMTPException, OSError) as error:
+            return Outcome(Reason.CONNECT, type(error).__name__)
+        return Outcome(None, "smtp 250")
+
+    def _connect(self) -> smtplib.SMTP:
+        server = self._server
+        context = ssl.create_default_context()
+        if server.security == "tls":
+            client: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, timeout=server.timeout_s, context=context)
+        else:
+            client = smtplib.SMTP(server.host, server.port, timeout=server.timeout_s)
+        try:
+            if server.security == "starttls":
+                client.starttls(context=context)
+            if server.user is not None:
+                client.login(server.user, server.password or "")
+        except BaseException:
+            client.close()
+            raise
+        return client
+
+
+def _by_code(code: int, permanent: Reason) -> Outcome:
+    if code in (421, 450, 451, 452):
+        return Outcome(Reason.THROTTLED, f"smtp {code}")
+    return Outcome(permanent if code >= 500 else Reason.SERVER_ERROR, f"smtp {code}")

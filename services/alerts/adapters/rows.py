@@ -1,0 +1,270 @@
+"""Rows of the alerts schema to domain values and back. Rows travel as JSON, so one statement writes many."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.alerts.domain.values import (
+    Acknowledgement,
+    AuditEntry,
+    Case,
+    CaseId,
+    CaseKind,
+    LadderStep,
+    Notice,
+    Proof,
+    Role,
+    StepTaken,
+    UnitFacts,
+    UnitId,
+)
+
+Row = dict[str, Any]
+
+CASE_COLUMNS = (
+    "case_id", "kind", "unit_id", "finding_id", "state", "effective_at", "detected_at", "opened_at", "closed_at",
+    "close_reason", "unit_name", "unit_name_en", "district", "town", "category", "lead_department", "copy_departments",
+    "route_clause", "cause_key", "common_case_id", "sightings", "drops", "last_sighting_at", "pack_id", "pack_version",
+    "clause", "evidence", "ladder", "step", "next_step", "next_step_at", "held_until", "acknowledged_at",
+    "acknowledged_by", "acknowledged_via", "acknowledged_note", "acknowledged_step", "reply_due_at", "carriers",
+    "burning", "alarms", "revision",
+)  # fmt: skip
+NOTICE_COLUMNS = (
+    "notice_id", "case_id", "step", "purpose", "body_code", "contact_id", "channel", "address", "secret_ref", "lang",
+    "template", "subject", "body", "clause", "created_at", "caused_at", "fire", "state", "next_attempt_at",
+)  # fmt: skip
+STEP_COLUMNS = ("case_id", "step", "due_at", "taken_at", "document", "clause", "told", "nobody")
+AUDIT_COLUMNS = ("at", "actor", "action", "case_id", "detail")
+
+
+def to_json(rows: list[Row]) -> str:
+    """Return the rows as one JSON array. PostgreSQL has no NUL in text, so it is left out."""
+    return json.dumps(rows, ensure_ascii=False, default=_plain).replace("\\u0000", "")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def case_row(case: Case) -> Row:
+    unit, ack = case.unit, case.acknowledged
+    return {
+        "case_id": case.case_id,
+        "kind": str(case.kind),
+        "unit_id": unit.unit_id or None,
+        "finding_id": case.finding_id,
+        "state": "open" if case.is_open else "closed",
+        "effective_at": case.effective_at,
+        "detected_at": case.detected_at,
+        "opened_at": case.opened_at,
+        "closed_at": case.closed_at,
+        "close_reason": case.close_reason,
+        "unit_name": unit.name,
+        "unit_name_en": unit.name_en,
+        "district": unit.district,
+        "town": unit.town,
+        "category": unit.category,
+        "lead_department": unit.lead_department,
+        "copy_departments": list(unit.copy_departments),
+        "route_clause": unit.route_clause,
+        "cause_key": case.cause_key,
+        "common_case_id": case.common_case_id,
+        "sightings": case.sightings,
+        "drops": case.drops,
+        "last_sighting_at": case.last_sighting_at,
+        "pack_id": case.pack_id,
+        "pack_version": case.pack_version,
+        "clause": case.clause,
+        "evidence": proof_json(case.proof),
+        "ladder": [step_json(step) for step in case.ladder],
+        "step": case.step,
+        "next_step": case.next_step,
+        "next_step_at": case.next_step_at,
+        "held_until": case.held_until,
+        "acknowledged_at": ack.at if ack else None,
+        "acknowledged_by": ack.by if ack else None,
+        "acknowledged_via": ack.via if ack else None,
+        "acknowledged_note": ack.note if ack else None,
+        "acknowledged_step": ack.step if ack else None,
+        "reply_due_at": case.reply_due_at,
+        "carriers": list(unit.carriers),
+        "burning": sorted(case.burning),
+        "alarms": case.alarms,
+        "revision": case.revision,
+    }
+
+
+def case_of(row: Mapping[str, Any]) -> Case:
+    """Return the case of a row with all of `CASE_COLUMNS`."""
+    acknowledged = None
+    if row["acknowledged_at"] is not None:
+        acknowledged = Acknowledgement(
+            row["acknowledged_at"],
+            row["acknowledged_by"] or "",
+            row["acknowledged_via"] or "",
+            row["acknowledged_note"] or "",
+            row["acknowledged_step"],
+        )
+    return Case(
+        case_id=CaseId(row["case_id"]),
+        kind=CaseKind(row["kind"]),
+        unit=_unit_of(row),
+        finding_id=row["finding_id"],
+        effective_at=row["effective_at"],
+        detected_at=row["detected_at"],
+        opened_at=row["opened_at"],
+        last_sighting_at=row["last_sighting_at"],
+        pack_id=row["pack_id"],
+        pack_version=row["pack_version"],
+        clause=row["clause"],
+        proof=proof_of(row["evidence"]),
+        ladder=tuple(step_of_json(step) for step in row["ladder"]),
+        is_open=row["state"] == "open",
+        closed_at=row["closed_at"],
+        close_reason=row["close_reason"],
+        cause_key=row["cause_key"],
+        common_case_id=CaseId(row["common_case_id"]) if row["common_case_id"] else None,
+        sightings=row["sightings"],
+        drops=row["drops"],
+        step=row["step"],
+        next_step=row["next_step"],
+        next_step_at=row["next_step_at"],
+        held_until=row["held_until"],
+        acknowledged=acknowledged,
+        reply_due_at=row["reply_due_at"],
+        burning=frozenset(row["burning"]),
+        alarms=row["alarms"],
+        revision=row["revision"],
+    )
+
+
+def _unit_of(row: Mapping[str, Any]) -> UnitFacts:
+    return UnitFacts(
+        unit_id=UnitId(row["unit_id"] or ""),
+        name=row["unit_name"],
+        name_en=row["unit_name_en"],
+        district=row["district"],
+        town=row["town"],
+        category=row["category"],
+        lead_department=row["lead_department"],
+        copy_departments=tuple(row["copy_departments"]),
+        route_clause=row["route_clause"],
+        carriers=tuple(row["carriers"]),
+    )
+
+
+def proof_json(proof: Proof) -> Row:
+    found: Row = {"topic": proof.topic, "partition": proof.partition, "offset": proof.offset}
+    if proof.signal_id is not None:
+        found["signal_id"] = proof.signal_id
+    return found
+
+
+def proof_of(raw: Mapping[str, Any]) -> Proof:
+    return Proof(raw["topic"], raw["partition"], raw["offset"], raw.get("signal_id"))
+
+
+def step_json(step: LadderStep) -> Row:
+    """The same fields as a step of the policy pack."""
+    return {
+        "code": step.code,
+        "after_s": step.after.total_seconds(),
+        "tells": [str(role) for role in step.tells],
+        "document": step.document,
+        "name_zh": step.name_zh,
+        "name_en": step.name_en,
+        "reply_working_days": step.reply_working_days,
+        "board_only": step.board_only,
+        "clause": step.clause,
+    }
+
+
+def step_of_json(raw: Mapping[str, Any]) -> LadderStep:
+    return LadderStep(
+        code=raw["code"],
+        after=timedelta(seconds=raw["after_s"]),
+        tells=tuple(Role(role) for role in raw["tells"]),
+        document=raw["document"],
+        name_zh=raw["name_zh"],
+        name_en=raw["name_en"],
+        clause=raw["clause"],
+        reply_working_days=raw["reply_working_days"],
+        board_only=raw["board_only"],
+    )
+
+
+def taken_row(step: StepTaken) -> Row:
+    return {
+        "case_id": step.case_id,
+        "step": step.step,
+        "due_at": step.due_at,
+        "taken_at": step.taken_at,
+        "document": step.document,
+        "clause": step.clause,
+        "told": list(step.told),
+        "nobody": step.nobody,
+    }
+
+
+def notice_row(notice: Notice) -> Row:
+    return {
+        "notice_id": notice.notice_id,
+        "case_id": notice.case_id,
+        "step": notice.step,
+        "purpose": str(notice.purpose),
+        "body_code": notice.to.body_code,
+        "contact_id": notice.to.contact_id,
+        "channel": str(notice.to.channel),
+        "address": notice.to.address,
+        "secret_ref": notice.to.secret_ref,
+        "lang": notice.to.lang,
+        "template": notice.template,
+        "subject": notice.subject,
+        "body": notice.body,
+        "clause": notice.clause,
+        "created_at": notice.created_at,
+        "caused_at": notice.caused_at,
+        "fire": notice.fire,
+        "state": "pending",
+        "next_attempt_at": notice.created_at,
+    }
+
+
+def audit_row(entry: AuditEntry) -> Row:
+    return {
+        "at": entry.at,
+        "actor": entry.actor,
+        "action": entry.action,
+        "case_id": entry.case_id,
+        "detail": entry.detail,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """INSERT of many rows of one table, given as one JSON array."""
+
+    table: str
+    columns: tuple[str, ...]
+    ignore_repeats: bool = False
+
+    @property
+    def sql(self) -> bytes:
+        names = ", ".join(self.columns)
+        tail = " ON CONFLICT DO NOTHING" if self.ignore_repeats else ""
+        source = f"jsonb_populate_recordset(NULL::{self.table}, %s::jsonb)"
+        return f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {source}{tail}".encode()  # noqa: S608
+
+
+def update_cases_sql() -> bytes:
+    """UPDATE of many cases from one JSON array; the revision grows by one with each."""
+    columns = [name for name in CASE_COLUMNS if name not in ("case_id", "revision", "kind", "unit_id", "opened_at")]
+    pairs = ", ".join(f"{name} = n.{name}" for name in columns)
+    return (
+        f"UPDATE alerts.cases c SET {pairs}, revision = c.revision + 1 "  # noqa: S608 - constants only
+        "FROM jsonb_populate_recordset(NULL::alerts.cases, %s::jsonb) n WHERE c.case_id = n.case_id"
+    ).encode()

@@ -1,0 +1,45 @@
+"""Webhook signing secrets from files: one file per reference, one key per line while keys are being changed."""
+
+import base64
+import binascii
+import re
+from pathlib import Path
+
+_REF = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+_PREFIX = "whsec_"
+MOST_BYTES = 4096
+
+
+class NoSecret(Exception):
+    """There is no usable secret under this reference. The message holds no secret."""
+
+
+class SecretFiles:
+    """Reads on each use, so that a changed file takes effect at once. Keys stay inside."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keys(self, ref: str) -> list[bytes]:
+        """Return the signing keys, newest first. Raises NoSecret."""
+        if not _REF.match(ref):
+            raise NoSecret("the reference is not a file name")
+        try:
+            with (self._folder / ref).open("rb") as file:
+                text = file.read(MOST_BYTES).decode("ascii")
+        except (OSError, UnicodeDecodeError) as error:
+            raise NoSecret(type(error).__name__) from error
+        keys = [_key(line.strip()) for line in text.splitlines() if line.strip()]
+        if not keys:
+            raise NoSecret("the file is empty")
+        return keys
+
+
+def _key(line: str) -> bytes:
+    """`whsec_` and base64 as Standard Webhooks writes it; anything else is taken as the key's own bytes."""
+    if not line.startswith(_PREFIX):
+        return line.encode()
+    try:
+        return base64.b64decode(line.removeprefix(_PREFIX) + "==")
+    except binascii.Error as error:
+        raise NoSecret("not base64 behind whsec_") from error

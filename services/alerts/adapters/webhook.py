@@ -1,0 +1,185 @@
+"""Signed webhooks after the Standard Webhooks specification, guarded against addresses inside our own network."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import ipaddress
+import socket
+import ssl
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from services.alerts.adapters.secrets import NoSecret, SecretFiles
+from services.alerts.domain.delivery import Outcome
+from services.alerts.domain.values import Reason
+from services.alerts.ports import Ready
+from services.runtime.clock import Clock
+
+RESPONSE_BYTES = 16 * 1024
+"""So much of an answer is read and thrown away, that the connection can be used again; a longer one is cut off."""
+
+
+class AddressRefused(Exception):
+    """The URL leads where we do not go."""
+
+
+class NameUnknown(Exception):
+    """The host's name has no address just now."""
+
+
+def sign(keys: Sequence[bytes], message_id: str, timestamp: int, body: bytes) -> str:
+    """Return the `webhook-signature` header: one v1 signature per key, so that a receiver may change keys."""
+    content = f"{message_id}.{timestamp}.".encode() + body
+    return " ".join("v1," + base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode() for key in keys)
+
+
+async def vetted_address(url: httpx.URL, *, allow_local: bool, deadline_s: float) -> str:
+    """Return the IP address to connect to. Raises AddressRefused, NameUnknown.
+
+    https to public addresses only; with `allow_local` also http to this machine itself. All addresses of the name
+    must pass, and the connection is made to the one returned: the name is not asked again in between.
+    """
+    if not url.host or url.userinfo:
+        raise AddressRefused("no host, or credentials in the URL")
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(deadline_s):
+            found = await loop.getaddrinfo(url.host, url.port or 443, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError, TimeoutError) as error:
+        raise NameUnknown(type(error).__name__) from error
+    addresses = [ipaddress.ip_address(entry[4][0]) for entry in found]
+    local = all(address.is_loopback for address in addresses)
+    if allow_local and local:
+        return str(addresses[0])
+    if url.scheme != "https":
+        raise AddressRefused("not https")
+    if not addresses or not all(_is_public(address) for address in addresses):
+        raise AddressRefused("not a public address")
+    return str(addresses[0])
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    mapped = getattr(address, "ipv4_mapped", None)
+    return _is_public(mapped) if mapped is not None else address.is_global and not address.is_multicast
+
+
+class WebhookCarrier:
+    """See ports.Carrier. Never follows a redirect, never waits longer than `deadline_s` for the whole exchange."""
+
+    def __init__(
+        self, *, client: httpx.AsyncClient, secrets: SecretFiles, clock: Clock, allow_local: bool, deadline_s: float
+    ) -> None:
+        self._client = client
+        self._secrets = secrets
+        self._clock = clock
+        self._allow_local = allow_local
+        self._deadline_s = deadline_s
+
+    async def send(self, notice: Ready) -> Outcome:
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                return await self._post(notice)
+        except NoSecret as error:
+            return Outcome(Reason.NO_SECRET, str(error))
+        except AddressRefused as error:
+            return Outcome(Reason.ADDRESS_REFUSED, str(error))
+        except NameUnknown as error:
+            return Outcome(Reason.DNS, str(error))
+        except (TimeoutError, httpx.TimeoutException) as error:
+            return Outcome(Reason.TIMEOUT, type(error).__name__)
+        except httpx.InvalidURL:
+            return Outcome(Reason.ADDRESS_REFUSED, "not a URL")
+        except (httpx.HTTPError, OSError) as error:
+            return Outcome(Reason.TLS if _is_tls(error) else Reason.CONNECT, type(error).__name__)
+
+    async def _post(self, notice: Ready) -> Outcome:
+        url = httpx.URL(notice.to.address)
+        address = await vetted_address(url, allow_local=self._allow_local, deadline_s=self._deadline_s)
+        now = self._clock.now()
+        body = notice.body.encode()
+        timestamp = int(now.timestamp())
+        keys = self._secrets.keys(notice.to.secret_ref or "")
+        request = self._client.build_request(
+            "POST",
+            url.copy_with(host=address),
+            content=body,
+            headers={
+                "host": url.netloc.decode("ascii"),
+                "content-type": "application/json; charset=utf-8",
+                "user-agent": "FireNet-alerts/1",
+                "webhook-id": notice.notice_id,
+                "webhook-timestamp": str(timestamp),
+                "webhook-signature": sign(keys, notice.notice_id, timestamp, body),
+            },
+            extensions={"sni_hostname": url.host},  # the certificate must be the name's, not the address's
+        )
+        response = await self._client.send(request, stream=True, follow_redirects=False)
+        try:
+            await _drain(response)
+            return outcome_of(response.status_code, response.headers.get("retry-after"), now)
+        finally:
+            await response.aclose()
+
+
+async def _drain(response: httpx.Response) -> None:
+    read = 0
+    async for piece in response.aiter_raw():
+        read += len(piece)
+        if read > RESPONSE_BYTES:
+            return
+
+
+def outcome_of(status: int, retry_after: str | None, now: datetime) -> Outcome:
+    """Return what a status means: 2xx accepted, 410 never again, 429 and 503 wait as told, other 4xx refused."""
+    wait = _wait_of(retry_after, now)
+    detail = f"http {status}"
+    if 200 <= status < 300:
+        return Outcome(None, detail)
+    if 300 <= status < 400:
+        return Outcome(Reason.REDIRECT, detail)
+    if status in (408, 425, 429):
+        return Outcome(Reason.THROTTLED, detail, wait)
+    if status in (401, 403, 407):
+        return Outcome(Reason.AUTH, detail, wait)
+    if status == 410:
+        return Outcome(Reason.GONE, detail)
+    if 400 <= status < 500:
+        return Outcome(Reason.REJECTED, detail)
+    return Outcome(Reason.SERVER_ERROR, detail, wait)
+
+
+def _wait_of(header: str | None, now: datetime) -> timedelta | None:
+    """Return the wait of a Retry-After header, seconds or a date; nonsense is no wait."""
+    if header is None:
+        return None
+    if header.strip().isascii() and header.strip().isdigit():
+        return timedelta(seconds=min(int(header.strip()[:9]), 86400))
+    try:
+        until = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
+    return max(timedelta(0), min(until - now, timedelta(days=1)))
+
+
+def _is_tls(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def webhook_client(*, connections: int, deadline_s: float) -> httpx.AsyncClient:
+    """Return a client that trusts nothing from the environment and keeps connections open for the next notice."""
+    return httpx.AsyncClient(
+        trust_env=False,
+        follow_redirects=False,
+        timeout=httpx.Timeout(deadline_s, connect=min(5.0, deadline_s)),
+        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+    )

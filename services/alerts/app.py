@@ -1,0 +1,391 @@
+"""The wiring of alerts, and the only place where settings and adapters meet.
+
+Two lanes that share nothing but the process: fire (own consumer, connections, delivery) and everything else.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+
+from schemas.codec import HEADERS
+from schemas.topics import ALARMS, FINDINGS, REGISTRY
+from services.alerts.adapters.calendar import ChinaCalendar
+from services.alerts.adapters.case_reader import CaseReader
+from services.alerts.adapters.http_api import Acknowledge, build_api
+from services.alerts.adapters.kafka_events import Decode, TopicHandler, event_of_alarm, event_of_finding
+from services.alerts.adapters.kafka_notices import KafkaNoticeStream, notice_event
+from services.alerts.adapters.letter_writer import TemplateWriter
+from services.alerts.adapters.mail import MailCarrier, MailServer
+from services.alerts.adapters.postgres_audit import PostgresAuditLog, PostgresAuditor
+from services.alerts.adapters.postgres_cases import WORK_CHANNEL, PostgresCaseStore
+from services.alerts.adapters.postgres_outbox import PostgresOutbox
+from services.alerts.adapters.registry_directory import RegistryDirectory
+from services.alerts.adapters.secrets import SecretFiles
+from services.alerts.adapters.webhook import WebhookCarrier, webhook_client
+from services.alerts.domain.audit import GENESIS, Verified, verify
+from services.alerts.domain.delivery import Destinations
+from services.alerts.domain.ladder import Pace
+from services.alerts.domain.values import CaseId, Channel, Conflict, NoPack, StoreUnavailable
+from services.alerts.metrics import AlertsMetrics
+from services.alerts.ports import StreamUnavailable
+from services.alerts.settings import AlertsSettings
+from services.alerts.worker.delivery import Lanes, Postman
+from services.alerts.worker.desk import Desk, Who
+from services.alerts.worker.housekeeping import Supervisor, publish_turn, seal_turn
+from services.alerts.worker.intake import CaseIntake
+from services.alerts.worker.ladder import LadderWorker
+from services.alerts.worker.scribe import Scribe
+from services.runtime.clock import Clock, SystemClock
+from services.runtime.kafka import BatchProducer, CompactedFollower, KafkaUnavailable
+from services.runtime.kafka_loop import KafkaLoop
+from services.runtime.lifecycle import Stop, supervise
+from services.runtime.logging import get_logger
+from services.runtime.postgres import Pool, backoff_s, listen, open_pool
+from services.runtime.status import Readiness, StatusServer
+
+CHINA = ZoneInfo("Asia/Shanghai")
+STALL_S = 30.0
+"""A task that has not turned for so long makes the service not ready."""
+
+LEASE = timedelta(seconds=60)
+FIRE_LEASE = timedelta(seconds=15)
+
+
+class Wake:
+    """An event that many may set and one task waits for."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def __call__(self) -> None:
+        self._event.set()
+
+    async def wait(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._event.wait(), seconds)
+        except TimeoutError:
+            return
+        finally:
+            self._event.clear()
+
+
+class Pulse:
+    """When each task last made progress."""
+
+    def __init__(self, clock: Clock, metrics: AlertsMetrics) -> None:
+        self._clock = clock
+        self._metrics = metrics
+        self._last: dict[str, float] = {}
+
+    def beat(self, task: str) -> None:
+        self._last[task] = self._clock.monotonic()
+        self._metrics.turns.labels(task).inc()
+
+    def expect(self, *tasks: str) -> None:
+        for task in tasks:
+            self._last.setdefault(task, float("-inf"))
+
+    def checks(self) -> dict[str, str]:
+        now = self._clock.monotonic()
+        return {task: "ok" if now - last < STALL_S else "no progress" for task, last in sorted(self._last.items())}
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """The fire lane's connections are its own: no storm can take them."""
+
+    fire: Pool
+    post: Pool
+    work: Pool
+
+
+class Alerts:
+    """One process. Any number may run against the same database and group."""
+
+    def __init__(self, settings: AlertsSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._prometheus = CollectorRegistry()
+        for collect in (ProcessCollector, PlatformCollector, GCCollector):
+            collect(registry=self._prometheus)
+        self._metrics = AlertsMetrics(self._prometheus)
+        self._pulse = Pulse(clock, self._metrics)
+        self._pulse.expect("registry", "findings", "fire", "ladder", "delivery", "fire-delivery", "publish", "seal")
+        self._wakes = {name: Wake() for name in ("ladder", "delivery", "fire-delivery", "publish")}
+        self._pace = Pace(settings.clock_rate)
+        self._directory = RegistryDirectory(
+            lambda: clock.now().astimezone(CHINA).date(), self._metrics.rejected.labels(REGISTRY).inc
+        )
+        self._scribe = Scribe(
+            directory=self._directory,
+            writer=TemplateWriter(settings.console_url),
+            calendar=ChinaCalendar(),
+            metrics=self._metrics,
+            pace=self._pace,
+        )
+
+    async def run(self, stop: Stop) -> None:
+        """Work until stop, then drain. Raises TaskDied when a part of it ended by itself."""
+        settings = self._settings
+        dsn = settings.database_dsn.get_secret_value()
+        async with AsyncExitStack() as stack:
+            pools = Pools(
+                fire=await stack.enter_async_context(open_pool(dsn, "alerts-fire", 2, 6)),
+                post=await stack.enter_async_context(open_pool(dsn, "alerts-post", 1, 6)),
+                work=await stack.enter_async_context(open_pool(dsn, "alerts-work", 1, 6)),
+            )
+            follower = CompactedFollower(settings.kafka_bootstrap, REGISTRY, self._directory.on_record)
+            fire_post = self._postman(stack, pools.fire, fire=True)
+            post = self._postman(stack, pools.post, fire=False)
+            ready = asyncio.Event()
+            tasks = {
+                "status": self._status(pools).serve(stop),
+                "registry": follower.run(stop),
+                "start": self._start(follower, ready, stop),
+                "listen": self._listen(dsn, stop),
+                "fire": self._after(ready, stop, lambda: self._consume(ALARMS, event_of_alarm, pools.fire, stop)),
+                "findings": self._after(
+                    ready, stop, lambda: self._consume(FINDINGS, event_of_finding, pools.work, stop)
+                ),
+                "fire-delivery": self._deliver(fire_post, "fire-delivery", stop),
+                "delivery": self._deliver(post, "delivery", stop),
+                "ladder": self._after(ready, stop, lambda: self._ladder(pools.work, stop)),
+                "publish": self._publish(pools.post, stop),
+                "seal": self._seal(pools.work, stop),
+                "supervise": self._supervise(pools.work, stop),
+            }
+            await supervise(stop, tasks)
+        get_logger().info("alerts_stopped")
+
+    def readiness(self) -> Readiness:
+        checks = self._pulse.checks()
+        try:
+            expired = self._directory.rules(self._clock.now()).expired
+            checks["pack"] = "expired" if expired else "ok"
+            self._metrics.pack_expired.set(expired)
+        except NoPack:
+            checks["pack"] = "none"
+        bad = [word for name, word in checks.items() if word != "ok" and not (name == "pack" and word == "expired")]
+        return Readiness(ready=not bad, checks=checks)
+
+    def _status(self, pools: Pools) -> StatusServer:
+        desk = Desk(store=PostgresCaseStore(pools.work), clock=self._clock)
+
+        async def acknowledge(case_id: CaseId, wish: Acknowledge) -> Literal["done", "already", "not_found", "closed"]:
+            reply = await desk.acknowledge(case_id, Who(wish.account, wish.body_code, wish.via), wish.note)
+            return reply.value
+
+        app = build_api(self._settings.api_token, CaseReader(pools.work), acknowledge)
+        host, port = self._settings.http_host, self._settings.http_port
+        return StatusServer(host, port, self.readiness, self._prometheus, app)
+
+    async def _start(self, follower: CompactedFollower, ready: asyncio.Event, stop: Stop) -> None:
+        """Nothing is decided before the registry is known: whom to tell would be nobody."""
+        await follower.caught_up(self._settings.registry_deadline_s)
+        ready.set()
+        get_logger().info("alerts_started", instance=self._settings.instance)
+        while not stop.is_set():
+            self._pulse.beat("registry")
+            await stop.wait_for(5)
+
+    async def _after(self, ready: asyncio.Event, stop: Stop, work: Callable[[], Awaitable[None]]) -> None:
+        waits = {asyncio.create_task(ready.wait()), asyncio.create_task(stop.wait())}
+        _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        if not stop.is_set():
+            await work()
+
+    async def _consume(self, topic: str, decode: Decode, pool: Pool, stop: Stop) -> None:
+        fire = topic == ALARMS
+        store = PostgresCaseStore(pool)
+        name = "fire" if fire else "findings"
+        intake = CaseIntake(
+            store=store,
+            directory=self._directory,
+            scribe=self._scribe,
+            metrics=self._metrics,
+            clock=self._clock,
+            wake=self._wake_fire if fire else self._wake_all,
+        )
+        handler = TopicHandler(
+            topic=topic,
+            decode=decode,
+            store=store,
+            intake=intake,
+            owner=self._settings.instance,
+            at_once=50 if fire else self._settings.findings_at_once,
+            on_rejected=self._metrics.rejected.labels(topic).inc,
+            on_progress=lambda: self._pulse.beat(name),
+        )
+        loop = KafkaLoop(
+            self._settings.kafka_bootstrap,
+            topic,
+            f"{self._settings.group}-{name}",
+            handler,
+            f"{self._settings.instance}-{name}",
+            poll_records=200 if fire else 2 * self._settings.findings_at_once,
+        )
+        await loop.run(stop)
+
+    def _wake_fire(self) -> None:
+        self._wakes["fire-delivery"]()
+
+    def _wake_all(self) -> None:
+        for wake in self._wakes.values():
+            wake()
+
+    async def _listen(self, dsn: str, stop: Stop) -> None:
+        """Other processes' work wakes our tasks as well; without it they look anyway, a moment later."""
+        async for payload in listen(dsn, WORK_CHANNEL, stop):
+            if payload == "fire":
+                self._wake_fire()
+            else:
+                self._wake_all()
+
+    async def _deliver(self, postman: Postman, name: str, stop: Stop) -> None:
+        async def turn() -> int:
+            started = await postman.turn()
+            self._wakes["publish"]()
+            return started
+
+        postman.on_landed = self._wakes[name]
+        await self._turns(name, turn, stop)
+        await postman.drain()
+
+    def _postman(self, stack: AsyncExitStack, pool: Pool, *, fire: bool) -> Postman:
+        """Each lane has its own connections, threads and slots."""
+        settings = self._settings
+        slots = 32
+        client = webhook_client(connections=slots, deadline_s=settings.webhook_deadline_s)
+        stack.push_async_callback(client.aclose)
+        mail = MailCarrier(
+            server=self._mail_server(),
+            clock=self._clock,
+            threads=settings.mail_connections,
+            name="fire" if fire else "post",
+        )
+        stack.callback(mail.close)
+        webhook = WebhookCarrier(
+            client=client,
+            secrets=SecretFiles(settings.secrets_dir),
+            clock=self._clock,
+            allow_local=settings.allow_local_webhooks,
+            deadline_s=settings.webhook_deadline_s,
+        )
+        destinations = Destinations(
+            slots=slots,
+            per_address=8 if fire else 2,
+            per_channel={Channel.EMAIL: settings.mail_connections, Channel.WEBHOOK: slots - settings.mail_connections},
+            rest=timedelta(seconds=0.2 if fire else 2),
+        )
+        return Postman(
+            outbox=PostgresOutbox(pool, notice_event),
+            carriers={Channel.EMAIL: mail, Channel.WEBHOOK: webhook},
+            lanes=Lanes(fire=fire, lease=FIRE_LEASE if fire else LEASE, destinations=destinations),
+            metrics=self._metrics,
+            clock=self._clock,
+        )
+
+    def _mail_server(self) -> MailServer:
+        settings = self._settings
+        return MailServer(
+            host=settings.smtp_host,
+            port=settings.smtp_port,
+            sender=settings.mail_from,
+            security=settings.smtp_security,
+            user=settings.smtp_user,
+            password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
+            timeout_s=settings.smtp_timeout_s,
+        )
+
+    async def _ladder(self, pool: Pool, stop: Stop) -> None:
+        worker = LadderWorker(
+            store=PostgresCaseStore(pool),
+            directory=self._directory,
+            scribe=self._scribe,
+            metrics=self._metrics,
+            clock=self._clock,
+            wake=self._wake_all,
+        )
+        await self._turns("ladder", worker.turn, stop)
+
+    async def _publish(self, pool: Pool, stop: Stop) -> None:
+        producer = BatchProducer(self._settings.kafka_bootstrap, f"{self._settings.instance}-notices", headers=HEADERS)
+        outbox = PostgresOutbox(pool, notice_event)
+        stream = KafkaNoticeStream(producer)
+        started = False
+
+        async def turn() -> int:
+            nonlocal started
+            if not started:
+                await producer.start()
+                started = True
+            return await publish_turn(outbox, stream)
+
+        try:
+            await self._turns("publish", turn, stop)
+        finally:
+            await producer.stop()
+
+    async def _seal(self, pool: Pool, stop: Stop) -> None:
+        log = PostgresAuditLog(pool)
+        await self._turns("seal", lambda: seal_turn(log), stop)
+
+    async def _supervise(self, pool: Pool, stop: Stop) -> None:
+        supervisor = Supervisor(auditor=PostgresAuditor(pool), metrics=self._metrics, clock=self._clock)
+        turns = 0
+        while not stop.is_set():
+            try:
+                await supervisor.turn()
+                if turns % 720 == 0:
+                    await supervisor.forget()
+                turns += 1
+            except StoreUnavailable as error:
+                get_logger().warning("overview_waits", error=str(error))
+            await stop.wait_for(5)
+
+    async def _turns(self, name: str, turn: Callable[[], Awaitable[int]], stop: Stop) -> None:
+        """Turn while there is work, else wait for a wake-up; what is down is waited for with growing pauses."""
+        attempt = 0
+        wake = self._wakes.get(name)
+        pause = self._settings.poll_ms / 1000
+        while not stop.is_set():
+            try:
+                busy = await turn() > 0
+                attempt = 0
+                self._pulse.beat(name)
+            except (StoreUnavailable, Conflict, StreamUnavailable, KafkaUnavailable, NoPack) as error:
+                attempt += 1
+                busy = False
+                get_logger().warning("task_waits", task=name, error=f"{type(error).__name__}: {error}", attempt=attempt)
+                await stop.wait_for(min(5.0, backoff_s(attempt)))
+            if busy:
+                await asyncio.sleep(0)
+            elif wake is not None:
+                await wake.wait(pause)
+            else:
+                await stop.wait_for(pause)
+
+
+async def run(settings: AlertsSettings, stop: Stop) -> None:
+    """Run one alerts process until stop."""
+    await Alerts(settings, SystemClock()).run(stop)
+
+
+async def verify_audit(dsn: str) -> Verified:
+    """Return how far the audit chain in the database holds."""
+    async with open_pool(dsn, "alerts-verify", 1, 1) as pool:
+        log = PostgresAuditLog(pool)
+        so_far = Verified(0, GENESIS)
+        while links := await log.links(so_far.entries, 5000):
+            so_far = verify(links, so_far)
+            if so_far.broken_at is not None:
+                break
+        return so_far

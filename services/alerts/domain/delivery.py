@@ -1,0 +1,152 @@
+"""Decisions about delivery: what an attempt's outcome leads to, what may be sent now, which destinations rest."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from services.alerts.domain.values import Case, Channel, NoticeId, Purpose, Reason
+
+
+class Fate(StrEnum):
+    """What becomes of a notice after an attempt."""
+
+    ACCEPTED = "accepted"
+    RETRY = "retry"
+    DEAD = "dead"
+
+
+PERMANENT = frozenset({Reason.GONE, Reason.REDIRECT, Reason.REJECTED, Reason.RECIPIENT_REFUSED, Reason.ADDRESS_REFUSED})
+"""Trying again would meet the same answer."""
+
+RETRY_AFTER_CAP = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the channel answered. `reason` None means accepted; `detail` is short, without addresses or secrets."""
+
+    reason: Reason | None
+    detail: str = ""
+    retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """How often and how quickly a notice is tried again."""
+
+    most: int
+    first_wait: timedelta
+    longest_wait: timedelta
+
+
+ORDINARY = Attempts(most=14, first_wait=timedelta(seconds=2), longest_wait=timedelta(minutes=15))
+FIRE = Attempts(most=60, first_wait=timedelta(milliseconds=500), longest_wait=timedelta(seconds=30))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`next_attempt_at` is set for a retry only."""
+
+    fate: Fate
+    next_attempt_at: datetime | None = None
+
+
+def judge(outcome: Outcome, attempts: int, policy: Attempts, jitter: float, now: datetime) -> Verdict:
+    """Return what becomes of a notice after its attempt number `attempts` (1 is the first).
+
+    Waits double from `first_wait` to `longest_wait`, times 0.5 to 1 by `jitter` (0 to 1). A server that names its own
+    wait is obeyed, up to an hour.
+    """
+    if outcome.reason is None:
+        return Verdict(Fate.ACCEPTED)
+    if outcome.reason in PERMANENT or attempts >= policy.most:
+        return Verdict(Fate.DEAD)
+    wait = min(policy.longest_wait, policy.first_wait * 2 ** min(attempts - 1, 30)) * (0.5 + jitter / 2)
+    if outcome.retry_after is not None:
+        wait = max(wait, min(outcome.retry_after, RETRY_AFTER_CAP))
+    return Verdict(Fate.RETRY, now + wait)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A notice that waits for an attempt."""
+
+    notice_id: NoticeId
+    channel: Channel
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """Whether a claimed notice may go out this very moment; else why not, and until when it waits."""
+
+    stop: Reason | None = None
+    wait_until: datetime | None = None
+
+
+def may_send(purpose: Purpose, created_at: datetime, case: Case, *, fire: bool, now: datetime) -> Consent:
+    """Ask again right before sending: the case may have been closed, acknowledged, reopened or held meanwhile."""
+    if purpose is Purpose.ALL_CLEAR:
+        return Consent(Reason.REOPENED) if case.is_open else Consent()
+    if not case.is_open:
+        return Consent(Reason.CASE_CLOSED)
+    if case.acknowledged is not None and created_at <= case.acknowledged.at:
+        return Consent(Reason.ACKNOWLEDGED)
+    if case.held_until is not None and case.held_until > now and not fire and not case.is_common:
+        return Consent(Reason.HELD, case.held_until)
+    return Consent()
+
+
+@dataclass(slots=True)
+class Destinations:
+    """How much is on its way to each destination, and which ones rest after a failure.
+
+    One dead or slow endpoint holds at most `per_address` of the `slots`, and one only while it keeps failing.
+    """
+
+    slots: int
+    per_address: int
+    per_channel: dict[Channel, int]
+    rest: timedelta = timedelta(seconds=2)
+    _flying: dict[str, int] = field(default_factory=dict)
+    _channels: dict[Channel, int] = field(default_factory=dict)
+    _resting: dict[str, datetime] = field(default_factory=dict)
+
+    @property
+    def free(self) -> int:
+        return self.slots - sum(self._channels.values())
+
+    def busy_addresses(self, now: datetime) -> list[str]:
+        """Return the addresses that get nothing more now."""
+        self._resting = {address: until for address, until in self._resting.items() if until > now}
+        full = {address for address, flying in self._flying.items() if flying >= self.per_address}
+        return sorted(full | set(self._resting))
+
+    def busy_channels(self) -> list[Channel]:
+        return [channel for channel, most in self.per_channel.items() if self._channels.get(channel, 0) >= most]
+
+    def choose(self, due: Iterable[Due], now: datetime) -> list[Due]:
+        """Return what may start now, in the given order, and count it as on its way."""
+        chosen = []
+        busy = set(self.busy_addresses(now))
+        for notice in due:
+            if self.free <= 0:
+                break
+            if notice.address in busy or notice.channel in self.busy_channels():
+                continue
+            self._flying[notice.address] = self._flying.get(notice.address, 0) + 1
+            self._channels[notice.channel] = self._channels.get(notice.channel, 0) + 1
+            if self._flying[notice.address] >= self.per_address:
+                busy.add(notice.address)
+            chosen.append(notice)
+        return chosen
+
+    def landed(self, notice: Due, *, failed: bool, now: datetime) -> None:
+        """Count it as back. After a failure the address rests a moment before it is tried with another notice."""
+        self._channels[notice.channel] -= 1
+        self._flying[notice.address] -= 1
+        if self._flying[notice.address] <= 0:
+            del self._flying[notice.address]
+        if failed:
+            self._resting[notice.address] = now + self.rest

@@ -1,0 +1,49 @@
+"""What is written for a step or an all-clear, before any template: one letter, its addresses, its proofs."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from services.alerts.domain.ladder import following, step_of
+from services.alerts.domain.values import Case, Event, LadderStep, Letter, Purpose
+
+ALL_CLEAR_STEP = "CLEAR"
+
+
+def point_step(case: Case) -> LadderStep:
+    """Return the rung of a further fire point: like the first step's own, numbered."""
+    first = case.ladder[0]
+    return replace(first, code=f"{first.code}.p{case.alarms}", name_zh="续报火警", name_en="Further fire point")
+
+
+def letter_of_step(
+    case: Case, step: LadderStep, now: datetime, *, event: Event | None = None, members: int = 0
+) -> Letter:
+    """Return the letter of a step; a fire point's letter cites its own signal, others the case's evidence."""
+    return Letter(
+        purpose=Purpose.NOTICE,
+        case=case,
+        step=step,
+        step_code=step.code,
+        created_at=now,
+        caused_at=event.detected_at if event else case.detected_at,
+        proof=event.proof if event else case.proof,
+        place=event.place if event else None,
+        reply_due_at=case.reply_due_at if step.reply_working_days else None,
+        members=members,
+    )
+
+
+def letter_of_all_clear(case: Case, now: datetime, *, event: Event | None = None, members: int = 0) -> Letter:
+    """Return the all-clear of a closed case; it cites what ended it."""
+    step = step_of(case, case.step) or following(case) or case.ladder[0]
+    return Letter(
+        purpose=Purpose.ALL_CLEAR,
+        case=case,
+        step=step,
+        step_code=ALL_CLEAR_STEP,
+        created_at=now,
+        caused_at=event.detected_at if event else case.detected_at,
+        proof=event.proof if event else case.proof,
+        place=event.place if event else None,
+        members=members,
+    )

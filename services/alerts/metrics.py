@@ -1,0 +1,103 @@
+"""Everything that alerts counts. Closed label sets are created at zero; no unit or contact is ever a label."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from services.alerts.domain.delivery import Fate
+from services.alerts.domain.lifecycle import Action
+from services.alerts.domain.values import CaseKind, Channel, Reason
+
+_FIRE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+
+
+class AlertsMetrics:
+    """One instance per process, on its own registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.events = Counter(
+            "firenet_alerts_events_total",
+            "Findings and fire signals taken in, by what was decided",
+            ["kind", "action"],
+            registry=registry,
+        )
+        self.duplicates = Counter(
+            "firenet_alerts_duplicates_total",
+            "Records taken in before, without a second effect",
+            ["topic"],
+            registry=registry,
+        )
+        self.rejected = Counter(
+            "firenet_alerts_rejected_total",
+            "Records on our topics that are not events of theirs",
+            ["topic"],
+            registry=registry,
+        )
+        self.steps = Counter("firenet_alerts_steps_total", "Ladder steps taken", ["kind", "step"], registry=registry)
+        self.nobody = Counter(
+            "firenet_alerts_nobody_told_total",
+            "Steps whose own recipients have no contact",
+            ["step"],
+            registry=registry,
+        )
+        self.attempts = Counter(
+            "firenet_alerts_attempts_total",
+            "Delivery attempts by what came of them",
+            ["channel", "fate", "reason"],
+            registry=registry,
+        )
+        self.cancelled = Counter(
+            "firenet_alerts_cancelled_total", "Notices not sent any more", ["reason"], registry=registry
+        )
+        self.fire_latency = Histogram(
+            "firenet_alerts_fire_latency_seconds",
+            "From the fire signal's received_at to a notice accepted by its channel",
+            buckets=_FIRE_BUCKETS,
+            registry=registry,
+        )
+        self.open_cases = Gauge(
+            "firenet_alerts_open_cases", "Open cases in the database", ["kind", "department"], registry=registry
+        )
+        self.waiting = Gauge(
+            "firenet_alerts_notices_waiting",
+            "Notices in the outbox that have not ended",
+            ["channel", "reason"],
+            registry=registry,
+        )
+        self.oldest_due = Gauge(
+            "firenet_alerts_oldest_due_step_age_seconds", "Age of the oldest step that is due", registry=registry
+        )
+        self.violations = Gauge(
+            "firenet_alerts_escalation_violations",
+            "Open cases that nothing would happen to any more although their ladder has not ended",
+            ["why"],
+            registry=registry,
+        )
+        self.unsealed = Gauge(
+            "firenet_alerts_audit_unsealed", "Audit entries that wait for their place in the chain", registry=registry
+        )
+        self.calendar_unconfirmed = Gauge(
+            "firenet_alerts_calendar_unconfirmed",
+            "1 when a reply deadline was counted in a year whose working days are only projected",
+            registry=registry,
+        )
+        self.pack_expired = Gauge(
+            "firenet_alerts_pack_expired", "1 when the policy pack in use is no longer valid", registry=registry
+        )
+        self.common_causes = Counter(
+            "firenet_alerts_common_causes_total", "Common cases opened or told anew", registry=registry
+        )
+        self.turns = Counter("firenet_alerts_turns_total", "Turns of each task", ["task"], registry=registry)
+        self._zero()
+
+    def _zero(self) -> None:
+        for kind in CaseKind:
+            for action in Action:
+                self.events.labels(kind, action)
+        for channel in Channel:
+            self.attempts.labels(channel, Fate.ACCEPTED, "none")
+            for reason in Reason:
+                for fate in (Fate.RETRY, Fate.DEAD):
+                    self.attempts.labels(channel, fate, reason)
+        for reason in (Reason.CASE_CLOSED, Reason.ACKNOWLEDGED, Reason.REOPENED):
+            self.cancelled.labels(reason)
+        for why in ("no_next_step", "overdue"):
+            self.violations.labels(why)

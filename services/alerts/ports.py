@@ -1,0 +1,276 @@
+"""What alerts needs from the outside. Adapters implement these; every method may be cancelled."""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Protocol
+
+from services.alerts.domain.audit import Link
+from services.alerts.domain.delivery import Consent, Due, Outcome, Verdict
+from services.alerts.domain.grouping import Candidate
+from services.alerts.domain.recipients import AddressBook
+from services.alerts.domain.values import (
+    Address,
+    AuditEntry,
+    Case,
+    CaseId,
+    CaseKind,
+    Channel,
+    Event,
+    Letter,
+    Notice,
+    NoticeId,
+    PackRules,
+    Purpose,
+    Reason,
+    StepTaken,
+    UnitFacts,
+    UnitId,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Ownership of one partition of a topic; `epoch` grows with each owner and fences the former one."""
+
+    topic: str
+    partition: int
+    epoch: int
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one transaction writes. Cancelling comes after the notices, so it reaches those written here too."""
+
+    opened: dict[CaseId, Case] = field(default_factory=dict)
+    updated: dict[CaseId, Case] = field(default_factory=dict)
+    steps: list[StepTaken] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    cancelled: dict[CaseId, Reason] = field(default_factory=dict)
+    audit: list[AuditEntry] = field(default_factory=list)
+
+    def put(self, case: Case) -> None:
+        """Take the case as it is now; one that was opened in the same transaction is still to be inserted."""
+        (self.opened if case.case_id in self.opened else self.updated)[case.case_id] = case
+
+    @property
+    def empty(self) -> bool:
+        return not (self.opened or self.updated or self.steps or self.notices or self.cancelled or self.audit)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseBook:
+    """The cases that a batch touches, locked until the transaction ends."""
+
+    by_id: dict[CaseId, Case]
+    open: dict[tuple[UnitId, CaseKind], Case]
+    last_closed: dict[tuple[UnitId, CaseKind], Case]
+
+
+class CaseTransaction(Protocol):
+    """One database transaction; nothing of it stands when the block is left by an exception."""
+
+    async def advance(self, claim: Claim, next_offset: int) -> None:
+        """Save the offset with the effects. Raises Fenced when somebody else owns the partition."""
+        ...
+
+    async def unseen(self, event_ids: Sequence[str], now: datetime) -> set[str]:
+        """Return those not taken in before, and remember them."""
+        ...
+
+    async def book(self, keys: Collection[tuple[UnitId, CaseKind]], case_ids: Collection[CaseId]) -> CaseBook:
+        """Return and lock the open and the last closed case of each key, and the cases of `case_ids`."""
+        ...
+
+    async def due(self, now: datetime, limit: int) -> list[Case]:
+        """Return and lock up to `limit` open cases whose next step is due, earliest first, skipping locked ones."""
+        ...
+
+    async def case(self, case_id: CaseId) -> Case | None:
+        """Return and lock one case."""
+        ...
+
+    async def told(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
+        """Return the addresses that a notice of the case was sent or attempted to since their last all-clear."""
+        ...
+
+    async def alone_with_common_causes(self) -> bool:
+        """Return True when no other transaction works on common causes; holds until the end."""
+        ...
+
+    async def loose_losses(self, since: datetime, limit: int) -> list[Candidate]:
+        """Return open lost connections that were taken in since and belong to no common case."""
+        ...
+
+    async def open_common_cases(self) -> dict[CaseId, int]:
+        """Return the open common cases and how many members of each are still open."""
+        ...
+
+    async def hold_members(self, common: Case, members: Sequence[CaseId]) -> list[CaseId]:
+        """Hold open members until the common case's `held_until` and put off their waiting notices; return them."""
+        ...
+
+    async def save(self, changes: Changes) -> None:
+        """Write all of it. Raises Conflict when another transaction opened the same case meanwhile."""
+        ...
+
+
+class CaseStore(Protocol):
+    """Cases, steps, notices and offsets."""
+
+    def transaction(self) -> AbstractAsyncContextManager[CaseTransaction]:
+        """Begin; commit when the block ends well. Raises StoreUnavailable, Conflict, Fenced."""
+        ...
+
+    async def claim(self, topic: str, partition: int, owner: str) -> tuple[Claim, int]:
+        """Take over a partition, fencing its former owner; return the claim and the next offset to read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A notice that may be sent now; `attempts` counts this attempt."""
+
+    notice_id: NoticeId
+    case_id: CaseId
+    to: Address
+    subject: str
+    body: str
+    fire: bool
+    attempts: int
+    purpose: Purpose
+    lang: str
+    caused_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A notice that must not go out now, and why."""
+
+    notice_id: NoticeId
+    consent: Consent
+
+
+class Outbox(Protocol):
+    """Notices on their way. A lease that runs out gives the notice to the next worker: at least one copy."""
+
+    async def due(
+        self, *, fire: bool, now: datetime, limit: int, but_addresses: Sequence[str], but_channels: Sequence[Channel]
+    ) -> list[Due]:
+        """Return notices whose attempt is due, fire first, then the longest waiting."""
+        ...
+
+    async def lease(self, notice_ids: Sequence[NoticeId], now: datetime, until: datetime) -> set[NoticeId]:
+        """Take those that nobody else took meanwhile; only they are ours until the lease ends."""
+        ...
+
+    async def confirm(
+        self, notice_id: NoticeId, lease: datetime, until: datetime, now: datetime
+    ) -> Ready | Refused | None:
+        """Ask a last time and count the attempt; prolongs the lease. None when the lease is no longer ours."""
+        ...
+
+    async def record(self, ready: Ready, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
+        """Write what became of the attempt, unless the notice has ended meanwhile."""
+        ...
+
+    async def unpublished(self, limit: int) -> Sequence[tuple[NoticeId, str, bytes]]:
+        """Return (id, key, encoded event) of notices that have ended and are not on the notices topic yet."""
+        ...
+
+    async def mark_published(self, notice_ids: Sequence[NoticeId]) -> None: ...
+
+
+class Carrier(Protocol):
+    """A channel that brings one notice to one address."""
+
+    async def send(self, notice: Ready) -> Outcome:
+        """Return what the other side answered. Never raises for what the other side or the network does."""
+        ...
+
+
+class NoticeStream(Protocol):
+    """firenet.notices.v1."""
+
+    async def send(self, records: Sequence[tuple[str, bytes]]) -> None:
+        """Return once all are stored. Raises StreamUnavailable; some may be stored then, and may be sent again."""
+        ...
+
+
+class StreamUnavailable(Exception):
+    """The cluster did not confirm."""
+
+
+class Directory(AddressBook, Protocol):
+    """The registry as it stands on the day."""
+
+    def rules(self, now: datetime) -> PackRules:
+        """Return the pack in force. Raises NoPack."""
+        ...
+
+    def unit(self, unit_id: UnitId, now: datetime) -> UnitFacts:
+        """Return the unit's facts; an unknown unit gives its id as its name."""
+        ...
+
+    def sizes(self) -> Mapping[str, int]:
+        """Return how many units each `carrier:X` and `town:Y` has."""
+        ...
+
+
+class LetterWriter(Protocol):
+    """Versioned templates, zh and en."""
+
+    def write(self, letter: Letter, notice_id: NoticeId, to: Address) -> tuple[str, str, str]:
+        """Return (subject, body, template name@version) in the language and form of the address."""
+        ...
+
+
+class WorkingCalendar(Protocol):
+    """Working days of China, adjusted days (调休) included."""
+
+    def is_working(self, day: date) -> bool: ...
+
+    def confirmed(self, year: int) -> bool:
+        """Say whether the State Council's arrangement of that year is in the calendar, rather than projected."""
+        ...
+
+
+class AuditLog(Protocol):
+    """The sealed chain and what waits to be sealed."""
+
+    async def seal(self, limit: int) -> int:
+        """Append waiting entries to the chain, in order, and return how many."""
+        ...
+
+    async def links(self, after_seq: int, limit: int) -> list[Link]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Figures of the whole database for gauges; not of one process."""
+
+    open_cases: dict[tuple[str, str], int]
+    waiting: dict[tuple[str, str], int]
+    oldest_due: datetime | None
+    no_next_step: int
+    overdue_steps: int
+    unsealed: int
+
+
+class Auditor(Protocol):
+    """Looks at what stands and says whether the promises hold."""
+
+    async def overview(self, now: datetime, overdue_before: datetime) -> Overview: ...
+
+    async def forget_seen(self, before: datetime) -> int:
+        """Drop remembered event ids from before; return how many."""
+        ...
+
+
+class Intake(Protocol):
+    """Takes events of one partition in, effects and offset together."""
+
+    async def take(self, claim: Claim, events: Sequence[Event], next_offset: int) -> None:
+        """Return once it is committed. Raises StoreUnavailable, NoPack (try again) and Fenced (not ours any more)."""
+        ...

@@ -1,0 +1,54 @@
+"""Settings of alerts, all under `ALERTS_`."""
+
+import os
+import socket
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from services.runtime.settings import ServiceSettings
+
+
+def _instance() -> str:
+    return f"alerts-{socket.gethostname()[:40]}-{os.getpid()}"
+
+
+class AlertsSettings(ServiceSettings):
+    model_config = SettingsConfigDict(env_prefix="ALERTS_", extra="ignore", frozen=True, populate_by_name=True)
+
+    instance: str = Field(default_factory=_instance, max_length=80, description="name of this process among its peers")
+    group: str = Field(default="alerts", max_length=80, description="Kafka consumer group, shared by all processes")
+    http_port: int = Field(default=9103, ge=1, le=65535, description="port of status page and API")
+    api_token: SecretStr = Field(min_length=8, description="bearer token that callers of the API must show")
+    clock_rate: float = Field(
+        default=1.0, ge=1, le=1_000_000, description="the pack's waits are divided by this; 1 in service"
+    )
+    console_url: str = Field(
+        default="http://127.0.0.1:8080", max_length=200, description="where links in notices lead; the console's URL"
+    )
+    registry_deadline_s: float = Field(
+        default=60, gt=0, le=3600, description="how long to wait for the registry at start, seconds"
+    )
+    findings_at_once: int = Field(default=500, ge=1, le=5000, description="findings per transaction")
+    poll_ms: int = Field(
+        default=250, ge=10, le=10_000, description="how often due work is looked for without a wake-up, milliseconds"
+    )
+
+    secrets_dir: Path = Field(default=Path("var/secrets"), description="folder of the webhooks' signing secrets")
+    allow_local_webhooks: bool = Field(
+        default=False, description="let webhooks go to this machine itself, over http too; for demo and tests"
+    )
+    webhook_deadline_s: float = Field(default=10, gt=0, le=60, description="deadline of one webhook call, seconds")
+
+    smtp_host: str = Field(default="127.0.0.1", min_length=1, description="mail server")
+    smtp_port: int = Field(default=25, ge=1, le=65535, description="port of the mail server")
+    smtp_security: Literal["none", "starttls", "tls"] = Field(default="starttls", description="how it is encrypted")
+    smtp_user: str | None = Field(default=None, description="account at the mail server, none for no sign-in")
+    smtp_password: SecretStr | None = Field(default=None, description="password of that account")
+    smtp_timeout_s: float = Field(default=10, gt=0, le=60, description="deadline of each exchange, seconds")
+    mail_from: str = Field(
+        default="firenet@localhost", pattern=r"^[^@\s<>]+@[^@\s<>]+$", description="sender address of e-mail"
+    )
+    mail_connections: int = Field(default=4, ge=1, le=64, description="mails on their way at the same time, per lane")

@@ -1,0 +1,1 @@
+"""What alerts does, against its ports only."""

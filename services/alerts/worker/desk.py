@@ -1,0 +1,66 @@
+"""What people do to a case: acknowledge it."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from services.alerts.domain.values import Acknowledgement, AuditEntry, Case, CaseId, Reason
+from services.alerts.ports import CaseStore, Changes
+from services.runtime.clock import Clock
+
+
+class Reply(StrEnum):
+    """What became of an acknowledgement. Another body's case looks like no case at all."""
+
+    DONE = "done"
+    ALREADY = "already"
+    NOT_FOUND = "not_found"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """`body_code` None may touch every case (brigade, centre)."""
+
+    account: str
+    body_code: str | None
+    via: str
+
+
+def may_touch(case: Case, body_code: str | None) -> bool:
+    """Say whether this body may see and acknowledge the case."""
+    return body_code is None or body_code == case.unit.lead_department or body_code in case.unit.copy_departments
+
+
+class Desk:
+    """Acknowledging stops reminders and what waits to be sent for the steps so far; the clock goes on."""
+
+    def __init__(self, *, store: CaseStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def acknowledge(self, case_id: CaseId, who: Who, note: str) -> Reply:
+        """Raises StoreUnavailable. Doing it twice for the same step changes nothing."""
+        async with self._store.transaction() as transaction:
+            case = await transaction.case(case_id)
+            if case is None or not may_touch(case, who.body_code):
+                return Reply.NOT_FOUND
+            if not case.is_open:
+                return Reply.CLOSED
+            seen = case.acknowledged
+            if seen is not None and seen.step == case.step:
+                return Reply.ALREADY
+            now = self._clock.now()
+            changes = Changes()
+            changes.put(replace(case, acknowledged=Acknowledgement(now, who.account, who.via, note, case.step)))
+            changes.cancelled[case_id] = Reason.ACKNOWLEDGED
+            changes.audit.append(
+                AuditEntry(
+                    now,
+                    who.account,
+                    "acknowledged",
+                    case_id,
+                    {"step": case.step, "via": who.via, "note": note, "body": who.body_code},
+                )
+            )
+            await transaction.save(changes)
+        return Reply.DONE

@@ -1,0 +1,53 @@
+"""What runs beside: sealing the audit chain, publishing ended notices, looking after the promises."""
+
+from datetime import timedelta
+
+from services.alerts.metrics import AlertsMetrics
+from services.alerts.ports import AuditLog, Auditor, NoticeStream, Outbox
+from services.runtime.clock import Clock
+
+SEAL_AT_ONCE = 2000
+PUBLISH_AT_ONCE = 1000
+OVERDUE_GRACE = timedelta(seconds=60)
+REMEMBER_EVENTS = timedelta(days=30)
+
+
+async def publish_turn(outbox: Outbox, stream: NoticeStream) -> int:
+    """Put ended notices on firenet.notices.v1; a crash in between repeats some, with the same ids."""
+    waiting = await outbox.unpublished(PUBLISH_AT_ONCE)
+    if waiting:
+        await stream.send([(key, value) for _, key, value in waiting])
+        await outbox.mark_published([notice_id for notice_id, _, _ in waiting])
+    return len(waiting)
+
+
+async def seal_turn(log: AuditLog) -> int:
+    return await log.seal(SEAL_AT_ONCE)
+
+
+class Supervisor:
+    """The escalation auditor: every open case has a next step in the future, or its ladder has ended."""
+
+    def __init__(self, *, auditor: Auditor, metrics: AlertsMetrics, clock: Clock) -> None:
+        self._auditor = auditor
+        self._metrics = metrics
+        self._clock = clock
+
+    async def turn(self) -> None:
+        now = self._clock.now()
+        seen = await self._auditor.overview(now, now - OVERDUE_GRACE)
+        metrics = self._metrics
+        metrics.open_cases.clear()
+        for (kind, department), count in seen.open_cases.items():
+            metrics.open_cases.labels(kind, department).set(count)
+        metrics.waiting.clear()
+        for (channel, reason), count in seen.waiting.items():
+            metrics.waiting.labels(channel, reason).set(count)
+        age = (now - seen.oldest_due).total_seconds() if seen.oldest_due else 0.0
+        metrics.oldest_due.set(max(0.0, age))
+        metrics.violations.labels("no_next_step").set(seen.no_next_step)
+        metrics.violations.labels("overdue").set(seen.overdue_steps)
+        metrics.unsealed.set(seen.unsealed)
+
+    async def forget(self) -> None:
+        await self._auditor.forget_seen(self._clock.now() - REMEMBER_EVENTS)

@@ -1,0 +1,141 @@
+"""Takes findings and fire signals in: decides about each, writes all effects and the offset in one transaction."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from services.alerts.domain.lifecycle import Action, Decision, Known, Terms, decide
+from services.alerts.domain.values import Case, CaseId, CaseKind, Conflict, Event, Reason, UnitId, case_id_of
+from services.alerts.metrics import AlertsMetrics
+from services.alerts.ports import CaseBook, CaseStore, CaseTransaction, Changes, Claim, Directory
+from services.alerts.worker.scribe import Scribe, cancel_waiting
+from services.runtime.clock import Clock
+
+CONFLICT_TRIES = 6
+YIELD_EVERY = 25
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one transaction has decided so far."""
+
+    changes: Changes = field(default_factory=Changes)
+    closed: dict[CaseId, tuple[Case, Event]] = field(default_factory=dict)
+    counts: list[tuple[CaseKind, Action]] = field(default_factory=list)
+    duplicates: int = 0
+
+
+class CaseIntake:
+    """The case book's keeper. Several may run: rows are locked, and a lost race is run again from what stands."""
+
+    def __init__(
+        self,
+        *,
+        store: CaseStore,
+        directory: Directory,
+        scribe: Scribe,
+        metrics: AlertsMetrics,
+        clock: Clock,
+        wake: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._scribe = scribe
+        self._metrics = metrics
+        self._clock = clock
+        self._wake = wake
+
+    async def take(self, claim: Claim, events: Sequence[Event], next_offset: int) -> None:
+        for attempt in range(CONFLICT_TRIES):
+            try:
+                batch = await self._take_once(claim, events, next_offset)
+                break
+            except Conflict:
+                if attempt == CONFLICT_TRIES - 1:
+                    raise
+        else:
+            raise AssertionError("the loop above returns or raises")
+        self._metrics.duplicates.labels(claim.topic).inc(batch.duplicates)
+        for kind, action in batch.counts:
+            self._metrics.events.labels(kind, action).inc()
+        if not batch.changes.empty:
+            self._wake()
+
+    async def _take_once(self, claim: Claim, events: Sequence[Event], next_offset: int) -> _Batch:
+        batch = _Batch()
+        async with self._store.transaction() as transaction:
+            await transaction.advance(claim, next_offset)
+            fresh = await self._fresh(transaction, events, batch)
+            if fresh:
+                keys = {(event.unit_id, event.kind) for event in fresh}
+                book = await transaction.book(keys, {case_id_of(event.finding_id) for event in fresh})
+                for number, event in enumerate(fresh, start=1):
+                    self._take_event(book, event, batch)
+                    if number % YIELD_EVERY == 0:
+                        await asyncio.sleep(0)  # the fire lane shares this event loop
+                await self._all_clears(transaction, batch)
+            await transaction.save(batch.changes)
+        return batch
+
+    async def _fresh(self, transaction: CaseTransaction, events: Sequence[Event], batch: _Batch) -> list[Event]:
+        first = {event.event_id: event for event in reversed(events)}
+        new = await transaction.unseen(list(first), self._clock.now()) if first else set()
+        batch.duplicates = len(events) - len(new)
+        return [event for event in events if event.event_id in new and first[event.event_id] is event]
+
+    def _take_event(self, book: CaseBook, event: Event, batch: _Batch) -> None:
+        now = self._clock.now()
+        key = (event.unit_id, event.kind)
+        known = Known(
+            open=book.open.get(key),
+            same=book.by_id.get(case_id_of(event.finding_id)),
+            last_closed=book.last_closed.get(key),
+        )
+        terms = Terms(self._directory.rules(now), self._directory.unit(event.unit_id, now), self._scribe.pace)
+        decision = decide(known, event, terms, now)
+        batch.counts.append((event.kind, decision.action))
+        self._scribe.note(batch.changes, decision, event, now)
+        if decision.case is None or decision.action is Action.IGNORED:
+            return
+        case = self._apply(decision, event, batch)
+        _keep(book, key, case)
+
+    def _apply(self, decision: Decision, event: Event, batch: _Batch) -> Case:
+        now = self._clock.now()
+        case = decision.case
+        assert case is not None, "an ignored event does not come here"
+        if decision.action is Action.OPENED:
+            batch.changes.opened[case.case_id] = case
+        else:
+            batch.changes.put(case)
+        if decision.action is Action.REOPENED:
+            batch.changes.cancelled[case.case_id] = Reason.REOPENED
+            batch.closed.pop(case.case_id, None)
+        if decision.action is Action.CLOSED:
+            cancel_waiting(batch.changes, case, Reason.CASE_CLOSED)
+            batch.closed[case.case_id] = (case, event)
+        if decision.action is Action.POINT_ADDED:
+            self._scribe.tell_point(batch.changes, case, event, now)
+        # a fire's first step is taken in the same transaction, not by the ladder's clock
+        if case.is_fire and decision.action is Action.OPENED:
+            case = self._scribe.take_step(batch.changes, case, case.ladder[0], now)
+        return case
+
+    async def _all_clears(self, transaction: CaseTransaction, batch: _Batch) -> None:
+        if not batch.closed:
+            return
+        told = await transaction.told(list(batch.closed))
+        now = self._clock.now()
+        for case_id, (case, event) in batch.closed.items():
+            self._scribe.all_clear(batch.changes, case, told.get(case_id, []), now, event)
+
+
+def _keep(book: CaseBook, key: tuple[UnitId, CaseKind], case: Case) -> None:
+    book.by_id[case.case_id] = case
+    if case.is_open:
+        book.open[key] = case
+        if key in book.last_closed and book.last_closed[key].case_id == case.case_id:
+            del book.last_closed[key]
+    else:
+        book.open.pop(key, None)
+        book.last_closed[key] = case

@@ -1,0 +1,134 @@
+"""Climbs the ladders: first what has a common cause, then the steps that are due, under row locks."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from services.alerts.domain.grouping import Cause, again, find_causes, open_common
+from services.alerts.domain.ladder import is_due, step_of
+from services.alerts.domain.lifecycle import close
+from services.alerts.domain.values import AuditEntry, Case, Conflict, PackRules, Reason
+from services.alerts.metrics import AlertsMetrics
+from services.alerts.ports import CaseStore, CaseTransaction, Changes, Directory
+from services.alerts.worker.scribe import ACTOR, Scribe, cancel_waiting
+from services.runtime.clock import Clock
+
+STEPS_AT_ONCE = 100
+CANDIDATES_AT_ONCE = 50_000
+RECENT_SLACK = timedelta(seconds=60)
+
+
+class LadderWorker:
+    """Any number may run: cases are claimed with row locks, grouping by one at a time."""
+
+    def __init__(
+        self,
+        *,
+        store: CaseStore,
+        directory: Directory,
+        scribe: Scribe,
+        metrics: AlertsMetrics,
+        clock: Clock,
+        wake: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._directory = directory
+        self._scribe = scribe
+        self._metrics = metrics
+        self._clock = clock
+        self._wake = wake
+
+    async def turn(self) -> int:
+        """Group, then take the steps that are due; return how many were taken. Raises StoreUnavailable, NoPack."""
+        await self._group()
+        taken = await self._climb()
+        if taken:
+            self._wake()
+        return taken
+
+    async def _climb(self) -> int:
+        async with self._store.transaction() as transaction:
+            now = self._clock.now()
+            changes = Changes()
+            cases = await transaction.due(now, STEPS_AT_ONCE)
+            common = [case.case_id for case in cases if case.is_common]
+            members = await transaction.open_common_cases() if common else {}
+            taken = 0
+            for case in cases:
+                step = step_of(case, case.next_step)
+                if step is not None and is_due(case, now):
+                    self._scribe.take_step(changes, case, step, now, members=members.get(case.case_id, 0))
+                    taken += 1
+            await transaction.save(changes)
+        return taken
+
+    async def _group(self) -> None:
+        try:
+            async with self._store.transaction() as transaction:
+                if await transaction.alone_with_common_causes():
+                    await self._group_within(transaction)
+        except Conflict:
+            return  # another process opened the same common case; the next turn sees it
+
+    async def _group_within(self, transaction: CaseTransaction) -> None:
+        now = self._clock.now()
+        rules = self._directory.rules(now)
+        changes = Changes()
+        members = await transaction.open_common_cases()
+        book = await transaction.book((), set(members)) if members else None
+        running = {case.cause_key: case for case in book.by_id.values() if case.cause_key} if book else {}
+        since = now - rules.common_window - RECENT_SLACK
+        candidates = await transaction.loose_losses(since, CANDIDATES_AT_ONCE)
+        if candidates:
+            held = frozenset(key for key, case in running.items() if case.held_until and case.held_until > now)
+            for cause in find_causes(candidates, rules, self._directory.sizes(), held):
+                case = await self._gather(transaction, changes, cause, running.get(cause.key), rules, now)
+                members[case.case_id] = members.get(case.case_id, 0) + len(cause.members)
+        for case in running.values():
+            if members.get(case.case_id, 0) == 0:
+                await self._end(transaction, changes, case, now)
+        await transaction.save(changes)
+
+    async def _gather(
+        self,
+        transaction: CaseTransaction,
+        changes: Changes,
+        cause: Cause,
+        running: Case | None,
+        rules: PackRules,
+        now: datetime,
+    ) -> Case:
+        if running is None:
+            sample = (await transaction.book((), {cause.members[0]})).by_id[cause.members[0]]
+            common = open_common(cause, sample, rules, now, self._scribe.pace)
+            await transaction.save(Changes(opened={common.case_id: common}))
+            action = "common_case_opened"
+        else:
+            common = again(running, cause, rules, now, self._scribe.pace)
+            changes.put(common)
+            action = "common_case_renewed" if common.drops > running.drops else "common_case_grew"
+        if action != "common_case_grew":
+            self._metrics.common_causes.inc()
+        held = await transaction.hold_members(common, cause.members)
+        changes.audit.append(
+            AuditEntry(
+                now,
+                ACTOR,
+                action,
+                common.case_id,
+                {
+                    "cause": cause.key,
+                    "members": len(held),
+                    "held_until": common.held_until.isoformat() if common.held_until else None,
+                    "clause": common.clause,
+                    "pack": f"{common.pack_id}@{common.pack_version}",
+                },
+            )
+        )
+        return common
+
+    async def _end(self, transaction: CaseTransaction, changes: Changes, case: Case, now: datetime) -> None:
+        closed = close(case, "all_members_back", now)
+        changes.put(closed)
+        cancel_waiting(changes, closed, Reason.CASE_CLOSED)
+        told = await transaction.told([case.case_id])
+        self._scribe.all_clear(changes, closed, told.get(case.case_id, []), now)
