@@ -73,27 +73,29 @@ def read_adu(data: bytes, profile: DeviceProfile) -> Adu | RawAdu:
              offsets count from the start of the frame. Labels, texts and flags never raise.
     """
     code = data[0]
-    spec = TYPES.get(code)
-    if spec is None:
+    plan = _PLANS.get(code)
+    if plan is None:
         if len(data) == 1 and code < FIRST_USER_CODE and data not in profile.handshake_adus:
-            raise AduError(ErrorCode.ADU_TRUNCATED, ADU_OFFSET + 1, "the data unit has no object count")
+            raise _no_count()
         return RawAdu(code, data)
     if len(data) < HEAD_SIZE:
-        raise AduError(ErrorCode.ADU_TRUNCATED, ADU_OFFSET + 1, "the data unit has no object count")
+        raise _no_count()
     count = data[1]
-    if count > spec.max_count:
-        message = f"type {code} takes at most {spec.max_count} objects, count is {count}"
+    max_count, size, unpack, read = plan
+    if count > max_count:
+        message = f"type {code} takes at most {max_count} objects, count is {count}"
         raise AduError(ErrorCode.COUNT_OVER_LIMIT, ADU_OFFSET + 1, message)
-    if spec.has_text:
-        return Adu(code, _read_text_objects(data, spec, profile))
-    if len(data) != HEAD_SIZE + count * spec.wire.size:
-        needed = HEAD_SIZE + count * spec.wire.size
+    if read is None:
+        return Adu(code, _read_text_objects(data, TYPES[code], profile))
+    needed = HEAD_SIZE + count * size
+    if len(data) != needed:
         message = f"{count} objects of type {code} need {needed} bytes, the data unit has {len(data)}"
         raise AduError(ErrorCode.SIZE_MISMATCH, ADU_OFFSET + min(needed, len(data)), message)
-    read = _READERS[spec.body]
-    if count == 1:
-        return Adu(code, (read(spec.wire.unpack_from(data, HEAD_SIZE), profile),))
-    return Adu(code, tuple([read(values, profile) for values in spec.wire.iter_unpack(data[HEAD_SIZE:])]))
+    return Adu(code, tuple([read(unpack(data, at), profile) for at in range(HEAD_SIZE, needed, size)]))
+
+
+def _no_count() -> AduError:
+    return AduError(ErrorCode.ADU_TRUNCATED, ADU_OFFSET + 1, "the data unit has no object count")
 
 
 def write_adu(adu: Adu | RawAdu) -> bytes:
@@ -220,4 +222,10 @@ _READERS: Mapping[type[Body], _Reader] = {
     ),
     bodies.SetClock: lambda v, p: bodies.SetClock(read_label(v[0], p.time_coding)),
     bodies.DutyCheck: lambda v, _: bodies.DutyCheck(*v),
+}
+
+# What `read_adu` needs of a type, looked up once: limit, size, unpacker, reader (None for texts of their own length).
+_PLANS = {
+    code: (spec.max_count, spec.wire.size, spec.wire.unpack_from, None if spec.has_text else _READERS[spec.body])
+    for code, spec in TYPES.items()
 }

@@ -128,9 +128,9 @@ def _bad_shape(data: bytes, profile: DeviceProfile) -> FrameError:
     return FrameError(ErrorCode.TRAILING_BYTES, size, message)
 
 
-def declared_length(data: bytes, start: int = 0) -> int:
-    """Return the data unit length that the header at `start` declares, 0 to 65535. Needs 26 bytes from there."""
-    return data[start + LENGTH_OFFSET] | data[start + LENGTH_OFFSET + 1] << 8
+def declared_length(data: bytes) -> int:
+    """Return the data unit length that a header declares, 0 to 65535. Needs 26 bytes."""
+    return data[LENGTH_OFFSET] | data[LENGTH_OFFSET + 1] << 8
 
 
 def truncated(data: bytes) -> FrameError:

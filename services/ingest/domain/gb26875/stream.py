@@ -15,7 +15,6 @@ from services.ingest.domain.gb26875.frame import (
     MIN_FRAME,
     START,
     Frame,
-    declared_length,
     decode_frame,
     truncated,
 )
@@ -101,7 +100,8 @@ class StreamDecoder:
             if start < 0:
                 at = self._skip(at, len(data) - (not final and data.endswith(b"@", at)))
                 break
-            self._skip(at, start)
+            if at != start:
+                self._skip(at, start)
             size = self._size(start)
             if size is None and not final:
                 at = start
@@ -117,7 +117,7 @@ class StreamDecoder:
         there = len(self._data) - start
         if there < _LENGTH_KNOWN:
             return None
-        length = declared_length(self._data, start)
+        length = self._data[start + LENGTH_OFFSET] | self._data[start + LENGTH_OFFSET + 1] << 8
         size = MIN_FRAME + length if length <= self._profile.adu_limit else _LENGTH_KNOWN
         return size if size <= there else None
 
@@ -139,7 +139,8 @@ class StreamDecoder:
                 until = max(size, MIN_FRAME) if size else len(self._data) - start
                 self._rejection = _Rejection(error, self._base + start + until)
             return 1
-        self._tell(start, events)
+        if self._mark != start:
+            self._tell(start, events)
         self._rejection = None
         self._mark = start + size
         events.append(Decoded(self._base + start, raw, frame))

@@ -1,6 +1,7 @@
 """Hypothesis strategies for every value of the codec, built as `decode_frame` would build them."""
 
 from datetime import datetime
+from functools import cache
 
 from hypothesis import strategies as st
 
@@ -24,6 +25,7 @@ WORD = st.integers(0, 0xFFFF)
 PROFILE = st.sampled_from(sorted(PROFILES.values(), key=lambda profile: profile.name))
 
 
+@cache
 def labels(profile: DeviceProfile) -> st.SearchStrategy[TimeLabel]:
     real = st.datetimes(datetime(2000, 1, 1), datetime(2099, 12, 31, 23, 59, 59)).map(  # noqa: DTZ001
         lambda at: TimeLabel.of(at, profile)
@@ -39,15 +41,18 @@ def _padded(value: bytes) -> bytes:
     return value[:DESCRIPTION_SIZE].ljust(DESCRIPTION_SIZE, b"\x00")
 
 
+@cache
 def descriptions(profile: DeviceProfile) -> st.SearchStrategy[Text]:
     chinese = st.text("一二层走廊感烟@#3 ", max_size=18).map(lambda value: _padded(value.encode("gb18030")))
     return (chinese | raw(DESCRIPTION_SIZE)).map(lambda value: read_text(value, profile))
 
 
+@cache
 def texts(profile: DeviceProfile) -> st.SearchStrategy[Text]:
     return st.binary(max_size=255).map(lambda value: read_text(value, profile))
 
 
+@cache
 def objects(code: int, profile: DeviceProfile) -> st.SearchStrategy[Body]:
     """Objects of one type, each field over its whole range."""
     label = labels(profile)
@@ -81,6 +86,7 @@ def objects(code: int, profile: DeviceProfile) -> st.SearchStrategy[Body]:
     return shapes[TYPES[code].body]
 
 
+@cache
 def adus(code: int, profile: DeviceProfile) -> st.SearchStrategy[Adu]:
     """Data units of one type, few objects or as many as the limit allows, within the profile's size."""
     spec = TYPES[code]
@@ -92,6 +98,7 @@ def adus(code: int, profile: DeviceProfile) -> st.SearchStrategy[Adu]:
     return st.builds(Adu, st.just(code), few | full)
 
 
+@cache
 def raw_adus(profile: DeviceProfile) -> st.SearchStrategy[RawAdu]:
     codes = st.sampled_from([code for code in range(256) if code not in TYPES])
     limit = profile.adu_limit - 2
@@ -102,6 +109,7 @@ def raw_adus(profile: DeviceProfile) -> st.SearchStrategy[RawAdu]:
     return kept | bare.map(lambda value: RawAdu(value[0], value))
 
 
+@cache
 def frames(profile: DeviceProfile) -> st.SearchStrategy[Frame]:
     """Frames that the profile accepts: every type under the standard commands, raw units under the others."""
     known = st.sampled_from(sorted(TYPES)).flatmap(lambda code: adus(code, profile))

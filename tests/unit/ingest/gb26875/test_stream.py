@@ -74,7 +74,7 @@ def test_fed_byte_by_byte_gives_each_frame_with_its_last_byte() -> None:
 
 
 @given(st.lists(st.tuples(GARBAGE, frames(STANDARD).map(encode_frame)), max_size=4), GARBAGE, st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_garbage_between_frames_costs_no_frame(
     parts: list[tuple[bytes, bytes]], tail: bytes, data: st.DataObject
 ) -> None:
@@ -88,7 +88,7 @@ def test_garbage_between_frames_costs_no_frame(
 
 
 @given(st.lists(st.binary(max_size=60) | st.sampled_from([b"@@", b"##", b"@", b"@" * 40, TWO_SYSTEMS[:40], BAD])))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_any_bytes_in_any_chunks_are_wholly_accounted_for(chunks: list[bytes]) -> None:
     data = b"".join(chunks)
     events = fed(chunks)
@@ -99,7 +99,7 @@ def test_any_bytes_in_any_chunks_are_wholly_accounted_for(chunks: list[bytes]) -
 
 
 @given(st.binary(max_size=1100), frames(STANDARD).map(encode_frame))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_any_garbage_with_marks_cannot_hide_the_frame_behind_it(garbage: bytes, frame: bytes) -> None:
     """Unless garbage and frame together form a frame by chance, which these sizes practically exclude."""
     assert good(decode_all(garbage.replace(b"A", b"@@") + frame))[-1:] == [frame]
