@@ -1,0 +1,120 @@
+"""`python -m services.console` serves; `accounts` and `demo-accounts` manage who may sign in."""
+
+import argparse
+import asyncio
+import getpass
+import json
+import sys
+
+from services.console import app
+from services.console.domain.accounts import BadAccount
+from services.console.domain.errors import DataUnavailable
+from services.console.settings import ConsoleSettings
+from services.runtime.lifecycle import Stop, TaskDied, install_signal_handlers
+from services.runtime.logging import configure, get_logger
+from services.runtime.settings import load
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    settings = load(ConsoleSettings)
+    try:
+        if arguments.command == "accounts":
+            return asyncio.run(_accounts(settings, arguments))
+        if arguments.command == "demo-accounts":
+            return asyncio.run(_demo(settings, as_json=arguments.json))
+        configure("console", settings.log_level)
+        return asyncio.run(_serve(settings))
+    except BadAccount as error:
+        print(error, file=sys.stderr)
+        return 2
+    except DataUnavailable:
+        print("the database of FIRENET_DATABASE_DSN does not answer, or its migrations are missing", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m services.console", description=__doc__)
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("serve", help="serve the page (the default)")
+    accounts = commands.add_parser("accounts", help="who may sign in").add_subparsers(dest="action", required=True)
+    add = accounts.add_parser("add", help="create or replace an account; the password comes from a prompt or stdin")
+    add.add_argument("--username", required=True)
+    add.add_argument("--role", required=True, choices=["brigade", "centre", "department"])
+    add.add_argument("--department", help="body code, for role department")
+    add.add_argument("--display-name", required=True)
+    add.add_argument("--generate", action="store_true", help="make a password and print it")
+    accounts.add_parser("list", help="all accounts")
+    accounts.add_parser("disable", help="end its sessions and let it in no more").add_argument(
+        "--username", required=True
+    )
+    demo = commands.add_parser("demo-accounts", help="one account of each role, with new passwords")
+    demo.add_argument("--json", action="store_true", help="print a JSON list")
+    return parser
+
+
+async def _serve(settings: ConsoleSettings) -> int:
+    stop = Stop()
+    install_signal_handlers(stop)
+    try:
+        await app.run(settings, stop)
+    except TaskDied as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError):
+            print(cause, file=sys.stderr)
+        get_logger().error("console_ended", reason=str(cause or error))
+        return 1
+    return 0
+
+
+async def _accounts(settings: ConsoleSettings, arguments: argparse.Namespace) -> int:
+    if arguments.action == "list":
+        for account in await app.list_accounts(settings):
+            state = "disabled" if account.disabled else "active"
+            print(
+                account.username, account.role.value, account.department or "-", state, account.display_name, sep="\t"
+            )
+        return 0
+    if arguments.action == "disable":
+        found = await app.disable_account(settings, arguments.username)
+        print("disabled" if found else "no such account", file=sys.stdout if found else sys.stderr)
+        return 0 if found else 1
+    password = app.generated_password() if arguments.generate else _read_password()
+    viewer = await app.add_account(
+        settings,
+        username=arguments.username,
+        role=arguments.role,
+        department=arguments.department,
+        display_name=arguments.display_name,
+        password=password,
+    )
+    print(f"{viewer.username}\t{password}" if arguments.generate else viewer.username)
+    return 0
+
+
+async def _demo(settings: ConsoleSettings, *, as_json: bool) -> int:
+    made = await app.demo_accounts(settings)
+    rows = [
+        {"username": viewer.username, "password": password, "role": viewer.role.value, "department": viewer.department,
+         "display_name": viewer.display_name}
+        for viewer, password in made
+    ]  # fmt: skip
+    if as_json:
+        print(json.dumps(rows, ensure_ascii=False))
+    else:
+        for row in rows:
+            print(row["username"], row["password"], row["role"], row["department"] or "-", sep="\t")
+    return 0
+
+
+def _read_password() -> str:
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    first = getpass.getpass("Password: ")
+    if getpass.getpass("Again: ") != first:
+        raise BadAccount("password: the two entries differ")
+    return first
+
+
+if __name__ == "__main__":
+    sys.exit(main())

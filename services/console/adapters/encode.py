@@ -1,0 +1,96 @@
+"""Domain values as the JSON that browsers and API clients get."""
+
+import json
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from fractions import Fraction
+from typing import Any
+
+from services.console.domain.freshness import DataAge
+from services.console.domain.picture import Names, Picture
+from services.console.domain.rates import RateCounts, judge, worst_first
+
+LIVE_RATE = "live_networking_rate"
+BOARD_ROWS = 200
+
+
+def plain(value: Any) -> Any:
+    """Return `value` in JSON types: dataclasses as objects, instants as ISO 8601 in UTC, fractions as text."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Fraction):
+        return str(value)
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(inner) for inner in value]
+    return value
+
+
+def dumps(value: Any) -> str:
+    return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def rate(counts: RateCounts, names: Names) -> dict[str, Any]:
+    """Return a rate with numerator, denominator, both bounds (tenths of a percent, floored) and its verdict."""
+    judged = judge(counts, names.target(counts.scope))
+    return {
+        "metric": LIVE_RATE,
+        "scope": counts.scope,
+        "value": counts.value,
+        "numerator": counts.connected,
+        "numerator_high": judged.high_connected,
+        "denominator": counts.in_scope,
+        "low_tenths": judged.low,
+        "high_tenths": judged.high,
+        "verdict": judged.verdict.value,
+        "target_percent": float(judged.target * 100),
+        **{name: getattr(counts, name)
+           for name in ("late", "offline", "unknown", "never", "commissioning", "exempt")},
+    }  # fmt: skip
+
+
+class JsonEncoder:
+    """Implements the port `Encoder`."""
+
+    def sections(self, picture: Picture, names: Names) -> dict[str, str]:
+        headline = {row.scope: rate(row, names) for row in picture.headline}
+        for scope in names.scopes:
+            headline.setdefault(scope, rate(RateCounts(scope, "", 0, 0), names))
+        boards = {
+            dimension: [rate(row, names) for row in worst_first(found)[:BOARD_ROWS]]
+            for dimension, found in picture.boards.items()
+        }
+        return {
+            "names": dumps(
+                {
+                    "district": names.district,
+                    "bodies": dict(names.bodies),
+                    "categories": dict(names.categories),
+                    "scopes": dict(names.scopes),
+                    "steps": dict(names.steps),
+                }
+            ),
+            "rates": dumps(headline),
+            "boards": dumps(boards),
+            "tally": dumps(picture.tally),
+            "cases": dumps(picture.cases),
+            "fires": dumps(picture.fires),
+        }
+
+    def freshness(self, age: DataAge, now: datetime, read_at: datetime | None) -> str:
+        return dumps(
+            {
+                "now": now,
+                "as_of": age.as_of,
+                "state": age.state,
+                "blind": age.blind,
+                "partitions": age.partitions,
+                "read_at": read_at,
+            }
+        )

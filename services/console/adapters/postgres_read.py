@@ -1,0 +1,221 @@
+"""`ReadModel` on PostgreSQL: the views of rules, the tables of alerts, the registry in force. Reads only."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg_pool import PoolTimeout, TooManyRequests
+
+from services.console.adapters import rows, sql
+from services.console.adapters.rows import Row
+from services.console.domain.cases import CaseDetail, CaseList, CaseRow, Delivery, Fire, TakenStep
+from services.console.domain.errors import DataUnavailable, NotFound
+from services.console.domain.freshness import PartitionSight, Sight
+from services.console.domain.picture import Names, Picture
+from services.console.domain.rates import RateCounts
+from services.console.domain.units import CaseMark, Passage, Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
+from services.console.domain.viewer import Slice
+from services.runtime.postgres import Pool
+
+CASES_IN_PICTURE = 60
+Parameters = dict[str, Any]
+
+
+@asynccontextmanager
+async def translated(deadline_s: float) -> AsyncIterator[None]:
+    """Turn what the driver raises, and no answer within `deadline_s` seconds, into DataUnavailable."""
+    try:
+        async with asyncio.timeout(deadline_s):
+            yield
+    except (psycopg.Error, PoolTimeout, TooManyRequests, TimeoutError, OSError) as error:
+        raise DataUnavailable(type(error).__name__) from error
+
+
+class PostgresReadModel:
+    """Each call is one read-only snapshot (REPEATABLE READ), so that sums and lists agree with each other."""
+
+    def __init__(self, pool: Pool, deadline_s: float = 5.0) -> None:
+        self._pool = pool
+        self._deadline_s = deadline_s
+
+    async def sight(self) -> Sequence[PartitionSight]:
+        async with self._snapshot() as reader:
+            return [PartitionSight(row[0], row[1], Sight(row[2])) for row in await reader.all(sql.SIGHT)]
+
+    async def names(self) -> Names:
+        async with self._snapshot() as reader:
+            return rows.names(await reader.all(sql.NAMES))
+
+    async def picture(self, slice_: Slice) -> Picture:
+        async with self._snapshot(slice_) as reader:
+            rates = await self._rates(reader, slice_)
+            boards: dict[str, list[RateCounts]] = {"town": [], "department": [], "category": []}
+            headline: list[RateCounts] = []
+            for dimension, counts in rates:
+                (headline if dimension == "district" else boards[dimension]).append(counts)
+            return Picture(
+                headline=tuple(sorted(headline, key=lambda row: row.scope)),
+                boards={name: tuple(found) for name, found in boards.items()},
+                tally=await self._tally(reader),
+                cases=await self._cases(reader, "open", 0, CASES_IN_PICTURE),
+                fires=await self._fires(reader),
+            )
+
+    async def units(self, slice_: Slice, query: UnitQuery) -> UnitPage:
+        where, parameters = unit_filter(query)
+        async with self._snapshot(slice_) as reader:
+            ((total,),) = await reader.all(sql.UNITS_COUNT, where=where, **parameters)
+            found = await reader.all(sql.UNITS, where=where, **parameters, offset=query.offset, limit=query.limit)
+            marks = await self._marks(reader, [row[0] for row in found])
+            return UnitPage(total, tuple(self._unit(row, marks) for row in found))
+
+    async def unit(self, slice_: Slice, unit_id: str, since: datetime) -> UnitDetail:
+        async with self._snapshot(slice_) as reader:
+            found = await reader.all(sql.UNIT, unit_id=unit_id)
+            if not found:
+                raise NotFound
+            passages = [Passage(*row) for row in await reader.all(sql.PASSAGES, unit_id=unit_id, since=since)]
+            marks = await self._marks(reader, [unit_id])
+            unit = self._unit(found[0], marks)
+            return UnitDetail(unit, since, tuple(passages), tuple(marks.get(unit_id, ())))
+
+    async def cases(self, slice_: Slice, state: str, offset: int, limit: int) -> CaseList:
+        async with self._snapshot(slice_) as reader:
+            return await self._cases(reader, state, offset, limit)
+
+    async def case(self, slice_: Slice, case_id: str) -> CaseDetail:
+        async with self._snapshot(slice_) as reader:
+            found = await self._with_steps(reader, await reader.all(sql.CASE, case_id=case_id))
+            if not found:
+                raise NotFound
+            (papers,) = await reader.all(sql.CASE_PAPERS, case_id=case_id)
+            deliveries = [Delivery(*row) for row in await reader.all(sql.DELIVERIES, case_id=case_id)]
+            return CaseDetail(
+                case=found[0],
+                deliveries=tuple(deliveries),
+                finding_id=papers[0],
+                clause=papers[1],
+                route_clause=papers[2],
+                pack_id=papers[3],
+                pack_version=papers[4],
+                evidence=rows.flat(papers[5]),
+                close_reason=papers[6],
+                acknowledged_via=papers[7],
+                common_case_id=papers[8],
+                sightings=papers[9],
+            )
+
+    @asynccontextmanager
+    async def _snapshot(self, slice_: Slice | None = None) -> AsyncIterator["_Reader"]:
+        async with translated(self._deadline_s), self._pool.connection() as connection:
+            await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield _Reader(connection, slice_)
+
+    async def _rates(self, reader: "_Reader", slice_: Slice) -> list[tuple[str, RateCounts]]:
+        if slice_.whole:
+            found = await reader.all(sql.RATES_WHOLE)
+        else:
+            ((is_town,),) = await reader.all(sql.IS_TOWN)
+            accountable = sql.ACCOUNTABLE_TOWN if is_town else sql.ACCOUNTABLE_LEAD
+            found = await reader.all(sql.RATES_OF_SLICE, accountable=accountable)
+        return [(row[1], RateCounts(row[0], row[2], *row[3:])) for row in found]
+
+    async def _tally(self, reader: "_Reader") -> Tally:
+        connection: dict[str, int] = defaultdict(int)
+        health: dict[str, int] = defaultdict(int)
+        total = troubled = unrouted = stamp = 0
+        for row in await reader.all(sql.TALLY):
+            connection[row[0]] += row[2]
+            health[row[1]] += row[2]
+            total, troubled, unrouted, stamp = total + row[2], troubled + row[3], unrouted + row[4], stamp + row[5]
+        token = f"{stamp:x}.{total}.{troubled}"
+        return Tally(dict(connection), dict(health), total, troubled, unrouted, token)
+
+    async def _fires(self, reader: "_Reader") -> tuple[Fire, ...]:
+        found = [*await reader.all(sql.FIRES), *await reader.all(sql.FIRES_WITHOUT_CASE)]
+        return tuple(Fire(*row) for row in found[:50])
+
+    async def _cases(self, reader: "_Reader", state: str, offset: int, limit: int) -> CaseList:
+        if state == "open":
+            ((total, unacknowledged, held),) = await reader.all(sql.CASE_COUNTS)
+            outside = sql.OUTSIDE_COMMON if reader.whole else "TRUE"
+            found = await reader.all(sql.CASES_OPEN, outside=outside, offset=offset, limit=limit)
+        else:
+            ((total, unacknowledged, held),) = await reader.all(sql.CASES_CLOSED_COUNT)
+            found = await reader.all(sql.CASES_CLOSED, offset=offset, limit=limit)
+        return CaseList(total, unacknowledged, held, tuple(await self._with_steps(reader, found)))
+
+    async def _with_steps(self, reader: "_Reader", found: Sequence[Row]) -> list[CaseRow]:
+        ids = [row[0] for row in found]
+        taken: dict[str, list[TakenStep]] = defaultdict(list)
+        deliveries: dict[str, dict[str, int]] = defaultdict(dict)
+        if ids:
+            for row in await reader.all(sql.STEPS, case_ids=ids):
+                taken[row[0]].append(TakenStep(row[1], row[2], row[3], row[4], row[5], tuple(row[6]), row[7]))
+            for case_id, state, count in await reader.all(sql.DELIVERY_COUNTS, case_ids=ids):
+                deliveries[case_id][state] = count
+        return [rows.case_row(row, tuple(taken[row[0]]), deliveries[row[0]]) for row in found]
+
+    async def _marks(self, reader: "_Reader", unit_ids: list[str]) -> Mapping[str, list[CaseMark]]:
+        marks: dict[str, list[CaseMark]] = defaultdict(list)
+        if unit_ids:
+            for row in await reader.all(sql.CASE_MARKS, unit_ids=unit_ids):
+                marks[row[0]].append(CaseMark(*row[1:]))
+        return marks
+
+    @staticmethod
+    def _unit(row: Row, marks: Mapping[str, list[CaseMark]]) -> UnitRow:
+        mine = marks.get(row[0])
+        return rows.unit_row(row, mine[0] if mine else None)
+
+
+class _Reader:
+    """Runs named texts within one snapshot; fills in the slice, so that no question can forget it."""
+
+    def __init__(self, connection: AsyncConnection[Row], slice_: Slice | None) -> None:
+        self._connection = connection
+        self._department = slice_.department if slice_ else None
+        self.whole = slice_ is None or slice_.whole
+
+    async def all(
+        self, text: str, *, where: str = "TRUE", outside: str = "TRUE", accountable: str = "TRUE", **parameters: Any
+    ) -> list[Row]:
+        filled = text.format(
+            slice=sql.SLICE_WHOLE if self.whole else sql.SLICE_OF_DEPARTMENT,
+            where=where,
+            outside=outside,
+            accountable=accountable,
+            troubled=sql.TROUBLED,
+        )
+        cursor = await self._connection.execute(filled.encode(), {"department": self._department, **parameters})
+        return await cursor.fetchall()
+
+
+def unit_filter(query: UnitQuery) -> tuple[str, Parameters]:
+    """Return the condition, made of fixed texts, and its parameters. Nothing a reader typed becomes SQL."""
+    conditions, parameters = ["connection <> 'retired'"], Parameters()
+    for column, value in (("town", query.town), ("lead_department", query.department), ("category", query.category)):
+        if value is not None:
+            conditions.append(f"{column} = %({column})s")
+            parameters[column] = value
+    if query.connection:
+        conditions.append("connection_now = ANY(%(connection)s)")
+        parameters["connection"] = [state.value for state in query.connection]
+    if query.health:
+        conditions.append("health_now = ANY(%(health)s)")
+        parameters["health"] = [state.value for state in query.health]
+    if query.scope is not None:
+        conditions.append("scopes @> ARRAY[%(scope)s::text]")
+        parameters["scope"] = query.scope
+    if query.troubled:
+        conditions.append(sql.TROUBLED)
+    if query.text:
+        conditions.append("(name ILIKE %(text)s OR name_en ILIKE %(text)s OR unit_id ILIKE %(text)s)")
+        escaped = query.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        parameters["text"] = f"%{escaped}%"
+    return " AND ".join(conditions), parameters

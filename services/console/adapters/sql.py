@@ -1,0 +1,160 @@
+"""The console's questions to the database, named. `{slice}` and `{where}` are filled from closed texts below."""
+
+# ruff: noqa: S608 - every part that is put together here is a constant of this file; values travel as parameters
+
+SIGHT = "SELECT partition, watermark, sight FROM rules.sight_now ORDER BY partition"
+
+NAMES = (
+    "SELECT kind, valid_from, body FROM registry.in_force WHERE kind IN ('pack', 'department') ORDER BY valid_from, id"
+)
+
+SLICE_WHOLE = "TRUE"
+SLICE_OF_DEPARTMENT = "(lead_department = %(department)s OR copy_departments @> ARRAY[%(department)s::text])"
+
+# Well: connected or rightly absent, and nothing wrong inside. Everything else is on the list.
+TROUBLED = (
+    "(connection_now NOT IN ('online', 'exempt', 'retired')"
+    " OR health_now NOT IN ('normal', 'unknown') OR partly_connected)"
+)
+
+TALLY = """
+SELECT connection_now, health_now, count(*), count(*) FILTER (WHERE {troubled}), count(*) FILTER (WHERE NOT routed),
+       sum((extract(epoch FROM updated_at) * 1000)::bigint)
+FROM rules.units_now WHERE {slice} AND connection <> 'retired' GROUP BY 1, 2
+"""
+
+RATES_WHOLE = """
+SELECT scope, dimension, value, in_scope, connected, late, offline, unknown, never, commissioning, exempt
+FROM rules.rates_now WHERE dimension IN ('district', 'town', 'department', 'category')
+"""
+
+IS_TOWN = "SELECT EXISTS (SELECT FROM rules.units WHERE town = %(department)s)"
+
+# A department answers for the units it leads, a street for those in its area: the same sum as its row on the
+# district's board, here split by the other dimensions as well.
+RATES_OF_SLICE = """
+SELECT scope,
+       CASE WHEN grouping(town) = 0 THEN 'town' WHEN grouping(category) = 0 THEN 'category'
+            WHEN grouping(lead_department) = 0 THEN 'department' ELSE 'district' END,
+       coalesce(CASE WHEN grouping(town) = 0 THEN town WHEN grouping(category) = 0 THEN category
+            WHEN grouping(lead_department) = 0 THEN lead_department END, ''),
+       count(*),
+       count(*) FILTER (WHERE connection_now IN ('online', 'late') AND NOT partly_connected),
+       count(*) FILTER (WHERE connection_now = 'late' AND NOT partly_connected),
+       count(*) FILTER (WHERE connection_now = 'offline'
+                           OR (partly_connected AND connection_now IN ('online', 'late'))),
+       count(*) FILTER (WHERE connection_now = 'unknown'),
+       count(*) FILTER (WHERE connection_now = 'never_connected'),
+       count(*) FILTER (WHERE connection_now = 'commissioning'),
+       count(*) FILTER (WHERE connection_now = 'exempt')
+FROM rules.units_now CROSS JOIN LATERAL unnest(scopes) AS scope
+WHERE {slice} AND {accountable} AND connection <> 'retired'
+GROUP BY GROUPING SETS ((scope), (scope, town), (scope, category), (scope, lead_department))
+"""
+ACCOUNTABLE_LEAD = "lead_department = %(department)s"
+ACCOUNTABLE_TOWN = "town = %(department)s"
+
+UNIT_COLUMNS = """
+unit_id, name, name_en, town, community, category, address, lead_department, copy_departments, routed, scopes,
+connection_now, connection_since, connection_detected_at, health_now, health_since, last_proof_at, partly_connected,
+open_fires, open_faults, open_isolations
+"""
+
+PRESSING = """
+CASE WHEN health_now = 'fire' THEN 0
+     WHEN connection_now = 'offline' THEN 1
+     WHEN partly_connected THEN 2
+     WHEN health_now = 'fault' THEN 3
+     WHEN health_now = 'isolated' THEN 4
+     WHEN health_now = 'partly_isolated' THEN 5
+     WHEN connection_now = 'late' THEN 6
+     WHEN connection_now = 'never_connected' THEN 7
+     WHEN connection_now = 'unknown' THEN 8
+     WHEN connection_now = 'commissioning' THEN 9
+     WHEN connection_now = 'exempt' THEN 10 ELSE 11 END
+"""
+
+UNITS = f"""
+SELECT {UNIT_COLUMNS}
+FROM rules.units_now WHERE {{slice}} AND {{where}}
+ORDER BY {PRESSING}, greatest(connection_since, health_since) DESC NULLS LAST, unit_id
+OFFSET %(offset)s LIMIT %(limit)s
+"""
+UNITS_COUNT = "SELECT count(*) FROM rules.units_now WHERE {slice} AND {where}"
+UNIT = f"SELECT {UNIT_COLUMNS} FROM rules.units_now WHERE {{slice}} AND unit_id = %(unit_id)s"
+
+PASSAGES = """
+SELECT aspect, from_state, to_state, effective_at, detected_at, cause,
+       evidence_topic || '/' || evidence_partition || '/' || evidence_offset
+FROM rules.transitions WHERE unit_id = %(unit_id)s AND effective_at >= %(since)s
+ORDER BY effective_at DESC, transition_id LIMIT 200
+"""
+
+CASE_MARKS = """
+SELECT unit_id, case_id, kind, step, next_step, next_step_at, acknowledged_by, acknowledged_at
+FROM alerts.cases WHERE {slice} AND state = 'open' AND unit_id = ANY(%(unit_ids)s)
+ORDER BY unit_id, kind <> 'fire', kind <> 'connection_lost', opened_at
+"""
+
+CASE_COLUMNS = """
+case_id, kind, state, unit_id, unit_name, unit_name_en, town, category, lead_department, copy_departments, cause_key,
+CASE WHEN kind = 'common_cause'
+     THEN (SELECT count(*) FROM alerts.cases m WHERE m.common_case_id = c.case_id) ELSE 0 END,
+effective_at, detected_at, opened_at, closed_at, drops, step, next_step, next_step_at, held_until, reply_due_at,
+acknowledged_at, acknowledged_by, acknowledged_note, acknowledged_step, ladder,
+coalesce((SELECT u.address FROM rules.units u WHERE u.unit_id = c.unit_id), '')
+"""
+
+CASES_OPEN = f"""
+SELECT {CASE_COLUMNS} FROM alerts.cases c WHERE {{slice}} AND state = 'open' AND {{outside}}
+ORDER BY kind <> 'fire', acknowledged_at IS NOT NULL, kind <> 'common_cause', next_step_at NULLS LAST, opened_at,
+         case_id
+OFFSET %(offset)s LIMIT %(limit)s
+"""
+CASES_CLOSED = f"""
+SELECT {CASE_COLUMNS} FROM alerts.cases c WHERE {{slice}} AND state = 'closed'
+ORDER BY closed_at DESC NULLS LAST, case_id OFFSET %(offset)s LIMIT %(limit)s
+"""
+CASE = f"SELECT {CASE_COLUMNS} FROM alerts.cases c WHERE {{slice}} AND case_id = %(case_id)s"
+CASE_PAPERS = """
+SELECT finding_id, clause, route_clause, pack_id, pack_version, evidence, close_reason, acknowledged_via,
+       common_case_id, sightings
+FROM alerts.cases WHERE case_id = %(case_id)s
+"""
+# Whoever sees the common case sees its members there, not once more in the list.
+OUTSIDE_COMMON = (
+    "NOT EXISTS (SELECT FROM alerts.cases o"
+    " WHERE o.case_id = c.common_case_id AND o.state = 'open' AND c.kind <> 'fire')"
+)
+CASE_COUNTS = """
+SELECT count(*), count(*) FILTER (WHERE acknowledged_at IS NULL), count(*) FILTER (WHERE held_until > now())
+FROM alerts.cases WHERE {slice} AND state = 'open'
+"""
+CASES_CLOSED_COUNT = "SELECT count(*), 0, 0 FROM alerts.cases WHERE {slice} AND state = 'closed'"
+
+STEPS = """
+SELECT case_id, step, due_at, taken_at, document, clause, told, nobody
+FROM alerts.steps WHERE case_id = ANY(%(case_ids)s) ORDER BY case_id, taken_at, step
+"""
+DELIVERY_COUNTS = """
+SELECT case_id, state, count(*) FROM alerts.notices WHERE case_id = ANY(%(case_ids)s) GROUP BY 1, 2
+"""
+DELIVERIES = """
+SELECT notice_id, step, purpose, body_code, contact_id, channel, subject, state, attempts, created_at, ended_at, reason
+FROM alerts.notices WHERE case_id = %(case_id)s ORDER BY created_at, notice_id LIMIT 500
+"""
+
+FIRES = """
+SELECT c.unit_id, c.case_id, c.unit_name, c.unit_name_en,
+       coalesce((SELECT u.address FROM rules.units u WHERE u.unit_id = c.unit_id), ''), c.town, c.effective_at,
+       c.acknowledged_by, c.acknowledged_at
+FROM alerts.cases c WHERE {slice} AND kind = 'fire' AND state = 'open' AND unit_id IS NOT NULL
+ORDER BY acknowledged_at IS NOT NULL, effective_at DESC LIMIT 50
+"""
+# Known to rules, not (or no longer) an open case: the banner must not depend on alerts being alive.
+FIRES_WITHOUT_CASE = """
+SELECT u.unit_id, NULL, u.name, u.name_en, u.address, u.town, coalesce(u.health_since, u.updated_at), NULL, NULL
+FROM rules.units u WHERE {slice} AND health = 'fire' AND NOT EXISTS (
+  SELECT FROM alerts.cases c WHERE c.unit_id = u.unit_id AND c.kind = 'fire' AND c.state = 'open')
+ORDER BY health_since DESC LIMIT 50
+"""

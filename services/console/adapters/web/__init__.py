@@ -1,0 +1,1 @@
+"""The HTTP side: pages, JSON API, live stream, and what protects them."""

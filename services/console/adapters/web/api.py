@@ -1,0 +1,234 @@
+"""JSON API under /api/v1 and the live stream. Same session, same slice, typed errors."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, aclosing
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette.sse import SendTimeoutError
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from services.console.adapters.encode import dumps
+from services.console.adapters.web.guard import CSRF_HEADER, Cookies, check_csrf, check_origin
+from services.console.domain.accounts import Session
+from services.console.domain.errors import ConsoleError, NotSignedIn
+from services.console.domain.units import Connection, Health, UnitQuery
+from services.console.domain.viewer import Slice
+from services.console.metrics import Metrics
+from services.console.ports import CaseCommands, Doors, Live, LiveEvent, ReadModel
+from services.runtime.clock import Clock
+from services.runtime.logging import get_logger
+
+MAX_NOTE = 500
+MAX_OFFSET = 1_000_000
+HISTORY = timedelta(hours=24)
+PING_S = 15
+RETRY_MS = 2000
+SEND_DEADLINE_S = 10.0
+RECHECK_BEATS = 10
+
+Section = Literal["rates", "boards", "tally", "fires", "names"]
+CaseId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$")]
+UnitId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+class UnitParameters(BaseModel):
+    """Filters of the unit list; an unknown parameter is an error, not a filter that silently does nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    conn: list[Connection] = Field(default=[], max_length=len(Connection))
+    health: list[Health] = Field(default=[], max_length=len(Health))
+    town: str | None = Field(default=None, max_length=64)
+    department: str | None = Field(default=None, max_length=64)
+    category: str | None = Field(default=None, max_length=64)
+    scope: str | None = Field(default=None, max_length=64)
+    q: str = Field(default="", max_length=64)
+    troubled: bool = False
+    offset: int = Field(default=0, ge=0, le=MAX_OFFSET)
+    limit: int = Field(default=100, ge=1, le=200)
+
+    def query(self) -> UnitQuery:
+        text = "".join(char for char in self.q if char.isprintable()).strip()
+        return UnitQuery(
+            connection=tuple(sorted(set(self.conn))),
+            health=tuple(sorted(set(self.health))),
+            town=_clean(self.town),
+            department=_clean(self.department),
+            category=_clean(self.category),
+            scope=_clean(self.scope),
+            text=text,
+            troubled=self.troubled,
+            offset=self.offset,
+            limit=self.limit,
+        )
+
+
+class AcknowledgeBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    note: str = Field(default="", max_length=MAX_NOTE)
+
+
+def _clean(code: str | None) -> str | None:
+    # NUL cannot be a parameter of PostgreSQL; such a code matches nothing anyway.
+    return None if code is None else code.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def as_json(value: Any) -> Response:
+    return Response(value if isinstance(value, str) else dumps(value), media_type="application/json")
+
+
+class Api:
+    """The handlers. Whatever reads takes the slice from the session, never from the request."""
+
+    def __init__(
+        self,
+        *,
+        doors: Doors,
+        live: Live,
+        read: ReadModel,
+        commands: CaseCommands,
+        cookies: Cookies,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._doors = doors
+        self._live = live
+        self._read = read
+        self._commands = commands
+        self._cookies = cookies
+        self._clock = clock
+        self._metrics = metrics
+
+    async def signed_in(self, request: Request) -> None:
+        """Run before every handler: no session, no answer."""
+        request.state.session = await self._session(request)
+
+    async def me(self, request: Request) -> Response:
+        session = session_of(request)
+        return as_json({"account": session.viewer, "expires_at": session.expires_at})
+
+    async def section(self, request: Request, name: Section) -> Response:
+        return as_json(await self._live.section(slice_of(request), name))
+
+    async def units(self, request: Request, asked: Annotated[UnitParameters, Query()]) -> Response:
+        return as_json(await self._read.units(slice_of(request), asked.query()))
+
+    async def unit(self, request: Request, unit_id: UnitId) -> Response:
+        # Whole minutes, so that equal questions share one answer.
+        since = (self._clock.now() - HISTORY).replace(second=0, microsecond=0)
+        return as_json(await self._read.unit(slice_of(request), unit_id, since))
+
+    async def cases(
+        self,
+        request: Request,
+        state: Literal["open", "closed"] = "open",
+        offset: Annotated[int, Query(ge=0, le=MAX_OFFSET)] = 0,
+        limit: Annotated[int, Query(ge=1, le=200)] = 60,
+    ) -> Response:
+        return as_json(await self._read.cases(slice_of(request), state, offset, limit))
+
+    async def case(self, request: Request, case_id: CaseId) -> Response:
+        return as_json(await self._read.case(slice_of(request), case_id))
+
+    async def acknowledge(self, request: Request, case_id: CaseId, body: AcknowledgeBody) -> Response:
+        session = session_of(request)
+        check_origin(request)
+        check_csrf(session, request.headers.get(CSRF_HEADER))
+        outcome = "ok"
+        try:
+            await self._read.case(session.viewer.slice, case_id)  # not in the slice: NotFound, like no case at all
+            await self._commands.acknowledge(case_id, session.viewer, _one_text(body.note))
+        except ConsoleError as error:
+            outcome = error.code
+            raise
+        finally:
+            self._metrics.acknowledgements.labels(outcome).inc()
+            get_logger().info("acknowledge", case_id=case_id, username=session.viewer.username, outcome=outcome)
+        return as_json({"acknowledged": True})
+
+    async def stream(
+        self, request: Request, last_event_id: Annotated[str | None, Header(max_length=100)] = None
+    ) -> Response:
+        held = AsyncExitStack()
+        events = await held.enter_async_context(self._live.follow(session_of(request).viewer, last_event_id))
+
+        async def content() -> AsyncIterator[ServerSentEvent]:
+            async with aclosing(self._while_signed_in(request, events)) as checked:
+                async for event in checked:
+                    yield ServerSentEvent(event.body, event=event.kind, id=event.id, retry=RETRY_MS, sep="\n")
+
+        return LiveResponse(content(), held.aclose)
+
+    async def _session(self, request: Request) -> Session:
+        return await self._doors.session(request.cookies.get(self._cookies.session))
+
+    async def _while_signed_in(
+        self, request: Request, events: AsyncIterator[LiveEvent]
+    ) -> AsyncGenerator[LiveEvent, None]:
+        """End the stream when the session ended: the browser then asks anew and is sent to sign in."""
+        beats = 0
+        async for event in events:
+            beats += event.kind == "beat"
+            if beats % RECHECK_BEATS == 0 and event.kind == "beat":
+                try:
+                    await self._session(request)
+                except NotSignedIn:
+                    return
+                except ConsoleError:
+                    pass  # the database is away, which the beat already says
+            yield event
+
+
+class LiveResponse(EventSourceResponse):
+    """A stream that gives its place back however it ends: a client may be gone before the first byte."""
+
+    def __init__(self, content: AsyncIterator[ServerSentEvent], release: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(content, ping=PING_S, send_timeout=SEND_DEADLINE_S)
+        self._release = release
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except SendTimeoutError:
+            get_logger().info("stream_dropped", reason="slow_client")
+        finally:
+            await self._release()
+
+
+def api_routes(api: Api) -> APIRouter:
+    """Return the routes of the API; every one of them asks for a session first."""
+    router = APIRouter(prefix="/api/v1", dependencies=[Depends(api.signed_in)])
+    for path, handler in (
+        ("/me", api.me),
+        ("/summary/{name}", api.section),
+        ("/units", api.units),
+        ("/units/{unit_id}", api.unit),
+        ("/cases", api.cases),
+        ("/cases/{case_id}", api.case),
+        ("/stream", api.stream),
+    ):
+        router.add_api_route(path, handler, methods=["GET"])
+    router.add_api_route("/cases/{case_id}/acknowledge", api.acknowledge, methods=["POST"])
+    return router
+
+
+def session_of(request: Request) -> Session:
+    session = request.state.session
+    assert isinstance(session, Session)
+    return session
+
+
+def slice_of(request: Request) -> Slice:
+    """Return what the signed-in account may see; nothing in the request can widen it."""
+    return session_of(request).viewer.slice
+
+
+def _one_text(note: str) -> str:
+    """Return the note without control characters (line breaks become spaces): it goes into letters and logs."""
+    return "".join(char if char.isprintable() else " " for char in note).strip()

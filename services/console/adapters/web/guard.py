@@ -1,0 +1,137 @@
+"""Security around every request: headers, bounds, cookies, origin and CSRF."""
+
+import secrets
+from urllib.parse import urlsplit
+
+from fastapi import Request, Response
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.console.domain.accounts import Session
+from services.console.domain.errors import Forged
+from services.console.metrics import Metrics
+
+MAX_BODY_BYTES = 16 * 1024
+CSRF_HEADER = "x-csrf-token"
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+        "manifest-src 'self'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Not no-referrer: browsers would then send `Origin: null` with our own forms.
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+HSTS = "max-age=31536000"
+
+
+class Guard:
+    """ASGI layer: adds the headers, refuses bodies over 16 KiB, counts requests by outcome.
+
+    Plain ASGI, because Starlette's middleware base class would buffer the live stream.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, https: bool) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._headers = HEADERS | ({"Strict-Transport-Security": HSTS} if https else {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def guarded_send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(raw=message["headers"])
+                for name, value in self._headers.items():
+                    headers[name] = value
+                headers.setdefault("Cache-Control", "no-store")
+                message["headers"] = headers.raw
+                self._count(message["status"])
+            await send(message)
+
+        length = Headers(scope=scope).get("content-length", "0")
+        if not length.isdecimal() or len(length) > 9 or int(length) > MAX_BODY_BYTES:
+            await _too_large(scope, receive, guarded_send)
+            return
+        await self._app(scope, _bounded(receive), guarded_send)
+
+    def _count(self, status: int) -> None:
+        outcome = "ok" if status < 400 else "client_error" if status < 500 else "server_error"
+        self._metrics.requests.labels(outcome).inc()
+
+
+_too_large = JSONResponse({"error": {"code": "too_large"}}, status_code=413)
+
+
+def _bounded(receive: Receive) -> Receive:
+    """Cut a chunked body that grows over the bound: the rest is never read into memory."""
+    received = 0
+
+    async def bounded() -> Message:
+        nonlocal received
+        message = await receive()
+        if message["type"] == "http.request":
+            received += len(message.get("body", b""))
+            if received > MAX_BODY_BYTES:
+                return {"type": "http.disconnect"}
+        return message
+
+    return bounded
+
+
+class Cookies:
+    """Names and flags of our cookies. With HTTPS they are Secure and bound to this very host (`__Host-`)."""
+
+    def __init__(self, https: bool) -> None:
+        self._https = https
+        prefix = "__Host-" if https else ""
+        self.session = f"{prefix}firenet_session"
+        self.login = f"{prefix}firenet_login"
+
+    def set(self, response: Response, name: str, value: str, seconds: int) -> None:
+        response.set_cookie(
+            name, value, max_age=seconds, path="/", httponly=True, samesite="strict", secure=self._https
+        )
+
+    def clear(self, response: Response, name: str) -> None:
+        response.delete_cookie(name, path="/", httponly=True, samesite="strict", secure=self._https)
+
+
+def check_origin(request: Request) -> None:
+    """Refuse a POST that another site caused. Raises Forged.
+
+    Browsers send Origin (or at least Sec-Fetch-Site) with every POST; a client without either is no browser and has
+    no cookies to abuse but those that it was given.
+    """
+    origin = request.headers.get("origin")
+    site = request.headers.get("sec-fetch-site", "none")
+    if site not in ("same-origin", "none"):
+        raise Forged(f"Sec-Fetch-Site: {site}")
+    if origin is None:
+        return
+    if urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower():
+        raise Forged("Origin is another site")
+
+
+def check_csrf(session: Session, given: str | None) -> None:
+    """Raise Forged unless the session's own token came with the request."""
+    if given is None or not secrets.compare_digest(given.encode(), session.csrf.encode()):
+        raise Forged("CSRF token")

@@ -1,0 +1,151 @@
+"""The HTML pages: sign-in and the live page. Everything that changes something is a POST."""
+
+import secrets
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import jinja2
+from fastapi import APIRouter, Form, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from services.console.adapters.web import texts
+from services.console.adapters.web.guard import Cookies, check_csrf, check_origin
+from services.console.domain.accounts import MAX_PASSWORD, SignIn
+from services.console.domain.errors import (
+    BadCredentials,
+    ConsoleError,
+    DataUnavailable,
+    Forged,
+    LockedOut,
+    NotSignedIn,
+    TooBusy,
+)
+from services.console.metrics import Metrics
+from services.console.ports import Doors
+from services.runtime.clock import Clock
+from services.runtime.logging import get_logger
+
+LOGIN_SECONDS = 3600
+STATUS = {BadCredentials: 401, LockedOut: 429, TooBusy: 503, Forged: 403, DataUnavailable: 503}
+
+
+class Pages:
+    """Renders templates in the reader's language and theme; both are preferences kept in plain cookies."""
+
+    def __init__(self, build: str, mailbox_url: str | None) -> None:
+        self._catalogue = texts.load()
+        self._build = build
+        self._mailbox_url = mailbox_url
+        self._environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(texts.TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
+        )
+
+    def render(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        lang = _chosen(request.query_params.get("lang"), request.cookies.get("firenet_lang"), texts.LANGUAGES)
+        theme = _chosen(None, request.cookies.get("firenet_theme"), texts.THEMES)
+
+        def t(key: str) -> str:
+            return self._catalogue[key][lang]
+
+        page = self._environment.get_template(template).render(
+            t=t, lang=lang, theme=theme, static=f"/static/{self._build}", mailbox_url=self._mailbox_url, **values
+        )
+        return HTMLResponse(page, status_code=status)
+
+
+def _chosen(first: str | None, second: str | None, allowed: tuple[str, ...]) -> str:
+    return next((choice for choice in (first, second) if choice in allowed), allowed[0])
+
+
+class PageRoutes:
+    """The handlers of the pages."""
+
+    def __init__(
+        self,
+        *,
+        pages: Pages,
+        doors: Doors,
+        cookies: Cookies,
+        clock: Clock,
+        metrics: Metrics,
+        client_of: Callable[[Request], str],
+    ) -> None:
+        self._pages = pages
+        self._doors = doors
+        self._cookies = cookies
+        self._clock = clock
+        self._metrics = metrics
+        self._client_of = client_of
+
+    def router(self) -> APIRouter:
+        router = APIRouter(include_in_schema=False)
+        router.add_api_route("/", self.live, methods=["GET"])
+        router.add_api_route("/login", self.login, methods=["GET"])
+        router.add_api_route("/login", self.sign_in, methods=["POST"])
+        router.add_api_route("/logout", self.sign_out, methods=["POST"])
+        return router
+
+    async def live(self, request: Request) -> Response:
+        try:
+            session = await self._doors.session(request.cookies.get(self._cookies.session))
+        except NotSignedIn:
+            return RedirectResponse("/login", status_code=303)
+        return self._pages.render(request, "live.html", viewer=session.viewer, csrf=session.csrf)
+
+    async def login(self, request: Request) -> Response:
+        return self._login_page(request)
+
+    async def sign_in(
+        self,
+        request: Request,
+        username: Annotated[str, Form(max_length=200)] = "",
+        password: Annotated[str, Form(max_length=4 * MAX_PASSWORD)] = "",
+        form_token: Annotated[str, Form(max_length=100)] = "",
+    ) -> Response:
+        try:
+            self._check_login_form(request, form_token)
+            token, session = await self._doors.sign_in(username, password, self._client_of(request))
+        except ConsoleError as error:
+            return self._refused(request, error)
+        get_logger().info("signed_in", username=session.viewer.username, role=session.viewer.role.value)
+        response = RedirectResponse("/", status_code=303)
+        seconds = int((session.expires_at - self._clock.now()).total_seconds())
+        self._cookies.set(response, self._cookies.session, token, max(1, seconds))
+        self._cookies.clear(response, self._cookies.login)
+        return response
+
+    async def sign_out(self, request: Request, csrf: Annotated[str, Form(max_length=100)] = "") -> Response:
+        token = request.cookies.get(self._cookies.session, "")
+        response = RedirectResponse("/login", status_code=303)
+        try:
+            session = await self._doors.session(token)
+        except NotSignedIn:
+            return response
+        check_origin(request)
+        check_csrf(session, csrf)
+        await self._doors.sign_out(token)
+        self._cookies.clear(response, self._cookies.session)
+        return response
+
+    def _login_page(self, request: Request, status: int = 200, problem: str = "", wait: int = 0) -> Response:
+        token = secrets.token_urlsafe(24)
+        response = self._pages.render(request, "login.html", status, form_token=token, problem=problem, wait=wait)
+        self._cookies.set(response, self._cookies.login, token, LOGIN_SECONDS)
+        return response
+
+    def _refused(self, request: Request, error: ConsoleError) -> Response:
+        if isinstance(error, Forged):
+            self._metrics.logins.labels(SignIn.FORGED).inc()
+        get_logger().info("sign_in_refused", reason=error.code)
+        wait = error.retry_after_s if isinstance(error, LockedOut) else 0
+        response = self._login_page(request, STATUS.get(type(error), 500), error.code, wait)
+        if wait:
+            response.headers["Retry-After"] = str(wait)
+        return response
+
+    def _check_login_form(self, request: Request, form_token: str) -> None:
+        """A form that we handed to this very browser; else a stranger could sign a reader in as somebody else."""
+        check_origin(request)
+        expected = request.cookies.get(self._cookies.login, "")
+        if not expected or not secrets.compare_digest(expected.encode(), form_token.encode()):
+            raise Forged("login form")

@@ -1,0 +1,189 @@
+"""The FastAPI application of the console, put together, and the server that runs it."""
+
+import asyncio
+import contextlib
+import mimetypes
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from services.console.adapters.web import texts
+from services.console.adapters.web.api import Api, api_routes
+from services.console.adapters.web.guard import Cookies, Guard
+from services.console.adapters.web.pages import PageRoutes, Pages
+from services.console.domain.errors import (
+    AlertsUnavailable,
+    Conflict,
+    ConsoleError,
+    DataUnavailable,
+    Forged,
+    LockedOut,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    TooBusy,
+)
+from services.console.metrics import Metrics
+from services.console.ports import CaseCommands, Doors, Live, ReadModel
+from services.runtime.clock import Clock
+from services.runtime.lifecycle import Stop
+from services.runtime.logging import get_logger
+
+STATUS: dict[type[ConsoleError], int] = {
+    NotSignedIn: 401,
+    Forged: 403,
+    NotAllowed: 403,
+    NotFound: 404,
+    Conflict: 409,
+    LockedOut: 429,
+    TooBusy: 429,
+    AlertsUnavailable: 503,
+    DataUnavailable: 503,
+}
+HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+FOREVER = "public, max-age=31536000, immutable"
+
+
+@dataclass(frozen=True, slots=True)
+class SiteOptions:
+    """`https`: cookies are Secure, HSTS is sent. `behind_proxy`: the client's address is the last X-Forwarded-For."""
+
+    https: bool = False
+    behind_proxy: bool = False
+    mailbox_url: str | None = None
+
+
+class Assets(StaticFiles):
+    """Files under a path that names their content: they never change, so browsers keep them."""
+
+    def file_response(self, *arguments: object, **named: object) -> Response:
+        response = super().file_response(*arguments, **named)  # type: ignore[arg-type]  # handed through unchanged
+        response.headers["Cache-Control"] = FOREVER
+        return response
+
+
+def build_site(
+    *,
+    doors: Doors,
+    live: Live,
+    read: ReadModel,
+    commands: CaseCommands,
+    clock: Clock,
+    metrics: Metrics,
+    options: SiteOptions,
+) -> ASGIApp:
+    """Return the guarded application."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    cookies = Cookies(options.https)
+    build = texts.build_id()
+    pages = Pages(build, options.mailbox_url)
+
+    def client_of(request: Request) -> str:
+        forwarded = request.headers.get("x-forwarded-for") if options.behind_proxy else None
+        peer = request.client.host if request.client else "unknown"
+        return forwarded.rsplit(",", 1)[-1].strip()[:64] if forwarded else peer
+
+    routes = PageRoutes(pages=pages, doors=doors, cookies=cookies, clock=clock, metrics=metrics, client_of=client_of)
+    app.include_router(routes.router())
+    api = Api(doors=doors, live=live, read=read, commands=commands, cookies=cookies, clock=clock, metrics=metrics)
+    app.include_router(api_routes(api))
+    mimetypes.add_type("text/javascript", ".js")
+    app.mount(f"/static/{build}", Assets(directory=texts.STATIC))
+    _handle_errors(app, pages)
+    return Guard(app, metrics, options.https)
+
+
+def _handle_errors(app: FastAPI, pages: Pages) -> None:
+    def answer(request: Request, status: int, code: str, headers: dict[str, str] | None = None) -> Response:
+        if request.url.path.startswith(("/api/", "/static/")):
+            return JSONResponse({"error": {"code": code}}, status_code=status, headers=headers)
+        page = pages.render(request, "problem.html", status, code=code)
+        page.headers.update(headers or {})
+        return page
+
+    async def on_ours(request: Request, error: Exception) -> Response:
+        code = error.code if isinstance(error, ConsoleError) else "internal"
+        wait = error.retry_after_s if isinstance(error, LockedOut) else 15
+        status = next((found for kind, found in STATUS.items() if isinstance(error, kind)), 500)
+        return answer(request, status, code, {"Retry-After": str(wait)} if status in (429, 503) else None)
+
+    async def on_bad_request(request: Request, error: Exception) -> Response:
+        where = [
+            ".".join(str(part) for part in problem["loc"])
+            for problem in (error.errors() if isinstance(error, RequestValidationError) else [])
+        ]
+        if request.url.path.startswith("/api/"):
+            return JSONResponse({"error": {"code": "bad_request", "fields": where[:20]}}, status_code=422)
+        return answer(request, 422, "bad_request")
+
+    async def on_http(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        return answer(request, status, HTTP_CODES.get(status, "bad_request"))
+
+    async def on_unexpected(request: Request, error: Exception) -> Response:
+        get_logger().error("request_failed", path=request.url.path, error=type(error).__name__, exc_info=error)
+        return answer(request, 500, "internal")
+
+    app.add_exception_handler(ConsoleError, on_ours)
+    app.add_exception_handler(RequestValidationError, on_bad_request)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(Exception, on_unexpected)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn would take over SIGINT and SIGTERM; the service handles them."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class PageServer:
+    """Serves the site on its own port: what is public here is apart from status and metrics."""
+
+    def __init__(self, site: ASGIApp, host: str, port: int, connections: int) -> None:
+        config = uvicorn.Config(
+            site,
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=connections,
+            timeout_keep_alive=30,
+            h11_max_incomplete_event_size=32 * 1024,
+        )
+        self._server = _Server(config)
+
+    @property
+    def started(self) -> bool:
+        return self._server.started
+
+    async def serve(self, stop: Stop) -> None:
+        """Listen until stop. Raises OSError when the port is taken."""
+        serving = asyncio.create_task(self._serve())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        self._server.should_exit = True
+        if stop.is_set() and not serving.done():
+            # Streams end by themselves once the hub has stopped; whoever still hangs after that is cut.
+            await asyncio.wait({serving}, timeout=3)
+            self._server.force_exit = True
+        await serving
+
+    async def _serve(self) -> None:
+        try:
+            await self._server.serve()
+        except SystemExit as error:  # uvicorn exits the process when it cannot bind
+            config = self._server.config
+            raise OSError(f"cannot listen on {config.host}:{config.port}: the port is taken") from error

@@ -1,0 +1,46 @@
+// Acknowledge: a note and a confirmation, by mouse or keyboard alone.
+
+import { Refused, order } from "./api.js";
+import { titleOf } from "./cases.js";
+import { byId, setText, show } from "./dom.js";
+import { t } from "./text.js";
+
+let current = null;
+
+export function openAcknowledge(row) {
+  current = row;
+  setText(byId("ack-name"), `${t(`kind.${row.kind}`)} · ${titleOf(row)}`);
+  byId("ack-note").value = "";
+  show(byId("ack-problem"), false);
+  busy(false);
+  byId("ack").showModal();
+  byId("ack-note").focus();
+}
+
+function busy(waiting) {
+  byId("ack-confirm").disabled = waiting;
+  setText(byId("ack-confirm"), t(waiting ? "ack.sending" : "ack.confirm"));
+}
+
+async function confirm(event) {
+  event.preventDefault();
+  if (!current || byId("ack-confirm").disabled) return;
+  busy(true);
+  try {
+    await order(`/api/v1/cases/${encodeURIComponent(current.case_id)}/acknowledge`, { note: byId("ack-note").value });
+    byId("ack").close();
+    setText(byId("polite"), t("ack.done", { name: titleOf(current) }));
+  } catch (error) {
+    setText(byId("ack-problem"), t(`error.${error instanceof Refused ? error.code : "internal"}`));
+    show(byId("ack-problem"), true);
+  } finally {
+    busy(false);
+  }
+}
+
+byId("ack").querySelector("form").addEventListener("submit", confirm);
+byId("ack-cancel").addEventListener("click", () => byId("ack").close());
+// Enter in the note makes a line; with Ctrl it confirms.
+byId("ack-note").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) confirm(event);
+});

@@ -1,0 +1,165 @@
+// Details of a case or a unit, beside the page; the address names it, so it can be shared.
+
+import { ask } from "./api.js";
+import { openAcknowledge } from "./acknowledge.js";
+import { KIND_ICON, ladder, stepName, titleOf } from "./cases.js";
+import { byId, h, icon, setText } from "./dom.js";
+import { history } from "./history.js";
+import { on, state, writeView } from "./state.js";
+import { brief, nameOf, span, stamp, t, told, unitName, until } from "./text.js";
+import { shapeOf } from "./units.js";
+
+const box = byId("drawer");
+let target = null;
+let shown = null;
+let generation = 0;
+
+export function start() {
+  on("cases", refresh);
+  on("tally", refresh);
+  on("second", tick);
+  box.addEventListener("close", () => {
+    target = null;
+    shown = null;
+    state.view.open = null;
+    writeView();
+  });
+  box.addEventListener("click", (event) => {
+    if (event.target === box) box.close();
+  });
+}
+
+export function openDrawer(wanted) {
+  target = wanted;
+  shown = null;
+  state.view.open = wanted;
+  writeView();
+  frame(t(`detail.${wanted.kind}`), h("p", { class: "quiet" }, t("detail.loading")));
+  if (!box.open) box.showModal();
+  refresh();
+}
+
+export const open = openDrawer;
+
+export function render() {
+  if (shown) draw();
+}
+
+async function refresh() {
+  if (!target) return;
+  const mine = (generation += 1);
+  const wanted = target;
+  try {
+    const detail = await ask(`/api/v1/${wanted.kind}s/${encodeURIComponent(wanted.id)}`);
+    if (mine !== generation || wanted !== target) return;
+    const text = JSON.stringify(detail);
+    if (shown?.text === text) return;
+    shown = { kind: wanted.kind, detail, text };
+    draw();
+  } catch (error) {
+    if (mine === generation && wanted === target && !shown) frame(t("detail.failed"), h("p", { class: "box-problem" }, t(`error.${error.code ?? "internal"}`)));
+  }
+}
+
+function draw() {
+  const top = box.querySelector(".drawer-body")?.scrollTop ?? 0;
+  const focused = box.contains(document.activeElement) ? document.activeElement.dataset?.role : null;
+  if (shown.kind === "case") drawCase(shown.detail);
+  else drawUnit(shown.detail);
+  box.querySelector(".drawer-body").scrollTop = top;
+  if (focused) box.querySelector(`[data-role="${focused}"]`)?.focus();
+  tick();
+}
+
+function frame(title, ...content) {
+  const close = h("button", { type: "button", class: "tool", "aria-label": t("detail.close"), title: t("detail.close"), dataset: { role: "close" }, onclick: () => box.close() }, icon("cross"));
+  box.replaceChildren(h("header", { class: "drawer-head" }, h("h2", { id: "drawer-title" }, title), close), h("div", { class: "drawer-body", tabindex: "-1" }, ...content));
+}
+
+const section = (title, ...content) => h("section", {}, h("h3", {}, title), ...content);
+const facts = (pairs) => h("dl", { class: "facts" }, pairs.filter(([, value]) => value).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+
+function drawCase(detail) {
+  const row = detail.case;
+  const acked = row.acknowledged_at;
+  const again = acked && row.acknowledged_step !== row.step;
+  frame(titleOf(row),
+    h("p", { class: `badge-line k-${row.kind}` }, icon(KIND_ICON[row.kind] ?? "fault"), h("b", {}, t(`kind.${row.kind}`)), h("span", { class: "pill" }, t(`detail.state.${row.state}`))),
+    h("p", { class: "quiet" }, [nameOf("bodies", row.town), row.address].filter(Boolean).join(" · ")),
+    row.state === "open" ? nextBlock(row, acked, again) : null,
+    acked ? h("p", { class: "acked-block" }, icon("normal"), h("span", {}, t("case.acked", { who: row.acknowledged_by, at: stamp(acked) }), again ? t("case.acked.step", { step: row.acknowledged_step }) : "", row.acknowledged_note ? h("q", {}, row.acknowledged_note) : null)) : null,
+    section(t("detail.timeline"), timeline(row)),
+    section(`${t("detail.notices")} (${detail.deliveries.length})`, notices(detail.deliveries)),
+    section(t("detail.basis"), facts([
+      [t("detail.clause"), detail.clause], [t("detail.route"), detail.route_clause],
+      [t("unit.lead"), nameOf("bodies", row.lead_department)], [t("unit.copies"), row.copy_departments.map((code) => nameOf("bodies", code)).join("、")],
+      [t("detail.effective"), stamp(row.effective_at)], [t("detail.detectedat"), stamp(row.detected_at)], [t("detail.opened"), stamp(row.opened_at)],
+      [t("detail.closed"), row.closed_at ? `${stamp(row.closed_at)} ${detail.close_reason ?? ""}` : ""],
+      [t("detail.reply"), row.reply_due_at ? stamp(row.reply_due_at) : ""],
+      [t("detail.common"), detail.common_case_id], [t("detail.sightings"), String(detail.sightings)],
+      [t("detail.pack"), t("detail.pack.value", { id: detail.pack_id, v: detail.pack_version })],
+      [t("detail.caseid"), row.case_id], [t("detail.finding"), detail.finding_id],
+      [t("detail.evidence"), detail.evidence.map(([name, value]) => `${name} ${value}`).join(" · ")],
+    ])));
+}
+
+function nextBlock(row, acked, again) {
+  const button = !acked || again ? h("button", { type: "button", class: again ? "" : "primary", dataset: { role: "ack" }, onclick: () => openAcknowledge(row) }, t(again ? "case.ack.again" : "case.ack")) : null;
+  const rungs = h("ol", { class: "ladder" });
+  ladder(rungs, row);
+  return h("div", { class: "next-block" }, rungs, h("p", { class: "next-line" }, h("span", { class: "next-text" }), h("b", { class: "num next-left" })), button);
+}
+
+function timeline(row) {
+  const taken = new Map(row.taken.map((step) => [step.step, step]));
+  const planned = new Map(row.plan.map((step) => [step.code, step]));
+  const codes = [...row.plan.map((step) => step.code), ...[...taken.keys()].filter((code) => !planned.has(code))];
+  return h("ol", { class: "timeline" }, codes.map((code) => {
+    const done = taken.get(code), plan = planned.get(code);
+    const stage = done ? (code === row.step ? "now" : "done") : "todo";
+    const who = (done?.told ?? plan?.tells ?? []).map(told).join(state.lang === "zh" ? "、" : ", ");
+    return h("li", { class: stage },
+      h("p", { class: "step-name" }, h("b", {}, stepName(row, code)), h("span", { class: "sr-only" }, t(`step.${stage}`))),
+      h("p", { class: "num" }, done ? t("detail.taken", { at: stamp(done.taken_at) }) : code === row.next_step && row.next_step_at ? t("detail.due", { at: stamp(row.next_step_at) }) : t("step.todo")),
+      who ? h("p", {}, h("span", { class: "label" }, t("case.told"), " "), done && !done.told.length && done.nobody ? t("case.nobody", { why: done.nobody }) : who) : null,
+      done?.clause || plan?.clause ? h("p", { class: "quiet" }, done?.clause || plan.clause) : null);
+  }));
+}
+
+function notices(deliveries) {
+  if (!deliveries.length) return h("p", { class: "quiet" }, t("detail.notices.none"));
+  return h("ul", { class: "notices" }, deliveries.map((row) =>
+    h("li", { class: `n-${row.state}` },
+      icon({ accepted: "normal", dead: "cross", cancelled: "dash" }[row.state] ?? "clock"),
+      h("div", {},
+        h("p", {}, h("b", {}, told(row.body_code)), " ", h("span", { class: "pill" }, t(`channel.${row.channel}`)), row.purpose === "all_clear" ? h("span", { class: "pill" }, t("detail.allclear")) : h("span", { class: "pill" }, row.step)),
+        h("p", { class: "notice-subject" }, row.subject),
+        h("p", { class: "quiet num" }, `${t(`notice.${row.state}`)} · ${stamp(row.ended_at ?? row.created_at)}`, row.attempts > 1 ? ` · ${t("detail.attempts", { n: row.attempts })}` : "", row.reason ? ` · ${row.reason}` : "")))));
+}
+
+function drawUnit(detail) {
+  const row = detail.unit;
+  const shape = shapeOf(row);
+  frame(unitName(row),
+    h("p", { class: `badge-line s-${shape}` }, icon(shape), h("b", {}, t(row.partly_connected ? "connection.partly" : `connection.${row.connection}`)), h("span", { class: "pill" }, t(`health.${row.health}`)), row.open_fires + row.open_faults + row.open_isolations ? h("span", { class: "quiet" }, t("unit.points", { a: row.open_fires, b: row.open_faults, c: row.open_isolations })) : null),
+    h("p", { class: "quiet num" }, row.connection_since ? t("unit.since", { at: stamp(row.connection_since) }) : "", row.connection_detected_at ? ` · ${t("unit.detected", { at: stamp(row.connection_detected_at) })}` : ""),
+    section(t("unit.history"), history(detail)),
+    section(t("unit.cases"), detail.cases.length ? h("ul", { class: "case-marks" }, detail.cases.map((mark) =>
+      h("li", {}, h("button", { type: "button", class: "link", onclick: () => openDrawer({ kind: "case", id: mark.case_id }) }, `${t(`kind.${mark.kind}`)} ${mark.step ?? ""}`), mark.next_step_at ? h("span", { class: "quiet num" }, ` → ${mark.next_step} ${brief(mark.next_step_at)}`) : null, mark.acknowledged_by ? h("span", { class: "quiet" }, ` · ${t("case.acked", { who: mark.acknowledged_by, at: brief(mark.acknowledged_at) })}`) : null))) : h("p", { class: "quiet" }, t("unit.cases.none"))),
+    section(t("detail.unit"), facts([
+      ["ID", row.unit_id], [t("unit.category"), nameOf("categories", row.category)], [t("unit.town"), `${nameOf("bodies", row.town)} ${row.community}`], [t("unit.address"), row.address],
+      [t("unit.lead"), nameOf("bodies", row.lead_department) + (row.routed ? "" : `（${t("unit.unrouted")}）`)], [t("unit.copies"), row.copy_departments.map((code) => nameOf("bodies", code)).join("、")],
+      [t("unit.scopes"), row.scopes.join(", ")], [t("unit.proof"), row.last_proof_at ? `${stamp(row.last_proof_at)}（${t("unit.proof.note")}）` : ""],
+    ])));
+}
+
+function tick() {
+  if (shown?.kind !== "case" || shown.detail.case.state !== "open") return;
+  const row = shown.detail.case;
+  const text = box.querySelector(".next-text"), left = box.querySelector(".next-left");
+  if (!text) return;
+  const held = row.held_until && until(row.held_until) > 0;
+  const seconds = row.next_step_at ? until(row.next_step_at) : null;
+  setText(text, held ? t("case.held", { at: brief(row.held_until) }) : row.next_step ? `${t("case.next")} ${stepName(row, row.next_step)}` : t("case.last"));
+  setText(left, held || seconds === null ? "" : seconds >= 0 ? t("case.in", { d: span(seconds) }) : t("case.overdue", { d: span(-seconds) }));
+}

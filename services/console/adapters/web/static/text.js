@@ -1,0 +1,84 @@
+// The catalogue in the reader's language, and how figures and instants are written.
+
+import { state } from "./state.js";
+
+const catalogue = await (await fetch(new URL("catalogue.json", import.meta.url))).json();
+
+export function t(key, values) {
+  const text = catalogue[key]?.[state.lang] ?? key;
+  if (!values) return text;
+  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+}
+
+export const has = (key) => key in catalogue;
+
+// A pair [zh, en] of the registry or the pack.
+export const named = (pair, code) => (pair ? pair[state.lang === "en" ? 1 : 0] || pair[0] || code : code);
+
+export function nameOf(kind, code) {
+  return named(state.sections.names?.[kind]?.[code], code);
+}
+
+export const unitName = (row) => (state.lang === "en" && (row.name_en || row.unit_name_en)) || row.name || row.unit_name || row.unit_id;
+
+export function told(code) {
+  if (has(`told.${code}`)) return t(`told.${code}`);
+  return nameOf("bodies", code);
+}
+
+export function causeOf(key) {
+  const [kind, ...rest] = (key ?? "").split(":");
+  const value = rest.join(":");
+  if (kind === "town") return t("cause.town", { name: nameOf("bodies", value) });
+  if (kind === "carrier") return t("cause.carrier", { name: value });
+  return key ?? "";
+}
+
+const parts = new Intl.DateTimeFormat("en-GB", {
+  timeZone: "Asia/Shanghai", year: "numeric", month: "2-digit", day: "2-digit",
+  hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
+});
+
+function split(instant) {
+  const found = {};
+  for (const part of parts.formatToParts(new Date(instant))) found[part.type] = part.value;
+  return found;
+}
+
+export function clock(instant) {
+  if (!instant) return "--:--:--";
+  const at = split(instant);
+  return `${at.hour}:${at.minute}:${at.second}`;
+}
+
+export function stamp(instant) {
+  if (!instant) return "—";
+  const at = split(instant);
+  return `${at.year}-${at.month}-${at.day} ${at.hour}:${at.minute}:${at.second}`;
+}
+
+// Time of day when it is today in Shanghai, otherwise with its date.
+export function brief(instant) {
+  if (!instant) return "—";
+  const at = split(instant), today = split(now());
+  const time = `${at.hour}:${at.minute}`;
+  return at.year === today.year && at.month === today.month && at.day === today.day ? time : `${at.month}-${at.day} ${time}`;
+}
+
+// Seconds as H:MM:SS, with days in front.
+export function span(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const two = (n) => String(n).padStart(2, "0");
+  const days = Math.floor(whole / 86400);
+  const hours = Math.floor((whole % 86400) / 3600), minutes = Math.floor((whole % 3600) / 60);
+  const rest = hours || days ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${two(minutes)}:${two(whole % 60)}`;
+  return days ? t("time.days", { d: days, rest }) : rest;
+}
+
+export const now = () => Date.now() + state.skew;
+export const since = (instant) => (now() - new Date(instant).getTime()) / 1000;
+export const until = (instant) => -since(instant);
+
+// Tenths of a percent, already floored by the server: 995 -> 99.5
+export const percent = (tenths) => `${Math.floor(tenths / 10)}.${tenths % 10}`;
+export const number = (value) => String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f");

@@ -1,0 +1,137 @@
+"""The only wiring of the console: settings in, a running service or one command done."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import httpx
+from prometheus_client import CollectorRegistry
+
+from services.console.adapters.alerts_client import HttpCaseCommands
+from services.console.adapters.changes import PostgresChanges
+from services.console.adapters.encode import JsonEncoder
+from services.console.adapters.postgres_accounts import PostgresAccounts
+from services.console.adapters.postgres_read import PostgresReadModel
+from services.console.adapters.secrets import Argon2Passwords, RandomSecrets, generated_password
+from services.console.adapters.web.site import PageServer, SiteOptions, build_site
+from services.console.domain.accounts import Account, checked_account, checked_password
+from services.console.domain.viewer import Viewer
+from services.console.metrics import Metrics
+from services.console.settings import ConsoleSettings
+from services.console.worker.doors import DoorKeeper, DoorRules
+from services.console.worker.live import LiveBounds, LiveHub
+from services.console.worker.shared import SharedReads
+from services.runtime.clock import SystemClock
+from services.runtime.lifecycle import Stop, supervise
+from services.runtime.postgres import open_pool
+from services.runtime.status import Readiness, StatusServer
+
+READY_WITHIN_S = 10
+DEMO = (
+    ("brigade", "brigade", None, "消防救援大队 · 值班员"),
+    ("centre", "centre", None, "监控中心 · 值班员"),
+    ("health", "department", "health", "卫生健康局"),
+)
+
+
+async def run(settings: ConsoleSettings, stop: Stop) -> None:
+    """Serve until stop. Raises OSError when a port is taken, TaskDied when a part ends early."""
+    clock, registry = SystemClock(), CollectorRegistry()
+    metrics = Metrics(registry)
+    dsn = settings.database_dsn.get_secret_value()
+    async with open_pool(dsn, "console", min_size=2, max_size=8) as pool, httpx.AsyncClient(trust_env=False) as http:
+        read = PostgresReadModel(pool)
+        hub = LiveHub(
+            read=read,
+            changes=PostgresChanges(dsn, stop),
+            encoder=JsonEncoder(),
+            secrets=RandomSecrets(),
+            clock=clock,
+            metrics=metrics,
+            bounds=LiveBounds(
+                refresh_s=settings.refresh_s,
+                streams_total=settings.streams_total,
+                streams_per_account=settings.streams_per_account,
+            ),
+        )
+        doors = DoorKeeper(
+            accounts=PostgresAccounts(pool),
+            passwords=Argon2Passwords(),
+            secrets=RandomSecrets(),
+            clock=clock,
+            metrics=metrics,
+            rules=DoorRules(session=settings.session),
+        )
+        commands = HttpCaseCommands(http, str(settings.alerts_url), settings.alerts_token, settings.alerts_deadline_s)
+        site = build_site(
+            doors=doors,
+            live=hub,
+            read=SharedReads(read, clock),
+            commands=commands,
+            clock=clock,
+            metrics=metrics,
+            options=SiteOptions(
+                https=settings.https,
+                behind_proxy=settings.behind_proxy,
+                mailbox_url=str(settings.mailbox_url) if settings.mailbox_url else None,
+            ),
+        )
+        pages = PageServer(site, settings.http_host, settings.http_port, connections=settings.streams_total + 256)
+
+        def readiness() -> Readiness:
+            last = hub.last_read_at
+            fresh = last is not None and (clock.now() - last).total_seconds() < READY_WITHIN_S
+            checks = {"database": "answers" if fresh else "no answer", "page": "up" if pages.started else "down"}
+            return Readiness(fresh and pages.started, checks)
+
+        status = StatusServer(settings.http_host, settings.status_port, readiness, registry)
+        await supervise(stop, {"live": hub.run(stop), "page": pages.serve(stop), "status": status.serve(stop)})
+
+
+@asynccontextmanager
+async def _accounts(settings: ConsoleSettings) -> AsyncIterator[PostgresAccounts]:
+    dsn = settings.database_dsn.get_secret_value()
+    async with open_pool(dsn, "console-accounts", max_size=1) as pool:
+        yield PostgresAccounts(pool)
+
+
+async def add_account(
+    settings: ConsoleSettings, *, username: str, role: str, department: str | None, display_name: str, password: str
+) -> Viewer:
+    """Create the account or replace it; its sessions end. Raises BadAccount."""
+    viewer = checked_account(username, role, department, display_name)
+    hashed = await Argon2Passwords().hash(checked_password(password))
+    account = Account(viewer.username, viewer.role, viewer.department, viewer.display_name, hashed)
+    async with _accounts(settings) as accounts:
+        await accounts.save(account, SystemClock().now())
+    return viewer
+
+
+async def list_accounts(settings: ConsoleSettings) -> Sequence[Account]:
+    async with _accounts(settings) as accounts:
+        return await accounts.all()
+
+
+async def disable_account(settings: ConsoleSettings, username: str) -> bool:
+    """Return whether there was such an account."""
+    async with _accounts(settings) as accounts:
+        return await accounts.disable(username)
+
+
+async def demo_accounts(settings: ConsoleSettings) -> list[tuple[Viewer, str]]:
+    """Create or renew one account of each role; return each with its new password."""
+    made = []
+    for username, role, department, display_name in DEMO:
+        password = generated_password()
+        viewer = await add_account(
+            settings,
+            username=username,
+            role=role,
+            department=department,
+            display_name=display_name,
+            password=password,
+        )
+        made.append((viewer, password))
+    return made
+
+
+__all__ = ["add_account", "demo_accounts", "disable_account", "generated_password", "list_accounts", "run"]

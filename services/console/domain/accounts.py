@@ -1,0 +1,88 @@
+"""Accounts, sessions and the rule of lockout. Times are UTC instants; `now` is an argument."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from services.console.domain.viewer import BodyCode, Role, Username, Viewer
+
+FREE_FAILURES = 5
+FIRST_LOCK = timedelta(seconds=30)
+LONGEST_LOCK = timedelta(minutes=15)
+MIN_PASSWORD = 10
+MAX_PASSWORD = 200
+_USERNAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class SignIn(StrEnum):
+    """How an attempt to sign in ended; the label of its metric."""
+
+    OK = "ok"
+    BAD_CREDENTIALS = "bad_credentials"
+    LOCKED_OUT = "locked_out"
+    TOO_BUSY = "too_busy"
+    FORGED = "forged"
+
+
+class BadAccount(ValueError):
+    """The description of an account breaks a rule; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    username: Username
+    role: Role
+    department: BodyCode | None
+    display_name: str
+    password_hash: str
+    disabled: bool = False
+    failed_logins: int = 0
+    locked_until: datetime | None = None
+
+    @property
+    def viewer(self) -> Viewer:
+        return Viewer(self.username, self.role, self.department, self.display_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A signed-in browser. `csrf` must come back with every POST."""
+
+    viewer: Viewer
+    csrf: str
+    expires_at: datetime
+
+
+def checked_account(username: str, role: str, department: str | None, display_name: str) -> Viewer:
+    """Return the account's identity. Raises BadAccount with one sentence."""
+    if not _USERNAME.fullmatch(username):
+        raise BadAccount("username: 1 to 64 of a-z, 0-9, '_', '.', '-', starting with a letter or digit")
+    if role not in set(Role):
+        raise BadAccount(f"role: one of {', '.join(Role)}")
+    if (role == Role.DEPARTMENT) != bool(department):
+        raise BadAccount("department: needed for role department, and only for it")
+    if department and not _CODE.fullmatch(department):
+        raise BadAccount("department: not a body's code")
+    if not 1 <= len(display_name) <= 100 or not display_name.isprintable():
+        raise BadAccount("display name: 1 to 100 printable characters")
+    return Viewer(Username(username), Role(role), BodyCode(department) if department else None, display_name)
+
+
+def checked_password(password: str) -> str:
+    """Return the password. Raises BadAccount when it is shorter than 10 or longer than 200 characters."""
+    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
+        raise BadAccount(f"password: {MIN_PASSWORD} to {MAX_PASSWORD} characters")
+    return password
+
+
+def lock_until(failures: int, now: datetime) -> datetime | None:
+    """Return when sign-in opens again after this many failures in a row, None while it is still open.
+
+    Five are free; then 30 s, doubling up to 15 min: guessing is slow, and nobody is locked out for a shift.
+    """
+    if failures < FREE_FAILURES:
+        return None
+    wait: timedelta = FIRST_LOCK * (1 << min(failures - FREE_FAILURES, 10))
+    return now + min(LONGEST_LOCK, wait)

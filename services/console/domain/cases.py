@@ -1,0 +1,127 @@
+"""Cases as the console shows them: what is open, who was told, what comes next."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """A rung of the ladder that was in force when the case was opened."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    document: str
+    clause: str
+    tells: tuple[str, ...]
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TakenStep:
+    """A rung that was taken. `told`: body codes and unit roles; `nobody`: why nobody was told."""
+
+    step: str
+    due_at: datetime
+    taken_at: datetime
+    document: str
+    clause: str
+    told: tuple[str, ...]
+    nobody: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One notice to one recipient. No address: whoever may see the case need not see everybody's mailbox."""
+
+    notice_id: str
+    step: str
+    purpose: str
+    body_code: str
+    contact_id: str
+    channel: str
+    subject: str
+    state: str
+    attempts: int
+    created_at: datetime
+    ended_at: datetime | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRow:
+    """One case of the list. `deliveries` counts its notices by state."""
+
+    case_id: str
+    kind: str
+    state: str
+    unit_id: str | None
+    unit_name: str
+    unit_name_en: str
+    town: str
+    category: str
+    lead_department: str
+    copy_departments: tuple[str, ...]
+    cause_key: str | None
+    members: int
+    effective_at: datetime
+    detected_at: datetime
+    opened_at: datetime
+    closed_at: datetime | None
+    drops: int
+    step: str | None
+    next_step: str | None
+    next_step_at: datetime | None
+    held_until: datetime | None
+    reply_due_at: datetime | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    acknowledged_note: str | None
+    acknowledged_step: str | None
+    plan: tuple[PlannedStep, ...]
+    taken: tuple[TakenStep, ...]
+    deliveries: dict[str, int]
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseList:
+    """`open`, `unacknowledged` and `held` count all open cases of the slice, `rows` holds the most pressing."""
+
+    open: int
+    unacknowledged: int
+    held: int
+    rows: tuple[CaseRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseDetail:
+    """Everything a reader may know about one case, with the log position that proves it."""
+
+    case: CaseRow
+    deliveries: tuple[Delivery, ...]
+    finding_id: str
+    clause: str
+    route_clause: str
+    pack_id: str
+    pack_version: int
+    evidence: tuple[tuple[str, str], ...]
+    close_reason: str | None
+    acknowledged_via: str | None
+    common_case_id: str | None
+    sightings: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fire:
+    """A fire that has not ended. `case_id` None: known from the unit's state, its case is not open yet."""
+
+    unit_id: str
+    case_id: str | None
+    name: str
+    name_en: str
+    address: str
+    town: str
+    since: datetime
+    acknowledged_by: str | None
+    acknowledged_at: datetime | None

@@ -1,0 +1,64 @@
+"""What can go wrong for a reader. Each has one code; the page has a sentence for it in both languages.
+
+ConsoleError
++- NotSignedIn          no session, or it has ended
++- BadCredentials       the pair of name and password is not right (never says which)
++- LockedOut            too many failures; carries the wait
++- TooBusy              a bound on streams, sign-ins or reads is reached
++- Forged               the CSRF token or the origin is wrong
++- NotAllowed           the role may not do this
++- NotFound             there is none, or it is not in the viewer's slice (one answer for both)
++- Conflict             the case changed meanwhile
++- AlertsUnavailable    the service that keeps the cases did not answer in time, or refused us
++- DataUnavailable      the database did not answer in time
+"""
+
+
+class ConsoleError(Exception):
+    """Base of all. `code` is the same word in JSON, log and metric."""
+
+    code = "internal"
+
+
+class NotSignedIn(ConsoleError):
+    code = "not_signed_in"
+
+
+class BadCredentials(ConsoleError):
+    code = "bad_credentials"
+
+
+class LockedOut(ConsoleError):
+    code = "locked_out"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"try again in {retry_after_s} seconds")
+        self.retry_after_s = retry_after_s
+
+
+class TooBusy(ConsoleError):
+    code = "too_busy"
+
+
+class Forged(ConsoleError):
+    code = "forged"
+
+
+class NotAllowed(ConsoleError):
+    code = "not_allowed"
+
+
+class NotFound(ConsoleError):
+    code = "not_found"
+
+
+class Conflict(ConsoleError):
+    code = "conflict"
+
+
+class AlertsUnavailable(ConsoleError):
+    code = "alerts_unavailable"
+
+
+class DataUnavailable(ConsoleError):
+    code = "data_unavailable"

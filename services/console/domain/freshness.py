@@ -1,0 +1,57 @@
+"""How far the page may be believed: decided from each partition's watermark, never from the last repaint."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Sight(StrEnum):
+    CLEAR = "clear"
+    IMPAIRED = "impaired"
+    BLIND = "blind"
+
+
+class Freshness(StrEnum):
+    """`no_data`: nothing was ever proven. `unreachable`: the console itself cannot read the database."""
+
+    LIVE = "live"
+    IMPAIRED = "impaired"
+    PARTLY_BLIND = "partly_blind"
+    BLIND = "blind"
+    NO_DATA = "no_data"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionSight:
+    partition: int
+    watermark: datetime | None
+    sight: Sight
+
+
+@dataclass(frozen=True, slots=True)
+class DataAge:
+    """`as_of`: every unit's state is proven up to here (UTC), the oldest watermark of all partitions."""
+
+    state: Freshness
+    as_of: datetime | None
+    blind: int
+    partitions: int
+
+
+def data_age(partitions: Sequence[PartitionSight]) -> DataAge:
+    """Return the age of the whole picture; one blind partition is enough to say so."""
+    marks = [part.watermark for part in partitions if part.watermark is not None]
+    blind = sum(part.sight is Sight.BLIND for part in partitions)
+    if not marks:
+        return DataAge(Freshness.NO_DATA, None, blind, len(partitions))
+    if blind == len(partitions):
+        state = Freshness.BLIND
+    elif blind:
+        state = Freshness.PARTLY_BLIND
+    elif any(part.sight is Sight.IMPAIRED for part in partitions):
+        state = Freshness.IMPAIRED
+    else:
+        state = Freshness.LIVE
+    return DataAge(state, min(marks), blind, len(partitions))

@@ -1,0 +1,38 @@
+"""One slice of the district at one instant: what every page of that slice shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from services.console.domain.cases import CaseList, Fire
+from services.console.domain.rates import RateCounts
+from services.console.domain.units import Tally
+
+TARGET_WHEN_PACK_IS_SILENT = Fraction(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Codes to names (zh, en), from the policy pack and the registry in force; targets by scope."""
+
+    district: tuple[str, str] = ("", "")
+    bodies: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    categories: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    scopes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    steps: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    targets: Mapping[str, Fraction] = field(default_factory=dict)
+
+    def target(self, scope: str) -> Fraction:
+        """Return what the scope must reach; the law's 100 % when the pack names nothing."""
+        return self.targets.get(scope, TARGET_WHEN_PACK_IS_SILENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """`headline`: one row per scope. `boards`: rows per dimension (town, department, category), any order."""
+
+    headline: tuple[RateCounts, ...]
+    boards: Mapping[str, tuple[RateCounts, ...]]
+    tally: Tally
+    cases: CaseList
+    fires: tuple[Fire, ...]

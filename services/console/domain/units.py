@@ -1,0 +1,123 @@
+"""Units as the console lists them: states, the question a reader asks, and one row of the answer."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Connection(StrEnum):
+    ONLINE = "online"
+    LATE = "late"
+    OFFLINE = "offline"
+    UNKNOWN = "unknown"
+    NEVER_CONNECTED = "never_connected"
+    COMMISSIONING = "commissioning"
+    EXEMPT = "exempt"
+    RETIRED = "retired"
+
+
+class Health(StrEnum):
+    NORMAL = "normal"
+    FAULT = "fault"
+    PARTLY_ISOLATED = "partly_isolated"
+    ISOLATED = "isolated"
+    FIRE = "fire"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class UnitQuery:
+    """Which units, from where on. Empty filters ask for everything; `troubled` leaves out those that are well."""
+
+    connection: tuple[Connection, ...] = ()
+    health: tuple[Health, ...] = ()
+    town: str | None = None
+    department: str | None = None
+    category: str | None = None
+    scope: str | None = None
+    text: str = ""
+    troubled: bool = False
+    offset: int = 0
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class CaseMark:
+    """The most pressing open case of a unit, as its row shows it."""
+
+    case_id: str
+    kind: str
+    step: str | None
+    next_step: str | None
+    next_step_at: datetime | None
+    acknowledged_by: str | None
+    acknowledged_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRow:
+    """One unit as of the read. States already carry our blindness: unknown is not offline."""
+
+    unit_id: str
+    name: str
+    name_en: str
+    town: str
+    community: str
+    category: str
+    address: str
+    lead_department: str
+    copy_departments: tuple[str, ...]
+    routed: bool
+    scopes: tuple[str, ...]
+    connection: str
+    connection_since: datetime | None
+    connection_detected_at: datetime | None
+    health: str
+    health_since: datetime | None
+    last_proof_at: datetime | None
+    partly_connected: bool
+    open_fires: int
+    open_faults: int
+    open_isolations: int
+    case: CaseMark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnitPage:
+    total: int
+    rows: tuple[UnitRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One change of a unit's state; `effective_at` counts, `detected_at` is when we knew."""
+
+    aspect: str
+    from_state: str
+    to_state: str
+    effective_at: datetime
+    detected_at: datetime
+    cause: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnitDetail:
+    """A unit with its changes of the last day, newest first, and its open cases."""
+
+    unit: UnitRow
+    since: datetime
+    passages: tuple[Passage, ...]
+    cases: tuple[CaseMark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many units stand in each state. `token` changes whenever any unit's row changed."""
+
+    connection: dict[str, int]
+    health: dict[str, int]
+    total: int
+    troubled: int
+    unrouted: int
+    token: str

@@ -1,0 +1,52 @@
+"""Who looks, and which slice of the district that account may see."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+Username = NewType("Username", str)
+BodyCode = NewType("BodyCode", str)
+
+
+class Role(StrEnum):
+    """Brigade and centre see the whole district; a department (or a street) sees its own slice."""
+
+    BRIGADE = "brigade"
+    CENTRE = "centre"
+    DEPARTMENT = "department"
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The part of the district that a viewer may see. `department` None means all of it."""
+
+    department: BodyCode | None
+
+    @property
+    def whole(self) -> bool:
+        return self.department is None
+
+    def holds(self, lead: str, copies: Collection[str]) -> bool:
+        """Return whether a unit or case with this lead and these copies belongs to the slice."""
+        return self.department is None or self.department == lead or self.department in copies
+
+
+WHOLE = Slice(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """A signed-in account. `department` is set for role department and for no other."""
+
+    username: Username
+    role: Role
+    department: BodyCode | None
+    display_name: str
+
+    @property
+    def slice(self) -> Slice:
+        """Return what this account may see; a department without a code sees nothing at all, never everything."""
+        if self.role is Role.DEPARTMENT:
+            return Slice(self.department or BodyCode(""))
+        return WHOLE

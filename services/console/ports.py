@@ -1,0 +1,170 @@
+"""What the console needs from outside, and what its pages need from the worker, in words of the domain."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from services.console.domain.accounts import Account, Session
+from services.console.domain.cases import CaseDetail, CaseList
+from services.console.domain.freshness import DataAge, PartitionSight
+from services.console.domain.picture import Names, Picture
+from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
+from services.console.domain.viewer import Slice, Username, Viewer
+
+
+class ReadModel(Protocol):
+    """The district as the database has it. Every method raises DataUnavailable when there is no answer in time."""
+
+    async def sight(self) -> Sequence[PartitionSight]:
+        """Return each partition's watermark and sight, judged by the database's own clock."""
+        ...
+
+    async def names(self) -> Names:
+        """Return the names and targets in force today."""
+        ...
+
+    async def picture(self, slice_: Slice) -> Picture:
+        """Return the slice, all parts from one snapshot of the database."""
+        ...
+
+    async def units(self, slice_: Slice, query: UnitQuery) -> UnitPage:
+        """Return the units of the slice that the query asks for, the most pressing first."""
+        ...
+
+    async def unit(self, slice_: Slice, unit_id: str, since: datetime) -> UnitDetail:
+        """Return one unit with its changes from `since` on. Raises NotFound outside the slice."""
+        ...
+
+    async def cases(self, slice_: Slice, state: str, offset: int, limit: int) -> CaseList:
+        """Return open or closed cases of the slice, the most pressing (or latest closed) first."""
+        ...
+
+    async def case(self, slice_: Slice, case_id: str) -> CaseDetail:
+        """Return one case. Raises NotFound outside the slice."""
+        ...
+
+
+class Changes(Protocol):
+    """Says that something in the database changed; says so too when it may have missed that."""
+
+    def wakes(self) -> AsyncIterator[None]:
+        """Yield once per wake-up until the service stops."""
+        ...
+
+
+class Accounts(Protocol):
+    """Accounts and sessions. Every method raises DataUnavailable when the store does not answer."""
+
+    async def find(self, username: str) -> Account | None: ...
+
+    async def save(self, account: Account, now: datetime) -> None:
+        """Create the account or replace all of it; ends its sessions."""
+        ...
+
+    async def all(self) -> Sequence[Account]: ...
+
+    async def disable(self, username: str) -> bool:
+        """Disable the account and end its sessions; return whether there was one."""
+        ...
+
+    async def failed(self, username: Username, now: datetime) -> int:
+        """Count one more failure, lock by the rule of `lock_until`, and return how many there are in a row."""
+        ...
+
+    async def succeeded(self, username: Username) -> None:
+        """Forget the failures."""
+        ...
+
+    async def open_session(
+        self, token_hash: str, username: Username, csrf: str, now: datetime, until: datetime
+    ) -> None:
+        """Keep a session; removes those that have ended."""
+        ...
+
+    async def session(self, token_hash: str, now: datetime) -> Session | None:
+        """Return the session unless it ended, its account is disabled, or there is none. Changes nothing."""
+        ...
+
+    async def close_session(self, token_hash: str) -> None: ...
+
+
+class Passwords(Protocol):
+    """Slow hashes, off the event loop and a few at a time. Raises TooBusy when too many wait."""
+
+    async def hash(self, password: str) -> str: ...
+
+    async def matches(self, password_hash: str | None, password: str) -> bool:
+        """Return whether they match; takes as long for None (no such account) and then returns False."""
+        ...
+
+
+class Secrets(Protocol):
+    def token(self) -> str:
+        """Return 32 random bytes in URL-safe text."""
+        ...
+
+    def digest(self, token: str) -> str:
+        """Return what may be stored in the token's place."""
+        ...
+
+
+class CaseCommands(Protocol):
+    """Orders to the service that keeps the cases."""
+
+    async def acknowledge(self, case_id: str, viewer: Viewer, note: str) -> None:
+        """Return once the acknowledgement is stored.
+
+        Raises:  NotFound, Conflict (closed or already acknowledged), AlertsUnavailable.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEvent:
+    """One message to a browser: `kind` snapshot, update or beat; `body` is a JSON object; beats have no `id`."""
+
+    kind: str
+    body: str
+    id: str | None
+
+
+class Encoder(Protocol):
+    """Turns parts of a picture into JSON objects, once for all readers of a slice."""
+
+    def sections(self, picture: Picture, names: Names) -> dict[str, str]: ...
+
+    def freshness(self, age: DataAge, now: datetime, read_at: datetime | None) -> str: ...
+
+
+class Live(Protocol):
+    """The shared picture of each slice: one read of the database per change, however many browsers look."""
+
+    def follow(self, viewer: Viewer, last_id: str | None) -> AbstractAsyncContextManager[AsyncIterator[LiveEvent]]:
+        """Yield events until the service stops. A reader that falls behind gets the latest state, never a queue.
+
+        Raises:  TooBusy when the account or the service has its fill of streams.
+        """
+        ...
+
+    async def section(self, slice_: Slice, name: str) -> str:
+        """Return one section of the slice as JSON, at most a second old. Raises DataUnavailable."""
+        ...
+
+
+class Doors(Protocol):
+    """Sign-in, sessions, sign-out."""
+
+    async def sign_in(self, username: str, password: str, client: str) -> tuple[str, Session]:
+        """Return the token for the cookie and its session.
+
+        Raises:  BadCredentials, LockedOut, TooBusy, DataUnavailable.
+        """
+        ...
+
+    async def session(self, token: str | None) -> Session:
+        """Return the session of a cookie. Raises NotSignedIn, DataUnavailable."""
+        ...
+
+    async def sign_out(self, token: str) -> None: ...

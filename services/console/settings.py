@@ -1,0 +1,37 @@
+"""Settings of the console, from the environment with the prefix CONSOLE_."""
+
+from datetime import timedelta
+
+from pydantic import AnyHttpUrl, Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from services.runtime.settings import ServiceSettings
+
+
+class ConsoleSettings(ServiceSettings):
+    """Each is checked before the first connection is made."""
+
+    model_config = SettingsConfigDict(env_prefix="CONSOLE_")
+
+    http_port: int = Field(default=8080, ge=1, le=65535, description="port of the page and its API")
+    status_port: int = Field(default=9104, ge=1, le=65535, description="port of /metrics, /healthz and /readyz")
+    https: bool = Field(default=False, description="readers come over HTTPS: cookies are Secure, HSTS is sent")
+    behind_proxy: bool = Field(
+        default=False, description="take the reader's address from the last X-Forwarded-For (set only by your proxy)"
+    )
+    mailbox_url: AnyHttpUrl | None = Field(default=None, description="link to the demo's mailbox, shown when set")
+    alerts_url: AnyHttpUrl = Field(
+        default=AnyHttpUrl("http://127.0.0.1:9103"), description="base URL of the API of alerts"
+    )
+    alerts_token: SecretStr = Field(default=SecretStr(""), description="bearer token for the API of alerts")
+    alerts_deadline_s: float = Field(default=5, gt=0, le=60, description="wait for the API of alerts, seconds")
+    session_hours: float = Field(default=12, gt=0, le=168, description="how long a sign-in lasts, hours")
+    streams_total: int = Field(default=512, ge=1, le=10000, description="live pages open at once, all accounts")
+    streams_per_account: int = Field(default=16, ge=1, le=1000, description="live pages open at once per account")
+    refresh_s: float = Field(
+        default=5, ge=0.5, le=60, description="read anew at least so often though nothing was announced, seconds"
+    )
+
+    @property
+    def session(self) -> timedelta:
+        return timedelta(hours=self.session_hours)

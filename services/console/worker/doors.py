@@ -1,0 +1,139 @@
+"""Sign-in, sessions, sign-out. Every refusal looks alike whether or not the account exists."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.console.domain.accounts import MAX_PASSWORD, Account, Session, SignIn, lock_until
+from services.console.domain.errors import BadCredentials, LockedOut, NotSignedIn, TooBusy
+from services.console.metrics import Metrics
+from services.console.ports import Accounts, Passwords, Secrets
+from services.runtime.clock import Clock
+
+MAX_TOKEN = 128
+
+
+class FailureBook:
+    """Failures in a row by key, in bounded memory: the key that was quiet longest is forgotten first."""
+
+    def __init__(self, entries: int) -> None:
+        self._entries = entries
+        self._failures: OrderedDict[str, tuple[int, datetime]] = OrderedDict()
+
+    def count(self, key: str, now: datetime, forget_after: timedelta) -> int:
+        failures, last = self._failures.get(key, (0, now))
+        return 0 if now - last > forget_after else failures
+
+    def last(self, key: str) -> datetime | None:
+        entry = self._failures.get(key)
+        return entry[1] if entry else None
+
+    def add(self, key: str, now: datetime, forget_after: timedelta) -> None:
+        self._failures[key] = (self.count(key, now, forget_after) + 1, now)
+        self._failures.move_to_end(key)
+        while len(self._failures) > self._entries:
+            self._failures.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._failures)
+
+
+@dataclass(frozen=True, slots=True)
+class DoorRules:
+    """`client_failures` within `client_window` from one address close the door for that address."""
+
+    session: timedelta = timedelta(hours=12)
+    client_failures: int = 50
+    client_window: timedelta = timedelta(minutes=5)
+    book_entries: int = 4096
+
+
+class DoorKeeper:
+    """Implements the port `Doors`."""
+
+    def __init__(
+        self,
+        *,
+        accounts: Accounts,
+        passwords: Passwords,
+        secrets: Secrets,
+        clock: Clock,
+        metrics: Metrics,
+        rules: DoorRules,
+    ) -> None:
+        self._accounts = accounts
+        self._passwords = passwords
+        self._secrets = secrets
+        self._clock = clock
+        self._metrics = metrics
+        self._rules = rules
+        self._clients = FailureBook(rules.book_entries)
+        # Names without an account lock like the others, so that a lock says nothing about who exists.
+        self._ghosts = FailureBook(rules.book_entries)
+
+    async def sign_in(self, username: str, password: str, client: str) -> tuple[str, Session]:
+        """Return token and session. See the port."""
+        try:
+            result = await self._sign_in(username.strip().lower()[:64], password, client)
+        except BadCredentials:
+            self._metrics.logins.labels(SignIn.BAD_CREDENTIALS).inc()
+            raise
+        except LockedOut:
+            self._metrics.logins.labels(SignIn.LOCKED_OUT).inc()
+            raise
+        except TooBusy:
+            self._metrics.logins.labels(SignIn.TOO_BUSY).inc()
+            raise
+        self._metrics.logins.labels(SignIn.OK).inc()
+        return result
+
+    async def session(self, token: str | None) -> Session:
+        if not token or len(token) > MAX_TOKEN:
+            raise NotSignedIn
+        session = await self._accounts.session(self._secrets.digest(token), self._clock.now())
+        if session is None:
+            raise NotSignedIn
+        return session
+
+    async def sign_out(self, token: str) -> None:
+        await self._accounts.close_session(self._secrets.digest(token[:MAX_TOKEN]))
+
+    async def _sign_in(self, username: str, password: str, client: str) -> tuple[str, Session]:
+        rules = self._rules
+        now = self._clock.now()
+        if self._clients.count(client, now, rules.client_window) >= rules.client_failures:
+            raise LockedOut(int(rules.client_window.total_seconds()))
+        account = await self._known(username)
+        self._refuse_when_locked(account, username, now)
+        right = await self._passwords.matches(account.password_hash if account else None, password[: MAX_PASSWORD + 1])
+        now = self._clock.now()
+        if account is None or not right:
+            await self._note_failure(account, username, client, now)
+            raise BadCredentials
+        # Guesses that ran side by side may have locked the account meanwhile: then even a right one does not count.
+        self._refuse_when_locked(await self._known(username), username, now)
+        await self._accounts.succeeded(account.username)
+        token, csrf = self._secrets.token(), self._secrets.token()
+        until = now + rules.session
+        await self._accounts.open_session(self._secrets.digest(token), account.username, csrf, now, until)
+        return token, Session(account.viewer, csrf, until)
+
+    async def _known(self, username: str) -> Account | None:
+        account = await self._accounts.find(username)
+        return None if account is None or account.disabled else account
+
+    def _refuse_when_locked(self, account: Account | None, username: str, now: datetime) -> None:
+        if account is not None:
+            until = account.locked_until
+        else:
+            last = self._ghosts.last(username)
+            until = lock_until(self._ghosts.count(username, now, timedelta(days=1)), last) if last else None
+        if until is not None and until > now:
+            raise LockedOut(max(1, round((until - now).total_seconds())))
+
+    async def _note_failure(self, account: Account | None, username: str, client: str, now: datetime) -> None:
+        self._clients.add(client, now, self._rules.client_window)
+        if account is None:
+            self._ghosts.add(username, now, timedelta(days=1))
+        else:
+            await self._accounts.failed(account.username, now)
