@@ -7,7 +7,7 @@ SHELL := /usr/bin/env bash
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-COMPOSE := $(shell if docker compose version >/dev/null 2>&1; then echo "docker compose"; else echo docker-compose; fi) -f deploy/compose.yaml
+COMPOSE := $(shell if docker compose version >/dev/null 2>&1; then echo "docker compose"; else echo docker-compose; fi) -p firenet -f deploy/compose.yaml
 
 help: ## print this
 	@echo "FireNet: watches whether every building that must be connected to the fire-alarm network is connected."
@@ -69,6 +69,9 @@ images: ## build all container images from Debian packages and Maven jars, no im
 	@deploy/images/build.sh
 
 up: ## start Mosquitto, Kafka, TimescaleDB, Prometheus and the services in containers
+	@deploy/images/docker-engine.sh start
+	@docker image inspect firenet/app:local >/dev/null 2>&1 || { echo "there are no images yet: run \`make images\` first" >&2; exit 1; }
+	@deploy/images/secrets.sh
 	@$(COMPOSE) up -d --remove-orphans && $(COMPOSE) ps
 
 down: ## stop the containers; data stays in their volumes
