@@ -1,0 +1,1 @@
+"""CSV files, MQTT, the ledger."""

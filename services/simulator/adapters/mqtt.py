@@ -1,0 +1,245 @@
+"""A small MQTT 3.1.1 publisher on asyncio: QoS 1, last will, reconnect, a bounded line of waiting messages."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+from services.runtime.clock import Clock
+from services.runtime.logging import get_logger
+from services.runtime.postgres import backoff_s
+from services.simulator.adapters import encoding
+from services.simulator.domain.signals import Kind, Signal
+from services.simulator.ports import Link, LinkRefused
+
+KEEPALIVE_S = 20
+CONNECT_LIMIT_S = 10.0
+MAX_WAITING = 20_000
+_REFUSALS = {1: "wrong protocol version", 2: "client id refused", 3: "server unavailable", 4: "bad user or password",
+             5: "not authorised"}  # fmt: skip
+
+
+class Wire(asyncio.Protocol):
+    """One TCP connection: packets in, packets out. Callbacks must not raise."""
+
+    def __init__(self, on_acks: Callable[[bytes], None], on_lost: Callable[[], None]) -> None:
+        """`on_acks` gets runs of 4-byte PUBACK packets."""
+        self._on_acks = on_acks
+        self._on_lost = on_lost
+        self._buffer = b""
+        self._closed = asyncio.get_running_loop().create_future()
+        self.connack: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.transport: asyncio.Transport | None = None
+        self.writable = True
+        self.heard = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.heard = True
+        data = self._buffer + data if self._buffer else data
+        place, size = 0, len(data)
+        while place + 2 <= size:
+            if data[place] == 0x40:
+                end = place + 4
+                while end + 1 < size and data[end] == 0x40:
+                    end += 4
+                end = place + (min(end, size) - place) // 4 * 4
+                if end == place:
+                    break
+                self._on_acks(data[place:end])
+                place = end
+                continue
+            width = 2 + data[place + 1]  # nothing that a publisher gets is longer than 127 bytes
+            if place + width > size:
+                break
+            if data[place] == 0x20 and not self.connack.done():
+                self.connack.set_result(data[place + 3])
+            place += width
+        self._buffer = data[place:]
+
+    def pause_writing(self) -> None:
+        self.writable = False
+
+    def resume_writing(self) -> None:
+        self.writable = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+        if not self.connack.done():
+            self.connack.set_exception(LinkRefused("the broker closed the connection before it answered"))
+        if not self._closed.done():
+            self._closed.set_result(None)
+        self._on_lost()
+
+    def write(self, data: bytes) -> None:
+        if self.transport is not None:
+            self.transport.write(data)
+
+    async def closed(self) -> None:
+        await asyncio.shield(self._closed)
+
+
+async def connect(
+    host: str, port: int, packet: bytes, on_acks: Callable[[bytes], None], on_lost: Callable[[], None]
+) -> Wire:
+    """Return a connection that the broker has accepted. Raises LinkRefused."""
+    try:
+        async with asyncio.timeout(CONNECT_LIMIT_S):
+            _, wire = await asyncio.get_running_loop().create_connection(lambda: Wire(on_acks, on_lost), host, port)
+            wire.write(packet)
+            code = await wire.connack
+    except (OSError, TimeoutError) as error:
+        raise LinkRefused(f"no MQTT broker at {host}:{port}: {str(error) or type(error).__name__}") from error
+    if code != 0:
+        raise LinkRefused(f"the MQTT broker at {host}:{port} refused: {_REFUSALS.get(code, code)}")
+    return wire
+
+
+class MqttLink:
+    """A link that keeps itself alive until it is cut or closed."""
+
+    def __init__(self, *, address: tuple[str, int], packet: bytes, gateway_id: str | None, clock: Clock) -> None:
+        self._address = address
+        self._packet = packet
+        self._gateway_id = gateway_id
+        self._clock = clock
+        self._wire: Wire | None = None
+        self._waiting: dict[int, tuple[bytes, asyncio.Future[None]]] = {}
+        self._next_id = 0
+        self._wanted = True
+        self._keeper: asyncio.Task[None] | None = None
+        self._lost = asyncio.Event()
+        self.dropped = 0
+
+    async def restore(self) -> None:
+        self._wanted = True
+        await self._connect()
+        if self._keeper is None or self._keeper.done():
+            self._keeper = asyncio.create_task(self._keep(), name="mqtt-link")
+
+    def publish(self, signal: Signal) -> "asyncio.Future[None]":
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        crowded = len(self._waiting) >= MAX_WAITING
+        if signal.kind is Kind.HEARTBEAT and (self._wire is None or crowded):
+            self.dropped += 1
+            done.set_result(None)
+            return done
+        self._send(encoding.topic(signal), encoding.payload(signal), done)
+        return done
+
+    async def cut(self) -> None:
+        self._wanted = False
+        wire = self._wire
+        if wire is not None and wire.transport is not None:
+            wire.transport.abort()
+            await wire.closed()
+
+    async def close(self) -> None:
+        self._wanted = False
+        if self._wire is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(5):
+                    await self._goodbye(self._wire)
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+
+    async def _goodbye(self, wire: Wire) -> None:
+        if self._gateway_id is not None:
+            self._say_status("offline")
+        if waiting := [future for _, future in self._waiting.values()]:
+            await asyncio.wait(waiting)
+        wire.write(encoding.DISCONNECT)
+        if wire.transport is not None:
+            wire.transport.close()
+        await wire.closed()
+
+    async def _connect(self) -> None:
+        self._lost.clear()
+        self._wire = await connect(*self._address, self._packet, self._acknowledged, self._gone)
+        for packet, _ in list(self._waiting.values()):
+            self._wire.write(encoding.duplicate(packet))
+        if self._gateway_id is not None:
+            self._say_status("online")
+
+    def _say_status(self, state: str) -> None:
+        assert self._gateway_id is not None
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        body = encoding.status(state, self._clock.now())
+        self._send(encoding.status_topic(self._gateway_id), body, done, retain=True)
+
+    def _send(self, topic: str, body: bytes, done: "asyncio.Future[None]", *, retain: bool = False) -> None:
+        packet_id = self._free_id()
+        packet = encoding.publish_packet(topic, body, packet_id, retain=retain)
+        self._waiting[packet_id] = (packet, done)
+        if self._wire is not None:
+            self._wire.write(packet)
+
+    def _free_id(self) -> int:
+        while True:
+            self._next_id = self._next_id % 65_535 + 1
+            if self._next_id not in self._waiting:
+                return self._next_id
+
+    def _acknowledged(self, acks: bytes) -> None:
+        for place in range(2, len(acks), 4):
+            found = self._waiting.pop(acks[place] << 8 | acks[place + 1], None)
+            if found is not None and not found[1].done():
+                found[1].set_result(None)
+
+    def _gone(self) -> None:
+        self._wire = None
+        self._lost.set()
+
+    async def _keep(self) -> None:
+        attempt = 0
+        while self._wanted:
+            try:
+                if self._wire is None:
+                    await self._connect()
+                    attempt = 0
+                await self._ping_until_lost()
+            except LinkRefused as error:
+                attempt += 1
+                get_logger().warning("link_lost", error=str(error), attempt=attempt)
+                await asyncio.sleep(backoff_s(attempt))
+
+    async def _ping_until_lost(self) -> None:
+        while self._wire is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._lost.wait(), KEEPALIVE_S / 2)
+                return
+            self._ping()
+
+    def _ping(self) -> None:
+        wire = self._wire
+        if wire is None or wire.transport is None:
+            return
+        if wire.heard:
+            wire.heard = False
+            wire.write(encoding.PINGREQ)
+        else:
+            wire.transport.abort()  # a ping went without an answer: the line is dead, whatever TCP believes
+
+
+class MqttLinks:
+    """Opens links to one broker."""
+
+    def __init__(
+        self, *, host: str, port: int, username: str | None, password: str | None, clock: Clock, prefix: str = "sim"
+    ) -> None:
+        self._address = (host, port)
+        self._account = (username, password)
+        self._clock = clock
+        self._prefix = prefix
+
+    async def open(self, name: str, gateway_id: str | None = None) -> Link:
+        will = None
+        if gateway_id is not None:
+            will = (encoding.status_topic(gateway_id), encoding.status("offline", None))
+        packet = encoding.connect_packet(f"{self._prefix}-{name}", KEEPALIVE_S, will, *self._account)
+        link = MqttLink(address=self._address, packet=packet, gateway_id=gateway_id, clock=self._clock)
+        await link.restore()
+        return link

@@ -1,0 +1,73 @@
+"""The district as the CSV files that `python -m services.registry import` takes."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from datetime import date
+from pathlib import Path
+
+from services.simulator.domain.district import District
+
+Cell = str | bool | date | None
+
+
+def write_tables(district: District, folder: Path) -> list[Path]:
+    """Write departments.csv, units.csv, gateways.csv and contacts.csv; return their paths in the order of import."""
+    folder.mkdir(parents=True, exist_ok=True)
+    begun = district.valid_from
+    departments = (
+        (town.code, "street", town.name_zh, town.name_en, "辖区全部单位", "003 street 5-17", begun)
+        for town in district.towns
+    )
+    units = (
+        (
+            unit.unit_id, unit.name, unit.name_en, district.code, unit.town, unit.community, unit.category,
+            unit.address, unit.key_unit, unit.auto_fire_facilities, unit.crowded_place, unit.flammable_place,
+            unit.fire_alarm_system, unit.construction, unit.accepted_on, unit.commissioned_on, begun,
+        )
+        for unit in district.units
+    )  # fmt: skip
+    gateways = ((each.gateway_id, each.unit_id, each.carrier, each.vendor, begun) for each in district.gateways)
+    contacts = (
+        (
+            each.contact_id,
+            each.body_code,
+            each.role,
+            each.name,
+            each.email,
+            each.webhook_url,
+            each.webhook_secret_ref,
+            begun,
+        )
+        for each in district.contacts
+    )
+    return [
+        _write(folder / "departments.csv", "code,kind,name_zh,name_en,matters,clause,valid_from", departments),
+        _write(
+            folder / "units.csv",
+            "unit_id,name,name_en,district,town,community,category,address,key_unit,auto_fire_facilities,"
+            "crowded_place,flammable_place,fire_alarm_system,construction,accepted_on,commissioned_on,valid_from",
+            units,
+        ),
+        _write(folder / "gateways.csv", "gateway_id,unit_id,carrier,vendor,valid_from", gateways),
+        _write(
+            folder / "contacts.csv",
+            "contact_id,body_code,role,name,email,webhook_url,webhook_secret_ref,valid_from",
+            contacts,
+        ),
+    ]
+
+
+def _write(path: Path, heading: str, rows: Iterable[Sequence[Cell]]) -> Path:
+    with path.open("w", encoding="utf-8-sig", newline="") as file:  # the mark makes Excel read it as UTF-8
+        writer = csv.writer(file)
+        writer.writerow(heading.split(","))
+        writer.writerows([_text(cell) for cell in row] for row in rows)
+    return path
+
+
+def _text(cell: Cell) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "是" if cell else "否"
+    return cell if isinstance(cell, str) else cell.isoformat()

@@ -1,0 +1,205 @@
+"""A district that a seed decides: towns, units of every category, their gateways and the people who are told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from services.simulator.domain.dice import Dice
+from services.simulator.domain.names import GIVEN, PEOPLE, PLACES, QUARTERS, TRADES
+
+MAIL_DOMAIN = "demo.firenet.example"
+"""Reserved for examples: mail to it can reach nobody."""
+
+HERO = "U000001"
+CARRIERS = ("carrier-a", "carrier-b", "carrier-c")
+VENDORS = ("Huoyan", "Anqiao", "Linghuo")
+NEVER_CONNECTED = 0.015
+SECOND_GATEWAY = 0.05
+NEW_BUILDING = 0.08
+BODIES = (
+    "emergency", "brigade", "finance", "police", "industry", "state-assets", "development", "construction", "housing",
+    "natural-resources", "urban-management", "parks", "air-defence", "health", "culture-tourism", "education",
+    "civil-affairs", "religion", "human-resources", "market", "commerce", "power-grid", "publicity", "veterans",
+    "park-committee", "committee-office", "guidance-centre", "government",
+)  # fmt: skip
+ROLES = (("control_room", "消控室", "control"), ("manager", "管理人", "manager"),
+         ("maintenance", "维保", "maintenance"), ("grid_officer", "网格员", "grid"))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    code: str
+    name_zh: str
+    name_en: str
+    communities: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    unit_id: str
+    name: str
+    name_en: str
+    town: str
+    community: str
+    category: str
+    address: str
+    key_unit: bool
+    auto_fire_facilities: bool
+    crowded_place: bool
+    flammable_place: bool
+    fire_alarm_system: bool
+    construction: str
+    accepted_on: date | None
+    commissioned_on: date | None
+
+    @property
+    def in_s1(self) -> bool:
+        """Whether the 100 % clause for existing units counts it (000 二(二) last item)."""
+        return self.key_unit and self.auto_fire_facilities and (self.crowded_place or self.flammable_place)
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    gateway_id: str
+    unit_id: str
+    carrier: str
+    vendor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    contact_id: str
+    body_code: str
+    role: str
+    name: str
+    email: str
+    webhook_url: str | None = None
+    webhook_secret_ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class District:
+    """Everything the registry takes, in the order of ids. The first unit is a hospital, connected and in S1."""
+
+    code: str
+    valid_from: date
+    towns: Sequence[Town]
+    units: Sequence[Unit]
+    gateways: Sequence[Gateway]
+    contacts: Sequence[Contact]
+
+    @staticmethod
+    def generate(
+        seed: int, units: int = 200, towns: int = 20, *, year: int = 2026, centre_webhook: str | None = None
+    ) -> "District":
+        """Return the district of `seed`; the same arguments give the same district everywhere.
+
+        Every category occurs when there are at least as many units. Facts hold from the first day of `year`.
+        Raises:  ValueError unless 1 <= units <= 999 999 and 1 <= towns <= 999.
+        """
+        if not 1 <= units <= 999_999 or not 1 <= towns <= 999:
+            raise ValueError("1 to 999999 units in 1 to 999 towns")
+        made_towns = [_town(number) for number in range(1, towns + 1)]
+        categories = _categories(Dice(seed, "categories"), units)
+        made_units = [
+            _unit(Dice(seed, f"unit{number}"), number, category, made_towns, year)
+            for number, category in enumerate(categories, start=1)
+        ]
+        gateways = [gateway for unit in made_units for gateway in _gateways(Dice(seed, f"gw{unit.unit_id}"), unit)]
+        contacts = [*_body_contacts(made_towns, centre_webhook)]
+        for unit in made_units:
+            contacts.extend(_unit_contacts(Dice(seed, f"who{unit.unit_id}"), unit))
+        return District("sample", date(year, 1, 1), made_towns, made_units, gateways, contacts)
+
+    def unit(self, unit_id: str) -> Unit:
+        return next(unit for unit in self.units if unit.unit_id == unit_id)
+
+    def gateways_of(self, unit_id: str) -> list[Gateway]:
+        return [gateway for gateway in self.gateways if gateway.unit_id == unit_id]
+
+    def speaking(self) -> list[Gateway]:
+        """Return the gateways that send: those of units whose connection was accepted."""
+        connected = {unit.unit_id for unit in self.units if unit.commissioned_on is not None}
+        return [gateway for gateway in self.gateways if gateway.unit_id in connected]
+
+
+def _town(number: int) -> Town:
+    turn, place = divmod(number - 1, len(PLACES))
+    zh, en = PLACES[place]
+    if turn:
+        zh, en = f"{zh}{turn + 1}号", f"{en} {turn + 1}"
+    word_zh, word_en = ("镇", "Town") if number % 3 == 0 else ("街道", "Street")
+    communities = tuple(f"{zh}{quarter}社区" for quarter, _ in QUARTERS[:3])
+    return Town(f"T{number:03d}", f"{zh}{word_zh}", f"{en} {word_en}", communities)
+
+
+def _categories(dice: Dice, units: int) -> list[str]:
+    """Return a category per unit: the hospital first, then each once, then by weight."""
+    names = ["HOSPITAL", *(name for name in TRADES if name != "HOSPITAL")]
+    bag = [name for name, trade in TRADES.items() for _ in range(trade.weight)]
+    return [*names, *(dice.pick(bag) for _ in range(max(0, units - len(names))))][:units]
+
+
+def _unit(dice: Dice, number: int, category: str, towns: Sequence[Town], year: int) -> Unit:
+    trade = TRADES[category]
+    town = towns[(number - 1) % len(towns)]
+    hero = number == 1
+    given_zh, given_en = GIVEN[0] if hero else dice.pick(GIVEN)
+    kind_zh, kind_en = ("中心医院", "Central Hospital") if hero else dice.pick(trade.kinds)
+    place_zh, place_en = town.name_zh.removesuffix("街道").removesuffix("镇"), town.name_en.rsplit(" ", 1)[0]
+    facilities = hero or dice.chance(trade.facilities)
+    new = not hero and (category == "NEW_BUILDING" or dice.chance(NEW_BUILDING))
+    connected = hero or (number % 50 != 7 and not dice.chance(NEVER_CONNECTED / 2))
+    accepted = date(year - 1, 1, 1) + timedelta(days=dice.below(365)) if new else None
+    tested = date(year - 2, 1, 1) + timedelta(days=dice.below(700)) if accepted is None else accepted
+    return Unit(
+        unit_id=f"U{number:06d}",
+        name=f"{place_zh}{given_zh}{kind_zh}",
+        name_en=f"{place_en} {given_en} {kind_en}",
+        town=town.code,
+        community=dice.pick(town.communities),
+        category=category,
+        address=f"{place_zh}{dice.pick(QUARTERS)[0]}路{1 + dice.below(300)}号",
+        key_unit=hero or dice.chance(trade.key),
+        auto_fire_facilities=facilities,
+        crowded_place=dice.chance(trade.crowded),
+        flammable_place=dice.chance(trade.flammable),
+        fire_alarm_system=facilities or new,
+        construction=dice.pick(("new_build", "renovated", "extended")) if new else "existing",
+        accepted_on=accepted,
+        commissioned_on=tested if connected else None,
+    )
+
+
+def _gateways(dice: Dice, unit: Unit) -> list[Gateway]:
+    number = unit.unit_id.removeprefix("U")
+    count = 2 if unit.unit_id != HERO and dice.chance(SECOND_GATEWAY) else 1
+    return [
+        Gateway(f"G{number}{'ab'[place] if count > 1 else ''}", unit.unit_id, dice.pick(CARRIERS), dice.pick(VENDORS))
+        for place in range(count)
+    ]
+
+
+def _body_contacts(towns: Sequence[Town], centre_webhook: str | None) -> list[Contact]:
+    centre = Contact(
+        "C-centre", "centre", "office", "监控中心值班席", f"centre@{MAIL_DOMAIN}",
+        centre_webhook, "centre" if centre_webhook else None,
+    )  # fmt: skip
+    offices = [Contact(f"C-{code}", code, "office", "值班室", f"{code}@{MAIL_DOMAIN}") for code in BODIES]
+    stations = [
+        Contact(
+            f"C-{town.code}", town.code, "office", f"{town.name_zh}消防工作站", f"{town.code.lower()}@{MAIL_DOMAIN}"
+        )
+        for town in towns
+    ]
+    return [centre, *offices, *stations]
+
+
+def _unit_contacts(dice: Dice, unit: Unit) -> list[Contact]:
+    return [
+        Contact(
+            f"C-{unit.unit_id}-{word}", unit.unit_id, role, f"{dice.pick(PEOPLE)}师傅（{zh}）",
+            f"{word}.{unit.unit_id.lower()}@{MAIL_DOMAIN}",
+        )
+        for role, zh, word in ROLES
+    ]  # fmt: skip

@@ -1,0 +1,71 @@
+"""What the simulator needs from outside."""
+
+from collections.abc import Awaitable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from services.simulator.domain.script import Event
+from services.simulator.domain.signals import Signal
+
+
+class Link(Protocol):
+    """A connection to the broker that gateways share, or that one gateway has for itself."""
+
+    def publish(self, signal: Signal) -> Awaitable[None]:
+        """Hand over a message, QoS 1; the result is done when the broker has acknowledged it.
+
+        After a lost connection it is sent again, marked as a duplicate. Heartbeats beyond the bound of the waiting
+        line are dropped and counted: an old sign of life proves nothing.
+        """
+        ...
+
+    async def cut(self) -> None:
+        """Break the line without a word, as a failing line does: the broker speaks the last will. Stays broken."""
+        ...
+
+    async def restore(self) -> None:
+        """Make the connection again; a link of one gateway says on its status topic that it is online."""
+        ...
+
+    async def close(self) -> None:
+        """Say goodbye; a gateway's retained status becomes offline."""
+        ...
+
+
+class Links(Protocol):
+    async def open(self, name: str, gateway_id: str | None = None) -> Link:
+        """Connect. With `gateway_id` the link is that gateway's own, with its last will and its status.
+
+        Raises:  LinkRefused when the broker cannot be reached or does not want us.
+        """
+        ...
+
+
+class LinkRefused(Exception):
+    """The broker could not be reached, or refused the connection; the text says which."""
+
+
+class Narrator(Protocol):
+    def tell(self, at: datetime, event: Event) -> None:
+        """Say what happens now, in both languages, as one line."""
+        ...
+
+
+class LoadPipes(Protocol):
+    """Connections of the load generator. Message numbers are 0, 1, 2, ... over the whole run."""
+
+    async def open(self) -> None: ...
+
+    def send(self, first: int, count: int) -> int:
+        """Send messages `first` to `first + count - 1` as far as the windows allow; return how many went out."""
+        ...
+
+    async def settle(self, limit_s: float) -> None:
+        """Wait until everything is acknowledged, at most `limit_s`."""
+        ...
+
+    async def close(self) -> None: ...
+
+    def unsettled(self) -> Sequence[int]:
+        """Return the numbers of messages sent and not (yet) acknowledged."""
+        ...

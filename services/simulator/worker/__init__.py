@@ -1,0 +1,1 @@
+"""Plays a district and its script; drives the load generator."""
