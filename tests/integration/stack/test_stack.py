@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -131,15 +133,15 @@ def test_second_signal_kills_what_does_not_end_by_itself(tmp_path: Path) -> None
         children = _children(process)
         soon(lambda: "deaf" in (tmp_path / "one.log").read_text(), "it does not listen any more")
 
-        def ended_after_another_signal() -> bool:  # two that arrive together count as one
-            process.send_signal(signal.SIGTERM)
-            return process.poll() == 0
-
-        soon(ended_after_another_signal, "asking again was enough")
+        process.send_signal(signal.SIGTERM)
+        soon(lambda: (tmp_path / "stopping").exists(), "it stops and waits")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
         assert all(gone(child) for child in children)
 
 
-def _stack_process(folder: Path, child: str) -> "subprocess.Popen[str]":
+@contextmanager
+def _stack_process(folder: Path, child: str) -> Iterator["subprocess.Popen[str]"]:
     text = f"""
 import json, sys
 from pathlib import Path
@@ -149,12 +151,17 @@ argv = [sys.executable, "-c", {("import signal, threading; " + child)!r}]
 folder = Path({str(folder)!r})
 with Stack(say=lambda _: None) as stack:
     one, two = (Service(folder, name=name, argv=argv, env={{}}) for name in ("one", "two"))
+    one.stop = lambda stop=one.stop: (folder.joinpath("stopping").touch(), stop())
     one.stop_limit_s = two.stop_limit_s = 600.0
     stack.start(one, two)
     print(json.dumps(one.pids + two.pids), flush=True)
     stack.watch()
 """
-    return subprocess.Popen([sys.executable, "-c", text], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    with subprocess.Popen([sys.executable, "-c", text], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def _children(process: "subprocess.Popen[str]") -> list[psutil.Process]:
