@@ -1,8 +1,11 @@
 """What cannot be a frame is refused with a code: bytes, values to encode, JSON documents."""
 
+import copy
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.ingest.domain.gb26875 import (
     PROFILES,
@@ -23,6 +26,7 @@ from services.ingest.domain.gb26875 import (
     read_document,
 )
 from services.ingest.domain.gb26875 import bodies as b
+from tests.unit.ingest.gb26875.corpus import ENTRIES
 from tests.unit.ingest.gb26875.test_worked_frames import AT, PRESSURE
 
 FRAME = decode_frame(PRESSURE)
@@ -161,3 +165,34 @@ def test_profile_without_a_command_neither_reads_nor_writes_it() -> None:
     assert decode_frame(raw, vendor).command == 9
     with pytest.raises(FrameError):
         decode_frame(raw)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.sampled_from(["0001", "2024"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a document, the whole of it excepted."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [place for key, inner in items for place in [(*path, key), *_places(inner, (*path, key))]]
+
+
+@given(st.data())
+@settings(max_examples=80, deadline=None)
+def test_any_value_anywhere_in_a_document_is_taken_or_refused_by_name(data: st.DataObject) -> None:
+    entry = data.draw(st.sampled_from([entry for entry in ENTRIES if "error" not in entry.expect[0]]))
+    changed: Any = copy.deepcopy(entry.expect[0])
+    *way, last = data.draw(st.sampled_from(_places(changed)))
+    inner = changed
+    for key in way:
+        inner = inner[key]
+    inner[last] = data.draw(JSON)
+    profile = PROFILES[entry.profile]
+    try:
+        frame = read_document(changed, profile)
+    except (DocumentError, EncodeError):
+        return
+    assert decode_frame(encode_frame(frame, profile), profile) == frame
