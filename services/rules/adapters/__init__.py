@@ -1,0 +1,1 @@
+"""Kafka, PostgreSQL and the wire, translated for the domain."""

@@ -1,0 +1,40 @@
+"""Findings from the outbox to firenet.findings.v1, in order, removed after Kafka has them."""
+
+from collections.abc import Sequence
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from schemas.topics import FINDINGS
+from services.rules.adapters import sql
+from services.rules.ports import StoreUnavailable
+from services.runtime.kafka import BatchProducer, KafkaUnavailable, Record
+from services.runtime.postgres import Pool
+
+MOST_AT_ONCE = 1000
+
+
+class OutboxPublisher:
+    """Implements ports.FindingPublisher."""
+
+    def __init__(self, pool: Pool, producer: BatchProducer, topic: str = FINDINGS) -> None:
+        self._pool = pool
+        self._producer = producer
+        self._topic = topic
+
+    async def publish(self, partitions: Sequence[int]) -> int:
+        try:
+            return await self._publish(list(partitions))
+        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, OSError, KafkaUnavailable) as error:
+            raise StoreUnavailable(f"{type(error).__name__}: {str(error).strip()[:200]}") from error
+
+    async def _publish(self, partitions: list[int]) -> int:
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(sql.WAITING, {"partitions": partitions, "most": MOST_AT_ONCE})
+            waiting = await cursor.fetchall()
+        if not waiting:
+            return 0
+        await self._producer.send_many([Record(self._topic, key.encode(), payload) for _, key, payload in waiting])
+        async with self._pool.connection() as connection:
+            await connection.execute(sql.SENT, {"positions": [position for position, _, _ in waiting]})
+        return len(waiting)

@@ -1,0 +1,127 @@
+"""Checkpoints in PostgreSQL: state, facts, read model, findings to send and offsets in one fenced transaction."""
+
+import json
+import zlib
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from itertools import chain, islice
+
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from services.rules.adapters import rows, sql
+from services.rules.ports import Checkpoint, Fenced, Plain, Saved, StateDamaged, StoreUnavailable
+from services.runtime.postgres import Connection, Pool
+
+CHUNK = 2000
+"""Rows per statement: small enough that building one does not hold up the loop."""
+
+
+class PostgresStore:
+    """Implements ports.Store."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def claim(self, partition: int, owner: str) -> Saved:
+        async with self._transaction() as connection:
+            cursor = await connection.execute(sql.CLAIM, {"partition": partition, "owner": owner})
+            claimed = await cursor.fetchone()
+            assert claimed is not None
+            cursor = await connection.execute(sql.LOAD, {"partition": partition})
+            bodies = await cursor.fetchall()
+        epoch, next_offset = claimed
+        if not bodies:
+            if next_offset:
+                raise StateDamaged(f"partition {partition} stands at offset {next_offset} but has no saved state")
+            return Saved(epoch, next_offset, 0, None)
+        head, units = unpack(partition, [body for _, _, body in bodies])
+        return Saved(epoch, next_offset, bodies[-1][0], head, units)
+
+    async def save(self, checkpoints: Sequence[Checkpoint]) -> int:
+        written = 0
+        async with self._transaction() as connection:
+            new: list[Checkpoint] = []
+            for checkpoint in sorted(checkpoints, key=lambda one: one.partition):
+                size = await self._save_state(connection, checkpoint)
+                if size:
+                    new.append(checkpoint)
+                    written += size
+            await self._save_effects(connection, new)
+        return written
+
+    async def _save_state(self, connection: Connection, checkpoint: Checkpoint) -> int:
+        """Return the bytes written, 0 when this checkpoint is saved already."""
+        cursor = await connection.execute(
+            sql.FENCE,
+            {
+                "partition": checkpoint.partition,
+                "owner_epoch": checkpoint.owner_epoch,
+                "next_offset": checkpoint.next_offset,
+                "watermark": rows.timestamp(checkpoint.watermark or 0),
+                "sight": checkpoint.sight.value,
+                "blind_after_s": checkpoint.blind_after_s,
+            },
+        )
+        if cursor.rowcount != 1:
+            raise Fenced(checkpoint.partition)
+        body = pack(checkpoint.head, checkpoint.units)
+        place = {"partition": checkpoint.partition, "seq": checkpoint.seq}
+        cursor = await connection.execute(sql.SNAPSHOT, {**place, "base": checkpoint.base, "body": body})
+        if cursor.rowcount != 1:
+            return 0
+        if checkpoint.base:
+            await connection.execute(sql.FORGET_SNAPSHOTS, place)
+        return len(body)
+
+    async def _save_effects(self, connection: Connection, checkpoints: Sequence[Checkpoint]) -> None:
+        for checkpoint in checkpoints:
+            if checkpoint.rates_whole:
+                await connection.execute(sql.FORGET_RATES, {"partition": checkpoint.partition})
+        each = [(one.partition, one, one.effects) for one in checkpoints]
+        tables: list[tuple[str, Iterable[rows.Row]]] = [
+            (sql.TRANSITIONS, chain.from_iterable(rows.transition_rows(p, e.transitions) for p, _, e in each)),
+            (sql.SIGNALS, chain.from_iterable(rows.signal_rows(p, e.signals) for p, _, e in each)),
+            (sql.HOURS, chain.from_iterable(rows.hour_rows(e.hours) for _, _, e in each)),
+            (sql.SAMPLES, chain.from_iterable(rows.sample_rows(p, e.samples) for p, _, e in each)),
+            (sql.UNITS, chain.from_iterable(rows.unit_rows(p, c.rows) for p, c, _ in each)),
+            (sql.RATES, chain.from_iterable(rows.rate_rows(p, c.rates) for p, c, _ in each)),
+            (sql.OUTBOX, chain.from_iterable(rows.outbox_rows(p, e.findings) for p, _, e in each)),
+        ]
+        for statement, values in tables:
+            await _write(connection, statement, values)
+        if any(one.rows or one.rates for one in checkpoints):
+            await connection.execute(sql.NOTIFY)
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Connection]:
+        try:
+            async with self._pool.connection() as connection, connection.transaction():
+                yield connection
+        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, OSError) as error:
+            raise StoreUnavailable(f"{type(error).__name__}: {str(error).strip()[:200]}") from error
+
+
+async def _write(connection: Connection, statement: str, values: Iterable[rows.Row]) -> None:
+    remaining = iter(values)
+    while chunk := list(islice(remaining, CHUNK)):
+        await connection.execute(statement, [json.dumps(chunk, ensure_ascii=False)])
+
+
+def pack(head: Plain, units: Sequence[Plain]) -> bytes:
+    """Return state as it is stored: compressed JSON, a checksum inside."""
+    return zlib.compress(json.dumps([head, units], ensure_ascii=False, separators=(",", ":")).encode(), 1)
+
+
+def unpack(partition: int, bodies: Sequence[bytes]) -> tuple[Plain, list[Plain]]:
+    """Return head and units of a base and the deltas after it. Raises StateDamaged."""
+    head: Plain = None
+    units: dict[str, Plain] = {}
+    try:
+        for body in bodies:
+            head, touched = json.loads(zlib.decompress(body))
+            for unit in touched:
+                units[unit[0]] = unit
+    except (zlib.error, ValueError, TypeError, KeyError, IndexError) as error:
+        raise StateDamaged(f"saved state of partition {partition} cannot be read: {type(error).__name__}") from error
+    return head, list(units.values())

@@ -1,0 +1,85 @@
+"""Wires rules together; the only place that sees settings and names adapters."""
+
+from prometheus_client import CollectorRegistry
+
+from schemas import codec
+from schemas.topics import REGISTRY, SIGNALS, all_topics
+from services.rules.adapters.decode import SignalDecoder
+from services.rules.adapters.loop_handler import LoopHandler
+from services.rules.adapters.outbox import OutboxPublisher
+from services.rules.adapters.pg_store import PostgresStore
+from services.rules.adapters.registry_view import CompactedRegistryView
+from services.rules.domain.instants import micros, span
+from services.rules.metrics import LiveCollector, RulesMetrics
+from services.rules.settings import RulesSettings
+from services.rules.worker import RulesWorker, publish_findings
+from services.runtime.clock import Clock, SystemClock
+from services.runtime.kafka import BatchProducer, CompactedFollower, partition_of
+from services.runtime.kafka_loop import KafkaLoop
+from services.runtime.lifecycle import Stop, supervise
+from services.runtime.logging import get_logger
+from services.runtime.postgres import open_pool
+from services.runtime.status import Readiness, StatusServer
+
+STUCK_S = 15.0
+
+
+def readiness(worker: RulesWorker, view: CompactedRegistryView, clock: Clock) -> Readiness:
+    """Ready means progress: the loop turns, partitions are owned, and checkpoints get through."""
+    now, progress = clock.monotonic(), worker.progress
+    turning = progress.turned_at is not None and now - progress.turned_at < STUCK_S
+    saving = progress.waiting_since is None or now - progress.waiting_since < STUCK_S
+    checks = {
+        "loop": "turning" if turning else "not turning",
+        "partitions": str(len(worker.held)) if worker.held else "none owned",
+        "checkpoint": "saved" if saving else f"waiting: {progress.last_error}",
+        "policy_pack": "known" if view.has_pack else "not known yet, nobody is in scope",
+    }
+    return Readiness(turning and saving and bool(worker.held), checks)
+
+
+async def run(settings: RulesSettings, stop: Stop, clock: Clock | None = None) -> None:
+    """Run rules until stop. Raises TaskDied when a part of it ends early."""
+    clock = clock or SystemClock()
+    log = get_logger()
+    registry = CollectorRegistry()
+    metrics = RulesMetrics(registry)
+    partitions = all_topics()["signals"].partitions
+    view = CompactedRegistryView(lambda unit_id: partition_of(unit_id.encode(), partitions), settings.clock_rate)
+    follower = CompactedFollower(settings.kafka_bootstrap, REGISTRY, view.on_record)
+    producer = BatchProducer(settings.kafka_bootstrap, f"{settings.instance}-findings", headers=codec.HEADERS)
+    dsn = settings.database_dsn.get_secret_value()
+    async with open_pool(dsn, "rules", min_size=2, max_size=4) as pool:
+        worker = RulesWorker(
+            store=PostgresStore(pool),
+            registry=view,
+            decoder=SignalDecoder(),
+            metrics=metrics,
+            clock=clock,
+            owner=settings.instance,
+            never_grace=span(settings.never_grace_s / settings.clock_rate),
+            log=log.info,
+        )
+        registry.register(LiveCollector(lambda: worker.views, lambda: micros(clock.now())))
+        loop = KafkaLoop(settings.kafka_bootstrap, SIGNALS, settings.group, LoopHandler(worker), settings.instance)
+        await producer.start()
+        try:
+            await supervise(
+                stop,
+                {
+                    "registry": follower.run(stop),
+                    "signals": _consume(loop, follower, settings.registry_deadline_s, stop),
+                    "findings": publish_findings(worker, OutboxPublisher(pool, producer), stop),
+                    "status": StatusServer(
+                        settings.http_host, settings.http_port, lambda: readiness(worker, view, clock), registry
+                    ).serve(stop),
+                },
+            )
+        finally:
+            await producer.stop()
+
+
+async def _consume(loop: KafkaLoop, follower: CompactedFollower, deadline_s: float, stop: Stop) -> None:
+    # The first signal must meet the whole registry: its units would be strangers otherwise.
+    await follower.caught_up(deadline_s)
+    await loop.run(stop)

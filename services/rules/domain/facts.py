@@ -1,0 +1,164 @@
+"""What the registry says, by effective date: units, gateways, policy packs. Which version holds is decided here."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol, TypeVar
+
+from services.rules.domain.instants import SECOND, day_end, day_start
+from services.rules.domain.words import Kind
+
+
+class Dated(Protocol):
+    """Valid from the start of a day, known since an instant."""
+
+    @property
+    def valid_from(self) -> date: ...
+    @property
+    def recorded_at(self) -> int: ...
+
+
+V = TypeVar("V", bound=Dated)
+
+
+def in_force(versions: Sequence[V], at: int) -> V | None:
+    """Return the version that holds at `at` by what was known then; None before the first.
+
+    Shape:  `versions` in the order of (valid_from, recorded_at).
+    """
+    for version in reversed(versions):
+        if version.recorded_at <= at and day_start(version.valid_from) <= at:
+            return version
+    return None
+
+
+def begins(version: Dated) -> int:
+    """Return when a version takes effect: from its first day on, but not before it was known."""
+    return max(version.recorded_at, day_start(version.valid_from))
+
+
+@dataclass(frozen=True, slots=True)
+class UnitVersion:
+    """Facts of a unit. `facts` holds the names of UnitFact that are true of it."""
+
+    valid_from: date
+    recorded_at: int
+    name: str
+    district: str
+    town: str
+    community: str
+    category: str
+    lead_department: str
+    name_en: str = ""
+    address: str = ""
+    copy_departments: tuple[str, ...] = ()
+    routed: bool = True
+    facts: frozenset[str] = frozenset()
+    accepted_on: date | None = None
+    commissioned_on: date | None = None
+    retired_on: date | None = None
+    exempt_from: date | None = None
+    exempt_until: date | None = None
+    profile: str | None = None
+
+    def retired(self, at: int) -> bool:
+        return self.retired_on is not None and at >= day_start(self.retired_on)
+
+    def commissioned(self, at: int) -> bool:
+        return self.commissioned_on is not None and at >= day_start(self.commissioned_on)
+
+    def exempt(self, at: int) -> bool:
+        if self.exempt_from is None or self.exempt_until is None:
+            return False
+        return day_start(self.exempt_from) <= at < day_end(self.exempt_until)
+
+    def turning_points(self) -> Iterable[int]:
+        """Return the instants at which something that these facts say comes true or ends."""
+        yield begins(self)
+        for day in (self.accepted_on, self.commissioned_on, self.retired_on, self.exempt_from):
+            if day is not None:
+                yield day_start(day)
+        if self.exempt_until is not None:
+            yield day_end(self.exempt_until)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayVersion:
+    valid_from: date
+    recorded_at: int
+    unit_id: str
+    carrier: str
+    retired_on: date | None = None
+
+    def retired(self, at: int) -> bool:
+        return self.retired_on is not None and at >= day_start(self.retired_on)
+
+    def turning_points(self) -> Iterable[int]:
+        yield begins(self)
+        if self.retired_on is not None:
+            yield day_start(self.retired_on)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Supervision durations in microseconds, clock rate already applied.
+
+    A unit is late one and a half intervals after its last proof: a heartbeat that is due after one interval jitters,
+    and half an interval of patience keeps a healthy unit from changing state with every beat.
+    """
+
+    late_after: int
+    offline_after: int
+    stable: int = 2
+    skew: int = 300 * SECOND
+
+    @classmethod
+    def of(cls, interval_s: float, misses: int, grace_s: float, stable: int, skew_s: float, rate: float) -> "Profile":
+        """Return the profile with `interval_s` and `grace_s` divided by the clock `rate`."""
+        offline_after = round((interval_s * misses + grace_s) * SECOND / rate)
+        late_after = min(round(1.5 * interval_s * SECOND / rate), offline_after)
+        return cls(late_after, offline_after, stable, round(skew_s * SECOND))
+
+
+DEFAULT_PROFILE = Profile.of(60, 3, 60, 2, 300, 1.0)
+"""CN-FAST of compliance.md 3.9, for as long as no policy pack is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """`all_of` holds groups of facts; a unit is in scope when each group has one that is true of it."""
+
+    name: str
+    all_of: tuple[frozenset[str], ...]
+    from_acceptance: bool
+    clause: str
+
+    def holds(self, unit: UnitVersion, at: int) -> bool:
+        if self.from_acceptance and (unit.accepted_on is None or at < day_start(unit.accepted_on)):
+            return False
+        return all(group & unit.facts for group in self.all_of)
+
+
+@dataclass(frozen=True, slots=True)
+class PackVersion:
+    """What rules needs of a policy pack."""
+
+    valid_from: date
+    recorded_at: int
+    pack_id: str
+    version: int
+    district: str
+    blind_after: int
+    default_profile: str
+    profiles: Mapping[str, Profile]
+    scopes: tuple[Scope, ...]
+    ladder_clauses: Mapping[Kind, str] = field(default_factory=dict)
+
+    def profile(self, name: str | None) -> Profile:
+        """Return the named profile, the pack's default where the name is missing or unknown."""
+        found = self.profiles.get(name) if name is not None else None
+        return found or self.profiles.get(self.default_profile) or DEFAULT_PROFILE
+
+
+NO_PACK = PackVersion(date(1970, 1, 1), 0, "none", 1, "", 10 * SECOND, "", {}, ())
+"""Stands in until a policy pack of the unit's district is known: nobody is in scope, default supervision."""

@@ -1,0 +1,140 @@
+"""State as plain lists and back: what a checkpoint saves and a restart loads.
+
+Facts of the registry are not part of it, they come from the registry's topic; what was decided by them is. Deadlines
+are not part of it either: they follow from the rest.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from services.rules.domain.engine import Engine
+from services.rules.domain.facts import GatewayVersion, PackVersion, UnitVersion
+from services.rules.domain.points import Trouble, Word
+from services.rules.domain.rate import RateKey
+from services.rules.domain.unit import Link, Unit
+from services.rules.domain.watch import Instance
+from services.rules.domain.words import Connection, Health, Kind, Sight
+
+FORMAT = 1
+Plain = Any
+"""Lists, dicts, strings, numbers, None: what JSON holds without loss."""
+
+
+class UnknownFormat(Exception):
+    """The saved state was written by another version of the engine."""
+
+
+def freeze_head(engine: Engine) -> dict[str, Plain]:
+    """Return what is true of the partition as a whole."""
+    watch = engine.watch
+    return {
+        "format": FORMAT,
+        "watermark": watch.watermark,
+        "sight": watch.sight.value,
+        "seen": watch.seen,
+        "proven": watch.proven,
+        "resume_from": watch.resume_from,
+        "clear_since": watch.clear_since,
+        "usable_since": watch.usable_since,
+        "impaired_since": watch.impaired_since,
+        "blind_after": watch.blind_after,
+        "instances": {
+            name: [one.epoch, one.number, one.proven_until, one.written_at] for name, one in watch.instances.items()
+        },
+        "sampled": engine.sampled,
+        "unsampled": [list(key) for key in engine.ledger.rates.unsampled_keys()],
+    }
+
+
+def freeze_unit(unit: Unit) -> list[Plain]:
+    """Return the state of one unit."""
+    links = [
+        [link.gateway_id, link.state.value, link.last_proof, link.down_at, link.streak, link.beat, link.beat_before]
+        for link in unit.links.values()
+    ]
+    return [
+        unit.unit_id,
+        None if unit.connection is None else unit.connection.value,
+        unit.connection_since,
+        unit.connection_detected,
+        unit.partly,
+        unit.health.value,
+        unit.health_since,
+        unit.never_from,
+        unit.never_since,
+        unit.hour,
+        unit.beats,
+        unit.overflow,
+        unit.key,
+        links,
+        _freeze_troubles(unit),
+        {kind.value: problem_id for kind, problem_id in unit.findings.items()},
+        None if unit.recent is None else list(unit.recent),
+    ]
+
+
+def _freeze_troubles(unit: Unit) -> Plain:
+    if unit.troubles is None:
+        return None
+    return {
+        kind.value: [trouble.floor, [[point, word.key, word.open] for point, word in trouble.words.items()]]
+        for kind, trouble in unit.troubles.items()
+    }
+
+
+def thaw(
+    head: Mapping[str, Plain],
+    units: Iterable[list[Plain]],
+    *,
+    never_grace: int,
+    unit_rows: Mapping[str, tuple[UnitVersion, ...]],
+    gateway_rows: Mapping[str, tuple[GatewayVersion, ...]],
+    pack_rows: Mapping[str, tuple[PackVersion, ...]],
+) -> Engine:
+    """Return the engine as it was saved, with the registry as it is now.
+
+    Raises UnknownFormat; a state that is damaged raises KeyError, TypeError or ValueError.
+    """
+    if head.get("format") != FORMAT:
+        raise UnknownFormat(f"saved state has format {head.get('format')!r}, this engine reads {FORMAT}")
+    engine = Engine(never_grace)
+    _thaw_watch(engine, head)
+    for plain in units:
+        unit = _thaw_unit(plain)
+        engine.units[unit.unit_id] = unit
+    engine.registry(unit_rows, gateway_rows, pack_rows)
+    engine.resume(head["sampled"], [RateKey(*key) for key in head["unsampled"]])
+    return engine
+
+
+def _thaw_watch(engine: Engine, head: Mapping[str, Plain]) -> None:
+    watch = engine.watch
+    watch.watermark, watch.sight = head["watermark"], Sight(head["sight"])
+    watch.seen, watch.proven, watch.resume_from = head["seen"], head["proven"], head["resume_from"]
+    watch.clear_since, watch.usable_since = head["clear_since"], head["usable_since"]
+    watch.impaired_since, watch.blind_after = head["impaired_since"], head["blind_after"]
+    watch.instances = {name: Instance(*values) for name, values in head["instances"].items()}
+
+
+def _thaw_unit(plain: list[Plain]) -> Unit:
+    unit = Unit(plain[0])
+    unit.connection = None if plain[1] is None else Connection(plain[1])
+    unit.connection_since, unit.connection_detected, unit.partly = plain[2:5]
+    unit.health, unit.health_since = Health(plain[5]), plain[6]
+    unit.never_from, unit.never_since, unit.hour, unit.beats, unit.overflow, unit.key = plain[7:13]
+    for gateway_id, state, *rest in plain[13]:
+        link = unit.links[gateway_id] = Link(unit, gateway_id)
+        link.state = Connection(state)
+        link.last_proof, link.down_at, link.streak, link.beat, link.beat_before = rest
+    unit.scoped = tuple(unit.links.values())
+    if plain[14] is not None:
+        unit.troubles = {Kind(kind): _thaw_trouble(*saved) for kind, saved in plain[14].items()}
+    unit.findings = {Kind(kind): problem_id for kind, problem_id in plain[15].items()}
+    unit.recent = None if plain[16] is None else dict.fromkeys(plain[16])
+    return unit
+
+
+def _thaw_trouble(floor: list[int], words: list[list[Plain]]) -> Trouble:
+    trouble = Trouble((floor[0], floor[1], floor[2]))
+    trouble.restore((point, Word((key[0], key[1], key[2]), is_open)) for point, key, is_open in words)
+    return trouble

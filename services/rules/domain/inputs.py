@@ -1,0 +1,51 @@
+"""What the engine is fed: signals and ticks in log order. NamedTuples, as one is made per record."""
+
+from typing import NamedTuple
+
+
+class Heartbeat(NamedTuple):
+    """A heartbeat that was not retained: nearly all of the traffic."""
+
+    unit_id: str
+    gateway_id: str
+    signal_id: str
+    received_at: int
+    offset: int
+
+
+class Signal(NamedTuple):
+    """Any other usable message.
+
+    `occurred_at` is the device's own claim, 0 without one. `point` names a component, "" the whole unit. `restores` is
+    a trouble kind, "all", or "" for what is no restore. `body` is stored as it is; the domain does not look inside.
+    """
+
+    unit_id: str
+    gateway_id: str
+    signal_id: str
+    kind: str
+    received_at: int
+    offset: int
+    occurred_at: int = 0
+    clock_behind: bool = False
+    clock_ahead: bool = False
+    retained: bool = False
+    seq: int | None = None
+    point: str = ""
+    restores: str = ""
+    body: str = "{}"
+
+
+class Tick(NamedTuple):
+    """An instance of ingest proves that all it received before `proven_until` stands before this record."""
+
+    instance: str
+    epoch: int
+    number: int
+    leaving: bool
+    proven_until: int
+    written_at: int
+    offset: int
+
+
+Input = Heartbeat | Signal | Tick

@@ -1,0 +1,87 @@
+"""Which components of a unit are in trouble: the last word on each wins, whatever order the words arrive in.
+
+A word's place is its key: (when it happened, when we received it, 1 for a begin and 0 for an end). Because the place
+comes from the words themselves, late, repeated and reordered ones end in the same set as the clean stream.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+Key = tuple[int, int, int]
+
+MAX_OPEN = 1024
+MAX_CLOSED = 64
+WHOLE_UNIT = ""
+_FIRST: Key = (-1, -1, -1)
+
+
+class Word(NamedTuple):
+    """The last word on one component."""
+
+    key: Key
+    open: bool
+
+
+class Trouble:
+    """Components of one unit in one kind of trouble. `floor` is the newest end of all of them at once."""
+
+    __slots__ = ("floor", "open_count", "words")
+
+    def __init__(self, floor: Key = _FIRST) -> None:
+        self.floor = floor
+        self.words: dict[str, Word] = {}
+        self.open_count = 0
+
+    def begin(self, point: str, key: Key) -> bool:
+        """Open `point`; return False when a later word about it is known already."""
+        known = self.words.get(point)
+        if key <= self.floor or (known is not None and key <= known.key):
+            return False
+        self._put(point, Word(key, open=True), known)
+        return True
+
+    def has_room(self, point: str) -> bool:
+        """Return whether `point` can be opened without growing beyond the bound."""
+        known = self.words.get(point)
+        return self.open_count < MAX_OPEN or (known is not None and known.open)
+
+    def end(self, point: str, key: Key) -> bool:
+        """Close `point`; return False when a later word about it is known already."""
+        known = self.words.get(point)
+        if key <= self.floor or (known is not None and key <= known.key):
+            return False
+        self._put(point, Word(key, open=False), known)
+        self._forget_old_ends()
+        return True
+
+    def end_all(self, key: Key) -> bool:
+        """Close everything that was said before `key`, the unit as a whole too; return False when that is old news."""
+        if key <= self.floor:
+            return False
+        self.floor = key
+        self.words = {point: word for point, word in self.words.items() if word.key > key}
+        self.open_count = sum(word.open for word in self.words.values())
+        return True
+
+    def restore(self, points: Iterator[tuple[str, Word]]) -> None:
+        """Fill from what `words` held when it was saved."""
+        self.words = dict(points)
+        self.open_count = sum(word.open for word in self.words.values())
+
+    @property
+    def whole_unit(self) -> bool:
+        """Whether the unit as such is meant, not one of its components."""
+        word = self.words.get(WHOLE_UNIT)
+        return word is not None and word.open
+
+    def _put(self, point: str, word: Word, known: Word | None) -> None:
+        self.open_count += int(word.open) - int(known is not None and known.open)
+        self.words[point] = word
+
+    def _forget_old_ends(self) -> None:
+        closed = len(self.words) - self.open_count
+        if closed > MAX_CLOSED:
+            oldest = min(
+                (point for point, word in self.words.items() if not word.open), key=lambda p: self.words[p].key
+            )
+            del self.words[oldest]

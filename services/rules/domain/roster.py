@@ -1,0 +1,183 @@
+"""Applies the registry to units as the watermark reaches what it says: listing, scopes, exemptions, packs."""
+
+from collections.abc import Callable, Mapping
+
+from services.rules.domain.effects import REGISTRY_TOPIC, Evidence, Moment
+from services.rules.domain.facts import NO_PACK, GatewayVersion, PackVersion, UnitVersion, begins, in_force
+from services.rules.domain.instants import day_start
+from services.rules.domain.ledger import Ledger
+from services.rules.domain.rate import EVERY, UNION, UNION_OF
+from services.rules.domain.unit import Link, Unit
+from services.rules.domain.watch import DEFAULT_BLIND_AFTER
+from services.rules.domain.words import TROUBLES, Cause, Connection, Phase
+
+FROM_REGISTRY = Evidence(REGISTRY_TOPIC, 0)
+
+
+def passed(watermark: int | None) -> int:
+    """Return the last instant that the watermark has passed: one that it just reaches may still lack a record."""
+    return (watermark or 0) - 1
+
+
+AskAgain = Callable[[int, str], None]
+"""(instant, unit id or "" for all): facts change then."""
+
+
+class Roster:
+    """Registry rows of one partition. `ask_again` is called for each future instant at which facts change."""
+
+    def __init__(self, ledger: Ledger, ask_again: AskAgain) -> None:
+        self._ledger = ledger
+        self._ask_again = ask_again
+        self._packs: dict[str, tuple[PackVersion, ...]] = {}
+        self._by_district: dict[str, PackVersion] = {}
+
+    def put_unit(self, unit: Unit, versions: tuple[UnitVersion, ...], watermark: int | None) -> None:
+        """Take all versions of a unit: they hold from the watermark on that passes them. `refresh` applies them."""
+        unit.versions = versions
+        self._schedule(unit, versions, watermark)
+
+    def put_gateway(
+        self, unit: Unit, gateway_id: str, versions: tuple[GatewayVersion, ...], watermark: int | None
+    ) -> None:
+        """Take all versions of a gateway that speaks, spoke or will speak for `unit`."""
+        unit.gateways[gateway_id] = versions
+        self._schedule(unit, versions, watermark)
+
+    def _schedule(
+        self, unit: Unit, versions: tuple[UnitVersion, ...] | tuple[GatewayVersion, ...], watermark: int | None
+    ) -> None:
+        now = self.as_of(unit, watermark)
+        for at in {at for version in versions for at in version.turning_points() if at > now}:
+            self._ask_again(at, unit.unit_id)
+
+    def put_pack(self, pack_id: str, versions: tuple[PackVersion, ...], watermark: int | None) -> None:
+        """Take all versions of a pack; `choose_packs` applies them."""
+        self._packs[pack_id] = versions
+        for version in versions:
+            if begins(version) > passed(watermark):
+                self._ask_again(begins(version), "")
+
+    def choose_packs(self, watermark: int | None) -> bool:
+        """Settle which pack holds in each district; return whether that changed.
+
+        The one with the latest first day among those in force. A district whose only pack is not in force yet gets it
+        at once: better a pack a little early than nobody in scope.
+        """
+        chosen: dict[str, PackVersion] = {}
+        waiting: list[PackVersion] = []
+        for _, versions in sorted(self._packs.items()):
+            now = passed(watermark) if watermark is not None else max(version.recorded_at for version in versions)
+            holds = in_force(versions, now)
+            if holds is None:
+                waiting.append(versions[0])
+            elif holds.district not in chosen or chosen[holds.district].valid_from <= holds.valid_from:
+                chosen[holds.district] = holds
+        for version in waiting:
+            chosen.setdefault(version.district, version)
+        changed = chosen != self._by_district
+        self._by_district = chosen
+        return changed
+
+    def packs(self) -> Mapping[str, PackVersion]:
+        """Return the pack in force of each district."""
+        return self._by_district
+
+    def blind_after(self) -> int:
+        """Return the shortest patience with a missing tick that a pack in force asks for."""
+        return min((pack.blind_after for pack in self._by_district.values()), default=DEFAULT_BLIND_AFTER)
+
+    @staticmethod
+    def as_of(unit: Unit, watermark: int | None) -> int:
+        """Return the instant whose facts hold for `unit`: the last that the watermark has passed.
+
+        A unit that is new is known at once, although the watermark has not passed the recording of it yet.
+        """
+        known = min((version.recorded_at for version in unit.versions), default=0)
+        return max(known, passed(watermark))
+
+    def refresh(self, unit: Unit, now: int, evidence: Evidence = FROM_REGISTRY) -> None:
+        """Read the facts of `unit` as of `now` and follow them."""
+        facts = in_force(unit.versions, now)
+        if facts is None:
+            return
+        first = unit.connection is None
+        self._enlist(unit, facts, now)
+        moment = self._moment(unit, now, evidence, first=first)
+        self._count_in(unit, facts, now)
+        if first:
+            self._greet(unit, moment)
+        self._ledger.settle(unit, moment)
+        self._ledger.follow_duty(unit, moment)
+        self._mark_row(unit, facts)
+
+    def _enlist(self, unit: Unit, facts: UnitVersion, now: int) -> None:
+        self._move_health(unit, facts)
+        unit.facts = facts
+        unit.pack = self._by_district.get(facts.district, NO_PACK)
+        unit.profile = unit.pack.profile(facts.profile)
+        unit.commissioned = facts.commissioned(now)
+        unit.mask = None
+        if facts.retired(now):
+            unit.mask = Connection.RETIRED
+        elif facts.exempt(now):
+            unit.mask = Connection.EXEMPT
+        carriers = []
+        scoped: list[Link] = []
+        for gateway_id in sorted(unit.gateways):
+            gateway = in_force(unit.gateways[gateway_id], now)
+            if gateway is not None and gateway.unit_id == unit.unit_id and not gateway.retired(now):
+                carriers.append(gateway.carrier)
+                scoped.append(unit.link(gateway_id))
+        heard = [link for link in unit.links.values() if link.gateway_id not in unit.gateways]
+        unit.carriers = tuple(sorted(set(carriers)))
+        unit.scoped = tuple(scoped or heard)
+
+    def _move_health(self, unit: Unit, facts: UnitVersion) -> None:
+        if unit.facts is not None:
+            self._ledger.health[unit.facts.lead_department][unit.health] -= 1
+        self._ledger.health[facts.lead_department][unit.health] += 1
+
+    def _moment(self, unit: Unit, now: int, evidence: Evidence, *, first: bool) -> Moment:
+        if first:
+            version = unit.facts
+            assert version is not None
+            return Moment(day_start(version.valid_from), begins(version), Cause.REGISTRY, evidence)
+        points = [at for version in unit.versions for at in version.turning_points() if at <= now]
+        for gateway in unit.gateways.values():
+            points += [at for version in gateway for at in version.turning_points() if at <= now]
+        points.append(begins(unit.pack) if begins(unit.pack) <= now else 0)
+        changed_at = max(points)
+        return Moment(changed_at, changed_at, Cause.REGISTRY, evidence)
+
+    def _count_in(self, unit: Unit, facts: UnitVersion, now: int) -> None:
+        scopes: tuple[str, ...] = ()
+        if unit.mask is not Connection.RETIRED:
+            scopes = tuple(scope.name for scope in unit.pack.scopes if scope.holds(facts, now))
+        names = [*scopes, EVERY]
+        if any(name in scopes for name in UNION_OF):
+            names.append(UNION)
+        values = (facts.district, facts.town, facts.lead_department, facts.category)
+        counters = self._ledger.rates.counters(names, values)
+        if counters != unit.counters:
+            self._ledger.rates.move(unit.counters, unit.connection, None)
+            unit.counters = counters
+            self._ledger.rates.move(counters, None, unit.connection)
+        unit.scopes = scopes
+
+    def _greet(self, unit: Unit, moment: Moment) -> None:
+        """Tell what the unit has said already before the registry named it."""
+        self._ledger.settle(unit, moment)
+        self._ledger.settle_health(unit, moment)
+        for kind in TROUBLES:
+            problem_id = unit.findings.get(kind)
+            if problem_id is not None:
+                points = unit.open_points(kind)
+                self._ledger.tell(unit, kind, problem_id, Phase.BEGAN, moment, "", points)
+
+    def _mark_row(self, unit: Unit, facts: UnitVersion) -> None:
+        carriers, scopes = ",".join(unit.carriers), ",".join(unit.scopes)
+        key = f"{facts.valid_from}|{facts.recorded_at}|{unit.pack.version}|{carriers}|{scopes}"
+        if key != unit.key:
+            unit.key = key
+            self._ledger.change_row(unit)

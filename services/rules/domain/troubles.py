@@ -1,0 +1,121 @@
+"""Fire, fault and isolation: what signals say about components, turned into health and findings."""
+
+from services.rules.domain.effects import Evidence, Moment
+from services.rules.domain.ids import finding_id
+from services.rules.domain.inputs import Signal
+from services.rules.domain.instants import DAY
+from services.rules.domain.ledger import Ledger
+from services.rules.domain.points import WHOLE_UNIT, Key
+from services.rules.domain.unit import Unit
+from services.rules.domain.words import TROUBLES, Cause, Kind, Oddity, Phase
+
+BELIEVABLE_LAG = DAY
+"""A device clock that is further behind is taken for a reset clock, not for a message that was held back."""
+
+_KIND_OF = {kind.value: kind for kind in TROUBLES}
+
+
+def event_time(signal: Signal, kind: Kind, skew: int) -> int:
+    """Return when it happened, as far as that can be believed: the device's time, else when we received it.
+
+    A clock that runs behind cannot be told from a message that came late. For faults and isolations the device's own
+    order is kept. A fire and its end are ordered by their arrival then, so that a reset clock never makes a fire look
+    older than an end that came before it.
+    """
+    claimed, received = signal.occurred_at, signal.received_at
+    if claimed == 0 or signal.clock_ahead or claimed > received + skew:
+        return received
+    if received - claimed > BELIEVABLE_LAG or (signal.clock_behind and kind is Kind.FIRE):
+        return received
+    return claimed
+
+
+def apply(ledger: Ledger, unit: Unit, signal: Signal, evidence: Evidence) -> Oddity | None:
+    """Let a signal change the open points of a unit; return why it changed none, where that is odd."""
+    if signal.restores:
+        return _restore(ledger, unit, signal, evidence)
+    kind = _KIND_OF.get(signal.kind)
+    return None if kind is None else _begin(ledger, unit, kind, signal, evidence)
+
+
+def _begin(ledger: Ledger, unit: Unit, kind: Kind, signal: Signal, evidence: Evidence) -> Oddity | None:
+    trouble = unit.trouble(kind)
+    happened = event_time(signal, kind, unit.profile.skew)
+    key: Key = (happened, signal.received_at, 1)
+    point, oddity = signal.point, None
+    if not trouble.has_room(point):
+        unit.overflow += 1
+        oddity = Oddity.TOO_MANY_POINTS
+        if kind is not Kind.FIRE:
+            return oddity
+        point = WHOLE_UNIT  # a fire is never dropped: beyond the bound it stands for the whole unit
+    before = trouble.open_count
+    moment = _moment(signal, happened, evidence)
+    if not trouble.begin(point, key):
+        if kind is Kind.FIRE:
+            _tell_past_fire(ledger, unit, signal, moment)
+        return Oddity.STALE
+    _follow(ledger, unit, kind, before, moment, signal)
+    return oddity
+
+
+def _tell_past_fire(ledger: Ledger, unit: Unit, signal: Signal, moment: Moment) -> None:
+    # The fire lane of alerts acts on the signal alone. An end that overtook its fire must close what that opened.
+    problem_id = finding_id(unit.unit_id, Kind.FIRE, signal.signal_id)
+    if unit.facts is not None and Kind.FIRE not in unit.findings:
+        ledger.tell(unit, Kind.FIRE, problem_id, Phase.BEGAN, moment, signal.point, 0)
+        ledger.tell(unit, Kind.FIRE, problem_id, Phase.ENDED, moment, signal.point, 0)
+
+
+def _restore(ledger: Ledger, unit: Unit, signal: Signal, evidence: Evidence) -> Oddity | None:
+    wanted = TROUBLES if signal.restores == "all" else (_KIND_OF.get(signal.restores),)
+    changed = False
+    for kind in wanted:
+        if kind is None:
+            return None  # supervisory: nothing of it is kept open
+        happened = event_time(signal, kind, unit.profile.skew)
+        key: Key = (happened, signal.received_at, 0)
+        trouble = unit.trouble(kind)
+        before = trouble.open_count
+        heard = trouble.end(signal.point, key) if signal.point else trouble.end_all(key)
+        changed = changed or heard
+        if heard:
+            _follow(ledger, unit, kind, before, _moment(signal, happened, evidence), signal)
+    return None if changed else Oddity.STALE
+
+
+def _follow(ledger: Ledger, unit: Unit, kind: Kind, before: int, moment: Moment, signal: Signal) -> None:
+    after = unit.open_points(kind)
+    ledger.touch(unit)
+    if unit.facts is None:
+        _hold_back(unit, kind, signal)
+        return
+    if after != before:
+        ledger.change_row(unit)
+        tell_points(ledger, unit, kind, moment, signal.point)
+    ledger.settle_health(unit, moment)
+
+
+def _hold_back(unit: Unit, kind: Kind, signal: Signal) -> None:
+    """Keep the id of a problem of a unit that the registry does not name yet: it is told when the unit is listed."""
+    if unit.open_points(kind):
+        unit.findings.setdefault(kind, finding_id(unit.unit_id, kind, signal.signal_id))
+    else:
+        unit.findings.pop(kind, None)
+
+
+def tell_points(ledger: Ledger, unit: Unit, kind: Kind, moment: Moment, point: str) -> None:
+    """Begin, change or end the finding of `kind` as the open points of the unit demand."""
+    count = unit.open_points(kind)
+    told = unit.findings.get(kind)
+    if count and told is None:
+        ledger.begin(unit, kind, finding_id(unit.unit_id, kind, moment.signal_id), moment, point, count)
+    elif count and told is not None:
+        ledger.tell(unit, kind, told, Phase.CHANGED, moment, point, count)
+    else:
+        ledger.end(unit, kind, moment, point)
+
+
+def _moment(signal: Signal, happened: int, evidence: Evidence) -> Moment:
+    effective = min(happened, signal.received_at)
+    return Moment(effective, signal.received_at, Cause.SIGNAL, evidence, signal.signal_id)

@@ -1,0 +1,113 @@
+"""How far a partition is proven, and whether we see: all of it read from the log, so a replay sees the same."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.rules.domain.inputs import Tick
+from services.rules.domain.instants import SECOND
+from services.rules.domain.words import Sight
+
+DEFAULT_BLIND_AFTER = 10 * SECOND
+FORGET_AFTER = 600 * SECOND
+"""An instance of ingest that is silent for so long is no longer waited for: it will not come back under its name."""
+
+
+@dataclass(slots=True)
+class Instance:
+    """The newest word of one instance of ingest."""
+
+    epoch: int
+    number: int
+    proven_until: int
+    written_at: int
+
+
+class Watch:
+    """Watermark and sight of one partition.
+
+    `watermark` is the smallest `proven_until` of the instances that are not silent; it never goes back and stands still
+    while we are blind. `clear_since` and `usable_since` say from when on absence of a signal means anything: the first
+    for declaring a unit offline, the second for calling it late or overdue. `seen` is the newest time of any record.
+    """
+
+    def __init__(self) -> None:
+        self.instances: dict[str, Instance] = {}
+        self.blind_after = DEFAULT_BLIND_AFTER
+        self.watermark: int | None = None
+        self.sight = Sight.BLIND
+        self.seen = 0
+        self.proven = 0
+        self.resume_from = 0
+        self.clear_since: int | None = None
+        self.usable_since: int | None = None
+        self.impaired_since = 0
+
+    def silence(self, at: int) -> bool:
+        """Take note of a record of time `at`; return whether it ends a silence so long that nobody was looking."""
+        gap = at - self.seen
+        if gap <= 0:
+            return False
+        self.seen = at
+        return gap > self.blind_after
+
+    def jump(self, tick: Tick) -> bool:
+        """Return whether `tick` leaves a stretch without any proof that is too long to vouch for."""
+        return self.proven > 0 and tick.proven_until - self.proven > self.blind_after
+
+    def is_news(self, tick: Tick) -> bool:
+        """A tick that is older than what its instance has said already proves nothing (a repeat, or a zombie)."""
+        known = self.instances.get(tick.instance)
+        return known is None or (tick.epoch, tick.number) > (known.epoch, known.number)
+
+    def lose(self, resumed_at: int) -> None:
+        """We were blind until `resumed_at`; sight comes back with a proof that reaches this instant."""
+        self.sight = Sight.BLIND
+        self.resume_from = resumed_at
+        self.clear_since = self.usable_since = None
+
+    def take(self, tick: Tick) -> int | None:
+        """Take in a tick and return how far the watermark may go now; None while it has to stand still."""
+        if tick.leaving:
+            self.instances.pop(tick.instance, None)
+        else:
+            self.instances[tick.instance] = Instance(tick.epoch, tick.number, tick.proven_until, tick.written_at)
+        self.proven = max(self.proven, tick.proven_until)
+        live, silent = self._split()
+        self._judge(silent=bool(silent))
+        if self.sight is Sight.BLIND:
+            return None
+        target = min((self.instances[name].proven_until for name in live), default=tick.proven_until)
+        return target if self.watermark is None else max(self.watermark, target)
+
+    def _split(self) -> tuple[Sequence[str], Sequence[str]]:
+        newest = max((instance.written_at for instance in self.instances.values()), default=0)
+        gone = [name for name, one in self.instances.items() if newest - one.written_at > FORGET_AFTER]
+        for name in gone:
+            del self.instances[name]
+        silent = [name for name, one in self.instances.items() if newest - one.written_at > self.blind_after]
+        return [name for name in self.instances if name not in silent], silent
+
+    def _judge(self, *, silent: bool) -> None:
+        if self.sight is Sight.BLIND:
+            if self.proven < self.resume_from:
+                return
+            self.usable_since = self.proven
+            self.sight = Sight.IMPAIRED if silent else Sight.CLEAR
+            self.clear_since = None if silent else self.proven
+            self.impaired_since = self.proven
+        elif self.sight is Sight.CLEAR and silent:
+            self.sight = Sight.IMPAIRED
+            self.usable_since, self.clear_since = self.clear_since, None
+            self.impaired_since = self.watermark or self.proven
+        elif self.sight is Sight.IMPAIRED and not silent:
+            # What a silent instance held back may lie anywhere before its return: nothing before is proven.
+            self.sight = Sight.CLEAR
+            self.clear_since = self.proven
+
+
+def sight_now(sight: Sight, watermark: int | None, blind_after: int, now: int) -> Sight:
+    """Return the sight as a reader of the present must take it: behind a stalled watermark nobody looks.
+
+    The same overlay as the view rules.sight_now; no process has to write it down.
+    """
+    return Sight.BLIND if watermark is None or now - watermark > blind_after else sight

@@ -1,0 +1,88 @@
+"""The closed sets of words that rules uses; their values are those of the wire, the database and the metrics."""
+
+from enum import StrEnum
+
+
+class Connection(StrEnum):
+    """Whether a unit reaches us. `unknown` is our own blindness, never the unit's fault."""
+
+    NEVER = "never_connected"
+    COMMISSIONING = "commissioning"
+    ONLINE = "online"
+    LATE = "late"
+    OFFLINE = "offline"
+    UNKNOWN = "unknown"
+    EXEMPT = "exempt"
+    RETIRED = "retired"
+
+
+CONNECTED = (Connection.ONLINE, Connection.LATE)
+"""Counted as connected: a late unit is not yet proven lost."""
+
+
+class Health(StrEnum):
+    """What a unit says of its own fire-alarm system. `unknown` until it has spoken for the first time."""
+
+    NORMAL = "normal"
+    FAULT = "fault"
+    PARTLY_ISOLATED = "partly_isolated"
+    ISOLATED = "isolated"
+    FIRE = "fire"
+    UNKNOWN = "unknown"
+
+
+class Sight(StrEnum):
+    """Whether we see: all instances of ingest prove it, some are silent, or nobody looks."""
+
+    CLEAR = "clear"
+    IMPAIRED = "impaired"
+    BLIND = "blind"
+
+
+class Aspect(StrEnum):
+    CONNECTION = "connection"
+    HEALTH = "health"
+
+
+class Kind(StrEnum):
+    """Finding kinds, which are the case kinds of alerts."""
+
+    CONNECTION_LOST = "connection_lost"
+    NEVER_CONNECTED = "never_connected"
+    FIRE = "fire"
+    FAULT = "fault"
+    ISOLATION = "isolation"
+
+
+TROUBLES = (Kind.FIRE, Kind.FAULT, Kind.ISOLATION)
+"""Kinds that signals begin and end, each over a set of components."""
+
+
+class Phase(StrEnum):
+    BEGAN = "began"
+    CHANGED = "changed"
+    ENDED = "ended"
+
+
+class Cause(StrEnum):
+    """What made a state change."""
+
+    SIGNAL = "signal"
+    DEADLINE = "deadline"
+    LINK_DOWN = "link_down"
+    BLIND = "blind"
+    IMPAIRED = "impaired"
+    REGISTRY = "registry"
+
+
+class Oddity(StrEnum):
+    """Inputs that have no effect, or less than they claim; each is counted."""
+
+    DUPLICATE = "duplicate"
+    STALE = "stale"
+    RETAINED = "retained"
+    UNLISTED_UNIT = "unlisted_unit"
+    TOO_MANY_UNLISTED = "too_many_unlisted"
+    TOO_MANY_GATEWAYS = "too_many_gateways"
+    TOO_MANY_POINTS = "too_many_points"
+    STALE_TICK = "stale_tick"

@@ -1,0 +1,181 @@
+"""What rules exports. Live gauges carry the same overlay as the database views: behind a stalled watermark, unknown."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from services.rules.domain.instants import SECOND
+from services.rules.domain.rate import EVERY, RateRow
+from services.rules.domain.watch import sight_now
+from services.rules.domain.words import Aspect, Connection, Health, Kind, Oddity, Phase, Sight
+
+REFUSALS = ("undecodable", "unexpected")
+SIGNAL_KINDS = (
+    "heartbeat",
+    "fire",
+    "fault",
+    "isolation",
+    "supervisory",
+    "restore",
+    "test",
+    "duty_answer",
+    "analog",
+    "link_up",
+    "link_down",
+    "tick",
+)
+
+
+class PartitionView(NamedTuple):
+    """One partition as of its last checkpoint."""
+
+    watermark: int | None
+    sight: Sight
+    blind_after: int
+    rates: tuple[RateRow, ...]
+    connections: Mapping[str, Mapping[Connection, int]]
+    health: Mapping[str, Mapping[Health, int]]
+
+
+Views = Callable[[], Mapping[int, PartitionView]]
+
+
+class RulesMetrics:
+    """Counters of the work done; every label value stands at zero from the start."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.records = Counter("firenet_rules_records", "Records handled, by kind.", ["kind"], registry=registry)
+        self.refused = Counter("firenet_rules_refused", "Records without effect.", ["reason"], registry=registry)
+        self.oddities = Counter("firenet_rules_oddities", "Inputs with less effect.", ["reason"], registry=registry)
+        self.transitions = Counter("firenet_rules_transitions", "State changes saved.", ["aspect"], registry=registry)
+        self.findings = Counter("firenet_rules_findings", "Findings saved.", ["kind", "phase"], registry=registry)
+        self.published = Counter("firenet_rules_findings_published", "Findings that Kafka has.", registry=registry)
+        self.checkpoints = Histogram(
+            "firenet_rules_checkpoint_seconds",
+            "Time of one checkpoint in the database.",
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+            registry=registry,
+        )
+        self.state_bytes = Counter("firenet_rules_state_bytes", "Bytes of state saved.", registry=registry)
+        self.retries = Counter("firenet_rules_retries", "Waits for a dependency.", ["dependency"], registry=registry)
+        self.partitions = Gauge("firenet_rules_partitions", "Partitions owned by this process.", registry=registry)
+        self.registry_refused = Gauge(
+            "firenet_rules_registry_records_refused", "Registry records that could not be read.", registry=registry
+        )
+        self._start_at_zero()
+
+    def _start_at_zero(self) -> None:
+        for kind in SIGNAL_KINDS:
+            self.records.labels(kind)
+        for reason in REFUSALS:
+            self.refused.labels(reason)
+        for oddity in Oddity:
+            self.oddities.labels(oddity)
+        for aspect in Aspect:
+            self.transitions.labels(aspect)
+        for finding in Kind:
+            for phase in Phase:
+                self.findings.labels(finding, phase)
+        for dependency in ("database", "kafka"):
+            self.retries.labels(dependency)
+
+
+class LiveCollector(Collector):
+    """Units, rates and sight as they are now; computed when Prometheus asks."""
+
+    def __init__(self, views: Views, now: Callable[[], int]) -> None:
+        self._views = views
+        self._now = now
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        now = self._now()
+        views = dict(self._views())
+        sights = {number: sight_now(v.sight, v.watermark, v.blind_after, now) for number, v in views.items()}
+        yield from self._sight(views, sights, now)
+        yield from self._units(views, sights)
+        yield from self._rates(views, sights)
+
+    @staticmethod
+    def _sight(
+        views: Mapping[int, PartitionView], sights: Mapping[int, Sight], now: int
+    ) -> Iterable[GaugeMetricFamily]:
+        watermark = GaugeMetricFamily(
+            "firenet_rules_watermark_timestamp_seconds", "Every instance proved up to here.", labels=["partition"]
+        )
+        lag = GaugeMetricFamily("firenet_rules_watermark_lag_seconds", "Now less the watermark.", labels=["partition"])
+        seen = GaugeMetricFamily("firenet_rules_sight", "1 for the sight it has.", labels=["partition", "sight"])
+        for number, view in views.items():
+            if view.watermark is not None:
+                watermark.add_metric([str(number)], view.watermark / SECOND)
+                lag.add_metric([str(number)], (now - view.watermark) / SECOND)
+            for sight in Sight:
+                seen.add_metric([str(number), sight], float(sights[number] is sight))
+        return (watermark, lag, seen)
+
+    @staticmethod
+    def _units(views: Mapping[int, PartitionView], sights: Mapping[int, Sight]) -> Iterable[GaugeMetricFamily]:
+        connections: dict[tuple[str, str], int] = defaultdict(int)
+        healths: dict[tuple[str, str], int] = defaultdict(int)
+        for number, view in views.items():
+            blind = sights[number] is Sight.BLIND
+            for department, states in view.connections.items():
+                for connection, count in states.items():
+                    connections[department, overlaid(connection, blind=blind)] += count
+            for department, by_health in view.health.items():
+                for health, count in by_health.items():
+                    hidden = blind and health is not Health.FIRE
+                    healths[department, Health.UNKNOWN if hidden else health] += count
+        units = GaugeMetricFamily(
+            "firenet_rules_units", "Units by lead department and connection.", labels=["department", "connection"]
+        )
+        health_units = GaugeMetricFamily(
+            "firenet_rules_units_health", "Units by lead department and health.", labels=["department", "health"]
+        )
+        for family, counts in ((units, connections), (health_units, healths)):
+            for labels, count in sorted(counts.items()):
+                family.add_metric(labels, count)
+        return (units, health_units)
+
+    @staticmethod
+    def _rates(views: Mapping[int, PartitionView], sights: Mapping[int, Sight]) -> Iterable[GaugeMetricFamily]:
+        totals: dict[tuple[str, ...], list[int]] = defaultdict(lambda: [0, 0, 0])
+        for number, view in views.items():
+            blind = sights[number] is Sight.BLIND
+            for row in view.rates:
+                key = row.key
+                if key.dimension == "department":
+                    _add(totals[key.scope, key.value], row, blind=blind)
+                elif key.dimension == "district":
+                    _add(totals[(key.scope,)], row, blind=blind)
+        families = []
+        for prefix, labels in (("scope", ["scope"]), ("department_scope", ["scope", "department"])):
+            for place, (word, text) in enumerate(
+                (("units", "Denominator"), ("connected_units", "Numerator"), ("unknown_units", "Units out of sight"))
+            ):
+                family = GaugeMetricFamily(
+                    f"firenet_rules_{prefix}_{word}", f"{text} of the live networking rate.", labels=labels
+                )
+                for key_labels, counts in sorted(totals.items()):
+                    if len(key_labels) == len(labels):
+                        family.add_metric(key_labels, counts[place])
+                families.append(family)
+        return families
+
+
+def _add(total: list[int], row: RateRow, *, blind: bool) -> None:
+    total[0] += row.in_scope
+    total[1] += 0 if blind else row.connected
+    total[2] += row.connected + row.offline + row.unknown if blind else row.unknown
+
+
+def overlaid(connection: Connection, *, blind: bool) -> Connection:
+    """Return a connection as it may be shown: nothing that depends on hearing the unit is known while we are blind."""
+    hidden = (Connection.ONLINE, Connection.LATE, Connection.OFFLINE)
+    return Connection.UNKNOWN if blind and connection in hidden else connection
+
+
+ALL_UNITS = EVERY

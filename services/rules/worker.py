@@ -1,0 +1,412 @@
+"""Brings records to the engines and what they say to the database: a dull loop, no decision about any unit.
+
+One engine per partition. A checkpoint is collected in one go (between two records) and written in the background while
+the next records are worked off in memory; the next one is collected only after it is saved.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn, Protocol
+
+from services.rules.domain.engine import Engine
+from services.rules.domain.freeze import UnknownFormat, freeze_head, freeze_unit, thaw
+from services.rules.domain.inputs import Heartbeat, Tick
+from services.rules.domain.instants import SECOND
+from services.rules.domain.unit import Unit
+from services.rules.domain.words import Kind
+from services.rules.metrics import ALL_UNITS, PartitionView, RulesMetrics
+from services.rules.ports import (
+    Checkpoint,
+    Decoder,
+    Fenced,
+    FindingPublisher,
+    LogRecord,
+    Refused,
+    RegistryView,
+    Rows,
+    Saved,
+    StateDamaged,
+    Store,
+    StoreUnavailable,
+    UnitRow,
+)
+from services.runtime.clock import Clock
+
+PRESSING_EVERY_S = 0.1
+CALM_EVERY_S = 1.0
+MOST_UNSAVED = 200_000
+"""Effects that may wait for a slow database before no more records are taken."""
+REBASE_BYTES = 256 * 1024
+MOST_UNEXPECTED = 100
+"""So many records in a row on which the engine breaks are our bug, not bad data: stop instead of draining the log."""
+LAST_SAVE_TRIES = 5
+PUBLISH_EVERY_S = 1.0
+
+Log = Callable[..., None]
+
+
+class TooManyUnexpected(Exception):
+    """The engine failed on every one of many records in a row."""
+
+
+@dataclass(slots=True)
+class Held:
+    """A partition that this process owns."""
+
+    number: int
+    engine: Engine
+    owner_epoch: int
+    seq: int
+    next_offset: int
+    saved_offset: int
+    rates_whole: bool = True
+    base_bytes: int = 0
+    delta_bytes: int = 0
+    unexpected_in_a_row: int = 0
+
+    def has_news(self) -> bool:
+        ledger = self.engine.ledger
+        return bool(self.next_offset != self.saved_offset or ledger.touched or ledger.effects.size())
+
+    def is_pressing(self) -> bool:
+        ledger = self.engine.ledger
+        return ledger.effects.pressing() or bool(ledger.rows_changed)
+
+    def wants_base(self) -> bool:
+        return self.seq == 0 or self.delta_bytes > max(self.base_bytes, REBASE_BYTES)
+
+
+@dataclass(slots=True)
+class Progress:
+    """What readiness is judged by; instants of the monotonic clock, None for never."""
+
+    turned_at: float | None = None
+    saved_at: float | None = None
+    waiting_since: float | None = None
+    last_error: str = ""
+
+
+@dataclass(slots=True)
+class RulesWorker:
+    """Handler of the consuming loop. Its methods are never called at the same time."""
+
+    store: Store
+    registry: RegistryView
+    decoder: Decoder
+    metrics: RulesMetrics
+    clock: Clock
+    owner: str
+    never_grace: int
+    log: Log
+    held: dict[int, Held] = field(default_factory=dict)
+    views: dict[int, PartitionView] = field(default_factory=dict)
+    progress: Progress = field(default_factory=Progress)
+    saved: asyncio.Event = field(default_factory=asyncio.Event)
+    _pending: list[Checkpoint] = field(default_factory=list)
+    _saving: asyncio.Task[None] | None = None
+    _last_save: float = 0.0
+    _failures: int = 0
+
+    # --- called by the loop
+
+    async def assigned(self, partition: int) -> int:
+        """Claim the partition, load its state, and return the offset to read next.
+
+        Raises:  StoreUnavailable; StateDamaged, after which only a person can help.
+        """
+        saved = await self.store.claim(partition, self.owner)
+        rows = self.registry.rows(partition)
+        engine = self._revive(partition, saved, rows)
+        self.held[partition] = Held(
+            partition, engine, saved.owner_epoch, saved.seq, saved.next_offset, saved.next_offset
+        )
+        self.metrics.partitions.set(len(self.held))
+        self._view(self.held[partition])
+        self.log("partition_claimed", partition=partition, offset=saved.next_offset, units=len(engine.units))
+        return saved.next_offset
+
+    def _revive(self, partition: int, saved: Saved, rows: Rows) -> Engine:
+        if saved.head is None:
+            engine = Engine(self.never_grace)
+            engine.registry(rows.units, rows.gateways, rows.packs)
+            return engine
+        try:
+            return thaw(
+                saved.head,
+                saved.units,
+                never_grace=self.never_grace,
+                unit_rows=rows.units,
+                gateway_rows=rows.gateways,
+                pack_rows=rows.packs,
+            )
+        except (UnknownFormat, KeyError, TypeError, ValueError, IndexError) as error:
+            raise StateDamaged(f"saved state of partition {partition}: {error!r}") from error
+
+    async def handle(self, batches: Mapping[int, Sequence[LogRecord]]) -> None:
+        """Take in records. Raises StoreUnavailable, before the first, while too much waits to be saved."""
+        if sum(held.engine.ledger.effects.size() for held in self.held.values()) > MOST_UNSAVED:
+            await self._save_due()
+            if self._pending:
+                raise StoreUnavailable("too much waits to be saved")
+        for partition, records in batches.items():
+            held = self.held.get(partition)
+            if held is not None and records:
+                self._feed(held, records)
+
+    def _feed(self, held: Held, records: Sequence[LogRecord]) -> None:
+        engine, decode = held.engine, self.decoder.decode
+        beats = ticks = 0
+        for record in records:
+            try:
+                item = decode(record.value, record.offset)
+                if type(item) is Heartbeat:
+                    engine.heartbeat(item)
+                    beats += 1
+                elif type(item) is Tick:
+                    engine.tick(item)
+                    ticks += 1
+                else:
+                    engine.apply(item)
+            except Refused as error:
+                self.metrics.refused.labels(error.reason).inc()
+                self.log("record_refused", partition=held.number, offset=record.offset, reason=error.reason,
+                         detail=error.detail)  # fmt: skip
+            except Exception as error:  # noqa: BLE001 - our bug meets this record: counted, logged, the next one is tried
+                self._unexpected(held, record, error)
+            else:
+                held.unexpected_in_a_row = 0
+        held.next_offset = records[-1].offset + 1
+        self.metrics.records.labels("heartbeat").inc(beats)
+        self.metrics.records.labels("tick").inc(ticks)
+
+    def _unexpected(self, held: Held, record: LogRecord, error: Exception) -> None:
+        self.metrics.refused.labels("unexpected").inc()
+        self.log("record_broke_engine", partition=held.number, offset=record.offset, exc_info=error)
+        held.unexpected_in_a_row += 1
+        if held.unexpected_in_a_row >= MOST_UNEXPECTED:
+            raise TooManyUnexpected(f"partition {held.number} at offset {record.offset}") from error
+
+    async def idle(self) -> None:
+        """Follow the registry and save what is due. Raises Fenced when a partition has another owner."""
+        self.progress.turned_at = self.clock.monotonic()
+        self._follow_registry()
+        self._count()
+        if self._saving is not None and self._saving.done():
+            await self._finish()
+        if self._saving is None and self._is_due():
+            self._start()
+
+    async def revoked(self, partitions: Sequence[int]) -> None:
+        """Save what is not saved and forget these partitions. Gives up on a database that stays away: the next owner
+        replays from what is saved."""
+        try:
+            for _ in range(LAST_SAVE_TRIES):
+                await self._save_due()
+                if not self._pending and not any(self.held[n].has_news() for n in partitions if n in self.held):
+                    break
+        except Fenced as error:
+            self.log("partition_fenced", partition=error.partition)
+        finally:
+            self._drop(partitions)
+
+    def _drop(self, partitions: Sequence[int]) -> None:
+        for number in partitions:
+            self.held.pop(number, None)
+            self.views.pop(number, None)
+        self._pending = [one for one in self._pending if one.partition in self.held]
+        self.metrics.partitions.set(len(self.held))
+        self.log("partitions_left", partitions=list(partitions))
+
+    # --- registry and counters
+
+    def _follow_registry(self) -> None:
+        for partition, rows in self.registry.take_news().items():
+            concerned = list(self.held.values()) if partition < 0 else [self.held.get(partition)]
+            for held in concerned:
+                if held is not None:
+                    held.engine.registry(rows.units, rows.gateways, rows.packs)
+
+    def _count(self) -> None:
+        for held in self.held.values():
+            engine = held.engine
+            for oddity, count in engine.oddities.items():
+                self.metrics.oddities.labels(oddity).inc(count)
+            for kind, count in engine.handled.items():
+                self.metrics.records.labels(kind).inc(count)
+            engine.oddities.clear()
+            engine.handled.clear()
+
+    # --- checkpoints
+
+    def _is_due(self) -> bool:
+        since = self.clock.monotonic() - self._last_save
+        if self._pending:
+            return since >= min(5.0, 0.1 * 2.0 ** min(self._failures, 6))
+        if since >= CALM_EVERY_S:
+            return any(held.has_news() for held in self.held.values())
+        return since >= PRESSING_EVERY_S and any(held.is_pressing() for held in self.held.values())
+
+    def _start(self) -> None:
+        calm = self.clock.monotonic() - self._last_save >= CALM_EVERY_S
+        self._last_save = self.clock.monotonic()
+        if not self._pending:
+            self._pending = [self._collect(h) for h in self.held.values() if h.is_pressing() or (calm and h.has_news())]
+        if self._pending:
+            if self.progress.waiting_since is None:
+                self.progress.waiting_since = self._last_save
+            self._saving = asyncio.create_task(self._write(self._pending), name="checkpoint")
+
+    async def _save_due(self) -> None:
+        """Bring a save under way to its end, then save everything that is left."""
+        if self._saving is not None:
+            await self._finish()
+        self._last_save = float("-inf")
+        self._start()
+        if self._saving is not None:
+            await self._finish()
+
+    async def _write(self, checkpoints: list[Checkpoint]) -> None:
+        started = self.clock.monotonic()
+        size = await self.store.save(checkpoints)
+        self.metrics.checkpoints.observe(self.clock.monotonic() - started)
+        self.metrics.state_bytes.inc(size)
+
+    async def _finish(self) -> None:
+        assert self._saving is not None
+        task, self._saving = self._saving, None
+        try:
+            await task
+        except StoreUnavailable as error:
+            self._failures += 1
+            self._last_save = self.clock.monotonic()
+            self.progress.last_error = str(error)
+            self.metrics.retries.labels("database").inc()
+            self.log("checkpoint_waits", error=str(error), attempt=self._failures)
+            return
+        except Fenced as error:
+            self._lose(error)
+        self._failures = 0
+        saved, self._pending = self._pending, []
+        now = self.clock.monotonic()
+        self.progress.saved_at, self.progress.waiting_since, self.progress.last_error = now, None, ""
+        self._tell(saved)
+
+    def _lose(self, error: Fenced) -> NoReturn:
+        self._drop([error.partition])
+        raise error
+
+    def _tell(self, saved: Sequence[Checkpoint]) -> None:
+        for checkpoint in saved:
+            for transition in checkpoint.effects.transitions:
+                self.metrics.transitions.labels(transition.aspect).inc()
+            for finding in checkpoint.effects.findings:
+                self.metrics.findings.labels(finding.kind, finding.phase).inc()
+        if any(checkpoint.effects.findings for checkpoint in saved):
+            self.saved.set()
+
+    def _collect(self, held: Held) -> Checkpoint:
+        """Return what must be saved of a partition, as of this moment."""
+        engine, ledger = held.engine, held.engine.ledger
+        base = held.wants_base()
+        units = engine.units.values() if base else ledger.touched
+        checkpoint = Checkpoint(
+            partition=held.number,
+            owner_epoch=held.owner_epoch,
+            seq=held.seq + 1,
+            next_offset=held.next_offset,
+            base=base,
+            head=freeze_head(engine),
+            units=[freeze_unit(unit) for unit in units],
+            watermark=engine.watch.watermark,
+            sight=engine.watch.sight,
+            blind_after_s=engine.watch.blind_after / SECOND,
+            effects=engine.take_effects(),
+            rows=[row_of(unit) for unit in ledger.rows_changed if unit.facts is not None],
+            rates=list(ledger.rates.rows()) if held.rates_whole else ledger.rates.take_changed(),
+            rates_whole=held.rates_whole,
+        )
+        if held.rates_whole:
+            ledger.rates.take_changed()
+        for unit in ledger.touched:
+            unit.touched = False
+        for unit in ledger.rows_changed:
+            unit.row_changed = False
+        ledger.touched, ledger.rows_changed = [], []
+        self._measure(held, checkpoint)
+        held.rates_whole = False
+        held.seq, held.saved_offset = checkpoint.seq, checkpoint.next_offset
+        self._view(held)
+        return checkpoint
+
+    @staticmethod
+    def _measure(held: Held, checkpoint: Checkpoint) -> None:
+        # A touched unit costs about this much in a delta; exact sizes would have to wait for the write.
+        size = 150 * len(checkpoint.units)
+        if checkpoint.base:
+            held.base_bytes, held.delta_bytes = size, 0
+        else:
+            held.delta_bytes += size
+
+    def _view(self, held: Held) -> None:
+        ledger, watch = held.engine.ledger, held.engine.watch
+        rows = tuple(ledger.rates.rows())
+        connections = {
+            counter.key.value: dict(counter.counts)
+            for counter in ledger.rates.all_counters()
+            if counter.key.scope == ALL_UNITS and counter.key.dimension == "department"
+        }
+        health = {department: dict(counts) for department, counts in ledger.health.items()}
+        self.views[held.number] = PartitionView(
+            watch.watermark, watch.sight, watch.blind_after, rows, connections, health
+        )
+
+
+def row_of(unit: Unit) -> UnitRow:
+    """Return the read model's row of a listed unit."""
+    assert unit.facts is not None
+    assert unit.connection is not None
+    return UnitRow(
+        unit.unit_id,
+        unit.facts,
+        unit.carriers,
+        unit.scopes,
+        unit.connection,
+        unit.connection_since,
+        unit.connection_detected,
+        unit.health,
+        unit.health_since,
+        unit.last_proof(),
+        unit.partly,
+        unit.open_points(Kind.FIRE),
+        unit.open_points(Kind.FAULT),
+        unit.open_points(Kind.ISOLATION),
+    )
+
+
+class Stopping(Protocol):
+    """A wish to stop."""
+
+    def is_set(self) -> bool: ...
+    async def wait_for(self, seconds: float) -> bool: ...
+
+
+async def publish_findings(worker: RulesWorker, publisher: FindingPublisher, stop: Stopping) -> None:
+    """Bring findings to their topic until stop: at once after a checkpoint that made some, else every second."""
+    failures = 0
+    while not stop.is_set():
+        worker.saved.clear()
+        try:
+            sent = await publisher.publish(sorted(worker.held))
+            worker.metrics.published.inc(sent)
+            failures = 0
+        except StoreUnavailable as error:
+            failures += 1
+            worker.metrics.retries.labels("kafka").inc()
+            worker.log("publishing_waits", error=str(error), attempt=failures)
+            await stop.wait_for(min(5.0, 0.1 * 2.0 ** min(failures, 6)))
+            continue
+        if not sent:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(worker.saved.wait(), PUBLISH_EVERY_S)
