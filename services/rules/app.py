@@ -1,9 +1,11 @@
 """Wires rules together; the only place that sees settings and names adapters."""
 
+from dataclasses import dataclass, field
+
 from prometheus_client import CollectorRegistry
 
 from schemas import codec
-from schemas.topics import REGISTRY, SIGNALS, all_topics
+from schemas.topics import FINDINGS, REGISTRY, SIGNALS, all_topics
 from services.rules.adapters.decode import SignalDecoder
 from services.rules.adapters.loop_handler import LoopHandler
 from services.rules.adapters.outbox import OutboxPublisher
@@ -24,6 +26,16 @@ from services.runtime.status import Readiness, StatusServer
 STUCK_S = 15.0
 
 
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Where rules reads and writes; others than the real ones in tests only."""
+
+    signals: str = SIGNALS
+    registry: str = REGISTRY
+    findings: str = FINDINGS
+    partitions: int = field(default_factory=lambda: all_topics()["signals"].partitions)
+
+
 def readiness(worker: RulesWorker, view: CompactedRegistryView, clock: Clock) -> Readiness:
     """Ready means progress: the loop turns, partitions are owned, and checkpoints get through."""
     now, progress = clock.monotonic(), worker.progress
@@ -38,15 +50,14 @@ def readiness(worker: RulesWorker, view: CompactedRegistryView, clock: Clock) ->
     return Readiness(turning and saving and bool(worker.held), checks)
 
 
-async def run(settings: RulesSettings, stop: Stop, clock: Clock | None = None) -> None:
-    """Run rules until stop. Raises TaskDied when a part of it ends early."""
-    clock = clock or SystemClock()
+async def run(settings: RulesSettings, stop: Stop, topics: Topics | None = None) -> None:
+    """Run rules until stop. Raises TaskDied when a part of it ends early, KafkaUnavailable when it cannot start."""
+    topics, clock = topics or Topics(), SystemClock()
     log = get_logger()
     registry = CollectorRegistry()
     metrics = RulesMetrics(registry)
-    partitions = all_topics()["signals"].partitions
-    view = CompactedRegistryView(lambda unit_id: partition_of(unit_id.encode(), partitions), settings.clock_rate)
-    follower = CompactedFollower(settings.kafka_bootstrap, REGISTRY, view.on_record)
+    view = CompactedRegistryView(lambda unit_id: partition_of(unit_id.encode(), topics.partitions), settings.clock_rate)
+    follower = CompactedFollower(settings.kafka_bootstrap, topics.registry, view.on_record)
     producer = BatchProducer(settings.kafka_bootstrap, f"{settings.instance}-findings", headers=codec.HEADERS)
     dsn = settings.database_dsn.get_secret_value()
     async with open_pool(dsn, "rules", min_size=2, max_size=4) as pool:
@@ -61,7 +72,9 @@ async def run(settings: RulesSettings, stop: Stop, clock: Clock | None = None) -
             log=log.info,
         )
         registry.register(LiveCollector(lambda: worker.views, lambda: micros(clock.now())))
-        loop = KafkaLoop(settings.kafka_bootstrap, SIGNALS, settings.group, LoopHandler(worker), settings.instance)
+        loop = KafkaLoop(
+            settings.kafka_bootstrap, topics.signals, settings.group, LoopHandler(worker), settings.instance
+        )
         await producer.start()
         try:
             await supervise(
@@ -69,7 +82,7 @@ async def run(settings: RulesSettings, stop: Stop, clock: Clock | None = None) -
                 {
                     "registry": follower.run(stop),
                     "signals": _consume(loop, follower, settings.registry_deadline_s, stop),
-                    "findings": publish_findings(worker, OutboxPublisher(pool, producer), stop),
+                    "findings": publish_findings(worker, OutboxPublisher(pool, producer, topics.findings), stop),
                     "status": StatusServer(
                         settings.http_host, settings.http_port, lambda: readiness(worker, view, clock), registry
                     ).serve(stop),
