@@ -129,7 +129,8 @@ class Kafka(ChildPart):
             "-XX:+UseSerialGC",
             "-XX:+ExitOnOutOfMemoryError",
             "--sun-misc-unsafe-memory-access=allow",  # or it prints a warning that nobody here can act upon
-            "-Xlog:aot*=off",  # a record that does not fit is left aside
+            "-Xlog:aot*=off",  # a record that does not fit is left aside,
+            "-XX:+VerifySharedSpaces",  # and a damaged one too, instead of crashing
             "-Djava.awt.headless=true",
             f"{logging}.defaultLogLevel=warn",
             f"{logging}.showDateTime=true",
