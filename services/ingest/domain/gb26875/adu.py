@@ -91,7 +91,8 @@ def read_adu(data: bytes, profile: DeviceProfile) -> Adu | RawAdu:
     if len(data) != needed:
         message = f"{count} objects of type {code} need {needed} bytes, the data unit has {len(data)}"
         raise AduError(ErrorCode.SIZE_MISMATCH, ADU_OFFSET + min(needed, len(data)), message)
-    return Adu(code, tuple([read(unpack(data, at), profile) for at in range(HEAD_SIZE, needed, size)]))
+    objects = tuple([read(unpack(data, at), profile) for at in range(HEAD_SIZE, needed, size)])
+    return _new(Adu, (code, objects))
 
 
 def _no_count() -> AduError:
@@ -188,17 +189,30 @@ def _checked_records(count: int, offset: int) -> int:
     return count
 
 
+_new = tuple.__new__  # of the frequent classes: half the cost of calling the class, which calls this
+
+
+def _component_status(values: tuple[Any, ...], profile: DeviceProfile) -> Body:
+    kind, addr, component, component_addr, word, text, label = values
+    address = _new(ComponentAddress, (component_addr,))
+    at = read_label(label, profile.time_coding)
+    return _new(bodies.ComponentStatus, (kind, addr, component, address, word, read_text(text, profile), at))
+
+
+def _analog_value(values: tuple[Any, ...], profile: DeviceProfile) -> Body:
+    kind, addr, component, component_addr, analog_type, raw_value, label = values
+    address = _new(ComponentAddress, (component_addr,))
+    at = read_label(label, profile.time_coding)
+    return _new(bodies.AnalogValue, (kind, addr, component, address, analog_type, raw_value, at))
+
+
 _Reader = Callable[[tuple[Any, ...], DeviceProfile], Body]
 
 # One line per class: the values come from its `wire`, in order.
 _READERS: Mapping[type[Body], _Reader] = {
-    bodies.SystemStatus: lambda v, p: bodies.SystemStatus(v[0], v[1], v[2], read_label(v[3], p.time_coding)),
-    bodies.ComponentStatus: lambda v, p: bodies.ComponentStatus(
-        v[0], v[1], v[2], ComponentAddress(v[3]), v[4], read_text(v[5], p), read_label(v[6], p.time_coding)
-    ),
-    bodies.AnalogValue: lambda v, p: bodies.AnalogValue(
-        v[0], v[1], v[2], ComponentAddress(v[3]), v[4], v[5], read_label(v[6], p.time_coding)
-    ),
+    bodies.SystemStatus: lambda v, p: _new(bodies.SystemStatus, (*v[:3], read_label(v[3], p.time_coding))),
+    bodies.ComponentStatus: _component_status,
+    bodies.AnalogValue: _analog_value,
     bodies.OperationRecord: lambda v, p: bodies.OperationRecord(
         v[0], v[1], v[2], v[3], read_label(v[4], p.time_coding)
     ),
@@ -207,7 +221,7 @@ _READERS: Mapping[type[Body], _Reader] = {
         v[0], v[1], v[2], ComponentAddress(v[3]), read_text(v[4], p)
     ),
     bodies.SystemClock: lambda v, p: bodies.SystemClock(v[0], v[1], read_label(v[2], p.time_coding)),
-    bodies.DeviceStatus: lambda v, p: bodies.DeviceStatus(v[0], read_label(v[1], p.time_coding)),
+    bodies.DeviceStatus: lambda v, p: _new(bodies.DeviceStatus, (v[0], read_label(v[1], p.time_coding))),
     bodies.DeviceOperation: lambda v, p: bodies.DeviceOperation(v[0], v[1], read_label(v[2], p.time_coding)),
     bodies.DeviceVersion: lambda v, _: bodies.DeviceVersion(*v),
     bodies.DeviceClock: lambda v, p: bodies.DeviceClock(read_label(v[0], p.time_coding)),

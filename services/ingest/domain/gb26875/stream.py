@@ -143,7 +143,7 @@ class StreamDecoder:
             self._tell(start, events)
         self._rejection = None
         self._mark = start + size
-        events.append(Decoded(self._base + start, raw, frame))
+        events.append(tuple.__new__(Decoded, (self._base + start, raw, frame)))
         return size
 
     def _covered(self, start: int) -> bool:
