@@ -87,7 +87,7 @@ def demo() -> None:
 
 def simulator_service(firenet: FireNet, size: list[str]) -> Service:
     argv = [sys.executable, "-m", "services.simulator", "run", *size, "--timeline", "demo"]
-    argv += ["--clock-rate", f"{SUPERVISION_RATE:g}"]
+    argv += ["--clock-rate", f"{SUPERVISION_RATE:g}", "--ladder-rate", f"{LADDER_RATE:g}"]
     env = {
         **firenet.environment(),
         "SIMULATOR_MQTT_HOST": HOST,

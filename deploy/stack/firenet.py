@@ -156,6 +156,7 @@ class FireNet:
             own |= {
                 "ALERTS_SMTP_HOST": HOST,
                 "ALERTS_SMTP_PORT": str(self.ports.smtp),
+                "ALERTS_SMTP_SECURITY": "none",
                 "CONSOLE_MAILBOX_URL": f"http://{HOST}:{self.ports.mailbox}/",
             }
         return {**os.environ, **own, "PYTHONUNBUFFERED": "1"}

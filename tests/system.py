@@ -1,0 +1,152 @@
+"""The whole of FireNet as processes over real parts, for end-to-end and chaos tests and for benchmarks."""
+
+import json
+import shutil
+import signal
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.publish
+import psycopg
+
+from deploy.stack.firenet import FireNet, Options, Ports
+from deploy.stack.part import Part
+from deploy.stack.ports import HOST
+from deploy.stack.service import Service
+from deploy.stack.webhook import WebhookReceiver
+from services.runtime.clock import SystemClock
+
+WAIT_S = 60.0
+
+
+def wait_for(what: str, condition: Callable[[], bool], limit_s: float = WAIT_S) -> None:
+    """Return as soon as `condition` holds; fail with `what` when it does not within the limit."""
+    clock = SystemClock()
+    deadline = clock.monotonic() + limit_s
+    pause = threading.Event()
+    while not condition():
+        assert clock.monotonic() < deadline, f"not within {limit_s:g} s: {what}"
+        pause.wait(0.05)
+
+
+class System:
+    """One running FireNet with a simulated district in its registry; nothing publishes until a test does."""
+
+    def __init__(self, folder: Path, options: Options, units: int, seed: int = 7) -> None:
+        self.firenet = FireNet(folder, Ports.free(), options)
+        self.units = units
+        self.seed = seed
+        self.centre = WebhookReceiver(self.firenet.ports.webhook, self.firenet.secret("centre"))
+        self.services: dict[str, Service] = {}
+        self._started: list[Part] = []
+
+    def start(self) -> None:
+        for part in self.firenet.parts:
+            self._start(part)
+        self.firenet.set_up()
+        district = self.firenet.folder / "district"
+        size = ["--units", str(self.units), "--seed", str(self.seed)]
+        self.firenet.command("services.simulator", "write", str(district), *size, "--centre-webhook", self.centre.url)
+        self.firenet.command("services.registry", "import", *map(str, sorted(district.iterdir())))
+        for service in self.firenet.services():
+            self.services[service.name] = service
+            self._start(service)
+
+    def _start(self, part: Part) -> None:
+        self._started.append(part)
+        part.start()
+
+    def simulate(self, *arguments: str, name: str = "simulator") -> Service:
+        """Start the simulator over this district and return its process; it ends with the system at the latest."""
+        import sys
+
+        env = {
+            **self.firenet.environment(),
+            "SIMULATOR_MQTT_HOST": HOST,
+            "SIMULATOR_MQTT_PORT": str(self.firenet.ports.mqtt),
+        }
+        size = ["--units", str(self.units), "--seed", str(self.seed)]
+        argv = [sys.executable, "-m", "services.simulator", arguments[0], *size, *arguments[1:]]
+        simulator = Service(self.firenet.folder / name, name=name, argv=argv, env=env)
+        self._start(simulator)
+        return simulator
+
+    def stop(self) -> None:
+        for part in reversed(self._started):
+            part.stop()
+
+    def kill(self, name: str) -> None:
+        """`kill -9` of one service or part, as a power cut would."""
+        part = self.services.get(name) or next(p for p in self._started if p.name == name)
+        import os
+
+        for pid in part.pids:
+            os.kill(pid, signal.SIGKILL)
+
+    def restart(self, name: str) -> None:
+        part = self.services.get(name) or next(p for p in self._started if p.name == name)
+        part.start()
+
+    def rows(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.firenet.postgres.dsn(), autocommit=True) as connection:
+            return connection.execute(query.encode(), arguments).fetchall()
+
+    def value(self, query: str, *arguments: object) -> Any:
+        (row,) = self.rows(query, *arguments)
+        return row[0]
+
+    def mails(self) -> list[dict[str, Any]]:
+        """Return what the mailbox holds, newest first, as its JSON page gives it."""
+        with urllib.request.urlopen(f"{self.firenet.mailbox.addresses['http']}mails.json", timeout=10) as answer:
+            found: list[dict[str, Any]] = json.load(answer)
+            return found
+
+    def publish(self, gateway_id: str, payload: bytes | str | dict[str, Any], channel: str = "up/json") -> None:
+        """Send one message as any outside client would, QoS 1, and return when the broker has it."""
+        raw = json.dumps(payload) if isinstance(payload, dict) else payload
+        topic = f"firenet/v1/{gateway_id}/{channel}"
+        paho.mqtt.publish.single(topic, raw, qos=1, hostname=HOST, port=self.firenet.ports.mqtt)
+
+    def publish_all(self, messages: Sequence[tuple[str, dict[str, Any], str]]) -> None:
+        batch: list[Any] = [
+            {"topic": f"firenet/v1/{gateway}/{channel}", "payload": json.dumps(body), "qos": 1}
+            for gateway, body, channel in messages
+        ]
+        paho.mqtt.publish.multiple(batch, hostname=HOST, port=self.firenet.ports.mqtt)
+
+    def heartbeat_all(self) -> None:
+        gateways = self.rows("SELECT id FROM registry.in_force WHERE kind = 'gateway' ORDER BY id")
+        self.publish_all([(gateway, {"v": 1, "kind": "heartbeat"}, "up/json") for (gateway,) in gateways])
+
+
+def now_text() -> str:
+    return SystemClock().now().astimezone(UTC).isoformat()
+
+
+def message(kind: str, seq: int, **more: Any) -> dict[str, Any]:
+    at: datetime = SystemClock().now()
+    return {"v": 1, "kind": kind, "seq": seq, "occurred_at": at.isoformat(), **more}
+
+
+@contextmanager
+def running(folder: Path, options: Options, units: int) -> Iterator[System]:
+    """Yield a started system; ends all of it, also when starting failed half way."""
+    system = System(folder, options, units)
+    with system.centre:
+        try:
+            system.start()
+            yield system
+        finally:
+            system.stop()
+
+
+def broker_options(**more: Any) -> Options:
+    """Return options on Mosquitto where it is installed, on the embedded broker elsewhere."""
+    if shutil.which("mosquitto"):
+        return Options(mosquitto=True, share_group="ingest", mqtt_protocol="5", **more)
+    return Options(**more)
