@@ -19,6 +19,6 @@ ALTER TABLE alerts.cases
 -- When the event that a notice tells of was received (fire: the latency that counts).
 ALTER TABLE alerts.notices ADD COLUMN caused_at timestamptz;
 
-CREATE INDEX cases_loose ON alerts.cases (opened_at)
+CREATE INDEX cases_loose ON alerts.cases (last_sighting_at)
     WHERE state = 'open' AND kind = 'connection_lost' AND common_case_id IS NULL;
 CREATE INDEX seen_at ON alerts.seen (seen_at);

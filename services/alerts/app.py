@@ -53,8 +53,9 @@ CHINA = ZoneInfo("Asia/Shanghai")
 STALL_S = 30.0
 """A task that has not turned for so long makes the service not ready."""
 
-LEASE = timedelta(seconds=60)
-FIRE_LEASE = timedelta(seconds=15)
+
+SMTP_EXCHANGES = 8
+"""Exchanges of one mail, each with its own deadline: greeting, EHLO, STARTTLS, sign-in, MAIL, RCPT, DATA, text."""
 
 
 class Wake:
@@ -285,10 +286,14 @@ class Alerts:
             per_channel={Channel.EMAIL: settings.mail_connections, Channel.WEBHOOK: slots - settings.mail_connections},
             rest=timedelta(seconds=0.2 if fire else 2),
         )
+        sending = {
+            Channel.WEBHOOK: timedelta(seconds=settings.webhook_deadline_s + 5),
+            Channel.EMAIL: timedelta(seconds=SMTP_EXCHANGES * settings.smtp_timeout_s + 5),
+        }
         return Postman(
             outbox=PostgresOutbox(pool, notice_event),
             carriers={Channel.EMAIL: mail, Channel.WEBHOOK: webhook},
-            lanes=Lanes(fire=fire, lease=FIRE_LEASE if fire else LEASE, destinations=destinations),
+            lanes=Lanes(fire=fire, sending=sending, destinations=destinations),
             metrics=self._metrics,
             clock=self._clock,
         )

@@ -138,21 +138,29 @@ class TopicHandler:
             get_logger().warning("fenced", topic=self._topic, partition=partition, detail=str(error))
             self._claims.pop(partition, None)
             return
+        except Exception as error:
+            # our own bug meets a record: the alerts behind it must not wait for a release
+            if len(records) > 1:
+                for record in records:
+                    await self._take(partition, [record])
+                return
+            if not events:
+                raise
+            self._reject(records[0], "unexpected", exc_info=error)
+            await self._intake.take(claim, [], next_offset)
         self._done[partition] = next_offset
 
     def _read(self, record: ConsumedRecord) -> Event | None:
         try:
             return self._decode(self._topic, record)
         except codec.BadRecord as error:
-            self._on_rejected()
-            get_logger().warning(
-                "record_rejected",
-                topic=self._topic,
-                partition=record.partition,
-                offset=record.offset,
-                detail=error.detail,
-            )
+            self._reject(record, error.detail)
             return None
+
+    def _reject(self, record: ConsumedRecord, detail: str, exc_info: BaseException | None = None) -> None:
+        self._on_rejected()
+        place = {"topic": self._topic, "partition": record.partition, "offset": record.offset}
+        get_logger().error("record_rejected", detail=detail, exc_info=exc_info, **place)
 
     async def idle(self) -> None:
         self._on_progress()

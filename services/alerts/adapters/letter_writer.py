@@ -81,7 +81,7 @@ class TemplateWriter:
     def write(self, letter: Letter, notice_id: NoticeId, to: Address) -> tuple[str, str, str]:
         name = template_name(letter)
         lang = "en" if to.lang == "en" else "zh"
-        link = f"{self._console_url}/cases/{letter.case.case_id}"
+        link = f"{self._console_url}/?case={letter.case.case_id}"
         text = self._templates[name, lang].render(
             letter=letter,
             case=letter.case,

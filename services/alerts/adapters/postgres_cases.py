@@ -181,7 +181,8 @@ class PostgresCaseTransaction:
     async def loose_losses(self, since: datetime, limit: int) -> list[Candidate]:
         rows = await self._rows(
             "SELECT case_id, detected_at, carriers, town FROM alerts.cases WHERE state = 'open' "
-            "AND kind = 'connection_lost' AND common_case_id IS NULL AND opened_at >= %s ORDER BY opened_at LIMIT %s",
+            "AND kind = 'connection_lost' AND common_case_id IS NULL AND last_sighting_at >= %s "
+            "ORDER BY last_sighting_at LIMIT %s",
             (since, limit),
         )
         return [

@@ -13,23 +13,29 @@ from services.alerts.domain.delivery import (
     Due,
     Fate,
     Outcome,
+    Verdict,
     judge,
 )
-from services.alerts.domain.values import Channel, Purpose, Reason, StoreUnavailable
+from services.alerts.domain.values import Channel, Conflict, Purpose, Reason, StoreUnavailable
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Carrier, Outbox, Ready, Refused
 from services.runtime.clock import Clock
 
 PICK = 200
+RECORD_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """`lease` must outlast the slowest send; a crash delays a notice by at most so long."""
+    """`sending` must outlast the slowest send of a channel: after a crash the notice is taken up again so much later.
+
+    `claim` is for the moment between taking a notice and asking a last time.
+    """
 
     fire: bool
-    lease: timedelta
+    sending: Mapping[Channel, timedelta]
     destinations: Destinations
+    claim: timedelta = timedelta(seconds=10)
 
 
 class Postman:
@@ -68,7 +74,7 @@ class Postman:
         if not due:
             return 0
         chosen = lanes.destinations.choose(due, now)
-        lease = now + lanes.lease
+        lease = now + lanes.claim
         try:
             ours = await self._outbox.lease([notice.notice_id for notice in chosen], now, lease)
         except BaseException:
@@ -97,7 +103,7 @@ class Postman:
         try:
             outcome = await self._send(notice, lease)
             failed = outcome is not None and outcome.reason is not None
-        except StoreUnavailable:
+        except (StoreUnavailable, Conflict):
             failed = False  # the lease runs out and somebody takes it up again: at worst one more copy
         finally:
             self._lanes.destinations.landed(notice, failed=failed, now=self._clock.now())
@@ -105,7 +111,8 @@ class Postman:
 
     async def _send(self, notice: Due, lease: datetime) -> Outcome | None:
         now = self._clock.now()
-        answer = await self._outbox.confirm(notice.notice_id, lease, now + self._lanes.lease, now)
+        until = now + self._lanes.sending[notice.channel]
+        answer = await self._outbox.confirm(notice.notice_id, lease, until, now)
         if answer is None:
             return None
         if isinstance(answer, Refused):
@@ -122,11 +129,22 @@ class Postman:
         except Exception as error:  # noqa: BLE001 - our own bug must not lose a notice: it is tried again and counted
             return Outcome(Reason.UNEXPECTED, type(error).__name__)
 
+    async def _write_down(self, ready: Ready, outcome: Outcome, verdict: Verdict) -> None:
+        """Try for a while: a database that restarts must not turn an accepted notice into a second copy."""
+        for attempt in range(RECORD_TRIES):
+            try:
+                await self._outbox.record(ready, outcome, verdict, self._clock.now())
+                return
+            except (StoreUnavailable, Conflict):
+                if attempt == RECORD_TRIES - 1:
+                    raise
+                await asyncio.sleep(0.2 * 2**attempt)
+
     async def _record(self, ready: Ready, outcome: Outcome) -> None:
         now = self._clock.now()
         policy = FIRE if ready.fire else ORDINARY
         verdict = judge(outcome, ready.attempts, policy, random.random(), now)
-        await asyncio.shield(self._outbox.record(ready, outcome, verdict, now))
+        await asyncio.shield(self._write_down(ready, outcome, verdict))
         self._metrics.attempts.labels(ready.to.channel, verdict.fate, outcome.reason or "none").inc()
         if verdict.fate is Fate.ACCEPTED and ready.fire and ready.purpose is Purpose.NOTICE:
             self._metrics.fire_latency.observe(max(0.0, (now - ready.caused_at).total_seconds()))

@@ -62,7 +62,7 @@ async def until(condition: Callable[[], Awaitable[Any]], what: str, limit_s: flo
     """Return the first true value of `condition`; fail after `limit_s` seconds."""
     try:
         async with asyncio.timeout(limit_s):
-            while not (value := await condition()):
+            while not (value := await condition()):  # noqa: ASYNC110 - what is waited for is in other processes
                 await asyncio.sleep(0.02)
             return value
     except TimeoutError:
@@ -154,11 +154,15 @@ class Hook:
         except Exception:
             self.bad_signatures += 1
         self.received.append(Received(CLOCK.now(), headers, body))
+        self.arrived()
         if self.hanging:
             self.hang.wait(60)
         request.send_response(self.statuses.pop(0) if self.statuses else 204)
         request.send_header("content-length", "0")
         request.end_headers()
+
+    def arrived(self) -> None:
+        """What a test does the moment a request has come, before it is answered."""
 
     def close(self) -> None:
         self.hang.set()
@@ -231,7 +235,7 @@ def contact_record(
         name=contact_id,
         lang=lang,
         email=email,
-        webhook_url=url,  # type: ignore[arg-type] # pydantic makes a URL of it
+        webhook_url=url,
         webhook_secret_ref="hook" if url else None,
     )
     return registry_event(ContactRecord(id=contact_id, versions=(version,)))
@@ -377,7 +381,7 @@ async def world(kafka: str, dsn: str, folder: Path) -> AsyncIterator[World]:
     try:
         yield here
     except BaseException:
-        print(here.logs())
+        sys.stdout.write(here.logs())
         raise
     finally:
         for process in here.processes:
