@@ -103,7 +103,7 @@ class System:
     def mails(self) -> list[dict[str, Any]]:
         """Return what the mailbox holds, newest first, as its JSON page gives it."""
         with urllib.request.urlopen(f"{self.firenet.mailbox.addresses['http']}mails.json", timeout=10) as answer:
-            found: list[dict[str, Any]] = json.load(answer)
+            found: list[dict[str, Any]] = json.load(answer)["mails"]
             return found
 
     def publish(self, gateway_id: str, payload: bytes | str | dict[str, Any], channel: str = "up/json") -> None:

@@ -51,6 +51,8 @@ def told(received: Received) -> None:
 
 
 def start_brokers(stack: Stack, firenet: FireNet) -> None:
+    if firenet.kafka.must_fetch:
+        say("fetching Apache Kafka's jars, once; this takes about a minute ...")
     say("starting Apache Kafka, PostgreSQL and an MQTT broker ...")
     stack.start(*firenet.parts)
     say("tables, topics, policy pack ...")
