@@ -19,7 +19,7 @@ TROUBLED = (
 
 TALLY = """
 SELECT connection_now, health_now, count(*), count(*) FILTER (WHERE {troubled}), count(*) FILTER (WHERE NOT routed),
-       sum((extract(epoch FROM updated_at) * 1000)::bigint)
+       sum((extract(epoch FROM updated_at) * 1000)::bigint)::bigint
 FROM rules.units_now WHERE {slice} AND connection <> 'retired' GROUP BY 1, 2
 """
 
@@ -90,18 +90,21 @@ FROM rules.transitions WHERE unit_id = %(unit_id)s AND effective_at >= %(since)s
 ORDER BY effective_at DESC, transition_id LIMIT 200
 """
 
-CASE_MARKS = """
-SELECT unit_id, case_id, kind, step, next_step, next_step_at, acknowledged_by, acknowledged_at
-FROM alerts.cases WHERE {slice} AND state = 'open' AND unit_id = ANY(%(unit_ids)s)
+# People are shown by name; whoever acknowledged by link or letter has no account here.
+WHO = "coalesce((SELECT a.display_name FROM console.accounts a WHERE a.username = acknowledged_by), acknowledged_by)"
+
+CASE_MARKS = f"""
+SELECT unit_id, case_id, kind, step, next_step, next_step_at, {WHO}, acknowledged_at
+FROM alerts.cases WHERE {{slice}} AND state = 'open' AND unit_id = ANY(%(unit_ids)s)
 ORDER BY unit_id, kind <> 'fire', kind <> 'connection_lost', opened_at
 """
 
-CASE_COLUMNS = """
+CASE_COLUMNS = f"""
 case_id, kind, state, unit_id, unit_name, unit_name_en, town, category, lead_department, copy_departments, cause_key,
 CASE WHEN kind = 'common_cause'
      THEN (SELECT count(*) FROM alerts.cases m WHERE m.common_case_id = c.case_id) ELSE 0 END,
 effective_at, detected_at, opened_at, closed_at, drops, step, next_step, next_step_at, held_until, reply_due_at,
-acknowledged_at, acknowledged_by, acknowledged_note, acknowledged_step, ladder,
+acknowledged_at, {WHO}, acknowledged_note, acknowledged_step, ladder,
 coalesce((SELECT u.address FROM rules.units u WHERE u.unit_id = c.unit_id), '')
 """
 
@@ -144,11 +147,11 @@ SELECT notice_id, step, purpose, body_code, contact_id, channel, subject, state,
 FROM alerts.notices WHERE case_id = %(case_id)s ORDER BY created_at, notice_id LIMIT 500
 """
 
-FIRES = """
+FIRES = f"""
 SELECT c.unit_id, c.case_id, c.unit_name, c.unit_name_en,
        coalesce((SELECT u.address FROM rules.units u WHERE u.unit_id = c.unit_id), ''), c.town, c.effective_at,
-       c.acknowledged_by, c.acknowledged_at
-FROM alerts.cases c WHERE {slice} AND kind = 'fire' AND state = 'open' AND unit_id IS NOT NULL
+       {WHO}, c.acknowledged_at
+FROM alerts.cases c WHERE {{slice}} AND kind = 'fire' AND state = 'open' AND unit_id IS NOT NULL
 ORDER BY acknowledged_at IS NOT NULL, effective_at DESC LIMIT 50
 """
 # Known to rules, not (or no longer) an open case: the banner must not depend on alerts being alive.

@@ -34,7 +34,6 @@ from services.console.metrics import Metrics
 from services.console.ports import CaseCommands, Doors, Live, ReadModel
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
-from services.runtime.logging import get_logger
 
 STATUS: dict[type[ConsoleError], int] = {
     NotSignedIn: 401,
@@ -128,8 +127,7 @@ def _handle_errors(app: FastAPI, pages: Pages) -> None:
         return answer(request, status, HTTP_CODES.get(status, "bad_request"))
 
     async def on_unexpected(request: Request, error: Exception) -> Response:
-        get_logger().error("request_failed", path=request.url.path, error=type(error).__name__, exc_info=error)
-        return answer(request, 500, "internal")
+        return answer(request, 500, "internal")  # the server logs the stack
 
     app.add_exception_handler(ConsoleError, on_ours)
     app.add_exception_handler(RequestValidationError, on_bad_request)

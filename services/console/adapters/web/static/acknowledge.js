@@ -5,7 +5,9 @@ import { titleOf } from "./cases.js";
 import { byId, setText, show } from "./dom.js";
 import { t } from "./text.js";
 
+const box = byId("ack");
 let current = null;
+let opener = null;
 
 export function openAcknowledge(row) {
   current = row;
@@ -13,7 +15,9 @@ export function openAcknowledge(row) {
   byId("ack-note").value = "";
   show(byId("ack-problem"), false);
   busy(false);
-  byId("ack").showModal();
+  opener = document.activeElement;
+  // Not modal: a modal dialog would make the fire banner mute and dead.
+  box.show();
   byId("ack-note").focus();
 }
 
@@ -28,7 +32,7 @@ async function confirm(event) {
   busy(true);
   try {
     await order(`/api/v1/cases/${encodeURIComponent(current.case_id)}/acknowledge`, { note: byId("ack-note").value });
-    byId("ack").close();
+    box.close();
     setText(byId("polite"), t("ack.done", { name: titleOf(current) }));
   } catch (error) {
     setText(byId("ack-problem"), t(`error.${error instanceof Refused ? error.code : "internal"}`));
@@ -38,9 +42,17 @@ async function confirm(event) {
   }
 }
 
-byId("ack").querySelector("form").addEventListener("submit", confirm);
-byId("ack-cancel").addEventListener("click", () => byId("ack").close());
+box.querySelector("form").addEventListener("submit", confirm);
+byId("ack-cancel").addEventListener("click", () => box.close());
 // Enter in the note makes a line; with Ctrl it confirms.
 byId("ack-note").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) confirm(event);
+});
+box.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") box.close();
+});
+box.addEventListener("close", () => {
+  // The button is gone once the case is acknowledged; its list takes over.
+  const next = opener?.isConnected && !opener.hidden ? opener : byId("cases");
+  next.focus();
 });

@@ -139,7 +139,7 @@ function next(element, row) {
   const held = row.held_until && until(row.held_until) > 0;
   const left = row.next_step_at ? until(row.next_step_at) : null;
   setText(element.querySelector(".label"), row.next_step && !held ? t("case.next") : "");
-  setText(element.querySelector(".next-step"), held ? t("case.held", { at: brief(row.held_until) }) : row.next_step ? stepName(row, row.next_step) : row.plan.length ? t("case.last") : "");
+  setText(element.querySelector(".next-step"), held ? t("case.held", { at: brief(row.held_until) }) : row.next_step ? stepName(row, row.next_step) : row.plan.length > 1 ? t("case.last") : "");
   setText(element.querySelector(".next-in"), held || left === null ? "" : left >= 0 ? t("case.in", { d: span(left) }) : t("case.overdue", { d: span(-left) }));
   element.classList.toggle("overdue", !held && left !== null && left < -5);
   element.classList.toggle("soon", !held && left !== null && left >= 0 && left < 60);

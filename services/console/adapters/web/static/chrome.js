@@ -31,6 +31,18 @@ export function start() {
     else document.documentElement.requestFullscreen().catch(() => {});
   });
   on("second", () => setText(byId("slice"), slice()));
+  const size = new ResizeObserver(uncover);
+  for (const part of covering()) size.observe(part);
+  addEventListener("scroll", uncover, { passive: true });
+  addEventListener("resize", uncover);
+}
+
+const covering = () => [document.querySelector(".bar"), byId("stale"), byId("fires")];
+
+// Drawer and box begin below the bar and the fires: what burns stays in sight and within reach.
+function uncover() {
+  const bottoms = covering().filter((part) => !part.hidden).map((part) => part.getBoundingClientRect().bottom);
+  document.documentElement.style.setProperty("--covered", `${Math.max(0, ...bottoms)}px`);
 }
 
 function slice() {

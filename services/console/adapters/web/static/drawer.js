@@ -13,6 +13,7 @@ const box = byId("drawer");
 let target = null;
 let shown = null;
 let generation = 0;
+let opener = null;
 
 export function start() {
   on("cases", refresh);
@@ -23,9 +24,10 @@ export function start() {
     shown = null;
     state.view.open = null;
     writeView();
+    if (opener?.isConnected) opener.focus();
   });
-  box.addEventListener("click", (event) => {
-    if (event.target === box) box.close();
+  box.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") box.close();
   });
 }
 
@@ -35,7 +37,12 @@ export function openDrawer(wanted) {
   state.view.open = wanted;
   writeView();
   frame(t(`detail.${wanted.kind}`), h("p", { class: "quiet" }, t("detail.loading")));
-  if (!box.open) box.showModal();
+  if (!box.open) {
+    opener = document.activeElement;
+    // Not modal: a modal dialog would make the fire banner mute and dead.
+    box.show();
+  }
+  box.querySelector("[data-role=close]").focus();
   refresh();
 }
 
@@ -121,7 +128,7 @@ function timeline(row) {
     return h("li", { class: stage },
       h("p", { class: "step-name" }, h("b", {}, stepName(row, code)), h("span", { class: "sr-only" }, t(`step.${stage}`))),
       h("p", { class: "num" }, done ? t("detail.taken", { at: stamp(done.taken_at) }) : code === row.next_step && row.next_step_at ? t("detail.due", { at: stamp(row.next_step_at) }) : t("step.todo")),
-      who ? h("p", {}, h("span", { class: "label" }, t("case.told"), " "), done && !done.told.length && done.nobody ? t("case.nobody", { why: done.nobody }) : who) : null,
+      who ? h("p", {}, h("span", { class: "label" }, t(done ? "case.told" : "case.willtell"), " "), done && !done.told.length && done.nobody ? t("case.nobody", { why: done.nobody }) : who) : null,
       done?.clause || plan?.clause ? h("p", { class: "quiet" }, done?.clause || plan.clause) : null);
   }));
 }
@@ -160,6 +167,6 @@ function tick() {
   if (!text) return;
   const held = row.held_until && until(row.held_until) > 0;
   const seconds = row.next_step_at ? until(row.next_step_at) : null;
-  setText(text, held ? t("case.held", { at: brief(row.held_until) }) : row.next_step ? `${t("case.next")} ${stepName(row, row.next_step)}` : t("case.last"));
+  setText(text, held ? t("case.held", { at: brief(row.held_until) }) : row.next_step ? `${t("case.next")} ${stepName(row, row.next_step)}` : row.plan.length > 1 ? t("case.last") : "");
   setText(left, held || seconds === null ? "" : seconds >= 0 ? t("case.in", { d: span(seconds) }) : t("case.overdue", { d: span(-seconds) }));
 }

@@ -7,7 +7,12 @@ export function history(detail) {
   const changes = detail.passages.filter((passage) => passage.aspect === "connection").reverse();
   const begin = new Date(detail.since).getTime(), end = now();
   const pieces = [];
+  const known = detail.unit.connection_since ? new Date(detail.unit.connection_since).getTime() : begin;
   let at = begin, current = changes[0]?.from_state ?? detail.unit.connection;
+  if (!changes.length && known > begin && known < end) {
+    pieces.push(["unknown", known - begin]);
+    at = known;
+  }
   for (const change of changes) {
     const moment = Math.min(end, Math.max(begin, new Date(change.effective_at).getTime()));
     if (moment > at) pieces.push([current, moment - at]);

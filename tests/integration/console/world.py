@@ -1,0 +1,262 @@
+"""A district in the tables that the console reads, put there without rules and alerts."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import yaml
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from services.runtime.clock import SystemClock
+from services.runtime.migrate import migrate
+
+PACK = Path(__file__).resolve().parents[3] / "deploy" / "packs" / "sample-2026.yaml"
+PARTITIONS = 4
+TOWNS = [
+    ("dongjie", "东街街道"), ("nanjie", "南街街道"), ("antai", "安泰街道"), ("huada", "华大街道"),
+    ("shuibu", "水部街道"), ("wufeng", "五凤街道"), ("hongshan", "洪山镇"), ("wenquan", "温泉街道"),
+]  # fmt: skip
+KINDS = [
+    ("HOSPITAL", "health", "第{}医院"), ("SCHOOL", "education", "实验小学第{}校区"), ("COMPLEX", "commerce", "万象城{}期"),
+    ("ELDERLY", "civil-affairs", "康养中心{}院"), ("HOTEL_STAR", "culture-tourism", "闽江饭店{}号楼"),
+    ("RESIDENTIAL", "housing", "锦绣花园{}区"), ("CINEMA", "publicity", "星光影城{}店"), ("OFFICE", None, "金融大厦{}座"),
+]  # fmt: skip
+
+
+@dataclass
+class Unit:
+    unit_id: str
+    name: str
+    town: str
+    category: str
+    lead: str
+    copies: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ("S1",)
+    connection: str = "online"
+    health: str = "normal"
+    partly: bool = False
+    name_en: str = ""
+    community: str = "第一社区"
+    address: str = "八一七路 1 号"
+    routed: bool = True
+    partition: int = 0
+    since: datetime | None = None
+    fires: int = 0
+    faults: int = 0
+
+
+def district(count: int = 200) -> list[Unit]:
+    """Return a well district: every unit online and normal, S2 for each tenth as well."""
+    units = []
+    for index in range(count):
+        category, lead, pattern = KINDS[index % len(KINDS)]
+        town = TOWNS[(index // len(KINDS)) % len(TOWNS)][0]
+        units.append(
+            Unit(
+                unit_id=f"U{index:05d}",
+                name=TOWNS[(index // len(KINDS)) % len(TOWNS)][1].removesuffix("街道") + pattern.format(index),
+                name_en=f"{category.title()} {index}",
+                town=town,
+                category=category,
+                lead=lead or town,
+                copies=("brigade",) if lead is None else ("health",) if category == "ELDERLY" else (),
+                scopes=("S1", "S2") if index % 10 == 3 else ("S1",),
+                routed=lead is not None,
+                partition=index % PARTITIONS,
+                address=f"八一七路 {index + 1} 号",
+            )
+        )
+    return units
+
+
+@dataclass
+class World:
+    """Writes what rules and alerts would write, and tells the console as they do."""
+
+    dsn: str
+    units: dict[str, Unit] = field(default_factory=dict)
+    clock: SystemClock = field(default_factory=SystemClock)
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def execute(self, statement: str, parameters: Sequence[Any] = (), *, notify: bool = True) -> None:
+        with psycopg.connect(self.dsn) as connection:
+            connection.execute(statement.encode(), parameters)
+            if notify:
+                connection.execute("NOTIFY firenet_live")
+
+    def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[TupleRow]:
+        with psycopg.connect(self.dsn) as connection:
+            return connection.execute(statement.encode(), parameters).fetchall()
+
+    def create(self, units: Iterable[Unit]) -> "World":
+        migrate(self.dsn)
+        self.units = {unit.unit_id: unit for unit in units}
+        with psycopg.connect(self.dsn) as connection:
+            self._registry(connection)
+            with connection.cursor() as cursor:
+                cursor.executemany(
+                    "INSERT INTO rules.partitions (partition, watermark, sight, blind_after_s, saved_at)"
+                    " VALUES (%s, %s, 'clear', 10, %s)",
+                    [(number, self.now(), self.now()) for number in range(PARTITIONS)],
+                )
+            self._save(connection, self.units.values())
+            recount(connection)
+        return self
+
+    def change(self, unit_id: str, **changes: Any) -> None:
+        """Change a unit as a checkpoint of rules would: its row, the counters, one NOTIFY."""
+        self.change_all([unit_id], **changes)
+
+    def change_all(self, unit_ids: Iterable[str], **changes: Any) -> None:
+        with psycopg.connect(self.dsn) as connection:
+            changed = [self.units[unit_id] for unit_id in unit_ids]
+            for unit in changed:
+                for name, value in changes.items():
+                    setattr(unit, name, value)
+            self._save(connection, changed)
+            recount(connection)
+            connection.execute("NOTIFY firenet_live")
+
+    def see(self, watermark: datetime | None = None, sight: str = "clear", partition: int | None = None) -> None:
+        """Set what the partitions have proven; the default is now and clear."""
+        self.execute(
+            "UPDATE rules.partitions SET watermark = %s, sight = %s WHERE partition = coalesce(%s, partition)",
+            [watermark or self.now(), sight, partition],
+        )
+
+    def stay_fresh(self, hours: float = 1) -> None:
+        """Let the watermark lie ahead, so that a test that is not about time never becomes blind."""
+        self.see(self.now() + timedelta(hours=hours))
+
+    def open_case(self, case_id: str, unit_id: str | None, kind: str = "connection_lost", **changes: Any) -> None:
+        unit = self.units[unit_id] if unit_id else None
+        now = self.now()
+        ladder = _pack()["ladders"]["fire" if kind == "fire" else "hazard"]["steps"]
+        row: dict[str, Any] = {
+            "case_id": case_id,
+            "kind": kind,
+            "unit_id": unit_id,
+            "finding_id": f"finding-{case_id}",
+            "state": "open",
+            "effective_at": now - timedelta(minutes=5),
+            "detected_at": now - timedelta(minutes=1),
+            "opened_at": now,
+            "unit_name": unit.name if unit else "",
+            "unit_name_en": unit.name_en if unit else "",
+            "district": "sample",
+            "town": unit.town if unit else "",
+            "category": unit.category if unit else "",
+            "lead_department": unit.lead if unit else "",
+            "copy_departments": list(unit.copies) if unit else [],
+            "route_clause": "003 health 二",
+            "last_sighting_at": now,
+            "pack_id": "sample-2026",
+            "pack_version": 1,
+            "clause": "000 二(二) last item",
+            "evidence": json.dumps({"topic": "firenet.signals.v1", "partition": 3, "offset": 4711}),
+            "ladder": json.dumps([] if kind == "common_cause" else ladder),
+            "step": ladder[0]["code"],
+            "next_step": ladder[1]["code"] if len(ladder) > 1 else None,
+            "next_step_at": now + timedelta(minutes=30) if len(ladder) > 1 else None,
+        }
+        row |= changes
+        names = ", ".join(row)
+        marks = ", ".join(["%s"] * len(row))
+        self.execute(f"INSERT INTO alerts.cases ({names}) VALUES ({marks})", list(row.values()))
+
+    def take_step(self, case_id: str, step: str, told: list[str], at: datetime | None = None) -> None:
+        taken = at or self.now()
+        self.execute(
+            "INSERT INTO alerts.steps (case_id, step, due_at, taken_at, document, clause, told)"
+            " VALUES (%s, %s, %s, %s, 'I1', '003 street 6', %s)",
+            [case_id, step, taken, taken, told],
+        )
+
+    def notice(
+        self, notice_id: str, case_id: str, step: str, body: str, state: str = "accepted", **changes: Any
+    ) -> None:
+        row: dict[str, Any] = {
+            "notice_id": notice_id, "case_id": case_id, "step": step, "purpose": "notice", "body_code": body,
+            "contact_id": f"c-{body}", "channel": "email", "address": f"duty@{body}.example", "lang": "zh",
+            "template": "I1@1", "subject": "故障告知：联网中断", "body": "…", "clause": "003 street 6",
+            "created_at": self.now(), "state": state, "attempts": 1, "ended_at": self.now(),
+        } | changes  # fmt: skip
+        names, marks = ", ".join(row), ", ".join(["%s"] * len(row))
+        self.execute(f"INSERT INTO alerts.notices ({names}) VALUES ({marks})", list(row.values()))
+
+    def _registry(self, connection: Connection[TupleRow]) -> None:
+        bodies = [("pack", "sample-2026", {"pack": _pack()})]
+        for code, name in TOWNS:
+            body = {
+                "code": code,
+                "kind": "street",
+                "name_zh": name,
+                "name_en": f"{code.title()} Subdistrict",
+                "clause": "x",
+            }
+            bodies.append(("department", code, {"department": body}))
+        for kind, name, document in bodies:
+            connection.execute(
+                "INSERT INTO registry.versions (kind, id, valid_from, recorded_at, body) VALUES (%s, %s, %s, %s, %s)",
+                [kind, name, datetime(2026, 1, 1, tzinfo=UTC).date(), self.now(), json.dumps(document, default=str)],
+            )
+
+    def _save(self, connection: Connection[TupleRow], units: Iterable[Unit]) -> None:
+        now = self.now()
+        with connection.cursor() as cursor:
+            cursor.executemany(SAVE_UNIT, [_row(unit, now) for unit in units])
+
+
+SAVE_UNIT = """
+INSERT INTO rules.units (unit_id, partition, name, name_en, district, town, community, category, address,
+    lead_department, copy_departments, routed, carriers, scopes, connection, connection_since, connection_detected_at,
+    health, health_since, last_proof_at, partly_connected, open_fires, open_faults, updated_at)
+VALUES (%s, %s, %s, %s, 'sample', %s, %s, %s, %s, %s, %s, %s, '{mobile}', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (unit_id) DO UPDATE SET connection = excluded.connection, connection_since = excluded.connection_since,
+    health = excluded.health, health_since = excluded.health_since, partly_connected = excluded.partly_connected,
+    name = excluded.name, open_fires = excluded.open_fires, open_faults = excluded.open_faults,
+    updated_at = excluded.updated_at
+"""
+
+RECOUNT = """
+INSERT INTO rules.rate_counts
+SELECT partition, scope, dimension, value, count(*),
+       count(*) FILTER (WHERE connection IN ('online', 'late') AND NOT partly_connected),
+       count(*) FILTER (WHERE connection = 'late' AND NOT partly_connected),
+       count(*) FILTER (WHERE connection = 'offline' OR (partly_connected AND connection IN ('online', 'late'))),
+       count(*) FILTER (WHERE connection = 'unknown'),
+       count(*) FILTER (WHERE connection = 'never_connected'),
+       count(*) FILTER (WHERE connection = 'commissioning'),
+       count(*) FILTER (WHERE connection = 'exempt')
+FROM rules.units CROSS JOIN LATERAL unnest(scopes) AS scope CROSS JOIN LATERAL (VALUES ('district', district),
+    ('town', town), ('department', lead_department), ('category', category)) AS d (dimension, value)
+WHERE connection <> 'retired'
+GROUP BY 1, 2, 3, 4
+"""
+
+
+def recount(connection: Connection[TupleRow]) -> None:
+    """Set the counters to what the units say, as rules keeps them."""
+    connection.execute("DELETE FROM rules.rate_counts")
+    connection.execute(RECOUNT)
+
+
+def _row(unit: Unit, now: datetime) -> tuple[object, ...]:
+    since = unit.since or now
+    return (
+        unit.unit_id, unit.partition, unit.name, unit.name_en, unit.town, unit.community, unit.category, unit.address,
+        unit.lead, list(unit.copies), unit.routed, list(unit.scopes), unit.connection, since, now, unit.health, since,
+        since, unit.partly, unit.fires, unit.faults, now,
+    )  # fmt: skip
+
+
+def _pack() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(PACK.read_text(encoding="utf-8"))
+    return found
