@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from services.rules.domain.effects import Effects, Finding, Moment, Transition
+from services.rules.domain.effects import Effects, Finding, HourCount, Moment, Transition
 from services.rules.domain.ids import derive, finding_id
 from services.rules.domain.rate import UNION_OF, RateBook
 from services.rules.domain.unit import Unit
@@ -36,6 +36,13 @@ class Ledger:
         if not unit.row_changed:
             unit.row_changed = True
             self.rows_changed.append(unit)
+
+    def close_hour(self, unit: Unit) -> None:
+        """Add the heartbeats that were counted in memory to the effects."""
+        if unit.beats:
+            self.effects.hours.append(HourCount(unit.unit_id, unit.hour, unit.beats))
+            unit.beats = 0
+            self.touch(unit)
 
     def settle(self, unit: Unit, moment: Moment) -> None:
         """Bring the connection of a listed unit in line with its facts and links."""

@@ -143,4 +143,4 @@ def test_the_heap_does_not_grow_with_heartbeats() -> None:
     for at_s in range(1000):
         world.beat(at_s)
         world.tick(at_s + 0.5)
-    assert len(world.engine.heap) < 10
+    assert len(world.engine.supervisor.heap) < 10

@@ -75,6 +75,7 @@ class World:
         self.said = Effects()
         self.log: list[Input] = []
         self._ticks: dict[str, int] = {}
+        self._epochs: dict[str, int] = {}
         if pack is not None:
             self.engine.registry(packs={pack.pack_id: (pack,)})
         for number in range(1, units + 1):
@@ -121,9 +122,15 @@ class World:
             )
         )
 
-    def tick(self, at_s: float, instance: str = "i1", *, epoch: int = 1, leaving: bool = False) -> None:
+    def tick(self, at_s: float, instance: str = "i1", *, epoch: int = 0, leaving: bool = False) -> None:
+        epoch = self._epochs[instance] = epoch or self._epochs.get(instance, 1)
         number = self._ticks[instance] = self._ticks.get(instance, 0) + 1
         self.feed(Tick(instance, epoch, number, leaving, when(at_s), when(at_s), self.offset))
+
+    def lagging_tick(self, at_s: float, lag_s: float, instance: str = "i1") -> None:
+        """A tick written now whose proof is older."""
+        number = self._ticks[instance] = self._ticks.get(instance, 0) + 1
+        self.feed(Tick(instance, 1, number, False, when(at_s - lag_s), when(at_s), self.offset))
 
     def ticks(self, first_s: float, last_s: float, *instances: str, step_s: float = 1.0) -> None:
         at_s = first_s

@@ -1,0 +1,200 @@
+"""Fire, fault and isolation: per component, whatever order the words arrive in."""
+
+from itertools import permutations
+
+import pytest
+
+from services.rules.domain.ids import finding_id
+from services.rules.domain.inputs import Signal
+from services.rules.domain.points import MAX_CLOSED, MAX_OPEN
+from services.rules.domain.words import Kind
+from tests.unit.rules.world import World, when
+
+
+def speaking() -> World:
+    world = World()
+    world.tick(0)
+    world.beat(0)
+    return world
+
+
+def test_a_fire_begins_a_finding_whose_id_alerts_can_compute_from_the_signal() -> None:
+    world = speaking()
+    world.signal(1, "fire", "p1", signal_id="the-signal")
+    (began,) = world.findings("fire")
+    assert began.finding_id == finding_id("U1", "fire", "the-signal")
+    assert (began.phase, began.open_points, began.moment.signal_id, began.clause) == ("began", 1, "the-signal", "F0")
+    assert world.health() == "fire"
+
+
+def test_fire_changes_with_each_point_and_ends_with_the_last() -> None:
+    world = speaking()
+    world.signal(1, "fire", "p1")
+    world.signal(2, "fire", "p2")
+    world.signal(3, "restore", "p1", restores="fire")
+    world.signal(4, "restore", "p2", restores="fire")
+    assert world.phases("fire") == ["began", "changed", "changed", "ended"]
+    assert [f.open_points for f in world.findings("fire")] == [1, 2, 1, 0]
+    assert len({f.finding_id for f in world.findings("fire")}) == 1
+    assert world.health() == "normal"
+
+
+def test_a_restore_without_a_point_ends_all_of_its_kind_and_no_other() -> None:
+    world = speaking()
+    world.signal(1, "fire", "p1")
+    world.signal(2, "fire")
+    world.signal(3, "fault", "p1")
+    world.signal(4, "restore", restores="fire")
+    assert (world.phases("fire")[-1], world.phases("fault")) == ("ended", ["began"])
+    assert world.health() == "fault"
+
+
+def test_restore_all_ends_everything() -> None:
+    world = speaking()
+    for number, kind in enumerate(("fire", "fault", "isolation")):
+        world.signal(1 + number, kind, "p1")
+    world.signal(9, "restore", restores="all")
+    assert world.health() == "normal"
+    assert [world.phases(kind)[-1] for kind in ("fire", "fault", "isolation")] == ["ended"] * 3
+
+
+def test_isolating_a_faulty_point_does_not_cure_it() -> None:
+    world = speaking()
+    world.signal(1, "fault", "p1")
+    world.signal(2, "isolation", "p1")
+    assert world.phases("fault") == ["began"]
+    assert (world.health(), world.engine.units["U1"].open_points(Kind.FAULT)) == ("fault", 1)
+    world.signal(3, "restore", "p1", restores="fault")
+    assert world.health() == "partly_isolated"
+
+
+def test_isolation_of_the_whole_unit_is_graver_than_a_fault() -> None:
+    world = speaking()
+    world.signal(1, "fault", "p1")
+    world.signal(2, "isolation")
+    assert world.health() == "isolated"
+
+
+@pytest.mark.parametrize("kind", ["test", "duty_answer", "analog", "supervisory"])
+def test_other_signals_are_stored_and_alarm_nobody(kind: str) -> None:
+    world = speaking()
+    world.signal(1, kind, "p1")
+    world.signal(2, "restore", restores="supervisory")
+    assert (world.health(), world.said.findings) == ("normal", [])
+    assert [s.kind for s in world.said.signals] == [kind, "restore"]
+
+
+def test_a_repeated_signal_has_one_effect_and_is_stored_once() -> None:
+    world = speaking()
+    for at_s in range(1, 50):
+        world.signal(at_s, "fault", "p1", signal_id="same")
+    assert len(world.said.signals) == 1
+    assert world.phases("fault") == ["began"]
+    assert world.engine.oddities["duplicate"] == 48
+
+
+def test_a_point_that_repeats_its_fault_tells_nothing_new() -> None:
+    world = speaking()
+    world.signal(1, "fault", "p1")
+    world.signal(2, "fault", "p1")
+    assert world.phases("fault") == ["began"]
+
+
+def test_a_fault_that_comes_six_hours_late_behind_its_end_changes_nothing() -> None:
+    world = speaking()
+    world.signal(1, "restore", "p1", restores="fault", occurred_at=when(1))
+    world.signal(2, "fault", "p1", occurred_at=when(2 - 6 * 3600), clock_behind=True)
+    assert (world.health(), world.said.findings) == ("normal", [])
+
+
+def test_a_fire_of_a_device_whose_clock_was_reset_is_never_taken_for_old_news() -> None:
+    world = speaking()
+    world.signal(1, "fire", "p1", occurred_at=when(1))
+    world.signal(2, "restore", "p1", restores="fire", occurred_at=when(2))
+    world.signal(3, "fire", "p1", occurred_at=when(-3600), clock_behind=True)
+    assert world.health() == "fire"
+    world.signal(4, "restore", "p1", restores="fire", occurred_at=when(-3599), clock_behind=True)
+    assert world.health() == "normal"
+
+
+def test_a_device_clock_ten_minutes_ahead_is_not_believed() -> None:
+    world = speaking()
+    world.signal(1, "fault", "p1", occurred_at=when(601), clock_ahead=True)
+    world.signal(2, "restore", "p1", restores="fault", occurred_at=when(602), clock_ahead=True)
+    assert world.health() == "normal"
+    assert [t.effective for t in world.transitions(aspect="health")][-2:] == [when(1), when(2)]
+
+
+def test_a_fire_whose_end_overtook_it_is_told_as_over() -> None:
+    world = speaking()
+    world.signal(2, "restore", "p1", restores="fire", occurred_at=when(2))
+    world.signal(3, "fire", "p1", signal_id="late-fire", occurred_at=when(1))
+    assert world.phases("fire") == ["began", "ended"]
+    assert {f.finding_id for f in world.findings("fire")} == {finding_id("U1", "fire", "late-fire")}
+    assert world.health() == "normal"
+
+
+def test_a_retained_fault_is_stored_and_changes_nothing() -> None:
+    world = speaking()
+    world.signal(1, "fault", "p1", retained=True)
+    assert (world.health(), len(world.said.signals)) == ("normal", 1)
+
+
+STORY = [
+    ("fault", "p1", "", 1),
+    ("restore", "p1", "fault", 2),
+    ("fault", "p1", "", 3),
+    ("fire", "p2", "", 4),
+    ("restore", "", "all", 5),
+    ("isolation", "p3", "", 6),
+]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(len(STORY))))[::29])
+def test_any_order_of_arrival_ends_in_the_same_state(order: tuple[int, ...]) -> None:
+    world = speaking()
+    for number in order:
+        kind, point, restores, at_s = STORY[number]
+        signal = Signal("U1", "G1", f"s{number}", kind, when(at_s), world.offset, point=point, restores=restores)
+        world.feed(signal)
+        world.feed(signal)
+    unit = world.engine.units["U1"]
+    assert [unit.open_points(kind) for kind in (Kind.FIRE, Kind.FAULT, Kind.ISOLATION)] == [0, 0, 1]
+    assert (world.health(), set(unit.findings)) == ("partly_isolated", {Kind.ISOLATION})
+
+
+def test_open_faults_are_bounded_and_counted() -> None:
+    world = speaking()
+    for number in range(MAX_OPEN + 5):
+        world.signal(1, "fault", f"p{number}")
+    assert world.engine.units["U1"].open_points(Kind.FAULT) == MAX_OPEN
+    assert world.engine.oddities["too_many_points"] == 5
+
+
+def test_beyond_the_bound_a_fire_stands_for_the_whole_unit() -> None:
+    world = speaking()
+    for number in range(MAX_OPEN + 5):
+        world.signal(1, "fire", f"p{number}")
+    for number in range(MAX_OPEN):
+        world.signal(2, "restore", f"p{number}", restores="fire")
+    assert world.health() == "fire"
+    world.signal(3, "restore", restores="fire")
+    assert world.health() == "normal"
+
+
+def test_ends_that_are_remembered_are_bounded() -> None:
+    world = speaking()
+    for number in range(MAX_CLOSED * 3):
+        world.signal(1 + number, "restore", f"p{number}", restores="fault")
+    trouble = world.engine.units["U1"].trouble(Kind.FAULT)
+    assert len(trouble.words) == MAX_CLOSED
+
+
+def test_heartbeats_are_counted_by_the_hour_and_repeats_are_not() -> None:
+    world = World()
+    for at_s in range(0, 3601, 60):
+        world.tick(at_s - 0.5)
+        for _ in range(2):
+            world.beat(at_s, signal_id=f"h{at_s}")
+        world.ticks(at_s, at_s + 59, step_s=5)
+    assert [(h.hour, h.beats) for h in world.said.hours] == [(when(0), 60)]
