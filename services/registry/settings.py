@@ -15,4 +15,4 @@ class RegistrySettings(ServiceSettings):
     max_rows: int = Field(default=200_000, ge=1, le=1_000_000, description="most rows of one file")
     listed_errors: int = Field(default=200, ge=1, le=10_000, description="most errors printed for one file")
     replication: int = Field(default=1, ge=1, le=9, description="replicas of topics that are created")
-    publish_batch: int = Field(default=500, ge=1, le=10_000, description="entities published in one transaction")
+    publish_batch: int = Field(default=2_000, ge=1, le=10_000, description="entities published in one transaction")

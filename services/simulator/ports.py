@@ -1,9 +1,10 @@
 """What the simulator needs from outside."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from datetime import datetime
 from typing import Protocol
 
+from services.simulator.domain.load import Block, LoadPlan
 from services.simulator.domain.script import Event
 from services.simulator.domain.signals import Signal
 
@@ -52,20 +53,35 @@ class Narrator(Protocol):
 
 
 class LoadPipes(Protocol):
-    """Connections of the load generator. Message numbers are 0, 1, 2, ... over the whole run."""
+    """Connections of the load generator for one plan. Each gateway stays on one connection, in order."""
 
-    async def open(self) -> None: ...
-
-    def send(self, first: int, count: int) -> int:
-        """Send messages `first` to `first + count - 1` as far as the windows allow; return how many went out."""
+    async def open(self) -> None:
+        """Connect. Raises LinkRefused."""
         ...
 
-    async def settle(self, limit_s: float) -> None:
-        """Wait until everything is acknowledged, at most `limit_s`."""
+    def send(self, first: int, count: int, wall: datetime) -> int:
+        """Send the plan's messages from `first` on, as far as windows and lines allow; return how many went out.
+
+        `wall` is put into them as the device's time.
+        """
+        ...
+
+    def in_flight(self) -> int:
+        """Return how many messages wait for their acknowledgement."""
         ...
 
     async def close(self) -> None: ...
 
-    def unsettled(self) -> Sequence[int]:
-        """Return the numbers of messages sent and not (yet) acknowledged."""
+
+class Outcomes(Protocol):
+    """Where pipes note what became of each message; instants in monotonic seconds."""
+
+    def sent(self, number: int, at_s: float) -> None: ...
+
+    def acked(self, number: int, at_s: float) -> None: ...
+
+
+class Ledger(Protocol):
+    def write(self, plan: LoadPlan, first: int, block: Block, started_s: float, started_at: datetime) -> None:
+        """Append the outcome of every sent message of a block that begins with message `first`."""
         ...

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -24,6 +25,9 @@ _XLSX = b"PK\x03\x04"
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 _EMAIL: TypeAdapter[str] = TypeAdapter(EmailStr)
 _URL: TypeAdapter[object] = TypeAdapter(WebhookUrl)
+_PLAIN_LOCAL = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
+_MAX_LOCAL = 64
+_MAX_EMAIL = 254
 
 
 class LocalFiles:
@@ -35,12 +39,19 @@ class LocalFiles:
             unpacked_bytes=max_unpacked_mb * 1024 * 1024, rows=max_rows, columns=MAX_COLUMNS, cell=MAX_CELL
         )
         self._max_rows = max_rows
+        self._domains: dict[str, str] = {}
 
     def email(self, text: str) -> str:
+        local, _, domain = text.rpartition("@")
+        known = self._domains.get(domain)
+        if known and len(local) <= _MAX_LOCAL and len(text) <= _MAX_EMAIL and _PLAIN_LOCAL.fullmatch(local):
+            return f"{local}@{known}"  # the full check takes a tenth of a millisecond, mostly for the domain
         try:
-            return _EMAIL.validate_python(text)
+            valid = _EMAIL.validate_python(text)
         except ValidationError:
             raise BadCell("an e-mail address such as duty@health.example.cn") from None
+        self._domains[domain] = valid.rpartition("@")[2]
+        return valid
 
     def web_address(self, text: str) -> str:
         try:

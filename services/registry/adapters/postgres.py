@@ -14,7 +14,6 @@ from services.registry.ports import ImportNote
 from services.runtime.postgres import Connection, connect_arguments
 
 LOCK = 7_302_118_001
-_PUBLISH_ORDER = "array_position(ARRAY['pack','department','unit','gateway','contact'], kind)"
 
 
 class PostgresStore:
@@ -133,11 +132,14 @@ class PostgresRegister:
         return int(row[0])
 
     async def unpublished(self, limit: int) -> Sequence[tuple[Kind, str]]:
-        cursor = await self._connection.execute(
-            f"SELECT kind, id FROM registry.unpublished ORDER BY {_PUBLISH_ORDER}, id LIMIT %s",  # noqa: S608
-            (limit,),
-        )
-        return [(Kind(kind), entity_id) for kind, entity_id in await cursor.fetchall()]
+        found: list[tuple[Kind, str]] = []
+        for kind in Kind:  # in the order in which one may refer to the other; each is a walk along the key
+            cursor = await self._connection.execute(
+                "SELECT id FROM registry.unpublished WHERE kind = %s ORDER BY id LIMIT %s",
+                (kind.value, limit - len(found)),
+            )
+            found.extend((kind, entity_id) for (entity_id,) in await cursor.fetchall())
+        return found
 
     async def published(self, entities: Sequence[tuple[Kind, str]]) -> None:
         await self._connection.execute(

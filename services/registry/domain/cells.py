@@ -28,6 +28,8 @@ class BadCell(Exception):
 
 def clean(raw: str) -> str:
     """Return the text in one normal form, without the spaces around it."""
+    if raw.isascii():
+        return raw.strip()
     return unicodedata.normalize("NFC", raw).strip().strip("\u3000\ufeff").strip()
 
 
@@ -45,7 +47,7 @@ def plain_text(text: str) -> str:
     """
     if len(text) > MAX_TEXT:
         raise BadCell(f"at most {MAX_TEXT} characters")
-    if any(unicodedata.category(char) in ("Cc", "Cf", "Cs") for char in text):
+    if not text.isprintable() and any(unicodedata.category(char) in ("Cc", "Cf", "Cs") for char in text):
         raise BadCell("text without control or invisible characters")
     if len(text) > 1 and text.startswith(_FORMULA_STARTS):
         raise BadCell("text, not a formula: it may not begin with '=', '+', '-' or '@'")

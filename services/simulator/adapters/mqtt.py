@@ -108,15 +108,13 @@ class MqttLink:
         self._wire: Wire | None = None
         self._waiting: dict[int, tuple[bytes, asyncio.Future[None]]] = {}
         self._next_id = 0
-        self._wanted = True
         self._keeper: asyncio.Task[None] | None = None
         self._lost = asyncio.Event()
         self.dropped = 0
 
     async def restore(self) -> None:
-        self._wanted = True
         await self._connect()
-        if self._keeper is None or self._keeper.done():
+        if self._keeper is None:
             self._keeper = asyncio.create_task(self._keep(), name="mqtt-link")
 
     def publish(self, signal: Signal) -> "asyncio.Future[None]":
@@ -130,21 +128,25 @@ class MqttLink:
         return done
 
     async def cut(self) -> None:
-        self._wanted = False
+        await self._stop_keeping()
         wire = self._wire
         if wire is not None and wire.transport is not None:
             wire.transport.abort()
             await wire.closed()
 
     async def close(self) -> None:
-        self._wanted = False
+        await self._stop_keeping()
         if self._wire is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(5):
                     await self._goodbye(self._wire)
+
+    async def _stop_keeping(self) -> None:
+        """A keeper that went on would connect beside `restore`, and the broker would throw one of the two out."""
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
+            self._keeper = None
 
     async def _goodbye(self, wire: Wire) -> None:
         if self._gateway_id is not None:
@@ -195,7 +197,7 @@ class MqttLink:
 
     async def _keep(self) -> None:
         attempt = 0
-        while self._wanted:
+        while True:
             try:
                 if self._wire is None:
                     await self._connect()
