@@ -54,9 +54,7 @@ class Loader:
         self._ack_latency = Latencies()
         self._lateness = Latencies()
 
-    async def run(
-        self, stop: Stop, *, settle_s: float = 10.0, on_start: Callable[[datetime], None] | None = None
-    ) -> LoadReport:
+    async def run(self, stop: Stop, *, settle_s: float = 10.0) -> LoadReport:
         """Send the plan, wait for the last answers, write the ledger. Raises LinkRefused when nobody answers at first.
 
         Latency counts from the intended instant, so a stalled receiver cannot hide its stall by slowing us down.
