@@ -70,7 +70,9 @@ class SharedReads:
         if kept is None or now - kept[0] > self._keep_s:
             if self._waiting >= self._waiting_bound:
                 raise TooBusy("too many reads wait already")
+            self._waiting += 1
             task = asyncio.create_task(self._in_turn(ask))
+            task.add_done_callback(self._one_done)
             self._kept[key] = (now, cast("asyncio.Task[object]", task))
             self._kept.move_to_end(key)
             while len(self._kept) > self._entries:
@@ -80,11 +82,13 @@ class SharedReads:
         return cast("T", await asyncio.shield(kept[1]))
 
     async def _in_turn(self, ask: Callable[[], Awaitable[T]]) -> T:
-        self._waiting += 1
         try:
             async with asyncio.timeout(self._deadline_s), self._turns:
                 return await ask()
         except TimeoutError as error:
             raise DataUnavailable("the database did not answer in time") from error
-        finally:
-            self._waiting -= 1
+
+    def _one_done(self, task: asyncio.Task[T]) -> None:
+        self._waiting -= 1
+        if not task.cancelled():
+            task.exception()  # every reader may have left: then nobody else looks at it

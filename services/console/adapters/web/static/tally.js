@@ -16,6 +16,7 @@ export function render() {
   const tally = state.sections.tally;
   chips("connection", "conn", CONNECTION, tally?.connection);
   chips("health", "health", HEALTH, tally?.health);
+  setText(byId("unrouted"), tally?.unrouted ? `· ${t("tally.unrouted", { n: number(tally.unrouted) })}` : "");
 }
 
 function chips(aspect, filter, names, counts) {

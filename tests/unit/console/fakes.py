@@ -1,0 +1,310 @@
+"""Ports of the console in memory. The read model and the accounts obey the contract suites with the real ones."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+
+from services.console.domain.accounts import Account, Session, lock_until
+from services.console.domain.cases import CaseDetail, CaseList, CaseRow, Fire
+from services.console.domain.errors import DataUnavailable, NotFound
+from services.console.domain.freshness import PartitionSight, Sight
+from services.console.domain.picture import Names, Picture
+from services.console.domain.rates import RateCounts
+from services.console.domain.units import Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
+from services.console.domain.viewer import Slice, Username, Viewer
+
+T0 = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+CONNECTED = ("online", "late")
+RANK: tuple[Callable[[UnitRow], bool], ...] = (
+    lambda unit: unit.health == "fire",
+    lambda unit: unit.connection == "offline",
+    lambda unit: unit.partly_connected,
+    lambda unit: unit.health == "fault",
+    lambda unit: unit.health == "isolated",
+    lambda unit: unit.health == "partly_isolated",
+    lambda unit: unit.connection == "late",
+    lambda unit: unit.connection == "never_connected",
+    lambda unit: unit.connection == "unknown",
+    lambda unit: unit.connection == "commissioning",
+    lambda unit: unit.connection == "exempt",
+)
+
+
+@dataclass
+class ManualClock:
+    """Stands still until it is told."""
+
+    wall: datetime = T0
+    ticks: float = 0.0
+
+    def now(self) -> datetime:
+        return self.wall
+
+    def monotonic(self) -> float:
+        return self.ticks
+
+    def pass_(self, seconds: float) -> None:
+        self.wall += timedelta(seconds=seconds)
+        self.ticks += seconds
+
+
+def pressing(unit: UnitRow) -> int:
+    return next((rank for rank, holds in enumerate(RANK) if holds(unit)), len(RANK))
+
+
+def troubled(unit: UnitRow) -> bool:
+    return (
+        unit.connection not in ("online", "exempt", "retired")
+        or unit.health not in ("normal", "unknown")
+        or unit.partly_connected
+    )
+
+
+@dataclass
+class FakeReadModel:
+    """The district in lists. `away` makes every read fail; `reads` counts them by method."""
+
+    all_units: list[UnitRow] = field(default_factory=list)
+    all_cases: list[CaseRow] = field(default_factory=list)
+    sights: list[PartitionSight] = field(default_factory=lambda: [PartitionSight(0, T0, Sight.CLEAR)])
+    known_names: Names = field(default_factory=lambda: Names(targets={"S1": Fraction(1), "S2": Fraction(1)}))
+    away: bool = False
+    reads: Counter[str] = field(default_factory=Counter)
+    gate: asyncio.Event | None = None
+
+    async def sight(self) -> Sequence[PartitionSight]:
+        await self._read("sight")
+        return list(self.sights)
+
+    async def names(self) -> Names:
+        await self._read("names")
+        return self.known_names
+
+    async def picture(self, slice_: Slice) -> Picture:
+        await self._read("picture")
+        rates = self._rates(slice_)
+        boards = {
+            dimension: tuple(row for found, row in rates if found == dimension)
+            for dimension in ("town", "department", "category")
+        }
+        return Picture(
+            headline=tuple(row for found, row in rates if found == "district"),
+            boards=boards,
+            tally=self._tally(slice_),
+            cases=await self.cases(slice_, "open", 0, 60),
+            fires=self._fires(slice_),
+        )
+
+    async def units(self, slice_: Slice, query: UnitQuery) -> UnitPage:
+        await self._read("units")
+        found = [unit for unit in self._of(slice_) if _asked(unit, query)]
+        found.sort(key=lambda unit: (pressing(unit), unit.unit_id))
+        return UnitPage(len(found), tuple(found[query.offset : query.offset + query.limit]))
+
+    async def unit(self, slice_: Slice, unit_id: str, since: datetime) -> UnitDetail:
+        await self._read("unit")
+        for unit in self._of(slice_):
+            if unit.unit_id == unit_id:
+                return UnitDetail(unit, since, (), ())
+        raise NotFound
+
+    async def cases(self, slice_: Slice, state: str, offset: int, limit: int) -> CaseList:
+        await self._read("cases")
+        mine = [
+            case
+            for case in self.all_cases
+            if slice_.holds(case.lead_department, case.copy_departments) and case.state == state
+        ]
+        mine.sort(key=lambda case: (case.kind != "fire", case.acknowledged_at is not None, case.case_id))
+        waiting = sum(case.acknowledged_at is None for case in mine)
+        return CaseList(len(mine), waiting, 0, tuple(mine[offset : offset + limit]))
+
+    async def case(self, slice_: Slice, case_id: str) -> CaseDetail:
+        await self._read("case")
+        for case in self.all_cases:
+            if case.case_id == case_id and slice_.holds(case.lead_department, case.copy_departments):
+                return CaseDetail(case, (), "finding", "clause", "route", "pack", 1, (), None, None, None, 1)
+        raise NotFound
+
+    def _of(self, slice_: Slice) -> list[UnitRow]:
+        return [unit for unit in self.all_units if slice_.holds(unit.lead_department, unit.copy_departments)]
+
+    def _fires(self, slice_: Slice) -> tuple[Fire, ...]:
+        return tuple(
+            Fire(case.unit_id or "", case.case_id, case.unit_name, "", "", case.town, case.effective_at, None, None)
+            for case in self.all_cases
+            if case.kind == "fire"
+            and case.state == "open"
+            and slice_.holds(case.lead_department, case.copy_departments)
+        )
+
+    def _tally(self, slice_: Slice) -> Tally:
+        mine = self._of(slice_)
+        return Tally(
+            connection=dict(Counter(unit.connection for unit in mine)),
+            health=dict(Counter(unit.health for unit in mine)),
+            total=len(mine),
+            troubled=sum(map(troubled, mine)),
+            unrouted=sum(not unit.routed for unit in mine),
+            token=str(hash(tuple(mine))),
+        )
+
+    def _rates(self, slice_: Slice) -> list[tuple[str, RateCounts]]:
+        mine = self._of(slice_)
+        if slice_.department is not None:
+            is_town = any(unit.town == slice_.department for unit in self.all_units)
+            mine = [unit for unit in mine if (unit.town if is_town else unit.lead_department) == slice_.department]
+        groups: dict[tuple[str, str, str], list[UnitRow]] = {}
+        for unit in mine:
+            for scope in unit.scopes:
+                for dimension, value in (
+                    ("district", "sample" if slice_.whole else ""),
+                    ("town", unit.town),
+                    ("department", unit.lead_department),
+                    ("category", unit.category),
+                ):
+                    groups.setdefault((scope, dimension, value), []).append(unit)
+        return [(dimension, _count(scope, value, units)) for (scope, dimension, value), units in sorted(groups.items())]
+
+    async def _read(self, method: str) -> None:
+        self.reads[method] += 1
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.away:
+            raise DataUnavailable("away")
+
+
+def _count(scope: str, value: str, units: list[UnitRow]) -> RateCounts:
+    def number(*states: str) -> int:
+        return sum(unit.connection in states and not unit.partly_connected for unit in units)
+
+    partly = sum(unit.partly_connected for unit in units)
+    return RateCounts(
+        scope, value, len(units), number(*CONNECTED), number("late"), number("offline") + partly, number("unknown"),
+        number("never_connected"), number("commissioning"), number("exempt"),
+    )  # fmt: skip
+
+
+def _asked(unit: UnitRow, query: UnitQuery) -> bool:
+    wanted = (
+        (query.town, unit.town),
+        (query.department, unit.lead_department),
+        (query.category, unit.category),
+    )
+    text = query.text.lower()
+    return (
+        all(asked is None or asked == value for asked, value in wanted)
+        and (not query.connection or unit.connection in query.connection)
+        and (not query.health or unit.health in query.health)
+        and (query.scope is None or query.scope in unit.scopes)
+        and (not query.troubled or troubled(unit))
+        and (not text or any(text in value.lower() for value in (unit.name, unit.name_en, unit.unit_id)))
+    )
+
+
+@dataclass
+class FakeAccounts:
+    accounts: dict[str, Account] = field(default_factory=dict)
+    sessions: dict[str, tuple[Username, str, datetime]] = field(default_factory=dict)
+
+    async def find(self, username: str) -> Account | None:
+        return self.accounts.get(username)
+
+    async def save(self, account: Account, now: datetime) -> None:
+        self.accounts[account.username] = replace(account, disabled=False, failed_logins=0, locked_until=None)
+        self._end(account.username)
+
+    async def all(self) -> Sequence[Account]:
+        return [self.accounts[name] for name in sorted(self.accounts)]
+
+    async def disable(self, username: str) -> bool:
+        if username not in self.accounts:
+            return False
+        self.accounts[username] = replace(self.accounts[username], disabled=True)
+        self._end(username)
+        return True
+
+    async def failed(self, username: Username, now: datetime) -> int:
+        failures = self.accounts[username].failed_logins + 1
+        self.accounts[username] = replace(
+            self.accounts[username], failed_logins=failures, locked_until=lock_until(failures, now)
+        )
+        return failures
+
+    async def succeeded(self, username: Username) -> None:
+        self.accounts[username] = replace(self.accounts[username], failed_logins=0, locked_until=None)
+
+    async def open_session(
+        self, token_hash: str, username: Username, csrf: str, now: datetime, until: datetime
+    ) -> None:
+        self.sessions = {key: value for key, value in self.sessions.items() if value[2] > now}
+        self.sessions[token_hash] = (username, csrf, until)
+
+    async def session(self, token_hash: str, now: datetime) -> Session | None:
+        username, csrf, until = self.sessions.get(token_hash, (None, "", now))
+        if username is None or until <= now or self.accounts[username].disabled:
+            return None
+        return Session(self.accounts[username].viewer, csrf, until)
+
+    async def close_session(self, token_hash: str) -> None:
+        self.sessions.pop(token_hash, None)
+
+    def _end(self, username: str) -> None:
+        self.sessions = {key: value for key, value in self.sessions.items() if value[0] != username}
+
+
+@dataclass
+class FakePasswords:
+    """`hash:` before the password. `checked` counts, for unknown accounts too."""
+
+    checked: int = 0
+
+    async def hash(self, password: str) -> str:
+        return f"hash:{password}"
+
+    async def matches(self, password_hash: str | None, password: str) -> bool:
+        self.checked += 1
+        return password_hash == f"hash:{password}"
+
+
+@dataclass
+class FakeSecrets:
+    made: int = 0
+
+    def token(self) -> str:
+        self.made += 1
+        return f"token{self.made:04d}xyz"
+
+    def digest(self, token: str) -> str:
+        return f"digest:{token}"
+
+
+@dataclass
+class FakeChanges:
+    """Wakes when `wake` is called."""
+
+    queue: asyncio.Queue[None] = field(default_factory=asyncio.Queue)
+
+    def wake(self) -> None:
+        self.queue.put_nowait(None)
+
+    async def wakes(self) -> AsyncIterator[None]:
+        while True:
+            await self.queue.get()
+            yield None
+
+
+@dataclass
+class FakeCommands:
+    """Keeps what was acknowledged, or fails with `failure`."""
+
+    done: list[tuple[str, Viewer, str]] = field(default_factory=list)
+    failure: Exception | None = None
+
+    async def acknowledge(self, case_id: str, viewer: Viewer, note: str) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.done.append((case_id, viewer, note))

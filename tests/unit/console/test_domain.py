@@ -1,0 +1,135 @@
+"""The pure decisions: figures, verdicts, slices, freshness, accounts."""
+
+from datetime import timedelta
+from fractions import Fraction
+
+import pytest
+
+from services.console.domain.accounts import BadAccount, checked_account, checked_password, lock_until
+from services.console.domain.freshness import Freshness, PartitionSight, Sight, data_age
+from services.console.domain.rates import RateCounts, Verdict, floored_tenths, judge, worst_first
+from services.console.domain.viewer import BodyCode, Role, Slice, Username, Viewer
+from tests.unit.console.fakes import T0
+
+ALL = Fraction(1)
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "tenths"),
+    [(199, 200, 995), (999, 1000, 999), (9999, 10000, 999), (200, 200, 1000), (0, 7, 0), (2, 3, 666), (0, 0, None)],
+)
+def test_percentages_are_floored_and_an_empty_scope_is_not_applicable(
+    part: int, whole: int, tenths: int | None
+) -> None:
+    assert floored_tenths(part, whole) == tenths
+
+
+def test_a_hundred_percent_appears_only_when_nobody_is_missing() -> None:
+    for whole in (1, 3, 999, 20_000, 1_000_003):
+        assert floored_tenths(whole, whole) == 1000
+        assert floored_tenths(whole - 1, whole) != 1000
+
+
+def test_unknown_units_widen_the_interval_and_leave_the_verdict_open() -> None:
+    rate = judge(RateCounts("S1", "", in_scope=200, connected=190, unknown=10), ALL)
+    assert (rate.low, rate.high, rate.high_connected) == (950, 1000, 200)
+    assert rate.verdict is Verdict.UNDETERMINED
+
+
+@pytest.mark.parametrize(
+    ("connected", "unknown", "target", "verdict"),
+    [
+        (200, 0, ALL, Verdict.MET),
+        (199, 0, ALL, Verdict.NOT_MET),
+        (150, 49, ALL, Verdict.NOT_MET),
+        (60, 140, Fraction("0.3"), Verdict.MET),
+        (59, 0, Fraction("0.3"), Verdict.NOT_MET),
+    ],
+)
+def test_the_verdict_compares_exact_counts(connected: int, unknown: int, target: Fraction, verdict: Verdict) -> None:
+    assert judge(RateCounts("S1", "", 200, connected, unknown=unknown), target).verdict is verdict
+
+
+def test_an_empty_scope_has_no_verdict_and_no_percentage() -> None:
+    rate = judge(RateCounts("S2", "", 0, 0), ALL)
+    assert (rate.low, rate.high, rate.verdict) == (None, None, Verdict.NOT_APPLICABLE)
+
+
+def test_boards_show_the_worst_first_and_leave_out_the_empty() -> None:
+    rows = [RateCounts("S1", "a", 10, 9), RateCounts("S1", "b", 100, 90), RateCounts("S1", "c", 0, 0),
+            RateCounts("S1", "d", 4, 1)]  # fmt: skip
+    assert [row.value for row in worst_first(rows)] == ["d", "b", "a"]
+
+
+def test_a_department_sees_what_it_leads_and_what_it_is_copied_on() -> None:
+    slice_ = Slice(BodyCode("health"))
+    assert slice_.holds("health", ())
+    assert slice_.holds("civil-affairs", ("health",))
+    assert not slice_.holds("education", ("dongjie",))
+
+
+@pytest.mark.parametrize("role", [Role.BRIGADE, Role.CENTRE])
+def test_brigade_and_centre_see_everything(role: Role) -> None:
+    assert Viewer(Username("x"), role, None, "x").slice.whole
+
+
+def test_a_department_account_without_a_code_sees_nothing() -> None:
+    slice_ = Viewer(Username("x"), Role.DEPARTMENT, None, "x").slice
+    assert not slice_.whole
+    assert not slice_.holds("health", ("brigade",))
+
+
+def test_the_page_is_as_old_as_its_oldest_partition() -> None:
+    old = T0 - timedelta(seconds=4)
+    age = data_age([PartitionSight(0, T0, Sight.CLEAR), PartitionSight(1, old, Sight.CLEAR)])
+    assert (age.state, age.as_of) == (Freshness.LIVE, old)
+
+
+@pytest.mark.parametrize(
+    ("sights", "state"),
+    [
+        ([], Freshness.NO_DATA),
+        ([(None, Sight.BLIND)], Freshness.NO_DATA),
+        ([(T0, Sight.BLIND), (T0, Sight.BLIND)], Freshness.BLIND),
+        ([(T0, Sight.CLEAR), (None, Sight.BLIND)], Freshness.PARTLY_BLIND),
+        ([(T0, Sight.CLEAR), (T0, Sight.IMPAIRED)], Freshness.IMPAIRED),
+    ],
+)
+def test_one_partition_in_the_dark_is_enough_to_say_so(sights: list[tuple[None, Sight]], state: Freshness) -> None:
+    parts = [PartitionSight(number, mark, sight) for number, (mark, sight) in enumerate(sights)]
+    assert data_age(parts).state is state
+
+
+def test_five_failures_are_free_then_the_wait_doubles_up_to_fifteen_minutes() -> None:
+    waits = [lock_until(failures, T0) for failures in (4, 5, 6, 9, 10, 500)]
+    assert waits[0] is None
+    assert [wait - T0 for wait in waits[1:] if wait] == [
+        timedelta(seconds=30), timedelta(seconds=60), timedelta(minutes=8), timedelta(minutes=15),
+        timedelta(minutes=15),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("username", "role", "department", "name"),
+    [
+        ("Bad Name", "centre", None, "x"),
+        ("a" * 65, "centre", None, "x"),
+        ("ok", "root", None, "x"),
+        ("ok", "department", None, "x"),
+        ("ok", "centre", "health", "x"),
+        ("ok", "department", "a b", "x"),
+        ("ok", "centre", None, ""),
+        ("ok", "centre", None, "line\nbreak"),
+    ],
+)
+def test_an_account_that_breaks_a_rule_is_refused_with_its_reason(
+    username: str, role: str, department: str | None, name: str
+) -> None:
+    with pytest.raises(BadAccount, match=r"username|role|department|display name"):
+        checked_account(username, role, department, name)
+
+
+def test_short_passwords_are_refused() -> None:
+    with pytest.raises(BadAccount):
+        checked_password("123456789")
+    assert checked_password("1234567890") == "1234567890"

@@ -1,0 +1,127 @@
+"""Sign-in: guesses are slow, unknown accounts look like known ones, memory is bounded."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.console.domain.accounts import Account
+from services.console.domain.errors import BadCredentials, ConsoleError, LockedOut, NotSignedIn
+from services.console.domain.viewer import Role, Username
+from services.console.metrics import Metrics
+from services.console.worker.doors import DoorKeeper, DoorRules
+from tests.unit.console.fakes import FakeAccounts, FakePasswords, FakeSecrets, ManualClock
+
+
+class Stage:
+    def __init__(self, rules: DoorRules | None = None) -> None:
+        self.clock, self.accounts, self.passwords = ManualClock(), FakeAccounts(), FakePasswords()
+        self.registry = CollectorRegistry()
+        self.accounts.accounts["ann"] = Account(Username("ann"), Role.CENTRE, None, "Ann", "hash:right")
+        self.doors = DoorKeeper(
+            accounts=self.accounts,
+            passwords=self.passwords,
+            secrets=FakeSecrets(),
+            clock=self.clock,
+            metrics=Metrics(self.registry),
+            rules=rules or DoorRules(),
+        )
+
+    async def attempt(self, username: str, password: str = "wrong", client: str = "10.0.0.1") -> str:
+        try:
+            await self.doors.sign_in(username, password, client)
+        except ConsoleError as error:
+            return error.code
+        return "ok"
+
+
+async def test_the_right_pair_opens_a_session_that_ends_by_itself() -> None:
+    stage = Stage()
+    token, session = await stage.doors.sign_in(" Ann ", "right", "10.0.0.1")
+    assert (await stage.doors.session(token)).viewer == session.viewer
+    assert token not in stage.accounts.sessions, "the token itself is stored nowhere"
+    stage.clock.pass_(timedelta(hours=12).total_seconds())
+    with pytest.raises(NotSignedIn):
+        await stage.doors.session(token)
+
+
+@pytest.mark.parametrize("token", [None, "", "unknown", "x" * 1000])
+async def test_a_cookie_that_is_not_ours_is_nobody(token: str | None) -> None:
+    with pytest.raises(NotSignedIn):
+        await Stage().doors.session(token)
+
+
+async def test_signing_out_ends_the_session() -> None:
+    stage = Stage()
+    token, _ = await stage.doors.sign_in("ann", "right", "c")
+    await stage.doors.sign_out(token)
+    with pytest.raises(NotSignedIn):
+        await stage.doors.session(token)
+
+
+@pytest.mark.parametrize("username", ["ann", "nobody"])
+async def test_the_sixth_guess_is_locked_whether_or_not_the_account_exists(username: str) -> None:
+    stage = Stage()
+    answers = [await stage.attempt(username) for _ in range(6)]
+    assert answers == ["bad_credentials"] * 5 + ["locked_out"]
+    assert stage.passwords.checked == 5, "an unknown account costs as much as a known one"
+
+
+async def test_while_locked_even_the_right_password_waits_then_opens() -> None:
+    stage = Stage()
+    for _ in range(5):
+        await stage.attempt("ann")
+    assert await stage.attempt("ann", "right") == "locked_out"
+    stage.clock.pass_(31)
+    assert await stage.attempt("ann", "right") == "ok"
+    assert stage.accounts.accounts["ann"].failed_logins == 0
+
+
+async def test_a_disabled_account_looks_like_none() -> None:
+    stage = Stage()
+    token, _ = await stage.doors.sign_in("ann", "right", "c")
+    stage.accounts.accounts["ann"] = replace(stage.accounts.accounts["ann"], disabled=True)
+    with pytest.raises(BadCredentials):
+        await stage.doors.sign_in("ann", "right", "c")
+    with pytest.raises(NotSignedIn):
+        await stage.doors.session(token)
+
+
+async def test_one_address_that_tries_many_names_is_shut_out() -> None:
+    stage = Stage(DoorRules(client_failures=10))
+    for number in range(10):
+        assert await stage.attempt(f"guess{number}") == "bad_credentials"
+    assert await stage.attempt("ann", "right") == "locked_out"
+    assert await stage.attempt("ann", "right", client="10.0.0.2") == "ok"
+    stage.clock.pass_(301)
+    assert await stage.attempt("ann", "right") == "ok"
+
+
+async def test_memory_of_failures_is_bounded() -> None:
+    stage = Stage(DoorRules(book_entries=50))
+    for number in range(500):
+        await stage.attempt(f"name{number}", client=f"10.1.{number // 250}.{number % 250}")
+    assert len(stage.doors._ghosts) == len(stage.doors._clients) == 50
+
+
+async def test_a_lock_that_came_while_the_password_was_checked_holds() -> None:
+    stage = Stage()
+
+    class Slow(FakePasswords):
+        async def matches(self, password_hash: str | None, password: str) -> bool:
+            for _ in range(5):
+                await stage.accounts.failed(Username("ann"), stage.clock.now())
+            return await super().matches(password_hash, password)
+
+    stage.doors._passwords = Slow()
+    with pytest.raises(LockedOut):
+        await stage.doors.sign_in("ann", "right", "c")
+
+
+async def test_attempts_are_counted_by_outcome() -> None:
+    stage = Stage()
+    await stage.attempt("ann", "right")
+    await stage.attempt("ann")
+    for outcome, count in (("ok", 1), ("bad_credentials", 1), ("locked_out", 0)):
+        assert stage.registry.get_sample_value("firenet_console_logins_total", {"outcome": outcome}) == count

@@ -1,0 +1,69 @@
+"""The catalogue: every text in both languages, every key that is used exists, nothing lies there unused."""
+
+import re
+
+from services.console.adapters.web import texts
+from services.console.domain import errors
+from services.console.domain.errors import ConsoleError
+from services.console.domain.freshness import Freshness
+from services.console.domain.rates import Verdict
+from services.console.domain.units import Connection, Health
+from services.console.domain.viewer import Role
+
+CATALOGUE = texts.load()
+SOURCES = "\n".join(
+    path.read_text(encoding="utf-8") for path in [*texts.STATIC.glob("*.js"), *texts.TEMPLATES.glob("*.html")]
+)
+NAMED = set(re.findall(r"""(?:\bt\(|data-t(?:-label|-placeholder)?=)["']([a-z_]+(?:\.[a-z_]+)+)["']""", SOURCES))
+# t(again ? "case.ack.again" : "case.ack") and the like
+CHOSEN = set(re.findall(r"""["']([a-z_]+(?:\.[a-z_]+)+)["']""", SOURCES)) & set(CATALOGUE)
+# t(`kind.${row.kind}`) in the modules, t('error.' + code) in the templates
+FAMILIES = set(re.findall(r"\b(?:t|has)\([`']([a-z_.]+)\.(?:\$\{|' \+)", SOURCES)) | {"connection", "health"}
+
+
+def test_no_text_lacks_a_language() -> None:
+    lacking = [key for key, text in CATALOGUE.items() if set(text) != set(texts.LANGUAGES) or not all(text.values())]
+    assert lacking == []
+
+
+def test_both_languages_have_the_same_places_to_fill() -> None:
+    def places(text: str) -> list[str]:
+        return sorted(re.findall(r"\{(\w+)\}", text))
+
+    assert [key for key, text in CATALOGUE.items() if places(text["zh"]) != places(text["en"])] == []
+
+
+def test_chinese_texts_are_chinese() -> None:
+    spoken = {key: re.sub(r"\{\w+\}", "", text["zh"]) for key, text in CATALOGUE.items()}
+    foreign = [
+        key for key, text in spoken.items() if re.search(r"\w", text) and not re.search(r"[\u4e00-\u9fff]", text)
+    ]
+    assert foreign == ["bar.language"], "only the switch to the other language speaks that language"
+
+
+def test_every_key_in_use_exists() -> None:
+    assert NAMED - set(CATALOGUE) == set()
+
+
+def test_no_key_lies_unused() -> None:
+    in_family = {key for key in CATALOGUE if any(key.startswith(f"{family}.") for family in FAMILIES)}
+    assert set(CATALOGUE) - NAMED - CHOSEN - in_family == set()
+
+
+def test_every_state_verdict_and_error_has_its_words() -> None:
+    def kinds(root: type[ConsoleError]) -> list[type[ConsoleError]]:
+        return [root, *(found for child in root.__subclasses__() for found in kinds(child))]
+
+    wanted = {f"connection.{state.value}" for state in Connection} | {f"health.{state.value}" for state in Health}
+    wanted |= {f"verdict.{verdict.value}" for verdict in Verdict} | {f"fresh.{state.value}" for state in Freshness}
+    wanted |= {f"stale.{state.value}" for state in Freshness if state is not Freshness.LIVE}
+    wanted |= {f"role.{role.value}" for role in Role} | {f"error.{kind.code}" for kind in kinds(errors.ConsoleError)}
+    assert wanted - set(CATALOGUE) == set()
+
+
+def test_the_page_asks_for_nothing_beyond_this_server() -> None:
+    foreign = re.findall(r"""(?:src|href|url|from)\s*[=(:]?\s*["']?((?:https?:)?//[^"')\s]+)""", SOURCES)
+    assert [address for address in foreign if "www.w3.org" not in address] == []
+    assert "style=" not in SOURCES
+    assert re.search(r"\son[a-z]+=[\"']", SOURCES) is None
+    assert "innerHTML" not in SOURCES
