@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from services.ingest.adapters.inbox import Inbox, Stamps
 from services.ingest.adapters.json_decoder import JsonDecoder, StatusDecoder
 from services.ingest.adapters.kafka_store import KafkaStore
-from services.ingest.adapters.mqtt_link import Broker, MqttLink, subscription
+from services.ingest.adapters.mqtt_link import MqttLink, subscription
+from services.ingest.adapters.paho_session import Broker
 from services.ingest.adapters.registry_feed import RegistryFeed
 from services.ingest.adapters.wire import Encoder
 from services.ingest.domain.decide import Decode
@@ -94,7 +95,7 @@ class Ingest:
         for lane, link in self._links.items():
             state = link.state()
             lanes[lane] = LaneHealth(
-                state.thread_alive, state.connected, state.subscribed, state.answered_age_s, state.settled_age_s
+                state.thread_alive, state.connected, state.subscribed, state.heard_age_s, state.settled_age_s
             )
         checks = problems(self._feed.caught_up, lanes)
         return Readiness(ready=all(word == "ok" for word in checks.values()), checks=checks)

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 
+from services.ingest.adapters.frames import Delivery
 from services.ingest.domain.account import Account, Books
 from services.ingest.domain.ack_chain import AckChain
 from services.ingest.domain.values import Arrival, Outcome
@@ -58,26 +59,21 @@ class Inbox:
     def stamp(self) -> datetime:
         return self._stamps.next()
 
-    def put(self, epoch: int, mid: int, topic: str, payload: bytes, duplicate: bool, retained: bool) -> None:
-        """Take in a message of a gateway."""
-        arrival = Arrival(epoch, mid, topic, payload, self._stamps.next(), duplicate, retained)
+    def put(self, epoch: int, messages: Sequence[Delivery]) -> None:
+        """Take in messages of gateways that were read together; they get the same stamp."""
+        if not messages:
+            return
+        now = self._stamps.next()
+        arrivals = [Arrival(epoch, mid, topic, body, now, dup, kept) for topic, mid, body, dup, kept in messages]
         with self._lock:
-            self._books.received()
-            self._append(arrival, len(payload))
-            wake = self._asleep
-            self._asleep = False
-        if wake:
-            self._wake()
+            self._books.received(len(arrivals))
+            self._append(arrivals, sum([len(arrival.payload) for arrival in arrivals]))
 
     def put_probe(self, epoch: int, mid: int, sent_at: datetime) -> None:
         """Take in a probe of our own that came back; it waits its turn among the messages."""
         arrival = Arrival(epoch, mid, "", b"", self._stamps.next(), probe_sent_at=sent_at)
         with self._lock:
-            self._append(arrival, 0)
-            wake = self._asleep
-            self._asleep = False
-        if wake:
-            self._wake()
+            self._append([arrival], 0)
 
     def hand_back(self) -> int:
         """Drop all that nobody took yet, because the broker will deliver it again; return how many messages."""
@@ -138,12 +134,11 @@ class Inbox:
 
     # --- inside
 
-    def _append(self, arrival: Arrival, size: int) -> None:
-        self._waiting.append(arrival)
-        self._held += 1
+    def _append(self, arrivals: Sequence[Arrival], size: int) -> None:
+        self._waiting.extend(arrivals)
+        self._held += len(arrivals)
         self._held_bytes += size
-
-    def _wake(self) -> None:
         loop = self._loop
-        if loop is not None and not loop.is_closed():
+        if self._asleep and loop is not None and not loop.is_closed():
+            self._asleep = False
             loop.call_soon_threadsafe(self._filled.set)

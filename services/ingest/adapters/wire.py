@@ -1,13 +1,13 @@
 """Signals, refusals and ticks as the bytes that stand on the topics."""
 
-import json
 from hashlib import blake2b
+from json.encoder import encode_basestring as _quote
 
 from schemas import codec, ids
 from schemas.refusal import MAX_RAW_BYTES, Refusal, RefusalData, RefusalReason
 from schemas.signal import Tick as WireTick
 from schemas.signal import TickData, TickState
-from services.ingest.domain.values import Arrival, Message, Refused, Signal, Tick
+from services.ingest.domain.values import Arrival, Message, Point, Refused, Signal, Tick
 
 
 class Encoder:
@@ -20,7 +20,7 @@ class Encoder:
     def __init__(self, instance: str) -> None:
         self._instance = instance
         self._source = f"/ingest/{instance}"
-        self._tail = f'","instance":{json.dumps(instance)},"flags":['
+        self._tail = f'","instance":{_quote(instance)},"flags":['
 
     def signal_id(self, gateway_id: str, arrival: Arrival, message: Message, part: int) -> str:
         """Return the id: from the payload when that names itself by number or time, else from the arrival too."""
@@ -87,13 +87,24 @@ def _optional(message: Message) -> str:
     if restores is not None:
         written += f',"restores":"{restores}"'
     if point is not None:
-        members = {name: value for name, value in point._asdict().items() if value is not None}
-        written += f',"point":{json.dumps(members, ensure_ascii=False)}'
+        written += _point(point)
     if measurement is not None:
-        written += f',"measurement":{json.dumps(measurement._asdict(), ensure_ascii=False)}'
+        written += f',"measurement":{{"value":{measurement.value!r},"unit":{_quote(measurement.unit)}}}'
     if text is not None:
-        written += f',"text":{json.dumps(text, ensure_ascii=False)}'
+        written += f',"text":{_quote(text)}'
     return written
+
+
+def _point(point: Point) -> str:
+    address, system, kind, label = point
+    written = f',"point":{{"address":{_quote(address)}'
+    if system is not None:
+        written += f',"system":{_quote(system)}'
+    if kind is not None:
+        written += f',"type":{_quote(kind)}'
+    if label is not None:
+        written += f',"label":{_quote(label)}'
+    return written + "}"
 
 
 def _derive_signal(gateway_id: str, payload: bytes) -> str:

@@ -39,9 +39,9 @@ class Books:
     def in_flight(self) -> int:
         return self._in_flight
 
-    def received(self) -> None:
-        self._received += 1
-        self._in_flight += 1
+    def received(self, messages: int) -> None:
+        self._received += messages
+        self._in_flight += messages
 
     def settled(self, outcomes: Iterable[Outcome]) -> None:
         """Take over what became of messages that Kafka has now, as a signal or as a refusal."""

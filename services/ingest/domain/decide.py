@@ -56,10 +56,12 @@ def flags_of(arrival: Arrival, occurred_at: datetime | None) -> tuple[Flag, ...]
     flags: tuple[Flag, ...] = ()
     if occurred_at is None:
         flags = (Flag.NO_DEVICE_TIME,)
-    elif occurred_at - arrival.received_at > CLOCK_SKEW:
-        flags = (Flag.CLOCK_AHEAD,)
-    elif arrival.received_at - occurred_at > CLOCK_SKEW:
-        flags = (Flag.CLOCK_BEHIND,)
+    else:
+        ahead = occurred_at - arrival.received_at
+        if ahead > CLOCK_SKEW:
+            flags = (Flag.CLOCK_AHEAD,)
+        elif ahead < -CLOCK_SKEW:
+            flags = (Flag.CLOCK_BEHIND,)
     if arrival.duplicate:
         flags += (Flag.REDELIVERED,)
     if arrival.retained:

@@ -1,7 +1,7 @@
 """Which gateway speaks for which unit, as of a day (Asia/Shanghai)."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from enum import Enum
 from typing import NamedTuple
 
@@ -47,8 +47,9 @@ class Directory:
     def __init__(self) -> None:
         self._versions: dict[str, tuple[Version, ...]] = {}
         self._today: dict[str, str | Standing] = {}
-        self._starts = datetime.max.replace(tzinfo=CHINA)
-        self._ends = datetime.min.replace(tzinfo=CHINA)
+        self._day = date.min
+        self._starts = datetime.max.replace(tzinfo=UTC)
+        self._ends = datetime.min.replace(tzinfo=UTC)
 
     def __len__(self) -> int:
         return len(self._versions)
@@ -71,10 +72,12 @@ class Directory:
             versions = self._versions.get(gateway_id)
             if versions is None:  # not remembered: anybody can invent ids without end
                 return Standing.UNKNOWN
-            known = self._today[gateway_id] = standing_on(versions, self._starts.date())
+            known = self._today[gateway_id] = standing_on(versions, self._day)
         return known
 
     def _turn_to(self, at: datetime) -> None:
-        self._starts = at.astimezone(CHINA).replace(hour=0, minute=0, second=0, microsecond=0)
+        midnight = at.astimezone(CHINA).replace(hour=0, minute=0, second=0, microsecond=0)
+        self._day = midnight.date()
+        self._starts = midnight.astimezone(UTC)  # comparing instants of one zone object costs a fifth
         self._ends = self._starts + timedelta(days=1)
         self._today.clear()

@@ -8,12 +8,12 @@ STALE_AFTER_S = 5.0
 
 
 class LaneHealth(NamedTuple):
-    """Ages in seconds; `answered_age_s` is None before the broker first answered a probe."""
+    """Ages in seconds; `heard_age_s` is None before the broker first said anything."""
 
     thread_alive: bool
     connected: bool
     subscribed: bool
-    answered_age_s: float | None
+    heard_age_s: float | None
     settled_age_s: float
 
 
@@ -33,10 +33,8 @@ def _link(health: LaneHealth) -> str:
         return "not connected"
     if not health.subscribed:
         return "not subscribed"
-    if health.answered_age_s is None:
-        return "no probe answered yet"
-    if health.answered_age_s > STALE_AFTER_S:
-        return f"no probe answered for {health.answered_age_s:.0f} s"
+    if health.heard_age_s is None or health.heard_age_s > STALE_AFTER_S:
+        return "the broker does not answer"
     return "ok"
 
 

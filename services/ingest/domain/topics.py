@@ -1,6 +1,7 @@
 """The topics that gateways publish on: `firenet/v1/{gateway_id}/...`."""
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from services.ingest.domain.values import Carrier, Format, Lane
@@ -29,6 +30,7 @@ MAIN_FILTERS = (f"{ROOT}/{VERSION}/+/up/+", f"{ROOT}/{VERSION}/+/status")
 FIRE_FILTERS = (f"{ROOT}/{VERSION}/+/alarm/+",)
 
 
+@lru_cache(maxsize=65536)
 def split_topic(topic: str) -> tuple[str, Route] | None:
     """Return the claimed gateway id and the route, or None when the topic is none of ours.
 

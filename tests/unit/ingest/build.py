@@ -1,0 +1,40 @@
+"""Builders for what ingest works on: every field has a plain value, a test names only what it is about."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+
+from services.ingest.adapters.json_decoder import JsonDecoder, StatusDecoder
+from services.ingest.domain.decide import Decode
+from services.ingest.domain.directory import Directory, Version
+from services.ingest.domain.values import Arrival, Format
+
+NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+UP = "firenet/v1/G000001/up/json"
+DECODERS: Mapping[str, Decode] = {Format.JSON: JsonDecoder().decode, Format.STATUS: StatusDecoder().decode}
+
+
+def directory() -> Directory:
+    """G000001 speaks for U000001; G000002 has retired, G000003 comes later."""
+    known = Directory()
+    known.put("G000001", [Version(date(2026, 1, 1), "U000001", None)])
+    known.put("G000002", [Version(date(2026, 1, 1), "U000002", date(2026, 5, 1))])
+    known.put("G000003", [Version(date(2026, 7, 1), "U000003", None)])
+    return known
+
+
+def arrival(
+    payload: bytes = b'{"v":1,"kind":"heartbeat"}',
+    topic: str = UP,
+    *,
+    epoch: int = 1,
+    mid: int = 1,
+    received_at: datetime = NOON,
+    duplicate: bool = False,
+    retained: bool = False,
+    probe_sent_at: datetime | None = None,
+) -> Arrival:
+    return Arrival(epoch, mid, topic, payload, received_at, duplicate, retained, probe_sent_at)
+
+
+def after(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)

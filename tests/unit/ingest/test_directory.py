@@ -1,0 +1,68 @@
+"""Who speaks for which unit on which day."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from services.ingest.domain.directory import Directory, Standing, Version
+
+MOVED = [
+    Version(date(2026, 1, 1), "U1", None),
+    Version(date(2026, 3, 1), "U2", None),
+    Version(date(2026, 5, 1), "U2", date(2026, 6, 1)),
+]
+
+
+def at(month: int, day: int, hour: int = 0) -> datetime:
+    return datetime(2026, month, day, hour, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("instant", "expected"),
+    [
+        (datetime(2025, 12, 31, 15, 59, tzinfo=UTC), Standing.NOT_YET),
+        (datetime(2025, 12, 31, 16, 0, tzinfo=UTC), "U1"),  # midnight in Shanghai
+        (at(2, 28, 15), "U1"),
+        (at(2, 28, 16), "U2"),
+        (at(5, 31, 15), "U2"),
+        (at(5, 31, 16), Standing.RETIRED),
+    ],
+)
+def test_versions_change_at_midnight_in_shanghai(instant: datetime, expected: str | Standing) -> None:
+    known = Directory()
+    known.put("G1", MOVED)
+    assert known.unit_of("G1", instant) == expected
+
+
+def test_the_day_turns_while_it_is_asked() -> None:
+    known = Directory()
+    known.put("G1", MOVED)
+    assert [known.unit_of("G1", instant) for instant in (at(2, 28, 15), at(2, 28, 16), at(2, 28, 15))] == [
+        "U1",
+        "U2",
+        "U1",
+    ]
+
+
+def test_a_new_record_counts_at_once_and_a_removed_one_no_more() -> None:
+    known = Directory()
+    known.put("G1", MOVED)
+    assert known.unit_of("G1", at(2, 1)) == "U1"
+    known.put("G1", [Version(date(2026, 1, 1), "U9", None)])
+    assert known.unit_of("G1", at(2, 1)) == "U9"
+    known.remove("G1")
+    assert known.unit_of("G1", at(2, 1)) is Standing.UNKNOWN
+    assert len(known) == 0
+
+
+def test_of_two_versions_from_the_same_day_the_later_one_holds() -> None:
+    known = Directory()
+    known.put("G1", [Version(date(2026, 1, 1), "U1", None), Version(date(2026, 1, 1), "U2", None)])
+    assert known.unit_of("G1", at(2, 1)) == "U2"
+
+
+def test_asking_for_strangers_costs_no_memory() -> None:
+    known = Directory()
+    for number in range(1000):
+        known.unit_of(f"X{number}", at(2, 1))
+    assert len(known._today) == 0

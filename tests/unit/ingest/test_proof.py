@@ -1,0 +1,83 @@
+"""A tick claims nothing that was not proven on every lane."""
+
+from services.ingest.domain.proof import Proof
+from services.ingest.domain.readiness import LaneHealth, problems
+from tests.unit.ingest.build import NOON, after
+
+
+def proof() -> Proof:
+    return Proof(("main", "fire"), epoch=7, since=NOON)
+
+
+def test_no_tick_before_every_lane_has_proved_something() -> None:
+    ours = proof()
+    ours.settled("main", after(1))
+    assert ours.tick(after(2)) is None
+
+
+def test_a_tick_reaches_as_far_as_the_lane_that_is_behind() -> None:
+    ours = proof()
+    ours.settled("main", after(1))
+    ours.settled("fire", after(5))
+    tick = ours.tick(after(6))
+    assert tick is not None
+    assert (tick.proven_until, tick.sent_at, tick.epoch, tick.number, tick.leaving) == (after(1), after(6), 7, 1, False)
+
+
+def test_no_second_tick_without_more_proof() -> None:
+    ours = proof()
+    ours.settled("main", after(1))
+    ours.settled("fire", after(1))
+    assert ours.tick(after(2)) is not None
+    assert ours.tick(after(3)) is None
+    ours.settled("main", after(3))
+    assert ours.tick(after(4)) is None
+    ours.settled("fire", after(3))
+    tick = ours.tick(after(4))
+    assert tick is not None
+    assert (tick.proven_until, tick.number) == (after(3), 2)
+
+
+def test_a_probe_that_comes_back_again_or_late_takes_nothing_back() -> None:
+    ours = proof()
+    for lane in ("main", "fire"):
+        ours.settled(lane, after(5))
+        ours.settled(lane, after(2))
+    assert ours.proven_until() == after(5)
+
+
+def test_a_probe_of_an_earlier_process_proves_nothing() -> None:
+    ours = proof()
+    ours.settled("main", after(-1))
+    ours.settled("fire", after(1))
+    assert ours.proven_until() is None
+
+
+def test_a_farewell_claims_only_what_was_told() -> None:
+    ours = proof()
+    assert ours.farewell(after(1)) is None
+    for lane in ("main", "fire"):
+        ours.settled(lane, after(1))
+    ours.tick(after(2))
+    for lane in ("main", "fire"):
+        ours.settled(lane, after(3))
+    farewell = ours.farewell(after(4))
+    assert farewell is not None
+    assert (farewell.proven_until, farewell.leaving, farewell.number) == (after(1), True, 2)
+
+
+WELL = LaneHealth(thread_alive=True, connected=True, subscribed=True, heard_age_s=0.5, settled_age_s=0.5)
+
+
+def test_readiness_names_what_does_not_advance() -> None:
+    assert set(problems(True, {"main": WELL, "fire": WELL}).values()) == {"ok"}
+    sick = {
+        "registry": problems(False, {"main": WELL})["registry"],
+        "thread": problems(True, {"main": WELL._replace(thread_alive=False)})["mqtt_main"],
+        "connection": problems(True, {"main": WELL._replace(connected=False)})["mqtt_main"],
+        "subscription": problems(True, {"main": WELL._replace(subscribed=False)})["mqtt_main"],
+        "silence": problems(True, {"main": WELL._replace(heard_age_s=5.1)})["mqtt_main"],
+        "never heard": problems(True, {"main": WELL._replace(heard_age_s=None)})["mqtt_main"],
+        "store": problems(True, {"main": WELL._replace(settled_age_s=5.1)})["store_main"],
+    }
+    assert "ok" not in sick.values()
