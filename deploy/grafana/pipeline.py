@@ -307,7 +307,7 @@ def _promises(board: Dashboard) -> None:
     )
     text = (
         "审计违约的案件、无人可告的步骤、未入链的审计条目、被拒记录：都应为 0。"
-        " All must be 0: cases without a next step, steps with nobody to tell, unsealed audit entries, rejected records."
+        " All must be 0: cases without a next step, steps with nobody to tell, unsealed entries, rejected records."
     )
     board.with_panel(
         figures(
