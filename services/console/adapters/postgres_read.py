@@ -183,7 +183,7 @@ class _Reader:
         self.whole = slice_ is None or slice_.whole
 
     async def all(
-        self, text: str, *, where: str = "TRUE", outside: str = "TRUE", accountable: str = "TRUE", **parameters: Any
+        self, text: str, /, *, where: str = "TRUE", outside: str = "TRUE", accountable: str = "TRUE", **parameters: Any
     ) -> list[Row]:
         filled = text.format(
             slice=sql.SLICE_WHOLE if self.whole else sql.SLICE_OF_DEPARTMENT,
@@ -215,7 +215,7 @@ def unit_filter(query: UnitQuery) -> tuple[str, Parameters]:
     if query.troubled:
         conditions.append(sql.TROUBLED)
     if query.text:
-        conditions.append("(name ILIKE %(text)s OR name_en ILIKE %(text)s OR unit_id ILIKE %(text)s)")
+        conditions.append("(name ILIKE %(like)s OR name_en ILIKE %(like)s OR unit_id ILIKE %(like)s)")
         escaped = query.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        parameters["text"] = f"%{escaped}%"
+        parameters["like"] = f"%{escaped}%"
     return " AND ".join(conditions), parameters

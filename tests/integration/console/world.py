@@ -1,7 +1,9 @@
 """A district in the tables that the console reads, put there without rules and alerts."""
 
 import json
-from collections.abc import Iterable, Sequence
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,9 +11,10 @@ from typing import Any
 
 import psycopg
 import yaml
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
+from deploy.stack.postgres import Postgres
 from services.runtime.clock import SystemClock
 from services.runtime.migrate import migrate
 
@@ -22,10 +25,25 @@ TOWNS = [
     ("shuibu", "水部街道"), ("wufeng", "五凤街道"), ("hongshan", "洪山镇"), ("wenquan", "温泉街道"),
 ]  # fmt: skip
 KINDS = [
-    ("HOSPITAL", "health", "第{}医院"), ("SCHOOL", "education", "实验小学第{}校区"), ("COMPLEX", "commerce", "万象城{}期"),
-    ("ELDERLY", "civil-affairs", "康养中心{}院"), ("HOTEL_STAR", "culture-tourism", "闽江饭店{}号楼"),
-    ("RESIDENTIAL", "housing", "锦绣花园{}区"), ("CINEMA", "publicity", "星光影城{}店"), ("OFFICE", None, "金融大厦{}座"),
+    ("HOSPITAL", "health", "第{}医院"), ("SCHOOL", "education", "实验小学第{}校区"),
+    ("COMPLEX", "commerce", "万象城{}期"), ("ELDERLY", "civil-affairs", "康养中心{}院"),
+    ("HOTEL_STAR", "culture-tourism", "闽江饭店{}号楼"), ("RESIDENTIAL", "housing", "锦绣花园{}区"),
+    ("CINEMA", "publicity", "星光影城{}店"), ("OFFICE", None, "金融大厦{}座"),
 ]  # fmt: skip
+
+
+@contextmanager
+def fresh_database(server: Postgres) -> Iterator[str]:
+    """Yield the address of an empty database, for tests that share one per module; dropped afterwards."""
+    label = f"console_{secrets.token_hex(6)}"
+    name = sql.Identifier(label)
+    with psycopg.connect(server.dsn("postgres"), autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(name))
+    try:
+        yield server.dsn(label)
+    finally:
+        with psycopg.connect(server.dsn("postgres"), autocommit=True) as admin:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 @dataclass
