@@ -2,8 +2,9 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from deploy.grafana.panels import (COUNT, PER_SECOND, PERCENT, SECONDS, Q, State, Words, bars, dashboard, figures, lines, rows, states)
+from deploy.grafana.panels import (
     COUNT,
+    PER_SECOND,
     PERCENT,
     SECONDS,
     Q,
