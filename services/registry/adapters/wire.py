@@ -181,7 +181,8 @@ def policy_of(pack: wire_pack.Pack) -> Policy:
         district=pack.district,
         valid_from=pack.valid_from,
         valid_to=pack.valid_to,
-        document=pack.model_dump_json(),
+        # sorted: jsonb keeps no order of keys, and two packs are compared by this text
+        document=json.dumps(pack.model_dump(mode="json"), ensure_ascii=False, sort_keys=True),
         bodies={department.code: _body(department) for department in pack.departments},
         routes={route.code: _rule(route) for route in pack.routes},
         default_copies=pack.default_route.copies,

@@ -87,7 +87,7 @@ def _cells(raw: bytes, limits: WorkbookLimits) -> list[tuple[int, tuple[str, ...
         sheet.reset_dimensions()  # what the file claims of its size is not to be trusted
         rows: list[tuple[int, tuple[str, ...]]] = []
         errors: list[RowError] = []
-        for number, row in enumerate(sheet.iter_rows(max_col=limits.columns), start=1):
+        for number, row in enumerate(sheet.iter_rows(max_col=limits.columns + 1), start=1):
             if number > limits.rows:
                 raise FileRefused([RowError(0, "", f"at most {limits.rows} rows", "more")])
             texts: list[str] = []
@@ -96,7 +96,11 @@ def _cells(raw: bytes, limits: WorkbookLimits) -> list[tuple[int, tuple[str, ...
                 if problem:
                     errors.append(RowError(number, get_column_letter(place), *problem))
                 texts.append(text)
-            if any(texts):
+            while texts and not texts[-1]:
+                texts.pop()
+            if len(texts) > limits.columns:
+                errors.append(RowError(number, "", f"at most {limits.columns} columns", "more"))
+            if texts:
                 rows.append((number, tuple(texts)))
         if errors:
             raise FileRefused(errors)

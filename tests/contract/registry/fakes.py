@@ -1,0 +1,105 @@
+"""The registry's store and bus in memory: they obey the same suite as PostgreSQL and Kafka."""
+
+import copy
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime, timedelta
+
+from services.registry.domain.entities import F, Facts, History, Kind, Version
+from services.registry.domain.errors import BusUnavailable
+from services.registry.domain.timeline import in_force, ordered
+from services.registry.ports import ImportNote, Register
+
+
+class SetClock:
+    """Stands still until it is moved."""
+
+    def __init__(self, now: datetime = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)) -> None:
+        self.instant = now
+
+    def now(self) -> datetime:
+        return self.instant
+
+    def monotonic(self) -> float:
+        return self.instant.timestamp()
+
+    def pass_days(self, days: float) -> None:
+        self.instant += timedelta(days=days)
+
+
+class MemoryStore:
+    def __init__(self) -> None:
+        self.versions: dict[tuple[Kind, str], list[Version[Facts]]] = {}
+        self.unpublished: set[tuple[Kind, str]] = set()
+        self.notes: list[ImportNote] = []
+
+    @asynccontextmanager
+    async def transaction(self, *, keep: bool = True) -> AsyncIterator[Register]:
+        async with self.command(keep=keep):
+            yield MemoryRegister(self)
+
+    @asynccontextmanager
+    async def command(self, *, keep: bool) -> AsyncIterator[None]:
+        before = (copy.deepcopy(self.versions), set(self.unpublished), list(self.notes))
+        done = False
+        try:
+            yield
+            done = keep
+        finally:
+            if not done:
+                self.versions, self.unpublished, self.notes = before
+
+
+class MemoryRegister:
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    async def last_recorded(self) -> datetime | None:
+        return max((each.recorded_at for found in self._store.versions.values() for each in found), default=None)
+
+    async def histories(self, kind: Kind, ids: Collection[str] | None = None) -> Mapping[str, History[Facts]]:
+        return {
+            entity_id: History(kind, entity_id, ordered(found))
+            for (of_kind, entity_id), found in sorted(self._store.versions.items())
+            if of_kind is kind and (ids is None or entity_id in ids)
+        }
+
+    async def current(self, kind: Kind, day: date) -> Sequence[Version[Facts]]:
+        holding = [in_force(history.versions, day) for history in (await self.histories(kind)).values()]
+        return [version for version in holding if version is not None]
+
+    async def ids(self, kind: Kind) -> set[str]:
+        return {entity_id for of_kind, entity_id in self._store.versions if of_kind is kind}
+
+    async def add(self, kind: Kind, versions: Sequence[Version[F]], note: ImportNote | None) -> None:
+        if note is not None:
+            self._store.notes.append(note)
+        for version in versions:
+            self._store.versions.setdefault((kind, version.facts.id), []).append(version)
+            self._store.unpublished.add((kind, version.facts.id))
+
+    async def unpublished(self, limit: int) -> Sequence[tuple[Kind, str]]:
+        order = list(Kind)
+        return sorted(self._store.unpublished, key=lambda each: (order.index(each[0]), each[1]))[:limit]
+
+    async def published(self, entities: Sequence[tuple[Kind, str]]) -> None:
+        self._store.unpublished.difference_update(entities)
+
+
+class MemoryBus:
+    """Keeps the last record of each key. `fail_after` publishes refuse, as a broker that is down does."""
+
+    def __init__(self, fail_after: int | None = None) -> None:
+        self.records: dict[str, History[Facts]] = {}
+        self.calls = 0
+        self.fail_after = fail_after
+
+    async def create_topics(self) -> Sequence[str]:
+        return []
+
+    async def publish(self, histories: Sequence[History[Facts]], now: datetime) -> None:
+        if self.fail_after is not None and self.calls >= self.fail_after:
+            raise BusUnavailable("no answer from Kafka")
+        self.calls += 1
+        for history in histories:
+            self.records[f"{history.kind.value}:{history.id}"] = history

@@ -1,0 +1,178 @@
+"""CSV, XLSX and YAML from strangers: encodings, bounds, formulas, bombs."""
+
+import io
+import zipfile
+from datetime import date, datetime
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from services.registry.adapters.files import LocalFiles
+from services.registry.domain.errors import FileRefused
+from tests.unit.registry.builders import PACK_FILE
+
+TEXT = "装置编号,单位编号,运营商\nG1,U1,电信𠮷\n"
+
+
+def write(folder: Path, content: bytes, name: str = "gateways.csv") -> str:
+    path = folder / name
+    path.write_bytes(content)
+    return str(path)
+
+
+def refusal(path: str, files: LocalFiles | None = None) -> list[tuple[int, str, str, str]]:
+    with pytest.raises(FileRefused) as caught:
+        (files or LocalFiles()).read_sheet(path)
+    return [(error.row, error.column, error.expected, error.found) for error in caught.value.errors]
+
+
+def workbook(rows: list[list[object]]) -> bytes:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in rows:
+        sheet.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_csv_of_each_encoding_reads_alike(tmp_path: Path, encoding: str) -> None:
+    sheet = LocalFiles().read_sheet(write(tmp_path, TEXT.encode(encoding)))
+    assert sheet.heading == ("装置编号", "单位编号", "运营商")
+    assert sheet.rows == [(2, ("G1", "U1", "电信𠮷"))]
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (TEXT.encode("utf-16"), "UTF-16"),
+        (b"\xff\xff\xff,\x80\n", "neither"),
+        (b"a,b\0c\n", "zero bytes"),
+        (b"", "no text"),
+        (b",,\n \n", "no text"),
+        (b"\xd0\xcf\x11\xe0rest", "old or a password-protected"),
+    ],
+)
+def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes, found: str) -> None:
+    ((row, _, _, said),) = refusal(write(tmp_path, content))
+    assert row == 0
+    assert found in said
+
+
+def test_missing_file_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    assert refusal(str(tmp_path / "nowhere.csv"))[0][3] == "No such file or directory"
+
+
+def test_rows_keep_their_line_numbers_over_blank_lines_and_line_breaks_in_cells(tmp_path: Path) -> None:
+    sheet = LocalFiles().read_sheet(write(tmp_path, b'\na,b\n\n"x\ny",1\nz,2\n'))
+    assert sheet.heading_row == 2
+    assert [number for number, _ in sheet.rows] == [4, 6]
+
+
+def test_open_quote_is_told_at_its_row(tmp_path: Path) -> None:
+    ((row, _, expected, _),) = refusal(write(tmp_path, b'a,b\n1,2\n"x,3\n'))
+    assert (row, expected) == (3, "a row of CSV")
+
+
+@pytest.mark.parametrize(
+    ("content", "files"),
+    [
+        (b"a\n" + b"x" * (1024 * 1024), LocalFiles(max_file_mb=1)),
+        (b"a\n" + b"x\n" * 12, LocalFiles(max_rows=10)),
+        (b"a\n" + b"," * 65 + b"x\n", LocalFiles()),
+        (b"a\n" + b"x" * 2001 + b"\n", LocalFiles()),
+        (b"a\n" + b"x" * 200_000 + b"\n", LocalFiles()),
+    ],
+    ids=["bytes", "rows", "columns", "cell", "beyond the csv module"],
+)
+def test_bounds_hold(tmp_path: Path, content: bytes, files: LocalFiles) -> None:
+    assert refusal(write(tmp_path, content), files)
+
+
+def test_xlsx_cells_become_the_text_of_a_csv(tmp_path: Path) -> None:
+    rows: list[list[object]] = [
+        ["a", "b", "c", "d", "e", "f"],
+        ["文", 5, 5.5, True, datetime(2026, 1, 31), date(2026, 2, 1)],  # noqa: DTZ001 - spreadsheets know no zones
+    ]
+    sheet = LocalFiles().read_sheet(write(tmp_path, workbook(rows), "gateways.xlsx"))
+    assert sheet.rows == [(2, ("文", "5", "5.5", "yes", "2026-01-31", "2026-02-01"))]
+
+
+def test_each_formula_cell_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, workbook([["a", "b"], ["=1+1", "x"], ["y", "=HYPERLINK(A1)"]]), "x.xlsx")
+    assert [(row, column) for row, column, _, _ in refusal(path)] == [(2, "A"), (3, "B")]
+
+
+def test_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", b"<Types/>")
+        archive.writestr("xl/worksheets/sheet1.xml", b" " * (3 * 1024 * 1024))
+    ((_, _, expected, found),) = refusal(write(tmp_path, out.getvalue(), "x.xlsx"), LocalFiles(max_unpacked_mb=2))
+    assert (expected, found) == ("at most 2 MiB after unpacking", "3 MiB in 2 parts")
+
+
+def test_too_many_parts_are_refused(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for number in range(2001):
+            archive.writestr(f"{number}.xml", b"<a/>")
+    assert refusal(write(tmp_path, out.getvalue(), "x.xlsx"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_document_type_declaration_is_refused(tmp_path: Path, encoding: str) -> None:
+    bomb = f'<?xml version="1.0" encoding="{encoding}"?><!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'.encode(encoding)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("xl/workbook.xml", bomb)
+    assert "document type" in refusal(write(tmp_path, out.getvalue(), "x.xlsx"))[0][2]
+
+
+def test_damaged_xlsx_is_refused(tmp_path: Path) -> None:
+    good = workbook([["a"], ["b"]])
+    for cut in (10, len(good) // 2, len(good) - 5):
+        assert refusal(write(tmp_path, good[:cut], "x.xlsx"))[0][2] == "an XLSX file"
+
+
+def test_row_far_down_cannot_make_a_sheet_huge(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet["A1"], sheet["A1000000"] = "a", "b"
+    out = io.BytesIO()
+    book.save(out)
+    assert "rows" in refusal(write(tmp_path, out.getvalue(), "x.xlsx"), LocalFiles(max_rows=1000))[0][2]
+
+
+def pack_refusal(folder: Path, old: str, new: str) -> list[tuple[int, str]]:
+    text = PACK_FILE.read_text(encoding="utf-8")
+    assert old in text
+    path = folder / "pack.yaml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(FileRefused) as caught:
+        LocalFiles().read_pack(str(path))
+    return [(error.row, error.column) for error in caught.value.errors]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        ("version: 1", "version: none", "version"),
+        ("lead: education", "lead: educashun", "(whole pack)"),
+        ("misses: 3", "misses: 0", "profiles.CN-FAST.misses"),
+        ("after_s: 3600", "after_s: -1", "ladders.hazard.steps.1.after_s"),
+        ("default_profile: CN-FAST", "default_profile: CN-SLOW", "(whole pack)"),
+    ],
+)
+def test_pack_error_names_its_path(tmp_path: Path, old: str, new: str, path: str) -> None:
+    assert (0, path) in pack_refusal(tmp_path, old, new)
+
+
+@pytest.mark.parametrize("broken", ["a: [", "a: 1\na: 2\n", "a: &x 1\nb: *x\n", "!!python/object:os.system {}", "42"])
+def test_yaml_that_is_broken_doubled_aliased_or_tagged_is_refused(tmp_path: Path, broken: str) -> None:
+    with pytest.raises(FileRefused):
+        LocalFiles().read_pack(write(tmp_path, broken.encode(), "pack.yaml"))

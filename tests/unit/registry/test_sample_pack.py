@@ -1,0 +1,133 @@
+"""The sample pack says what the domain notes say: table 1.8 is written out here again, by hand."""
+
+import pytest
+
+from schemas.pack import Pack, Recipient
+from services.registry.domain.routing import resolve
+from tests.unit.registry.builders import DAY, PACK_FILE, policy, unit
+
+# category: lead (None: nobody is named, STREET: the clause names the street), also told, confidence, source block
+TABLE = {
+    "SCHOOL": ("education", (), "A", "003 education"),
+    "VOCATIONAL": ("human-resources", ("education",), "A", "003 human resources"),
+    "HOSPITAL": ("health", (), "A", "003 health"),
+    "ELDERLY": ("civil-affairs", ("health",), "A", "003 civil affairs"),
+    "WELFARE": ("civil-affairs", (), "A", "003 civil affairs"),
+    "VETERAN": ("veterans", (), "A", "003 veterans"),
+    "ENTERTAIN": ("culture-tourism", ("police",), "A", "003 culture"),
+    "HOTEL_STAR": ("culture-tourism", ("commerce",), "A", "003 culture"),
+    "HOTEL_OTHER": (None, ("police",), "C", "003 street 6"),
+    "SCENIC": ("culture-tourism", (), "A", "003 culture"),
+    "STADIUM": ("culture-tourism", ("police",), "A", "003 culture"),
+    "MUSEUM": ("culture-tourism", (), "A", "003 culture"),
+    "LIBRARY": ("culture-tourism", (), "B", "003 culture"),
+    "CINEMA": ("publicity", ("culture-tourism",), "B", "003 publicity"),
+    "RELIGIOUS": ("religion", (), "A", "003 religion"),
+    "COMPLEX": ("commerce", (), "A", "003 commerce"),
+    "SHOP_MARKET": ("commerce", ("market",), "B", "003 commerce"),
+    "RESIDENTIAL": ("housing", (), "A", "003 housing"),
+    "CONSTRUCTION": ("construction", (), "A", "003 construction"),
+    "NEW_BUILDING": ("construction", (), "B", "003 construction"),
+    "GAS": ("construction", ("emergency",), "A", "003 construction"),
+    "CIVIL_EXPLOSIVE": ("industry", ("police", "emergency"), "A", "003 industry"),
+    "HAZCHEM": ("emergency", ("industry",), "C", "003 emergency"),
+    "FACTORY": (None, ("emergency",), "C", "003 street 6"),
+    "SOE": ("state-assets", (), "A", "003 state assets"),
+    "PHARMA": ("market", (), "A", "003 market"),
+    "SPECIAL_EQUIP": ("market", (), "A", "003 market"),
+    "AIR_DEFENCE": ("air-defence", (), "A", "003 air defence"),
+    "PARK_GREEN": ("parks", ("urban-management",), "A", "003 parks"),
+    "FOREST": ("natural-resources", (), "A", "003 natural resources"),
+    "POWER": ("power-grid", (), "B", "003 power grid"),
+    "TECH_PARK": ("park-committee", (), "A", "003 park"),
+    "RESEARCH": ("development", (), "C", "003 development"),
+    "TRANSPORT": (None, (), "gap", "003 street 6"),
+    "BROADCAST_POST": (None, ("publicity",), "gap", "003 street 6"),
+    "OFFICE": (None, (), "gap", "003 street 6"),
+    "RESTAURANT": (None, ("commerce",), "gap", "003 street 6"),
+    "NINE_SMALL": ("STREET", ("police",), "A", "003 street 14"),
+}
+BLOCKS_OF_003 = [
+    "emergency", "brigade", "finance", "police", "industry", "state-assets", "development", "construction", "housing",
+    "natural-resources", "urban-management", "parks", "air-defence", "health", "culture-tourism", "education",
+    "civil-affairs", "religion", "human-resources", "market", "commerce", "power-grid", "publicity", "veterans",
+    "park-committee",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pack() -> Pack:
+    return Pack.model_validate_json(policy().document)
+
+
+def test_routing_table_is_complete(pack: Pack) -> None:
+    assert {route.code for route in pack.routes} == set(TABLE)
+
+
+@pytest.mark.parametrize("category", TABLE)
+def test_route_is_as_in_the_table(pack: Pack, category: str) -> None:
+    lead, copies, confidence, source = TABLE[category]
+    route = next(each for each in pack.routes if each.code == category)
+    assert (route.lead, route.street_leads) == ((None, True) if lead == "STREET" else (lead, False))
+    assert (set(route.copies), route.confidence) == (set(copies), confidence)
+    assert route.clause.startswith(source)
+
+
+@pytest.mark.parametrize("category", TABLE)
+def test_every_category_reaches_somebody(category: str) -> None:
+    route = resolve(unit(category=category), policy(), DAY)
+    assert route.lead in {*policy().bodies, "T001"}
+    assert route.clause
+
+
+def test_only_categories_without_a_named_body_are_unrouted() -> None:
+    unrouted = {category for category in TABLE if not resolve(unit(category=category), policy(), DAY).routed}
+    assert unrouted == {category for category, row in TABLE.items() if row[0] is None}
+
+
+def test_departments_are_the_26_blocks_in_their_order(pack: Pack) -> None:
+    """Block 1, the streets and towns, comes with the departments file."""
+    assert [department.code for department in pack.departments][:25] == BLOCKS_OF_003
+
+
+def test_every_clause_says_something(pack: Pack) -> None:
+    clauses = [pack.default_route.clause, pack.common_cause.clause]
+    clauses += [department.clause for department in pack.departments]
+    clauses += [route.clause for route in pack.routes]
+    clauses += [scope.clause for scope in pack.scopes.values()]
+    clauses += [target.clause for target in pack.targets.values()]
+    clauses += [step.clause for ladder in pack.ladders.values() for step in ladder.steps]
+    assert all(clause.strip() for clause in clauses)
+
+
+def test_scopes_and_targets_cite_the_networking_clause(pack: Pack) -> None:
+    assert set(pack.scopes) >= {"S1", "S2", "S3"}
+    assert {pack.scopes[scope].clause for scope in ("S1", "S2")} == {"000 二(二) last item"}
+    assert (pack.targets["T01"].value, pack.targets["T02"].value, pack.targets["T03"].value) == (1.0, 1.0, 0.3)
+    assert pack.targets["T04"].clause == "003 street 7"
+
+
+def test_profiles_go_offline_as_their_anchors_say(pack: Pack) -> None:
+    offline = {name: each.interval_s * each.misses + each.grace_s for name, each in pack.profiles.items()}
+    assert offline == {
+        "CN-FAST": 240, "CN-GB": 7200, "EN-DP4": 90, "NFPA-SINGLE": 3600, "NFPA-DUAL": 21600, "NB-BATTERY": 176400,
+    }  # fmt: skip
+
+
+def test_hazard_ladder_climbs_to_the_department_within_a_day(pack: Pack) -> None:
+    steps = {step.code: step for step in pack.ladders["hazard"].steps}
+    assert [(code, step.after_s) for code, step in steps.items()] == [
+        ("H0", 0), ("H1", 3600), ("H2", 14400), ("H3", 28800), ("H4", 86400),
+    ]  # fmt: skip
+    assert Recipient.DEPARTMENT not in {who for code in ("H0", "H1", "H2", "H3") for who in steps[code].tells}
+    assert steps["H4"].tells == (Recipient.DEPARTMENT, Recipient.STREET)
+    assert steps["H4"].reply_working_days == 3
+
+
+def test_fire_tells_centre_and_control_room_at_once_and_no_department(pack: Pack) -> None:
+    (step,) = pack.ladders["fire"].steps
+    assert (step.after_s, set(step.tells)) == (0, {Recipient.CENTRE, Recipient.UNIT_CONTROL_ROOM})
+
+
+def test_pack_is_named_as_its_file() -> None:
+    assert PACK_FILE.stem == policy().pack_id
