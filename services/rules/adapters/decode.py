@@ -124,16 +124,14 @@ def point_key(point: Point | None) -> str:
     return "" if point is None else json.dumps([point.system or "", point.address], ensure_ascii=False)
 
 
-def point_of(key: str) -> Point | None:
-    """Return the component that `point_key` named."""
-    if not key:
-        return None
-    system, address = json.loads(key)
-    return Point(address=address, system=system or None)
+def point_in(body: str) -> Point | None:
+    """Return the component that a signal's stored body names, with its label."""
+    found = json.loads(body).get("point") if body else None
+    return None if found is None else Point.model_validate(found)
 
 
 def _body(event: WireSignal) -> str:
-    """Return what is stored beside the columns, as JSON. PostgreSQL cannot hold NUL in text."""
+    """Return what is stored beside the columns, as JSON."""
     data = event.data
     body: dict[str, Any] = {"carrier": data.carrier.value, "lane": data.lane.value, "flags": list(data.flags)}
     for name in ("point", "measurement"):
@@ -144,7 +142,4 @@ def _body(event: WireSignal) -> str:
         body["restores"] = data.restores.value
     if data.text is not None:
         body["text"] = data.text
-    return json.dumps(body, ensure_ascii=False).replace("\\u0000", "\\ufffd")
-
-
-__all__ = ["SignalDecoder", "point_key", "point_of"]
+    return json.dumps(body, ensure_ascii=False)

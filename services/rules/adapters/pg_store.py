@@ -105,7 +105,8 @@ class PostgresStore:
 async def _write(connection: Connection, statement: str, values: Iterable[rows.Row]) -> None:
     remaining = iter(values)
     while chunk := list(islice(remaining, CHUNK)):
-        await connection.execute(statement, [json.dumps(chunk, ensure_ascii=False)])
+        # PostgreSQL cannot hold NUL in text; in JSON inside this JSON its escape is an escape still.
+        await connection.execute(statement, [json.dumps(chunk, ensure_ascii=False).replace("\\u0000", "\\ufffd")])
 
 
 def pack(head: Plain, units: Sequence[Plain]) -> bytes:

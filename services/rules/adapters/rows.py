@@ -8,7 +8,7 @@ from schemas import codec
 from schemas.base import Evidence, PackRef
 from schemas.finding import Finding as WireFinding
 from schemas.finding import FindingData, FindingKind, Phase
-from services.rules.adapters.decode import point_of
+from services.rules.adapters.decode import point_in
 from services.rules.domain.effects import Finding, HourCount, RateSample, Transition
 from services.rules.domain.inputs import Signal
 from services.rules.domain.instants import instant
@@ -129,7 +129,7 @@ def wire_finding(partition: int, finding: Finding) -> WireFinding:
         detected_at=instant(moment.detected),
         cause=moment.cause.value,
         signal_id=moment.signal_id or None,
-        point=point_of(finding.point),
+        point=point_in(moment.body) if finding.point else None,
         open_points=finding.open_points,
         evidence=Evidence(topic=moment.evidence.topic, partition=partition, offset=moment.evidence.offset),
         clause=finding.clause,

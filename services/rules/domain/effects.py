@@ -23,13 +23,14 @@ class Evidence(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """When and why something became so. `signal_id` is "" where no signal was the cause."""
+    """When and why something became so; `signal_id` and `body` are those of the signal that was the cause, if any."""
 
     effective: int
     detected: int
     cause: Cause
     evidence: Evidence
     signal_id: str = ""
+    body: str = ""
 
 
 class Transition(NamedTuple):

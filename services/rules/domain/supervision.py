@@ -53,26 +53,19 @@ class Supervisor:
         if state is Connection.OFFLINE:
             if not self._steady(link, at):
                 return
-        elif state is not Connection.NEVER and not self._revives(link, at):
+        elif state is not Connection.NEVER and at <= link.last_proof:
             return
         link.last_proof = max(link.last_proof, at)
-        if state is Connection.ONLINE:
+        # A proof that is older than the broker's word that the gateway is gone shows that it had been there.
+        wanted = Connection.LATE if link.last_proof < link.down_at else Connection.ONLINE
+        if wanted is state:
             return
-        link.state, link.streak = Connection.ONLINE, 0
+        link.state, link.streak = wanted, 0
         self.arm(link, self.due(link) or at)
-        moment = Moment(link.last_proof, at, Cause.SIGNAL, Evidence(SIGNALS_TOPIC, offset), signal_id)
+        moment = Moment(link.last_proof, max(at, link.last_proof), Cause.SIGNAL, _here(offset), signal_id)
         self.settle(unit, moment)
         if unit.health is Health.UNKNOWN:
             self._ledger.settle_health(unit, moment)
-
-    def _revives(self, link: Link, at: int) -> bool:
-        """Return whether a proof says anything new about a link that is online, late or unknown."""
-        if at <= link.last_proof:
-            return False
-        if at <= link.down_at:
-            link.last_proof = at
-            return False
-        return True
 
     def _steady(self, link: Link, at: int) -> bool:
         """Count proofs in a row of a lost link; return whether they are enough to call it online."""
@@ -91,8 +84,7 @@ class Supervisor:
         link.down_at = at
         if link.state is Connection.ONLINE:
             link.state = Connection.LATE
-            evidence = Evidence(SIGNALS_TOPIC, signal.offset)
-            self.settle(link.unit, Moment(at, at, Cause.LINK_DOWN, evidence, signal.signal_id))
+            self.settle(link.unit, Moment(at, at, Cause.LINK_DOWN, _here(signal.offset), signal.signal_id))
 
     def settle(self, unit: Unit, moment: Moment) -> None:
         self._ledger.settle(unit, moment)
@@ -169,7 +161,7 @@ class Supervisor:
         next_due = self.due(link)
         if link.state is not Connection.OFFLINE:
             self.arm(link, due + 1 if next_due is None else next_due)
-        self.settle(link.unit, Moment(effective, due, cause, Evidence(SIGNALS_TOPIC, offset)))
+        self.settle(link.unit, Moment(effective, due, cause, _here(offset)))
 
     def _look_at_unit(self, timer: Timer, target: int, offset: int) -> None:
         unit = self._units[timer.unit_id]
@@ -187,7 +179,7 @@ class Supervisor:
             unit.timer = due
             heappush(self.heap, Timer(due, _UNIT, unit.unit_id, ""))
             return
-        moment = Moment(unit.never_since, due, Cause.DEADLINE, Evidence(SIGNALS_TOPIC, offset))
+        moment = Moment(unit.never_since, due, Cause.DEADLINE, _here(offset))
         problem_id = finding_id(unit.unit_id, Kind.NEVER_CONNECTED, str(unit.never_from))
         self._ledger.begin(unit, Kind.NEVER_CONNECTED, problem_id, moment)
 
@@ -205,11 +197,15 @@ class Supervisor:
     def _lose_sight_of(self, link: Link, last: int, resumed_at: int, offset: int) -> None:
         unit = link.unit
         known = (Connection.ONLINE, Connection.LATE, *([Connection.OFFLINE] if unit.commissioned else []))
-        if link.state not in known:
+        if link.state not in known or link.last_proof >= resumed_at:
             return
         link.state, link.streak = Connection.UNKNOWN, 0
         self.arm(link, max(last, link.last_proof) + unit.profile.offline_after)
         self._ledger.touch(unit)
         self._ledger.close_hour(unit)
         effective = max(last, link.last_proof)
-        self.settle(unit, Moment(effective, resumed_at, Cause.BLIND, Evidence(SIGNALS_TOPIC, offset)))
+        self.settle(unit, Moment(effective, resumed_at, Cause.BLIND, _here(offset)))
+
+
+def _here(offset: int) -> Evidence:
+    return Evidence(SIGNALS_TOPIC, offset)

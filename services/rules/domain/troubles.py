@@ -118,4 +118,4 @@ def tell_points(ledger: Ledger, unit: Unit, kind: Kind, moment: Moment, point: s
 
 def _moment(signal: Signal, happened: int, evidence: Evidence) -> Moment:
     effective = min(happened, signal.received_at)
-    return Moment(effective, signal.received_at, Cause.SIGNAL, evidence, signal.signal_id)
+    return Moment(effective, signal.received_at, Cause.SIGNAL, evidence, signal.signal_id, signal.body)

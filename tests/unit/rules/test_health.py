@@ -7,7 +7,7 @@ import pytest
 from services.rules.domain.ids import finding_id
 from services.rules.domain.inputs import Signal
 from services.rules.domain.points import MAX_CLOSED, MAX_OPEN
-from services.rules.domain.words import Kind
+from services.rules.domain.words import Kind, Oddity
 from tests.unit.rules.world import World, when
 
 
@@ -90,7 +90,7 @@ def test_a_repeated_signal_has_one_effect_and_is_stored_once() -> None:
         world.signal(at_s, "fault", "p1", signal_id="same")
     assert len(world.said.signals) == 1
     assert world.phases("fault") == ["began"]
-    assert world.engine.oddities["duplicate"] == 48
+    assert world.engine.oddities[Oddity.DUPLICATE] == 48
 
 
 def test_a_point_that_repeats_its_fault_tells_nothing_new() -> None:
@@ -168,7 +168,7 @@ def test_open_faults_are_bounded_and_counted() -> None:
     for number in range(MAX_OPEN + 5):
         world.signal(1, "fault", f"p{number}")
     assert world.engine.units["U1"].open_points(Kind.FAULT) == MAX_OPEN
-    assert world.engine.oddities["too_many_points"] == 5
+    assert world.engine.oddities[Oddity.TOO_MANY_POINTS] == 5
 
 
 def test_beyond_the_bound_a_fire_stands_for_the_whole_unit() -> None:

@@ -8,6 +8,7 @@ import pytest
 from services.rules.domain.facts import GatewayVersion
 from services.rules.domain.instants import SECOND, day_start
 from services.rules.domain.rate import RateKey
+from services.rules.domain.words import Oddity
 from tests.unit.rules.world import IN_S2, LISTED, OFFLINE_AFTER, PACK, World, since_t0, unit_version, when
 
 TODAY = date(2026, 3, 2)
@@ -224,7 +225,7 @@ def test_strangers_are_bounded() -> None:
     for number in range(10_050):
         world.beat(0, f"X{number}")
     assert len(world.engine.units) == 10_000
-    assert world.engine.oddities["too_many_unlisted"] == 50
+    assert world.engine.oddities[Oddity.TOO_MANY_UNLISTED] == 50
 
 
 def test_a_new_pack_moves_units_between_scopes_on_its_first_day() -> None:

@@ -1,5 +1,6 @@
 """Our own blindness is never the unit's fault: unknown, not offline, and no wave of offline afterwards."""
 
+from services.rules.domain.words import Oddity
 from tests.unit.rules.world import OFFLINE_AFTER, World, since_t0
 
 OFFLINE_S = OFFLINE_AFTER / 1e6
@@ -160,7 +161,7 @@ def test_a_repeated_tick_and_one_of_an_older_process_prove_nothing() -> None:
     world.tick(0, epoch=2)
     world.tick(3, epoch=1)
     assert since_t0(world.engine.watch.watermark or 0) == 0
-    assert world.engine.oddities["stale_tick"] == 1
+    assert world.engine.oddities[Oddity.STALE_TICK] == 1
 
 
 def test_without_any_tick_nothing_is_ever_offline() -> None:
