@@ -251,13 +251,12 @@ class Alerts:
                 self._wake_all()
 
     async def _deliver(self, postman: Postman, name: str, stop: Stop) -> None:
-        async def turn() -> int:
-            started = await postman.turn()
+        def landed() -> None:
+            self._wakes[name]()
             self._wakes["publish"]()
-            return started
 
-        postman.on_landed = self._wakes[name]
-        await self._turns(name, turn, stop)
+        postman.on_landed = landed
+        await self._turns(name, postman.turn, stop)
         await postman.drain()
 
     def _postman(self, stack: AsyncExitStack, pool: Pool, *, fire: bool) -> Postman:
@@ -376,7 +375,7 @@ class Alerts:
             elif wake is not None:
                 await wake.wait(pause)
             else:
-                await stop.wait_for(pause)
+                await stop.wait_for(4 * pause)
 
 
 async def run(settings: AlertsSettings, stop: Stop) -> None:

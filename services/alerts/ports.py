@@ -1,9 +1,9 @@
 """What alerts needs from the outside. Adapters implement these; every method may be cancelled."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from services.alerts.domain.audit import Link
@@ -71,12 +71,19 @@ class CaseBook:
 class CaseTransaction(Protocol):
     """One database transaction; nothing of it stands when the block is left by an exception."""
 
-    async def advance(self, claim: Claim, next_offset: int) -> None:
-        """Save the offset with the effects. Raises Fenced when somebody else owns the partition."""
-        ...
+    async def begin(
+        self,
+        claim: Claim,
+        next_offset: int,
+        event_ids: Sequence[str],
+        keys: Collection[tuple[UnitId, CaseKind]],
+        case_ids: Collection[CaseId],
+        now: datetime,
+    ) -> tuple[set[str], CaseBook]:
+        """Save the offset, remember the event ids, and return those not taken in before, with the book they touch.
 
-    async def unseen(self, event_ids: Sequence[str], now: datetime) -> set[str]:
-        """Return those not taken in before, and remember them."""
+        One round trip: the fire lane pays for each. Raises Fenced when somebody else owns the partition.
+        """
         ...
 
     async def book(self, keys: Collection[tuple[UnitId, CaseKind]], case_ids: Collection[CaseId]) -> CaseBook:
@@ -149,26 +156,35 @@ class Refused:
     """A notice that must not go out now, and why."""
 
     notice_id: NoticeId
+    case_id: CaseId
     consent: Consent
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Which notices to take: at most `limit` are looked at, longest waiting first, and `choose` picks among them.
+
+    `leases` says per channel how long one is ours.
+    """
+
+    fire: bool
+    now: datetime
+    limit: int
+    but_addresses: Sequence[str]
+    but_channels: Sequence[Channel]
+    choose: Callable[[Sequence[Due]], Sequence[Due]]
+    leases: Mapping[Channel, timedelta]
 
 
 class Outbox(Protocol):
     """Notices on their way. A lease that runs out gives the notice to the next worker: at least one copy."""
 
-    async def due(
-        self, *, fire: bool, now: datetime, limit: int, but_addresses: Sequence[str], but_channels: Sequence[Channel]
-    ) -> list[Due]:
-        """Return notices whose attempt is due, fire first, then the longest waiting."""
-        ...
+    async def take(self, wish: Wish) -> list[Ready | Refused]:
+        """Choose among the due notices, ask a last time whether each may go, and count its attempt.
 
-    async def lease(self, notice_ids: Sequence[NoticeId], now: datetime, until: datetime) -> set[NoticeId]:
-        """Take those that nobody else took meanwhile; only they are ours until the lease ends."""
-        ...
-
-    async def confirm(
-        self, notice_id: NoticeId, lease: datetime, until: datetime, now: datetime
-    ) -> Ready | Refused | None:
-        """Ask a last time and count the attempt; prolongs the lease. None when the lease is no longer ours."""
+        What comes back Ready is ours until its lease ends and must be sent now; a case that is closed or acknowledged
+        later counts its address as told. What may not go is cancelled or put off.
+        """
         ...
 
     async def record(self, ready: Ready, outcome: Outcome, verdict: Verdict, now: datetime) -> None:

@@ -53,15 +53,24 @@ _INSERT_STEPS = Insert("alerts.steps", STEP_COLUMNS, ignore_repeats=True).sql
 _INSERT_NOTICES = Insert("alerts.notices", NOTICE_COLUMNS, ignore_repeats=True).sql
 _INSERT_AUDIT = Insert("alerts.audit_pending", AUDIT_COLUMNS).sql
 
-_BOOK_IDS = """
-SELECT found.case_id
-FROM unnest(%s::text[], %s::text[]) AS wanted (unit_id, kind)
-CROSS JOIN LATERAL (
-    SELECT c.case_id FROM alerts.cases c
-    WHERE c.unit_id = wanted.unit_id AND c.kind = wanted.kind
-    ORDER BY c.closed_at DESC NULLS FIRST LIMIT 2
-) found
-"""
+_ADVANCE = "UPDATE alerts.partitions SET next_offset = %s WHERE topic = %s AND partition = %s AND owner_epoch = %s"
+_UNSEEN = (
+    "INSERT INTO alerts.seen (event_id, seen_at) SELECT id, %s FROM unnest(%s::text[]) AS id "
+    "ON CONFLICT DO NOTHING RETURNING event_id"
+)
+_BOOK = f"""
+SELECT {_CASES} FROM alerts.cases c
+WHERE c.case_id = ANY(ARRAY(
+    SELECT found.case_id
+    FROM unnest(%s::text[], %s::text[]) AS wanted (unit_id, kind)
+    CROSS JOIN LATERAL (
+        SELECT o.case_id FROM alerts.cases o
+        WHERE o.unit_id = wanted.unit_id AND o.kind = wanted.kind
+        ORDER BY o.closed_at DESC NULLS FIRST LIMIT 2
+    ) found
+) || %s::text[])
+ORDER BY c.case_id FOR UPDATE
+""".encode()  # noqa: S608 - constants only
 _TOLD = """
 SELECT DISTINCT ON (n.case_id, n.contact_id, n.channel, n.address)
        n.case_id, n.contact_id, n.body_code, n.channel, n.address, n.secret_ref, n.lang
@@ -115,40 +124,32 @@ class PostgresCaseTransaction:
             await cursor.execute(query.encode(), parameters)
             return await cursor.fetchall()
 
-    async def advance(self, claim: Claim, next_offset: int) -> None:
-        done = await self._connection.execute(
-            "UPDATE alerts.partitions SET next_offset = %s WHERE topic = %s AND partition = %s AND owner_epoch = %s",
-            (next_offset, claim.topic, claim.partition, claim.epoch),
-        )
+    async def begin(
+        self,
+        claim: Claim,
+        next_offset: int,
+        event_ids: Sequence[str],
+        keys: Collection[tuple[UnitId, CaseKind]],
+        case_ids: Collection[CaseId],
+        now: datetime,
+    ) -> tuple[set[str], CaseBook]:
+        connection = self._connection
+        async with connection.pipeline(), connection.cursor(row_factory=dict_row) as cursor:
+            done = await connection.execute(_ADVANCE, (next_offset, claim.topic, claim.partition, claim.epoch))
+            if event_ids:
+                unseen = await connection.execute(_UNSEEN, (now, sorted(event_ids)))
+                await cursor.execute(_BOOK, _book_parameters(keys, case_ids))
+                fresh, rows = {row[0] for row in await unseen.fetchall()}, await cursor.fetchall()
+            else:
+                fresh, rows = set(), []
         if done.rowcount != 1:
             raise Fenced(f"{claim.topic}[{claim.partition}] has another owner")
-
-    async def unseen(self, event_ids: Sequence[str], now: datetime) -> set[str]:
-        rows = await self._rows(
-            "INSERT INTO alerts.seen (event_id, seen_at) SELECT id, %s FROM unnest(%s::text[]) AS id "
-            "ON CONFLICT DO NOTHING RETURNING event_id",
-            (now, sorted(event_ids)),
-        )
-        return {row["event_id"] for row in rows}
+        return fresh, _book_of(rows)
 
     async def book(self, keys: Collection[tuple[UnitId, CaseKind]], case_ids: Collection[CaseId]) -> CaseBook:
-        wanted = set(case_ids)
-        if keys:
-            units, kinds = [unit for unit, _ in keys], [str(kind) for _, kind in keys]
-            wanted |= {row["case_id"] for row in await self._rows(_BOOK_IDS, (units, kinds))}
-        book = CaseBook({}, {}, {})
-        if not wanted:
-            return book
-        query = f"SELECT {_CASES} FROM alerts.cases c WHERE c.case_id = ANY(%s) ORDER BY c.case_id FOR UPDATE"  # noqa: S608
-        for row in await self._rows(query, (sorted(wanted),)):
-            case = case_of(row)
-            book.by_id[case.case_id] = case
-            key = (case.unit.unit_id, case.kind)
-            if case.is_open:
-                book.open[key] = case
-            elif key not in book.last_closed or _later(case, book.last_closed[key]):
-                book.last_closed[key] = case
-        return book
+        async with self._connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(_BOOK, _book_parameters(keys, case_ids))
+            return _book_of(await cursor.fetchall())
 
     async def due(self, now: datetime, limit: int) -> list[Case]:
         query = (
@@ -232,6 +233,25 @@ class PostgresCaseTransaction:
             if changes.opened or changes.updated or changes.notices:
                 work = "fire" if any(notice.fire for notice in changes.notices) else "work"
                 await run("SELECT pg_notify(%s, 'cases'), pg_notify(%s, %s)", (LIVE_CHANNEL, WORK_CHANNEL, work))
+
+
+def _book_parameters(
+    keys: Collection[tuple[UnitId, CaseKind]], case_ids: Collection[CaseId]
+) -> tuple[list[str], list[str], list[str]]:
+    return [str(unit) for unit, _ in keys], [str(kind) for _, kind in keys], sorted(case_ids)
+
+
+def _book_of(rows: Sequence[dict[str, Any]]) -> CaseBook:
+    book = CaseBook({}, {}, {})
+    for row in rows:
+        case = case_of(row)
+        book.by_id[case.case_id] = case
+        key = (case.unit.unit_id, case.kind)
+        if case.is_open:
+            book.open[key] = case
+        elif key not in book.last_closed or _later(case, book.last_closed[key]):
+            book.last_closed[key] = case
+    return book
 
 
 def _later(one: Case, other: Case) -> bool:

@@ -1,4 +1,4 @@
-"""The outbox in PostgreSQL: due, lease, last question, record. The lease's end is also its token."""
+"""The outbox in PostgreSQL: due, last question, lease, record."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -9,9 +9,9 @@ from psycopg.types.json import Jsonb
 
 from services.alerts.adapters.postgres_cases import LIVE_CHANNEL, transaction_on
 from services.alerts.adapters.rows import CASE_COLUMNS, case_of
-from services.alerts.domain.delivery import Consent, Due, Fate, Outcome, Verdict, may_send
+from services.alerts.domain.delivery import Due, Fate, Outcome, Verdict, may_send
 from services.alerts.domain.values import Address, BodyCode, CaseId, Channel, ContactId, NoticeId, Purpose
-from services.alerts.ports import Ready, Refused
+from services.alerts.ports import Ready, Refused, Wish
 from services.runtime.postgres import Connection, Pool
 
 _CASES = ", ".join(f"c.{name}" for name in CASE_COLUMNS)
@@ -22,19 +22,32 @@ WHERE state IN ('pending', 'sending') AND fire = %s AND next_attempt_at <= %s
 ORDER BY next_attempt_at LIMIT %s
 """
 _LEASE = """
-UPDATE alerts.notices SET state = 'sending', lease_until = %(until)s, next_attempt_at = %(until)s
-WHERE notice_id IN (
-    SELECT notice_id FROM alerts.notices
-    WHERE notice_id = ANY(%(ids)s) AND state IN ('pending', 'sending') AND next_attempt_at <= %(now)s
-    FOR UPDATE SKIP LOCKED)
-RETURNING notice_id
+UPDATE alerts.notices SET state = 'sending', attempts = attempts + 1, lease_until = %(until)s,
+       next_attempt_at = %(until)s
+WHERE notice_id = ANY(%(ids)s)
 """
 _CANCEL = """
 UPDATE alerts.notices SET state = 'cancelled', reason = %s, ended_at = %s, lease_until = NULL, next_attempt_at = NULL
 WHERE notice_id = %s
 """
-_CONFIRM = """
-UPDATE alerts.notices SET attempts = attempts + 1, lease_until = %s, next_attempt_at = %s WHERE notice_id = %s
+_WAIT = """
+UPDATE alerts.notices SET state = 'pending', lease_until = NULL, next_attempt_at = %s, reason = %s WHERE notice_id = %s
+"""
+_CLAIM = f"""
+SELECT n.purpose, n.created_at, n.caused_at, n.fire, n.attempts, n.contact_id, n.body_code, n.channel,
+       n.address, n.secret_ref, n.lang, n.subject, n.body, n.notice_id, {_CASES}
+FROM alerts.notices n JOIN alerts.cases c USING (case_id)
+WHERE n.notice_id = ANY(%s) AND n.state IN ('pending', 'sending') AND n.next_attempt_at <= %s
+FOR NO KEY UPDATE OF n SKIP LOCKED FOR SHARE OF c SKIP LOCKED
+""".encode()  # noqa: S608 - constants only
+_RECORD = """
+WITH done AS (
+    UPDATE alerts.notices SET state = %(state)s, reason = %(reason)s, detail = %(detail)s, ended_at = %(ended)s,
+           next_attempt_at = %(next)s, lease_until = NULL
+    WHERE notice_id = %(id)s AND state IN ('pending', 'sending') RETURNING case_id
+)
+INSERT INTO alerts.audit_pending (at, actor, action, case_id, detail)
+SELECT %(now)s, 'alerts', %(action)s, case_id, %(facts)s FROM done WHERE %(ended)s::timestamptz IS NOT NULL
 """
 _AUDIT = "INSERT INTO alerts.audit_pending (at, actor, action, case_id, detail) VALUES (%s, 'alerts', %s, %s, %s)"
 _UNPUBLISHED = """
@@ -55,66 +68,53 @@ class PostgresOutbox:
         self._pool = pool
         self._encode = encode
 
-    async def due(
-        self, *, fire: bool, now: datetime, limit: int, but_addresses: Sequence[str], but_channels: Sequence[Channel]
-    ) -> list[Due]:
+    async def take(self, wish: Wish) -> list[Ready | Refused]:
         async with transaction_on(self._pool) as connection:
             cursor = await connection.execute(
-                _DUE, (fire, now, list(but_addresses), [str(one) for one in but_channels], limit)
+                _DUE,
+                (wish.fire, wish.now, list(wish.but_addresses), [str(one) for one in wish.but_channels], wish.limit),
             )
-            return [Due(NoticeId(row[0]), Channel(row[1]), row[2]) for row in await cursor.fetchall()]
-
-    async def lease(self, notice_ids: Sequence[NoticeId], now: datetime, until: datetime) -> set[NoticeId]:
-        async with transaction_on(self._pool) as connection:
-            cursor = await connection.execute(_LEASE, {"ids": list(notice_ids), "now": now, "until": until})
-            return {NoticeId(row[0]) for row in await cursor.fetchall()}
-
-    async def confirm(
-        self, notice_id: NoticeId, lease: datetime, until: datetime, now: datetime
-    ) -> Ready | Refused | None:
-        async with transaction_on(self._pool) as connection:
-            row = await _leased(connection, notice_id, lease)
-            if row is None:
-                return None
-            case = case_of(row)
-            purpose = Purpose(row["purpose"])
-            consent = may_send(purpose, row["created_at"], case, fire=row["fire"], now=now)
-            if consent.stop is None:
-                await connection.execute(_CONFIRM, (until, until, notice_id))
-                return _ready(row)
-            await _put_off(connection, notice_id, consent, now)
-            if consent.wait_until is None:
-                detail = {"notice": notice_id, "reason": str(consent.stop)}
-                await connection.execute(_AUDIT, (now, "notice_cancelled", case.case_id, Jsonb(detail)))
-            return Refused(notice_id, consent)
+            due = [Due(NoticeId(row[0]), Channel(row[1]), row[2]) for row in await cursor.fetchall()]
+            chosen = wish.choose(due) if due else ()
+            if not chosen:
+                return []
+            answers = [_answer(row, wish) for row in await _claimed(connection, chosen, wish.now)]
+            ready = [answer for answer in answers if isinstance(answer, Ready)]
+            async with connection.pipeline():
+                for channel in {one.to.channel for one in ready}:
+                    until = wish.now + wish.leases[channel]
+                    ids = [one.notice_id for one in ready if one.to.channel is channel]
+                    await connection.execute(_LEASE, {"ids": ids, "until": until})
+                for answer in answers:
+                    if isinstance(answer, Refused):
+                        await _put_off(connection, answer, wish.now)
+            return answers
 
     async def record(self, ready: Ready, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
         state = "pending" if verdict.fate is Fate.RETRY else str(verdict.fate)
         ended = None if verdict.fate is Fate.RETRY else now
-        async with transaction_on(self._pool) as connection:
-            done = await connection.execute(
-                "UPDATE alerts.notices SET state = %s, reason = %s, detail = %s, ended_at = %s, next_attempt_at = %s, "
-                "lease_until = NULL WHERE notice_id = %s AND state IN ('pending', 'sending')",
-                (
-                    state,
-                    str(outcome.reason) if outcome.reason else None,
-                    outcome.detail[:200],
-                    ended,
-                    verdict.next_attempt_at,
-                    ready.notice_id,
-                ),
-            )
-            if done.rowcount != 1 or ended is None:
-                return
-            detail = {
-                "notice": ready.notice_id,
-                "contact": ready.to.contact_id,
-                "channel": str(ready.to.channel),
-                "attempts": ready.attempts,
-                "reason": str(outcome.reason) if outcome.reason else None,
-            }
-            await connection.execute(_AUDIT, (now, f"notice_{verdict.fate}", ready.case_id, Jsonb(detail)))
-            await connection.execute("SELECT pg_notify(%s, 'cases')", (LIVE_CHANNEL,))
+        facts = {
+            "notice": ready.notice_id,
+            "contact": ready.to.contact_id,
+            "channel": str(ready.to.channel),
+            "attempts": ready.attempts,
+            "reason": str(outcome.reason) if outcome.reason else None,
+        }
+        values = {
+            "state": state,
+            "reason": facts["reason"],
+            "detail": outcome.detail[:200],
+            "ended": ended,
+            "next": verdict.next_attempt_at,
+            "id": ready.notice_id,
+            "now": now,
+            "action": f"notice_{verdict.fate}",
+            "facts": Jsonb(facts),
+        }
+        async with transaction_on(self._pool) as connection, connection.pipeline():
+            await connection.execute(_RECORD, values)
+            if ended is not None:
+                await connection.execute("SELECT pg_notify(%s, 'cases')", (LIVE_CHANNEL,))
 
     async def unpublished(self, limit: int) -> Sequence[tuple[NoticeId, str, bytes]]:
         async with transaction_on(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
@@ -128,31 +128,32 @@ class PostgresOutbox:
             )
 
 
-async def _leased(connection: Connection, notice_id: NoticeId, lease: datetime) -> dict[str, Any] | None:
-    """Return notice and case, the case held against closing until the attempt is counted.
+async def _claimed(connection: Connection, chosen: Sequence[Due], now: datetime) -> list[dict[str, Any]]:
+    """Return notices and cases, the cases held against closing until the attempts are counted.
 
-    Whoever closes a case either comes first and is seen here, or comes after and counts this address as told.
+    Whoever closes a case either came first and is seen here, or comes after and counts these addresses as told. Rows
+    that somebody else holds just now are left for the next turn.
     """
-    query = (
-        f"SELECT n.purpose, n.created_at, n.caused_at, n.fire, n.attempts, n.contact_id, n.body_code, n.channel, "  # noqa: S608
-        f"n.address, n.secret_ref, n.lang, n.subject, n.body, n.notice_id, {_CASES} "
-        "FROM alerts.cases c JOIN alerts.notices n USING (case_id) "
-        "WHERE n.notice_id = %s AND n.state = 'sending' AND n.lease_until = %s FOR NO KEY UPDATE OF n FOR SHARE OF c"
-    )
     async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(query.encode(), (notice_id, lease))
-        return await cursor.fetchone()
+        await cursor.execute(_CLAIM, ([one.notice_id for one in chosen], now))
+        return await cursor.fetchall()
 
 
-async def _put_off(connection: Connection, notice_id: NoticeId, consent: Consent, now: datetime) -> None:
-    if consent.wait_until is None:
-        await connection.execute(_CANCEL, (str(consent.stop), now, notice_id))
+def _answer(row: dict[str, Any], wish: Wish) -> Ready | Refused:
+    case = case_of(row)
+    consent = may_send(Purpose(row["purpose"]), row["created_at"], case, fire=row["fire"], now=wish.now)
+    ready = _ready(row)
+    return ready if consent.stop is None else Refused(ready.notice_id, case.case_id, consent)
+
+
+async def _put_off(connection: Connection, refused: Refused, now: datetime) -> None:
+    reason, until = str(refused.consent.stop), refused.consent.wait_until
+    if until is not None:
+        await connection.execute(_WAIT, (until, reason, refused.notice_id))
         return
-    await connection.execute(
-        "UPDATE alerts.notices SET state = 'pending', lease_until = NULL, next_attempt_at = %s, reason = %s "
-        "WHERE notice_id = %s",
-        (consent.wait_until, str(consent.stop), notice_id),
-    )
+    await connection.execute(_CANCEL, (reason, now, refused.notice_id))
+    detail = {"notice": refused.notice_id, "reason": reason}
+    await connection.execute(_AUDIT, (now, "notice_cancelled", refused.case_id, Jsonb(detail)))
 
 
 def _ready(row: dict[str, Any]) -> Ready:

@@ -1,10 +1,11 @@
 """Brings notices out: claim, ask a last time, send, record. Two of these run, one for fire alone."""
 
 import asyncio
+import contextlib
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from services.alerts.domain.delivery import (
     FIRE,
@@ -16,9 +17,9 @@ from services.alerts.domain.delivery import (
     Verdict,
     judge,
 )
-from services.alerts.domain.values import Channel, Conflict, Purpose, Reason, StoreUnavailable
+from services.alerts.domain.values import Channel, Conflict, NoticeId, Purpose, Reason, StoreUnavailable
 from services.alerts.metrics import AlertsMetrics
-from services.alerts.ports import Carrier, Outbox, Ready, Refused
+from services.alerts.ports import Carrier, Outbox, Ready, Wish
 from services.runtime.clock import Clock
 
 PICK = 200
@@ -27,15 +28,11 @@ RECORD_TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """`sending` must outlast the slowest send of a channel: after a crash the notice is taken up again so much later.
-
-    `claim` is for the moment between taking a notice and asking a last time.
-    """
+    """`sending` must outlast the slowest send of a channel: after a crash a notice is taken up again so much later."""
 
     fire: bool
     sending: Mapping[Channel, timedelta]
     destinations: Destinations
-    claim: timedelta = timedelta(seconds=10)
 
 
 class Postman:
@@ -59,69 +56,57 @@ class Postman:
         self.on_landed: Callable[[], None] = lambda: None
 
     async def turn(self) -> int:
-        """Start sending what is due and free to go; return how many were started. Raises StoreUnavailable."""
+        """Start sending what is due and free to go; return how many were looked at. Raises StoreUnavailable."""
         lanes = self._lanes
         if lanes.destinations.free <= 0:
             return 0
         now = self._clock.now()
-        due = await self._outbox.due(
-            fire=lanes.fire,
-            now=now,
-            limit=PICK,
-            but_addresses=lanes.destinations.busy_addresses(now),
-            but_channels=lanes.destinations.busy_channels(),
-        )
-        if not due:
-            return 0
-        chosen = lanes.destinations.choose(due, now)
-        lease = now + lanes.claim
+        chosen: dict[NoticeId, Due] = {}
+
+        def choose(due: Sequence[Due]) -> Sequence[Due]:
+            picked = lanes.destinations.choose(due, now)
+            chosen.update((notice.notice_id, notice) for notice in picked)
+            return picked
+
         try:
-            ours = await self._outbox.lease([notice.notice_id for notice in chosen], now, lease)
-        except BaseException:
-            for notice in chosen:
+            answers = await self._outbox.take(
+                Wish(
+                    fire=lanes.fire,
+                    now=now,
+                    limit=PICK,
+                    but_addresses=lanes.destinations.busy_addresses(now),
+                    but_channels=lanes.destinations.busy_channels(),
+                    choose=choose,
+                    leases=lanes.sending,
+                )
+            )
+            for answer in answers:
+                if isinstance(answer, Ready):
+                    self._start(chosen.pop(answer.notice_id), answer)
+                elif answer.consent.wait_until is None and answer.consent.stop is not None:
+                    self._metrics.cancelled.labels(answer.consent.stop).inc()
+        finally:
+            for notice in chosen.values():  # not ours after all
                 lanes.destinations.landed(notice, failed=False, now=now)
-            raise
-        for notice in chosen:
-            if notice.notice_id in ours:
-                self._start(notice, lease)
-            else:
-                lanes.destinations.landed(notice, failed=False, now=now)
-        return len(ours)
+        return len(answers)
 
     async def drain(self) -> None:
         """Wait for what is on its way."""
         if self._flying:
             await asyncio.gather(*self._flying, return_exceptions=True)
 
-    def _start(self, notice: Due, lease: datetime) -> None:
-        task = asyncio.create_task(self._bring(notice, lease))
+    def _start(self, notice: Due, ready: Ready) -> None:
+        task = asyncio.create_task(self._bring(notice, ready))
         self._flying.add(task)
         task.add_done_callback(self._flying.discard)
 
-    async def _bring(self, notice: Due, lease: datetime) -> None:
-        failed = False
-        try:
-            outcome = await self._send(notice, lease)
-            failed = outcome is not None and outcome.reason is not None
-        except (StoreUnavailable, Conflict):
-            failed = False  # the lease runs out and somebody takes it up again: at worst one more copy
-        finally:
-            self._lanes.destinations.landed(notice, failed=failed, now=self._clock.now())
-            self.on_landed()
-
-    async def _send(self, notice: Due, lease: datetime) -> Outcome | None:
-        now = self._clock.now()
-        until = now + self._lanes.sending[notice.channel]
-        answer = await self._outbox.confirm(notice.notice_id, lease, until, now)
-        if answer is None:
-            return None
-        if isinstance(answer, Refused):
-            if answer.consent.wait_until is None and answer.consent.stop is not None:
-                self._metrics.cancelled.labels(answer.consent.stop).inc()
-            return None
-        outcome = await self._carry(answer)
-        await self._record(answer, outcome)
-        return outcome
+    async def _bring(self, notice: Due, ready: Ready) -> None:
+        outcome = await self._carry(ready)
+        self._lanes.destinations.landed(notice, failed=outcome.reason is not None, now=self._clock.now())
+        # without a record the lease runs out and somebody takes the notice up again: at worst one more copy
+        with contextlib.suppress(StoreUnavailable, Conflict):
+            await self._record(ready, outcome)
+        self.on_landed()
 
     async def _carry(self, ready: Ready) -> Outcome:
         try:

@@ -64,24 +64,24 @@ class CaseIntake:
     async def _take_once(self, claim: Claim, events: Sequence[Event], next_offset: int) -> _Batch:
         batch = _Batch()
         async with self._store.transaction() as transaction:
-            await transaction.advance(claim, next_offset)
-            fresh = await self._fresh(transaction, events, batch)
-            if fresh:
-                keys = {(event.unit_id, event.kind) for event in fresh}
-                book = await transaction.book(keys, {case_id_of(event.finding_id) for event in fresh})
-                for number, event in enumerate(fresh, start=1):
+            once = list({event.event_id: event for event in reversed(events)}.values())[::-1]
+            fresh, book = await transaction.begin(
+                claim,
+                next_offset,
+                [event.event_id for event in once],
+                {(event.unit_id, event.kind) for event in once},
+                {case_id_of(event.finding_id) for event in once},
+                self._clock.now(),
+            )
+            batch.duplicates = len(events) - len(fresh)
+            for number, event in enumerate(once, start=1):
+                if event.event_id in fresh:
                     self._take_event(book, event, batch)
-                    if number % YIELD_EVERY == 0:
-                        await asyncio.sleep(0)  # the fire lane shares this event loop
-                await self._all_clears(transaction, batch)
+                if number % YIELD_EVERY == 0:
+                    await asyncio.sleep(0)  # the fire lane shares this event loop
+            await self._all_clears(transaction, batch)
             await transaction.save(batch.changes)
         return batch
-
-    async def _fresh(self, transaction: CaseTransaction, events: Sequence[Event], batch: _Batch) -> list[Event]:
-        first = {event.event_id: event for event in reversed(events)}
-        new = await transaction.unseen(list(first), self._clock.now()) if first else set()
-        batch.duplicates = len(events) - len(new)
-        return [event for event in events if event.event_id in new and first[event.event_id] is event]
 
     def _take_event(self, book: CaseBook, event: Event, batch: _Batch) -> None:
         now = self._clock.now()

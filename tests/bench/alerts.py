@@ -1,0 +1,145 @@
+"""Fire latency of alerts, from the alarms topic to the webhook's acceptance: idle, and while a storm is taken in.
+
+`python -m tests.bench.alerts [--fires 300] [--rate 10] [--storm 20000]`. Open loop: fires are published at planned
+instants whatever happened to those before, and each latency counts from its planned instant.
+"""
+
+import argparse
+import asyncio
+import json
+import platform
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+from hdrh.histogram import HdrHistogram
+
+from deploy.stack.kafka import Kafka
+from deploy.stack.ports import free_ports
+from deploy.stack.postgres import Postgres
+from tests.integration.alerts.world import (
+    Hook,
+    World,
+    contact_record,
+    finding,
+    fire,
+    gateway_record,
+    pack_record,
+    sample_pack,
+    unit_record,
+    until,
+    world,
+)
+
+
+class Stopwatch(Hook):
+    """Notes when each fire's notice arrived; answers at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arrived_at: dict[str, float] = {}
+
+    def arrived(self) -> None:
+        one = self.received[-1]
+        data = json.loads(one.body)["data"]
+        if data["kind"] == "fire":
+            self.arrived_at.setdefault(data["unit"]["id"], one.at.timestamp())
+
+
+def show(name: str, latencies_s: list[float], missing: int) -> None:
+    histogram = HdrHistogram(1, 600_000_000, 3)
+    for latency in latencies_s:
+        histogram.record_value(max(1, round(latency * 1e6)))
+    points = ", ".join(f"p{p:g} {histogram.get_value_at_percentile(p) / 1000:.1f} ms" for p in (50, 99, 99.9))
+    print(f"{name}: {len(latencies_s)} fires, {points}, max {max(latencies_s) * 1000:.1f} ms, missing {missing}")
+
+
+async def burn(here: World, hook: Stopwatch, units: list[str], rate: float) -> tuple[list[float], int]:
+    """Publish one fire per unit, `rate` a second, and return the latencies of those that arrived."""
+    planned: dict[str, float] = {}
+    sends = []
+    start = time.time() + 0.2
+    for number, unit in enumerate(units):
+        planned[unit] = start + number / rate
+        await asyncio.sleep(max(0.0, planned[unit] - time.time()))
+        at = datetime.fromtimestamp(planned[unit], UTC)
+        sends.append(asyncio.create_task(here.publish(fire(unit, f"s-{unit}", at=at))))
+    await asyncio.gather(*sends)
+
+    async def arrived() -> bool:
+        return all(unit in hook.arrived_at for unit in units)
+
+    await until(arrived, "all fires arrived", 60)
+    return [hook.arrived_at[unit] - planned[unit] for unit in units if unit in hook.arrived_at], 0
+
+
+async def bench(kafka: Kafka, dsn: str, folder: Path, arguments: argparse.Namespace) -> None:
+    storm = [f"U{number:05}" for number in range(arguments.storm)]
+    idle = [f"A{number:05}" for number in range(arguments.fires)]
+    busy = [f"B{number:05}" for number in range(arguments.fires)]
+    async with world(kafka.bootstrap, dsn, folder) as here:
+        hook = Stopwatch()
+        here.hooks.append(hook)
+        await here.publish(pack_record(sample_pack()), contact_record("c-centre", "centre", url=hook.url))
+        await here.publish(*[unit_record(unit) for unit in (*storm, *idle, *busy)])
+        await here.publish(*[gateway_record(unit) for unit in storm])
+        process = psutil.Process(here.start().pid)
+        await here.until_row("SELECT count(*) = 9 FROM alerts.partitions", limit_s=120)
+        await burn(here, hook, ["W0", "W1", "W2"], 10)  # first use of connections and code is not what is measured
+        show("idle", *await burn(here, hook, idle, arguments.rate))
+
+        started = time.time()
+        await here.publish(*[finding(unit, f"d-{unit}") for unit in storm])
+        await here.until_row("SELECT count(*) > 100 FROM alerts.cases WHERE kind = 'connection_lost'", limit_s=60)
+        taking = asyncio.create_task(
+            here.until_row(
+                "SELECT count(*) >= %s FROM alerts.cases WHERE kind = 'connection_lost'", len(storm), limit_s=600
+            )
+        )
+        latencies, missing = await burn(here, hook, busy, arguments.rate)
+        during = "the whole time" if not taking.done() else "part of the time"
+        show(f"storm of {len(storm)} findings taken in {during}", latencies, missing)
+        await taking
+        took = time.time() - started
+        print(f"storm: {len(storm) / took:.0f} findings/s taken in ({took:.1f} s, seen by a poll)")
+        notices = await here.one("SELECT count(*) FROM alerts.notices WHERE NOT fire")
+        common = await here.one("SELECT count(*) FROM alerts.cases WHERE kind = 'common_cause'")
+        print(f"storm: {common} common case(s), {notices} notices besides fire")
+        memory = process.memory_info().rss / 2**20
+        cpu = sum(process.cpu_times()[:2])
+        print(f"alerts process: {memory:.0f} MiB, {cpu:.1f} s of CPU")
+        load = psutil.getloadavg()[0]
+        where = (
+            f"{psutil.cpu_count()} cores ({platform.machine()}, load {load:.1f}), Python {platform.python_version()}"
+        )
+        print(f"on {where}, all parts on one box")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--fires", type=int, default=300)
+    parser.add_argument("--rate", type=float, default=10)
+    parser.add_argument("--storm", type=int, default=20_000)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for part in ("kafka", "postgres", "world"):
+            (folder / part).mkdir()
+        port, controller_port, database_port = free_ports(3)
+        kafka = Kafka(folder / "kafka", port=port, controller_port=controller_port)
+        postgres = Postgres(folder / "postgres", port=database_port, max_connections=100)
+        kafka.start()
+        try:
+            postgres.start()
+            try:
+                asyncio.run(bench(kafka, postgres.dsn("postgres"), folder / "world", arguments))
+            finally:
+                postgres.stop()
+        finally:
+            kafka.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""Builders: time is data, names are short."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from services.alerts.domain.ladder import Pace
+from services.alerts.domain.lifecycle import Terms, open_case
+from services.alerts.domain.values import (
+    Address,
+    BodyCode,
+    Case,
+    CaseKind,
+    Channel,
+    Contact,
+    ContactId,
+    Event,
+    Happening,
+    LadderStep,
+    PackRules,
+    Place,
+    Proof,
+    Role,
+    UnitFacts,
+    UnitId,
+)
+
+T0 = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def at(seconds: float) -> datetime:
+    return T0 + timedelta(seconds=seconds)
+
+
+def step(code: str, hours: float, *tells: Role, **more: Any) -> LadderStep:
+    return LadderStep(
+        code=code,
+        after=timedelta(hours=hours),
+        tells=tells,
+        document="I1",
+        name_zh=f"步骤{code}",
+        name_en=f"Step {code}",
+        clause=f"clause {code}",
+        **more,
+    )
+
+
+HAZARD = (
+    step("H0", 0, Role.CENTRE, Role.UNIT_CONTROL_ROOM, Role.MAINTENANCE),
+    step("H1", 1, Role.UNIT_MANAGER, Role.GRID_OFFICER),
+    step("H2", 4, Role.STREET),
+    step("H3", 8, Role.BRIGADE, board_only=True),
+    step("H4", 24, Role.DEPARTMENT, Role.STREET, reply_working_days=3),
+)
+FIRE_LADDER = (step("F0", 0, Role.CENTRE, Role.UNIT_CONTROL_ROOM),)
+
+RULES = PackRules(
+    pack_id="sample",
+    version=1,
+    ladders={
+        CaseKind.CONNECTION_LOST: HAZARD,
+        CaseKind.NEVER_CONNECTED: HAZARD,
+        CaseKind.FAULT: HAZARD,
+        CaseKind.ISOLATION: HAZARD,
+        CaseKind.FIRE: FIRE_LADDER,
+    },
+    group_wait=timedelta(seconds=30),
+    reopen_within=timedelta(hours=24),
+    common_by=("carrier", "town"),
+    common_units=3,
+    common_window=timedelta(seconds=120),
+    common_hold=timedelta(minutes=30),
+    common_tells=(Role.CENTRE,),
+    common_clause="proposal",
+)
+
+
+def unit(name: str = "U1", **more: Any) -> UnitFacts:
+    facts: dict[str, Any] = {
+        "name": f"单位{name}",
+        "town": "T1",
+        "lead_department": "health",
+        "copy_departments": ("T1",),
+        "carriers": ("cmcc",),
+        **more,
+    }
+    return UnitFacts(unit_id=UnitId(name), **facts)
+
+
+def event(
+    happening: Happening = Happening.BEGAN,
+    *,
+    cause: str = "d1",
+    of: str = "U1",
+    kind: CaseKind = CaseKind.CONNECTION_LOST,
+    seconds: float = 0,
+    point: str | None = None,
+) -> Event:
+    return Event(
+        event_id=f"/rules#{of}-{kind}-{cause}-{happening}-{point}-{seconds}",
+        happening=happening,
+        unit_id=UnitId(of),
+        kind=kind,
+        finding_id=f"{of}-{kind}-{cause}",
+        effective_at=at(seconds - 240),
+        detected_at=at(seconds),
+        cause="deadline",
+        proof=Proof("firenet.signals.v1", 3, 4711, None),
+        place=Place(point) if point else None,
+        clause="000",
+    )
+
+
+def terms(rate: float = 1, of: str = "U1", **rules: Any) -> Terms:
+    return Terms(replace(RULES, **rules), unit(of), Pace(rate))
+
+
+def case(kind: CaseKind = CaseKind.CONNECTION_LOST, *, of: str = "U1", seconds: float = 0, **changes: Any) -> Case:
+    happening = Happening.FIRED if kind is CaseKind.FIRE else Happening.BEGAN
+    opened = open_case(event(happening, of=of, kind=kind, seconds=seconds), terms(of=of), at(seconds))
+    return replace(opened, **changes)
+
+
+def contact(name: str, body: str, role: str = "office", **more: Any) -> Contact:
+    ways = {"email": f"{name}@mail.firenet-demo.cn"} | more
+    return Contact(contact_id=ContactId(name), body_code=BodyCode(body), role=role, lang=ways.pop("lang", "zh"), **ways)
+
+
+def address(name: str = "c1", channel: Channel = Channel.EMAIL, lang: str = "zh") -> Address:
+    where = f"{name}@mail.firenet-demo.cn" if channel is Channel.EMAIL else f"https://{name}.firenet-demo.cn/hook"
+    return Address(ContactId(name), BodyCode("centre"), channel, where, "hook", lang)
+
+
+class Book:
+    """An address book from a list."""
+
+    def __init__(self, *contacts: Contact) -> None:
+        self.all = contacts
+
+    def bodies(self, kind: str) -> list[BodyCode]:
+        return [BodyCode(kind)] if kind in ("centre", "brigade") else []
+
+    def contacts(self, body: str) -> list[Contact]:
+        return [one for one in self.all if one.body_code == body]

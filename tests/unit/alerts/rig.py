@@ -1,0 +1,163 @@
+"""A whole alerts service on memory and a fake clock: intake, ladder, delivery, desk, driven step by step."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+from prometheus_client import CollectorRegistry
+
+from services.alerts.domain.delivery import Destinations, Outcome
+from services.alerts.domain.ladder import Pace
+from services.alerts.domain.values import Address, Channel, Event, Letter, NoticeId, PackRules, UnitFacts, UnitId
+from services.alerts.metrics import AlertsMetrics
+from services.alerts.ports import Claim, Ready
+from services.alerts.worker.delivery import Lanes, Postman
+from services.alerts.worker.desk import Desk
+from services.alerts.worker.intake import CaseIntake
+from services.alerts.worker.ladder import LadderWorker
+from services.alerts.worker.scribe import Scribe
+from tests.unit.alerts.build import RULES, T0, Book, contact, unit
+from tests.unit.alerts.memory import MemoryStore
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.at = T0
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return (self.at - T0).total_seconds()
+
+    def forward(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+class FakeDirectory(Book):
+    def __init__(self, units: Sequence[str]) -> None:
+        people = [
+            contact("centre", "centre"),
+            contact("brigade", "brigade"),
+            contact("health", "health"),
+            contact("street", "T1"),
+            *[contact(f"room-{name}", name, "control_room") for name in units],
+        ]
+        super().__init__(*people)
+        self.pack = RULES
+
+    def rules(self, now: datetime) -> PackRules:
+        return self.pack
+
+    def unit(self, unit_id: UnitId, now: datetime) -> UnitFacts:
+        return unit(unit_id)
+
+    def sizes(self) -> Mapping[str, int]:
+        return {}
+
+
+class PlainWriter:
+    def write(self, letter: Letter, notice_id: NoticeId, to: Address) -> tuple[str, str, str]:
+        return f"{letter.step_code} {letter.case.unit.unit_id}", f"{letter.proof}", "plain@1"
+
+
+class EveryDay:
+    def is_working(self, day: date) -> bool:
+        return True
+
+    def confirmed(self, year: int) -> bool:
+        return True
+
+
+class FakeCarrier:
+    """Remembers what was sent and when; answers what `answers` holds, then accepts."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.sent: list[tuple[datetime, Ready]] = []
+        self.answers: list[Outcome] = []
+        self._clock = clock
+        self.watch: Callable[[Ready], None] = lambda notice: None
+
+    async def send(self, notice: Ready) -> Outcome:
+        self.watch(notice)
+        self.sent.append((self._clock.now(), notice))
+        return self.answers.pop(0) if self.answers else Outcome(None)
+
+
+class Rig:
+    def __init__(self, *units: str, **rules: object) -> None:
+        self.clock = FakeClock()
+        self.store = MemoryStore()
+        self.directory = FakeDirectory(units or ("U1",))
+        self.directory.pack = replace(RULES, **rules)  # type: ignore[arg-type] # names of the pack's fields
+        self.carrier = FakeCarrier(self.clock)
+        self.metrics = AlertsMetrics(CollectorRegistry())
+        self._claims: dict[str, Claim] = {}
+        self._offset = 0
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget everything but the store, as a killed process does."""
+        scribe = Scribe(
+            directory=self.directory,
+            writer=PlainWriter(),
+            calendar=EveryDay(),
+            metrics=self.metrics,
+            pace=Pace(),
+        )
+        common = {
+            "store": self.store,
+            "directory": self.directory,
+            "scribe": scribe,
+            "metrics": self.metrics,
+            "clock": self.clock,
+            "wake": lambda: None,
+        }
+        self.intake = CaseIntake(**common)  # type: ignore[arg-type] # one set of arguments for two workers
+        self.ladder = LadderWorker(**common)  # type: ignore[arg-type] # as above
+        self.desk = Desk(store=self.store, clock=self.clock)
+        self.postmen = [self._postman(fire=fire) for fire in (True, False)]
+        self._claims.clear()
+
+    def _postman(self, *, fire: bool) -> Postman:
+        lanes = Lanes(
+            fire=fire,
+            sending={Channel.EMAIL: timedelta(seconds=60), Channel.WEBHOOK: timedelta(seconds=60)},
+            destinations=Destinations(slots=100, per_address=100, per_channel={}, rest=timedelta(0)),
+        )
+        return Postman(
+            outbox=self.store,
+            carriers={Channel.EMAIL: self.carrier, Channel.WEBHOOK: self.carrier},
+            lanes=lanes,
+            metrics=self.metrics,
+            clock=self.clock,
+        )
+
+    async def take(self, *events: Event, topic: str = "firenet.findings.v1") -> None:
+        if topic not in self._claims:
+            self._claims[topic], _ = await self.store.claim(topic, 0, "rig")
+        self._offset += len(events)
+        await self.intake.take(self._claims[topic], events, self._offset)
+
+    async def deliver(self) -> None:
+        for postman in self.postmen:
+            while await postman.turn():
+                await postman.drain()
+            await postman.drain()
+
+    async def work(self) -> None:
+        while await self.ladder.turn():
+            pass
+        await self.deliver()
+
+    async def pass_time(self, seconds: float, every: float = 600) -> None:
+        """Let time pass in small steps, working at each."""
+        left = seconds
+        while left > 0:
+            self.clock.forward(min(every, left))
+            left -= every
+            await self.work()
+
+    def told(self, step: str) -> list[str]:
+        """Return who got a notice of this step, in the order of sending."""
+        return [ready.to.contact_id for _, ready in self.carrier.sent if ready.subject.split(" ")[0] == step]

@@ -1,0 +1,259 @@
+"""Ladder timing, recipients, common cause, delivery, deadlines, audit chain."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+
+import pytest
+
+from services.alerts.domain.audit import GENESIS, chain, verify
+from services.alerts.domain.deadlines import reply_due
+from services.alerts.domain.delivery import (
+    ORDINARY,
+    PERMANENT,
+    Destinations,
+    Due,
+    Fate,
+    Outcome,
+    judge,
+    may_send,
+)
+from services.alerts.domain.grouping import Candidate, again, find_causes, open_common
+from services.alerts.domain.ladder import Pace, climb, held, is_due
+from services.alerts.domain.recipients import whom_step_tells
+from services.alerts.domain.values import (
+    Acknowledgement,
+    AuditEntry,
+    CaseId,
+    CaseKind,
+    Channel,
+    NoticeId,
+    Purpose,
+    Reason,
+    Role,
+    case_id_of,
+    notice_id_of,
+)
+from tests.unit.alerts.build import HAZARD, RULES, T0, Book, address, at, case, contact, step
+
+
+def test_ladder_climbs_by_the_clock_of_the_detection() -> None:
+    now, one = at(30), case()
+    due = []
+    while one.next_step_at is not None:
+        now = max(now, one.next_step_at)
+        assert is_due(one, now)
+        due.append((one.next_step, now - T0))
+        rung = next(rung for rung in one.ladder if rung.code == one.next_step)
+        one = climb(one, rung, now, Pace())
+    hours = [timedelta(seconds=30), *(timedelta(hours=n) for n in (1, 4, 8, 24))]
+    assert due == list(zip(["H0", "H1", "H2", "H3", "H4"], hours, strict=True))
+
+
+def test_acknowledging_does_not_stop_the_clock() -> None:
+    one = case(acknowledged=Acknowledgement(at(1), "officer", "console", "", None))
+    assert is_due(one, at(30))
+
+
+def test_member_of_a_common_case_waits_and_a_fire_does_not() -> None:
+    common = case(CaseKind.CONNECTION_LOST, of="X")
+    assert held(case(), at(1800), common).next_step_at == at(1800)
+    assert held(case(CaseKind.FIRE), at(1800), common).next_step_at == at(0)
+
+
+def test_step_tells_each_contact_once_and_names_whom_it_told() -> None:
+    book = Book(contact("a", "centre"), contact("b", "U1", "control_room"), contact("x", "U2", "control_room"))
+    told = whom_step_tells(book, case(), HAZARD[0])
+    assert [one.contact_id for one in told.addresses] == ["a", "b"]
+    assert told.names == ("centre", "unit_control_room")
+    assert told.missing == ("maintenance",)
+    assert told.nobody is None
+
+
+def test_department_line_and_area_line_are_both_told_without_repetition() -> None:
+    book = Book(contact("h", "health"), contact("t", "T1"))
+    told = whom_step_tells(book, case(), HAZARD[4])
+    assert [one.contact_id for one in told.addresses] == ["h", "t"]
+
+
+def test_nobody_found_tells_the_centre_instead_and_says_why() -> None:
+    told = whom_step_tells(Book(contact("a", "centre")), case(), HAZARD[1])
+    assert told.nobody == "no_contact:unit_manager,grid_officer"
+    assert told.instead
+    assert [one.contact_id for one in told.addresses] == ["a"]
+
+
+def test_not_even_a_centre_is_written_down_as_well() -> None:
+    told = whom_step_tells(Book(), case(), HAZARD[1])
+    assert not told.addresses
+    assert told.nobody is not None
+    assert told.nobody.endswith("no_contact:centre")
+
+
+def test_board_entry_is_no_letter() -> None:
+    assert whom_step_tells(Book(contact("b", "brigade")), case(), HAZARD[3]).nobody == "board_only"
+
+
+def test_grid_officer_of_the_street_stands_in_for_the_units_own() -> None:
+    told = whom_step_tells(Book(contact("g", "T1", "grid_officer")), case(), HAZARD[1])
+    assert [one.contact_id for one in told.addresses] == ["g"]
+
+
+def test_contact_with_two_channels_gets_two_copies() -> None:
+    both = contact("a", "centre", webhook_url="https://a.firenet-demo.cn", webhook_secret_ref="s")
+    told = whom_step_tells(Book(both), case(), step("S", 0, Role.CENTRE))
+    assert {one.channel for one in told.addresses} == {Channel.EMAIL, Channel.WEBHOOK}
+
+
+def losses(*rows: tuple[str, float, str, str]) -> list[Candidate]:
+    return [Candidate(CaseId(name), at(seconds), (carrier,), town) for name, seconds, carrier, town in rows]
+
+
+def test_too_few_or_too_slow_losses_are_no_common_cause() -> None:
+    assert not find_causes(losses(("a", 0, "x", "1"), ("b", 1, "x", "2")), RULES, {}, frozenset())
+    slow = losses(("a", 0, "x", "1"), ("b", 100, "x", "2"), ("c", 200, "x", "3"))
+    assert not find_causes(slow, RULES, {}, frozenset())
+
+
+def test_losses_of_one_carrier_within_the_window_are_one_cause() -> None:
+    found = find_causes(
+        losses(("a", 0, "x", "1"), ("b", 60, "x", "2"), ("c", 120, "x", "3"), ("old", -500, "x", "4")),
+        RULES,
+        {},
+        frozenset(),
+    )
+    assert [(cause.key, set(cause.members)) for cause in found] == [("carrier:x", {"a", "b", "c"})]
+
+
+def test_power_cut_in_a_town_is_not_blamed_on_everybodys_carrier() -> None:
+    dark = losses(("a", 0, "x", "1"), ("b", 1, "x", "1"), ("c", 2, "x", "1"))
+    found = find_causes(dark, RULES, {"carrier:x": 5000, "town:1": 3}, frozenset())
+    assert [cause.key for cause in found] == ["town:1"]
+
+
+def test_each_loss_belongs_to_one_cause_only() -> None:
+    rows = [(f"a{n}", n, "x", str(n)) for n in range(4)] + [(f"b{n}", n, "y", "9") for n in range(3)]
+    found = find_causes(losses(*rows), RULES, {}, frozenset())
+    members = [member for cause in found for member in cause.members]
+    assert sorted(members) == sorted(set(members))
+    assert len(members) == 7
+
+
+def test_single_loss_joins_a_cause_that_is_running() -> None:
+    found = find_causes(losses(("z", 900, "x", "7")), RULES, {}, frozenset({"carrier:x"}))
+    assert [cause.key for cause in found] == ["carrier:x"]
+
+
+def test_common_case_is_told_once_per_wave_and_holds_anew() -> None:
+    cause = find_causes(losses(*[(str(n), n, "x", str(n)) for n in range(3)]), RULES, {}, frozenset())[0]
+    common = open_common(cause, case(), RULES, at(10), Pace())
+    assert common.held_until == at(10 + 1800)
+    assert (common.next_step, common.next_step_at) == ("C0", at(40))
+    told = climb(common, common.ladder[0], at(40), Pace())
+    assert again(told, cause, RULES, at(100), Pace()).next_step is None
+    wave = again(told, cause, RULES, at(5000), Pace())
+    assert (wave.drops, wave.next_step) == (2, "C0.2")
+
+
+@pytest.mark.parametrize("reason", sorted(PERMANENT))
+def test_final_answers_are_not_tried_again(reason: Reason) -> None:
+    assert judge(Outcome(reason), 1, ORDINARY, 0.5, T0).fate is Fate.DEAD
+
+
+def test_waits_grow_are_capped_and_end() -> None:
+    waits = [judge(Outcome(Reason.TIMEOUT), n, ORDINARY, 1.0, T0).next_attempt_at for n in range(1, ORDINARY.most)]
+    seconds = [(wait - T0).total_seconds() for wait in waits if wait is not None]
+    assert seconds[:3] == [2, 4, 8]
+    assert max(seconds) == ORDINARY.longest_wait.total_seconds()
+    assert judge(Outcome(Reason.TIMEOUT), ORDINARY.most, ORDINARY, 1.0, T0).fate is Fate.DEAD
+
+
+def test_retry_after_is_obeyed_up_to_an_hour() -> None:
+    told = judge(Outcome(Reason.THROTTLED, retry_after=timedelta(minutes=5)), 1, ORDINARY, 0, T0)
+    assert told.next_attempt_at == T0 + timedelta(minutes=5)
+    absurd = judge(Outcome(Reason.THROTTLED, retry_after=timedelta(days=9)), 1, ORDINARY, 0, T0)
+    assert absurd.next_attempt_at == T0 + timedelta(hours=1)
+
+
+def test_last_question_before_sending() -> None:
+    ask = partial(may_send, fire=False, now=at(50))
+    open_one = case()
+    assert ask(Purpose.NOTICE, at(30), open_one).stop is None
+    assert ask(Purpose.NOTICE, at(30), replace(open_one, is_open=False)).stop is Reason.CASE_CLOSED
+    seen = replace(open_one, acknowledged=Acknowledgement(at(40), "o", "console", "", "H0"))
+    assert ask(Purpose.NOTICE, at(30), seen).stop is Reason.ACKNOWLEDGED
+    assert ask(Purpose.NOTICE, at(45), seen).stop is None
+    waiting = ask(Purpose.NOTICE, at(30), replace(open_one, held_until=at(99)))
+    assert (waiting.stop, waiting.wait_until) == (Reason.HELD, at(99))
+    assert ask(Purpose.ALL_CLEAR, at(30), open_one).stop is Reason.REOPENED
+    assert ask(Purpose.ALL_CLEAR, at(30), replace(open_one, is_open=False)).stop is None
+
+
+def test_dead_destination_leaves_room_for_others_and_rests() -> None:
+    places = Destinations(slots=4, per_address=2, per_channel={Channel.WEBHOOK: 4, Channel.EMAIL: 1})
+    dead = [Due(NoticeId(str(n)), Channel.WEBHOOK, "dead") for n in range(9)]
+    other = Due(NoticeId("x"), Channel.WEBHOOK, "other")
+    started = places.choose([*dead, other], T0)
+    assert [one.address for one in started] == ["dead", "dead", "other"]
+    assert places.busy_addresses(T0) == ["dead"]
+    for one in started[:2]:
+        places.landed(one, failed=True, now=T0)
+    assert places.busy_addresses(T0) == ["dead"]
+    assert places.busy_addresses(T0 + places.rest + timedelta(seconds=1)) == []
+    assert places.free == 3
+
+
+def test_full_channel_takes_nothing_more() -> None:
+    places = Destinations(slots=4, per_address=2, per_channel={Channel.WEBHOOK: 4, Channel.EMAIL: 1})
+    mails = [Due(NoticeId(str(n)), Channel.EMAIL, f"m{n}") for n in range(3)]
+    assert len(places.choose(mails, T0)) == 1
+    assert places.busy_channels() == [Channel.EMAIL]
+
+
+def test_reply_is_due_at_the_end_of_the_last_working_day() -> None:
+    holidays = {date(2026, 10, day) for day in range(1, 9)}
+    adjusted = {date(2026, 10, 10)}
+
+    def working(day: date) -> bool:
+        return day in adjusted or (day.weekday() < 5 and day not in holidays)
+
+    due = reply_due(datetime(2026, 9, 30, 10, tzinfo=UTC), 3, working)
+    assert due.isoformat() == "2026-10-13T00:00:00+08:00"  # 9, 10 (made up for) and 12 October
+
+
+def test_calendar_without_working_days_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no working day"):
+        reply_due(T0, 1, lambda day: False)
+
+
+def entries(count: int) -> list[AuditEntry]:
+    return [AuditEntry(at(n), "alerts", "case_opened", CaseId(f"C{n}"), {"n": n, "who": ["甲"]}) for n in range(count)]
+
+
+def test_chain_holds_and_goes_on_where_it_ended() -> None:
+    first = chain(entries(3), 0, GENESIS)
+    second = chain(entries(2), first[-1].seq, first[-1].hash)
+    found = verify(second, verify(first))
+    assert (found.entries, found.broken_at, found.last_hash) == (5, None, second[-1].hash)
+
+
+@pytest.mark.parametrize("harm", ["change", "remove", "swap", "insert"])
+def test_any_harm_to_the_chain_is_found(harm: str) -> None:
+    links = chain(entries(5), 0, GENESIS)
+    if harm == "change":
+        links[2] = replace(links[2], entry=replace(links[2].entry, actor="somebody"))
+    elif harm == "remove":
+        del links[2]
+    elif harm == "swap":
+        links[2], links[3] = links[3], links[2]
+    else:
+        links.insert(2, chain(entries(1), 2, links[1].hash)[0])
+    assert verify(links).broken_at is not None
+
+
+def test_ids_depend_on_what_they_should() -> None:
+    one = notice_id_of(case_id_of("a"), "H0", Purpose.NOTICE, 1, address())
+    assert one == notice_id_of(case_id_of("a"), "H0", Purpose.NOTICE, 2, address())  # a step is told once per case
+    assert one != notice_id_of(case_id_of("a"), "H1", Purpose.NOTICE, 1, address())
+    clear = notice_id_of(case_id_of("a"), "CLEAR", Purpose.ALL_CLEAR, 1, address())
+    assert clear != notice_id_of(case_id_of("a"), "CLEAR", Purpose.ALL_CLEAR, 2, address())  # an all-clear per drop

@@ -1,0 +1,278 @@
+"""The service on memory and a fake clock: whole stories, and random ones that must keep the promises."""
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.alerts.domain.delivery import Outcome
+from services.alerts.domain.ladder import ended_ladder
+from services.alerts.domain.values import CaseKind, Happening, Purpose, Reason
+from services.alerts.ports import Ready
+from services.alerts.worker.desk import Reply, Who
+from tests.unit.alerts.build import event
+from tests.unit.alerts.memory import states
+from tests.unit.alerts.rig import Rig
+
+OFFICER = Who("officer", None, "console")
+
+
+async def test_story_of_a_lost_connection() -> None:
+    rig = Rig()
+    await rig.take(event())
+    await rig.work()
+    assert not rig.carrier.sent, "the first notice is held back"
+    await rig.pass_time(30)
+    assert sorted(rig.told("H0")) == ["centre", "room-U1"]
+    await rig.pass_time(24 * 3600)
+    assert rig.told("H2") == ["street"]
+    assert rig.told("H3") == []
+    assert sorted(rig.told("H4")) == ["health", "street"]
+    case = next(iter(rig.store.tables.cases.values()))
+    assert case.reply_due_at is not None
+    await rig.take(event(Happening.ENDED))
+    await rig.work()
+    assert sorted(rig.told("CLEAR")) == ["centre", "health", "room-U1", "street"]
+
+
+async def test_unit_that_is_back_before_the_first_notice_bothers_nobody() -> None:
+    rig = Rig()
+    await rig.take(event())
+    rig.clock.forward(20)
+    await rig.take(event(Happening.ENDED))
+    await rig.pass_time(3600)
+    assert not rig.carrier.sent
+
+
+async def test_flapping_is_one_case_with_one_notice_per_step() -> None:
+    rig = Rig()
+    for drop in range(10):
+        seconds = drop * 360
+        await rig.take(event(cause=f"d{drop}", seconds=seconds))
+        await rig.pass_time(180, every=60)
+        await rig.take(event(Happening.ENDED, cause=f"d{drop}", seconds=seconds + 180))
+        await rig.pass_time(180, every=60)
+    (case,) = rig.store.tables.cases.values()
+    assert case.drops == 10
+    assert Counter(rig.told("H0")) == {"centre": 1, "room-U1": 1}
+    assert Counter(rig.told("CLEAR")) == {"centre": 1, "room-U1": 1}
+
+
+async def test_repeated_records_have_no_second_effect() -> None:
+    rig = Rig()
+    await rig.take(event(), event())
+    await rig.take(event())
+    await rig.pass_time(60, every=30)
+    assert len(rig.store.tables.cases) == 1
+    assert sorted(rig.told("H0")) == ["centre", "room-U1"]
+
+
+async def test_fire_is_told_at_once_and_each_further_point_to_the_centre() -> None:
+    rig = Rig()
+    fire = CaseKind.FIRE
+    await rig.take(event(Happening.FIRED, kind=fire, point="1"), topic="alarms")
+    await rig.deliver()
+    assert sorted(rig.told("F0")) == ["centre", "room-U1"]
+    await rig.take(event(kind=fire, point="1"))  # the finding of the same signal
+    await rig.take(event(Happening.FIRED, kind=fire, cause="d2", point="2"), topic="alarms")
+    await rig.deliver()
+    assert rig.told("F0.p2") == ["centre"]
+    await rig.take(event(Happening.RESTORED, kind=fire, cause="d3"), topic="alarms")
+    await rig.deliver()
+    assert sorted(rig.told("CLEAR")) == ["centre", "room-U1"]
+    assert all(row.state == "accepted" for row in rig.store.tables.notices.values())
+
+
+async def test_second_fire_of_the_day_is_told_again() -> None:
+    rig = Rig()
+    for cause in ("s1", "s2"):
+        await rig.take(event(Happening.FIRED, kind=CaseKind.FIRE, cause=cause), topic="alarms")
+        await rig.deliver()
+        await rig.take(event(Happening.RESTORED, kind=CaseKind.FIRE, cause=f"{cause}-end"), topic="alarms")
+        await rig.pass_time(60)
+    assert Counter(rig.told("F0")) == {"centre": 2, "room-U1": 2}
+
+
+async def test_acknowledging_takes_back_what_waits_and_leaves_the_clock() -> None:
+    rig = Rig()
+    rig.carrier.answers = [Outcome(Reason.TIMEOUT), Outcome(Reason.TIMEOUT)]
+    await rig.take(event())
+    rig.clock.forward(30)
+    await rig.work()
+    (case_id,) = rig.store.tables.cases
+    rig.clock.forward(0.1)
+    assert await rig.desk.acknowledge(case_id, OFFICER, "seen") is Reply.DONE
+    assert await rig.desk.acknowledge(case_id, OFFICER, "seen") is Reply.ALREADY
+    await rig.pass_time(24 * 3600)
+    assert len(rig.told("H0")) == 2, "no further attempt after the acknowledgement"
+    assert states(rig.store)["H0"] == ["cancelled", "cancelled"]
+    assert sorted(rig.told("H4")) == ["health", "street"]
+
+
+async def test_all_clear_that_waits_is_taken_back_when_the_unit_drops_again() -> None:
+    rig = Rig()
+    await rig.take(event())
+    rig.clock.forward(30)
+    await rig.work()
+    rig.carrier.answers = [Outcome(Reason.TIMEOUT), Outcome(Reason.TIMEOUT)]
+    await rig.take(event(Happening.ENDED, seconds=60))
+    await rig.deliver()
+    await rig.take(event(cause="d2", seconds=61))
+    await rig.pass_time(600, every=60)
+    assert states(rig.store)["CLEAR"] == ["cancelled", "cancelled"]
+    await rig.take(event(Happening.ENDED, cause="d2", seconds=700))
+    await rig.deliver()
+    assert sorted(rig.told("CLEAR"))[-2:] == ["room-U1", "room-U1"]
+
+
+async def test_many_losses_become_one_notice_and_are_followed_up_after_the_hold() -> None:
+    units = [f"U{number}" for number in range(5)]
+    rig = Rig(*units)
+    await rig.take(*[event(of=name, seconds=number) for number, name in enumerate(units)])
+    await rig.pass_time(1500, every=30)
+    assert [ready.to.contact_id for _, ready in rig.carrier.sent] == ["centre"]
+    await rig.take(*[event(Happening.ENDED, of=name, seconds=1500) for name in units[:4]])
+    await rig.pass_time(900, every=30)
+    assert sorted(rig.told("H0")) == ["centre", "room-U4"]
+    await rig.take(event(Happening.ENDED, of="U4", seconds=2400))
+    await rig.pass_time(60, every=30)
+    assert Counter(rig.told("CLEAR")) == {"centre": 2, "room-U4": 1}  # of U4's case and of the common one
+    assert not any(case.is_open for case in rig.store.tables.cases.values())
+
+
+async def test_fire_of_a_member_is_never_held() -> None:
+    units = [f"U{number}" for number in range(5)]
+    rig = Rig(*units)
+    await rig.take(*[event(of=name, seconds=number) for number, name in enumerate(units)])
+    await rig.work()
+    await rig.take(event(Happening.FIRED, of="U2", kind=CaseKind.FIRE, cause="s"), topic="alarms")
+    await rig.deliver()
+    assert sorted(rig.told("F0")) == ["centre", "room-U2"]
+
+
+async def test_crash_between_send_and_record_repeats_once_with_the_same_id() -> None:
+    rig = Rig()
+    await rig.take(event(Happening.FIRED, kind=CaseKind.FIRE), topic="alarms")
+    before = rig.store.tables.copied()
+    await rig.deliver()
+    for row in before.notices.values():  # what a kill leaves: taken, sent, never recorded
+        row.state, row.attempts = "sending", 1
+        row.next_attempt_at = rig.clock.now() + timedelta(seconds=60)
+    rig.store.tables = before
+    rig.restart()
+    await rig.pass_time(120, every=30)
+    copies = Counter(ready.notice_id for _, ready in rig.carrier.sent)
+    assert set(copies.values()) == {2}
+
+
+UNITS = ("U0", "U1", "U2", "U3")
+KINDS = (CaseKind.CONNECTION_LOST, CaseKind.FAULT, CaseKind.FIRE)
+MOVES = st.one_of(
+    st.tuples(st.just("begin"), st.sampled_from(UNITS), st.sampled_from(KINDS)),
+    st.tuples(st.just("end"), st.sampled_from(UNITS), st.sampled_from(KINDS)),
+    st.tuples(st.just("wait"), st.sampled_from([1, 40, 600, 4000, 30000]), st.none()),
+    st.tuples(st.just("ack"), st.integers(0, 9), st.none()),
+    st.tuples(st.just("crash"), st.none(), st.none()),
+    st.tuples(st.just("fail"), st.sampled_from([Reason.TIMEOUT, Reason.GONE, Reason.THROTTLED]), st.none()),
+)
+
+
+class Story:
+    """Random moves on a rig, and what must hold after each."""
+
+    def __init__(self) -> None:
+        self.rig = Rig(*UNITS)
+        self.open: dict[tuple[str, CaseKind], str] = {}
+        self.number = 0
+        self.broken: list[str] = []
+        self.rig.carrier.watch = self.watch
+
+    async def play(self, move: tuple[object, ...]) -> None:
+        what, first, second = move
+        if what in ("begin", "end"):
+            assert isinstance(first, str)
+            assert isinstance(second, CaseKind)
+            await self._say(first, second, begin=what == "begin")
+        elif what == "wait":
+            assert isinstance(first, int)
+            self.rig.clock.forward(first)
+            await self.rig.work()
+        elif what == "ack":
+            assert isinstance(first, int)
+            await self._acknowledge(first)
+        elif what == "crash":
+            self.rig.restart()
+        else:
+            assert isinstance(first, Reason)
+            self.rig.carrier.answers.append(Outcome(first))
+        self.check()
+
+    async def _say(self, name: str, kind: CaseKind, *, begin: bool) -> None:
+        self.number += 1
+        seconds = self.rig.clock.monotonic()
+        key = (name, kind)
+        cause = self.open.pop(key, None) if not begin else self.open.get(key)
+        if begin:
+            cause = self.open.setdefault(key, f"c{self.number}")
+            happening = Happening.FIRED if kind is CaseKind.FIRE else Happening.BEGAN
+        else:
+            happening = Happening.RESTORED if kind is CaseKind.FIRE else Happening.ENDED
+        point = f"{self.number % 3}" if kind is CaseKind.FIRE and begin else None
+        said = event(happening, of=name, kind=kind, cause=cause or "never", seconds=seconds, point=point)
+        await self.rig.take(said, topic="alarms" if kind is CaseKind.FIRE else "findings")
+
+    async def _acknowledge(self, which: int) -> None:
+        ids = sorted(self.rig.store.tables.cases)
+        if ids:
+            await self.rig.desk.acknowledge(ids[which % len(ids)], OFFICER, "")
+
+    def check(self) -> None:
+        tables = self.rig.store.tables
+        opened = Counter(
+            (case.unit.unit_id, case.kind) for case in tables.cases.values() if case.is_open and not case.is_common
+        )
+        assert not [key for key, count in opened.items() if count > 1], "one open case per unit and kind"
+        for case in tables.cases.values():
+            assert not case.is_open or case.next_step_at or ended_ladder(case), "an open case has a next step"
+            assert case.is_open or case.next_step_at is None, "a closed case has none"
+        for row in tables.notices.values():
+            if row.notice.purpose is Purpose.NOTICE:
+                assert (row.notice.case_id, row.notice.step) in tables.steps, "every notice has a step behind it"
+        assert tables.audit or not tables.cases, "what happened is written down"
+        told = Counter(
+            (row.notice.case_id, row.notice.step, row.notice.to)
+            for row in tables.notices.values()
+            if row.notice.purpose is Purpose.NOTICE
+        )
+        assert not [key for key, count in told.items() if count > 1], "a step is told once"
+
+    def watch(self, ready: Ready) -> None:
+        """Look at the case at the very moment of sending."""
+        case = self.rig.store.tables.cases[ready.case_id]
+        row = self.rig.store.tables.notices[ready.notice_id]
+        if ready.purpose is Purpose.ALL_CLEAR:
+            if case.is_open:
+                self.broken.append("an all-clear of an open case")
+            return
+        if not case.is_open:
+            self.broken.append("a notice of a closed case")
+        if case.acknowledged is not None and row.notice.created_at <= case.acknowledged.at:
+            self.broken.append("a notice of an acknowledged step")
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(MOVES, min_size=1, max_size=40))
+def test_promises_hold_in_every_story(moves: list[tuple[object, ...]]) -> None:
+    async def run() -> None:
+        story = Story()
+        for move in moves:
+            await story.play(move)
+        for _ in range(6):
+            story.rig.clock.forward(5 * 3600)
+            await story.rig.work()
+            story.check()
+        assert not story.broken
+
+    asyncio.run(run())
