@@ -5,23 +5,18 @@ the next records are worked off in memory; the next one is collected only after 
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 from services.rules.domain.engine import Engine
-from services.rules.domain.freeze import UnknownFormat, freeze_head, freeze_unit, thaw
+from services.rules.domain.freeze import UnknownFormat, thaw
 from services.rules.domain.inputs import Heartbeat, Tick
-from services.rules.domain.instants import SECOND
-from services.rules.domain.unit import Unit
-from services.rules.domain.words import Kind
-from services.rules.metrics import ALL_UNITS, PartitionView, RulesMetrics
+from services.rules.metrics import PartitionView, RulesMetrics
 from services.rules.ports import (
     Checkpoint,
     Decoder,
     Fenced,
-    FindingPublisher,
     LogRecord,
     Refused,
     RegistryView,
@@ -30,52 +25,23 @@ from services.rules.ports import (
     StateDamaged,
     Store,
     StoreUnavailable,
-    UnitRow,
 )
+from services.rules.worker.held import Held, collect, view_of
 from services.runtime.clock import Clock
 
 PRESSING_EVERY_S = 0.1
 CALM_EVERY_S = 1.0
 MOST_UNSAVED = 200_000
 """Effects that may wait for a slow database before no more records are taken."""
-REBASE_BYTES = 256 * 1024
 MOST_UNEXPECTED = 100
 """So many records in a row on which the engine breaks are our bug, not bad data: stop instead of draining the log."""
 LAST_SAVE_TRIES = 5
-PUBLISH_EVERY_S = 1.0
 
 Log = Callable[..., None]
 
 
 class TooManyUnexpected(Exception):
     """The engine failed on every one of many records in a row."""
-
-
-@dataclass(slots=True)
-class Held:
-    """A partition that this process owns."""
-
-    number: int
-    engine: Engine
-    owner_epoch: int
-    seq: int
-    next_offset: int
-    saved_offset: int
-    rates_whole: bool = True
-    base_bytes: int = 0
-    delta_bytes: int = 0
-    unexpected_in_a_row: int = 0
-
-    def has_news(self) -> bool:
-        ledger = self.engine.ledger
-        return bool(self.next_offset != self.saved_offset or ledger.touched or ledger.effects.size())
-
-    def is_pressing(self) -> bool:
-        ledger = self.engine.ledger
-        return ledger.effects.pressing() or bool(ledger.rows_changed)
-
-    def wants_base(self) -> bool:
-        return self.seq == 0 or self.delta_bytes > max(self.base_bytes, REBASE_BYTES)
 
 
 @dataclass(slots=True)
@@ -105,7 +71,7 @@ class RulesWorker:
     progress: Progress = field(default_factory=Progress)
     saved: asyncio.Event = field(default_factory=asyncio.Event)
     _pending: list[Checkpoint] = field(default_factory=list)
-    _saving: asyncio.Task[None] | None = None
+    saving: asyncio.Task[None] | None = None
     _last_save: float = 0.0
     _failures: int = 0
 
@@ -123,7 +89,7 @@ class RulesWorker:
             partition, engine, saved.owner_epoch, saved.seq, saved.next_offset, saved.next_offset
         )
         self.metrics.partitions.set(len(self.held))
-        self._view(self.held[partition])
+        self.views[partition] = view_of(self.held[partition])
         self.log("partition_claimed", partition=partition, offset=saved.next_offset, units=len(engine.units))
         return saved.next_offset
 
@@ -193,9 +159,9 @@ class RulesWorker:
         self.progress.turned_at = self.clock.monotonic()
         self._follow_registry()
         self._count()
-        if self._saving is not None and self._saving.done():
+        if self.saving is not None and self.saving.done():
             await self._finish()
-        if self._saving is None and self._is_due():
+        if self.saving is None and self._is_due():
             self._start()
 
     async def revoked(self, partitions: Sequence[int]) -> None:
@@ -256,15 +222,15 @@ class RulesWorker:
         if self._pending:
             if self.progress.waiting_since is None:
                 self.progress.waiting_since = self._last_save
-            self._saving = asyncio.create_task(self._write(self._pending), name="checkpoint")
+            self.saving = asyncio.create_task(self._write(self._pending), name="checkpoint")
 
     async def _save_due(self) -> None:
         """Bring a save under way to its end, then save everything that is left."""
-        if self._saving is not None:
+        if self.saving is not None:
             await self._finish()
         self._last_save = float("-inf")
         self._start()
-        if self._saving is not None:
+        if self.saving is not None:
             await self._finish()
 
     async def _write(self, checkpoints: list[Checkpoint]) -> None:
@@ -274,8 +240,8 @@ class RulesWorker:
         self.metrics.state_bytes.inc(size)
 
     async def _finish(self) -> None:
-        assert self._saving is not None
-        task, self._saving = self._saving, None
+        assert self.saving is not None
+        task, self.saving = self.saving, None
         try:
             await task
         except StoreUnavailable as error:
@@ -307,106 +273,6 @@ class RulesWorker:
             self.saved.set()
 
     def _collect(self, held: Held) -> Checkpoint:
-        """Return what must be saved of a partition, as of this moment."""
-        engine, ledger = held.engine, held.engine.ledger
-        base = held.wants_base()
-        units = engine.units.values() if base else ledger.touched
-        checkpoint = Checkpoint(
-            partition=held.number,
-            owner_epoch=held.owner_epoch,
-            seq=held.seq + 1,
-            next_offset=held.next_offset,
-            base=base,
-            head=freeze_head(engine),
-            units=[freeze_unit(unit) for unit in units],
-            watermark=engine.watch.watermark,
-            sight=engine.watch.sight,
-            blind_after_s=engine.watch.blind_after / SECOND,
-            effects=engine.take_effects(),
-            rows=[row_of(unit) for unit in ledger.rows_changed if unit.facts is not None],
-            rates=list(ledger.rates.rows()) if held.rates_whole else ledger.rates.take_changed(),
-            rates_whole=held.rates_whole,
-        )
-        if held.rates_whole:
-            ledger.rates.take_changed()
-        for unit in ledger.touched:
-            unit.touched = False
-        for unit in ledger.rows_changed:
-            unit.row_changed = False
-        ledger.touched, ledger.rows_changed = [], []
-        self._measure(held, checkpoint)
-        held.rates_whole = False
-        held.seq, held.saved_offset = checkpoint.seq, checkpoint.next_offset
-        self._view(held)
+        checkpoint = collect(held)
+        self.views[held.number] = view_of(held)
         return checkpoint
-
-    @staticmethod
-    def _measure(held: Held, checkpoint: Checkpoint) -> None:
-        # A touched unit costs about this much in a delta; exact sizes would have to wait for the write.
-        size = 150 * len(checkpoint.units)
-        if checkpoint.base:
-            held.base_bytes, held.delta_bytes = size, 0
-        else:
-            held.delta_bytes += size
-
-    def _view(self, held: Held) -> None:
-        ledger, watch = held.engine.ledger, held.engine.watch
-        rows = tuple(ledger.rates.rows())
-        connections = {
-            counter.key.value: dict(counter.counts)
-            for counter in ledger.rates.all_counters()
-            if counter.key.scope == ALL_UNITS and counter.key.dimension == "department"
-        }
-        health = {department: dict(counts) for department, counts in ledger.health.items()}
-        self.views[held.number] = PartitionView(
-            watch.watermark, watch.sight, watch.blind_after, rows, connections, health
-        )
-
-
-def row_of(unit: Unit) -> UnitRow:
-    """Return the read model's row of a listed unit."""
-    assert unit.facts is not None
-    assert unit.connection is not None
-    return UnitRow(
-        unit.unit_id,
-        unit.facts,
-        unit.carriers,
-        unit.scopes,
-        unit.connection,
-        unit.connection_since,
-        unit.connection_detected,
-        unit.health,
-        unit.health_since,
-        unit.last_proof(),
-        unit.partly,
-        unit.open_points(Kind.FIRE),
-        unit.open_points(Kind.FAULT),
-        unit.open_points(Kind.ISOLATION),
-    )
-
-
-class Stopping(Protocol):
-    """A wish to stop."""
-
-    def is_set(self) -> bool: ...
-    async def wait_for(self, seconds: float) -> bool: ...
-
-
-async def publish_findings(worker: RulesWorker, publisher: FindingPublisher, stop: Stopping) -> None:
-    """Bring findings to their topic until stop: at once after a checkpoint that made some, else every second."""
-    failures = 0
-    while not stop.is_set():
-        worker.saved.clear()
-        try:
-            sent = await publisher.publish(sorted(worker.held))
-            worker.metrics.published.inc(sent)
-            failures = 0
-        except StoreUnavailable as error:
-            failures += 1
-            worker.metrics.retries.labels("kafka").inc()
-            worker.log("publishing_waits", error=str(error), attempt=failures)
-            await stop.wait_for(min(5.0, 0.1 * 2.0 ** min(failures, 6)))
-            continue
-        if not sent:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(worker.saved.wait(), PUBLISH_EVERY_S)

@@ -1,0 +1,37 @@
+"""Brings findings from the outbox to their topic."""
+
+import asyncio
+import contextlib
+from typing import Protocol
+
+from services.rules.ports import FindingPublisher, StoreUnavailable
+from services.rules.worker.loop import RulesWorker
+
+PUBLISH_EVERY_S = 1.0
+
+
+class Stopping(Protocol):
+    """A wish to stop."""
+
+    def is_set(self) -> bool: ...
+    async def wait_for(self, seconds: float) -> bool: ...
+
+
+async def publish_findings(worker: RulesWorker, publisher: FindingPublisher, stop: Stopping) -> None:
+    """Bring findings to their topic until stop: at once after a checkpoint that made some, else every second."""
+    failures = 0
+    while not stop.is_set():
+        worker.saved.clear()
+        try:
+            sent = await publisher.publish(sorted(worker.held))
+            worker.metrics.published.inc(sent)
+            failures = 0
+        except StoreUnavailable as error:
+            failures += 1
+            worker.metrics.retries.labels("kafka").inc()
+            worker.log("publishing_waits", error=str(error), attempt=failures)
+            await stop.wait_for(min(5.0, 0.1 * 2.0 ** min(failures, 6)))
+            continue
+        if not sent:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(worker.saved.wait(), PUBLISH_EVERY_S)

@@ -1,0 +1,145 @@
+"""The short way of decoding says exactly what the codec says, and lets everything else go the long way."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas import codec
+from schemas.gateway import Point
+from schemas.signal import Carrier, Flag, Lane, Signal, SignalData, Tick, TickData, TickState
+from services.rules.adapters.decode import SignalDecoder, point_in
+from services.rules.domain.inputs import Heartbeat
+from services.rules.domain.inputs import Signal as DomainSignal
+from services.rules.domain.instants import micros
+from services.rules.ports import Refused
+
+decoder = SignalDecoder()
+AT = datetime(2026, 3, 2, 10, 0, 0, 123456, tzinfo=UTC)
+
+identifiers = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", fullmatch=True)
+instants = st.datetimes(
+    min_value=datetime(1971, 1, 1),  # noqa: DTZ001 - hypothesis wants naive bounds
+    max_value=datetime(2100, 1, 1),  # noqa: DTZ001
+    timezones=st.sampled_from([UTC, timezone(timedelta(hours=8))]),
+)
+
+
+def data(**more: Any) -> dict[str, Any]:
+    return {"gateway_id": "G1", "unit_id": "U1", "kind": "heartbeat", "carrier": "mqtt_json", "lane": "up",
+            "instance": "i1", **more}  # fmt: skip
+
+
+def encoded(at: datetime = AT, name: str = "a" * 32, **more: Any) -> bytes:
+    return codec.signals.encode(
+        Signal(id=name, source="/gateways/G1", subject="U1", time=at, data=SignalData.model_validate(data(**more)))
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    name=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40),
+    unit=identifiers,
+    gateway=identifiers,
+    instance=identifiers,
+    at=instants,
+    seq=st.none() | st.integers(0, 2**53),
+    occurred=st.none() | instants,
+    flags=st.lists(st.sampled_from(list(Flag)), max_size=3),
+    carrier=st.sampled_from(list(Carrier)),
+    lane=st.sampled_from(list(Lane)),
+)
+def test_whatever_our_encoder_writes_both_ways_agree(
+    name: str, unit: str, gateway: str, instance: str, at: datetime, seq: int | None, occurred: datetime | None,
+    flags: list[Flag], carrier: Carrier, lane: Lane,
+) -> None:  # fmt: skip
+    fields = {"seq": seq, "occurred_at": occurred, "flags": tuple(flags), "carrier": carrier, "lane": lane}
+    raw = codec.signals.encode(
+        Signal(
+            id=name,
+            source=f"/gateways/{gateway}",
+            subject=unit,
+            time=at,
+            data=SignalData.model_validate(data(unit_id=unit, gateway_id=gateway, instance=instance, **fields)),
+        )
+    )
+    assert decoder.decode(raw, 7) == decoder.any_record(raw, 7)
+
+
+def test_the_plain_heartbeat_goes_the_short_way() -> None:
+    beat = decoder.heartbeat(encoded(seq=5, occurred_at=AT, flags=("redelivered", "clock_behind")), 3)
+    assert beat == Heartbeat("U1", "G1", "a" * 32, micros(AT), 3)
+
+
+BENDS: list[tuple[bytes, bytes]] = [
+    (b'"1.0"', b'"1.1"'),
+    (b"2026-03-02", b"2026-13-02"),
+    (b"T10:", b"T24:"),
+    (b":00.123456Z", b":60.123456Z"),
+    (b'"U1"', b'"U\\u0031"'),
+    (b'"heartbeat"', b'"fire"'),
+    (b'"heartbeat"', b'"heartbeet"'),
+    (b'"gateway_id":"G1"', b'"gateway_id":""'),
+    (b'"gateway_id":"G1"', b'"gateway_id":"-G1"'),
+    (b'"flags":[]', b'"flags":["retained"]'),
+    (b'"flags":[]', b'"flags":[],"flags":[]'),
+    (b'"flags":[]', b'"flags":[],"text":"x"'),
+    (b'"lane":"up"', b'"lane":"left"'),
+    (b'"type"', b'"extra":1,"type"'),
+    (b".123456Z", b".1234567Z"),
+    (b".123456Z", b".5Z"),
+    (b".123456Z", b"+08:00"),
+    (b".123456Z", b""),
+    (b"}", b"} "),
+    (b"{", b" {"),
+    (b'"id":"aa', b'"id":"\xc3\xa4a'),
+    (b'"id":"aa', b'"id":"\x00a'),
+    (b'"id":"aa', b'"id":"\xff'),
+    (b'"/gateways/G1"', b'"gateways"'),
+    (b'"seq":5', b'"seq":05'),
+    (b'"seq":5', b'"seq":-5'),
+    (b'"seq":5', b'"seq":5.0'),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), BENDS)
+def test_a_bent_record_is_taken_or_refused_alike(old: bytes, new: bytes) -> None:
+    raw = encoded(seq=5).replace(old, new)
+    assert raw != encoded(seq=5)
+    assert outcome(decoder.decode, raw) == outcome(decoder.any_record, raw)
+
+
+def outcome(decode: Any, raw: bytes) -> object:
+    try:
+        return decode(raw, 0)
+    except Refused as error:
+        return error.reason
+
+
+@given(st.binary(max_size=200))
+def test_garbage_is_refused_with_a_reason(raw: bytes) -> None:
+    with pytest.raises(Refused, match="undecodable"):
+        decoder.decode(raw, 0)
+
+
+def test_a_tick_keeps_its_proof() -> None:
+    body = TickData(instance="i1", epoch=4, number=9, state=TickState.LEAVING, proven_until=AT)
+    raw = codec.signals.encode(Tick(id="t", source="/ingest/i1", time=AT + timedelta(seconds=1), data=body))
+    assert decoder.decode(raw, 2) == ("i1", 4, 9, True, micros(AT), micros(AT) + 1_000_000, 2)
+
+
+def test_a_component_is_known_by_system_and_address_and_keeps_its_label_beside() -> None:
+    first = decoder.decode(encoded(kind="fire", point={"address": "1-2", "system": "A", "label": "三层"}), 0)
+    same = decoder.decode(encoded(kind="fire", point={"address": "1-2", "system": "A", "type": "smoke"}), 0)
+    other = decoder.decode(encoded(kind="fire", point={"address": "2", "system": "A-1"}), 0)
+    assert isinstance(first, DomainSignal)
+    assert isinstance(same, DomainSignal)
+    assert isinstance(other, DomainSignal)
+    assert first.point == same.point != other.point
+    assert point_in(first.body) == Point(address="1-2", system="A", label="三层")
+
+
+def test_a_retained_heartbeat_is_no_proof_of_life() -> None:
+    assert isinstance(decoder.decode(encoded(flags=("retained",)), 0), DomainSignal)

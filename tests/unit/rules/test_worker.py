@@ -1,0 +1,296 @@
+"""The loop around the engines: nothing lost or doubled when saving fails, restarts or is fenced."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+
+from services.rules.adapters.memory_store import MemoryStore
+from services.rules.domain.facts import GatewayVersion
+from services.rules.domain.inputs import Heartbeat, Input, Signal, Tick
+from services.rules.domain.instants import SECOND, day_start
+from services.rules.metrics import LiveCollector, RulesMetrics
+from services.rules.ports import Fenced, Refused, Rows, StateDamaged, StoreUnavailable
+from services.rules.worker import MOST_UNEXPECTED, RulesWorker, TooManyUnexpected, publish_findings
+from tests.unit.rules.world import LISTED, PACK, unit_version, when
+
+
+class Record(NamedTuple):
+    offset: int
+    value: bytes = b""
+
+
+@dataclass
+class Clock:
+    at_s: float = 100.0
+
+    def now(self) -> datetime:
+        return datetime(2026, 3, 2, tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return self.at_s
+
+
+@dataclass
+class FixedRegistry:
+    news: dict[int, Rows] = field(default_factory=dict)
+
+    def rows(self, partition: int) -> Rows:
+        units = {f"U{n}": (unit_version(),) for n in range(1, 4)}
+        gateways = {f"G{n}": (GatewayVersion(LISTED, day_start(LISTED), f"U{n}", "c"),) for n in range(1, 4)}
+        return Rows(units, gateways, {"sample-2026": (PACK,)}) if partition == 0 else Rows({}, {}, {})
+
+    def take_news(self) -> Mapping[int, Rows]:
+        news, self.news = self.news, {}
+        return news
+
+
+@dataclass
+class Log:
+    """Records by offset; a string stands for one that is unusable, None for one on which the engine breaks."""
+
+    items: list[Input | str | None]
+
+    def decode(self, value: bytes, offset: int) -> Input:
+        item = self.items[offset]
+        if isinstance(item, str):
+            raise Refused("undecodable", item)
+        assert item is not None
+        return item._replace(offset=offset)
+
+    def records(self, first: int, last: int) -> list[Record]:
+        return [Record(offset) for offset in range(first, last)]
+
+
+def log_of_a_day() -> Log:
+    items: list[Input | str | None] = []
+    for second in range(0, 320, 2):
+        items.append(Tick("i1", 1, second + 1, False, when(second), when(second), 0))
+        if second in (10, 12):
+            items.append(Heartbeat("U1", "G1", f"h{second}", when(second), 0))
+        if second == 20:
+            items.append(Signal("U2", "G2", "f1", "fire", when(second), 0, point="p"))
+        if second == 40:
+            items += ["not json", Signal("U2", "G2", "r1", "restore", when(second), 0, restores="all")]
+    return Log(items)
+
+
+def worker(store: MemoryStore, log: Log, clock: Clock, registry: FixedRegistry | None = None) -> RulesWorker:
+    return RulesWorker(
+        store=store,
+        registry=registry or FixedRegistry(),
+        decoder=log,
+        metrics=RulesMetrics(CollectorRegistry()),
+        clock=clock,
+        owner="test",
+        never_grace=60 * SECOND,
+        log=lambda *_, **__: None,
+    )
+
+
+async def turn(one: RulesWorker, clock: Clock, seconds: float = 1.0) -> None:
+    """Let a turn pass and whatever it began come to its end."""
+    clock.at_s += seconds
+    await one.idle()
+    if one.saving is not None:
+        await asyncio.wait({one.saving})
+        await one.idle()
+
+
+async def run_through(store: MemoryStore, log: Log, stops: Sequence[int] = ()) -> MemoryStore:
+    """Work the log off in lots of 7; at each of `stops` the process dies without a word."""
+    clock = Clock()
+    one = worker(store, log, clock)
+    position = await one.assigned(0)
+    deaths = list(stops)
+    while position < len(log.items):
+        if deaths and position >= deaths[0]:
+            deaths.pop(0)
+            one = worker(store, log, clock)
+            position = await one.assigned(0)
+        end = min(position + 7, len(log.items))
+        await one.handle({0: log.records(position, end)})
+        position = end
+        await turn(one, clock, 0.5)
+    await one.revoked([0])
+    return store
+
+
+async def test_dying_at_any_point_gives_the_same_facts() -> None:
+    whole = await run_through(MemoryStore(), log_of_a_day())
+    assert {f.kind.value for f in whole.findings.values()} == {"connection_lost", "never_connected", "fire"}
+    for step in (5, 11, 23):
+        deaths = list(range(step, 170, step))
+        torn = await run_through(MemoryStore(), log_of_a_day(), deaths)
+        assert torn.transitions == whole.transitions
+        assert torn.findings == whole.findings
+        assert torn.signals == whole.signals
+        assert torn.hours == whole.hours
+        assert torn.units == whole.units
+        assert torn.rates == whole.rates
+
+
+async def test_an_answer_that_was_lost_does_not_double_anything() -> None:
+    store, clock = MemoryStore(lose_answer=True), Clock()
+    one = worker(store, log_of_a_day(), clock)
+    await one.assigned(0)
+    await one.handle({0: log_of_a_day().records(0, 160)})
+    for _ in range(5):
+        await turn(one, clock)
+    await one.revoked([0])
+    whole = await run_through(MemoryStore(), log_of_a_day())
+    assert store.hours == whole.hours
+    assert set(store.transitions) == {t.transition_id for t in whole.transitions.values() if t.evidence.offset < 160}
+
+
+async def test_an_outage_is_waited_for_and_the_same_checkpoint_is_repeated() -> None:
+    store, clock = MemoryStore(), Clock()
+    one = worker(store, log_of_a_day(), clock)
+    await one.assigned(0)
+    store.outages = 3
+    await one.handle({0: log_of_a_day().records(0, 30)})
+    for _ in range(3):
+        await turn(one, clock, 5)
+        assert store.saves == 0
+        assert one.progress.last_error == "down"
+    await turn(one, clock, 5)
+    assert store.saves == 1
+    assert one.progress.waiting_since is None
+
+
+async def test_no_more_records_are_taken_while_too_much_is_unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.rules.worker.loop.MOST_UNSAVED", 3)
+    store, clock = MemoryStore(), Clock()
+    one = worker(store, log_of_a_day(), clock)
+    await one.assigned(0)
+    store.outages = 5
+    await one.handle({0: log_of_a_day().records(0, 30)})
+    await turn(one, clock)
+    await one.handle({0: log_of_a_day().records(30, 60)})
+    with pytest.raises(StoreUnavailable):
+        await one.handle({0: log_of_a_day().records(60, 90)})
+    assert one.held[0].next_offset == 60
+
+
+async def test_a_zombie_throws_its_partition_away() -> None:
+    store, clock = MemoryStore(), Clock()
+    zombie = worker(store, log_of_a_day(), clock)
+    await zombie.assigned(0)
+    await zombie.handle({0: log_of_a_day().records(0, 30)})
+    await worker(store, log_of_a_day(), clock).assigned(0)
+    with pytest.raises(Fenced):
+        await turn(zombie, clock)
+    assert zombie.held == {}
+    assert store.transitions == {}
+
+
+async def test_an_unusable_record_is_counted_and_the_next_one_is_handled() -> None:
+    log, clock = Log(["not json", Heartbeat("U1", "G1", "h", when(0), 0)]), Clock()
+    one = worker(MemoryStore(), log, clock)
+    await one.assigned(0)
+    await one.handle({0: log.records(0, 2)})
+    assert one.held[0].engine.units["U1"].connection == "online"
+    assert one.metrics.refused.labels("undecodable")._value.get() == 1
+
+
+async def test_a_record_that_breaks_the_engine_is_passed_over_but_not_a_row_of_them() -> None:
+    log, clock = Log([None, Heartbeat("U1", "G1", "h", when(0), 0), *[None] * MOST_UNEXPECTED]), Clock()
+    one = worker(MemoryStore(), log, clock)
+    await one.assigned(0)
+    await one.handle({0: log.records(0, 2)})
+    assert one.held[0].engine.units["U1"].connection == "online"
+    with pytest.raises(TooManyUnexpected):
+        await one.handle({0: log.records(2, len(log.items))})
+
+
+async def test_a_damaged_state_is_refused_loudly() -> None:
+    store, clock = MemoryStore(), Clock()
+    await run_through(store, log_of_a_day())
+    seq = max(store.partitions[0].snapshots)
+    store.partitions[0].snapshots[seq] = (True, b"garbage")
+    with pytest.raises(StateDamaged):
+        await worker(store, log_of_a_day(), clock).assigned(0)
+
+
+async def test_news_of_the_registry_reach_the_partition_they_concern() -> None:
+    store, clock, registry = MemoryStore(), Clock(), FixedRegistry()
+    one = worker(store, log_of_a_day(), clock, registry)
+    await one.assigned(0)
+    await one.assigned(1)
+    registry.news = {1: Rows({"X": (unit_version(),)}, {}, {}), -1: Rows({}, {}, {"sample-2026": (PACK,)})}
+    await turn(one, clock)
+    assert "X" in one.held[1].engine.units
+    assert "X" not in one.held[0].engine.units
+    assert store.units["X"].scopes == ("S1",)
+
+
+async def test_deltas_are_folded_into_a_base_before_they_outgrow_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.rules.worker.held.REBASE_BYTES", 1000)
+    store, clock = MemoryStore(), Clock()
+    one = worker(store, log_of_a_day(), clock)
+    await one.assigned(0)
+    for position in range(0, 160, 4):
+        await one.handle({0: log_of_a_day().records(position, position + 4)})
+        await turn(one, clock)
+    assert len(store.partitions[0].snapshots) < 30
+
+
+class Stop:
+    def __init__(self) -> None:
+        self.stopped = False
+
+    def is_set(self) -> bool:
+        return self.stopped
+
+    async def wait_for(self, seconds: float) -> bool:
+        return self.stopped
+
+
+class FlakyPublisher:
+    def __init__(self, stop: Stop) -> None:
+        self.answers: list[int | Exception] = [StoreUnavailable("kafka"), 5, 2]
+        self._stop = stop
+
+    async def publish(self, partitions: Sequence[int]) -> int:
+        answer = self.answers.pop(0)
+        self._stop.stopped = not self.answers
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+async def test_publishing_goes_on_after_an_outage() -> None:
+    one, stop = worker(MemoryStore(), Log([]), Clock()), Stop()
+    publisher = FlakyPublisher(stop)
+    await publish_findings(one, publisher, stop)
+    assert one.metrics.published._value.get() == 7
+
+
+async def test_gauges_show_unknown_while_the_watermark_stands_still() -> None:
+    clock = Clock()
+    one = worker(MemoryStore(), log_of_a_day(), clock)
+    await one.assigned(0)
+    await one.handle({0: log_of_a_day().records(0, 20)})
+    await turn(one, clock)
+    watermark = one.held[0].engine.watch.watermark
+    assert watermark is not None
+    now = [watermark]
+    registry = CollectorRegistry()
+    registry.register(LiveCollector(lambda: one.views, lambda: now[0]))
+
+    def shown() -> str:
+        return generate_latest(registry).decode()
+
+    assert 'firenet_rules_units{connection="online",department="health"} 2.0' in shown()
+    assert 'firenet_rules_scope_connected_units{scope="S1"} 2.0' in shown()
+    now[0] = watermark + 11 * SECOND
+    assert 'firenet_rules_units{connection="unknown",department="health"} 2.0' in shown()
+    assert 'firenet_rules_scope_connected_units{scope="S1"} 0.0' in shown()
+    assert 'firenet_rules_scope_unknown_units{scope="S1"} 2.0' in shown()
+    assert 'firenet_rules_scope_units{scope="S1"} 3.0' in shown()
+    assert 'firenet_rules_units_health{department="health",health="fire"} 1.0' in shown()
