@@ -1,0 +1,145 @@
+"""The metrics of all services with sample values, served over HTTP as their status pages serve them."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from threading import Thread
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+from prometheus_client import CollectorRegistry, ProcessCollector, make_wsgi_app
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from deploy.stack.ports import HOST
+from services.alerts.metrics import AlertsMetrics
+from services.console.metrics import Metrics as ConsoleMetrics
+from services.ingest.domain.account import Account
+from services.ingest.domain.values import Reason
+from services.ingest.metrics import LANES, AccountCollector
+from services.ingest.metrics import Metrics as IngestMetrics
+from services.rules.domain.instants import SECOND
+from services.rules.domain.rate import RateKey, RateRow
+from services.rules.domain.words import Connection, Health, Sight
+from services.rules.metrics import LiveCollector, PartitionView, RulesMetrics
+from services.runtime.clock import Clock
+
+S1_CONNECTED, S1_UNITS, S1_UNKNOWN = 9_999, 10_000, 1
+
+
+class Work(Collector):
+    """Something that happens before each scrape, so that counters rise and rates are not nought."""
+
+    def __init__(self, happens: Callable[[], None]) -> None:
+        self._happens = happens
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        self._happens()
+        return ()
+
+
+def ingest(clock: Clock) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    metrics = IngestMetrics(registry)
+    received = 0
+
+    def work() -> None:
+        nonlocal received
+        received += 100
+        metrics.ticks.inc()
+        metrics.proven_until.set(clock.now().timestamp())
+        for lane in LANES:
+            metrics.batch_seconds.labels(lane).observe(0.004)
+            metrics.ack_lag_seconds.labels(lane).observe(0.02)
+
+    def account() -> Account:
+        refused = dict.fromkeys(Reason, 0) | {Reason.NOT_JSON: received // 100}
+        return Account(received + 1, received - received // 100, refused, 0, 1)
+
+    registry.register(Work(work))
+    registry.register(AccountCollector(dict.fromkeys(LANES, account)))
+    metrics.gateways.set(200)
+    for lane in LANES:
+        metrics.connected.labels(lane).set(1)
+    return registry
+
+
+def rules(clock: Clock) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    metrics = RulesMetrics(registry)
+    metrics.partitions.set(12)
+    registry.register(Work(lambda: metrics.checkpoints.observe(0.01)))
+
+    def now() -> int:
+        return int(clock.now().timestamp() * SECOND)
+
+    rest = {"late": 1, "offline": 0, "never": 0, "commissioning": 0, "exempt": 0}
+    view = PartitionView(
+        watermark=None,
+        sight=Sight.CLEAR,
+        blind_after=10 * SECOND,
+        rates=tuple(
+            RateRow(RateKey(scope, dimension, value), S1_UNITS, S1_CONNECTED, unknown=S1_UNKNOWN, **rest)
+            for scope in ("S1", "S2", "S")
+            for dimension, value in (("district", "sample"), ("department", "health"))
+        ),
+        connections={"health": {Connection.ONLINE: 9_998, Connection.LATE: 1, Connection.UNKNOWN: 1}},
+        health={"health": {Health.NORMAL: 9_999, Health.FIRE: 1}},
+    )
+    registry.register(LiveCollector(lambda: {0: view._replace(watermark=now() - SECOND)}, now))
+    return registry
+
+
+def alerts(_: Clock) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    metrics = AlertsMetrics(registry)
+    metrics.open_cases.labels("connection_lost", "health").set(3)
+    metrics.waiting.labels("email", "none").set(1)
+    metrics.steps.labels("connection_lost", "H0").inc()
+    metrics.nobody.labels("H1").inc()
+    metrics.fire_latency.observe(0.2)
+    metrics.rejected.labels("firenet.findings.v1")
+    metrics.duplicates.labels("firenet.findings.v1")
+
+    def work() -> None:
+        for task in ("registry", "findings", "fire", "ladder", "delivery", "fire-delivery", "publish", "seal"):
+            metrics.turns.labels(task).inc()
+
+    registry.register(Work(work))
+    return registry
+
+
+def console(_: Clock) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    ConsoleMetrics(registry).snapshot_seconds.observe(0.02)
+    return registry
+
+
+SERVICES = {"ingest": ingest, "rules": rules, "alerts": alerts, "console": console}
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name that the base class gave it
+        """A test's output is for what went wrong."""
+
+
+@contextmanager
+def serving(clock: Clock) -> Iterator[Mapping[str, str]]:
+    """Yield the address of each service's metrics."""
+    servers = {
+        name: make_server(HOST, 0, make_wsgi_app(make(clock)), handler_class=_Quiet) for name, make in SERVICES.items()
+    }
+    threads = [Thread(target=server.serve_forever, args=(0.05,)) for server in servers.values()]
+    for thread in threads:
+        thread.start()
+    try:
+        yield {name: f"{HOST}:{server.server_port}" for name, server in servers.items()}
+    finally:
+        for server in servers.values():
+            server.shutdown()
+            server.server_close()
+        for thread in threads:
+            thread.join()

@@ -1,0 +1,32 @@
+"""promtool's own word on configuration and rules, and the tests of every alert."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.unit.deploy.files import PROMETHEUS, rule_files
+
+TESTS = sorted((PROMETHEUS / "tests").glob("*.yaml"))
+
+
+def promtool(*arguments: str) -> None:
+    if shutil.which("promtool") is None:
+        pytest.skip("no promtool on PATH")
+    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, timeout=150, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["prometheus.yml", "prometheus.embedded.yml"])
+def test_configuration_holds(name: str) -> None:
+    promtool("check", "config", str(PROMETHEUS / name))
+
+
+def test_rules_hold_and_none_is_written_twice() -> None:
+    promtool("check", "rules", "--lint=all", "--lint-fatal", *map(str, rule_files()))
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
+def test_alerts_fire_stay_quiet_and_survive_a_gap(path: Path) -> None:
+    promtool("test", "rules", str(path))
