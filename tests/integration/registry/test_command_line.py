@@ -1,0 +1,94 @@
+"""The command line itself: exit codes, sentences, automatic publishing."""
+
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from schemas.topics import REGISTRY, all_topics
+from services.registry.adapters import kafka
+from services.registry.domain.errors import TopicRefused
+from services.runtime.kafka import TopicSpec, ensure_topics
+from services.runtime.migrate import migrate
+from tests.contract.registry.test_bus import read_topic
+from tests.unit.registry.builders import DEPARTMENTS_CSV, PACK_FILE, ROOT, unit_row, units_csv
+
+LETTERS = str.maketrans("0123456789", "ghijklmnop")
+
+
+class Shell:
+    def __init__(self, database: str, kafka: str) -> None:
+        self._environment = {**os.environ, "FIRENET_DATABASE_DSN": database, "FIRENET_KAFKA_BOOTSTRAP": kafka}
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        """Return the exit code and everything printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "services.registry", *arguments],
+            cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def shell(database: str, kafka_broker: str) -> Shell:
+    migrate(database)
+    return Shell(database, kafka_broker)
+
+
+async def test_from_nothing_to_the_topic(shell: Shell, kafka_broker: str, tmp_path: Path) -> None:
+    unit_id = f"U-{secrets.token_hex(4)}"
+    (tmp_path / "departments.csv").write_text(DEPARTMENTS_CSV, encoding="gb18030")
+    (tmp_path / "units.csv").write_text(units_csv(unit_row(unit_id)), encoding="utf-8-sig")
+    assert shell.run("topics")[0] == 0
+    assert shell.run("topics") == (0, "topics created: none, all are there\n")
+    assert shell.run("pack", str(PACK_FILE))[0] == 0
+    code, said = shell.run("import", str(tmp_path / "units.csv"), str(tmp_path / "departments.csv"))
+    assert code == 0, said
+    assert "published: 2 entities" in said
+    assert f"unit:{unit_id}" in await read_topic(kafka_broker, REGISTRY)
+    assert "published: nothing new" in shell.run("publish")[1]
+    code, said = shell.run("explain", unit_id)
+    assert code == 0
+    assert "卫生健康局" in said
+    assert shell.run("show", "unit", unit_id)[0] == 0
+    assert unit_id in shell.run("list", "unit")[1]
+    code, said = shell.run("check")
+    assert code == 1
+    assert "no contact for body health" in said
+
+
+def test_refusal_is_exit_code_1_with_file_row_and_column(shell: Shell, tmp_path: Path) -> None:
+    shell.run("pack", "--no-publish", str(PACK_FILE))
+    path = tmp_path / "units.csv"
+    path.write_text(units_csv(unit_row(key_unit="也许")), encoding="utf-8")
+    code, said = shell.run("import", "--no-publish", str(path))
+    assert code == 1
+    assert f"{path}, row 2, column key_unit: expected yes or no (是 or 否); found 也许" in said
+    assert "nothing of it was taken" in said
+
+
+@pytest.mark.parametrize("arguments", [[], ["import"], ["fly"], ["show", "unit"], ["import", "--kind", "x", "y.csv"]])
+def test_bad_usage_is_exit_code_2(arguments: list[str]) -> None:
+    assert Shell("", "").run(*arguments)[0] == 2
+
+
+def test_dead_database_and_dead_kafka_are_sentences(shell: Shell) -> None:
+    dead = Shell("postgresql://nobody:hidden-word@127.0.0.1:1/none", "127.0.0.1:1")
+    for arguments in (["publish"], ["topics"]):
+        code, said = dead.run(*arguments)
+        assert code == 1
+        assert "Traceback" not in said
+        assert "hidden-word" not in said
+
+
+async def test_topic_with_other_partitions_is_refused(kafka_broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys would change place."""
+    name = f"firenet.t{secrets.token_hex(4).translate(LETTERS)}.v1"
+    await ensure_topics(kafka_broker, [TopicSpec(name, 2, True, None, 1_048_576)])
+    wanted = all_topics()["registry"].model_copy(update={"name": name})
+    monkeypatch.setattr(kafka, "all_topics", lambda: {"one": wanted})
+    with pytest.raises(TopicRefused, match=f"{name} has 2 partitions, not 3"):
+        await kafka.KafkaBus(bootstrap=kafka_broker).create_topics()
