@@ -42,7 +42,7 @@ def properties(alias: int | None) -> bytes:
 
 deliveries = st.builds(
     publish,
-    st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=40),
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40),
     st.integers(1, 65535),
     st.binary(max_size=300),
     st.sampled_from([0, 1]),

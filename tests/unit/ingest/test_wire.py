@@ -34,9 +34,10 @@ from tests.unit.ingest.build import NOON, after, arrival
 
 ENCODER = Encoder("ingest-1")
 
-text = st.text(st.characters(exclude_categories=("Cs",)), max_size=64)
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=64)
 some_text = text.filter(bool)
-instants = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+EARLIEST, LATEST = datetime(1990, 1, 1), datetime(2100, 1, 1)  # noqa: DTZ001 - hypothesis adds the zone
+instants = st.datetimes(EARLIEST, LATEST, timezones=st.just(UTC))
 zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 points = st.builds(Point, some_text, st.none() | text, st.none() | text, st.none() | text)
 measurements = st.builds(Measurement, st.floats(allow_nan=False, allow_infinity=False), some_text.map(lambda x: x[:16]))
@@ -44,7 +45,7 @@ messages = st.builds(
     Message,
     st.sampled_from(Kind),
     st.none() | st.integers(0, 2**53),
-    st.none() | st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=zones),
+    st.none() | st.datetimes(EARLIEST, LATEST, timezones=zones),
     st.none() | st.just("U000001"),
     st.none() | points,
     st.none() | st.sampled_from(Restores),
@@ -81,9 +82,9 @@ def test_a_signal_written_by_hand_is_the_one_that_the_model_reads(signal: Signal
             instance="ingest-1",
             seq=message.seq,
             occurred_at=message.occurred_at,
-            point=None if message.point is None else message.point._asdict(),  # type: ignore[arg-type] # as JSON has it
-            restores=message.restores,  # type: ignore[arg-type] # the same words
-            measurement=None if message.measurement is None else message.measurement._asdict(),  # type: ignore[arg-type]
+            point=None if message.point is None else message.point._asdict(),
+            restores=message.restores,
+            measurement=None if message.measurement is None else message.measurement._asdict(),
             text=message.text,
             flags=tuple(WireFlag(flag) for flag in signal.flags),
         ),

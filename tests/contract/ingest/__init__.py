@@ -1,0 +1,1 @@
+"""Memory and real parts under the same suites."""

@@ -1,0 +1,199 @@
+"""What the worker may expect of a Source, from memory and from real brokers alike."""
+
+import asyncio
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
+
+import paho.mqtt.client as mqtt
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+from prometheus_client import CollectorRegistry
+
+from services.ingest.adapters.inbox import Inbox, Stamps
+from services.ingest.adapters.mqtt_link import MqttLink, Subscription, subscription
+from services.ingest.adapters.paho_session import Broker
+from services.ingest.domain.values import Accepted, Arrival
+from services.ingest.metrics import Metrics
+from services.ingest.ports import Source
+from services.runtime.clock import SystemClock
+from tests.unit.ingest.fakes import MemorySource
+
+LIMIT_S = 20
+
+
+class Rig(Protocol):
+    """A source, somebody who publishes to it, and a way to cut its connection."""
+
+    @property
+    def source(self) -> Source: ...
+
+    @property
+    def topic(self) -> str: ...
+
+    async def publish(self, payloads: list[bytes]) -> None: ...
+
+    async def cut(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class MemoryRig:
+    topic = "firenet/v1/G1/up/json"
+
+    def __init__(self) -> None:
+        self.source = MemorySource()
+
+    async def publish(self, payloads: list[bytes]) -> None:
+        for payload in payloads:
+            self.source.publish(self.topic, payload)
+
+    async def cut(self) -> None:
+        self.source.reconnect()
+
+    async def close(self) -> None:
+        self.source.stop_receiving()
+
+
+class BrokerRig:
+    """A link of its own name and topics on a broker that others use too."""
+
+    def __init__(self, port: int, protocol: str, group: str) -> None:
+        name = f"T{secrets.token_hex(6)}"
+        self.topic = f"firenet/v1/{name}/up/json"
+        clock = SystemClock()
+        inbox = Inbox(Stamps(clock), clock, hold_messages=10_000, hold_bytes=2**26)
+        reads = subscription("main", (f"firenet/v1/{name}/up/+",), group and name, name)
+        if not group:  # the probe must match our own filter, which here is not for all gateways
+            reads = Subscription(reads.filters, f"firenet/v1/{name}/up/probe")
+        self.metrics = Metrics(CollectorRegistry())
+        self.source = self.link = MqttLink(
+            "main", Broker("127.0.0.1", port, protocol), name, reads, inbox, self.metrics, clock, 100, 300
+        )
+        version = mqtt.MQTTv5 if protocol == "5" else mqtt.MQTTv311
+        self.publisher = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=version)
+        self.publisher.connect("127.0.0.1", port)
+        self.publisher.loop_start()
+
+    async def start(self) -> None:
+        self.link.start()
+        await self.until(lambda: self.link.state().subscribed and self.publisher.is_connected())
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(LIMIT_S):
+            while not condition():  # noqa: ASYNC110 - the other side is a thread
+                await asyncio.sleep(0.01)
+
+    async def publish(self, payloads: list[bytes]) -> None:
+        sent = [self.publisher.publish(self.topic, payload, qos=1) for payload in payloads]
+        for info in sent:
+            await asyncio.to_thread(info.wait_for_publish, LIMIT_S)
+
+    async def cut(self) -> None:
+        before = self.metrics.connects.labels("main")._value.get()
+        sock = self.link._session.client.socket()
+        assert isinstance(sock, socket.socket)
+        sock.shutdown(socket.SHUT_RDWR)
+        await self.until(
+            lambda: self.metrics.connects.labels("main")._value.get() > before and self.link.state().subscribed
+        )
+
+    async def close(self) -> None:
+        self.source.stop_receiving()
+        await self.link.close()
+        self.publisher.disconnect()
+        self.publisher.loop_stop()
+
+
+@pytest.fixture(params=["memory", "mosquitto-5", "mosquitto-3.1.1", "mosquitto-plain", "iotcore-3.1.1", "iotcore-5"])
+async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+    kind = str(request.param)
+    made: MemoryRig | BrokerRig
+    if kind == "memory":
+        made = MemoryRig()
+    elif kind.startswith("mosquitto"):
+        port = request.getfixturevalue("mosquitto_broker").port
+        made = BrokerRig(port, "3.1.1" if kind == "mosquitto-3.1.1" else "5", "" if "plain" in kind else "group")
+    else:
+        broker = request.getfixturevalue("iotcore_broker")
+        five = kind.endswith("5")
+        made = BrokerRig(broker.port_v5 if five else broker.port, "5" if five else "3.1.1", "")
+    if isinstance(made, BrokerRig):
+        await made.start()
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def take(source: Source, count: int) -> list[Arrival]:
+    taken: list[Arrival] = []
+    async with asyncio.timeout(LIMIT_S):
+        while len(taken) < count:
+            taken += await source.take(count - len(taken))
+    return taken
+
+
+def settle(source: Source, arrivals: list[Arrival]) -> None:
+    source.settle(arrivals, [Accepted(arrival, ()) for arrival in arrivals if arrival.probe_sent_at is None])
+
+
+def bodies(arrivals: list[Arrival]) -> list[bytes]:
+    return [arrival.payload for arrival in arrivals]
+
+
+async def test_deliveries_come_in_order_with_topic_and_stamp(rig: Rig) -> None:
+    payloads = [b"%d" % number for number in range(50)]
+    await rig.publish(payloads)
+    arrivals = await take(rig.source, 50)
+    assert bodies(arrivals) == payloads
+    assert {arrival.topic for arrival in arrivals} == {rig.topic}
+    stamps = [arrival.received_at for arrival in arrivals]
+    assert stamps == sorted(stamps)
+    settle(rig.source, arrivals)
+
+
+async def test_a_window_that_is_settled_bit_by_bit_lets_everything_through(rig: Rig) -> None:
+    payloads = [b"%d" % number for number in range(350)]  # more than three windows
+    publishing = asyncio.create_task(rig.publish(payloads))
+    seen: list[bytes] = []
+    while len(seen) < 350:
+        arrivals = await take(rig.source, min(35, 350 - len(seen)))
+        seen += bodies(arrivals)
+        settle(rig.source, arrivals)
+    await publishing
+    assert seen == payloads
+
+
+async def test_what_was_not_settled_comes_again_after_a_cut_and_what_was_does_not(rig: Rig) -> None:
+    await rig.publish([b"settled", b"taken", b"waiting"])
+    settled, taken = await take(rig.source, 2)
+    settle(rig.source, [settled])
+    await rig.publish([b"later"])  # the broker has read the acknowledgement by now
+    await rig.cut()
+    settle(rig.source, [taken])  # too late: it came over the old connection
+    again = await take(rig.source, 3)
+    assert bodies(again) == [b"taken", b"waiting", b"later"]
+    assert all(arrival.epoch > taken.epoch for arrival in again)
+    settle(rig.source, again)
+
+
+async def test_a_probe_comes_back_behind_what_was_published_before_it(rig: Rig) -> None:
+    await rig.publish([b"first"])
+    rig.source.probe()
+    first, probe = await take(rig.source, 2)
+    assert first.payload == b"first"
+    assert probe.probe_sent_at is not None
+    settle(rig.source, [first, probe])
+
+
+async def test_after_the_end_of_receiving_the_rest_is_handed_out_and_then_nothing(rig: Rig) -> None:
+    await rig.publish([b"one", b"two"])
+    one = await take(rig.source, 1)
+    async with asyncio.timeout(LIMIT_S):
+        two = await rig.source.take(1)
+        rig.source.stop_receiving()
+        assert await rig.source.take(1) == []
+    assert bodies(one + two) == [b"one", b"two"]
+    settle(rig.source, one + two)

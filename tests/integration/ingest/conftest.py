@@ -1,0 +1,74 @@
+"""Parts of the ingest tests: a Kafka of their own, since some of them stop it; fresh gateways for each test."""
+
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.stack.kafka import Kafka
+from deploy.stack.mosquitto import Mosquitto
+from deploy.stack.mqtt import Iotcore
+from deploy.stack.ports import free_ports
+from tests.integration.ingest.log import create_topics, register
+from tests.integration.ingest.process import Gateway, IngestProcess
+from tests.parts import run_part
+
+
+@pytest.fixture(scope="package")
+def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    port, controller_port = free_ports(2)
+    yield from run_part(Kafka(tmp_path_factory.mktemp("ingest-kafka"), port=port, controller_port=controller_port))
+
+
+class Site:
+    """One broker, one ingest process, any number of gateways; names nobody else uses."""
+
+    def __init__(self, folder: Path, kafka: Kafka, broker: Mosquitto | Iotcore, **settings: str) -> None:
+        self.kafka = kafka
+        self.broker = broker
+        self._names = secrets.token_hex(4)
+        self.ingest = IngestProcess(folder, kafka.bootstrap, broker.port, f"i{self._names}", **settings)
+        self._gateways: list[Gateway] = []
+
+    async def gateways(self, count: int) -> list[Gateway]:
+        """Register gateways and connect them. To be called before ingest starts."""
+        await create_topics(self.kafka.bootstrap)
+        names = [f"G{self._names}{number}" for number in range(count)]
+        await register(self.kafka.bootstrap, {name: f"U{name[1:]}" for name in names})
+        self._gateways += [Gateway(self.broker.port, name) for name in names]
+        return self._gateways
+
+    async def close(self) -> None:
+        for gateway in self._gateways:
+            gateway.close()
+        await self.ingest.stop()
+
+
+@pytest.fixture
+async def site(tmp_path: Path, own_kafka: Kafka, mosquitto_broker: Mosquitto) -> AsyncIterator[Site]:
+    made = Site(tmp_path, own_kafka, mosquitto_broker)
+    yield made
+    await made.close()
+
+
+@pytest.fixture(params=["mosquitto-5", "mosquitto-3.1.1", "iotcore-3.1.1"])
+async def any_site(request: pytest.FixtureRequest, tmp_path: Path, own_kafka: Kafka) -> AsyncIterator[Site]:
+    name, _, protocol = str(request.param).partition("-")
+    broker = request.getfixturevalue(f"{name}_broker")
+    settings = {"INGEST_MQTT_PROTOCOL": protocol} | ({"INGEST_MQTT_SHARE_GROUP": ""} if name == "iotcore" else {})
+    made = Site(tmp_path, own_kafka, broker, **settings)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def own_broker_site(tmp_path: Path, own_kafka: Kafka) -> AsyncIterator[Site]:
+    """With a Mosquitto that the test may stop."""
+    (port,) = free_ports(1)
+    broker = Mosquitto(tmp_path / "mosquitto", port=port)
+    broker.start()
+    made = Site(tmp_path, own_kafka, broker)
+    yield made
+    await made.close()
+    broker.stop()

@@ -1,0 +1,104 @@
+"""Kafka as the tests see it: the topics, the registry's rows, and everything that was written."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from aiokafka import AIOKafkaConsumer
+
+from schemas import codec
+from schemas.refusal import Refusal
+from schemas.registry import GatewayRecord, GatewayVersion, RegistryData, RegistryEvent
+from schemas.signal import Signal, Tick
+from schemas.topics import ALARMS, REFUSALS, REGISTRY, SIGNALS, all_topics
+from services.runtime.kafka import BatchProducer, Record, TopicSpec, ensure_topics
+
+
+async def create_topics(bootstrap: str) -> None:
+    await ensure_topics(
+        bootstrap,
+        [
+            TopicSpec(topic.name, topic.partitions, topic.cleanup == "compact", None, topic.max_message_bytes)
+            for topic in all_topics().values()
+        ],
+    )
+
+
+async def register(bootstrap: str, gateways: Mapping[str, str]) -> None:
+    """Register gateway id -> unit id, valid since 2020."""
+    producer = BatchProducer(bootstrap, "registry-of-test", headers=codec.HEADERS)
+    await producer.start()
+    now = datetime.now(UTC)  # noqa: TID251 - the registry's own clock; nothing is asserted about it
+    records = []
+    for gateway_id, unit_id in gateways.items():
+        version = GatewayVersion(
+            valid_from=date(2020, 1, 1), recorded_at=now, gateway_id=gateway_id, unit_id=unit_id, carrier="any"
+        )
+        data = RegistryData(record=GatewayRecord(id=gateway_id, versions=(version,)))
+        key = f"gateway:{gateway_id}"
+        event = RegistryEvent(id=key, source="/registry", subject=key, time=now, data=data)
+        records.append(Record(REGISTRY, key.encode(), codec.registry.encode(event)))
+    await producer.send_many(records)
+    await producer.stop()
+
+
+@dataclass(frozen=True)
+class Written:
+    """Everything on ingest's topics, in the order of the log per partition."""
+
+    signals: list[tuple[int, int, Signal]]
+    ticks: list[tuple[int, int, Tick]]
+    alarms: list[Signal]
+    refusals: list[Refusal]
+
+    def numbers(self, gateway_id: str) -> list[int]:
+        """Return the sequence numbers of a gateway's signals, in the order of the log."""
+        found = [signal.data for _, _, signal in self.signals if signal.data.gateway_id == gateway_id]
+        return [data.seq for data in found if data.seq is not None]
+
+    def assert_no_tick_lies(self) -> None:
+        """Whatever an instance received before the `proven_until` of a tick stands before the tick."""
+        for partition, offset, tick in self.ticks:
+            late = [
+                signal
+                for of_partition, at, signal in self.signals
+                if of_partition == partition
+                and at > offset
+                and signal.data.instance == tick.data.instance
+                and signal.time < tick.data.proven_until
+            ]
+            assert late == [], f"tick {tick.data.number} at {partition}/{offset} passed {len(late)} signals"
+
+
+async def read_all(bootstrap: str) -> Written:
+    written = Written([], [], [], [])
+    async with AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, auto_offset_reset="earliest", max_partition_fetch_bytes=16 * 2**20
+    ) as consumer:
+        consumer.subscribe([SIGNALS, ALARMS, REFUSALS])
+        await consumer.getmany(timeout_ms=0)
+        places = sorted(consumer.assignment())
+        ends = await consumer.end_offsets(places)
+        waiting = {place for place in places if ends[place] > 0}
+        while waiting:
+            for place, records in (await consumer.getmany(*waiting, timeout_ms=1000)).items():
+                _sort(written, place.topic, records)
+                if await consumer.position(place) >= ends[place]:
+                    waiting.discard(place)
+    return written
+
+
+def _sort(written: Written, topic: str, records: Iterable[object]) -> None:
+    for record in records:
+        value = record.value  # type: ignore[attr-defined] # aiokafka ships no types
+        if topic == ALARMS:
+            written.alarms.append(codec.alarms.decode(value))
+        elif topic == REFUSALS:
+            written.refusals.append(codec.refusals.decode(value))
+        else:
+            event = codec.signals.decode(value)
+            place = (record.partition, record.offset)  # type: ignore[attr-defined]
+            if isinstance(event, Tick):
+                written.ticks.append((*place, event))
+            else:
+                written.signals.append((*place, event))

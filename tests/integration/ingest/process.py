@@ -1,0 +1,150 @@
+"""Ingest as a process of its own, and gateways that keep a ledger of what the broker acknowledged to them."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from deploy.stack.ports import free_ports
+
+LIMIT_S = 60
+
+
+async def until(condition: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
+    async with asyncio.timeout(limit_s):
+        while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - the other side is another process
+            await asyncio.sleep(0.05)
+
+
+class IngestProcess:
+    """One instance; a second `start` is a restart under the same name."""
+
+    def __init__(self, folder: Path, bootstrap: str, mqtt_port: int, instance: str, **settings: str) -> None:
+        (self.port,) = free_ports(1)
+        self._log = folder / f"{instance}.log"
+        self._env = {
+            **os.environ,
+            "FIRENET_KAFKA_BOOTSTRAP": bootstrap,
+            "INGEST_INSTANCE": instance,
+            "INGEST_HTTP_PORT": str(self.port),
+            "INGEST_MQTT_PORT": str(mqtt_port),
+            "INGEST_MQTT_SHARE_GROUP": instance,
+            **settings,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    async def start(self) -> None:
+        with self._log.open("ab") as log:
+            command = [sys.executable, "-m", "services.ingest"]
+            self._process = await asyncio.to_thread(subprocess.Popen, command, env=self._env, stdout=log, stderr=log)
+        await until(lambda: self.ready() or self._process is None or self._process.poll() is not None)
+        assert self.ready(), self.log()[-3000:]
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def signal(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    async def kill(self) -> None:
+        """End it without a word."""
+        self.signal(signal.SIGKILL)
+        await self.wait()
+
+    async def stop(self) -> int:
+        """Ask it to end; return its exit code."""
+        if self._process is None or self._process.poll() is not None:
+            return -1
+        self.signal(signal.SIGTERM)
+        return await self.wait()
+
+    async def wait(self) -> int:
+        assert self._process is not None
+        return await asyncio.to_thread(self._process.wait, LIMIT_S)
+
+    def ready(self) -> bool:
+        return self.checks() is not None and set((self.checks() or {}).values()) == {"ok"}
+
+    def checks(self) -> dict[str, str] | None:
+        """Return what /readyz says, None when nobody answers."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
+                body = answer.read()
+        except urllib.error.HTTPError as error:
+            body = error.read()
+        except OSError:
+            return None
+        return dict(json.loads(body)["checks"])
+
+    def metric(self, name: str, **labels: str) -> float:
+        """Return the sum of a metric over all label values that are not named."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        wanted = [f'{label}="{value}"' for label, value in labels.items()]
+        return sum(
+            float(line.rpartition(" ")[2])
+            for line in lines
+            if line.partition("{")[0].partition(" ")[0] == f"firenet_ingest_{name}"
+            and all(word in line for word in wanted)
+        )
+
+    def books_balance(self) -> bool:
+        received = self.metric("received_total")
+        accounted = sum(
+            self.metric(name) for name in ("stored_total", "refused_total", "handed_back_total", "in_flight")
+        )
+        return received == accounted
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+
+class Gateway:
+    """Publishes with QoS 1 and keeps a ledger: what the broker acknowledged must be in Kafka one day."""
+
+    def __init__(self, port: int, gateway_id: str) -> None:
+        self.gateway_id = gateway_id
+        self._sent: list[mqtt.MQTTMessageInfo] = []
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
+        self._client.max_inflight_messages_set(200)
+        self._client.reconnect_delay_set(1, 1)
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+
+    def heartbeat(self) -> int:
+        return self.send("heartbeat", "up")
+
+    def send(self, kind: str, lane: str, text: str | None = None) -> int:
+        """Publish the next numbered message and return its number, without waiting."""
+        number = len(self._sent) + 1
+        body = {"v": 1, "kind": kind, "seq": number} | ({"text": text} if text else {})
+        self._sent.append(self._client.publish(f"firenet/v1/{self.gateway_id}/{lane}/json", json.dumps(body), qos=1))
+        return number
+
+    @property
+    def acknowledged(self) -> set[int]:
+        """The numbers that the broker has acknowledged so far."""
+        return {number for number, info in enumerate(self._sent, 1) if info.is_published()}
+
+    async def publish(self, topic: str, payload: bytes, qos: int = 1) -> None:
+        """Publish anything and return when the broker has it."""
+        info = self._client.publish(topic, payload, qos=qos)
+        await asyncio.to_thread(info.wait_for_publish, LIMIT_S)
+
+    async def all_acknowledged(self) -> None:
+        await until(lambda: len(self.acknowledged) == len(self._sent))
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()

@@ -1,0 +1,240 @@
+"""The loops: order, back-pressure, poison, accounting, ticks."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from services.ingest.domain.decide import Decode
+from services.ingest.domain.gaps import GapWatch
+from services.ingest.domain.proof import Proof
+from services.ingest.domain.values import Message, Reason
+from services.ingest.metrics import AccountCollector, Metrics
+from services.ingest.worker import Judge, LaneWorker, Ticker
+from services.runtime.lifecycle import Stop
+from tests.unit.ingest.build import DECODERS, NOON, UP, directory
+from tests.unit.ingest.fakes import HandClock, MemorySource, MemoryStore
+
+GOOD = b'{"v":1,"kind":"heartbeat","seq":%d}'
+
+
+class Bench:
+    """One lane around memory parts."""
+
+    def __init__(self, decoders: dict[str, Decode] | None = None, window: int = 100) -> None:
+        self.clock = HandClock()
+        self.source = MemorySource(self.clock, window)
+        self.store = MemoryStore()
+        self.registry = CollectorRegistry()
+        self.metrics = Metrics(self.registry)
+        self.registry.register(AccountCollector({"main": self.source.inbox.account}))
+        self.proof = Proof(("main",), epoch=1, since=NOON)
+        self.stop = Stop()
+        self.worker = LaneWorker(
+            "main",
+            self.source,
+            self.store,
+            Judge(directory(), decoders or DECODERS),
+            self.proof,
+            GapWatch(),
+            self.metrics,
+            self.clock,
+            batch_messages=7,
+            batch_every_s=0,
+        )
+        self.task = asyncio.create_task(self.worker.run(self.stop))
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not condition():  # noqa: ASYNC110 - any condition, not one event
+                await asyncio.sleep(0)
+
+    async def end(self) -> None:
+        self.stop.set()
+        await asyncio.wait_for(self.task, 5)
+
+    def metric(self, name: str) -> float:
+        text = generate_latest(self.registry).decode()
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == f"firenet_ingest_{name}"
+        )
+
+
+def all_settled(bench: Bench) -> Callable[[], bool]:
+    return lambda: bench.source.inbox.account().in_flight == 0
+
+
+async def test_messages_are_stored_and_acknowledged_in_the_order_of_arrival() -> None:
+    bench = Bench()
+    for seq in range(50):
+        bench.source.publish(UP, GOOD % seq)
+    await bench.until(all_settled(bench))
+    await bench.end()
+    assert bench.source.acknowledged == list(range(1, 51))
+    assert [f'"seq":{seq}'.encode() in value for seq, value in enumerate(bench.store.signals)] == [True] * 50
+
+
+async def test_a_bad_message_is_refused_and_the_good_one_behind_it_is_stored() -> None:
+    bench = Bench()
+    for payload in (b"", b"{", GOOD % 1):
+        bench.source.publish(UP, payload)
+    await bench.until(all_settled(bench))
+    await bench.end()
+    account = bench.source.inbox.account()
+    assert (account.stored, account.refused[Reason.EMPTY], account.refused[Reason.NOT_JSON]) == (1, 1, 1)
+    assert (len(bench.store.signals), len(bench.store.refusals)) == (1, 2)
+    assert bench.source.acknowledged == [1, 2, 3]
+
+
+async def test_a_message_that_meets_our_bug_is_refused_and_stops_nobody() -> None:
+    def broken(payload: bytes) -> Sequence[Message]:
+        if b"poison" in payload:
+            raise ZeroDivisionError
+        return DECODERS["json"](payload)
+
+    bench = Bench({"json": broken})
+    for payload in (b"poison", GOOD % 1):
+        bench.source.publish(UP, payload)
+    await bench.until(all_settled(bench))
+    await bench.end()
+    assert bench.source.inbox.account().refused[Reason.UNEXPECTED] == 1
+    assert len(bench.store.signals) == 1
+
+
+async def test_a_message_that_cannot_be_written_is_refused_and_counted_as_such() -> None:
+    bench = Bench({"json": lambda _: (Message("nonsense"), Message(None, seq="x", point=5))})  # type: ignore[arg-type]
+    bench.source.publish(UP, b"x")
+    await bench.until(all_settled(bench))
+    await bench.end()
+    account = bench.source.inbox.account()
+    assert (account.stored, account.refused[Reason.UNEXPECTED], account.balanced) == (0, 1, True)
+
+
+async def test_nothing_is_acknowledged_or_taken_without_bound_while_kafka_is_away() -> None:
+    bench = Bench(window=20)
+    bench.store.set_down(True)
+    for seq in range(500):
+        bench.source.publish(UP, GOOD % seq)
+    await asyncio.sleep(0.05)
+    account = bench.source.inbox.account()
+    assert bench.source.acknowledged == []
+    assert (account.received, account.in_flight, account.balanced) == (20, 20, True)
+    bench.store.set_down(False)
+    await bench.until(lambda: len(bench.store.signals) == 500)
+    await bench.until(all_settled(bench))
+    await bench.end()
+    assert len(bench.source.acknowledged) == 500
+
+
+async def test_a_window_smaller_than_a_batch_does_not_hang() -> None:
+    bench = Bench(window=1)
+    for seq in range(30):
+        bench.source.publish(UP, GOOD % seq)
+    await bench.until(lambda: len(bench.source.acknowledged) == 30)
+    await bench.end()
+
+
+async def test_a_reconnect_hands_back_what_was_not_taken_and_the_books_still_balance() -> None:
+    bench = Bench()
+    bench.store.set_down(True)
+    for seq in range(30):
+        bench.source.publish(UP, GOOD % seq)
+    await bench.until(lambda: bench.source.inbox.account().received == 30)
+    await asyncio.sleep(0.02)  # the first batch is on its way to a Kafka that does not answer
+    bench.source.reconnect()
+    account = bench.source.inbox.account()
+    assert (account.handed_back, account.balanced) == (23, True)
+    bench.store.set_down(False)
+    await bench.until(all_settled(bench))
+    await bench.end()
+    account = bench.source.inbox.account()
+    assert (account.received, account.stored, account.balanced) == (60, 37, True)
+    assert bench.source.acknowledged == list(range(31, 61))
+    assert len({value[:200] for value in bench.store.signals}) == 30  # doubled on the wire, each with one id
+
+
+async def test_a_lost_session_keeps_what_was_received_because_nobody_sends_it_again() -> None:
+    bench = Bench()
+    bench.store.set_down(True)
+    for seq in range(30):
+        bench.source.publish(UP, GOOD % seq)
+    bench.source.reconnect(session_kept=False)
+    bench.store.set_down(False)
+    await bench.until(all_settled(bench))
+    await bench.end()
+    assert len(bench.store.signals) == 30
+
+
+async def test_stop_drains_what_was_received() -> None:
+    bench = Bench()
+    for seq in range(40):
+        bench.source.publish(UP, GOOD % seq)
+    await bench.end()
+    assert len(bench.store.signals) == 40
+    assert len(bench.source.acknowledged) == 40
+
+
+async def test_fire_goes_to_the_fast_lane_with_the_same_bytes() -> None:
+    bench = Bench()
+    bench.source.publish(UP, b'{"v":1,"kind":"fire","seq":1}')
+    bench.source.publish(UP, b'{"v":1,"kind":"restore","restores":"all","seq":2}')
+    bench.source.publish(UP, GOOD % 3)
+    await bench.until(all_settled(bench))
+    await bench.end()
+    assert bench.store.alarms == bench.store.signals[:2]
+
+
+async def test_scraped_books_add_up() -> None:
+    bench = Bench()
+    for payload in (GOOD % 1, GOOD % 2, b"x", GOOD % 12):
+        bench.source.publish(UP, payload)
+    await bench.until(all_settled(bench))
+    await bench.end()
+    assert bench.metric("received_total") == 4
+    assert bench.metric("stored_total") == 3
+    assert bench.metric("refused_total") == 1
+    assert bench.metric("in_flight") == 0
+    assert bench.metric("signals_total") == 3
+    assert bench.metric("sequence_missing_total") == 2  # 3 and 4: the others may still come
+
+
+async def test_a_tick_goes_out_when_the_probes_are_back_and_none_without_them() -> None:
+    bench = Bench()
+    ticker = Ticker([bench.source], bench.proof, bench.store, bench.metrics, bench.clock, every_s=0, look_every_s=0.001)
+    stop = Stop()
+    ticking = asyncio.create_task(ticker.run(stop))
+    await bench.until(lambda: len(bench.store.ticks) == 1)
+    bench.clock.forward(1)
+    await bench.until(lambda: len(bench.store.ticks) == 2)
+    bench.source.probes = False
+    bench.clock.forward(1)
+    await asyncio.sleep(0.05)
+    assert [tick.proven_until for tick in bench.store.ticks] == [NOON, NOON + timedelta(seconds=1)]
+    bench.store.set_down(True)
+    bench.source.probes = True
+    await asyncio.sleep(0.05)
+    assert len(bench.store.ticks) == 2
+    stop.set()
+    await ticking
+    bench.store.set_down(False)
+    await bench.end()
+    await ticker.farewell()
+    assert bench.store.ticks[-1].leaving
+
+
+async def test_no_tick_passes_a_message_that_is_not_stored() -> None:
+    bench = Bench()
+    bench.store.set_down(True)
+    bench.source.publish(UP, GOOD % 1)
+    bench.clock.forward(1)
+    bench.source.probe()
+    await asyncio.sleep(0.02)
+    assert bench.proof.proven_until() is None
+    bench.store.set_down(False)
+    await bench.until(lambda: bench.proof.proven_until() == bench.clock.now())
+    await bench.end()
