@@ -16,11 +16,11 @@ from services.rules.metrics import LiveCollector, RulesMetrics
 from services.rules.settings import RulesSettings
 from services.rules.worker import RulesWorker, publish_findings
 from services.runtime.clock import Clock, SystemClock
-from services.runtime.kafka import BatchProducer, CompactedFollower, partition_of
+from services.runtime.kafka import BatchProducer, CompactedFollower, KafkaUnavailable, partition_of
 from services.runtime.kafka_loop import KafkaLoop
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.logging import get_logger
-from services.runtime.postgres import open_pool
+from services.runtime.postgres import backoff_s, open_pool
 from services.runtime.status import Readiness, StatusServer
 
 STUCK_S = 15.0
@@ -51,7 +51,7 @@ def readiness(worker: RulesWorker, view: CompactedRegistryView, clock: Clock) ->
 
 
 async def run(settings: RulesSettings, stop: Stop, topics: Topics | None = None) -> None:
-    """Run rules until stop. Raises TaskDied when a part of it ends early, KafkaUnavailable when it cannot start."""
+    """Run rules until stop. Kafka is waited for. Raises TaskDied when a part of it ends early."""
     topics, clock = topics or Topics(), SystemClock()
     log = get_logger()
     registry = CollectorRegistry()
@@ -75,8 +75,9 @@ async def run(settings: RulesSettings, stop: Stop, topics: Topics | None = None)
         loop = KafkaLoop(
             settings.kafka_bootstrap, topics.signals, settings.group, LoopHandler(worker), settings.instance
         )
-        await producer.start()
         try:
+            if not await _started(producer, stop):
+                return
             await supervise(
                 stop,
                 {
@@ -90,6 +91,20 @@ async def run(settings: RulesSettings, stop: Stop, topics: Topics | None = None)
             )
         finally:
             await producer.stop()
+
+
+async def _started(producer: BatchProducer, stop: Stop) -> bool:
+    """Connect, trying until Kafka answers: both may come back at the same time. False when stop came first."""
+    attempt = 0
+    while not stop.is_set():
+        try:
+            await producer.start()
+            return True
+        except KafkaUnavailable as error:
+            attempt += 1
+            get_logger().warning("kafka_not_ready", error=str(error)[:200], attempt=attempt)
+            await stop.wait_for(min(5.0, backoff_s(attempt)))
+    return False
 
 
 async def _consume(loop: KafkaLoop, follower: CompactedFollower, deadline_s: float, stop: Stop) -> None:
