@@ -1,8 +1,10 @@
 """The whole of FireNet as processes over real parts, for end-to-end and chaos tests and for benchmarks."""
 
 import json
+import os
 import shutil
 import signal
+import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
@@ -16,9 +18,9 @@ import psycopg
 
 from deploy.stack.firenet import FireNet, Options, Ports
 from deploy.stack.part import Part
-from deploy.stack.ports import HOST
-from deploy.stack.service import Service
-from deploy.stack.webhook import WebhookReceiver
+from deploy.stack.ports import HOST, free_ports
+from deploy.stack.service import Service, http_ok
+from deploy.stack.webhook import Received, WebhookReceiver
 from services.runtime.clock import SystemClock
 
 WAIT_S = 60.0
@@ -41,7 +43,8 @@ class System:
         self.firenet = FireNet(folder, Ports.free(), options)
         self.units = units
         self.seed = seed
-        self.centre = WebhookReceiver(self.firenet.ports.webhook, self.firenet.secret("centre"))
+        self.heard: list[Received] = []
+        self.centre = WebhookReceiver(self.firenet.ports.webhook, self.firenet.secret("centre"), self.heard.append)
         self.services: dict[str, Service] = {}
         self._started: list[Part] = []
 
@@ -63,8 +66,6 @@ class System:
 
     def simulate(self, *arguments: str, name: str = "simulator") -> Service:
         """Start the simulator over this district and return its process; it ends with the system at the latest."""
-        import sys
-
         env = {
             **self.firenet.environment(),
             "SIMULATOR_MQTT_HOST": HOST,
@@ -80,17 +81,38 @@ class System:
         for part in reversed(self._started):
             part.stop()
 
-    def kill(self, name: str) -> None:
-        """`kill -9` of one service or part, as a power cut would."""
-        part = self.services.get(name) or next(p for p in self._started if p.name == name)
-        import os
+    def part(self, name: str) -> Part:
+        return self.services.get(name) or next(part for part in self._started if part.name == name)
 
-        for pid in part.pids:
-            os.kill(pid, signal.SIGKILL)
+    def kill(self, name: str) -> None:
+        """`kill -9` of one service or part, as a power cut would; returns when it is dead."""
+        self.signal(name, signal.SIGKILL)
+        part = self.part(name)
+        wait_for(f"{name} dead", lambda: not part.alive())
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        for pid in self.part(name).pids:
+            os.kill(pid, number)
 
     def restart(self, name: str) -> None:
-        part = self.services.get(name) or next(p for p in self._started if p.name == name)
-        part.start()
+        self.part(name).start()
+
+    def second(self, name: str, extra: dict[str, str]) -> Service:
+        """Start one more instance of a service, with a name and a port of its own; `second-NAME` from then on."""
+        (port,) = free_ports(1)
+        prefix = name.upper()
+        env = {f"{prefix}_INSTANCE": f"second-{name}", f"{prefix}_HTTP_PORT": str(port), **extra}
+        service = Service(
+            self.firenet.folder / f"second-{name}",
+            name=f"second-{name}",
+            argv=[sys.executable, "-m", f"services.{name}"],
+            env={**self.firenet.environment(), **env},
+            ready=http_ok(f"http://{HOST}:{port}/readyz"),
+            start_limit_s=90,
+        )
+        self.services[service.name] = service
+        self._start(service)
+        return service
 
     def rows(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.firenet.postgres.dsn(), autocommit=True) as connection:

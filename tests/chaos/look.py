@@ -1,0 +1,187 @@
+"""Reads what stands on the topics, in the database and at the receivers: the I/O that the checker does not do."""
+
+import asyncio
+import json
+import re
+import urllib.request
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
+from psycopg import IsolationLevel
+
+from schemas import codec, topics
+from schemas.ids import derive
+from schemas.signal import Signal
+from tests.checker.delivery import Stored
+from tests.checker.notices import Copy
+from tests.checker.replay import Facts, LogEntry
+from tests.system import System
+
+Records = dict[int, list[tuple[LogEntry, str]]]
+
+
+def read_topic(bootstrap: str, topic: str) -> Records:
+    """Return all records of a topic up to its present end, with their keys, by partition."""
+    return asyncio.run(_read(bootstrap, topic))
+
+
+async def _read(bootstrap: str, topic: str) -> Records:
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        numbers = range(next(one.partitions for one in topics.all_topics().values() if one.name == topic))
+        partitions = [TopicPartition(topic, number) for number in numbers]
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        ends = await consumer.end_offsets(partitions)
+        found: Records = {place.partition: [] for place in partitions}
+        left = {place for place, end in ends.items() if end > 0}
+        while left:
+            for place, records in (await consumer.getmany(timeout_ms=500)).items():
+                found[place.partition] += [
+                    (LogEntry(one.offset, one.value or b""), (one.key or b"").decode())
+                    for one in records
+                    if one.offset < ends[place]
+                ]
+            left = {place for place in left if await consumer.position(place) < ends[place]}
+        return found
+    finally:
+        await consumer.stop()
+
+
+def stored_signals(log: Records) -> list[Stored]:
+    """Return the signals of the topic, ticks left out."""
+    found = []
+    for partition in sorted(log):
+        for entry, _ in log[partition]:
+            event = codec.signals.decode(entry.value)
+            if isinstance(event, Signal):
+                found.append(Stored(event.id, event.data.gateway_id, event.data.seq, event.data.lane.value))
+    return found
+
+
+def refused_ids(log: Records) -> list[str]:
+    """Return the id that each refused message would have had as a signal."""
+    return [
+        derive("signal", event.data.gateway_id or "", event.data.raw)
+        for records in log.values()
+        for entry, _ in records
+        for event in [codec.refusals.decode(entry.value)]
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The database of rules at one instant: facts, the offsets that they reach, and findings on their way."""
+
+    facts: Facts
+    next_offsets: dict[int, int]
+    outbox: list[str]
+
+
+_TRANSITIONS = """
+SELECT transition_id, unit_id, aspect, from_state, to_state, effective_at, detected_at, cause, evidence_topic,
+       evidence_partition, evidence_offset
+FROM rules.transitions
+"""
+_UNITS = """
+SELECT unit_id, connection, connection_since, health, health_since, open_fires, open_faults, open_isolations
+FROM rules.units
+"""
+_RATES = """
+SELECT partition, scope, dimension, value, in_scope, connected, late, offline, unknown, never, commissioning, exempt
+FROM rules.rate_counts
+"""
+
+
+def rules_at_once(dsn: str) -> Rules:
+    with psycopg.connect(dsn) as connection:
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        facts = Facts()
+
+        def rows(query: str) -> list[Any]:
+            return connection.execute(query.encode()).fetchall()
+
+        offsets = dict(rows("SELECT partition, next_offset FROM rules.partitions"))
+        facts.transitions = list(map(tuple, rows(_TRANSITIONS)))
+        facts.signals = list(map(tuple, rows("SELECT signal_id, received_at FROM rules.signals")))
+        hours = rows("SELECT unit_id, hour, count FROM rules.heartbeats_hourly")
+        facts.beats = Counter({(unit, hour): count for unit, hour, count in hours})
+        facts.units = {row[0]: row[1:] for row in rows(_UNITS)}
+        facts.rates = {row[:4]: row[4:] for row in rows(_RATES)}
+        outbox = [event_id for (event_id,) in rows("SELECT event_id FROM rules.outbox")]
+    return Rules(facts, offsets, outbox)
+
+
+def notices(system: System) -> list[Copy]:
+    return [
+        Copy(*row)
+        for row in system.rows(
+            """SELECT notice_id, case_id, step, purpose, contact_id, channel, fire, state, reason FROM alerts.notices"""
+        )
+    ]
+
+
+_MESSAGE_ID = re.compile(r"<([^@>]+)@")
+
+
+def heard(system: System) -> Counter[str]:
+    """Return how many copies of each notice came to the centre's webhook and to the mailbox."""
+    copies = Counter(one.id for one in system.heard)
+    for path in system.firenet.mailbox.mails.glob("*.json"):
+        found = _MESSAGE_ID.match(json.loads(path.read_text())["message_id"])
+        copies[found.group(1) if found else path.name] += 1
+    return copies
+
+
+def metrics(port: int, prefix: str) -> dict[str, list[tuple[dict[str, str], float]]]:
+    """Return the samples of a service whose names begin with `prefix`."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+    found: dict[str, list[tuple[dict[str, str], float]]] = {}
+    for family in families:
+        for sample in family.samples:
+            if sample.name.startswith(prefix):
+                found.setdefault(sample.name, []).append((sample.labels, sample.value))
+    return found
+
+
+def ingest_books(port: int) -> dict[tuple[str, str], float]:
+    """Return ingest's account by (what, lane)."""
+    found = metrics(port, "firenet_ingest_")
+    names = {
+        "received": "firenet_ingest_received_total",
+        "stored": "firenet_ingest_stored_total",
+        "refused": "firenet_ingest_refused_total",
+        "handed_back": "firenet_ingest_handed_back_total",
+        "in_flight": "firenet_ingest_in_flight",
+    }
+    books: dict[tuple[str, str], float] = {}
+    for name, metric in names.items():
+        for labels, value in found[metric]:
+            place = name, labels["lane"]
+            books[place] = books.get(place, 0) + value
+    return books
+
+
+def centre_fire_notices(rows: Iterable[Copy], units: dict[str, str]) -> Counter[str]:
+    """Return by unit how many fire notices went to the centre; `units` names the unit of each case."""
+    return Counter(
+        units[one.case_id]
+        for one in rows
+        if one.fire and one.purpose == "notice" and one.contact_id == "C-centre" and one.channel == "webhook"
+        and one.state == "accepted"
+    )  # fmt: skip
+
+
+def finding_events(log: Records) -> list[tuple[str, bytes]]:
+    """Return (event id, value) of each finding, in log order."""
+    return [
+        (codec.findings.decode(entry.value).id, entry.value) for partition in sorted(log) for entry, _ in log[partition]
+    ]
