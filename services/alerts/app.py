@@ -359,7 +359,8 @@ class Alerts:
         """Turn while there is work, else wait for a wake-up; what is down is waited for with growing pauses."""
         attempt = 0
         wake = self._wakes.get(name)
-        pause = self._settings.poll_ms / 1000
+        # a fire notice whose case is locked just now is left for the next turn, which must not be far
+        pause = self._settings.poll_ms / (5000 if name == "fire-delivery" else 1000)
         while not stop.is_set():
             try:
                 busy = await turn() > 0

@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from services.runtime.settings import ServiceSettings
@@ -21,7 +21,11 @@ class AlertsSettings(ServiceSettings):
     instance: str = Field(default_factory=_instance, max_length=80, description="name of this process among its peers")
     group: str = Field(default="alerts", max_length=80, description="Kafka consumer group, shared by all processes")
     http_port: int = Field(default=9103, ge=1, le=65535, description="port of status page and API")
-    api_token: SecretStr = Field(min_length=8, description="bearer token that callers of the API must show")
+    api_token: SecretStr = Field(
+        validation_alias=AliasChoices("ALERTS_API_TOKEN", "ALERTS_TOKEN"),
+        min_length=8,
+        description="bearer token that callers of the API must show; ALERTS_TOKEN is read as well",
+    )
     clock_rate: float = Field(
         default=1.0, ge=1, le=1_000_000, description="the pack's waits are divided by this; 1 in service"
     )

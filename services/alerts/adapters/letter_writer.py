@@ -38,6 +38,25 @@ KIND_EN = {
     CaseKind.COMMON_CAUSE: "many units offline at once",
 }
 
+REASON_ZH = {
+    "signal": "信号恢复",
+    "restored": "已复位",
+    "registry": "登记变更",
+    "all_members_back": "全部恢复",
+}
+REASON_EN = {
+    "signal": "signals are back",
+    "restored": "restored",
+    "registry": "changed in the registry",
+    "all_members_back": "all units are back",
+}
+CAUSE_ZH = {"carrier": "运营商", "town": "街镇"}
+
+
+def _cause(key: str | None, lang: str) -> str:
+    kind, _, value = (key or "").partition(":")
+    return f"{CAUSE_ZH.get(kind, kind) if lang == 'zh' else kind} {value}" if value else ""
+
 
 def _local(instant: datetime | None) -> str:
     return "" if instant is None else f"{instant.astimezone(CHINA):%Y-%m-%d %H:%M:%S} (UTC+8)"
@@ -91,6 +110,10 @@ class TemplateWriter:
             place=letter.place,
             kind=(KIND_EN if lang == "en" else KIND_ZH)[letter.case.kind],
             unit_name=(letter.case.unit.name_en or letter.case.unit.name) if lang == "en" else letter.case.unit.name,
+            cause=_cause(letter.case.cause_key, lang),
+            reason=(REASON_EN if lang == "en" else REASON_ZH).get(
+                letter.case.close_reason or "", letter.case.close_reason
+            ),
             link=link,
             notice_id=notice_id,
         )

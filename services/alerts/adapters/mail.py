@@ -95,7 +95,9 @@ class MailCarrier:
         except TimeoutError as error:
             return Outcome(Reason.TIMEOUT, type(error).__name__)
         except (smtplib.SMTPException, OSError) as error:
-            return Outcome(Reason.CONNECT, type(error).__name__)
+            # smtplib turns a deadline that passed while it waits for a reply into a disconnection
+            late = isinstance(error.__context__, TimeoutError)
+            return Outcome(Reason.TIMEOUT if late else Reason.CONNECT, type(error).__name__)
         return Outcome(None, "smtp 250")
 
     def _connect(self) -> smtplib.SMTP:

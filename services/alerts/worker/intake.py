@@ -118,7 +118,7 @@ class CaseIntake:
             self._scribe.tell_point(batch.changes, case, event, now)
         # a fire's first step is taken in the same transaction, not by the ladder's clock
         if case.is_fire and decision.action is Action.OPENED:
-            case = self._scribe.take_step(batch.changes, case, case.ladder[0], now)
+            case = self._scribe.take_step(batch.changes, case, case.ladder[0], now, event=event)
         return case
 
     async def _all_clears(self, transaction: CaseTransaction, batch: _Batch) -> None:

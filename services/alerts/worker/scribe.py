@@ -47,7 +47,16 @@ class Scribe:
         self._metrics = metrics
         self.pace = pace
 
-    def take_step(self, changes: Changes, case: Case, step: LadderStep, now: datetime, members: int = 0) -> Case:
+    def take_step(
+        self,
+        changes: Changes,
+        case: Case,
+        step: LadderStep,
+        now: datetime,
+        *,
+        members: int = 0,
+        event: Event | None = None,
+    ) -> Case:
         """Climb one rung: the step, its notices, the next due time. Returns the case afterwards."""
         due_at = case.next_step_at or now
         climbed = climb(case, step, now, self.pace)
@@ -56,7 +65,7 @@ class Scribe:
         told = whom_step_tells(self._directory, climbed, step)
         self._count(climbed, step.code, told)
         self._write_step(changes, climbed, step, told, due_at, now)
-        self._write_notices(changes, letter_of_step(climbed, step, now, members=members), told.addresses)
+        self._write_notices(changes, letter_of_step(climbed, step, now, event=event, members=members), told.addresses)
         changes.put(climbed)
         return climbed
 

@@ -76,16 +76,16 @@ RULES = PackRules(
 )
 
 
-def unit(name: str = "U1", **more: Any) -> UnitFacts:
+def unit(unit_id: str = "U1", **more: Any) -> UnitFacts:
     facts: dict[str, Any] = {
-        "name": f"单位{name}",
+        "name": f"单位{unit_id}",
         "town": "T1",
         "lead_department": "health",
         "copy_departments": ("T1",),
         "carriers": ("cmcc",),
         **more,
     }
-    return UnitFacts(unit_id=UnitId(name), **facts)
+    return UnitFacts(unit_id=UnitId(unit_id), **facts)
 
 
 def event(

@@ -1,0 +1,332 @@
+"""Carriers: a fake and the real ones keep the same promises; each answer of the other side has its reason."""
+
+import asyncio
+import base64
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from pathlib import Path
+
+import httpx
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from deploy.stack.ports import free_ports
+from services.alerts.adapters.mail import MailCarrier, MailServer
+from services.alerts.adapters.secrets import SecretFiles
+from services.alerts.adapters.webhook import (
+    AddressRefused,
+    WebhookCarrier,
+    outcome_of,
+    sign,
+    vetted_address,
+    webhook_client,
+)
+from services.alerts.domain.values import Address, BodyCode, CaseId, Channel, ContactId, NoticeId, Purpose, Reason
+from services.alerts.ports import Carrier, Ready
+from services.runtime.clock import SystemClock
+from tests.integration.alerts.world import SECRET, Hook
+from tests.unit.alerts.rig import FakeCarrier, FakeClock
+
+NOW = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)
+CLOCK = SystemClock()
+
+
+def ready(address: str, channel: Channel, *, subject: str = "火警", secret: str | None = "hook") -> Ready:
+    return Ready(
+        notice_id=NoticeId("0123456789abcdef0123456789abcdef"),
+        case_id=CaseId("C0123456789abcdef"),
+        to=Address(ContactId("c"), BodyCode("centre"), channel, address, secret, "zh"),
+        subject=subject,
+        body='{"text":"第一人民医院"}',
+        fire=True,
+        attempts=1,
+        purpose=Purpose.NOTICE,
+        lang="zh",
+        caused_at=NOW,
+    )
+
+
+@dataclass
+class Server:
+    """An SMTP server that answers what it is told to."""
+
+    answers: dict[str, str]
+    mails: list[bytes]
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if "RCPT" in self.answers:
+            return self.answers["RCPT"]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        if "DATA" in self.answers:
+            return self.answers["DATA"]
+        assert isinstance(envelope.content, bytes)
+        self.mails.append(envelope.content)
+        return "250 OK"
+
+
+@dataclass
+class Box:
+    server: Server
+    port: int
+
+
+@pytest.fixture
+def box() -> Iterator[Box]:
+    (port,) = free_ports(1)
+    server = Server({}, [])
+    controller = Controller(server, hostname="127.0.0.1", port=port)
+    controller.start()
+    yield Box(server, port)
+    controller.stop()
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    one = Hook()
+    yield one
+    one.close()
+
+
+def mailer(port: int, **changes: object) -> MailCarrier:
+    server = MailServer(
+        host="127.0.0.1", port=port, sender="firenet@mail.firenet-demo.cn", security="none", timeout_s=1
+    )
+    return MailCarrier(server=replace(server, **changes), clock=CLOCK, threads=1, name="test")  # type: ignore[arg-type] # names of fields
+
+
+@asynccontextmanager
+async def webhooks(folder: Path, *, local: bool = True, deadline_s: float = 2) -> AsyncIterator[WebhookCarrier]:
+    (folder / "hook").write_text(SECRET)
+    async with webhook_client(connections=2, deadline_s=deadline_s) as client:
+        yield WebhookCarrier(
+            client=client, secrets=SecretFiles(folder), clock=CLOCK, allow_local=local, deadline_s=deadline_s
+        )
+
+
+@pytest.mark.parametrize("which", ["fake", "mail", "webhook"])
+async def test_accepted_is_no_reason(which: str, box: Box, hook: Hook, tmp_path: Path) -> None:
+    async with webhooks(tmp_path) as webhook:
+        carriers: dict[str, tuple[Carrier, Ready]] = {
+            "fake": (FakeCarrier(FakeClock()), ready("x", Channel.EMAIL)),
+            "mail": (mailer(box.port), ready("a@mail.firenet-demo.cn", Channel.EMAIL)),
+            "webhook": (webhook, ready(hook.url, Channel.WEBHOOK)),
+        }
+        carrier, notice = carriers[which]
+        assert (await carrier.send(notice)).reason is None
+
+
+async def test_mail_is_what_was_written_and_carries_the_notices_id(box: Box) -> None:
+    notice = ready("a@mail.firenet-demo.cn", Channel.EMAIL, subject="火警\r\nBcc: all@mail.firenet-demo.cn")
+    assert (await mailer(box.port).send(notice)).reason is None
+    mail = message_from_bytes(box.server.mails[0], policy=policy.default)
+    assert mail["Message-ID"] == f"<{notice.notice_id}@mail.firenet-demo.cn>"
+    assert mail["Bcc"] is None
+    assert mail["Subject"] == "火警 Bcc: all@mail.firenet-demo.cn"
+    assert mail["X-FireNet-Case"] == notice.case_id
+    body = mail.get_body()
+    assert body is not None
+    assert body.get_content().strip() == notice.body
+
+
+@pytest.mark.parametrize(
+    ("when", "answer", "reason"),
+    [
+        ("RCPT", "550 no such user", Reason.RECIPIENT_REFUSED),
+        ("RCPT", "450 greylisted", Reason.THROTTLED),
+        ("DATA", "554 spam", Reason.REJECTED),
+        ("DATA", "452 too many", Reason.THROTTLED),
+        ("DATA", "430 odd", Reason.SERVER_ERROR),
+    ],
+)
+async def test_mail_answers(box: Box, when: str, answer: str, reason: Reason) -> None:
+    box.server.answers[when] = answer
+    assert (await mailer(box.port).send(ready("a@mail.firenet-demo.cn", Channel.EMAIL))).reason is reason
+
+
+@pytest.mark.parametrize("address", ["no-at-sign", "a@b\r\nBcc: c@d", "", "a b@c"])
+async def test_address_that_is_none_is_refused(box: Box, address: str) -> None:
+    assert (await mailer(box.port).send(ready(address, Channel.EMAIL))).reason is Reason.ADDRESS_REFUSED
+
+
+async def test_mail_server_without_the_wanted_encryption_gets_nothing(box: Box) -> None:
+    notice = ready("a@mail.firenet-demo.cn", Channel.EMAIL)
+    assert (await mailer(box.port, security="starttls").send(notice)).reason is Reason.TLS
+    assert not box.server.mails
+
+
+async def test_nobody_listens() -> None:
+    (port,) = free_ports(1)
+    assert (await mailer(port).send(ready("a@mail.firenet-demo.cn", Channel.EMAIL))).reason is Reason.CONNECT
+
+
+@asynccontextmanager
+async def silence() -> AsyncIterator[int]:
+    """A server that takes connections and says nothing."""
+    over = asyncio.Event()
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.close()
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1]
+    over.set()
+    server.close()
+
+
+async def test_silent_server_is_a_timeout(tmp_path: Path) -> None:
+    async with silence() as port, webhooks(tmp_path, deadline_s=0.3) as webhook:
+        mail = mailer(port, timeout_s=0.3)
+        assert (await mail.send(ready("a@mail.firenet-demo.cn", Channel.EMAIL))).reason is Reason.TIMEOUT
+        url = f"http://127.0.0.1:{port}/"
+        assert (await webhook.send(ready(url, Channel.WEBHOOK))).reason is Reason.TIMEOUT
+
+
+async def test_webhook_is_signed_by_the_specification(hook: Hook, tmp_path: Path) -> None:
+    async with webhooks(tmp_path) as webhook:
+        notice = ready(hook.url, Channel.WEBHOOK)
+        await webhook.send(notice)
+    assert hook.bad_signatures == 0  # verified by the standardwebhooks package
+    headers = hook.received[0].headers
+    assert headers["webhook-id"] == notice.notice_id
+    assert headers["host"] == httpx.URL(hook.url).netloc.decode()
+
+
+async def test_two_keys_while_changing_them(hook: Hook, tmp_path: Path) -> None:
+    async with webhooks(tmp_path) as webhook:
+        (tmp_path / "hook").write_text(f"a new key that the receiver has not got yet\n{SECRET}\n")
+        await webhook.send(ready(hook.url, Channel.WEBHOOK))
+    assert len(hook.received[0].headers["webhook-signature"].split(" ")) == 2
+    assert hook.bad_signatures == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (200, None),
+        (204, None),
+        (302, Reason.REDIRECT),
+        (400, Reason.REJECTED),
+        (401, Reason.AUTH),
+        (404, Reason.REJECTED),
+        (408, Reason.THROTTLED),
+        (410, Reason.GONE),
+        (429, Reason.THROTTLED),
+        (500, Reason.SERVER_ERROR),
+        (503, Reason.SERVER_ERROR),
+    ],
+)
+async def test_webhook_answers(hook: Hook, tmp_path: Path, status: int, reason: Reason | None) -> None:
+    hook.statuses = [status]
+    async with webhooks(tmp_path) as webhook:
+        assert (await webhook.send(ready(hook.url, Channel.WEBHOOK))).reason is reason
+    assert len(hook.received) == 1, "no redirect is followed"
+
+
+@pytest.mark.parametrize(
+    ("header", "wait"),
+    [
+        ("120", timedelta(seconds=120)),
+        ("Wed, 04 Mar 2026 08:05:00 GMT", timedelta(minutes=5)),
+        ("Wed, 04 Mar 2026 07:00:00 GMT", timedelta(0)),
+        ("soon", None),
+        ("-5", None),
+        ("9" * 400, timedelta(days=1)),
+    ],
+)
+def test_retry_after(header: str, wait: timedelta | None) -> None:
+    assert outcome_of(429, header, NOW).retry_after == wait
+
+
+async def test_missing_secret_waits_for_somebody_to_put_it_there(hook: Hook, tmp_path: Path) -> None:
+    async with webhooks(tmp_path) as webhook:
+        for ref in ("nothing", "../hook", "", None):
+            answer = await webhook.send(ready(hook.url, Channel.WEBHOOK, secret=ref))
+            assert answer.reason is Reason.NO_SECRET
+    assert not hook.received
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://127.0.0.1/x",
+        "https://10.0.0.8/x",
+        "https://192.168.1.1/x",
+        "https://169.254.169.254/latest/meta-data",
+        "https://[::1]/x",
+        "https://[::ffff:10.0.0.1]/x",
+        "https://0.0.0.0/x",
+        "https://100.64.0.1/x",
+        "https://224.0.0.1/x",
+        "http://93.184.216.34/x",
+        "https://user:pass@93.184.216.34/x",
+        "https://2130706433/x",
+    ],
+)
+async def test_addresses_inside_our_network_are_refused(url: str) -> None:
+    with pytest.raises(AddressRefused):
+        await vetted_address(httpx.URL(url), allow_local=False, deadline_s=2)
+
+
+async def test_local_receivers_only_when_allowed(hook: Hook, tmp_path: Path) -> None:
+    async with webhooks(tmp_path, local=False) as webhook:
+        assert (await webhook.send(ready(hook.url, Channel.WEBHOOK))).reason is Reason.ADDRESS_REFUSED
+    assert not hook.received
+
+
+async def test_public_https_is_gone_to_by_its_vetted_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lookup(addresses: list[str]) -> Callable[..., Awaitable[list[tuple[object, ...]]]]:
+        async def getaddrinfo(*arguments: object, **named: object) -> list[tuple[object, ...]]:
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)) for address in addresses]
+
+        return getaddrinfo
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "getaddrinfo", lookup(["93.184.216.34"]))
+    url = httpx.URL("https://hooks.firenet-demo.cn/x")
+    assert await vetted_address(url, allow_local=False, deadline_s=1) == "93.184.216.34"
+    monkeypatch.setattr(loop, "getaddrinfo", lookup(["93.184.216.34", "10.0.0.1"]))
+    with pytest.raises(AddressRefused):
+        await vetted_address(url, allow_local=False, deadline_s=1)
+
+
+async def test_long_answer_is_cut_off(tmp_path: Path) -> None:
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        try:
+            while True:
+                writer.write(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+                await writer.drain()
+        except OSError:
+            writer.close()
+
+    server = await asyncio.start_server(flood, "127.0.0.1", 0)
+    async with server, webhooks(tmp_path) as webhook:
+        port = server.sockets[0].getsockname()[1]
+        assert (await webhook.send(ready(f"http://127.0.0.1:{port}/", Channel.WEBHOOK))).reason is None
+
+
+async def test_secret_is_in_no_outcome(hook: Hook, tmp_path: Path) -> None:
+    hook.statuses = [401]
+    async with webhooks(tmp_path) as webhook:
+        answer = await webhook.send(ready(hook.url, Channel.WEBHOOK))
+    assert SECRET not in repr(answer)
+    assert "hunter2" not in repr(MailServer("h", 25, "a@b", password="hunter2"))
+
+
+def test_signature_of_a_known_vector() -> None:
+    key = base64.b64decode("plJ3nmyCDGBKInavdOK15jsl")
+    body = b'{"event_type":"ping","data":{"success":true}}'
+    expected = "v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0="
+    assert sign([key], "msg_loFOjxBNrRLzqYUf", 1731705121, body) == expected

@@ -1,0 +1,277 @@
+"""Case store and outbox: memory and PostgreSQL keep the same promises."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+
+from services.alerts.adapters.kafka_notices import notice_event
+from services.alerts.adapters.postgres_cases import PostgresCaseStore
+from services.alerts.adapters.postgres_outbox import PostgresOutbox
+from services.alerts.domain.delivery import Due, Fate, Outcome, Verdict
+from services.alerts.domain.lifecycle import close
+from services.alerts.domain.values import (
+    Acknowledgement,
+    Case,
+    CaseId,
+    CaseKind,
+    Channel,
+    Conflict,
+    Fenced,
+    Notice,
+    Purpose,
+    Reason,
+    StepTaken,
+    UnitId,
+    notice_id_of,
+)
+from services.alerts.ports import CaseStore, Changes, Outbox, Ready, Refused, Wish
+from services.runtime.migrate import migrate
+from services.runtime.postgres import open_pool
+from tests.unit.alerts.build import address, at, case
+from tests.unit.alerts.memory import MemoryStore
+
+KEY = (UnitId("U1"), CaseKind.CONNECTION_LOST)
+
+
+@dataclass
+class Stores:
+    cases: CaseStore
+    outbox: Outbox
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
+    if request.param == "memory":
+        memory = MemoryStore()
+        yield Stores(memory, memory)
+        return
+    dsn = request.getfixturevalue("database")
+    await asyncio.to_thread(migrate, dsn)
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(open_pool(dsn, "contract", 2, 4))
+        yield Stores(PostgresCaseStore(pool), PostgresOutbox(pool, notice_event))
+
+
+def notice(
+    of: Case, name: str = "c1", step: str = "H0", purpose: Purpose = Purpose.NOTICE, seconds: float = 0
+) -> Notice:
+    to = address(name)
+    return Notice(
+        notice_id=notice_id_of(of.case_id, step, purpose, of.drops, to),
+        case_id=of.case_id,
+        step=step,
+        purpose=purpose,
+        to=to,
+        template="trouble@1",
+        subject="通知",
+        body="正文",
+        clause="000",
+        created_at=at(seconds),
+        caused_at=at(seconds),
+        fire=of.is_fire,
+    )
+
+
+async def save(stores: Stores, changes: Changes) -> None:
+    async with stores.cases.transaction() as transaction:
+        await transaction.save(changes)
+
+
+async def opened(stores: Stores, *names: str, kind: CaseKind = CaseKind.CONNECTION_LOST) -> Case:
+    one = case(kind)
+    await save(stores, Changes(opened={one.case_id: one}, notices=[notice(one, name) for name in names]))
+    return one
+
+
+async def take(
+    stores: Stores, seconds: float, *, fire: bool = False, busy: Sequence[str] = ()
+) -> list[Ready | Refused]:
+    def everything(due: Sequence[Due]) -> Sequence[Due]:
+        return due
+
+    minute = timedelta(seconds=60)
+    leases = {Channel.EMAIL: minute, Channel.WEBHOOK: minute}
+    return await stores.outbox.take(Wish(fire, at(seconds), 10, busy, (), everything, leases))
+
+
+async def load(stores: Stores, case_id: CaseId) -> Case:
+    async with stores.cases.transaction() as transaction:
+        found = await transaction.case(case_id)
+    assert found is not None
+    return found
+
+
+async def test_case_comes_back_as_it_was_saved(stores: Stores) -> None:
+    one = case(
+        acknowledged=Acknowledgement(at(1), "officer", "console", "见", "H0"),
+        burning=frozenset({"主机|1"}),
+        held_until=at(9),
+        reply_due_at=at(10),
+    )
+    await save(stores, Changes(opened={one.case_id: one}))
+    assert await load(stores, one.case_id) == one
+
+
+async def test_second_open_case_of_a_unit_and_kind_is_a_conflict(stores: Stores) -> None:
+    one = await opened(stores)
+    other = replace(one, case_id=CaseId("Cother"))
+    with pytest.raises(Conflict):
+        await save(stores, Changes(opened={other.case_id: other}))
+
+
+async def test_failed_transaction_leaves_nothing(stores: Stores) -> None:
+    one = case()
+
+    async def save_and_die() -> None:
+        async with stores.cases.transaction() as transaction:
+            await transaction.save(Changes(opened={one.case_id: one}))
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        await save_and_die()
+    async with stores.cases.transaction() as transaction:
+        assert await transaction.case(one.case_id) is None
+
+
+async def test_offset_and_seen_events_go_with_the_effects(stores: Stores) -> None:
+    claim, offset = await stores.cases.claim("t", 3, "me")
+    assert offset == 0
+    async with stores.cases.transaction() as transaction:
+        fresh, _ = await transaction.begin(claim, 7, ["a", "b"], (), (), at(0))
+        assert fresh == {"a", "b"}
+    async with stores.cases.transaction() as transaction:
+        fresh, _ = await transaction.begin(claim, 8, ["b", "c"], (), (), at(0))
+        assert fresh == {"c"}
+    assert (await stores.cases.claim("t", 3, "me"))[1] == 8
+
+
+async def test_former_owner_is_fenced(stores: Stores) -> None:
+    old, _ = await stores.cases.claim("t", 0, "old")
+    await stores.cases.claim("t", 0, "new")
+    with pytest.raises(Fenced):
+        async with stores.cases.transaction() as transaction:
+            await transaction.begin(old, 9, ["a"], (), (), at(0))
+    claim, offset = await stores.cases.claim("t", 0, "new")
+    assert offset == 0
+    async with stores.cases.transaction() as transaction:
+        assert (await transaction.begin(claim, 9, ["a"], (), (), at(0)))[0] == {"a"}
+
+
+async def test_book_holds_the_open_and_the_last_closed_case(stores: Stores) -> None:
+    for number in range(3):
+        past = close(replace(case(), case_id=CaseId(f"Cpast{number}")), "signal", at(100 * number))
+        await save(stores, Changes(opened={past.case_id: past}))
+    one = await opened(stores)
+    async with stores.cases.transaction() as transaction:
+        book = await transaction.book({KEY}, set())
+    assert book.open[KEY].case_id == one.case_id
+    assert book.last_closed[KEY].case_id == "Cpast2"
+
+
+async def test_due_cases_come_earliest_first(stores: Stores) -> None:
+    for number, seconds in enumerate([500, 100, 300]):
+        one = replace(case(of=f"U{number}"), case_id=CaseId(f"C{number}"), next_step_at=at(seconds))
+        await save(stores, Changes(opened={one.case_id: one}))
+    async with stores.cases.transaction() as transaction:
+        assert [one.case_id for one in await transaction.due(at(300), 10)] == ["C1", "C2"]
+
+
+async def test_step_and_notice_written_twice_stand_once(stores: Stores) -> None:
+    one = await opened(stores, "c1")
+    step = StepTaken(one.case_id, "H0", at(0), at(0), "I1", "000", ("centre",))
+    for _ in range(2):
+        await save(stores, Changes(steps=[step], notices=[notice(one, "c1")]))
+    assert len(await take(stores, 1)) == 1
+
+
+async def test_notice_is_taken_once_until_its_lease_ends(stores: Stores) -> None:
+    await opened(stores, "c1")
+    (first,) = await take(stores, 1)
+    assert isinstance(first, Ready)
+    assert first.attempts == 1
+    assert await take(stores, 60) == []
+    (again,) = await take(stores, 61)
+    assert isinstance(again, Ready)
+    assert (again.notice_id, again.attempts) == (first.notice_id, 2)
+
+
+async def test_lanes_and_busy_addresses_are_kept_apart(stores: Stores) -> None:
+    await opened(stores, "c1", kind=CaseKind.FIRE)
+    assert await take(stores, 1) == []
+    assert await take(stores, 1, fire=True, busy=[address("c1").address]) == []
+    assert len(await take(stores, 1, fire=True)) == 1
+
+
+async def test_retry_waits_and_the_end_is_final(stores: Stores) -> None:
+    await opened(stores, "c1")
+    (first,) = await take(stores, 1)
+    assert isinstance(first, Ready)
+    await stores.outbox.record(first, Outcome(Reason.TIMEOUT), Verdict(Fate.RETRY, at(9)), at(2))
+    assert await take(stores, 8) == []
+    (again,) = await take(stores, 9)
+    assert isinstance(again, Ready)
+    await stores.outbox.record(again, Outcome(None), Verdict(Fate.ACCEPTED), at(10))
+    await stores.outbox.record(first, Outcome(Reason.TIMEOUT), Verdict(Fate.RETRY, at(11)), at(11))
+    assert await take(stores, 999) == []
+
+
+async def test_closing_takes_back_what_waits_and_tells_who_was_attempted(stores: Stores) -> None:
+    one = await opened(stores, "c1", "c2")
+    (first, *_) = await take(stores, 1)
+    assert isinstance(first, Ready)
+    await save(stores, Changes(notices=[notice(one, "c3", seconds=2)]))
+    async with stores.cases.transaction() as transaction:
+        told = await transaction.told([one.case_id])
+        closed = close(one, "signal", at(3))
+        changes = Changes(updated={one.case_id: closed}, cancelled={one.case_id: Reason.CASE_CLOSED})
+        await transaction.save(changes)
+    assert sorted(to.contact_id for to in told[one.case_id]) == ["c1", "c2"]
+    assert [type(answer) for answer in await take(stores, 120)] == [Refused, Refused]
+
+
+async def test_all_clear_settles_what_was_told_until_then(stores: Stores) -> None:
+    one = await opened(stores, "c1")
+    await take(stores, 1)
+    clear = notice(one, "c1", "CLEAR", Purpose.ALL_CLEAR, seconds=5)
+    await save(stores, Changes(notices=[clear]))
+    async with stores.cases.transaction() as transaction:
+        assert await transaction.told([one.case_id]) == {}
+    await save(stores, Changes(cancelled={one.case_id: Reason.REOPENED}))
+    async with stores.cases.transaction() as transaction:
+        assert [to.contact_id for to in (await transaction.told([one.case_id]))[one.case_id]] == ["c1"]
+
+
+async def test_acknowledged_step_is_refused_at_the_last_question(stores: Stores) -> None:
+    one = await opened(stores, "c1")
+    seen = replace(one, acknowledged=Acknowledgement(at(1), "o", "console", "", "H0"))
+    await save(stores, Changes(updated={one.case_id: seen}))
+    (answer,) = await take(stores, 2)
+    assert isinstance(answer, Refused)
+    assert answer.consent.stop is Reason.ACKNOWLEDGED
+    assert await take(stores, 999) == []
+
+
+async def test_held_member_waits_with_its_notices_and_a_fire_does_not(stores: Stores) -> None:
+    one = await opened(stores, "c1")
+    fire = await opened(stores, "c2", kind=CaseKind.FIRE)
+    common = replace(
+        case(CaseKind.CONNECTION_LOST, of="X"),
+        case_id=CaseId("Ccommon"),
+        kind=CaseKind.COMMON_CAUSE,
+        unit=replace(one.unit, unit_id=UnitId("")),
+        cause_key="carrier:cmcc",
+        held_until=at(1800),
+    )
+    async with stores.cases.transaction() as transaction:
+        await transaction.save(Changes(opened={common.case_id: common}))
+        assert await transaction.hold_members(common, [one.case_id, fire.case_id]) == [one.case_id]
+        assert await transaction.open_common_cases() == {common.case_id: 1}
+        assert await transaction.loose_losses(at(-999), 10) == []
+    assert (await load(stores, one.case_id)).next_step_at == at(1800)
+    assert await take(stores, 1799) == []
+    assert len(await take(stores, 1, fire=True)) == 1
+    assert isinstance((await take(stores, 1800))[0], Ready)

@@ -1,0 +1,240 @@
+"""Records to events, the handler's reactions, the directory, the calendar, the API's guard."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from schemas.ids import finding_id
+from schemas.registry import ContactRole
+from services.alerts.adapters.calendar import ChinaCalendar
+from services.alerts.adapters.case_reader import CaseReader
+from services.alerts.adapters.http_api import Acknowledge, build_api
+from services.alerts.adapters.kafka_events import TopicHandler, event_of_alarm, event_of_finding
+from services.alerts.adapters.registry_directory import RegistryDirectory
+from services.alerts.domain.deadlines import reply_due
+from services.alerts.domain.values import (
+    CaseId,
+    CaseKind,
+    Event,
+    Fenced,
+    Happening,
+    NoPack,
+    StoreUnavailable,
+    UnitId,
+)
+from services.alerts.metrics import AlertsMetrics
+from services.alerts.ports import Claim
+from services.runtime.kafka import Record
+from services.runtime.kafka_loop import ConsumedRecord, Unavailable
+from tests.integration.alerts.world import (
+    contact_record,
+    finding,
+    fire,
+    gateway_record,
+    pack_record,
+    restore,
+    sample_pack,
+    unit_record,
+)
+from tests.unit.alerts.memory import MemoryStore
+
+NOW = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)
+
+
+def consumed(record: Record, offset: int = 0) -> ConsumedRecord:
+    return ConsumedRecord(record.key, record.value or b"", 0, offset, 0)
+
+
+def test_fire_signal_has_the_finding_id_that_rules_will_use() -> None:
+    event = event_of_alarm("firenet.alarms.v1", consumed(fire("U1", "s1", point="1"), 7))
+    assert event is not None
+    assert event.finding_id == finding_id("U1", "fire", "s1")
+    assert (event.happening, event.kind) == (Happening.FIRED, CaseKind.FIRE)
+    assert (event.proof.topic, event.proof.offset, event.proof.signal_id) == ("firenet.alarms.v1", 7, "s1")
+
+
+def test_restore_of_fire_ends_it_and_other_signals_are_nothing() -> None:
+    event = event_of_alarm("t", consumed(restore("U1", "s2")))
+    assert event is not None
+    assert event.happening is Happening.RESTORED
+
+
+def test_finding_keeps_the_evidence_of_rules() -> None:
+    event = event_of_finding("t", consumed(finding("U1", "d1")))
+    assert event is not None
+    assert (event.proof.topic, event.proof.partition, event.proof.offset) == ("firenet.signals.v1", 3, 4711)
+
+
+class Taker:
+    """An intake that remembers, and fails as told."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[list[str], int]] = []
+        self.failing: dict[str, Exception] = {}
+
+    async def take(self, claim: Claim, events: Sequence[Event], next_offset: int) -> None:
+        for event in events:
+            if event.unit_id in self.failing:
+                raise self.failing[event.unit_id]
+        self.taken.append(([str(event.unit_id) for event in events], next_offset))
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.taker = Taker()
+        self.rejected = 0
+        self.handler = TopicHandler(
+            topic="firenet.findings.v1",
+            decode=event_of_finding,
+            store=MemoryStore(),
+            intake=self.taker,
+            owner="me",
+            at_once=10,
+            on_rejected=self._reject,
+            on_progress=lambda: None,
+        )
+
+    def _reject(self) -> None:
+        self.rejected += 1
+
+
+@pytest.fixture
+async def bench() -> Bench:
+    one = Bench()
+    await one.handler.assigned(0)
+    return one
+
+
+def findings(*units: str) -> list[ConsumedRecord]:
+    return [consumed(finding(unit, f"d-{unit}"), offset) for offset, unit in enumerate(units)]
+
+
+async def test_bytes_that_are_no_event_are_counted_and_passed_over(bench: Bench) -> None:
+    garbage = ConsumedRecord(b"k", b"\xff{", 0, 1, 0)
+    await bench.handler.handle({0: [*findings("U1"), garbage]})
+    assert bench.rejected == 1
+    assert bench.taker.taken == [(["U1"], 2)]
+
+
+async def test_our_own_bug_costs_one_record_not_those_behind_it(bench: Bench) -> None:
+    bench.taker.failing["U2"] = ZeroDivisionError()
+    await bench.handler.handle({0: findings("U1", "U2", "U3")})
+    assert bench.taker.taken == [(["U1"], 1), ([], 2), (["U3"], 3)]
+    assert bench.rejected == 1
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("down"), NoPack("none")])
+async def test_what_is_down_is_waited_for(bench: Bench, error: Exception) -> None:
+    bench.taker.failing["U1"] = error
+    with pytest.raises(Unavailable):
+        await bench.handler.handle({0: findings("U1")})
+    bench.taker.failing.clear()
+    await bench.handler.handle({0: findings("U1")})
+    assert bench.taker.taken == [(["U1"], 1)]
+
+
+async def test_fenced_owner_stops_writing(bench: Bench) -> None:
+    bench.taker.failing["U1"] = Fenced("gone")
+    await bench.handler.handle({0: findings("U1")})
+    bench.taker.failing.clear()
+    await bench.handler.handle({0: findings("U1")})
+    assert bench.taker.taken == []
+
+
+def directory(*records: Record) -> RegistryDirectory:
+    one = RegistryDirectory(lambda: date(2026, 3, 4), lambda: None)
+    for record in records:
+        one.on_record((record.key or b"").decode(), record.value)
+    return one
+
+
+def test_directory_knows_units_routes_contacts_and_the_pack() -> None:
+    here = directory(
+        pack_record(sample_pack()),
+        unit_record("U1", town="T07", lead="health", copies=("T07",)),
+        gateway_record("U1", "unicom"),
+        contact_record("c1", "centre", email="a@mail.firenet-demo.cn"),
+        contact_record("c2", "U1", ContactRole.MANAGER, email="b@mail.firenet-demo.cn"),
+    )
+    facts = here.unit(UnitId("U1"), NOW)
+    assert (facts.town, facts.lead_department, facts.carriers) == ("T07", "health", ("unicom",))
+    assert here.bodies("centre") == ["centre"]
+    assert [one.contact_id for one in here.contacts("U1")] == ["c2"]
+    assert here.sizes() == {"town:T07": 1, "carrier:unicom": 1}
+    rules = here.rules(NOW)
+    assert [step.code for step in rules.ladders[CaseKind.CONNECTION_LOST]] == ["H0", "H1", "H2", "H3", "H4"]
+    assert rules.group_wait == timedelta(seconds=30)
+
+
+def test_directory_forgets_what_was_deleted_and_survives_garbage() -> None:
+    here = directory(unit_record("U1"), contact_record("c1", "U1", email="a@mail.firenet-demo.cn"))
+    here.on_record("contact:c1", None)
+    here.on_record("unit:U1", b"not json")
+    assert here.contacts("U1") == []
+    assert here.unit(UnitId("U1"), NOW).name == "第U1医院"
+    assert here.unit(UnitId("U9"), NOW).name == "U9"
+
+
+def test_without_a_pack_nothing_is_decided() -> None:
+    with pytest.raises(NoPack):
+        directory().rules(NOW)
+
+
+def test_expired_pack_still_says_who_is_told() -> None:
+    here = directory(pack_record(sample_pack(valid_to=date(2026, 2, 1))))
+    assert here.rules(NOW).expired
+
+
+def test_calendar_knows_adjusted_days_and_what_it_only_projects() -> None:
+    calendar = ChinaCalendar()
+    assert not calendar.is_working(date(2026, 10, 1))
+    assert calendar.is_working(date(2026, 10, 10))  # a Saturday that is worked for the holiday
+    assert not calendar.is_working(date(2026, 10, 17))
+    assert calendar.confirmed(2026)
+    assert not calendar.confirmed(2099)
+    due = reply_due(datetime(2026, 9, 30, 4, tzinfo=UTC), 3, calendar.is_working)
+    assert due > datetime(2026, 10, 10, tzinfo=UTC)
+
+
+class NoReader(CaseReader):
+    def __init__(self) -> None:
+        pass
+
+    async def case(self, case_id: str, body_code: str | None) -> None:
+        return None
+
+
+async def _never(case_id: CaseId, wish: Acknowledge) -> str:
+    raise AssertionError("nobody without the token gets here")
+
+
+@pytest.mark.parametrize("given", [None, "", "Bearer ", "Bearer wrong", "bearer test-token-0123", "test-token-0123"])
+async def test_nobody_gets_in_without_the_token(given: str | None) -> None:
+    app = build_api(SecretStr("test-token-0123"), NoReader(), _never)  # type: ignore[arg-type] # never called
+    headers = {} if given is None else {"Authorization": given}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://alerts") as client:
+        for path in ("/v1/cases/C1", "/v1/cases/C1/acknowledge", "/v1/nothing"):
+            assert (await client.post(path, headers=headers, json={})).status_code == 401
+
+
+async def test_body_that_is_too_long_is_refused() -> None:
+    app = build_api(SecretStr("test-token-0123"), NoReader(), _never)  # type: ignore[arg-type] # never called
+    headers = {"Authorization": "Bearer test-token-0123"}
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://alerts") as client:
+        long = await client.post("/v1/cases/C1/acknowledge", headers=headers, content=b"x" * 20_000)
+        assert long.status_code == 413
+        assert (await client.get("/v1/cases/C1", headers=headers)).status_code == 404
+
+
+def test_metrics_begin_at_zero_for_every_closed_label() -> None:
+    registry = CollectorRegistry()
+    AlertsMetrics(registry)
+    value = registry.get_sample_value(
+        "firenet_alerts_attempts_total", {"channel": "webhook", "fate": "dead", "reason": "gone"}
+    )
+    assert value == 0

@@ -1,0 +1,101 @@
+"""Letters as they are read: a snapshot of each template in both languages, in tests/unit/alerts/letters/.
+
+A change of a template's text is a new version of it: raise it in `VERSIONS`, keep the old file, and write the
+snapshots anew with `python -m tests.unit.alerts.test_letters`.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from services.alerts.adapters.letter_writer import VERSIONS, TemplateWriter
+from services.alerts.domain.letters import letter_of_all_clear, letter_of_step, point_step
+from services.alerts.domain.lifecycle import close
+from services.alerts.domain.values import (
+    Address,
+    CaseId,
+    CaseKind,
+    Channel,
+    Happening,
+    Letter,
+    NoticeId,
+    Place,
+)
+from tests.unit.alerts.build import address, at, case, event, unit
+
+FOLDER = Path(__file__).parent / "letters"
+WRITER = TemplateWriter("https://console.firenet-demo.cn/")
+SAMPLE = unit("U000123", name="第一人民医院", name_en="First People's Hospital")
+
+
+def letters() -> dict[str, Letter]:
+    lost = replace(case(), case_id=CaseId("C0123456789abcdef"), unit=SAMPLE)
+    demand = replace(lost, reply_due_at=at(3 * 86400), drops=2)
+    fire = replace(case(CaseKind.FIRE), case_id=CaseId("Cfedcba9876543210"), unit=SAMPLE, alarms=2)
+    second = replace(event(Happening.FIRED, kind=CaseKind.FIRE), place=Place("1-002", "主机1", "二层走廊烟感"))
+    common = replace(lost, kind=CaseKind.COMMON_CAUSE, cause_key="carrier:cmcc", sightings=80, held_until=at(1800))
+    return {
+        "trouble_h0": letter_of_step(lost, lost.ladder[0], at(30)),
+        "trouble_h4": letter_of_step(demand, demand.ladder[4], at(86400)),
+        "fire": letter_of_step(fire, fire.ladder[0], at(1)),
+        "fire_point": letter_of_step(fire, point_step(fire), at(1), event=second),
+        "common_cause": letter_of_step(common, lost.ladder[0], at(30), members=82),
+        "all_clear": letter_of_all_clear(close(lost, "signal", at(7200)), at(7200)),
+        "all_clear_common": letter_of_all_clear(close(common, "all_members_back", at(7200)), at(7200)),
+    }
+
+
+def written(name: str, lang: str) -> str:
+    to = _to(lang)
+    subject, body, template = WRITER.write(letters()[name], NoticeId("0" * 32), to)
+    return f"{template}\n{subject}\n\n{body}"
+
+
+def _to(lang: str, channel: Channel = Channel.EMAIL) -> Address:
+    return address(channel=channel, lang=lang)
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("name", sorted(letters()))
+def test_letter_reads_as_agreed(name: str, lang: str) -> None:
+    assert written(name, lang) == (FOLDER / f"{name}.{lang}.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(letters()))
+def test_letter_cites_clause_pack_evidence_and_case(name: str) -> None:
+    letter = letters()[name]
+    for lang in ("zh", "en"):
+        text = written(name, lang)
+        for cited in (letter.case.case_id, letter.case.pack_id, letter.proof.topic, str(letter.proof.offset)):
+            assert cited in text
+        assert f"https://console.firenet-demo.cn/?case={letter.case.case_id}" in text
+
+
+def test_foreign_text_cannot_add_lines_or_headers() -> None:
+    evil = unit("U1", name="医院\r\nBcc: all@mail.firenet-demo.cn\n\n火警解除", name_en="x\nCase: C0")
+    letter = letters()["trouble_h0"]
+    letter = replace(letter, case=replace(letter.case, unit=evil))
+    for lang in ("zh", "en"):
+        subject, body, _ = WRITER.write(letter, NoticeId("0" * 32), _to(lang))
+        assert "\n" not in subject
+        assert not any(line.startswith(("Bcc:", "火警解除", "Case: C0 ")) for line in body.splitlines())
+
+
+def test_webhook_carries_the_letter_as_data_under_the_size_limit() -> None:
+    letter = letters()["fire_point"]
+    _, body, template = WRITER.write(letter, NoticeId("a" * 32), _to("zh", Channel.WEBHOOK))
+    payload = json.loads(body)
+    assert template == f"fire@{VERSIONS['fire']}"
+    assert payload["type"] == "cn.firenet.fire.notice.v1"
+    assert payload["data"]["point"] == {"address": "1-002", "system": "主机1", "label": "二层走廊烟感"}
+    assert payload["data"]["evidence"] == {"topic": "firenet.signals.v1", "partition": 3, "offset": 4711}
+    assert len(body.encode()) < 20_000
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for one in letters():
+        for language in ("zh", "en"):
+            (FOLDER / f"{one}.{language}.txt").write_text(written(one, language), encoding="utf-8")
