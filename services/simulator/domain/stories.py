@@ -118,7 +118,7 @@ def _trouble(district: District, at_s: float, until_s: float) -> Iterator[Event]
 
 def _outage(district: District, at_s: float, pace: Pace) -> Iterator[Event]:
     hero = district.gateways_of(HERO)[0].carrier
-    carrier = next(each.carrier for each in district.gateways if each.carrier != hero)
+    carrier = next((each.carrier for each in district.gateways if each.carrier != hero), hero)
     count = sum(each.carrier == carrier for each in district.speaking())
     yield Event(
         at_s, Act.MUTE, carrier=carrier,
