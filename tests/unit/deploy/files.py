@@ -1,5 +1,6 @@
 """The committed files of deploy/prometheus and deploy/grafana, as plain data for the tests."""
 
+import functools
 import json
 import re
 from collections.abc import Iterator
@@ -32,13 +33,14 @@ def rule_files() -> list[Path]:
     return sorted((PROMETHEUS / "rules").glob("*.yaml"))
 
 
-def rules() -> list[Rule]:
-    return [
+@functools.cache
+def rules() -> tuple[Rule, ...]:
+    return tuple(
         Rule(path.name, body)
         for path in rule_files()
         for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
         for body in group["rules"]
-    ]
+    )
 
 
 def alerts() -> list[Rule]:
@@ -71,7 +73,8 @@ def queries() -> Iterator[tuple[str, str]]:
             yield f"{name} [{target['refId']}]", target["expr"]
 
 
-def anchors() -> set[str]:
+@functools.cache
+def anchors() -> frozenset[str]:
     """The anchors that headings of the runbook make, as GitHub and GitLab make them."""
     headings = re.findall(r"^#+ +(.*)$", RUNBOOK.read_text(encoding="utf-8"), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+    return frozenset(re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings)

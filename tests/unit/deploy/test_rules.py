@@ -1,5 +1,6 @@
 """What promtool does not look at: names, words, severities, the runbook, and that every alert has its tests."""
 
+import functools
 import re
 from typing import Any
 
@@ -86,6 +87,7 @@ def test_the_number_of_partitions_is_the_topics() -> None:
     assert f"of {partitions} " in rule.body["annotations"]["description"]
 
 
+@functools.cache
 def promtool_tests() -> list[dict[str, Any]]:
     return [
         group
