@@ -1,4 +1,4 @@
-"""The simulator against a real broker, seen by an ordinary client."""
+"""The simulator against real brokers, seen by an ordinary client."""
 
 import asyncio
 import contextlib
@@ -14,6 +14,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from deploy.stack.mosquitto import Mosquitto
+from deploy.stack.mqtt import Iotcore
 from deploy.stack.ports import free_ports
 from schemas.gateway import GatewayMessage, GatewayStatus
 from services.runtime.clock import SystemClock
@@ -175,6 +176,25 @@ async def test_link_survives_a_restart_of_the_broker_and_events_arrive(own_broke
     await link.close()
     listener.close()
     again.stop()
+
+
+async def test_embedded_broker_is_served_as_well(iotcore_broker: Iotcore) -> None:
+    """The demo runs on it: same story, same last will, nothing lost."""
+    listener = Listener(iotcore_broker.port)
+    await listener.ready()
+    district = District.generate(1, units=60, towns=5)
+    (hero,) = district.gateways_of(HERO)
+    script = [
+        Event(0.3, Act.DROP, (HERO,), zh="断线", en="line lost"),
+        Event(1.5, Act.RECOVER, (HERO,), zh="恢复", en="back"),
+        Event(2.0, Act.SIGNAL, (HERO,), kind=Kind.FIRE, point=Point("1", "pump", "泵"), zh="火警", en="fire"),
+    ]
+    playing = player(district, script, iotcore_broker.port)
+    await playing.run(Stop(), until_s=2.5)
+    await until(lambda: len(listener.signals()) >= playing.tally.heartbeats + playing.tally.others)
+    await until(lambda: listener.statuses(hero.gateway_id) == ["online", "offline", "online", "offline"])
+    listener.close()
+    assert all(numbers == list(range(len(numbers))) for numbers in listener.sequences().values())
 
 
 async def test_no_broker_is_one_sentence() -> None:
