@@ -40,14 +40,15 @@ def follow_story(log: Path, stop: threading.Event) -> None:
         with log.open(encoding="utf-8", errors="replace") as file:
             file.seek(position)
             for line in file:
-                if line.endswith("\n") and not line.startswith(("{", "===")):
-                    say(line.rstrip())
+                if line.endswith("\n") and line.startswith("["):
+                    print(line.rstrip(), flush=True)
             position = file.tell()
 
 
 def told(received: Received) -> None:
-    body: dict[str, Any] = received.body
-    say(f"[监控中心 webhook] {body.get('subject') or body.get('kind') or received.id}")
+    """Print what reached the centre's webhook."""
+    data: dict[str, Any] = received.body.get("data", {})
+    say(f"    监控中心收到 centre's webhook: {data.get('subject', received.id)}")
 
 
 def start_brokers(stack: Stack, firenet: FireNet) -> None:
