@@ -128,6 +128,15 @@ class World:
             recount(connection)
         return self
 
+    def put(self, units: Iterable[Unit]) -> None:
+        """Add units, or replace them, with their counters."""
+        with psycopg.connect(self.dsn) as connection:
+            added = list(units)
+            self.units |= {unit.unit_id: unit for unit in added}
+            self._save(connection, added)
+            recount(connection)
+            connection.execute("NOTIFY firenet_live")
+
     def change(self, unit_id: str, **changes: Any) -> None:
         """Change a unit as a checkpoint of rules would: its row, the counters, one NOTIFY."""
         self.change_all([unit_id], **changes)

@@ -1,0 +1,180 @@
+"""The whole console on free ports, with a stand-in for the API of alerts, in the loop of the test."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from fastapi import FastAPI, Request
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+from starlette.responses import JSONResponse
+
+from deploy.stack.ports import free_ports
+from services.console import app
+from services.console.adapters.postgres_accounts import PostgresAccounts
+from services.console.adapters.secrets import Argon2Passwords
+from services.console.domain.accounts import Account
+from services.console.domain.viewer import BodyCode, Role, Username
+from services.console.settings import ConsoleSettings
+from services.runtime.clock import SystemClock
+from services.runtime.lifecycle import Stop
+from services.runtime.postgres import open_pool
+from services.runtime.status import Readiness, StatusServer
+
+PASSWORD = "correct horse battery"
+ACCOUNTS = (
+    ("brigade", "brigade", None),
+    ("centre", "centre", None),
+    ("health", "department", "health"),
+    ("dongjie", "department", "dongjie"),
+)
+
+
+async def until(condition: Callable[[], Awaitable[bool]], limit_s: float = 15) -> None:
+    """Return as soon as `condition` holds; fail after `limit_s` seconds."""
+    async with asyncio.timeout(limit_s):
+        while not await condition():  # noqa: ASYNC110 - the condition lives in another process or connection
+            await asyncio.sleep(0.02)
+
+
+@dataclass
+class Alerts:
+    """Answers `acknowledge` with `status` and keeps what it was asked."""
+
+    url: str
+    status: int = 200
+    asked: list[tuple[str, str | None, dict[str, Any]]] = field(default_factory=list)
+    then: Callable[[str], None] | None = None
+
+    def routes(self) -> FastAPI:
+        api = FastAPI()
+
+        @api.post("/v1/cases/{case_id}/acknowledge")
+        async def acknowledge(case_id: str, request: Request) -> JSONResponse:
+            self.asked.append((case_id, request.headers.get("authorization"), await request.json()))
+            if self.then and self.status == 200:
+                self.then(case_id)
+            return JSONResponse({}, status_code=self.status)
+
+        return api
+
+
+@dataclass
+class Console:
+    url: str
+    status_url: str
+    alerts: Alerts
+    settings: ConsoleSettings
+    stop: Stop
+    task: asyncio.Task[None]
+
+    def client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=15)
+
+    @asynccontextmanager
+    async def signed_in(self, username: str) -> AsyncIterator["Browser"]:
+        async with self.client() as client:
+            yield await sign_in(client, username)
+
+
+@dataclass
+class Browser:
+    """A signed-in client with its CSRF token."""
+
+    http: httpx.AsyncClient
+    csrf: str
+
+    async def json(self, path: str, **query: Any) -> Any:
+        answer = await self.http.get(path, params=query)
+        assert answer.status_code == 200, (answer.status_code, answer.text)
+        return answer.json()
+
+    async def acknowledge(self, case_id: str, note: str = "", **headers: str) -> httpx.Response:
+        return await self.http.post(
+            f"/api/v1/cases/{case_id}/acknowledge", json={"note": note}, headers={"X-CSRF-Token": self.csrf} | headers
+        )
+
+
+async def login(client: httpx.AsyncClient, username: str, password: str, **headers: str) -> httpx.Response:
+    page = await client.get("/login")
+    (token,) = re.findall(r'name="form_token" value="([^"]+)"', page.text)
+    form = {"username": username, "password": password, "form_token": token}
+    return await client.post("/login", data=form, headers=headers)
+
+
+async def sign_in(client: httpx.AsyncClient, username: str, password: str = PASSWORD) -> Browser:
+    answer = await login(client, username, password)
+    assert answer.status_code == 303, answer.text
+    page = await client.get("/")
+    (csrf,) = re.findall(r'data-csrf="([^"]+)"', page.text)
+    return Browser(client, csrf)
+
+
+@asynccontextmanager
+async def console(dsn: str, **settings: Any) -> AsyncIterator[Console]:
+    """Yield a ready console on the (already migrated) database, with an account of each role."""
+    port, status_port, alerts_port = free_ports(3)
+    alerts = Alerts(f"http://127.0.0.1:{alerts_port}")
+    chosen = ConsoleSettings.model_validate(
+        {
+            "database_dsn": SecretStr(dsn),
+            "http_port": port,
+            "status_port": status_port,
+            "alerts_url": alerts.url,
+            "alerts_token": SecretStr("alerts-secret"),
+            "alerts_deadline_s": 2,
+        }
+        | settings
+    )
+    await _add_accounts(dsn)
+    stop = Stop()
+    stub = StatusServer("127.0.0.1", alerts_port, lambda: Readiness(True), CollectorRegistry(), alerts.routes())
+    tasks = [asyncio.create_task(stub.serve(stop)), asyncio.create_task(app.run(chosen, stop))]
+    running = Console(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{status_port}", alerts, chosen, stop, tasks[1])
+
+    async def ready() -> bool:
+        for task in tasks:
+            if task.done():
+                await task
+        try:
+            async with httpx.AsyncClient(trust_env=False) as http:
+                return (await http.get(f"{running.status_url}/readyz")).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    try:
+        await until(ready)
+        yield running
+    finally:
+        stop.set()
+        await asyncio.gather(*tasks)
+
+
+async def _add_accounts(dsn: str) -> None:
+    """One hash for all of them: making it is slow on purpose."""
+    hashed = await Argon2Passwords(memory_kib=1024, passes=1).hash(PASSWORD)
+    async with open_pool(dsn, "test-accounts", max_size=1) as pool:
+        for username, role, department in ACCOUNTS:
+            body = BodyCode(department) if department else None
+            account = Account(Username(username), Role(role), body, f"值班 {username}", hashed)
+            await PostgresAccounts(pool).save(account, SystemClock().now())
+
+
+async def events(browser: Browser, **headers: str) -> AsyncGenerator[dict[str, str], None]:
+    """Yield the events of the live stream as their fields; comments come as `{"comment": ...}`."""
+    async with browser.http.stream("GET", "/api/v1/stream", headers=headers, timeout=20) as answer:
+        assert answer.status_code == 200, answer.status_code
+        event: dict[str, str] = {}
+        async for line in answer.aiter_lines():
+            if line.startswith(":"):
+                yield {"comment": line[1:].strip()}
+            elif line:
+                name, _, value = line.partition(": ")
+                event[name] = value
+            elif event:
+                yield event
+                event = {}

@@ -1,0 +1,397 @@
+"""The console over HTTP on PostgreSQL: sign-in, forgery, slices, the stream, hostile input."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.stack.postgres import Postgres
+from services.console import app
+from services.console.settings import ConsoleSettings
+from services.runtime.lifecycle import TaskDied
+from tests.integration.console.stage import PASSWORD, Console, console, events, login, sign_in, until
+from tests.integration.console.world import Unit, World, district, fresh_database
+
+SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+
+
+@pytest.fixture(scope="module")
+def migrated(postgres_server: Postgres) -> Iterator[str]:
+    with fresh_database(postgres_server) as dsn:
+        World(dsn).create([])
+        yield dsn
+
+
+@pytest.fixture
+def world(migrated: str) -> World:
+    """A district of 24 units, well and in sight for the next hour."""
+    world = World(migrated)
+    world.execute(
+        "TRUNCATE rules.units, rules.rate_counts, rules.transitions, alerts.cases, alerts.steps, alerts.notices,"
+        " console.accounts, console.sessions"
+    )
+    world.put([replace(unit) for unit in district(24)])
+    world.stay_fresh()
+    return world
+
+
+@pytest.fixture
+async def site(world: World) -> AsyncIterator[Console]:
+    async with console(world.dsn) as running:
+        yield running
+
+
+async def test_without_a_session_there_is_only_the_door(site: Console) -> None:
+    async with site.client() as client:
+        assert (await client.get("/")).headers["location"] == "/login"
+        for path in ("me", "units", "units/U00000", "cases", "cases/C1", "summary/rates", "stream"):
+            answer = await client.get(f"/api/v1/{path}")
+            assert (answer.status_code, answer.json()) == (401, {"error": {"code": "not_signed_in"}}), path
+        answer = await client.post("/api/v1/cases/C1/acknowledge", json={"note": ""})
+        assert answer.status_code == 401
+        client.cookies.set("firenet_session", "x" * 5000)
+        assert (await client.get("/api/v1/me")).status_code == 401
+
+
+async def test_every_answer_carries_the_headers_that_protect_it(site: Console) -> None:
+    async with site.signed_in("centre") as browser:
+        for path in ("/", "/login", "/api/v1/me", "/api/v1/none", "/none"):
+            headers = (await browser.http.get(path)).headers
+            policy = headers["content-security-policy"]
+            assert "default-src 'none'" in policy
+            assert "unsafe" not in policy
+            assert headers["x-content-type-options"] == "nosniff"
+            assert headers["cache-control"] == "no-store"
+            assert "server" not in headers
+        page = (await browser.http.get("/")).text
+        assert "<style" not in page
+        assert "<script>" not in page
+
+
+async def test_the_cookie_is_closed_to_scripts_and_other_sites(site: Console) -> None:
+    async with site.client() as client:
+        cookie = (await login(client, "centre", PASSWORD)).headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+
+
+async def test_over_https_cookies_are_secure_and_bound_to_the_host(world: World) -> None:
+    async with console(world.dsn, https=True) as site, site.client() as client:
+        page = await client.get("/login")
+        assert page.headers["set-cookie"].startswith("__Host-firenet_login=")
+        assert "Secure" in page.headers["set-cookie"]
+        assert "max-age" in page.headers["strict-transport-security"]
+
+
+async def test_wrong_name_and_wrong_password_get_the_same_answer(site: Console) -> None:
+    async with site.client() as client:
+        answers = [await login(client, name, "wrong password") for name in ("centre", "nobody")]
+    assert [answer.status_code for answer in answers] == [401, 401]
+    texts = [answer.text.split('name="form_token"')[0] for answer in answers]
+    assert texts[0] == texts[1]
+
+
+async def test_guessing_locks_and_says_how_long(site: Console) -> None:
+    async with site.client() as client:
+        codes = [(await login(client, "centre", f"guess {number}")).status_code for number in range(5)]
+        answer = await login(client, "centre", PASSWORD)
+    assert codes == [401] * 5
+    assert answer.status_code == 429
+    assert 1 <= int(answer.headers["retry-after"]) <= 30
+
+
+async def test_a_login_form_of_another_site_signs_nobody_in(site: Console) -> None:
+    async with site.client() as client:
+        form = {"username": "centre", "password": PASSWORD, "form_token": "guessed"}
+        assert (await client.post("/login", data=form)).status_code == 403
+        answer = await login(client, "centre", PASSWORD, origin="https://evil.example")
+        assert answer.status_code == 403
+        assert "firenet_session" not in client.cookies
+
+
+async def test_signing_out_needs_the_token_and_ends_the_session_everywhere(site: Console) -> None:
+    async with site.client() as client:
+        browser = await sign_in(client, "centre")
+        assert (await client.post("/logout", data={"csrf": "wrong"})).status_code == 403
+        assert (await client.get("/logout")).status_code == 405
+        session = client.cookies["firenet_session"]
+        assert (await client.post("/logout", data={"csrf": browser.csrf})).status_code == 303
+        client.cookies.set("firenet_session", session)
+        assert (await client.get("/api/v1/me")).status_code == 401
+
+
+async def test_reading_changes_nothing(site: Console, world: World) -> None:
+    count = "SELECT tup_inserted + tup_updated + tup_deleted FROM pg_stat_database WHERE datname = current_database()"
+    async with site.signed_in("centre") as browser:
+        state = "SELECT * FROM console.sessions"
+        before = world.rows(state)
+        for path in ("/", "/api/v1/me", "/api/v1/units", "/api/v1/cases", "/api/v1/summary/rates"):
+            assert (await browser.http.get(path)).status_code == 200
+        assert world.rows(state) == before
+        assert world.rows(count)
+
+
+async def test_a_department_gets_its_slice_from_every_path(site: Console, world: World) -> None:
+    world.open_case("C-health", "U00000")
+    world.open_case("C-school", "U00001")
+    world.change("U00001", health="fire", fires=1)
+    async with site.signed_in("health") as browser:
+        units = await browser.json("/api/v1/units")
+        assert {row["lead_department"] for row in units["rows"]} == {"health", "civil-affairs"}
+        assert all("health" in (row["lead_department"], *row["copy_departments"]) for row in units["rows"])
+        assert (await browser.json("/api/v1/units", department="education"))["total"] == 0
+        rates = await browser.json("/api/v1/summary/rates")
+        assert (rates["S1"]["numerator"], rates["S1"]["denominator"]) == (3, 3)
+        boards = await browser.json("/api/v1/summary/boards")
+        assert {row["value"] for row in boards["department"]} == {"health"}
+        assert [row["case_id"] for row in (await browser.json("/api/v1/cases"))["rows"]] == ["C-health"]
+        assert await browser.json("/api/v1/summary/fires") == []
+        for path in ("units/U00001", "cases/C-school", "units/none", "cases/none"):
+            answer = await browser.http.get(f"/api/v1/{path}")
+            assert (answer.status_code, answer.json()) == (404, {"error": {"code": "not_found"}})
+        assert (await browser.acknowledge("C-school")).status_code == 404
+        assert site.alerts.asked == []
+
+
+async def test_a_street_is_a_department_too(site: Console) -> None:
+    async with site.signed_in("dongjie") as browser:
+        rows = (await browser.json("/api/v1/units"))["rows"]
+        assert {row["lead_department"] for row in rows} == {"dongjie"}
+
+
+async def test_figures_come_as_counts_bounds_and_verdict(site: Console, world: World) -> None:
+    world.change("U00000", connection="offline")
+    async with site.signed_in("brigade") as browser:
+        rate = (await browser.json("/api/v1/summary/rates"))["S1"]
+    assert (rate["numerator"], rate["denominator"], rate["low_tenths"]) == (23, 24, 958)
+    assert (rate["verdict"], rate["metric"]) == ("not_met", "live_networking_rate")
+
+
+async def test_acknowledge_goes_to_alerts_with_who_and_why(site: Console, world: World) -> None:
+    world.open_case("C1", "U00000")
+    async with site.signed_in("health") as browser:
+        answer = await browser.acknowledge("C1", "已联系\n值班室\u0000", origin=site.url)
+    assert answer.json() == {"acknowledged": True}
+    assert site.alerts.asked == [
+        (
+            "C1",
+            "Bearer alerts-secret",
+            {"account": "health", "body_code": "health", "note": "已联系 值班室", "via": "console"},
+        )
+    ]
+
+
+async def test_a_click_that_another_site_caused_is_refused(site: Console, world: World) -> None:
+    world.open_case("C1", "U00000")
+    async with site.signed_in("centre") as browser:
+        for name, value in (
+            ("X-CSRF-Token", "wrong"),
+            ("X-CSRF-Token", ""),
+            ("Origin", "https://evil.example"),
+            ("Origin", "null"),
+            ("Sec-Fetch-Site", "cross-site"),
+            ("Sec-Fetch-Site", "same-site"),
+        ):
+            answer = await browser.acknowledge("C1", **{name: value})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forged"), (name, value)
+    assert site.alerts.asked == []
+
+
+async def test_what_alerts_refuses_is_told_in_our_words(site: Console, world: World) -> None:
+    world.open_case("C1", "U00000")
+    async with site.signed_in("centre") as browser:
+        for site.alerts.status, expected in (
+            (404, (404, "not_found")),
+            (409, (409, "conflict")),
+            (401, (503, "alerts_unavailable")),
+            (500, (503, "alerts_unavailable")),
+        ):
+            answer = await browser.acknowledge("C1")
+            assert (answer.status_code, answer.json()["error"]["code"]) == expected
+
+
+async def test_alerts_being_away_is_a_clear_error(world: World) -> None:
+    world.open_case("C1", "U00000")
+    async with console(world.dsn, alerts_url="http://127.0.0.1:9") as site, site.signed_in("centre") as browser:
+        answer = await browser.acknowledge("C1")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "alerts_unavailable")
+
+
+async def section(stream: AsyncIterator[dict[str, str]], name: str) -> Any:
+    """Return the section of the next update that brings it."""
+    async for event in stream:
+        if event.get("event") == "update" and name in (body := json.loads(event["data"])):
+            return body[name]
+    raise AssertionError("the stream ended")
+
+
+async def test_a_change_is_on_the_stream_within_a_second(site: Console, world: World) -> None:
+    async with site.signed_in("centre") as browser, aclosing(events(browser)) as stream:
+        first = await anext(stream)
+        assert first["event"] == "snapshot"
+        world.change("U00000", connection="offline")
+        async with asyncio.timeout(1):
+            rates = await section(stream, "rates")
+        assert rates["S1"]["numerator"] == 23
+
+
+async def test_a_fire_is_on_the_stream_within_a_second(site: Console, world: World) -> None:
+    async with site.signed_in("brigade") as browser, aclosing(events(browser)) as stream:
+        await anext(stream)
+        world.open_case("F1", "U00003", "fire")
+        async with asyncio.timeout(1):
+            fires = await section(stream, "fires")
+        assert fires[0]["case_id"] == "F1"
+
+
+async def test_a_returning_browser_names_what_it_has_seen(site: Console) -> None:
+    async with site.signed_in("centre") as browser:
+        async with aclosing(events(browser)) as stream:
+            seen = (await anext(stream))["id"]
+        async with aclosing(events(browser, **{"Last-Event-ID": seen})) as stream:
+            assert (await anext(stream))["event"] == "beat"
+
+
+async def test_streams_are_bounded_and_free_their_place(world: World) -> None:
+    async with console(world.dsn, streams_per_account=2) as site, site.signed_in("centre") as browser:
+        async with aclosing(events(browser)) as one, aclosing(events(browser)) as two:
+            await asyncio.gather(anext(one), anext(two))
+            answer = await browser.http.get("/api/v1/stream")
+            assert (answer.status_code, answer.json()["error"]["code"]) == (429, "too_busy")
+
+        async def free() -> bool:
+            async with httpx.AsyncClient(trust_env=False) as http:
+                text = (await http.get(f"{site.status_url}/metrics")).text
+            return "firenet_console_streams_open 0.0" in text
+
+        await until(free)
+
+
+async def test_a_stream_ends_when_its_session_does(site: Console, world: World) -> None:
+    async with site.signed_in("centre") as browser, aclosing(events(browser)) as stream:
+        await anext(stream)
+        world.execute("DELETE FROM console.sessions", notify=False)
+        async with asyncio.timeout(15):
+            async for _ in stream:
+                pass
+
+
+async def test_blindness_widens_the_rate_without_any_announcement(site: Console, world: World) -> None:
+    async with site.signed_in("centre") as browser, aclosing(events(browser)) as stream:
+        await anext(stream)
+        world.execute("UPDATE rules.partitions SET watermark = %s", [world.now() - timedelta(hours=1)], notify=False)
+        seen: set[str] = set()
+        async with asyncio.timeout(6):
+            async for event in stream:
+                data = json.loads(event.get("data", "{}"))
+                if data.get("state") == "blind":
+                    seen.add("beat")
+                if data.get("rates", {}).get("S1", {}).get("unknown") == 24:
+                    assert data["rates"]["S1"]["verdict"] == "undetermined"
+                    seen.add("rate")
+                if seen == {"beat", "rate"}:
+                    break
+
+
+async def test_a_query_out_of_bounds_is_a_typed_error(site: Console) -> None:
+    queries: list[dict[str, str | list[str]]] = [
+        {"limit": "1000000"},
+        {"offset": "-1"},
+        {"offset": "99999999999999999999"},
+        {"conn": "burning"},
+        {"q": "x" * 65},
+        {"town": "x" * 5000},
+        {"unknown": "parameter"},
+        {"conn": ["online"] * 100},
+    ]
+    async with site.signed_in("centre") as browser:
+        for query in queries:
+            answer = await browser.http.get("/api/v1/units", params=query)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (422, "bad_request"), query
+            assert "x" * 50 not in answer.text
+
+
+async def test_a_strange_search_finds_nothing_and_breaks_nothing(site: Console) -> None:
+    async with site.signed_in("centre") as browser:
+        for text in ("\0", "%00", "\u202e", "' OR 1=1 --", "\\", "%", "_" * 64, "\N{FIRE ENGINE}"):
+            for place in ("q", "town", "scope"):
+                answer = await browser.http.get("/api/v1/units", params={place: text})
+                assert (answer.status_code, answer.json()["total"]) == (200, 0), (place, text)
+
+
+async def test_large_and_shapeless_bodies_are_refused(site: Console, world: World) -> None:
+    world.open_case("C1", "U00000")
+    async with site.signed_in("centre") as browser:
+        path, headers = "/api/v1/cases/C1/acknowledge", {"X-CSRF-Token": browser.csrf}
+        assert (await browser.acknowledge("C1", "x" * 501)).status_code == 422
+        assert (await browser.http.post(path, content=b"x" * 20_000, headers=headers)).status_code == 413
+        for content in (b"", b"[]", b"{", b"null", b'{"note": 1}', b'{"note": "", "more": 1}', b"\xff\xfe"):
+            assert (await browser.http.post(path, content=content, headers=headers)).status_code in (400, 422)
+        assert (await browser.http.get("/api/v1/cases/" + "x" * 300)).status_code in (404, 422)
+        assert (await browser.http.get("/api/v1/cases/..%2f..%2fetc")).status_code in (404, 422)
+        assert (await browser.http.get("/static/../../settings.py")).status_code == 404
+    assert site.alerts.asked == []
+
+
+async def test_a_chunked_body_without_end_is_cut(site: Console) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(1000):
+            yield b"x" * 1024
+
+    async with site.client() as client:
+        try:
+            answer = await client.post("/login", content=endless(), headers={"content-type": "text/plain"})
+        except httpx.HTTPError:
+            return
+        assert answer.status_code >= 400
+
+
+async def test_markup_in_names_and_display_names_stays_text(site: Console, world: World) -> None:
+    world.put([Unit("X1", SCRIPT, "dongjie", "HOSPITAL", "health", connection="offline")])
+    await app.add_account(
+        site.settings, username="evil", role="centre", department=None, display_name=SCRIPT, password=PASSWORD
+    )
+    async with site.client() as client:
+        browser = await sign_in(client, "evil")
+        assert SCRIPT not in (await client.get("/")).text
+        answer = await client.get("/api/v1/units", params={"q": "X1"})
+        assert answer.json()["rows"][0]["name"] == SCRIPT
+        assert answer.headers["content-type"] == "application/json"
+        assert browser.csrf
+
+
+async def test_metrics_and_readiness_are_apart_from_the_page(site: Console) -> None:
+    async with site.client() as client:
+        assert (await client.get("/metrics")).status_code == 404
+        assert (await client.get("/docs")).status_code == 404
+        text = (await client.get(f"{site.status_url}/metrics")).text
+    assert 'firenet_console_logins_total{outcome="ok"} 0.0' in text
+    assert 'firenet_console_requests_total{outcome="client_error"}' in text
+
+
+async def test_a_taken_port_is_one_clear_sentence(site: Console) -> None:
+    from services.runtime.lifecycle import Stop
+
+    with pytest.raises(TaskDied) as caught:
+        await app.run(site.settings, Stop())
+    assert "the port is taken" in str(caught.value.__cause__)
+
+
+async def test_accounts_are_made_listed_and_disabled(world: World) -> None:
+    settings = ConsoleSettings.model_validate({"database_dsn": world.dsn})
+    made = await app.demo_accounts(settings)
+    assert [(viewer.role.value, viewer.department) for viewer, _ in made] == [
+        ("brigade", None),
+        ("centre", None),
+        ("department", "health"),
+    ]
+    assert await app.disable_account(settings, "health")
+    assert [account.disabled for account in await app.list_accounts(settings)] == [False, False, True]
+    again = await app.demo_accounts(settings)
+    assert {password for _, password in made}.isdisjoint({password for _, password in again})
