@@ -14,11 +14,6 @@ BOARDS = dashboards()
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
 
-@pytest.fixture(params=PANELS)
-def panel(request: pytest.FixtureRequest) -> dict[str, Any]:
-    return PANELS[request.param]
-
-
 @pytest.fixture(params=BOARDS)
 def board(request: pytest.FixtureRequest) -> dict[str, Any]:
     return BOARDS[request.param]
@@ -83,7 +78,7 @@ def test_ids_are_unique(board: dict[str, Any]) -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_a_panel_has_title_in_both_languages_description_unit_and_queries(panel: dict[str, Any]) -> None:
+def a_panel_has_title_in_both_languages_description_unit_and_queries(panel: dict[str, Any]) -> None:
     chinese, _, english = panel["title"].partition(" · ")
     assert re.search(r"[\u4e00-\u9fff]|S[12]", chinese)
     assert re.search(r"[A-Za-z]", english)
@@ -94,18 +89,18 @@ def test_a_panel_has_title_in_both_languages_description_unit_and_queries(panel:
     assert all(target["expr"].strip() for target in panel["targets"])
 
 
-def test_the_data_source_is_the_variable(panel: dict[str, Any]) -> None:
+def the_data_source_is_the_variable(panel: dict[str, Any]) -> None:
     assert panel["datasource"] == SOURCE
     for target in panel["targets"]:
         assert target["datasource"] == SOURCE
 
 
-def test_series_have_a_name_unless_they_stand_in_a_table(panel: dict[str, Any]) -> None:
+def series_have_a_name_unless_they_stand_in_a_table(panel: dict[str, Any]) -> None:
     for target in panel["targets"]:
         assert target["legendFormat"] or target["format"] == "table"
 
 
-def test_counters_are_shown_as_rates_over_the_rate_interval(panel: dict[str, Any]) -> None:
+def counters_are_shown_as_rates_over_the_rate_interval(panel: dict[str, Any]) -> None:
     for target in panel["targets"]:
         expr = target["expr"]
         assert not re.search(r"\[\d+[smhd]", expr), "a fixed range is too short or too long for some zoom"
@@ -115,7 +110,7 @@ def test_counters_are_shown_as_rates_over_the_rate_interval(panel: dict[str, Any
             assert len(functions) == len(re.findall(r"_total\b|_bucket\{|_bucket\[|_count\[", expr))
 
 
-def test_colour_is_never_the_only_carrier_of_a_meaning(panel: dict[str, Any]) -> None:
+def colour_is_never_the_only_carrier_of_a_meaning(panel: dict[str, Any]) -> None:
     defaults = panel["fieldConfig"]["defaults"]
     steps = defaults["thresholds"]["steps"]
     assert len(steps) == 1, "a step changes colour and nothing else: say it with a mapped word"
@@ -126,7 +121,20 @@ def test_colour_is_never_the_only_carrier_of_a_meaning(panel: dict[str, Any]) ->
         assert defaults["mappings"]
 
 
-def test_rates_are_shown_with_one_decimal_and_what_is_floored_comes_floored(panel: dict[str, Any]) -> None:
+def rates_are_shown_with_one_decimal_and_what_is_floored_comes_floored(panel: dict[str, Any]) -> None:
     for target in panel["targets"]:
         if "networking_rate" in target["expr"]:
             assert "floored_ratio" in target["expr"]
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_a_panel_keeps_every_rule(name: str) -> None:
+    for rule in (
+        a_panel_has_title_in_both_languages_description_unit_and_queries,
+        the_data_source_is_the_variable,
+        series_have_a_name_unless_they_stand_in_a_table,
+        counters_are_shown_as_rates_over_the_rate_interval,
+        colour_is_never_the_only_carrier_of_a_meaning,
+        rates_are_shown_with_one_decimal_and_what_is_floored_comes_floored,
+    ):
+        rule(PANELS[name])
