@@ -15,7 +15,7 @@ from schemas.registry import WebhookUrl
 from services.registry.adapters.wire import policy_of
 from services.registry.adapters.workbook import WorkbookLimits, read_workbook
 from services.registry.domain.cells import BadCell, clean
-from services.registry.domain.errors import FileRefused, RowError, shortened
+from services.registry.domain.errors import ErrorList, FileRefused, RowError, shortened
 from services.registry.domain.policy import Policy
 from services.registry.ports import Sheet
 
@@ -98,14 +98,13 @@ class LocalFiles:
 
     def _csv_rows(self, raw: bytes) -> list[tuple[int, tuple[str, ...]]]:
         rows: list[tuple[int, tuple[str, ...]]] = []
-        errors: list[RowError] = []
+        errors = ErrorList()
         for number, cells in _parsed(_decoded(raw)):
             if len(rows) > self._max_rows:
                 raise _refusal(f"at most {self._max_rows} rows", "more")
-            errors.extend(cell_errors(number, cells))
+            errors.add(*cell_errors(number, cells))
             rows.append((number, tuple(cells[:MAX_COLUMNS])))
-        if errors:
-            raise FileRefused(errors)
+        errors.refuse_if_any()
         return rows
 
 

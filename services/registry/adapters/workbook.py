@@ -13,7 +13,7 @@ import openpyxl
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 
-from services.registry.domain.errors import FileRefused, RowError
+from services.registry.domain.errors import ErrorList, FileRefused, RowError
 
 MAX_PARTS = 2_000
 _BROKEN = (
@@ -86,7 +86,7 @@ def _cells(raw: bytes, limits: WorkbookLimits) -> list[tuple[int, tuple[str, ...
         sheet = workbook.worksheets[0]
         sheet.reset_dimensions()  # what the file claims of its size is not to be trusted
         rows: list[tuple[int, tuple[str, ...]]] = []
-        errors: list[RowError] = []
+        errors = ErrorList()
         for number, row in enumerate(sheet.iter_rows(max_col=limits.columns + 1), start=1):
             if number > limits.rows:
                 raise FileRefused([RowError(0, "", f"at most {limits.rows} rows", "more")])
@@ -94,16 +94,15 @@ def _cells(raw: bytes, limits: WorkbookLimits) -> list[tuple[int, tuple[str, ...
             for place, cell in enumerate(row, start=1):
                 text, problem = _text(cell.value, formula=cell.data_type == "f", limit=limits.cell)
                 if problem:
-                    errors.append(RowError(number, get_column_letter(place), *problem))
+                    errors.add(RowError(number, get_column_letter(place), *problem))
                 texts.append(text)
             while texts and not texts[-1]:
                 texts.pop()
             if len(texts) > limits.columns:
-                errors.append(RowError(number, "", f"at most {limits.columns} columns", "more"))
+                errors.add(RowError(number, "", f"at most {limits.columns} columns", "more"))
             if texts:
                 rows.append((number, tuple(texts)))
-        if errors:
-            raise FileRefused(errors)
+        errors.refuse_if_any()
         return rows
     finally:
         workbook.close()

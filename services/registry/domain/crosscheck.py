@@ -30,14 +30,16 @@ class Known:
         return code in self.bodies or any(code in each.policy.bodies for each in self.policies)
 
 
-def unique(rows: Iterable[ParsedRow]) -> list[RowError]:
+def unique(column: str, rows: Iterable[ParsedRow]) -> list[RowError]:
     """Return an error for each row that repeats the id of an earlier one."""
     first: dict[str, int] = {}
     errors: list[RowError] = []
     for parsed in rows:
         earlier = first.setdefault(parsed.facts.id, parsed.row)
         if earlier != parsed.row:
-            errors.append(RowError(parsed.row, "id", f"each id once in a file (row {earlier} has it)", parsed.facts.id))
+            errors.append(
+                RowError(parsed.row, column, f"each id once in a file (row {earlier} has it)", parsed.facts.id)
+            )
     return errors
 
 

@@ -16,6 +16,27 @@ class RowError:
     found: str
 
 
+class ErrorList:
+    """Errors of one file in the order found: all are counted, the first `keep` are kept.
+
+    A file of the wrong kind can have millions; nobody reads them, and they must not fill the memory.
+    """
+
+    def __init__(self, keep: int = 10_000) -> None:
+        self._keep = keep
+        self._kept: list[RowError] = []
+        self._total = 0
+
+    def add(self, *errors: RowError) -> None:
+        self._total += len(errors)
+        self._kept.extend(errors[: max(0, self._keep - len(self._kept))])
+
+    def refuse_if_any(self) -> None:
+        """Raise FileRefused when there is an error."""
+        if self._total:
+            raise FileRefused(self._kept, self._total)
+
+
 class RegistryError(Exception):
     """Base of everything that the registry refuses with a sentence."""
 

@@ -5,10 +5,10 @@ from datetime import date, datetime, timedelta, timezone
 from pathlib import PurePath
 
 from services.registry.domain.bodies import Body
-from services.registry.domain.columns import find_columns, kind_of_file
+from services.registry.domain.columns import COLUMNS, find_columns, kind_of_file
 from services.registry.domain.crosscheck import Known, check_row, pack_misses, unique
 from services.registry.domain.entities import Facts, History, Kind, Routing, Unit, Version, of_type
-from services.registry.domain.errors import FileRefused, RowError
+from services.registry.domain.errors import ErrorList, FileRefused, RowError
 from services.registry.domain.policy import InForce, Policy, changes, policy_on
 from services.registry.domain.reports import ImportReport
 from services.registry.domain.routing import resolve
@@ -70,9 +70,10 @@ class Importer:
         today = today_in_shanghai(now)
         policies = await load_policies(register)
         known = await _known(register, kind, policies, today)
-        errors = [error for row in parsed for error in check_row(row, known, today)]
-        if errors:
-            raise FileRefused(errors)
+        errors = ErrorList()
+        for row in parsed:
+            errors.add(*check_row(row, known, today))
+        errors.refuse_if_any()
         held = await register.histories(kind, [row.facts.id for row in parsed])
         added: list[Version[Facts]] = []
         changed = 0
@@ -80,11 +81,14 @@ class Importer:
             history = held.get(row.facts.id)
             versions = _plan_row(row, history, policies, today, now)
             if len(versions) + (0 if history is None else len(history.versions)) > MAX_VERSIONS:
-                errors.append(RowError(row.row, "id", f"at most {MAX_VERSIONS} versions of one entity", row.facts.id))
+                errors.add(
+                    RowError(
+                        row.row, COLUMNS[kind][0].name, f"at most {MAX_VERSIONS} versions of one entity", row.facts.id
+                    )
+                )
             changed += bool(versions)
             added.extend(versions)
-        if errors:
-            raise FileRefused(errors)
+        errors.refuse_if_any()
         if added:
             note = ImportNote(PurePath(path).name, sheet.sha256, kind, len(parsed), changed, now)
             await register.add(kind, added, note)
@@ -138,20 +142,19 @@ class Importer:
 def _parse(kind: Kind, sheet: Sheet, files: Files) -> list[ParsedRow]:
     names = find_columns(kind, sheet.heading, sheet.heading_row)
     parsed: list[ParsedRow] = []
-    errors: list[RowError] = []
+    errors = ErrorList()
     for number, texts in sheet.rows:
         beyond = [text for text in texts[len(names) :] if text.strip()]
         if beyond:
-            errors.append(RowError(number, "", f"at most {len(names)} cells, as in the heading", f"{len(texts)} cells"))
+            errors.add(RowError(number, "", f"at most {len(names)} cells, as in the heading", f"{len(texts)} cells"))
         cell_texts = {name: text for name, text in zip(names, texts, strict=False) if name is not None}
         row, problems = read_row(kind, number, cell_texts, files)
         parsed.append(row)
-        errors.extend(problems)
+        errors.add(*problems)
     if not parsed:
-        errors.append(RowError(sheet.heading_row, "", "at least one row below the heading", "nothing"))
-    errors.extend(unique(row for row in parsed if row.facts.id))
-    if errors:
-        raise FileRefused(errors)
+        errors.add(RowError(sheet.heading_row, "", "at least one row below the heading", "nothing"))
+    errors.add(*unique(COLUMNS[kind][0].name, (row for row in parsed if row.facts.id)))
+    errors.refuse_if_any()
     return parsed
 
 

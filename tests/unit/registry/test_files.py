@@ -9,7 +9,7 @@ import openpyxl
 import pytest
 
 from services.registry.adapters.files import LocalFiles
-from services.registry.domain.errors import FileRefused
+from services.registry.domain.errors import ErrorList, FileRefused, RowError
 from tests.unit.registry.builders import PACK_FILE
 
 TEXT = "装置编号,单位编号,运营商\nG1,U1,电信𠮷\n"
@@ -176,3 +176,12 @@ def test_pack_error_names_its_path(tmp_path: Path, old: str, new: str, path: str
 def test_yaml_that_is_broken_doubled_aliased_or_tagged_is_refused(tmp_path: Path, broken: str) -> None:
     with pytest.raises(FileRefused):
         LocalFiles().read_pack(write(tmp_path, broken.encode(), "pack.yaml"))
+
+
+def test_errors_beyond_what_anybody_reads_are_counted_only() -> None:
+    errors = ErrorList(keep=3)
+    errors.add(*(RowError(row, "a", "b", "c") for row in range(5)))
+    errors.add(RowError(9, "a", "b", "c"))
+    with pytest.raises(FileRefused) as caught:
+        errors.refuse_if_any()
+    assert ([error.row for error in caught.value.errors], caught.value.total) == ([0, 1, 2], 6)

@@ -100,7 +100,7 @@ async def test_all_errors_of_a_file_are_counted_and_the_list_is_capped(office: O
 
 async def test_repeated_id_is_told_at_the_second_row(office: Office) -> None:
     report = await office.take("units.csv", units_csv(unit_row(), unit_row("U000002"), unit_row()))
-    assert [(error.row, error.found) for error in report.errors] == [(4, "U000001")]
+    assert [(error.row, error.column, error.found) for error in report.errors] == [(4, "unit_id", "U000001")]
     assert "row 2" in report.errors[0].expected
 
 
