@@ -235,8 +235,8 @@ class CompactedFollower:
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=4 * 1024 * 1024,
         )
-        await consumer.start()
         try:
+            await consumer.start()
             partitions = sorted(consumer.assignment())
             if not partitions:
                 raise KafkaError(f"topic {self._topic} does not exist")
