@@ -98,7 +98,6 @@ class Session:
         self.connected = False
         self.subscribed = False
         self.refused_why: str | None = None
-        self._ever_subscribed = False
         self._subscribe_mid: int | None = None
         self._probe: mqtt.MQTTMessageInfo | None = None
 
@@ -154,15 +153,18 @@ class Session:
             return
         self.connected = True
         self._on_open(flags.session_present)
-        if flags.session_present and self._ever_subscribed:
-            self.subscribed = True
-        else:
-            self._subscribe(client)
+        self._subscribe(client)
         self._on_change("connected")
 
     def _subscribe(self, client: mqtt.Client) -> None:
+        """Subscribe on every connection, session or not.
+
+        Mosquitto 2.0.11, restarted with its persistence, says that the session is there and has forgotten its shared
+        subscriptions: nothing would arrive any more, and nobody would notice.
+        """
         if self._broker.v5:
-            result, mid = client.subscribe([(name, SubscribeOptions(qos=1)) for name in self._filters])
+            once = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
+            result, mid = client.subscribe([(name, once) for name in self._filters])
         else:
             result, mid = client.subscribe([(name, 1) for name in self._filters])
         self._subscribe_mid = mid
@@ -176,7 +178,7 @@ class Session:
         if failed:
             self.refused_why = f"subscription refused: {', '.join(failed)}"
             return
-        self.subscribed = self._ever_subscribed = True
+        self.subscribed = True
         self._on_change("subscribed")
 
     def _disconnected(self, _: object, __: object, ___: object, reason: ReasonCode, ____: object) -> None:

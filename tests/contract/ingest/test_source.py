@@ -72,7 +72,7 @@ class BrokerRig:
             "main", Broker("127.0.0.1", port, protocol), name, reads, inbox, self.metrics, clock, 100, 300
         )
         version = mqtt.MQTTv5 if protocol == "5" else mqtt.MQTTv311
-        self.publisher = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=version)
+        self.publisher = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"{name}-gateway", protocol=version)
         self.publisher.connect("127.0.0.1", port)
         self.publisher.loop_start()
 

@@ -115,10 +115,13 @@ class Gateway:
 
     def __init__(self, port: int, gateway_id: str) -> None:
         self.gateway_id = gateway_id
-        self._sent: list[mqtt.MQTTMessageInfo] = []
+        self._sent: list[int] = []  # message ids; unique, since no test sends more than 65 535
+        self._answered: set[int] = set()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
         self._client.max_inflight_messages_set(200)
         self._client.reconnect_delay_set(1, 1)
+        # No lock in here: paho holds one of its own, and `publish` would wait for it the other way round.
+        self._client.on_publish = lambda _, __, mid, ___, ____: self._answered.add(mid)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
 
@@ -129,13 +132,14 @@ class Gateway:
         """Publish the next numbered message and return its number, without waiting."""
         number = len(self._sent) + 1
         body = {"v": 1, "kind": kind, "seq": number} | ({"text": text} if text else {})
-        self._sent.append(self._client.publish(f"firenet/v1/{self.gateway_id}/{lane}/json", json.dumps(body), qos=1))
+        topic = f"firenet/v1/{self.gateway_id}/{lane}/json"
+        self._sent.append(self._client.publish(topic, json.dumps(body), qos=1).mid)
         return number
 
     @property
     def acknowledged(self) -> set[int]:
         """The numbers that the broker has acknowledged so far."""
-        return {number for number, info in enumerate(self._sent, 1) if info.is_published()}
+        return {number for number, mid in enumerate(self._sent, 1) if mid in self._answered}
 
     async def publish(self, topic: str, payload: bytes, qos: int = 1) -> None:
         """Publish anything and return when the broker has it."""
