@@ -40,6 +40,8 @@ from services.alerts.worker.desk import Desk, Who
 from services.alerts.worker.housekeeping import Supervisor, publish_turn, seal_turn
 from services.alerts.worker.intake import CaseIntake
 from services.alerts.worker.ladder import LadderWorker
+from services.alerts.worker.precedence import Precedence
+from services.alerts.worker.pulse import Pulse, Wake
 from services.alerts.worker.scribe import Scribe
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.kafka import BatchProducer, CompactedFollower, KafkaUnavailable
@@ -50,51 +52,8 @@ from services.runtime.postgres import Pool, backoff_s, listen, open_pool
 from services.runtime.status import Readiness, StatusServer
 
 CHINA = ZoneInfo("Asia/Shanghai")
-STALL_S = 30.0
-"""A task that has not turned for so long makes the service not ready."""
-
-
 SMTP_EXCHANGES = 8
 """Exchanges of one mail, each with its own deadline: greeting, EHLO, STARTTLS, sign-in, MAIL, RCPT, DATA, text."""
-
-
-class Wake:
-    """An event that many may set and one task waits for."""
-
-    def __init__(self) -> None:
-        self._event = asyncio.Event()
-
-    def __call__(self) -> None:
-        self._event.set()
-
-    async def wait(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._event.wait(), seconds)
-        except TimeoutError:
-            return
-        finally:
-            self._event.clear()
-
-
-class Pulse:
-    """When each task last made progress."""
-
-    def __init__(self, clock: Clock, metrics: AlertsMetrics) -> None:
-        self._clock = clock
-        self._metrics = metrics
-        self._last: dict[str, float] = {}
-
-    def beat(self, task: str) -> None:
-        self._last[task] = self._clock.monotonic()
-        self._metrics.turns.labels(task).inc()
-
-    def expect(self, *tasks: str) -> None:
-        for task in tasks:
-            self._last.setdefault(task, float("-inf"))
-
-    def checks(self) -> dict[str, str]:
-        now = self._clock.monotonic()
-        return {task: "ok" if now - last < STALL_S else "no progress" for task, last in sorted(self._last.items())}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +78,7 @@ class Alerts:
         self._pulse = Pulse(clock, self._metrics)
         self._pulse.expect("registry", "findings", "fire", "ladder", "delivery", "fire-delivery", "publish", "seal")
         self._wakes = {name: Wake() for name in ("ladder", "delivery", "fire-delivery", "publish")}
+        self._precedence = Precedence()
         self._pace = Pace(settings.clock_rate)
         self._directory = RegistryDirectory(
             lambda: clock.now().astimezone(CHINA).date(), self._metrics.rejected.labels(REGISTRY).inc
@@ -214,6 +174,7 @@ class Alerts:
             metrics=self._metrics,
             clock=self._clock,
             wake=self._wake_fire if fire else self._wake_all,
+            precedence=self._precedence,
         )
         handler = TopicHandler(
             topic=topic,
@@ -295,6 +256,7 @@ class Alerts:
             lanes=Lanes(fire=fire, sending=sending, destinations=destinations),
             metrics=self._metrics,
             clock=self._clock,
+            precedence=self._precedence,
         )
 
     def _mail_server(self) -> MailServer:
@@ -317,6 +279,7 @@ class Alerts:
             metrics=self._metrics,
             clock=self._clock,
             wake=self._wake_all,
+            precedence=self._precedence,
         )
         await self._turns("ladder", worker.turn, stop)
 
@@ -363,6 +326,8 @@ class Alerts:
         pause = self._settings.poll_ms / (5000 if name == "fire-delivery" else 1000)
         while not stop.is_set():
             try:
+                if name != "fire-delivery":
+                    await self._precedence.give_way()
                 busy = await turn() > 0
                 attempt = 0
                 self._pulse.beat(name)

@@ -35,7 +35,7 @@ class AlertsSettings(ServiceSettings):
     registry_deadline_s: float = Field(
         default=60, gt=0, le=3600, description="how long to wait for the registry at start, seconds"
     )
-    findings_at_once: int = Field(default=200, ge=1, le=5000, description="findings per transaction")
+    findings_at_once: int = Field(default=100, ge=1, le=5000, description="findings per transaction")
     poll_ms: int = Field(
         default=250, ge=10, le=10_000, description="how often due work is looked for without a wake-up, milliseconds"
     )

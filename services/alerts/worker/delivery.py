@@ -20,6 +20,7 @@ from services.alerts.domain.delivery import (
 from services.alerts.domain.values import Channel, Conflict, NoticeId, Purpose, Reason, StoreUnavailable
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Carrier, Outbox, Ready, Wish
+from services.alerts.worker.precedence import PATIENCE_S, Precedence
 from services.runtime.clock import Clock
 
 PICK = 200
@@ -46,12 +47,14 @@ class Postman:
         lanes: Lanes,
         metrics: AlertsMetrics,
         clock: Clock,
+        precedence: Precedence,
     ) -> None:
         self._outbox = outbox
         self._carriers = carriers
         self._lanes = lanes
         self._metrics = metrics
         self._clock = clock
+        self._precedence = precedence
         self._flying: set[asyncio.Task[None]] = set()
         self.on_landed: Callable[[], None] = lambda: None
 
@@ -101,6 +104,16 @@ class Postman:
         task.add_done_callback(self._flying.discard)
 
     async def _bring(self, notice: Due, ready: Ready) -> None:
+        if not self._lanes.fire:
+            await self._bring_now(notice, ready)
+            return
+        # others wait while a fire's notice is built and sent; a slow receiver makes them wait no longer than this
+        with self._precedence.fire():
+            bringing = asyncio.create_task(self._bring_now(notice, ready))
+            await asyncio.wait({bringing}, timeout=PATIENCE_S)
+        await bringing
+
+    async def _bring_now(self, notice: Due, ready: Ready) -> None:
         outcome = await self._carry(ready)
         self._lanes.destinations.landed(notice, failed=outcome.reason is not None, now=self._clock.now())
         # without a record the lease runs out and somebody takes the notice up again: at worst one more copy

@@ -1,6 +1,5 @@
 """Takes findings and fire signals in: decides about each, writes all effects and the offset in one transaction."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -8,11 +7,12 @@ from services.alerts.domain.lifecycle import Action, Decision, Known, Terms, dec
 from services.alerts.domain.values import Case, CaseId, CaseKind, Conflict, Event, Reason, UnitId, case_id_of
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import CaseBook, CaseStore, CaseTransaction, Changes, Claim, Directory
+from services.alerts.worker.precedence import Precedence
 from services.alerts.worker.scribe import Scribe, cancel_waiting
 from services.runtime.clock import Clock
 
 CONFLICT_TRIES = 6
-YIELD_EVERY = 25
+YIELD_EVERY = 20
 
 
 @dataclass(slots=True)
@@ -37,6 +37,7 @@ class CaseIntake:
         metrics: AlertsMetrics,
         clock: Clock,
         wake: Callable[[], None],
+        precedence: Precedence,
     ) -> None:
         self._store = store
         self._directory = directory
@@ -44,8 +45,17 @@ class CaseIntake:
         self._metrics = metrics
         self._clock = clock
         self._wake = wake
+        self._precedence = precedence
 
     async def take(self, claim: Claim, events: Sequence[Event], next_offset: int) -> None:
+        if not any(event.kind is CaseKind.FIRE for event in events):
+            await self._precedence.give_way()
+            await self._take(claim, events, next_offset)
+            return
+        with self._precedence.fire():
+            await self._take(claim, events, next_offset)
+
+    async def _take(self, claim: Claim, events: Sequence[Event], next_offset: int) -> None:
         for attempt in range(CONFLICT_TRIES):
             try:
                 batch = await self._take_once(claim, events, next_offset)
@@ -74,11 +84,13 @@ class CaseIntake:
                 self._clock.now(),
             )
             batch.duplicates = len(events) - len(fresh)
+            fire = any(event.kind is CaseKind.FIRE for event in once)
             for number, event in enumerate(once, start=1):
                 if event.event_id in fresh:
                     self._take_event(book, event, batch)
-                if number % YIELD_EVERY == 0:
-                    await asyncio.sleep(0)  # the fire lane shares this event loop
+                # with a fire among them this batch may hold the very case that the fire lane waits for: no giving way
+                if number % YIELD_EVERY == 0 and not fire:
+                    await self._precedence.give_way()
             await self._all_clears(transaction, batch)
             await transaction.save(batch.changes)
         return batch

@@ -9,6 +9,7 @@ from services.alerts.domain.lifecycle import close
 from services.alerts.domain.values import AuditEntry, Case, Conflict, PackRules, Reason
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import CaseStore, CaseTransaction, Changes, Directory
+from services.alerts.worker.precedence import Precedence
 from services.alerts.worker.scribe import ACTOR, Scribe, cancel_waiting
 from services.runtime.clock import Clock
 
@@ -29,6 +30,7 @@ class LadderWorker:
         metrics: AlertsMetrics,
         clock: Clock,
         wake: Callable[[], None],
+        precedence: Precedence,
     ) -> None:
         self._store = store
         self._directory = directory
@@ -36,6 +38,7 @@ class LadderWorker:
         self._metrics = metrics
         self._clock = clock
         self._wake = wake
+        self._precedence = precedence
 
     async def turn(self) -> int:
         """Group, then take the steps that are due; return how many were taken. Raises StoreUnavailable, NoPack."""
@@ -54,6 +57,8 @@ class LadderWorker:
             members = await transaction.open_common_cases() if common else {}
             taken = 0
             for case in cases:
+                if taken % 20 == 19 and not any(one.is_fire for one in cases):
+                    await self._precedence.give_way()
                 step = step_of(case, case.next_step)
                 if step is not None and is_due(case, now):
                     self._scribe.take_step(changes, case, step, now, members=members.get(case.case_id, 0))

@@ -15,6 +15,7 @@ from services.alerts.worker.delivery import Lanes, Postman
 from services.alerts.worker.desk import Desk
 from services.alerts.worker.intake import CaseIntake
 from services.alerts.worker.ladder import LadderWorker
+from services.alerts.worker.precedence import Precedence
 from services.alerts.worker.scribe import Scribe
 from tests.unit.alerts.build import RULES, T0, Book, contact, unit
 from tests.unit.alerts.memory import MemoryStore
@@ -112,6 +113,7 @@ class Rig:
             "metrics": self.metrics,
             "clock": self.clock,
             "wake": lambda: None,
+            "precedence": Precedence(),
         }
         self.intake = CaseIntake(**common)  # type: ignore[arg-type] # one set of arguments for two workers
         self.ladder = LadderWorker(**common)  # type: ignore[arg-type] # as above
@@ -131,6 +133,7 @@ class Rig:
             lanes=lanes,
             metrics=self.metrics,
             clock=self.clock,
+            precedence=Precedence(),
         )
 
     async def take(self, *events: Event, topic: str = "firenet.findings.v1") -> None:
