@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -60,7 +61,10 @@ class Ingest:
         self._prometheus.register(AccountCollector({lane: link.account for lane, link in self._links.items()}))
         started_at = stamps.next()
         self._proof = Proof(self._links, epoch=int(started_at.timestamp() * 1000), since=started_at)
-        self._ticker = Ticker(list(self._links.values()), self._proof, self._stores["ticks"], self._metrics, clock)
+        self._metrics.clock_ahead.set_function(lambda: stamps.ahead_s)
+        self._ticker = Ticker(
+            list(self._links.values()), self._proof, self._stores["ticks"], self._metrics, clock, stamps.next
+        )
         self._drained = {lane: asyncio.Event() for lane in self._links}
         self._started = asyncio.Event()
 
@@ -110,6 +114,7 @@ class Ingest:
             return
         gc.collect()
         gc.freeze()  # what lives until the end need not be looked at again with every batch
+        sys.setswitchinterval(0.001)  # the fire lane's thread waits no longer than this for a busy event loop
         for link in self._links.values():
             link.start()
         self._started.set()

@@ -46,6 +46,7 @@ class Metrics:
         self.sequence_missing = counter("sequence_missing_total", "numbers that gateways skipped: lost before us")
         self.registry_bad = counter("registry_bad_records_total", "registry records that could not be read")
         self.gateways = gauge("gateways", "gateways in the directory")
+        self.clock_ahead = gauge("stamps_ahead_seconds", "stamps ahead of the clock, after it was set back")
         self._create_labels()
 
     def _create_labels(self) -> None:

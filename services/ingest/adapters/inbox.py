@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.ingest.adapters.frames import Delivery
 from services.ingest.domain.account import Account, Books
@@ -14,20 +14,31 @@ from services.runtime.clock import Clock
 
 
 class Stamps:
-    """`received_at` for all lanes of an instance: wall time that never goes back, whatever the clock does."""
+    """`received_at` for all lanes of an instance: wall time that never goes back, whatever the clock does.
+
+    When the clock was set back, stamps go on at half speed until it has caught up: standing still would stop all
+    proof, and with it supervision, for as long as the step was.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._last = clock.now()
+        self._last_at = clock.monotonic()
 
     def next(self) -> datetime:
         with self._lock:
-            now = self._clock.now()
+            now, at = self._clock.now(), self._clock.monotonic()
             if now < self._last:
-                return self._last
-            self._last = now
+                now = self._last + timedelta(seconds=(at - self._last_at) / 2)
+            self._last, self._last_at = now, at
             return now
+
+    @property
+    def ahead_s(self) -> float:
+        """How far the stamps are ahead of the clock, in seconds; not 0 only after it was set back."""
+        with self._lock:
+            return max(0.0, (self._last - self._clock.now()).total_seconds())
 
 
 class Inbox:

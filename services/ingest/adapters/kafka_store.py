@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Sequence
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from schemas.codec import HEADERS
+from schemas.refusal import MAX_RAW_BYTES
 from schemas.topics import ALARMS, REFUSALS, SIGNALS
 from services.ingest.adapters.wire import Encoder
 from services.ingest.domain.decide import refuse_unexpected
@@ -17,6 +18,8 @@ from services.runtime.logging import get_logger
 from services.runtime.postgres import backoff_s
 
 TICK_DEADLINE_S = 5.0
+RETRY_CAP_S = 5.0
+SMALL_RAW_BYTES = 64 * 1024
 
 
 class KafkaStore:
@@ -57,12 +60,14 @@ class KafkaStore:
             try:
                 await self._send(records)
                 return written
-            except (KafkaUnavailable, KafkaError) as error:
+            except (KafkaUnavailable, KafkaError, OSError, TimeoutError) as error:
                 attempt += 1
                 self._metrics.kafka_retries.inc()
                 cause = error.__cause__ or error
                 get_logger().error("batch_not_stored", attempt=attempt, records=len(records), error=repr(cause)[:200])
-                await asyncio.sleep(backoff_s(attempt))
+                if isinstance(cause, MessageSizeTooLargeError):  # the topic allows less than its file says
+                    written, records = self._write(written, raw_limit=SMALL_RAW_BYTES)
+                await asyncio.sleep(min(RETRY_CAP_S, backoff_s(attempt)))
                 await self.close()  # after an error the client's own state is in doubt: start it anew
 
     async def tick(self, tick: Tick) -> bool:
@@ -93,25 +98,25 @@ class KafkaStore:
         # No deadline: an idempotent producer keeps its batches through any outage and loses or doubles none of them.
         await self._producer.send_many(records, deadline_s=None)
 
-    def _write(self, outcomes: Sequence[Outcome]) -> tuple[list[Outcome], list[Record]]:
+    def _write(self, outcomes: Sequence[Outcome], raw_limit: int = MAX_RAW_BYTES) -> tuple[list[Outcome], list[Record]]:
         written: list[Outcome] = []
         records: list[Record] = []
         for outcome in outcomes:
             try:
-                records.extend(self._records(outcome))
+                records.extend(self._records(outcome, raw_limit))
                 written.append(outcome)
             except Exception as error:  # noqa: BLE001 - one message that we cannot write must not stop all others
                 get_logger().exception("outcome_not_encoded", topic=outcome.arrival.topic[:200])
                 refused = refuse_unexpected(outcome.arrival, error)
-                records.extend(self._records(refused))
+                records.extend(self._records(refused, raw_limit))
                 written.append(refused)
         return written, records
 
-    def _records(self, outcome: Outcome) -> list[Record]:
+    def _records(self, outcome: Outcome, raw_limit: int) -> list[Record]:
         if isinstance(outcome, Refused):
             key = None if outcome.gateway_id is None else outcome.gateway_id.encode()
             partition = 0 if key is None else partition_of(key, self._partitions[REFUSALS])
-            return [Record(REFUSALS, key, self._encoder.refusal(outcome), partition)]
+            return [Record(REFUSALS, key, self._encoder.refusal(outcome, raw_limit), partition)]
         return self._signal_records(outcome)
 
     def _signal_records(self, accepted: Accepted) -> list[Record]:

@@ -182,6 +182,8 @@ class MqttLink:
             get_logger().exception("mqtt_thread_died", lane=self._lane)
         finally:
             self._metrics.connected.labels(self._lane).set(0)
+            for part in (self._selector, self._wake_in, self._wake_out):
+                part.close()
             loop = self._loop
             if loop is not None and not loop.is_closed():
                 loop.call_soon_threadsafe(self._ended.set)

@@ -4,7 +4,7 @@ Deliveries do not come through here (see `frames`): the bytes of all other packe
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -29,7 +29,7 @@ class Broker:
     port: int
     protocol: str = "5"
     username: str | None = None
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     tls_ca: str | None = None
 
     @property

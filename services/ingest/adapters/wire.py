@@ -45,8 +45,8 @@ class Encoder:
             f'"kind":"{message.kind}","carrier":"{carrier}","lane":"{lane}{self._tail}{quoted}]{_optional(message)}}}}}'
         ).encode()
 
-    def refusal(self, refused: Refused) -> bytes:
-        """Return the event of one refusal. More than 4 MiB raw is cut there; `raw_bytes` tells the whole length."""
+    def refusal(self, refused: Refused, limit: int = MAX_RAW_BYTES) -> bytes:
+        """Return the event of one refusal. More than `limit` bytes raw are cut; `raw_bytes` tells the whole length."""
         arrival = refused.arrival
         data = RefusalData(
             reason=RefusalReason(refused.reason),
@@ -58,7 +58,7 @@ class Encoder:
             redelivered=arrival.duplicate,
             retained=arrival.retained,
             raw_bytes=len(arrival.payload),
-            raw=arrival.payload[:MAX_RAW_BYTES],
+            raw=arrival.payload[:limit],
         )
         event_id = ids.derive("refusal", arrival.topic, arrival.payload, arrival.received_at.isoformat())
         event = Refusal(

@@ -3,10 +3,15 @@
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 
+from hypothesis import HealthCheck, settings
+
 from services.ingest.adapters.json_decoder import JsonDecoder, StatusDecoder
 from services.ingest.domain.decide import Decode
 from services.ingest.domain.directory import Directory, Version
 from services.ingest.domain.values import Arrival, Format
+
+QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For properties whose cases take long to make."""
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 UP = "firenet/v1/G000001/up/json"

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.domain.ack_chain import AckChain, Link
+from tests.unit.ingest.build import QUICK
 
 
 def test_nothing_is_released_before_everything_earlier_is_done() -> None:
@@ -45,6 +46,7 @@ steps = st.lists(
 )
 
 
+@QUICK
 @given(steps)
 def test_released_are_the_done_ones_at_the_head_in_order_of_the_present_connection(
     script: list[tuple[str, int]],

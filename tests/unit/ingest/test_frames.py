@@ -11,6 +11,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from services.ingest.adapters.frames import Delivery, FrameReader, Malformed
+from tests.unit.ingest.build import QUICK
 
 
 def length(size: int) -> bytes:
@@ -63,6 +64,7 @@ def by_paho(raw: bytes, *, v5: bool) -> Delivery:
     return Delivery(read.topic.decode(), read.mid, bytes(read.payload), read.dup, read.retain)
 
 
+@QUICK
 @given(st.lists(st.one_of(deliveries, others)), st.lists(st.integers(1, 500)))
 def test_any_cut_of_the_stream_gives_the_same_packets_as_paho_reads(packets: list[bytes], cuts: list[int]) -> None:
     stream = b"".join(packets)
@@ -78,6 +80,7 @@ def test_any_cut_of_the_stream_gives_the_same_packets_as_paho_reads(packets: lis
     assert found == [by_paho(raw, v5=False) if raw[0] & 0xF0 == 0x30 else raw for raw in packets]
 
 
+@QUICK
 @given(st.binary(max_size=200), st.none() | st.integers(1, 60), st.sampled_from([0, 1]))
 def test_properties_of_mqtt_5_are_skipped_as_paho_does(payload: bytes, alias: int | None, qos: int) -> None:
     raw = publish("firenet/v1/G1/up/json", 9, payload, qos, False, True, True, properties(alias))
@@ -116,6 +119,7 @@ def test_what_is_not_mqtt_is_said_so(raw: bytes, v5: bool) -> None:
         FrameReader(v5=v5).feed(raw)
 
 
+@QUICK
 @given(st.binary(min_size=1), st.booleans())
 def test_no_bytes_make_it_fail_in_another_way(data: bytes, v5: bool) -> None:
     reader = FrameReader(v5=v5)

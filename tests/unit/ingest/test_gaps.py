@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.domain.gaps import LARGEST_JUMP, WINDOW, GapWatch
+from tests.unit.ingest.build import QUICK
 
 
 def lost(numbers: list[int]) -> int:
@@ -39,6 +40,7 @@ def test_gateways_are_counted_apart() -> None:
     assert watch.heard("G1", 1) + watch.heard("G2", 500) + watch.heard("G1", 2) == 0
 
 
+@QUICK
 @given(st.sets(st.integers(1, 300)), st.randoms(use_true_random=False))
 def test_exactly_the_missing_numbers_are_lost_when_the_rest_is_only_a_little_out_of_order(
     missing: set[int], random: object
@@ -56,6 +58,7 @@ def test_exactly_the_missing_numbers_are_lost_when_the_rest_is_only_a_little_out
     assert lost(shuffled) == len({number for number in missing if number > shuffled[0]})
 
 
+@QUICK
 @given(st.lists(st.integers(0, 2**53)))
 def test_no_sequence_makes_it_fail_or_count_below_zero(numbers: list[int]) -> None:
     watch = GapWatch()

@@ -30,7 +30,7 @@ from services.ingest.domain.values import (
     Signal,
     Tick,
 )
-from tests.unit.ingest.build import NOON, after, arrival
+from tests.unit.ingest.build import NOON, QUICK, after, arrival
 
 ENCODER = Encoder("ingest-1")
 
@@ -64,6 +64,7 @@ signals = st.builds(
 )
 
 
+@QUICK
 @given(signals, instants)
 def test_a_signal_written_by_hand_is_the_one_that_the_model_reads(signal: Signal, received_at: datetime) -> None:
     came = arrival(received_at=received_at)
@@ -92,6 +93,7 @@ def test_a_signal_written_by_hand_is_the_one_that_the_model_reads(signal: Signal
     assert codec.signals.decode(ENCODER.signal(signal, came)) == expected
 
 
+@QUICK
 @given(st.binary(), st.integers(0, 2**53))
 def test_the_id_of_a_numbered_message_depends_on_gateway_and_payload_only(payload: bytes, seq: int) -> None:
     expected = ids.derive("signal", "G000001", payload)

@@ -205,7 +205,16 @@ async def test_scraped_books_add_up() -> None:
 
 async def test_a_tick_goes_out_when_the_probes_are_back_and_none_without_them() -> None:
     bench = Bench()
-    ticker = Ticker([bench.source], bench.proof, bench.store, bench.metrics, bench.clock, every_s=0, look_every_s=0.001)
+    ticker = Ticker(
+        [bench.source],
+        bench.proof,
+        bench.store,
+        bench.metrics,
+        bench.clock,
+        bench.clock.now,
+        every_s=0,
+        look_every_s=0.001,
+    )
     stop = Stop()
     ticking = asyncio.create_task(ticker.run(stop))
     await bench.until(lambda: len(bench.store.ticks) == 1)
