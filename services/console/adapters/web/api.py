@@ -53,7 +53,8 @@ class UnitParameters(BaseModel):
     limit: int = Field(default=100, ge=1, le=200)
 
     def query(self) -> UnitQuery:
-        text = "".join(char for char in self.q if char.isprintable()).strip()
+        # A character that no name has matches nothing; PostgreSQL would not even take a NUL.
+        text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in self.q).strip()
         return UnitQuery(
             connection=tuple(sorted(set(self.conn))),
             health=tuple(sorted(set(self.health))),

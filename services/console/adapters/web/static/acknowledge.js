@@ -37,8 +37,8 @@ async function confirm(event) {
   } catch (error) {
     setText(byId("ack-problem"), t(`error.${error instanceof Refused ? error.code : "internal"}`));
     show(byId("ack-problem"), true);
-  } finally {
     busy(false);
+    byId("ack-confirm").focus();
   }
 }
 
@@ -48,8 +48,10 @@ byId("ack-cancel").addEventListener("click", () => box.close());
 byId("ack-note").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) confirm(event);
 });
-box.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") box.close();
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !box.open) return;
+  event.preventDefault();
+  box.close();
 });
 box.addEventListener("close", () => {
   // The button is gone once the case is acknowledged; its list takes over.

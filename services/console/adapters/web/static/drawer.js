@@ -26,8 +26,8 @@ export function start() {
     writeView();
     if (opener?.isConnected) opener.focus();
   });
-  box.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") box.close();
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !event.defaultPrevented && box.open) box.close();
   });
 }
 
@@ -95,7 +95,7 @@ function drawCase(detail) {
     h("p", { class: "quiet" }, [nameOf("bodies", row.town), row.address].filter(Boolean).join(" · ")),
     row.state === "open" ? nextBlock(row, acked, again) : null,
     acked ? h("p", { class: "acked-block" }, icon("normal"), h("span", {}, t("case.acked", { who: row.acknowledged_by, at: stamp(acked) }), again ? t("case.acked.step", { step: row.acknowledged_step }) : "", row.acknowledged_note ? h("q", {}, row.acknowledged_note) : null)) : null,
-    section(t("detail.timeline"), timeline(row)),
+    row.plan.length || row.taken.length ? section(t("detail.timeline"), timeline(row)) : null,
     section(`${t("detail.notices")} (${detail.deliveries.length})`, notices(detail.deliveries)),
     section(t("detail.basis"), facts([
       [t("detail.clause"), detail.clause], [t("detail.route"), detail.route_clause],

@@ -1,0 +1,366 @@
+"""The live page in a real Chromium: what a duty officer sees, does and must never be fooled by."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_core_python.async_playwright import Axe
+from playwright.async_api import Browser as Chromium
+from playwright.async_api import Page, async_playwright, expect
+
+from deploy.stack.postgres import Postgres
+from tests.integration.console.stage import PASSWORD, Console, console
+from tests.integration.console.world import Unit, World, district, fresh_database
+
+CHROMIUM = Path(os.environ.get("FIRENET_CHROMIUM", "/usr/bin/chromium"))
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run",
+]  # fmt: skip
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
+]
+
+
+@pytest.fixture(scope="module")
+def migrated(postgres_server: Postgres) -> Iterator[str]:
+    with fresh_database(postgres_server) as dsn:
+        World(dsn).create([])
+        yield dsn
+
+
+@pytest.fixture
+def world(migrated: str) -> World:
+    """200 units, all well, in sight for the next hour."""
+    world = World(migrated)
+    world.execute(
+        "TRUNCATE rules.units, rules.rate_counts, rules.transitions, alerts.cases, alerts.steps, alerts.notices,"
+        " console.accounts, console.sessions"
+    )
+    world.put([replace(unit) for unit in district(200)])
+    world.stay_fresh()
+    return world
+
+
+@pytest.fixture
+async def site(world: World) -> AsyncIterator[Console]:
+    async with console(world.dsn) as running:
+        yield running
+
+
+@dataclass
+class Desk:
+    """One reader: a page with what the browser complained about."""
+
+    page: Page
+    complaints: list[str]
+
+    async def has(self, selector: str, text: str) -> None:
+        await expect(self.page.locator(selector).first).to_contain_text(text, timeout=10_000)
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Chromium]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def desk(
+    chromium: Chromium, site: Console, username: str | None = "centre", width: int = 1280, **options: Any
+) -> AsyncIterator[Desk]:
+    context = await chromium.new_context(viewport={"width": width, "height": 900}, **options)
+    page = await context.new_page()
+    found = Desk(page, [])
+    page.on("pageerror", lambda error: found.complaints.append(str(error)))
+    page.on("console", lambda line: found.complaints.append(line.text) if line.type == "error" else None)
+    await page.goto(f"{site.url}/")
+    if username is not None:
+        await page.fill("#username", username)
+        await page.fill("#password", PASSWORD)
+        await page.press("#password", "Enter")
+        await expect(page.locator(".rate-percent").first).to_be_visible(timeout=15_000)
+        await expect(page.locator(".chip b").first).not_to_have_text("–")
+    yield found
+    await context.close()
+
+
+async def test_a_lost_unit_moves_the_rate_without_a_reload(chromium: Chromium, site: Console, world: World) -> None:
+    async with desk(chromium, site) as at:
+        await at.has('[data-scope="S1"] .rate-percent', "100.0 %")
+        await at.has('[data-scope="S1"] .verdict', "达标")
+        await at.page.evaluate("window.notReloaded = true")
+        world.change("U00000", connection="offline")
+        await at.has('[data-scope="S1"] .rate-percent', "99.5 %")
+        await at.has('[data-scope="S1"] .rate-fraction', "199 / 200")
+        await at.has('[data-scope="S1"] .verdict', "未达标")
+        await at.has(".formula", "实时联网率 =")
+        await at.has(".unit-name", "东街第0医院")
+        world.change("U00000", connection="online")
+        await at.has('[data-scope="S1"] .rate-percent', "100.0 %")
+        await at.has("#units .empty", "一切正常")
+        assert await at.page.evaluate("window.notReloaded")
+        assert at.complaints == []
+
+
+async def test_unknown_units_show_an_interval_and_no_verdict(chromium: Chromium, site: Console, world: World) -> None:
+    async with desk(chromium, site) as at:
+        world.change_all(["U00000", "U00001"], connection="unknown")
+        await at.has('[data-scope="S1"] .rate-percent', "99.0 – 100.0 %")
+        await at.has('[data-scope="S1"] .rate-interval', "[99.0 %, 100.0 %]")
+        await at.has('[data-scope="S1"] .verdict', "无法判定")
+
+
+async def test_a_fire_is_on_top_of_everything_within_a_second(chromium: Chromium, site: Console, world: World) -> None:
+    async with desk(chromium, site) as at:
+        world.open_case("C1", "U00001")
+        await at.page.locator(".case-name").first.click()
+        await expect(at.page.locator("#drawer")).to_be_visible()
+        world.open_case("F1", "U00016", "fire")
+        banner = at.page.locator("#fires")
+        await expect(banner).to_be_visible(timeout=1_500)
+        await at.has("#fires .fire-name", "安泰第16医院")
+        assert await banner.get_attribute("role") == "alert"
+        assert await banner.get_attribute("aria-live") == "assertive"
+        assert "火警" in await at.page.title()
+        await at.page.locator(".fire-open").click()
+        await at.has("#drawer-title", "安泰第16医院")
+        world.execute("UPDATE alerts.cases SET state = 'closed', closed_at = now() WHERE case_id = 'F1'")
+        await expect(banner).to_be_hidden()
+
+
+async def test_acknowledge_with_the_keyboard_alone(chromium: Chromium, site: Console, world: World) -> None:
+    world.open_case("C1", "U00000")
+    site.alerts.then = lambda case_id: world.execute(
+        "UPDATE alerts.cases SET acknowledged_at = now(), acknowledged_by = 'centre', acknowledged_step = step,"
+        " acknowledged_note = 'seen' WHERE case_id = %s",
+        [case_id],
+    )
+    async with desk(chromium, site) as at:
+        await expect(at.page.locator(".ack")).to_be_visible()
+        for _ in range(80):
+            await at.page.keyboard.press("Tab")
+            if await at.page.evaluate("document.activeElement.classList.contains('ack')"):
+                break
+        await at.page.keyboard.press("Enter")
+        await expect(at.page.locator("#ack-note")).to_be_focused()
+        await at.page.keyboard.type("已联系值班室")
+        await at.page.keyboard.press("Control+Enter")
+        await expect(at.page.locator("#ack")).to_be_hidden()
+        await at.has(".case-acked", "值班 centre")
+        await at.has("#polite", "已确认")
+        assert [(case_id, body["note"]) for case_id, _, body in site.alerts.asked] == [("C1", "已联系值班室")]
+
+
+async def test_a_refused_acknowledgement_says_so_and_escape_leaves(
+    chromium: Chromium, site: Console, world: World
+) -> None:
+    world.open_case("C1", "U00000")
+    site.alerts.status = 500
+    async with desk(chromium, site) as at:
+        await at.page.locator(".ack").click()
+        await at.page.locator("#ack-confirm").click()
+        await at.has("#ack-problem", "处置服务暂时无应答")
+        await at.page.keyboard.press("Escape")
+        await expect(at.page.locator("#ack")).to_be_hidden()
+        await expect(at.page.locator(".ack")).to_be_focused()
+
+
+async def test_a_cut_stream_is_hatched_and_said_never_a_frozen_green(
+    chromium: Chromium, site: Console, world: World
+) -> None:
+    async with desk(chromium, site) as at:
+        await at.has("#fresh-word", "实时")
+        await expect(at.page.locator("#stale")).to_be_hidden()
+        site.stop.set()
+        await site.task
+        await expect(at.page.locator("#stale")).to_be_visible(timeout=15_000)
+        await at.has("#stale", "数据流已中断")
+        await at.has("#fresh-word", "数据流中断")
+        assert await at.page.evaluate("document.documentElement.dataset.trust") == "none"
+        hatch = await at.page.evaluate("getComputedStyle(document.querySelector('#rates'), '::after').backgroundImage")
+        assert "repeating-linear-gradient" in hatch
+
+
+async def test_a_stale_watermark_is_blindness_and_sight_comes_back(
+    chromium: Chromium, site: Console, world: World
+) -> None:
+    async with desk(chromium, site) as at:
+        world.execute("UPDATE rules.partitions SET watermark = %s", [world.now() - timedelta(hours=1)], notify=False)
+        await at.has("#stale", "采集中断")
+        await at.has("#fresh-word", "失明")
+        await at.has('[data-scope="S1"] .rate-percent', "0.0 – 100.0 %")
+        await at.has('[data-scope="S1"] .verdict', "无法判定")
+        world.stay_fresh()
+        await expect(at.page.locator("#stale")).to_be_hidden(timeout=10_000)
+        await at.has('[data-scope="S1"] .rate-percent', "100.0 %")
+
+
+async def test_the_language_switches_at_once_and_is_remembered(chromium: Chromium, site: Console, world: World) -> None:
+    world.open_case("C1", "U00000")
+    async with desk(chromium, site) as at:
+        await at.has("#cases-title", "处置中")
+        await at.page.click("#language")
+        for selector, text in (
+            ("#cases-title", "Open cases"),
+            (".rate-metric", "Live networking rate"),
+            (".case-kind", "Connection lost"),
+            (".board-name", "Subdistrict"),
+            (".ack", "Acknowledge"),
+        ):
+            await at.has(selector, text)
+        await at.page.reload()
+        await at.has("#cases-title", "Open cases")
+        assert await at.page.evaluate("document.documentElement.lang") == "en"
+        shown = await at.page.evaluate("document.body.innerText")
+        assert not [line for line in shown.splitlines() if "处置" in line or "联网率" in line]
+
+
+async def test_a_department_sees_its_slice_only(chromium: Chromium, site: Console, world: World) -> None:
+    world.open_case("C-health", "U00000")
+    world.open_case("C-school", "U00001")
+    async with desk(chromium, site, "health") as at:
+        await at.has("#slice", "卫生健康局")
+        await at.has('[data-scope="S1"] .rate-fraction', "25 / 25")
+        await at.has(".case-name", "东街第0医院")
+        assert await at.page.locator(".case").count() == 1
+        await at.page.click("#units-all")
+        await at.has("#units-count", "50")
+        await at.page.goto(f"{site.url}/?case=C-school")
+        await at.has("#drawer", "不在您的范围内")
+
+
+async def test_filters_live_in_the_address(chromium: Chromium, site: Console, world: World) -> None:
+    world.change_all(["U00000", "U00008", "U00016"], connection="offline")
+    world.change("U00005", health="fault")
+    async with desk(chromium, site) as at:
+        await at.has("#units-count", "4")
+        await at.page.click("#chips-connection .s-offline")
+        await at.has("#units-count", "3")
+        assert "conn=offline" in at.page.url
+        await at.page.reload()
+        await at.has("#units-count", "3")
+        assert await at.page.locator("#chips-connection .s-offline").get_attribute("aria-pressed") == "true"
+        await at.page.click("#chips-connection .s-offline")
+        await at.page.fill("#search", "u00005")
+        await at.has("#units-count", "1")
+        await at.has(".unit-name", "锦绣花园5区")
+        await at.page.fill("#search", "")
+        await at.page.locator(".board-row").first.click()
+        assert "town=" in at.page.url
+
+
+async def test_names_that_are_markup_are_shown_as_text(chromium: Chromium, site: Console, world: World) -> None:
+    name = "<img src=x onerror='window.hacked=1'><b>医院</b>"
+    world.put([Unit("X1", name, "dongjie", "HOSPITAL", "health", health="fire", fires=1)])
+    world.open_case("C1", "X1", "fire", acknowledged_at=world.now(), acknowledged_by="x", acknowledged_note=name)
+    async with desk(chromium, site) as at:
+        await at.has("#fires .fire-name", name)
+        await at.page.locator(".fire-open").click()
+        await at.has("#drawer-title", name)
+        await at.has(".acked-block q", name)
+        assert await at.page.evaluate("window.hacked") is None
+        assert at.complaints == []
+
+
+async def test_twenty_thousand_units_are_a_few_rows_and_every_row_can_be_reached(
+    chromium: Chromium, site: Console, world: World
+) -> None:
+    world.put([replace(unit, connection="offline") for unit in district(20_000)])
+    async with desk(chromium, site) as at:
+        await at.has("#units-count", "20")
+        assert await at.page.locator(".unit").count() < 60
+        await at.page.locator(".unit-row").first.focus()
+        await at.page.keyboard.press("End")
+        await expect(at.page.locator('.unit[aria-posinset="20000"] .unit-name')).not_to_be_empty(timeout=10_000)
+        assert await at.page.locator(".unit").count() < 60
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1920, 360])
+async def test_axe_finds_nothing_serious(
+    chromium: Chromium, site: Console, world: World, scheme: str, width: int
+) -> None:
+    _busy(world)
+    async with desk(chromium, site, color_scheme=scheme, width=width, reduced_motion="reduce") as at:
+        await expect(at.page.locator(".fire")).to_be_visible()
+        await expect(at.page.locator(".unit").first).to_be_visible()
+        assert await _serious(at.page) == []
+        await at.page.locator(".case-name").nth(1).click()
+        await expect(at.page.locator("#drawer .facts")).to_be_visible()
+        assert await _serious(at.page) == []
+        await at.page.locator("#drawer [data-role=ack]").click()
+        await expect(at.page.locator("#ack-note")).to_be_visible()
+        assert await _serious(at.page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_nothing_serious_at_the_door_and_when_blind(
+    chromium: Chromium, site: Console, world: World, scheme: str
+) -> None:
+    async with desk(chromium, site, None, color_scheme=scheme) as at:
+        assert await _serious(at.page) == []
+    _busy(world)
+    world.see(world.now() - timedelta(hours=1))
+    async with desk(chromium, site, color_scheme=scheme, reduced_motion="reduce") as at:
+        await expect(at.page.locator("#stale")).to_be_visible()
+        assert await _serious(at.page) == []
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("width", [360, 320])
+async def test_a_phone_never_scrolls_sideways(
+    chromium: Chromium, site: Console, world: World, width: int, lang: str
+) -> None:
+    _busy(world)
+    async with desk(chromium, site, width=width) as at:
+        if lang == "en":
+            await at.page.click("#language")
+            await at.has("#cases-title", "Open cases")
+        await expect(at.page.locator(".fire")).to_be_visible()
+        assert await at.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+async def test_signing_out_leads_to_the_door(chromium: Chromium, site: Console) -> None:
+    async with desk(chromium, site) as at:
+        await at.page.locator("form[action='/logout'] button").click()
+        await expect(at.page.locator("#username")).to_be_visible()
+        await at.page.goto(f"{site.url}/")
+        await expect(at.page.locator("#username")).to_be_visible()
+
+
+def _busy(world: World) -> None:
+    """Something of everything."""
+    now = world.now()
+    for number, (connection, health) in enumerate(
+        [("offline", "normal"), ("late", "normal"), ("unknown", "unknown"), ("never_connected", "unknown"),
+         ("commissioning", "unknown"), ("exempt", "normal"), ("online", "fault"), ("online", "isolated"),
+         ("online", "partly_isolated")]
+    ):  # fmt: skip
+        world.change(f"U{number:05d}", connection=connection, health=health)
+    world.change("U00016", health="fire", fires=1)
+    world.open_case("F1", "U00016", "fire")
+    world.open_case("C1", "U00000", next_step_at=now + timedelta(seconds=40))
+    world.take_step("C1", "H0", ["centre", "unit_control_room"])
+    world.notice("N1", "C1", "H0", "centre")
+    world.notice("N2", "C1", "H0", "U00000", "dead", reason="mailbox_unknown")
+    world.open_case("C2", "U00006", "fault", next_step_at=now - timedelta(minutes=3))
+    world.open_case("C3", "U00003", "never_connected", acknowledged_at=now, acknowledged_by="x", acknowledged_step="H0")
+    world.open_case("CC", None, "common_cause", cause_key="carrier:mobile", held_until=now + timedelta(minutes=20))
+
+
+async def _serious(page: Page) -> list[str]:
+    result = await Axe().run(page)
+    return [
+        f"{found['id']}: {found['nodes'][0]['target']} {found['nodes'][0].get('failureSummary', '')}"
+        for found in result["violations"]
+        if found["impact"] in ("serious", "critical")
+    ]
