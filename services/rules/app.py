@@ -73,7 +73,12 @@ async def run(settings: RulesSettings, stop: Stop, topics: Topics | None = None)
         )
         registry.register(LiveCollector(lambda: worker.views, lambda: micros(clock.now())))
         loop = KafkaLoop(
-            settings.kafka_bootstrap, topics.signals, settings.group, LoopHandler(worker), settings.instance
+            settings.kafka_bootstrap,
+            topics.signals,
+            settings.group,
+            LoopHandler(worker),
+            settings.instance,
+            static=True,
         )
         try:
             if not await _started(producer, stop):

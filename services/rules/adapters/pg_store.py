@@ -97,6 +97,7 @@ class PostgresStore:
     async def _transaction(self) -> AsyncIterator[Connection]:
         try:
             async with self._pool.connection() as connection, connection.transaction():
+                await connection.execute(sql.NEVER_IDLE)
                 yield connection
         except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, OSError) as error:
             raise StoreUnavailable(f"{type(error).__name__}: {str(error).strip()[:200]}") from error

@@ -1,5 +1,8 @@
 """Statements of the checkpoint. Many rows travel as one JSON parameter: one round trip per table, however many."""
 
+NEVER_IDLE = "SET LOCAL idle_in_transaction_session_timeout = '5s'"
+"""A process that is frozen in the middle of a transaction must not keep the next owner from the partition's row."""
+
 CLAIM = """
 INSERT INTO rules.partitions AS p (partition, owner, owner_epoch) VALUES (%(partition)s, %(owner)s, 1)
 ON CONFLICT (partition) DO UPDATE SET owner = excluded.owner, owner_epoch = p.owner_epoch + 1

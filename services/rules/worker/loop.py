@@ -40,6 +40,10 @@ LAST_SAVE_TRIES = 5
 Log = Callable[..., None]
 
 
+class OutOfPlace(Exception):
+    """Records came from beyond the place where the last ones ended: reading on would lose what lies between."""
+
+
 class TooManyUnexpected(Exception):
     """The engine failed on every one of many records in a row."""
 
@@ -118,10 +122,21 @@ class RulesWorker:
                 raise StoreUnavailable("too much waits to be saved")
         for partition, records in batches.items():
             held = self.held.get(partition)
-            if held is not None and records:
-                self._feed(held, records)
+            if held is not None:
+                self._feed(held, self._in_place(held, records))
+
+    def _in_place(self, held: Held, records: Sequence[LogRecord]) -> Sequence[LogRecord]:
+        """Return the records that are next. A rebalance in the middle of a fetch may bring some for a second time."""
+        if records and records[0].offset < held.next_offset:
+            self.log("records_seen_before", partition=held.number, first=records[0].offset, next=held.next_offset)
+            return [record for record in records if record.offset >= held.next_offset]
+        if records and records[0].offset > held.next_offset > 0:
+            raise OutOfPlace(f"partition {held.number}: {records[0].offset} after {held.next_offset}")
+        return records
 
     def _feed(self, held: Held, records: Sequence[LogRecord]) -> None:
+        if not records:
+            return
         engine, decode = held.engine, self.decoder.decode
         beats = ticks = 0
         for record in records:

@@ -16,7 +16,7 @@ from services.rules.domain.inputs import Heartbeat, Input, Signal, Tick
 from services.rules.domain.instants import SECOND, day_start
 from services.rules.metrics import LiveCollector, RulesMetrics
 from services.rules.ports import Fenced, Refused, Rows, StateDamaged, StoreUnavailable
-from services.rules.worker import MOST_UNEXPECTED, RulesWorker, TooManyUnexpected, publish_findings
+from services.rules.worker import MOST_UNEXPECTED, OutOfPlace, RulesWorker, TooManyUnexpected, publish_findings
 from tests.unit.rules.world import LISTED, PACK, unit_version, when
 
 
@@ -206,6 +206,17 @@ async def test_a_record_that_breaks_the_engine_is_passed_over_but_not_a_row_of_t
     assert one.held[0].engine.units["U1"].connection == "online"
     with pytest.raises(TooManyUnexpected):
         await one.handle({0: log.records(2, len(log.items))})
+
+
+async def test_records_that_come_a_second_time_are_passed_over_and_a_gap_is_refused() -> None:
+    one = worker(MemoryStore(), log_of_a_day(), Clock())
+    await one.assigned(0)
+    await one.handle({0: log_of_a_day().records(0, 20)})
+    said = one.held[0].engine.ledger.effects.size()
+    await one.handle({0: log_of_a_day().records(5, 20)})
+    assert one.held[0].engine.ledger.effects.size() == said
+    with pytest.raises(OutOfPlace):
+        await one.handle({0: log_of_a_day().records(21, 30)})
 
 
 async def test_a_damaged_state_is_refused_loudly() -> None:
