@@ -8,6 +8,7 @@ DIR="${1:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/var/secrets}"
 # and the user there is another one.
 mkdir -p "$DIR"
 chmod 0700 "$DIR"
+mkdir -p "$DIR/webhooks" # alerts reads these: one file per webhook_secret_ref
 for name in database_password alerts_token grafana_password; do
     if [ ! -s "$DIR/$name" ]; then
         head -c 32 /dev/urandom | base64 | tr -d '+/=\n' >"$DIR/$name.new"
