@@ -1,0 +1,42 @@
+"""`make bench`: every measurement, one after the other, each in a process of its own."""
+
+import platform
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+
+import psutil
+
+PACKAGES = ("aiokafka", "paho-mqtt", "psycopg", "pydantic", "prometheus-client")
+RUNS: tuple[tuple[str, list[str]], ...] = (
+    ("GB/T 26875.3 codec, one core (floor 100 000 frames/s decoded)", ["tests.bench.codec"]),
+    ("rules engine alone, and with Kafka in and the database out (floors 50 000 and 15 000/s)", ["tests.bench.rules"]),
+    ("ingest alone, one process, QoS 1, acks=all (floor 12 000/s)", ["tests.bench.ingest"]),
+    ("ingest, two processes in the share group", ["tests.bench.ingest", "--processes", "2", "--rates", "30000"]),
+    ("Telegraf under the same load", ["tests.bench.telegraf"]),
+    ("alerts, fire latency idle and in a storm", ["tests.bench.alerts"]),
+    ("the whole of FireNet", ["tests.bench.system"]),
+)
+
+
+def main() -> int:
+    memory = psutil.virtual_memory().total / 2**30
+    print(f"{platform.platform()}, {psutil.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}")
+    print(", ".join(f"{name} {version(name)}" for name in PACKAGES))
+    print(f"load average at the start: {', '.join(f'{value:.2f}' for value in psutil.getloadavg())}")
+    failed = []
+    for title, arguments in RUNS:
+        print(f"\n== {title}\n   python -m {' '.join(arguments)}", flush=True)
+        begun = time.monotonic()
+        done = subprocess.run([sys.executable, "-m", *arguments], check=False)
+        print(f"   ({time.monotonic() - begun:.0f} s)", flush=True)
+        if done.returncode != 0:
+            failed.append(arguments[0])
+    if failed:
+        print(f"\nfell short or failed: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
