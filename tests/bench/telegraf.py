@@ -1,6 +1,6 @@
 """`python -m tests.bench.telegraf`: Telegraf's MQTT-to-Kafka path under the load that `tests.bench.ingest` offers.
 
-Telegraf is what a user would pick instead of our ingest. It is built from the Go module proxy with just the plugins that
+Telegraf is what a user would pick instead of our ingest. It is built from Go modules with just the plugins that
 are needed and set up fairly: QoS 1, persistent session, acknowledged after acks=all, JSON parsed and written as JSON.
 """
 
