@@ -111,7 +111,7 @@ function drawCase(detail) {
 }
 
 function nextBlock(row, acked, again) {
-  const button = !acked || again ? h("button", { type: "button", class: again ? "" : "primary", dataset: { role: "ack" }, onclick: () => openAcknowledge(row) }, t(again ? "case.ack.again" : "case.ack")) : null;
+  const button = !acked || again ? h("button", { type: "button", class: again ? "ack" : "primary", dataset: { role: "ack" }, onclick: () => openAcknowledge(row) }, t(again ? "case.ack.again" : "case.ack")) : null;
   const rungs = h("ol", { class: "ladder" });
   ladder(rungs, row);
   return h("div", { class: "next-block" }, rungs, h("p", { class: "next-line" }, h("span", { class: "next-text" }), h("b", { class: "num next-left" })), button);
