@@ -16,7 +16,6 @@ from psycopg import IsolationLevel
 
 from schemas import codec, topics
 from schemas.ids import derive
-from schemas.signal import Signal
 from tests.checker.delivery import Stored
 from tests.checker.notices import Copy
 from tests.checker.replay import Facts, LogEntry
@@ -55,13 +54,14 @@ async def _read(bootstrap: str, topic: str) -> Records:
 
 
 def stored_signals(log: Records) -> list[Stored]:
-    """Return the signals of the topic, ticks left out."""
+    """Return the signals of the topic, ticks left out. Plain JSON: the wire models take four times as long."""
     found = []
     for partition in sorted(log):
-        for entry, _ in log[partition]:
-            event = codec.signals.decode(entry.value)
-            if isinstance(event, Signal):
-                found.append(Stored(event.id, event.data.gateway_id, event.data.seq, event.data.lane.value))
+        for entry, key in log[partition]:
+            if key:  # ticks have none
+                event = json.loads(entry.value)
+                data = event["data"]
+                found.append(Stored(event["id"], data["gateway_id"], data.get("seq"), data["lane"]))
     return found
 
 

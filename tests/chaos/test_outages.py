@@ -34,7 +34,7 @@ SAVED = "SELECT sum(next_offset) FROM rules.partitions"
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with world(tmp_path_factory.mktemp("outages"), units=100, rate=RATE, ladder_rate=600) as one:
+    with world(tmp_path_factory.mktemp("outages"), units=100, rate=RATE, ladder_rate=60, silent_share=0.0) as one:
         yield one
 
 
@@ -51,27 +51,26 @@ def all_seen(here: World) -> bool:
 @pytest.mark.timeout(900)
 def test_blindness_is_unknown_and_never_offline(here: World) -> None:
     system = here.system
-    with here.load(rate=100.0, silent_share=0.0, fault_share=0.0, fires_per_s=0.0):
-        wait_for("every unit online", lambda: all_seen(here), LIMIT_S)
-        in_scope, connected, _ = here.rate_now()
-        lost, cases = system.value(LOST), system.value(LOST_CASES)
+    wait_for("every unit online", lambda: all_seen(here), LIMIT_S)
+    in_scope, connected, _ = here.rate_now()
+    lost, cases = system.value(LOST), system.value(LOST_CASES)
 
-        system.part("ingest").stop()
-        wait_for("blindness", lambda: set(connections(here)) & {"online", "late"} == set(), LIMIT_S)
-        wait_for("a long outage", lambda: system.value(LAG_S) > BLIND_S, BLIND_S + LIMIT_S)
-        seen = connections(here)
-        assert seen["unknown"] == len({unit for _, unit in here.gateways})
-        assert "offline" not in seen
-        assert here.rate_now() == (in_scope, 0, connected), "0 at least, as before at most"
-        assert (system.value(LOST), system.value(LOST_CASES)) == (lost, cases)
+    system.part("ingest").stop()
+    wait_for("blindness", lambda: set(connections(here)) & {"online", "late"} == set(), LIMIT_S)
+    wait_for("a long outage", lambda: system.value(LAG_S) > BLIND_S, BLIND_S + LIMIT_S)
+    seen = connections(here)
+    assert seen["unknown"] == len({unit for _, unit in here.gateways})
+    assert "offline" not in seen
+    assert here.rate_now() == (in_scope, 0, connected), "0 at least, as before at most"
+    assert (system.value(LOST), system.value(LOST_CASES)) == (lost, cases)
 
-        here.say(f"blind for {BLIND_S:g} s; ingest back in {here.restart('ingest'):.1f} s")
-        back = here.clock.now()
-        wait_for("every unit seen again", lambda: all_seen(here), LIMIT_S)
-        assert here.rate_now() == (in_scope, connected, 0)
-        wait_for("every deadline of the outage has passed", lambda: passed(here, back), LIMIT_S)
-        assert (system.value(LOST), system.value(LOST_CASES)) == (lost, cases), "no false offline wave"
-        assert here.rate_now() == (in_scope, connected, 0)
+    here.say(f"blind for {BLIND_S:g} s; ingest back in {here.restart('ingest'):.1f} s")
+    back = here.clock.now()
+    wait_for("every unit seen again", lambda: all_seen(here), LIMIT_S)
+    assert here.rate_now() == (in_scope, connected, 0)
+    wait_for("every deadline of the outage has passed", lambda: passed(here, back), LIMIT_S)
+    assert (system.value(LOST), system.value(LOST_CASES)) == (lost, cases), "no false offline wave"
+    assert here.rate_now() == (in_scope, connected, 0)
     here.drain()
     assert not here.verdict()
 
@@ -84,15 +83,15 @@ def passed(here: World, back: datetime) -> bool:
 @pytest.mark.timeout(900)
 def test_database_killed_under_load_pauses_and_loses_nothing(here: World) -> None:
     pids = {name: service.pids for name, service in here.system.services.items()}
-    with here.load(rate=200.0, silent_share=0.05) as publisher:
-        here.await_messages(publisher, 1500)
+    with here.storm():
+        here.await_messages(1500)
         here.kill("PostgreSQL")
-        here.await_messages(publisher, 2000)
+        here.await_messages(2000)
         here.say(f"PostgreSQL ready {here.restart('PostgreSQL'):.1f} s after its restart")
         here.note_on_their_way()
         saved = here.system.value(SAVED)
         wait_for("rules goes on", lambda: here.system.value(SAVED) > saved, LIMIT_S)
-        here.await_messages(publisher, 1000)
+        here.await_messages(1000)
     here.drain()
     assert not here.verdict()
     assert {name: service.pids for name, service in here.system.services.items()} == pids, "nobody died of it"
@@ -100,11 +99,11 @@ def test_database_killed_under_load_pauses_and_loses_nothing(here: World) -> Non
 
 @pytest.mark.timeout(900)
 def test_broker_restarted_under_load_keeps_the_session(here: World) -> None:
-    with here.load(rate=200.0, silent_share=0.05) as publisher:
-        here.await_messages(publisher, 1500)
+    with here.storm():
+        here.await_messages(1500)
         here.system.part("Mosquitto").stop()
         here.say(f"Mosquitto ready {here.restart('Mosquitto'):.1f} s after its restart")
-        here.await_messages(publisher, 1500)
+        here.await_messages(1500)
     here.drain()
     assert not here.verdict()
     lost = look.metrics(here.system.firenet.ports.ingest, "firenet_ingest_mqtt_session_lost_total")
@@ -117,9 +116,9 @@ def test_zombie_owner_is_fenced(here: World) -> None:
     second = system.second("rules", {})
     log = system.part("rules").log
     try:
-        with here.load(rate=200.0, silent_share=0.05) as publisher:
+        with here.storm():
             wait_for("both own partitions", lambda: len(owners(here)) == 2, LIMIT_S)
-            here.await_messages(publisher, 1000)
+            here.await_messages(1000)
             told = log.stat().st_size
             system.signal("rules", signal.SIGSTOP)
             try:
@@ -132,10 +131,10 @@ def test_zombie_owner_is_fenced(here: World) -> None:
             finally:
                 system.signal("rules", signal.SIGCONT)
             wait_for("the zombie is fenced", lambda: was_fenced(log, told), LIMIT_S)
-            here.await_messages(publisher, 1000)
+            here.await_messages(1000)
             wait_for("both own partitions again", lambda: len(owners(here)) == 2, LIMIT_S)
             assert all(epoch >= epochs[partition] for partition, epoch in system.rows(EPOCHS))
-            here.await_messages(publisher, 500)
+            here.await_messages(500)
     finally:
         second.stop()
         system.services.pop("second-rules")

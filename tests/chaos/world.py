@@ -3,10 +3,11 @@
 import asyncio
 import os
 import random
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,21 +19,20 @@ from services.runtime.clock import SystemClock
 from tests.chaos import look
 from tests.chaos.publisher import Plan, Publisher, read_ledger
 from tests.checker import told
-from tests.checker.delivery import check_account, check_delivery, copies
-from tests.checker.notices import Outage, check_all_clears, check_fires, check_intake, check_notices, extra_copies
+from tests.checker.delivery import Sent, check_account, check_delivery, copies
+from tests.checker.notices import Copy, Outage, check_all_clears, check_fires, check_intake, check_notices, extra_copies
 from tests.checker.replay import Setting, check_facts, check_findings, replay
 from tests.system import System, broker_options, running, wait_for
 
 LIMIT_S = 240.0
 """For any wait: machines that run this may be busy. Nothing is judged by how long it took."""
-SEQ_STEP = 1_000_000
 REPORT: list[str] = []
 """Lines for the summary at the end of the run."""
 
 SPEAKING = """SELECT g.id, g.body ->> 'unit_id' FROM registry.in_force g
     JOIN registry.in_force u ON u.kind = 'unit' AND u.id = g.body ->> 'unit_id'
     WHERE g.kind = 'gateway' AND u.body ->> 'commissioned_on' IS NOT NULL ORDER BY g.id"""
-UNSENT = "SELECT count(*) FROM alerts.notices WHERE state IN ('pending', 'sending')"
+UNSENT = "SELECT count(*) = 0 FROM alerts.notices WHERE state IN ('pending', 'sending')"
 ON_THEIR_WAY = "SELECT notice_id FROM alerts.notices WHERE state = 'sending'"
 FIRE_CASES = "SELECT unit_id, sum(alarms) FROM alerts.cases WHERE kind = 'fire' GROUP BY unit_id"
 
@@ -44,40 +44,34 @@ def seed() -> int:
 
 @dataclass
 class World:
-    """One system with the ledgers of all its publishers."""
+    """One system under a publisher that sends heartbeats all the time, and all the rest during a `storm`."""
 
     system: System
-    folder: Path
-    seed: int
+    publisher: Publisher
+    ledger: Path
     gateways: list[tuple[str, str]]
     rate: float
+    dice: random.Random
     kills: int = 0
     on_their_way: set[str] = field(default_factory=set)
-    publishers: int = 0
-    dice: random.Random = field(init=False)
+    calm_since: datetime | None = None
     clock: SystemClock = field(default_factory=SystemClock)
-
-    def __post_init__(self) -> None:
-        self.dice = random.Random(self.seed)
+    started: float = field(default_factory=SystemClock().monotonic)
 
     @contextmanager
-    def load(self, **plan: Any) -> Iterator[Publisher]:
-        """Publish until the block ends, then wait until the broker has acknowledged everything."""
-        self.publishers += 1
-        name = f"{self.publishers}"
-        whole = Plan(self.dice.randrange(1 << 32), self.gateways, first_seq=self.publishers * SEQ_STEP, **plan)
-        publisher = Publisher(self.system.firenet.ports.mqtt, whole, self.folder / f"ledger-{name}.tsv", name)
+    def storm(self) -> Iterator[None]:
+        """Have the gateways send faults, restores and fires as well."""
+        self.publisher.calm = False
         try:
-            yield publisher
-            publisher.stop()
-            wait_for("every message acknowledged by the broker", publisher.settle, LIMIT_S)
+            yield
         finally:
-            publisher.close()
+            self.publisher.calm = True
+            self.calm_since = self.clock.now()
 
-    def await_messages(self, publisher: Publisher, most: int) -> None:
+    def await_messages(self, most: int) -> None:
         """Wait for a moment that the seed chooses: until up to `most` more messages are sent."""
-        target = publisher.sent + self.dice.randint(1, most)
-        wait_for("more messages", lambda: publisher.sent >= target, LIMIT_S)
+        target = self.publisher.sent + self.dice.randint(1, most)
+        wait_for("more messages", lambda: self.publisher.sent >= target, LIMIT_S)
 
     def kill(self, name: str) -> None:
         """Kill a service or part. What alerts was sending is noted: of these, one more copy may come."""
@@ -108,13 +102,14 @@ class World:
 
     def drain(self) -> None:
         """Wait until ingest has proven and rules has worked off this very moment, and alerts has told of it."""
-        now = self.clock.now()
+        self.calm_since = now = self.clock.now()
         passed = "SELECT count(*) = %s AND min(watermark) > %s FROM rules.partitions"
         partitions = topics.all_topics()["signals"].partitions
         wait_for("the watermark past the end of the load", lambda: self._true(passed, partitions, now), LIMIT_S)
         wait_for("findings sent", lambda: self._true("SELECT count(*) = 0 FROM rules.outbox"), LIMIT_S)
         wait_for("findings taken in", self._all_taken_in, LIMIT_S)
-        wait_for("notices brought", lambda: self._true(f"SELECT ({UNSENT}) = 0"), LIMIT_S)
+        wait_for("notices brought", lambda: self._true(UNSENT), LIMIT_S)
+        self.say("drained")
 
     def _true(self, query: str, *arguments: object) -> bool:
         return bool(self.system.value(query, *arguments))
@@ -133,19 +128,27 @@ class World:
 
     def verdict(self) -> list[str]:
         """Return everything that is wrong, after `drain`; what was measured goes into the report."""
-        return [*self._delivery(), *self._rules(), *self._alerts(), *self._services()]
+        found = [*self._delivery(), *self._rules(), *self._alerts(), *self._services()]
+        self.say(f"checked, {len(found)} rules broken")
+        return found
 
     def _delivery(self) -> list[str]:
         bootstrap = self.system.firenet.kafka.bootstrap
-        ledger = [one for path in sorted(self.folder.glob("ledger-*.tsv")) for one in read_ledger(path)]
         stored = look.stored_signals(look.read_topic(bootstrap, topics.SIGNALS))
         refused = look.refused_ids(look.read_topic(bootstrap, topics.REFUSALS))
+        ledger = read_ledger(self.ledger)
         acked = sum(one.acked_at is not None for one in ledger)
         self.say(f"{len(ledger)} sent, {acked} acknowledged, {len(stored)} on the topic, {copies(stored)} repeats")
         return [
-            *check_delivery(ledger, stored, refused),
+            *check_delivery(map(self._as_of_the_calm, ledger), stored, refused),
             *check_account(look.ingest_books(self.system.firenet.ports.ingest)),
         ]
+
+    def _as_of_the_calm(self, one: Sent) -> Sent:
+        """What was acknowledged since the watermark that `drain` saw may still be on its way."""
+        assert self.calm_since is not None, "drain comes first"
+        late = one.acked_at is not None and one.acked_at > self.calm_since.timestamp()
+        return replace(one, acked_at=None) if late else one
 
     def _rules(self) -> list[str]:
         bootstrap = self.system.firenet.kafka.bootstrap
@@ -167,30 +170,36 @@ class World:
         return [*check_facts(saved.facts, before), *check_findings(published, saved.outbox, before, whole)]
 
     def _alerts(self) -> list[str]:
-        rows = look.notices(self.system)
+        heard_before = look.heard(self.system)
+        rows = self._ended_notices()
         accepted = {one.notice_id for one in rows if one.state == "accepted"}
         wait_for("the last copies counted", lambda: accepted <= set(look.heard(self.system)), 10)
-        heard = look.heard(self.system)
-        ledger = [one for path in self.folder.glob("ledger-*.tsv") for one in read_ledger(path)]
-        unit_of = dict(self.gateways)
-        fires = Counter(unit_of[one.gateway_id] for one in ledger if one.kind == "fire" and one.acked_at is not None)
+        known = {one.notice_id for one in rows} | set(heard_before)
+        heard = {notice_id: count for notice_id, count in look.heard(self.system).items() if notice_id in known}
+        unit_of, ledger = dict(self.gateways), read_ledger(self.ledger)
+        fires = Counter(unit_of[one.gateway_id] for one in ledger if one.kind == "fire")
         cases = dict(self.system.rows("SELECT case_id, unit_id FROM alerts.cases WHERE kind = 'fire'"))
         self.say(
             f"{len(rows)} notices, {sum(heard.values())} copies heard, {extra_copies(heard)} more than once after "
             f"{self.kills} kills that could repeat {len(self.on_their_way)}; {sum(fires.values())} fires"
         )
-        # a notice made since `rows` were read may be heard already
-        late = {one.notice_id for one in look.notices(self.system)} - {one.notice_id for one in rows}
-        known = {notice_id: count for notice_id, count in heard.items() if notice_id not in late}
-        sent = [one for one in rows if one.state not in ("pending", "sending")]
-        lagging = [one for one in rows if one.state in ("pending", "sending")]
-        known = {name: count for name, count in known.items() if name not in {one.notice_id for one in lagging}}
         return [
-            *check_notices(sent, known, Outage(self.kills, self.on_their_way)),
+            *check_notices(rows, heard, Outage(self.kills, self.on_their_way)),
             *check_fires(fires, dict(self.system.rows(FIRE_CASES)), look.centre_fire_notices(rows, cases)),
             *check_intake(self._published(), self._seen()),
             *self._audit(),
         ]
+
+    def _ended_notices(self) -> list[Copy]:
+        """Return all notices as of a moment at which none was waiting or on its way."""
+        rows: list[Copy] = []
+
+        def ended() -> bool:
+            rows[:] = look.notices(self.system)
+            return all(one.state not in ("pending", "sending") for one in rows)
+
+        wait_for("notices brought", ended, LIMIT_S)
+        return rows
 
     def _audit(self) -> list[str]:
         chain = asyncio.run(verify_audit(self.system.firenet.postgres.dsn()))
@@ -207,14 +216,10 @@ class World:
         burning = self.system.rows("SELECT DISTINCT unit_id FROM alerts.cases WHERE kind = 'fire' AND state = 'open'")
         gateways = {unit: gateway for gateway, unit in self.gateways}
         for (unit,) in burning:
-            seq = SEQ_STEP * (self.publishers + 1)
-            body = {"v": 1, "kind": "restore", "restores": "fire", "seq": seq,
-                    "occurred_at": self.clock.now().isoformat()}  # fmt: skip
-            self.system.publish(gateways[unit], body, "alarm/json")
-        self.publishers += 1
+            self.publisher.send(gateways[unit], {"v": 1, "kind": "restore", "restores": "fire"}, "alarm")
         over = "SELECT count(*) = 0 FROM alerts.cases WHERE kind = 'fire' AND state = 'open'"
         wait_for("the fires over", lambda: self._true(over), LIMIT_S)
-        wait_for("all clear told", lambda: self._true(f"SELECT ({UNSENT}) = 0"), LIMIT_S)
+        wait_for("all clear told", lambda: self._true(UNSENT), LIMIT_S)
         closed = [case_id for (case_id,) in self.system.rows("SELECT case_id FROM alerts.cases WHERE kind = 'fire'")]
         return check_all_clears(look.notices(self.system), closed)
 
@@ -230,14 +235,22 @@ class World:
         return found
 
     def say(self, line: str) -> None:
-        REPORT.append(line)
+        seconds = self.clock.monotonic() - self.started
+        REPORT.append(f"{seconds:6.1f} s  {line}")
+        sys.stderr.write(f"{REPORT[-1]}\n")
 
 
 @contextmanager
-def world(folder: Path, units: int, rate: float, ladder_rate: float) -> Iterator[World]:
-    """Yield a running FireNet with its gateways; every gateway that may speak is known."""
+def world(folder: Path, units: int, rate: float, ladder_rate: float, **plan: Any) -> Iterator[World]:
+    """Yield a running FireNet whose gateways send heartbeats; `rate` divides the deadlines of units."""
     chosen = seed()
     REPORT.append(f"{folder.name}: seed {chosen} (FIRENET_CHAOS_SEED={chosen} repeats it)")
     options = broker_options(supervision_rate=rate, ladder_rate=ladder_rate, mailbox=True, local_webhooks=True)
     with running(folder, options, units) as system:
-        yield World(system, folder, chosen, system.rows(SPEAKING), rate)
+        gateways = [(gateway, unit) for gateway, unit in system.rows(SPEAKING)]
+        ledger = folder / "ledger.tsv"
+        publisher = Publisher(system.firenet.ports.mqtt, Plan(chosen, gateways, **plan), ledger)
+        try:
+            yield World(system, publisher, ledger, gateways, rate, random.Random(chosen))
+        finally:
+            publisher.close()
