@@ -42,7 +42,12 @@ class IngestSettings(ServiceSettings):
         default=64 * 1024 * 1024, ge=8 * 1024 * 1024, description="bytes held in memory per connection, about"
     )
 
-    batch_messages: int = Field(default=500, ge=1, le=20000, description="messages that go to Kafka together, at most")
+    batch_messages: int = Field(
+        default=4000,
+        ge=1,
+        le=20000,
+        description="messages that go to Kafka together, at most; with a slow Kafka the rate is this per round trip",
+    )
     batch_every_ms: float = Field(
         default=10, ge=0, le=1000, description="how long the main lane gathers a batch, milliseconds; fire never waits"
     )

@@ -141,6 +141,7 @@ def measure(
     publisher.stdin.flush()
     time.sleep(min(2.0, arguments.seconds / 4))
     lag_before = lag(scrapes)
+    batches_before = batches(scrapes)
     cpu_before = [sum(process.cpu_times()[:2]) for process in processes]
     begun, (before, _) = time.monotonic(), stored(scrapes)
     time.sleep(arguments.seconds - min(2.0, arguments.seconds / 4) - 0.5)
@@ -155,8 +156,22 @@ def measure(
         "cpu_share": round(sum(cpu) / lasted / len(cpu), 2),
         "rss_mib": round(max(process.memory_info().rss for process in processes) / 2**20),
         "ack_lag_p99_s": quantile(lag_before, lag_after, 0.99),
+        "kafka_batch_ms": round(1000 * batch_s(scrapes, batches_before), 1),
         "sent": result["sent"],
     }
+
+
+def batches(scrapes: list[Scrape]) -> tuple[float, float]:
+    """Return (seconds, number) of all batches of the main lane so far."""
+    name = 'firenet_ingest_kafka_batch_seconds_{}{{lane="main"}}'
+    values = [scrape.values() for scrape in scrapes]
+    return sum(one[name.format("sum")] for one in values), sum(one[name.format("count")] for one in values)
+
+
+def batch_s(scrapes: list[Scrape], before: tuple[float, float]) -> float:
+    """Return how long deciding, writing and storing a batch took since `before`, in seconds, on average."""
+    seconds, number = batches(scrapes)
+    return (seconds - before[0]) / max(1, number - before[1])
 
 
 def lag(scrapes: list[Scrape]) -> dict[float, float]:

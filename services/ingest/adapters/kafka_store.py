@@ -20,6 +20,8 @@ from services.runtime.postgres import backoff_s
 TICK_DEADLINE_S = 5.0
 RETRY_CAP_S = 5.0
 SMALL_RAW_BYTES = 64 * 1024
+UNBROKEN = 200
+"""Messages written at a stretch, some 2 ms."""
 
 
 class KafkaStore:
@@ -54,7 +56,7 @@ class KafkaStore:
             await producer.stop()
 
     async def put(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
-        written, records = self._write(outcomes)
+        written, records = await self._write(outcomes)
         attempt = 0
         while True:
             try:
@@ -66,7 +68,7 @@ class KafkaStore:
                 cause = error.__cause__ or error
                 get_logger().error("batch_not_stored", attempt=attempt, records=len(records), error=repr(cause)[:200])
                 if isinstance(cause, MessageSizeTooLargeError):  # the topic allows less than its file says
-                    written, records = self._write(written, raw_limit=SMALL_RAW_BYTES)
+                    written, records = await self._write(written, raw_limit=SMALL_RAW_BYTES)
                 await asyncio.sleep(min(RETRY_CAP_S, backoff_s(attempt)))
                 await self.close()  # after an error the client's own state is in doubt: start it anew
 
@@ -98,10 +100,14 @@ class KafkaStore:
         # No deadline: an idempotent producer keeps its batches through any outage and loses or doubles none of them.
         await self._producer.send_many(records, deadline_s=None)
 
-    def _write(self, outcomes: Sequence[Outcome], raw_limit: int = MAX_RAW_BYTES) -> tuple[list[Outcome], list[Record]]:
+    async def _write(
+        self, outcomes: Sequence[Outcome], raw_limit: int = MAX_RAW_BYTES
+    ) -> tuple[list[Outcome], list[Record]]:
         written: list[Outcome] = []
         records: list[Record] = []
-        for outcome in outcomes:
+        for number, outcome in enumerate(outcomes):
+            if number % UNBROKEN == UNBROKEN - 1:
+                await asyncio.sleep(0)  # the fire lane works in the same event loop
             try:
                 records.extend(self._records(outcome, raw_limit))
                 written.append(outcome)

@@ -1,5 +1,6 @@
 """Signals, refusals and ticks as the bytes that stand on the topics."""
 
+from datetime import datetime
 from hashlib import blake2b
 from json.encoder import encode_basestring as _quote
 
@@ -20,6 +21,8 @@ class Encoder:
     def __init__(self, instance: str) -> None:
         self._instance = instance
         self._source = f"/ingest/{instance}"
+        self._last_instant: datetime | None = None
+        self._last_written = ""
         self._tail = f'","instance":{_quote(instance)},"flags":['
 
     def signal_id(self, gateway_id: str, arrival: Arrival, message: Message, part: int) -> str:
@@ -36,7 +39,7 @@ class Encoder:
         """Return the event of one signal."""
         gateway_id, unit_id, lane, carrier, message, flags, part = signal
         event_id = self.signal_id(gateway_id, arrival, message, part)
-        received_at = arrival.received_at.isoformat()[:-6]  # UTC always: six characters of offset become a Z
+        received_at = self._written(arrival.received_at)
         quoted = ",".join([f'"{flag}"' for flag in flags]) if flags else ""
         return (
             f'{{"specversion":"1.0","type":"cn.firenet.signal.v1","id":"{event_id}",'
@@ -44,6 +47,12 @@ class Encoder:
             f'"datacontenttype":"application/json","data":{{"gateway_id":"{gateway_id}","unit_id":"{unit_id}",'
             f'"kind":"{message.kind}","carrier":"{carrier}","lane":"{lane}{self._tail}{quoted}]{_optional(message)}}}}}'
         ).encode()
+
+    def _written(self, instant: datetime) -> str:
+        """Return a UTC instant without its offset; messages that were read together share the very object."""
+        if instant is not self._last_instant:
+            self._last_instant, self._last_written = instant, instant.isoformat()[:-6]
+        return self._last_written
 
     def refusal(self, refused: Refused, limit: int = MAX_RAW_BYTES) -> bytes:
         """Return the event of one refusal. More than `limit` bytes raw are cut; `raw_bytes` tells the whole length."""
