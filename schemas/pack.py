@@ -34,6 +34,7 @@ class Scope(Wire):
 
     all: tuple[UnitFact | AnyOf, ...] = Field(min_length=1)
     starts: Literal["listing", "acceptance_date"] = "listing"
+    headline: bool = Field(default=False, description="its live networking rate and verdict stand on the wall")
     name_zh: ShortText
     name_en: ShortText
     clause: ShortText

@@ -59,11 +59,14 @@ class JsonEncoder:
     """Implements the port `Encoder`."""
 
     def sections(self, picture: Picture, names: Names) -> dict[str, str]:
-        headline = {row.scope: rate(row, names) for row in picture.headline}
+        headline = {row.scope: rate(row, names) for row in picture.headline if names.on_the_wall(row.scope)}
         for scope in names.scopes:
             headline.setdefault(scope, rate(RateCounts(scope, "", 0, 0), names))
         boards = {
-            dimension: [rate(row, names) for row in worst_first(found)[:BOARD_ROWS]]
+            dimension: [
+                rate(row, names)
+                for row in worst_first([row for row in found if names.on_the_wall(row.scope)])[:BOARD_ROWS]
+            ]
             for dimension, found in picture.boards.items()
         }
         return {

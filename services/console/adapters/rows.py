@@ -131,7 +131,7 @@ def names(rows: Iterable[Row]) -> Names:
         district=_named(pack) if pack else ("", ""),
         bodies=bodies | own,
         categories={row["code"]: _named(row) for row in pack.get("routes", [])},
-        scopes={code: _named(row) for code, row in pack.get("scopes", {}).items()},
+        scopes={code: _named(row) for code, row in pack.get("scopes", {}).items() if row.get("headline")},
         steps=steps,
         targets=_targets(pack),
     )

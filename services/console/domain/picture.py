@@ -19,8 +19,16 @@ class Names:
     bodies: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     categories: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     scopes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """The scopes that the pack puts on the wall."""
     steps: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     targets: Mapping[str, Fraction] = field(default_factory=dict)
+
+    def on_the_wall(self, scope: str) -> bool:
+        """Tell whether the scope is one whose live rate has a target of its own; without a pack every scope is shown.
+
+        A scope that is counted for another purpose (all units, smart-fire access) must not be judged by this rate.
+        """
+        return not self.scopes or scope in self.scopes
 
     def target(self, scope: str) -> Fraction:
         """Return what the scope must reach; the law's 100 % when the pack names nothing."""
