@@ -7,7 +7,7 @@ and reads on from the offset that was saved together with the effects.
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
@@ -86,6 +86,7 @@ class KafkaLoop:
         self._static = static
         self._lock = asyncio.Lock()
         self._owned: set[int] = set()
+        self._next: dict[int, int] = {}
         self._failure: Exception | None = None
         self.turns = 0
 
@@ -139,17 +140,12 @@ class KafkaLoop:
         if self._failure is not None:
             raise self._failure
         async with self._lock:
-            batches = {
-                place.partition: [
-                    ConsumedRecord(r.key, r.value or b"", place.partition, r.offset, r.timestamp) for r in records
-                ]
-                for place, records in fetched.items()
-                if place.partition in self._owned
-            }
+            batches = self._in_place(fetched)
             attempt = 0
             while batches and not stop.is_set():
                 try:
                     await self._handler.handle(batches)
+                    self._next.update({number: records[-1].offset + 1 for number, records in batches.items()})
                     break
                 except Unavailable as error:
                     attempt += 1
@@ -157,6 +153,25 @@ class KafkaLoop:
                     await stop.wait_for(min(5.0, backoff_s(attempt)))
             await self._handler.idle()
             self.turns += 1
+
+    def _in_place(self, fetched: Mapping[TopicPartition, Sequence[Any]]) -> dict[int, list[ConsumedRecord]]:
+        """Return what is ours and not handled yet.
+
+        aiokafka begins to fetch a partition as soon as it is assigned, from the beginning of the log, while we still
+        load the offset to read from: such records come before the one we asked for.
+        """
+        batches: dict[int, list[ConsumedRecord]] = {}
+        for place, records in fetched.items():
+            number = place.partition
+            if number in self._owned:
+                mine = [
+                    ConsumedRecord(r.key, r.value or b"", number, r.offset, r.timestamp)
+                    for r in records
+                    if r.offset >= self._next[number]
+                ]
+                if mine:
+                    batches[number] = mine
+        return batches
 
     async def _release(self, partitions: set[int]) -> None:
         gone = sorted(partitions & self._owned)
@@ -179,6 +194,7 @@ class KafkaLoop:
                         raise LogGap(f"{self._topic}[{number}]: saved offset {offset}, Kafka begins at {firsts[place]}")
                     offset = firsts[place]
                 consumer.seek(place, offset)
+                self._next[number] = offset
                 self._owned.add(number)
 
     def fail(self, error: Exception) -> None:

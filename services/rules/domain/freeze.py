@@ -49,7 +49,16 @@ def freeze_head(engine: Engine) -> dict[str, Plain]:
 def freeze_unit(unit: Unit) -> list[Plain]:
     """Return the state of one unit."""
     links = [
-        [link.gateway_id, link.state.value, link.last_proof, link.down_at, link.streak, link.beat, link.beat_before]
+        [
+            link.gateway_id,
+            link.state.value,
+            link.last_proof,
+            link.down_at,
+            link.lost_at,
+            link.streak,
+            link.beat,
+            link.beat_before,
+        ]
         for link in unit.links.values()
     ]
     return [
@@ -125,7 +134,7 @@ def _thaw_unit(plain: list[Plain]) -> Unit:
     for gateway_id, state, *rest in plain[13]:
         link = unit.links[gateway_id] = Link(unit, gateway_id)
         link.state = Connection(state)
-        link.last_proof, link.down_at, link.streak, link.beat, link.beat_before = rest
+        link.last_proof, link.down_at, link.lost_at, link.streak, link.beat, link.beat_before = rest
     unit.scoped = tuple(unit.links.values())
     if plain[14] is not None:
         unit.troubles = {Kind(kind): _thaw_trouble(*saved) for kind, saved in plain[14].items()}

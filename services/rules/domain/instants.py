@@ -1,6 +1,7 @@
 """Instants and durations as whole microseconds since 1970 (UTC): exact, and cheap enough to compare per heartbeat."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -29,6 +30,7 @@ def span(seconds: float) -> int:
     return round(seconds * SECOND)
 
 
+@lru_cache(maxsize=4096)
 def day_start(day: date) -> int:
     """Return the first instant of `day` in Asia/Shanghai."""
     return (day.toordinal() - _EPOCH_DAY) * DAY - _SHANGHAI

@@ -62,9 +62,19 @@ class Ledger:
         self._connection_findings(unit, after, moment)
         self.follow_duty(unit, moment)
 
+    def is_settled(self, unit: Unit) -> bool:
+        """Return whether `settle` and `follow_duty` would change nothing."""
+        if (unit.connection, unit.partly) != unit.wanted_connection():
+            return False
+        return self._is_due(unit) == bool(unit.never_from)
+
+    @staticmethod
+    def _is_due(unit: Unit) -> bool:
+        return unit.connection is Connection.NEVER and any(name in unit.scopes for name in UNION_OF)
+
     def follow_duty(self, unit: Unit, moment: Moment) -> None:
         """Start or stop the clock of a unit that must be connected and never was."""
-        due = unit.connection is Connection.NEVER and any(name in unit.scopes for name in UNION_OF)
+        due = self._is_due(unit)
         if due and unit.never_from == 0:
             unit.never_from, unit.never_since = moment.detected, moment.effective
             self.touch(unit)

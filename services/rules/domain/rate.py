@@ -84,16 +84,20 @@ class RateBook:
 
     def __init__(self) -> None:
         self._counters: dict[RateKey, Counter] = {}
+        self._together: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[Counter, ...]] = {}
         self._changed: list[Counter] = []
         self._unsampled: list[Counter] = []
 
-    def counters(self, scopes: Iterable[str], values: tuple[str, ...]) -> tuple[Counter, ...]:
-        """Return the counters that a unit of `scopes` stands in; `values` follow DIMENSIONS."""
-        return tuple(
-            self._counter(RateKey(scope, dimension, value))
-            for scope in scopes
-            for dimension, value in zip(DIMENSIONS, values, strict=True)
-        )
+    def counters(self, scopes: tuple[str, ...], values: tuple[str, ...]) -> tuple[Counter, ...]:
+        """Return the counters of a unit in `scopes`; `values` follow DIMENSIONS. Many units share theirs."""
+        found = self._together.get((scopes, values))
+        if found is None:
+            found = self._together[scopes, values] = tuple(
+                self._counter(RateKey(scope, dimension, value))
+                for scope in scopes
+                for dimension, value in zip(DIMENSIONS, values, strict=True)
+            )
+        return found
 
     def _counter(self, key: RateKey) -> Counter:
         found = self._counters.get(key)

@@ -103,12 +103,13 @@ class Roster:
             return
         first = unit.connection is None
         self._enlist(unit, facts, now)
-        moment = self._moment(unit, now, evidence, first=first)
         self._count_in(unit, facts, now)
-        if first:
-            self._greet(unit, moment)
-        self._ledger.settle(unit, moment)
-        self._ledger.follow_duty(unit, moment)
+        if not self._ledger.is_settled(unit):
+            moment = self._moment(unit, now, evidence, first=first)
+            if first:
+                self._greet(unit, moment)
+            self._ledger.settle(unit, moment)
+            self._ledger.follow_duty(unit, moment)
         self._mark_row(unit, facts)
 
     def _enlist(self, unit: Unit, facts: UnitVersion, now: int) -> None:
@@ -154,9 +155,7 @@ class Roster:
         scopes: tuple[str, ...] = ()
         if unit.mask is not Connection.RETIRED:
             scopes = tuple(scope.name for scope in unit.pack.scopes if scope.holds(facts, now))
-        names = [*scopes, EVERY]
-        if any(name in scopes for name in UNION_OF):
-            names.append(UNION)
+        names = (*scopes, EVERY, UNION) if any(name in scopes for name in UNION_OF) else (*scopes, EVERY)
         values = (facts.district, facts.town, facts.lead_department, facts.category)
         counters = self._ledger.rates.counters(names, values)
         if counters != unit.counters:

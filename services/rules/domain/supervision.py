@@ -68,7 +68,12 @@ class Supervisor:
             self._ledger.settle_health(unit, moment)
 
     def _steady(self, link: Link, at: int) -> bool:
-        """Count proofs in a row of a lost link; return whether they are enough to call it online."""
+        """Count proofs in a row of a lost link; return whether they are enough to call it online.
+
+        One from before it was declared lost is old news: the watermark had passed it.
+        """
+        if at <= link.lost_at:
+            return False
         profile = link.unit.profile
         gap = at - link.last_proof
         in_a_row = link.streak > 0 and abs(gap) <= profile.offline_after
@@ -151,7 +156,7 @@ class Supervisor:
         if link.state is Connection.ONLINE:
             link.state = Connection.LATE
         elif watch.clear_since is not None:
-            link.state, link.streak = Connection.OFFLINE, 0
+            link.state, link.streak, link.lost_at = Connection.OFFLINE, 0, due
             effective = max(link.last_proof, watch.clear_since)
             self._ledger.close_hour(link.unit)
         else:

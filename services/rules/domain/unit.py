@@ -12,11 +12,22 @@ class Link:
     """One gateway of a unit. `state` is NEVER, ONLINE, LATE, OFFLINE or UNKNOWN; instants are 0 where there is none.
 
     `timer` is the instant of its entry in the deadline heap, at most its true deadline. `down_at` is when the broker
-    said that the gateway is gone. `beat` and `beat_before` are the ids of its last two heartbeats: a repeat is mostly
-    the immediate redelivery of one of them.
+    said that the gateway is gone, `lost_at` the deadline at which it was declared offline. `beat` and `beat_before` are
+    the ids of its last two heartbeats: a repeat is mostly the immediate redelivery of one of them.
     """
 
-    __slots__ = ("beat", "beat_before", "down_at", "gateway_id", "last_proof", "state", "streak", "timer", "unit")
+    __slots__ = (
+        "beat",
+        "beat_before",
+        "down_at",
+        "gateway_id",
+        "last_proof",
+        "lost_at",
+        "state",
+        "streak",
+        "timer",
+        "unit",
+    )
 
     def __init__(self, unit: "Unit", gateway_id: str) -> None:
         self.unit = unit
@@ -24,6 +35,7 @@ class Link:
         self.state = Connection.NEVER
         self.last_proof = 0
         self.down_at = 0
+        self.lost_at = 0
         self.streak = 0
         self.timer = 0
         self.beat = ""

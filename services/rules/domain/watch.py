@@ -55,9 +55,14 @@ class Watch:
         return self.proven > 0 and tick.proven_until - self.proven > self.blind_after
 
     def is_news(self, tick: Tick) -> bool:
-        """A tick that is older than what its instance has said already proves nothing (a repeat, or a zombie)."""
+        """A tick that is older than what its instance has said already proves nothing (a repeat, or a zombie).
+
+        Nobody joins with an old tick: it would have to be waited for at once.
+        """
         known = self.instances.get(tick.instance)
-        return known is None or (tick.epoch, tick.number) > (known.epoch, known.number)
+        if known is None:
+            return tick.written_at >= self.seen - self.blind_after
+        return (tick.epoch, tick.number) > (known.epoch, known.number)
 
     def lose(self, resumed_at: int) -> None:
         """We were blind until `resumed_at`; sight comes back with a proof that reaches this instant."""

@@ -3,7 +3,13 @@
 from enum import StrEnum
 
 
-class Connection(StrEnum):
+class Word(StrEnum):
+    """A closed set that is used as keys of dicts on every state change: hashed as the string it is, not by name."""
+
+    __hash__ = str.__hash__
+
+
+class Connection(Word):
     """Whether a unit reaches us. `unknown` is our own blindness, never the unit's fault."""
 
     NEVER = "never_connected"
@@ -20,7 +26,7 @@ CONNECTED = (Connection.ONLINE, Connection.LATE)
 """Counted as connected: a late unit is not yet proven lost."""
 
 
-class Health(StrEnum):
+class Health(Word):
     """What a unit says of its own fire-alarm system. `unknown` until it has spoken for the first time."""
 
     NORMAL = "normal"
@@ -31,7 +37,7 @@ class Health(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Sight(StrEnum):
+class Sight(Word):
     """Whether we see: all instances of ingest prove it, some are silent, or nobody looks."""
 
     CLEAR = "clear"
@@ -39,12 +45,12 @@ class Sight(StrEnum):
     BLIND = "blind"
 
 
-class Aspect(StrEnum):
+class Aspect(Word):
     CONNECTION = "connection"
     HEALTH = "health"
 
 
-class Kind(StrEnum):
+class Kind(Word):
     """Finding kinds, which are the case kinds of alerts."""
 
     CONNECTION_LOST = "connection_lost"
@@ -58,13 +64,13 @@ TROUBLES = (Kind.FIRE, Kind.FAULT, Kind.ISOLATION)
 """Kinds that signals begin and end, each over a set of components."""
 
 
-class Phase(StrEnum):
+class Phase(Word):
     BEGAN = "began"
     CHANGED = "changed"
     ENDED = "ended"
 
 
-class Cause(StrEnum):
+class Cause(Word):
     """What made a state change."""
 
     SIGNAL = "signal"
@@ -75,7 +81,7 @@ class Cause(StrEnum):
     REGISTRY = "registry"
 
 
-class Oddity(StrEnum):
+class Oddity(Word):
     """Inputs that have no effect, or less than they claim; each is counted."""
 
     DUPLICATE = "duplicate"

@@ -5,6 +5,7 @@ the next records are worked off in memory; the next one is collected only after 
 """
 
 import asyncio
+import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -88,7 +89,12 @@ class RulesWorker:
         """
         saved = await self.store.claim(partition, self.owner)
         rows = self.registry.rows(partition)
-        engine = self._revive(partition, saved, rows)
+        gc.disable()  # a load makes very many objects and no garbage: nothing to look for while it runs, nor later
+        try:
+            engine = self._revive(partition, saved, rows)
+        finally:
+            gc.freeze()
+            gc.enable()
         self.held[partition] = Held(
             partition, engine, saved.owner_epoch, saved.seq, saved.next_offset, saved.next_offset
         )

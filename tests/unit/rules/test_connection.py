@@ -144,3 +144,13 @@ def test_the_heap_does_not_grow_with_heartbeats() -> None:
         world.beat(at_s)
         world.tick(at_s + 0.5)
     assert len(world.engine.supervisor.heap) < 10
+
+
+def test_heartbeats_from_before_the_loss_do_not_revive_a_unit() -> None:
+    world = World()
+    world.tick(0)
+    world.beat(0)
+    world.ticks(1, 300)
+    for at_s in (1, 60, 120, 180, 240):
+        world.beat(at_s)
+    assert world.connection() == "offline"

@@ -137,6 +137,18 @@ def test_doubled_and_shuffled_signals_between_two_ticks_end_in_the_same_state(st
     assert outcome(messy) == outcome(clean)
 
 
+@many
+@given(STEPS, st.data())
+def test_a_stretch_of_signals_that_is_read_again_says_nothing_new(steps: Any, data: st.DataObject) -> None:
+    inputs = tell(steps).inputs
+    engine = fresh()
+    play(engine, inputs)
+    first = data.draw(st.integers(0, len(inputs)))
+    last = data.draw(st.integers(first, len(inputs)))
+    again = play(engine, [item for item in inputs[first:last] if isinstance(item, Heartbeat | Signal)])
+    assert (again.transitions, again.findings, again.signals) == ([], [], [])
+
+
 def item_time(item: Any) -> int:
     return int(item.received_at if isinstance(item, Heartbeat | Signal) else item.written_at)
 
