@@ -26,32 +26,37 @@ EXTRA_SEQ = 1_000_000_000
 class Plan:
     """What the gateways say, all of it decided by `seed`: the gateways speak in turn, `rate` messages a second.
 
-    Some messages are faults or restore one. A share of the gateways falls silent once, `silence_s` long.
+    Some messages are faults or restore one. A share of the gateways falls silent once, `silence_s` long, a share for
+    good.
     Every fire is of a component of its own and goes over the alarm lane.
     """
 
     seed: int
     gateways: Sequence[tuple[str, str]]
     rate: float = 250.0
-    faults_per_s: float = 0.6
-    fires_per_s: float = 0.2
+    faults_per_s: float = 1.5
+    fires_per_s: float = 0.3
     silent_share: float = 0.15
     silence_s: float = 15.0
+    gone_share: float = 0.0
 
     def messages(self) -> Iterator[tuple[float, str, dict[str, Any], str] | None]:
         """Yield (due after the start in seconds, gateway, body without its time, lane) for ever; None is silence."""
         dice = random.Random(self.seed)
         starts = {gateway: 10 + 60 * dice.random() for gateway, _ in self.gateways if dice.random() < self.silent_share}
+        ends = {gateway: start + self.silence_s for gateway, start in starts.items()}
+        for gateway, _ in self.gateways:
+            if dice.random() < self.gone_share:
+                starts[gateway], ends[gateway] = 20.0, float("inf")
         faults: dict[str, set[str]] = {}
         number = 0
         while True:
             round_number, place = divmod(number, len(self.gateways))
             gateway, _ = self.gateways[place]
             due_s = number / self.rate
-            silent_from = starts.get(gateway)
             number += 1
             chance = dice.random()
-            if silent_from is not None and silent_from <= due_s < silent_from + self.silence_s:
+            if gateway in starts and starts[gateway] <= due_s < ends[gateway]:
                 yield None
                 continue
             body: dict[str, Any] = {"v": 1, "kind": "heartbeat", "seq": round_number}
@@ -77,7 +82,8 @@ def _fault(dice: random.Random, known: set[str]) -> dict[str, Any]:
 class Publisher:
     """Publishes a plan from a thread of its own until stopped. Open loop: it does not wait for acknowledgements.
 
-    While `calm` is set, only heartbeats are sent, and of these one in CALM_ROUNDS.
+    While `calm` is set, only heartbeats are sent, and of these one in CALM_ROUNDS. The same thread drives the
+    connection: what a lost one left unanswered goes out again before anything new, so a gateway's order is kept.
     """
 
     def __init__(self, port: int, plan: Plan, ledger: Path) -> None:
@@ -87,30 +93,20 @@ class Publisher:
         self._clock = SystemClock()
         self._stop = threading.Event()
         self._extra: deque[tuple[str, dict[str, Any], str]] = deque()
-        self._acks: deque[tuple[int, float]] = deque()
         self._waiting: dict[int, str] = {}
         self._file = ledger.open("a", encoding="utf-8", buffering=1)
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="chaos")
         self._client.max_inflight_messages_set(2000)
-        self._client.reconnect_delay_set(1, 1)
-        self._client.on_publish = lambda _client, _data, mid, _code, _properties: self._acks.append(
-            (mid, self._clock.now().timestamp())
-        )
+        self._client.on_publish = lambda _client, _data, mid, _code, _properties: self._answered(mid)
         self._client.connect(HOST, port, keepalive=30)
-        self._client.loop_start()
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """End the plan; acknowledgements may still come."""
+    def close(self) -> None:
+        """End the plan; what is not answered by now stays unknown in the ledger."""
         self._stop.set()
         self._thread.join(30)
-
-    def close(self) -> None:
-        self.stop()
-        self._note_acks()
         self._client.disconnect()
-        self._client.loop_stop()
         self._file.close()
 
     def _run(self) -> None:
@@ -125,12 +121,22 @@ class Publisher:
             due_s, gateway, body, lane = message
             if self.calm and (body["kind"] != "heartbeat" or body["seq"] % CALM_ROUNDS):
                 continue
-            self._note_acks()
-            while (rest := started + due_s - self._clock.monotonic()) > 0:
-                self._note_acks()
-                if self._stop.wait(min(rest, 0.05)):
-                    return
+            self._drive(0)
+            while (rest := started + due_s - self._clock.monotonic()) > 0 and not self._stop.is_set():
+                self._drive(min(rest, 0.05))
             self._publish(gateway, body, lane)
+
+    def _drive(self, seconds: float) -> None:
+        """Read and write for so long; a lost connection is made anew first."""
+        code = self._client.loop(seconds)
+        while (code != mqtt.MQTT_ERR_SUCCESS or not self._client.is_connected()) and not self._stop.is_set():
+            if code != mqtt.MQTT_ERR_SUCCESS:
+                try:
+                    self._client.reconnect()
+                except OSError:
+                    self._stop.wait(0.1)
+                    continue
+            code = self._client.loop(0.1)
 
     def _publish(self, gateway: str, body: dict[str, Any], lane: str) -> None:
         now = self._clock.now()
@@ -141,16 +147,14 @@ class Publisher:
         self._waiting[mid] = signal_id
         self.sent += 1
 
+    def _answered(self, mid: int) -> None:
+        signal_id = self._waiting.pop(mid, None)
+        if signal_id is not None:
+            self._write("acked", signal_id, self._clock.now().timestamp())
+
     def send(self, gateway: str, body: dict[str, Any], lane: str) -> None:
         """Publish one message more, in turn with the plan's own; its number is above all of the plan's."""
         self._extra.append((gateway, {**body, "seq": EXTRA_SEQ + self.sent}, lane))
-
-    def _note_acks(self) -> None:
-        while self._acks:
-            mid, at = self._acks.popleft()
-            signal_id = self._waiting.pop(mid, None)
-            if signal_id is not None:
-                self._write("acked", signal_id, at)
 
     def _write(self, *words: object) -> None:
         self._file.write("\t".join(map(str, words)) + "\n")

@@ -6,15 +6,20 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from tests.chaos.world import LIMIT_S, World, world
+from tests.system import wait_for
 
 VICTIMS = ["ingest"] * 3 + ["rules"] * 3 + ["alerts"] * 2 + ["Kafka"] * 2
+
+LOST_CASES = "SELECT count(*) FROM alerts.cases WHERE kind = 'connection_lost'"
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with world(tmp_path_factory.mktemp("kills"), units=120, rate=24, ladder_rate=60, silent_share=0.15) as one:
+    with world(
+        tmp_path_factory.mktemp("kills"), units=120, rate=24, ladder_rate=60, silent_share=0.2, gone_share=0.05
+    ) as one:
         yield one
 
 
@@ -25,6 +30,7 @@ def test_ten_kills_lose_and_double_nothing(here: World) -> None:
     with here.storm():
         here.await_messages(3000)
         kill_each(here, victims)
+    wait_for("gateways that went for good are missed", lambda: here.system.value(LOST_CASES) > 0, LIMIT_S)
     here.drain()
     assert not here.verdict()
     assert not here.restore_fires()

@@ -163,10 +163,10 @@ class World:
             {partition: [entry for entry, _ in records] for partition, records in log.items()},
             saved.next_offsets,
         )
-        self.say(
-            f"{len(before.transitions)} transitions, {len(before.findings)} findings, {len(before.signals)} signals "
-            f"kept; {len(published) - len({name for name, _ in published})} findings repeated on the wire"
-        )
+        states = Counter(str(row[4]) for row in before.transitions)
+        repeats = len(published) - len({name for name, _ in published})
+        self.say("transitions to " + ", ".join(f"{state} {count}" for state, count in sorted(states.items())))
+        self.say(f"{len(before.findings)} findings, {repeats} repeats on the wire; {len(before.signals)} signals kept")
         return [*check_facts(saved.facts, before), *check_findings(published, saved.outbox, before, whole)]
 
     def _alerts(self) -> list[str]:

@@ -35,7 +35,8 @@ def check_delivery(ledger: Iterable[Sent], stored: Sequence[Stored], refused: It
     sent = {one.signal_id: one for one in ledger}
     parked = set(refused)
     known = {one.signal_id for one in stored}
-    lost = [one for one in sent.values() if one.acked_at is not None and one.signal_id not in known | parked]
+    found = known | parked
+    lost = [one for one in sent.values() if one.acked_at is not None and one.signal_id not in found]
     return [
         *told("acknowledged, but neither stored nor refused", lost),
         *told("stored, but never sent", sorted(known - set(sent))),
