@@ -11,8 +11,6 @@ from datetime import timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-
 from schemas.codec import HEADERS
 from schemas.topics import ALARMS, FINDINGS, REGISTRY
 from services.alerts.adapters.calendar import ChinaCalendar
@@ -49,7 +47,7 @@ from services.runtime.kafka_loop import KafkaLoop
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.logging import get_logger
 from services.runtime.postgres import Pool, backoff_s, listen, open_pool
-from services.runtime.status import Readiness, StatusServer
+from services.runtime.status import Readiness, StatusServer, process_registry
 
 CHINA = ZoneInfo("Asia/Shanghai")
 SMTP_EXCHANGES = 8
@@ -71,9 +69,7 @@ class Alerts:
     def __init__(self, settings: AlertsSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._prometheus = CollectorRegistry()
-        for collect in (ProcessCollector, PlatformCollector, GCCollector):
-            collect(registry=self._prometheus)
+        self._prometheus = process_registry()
         self._metrics = AlertsMetrics(self._prometheus)
         self._pulse = Pulse(clock, self._metrics)
         self._pulse.expect("registry", "findings", "fire", "ladder", "delivery", "fire-delivery", "publish", "seal")

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import httpx
-from prometheus_client import CollectorRegistry
 
 from services.console.adapters.alerts_client import HttpCaseCommands
 from services.console.adapters.changes import PostgresChanges
@@ -23,7 +22,7 @@ from services.console.worker.shared import SharedReads
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.postgres import open_pool
-from services.runtime.status import Readiness, StatusServer
+from services.runtime.status import Readiness, StatusServer, process_registry
 
 READY_WITHIN_S = 10
 DEMO = (
@@ -35,7 +34,7 @@ DEMO = (
 
 async def run(settings: ConsoleSettings, stop: Stop) -> None:
     """Serve until stop. Raises OSError when a port is taken, TaskDied when a part ends early."""
-    clock, registry = SystemClock(), CollectorRegistry()
+    clock, registry = SystemClock(), process_registry()
     metrics = Metrics(registry)
     dsn = settings.database_dsn.get_secret_value()
     async with open_pool(dsn, "console", min_size=2, max_size=8) as pool, httpx.AsyncClient(trust_env=False) as http:

@@ -5,8 +5,6 @@ import gc
 import sys
 from collections.abc import Mapping
 
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-
 from services.ingest.adapters.inbox import Inbox, Stamps
 from services.ingest.adapters.json_decoder import JsonDecoder, StatusDecoder
 from services.ingest.adapters.kafka_store import KafkaStore
@@ -27,7 +25,7 @@ from services.ingest.worker import Judge, LaneWorker, Ticker
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.logging import get_logger
-from services.runtime.status import Readiness, StatusServer
+from services.runtime.status import Readiness, StatusServer, process_registry
 
 DRAIN_S = 10.0
 
@@ -44,9 +42,7 @@ class Ingest:
     def __init__(self, settings: IngestSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._prometheus = CollectorRegistry()
-        for collect in (ProcessCollector, PlatformCollector, GCCollector):
-            collect(registry=self._prometheus)
+        self._prometheus = process_registry()
         self._metrics = Metrics(self._prometheus)
         self._directory = Directory()
         self._feed = RegistryFeed(settings.kafka_bootstrap, self._directory, self._metrics)

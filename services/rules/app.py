@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from prometheus_client import CollectorRegistry
-
 from schemas import codec
 from schemas.topics import FINDINGS, REGISTRY, SIGNALS, all_topics
 from services.rules.adapters.decode import SignalDecoder
@@ -21,7 +19,7 @@ from services.runtime.kafka_loop import KafkaLoop
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.logging import get_logger
 from services.runtime.postgres import backoff_s, open_pool
-from services.runtime.status import Readiness, StatusServer
+from services.runtime.status import Readiness, StatusServer, process_registry
 
 STUCK_S = 15.0
 
@@ -54,7 +52,7 @@ async def run(settings: RulesSettings, stop: Stop, topics: Topics | None = None)
     """Run rules until stop. Kafka is waited for. Raises TaskDied when a part of it ends early."""
     topics, clock = topics or Topics(), SystemClock()
     log = get_logger()
-    registry = CollectorRegistry()
+    registry = process_registry()
     metrics = RulesMetrics(registry)
     view = CompactedRegistryView(lambda unit_id: partition_of(unit_id.encode(), topics.partitions), settings.clock_rate)
     follower = CompactedFollower(settings.kafka_bootstrap, topics.registry, view.on_record)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from services.runtime.lifecycle import Stop
@@ -20,6 +20,14 @@ class Readiness:
 
     ready: bool
     checks: dict[str, str] = field(default_factory=dict)
+
+
+def process_registry() -> CollectorRegistry:
+    """Return a registry that already tells of the process itself: start, CPU, memory, open files, garbage collection."""
+    registry = CollectorRegistry()
+    for collect in (ProcessCollector, PlatformCollector, GCCollector):
+        collect(registry=registry)
+    return registry
 
 
 class _Server(uvicorn.Server):
