@@ -20,7 +20,11 @@ REBALANCE_DRAIN_S = 10.0
 
 
 class LogGap(Exception):
-    """The saved offset lies before what Kafka still keeps: records are gone, and a person must decide."""
+    """The saved offset lies outside what Kafka holds, so records are gone and a person must decide.
+
+    Before its beginning: retention was shorter than our absence. Beyond its end: the topic was made anew, or restored
+    older than the database.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +189,8 @@ class KafkaLoop:
 
     async def on_assigned(self, consumer: AIOKafkaConsumer, partitions: set[int]) -> None:
         async with self._lock:
-            firsts = await consumer.beginning_offsets([TopicPartition(self._topic, number) for number in partitions])
+            places = [TopicPartition(self._topic, number) for number in partitions]
+            firsts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
             for number in sorted(partitions):
                 place = TopicPartition(self._topic, number)
                 offset = await self._handler.assigned(number)
@@ -193,6 +198,8 @@ class KafkaLoop:
                     if offset > 0:
                         raise LogGap(f"{self._topic}[{number}]: saved offset {offset}, Kafka begins at {firsts[place]}")
                     offset = firsts[place]
+                if offset > ends[place]:
+                    raise LogGap(f"{self._topic}[{number}]: saved offset {offset}, Kafka ends at {ends[place]}")
                 consumer.seek(place, offset)
                 self._next[number] = offset
                 self._owned.add(number)

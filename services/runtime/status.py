@@ -23,7 +23,7 @@ class Readiness:
 
 
 def process_registry() -> CollectorRegistry:
-    """Return a registry that already tells of the process itself: start, CPU, memory, open files, garbage collection."""
+    """Return a registry that already tells of the process itself: start, CPU, memory, open files."""
     registry = CollectorRegistry()
     for collect in (ProcessCollector, PlatformCollector, GCCollector):
         collect(registry=registry)

@@ -136,6 +136,17 @@ async def test_records_that_kafka_no_longer_keeps_stop_the_loop(kafka_broker: st
         await asyncio.wait_for(KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a").run(stop), 30)
 
 
+async def test_an_offset_beyond_the_end_stops_the_loop(kafka_broker: str) -> None:
+    topic = spec(1)
+    await ensure_topics(kafka_broker, [topic])
+    await produce(kafka_broker, [Record(topic.name, b"k", b"v")])
+    stop = Stop()
+    handler = Memory(stop, 99)
+    handler.offsets[0] = 7
+    with pytest.raises(LogGap, match="saved offset 7, Kafka ends at 1"):
+        await asyncio.wait_for(KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a").run(stop), 30)
+
+
 async def test_a_task_that_ends_early_takes_the_service_down() -> None:
     stop = Stop()
 
