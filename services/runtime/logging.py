@@ -18,6 +18,26 @@ def _redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
+class _Calm(logging.Filter):
+    """Lets each sentence of a library through once in ten seconds: aiokafka repeats its own 40 times a second while
+    Kafka is away, and a full disk would be the next outage. Our own events are never held back.
+    """
+
+    def __init__(self, every_s: float = 10) -> None:
+        super().__init__()
+        self._every_s = every_s
+        self._told: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith("aiokafka"):
+            return True
+        sentence = (record.name, str(record.msg))  # without its arguments: as many as there are places in the source
+        if record.created - self._told.get(sentence, 0) < self._every_s:
+            return False
+        self._told[sentence] = record.created
+        return True
+
+
 def configure(service: str, level: str = "info") -> None:
     """Send all logs of this process, those of libraries too, to standard output as JSON lines."""
     shared: list[Any] = [
@@ -37,6 +57,7 @@ def configure(service: str, level: str = "info") -> None:
             ],
         )
     )
+    handler.addFilter(_Calm())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())

@@ -82,7 +82,7 @@ class Scrape:
 @contextmanager
 def ingest(
     bootstrap: str, mqtt_port: int, arguments: argparse.Namespace, instance: str
-) -> Iterator[tuple[Scrape, psutil.Process]]:
+) -> Iterator[tuple[Scrape, int]]:
     """Run one ingest process until the block ends."""
     (port,) = free_ports(1)
     env = {
@@ -103,7 +103,7 @@ def ingest(
             if time.monotonic() > until or process.poll() is not None:
                 raise SystemExit("ingest did not become ready")
             time.sleep(0.1)
-        yield scrape, psutil.Process(process.pid)
+        yield scrape, process.pid
     finally:
         process.terminate()
         process.wait(30)
@@ -130,35 +130,49 @@ def load(port: int, arguments: argparse.Namespace, rate: int) -> subprocess.Pope
     return publisher
 
 
-def measure(
-    scrapes: list[Scrape], processes: list[psutil.Process], port: int, arguments: argparse.Namespace, rate: int
-) -> dict[str, float]:
-    """Offer `rate` for the whole time; return what was stored a second, from the second second on while it lasted."""
-    publisher = load(port, arguments, rate)
-    assert publisher.stdin is not None
-    assert publisher.stdout is not None
-    publisher.stdin.write("go\n")
-    publisher.stdin.flush()
-    time.sleep(min(2.0, arguments.seconds / 4))
-    lag_before = lag(scrapes)
-    batches_before = batches(scrapes)
-    cpu_before = [sum(process.cpu_times()[:2]) for process in processes]
-    begun, (before, _) = time.monotonic(), stored(scrapes)
-    time.sleep(arguments.seconds - min(2.0, arguments.seconds / 4) - 0.5)
-    (after, _), lasted = stored(scrapes), time.monotonic() - begun
-    cpu = [sum(process.cpu_times()[:2]) - at for process, at in zip(processes, cpu_before, strict=True)]
-    lag_after = lag(scrapes)
-    result = json.loads(publisher.stdout.readline())
-    publisher.wait(30)
-    return {
-        "offered": rate,
-        "stored_per_s": round((after - before) / lasted),
-        "cpu_share": round(sum(cpu) / lasted / len(cpu), 2),
-        "rss_mib": round(max(process.memory_info().rss for process in processes) / 2**20),
-        "ack_lag_p99_s": quantile(lag_before, lag_after, 0.99),
-        "kafka_batch_ms": round(1000 * batch_s(scrapes, batches_before), 1),
-        "sent": result["sent"],
-    }
+class Run:
+    """Everything that runs during a measurement, and what it uses."""
+
+    def __init__(self, scrapes: list[Scrape], ingests: list[int], parts: dict[str, list[int]]) -> None:
+        self.scrapes = scrapes
+        self.ingests = [psutil.Process(pid) for pid in ingests]
+        self.parts = {"ingest": self.ingests} | {
+            name: [psutil.Process(pid) for pid in pids] for name, pids in parts.items()
+        }
+
+    def cpu_s(self, load_pid: int) -> dict[str, float]:
+        """Return the seconds of processor time of each part so far, and of the whole machine as `all`."""
+        parts = self.parts | {"load": [psutil.Process(load_pid)]}
+        used = {name: sum(sum(one.cpu_times()[:2]) for one in members) for name, members in parts.items()}
+        times = psutil.cpu_times()
+        return used | {"all": times.user + times.system + times.nice + times.softirq + times.steal}
+
+    def measure(self, port: int, arguments: argparse.Namespace, rate: int) -> dict[str, object]:
+        """Offer `rate` for the whole time; what was stored is counted from the second second on, while it lasted."""
+        publisher = load(port, arguments, rate)
+        assert publisher.stdin is not None
+        assert publisher.stdout is not None
+        publisher.stdin.write("go\n")
+        publisher.stdin.flush()
+        warm = min(2.0, arguments.seconds / 4)
+        time.sleep(warm)
+        lag_before, batches_before, cpu_before = lag(self.scrapes), batches(self.scrapes), self.cpu_s(publisher.pid)
+        begun, (before, _) = time.monotonic(), stored(self.scrapes)
+        time.sleep(arguments.seconds - warm - 0.5)
+        (after, _), lasted = stored(self.scrapes), time.monotonic() - begun
+        cpu = {name: round((used - cpu_before[name]) / lasted, 2) for name, used in self.cpu_s(publisher.pid).items()}
+        figures = {
+            "offered": rate,
+            "stored_per_s": round((after - before) / lasted),
+            "us_per_message": round(1e6 * cpu["ingest"] * lasted / max(1.0, after - before), 1),
+            "cores": cpu,
+            "rss_mib": round(max(process.memory_info().rss for process in self.ingests) / 2**20),
+            "ack_lag_p99_s": quantile(lag_before, lag(self.scrapes), 0.99),
+            "kafka_batch_ms": round(1000 * batch_s(self.scrapes, batches_before), 1),
+        }
+        result = json.loads(publisher.stdout.readline())
+        publisher.wait(30)
+        return figures | {"sent": result["sent"]}
 
 
 def batches(scrapes: list[Scrape]) -> tuple[float, float]:
@@ -233,12 +247,14 @@ def main() -> None:
             stack.enter_context(ingest(kafka.bootstrap, mqtt_port, arguments, f"bench-{number}"))
             for number in range(arguments.processes)
         ]
-        scrapes, processes = [one for one, _ in running], [one for _, one in running]
-        expected = 0.0
+        run = Run(
+            [one for one, _ in running], [pid for _, pid in running], {"kafka": kafka.pids, "mosquitto": mosquitto.pids}
+        )
+        expected = 0
         for rate in arguments.rates:
-            figures = measure(scrapes, processes, mqtt_port, arguments, rate)
-            expected += figures["sent"]
-            figures["drain_s"] = round(drain(scrapes, expected), 1)
+            figures = run.measure(mqtt_port, arguments, rate)
+            expected += int(str(figures["sent"]))
+            figures["drain_s"] = round(drain(run.scrapes, expected), 1)
             print(json.dumps(figures), flush=True)
 
 

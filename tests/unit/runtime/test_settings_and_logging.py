@@ -55,3 +55,15 @@ def test_logs_are_json_lines_without_secrets(capsys: pytest.CaptureFixture[str])
     assert first["password"] == first["api_token"] == "[hidden]"
     assert second["event"] == "said so"
     assert second["level"] == "warning"
+
+
+def test_a_library_that_repeats_itself_is_heard_once_and_we_are_heard_always(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure("test")
+    for attempt in range(50):
+        logging.getLogger("aiokafka.client").error("Unable to reach node %s", attempt)
+        get_logger().warning("ours", attempt=attempt)
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("Unable to reach" in line for line in lines) == 1
+    assert sum('"ours"' in line for line in lines) == 50
