@@ -77,6 +77,8 @@ class Inbox:
         now = self._stamps.next()
         arrivals = [Arrival(epoch, mid, topic, body, now, dup, kept) for topic, mid, body, dup, kept in messages]
         with self._lock:
+            if self._closed:  # read while the end came: left with the broker, which sends it to the next process
+                return
             self._books.received(len(arrivals))
             self._append(arrivals, sum([len(arrival.payload) for arrival in arrivals]))
 

@@ -49,6 +49,17 @@ async def test_messages_read_together_have_one_stamp_and_those_after_never_an_ea
     assert first.received_at == second.received_at == third.received_at
 
 
+async def test_what_is_read_after_the_end_stays_with_the_broker() -> None:
+    clock = HandClock()
+    inbox = Inbox(Stamps(clock), clock, hold_messages=100, hold_bytes=1000)
+    inbox.put(1, [delivery()])
+    inbox.close()
+    inbox.put(1, [delivery()])
+    assert len(await inbox.take(10)) == 1
+    assert await inbox.take(10) == []
+    assert inbox.account().received == 1
+
+
 async def test_what_cannot_be_acknowledged_is_released_with_number_0_and_in_order() -> None:
     clock = HandClock()
     inbox = Inbox(Stamps(clock), clock, hold_messages=100, hold_bytes=1000)
