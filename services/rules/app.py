@@ -69,6 +69,7 @@ async def run(settings: RulesSettings, stop: Stop, topics: Topics | None = None)
             never_grace=span(settings.never_grace_s / settings.clock_rate),
             log=log.info,
         )
+        metrics.registry_refused.set_function(lambda: view.refused)
         registry.register(LiveCollector(lambda: worker.views, lambda: micros(clock.now())))
         loop = KafkaLoop(
             settings.kafka_bootstrap,

@@ -65,11 +65,11 @@ class RegistryView(Protocol):
     """The registry's topic as it was read so far."""
 
     def rows(self, partition: int) -> Rows:
-        """Return all rows that concern units of this partition; packs concern all."""
+        """Return all rows that concern units of this partition; packs concern all. They are news no longer."""
         ...
 
     def take_news(self) -> Mapping[int, Rows]:
-        """Return rows that came since the last call, by partition; the order of arrival within an entity is kept."""
+        """Return rows that came since the last call, by partition; -1 stands for all of them (packs)."""
         ...
 
 

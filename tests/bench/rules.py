@@ -111,7 +111,7 @@ def bench_engine(units: int, count: int) -> Engine:
         at = ready[min(position + 1999, count - 1)].received_at
         engine.apply(Tick("ingest-1", 1, number, False, at, at, 0))
         took, done = took + time.process_time() - began, done + 2000
-        if done == units:
+        if position + 2000 == units:
             show(f"engine alone, {units} units come online", f"{done / took:,.0f}/s")
             took, done = 0.0, 0
             gc.collect()
@@ -198,6 +198,11 @@ class Servers:
     dsn: str
 
 
+def per_tick(units: int) -> int:
+    """Signals between two ticks: three seconds of log time, well within the patience."""
+    return max(1, units // 20)
+
+
 async def prepare(servers: Servers, units: int, count: int) -> None:
     """Fill the registry and the log: `count` heartbeats, one minute of log time for a round of all units."""
     specs = [
@@ -213,11 +218,11 @@ async def prepare(servers: Servers, units: int, count: int) -> None:
     await producer.send_many(records, None)
     partitions = all_topics()["signals"].partitions
     places = {name: partition_of(name.encode(), partitions) for name in names}
-    step = timedelta(seconds=60) / units
-    for number, first in enumerate(range(0, count, 5000), 1):
+    step, lot_size = timedelta(seconds=60) / units, per_tick(units)
+    for number, first in enumerate(range(0, count, lot_size), 1):
         now = START + first * step
         lot = [Record(SIGNALS, None, tick(number, now, "ingest-1"), place) for place in range(partitions)]
-        for n in range(first, min(first + 5000, count)):
+        for n in range(first, min(first + lot_size, count)):
             name = names[n % units]
             lot.append(Record(SIGNALS, name.encode(), raw_beat(name, n, START + n * step), places[name]))
         await producer.send_many(lot, None)
@@ -255,7 +260,8 @@ def wait_for(dsn: str, wanted: int, limit_s: float) -> tuple[float, int]:
 
 def bench_through(servers: Servers, folder: Path, units: int, count: int) -> None:
     asyncio.run(prepare(servers, units, count))
-    total = count + -(-count // 5000) * all_topics()["signals"].partitions
+    ticks = -(-count // per_tick(units))
+    total = count + ticks * all_topics()["signals"].partitions
     began = time.monotonic()
     process = start_rules(servers, folder)
     try:
@@ -271,7 +277,7 @@ def bench_through(servers: Servers, folder: Path, units: int, count: int) -> Non
         process.wait()
         began = time.monotonic()
         process = start_rules(servers, folder)
-        number = 1 + -(-count // 5000)
+        number = 1 + ticks
         again = START + count * timedelta(seconds=60) / units
         asyncio.run(one_more_tick(servers, number, again))
         end_at, _ = wait_for(servers.dsn, total + all_topics()["signals"].partitions, 120)

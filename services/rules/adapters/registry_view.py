@@ -1,7 +1,7 @@
 """Records of firenet.registry.v1 to facts of the domain, sorted to the partitions that they concern."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from schemas import codec
@@ -26,15 +26,20 @@ _CONSTRUCTION = {
     Construction.RENOVATED: UnitFact.RENOVATED,
     Construction.EXTENDED: UnitFact.EXTENDED,
 }
-_FLAGS = (
-    UnitFact.KEY_UNIT,
-    UnitFact.AUTO_FIRE_FACILITIES,
-    UnitFact.CROWDED_PLACE,
-    UnitFact.FLAMMABLE_PLACE,
-    UnitFact.FIRE_ALARM_SYSTEM,
+_FLAGS = tuple(
+    fact.value
+    for fact in (
+        UnitFact.KEY_UNIT,
+        UnitFact.AUTO_FIRE_FACILITIES,
+        UnitFact.CROWDED_PLACE,
+        UnitFact.FLAMMABLE_PLACE,
+        UnitFact.FIRE_ALARM_SYSTEM,
+    )
 )
 
 T = TypeVar("T")
+
+EVERY_PARTITION = -1
 
 
 class CompactedRegistryView:
@@ -44,12 +49,13 @@ class CompactedRegistryView:
     """
 
     def __init__(self, partition_of: Callable[[str], int], rate: float) -> None:
-        self._partition_of = partition_of
+        self._hash = partition_of
+        self._places: dict[str, int] = {}
         self._rate = rate
-        self._units: dict[str, tuple[facts.UnitVersion, ...]] = {}
-        self._gateways: dict[str, tuple[facts.GatewayVersion, ...]] = {}
+        self._units: dict[int, dict[str, tuple[facts.UnitVersion, ...]]] = defaultdict(dict)
+        self._gateways: dict[int, dict[str, tuple[facts.GatewayVersion, ...]]] = defaultdict(dict)
         self._packs: dict[str, tuple[facts.PackVersion, ...]] = {}
-        self._news: list[tuple[str, str]] = []
+        self._news: dict[int, dict[tuple[str, str], None]] = defaultdict(dict)
         self._spellings: dict[object, object] = {}
         self.refused = 0
 
@@ -65,62 +71,59 @@ class CompactedRegistryView:
             return
         match record:
             case UnitRecord():
-                self._units[record.id] = tuple(self._unit(version) for version in record.versions)
+                place = self._partition_of(record.id)
+                self._units[place][record.id] = tuple(self._unit(version) for version in record.versions)
+                self._news[place]["unit", record.id] = None
             case GatewayRecord():
-                self._gateways[record.id] = tuple(self._gateway(version) for version in record.versions)
+                held = tuple(self._gateway(version) for version in record.versions)
+                for place in {self._partition_of(version.unit_id) for version in held}:
+                    self._gateways[place][record.id] = held
+                    self._news[place]["gateway", record.id] = None
             case PackRecord():
                 self._packs[record.id] = tuple(pack_version(version, self._rate) for version in record.versions)
+                self._news[EVERY_PARTITION]["pack", record.id] = None
             case _:
-                return  # contacts and departments are of no concern here
-        self._news.append((record.kind, record.id))
+                pass  # contacts and departments are of no concern here
 
     def rows(self, partition: int) -> Rows:
-        return Rows(
-            {key: held for key, held in self._units.items() if self._partition_of(key) == partition},
-            {key: mine for key, held in self._gateways.items() if (mine := self._within(held, partition))},
-            dict(self._packs),
-        )
+        self._news.pop(partition, None)  # told with the rest
+        return Rows(dict(self._units[partition]), dict(self._gateways[partition]), dict(self._packs))
 
     def take_news(self) -> Mapping[int, Rows]:
-        news, self._news = self._news, []
-        sorted_out: dict[int, Rows] = defaultdict(lambda: Rows({}, {}, {}))
-        packs = {key: self._packs[key] for kind, key in news if kind == "pack"}
-        for kind, key in news:
+        news, self._news = self._news, defaultdict(dict)
+        return {place: self._pick(place, names) for place, names in sorted(news.items())}
+
+    def _pick(self, place: int, names: Iterable[tuple[str, str]]) -> Rows:
+        units: dict[str, tuple[facts.UnitVersion, ...]] = {}
+        gateways: dict[str, tuple[facts.GatewayVersion, ...]] = {}
+        packs: dict[str, tuple[facts.PackVersion, ...]] = {}
+        for kind, key in names:
             if kind == "unit":
-                self._add(sorted_out[self._partition_of(key)].units, key, self._units[key])
+                units[key] = self._units[place][key]
             elif kind == "gateway":
-                held = self._gateways[key]
-                for partition in {self._partition_of(version.unit_id) for version in held}:
-                    self._add(sorted_out[partition].gateways, key, self._within(held, partition))
-        if packs:
-            sorted_out[-1] = Rows({}, {}, packs)
-        return sorted_out
+                gateways[key] = self._gateways[place][key]
+            else:
+                packs[key] = self._packs[key]
+        return Rows(units, gateways, packs)
 
     @property
     def has_pack(self) -> bool:
         return bool(self._packs)
 
-    @property
-    def has_news(self) -> bool:
-        return bool(self._news)
-
-    @staticmethod
-    def _add(rows: Mapping[str, T], key: str, value: T) -> None:
-        assert isinstance(rows, dict)
-        rows[key] = value
-
-    def _within(self, held: tuple[facts.GatewayVersion, ...], partition: int) -> tuple[facts.GatewayVersion, ...]:
-        """Return all versions when one of them names a unit of `partition`: the others say when it left."""
-        return held if any(self._partition_of(version.unit_id) == partition for version in held) else ()
+    def _partition_of(self, unit_id: str) -> int:
+        place = self._places.get(unit_id)
+        if place is None:
+            place = self._places[unit_id] = self._hash(unit_id)
+        return place
 
     def _same(self, value: T) -> T:
         """Return one object for equal values: towns, categories and fact sets repeat for every unit."""
         return self._spellings.setdefault(value, value)  # type: ignore[return-value] # equal, hence of the same type
 
     def _unit(self, version: UnitVersion) -> facts.UnitVersion:
-        true = {fact.value for fact in _FLAGS if getattr(version, fact.value)}
-        if version.construction in _CONSTRUCTION:
-            true.add(_CONSTRUCTION[version.construction].value)
+        true = [name for name in _FLAGS if getattr(version, name)]
+        if version.construction is not Construction.EXISTING:
+            true.append(_CONSTRUCTION[version.construction].value)
         return facts.UnitVersion(
             valid_from=self._same(version.valid_from),
             recorded_at=self._same(micros(version.recorded_at)),

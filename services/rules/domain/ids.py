@@ -10,11 +10,10 @@ _LENGTHS = tuple(length.to_bytes(4, "big") for length in range(256))
 
 def derive(*parts: str) -> str:
     """Return 32 hex digits that depend on every part and on where one part ends and the next begins."""
-    joined = bytearray()
+    joined = b""
     for part in parts:
         raw = part.encode()
-        joined += _LENGTHS[len(raw)] if len(raw) < 256 else len(raw).to_bytes(4, "big")
-        joined += raw
+        joined += (_LENGTHS[len(raw)] if len(raw) < 256 else len(raw).to_bytes(4, "big")) + raw
     return blake2b(joined, digest_size=16).hexdigest()
 
 

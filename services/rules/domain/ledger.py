@@ -120,7 +120,7 @@ class Ledger:
     ) -> None:
         """Add a finding. Its event id depends on the problem, the phase and the cause, never on when it is told."""
         cause = moment.signal_id or f"{moment.effective}:{moment.detected}"
-        event_id = derive("finding-event", problem_id, phase, cause)
+        event_id = derive("finding-event", f"{problem_id}|{phase}|{cause}")
         pack = unit.pack
         self.effects.findings.append(
             Finding(
@@ -141,7 +141,7 @@ class Ledger:
     def _transition(self, unit: Unit, aspect: Aspect, before: str, after: str, moment: Moment) -> None:
         effective, detected = moment.effective, moment.detected
         cause = moment.signal_id or moment.cause
-        name = derive("transition", unit.unit_id, aspect, before, after, str(effective), str(detected), cause)
+        name = derive("transition", f"{unit.unit_id}|{aspect}|{before}|{after}|{effective}|{detected}|{cause}")
         self.effects.transitions.append(
             Transition(name, unit.unit_id, aspect, before, after, effective, detected, moment.cause, moment.evidence)
         )

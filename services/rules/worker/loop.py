@@ -6,6 +6,7 @@ the next records are worked off in memory; the next one is collected only after 
 
 import asyncio
 import gc
+from collections import Counter as Tally
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -285,11 +286,12 @@ class RulesWorker:
         raise error
 
     def _tell(self, saved: Sequence[Checkpoint]) -> None:
-        for checkpoint in saved:
-            for transition in checkpoint.effects.transitions:
-                self.metrics.transitions.labels(transition.aspect).inc()
-            for finding in checkpoint.effects.findings:
-                self.metrics.findings.labels(finding.kind, finding.phase).inc()
+        transitions = Tally(one.aspect for checkpoint in saved for one in checkpoint.effects.transitions)
+        for aspect, count in transitions.items():
+            self.metrics.transitions.labels(aspect).inc(count)
+        findings = Tally((one.kind, one.phase) for checkpoint in saved for one in checkpoint.effects.findings)
+        for (kind, phase), count in findings.items():
+            self.metrics.findings.labels(kind, phase).inc(count)
         if any(checkpoint.effects.findings for checkpoint in saved):
             self.saved.set()
 
