@@ -33,6 +33,10 @@ from services.runtime.clock import Clock
 
 PRESSING_EVERY_S = 0.1
 CALM_EVERY_S = 1.0
+BUSY_EVERY_S = 3.0
+BUSY_UNITS = 5000
+"""With so many units touched a checkpoint is dear and, without a transition, nobody waits for it: fewer of them. Still
+well within the patience that a reader of the stored watermark has (blind_after_s)."""
 MOST_UNSAVED = 200_000
 """Effects that may wait for a slow database before no more records are taken."""
 MOST_UNEXPECTED = 100
@@ -230,14 +234,19 @@ class RulesWorker:
 
     def _is_due(self) -> bool:
         since = self.clock.monotonic() - self._last_save
+        calm = self._calm_every_s()
         if self._pending:
             return since >= min(5.0, 0.1 * 2.0 ** min(self._failures, 6))
-        if since >= CALM_EVERY_S:
+        if since >= calm:
             return any(held.has_news() for held in self.held.values())
         return since >= PRESSING_EVERY_S and any(held.is_pressing() for held in self.held.values())
 
+    def _calm_every_s(self) -> float:
+        touched = sum(len(held.engine.ledger.touched) for held in self.held.values())
+        return BUSY_EVERY_S if touched > BUSY_UNITS else CALM_EVERY_S
+
     def _start(self) -> None:
-        calm = self.clock.monotonic() - self._last_save >= CALM_EVERY_S
+        calm = self.clock.monotonic() - self._last_save >= self._calm_every_s()
         self._last_save = self.clock.monotonic()
         if not self._pending:
             self._pending = [self._collect(h) for h in self.held.values() if h.is_pressing() or (calm and h.has_news())]
