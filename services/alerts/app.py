@@ -189,6 +189,7 @@ class Alerts:
             handler,
             f"{self._settings.instance}-{name}",
             poll_records=200 if fire else 2 * self._settings.findings_at_once,
+            static=True,  # back after kill -9 a fire must not wait until Kafka has given the dead member up
         )
         await loop.run(stop)
 

@@ -1,6 +1,5 @@
 """Settings of alerts, all under `ALERTS_`."""
 
-import os
 import socket
 from pathlib import Path
 from typing import Literal
@@ -11,14 +10,14 @@ from pydantic_settings import SettingsConfigDict
 from services.runtime.settings import ServiceSettings
 
 
-def _instance() -> str:
-    return f"alerts-{socket.gethostname()[:40]}-{os.getpid()}"
-
-
 class AlertsSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="ALERTS_", extra="ignore", frozen=True, populate_by_name=True)
 
-    instance: str = Field(default_factory=_instance, max_length=80, description="name of this process among its peers")
+    instance: str = Field(
+        default_factory=lambda: f"alerts-{socket.gethostname()}"[:64],
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        description="name of this process; unique among the processes of alerts",
+    )
     group: str = Field(default="alerts", max_length=80, description="Kafka consumer group, shared by all processes")
     http_port: int = Field(default=9103, ge=1, le=65535, description="port of status page and API")
     api_token: SecretStr = Field(

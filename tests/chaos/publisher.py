@@ -89,6 +89,8 @@ class Publisher:
     def __init__(self, port: int, plan: Plan, ledger: Path) -> None:
         self.sent = 0
         self.calm = True
+        self.may_connect = threading.Event()
+        self.may_connect.set()
         self._plan = plan
         self._clock = SystemClock()
         self._stop = threading.Event()
@@ -131,6 +133,8 @@ class Publisher:
         code = self._client.loop(seconds)
         while (code != mqtt.MQTT_ERR_SUCCESS or not self._client.is_connected()) and not self._stop.is_set():
             if code != mqtt.MQTT_ERR_SUCCESS:
+                if not self.may_connect.wait(0.1):
+                    continue
                 try:
                     self._client.reconnect()
                 except OSError:

@@ -97,14 +97,26 @@ def test_database_killed_under_load_pauses_and_loses_nothing(here: World) -> Non
     assert {name: service.pids for name, service in here.system.services.items()} == pids, "nobody died of it"
 
 
+def lanes_connected(here: World) -> float:
+    """Return how many of ingest's two connections are up and subscribed."""
+    samples = look.metrics(here.system.firenet.ports.ingest, "firenet_ingest_mqtt_connected")
+    return sum(value for found in samples.values() for _, value in found)
+
+
 @pytest.mark.timeout(900)
 def test_broker_restarted_under_load_keeps_the_session(here: World) -> None:
     if not here.system.firenet.options.mosquitto:
         pytest.skip("no mosquitto on PATH: the embedded broker keeps no session on disk")
     with here.storm():
         here.await_messages(1500)
+        # Mosquitto 2.0.11 forgets shared subscriptions when it restarts: what it takes before ingest has subscribed
+        # anew reaches nobody. That loss lies in front of us, so the publisher stays away for that moment.
+        here.publisher.may_connect.clear()
         here.system.part("Mosquitto").stop()
+        wait_for("ingest to notice", lambda: lanes_connected(here) == 0, LIMIT_S)
         here.say(f"Mosquitto ready {here.restart('Mosquitto'):.1f} s after its restart")
+        wait_for("ingest to subscribe anew", lambda: lanes_connected(here) == 2, LIMIT_S)
+        here.publisher.may_connect.set()
         here.await_messages(1500)
     here.drain()
     assert not here.verdict()
