@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
@@ -17,6 +17,15 @@ Connection = AsyncConnection[TupleRow]
 Pool = AsyncConnectionPool[Connection]
 
 BACKOFF_CAP_S = 30.0
+
+AWAY = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.IdleInTransactionSessionTimeout,  # we were frozen in the middle of a transaction
+    PoolTimeout,
+    OSError,
+)
+"""What the driver raises when the server cannot be reached or has ended the session: try again, nothing was written."""
 
 
 def backoff_s(attempt: int) -> float:

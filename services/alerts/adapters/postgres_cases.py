@@ -39,7 +39,7 @@ from services.alerts.domain.values import (
     UnitId,
 )
 from services.alerts.ports import CaseBook, CaseTransaction, Changes, Claim
-from services.runtime.postgres import Connection, Pool
+from services.runtime.postgres import AWAY, Connection, Pool
 
 LIVE_CHANNEL = "firenet_live"
 WORK_CHANNEL = "firenet_alerts"
@@ -98,7 +98,7 @@ def translated(error: Exception) -> Exception:
     """Return the domain's error for a driver's: lost race, or store not there."""
     if isinstance(error, psycopg.errors.UniqueViolation | psycopg.errors.DeadlockDetected):
         return Conflict(type(error).__name__)
-    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | PoolTimeout):
+    if isinstance(error, AWAY):
         return StoreUnavailable(type(error).__name__)
     return error
 

@@ -2,14 +2,11 @@
 
 from collections.abc import Sequence
 
-import psycopg
-from psycopg_pool import PoolTimeout
-
 from schemas.topics import FINDINGS
 from services.rules.adapters import sql
 from services.rules.ports import StoreUnavailable
 from services.runtime.kafka import BatchProducer, KafkaUnavailable, Record
-from services.runtime.postgres import Pool
+from services.runtime.postgres import AWAY, Pool
 
 MOST_AT_ONCE = 1000
 
@@ -25,7 +22,7 @@ class OutboxPublisher:
     async def publish(self, partitions: Sequence[int]) -> int:
         try:
             return await self._publish(list(partitions))
-        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, OSError, KafkaUnavailable) as error:
+        except (*AWAY, KafkaUnavailable) as error:
             raise StoreUnavailable(f"{type(error).__name__}: {str(error).strip()[:200]}") from error
 
     async def _publish(self, partitions: list[int]) -> int:

@@ -6,12 +6,9 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from itertools import chain, islice
 
-import psycopg
-from psycopg_pool import PoolTimeout
-
 from services.rules.adapters import rows, sql
 from services.rules.ports import Checkpoint, Fenced, Plain, Saved, StateDamaged, StoreUnavailable
-from services.runtime.postgres import Connection, Pool
+from services.runtime.postgres import AWAY, Connection, Pool
 
 CHUNK = 2000
 """Rows per statement: small enough that building one does not hold up the loop."""
@@ -99,7 +96,7 @@ class PostgresStore:
             async with self._pool.connection() as connection, connection.transaction():
                 await connection.execute(sql.NEVER_IDLE)
                 yield connection
-        except (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, OSError) as error:
+        except AWAY as error:
             raise StoreUnavailable(f"{type(error).__name__}: {str(error).strip()[:200]}") from error
 
 
