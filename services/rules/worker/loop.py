@@ -39,6 +39,8 @@ BUSY_UNITS = 5000
 well within the patience that a reader of the stored watermark has (blind_after_s)."""
 MOST_UNSAVED = 200_000
 """Effects that may wait for a slow database before no more records are taken."""
+AT_A_TIME = 250
+"""Records between two chances for everything else in the process: some milliseconds."""
 MOST_UNEXPECTED = 100
 """So many records in a row on which the engine breaks are our bug, not bad data: stop instead of draining the log."""
 LAST_SAVE_TRIES = 5
@@ -131,10 +133,14 @@ class RulesWorker:
             await self._save_due()
             if self._pending:
                 raise StoreUnavailable("too much waits to be saved")
-        for partition, records in batches.items():
+        for partition, batch in batches.items():
             held = self.held.get(partition)
-            if held is not None:
-                self._feed(held, self._in_place(held, records))
+            if held is None:
+                continue
+            records = self._in_place(held, batch)
+            for first in range(0, len(records), AT_A_TIME):
+                self._feed(held, records[first : first + AT_A_TIME])
+                await asyncio.sleep(0)  # a checkpoint under way takes its next step
 
     def _in_place(self, held: Held, records: Sequence[LogRecord]) -> Sequence[LogRecord]:
         """Return the records that are next. A rebalance in the middle of a fetch may bring some for a second time."""
@@ -146,8 +152,6 @@ class RulesWorker:
         return records
 
     def _feed(self, held: Held, records: Sequence[LogRecord]) -> None:
-        if not records:
-            return
         engine, decode = held.engine, self.decoder.decode
         beats = ticks = 0
         for record in records:
