@@ -52,7 +52,7 @@ class Target(Wire):
 class Profile(Wire):
     """Supervision profile (`compliance.md` 3.9), all in seconds.
 
-    A heartbeat is expected every `interval_s`; the unit is late one interval after its last proof, offline after
+    A heartbeat is expected every `interval_s`; the unit is late 1.5 intervals after its last proof, offline after
     `misses` intervals plus `grace_s`. `stable_heartbeats` proofs in a row bring it back online.
     """
 

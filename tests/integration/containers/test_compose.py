@@ -70,7 +70,7 @@ def test_every_service_has_a_memory_limit_and_every_server_a_probe(resolved: dic
 
 def test_no_password_stands_in_the_resolved_file(resolved: dict[str, Any], tmp_path: Path) -> None:
     subprocess.run([SECRETS_SCRIPT, tmp_path], check=True, capture_output=True)
-    made = {path.name for path in tmp_path.iterdir()}
+    made = {path.name for path in tmp_path.iterdir() if path.is_file()}
     used = {
         Path(str(secret["source"])).name if isinstance(secret, dict) else secret
         for service in resolved.values()
@@ -84,7 +84,7 @@ def test_no_password_stands_in_the_resolved_file(resolved: dict[str, Any], tmp_p
 
 def test_making_secrets_again_keeps_those_that_are_there(tmp_path: Path) -> None:
     subprocess.run([SECRETS_SCRIPT, tmp_path], check=True, capture_output=True)
-    first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    first = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     subprocess.run([SECRETS_SCRIPT, tmp_path], check=True, capture_output=True)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == first
     assert all(len(secret) >= 32 for secret in first.values())
