@@ -34,7 +34,7 @@ LATE = """SELECT extract(epoch FROM recorded_at - detected_at) FROM rules.transi
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One load step. `stored` and `handled` are per second of load, as read at its end; `drain_s` is how long rules needed after it."""
+    """One load step: `stored` and `handled` per second of load, read at its end; rules needed `drain_s` more."""
 
     offered: float
     stored: float
