@@ -9,7 +9,7 @@ import threading
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -144,10 +144,6 @@ class System:
     def heartbeat_all(self) -> None:
         gateways = self.rows("SELECT id FROM registry.in_force WHERE kind = 'gateway' ORDER BY id")
         self.publish_all([(gateway, {"v": 1, "kind": "heartbeat"}, "up/json") for (gateway,) in gateways])
-
-
-def now_text() -> str:
-    return SystemClock().now().astimezone(UTC).isoformat()
 
 
 def message(kind: str, seq: int, **more: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 It checks the Standard Webhooks signature and refuses what is not signed with the shared secret.
 """
 
-import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -85,8 +84,3 @@ class WebhookReceiver:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
-
-
-def pretty(body: dict[str, Any]) -> str:
-    """Return a one-line rendering of a received body for a terminal."""
-    return json.dumps(body, ensure_ascii=False, sort_keys=True)
