@@ -11,7 +11,13 @@ MAX_MESSAGE_BYTES = 64 * 1024
 
 
 class SignalKind(StrEnum):
-    """What a signal says. `link_up` and `link_down` come from the status topic only."""
+    """What a signal says.
+
+    `link_up` and `link_down` come from the status topic only. GB/T 26875.3 adds `state` (what a system or component
+    does, without trouble), `operation` (somebody pressed a key there) and `report` (an answer about versions,
+    configuration or clock, and whatever is kept without being understood). `gap` is ingest's own word: the numbering
+    of the gateway shows messages that never came.
+    """
 
     HEARTBEAT = "heartbeat"
     FIRE = "fire"
@@ -24,6 +30,10 @@ class SignalKind(StrEnum):
     ANALOG = "analog"
     LINK_UP = "link_up"
     LINK_DOWN = "link_down"
+    STATE = "state"
+    OPERATION = "operation"
+    REPORT = "report"
+    GAP = "gap"
 
 
 class Restores(StrEnum):
@@ -36,8 +46,15 @@ class Restores(StrEnum):
     ALL = "all"
 
 
+EVERY_COMPONENT = "*"
+"""The address that stands for all components of a system at once."""
+
+
 class Point(Wire):
-    """One component of the fire-alarm system, as its controller names it."""
+    """One component of the fire-alarm system, as its controller names it.
+
+    In a `restore` the address `*` stands for every component of `system`.
+    """
 
     address: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     system: Annotated[str, StringConstraints(max_length=64)] | None = None

@@ -11,7 +11,10 @@ MAX_RAW_BYTES = 4 * 1024 * 1024
 
 
 class RefusalReason(StrEnum):
-    """Why a message could not be used. The same words in code, log, metric and on this topic."""
+    """Why a message could not be used. The same words in code, log, metric and on this topic.
+
+    `not_yet_supported` stands in logs of version 0.1 only, for GB/T 26875.3 frames that it could not read.
+    """
 
     BAD_TOPIC = "bad_topic"
     EMPTY = "empty"
@@ -26,6 +29,8 @@ class RefusalReason(StrEnum):
     WRONG_SHAPE = "wrong_shape"
     UNKNOWN_GATEWAY = "unknown_gateway"
     IDENTITY_MISMATCH = "identity_mismatch"
+    BAD_FRAME = "bad_frame"
+    BAD_DATA_UNIT = "bad_data_unit"
     NOT_YET_SUPPORTED = "not_yet_supported"
     UNEXPECTED = "unexpected"
 

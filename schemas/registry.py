@@ -4,7 +4,16 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import AnyUrl, AwareDatetime, EmailStr, Field, UrlConstraints, model_validator
+from pydantic import (
+    AnyUrl,
+    AwareDatetime,
+    EmailStr,
+    Field,
+    IPvAnyNetwork,
+    StringConstraints,
+    UrlConstraints,
+    model_validator,
+)
 
 from schemas.base import Event, Identifier, ShortText, Wire
 from schemas.pack import Department, Pack
@@ -69,12 +78,20 @@ class UnitVersion(Version):
 
 
 class GatewayVersion(Version):
-    """A gateway speaks for one unit. `retired_on` ends that."""
+    """A gateway speaks for one unit. `retired_on` ends that.
+
+    For devices that speak GB/T 26875.3: `device_profile` names how this make reads the standard, null for the letter
+    of it; `device_address` is the six address bytes in the order of the wire, as hex; `networks` are the addresses it
+    may call from (CIDR), any when empty.
+    """
 
     gateway_id: Identifier
     unit_id: Identifier
     carrier: Identifier
     vendor: ShortText = ""
+    device_profile: Identifier | None = None
+    device_address: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")] | None = None
+    networks: tuple[IPvAnyNetwork, ...] = Field(default=(), max_length=16)
     retired_on: date | None = None
 
 

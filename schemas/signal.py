@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, JsonValue
 
 from schemas.base import Event, Identifier, ShortText, Wire
 from schemas.gateway import Measurement, Point, Restores, SignalKind
@@ -14,6 +14,8 @@ class Carrier(StrEnum):
 
     MQTT_JSON = "mqtt_json"
     MQTT_GB26875 = "mqtt_gb26875"
+    TCP_GB26875 = "tcp_gb26875"
+    UDP_GB26875 = "udp_gb26875"
 
 
 class Lane(StrEnum):
@@ -25,19 +27,49 @@ class Lane(StrEnum):
 
 
 class Flag(StrEnum):
-    """Oddities that are kept and shown, never a reason to drop."""
+    """Oddities that are kept and shown, never a reason to drop.
+
+    `test_or_omission`: a GB/T 26875.3 status without its normal bit: a test, or a device that never sets the bit.
+    `not_understood`: kept raw. `repeated`: sent again by the gateway, and therefore a sign of life only.
+    `replayed`: was refused once and taken in later by a person, never a sign of life.
+    """
 
     CLOCK_AHEAD = "clock_ahead"
     CLOCK_BEHIND = "clock_behind"
     NO_DEVICE_TIME = "no_device_time"
     REDELIVERED = "redelivered"
     RETAINED = "retained"
+    TEST_OR_OMISSION = "test_or_omission"
+    NOT_UNDERSTOOD = "not_understood"
+    REPEATED = "repeated"
+    REPLAYED = "replayed"
+
+
+MAX_FRAME_BYTES = 1054
+
+
+class DeviceFrame(Wire):
+    """Where a signal stands in a GB/T 26875.3 frame, and what the frame says beyond FireNet's own words.
+
+    `said` is the information object that the signal was read from, in the field names of
+    `python -m services.ingest.gb26875 decode`; null where the frame holds none. `notes` are what is odd about the
+    frame, as "path code". `raw` is the whole frame, base64 in JSON.
+    """
+
+    profile: Identifier
+    serial: int = Field(ge=0, le=0xFFFF)
+    command: int = Field(ge=0, le=0xFF)
+    type: int | None = Field(default=None, ge=0, le=0xFF)
+    said: dict[str, JsonValue] | None = None
+    notes: tuple[ShortText, ...] = ()
+    raw: Annotated[bytes, Field(max_length=MAX_FRAME_BYTES)]
 
 
 class SignalData(Wire):
     """One usable message. `received_at` of the signal is the event's `time`.
 
-    `occurred_at` is the device's own claim, kept as sent even when flagged. `seq` is the gateway's number.
+    `occurred_at` is the device's own claim, kept as sent even when flagged. `seq` is the gateway's number. `missing`
+    goes with kind `gap`: so many messages before this one never came. `frame` goes with the GB/T 26875.3 carriers.
     """
 
     gateway_id: Identifier
@@ -52,7 +84,9 @@ class SignalData(Wire):
     restores: Restores | None = None
     measurement: Measurement | None = None
     text: ShortText | None = None
+    missing: int | None = Field(default=None, ge=1)
     flags: tuple[Flag, ...] = ()
+    frame: DeviceFrame | None = None
 
 
 class Signal(Event[SignalData]):

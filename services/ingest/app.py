@@ -5,6 +5,7 @@ import gc
 import sys
 from collections.abc import Mapping
 
+from services.ingest.adapters.gb26875_decoder import Gb26875Decoder
 from services.ingest.adapters.inbox import Inbox, Stamps
 from services.ingest.adapters.json_decoder import JsonDecoder, StatusDecoder
 from services.ingest.adapters.kafka_store import KafkaStore
@@ -32,7 +33,7 @@ DRAIN_S = 10.0
 DECODERS: Mapping[str, Decode] = {
     Format.JSON: JsonDecoder().decode,
     Format.STATUS: StatusDecoder().decode,
-    # Format.GB26875 is refused as not yet supported until its decoder stands here.
+    Format.GB26875: Gb26875Decoder().decode,
 }
 
 

@@ -32,6 +32,9 @@ class Metrics:
         self.flagged = counter(
             "flagged_total", "signals stored with this oddity (redelivered: the broker said so)", ("flag",)
         )
+        self.spoiled = counter(
+            "spoiled_total", "bytes beside usable messages of one payload, refused by themselves", ("reason",)
+        )
         self.batch_seconds = latency("kafka_batch_seconds", "from handing a batch to Kafka to its confirmation")
         self.ack_lag_seconds = latency("ack_lag_seconds", "age of the oldest message of a batch when acknowledged")
         self.kafka_retries = counter("kafka_retries_total", "batches that Kafka refused and that were sent again")
@@ -54,6 +57,8 @@ class Metrics:
             self.signals.labels(kind)
         for flag in Flag:
             self.flagged.labels(flag)
+        for reason in Reason:
+            self.spoiled.labels(reason)
         for lane in LANES:
             for family in (self.batch_seconds, self.ack_lag_seconds, self.connects, self.session_lost):
                 family.labels(lane)
@@ -69,6 +74,9 @@ class AccountCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         received = CounterMetricFamily("firenet_ingest_received", "messages received over MQTT", labels=("lane",))
         stored = CounterMetricFamily("firenet_ingest_stored", "messages stored as signals", labels=("lane",))
+        repeated = CounterMetricFamily(
+            "firenet_ingest_repeated", "messages that were sent before: a sign of life only", labels=("lane",)
+        )
         refused = CounterMetricFamily("firenet_ingest_refused", "messages refused", labels=("lane", "reason"))
         returned = CounterMetricFamily(
             "firenet_ingest_handed_back", "dropped unstored because the broker sends them again", labels=("lane",)
@@ -78,8 +86,9 @@ class AccountCollector(Collector):
             account = read()
             received.add_metric((lane,), account.received)
             stored.add_metric((lane,), account.stored)
+            repeated.add_metric((lane,), account.repeated)
             returned.add_metric((lane,), account.handed_back)
             in_flight.add_metric((lane,), account.in_flight)
             for reason in Reason:
                 refused.add_metric((lane, reason), account.refused[reason])
-        return (received, stored, refused, returned, in_flight)
+        return (received, stored, repeated, refused, returned, in_flight)

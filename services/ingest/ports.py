@@ -1,16 +1,18 @@
 """What the worker needs from outside."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
-from services.ingest.domain.values import Arrival, Message, Outcome, Tick
+from services.ingest.domain.directory import Speaker
+from services.ingest.domain.values import Arrival, Outcome, Reading, Tick
 
 
 class Decoder(Protocol):
     """Reads the payloads of one format. To wire another carrier is one more entry in the registry of `app`."""
 
-    def decode(self, payload: bytes) -> Sequence[Message]:
-        """Return the messages in `payload`, at least one, in order.
+    def decode(self, payload: bytes, speaker: Speaker, received_at: datetime) -> Reading:
+        """Return what is said in `payload` by `speaker`.
 
         Raises:  Unusable with the reason and a sentence. Anything else it raises counts as our own error.
         """
@@ -28,6 +30,13 @@ class Source(Protocol):
         """Everything in `arrivals` (probes too) is stored: acknowledge in the order of arrival, without waiting.
 
         `outcomes` are those of the messages among them. Deliveries of an older connection are not acknowledged.
+        """
+        ...
+
+    def answer(self, arrival: Arrival, replies: Sequence[bytes]) -> None:
+        """Send `replies` to the device that `arrival` came from, without waiting.
+
+        Called after `settle`. A device that is gone gets nothing: it asks again.
         """
         ...
 

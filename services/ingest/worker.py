@@ -91,6 +91,9 @@ class LaneWorker:
             outcomes = await self._store.put(outcomes)
             self._metrics.batch_seconds.labels(self._lane).observe(self._clock.monotonic() - started)
         self._source.settle(arrivals, outcomes)
+        for outcome in outcomes:
+            if outcome.replies:  # nothing is confirmed that is not stored
+                self._source.answer(outcome.arrival, outcome.replies)
         for arrival in arrivals:
             if arrival.probe_sent_at is not None:
                 self._proof.settled(self._lane, arrival.probe_sent_at)
@@ -120,6 +123,8 @@ class LaneWorker:
                 kinds[signal.message.kind] += 1
                 if signal.flags:
                     flags.update(signal.flags)
+            for spoiled in outcome.spoiled:
+                self._metrics.spoiled.labels(spoiled.reason).inc()
             missing += self._missing(outcome)
         for kind, count in kinds.items():
             self._metrics.signals.labels(kind).inc(count)

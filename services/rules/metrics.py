@@ -26,6 +26,10 @@ SIGNAL_KINDS = (
     "analog",
     "link_up",
     "link_down",
+    "state",
+    "operation",
+    "report",
+    "gap",
     "tick",
 )
 

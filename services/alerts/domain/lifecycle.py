@@ -5,7 +5,17 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.alerts.domain.ladder import Pace, clock_from, fallback_ladder
-from services.alerts.domain.values import Case, CaseKind, Event, Happening, PackRules, UnitFacts, case_id_of
+from services.alerts.domain.values import (
+    EVERY_COMPONENT,
+    Case,
+    CaseKind,
+    Event,
+    Happening,
+    PackRules,
+    Place,
+    UnitFacts,
+    case_id_of,
+)
 
 WHOLE_UNIT = "*"
 
@@ -114,12 +124,19 @@ def _over(case: Case | None, event: Event, now: datetime) -> Decision:
         if case.finding_id != event.finding_id:
             return Decision(Action.IGNORED, "another_finding", case)
         return Decision(Action.CLOSED, event.cause, close(case, event.cause, now))
-    left = frozenset() if event.place is None else case.burning - {event.place.key}
+    left = frozenset() if event.place is None else case.burning - _ended(event.place, case.burning)
     if left == case.burning:
         return Decision(Action.IGNORED, "unknown_point", case)
     if left:
         return Decision(Action.POINT_ENDED, "other_points_burn", replace(case, burning=left))
     return Decision(Action.CLOSED, "restored", close(replace(case, burning=left), "restored", now))
+
+
+def _ended(place: Place, burning: frozenset[str]) -> frozenset[str]:
+    """Return which of the burning points an end at `place` covers: itself, or every component of its system."""
+    if place.address != EVERY_COMPONENT:
+        return frozenset({place.key})
+    return frozenset(key for key in burning if key.startswith(place.system_key))
 
 
 def close(case: Case, reason: str, now: datetime) -> Case:

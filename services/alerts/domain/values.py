@@ -117,6 +117,10 @@ class Proof:
     signal_id: str | None = None
 
 
+EVERY_COMPONENT = "*"
+"""The address of an end that covers all components of its system (`schemas.gateway`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """One component as its controller names it. `key` tells components of a unit apart."""
@@ -127,7 +131,12 @@ class Place:
 
     @property
     def key(self) -> str:
-        return f"{self.system}|{self.address}"
+        return f"{self.system_key}{self.address}"
+
+    @property
+    def system_key(self) -> str:
+        """How the keys of all components of its system begin."""
+        return f"{self.system}|"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 """Payloads of the JSON carrier to messages: one strict parse, and a careful second look only when that fails."""
 
-from collections.abc import Sequence
+from datetime import datetime
 
 from pydantic import ValidationError
 
 from schemas.gateway import GatewayMessage, GatewayStatus
 from services.ingest.adapters.json_faults import find_fault
-from services.ingest.domain.values import Kind, Measurement, Message, Point, Restores
+from services.ingest.domain.directory import Speaker
+from services.ingest.domain.values import Kind, Measurement, Message, Point, Reading, Restores
 
 _KINDS = {str(kind): kind for kind in Kind}
 _RESTORES = {str(restores): restores for restores in Restores}
@@ -15,7 +16,7 @@ _RESTORES = {str(restores): restores for restores in Restores}
 class JsonDecoder:
     """Reads what gateways publish on `.../up/json` and `.../alarm/json`."""
 
-    def decode(self, payload: bytes) -> Sequence[Message]:
+    def decode(self, payload: bytes, speaker: Speaker, received_at: datetime) -> Reading:
         try:
             read = GatewayMessage.model_validate_json(payload, strict=True)
         except ValidationError as error:
@@ -24,24 +25,23 @@ class JsonDecoder:
             fault = find_fault(payload, None, GatewayMessage)
             if fault is not None:
                 raise fault
-        return (
-            Message(
-                _KINDS[read.kind],
-                read.seq,
-                read.occurred_at,
-                read.unit_id,
-                None if read.point is None else _point(read),
-                None if read.restores is None else _RESTORES[read.restores],
-                None if read.measurement is None else Measurement(read.measurement.value, read.measurement.unit),
-                read.text,
-            ),
+        message = Message(
+            _KINDS[read.kind],
+            read.seq,
+            read.occurred_at,
+            read.unit_id,
+            None if read.point is None else _point(read),
+            None if read.restores is None else _RESTORES[read.restores],
+            None if read.measurement is None else Measurement(read.measurement.value, read.measurement.unit),
+            read.text,
         )
+        return Reading((message,))
 
 
 class StatusDecoder:
     """Reads the retained link state on `.../status`."""
 
-    def decode(self, payload: bytes) -> Sequence[Message]:
+    def decode(self, payload: bytes, speaker: Speaker, received_at: datetime) -> Reading:
         try:
             read = GatewayStatus.model_validate_json(payload, strict=True)
         except ValidationError as error:
@@ -50,7 +50,7 @@ class StatusDecoder:
         if fault is not None:
             raise fault
         kind = Kind.LINK_UP if read.state == "online" else Kind.LINK_DOWN
-        return (Message(kind, occurred_at=read.occurred_at),)
+        return Reading((Message(kind, occurred_at=read.occurred_at),))
 
 
 def _point(read: GatewayMessage) -> Point:

@@ -9,7 +9,7 @@ from schemas.codec import HEADERS
 from schemas.refusal import MAX_RAW_BYTES
 from schemas.topics import ALARMS, REFUSALS, SIGNALS
 from services.ingest.adapters.wire import Encoder
-from services.ingest.domain.decide import refuse_unexpected
+from services.ingest.domain.decide import refusals_beside, refuse_unexpected
 from services.ingest.domain.values import Accepted, Outcome, Refused, Tick
 from services.ingest.metrics import Metrics
 from services.runtime.kafka import BatchProducer, KafkaUnavailable, Record, partition_of
@@ -120,10 +120,16 @@ class KafkaStore:
 
     def _records(self, outcome: Outcome, raw_limit: int) -> list[Record]:
         if isinstance(outcome, Refused):
-            key = None if outcome.gateway_id is None else outcome.gateway_id.encode()
-            partition = 0 if key is None else partition_of(key, self._partitions[REFUSALS])
-            return [Record(REFUSALS, key, self._encoder.refusal(outcome, raw_limit), partition)]
-        return self._signal_records(outcome)
+            return [self._refusal_record(outcome, raw_limit)]
+        records = self._signal_records(outcome)
+        for refused in refusals_beside(outcome):
+            records.append(self._refusal_record(refused, raw_limit))
+        return records
+
+    def _refusal_record(self, refused: Refused, raw_limit: int) -> Record:
+        key = None if refused.gateway_id is None else refused.gateway_id.encode()
+        partition = 0 if key is None else partition_of(key, self._partitions[REFUSALS])
+        return Record(REFUSALS, key, self._encoder.refusal(refused, raw_limit), partition)
 
     def _signal_records(self, accepted: Accepted) -> list[Record]:
         records: list[Record] = []

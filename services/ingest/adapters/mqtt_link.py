@@ -25,6 +25,7 @@ from services.ingest.adapters.inbox import Inbox
 from services.ingest.adapters.paho_session import Broker, Session
 from services.ingest.domain.account import Account
 from services.ingest.domain.errors import ConnectionDied
+from services.ingest.domain.topics import answer_topic
 from services.ingest.domain.values import Arrival, Outcome
 from services.ingest.metrics import Metrics
 from services.runtime.clock import Clock
@@ -38,6 +39,8 @@ HANGS_AFTER_S = 30.0
 RECONNECT_CAP_S = 5.0
 READ_BYTES = 64 * 1024
 READS_PER_TURN = 4
+MAX_ANSWERS = 65536
+"""Answers that wait for the connection; beyond that the oldest are dropped, and their devices ask again."""
 _AGAIN = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -107,6 +110,7 @@ class MqttLink:
         self._wake_in, self._wake_out = socket.socketpair()
         self._frames = FrameReader(v5=broker.v5)
         self._acks: deque[tuple[int, int]] = deque()
+        self._answers: deque[tuple[str, bytes]] = deque(maxlen=MAX_ANSWERS)
         self._unsent = b""
         self._epoch = 0
         self._closing = False
@@ -131,6 +135,12 @@ class MqttLink:
     def settle(self, arrivals: Sequence[Arrival], outcomes: Sequence[Outcome]) -> None:
         self._acks.extend(self._inbox.settle(arrivals, outcomes))
         self._wake()
+
+    def answer(self, arrival: Arrival, replies: Sequence[bytes]) -> None:
+        topic = answer_topic(arrival.topic)
+        if topic is not None:
+            self._answers.extend((topic, reply) for reply in replies)
+            self._wake()
 
     def stop_receiving(self) -> None:
         self._receiving = False
@@ -215,7 +225,7 @@ class MqttLink:
             while self._session.client.socket() is sock and not self._is_dead():
                 self._turn(sock)
                 was_subscribed = was_subscribed or self._session.subscribed
-                if self._closing and not self._acks and not self._unsent:
+                if self._closing and not self._acks and not self._answers and not self._unsent:
                     self._session.client.disconnect()
                     self._write(sock)
                     break
@@ -256,6 +266,8 @@ class MqttLink:
         if self._probe_wanted and self._session.subscribed and not self._session.probing:
             self._probe_wanted = False
             self._session.publish_probe(self._probe_topic, f"{self._token} {self._inbox.stamp().isoformat()}")
+        while self._answers and self._session.connected:
+            self._session.publish_answer(*self._answers.popleft())
         self._write(sock)
         self._turned_at = self._clock.monotonic()
 

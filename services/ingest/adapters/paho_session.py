@@ -126,6 +126,10 @@ class Session:
     def publish_probe(self, topic: str, payload: str) -> None:
         self._probe = self.client.publish(topic, payload, qos=1)
 
+    def publish_answer(self, topic: str, payload: bytes) -> None:
+        """Send without asking for an acknowledgement: a device that misses an answer asks again."""
+        self.client.publish(topic, payload, qos=0)
+
     def _make_client(self, client_id: str) -> FedClient:
         client = FedClient(
             client_id=client_id,

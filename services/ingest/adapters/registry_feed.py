@@ -1,9 +1,9 @@
 """The registry topic to the directory: who speaks for which unit."""
 
 from schemas import codec
-from schemas.registry import GatewayRecord
+from schemas.registry import GatewayRecord, GatewayVersion
 from schemas.topics import REGISTRY
-from services.ingest.domain.directory import Directory, Version
+from services.ingest.domain.directory import Device, Directory, Version
 from services.ingest.metrics import Metrics
 from services.runtime.kafka import CompactedFollower
 from services.runtime.lifecycle import Stop
@@ -47,5 +47,10 @@ class RegistryFeed:
         record = codec.registry.decode(value).data.record
         if not isinstance(record, GatewayRecord) or record.id != gateway_id:
             raise codec.BadRecord("the record is not the gateway that its key names")
-        versions = [Version(version.valid_from, version.unit_id, version.retired_on) for version in record.versions]
-        self._directory.put(gateway_id, versions)
+        self._directory.put(gateway_id, [_version(version) for version in record.versions])
+
+
+def _version(version: GatewayVersion) -> Version:
+    address = None if version.device_address is None else bytes.fromhex(version.device_address)
+    device = Device(version.device_profile or "standard", address, version.networks)
+    return Version(version.valid_from, version.unit_id, version.retired_on, device)

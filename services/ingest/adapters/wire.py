@@ -1,5 +1,6 @@
 """Signals, refusals and ticks as the bytes that stand on the topics."""
 
+from base64 import b64encode
 from datetime import datetime
 from hashlib import blake2b
 from json.encoder import encode_basestring as _quote
@@ -8,7 +9,7 @@ from schemas import codec, ids
 from schemas.refusal import MAX_RAW_BYTES, Refusal, RefusalData, RefusalReason
 from schemas.signal import Tick as WireTick
 from schemas.signal import TickData, TickState
-from services.ingest.domain.values import Arrival, Message, Point, Refused, Signal, Tick
+from services.ingest.domain.values import Arrival, FramePart, Message, Point, Refused, Signal, Tick
 
 
 class Encoder:
@@ -89,7 +90,7 @@ class Encoder:
 
 def _optional(message: Message) -> str:
     """Return the members that not every message has, each with a comma before it."""
-    _, seq, occurred_at, _, point, restores, measurement, text = message
+    _, seq, occurred_at, _, point, restores, measurement, text, missing, frame, _ = message
     written = "" if seq is None else f',"seq":{seq}'
     if occurred_at is not None:
         written += f',"occurred_at":"{occurred_at.isoformat()}"'
@@ -101,7 +102,23 @@ def _optional(message: Message) -> str:
         written += f',"measurement":{{"value":{measurement.value!r},"unit":{_quote(measurement.unit)}}}'
     if text is not None:
         written += f',"text":{_quote(text)}'
+    if missing is not None:
+        written += f',"missing":{missing}'
+    if frame is not None:
+        written += _frame(frame)
     return written
+
+
+def _frame(frame: FramePart) -> str:
+    profile, serial, command, kind, said, notes, raw = frame
+    written = f',"frame":{{"profile":"{profile}","serial":{serial},"command":{command}'
+    if kind is not None:
+        written += f',"type":{kind}'
+    if said is not None:
+        written += f',"said":{said}'
+    if notes:
+        written += f',"notes":[{",".join([_quote(note) for note in notes])}]'
+    return f'{written},"raw":"{b64encode(raw).decode()}"}}'
 
 
 def _point(point: Point) -> str:

@@ -9,20 +9,25 @@ from services.ingest.domain.values import Accepted, Outcome, Reason
 class Account(NamedTuple):
     """Counts of messages since the start; probes of our own are not among them.
 
-    `handed_back` were received and dropped unstored when the connection was lost with its session kept: the broker
-    delivers them again, and then they are counted as received once more.
+    `repeated` were sent before and have no effect but to show that the gateway lives. `handed_back` were
+    received and dropped unstored when the connection was lost with its session kept: the broker delivers them again,
+    and then they are counted as received once more.
     """
 
     received: int
     stored: int
+    repeated: int
     refused: Mapping[Reason, int]
     handed_back: int
     in_flight: int
 
     @property
     def balanced(self) -> bool:
-        """Always true: received = stored + refused + handed back + in flight."""
-        return self.received == self.stored + sum(self.refused.values()) + self.handed_back + self.in_flight
+        """Always true: received = stored + repeated + refused + handed back + in flight."""
+        return (
+            self.received
+            == self.stored + self.repeated + sum(self.refused.values()) + self.handed_back + self.in_flight
+        )
 
 
 class Books:
@@ -31,6 +36,7 @@ class Books:
     def __init__(self) -> None:
         self._received = 0
         self._stored = 0
+        self._repeated = 0
         self._refused = dict.fromkeys(Reason, 0)
         self._handed_back = 0
         self._in_flight = 0
@@ -47,7 +53,10 @@ class Books:
         """Take over what became of messages that Kafka has now, as a signal or as a refusal."""
         for outcome in outcomes:
             if isinstance(outcome, Accepted):
-                self._stored += 1
+                if outcome.repeated:
+                    self._repeated += 1
+                else:
+                    self._stored += 1
             else:
                 self._refused[outcome.reason] += 1
             self._in_flight -= 1
@@ -57,4 +66,6 @@ class Books:
         self._in_flight -= messages
 
     def account(self) -> Account:
-        return Account(self._received, self._stored, dict(self._refused), self._handed_back, self._in_flight)
+        return Account(
+            self._received, self._stored, self._repeated, dict(self._refused), self._handed_back, self._in_flight
+        )

@@ -1,54 +1,80 @@
 """Whether an arrival can be used, and what it is then: the one decision of ingest."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 from typing import assert_never
 
-from services.ingest.domain.directory import Directory, Standing
+from services.ingest.domain.directory import Directory, Speaker, Standing
 from services.ingest.domain.errors import Unusable
-from services.ingest.domain.topics import Route, claimed_gateway, split_topic
-from services.ingest.domain.values import Accepted, Arrival, Flag, Message, Outcome, Reason, Refused, Signal
+from services.ingest.domain.topics import claimed_gateway, split_topic
+from services.ingest.domain.values import (
+    Accepted,
+    Arrival,
+    Claim,
+    Flag,
+    Outcome,
+    Reading,
+    Reason,
+    Refused,
+    Route,
+    Signal,
+)
 
 MAX_PAYLOAD_BYTES = 64 * 1024
 CLOCK_SKEW = timedelta(seconds=300)
 
-Decode = Callable[[bytes], Sequence[Message]]
-"""Payload to messages, at least one; raises `Unusable`."""
+Decode = Callable[[bytes, Speaker, datetime], Reading]
+"""Payload, who speaks and when it came (UTC) to what it says; raises `Unusable`."""
 
 
 def decide(arrival: Arrival, directory: Directory, decoders: Mapping[str, Decode]) -> Outcome:
     """Return the signals in the arrival, or the reason why there are none.
 
     Asks in this order: is the topic ours, who speaks, is the size fit, what is said, and for whom. `decoders` goes by
-    `Format`; a format without one is refused as not yet supported, its bytes kept. Strange clocks are flagged only.
+    `Format`. Strange clocks are flagged only.
     """
-    found = split_topic(arrival.topic)
+    claim = arrival.claim
+    found = split_topic(arrival.topic) if claim is None else (claim.gateway_id, claim.route)
     if found is None:
         return _refuse(arrival, Reason.BAD_TOPIC, "the topic is not one that gateways publish on")
     gateway_id, route = found
-    unit_id = directory.unit_of(gateway_id, arrival.received_at)
-    if isinstance(unit_id, Standing):
-        return _nobody(arrival, unit_id)
-    decode = decoders.get(route.format)
-    if decode is None:
-        return _refuse(arrival, Reason.NOT_YET_SUPPORTED, f"no decoder for {route.format} yet; the bytes are kept")
+    speaker = directory.speaker(gateway_id, arrival.received_at)
+    if isinstance(speaker, Standing):
+        return _nobody(arrival, speaker)
+    if claim is not None:
+        why_not = _not_whom_it_claims(claim, speaker)
+        if why_not is not None:
+            return _refuse(arrival, Reason.IDENTITY_MISMATCH, why_not)
     size = len(arrival.payload)
     if not 0 < size <= MAX_PAYLOAD_BYTES:
         return _wrong_size(arrival, size)
     try:
-        messages = decode(arrival.payload)
+        reading = decoders[route.format](arrival.payload, speaker, arrival.received_at)
     except Unusable as unusable:
-        return _refuse(arrival, unusable.reason, unusable.detail)
-    for message in messages:
+        return _refuse(arrival, unusable.reason, unusable.detail, unusable.replies)
+    unit_id = speaker.unit_id
+    for message in reading.messages:
         if message.unit_id is not None and message.unit_id != unit_id:
             detail = f"the gateway speaks for unit {unit_id} and named {message.unit_id}"
             return _refuse(arrival, Reason.IDENTITY_MISMATCH, detail)
-    return Accepted(arrival, _signals(arrival, gateway_id, unit_id, route, messages))
+    return Accepted(arrival, _signals(arrival, gateway_id, unit_id, route, reading), reading.spoiled, reading.replies)
 
 
 def refuse_unexpected(arrival: Arrival, error: Exception) -> Refused:
     """Return the refusal of a message that met a bug of ours: `decide` or an encoder raised `error`."""
     return _refuse(arrival, Reason.UNEXPECTED, f"our own error met this message: {type(error).__name__}")
+
+
+def refusals_beside(accepted: Accepted) -> list[Refused]:
+    """Return what in an accepted payload could not be used, as the refusals that are stored beside its signals."""
+    if not accepted.spoiled:
+        return []
+    gateway_id = accepted.signals[0].gateway_id
+    return [
+        Refused(accepted.arrival._replace(payload=spoiled.raw), spoiled.reason, spoiled.detail, gateway_id)
+        for spoiled in accepted.spoiled
+    ]
 
 
 def flags_of(arrival: Arrival, occurred_at: datetime | None) -> tuple[Flag, ...]:
@@ -69,24 +95,43 @@ def flags_of(arrival: Arrival, occurred_at: datetime | None) -> tuple[Flag, ...]
     return flags
 
 
-def _signals(
-    arrival: Arrival, gateway_id: str, unit_id: str, route: Route, messages: Sequence[Message]
-) -> tuple[Signal, ...]:
+def _signals(arrival: Arrival, gateway_id: str, unit_id: str, route: Route, reading: Reading) -> tuple[Signal, ...]:
     lane, carrier, _ = route
+    messages = reading.messages
     if len(messages) == 1:  # nearly always; without the loop it costs half
-        flags = flags_of(arrival, messages[0].occurred_at)
+        flags = flags_of(arrival, messages[0].occurred_at) + messages[0].flags
         return (Signal(gateway_id, unit_id, lane, carrier, messages[0], flags, 0),)
     return tuple(
         [
-            Signal(gateway_id, unit_id, lane, carrier, message, flags_of(arrival, message.occurred_at), part)
+            Signal(
+                gateway_id,
+                unit_id,
+                lane,
+                carrier,
+                message,
+                flags_of(arrival, message.occurred_at) + message.flags,
+                part,
+            )
             for part, message in enumerate(messages)
         ]
     )
 
 
+def _not_whom_it_claims(claim: Claim, speaker: Speaker) -> str | None:
+    """Return why a device that came without a broker is not believed to be its gateway, None when it is."""
+    networks = speaker.device.networks
+    if networks and not any(ip_address(claim.peer) in network for network in networks):
+        return f"gateway {claim.gateway_id} is not registered to call from {claim.peer}"
+    if claim.certified is not None and claim.certified != claim.gateway_id:
+        return f"the certificate is not that of gateway {claim.gateway_id}"
+    return None
+
+
 def _nobody(arrival: Arrival, standing: Standing) -> Refused:
     match standing:
         case Standing.UNKNOWN:
+            if arrival.claim is not None:
+                return _refuse(arrival, Reason.UNKNOWN_GATEWAY, "the registry knows no gateway of this address")
             if claimed_gateway(arrival.topic) is None:
                 return _refuse(arrival, Reason.BAD_TOPIC, "the topic holds no well-formed gateway id")
             return _refuse(arrival, Reason.UNKNOWN_GATEWAY, "the registry does not know this gateway")
@@ -104,5 +149,7 @@ def _wrong_size(arrival: Arrival, size: int) -> Refused:
     return _refuse(arrival, Reason.TOO_LARGE, f"the body has {size} bytes, at most {MAX_PAYLOAD_BYTES} are read")
 
 
-def _refuse(arrival: Arrival, reason: Reason, detail: str) -> Refused:
-    return Refused(arrival, reason, detail, claimed_gateway(arrival.topic))
+def _refuse(arrival: Arrival, reason: Reason, detail: str, replies: tuple[bytes, ...] = ()) -> Refused:
+    claim = arrival.claim
+    claimed = claimed_gateway(arrival.topic) if claim is None else claim.gateway_id or None
+    return Refused(arrival, reason, detail, claimed, replies)

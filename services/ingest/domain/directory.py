@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import Enum
+from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
 # China has kept one time zone without summer time since 1991: a fixed offset is exact for every instant we meet.
@@ -17,16 +18,35 @@ class Standing(Enum):
     RETIRED = "retired"
 
 
+class Device(NamedTuple):
+    """How a gateway speaks GB/T 26875.3. `address` are its six address bytes, None when not registered.
+
+    `networks` are where it may call from, anywhere when empty.
+    """
+
+    profile: str = "standard"
+    address: bytes | None = None
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+class Speaker(NamedTuple):
+    """The unit that a gateway speaks for, and how it does."""
+
+    unit_id: str
+    device: Device = Device()
+
+
 class Version(NamedTuple):
     """Valid from the start of `valid_from` until the next version; from `retired_on` on it speaks for nobody."""
 
     valid_from: date
     unit_id: str
     retired_on: date | None
+    device: Device = Device()
 
 
-def standing_on(versions: Sequence[Version], day: date) -> str | Standing:
-    """Return the unit id in force on `day`, or why there is none. The last version that is valid holds the day."""
+def standing_on(versions: Sequence[Version], day: date) -> Speaker | Standing:
+    """Return who speaks on `day`, or why nobody does. The last version that is valid holds the day."""
     holding: Version | None = None
     for version in versions:
         if version.valid_from <= day:
@@ -35,7 +55,7 @@ def standing_on(versions: Sequence[Version], day: date) -> str | Standing:
         return Standing.NOT_YET if versions else Standing.UNKNOWN
     if holding.retired_on is not None and holding.retired_on <= day:
         return Standing.RETIRED
-    return holding.unit_id
+    return Speaker(holding.unit_id, holding.device)
 
 
 class Directory:
@@ -46,7 +66,8 @@ class Directory:
 
     def __init__(self) -> None:
         self._versions: dict[str, tuple[Version, ...]] = {}
-        self._today: dict[str, str | Standing] = {}
+        self._today: dict[str, Speaker | Standing] = {}
+        self._addresses: dict[bytes, set[str]] = {}
         self._day = date.min
         self._starts = datetime.max.replace(tzinfo=UTC)
         self._ends = datetime.min.replace(tzinfo=UTC)
@@ -56,15 +77,31 @@ class Directory:
 
     def put(self, gateway_id: str, versions: Sequence[Version]) -> None:
         """Take over every version of one gateway, in the order of (valid_from, recorded_at)."""
+        self.remove(gateway_id)
         self._versions[gateway_id] = tuple(versions)
-        self._today.pop(gateway_id, None)
+        for version in versions:
+            if version.device.address is not None:
+                self._addresses.setdefault(version.device.address, set()).add(gateway_id)
 
     def remove(self, gateway_id: str) -> None:
-        self._versions.pop(gateway_id, None)
+        for version in self._versions.pop(gateway_id, ()):
+            holders = self._addresses.get(version.device.address or b"", set())
+            holders.discard(gateway_id)
+            if version.device.address is not None and not holders:
+                self._addresses.pop(version.device.address, None)
         self._today.pop(gateway_id, None)
 
-    def unit_of(self, gateway_id: str, at: datetime) -> str | Standing:
-        """Return the unit that the gateway speaks for at the aware instant `at`, or why there is none."""
+    def gateway_at(self, address: bytes, at: datetime) -> str | None:
+        """Return the gateway that is registered under six address bytes at `at`; None for none, and for two."""
+        holders = [
+            gateway_id
+            for gateway_id in self._addresses.get(address, ())
+            if isinstance(speaker := self.speaker(gateway_id, at), Speaker) and speaker.device.address == address
+        ]
+        return holders[0] if len(holders) == 1 else None
+
+    def speaker(self, gateway_id: str, at: datetime) -> Speaker | Standing:
+        """Return who the gateway speaks for at the aware instant `at`, and how; or why for nobody."""
         if not self._starts <= at < self._ends:
             self._turn_to(at)
         known = self._today.get(gateway_id)

@@ -13,12 +13,16 @@ class IngestError(Exception):
 
 
 class Unusable(IngestError):
-    """A payload cannot be used. `detail` says where it went wrong without quoting the content."""
+    """A payload cannot be used. `detail` says where it went wrong without quoting the content.
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    `replies` are what the device is told once the refusal is stored.
+    """
+
+    def __init__(self, reason: Reason, detail: str, replies: tuple[bytes, ...] = ()) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+        self.replies = replies
 
 
 class ConnectionDied(IngestError):

@@ -2,20 +2,13 @@
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
-from services.ingest.domain.values import Carrier, Format, Lane
+from services.ingest.domain.values import Carrier, Format, Lane, Route
 
 ROOT = "firenet"
 VERSION = "v1"
 
 _GATEWAY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-
-
-class Route(NamedTuple):
-    lane: Lane
-    carrier: Carrier
-    format: Format
 
 
 _BRANCHES: dict[tuple[str, ...], Route] = {
@@ -42,6 +35,13 @@ def split_topic(topic: str) -> tuple[str, Route] | None:
         return None
     route = _BRANCHES.get(tuple(parts[3:]))
     return None if route is None else (parts[2], route)
+
+
+def answer_topic(topic: str) -> str | None:
+    """Return where the gateway that published on `topic` reads what it is answered, None when that is no gateway."""
+    gateway_id = claimed_gateway(topic)
+    branch = topic.rpartition("/")[2]
+    return None if gateway_id is None else f"{ROOT}/{VERSION}/{gateway_id}/down/{branch}"
 
 
 def claimed_gateway(topic: str) -> str | None:

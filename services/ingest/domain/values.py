@@ -3,6 +3,7 @@
 NamedTuples where one is made per message: they are built three times faster than frozen dataclasses.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -19,6 +20,8 @@ class Lane(StrEnum):
 class Carrier(StrEnum):
     MQTT_JSON = "mqtt_json"
     MQTT_GB26875 = "mqtt_gb26875"
+    TCP_GB26875 = "tcp_gb26875"
+    UDP_GB26875 = "udp_gb26875"
 
 
 class Format(StrEnum):
@@ -41,6 +44,10 @@ class Kind(StrEnum):
     ANALOG = "analog"
     LINK_UP = "link_up"
     LINK_DOWN = "link_down"
+    STATE = "state"
+    OPERATION = "operation"
+    REPORT = "report"
+    GAP = "gap"
 
 
 class Restores(StrEnum):
@@ -59,6 +66,10 @@ class Flag(StrEnum):
     NO_DEVICE_TIME = "no_device_time"
     REDELIVERED = "redelivered"
     RETAINED = "retained"
+    TEST_OR_OMISSION = "test_or_omission"
+    NOT_UNDERSTOOD = "not_understood"
+    REPEATED = "repeated"
+    REPLAYED = "replayed"
 
 
 class Reason(StrEnum):
@@ -77,7 +88,8 @@ class Reason(StrEnum):
     WRONG_SHAPE = "wrong_shape"
     UNKNOWN_GATEWAY = "unknown_gateway"
     IDENTITY_MISMATCH = "identity_mismatch"
-    NOT_YET_SUPPORTED = "not_yet_supported"
+    BAD_FRAME = "bad_frame"
+    BAD_DATA_UNIT = "bad_data_unit"
     UNEXPECTED = "unexpected"
 
 
@@ -97,8 +109,26 @@ class Measurement(NamedTuple):
     unit: str
 
 
+class FramePart(NamedTuple):
+    """Where in a GB/T 26875.3 frame a message stands. `said`: the JSON text of its information object.
+
+    `raw` is the whole frame. `notes` are oddities, each as "path code".
+    """
+
+    profile: str
+    serial: int
+    command: int
+    type: int | None
+    said: str | None
+    notes: tuple[str, ...]
+    raw: bytes
+
+
 class Message(NamedTuple):
-    """What a decoder read. `occurred_at` is the device's own claim, `seq` its own count."""
+    """What a decoder read. `occurred_at` is the device's own claim, `seq` its own count.
+
+    `missing` goes with kind GAP, `frame` with GB/T 26875.3. `flags` are what the decoder itself found odd.
+    """
 
     kind: Kind
     seq: int | None = None
@@ -108,6 +138,9 @@ class Message(NamedTuple):
     restores: Restores | None = None
     measurement: Measurement | None = None
     text: str | None = None
+    missing: int | None = None
+    frame: FramePart | None = None
+    flags: tuple[Flag, ...] = ()
 
     @property
     def concerns_fire(self) -> bool:
@@ -115,10 +148,49 @@ class Message(NamedTuple):
         return self.kind is Kind.FIRE or self.restores is Restores.FIRE or self.restores is Restores.ALL
 
 
-class Arrival(NamedTuple):
-    """One delivery by the broker. `mid` is only good for acknowledging on the connection of the same `epoch`.
+class Spoiled(NamedTuple):
+    """Bytes beside usable messages in one payload: they become a refusal of their own."""
 
-    `received_at` is UTC and never goes back within an instance. `probe_sent_at` is set on our own probes only.
+    raw: bytes
+    reason: Reason
+    detail: str
+
+
+class Reading(NamedTuple):
+    """What a decoder made of one payload: at least one message, in order.
+
+    `replies` are what the device is to be sent, in order, once everything is stored.
+    """
+
+    messages: Sequence[Message]
+    spoiled: tuple[Spoiled, ...] = ()
+    replies: tuple[bytes, ...] = ()
+
+
+class Route(NamedTuple):
+    lane: Lane
+    carrier: Carrier
+    format: Format
+
+
+class Claim(NamedTuple):
+    """Who a device that came without a broker says it is, and what is known of it.
+
+    `gateway_id` is "" where no gateway is registered under its address. `peer` is the IP address it calls from,
+    `certified` the common name of its verified certificate, None where it showed none.
+    """
+
+    gateway_id: str
+    route: Route
+    peer: str
+    certified: str | None = None
+
+
+class Arrival(NamedTuple):
+    """One delivery. `mid` is only good for acknowledging or answering on the connection of the same `epoch`.
+
+    `received_at` is UTC and never goes back within an instance. `probe_sent_at` is set on our own probes only. `claim`
+    is set where no broker stood between: then `topic` only tells people where it came from.
     """
 
     epoch: int
@@ -129,6 +201,7 @@ class Arrival(NamedTuple):
     duplicate: bool = False
     retained: bool = False
     probe_sent_at: datetime | None = None
+    claim: Claim | None = None
 
 
 class Signal(NamedTuple):
@@ -144,8 +217,13 @@ class Signal(NamedTuple):
 
 
 class Accepted(NamedTuple):
+    """`repeated`: the gateway sent this before, and the signals only say that it lives."""
+
     arrival: Arrival
     signals: tuple[Signal, ...]
+    spoiled: tuple[Spoiled, ...] = ()
+    replies: tuple[bytes, ...] = ()
+    repeated: bool = False
 
 
 class Refused(NamedTuple):
@@ -155,6 +233,7 @@ class Refused(NamedTuple):
     reason: Reason
     detail: str
     gateway_id: str | None
+    replies: tuple[bytes, ...] = ()
 
 
 Outcome = Accepted | Refused

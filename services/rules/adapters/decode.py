@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from schemas import codec
-from schemas.gateway import Point, SignalKind
+from schemas.gateway import EVERY_COMPONENT, Point, SignalKind
 from schemas.signal import Flag, Tick, TickState
 from schemas.signal import Signal as WireSignal
 from services.rules.domain.inputs import Heartbeat, Input, Signal
@@ -27,7 +27,7 @@ _TEXT = r"([ !#-\[\]-~]{1,128})"
 _HEARTBEAT = re.compile(
     rf'{{"specversion":"1\.0","id":"{_TEXT}","source":"/gateways/[A-Za-z0-9_./-]{{1,117}}",'
     rf'"subject":"[ !#-\[\]-~]{{0,128}}","time":"{_TIME}","datacontenttype":"application/json",'
-    rf'"data":{{"gateway_id":"{_ID}","unit_id":"{_ID}","kind":"heartbeat","carrier":"(?:mqtt_json|mqtt_gb26875)",'
+    rf'"data":{{"gateway_id":"{_ID}","unit_id":"{_ID}","kind":"heartbeat","carrier":"(?:mqtt_json|mqtt_gb26875|tcp_gb26875|udp_gb26875)",'
     rf'"lane":"(?:up|alarm|status)","instance":"[A-Za-z0-9][A-Za-z0-9_.-]{{0,63}}",'
     rf'(?:"seq":(?:0|[1-9]\d{{0,15}}),)?(?:"occurred_at":"(\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{{1,6}})?Z",)?'
     rf'"flags":\[(?:"(?:clock_ahead|clock_behind|no_device_time|redelivered)"'
@@ -99,7 +99,8 @@ def _signal(event: WireSignal, offset: int) -> Input:
     data = event.data
     received_at = micros(event.time)
     retained = Flag.RETAINED in data.flags
-    if data.kind is SignalKind.HEARTBEAT and not retained:
+    replayed = Flag.REPLAYED in data.flags
+    if data.kind is SignalKind.HEARTBEAT and not (retained or replayed):
         return Heartbeat(data.unit_id, data.gateway_id, event.id, received_at, offset)
     return Signal(
         unit_id=data.unit_id,
@@ -112,16 +113,28 @@ def _signal(event: WireSignal, offset: int) -> Input:
         clock_behind=Flag.CLOCK_BEHIND in data.flags,
         clock_ahead=Flag.CLOCK_AHEAD in data.flags,
         retained=retained,
+        replayed=replayed,
         seq=data.seq,
         point=point_key(data.point),
         restores=data.restores.value if data.restores is not None else "",
+        system=system_key(data.point) if data.restores is not None else "",
         body=_body(event),
     )
 
 
 def point_key(point: Point | None) -> str:
-    """Return a name that is the same for the same component of the same system, "" for the whole unit."""
+    """Return a name that is the same for the same component of the same system, "" for the whole unit.
+
+    Names of one system begin alike: that is how the end of a whole system's troubles finds them.
+    """
     return "" if point is None else json.dumps([point.system or "", point.address], ensure_ascii=False)
+
+
+def system_key(point: Point | None) -> str:
+    """Return how the keys of all components of a system begin when the point stands for all of them, else ""."""
+    if point is None or point.address != EVERY_COMPONENT:
+        return ""
+    return json.dumps([point.system or ""], ensure_ascii=False)[:-1] + ", "
 
 
 def point_in(body: str) -> Point | None:

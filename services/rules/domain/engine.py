@@ -104,7 +104,7 @@ class Engine:
         if signal.retained:
             self.oddities[Oddity.RETAINED] += 1
             return
-        if link is not None:
+        if link is not None and not signal.replayed:
             if signal.kind == "link_down":
                 self.supervisor.hang_up(link, signal)
             else:

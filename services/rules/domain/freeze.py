@@ -4,7 +4,7 @@ Facts of the registry are not part of it, they come from the registry's topic; w
 are not part of it either: they follow from the rest.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from services.rules.domain.engine import Engine
@@ -86,7 +86,11 @@ def _freeze_troubles(unit: Unit) -> Plain:
     if unit.troubles is None:
         return None
     return {
-        kind.value: [trouble.floor, [[point, word.key, word.open] for point, word in trouble.words.items()]]
+        kind.value: [
+            trouble.floor,
+            [[point, word.key, word.open] for point, word in trouble.words.items()],
+            [[system, floor] for system, floor in trouble.floors.items()],
+        ]
         for kind, trouble in unit.troubles.items()
     }
 
@@ -143,7 +147,8 @@ def _thaw_unit(plain: list[Plain]) -> Unit:
     return unit
 
 
-def _thaw_trouble(floor: list[int], words: list[list[Plain]]) -> Trouble:
+def _thaw_trouble(floor: list[int], words: list[list[Plain]], floors: Sequence[list[Plain]] = ()) -> Trouble:
     trouble = Trouble((floor[0], floor[1], floor[2]))
     trouble.restore((point, Word((key[0], key[1], key[2]), is_open)) for point, key, is_open in words)
+    trouble.floors = {system: (key[0], key[1], key[2]) for system, key in floors}
     return trouble

@@ -17,7 +17,9 @@ class Signal(NamedTuple):
     """Any other usable message.
 
     `occurred_at` is the device's own claim, 0 without one. `point` names a component, "" the whole unit. `restores` is
-    a trouble kind, "all", or "" for what is no restore. `body` is stored as it is; the domain does not look inside.
+    a trouble kind, "all", or "" for what is no restore; `system` is how the names of all points begin that it ends, ""
+    when it ends `point` only. `body` is stored as it is; the domain does not look inside.
+    `replayed`: refused once and taken in later by a person; what it says counts, that its gateway lives does not.
     """
 
     unit_id: str
@@ -30,9 +32,11 @@ class Signal(NamedTuple):
     clock_behind: bool = False
     clock_ahead: bool = False
     retained: bool = False
+    replayed: bool = False
     seq: int | None = None
     point: str = ""
     restores: str = ""
+    system: str = ""
     body: str = "{}"
 
 

@@ -11,6 +11,7 @@ Key = tuple[int, int, int]
 
 MAX_OPEN = 1024
 MAX_CLOSED = 64
+MAX_SYSTEMS = 64
 WHOLE_UNIT = ""
 _FIRST: Key = (-1, -1, -1)
 
@@ -23,19 +24,24 @@ class Word(NamedTuple):
 
 
 class Trouble:
-    """Components of one unit in one kind of trouble. `floor` is the newest end of all of them at once."""
+    """Components of one unit in one kind of trouble.
 
-    __slots__ = ("floor", "open_count", "words")
+    `floor` is the newest end of all of them at once; `floors` those of whole systems, by how the names of their points
+    begin.
+    """
+
+    __slots__ = ("floor", "floors", "open_count", "words")
 
     def __init__(self, floor: Key = _FIRST) -> None:
         self.floor = floor
+        self.floors: dict[str, Key] = {}
         self.words: dict[str, Word] = {}
         self.open_count = 0
 
     def begin(self, point: str, key: Key) -> bool:
         """Open `point`; return False when a later word about it is known already."""
         known = self.words.get(point)
-        if key <= self.floor or (known is not None and key <= known.key):
+        if self._is_over(point, key) or (known is not None and key <= known.key):
             return False
         self._put(point, Word(key, open=True), known)
         return True
@@ -48,7 +54,7 @@ class Trouble:
     def end(self, point: str, key: Key) -> bool:
         """Close `point`; return False when a later word about it is known already."""
         known = self.words.get(point)
-        if key <= self.floor or (known is not None and key <= known.key):
+        if self._is_over(point, key) or (known is not None and key <= known.key):
             return False
         self._put(point, Word(key, open=False), known)
         self._forget_old_ends()
@@ -63,6 +69,20 @@ class Trouble:
         self.open_count = sum(word.open for word in self.words.values())
         return True
 
+    def end_system(self, system: str, key: Key) -> bool:
+        """Close every point whose name begins with `system` and that was opened before `key`."""
+        if self._is_over(system, key):
+            return False
+        self.floors.pop(system, None)
+        self.floors[system] = key
+        if len(self.floors) > MAX_SYSTEMS:
+            del self.floors[next(iter(self.floors))]
+        self.words = {
+            point: word for point, word in self.words.items() if word.key > key or not point.startswith(system)
+        }
+        self.open_count = sum(word.open for word in self.words.values())
+        return True
+
     def restore(self, points: Iterator[tuple[str, Word]]) -> None:
         """Fill from what `words` held when it was saved."""
         self.words = dict(points)
@@ -73,6 +93,11 @@ class Trouble:
         """Whether the unit as such is meant, not one of its components."""
         word = self.words.get(WHOLE_UNIT)
         return word is not None and word.open
+
+    def _is_over(self, point: str, key: Key) -> bool:
+        if key <= self.floor:
+            return True
+        return any(key <= floor for system, floor in self.floors.items() if point.startswith(system))
 
     def _put(self, point: str, word: Word, known: Word | None) -> None:
         self.open_count += int(word.open) - int(known is not None and known.open)

@@ -77,7 +77,10 @@ def _restore(ledger: Ledger, unit: Unit, signal: Signal, evidence: Evidence) -> 
         key: Key = (happened, signal.received_at, 0)
         trouble = unit.trouble(kind)
         before = trouble.open_count
-        heard = trouble.end(signal.point, key) if signal.point else trouble.end_all(key)
+        if signal.system:
+            heard = trouble.end_system(signal.system, key)
+        else:
+            heard = trouble.end(signal.point, key) if signal.point else trouble.end_all(key)
         changed = changed or heard
         if heard:
             _follow(ledger, unit, kind, before, _moment(signal, happened, evidence), signal)

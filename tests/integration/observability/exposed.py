@@ -56,7 +56,7 @@ def ingest(clock: Clock) -> CollectorRegistry:
 
     def account() -> Account:
         refused = dict.fromkeys(Reason, 0) | {Reason.NOT_JSON: received // 100}
-        return Account(received + 1, received - received // 100, refused, 0, 1)
+        return Account(received + 1, received - received // 100, 0, refused, 0, 1)
 
     registry.register(Work(work))
     registry.register(AccountCollector(dict.fromkeys(LANES, account)))

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from services.alerts.domain.lifecycle import Action, Known, close, decide
-from services.alerts.domain.values import CaseKind, Happening, case_id_of
+from services.alerts.domain.values import CaseKind, Happening, Place, case_id_of
 from tests.unit.alerts.build import RULES, at, case, event, terms
 
 FIRE = CaseKind.FIRE
@@ -84,6 +84,18 @@ def test_fire_ends_with_its_last_point() -> None:
 def test_restore_without_a_point_ends_all() -> None:
     opened = decide(Known(), event(Happening.FIRED, kind=FIRE, point="1"), terms(), at(0)).case
     assert decide(Known(open=opened), event(Happening.RESTORED, kind=FIRE), terms(), at(1)).action is Action.CLOSED
+
+
+def test_the_end_of_a_whole_system_ends_its_points_and_no_others() -> None:
+    fires = [replace(event(Happening.FIRED, kind=FIRE), place=Place(*place)) for place in (("1", "1.0"), ("2", "12.0"))]
+    burning = None
+    for fire in fires:
+        burning = decide(Known(open=burning), fire, terms(), at(0)).case
+    ends = [replace(event(Happening.RESTORED, kind=FIRE), place=Place("*", system)) for system in ("1.0", "12.0")]
+    first = decide(Known(open=burning), ends[0], terms(), at(1))
+    assert first.case is not None
+    assert (first.action, first.case.burning) == (Action.POINT_ENDED, {"12.0|2"})
+    assert decide(Known(open=first.case), ends[1], terms(), at(2)).action is Action.CLOSED
 
 
 def test_restore_of_an_unknown_point_leaves_the_fire_open() -> None:

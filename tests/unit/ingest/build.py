@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from hypothesis import HealthCheck, settings
 
+from services.ingest.adapters.gb26875_decoder import Gb26875Decoder
 from services.ingest.adapters.json_decoder import JsonDecoder, StatusDecoder
 from services.ingest.domain.decide import Decode
 from services.ingest.domain.directory import Directory, Version
@@ -15,7 +16,11 @@ QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCh
 
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 UP = "firenet/v1/G000001/up/json"
-DECODERS: Mapping[str, Decode] = {Format.JSON: JsonDecoder().decode, Format.STATUS: StatusDecoder().decode}
+DECODERS: Mapping[str, Decode] = {
+    Format.JSON: JsonDecoder().decode,
+    Format.STATUS: StatusDecoder().decode,
+    Format.GB26875: Gb26875Decoder().decode,
+}
 
 
 def directory() -> Directory:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from services.ingest.adapters.frames import Delivery
 from services.ingest.adapters.inbox import Inbox, Stamps
 from services.ingest.adapters.wire import Encoder
-from services.ingest.domain.decide import refuse_unexpected
+from services.ingest.domain.decide import refusals_beside, refuse_unexpected
 from services.ingest.domain.values import Accepted, Arrival, Outcome, Refused, Tick
 from tests.unit.ingest.build import NOON
 
@@ -37,6 +37,7 @@ class MemorySource:
         clock = clock or HandClock()
         self.inbox = Inbox(Stamps(clock), clock, hold_messages=10_000, hold_bytes=2**30)
         self.acknowledged: list[int] = []
+        self.answered: list[tuple[str, bytes]] = []
         self.probes = True
         self._window = window
         self._epoch = 1
@@ -67,6 +68,9 @@ class MemorySource:
                 self._unacknowledged.pop(mid)
                 self.acknowledged.append(mid)
         self._send()
+
+    def answer(self, arrival: Arrival, replies: Sequence[bytes]) -> None:
+        self.answered += [(arrival.topic, reply) for reply in replies]
 
     def stop_receiving(self) -> None:
         self.inbox.close()
@@ -120,6 +124,7 @@ class MemoryStore:
             self._accept(outcome)
         except Exception as error:
             return self._write(refuse_unexpected(outcome.arrival, error))
+        self.refusals += [self._encoder.refusal(refused) for refused in refusals_beside(outcome)]
         return outcome
 
     def _accept(self, accepted: Accepted) -> None:

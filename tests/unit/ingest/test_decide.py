@@ -16,6 +16,7 @@ from services.ingest.domain.values import (
     Kind,
     Lane,
     Message,
+    Reading,
     Reason,
     Refused,
     Restores,
@@ -109,8 +110,7 @@ def test_a_payload_that_cannot_be_used_is_refused_with_its_reason(reason: Reason
         (Reason.UNKNOWN_GATEWAY, "firenet/v1/G999999/up/json", "G999999"),
         (Reason.UNKNOWN_GATEWAY, "firenet/v1/G000003/up/json", "G000003"),
         (Reason.IDENTITY_MISMATCH, "firenet/v1/G000002/up/json", "G000002"),
-        (Reason.NOT_YET_SUPPORTED, "firenet/v1/G000001/up/gb26875", "G000001"),
-        (Reason.NOT_YET_SUPPORTED, "firenet/v1/G000001/alarm/gb26875", "G000001"),
+        (Reason.BAD_FRAME, "firenet/v1/G000001/up/gb26875", "G000001"),
     ],
 )
 def test_a_topic_that_cannot_be_used_is_refused_with_its_reason(
@@ -219,7 +219,7 @@ def test_the_brokers_own_marks_are_flagged() -> None:
 
 
 def test_a_payload_with_several_messages_becomes_as_many_signals() -> None:
-    twice = {"json": lambda _: (Message(Kind.HEARTBEAT), Message(Kind.FIRE))}
+    twice = {"json": lambda *_: Reading((Message(Kind.HEARTBEAT), Message(Kind.FIRE)))}
     outcome = decide(arrival(topic=UP), directory(), twice)
     assert isinstance(outcome, Accepted)
     assert [(signal.message.kind, signal.part) for signal in outcome.signals] == [(Kind.HEARTBEAT, 0), (Kind.FIRE, 1)]

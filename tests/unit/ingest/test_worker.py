@@ -1,16 +1,17 @@
 """The loops: order, back-pressure, poison, accounting, ticks."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.ingest.domain.decide import Decode
+from services.ingest.domain.directory import Speaker
 from services.ingest.domain.gaps import GapWatch
 from services.ingest.domain.proof import Proof
-from services.ingest.domain.values import Message, Reason
+from services.ingest.domain.values import Message, Reading, Reason
 from services.ingest.metrics import AccountCollector, Metrics
 from services.ingest.worker import Judge, LaneWorker, Ticker
 from services.runtime.lifecycle import Stop
@@ -92,10 +93,10 @@ async def test_a_bad_message_is_refused_and_the_good_one_behind_it_is_stored() -
 
 
 async def test_a_message_that_meets_our_bug_is_refused_and_stops_nobody() -> None:
-    def broken(payload: bytes) -> Sequence[Message]:
+    def broken(payload: bytes, speaker: Speaker, received_at: datetime) -> Reading:
         if b"poison" in payload:
             raise ZeroDivisionError
-        return DECODERS["json"](payload)
+        return DECODERS["json"](payload, speaker, received_at)
 
     bench = Bench({"json": broken})
     for payload in (b"poison", GOOD % 1):
@@ -107,7 +108,8 @@ async def test_a_message_that_meets_our_bug_is_refused_and_stops_nobody() -> Non
 
 
 async def test_a_message_that_cannot_be_written_is_refused_and_counted_as_such() -> None:
-    bench = Bench({"json": lambda _: (Message("nonsense"), Message(None, seq="x", point=5))})  # type: ignore[arg-type]
+    nonsense = Reading((Message("nonsense"), Message(None, seq="x", point=5)))  # type: ignore[arg-type] # on purpose
+    bench = Bench({"json": lambda *_: nonsense})
     bench.source.publish(UP, b"x")
     await bench.until(all_settled(bench))
     await bench.end()

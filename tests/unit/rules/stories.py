@@ -44,7 +44,7 @@ _STEP = st.one_of(
     st.tuples(st.just("signal"), st.sampled_from(UNITS), st.sampled_from(["fire", "fault", "isolation", "test"]),
               st.sampled_from(["", "p1", "p2"]), st.integers(-400, 5)),
     st.tuples(st.just("restore"), st.sampled_from(UNITS), st.sampled_from(["fire", "fault", "all"]),
-              st.sampled_from(["", "p1"]), st.integers(-400, 5)),
+              st.sampled_from(["", "p1", "p*"]), st.integers(-400, 5)),
     st.tuples(st.just("down"), st.sampled_from(UNITS)),
     st.tuples(st.just("repeat"), st.integers(1, 6)),
     st.tuples(st.just("silent"), st.sampled_from(["i1", "i2"])),
@@ -106,6 +106,7 @@ class _Writer:
                 occurred_at=self.at(self.now + shift_s),
                 point=point,
                 restores=restores,
+                system="p" if point == "p*" else "",
             )
         )
 

@@ -198,3 +198,39 @@ def test_heartbeats_are_counted_by_the_hour_and_repeats_are_not() -> None:
             world.beat(at_s, signal_id=f"h{at_s}")
         world.ticks(at_s, at_s + 59, step_s=5)
     assert [(h.hour, h.beats) for h in world.said.hours] == [(when(0), 60)]
+
+
+ONE, TWO, OTHER = '["1.0", "3"]', '["1.0", "4"]', '["12.0", "3"]'
+
+
+def restore_system(world: World, at_s: float, system: str) -> None:
+    world.signal(at_s, "restore", f'{system}"*"]', "fire", system=system)
+
+
+def test_the_end_of_a_whole_system_leaves_other_systems_burning() -> None:
+    world = World()
+    for at_s, point in enumerate((ONE, TWO, OTHER), start=1):
+        world.signal(at_s, "fire", point)
+    restore_system(world, 5, '["1.0", ')
+    assert world.phases("fire") == ["began", "changed", "changed", "changed"]
+    assert world.health() == "fire"
+    restore_system(world, 6, '["12.0", ')
+    assert (world.phases("fire")[-1], world.health()) == ("ended", "normal")
+
+
+def test_a_fire_that_the_end_of_its_system_overtook_is_old_news() -> None:
+    world = World()
+    world.signal(1, "fire", OTHER)
+    restore_system(world, 5, '["1.0", ')
+    world.signal(6, "fire", ONE, occurred_at=when(4))
+    assert world.phases("fire") == ["began"]
+    world.signal(7, "fire", TWO)
+    assert world.phases("fire") == ["began", "changed"]
+
+
+def test_what_was_replayed_counts_but_does_not_show_that_its_gateway_lives() -> None:
+    world = World()
+    world.signal(1, "fault", ONE, replayed=True)
+    assert (world.health(), world.connection()) == ("fault", "never_connected")
+    world.signal(2, "test", replayed=True)
+    assert world.connection() == "never_connected"
