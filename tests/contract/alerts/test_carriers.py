@@ -3,12 +3,14 @@
 import asyncio
 import base64
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -162,6 +164,17 @@ async def test_mail_server_without_the_wanted_encryption_gets_nothing(box: Box) 
     notice = ready("a@mail.firenet-demo.cn", Channel.EMAIL)
     assert (await mailer(box.port, security="starttls").send(notice)).reason is Reason.TLS
     assert not box.server.mails
+
+
+async def test_trusted_authorities_are_read_once_and_not_with_every_mail(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = Mock(side_effect=ssl.create_default_context)
+    monkeypatch.setattr(ssl, "create_default_context", reading)
+    carrier = mailer(box.port, security="starttls")
+    for _ in range(3):
+        await carrier.send(ready("a@mail.firenet-demo.cn", Channel.EMAIL))
+    assert reading.call_count == 1
 
 
 async def test_nobody_listens() -> None:
