@@ -94,7 +94,7 @@ def test_the_end_of_a_whole_system_ends_its_points_and_no_others() -> None:
     ends = [replace(event(Happening.RESTORED, kind=FIRE), place=Place("*", system)) for system in ("1.0", "12.0")]
     first = decide(Known(open=burning), ends[0], terms(), at(1))
     assert first.case is not None
-    assert (first.action, first.case.burning) == (Action.POINT_ENDED, {"12.0|2"})
+    assert (first.action, first.case.burning) == (Action.POINT_ENDED, frozenset({"12.0|2"}))
     assert decide(Known(open=first.case), ends[1], terms(), at(2)).action is Action.CLOSED
 
 
