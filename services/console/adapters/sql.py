@@ -9,7 +9,10 @@ NAMES = (
 )
 
 SLICE_WHOLE = "TRUE"
-SLICE_OF_DEPARTMENT = "(lead_department = %(department)s OR copy_departments @> ARRAY[%(department)s::text])"
+# A street or town answers for everything in its area, whoever leads: its body code is the town of its units.
+SLICE_OF_DEPARTMENT = (
+    "(lead_department = %(department)s OR copy_departments @> ARRAY[%(department)s::text] OR town = %(department)s)"
+)
 
 # Well: connected or rightly absent, and nothing wrong inside. Everything else is on the list.
 TROUBLED = (

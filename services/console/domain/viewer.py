@@ -10,7 +10,7 @@ BodyCode = NewType("BodyCode", str)
 
 
 class Role(StrEnum):
-    """Brigade and centre see the whole district; a department (or a street) sees its own slice."""
+    """Brigade and centre see the whole district; a department sees what it leads or is copied on, a street its area too."""
 
     BRIGADE = "brigade"
     CENTRE = "centre"
@@ -27,9 +27,9 @@ class Slice:
     def whole(self) -> bool:
         return self.department is None
 
-    def holds(self, lead: str, copies: Collection[str]) -> bool:
-        """Return whether a unit or case with this lead and these copies belongs to the slice."""
-        return self.department is None or self.department == lead or self.department in copies
+    def holds(self, lead: str, copies: Collection[str], town: str) -> bool:
+        """Return whether a unit or case with this lead, these copies and this town belongs to the slice."""
+        return self.department is None or self.department in (lead, town) or self.department in copies
 
 
 WHOLE = Slice(None)

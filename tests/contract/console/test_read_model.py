@@ -106,9 +106,10 @@ async def test_a_department_is_measured_on_what_it_leads_as_on_the_districts_boa
     assert {row.value for row in own.boards["category"]} == {"HOSPITAL"}
 
 
-async def test_a_street_is_measured_on_its_area_within_its_slice(read: ReadModel) -> None:
+async def test_a_street_sees_its_area_and_is_measured_on_it(read: ReadModel) -> None:
     picture = await read.picture(STREET)
-    assert [(row.scope, row.connected, row.in_scope) for row in picture.headline] == [("S1", 1, 1)]
+    assert [(row.scope, row.connected, row.in_scope) for row in picture.headline] == [("S1", 3, 3), ("S2", 1, 1)]
+    assert picture.tally.total == 4
 
 
 async def test_the_tally_counts_the_slice(read: ReadModel) -> None:

@@ -116,7 +116,7 @@ class FakeReadModel:
         mine = [
             case
             for case in self.all_cases
-            if slice_.holds(case.lead_department, case.copy_departments) and case.state == state
+            if slice_.holds(case.lead_department, case.copy_departments, case.town) and case.state == state
         ]
         mine.sort(key=lambda case: (case.kind != "fire", case.acknowledged_at is not None, case.case_id))
         waiting = sum(case.acknowledged_at is None for case in mine)
@@ -125,12 +125,12 @@ class FakeReadModel:
     async def case(self, slice_: Slice, case_id: str) -> CaseDetail:
         await self._read("case")
         for case in self.all_cases:
-            if case.case_id == case_id and slice_.holds(case.lead_department, case.copy_departments):
+            if case.case_id == case_id and slice_.holds(case.lead_department, case.copy_departments, case.town):
                 return CaseDetail(case, (), "finding", "clause", "route", "pack", 1, (), None, None, None, 1)
         raise NotFound
 
     def _of(self, slice_: Slice) -> list[UnitRow]:
-        return [unit for unit in self.all_units if slice_.holds(unit.lead_department, unit.copy_departments)]
+        return [unit for unit in self.all_units if slice_.holds(unit.lead_department, unit.copy_departments, unit.town)]
 
     def _fires(self, slice_: Slice) -> tuple[Fire, ...]:
         return tuple(
@@ -138,7 +138,7 @@ class FakeReadModel:
             for case in self.all_cases
             if case.kind == "fire"
             and case.state == "open"
-            and slice_.holds(case.lead_department, case.copy_departments)
+            and slice_.holds(case.lead_department, case.copy_departments, case.town)
         )
 
     def _tally(self, slice_: Slice) -> Tally:

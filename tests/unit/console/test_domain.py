@@ -63,9 +63,15 @@ def test_boards_show_the_worst_first_and_leave_out_the_empty() -> None:
 
 def test_a_department_sees_what_it_leads_and_what_it_is_copied_on() -> None:
     slice_ = Slice(BodyCode("health"))
-    assert slice_.holds("health", ())
-    assert slice_.holds("civil-affairs", ("health",))
-    assert not slice_.holds("education", ("dongjie",))
+    assert slice_.holds("health", (), "dongjie")
+    assert slice_.holds("civil-affairs", ("health",), "dongjie")
+    assert not slice_.holds("education", ("civil-affairs",), "dongjie")
+
+
+def test_a_street_sees_everything_in_its_area() -> None:
+    slice_ = Slice(BodyCode("dongjie"))
+    assert slice_.holds("education", (), "dongjie")
+    assert not slice_.holds("education", (), "nanjie")
 
 
 @pytest.mark.parametrize("role", [Role.BRIGADE, Role.CENTRE])
@@ -76,7 +82,7 @@ def test_brigade_and_centre_see_everything(role: Role) -> None:
 def test_a_department_account_without_a_code_sees_nothing() -> None:
     slice_ = Viewer(Username("x"), Role.DEPARTMENT, None, "x").slice
     assert not slice_.whole
-    assert not slice_.holds("health", ("brigade",))
+    assert not slice_.holds("health", ("brigade",), "dongjie")
 
 
 def test_the_page_is_as_old_as_its_oldest_partition() -> None:
