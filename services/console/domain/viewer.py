@@ -10,7 +10,7 @@ BodyCode = NewType("BodyCode", str)
 
 
 class Role(StrEnum):
-    """Brigade and centre see the whole district; a department sees what it leads or is copied on, a street its area too."""
+    """Brigade and centre see the whole district; a department what it leads or is copied on, a street its area too."""
 
     BRIGADE = "brigade"
     CENTRE = "centre"
