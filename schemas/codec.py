@@ -4,9 +4,10 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from schemas.command import Command
 from schemas.finding import Finding
 from schemas.notice import Notice
-from schemas.refusal import Refusal
+from schemas.refusal import Refusal, RefusalOrReplayed, Replayed
 from schemas.registry import RegistryEvent
 from schemas.signal import Signal, SignalOrTick, Tick
 
@@ -47,7 +48,8 @@ class Codec(Generic[T]):
 
 signals: Codec[Signal | Tick] = Codec(SignalOrTick, drop_nulls=True)
 alarms: Codec[Signal] = Codec(Signal, drop_nulls=True)
-refusals: Codec[Refusal] = Codec(Refusal)
+refusals: Codec[Refusal | Replayed] = Codec(RefusalOrReplayed)
 findings: Codec[Finding] = Codec(Finding)
 notices: Codec[Notice] = Codec(Notice)
 registry: Codec[RegistryEvent] = Codec(RegistryEvent)
+commands: Codec[Command] = Codec(Command)

@@ -14,11 +14,12 @@ from pydantic import BaseModel
 
 from schemas.base import Wire
 from schemas.codec import CONTENT_TYPE
+from schemas.command import Command
 from schemas.finding import Finding
 from schemas.gateway import GatewayMessage, GatewayStatus
 from schemas.notice import Notice
 from schemas.pack import Pack
-from schemas.refusal import Refusal
+from schemas.refusal import Refusal, Replayed
 from schemas.registry import RegistryEvent
 from schemas.signal import Signal, Tick
 from schemas.topics import Topic, all_topics
@@ -30,6 +31,8 @@ MODELS: tuple[type[Wire], ...] = (
     Signal,
     Tick,
     Refusal,
+    Replayed,
+    Command,
     Finding,
     Notice,
     RegistryEvent,

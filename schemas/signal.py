@@ -70,6 +70,7 @@ class SignalData(Wire):
 
     `occurred_at` is the device's own claim, kept as sent even when flagged. `seq` is the gateway's number. `missing`
     goes with kind `gap`: so many messages before this one never came. `frame` goes with the GB/T 26875.3 carriers.
+    `first_received_at` goes with flag `replayed`: when it was refused. The event's `time` is then that of the replay.
     """
 
     gateway_id: Identifier
@@ -87,6 +88,7 @@ class SignalData(Wire):
     missing: int | None = Field(default=None, ge=1)
     flags: tuple[Flag, ...] = ()
     frame: DeviceFrame | None = None
+    first_received_at: AwareDatetime | None = None
 
 
 class Signal(Event[SignalData]):

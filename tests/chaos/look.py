@@ -16,6 +16,7 @@ from psycopg import IsolationLevel
 
 from schemas import codec, topics
 from schemas.ids import derive
+from schemas.refusal import Refusal
 from tests.checker.delivery import Stored
 from tests.checker.notices import Copy
 from tests.checker.replay import Facts, LogEntry
@@ -72,6 +73,7 @@ def refused_ids(log: Records) -> list[str]:
         for records in log.values()
         for entry, _ in records
         for event in [codec.refusals.decode(entry.value)]
+        if isinstance(event, Refusal)
     ]
 
 

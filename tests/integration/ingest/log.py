@@ -1,13 +1,13 @@
 """Kafka as the tests see it: the topics, the registry's rows, and everything that was written."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 from aiokafka import AIOKafkaConsumer
 
 from schemas import codec
-from schemas.refusal import Refusal
+from schemas.refusal import Refusal, Replayed
 from schemas.registry import GatewayRecord, GatewayVersion, RegistryData, RegistryEvent
 from schemas.signal import Signal, Tick
 from schemas.topics import ALARMS, REFUSALS, REGISTRY, SIGNALS, all_topics
@@ -50,6 +50,7 @@ class Written:
     ticks: list[tuple[int, int, Tick]]
     alarms: list[Signal]
     refusals: list[Refusal]
+    replayed: list[Replayed] = field(default_factory=list)
 
     def numbers(self, gateway_id: str) -> list[int]:
         """Return the sequence numbers of a gateway's signals, in the order of the log."""
@@ -94,7 +95,11 @@ def _sort(written: Written, topic: str, records: Iterable[object]) -> None:
         if topic == ALARMS:
             written.alarms.append(codec.alarms.decode(value))
         elif topic == REFUSALS:
-            written.refusals.append(codec.refusals.decode(value))
+            told = codec.refusals.decode(value)
+            if isinstance(told, Refusal):
+                written.refusals.append(told)
+            else:
+                written.replayed.append(told)
         else:
             event = codec.signals.decode(value)
             place = (record.partition, record.offset)  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from schemas import codec, ids
 from schemas.gateway import SignalKind
-from schemas.refusal import MAX_RAW_BYTES, RefusalReason
+from schemas.refusal import MAX_RAW_BYTES, Refusal, RefusalReason
 from schemas.signal import Carrier as WireCarrier
 from schemas.signal import DeviceFrame, SignalData, TickState
 from schemas.signal import Flag as WireFlag
@@ -141,6 +141,7 @@ def test_a_refusal_carries_the_raw_bytes_and_where_they_came_from(reason: Reason
     raw = bytes(range(256))
     came = arrival(raw, "firenet/v1/G000001/up/json", duplicate=True)
     event = codec.refusals.decode(ENCODER.refusal(Refused(came, reason, "because", "G000001")))
+    assert isinstance(event, Refusal)
     assert (event.data.reason, event.data.raw, event.data.raw_bytes) == (RefusalReason(reason), raw, 256)
     assert (event.data.topic, event.data.redelivered, event.source) == (came.topic, True, "/ingest/ingest-1")
 
@@ -148,6 +149,7 @@ def test_a_refusal_carries_the_raw_bytes_and_where_they_came_from(reason: Reason
 def test_a_huge_payload_is_cut_in_its_refusal_and_its_length_kept() -> None:
     raw = b"x" * (MAX_RAW_BYTES + 1)
     event = codec.refusals.decode(ENCODER.refusal(Refused(arrival(raw), Reason.TOO_LARGE, "too large", None)))
+    assert isinstance(event, Refusal)
     assert (len(event.data.raw), event.data.raw_bytes) == (MAX_RAW_BYTES, MAX_RAW_BYTES + 1)
 
 
