@@ -4,6 +4,8 @@ Two lanes that share nothing but the process: fire (own consumer, connections, d
 """
 
 import asyncio
+import gc
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -100,15 +102,18 @@ class Alerts:
             follower = CompactedFollower(settings.kafka_bootstrap, REGISTRY, self._directory.on_record)
             fire_post = self._postman(stack, pools.fire, fire=True)
             post = self._postman(stack, pools.post, fire=False)
+            stack.push_async_callback(fire_post.drain)  # what the last fire taken in has sent on its way
             ready = asyncio.Event()
             tasks = {
                 "status": self._status(pools).serve(stop),
                 "registry": follower.run(stop),
                 "start": self._start(follower, ready, stop),
                 "listen": self._listen(dsn, stop),
-                "fire": self._after(ready, stop, lambda: self._consume(ALARMS, event_of_alarm, pools.fire, stop)),
+                "fire": self._after(
+                    ready, stop, lambda: self._consume(ALARMS, event_of_alarm, pools.fire, fire_post, stop)
+                ),
                 "findings": self._after(
-                    ready, stop, lambda: self._consume(FINDINGS, event_of_finding, pools.work, stop)
+                    ready, stop, lambda: self._consume(FINDINGS, event_of_finding, pools.work, fire_post, stop)
                 ),
                 "fire-delivery": self._deliver(fire_post, "fire-delivery", stop),
                 "delivery": self._deliver(post, "delivery", stop),
@@ -145,6 +150,9 @@ class Alerts:
     async def _start(self, follower: CompactedFollower, ready: asyncio.Event, stop: Stop) -> None:
         """Nothing is decided before the registry is known: whom to tell would be nobody."""
         await follower.caught_up(self._settings.registry_deadline_s)
+        gc.collect()
+        gc.freeze()  # what lives until the end need not be looked at again and again
+        sys.setswitchinterval(0.001)  # a thread that writes a mail keeps the fire lane waiting no longer than this
         ready.set()
         get_logger().info("alerts_started", instance=self._settings.instance)
         while not stop.is_set():
@@ -159,7 +167,7 @@ class Alerts:
         if not stop.is_set():
             await work()
 
-    async def _consume(self, topic: str, decode: Decode, pool: Pool, stop: Stop) -> None:
+    async def _consume(self, topic: str, decode: Decode, pool: Pool, fire_post: Postman, stop: Stop) -> None:
         fire = topic == ALARMS
         store = PostgresCaseStore(pool)
         name = "fire" if fire else "findings"
@@ -171,6 +179,7 @@ class Alerts:
             clock=self._clock,
             wake=self._wake_fire if fire else self._wake_all,
             precedence=self._precedence,
+            first_attempts=fire_post.first_attempts,
         )
         handler = TopicHandler(
             topic=topic,

@@ -41,18 +41,32 @@ class Claim:
 
 @dataclass(slots=True)
 class Changes:
-    """What one transaction writes. Cancelling comes after the notices, so it reaches those written here too."""
+    """What one transaction writes. Cancelling comes after the notices, so it reaches those written here too.
+
+    `leased` names the notices among them whose first attempt is under way, and until when it is ours.
+    """
 
     opened: dict[CaseId, Case] = field(default_factory=dict)
     updated: dict[CaseId, Case] = field(default_factory=dict)
     steps: list[StepTaken] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
+    leased: dict[NoticeId, datetime] = field(default_factory=dict)
     cancelled: dict[CaseId, Reason] = field(default_factory=dict)
     audit: list[AuditEntry] = field(default_factory=list)
 
     def put(self, case: Case) -> None:
         """Take the case as it is now; one that was opened in the same transaction is still to be inserted."""
         (self.opened if case.case_id in self.opened else self.updated)[case.case_id] = case
+
+    def case(self, case_id: CaseId) -> Case | None:
+        """Return the case as this transaction leaves it."""
+        return self.opened.get(case_id) or self.updated.get(case_id)
+
+    @property
+    def leaves_work(self) -> bool:
+        """Say whether another task has to do with it: a notice without an attempt, a case with a step to come."""
+        climbing = any(case.is_open and case.next_step_at for case in (*self.opened.values(), *self.updated.values()))
+        return climbing or any(notice.notice_id not in self.leased for notice in self.notices)
 
     @property
     def empty(self) -> bool:
@@ -118,8 +132,11 @@ class CaseTransaction(Protocol):
         """Hold open members until the common case's `held_until` and put off their waiting notices; return them."""
         ...
 
-    async def save(self, changes: Changes) -> None:
-        """Write all of it. Raises Conflict when another transaction opened the same case meanwhile."""
+    async def save(self, changes: Changes) -> set[NoticeId]:
+        """Write all of it and return the notices that were not there before.
+
+        Raises Conflict when another transaction opened the same case meanwhile.
+        """
         ...
 
 

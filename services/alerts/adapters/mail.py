@@ -70,16 +70,16 @@ class MailCarrier:
         self._tls = ssl.create_default_context() if server.security != "none" else None
 
     async def send(self, notice: Ready) -> Outcome:
-        try:
-            message = message_of(notice, self._server.sender, self._clock)
-        except (ValueError, MessageError, IndexError) as error:
-            return Outcome(Reason.ADDRESS_REFUSED, type(error).__name__)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._send, message)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._send, notice)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _send(self, message: EmailMessage) -> Outcome:
+    def _send(self, notice: Ready) -> Outcome:
+        try:
+            message = message_of(notice, self._server.sender, self._clock)
+        except (ValueError, MessageError, IndexError) as error:
+            return Outcome(Reason.ADDRESS_REFUSED, type(error).__name__)
         try:
             with self._connect() as client:
                 client.send_message(message)

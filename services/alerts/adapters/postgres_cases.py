@@ -34,6 +34,7 @@ from services.alerts.domain.values import (
     Conflict,
     ContactId,
     Fenced,
+    NoticeId,
     Reason,
     StoreUnavailable,
     UnitId,
@@ -50,7 +51,7 @@ _CASES = ", ".join(f"c.{name}" for name in CASE_COLUMNS)
 _INSERT_CASES = Insert("alerts.cases", CASE_COLUMNS).sql
 _UPDATE_CASES = update_cases_sql()
 _INSERT_STEPS = Insert("alerts.steps", STEP_COLUMNS, ignore_repeats=True).sql
-_INSERT_NOTICES = Insert("alerts.notices", NOTICE_COLUMNS, ignore_repeats=True).sql
+_INSERT_NOTICES = Insert("alerts.notices", NOTICE_COLUMNS, ignore_repeats=True, returning="notice_id").sql
 _INSERT_AUDIT = Insert("alerts.audit_pending", AUDIT_COLUMNS).sql
 
 _ADVANCE = "UPDATE alerts.partitions SET next_offset = %s WHERE topic = %s AND partition = %s AND owner_epoch = %s"
@@ -213,10 +214,10 @@ class PostgresCaseTransaction:
         )
         return held
 
-    async def save(self, changes: Changes) -> None:
+    async def save(self, changes: Changes) -> set[NoticeId]:
         if changes.empty:
-            return
-        run = self._connection.execute
+            return set()
+        run, new = self._connection.execute, None
         async with self._connection.pipeline():
             if changes.opened:
                 await run(_INSERT_CASES, (to_json([case_row(case) for case in changes.opened.values()]),))
@@ -225,14 +226,18 @@ class PostgresCaseTransaction:
             if changes.steps:
                 await run(_INSERT_STEPS, (to_json([taken_row(step) for step in changes.steps]),))
             if changes.notices:
-                await run(_INSERT_NOTICES, (to_json([notice_row(notice) for notice in changes.notices]),))
+                rows = [notice_row(notice, changes.leased.get(notice.notice_id)) for notice in changes.notices]
+                new = await run(_INSERT_NOTICES, (to_json(rows),))
             if changes.cancelled:
                 await run(_CANCEL, _cancellations(changes))
             if changes.audit:
                 await run(_INSERT_AUDIT, (to_json([audit_row(entry) for entry in changes.audit]),))
             if changes.opened or changes.updated or changes.notices:
+                await run("SELECT pg_notify(%s, 'cases')", (LIVE_CHANNEL,))
+            if changes.leaves_work:
                 work = "fire" if any(notice.fire for notice in changes.notices) else "work"
-                await run("SELECT pg_notify(%s, 'cases'), pg_notify(%s, %s)", (LIVE_CHANNEL, WORK_CHANNEL, work))
+                await run("SELECT pg_notify(%s, %s)", (WORK_CHANNEL, work))
+        return {NoticeId(row[0]) for row in await new.fetchall()} if new else set()
 
 
 def _book_parameters(

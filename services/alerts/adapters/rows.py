@@ -33,7 +33,8 @@ CASE_COLUMNS = (
 )  # fmt: skip
 NOTICE_COLUMNS = (
     "notice_id", "case_id", "step", "purpose", "body_code", "contact_id", "channel", "address", "secret_ref", "lang",
-    "template", "subject", "body", "clause", "created_at", "caused_at", "fire", "state", "next_attempt_at",
+    "template", "subject", "body", "clause", "created_at", "caused_at", "fire", "state", "attempts", "next_attempt_at",
+    "lease_until",
 )  # fmt: skip
 STEP_COLUMNS = ("case_id", "step", "due_at", "taken_at", "document", "clause", "told", "nobody")
 AUDIT_COLUMNS = ("at", "actor", "action", "case_id", "detail")
@@ -210,7 +211,7 @@ def taken_row(step: StepTaken) -> Row:
     }
 
 
-def notice_row(notice: Notice) -> Row:
+def notice_row(notice: Notice, leased_until: datetime | None) -> Row:
     return {
         "notice_id": notice.notice_id,
         "case_id": notice.case_id,
@@ -229,8 +230,10 @@ def notice_row(notice: Notice) -> Row:
         "created_at": notice.created_at,
         "caused_at": notice.caused_at,
         "fire": notice.fire,
-        "state": "pending",
-        "next_attempt_at": notice.created_at,
+        "state": "sending" if leased_until else "pending",
+        "attempts": 1 if leased_until else 0,
+        "next_attempt_at": leased_until or notice.created_at,
+        "lease_until": leased_until,
     }
 
 
@@ -251,11 +254,13 @@ class Insert:
     table: str
     columns: tuple[str, ...]
     ignore_repeats: bool = False
+    returning: str = ""
 
     @property
     def sql(self) -> bytes:
         names = ", ".join(self.columns)
         tail = " ON CONFLICT DO NOTHING" if self.ignore_repeats else ""
+        tail += f" RETURNING {self.returning}" if self.returning else ""
         source = f"jsonb_populate_recordset(NULL::{self.table}, %s::jsonb)"
         return f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {source}{tail}".encode()  # noqa: S608
 

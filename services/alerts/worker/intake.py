@@ -1,10 +1,21 @@
 """Takes findings and fire signals in: decides about each, writes all effects and the offset in one transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 from services.alerts.domain.lifecycle import Action, Decision, Known, Terms, decide
-from services.alerts.domain.values import Case, CaseId, CaseKind, Conflict, Event, Reason, UnitId, case_id_of
+from services.alerts.domain.values import (
+    Case,
+    CaseId,
+    CaseKind,
+    Conflict,
+    Event,
+    NoticeId,
+    Reason,
+    UnitId,
+    case_id_of,
+)
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import CaseBook, CaseStore, CaseTransaction, Changes, Claim, Directory
 from services.alerts.worker.precedence import Precedence
@@ -13,6 +24,15 @@ from services.runtime.clock import Clock
 
 CONFLICT_TRIES = 6
 YIELD_EVERY = 20
+
+
+FirstAttempts = Callable[[Changes], AbstractContextManager[set[NoticeId]]]
+"""See Postman.first_attempts."""
+
+
+@contextmanager
+def _none(changes: Changes) -> Iterator[set[NoticeId]]:
+    yield set()
 
 
 @dataclass(slots=True)
@@ -38,6 +58,7 @@ class CaseIntake:
         clock: Clock,
         wake: Callable[[], None],
         precedence: Precedence,
+        first_attempts: FirstAttempts = _none,
     ) -> None:
         self._store = store
         self._directory = directory
@@ -46,6 +67,7 @@ class CaseIntake:
         self._clock = clock
         self._wake = wake
         self._precedence = precedence
+        self._first_attempts = first_attempts
 
     async def take(self, claim: Claim, events: Sequence[Event], next_offset: int) -> None:
         if not any(event.kind is CaseKind.FIRE for event in events):
@@ -68,32 +90,40 @@ class CaseIntake:
         self._metrics.duplicates.labels(claim.topic).inc(batch.duplicates)
         for kind, action in batch.counts:
             self._metrics.events.labels(kind, action).inc()
-        if not batch.changes.empty:
+        if batch.changes.leaves_work:
             self._wake()
 
     async def _take_once(self, claim: Claim, events: Sequence[Event], next_offset: int) -> _Batch:
         batch = _Batch()
-        async with self._store.transaction() as transaction:
-            once = list({event.event_id: event for event in reversed(events)}.values())[::-1]
-            fresh, book = await transaction.begin(
-                claim,
-                next_offset,
-                [event.event_id for event in once],
-                {(event.unit_id, event.kind) for event in once},
-                {case_id_of(event.finding_id) for event in once},
-                self._clock.now(),
-            )
-            batch.duplicates = len(events) - len(fresh)
-            fire = any(event.kind is CaseKind.FIRE for event in once)
-            for number, event in enumerate(once, start=1):
-                if event.event_id in fresh:
-                    self._take_event(book, event, batch)
-                # with a fire among them this batch may hold the very case that the fire lane waits for: no giving way
-                if number % YIELD_EVERY == 0 and not fire:
-                    await self._precedence.give_way()
-            await self._all_clears(transaction, batch)
-            await transaction.save(batch.changes)
+        with ExitStack() as after_commit:
+            async with self._store.transaction() as transaction:
+                await self._decide(transaction, claim, events, next_offset, batch)
+                leaving = after_commit.enter_context(self._first_attempts(batch.changes))
+                new = await transaction.save(batch.changes)
+            leaving |= new
         return batch
+
+    async def _decide(
+        self, transaction: CaseTransaction, claim: Claim, events: Sequence[Event], next_offset: int, batch: _Batch
+    ) -> None:
+        once = list({event.event_id: event for event in reversed(events)}.values())[::-1]
+        fresh, book = await transaction.begin(
+            claim,
+            next_offset,
+            [event.event_id for event in once],
+            {(event.unit_id, event.kind) for event in once},
+            {case_id_of(event.finding_id) for event in once},
+            self._clock.now(),
+        )
+        batch.duplicates = len(events) - len(fresh)
+        fire = any(event.kind is CaseKind.FIRE for event in once)
+        for number, event in enumerate(once, start=1):
+            if event.event_id in fresh:
+                self._take_event(book, event, batch)
+            # with a fire among them this batch may hold the very case that the fire lane waits for: no giving way
+            if number % YIELD_EVERY == 0 and not fire:
+                await self._precedence.give_way()
+        await self._all_clears(transaction, batch)
 
     def _take_event(self, book: CaseBook, event: Event, batch: _Batch) -> None:
         now = self._clock.now()

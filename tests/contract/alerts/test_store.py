@@ -199,6 +199,28 @@ async def test_notice_is_taken_once_until_its_lease_ends(stores: Stores) -> None
     assert (again.notice_id, again.attempts) == (first.notice_id, 2)
 
 
+async def test_notice_leased_when_written_is_due_again_when_the_lease_ends(stores: Stores) -> None:
+    one = case(CaseKind.FIRE)
+    first, second = notice(one, "c1"), notice(one, "c2")
+    await save(stores, Changes(opened={one.case_id: one}, notices=[first, second], leased={first.notice_id: at(15)}))
+    (waiting,) = await take(stores, 14, fire=True)
+    assert isinstance(waiting, Ready)
+    assert (waiting.notice_id, waiting.attempts) == (second.notice_id, 1)
+    async with stores.cases.transaction() as transaction:
+        told = await transaction.told([one.case_id])
+    assert sorted(to.contact_id for to in told[one.case_id]) == ["c1", "c2"]
+    (again,) = await take(stores, 15, fire=True)
+    assert isinstance(again, Ready)
+    assert (again.notice_id, again.attempts) == (first.notice_id, 2)
+
+
+async def test_save_says_which_notices_are_new(stores: Stores) -> None:
+    one = await opened(stores, "c1")
+    async with stores.cases.transaction() as transaction:
+        new = await transaction.save(Changes(notices=[notice(one, "c1"), notice(one, "c2")]))
+    assert new == {notice(one, "c2").notice_id}
+
+
 async def test_lanes_and_busy_addresses_are_kept_apart(stores: Stores) -> None:
     await opened(stores, "c1", kind=CaseKind.FIRE)
     assert await take(stores, 1) == []

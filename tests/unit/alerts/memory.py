@@ -154,7 +154,7 @@ class MemoryTransaction:
                 row.next_attempt_at, row.reason = common.held_until, Reason.HELD
         return held
 
-    async def save(self, changes: Changes) -> None:
+    async def save(self, changes: Changes) -> set[NoticeId]:
         for case in changes.opened.values():
             self._insert(case)
         self._t.cases.update(
@@ -162,14 +162,23 @@ class MemoryTransaction:
         )
         for step in changes.steps:
             self._t.steps.setdefault((step.case_id, step.step), step)
-        for notice in changes.notices:
-            self._t.notices.setdefault(notice.notice_id, Row(notice, next_attempt_at=notice.created_at))
+        new = {notice.notice_id: self._row(notice, changes) for notice in changes.notices}
+        for notice_id in self._t.notices.keys() & new.keys():
+            del new[notice_id]
+        self._t.notices |= new
         for case_id, reason in changes.cancelled.items():
             purpose = Purpose.ALL_CLEAR if reason is Reason.REOPENED else Purpose.NOTICE
             for row in self._t.notices.values():
                 if row.notice.case_id == case_id and row.notice.purpose is purpose and row.state == "pending":
                     row.state, row.reason, row.next_attempt_at = "cancelled", reason, None
         self._t.audit.extend(changes.audit)
+        return set(new)
+
+    def _row(self, notice: Notice, changes: Changes) -> Row:
+        until = changes.leased.get(notice.notice_id)
+        if until is None:
+            return Row(notice, next_attempt_at=notice.created_at)
+        return Row(notice, state="sending", attempts=1, next_attempt_at=until)
 
     def _insert(self, case: Case) -> None:
         for other in self._t.cases.values():

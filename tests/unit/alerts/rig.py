@@ -1,5 +1,6 @@
 """A whole alerts service on memory and a fake clock: intake, ladder, delivery, desk, driven step by step."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -86,7 +87,8 @@ class FakeCarrier:
 
 
 class Rig:
-    def __init__(self, *units: str, **rules: object) -> None:
+    def __init__(self, *units: str, slots: int = 100, **rules: object) -> None:
+        self._slots = slots
         self.clock = FakeClock()
         self.store = MemoryStore()
         self.directory = FakeDirectory(units or ("U1",))
@@ -115,17 +117,23 @@ class Rig:
             "wake": lambda: None,
             "precedence": Precedence(),
         }
-        self.intake = CaseIntake(**common)  # type: ignore[arg-type] # one set of arguments for two workers
+        self.postmen = [self._postman(fire=fire) for fire in (True, False)]
+        self.intake = CaseIntake(**common, first_attempts=self.postmen[0].first_attempts)  # type: ignore[arg-type] # one set of arguments for two workers
         self.ladder = LadderWorker(**common)  # type: ignore[arg-type] # as above
         self.desk = Desk(store=self.store, clock=self.clock)
-        self.postmen = [self._postman(fire=fire) for fire in (True, False)]
         self._claims.clear()
+
+    def kill(self) -> None:
+        """End everything that is under way, as `kill -9` does, and start anew."""
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        self.restart()
 
     def _postman(self, *, fire: bool) -> Postman:
         lanes = Lanes(
             fire=fire,
             sending={Channel.EMAIL: timedelta(seconds=60), Channel.WEBHOOK: timedelta(seconds=60)},
-            destinations=Destinations(slots=100, per_address=100, per_channel={}, rest=timedelta(0)),
+            destinations=Destinations(slots=self._slots, per_address=100, per_channel={}, rest=timedelta(0)),
         )
         return Postman(
             outbox=self.store,
@@ -141,6 +149,11 @@ class Rig:
             self._claims[topic], _ = await self.store.claim(topic, 0, "rig")
         self._offset += len(events)
         await self.intake.take(self._claims[topic], events, self._offset)
+
+    async def landed(self) -> None:
+        """Let what is on its way arrive, without any postman's turn."""
+        for postman in self.postmen:
+            await postman.drain()
 
     async def deliver(self) -> None:
         for postman in self.postmen:

@@ -191,6 +191,8 @@ class Story:
 
     async def play(self, move: tuple[object, ...]) -> None:
         what, first, second = move
+        if what != "crash":
+            await self.rig.landed()  # a move of people or units takes longer than a send
         if what in ("begin", "end"):
             assert isinstance(first, str)
             assert isinstance(second, CaseKind)
@@ -203,7 +205,7 @@ class Story:
             assert isinstance(first, int)
             await self._acknowledge(first)
         elif what == "crash":
-            self.rig.restart()
+            self.rig.kill()
         else:
             assert isinstance(first, Reason)
             self.rig.carrier.answers.append(Outcome(first))
