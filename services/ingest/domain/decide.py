@@ -124,6 +124,8 @@ def _not_whom_it_claims(claim: Claim, speaker: Speaker) -> str | None:
         return f"gateway {claim.gateway_id} is not registered to call from {claim.peer}"
     if claim.certified is not None and claim.certified != claim.gateway_id:
         return f"the certificate is not that of gateway {claim.gateway_id}"
+    if not networks and claim.certified is None and not claim.trusted:
+        return f"gateway {claim.gateway_id} has no registered network and showed no certificate: anybody could be it"
     return None
 
 

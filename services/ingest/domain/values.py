@@ -177,13 +177,15 @@ class Claim(NamedTuple):
     """Who a device that came without a broker says it is, and what is known of it.
 
     `gateway_id` is "" where no gateway is registered under its address. `peer` is the IP address it calls from,
-    `certified` the common name of its verified certificate, None where it showed none.
+    `certified` the common name of its verified certificate, None where it showed none. `trusted`: its address is
+    taken at its word where the registry names no network and it has no certificate.
     """
 
     gateway_id: str
     route: Route
     peer: str
     certified: str | None = None
+    trusted: bool = False
 
 
 class Arrival(NamedTuple):
