@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import TextIO
 
 from services.registry.adapters.wire import to_wire
-from services.registry.domain.entities import Facts, History, Version
+from services.registry.domain.devices import STANDARD, shown_address
+from services.registry.domain.entities import Facts, Gateway, History, Version
 from services.registry.domain.reports import CheckReport, ImportReport, UnitExplained
 
 LISTED_GAPS = 50
@@ -64,6 +65,8 @@ class Printer:
         copies = f"; also told: {', '.join(route.copies)}" if route.copies else ""
         self.line(f"answers for it: {route.lead}{copies} [{state}; clause {route.clause}]")
         self.line(f"under pack {found.policy.pack_id} version {found.policy.number}")
+        for gateway in found.gateways:
+            self.line(f"speaks for it: {_spoken(gateway)}")
         for step in found.steps:
             self.line(f"{step.code} after {_span(step.after)} {step.name_zh} {step.name_en} [{step.clause}]")
             for told in step.told:
@@ -89,6 +92,16 @@ class Printer:
 
 def _as_json(version: Version[Facts]) -> str:
     return json.dumps(to_wire(version).model_dump(mode="json", exclude_none=True), ensure_ascii=False)
+
+
+def _spoken(gateway: Gateway) -> str:
+    said = f"{gateway.gateway_id} ({gateway.carrier})"
+    profile = gateway.device_profile or STANDARD
+    if gateway.device_address is not None:
+        said += f", GB/T 26875.3 {profile} as {shown_address(gateway.device_address, profile)}"
+    if gateway.networks:
+        said += f", from {', '.join(map(str, gateway.networks))}"
+    return said
 
 
 def _span(after: timedelta) -> str:

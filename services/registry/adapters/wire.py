@@ -50,6 +50,9 @@ def to_wire(version: Version[Facts]) -> wire.Version:
             unit_id=facts.unit_id,
             carrier=facts.carrier,
             vendor=facts.vendor,
+            device_profile=facts.device_profile,
+            device_address=facts.device_address,
+            networks=facts.networks,
             retired_on=facts.retired_on,
             **times,
         )
@@ -136,7 +139,7 @@ def from_wire(version: wire.Version) -> Version[Facts]:
             )
             route = Routing(version.lead_department, version.copy_departments, version.routed, version.route_clause)
         case wire.GatewayVersion():
-            facts = Gateway(version.gateway_id, version.unit_id, version.carrier, version.vendor, version.retired_on)
+            facts = _gateway(version)
         case wire.ContactVersion():
             facts = _contact(version)
         case wire.DepartmentVersion():
@@ -146,6 +149,19 @@ def from_wire(version: wire.Version) -> Version[Facts]:
         case _:
             raise TypeError(f"no domain value for {type(version).__name__}")
     return Version(facts, version.valid_from, version.recorded_at, route)
+
+
+def _gateway(version: wire.GatewayVersion) -> Gateway:
+    return Gateway(
+        gateway_id=version.gateway_id,
+        unit_id=version.unit_id,
+        carrier=version.carrier,
+        vendor=version.vendor,
+        device_profile=version.device_profile,
+        device_address=version.device_address,
+        networks=version.networks,
+        retired_on=version.retired_on,
+    )
 
 
 def _contact(version: wire.ContactVersion) -> Contact:

@@ -13,7 +13,7 @@ _FIRST_YEAR, _LAST_YEAR = 1900, 2199
 _YES = frozenset({"是", "有", "y", "yes", "true", "1", "√"})
 _NO = frozenset({"否", "无", "n", "no", "false", "0", "×"})
 _FORMULA_STARTS = ("=", "+", "-", "@")
-_SPLIT = re.compile(r"[;；,，、|\s]+")
+SEPARATORS = re.compile(r"[;；,，、|\s]+")
 
 V = TypeVar("V")
 
@@ -86,7 +86,7 @@ def one_of(text: str, meanings: Mapping[str, V]) -> V:
 
 def identifiers(text: str) -> tuple[str, ...]:
     """Return several ids, separated by spaces, commas or semicolons (Chinese ones too), each once."""
-    found = tuple(dict.fromkeys(identifier(part) for part in _SPLIT.split(text) if part))
+    found = tuple(dict.fromkeys(identifier(part) for part in SEPARATORS.split(text) if part))
     if len(found) > 10:
         raise BadCell("at most 10 ids")
     return found

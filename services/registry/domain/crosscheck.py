@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from services.registry.domain.bodies import Body, BodyKind
-from services.registry.domain.entities import Contact, Gateway, Role, Unit
+from services.registry.domain.devices import STANDARD, shown_address
+from services.registry.domain.entities import Contact, Gateway, Role, Unit, Version
 from services.registry.domain.errors import RowError
 from services.registry.domain.policy import InForce, Policy, policy_on
 from services.registry.domain.rows import ParsedRow
+from services.registry.domain.timeline import periods
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,38 @@ def unique(column: str, rows: Iterable[ParsedRow]) -> list[RowError]:
             errors.append(
                 RowError(parsed.row, column, f"each id once in a file (row {earlier} has it)", parsed.facts.id)
             )
+    return errors
+
+
+def shared_addresses(
+    rows: Iterable[ParsedRow], timelines: Mapping[str, Sequence[Version[Gateway]]], today: date
+) -> list[RowError]:
+    """Return an error for each row whose device address another gateway has on the same day, from today on.
+
+    `timelines` are the versions of every gateway as they would be with all `rows` taken. Of two holders ingest would
+    believe neither.
+    """
+    holders: dict[str, list[tuple[date, date, str]]] = {}
+    for gateway_id, versions in timelines.items():
+        for first, end, facts in periods(versions):
+            retired = end if facts.retired_on is None else min(end, facts.retired_on)
+            if facts.device_address is not None and max(first, today) < retired:
+                holders.setdefault(facts.device_address, []).append((max(first, today), retired, gateway_id))
+    errors: list[RowError] = []
+    for parsed in rows:
+        gateway = parsed.facts
+        if not isinstance(gateway, Gateway) or gateway.device_address is None:
+            continue
+        held = holders.get(gateway.device_address, ())
+        own = [period for period in held if period[2] == gateway.gateway_id]
+        others = {
+            other for first, end, other in held for since, until, _ in own
+            if other != gateway.gateway_id and first < until and since < end
+        }  # fmt: skip
+        if others:
+            expected = f"an address that no other gateway has on the same day ({min(others)} has it)"
+            shown = shown_address(gateway.device_address, gateway.device_profile or STANDARD)
+            errors.append(RowError(parsed.row, "device_address", expected, shown))
     return errors
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar, cast
 
 from services.registry.domain.bodies import Body
+from services.registry.domain.devices import Network
 from services.registry.domain.policy import Policy
 
 
@@ -74,10 +75,15 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
+    """`device_address`: six bytes in the order of the wire, as hex. `networks`: where it may call from, empty: any."""
+
     gateway_id: str
     unit_id: str
     carrier: str
     vendor: str = ""
+    device_profile: str | None = None
+    device_address: str | None = None
+    networks: tuple[Network, ...] = ()
     retired_on: date | None = None
 
     @property

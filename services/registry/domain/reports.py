@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.registry.domain.entities import Kind, Routing, Unit
+from services.registry.domain.entities import Gateway, Kind, Routing, Unit
 from services.registry.domain.errors import RowError
 from services.registry.domain.explain import Gap, StepExplained
 from services.registry.domain.policy import Policy
@@ -33,6 +33,7 @@ class UnitExplained:
     route: Routing
     policy: Policy
     steps: Sequence[StepExplained]
+    gateways: Sequence[Gateway] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol, TypeVar, assert_never
 
-from services.registry.domain import cells
+from services.registry.domain import cells, devices
 from services.registry.domain.bodies import Body, BodyKind
 from services.registry.domain.cells import BadCell
 from services.registry.domain.entities import Construction, Contact, Gateway, Kind, Language, Role, Unit
@@ -174,6 +174,9 @@ def _gateway(row: RowReader) -> Gateway:
         unit_id=row.need("unit_id", cells.identifier, ""),
         carrier=row.need("carrier", cells.identifier, ""),
         vendor=row.may("vendor", cells.plain_text, ""),
+        device_profile=row.may("device_profile", devices.device_profile, None),
+        device_address=row.may("device_address", devices.device_address, None),
+        networks=row.may("networks", devices.networks, ()),
         retired_on=row.may("retired_on", cells.day, None),
     )
 

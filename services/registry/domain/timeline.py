@@ -19,6 +19,13 @@ def in_force(versions: Sequence[Version[F]], day: date) -> Version[F] | None:
     return begun[-1] if begun else None
 
 
+def periods(versions: Sequence[Version[F]]) -> list[tuple[date, date, F]]:
+    """Return what holds from which day to which (exclusive; the last for ever) by our latest knowledge."""
+    facts = _facts_by_day(versions)
+    ends = [day for day, _ in facts[1:]] + [date.max]
+    return [(day, end, value) for (day, value), end in zip(facts, ends, strict=True)]
+
+
 def plan(
     existing: Sequence[Version[F]],
     change: tuple[date, F] | None,

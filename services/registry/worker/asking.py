@@ -35,6 +35,7 @@ class Answers:
             history = (await register.histories(Kind.UNIT, [unit_id])).get(unit_id)
             policies = await load_policies(register)
             directory = await _directory(register, today)
+            gateways = of_type(await register.current(Kind.GATEWAY, today), Gateway)
         version = None if history is None else in_force_or_first(history, today)
         if version is None or not isinstance(version.facts, Unit) or version.route is None:
             return None
@@ -42,7 +43,13 @@ class Answers:
         if policy is None:
             return None
         steps = tuple(explain(version.facts, version.route, policy, directory, today))
-        return UnitExplained(version.facts, version.route, policy, steps)
+        speaking = [
+            gateway.facts
+            for gateway in gateways
+            if gateway.facts.unit_id == unit_id
+            and (gateway.facts.retired_on is None or gateway.facts.retired_on > today)
+        ]
+        return UnitExplained(version.facts, version.route, policy, steps, speaking)
 
     async def check(self) -> CheckReport:
         """Return what would leave a notice without a reader, and what the register still owes."""

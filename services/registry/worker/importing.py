@@ -6,8 +6,8 @@ from pathlib import PurePath
 
 from services.registry.domain.bodies import Body
 from services.registry.domain.columns import COLUMNS, find_columns, kind_of_file
-from services.registry.domain.crosscheck import Known, check_row, pack_misses, unique
-from services.registry.domain.entities import Facts, History, Kind, Routing, Unit, Version, of_type
+from services.registry.domain.crosscheck import Known, check_row, pack_misses, shared_addresses, unique
+from services.registry.domain.entities import Facts, Gateway, History, Kind, Routing, Unit, Version, of_type
 from services.registry.domain.errors import ErrorList, FileRefused, RowError
 from services.registry.domain.policy import InForce, Policy, changes, policy_on
 from services.registry.domain.reports import ImportReport
@@ -76,6 +76,7 @@ class Importer:
         errors.refuse_if_any()
         held = await register.histories(kind, [row.facts.id for row in parsed])
         added: list[Version[Facts]] = []
+        planned: dict[str, Sequence[Version[Facts]]] = {}
         changed = 0
         for row in parsed:
             history = held.get(row.facts.id)
@@ -88,6 +89,9 @@ class Importer:
                 )
             changed += bool(versions)
             added.extend(versions)
+            planned[row.facts.id] = versions
+        if kind is Kind.GATEWAY:
+            errors.add(*await _shared_addresses(register, parsed, planned, today))
         errors.refuse_if_any()
         if added:
             note = ImportNote(PurePath(path).name, sheet.sha256, kind, len(parsed), changed, now)
@@ -137,6 +141,19 @@ class Importer:
     def _refused(self, path: str, kind: Kind | None, rows: int, refusal: FileRefused) -> ImportReport:
         ordered = sorted(refusal.errors, key=lambda error: (error.row, error.column))
         return ImportReport(path, kind, rows, errors=tuple(ordered[: self._listed]), total_errors=refusal.total)
+
+
+async def _shared_addresses(
+    register: Register, parsed: Sequence[ParsedRow], planned: Mapping[str, Sequence[Version[Facts]]], today: date
+) -> list[RowError]:
+    if not any(isinstance(row.facts, Gateway) and row.facts.device_address for row in parsed):
+        return []
+    held = {gateway_id: history.versions for gateway_id, history in (await register.histories(Kind.GATEWAY)).items()}
+    timelines = {
+        gateway_id: of_type([*held.get(gateway_id, ()), *planned.get(gateway_id, ())], Gateway)
+        for gateway_id in {*held, *planned}
+    }
+    return shared_addresses(parsed, timelines, today)
 
 
 def _parse(kind: Kind, sheet: Sheet, files: Files) -> list[ParsedRow]:

@@ -26,7 +26,19 @@ def write_tables(district: District, folder: Path) -> list[Path]:
         )
         for unit in district.units
     )  # fmt: skip
-    gateways = ((each.gateway_id, each.unit_id, each.carrier, each.vendor, begun) for each in district.gateways)
+    gateways = (
+        (
+            each.gateway_id,
+            each.unit_id,
+            each.carrier,
+            each.vendor,
+            each.device_profile,
+            each.device_address,
+            each.networks,
+            begun,
+        )
+        for each in district.gateways
+    )
     contacts = (
         (
             each.contact_id,
@@ -48,7 +60,11 @@ def write_tables(district: District, folder: Path) -> list[Path]:
             "crowded_place,flammable_place,fire_alarm_system,construction,accepted_on,commissioned_on,valid_from",
             units,
         ),
-        _write(folder / "gateways.csv", "gateway_id,unit_id,carrier,vendor,valid_from", gateways),
+        _write(
+            folder / "gateways.csv",
+            "gateway_id,unit_id,carrier,vendor,device_profile,device_address,networks,valid_from",
+            gateways,
+        ),
         _write(
             folder / "contacts.csv",
             "contact_id,body_code,role,name,email,webhook_url,webhook_secret_ref,valid_from",

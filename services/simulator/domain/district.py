@@ -60,10 +60,15 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
+    """`device_profile` and `device_address` as the registry's columns have them, for one that speaks GB/T 26875.3."""
+
     gateway_id: str
     unit_id: str
     carrier: str
     vendor: str
+    device_profile: str | None = None
+    device_address: str | None = None
+    networks: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services.registry.adapters.files import LocalFiles
-from services.registry.domain.entities import Kind, Routing, Unit, Version, of_type
+from services.registry.domain.entities import Gateway, Kind, Routing, Unit, Version, of_type
 from services.registry.domain.reports import ImportReport
 from services.registry.domain.timeline import in_force
 from services.registry.worker.importing import Importer
@@ -205,3 +205,27 @@ async def test_units_without_any_pack_are_refused(tmp_path: Path) -> None:
     bare = Office(store, SetClock(), Importer(files=LocalFiles(), store=store, clock=SetClock()), tmp_path)
     report = await bare.take("units.csv", units_csv(unit_row()))
     assert "import a policy pack first" in report.errors[0].expected
+
+
+GATEWAYS_HEADING = "gateway_id,unit_id,carrier,device_profile,device_address,networks"
+
+
+async def test_device_columns_of_gateways_are_taken_and_checked(office: Office) -> None:
+    await office.take("units.csv", units_csv(unit_row()))
+    rows = "G1,U000001,carrier-a,bcd_time,100001,10.1.0.0/16\nG2,U000001,carrier-a,,100002,\n"
+    assert not (await office.take("gateways.csv", f"{GATEWAYS_HEADING}\n{rows}")).refused
+    (version,) = of_type(office.store.versions[(Kind.GATEWAY, "G1")], Gateway)
+    assert (version.facts.device_profile, version.facts.device_address) == ("bcd_time", "a18601000000")
+    bad = "G3,U000001,carrier-a,nonsense,raw:1,10.1.2.3/8\n"
+    report = await office.take("gateways.csv", f"{GATEWAYS_HEADING}\n{bad}")
+    assert [error.column for error in report.errors] == ["device_address", "device_profile", "networks"]
+
+
+async def test_a_device_address_that_another_gateway_has_is_refused(office: Office) -> None:
+    await office.take("units.csv", units_csv(unit_row()))
+    await office.take("gateways.csv", f"{GATEWAYS_HEADING}\nG1,U000001,carrier-a,,100001,\n")
+    second = f"{GATEWAYS_HEADING}\nG2,U000001,carrier-a,,raw:a18601000000,\n"
+    report = await office.take("gateways.csv", second)
+    assert [(error.row, error.column, error.found) for error in report.errors] == [(2, "device_address", "100001")]
+    await office.take("gateways.csv", f"{GATEWAYS_HEADING}\nG1,U000001,carrier-a,,100009,\n")
+    assert not (await office.take("gateways.csv", second)).refused

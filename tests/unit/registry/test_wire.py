@@ -8,6 +8,7 @@ from schemas import codec
 from schemas.registry import ContactVersion
 from services.registry.adapters.kafka import to_event
 from services.registry.adapters.wire import from_json, from_wire, to_wire
+from services.registry.domain.devices import networks
 from services.registry.domain.entities import Construction, Facts, History, Kind, Version
 from services.registry.domain.routing import resolve
 from tests.unit.registry.builders import DAY, T0, contact, gateway, policy, street, unit
@@ -17,10 +18,14 @@ EXEMPT = unit(
     exempt_reason="装修", profile="CN-GB", also_told=("police",), retired_on=date(2027, 1, 1),
 )  # fmt: skip
 HOOK = contact(webhook_url="http://127.0.0.1:8099/", webhook_secret_ref="centre", retired_on=DAY)
+DEVICE = gateway(
+    device_profile="bcd_time", device_address="a18601000000", networks=networks("10.1.0.0/16; fd00::/8")
+)  # fmt: skip
 CASES: list[tuple[Kind, Version[Facts]]] = [
     (Kind.UNIT, Version(unit(), DAY, T0, resolve(unit(), policy(), DAY))),
     (Kind.UNIT, Version(EXEMPT, DAY, T0, resolve(EXEMPT, policy(), DAY))),
     (Kind.GATEWAY, Version(gateway(vendor="霍", retired_on=DAY), DAY, T0)),
+    (Kind.GATEWAY, Version(DEVICE, DAY, T0)),
     (Kind.CONTACT, Version(contact(), DAY, T0)),
     (Kind.CONTACT, Version(HOOK, DAY, T0)),
     (Kind.DEPARTMENT, Version(street(), DAY, T0)),
