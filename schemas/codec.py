@@ -5,6 +5,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.command import Command
+from schemas.exchange import Exchange
 from schemas.finding import Finding
 from schemas.notice import Notice
 from schemas.refusal import Refusal, RefusalOrReplayed, Replayed
@@ -53,3 +54,4 @@ findings: Codec[Finding] = Codec(Finding)
 notices: Codec[Notice] = Codec(Notice)
 registry: Codec[RegistryEvent] = Codec(RegistryEvent)
 commands: Codec[Command] = Codec(Command)
+exchanges: Codec[Exchange] = Codec(Exchange, drop_nulls=True)

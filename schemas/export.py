@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from schemas.base import Wire
 from schemas.codec import CONTENT_TYPE
 from schemas.command import Command
+from schemas.exchange import Exchange
 from schemas.finding import Finding
 from schemas.gateway import GatewayMessage, GatewayStatus
 from schemas.notice import Notice
@@ -33,6 +34,7 @@ MODELS: tuple[type[Wire], ...] = (
     Refusal,
     Replayed,
     Command,
+    Exchange,
     Finding,
     Notice,
     RegistryEvent,
