@@ -1,5 +1,7 @@
 """Payloads of GB/T 26875.3 to messages: whole frames, read by the profile of the device that sent them."""
 
+import json
+from collections.abc import Iterator
 from datetime import datetime
 
 from services.ingest.domain.directory import Speaker
@@ -10,7 +12,6 @@ from services.ingest.domain.gb26875 import (
     Command,
     Decoded,
     DeviceProfile,
-    Frame,
     Gb26875Error,
     Rejected,
     confirm,
@@ -18,8 +19,10 @@ from services.ingest.domain.gb26875 import (
     deny_rejected,
     encode_frame,
     notes,
+    object_documents,
 )
-from services.ingest.domain.values import FramePart, Kind, Message, Reading, Reason, Spoiled
+from services.ingest.domain.gb26875_signals import read_signals
+from services.ingest.domain.values import FramePart, Message, Reading, Reason, Spoiled
 
 
 class Gb26875Decoder:
@@ -41,7 +44,7 @@ class Gb26875Decoder:
             elif speaker.device.address not in (None, event.frame.source_raw):
                 spoiled.append(Spoiled(event.raw, Reason.IDENTITY_MISMATCH, "another source address is registered"))
             else:
-                messages.append(_message(event, profile))
+                messages += _messages(event, profile)
                 if event.frame.command == Command.SEND:
                     replies.append(encode_frame(confirm(event.frame, received_at, profile), profile))
         if not messages:
@@ -53,9 +56,33 @@ def _reason(error: Gb26875Error) -> Reason:
     return Reason.BAD_DATA_UNIT if isinstance(error, AduError) else Reason.BAD_FRAME
 
 
-def _message(event: Decoded, profile: DeviceProfile) -> Message:
-    frame: Frame = event.frame
+def _messages(event: Decoded, profile: DeviceProfile) -> Iterator[Message]:
+    """Yield what a frame says, each message with the object that says it."""
+    frame = event.frame
     kind = None if frame.adu is None else frame.adu.type
-    odd = tuple(f"{note.path} {note.code}" for note in notes(frame, profile))
-    part = FramePart(profile.name, frame.serial, frame.command, kind, None, odd, event.raw)
-    return Message(Kind.HEARTBEAT, occurred_at=frame.time_label.instant(profile), frame=part)
+    documents = [] if frame.adu is None else object_documents(frame.adu, profile)
+    of_frame, of_object = _odd(event, profile)
+    whole = FramePart(profile.name, frame.serial, frame.command, kind, None, of_frame, event.raw)
+    last, part = None, whole
+    for place, message in read_signals(frame, profile):
+        if place is not None and place != last:
+            said = json.dumps(documents[place], ensure_ascii=False, separators=(",", ":"))
+            last, part = place, whole._replace(said=said, notes=of_frame + of_object.get(place, ()))
+        yield message._replace(frame=part)
+
+
+_OBJECT = "adu.objects["
+
+
+def _odd(event: Decoded, profile: DeviceProfile) -> tuple[tuple[str, ...], dict[int, tuple[str, ...]]]:
+    """Return the oddities of the frame as such, and those of each object, so that none stands with all the others."""
+    of_frame: tuple[str, ...] = ()
+    of_object: dict[int, tuple[str, ...]] = {}
+    for note in notes(event.frame, profile):
+        written = f"{note.path} {note.code}"
+        if note.path.startswith(_OBJECT):
+            index = int(note.path[len(_OBJECT) : note.path.index("]")])
+            of_object[index] = (*of_object.get(index, ()), written)
+        else:
+            of_frame += (written,)
+    return of_frame, of_object

@@ -11,7 +11,7 @@ A `DeviceProfile` says how one make of device reads the standard; `PROFILES` are
 """
 
 from services.ingest.domain.gb26875.adu import Adu, RawAdu
-from services.ingest.domain.gb26875.document import Document, Json, frame_document
+from services.ingest.domain.gb26875.document import Document, Json, frame_document, object_documents
 from services.ingest.domain.gb26875.document_read import read_document
 from services.ingest.domain.gb26875.errors import (
     AduError,
@@ -90,6 +90,7 @@ __all__ = [
     "frame_document",
     "may_send",
     "notes",
+    "object_documents",
     "profile_named",
     "purpose",
     "query",

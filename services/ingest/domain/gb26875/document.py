@@ -67,12 +67,15 @@ def _address(side: str, number: int, raw: bytes, profile: DeviceProfile) -> Docu
 
 
 def _adu(adu: Adu | RawAdu, profile: DeviceProfile) -> Document:
-    objects: list[Json]
-    if isinstance(adu, RawAdu):
-        objects = [{"raw": hex_of(adu.body)}] if adu.body else []
-    else:
-        objects = [_body(body, profile) for body in adu.objects]
+    objects = object_documents(adu, profile)
     return {"type": adu.type, "type_name": adu.type_name, "count": adu.object_count, "objects": objects}
+
+
+def object_documents(adu: Adu | RawAdu, profile: DeviceProfile) -> list[Document]:
+    """Return the `objects` of a frame's document: one for each information object, one for raw content."""
+    if isinstance(adu, RawAdu):
+        return [{"raw": hex_of(adu.body)}] if adu.body else []
+    return [_body(body, profile) for body in adu.objects]
 
 
 def _body(body: Body, profile: DeviceProfile) -> Document:
