@@ -47,6 +47,7 @@ class Metrics:
             "mqtt_session_lost_total", "sessions the broker no longer had: possible loss", ("lane",)
         )
         self.sequence_missing = counter("sequence_missing_total", "numbers that gateways skipped: lost before us")
+        self.replays = counter("replays_total", "refusals decided anew at a person's order", ("outcome",))
         self.registry_bad = counter("registry_bad_records_total", "registry records that could not be read")
         self.gateways = gauge("gateways", "gateways in the directory")
         self.clock_ahead = gauge("stamps_ahead_seconds", "stamps ahead of the clock, after it was set back")
@@ -59,6 +60,8 @@ class Metrics:
             self.flagged.labels(flag)
         for reason in Reason:
             self.spoiled.labels(reason)
+        for outcome in ("accepted", "refused", "gone"):
+            self.replays.labels(outcome)
         for lane in LANES:
             for family in (self.batch_seconds, self.ack_lag_seconds, self.connects, self.session_lost):
                 family.labels(lane)

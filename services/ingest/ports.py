@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.ingest.domain.directory import Speaker
+from services.ingest.domain.replays import Kept, Place, ReplayNote
 from services.ingest.domain.values import Arrival, Outcome, Reading, Tick
 
 
@@ -68,4 +69,24 @@ class TickStore(Protocol):
 
         A tick that was not confirmed may still be stored; what it claims stays true.
         """
+        ...
+
+
+class RefusalShelf(Protocol):
+    """The refusals topic, read at places that somebody already knows."""
+
+    async def at(self, places: Sequence[Place]) -> Sequence[Kept]:
+        """Return the refusals that stand there; what is not there any more is left out. Raises LogUnavailable."""
+        ...
+
+
+class ReplayStore(Protocol):
+    """Where the signals of a replay go, and what became of each refusal."""
+
+    async def put(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        """As in `SignalStore`; what is replayed (`replayed_at`) and still unusable is not written a second time."""
+        ...
+
+    async def note(self, notes: Sequence[ReplayNote]) -> None:
+        """Return once the notes stand behind their refusals on all in-sync replicas."""
         ...

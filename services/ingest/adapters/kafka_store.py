@@ -10,6 +10,7 @@ from schemas.refusal import MAX_RAW_BYTES
 from schemas.topics import ALARMS, REFUSALS, SIGNALS
 from services.ingest.adapters.wire import Encoder
 from services.ingest.domain.decide import refusals_beside, refuse_unexpected
+from services.ingest.domain.replays import ReplayNote
 from services.ingest.domain.values import Accepted, Outcome, Refused, Tick
 from services.ingest.metrics import Metrics
 from services.runtime.kafka import BatchProducer, KafkaUnavailable, Record, partition_of
@@ -57,20 +58,21 @@ class KafkaStore:
 
     async def put(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
         written, records = await self._write(outcomes)
-        attempt = 0
-        while True:
-            try:
-                await self._send(records)
-                return written
-            except (KafkaUnavailable, KafkaError, OSError, TimeoutError) as error:
-                attempt += 1
-                self._metrics.kafka_retries.inc()
-                cause = error.__cause__ or error
-                get_logger().error("batch_not_stored", attempt=attempt, records=len(records), error=repr(cause)[:200])
-                if isinstance(cause, MessageSizeTooLargeError):  # the topic allows less than its file says
-                    written, records = await self._write(written, raw_limit=SMALL_RAW_BYTES)
-                await asyncio.sleep(min(RETRY_CAP_S, backoff_s(attempt)))
-                await self.close()  # after an error the client's own state is in doubt: start it anew
+        attempt = 1
+        while (why_not := await self._sent(records, attempt)) is not None:
+            attempt += 1
+            if isinstance(why_not, MessageSizeTooLargeError):  # the topic allows less than its file says
+                written, records = await self._write(written, raw_limit=SMALL_RAW_BYTES)
+        return written
+
+    async def note(self, notes: Sequence[ReplayNote]) -> None:
+        records = [
+            Record(REFUSALS, _key(note.gateway_id), self._encoder.replayed(note), note.place.partition)
+            for note in notes
+        ]
+        attempt = 1
+        while await self._sent(records, attempt) is not None:
+            attempt += 1
 
     async def tick(self, tick: Tick) -> bool:
         value = self._encoder.tick(tick)
@@ -92,6 +94,19 @@ class KafkaStore:
         for topic in (SIGNALS, ALARMS, REFUSALS):
             self._partitions[topic] = await asyncio.wait_for(producer.partitions(topic), 15)
         self._places.clear()
+
+    async def _sent(self, records: Sequence[Record], attempt: int) -> BaseException | None:
+        """Try once. Return None when everything is stored; otherwise wait a little and return why it is not."""
+        try:
+            await self._send(records)
+        except (KafkaUnavailable, KafkaError, OSError, TimeoutError) as error:
+            self._metrics.kafka_retries.inc()
+            cause = error.__cause__ or error
+            get_logger().error("batch_not_stored", attempt=attempt, records=len(records), error=repr(cause)[:200])
+            await asyncio.sleep(min(RETRY_CAP_S, backoff_s(attempt)))
+            await self.close()  # after an error the client's own state is in doubt: start it anew
+            return cause
+        return None
 
     async def _send(self, records: Sequence[Record]) -> None:
         if self._producer is None:
@@ -119,15 +134,14 @@ class KafkaStore:
         return written, records
 
     def _records(self, outcome: Outcome, raw_limit: int) -> list[Record]:
-        if isinstance(outcome, Refused):
-            return [self._refusal_record(outcome, raw_limit)]
-        records = self._signal_records(outcome)
-        for refused in refusals_beside(outcome):
-            records.append(self._refusal_record(refused, raw_limit))
+        refused = [outcome] if isinstance(outcome, Refused) else refusals_beside(outcome)
+        records = [] if isinstance(outcome, Refused) else self._signal_records(outcome)
+        if outcome.arrival.replayed_at is None:  # else it stands on the topic already
+            records.extend([self._refusal_record(one, raw_limit) for one in refused])
         return records
 
     def _refusal_record(self, refused: Refused, raw_limit: int) -> Record:
-        key = None if refused.gateway_id is None else refused.gateway_id.encode()
+        key = _key(refused.gateway_id)
         partition = 0 if key is None else partition_of(key, self._partitions[REFUSALS])
         return Record(REFUSALS, key, self._encoder.refusal(refused, raw_limit), partition)
 
@@ -148,3 +162,7 @@ class KafkaStore:
             place = key, partition_of(key, self._partitions[SIGNALS]), partition_of(key, self._partitions[ALARMS])
             self._places[unit_id] = place
         return place
+
+
+def _key(gateway_id: str | None) -> bytes | None:
+    return None if gateway_id is None else gateway_id.encode()

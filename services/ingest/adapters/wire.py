@@ -6,10 +6,22 @@ from hashlib import blake2b
 from json.encoder import encode_basestring as _quote
 
 from schemas import codec, ids
-from schemas.refusal import MAX_RAW_BYTES, Refusal, RefusalData, RefusalReason
+from schemas.refusal import (
+    MAX_RAW_BYTES,
+    Refusal,
+    RefusalData,
+    RefusalOrigin,
+    RefusalReason,
+    Replayed,
+    ReplayedData,
+    ReplayOutcome,
+)
+from schemas.signal import Carrier as WireCarrier
+from schemas.signal import Lane as WireLane
 from schemas.signal import Tick as WireTick
 from schemas.signal import TickData, TickState
-from services.ingest.domain.values import Arrival, FramePart, Message, Point, Refused, Signal, Tick
+from services.ingest.domain.replays import ReplayNote
+from services.ingest.domain.values import Arrival, Claim, FramePart, Message, Point, Refused, Signal, Tick
 
 
 class Encoder:
@@ -40,13 +52,14 @@ class Encoder:
         """Return the event of one signal."""
         gateway_id, unit_id, lane, carrier, message, flags, part = signal
         event_id = self.signal_id(gateway_id, arrival, message, part)
-        received_at = self._written(arrival.received_at)
+        taken_in_at = arrival.received_at if arrival.replayed_at is None else arrival.replayed_at
         quoted = ",".join([f'"{flag}"' for flag in flags]) if flags else ""
+        rest = _optional(message) + _first_received(arrival)
         return (
             f'{{"specversion":"1.0","type":"cn.firenet.signal.v1","id":"{event_id}",'
-            f'"source":"/gateways/{gateway_id}","subject":"{unit_id}","time":"{received_at}Z",'
+            f'"source":"/gateways/{gateway_id}","subject":"{unit_id}","time":"{self._written(taken_in_at)}Z",'
             f'"datacontenttype":"application/json","data":{{"gateway_id":"{gateway_id}","unit_id":"{unit_id}",'
-            f'"kind":"{message.kind}","carrier":"{carrier}","lane":"{lane}{self._tail}{quoted}]{_optional(message)}}}}}'
+            f'"kind":"{message.kind}","carrier":"{carrier}","lane":"{lane}{self._tail}{quoted}]{rest}}}}}'
         ).encode()
 
     def _written(self, instant: datetime) -> str:
@@ -69,11 +82,28 @@ class Encoder:
             retained=arrival.retained,
             raw_bytes=len(arrival.payload),
             raw=arrival.payload[:limit],
+            origin=_origin(arrival.claim),
         )
         event_id = ids.derive("refusal", arrival.topic, arrival.payload, arrival.received_at.isoformat())
         event = Refusal(
             id=event_id, source=self._source, subject=refused.gateway_id, time=arrival.received_at, data=data
         )
+        return codec.refusals.encode(event)
+
+    def replayed(self, note: ReplayNote) -> bytes:
+        """Return the event that says what became of a refusal."""
+        data = ReplayedData(
+            refusal_id=note.place.refusal_id,
+            command_id=note.command_id,
+            by=note.by,
+            outcome=ReplayOutcome.ACCEPTED if note.reason is None else ReplayOutcome.REFUSED,
+            signals=note.signals,
+            spoiled=note.spoiled,
+            reason=None if note.reason is None else RefusalReason(note.reason),
+            detail=note.detail[:200],
+        )
+        event_id = ids.derive("replayed", note.place.refusal_id, note.command_id)
+        event = Replayed(id=event_id, source=self._source, subject=note.gateway_id, time=note.at, data=data)
         return codec.refusals.encode(event)
 
     def tick(self, tick: Tick) -> bytes:
@@ -107,6 +137,21 @@ def _optional(message: Message) -> str:
     if frame is not None:
         written += _frame(frame)
     return written
+
+
+def _first_received(arrival: Arrival) -> str:
+    return "" if arrival.replayed_at is None else f',"first_received_at":"{arrival.received_at.isoformat()}"'
+
+
+def _origin(claim: Claim | None) -> RefusalOrigin | None:
+    if claim is None:
+        return None
+    return RefusalOrigin(
+        carrier=WireCarrier(claim.route.carrier),
+        lane=WireLane(claim.route.lane),
+        peer=claim.peer,
+        certified=claim.certified,
+    )
 
 
 def _frame(frame: FramePart) -> str:

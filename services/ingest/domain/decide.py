@@ -92,6 +92,8 @@ def flags_of(arrival: Arrival, occurred_at: datetime | None) -> tuple[Flag, ...]
         flags += (Flag.REDELIVERED,)
     if arrival.retained:
         flags += (Flag.RETAINED,)
+    if arrival.replayed_at is not None:
+        flags += (Flag.REPLAYED,)
     return flags
 
 

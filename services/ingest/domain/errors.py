@@ -3,6 +3,8 @@
 IngestError
 +-- Unusable          a decoder cannot use this payload: the message becomes a refusal
 +-- ConnectionDied    the thread of a broker connection ended or hangs: the process must be started anew
++-- NotAllowed        a frame that a centre which only monitors must never send
++-- LogUnavailable    Kafka does not answer one who reads refusals
 """
 
 from services.ingest.domain.values import Reason
@@ -31,3 +33,14 @@ class ConnectionDied(IngestError):
     def __init__(self, lane: str, why: str) -> None:
         super().__init__(f"connection {lane}: {why}")
         self.lane = lane
+
+
+class NotAllowed(IngestError):
+    """A frame could do more than set a clock or ask; it is not sent."""
+
+    def __init__(self, command: int, adu_type: int | None) -> None:
+        super().__init__(f"command {command} with type {adu_type} is not sent: FireNet only monitors")
+
+
+class LogUnavailable(IngestError):
+    """The refusals topic cannot be read now."""

@@ -192,7 +192,8 @@ class Arrival(NamedTuple):
     """One delivery. `mid` is only good for acknowledging or answering on the connection of the same `epoch`.
 
     `received_at` is UTC and never goes back within an instance. `probe_sent_at` is set on our own probes only. `claim`
-    is set where no broker stood between: then `topic` only tells people where it came from.
+    is set where no broker stood between: then `topic` only tells people where it came from. `replayed_at` is set on
+    what was refused once and is decided anew: then that is the time of its signals, and nothing is refused again.
     """
 
     epoch: int
@@ -204,6 +205,7 @@ class Arrival(NamedTuple):
     retained: bool = False
     probe_sent_at: datetime | None = None
     claim: Claim | None = None
+    replayed_at: datetime | None = None
 
 
 class Signal(NamedTuple):

@@ -114,6 +114,7 @@ def _signal(event: WireSignal, offset: int) -> Input:
         clock_ahead=Flag.CLOCK_AHEAD in data.flags,
         retained=retained,
         replayed=replayed,
+        first_received_at=0 if data.first_received_at is None else micros(data.first_received_at),
         seq=data.seq,
         point=point_key(data.point),
         restores=data.restores.value if data.restores is not None else "",
@@ -155,4 +156,6 @@ def _body(event: WireSignal) -> str:
         body["restores"] = data.restores.value
     if data.text is not None:
         body["text"] = data.text
+    if data.first_received_at is not None:
+        body["first_received_at"] = data.first_received_at.isoformat()
     return json.dumps(body, ensure_ascii=False)

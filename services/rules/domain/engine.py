@@ -88,7 +88,7 @@ class Engine:
     def signal(self, signal: Signal) -> None:
         """Any other signal: stored, and whatever it says of connection and health followed."""
         at, offset = signal.received_at, signal.offset
-        if self.watch.silence(at):
+        if not signal.replayed and self.watch.silence(at):  # a person replays: nobody need be looking for that
             self.supervisor.go_blind(at, offset)
         self.handled[signal.kind] += 1
         link = self._meet(signal.unit_id, signal.gateway_id)

@@ -20,14 +20,18 @@ def event_time(signal: Signal, kind: Kind, skew: int) -> int:
 
     A clock that runs behind cannot be told from a message that came late. For faults and isolations the device's own
     order is kept. A fire and its end are ordered by their arrival then, so that a reset clock never makes a fire look
-    older than an end that came before it.
+    older than an end that came before it. What was replayed stands where it would have stood: it arrived long before.
     """
-    claimed, received = signal.occurred_at, signal.received_at
+    claimed, received = signal.occurred_at, _arrived(signal)
     if claimed == 0 or signal.clock_ahead or claimed > received + skew:
         return received
     if received - claimed > BELIEVABLE_LAG or (signal.clock_behind and kind is Kind.FIRE):
         return received
     return claimed
+
+
+def _arrived(signal: Signal) -> int:
+    return signal.first_received_at or signal.received_at
 
 
 def apply(ledger: Ledger, unit: Unit, signal: Signal, evidence: Evidence) -> Oddity | None:
@@ -41,7 +45,7 @@ def apply(ledger: Ledger, unit: Unit, signal: Signal, evidence: Evidence) -> Odd
 def _begin(ledger: Ledger, unit: Unit, kind: Kind, signal: Signal, evidence: Evidence) -> Oddity | None:
     trouble = unit.trouble(kind)
     happened = event_time(signal, kind, unit.profile.skew)
-    key: Key = (happened, signal.received_at, 1)
+    key: Key = (happened, _arrived(signal), 1)
     point, oddity = signal.point, None
     if not trouble.has_room(point):
         unit.overflow += 1
@@ -74,7 +78,7 @@ def _restore(ledger: Ledger, unit: Unit, signal: Signal, evidence: Evidence) -> 
         if kind is None:
             return None  # supervisory: nothing of it is kept open
         happened = event_time(signal, kind, unit.profile.skew)
-        key: Key = (happened, signal.received_at, 0)
+        key: Key = (happened, _arrived(signal), 0)
         trouble = unit.trouble(kind)
         before = trouble.open_count
         if signal.system:
@@ -121,4 +125,6 @@ def tell_points(ledger: Ledger, unit: Unit, kind: Kind, moment: Moment, point: s
 
 def _moment(signal: Signal, happened: int, evidence: Evidence) -> Moment:
     effective = min(happened, signal.received_at)
+    if signal.received_at - effective > BELIEVABLE_LAG:  # replayed after days: what is closed is not written anew
+        effective = signal.received_at
     return Moment(effective, signal.received_at, Cause.SIGNAL, evidence, signal.signal_id, signal.body)

@@ -8,6 +8,7 @@ from services.ingest.adapters.frames import Delivery
 from services.ingest.adapters.inbox import Inbox, Stamps
 from services.ingest.adapters.wire import Encoder
 from services.ingest.domain.decide import refusals_beside, refuse_unexpected
+from services.ingest.domain.replays import ReplayNote
 from services.ingest.domain.values import Accepted, Arrival, Outcome, Refused, Tick
 from tests.unit.ingest.build import NOON
 
@@ -111,20 +112,25 @@ class MemoryStore:
         await self._up.wait()
         return [self._write(outcome) for outcome in outcomes]
 
+    async def note(self, notes: Sequence[ReplayNote]) -> None:
+        await self._up.wait()
+        self.refusals += [self._encoder.replayed(note) for note in notes]
+
     async def tick(self, tick: Tick) -> bool:
         if self._up.is_set():
             self.ticks.append(tick)
         return self._up.is_set()
 
     def _write(self, outcome: Outcome) -> Outcome:
+        again = outcome.arrival.replayed_at is not None
         if isinstance(outcome, Refused):
-            self.refusals.append(self._encoder.refusal(outcome))
+            self.refusals += [] if again else [self._encoder.refusal(outcome)]
             return outcome
         try:
             self._accept(outcome)
         except Exception as error:
             return self._write(refuse_unexpected(outcome.arrival, error))
-        self.refusals += [self._encoder.refusal(refused) for refused in refusals_beside(outcome)]
+        self.refusals += [] if again else [self._encoder.refusal(refused) for refused in refusals_beside(outcome)]
         return outcome
 
     def _accept(self, accepted: Accepted) -> None:

@@ -234,3 +234,27 @@ def test_what_was_replayed_counts_but_does_not_show_that_its_gateway_lives() -> 
     assert (world.health(), world.connection()) == ("fault", "never_connected")
     world.signal(2, "test", replayed=True)
     assert world.connection() == "never_connected"
+
+
+def test_a_fire_that_ended_before_it_was_replayed_is_told_and_over() -> None:
+    world = World()
+    world.signal(10, "restore", ONE, "fire")
+    world.signal(90_000, "fire", ONE, replayed=True, first_received_at=when(5))
+    assert (world.phases("fire"), world.health()) == (["began", "ended"], "normal")
+
+
+def test_what_is_replayed_after_days_is_not_written_into_days_that_are_closed() -> None:
+    world = World()
+    world.signal(200_000, "fault", ONE, replayed=True, first_received_at=when(5), occurred_at=when(4))
+    (began,) = [one for one in world.said.findings if one.kind == "fault"]
+    assert (began.moment.effective, began.moment.detected) == (when(200_000), when(200_000))
+    world.signal(200_001, "restore", ONE, "fault", replayed=True, first_received_at=when(6))
+    assert world.phases("fault") == ["began", "ended"]
+
+
+def test_a_replay_is_no_sign_that_anybody_was_looking() -> None:
+    world = World()
+    world.ticks(0, 5)
+    seen = world.engine.watch.seen
+    world.signal(100_000, "fault", ONE, replayed=True, first_received_at=when(4))
+    assert world.engine.watch.seen == seen

@@ -1,0 +1,107 @@
+"""Refusals that people look at, and have decided anew once what was wrong is put right."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from services.ingest.domain.directory import Directory
+from services.ingest.domain.values import Accepted, Arrival, Outcome, Reason, Refused
+
+_SOURCE = slice(12, 18)
+"""Where a GB/T 26875.3 frame has the address of its sender."""
+
+
+class Place(NamedTuple):
+    """Where on the refusals topic a refusal stands."""
+
+    refusal_id: str
+    partition: int
+    offset: int
+
+
+class Kept(NamedTuple):
+    """A refusal as the log keeps it. `arrival` is what came; of a huge payload only the beginning is kept.
+
+    `reason` may be a word that no decoder uses any more.
+    """
+
+    place: Place
+    arrival: Arrival
+    reason: str
+    detail: str
+    gateway_id: str | None
+    instance: str
+    raw_bytes: int
+
+    @property
+    def whole(self) -> bool:
+        return len(self.arrival.payload) == self.raw_bytes
+
+
+class ReplayNote(NamedTuple):
+    """What became of one refusal when it was decided anew. `reason` None: it was accepted, as so many `signals`."""
+
+    place: Place
+    gateway_id: str | None
+    command_id: str
+    by: str
+    at: datetime
+    signals: int
+    spoiled: int
+    reason: str | None
+    detail: str
+
+
+class ReplayOrder(NamedTuple):
+    """Somebody wants refusals decided anew. The same order twice has the effect of once."""
+
+    command_id: str
+    by: str
+    places: tuple[Place, ...]
+
+
+class Query(NamedTuple):
+    """Which refusals are meant. `since` belongs to it, `until` does not; None means any. `ids` empty means any."""
+
+    reason: str | None = None
+    gateway_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    ids: frozenset[str] = frozenset()
+
+    def holds(self, kept: Kept) -> bool:
+        received_at = kept.arrival.received_at
+        return (
+            (self.reason is None or kept.reason == self.reason)
+            and (self.gateway_id is None or kept.gateway_id == self.gateway_id)
+            and (self.since is None or received_at >= self.since)
+            and (self.until is None or received_at < self.until)
+            and (not self.ids or kept.place.refusal_id in self.ids)
+        )
+
+
+def arrival_again(kept: Kept, directory: Directory, at: datetime) -> Arrival:
+    """Return what came as it is to be decided about at `at`: as of the instant at which it was received.
+
+    A device that nobody knew is looked for once more under the address in its frame.
+    """
+    arrival = kept.arrival._replace(replayed_at=at)
+    claim = arrival.claim
+    if claim is None or claim.gateway_id:
+        return arrival
+    found = directory.gateway_at(arrival.payload[_SOURCE], arrival.received_at)
+    return arrival._replace(claim=claim._replace(gateway_id=found or ""))
+
+
+def refuse_cut(kept: Kept, at: datetime) -> Refused:
+    """Return the verdict on a refusal whose bytes are not all there."""
+    detail = f"the log keeps only the first {len(kept.arrival.payload)} of {kept.raw_bytes} bytes"
+    return Refused(kept.arrival._replace(replayed_at=at), Reason.TOO_LARGE, detail, kept.gateway_id)
+
+
+def note_of(kept: Kept, outcome: Outcome, order: ReplayOrder, at: datetime) -> ReplayNote:
+    """Return what is written down about one replay."""
+    who = (kept.place, kept.gateway_id, order.command_id, order.by, at)
+    if isinstance(outcome, Accepted):
+        detail = outcome.spoiled[0].detail if outcome.spoiled else ""
+        return ReplayNote(*who, len(outcome.signals), len(outcome.spoiled), None, detail)
+    return ReplayNote(*who, 0, 0, outcome.reason, outcome.detail)

@@ -1,0 +1,71 @@
+"""Deciding anew about what was refused: after the registry or a decoder was put right, at a person's order."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from services.ingest.domain.directory import Directory
+from services.ingest.domain.replays import Kept, ReplayNote, ReplayOrder, arrival_again, note_of, refuse_cut
+from services.ingest.domain.values import Arrival, Outcome
+from services.ingest.metrics import Metrics
+from services.ingest.ports import RefusalShelf, ReplayStore
+from services.runtime.clock import Clock
+from services.runtime.logging import get_logger
+
+Decided = Sequence[tuple[Kept, Outcome]]
+
+
+class Replayer:
+    """Turns refusals into signals where that is possible now. What is still unusable stays as it is, once."""
+
+    def __init__(
+        self,
+        judge: Callable[[Arrival], Outcome],
+        directory: Directory,
+        shelf: RefusalShelf,
+        store: ReplayStore,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self._judge = judge
+        self._directory = directory
+        self._shelf = shelf
+        self._store = store
+        self._metrics = metrics
+        self._clock = clock
+
+    async def carry_out(self, order: ReplayOrder) -> Sequence[ReplayNote]:
+        """Replay the refusals that the order names; those that the log no longer has are counted and logged."""
+        found = await self._shelf.at(order.places)
+        missing = len(order.places) - len(found)
+        if missing:
+            self._metrics.replays.labels("gone").inc(missing)
+            get_logger().warning("refusals_gone", command_id=order.command_id, refusals=missing)
+        return await self.replay(found, order)
+
+    async def replay(self, found: Sequence[Kept], order: ReplayOrder) -> Sequence[ReplayNote]:
+        """Store the signals, then what became of each refusal: a crash between the two repeats the same ids."""
+        at = self._clock.now()
+        decided = self.decide(found, at)
+        outcomes = await self._store.put([outcome for _, outcome in decided])
+        notes = [note_of(kept, outcome, order, at) for (kept, _), outcome in zip(decided, outcomes, strict=True)]
+        await self._store.note(notes)
+        for note in notes:
+            self._metrics.replays.labels("accepted" if note.reason is None else "refused").inc()
+        get_logger().info(
+            "refusals_replayed",
+            command_id=order.command_id,
+            by=order.by,
+            refusals=len(notes),
+            accepted=sum(note.reason is None for note in notes),
+        )
+        return notes
+
+    def decide(self, found: Sequence[Kept], at: datetime) -> Decided:
+        """Return what would become of each, in the order in which they were received; nothing is stored."""
+        in_order = sorted(found, key=lambda kept: (kept.arrival.received_at, kept.place))
+        return [(kept, self._decide(kept, at)) for kept in in_order]
+
+    def _decide(self, kept: Kept, at: datetime) -> Outcome:
+        if not kept.whole:
+            return refuse_cut(kept, at)
+        return self._judge(arrival_again(kept, self._directory, at))

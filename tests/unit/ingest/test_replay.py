@@ -1,0 +1,172 @@
+"""What was refused is decided anew: as of when it came, with what is known now, with one effect however often."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from ipaddress import IPv4Network
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from schemas import codec
+from schemas.refusal import Refusal, Replayed
+from schemas.signal import Flag, Signal
+from services.ingest.adapters.refusal_log import kept_of
+from services.ingest.adapters.wire import Encoder
+from services.ingest.domain.decide import decide
+from services.ingest.domain.directory import Device, Version
+from services.ingest.domain.gb26875 import Envelope, duty_check, encode_frame
+from services.ingest.domain.replays import Kept, Place, Query, ReplayOrder
+from services.ingest.domain.values import Arrival, Carrier, Claim, Format, Lane, Refused, Route
+from services.ingest.metrics import Metrics
+from services.ingest.replay import Replayer
+from tests.unit.ingest.build import DECODERS, NOON, UP, after, arrival, directory
+from tests.unit.ingest.fakes import HandClock, MemoryStore
+
+UNKNOWN = UP.replace("G000001", "G000009")
+LATER = after(3600)
+STANDARD = Device()
+
+
+class MemoryShelf:
+    def __init__(self, kept: Sequence[Kept]) -> None:
+        self.kept = {one.place: one for one in kept}
+
+    async def at(self, places: Sequence[Place]) -> Sequence[Kept]:
+        return [self.kept[place] for place in places if place in self.kept]
+
+
+class Desk:
+    """A shelf of refusals, and everything that a replay needs."""
+
+    def __init__(self, *arrivals: Arrival) -> None:
+        self.directory = directory()
+        self.store = MemoryStore()
+        self.kept = [self._refuse(offset, one) for offset, one in enumerate(arrivals)]
+        self.metrics = Metrics(CollectorRegistry())
+        clock = HandClock()
+        clock.forward(3600)
+        self.replayer = Replayer(
+            lambda one: decide(one, self.directory, DECODERS),
+            self.directory,
+            MemoryShelf(self.kept),
+            self.store,
+            self.metrics,
+            clock,
+        )
+
+    def order(self, command_id: str = "c1") -> ReplayOrder:
+        return ReplayOrder(command_id, "wang", tuple(one.place for one in self.kept))
+
+    def register(self, gateway_id: str = "G000009", device: Device = STANDARD) -> None:
+        self.directory.put(gateway_id, [Version(date(2026, 1, 1), "U000009", None, device)])
+
+    def signals(self) -> list[Signal]:
+        return [codec.alarms.decode(value) for value in self.store.signals]
+
+    def notes(self) -> list[Replayed]:
+        events = [codec.refusals.decode(value) for value in self.store.refusals]
+        assert not [one for one in events if isinstance(one, Refusal)], "nothing is refused a second time"
+        return [one for one in events if isinstance(one, Replayed)]
+
+    def _refuse(self, offset: int, came: Arrival) -> Kept:
+        """Return what the log keeps of an arrival that today's directory refuses."""
+        refused = decide(came, self.directory, DECODERS)
+        assert isinstance(refused, Refused)
+        event = codec.refusals.decode(Encoder("ingest-1").refusal(refused))
+        assert isinstance(event, Refusal)
+        return kept_of(event, 2, offset)
+
+
+async def test_what_an_unknown_gateway_said_becomes_signals_once_it_is_registered() -> None:
+    desk = Desk(arrival(b'{"v":1,"kind":"fire","occurred_at":"2026-06-01T11:59:59Z"}', UNKNOWN))
+    desk.register()
+    await desk.replayer.carry_out(desk.order())
+    (signal,) = desk.signals()
+    assert (signal.subject, signal.data.kind, signal.time) == ("U000009", "fire", LATER)
+    assert (signal.data.first_received_at, signal.data.flags) == (NOON, (Flag.REPLAYED,))
+    assert len(desk.store.alarms) == 1
+    (note,) = desk.notes()
+    assert (note.data.outcome, note.data.signals, note.data.by) == ("accepted", 1, "wang")
+    assert (note.data.refusal_id, note.subject, note.time) == (desk.kept[0].place.refusal_id, "G000009", LATER)
+
+
+async def test_a_replayed_signal_has_the_id_that_it_would_have_had() -> None:
+    raw = b'{"v":1,"kind":"fault"}'
+    desk = Desk(arrival(raw, UNKNOWN))
+    desk.register()
+    fresh = decide(arrival(raw, UNKNOWN), desk.directory, DECODERS)
+    await desk.store.put([fresh])
+    for command in ("c1", "c1", "c2"):
+        await desk.replayer.carry_out(desk.order(command))
+    assert len({signal.id for signal in desk.signals()}) == 1
+    assert len({note.id for note in desk.notes()}) == 2
+
+
+async def test_what_is_still_unusable_says_why_and_is_not_refused_again() -> None:
+    desk = Desk(arrival(b"hello"), arrival(b"", UNKNOWN))
+    await desk.replayer.carry_out(desk.order())
+    assert desk.signals() == []
+    assert [(note.data.outcome, note.data.reason) for note in desk.notes()] == [
+        ("refused", "not_json"),
+        ("refused", "unknown_gateway"),
+    ]
+    assert desk.metrics.replays.labels("refused")._value.get() == 2
+
+
+async def test_it_is_decided_as_of_the_day_on_which_it_came() -> None:
+    desk = Desk(arrival(topic=UNKNOWN))
+    desk.directory.put("G000009", [Version(date(2026, 6, 2), "U000009", None)])
+    await desk.replayer.carry_out(desk.order())
+    assert [note.data.reason for note in desk.notes()] == ["unknown_gateway"]
+
+
+async def test_bytes_that_the_log_cut_are_not_guessed() -> None:
+    desk = Desk(arrival(b"hello"))
+    desk.kept[0] = desk.kept[0]._replace(raw_bytes=6)
+    await desk.replayer.replay(desk.kept, desk.order())
+    (note,) = desk.notes()
+    assert note.data.detail == "the log keeps only the first 5 of 6 bytes"
+
+
+async def test_a_refusal_that_is_gone_is_counted() -> None:
+    desk = Desk()
+    await desk.replayer.carry_out(ReplayOrder("c1", "wang", (Place("r1", 0, 7),)))
+    assert desk.metrics.replays.labels("gone")._value.get() == 1
+    assert desk.notes() == []
+
+
+async def test_looking_what_would_become_of_it_stores_nothing() -> None:
+    desk = Desk(arrival(b"hello"), arrival(topic=UNKNOWN, received_at=after(-1)))
+    desk.register()
+    decided = desk.replayer.decide(desk.kept, LATER)
+    assert [type(outcome).__name__ for _, outcome in decided] == ["Accepted", "Refused"]
+    assert (desk.store.signals, desk.store.refusals) == ([], [])
+
+
+async def test_a_device_without_a_broker_is_found_under_the_address_in_its_frame() -> None:
+    address = bytes.fromhex("010203040506")
+    frame = encode_frame(duty_check(Envelope(7, address, bytes(6), NOON), 5))
+    route = Route(Lane.UP, Carrier.TCP_GB26875, Format.GB26875)
+    came = arrival(frame, "tcp/10.0.0.7")._replace(claim=Claim("", route, "10.0.0.7"))
+    desk = Desk(came)
+    desk.register(device=Device(address=address, networks=(IPv4Network("10.0.0.0/24"),)))
+    await desk.replayer.carry_out(desk.order())
+    assert {(signal.subject, signal.data.carrier) for signal in desk.signals()} == {("U000009", "tcp_gb26875")}
+    assert desk.notes()[0].data.outcome == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("query", "held"),
+    [
+        (Query(), True),
+        (Query(reason="not_json", gateway_id="G000001"), True),
+        (Query(reason="empty"), False),
+        (Query(gateway_id="G000002"), False),
+        (Query(since=NOON, until=NOON + timedelta(microseconds=1)), True),
+        (Query(until=NOON), False),
+        (Query(ids=frozenset({"r1"})), False),
+    ],
+)
+def test_a_query_means_what_it_says(query: Query, held: bool) -> None:
+    (kept,) = Desk(arrival(b"hello")).kept
+    assert query.holds(kept) is held
