@@ -54,8 +54,12 @@ class LaneWorker:
         clock: Clock,
         batch_messages: int,
         batch_every_s: float,
+        on_stored: Callable[[Sequence[Outcome]], None] | None = None,
     ) -> None:
-        """`batch_every_s`: how long to gather while messages keep coming; 0 sends each at once."""
+        """`batch_every_s`: how long to gather while messages keep coming; 0 sends each at once.
+
+        `on_stored` hears what Kafka has, before anything is proven by it; it must not raise.
+        """
         self._lane = lane
         self._source = source
         self._store = store
@@ -66,6 +70,7 @@ class LaneWorker:
         self._clock = clock
         self._batch_messages = batch_messages
         self._batch_every_s = batch_every_s
+        self._on_stored = on_stored
         self._log = RefusalLog(clock)
 
     async def run(self, stop: Stop) -> None:
@@ -91,6 +96,8 @@ class LaneWorker:
             outcomes = await self._store.put(outcomes)
             self._metrics.batch_seconds.labels(self._lane).observe(self._clock.monotonic() - started)
         self._source.settle(arrivals, outcomes)
+        if self._on_stored is not None:
+            self._on_stored(outcomes)
         for outcome in outcomes:
             if outcome.replies:  # nothing is confirmed that is not stored
                 self._source.answer(outcome.arrival, outcome.replies)
