@@ -15,7 +15,7 @@ from services.simulator.adapters.load_pipes import MqttLoadPipes
 from services.simulator.adapters.mqtt import MqttLinks
 from services.simulator.adapters.narrator import TextNarrator
 from services.simulator.adapters.tables import write_tables
-from services.simulator.domain.district import District
+from services.simulator.domain.district import Devices, District
 from services.simulator.domain.load import LoadPlan, LoadReport
 from services.simulator.domain.script import Pace
 from services.simulator.domain.signals import Lane
@@ -58,6 +58,8 @@ def _district(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--units", type=int, default=200)
     parser.add_argument("--towns", type=int, default=20)
+    parser.add_argument("--gb26875-mqtt", type=_count, default=0, help="gateways that speak GB/T 26875.3 over MQTT")
+    parser.add_argument("--gb26875-tcp", type=_count, default=0, help="... and that call ingest over TCP")
     parser.add_argument("--year", type=int, help="year in which the facts begin; default: this one")
 
 
@@ -65,6 +67,13 @@ def _positive(text: str) -> float:
     value = float(text)
     if not 0 < value < 1e9:
         raise argparse.ArgumentTypeError("a number above 0")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError("0 or more")
     return value
 
 
@@ -95,6 +104,7 @@ def main(argv: Sequence[str]) -> int:
             wanted.towns,
             year=wanted.year or clock.now().year,
             centre_webhook=getattr(wanted, "centre_webhook", None),
+            devices=Devices(wanted.gb26875_mqtt, wanted.gb26875_tcp),
         )
         if wanted.command == "write":
             for path in write_tables(district, wanted.folder):
@@ -130,6 +140,7 @@ async def _play(wanted: argparse.Namespace, district: District, settings: Simula
             username=settings.mqtt_username,
             password=None if password is None else password.get_secret_value(),
             clock=clock,
+            devices_at=None if settings.tcp_port is None else (settings.tcp_host, settings.tcp_port),
         ),
         narrator=TextNarrator(sys.stdout),
         clock=clock,

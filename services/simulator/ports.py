@@ -4,6 +4,8 @@ from collections.abc import Awaitable
 from datetime import datetime
 from typing import Protocol
 
+from services.simulator.domain.district import Gateway
+from services.simulator.domain.frames import Frame
 from services.simulator.domain.load import Block, LoadPlan
 from services.simulator.domain.script import Event
 from services.simulator.domain.signals import Signal
@@ -40,6 +42,41 @@ class Links(Protocol):
         Raises:  LinkRefused when the broker cannot be reached or does not want us.
         """
         ...
+
+    def line(self, gateway: Gateway, ear: "Ear") -> "Line":
+        """Return the line of a gateway that speaks GB/T 26875.3, over the carrier that is its own; not connected yet.
+
+        Raises:  LinkRefused when nobody takes such devices here.
+        """
+        ...
+
+
+class Ear(Protocol):
+    """Who listens at the device's end of a line."""
+
+    def connected(self) -> None:
+        """The line is there, for the first time or again."""
+        ...
+
+    def heard(self, frame: Frame) -> None: ...
+
+
+class Line(Protocol):
+    """The way of one GB/T 26875.3 device to the centre and back. It makes itself anew when it is lost."""
+
+    def send(self, frame: Frame) -> None:
+        """Send without waiting. While the line is lost nothing goes out: the device sends again by itself."""
+        ...
+
+    async def cut(self) -> None:
+        """Break the line without a word; it stays broken until `restore`."""
+        ...
+
+    async def restore(self) -> None:
+        """Connect, for the first time or after `cut`. Raises LinkRefused."""
+        ...
+
+    async def close(self) -> None: ...
 
 
 class LinkRefused(Exception):

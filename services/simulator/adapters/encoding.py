@@ -3,11 +3,20 @@
 import json
 from datetime import UTC, datetime
 
-from services.simulator.domain.signals import Signal
+from services.simulator.domain.signals import Lane, Signal
 
 
 def topic(signal: Signal) -> str:
     return f"firenet/v1/{signal.gateway_id}/{signal.lane.value}/json"
+
+
+def frame_topic(gateway_id: str, lane: Lane) -> str:
+    return f"firenet/v1/{gateway_id}/{lane.value}/gb26875"
+
+
+def answer_topic(gateway_id: str) -> str:
+    """Return where a device reads what the centre sends it."""
+    return f"firenet/v1/{gateway_id}/down/gb26875"
 
 
 def status_topic(gateway_id: str) -> str:
@@ -86,6 +95,29 @@ def publish_packet(topic_name: str, body: bytes, packet_id: int, *, retain: bool
 def duplicate(packet: bytes) -> bytes:
     """Return a PUBLISH packet marked as sent again."""
     return bytes((packet[0] | 0x08,)) + packet[1:]
+
+
+def subscribe_packet(topic_name: str, packet_id: int) -> bytes:
+    """Return SUBSCRIBE to one topic, QoS 0."""
+    variable = packet_id.to_bytes(2, "big") + text(topic_name) + b"\x00"
+    return b"\x82" + length(len(variable)) + variable
+
+
+def packet_at(data: bytes, place: int) -> tuple[int, int] | None:
+    """Return where the body of the packet at `place` begins and ends, None while its length is not all there."""
+    size = shift = 0
+    for at in range(place + 1, min(place + 5, len(data))):
+        size |= (data[at] & 0x7F) << shift
+        shift += 7
+        if data[at] < 0x80:
+            return at + 1, at + 1 + size
+    return None
+
+
+def published(packet_type: int, body: bytes) -> bytes:
+    """Return what a PUBLISH carries."""
+    begins = 2 + int.from_bytes(body[:2], "big")
+    return body[begins + (2 if packet_type & 0x06 else 0) :]
 
 
 PINGREQ = b"\xc0\x00"

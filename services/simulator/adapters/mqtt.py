@@ -1,15 +1,20 @@
-"""A small MQTT 3.1.1 publisher on asyncio: QoS 1, last will, reconnect, a bounded line of waiting messages."""
+"""A small MQTT 3.1.1 client on asyncio: QoS 1, last will, reconnect, a bounded line of waiting messages."""
 
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
 from services.runtime.postgres import backoff_s
-from services.simulator.adapters import encoding
-from services.simulator.domain.signals import Kind, Signal
-from services.simulator.ports import Link, LinkRefused
+from services.simulator.adapters import encoding, gb26875
+from services.simulator.adapters.tcp import TcpLine
+from services.simulator.domain.district import Gateway
+from services.simulator.domain.frames import Frame
+from services.simulator.domain.makes import MAKES, Make
+from services.simulator.domain.signals import Kind, Lane, Signal
+from services.simulator.ports import Ear, Line, Link, LinkRefused
 
 KEEPALIVE_S = 20
 CONNECT_LIMIT_S = 10.0
@@ -21,10 +26,13 @@ _REFUSALS = {1: "wrong protocol version", 2: "client id refused", 3: "server una
 class Wire(asyncio.Protocol):
     """One TCP connection: packets in, packets out. Callbacks must not raise."""
 
-    def __init__(self, on_acks: Callable[[bytes], None], on_lost: Callable[[], None]) -> None:
-        """`on_acks` gets runs of 4-byte PUBACK packets."""
+    def __init__(
+        self, on_acks: Callable[[bytes], None], on_lost: Callable[[], None], on_message: Callable[[bytes], None]
+    ) -> None:
+        """`on_acks` gets runs of 4-byte PUBACK packets, `on_message` what came on the topic that was subscribed to."""
         self._on_acks = on_acks
         self._on_lost = on_lost
+        self._on_message = on_message
         self._buffer = b""
         self._closed = asyncio.get_running_loop().create_future()
         self.connack: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -51,12 +59,15 @@ class Wire(asyncio.Protocol):
                 self._on_acks(data[place:end])
                 place = end
                 continue
-            width = 2 + data[place + 1]  # nothing that a publisher gets is longer than 127 bytes
-            if place + width > size:
+            found = encoding.packet_at(data, place)
+            if found is None or found[1] > size:
                 break
+            body = data[found[0] : found[1]]
             if data[place] == 0x20 and not self.connack.done():
-                self.connack.set_result(data[place + 3])
-            place += width
+                self.connack.set_result(body[1])
+            elif data[place] >> 4 == 3:
+                self._on_message(encoding.published(data[place], body))
+            place = found[1]
         self._buffer = data[place:]
 
     def pause_writing(self) -> None:
@@ -81,13 +92,23 @@ class Wire(asyncio.Protocol):
         await asyncio.shield(self._closed)
 
 
+def _not_asked_for(_: bytes) -> None:
+    """A publisher subscribes to nothing."""
+
+
 async def connect(
-    host: str, port: int, packet: bytes, on_acks: Callable[[bytes], None], on_lost: Callable[[], None]
+    host: str,
+    port: int,
+    packet: bytes,
+    on_acks: Callable[[bytes], None],
+    on_lost: Callable[[], None],
+    on_message: Callable[[bytes], None] = _not_asked_for,
 ) -> Wire:
     """Return a connection that the broker has accepted. Raises LinkRefused."""
     try:
         async with asyncio.timeout(CONNECT_LIMIT_S):
-            _, wire = await asyncio.get_running_loop().create_connection(lambda: Wire(on_acks, on_lost), host, port)
+            loop = asyncio.get_running_loop()
+            _, wire = await loop.create_connection(lambda: Wire(on_acks, on_lost, on_message), host, port)
             wire.write(packet)
             code = await wire.connack
     except (OSError, TimeoutError) as error:
@@ -97,14 +118,32 @@ async def connect(
     return wire
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a link reads: `topic`, whose messages go to `on_message`; `on_connected` hears of every new connection."""
+
+    topic: str
+    on_message: Callable[[bytes], None]
+    on_connected: Callable[[], None]
+
+
 class MqttLink:
     """A link that keeps itself alive until it is cut or closed."""
 
-    def __init__(self, *, address: tuple[str, int], packet: bytes, gateway_id: str | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        address: tuple[str, int],
+        packet: bytes,
+        gateway_id: str | None,
+        clock: Clock,
+        reading: Reading | None = None,
+    ) -> None:
         self._address = address
         self._packet = packet
         self._gateway_id = gateway_id
         self._clock = clock
+        self._reading = reading
         self._wire: Wire | None = None
         self._waiting: dict[int, tuple[bytes, asyncio.Future[None]]] = {}
         self._next_id = 0
@@ -126,6 +165,13 @@ class MqttLink:
             return done
         self._send(encoding.topic(signal), encoding.payload(signal), done)
         return done
+
+    def publish_now(self, topic: str, body: bytes) -> None:
+        """Publish while connected; what cannot go out is dropped."""
+        if self._wire is None or len(self._waiting) >= MAX_WAITING:
+            self.dropped += 1
+        else:
+            self._send(topic, body, asyncio.get_running_loop().create_future())
 
     async def cut(self) -> None:
         await self._stop_keeping()
@@ -160,11 +206,16 @@ class MqttLink:
 
     async def _connect(self) -> None:
         self._lost.clear()
-        self._wire = await connect(*self._address, self._packet, self._acknowledged, self._gone)
+        heard = self._reading.on_message if self._reading is not None else _not_asked_for
+        self._wire = await connect(*self._address, self._packet, self._acknowledged, self._gone, heard)
+        if self._reading is not None:
+            self._wire.write(encoding.subscribe_packet(self._reading.topic, self._free_id()))
         for packet, _ in list(self._waiting.values()):
             self._wire.write(encoding.duplicate(packet))
         if self._gateway_id is not None:
             self._say_status("online")
+        if self._reading is not None:
+            self._reading.on_connected()
 
     def _say_status(self, state: str) -> None:
         assert self._gateway_id is not None
@@ -226,13 +277,54 @@ class MqttLink:
             wire.transport.abort()  # a ping went without an answer: the line is dead, whatever TCP believes
 
 
+class MqttLine:
+    """A GB/T 26875.3 device behind the broker: each frame is a message, answers come on its `down` topic."""
+
+    def __init__(self, link: MqttLink, gateway_id: str, make: Make) -> None:
+        self._link = link
+        self._topics = {lane: encoding.frame_topic(gateway_id, lane) for lane in Lane}
+        self._make = make
+
+    def send(self, frame: Frame) -> None:
+        lane = Lane.ALARM if frame.urgent else Lane.UP
+        self._link.publish_now(self._topics[lane], gb26875.write(frame, self._make))
+
+    async def cut(self) -> None:
+        await self._link.cut()
+
+    async def restore(self) -> None:
+        await self._link.restore()
+
+    async def close(self) -> None:
+        await self._link.close()
+
+
+def hearing(make: Make, ear: Ear) -> Callable[[bytes], None]:
+    """Return what takes in a message of whole frames."""
+
+    def hear(body: bytes) -> None:
+        for frame in gb26875.read(body, make)[0]:
+            ear.heard(frame)
+
+    return hear
+
+
 class MqttLinks:
-    """Opens links to one broker."""
+    """Opens links to one broker; `devices_at` is where devices without MQTT call."""
 
     def __init__(
-        self, *, host: str, port: int, username: str | None, password: str | None, clock: Clock, prefix: str = "sim"
+        self,
+        *,
+        host: str,
+        port: int,
+        username: str | None,
+        password: str | None,
+        clock: Clock,
+        prefix: str = "sim",
+        devices_at: tuple[str, int] | None = None,
     ) -> None:
         self._address = (host, port)
+        self._devices_at = devices_at
         self._account = (username, password)
         self._clock = clock
         self._prefix = prefix
@@ -245,3 +337,19 @@ class MqttLinks:
         link = MqttLink(address=self._address, packet=packet, gateway_id=gateway_id, clock=self._clock)
         await link.restore()
         return link
+
+    def line(self, gateway: Gateway, ear: Ear) -> Line:
+        assert gateway.device is not None, "only a device has a line"
+        make = MAKES[gateway.device.make]
+        if gateway.device.calls_from is None:
+            return self._line(gateway.gateway_id, make, ear)
+        if self._devices_at is None:
+            raise LinkRefused("the district has devices that call over TCP: SIMULATOR_TCP_PORT must be set")
+        return TcpLine(self._devices_at, make, ear)
+
+    def _line(self, gateway_id: str, make: Make, ear: Ear) -> MqttLine:
+        will = (encoding.status_topic(gateway_id), encoding.status("offline", None))
+        packet = encoding.connect_packet(f"{self._prefix}-{gateway_id}", KEEPALIVE_S, will, *self._account)
+        reading = Reading(encoding.answer_topic(gateway_id), hearing(make, ear), ear.connected)
+        link = MqttLink(address=self._address, packet=packet, gateway_id=gateway_id, clock=self._clock, reading=reading)
+        return MqttLine(link, gateway_id, make)

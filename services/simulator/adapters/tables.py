@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
-from services.simulator.domain.district import District
+from services.simulator.domain.district import District, Speech
 
 Cell = str | bool | date | None
 
@@ -27,16 +27,7 @@ def write_tables(district: District, folder: Path) -> list[Path]:
         for unit in district.units
     )  # fmt: skip
     gateways = (
-        (
-            each.gateway_id,
-            each.unit_id,
-            each.carrier,
-            each.vendor,
-            each.device_profile,
-            each.device_address,
-            each.networks,
-            begun,
-        )
+        (each.gateway_id, each.unit_id, each.carrier, each.vendor, *_speech(each.device), begun)
         for each in district.gateways
     )
     contacts = (
@@ -71,6 +62,10 @@ def write_tables(district: District, folder: Path) -> list[Path]:
             contacts,
         ),
     ]
+
+
+def _speech(device: Speech | None) -> tuple[Cell, Cell, Cell]:
+    return (None, None, None) if device is None else (device.make, device.address.hex(), device.calls_from)
 
 
 def _write(path: Path, heading: str, rows: Iterable[Sequence[Cell]]) -> Path:

@@ -16,6 +16,8 @@ from services.simulator.domain.frames import (
     Frame,
     Key,
     Opaque,
+    Part,
+    Sample,
     SetClock,
 )
 from services.simulator.domain.makes import KeepAlive, Make
@@ -25,6 +27,9 @@ PATIENCE_S = 10.0
 RESENDS = 3
 SERIALS = 1 << 16
 HANDSHAKE_BEGIN, HANDSHAKE_GOES_ON = Opaque(b"\x16"), Opaque(b"\x17")
+GAUGE, KILOPASCAL = Part(12, 0, 99, 1, 1), 5
+BEATS_PER_SAMPLE = 10
+BEATS_PER_KEY = 60
 _UNANSWERED = frozenset({Command.REGISTER, Command.KEEPALIVE})
 
 
@@ -80,14 +85,15 @@ class Device:
         self._waiting: dict[int, _Waiting] = {}
         self._answers_due: list[float] = []
         self._last_control: int | None = None
+        self._beats = 0
 
     def at(self, now: Now) -> datetime:
         """Return what the device's own clock shows."""
         return (now.wall + self.clock_ahead).replace(microsecond=0)
 
-    def send(self, now: Now, *bodies: Body, command: Command = Command.SEND) -> Frame:
+    def send(self, now: Now, *bodies: Body, command: Command = Command.SEND, urgent: bool = False) -> Frame:
         """Return the next frame. It is sent again by `due` until `hear` takes in its confirm."""
-        frame = Frame(self._serial, command, self.at(now), self.address, CENTRE, bodies)
+        frame = Frame(self._serial, command, self.at(now), self.address, CENTRE, bodies, urgent)
         self._serial = (self._serial + 1) % SERIALS
         if command not in _UNANSWERED:
             self._waiting[frame.serial] = _Waiting(frame, now.seconds + self._patience_s, self._resends)
@@ -119,6 +125,17 @@ class Device:
                 return self.send(now, Opaque(b"\xbe\x01"))
             case KeepAlive.HANDSHAKE:
                 return self.send(now, HANDSHAKE_GOES_ON)
+
+    def beat(self, now: Now) -> list[Frame]:
+        """Return what a quiet hour is made of: the keep-alive, now and then a sample, rarely a key that was pressed."""
+        self._beats += 1
+        frames = [self.keepalive(now)]
+        if self._beats % BEATS_PER_SAMPLE == 0:
+            swing = self._beats // BEATS_PER_SAMPLE % 7
+            frames.append(self.send(now, Sample(GAUGE, KILOPASCAL, 3_500 + 12 * swing, self.at(now))))
+        if self._beats % BEATS_PER_KEY == 0:
+            frames.append(self.send(now, DeviceOperated(Key.SELF_TEST, 1, self.at(now))))
+        return frames
 
     def hear(self, frame: Frame, now: Now) -> Step:
         """Take in a frame of the centre. One for somebody else changes nothing."""

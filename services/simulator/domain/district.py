@@ -1,16 +1,19 @@
 """A district that a seed decides: towns, units of every category, their gateways and the people who are told."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from services.simulator.domain.dice import Dice
+from services.simulator.domain.makes import MAKES
 from services.simulator.domain.names import GIVEN, PEOPLE, PLACES, QUARTERS, TRADES
 
 MAIL_DOMAIN = "demo.firenet.example"
 """Reserved for examples: mail to it can reach nobody."""
 
 HERO = "U000001"
+FIRST_ADDRESS = 100_001
+LOOPBACK = "127.0.0.0/8"
 CARRIERS = ("carrier-a", "carrier-b", "carrier-c")
 VENDORS = ("Huoyan", "Anqiao", "Linghuo")
 NEVER_CONNECTED = 0.015
@@ -59,16 +62,26 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
+class Speech:
+    """How a gateway speaks GB/T 26875.3: as which make and under which six address bytes.
+
+    `calls_from` is the network of one that calls over TCP, None for one behind the MQTT broker.
+    """
+
+    make: str
+    address: bytes
+    calls_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Gateway:
-    """`device_profile` and `device_address` as the registry's columns have them, for one that speaks GB/T 26875.3."""
+    """`device` is set where it speaks GB/T 26875.3 instead of JSON."""
 
     gateway_id: str
     unit_id: str
     carrier: str
     vendor: str
-    device_profile: str | None = None
-    device_address: str | None = None
-    networks: str | None = None
+    device: Speech | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +93,14 @@ class Contact:
     email: str
     webhook_url: str | None = None
     webhook_secret_ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """How many gateways speak GB/T 26875.3, as far as there are so many."""
+
+    over_mqtt: int = 0
+    over_tcp: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +116,18 @@ class District:
 
     @staticmethod
     def generate(
-        seed: int, units: int = 200, towns: int = 20, *, year: int = 2026, centre_webhook: str | None = None
+        seed: int,
+        units: int = 200,
+        towns: int = 20,
+        *,
+        year: int = 2026,
+        centre_webhook: str | None = None,
+        devices: Devices | None = None,
     ) -> "District":
         """Return the district of `seed`; the same arguments give the same district everywhere.
 
-        Every category occurs when there are at least as many units. Facts hold from the first day of `year`.
+        Every category occurs when there are at least as many units. Facts hold from the first day of `year`. `devices`
+        changes nothing but how some of the gateways speak.
         Raises:  ValueError unless 1 <= units <= 999 999 and 1 <= towns <= 999.
         """
         if not 1 <= units <= 999_999 or not 1 <= towns <= 999:
@@ -111,6 +139,7 @@ class District:
             for number, category in enumerate(categories, start=1)
         ]
         gateways = [gateway for unit in made_units for gateway in _gateways(Dice(seed, f"gw{unit.unit_id}"), unit)]
+        gateways = _with_devices(gateways, made_units, devices)
         contacts = [*_body_contacts(made_towns, centre_webhook)]
         for unit in made_units:
             contacts.extend(_unit_contacts(Dice(seed, f"who{unit.unit_id}"), unit))
@@ -183,6 +212,28 @@ def _gateways(dice: Dice, unit: Unit) -> list[Gateway]:
         Gateway(f"G{number}{'ab'[place] if count > 1 else ''}", unit.unit_id, dice.pick(CARRIERS), dice.pick(VENDORS))
         for place in range(count)
     ]
+
+
+def _with_devices(gateways: Sequence[Gateway], units: Sequence[Unit], devices: Devices | None) -> list[Gateway]:
+    """Have some gateways speak GB/T 26875.3, of each make in turn; never those of the stories' heroes."""
+    devices = devices or Devices()
+    firsts: dict[str, str] = {}
+    for unit in units:
+        if unit.commissioned_on is not None:
+            firsts.setdefault(unit.category, unit.unit_id)
+    silent = {unit.unit_id for unit in units if unit.commissioned_on is None}
+    left_out = silent | set(firsts.values())
+    made: list[Gateway] = []
+    number = 0
+    for gateway in gateways:
+        if number < devices.over_mqtt + devices.over_tcp and gateway.unit_id not in left_out:
+            make = list(MAKES.values())[number % len(MAKES)]
+            network = None if number < devices.over_mqtt else LOOPBACK
+            speech = Speech(make.name, make.address(FIRST_ADDRESS + number), network)
+            gateway = replace(gateway, device=speech)
+            number += 1
+        made.append(gateway)
+    return made
 
 
 def _body_contacts(towns: Sequence[Town], centre_webhook: str | None) -> list[Contact]:

@@ -159,7 +159,7 @@ Body = (
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """`bodies` are all of one class; none for an empty data unit."""
+    """`bodies` are all of one class; none for an empty data unit. `urgent` ones belong on the alarm lane."""
 
     serial: int
     command: int
@@ -167,11 +167,4 @@ class Frame:
     source: bytes
     dest: bytes
     bodies: tuple[Body, ...] = ()
-
-    @property
-    def burns(self) -> bool:
-        """Whether it reports a fire: it belongs on the alarm lane."""
-        return any(
-            isinstance(body, SystemState | PartState | DeviceState) and bool(body.flags.value & Flag.FIRE)
-            for body in self.bodies
-        )
+    urgent: bool = False

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
+from services.simulator.domain.device import Device
 from services.simulator.domain.district import District, Gateway
 from services.simulator.domain.fleet import Fleet
+from services.simulator.domain.makes import MAKES
 from services.simulator.domain.script import Act, Event, Pace
 from services.simulator.domain.signals import Kind, Signal
 from services.simulator.ports import Link, Links, Narrator
+from services.simulator.worker.devices import DeviceLink
 
 LONGEST_NAP_S = 0.25
 
@@ -24,7 +27,7 @@ class Tally:
 
 
 class Player:
-    """Runs one district against one broker. Units that the script drops have connections of their own."""
+    """Runs one district against one broker. Units that the script drops and devices have connections of their own."""
 
     def __init__(
         self,
@@ -73,13 +76,22 @@ class Player:
     async def _connect(self) -> None:
         dropped = {unit for event in self._script if event.act is Act.DROP for unit in event.units}
         self._own = {gateway.gateway_id for gateway in self._gateways.values() if gateway.unit_id in dropped}
+        self._own |= {gateway.gateway_id for gateway in self._gateways.values() if gateway.device is not None}
         for gateway_id in sorted(self._own):
-            self._link_of[gateway_id] = await self._links.open(gateway_id, gateway_id)
+            self._link_of[gateway_id] = await self._open(self._gateways[gateway_id])
         shared = [gateway_id for gateway_id in self._gateways if gateway_id not in self._own]
         for number, first in enumerate(range(0, len(shared), self._per_connection)):
             link = await self._links.open(f"shared-{number}")
             for gateway_id in shared[first : first + self._per_connection]:
                 self._link_of[gateway_id] = link
+
+    async def _open(self, gateway: Gateway) -> Link:
+        if gateway.device is None:
+            return await self._links.open(gateway.gateway_id, gateway.gateway_id)
+        link = DeviceLink(Device(MAKES[gateway.device.make], gateway.device.address), self._clock)
+        link.attach(self._links.line(gateway, link))
+        await link.restore()
+        return link
 
     async def _close(self) -> None:
         links = list({id(link): link for link in self._link_of.values()}.values())

@@ -8,12 +8,11 @@ from services.simulator.domain.device import CENTRE, Device, Ended, Now
 from services.simulator.domain.frames import (
     Command,
     DeviceOperated,
+    DeviceState,
     DutyCheck,
-    Flag,
     Frame,
     Key,
-    Part,
-    PartState,
+    Sample,
     SetClock,
 )
 from services.simulator.domain.makes import MAKES
@@ -119,12 +118,10 @@ def test_a_restart_begins_with_zero_and_forgets() -> None:
     assert one.keepalive(at(1)).serial == 0
 
 
-def test_only_a_fire_belongs_on_the_alarm_lane() -> None:
-    part = Part(1, 0, 40, 2, 14)
+def test_a_quiet_hour_has_samples_and_a_pressed_key_among_its_keepalives() -> None:
     one = device()
-    states = [Flag.NORMAL | Flag.FIRE, Flag.FIRE, Flag.NORMAL | Flag.FAULT]
-    assert [one.send(at(0), PartState(part, flags, "", T0)).burns for flags in states] == [True, True, False]
-    assert not one.keepalive(at(0)).burns
+    said = [type(body) for _ in range(60) for frame in one.beat(at(0)) for body in frame.bodies]
+    assert {kind: said.count(kind) for kind in said} == {DeviceState: 60, Sample: 6, DeviceOperated: 1}
 
 
 def test_addresses_are_as_the_make_writes_them() -> None:
