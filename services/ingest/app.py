@@ -5,6 +5,10 @@ import gc
 import sys
 from collections.abc import Mapping
 
+from services.ingest.adapters.device_datagrams import DeviceDatagrams
+from services.ingest.adapters.device_lanes import DeviceLanes, DeviceSource
+from services.ingest.adapters.device_listener import DeviceListener
+from services.ingest.adapters.device_tls import Tls
 from services.ingest.adapters.gb26875_decoder import Gb26875Decoder
 from services.ingest.adapters.inbox import Inbox, Stamps
 from services.ingest.adapters.json_decoder import JsonDecoder, StatusDecoder
@@ -13,11 +17,12 @@ from services.ingest.adapters.mqtt_link import MqttLink, subscription
 from services.ingest.adapters.paho_session import Broker
 from services.ingest.adapters.registry_feed import RegistryFeed
 from services.ingest.adapters.wire import Encoder
+from services.ingest.domain.conduct import Limits
 from services.ingest.domain.decide import Decode
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.gaps import GapWatch
 from services.ingest.domain.proof import Proof
-from services.ingest.domain.readiness import LaneHealth, problems
+from services.ingest.domain.readiness import problems
 from services.ingest.domain.topics import FIRE_FILTERS, MAIN_FILTERS
 from services.ingest.domain.values import Format
 from services.ingest.metrics import AccountCollector, Metrics
@@ -29,6 +34,10 @@ from services.runtime.logging import get_logger
 from services.runtime.status import Readiness, StatusServer, process_registry
 
 DRAIN_S = 10.0
+GATHERING = frozenset({"main", "device"})
+"""Lanes that gather a batch; the others send each message at once."""
+DEVICE_HOLD_MESSAGES = 16384
+DEVICE_HOLD_BYTES = 32 * 1024 * 1024
 
 DECODERS: Mapping[str, Decode] = {
     Format.JSON: JsonDecoder().decode,
@@ -38,7 +47,7 @@ DECODERS: Mapping[str, Decode] = {
 
 
 class Ingest:
-    """One process: two lanes, the registry feed, ticks and status."""
+    """One process: two lanes of the broker, two of devices that know none, the registry feed, ticks and status."""
 
     def __init__(self, settings: IngestSettings, clock: Clock) -> None:
         self._settings = settings
@@ -48,21 +57,23 @@ class Ingest:
         self._directory = Directory()
         self._feed = RegistryFeed(settings.kafka_bootstrap, self._directory, self._metrics)
         encoder = Encoder(settings.instance)
-        # A store of its own for each lane: the fire lane's records never stand behind a batch of heartbeats.
-        self._stores = {lane: self._store(lane, encoder) for lane in ("main", "fire", "ticks")}
         stamps = Stamps(clock)
         self._links = {
             "main": self._link("main", MAIN_FILTERS, stamps),
             "fire": self._link("fire", FIRE_FILTERS, stamps),
         }
-        self._prometheus.register(AccountCollector({lane: link.account for lane, link in self._links.items()}))
+        self._ports: dict[str, DeviceListener | DeviceDatagrams] = {}
+        self._sources: dict[str, MqttLink | DeviceSource] = {**self._links, **self._devices(stamps)}
+        # A store of its own for each lane: the fire lane's records never stand behind a batch of heartbeats.
+        self._stores = {lane: self._store(lane, encoder) for lane in (*self._sources, "ticks")}
+        self._prometheus.register(AccountCollector({lane: source.account for lane, source in self._sources.items()}))
         started_at = stamps.next()
-        self._proof = Proof(self._links, epoch=int(started_at.timestamp() * 1000), since=started_at)
+        self._proof = Proof(self._sources, epoch=int(started_at.timestamp() * 1000), since=started_at)
         self._metrics.clock_ahead.set_function(lambda: stamps.ahead_s)
         self._ticker = Ticker(
-            list(self._links.values()), self._proof, self._stores["ticks"], self._metrics, clock, stamps.next
+            list(self._sources.values()), self._proof, self._stores["ticks"], self._metrics, clock, stamps.next
         )
-        self._drained = {lane: asyncio.Event() for lane in self._links}
+        self._drained = {lane: asyncio.Event() for lane in self._sources}
         self._started = asyncio.Event()
 
     async def run(self, stop: Stop) -> None:
@@ -75,34 +86,31 @@ class Ingest:
             "registry": self._feed.run(stop),
             "start": self._start(stop),
             "ticks": self._tick(stop),
-            "main": self._work("main", judge, gaps, stop),
-            "fire": self._work("fire", judge, gaps, stop),
-            "watch-main": self._watch("main", stop),
-            "watch-fire": self._watch("fire", stop),
         }
+        tasks |= {lane: self._work(lane, judge, gaps, stop) for lane in self._sources}
+        watched = {**self._links, **self._ports}
+        tasks |= {f"watch-{name}": self._watch(part, stop) for name, part in watched.items()}
         try:
             await supervise(stop, tasks, drain_s=DRAIN_S)
         finally:
-            for link in self._links.values():
-                await link.close()
+            for part in watched.values():
+                await part.close()
             for store in self._stores.values():
                 await store.close()
             get_logger().info(
-                "ingest_stopped", **{f"left_{lane}": link.account().in_flight for lane, link in self._links.items()}
+                "ingest_stopped",
+                **{f"left_{lane}": source.account().in_flight for lane, source in self._sources.items()},
             )
 
     def readiness(self) -> Readiness:
-        lanes = {}
-        for lane, link in self._links.items():
-            state = link.state()
-            lanes[lane] = LaneHealth(
-                state.thread_alive, state.connected, state.subscribed, state.heard_age_s, state.settled_age_s
-            )
-        checks = problems(self._feed.caught_up, lanes)
+        links = {lane: link.state() for lane, link in self._links.items()}
+        ports = {name: port.is_open for name, port in self._ports.items()}
+        settled_age_s = {lane: source.settled_age_s for lane, source in self._sources.items()}
+        checks = problems(self._feed.caught_up, links, ports, settled_age_s)
         return Readiness(ready=all(word == "ok" for word in checks.values()), checks=checks)
 
     async def _start(self, stop: Stop) -> None:
-        """Open what is needed in order: Kafka, then the registry, and the broker only when both are there."""
+        """Open what is needed in order: Kafka, then the registry; broker and ports only when both are there."""
         for store in self._stores.values():
             if not await store.start(stop):
                 return
@@ -114,6 +122,8 @@ class Ingest:
         sys.setswitchinterval(0.001)  # the fire lane's thread waits no longer than this for a busy event loop
         for link in self._links.values():
             link.start()
+        for port in self._ports.values():
+            await port.open()
         self._started.set()
         get_logger().info("ingest_started", instance=self._settings.instance, gateways=len(self._directory))
         await stop.wait()
@@ -138,7 +148,7 @@ class Ingest:
         if await self._until_started(stop):
             worker = LaneWorker(
                 lane,
-                self._links[lane],
+                self._sources[lane],
                 self._stores[lane],
                 judge,
                 self._proof,
@@ -146,7 +156,7 @@ class Ingest:
                 self._metrics,
                 self._clock,
                 batch_messages=self._settings.batch_messages,
-                batch_every_s=self._settings.batch_every_ms / 1000 if lane == "main" else 0,
+                batch_every_s=self._settings.batch_every_ms / 1000 if lane in GATHERING else 0,
             )
             await worker.run(stop)
         self._drained[lane].set()
@@ -159,13 +169,39 @@ class Ingest:
             await drained.wait()
         await self._ticker.farewell()
 
-    async def _watch(self, lane: str, stop: Stop) -> None:
+    async def _watch(self, part: MqttLink | DeviceListener | DeviceDatagrams, stop: Stop) -> None:
         if await self._until_started(stop):
-            await self._links[lane].watch(stop)
+            await part.watch(stop)
 
     def _store(self, lane: str, encoder: Encoder) -> KafkaStore:
         client_id = f"firenet-{self._settings.instance}-{lane}"
         return KafkaStore(self._settings.kafka_bootstrap, client_id, encoder, self._metrics)
+
+    def _devices(self, stamps: Stamps) -> dict[str, DeviceSource]:
+        """Make the listeners that are switched on, and the lanes that they fill; nothing when all are off."""
+        settings = self._settings
+        if not (settings.tcp_port or settings.udp_port):
+            return {}
+        main, fire = (Inbox(stamps, self._clock, DEVICE_HOLD_MESSAGES, DEVICE_HOLD_BYTES) for _ in range(2))
+        lanes = DeviceLanes(main, fire, self._metrics)
+        where = (lanes, self._directory, self._metrics, self._clock)
+        if settings.tcp_port:
+            tls = None
+            if settings.tcp_tls_cert and settings.tcp_tls_key:
+                tls = Tls(settings.tcp_tls_cert, settings.tcp_tls_key, settings.tcp_tls_client_ca, settings.tcp_tls_crl)
+            limits = Limits(
+                connections=settings.device_connections,
+                per_peer=settings.device_connections_per_peer,
+                first_frame_s=settings.device_first_frame_s,
+                frame_s=settings.device_frame_s,
+                idle_s=settings.device_idle_s,
+            )
+            self._ports["tcp"] = DeviceListener(
+                settings.device_host, settings.tcp_port, *where, limits, tls, trusting=settings.tcp_open
+            )
+        if settings.udp_port:
+            self._ports["udp"] = DeviceDatagrams(settings.device_host, settings.udp_port, *where)
+        return lanes.sources
 
     def _link(self, lane: str, filters: tuple[str, ...], stamps: Stamps) -> MqttLink:
         settings = self._settings

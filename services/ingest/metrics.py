@@ -8,15 +8,20 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from services.ingest.domain.account import Account
+from services.ingest.domain.conduct import Ended
 from services.ingest.domain.values import Flag, Kind, Reason
 
-LANES = ("main", "fire")
+LANES = ("main", "fire", "device", "device_fire")
+MQTT_LANES = LANES[:2]
 
 _LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
 
 
 class Metrics:
-    """Counters that the worker and the adapters raise themselves. `lane` is the connection: main or fire."""
+    """Counters that the worker and the adapters raise themselves. `lane` says where a message waited.
+
+    main and fire are connections to the broker; device and device_fire are for devices that know none.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def counter(name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
@@ -51,6 +56,13 @@ class Metrics:
         self.registry_bad = counter("registry_bad_records_total", "registry records that could not be read")
         self.gateways = gauge("gateways", "gateways in the directory")
         self.clock_ahead = gauge("stamps_ahead_seconds", "stamps ahead of the clock, after it was set back")
+        self.device_connections = gauge("device_connections", "TCP connections of devices that are open")
+        self.device_connections_made = counter("device_connections_made_total", "TCP connections of devices, all")
+        self.device_connections_ended = counter(
+            "device_connections_ended_total", "TCP connections of devices that ended, by reason", ("reason",)
+        )
+        self.device_datagrams = counter("device_datagrams_total", "UDP datagrams of devices read")
+        self.devices_paused = gauge("devices_paused", "1 while devices are not read because a lane is full")
         self._create_labels()
 
     def _create_labels(self) -> None:
@@ -62,9 +74,14 @@ class Metrics:
             self.spoiled.labels(reason)
         for outcome in ("accepted", "refused", "gone"):
             self.replays.labels(outcome)
+        for why in Ended:
+            self.device_connections_ended.labels(why)
         for lane in LANES:
-            for family in (self.batch_seconds, self.ack_lag_seconds, self.connects, self.session_lost):
-                family.labels(lane)
+            self.batch_seconds.labels(lane)
+            self.ack_lag_seconds.labels(lane)
+        for lane in MQTT_LANES:
+            self.connects.labels(lane)
+            self.session_lost.labels(lane)
             self.connected.labels(lane).set(0)
 
 
@@ -75,7 +92,7 @@ class AccountCollector(Collector):
         self._accounts = accounts
 
     def collect(self) -> Iterable[Metric]:
-        received = CounterMetricFamily("firenet_ingest_received", "messages received over MQTT", labels=("lane",))
+        received = CounterMetricFamily("firenet_ingest_received", "messages received", labels=("lane",))
         stored = CounterMetricFamily("firenet_ingest_stored", "messages stored as signals", labels=("lane",))
         repeated = CounterMetricFamily(
             "firenet_ingest_repeated", "messages that were sent before: a sign of life only", labels=("lane",)

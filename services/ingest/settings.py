@@ -1,8 +1,8 @@
 """Settings of ingest, all under `INGEST_`."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.runtime.settings import ServiceSettings
@@ -58,3 +58,53 @@ class IngestSettings(ServiceSettings):
     registry_deadline_s: float = Field(
         default=120, gt=0, le=3600, description="how long reading the registry may take at the start, seconds"
     )
+
+    device_host: str = Field(
+        default="127.0.0.1", min_length=1, description="address that the ports for devices without MQTT listen on"
+    )
+    tcp_port: int = Field(default=0, ge=0, le=65535, description="TCP port for GB/T 26875.3 devices; 0: none is opened")
+    udp_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="UDP port for GB/T 26875.3 devices; 0: none is opened. Only gateways with registered networks are"
+        " believed here: a sender's address can be forged, so let it in from closed networks only",
+    )
+    tcp_open: bool = Field(
+        default=False,
+        description="believe a device by the address in its frames alone where the registry names no network for it"
+        " and it shows no certificate. Whoever reaches the port and knows the six bytes can then keep a dead line"
+        " looking alive, or report a fire that is none: for closed networks only",
+    )
+    tcp_tls_cert: str | None = Field(default=None, description="file of our certificate chain; TLS is used when set")
+    tcp_tls_key: str | None = Field(default=None, description="file of the key of that certificate")
+    tcp_tls_client_ca: str | None = Field(
+        default=None,
+        description="file of the CA of devices; when set, each must show a certificate with its gateway id as CN",
+    )
+    tcp_tls_crl: str | None = Field(default=None, description="file of that CA's list of revoked certificates")
+    device_connections: int = Field(
+        default=10_000, ge=1, le=100_000, description="TCP connections of devices open at a time, in all"
+    )
+    device_connections_per_peer: int = Field(
+        default=64, ge=1, le=100_000, description="the same from one IP address; more where many share one behind NAT"
+    )
+    device_first_frame_s: float = Field(
+        default=30, gt=0, le=86400, description="from a connection to its first whole frame, seconds"
+    )
+    device_frame_s: float = Field(
+        default=30, gt=0, le=3600, description="from a frame's first byte to its last, seconds"
+    )
+    device_idle_s: float = Field(
+        default=3 * 3600, gt=0, le=7 * 86400, description="between frames of a connection, seconds; patrols take 2 h"
+    )
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.tcp_tls_cert is None) != (self.tcp_tls_key is None):
+            raise ValueError("INGEST_TCP_TLS_CERT and INGEST_TCP_TLS_KEY go together")
+        if self.tcp_tls_client_ca is not None and self.tcp_tls_cert is None:
+            raise ValueError("INGEST_TCP_TLS_CLIENT_CA needs INGEST_TCP_TLS_CERT")
+        if self.tcp_tls_crl is not None and self.tcp_tls_client_ca is None:
+            raise ValueError("INGEST_TCP_TLS_CRL needs INGEST_TCP_TLS_CLIENT_CA")
+        return self

@@ -1,15 +1,16 @@
-"""Where the broker's thread hands deliveries over to the event loop, and where the books of a lane are kept."""
+"""Where deliveries are handed over to the worker of a lane, and where the lane's books are kept."""
 
 import asyncio
 import threading
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from services.ingest.adapters.frames import Delivery
 from services.ingest.domain.account import Account, Books
 from services.ingest.domain.ack_chain import AckChain
-from services.ingest.domain.values import Arrival, Outcome
+from services.ingest.domain.values import Arrival, Claim, Outcome
 from services.runtime.clock import Clock
 
 
@@ -41,11 +42,20 @@ class Stamps:
             return max(0.0, (self._last - self._clock.now()).total_seconds())
 
 
+class Heard(NamedTuple):
+    """What a device said without a broker between. `number` tells its connection, `topic` tells people."""
+
+    number: int
+    topic: str
+    payload: bytes
+    claim: Claim
+
+
 class Inbox:
-    """Deliveries of one connection, first in first out. One thread puts, one event loop takes and settles.
+    """Deliveries of one lane, first in first out. One thread puts, one event loop takes and settles.
 
     Bounded by the broker's window (each delivery in here is unacknowledged) and by `hold_messages` and `hold_bytes`:
-    when either is reached `full` says so and the thread stops reading.
+    when either is reached `full` says so and whoever puts stops reading.
     """
 
     def __init__(self, stamps: Stamps, clock: Clock, hold_messages: int, hold_bytes: int) -> None:
@@ -65,7 +75,7 @@ class Inbox:
         self._closed = False
         self._settled_at = clock.monotonic()
 
-    # --- the broker's thread
+    # --- the broker's thread, or the listeners for devices
 
     def stamp(self) -> datetime:
         return self._stamps.next()
@@ -75,12 +85,12 @@ class Inbox:
         if not messages:
             return
         now = self._stamps.next()
-        arrivals = [Arrival(epoch, mid, topic, body, now, dup, kept) for topic, mid, body, dup, kept in messages]
-        with self._lock:
-            if self._closed:  # read while the end came: left with the broker, which sends it to the next process
-                return
-            self._books.received(len(arrivals))
-            self._append(arrivals, sum([len(arrival.payload) for arrival in arrivals]))
+        self._receive([Arrival(epoch, mid, topic, body, now, dup, kept) for topic, mid, body, dup, kept in messages])
+
+    def put_heard(self, heard: Sequence[Heard]) -> None:
+        """Take in what devices said that know no broker; read together, it gets the same stamp."""
+        now = self._stamps.next()
+        self._receive([Arrival(1, number, topic, body, now, claim=claim) for number, topic, body, claim in heard])
 
     def put_probe(self, epoch: int, mid: int, sent_at: datetime) -> None:
         """Take in a probe of our own that came back; it waits its turn among the messages."""
@@ -101,6 +111,10 @@ class Inbox:
     @property
     def full(self) -> bool:
         return self._held >= self._hold_messages or self._held_bytes >= self._hold_bytes
+
+    @property
+    def half_full(self) -> bool:
+        return 2 * self._held >= self._hold_messages or 2 * self._held_bytes >= self._hold_bytes
 
     # --- the event loop
 
@@ -141,11 +155,18 @@ class Inbox:
             return self._books.account()
 
     @property
-    def settled_at(self) -> float:
-        """Monotonic instant of the last settlement: probes come every second, so this is a pulse."""
-        return self._settled_at
+    def settled_age_s(self) -> float:
+        """Seconds since the last settlement: probes come every second, so this is a pulse."""
+        return self._clock.monotonic() - self._settled_at
 
     # --- inside
+
+    def _receive(self, arrivals: Sequence[Arrival]) -> None:
+        with self._lock:
+            if self._closed:  # read while the end came: not answered, so it is sent again, to the next process
+                return
+            self._books.received(len(arrivals))
+            self._append(arrivals, sum([len(arrival.payload) for arrival in arrivals]))
 
     def _append(self, arrivals: Sequence[Arrival], size: int) -> None:
         self._waiting.extend(arrivals)

@@ -24,8 +24,10 @@ from services.ingest.adapters.frames import Delivery, FrameReader, Malformed
 from services.ingest.adapters.inbox import Inbox
 from services.ingest.adapters.paho_session import Broker, Session
 from services.ingest.domain.account import Account
+from services.ingest.domain.controls import Control
 from services.ingest.domain.errors import ConnectionDied
-from services.ingest.domain.topics import answer_topic
+from services.ingest.domain.readiness import LinkHealth
+from services.ingest.domain.topics import answer_topic, control_topic
 from services.ingest.domain.values import Arrival, Outcome
 from services.ingest.metrics import Metrics
 from services.runtime.clock import Clock
@@ -41,6 +43,7 @@ READ_BYTES = 64 * 1024
 READS_PER_TURN = 4
 MAX_ANSWERS = 65536
 """Answers that wait for the connection; beyond that the oldest are dropped, and their devices ask again."""
+MAX_CONTROLS = 16384
 _AGAIN = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -50,17 +53,6 @@ class Subscription:
 
     filters: tuple[str, ...]
     probe_topic: str
-
-
-@dataclass(frozen=True, slots=True)
-class LinkState:
-    """`heard_age_s`: since the broker said anything, None before; `settled_age_s`: since anything was stored."""
-
-    thread_alive: bool
-    connected: bool
-    subscribed: bool
-    heard_age_s: float | None
-    settled_age_s: float
 
 
 def subscription(lane: str, filters: Sequence[str], group: str, instance: str) -> Subscription:
@@ -111,6 +103,7 @@ class MqttLink:
         self._frames = FrameReader(v5=broker.v5)
         self._acks: deque[tuple[int, int]] = deque()
         self._answers: deque[tuple[str, bytes]] = deque(maxlen=MAX_ANSWERS)
+        self._controls: deque[tuple[str, bytes]] = deque(maxlen=MAX_CONTROLS)
         self._unsent = b""
         self._epoch = 0
         self._closing = False
@@ -142,6 +135,17 @@ class MqttLink:
             self._answers.extend((topic, reply) for reply in replies)
             self._wake()
 
+    def send(self, gateway_id: str, control: Control) -> bool:
+        """Publish with QoS 0: what a broker keeps for a device that is away would set its clock to a time long gone.
+
+        The protocol has a confirm and resends of its own; the broker's would come on top of them.
+        """
+        if not self._session.subscribed or len(self._controls) == MAX_CONTROLS:
+            return False
+        self._controls.append((control_topic(gateway_id), control))
+        self._wake()
+        return True
+
     def stop_receiving(self) -> None:
         self._receiving = False
         self._inbox.close()
@@ -169,11 +173,15 @@ class MqttLink:
     def account(self) -> Account:
         return self._inbox.account()
 
-    def state(self) -> LinkState:
-        now = self._clock.monotonic()
+    def state(self) -> LinkHealth:
         alive = self._thread is not None and self._thread.is_alive()
-        heard = None if self._heard_at is None else now - self._heard_at
-        return LinkState(alive, self._session.connected, self._session.subscribed, heard, now - self._inbox.settled_at)
+        heard = None if self._heard_at is None else self._clock.monotonic() - self._heard_at
+        return LinkHealth(alive, self._session.connected, self._session.subscribed, heard)
+
+    @property
+    def settled_age_s(self) -> float:
+        """Since anything was stored."""
+        return self._inbox.settled_age_s
 
     def _wake(self) -> None:
         with contextlib.suppress(OSError):  # a full pipe wakes as well
@@ -266,8 +274,9 @@ class MqttLink:
         if self._probe_wanted and self._session.subscribed and not self._session.probing:
             self._probe_wanted = False
             self._session.publish_probe(self._probe_topic, f"{self._token} {self._inbox.stamp().isoformat()}")
-        while self._answers and self._session.connected:
-            self._session.publish_answer(*self._answers.popleft())
+        for waiting in (self._controls, self._answers):
+            while waiting and self._session.connected:
+                self._session.publish_answer(*waiting.popleft())
         self._write(sock)
         self._turned_at = self._clock.monotonic()
 
@@ -357,6 +366,7 @@ class MqttLink:
 
     def _on_open(self, session_present: bool) -> None:
         self._epoch += 1
+        self._controls.clear()  # meant for the moment in which they were handed over
         returned = 0
         if session_present:
             returned = self._inbox.hand_back()

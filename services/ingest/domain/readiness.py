@@ -7,26 +7,32 @@ STALE_AFTER_S = 5.0
 """Probes go out every second: as long as this without an answer, or without anything stored, is no progress."""
 
 
-class LaneHealth(NamedTuple):
-    """Ages in seconds; `heard_age_s` is None before the broker first said anything."""
+class LinkHealth(NamedTuple):
+    """A connection to the broker; `heard_age_s` in seconds, None before the broker first said anything."""
 
     thread_alive: bool
     connected: bool
     subscribed: bool
     heard_age_s: float | None
-    settled_age_s: float
 
 
-def problems(registry_read: bool, lanes: Mapping[str, LaneHealth]) -> dict[str, str]:
-    """Return one word or sentence per part; `ok` everywhere means ready."""
+def problems(
+    registry_read: bool,
+    links: Mapping[str, LinkHealth],
+    ports: Mapping[str, bool],
+    settled_age_s: Mapping[str, float],
+) -> dict[str, str]:
+    """Return one word or sentence per part; `ok` everywhere means ready.
+
+    `ports`: whether each port for devices is open; `settled_age_s`: since when each lane has stored nothing, seconds.
+    """
     checks = {"registry": "ok" if registry_read else "not read to its end yet"}
-    for lane, health in lanes.items():
-        checks[f"mqtt_{lane}"] = _link(health)
-        checks[f"store_{lane}"] = _store(health)
-    return checks
+    checks |= {f"mqtt_{lane}": _link(health) for lane, health in links.items()}
+    checks |= {f"port_{name}": "ok" if is_open else "not open" for name, is_open in ports.items()}
+    return checks | {f"store_{lane}": _store(age_s) for lane, age_s in settled_age_s.items()}
 
 
-def _link(health: LaneHealth) -> str:
+def _link(health: LinkHealth) -> str:
     if not health.thread_alive:
         return "its thread does not run"
     if not health.connected:
@@ -38,7 +44,5 @@ def _link(health: LaneHealth) -> str:
     return "ok"
 
 
-def _store(health: LaneHealth) -> str:
-    if health.settled_age_s > STALE_AFTER_S:
-        return f"nothing stored for {health.settled_age_s:.0f} s"
-    return "ok"
+def _store(settled_age_s: float) -> str:
+    return "ok" if settled_age_s <= STALE_AFTER_S else f"nothing stored for {settled_age_s:.0f} s"

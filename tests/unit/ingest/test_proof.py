@@ -1,7 +1,7 @@
 """A tick claims nothing that was not proven on every lane."""
 
 from services.ingest.domain.proof import Proof
-from services.ingest.domain.readiness import LaneHealth, problems
+from services.ingest.domain.readiness import LinkHealth, problems
 from tests.unit.ingest.build import NOON, after
 
 
@@ -66,18 +66,20 @@ def test_a_farewell_claims_only_what_was_told() -> None:
     assert (farewell.proven_until, farewell.leaving, farewell.number) == (after(1), True, 2)
 
 
-WELL = LaneHealth(thread_alive=True, connected=True, subscribed=True, heard_age_s=0.5, settled_age_s=0.5)
+WELL = LinkHealth(thread_alive=True, connected=True, subscribed=True, heard_age_s=0.5)
+STORED = {"main": 0.5, "device": 0.5}
 
 
 def test_readiness_names_what_does_not_advance() -> None:
-    assert set(problems(True, {"main": WELL, "fire": WELL}).values()) == {"ok"}
+    assert set(problems(True, {"main": WELL, "fire": WELL}, {"tcp": True}, STORED).values()) == {"ok"}
     sick = {
-        "registry": problems(False, {"main": WELL})["registry"],
-        "thread": problems(True, {"main": WELL._replace(thread_alive=False)})["mqtt_main"],
-        "connection": problems(True, {"main": WELL._replace(connected=False)})["mqtt_main"],
-        "subscription": problems(True, {"main": WELL._replace(subscribed=False)})["mqtt_main"],
-        "silence": problems(True, {"main": WELL._replace(heard_age_s=5.1)})["mqtt_main"],
-        "never heard": problems(True, {"main": WELL._replace(heard_age_s=None)})["mqtt_main"],
-        "store": problems(True, {"main": WELL._replace(settled_age_s=5.1)})["store_main"],
+        "registry": problems(False, {"main": WELL}, {}, STORED)["registry"],
+        "thread": problems(True, {"main": WELL._replace(thread_alive=False)}, {}, STORED)["mqtt_main"],
+        "connection": problems(True, {"main": WELL._replace(connected=False)}, {}, STORED)["mqtt_main"],
+        "subscription": problems(True, {"main": WELL._replace(subscribed=False)}, {}, STORED)["mqtt_main"],
+        "silence": problems(True, {"main": WELL._replace(heard_age_s=5.1)}, {}, STORED)["mqtt_main"],
+        "never heard": problems(True, {"main": WELL._replace(heard_age_s=None)}, {}, STORED)["mqtt_main"],
+        "port": problems(True, {"main": WELL}, {"tcp": False}, STORED)["port_tcp"],
+        "store": problems(True, {"main": WELL}, {}, {"device": 5.1})["store_device"],
     }
     assert "ok" not in sick.values()

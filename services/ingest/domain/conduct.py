@@ -1,0 +1,122 @@
+"""How a connection of a device has to behave, and why it is ended when it does not."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.ingest.domain.device_stream import Piece
+from services.ingest.domain.values import Accepted, Outcome, Reason
+
+_LEAST_REJECTED = 256
+"""What a rejection counts at least, so that single bytes of rubbish do not make thousands of refusals."""
+
+_NOT_WHO_IT_SAYS = (Reason.UNKNOWN_GATEWAY, Reason.IDENTITY_MISMATCH)
+
+
+class Ended(StrEnum):
+    """Why a connection ended: the same words in log and metric."""
+
+    BY_DEVICE = "by_device"
+    BROKEN = "broken"
+    TAKEN_OVER = "taken_over"
+    NO_FRAME = "no_frame"
+    UNFINISHED_FRAME = "unfinished_frame"
+    IDLE = "idle"
+    GARBAGE = "garbage"
+    UNKNOWN_GATEWAY = "unknown_gateway"
+    NOT_BELIEVED = "not_believed"
+    DOES_NOT_READ = "does_not_read"
+    TOO_MANY = "too_many"
+    TOO_MANY_OF_PEER = "too_many_of_peer"
+    NO_TLS = "no_tls"
+    OUR_ERROR = "our_error"
+    STOPPING = "stopping"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What devices may cost us. Seconds are of a monotonic clock.
+
+    connections, per_peer  open at a time, in all and from one IP address
+    first_frame_s          from the connection to its first whole frame
+    frame_s                from the first byte of a frame to its last
+    idle_s                 between whole frames; a patrol cycle has at most two hours
+    garbage_bytes          rejected bytes since the last whole frame
+    strangers              frames under an address that no gateway has
+    disbelieved            frames in a row that were refused for who sent them
+    in_flight              frames of one connection that Kafka does not have yet; beyond that it is not read
+    unsent_bytes           answers that a device does not read
+    """
+
+    connections: int = 10_000
+    per_peer: int = 64
+    first_frame_s: float = 30
+    frame_s: float = 30
+    idle_s: float = 3 * 3600
+    garbage_bytes: int = 16 * 1024
+    strangers: int = 3
+    disbelieved: int = 3
+    in_flight: int = 256
+    unsent_bytes: int = 64 * 1024
+
+
+class Conduct:
+    """The record of one connection."""
+
+    __slots__ = ("_begun_at", "_disbelieved", "_garbage", "_limits", "_strangers", "_whole_at", "greeted")
+
+    def __init__(self, limits: Limits, now: float) -> None:
+        self._limits = limits
+        self._whole_at = now
+        self._begun_at: float | None = None
+        self._garbage = 0
+        self._strangers = 0
+        self._disbelieved = 0
+        self.greeted = False
+
+    def heard(self, piece: Piece, known: bool, now: float) -> Ended | None:
+        """Take in a piece, `known` when a gateway has its address; return why this was the last one."""
+        if not known:
+            self._strangers += 1
+            if self._strangers >= self._limits.strangers:
+                return Ended.UNKNOWN_GATEWAY
+        if piece.whole:
+            self.greeted = True
+            self._whole_at = now
+            self._garbage = 0
+        else:
+            self._garbage += max(_LEAST_REJECTED, len(piece.raw))
+            if self._garbage > self._limits.garbage_bytes:
+                return Ended.GARBAGE
+        return None
+
+    def left_over(self, pending: int, progress: bool, now: float) -> None:
+        """After each read: `pending` bytes of a frame are there; `progress` when the read ended some piece."""
+        if not pending:
+            self._begun_at = None
+        elif progress or self._begun_at is None:
+            self._begun_at = now
+
+    def excused(self, now: float) -> None:
+        """We did not listen until `now`: the time limits begin anew."""
+        self._whole_at = now
+        if self._begun_at is not None:
+            self._begun_at = now
+
+    def judged(self, outcome: Outcome) -> Ended | None:
+        """Take in what became of a frame; return why the connection is not worth keeping."""
+        if isinstance(outcome, Accepted):
+            self._disbelieved = 0
+        elif outcome.reason in _NOT_WHO_IT_SAYS:
+            self._disbelieved += 1
+            if self._disbelieved >= self._limits.disbelieved:
+                return Ended.NOT_BELIEVED
+        return None
+
+    def overdue(self, now: float) -> Ended | None:
+        """Return which time limit has passed."""
+        if self._begun_at is not None and now - self._begun_at >= self._limits.frame_s:
+            return Ended.UNFINISHED_FRAME
+        silent_s = now - self._whole_at
+        if not self.greeted:
+            return Ended.NO_FRAME if silent_s >= self._limits.first_frame_s else None
+        return Ended.IDLE if silent_s >= self._limits.idle_s else None
