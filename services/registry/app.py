@@ -4,16 +4,24 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
+from pathlib import Path
 
+from services.registry.adapters.authority import LocalAuthority
 from services.registry.adapters.files import LocalFiles
+from services.registry.adapters.handout import CsvHandout, PrintedHandout
 from services.registry.adapters.kafka import KafkaBus
+from services.registry.adapters.mosquitto import MosquittoAccess, MosquittoPasswords, service_passwords
 from services.registry.adapters.postgres import open_store
 from services.registry.adapters.printing import Printer
+from services.registry.adapters.secret_files import replace_all
+from services.registry.adapters.sessions import MqttSessions
 from services.registry.domain.entities import Kind
 from services.registry.domain.errors import RegistryError
+from services.registry.ports import Store
 from services.registry.settings import RegistrySettings
 from services.registry.worker.asking import Answers
+from services.registry.worker.credentials import CredentialsOffice
 from services.registry.worker.importing import Importer
 from services.registry.worker.publishing import Publisher
 from services.runtime.clock import Clock, SystemClock
@@ -51,7 +59,56 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     explain = commands.add_parser("explain", help="print who would be told about a unit, when, on which clause")
     explain.add_argument("unit")
     commands.add_parser("check", help="print what would leave a notice without a reader; exit 1 when anything would")
-    return parser.parse_args(argv)
+    _credentials(commands.add_parser("credentials", help="passwords and certificates of gateways at the MQTT broker"))
+    wanted = parser.parse_args(argv)
+    if wanted.command == "credentials" and getattr(wanted, "all", False) and wanted.out is None:
+        parser.error("--all needs --out: so many passwords do not belong on a screen")
+    return wanted
+
+
+def _credentials(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, meaning in (
+        ("issue", "draw passwords for gateways that have none"),
+        ("rotate", "replace passwords"),
+    ):
+        drawing = actions.add_parser(name, help=meaning)
+        whose = drawing.add_mutually_exclusive_group(required=True)
+        whose.add_argument("--gateway", nargs="+", metavar="ID")
+        whose.add_argument("--all", action="store_true", help="every gateway in force; needs --out")
+        drawing.add_argument("--out", type=Path, metavar="FILE", help="new CSV for the passwords, its owner's alone")
+    revoking = actions.add_parser("revoke", help="end the passwords and certificates of gateways")
+    revoking.add_argument("--gateway", nargs="+", metavar="ID", required=True)
+    actions.add_parser("list", help="print what each gateway holds; no secrets")
+    writing = actions.add_parser("write", help="write Mosquitto's password, access and revocation files")
+    writing.add_argument("--out", type=Path, metavar="DIR", required=True)
+    writing.add_argument(
+        "--service",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="a service that uses the broker, and its password",
+    )
+    actions.add_parser("ca", help="make the certificate authority, where there is none")
+    serving = actions.add_parser("server", help="issue the broker's certificate")
+    serving.add_argument(
+        "--name", action="append", required=True, metavar="HOST", help="name or address it is reached by"
+    )
+    serving.add_argument("--out", type=Path, metavar="DIR", required=True)
+    certifying = actions.add_parser("certificate", help="issue a client certificate")
+    certifying.add_argument("--gateway", required=True, metavar="ID")
+    certifying.add_argument("--out", type=Path, metavar="DIR", required=True)
+    for issuing in (serving, certifying):
+        issuing.add_argument("--days", type=_days, default=730, help="how long it holds; default 730")
+    ending = actions.add_parser("disconnect", help="end sessions at the broker; default: those of revoked certificates")
+    ending.add_argument("--gateway", nargs="+", metavar="ID")
+
+
+def _days(text: str) -> int:
+    days = int(text)
+    if not 1 <= days <= 3650:
+        raise argparse.ArgumentTypeError("1 to 3650 days")
+    return days
 
 
 def _writing(parser: argparse.ArgumentParser) -> None:
@@ -78,6 +135,8 @@ async def run(wanted: argparse.Namespace, settings: RegistrySettings, clock: Clo
         if wanted.command == "topics":
             printer.topics(await bus.create_topics())
             return OK
+        if wanted.command == "credentials" and wanted.action in ("ca", "server"):
+            return _authority_command(wanted, LocalAuthority(settings.ca_dir), clock, printer)
         async with open_store(settings.database_dsn.get_secret_value(), settings.imported_by) as store:
             publisher = Publisher(store=store, bus=bus, clock=clock, batch=settings.publish_batch)
             if wanted.command in ("import", "pack"):
@@ -91,9 +150,66 @@ async def run(wanted: argparse.Namespace, settings: RegistrySettings, clock: Clo
             if wanted.command == "publish":
                 printer.published(await publisher.publish())
                 return OK
+            if wanted.command == "credentials":
+                return await _credentials_command(wanted, settings, store, clock, printer)
             return await _answer(wanted, Answers(store=store, clock=clock), printer)
     finally:
         await bus.close()
+
+
+def _authority_command(wanted: argparse.Namespace, authority: LocalAuthority, clock: Clock, printer: Printer) -> int:
+    """Run what needs no register."""
+    if wanted.action == "ca":
+        printer.line(
+            "certificate authority made" if authority.found(clock.now()) else "certificate authority: is there"
+        )
+        return OK
+    made = authority.certify_server(wanted.name, clock.now(), timedelta(days=wanted.days))
+    replace_all(wanted.out, {"server.key": made.key_pem, "server.crt": made.certificate_pem})
+    printer.line(f"{wanted.out}/server.crt: holds until {made.certificate.expires_at:%Y-%m-%d}")
+    return OK
+
+
+async def _credentials_command(
+    wanted: argparse.Namespace, settings: RegistrySettings, store: Store, clock: Clock, printer: Printer
+) -> int:
+    office = CredentialsOffice(store=store, passwords=MosquittoPasswords(), clock=clock)
+    authority = LocalAuthority(settings.ca_dir)
+    match wanted.action:
+        case "issue" | "rotate":
+            handout = PrintedHandout(sys.stdout) if wanted.out is None else CsvHandout(wanted.out)
+            draw = office.issue if wanted.action == "issue" else office.rotate
+            printer.shown(await draw(wanted.gateway, handout), wanted.out)
+        case "revoke":
+            printer.revoked(*await office.revoke(wanted.gateway))
+        case "list":
+            printer.held(await office.held(), clock.now())
+        case "write":
+            broker = MosquittoAccess(wanted.out, service_passwords(wanted.service))
+            printer.written(await office.write(broker, authority), wanted.out)
+        case "certificate":
+            made = await office.certify(wanted.gateway, authority, timedelta(days=wanted.days))
+            replace_all(
+                wanted.out,
+                {f"{wanted.gateway}.key": made.key_pem, f"{wanted.gateway}.crt": made.certificate_pem},
+            )
+            printer.line(f"{wanted.out}/{wanted.gateway}.crt: holds until {made.certificate.expires_at:%Y-%m-%d}")
+        case _:
+            gateways = wanted.gateway or await office.shut_out()
+            await _sessions(settings).end(gateways)
+            printer.line(f"sessions ended: {', '.join(gateways) or 'none'}")
+    return OK
+
+
+def _sessions(settings: RegistrySettings) -> MqttSessions:
+    password = settings.mqtt_password
+    return MqttSessions(
+        host=settings.mqtt_host,
+        port=settings.mqtt_port,
+        username=settings.mqtt_username or None,
+        password=None if password is None else password.get_secret_value(),
+        ca_file=settings.mqtt_tls_ca or None,
+    )
 
 
 async def _import(wanted: argparse.Namespace, importer: Importer, publisher: Publisher, printer: Printer) -> int:

@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
+from services.registry.domain.credentials import Access, Certificate, Drawn, Password
 from services.registry.domain.entities import F, Facts, History, Kind, Version
 from services.registry.domain.policy import Policy
 from services.registry.domain.rows import AddressRules
@@ -45,11 +46,36 @@ class Files(AddressRules, Protocol):
         ...
 
 
+class Credentials(Protocol):
+    """What gateways may show to the broker, inside the transaction of its register. Raises as that does."""
+
+    async def passwords(self) -> Sequence[Password]:
+        """Return every password that holds, in the order of the gateways' ids."""
+        ...
+
+    async def put_passwords(self, passwords: Sequence[Password]) -> None:
+        """Add passwords; one that a gateway had ends at the instant of the new one."""
+        ...
+
+    async def certificates(self) -> Sequence[Certificate]:
+        """Return every certificate ever issued, by gateway and then by age."""
+        ...
+
+    async def add_certificate(self, certificate: Certificate) -> None: ...
+
+    async def revoke(self, gateway_ids: Sequence[str], at: datetime) -> tuple[int, int]:
+        """End every password and certificate of the gateways; return how many of each there were."""
+        ...
+
+
 class Register(Protocol):
     """The register inside one transaction, alone: nobody else imports or publishes meanwhile.
 
     Each method may raise StoreUnavailable; then nothing of the transaction is kept.
     """
+
+    @property
+    def credentials(self) -> Credentials: ...
 
     async def last_recorded(self) -> datetime | None:
         """Return the newest `recorded_at` of all versions."""
@@ -87,6 +113,54 @@ class Store(Protocol):
 
     def command(self, *, keep: bool) -> AbstractAsyncContextManager[None]:
         """With `keep` False everything until the end, committed or not, is undone: a dry run over several files."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """A certificate and its private key, as PEM."""
+
+    certificate: Certificate
+    certificate_pem: bytes
+    key_pem: bytes = field(repr=False)
+
+
+class Passwords(Protocol):
+    def draw(self) -> tuple[str, str]:
+        """Return a new password and its salted hash."""
+        ...
+
+
+class Authority(Protocol):
+    """Our own certificate authority. Each method raises AuthorityUnusable."""
+
+    def certify(self, gateway_id: str, now: datetime, valid: timedelta) -> KeyPair:
+        """Return a key and a client certificate whose common name is the gateway's id."""
+        ...
+
+    def revocations(self, revoked: Sequence[Certificate], now: datetime) -> bytes:
+        """Return the signed list of certificates that must not be taken, as PEM."""
+        ...
+
+    def certificate(self) -> bytes:
+        """Return the authority's own certificate, as PEM: what others check ours with."""
+        ...
+
+
+class BrokerAccess(Protocol):
+    def write(self, access: Access, revocations: bytes, authority: bytes) -> None:
+        """Write down for the broker who may connect; it must be told to read again.
+
+        Each file is whole at every moment, and only its owner may read it. Raises CredentialsRefused.
+        """
+        ...
+
+
+class Handout(Protocol):
+    """Where drawn passwords are shown, once."""
+
+    def show(self, drawn: Sequence[Drawn]) -> None:
+        """Raises CredentialsRefused when they cannot be shown; then they must not hold."""
         ...
 
 

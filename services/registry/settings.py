@@ -1,6 +1,8 @@
 """Settings of the registry's command line."""
 
-from pydantic import Field
+from pathlib import Path
+
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from services.runtime.settings import ServiceSettings
@@ -15,4 +17,12 @@ class RegistrySettings(ServiceSettings):
     max_rows: int = Field(default=200_000, ge=1, le=1_000_000, description="most rows of one file")
     listed_errors: int = Field(default=200, ge=1, le=10_000, description="most errors printed for one file")
     replication: int = Field(default=1, ge=1, le=9, description="replicas of topics that are created")
+    ca_dir: Path = Field(
+        default=Path("var/ca"), description="folder of the certificate authority's key and certificate"
+    )
+    mqtt_host: str = Field(default="127.0.0.1", min_length=1, description="host of the MQTT broker, to end sessions")
+    mqtt_port: int = Field(default=8885, ge=1, le=65535, description="port of the broker's listener for services")
+    mqtt_username: str | None = Field(default=None, description="user name at the broker")
+    mqtt_password: SecretStr | None = Field(default=None, description="password at the broker")
+    mqtt_tls_ca: str | None = Field(default=None, description="file of CA certificates; TLS is used when it is set")
     publish_batch: int = Field(default=2_000, ge=1, le=10_000, description="entities published in one transaction")

@@ -7,6 +7,7 @@ from datetime import date, datetime
 import psycopg
 from psycopg import AsyncConnection
 
+from services.registry.adapters.postgres_credentials import PostgresCredentials
 from services.registry.adapters.wire import from_json, to_wire
 from services.registry.domain.entities import F, Facts, History, Kind, Version
 from services.registry.domain.errors import StoreUnavailable
@@ -67,6 +68,7 @@ class PostgresRegister:
     def __init__(self, connection: Connection, imported_by: str) -> None:
         self._connection = connection
         self._imported_by = imported_by
+        self.credentials = PostgresCredentials(connection)
 
     async def last_recorded(self) -> datetime | None:
         row = await (await self._connection.execute("SELECT max(recorded_at) FROM registry.versions")).fetchone()

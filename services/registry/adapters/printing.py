@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TextIO
 
 from services.registry.adapters.wire import to_wire
+from services.registry.domain.credentials import Access, Held
 from services.registry.domain.devices import STANDARD, shown_address
 from services.registry.domain.entities import Facts, Gateway, History, Version
 from services.registry.domain.reports import CheckReport, ImportReport, UnitExplained
@@ -88,6 +90,41 @@ class Printer:
         if len(report.gaps) > LISTED_GAPS:
             self.line(f"... and {len(report.gaps) - LISTED_GAPS} more gaps")
         self.line("check: clean" if report.clean else "check: something would go unread")
+
+    def shown(self, count: int, out: Path | None) -> None:
+        where = "above; they are not shown again" if out is None else f"in {out}, their only copy"
+        self.line(f"passwords: {count} new, {where}" if count else "passwords: nothing to do")
+        if count:
+            self.line("the broker takes them after `credentials write`")
+
+    def revoked(self, passwords: int, certificates: int) -> None:
+        self.line(f"revoked: {passwords} passwords, {certificates} certificates")
+        self.line("it holds at the broker after `credentials write`")
+
+    def held(self, gateways: Sequence[Held], now: datetime) -> None:
+        for each in gateways:
+            certificates = [
+                {
+                    "serial": certificate.serial,
+                    "expires_at": certificate.expires_at.isoformat(timespec="seconds"),
+                    "holds": each.speaks and certificate.revoked_at is None and certificate.expires_at > now,
+                }
+                for certificate in each.certificates
+            ]
+            issued_at = None if each.password is None else each.password.issued_at.isoformat(timespec="seconds")
+            body = {
+                "gateway_id": each.gateway_id,
+                "in_force": each.speaks,
+                "password_issued_at": issued_at,
+                "certificates": certificates,
+            }
+            self.line(json.dumps(body, ensure_ascii=False))
+
+    def written(self, access: Access, folder: Path) -> None:
+        self.line(f"{folder}: {len(access.passwords)} passwords, {len(access.revoked)} certificates shut out")
+        self.line("now let the broker read it: send SIGHUP to mosquitto; sessions on passwords that fell away end then")
+        if access.shut_out:
+            self.line("then run `credentials disconnect`: a session on a revoked certificate ends only so")
 
 
 def _as_json(version: Version[Facts]) -> str:

@@ -66,6 +66,18 @@ class RecordTooLarge(RegistryError):
     """An entity has more versions than one record of the topic may hold."""
 
 
+class CredentialsRefused(RegistryError):
+    """What was asked for cannot be given; nothing was changed."""
+
+
+class AuthorityUnusable(RegistryError):
+    """The certificate authority's files are missing, damaged or expired."""
+
+
+class BrokerUnavailable(RegistryError):
+    """The MQTT broker could not be reached or did not let us in."""
+
+
 def shortened(text: str) -> str:
     """Return what was found, on one line, without control characters and not longer than a table cell can show."""
     shown = "".join(char if char.isprintable() else "?" for char in text)

@@ -3,8 +3,10 @@
 import copy
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+from services.registry.domain.credentials import Certificate, Password
 from services.registry.domain.entities import F, Facts, History, Kind, Version
 from services.registry.domain.errors import BusUnavailable
 from services.registry.domain.timeline import in_force, ordered
@@ -32,6 +34,7 @@ class MemoryStore:
         self.versions: dict[tuple[Kind, str], list[Version[Facts]]] = {}
         self.unpublished: set[tuple[Kind, str]] = set()
         self.notes: list[ImportNote] = []
+        self.credentials = MemoryCredentials()
 
     @asynccontextmanager
     async def transaction(self, *, keep: bool = True) -> AsyncIterator[Register]:
@@ -40,19 +43,47 @@ class MemoryStore:
 
     @asynccontextmanager
     async def command(self, *, keep: bool) -> AsyncIterator[None]:
-        before = (copy.deepcopy(self.versions), set(self.unpublished), list(self.notes))
+        before = copy.deepcopy((self.versions, self.unpublished, self.notes, self.credentials))
         done = False
         try:
             yield
             done = keep
         finally:
             if not done:
-                self.versions, self.unpublished, self.notes = before
+                self.versions, self.unpublished, self.notes, self.credentials = before
+
+
+class MemoryCredentials:
+    def __init__(self) -> None:
+        self._passwords: dict[str, Password] = {}
+        self._certificates: list[Certificate] = []
+
+    async def passwords(self) -> Sequence[Password]:
+        return [self._passwords[gateway_id] for gateway_id in sorted(self._passwords)]
+
+    async def put_passwords(self, passwords: Sequence[Password]) -> None:
+        self._passwords |= {each.gateway_id: each for each in passwords}
+
+    async def certificates(self) -> Sequence[Certificate]:
+        return sorted(self._certificates, key=lambda each: (each.gateway_id, each.issued_at, each.serial))
+
+    async def add_certificate(self, certificate: Certificate) -> None:
+        self._certificates.append(certificate)
+
+    async def revoke(self, gateway_ids: Sequence[str], at: datetime) -> tuple[int, int]:
+        passwords = [self._passwords.pop(gateway_id, None) for gateway_id in gateway_ids]
+        ended = [each for each in self._certificates if each.gateway_id in gateway_ids and each.revoked_at is None]
+        self._certificates = [replace(each, revoked_at=at) if each in ended else each for each in self._certificates]
+        return sum(each is not None for each in passwords), len(ended)
 
 
 class MemoryRegister:
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
+
+    @property
+    def credentials(self) -> MemoryCredentials:
+        return self._store.credentials
 
     async def last_recorded(self) -> datetime | None:
         return max((each.recorded_at for found in self._store.versions.values() for each in found), default=None)

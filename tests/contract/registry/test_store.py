@@ -1,11 +1,13 @@
 """The store in memory and the one in PostgreSQL promise the same."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from services.registry.adapters.postgres import open_store
+from services.registry.domain.credentials import Certificate, Password
 from services.registry.domain.entities import Facts, Kind, Version
 from services.registry.domain.routing import resolve
 from services.registry.ports import ImportNote, Store
@@ -128,3 +130,41 @@ async def test_instants_come_back_aware(store: Store) -> None:
         (version,) = await register.current(Kind.UNIT, DAY)
     assert version.recorded_at == T0
     assert version.recorded_at.astimezone(UTC).tzinfo is UTC
+
+
+LONG = timedelta(days=365)
+
+
+async def test_a_password_replaces_the_one_before_and_ends_when_revoked(store: Store) -> None:
+    async with store.transaction() as register:
+        await register.credentials.put_passwords([Password(name, T0, f"$7$old-{name}") for name in ("G2", "G1")])
+    newer = Password("G1", LATER, "$7$new")
+    async with store.transaction() as register:
+        await register.credentials.put_passwords([newer])
+    async with store.transaction() as register:
+        assert list(await register.credentials.passwords()) == [newer, Password("G2", T0, "$7$old-G2")]
+        assert await register.credentials.revoke(["G1", "G3"], LATER) == (1, 0)
+        assert [each.gateway_id for each in await register.credentials.passwords()] == ["G2"]
+        assert await register.credentials.revoke(["G1"], LATER) == (0, 0)
+
+
+async def test_certificates_are_kept_after_they_are_revoked(store: Store) -> None:
+    first, second = Certificate("a1", "G1", T0, T0 + LONG), Certificate("b2", "G1", LATER, LATER + LONG)
+    async with store.transaction() as register:
+        await register.credentials.add_certificate(second)
+        await register.credentials.add_certificate(first)
+        await register.credentials.add_certificate(Certificate("c3", "G0", T0, T0 + LONG))
+    async with store.transaction() as register:
+        assert await register.credentials.revoke(["G1"], LATER) == (0, 2)
+    async with store.transaction() as register:
+        found = list(await register.credentials.certificates())
+        assert found[1:] == [replace(each, revoked_at=LATER) for each in (first, second)]
+        assert (found[0].serial, found[0].revoked_at) == ("c3", None)
+
+
+async def test_credentials_are_undone_with_their_transaction(store: Store) -> None:
+    async with store.transaction(keep=False) as register:
+        await register.credentials.put_passwords([Password("G1", T0, "$7$x")])
+        await register.credentials.add_certificate(Certificate("a1", "G1", T0, T0 + LONG))
+    async with store.transaction() as register:
+        assert (await register.credentials.passwords(), await register.credentials.certificates()) == ([], [])
