@@ -1,5 +1,6 @@
 """Records of the findings and alarms topics to events, and the handler that hands them to the case book."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -81,6 +82,8 @@ def _place(point: Point | None) -> Place | None:
 class TopicHandler:
     """PartitionHandler of one topic: claims partitions, decodes, takes in; effects and offset are one transaction.
 
+    Each takes a connection: at most `side_by_side` partitions are worked on at the same time.
+
     A record that is no event of the topic is counted, logged and passed over: it cannot be answered to anybody, and
     the records behind it must not wait.
     """
@@ -94,6 +97,7 @@ class TopicHandler:
         intake: Intake,
         owner: str,
         at_once: int,
+        side_by_side: int,
         on_rejected: Callable[[], None],
         on_progress: Callable[[], None],
     ) -> None:
@@ -103,6 +107,7 @@ class TopicHandler:
         self._intake = intake
         self._owner = owner
         self._at_once = at_once
+        self._side_by_side = asyncio.Semaphore(side_by_side)
         self._on_rejected = on_rejected
         self._on_progress = on_progress
         self._claims: dict[int, Claim] = {}
@@ -117,7 +122,14 @@ class TopicHandler:
         return next_offset
 
     async def handle(self, batches: Mapping[int, Sequence[ConsumedRecord]]) -> None:
-        for partition, records in batches.items():
+        """Partitions go side by side, so that a fire does not wait for the transactions of other units' fires."""
+        taken = [self._take_all(partition, records) for partition, records in batches.items()]
+        failures = [one for one in await asyncio.gather(*taken, return_exceptions=True) if one is not None]
+        if failures:
+            raise failures[0]
+
+    async def _take_all(self, partition: int, records: Sequence[ConsumedRecord]) -> None:
+        async with self._side_by_side:
             # after a failure the same records come again: those already committed are passed over
             left = [record for record in records if record.offset >= self._done.get(partition, 0)]
             for start in range(0, len(left), self._at_once):

@@ -69,7 +69,7 @@ class PostgresOutbox:
         self._encode = encode
 
     async def take(self, wish: Wish) -> list[Ready | Refused]:
-        async with transaction_on(self._pool) as connection:
+        async with transaction_on(self._pool, pipelined=True) as connection:
             cursor = await connection.execute(
                 _DUE,
                 (wish.fire, wish.now, list(wish.but_addresses), [str(one) for one in wish.but_channels], wish.limit),
@@ -80,14 +80,13 @@ class PostgresOutbox:
                 return []
             answers = [_answer(row, wish) for row in await _claimed(connection, chosen, wish.now)]
             ready = [answer for answer in answers if isinstance(answer, Ready)]
-            async with connection.pipeline():
-                for channel in {one.to.channel for one in ready}:
-                    until = wish.now + wish.leases[channel]
-                    ids = [one.notice_id for one in ready if one.to.channel is channel]
-                    await connection.execute(_LEASE, {"ids": ids, "until": until})
-                for answer in answers:
-                    if isinstance(answer, Refused):
-                        await _put_off(connection, answer, wish.now)
+            for channel in {one.to.channel for one in ready}:
+                until = wish.now + wish.leases[channel]
+                ids = [one.notice_id for one in ready if one.to.channel is channel]
+                await connection.execute(_LEASE, {"ids": ids, "until": until})
+            for answer in answers:
+                if isinstance(answer, Refused):
+                    await _put_off(connection, answer, wish.now)
             return answers
 
     async def record(self, ready: Ready, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
@@ -111,18 +110,21 @@ class PostgresOutbox:
             "action": f"notice_{verdict.fate}",
             "facts": Jsonb(facts),
         }
-        async with transaction_on(self._pool) as connection, connection.pipeline():
+        async with transaction_on(self._pool, pipelined=True) as connection:
             await connection.execute(_RECORD, values)
             if ended is not None:
                 await connection.execute("SELECT pg_notify(%s, 'cases')", (LIVE_CHANNEL,))
 
     async def unpublished(self, limit: int) -> Sequence[tuple[NoticeId, str, bytes]]:
-        async with transaction_on(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
+        async with (
+            transaction_on(self._pool, pipelined=True) as connection,
+            connection.cursor(row_factory=dict_row) as cursor,
+        ):
             await cursor.execute(_UNPUBLISHED, (limit,))
             return [(NoticeId(row["notice_id"]), *self._encode(row)) for row in await cursor.fetchall()]
 
     async def mark_published(self, notice_ids: Sequence[NoticeId]) -> None:
-        async with transaction_on(self._pool) as connection:
+        async with transaction_on(self._pool, pipelined=True) as connection:
             await connection.execute(
                 "UPDATE alerts.notices SET published = true WHERE notice_id = ANY(%s)", (list(notice_ids),)
             )

@@ -117,6 +117,10 @@ class Destinations:
     def free(self) -> int:
         return self.slots - sum(self._channels.values())
 
+    def crowded(self, now: datetime) -> bool:
+        """Say whether a notice that is due may be waiting for one that is on its way to land."""
+        return self.free <= 0 or bool(self.busy_channels()) or bool(self.busy_addresses(now))
+
     def busy_addresses(self, now: datetime) -> list[str]:
         """Return the addresses that get nothing more now."""
         self._resting = {address: until for address, until in self._resting.items() if until > now}

@@ -57,7 +57,8 @@ class Postman:
         self._clock = clock
         self._precedence = precedence
         self._flying: set[asyncio.Task[None]] = set()
-        self.on_landed: Callable[[], None] = lambda: None
+        self.on_landed: Callable[[bool], None] = lambda made_room: None
+        """Called when a notice has landed; `made_room` when others may have waited for that."""
 
     async def turn(self) -> int:
         """Start sending what is due and free to go; return how many were looked at. Raises StoreUnavailable."""
@@ -145,11 +146,13 @@ class Postman:
 
     async def _bring_now(self, notice: Due, ready: Ready) -> None:
         outcome = await self._carry(ready)
-        self._lanes.destinations.landed(notice, failed=outcome.reason is not None, now=self._clock.now())
+        now = self._clock.now()
+        made_room = self._lanes.destinations.crowded(now)
+        self._lanes.destinations.landed(notice, failed=outcome.reason is not None, now=now)
         # without a record the lease runs out and somebody takes the notice up again: at worst one more copy
         with contextlib.suppress(StoreUnavailable, Conflict):
             await self._record(ready, outcome)
-        self.on_landed()
+        self.on_landed(made_room)
 
     async def _carry(self, ready: Ready) -> Outcome:
         try:

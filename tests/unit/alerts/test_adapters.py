@@ -1,5 +1,6 @@
 """Records to events, the handler's reactions, the directory, the calendar, the API's guard."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
@@ -75,12 +76,17 @@ class Taker:
     def __init__(self) -> None:
         self.taken: list[tuple[list[str], int]] = []
         self.failing: dict[str, Exception] = {}
+        self.slow: dict[str, asyncio.Event] = {}
+        self.took = asyncio.Event()
 
     async def take(self, claim: Claim, events: Sequence[Event], next_offset: int) -> None:
         for event in events:
+            if event.unit_id in self.slow:
+                await self.slow[event.unit_id].wait()
             if event.unit_id in self.failing:
                 raise self.failing[event.unit_id]
         self.taken.append(([str(event.unit_id) for event in events], next_offset))
+        self.took.set()
 
 
 class Bench:
@@ -94,6 +100,7 @@ class Bench:
             intake=self.taker,
             owner="me",
             at_once=10,
+            side_by_side=2,
             on_rejected=self._reject,
             on_progress=lambda: None,
         )
@@ -135,6 +142,28 @@ async def test_what_is_down_is_waited_for(bench: Bench, error: Exception) -> Non
     bench.taker.failing.clear()
     await bench.handler.handle({0: findings("U1")})
     assert bench.taker.taken == [(["U1"], 1)]
+
+
+async def test_slow_transaction_of_one_partition_does_not_hold_up_another(bench: Bench) -> None:
+    await bench.handler.assigned(1)
+    stuck = bench.taker.slow["U1"] = asyncio.Event()
+    handling = asyncio.create_task(bench.handler.handle({0: findings("U1"), 1: findings("U2")}))
+    await bench.taker.took.wait()
+    assert bench.taker.taken == [(["U2"], 1)]
+    stuck.set()
+    await handling
+    assert bench.taker.taken == [(["U2"], 1), (["U1"], 1)]
+
+
+async def test_partition_that_fails_keeps_its_place_while_another_goes_on(bench: Bench) -> None:
+    await bench.handler.assigned(1)
+    bench.taker.failing["U1"] = StoreUnavailable("down")
+    both = {0: findings("U1"), 1: findings("U2")}
+    with pytest.raises(Unavailable):
+        await bench.handler.handle(both)
+    bench.taker.failing.clear()
+    await bench.handler.handle(both)
+    assert bench.taker.taken == [(["U2"], 1), (["U1"], 1)]
 
 
 async def test_fenced_owner_stops_writing(bench: Bench) -> None:
