@@ -1,0 +1,117 @@
+"""The only two controls that FireNet sends: set a device's clock, and 查岗, is a person there. Words and frames."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple, NewType, assert_never
+
+from services.ingest.domain.errors import NotAllowed
+from services.ingest.domain.gb26875 import (
+    DeviceProfile,
+    Envelope,
+    Frame,
+    duty_check,
+    encode_frame,
+    may_send,
+    set_clock,
+)
+from services.ingest.domain.values import Carrier
+
+Control = NewType("Control", bytes)
+"""A frame that a centre which only monitors may send unasked. Carriers take nothing else; `encode` alone makes it."""
+
+
+class What(StrEnum):
+    SET_CLOCK = "set_clock"
+    DUTY_CHECK = "duty_check"
+
+
+class Step(StrEnum):
+    """The steps of an exchange; the last four end it, `confirmed` ends a set clock."""
+
+    BEGAN = "began"
+    SENT = "sent"
+    DENIED = "denied"
+    CONFIRMED = "confirmed"
+    ANSWERED = "answered"
+    NOT_ANSWERED = "not_answered"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class Why(StrEnum):
+    """Why an exchange failed, or why nobody knows what became of it (the last three)."""
+
+    UNKNOWN_GATEWAY = "unknown_gateway"
+    BUSY = "busy"
+    TOO_MANY = "too_many"
+    EXPIRED = "expired"
+    UNREACHABLE = "unreachable"
+    DENIED = "denied"
+    NO_CONFIRM = "no_confirm"
+    BLIND = "blind"
+    RESTARTED = "restarted"
+    ABANDONED = "abandoned"
+
+
+class Order(NamedTuple):
+    """What somebody wants. `minutes` goes with a duty check: how long a person has to press the key."""
+
+    command_id: str
+    gateway_id: str
+    what: What
+    minutes: int | None
+    by: str
+    ordered_at: datetime
+
+
+class Told(NamedTuple):
+    """One step of one exchange, as it stands on the log for everybody. `attempt` counts sendings from 1.
+
+    `seconds`: since the control was first sent.
+    """
+
+    order: Order
+    step: Step
+    at: datetime
+    instance: str
+    serial: int | None = None
+    carrier: Carrier | None = None
+    attempt: int | None = None
+    seconds: float | None = None
+    why: Why | None = None
+
+    @property
+    def ends(self) -> bool:
+        match self.step:
+            case Step.BEGAN | Step.SENT | Step.DENIED:
+                return False
+            case Step.CONFIRMED:
+                return self.order.what is What.SET_CLOCK
+            case Step.ANSWERED | Step.NOT_ANSWERED | Step.FAILED | Step.UNKNOWN:
+                return True
+            case _:
+                assert_never(self.step)
+
+
+def control_frame(order: Order, envelope: Envelope, profile: DeviceProfile) -> Frame:
+    """Return the frame of an order. A resend has the same serial number and a clock of its own instant.
+
+    Raises:  EncodeError for minutes outside 1 to 255.
+    """
+    match order.what:
+        case What.SET_CLOCK:
+            return set_clock(envelope, profile)
+        case What.DUTY_CHECK:
+            return duty_check(envelope, order.minutes or 0, profile)
+        case _:
+            assert_never(order.what)
+
+
+def encode(frame: Frame, profile: DeviceProfile) -> Control:
+    """Return the bytes of a frame that may leave: the last gate before every carrier.
+
+    Raises:  NotAllowed for whatever could do more than ask or set a clock; EncodeError.
+    """
+    if not may_send(frame):
+        raise NotAllowed(frame.command, None if frame.adu is None else frame.adu.type)
+    return Control(encode_frame(frame, profile))

@@ -1,0 +1,367 @@
+"""Exchanges that we begin (6.2 of GB/T 26875.3): from a person's order to the truth about what became of it.
+
+Everything that happens is told on a log that all ingest processes read, and an exchange is what the log says of it:
+
+    order -> began -> sent -> (denied -> sent ...) -> confirmed -> answered | not_answered
+                  \\-> failed | unknown at any point
+
+- Several processes may claim an order; the `began` that stands first on the log decides whose it is, and only that one
+  sends. Whoever hears the device tells it. What is told twice has the same id, and the first end on the log is the end.
+- A process that was killed reads the log again and goes on with what is its own. What it cannot know any more ends as
+  `unknown`: a person's silence is told only when the device had confirmed and we were looking the whole time.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple, TypeVar
+from zlib import crc32
+
+from services.ingest.domain.controls import Order, Step, Told, What, Why
+from services.ingest.domain.values import Carrier
+
+MAX_SERIALS = 100_000
+MAX_ENDED = 100_000
+
+V = TypeVar("V")
+
+_BEFORE_BEGINNING = frozenset({Why.UNKNOWN_GATEWAY, Why.BUSY, Why.TOO_MANY, Why.EXPIRED})
+
+
+class Terms(NamedTuple):
+    """`time_out` and `resends` are those of 6.5.4 and 6.5.5; the rest is ours.
+
+    unheard_wait   how long who has not heard the gateway leaves an order to those who have
+    begin_within   an order that nobody took on by then has expired
+    send_within    nothing is sent later than this after the beginning: nobody expects it any more
+    hear_others    how long a verdict of silence waits for what other processes have heard
+    blind_after    we were blind when nothing was proven for so long
+    abandon_after  so long after its last deadline others end what its process left open
+    """
+
+    time_out: timedelta = timedelta(seconds=10)
+    resends: int = 3
+    unheard_wait: timedelta = timedelta(seconds=2)
+    begin_within: timedelta = timedelta(seconds=60)
+    send_within: timedelta = timedelta(seconds=60)
+    hear_others: timedelta = timedelta(seconds=5)
+    blind_after: timedelta = timedelta(seconds=15)
+    abandon_after: timedelta = timedelta(seconds=60)
+    max_open: int = 10_000
+
+
+class Try(NamedTuple):
+    """To be sent now; then `Exchanges.tried` must hear whether it left."""
+
+    order: Order
+    serial: int
+
+
+class Due(NamedTuple):
+    tries: tuple[Try, ...]
+    told: tuple[Told, ...]
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """What the log says, and what we have added to it ourselves (`said`) and may not have read back yet."""
+
+    order: Order
+    seen_at: datetime
+    owner: str | None = None
+    serial: int | None = None
+    began_at: datetime | None = None
+    tries: int = 0
+    attempts: int = 0
+    next_try_at: datetime | None = None
+    first_sent_at: datetime | None = None
+    last_sent_at: datetime | None = None
+    confirmed: bool = False
+    denied: bool = False
+    ending: bool = False
+    blind: Why | None = None
+    said: set[tuple[Step, int | None]] = field(default_factory=set)
+
+    def answer_until(self) -> datetime | None:
+        """From the last sending, for the device cannot have rung later: nobody is blamed for our resends."""
+        if self.last_sent_at is None:
+            return None
+        return self.last_sent_at + timedelta(minutes=self.order.minutes or 0)
+
+    def in_time(self, at: datetime) -> bool:
+        """Say whether an answer that came at `at` is one to this check."""
+        until = self.answer_until()
+        return self.first_sent_at is not None and until is not None and self.first_sent_at <= at <= until
+
+    def seconds_since_sent(self, at: datetime) -> float | None:
+        since = self.first_sent_at or self.began_at
+        return None if since is None else max(0.0, (at - since).total_seconds())
+
+
+class Exchanges:
+    """All open exchanges of all processes, as one process, `instance`, knows them. Bounded; reads no clock."""
+
+    def __init__(self, instance: str, terms: Terms | None = None) -> None:
+        self._instance = instance
+        self._terms = terms or Terms()
+        self._open: dict[str, _Exchange] = {}
+        self._by_gateway: dict[str, list[_Exchange]] = {}
+        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._serials: OrderedDict[str, int] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    # --- what comes in
+
+    def ordered(self, order: Order, now: datetime, *, live: bool, near: bool, known: bool) -> list[Told]:
+        """Take in an order. `live`: given just now, not found on the log at our start.
+
+        `near`: this process has heard the gateway. `known`: the registry has it, and it speaks for a unit.
+        """
+        if order.command_id in self._ended or order.command_id in self._open:
+            return []
+        exchange = _Exchange(order, now if live else min(now, order.ordered_at))
+        why_not = self._why_not(exchange, known=known)
+        if why_not is not None:
+            return [self._fail(exchange, why_not, now)]
+        self._add(exchange)
+        return [self._claim(exchange, now)] if near and live else []
+
+    def read(self, told: Told, *, live: bool) -> Told | None:
+        """Take in what stands on the log next, our own words too, in its order.
+
+        Returns it when it ends an exchange and it was us who told it: the one to count. `live` as above.
+        """
+        order = told.order
+        if order.command_id in self._ended:
+            return None
+        exchange = self._open.get(order.command_id)
+        if told.ends:
+            if told.why in _BEFORE_BEGINNING and exchange is not None and exchange.began_at is not None:
+                exchange.ending = False  # it was taken on before: then this is no end
+                return None
+            self._end(order.command_id)
+            return told if live and told.instance == self._instance else None
+        if exchange is None:
+            exchange = _Exchange(order, told.at)
+            self._add(exchange)
+        self._apply(exchange, told)
+        return None
+
+    def resume(self, now: datetime) -> None:
+        """The log was read to its end after a start: what is ours goes on, but we did not see all of it."""
+        for exchange in self._open.values():
+            if exchange.owner == self._instance:
+                exchange.blind = Why.RESTARTED
+                exchange.tries = exchange.attempts
+                sent_at = exchange.last_sent_at
+                exchange.next_try_at = now if sent_at is None else sent_at + self._terms.time_out
+
+    def heard(self, gateway_id: str, serial: int, at: datetime, carrier: Carrier, *, confirmed: bool) -> list[Told]:
+        """The gateway sent a confirm or a deny with this serial number."""
+        told: list[Told] = []
+        for exchange in self._alive(gateway_id):
+            if exchange.serial != serial or exchange.confirmed:
+                continue
+            step, attempt = (Step.CONFIRMED, None) if confirmed else (Step.DENIED, max(1, exchange.attempts))
+            told += self._say(exchange, step, at, carrier=carrier, attempt=attempt)
+        return told
+
+    def answered(self, gateway_id: str, at: datetime, carrier: Carrier) -> list[Told]:
+        """A person at the gateway pressed the key; `at` is when we received it."""
+        told: list[Told] = []
+        for exchange in self._alive(gateway_id):
+            if exchange.order.what is What.DUTY_CHECK and exchange.in_time(at):
+                told += self._say(exchange, Step.ANSWERED, at, carrier=carrier)
+        return told
+
+    def tried(self, command_id: str, now: datetime, carrier: Carrier | None) -> list[Told]:
+        """A try went over `carrier`, None when no carrier took it."""
+        exchange = self._open.get(command_id)
+        if exchange is None:
+            return []
+        exchange.tries += 1
+        exchange.next_try_at = now + self._terms.time_out
+        if carrier is None:
+            return []
+        return self._say(exchange, Step.SENT, now, carrier=carrier, attempt=exchange.attempts + 1)
+
+    def due(self, now: datetime, seen_until: datetime | None) -> Due:
+        """Return what is to be sent and told by now. All that came to us before `seen_until` was taken in."""
+        tries: list[Try] = []
+        told: list[Told] = []
+        for exchange in list(self._open.values()):
+            if exchange.ending:
+                continue
+            if exchange.began_at is None:
+                told += self._not_begun(exchange, now)
+            elif exchange.owner != self._instance:
+                told += self._of_another(exchange, now)
+            else:
+                self._look(exchange, now, seen_until)
+                if exchange.confirmed:
+                    told += self._silent(exchange, now, seen_until)
+                elif exchange.next_try_at is None or now >= exchange.next_try_at:
+                    if self._may_try(exchange, now):
+                        assert exchange.serial is not None, "it began"
+                        tries.append(Try(exchange.order, exchange.serial))
+                    else:
+                        told += self._given_up(exchange, now, seen_until)
+        return Due(tuple(tries), tuple(told))
+
+    # --- decisions
+
+    def _why_not(self, exchange: _Exchange, *, known: bool) -> Why | None:
+        order = exchange.order
+        if not known:
+            return Why.UNKNOWN_GATEWAY
+        if any(other.order.what is order.what for other in self._by_gateway.get(order.gateway_id, ())):
+            return Why.BUSY
+        return Why.TOO_MANY if len(self._open) >= self._terms.max_open else None
+
+    def _not_begun(self, exchange: _Exchange, now: datetime) -> list[Told]:
+        if now >= exchange.seen_at + self._terms.begin_within:
+            return [self._fail(exchange, Why.EXPIRED, now)]
+        claimed = (Step.BEGAN, None) in exchange.said
+        return [] if claimed or now < exchange.seen_at + self._terms.unheard_wait else [self._claim(exchange, now)]
+
+    def _of_another(self, exchange: _Exchange, now: datetime) -> list[Told]:
+        assert exchange.began_at is not None, "it began"
+        longest = self._terms.send_within + timedelta(minutes=exchange.order.minutes or 0) + self._terms.abandon_after
+        return self._unknown(exchange, Why.ABANDONED, now) if now >= exchange.began_at + longest else []
+
+    def _look(self, exchange: _Exchange, now: datetime, seen_until: datetime | None) -> None:
+        if exchange.blind is None and exchange.first_sent_at is not None:
+            since = exchange.first_sent_at if seen_until is None else max(seen_until, exchange.first_sent_at)
+            if now - since > self._terms.blind_after:
+                exchange.blind = Why.BLIND
+
+    def _may_try(self, exchange: _Exchange, now: datetime) -> bool:
+        assert exchange.began_at is not None, "it began"
+        in_time = now <= exchange.began_at + self._terms.send_within
+        return in_time and exchange.tries <= self._terms.resends
+
+    def _given_up(self, exchange: _Exchange, now: datetime, seen_until: datetime | None) -> list[Told]:
+        """Nothing more is sent, and nothing was confirmed."""
+        if exchange.blind is not None:
+            until = exchange.answer_until()
+            if exchange.order.what is What.DUTY_CHECK and until is not None and now <= until:
+                return []  # if the device has it, a person may still answer
+            return self._unknown(exchange, exchange.blind, now)
+        if exchange.last_sent_at is None:
+            return [self._fail(exchange, Why.UNREACHABLE, now)]
+        if exchange.denied:
+            return [self._fail(exchange, Why.DENIED, now)]
+        if seen_until is None or seen_until < exchange.last_sent_at + self._terms.time_out:
+            return []  # the confirm may be among what we have received and not taken in
+        return [self._fail(exchange, Why.NO_CONFIRM, now)]
+
+    def _silent(self, exchange: _Exchange, now: datetime, seen_until: datetime | None) -> list[Told]:
+        """The device has the duty check; say how it ended once nobody can answer in time any more."""
+        until = exchange.answer_until() or exchange.began_at
+        if until is None or now < until + self._terms.hear_others:
+            return []
+        if exchange.blind is not None:
+            return self._unknown(exchange, exchange.blind, now)
+        if seen_until is None or seen_until < until:
+            return []  # an answer in time may be among what we have received and not taken in
+        return self._say(exchange, Step.NOT_ANSWERED, now)
+
+    # --- words
+
+    def _claim(self, exchange: _Exchange, now: datetime) -> Told:
+        exchange.said.add((Step.BEGAN, None))
+        return Told(exchange.order, Step.BEGAN, now, self._instance, self._next_serial(exchange.order))
+
+    def _fail(self, exchange: _Exchange, why: Why, now: datetime) -> Told:
+        exchange.ending = True
+        return Told(exchange.order, Step.FAILED, now, self._instance, exchange.serial, why=why)
+
+    def _unknown(self, exchange: _Exchange, why: Why, now: datetime) -> list[Told]:
+        exchange.ending = True
+        return [Told(exchange.order, Step.UNKNOWN, now, self._instance, exchange.serial, why=why)]
+
+    def _say(
+        self,
+        exchange: _Exchange,
+        step: Step,
+        at: datetime,
+        *,
+        carrier: Carrier | None = None,
+        attempt: int | None = None,
+    ) -> list[Told]:
+        if (step, attempt) in exchange.said:
+            return []
+        exchange.said.add((step, attempt))
+        takes = step in {Step.CONFIRMED, Step.DENIED, Step.ANSWERED}
+        seconds = exchange.seconds_since_sent(at) if takes else None
+        told = Told(exchange.order, step, at, self._instance, exchange.serial, carrier, attempt, seconds)
+        self._apply(exchange, told)
+        exchange.ending = told.ends
+        return [told]
+
+    def _apply(self, exchange: _Exchange, told: Told) -> None:
+        match told.step:
+            case Step.BEGAN if exchange.began_at is None:
+                exchange.owner, exchange.serial, exchange.began_at = told.instance, told.serial, told.at
+                self._remember_serial(told.order.gateway_id, told.serial or 0)
+            case Step.SENT:
+                exchange.denied = exchange.denied and exchange.attempts >= (told.attempt or 0)
+                exchange.attempts = max(exchange.attempts, told.attempt or 0)
+                exchange.first_sent_at = min(exchange.first_sent_at or told.at, told.at)
+                exchange.last_sent_at = max(exchange.last_sent_at or told.at, told.at)
+            case Step.CONFIRMED:
+                exchange.confirmed = True
+            case Step.DENIED if told.attempt == max(1, exchange.attempts) and not exchange.denied:
+                exchange.denied = True
+                exchange.next_try_at = told.at  # at once (6.5.2)
+            case _:
+                pass
+
+    # --- keeping
+
+    def _alive(self, gateway_id: str) -> Iterator[_Exchange]:
+        for exchange in self._by_gateway.get(gateway_id, ()):
+            if exchange.began_at is not None and not exchange.ending:
+                yield exchange
+
+    def _add(self, exchange: _Exchange) -> None:
+        self._open[exchange.order.command_id] = exchange
+        self._by_gateway.setdefault(exchange.order.gateway_id, []).append(exchange)
+
+    def _end(self, command_id: str) -> None:
+        _remember(self._ended, command_id, None, MAX_ENDED)
+        exchange = self._open.pop(command_id, None)
+        if exchange is None:
+            return
+        gateway_id = exchange.order.gateway_id
+        left = [other for other in self._by_gateway[gateway_id] if other is not exchange]
+        if left:
+            self._by_gateway[gateway_id] = left
+        else:
+            del self._by_gateway[gateway_id]
+
+    def _next_serial(self, order: Order) -> int:
+        """Return the next number for this gateway; of one we remember nothing of, a number that the order gives.
+
+        To begin at 0 again after a restart could make ours look like a resend of an old one. Processes that claim the
+        same order come to the same number.
+        """
+        used = {exchange.serial for exchange in self._by_gateway.get(order.gateway_id, ())}
+        last = self._serials.get(order.gateway_id)
+        serial = crc32(order.command_id.encode()) & 0xFFFF if last is None else (last + 1) & 0xFFFF
+        while serial in used:
+            serial = (serial + 1) & 0xFFFF
+        return serial
+
+    def _remember_serial(self, gateway_id: str, serial: int) -> None:
+        _remember(self._serials, gateway_id, serial, MAX_SERIALS)
+
+
+def _remember(kept: OrderedDict[str, V], key: str, value: V, limit: int) -> None:
+    kept[key] = value
+    kept.move_to_end(key)
+    if len(kept) > limit:
+        kept.popitem(last=False)

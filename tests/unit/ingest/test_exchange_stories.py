@@ -1,0 +1,199 @@
+"""Every interleaving of confirms, denials, answers, time, lost ways and killed processes ends with the truth."""
+
+from collections import deque
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.ingest.domain.controls import Order, Step, Told, What, Why
+from services.ingest.domain.exchanges import Exchanges
+from services.ingest.domain.values import Carrier
+from tests.unit.ingest.build import NOON, QUICK, after
+
+MQTT = Carrier.MQTT_GB26875
+MINUTES = 1
+ORDERS = (
+    Order("clock", "G000001", What.SET_CLOCK, None, "wang", NOON),
+    Order("duty", "G000001", What.DUTY_CHECK, MINUTES, "wang", NOON),
+)
+LONG_S = 600
+
+ACTION = st.one_of(
+    st.tuples(st.just("wait"), st.sampled_from([0.5, 1.0, 5.0, 9.5, 10.0, 20.0, 61.0])),
+    st.tuples(st.sampled_from(["confirm", "deny"]), st.sampled_from(["clock", "duty"])),
+    st.tuples(st.sampled_from(["answer", "kill", "cut", "mend", "blind", "see", "hold", "flow"]), st.just("")),
+)
+
+
+class Process:
+    """`untold` is what it wants on the log; with it dies what it has not told."""
+
+    def __init__(self, instance: str) -> None:
+        self.instance = instance
+        self.exchanges = Exchanges(instance)
+        self.untold: deque[Told] = deque()
+        self.place = 0
+
+
+class World:
+    def __init__(self, processes: int) -> None:
+        self.at = 0.0
+        self.log: list[Told] = []
+        self.processes = [Process(f"ingest-{number}") for number in range(processes)]
+        self.sent: list[tuple[float, str, str, int]] = []
+        self.lag_s = 0.0
+        self.reachable = True
+        self.holding = False
+        self.ears = 0
+        self.confirmed: dict[str, float] = {}
+        self.answers: list[float] = []
+        self.killed = self.blinded = False
+        for order in ORDERS:
+            for process in self.processes:
+                told = process.exchanges.ordered(order, after(0), live=True, near=True, known=True)
+                process.untold.extend(told)
+
+    def play(self, what: str, value: object) -> None:
+        match what:
+            case "wait":
+                assert isinstance(value, float)
+                self.wait(value)
+            case "confirm" | "deny":
+                self.device_says(str(value), confirmed=what == "confirm")
+            case "answer":
+                self.answer()
+            case "kill":
+                self.kill()
+            case "cut" | "mend":
+                self.reachable = what == "mend"
+            case "blind" | "see":
+                self.lag_s = 30.0 if what == "blind" else 0.0
+                self.blinded = self.blinded or what == "blind"
+            case _:
+                self.holding = what == "hold"
+        self.settle()
+
+    def wait(self, seconds: float, step: float = 1.0) -> None:
+        end = self.at + seconds
+        while self.at < end:
+            self.at = min(end, self.at + step)
+            for process in self.processes:
+                due = process.exchanges.due(after(self.at), after(self.at - self.lag_s))
+                process.untold.extend(due.told)
+                for one in due.tries:
+                    carrier = MQTT if self.reachable else None
+                    if carrier is not None:
+                        self.sent.append((self.at, one.order.command_id, process.instance, one.serial))
+                    process.untold.extend(process.exchanges.tried(one.order.command_id, after(self.at), carrier))
+            self.settle()
+
+    def settle(self) -> None:
+        if self.holding:
+            return
+        for process in self.processes:
+            while process.untold:
+                self.log.append(process.untold.popleft())
+        for process in self.processes:
+            for told in self.log[process.place :]:
+                process.exchanges.read(told, live=True)
+            process.place = len(self.log)
+
+    def hearer(self) -> Process:
+        self.ears += 1
+        return self.processes[self.ears % len(self.processes)]
+
+    def device_says(self, command_id: str, *, confirmed: bool) -> None:
+        """Only what was sent can be answered; any process may be the one that hears it."""
+        serials = [serial for _, sent_id, _, serial in self.sent if sent_id == command_id]
+        if serials:
+            process = self.hearer()
+            process.untold.extend(
+                process.exchanges.heard("G000001", serials[-1], after(self.at), MQTT, confirmed=confirmed)
+            )
+            if confirmed:
+                self.confirmed.setdefault(command_id, self.at)
+
+    def answer(self) -> None:
+        if any(sent_id == "duty" for _, sent_id, _, _ in self.sent):
+            self.answers.append(self.at)
+        process = self.hearer()
+        process.untold.extend(process.exchanges.answered("G000001", after(self.at), MQTT))
+
+    def kill(self) -> None:
+        """One process dies with what it did not tell, and is started anew under its name."""
+        self.killed = True
+        number = self.ears % len(self.processes)
+        fresh = Process(self.processes[number].instance)
+        for told in self.log:
+            fresh.exchanges.read(told, live=False)
+        fresh.place = len(self.log)
+        fresh.exchanges.resume(after(self.at))
+        for order in ORDERS:
+            fresh.untold.extend(fresh.exchanges.ordered(order, after(self.at), live=False, near=False, known=True))
+        self.processes[number] = fresh
+
+    def end_of(self, command_id: str) -> Told:
+        """The first end on the log, as everybody reads it who knows the rule about what was taken on before."""
+        began = False
+        for told in self.log:
+            if told.order.command_id == command_id:
+                began = began or told.step is Step.BEGAN
+                before = told.why in {Why.BUSY, Why.EXPIRED, Why.TOO_MANY, Why.UNKNOWN_GATEWAY}
+                if told.ends and not (began and before):
+                    return told
+        raise AssertionError(f"{command_id} never ended: {self.log}")
+
+
+def played(processes: int, actions: list[tuple[str, object]]) -> World:
+    world = World(processes)
+    world.settle()
+    for what, value in actions:
+        world.play(what, value)
+    world.holding, world.lag_s = False, 0.0
+    world.wait(LONG_S, step=5)
+    return world
+
+
+@QUICK
+@given(st.integers(1, 3), st.lists(ACTION, max_size=20))
+def test_every_order_ends_once_for_everybody_and_one_process_sends(
+    processes: int, actions: list[tuple[str, object]]
+) -> None:
+    world = played(processes, actions)
+    assert all(len(process.exchanges) == 0 for process in world.processes)
+    for order in ORDERS:
+        world.end_of(order.command_id)
+        began = [told for told in world.log if told.step is Step.BEGAN and told.order == order]
+        sent = [one for one in world.sent if one[1] == order.command_id]
+        assert {(instance, serial) for _, _, instance, serial in sent} <= {(began[0].instance, began[0].serial)}
+        kills = sum(what == "kill" for what, _ in actions)
+        assert len(sent) <= 4 * (1 + kills)  # what a killed process sent and did not tell is sent again
+
+
+@QUICK
+@given(st.lists(ACTION, max_size=20))
+def test_the_end_is_the_truth_or_unknown(actions: list[tuple[str, object]]) -> None:
+    world = played(1, actions)
+    clock, duty = world.end_of("clock"), world.end_of("duty")
+    if clock.step is Step.CONFIRMED:
+        assert "clock" in world.confirmed
+    for end in (clock, duty):
+        if end.why in {Why.NO_CONFIRM, Why.DENIED}:
+            assert after(world.confirmed.get(end.order.command_id, world.at)) >= end.at
+    first = min((at for at, sent_id, _, _ in world.sent if sent_id == "duty"), default=None)
+    if duty.step is Step.ANSWERED:
+        assert first is not None
+        assert any(duty.at == after(at) for at in world.answers)
+        assert duty.seconds == (duty.at - after(first)).total_seconds() or world.killed
+    if duty.step is Step.NOT_ANSWERED:
+        assert "duty" in world.confirmed
+        assert not world.killed
+        last = max(at for at, sent_id, _, _ in world.sent if sent_id == "duty")
+        assert not any(first <= at <= last + 60 * MINUTES for at in world.answers if first is not None)
+
+
+@QUICK
+@given(st.lists(ACTION, max_size=20))
+def test_without_a_kill_or_blindness_nothing_is_unknown(actions: list[tuple[str, object]]) -> None:
+    world = played(1, [action for action in actions if action[0] not in {"kill", "blind"}])
+    assert Step.UNKNOWN not in {world.end_of("clock").step, world.end_of("duty").step}

@@ -1,0 +1,445 @@
+"""What becomes of an order: each decision, with time as data."""
+
+from itertools import pairwise
+
+import pytest
+
+from services.ingest.domain.controls import Order, Step, Told, What, Why
+from services.ingest.domain.exchanges import Exchanges, Terms, Try
+from services.ingest.domain.values import Carrier
+from tests.unit.ingest.build import NOON, after
+
+MQTT = Carrier.MQTT_GB26875
+CLOCK = Order("c1", "G000001", What.SET_CLOCK, None, "wang", NOON)
+DUTY = Order("d1", "G000001", What.DUTY_CHECK, 5, "wang", NOON)
+
+
+class Line:
+    """One process, the log that it reads at once, and a device that hears everything while `reachable`."""
+
+    def __init__(self, instance: str = "ingest-1", terms: Terms | None = None) -> None:
+        self.exchanges = Exchanges(instance, terms)
+        self.log: list[Told] = []
+        self.sent: list[tuple[float, Try]] = []
+        self.counted: list[Told] = []
+        self.reachable = True
+        self.lag_s = 0.0
+
+    def order(self, order: Order, at: float = 0, *, live: bool = True, near: bool = True, known: bool = True) -> None:
+        self.tell(self.exchanges.ordered(order, after(at), live=live, near=near, known=known))
+
+    def tell(self, told: list[Told]) -> None:
+        for one in told:
+            self.log.append(one)
+            ended = self.exchanges.read(one, live=True)
+            if ended is not None:
+                self.counted.append(ended)
+
+    def look(self, at: float) -> None:
+        due = self.exchanges.due(after(at), after(at - self.lag_s))
+        for one in due.tries:
+            self.sent.append((at, one))
+            told = self.exchanges.tried(one.order.command_id, after(at), MQTT if self.reachable else None)
+            self.tell(told)
+        self.tell(list(due.told))
+
+    def look_until(self, end: float, start: float = 0) -> None:
+        for tenth in range(int(start * 2), int(end * 2) + 1):
+            self.look(tenth / 2)
+
+    def confirm(self, at: float, *, confirmed: bool = True, serial: int | None = None) -> None:
+        number = self.sent[-1][1].serial if serial is None else serial
+        self.tell(self.exchanges.heard("G000001", number, after(at), MQTT, confirmed=confirmed))
+
+    def answer(self, at: float) -> None:
+        self.tell(self.exchanges.answered("G000001", after(at), MQTT))
+
+    def steps(self, command_id: str | None = None) -> list[Step]:
+        return [told.step for told in self.log if command_id in (None, told.order.command_id)]
+
+    @property
+    def end(self) -> Told:
+        (end,) = [told for told in self.log if told.ends]
+        return end
+
+
+def test_a_clock_is_set_when_the_device_confirms() -> None:
+    line = Line()
+    line.order(CLOCK)
+    line.look(0.5)
+    line.confirm(1.25)
+    line.look_until(60, start=1.5)
+    assert line.steps() == [Step.BEGAN, Step.SENT, Step.CONFIRMED]
+    assert line.end.seconds == 0.75
+    assert line.end.order.by == "wang"
+    assert line.counted == [line.end]
+    assert len(line.exchanges) == 0
+
+
+def test_a_control_is_sent_four_times_ten_seconds_apart_and_then_failed() -> None:
+    line = Line()
+    line.order(CLOCK)
+    line.look_until(60)
+    assert [at for at, _ in line.sent] == [0, 10, 20, 30]
+    assert len({one.serial for _, one in line.sent}) == 1
+    assert (line.end.step, line.end.why, line.end.at) == (Step.FAILED, Why.NO_CONFIRM, after(40))
+
+
+def test_a_confirm_to_a_resend_counts_from_the_first_sending() -> None:
+    line = Line()
+    line.order(CLOCK)
+    line.look_until(12)
+    line.confirm(12)
+    assert line.end.seconds == 12
+
+
+def test_a_denied_control_is_sent_again_at_once_and_after_three_resends_it_has_failed() -> None:
+    line = Line()
+    line.order(DUTY)
+    for second in range(4):
+        line.look(second)
+        line.confirm(second + 0.5, confirmed=False)
+    line.look(4)
+    assert [at for at, _ in line.sent] == [0, 1, 2, 3]
+    assert line.steps().count(Step.DENIED) == 4
+    assert (line.end.step, line.end.why) == (Step.FAILED, Why.DENIED)
+
+
+def test_a_device_that_denies_and_then_confirms_has_it() -> None:
+    line = Line()
+    line.order(CLOCK)
+    line.look(0)
+    line.confirm(0.5, confirmed=False)
+    line.look(1)
+    line.confirm(1.5)
+    assert line.end.step is Step.CONFIRMED
+
+
+def test_a_person_who_answers_after_forty_seconds_is_measured_from_the_control_not_from_the_confirm() -> None:
+    line = Line()
+    line.order(DUTY)
+    line.look_until(11)
+    line.confirm(11.5)
+    line.look_until(39.5, start=12)
+    line.answer(40)
+    assert line.end.step is Step.ANSWERED
+    assert line.end.seconds == 40
+
+
+def test_silence_is_told_only_after_the_minutes_and_only_of_a_device_that_confirmed() -> None:
+    line = Line()
+    line.order(DUTY)
+    line.look(0)
+    line.confirm(1)
+    line.look_until(304.5)
+    assert line.steps()[-1] is Step.CONFIRMED
+    line.look(305)
+    assert line.end.step is Step.NOT_ANSWERED
+
+
+def test_our_resends_take_nothing_of_the_minutes_of_the_person() -> None:
+    line = Line()
+    line.order(DUTY)
+    line.look_until(30)
+    line.confirm(30.5)  # to the fourth sending
+    line.look_until(325)
+    line.answer(329)
+    assert (line.end.step, line.end.seconds) == (Step.ANSWERED, 329)
+
+
+def test_an_answer_after_the_minutes_is_none() -> None:
+    line = Line()
+    line.order(DUTY)
+    line.look(0)
+    line.confirm(1)
+    line.look(300)
+    line.answer(301)
+    line.look(306)
+    assert line.end.step is Step.NOT_ANSWERED
+
+
+def test_an_answer_that_came_before_the_control_was_sent_is_none() -> None:
+    line = Line()
+    line.order(DUTY)
+    line.look(2)
+    line.answer(1.5)
+    assert Step.ANSWERED not in line.steps()
+
+
+def test_a_person_who_answers_before_the_confirm_came_has_answered() -> None:
+    line = Line()
+    line.order(DUTY)
+    line.look(0)
+    line.answer(3)
+    assert line.end.step is Step.ANSWERED
+
+
+def test_silence_while_we_were_blind_is_unknown() -> None:
+    line = Line()
+    line.order(DUTY)
+    line.look(0)
+    line.confirm(1)
+    line.look_until(100)
+    line.lag_s = 16
+    line.look_until(105, start=100.5)
+    line.lag_s = 0
+    line.look_until(310, start=105.5)
+    assert (line.end.step, line.end.why) == (Step.UNKNOWN, Why.BLIND)
+
+
+def test_an_answer_counts_although_we_were_blind_for_a_while() -> None:
+    line = Line()
+    line.order(DUTY)
+    line.look(0)
+    line.confirm(1)
+    line.lag_s = 20
+    line.look_until(60)
+    line.answer(61)
+    assert line.end.step is Step.ANSWERED
+
+
+def test_no_verdict_of_silence_before_everything_that_came_in_time_was_taken_in() -> None:
+    line = Line()
+    line.order(DUTY)
+    line.look(0)
+    line.confirm(1)
+    line.lag_s = 10  # Kafka is slow, not away
+    line.look_until(309)
+    line.answer(299)
+    assert line.end.step is Step.ANSWERED
+
+
+def test_a_gateway_without_a_way_to_it_is_unreachable() -> None:
+    line = Line()
+    line.reachable = False
+    line.order(CLOCK)
+    line.look_until(60)
+    assert (line.end.step, line.end.why) == (Step.FAILED, Why.UNREACHABLE)
+    assert Step.SENT not in line.steps()
+
+
+def test_a_gateway_that_comes_back_between_two_tries_is_reached() -> None:
+    line = Line()
+    line.reachable = False
+    line.order(CLOCK)
+    line.look_until(15)
+    line.reachable = True
+    line.look_until(20, start=15.5)
+    line.confirm(20.5)
+    assert line.end.step is Step.CONFIRMED
+
+
+@pytest.mark.parametrize("order", [CLOCK, DUTY])
+def test_a_second_order_of_the_same_kind_for_a_gateway_waits_for_nothing_and_fails(order: Order) -> None:
+    line = Line()
+    line.order(order)
+    line.look(0)
+    line.order(order._replace(command_id="second"), 1)
+    assert line.steps("second") == [Step.FAILED]
+    assert line.log[-1].why is Why.BUSY
+    assert len(line.exchanges) == 1
+
+
+def test_clock_and_duty_check_of_one_gateway_go_side_by_side_under_different_serials() -> None:
+    line = Line()
+    line.order(CLOCK)
+    line.order(DUTY)
+    line.look(0)
+    (_, clock), (_, duty) = line.sent
+    assert clock.serial != duty.serial
+    line.confirm(1, serial=duty.serial)
+    line.confirm(2, serial=clock.serial)
+    line.answer(3)
+    assert {told.order.what: told.step for told in line.log if told.ends} == {
+        What.SET_CLOCK: Step.CONFIRMED,
+        What.DUTY_CHECK: Step.ANSWERED,
+    }
+
+
+def test_more_orders_than_may_be_open_fail_and_say_why() -> None:
+    line = Line(terms=Terms(max_open=3))
+    for number in range(5):
+        line.order(DUTY._replace(command_id=f"d{number}", gateway_id=f"G{number}"))
+    assert [told.why for told in line.log if told.ends] == [Why.TOO_MANY, Why.TOO_MANY]
+    assert len(line.exchanges) == 3
+
+
+def test_an_order_for_a_gateway_that_the_registry_does_not_know_fails() -> None:
+    line = Line()
+    line.order(CLOCK, known=False)
+    assert (line.end.step, line.end.why) == (Step.FAILED, Why.UNKNOWN_GATEWAY)
+
+
+def test_an_order_for_a_gateway_not_heard_here_is_left_to_others_for_two_seconds() -> None:
+    line = Line()
+    line.order(CLOCK, near=False)
+    line.look_until(1.5)
+    assert line.log == []
+    line.look(2)
+    assert line.steps()[0] is Step.BEGAN
+
+
+def test_an_order_found_on_the_log_is_carried_out_while_it_is_young_and_has_expired_after_a_minute() -> None:
+    young, old = Line(), Line()
+    young.order(CLOCK, 30, live=False)
+    young.look_until(31, start=30)
+    old.order(CLOCK, 61, live=False)
+    old.look(61)
+    assert Step.SENT in young.steps()
+    assert (old.end.step, old.end.why) == (Step.FAILED, Why.EXPIRED)
+
+
+def test_the_same_order_twice_has_one_effect_also_after_its_end() -> None:
+    line = Line()
+    line.order(CLOCK)
+    line.order(CLOCK)
+    line.look(0)
+    line.confirm(1)
+    line.order(CLOCK, 2)
+    line.look_until(60, start=2)
+    assert line.steps() == [Step.BEGAN, Step.SENT, Step.CONFIRMED]
+
+
+def restarted(line: Line, at: float, instance: str = "ingest-1") -> Line:
+    """The process dies; another one reads the log."""
+    again = Line(instance)
+    again.log = list(line.log)
+    for told in line.log:
+        again.exchanges.read(told, live=False)
+    again.exchanges.resume(after(at))
+    return again
+
+
+def test_after_a_restart_a_confirm_still_counts_and_the_serial_is_the_same() -> None:
+    line = Line()
+    line.order(CLOCK)
+    line.look(0)
+    again = restarted(line, 5)
+    again.look_until(10, start=5)
+    assert again.sent[0][1] == line.sent[0][1]
+    again.confirm(10.5)
+    assert again.end.step is Step.CONFIRMED
+    assert again.end.seconds == 10.5
+
+
+def test_after_a_restart_silence_is_unknown_and_an_answer_is_an_answer() -> None:
+    line = Line()
+    line.order(DUTY)
+    line.look(0)
+    line.confirm(1)
+    silent, heard = restarted(line, 100), restarted(line, 100)
+    silent.look_until(310, start=100)
+    assert (silent.end.step, silent.end.why) == (Step.UNKNOWN, Why.RESTARTED)
+    heard.answer(200)
+    assert (heard.end.step, heard.end.seconds) == (Step.ANSWERED, 200)
+
+
+def test_after_a_restart_a_control_that_was_never_confirmed_is_unknown_not_failed() -> None:
+    line = Line()
+    line.order(CLOCK)
+    line.look_until(30)
+    again = restarted(line, 35)
+    again.look_until(60, start=35)
+    assert (again.end.step, again.end.why) == (Step.UNKNOWN, Why.RESTARTED)
+    assert again.sent == []
+
+
+def test_after_a_long_absence_nothing_is_sent_any_more() -> None:
+    line = Line()
+    line.order(DUTY)
+    line.look(0)
+    again = restarted(line, 90)
+    again.look_until(400, start=90)
+    assert again.sent == []
+    assert again.end.step is Step.UNKNOWN
+
+
+def test_what_ended_before_a_restart_stays_ended() -> None:
+    line = Line()
+    line.order(CLOCK)
+    line.look(0)
+    line.confirm(1)
+    again = restarted(line, 5)
+    again.order(CLOCK, 5, live=False)
+    again.look_until(60, start=5)
+    assert again.log == line.log
+
+
+def test_what_a_process_left_open_for_ever_is_ended_by_another() -> None:
+    line = Line()
+    line.order(DUTY)
+    line.look(0)
+    other = restarted(line, 5, instance="ingest-2")
+    other.look_until(430, start=5)
+    assert other.sent == []
+    assert (other.end.step, other.end.why) == (Step.UNKNOWN, Why.ABANDONED)
+
+
+def test_of_two_processes_that_claim_an_order_the_first_on_the_log_sends() -> None:
+    one, two = Exchanges("ingest-1"), Exchanges("ingest-2")
+    claims = [each.ordered(CLOCK, NOON, live=True, near=True, known=True)[0] for each in (two, one)]
+    assert claims[0].serial == claims[1].serial
+    for each in (one, two):
+        for told in claims:
+            each.read(told, live=True)
+    assert one.due(NOON, NOON).tries == ()
+    assert len(two.due(NOON, NOON).tries) == 1
+
+
+def test_a_process_that_only_hears_the_device_tells_it_for_the_one_that_sent() -> None:
+    sender, hearer = Exchanges("ingest-1"), Exchanges("ingest-2")
+
+    def log(told: list[Told]) -> None:
+        for one in told:
+            sender.read(one, live=True)
+            hearer.read(one, live=True)
+
+    log(sender.ordered(DUTY, NOON, live=True, near=True, known=True))
+    (one,) = sender.due(NOON, NOON).tries
+    log(sender.tried("d1", NOON, MQTT))
+    log(hearer.heard("G000001", one.serial, after(1), MQTT, confirmed=True))
+    assert sender.due(after(60), after(60)).tries == ()
+    log(hearer.answered("G000001", after(70), MQTT))
+    assert len(sender) == len(hearer) == 0
+
+
+def test_serial_numbers_of_a_gateway_count_up_and_wrap() -> None:
+    line = Line()
+    seen: list[int] = []
+    for number in range(3):
+        line.order(CLOCK._replace(command_id=f"c{number}"), number)
+        line.look(number)
+        line.confirm(number + 0.5)
+        seen.append(line.sent[-1][1].serial)
+    assert [(later - sooner) % 65536 for sooner, later in pairwise(seen)] == [1, 1]
+    wrapping = Line()
+    wrapping.tell([Told(CLOCK, Step.BEGAN, NOON, "ingest-1", serial=65535)])
+    wrapping.order(DUTY)
+    wrapping.look(0)
+    assert [one.serial for _, one in wrapping.sent] == [65535, 0]
+
+
+def test_a_confirm_of_another_serial_or_gateway_confirms_nothing() -> None:
+    line = Line()
+    line.order(CLOCK)
+    line.look(0)
+    serial = line.sent[0][1].serial
+    line.confirm(1, serial=(serial + 1) & 0xFFFF)
+    line.tell(line.exchanges.heard("G000002", serial, after(1), MQTT, confirmed=True))
+    assert Step.CONFIRMED not in line.steps()
+
+
+def test_a_gateway_without_order_that_answers_or_confirms_tells_nothing() -> None:
+    line = Line()
+    line.answer(1)
+    line.confirm(1, serial=0)
+    assert line.log == []
+
+
+def test_an_order_that_another_took_on_while_we_let_it_expire_goes_on() -> None:
+    line = Line()
+    line.order(CLOCK, near=False)
+    (expired,) = line.exchanges.due(after(60), after(60)).told
+    line.tell([Told(CLOCK, Step.BEGAN, after(59), "ingest-1", serial=7), expired])
+    line.look(60.5)
+    assert line.steps()[-1] is Step.SENT
