@@ -140,6 +140,7 @@ async def _play(wanted: argparse.Namespace, district: District, settings: Simula
             username=settings.mqtt_username,
             password=None if password is None else password.get_secret_value(),
             clock=clock,
+            tls_ca=settings.mqtt_tls_ca or None,
             devices_at=None if settings.tcp_port is None else (settings.tcp_host, settings.tcp_port),
         ),
         narrator=TextNarrator(sys.stdout),
@@ -194,6 +195,7 @@ def _loader(
         connections=wanted.connections if plan.lane is Lane.UP else 1,
         window=wanted.window,
         prefix=f"load-{plan.lane.value}",
+        tls_ca=settings.mqtt_tls_ca or None,
     )
     return Loader(plan=plan, book=book, pipes=pipes, ledger=ledger, clock=clock)
 

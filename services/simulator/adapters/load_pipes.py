@@ -9,7 +9,7 @@ from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
 from services.runtime.postgres import backoff_s
 from services.simulator.adapters import encoding
-from services.simulator.adapters.mqtt import KEEPALIVE_S, Wire, connect
+from services.simulator.adapters.mqtt import KEEPALIVE_S, Wire, broker_at, connect
 from services.simulator.domain.load import LoadPlan
 from services.simulator.domain.signals import Kind
 from services.simulator.ports import LinkRefused, Outcomes
@@ -89,11 +89,12 @@ class MqttLoadPipes:
         connections: int = 4,
         window: int = 4_000,
         prefix: str = "load",
+        tls_ca: str | None = None,
     ) -> None:
         self._plan = plan
         self._outcomes = outcomes
         self._clock = clock
-        self._address = (host, port)
+        self._address = broker_at(host, port, tls_ca)
         self._account = account
         self._window = window
         count = max(1, min(connections, len(plan.gateways)))
@@ -152,7 +153,7 @@ class MqttLoadPipes:
     async def _connect(self, pipe: Pipe) -> None:
         pipe.lost.clear()
         packet = encoding.connect_packet(pipe.client_id, KEEPALIVE_S, None, *self._account)
-        pipe.wire = await connect(*self._address, packet, pipe.on_acks, pipe.on_lost)
+        pipe.wire = await connect(self._address, packet, pipe.on_acks, pipe.on_lost)
 
     async def _keep(self, pipe: Pipe) -> None:
         attempt = 0

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
@@ -96,9 +98,21 @@ def _not_asked_for(_: bytes) -> None:
     """A publisher subscribes to nothing."""
 
 
+class Address(NamedTuple):
+    """Where the broker is; with `tls` the connection is encrypted and the broker must prove who it is."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+
+
+def broker_at(host: str, port: int, tls_ca: str | None) -> Address:
+    """Return the address of a broker, over TLS when a file of CA certificates is named. Raises OSError."""
+    return Address(host, port, None if tls_ca is None else ssl.create_default_context(cafile=tls_ca))
+
+
 async def connect(
-    host: str,
-    port: int,
+    broker: Address,
     packet: bytes,
     on_acks: Callable[[bytes], None],
     on_lost: Callable[[], None],
@@ -108,13 +122,17 @@ async def connect(
     try:
         async with asyncio.timeout(CONNECT_LIMIT_S):
             loop = asyncio.get_running_loop()
-            _, wire = await loop.create_connection(lambda: Wire(on_acks, on_lost, on_message), host, port)
+            _, wire = await loop.create_connection(
+                lambda: Wire(on_acks, on_lost, on_message), broker.host, broker.port, ssl=broker.tls
+            )
             wire.write(packet)
             code = await wire.connack
     except (OSError, TimeoutError) as error:
-        raise LinkRefused(f"no MQTT broker at {host}:{port}: {str(error) or type(error).__name__}") from error
+        raise LinkRefused(
+            f"no MQTT broker at {broker.host}:{broker.port}: {str(error) or type(error).__name__}"
+        ) from error
     if code != 0:
-        raise LinkRefused(f"the MQTT broker at {host}:{port} refused: {_REFUSALS.get(code, code)}")
+        raise LinkRefused(f"the MQTT broker at {broker.host}:{broker.port} refused: {_REFUSALS.get(code, code)}")
     return wire
 
 
@@ -133,7 +151,7 @@ class MqttLink:
     def __init__(
         self,
         *,
-        address: tuple[str, int],
+        address: Address,
         packet: bytes,
         gateway_id: str | None,
         clock: Clock,
@@ -207,7 +225,7 @@ class MqttLink:
     async def _connect(self) -> None:
         self._lost.clear()
         heard = self._reading.on_message if self._reading is not None else _not_asked_for
-        self._wire = await connect(*self._address, self._packet, self._acknowledged, self._gone, heard)
+        self._wire = await connect(self._address, self._packet, self._acknowledged, self._gone, heard)
         if self._reading is not None:
             self._wire.write(encoding.subscribe_packet(self._reading.topic, self._free_id()))
         for packet, _ in list(self._waiting.values()):
@@ -321,9 +339,10 @@ class MqttLinks:
         password: str | None,
         clock: Clock,
         prefix: str = "sim",
+        tls_ca: str | None = None,
         devices_at: tuple[str, int] | None = None,
     ) -> None:
-        self._address = (host, port)
+        self._address = broker_at(host, port, tls_ca)
         self._devices_at = devices_at
         self._account = (username, password)
         self._clock = clock
