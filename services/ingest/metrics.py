@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 
 from services.ingest.domain.account import Account
 from services.ingest.domain.conduct import Ended
+from services.ingest.domain.gaps import Step
 from services.ingest.domain.values import Flag, Kind, Reason
 
 LANES = ("main", "fire", "device", "device_fire")
@@ -52,6 +53,7 @@ class Metrics:
             "mqtt_session_lost_total", "sessions the broker no longer had: possible loss", ("lane",)
         )
         self.sequence_missing = counter("sequence_missing_total", "numbers that gateways skipped: lost before us")
+        self.numbers = counter("sequence_total", "numbers of gateways, by what each is beside the last", ("step",))
         self.replays = counter("replays_total", "refusals decided anew at a person's order", ("outcome",))
         self.registry_bad = counter("registry_bad_records_total", "registry records that could not be read")
         self.gateways = gauge("gateways", "gateways in the directory")
@@ -72,6 +74,8 @@ class Metrics:
             self.flagged.labels(flag)
         for reason in Reason:
             self.spoiled.labels(reason)
+        for step in Step:
+            self.numbers.labels(step)
         for outcome in ("accepted", "refused", "gone"):
             self.replays.labels(outcome)
         for why in Ended:

@@ -1,15 +1,17 @@
 """The two loops of ingest: deliveries to Kafka and back to acknowledgements, and the ticks that prove it."""
 
 import asyncio
+import operator
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from services.ingest.domain.decide import Decode, decide, refuse_unexpected
 from services.ingest.domain.directory import Directory
-from services.ingest.domain.gaps import GapWatch
+from services.ingest.domain.gaps import GapWatch, Step
 from services.ingest.domain.proof import Proof
-from services.ingest.domain.values import Accepted, Arrival, Outcome, Refused
+from services.ingest.domain.repeats import Repeats
+from services.ingest.domain.values import Accepted, Arrival, Outcome, Refused, Signal
 from services.ingest.metrics import Metrics
 from services.ingest.ports import SignalStore, Source, TickStore
 from services.runtime.clock import Clock
@@ -22,15 +24,21 @@ UNBROKEN = 100
 
 
 class Judge:
-    """Decides about arrivals, and turns an error of our own into one more refusal instead of a dead service."""
+    """Decides about arrivals, and turns an error of our own into one more refusal instead of a dead service.
+
+    `repeats` are those of all lanes: a device may send again over another one.
+    """
 
     def __init__(self, directory: Directory, decoders: Mapping[str, Decode]) -> None:
         self._directory = directory
         self._decoders = decoders
+        self.repeats = Repeats()
 
-    def __call__(self, arrival: Arrival) -> Outcome:
+    def __call__(self, arrival: Arrival, compare: Callable[[Accepted], Accepted] | None = None) -> Outcome:
+        """Return what becomes of `arrival`; `compare` looks at what is accepted beside what was heard before."""
         try:
-            return decide(arrival, self._directory, self._decoders)
+            outcome = decide(arrival, self._directory, self._decoders)
+            return outcome if compare is None or isinstance(outcome, Refused) else compare(outcome)
         except Exception as error:  # noqa: BLE001 - one message that meets our bug must not stop all others
             get_logger().exception("message_met_a_bug", topic=arrival.topic[:200], bytes=len(arrival.payload))
             return refuse_unexpected(arrival, error)
@@ -91,16 +99,16 @@ class LaneWorker:
         self._source.stop_receiving()
 
     async def _move(self, arrivals: Sequence[Arrival], started: float) -> None:
-        outcomes = await self._decide(arrivals)
-        if outcomes:
-            outcomes = await self._store.put(outcomes)
+        decided = await self._decide(arrivals)
+        outcomes = decided
+        if decided:
+            outcomes = await self._store.put(decided)
             self._metrics.batch_seconds.labels(self._lane).observe(self._clock.monotonic() - started)
+        self._judge.repeats.stored(outcomes)
         self._source.settle(arrivals, outcomes)
         if self._on_stored is not None:
             self._on_stored(outcomes)
-        for outcome in outcomes:
-            if outcome.replies:  # nothing is confirmed that is not stored
-                self._source.answer(outcome.arrival, outcome.replies)
+        self._answer(decided, outcomes)
         for arrival in arrivals:
             if arrival.probe_sent_at is not None:
                 self._proof.settled(self._lane, arrival.probe_sent_at)
@@ -109,19 +117,37 @@ class LaneWorker:
         self._count(outcomes)
 
     async def _decide(self, arrivals: Sequence[Arrival]) -> Sequence[Outcome]:
-        judge = self._judge
+        judge, once, gaps = self._judge, self._judge.repeats.batch().once, self._gaps
+        steps: Counter[Step] = Counter()
+
+        def compare(accepted: Accepted) -> Accepted:
+            accepted = once(accepted)
+            return accepted if gaps is None else gaps.follow(accepted, steps)
+
         outcomes: list[Outcome] = []
         for start in range(0, len(arrivals), UNBROKEN):
             if start:
                 await asyncio.sleep(0)  # the fire lane works in the same event loop
             part = arrivals[start : start + UNBROKEN]
-            outcomes += [judge(arrival) for arrival in part if arrival.probe_sent_at is None]
+            outcomes += [judge(arrival, compare) for arrival in part if arrival.probe_sent_at is None]
+        for step, count in steps.items():
+            self._metrics.numbers.labels(step).inc(count)
         return outcomes
+
+    def _answer(self, decided: Sequence[Outcome], stored: Sequence[Outcome]) -> None:
+        """Answer the devices. Nothing is confirmed that is not stored.
+
+        What repeats a message of the same batch is stored when that is. Where one could not be written nothing is
+        confirmed at all: the devices send again, and are confirmed then.
+        """
+        all_written = all(map(operator.is_, decided, stored))
+        for outcome in stored:
+            if outcome.replies and (all_written or isinstance(outcome, Refused)):
+                self._source.answer(outcome.arrival, outcome.replies)
 
     def _count(self, outcomes: Sequence[Outcome]) -> None:
         kinds: Counter[str] = Counter()
         flags: Counter[str] = Counter()
-        missing = 0
         for outcome in outcomes:
             if isinstance(outcome, Refused):
                 self._log.refused(outcome)
@@ -130,29 +156,19 @@ class LaneWorker:
                 kinds[signal.message.kind] += 1
                 if signal.flags:
                     flags.update(signal.flags)
+                if signal.message.missing:
+                    self._count_gap(signal)
             for spoiled in outcome.spoiled:
                 self._metrics.spoiled.labels(spoiled.reason).inc()
-            missing += self._missing(outcome)
         for kind, count in kinds.items():
             self._metrics.signals.labels(kind).inc(count)
         for flag, count in flags.items():
             self._metrics.flagged.labels(flag).inc(count)
-        if missing:
-            self._metrics.sequence_missing.inc(missing)
 
-    def _missing(self, accepted: Accepted) -> int:
-        if self._gaps is None:
-            return 0
-        missing = 0
-        for signal in accepted.signals:
-            if signal.message.seq is not None:
-                lost = self._gaps.heard(signal.gateway_id, signal.message.seq)
-                if lost:
-                    get_logger().warning(
-                        "sequence_gap", gateway_id=signal.gateway_id, missing=lost, seq=signal.message.seq
-                    )
-                missing += lost
-        return missing
+    def _count_gap(self, signal: Signal) -> None:
+        missing = signal.message.missing or 0
+        self._metrics.sequence_missing.inc(missing)
+        get_logger().warning("sequence_gap", gateway_id=signal.gateway_id, missing=missing, seq=signal.message.seq)
 
 
 class RefusalLog:

@@ -21,7 +21,7 @@ from services.ingest.domain.gb26875 import (
     notes,
     object_documents,
 )
-from services.ingest.domain.gb26875_signals import read_signals
+from services.ingest.domain.gb26875_signals import names_its_time, read_signals
 from services.ingest.domain.values import FramePart, Message, Reading, Reason, Spoiled
 
 
@@ -62,13 +62,14 @@ def _messages(event: Decoded, profile: DeviceProfile) -> Iterator[Message]:
     kind = None if frame.adu is None else frame.adu.type
     documents = [] if frame.adu is None else object_documents(frame.adu, profile)
     of_frame, of_object = _odd(event, profile)
-    whole = FramePart(profile.name, frame.serial, frame.command, kind, None, of_frame, event.raw)
-    last, part = None, whole
-    for place, message in read_signals(frame, profile):
+    timed = names_its_time(frame)
+    last, said, odd = None, None, of_frame
+    for part, (place, message) in enumerate(read_signals(frame, profile)):
         if place is not None and place != last:
+            last, odd = place, of_frame + of_object.get(place, ())
             said = json.dumps(documents[place], ensure_ascii=False, separators=(",", ":"))
-            last, part = place, whole._replace(said=said, notes=of_frame + of_object.get(place, ()))
-        yield message._replace(frame=part)
+        whole = FramePart(profile.name, frame.serial, frame.command, kind, said, odd, event.raw, part, timed)
+        yield message._replace(frame=whole)
 
 
 _OBJECT = "adu.objects["

@@ -1,7 +1,7 @@
 """Signals, refusals and ticks as the bytes that stand on the topics."""
 
 from base64 import b64encode
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from json.encoder import encode_basestring as _quote
 
@@ -21,7 +21,10 @@ from schemas.signal import Lane as WireLane
 from schemas.signal import Tick as WireTick
 from schemas.signal import TickData, TickState
 from services.ingest.domain.replays import ReplayNote
-from services.ingest.domain.values import Arrival, Claim, FramePart, Message, Point, Refused, Signal, Tick
+from services.ingest.domain.values import Arrival, Claim, FramePart, Kind, Message, Point, Refused, Signal, Tick
+
+BELIEVABLE = timedelta(days=7)
+"""A device's time that is further from ours names nothing: its clock may be stuck."""
 
 
 class Encoder:
@@ -39,7 +42,12 @@ class Encoder:
         self._tail = f'","instance":{_quote(instance)},"flags":['
 
     def signal_id(self, gateway_id: str, arrival: Arrival, message: Message, part: int) -> str:
-        """Return the id: from the payload when that names itself by number or time, else from the arrival too."""
+        """Return the id: from the payload when that names itself by number or time, else from the arrival too.
+
+        A frame names itself by a time that can be believed: its number comes round again, or stands still.
+        """
+        if message.frame is not None:
+            return _frame_signal_id(gateway_id, arrival, message, message.frame, part)
         if message.seq is not None or message.occurred_at is not None:
             if part == 0:
                 return _derive_signal(gateway_id, arrival.payload)
@@ -155,7 +163,7 @@ def _origin(claim: Claim | None) -> RefusalOrigin | None:
 
 
 def _frame(frame: FramePart) -> str:
-    profile, serial, command, kind, said, notes, raw = frame
+    profile, serial, command, kind, said, notes, raw, _, _ = frame
     written = f',"frame":{{"profile":"{profile}","serial":{serial},"command":{command}'
     if kind is not None:
         written += f',"type":{kind}'
@@ -176,6 +184,15 @@ def _point(point: Point) -> str:
     if label is not None:
         written += f',"label":{_quote(label)}'
     return written + "}"
+
+
+def _frame_signal_id(gateway_id: str, arrival: Arrival, message: Message, frame: FramePart, part: int) -> str:
+    at, kind = message.occurred_at, message.kind
+    if at is None or kind is Kind.HEARTBEAT or abs(arrival.received_at - at) > BELIEVABLE:
+        received_at = f"{int(arrival.received_at.timestamp() * 1_000_000)}"
+        return ids.derive("signal", gateway_id, frame.identity, received_at, str(part))
+    place = "gap" if kind is Kind.GAP else str(frame.part)  # of the frame, which may be resent among other company
+    return ids.derive("signal", gateway_id, frame.identity, place)
 
 
 def _derive_signal(gateway_id: str, payload: bytes) -> str:

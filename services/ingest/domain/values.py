@@ -112,7 +112,8 @@ class Measurement(NamedTuple):
 class FramePart(NamedTuple):
     """Where in a GB/T 26875.3 frame a message stands. `said`: the JSON text of its information object.
 
-    `raw` is the whole frame. `notes` are oddities, each as "path code".
+    `raw` is the whole frame. `notes` are oddities, each as "path code". `part` counts the messages of the frame from 0.
+    `timed`: each of its objects says when it happened.
     """
 
     profile: str
@@ -122,6 +123,14 @@ class FramePart(NamedTuple):
     said: str | None
     notes: tuple[str, ...]
     raw: bytes
+    part: int = 0
+    timed: bool = False
+
+    @property
+    def identity(self) -> bytes:
+        """What a resend repeats: all that is summed up, but for versions and, in a timed frame, the time of sending."""
+        serial, label, rest = self.raw[2:4], self.raw[6:12], self.raw[12:-3]
+        return serial + rest if self.timed else serial + label + rest
 
 
 class Message(NamedTuple):

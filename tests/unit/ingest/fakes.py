@@ -50,6 +50,10 @@ class MemorySource:
         self._queued.append((topic, payload))
         self._send()
 
+    def deliver_again(self, topic: str, payload: bytes) -> None:
+        """Deliver what was acknowledged: the acknowledgement was lost on its way."""
+        self._deliver(topic, payload, again=True)
+
     def reconnect(self, *, session_kept: bool = True) -> None:
         self._epoch += 1
         again = list(self._unacknowledged.values())
@@ -110,7 +114,7 @@ class MemoryStore:
 
     async def put(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
         await self._up.wait()
-        return [self._write(outcome) for outcome in outcomes]
+        return [self.write(outcome) for outcome in outcomes]
 
     async def note(self, notes: Sequence[ReplayNote]) -> None:
         await self._up.wait()
@@ -121,7 +125,7 @@ class MemoryStore:
             self.ticks.append(tick)
         return self._up.is_set()
 
-    def _write(self, outcome: Outcome) -> Outcome:
+    def write(self, outcome: Outcome) -> Outcome:
         again = outcome.arrival.replayed_at is not None
         if isinstance(outcome, Refused):
             self.refusals += [] if again else [self._encoder.refusal(outcome)]
@@ -129,7 +133,7 @@ class MemoryStore:
         try:
             self._accept(outcome)
         except Exception as error:
-            return self._write(refuse_unexpected(outcome.arrival, error))
+            return self.write(refuse_unexpected(outcome.arrival, error))
         self.refusals += [] if again else [self._encoder.refusal(refused) for refused in refusals_beside(outcome)]
         return outcome
 

@@ -18,6 +18,7 @@ from schemas.signal import Signal as WireSignal
 from schemas.signal import Tick as WireTick
 from services.ingest.adapters.wire import Encoder
 from services.ingest.domain.values import (
+    Arrival,
     Carrier,
     Flag,
     FramePart,
@@ -79,7 +80,8 @@ signals = st.builds(
 
 
 def wire_frame(frame: FramePart) -> DeviceFrame:
-    return DeviceFrame(**frame._asdict() | {"said": None if frame.said is None else json.loads(frame.said)})
+    said = None if frame.said is None else json.loads(frame.said)
+    return DeviceFrame(**{name: getattr(frame, name) for name in DeviceFrame.model_fields} | {"said": said})
 
 
 @QUICK
@@ -134,6 +136,52 @@ def test_the_id_of_a_nameless_message_depends_on_its_arrival_too() -> None:
 def test_messages_of_one_payload_have_ids_of_their_own() -> None:
     message = Message(Kind.HEARTBEAT, 1)
     assert len({ENCODER.signal_id("G000001", arrival(), message, part) for part in range(3)}) == 3
+
+
+FRAME = FramePart("standard", 5, 2, 2, None, (), b"@@\x05\x00\x01\x00SENDAT" + b"rest of the frame\x00##", timed=True)
+DAY = 86_400
+
+
+def frame_id(message: Message, came: Arrival | None = None, part: int = 0, gateway_id: str = "G000001") -> str:
+    return ENCODER.signal_id(gateway_id, came or arrival(), message, part)
+
+
+def test_a_resent_frame_has_the_same_ids_a_day_later_in_other_company_and_stamped_anew() -> None:
+    first = frame_id(Message(Kind.FIRE, occurred_at=NOON, frame=FRAME))
+    stamped = FRAME._replace(raw=FRAME.raw.replace(b"SENDAT", b"RESENT"))
+    later = arrival(b"beside other frames", received_at=after(DAY))
+    assert frame_id(Message(Kind.FIRE, occurred_at=NOON, frame=stamped), later, part=7) == first
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Message(Kind.FIRE, occurred_at=NOON, frame=FRAME._replace(part=1)),
+        Message(Kind.GAP, occurred_at=NOON, frame=FRAME),
+        Message(Kind.FIRE, occurred_at=NOON, frame=FRAME._replace(raw=FRAME.raw.replace(b"\x05", b"\x06"))),
+        Message(Kind.FIRE, occurred_at=NOON, frame=FRAME._replace(raw=FRAME.raw.replace(b"rest", b"REST"))),
+        Message(Kind.FIRE, occurred_at=NOON, frame=FRAME._replace(timed=False)),
+    ],
+)
+def test_another_message_number_or_content_has_another_id(other: Message) -> None:
+    message = Message(Kind.FIRE, occurred_at=NOON, frame=FRAME)
+    assert frame_id(other) != frame_id(message)
+    assert frame_id(message, gateway_id="G000002") != frame_id(message)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Message(Kind.HEARTBEAT, occurred_at=NOON, frame=FRAME),
+        Message(Kind.FIRE, frame=FRAME),
+        Message(Kind.FIRE, occurred_at=after(-8 * DAY), frame=FRAME),
+        Message(Kind.FIRE, occurred_at=after(8 * DAY), frame=FRAME),
+    ],
+)
+def test_a_frame_that_names_no_time_to_believe_in_is_another_each_time_it_comes(message: Message) -> None:
+    assert frame_id(message) != frame_id(message, arrival(received_at=after(20)))
+    assert frame_id(message) == frame_id(message)
+    assert frame_id(message) != frame_id(message, part=1)
 
 
 @pytest.mark.parametrize("reason", list(Reason))
