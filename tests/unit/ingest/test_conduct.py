@@ -1,0 +1,67 @@
+"""The rules for a connection, without one."""
+
+from services.ingest.domain.conduct import Conduct, Ended, Limits
+from services.ingest.domain.device_stream import Piece
+from services.ingest.domain.values import Accepted, Reason, Refused
+from tests.unit.ingest.build import arrival
+
+LIMITS = Limits(first_frame_s=30, frame_s=10, idle_s=100, garbage_bytes=1000, strangers=2, disbelieved=2)
+WHOLE = Piece(b"f" * 30, whole=True, source=bytes(6), fire=False, may_end_fire=False)
+RUBBISH = WHOLE._replace(raw=b"x" * 600, whole=False, source=None)
+
+
+def refused(reason: Reason) -> Refused:
+    return Refused(arrival(), reason, "", "G000001")
+
+
+def test_a_whole_frame_forgives_the_rubbish_before_it() -> None:
+    conduct = Conduct(LIMITS, 0)
+    assert [conduct.heard(piece, known=True, now=0) for piece in (RUBBISH, WHOLE, RUBBISH)] == [None] * 3
+    assert conduct.heard(RUBBISH, known=True, now=0) is Ended.GARBAGE
+
+
+def test_strangers_are_counted_over_the_whole_connection() -> None:
+    conduct = Conduct(LIMITS, 0)
+    assert conduct.heard(WHOLE, known=False, now=0) is None
+    assert conduct.heard(WHOLE, known=True, now=0) is None
+    assert conduct.heard(WHOLE, known=False, now=0) is Ended.UNKNOWN_GATEWAY
+
+
+def test_only_refusals_for_who_sent_it_count_and_an_accepted_frame_ends_the_row() -> None:
+    conduct = Conduct(LIMITS, 0)
+    for reason in (Reason.BAD_FRAME, Reason.IDENTITY_MISMATCH, Reason.BAD_DATA_UNIT):
+        assert conduct.judged(refused(reason)) is None
+    assert conduct.judged(Accepted(arrival(), ())) is None
+    assert conduct.judged(refused(Reason.IDENTITY_MISMATCH)) is None
+    assert conduct.judged(refused(Reason.UNKNOWN_GATEWAY)) is Ended.NOT_BELIEVED
+
+
+def test_the_first_frame_is_due_sooner_than_any_other() -> None:
+    conduct = Conduct(LIMITS, 0)
+    assert (conduct.overdue(29.9), conduct.overdue(30)) == (None, Ended.NO_FRAME)
+    conduct.heard(WHOLE, known=True, now=29)
+    assert (conduct.overdue(128.9), conduct.overdue(129)) == (None, Ended.IDLE)
+
+
+def test_rubbish_does_not_stop_the_clock_of_the_first_frame() -> None:
+    conduct = Conduct(LIMITS, 0)
+    conduct.heard(RUBBISH._replace(raw=b"x"), known=True, now=25)
+    assert conduct.overdue(30) is Ended.NO_FRAME
+
+
+def test_a_frame_has_its_time_from_its_first_byte_and_the_next_one_its_own() -> None:
+    conduct = Conduct(LIMITS, 0)
+    conduct.left_over(5, progress=False, now=1)
+    conduct.left_over(9, progress=False, now=9)
+    assert (conduct.overdue(10.9), conduct.overdue(11)) == (None, Ended.UNFINISHED_FRAME)
+    conduct.left_over(5, progress=True, now=10)
+    assert conduct.overdue(11) is None
+    conduct.left_over(0, progress=True, now=11)
+    assert conduct.overdue(25) is None
+
+
+def test_time_in_which_we_did_not_listen_is_forgiven() -> None:
+    conduct = Conduct(LIMITS, 0)
+    conduct.left_over(5, progress=False, now=1)
+    conduct.excused(50)
+    assert (conduct.overdue(59), conduct.overdue(60)) == (None, Ended.UNFINISHED_FRAME)

@@ -1,0 +1,332 @@
+"""A listener keeps what devices say, answers those that are believed, and ends what does not behave."""
+
+import asyncio
+
+import pytest
+
+from services.ingest.domain.conduct import Ended, Limits
+from services.ingest.domain.device_stream import DeviceStream
+from services.ingest.domain.gb26875 import decode_frame
+from tests.unit.ingest.device_rig import ADDRESSES, DeviceRig, frame, spoilt, status, words
+
+CONFIRM, DENY = 3, 6
+
+
+async def turns(count: int = 3) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_a_frame_is_confirmed_when_it_is_settled_and_not_before() -> None:
+    rig = DeviceRig()
+    caller = rig.call()
+    caller.say(frame(serial=7))
+    assert caller.wire.sent == b""
+    assert words(await rig.settle()) == ["accepted"]
+    answer = decode_frame(caller.wire.sent)
+    assert (answer.command, answer.serial, answer.dest_raw) == (CONFIRM, 7, ADDRESSES["G000001"])
+
+
+async def test_a_frame_may_come_byte_by_byte_and_many_may_come_at_once() -> None:
+    rig = DeviceRig()
+    caller = rig.call()
+    caller.say(*(bytes((byte,)) for byte in frame()))
+    caller.say(frame() * 20)
+    assert words(await rig.settle()) == ["accepted"] * 21
+    assert rig.main.account().balanced
+
+
+async def test_a_fire_waits_in_a_lane_of_its_own() -> None:
+    rig = DeviceRig()
+    caller = rig.call()
+    caller.say(frame() + frame(adu=status(3)) + frame())
+    assert (rig.waiting("device"), rig.waiting("device_fire")) == (2, 1)
+
+
+async def test_a_bad_frame_is_refused_and_denied_and_the_good_one_behind_it_is_confirmed() -> None:
+    rig = DeviceRig()
+    caller = rig.call()
+    caller.say(spoilt(frame(serial=1)) + frame(serial=2))
+    assert words(await rig.settle()) == ["bad_frame", "accepted"]
+    answers = [decode_frame(piece.raw) for piece in DeviceStream().feed(caller.wire.sent)]
+    assert [(answer.command, answer.serial) for answer in answers] == [(DENY, 1), (CONFIRM, 2)]
+
+
+async def test_a_profile_is_read_by_whoever_judges_not_by_the_connection() -> None:
+    rig = DeviceRig()
+    rig.register("G000001", ["10.0.0.0/24"], profile="keepalive_command7")
+    seven = frame(command=7, profile="keepalive_command7")
+    caller, other = rig.call(), rig.call()
+    caller.say(seven)
+    other.say(frame("G000002", command=7, profile="keepalive_command7"))
+    assert words(await rig.settle()) == ["accepted", "bad_frame"]
+
+
+@pytest.mark.parametrize(
+    ("networks", "trusting", "certificate", "words_of_it"),
+    [
+        (["10.0.0.0/24"], False, None, "accepted"),
+        (["10.0.1.0/24"], True, None, "identity_mismatch"),
+        ([], False, None, "identity_mismatch"),
+        ([], True, None, "accepted"),
+        ([], False, "G000001", "accepted"),
+        ([], True, "G000002", "identity_mismatch"),
+    ],
+)
+async def test_who_is_believed(networks: list[str], trusting: bool, certificate: str | None, words_of_it: str) -> None:
+    rig = DeviceRig(trusting=trusting)
+    rig.register("G000001", networks)
+    peercert = {"subject": ((("commonName", certificate),),)} if certificate else {}
+    caller = rig.call(peercert=peercert)
+    caller.say(frame())
+    assert words(await rig.settle()) == [words_of_it]
+    assert bool(caller.wire.sent) == (words_of_it == "accepted")
+
+
+async def test_an_ipv4_caller_on_an_ipv6_socket_is_known_by_its_ipv4_address() -> None:
+    rig = DeviceRig()
+    rig.call("::ffff:10.0.0.7").say(frame())
+    assert words(await rig.settle()) == ["accepted"]
+
+
+async def test_an_unknown_address_is_refused_without_an_answer_and_its_connection_ends() -> None:
+    rig = DeviceRig(Limits(strangers=3))
+    caller = rig.call()
+    caller.say(frame("G000003") * 10)
+    assert caller.wire.ended == "aborted"
+    assert words(await rig.settle()) == ["unknown_gateway"] * 3
+    caller.hang_up()
+    assert (caller.wire.sent, rig.ended(Ended.UNKNOWN_GATEWAY)) == (b"", 1)
+
+
+async def test_a_second_address_on_a_connection_is_not_believed_and_three_times_in_a_row_end_it() -> None:
+    rig = DeviceRig(Limits(disbelieved=3))
+    caller = rig.call()
+    caller.say(frame("G000001"), frame("G000002"), frame("G000002"), frame("G000001"))
+    assert words(await rig.settle()) == ["accepted", "identity_mismatch", "identity_mismatch", "accepted"]
+    assert caller.wire.ended is None
+    caller.say(frame("G000002") * 3)
+    assert words(await rig.settle()) == ["identity_mismatch"] * 3
+    caller.hang_up()
+    assert rig.ended(Ended.NOT_BELIEVED) == 1
+
+
+async def test_a_gateway_that_calls_again_takes_over_once_it_is_believed() -> None:
+    rig = DeviceRig()
+    old, impostor, new = rig.call(), rig.call("192.0.2.1"), rig.call()
+    old.say(frame())
+    await rig.settle()
+    impostor.say(frame())
+    await rig.settle()
+    assert not old.wire.is_closing()
+    new.say(frame())
+    await rig.settle()
+    old.hang_up()
+    assert (old.wire.ended, new.wire.ended, rig.ended(Ended.TAKEN_OVER)) == ("closed", None, 1)
+    assert rig.listener.send("G000001", b"hello")
+    assert new.wire.sent.endswith(b"hello")
+
+
+async def test_what_is_settled_late_does_not_bring_an_older_connection_back() -> None:
+    rig = DeviceRig()
+    old, new = rig.call(), rig.call()
+    old.say(frame())
+    new.say(frame(adu=status(3)))
+    await rig.settle("device_fire")
+    await rig.settle("device")
+    assert (old.wire.ended, new.wire.ended) == (None, None)
+    assert rig.listener.send("G000001", b"x")
+    assert new.wire.sent.endswith(b"x")
+
+
+async def test_nothing_is_sent_to_a_gateway_that_was_not_believed_or_is_gone() -> None:
+    rig = DeviceRig()
+    caller = rig.call()
+    caller.say(frame())
+    assert not rig.listener.send("G000001", b"x")
+    await rig.settle()
+    caller.hang_up()
+    assert not rig.listener.send("G000001", b"x")
+
+
+async def test_an_answer_to_a_device_that_is_gone_is_dropped() -> None:
+    rig = DeviceRig()
+    caller = rig.call()
+    caller.say(frame())
+    caller.hang_up(ConnectionResetError())
+    assert words(await rig.settle()) == ["accepted"]
+    assert (caller.wire.sent, rig.ended(Ended.BROKEN)) == (b"", 1)
+
+
+async def test_silence_from_the_start_half_a_frame_and_long_silence_each_have_a_limit() -> None:
+    rig = DeviceRig(Limits(first_frame_s=30, frame_s=20, idle_s=100))
+    silent, half, well = rig.call(), rig.call(), rig.call()
+    half.say(frame()[:20])
+    well.say(frame())
+    rig.clock.forward(20)
+    rig.listener.sweep()
+    assert [caller.wire.ended for caller in (silent, half, well)] == [None, "aborted", None]
+    half.hang_up()
+    rig.clock.forward(10)
+    rig.listener.sweep()
+    assert [caller.wire.ended for caller in (silent, well)] == ["aborted", None]
+    silent.hang_up()
+    rig.clock.forward(70)
+    rig.listener.sweep()
+    well.hang_up()
+    reasons = (Ended.UNFINISHED_FRAME, Ended.NO_FRAME, Ended.IDLE)
+    assert [rig.ended(why) for why in reasons] == [1, 1, 1]
+    assert words(await rig.settle()) == ["accepted", "bad_frame"]
+
+
+async def test_a_drop_every_twenty_seconds_is_still_half_a_frame() -> None:
+    rig = DeviceRig(Limits(first_frame_s=1000, frame_s=30))
+    caller = rig.call()
+    for byte in frame()[:3]:
+        caller.say(bytes((byte,)))
+        rig.clock.forward(15)
+        rig.listener.sweep()
+    assert caller.wire.ended == "aborted"
+
+
+async def test_rubbish_has_a_limit_and_single_bytes_of_it_count_more() -> None:
+    rig = DeviceRig(Limits(garbage_bytes=1024))
+    much, drops = rig.call(), rig.call()
+    for caller in (much, drops):
+        caller.say(frame())
+    much.say(b"x" * 1025)
+    drops.say(*[b"x"] * 10)
+    assert (much.wire.ended, drops.wire.ended) == ("aborted", "aborted")
+    assert rig.waiting() == 2 + 1 + 5
+
+
+async def test_rubbish_from_nobody_ends_as_a_stranger() -> None:
+    rig = DeviceRig(Limits(strangers=3))
+    caller = rig.call()
+    caller.say(*[b"GET / HTTP/1.1\r\n"] * 5)
+    assert (caller.wire.ended, rig.waiting()) == ("aborted", 3)
+
+
+async def test_a_fire_behind_a_false_start_is_heard_when_the_connection_breaks() -> None:
+    rig = DeviceRig()
+    caller = rig.call()
+    caller.say(b"@@" + bytes(22) + b"\x00\x04\x02" + frame(adu=status(3)))
+    caller.hang_up(ConnectionResetError())
+    assert (rig.waiting("device"), rig.waiting("device_fire")) == (1, 1)
+
+
+async def test_connections_are_bounded_in_all_and_from_one_address() -> None:
+    rig = DeviceRig(Limits(connections=3, per_peer=2))
+    wires = [rig.call(peer).wire for peer in ("10.0.0.1", "10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.3")]
+    assert [wire.ended for wire in wires] == [None, None, "aborted", None, "aborted"]
+    assert (rig.ended(Ended.TOO_MANY_OF_PEER), rig.ended(Ended.TOO_MANY)) == (1, 1)
+
+
+async def test_a_connection_that_ends_makes_room_for_another() -> None:
+    rig = DeviceRig(Limits(connections=1, per_peer=1))
+    first = rig.call()
+    refused = rig.call()
+    refused.hang_up()
+    first.hang_up()
+    first.hang_up()
+    assert rig.call().wire.ended is None
+
+
+async def test_a_device_that_does_not_read_its_answers_is_cut_off() -> None:
+    rig = DeviceRig(Limits(unsent_bytes=100))
+    caller = rig.call()
+    caller.say(frame())
+    caller.wire.unsent = 101
+    await rig.settle()
+    caller.hang_up()
+    assert (caller.wire.ended, rig.ended(Ended.DOES_NOT_READ)) == ("aborted", 1)
+
+
+async def test_a_full_lane_stops_all_reading_until_it_is_half_empty() -> None:
+    rig = DeviceRig(hold=10)
+    talker, other = rig.call(), rig.call()
+    talker.say(frame() * 12)
+    assert (talker.wire.reading, other.wire.reading) == (False, False)
+    late = rig.call()
+    assert not late.wire.reading
+    await rig.settle(limit=6)
+    assert not other.wire.reading
+    await rig.settle(limit=2)
+    assert [caller.wire.reading for caller in (talker, other, late)] == [True, True, True]
+    assert rig.main.account().balanced
+
+
+async def test_time_limits_do_not_run_while_we_do_not_read() -> None:
+    rig = DeviceRig(Limits(first_frame_s=30), hold=1)
+    talker, other = rig.call(), rig.call()
+    talker.say(frame())
+    rig.clock.forward(1000)
+    rig.listener.sweep()
+    await rig.settle()
+    rig.listener.sweep()
+    assert (talker.wire.ended, other.wire.ended, other.wire.reading) == (None, None, True)
+
+
+async def test_one_device_that_floods_is_not_read_until_its_own_frames_are_stored() -> None:
+    rig = DeviceRig(Limits(in_flight=5))
+    flood, other = rig.call(), rig.call()
+    flood.say(frame() * 8)
+    assert (flood.wire.reading, other.wire.reading) == (False, True)
+    await rig.settle(limit=3)
+    assert not flood.wire.reading
+    await rig.settle(limit=1)
+    assert flood.wire.reading
+
+
+async def test_a_probe_goes_behind_what_the_sockets_held() -> None:
+    rig = DeviceRig()
+    caller = rig.call()
+    source = rig.lanes.sources["device"]
+    source.probe()
+    asyncio.get_running_loop().call_soon(caller.say, frame())  # a socket that is looked at in the next turn
+    await turns()
+    first, probe = await source.take(10)
+    assert first.payload == frame()
+    assert probe.probe_sent_at is not None
+    assert probe.probe_sent_at <= first.received_at
+
+
+async def test_no_probe_is_put_while_sockets_lie_unread() -> None:
+    rig = DeviceRig(hold=2)
+    rig.call().say(frame() * 2)
+    source = rig.lanes.sources["device"]
+    source.probe()
+    await turns(10)
+    assert words(await rig.settle()) == ["accepted"] * 2
+    await turns()
+    (probe,) = await asyncio.wait_for(source.take(10), 5)
+    assert probe.probe_sent_at is not None
+
+
+async def test_an_error_of_ours_costs_one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = DeviceRig()
+    unlucky, other = rig.call(), rig.call()
+    monkeypatch.setattr(unlucky.session, "_stream", None)
+    unlucky.say(frame())
+    other.say(frame())
+    assert (unlucky.wire.ended, other.wire.ended, rig.waiting()) == ("aborted", None, 1)
+
+
+async def test_stopping_hands_out_what_was_heard_answers_it_and_hears_nothing_more() -> None:
+    rig = DeviceRig()
+    caller = rig.call()
+    caller.say(frame())
+    for source in rig.lanes.sources.values():
+        source.stop_receiving()
+    assert not caller.wire.reading
+    caller.session.data_received(frame())  # was already on its way up when reading stopped
+    assert words(await rig.settle()) == ["accepted"]
+    assert caller.wire.sent
+    assert await rig.lanes.sources["device"].take(10) == []
+    closing = asyncio.create_task(rig.listener.close())
+    await turns()
+    assert caller.wire.ended == "closed"
+    caller.hang_up()
+    await asyncio.wait_for(closing, 5)
+    account = rig.main.account()
+    assert (account.received, account.in_flight, rig.ended(Ended.STOPPING)) == (1, 0, 1)
