@@ -3,7 +3,7 @@
 import logging
 import re
 import sys
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -38,15 +38,15 @@ class _Calm(logging.Filter):
         return True
 
 
-def configure(service: str, level: str = "info") -> None:
-    """Send all logs of this process, those of libraries too, to standard output as JSON lines."""
+def configure(service: str, level: str = "info", stream: TextIO | None = None) -> None:
+    """Send all logs of this process, those of libraries too, to `stream` (standard output) as JSON lines."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         _redact,
     ]
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],

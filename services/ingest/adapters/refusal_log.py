@@ -62,8 +62,7 @@ class KafkaRefusalLog:
     async def at(self, places: Sequence[Place]) -> Sequence[Kept]:
         """Return the refusals at these places; those that retention has taken, or that are others, are left out."""
         found: list[Kept] = []
-        async with self._consumer() as consumer:
-            partitions = await self._assign(consumer)
+        async with self._consumer() as (consumer, partitions):
             starts = await consumer.beginning_offsets(partitions)
             ends = await consumer.end_offsets(partitions)
             for refusal_id, number, offset in sorted(places, key=lambda place: place[1:]):
@@ -80,8 +79,7 @@ class KafkaRefusalLog:
         self, since: datetime | None, worth_having: Callable[[bytes], bool]
     ) -> AsyncIterator[tuple[int, int, bytes]]:
         """Yield (partition, offset, value), one partition after the other, up to the ends that were there first."""
-        async with self._consumer() as consumer:
-            partitions = await self._assign(consumer)
+        async with self._consumer() as (consumer, partitions):
             ends = await consumer.end_offsets(partitions)
             starts = await _starts(consumer, partitions, since)
             for partition in partitions:
@@ -102,8 +100,10 @@ class KafkaRefusalLog:
             return None
 
     @asynccontextmanager
-    async def _consumer(self) -> AsyncIterator[AIOKafkaConsumer]:
+    async def _consumer(self) -> AsyncIterator[tuple[AIOKafkaConsumer, list[TopicPartition]]]:
+        """Yield a consumer with all partitions of the topic assigned."""
         consumer = AIOKafkaConsumer(
+            REFUSALS,
             bootstrap_servers=self._bootstrap,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -113,21 +113,16 @@ class KafkaRefusalLog:
         try:
             async with asyncio.timeout(DEADLINE_S):
                 await consumer.start()
-            yield consumer
+            partitions = sorted(consumer.assignment())
+            if not partitions:
+                raise LogUnavailable(f"topic {REFUSALS} does not exist")
+            consumer.unsubscribe()
+            consumer.assign(partitions)
+            yield consumer, partitions
         except (KafkaError, OSError, TimeoutError) as error:
             raise LogUnavailable(f"no answer from Kafka: {type(error).__name__}") from error
         finally:
             await consumer.stop()
-
-    async def _assign(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-        async with asyncio.timeout(DEADLINE_S):
-            await consumer.topics()
-        numbers = consumer.partitions_for_topic(REFUSALS)
-        if not numbers:
-            raise LogUnavailable(f"topic {REFUSALS} does not exist")
-        partitions = [TopicPartition(REFUSALS, number) for number in sorted(numbers)]
-        consumer.assign(partitions)
-        return partitions
 
 
 async def _starts(

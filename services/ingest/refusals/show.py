@@ -1,0 +1,155 @@
+"""Refusals as people and programs read them: a table row, a sheet, a JSON object, a hex dump."""
+
+import base64
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from services.ingest.domain.directory import CHINA, Directory, Speaker
+from services.ingest.domain.gb26875 import PROFILES, STANDARD, Decoded, Document, decode_all, frame_document, notes
+from services.ingest.domain.replays import Kept, ReplayNote
+from services.ingest.domain.topics import split_topic
+from services.ingest.domain.values import Accepted, Format, Outcome
+
+OPEN, REPLAYED = "open", "replayed"
+HEADINGS = ("received 接收时间", "id", "gateway 网关", "reason 原因", "state 状态", "bytes 字节")
+WIDTHS = (23, 32, 16, 19, 8, 7)
+
+
+def state_of(history: Sequence[ReplayNote]) -> str:
+    """Return whether a replay has made signals of it."""
+    return REPLAYED if any(note.reason is None for note in history) else OPEN
+
+
+def local(at: datetime) -> str:
+    return at.astimezone(CHINA).isoformat(" ", "milliseconds")[:-6]
+
+
+def plain(text: str) -> str:
+    """Return `text` without characters that a terminal would act on: topics and texts come from strangers."""
+    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text)
+
+
+def row(kept: Kept, history: Sequence[ReplayNote]) -> str:
+    cells = (
+        local(kept.arrival.received_at),
+        kept.place.refusal_id,
+        kept.gateway_id or "-",
+        kept.reason,
+        state_of(history),
+        str(kept.raw_bytes),
+    )
+    return "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, WIDTHS, strict=True)) + f"  {plain(kept.detail)}"
+
+
+def headings() -> str:
+    # A Chinese character takes the place of two on a terminal.
+    cells = (
+        heading + " " * max(0, width - len(heading) - sum(ord(one) > 0x2E7F for one in heading))
+        for heading, width in zip(HEADINGS, WIDTHS, strict=True)
+    )
+    return "  ".join(cells) + "  detail 说明"
+
+
+def document(kept: Kept, history: Sequence[ReplayNote], *, raw: bool = True) -> Document:
+    """Return everything that is known of a refusal, for JSON."""
+    arrival = kept.arrival
+    claim = arrival.claim
+    found: Document = {
+        "id": kept.place.refusal_id,
+        "partition": kept.place.partition,
+        "offset": kept.place.offset,
+        "received_at": arrival.received_at.isoformat(),
+        "reason": kept.reason,
+        "detail": kept.detail,
+        "gateway_id": kept.gateway_id,
+        "topic": arrival.topic,
+        "carrier": None if claim is None else claim.route.carrier.value,
+        "peer": None if claim is None else claim.peer,
+        "instance": kept.instance,
+        "redelivered": arrival.duplicate,
+        "retained": arrival.retained,
+        "raw_bytes": kept.raw_bytes,
+        "state": state_of(history),
+        "replays": [_note(note) for note in history],
+    }
+    return found | {"raw": base64.b64encode(arrival.payload).decode()} if raw else found
+
+
+def _note(note: ReplayNote) -> Document:
+    return {"command_id": note.command_id, "by": note.by, "at": note.at.isoformat()} | result(note)
+
+
+def result(note: ReplayNote) -> Document:
+    """Return what a replay made, or would make, of a refusal."""
+    outcome = "accepted" if note.reason is None else "refused"
+    parts: Document = {"outcome": outcome, "signals": note.signals, "spoiled": note.spoiled}
+    return parts | {"reason": note.reason, "detail": note.detail}
+
+
+def told(note: ReplayNote) -> str:
+    """Return the same in words."""
+    if note.reason is not None:
+        return plain(f"unusable: {note.reason}: {note.detail}")
+    left = f", {note.spoiled} parts unusable: {note.detail}" if note.spoiled else ""
+    return plain(f"{note.signals} signals{left}")
+
+
+def verdict(outcome: Outcome) -> Document:
+    """Return what would become of a refusal today."""
+    if isinstance(outcome, Accepted):
+        kinds = [signal.message.kind.value for signal in outcome.signals]
+        spoiled = [f"{one.reason}: {one.detail}" for one in outcome.spoiled]
+        return {
+            "outcome": "accepted",
+            "unit_id": outcome.signals[0].unit_id,
+            "signals": [*kinds],
+            "spoiled": [*spoiled],
+        }
+    return {"outcome": "refused", "reason": outcome.reason.value, "detail": outcome.detail}
+
+
+def sheet(kept: Kept, history: Sequence[ReplayNote], today: Outcome, directory: Directory, limit: int) -> Iterator[str]:
+    """Yield the lines of a full description; the hex dump ends after `limit` bytes and says so."""
+    for name, value in document(kept, (), raw=False).items():
+        if name not in ("state", "replays"):
+            yield f"{name:<12} {plain(str(value))}"
+    yield f"{'state':<12} {state_of(history)}"
+    for note in history:
+        yield f"{'replayed':<12} {local(note.at)} by {plain(note.by)}: {told(note)}"
+    yield f"{'today':<12} {plain(str(verdict(today)))}"
+    for line in frames(kept, directory):
+        yield f"{'frame':<12} {plain(str(line))}"
+    yield ""
+    yield from hex_dump(kept.arrival.payload[:limit])
+    if kept.raw_bytes > limit or not kept.whole:
+        have = len(kept.arrival.payload)
+        yield f"... {kept.raw_bytes - min(limit, have)} of {kept.raw_bytes} bytes are not shown; {have} are kept"
+
+
+def frames(kept: Kept, directory: Directory) -> list[Document]:
+    """Return what the codec makes of GB/T 26875.3 bytes, by the profile of the gateway or else by the standard."""
+    arrival = kept.arrival
+    claim = arrival.claim
+    found = split_topic(arrival.topic)
+    route = claim.route if claim is not None else None if found is None else found[1]
+    if route is None or route.format is not Format.GB26875 or not arrival.payload:
+        return []
+    speaker = directory.speaker(kept.gateway_id or "", arrival.received_at)
+    wanted = speaker.device.profile if isinstance(speaker, Speaker) else STANDARD.name
+    profile = PROFILES.get(wanted, STANDARD)
+    said: list[Document] = [] if profile.name == wanted else [{"error": f"no device profile is named {wanted}"}]
+    for event in decode_all(arrival.payload, profile):
+        if isinstance(event, Decoded):
+            odd = [f"{note.path} {note.code}" for note in notes(event.frame, profile)]
+            said.append({**frame_document(event.frame, profile), "offset": event.offset, "notes": [*odd]})
+        elif not event.continued:
+            error = event.error
+            said.append({"offset": event.offset + error.offset, "error": error.code.value, "message": error.message})
+    return said
+
+
+def hex_dump(raw: bytes) -> Iterator[str]:
+    for start in range(0, len(raw), 16):
+        part = raw[start : start + 16]
+        text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
+        yield f"{start:08x}  {part[:8].hex(' '):<23}  {part[8:].hex(' '):<23}  {text}"

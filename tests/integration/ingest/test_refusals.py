@@ -1,0 +1,135 @@
+"""F10: poison is refused, acknowledged and passed; once the cause is put right, people turn it into signals, once."""
+
+import asyncio
+import base64
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from schemas.signal import Flag
+from services.ingest.refusals.cli import DONE, NO_KAFKA, NOT_ALL, USAGE, main
+from tests.integration.ingest.conftest import Site
+from tests.integration.ingest.log import Written, read_all, register
+from tests.integration.ingest.process import Gateway, until
+
+EXAMPLES = Path(__file__).parents[3] / "schemas" / "examples" / "refused"
+
+
+class Terminal:
+    """Runs `python -m services.ingest.refusals` against one Kafka."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, bootstrap: str) -> None:
+        patch.setenv("FIRENET_KAFKA_BOOTSTRAP", bootstrap)
+
+    async def run(self, *words: str) -> tuple[int, str]:
+        out = io.StringIO()
+        return await asyncio.to_thread(main, words, out), out.getvalue()
+
+    async def objects(self, *words: str) -> list[Mapping[str, Any]]:
+        _, said = await self.run(*words, "--json")
+        return [json.loads(line) for line in said.splitlines()]
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch, site: Site) -> Terminal:
+    return Terminal(monkeypatch, site.kafka.bootstrap)
+
+
+async def send_poison(gateway: Gateway) -> int:
+    """Publish every example of a bad message in the name of `gateway`; return how many."""
+    paths = sorted(EXAMPLES.glob("*.yaml"))
+    for path in paths:
+        example = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if "repeat" in example:
+            payload = (example["repeat"]["text"] * example["repeat"]["times"]).encode()
+        else:
+            payload = base64.b64decode(example.get("payload_base64", "")) or example.get("payload", "").encode()
+        await gateway.publish(str(example["topic"]).replace("G000001", gateway.gateway_id), payload)
+    return len(paths)
+
+
+def of(written: Written, gateway_id: str) -> list[str]:
+    return [event.id for _, _, event in written.signals if event.data.gateway_id == gateway_id]
+
+
+async def test_what_was_refused_becomes_signals_once_its_gateway_is_registered(
+    site: Site, terminal: Terminal, tmp_path: Path
+) -> None:
+    (gateway,) = await site.gateways(1)
+    await site.ingest.start()
+    poison = await send_poison(gateway)
+    late = f"{gateway.gateway_id}x"
+    for lane, kind in (("up", "heartbeat"), ("up", "fault"), ("alarm", "fire")):
+        await gateway.publish(f"firenet/v1/{late}/{lane}/json", json.dumps({"v": 1, "kind": kind}).encode())
+    gateway.heartbeat()
+    await until(lambda: site.ingest.metric("stored_total") == 1)
+    await until(lambda: site.ingest.metric("refused_total") == poison + 3)
+    assert site.ingest.metric("in_flight") == 0, "everything was acknowledged, and the good one behind it handled"
+    refused_before = len((await read_all(site.kafka.bootstrap)).refusals)
+
+    listed = await terminal.objects("list", "--gateway", late, "--reason", "unknown_gateway", "--since", "1h")
+    assert sorted((one["state"], one["raw_bytes"]) for one in listed) == [("open", 24), ("open", 25), ("open", 29)]
+    assert [one["received_at"] for one in listed] == sorted((one["received_at"] for one in listed), reverse=True)
+    code, sheet = await terminal.run("inspect", str(listed[0]["id"]))
+    assert (code, "unknown_gateway" in sheet, "00000000  7b 22 76 22" in sheet) == (DONE, True, True)
+    code, said = await terminal.run("replay", "--gateway", late, "--dry-run")
+    assert (code, said.splitlines()[-1]) == (NOT_ALL, "would be: 3 unknown_gateway")
+
+    await register(site.kafka.bootstrap, {late: f"U{late[1:]}"})
+    for words, wanted in (
+        (("--dry-run",), "would be: 3 accepted"),
+        (("--by", "wang"), "are now: 3 accepted"),
+        (("--by", "wang"), "are now: 3 replayed before"),
+        (("--again",), "are now: 3 accepted"),
+    ):
+        code, said = await terminal.run("replay", "--gateway", late, *words)
+        assert (code, said.splitlines()[-1]) == (DONE, wanted)
+
+    written = await read_all(site.kafka.bootstrap)
+    assert len(written.refusals) == refused_before, "nothing is refused a second time"
+    assert (len(of(written, late)), len(set(of(written, late)))) == (6, 3), "again means the same ids"
+    ours = [event for _, _, event in written.signals if event.data.gateway_id == late]
+    assert all(Flag.REPLAYED in event.data.flags and event.data.first_received_at for event in ours)
+    assert len({event.id for event in written.alarms if event.data.gateway_id == late}) == 1
+    by = {note.data.refusal_id: note.data.by for note in written.replayed if note.subject == late}
+    assert set(by) == {one["id"] for one in listed}
+    written.assert_no_tick_lies()
+    states = {one["state"] for one in await terminal.objects("list", "--gateway", late)}
+    assert states == {"replayed"}
+
+    target = tmp_path / "all.jsonl"
+    code, said = await terminal.run("export", str(target))
+    lines = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
+    assert (code, len(lines)) == (DONE, refused_before)
+    assert said.startswith(f"{refused_before} refusals written")
+    raws = {one["id"]: base64.b64decode(one["raw"]) for one in lines}
+    assert raws == {event.id: event.data.raw for event in written.refusals}
+    assert (target.stat().st_mode & 0o777, (await terminal.run("export", str(target)))[0]) == (0o600, USAGE)
+
+
+async def test_a_bad_frame_is_shown_with_the_verdict_of_the_codec(site: Site, terminal: Terminal) -> None:
+    (gateway,) = await site.gateways(1)
+    await site.ingest.start()
+    await gateway.publish(f"firenet/v1/{gateway.gateway_id}/up/gb26875", bytes.fromhex("40400100") + bytes(30))
+    await until(lambda: site.ingest.metric("refused_total") == 1)
+    (listed,) = await terminal.objects("list", "--gateway", gateway.gateway_id)
+    (seen,) = await terminal.objects("inspect", str(listed["id"]))
+    assert (seen["reason"], seen["today"]["outcome"]) == ("bad_frame", "refused")
+    assert [sorted(frame) for frame in seen["frames"]] == [["error", "message", "offset"]]
+    code, said = await terminal.run("replay", str(listed["id"]))
+    assert (code, said.splitlines()[-1]) == (NOT_ALL, "are now: 1 bad_frame")
+    (again,) = await terminal.objects("list", "--gateway", gateway.gateway_id)
+    assert (again["state"], [one["reason"] for one in again["replays"]]) == ("open", ["bad_frame"])
+    assert (await terminal.run("inspect", "0" * 32))[0] == NOT_ALL
+    assert (await terminal.run("replay", "0" * 32))[0] == NOT_ALL
+
+
+async def test_without_kafka_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.ingest.refusals.workbench.CONNECT_S", 1.0)
+    monkeypatch.setenv("FIRENET_KAFKA_BOOTSTRAP", "127.0.0.1:1")
+    assert await asyncio.to_thread(main, ["list"], io.StringIO()) == NO_KAFKA
