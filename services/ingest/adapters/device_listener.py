@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from ipaddress import IPv6Address, ip_address
 
 from services.ingest.adapters.device_lanes import DeviceLanes
-from services.ingest.adapters.device_tls import Secured, Tls, common_name
+from services.ingest.adapters.device_tls import Secured, Tls, common_name, serial_number
 from services.ingest.adapters.inbox import Heard
 from services.ingest.domain.conduct import Conduct, Ended, Limits
 from services.ingest.domain.device_stream import DeviceStream, Piece
@@ -222,8 +222,9 @@ class DeviceListener:
         if self._kept_silent:
             get_logger().warning("device_connections_ended_more", count=self._kept_silent)
         self._told = self._kept_silent = 0
-        if self._tls is not None:
-            self._tls.refresh()
+        if self._tls is not None and self._tls.refresh():
+            for session in list(self._sessions.values()):
+                session.show_again(self._tls.revoked)
 
 
 class Session(asyncio.Protocol):
@@ -235,6 +236,7 @@ class Session(asyncio.Protocol):
         "_listener",
         "_reading",
         "_ready",
+        "_serial",
         "_stream",
         "_topic",
         "_transport",
@@ -253,6 +255,7 @@ class Session(asyncio.Protocol):
         self._unsettled = 0
         self._reading = True
         self._ready = False
+        self._serial: int | None = None
         self.number = 0
         self.peer = ""
         self._topic = ""
@@ -279,7 +282,9 @@ class Session(asyncio.Protocol):
         if self.number or self.admitted(transport):
             self._transport = transport
             self._ready = True
-            self._claim = self._listener.claim(self.peer, common_name(transport.get_extra_info("peercert")))
+            certificate = transport.get_extra_info("peercert")
+            self._claim = self._listener.claim(self.peer, common_name(certificate))
+            self._serial = serial_number(certificate)
             self.read_or_not()
 
     def data_received(self, data: bytes) -> None:
@@ -340,6 +345,11 @@ class Session(asyncio.Protocol):
         why = self._conduct.overdue(now)
         if why is not None and self._reading:  # while we do not read, silence says nothing
             self.abort(why)
+
+    def show_again(self, revoked: frozenset[int]) -> None:
+        """End a connection whose certificate is no longer good."""
+        if self._serial in revoked:
+            self.abort(Ended.REVOKED)
 
     def read_or_not(self) -> None:
         """Read on, unless the lanes are full, or too much of this one device waits for Kafka."""

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from cryptography.x509 import load_pem_x509_crl
+
 from services.ingest.domain.conduct import Ended
 from services.runtime.logging import get_logger
 
@@ -20,32 +22,43 @@ class Tls:
     `crl`: certificates that are revoked; then the list must be there for the CA, and in date.
     """
 
+    context: ssl.SSLContext
+    revoked: frozenset[int]
+    """Serial numbers: connections that were made before are ended too."""
+
     def __init__(self, cert: str, key: str, client_ca: str | None, crl: str | None) -> None:
-        """Raises OSError (ssl.SSLError is one) for files that cannot be used."""
+        """Raises OSError (ssl.SSLError is one) or ValueError for files that cannot be used."""
         self._cert = cert
         self._key = key
         self._client_ca = client_ca
         self._crl = crl
         self._seen = self._stamps()
-        self.context = self._load()
+        self.context, self.revoked = self._context(), self._revoked()
 
-    def refresh(self) -> None:
-        """Take over changed files for connections from now on; files that cannot be used change nothing."""
+    def refresh(self) -> bool:
+        """Take over changed files; return whether there are any. Files that cannot be used change nothing."""
         try:
             stamps = self._stamps()
             if stamps == self._seen:
-                return
+                return False
             self._seen = stamps
-            self.context = self._load()
-            get_logger().info("device_tls_renewed")
-        except OSError as error:
+            self.context, self.revoked = self._context(), self._revoked()
+        except (OSError, ValueError) as error:
             get_logger().error("device_tls_not_renewed", error=str(error)[:200])
+            return False
+        get_logger().info("device_tls_renewed", revoked=len(self.revoked))
+        return True
 
     def _stamps(self) -> list[int]:
         paths = (self._cert, self._key, self._client_ca, self._crl)
         return [Path(path).stat().st_mtime_ns for path in paths if path]
 
-    def _load(self) -> ssl.SSLContext:
+    def _revoked(self) -> frozenset[int]:
+        if not self._crl:
+            return frozenset()
+        return frozenset(each.serial_number for each in load_pem_x509_crl(Path(self._crl).read_bytes()))
+
+    def _context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.options |= ssl.OP_NO_TICKET  # a resumed session would not show its certificate again
@@ -102,6 +115,11 @@ class Secured(SSLProtocol):
         super().connection_lost(exc)
         if not shaken:
             self._session.left(Ended.NO_TLS)
+
+
+def serial_number(certificate: Mapping[str, Any] | None) -> int | None:
+    """Return the serial number of a certificate, None without one."""
+    return int(certificate["serialNumber"], 16) if certificate else None
 
 
 def common_name(certificate: Mapping[str, Any] | None) -> str | None:

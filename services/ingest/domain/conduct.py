@@ -28,6 +28,7 @@ class Ended(StrEnum):
     TOO_MANY = "too_many"
     TOO_MANY_OF_PEER = "too_many_of_peer"
     NO_TLS = "no_tls"
+    REVOKED = "revoked"
     OUR_ERROR = "our_error"
     STOPPING = "stopping"
 

@@ -1,0 +1,274 @@
+"""The ports for devices on real sockets: TLS, datagrams, resets, drip-fed bytes. Kafka is played by the test."""
+
+import asyncio
+import socket
+import ssl
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from deploy.stack.ports import free_ports
+from services.ingest.adapters.device_datagrams import DeviceDatagrams
+from services.ingest.adapters.device_listener import DeviceListener
+from services.ingest.adapters.device_tls import Tls
+from services.ingest.domain.conduct import Ended, Limits
+from services.ingest.domain.gb26875 import Command, decode_frame
+from services.registry.adapters.authority import CERTIFICATE_FILE, LocalAuthority
+from services.registry.domain.credentials import Certificate
+from services.runtime.clock import SystemClock
+from tests.unit.ingest.device_rig import DeviceRig, frame, spoilt, status, words
+
+HOST = "127.0.0.1"
+
+
+class PortRig(DeviceRig):
+    """A rig whose listener has a real port; a task plays the worker of both lanes."""
+
+    def __init__(self, *, tls: Tls | None = None, limits: Limits | None = None) -> None:
+        super().__init__()
+        (self.port,) = free_ports(1)
+        self.listener = DeviceListener(
+            HOST,
+            self.port,
+            self.lanes,
+            self.directory,
+            self.metrics,
+            SystemClock(),
+            limits or Limits(),
+            tls,
+            trusting=False,
+        )
+        self.datagrams = DeviceDatagrams(HOST, self.port, self.lanes, self.directory, self.metrics, SystemClock())
+        self.judged: list[str] = []
+        self.register("G000001", networks=[] if tls else ["127.0.0.0/8"])
+        self.register("G000002", networks=[])
+
+    async def work(self, lane: str) -> None:
+        while True:
+            try:
+                self.judged += words(await self.settle(lane))
+            except TimeoutError:
+                continue
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["PortRig"]:
+        await self.listener.open()
+        await self.datagrams.open()
+        workers = [asyncio.create_task(self.work(lane)) for lane in self.lanes.sources]
+        try:
+            yield self
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+            await self.listener.close()
+            await self.datagrams.close()
+
+    async def answers(self, client: ssl.SSLContext) -> bool:
+        """Call over TLS; return whether a frame is answered."""
+        try:
+            reader, writer = await asyncio.open_connection(HOST, self.port, ssl=client)
+        except OSError:
+            return False
+        try:
+            writer.write(frame())
+            return len(await asyncio.wait_for(reader.readexactly(30), 10)) == 30
+        except (OSError, asyncio.IncompleteReadError):
+            return False
+        finally:
+            writer.transport.abort()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():  # noqa: ASYNC110 - any condition, not one event
+                await asyncio.sleep(0.005)
+
+
+async def answer_to(reader: asyncio.StreamReader) -> int:
+    """Return the command of the next frame that comes back."""
+    return decode_frame(await asyncio.wait_for(reader.readexactly(30), 10)).command
+
+
+async def test_every_byte_on_its_own_is_answered_like_all_at_once() -> None:
+    async with PortRig().open() as rig:
+        reader, writer = await asyncio.open_connection(HOST, rig.port)
+        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for byte in frame(adu=status(3)):
+            writer.write(bytes((byte,)))
+            await writer.drain()
+            await asyncio.sleep(0)
+        assert await answer_to(reader) == Command.CONFIRM
+        writer.write(spoilt(frame()))
+        assert await answer_to(reader) == Command.DENY
+        writer.close()
+
+
+async def test_a_reset_in_the_middle_of_a_frame_leaves_nothing_behind() -> None:
+    async with PortRig().open() as rig:
+        _, writer = await asyncio.open_connection(HOST, rig.port)
+        writer.write(frame() + frame()[:17])
+        await rig.until(lambda: "accepted" in rig.judged)
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+        await rig.until(lambda: rig.ended(Ended.BROKEN) == 1)
+        await rig.until(lambda: rig.judged == ["accepted", "bad_frame"])
+        assert (rig.listener._sessions, rig.listener._of_peer, rig.listener._of_gateway) == ({}, {}, {})
+
+
+async def test_half_a_frame_and_then_silence_is_cut() -> None:
+    async with PortRig(limits=Limits(frame_s=0.2)).open() as rig:
+        reader, writer = await asyncio.open_connection(HOST, rig.port)
+        writer.write(frame()[:20])
+        await rig.until(lambda: rig.listener._sessions != {})
+
+        def cut() -> bool:
+            rig.listener.sweep()
+            return rig.ended(Ended.UNFINISHED_FRAME) == 1
+
+        await rig.until(cut)
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+
+
+async def test_a_device_that_never_reads_costs_bounded_memory_and_is_cut() -> None:
+    async with PortRig(limits=Limits(unsent_bytes=4096)).open() as rig:
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        sock.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(sock, (HOST, rig.port))
+
+        async def talk() -> None:
+            while True:
+                await loop.sock_sendall(sock, frame() * 20)
+
+        talking = asyncio.create_task(talk())
+        await rig.until(lambda: rig.ended(Ended.DOES_NOT_READ) == 1)
+        talking.cancel()
+        await asyncio.gather(talking, return_exceptions=True)
+        sock.close()
+
+
+async def test_a_datagram_is_answered_where_it_came_from_and_only_from_a_registered_network() -> None:
+    async with PortRig().open() as rig:
+        loop = asyncio.get_running_loop()
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setblocking(False)
+        await loop.sock_connect(sock, (HOST, rig.port))
+        await loop.sock_sendall(sock, frame("G000002") + frame("G000003"))
+        await loop.sock_sendall(sock, b"")
+        await loop.sock_sendall(sock, frame(serial=5) + frame(serial=6, adu=status(3)))
+        answers = [decode_frame(await asyncio.wait_for(loop.sock_recv(sock, 2000), 10)) for _ in range(2)]
+        assert {(answer.command, answer.serial) for answer in answers} == {(3, 5), (3, 6)}
+        assert sorted(rig.judged) == ["accepted", "accepted", "identity_mismatch", "unknown_gateway"]
+        assert (rig.main.account().received, rig.fire.account().received) == (3, 1)
+        sock.close()
+
+
+async def test_datagrams_wait_in_the_kernel_while_a_lane_is_full() -> None:
+    rig = PortRig()
+    await rig.datagrams.open()
+    rig.lanes.paused = True
+    rig.datagrams.pause()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(frame(), (HOST, rig.port))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert rig.main.account().received == 0
+    rig.datagrams.resume()
+    await rig.until(lambda: rig.main.account().received == 1)
+    await rig.datagrams.close()
+
+
+# --- TLS, with certificates of the registry's own authority
+
+
+class Certificates:
+    """An authority in a folder, and files of what it issues."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._now = SystemClock().now()
+        self._authority = LocalAuthority(folder / "ca")
+        self._authority.found(self._now)
+        pair = self._authority.certify_server([HOST], self._now, timedelta(days=1))
+        (folder / "server.crt").write_bytes(pair.certificate_pem)
+        (folder / "server.key").write_bytes(pair.key_pem)
+        self.revoke()
+
+    def issue(self, gateway_id: str) -> Certificate:
+        pair = self._authority.certify(gateway_id, self._now, timedelta(days=1))
+        (self.folder / f"{gateway_id}.pem").write_bytes(pair.certificate_pem + pair.key_pem)
+        return pair.certificate
+
+    def revoke(self, *certificates: Certificate) -> None:
+        (self.folder / "crl.pem").write_bytes(self._authority.revocations(certificates, self._now))
+
+    def server(self) -> Tls:
+        files = ("server.crt", "server.key", f"ca/{CERTIFICATE_FILE}", "crl.pem")
+        return Tls(*(str(self.folder / name) for name in files))
+
+    def client(self, gateway_id: str | None) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=str(self.folder / "ca" / CERTIFICATE_FILE))
+        if gateway_id is not None:
+            context.load_cert_chain(self.folder / f"{gateway_id}.pem")
+        return context
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> Certificates:
+    (tmp_path / "ca").mkdir(mode=0o700)
+    return Certificates(tmp_path)
+
+
+async def test_a_certificate_speaks_for_its_own_gateway_and_for_no_other(certificates: Certificates) -> None:
+    certificates.issue("G000001")
+    certificates.issue("G000002")
+    async with PortRig(tls=certificates.server()).open() as rig:
+        own, writer = await asyncio.open_connection(HOST, rig.port, ssl=certificates.client("G000001"))
+        writer.write(frame("G000001"))
+        assert await answer_to(own) == Command.CONFIRM
+        _, thief = await asyncio.open_connection(HOST, rig.port, ssl=certificates.client("G000002"))
+        thief.write(frame("G000001") * 3)
+        await rig.until(lambda: rig.judged == ["accepted"] + ["identity_mismatch"] * 3)
+        await rig.until(lambda: rig.ended(Ended.NOT_BELIEVED) == 1)
+        assert rig.listener.send("G000001", frame())  # its own connection is still there
+        writer.transport.abort()
+        thief.transport.abort()
+
+
+async def test_without_a_certificate_or_without_tls_nobody_gets_in(certificates: Certificates) -> None:
+    async with PortRig(tls=certificates.server()).open() as rig:
+        assert not await rig.answers(certificates.client(None))
+        _, open_writer = await asyncio.open_connection(HOST, rig.port)
+        open_writer.write(frame())
+        await rig.until(lambda: rig.ended(Ended.NO_TLS) == 2)
+        assert (rig.judged, rig.listener._sessions) == ([], {})
+        open_writer.close()
+
+
+async def test_a_revoked_certificate_loses_its_connection_and_gets_no_other(certificates: Certificates) -> None:
+    noted = certificates.issue("G000001")
+    async with PortRig(tls=certificates.server()).open() as rig:
+        reader, writer = await asyncio.open_connection(HOST, rig.port, ssl=certificates.client("G000001"))
+        writer.write(frame())
+        assert await answer_to(reader) == Command.CONFIRM
+        certificates.revoke(noted)
+        rig.listener.sweep()
+        await rig.until(lambda: rig.ended(Ended.REVOKED) == 1)
+        assert not await rig.answers(certificates.client("G000001"))
+        await rig.until(lambda: rig.ended(Ended.NO_TLS) == 1)
+        writer.transport.abort()
+
+
+async def test_files_that_cannot_be_used_leave_the_old_ones_in_force(certificates: Certificates) -> None:
+    certificates.issue("G000001")
+    async with PortRig(tls=certificates.server()).open() as rig:
+        (certificates.folder / "crl.pem").write_text("nonsense")
+        rig.listener.sweep()
+        assert await rig.answers(certificates.client("G000001"))
