@@ -3,12 +3,14 @@
 import asyncio
 import gc
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
+from services.ingest.adapters.commands_feed import CommandsFeed
 from services.ingest.adapters.device_datagrams import DeviceDatagrams
 from services.ingest.adapters.device_lanes import DeviceLanes, DeviceSource
 from services.ingest.adapters.device_listener import DeviceListener
 from services.ingest.adapters.device_tls import Tls
+from services.ingest.adapters.exchange_log import KafkaExchangeLog
 from services.ingest.adapters.gb26875_decoder import Gb26875Decoder
 from services.ingest.adapters.inbox import Inbox, Stamps
 from services.ingest.adapters.json_decoder import JsonDecoder, StatusDecoder
@@ -17,15 +19,18 @@ from services.ingest.adapters.mqtt_link import MqttLink, subscription
 from services.ingest.adapters.paho_session import Broker
 from services.ingest.adapters.registry_feed import RegistryFeed
 from services.ingest.adapters.wire import Encoder
+from services.ingest.desk import Desk
 from services.ingest.domain.conduct import Limits
 from services.ingest.domain.decide import Decode
 from services.ingest.domain.directory import Directory
+from services.ingest.domain.exchanges import Exchanges
 from services.ingest.domain.gaps import GapWatch
 from services.ingest.domain.proof import Proof
 from services.ingest.domain.readiness import problems
 from services.ingest.domain.topics import FIRE_FILTERS, MAIN_FILTERS
-from services.ingest.domain.values import Format
-from services.ingest.metrics import AccountCollector, Metrics
+from services.ingest.domain.values import Carrier, Format
+from services.ingest.metrics import AccountCollector, ExchangeMetrics, Metrics
+from services.ingest.ports import ControlCarrier
 from services.ingest.settings import IngestSettings
 from services.ingest.worker import Judge, LaneWorker, Ticker
 from services.runtime.clock import Clock, SystemClock
@@ -73,6 +78,20 @@ class Ingest:
         self._ticker = Ticker(
             list(self._sources.values()), self._proof, self._stores["ticks"], self._metrics, clock, stamps.next
         )
+        exchange_metrics = ExchangeMetrics(self._prometheus)
+        self._exchange_log = KafkaExchangeLog(
+            settings.kafka_bootstrap, f"firenet-{settings.instance}-exchanges", exchange_metrics
+        )
+        self._desk = Desk(
+            Exchanges(settings.instance),
+            self._control_carriers(),
+            self._exchange_log,
+            self._directory,
+            exchange_metrics,
+            stamps.next,
+            self._proof.proven_until,
+        )
+        self._commands = CommandsFeed(settings.kafka_bootstrap, self._desk, None, exchange_metrics, clock)
         self._drained = {lane: asyncio.Event() for lane in self._sources}
         self._started = asyncio.Event()
 
@@ -86,6 +105,8 @@ class Ingest:
             "registry": self._feed.run(stop),
             "start": self._start(stop),
             "ticks": self._tick(stop),
+            "commands": self._when_started(self._commands.run, stop),
+            "desk": self._when_started(self._desk.run, stop),
         }
         tasks |= {lane: self._work(lane, judge, gaps, stop) for lane in self._sources}
         watched = {**self._links, **self._ports}
@@ -95,6 +116,7 @@ class Ingest:
         finally:
             for part in watched.values():
                 await part.close()
+            await self._exchange_log.close()
             for store in self._stores.values():
                 await store.close()
             get_logger().info(
@@ -157,6 +179,7 @@ class Ingest:
                 self._clock,
                 batch_messages=self._settings.batch_messages,
                 batch_every_s=self._settings.batch_every_ms / 1000 if lane in GATHERING else 0,
+                on_stored=self._desk.stored,
             )
             await worker.run(stop)
         self._drained[lane].set()
@@ -169,9 +192,21 @@ class Ingest:
             await drained.wait()
         await self._ticker.farewell()
 
+    async def _when_started(self, run: Callable[[Stop], Awaitable[None]], stop: Stop) -> None:
+        if await self._until_started(stop):
+            await run(stop)
+
     async def _watch(self, part: MqttLink | DeviceListener | DeviceDatagrams, stop: Stop) -> None:
         if await self._until_started(stop):
             await part.watch(stop)
+
+    def _control_carriers(self) -> dict[Carrier, ControlCarrier]:
+        """Return the ways down to a device. UDP is none: it may come from behind a door that has closed by then."""
+        carriers: dict[Carrier, ControlCarrier] = {Carrier.MQTT_GB26875: self._links["main"]}
+        listener = self._ports.get("tcp")
+        if isinstance(listener, DeviceListener):
+            carriers[Carrier.TCP_GB26875] = listener
+        return carriers
 
     def _store(self, lane: str, encoder: Encoder) -> KafkaStore:
         client_id = f"firenet-{self._settings.instance}-{lane}"

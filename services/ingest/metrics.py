@@ -7,6 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from services.ingest.domain import controls
 from services.ingest.domain.account import Account
 from services.ingest.domain.conduct import Ended
 from services.ingest.domain.gaps import Step
@@ -87,6 +88,51 @@ class Metrics:
             self.connects.labels(lane)
             self.session_lost.labels(lane)
             self.connected.labels(lane).set(0)
+
+
+class ExchangeMetrics:
+    """What came of the controls that people ordered. `what` is set_clock or duty_check."""
+
+    OUTCOMES = (
+        *(step for step in controls.Step if step in controls.ENDS - {controls.Step.FAILED}),
+        *(why for why in controls.Why if why not in controls.UNKNOWABLE),
+    )
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        prefix = "firenet_ingest_exchange"
+        self.ended = Counter(
+            f"{prefix}s_total", "controls that ended, by what became of them", ("what", "outcome"), registry=registry
+        )
+        self.seconds = Histogram(
+            f"{prefix}_seconds",
+            "from the first sending of a control to the confirm of a clock, or to a person's answer to a duty check",
+            ("what",),
+            buckets=(0.1, 0.5, 1, 2.5, 5, 10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1800, 15300),
+            registry=registry,
+        )
+        self.open = Gauge(f"{prefix}s_open", "controls that have not ended, of all processes", registry=registry)
+        self.untold = Counter(
+            f"{prefix}s_untold_total", "steps that Kafka did not confirm, to be told again", registry=registry
+        )
+        self.bad_records = Counter(
+            f"{prefix}_bad_records_total", "records that could not be read", ("topic",), registry=registry
+        )
+        self.failed = Counter(
+            f"{prefix}_errors_total", "orders and steps that met an error of our own", registry=registry
+        )
+        for what in controls.What:
+            self.seconds.labels(what)
+            for outcome in self.OUTCOMES:
+                self.ended.labels(what, outcome)
+        for topic in ("commands", "exchanges"):
+            self.bad_records.labels(topic)
+
+    def count(self, end: controls.Told) -> None:
+        """Count one end; those that failed go by why."""
+        outcome = end.why if end.step is controls.Step.FAILED and end.why is not None else end.step
+        self.ended.labels(end.order.what, outcome).inc()
+        if end.seconds is not None:
+            self.seconds.labels(end.order.what).observe(end.seconds)
 
 
 class AccountCollector(Collector):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from services.ingest.domain.controls import Control, Order, Told
 from services.ingest.domain.directory import Speaker
 from services.ingest.domain.replays import Kept, Place, ReplayNote
 from services.ingest.domain.values import Arrival, Outcome, Reading, Tick
@@ -89,4 +90,44 @@ class ReplayStore(Protocol):
 
     async def note(self, notes: Sequence[ReplayNote]) -> None:
         """Return once the notes stand behind their refusals on all in-sync replicas."""
+        ...
+
+
+class ControlCarrier(Protocol):
+    """A way to a device for what it did not ask for."""
+
+    def send(self, gateway_id: str, control: Control) -> bool:
+        """Hand `control` on without waiting; False when this way does not lead to the gateway now.
+
+        A control goes now or never: one that would wait for a device that is away is not kept.
+        """
+        ...
+
+
+class ExchangeLog(Protocol):
+    """The exchanges topic: what all processes know of all exchanges."""
+
+    async def tell(self, told: Sequence[Told]) -> bool:
+        """Return whether everything stands on the log now, in this order. After False some of it may, too."""
+        ...
+
+
+class OrderDesk(Protocol):
+    """Who carries out the orders that stand on the log. Nothing here waits, and nothing raises on purpose."""
+
+    @property
+    def open(self) -> int:
+        """How many exchanges have not ended."""
+        ...
+
+    def read(self, told: Told, *, live: bool) -> None:
+        """Take in the next record of the exchanges topic; `live` once all that stood there at the start was read."""
+        ...
+
+    def resume(self) -> None:
+        """All that stood on the exchanges topic at the start was read. Orders come only after this."""
+        ...
+
+    def ordered(self, order: Order, *, live: bool) -> None:
+        """Take in the next order."""
         ...

@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -208,8 +209,16 @@ class CompactedFollower:
         self._on_record = on_record
         self._caught_up = asyncio.Event()
 
-    async def caught_up(self, deadline_s: float) -> None:
-        """Return once everything that stood in the topic at the start was read. Raises KafkaUnavailable."""
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether everything that stood in the topic at the start was read."""
+        return self._caught_up.is_set()
+
+    async def caught_up(self, deadline_s: float | None) -> None:
+        """Return once everything that stood in the topic at the start was read. None waits for ever.
+
+        Raises:  KafkaUnavailable.
+        """
         try:
             await asyncio.wait_for(self._caught_up.wait(), deadline_s)
         except TimeoutError as error:
@@ -245,7 +254,7 @@ class CompactedFollower:
                 if partition in positions:
                     consumer.seek(partition, positions[partition])
                 else:
-                    await consumer.seek_to_beginning(partition)
+                    await self._seek_start(consumer, partition, ends[partition])
             while not stop.is_set():
                 if not self._caught_up.is_set() and await _reached(consumer, ends):
                     self._caught_up.set()
@@ -256,6 +265,23 @@ class CompactedFollower:
                         positions[partition] = record.offset + 1
         finally:
             await consumer.stop()
+
+    async def _seek_start(self, consumer: AIOKafkaConsumer, partition: TopicPartition, end: int) -> None:
+        await consumer.seek_to_beginning(partition)
+
+
+class LateFollower(CompactedFollower):
+    """The same for a topic that only grows, from what was written at `since` on."""
+
+    def __init__(
+        self, bootstrap: str, topic: str, on_record: Callable[[str, bytes | None], None], since: datetime
+    ) -> None:
+        super().__init__(bootstrap, topic, on_record)
+        self._since_ms = int(since.timestamp() * 1000)
+
+    async def _seek_start(self, consumer: AIOKafkaConsumer, partition: TopicPartition, end: int) -> None:
+        found = (await consumer.offsets_for_times({partition: self._since_ms}))[partition]
+        consumer.seek(partition, end if found is None else found.offset)
 
 
 async def _reached(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:

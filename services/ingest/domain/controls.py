@@ -53,6 +53,10 @@ class Why(StrEnum):
     ABANDONED = "abandoned"
 
 
+ENDS = frozenset({Step.CONFIRMED, Step.ANSWERED, Step.NOT_ANSWERED, Step.FAILED, Step.UNKNOWN})
+UNKNOWABLE = frozenset({Why.BLIND, Why.RESTARTED, Why.ABANDONED})
+
+
 class Order(NamedTuple):
     """What somebody wants. `minutes` goes with a duty check: how long a person has to press the key."""
 
@@ -82,15 +86,8 @@ class Told(NamedTuple):
 
     @property
     def ends(self) -> bool:
-        match self.step:
-            case Step.BEGAN | Step.SENT | Step.DENIED:
-                return False
-            case Step.CONFIRMED:
-                return self.order.what is What.SET_CLOCK
-            case Step.ANSWERED | Step.NOT_ANSWERED | Step.FAILED | Step.UNKNOWN:
-                return True
-            case _:
-                assert_never(self.step)
+        """A confirm ends a set clock only: that a device has the duty check says nothing of a person yet."""
+        return self.step in ENDS and not (self.step is Step.CONFIRMED and self.order.what is What.DUTY_CHECK)
 
 
 def control_frame(order: Order, envelope: Envelope, profile: DeviceProfile) -> Frame:

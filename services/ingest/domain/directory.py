@@ -100,6 +100,14 @@ class Directory:
         ]
         return holders[0] if len(holders) == 1 else None
 
+    def gateways_of(self, unit_id: str, at: datetime) -> list[str]:
+        """Return the gateways that speak for a unit at `at`, in order; looks at all there are."""
+        return sorted(
+            gateway_id
+            for gateway_id in self._versions
+            if isinstance(speaker := self.speaker(gateway_id, at), Speaker) and speaker.unit_id == unit_id
+        )
+
     def speaker(self, gateway_id: str, at: datetime) -> Speaker | Standing:
         """Return who the gateway speaks for at the aware instant `at`, and how; or why for nobody."""
         if not self._starts <= at < self._ends:

@@ -44,6 +44,11 @@ def answer_topic(topic: str) -> str | None:
     return None if gateway_id is None else f"{ROOT}/{VERSION}/{gateway_id}/down/{branch}"
 
 
+def control_topic(gateway_id: str) -> str:
+    """Return where a gateway reads the GB/T 26875.3 frames that we begin."""
+    return f"{ROOT}/{VERSION}/{gateway_id}/down/{Format.GB26875}"
+
+
 def claimed_gateway(topic: str) -> str | None:
     """Return the gateway id that a topic claims, None when that place holds nothing that could be one."""
     parts = topic.split("/")

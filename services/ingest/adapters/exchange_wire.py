@@ -1,0 +1,80 @@
+"""Orders and the steps of exchanges as they stand on the topics, and back."""
+
+from schemas import codec, ids
+from schemas.command import Command, DutyCheck, Replay, SetClock
+from schemas.exchange import Exchange, ExchangeData, ExchangeReason, ExchangeStep
+from schemas.signal import Carrier as WireCarrier
+from services.ingest.domain.controls import Order, Step, Told, What, Why
+from services.ingest.domain.values import Carrier
+
+SOURCE = "/ingest"
+
+
+def order_of(command: Command) -> Order | None:
+    """Return the order in a command, None for one that is no exchange."""
+    asked = command.data.order
+    match asked:
+        case SetClock():
+            return Order(command.id, asked.gateway_id, What.SET_CLOCK, None, command.data.by, command.time)
+        case DutyCheck():
+            return Order(command.id, asked.gateway_id, What.DUTY_CHECK, asked.minutes, command.data.by, command.time)
+        case Replay():
+            return None
+
+
+def command_of(order: Order, source: str) -> Command:
+    """Return the order as an event; `source` says where a person gave it."""
+    asked: SetClock | DutyCheck = (
+        SetClock(gateway_id=order.gateway_id)
+        if order.what is What.SET_CLOCK
+        else DutyCheck(gateway_id=order.gateway_id, minutes=order.minutes or 0)
+    )
+    return Command.model_validate(
+        {
+            "id": order.command_id,
+            "source": source,
+            "subject": order.gateway_id,
+            "time": order.ordered_at,
+            "data": {"by": order.by, "order": asked},
+        }
+    )
+
+
+def exchange_of(told: Told) -> Exchange:
+    """Return the event of one step; its id depends on the command, the step and the attempt alone."""
+    order = told.order
+    data = ExchangeData(
+        command_id=order.command_id,
+        gateway_id=order.gateway_id,
+        what=order.what.value,
+        minutes=order.minutes,
+        by=order.by,
+        ordered_at=order.ordered_at,
+        step=ExchangeStep(told.step),
+        instance=told.instance,
+        serial=told.serial,
+        carrier=None if told.carrier is None else WireCarrier(told.carrier),
+        attempt=told.attempt,
+        seconds=told.seconds,
+        reason=None if told.why is None else ExchangeReason(told.why),
+    )
+    event_id = ids.derive("exchange", order.command_id, told.step, str(told.attempt or 0))
+    return Exchange(id=event_id, source=SOURCE, subject=order.gateway_id, time=told.at, data=data)
+
+
+def told_of(value: bytes) -> Told:
+    """Return the step that a record of the exchanges topic tells. Raises codec.BadRecord."""
+    event = codec.exchanges.decode(value)
+    data = event.data
+    order = Order(data.command_id, data.gateway_id, What(data.what), data.minutes, data.by, data.ordered_at)
+    return Told(
+        order,
+        Step(data.step),
+        event.time,
+        data.instance,
+        data.serial,
+        None if data.carrier is None else Carrier(data.carrier),
+        data.attempt,
+        data.seconds,
+        None if data.reason is None else Why(data.reason),
+    )

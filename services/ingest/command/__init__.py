@@ -1,0 +1,1 @@
+"""Orders to devices at the command line: `python -m services.ingest.command clock|duty`."""

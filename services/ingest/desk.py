@@ -1,0 +1,169 @@
+"""Where orders of people meet devices: keeps the exchanges going between the log and the carriers."""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from services.ingest.domain.controls import Order, Step, Told, control_frame, encode
+from services.ingest.domain.directory import Directory, Speaker
+from services.ingest.domain.exchanges import Exchanges, Try
+from services.ingest.domain.gb26875 import PROFILES, STANDARD, Command, Envelope
+from services.ingest.domain.reach import NOWHERE, Reach, Reached
+from services.ingest.domain.values import Accepted, Carrier, Kind, Outcome
+from services.ingest.metrics import ExchangeMetrics
+from services.ingest.ports import ControlCarrier, ExchangeLog
+from services.runtime.lifecycle import Stop
+from services.runtime.logging import get_logger
+
+LOOK_EVERY_S = 0.5
+MOST_AT_ONCE = 500
+_ANSWERS = (Command.CONFIRM, Command.DENY)
+
+
+class Desk:
+    """Takes in orders, what the log says and what devices say; sends controls and tells the log.
+
+    Nothing here raises into its callers: the lanes and the followers go on whatever happens to one exchange.
+    """
+
+    def __init__(
+        self,
+        exchanges: Exchanges,
+        carriers: Mapping[Carrier, ControlCarrier],
+        log: ExchangeLog,
+        directory: Directory,
+        metrics: ExchangeMetrics,
+        stamp: Callable[[], datetime],
+        seen_until: Callable[[], datetime | None],
+    ) -> None:
+        """`carriers`: the ways that a control can go; where a gateway was not heard it goes over MQTT.
+
+        `stamp` gives the instants that arrivals get; before `seen_until` nothing is missing.
+        """
+        self._exchanges = exchanges
+        self._carriers = carriers
+        self._log = log
+        self._directory = directory
+        self._metrics = metrics
+        self._stamp = stamp
+        self._seen_until = seen_until
+        self._reach = Reach()
+        self._untold: deque[Told] = deque()
+        self._wake = asyncio.Event()
+
+    @property
+    def open(self) -> int:
+        """How many exchanges have not ended."""
+        return len(self._exchanges)
+
+    # --- what comes in
+
+    def stored(self, outcomes: Sequence[Outcome]) -> None:
+        """Hear what devices said, once Kafka has it."""
+        for outcome in outcomes:
+            if isinstance(outcome, Accepted):
+                try:
+                    self._hear(outcome)
+                except Exception:  # noqa: BLE001 - our bug about one message must not stop its lane
+                    get_logger().exception("exchange_met_a_bug", topic=outcome.arrival.topic[:200])
+
+    def ordered(self, order: Order, *, live: bool) -> None:
+        now = self._stamp()
+        near = self._reach.of(order.gateway_id) is not None
+        known = isinstance(self._directory.speaker(order.gateway_id, now), Speaker)
+        self._tell(self._exchanges.ordered(order, now, live=live, near=near, known=known))
+
+    def read(self, told: Told, *, live: bool) -> None:
+        """Take in the next record of the exchanges topic."""
+        ended = self._exchanges.read(told, live=live)
+        if ended is not None:
+            self._metrics.count(ended)
+        if told.step is Step.BEGAN:
+            self._wake.set()
+
+    def resume(self) -> None:
+        """The log was read to its end: go on with what an earlier process of our name left open."""
+        self._exchanges.resume(self._stamp())
+
+    # --- the loop
+
+    async def run(self, stop: Stop) -> None:
+        """Send and tell what is due until stop; then tell what is still untold, if Kafka answers."""
+        while not stop.is_set():
+            self._work()
+            if self._untold:
+                await self._tell_log()
+            else:
+                await self._rest()
+        while self._untold and await self._tell_log():
+            pass
+
+    async def _rest(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), LOOK_EVERY_S)
+        self._wake.clear()
+
+    def _work(self) -> None:
+        now = self._stamp()
+        due = self._exchanges.due(now, self._seen_until())
+        for one in due.tries:
+            self._tell(self._exchanges.tried(one.order.command_id, now, self._send(one, now)))
+        self._tell(due.told)
+        self._metrics.open.set(len(self._exchanges))
+
+    async def _tell_log(self) -> bool:
+        batch = [self._untold[number] for number in range(min(MOST_AT_ONCE, len(self._untold)))]
+        if not await self._log.tell(batch):
+            return False
+        for _ in batch:
+            self._untold.popleft()
+        return True
+
+    # --- inside
+
+    def _tell(self, told: Sequence[Told]) -> None:
+        for one in told:
+            get_logger().info(
+                "exchange",
+                step=one.step,
+                what=one.order.what,
+                gateway_id=one.order.gateway_id,
+                command_id=one.order.command_id,
+                by=one.order.by,
+                **({} if one.why is None else {"why": one.why}),
+            )
+        self._untold.extend(told)
+        if told:
+            self._wake.set()
+
+    def _hear(self, accepted: Accepted) -> None:
+        at = accepted.arrival.received_at
+        for signal in accepted.signals:
+            message = signal.message
+            frame = message.frame
+            if frame is not None:
+                self._reach.heard(signal.gateway_id, signal.carrier, frame.raw)
+                if frame.command in _ANSWERS:
+                    confirmed = frame.command == Command.CONFIRM
+                    told = self._exchanges.heard(
+                        signal.gateway_id, frame.serial, at, signal.carrier, confirmed=confirmed
+                    )
+                    self._tell(told)
+            if message.kind is Kind.DUTY_ANSWER:
+                self._tell(self._exchanges.answered(signal.gateway_id, at, signal.carrier))
+
+    def _send(self, one: Try, now: datetime) -> Carrier | None:
+        """Hand the control to the carrier over which the gateway was last heard; None when it does not take it."""
+        gateway_id = one.order.gateway_id
+        speaker = self._directory.speaker(gateway_id, now)
+        if not isinstance(speaker, Speaker):
+            return None
+        device = speaker.device
+        reached = self._reach.of(gateway_id) or Reached(Carrier.MQTT_GB26875, device.address or NOWHERE, NOWHERE)
+        profile = PROFILES.get(device.profile, STANDARD)
+        carrier = self._carriers.get(reached.carrier)
+        envelope = Envelope(one.serial, reached.centre, reached.device, now)
+        control = encode(control_frame(one.order, envelope, profile), profile)
+        return reached.carrier if carrier is not None and carrier.send(gateway_id, control) else None
