@@ -28,7 +28,9 @@ class Site:
         self.kafka = kafka
         self.broker = broker
         self._names = secrets.token_hex(4)
-        self.ingest = IngestProcess(folder, kafka.bootstrap, broker.port, f"i{self._names}", **settings)
+        self._folder = folder
+        self._settings = settings
+        self.ingest = self.twin()
         self._gateways: list[Gateway] = []
 
     async def gateways(self, count: int) -> list[Gateway]:
@@ -38,6 +40,10 @@ class Site:
         await register(self.kafka.bootstrap, {name: f"U{name[1:]}" for name in names})
         self._gateways += [Gateway(self.broker.port, name) for name in names]
         return self._gateways
+
+    def twin(self) -> IngestProcess:
+        """Return another process under the same name, as a careless deployment would start it."""
+        return IngestProcess(self._folder, self.kafka.bootstrap, self.broker.port, f"i{self._names}", **self._settings)
 
     async def close(self) -> None:
         for gateway in self._gateways:

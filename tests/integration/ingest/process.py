@@ -8,21 +8,43 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from deploy.stack.ports import free_ports
 
 LIMIT_S = 60
+BOOKS = ("received_total", "stored_total", "repeated_total", "refused_total", "handed_back_total", "in_flight")
 
 
 async def until(condition: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
     async with asyncio.timeout(limit_s):
         while not await asyncio.to_thread(condition):  # noqa: ASYNC110 - the other side is another process
             await asyncio.sleep(0.05)
+
+
+def total(samples: Sequence[Sample], name: str, **labels: str) -> float:
+    wanted = labels.items()
+    return sum(
+        sample.value
+        for sample in samples
+        if sample.name == f"firenet_ingest_{name}" and wanted <= sample.labels.items()
+    )
+
+
+def unbalanced(samples: Sequence[Sample]) -> dict[str, dict[str, float]]:
+    """Return the books of the lanes whose received is not stored + repeated + refused + handed back + in flight."""
+    wrong = {}
+    for lane in {sample.labels["lane"] for sample in samples if sample.name == "firenet_ingest_received_total"}:
+        books = {name: total(samples, name, lane=lane) for name in BOOKS}
+        if books["received_total"] != sum(books.values()) - books["received_total"]:
+            wrong[lane] = books
+    return wrong
 
 
 class IngestProcess:
@@ -48,6 +70,10 @@ class IngestProcess:
             self._process = await asyncio.to_thread(subprocess.Popen, command, env=self._env, stdout=log, stderr=log)
         await until(lambda: self.ready() or self._process is None or self._process.poll() is not None)
         assert self.ready(), self.log()[-3000:]
+
+    def connect_to(self, mqtt_port: int) -> None:
+        """Reach the broker over another port from the next start on."""
+        self._env["INGEST_MQTT_PORT"] = str(mqtt_port)
 
     @property
     def pid(self) -> int:
@@ -87,24 +113,19 @@ class IngestProcess:
             return None
         return dict(json.loads(body)["checks"])
 
+    def scrape(self) -> list[Sample]:
+        """Return every sample of one scrape."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+            text = answer.read().decode()
+        return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+
     def metric(self, name: str, **labels: str) -> float:
         """Return the sum of a metric over all label values that are not named."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
-            lines = answer.read().decode().splitlines()
-        wanted = [f'{label}="{value}"' for label, value in labels.items()]
-        return sum(
-            float(line.rpartition(" ")[2])
-            for line in lines
-            if line.partition("{")[0].partition(" ")[0] == f"firenet_ingest_{name}"
-            and all(word in line for word in wanted)
-        )
+        return total(self.scrape(), name, **labels)
 
     def books_balance(self) -> bool:
-        received = self.metric("received_total")
-        accounted = sum(
-            self.metric(name) for name in ("stored_total", "refused_total", "handed_back_total", "in_flight")
-        )
-        return received == accounted
+        """Say whether one scrape adds up exactly, each lane for itself."""
+        return unbalanced(self.scrape()) == {}
 
     def log(self) -> str:
         return self._log.read_text()
@@ -140,6 +161,11 @@ class Gateway:
     def acknowledged(self) -> set[int]:
         """The numbers that the broker has acknowledged so far."""
         return {number for number, mid in enumerate(self._sent, 1) if mid in self._answered}
+
+    @property
+    def last(self) -> int:
+        """The number of the newest message."""
+        return len(self._sent)
 
     async def publish(self, topic: str, payload: bytes, qos: int = 1) -> None:
         """Publish anything and return when the broker has it."""

@@ -1,6 +1,7 @@
 """Nothing that the broker acknowledged to a gateway is lost, whatever dies; and what is wrong shows."""
 
 import asyncio
+import os
 import random
 import signal
 
@@ -11,36 +12,12 @@ from services.ingest.settings import IngestSettings
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop, TaskDied
 from tests.integration.ingest.conftest import Site
+from tests.integration.ingest.loading import assert_nothing_lost, load
 from tests.integration.ingest.log import read_all
-from tests.integration.ingest.process import Gateway, until
+from tests.integration.ingest.process import until
+from tests.proxy import proxy
 
 SEED = 20260601
-
-
-async def load(gateways: list[Gateway], count: int) -> None:
-    """Publish `count` heartbeats of each gateway, some 1 000 a second."""
-    for number in range(count):
-        for gateway in gateways:
-            gateway.heartbeat()
-        if number % 10 == 9:
-            await asyncio.sleep(0.01 * len(gateways))
-
-
-async def assert_nothing_lost(site: Site, gateways: list[Gateway]) -> None:
-    for gateway in gateways:
-        await gateway.all_acknowledged()
-    await until(lambda: site.ingest.metric("in_flight") == 0 and site.ingest.ready())
-    async with asyncio.timeout(60):
-        while True:
-            written = await read_all(site.kafka.bootstrap)
-            lost = {
-                gateway.gateway_id: sorted(gateway.acknowledged - set(written.numbers(gateway.gateway_id)))
-                for gateway in gateways
-            }
-            if not any(lost.values()):
-                break
-            await asyncio.sleep(0.5)
-    written.assert_no_tick_lies()
 
 
 @pytest.mark.chaos
@@ -55,6 +32,25 @@ async def test_kill_9_of_ingest_under_load_loses_nothing(site: Site) -> None:
         await site.ingest.start()
     await loading
     await assert_nothing_lost(site, gateways)
+
+
+@pytest.mark.chaos
+async def test_what_was_stored_and_not_acknowledged_comes_again_under_the_same_ids(site: Site) -> None:
+    gateways = await site.gateways(2)
+    async with proxy(site.broker.port) as hop:
+        site.ingest.connect_to(hop.port)
+        await site.ingest.start()
+        await load(gateways, 100)
+        await until(lambda: site.ingest.metric("stored_total") >= 200)
+        hop.manners.mute_up = True  # the broker hears no acknowledgement from now on
+        await load(gateways, 100)
+        await until(lambda: site.ingest.metric("stored_total") >= 400)
+        await site.ingest.kill()
+        hop.manners.mute_up = False
+        await site.ingest.start()
+        written = await assert_nothing_lost(site, gateways)
+    numbers = [number for gateway in gateways for number in written.numbers(gateway.gateway_id)]
+    assert len(numbers) >= 600, "each of the second hundred stands there twice"
 
 
 @pytest.mark.chaos
@@ -80,6 +76,36 @@ async def test_while_kafka_is_away_acknowledgements_stop_and_everything_goes_on_
 
 
 @pytest.mark.chaos
+async def test_a_kafka_that_accepts_and_never_answers_stops_acknowledgements_only(site: Site) -> None:
+    gateways = await site.gateways(2)
+    await site.ingest.start()
+    loading = asyncio.create_task(load(gateways, 600))
+    await until(lambda: site.ingest.metric("stored_total") > 100)
+    for pid in site.kafka.pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        await until(lambda: not site.ingest.ready())
+        assert site.ingest.books_balance()
+    finally:
+        for pid in site.kafka.pids:
+            os.kill(pid, signal.SIGCONT)
+    await loading
+    await assert_nothing_lost(site, gateways)
+
+
+@pytest.mark.chaos
+async def test_a_kafka_that_restarts_in_good_order_costs_nothing(site: Site) -> None:
+    gateways = await site.gateways(2)
+    await site.ingest.start()
+    loading = asyncio.create_task(load(gateways, 600))
+    await until(lambda: site.ingest.metric("stored_total") > 100)
+    await asyncio.to_thread(site.kafka.stop)
+    await asyncio.to_thread(site.kafka.start)
+    await loading
+    await assert_nothing_lost(site, gateways)
+
+
+@pytest.mark.chaos
 async def test_a_broker_that_restarts_with_its_sessions_loses_nothing(own_broker_site: Site) -> None:
     site = own_broker_site
     gateways = await site.gateways(2)
@@ -98,6 +124,46 @@ async def test_a_broker_that_restarts_with_its_sessions_loses_nothing(own_broker
     await load(gateways, 50)
     await assert_nothing_lost(site, gateways)
     assert site.ingest.metric("mqtt_session_lost_total") == 0
+
+
+@pytest.mark.chaos
+async def test_what_a_broker_took_and_lost_is_counted_and_stands_on_the_topic(own_broker_site: Site) -> None:
+    site = own_broker_site
+    (gateway,) = gateways = await site.gateways(1)
+    await site.ingest.start()
+    await load(gateways, 50)
+    await until(lambda: site.ingest.metric("stored_total") == 50)
+    site.ingest.signal(signal.SIGSTOP)
+    await load(gateways, 30)
+    await gateway.all_acknowledged()  # by the broker, and by nobody else
+    await asyncio.to_thread(site.broker.kill)
+    await asyncio.to_thread(site.broker.start)
+    site.ingest.signal(signal.SIGCONT)
+    await until(lambda: site.ingest.metric("mqtt_session_lost_total") == 2 and site.ingest.ready())
+    await load(gateways, 20)
+    await until(lambda: gateway.last in gateway.acknowledged)
+    await until(lambda: site.ingest.metric("stored_total") >= 70)
+    written = await read_all(site.kafka.bootstrap)
+    lost = set(range(1, gateway.last + 1)) - set(written.numbers(gateway.gateway_id))
+    assert lost, "the broker of this test loses what it queued"
+    assert site.ingest.metric("sequence_missing_total") == len(lost)
+    ours = [event.data for _, _, event in written.signals if event.data.gateway_id == gateway.gateway_id]
+    assert sum(data.missing or 0 for data in ours) == len(lost)
+
+
+@pytest.mark.chaos
+async def test_a_second_process_under_the_same_name_takes_over_and_loses_nothing(site: Site) -> None:
+    gateways = await site.gateways(2)
+    await site.ingest.start()
+    loading = asyncio.create_task(load(gateways, 600))
+    await until(lambda: site.ingest.metric("stored_total") > 100)
+    twin = site.twin()
+    await twin.start()  # the broker throws the first out; it calls again and throws the second out
+    await until(lambda: site.ingest.metric("mqtt_connects_total") > 2)
+    assert await twin.stop() == 0
+    await loading
+    await until(lambda: site.ingest.metric("mqtt_connected") == 2)
+    await assert_nothing_lost(site, gateways)
 
 
 @pytest.mark.chaos
@@ -123,6 +189,31 @@ async def test_sigterm_under_load_drains_and_a_restart_goes_on(site: Site) -> No
     assert '"left_main": 0' in site.ingest.log()
     await site.ingest.start()
     await loading
+    await assert_nothing_lost(site, gateways)
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("impatient", [False, True], ids=["deadline", "second-sigterm"])
+async def test_a_stop_that_cannot_drain_acknowledges_nothing_that_is_not_stored(site: Site, impatient: bool) -> None:
+    gateways = await site.gateways(2)
+    await site.ingest.start()
+    await load(gateways, 50)
+    await until(lambda: site.ingest.metric("stored_total") == 100)
+    for pid in site.kafka.pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        await load(gateways, 50)
+        await until(lambda: site.ingest.metric("in_flight") > 0)
+        site.ingest.signal(signal.SIGTERM)
+        if impatient:
+            await until(lambda: "stop_requested" in site.ingest.log())
+            site.ingest.signal(signal.SIGTERM)
+        code = await site.ingest.wait()
+    finally:
+        for pid in site.kafka.pids:
+            os.kill(pid, signal.SIGCONT)
+    assert (code == 128 + signal.SIGTERM) is impatient
+    await site.ingest.start()
     await assert_nothing_lost(site, gateways)
 
 

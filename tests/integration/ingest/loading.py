@@ -1,0 +1,48 @@
+"""Load on a site, and the verdict: whatever the broker acknowledged to a gateway stands in Kafka."""
+
+import asyncio
+from collections import Counter
+
+from tests.integration.ingest.conftest import Site
+from tests.integration.ingest.log import Written, read_all
+from tests.integration.ingest.process import Gateway, until
+
+
+async def load(gateways: list[Gateway], count: int) -> None:
+    """Publish `count` heartbeats of each gateway, some 1 000 a second."""
+    for number in range(count):
+        for gateway in gateways:
+            gateway.heartbeat()
+        if number % 10 == 9:
+            await asyncio.sleep(0.01 * len(gateways))
+
+
+async def load_until(gateways: list[Gateway], done: asyncio.Event) -> None:
+    """Publish heartbeats until told to end."""
+    while not done.is_set():
+        await load(gateways, 10)
+
+
+async def assert_nothing_lost(site: Site, gateways: list[Gateway]) -> Written:
+    """Fail unless everything acknowledged stands on the topic, under one id each; return what stands there."""
+    for gateway in gateways:
+        await gateway.all_acknowledged()
+    await until(lambda: site.ingest.metric("in_flight") == 0 and site.ingest.ready())
+    async with asyncio.timeout(60):
+        while True:
+            written = await read_all(site.kafka.bootstrap)
+            lost = {
+                gateway.gateway_id: sorted(gateway.acknowledged - set(written.numbers(gateway.gateway_id)))
+                for gateway in gateways
+            }
+            if not any(lost.values()):
+                break
+            await asyncio.sleep(0.5)
+    written.assert_no_tick_lies()
+    assert site.ingest.books_balance()
+    for gateway in gateways:
+        ours = (event for _, _, event in written.signals if event.data.gateway_id == gateway.gateway_id)
+        ids = {(event.id, event.data.seq) for event in ours if event.data.seq is not None and not event.data.missing}
+        twice = [seq for seq, count in Counter(seq for _, seq in ids).items() if count > 1]
+        assert twice == [], f"the same message under two ids: {twice[:5]}"
+    return written
