@@ -69,6 +69,9 @@ class Measurement(Wire):
     unit: Annotated[str, StringConstraints(min_length=1, max_length=16)]
 
 
+FormatVersion = Annotated[int, Field(strict=True, ge=1, le=1)]
+"""A literal would take `true` and `1.0` for 1."""
+
 GatewayKind = Literal[
     SignalKind.HEARTBEAT,
     SignalKind.FIRE,
@@ -89,7 +92,7 @@ class GatewayMessage(Wire):
     gateway is registered for. `restores` goes with `restore` only, `measurement` with `analog` only.
     """
 
-    v: Literal[1]
+    v: FormatVersion
     kind: GatewayKind
     seq: int | None = Field(default=None, ge=0, le=2**53)
     occurred_at: AwareDatetime | None = None
@@ -111,6 +114,6 @@ class GatewayMessage(Wire):
 class GatewayStatus(Wire):
     """Retained on `.../status`; `offline` is the last will that the broker publishes for the gateway."""
 
-    v: Literal[1]
+    v: FormatVersion
     state: Literal["online", "offline"]
     occurred_at: AwareDatetime | None = None

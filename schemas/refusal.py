@@ -14,6 +14,7 @@ MAX_RAW_BYTES = 4 * 1024 * 1024
 class RefusalReason(StrEnum):
     """Why a message could not be used. The same words in code, log, metric and on this topic.
 
+    `unknown_profile` is our own fault: the registry names a device profile that this ingest does not have.
     `not_yet_supported` stands in logs of version 0.1 only, for GB/T 26875.3 frames that it could not read.
     """
 
@@ -32,6 +33,7 @@ class RefusalReason(StrEnum):
     IDENTITY_MISMATCH = "identity_mismatch"
     BAD_FRAME = "bad_frame"
     BAD_DATA_UNIT = "bad_data_unit"
+    UNKNOWN_PROFILE = "unknown_profile"
     NOT_YET_SUPPORTED = "not_yet_supported"
     UNEXPECTED = "unexpected"
 

@@ -31,7 +31,7 @@ class Gb26875Decoder:
     def decode(self, payload: bytes, speaker: Speaker, received_at: datetime) -> Reading:
         profile = PROFILES.get(speaker.device.profile)
         if profile is None:
-            raise Unusable(Reason.UNKNOWN_VERSION, f"no device profile is named {speaker.device.profile}")
+            raise Unusable(Reason.UNKNOWN_PROFILE, f"the registry names a device profile {speaker.device.profile}")
         messages: list[Message] = []
         spoiled: list[Spoiled] = []
         replies: list[bytes] = []

@@ -90,6 +90,7 @@ class Reason(StrEnum):
     IDENTITY_MISMATCH = "identity_mismatch"
     BAD_FRAME = "bad_frame"
     BAD_DATA_UNIT = "bad_data_unit"
+    UNKNOWN_PROFILE = "unknown_profile"
     UNEXPECTED = "unexpected"
 
 

@@ -156,6 +156,10 @@ def _body(event: WireSignal) -> str:
         body["restores"] = data.restores.value
     if data.text is not None:
         body["text"] = data.text
+    if data.missing is not None:
+        body["missing"] = data.missing
+    if data.frame is not None:  # the raw frame stays on the log; what it says of this signal is all in `said`
+        body["frame"] = data.frame.model_dump(exclude={"raw"}, exclude_none=True)
     if data.first_received_at is not None:
         body["first_received_at"] = data.first_received_at.isoformat()
     return json.dumps(body, ensure_ascii=False)

@@ -1,6 +1,7 @@
 """What a store of rules promises: fenced, whole or nothing, safe to repeat. Memory and PostgreSQL alike."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -113,6 +114,19 @@ async def test_what_was_saved_is_what_the_next_owner_finds(store: tuple[Store, F
     assert held["transitions"] == sorted(t.transition_id for t in world.said.transitions)
     assert held["findings"] == [world.said.findings[0].event_id]
     assert (held["hours"], held["rates"]) == ([5], 6)
+
+
+async def test_losses_of_a_gateway_are_counted_day_by_day_in_china(database: str) -> None:
+    await asyncio.to_thread(migrate, database)
+    world = story()
+    for second, missing in ((3, 4), (4, 5), (86_400, 6)):
+        world.signal(second, "gap", body=json.dumps({"missing": missing}))
+    async with open_pool(database, "test") as pool:
+        keeper = PostgresStore(pool)
+        await keeper.save([checkpoint(world, (await keeper.claim(0, "a")).owner_epoch)])
+        async with pool.connection() as connection:
+            found = await connection.execute("SELECT day::text, gaps, missing FROM rules.losses ORDER BY day")
+            assert await found.fetchall() == [("2026-03-02", 2, 9), ("2026-03-03", 1, 6)]
 
 
 async def test_a_repeated_save_changes_nothing(store: tuple[Store, Facts]) -> None:

@@ -116,6 +116,12 @@ def test_another_source_address_is_refused_and_not_confirmed() -> None:
     assert (refused.value.reason, refused.value.replies) == (Reason.IDENTITY_MISMATCH, ())
 
 
+def test_a_profile_that_nobody_wrote_is_not_taken_for_the_standard() -> None:
+    with pytest.raises(Unusable) as refused:
+        decode(TWO_SYSTEMS, Device(profile="standrad"))
+    assert (refused.value.reason, refused.value.replies) == (Reason.UNKNOWN_PROFILE, ())
+
+
 def test_the_notes_of_an_object_stand_with_its_own_messages_only() -> None:
     label = TimeLabel.of_instant(NOON - timedelta(hours=1), DeviceProfile("standard"))
     objects = (bodies.SystemStatus(1, 0, 0x4001, label), bodies.SystemStatus(99, 0, 0x0001, label))

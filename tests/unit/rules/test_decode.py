@@ -1,5 +1,6 @@
 """The short way of decoding says exactly what the codec says, and lets everything else go the long way."""
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -139,6 +140,15 @@ def test_a_component_is_known_by_system_and_address_and_keeps_its_label_beside()
     assert isinstance(other, DomainSignal)
     assert first.point == same.point != other.point
     assert point_in(first.body) == Point(address="1-2", system="A", label="三层")
+
+
+def test_what_proves_a_loss_and_what_a_frame_says_are_stored_beside_it() -> None:
+    frame = {"profile": "standard", "serial": 9, "command": 2, "type": 21, "said": {"status_word": 3}, "raw": b"@@"}
+    gap = decoder.decode(encoded(kind="gap", missing=3, frame=frame), 0)
+    assert isinstance(gap, DomainSignal)
+    body = json.loads(gap.body)
+    assert (gap.kind, body["missing"], body["frame"]["said"]) == ("gap", 3, {"status_word": 3})
+    assert "raw" not in body["frame"]
 
 
 def test_a_retained_heartbeat_is_no_proof_of_life() -> None:
