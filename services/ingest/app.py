@@ -4,6 +4,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 
 from services.ingest.adapters.commands_feed import CommandsFeed
 from services.ingest.adapters.device_datagrams import DeviceDatagrams
@@ -23,7 +24,7 @@ from services.ingest.desk import Desk
 from services.ingest.domain.conduct import Limits
 from services.ingest.domain.decide import Decode
 from services.ingest.domain.directory import Directory
-from services.ingest.domain.exchanges import Exchanges
+from services.ingest.domain.exchanges import Exchanges, Terms
 from services.ingest.domain.gaps import GapWatch
 from services.ingest.domain.proof import Proof
 from services.ingest.domain.readiness import problems
@@ -83,7 +84,10 @@ class Ingest:
             settings.kafka_bootstrap, f"firenet-{settings.instance}-exchanges", exchange_metrics
         )
         self._desk = Desk(
-            Exchanges(settings.instance),
+            Exchanges(
+                settings.instance,
+                Terms(timedelta(seconds=settings.exchange_timeout_s), settings.exchange_resends),
+            ),
             self._control_carriers(),
             self._exchange_log,
             self._directory,

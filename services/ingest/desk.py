@@ -81,13 +81,17 @@ class Desk:
         if ended is not None:
             self._metrics.count(ended)
         if told.step is Step.BEGAN:
-            self._wake.set()
+            self.wake()
 
     def resume(self) -> None:
         """The log was read to its end: go on with what an earlier process of our name left open."""
         self._exchanges.resume(self._stamp())
 
     # --- the loop
+
+    def wake(self) -> None:
+        """Look at once what is due."""
+        self._wake.set()
 
     async def run(self, stop: Stop) -> None:
         """Send and tell what is due until stop; then tell what is still untold, if Kafka answers."""
@@ -136,7 +140,7 @@ class Desk:
             )
         self._untold.extend(told)
         if told:
-            self._wake.set()
+            self.wake()
 
     def _hear(self, accepted: Accepted) -> None:
         at = accepted.arrival.received_at

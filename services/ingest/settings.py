@@ -108,3 +108,10 @@ class IngestSettings(ServiceSettings):
         if self.tcp_tls_crl is not None and self.tcp_tls_client_ca is None:
             raise ValueError("INGEST_TCP_TLS_CRL needs INGEST_TCP_TLS_CLIENT_CA")
         return self
+
+    exchange_timeout_s: float = Field(
+        default=10, ge=1, le=60, description="how long a device has to confirm a control, seconds (6.5.4: at most 10)"
+    )
+    exchange_resends: int = Field(
+        default=3, ge=0, le=10, description="how often a control is sent again (6.5.5: 3); none later than a minute on"
+    )

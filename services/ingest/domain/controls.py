@@ -6,6 +6,7 @@ from typing import NamedTuple, NewType, assert_never
 
 from services.ingest.domain.errors import NotAllowed
 from services.ingest.domain.gb26875 import (
+    Command,
     DeviceProfile,
     Envelope,
     Frame,
@@ -17,7 +18,7 @@ from services.ingest.domain.gb26875 import (
 from services.ingest.domain.values import Carrier
 
 Control = NewType("Control", bytes)
-"""A frame that a centre which only monitors may send unasked. Carriers take nothing else; `encode` alone makes it."""
+"""A clock synchronisation or a duty check, as bytes. Carriers take nothing else; `encode` alone makes it."""
 
 
 class What(StrEnum):
@@ -105,10 +106,10 @@ def control_frame(order: Order, envelope: Envelope, profile: DeviceProfile) -> F
 
 
 def encode(frame: Frame, profile: DeviceProfile) -> Control:
-    """Return the bytes of a frame that may leave: the last gate before every carrier.
+    """Return the bytes of a control that may leave: the last gate before every carrier.
 
-    Raises:  NotAllowed for whatever could do more than ask or set a clock; EncodeError.
+    Raises:  NotAllowed for everything but a clock synchronisation and a duty check; EncodeError.
     """
-    if not may_send(frame):
+    if frame.command != Command.CONTROL or not may_send(frame):
         raise NotAllowed(frame.command, None if frame.adu is None else frame.adu.type)
     return Control(encode_frame(frame, profile))
