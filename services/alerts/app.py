@@ -4,7 +4,6 @@ Two lanes that share nothing but the process: fire (own consumer, connections, d
 """
 
 import asyncio
-import gc
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -154,8 +153,6 @@ class Alerts:
     async def _start(self, follower: CompactedFollower, ready: asyncio.Event, stop: Stop) -> None:
         """Nothing is decided before the registry is known: whom to tell would be nobody."""
         await follower.caught_up(self._settings.registry_deadline_s)
-        gc.collect()
-        gc.freeze()  # what lives until the end need not be looked at again and again
         sys.setswitchinterval(0.001)  # a thread that writes a mail keeps the fire lane waiting no longer than this
         ready.set()
         get_logger().info("alerts_started", instance=self._settings.instance)

@@ -1,6 +1,7 @@
 """Kafka without business words: topics, batch producer, and a reader that follows a compacted topic."""
 
 import asyncio
+import gc
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -255,8 +256,12 @@ class CompactedFollower:
                     consumer.seek(partition, positions[partition])
                 else:
                     await self._seek_start(consumer, partition, ends[partition])
+            if not self._caught_up.is_set():
+                gc.disable()  # what is read now lives on: looking through it again and again would be half of a start
             while not stop.is_set():
                 if not self._caught_up.is_set() and await _reached(consumer, ends):
+                    gc.freeze()
+                    gc.enable()
                     self._caught_up.set()
                 timeout_ms = 200 if self._caught_up.is_set() else 20
                 for partition, records in (await consumer.getmany(timeout_ms=timeout_ms)).items():
@@ -264,6 +269,7 @@ class CompactedFollower:
                         self._on_record((record.key or b"").decode("utf-8", "replace"), record.value)
                         positions[partition] = record.offset + 1
         finally:
+            gc.enable()
             await consumer.stop()
 
     async def _seek_start(self, consumer: AIOKafkaConsumer, partition: TopicPartition, end: int) -> None:
