@@ -8,8 +8,11 @@ import httpx
 from services.console.adapters.alerts_client import HttpCaseCommands
 from services.console.adapters.changes import PostgresChanges
 from services.console.adapters.encode import JsonEncoder
+from services.console.adapters.kafka_orders import KafkaReplayOrders
 from services.console.adapters.postgres_accounts import PostgresAccounts
 from services.console.adapters.postgres_read import PostgresReadModel
+from services.console.adapters.postgres_refusals import PostgresRefusals
+from services.console.adapters.refusal_feed import RefusalFeed
 from services.console.adapters.secrets import Argon2Passwords, RandomSecrets, generated_password
 from services.console.adapters.web.site import PageServer, SiteOptions, build_site
 from services.console.domain.accounts import Account, checked_account, checked_password
@@ -18,6 +21,7 @@ from services.console.metrics import Metrics
 from services.console.settings import ConsoleSettings
 from services.console.worker.doors import DoorKeeper, DoorRules
 from services.console.worker.live import LiveBounds, LiveHub
+from services.console.worker.refusals import RefusalDesk
 from services.console.worker.shared import SharedReads
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop, supervise
@@ -61,11 +65,21 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
             rules=DoorRules(session=settings.session),
         )
         commands = HttpCaseCommands(http, str(settings.alerts_url), settings.alerts_token, settings.alerts_deadline_s)
+        book, orders = PostgresRefusals(pool), KafkaReplayOrders(settings.kafka_bootstrap)
+        feed = RefusalFeed(
+            book,
+            metrics,
+            clock,
+            owner=f"console-{settings.http_port}",
+            keep=settings.refusals_kept,
+            keep_rows=settings.refusals_rows,
+        )
         site = build_site(
             doors=doors,
             live=hub,
             read=SharedReads(read, clock),
             commands=commands,
+            refusals=RefusalDesk(book, orders, clock),
             clock=clock,
             metrics=metrics,
             options=SiteOptions(
@@ -83,7 +97,16 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
             return Readiness(fresh and pages.started, checks)
 
         status = StatusServer(settings.http_host, settings.status_port, readiness, registry)
-        await supervise(stop, {"live": hub.run(stop), "page": pages.serve(stop), "status": status.serve(stop)})
+        tasks = {
+            "live": hub.run(stop),
+            "page": pages.serve(stop),
+            "status": status.serve(stop),
+            "refusals": feed.run(settings.kafka_bootstrap, stop),
+        }
+        try:
+            await supervise(stop, tasks)
+        finally:
+            await orders.close()
 
 
 @asynccontextmanager

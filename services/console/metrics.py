@@ -39,6 +39,17 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
+        self.refusals = Counter(
+            "firenet_console_refusals", "Refusals read from the log: kept as rows, or only counted", ["how"],
+            registry=registry,
+        )  # fmt: skip
+        self.replay_orders = Counter(
+            "firenet_console_replay_orders", "Clicks on replay by outcome", ["outcome"], registry=registry
+        )
+        for how in ("kept", "counted", "unreadable"):
+            self.refusals.labels(how)
+        for outcome in ("ok", "conflict", "orders_unavailable", "not_allowed"):
+            self.replay_orders.labels(outcome)
         for attempt in SignIn:
             self.logins.labels(attempt.value)
         for outcome in ("ok", "not_found", "conflict", "alerts_unavailable"):

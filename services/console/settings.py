@@ -28,9 +28,17 @@ class ConsoleSettings(ServiceSettings):
     session_hours: float = Field(default=12, gt=0, le=168, description="how long a sign-in lasts, hours")
     streams_total: int = Field(default=512, ge=1, le=10000, description="live pages open at once, all accounts")
     streams_per_account: int = Field(default=16, ge=1, le=1000, description="live pages open at once per account")
+    refusals_days: float = Field(default=90, gt=0, le=3650, description="how long refusals are kept here, days")
+    refusals_rows: int = Field(
+        default=200_000, ge=100, description="refusals kept here at most; each takes up to 4 KiB and some"
+    )
     refresh_s: float = Field(
         default=5, ge=0.5, le=60, description="read anew at least so often though nothing was announced, seconds"
     )
+
+    @property
+    def refusals_kept(self) -> timedelta:
+        return timedelta(days=self.refusals_days)
 
     @property
     def session(self) -> timedelta:

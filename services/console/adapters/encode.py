@@ -1,6 +1,7 @@
 """Domain values as the JSON that browsers and API clients get."""
 
 import json
+from base64 import b64encode
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -16,13 +17,15 @@ BOARD_ROWS = 200
 
 
 def plain(value: Any) -> Any:
-    """Return `value` in JSON types: dataclasses as objects, instants as ISO 8601 in UTC, fractions as text."""
+    """Return `value` in JSON types: dataclasses as objects, instants in UTC, bytes in base64, fractions as text."""
     if is_dataclass(value) and not isinstance(value, type):
         return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
     if isinstance(value, Fraction):
         return str(value)
     if isinstance(value, dict):

@@ -9,6 +9,7 @@ ConsoleError
 +- NotAllowed           the role may not do this
 +- NotFound             there is none, or it is not in the viewer's slice (one answer for both)
 +- Conflict             the case changed meanwhile
++- OrdersUnavailable    Kafka did not take an order in time; it was not given
 +- AlertsUnavailable    the service that keeps the cases did not answer in time, or refused us
 +- DataUnavailable      the database did not answer in time
 """
@@ -54,6 +55,10 @@ class NotFound(ConsoleError):
 
 class Conflict(ConsoleError):
     code = "conflict"
+
+
+class OrdersUnavailable(ConsoleError):
+    code = "orders_unavailable"
 
 
 class AlertsUnavailable(ConsoleError):

@@ -20,6 +20,7 @@ from services.console.domain.errors import (
     NotSignedIn,
     TooBusy,
 )
+from services.console.domain.refusals import may_work_refusals
 from services.console.metrics import Metrics
 from services.console.ports import Doors
 from services.runtime.clock import Clock
@@ -80,6 +81,7 @@ class PageRoutes:
     def router(self) -> APIRouter:
         router = APIRouter(include_in_schema=False)
         router.add_api_route("/", self.live, methods=["GET"])
+        router.add_api_route("/refusals", self.refusals, methods=["GET"])
         router.add_api_route("/login", self.login, methods=["GET"])
         router.add_api_route("/login", self.sign_in, methods=["POST"])
         router.add_api_route("/logout", self.sign_out, methods=["POST"])
@@ -91,6 +93,14 @@ class PageRoutes:
         except NotSignedIn:
             return RedirectResponse("/login", status_code=303)
         return self._pages.render(request, "live.html", viewer=session.viewer, csrf=session.csrf)
+
+    async def refusals(self, request: Request) -> Response:
+        try:
+            session = await self._doors.session(request.cookies.get(self._cookies.session))
+        except NotSignedIn:
+            return RedirectResponse("/login", status_code=303)
+        may_work_refusals(session.viewer)
+        return self._pages.render(request, "refusals.html", viewer=session.viewer, csrf=session.csrf)
 
     async def login(self, request: Request) -> Response:
         return self._login_page(request)

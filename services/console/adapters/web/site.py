@@ -18,6 +18,7 @@ from services.console.adapters.web import texts
 from services.console.adapters.web.api import Api, api_routes
 from services.console.adapters.web.guard import Cookies, Guard
 from services.console.adapters.web.pages import PageRoutes, Pages
+from services.console.adapters.web.refusals import RefusalApi, refusal_routes
 from services.console.domain.errors import (
     AlertsUnavailable,
     Conflict,
@@ -28,10 +29,11 @@ from services.console.domain.errors import (
     NotAllowed,
     NotFound,
     NotSignedIn,
+    OrdersUnavailable,
     TooBusy,
 )
 from services.console.metrics import Metrics
-from services.console.ports import CaseCommands, Doors, Live, ReadModel
+from services.console.ports import CaseCommands, Doors, Live, ReadModel, Refusals
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
 
@@ -44,6 +46,7 @@ STATUS: dict[type[ConsoleError], int] = {
     LockedOut: 429,
     TooBusy: 429,
     AlertsUnavailable: 503,
+    OrdersUnavailable: 503,
     DataUnavailable: 503,
 }
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
@@ -74,6 +77,7 @@ def build_site(
     live: Live,
     read: ReadModel,
     commands: CaseCommands,
+    refusals: Refusals,
     clock: Clock,
     metrics: Metrics,
     options: SiteOptions,
@@ -93,6 +97,7 @@ def build_site(
     app.include_router(routes.router())
     api = Api(doors=doors, live=live, read=read, commands=commands, cookies=cookies, clock=clock, metrics=metrics)
     app.include_router(api_routes(api))
+    app.include_router(refusal_routes(RefusalApi(api, refusals, metrics)))
     mimetypes.add_type("text/javascript", ".js")
     app.mount(f"/static/{build}", Assets(directory=texts.STATIC))
     _handle_errors(app, pages)
