@@ -24,16 +24,15 @@ async def create_topics(bootstrap: str) -> None:
     )
 
 
-async def register(bootstrap: str, gateways: Mapping[str, str]) -> None:
-    """Register gateway id -> unit id, valid since 2020."""
+async def register(bootstrap: str, gateways: Mapping[str, str], **device: str) -> None:
+    """Register gateway id -> unit id, valid since 2020; `device` are further columns of all of them."""
     producer = BatchProducer(bootstrap, "registry-of-test", headers=codec.HEADERS)
     await producer.start()
     now = datetime.now(UTC)  # noqa: TID251 - the registry's own clock; nothing is asserted about it
     records = []
     for gateway_id, unit_id in gateways.items():
-        version = GatewayVersion(
-            valid_from=date(2020, 1, 1), recorded_at=now, gateway_id=gateway_id, unit_id=unit_id, carrier="any"
-        )
+        row = {"gateway_id": gateway_id, "unit_id": unit_id, "carrier": "any"} | device
+        version = GatewayVersion.model_validate({"valid_from": date(2020, 1, 1), "recorded_at": now} | row)
         data = RegistryData(record=GatewayRecord(id=gateway_id, versions=(version,)))
         key = f"gateway:{gateway_id}"
         event = RegistryEvent(id=key, source="/registry", subject=key, time=now, data=data)

@@ -138,6 +138,7 @@ class Gateway:
         self.gateway_id = gateway_id
         self._sent: list[int] = []  # message ids; unique, since no test sends more than 65 535
         self._answered: set[int] = set()
+        self.told: list[bytes] = []
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2)
         self._client.max_inflight_messages_set(200)
         self._client.reconnect_delay_set(1, 1)
@@ -174,6 +175,16 @@ class Gateway:
 
     async def all_acknowledged(self) -> None:
         await until(lambda: len(self.acknowledged) == len(self._sent))
+
+    async def listen(self) -> None:
+        """Collect in `told` what this gateway is sent down as GB/T 26875.3, from now on."""
+        subscribed = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        self._client.on_message = lambda _, __, message: self.told.append(message.payload)
+        self._client.on_subscribe = lambda *_: loop.call_soon_threadsafe(subscribed.set)
+        self._client.subscribe(f"firenet/v1/{self.gateway_id}/down/gb26875", qos=1)
+        async with asyncio.timeout(LIMIT_S):
+            await subscribed.wait()
 
     def close(self) -> None:
         self._client.disconnect()
