@@ -178,13 +178,11 @@ class Gateway:
 
     async def listen(self) -> None:
         """Collect in `told` what this gateway is sent down as GB/T 26875.3, from now on."""
-        subscribed = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        self._client.on_message = lambda _, __, message: self.told.append(message.payload)
-        self._client.on_subscribe = lambda *_: loop.call_soon_threadsafe(subscribed.set)
+        granted: list[int] = []
+        self._client.on_message = lambda _, __, message: self.told.append(bytes(message.payload))
+        self._client.on_subscribe = lambda _, __, mid, *___: granted.append(mid)
         self._client.subscribe(f"firenet/v1/{self.gateway_id}/down/gb26875", qos=1)
-        async with asyncio.timeout(LIMIT_S):
-            await subscribed.wait()
+        await until(lambda: granted != [])
 
     def close(self) -> None:
         self._client.disconnect()
