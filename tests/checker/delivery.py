@@ -65,11 +65,11 @@ def copies(stored: Sequence[Stored]) -> int:
 
 
 def check_account(samples: Mapping[tuple[str, str], float]) -> list[str]:
-    """Check `received = stored + refused + handed back + in flight` of each lane. Keys: (metric, lane)."""
+    """Check `received = stored + repeated + refused + handed back + in flight` of each lane. Keys: (metric, lane)."""
     wrong = []
     for lane in sorted({lane for _, lane in samples}):
         books = {metric: value for (metric, of), value in samples.items() if of == lane}
-        left = sum(books[name] for name in ("stored", "refused", "handed_back", "in_flight"))
+        left = sum(books[name] for name in ("stored", "repeated", "refused", "handed_back", "in_flight"))
         if books["received"] != left:
             wrong.append(f"{lane}: {books}")
     return told("ingest's books do not balance", wrong)
