@@ -18,6 +18,7 @@ from services.ingest.adapters.json_decoder import JsonDecoder, StatusDecoder
 from services.ingest.adapters.kafka_store import KafkaStore
 from services.ingest.adapters.mqtt_link import MqttLink, subscription
 from services.ingest.adapters.paho_session import Broker
+from services.ingest.adapters.refusal_log import KafkaRefusalLog
 from services.ingest.adapters.registry_feed import RegistryFeed
 from services.ingest.adapters.wire import Encoder
 from services.ingest.desk import Desk
@@ -32,6 +33,7 @@ from services.ingest.domain.topics import FIRE_FILTERS, MAIN_FILTERS
 from services.ingest.domain.values import Carrier, Format
 from services.ingest.metrics import AccountCollector, ExchangeMetrics, Metrics
 from services.ingest.ports import ControlCarrier
+from services.ingest.replay import Replayer
 from services.ingest.settings import IngestSettings
 from services.ingest.worker import Judge, LaneWorker, Ticker
 from services.runtime.clock import Clock, SystemClock
@@ -40,6 +42,8 @@ from services.runtime.logging import get_logger
 from services.runtime.status import Readiness, StatusServer, process_registry
 
 DRAIN_S = 10.0
+REPLAYER = "replay"
+"""The instance that replayed signals name: several processes that carry out one order write the same bytes."""
 GATHERING = frozenset({"main", "device"})
 """Lanes that gather a batch; the others send each message at once."""
 DEVICE_HOLD_MESSAGES = 16384
@@ -72,6 +76,8 @@ class Ingest:
         self._sources: dict[str, MqttLink | DeviceSource] = {**self._links, **self._devices(stamps)}
         # A store of its own for each lane: the fire lane's records never stand behind a batch of heartbeats.
         self._stores = {lane: self._store(lane, encoder) for lane in (*self._sources, "ticks")}
+        self._stores["replays"] = self._store("replays", Encoder(REPLAYER))
+        self._judge = Judge(self._directory, DECODERS)
         self._prometheus.register(AccountCollector({lane: source.account for lane, source in self._sources.items()}))
         started_at = stamps.next()
         self._proof = Proof(self._sources, epoch=int(started_at.timestamp() * 1000), since=started_at)
@@ -95,14 +101,20 @@ class Ingest:
             stamps.next,
             self._proof.proven_until,
         )
-        self._commands = CommandsFeed(settings.kafka_bootstrap, self._desk, None, exchange_metrics, clock)
+        replayer = Replayer(
+            self._judge,
+            self._directory,
+            KafkaRefusalLog(settings.kafka_bootstrap),
+            self._stores["replays"],
+            self._metrics,
+        )
+        self._commands = CommandsFeed(settings.kafka_bootstrap, self._desk, replayer.carry_out, exchange_metrics, clock)
         self._drained = {lane: asyncio.Event() for lane in self._sources}
         self._started = asyncio.Event()
 
     async def run(self, stop: Stop) -> None:
         """Work until stop, then drain. Raises TaskDied when a part of it ended by itself."""
         status = StatusServer(self._settings.http_host, self._settings.http_port, self.readiness, self._prometheus)
-        judge = Judge(self._directory, DECODERS)
         gaps = GapWatch() if self._settings.count_gaps else None
         tasks = {
             "status": status.serve(stop),
@@ -112,7 +124,7 @@ class Ingest:
             "commands": self._when_started(self._commands.run, stop),
             "desk": self._when_started(self._desk.run, stop),
         }
-        tasks |= {lane: self._work(lane, judge, gaps, stop) for lane in self._sources}
+        tasks |= {lane: self._work(lane, gaps, stop) for lane in self._sources}
         watched = {**self._links, **self._ports}
         tasks |= {f"watch-{name}": self._watch(part, stop) for name, part in watched.items()}
         try:
@@ -170,13 +182,13 @@ class Ingest:
             task.cancel()
         return self._started.is_set()
 
-    async def _work(self, lane: str, judge: Judge, gaps: GapWatch | None, stop: Stop) -> None:
+    async def _work(self, lane: str, gaps: GapWatch | None, stop: Stop) -> None:
         if await self._until_started(stop):
             worker = LaneWorker(
                 lane,
                 self._sources[lane],
                 self._stores[lane],
-                judge,
+                self._judge,
                 self._proof,
                 gaps,
                 self._metrics,

@@ -8,7 +8,6 @@ from services.ingest.domain.replays import Kept, ReplayNote, ReplayOrder, arriva
 from services.ingest.domain.values import Arrival, Outcome
 from services.ingest.metrics import Metrics
 from services.ingest.ports import RefusalShelf, ReplayStore
-from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
 
 Decided = Sequence[tuple[Kept, Outcome]]
@@ -24,14 +23,12 @@ class Replayer:
         shelf: RefusalShelf,
         store: ReplayStore,
         metrics: Metrics,
-        clock: Clock,
     ) -> None:
         self._judge = judge
         self._directory = directory
         self._shelf = shelf
         self._store = store
         self._metrics = metrics
-        self._clock = clock
 
     async def carry_out(self, order: ReplayOrder) -> Sequence[ReplayNote]:
         """Replay the refusals that the order names; those that the log no longer has are counted and logged."""
@@ -44,10 +41,9 @@ class Replayer:
 
     async def replay(self, found: Sequence[Kept], order: ReplayOrder) -> Sequence[ReplayNote]:
         """Store the signals, then what became of each refusal: a crash between the two repeats the same ids."""
-        at = self._clock.now()
-        decided = self.decide(found, at)
+        decided = self.decide(found, order.at)
         outcomes = await self._store.put([outcome for _, outcome in decided])
-        notes = [note_of(kept, outcome, order, at) for (kept, _), outcome in zip(decided, outcomes, strict=True)]
+        notes = [note_of(kept, outcome, order) for (kept, _), outcome in zip(decided, outcomes, strict=True)]
         await self._store.note(notes)
         for note in notes:
             self._metrics.replays.labels("accepted" if note.reason is None else "refused").inc()

@@ -107,7 +107,7 @@ class CommandsFeed:
             return
         places = tuple(Place(one.id, one.partition, one.offset) for one in asked.refusals)
         try:
-            self._replays.put_nowait(ReplayOrder(command.id, command.data.by, places))
+            self._replays.put_nowait(ReplayOrder(command.id, command.data.by, command.time, places))
         except asyncio.QueueFull:
             self._metrics.failed.inc()
             get_logger().error("too_many_replays", command_id=command.id)

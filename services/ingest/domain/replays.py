@@ -52,10 +52,13 @@ class ReplayNote(NamedTuple):
 
 
 class ReplayOrder(NamedTuple):
-    """Somebody wants refusals decided anew. The same order twice has the effect of once."""
+    """Somebody wants refusals decided anew. `at` is the time of what comes of it, so that the same order twice, or
+    carried out by two processes, has the effect of once.
+    """
 
     command_id: str
     by: str
+    at: datetime
     places: tuple[Place, ...]
 
 
@@ -98,9 +101,9 @@ def refuse_cut(kept: Kept, at: datetime) -> Refused:
     return Refused(kept.arrival._replace(replayed_at=at), Reason.TOO_LARGE, detail, kept.gateway_id)
 
 
-def note_of(kept: Kept, outcome: Outcome, order: ReplayOrder, at: datetime) -> ReplayNote:
+def note_of(kept: Kept, outcome: Outcome, order: ReplayOrder) -> ReplayNote:
     """Return what is written down about one replay."""
-    who = (kept.place, kept.gateway_id, order.command_id, order.by, at)
+    who = (kept.place, kept.gateway_id, order.command_id, order.by, order.at)
     if isinstance(outcome, Accepted):
         detail = outcome.spoiled[0].detail if outcome.spoiled else ""
         return ReplayNote(*who, len(outcome.signals), len(outcome.spoiled), None, detail)

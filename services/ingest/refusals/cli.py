@@ -62,7 +62,7 @@ def main(argv: Sequence[str], out: TextIO = sys.stdout, clock: Clock | None = No
 
 
 async def _run(options: argparse.Namespace, settings: IngestSettings, clock: Clock, out: TextIO) -> int:
-    async with open_workbench(settings, clock) as bench:
+    async with open_workbench(settings) as bench:
         command = {"list": _list, "inspect": _inspect, "export": _export, "replay": _replay}[options.command]
         code = await command(bench, options, clock, out)
         if bench.log.unreadable:
@@ -147,7 +147,7 @@ def _new_file(name: str) -> Iterator[TextIO]:
 async def _replay(bench: Workbench, options: argparse.Namespace, clock: Clock, out: TextIO) -> int:
     query = _query(options, options.ids)
     histories = await bench.log.notes(query.since, query.ids)
-    order = ReplayOrder(secrets.token_hex(16), options.by, ())
+    order = ReplayOrder(secrets.token_hex(16), options.by, clock.now(), ())
     became: Counter[str] = Counter()
     left = options.limit
     async for batch in _batches(bench.log.refusals(query)):
@@ -157,8 +157,7 @@ async def _replay(bench: Workbench, options: argparse.Namespace, clock: Clock, o
         due = due[:left]
         left -= len(due)
         if options.dry_run:
-            at = clock.now()
-            notes = [note_of(kept, outcome, order, at) for kept, outcome in bench.replayer.decide(due, at)]
+            notes = [note_of(kept, outcome, order) for kept, outcome in bench.replayer.decide(due, order.at)]
         else:
             notes = list(await bench.replayer.replay(due, order))
         for note in notes:

@@ -11,19 +11,15 @@ from services.ingest.adapters.kafka_store import KafkaStore
 from services.ingest.adapters.refusal_log import KafkaRefusalLog
 from services.ingest.adapters.registry_feed import RegistryFeed
 from services.ingest.adapters.wire import Encoder
-from services.ingest.app import DECODERS
+from services.ingest.app import DECODERS, REPLAYER
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.errors import LogUnavailable
 from services.ingest.metrics import Metrics
 from services.ingest.replay import Replayer
 from services.ingest.settings import IngestSettings
 from services.ingest.worker import Judge
-from services.runtime.clock import Clock
 from services.runtime.kafka import KafkaUnavailable
 from services.runtime.lifecycle import Stop
-
-INSTANCE = "refusals-cli"
-"""Not the name of an ingest instance: those vouch for the time of their signals."""
 
 CONNECT_S = 15.0
 
@@ -36,12 +32,12 @@ class Workbench:
 
 
 @asynccontextmanager
-async def open_workbench(settings: IngestSettings, clock: Clock) -> AsyncIterator[Workbench]:
+async def open_workbench(settings: IngestSettings) -> AsyncIterator[Workbench]:
     """Yield a workbench that knows today's registry. Raises LogUnavailable."""
     stop = Stop()
     directory, metrics = Directory(), Metrics(CollectorRegistry())
     feed = RegistryFeed(settings.kafka_bootstrap, directory, metrics)
-    store = KafkaStore(settings.kafka_bootstrap, f"firenet-{INSTANCE}", Encoder(INSTANCE), metrics)
+    store = KafkaStore(settings.kafka_bootstrap, "firenet-refusals", Encoder(REPLAYER), metrics)
     following = asyncio.create_task(feed.run(stop))
     try:
         try:
@@ -51,7 +47,7 @@ async def open_workbench(settings: IngestSettings, clock: Clock) -> AsyncIterato
         except (KafkaUnavailable, TimeoutError) as error:
             raise LogUnavailable(str(error) or f"no answer from Kafka at {settings.kafka_bootstrap}") from error
         log = KafkaRefusalLog(settings.kafka_bootstrap)
-        replayer = Replayer(Judge(directory, DECODERS), directory, log, store, metrics, clock)
+        replayer = Replayer(Judge(directory, DECODERS), directory, log, store, metrics)
         yield Workbench(log, directory, replayer)
     finally:
         stop.set()

@@ -20,7 +20,7 @@ from services.ingest.domain.values import Arrival, Carrier, Claim, Format, Lane,
 from services.ingest.metrics import Metrics
 from services.ingest.replay import Replayer
 from tests.unit.ingest.build import DECODERS, NOON, UP, after, arrival, directory
-from tests.unit.ingest.fakes import HandClock, MemoryStore
+from tests.unit.ingest.fakes import MemoryStore
 
 UNKNOWN = UP.replace("G000001", "G000009")
 LATER = after(3600)
@@ -43,19 +43,16 @@ class Desk:
         self.store = MemoryStore()
         self.kept = [self._refuse(offset, one) for offset, one in enumerate(arrivals)]
         self.metrics = Metrics(CollectorRegistry())
-        clock = HandClock()
-        clock.forward(3600)
         self.replayer = Replayer(
             lambda one: decide(one, self.directory, DECODERS),
             self.directory,
             MemoryShelf(self.kept),
             self.store,
             self.metrics,
-            clock,
         )
 
     def order(self, command_id: str = "c1") -> ReplayOrder:
-        return ReplayOrder(command_id, "wang", tuple(one.place for one in self.kept))
+        return ReplayOrder(command_id, "wang", LATER, tuple(one.place for one in self.kept))
 
     def register(self, gateway_id: str = "G000009", device: Device = STANDARD) -> None:
         self.directory.put(gateway_id, [Version(date(2026, 1, 1), "U000009", None, device)])
@@ -130,7 +127,7 @@ async def test_bytes_that_the_log_cut_are_not_guessed() -> None:
 
 async def test_a_refusal_that_is_gone_is_counted() -> None:
     desk = Desk()
-    await desk.replayer.carry_out(ReplayOrder("c1", "wang", (Place("r1", 0, 7),)))
+    await desk.replayer.carry_out(ReplayOrder("c1", "wang", LATER, (Place("r1", 0, 7),)))
     assert desk.metrics.replays.labels("gone")._value.get() == 1
     assert desk.notes() == []
 
