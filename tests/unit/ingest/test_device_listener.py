@@ -76,7 +76,8 @@ async def test_a_profile_is_read_by_whoever_judges_not_by_the_connection() -> No
 async def test_who_is_believed(networks: list[str], trusting: bool, certificate: str | None, words_of_it: str) -> None:
     rig = DeviceRig(trusting=trusting)
     rig.register("G000001", networks)
-    peercert = {"subject": ((("commonName", certificate),),)} if certificate else {}
+    subject = ((("commonName", certificate),),)
+    peercert = {"subject": subject, "serialNumber": "01"} if certificate else {}
     caller = rig.call(peercert=peercert)
     caller.say(frame())
     assert words(await rig.settle()) == [words_of_it]
