@@ -131,14 +131,14 @@ def running_timescaledb(engine: docker.DockerClient) -> Iterator[TimescaleContai
 
 @contextmanager
 def running_mosquitto(engine: docker.DockerClient) -> Iterator[MosquittoContainer]:
-    """A Mosquitto of the caller's own with the deployed settings; only the listener is another."""
+    """A Mosquitto of the caller's own with the deployed settings; only the listeners are another."""
     (port,) = free_ports(1)
-    deployed = MOSQUITTO_CONF.read_text()
-    settings = deployed.replace("\nlistener 1883 0.0.0.0\n", f"\nlistener {port} {HOST}\n")
-    assert settings != deployed, "the deployed listener line has changed: change it here too"
+    listener = f"listener {port} {HOST}\nallow_anonymous true\n"
     probe = ["mosquitto_sub", "-h", HOST, "-p", str(port), "-t", "$SYS/broker/uptime", "-C", "1", "-W", "4"]
-    container = _own(engine, "mosquitto", probe).with_copy_into_container(
-        settings.encode(), "/etc/mosquitto/firenet/mosquitto.conf", 0o444
+    container = (
+        _own(engine, "mosquitto", probe)
+        .with_copy_into_container(MOSQUITTO_CONF.read_bytes(), "/etc/mosquitto/firenet/mosquitto.conf", 0o444)
+        .with_copy_into_container(listener.encode(), "/etc/mosquitto/firenet/listeners/open.conf", 0o444)
     )
     with container:
         yield MosquittoContainer(HOST, port, container)

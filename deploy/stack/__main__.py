@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -105,7 +105,7 @@ def announce(firenet: FireNet, accounts: str) -> None:
         "",
         f"  页面  page      {firenet.console_url}",
         f"  邮箱  mailbox   http://{HOST}:{ports.mailbox}/" if firenet.options.mailbox else "",
-        f"  MQTT            {HOST}:{ports.mqtt}",
+        *(f"  {line}" for line in mqtt_lines(firenet)),
         f"  metrics         http://{HOST}:{ports.ingest}/metrics  (rules {ports.rules}, alerts {ports.alerts}, "
         f"console {ports.console_status})",
         "",
@@ -117,11 +117,40 @@ def announce(firenet: FireNet, accounts: str) -> None:
     print("\n".join(lines), flush=True)
 
 
+def mqtt_lines(firenet: FireNet) -> list[str]:
+    ports, options = firenet.ports, firenet.options
+    if not options.secured:
+        return [f"MQTT            {HOST}:{ports.mqtt}  (no passwords, no encryption: only this machine reaches it)"]
+    return [
+        f"MQTT over TLS   {options.mqtt_bind}:{ports.mqtt_tls}, with certificates :{ports.mqtt_certificates}",
+        f"                checked with {firenet.access / 'ca.crt'}; issue: python -m services.registry credentials",
+        f"                after `credentials write`: kill -HUP {' '.join(map(str, firenet.mqtt.pids))}",
+    ]
+
+
+def run_options(environ: Mapping[str, str]) -> Options:
+    """Return the options of `make run`: FIRENET_MQTT_TLS=1 secures the broker, and takes Mosquitto for it."""
+    if environ.get("FIRENET_MQTT_TLS", "0") not in ("1", "true"):
+        return Options()
+    return Options(
+        mosquitto=True,
+        secured=True,
+        share_group="ingest",
+        mqtt_protocol="5",
+        mqtt_bind=environ.get("FIRENET_MQTT_BIND", HOST),
+        mqtt_names=tuple(environ.get("FIRENET_MQTT_NAMES", "").split()),
+    )
+
+
 def run() -> None:
     folder = Path(os.environ.get("FIRENET_DATA", ROOT / "var" / "run"))
-    firenet = FireNet(folder, Ports.known(os.environ))
+    options = run_options(os.environ)
+    firenet = FireNet(folder, Ports.known(os.environ, secured=options.secured), options)
     with Stack(say=say) as stack:
         start_brokers(stack, firenet)
+        if options.secured:
+            firenet.secure()
+            stack.start(firenet.mqtt)
         say("ingest, rules, alerts, console ...")
         stack.start(*firenet.services())
         lines = "Accounts: python -m services.console accounts add; units: python -m services.registry import"

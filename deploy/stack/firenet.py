@@ -4,6 +4,7 @@ Used by `make demo`, `make run`, the end-to-end and chaos tests and the benchmar
 """
 
 import base64
+import json
 import os
 import secrets
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from deploy.stack.kafka import Kafka
 from deploy.stack.mailbox import Mailbox
-from deploy.stack.mosquitto import Mosquitto
+from deploy.stack.mosquitto import Mosquitto, Secured
 from deploy.stack.mqtt import Iotcore
 from deploy.stack.part import PartError
 from deploy.stack.ports import HOST, free_ports, is_free
@@ -24,13 +25,17 @@ from services.runtime.clock import Clock, SystemClock
 
 SAMPLE_PACK = ROOT / "deploy" / "packs" / "sample-2026.yaml"
 SETUP_LIMIT_S = 120.0
+BROKER_ACCOUNTS = {"ingest": "INGEST", "registry": "REGISTRY", "simulator": "SIMULATOR"}
+"""Users of a secured broker and the prefix of their settings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where everything listens on loopback. The first seven are for people and their tools, the rest is inside."""
+    """Where everything listens on loopback. The first nine are for people and their tools, the rest is inside."""
 
     mqtt: int = 1883
+    mqtt_tls: int = 8883
+    mqtt_certificates: int = 8884
     console: int = 8080
     mailbox: int = 8025
     ingest: int = 9101
@@ -44,12 +49,13 @@ class Ports:
     postgres: int = 0
 
     @classmethod
-    def known(cls, environ: Mapping[str, str]) -> "Ports":
+    def known(cls, environ: Mapping[str, str], *, secured: bool = False) -> "Ports":
         """Return the usual ports, each moved by `FIRENET_PORT_NAME`, and free ones for what is inside.
 
+        The TLS ports are only looked at when they are used (`secured`).
         Raises:  PartError naming the first one that is taken or no number, and the setting that moves it.
         """
-        ports = cls()
+        ports = cls() if secured else cls(mqtt_tls=0, mqtt_certificates=0)
         for field in fields(cls):
             text = environ.get(setting_of(field.name))
             if text is not None:
@@ -78,11 +84,17 @@ def setting_of(port: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`supervision_rate` divides the heartbeat deadlines, `ladder_rate` the waits between steps; 1 is real life."""
+    """`supervision_rate` divides the heartbeat deadlines, `ladder_rate` the waits between steps; 1 is real life.
+
+    `secured`: Mosquitto with TLS, passwords and certificates; gateways find it at `mqtt_bind` under `mqtt_names`.
+    """
 
     supervision_rate: float = 1.0
     ladder_rate: float = 1.0
     mosquitto: bool = False
+    secured: bool = False
+    mqtt_bind: str = HOST
+    mqtt_names: tuple[str, ...] = ()
     mailbox: bool = False
     local_webhooks: bool = False
     share_group: str = ""
@@ -100,14 +112,26 @@ class FireNet:
         self._clock = clock or SystemClock()
         self.kafka = Kafka(self.folder / "kafka", port=ports.kafka, controller_port=ports.controller)
         self.postgres = Postgres(self.folder / "postgres", port=ports.postgres)
-        broker = Mosquitto if self.options.mosquitto else Iotcore
-        self.mqtt = broker(self.folder / "mqtt", port=ports.mqtt, setting=setting_of("mqtt"))
+        self.mqtt = self._broker()
         self.mailbox = Mailbox(self.folder / "mailbox", smtp_port=ports.smtp, http_port=ports.mailbox)
 
     @property
     def parts(self) -> list[Kafka | Postgres | Mosquitto | Iotcore | Mailbox]:
-        """What must answer before the set-up; they start side by side."""
-        return [self.kafka, self.postgres, self.mqtt, *([self.mailbox] if self.options.mailbox else [])]
+        """What must answer before the set-up; they start side by side. A secured broker starts after it."""
+        broker = [] if self.options.secured else [self.mqtt]
+        return [self.kafka, self.postgres, *broker, *([self.mailbox] if self.options.mailbox else [])]
+
+    def _broker(self) -> Mosquitto | Iotcore:
+        folder, port, setting = self.folder / "mqtt", self.ports.mqtt, setting_of("mqtt")
+        if self.options.secured:
+            secured = Secured(self.access, self.ports.mqtt_tls, self.ports.mqtt_certificates, self.options.mqtt_bind)
+            return Mosquitto(folder, port=port, setting=setting, secured=secured)
+        return (Mosquitto if self.options.mosquitto else Iotcore)(folder, port=port, setting=setting)
+
+    @property
+    def access(self) -> Path:
+        """What a secured broker reads: passwords, rights, certificates."""
+        return self.folder / "mqtt-access"
 
     @property
     def console_url(self) -> str:
@@ -140,6 +164,7 @@ class FireNet:
             "INGEST_MQTT_PROTOCOL": self.options.mqtt_protocol,
             "INGEST_MQTT_SHARE_GROUP": self.options.share_group,
             "INGEST_HTTP_PORT": str(self.ports.ingest),
+            "REGISTRY_CA_DIR": str(self.folder / "ca"),
             "RULES_HTTP_PORT": str(self.ports.rules),
             "ALERTS_HTTP_PORT": str(self.ports.alerts),
             "ALERTS_API_TOKEN": self.secret("alerts-api"),
@@ -152,6 +177,8 @@ class FireNet:
             "CONSOLE_ALERTS_TOKEN": self.secret("alerts-api"),
             **{name: f"{rate:g}" for name, rate in rates.items()},
         }
+        if self.options.secured:
+            own |= self._accounts()
         if self.options.mailbox:
             own |= {
                 "ALERTS_SMTP_HOST": HOST,
@@ -160,6 +187,27 @@ class FireNet:
                 "CONSOLE_MAILBOX_URL": f"http://{HOST}:{self.ports.mailbox}/",
             }
         return {**os.environ, **own, "PYTHONUNBUFFERED": "1"}
+
+    def _accounts(self) -> dict[str, str]:
+        """Return how each service comes to a secured broker, and where the registry writes down who may."""
+        files = {name: str(self.secrets / f"mqtt-{name}") for name in BROKER_ACCOUNTS}
+        own = {"REGISTRY_BROKER_DIR": str(self.access), "REGISTRY_BROKER_SERVICES": json.dumps(files)}
+        for name, prefix in BROKER_ACCOUNTS.items():
+            own |= {
+                f"{prefix}_MQTT_HOST": HOST,
+                f"{prefix}_MQTT_PORT": str(self.ports.mqtt),
+                f"{prefix}_MQTT_USERNAME": name,
+                f"{prefix}_MQTT_PASSWORD": self.secret(f"mqtt-{name}"),
+                f"{prefix}_MQTT_TLS_CA": str(self.access / "ca.crt"),
+            }
+        return own
+
+    def secure(self) -> None:
+        """Make the certificate authority and what the broker reads. Needs the database, before the broker starts."""
+        names = [argument for name in ("localhost", HOST, *self.options.mqtt_names) for argument in ("--name", name)]
+        self.command("services.registry", "credentials", "ca")
+        self.command("services.registry", "credentials", "server", *names)
+        self.command("services.registry", "credentials", "write")
 
     def command(self, module: str, *arguments: str, text: str = "") -> str:
         """Run `python -m module ...` to its end with the services' environment and return what it printed.

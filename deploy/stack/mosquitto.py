@@ -1,20 +1,39 @@
 """Mosquitto where it is installed: the broker that production, tests and benchmarks use."""
 
 import os
+import signal
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.stack.mqtt_probe import answers
 from deploy.stack.part import ChildPart
 from deploy.stack.ports import HOST, require_port
 from deploy.stack.process import Launch, require_space, require_tool
+from deploy.stack.service import ROOT
 from services.runtime.clock import Clock
 
 MIB = 1024 * 1024
+SECURED_LISTENERS = ROOT / "deploy" / "mosquitto" / "listeners" / "secured.conf"
+DEPLOYED_ACCESS = "/run/access"
+
+
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """TLS everywhere, nobody without a name. `access` holds what `registry credentials server` and `write` wrote.
+
+    Gateways come with a password on one port and with a client certificate on another, at `bind`; services have the
+    broker's own port, on loopback.
+    """
+
+    access: Path
+    gateway_port: int
+    certificate_port: int
+    bind: str = HOST
 
 
 class Mosquitto(ChildPart):
-    """One Mosquitto on loopback, MQTT 3.1.1 and 5 on the same port.
+    """One Mosquitto on loopback, MQTT 3.1.1 and 5 on the same port; open to everyone there unless it is secured.
 
     Sessions and retained messages outlive a clean stop.
     A `kill -9` loses what was queued since the last autosave: the durable boundary is Kafka.
@@ -29,9 +48,7 @@ class Mosquitto(ChildPart):
         *,
         port: int,
         setting: str = "MQTT_PORT",
-        password_file: Path | None = None,
-        acl_file: Path | None = None,
-        allow_anonymous: bool | None = None,
+        secured: Secured | None = None,
         max_inflight_messages: int = 8192,
         max_inflight_mb: int = 64,
         max_queued_mb: int = 1024,
@@ -40,13 +57,10 @@ class Mosquitto(ChildPart):
         space_floor_mb: int = 128,
         clock: Clock | None = None,
     ) -> None:
-        """Everyone may connect unless there is a password file; `allow_anonymous` overrides that."""
         super().__init__(folder, clock=clock)
         self.port = port
         self.setting = setting
-        self.password_file = password_file
-        self.acl_file = acl_file
-        self.allow_anonymous = password_file is None if allow_anonymous is None else allow_anonymous
+        self.secured = secured
         self.max_inflight_messages = max_inflight_messages
         self.max_inflight_mb = max_inflight_mb
         self.max_queued_mb = max_queued_mb
@@ -56,14 +70,29 @@ class Mosquitto(ChildPart):
 
     @property
     def addresses(self) -> Mapping[str, str]:
-        return {"mqtt": f"{HOST}:{self.port}"}
+        secured = self.secured
+        if secured is None:
+            return {"mqtt": f"{HOST}:{self.port}"}
+        return {
+            "mqtts": f"{secured.bind}:{secured.gateway_port}",
+            "mqtts_certificates": f"{secured.bind}:{secured.certificate_port}",
+            "mqtts_services": f"{HOST}:{self.port}",
+        }
 
     def ready(self) -> bool:
-        return answers(HOST, self.port)
+        return answers(HOST, self.port, tls_ca=None if self.secured is None else self.secured.access / "ca.crt")
+
+    def read_anew(self) -> None:
+        """Let it read passwords, rights and certificates again; sessions on passwords that fell away end."""
+        for pid in self.pids:
+            os.kill(pid, signal.SIGHUP)
 
     def _prepare(self) -> Launch:
         program = require_tool("mosquitto", "install Mosquitto, or use the embedded broker of deploy.stack.mqtt")
         require_port(self.port, self.setting)
+        if self.secured is not None:
+            require_port(self.secured.gateway_port, f"{self.setting}_TLS")
+            require_port(self.secured.certificate_port, f"{self.setting}_CERTIFICATES")
         require_space(self.folder, self.space_floor_mb)
         data = self.folder / "data"
         data.mkdir(exist_ok=True)
@@ -73,8 +102,7 @@ class Mosquitto(ChildPart):
 
     def _config(self, data: Path) -> str:
         lines = [
-            f"listener {self.port} {HOST}",
-            f"allow_anonymous {str(self.allow_anonymous).lower()}",
+            *(self._open_listener() if self.secured is None else self._secured_listeners(self.secured)),
             "log_dest stderr",
             "log_timestamp_format %Y-%m-%dT%H:%M:%S",
             "log_type error",
@@ -101,8 +129,18 @@ class Mosquitto(ChildPart):
         ]
         if os.geteuid() == 0:
             lines.append("user root")  # otherwise it turns into a user who cannot write to our folder
-        if self.password_file is not None:
-            lines.append(f"password_file {self.password_file.absolute()}")
-        if self.acl_file is not None:
-            lines.append(f"acl_file {self.acl_file.absolute()}")
         return "\n".join(lines) + "\n"
+
+    def _open_listener(self) -> list[str]:
+        return [f"listener {self.port} {HOST}", "allow_anonymous true"]
+
+    def _secured_listeners(self, secured: Secured) -> list[str]:
+        """Return the deployed listeners, on this machine's ports and with this folder's files."""
+        text = SECURED_LISTENERS.read_text().replace(f"{DEPLOYED_ACCESS}/", f"{secured.access.absolute()}/")
+        for deployed, here in (
+            ("8883 0.0.0.0", f"{secured.gateway_port} {secured.bind}"),
+            ("8884 0.0.0.0", f"{secured.certificate_port} {secured.bind}"),
+            ("8885 0.0.0.0", f"{self.port} {HOST}"),
+        ):
+            text = text.replace(f"listener {deployed}\n", f"listener {here}\n")
+        return text.splitlines()

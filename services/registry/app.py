@@ -81,25 +81,18 @@ def _credentials(parser: argparse.ArgumentParser) -> None:
     revoking.add_argument("--gateway", nargs="+", metavar="ID", required=True)
     actions.add_parser("list", help="print what each gateway holds; no secrets")
     writing = actions.add_parser("write", help="write Mosquitto's password, access and revocation files")
-    writing.add_argument("--out", type=Path, metavar="DIR", required=True)
-    writing.add_argument(
-        "--service",
-        action="append",
-        default=[],
-        metavar="NAME=FILE",
-        help="a service that uses the broker, and its password",
-    )
     actions.add_parser("ca", help="make the certificate authority, where there is none")
     serving = actions.add_parser("server", help="issue the broker's certificate")
     serving.add_argument(
         "--name", action="append", required=True, metavar="HOST", help="name or address it is reached by"
     )
-    serving.add_argument("--out", type=Path, metavar="DIR", required=True)
     certifying = actions.add_parser("certificate", help="issue a client certificate")
     certifying.add_argument("--gateway", required=True, metavar="ID")
     certifying.add_argument("--out", type=Path, metavar="DIR", required=True)
     for issuing in (serving, certifying):
         issuing.add_argument("--days", type=_days, default=730, help="how long it holds; default 730")
+    for broking in (writing, serving):
+        broking.add_argument("--out", type=Path, metavar="DIR", help="default: REGISTRY_BROKER_DIR")
     ending = actions.add_parser("disconnect", help="end sessions at the broker; default: those of revoked certificates")
     ending.add_argument("--gateway", nargs="+", metavar="ID")
 
@@ -136,7 +129,7 @@ async def run(wanted: argparse.Namespace, settings: RegistrySettings, clock: Clo
             printer.topics(await bus.create_topics())
             return OK
         if wanted.command == "credentials" and wanted.action in ("ca", "server"):
-            return _authority_command(wanted, LocalAuthority(settings.ca_dir), clock, printer)
+            return _authority_command(wanted, settings, clock, printer)
         async with open_store(settings.database_dsn.get_secret_value(), settings.imported_by) as store:
             publisher = Publisher(store=store, bus=bus, clock=clock, batch=settings.publish_batch)
             if wanted.command in ("import", "pack"):
@@ -157,16 +150,18 @@ async def run(wanted: argparse.Namespace, settings: RegistrySettings, clock: Clo
         await bus.close()
 
 
-def _authority_command(wanted: argparse.Namespace, authority: LocalAuthority, clock: Clock, printer: Printer) -> int:
+def _authority_command(wanted: argparse.Namespace, settings: RegistrySettings, clock: Clock, printer: Printer) -> int:
     """Run what needs no register."""
+    authority = LocalAuthority(settings.ca_dir)
     if wanted.action == "ca":
         printer.line(
             "certificate authority made" if authority.found(clock.now()) else "certificate authority: is there"
         )
         return OK
+    folder = wanted.out or settings.broker_dir
     made = authority.certify_server(wanted.name, clock.now(), timedelta(days=wanted.days))
-    replace_all(wanted.out, {"server.key": made.key_pem, "server.crt": made.certificate_pem})
-    printer.line(f"{wanted.out}/server.crt: holds until {made.certificate.expires_at:%Y-%m-%d}")
+    replace_all(folder, {"server.key": made.key_pem, "server.crt": made.certificate_pem})
+    printer.line(f"{folder}/server.crt: holds until {made.certificate.expires_at:%Y-%m-%d}")
     return OK
 
 
@@ -185,8 +180,9 @@ async def _credentials_command(
         case "list":
             printer.held(await office.held(), clock.now())
         case "write":
-            broker = MosquittoAccess(wanted.out, service_passwords(wanted.service))
-            printer.written(await office.write(broker, authority), wanted.out)
+            folder = wanted.out or settings.broker_dir
+            broker = MosquittoAccess(folder, service_passwords(settings.broker_services))
+            printer.written(await office.write(broker, authority), folder)
         case "certificate":
             made = await office.certify(wanted.gateway, authority, timedelta(days=wanted.days))
             replace_all(

@@ -20,6 +20,11 @@ class RegistrySettings(ServiceSettings):
     ca_dir: Path = Field(
         default=Path("var/ca"), description="folder of the certificate authority's key and certificate"
     )
+    broker_dir: Path = Field(default=Path("var/mqtt"), description="folder of the files that Mosquitto reads")
+    broker_services: dict[str, Path] = Field(
+        default_factory=dict,
+        description='files with the passwords of services at the broker, {"ingest": "/run/secrets/mqtt_ingest"}',
+    )
     mqtt_host: str = Field(default="127.0.0.1", min_length=1, description="host of the MQTT broker, to end sessions")
     mqtt_port: int = Field(default=8885, ge=1, le=65535, description="port of the broker's listener for services")
     mqtt_username: str | None = Field(default=None, description="user name at the broker")

@@ -90,15 +90,14 @@ class MosquittoAccess:
         )
 
 
-def service_passwords(sources: Iterable[str]) -> dict[str, str]:
-    """Return the passwords in `NAME=FILE` arguments. Raises CredentialsRefused, never with what a file holds."""
+def service_passwords(files: Mapping[str, Path]) -> dict[str, str]:
+    """Return the password in each service's file. Raises CredentialsRefused, never with what a file holds."""
     found: dict[str, str] = {}
-    for source in sources:
-        name, _, path = source.partition("=")
-        if name not in SERVICE_ACL or not path:
-            raise CredentialsRefused(f"--service takes NAME=FILE with a name of: {', '.join(SERVICE_ACL)}")
+    for name, path in files.items():
+        if name not in SERVICE_ACL:
+            raise CredentialsRefused(f"no service {name[:60]!r} uses the broker; there are {', '.join(SERVICE_ACL)}")
         try:
-            password = Path(path).read_text(encoding="utf-8").strip()
+            password = path.read_text(encoding="utf-8").strip()
         except (OSError, ValueError) as error:
             raise CredentialsRefused(f"the password of {name} cannot be read: {type(error).__name__}") from error
         if _PASSWORD.fullmatch(password) is None:

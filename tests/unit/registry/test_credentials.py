@@ -160,16 +160,17 @@ def test_files_of_the_broker_hold_hashes_and_are_their_owners_alone(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("source", "content"),
-    [("ingest", ""), ("root=F", "x" * 32), ("ingest=F", "short"), ("ingest=F", "x" * 32 + "\ny"), ("ingest=none", "")],
+    ("name", "content"),
+    [("root", "x" * 32), ("ingest", "short"), ("ingest", "x" * 32 + "\ny"), ("ingest", "密" * 30), ("monitor", None)],
 )
 def test_a_service_password_is_named_and_strong_or_refused_without_being_told(
-    source: str, content: str, tmp_path: Path
+    name: str, content: str | None, tmp_path: Path
 ) -> None:
-    (tmp_path / "F").write_text(content)
+    if content is not None:
+        (tmp_path / "password").write_text(content)
     with pytest.raises(CredentialsRefused) as refused:
-        service_passwords([source.replace("F", str(tmp_path / "F")).replace("none", str(tmp_path / "none"))])
-    assert not content or content not in str(refused.value)
+        service_passwords({name: tmp_path / "password"})
+    assert content is None or content not in str(refused.value)
 
 
 def test_a_csv_is_its_owners_alone_and_never_overwritten(tmp_path: Path) -> None:

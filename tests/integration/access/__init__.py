@@ -1,0 +1,1 @@
+"""The secured broker against a hostile client: real Mosquitto, real ingest, the registry's own command line."""
