@@ -21,6 +21,8 @@ from services.runtime.logging import get_logger
 REFUSALS_LOGGED_PER_S = 5
 UNBROKEN = 100
 """Messages decided at a stretch, some 2 ms."""
+MAX_SIGNALS = 10_000
+"""Signals stored together, some 20 MiB: 64 KiB of frames may say a thousand times more than they hold."""
 
 
 class Judge:
@@ -99,7 +101,12 @@ class LaneWorker:
         self._source.stop_receiving()
 
     async def _move(self, arrivals: Sequence[Arrival], started: float) -> None:
-        decided = await self._decide(arrivals)
+        while arrivals:
+            taken, decided = await self._decide(arrivals)
+            await self._store_and_settle(arrivals[:taken], decided, started)
+            arrivals = arrivals[taken:]
+
+    async def _store_and_settle(self, arrivals: Sequence[Arrival], decided: Sequence[Outcome], started: float) -> None:
         outcomes = decided
         if decided:
             outcomes = await self._store.put(decided)
@@ -116,23 +123,30 @@ class LaneWorker:
         self._metrics.ack_lag_seconds.labels(self._lane).observe(max(0.0, age.total_seconds()))
         self._count(outcomes)
 
-    async def _decide(self, arrivals: Sequence[Arrival]) -> Sequence[Outcome]:
+    async def _decide(self, arrivals: Sequence[Arrival]) -> tuple[int, Sequence[Outcome]]:
+        """Return what becomes of the first of `arrivals`, and of how many: few where frames say very much."""
         judge, once, gaps = self._judge, self._judge.repeats.batch().once, self._gaps
         steps: Counter[Step] = Counter()
+        room = MAX_SIGNALS
 
         def compare(accepted: Accepted) -> Accepted:
+            nonlocal room
+            room -= len(accepted.signals)
             accepted = once(accepted)
             return accepted if gaps is None else gaps.follow(accepted, steps)
 
         outcomes: list[Outcome] = []
-        for start in range(0, len(arrivals), UNBROKEN):
-            if start:
+        taken = 0
+        while taken < len(arrivals) and room > 0:
+            if taken and taken % UNBROKEN == 0:
                 await asyncio.sleep(0)  # the fire lane works in the same event loop
-            part = arrivals[start : start + UNBROKEN]
-            outcomes += [judge(arrival, compare) for arrival in part if arrival.probe_sent_at is None]
+            arrival = arrivals[taken]
+            taken += 1
+            if arrival.probe_sent_at is None:
+                outcomes.append(judge(arrival, compare))
         for step, count in steps.items():
             self._metrics.numbers.labels(step).inc(count)
-        return outcomes
+        return taken, outcomes
 
     def _answer(self, decided: Sequence[Outcome], stored: Sequence[Outcome]) -> None:
         """Answer the devices. Nothing is confirmed that is not stored.

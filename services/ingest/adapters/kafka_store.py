@@ -120,9 +120,11 @@ class KafkaStore:
     ) -> tuple[list[Outcome], list[Record]]:
         written: list[Outcome] = []
         records: list[Record] = []
-        for number, outcome in enumerate(outcomes):
-            if number % UNBROKEN == UNBROKEN - 1:
+        pause_at = UNBROKEN
+        for outcome in outcomes:
+            if len(records) >= pause_at:
                 await asyncio.sleep(0)  # the fire lane works in the same event loop
+                pause_at = len(records) + UNBROKEN
             try:
                 records.extend(self._records(outcome, raw_limit))
                 written.append(outcome)

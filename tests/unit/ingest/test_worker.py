@@ -1,9 +1,10 @@
 """The loops: order, back-pressure, poison, accounting, ticks."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -23,7 +24,7 @@ from services.ingest.domain.gb26875 import (
     encode_frame,
 )
 from services.ingest.domain.proof import Proof
-from services.ingest.domain.values import Accepted, Message, Reading, Reason
+from services.ingest.domain.values import Accepted, Message, Outcome, Reading, Reason
 from services.ingest.metrics import AccountCollector, Metrics
 from services.ingest.worker import Judge, LaneWorker, Ticker
 from services.runtime.lifecycle import Stop
@@ -294,6 +295,31 @@ async def test_a_loss_is_a_signal_of_its_own_in_the_log() -> None:
     await bench.end()
     gap = events(bench)[-1].data
     assert (gap.kind, gap.missing, gap.gateway_id, gap.seq) == ("gap", 3, "G000001", 12)  # 5 to 11 may still come
+
+
+async def test_payloads_that_say_very_much_are_stored_in_small_batches_and_settled_in_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.ingest.worker.MAX_SIGNALS", 10)
+    bench = Bench()
+    batches: list[int] = []
+    put = bench.store.put
+
+    async def counted(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        batches.append(sum(len(each.signals) for each in outcomes if isinstance(each, Accepted)))
+        return await put(outcomes)
+
+    bench.store.put = counted  # type: ignore[method-assign]
+    bench.store.set_down(True)
+    label = TimeLabel.of_instant(NOON, STANDARD)
+    for serial in range(20):
+        status = Adu(1, (bodies.SystemStatus(1, 0, 0x0001, label),))  # four signals
+        bench.source.publish(FRAMES, encode_frame(Frame(serial, 1, 0, label, bytes(6), bytes(6), 2, status)))
+    bench.store.set_down(False)
+    await bench.until(all_settled(bench))
+    await bench.end()
+    assert (sum(batches), max(batches)) == (80, 12)
+    assert bench.source.acknowledged == list(range(1, 21))
 
 
 async def test_a_tick_goes_out_when_the_probes_are_back_and_none_without_them() -> None:
