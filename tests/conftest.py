@@ -1,3 +1,3 @@
 """Fixtures for every test: the embedded real parts."""
 
-pytest_plugins = ["tests.parts", "tests.containers"]
+pytest_plugins = ["tests.parts", "tests.containers", "tests.integration.console.stage"]

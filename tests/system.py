@@ -47,6 +47,7 @@ class System:
         self.centre = WebhookReceiver(self.firenet.ports.webhook, self.firenet.secret("centre"), self.heard.append)
         self.services: dict[str, Service] = {}
         self._started: list[Part] = []
+        self._session: psycopg.Connection[tuple[Any, ...]] | None = None
 
     def start(self) -> None:
         for part in self.firenet.parts:
@@ -78,6 +79,8 @@ class System:
         return simulator
 
     def stop(self) -> None:
+        if self._session is not None:
+            self._session.close()
         for part in reversed(self._started):
             part.stop()
 
@@ -115,8 +118,14 @@ class System:
         return service
 
     def rows(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.firenet.postgres.dsn(), autocommit=True) as connection:
-            return connection.execute(query.encode(), arguments).fetchall()
+        """Ask over one kept session: tests ask all the time, and opening one costs more than most questions."""
+        if self._session is not None and not self._session.closed:
+            try:
+                return self._session.execute(query.encode(), arguments).fetchall()
+            except psycopg.OperationalError:  # the server was killed since: the next one has to answer
+                self._session.close()
+        self._session = psycopg.connect(self.firenet.postgres.dsn(), autocommit=True)
+        return self._session.execute(query.encode(), arguments).fetchall()
 
     def value(self, query: str, *arguments: object) -> Any:
         (row,) = self.rows(query, *arguments)

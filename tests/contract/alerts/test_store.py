@@ -1,6 +1,5 @@
 """Case store and outbox: memory and PostgreSQL keep the same promises."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -29,7 +28,6 @@ from services.alerts.domain.values import (
     notice_id_of,
 )
 from services.alerts.ports import CaseStore, Changes, Outbox, Ready, Refused, Wish
-from services.runtime.migrate import migrate
 from services.runtime.postgres import open_pool
 from tests.unit.alerts.build import address, at, case
 from tests.unit.alerts.memory import MemoryStore
@@ -49,8 +47,7 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
         memory = MemoryStore()
         yield Stores(memory, memory)
         return
-    dsn = request.getfixturevalue("database")
-    await asyncio.to_thread(migrate, dsn)
+    dsn = request.getfixturevalue("migrated_database")
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(open_pool(dsn, "contract", 2, 4))
         yield Stores(PostgresCaseStore(pool), PostgresOutbox(pool, notice_event))

@@ -1,30 +1,21 @@
 """Accounts and sessions: memory and PostgreSQL behave alike; real argon2 hashes."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
-from deploy.stack.postgres import Postgres
 from services.console.adapters.postgres_accounts import PostgresAccounts
 from services.console.adapters.secrets import Argon2Passwords, RandomSecrets, generated_password
 from services.console.domain.accounts import Account
 from services.console.domain.viewer import BodyCode, Role, Username
 from services.console.ports import Accounts
-from services.runtime.migrate import migrate
 from services.runtime.postgres import open_pool
-from tests.integration.console.world import fresh_database
+from tests.integration.console.world import World
 from tests.unit.console.fakes import T0, FakeAccounts
 
 ANN = Account(Username("ann"), Role.CENTRE, None, "安", "hash")
 BEA = Account(Username("bea"), Role.DEPARTMENT, BodyCode("health"), "贝", "hash")
-
-
-@pytest.fixture(scope="module")
-def migrated(postgres_server: Postgres) -> Iterator[str]:
-    with fresh_database(postgres_server) as dsn:
-        migrate(dsn)
-        yield dsn
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -32,10 +23,8 @@ async def accounts(request: pytest.FixtureRequest) -> AsyncIterator[Accounts]:
     if request.param == "memory":
         yield FakeAccounts()
         return
-    async with open_pool(request.getfixturevalue("migrated"), "test", max_size=2) as pool:
-        async with pool.connection() as connection:
-            await connection.execute("DELETE FROM console.sessions")
-            await connection.execute("DELETE FROM console.accounts")
+    world: World = request.getfixturevalue("empty_world")
+    async with open_pool(world.dsn, "test", max_size=2) as pool:
         yield PostgresAccounts(pool)
 
 

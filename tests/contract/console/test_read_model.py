@@ -15,7 +15,8 @@ from services.console.domain.units import Connection, Health, UnitQuery
 from services.console.domain.viewer import WHOLE, BodyCode, Slice
 from services.console.ports import ReadModel
 from services.runtime.postgres import open_pool
-from tests.integration.console.world import Unit, World, fresh_database
+from tests.integration.console.world import Unit, World, opened
+from tests.parts import fresh_database
 from tests.unit.console import builders
 from tests.unit.console.fakes import T0, FakeReadModel
 
@@ -64,14 +65,15 @@ def fake() -> FakeReadModel:
 
 
 @pytest.fixture(scope="module")
-def filled(postgres_server: Postgres) -> Iterator[str]:
+def filled(postgres_server: Postgres, migrated_template: str) -> Iterator[str]:
     """One database for all tests that only read."""
-    with fresh_database(postgres_server) as dsn:
-        world = World(dsn).create([replace(unit) for unit in UNITS])
+    with fresh_database(postgres_server, migrated_template) as name, opened(postgres_server.dsn(name)) as world:
+        world.create()
+        world.put(UNITS)
         world.stay_fresh()
         for case_id, unit_id, kind, changes in CASES:
             world.open_case(case_id, unit_id, kind, **changes)
-        yield dsn
+        yield world.dsn
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -192,11 +194,11 @@ async def test_a_case_of_the_slice_is_shown_and_closed_ones_are_listed_apart(rea
     assert [case.case_id for case in (await read.cases(WHOLE, "closed", 0, 10)).rows] == ["C4"]
 
 
-async def test_blindness_is_laid_over_states_when_they_are_read(database: str) -> None:
-    world = World(database).create([replace(unit) for unit in UNITS])
-    world.stay_fresh()
-    world.see(T0.replace(year=2020), "clear", partition=1)
-    async with open_pool(database, "test", max_size=2) as pool:
+async def test_blindness_is_laid_over_states_when_they_are_read(empty_world: World) -> None:
+    empty_world.put(UNITS)
+    empty_world.stay_fresh()
+    empty_world.see(T0.replace(year=2020), "clear", partition=1)
+    async with open_pool(empty_world.dsn, "test", max_size=2) as pool:
         read = PostgresReadModel(pool)
         assert data_age(await read.sight()).state is Freshness.PARTLY_BLIND
         picture = await read.picture(WHOLE)
@@ -208,13 +210,13 @@ async def test_blindness_is_laid_over_states_when_they_are_read(database: str) -
         assert [part.sight for part in await read.sight()][1] is Sight.BLIND
 
 
-async def test_a_case_tells_its_steps_notices_and_evidence(database: str) -> None:
-    world = World(database).create([replace(unit) for unit in UNITS])
-    world.open_case("C1", "U02", step="H0", next_step="H1")
-    world.take_step("C1", "H0", ["centre", "maintenance"])
-    world.notice("N1", "C1", "H0", "centre")
-    world.notice("N2", "C1", "H0", "maintenance", "dead", reason="mailbox_unknown")
-    async with open_pool(database, "test", max_size=2) as pool:
+async def test_a_case_tells_its_steps_notices_and_evidence(empty_world: World) -> None:
+    empty_world.put(UNITS)
+    empty_world.open_case("C1", "U02", step="H0", next_step="H1")
+    empty_world.take_step("C1", "H0", ["centre", "maintenance"])
+    empty_world.notice("N1", "C1", "H0", "centre")
+    empty_world.notice("N2", "C1", "H0", "maintenance", "dead", reason="mailbox_unknown")
+    async with open_pool(empty_world.dsn, "test", max_size=2) as pool:
         detail = await PostgresReadModel(pool).case(HEALTH, "C1")
     assert [step.code for step in detail.case.plan] == ["H0", "H1", "H2", "H3", "H4"]
     assert detail.case.taken[0].told == ("centre", "maintenance")
@@ -227,11 +229,11 @@ async def test_a_case_tells_its_steps_notices_and_evidence(database: str) -> Non
     assert "@" not in repr(detail), "no address leaves the database"
 
 
-async def test_members_of_a_common_case_stand_behind_it(database: str) -> None:
-    world = World(database).create([replace(unit) for unit in UNITS])
-    world.open_case("CC", None, "common_cause", cause_key="carrier:mobile")
-    world.open_case("C1", "U02", common_case_id="CC")
-    async with open_pool(database, "test", max_size=2) as pool:
+async def test_members_of_a_common_case_stand_behind_it(empty_world: World) -> None:
+    empty_world.put(UNITS)
+    empty_world.open_case("CC", None, "common_cause", cause_key="carrier:mobile")
+    empty_world.open_case("C1", "U02", common_case_id="CC")
+    async with open_pool(empty_world.dsn, "test", max_size=2) as pool:
         read = PostgresReadModel(pool)
         whole, own = (await read.picture(WHOLE)).cases, (await read.picture(HEALTH)).cases
     assert [(row.case_id, row.members) for row in whole.rows] == [("CC", 1)]
@@ -239,16 +241,15 @@ async def test_members_of_a_common_case_stand_behind_it(database: str) -> None:
     assert [row.case_id for row in own.rows] == ["C1"], "who does not see the common case sees its own"
 
 
-async def test_a_fire_is_shown_though_alerts_has_not_opened_its_case(database: str) -> None:
-    World(database).create([replace(unit) for unit in UNITS])
-    async with open_pool(database, "test", max_size=2) as pool:
+async def test_a_fire_is_shown_though_alerts_has_not_opened_its_case(empty_world: World) -> None:
+    empty_world.put(UNITS)
+    async with open_pool(empty_world.dsn, "test", max_size=2) as pool:
         (fire,) = (await PostgresReadModel(pool).picture(WHOLE)).fires
     assert (fire.unit_id, fire.case_id) == ("U06", None)
 
 
-async def test_names_and_targets_come_from_the_pack_in_force(database: str) -> None:
-    World(database).create([])
-    async with open_pool(database, "test", max_size=2) as pool:
+async def test_names_and_targets_come_from_the_pack_in_force(empty_world: World) -> None:
+    async with open_pool(empty_world.dsn, "test", max_size=2) as pool:
         names = await PostgresReadModel(pool).names()
     assert names.bodies["health"] == ("卫生健康局", "Health Bureau")
     assert names.bodies["dongjie"][0] == "东街街道"

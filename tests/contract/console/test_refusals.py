@@ -1,21 +1,18 @@
 """The copy of the refusals: memory and PostgreSQL behave alike; what the tables hold stays bounded and in step."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
 
 import pytest
 
-from deploy.stack.postgres import Postgres
 from schemas.refusal import Refusal, Replayed
 from services.console.adapters.postgres_refusals import NAMES_PER_HOUR, OTHERS, Fenced, PostgresRefusals
 from services.console.domain.errors import NotFound
 from services.console.domain.refusals import KEPT_BYTES, KEPT_PER_HOUR, RefusalQuery, State
 from services.console.domain.viewer import Role, Username, Viewer
 from services.console.ports import RefusalBook
-from services.runtime.migrate import migrate
 from services.runtime.postgres import Pool, open_pool
-from tests.integration.console.world import fresh_database
 from tests.unit.console.fakes import T0
 from tests.unit.console.refusal_book import MemoryRefusalBook, decision, refusal
 
@@ -37,20 +34,9 @@ class Tables(PostgresRefusals):
         await self.take(claim, came, decided, next_offset + len(came) + len(decided))
 
 
-@pytest.fixture(scope="module")
-def migrated(postgres_server: Postgres) -> Iterator[str]:
-    with fresh_database(postgres_server) as dsn:
-        migrate(dsn)
-        yield dsn
-
-
 @pytest.fixture
-async def pool(migrated: str) -> AsyncIterator[Pool]:
-    async with open_pool(migrated, "test", max_size=2) as pool:
-        async with pool.connection() as connection:
-            await connection.execute(
-                "TRUNCATE console.refusals, console.refusal_counts, console.orders, console.partitions"
-            )
+async def pool(migrated_database: str) -> AsyncIterator[Pool]:
+    async with open_pool(migrated_database, "test", max_size=2) as pool:
         yield pool
 
 

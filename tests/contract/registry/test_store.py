@@ -11,7 +11,6 @@ from services.registry.domain.credentials import Certificate, Password
 from services.registry.domain.entities import Facts, Kind, Version
 from services.registry.domain.routing import resolve
 from services.registry.ports import ImportNote, Store
-from services.runtime.migrate import migrate
 from tests.contract.registry.fakes import MemoryStore
 from tests.unit.registry.builders import DAY, T0, contact, gateway, policy, street, unit
 
@@ -25,9 +24,7 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
     if request.param == "memory":
         yield MemoryStore()
         return
-    dsn = request.getfixturevalue("database")
-    migrate(dsn)
-    async with open_store(dsn, "tests") as opened:
+    async with open_store(request.getfixturevalue("migrated_database"), "tests") as opened:
         yield opened
 
 

@@ -1,6 +1,5 @@
 """What a store of rules promises: fenced, whole or nothing, safe to repeat. Memory and PostgreSQL alike."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -16,7 +15,6 @@ from services.rules.domain.freeze import freeze_head, freeze_unit
 from services.rules.domain.instants import instant
 from services.rules.ports import Checkpoint, Fenced, StateDamaged, Store
 from services.rules.worker import row_of
-from services.runtime.migrate import migrate
 from services.runtime.postgres import open_pool
 from tests.unit.rules.world import World, when
 
@@ -55,8 +53,7 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Store, Fa
         memory = MemoryStore()
         yield memory, lambda: _memory_facts(memory)
         return
-    dsn = request.getfixturevalue("database")
-    await asyncio.to_thread(migrate, dsn)
+    dsn = request.getfixturevalue("migrated_database")
     async with open_pool(dsn, "test") as pool:
         yield PostgresStore(pool), lambda: _postgres_facts(dsn)
 
@@ -116,12 +113,11 @@ async def test_what_was_saved_is_what_the_next_owner_finds(store: tuple[Store, F
     assert (held["hours"], held["rates"]) == ([5], 6)
 
 
-async def test_losses_of_a_gateway_are_counted_day_by_day_in_china(database: str) -> None:
-    await asyncio.to_thread(migrate, database)
+async def test_losses_of_a_gateway_are_counted_day_by_day_in_china(migrated_database: str) -> None:
     world = story()
     for second, missing in ((3, 4), (4, 5), (86_400, 6)):
         world.signal(second, "gap", body=json.dumps({"missing": missing}))
-    async with open_pool(database, "test") as pool:
+    async with open_pool(migrated_database, "test") as pool:
         keeper = PostgresStore(pool)
         await keeper.save([checkpoint(world, (await keeper.claim(0, "a")).owner_epoch)])
         async with pool.connection() as connection:
@@ -197,9 +193,8 @@ async def test_text_that_a_database_cannot_hold_is_no_obstacle(store: tuple[Stor
     await keeper.save([replace(checkpoint(world, epoch), effects=Effects(signals=[odd], findings=[finding]))])
 
 
-async def test_a_state_that_cannot_be_read_is_refused(database: str) -> None:
-    await asyncio.to_thread(migrate, database)
-    async with open_pool(database, "test") as pool:
+async def test_a_state_that_cannot_be_read_is_refused(migrated_database: str) -> None:
+    async with open_pool(migrated_database, "test") as pool:
         keeper = PostgresStore(pool)
         epoch = (await keeper.claim(0, "a")).owner_epoch
         await keeper.save([checkpoint(story(), epoch)])
@@ -213,10 +208,9 @@ async def test_a_state_that_cannot_be_read_is_refused(database: str) -> None:
             await keeper.claim(0, "a")
 
 
-async def test_views_lay_blindness_over_what_is_stored(database: str) -> None:
+async def test_views_lay_blindness_over_what_is_stored(migrated_database: str) -> None:
     """The watermark of this story lies months back: online reads as unknown, a fire stays a fire."""
-    await asyncio.to_thread(migrate, database)
-    async with open_pool(database, "test") as pool:
+    async with open_pool(migrated_database, "test") as pool:
         keeper = PostgresStore(pool)
         epoch = (await keeper.claim(0, "a")).owner_epoch
         await keeper.save([checkpoint(story(), epoch)])

@@ -95,7 +95,7 @@ async def test_acknowledging_is_scoped_idempotent_and_does_not_stop_the_clock(
             contact_record("c-centre", "centre", url=centre.url),
             contact_record("c-health", "health", email="health@mail.firenet-demo.cn"),
         )
-        here.start(ALERTS_CLOCK_RATE="8000")
+        here.start(ALERTS_CLOCK_RATE="24000")
         await here.until_row("SELECT count(*) = 9 FROM alerts.partitions")
         await here.publish(finding("U1", "d1"))
         case_id = await here.until_row("SELECT case_id FROM alerts.cases WHERE step IS NOT NULL")

@@ -16,12 +16,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import yaml
 from aiokafka.admin import AIOKafkaAdminClient
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from psycopg.rows import dict_row
+from psycopg_pool import AsyncConnectionPool
 from standardwebhooks import Webhook
 
 from deploy.stack.ports import free_ports
@@ -316,6 +316,7 @@ class World:
         self.processes: list[subprocess.Popen[bytes]] = []
         self.smtp_port, self.http_port = free_ports(2)
         self.producer = BatchProducer(kafka, f"test-{secrets.token_hex(4)}")
+        self.sessions = AsyncConnectionPool(dsn, min_size=1, max_size=2, open=False, kwargs={"autocommit": True})
         (folder / "hook").write_text(SECRET)
 
     def hook(self) -> Hook:
@@ -350,10 +351,7 @@ class World:
         return process
 
     async def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
-        async with (
-            await psycopg.AsyncConnection.connect(self.dsn, autocommit=True) as connection,
-            connection.cursor(row_factory=dict_row) as cursor,
-        ):
+        async with self.sessions.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(query.encode(), parameters)
             return await cursor.fetchall()
 
@@ -376,6 +374,7 @@ async def world(kafka: str, dsn: str, folder: Path) -> AsyncIterator[World]:
     await fresh_topics(kafka)
     here = World(kafka, dsn, folder)
     await here.producer.start()
+    await here.sessions.open()
     server = Controller(here.mailbox, hostname="127.0.0.1", port=here.smtp_port)
     server.start()
     try:
@@ -396,4 +395,5 @@ async def world(kafka: str, dsn: str, folder: Path) -> AsyncIterator[World]:
         for hook in here.hooks:
             hook.close()
         server.stop()
+        await here.sessions.close()
         await here.producer.stop()

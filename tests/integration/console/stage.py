@@ -1,19 +1,25 @@
-"""The whole console on free ports, with a stand-in for the API of alerts, in the loop of the test."""
+"""The whole console on free ports, with a stand-in for the API of alerts, in the loop of the test.
+
+The database is shared and emptied for each test; the console is each test's own, since it keeps locks and caches.
+"""
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import pytest
 from fastapi import FastAPI, Request
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from starlette.responses import JSONResponse
 
 from deploy.stack.ports import free_ports
+from deploy.stack.postgres import Postgres
 from services.console import app
 from services.console.adapters.postgres_accounts import PostgresAccounts
 from services.console.adapters.secrets import Argon2Passwords
@@ -24,6 +30,8 @@ from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop
 from services.runtime.postgres import open_pool
 from services.runtime.status import Readiness, StatusServer
+from tests.integration.console.world import World, opened
+from tests.parts import fresh_database
 
 PASSWORD = "correct horse battery"
 ACCOUNTS = (
@@ -32,6 +40,24 @@ ACCOUNTS = (
     ("health", "department", "health"),
     ("dongjie", "department", "dongjie"),
 )
+# Nothing here is encrypted: the authorities of the machine would be read anew for every client.
+NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+@pytest.fixture(scope="session")
+def console_database(postgres_server: Postgres, migrated_template: str) -> Iterator[str]:
+    """The address of a database with a pack, towns and partitions: `empty_world` gives it to one test at a time."""
+    with fresh_database(postgres_server, migrated_template) as name, opened(postgres_server.dsn(name)) as world:
+        world.create()
+        yield world.dsn
+
+
+@pytest.fixture
+def empty_world(console_database: str) -> Iterator[World]:
+    """A district without units, cases or accounts."""
+    with opened(console_database) as world:
+        world.clear()
+        yield world
 
 
 async def until(condition: Callable[[], Awaitable[bool]], limit_s: float = 15) -> None:
@@ -73,7 +99,7 @@ class Console:
     task: asyncio.Task[None]
 
     def client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=15)
+        return httpx.AsyncClient(base_url=self.url, trust_env=False, verify=NO_TLS, timeout=15)
 
     @asynccontextmanager
     async def signed_in(self, username: str) -> AsyncIterator["Browser"]:
@@ -141,13 +167,13 @@ async def console(dsn: str, **settings: Any) -> AsyncIterator[Console]:
             if task.done():
                 await task
         try:
-            async with httpx.AsyncClient(trust_env=False) as http:
-                return (await http.get(f"{running.status_url}/readyz")).status_code == 200
+            return (await http.get(f"{running.status_url}/readyz")).status_code == 200
         except httpx.HTTPError:
             return False
 
     try:
-        await until(ready)
+        async with running.client() as http:
+            await until(ready)
         yield running
     finally:
         stop.set()

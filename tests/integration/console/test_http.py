@@ -2,43 +2,30 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from deploy.stack.postgres import Postgres
 from services.console import app
+from services.console.adapters.web import api
 from services.console.settings import ConsoleSettings
 from services.runtime.lifecycle import TaskDied
 from tests.integration.console.stage import PASSWORD, Console, console, events, login, sign_in, until
-from tests.integration.console.world import Unit, World, district, fresh_database
+from tests.integration.console.world import Unit, World, district
 
 SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
 
-@pytest.fixture(scope="module")
-def migrated(postgres_server: Postgres) -> Iterator[str]:
-    with fresh_database(postgres_server) as dsn:
-        World(dsn).create([])
-        yield dsn
-
-
 @pytest.fixture
-def world(migrated: str) -> World:
+def world(empty_world: World) -> World:
     """A district of 24 units, well and in sight for the next hour."""
-    world = World(migrated)
-    world.execute(
-        "TRUNCATE rules.units, rules.rate_counts, rules.transitions, alerts.cases, alerts.steps, alerts.notices,"
-        " console.accounts, console.sessions"
-    )
-    world.put([replace(unit) for unit in district(24)])
-    world.stay_fresh()
-    return world
+    empty_world.put(district(24))
+    empty_world.stay_fresh()
+    return empty_world
 
 
 @pytest.fixture
@@ -267,14 +254,17 @@ async def test_streams_are_bounded_and_free_their_place(world: World) -> None:
             assert (answer.status_code, answer.json()["error"]["code"]) == (429, "too_busy")
 
         async def free() -> bool:
-            async with httpx.AsyncClient(trust_env=False) as http:
-                text = (await http.get(f"{site.status_url}/metrics")).text
+            async with site.client() as client:
+                text = (await client.get(f"{site.status_url}/metrics")).text
             return "firenet_console_streams_open 0.0" in text
 
         await until(free)
 
 
-async def test_a_stream_ends_when_its_session_does(site: Console, world: World) -> None:
+async def test_a_stream_ends_when_its_session_does(
+    site: Console, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "RECHECK_BEATS", 1)  # in place of ten seconds
     async with site.signed_in("centre") as browser, aclosing(events(browser)) as stream:
         await anext(stream)
         world.execute("DELETE FROM console.sessions", notify=False)

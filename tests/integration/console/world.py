@@ -1,22 +1,20 @@
 """A district in the tables that the console reads, put there without rules and alerts."""
 
 import json
-import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import yaml
-from psycopg import Connection, sql
+from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from deploy.stack.postgres import Postgres
 from services.runtime.clock import SystemClock
-from services.runtime.migrate import migrate
 
 PACK = Path(__file__).resolve().parents[3] / "deploy" / "packs" / "sample-2026.yaml"
 PARTITIONS = 4
@@ -30,20 +28,6 @@ KINDS = [
     ("HOTEL_STAR", "culture-tourism", "闽江饭店{}号楼"), ("RESIDENTIAL", "housing", "锦绣花园{}区"),
     ("CINEMA", "publicity", "星光影城{}店"), ("OFFICE", None, "金融大厦{}座"),
 ]  # fmt: skip
-
-
-@contextmanager
-def fresh_database(server: Postgres) -> Iterator[str]:
-    """Yield the address of an empty database, for tests that share one per module; dropped afterwards."""
-    label = f"console_{secrets.token_hex(6)}"
-    name = sql.Identifier(label)
-    with psycopg.connect(server.dsn("postgres"), autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(name))
-    try:
-        yield server.dsn(label)
-    finally:
-        with psycopg.connect(server.dsn("postgres"), autocommit=True) as admin:
-            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 @dataclass
@@ -92,11 +76,19 @@ def district(count: int = 200) -> list[Unit]:
     return units
 
 
+@contextmanager
+def opened(dsn: str) -> Iterator["World"]:
+    """Yield a world in a migrated database, over one connection."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        yield World(dsn, connection)
+
+
 @dataclass
 class World:
     """Writes what rules and alerts would write, and tells the console as they do."""
 
     dsn: str
+    connection: Connection[TupleRow]
     units: dict[str, Unit] = field(default_factory=dict)
     clock: SystemClock = field(default_factory=SystemClock)
 
@@ -104,52 +96,48 @@ class World:
         return self.clock.now()
 
     def execute(self, statement: str, parameters: Sequence[Any] = (), *, notify: bool = True) -> None:
-        with psycopg.connect(self.dsn) as connection:
-            connection.execute(statement.encode(), parameters)
+        with self.connection.transaction():
+            self.connection.execute(statement.encode(), parameters)
             if notify:
-                connection.execute("NOTIFY firenet_live")
+                self.connection.execute("NOTIFY firenet_live")
 
     def rows(self, statement: str, parameters: Sequence[Any] = ()) -> list[TupleRow]:
-        with psycopg.connect(self.dsn) as connection:
-            return connection.execute(statement.encode(), parameters).fetchall()
+        return self.connection.execute(statement.encode(), parameters).fetchall()
 
-    def create(self, units: Iterable[Unit]) -> "World":
-        migrate(self.dsn)
-        self.units = {unit.unit_id: unit for unit in units}
-        with psycopg.connect(self.dsn) as connection:
-            self._registry(connection)
-            with connection.cursor() as cursor:
-                cursor.executemany(
-                    "INSERT INTO rules.partitions (partition, watermark, sight, blind_after_s, saved_at)"
-                    " VALUES (%s, %s, 'clear', 10, %s)",
-                    [(number, self.now(), self.now()) for number in range(PARTITIONS)],
-                )
-            self._save(connection, self.units.values())
-            recount(connection)
-        return self
+    def create(self) -> None:
+        """Put a pack, the towns and partitions that see clearly into a migrated database."""
+        with self.connection.transaction(), self.connection.cursor() as cursor:
+            self._registry()
+            cursor.executemany(
+                "INSERT INTO rules.partitions (partition, watermark, sight, blind_after_s, saved_at)"
+                " VALUES (%s, %s, 'clear', 10, %s)",
+                [(number, self.now(), self.now()) for number in range(PARTITIONS)],
+            )
+
+    def clear(self) -> None:
+        """Leave it as `create` did: no units, cases or accounts, in sight."""
+        self.execute(
+            "TRUNCATE rules.units, rules.rate_counts, rules.transitions, alerts.cases, alerts.steps, alerts.notices,"
+            " console.accounts, console.sessions"
+        )
+        self.see()
 
     def put(self, units: Iterable[Unit]) -> None:
-        """Add units, or replace them, with their counters."""
-        with psycopg.connect(self.dsn) as connection:
-            added = list(units)
-            self.units |= {unit.unit_id: unit for unit in added}
-            self._save(connection, added)
-            recount(connection)
-            connection.execute("NOTIFY firenet_live")
+        """Add units, or replace them, with their counters. They are copied: another test may use the same ones."""
+        added = [replace(unit) for unit in units]
+        self.units |= {unit.unit_id: unit for unit in added}
+        self._save(added)
 
     def change(self, unit_id: str, **changes: Any) -> None:
         """Change a unit as a checkpoint of rules would: its row, the counters, one NOTIFY."""
         self.change_all([unit_id], **changes)
 
     def change_all(self, unit_ids: Iterable[str], **changes: Any) -> None:
-        with psycopg.connect(self.dsn) as connection:
-            changed = [self.units[unit_id] for unit_id in unit_ids]
-            for unit in changed:
-                for name, value in changes.items():
-                    setattr(unit, name, value)
-            self._save(connection, changed)
-            recount(connection)
-            connection.execute("NOTIFY firenet_live")
+        changed = [self.units[unit_id] for unit_id in unit_ids]
+        for unit in changed:
+            for name, value in changes.items():
+                setattr(unit, name, value)
+        self._save(changed)
 
     def see(self, watermark: datetime | None = None, sight: str = "clear", partition: int | None = None) -> None:
         """Set what the partitions have proven; the default is now and clear."""
@@ -218,7 +206,7 @@ class World:
         names, marks = ", ".join(row), ", ".join(["%s"] * len(row))
         self.execute(f"INSERT INTO alerts.notices ({names}) VALUES ({marks})", list(row.values()))
 
-    def _registry(self, connection: Connection[TupleRow]) -> None:
+    def _registry(self) -> None:
         bodies = [("pack", "sample-2026", {"pack": _pack()})]
         for code, name in TOWNS:
             body = {
@@ -230,15 +218,17 @@ class World:
             }
             bodies.append(("department", code, {"department": body}))
         for kind, name, document in bodies:
-            connection.execute(
+            self.connection.execute(
                 "INSERT INTO registry.versions (kind, id, valid_from, recorded_at, body) VALUES (%s, %s, %s, %s, %s)",
                 [kind, name, datetime(2026, 1, 1, tzinfo=UTC).date(), self.now(), json.dumps(document, default=str)],
             )
 
-    def _save(self, connection: Connection[TupleRow], units: Iterable[Unit]) -> None:
+    def _save(self, units: Iterable[Unit]) -> None:
         now = self.now()
-        with connection.cursor() as cursor:
+        with self.connection.transaction(), self.connection.cursor() as cursor:
             cursor.executemany(SAVE_UNIT, [_row(unit, now) for unit in units])
+            recount(self.connection)
+            cursor.execute("NOTIFY firenet_live")
 
 
 SAVE_UNIT = """
@@ -284,6 +274,7 @@ def _row(unit: Unit, now: datetime) -> tuple[object, ...]:
     )  # fmt: skip
 
 
+@cache
 def _pack() -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load(PACK.read_text(encoding="utf-8"))
     return found

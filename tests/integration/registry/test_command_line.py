@@ -12,7 +12,6 @@ from schemas.topics import REGISTRY, all_topics
 from services.registry.adapters import kafka
 from services.registry.domain.errors import TopicRefused
 from services.runtime.kafka import TopicSpec, ensure_topics
-from services.runtime.migrate import migrate
 from tests.contract.registry.test_bus import read_topic
 from tests.unit.registry.builders import DEPARTMENTS_CSV, PACK_FILE, ROOT, unit_row, units_csv
 
@@ -33,9 +32,8 @@ class Shell:
 
 
 @pytest.fixture
-def shell(database: str, kafka_broker: str) -> Shell:
-    migrate(database)
-    return Shell(database, kafka_broker)
+def shell(migrated_database: str, kafka_broker: str) -> Shell:
+    return Shell(migrated_database, kafka_broker)
 
 
 async def test_from_nothing_to_the_topic(shell: Shell, kafka_broker: str, tmp_path: Path) -> None:

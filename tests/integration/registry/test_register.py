@@ -19,7 +19,6 @@ from services.registry.worker.asking import Answers
 from services.registry.worker.importing import Importer
 from services.registry.worker.publishing import Publisher
 from services.runtime.kafka import TopicSpec, ensure_topics
-from services.runtime.migrate import migrate
 from services.simulator.adapters.tables import write_tables
 from services.simulator.domain.district import District
 from tests.contract.registry.fakes import MemoryBus, SetClock
@@ -62,16 +61,15 @@ class Stand:
 
 
 @pytest.fixture
-async def stand(database: str, kafka_broker: str) -> AsyncIterator[Stand]:
-    migrate(database)
+async def stand(migrated_database: str, kafka_broker: str) -> AsyncIterator[Stand]:
     topic = f"registry-{secrets.token_hex(4)}"
     await ensure_topics(kafka_broker, [TopicSpec(topic, 3, True, None, 1_048_576)])
     clock, bus = SetClock(), KafkaBus(bootstrap=kafka_broker, topic=topic)
-    async with open_store(database, "tests") as store:
+    async with open_store(migrated_database, "tests") as store:
         importer = Importer(files=LocalFiles(), store=store, clock=clock)
         publisher = Publisher(store=store, bus=bus, clock=clock, batch=300)
         assert not (await importer.import_pack(str(PACK_FILE))).refused
-        yield Stand(database, kafka_broker, topic, store, bus, clock, importer, publisher)
+        yield Stand(migrated_database, kafka_broker, topic, store, bus, clock, importer, publisher)
     await bus.close()
 
 

@@ -19,13 +19,21 @@ from services.runtime.clock import SystemClock
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 
 
-@pytest.fixture
-def mailbox(tmp_path: Path) -> Iterator[Mailbox]:
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mailbox]:
     smtp_port, http_port = free_ports(2)
-    part = Mailbox(tmp_path, smtp_port=smtp_port, http_port=http_port, keep=3)
+    part = Mailbox(tmp_path_factory.mktemp("mailbox"), smtp_port=smtp_port, http_port=http_port, keep=3)
     part.start()
     yield part
     part.stop()
+
+
+@pytest.fixture
+def mailbox(running: Mailbox) -> Mailbox:
+    """The same for all tests; mails are files, so without them it is empty."""
+    for file in running.mails.iterdir():
+        file.unlink()
+    return running
 
 
 def get(mailbox: Mailbox, path: str, host: str = "") -> tuple[int, http.client.HTTPMessage, str]:
