@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -142,11 +142,15 @@ async def test_a_gateway_speaks_for_itself_and_for_nobody_else(site: Site, way: 
     """From its own topic to Kafka over TLS; under another's id nothing gets as far as ingest."""
     mine, other = site.take(), site.take()
     a, b = site.gateway(mine), site.gateway(other)
-    client: Client = getattr(site, way)(mine)
+    connect: Callable[[int], Client] = getattr(site, way)
+    foreign_topics = [f"firenet/v1/{b}/{branch}" for branch in ("up/json", "alarm/json", "status", "down/json")]
+    for topic in (*foreign_topics, f"firenet/v1/$ingest/{site.instance}/main/probe"):
+        client = connect(mine)
+        with closing(client):
+            client.publish(topic, heartbeat(666))
+            assert client.ended.wait(LIMIT_S), "what is refused costs the connection"
+    client = connect(mine)
     with closing(client):
-        for branch in ("up/json", "alarm/json", "status", "down/json"):
-            client.publish(f"firenet/v1/{b}/{branch}", heartbeat(666))
-        client.publish(f"firenet/v1/$ingest/{site.instance}/main/probe", "lie")
         client.publish(f"firenet/v1/{a}/up/json", heartbeat(1))
         written = await written_with(site, a, 1)
     assert written.numbers(b) == []
@@ -302,8 +306,7 @@ async def test_a_retired_gateway_is_left_out_by_itself(site: Site) -> None:
 
 async def test_no_secret_is_printed_logged_or_listed(site: Site) -> None:
     site.registry("credentials", "list")
-    for action in ("issue", "rotate", "write", "certificate", "disconnect"):
-        site.registry("credentials", action, "--help")
+    site.registry("credentials", "write", "--help")
     places = [*site.said, site.ingest.log(), site.broker.log.read_text()]
     places += [path.read_text() for path in site.access.iterdir() if path.suffix in {".passwords", ".acl"}]
     secrets = [*site.passwords.values(), *site.services.values()]
