@@ -15,7 +15,7 @@ from services.ingest.domain.values import Accepted, Flag, Kind, Message, Outcome
 
 WINDOW = timedelta(minutes=10)
 KEPT = 32
-"""Messages that are remembered of each gateway. Resends come within half a minute."""
+"""Messages that are remembered of each gateway, some 4 KiB at most. Resends come within half a minute."""
 
 _ALWAYS_NEW = frozenset({Kind.HEARTBEAT, Kind.LINK_UP, Kind.LINK_DOWN})
 """They say what is now, each time anew."""
@@ -46,7 +46,10 @@ class Repeats:
                 for group in _frames(outcome.signals):
                     sent = _sent(outcome, group[0])
                     if sent is not None:
-                        self.newest_of(group[0].gateway_id).append(sent)
+                        known = self.newest_of(group[0].gateway_id)
+                        while known and known[0].at < sent.at - WINDOW:
+                            known.popleft()
+                        known.append(sent)
 
     def newest_of(self, gateway_id: str) -> deque[_Sent]:
         """Return what is remembered of a gateway, the newest last."""

@@ -160,6 +160,8 @@ def test_memory_of_a_gateway_is_bounded() -> None:
         repeats.stored([said(frame(serial, b"x"))])
     assert len(repeats.newest_of("G1")) == KEPT
     assert repeats.batch().once(said(frame(199, b"x"))).repeated
+    repeats.stored([said(frame(200, b"x"), NOON + WINDOW * 1.01)])
+    assert len(repeats.newest_of("G1")) == 1
 
 
 def test_an_end_under_the_same_number_as_the_fire_is_new() -> None:
