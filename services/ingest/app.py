@@ -196,6 +196,7 @@ class Ingest:
                 batch_messages=self._settings.batch_messages,
                 batch_every_s=self._settings.batch_every_ms / 1000 if lane in GATHERING else 0,
                 on_stored=self._desk.stored,
+                overtakes=lane not in GATHERING,
             )
             await worker.run(stop)
         self._drained[lane].set()

@@ -65,8 +65,12 @@ class LaneWorker:
         batch_messages: int,
         batch_every_s: float,
         on_stored: Callable[[Sequence[Outcome]], None] | None = None,
+        *,
+        overtakes: bool = False,
     ) -> None:
         """`batch_every_s`: how long to gather while messages keep coming; 0 sends each at once.
+
+        `overtakes`: messages of this lane come before those that the same gateways sent earlier over others.
 
         `on_stored` hears what Kafka has, before anything is proven by it; it must not raise.
         """
@@ -81,6 +85,7 @@ class LaneWorker:
         self._batch_messages = batch_messages
         self._batch_every_s = batch_every_s
         self._on_stored = on_stored
+        self._overtakes = overtakes
         self._log = RefusalLog(clock)
 
     async def run(self, stop: Stop) -> None:
@@ -133,7 +138,7 @@ class LaneWorker:
             nonlocal room
             room -= len(accepted.signals)
             accepted = once(accepted)
-            return accepted if gaps is None else gaps.follow(accepted, steps)
+            return accepted if gaps is None else gaps.follow(accepted, steps, overtakes=self._overtakes)
 
         outcomes: list[Outcome] = []
         taken = 0

@@ -3,14 +3,17 @@
 A broker's acknowledgement is not durability, so this is the only evidence there is of what it lost.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from enum import StrEnum
 from typing import NamedTuple
 
 from services.ingest.domain.values import Accepted, Flag, FramePart, Kind, Message, Signal
 
 WINDOW = 8
-"""A number that is still missing when one this much higher has come is counted as lost: the fire lane overtakes."""
+"""A number that is still missing when one this much higher has come is counted as lost."""
+
+MAX_AHEAD = 256
+"""Numbers of a gateway that wait, since the fire lane overtakes, until the others have come up to them."""
 
 NEAR = 16 * WINDOW
 """A number that is further back than this is a count that was begun anew, not a message that came late."""
@@ -30,6 +33,7 @@ class Step(StrEnum):
     """What a number is, beside the highest one so far. A gap is open until the window has passed it."""
 
     NEXT = "next"
+    AHEAD = "ahead"
     REPEATED = "repeated"
     LATE = "late"
     GAP = "gap"
@@ -44,11 +48,13 @@ class Numbered(NamedTuple):
     missing: int = 0
 
 
-_NEXT, _REPEATED, _LATE, _RESTART = map(Numbered, (Step.NEXT, Step.REPEATED, Step.LATE, Step.RESTART))
+_NEXT, _AHEAD, _REPEATED, _LATE, _RESTART = map(
+    Numbered, (Step.NEXT, Step.AHEAD, Step.REPEATED, Step.LATE, Step.RESTART)
+)
 
 
 class Count:
-    """Follows one kind of numbers, for each gateway apart. Memory: one entry per gateway that was heard.
+    """Follows one kind of numbers, for each gateway apart. Memory: one entry per gateway, and what is ahead.
 
     `size` is how many numbers there are before they begin again with 0, None where they go on without end.
     """
@@ -56,6 +62,17 @@ class Count:
     def __init__(self, size: int | None = None) -> None:
         self._size = size
         self._heard: dict[str, tuple[int, int]] = {}
+        self._waiting: dict[str, deque[int]] = {}
+
+    def overtook(self, gateway_id: str, number: int) -> Numbered:
+        """Take in a number that came by a faster way: it proves nothing until the others have come up to it."""
+        known = self._heard.get(gateway_id)
+        step = None if known is None else self._step(number, known[0])
+        if known is not None and step is not None and -WINDOW < step <= 0:
+            return self._behind(gateway_id, known[0], -step, known[1])
+        waiting = self._waiting.setdefault(gateway_id, deque())
+        waiting.append(number)
+        return _AHEAD if len(waiting) <= MAX_AHEAD else self.heard(gateway_id, waiting.popleft())
 
     def heard(self, gateway_id: str, number: int, *, again: bool = False) -> Numbered:
         """Take in a number. `again`: the broker says that it delivered this before, so it begins no new count."""
@@ -73,7 +90,10 @@ class Count:
             return _RESTART
         if step <= 0:
             return self._behind(gateway_id, highest, -step, seen)
-        return self._ahead(gateway_id, number, step, seen)
+        lost = self._pass_waiting(gateway_id, highest, step) if gateway_id in self._waiting else 0
+        highest, seen = self._heard[gateway_id]
+        what, missing = self._ahead(gateway_id, number, self._step(number, highest) or 0, seen)
+        return Numbered(what, lost + missing)
 
     def follows(self, gateway_id: str, number: int) -> bool:
         """Say whether a number is the very next one."""
@@ -89,6 +109,17 @@ class Count:
         step = (step + half) % self._size - half
         allowed = LARGEST_SERIAL_JUMP if number > highest else LARGEST_LOSS_AT_WRAP
         return step if step <= allowed else None
+
+    def _pass_waiting(self, gateway_id: str, highest: int, step: int) -> int:
+        """Take in, in their order, the waiting numbers up to `step` above the highest; return how many were lost."""
+        above = [(self._step(number, highest), number) for number in self._waiting.pop(gateway_id)]
+        further = [number for far, number in above if far is None or far > step]
+        if further:
+            self._waiting[gateway_id] = deque(further)
+        return sum(
+            self.heard(gateway_id, number).missing
+            for far, number in sorted((far, number) for far, number in above if far is not None and 0 < far < step)
+        )
 
     def _is_far_back(self, number: int, back: int) -> bool:
         return back > NEAR or (number == 0 and back >= WINDOW)
@@ -114,46 +145,51 @@ class Count:
 class GapWatch:
     """Watches the numbers that gateways give what they send: `seq` of JSON, serials of GB/T 26875.3.
 
-    Both lanes share one watch, because a gateway counts over both. To be told in order, of each message once, and not
-    of what is known to be a resend.
+    All lanes share one watch, because a gateway counts over all of them. To be told in order, of each message once, and
+    of a known resend by its flag only.
     """
 
     def __init__(self) -> None:
         self._seqs = Count()
         self._serials = Count(SERIALS)
 
-    def follow(self, accepted: Accepted, steps: Counter[Step]) -> Accepted:
-        """Count in `steps` what each number is; return `accepted` with one more signal for each loss that it proves."""
+    def follow(self, accepted: Accepted, steps: Counter[Step], *, overtakes: bool = False) -> Accepted:
+        """Count in `steps` what each number is; return `accepted` with one more signal for each loss that it proves.
+
+        `overtakes`: it came by a way that is faster than that of the other messages.
+        """
         gaps: list[Signal] = []
         for signal in accepted.signals:
-            numbered = self._numbered(signal, again=accepted.arrival.duplicate)
+            numbered = self._numbered(signal, again=accepted.arrival.duplicate, overtakes=overtakes)
             if numbered is not None:
                 steps[numbered.step] += 1
                 if numbered.missing:
                     gaps.append(_gap(signal, numbered.missing, part=len(accepted.signals) + len(gaps)))
         return accepted._replace(signals=(*accepted.signals, *gaps)) if gaps else accepted
 
-    def _numbered(self, signal: Signal, *, again: bool) -> Numbered | None:
+    def _numbered(self, signal: Signal, *, again: bool, overtakes: bool) -> Numbered | None:
         message = signal.message
         if message.frame is not None:
-            return self._frame(signal, message.frame, again=again)
-        if message.seq is not None:
-            return self._seqs.heard(signal.gateway_id, message.seq, again=again)
+            number = self._serial(signal, message.frame)
+            count = self._serials
+        else:
+            number, count = message.seq, self._seqs
+        if number is not None:
+            if overtakes:
+                return count.overtook(signal.gateway_id, number)
+            return count.heard(signal.gateway_id, number, again=again)
         return _REPEATED if Flag.REPEATED in signal.flags else None
 
-    def _frame(self, signal: Signal, frame: FramePart, *, again: bool) -> Numbered | None:
-        """Return what the serial of a frame is, told at the first of its signals; None where it says nothing.
+    def _serial(self, signal: Signal, frame: FramePart) -> int | None:
+        """Return the serial of a frame at the first of its signals; None where it says nothing.
 
         Answers return our own number. Frames of a maker's own may be counted in or not: they are when it fits.
         """
-        gateway_id = signal.gateway_id
-        if Flag.REPEATED in signal.flags:
-            return _REPEATED
-        if frame.part or frame.command in _ANSWERS:
+        if frame.part or frame.command in _ANSWERS or Flag.REPEATED in signal.flags:
             return None
-        if frame.command != _SEND and not self._serials.follows(gateway_id, frame.serial):
-            return None
-        return self._serials.heard(gateway_id, frame.serial, again=again)
+        if frame.command == _SEND or self._serials.follows(signal.gateway_id, frame.serial):
+            return frame.serial
+        return None
 
 
 _SEND = 2

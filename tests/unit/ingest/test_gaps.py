@@ -158,6 +158,38 @@ def test_frames_of_a_makers_own_count_where_they_fit() -> None:
         assert (missing, seen) == ([], Counter({Step.NEXT: 3}))
 
 
+def overtaking(main: list[int], fire: dict[int, list[int]], size: int | None = SERIALS) -> int:
+    """Tell the numbers of both lanes; those of the fire lane come before the main lane's number that is their key."""
+    count, missing = Count(size), 0
+    for number in main:
+        for ahead in fire.get(number, []):
+            missing += count.overtook("G1", ahead).missing
+        missing += count.heard("G1", number).missing
+    return missing
+
+
+def test_a_fire_that_overtakes_a_backlog_proves_no_loss() -> None:
+    assert overtaking([*range(100), *range(101, 200)], {0: [100]}) == 0
+    assert overtaking([*range(100), *range(103, 200)], {5: [100, 102, 101]}) == 0
+    assert overtaking([65_534, 65_535, 2, 3], {65_534: [1, 0]}) == 0
+
+
+def test_what_is_missing_beside_a_fire_that_overtook_is_counted_all_the_same() -> None:
+    assert overtaking([*range(50), *range(60, 100)], {0: [55]}) == 9
+    assert overtaking(list(range(50)), {0: [55]}) == 0  # nothing has come up to it
+
+
+def test_a_fire_that_is_overtaken_fills_its_gap() -> None:
+    assert overtaking([1, 2, 4, 5, *range(6, 40)], {5: [3]}) == 0
+
+
+def test_a_gateway_that_only_uses_the_fire_lane_is_counted_in_the_end() -> None:
+    count = Count(SERIALS)
+    told = [count.overtook("G1", number) for number in range(1000) if number != 500]
+    assert sum(numbered.missing for numbered in told) == 1
+    assert count.heard("G1", 1000).missing == 0
+
+
 def test_a_known_resend_is_no_step_of_the_count() -> None:
     again = accepted(1, flags=(Flag.REPEATED,))
     assert follow(accepted(1), accepted(2), again) == ([], Counter({Step.NEXT: 2, Step.REPEATED: 1}))
