@@ -14,12 +14,13 @@ class ExchangeStep(StrEnum):
 
     `began`: an ingest process took it on; `sent`, `denied`: once for each attempt; `confirmed`: the device has it, for
     a duty check no more than that. `answered`: a person pressed the key. `not_answered` is said only when the device
-    had confirmed and FireNet was looking all the time; else it is `unknown`.
+    had confirmed and FireNet was looking all the time; else it is `unknown`. `blind`: one process was not looking.
     """
 
     BEGAN = "began"
     SENT = "sent"
     DENIED = "denied"
+    BLIND = "blind"
     CONFIRMED = "confirmed"
     ANSWERED = "answered"
     NOT_ANSWERED = "not_answered"

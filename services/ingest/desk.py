@@ -85,7 +85,7 @@ class Desk:
 
     def resume(self) -> None:
         """The log was read to its end: go on with what an earlier process of our name left open."""
-        self._exchanges.resume(self._stamp())
+        self._tell(self._exchanges.resume(self._stamp()))
 
     # --- the loop
 

@@ -36,6 +36,7 @@ WORDS = {
     Step.BEGAN: "an ingest process took it on",
     Step.SENT: "sent",
     Step.DENIED: "the device denied it",
+    Step.BLIND: "one ingest process could not see what the device says",
     Step.CONFIRMED: "the device confirmed",
     Step.ANSWERED: "a person answered",
     Step.NOT_ANSWERED: "nobody answered",

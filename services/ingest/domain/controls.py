@@ -27,11 +27,15 @@ class What(StrEnum):
 
 
 class Step(StrEnum):
-    """The steps of an exchange; the last four end it, `confirmed` ends a set clock."""
+    """The steps of an exchange; the last four end it, `confirmed` ends a set clock.
+
+    `blind`: some process could not see for a while what the device said.
+    """
 
     BEGAN = "began"
     SENT = "sent"
     DENIED = "denied"
+    BLIND = "blind"
     CONFIRMED = "confirmed"
     ANSWERED = "answered"
     NOT_ANSWERED = "not_answered"

@@ -7,8 +7,9 @@ Everything that happens is told on a log that all ingest processes read, and an 
 
 - Several processes may claim an order; the `began` that stands first on the log decides whose it is, and only that one
   sends. Whoever hears the device tells it. What is told twice has the same id, and the first end on the log is the end.
-- A process that was killed reads the log again and goes on with what is its own. What it cannot know any more ends as
-  `unknown`: a person's silence is told only when the device had confirmed and we were looking the whole time.
+- Any of them may be the one that hears the device. So each that was blind for a while, or was started while an exchange
+  was open, tells that too: a person's silence is told only when the device had confirmed and everybody was looking.
+- A process that was killed reads the log again and goes on with what is its own. What cannot be known is `unknown`.
 """
 
 from collections import OrderedDict
@@ -150,14 +151,16 @@ class Exchanges:
         self._apply(exchange, told)
         return None
 
-    def resume(self, now: datetime) -> None:
-        """The log was read to its end after a start: what is ours goes on, but we did not see all of it."""
+    def resume(self, now: datetime) -> list[Told]:
+        """The log was read to its end after a start: what is ours goes on; we did not see all of what is open."""
+        told: list[Told] = []
         for exchange in self._open.values():
+            told += self._blind(exchange, Why.RESTARTED, now)
             if exchange.owner == self._instance:
-                exchange.blind = Why.RESTARTED
                 exchange.tries = exchange.attempts
                 sent_at = exchange.last_sent_at
                 exchange.next_try_at = now if sent_at is None else sent_at + self._terms.time_out
+        return told
 
     def heard(self, gateway_id: str, serial: int, at: datetime, carrier: Carrier, *, confirmed: bool) -> list[Told]:
         """The gateway sent a confirm or a deny with this serial number."""
@@ -197,18 +200,16 @@ class Exchanges:
                 continue
             if exchange.began_at is None:
                 told += self._not_begun(exchange, now)
-            elif exchange.owner != self._instance:
+                continue
+            told += self._look(exchange, now, seen_until)
+            if exchange.owner != self._instance:
                 told += self._of_another(exchange, now)
+            elif exchange.confirmed:
+                told += self._silent(exchange, now, seen_until)
+            elif self._may_try(exchange, now):
+                tries.append(Try(exchange.order, exchange.serial or 0))
             else:
-                self._look(exchange, now, seen_until)
-                if exchange.confirmed:
-                    told += self._silent(exchange, now, seen_until)
-                elif exchange.next_try_at is None or now >= exchange.next_try_at:
-                    if self._may_try(exchange, now):
-                        assert exchange.serial is not None, "it began"
-                        tries.append(Try(exchange.order, exchange.serial))
-                    else:
-                        told += self._given_up(exchange, now, seen_until)
+                told += self._given_up(exchange, now, seen_until)
         return Due(tuple(tries), tuple(told))
 
     # --- decisions
@@ -232,19 +233,25 @@ class Exchanges:
         longest = self._terms.send_within + timedelta(minutes=exchange.order.minutes or 0) + self._terms.abandon_after
         return self._unknown(exchange, Why.ABANDONED, now) if now >= exchange.began_at + longest else []
 
-    def _look(self, exchange: _Exchange, now: datetime, seen_until: datetime | None) -> None:
-        if exchange.blind is None and exchange.first_sent_at is not None:
-            since = exchange.first_sent_at if seen_until is None else max(seen_until, exchange.first_sent_at)
-            if now - since > self._terms.blind_after:
-                exchange.blind = Why.BLIND
+    def _look(self, exchange: _Exchange, now: datetime, seen_until: datetime | None) -> list[Told]:
+        if exchange.first_sent_at is None:
+            return []
+        since = exchange.first_sent_at if seen_until is None else max(seen_until, exchange.first_sent_at)
+        return self._blind(exchange, Why.BLIND, now) if now - since > self._terms.blind_after else []
 
     def _may_try(self, exchange: _Exchange, now: datetime) -> bool:
+        """Say whether a sending is due, and not too late."""
         assert exchange.began_at is not None, "it began"
         in_time = now <= exchange.began_at + self._terms.send_within
-        return in_time and exchange.tries <= self._terms.resends
+        return in_time and exchange.tries <= self._terms.resends and not self._waits(exchange, now)
+
+    def _waits(self, exchange: _Exchange, now: datetime) -> bool:
+        return exchange.next_try_at is not None and now < exchange.next_try_at
 
     def _given_up(self, exchange: _Exchange, now: datetime, seen_until: datetime | None) -> list[Told]:
-        """Nothing more is sent, and nothing was confirmed."""
+        """Nothing was confirmed; say how it ended once nothing more is sent and the last time-out is over."""
+        if self._waits(exchange, now):
+            return []
         if exchange.blind is not None:
             until = exchange.answer_until()
             if exchange.order.what is What.DUTY_CHECK and until is not None and now <= until:
@@ -279,6 +286,12 @@ class Exchanges:
         exchange.ending = True
         return Told(exchange.order, Step.FAILED, now, self._instance, exchange.serial, why=why)
 
+    def _blind(self, exchange: _Exchange, why: Why, now: datetime) -> list[Told]:
+        if exchange.blind is not None or exchange.began_at is None:
+            return []
+        exchange.blind = why
+        return [Told(exchange.order, Step.BLIND, now, self._instance, exchange.serial, why=why)]
+
     def _unknown(self, exchange: _Exchange, why: Why, now: datetime) -> list[Told]:
         exchange.ending = True
         return [Told(exchange.order, Step.UNKNOWN, now, self._instance, exchange.serial, why=why)]
@@ -312,6 +325,8 @@ class Exchanges:
                 exchange.attempts = max(exchange.attempts, told.attempt or 0)
                 exchange.first_sent_at = min(exchange.first_sent_at or told.at, told.at)
                 exchange.last_sent_at = max(exchange.last_sent_at or told.at, told.at)
+            case Step.BLIND:
+                exchange.blind = exchange.blind or told.why
             case Step.CONFIRMED:
                 exchange.confirmed = True
             case Step.DENIED if told.attempt == max(1, exchange.attempts) and not exchange.denied:

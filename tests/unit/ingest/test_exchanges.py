@@ -306,7 +306,7 @@ def restarted(line: Line, at: float, instance: str = "ingest-1") -> Line:
     again.log = list(line.log)
     for told in line.log:
         again.exchanges.read(told, live=False)
-    again.exchanges.resume(after(at))
+    again.tell(again.exchanges.resume(after(at)))
     return again
 
 
@@ -372,6 +372,7 @@ def test_what_a_process_left_open_for_ever_is_ended_by_another() -> None:
     other = restarted(line, 5, instance="ingest-2")
     other.look_until(430, start=5)
     assert other.sent == []
+    assert other.steps().count(Step.BLIND) == 1
     assert (other.end.step, other.end.why) == (Step.UNKNOWN, Why.ABANDONED)
 
 
@@ -401,6 +402,20 @@ def test_a_process_that_only_hears_the_device_tells_it_for_the_one_that_sent() -
     assert sender.due(after(60), after(60)).tries == ()
     log(hearer.answered("G000001", after(70), MQTT))
     assert len(sender) == len(hearer) == 0
+
+
+@pytest.mark.parametrize("why", [Why.BLIND, Why.RESTARTED])
+def test_a_silence_that_another_process_did_not_see_all_of_is_unknown(why: Why) -> None:
+    line, other = Line(), Exchanges("ingest-2")
+    line.order(DUTY)
+    line.look(0)
+    line.confirm(1)
+    for told in line.log:
+        other.read(told, live=why is Why.BLIND)
+    heard_little = list(other.due(after(60), after(44)).told) if why is Why.BLIND else other.resume(after(60))
+    line.tell(heard_little)
+    line.look_until(305, start=60)
+    assert (line.end.step, line.end.why) == (Step.UNKNOWN, why)
 
 
 def test_serial_numbers_of_a_gateway_count_up_and_wrap() -> None:
