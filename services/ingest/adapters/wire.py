@@ -31,7 +31,7 @@ class Encoder:
     """Writes events of one ingest instance.
 
     A signal is put together by hand: building and dumping the model took four times as long, on a path that every
-    message goes. A test decodes what comes out and compares it with the model.
+    message goes. Members stand in the order of the model, by which rules knows a heartbeat at a glance; tests compare.
     """
 
     def __init__(self, instance: str) -> None:
@@ -39,7 +39,7 @@ class Encoder:
         self._source = f"/ingest/{instance}"
         self._last_instant: datetime | None = None
         self._last_written = ""
-        self._tail = f'","instance":{_quote(instance)},"flags":['
+        self._written_instance = f'","instance":{_quote(instance)}'
 
     def signal_id(self, gateway_id: str, arrival: Arrival, message: Message, part: int) -> str:
         """Return the id: from the payload when that names itself by number or time, else from the arrival too.
@@ -62,12 +62,15 @@ class Encoder:
         event_id = self.signal_id(gateway_id, arrival, message, part)
         taken_in_at = arrival.received_at if arrival.replayed_at is None else arrival.replayed_at
         quoted = ",".join([f'"{flag}"' for flag in flags]) if flags else ""
-        rest = _optional(message) + _first_received(arrival)
+        rest = "" if message.frame is None else _frame(message.frame)
+        if arrival.replayed_at is not None:
+            rest += f',"first_received_at":"{_zoned(arrival.received_at)}"'
         return (
-            f'{{"specversion":"1.0","type":"cn.firenet.signal.v1","id":"{event_id}",'
-            f'"source":"/gateways/{gateway_id}","subject":"{unit_id}","time":"{self._written(taken_in_at)}Z",'
-            f'"datacontenttype":"application/json","data":{{"gateway_id":"{gateway_id}","unit_id":"{unit_id}",'
-            f'"kind":"{message.kind}","carrier":"{carrier}","lane":"{lane}{self._tail}{quoted}]{rest}}}}}'
+            f'{{"specversion":"1.0","id":"{event_id}","source":"/gateways/{gateway_id}","subject":"{unit_id}",'
+            f'"time":"{self._written(taken_in_at)}Z","datacontenttype":"application/json",'
+            f'"data":{{"gateway_id":"{gateway_id}","unit_id":"{unit_id}","kind":"{message.kind}","carrier":"{carrier}",'
+            f'"lane":"{lane}{self._written_instance}'
+            f'{_optional(message)},"flags":[{quoted}]{rest}}},"type":"cn.firenet.signal.v1"}}'
         ).encode()
 
     def _written(self, instant: datetime) -> str:
@@ -127,28 +130,28 @@ class Encoder:
 
 
 def _optional(message: Message) -> str:
-    """Return the members that not every message has, each with a comma before it."""
-    _, seq, occurred_at, _, point, restores, measurement, text, missing, frame, _ = message
+    """Return the members before `flags` that not every message has, each with a comma before it."""
+    _, seq, occurred_at, _, point, restores, measurement, text, missing, _, _ = message
     written = "" if seq is None else f',"seq":{seq}'
     if occurred_at is not None:
-        written += f',"occurred_at":"{occurred_at.isoformat()}"'
-    if restores is not None:
-        written += f',"restores":"{restores}"'
+        written += f',"occurred_at":"{_zoned(occurred_at)}"'
     if point is not None:
         written += _point(point)
+    if restores is not None:
+        written += f',"restores":"{restores}"'
     if measurement is not None:
         written += f',"measurement":{{"value":{measurement.value!r},"unit":{_quote(measurement.unit)}}}'
     if text is not None:
         written += f',"text":{_quote(text)}'
     if missing is not None:
         written += f',"missing":{missing}'
-    if frame is not None:
-        written += _frame(frame)
     return written
 
 
-def _first_received(arrival: Arrival) -> str:
-    return "" if arrival.replayed_at is None else f',"first_received_at":"{arrival.received_at.isoformat()}"'
+def _zoned(instant: datetime) -> str:
+    """Return an instant in the zone that it was said in, UTC as `Z`."""
+    written = instant.isoformat()
+    return f"{written[:-6]}Z" if written.endswith("+00:00") else written
 
 
 def _origin(claim: Claim | None) -> RefusalOrigin | None:

@@ -112,7 +112,10 @@ def test_a_signal_written_by_hand_is_the_one_that_the_model_reads(signal: Signal
             frame=None if message.frame is None else wire_frame(message.frame),
         ),
     )
-    assert codec.signals.decode(ENCODER.signal(signal, came)) == expected
+    written = ENCODER.signal(signal, came)
+    assert codec.signals.decode(written) == expected
+    ours, models = json.loads(written), json.loads(codec.signals.encode(expected))
+    assert (list(ours), list(ours["data"])) == (list(models), list(models["data"]))
 
 
 @QUICK

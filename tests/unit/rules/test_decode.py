@@ -11,6 +11,11 @@ from hypothesis import strategies as st
 from schemas import codec
 from schemas.gateway import Point
 from schemas.signal import Carrier, Flag, Lane, Signal, SignalData, Tick, TickData, TickState
+from services.ingest.adapters.wire import Encoder
+from services.ingest.domain.values import Arrival, Kind, Message
+from services.ingest.domain.values import Carrier as IngestCarrier
+from services.ingest.domain.values import Lane as IngestLane
+from services.ingest.domain.values import Signal as IngestSignal
 from services.rules.adapters.decode import SignalDecoder, point_in
 from services.rules.domain.inputs import Heartbeat
 from services.rules.domain.inputs import Signal as DomainSignal
@@ -72,6 +77,16 @@ def test_whatever_our_encoder_writes_both_ways_agree(
 def test_the_plain_heartbeat_goes_the_short_way() -> None:
     beat = decoder.heartbeat(encoded(seq=5, occurred_at=AT, flags=("redelivered", "clock_behind")), 3)
     assert beat == Heartbeat("U1", "G1", "a" * 32, micros(AT), 3)
+
+
+def test_a_heartbeat_goes_the_short_way_as_ingest_writes_it() -> None:
+    came = Arrival(1, 1, "", b"{}", AT)
+    for message in (Message(Kind.HEARTBEAT), Message(Kind.HEARTBEAT, seq=5, occurred_at=AT)):
+        signal = IngestSignal("G1", "U1", IngestLane.UP, IngestCarrier.MQTT_JSON, message, (), 0)
+        raw = Encoder("i1").signal(signal, came)
+        beat = decoder.heartbeat(raw, 3)
+        assert beat is not None
+        assert beat == decoder.any_record(raw, 3)
 
 
 BENDS: list[tuple[bytes, bytes]] = [
