@@ -11,8 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
+from schemas import codec
+from schemas.command import Command, CommandData, RefusalPlace, Replay
+from schemas.ids import derive
 from schemas.signal import Flag
+from schemas.topics import COMMANDS
 from services.ingest.refusals.cli import DONE, NO_KAFKA, NOT_ALL, USAGE, main
+from services.runtime.clock import SystemClock
+from services.runtime.kafka import BatchProducer, Record
 from tests.integration.ingest.conftest import Site
 from tests.integration.ingest.log import Written, read_all, register
 from tests.integration.ingest.process import Gateway, until
@@ -110,6 +116,40 @@ async def test_what_was_refused_becomes_signals_once_its_gateway_is_registered(
     raws = {one["id"]: base64.b64decode(one["raw"]) for one in lines}
     assert raws == {event.id: event.data.raw for event in written.refusals}
     assert (target.stat().st_mode & 0o777, (await terminal.run("export", str(target)))[0]) == (0o600, USAGE)
+
+
+async def test_an_order_on_the_log_is_carried_out_by_ingest_once(site: Site, terminal: Terminal) -> None:
+    (gateway,) = await site.gateways(1)
+    await site.ingest.start()
+    late = f"{gateway.gateway_id}x"
+    await gateway.publish(f"firenet/v1/{late}/up/json", b'{"v":1,"kind":"fire"}')
+    await until(lambda: site.ingest.metric("refused_total") == 1)
+    (listed,) = await terminal.objects("list", "--gateway", late)
+    place = RefusalPlace(id=listed["id"], partition=listed["partition"], offset=listed["offset"])
+    gone = RefusalPlace(id="0" * 32, partition=0, offset=10**9)
+    known = site.ingest.metric("gateways")
+    await register(site.kafka.bootstrap, {late: f"U{late[1:]}"})
+    await until(lambda: site.ingest.metric("gateways") > known)
+    now = SystemClock().now()
+    command = Command(
+        id="c1" * 16, source="/console", time=now, data=CommandData(by="centre", order=Replay(refusals=(place, gone)))
+    )
+    producer = BatchProducer(site.kafka.bootstrap, "console-stand-in", headers=codec.HEADERS)
+    await producer.start()
+    await producer.send_many([Record(COMMANDS, None, codec.commands.encode(command))] * 2)
+    await producer.stop()
+    await until(lambda: site.ingest.metric("replays_total", outcome="accepted") == 2)
+    assert site.ingest.metric("replays_total", outcome="gone") == 2
+    written = await read_all(site.kafka.bootstrap)
+    signals = [event for _, _, event in written.signals if event.data.gateway_id == late]
+    assert (len(signals), signals[0]) == (2, signals[1]), "the same bytes twice"
+    assert (signals[0].time, signals[0].subject) == (now, f"U{late[1:]}")
+    assert {event.id for event in written.alarms if event.data.gateway_id == late} == {signals[0].id}
+    notes = [note for note in written.replayed if note.subject == late]
+    assert {(note.id, note.data.by) for note in notes} == {(derive("replayed", listed["id"], command.id), "centre")}
+    (done,) = await terminal.objects("list", "--gateway", late)
+    assert done["state"] == "replayed"
+    written.assert_no_tick_lies()
 
 
 async def test_a_bad_frame_is_shown_with_the_verdict_of_the_codec(site: Site, terminal: Terminal) -> None:
