@@ -27,9 +27,9 @@ def compose_command() -> list[str]:
     pytest.skip("neither docker-compose nor docker compose is installed")
 
 
-def compose(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [*compose_command(), "-p", "firenet", "-f", str(COMPOSE_FILE), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+def compose(*arguments: str, project: str = "firenet", **more: str) -> "subprocess.CompletedProcess[str]":
+    command = [*compose_command(), "-p", project, "-f", str(COMPOSE_FILE), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT | more)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_nothing_uses_the_hosts_network_or_extra_rights(resolved: dict[str, Any]
 def test_every_service_has_a_memory_limit_and_every_server_a_probe(resolved: dict[str, Any]) -> None:
     for name, service in resolved.items():
         assert service.get("mem_limit"), name
-        if name not in {"migrate", "registry-publish", "mqtt-access", "simulator"}:
+        if name not in {"migrate", "registry-publish", "mqtt-access", "district", "simulator"}:
             assert service["healthcheck"]["test"][0] == "CMD", name
 
 
