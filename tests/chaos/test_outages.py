@@ -15,9 +15,9 @@ from tests.chaos import look
 from tests.chaos.world import LIMIT_S, World, world
 from tests.system import wait_for
 
-BLIND_S = float(os.environ.get("FIRENET_CHAOS_BLIND_S", "25"))
+BLIND_S = float(os.environ.get("FIRENET_CHAOS_BLIND_S", "16"))
 """How long ingest is away, seconds: longer than the pack's 10 s of patience and than the units' own deadline."""
-OFFLINE_AFTER_S = 20
+OFFLINE_AFTER_S = 12
 RATE = 240 / OFFLINE_AFTER_S
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
