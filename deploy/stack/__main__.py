@@ -21,6 +21,8 @@ from services.runtime.clock import SystemClock
 BEIJING = timezone(timedelta(hours=8))
 DEMO_UNITS = 200
 DEMO_SEED = 2026
+DEMO_DEVICES = ["--gb26875-mqtt", "30", "--gb26875-tcp", "10"]
+"""So many of its gateways speak GB/T 26875.3, of all makes."""
 SUPERVISION_RATE = 40.0  # the default profile's 240 s deadline passes after 6 s
 LADDER_RATE = 1440.0  # H4 falls due 24 h after H0: here 60 s
 USAGE = "usage: python -m deploy.stack demo|run"
@@ -64,7 +66,9 @@ def demo() -> None:
     folder = ROOT / "var" / "demo"
     ports = Ports.known(os.environ)
     shutil.rmtree(folder, ignore_errors=True)
-    options = Options(supervision_rate=SUPERVISION_RATE, ladder_rate=LADDER_RATE, mailbox=True, local_webhooks=True)
+    options = Options(
+        supervision_rate=SUPERVISION_RATE, ladder_rate=LADDER_RATE, devices=True, mailbox=True, local_webhooks=True
+    )
     firenet = FireNet(folder, ports, options)
     story_over = threading.Event()
     receiver = WebhookReceiver(ports.webhook, firenet.secret("centre"), told)
@@ -72,7 +76,7 @@ def demo() -> None:
         with receiver, Stack(say=say) as stack:
             start_brokers(stack, firenet)
             district = folder / "district"
-            size = ["--units", str(DEMO_UNITS), "--seed", str(DEMO_SEED)]
+            size = ["--units", str(DEMO_UNITS), "--seed", str(DEMO_SEED), *DEMO_DEVICES]
             firenet.command("services.simulator", "write", str(district), *size, "--centre-webhook", receiver.url)
             firenet.command("services.registry", "import", *map(str, sorted(district.iterdir())))
             accounts = firenet.command("services.console", "demo-accounts")

@@ -44,6 +44,7 @@ class Ports:
     console_status: int = 9104
     smtp: int = 0
     webhook: int = 0
+    devices: int = 0
     kafka: int = 0
     controller: int = 0
     postgres: int = 0
@@ -86,12 +87,14 @@ def setting_of(port: str) -> str:
 class Options:
     """`supervision_rate` divides the heartbeat deadlines, `ladder_rate` the waits between steps; 1 is real life.
 
+    `devices`: ingest opens a TCP port for devices that know no MQTT.
     `secured`: Mosquitto with TLS, passwords and certificates; gateways find it at `mqtt_bind` under `mqtt_names`.
     """
 
     supervision_rate: float = 1.0
     ladder_rate: float = 1.0
     mosquitto: bool = False
+    devices: bool = False
     secured: bool = False
     mqtt_bind: str = HOST
     mqtt_names: tuple[str, ...] = ()
@@ -177,6 +180,8 @@ class FireNet:
             "CONSOLE_ALERTS_TOKEN": self.secret("alerts-api"),
             **{name: f"{rate:g}" for name, rate in rates.items()},
         }
+        if self.options.devices:
+            own |= {"INGEST_TCP_PORT": str(self.ports.devices), "SIMULATOR_TCP_PORT": str(self.ports.devices)}
         if self.options.secured:
             own |= self._accounts()
         if self.options.mailbox:

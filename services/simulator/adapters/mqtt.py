@@ -304,8 +304,11 @@ class MqttLine:
         self._make = make
 
     def send(self, frame: Frame) -> None:
-        lane = Lane.ALARM if frame.urgent else Lane.UP
-        self._link.publish_now(self._topics[lane], gb26875.write(frame, self._make))
+        self.write(gb26875.write(frame, self._make), Lane.ALARM if frame.urgent else Lane.UP)
+
+    def write(self, data: bytes, lane: Lane) -> None:
+        """Send any bytes as one message."""
+        self._link.publish_now(self._topics[lane], data)
 
     async def cut(self) -> None:
         await self._link.cut()

@@ -26,9 +26,13 @@ class TcpLine:
         self._keeper: asyncio.Task[None] | None = None
 
     def send(self, frame: Frame) -> None:
+        self.write(gb26875.write(frame, self._make))
+
+    def write(self, data: bytes) -> None:
+        """Send any bytes."""
         writer = self._writer
         if writer is not None and writer.transport.get_write_buffer_size() < MAX_UNSENT_BYTES:
-            writer.write(gb26875.write(frame, self._make))
+            writer.write(data)
 
     async def restore(self) -> None:
         reader = await self._connect()

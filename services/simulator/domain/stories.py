@@ -36,6 +36,7 @@ def demo(district: District, pace: Pace) -> list[Event]:
         *_hospital(district, pace, drop_s, offline_s, back_s),
         *_fire(_unit(district, "HOTEL_STAR"), fire_s, max(20.0, fire_s / 20)),
         *_trouble(district, drop_s + 5, back_s + 10),
+        *_device_trouble(district, drop_s + 8, back_s + 12),
         *_outage(district, back_s + 30 + pace.deadline_s, pace),
     ]
     return sorted(events, key=lambda event: event.at_s)
@@ -114,6 +115,21 @@ def _trouble(district: District, at_s: float, until_s: float) -> Iterator[Event]
         until_s, Act.SIGNAL, (plaza.unit_id,), kind=Kind.RESTORE, restores=Kind.ISOLATION, point=ZONE,
         zh=f"{plaza.name}屏蔽解除", en=f"the isolation at {plaza.name_en} is lifted",
     )  # fmt: skip
+
+
+def _device_trouble(district: District, at_s: float, until_s: float) -> Iterator[Event]:
+    devices = [gateway for gateway in district.speaking() if gateway.device is not None]
+    for device in devices[:1]:
+        unit = district.unit(device.unit_id)
+        yield Event(
+            at_s, Act.SIGNAL, (unit.unit_id,), kind=Kind.FAULT,
+            zh=f"{unit.name}的传输装置以GB/T 26875.3上报主电故障，中心确认该帧",
+            en=f"{unit.name_en}'s transmission device reports, in GB/T 26875.3, that its main power has failed",
+        )  # fmt: skip
+        yield Event(
+            until_s, Act.SIGNAL, (unit.unit_id,), kind=Kind.RESTORE, restores=Kind.FAULT,
+            zh=f"{unit.name}的传输装置主电恢复", en=f"the device at {unit.name_en} has its main power back",
+        )  # fmt: skip
 
 
 def _outage(district: District, at_s: float, pace: Pace) -> Iterator[Event]:

@@ -129,7 +129,11 @@ def player(one: District, port: int, script: list[Event], devices_at: tuple[str,
     )  # fmt: skip
 
 
-async def test_devices_of_every_make_are_heard_and_confirmed_over_mqtt(mosquitto_broker: Mosquitto) -> None:
+@pytest.mark.parametrize("name", ["mosquitto", "iotcore"])
+async def test_devices_of_every_make_are_heard_and_confirmed_over_mqtt(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    broker = request.getfixturevalue(f"{name}_broker")
     one = of_devices(district(Devices(over_mqtt=len(MAKES))))
     centre = Centre(one)
     burning = one.gateways[3]
@@ -140,8 +144,8 @@ async def test_devices_of_every_make_are_heard_and_confirmed_over_mqtt(mosquitto
         Event(0.4, Act.SIGNAL, (burning.unit_id,), kind=Kind.RESTORE, restores=Kind.FIRE, point=SMOKE, zh="解", en="o"),
     ]
     stop = Stop()
-    async with behind_the_broker(mosquitto_broker.port, centre) as client:
-        playing = player(one, mosquitto_broker.port, script)
+    async with behind_the_broker(broker.port, centre) as client:
+        playing = player(one, broker.port, script)
         running = asyncio.create_task(playing.run(stop))
         await until(lambda: centre.lanes["alarm"] == 2)
         client.publish(f"firenet/v1/{burning.gateway_id}/down/gb26875", centre.ask(person))

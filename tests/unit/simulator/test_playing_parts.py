@@ -8,7 +8,7 @@ import pytest
 
 from schemas.gateway import GatewayMessage, GatewayStatus
 from services.simulator.adapters import encoding
-from services.simulator.domain.district import HERO, District
+from services.simulator.domain.district import HERO, Devices, District
 from services.simulator.domain.fleet import Fleet
 from services.simulator.domain.script import Act, Pace
 from services.simulator.domain.signals import Kind, Point, Signal
@@ -94,6 +94,15 @@ def test_demo_drops_the_hospital_and_waits_for_the_department() -> None:
 def test_demo_tells_the_exact_fall_of_s1() -> None:
     in_s1 = sum(unit.in_s1 for unit in DISTRICT.units)
     assert any(f"1/{in_s1}" in event.en for event in demo(DISTRICT, FAST))
+
+
+def test_demo_has_a_device_fail_only_where_there_is_one() -> None:
+    with_devices = District.generate(1, devices=Devices(over_mqtt=3))
+    told = [event for event in demo(with_devices, FAST) if "26875" in event.en]
+    assert len(told) == 1
+    assert len(demo(with_devices, FAST)) == len(demo(DISTRICT, FAST)) + 2
+    (gateway,) = with_devices.gateways_of(told[0].units[0])
+    assert gateway.device is not None
 
 
 def test_outage_hits_another_carrier_than_the_hospitals() -> None:
