@@ -1,12 +1,15 @@
 """The refusals page over HTTP, Kafka and PostgreSQL: from the log to the reader, from the click to the log and back."""
 
+import base64
 import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
+import psycopg
 import pytest
 
 from schemas.command import Replay
+from schemas.topics import REFUSALS
 from services.runtime.clock import SystemClock
 from tests.integration.console.refusals import IngestStandIn
 from tests.integration.console.stage import Browser, Console, console, until
@@ -110,6 +113,33 @@ async def test_a_restart_counts_nothing_twice(migrated_database: str, kafka_brok
             await rows(browser, ingest, number + 1)
             page = await browser.json("/api/v1/refusals")
             assert {"name": ingest.gateway_id, "refused": number + 1} in page["gateways"]
+
+
+async def test_a_huge_refusal_is_kept_by_its_beginning(site: Console, ingest: IngestStandIn) -> None:
+    await ingest.refuse(1, "too_large", b"x" * 3_000_000)
+    async with site.signed_in("centre") as browser:
+        await rows(browser, ingest, 1)
+        detail = await browser.json(f"/api/v1/refusals/{ingest.refusal_id(1)}")
+    assert (len(base64.b64decode(detail["raw"])), detail["row"]["raw_bytes"]) == (4096, 3_000_000)
+
+
+async def test_when_the_log_was_made_anew_so_is_the_copy(
+    migrated_database: str, kafka_broker: str, ingest: IngestStandIn
+) -> None:
+    await ingest.refuse(1, "empty", b"")
+    with psycopg.connect(migrated_database) as database:
+        database.execute(
+            "INSERT INTO console.partitions (topic, partition, next_offset) SELECT %s, n, 1000000"
+            " FROM generate_series(0, 2) n",
+            [REFUSALS],
+        )
+        database.execute(
+            "INSERT INTO console.refusal_counts VALUES (date_trunc('hour', now()), %s, 'empty', 99)",
+            [ingest.gateway_id],
+        )
+    async with console(migrated_database, kafka_bootstrap=kafka_broker) as site, site.signed_in("centre") as browser:
+        await rows(browser, ingest, 1)
+        assert {"name": ingest.gateway_id, "refused": 1} in (await browser.json("/api/v1/refusals"))["gateways"]
 
 
 async def test_without_kafka_the_page_stays_and_an_order_says_that_it_was_not_given(migrated_database: str) -> None:

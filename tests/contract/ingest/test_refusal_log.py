@@ -1,0 +1,115 @@
+"""What a replay may expect of the refusals topic: in memory and on Kafka alike where both exist."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from schemas import codec
+from schemas.topics import REFUSALS
+from services.ingest.adapters.refusal_log import NEAR, KafkaRefusalLog, kept_of
+from services.ingest.adapters.wire import Encoder
+from services.ingest.domain.errors import LogUnavailable
+from services.ingest.domain.replays import Kept, Place, Query, ReplayNote
+from services.ingest.domain.values import Carrier, Claim, Format, Lane, Reason, Refused, Route
+from services.ingest.ports import RefusalShelf
+from services.runtime.clock import SystemClock
+from services.runtime.kafka import BatchProducer, Record
+from tests.integration.ingest.log import create_topics
+from tests.unit.ingest.build import arrival
+from tests.unit.ingest.test_replay import MemoryShelf
+
+ENCODER = Encoder("ingest-1")
+
+
+class Shelf:
+    """Puts refusals of a gateway of its own into partition 1; `kept` are they with their places."""
+
+    def __init__(self, bootstrap: str | None) -> None:
+        self.gateway_id = f"G{secrets.token_hex(4)}"
+        self.bootstrap = bootstrap or ""
+        self.kept: list[Kept] = []
+
+    @property
+    def log(self) -> RefusalShelf:
+        return KafkaRefusalLog(self.bootstrap) if self.bootstrap else MemoryShelf(self.kept)
+
+    async def refuse(self, raws: Sequence[bytes], claim: Claim | None = None) -> None:
+        topic, at = f"firenet/v1/{self.gateway_id}/up/json", SystemClock().now()
+        values = []
+        for number, raw in enumerate(raws):
+            came = arrival(raw, topic, received_at=at + timedelta(microseconds=number))._replace(claim=claim)
+            values.append(ENCODER.refusal(Refused(came, Reason.NOT_JSON, "expected value", self.gateway_id)))
+        for value, offset in zip(values, await self.write(values), strict=True):
+            event = codec.refusals.decode(value)
+            assert event.type == "cn.firenet.refusal.v1"
+            self.kept.append(kept_of(event, 1, offset))
+
+    async def write(self, values: Sequence[bytes]) -> list[int]:
+        if not self.bootstrap:
+            return list(range(len(self.kept), len(self.kept) + len(values)))
+        producer = BatchProducer(self.bootstrap, "shelf", headers=codec.HEADERS)
+        await producer.start()
+        places = await producer.send_many([Record(REFUSALS, None, value, 1) for value in values])
+        await producer.stop()
+        return [offset for _, offset in places]
+
+
+@pytest.fixture(params=["memory", "kafka"])
+async def shelf(request: pytest.FixtureRequest) -> Shelf:
+    bootstrap = request.getfixturevalue("kafka_broker") if request.param == "kafka" else None
+    if bootstrap is not None:
+        await create_topics(bootstrap)
+    return Shelf(bootstrap)
+
+
+@pytest.fixture
+async def topic(kafka_broker: str) -> Shelf:
+    await create_topics(kafka_broker)
+    return Shelf(kafka_broker)
+
+
+async def test_refusals_are_found_at_their_places_near_and_far_in_any_order(shelf: Shelf) -> None:
+    await shelf.refuse([b"%d" % number for number in range(3 * NEAR)])
+    wanted = [shelf.kept[number] for number in (2 * NEAR + 50, 0, 1, 7, 3 * NEAR - 1)]
+    found = await shelf.log.at([kept.place for kept in wanted])
+    assert sorted(found) == sorted(wanted)
+
+
+async def test_a_device_without_a_broker_is_remembered(shelf: Shelf) -> None:
+    claim = Claim("", Route(Lane.ALARM, Carrier.UDP_GB26875, Format.GB26875), "10.0.0.7", "cert")
+    await shelf.refuse([b"@@"], claim)
+    (found,) = await shelf.log.at([shelf.kept[0].place])
+    assert found.arrival.claim == claim._replace(gateway_id=shelf.gateway_id)
+
+
+async def test_places_of_nothing_or_of_another_refusal_are_left_out(shelf: Shelf) -> None:
+    await shelf.refuse([b"hello"])
+    here = shelf.kept[0].place
+    wrong = [here._replace(refusal_id="0" * 32), here._replace(offset=10**9), here._replace(partition=99)]
+    assert await shelf.log.at(wrong) == []
+
+
+async def test_a_stretch_of_the_log_is_read_with_what_became_of_each(topic: Shelf) -> None:
+    await topic.refuse([b"one", b"two"])
+    one, two = topic.kept
+    note = ReplayNote(one.place, topic.gateway_id, "c1", "wang", SystemClock().now(), 1, 0, None, "")
+    still = note._replace(command_id="c0", at=note.at - timedelta(seconds=1), signals=0, reason="not_json")
+    await topic.write([ENCODER.replayed(note), ENCODER.replayed(still), b"no event"])
+    log = KafkaRefusalLog(topic.bootstrap)
+    since = one.arrival.received_at - timedelta(seconds=1)
+    assert [kept async for kept in log.refusals(Query(gateway_id=topic.gateway_id, since=since))] == [one, two]
+    assert [kept async for kept in log.refusals(Query(ids=frozenset({two.place.refusal_id})))] == [two]
+    assert [kept async for kept in log.refusals(Query(since=note.at + timedelta(days=1)))] == []
+    assert log.unreadable == 1
+    histories = await log.notes(since, {one.place.refusal_id})
+    assert [(told.command_id, told.reason) for told in histories[one.place.refusal_id]] == [
+        ("c0", "not_json"),
+        ("c1", None),
+    ]
+
+
+async def test_without_kafka_it_says_so() -> None:
+    with pytest.raises(LogUnavailable):
+        await KafkaRefusalLog("127.0.0.1:1").at([Place("0" * 32, 0, 0)])
