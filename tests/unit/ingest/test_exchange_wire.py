@@ -1,0 +1,57 @@
+"""Orders and steps on the topics: nothing is lost on the way, and the same step has the same id whoever tells it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import codec
+from services.ingest.adapters.exchange_wire import command_of, exchange_of, order_of, told_of
+from services.ingest.domain.controls import Order, Step, Told, What, Why
+from services.ingest.domain.values import Carrier
+from tests.unit.ingest.build import NOON, QUICK, after
+
+ORDERS = st.sampled_from(
+    [
+        Order("c1", "G000001", What.SET_CLOCK, None, "王五", NOON),
+        Order("d1", "G000001", What.DUTY_CHECK, 255, "w", NOON),
+    ]
+)
+STEPS = st.builds(
+    Told,
+    ORDERS,
+    st.sampled_from(Step),
+    st.floats(0, 1e6).map(after),
+    st.just("ingest-1"),
+    st.none() | st.integers(0, 0xFFFF),
+    st.none() | st.sampled_from(Carrier),
+    st.none() | st.integers(1, 11),
+    st.none() | st.floats(0, 1e6),
+    st.none() | st.sampled_from(Why),
+)
+
+
+@QUICK
+@given(STEPS)
+def test_a_step_comes_back_from_the_log_as_it_was_told(told: Told) -> None:
+    assert told_of(codec.exchanges.encode(exchange_of(told))) == told
+
+
+@QUICK
+@given(ORDERS)
+def test_an_order_comes_back_from_the_log_as_it_was_given(order: Order) -> None:
+    assert order_of(codec.commands.decode(codec.commands.encode(command_of(order, "/cli")))) == order
+
+
+@QUICK
+@given(STEPS, STEPS)
+def test_two_steps_have_one_id_exactly_when_command_step_and_attempt_are_the_same(one: Told, two: Told) -> None:
+    def key(told: Told) -> object:
+        return told.order.command_id, told.step, told.attempt
+
+    assert (exchange_of(one).id == exchange_of(two).id) == (key(one) == key(two))
+
+
+@pytest.mark.parametrize("minutes", [0, 256])
+def test_an_order_out_of_range_is_never_written(minutes: int) -> None:
+    with pytest.raises(ValueError, match="minutes"):
+        command_of(Order("d1", "G000001", What.DUTY_CHECK, minutes, "w", NOON), "/cli")
