@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.ingest.adapters.device_lanes import DeviceLanes
-from services.ingest.adapters.device_listener import LANE, plain_address
+from services.ingest.adapters.device_listener import LANE
+from services.ingest.adapters.device_session import plain_address
 from services.ingest.adapters.inbox import Heard
 from services.ingest.domain.device_stream import pieces_of
 from services.ingest.domain.directory import Directory

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from ipaddress import ip_address
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import assert_never
 
 from services.ingest.domain.directory import Directory, Speaker, Standing
@@ -122,13 +123,18 @@ def _signals(arrival: Arrival, gateway_id: str, unit_id: str, route: Route, read
 def _not_whom_it_claims(claim: Claim, speaker: Speaker) -> str | None:
     """Return why a device that came without a broker is not believed to be its gateway, None when it is."""
     networks = speaker.device.networks
-    if networks and not any(ip_address(claim.peer) in network for network in networks):
+    if networks and not any(_address(claim.peer) in network for network in networks):
         return f"gateway {claim.gateway_id} is not registered to call from {claim.peer}"
     if claim.certified is not None and claim.certified != claim.gateway_id:
         return f"the certificate is not that of gateway {claim.gateway_id}"
     if not networks and claim.certified is None and not claim.trusted:
         return f"gateway {claim.gateway_id} has no registered network and showed no certificate: anybody could be it"
     return None
+
+
+@lru_cache(maxsize=16384)
+def _address(peer: str) -> IPv4Address | IPv6Address:
+    return ip_address(peer)
 
 
 def _nobody(arrival: Arrival, standing: Standing) -> Refused:

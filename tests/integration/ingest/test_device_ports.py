@@ -135,6 +135,19 @@ async def test_half_a_frame_and_then_silence_is_cut() -> None:
         writer.close()
 
 
+async def test_half_open_connections_are_found_out_by_the_kernel() -> None:
+    async with PortRig().open() as rig:
+        _, writer = await asyncio.open_connection(HOST, rig.port)
+        await rig.until(lambda: rig.listener._sessions != {})
+        (session,) = rig.listener._sessions.values()
+        assert session._transport is not None
+        sock = session._transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
+        writer.close()
+
+
 async def test_a_device_that_never_reads_costs_bounded_memory_and_is_cut() -> None:
     async with PortRig(limits=Limits(unsent_bytes=4096)).open() as rig:
         sock = socket.socket()

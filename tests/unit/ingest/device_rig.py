@@ -9,7 +9,8 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from services.ingest.adapters.device_lanes import DeviceLanes
-from services.ingest.adapters.device_listener import DeviceListener, Session
+from services.ingest.adapters.device_listener import DeviceListener
+from services.ingest.adapters.device_session import Session
 from services.ingest.adapters.inbox import Inbox, Stamps
 from services.ingest.domain.conduct import Ended, Limits
 from services.ingest.domain.decide import decide

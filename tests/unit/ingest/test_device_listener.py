@@ -1,9 +1,11 @@
 """A listener keeps what devices say, answers those that are believed, and ends what does not behave."""
 
 import asyncio
+import resource
 
 import pytest
 
+from services.ingest.adapters.device_listener import OTHER_FILES, open_files_for
 from services.ingest.domain.conduct import Ended, Limits
 from services.ingest.domain.device_stream import DeviceStream
 from services.ingest.domain.gb26875 import decode_frame
@@ -331,3 +333,17 @@ async def test_stopping_hands_out_what_was_heard_answers_it_and_hears_nothing_mo
     await asyncio.wait_for(closing, 5)
     account = rig.main.account()
     assert (account.received, account.in_flight, rig.ended(Ended.STOPPING)) == (1, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "fit", "asked"),
+    [(1024, 20_000, 10_000, 10_256), (1024, 4096, 4096 - OTHER_FILES, 4096), (1024, -1, 10_000, 10_256)],
+)
+def test_as_many_connections_as_files_may_be_open(
+    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, fit: int, asked: int
+) -> None:
+    set_to: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: set_to.append(limits))
+    assert open_files_for(10_000) == fit
+    assert set_to == [(asked, hard)]
