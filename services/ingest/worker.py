@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+from services.ingest.domain.burning import Burning
 from services.ingest.domain.decide import Decode, decide, refuse_unexpected
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.gaps import GapWatch, Step
@@ -28,13 +29,14 @@ MAX_SIGNALS = 10_000
 class Judge:
     """Decides about arrivals, and turns an error of our own into one more refusal instead of a dead service.
 
-    `repeats` are those of all lanes: a device may send again over another one.
+    `repeats` and `burning` are those of all lanes: a device may send again, or end a fire, over another one.
     """
 
     def __init__(self, directory: Directory, decoders: Mapping[str, Decode]) -> None:
         self._directory = directory
         self._decoders = decoders
         self.repeats = Repeats()
+        self.burning = Burning()
 
     def __call__(self, arrival: Arrival, compare: Callable[[Accepted], Accepted] | None = None) -> Outcome:
         """Return what becomes of `arrival`; `compare` looks at what is accepted beside what was heard before."""
@@ -131,13 +133,14 @@ class LaneWorker:
     async def _decide(self, arrivals: Sequence[Arrival]) -> tuple[int, Sequence[Outcome]]:
         """Return what becomes of the first of `arrivals`, and of how many: few where frames say very much."""
         judge, once, gaps = self._judge, self._judge.repeats.batch().once, self._gaps
+        burning = judge.burning
         steps: Counter[Step] = Counter()
         room = MAX_SIGNALS
 
         def compare(accepted: Accepted) -> Accepted:
             nonlocal room
             room -= len(accepted.signals)
-            accepted = once(accepted)
+            accepted = burning.follow(once(accepted))
             return accepted if gaps is None else gaps.follow(accepted, steps, overtakes=self._overtakes)
 
         outcomes: list[Outcome] = []

@@ -131,7 +131,7 @@ class Encoder:
 
 def _optional(message: Message) -> str:
     """Return the members before `flags` that not every message has, each with a comma before it."""
-    _, seq, occurred_at, _, point, restores, measurement, text, missing, _, _ = message
+    _, seq, occurred_at, _, point, restores, measurement, text, missing, *_ = message
     written = "" if seq is None else f',"seq":{seq}'
     if occurred_at is not None:
         written += f',"occurred_at":"{_zoned(occurred_at)}"'

@@ -138,6 +138,7 @@ class Message(NamedTuple):
     """What a decoder read. `occurred_at` is the device's own claim, `seq` its own count.
 
     `missing` goes with kind GAP, `frame` with GB/T 26875.3. `flags` are what the decoder itself found odd.
+    `calm`: an end of troubles that finds no fire burning; it is in no hurry.
     """
 
     kind: Kind
@@ -151,11 +152,14 @@ class Message(NamedTuple):
     missing: int | None = None
     frame: FramePart | None = None
     flags: tuple[Flag, ...] = ()
+    calm: bool = False
 
     @property
     def concerns_fire(self) -> bool:
         """Whether the fast lane must have it: a fire, or the end of one."""
-        return self.kind is Kind.FIRE or self.restores is Restores.FIRE or self.restores is Restores.ALL
+        if self.kind is Kind.FIRE:
+            return True
+        return not self.calm and (self.restores is Restores.FIRE or self.restores is Restores.ALL)
 
 
 class Spoiled(NamedTuple):

@@ -1,0 +1,67 @@
+"""The fast lane hears every fire and every end that somebody may wait for, and no stream of good news."""
+
+import pytest
+
+from services.ingest.domain.burning import MAX_POINTS, Burning
+from services.ingest.domain.values import (
+    Accepted,
+    Carrier,
+    FramePart,
+    Kind,
+    Lane,
+    Message,
+    Point,
+    Restores,
+    Signal,
+)
+from tests.unit.ingest.build import arrival
+
+FRAME = FramePart("standard", 1, 2, 2, None, (), b"")
+
+
+def fire(address: str) -> Message:
+    return Message(Kind.FIRE, point=Point(address, "1.0", None, None), frame=FRAME)
+
+
+def end(address: str, what: Restores = Restores.ALL) -> Message:
+    return Message(Kind.RESTORE, point=Point(address, "1.0", None, None), restores=what, frame=FRAME)
+
+
+def urgent(*messages: Message, unit: str = "U1", burning: Burning | None = None) -> list[bool]:
+    signals = [
+        Signal("G1", unit, Lane.UP, Carrier.MQTT_GB26875, message, (), part) for part, message in enumerate(messages)
+    ]
+    followed = (burning or Burning()).follow(Accepted(arrival(), tuple(signals)))
+    return [signal.message.concerns_fire for signal in followed.signals]
+
+
+def test_a_status_that_ends_nothing_is_in_no_hurry() -> None:
+    assert urgent(end("7"), end("7", Restores.FIRE), end("7", Restores.FAULT)) == [False] * 3
+
+
+def test_the_end_of_a_fire_is_urgent_once() -> None:
+    assert urgent(fire("7"), end("7"), end("7"), fire("7"), end("7", Restores.FIRE)) == [True, True, False, True, True]
+
+
+def test_other_points_and_units_are_told_apart() -> None:
+    burning = Burning()
+    assert urgent(fire("7"), end("8"), burning=burning) == [True, False]
+    assert urgent(end("7"), unit="U2", burning=burning) == [False]
+    assert urgent(end("7"), burning=burning) == [True]
+
+
+@pytest.mark.parametrize(
+    "message", [end("*", Restores.FIRE), end("7")._replace(frame=None), end("7")._replace(point=None)]
+)
+def test_an_end_that_somebody_says_for_itself_is_always_urgent(message: Message) -> None:
+    assert urgent(message) == [True]
+
+
+def test_beyond_the_bound_every_end_is_urgent_and_memory_does_not_grow() -> None:
+    burning = Burning()
+    assert all(urgent(*[fire(str(number)) for number in range(MAX_POINTS + 50)], burning=burning))
+    assert urgent(end(str(MAX_POINTS + 49)), end("3"), end(str(MAX_POINTS + 48)), burning=burning) == [
+        True,
+        True,
+        False,
+    ]
