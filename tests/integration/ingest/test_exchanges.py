@@ -104,6 +104,14 @@ async def test_devices_that_are_late_deny_keep_silent_or_have_somebody_on_duty(t
     assert len({event.id for event in said}) == len(said)
 
 
+@pytest.mark.slow
+async def test_a_minute_of_silence_after_the_confirm_is_told_as_what_it_is(town: Town) -> None:
+    (device,) = await town.devices(Script())
+    await town.site.ingest.start()
+    ran = await command(town.bootstrap, "duty", "--gateway", device.gateway_id, "--minutes", "1", "--wait")
+    assert (ran.code, ran.steps) == (1, ["ordered", "began", "sent", "confirmed", "not_answered"]), ran.lines
+
+
 async def test_after_kill_9_an_open_exchange_ends_with_the_truth(town: Town) -> None:
     healed, silent = await town.devices(Script(ignores=99), Script(ignores=99))
     await town.site.ingest.start()

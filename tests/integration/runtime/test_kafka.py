@@ -3,10 +3,20 @@
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 import pytest
 
-from services.runtime.kafka import BatchProducer, CompactedFollower, Record, TopicMismatch, TopicSpec, ensure_topics
+from services.runtime.clock import SystemClock
+from services.runtime.kafka import (
+    BatchProducer,
+    CompactedFollower,
+    LateFollower,
+    Record,
+    TopicMismatch,
+    TopicSpec,
+    ensure_topics,
+)
 from services.runtime.kafka_loop import ConsumedRecord, KafkaLoop, LogGap, Unavailable
 from services.runtime.lifecycle import Stop, TaskDied, supervise
 
@@ -69,6 +79,34 @@ async def test_follower_reads_everything_before_it_says_caught_up_and_then_goes_
         stop.set()
 
     await asyncio.wait_for(asyncio.gather(follower.run(stop), check()), 30)
+
+
+@pytest.mark.parametrize(("days", "known"), [(-1, 3), (1, 0)])
+async def test_late_follower_begins_at_its_instant_and_goes_on(kafka_broker: str, days: int, known: int) -> None:
+    topic = spec(partitions=2)
+    await ensure_topics(kafka_broker, [topic])
+    await produce(kafka_broker, [Record(topic.name, b"k%d" % n, b"old") for n in range(3)])
+    seen: list[bytes | None] = []
+    went_on = asyncio.Event()
+    stop = Stop()
+
+    def on_record(key: str, value: bytes | None) -> None:
+        seen.append(value)
+        if value == b"new":
+            went_on.set()
+
+    since = SystemClock().now() + timedelta(days=days)
+    follower = LateFollower(kafka_broker, topic.name, on_record, since)
+
+    async def check() -> None:
+        await follower.caught_up(20)
+        assert follower.is_caught_up
+        assert seen == [b"old"] * known
+        await produce(kafka_broker, [Record(topic.name, b"k1", b"new")])
+        await went_on.wait()
+        stop.set()
+
+    await asyncio.wait_for(asyncio.gather(follower.run(stop), check()), 60)
 
 
 class Memory:
