@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from schemas import codec
 from schemas.signal import Signal as WireSignal
 from services.ingest.domain.decide import Decode, refuse_unexpected
-from services.ingest.domain.directory import Speaker
+from services.ingest.domain.directory import Speaker, Version
 from services.ingest.domain.gaps import GapWatch
 from services.ingest.domain.gb26875 import (
     STANDARD,
@@ -47,11 +47,12 @@ class Bench:
         self.registry.register(AccountCollector({"main": self.source.inbox.account}))
         self.proof = Proof(("main",), epoch=1, since=NOON)
         self.stop = Stop()
+        self._directory = directory()
         self.worker = LaneWorker(
             "main",
             self.source,
             self.store,
-            Judge(directory(), decoders or DECODERS),
+            Judge(self._directory, decoders or DECODERS),
             self.proof,
             GapWatch(),
             self.metrics,
@@ -60,6 +61,9 @@ class Bench:
             batch_every_s=0,
         )
         self.task = asyncio.create_task(self.worker.run(self.stop))
+
+    def speak_for(self, gateway_id: str, unit_id: str) -> None:
+        self._directory.put(gateway_id, [Version(date(2026, 1, 1), unit_id, None)])
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(5):
