@@ -25,7 +25,7 @@ from services.runtime.clock import Clock, SystemClock
 
 SAMPLE_PACK = ROOT / "deploy" / "packs" / "sample-2026.yaml"
 SETUP_LIMIT_S = 120.0
-BROKER_ACCOUNTS = {"ingest": "INGEST", "registry": "REGISTRY", "simulator": "SIMULATOR"}
+BROKER_ACCOUNTS = {"ingest": "INGEST", "registry": "REGISTRY"}
 """Users of a secured broker and the prefix of their settings."""
 
 

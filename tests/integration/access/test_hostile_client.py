@@ -208,6 +208,17 @@ async def test_a_certificate_counts_whatever_user_name_comes_with_it(site: Site)
         assert client.heard == []
 
 
+async def test_what_comes_while_ingest_is_away_waits_for_it(site: Site) -> None:
+    """With rights for each listener the broker must still know what a session that is away may read."""
+    mine = site.take()
+    await site.ingest.stop()
+    client = site.by_password(mine)
+    with closing(client):
+        client.publish(f"firenet/v1/{site.gateway(mine)}/up/json", heartbeat(1))
+        await site.ingest.start()
+        await written_with(site, site.gateway(mine), 1)
+
+
 # --- what it says
 
 
