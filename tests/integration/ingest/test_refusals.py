@@ -4,6 +4,7 @@ import asyncio
 import base64
 import io
 import json
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.stack.kafka import Kafka
+from deploy.stack.mosquitto import Mosquitto
 from schemas import codec
 from schemas.command import Command, CommandData, RefusalPlace, Replay
 from schemas.ids import derive
@@ -20,6 +23,7 @@ from services.ingest.refusals.cli import DONE, NO_KAFKA, NOT_ALL, USAGE, main
 from services.runtime.clock import SystemClock
 from services.runtime.kafka import BatchProducer, Record
 from tests.integration.ingest.conftest import Site
+from tests.integration.ingest.devices import Device, DeviceSite
 from tests.integration.ingest.log import Written, read_all, register
 from tests.integration.ingest.process import Gateway, until
 
@@ -150,6 +154,35 @@ async def test_an_order_on_the_log_is_carried_out_by_ingest_once(site: Site, ter
     (done,) = await terminal.objects("list", "--gateway", late)
     assert done["state"] == "replayed"
     written.assert_no_tick_lies()
+
+
+async def test_a_device_that_nobody_knew_is_found_by_its_address_later(
+    tmp_path: Path, own_kafka: Kafka, mosquitto_broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal(monkeypatch, own_kafka.bootstrap)
+    site = DeviceSite(tmp_path, own_kafka, mosquitto_broker)
+    await site.devices(1)
+    stranger = Device(f"D{secrets.token_hex(4)}", site.port)
+    await site.ingest.start()
+    try:
+        await stranger.call()
+        stranger.write(stranger.frame(7, fire=True))
+        await until(lambda: site.ingest.metric("refused_total", reason="unknown_gateway") == 1)
+    finally:
+        stranger.reset()
+        await site.close()
+    raw = base64.b64encode(stranger.frame(7, fire=True)).decode()
+    listed = await terminal.objects("list", "--reason", "unknown_gateway")
+    tcp = [one["id"] for one in listed if (one["carrier"], one["gateway_id"]) == ("tcp_gb26875", None)]
+    (found,) = [one for each in tcp for one in await terminal.objects("inspect", each) if one["raw"] == raw]
+    assert (found["peer"], found["frames"][0]["serial"]) == ("127.0.0.1", 7)
+    known = {"device_address": stranger.address.hex(), "networks": ["127.0.0.0/8"]}
+    await register(own_kafka.bootstrap, {stranger.gateway_id: f"U{stranger.gateway_id[1:]}"}, **known)
+    code, said = await terminal.run("replay", found["id"])
+    assert (code, said.splitlines()[-1]) == (DONE, "are now: 1 accepted")
+    fires = [event for event in (await read_all(own_kafka.bootstrap)).alarms if event.data.kind == "fire"]
+    (fire,) = [event for event in fires if event.data.gateway_id == stranger.gateway_id]
+    assert (fire.data.carrier, Flag.REPLAYED in fire.data.flags) == ("tcp_gb26875", True)
 
 
 async def test_a_bad_frame_is_shown_with_the_verdict_of_the_codec(site: Site, terminal: Terminal) -> None:
