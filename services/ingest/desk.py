@@ -18,7 +18,8 @@ from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
 
 LOOK_EVERY_S = 0.5
-MOST_AT_ONCE = 500
+MOST_AT_ONCE = 200
+"""Steps told together."""
 _ANSWERS = (Command.CONFIRM, Command.DENY)
 
 
@@ -80,6 +81,7 @@ class Desk:
         ended = self._exchanges.read(told, live=live)
         if ended is not None:
             self._metrics.count(ended)
+            _log(ended)
         if told.step is Step.BEGAN:
             self.wake()
 
@@ -99,6 +101,7 @@ class Desk:
             self._work()
             if self._untold:
                 await self._tell_log()
+                await asyncio.sleep(0)  # the fire lane works in the same event loop
             else:
                 await self._rest()
         while self._untold and await self._tell_log():
@@ -128,16 +131,6 @@ class Desk:
     # --- inside
 
     def _tell(self, told: Sequence[Told]) -> None:
-        for one in told:
-            get_logger().info(
-                "exchange",
-                step=one.step,
-                what=one.order.what,
-                gateway_id=one.order.gateway_id,
-                command_id=one.order.command_id,
-                by=one.order.by,
-                **({} if one.why is None else {"why": one.why}),
-            )
         self._untold.extend(told)
         if told:
             self.wake()
@@ -171,3 +164,19 @@ class Desk:
         envelope = Envelope(one.serial, reached.centre, reached.device, now)
         control = encode(control_frame(one.order, envelope, profile), profile)
         return reached.carrier if carrier is not None and carrier.send(gateway_id, control) else None
+
+
+def _log(end: Told) -> None:
+    order = end.order
+    why = {} if end.why is None else {"why": end.why}
+    seconds = {} if end.seconds is None else {"seconds": round(end.seconds, 1)}
+    get_logger().info(
+        "exchange_ended",
+        what=order.what,
+        outcome=end.step,
+        gateway_id=order.gateway_id,
+        command_id=order.command_id,
+        by=order.by,
+        **why,
+        **seconds,
+    )

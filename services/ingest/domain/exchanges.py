@@ -15,7 +15,7 @@ Everything that happens is told on a log that all ingest processes read, and an 
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypeVar
 from zlib import crc32
 
@@ -27,6 +27,10 @@ MAX_ENDED = 100_000
 
 V = TypeVar("V")
 
+MOST_AT_ONCE = 200
+"""Tries and words that one look gives back, about: the others are due at the next."""
+
+_AT_ONCE = datetime.min.replace(tzinfo=UTC)
 _BEFORE_BEGINNING = frozenset({Why.UNKNOWN_GATEWAY, Why.BUSY, Why.TOO_MANY, Why.EXPIRED})
 
 
@@ -82,6 +86,7 @@ class _Exchange:
     denied: bool = False
     ending: bool = False
     blind: Why | None = None
+    look_at: datetime = _AT_ONCE
     said: set[tuple[Step, int | None]] = field(default_factory=set)
 
     def answer_until(self) -> datetime | None:
@@ -141,7 +146,7 @@ class Exchanges:
         exchange = self._open.get(order.command_id)
         if told.ends:
             if told.why in _BEFORE_BEGINNING and exchange is not None and exchange.began_at is not None:
-                exchange.ending = False  # it was taken on before: then this is no end
+                exchange.ending, exchange.look_at = False, _AT_ONCE  # it was taken on before: then this is no end
                 return None
             self._end(order.command_id)
             return told if live and told.instance == self._instance else None
@@ -155,6 +160,7 @@ class Exchanges:
         """The log was read to its end after a start: what is ours goes on; we did not see all of what is open."""
         told: list[Told] = []
         for exchange in self._open.values():
+            exchange.look_at = _AT_ONCE
             told += self._blind(exchange, Why.RESTARTED, now)
             if exchange.owner == self._instance:
                 exchange.tries = exchange.attempts
@@ -186,6 +192,7 @@ class Exchanges:
         if exchange is None:
             return []
         exchange.tries += 1
+        exchange.look_at = _AT_ONCE
         exchange.next_try_at = now + self._terms.time_out
         if carrier is None:
             return []
@@ -195,14 +202,18 @@ class Exchanges:
         """Return what is to be sent and told by now. All that came to us before `seen_until` was taken in."""
         tries: list[Try] = []
         told: list[Told] = []
+        blind = seen_until is None or now - seen_until > self._terms.blind_after
         for exchange in list(self._open.values()):
             if exchange.ending:
                 continue
+            if blind:
+                told += self._look(exchange, now, seen_until)
+            if now < exchange.look_at or len(tries) + len(told) >= MOST_AT_ONCE:
+                continue
+            exchange.look_at = self._next_look(exchange)
             if exchange.began_at is None:
                 told += self._not_begun(exchange, now)
-                continue
-            told += self._look(exchange, now, seen_until)
-            if exchange.owner != self._instance:
+            elif exchange.owner != self._instance:
                 told += self._of_another(exchange, now)
             elif exchange.confirmed:
                 told += self._silent(exchange, now, seen_until)
@@ -222,6 +233,17 @@ class Exchanges:
             return Why.BUSY
         return Why.TOO_MANY if len(self._open) >= self._terms.max_open else None
 
+    def _next_look(self, exchange: _Exchange) -> datetime:
+        """Return before when time alone changes nothing about an exchange, except that we may be blind."""
+        if exchange.began_at is None:
+            claimed = (Step.BEGAN, None) in exchange.said
+            return exchange.seen_at + (self._terms.begin_within if claimed else self._terms.unheard_wait)
+        if exchange.owner != self._instance:
+            return self._abandoned_at(exchange)
+        if exchange.confirmed:
+            return (exchange.answer_until() or exchange.began_at) + self._terms.hear_others
+        return exchange.next_try_at or _AT_ONCE
+
     def _not_begun(self, exchange: _Exchange, now: datetime) -> list[Told]:
         if now >= exchange.seen_at + self._terms.begin_within:
             return [self._fail(exchange, Why.EXPIRED, now)]
@@ -229,9 +251,12 @@ class Exchanges:
         return [] if claimed or now < exchange.seen_at + self._terms.unheard_wait else [self._claim(exchange, now)]
 
     def _of_another(self, exchange: _Exchange, now: datetime) -> list[Told]:
-        assert exchange.began_at is not None, "it began"
-        longest = self._terms.send_within + timedelta(minutes=exchange.order.minutes or 0) + self._terms.abandon_after
-        return self._unknown(exchange, Why.ABANDONED, now) if now >= exchange.began_at + longest else []
+        return self._unknown(exchange, Why.ABANDONED, now) if now >= self._abandoned_at(exchange) else []
+
+    def _abandoned_at(self, exchange: _Exchange) -> datetime:
+        answering = timedelta(minutes=exchange.order.minutes or 0)
+        began_at = exchange.began_at or exchange.seen_at
+        return began_at + self._terms.send_within + answering + self._terms.abandon_after
 
     def _look(self, exchange: _Exchange, now: datetime, seen_until: datetime | None) -> list[Told]:
         if exchange.first_sent_at is None:
@@ -316,6 +341,7 @@ class Exchanges:
         return [told]
 
     def _apply(self, exchange: _Exchange, told: Told) -> None:
+        exchange.look_at = _AT_ONCE
         match told.step:
             case Step.BEGAN if exchange.began_at is None:
                 exchange.owner, exchange.serial, exchange.began_at = told.instance, told.serial, told.at

@@ -458,3 +458,20 @@ def test_an_order_that_another_took_on_while_we_let_it_expire_goes_on() -> None:
     line.tell([Told(CLOCK, Step.BEGAN, after(59), "ingest-1", serial=7), expired])
     line.look(60.5)
     assert line.steps()[-1] is Step.SENT
+
+
+def test_many_at_once_are_sent_bit_by_bit_and_none_is_forgotten_when_we_are_blind() -> None:
+    line = Line()
+    for number in range(500):
+        line.order(DUTY._replace(command_id=f"d{number}", gateway_id=f"G{number}"))
+    for _ in range(3):
+        line.look(1)
+    assert len(line.sent) == 500
+    for _, one in line.sent:
+        line.tell(line.exchanges.heard(one.order.gateway_id, one.serial, after(2), MQTT, confirmed=True))
+    line.lag_s = 16
+    line.look(100)
+    line.lag_s = 0
+    for _ in range(3):
+        line.look(310)
+    assert [told.why for told in line.log if told.ends] == [Why.BLIND] * 500
