@@ -23,9 +23,10 @@ from services.ingest.adapters.registry_feed import RegistryFeed
 from services.ingest.adapters.wire import Encoder
 from services.ingest.desk import Desk
 from services.ingest.domain.conduct import Limits
+from services.ingest.domain.controls import Terms
 from services.ingest.domain.decide import Decode
 from services.ingest.domain.directory import Directory
-from services.ingest.domain.exchanges import Exchanges, Terms
+from services.ingest.domain.exchanges import Exchanges
 from services.ingest.domain.gaps import GapWatch
 from services.ingest.domain.proof import Proof
 from services.ingest.domain.readiness import problems

@@ -19,10 +19,9 @@ from datetime import datetime, timedelta
 from typing import TextIO
 
 from services.ingest.adapters.order_book import OrderBook, open_order_book
-from services.ingest.domain.controls import Order, Step, Told, What, Why
+from services.ingest.domain.controls import Order, Step, Terms, Told, What, Why
 from services.ingest.domain.directory import CHINA
 from services.ingest.domain.errors import LogUnavailable
-from services.ingest.domain.exchanges import Terms
 from services.ingest.settings import IngestSettings
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.logging import configure

@@ -1,6 +1,6 @@
 """The only two controls that FireNet sends: set a device's clock, and 查岗, is a person there. Words and frames."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, NewType, assert_never
 
@@ -93,6 +93,28 @@ class Told(NamedTuple):
     def ends(self) -> bool:
         """A confirm ends a set clock only: that a device has the duty check says nothing of a person yet."""
         return self.step in ENDS and not (self.step is Step.CONFIRMED and self.order.what is What.DUTY_CHECK)
+
+
+class Terms(NamedTuple):
+    """`time_out` and `resends` are those of 6.5.4 and 6.5.5; the rest is ours.
+
+    unheard_wait   how long who has not heard the gateway leaves an order to those who have
+    begin_within   an order that nobody took on by then has expired
+    send_within    nothing is sent later than this after the beginning: nobody expects it any more
+    hear_others    how long a verdict of silence waits for what other processes have heard
+    blind_after    we were blind when nothing was proven for so long
+    abandon_after  so long after its last deadline others end what its process left open
+    """
+
+    time_out: timedelta = timedelta(seconds=10)
+    resends: int = 3
+    unheard_wait: timedelta = timedelta(seconds=2)
+    begin_within: timedelta = timedelta(seconds=60)
+    send_within: timedelta = timedelta(seconds=60)
+    hear_others: timedelta = timedelta(seconds=5)
+    blind_after: timedelta = timedelta(seconds=15)
+    abandon_after: timedelta = timedelta(seconds=60)
+    max_open: int = 10_000
 
 
 def control_frame(order: Order, envelope: Envelope, profile: DeviceProfile) -> Frame:

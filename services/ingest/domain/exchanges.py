@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, TypeVar
 from zlib import crc32
 
-from services.ingest.domain.controls import Order, Step, Told, What, Why
+from services.ingest.domain.controls import Order, Step, Terms, Told, What, Why
 from services.ingest.domain.values import Carrier
 
 MAX_SERIALS = 100_000
@@ -32,28 +32,6 @@ MOST_AT_ONCE = 200
 
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
 _BEFORE_BEGINNING = frozenset({Why.UNKNOWN_GATEWAY, Why.BUSY, Why.TOO_MANY, Why.EXPIRED})
-
-
-class Terms(NamedTuple):
-    """`time_out` and `resends` are those of 6.5.4 and 6.5.5; the rest is ours.
-
-    unheard_wait   how long who has not heard the gateway leaves an order to those who have
-    begin_within   an order that nobody took on by then has expired
-    send_within    nothing is sent later than this after the beginning: nobody expects it any more
-    hear_others    how long a verdict of silence waits for what other processes have heard
-    blind_after    we were blind when nothing was proven for so long
-    abandon_after  so long after its last deadline others end what its process left open
-    """
-
-    time_out: timedelta = timedelta(seconds=10)
-    resends: int = 3
-    unheard_wait: timedelta = timedelta(seconds=2)
-    begin_within: timedelta = timedelta(seconds=60)
-    send_within: timedelta = timedelta(seconds=60)
-    hear_others: timedelta = timedelta(seconds=5)
-    blind_after: timedelta = timedelta(seconds=15)
-    abandon_after: timedelta = timedelta(seconds=60)
-    max_open: int = 10_000
 
 
 class Try(NamedTuple):

@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 
-from services.ingest.domain.controls import Order, Step, Told, What, Why
-from services.ingest.domain.exchanges import Exchanges, Terms, Try
+from services.ingest.domain.controls import Order, Step, Terms, Told, What, Why
+from services.ingest.domain.exchanges import Exchanges, Try
 from services.ingest.domain.values import Carrier
 from tests.unit.ingest.build import NOON, after
 
