@@ -101,6 +101,7 @@ class Terms(NamedTuple):
     unheard_wait   how long who has not heard the gateway leaves an order to those who have
     begin_within   an order that nobody took on by then has expired
     send_within    nothing is sent later than this after the beginning: nobody expects it any more
+    clocks_apart   how far the clocks of two ingest processes may differ
     hear_others    how long a verdict of silence waits for what other processes have heard
     blind_after    we were blind when nothing was proven for so long
     abandon_after  so long after its last deadline others end what its process left open
@@ -111,6 +112,7 @@ class Terms(NamedTuple):
     unheard_wait: timedelta = timedelta(seconds=2)
     begin_within: timedelta = timedelta(seconds=60)
     send_within: timedelta = timedelta(seconds=60)
+    clocks_apart: timedelta = timedelta(seconds=2)
     hear_others: timedelta = timedelta(seconds=5)
     blind_after: timedelta = timedelta(seconds=15)
     abandon_after: timedelta = timedelta(seconds=60)

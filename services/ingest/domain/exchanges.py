@@ -22,8 +22,8 @@ from zlib import crc32
 from services.ingest.domain.controls import Order, Step, Terms, Told, What, Why
 from services.ingest.domain.values import Carrier
 
-MAX_SERIALS = 100_000
-MAX_ENDED = 100_000
+MAX_SERIALS = MAX_ENDED = 100_000
+MAX_ANSWERS = 10_000
 
 V = TypeVar("V")
 
@@ -73,10 +73,10 @@ class _Exchange:
             return None
         return self.last_sent_at + timedelta(minutes=self.order.minutes or 0)
 
-    def in_time(self, at: datetime) -> bool:
-        """Say whether an answer that came at `at` is one to this check."""
+    def in_time(self, at: datetime, slack: timedelta) -> bool:
+        """Say whether an answer that came at `at` is one to this check, give or take `slack` at its beginning."""
         until = self.answer_until()
-        return self.first_sent_at is not None and until is not None and self.first_sent_at <= at <= until
+        return self.first_sent_at is not None and until is not None and self.first_sent_at - slack <= at <= until
 
     def seconds_since_sent(self, at: datetime) -> float | None:
         since = self.first_sent_at or self.began_at
@@ -93,6 +93,7 @@ class Exchanges:
         self._by_gateway: dict[str, list[_Exchange]] = {}
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._serials: OrderedDict[str, int] = OrderedDict()
+        self._answers: OrderedDict[str, tuple[datetime, Carrier]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -158,10 +159,10 @@ class Exchanges:
 
     def answered(self, gateway_id: str, at: datetime, carrier: Carrier) -> list[Told]:
         """A person at the gateway pressed the key; `at` is when we received it."""
+        _remember(self._answers, gateway_id, (at, carrier), MAX_ANSWERS)
         told: list[Told] = []
         for exchange in self._alive(gateway_id):
-            if exchange.order.what is What.DUTY_CHECK and exchange.in_time(at):
-                told += self._say(exchange, Step.ANSWERED, at, carrier=carrier)
+            told += self._answer_to(exchange)
         return told
 
     def tried(self, command_id: str, now: datetime, carrier: Carrier | None) -> list[Told]:
@@ -229,7 +230,21 @@ class Exchanges:
         return [] if claimed or now < exchange.seen_at + self._terms.unheard_wait else [self._claim(exchange, now)]
 
     def _of_another(self, exchange: _Exchange, now: datetime) -> list[Told]:
-        return self._unknown(exchange, Why.ABANDONED, now) if now >= self._abandoned_at(exchange) else []
+        if now >= self._abandoned_at(exchange):
+            return self._unknown(exchange, Why.ABANDONED, now)
+        return self._answer_to(exchange)  # we may have heard it before we read that the check was sent
+
+    def _answer_to(self, exchange: _Exchange) -> list[Told]:
+        """Tell the last answer that we heard from the gateway, if it is one to this exchange."""
+        answer = self._answers.get(exchange.order.gateway_id)
+        if answer is None or exchange.order.what is not What.DUTY_CHECK:
+            return []
+        at, carrier = answer
+        slack = timedelta() if exchange.owner == self._instance else self._terms.clocks_apart
+        if not exchange.in_time(at, slack):
+            return []
+        del self._answers[exchange.order.gateway_id]  # it answers one check
+        return self._say(exchange, Step.ANSWERED, at, carrier=carrier)
 
     def _abandoned_at(self, exchange: _Exchange) -> datetime:
         answering = timedelta(minutes=exchange.order.minutes or 0)

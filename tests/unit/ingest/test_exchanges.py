@@ -404,6 +404,27 @@ def test_a_process_that_only_hears_the_device_tells_it_for_the_one_that_sent() -
     assert len(sender) == len(hearer) == 0
 
 
+def test_an_answer_that_another_process_hears_before_it_reads_of_the_check_is_one() -> None:
+    line, other = Line(), Exchanges("ingest-2")
+    line.order(DUTY)
+    line.look(5)
+    assert other.answered("G000001", after(4.9), MQTT) == []  # its clock is a little behind, too
+    for told in line.log:
+        other.read(told, live=True)
+    line.tell(list(other.due(after(5.5), after(5.5)).told))
+    assert (line.end.step, line.end.seconds) == (Step.ANSWERED, 0)
+
+
+def test_an_answer_of_long_ago_is_none_to_the_check_of_another_process() -> None:
+    line, other = Line(), Exchanges("ingest-2")
+    other.answered("G000001", after(0), MQTT)
+    line.order(DUTY)
+    line.look(5)
+    for told in line.log:
+        other.read(told, live=True)
+    assert other.due(after(6), after(6)).told == ()
+
+
 @pytest.mark.parametrize("why", [Why.BLIND, Why.RESTARTED])
 def test_a_silence_that_another_process_did_not_see_all_of_is_unknown(why: Why) -> None:
     line, other = Line(), Exchanges("ingest-2")
