@@ -137,7 +137,7 @@ async def _follow(orders: Sequence[Order], book: OrderBook, as_json: bool, out: 
     try:
         async with asyncio.timeout(longest.total_seconds()):
             async for told in book.steps(waiting):
-                _print_step(told, as_json, out)
+                print_step(told, as_json=as_json, out=out)
                 if told.ends:
                     reached += told.step in {Step.CONFIRMED, Step.ANSWERED}
                     waiting.discard(told.order.command_id)
@@ -155,7 +155,7 @@ def _print_order(order: Order, as_json: bool, out: TextIO) -> None:
         _print(out, f"{_clock_time(order.ordered_at)}  {order.gateway_id}  ordered by {order.by}, {order.command_id}")
 
 
-def _print_step(told: Told, as_json: bool, out: TextIO) -> None:
+def print_step(told: Told, *, as_json: bool, out: TextIO) -> None:
     if as_json:
         document = {
             "step": told.step,

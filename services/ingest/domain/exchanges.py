@@ -24,7 +24,6 @@ from services.ingest.domain.values import Carrier
 
 MAX_SERIALS = MAX_ENDED = 100_000
 MAX_ANSWERS = 10_000
-
 V = TypeVar("V")
 
 MOST_AT_ONCE = 200
