@@ -138,7 +138,8 @@ class DeviceSite:
         return made
 
     async def signals(self, device: Device) -> list[Signal]:
-        written = await read_all(self.kafka.bootstrap)
+        async with asyncio.timeout(LIMIT_S):
+            written = await read_all(self.kafka.bootstrap)
         written.assert_no_tick_lies()
         return [signal for _, _, signal in written.signals if signal.data.gateway_id == device.gateway_id]
 
