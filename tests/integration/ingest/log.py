@@ -24,7 +24,7 @@ async def create_topics(bootstrap: str) -> None:
     )
 
 
-async def register(bootstrap: str, gateways: Mapping[str, str], **device: str) -> None:
+async def register(bootstrap: str, gateways: Mapping[str, str], **device: object) -> None:
     """Register gateway id -> unit id, valid since 2020; `device` are further columns of all of them."""
     producer = BatchProducer(bootstrap, "registry-of-test", headers=codec.HEADERS)
     await producer.start()

@@ -1,5 +1,6 @@
 """What gateways send arrives, good or bad, and fire does not queue behind heartbeats."""
 
+import asyncio
 import base64
 import signal
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from schemas.signal import TickState
+from services.simulator.adapters import encoding
 from tests.integration.ingest.conftest import Site
 from tests.integration.ingest.log import read_all
 from tests.integration.ingest.process import until
@@ -68,6 +70,23 @@ async def test_bad_messages_are_refused_with_their_bytes_and_the_good_one_behind
     found = {event.data.raw + event.data.topic.encode(): str(event.data.reason) for event in written.refusals}
     assert {raw: found.get(raw) for raw in sent} == sent
     assert sorted(written.numbers(gateway.gateway_id)) == [1, 77]
+
+
+async def test_a_topic_that_is_not_utf8_costs_its_sender_the_connection_and_nobody_else_anything(site: Site) -> None:
+    (gateway,) = await site.gateways(1)
+    await site.ingest.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.broker.port)
+    writer.write(encoding.connect_packet("stranger", 20, None, None, None))
+    assert (await reader.readexactly(4))[3] == 0
+    body = encoding.text(b"firenet/v1/\xff\xfe/up/json") + b"\x00\x01" + b'{"v":1,"kind":"fire"}'
+    writer.write(b"\x32" + encoding.length(len(body)) + body)
+    assert await reader.read() == b"", "the broker ends the connection"
+    writer.close()
+    gateway.heartbeat()
+    await until(lambda: site.ingest.metric("stored_total") == 1)
+    assert site.ingest.metric("received_total") == 1
+    assert site.ingest.books_balance()
+    assert site.ingest.ready()
 
 
 async def test_fire_is_read_before_a_backlog_of_heartbeats_that_was_sent_first(site: Site) -> None:
