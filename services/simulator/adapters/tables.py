@@ -65,7 +65,7 @@ def write_tables(district: District, folder: Path) -> list[Path]:
 
 
 def _speech(device: Speech | None) -> tuple[Cell, Cell, Cell]:
-    return (None, None, None) if device is None else (device.make, device.address.hex(), device.calls_from)
+    return (None, None, None) if device is None else (device.make, f"raw:{device.address.hex()}", device.calls_from)
 
 
 def _write(path: Path, heading: str, rows: Iterable[Sequence[Cell]]) -> Path:

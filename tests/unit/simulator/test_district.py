@@ -11,7 +11,7 @@ from services.registry.domain.columns import COLUMNS, kind_of_file
 from services.registry.worker.importing import Importer
 from services.simulator.adapters.tables import write_tables
 from services.simulator.domain.dice import Dice
-from services.simulator.domain.district import BODIES, HERO, District
+from services.simulator.domain.district import BODIES, HERO, Devices, District
 from services.simulator.domain.names import TRADES
 from tests.contract.registry.fakes import MemoryStore, SetClock
 from tests.unit.registry.builders import PACK_FILE
@@ -78,8 +78,9 @@ def test_impossible_sizes_are_refused(units: int, towns: int) -> None:
         District.generate(1, units, towns)
 
 
-async def test_registry_takes_the_files(tmp_path: Path) -> None:
-    district = District.generate(1, centre_webhook="http://127.0.0.1:8099/hook")
+@pytest.mark.parametrize("devices", [Devices(), Devices(over_mqtt=30, over_tcp=10)], ids=["json", "devices"])
+async def test_registry_takes_the_files(tmp_path: Path, devices: Devices) -> None:
+    district = District.generate(1, centre_webhook="http://127.0.0.1:8099/hook", devices=devices)
     paths = write_tables(district, tmp_path)
     importer = Importer(files=LocalFiles(), store=MemoryStore(), clock=SetClock())
     await importer.import_pack(str(PACK_FILE))
