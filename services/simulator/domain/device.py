@@ -78,6 +78,7 @@ class Device:
         self.make = make
         self.address = address
         self.clock_ahead = clock_ahead
+        self.state = DeviceFlag.NORMAL
         self._serial = serial
         self._answer_after_s = answer_after_s
         self._patience_s = patience_s
@@ -93,6 +94,9 @@ class Device:
 
     def send(self, now: Now, *bodies: Body, command: Command = Command.SEND, urgent: bool = False) -> Frame:
         """Return the next frame. It is sent again by `due` until `hear` takes in its confirm."""
+        for body in bodies:
+            if isinstance(body, DeviceState):
+                self.state = body.flags  # it says so with every keep-alive from now on
         frame = Frame(self._serial, command, self.at(now), self.address, CENTRE, bodies, urgent)
         self._serial = (self._serial + 1) % SERIALS
         if command not in _UNANSWERED:
@@ -118,7 +122,7 @@ class Device:
         """Return what this make sends to show that it lives."""
         match self.make.keepalive:
             case KeepAlive.STATUS:
-                return self.send(now, DeviceState(DeviceFlag.NORMAL, self.at(now)))
+                return self.send(now, DeviceState(self.state, self.at(now)))
             case KeepAlive.CLOCK:
                 return self.send(now, DeviceClock(self.at(now)))
             case KeepAlive.EMPTY_SEND:
@@ -180,6 +184,7 @@ class Device:
         """Forget everything, as after a power cut: numbers begin with 0 again."""
         lost = [Ended(serial, False) for serial in self._waiting]
         self._serial = 0
+        self.state = DeviceFlag.NORMAL
         self._waiting.clear()
         self._answers_due.clear()
         self._last_control = None

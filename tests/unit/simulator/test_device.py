@@ -7,6 +7,7 @@ import pytest
 from services.simulator.domain.device import CENTRE, Device, Ended, Now
 from services.simulator.domain.frames import (
     Command,
+    DeviceFlag,
     DeviceOperated,
     DeviceState,
     DutyCheck,
@@ -122,6 +123,15 @@ def test_a_quiet_hour_has_samples_and_a_pressed_key_among_its_keepalives() -> No
     one = device()
     said = [type(body) for _ in range(60) for frame in one.beat(at(0)) for body in frame.bodies]
     assert {kind: said.count(kind) for kind in said} == {DeviceState: 60, Sample: 6, DeviceOperated: 1}
+
+
+def test_a_keepalive_goes_on_saying_what_is_wrong_until_it_is_well() -> None:
+    one = device()
+    failed = DeviceFlag.NORMAL | DeviceFlag.MAIN_POWER
+    one.send(at(0), DeviceState(failed, T0))
+    assert one.keepalive(at(60)).bodies == (DeviceState(failed, T0 + timedelta(seconds=60)),)
+    one.send(at(90), DeviceState(DeviceFlag.NORMAL, T0))
+    assert one.keepalive(at(120)).bodies == (DeviceState(DeviceFlag.NORMAL, T0 + timedelta(seconds=120)),)
 
 
 def test_addresses_are_as_the_make_writes_them() -> None:
