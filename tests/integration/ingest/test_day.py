@@ -9,6 +9,7 @@ import http.client
 import secrets
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from services.simulator.domain.makes import MAKES
 from tests.integration.ingest.day import DayDevice, accounts
 from tests.integration.ingest.log import create_topics, read_all, register
 from tests.integration.ingest.process import BOOKS, IngestProcess, total, unbalanced, until
+from tests.parts import run_part
 
 BEATS = 96
 """One every quarter of an hour."""
@@ -56,6 +58,13 @@ class Auditor:
         if wrong:
             self.wrong.append(wrong)
         self.last = Counter({name: int(total(samples, name)) for name in BOOKS})
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A broker of this test alone: what the devices leave retained would count elsewhere."""
+    (port,) = free_ports(1)
+    yield from run_part(Mosquitto(tmp_path / "mosquitto", port=port))
 
 
 def cast(names: str) -> list[Gateway]:
@@ -112,14 +121,14 @@ async def play(devices: list[DayDevice], ingest: IngestProcess, auditor: Auditor
 @pytest.mark.chaos
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-async def test_a_day_of_devices_is_accounted_for(tmp_path: Path, own_kafka: Kafka, mosquitto_broker: Mosquitto) -> None:
+async def test_a_day_of_devices_is_accounted_for(tmp_path: Path, own_kafka: Kafka, own_broker: Mosquitto) -> None:
     names = secrets.token_hex(4)
     gateways = cast(names)
     await enrol(own_kafka.bootstrap, gateways)
     (port,) = free_ports(1)
-    ingest = IngestProcess(tmp_path, own_kafka.bootstrap, mosquitto_broker.port, f"i{names}", INGEST_TCP_PORT=str(port))
+    ingest = IngestProcess(tmp_path, own_kafka.bootstrap, own_broker.port, f"i{names}", INGEST_TCP_PORT=str(port))
     links = MqttLinks(
-        host=HOST, port=mosquitto_broker.port, username=None, password=None, clock=CLOCK, prefix=f"day{names}",
+        host=HOST, port=own_broker.port, username=None, password=None, clock=CLOCK, prefix=f"day{names}",
         devices_at=(HOST, port),
     )  # fmt: skip
     auditor, done = Auditor(ingest), asyncio.Event()

@@ -4,14 +4,17 @@ import asyncio
 import io
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from deploy.stack.mosquitto import Mosquitto
+from deploy.stack.mqtt import Iotcore
+from deploy.stack.ports import free_ports
 from services.ingest.domain.gb26875 import (
     PROFILES,
     Command,
@@ -34,6 +37,7 @@ from services.simulator.domain.makes import MAKES
 from services.simulator.domain.script import Act, Event, Pace
 from services.simulator.domain.signals import Kind, Point
 from services.simulator.worker.playing import Player
+from tests.parts import run_part
 
 CLOCK = SystemClock()
 SMOKE = Point("2-014", "smoke_detector", "三层走廊感烟探测器")
@@ -129,11 +133,17 @@ def player(one: District, port: int, script: list[Event], devices_at: tuple[str,
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["mosquitto", "iotcore"])
-async def test_devices_of_every_make_are_heard_and_confirmed_over_mqtt(
-    name: str, request: pytest.FixtureRequest
-) -> None:
-    broker = request.getfixturevalue(f"{name}_broker")
+@pytest.fixture(params=["mosquitto", "iotcore"])
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Mosquitto | Iotcore]:
+    """A broker of the test alone: what the devices leave retained would count elsewhere."""
+    port, port_v5 = free_ports(2)
+    if request.param == "mosquitto":
+        yield from run_part(Mosquitto(tmp_path / "mosquitto", port=port))
+    else:
+        yield from run_part(Iotcore(tmp_path / "iotcore", port=port, port_v5=port_v5))
+
+
+async def test_devices_of_every_make_are_heard_and_confirmed_over_mqtt(broker: Mosquitto | Iotcore) -> None:
     one = of_devices(district(Devices(over_mqtt=len(MAKES))))
     centre = Centre(one)
     burning = one.gateways[3]
