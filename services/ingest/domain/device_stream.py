@@ -10,8 +10,12 @@ from typing import NamedTuple
 from services.ingest.domain.fire_first import carries_fire, may_end_fire
 from services.ingest.domain.gb26875 import Decoded, DeviceProfile, Event, StreamDecoder, decode_all
 
-ENVELOPE = DeviceProfile("envelope", keepalive_commands=frozenset({0, *range(7, 128)}))
-"""Lets every command byte pass, since some device profile may allow it."""
+ENVELOPE = DeviceProfile(
+    "envelope",
+    keepalive_commands=frozenset({0, *range(7, 128)}),
+    handshake_adus=frozenset(bytes((code,)) for code in range(128)),
+)
+"""Lets every command byte and every handshake of one byte pass, since some device profile may allow them."""
 
 _START = b"@@"
 _SOURCE = slice(12, 18)

@@ -96,9 +96,16 @@ class Count:
         return Numbered(what, lost + missing)
 
     def follows(self, gateway_id: str, number: int) -> bool:
-        """Say whether a number is the very next one."""
+        """Say whether a number is the very next one, after those that came by a faster way and wait."""
         known = self._heard.get(gateway_id)
-        return known is not None and self._step(number, known[0]) == 1
+        step = None if known is None else self._step(number, known[0])
+        if known is None or step is None or step < 1:
+            return False
+        waiting = self._waiting.get(gateway_id, ())
+        if step - 1 > len(waiting):
+            return False
+        ahead = {self._step(other, known[0]) for other in waiting}
+        return all(between in ahead for between in range(1, step))
 
     def _step(self, number: int, highest: int) -> int | None:
         """Return how far a number is ahead of the highest (below 0: behind), None where the count was begun anew."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from services.simulator.domain.dice import Dice
-from services.simulator.domain.makes import MAKES, KeepAlive
+from services.simulator.domain.makes import MAKES
 from services.simulator.domain.names import GIVEN, PEOPLE, PLACES, QUARTERS, TRADES
 
 MAIL_DOMAIN = "demo.firenet.example"
@@ -14,8 +14,6 @@ MAIL_DOMAIN = "demo.firenet.example"
 HERO = "U000001"
 FIRST_ADDRESS = 100_001
 LOOPBACK = "127.0.0.0/8"
-CUT_WRONGLY = KeepAlive.HANDSHAKE
-"""Ingest cuts some of these one-byte handshakes wrongly out of a stream: such devices come over MQTT only till then."""
 CARRIERS = ("carrier-a", "carrier-b", "carrier-c")
 VENDORS = ("Huoyan", "Anqiao", "Linghuo")
 NEVER_CONNECTED = 0.015
@@ -225,12 +223,12 @@ def _with_devices(gateways: Sequence[Gateway], units: Sequence[Unit], devices: D
             firsts.setdefault(unit.category, unit.unit_id)
     silent = {unit.unit_id for unit in units if unit.commissioned_on is None}
     left_out = silent | set(firsts.values())
+    makes = list(MAKES.values())
     made: list[Gateway] = []
     number = 0
     for gateway in gateways:
         if number < devices.over_mqtt + devices.over_tcp and gateway.unit_id not in left_out:
             network = None if number < devices.over_mqtt else LOOPBACK
-            makes = [make for make in MAKES.values() if network is None or make.keepalive is not CUT_WRONGLY]
             make = makes[number % len(makes)]
             speech = Speech(make.name, make.address(FIRST_ADDRESS + number), network)
             gateway = replace(gateway, device=speech)

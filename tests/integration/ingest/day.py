@@ -72,10 +72,7 @@ class DayDevice:
         wraps = number % 4 == 1
         self._restarts = number % 5 == 0 and not wraps  # so near the wrap nobody could tell the two apart
         self._stranger = Device(self.make, stranger)
-        # A one-byte handshake whose number has the low byte 0x40 is cut wrongly out of the stream of a device:
-        # the day keeps out of its way until that is mended.
-        cut_wrongly = self.make.keepalive is KeepAlive.HANDSHAKE and gateway.device.calls_from is not None
-        first = 65_536 - 150 if wraps else 100 if cut_wrongly else 0
+        first = 65_536 - 150 if wraps else 0
         self._device = Device(self.make, gateway.device.address, serial=first, resends=RESENDS)
         self._starts = starts
         self._seconds = 0.0

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from services.ingest.domain.device_stream import DeviceStream, pieces_of
 from services.ingest.domain.fire_first import carries_fire
-from services.ingest.domain.gb26875 import PROFILES, Adu, Frame, TimeLabel, encode_frame
+from services.ingest.domain.gb26875 import PROFILES, Adu, Frame, RawAdu, TimeLabel, encode_frame
 from services.ingest.domain.gb26875 import bodies as b
 from services.ingest.domain.gb26875.values import ComponentAddress, Text
 from tests.unit.ingest.build import QUICK
@@ -16,7 +16,7 @@ LABEL = TimeLabel.of_instant(datetime(2026, 6, 1, 12, tzinfo=UTC), PROFILES["sta
 SOURCE = bytes.fromhex("a18601000000")
 
 
-def frame(adu: Adu | None = None, serial: int = 1, command: int = 2, profile: str = "standard") -> bytes:
+def frame(adu: Adu | RawAdu | None = None, serial: int = 1, command: int = 2, profile: str = "standard") -> bytes:
     known = PROFILES[profile]
     return encode_frame(Frame(serial, 1, 0, LABEL, SOURCE, bytes(6), command, adu), known)
 
@@ -64,6 +64,13 @@ def test_after_a_fire_statuses_stay_behind_it_and_heartbeats_do_not() -> None:
 def test_a_command_that_only_some_profile_knows_is_a_whole_frame() -> None:
     (piece,) = DeviceStream().feed(frame(command=7, profile="keepalive_command7"))
     assert (piece.whole, piece.source) == (True, SOURCE)
+
+
+def test_a_handshake_of_one_byte_is_a_whole_frame_also_where_its_serial_looks_like_a_start_mark() -> None:
+    handshakes = b"".join(
+        frame(RawAdu(0x16, b"\x16"), serial, profile="handshake_version10") for serial in (63, 64, 65)
+    )
+    assert [piece.whole for piece in DeviceStream().feed(handshakes)] == [True, True, True]
 
 
 def test_a_bad_frame_says_whose_it_seems_to_be_and_short_rubbish_does_not() -> None:

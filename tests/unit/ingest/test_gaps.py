@@ -158,6 +158,14 @@ def test_frames_of_a_makers_own_count_where_they_fit() -> None:
         assert (missing, seen) == ([], Counter({Step.NEXT: 3}))
 
 
+def test_a_makers_own_frame_fits_behind_a_fire_that_overtook() -> None:
+    watch, seen = GapWatch(), Counter[Step]()
+    after = [watch.follow(accepted(1), seen), watch.follow(accepted(2), seen, overtakes=True)]
+    after += [watch.follow(accepted(serial, 7), seen) for serial in (3, 4)]
+    after += [watch.follow(accepted(serial), seen) for serial in range(5, 30)]
+    assert [signal.message.missing for each in after for signal in each.signals if signal.message.missing] == []
+
+
 def overtaking(main: list[int], fire: dict[int, list[int]], size: int | None = SERIALS) -> int:
     """Tell the numbers of both lanes; those of the fire lane come before the main lane's number that is their key."""
     count, missing = Count(size), 0
