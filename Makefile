@@ -38,8 +38,9 @@ check: $(VENV)/.have-dev ## ruff, mypy strict, import contracts, schema and dash
 	@$(BIN)/python -m deploy.grafana.build --check
 	@if command -v promtool >/dev/null; then promtool check config --syntax-only deploy/prometheus/*.yml && promtool check rules deploy/prometheus/rules/*.yaml && promtool test rules deploy/prometheus/tests/*.yaml; else echo "promtool is not installed: alert rules not checked"; fi
 
+# Most tests wait for real servers: two files at a time, each with servers of its own, take little more than half as long.
 test: $(VENV)/.have-dev ## everything that can run here: unit, contract, integration, end to end, containers where Docker is
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-unit: $(VENV)/.have-dev ## the fast tier: no server, under 10 seconds
 	@$(BIN)/python -m pytest tests/unit tests/contract/schemas

@@ -1,6 +1,7 @@
 """Prints seeds and figures of the chaos tests at the end, and bounds the receivers' patience."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,17 @@ def _short_leases() -> Iterator[None]:
         patch.setenv("ALERTS_SMTP_TIMEOUT_S", "2")
         patch.setenv("ALERTS_WEBHOOK_DEADLINE_S", "5")
         yield
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With several workers each has figures of its own; the one that prints gets them all."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["chaos"] = list(REPORT)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    REPORT.extend(getattr(node, "workeroutput", {}).get("chaos", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
