@@ -279,6 +279,7 @@ class Ingest:
             self._clock,
             window=settings.mqtt_window,
             session_expiry_s=settings.mqtt_session_expiry_s,
+            silent_limit_s=settings.mqtt_silent_limit_s,
         )
 
 

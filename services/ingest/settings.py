@@ -32,6 +32,12 @@ class IngestSettings(ServiceSettings):
     mqtt_session_expiry_s: int = Field(
         default=7 * 86400, ge=60, le=0xFFFFFFFE, description="how long the broker keeps our session, seconds (MQTT 5)"
     )
+    mqtt_silent_limit_s: float = Field(
+        default=10,
+        ge=1,
+        le=120,
+        description="a broker that leaves a probe without any answer for so long is given up and called anew, seconds",
+    )
     mqtt_window: int = Field(
         default=8192,
         ge=20,

@@ -35,8 +35,6 @@ from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
 from services.runtime.postgres import backoff_s
 
-SILENT_LIMIT_S = 10.0
-"""A probe is out, and the broker says nothing at all for this long: a dead connection, to be made anew."""
 HANGS_AFTER_S = 30.0
 RECONNECT_CAP_S = 5.0
 READ_BYTES = 64 * 1024
@@ -83,9 +81,12 @@ class MqttLink:
         clock: Clock,
         window: int,
         session_expiry_s: int,
+        silent_limit_s: float = 10.0,
     ) -> None:
+        """`silent_limit_s`: a probe is out and the broker says nothing at all for this long: a dead connection."""
         self._lane = lane
         self._v5 = broker.v5
+        self._silent_limit_s = silent_limit_s
         self._probe_topic = reads.probe_topic
         self._inbox = inbox
         self._metrics = metrics
@@ -250,7 +251,7 @@ class MqttLink:
         if not self._may_read():
             self._heard_at = now  # we do not listen: silence says nothing
         silent_s = now - (self._heard_at or now)
-        if silent_s > SILENT_LIMIT_S and (self._session.probing or not self._session.subscribed):
+        if silent_s > self._silent_limit_s and (self._session.probing or not self._session.subscribed):
             get_logger().warning("mqtt_broker_silent", lane=self._lane, silent_s=round(silent_s, 1))
             return True
         return False

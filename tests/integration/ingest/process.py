@@ -72,8 +72,8 @@ class IngestProcess:
         assert self.ready(), self.log()[-3000:]
 
     def connect_to(self, mqtt_port: int) -> None:
-        """Reach the broker over another port from the next start on."""
-        self._env["INGEST_MQTT_PORT"] = str(mqtt_port)
+        """Reach the broker over another port from the next start on, and soon give a dead connection up."""
+        self._env |= {"INGEST_MQTT_PORT": str(mqtt_port), "INGEST_MQTT_SILENT_LIMIT_S": "3"}
 
     @property
     def pid(self) -> int:
