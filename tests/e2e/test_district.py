@@ -137,7 +137,10 @@ def test_a_clock_ten_minutes_ahead_is_flagged_and_a_duplicate_has_one_effect(sys
     for _ in range(3):
         system.publish("G000003", ahead)
     system.publish("G000003", message("test", 920_002))
-    stored = "SELECT count(*), min(body ->> 'flags') FROM rules.signals WHERE gateway_id = 'G000003' AND seq = %s AND kind <> 'gap'"
+    stored = (
+        "SELECT count(*), min(body ->> 'flags') FROM rules.signals"
+        " WHERE gateway_id = 'G000003' AND seq = %s AND kind <> 'gap'"
+    )
     wait_for("the message after", lambda: system.rows(stored, 920_002)[0][0] == 1)
     count, flags = system.rows(stored, 920_001)[0]
     assert count == 1
