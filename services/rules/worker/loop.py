@@ -85,6 +85,7 @@ class RulesWorker:
     _pending: list[Checkpoint] = field(default_factory=list)
     saving: asyncio.Task[None] | None = None
     _last_save: float = 0.0
+    _last_calm_save: float = 0.0
     _failures: int = 0
 
     # --- called by the loop
@@ -237,11 +238,11 @@ class RulesWorker:
     # --- checkpoints
 
     def _is_due(self) -> bool:
-        since = self.clock.monotonic() - self._last_save
-        calm = self._calm_every_s()
+        now = self.clock.monotonic()
+        since = now - self._last_save
         if self._pending:
             return since >= min(5.0, 0.1 * 2.0 ** min(self._failures, 6))
-        if since >= calm:
+        if now - self._last_calm_save >= self._calm_every_s():
             return any(held.has_news() for held in self.held.values())
         return since >= PRESSING_EVERY_S and any(held.is_pressing() for held in self.held.values())
 
@@ -250,9 +251,12 @@ class RulesWorker:
         return BUSY_EVERY_S if touched > BUSY_UNITS else CALM_EVERY_S
 
     def _start(self) -> None:
-        calm = self.clock.monotonic() - self._last_save >= self._calm_every_s()
         self._last_save = self.clock.monotonic()
         if not self._pending:
+            # Apart from pressing saves: partitions where nothing but time passes must not wait while others press.
+            calm = self._last_save - self._last_calm_save >= self._calm_every_s()
+            if calm:
+                self._last_calm_save = self._last_save
             self._pending = [self._collect(h) for h in self.held.values() if h.is_pressing() or (calm and h.has_news())]
         if self._pending:
             if self.progress.waiting_since is None:
@@ -263,7 +267,7 @@ class RulesWorker:
         """Bring a save under way to its end, then save everything that is left."""
         if self.saving is not None:
             await self._finish()
-        self._last_save = float("-inf")
+        self._last_save = self._last_calm_save = float("-inf")
         self._start()
         if self.saving is not None:
             await self._finish()

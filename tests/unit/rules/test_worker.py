@@ -305,3 +305,19 @@ async def test_gauges_show_unknown_while_the_watermark_stands_still() -> None:
     assert 'firenet_rules_scope_unknown_units{scope="S1"} 2.0' in shown()
     assert 'firenet_rules_scope_units{scope="S1"} 3.0' in shown()
     assert 'firenet_rules_units_health{department="health",health="fire"} 1.0' in shown()
+
+
+async def test_a_partition_where_only_time_passes_is_saved_while_another_presses_without_end() -> None:
+    """Else its stored watermark stands still, and readers take its units for unknown."""
+    times = range(1, 40)
+    signals = [Signal("U2", "G2", f"s{second}", "test", when(second), 0, point="p") for second in times]
+    ticks = [Tick("i1", 1, second, False, when(second), when(second), 0) for second in times]
+    clock = Clock()
+    one = worker(MemoryStore(), Log([*signals, *ticks]), clock)
+    assert (await one.assigned(0), await one.assigned(1)) == (0, 0)
+    for offset in range(len(times)):
+        await one.handle({0: [Record(offset)], 1: [Record(len(times) + offset)]})
+        await turn(one, clock, 0.2)
+    quiet = one.views[1].watermark
+    assert quiet is not None
+    assert quiet >= when(30)
