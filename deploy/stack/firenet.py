@@ -26,6 +26,8 @@ from services.runtime.clock import Clock, SystemClock
 SAMPLE_PACK = ROOT / "deploy" / "packs" / "sample-2026.yaml"
 SETUP_LIMIT_S = 120.0
 BROKER_ACCOUNTS = {"ingest": "INGEST", "registry": "REGISTRY"}
+STANDS_BACK = {"rules": 5, "console": 10}
+"""Niceness of what is not on a fire's way: with too little processor for all, ingest and alerts come first."""
 """Users of a secured broker and the prefix of their settings."""
 
 
@@ -241,6 +243,7 @@ class FireNet:
             env={**self.environment(), **(extra or {})},
             ready=http_ok(f"http://{HOST}:{port}/readyz"),
             start_limit_s=90,
+            nice=STANDS_BACK.get(name, 0),
         )
 
     def services(self) -> Sequence[Service]:

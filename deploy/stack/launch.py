@@ -10,6 +10,7 @@ import resource
 import select
 import signal
 import sys
+from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 PR_SET_KEEPCAPS = 8
@@ -47,6 +48,19 @@ def become_user(uid: int, gid: int, *, keep_search: bool) -> None:
             libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE, 0, 0)
 
 
+def yield_to_others(steps: int) -> None:
+    """Take less of a busy processor than others do.
+
+    Linux weighs sessions first where it groups them (autogroup), and every part is a session of its own: there the
+    niceness of the process alone would change nothing.
+    """
+    os.nice(steps)
+    try:
+        Path("/proc/self/autogroup").write_text(str(steps))
+    except OSError:
+        return
+
+
 def die_with_parent_by_kernel(parent: int, last_signal: int) -> None:
     """Linux: the kernel sends `last_signal` when the thread that started us ends."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, last_signal, 0, 0, 0)
@@ -81,6 +95,8 @@ def main(arguments: list[str]) -> None:
     raise_file_limit()
     if "uid" in options:
         become_user(int(options["uid"]), int(options["gid"]), keep_search=options["keep_search"] == "1")
+    if "nice" in options:
+        yield_to_others(int(options["nice"]))
     last_signal = int(options["last_signal"])
     if options["tie"] == "kernel":
         die_with_parent_by_kernel(int(options["parent"]), last_signal)

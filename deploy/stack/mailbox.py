@@ -75,7 +75,7 @@ class Mailbox(ChildPart):
         require_space(self.folder, self.space_floor_mb)
         ports = [f"--smtp-port={self.smtp_port}", f"--http-port={self.http_port}"]
         where = [f"--dir={self.mails}", f"--keep={self.keep}"]
-        return Launch([sys.executable, "-m", "deploy.stack.mailbox", *ports, *where], cwd=ROOT)
+        return Launch([sys.executable, "-m", "deploy.stack.mailbox", *ports, *where], cwd=ROOT, nice=10)
 
 
 class Reception:

@@ -51,6 +51,8 @@ class Launch:
     cwd: Path | None = None
     user: RunAs | None = None
     last_signal: signal.Signals = signal.SIGKILL
+    nice: int = 0
+    """Steps of niceness, 0 to 19: how far it stands back when there is not enough processor for everybody."""
     tie: str = field(default="kernel" if sys.platform == "linux" else "watcher")
 
 
@@ -146,6 +148,8 @@ def _spawn(
     if launch.user is not None:
         user = launch.user
         options += [f"uid={user.uid}", f"gid={user.gid}", f"keep_search={int(user.keep_search)}"]
+    if launch.nice:
+        options.append(f"nice={launch.nice}")
     reader = writer = -1
     if launch.tie == "watcher":
         reader, writer = os.pipe()

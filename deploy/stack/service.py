@@ -30,6 +30,7 @@ class Service(ChildPart):
         ready: Callable[[], bool] | None = None,
         addresses: Mapping[str, str] | None = None,
         start_limit_s: float = 60.0,
+        nice: int = 0,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(folder, clock=clock)
@@ -38,6 +39,7 @@ class Service(ChildPart):
         self._argv = list(argv)
         self._env = dict(env)
         self._ready = ready
+        self._nice = nice
         self._addresses = dict(addresses or {})
 
     @property
@@ -48,7 +50,7 @@ class Service(ChildPart):
         return self.alive() and (self._ready is None or self._ready())
 
     def _prepare(self) -> Launch:
-        return Launch(self._argv, env=self._env, cwd=ROOT)
+        return Launch(self._argv, env=self._env, cwd=ROOT, nice=self._nice)
 
 
 def http_ok(url: str, *, limit_s: float = 2.0) -> Callable[[], bool]:

@@ -172,6 +172,7 @@ class Alerts:
         fire = topic == ALARMS
         store = PostgresCaseStore(pool)
         name = "fire" if fire else "findings"
+        poll_records = 200 if fire else 2 * self._settings.findings_at_once
         intake = CaseIntake(
             store=store,
             directory=self._directory,
@@ -190,6 +191,7 @@ class Alerts:
             owner=self._settings.instance,
             at_once=50 if fire else self._settings.findings_at_once,
             side_by_side=FIRES_SIDE_BY_SIDE if fire else 1,
+            hold=4 * poll_records,
             on_rejected=self._metrics.rejected.labels(topic).inc,
             on_progress=lambda: self._pulse.beat(name),
         )
@@ -199,7 +201,7 @@ class Alerts:
             f"{self._settings.group}-{name}",
             handler,
             f"{self._settings.instance}-{name}",
-            poll_records=200 if fire else 2 * self._settings.findings_at_once,
+            poll_records=poll_records,
             static=True,  # back after kill -9 a fire must not wait until Kafka has given the dead member up
         )
         await loop.run(stop)

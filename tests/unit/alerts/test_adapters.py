@@ -1,7 +1,7 @@
 """Records to events, the handler's reactions, the directory, the calendar, the API's guard."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 import httpx
@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from schemas.ids import finding_id
 from schemas.registry import ContactRole
+from services.alerts.adapters import kafka_events
 from services.alerts.adapters.calendar import ChinaCalendar
 from services.alerts.adapters.case_reader import CaseReader
 from services.alerts.adapters.http_api import Acknowledge, build_api
@@ -92,7 +93,7 @@ class Taker:
 class Bench:
     def __init__(self) -> None:
         self.taker = Taker()
-        self.rejected = 0
+        self.rejected = self.beats = 0
         self.handler = TopicHandler(
             topic="firenet.findings.v1",
             decode=event_of_finding,
@@ -101,9 +102,22 @@ class Bench:
             owner="me",
             at_once=10,
             side_by_side=2,
+            hold=4,
             on_rejected=self._reject,
-            on_progress=lambda: None,
+            on_progress=self._beat,
         )
+
+    async def take(self, batches: Mapping[int, Sequence[ConsumedRecord]]) -> None:
+        """Hand the records over and wait until every partition has worked off what it can."""
+        await self.handler.handle(batches)
+        await self.settled()
+
+    async def settled(self) -> None:
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+    def _beat(self) -> None:
+        self.beats += 1
 
     def _reject(self) -> None:
         self.rejected += 1
@@ -122,14 +136,14 @@ def findings(*units: str) -> list[ConsumedRecord]:
 
 async def test_bytes_that_are_no_event_are_counted_and_passed_over(bench: Bench) -> None:
     garbage = ConsumedRecord(b"k", b"\xff{", 0, 1, 0)
-    await bench.handler.handle({0: [*findings("U1"), garbage]})
+    await bench.take({0: [*findings("U1"), garbage]})
     assert bench.rejected == 1
     assert bench.taker.taken == [(["U1"], 2)]
 
 
 async def test_our_own_bug_costs_one_record_not_those_behind_it(bench: Bench) -> None:
     bench.taker.failing["U2"] = ZeroDivisionError()
-    await bench.handler.handle({0: findings("U1", "U2", "U3")})
+    await bench.take({0: findings("U1", "U2", "U3")})
     assert bench.taker.taken == [(["U1"], 1), ([], 2), (["U3"], 3)]
     assert bench.rejected == 1
 
@@ -137,40 +151,94 @@ async def test_our_own_bug_costs_one_record_not_those_behind_it(bench: Bench) ->
 @pytest.mark.parametrize("error", [StoreUnavailable("down"), NoPack("none")])
 async def test_what_is_down_is_waited_for(bench: Bench, error: Exception) -> None:
     bench.taker.failing["U1"] = error
-    with pytest.raises(Unavailable):
-        await bench.handler.handle({0: findings("U1")})
+    await bench.take({0: findings("U1")})
+    assert bench.taker.taken == []
     bench.taker.failing.clear()
-    await bench.handler.handle({0: findings("U1")})
+    await bench.taker.took.wait()
     assert bench.taker.taken == [(["U1"], 1)]
 
 
-async def test_slow_transaction_of_one_partition_does_not_hold_up_another(bench: Bench) -> None:
+async def test_slow_transaction_of_one_partition_holds_up_no_other_and_no_turn(bench: Bench) -> None:
     await bench.handler.assigned(1)
     stuck = bench.taker.slow["U1"] = asyncio.Event()
-    handling = asyncio.create_task(bench.handler.handle({0: findings("U1"), 1: findings("U2")}))
-    await bench.taker.took.wait()
-    assert bench.taker.taken == [(["U2"], 1)]
+    await bench.take({0: findings("U1"), 1: findings("U2")})
+    await bench.take({1: findings("U3")})
+    assert bench.taker.taken == [(["U2"], 1), (["U3"], 1)]
     stuck.set()
-    await handling
-    assert bench.taker.taken == [(["U2"], 1), (["U1"], 1)]
+    await bench.settled()
+    assert bench.taker.taken == [(["U2"], 1), (["U3"], 1), (["U1"], 1)]
 
 
-async def test_partition_that_fails_keeps_its_place_while_another_goes_on(bench: Bench) -> None:
-    await bench.handler.assigned(1)
-    bench.taker.failing["U1"] = StoreUnavailable("down")
-    both = {0: findings("U1"), 1: findings("U2")}
+async def test_what_comes_while_a_partition_is_at_work_is_its_next_batch(bench: Bench) -> None:
+    stuck = bench.taker.slow["U1"] = asyncio.Event()
+    records = findings("U1", "U2", "U3")
+    for record in records:
+        await bench.take({0: [record]})
+    stuck.set()
+    await bench.settled()
+    assert bench.taker.taken == [(["U1"], 1), (["U2", "U3"], 3)]
+
+
+async def test_only_so_many_are_held_and_what_finds_no_room_is_not_taken(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kafka_events, "ROOM_S", 0.01)
+    stuck = bench.taker.slow["U0"] = asyncio.Event()
+    records = findings(*(f"U{number}" for number in range(6)))
+    await bench.take({0: records[:4]})
     with pytest.raises(Unavailable):
-        await bench.handler.handle(both)
-    bench.taker.failing.clear()
-    await bench.handler.handle(both)
-    assert bench.taker.taken == [(["U2"], 1), (["U1"], 1)]
+        await bench.handler.handle({0: records[4:]})
+    stuck.set()
+    await bench.take({0: records[4:]})
+    assert [units for units, _ in bench.taker.taken] == [["U0", "U1", "U2", "U3"], ["U4", "U5"]]
+
+
+async def test_progress_is_told_only_when_every_busy_partition_makes_some(bench: Bench) -> None:
+    await bench.handler.assigned(1)
+    bench.taker.slow["U1"] = asyncio.Event()
+    await bench.take({0: findings("U1")})
+    await bench.handler.idle()
+    assert bench.beats == 1
+    await bench.take({1: findings("U2")})
+    await bench.handler.idle()
+    assert bench.beats == 1, "partition 0 has done nothing since"
+    bench.taker.slow["U1"].set()
+    await bench.settled()
+    await bench.handler.idle()
+    assert bench.beats == 2
+
+
+async def test_partition_that_is_taken_away_ends_after_the_batch_under_way(bench: Bench) -> None:
+    stuck = bench.taker.slow["U1"] = asyncio.Event()
+    one, *others = findings("U1", "U2", "U3")
+    await bench.take({0: [one]})
+    await bench.take({0: others})
+    leaving = asyncio.create_task(bench.handler.revoked([0]))
+    await bench.settled()
+    stuck.set()
+    await leaving
+    assert bench.taker.taken == [(["U1"], 1)]
+    await bench.take({0: others})
+    assert bench.taker.taken == [(["U1"], 1)]
+
+
+async def test_error_of_a_partition_that_nobody_understands_ends_the_loop(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(claim: Claim, events: Sequence[Event], next_offset: int) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(bench.taker, "take", broken)
+    await bench.take({0: findings("U1")})
+    with pytest.raises(ZeroDivisionError):
+        await bench.handler.idle()
 
 
 async def test_fenced_owner_stops_writing(bench: Bench) -> None:
     bench.taker.failing["U1"] = Fenced("gone")
-    await bench.handler.handle({0: findings("U1")})
+    await bench.take({0: findings("U1")})
     bench.taker.failing.clear()
-    await bench.handler.handle({0: findings("U1")})
+    await bench.take({0: findings("U1")})
     assert bench.taker.taken == []
 
 
