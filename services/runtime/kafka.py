@@ -274,7 +274,7 @@ class CompactedFollower:
                         positions[partition] = record.offset + 1
         finally:
             gc.enable()
-            await consumer.stop()
+            await stop_consumer(consumer)
 
     async def _seek_start(self, consumer: AIOKafkaConsumer, partition: TopicPartition, end: int) -> None:
         await consumer.seek_to_beginning(partition)
@@ -292,6 +292,21 @@ class LateFollower(CompactedFollower):
     async def _seek_start(self, consumer: AIOKafkaConsumer, partition: TopicPartition, end: int) -> None:
         found = (await consumer.offsets_for_times({partition: self._since_ms}))[partition]
         consumer.seek(partition, end if found is None else found.offset)
+
+
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
+    """Stop `consumer`, whatever it is busy with.
+
+    aiokafka cancels its fetches when it stops, and lets the cancellation of one that waits to try again out to the
+    caller. There it would pass for the cancellation of whoever stops the consumer, and end the service.
+    """
+    try:
+        await consumer.stop()
+    except asyncio.CancelledError:
+        await consumer._client.close()  # which was left out
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
 
 
 async def _reached(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
+from services.runtime.kafka import stop_consumer
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
 from services.runtime.postgres import backoff_s
@@ -133,7 +134,7 @@ class KafkaLoop:
                 await self._turn(consumer, stop)
         finally:
             try:
-                await asyncio.wait_for(consumer.stop(), REBALANCE_DRAIN_S)
+                await asyncio.wait_for(stop_consumer(consumer), REBALANCE_DRAIN_S)
             except TimeoutError:
                 get_logger().warning("consumer_stop_gave_up", topic=self._topic)
             async with self._lock:

@@ -74,7 +74,7 @@ async def supervise(stop: Stop, tasks: Mapping[str, Coroutine[Any, Any, None]], 
     results = await asyncio.gather(*running, return_exceptions=True)
     errors = [error for error in results if isinstance(error, Exception)]
     for task in died:
-        error = task.exception()
+        error = None if task.cancelled() else task.exception()
         get_logger().error("task_died", task=task.get_name(), error=repr(error), exc_info=error)
         raise TaskDied(task.get_name()) from error
     if errors:

@@ -15,6 +15,7 @@ from schemas.topics import REFUSALS
 from services.ingest.domain.errors import LogUnavailable
 from services.ingest.domain.replays import Kept, Place, Query, ReplayNote
 from services.ingest.domain.values import Arrival, Carrier, Claim, Format, Lane, Route
+from services.runtime.kafka import stop_consumer
 
 DEADLINE_S = 15.0
 """How long Kafka may take for one answer."""
@@ -122,7 +123,7 @@ class KafkaRefusalLog:
         except (KafkaError, OSError, TimeoutError) as error:
             raise LogUnavailable(f"no answer from Kafka: {type(error).__name__}") from error
         finally:
-            await consumer.stop()
+            await stop_consumer(consumer)
 
 
 async def _starts(

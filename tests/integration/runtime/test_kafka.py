@@ -4,8 +4,11 @@ import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import NodeNotReadyError
 
 from services.runtime.clock import SystemClock
 from services.runtime.kafka import (
@@ -16,6 +19,7 @@ from services.runtime.kafka import (
     TopicMismatch,
     TopicSpec,
     ensure_topics,
+    stop_consumer,
 )
 from services.runtime.kafka_loop import ConsumedRecord, KafkaLoop, LogGap, Unavailable
 from services.runtime.lifecycle import Stop, TaskDied, supervise
@@ -53,6 +57,25 @@ async def test_send_many_keeps_order_per_key_and_says_where_each_record_went(kaf
         mine = [places[n] for n in range(5000) if n % 7 == key]
         assert mine == sorted(mine)
         assert len({partition for partition, _ in mine}) == 1
+
+
+async def test_a_consumer_that_waits_to_fetch_again_is_stopped_like_any_other(
+    kafka_broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = spec()
+    await ensure_topics(kafka_broker, [topic])
+    consumer = AIOKafkaConsumer(topic.name, bootstrap_servers=kafka_broker, retry_backoff_ms=60_000)
+    failed = asyncio.Event()
+
+    async def fail(*_: Any, **__: Any) -> None:
+        failed.set()
+        raise NodeNotReadyError("as when Kafka was frozen for 40 s")
+
+    await consumer.start()
+    monkeypatch.setattr(consumer._client, "send", fail)
+    await asyncio.wait_for(failed.wait(), 20)
+    await asyncio.wait_for(stop_consumer(consumer), 20)
+    assert all(not connection.connected() for connection in consumer._client._conns.values())
 
 
 async def test_follower_reads_everything_before_it_says_caught_up_and_then_goes_on(kafka_broker: str) -> None:
