@@ -111,7 +111,7 @@ def announce(firenet: FireNet, accounts: str) -> None:
         f"  邮箱  mailbox   http://{HOST}:{ports.mailbox}/" if firenet.options.mailbox else "",
         *(f"  {line}" for line in mqtt_lines(firenet)),
         f"  metrics         http://{HOST}:{ports.ingest}/metrics  (rules {ports.rules}, alerts {ports.alerts}, "
-        f"console {ports.console_status})",
+        f"alerts-fire {ports.alerts_fire}, console {ports.console_status})",
         "",
         *(f"  {line}" for line in accounts.splitlines()),
         "",

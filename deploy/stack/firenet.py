@@ -26,9 +26,9 @@ from services.runtime.clock import Clock, SystemClock
 SAMPLE_PACK = ROOT / "deploy" / "packs" / "sample-2026.yaml"
 SETUP_LIMIT_S = 120.0
 BROKER_ACCOUNTS = {"ingest": "INGEST", "registry": "REGISTRY"}
-STANDS_BACK = {"rules": 5, "console": 10}
-"""Niceness of what is not on a fire's way: with too little processor for all, ingest and alerts come first."""
 """Users of a secured broker and the prefix of their settings."""
+STANDS_BACK = {"rules": 5, "alerts": 5, "console": 10}
+"""Niceness of what is not on a fire's way: with too little processor for all, ingest and alerts-fire come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ class Ports:
     rules: int = 9102
     alerts: int = 9103
     console_status: int = 9104
+    alerts_fire: int = 9105
     smtp: int = 0
     webhook: int = 0
     devices: int = 0
@@ -234,12 +235,12 @@ class FireNet:
         self.command("services.registry", "topics")
         self.command("services.registry", "pack", str(pack))
 
-    def service(self, name: str, port: int, extra: Mapping[str, str] | None = None) -> Service:
+    def service(self, name: str, port: int, *, module: str = "", extra: Mapping[str, str] | None = None) -> Service:
         """Return one service, ready when its own /readyz says so."""
         return Service(
             self.folder / name,
             name=name,
-            argv=[sys.executable, "-m", f"services.{name}"],
+            argv=[sys.executable, "-m", f"services.{module or name}"],
             env={**self.environment(), **(extra or {})},
             ready=http_ok(f"http://{HOST}:{port}/readyz"),
             start_limit_s=90,
@@ -247,10 +248,16 @@ class FireNet:
         )
 
     def services(self) -> Sequence[Service]:
-        """The four services; they start side by side and wait for each other's traces themselves."""
+        """The services, alerts as two processes; they start side by side and wait for each other's traces."""
+        fire = {
+            "ALERTS_LANE": "fire",
+            "ALERTS_INSTANCE": "alerts-fire",
+            "ALERTS_HTTP_PORT": str(self.ports.alerts_fire),
+        }
         return [
             self.service("ingest", self.ports.ingest),
             self.service("rules", self.ports.rules),
-            self.service("alerts", self.ports.alerts),
+            self.service("alerts-fire", self.ports.alerts_fire, module="alerts", extra=fire),
+            self.service("alerts", self.ports.alerts, extra={"ALERTS_LANE": "ordinary"}),
             self.service("console", self.ports.console_status),
         ]

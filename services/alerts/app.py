@@ -1,11 +1,13 @@
 """The wiring of alerts, and the only place where settings and adapters meet.
 
-Two lanes that share nothing but the process: fire (own consumer, connections, delivery) and everything else.
+Two lanes that share nothing but the process, and not even that where `ALERTS_LANE` parts them: fire (own consumer,
+connections, delivery) and everything else. Fire notices are delivered on both sides: a fire that reaches us as a
+finding of rules, because nobody reads the alarms just now, is told as well.
 """
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
@@ -33,7 +35,7 @@ from services.alerts.domain.ladder import Pace
 from services.alerts.domain.values import CaseId, Channel, Conflict, NoPack, StoreUnavailable
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import StreamUnavailable
-from services.alerts.settings import AlertsSettings
+from services.alerts.settings import AlertsSettings, Lane
 from services.alerts.worker.delivery import Lanes, Postman
 from services.alerts.worker.desk import Desk, Who
 from services.alerts.worker.housekeeping import Supervisor, publish_turn, seal_turn
@@ -53,6 +55,13 @@ from services.runtime.status import Readiness, StatusServer, process_registry
 CHINA = ZoneInfo("Asia/Shanghai")
 FIRES_SIDE_BY_SIDE = 3
 """Partitions whose fires are taken in at the same time: half of the fire lane's connections, delivery has the rest."""
+_ORDINARY = ("findings", "ladder", "delivery", "publish", "seal")
+WATCHED: Mapping[Lane, tuple[str, ...]] = {
+    "fire": ("fire", "fire-delivery"),
+    "ordinary": ("fire-delivery", *_ORDINARY),
+    "all": ("fire", "fire-delivery", *_ORDINARY),
+}
+"""Tasks that must make progress for the process to be ready."""
 PUBLISH_EVERY_S = 0.25
 """Nobody waits for firenet.notices.v1: what ended meanwhile is sent together."""
 SMTP_EXCHANGES = 8
@@ -77,7 +86,7 @@ class Alerts:
         self._prometheus = process_registry()
         self._metrics = AlertsMetrics(self._prometheus)
         self._pulse = Pulse(clock, self._metrics)
-        self._pulse.expect("registry", "findings", "fire", "ladder", "delivery", "fire-delivery", "publish", "seal")
+        self._pulse.expect("registry", *WATCHED[settings.lane])
         self._wakes = {name: Wake() for name in ("ladder", "delivery", "fire-delivery", "publish")}
         self._precedence = Precedence()
         self._pace = Pace(settings.clock_rate)
@@ -112,19 +121,23 @@ class Alerts:
                 "registry": follower.run(stop),
                 "start": self._start(follower, ready, stop),
                 "listen": self._listen(dsn, stop),
-                "fire": self._after(
-                    ready, stop, lambda: self._consume(ALARMS, event_of_alarm, pools.fire, fire_post, stop)
-                ),
-                "findings": self._after(
-                    ready, stop, lambda: self._consume(FINDINGS, event_of_finding, pools.work, fire_post, stop)
-                ),
                 "fire-delivery": self._deliver(fire_post, "fire-delivery", stop),
-                "delivery": self._deliver(post, "delivery", stop),
-                "ladder": self._after(ready, stop, lambda: self._ladder(pools.work, stop)),
-                "publish": self._publish(pools.post, stop),
-                "seal": self._seal(pools.work, stop),
-                "supervise": self._supervise(pools.work, stop),
             }
+            if settings.lane != "ordinary":
+                tasks["fire"] = self._after(
+                    ready, stop, lambda: self._consume(ALARMS, event_of_alarm, pools.fire, fire_post, stop)
+                )
+            if settings.lane != "fire":
+                tasks |= {
+                    "findings": self._after(
+                        ready, stop, lambda: self._consume(FINDINGS, event_of_finding, pools.work, fire_post, stop)
+                    ),
+                    "delivery": self._deliver(post, "delivery", stop),
+                    "ladder": self._after(ready, stop, lambda: self._ladder(pools.work, stop)),
+                    "publish": self._publish(pools.post, stop),
+                    "seal": self._seal(pools.work, stop),
+                    "supervise": self._supervise(pools.work, stop),
+                }
             await supervise(stop, tasks)
         get_logger().info("alerts_stopped")
 

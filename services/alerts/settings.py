@@ -9,6 +9,8 @@ from pydantic_settings import SettingsConfigDict
 
 from services.runtime.settings import ServiceSettings
 
+Lane = Literal["fire", "ordinary", "all"]
+
 
 class AlertsSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="ALERTS_", extra="ignore", frozen=True, populate_by_name=True)
@@ -17,6 +19,11 @@ class AlertsSettings(ServiceSettings):
         default_factory=lambda: f"alerts-{socket.gethostname()}"[:64],
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
         description="name of this process; unique among the processes of alerts",
+    )
+    lane: Lane = Field(
+        default="all",
+        description="what this process works on: `fire`; `ordinary`, everything else and fire notices that nobody "
+        "else brings out; or `all`. In two processes no storm can take processor time from a fire",
     )
     group: str = Field(default="alerts", max_length=80, description="Kafka consumer group, shared by all processes")
     http_port: int = Field(default=9103, ge=1, le=65535, description="port of status page and API")

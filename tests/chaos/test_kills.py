@@ -8,7 +8,7 @@ import pytest
 from tests.chaos.world import LIMIT_S, World, world
 from tests.system import wait_for
 
-VICTIMS = ["ingest"] * 3 + ["rules"] * 3 + ["alerts"] * 2 + ["Kafka"] * 2
+VICTIMS = ["ingest"] * 3 + ["rules"] * 3 + ["alerts", "alerts-fire"] + ["Kafka"] * 2
 
 LOST_CASES = "SELECT count(*) FROM alerts.cases WHERE kind = 'connection_lost'"
 

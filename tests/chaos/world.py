@@ -75,9 +75,9 @@ class World:
 
     def kill(self, name: str) -> None:
         """Kill a service or part. What alerts was sending is noted: of these, one more copy may come."""
-        interrupts = name in ("alerts", "PostgreSQL")
+        interrupts = name in ("alerts", "alerts-fire", "PostgreSQL")
         self.system.kill(name)
-        if name == "alerts":
+        if name.startswith("alerts"):
             self.note_on_their_way()
         self.kills += interrupts
 

@@ -10,7 +10,9 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from deploy.stack.ports import HOST
+from services.alerts.app import WATCHED
 from services.alerts.metrics import AlertsMetrics
+from services.alerts.settings import Lane
 from services.console.metrics import Metrics as ConsoleMetrics
 from services.ingest.domain.account import Account
 from services.ingest.domain.values import Reason
@@ -92,7 +94,7 @@ def rules(clock: Clock) -> CollectorRegistry:
     return registry
 
 
-def alerts(_: Clock) -> CollectorRegistry:
+def alerts(lane: Lane) -> CollectorRegistry:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     metrics = AlertsMetrics(registry)
@@ -105,7 +107,7 @@ def alerts(_: Clock) -> CollectorRegistry:
     metrics.duplicates.labels("firenet.findings.v1")
 
     def work() -> None:
-        for task in ("registry", "findings", "fire", "ladder", "delivery", "fire-delivery", "publish", "seal"):
+        for task in ("registry", *WATCHED[lane]):
             metrics.turns.labels(task).inc()
 
     registry.register(Work(work))
@@ -118,7 +120,13 @@ def console(_: Clock) -> CollectorRegistry:
     return registry
 
 
-SERVICES = {"ingest": ingest, "rules": rules, "alerts": alerts, "console": console}
+SERVICES: dict[str, Callable[[Clock], CollectorRegistry]] = {
+    "ingest": ingest,
+    "rules": rules,
+    "alerts": lambda _: alerts("ordinary"),
+    "alerts-fire": lambda _: alerts("fire"),
+    "console": console,
+}
 
 
 class _Quiet(WSGIRequestHandler):
