@@ -1,14 +1,11 @@
 """`make bench`: every measurement, one after the other, each in a process of its own."""
 
-import platform
 import subprocess
 import sys
 import time
-from importlib.metadata import version
 
-import psutil
+from tests.bench.machine import describe, processors
 
-PACKAGES = ("aiokafka", "paho-mqtt", "psycopg", "pydantic", "prometheus-client")
 RUNS: tuple[tuple[str, list[str]], ...] = (
     ("GB/T 26875.3 codec, one core (floor 100 000 frames/s decoded)", ["tests.bench.codec"]),
     ("rules engine alone, and with Kafka in and the database out (floors 50 000 and 15 000/s)", ["tests.bench.rules"]),
@@ -21,15 +18,13 @@ RUNS: tuple[tuple[str, list[str]], ...] = (
 
 
 def main() -> int:
-    memory = psutil.virtual_memory().total / 2**30
-    print(f"{platform.platform()}, {psutil.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}")
-    print(", ".join(f"{name} {version(name)}" for name in PACKAGES))
-    print(f"load average at the start: {', '.join(f'{value:.2f}' for value in psutil.getloadavg())}")
+    print(describe())
     failed = []
     for title, arguments in RUNS:
         print(f"\n== {title}\n   python -m {' '.join(arguments)}", flush=True)
         begun = time.monotonic()
-        done = subprocess.run([sys.executable, "-m", *arguments], check=False)
+        with processors("   "):
+            done = subprocess.run([sys.executable, "-m", *arguments], check=False)
         print(f"   ({time.monotonic() - begun:.0f} s)", flush=True)
         if done.returncode != 0:
             failed.append(arguments[0])

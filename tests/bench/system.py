@@ -7,7 +7,6 @@ deadlines are kept, and memory and processor time of each service.
 
 import argparse
 import json
-import platform
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from hdrh.histogram import HdrHistogram
 from paho.mqtt.enums import CallbackAPIVersion
 
 from deploy.stack.ports import HOST
+from tests.bench.machine import against, describe, processors
 from tests.system import System, broker_options, message, running
 
 UNITS = 2000
@@ -178,16 +178,10 @@ class Meter(threading.Thread):
             print(f"    {name:12} {self.peak[name] / 2**20:7.0f} MiB peak   {share:5.1f} % of a core")
 
 
-def environment() -> None:
-    memory = psutil.virtual_memory().total / 2**30
-    print(f"{platform.platform()}, {psutil.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}")
-    print(f"load average before: {', '.join(f'{value:.1f}' for value in psutil.getloadavg())}")
-
-
-def percentiles(histogram: HdrHistogram) -> str:
-    return ", ".join(f"p{p:g} {histogram.get_value_at_percentile(p):.0f} ms" for p in (50, 99, 99.9)) + (
-        f", max {histogram.get_max_value():.0f} ms"
-    )
+def percentiles(histogram: HdrHistogram, floor_ms: float) -> str:
+    points = [f"p{p:g} {histogram.get_value_at_percentile(p):.0f} ms" for p in (50, 99, 99.9)]
+    kept = against(histogram.get_value_at_percentile(99), floor_ms, "ms at p99")
+    return f"{', '.join(points)}, max {histogram.get_max_value():.0f} ms {kept}"
 
 
 def climb(system: System, rates: Sequence[float], seconds: float) -> float:
@@ -210,7 +204,7 @@ def main() -> int:
     parser.add_argument("--rates", default="2500,5000,7500,10000,12500,15000,20000")
     parser.add_argument("--fires", type=float, default=10, help="fires per second")
     options = parser.parse_args()
-    environment()
+    print(describe())
     with tempfile.TemporaryDirectory() as folder:
         settings = broker_options(supervision_rate=1, ladder_rate=1, mailbox=True, local_webhooks=True)
         with running(Path(folder), settings, UNITS) as system:
@@ -218,17 +212,21 @@ def main() -> int:
             meter.start()
             print("end to end, all stored, rules on:")
             rates = [float(rate) for rate in options.rates.split(",")]
-            sustained = climb(system, rates, options.seconds)
+            with processors():
+                sustained = climb(system, rates, options.seconds)
             best = sustained or rates[0]
-            print(f"  sustained: {sustained:.0f} signals/s (floor 5000, goal 20000)")
+            print(f"  sustained: {sustained:.0f} signals/s {against(sustained, 5000, 'signals/s', at_most=False)}")
             print("fire, publish to accepted by the centre's webhook, at half of that:")
-            print(f"    {percentiles(fires(system, options.fires, options.seconds, best / 2))} (floor p99 250 ms)")
+            with processors():
+                print(f"    {percentiles(fires(system, options.fires, options.seconds, best / 2), 250)}")
             print("the same under three times of it:")
-            print(f"    {percentiles(fires(system, options.fires, options.seconds, best * 3))} (floor p99 2000 ms)")
+            with processors():
+                print(f"    {percentiles(fires(system, options.fires, options.seconds, best * 3), 2000)}")
             print("memory and processor time over the whole run:")
             meter.end.set()
             meter.report()
-    deadlines()
+    with processors():
+        deadlines()
     return 0
 
 
@@ -249,7 +247,7 @@ def deadlines() -> None:
             if late:
                 middle, worst = late[len(late) // 2], late[-1]
                 print(f"    earliest {late[0]:.2f} s, median {middle:.2f} s, latest {worst:.2f} s")
-                print("    (floor: at most 1 s late, never early)")
+                print(f"    latest {against(worst, 1, 's')}, earliest {against(late[0], 0, 's', at_most=False)}")
 
 
 if __name__ == "__main__":
