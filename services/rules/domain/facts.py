@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from services.rules.domain.instants import SECOND, day_end, day_start
 from services.rules.domain.words import Kind
@@ -37,8 +37,7 @@ def begins(version: Dated) -> int:
     return max(version.recorded_at, day_start(version.valid_from))
 
 
-@dataclass(frozen=True, slots=True)
-class UnitVersion:
+class UnitVersion(NamedTuple):
     """Facts of a unit. `facts` holds the names of UnitFact that are true of it."""
 
     valid_from: date
@@ -82,8 +81,7 @@ class UnitVersion:
             yield day_end(self.exempt_until)
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayVersion:
+class GatewayVersion(NamedTuple):
     valid_from: date
     recorded_at: int
     unit_id: str

@@ -177,7 +177,7 @@ def test_a_gateway_that_retires_no_longer_holds_its_unit_down() -> None:
     alive(world, 0, 600, "GA")
     assert world.connection() == "never_connected"
     first = GatewayVersion(LISTED, day_start(LISTED), "U1", "carrier-a")
-    gone = replace(first, valid_from=TODAY, recorded_at=when(620), retired_on=TODAY)
+    gone = first._replace(valid_from=TODAY, recorded_at=when(620), retired_on=TODAY)
     world.engine.registry(gateways={"GB": (first, gone)})
     alive(world, 610, 640, "GA")
     assert world.connection() == "online"

@@ -74,3 +74,9 @@ def test_a_record_that_cannot_be_read_is_counted_and_what_was_known_stays() -> N
     one.on_record("unit:U1", b"not json")
     one.on_record("unit:U1", None)
     assert (one.refused, list(one.rows(1).units)) == (1, ["U1"])
+
+
+def test_records_of_no_concern_are_not_even_read() -> None:
+    one = view()
+    one.on_record("contact:C", b"not json")
+    assert (one.refused, one.take_news()) == (0, {})
