@@ -1,17 +1,16 @@
 """Connections to PostgreSQL: a checked pool with deadlines, and LISTEN that survives a restart of the server."""
 
 import random
-from collections.abc import AsyncIterator, Callable
+import select
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
 
@@ -19,7 +18,6 @@ Connection = AsyncConnection[TupleRow]
 Pool = AsyncConnectionPool[Connection]
 
 BACKOFF_CAP_S = 30.0
-CHECK_EVERY_S = 2.0
 
 AWAY = (
     psycopg.OperationalError,
@@ -49,27 +47,21 @@ def connect_arguments(name: str, statement_timeout_s: float = 30) -> dict[str, A
     }
 
 
-class Checked:
-    """Asks a connection whether its server is still there, unless it was asked a moment ago.
+async def _check(connection: Connection) -> None:
+    """Raise OperationalError when the server has ended the session.
 
-    A question costs a round trip, on a fire's way too. What breaks in between shows as StoreUnavailable would without
-    any check, and is tried again.
+    On an idle connection nothing waits to be read: what does is its end, or a notice before that. So a question to the
+    server, which costs a round trip on a fire's way too, is asked only then.
     """
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._asked: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
-
-    async def __call__(self, connection: Connection) -> None:
-        now = self._clock()
-        if now - self._asked.get(connection, float("-inf")) >= CHECK_EVERY_S:
-            await AsyncConnectionPool.check_connection(connection)
-            self._asked[connection] = now
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    if waiting.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
 
 
 @asynccontextmanager
 async def open_pool(dsn: str, name: str, min_size: int = 1, max_size: int = 4) -> AsyncIterator[Pool]:
-    """Yield a pool that checks its connections as `Checked` does. A checkout waits at most 10 seconds (PoolTimeout)."""
+    """Yield a pool whose connections are checked before use. A checkout waits at most 10 seconds (PoolTimeout)."""
     pool: Pool = AsyncConnectionPool(
         dsn,
         min_size=min_size,
@@ -78,7 +70,7 @@ async def open_pool(dsn: str, name: str, min_size: int = 1, max_size: int = 4) -
         timeout=10,
         max_lifetime=1800,
         reconnect_timeout=30,
-        check=Checked(SystemClock().monotonic),
+        check=_check,
         kwargs=connect_arguments(name),
         name=name,
     )
