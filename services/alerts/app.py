@@ -62,6 +62,8 @@ WATCHED: Mapping[Lane, tuple[str, ...]] = {
     "all": ("fire", "fire-delivery", *_ORDINARY),
 }
 """Tasks that must make progress for the process to be ready."""
+QUICK_FOR_S = 2.0
+"""So long after the last news of a fire its notices are looked for more often."""
 PUBLISH_EVERY_S = 0.25
 """Nobody waits for firenet.notices.v1: what ended meanwhile is sent together."""
 SMTP_EXCHANGES = 8
@@ -347,8 +349,8 @@ class Alerts:
         """Turn while there is work, else wait for a wake-up; what is down is waited for with growing pauses."""
         attempt = 0
         wake = self._wakes.get(name)
-        # a fire notice whose case is locked just now is left for the next turn, which must not be far
-        pause = self._settings.poll_ms / (5000 if name == "fire-delivery" else 1000)
+        pause = self._settings.poll_ms / 1000
+        quick_until = 0.0
         while not stop.is_set():
             try:
                 if name != "fire-delivery":
@@ -364,7 +366,10 @@ class Alerts:
             if busy:
                 await asyncio.sleep(0)
             elif wake is not None:
-                await wake.wait(pause)
+                # a fire notice whose case is locked just now is left for the next turn, which must not be far
+                quick = name == "fire-delivery" and self._clock.monotonic() < quick_until
+                if await wake.wait(pause / 5 if quick else pause):
+                    quick_until = self._clock.monotonic() + QUICK_FOR_S
             else:
                 await stop.wait_for(4 * pause)
 

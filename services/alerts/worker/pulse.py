@@ -18,11 +18,12 @@ class Wake:
     def __call__(self) -> None:
         self._event.set()
 
-    async def wait(self, seconds: float) -> None:
+    async def wait(self, seconds: float) -> bool:
+        """Return True when somebody has set it, False after so many seconds without."""
         try:
-            await asyncio.wait_for(self._event.wait(), seconds)
+            return await asyncio.wait_for(self._event.wait(), seconds)
         except TimeoutError:
-            return
+            return False
         finally:
             self._event.clear()
 
