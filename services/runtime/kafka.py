@@ -271,7 +271,7 @@ class CompactedFollower:
                         if number % UNBROKEN == UNBROKEN - 1:
                             await asyncio.sleep(0)  # others work in the same event loop
                         self._on_record((record.key or b"").decode("utf-8", "replace"), record.value)
-                        positions[partition] = record.offset + 1
+                    positions[partition] = records[-1].offset + 1
         finally:
             gc.enable()
             await stop_consumer(consumer)

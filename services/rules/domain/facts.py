@@ -1,6 +1,6 @@
 """What the registry says, by effective date: units, gateways, policy packs. Which version holds is decided here."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple, Protocol, TypeVar
@@ -60,6 +60,9 @@ class UnitVersion(NamedTuple):
     exempt_until: date | None = None
     profile: str | None = None
 
+    def accepted(self, at: int) -> bool:
+        return self.accepted_on is not None and at >= day_start(self.accepted_on)
+
     def retired(self, at: int) -> bool:
         return self.retired_on is not None and at >= day_start(self.retired_on)
 
@@ -71,14 +74,15 @@ class UnitVersion(NamedTuple):
             return False
         return day_start(self.exempt_from) <= at < day_end(self.exempt_until)
 
-    def turning_points(self) -> Iterable[int]:
+    def turning_points(self) -> Sequence[int]:
         """Return the instants at which something that these facts say comes true or ends."""
-        yield begins(self)
+        points = [begins(self)]
         for day in (self.accepted_on, self.commissioned_on, self.retired_on, self.exempt_from):
             if day is not None:
-                yield day_start(day)
+                points.append(day_start(day))
         if self.exempt_until is not None:
-            yield day_end(self.exempt_until)
+            points.append(day_end(self.exempt_until))
+        return points
 
 
 class GatewayVersion(NamedTuple):
@@ -91,10 +95,8 @@ class GatewayVersion(NamedTuple):
     def retired(self, at: int) -> bool:
         return self.retired_on is not None and at >= day_start(self.retired_on)
 
-    def turning_points(self) -> Iterable[int]:
-        yield begins(self)
-        if self.retired_on is not None:
-            yield day_start(self.retired_on)
+    def turning_points(self) -> Sequence[int]:
+        return [begins(self)] if self.retired_on is None else [begins(self), day_start(self.retired_on)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ class Scope:
     clause: str
 
     def holds(self, unit: UnitVersion, at: int) -> bool:
-        if self.from_acceptance and (unit.accepted_on is None or at < day_start(unit.accepted_on)):
+        if self.from_acceptance and not unit.accepted(at):
             return False
         return all(group & unit.facts for group in self.all_of)
 

@@ -55,7 +55,7 @@ class Ledger:
             self.change_row(unit)
         if after is before:
             return
-        self.rates.move(unit.counters, before, after)
+        self.rates.move(unit.fellows, before, after)
         unit.connection, unit.connection_since, unit.connection_detected = after, moment.effective, moment.detected
         self.change_row(unit)
         self._transition(unit, Aspect.CONNECTION, UNLISTED if before is None else before, after, moment)

@@ -60,7 +60,7 @@ class RateRow(NamedTuple):
 
 
 class Counter:
-    """Units of one slice by connection; changed by whoever moves a unit."""
+    """Units of one slice by connection."""
 
     __slots__ = ("changed", "counts", "key", "unsampled")
 
@@ -79,23 +79,42 @@ class Counter:
         return RateRow(self.key, in_scope, connected, late, offline, unknown, never, commissioning, exempt)
 
 
+class Fellows:
+    """Units that count in the same counters. What moved among them since is brought into the counters when somebody
+    looks: a dozen counters for each unit that moves would be dear when all of a district move at once."""
+
+    __slots__ = ("counters", "moved", "waits")
+
+    def __init__(self, counters: tuple[Counter, ...] = ()) -> None:
+        self.counters = counters
+        self.moved: dict[Connection, int] = dict.fromkeys(Connection, 0)
+        self.waits = False
+
+
+NO_FELLOWS = Fellows()
+"""Of a unit that counts nowhere yet: nothing is ever moved here."""
+
+
 class RateBook:
     """All counters of one partition. A retired unit is moved out of every counter by its owner."""
 
     def __init__(self) -> None:
         self._counters: dict[RateKey, Counter] = {}
-        self._together: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[Counter, ...]] = {}
+        self._fellows: dict[tuple[tuple[str, ...], tuple[str, ...]], Fellows] = {}
+        self._moved: list[Fellows] = []
         self._changed: list[Counter] = []
         self._unsampled: list[Counter] = []
 
-    def counters(self, scopes: tuple[str, ...], values: tuple[str, ...]) -> tuple[Counter, ...]:
-        """Return the counters of a unit in `scopes`; `values` follow DIMENSIONS. Many units share theirs."""
-        found = self._together.get((scopes, values))
+    def fellows(self, scopes: tuple[str, ...], values: tuple[str, ...]) -> Fellows:
+        """Return where a unit in `scopes` counts; `values` follow DIMENSIONS."""
+        found = self._fellows.get((scopes, values))
         if found is None:
-            found = self._together[scopes, values] = tuple(
-                self._counter(RateKey(scope, dimension, value))
-                for scope in scopes
-                for dimension, value in zip(DIMENSIONS, values, strict=True)
+            found = self._fellows[scopes, values] = Fellows(
+                tuple(
+                    self._counter(RateKey(scope, dimension, value))
+                    for scope in scopes
+                    for dimension, value in zip(DIMENSIONS, values, strict=True)
+                )
             )
         return found
 
@@ -105,22 +124,37 @@ class RateBook:
             found = self._counters[key] = Counter(key)
         return found
 
-    def move(self, counters: tuple[Counter, ...], before: Connection | None, after: Connection | None) -> None:
-        """A unit that stands in `counters` left state `before` for `after`; None is outside."""
-        for counter in counters:
-            if before is not None:
-                counter.counts[before] -= 1
-            if after is not None:
-                counter.counts[after] += 1
-            if not counter.changed:
-                counter.changed = True
-                self._changed.append(counter)
-            if not counter.unsampled:
-                counter.unsampled = True
-                self._unsampled.append(counter)
+    def move(self, fellows: Fellows, before: Connection | None, after: Connection | None) -> None:
+        """A unit among `fellows` left state `before` for `after`; None is outside."""
+        if before is not None:
+            fellows.moved[before] -= 1
+        if after is not None:
+            fellows.moved[after] += 1
+        if not fellows.waits:
+            fellows.waits = True
+            self._moved.append(fellows)
+
+    def _bring_in(self) -> None:
+        moved, self._moved = self._moved, []
+        for fellows in moved:
+            moves = [(connection, count) for connection, count in fellows.moved.items() if count]
+            fellows.moved, fellows.waits = dict.fromkeys(Connection, 0), False
+            for counter in fellows.counters:
+                for connection, count in moves:
+                    counter.counts[connection] += count
+                self._mark(counter)
+
+    def _mark(self, counter: Counter) -> None:
+        if not counter.changed:
+            counter.changed = True
+            self._changed.append(counter)
+        if not counter.unsampled:
+            counter.unsampled = True
+            self._unsampled.append(counter)
 
     def take_changed(self) -> list[RateRow]:
         """Return counters that changed since the last call."""
+        self._bring_in()
         taken, self._changed = self._changed, []
         for counter in taken:
             counter.changed = False
@@ -128,16 +162,19 @@ class RateBook:
 
     def take_unsampled(self) -> list[RateRow]:
         """Return counters that changed since the last sample, in the order of their keys."""
+        self._bring_in()
         taken, self._unsampled = self._unsampled, []
         for counter in taken:
             counter.unsampled = False
         return sorted(counter.row() for counter in taken)
 
     def unsampled_keys(self) -> list[RateKey]:
+        self._bring_in()
         return sorted(counter.key for counter in self._unsampled)
 
     def resume(self, unsampled: Iterable[RateKey]) -> None:
         """After a reload: only these still owe a sample."""
+        self._bring_in()
         for counter in self._unsampled:
             counter.unsampled = False
         self._unsampled = []
@@ -147,7 +184,9 @@ class RateBook:
             self._unsampled.append(counter)
 
     def rows(self) -> Iterator[RateRow]:
+        self._bring_in()
         return (counter.row() for counter in self._counters.values())
 
     def all_counters(self) -> Iterator[Counter]:
+        self._bring_in()
         return iter(self._counters.values())

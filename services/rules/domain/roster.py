@@ -1,12 +1,14 @@
 """Applies the registry to units as the watermark reaches what it says: listing, scopes, exemptions, packs."""
 
 from collections.abc import Callable, Mapping
+from datetime import date
+from functools import lru_cache
 
 from services.rules.domain.effects import REGISTRY_TOPIC, Evidence, Moment
 from services.rules.domain.facts import NO_PACK, GatewayVersion, PackVersion, UnitVersion, begins, in_force
 from services.rules.domain.instants import day_start
 from services.rules.domain.ledger import Ledger
-from services.rules.domain.rate import EVERY, UNION, UNION_OF
+from services.rules.domain.rate import EVERY, NO_FELLOWS, UNION, UNION_OF
 from services.rules.domain.unit import Link, Unit
 from services.rules.domain.watch import DEFAULT_BLIND_AFTER
 from services.rules.domain.words import TROUBLES, Cause, Connection, Phase
@@ -19,6 +21,7 @@ def passed(watermark: int | None) -> int:
     return (watermark or 0) - 1
 
 
+_Scopes = tuple[tuple[str, ...], tuple[str, ...]]
 AskAgain = Callable[[int, str], None]
 """(instant, unit id or "" for all): facts change then."""
 
@@ -31,10 +34,12 @@ class Roster:
         self._ask_again = ask_again
         self._packs: dict[str, tuple[PackVersion, ...]] = {}
         self._by_district: dict[str, PackVersion] = {}
+        self._scopes: dict[tuple[str, frozenset[str], bool], _Scopes] = {}
 
     def put_unit(self, unit: Unit, versions: tuple[UnitVersion, ...], watermark: int | None) -> None:
         """Take all versions of a unit: they hold from the watermark on that passes them. `refresh` applies them."""
         unit.versions = versions
+        unit.known_at = min(version.recorded_at for version in versions)
         self._schedule(unit, versions, watermark)
 
     def put_gateway(
@@ -76,7 +81,9 @@ class Roster:
         for version in waiting:
             chosen.setdefault(version.district, version)
         changed = chosen != self._by_district
-        self._by_district = chosen
+        if changed:
+            self._by_district = chosen
+            self._scopes.clear()
         return changed
 
     def packs(self) -> Mapping[str, PackVersion]:
@@ -93,8 +100,7 @@ class Roster:
 
         A unit that is new is known at once, although the watermark has not passed the recording of it yet.
         """
-        known = min((version.recorded_at for version in unit.versions), default=0)
-        return max(known, passed(watermark))
+        return max(unit.known_at, passed(watermark))
 
     def refresh(self, unit: Unit, now: int, evidence: Evidence = FROM_REGISTRY) -> None:
         """Read the facts of `unit` as of `now` and follow them."""
@@ -130,9 +136,8 @@ class Roster:
             if gateway is not None and gateway.unit_id == unit.unit_id and not gateway.retired(now):
                 carriers.append(gateway.carrier)
                 scoped.append(unit.link(gateway_id))
-        heard = [link for link in unit.links.values() if link.gateway_id not in unit.gateways]
         unit.carriers = tuple(sorted(set(carriers)))
-        unit.scoped = tuple(scoped or heard)
+        unit.scoped = tuple(scoped or [link for link in unit.links.values() if link.gateway_id not in unit.gateways])
 
     def _move_health(self, unit: Unit, facts: UnitVersion) -> None:
         if unit.facts is not None:
@@ -152,17 +157,26 @@ class Roster:
         return Moment(changed_at, changed_at, Cause.REGISTRY, evidence)
 
     def _count_in(self, unit: Unit, facts: UnitVersion, now: int) -> None:
-        scopes: tuple[str, ...] = ()
-        if unit.mask is not Connection.RETIRED:
-            scopes = tuple(scope.name for scope in unit.pack.scopes if scope.holds(facts, now))
-        names = (*scopes, EVERY, UNION) if any(name in scopes for name in UNION_OF) else (*scopes, EVERY)
+        unit.scopes, names = self._scopes_of(unit, facts, now)
         values = (facts.district, facts.town, facts.lead_department, facts.category)
-        counters = self._ledger.rates.counters(names, values)
-        if counters != unit.counters:
-            self._ledger.rates.move(unit.counters, unit.connection, None)
-            unit.counters = counters
-            self._ledger.rates.move(counters, None, unit.connection)
-        unit.scopes = scopes
+        fellows = self._ledger.rates.fellows(names, values)
+        if fellows is not unit.fellows:
+            if unit.fellows is not NO_FELLOWS:
+                self._ledger.rates.move(unit.fellows, unit.connection, None)
+            unit.fellows = fellows
+            self._ledger.rates.move(fellows, None, unit.connection)
+
+    def _scopes_of(self, unit: Unit, facts: UnitVersion, now: int) -> _Scopes:
+        """Return the scopes of a unit, and those with the sums it counts in too; many units have the same facts."""
+        if unit.mask is Connection.RETIRED:
+            return (), (EVERY,)
+        key = (facts.district, facts.facts, facts.accepted(now))
+        found = self._scopes.get(key)
+        if found is None:
+            scopes = tuple(scope.name for scope in unit.pack.scopes if scope.holds(facts, now))
+            sums = (EVERY, UNION) if any(name in scopes for name in UNION_OF) else (EVERY,)
+            found = self._scopes[key] = (scopes, (*scopes, *sums))
+        return found
 
     def _greet(self, unit: Unit, moment: Moment) -> None:
         """Tell what the unit has said already before the registry named it."""
@@ -175,8 +189,14 @@ class Roster:
                 self._ledger.tell(unit, kind, problem_id, Phase.BEGAN, moment, "", points)
 
     def _mark_row(self, unit: Unit, facts: UnitVersion) -> None:
-        carriers, scopes = ",".join(unit.carriers), ",".join(unit.scopes)
-        key = f"{facts.valid_from}|{facts.recorded_at}|{unit.pack.version}|{carriers}|{scopes}"
+        key = _row_key(facts.valid_from, facts.recorded_at, unit.pack.version, unit.carriers, unit.scopes)
         if key != unit.key:
             unit.key = key
             self._ledger.change_row(unit)
+
+
+@lru_cache(maxsize=4096)
+def _row_key(
+    valid_from: date, recorded_at: int, pack_version: int, carriers: tuple[str, ...], scopes: tuple[str, ...]
+) -> str:
+    return f"{valid_from}|{recorded_at}|{pack_version}|{','.join(carriers)}|{','.join(scopes)}"

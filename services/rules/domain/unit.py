@@ -2,7 +2,7 @@
 
 from services.rules.domain.facts import DEFAULT_PROFILE, NO_PACK, GatewayVersion, PackVersion, Profile, UnitVersion
 from services.rules.domain.points import Trouble
-from services.rules.domain.rate import Counter
+from services.rules.domain.rate import NO_FELLOWS
 from services.rules.domain.words import CONNECTED, TROUBLES, Connection, Health, Kind
 
 MAX_RECENT = 64
@@ -47,8 +47,9 @@ class Unit:
 
     `scoped` are the links that count: the registered gateways, or whoever has spoken while none is registered.
     `mask` is EXEMPT or RETIRED while the facts say so; the links are followed underneath. `key` names the facts that
-    the stored row shows. `never_from` is when a unit with a duty to be connected is seen without a connection,
-    `never_since` from when on that counts.
+    the stored row shows. `known_at` is when the registry first recorded the unit. `never_from` is when a unit with a
+    duty to be connected is seen without a connection, `never_since` from when on that counts. `fellows` is where it
+    counts.
     """
 
     __slots__ = (
@@ -58,14 +59,15 @@ class Unit:
         "connection",
         "connection_detected",
         "connection_since",
-        "counters",
         "facts",
+        "fellows",
         "findings",
         "gateways",
         "health",
         "health_since",
         "hour",
         "key",
+        "known_at",
         "links",
         "mask",
         "never_from",
@@ -91,6 +93,7 @@ class Unit:
         self.scoped: tuple[Link, ...] = ()
         self.gateways: dict[str, tuple[GatewayVersion, ...]] = {}
         self.versions: tuple[UnitVersion, ...] = ()
+        self.known_at = 0
         self.facts: UnitVersion | None = None
         self.pack: PackVersion = NO_PACK
         self.profile: Profile = DEFAULT_PROFILE
@@ -98,7 +101,7 @@ class Unit:
         self.carriers: tuple[str, ...] = ()
         self.mask: Connection | None = None
         self.commissioned = False
-        self.counters: tuple[Counter, ...] = ()
+        self.fellows = NO_FELLOWS
         self.connection: Connection | None = None
         self.connection_since = 0
         self.connection_detected = 0
