@@ -42,7 +42,6 @@ from services.runtime.lifecycle import Stop, supervise
 from services.runtime.logging import get_logger
 from services.runtime.status import Readiness, StatusServer, process_registry
 
-DRAIN_S = 10.0
 REPLAYER = "replay"
 """The instance that replayed signals name: several processes that carry out one order write the same bytes."""
 GATHERING = frozenset({"main", "device"})
@@ -93,7 +92,11 @@ class Ingest:
         self._desk = Desk(
             Exchanges(
                 settings.instance,
-                Terms(timedelta(seconds=settings.exchange_timeout_s), settings.exchange_resends),
+                Terms(
+                    timedelta(seconds=settings.exchange_timeout_s),
+                    settings.exchange_resends,
+                    minute=timedelta(seconds=settings.exchange_minute_s),
+                ),
             ),
             self._control_carriers(),
             self._exchange_log,
@@ -129,13 +132,12 @@ class Ingest:
         watched = {**self._links, **self._ports}
         tasks |= {f"watch-{name}": self._watch(part, stop) for name, part in watched.items()}
         try:
-            await supervise(stop, tasks, drain_s=DRAIN_S)
+            await supervise(stop, tasks, drain_s=self._settings.drain_s)
         finally:
             for part in watched.values():
                 await part.close()
-            await self._exchange_log.close()
-            for store in self._stores.values():
-                await store.close()
+            # Together: each may wait 10 s for a Kafka that does not answer.
+            await asyncio.gather(self._exchange_log.close(), *(store.close() for store in self._stores.values()))
             get_logger().info(
                 "ingest_stopped",
                 **{f"left_{lane}": source.account().in_flight for lane, source in self._sources.items()},

@@ -18,6 +18,10 @@ class IngestSettings(ServiceSettings):
     )
     http_port: int = Field(default=9101, ge=1, le=65535, description="port of /metrics, /healthz and /readyz")
 
+    drain_s: float = Field(
+        default=10, gt=0, le=600, description="how long a stop may take to store what was received, seconds"
+    )
+
     mqtt_host: str = Field(default="127.0.0.1", min_length=1, description="host of the MQTT broker")
     mqtt_port: int = Field(default=1883, ge=1, le=65535, description="port of the MQTT broker")
     mqtt_protocol: Literal["5", "3.1.1"] = Field(default="5", description="MQTT version")
@@ -120,4 +124,10 @@ class IngestSettings(ServiceSettings):
     )
     exchange_resends: int = Field(
         default=3, ge=0, le=10, description="how often a control is sent again (6.5.5: 3); none later than a minute on"
+    )
+    exchange_minute_s: float = Field(
+        default=60,
+        ge=1,
+        le=60,
+        description="how long a minute of a duty check lasts, seconds; less in trials only, in all processes alike",
     )

@@ -105,6 +105,7 @@ class Terms(NamedTuple):
     hear_others    how long a verdict of silence waits for what other processes have heard
     blind_after    we were blind when nothing was proven for so long
     abandon_after  so long after its last deadline others end what its process left open
+    minute         how long a minute that an order leaves a person lasts; shorter in trials only
     """
 
     time_out: timedelta = timedelta(seconds=10)
@@ -117,6 +118,11 @@ class Terms(NamedTuple):
     blind_after: timedelta = timedelta(seconds=15)
     abandon_after: timedelta = timedelta(seconds=60)
     max_open: int = 10_000
+    minute: timedelta = timedelta(minutes=1)
+
+    def answering(self, order: Order) -> timedelta:
+        """Return how long a person may take to answer."""
+        return (order.minutes or 0) * self.minute
 
 
 def control_frame(order: Order, envelope: Envelope, profile: DeviceProfile) -> Frame:

@@ -51,6 +51,7 @@ class _Exchange:
 
     order: Order
     seen_at: datetime
+    answering: timedelta
     owner: str | None = None
     serial: int | None = None
     began_at: datetime | None = None
@@ -70,7 +71,7 @@ class _Exchange:
         """From the last sending, for the device cannot have rung later: nobody is blamed for our resends."""
         if self.last_sent_at is None:
             return None
-        return self.last_sent_at + timedelta(minutes=self.order.minutes or 0)
+        return self.last_sent_at + self.answering
 
     def in_time(self, at: datetime, slack: timedelta) -> bool:
         """Say whether an answer that came at `at` is one to this check, give or take `slack` at its beginning."""
@@ -106,7 +107,7 @@ class Exchanges:
         """
         if order.command_id in self._ended or order.command_id in self._open:
             return []
-        exchange = _Exchange(order, now if live else min(now, order.ordered_at))
+        exchange = _Exchange(order, now if live else min(now, order.ordered_at), self._terms.answering(order))
         why_not = self._why_not(exchange, known=known)
         if why_not is not None:
             return [self._fail(exchange, why_not, now)]
@@ -129,7 +130,7 @@ class Exchanges:
             self._end(order.command_id)
             return told if live and told.instance == self._instance else None
         if exchange is None:
-            exchange = _Exchange(order, told.at)
+            exchange = _Exchange(order, told.at, self._terms.answering(order))
             self._add(exchange)
         self._apply(exchange, told)
         return None
@@ -246,9 +247,8 @@ class Exchanges:
         return self._say(exchange, Step.ANSWERED, at, carrier=carrier)
 
     def _abandoned_at(self, exchange: _Exchange) -> datetime:
-        answering = timedelta(minutes=exchange.order.minutes or 0)
         began_at = exchange.began_at or exchange.seen_at
-        return began_at + self._terms.send_within + answering + self._terms.abandon_after
+        return began_at + self._terms.send_within + exchange.answering + self._terms.abandon_after
 
     def _look(self, exchange: _Exchange, now: datetime, seen_until: datetime | None) -> list[Told]:
         if exchange.first_sent_at is None:
