@@ -4,7 +4,6 @@ One system for all; after each test everything that was ever sent to it is count
 """
 
 import os
-import signal
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from tests.chaos import look
 from tests.chaos.world import LIMIT_S, World, world
+from tests.freezing import frozen
 from tests.system import wait_for
 
 BLIND_S = float(os.environ.get("FIRENET_CHAOS_BLIND_S", "16"))
@@ -134,16 +134,13 @@ def test_zombie_owner_is_fenced(here: World) -> None:
             wait_for("both own partitions", lambda: len(owners(here)) == 2, LIMIT_S)
             here.await_messages(1000)
             told = log.stat().st_size
-            system.signal("rules", signal.SIGSTOP)
-            try:
+            with frozen(system.part("rules").pids):
                 stopped = here.clock.monotonic()
                 wait_for("the second takes over", lambda: owners(here) == {"second-rules"}, LIMIT_S)
                 here.say(f"second rules owns everything {here.clock.monotonic() - stopped:.1f} s after the first froze")
                 epochs = dict(system.rows(EPOCHS))
                 saved = system.value(SAVED)
                 wait_for("the second saves", lambda: system.value(SAVED) > saved, LIMIT_S)
-            finally:
-                system.signal("rules", signal.SIGCONT)
             wait_for("the zombie is fenced", lambda: was_fenced(log, told), LIMIT_S)
             here.await_messages(1000)
             wait_for("both own partitions again", lambda: len(owners(here)) == 2, LIMIT_S)

@@ -34,6 +34,10 @@ class Rig(Protocol):
 
     async def publish(self, payloads: list[bytes]) -> None: ...
 
+    async def acknowledgements_sent(self) -> None:
+        """Return when what was settled is on its way to the broker."""
+        ...
+
     async def cut(self) -> None: ...
 
     async def close(self) -> None: ...
@@ -49,6 +53,9 @@ class MemoryRig:
         for payload in payloads:
             self.source.publish(self.topic, payload)
 
+    async def acknowledgements_sent(self) -> None:
+        pass  # there is no way
+
     async def cut(self) -> None:
         self.source.reconnect()
 
@@ -62,7 +69,7 @@ class BrokerRig:
     def __init__(self, port: int, protocol: str, group: str) -> None:
         name = f"T{secrets.token_hex(6)}"
         self.topic = f"firenet/v1/{name}/up/json"
-        clock = SystemClock()
+        self.clock = clock = SystemClock()
         inbox = Inbox(Stamps(clock), clock, hold_messages=10_000, hold_bytes=2**26)
         reads = subscription("main", (f"firenet/v1/{name}/up/+",), group and name, name)
         if not group:  # the probe must match our own filter, which here is not for all gateways
@@ -89,6 +96,12 @@ class BrokerRig:
         sent = [self.publisher.publish(self.topic, payload, qos=1) for payload in payloads]
         for info in sent:
             await asyncio.to_thread(info.wait_for_publish, LIMIT_S)
+
+    async def acknowledgements_sent(self) -> None:
+        await self.until(lambda: not self.link._acks)
+        taken_at = self.clock.monotonic()
+        self.link._wake()
+        await self.until(lambda: self.link._turned_at > taken_at)  # the turn that took them has written them
 
     async def cut(self) -> None:
         before = self.metrics.connects.labels("main")._value.get()
@@ -170,6 +183,7 @@ async def test_what_was_not_settled_comes_again_after_a_cut_and_what_was_does_no
     await rig.publish([b"settled", b"taken", b"waiting"])
     settled, taken = await take(rig.source, 2)
     settle(rig.source, [settled])
+    await rig.acknowledgements_sent()
     await rig.publish([b"later"])  # the broker has read the acknowledgement by now
     await rig.cut()
     settle(rig.source, [taken])  # too late: it came over the old connection

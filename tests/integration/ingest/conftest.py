@@ -10,7 +10,8 @@ from deploy.stack.kafka import Kafka
 from deploy.stack.mosquitto import Mosquitto
 from deploy.stack.mqtt import Iotcore
 from deploy.stack.ports import free_ports
-from tests.integration.ingest.log import create_topics, register
+from services.runtime.clock import SystemClock
+from tests.integration.ingest.log import Written, create_topics, read_all, register
 from tests.integration.ingest.process import Gateway, IngestProcess
 from tests.parts import run_part
 
@@ -27,6 +28,7 @@ class Site:
     def __init__(self, folder: Path, kafka: Kafka, broker: Mosquitto | Iotcore, **settings: str) -> None:
         self.kafka = kafka
         self.broker = broker
+        self._since = SystemClock().now()
         self._names = secrets.token_hex(4)
         self._folder = folder
         self._settings = settings
@@ -44,6 +46,10 @@ class Site:
     def twin(self) -> IngestProcess:
         """Return another process under the same name, as a careless deployment would start it."""
         return IngestProcess(self._folder, self.kafka.bootstrap, self.broker.port, f"i{self._names}", **self._settings)
+
+    async def written(self) -> Written:
+        """Return what stands in Kafka since this site is there: many tests before it wrote to the same Kafka."""
+        return await read_all(self.kafka.bootstrap, self._since)
 
     async def close(self) -> None:
         for gateway in self._gateways:

@@ -31,7 +31,7 @@ from services.ingest.domain.gb26875 import (
 from services.ingest.domain.gb26875.bodies import ComponentStatus
 from services.runtime.clock import SystemClock
 from services.runtime.kafka import BatchProducer, Record
-from tests.integration.ingest.log import create_topics, read_all
+from tests.integration.ingest.log import Written, create_topics, read_all
 from tests.integration.ingest.process import LIMIT_S, IngestProcess
 
 HOST = "127.0.0.1"
@@ -123,6 +123,7 @@ class DeviceSite:
 
     def __init__(self, folder: Path, kafka: Kafka, broker: Mosquitto, **settings: str) -> None:
         self.kafka = kafka
+        self._since = SystemClock().now()
         self.port, self.udp_port = free_ports(2)
         self._names = secrets.token_hex(4)
         ports = {"INGEST_TCP_PORT": str(self.port), "INGEST_UDP_PORT": str(self.udp_port)}
@@ -137,9 +138,13 @@ class DeviceSite:
         self._devices += made
         return made
 
+    async def written(self) -> Written:
+        """Return what stands in Kafka since this site is there."""
+        return await read_all(self.kafka.bootstrap, self._since)
+
     async def signals(self, device: Device) -> list[Signal]:
         async with asyncio.timeout(LIMIT_S):
-            written = await read_all(self.kafka.bootstrap)
+            written = await self.written()
         written.assert_no_tick_lies()
         return [signal for _, _, signal in written.signals if signal.data.gateway_id == device.gateway_id]
 

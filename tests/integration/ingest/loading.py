@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 
 from tests.integration.ingest.conftest import Site
-from tests.integration.ingest.log import Written, read_all
+from tests.integration.ingest.log import Written
 from tests.integration.ingest.process import Gateway, until
 
 
@@ -30,7 +30,7 @@ async def assert_nothing_lost(site: Site, gateways: list[Gateway]) -> Written:
     await until(lambda: site.ingest.metric("in_flight") == 0 and site.ingest.ready())
     async with asyncio.timeout(60):
         while True:
-            written = await read_all(site.kafka.bootstrap)
+            written = await site.written()
             lost = {
                 gateway.gateway_id: sorted(gateway.acknowledged - set(written.numbers(gateway.gateway_id)))
                 for gateway in gateways

@@ -73,7 +73,11 @@ class IngestProcess:
 
     def connect_to(self, mqtt_port: int) -> None:
         """Reach the broker over another port from the next start on, and soon give a dead connection up."""
-        self._env |= {"INGEST_MQTT_PORT": str(mqtt_port), "INGEST_MQTT_SILENT_LIMIT_S": "3"}
+        self.set(INGEST_MQTT_PORT=str(mqtt_port), INGEST_MQTT_SILENT_LIMIT_S="3")
+
+    def set(self, **settings: str) -> None:
+        """Change settings from the next start on."""
+        self._env |= settings
 
     @property
     def pid(self) -> int:

@@ -1,9 +1,7 @@
 """Devices that know no MQTT lose nothing, whatever dies, and hear a confirm only for what Kafka has."""
 
 import asyncio
-import os
 import random
-import signal
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,8 +15,8 @@ from services.ingest.domain.gb26875 import Command, decode_frame
 from services.ingest.settings import IngestSettings
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop, TaskDied
+from tests.freezing import frozen
 from tests.integration.ingest.devices import HOST, Device, DeviceSite
-from tests.integration.ingest.log import read_all
 from tests.integration.ingest.process import until
 from tests.unit.ingest.device_rig import spoilt
 
@@ -32,19 +30,13 @@ async def device_site(tmp_path: Path, own_kafka: Kafka, mosquitto_broker: Mosqui
     await made.close()
 
 
-def freeze(kafka: Kafka, number: signal.Signals) -> None:
-    for pid in kafka.pids:
-        os.kill(pid, number)
-
-
 async def test_frames_become_signals_and_only_then_confirms(device_site: DeviceSite) -> None:
     (device,) = await device_site.devices(1)
     await device_site.ingest.start()
     await device.call()
     device.write(device.frame(1))
     assert (await device.answer()).serial == 1
-    freeze(device_site.kafka, signal.SIGSTOP)
-    try:
+    with frozen(device_site.kafka.pids):
         device.write(device.frame(2) + device.frame(3, fire=True) + spoilt(device.frame(4)))
         ingest = device_site.ingest
         await until(
@@ -52,14 +44,12 @@ async def test_frames_become_signals_and_only_then_confirms(device_site: DeviceS
         )
         assert device_site.balanced()  # takes many turns of its loop, in which an early confirm would have come
         assert device.unanswered
-    finally:
-        freeze(device_site.kafka, signal.SIGCONT)
     answers = [await device.answer() for _ in range(3)]
     assert {(answer.command, answer.serial) for answer in answers} == {(3, 2), (3, 3), (6, 4)}
     await until(device_site.ingest.ready)
     signals = await device_site.signals(device)
     assert {str(each.data.kind) for each in signals} >= {"heartbeat", "fire"}
-    written = await read_all(device_site.kafka.bootstrap)
+    written = await device_site.written()
     assert "fire" in {str(alarm.data.kind) for alarm in written.alarms if alarm.data.gateway_id == device.gateway_id}
     (refusal,) = [each for each in written.refusals if each.data.gateway_id == device.gateway_id]
     assert (refusal.data.reason, refusal.data.raw) == ("bad_frame", spoilt(device.frame(4)))
@@ -71,13 +61,10 @@ async def test_killed_between_kafka_and_the_confirm_a_resend_has_one_effect(devi
     (device,) = await device_site.devices(1)
     await device_site.ingest.start()
     await device.deliver(1)
-    freeze(device_site.kafka, signal.SIGSTOP)
-    try:
+    with frozen(device_site.kafka.pids):
         device.write(device.frame(2, fire=True))
         await until(lambda: device_site.ingest.metric("in_flight", lane="device_fire") == 1)
         await device_site.ingest.kill()  # the request is in Kafka's socket: it will be stored, and nobody was told
-    finally:
-        freeze(device_site.kafka, signal.SIGCONT)
     device.reset()
     await device_site.ingest.start()
     await device.deliver(2, fire=True)
@@ -121,7 +108,7 @@ async def test_bad_lines_and_kills_lose_no_confirmed_frame(device_site: DeviceSi
     await asyncio.gather(*lives)
     await until(lambda: device_site.ingest.metric("in_flight") == 0)
     assert device_site.balanced()
-    written = await read_all(device_site.kafka.bootstrap)
+    written = await device_site.written()
     written.assert_no_tick_lies()
     for device in devices:
         ours = [each.data for _, _, each in written.signals if each.data.gateway_id == device.gateway_id]

@@ -104,8 +104,8 @@ async def test_devices_that_are_late_deny_keep_silent_or_have_somebody_on_duty(t
     assert len({event.id for event in said}) == len(said)
 
 
-@pytest.mark.slow
 async def test_a_minute_of_silence_after_the_confirm_is_told_as_what_it_is(town: Town) -> None:
+    town.site.ingest.set(INGEST_EXCHANGE_MINUTE_S="5")
     (device,) = await town.devices(Script())
     await town.site.ingest.start()
     ran = await command(town.bootstrap, "duty", "--gateway", device.gateway_id, "--minutes", "1", "--wait")

@@ -1,7 +1,6 @@
 """Nothing that the broker acknowledged to a gateway is lost, whatever dies; and what is wrong shows."""
 
 import asyncio
-import os
 import random
 import signal
 
@@ -11,9 +10,9 @@ from services.ingest.app import Ingest
 from services.ingest.settings import IngestSettings
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop, TaskDied
+from tests.freezing import frozen
 from tests.integration.ingest.conftest import Site
 from tests.integration.ingest.loading import assert_nothing_lost, load
-from tests.integration.ingest.log import read_all
 from tests.integration.ingest.process import until
 from tests.proxy import proxy
 
@@ -81,14 +80,9 @@ async def test_a_kafka_that_accepts_and_never_answers_stops_acknowledgements_onl
     await site.ingest.start()
     loading = asyncio.create_task(load(gateways, 600))
     await until(lambda: site.ingest.metric("stored_total") > 100)
-    for pid in site.kafka.pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
+    with frozen(site.kafka.pids):
         await until(lambda: not site.ingest.ready())
         assert site.ingest.books_balance()
-    finally:
-        for pid in site.kafka.pids:
-            os.kill(pid, signal.SIGCONT)
     await loading
     await assert_nothing_lost(site, gateways)
 
@@ -113,13 +107,12 @@ async def test_a_broker_that_restarts_with_its_sessions_loses_nothing(own_broker
     await load(gateways, 200)
     for gateway in gateways:
         await gateway.all_acknowledged()
-    site.ingest.signal(signal.SIGSTOP)  # so that the broker goes down with messages in its queues
-    await load(gateways, 200)
-    for gateway in gateways:
-        await gateway.all_acknowledged()
-    await asyncio.to_thread(site.broker.stop)
-    await asyncio.to_thread(site.broker.start)
-    site.ingest.signal(signal.SIGCONT)
+    with frozen([site.ingest.pid]):  # so that the broker goes down with messages in its queues
+        await load(gateways, 200)
+        for gateway in gateways:
+            await gateway.all_acknowledged()
+        await asyncio.to_thread(site.broker.stop)
+        await asyncio.to_thread(site.broker.start)
     await until(lambda: site.ingest.metric("mqtt_connects_total") >= 4 and site.ingest.ready())
     await load(gateways, 50)
     await assert_nothing_lost(site, gateways)
@@ -149,7 +142,7 @@ async def test_what_a_broker_took_and_lost_is_counted_and_stands_on_the_topic(ow
         await until(lambda: site.ingest.metric("sequence_missing_total") > 0)
         assert site.ingest.books_balance()
         missing = site.ingest.metric("sequence_missing_total")
-    written = await read_all(site.kafka.bootstrap)
+    written = await site.written()
     lost = set(range(1, gateway.last + 1)) - set(written.numbers(gateway.gateway_id))
     assert lost == set(range(51, 81)), "the broker loses what it had queued"
     assert missing == len(lost)
@@ -201,13 +194,12 @@ async def test_sigterm_under_load_drains_and_a_restart_goes_on(site: Site) -> No
 @pytest.mark.chaos
 @pytest.mark.parametrize("impatient", [False, True], ids=["deadline", "second-sigterm"])
 async def test_a_stop_that_cannot_drain_acknowledges_nothing_that_is_not_stored(site: Site, impatient: bool) -> None:
+    site.ingest.set(INGEST_DRAIN_S="2")
     gateways = await site.gateways(2)
     await site.ingest.start()
     await load(gateways, 50)
     await until(lambda: site.ingest.metric("stored_total") == 100)
-    for pid in site.kafka.pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
+    with frozen(site.kafka.pids):
         await load(gateways, 50)
         await until(lambda: site.ingest.metric("in_flight") > 0)
         site.ingest.signal(signal.SIGTERM)
@@ -215,9 +207,6 @@ async def test_a_stop_that_cannot_drain_acknowledges_nothing_that_is_not_stored(
             await until(lambda: "stop_requested" in site.ingest.log())
             site.ingest.signal(signal.SIGTERM)
         code = await site.ingest.wait()
-    finally:
-        for pid in site.kafka.pids:
-            os.kill(pid, signal.SIGCONT)
     assert (code == 128 + signal.SIGTERM) is impatient
     await site.ingest.start()
     await assert_nothing_lost(site, gateways)

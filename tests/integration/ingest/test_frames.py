@@ -17,7 +17,7 @@ from services.ingest.domain.gb26875 import (
 )
 from services.runtime.clock import SystemClock
 from tests.integration.ingest.conftest import Site
-from tests.integration.ingest.log import read_all, register
+from tests.integration.ingest.log import register
 from tests.integration.ingest.process import Gateway, until
 
 DEVICE = bytes.fromhex("a18601000000")
@@ -60,7 +60,7 @@ async def test_good_frames_are_confirmed_bad_ones_denied_and_strangers_left_alon
     books = {name: site.ingest.metric(f"{name}_total") for name in ("stored", "repeated", "refused")}
     assert (books, site.ingest.books_balance()) == ({"stored": 3, "repeated": 1, "refused": 3}, True)
 
-    written = await read_all(site.kafka.bootstrap)
+    written = await site.written()
     ours = [event for _, _, event in written.signals if event.data.gateway_id == gateway.gateway_id]
     kinds = [(str(event.data.kind), event.data.frame.serial if event.data.frame else None) for event in ours]
     assert [kind for kind in kinds if kind[0] != "restore"] == [

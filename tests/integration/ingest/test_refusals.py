@@ -24,7 +24,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.kafka import BatchProducer, Record
 from tests.integration.ingest.conftest import Site
 from tests.integration.ingest.devices import Device, DeviceSite
-from tests.integration.ingest.log import Written, read_all, register
+from tests.integration.ingest.log import Written, register
 from tests.integration.ingest.process import Gateway, until
 
 EXAMPLES = Path(__file__).parents[3] / "schemas" / "examples" / "refused"
@@ -80,7 +80,7 @@ async def test_what_was_refused_becomes_signals_once_its_gateway_is_registered(
     await until(lambda: site.ingest.metric("stored_total") == 1)
     await until(lambda: site.ingest.metric("refused_total") == poison + 3)
     assert site.ingest.metric("in_flight") == 0, "everything was acknowledged, and the good one behind it handled"
-    refused_before = len((await read_all(site.kafka.bootstrap)).refusals)
+    refused_before = len((await site.written()).refusals)
 
     listed = await terminal.objects("list", "--gateway", late, "--reason", "unknown_gateway", "--since", "1h")
     assert sorted((one["state"], one["raw_bytes"]) for one in listed) == [("open", 24), ("open", 25), ("open", 29)]
@@ -100,7 +100,7 @@ async def test_what_was_refused_becomes_signals_once_its_gateway_is_registered(
         code, said = await terminal.run("replay", "--gateway", late, *words)
         assert (code, said.splitlines()[-1]) == (DONE, wanted)
 
-    written = await read_all(site.kafka.bootstrap)
+    written = await site.written()
     assert len(written.refusals) == refused_before, "nothing is refused a second time"
     assert (len(of(written, late)), len(set(of(written, late)))) == (6, 3), "again means the same ids"
     ours = [event for _, _, event in written.signals if event.data.gateway_id == late]
@@ -144,7 +144,7 @@ async def test_an_order_on_the_log_is_carried_out_by_ingest_once(site: Site, ter
     await producer.stop()
     await until(lambda: site.ingest.metric("replays_total", outcome="accepted") == 2)
     assert site.ingest.metric("replays_total", outcome="gone") == 2
-    written = await read_all(site.kafka.bootstrap)
+    written = await site.written()
     signals = [event for _, _, event in written.signals if event.data.gateway_id == late]
     assert (len(signals), signals[0]) == (2, signals[1]), "the same bytes twice"
     assert (signals[0].time, signals[0].subject) == (now, f"U{late[1:]}")
@@ -180,7 +180,7 @@ async def test_a_device_that_nobody_knew_is_found_by_its_address_later(
     await register(own_kafka.bootstrap, {stranger.gateway_id: f"U{stranger.gateway_id[1:]}"}, **known)
     code, said = await terminal.run("replay", found["id"])
     assert (code, said.splitlines()[-1]) == (DONE, "are now: 1 accepted")
-    fires = [event for event in (await read_all(own_kafka.bootstrap)).alarms if event.data.kind == "fire"]
+    fires = [event for event in (await site.written()).alarms if event.data.kind == "fire"]
     (fire,) = [event for event in fires if event.data.gateway_id == stranger.gateway_id]
     assert (fire.data.carrier, Flag.REPLAYED in fire.data.flags) == ("tcp_gb26875", True)
 
