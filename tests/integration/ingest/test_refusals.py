@@ -24,7 +24,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.kafka import BatchProducer, Record
 from tests.integration.ingest.conftest import Site
 from tests.integration.ingest.devices import Device, DeviceSite
-from tests.integration.ingest.log import Written, register
+from tests.integration.ingest.log import Written, read_all, register
 from tests.integration.ingest.process import Gateway, until
 
 EXAMPLES = Path(__file__).parents[3] / "schemas" / "examples" / "refused"
@@ -80,7 +80,7 @@ async def test_what_was_refused_becomes_signals_once_its_gateway_is_registered(
     await until(lambda: site.ingest.metric("stored_total") == 1)
     await until(lambda: site.ingest.metric("refused_total") == poison + 3)
     assert site.ingest.metric("in_flight") == 0, "everything was acknowledged, and the good one behind it handled"
-    refused_before = len((await site.written()).refusals)
+    refused_before = len((await read_all(site.kafka.bootstrap)).refusals)
 
     listed = await terminal.objects("list", "--gateway", late, "--reason", "unknown_gateway", "--since", "1h")
     assert sorted((one["state"], one["raw_bytes"]) for one in listed) == [("open", 24), ("open", 25), ("open", 29)]
@@ -100,7 +100,7 @@ async def test_what_was_refused_becomes_signals_once_its_gateway_is_registered(
         code, said = await terminal.run("replay", "--gateway", late, *words)
         assert (code, said.splitlines()[-1]) == (DONE, wanted)
 
-    written = await site.written()
+    written = await read_all(site.kafka.bootstrap)  # of the tests before too, as an export has it
     assert len(written.refusals) == refused_before, "nothing is refused a second time"
     assert (len(of(written, late)), len(set(of(written, late)))) == (6, 3), "again means the same ids"
     ours = [event for _, _, event in written.signals if event.data.gateway_id == late]
