@@ -1,6 +1,7 @@
 """Values of the domain as rows for the statements in `sql`, keyed a, b, c ... in the order of their columns."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from string import ascii_lowercase
 from typing import Any
 
@@ -22,8 +23,9 @@ def _row(values: Sequence[Any]) -> Row:
     return dict(zip(ascii_lowercase, values, strict=False))
 
 
+@lru_cache(maxsize=10_000)
 def timestamp(at: int) -> str | None:
-    """Return an instant as PostgreSQL reads it; 0 means that there is none."""
+    """Return an instant as PostgreSQL reads it; 0 means that there is none. Most come several times."""
     return instant(at).isoformat() if at else None
 
 
@@ -36,8 +38,8 @@ def transition_rows(partition: int, transitions: Iterable[Transition]) -> Iterat
                 one.aspect,
                 one.from_state,
                 one.to_state,
-                instant(one.effective).isoformat(),
-                instant(one.detected).isoformat(),
+                timestamp(one.effective),
+                timestamp(one.detected),
                 one.cause,
                 one.evidence.topic,
                 partition,

@@ -87,7 +87,7 @@ class Fellows:
 
     def __init__(self, counters: tuple[Counter, ...] = ()) -> None:
         self.counters = counters
-        self.moved: dict[Connection, int] = dict.fromkeys(Connection, 0)
+        self.moved: dict[Connection, int] = {}
         self.waits = False
 
 
@@ -127,9 +127,9 @@ class RateBook:
     def move(self, fellows: Fellows, before: Connection | None, after: Connection | None) -> None:
         """A unit among `fellows` left state `before` for `after`; None is outside."""
         if before is not None:
-            fellows.moved[before] -= 1
+            fellows.moved[before] = fellows.moved.get(before, 0) - 1
         if after is not None:
-            fellows.moved[after] += 1
+            fellows.moved[after] = fellows.moved.get(after, 0) + 1
         if not fellows.waits:
             fellows.waits = True
             self._moved.append(fellows)
@@ -137,20 +137,17 @@ class RateBook:
     def _bring_in(self) -> None:
         moved, self._moved = self._moved, []
         for fellows in moved:
-            moves = [(connection, count) for connection, count in fellows.moved.items() if count]
-            fellows.moved, fellows.waits = dict.fromkeys(Connection, 0), False
+            moves = fellows.moved.items()
+            fellows.moved, fellows.waits = {}, False
             for counter in fellows.counters:
                 for connection, count in moves:
                     counter.counts[connection] += count
-                self._mark(counter)
-
-    def _mark(self, counter: Counter) -> None:
-        if not counter.changed:
-            counter.changed = True
-            self._changed.append(counter)
-        if not counter.unsampled:
-            counter.unsampled = True
-            self._unsampled.append(counter)
+                if not counter.changed:
+                    counter.changed = True
+                    self._changed.append(counter)
+                if not counter.unsampled:
+                    counter.unsampled = True
+                    self._unsampled.append(counter)
 
     def take_changed(self) -> list[RateRow]:
         """Return counters that changed since the last call."""

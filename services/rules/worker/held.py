@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from services.rules.domain.engine import Engine
 from services.rules.domain.freeze import freeze_head, freeze_unit
 from services.rules.domain.instants import SECOND
+from services.rules.domain.rate import RateKey, RateRow
 from services.rules.domain.unit import Unit
 from services.rules.domain.words import Kind
 from services.rules.metrics import ALL_UNITS, PartitionView
@@ -15,7 +16,7 @@ REBASE_BYTES = 256 * 1024
 
 @dataclass(slots=True)
 class Held:
-    """A partition that this process owns."""
+    """A partition that this process owns. `rates` are its counters as of the last checkpoint."""
 
     number: int
     engine: Engine
@@ -23,6 +24,7 @@ class Held:
     seq: int
     next_offset: int
     saved_offset: int
+    rates: dict[RateKey, RateRow]
     rates_whole: bool = True
     base_bytes: int = 0
     delta_bytes: int = 0
@@ -45,6 +47,8 @@ def collect(held: Held) -> Checkpoint:
     engine, ledger = held.engine, held.engine.ledger
     base = held.wants_base()
     units = engine.units.values() if base else ledger.touched
+    changed = ledger.rates.take_changed()
+    held.rates.update((row.key, row) for row in changed)
     checkpoint = Checkpoint(
         partition=held.number,
         owner_epoch=held.owner_epoch,
@@ -58,11 +62,9 @@ def collect(held: Held) -> Checkpoint:
         blind_after_s=engine.watch.blind_after / SECOND,
         effects=engine.take_effects(),
         rows=[row_of(unit) for unit in ledger.rows_changed if unit.facts is not None],
-        rates=list(ledger.rates.rows()) if held.rates_whole else ledger.rates.take_changed(),
+        rates=list(held.rates.values()) if held.rates_whole else changed,
         rates_whole=held.rates_whole,
     )
-    if held.rates_whole:
-        ledger.rates.take_changed()
     for unit in ledger.touched:
         unit.touched = False
     for unit in ledger.rows_changed:
@@ -85,14 +87,15 @@ def _measure(held: Held, checkpoint: Checkpoint) -> None:
 
 def view_of(held: Held) -> PartitionView:
     ledger, watch = held.engine.ledger, held.engine.watch
-    rows = tuple(ledger.rates.rows())
     connections = {
         counter.key.value: dict(counter.counts)
         for counter in ledger.rates.all_counters()
         if counter.key.scope == ALL_UNITS and counter.key.dimension == "department"
     }
     health = {department: dict(counts) for department, counts in ledger.health.items()}
-    return PartitionView(watch.watermark, watch.sight, watch.blind_after, rows, connections, health)
+    return PartitionView(
+        watch.watermark, watch.sight, watch.blind_after, tuple(held.rates.values()), connections, health
+    )
 
 
 def row_of(unit: Unit) -> UnitRow:

@@ -103,8 +103,9 @@ class RulesWorker:
         finally:
             gc.freeze()
             gc.enable()
+        rates = {row.key: row for row in engine.ledger.rates.rows()}
         self.held[partition] = Held(
-            partition, engine, saved.owner_epoch, saved.seq, saved.next_offset, saved.next_offset
+            partition, engine, saved.owner_epoch, saved.seq, saved.next_offset, saved.next_offset, rates
         )
         self.metrics.partitions.set(len(self.held))
         self.views[partition] = view_of(self.held[partition])
