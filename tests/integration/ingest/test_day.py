@@ -122,7 +122,7 @@ async def play(devices: list[DayDevice], ingest: IngestProcess, auditor: Auditor
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 async def test_a_day_of_devices_is_accounted_for(tmp_path: Path, own_kafka: Kafka, own_broker: Mosquitto) -> None:
-    names = secrets.token_hex(4)
+    names, since = secrets.token_hex(4), CLOCK.now()
     gateways = cast(names)
     await enrol(own_kafka.bootstrap, gateways)
     (port,) = free_ports(1)
@@ -138,7 +138,7 @@ async def test_a_day_of_devices_is_accounted_for(tmp_path: Path, own_kafka: Kafk
         await ingest.start()
         before = await play(devices, ingest, auditor)
         await auditor.look()
-        written = await read_all(own_kafka.bootstrap)
+        written = await read_all(own_kafka.bootstrap, since)
     finally:
         done.set()
         await auditing
