@@ -126,14 +126,15 @@ def test_a_person_who_answers_after_forty_seconds_is_measured_from_the_control_n
     assert line.end.seconds == 40
 
 
-def test_silence_is_told_only_after_the_minutes_and_only_of_a_device_that_confirmed() -> None:
-    line = Line()
+@pytest.mark.parametrize("minute_s", [60, 6])
+def test_silence_is_told_only_after_the_minutes_and_only_of_a_device_that_confirmed(minute_s: int) -> None:
+    line = Line(terms=Terms(minute=timedelta(seconds=minute_s)))
     line.order(DUTY)
     line.look(0)
     line.confirm(1)
-    line.look_until(304.5)
+    line.look_until(5 * minute_s + 4.5)
     assert line.steps()[-1] is Step.CONFIRMED
-    line.look(305)
+    line.look(5 * minute_s + 5)
     assert line.end.step is Step.NOT_ANSWERED
 
 
