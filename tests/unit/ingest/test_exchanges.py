@@ -1,5 +1,6 @@
 """What becomes of an order: each decision, with time as data."""
 
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
