@@ -8,6 +8,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -50,20 +51,20 @@ class System:
         self._session: psycopg.Connection[tuple[Any, ...]] | None = None
 
     def start(self) -> None:
-        for part in self.firenet.parts:
-            self._start(part)
+        self._start(*self.firenet.parts)
         self.firenet.set_up()
         district = self.firenet.folder / "district"
         size = ["--units", str(self.units), "--seed", str(self.seed)]
         self.firenet.command("services.simulator", "write", str(district), *size, "--centre-webhook", self.centre.url)
         self.firenet.command("services.registry", "import", *map(str, sorted(district.iterdir())))
-        for service in self.firenet.services():
-            self.services[service.name] = service
-            self._start(service)
+        self.services |= {service.name: service for service in self.firenet.services()}
+        self._start(*self.services.values())
 
-    def _start(self, part: Part) -> None:
-        self._started.append(part)
-        part.start()
+    def _start(self, *parts: Part) -> None:
+        """Start side by side, as the stack does; return or raise when none of them is starting any more."""
+        self._started += parts
+        with ThreadPoolExecutor(max_workers=len(parts)) as pool:
+            list(pool.map(lambda part: part.start(), parts))
 
     def simulate(self, *arguments: str, name: str = "simulator") -> Service:
         """Start the simulator over this district and return its process; it ends with the system at the latest."""
