@@ -22,6 +22,8 @@ from services.runtime.logging import get_logger
 REFUSALS_LOGGED_PER_S = 5
 UNBROKEN = 100
 """Messages decided at a stretch, some 2 ms."""
+TICK_EVERY_S = 0.5
+"""A deadline can be declared only once a tick has passed it: this is half of the second that it may be late."""
 MAX_SIGNALS = 10_000
 """Signals stored together, some 20 MiB: 64 KiB of frames may say a thousand times more than they hold."""
 
@@ -222,7 +224,7 @@ class RefusalLog:
 
 
 class Ticker:
-    """Probes every lane each second and tells all partitions what came of it."""
+    """Probes every lane twice a second and tells all partitions what came of it."""
 
     def __init__(
         self,
@@ -232,7 +234,7 @@ class Ticker:
         metrics: Metrics,
         clock: Clock,
         stamp: Callable[[], datetime],
-        every_s: float = 1.0,
+        every_s: float = TICK_EVERY_S,
         look_every_s: float = 0.02,
     ) -> None:
         """`stamp` gives the instants that arrivals get; `look_every_s`: how soon after the probes the tick goes out."""

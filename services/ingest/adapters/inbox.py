@@ -156,7 +156,7 @@ class Inbox:
 
     @property
     def settled_age_s(self) -> float:
-        """Seconds since the last settlement: probes come every second, so this is a pulse."""
+        """Seconds since the last settlement: probes come twice a second, so this is a pulse."""
         return self._clock.monotonic() - self._settled_at
 
     # --- inside

@@ -1,6 +1,6 @@
 """How far this instance can prove that it saw everything.
 
-Once a second a probe goes out on each connection and comes back through the very queue in the broker that the
+Twice a second a probe goes out on each connection and comes back through the very queue in the broker that the
 gateways' messages wait in, then through our own queue, and is settled only after everything before it is stored. So
 when it is settled, all that the broker had for us when the probe left is in Kafka. A dead connection, a dead thread, a
 broker with a backlog and a Kafka that does not answer all show in the same way: the proof stops advancing.

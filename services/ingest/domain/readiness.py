@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 STALE_AFTER_S = 5.0
-"""Probes go out every second: as long as this without an answer, or without anything stored, is no progress."""
+"""Probes go out twice a second: as long as this without an answer, or without anything stored, is no progress."""
 
 
 class LinkHealth(NamedTuple):
