@@ -21,6 +21,9 @@ NEAR = 16 * WINDOW
 LARGEST_JUMP = 1_000_000
 """A jump beyond this is a gateway that was set anew, not a loss."""
 
+SURE = 3
+"""So much oftener must frames of a maker's own be the very next than not, before they count where they are not."""
+
 SERIALS = 1 << 16
 LARGEST_SERIAL_JUMP = 1 << 13
 LARGEST_LOSS_AT_WRAP = 1 << 8
@@ -107,6 +110,12 @@ class Count:
         ahead = {self._step(other, known[0]) for other in waiting}
         return all(between in ahead for between in range(1, step))
 
+    def is_near(self, gateway_id: str, number: int) -> bool:
+        """Say whether a number lies where a late one or one behind a loss would: in the same count without doubt."""
+        known = self._heard.get(gateway_id)
+        step = None if known is None else self._step(number, known[0])
+        return step is not None and -WINDOW < step <= NEAR
+
     def _step(self, number: int, highest: int) -> int | None:
         """Return how far a number is ahead of the highest (below 0: behind), None where the count was begun anew."""
         step = number - highest
@@ -159,6 +168,7 @@ class GapWatch:
     def __init__(self) -> None:
         self._seqs = Count()
         self._serials = Count(SERIALS)
+        self._followed: dict[str, int] = {}
 
     def follow(self, accepted: Accepted, steps: Counter[Step], *, overtakes: bool = False) -> Accepted:
         """Count in `steps` what each number is; return `accepted` with one more signal for each loss that it proves.
@@ -190,13 +200,23 @@ class GapWatch:
     def _serial(self, signal: Signal, frame: FramePart) -> int | None:
         """Return the serial of a frame at the first of its signals; None where it says nothing.
 
-        Answers return our own number. Frames of a maker's own may be counted in or not: they are when it fits.
+        Answers return our own number. Frames of a maker's own may be counted in or not: each is when it is the very
+        next; from a device where that is so again and again, a late one and one behind a loss are as well.
         """
         if frame.part or frame.command in _ANSWERS or Flag.REPEATED in signal.flags:
             return None
-        if frame.command == _SEND or self._serials.follows(signal.gateway_id, frame.serial):
+        if frame.command == _SEND:
             return frame.serial
-        return None
+        return frame.serial if self._is_counted(signal.gateway_id, frame.serial) else None
+
+    def _is_counted(self, gateway_id: str, serial: int) -> bool:
+        so_far = self._followed.get(gateway_id, 0)
+        if self._serials.follows(gateway_id, serial):
+            self._followed[gateway_id] = min(so_far + 1, 2 * SURE)
+            return True
+        if so_far:
+            self._followed[gateway_id] = so_far - 1
+        return so_far >= SURE and self._serials.is_near(gateway_id, serial)
 
 
 _SEND = 2

@@ -158,6 +158,22 @@ def test_frames_of_a_makers_own_count_where_they_fit() -> None:
         assert (missing, seen) == ([], Counter({Step.NEXT: 3}))
 
 
+def test_a_late_frame_of_a_makers_own_is_no_loss_where_they_are_counted() -> None:
+    regular = [accepted(serial, 2 if serial % 2 else 7) for serial in range(1, 13)]
+    swapped = [accepted(13), accepted(15), accepted(14, 7), accepted(16, 7)]
+    behind_a_loss = [accepted(20, 7), *(accepted(serial) for serial in range(21, 40))]
+    missing, _ = follow(*regular, *swapped, *behind_a_loss)
+    assert sum(missing) == 3, "17, 18 and 19"
+
+
+def test_frames_of_a_makers_own_that_fit_by_chance_prove_nothing() -> None:
+    """Serial 100 in all of them, from a device that begins anew with 0: the very next number now and then."""
+    begun_anew = [accepted(serial) for serial in range(100)]
+    then = [accepted(100, 7), *(accepted(serial) for serial in range(100, 300)), accepted(100, 7), accepted(100, 7)]
+    told = [*begun_anew, *then] * 4
+    assert follow(*told, accepted(0), accepted(100, 7), accepted(1))[0] == []
+
+
 def test_a_makers_own_frame_fits_behind_a_fire_that_overtook() -> None:
     watch, seen = GapWatch(), Counter[Step]()
     after = [watch.follow(accepted(1), seen), watch.follow(accepted(2), seen, overtakes=True)]
