@@ -42,7 +42,7 @@ check: $(VENV)/.have-dev ## ruff, mypy strict, import contracts, schema and dash
 test: $(VENV)/.have-dev ## everything that can run here: unit, contract, integration, end to end, containers where Docker is
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-test-unit: $(VENV)/.have-dev ## the fast tier: no server, under 10 seconds
+test-unit: $(VENV)/.have-dev ## the fast tier: no server, about a minute
 	@$(BIN)/python -m pytest tests/unit tests/contract/schemas
 
 test-containers: $(VENV)/.have-dev ## the tests on Mosquitto, Kafka and TimescaleDB in containers
