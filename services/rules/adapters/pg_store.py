@@ -1,20 +1,14 @@
 """Checkpoints in PostgreSQL: state, facts, read model, findings to send and offsets in one fenced transaction."""
 
-import asyncio
 import json
 import zlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from itertools import chain, islice
 
-from psycopg import AsyncCursor
-from psycopg.rows import TupleRow
-
 from services.rules.adapters import rows, sql
 from services.rules.ports import Checkpoint, Fenced, Plain, Saved, StateDamaged, StoreUnavailable
 from services.runtime.postgres import AWAY, Connection, Pool
-
-Cursor = AsyncCursor[TupleRow]
 
 CHUNK = 2000
 """Rows per statement: small enough that building one does not hold up the loop."""
@@ -42,24 +36,20 @@ class PostgresStore:
         return Saved(epoch, next_offset, bodies[-1][0], head, units)
 
     async def save(self, checkpoints: Sequence[Checkpoint]) -> int:
-        ordered = sorted(checkpoints, key=lambda one: one.partition)
-        # Statements follow each other without waiting for answers: each answer would wait for a free moment of the
-        # event loop, which works off records in between.
-        async with self._transaction() as connection, connection.pipeline() as pipeline:
-            fences = [await self._fence(connection, one) for one in ordered]
-            await pipeline.sync()
-            for one, fence in zip(ordered, fences, strict=True):
-                if fence.rowcount != 1:
-                    raise Fenced(one.partition)
-            states = [(one, *await self._save_state(connection, one)) for one in ordered]
-            await pipeline.sync()
-            new = [(one, size) for one, snapshot, size in states if snapshot.rowcount == 1]
-            await self._save_effects(connection, [one for one, _ in new])
-        return sum(size for _, size in new)
+        written = 0
+        async with self._transaction() as connection:
+            new: list[Checkpoint] = []
+            for checkpoint in sorted(checkpoints, key=lambda one: one.partition):
+                size = await self._save_state(connection, checkpoint)
+                if size:
+                    new.append(checkpoint)
+                    written += size
+            await self._save_effects(connection, new)
+        return written
 
-    async def _fence(self, connection: Connection, checkpoint: Checkpoint) -> Cursor:
-        """Return the answer, still to come: one row, or none when another process owns the partition."""
-        return await connection.execute(
+    async def _save_state(self, connection: Connection, checkpoint: Checkpoint) -> int:
+        """Return the bytes written, 0 when this checkpoint is saved already."""
+        cursor = await connection.execute(
             sql.FENCE,
             {
                 "partition": checkpoint.partition,
@@ -70,16 +60,16 @@ class PostgresStore:
                 "blind_after_s": checkpoint.blind_after_s,
             },
         )
-
-    async def _save_state(self, connection: Connection, checkpoint: Checkpoint) -> tuple[Cursor, int]:
-        """Return the answer, still to come (one row, or none when this checkpoint is saved already), and the bytes."""
+        if cursor.rowcount != 1:
+            raise Fenced(checkpoint.partition)
         body = pack(checkpoint.head, checkpoint.units)
         place = {"partition": checkpoint.partition, "seq": checkpoint.seq}
-        snapshot = await connection.execute(sql.SNAPSHOT, {**place, "base": checkpoint.base, "body": body})
+        cursor = await connection.execute(sql.SNAPSHOT, {**place, "base": checkpoint.base, "body": body})
+        if cursor.rowcount != 1:
+            return 0
         if checkpoint.base:
             await connection.execute(sql.FORGET_SNAPSHOTS, place)
-        await asyncio.sleep(0)  # nothing above need ever wait: others work in the same event loop
-        return snapshot, len(body)
+        return len(body)
 
     async def _save_effects(self, connection: Connection, checkpoints: Sequence[Checkpoint]) -> None:
         for checkpoint in checkpoints:
@@ -103,6 +93,8 @@ class PostgresStore:
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Connection]:
         try:
+            # Not in a pipeline: between two statements of one PostgreSQL counts the session as busy, NEVER_IDLE says
+            # nothing, and a process that is frozen there keeps its locks for ever.
             async with self._pool.connection() as connection, connection.transaction():
                 await connection.execute(sql.NEVER_IDLE)
                 yield connection
@@ -115,7 +107,6 @@ async def _write(connection: Connection, statement: str, values: Iterable[rows.R
     while chunk := list(islice(remaining, CHUNK)):
         # PostgreSQL cannot hold NUL in text; in JSON inside this JSON its escape is an escape still.
         await connection.execute(statement, [json.dumps(chunk, ensure_ascii=False).replace("\\u0000", "\\ufffd")])
-        await asyncio.sleep(0)  # as above
 
 
 def pack(head: Plain, units: Sequence[Plain]) -> bytes:

@@ -64,6 +64,7 @@ async def test_a_consumer_that_waits_to_fetch_again_is_stopped_like_any_other(
 ) -> None:
     topic = spec()
     await ensure_topics(kafka_broker, [topic])
+    await produce(kafka_broker, [Record(topic.name, b"k", b"v")])  # from now on the new partition has its leader
     consumer = AIOKafkaConsumer(topic.name, bootstrap_servers=kafka_broker, retry_backoff_ms=60_000)
     failed = asyncio.Event()
 
