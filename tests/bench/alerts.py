@@ -7,7 +7,6 @@ instants whatever happened to those before, and each latency counts from its pla
 import argparse
 import asyncio
 import json
-import platform
 import tempfile
 import time
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from hdrh.histogram import HdrHistogram
 from deploy.stack.kafka import Kafka
 from deploy.stack.ports import free_ports
 from deploy.stack.postgres import Postgres
+from tests.bench.machine import describe
 from tests.integration.alerts.world import (
     Hook,
     World,
@@ -76,6 +76,7 @@ async def burn(here: World, hook: Stopwatch, units: list[str], rate: float) -> t
 
 
 async def bench(kafka: Kafka, dsn: str, folder: Path, arguments: argparse.Namespace) -> None:
+    print(describe())
     storm = [f"U{number:05}" for number in range(arguments.storm)]
     idle = [f"A{number:05}" for number in range(arguments.fires)]
     busy = [f"B{number:05}" for number in range(arguments.fires)]
@@ -110,11 +111,6 @@ async def bench(kafka: Kafka, dsn: str, folder: Path, arguments: argparse.Namesp
         memory = process.memory_info().rss / 2**20
         cpu = sum(process.cpu_times()[:2])
         print(f"alerts process: {memory:.0f} MiB, {cpu:.1f} s of CPU")
-        load = psutil.getloadavg()[0]
-        where = (
-            f"{psutil.cpu_count()} cores ({platform.machine()}, load {load:.1f}), Python {platform.python_version()}"
-        )
-        print(f"on {where}, all parts on one box")
 
 
 def main() -> None:

@@ -11,7 +11,6 @@ import asyncio
 import gc
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -38,15 +37,11 @@ from services.rules.domain.inputs import Heartbeat, Tick
 from services.rules.domain.instants import SECOND, day_start, micros
 from services.runtime.kafka import BatchProducer, Record, TopicSpec, ensure_topics, partition_of
 from services.runtime.migrate import migrate
+from tests.bench.machine import describe
 from tests.integration.rules.rig import pack_record, registry_event, registry_records, tick
 from tests.unit.rules.world import LISTED, OFFLINE_AFTER, PACK, PLAIN, T0
 
 START = datetime(2026, 3, 2, 2, tzinfo=UTC)
-
-
-def environment() -> str:
-    memory = psutil.virtual_memory().total / 2**30
-    return f"{platform.platform()}, {os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}"
 
 
 def show(what: str, value: str, bar: str = "") -> None:
@@ -302,7 +297,7 @@ def main() -> None:
     parser.add_argument("--lost", type=int, default=20_000)
     parser.add_argument("--alone", action="store_true", help="without Kafka and PostgreSQL")
     options = parser.parse_args()
-    print(f"rules: {environment()}, load {os.getloadavg()[0]:.1f}; {json.dumps(vars(options))}", flush=True)
+    print(f"{describe()}\nrules: {json.dumps(vars(options))}", flush=True)
     calibrate()
     bench_restart(bench_engine(options.units, options.signals))
     bench_decode(options.units, min(200_000, options.signals))

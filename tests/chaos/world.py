@@ -75,11 +75,11 @@ class World:
 
     def kill(self, name: str) -> None:
         """Kill a service or part. What alerts was sending is noted: of these, one more copy may come."""
-        interrupts = name in ("alerts", "alerts-fire", "PostgreSQL")
+        sends = name in ("alerts", "alerts-fire")
         self.system.kill(name)
-        if name.startswith("alerts"):
+        if sends:
             self.note_on_their_way()
-        self.kills += interrupts
+        self.kills += sends or name == "PostgreSQL"
 
     def note_on_their_way(self) -> None:
         self.on_their_way |= {notice_id for (notice_id,) in self.system.rows(ON_THEIR_WAY)}
