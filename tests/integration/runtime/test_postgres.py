@@ -36,9 +36,10 @@ async def test_pool_replaces_connections_that_the_server_dropped(database: str) 
         async with pool.connection() as connection:
             await connection.execute("SELECT 1")
         with psycopg.connect(database, autocommit=True) as killer:
-            killer.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'firenet-test'"
-            )
+            ended = killer.execute(  # with a limit in ms it returns only once the session has really ended
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'firenet-test'"
+            ).fetchall()
+            assert set(ended) == {(True,)}
         async with pool.connection() as connection:
             row = await (await connection.execute("SELECT 2")).fetchone()
         assert row == (2,)
