@@ -1,6 +1,7 @@
 """The catalogue: every text in both languages, every key that is used exists, nothing lies there unused."""
 
 import re
+from graphlib import TopologicalSorter
 
 from services.console.adapters.web import texts
 from services.console.domain import errors
@@ -67,3 +68,10 @@ def test_the_page_asks_for_nothing_beyond_this_server() -> None:
     assert "style=" not in SOURCES
     assert re.search(r"\son[a-z]+=[\"']", SOURCES) is None
     assert "innerHTML" not in SOURCES
+
+
+def test_the_modules_of_the_page_import_each_other_in_no_circle() -> None:
+    sorter: TopologicalSorter[str] = TopologicalSorter()
+    for path in texts.STATIC.glob("*.js"):
+        sorter.add(path.name, *re.findall(r'from "\./([\w.]+)"', path.read_text(encoding="utf-8")))
+    sorter.prepare()  # raises CycleError

@@ -1,9 +1,9 @@
 // Acknowledge: a note and a confirmation, by mouse or keyboard alone.
 
 import { Refused, order } from "./api.js";
-import { titleOf } from "./cases.js";
 import { byId, setText, show } from "./dom.js";
 import { t } from "./text.js";
+import { titleOf } from "./words.js";
 
 const box = byId("ack");
 let current = null;

@@ -3,24 +3,16 @@
 import { openAcknowledge } from "./acknowledge.js";
 import { byId, h, icon, patchList, setText, show } from "./dom.js";
 import { openDrawer } from "./drawer.js";
+import { ladder } from "./ladder.js";
 import { on, state } from "./state.js";
-import { brief, causeOf, nameOf, named, since, span, t, told, unitName, until } from "./text.js";
+import { brief, nameOf, since, span, t, told, until } from "./text.js";
+import { KIND_ICON, stepName, titleOf } from "./words.js";
 
-export const KIND_ICON = { connection_lost: "offline", never_connected: "never_connected", fire: "fire", fault: "fault", isolation: "isolated", common_cause: "common_cause" };
 let known = null;
 
 export function start() {
   on("cases", render);
   on("second", tick);
-}
-
-export const titleOf = (row) => (row.kind === "common_cause" ? causeOf(row.cause_key) : unitName(row));
-
-export function stepName(row, code) {
-  if (!code) return "";
-  const planned = row.plan.find((step) => step.code === code);
-  const name = planned ? named([planned.name_zh, planned.name_en], "") : nameOf("steps", code);
-  return name && name !== code ? `${code} ${name}` : code;
 }
 
 export function render() {
@@ -98,20 +90,6 @@ function where(row) {
   const bits = [nameOf("bodies", row.town), nameOf("categories", row.category), nameOf("bodies", row.lead_department)];
   if (row.drops > 1) bits.push(t("case.drops", { n: row.drops }));
   return [...new Set(bits.filter(Boolean))].join(" · ");
-}
-
-export function ladder(list, row) {
-  const taken = new Set(row.taken.map((step) => step.step));
-  patchList(list, row.plan, (step) => step.code,
-    (step) => h("li", {}, h("span", { class: "rung" }), h("span", { class: "sr-only" })),
-    (item, step) => {
-      const stage = step.code === row.step ? "now" : taken.has(step.code) ? "done" : "todo";
-      item.className = stage;
-      item.title = `${stepName(row, step.code)} · ${t(`step.${stage}`)}`;
-      setText(item.querySelector(".rung"), step.code);
-      setText(item.querySelector(".sr-only"), t(`step.${stage}`));
-    });
-  show(list, row.plan.length > 1);
 }
 
 function tellings(element, row) {

@@ -2,12 +2,12 @@
 
 import { ask } from "./api.js";
 import { openAcknowledge } from "./acknowledge.js";
-import { KIND_ICON, ladder, stepName, titleOf } from "./cases.js";
 import { byId, h, icon, setText } from "./dom.js";
 import { history } from "./history.js";
+import { ladder } from "./ladder.js";
 import { on, state, writeView } from "./state.js";
 import { brief, nameOf, span, stamp, t, told, unitName, until } from "./text.js";
-import { shapeOf } from "./units.js";
+import { KIND_ICON, shapeOf, stepName, titleOf } from "./words.js";
 
 const box = byId("drawer");
 let target = null;

@@ -5,6 +5,7 @@ import { byId, h, icon, setText, show } from "./dom.js";
 import { openDrawer } from "./drawer.js";
 import { choose, on, onlyTroubled, state } from "./state.js";
 import { brief, nameOf, number, span, t, unitName, until } from "./text.js";
+import { shapeOf } from "./words.js";
 
 const PAGE = 100;
 const MAX_PAGES = 12;
@@ -162,13 +163,6 @@ function make(index) {
 }
 
 const open = (element) => element.unit && openDrawer({ kind: "unit", id: element.unit.unit_id });
-
-export function shapeOf(row) {
-  if (row.health === "fire") return "fire";
-  if (row.partly_connected) return "partly";
-  if (row.connection !== "online" && row.connection !== "exempt") return row.connection;
-  return ["normal", "unknown"].includes(row.health) ? row.connection : row.health;
-}
 
 function update(element, index) {
   const row = at(index);

@@ -1,0 +1,21 @@
+// What cases and units are called, and the sign that stands for them. It draws nothing and opens nothing.
+
+import { causeOf, nameOf, named, unitName } from "./text.js";
+
+export const KIND_ICON = { connection_lost: "offline", never_connected: "never_connected", fire: "fire", fault: "fault", isolation: "isolated", common_cause: "common_cause" };
+
+export const titleOf = (row) => (row.kind === "common_cause" ? causeOf(row.cause_key) : unitName(row));
+
+export function stepName(row, code) {
+  if (!code) return "";
+  const planned = row.plan.find((step) => step.code === code);
+  const name = planned ? named([planned.name_zh, planned.name_en], "") : nameOf("steps", code);
+  return name && name !== code ? `${code} ${name}` : code;
+}
+
+export function shapeOf(row) {
+  if (row.health === "fire") return "fire";
+  if (row.partly_connected) return "partly";
+  if (row.connection !== "online" && row.connection !== "exempt") return row.connection;
+  return ["normal", "unknown"].includes(row.health) ? row.connection : row.health;
+}
