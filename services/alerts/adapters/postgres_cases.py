@@ -227,10 +227,10 @@ class PostgresCaseTransaction:
             return set()
         run, new = self._connection.execute, None
         async with self._connection.pipeline():
+            if changes.updated:  # first: what is closed here makes room for the next case of its unit and kind
+                await run(_UPDATE_CASES, (to_json([case_row(case) for case in changes.updated.values()]),))
             if changes.opened:
                 await run(_INSERT_CASES, (to_json([case_row(case) for case in changes.opened.values()]),))
-            if changes.updated:
-                await run(_UPDATE_CASES, (to_json([case_row(case) for case in changes.updated.values()]),))
             if changes.steps:
                 await run(_INSERT_STEPS, (to_json([taken_row(step) for step in changes.steps]),))
             if changes.notices:

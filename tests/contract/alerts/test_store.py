@@ -120,6 +120,15 @@ async def test_second_open_case_of_a_unit_and_kind_is_a_conflict(stores: Stores)
         await save(stores, Changes(opened={other.case_id: other}))
 
 
+async def test_next_case_opens_in_the_transaction_that_closes_the_one_before(stores: Stores) -> None:
+    first = await opened(stores, kind=CaseKind.FIRE)
+    second = replace(case(CaseKind.FIRE, seconds=5), case_id=CaseId("C2"))
+    over = close(first, "restored", at(4))
+    await save(stores, Changes(opened={second.case_id: second}, updated={first.case_id: over}))
+    assert (await load(stores, second.case_id)).is_open
+    assert not (await load(stores, first.case_id)).is_open
+
+
 async def test_failed_transaction_leaves_nothing(stores: Stores) -> None:
     one = case()
 

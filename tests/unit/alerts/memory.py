@@ -155,11 +155,11 @@ class MemoryTransaction:
         return held
 
     async def save(self, changes: Changes) -> set[NoticeId]:
-        for case in changes.opened.values():
-            self._insert(case)
         self._t.cases.update(
             {case_id: replace(case, revision=case.revision + 1) for case_id, case in changes.updated.items()}
         )
+        for case in changes.opened.values():
+            self._insert(case)
         for step in changes.steps:
             self._t.steps.setdefault((step.case_id, step.step), step)
         new = {notice.notice_id: self._row(notice, changes) for notice in changes.notices}

@@ -95,6 +95,20 @@ async def test_second_fire_of_the_day_is_told_again() -> None:
     assert Counter(rig.told("F0")) == {"centre": 2, "room-U1": 2}
 
 
+async def test_end_and_next_fire_in_one_batch_are_both_told() -> None:
+    rig = Rig()
+    fire = CaseKind.FIRE
+    await rig.take(event(Happening.FIRED, kind=fire, cause="s1", point="1"), topic="alarms")
+    await rig.landed()
+    over = event(Happening.RESTORED, kind=fire, cause="s1-end", point="1", seconds=1)
+    again = event(Happening.FIRED, kind=fire, cause="s2", point="1", seconds=2)
+    await rig.take(over, again, topic="alarms")
+    await rig.deliver()
+    assert Counter(rig.told("F0")) == {"centre": 2, "room-U1": 2}
+    assert Counter(rig.told("CLEAR")) == {"centre": 1, "room-U1": 1}
+    assert [case.is_open for case in rig.store.tables.cases.values()] == [False, True]
+
+
 async def test_acknowledging_takes_back_what_waits_and_leaves_the_clock() -> None:
     rig = Rig()
     rig.carrier.answers = [Outcome(Reason.TIMEOUT), Outcome(Reason.TIMEOUT)]
