@@ -198,11 +198,11 @@ class Engine:
         return unit.link(gateway_id)
 
     def _refresh(self, unit: Unit, now: int) -> None:
-        offline_after = unit.profile.offline_after
+        before = unit.profile
         self.roster.refresh(unit, now)
         if unit.facts is not None:
             self._strangers.discard(unit.unit_id)
-        if unit.profile.offline_after < offline_after:
+        if unit.profile != before:
             for link in unit.links.values():
                 if link.timer:
                     self.supervisor.arm(link, self.supervisor.due(link) or link.timer)

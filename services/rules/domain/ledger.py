@@ -55,6 +55,10 @@ class Ledger:
             self.change_row(unit)
         if after is before:
             return
+        if moment.detected < unit.connection_detected:
+            # The unit's other gateway came by another instance of ingest, or a row of the registry came late. Whoever
+            # reads transitions in the order of `detected` must end in the state that holds.
+            moment = moment._replace(detected=unit.connection_detected)
         self.rates.move(unit.fellows, before, after)
         unit.connection, unit.connection_since, unit.connection_detected = after, moment.effective, moment.detected
         self.change_row(unit)

@@ -126,7 +126,8 @@ class Unit:
         found = self.links.get(gateway_id)
         if found is None:
             found = self.links[gateway_id] = Link(self, gateway_id)
-            if not self.gateways:
+            # As the roster does it: who is not registered counts as long as nobody counts who is.
+            if gateway_id not in self.gateways and not any(one.gateway_id in self.gateways for one in self.scoped):
                 self.scoped = (*self.scoped, found)
         return found
 

@@ -219,6 +219,37 @@ def test_a_unit_speaks_before_the_registry_names_it_and_nothing_is_lost() -> Non
     assert (world.health(), world.phases("fire")) == ("normal", ["began", "ended"])
 
 
+def test_a_gateway_that_speaks_before_the_registry_names_it_counts_while_the_named_one_is_retired() -> None:
+    """At once, and not only when the unit's facts are read again: a restart reads them."""
+    world = World(0)
+    world.list_unit("U1", gateways=())
+    retired = GatewayVersion(LISTED, day_start(LISTED), "U1", "carrier-a", retired_on=TODAY)
+    world.engine.registry(gateways={"GA": (retired,)})
+    world.tick(0)
+    world.beat(1, "U1", "GB")
+    assert world.connection() == "online"
+    world.engine.registry(units={"U1": (unit_version(),)})
+    assert world.moves() == ["never_connected", "online"]
+
+
+def test_a_gateway_that_is_not_registered_does_not_count_beside_one_that_is() -> None:
+    world = World(1)
+    world.tick(0)
+    world.beat(1, "U1", "GX")
+    assert world.connection() == "never_connected"
+
+
+def test_a_row_that_comes_late_is_told_after_what_was_told_already() -> None:
+    """Of one unit the transitions read in the order of `detected` end in the state that holds."""
+    world = World(1)
+    world.tick(0)
+    world.beat(1)
+    world.ticks(2, 10)
+    world.list_unit("U1", unit_version(recorded_at=when(-5), exempt_from=TODAY, exempt_until=TODAY))
+    told = world.transitions()
+    assert [one.to_state for one in sorted(told, key=lambda one: one.detected)][-1] == world.connection() == "exempt"
+
+
 def test_strangers_are_bounded() -> None:
     world = World(0)
     world.engine.registry()
@@ -251,6 +282,17 @@ def test_a_shorter_profile_shortens_the_deadline_that_is_running() -> None:
     assert world.connection() == "late"
     world.ticks(90, 92)
     assert world.connection() == "offline"
+
+
+def test_a_profile_that_calls_a_unit_late_sooner_shortens_the_look_that_is_due() -> None:
+    world = World(1)
+    world.tick(0)
+    world.beat(0)
+    patient = replace(PACK.profiles["CN-FAST"], late_after=45 * SECOND)
+    world.engine.registry(packs={"sample-2026": (PACK, replace(PACK, version=2, recorded_at=when(20),
+                                                               profiles={"CN-FAST": patient}))})  # fmt: skip
+    world.ticks(1, 46)
+    assert world.connection() == "late"
 
 
 def test_patience_with_ticks_is_never_longer_than_half_a_deadline() -> None:
