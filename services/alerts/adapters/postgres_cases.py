@@ -210,7 +210,9 @@ class PostgresCaseTransaction:
     async def hold_members(self, common: Case, members: Sequence[CaseId]) -> list[CaseId]:
         rows = await self._rows(
             "UPDATE alerts.cases SET common_case_id = %s, held_until = %s, "
-            "next_step_at = greatest(next_step_at, %s), revision = revision + 1 "
+            # greatest() passes over NULL: a ladder that has ended must not fall due again
+            "next_step_at = CASE WHEN next_step_at IS NOT NULL THEN greatest(next_step_at, %s) END, "
+            "revision = revision + 1 "
             "WHERE case_id = ANY(%s) AND state = 'open' AND kind <> 'fire' RETURNING case_id",
             (common.case_id, common.held_until, common.held_until, list(members)),
         )

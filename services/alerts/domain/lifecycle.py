@@ -124,6 +124,9 @@ def _over(case: Case | None, event: Event, now: datetime) -> Decision:
         if case.finding_id != event.finding_id:
             return Decision(Action.IGNORED, "another_finding", case)
         return Decision(Action.CLOSED, event.cause, close(case, event.cause, now))
+    if event.detected_at < case.detected_at:
+        # the fire lane lags behind rules: this ended the fire before; where clocks differ, rules ends this one too
+        return Decision(Action.IGNORED, "older_than_the_fire", case)
     left = frozenset() if event.place is None else case.burning - _ended(event.place, case.burning)
     if left == case.burning:
         return Decision(Action.IGNORED, "unknown_point", case)

@@ -1,6 +1,7 @@
 """Climbs the ladders: first what has a common cause, then the steps that are due, under row locks."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.alerts.domain.grouping import Cause, again, find_causes, open_common
@@ -60,7 +61,9 @@ class LadderWorker:
                 if taken % 20 == 19 and not any(one.is_fire for one in cases):
                     await self._precedence.give_way()
                 step = step_of(case, case.next_step)
-                if step is not None and is_due(case, now):
+                if step is None:  # nothing to take: left due it would be looked at for ever, before all others
+                    changes.put(replace(case, next_step=None, next_step_at=None))
+                elif is_due(case, now):
                     self._scribe.take_step(changes, case, step, now, members=members.get(case.case_id, 0))
                     taken += 1
             await transaction.save(changes)

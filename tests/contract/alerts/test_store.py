@@ -303,3 +303,13 @@ async def test_held_member_waits_with_its_notices_and_a_fire_does_not(stores: St
     assert await take(stores, 1799) == []
     assert len(await take(stores, 1, fire=True)) == 1
     assert isinstance((await take(stores, 1800))[0], Ready)
+
+
+async def test_ladder_that_has_ended_stays_ended_in_a_common_case(stores: Stores) -> None:
+    one = case(step="H4", next_step=None, next_step_at=None)
+    common = case(CaseKind.COMMON_CAUSE, of="", held_until=at(100))
+    async with stores.cases.transaction() as transaction:
+        await transaction.save(Changes(opened={one.case_id: one, common.case_id: common}))
+        assert await transaction.hold_members(common, [one.case_id]) == [one.case_id]
+        assert [found.case_id for found in await transaction.due(at(200), 10)] == [common.case_id]
+    assert (await load(stores, one.case_id)).next_step_at is None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import HealthCheck, given, settings
@@ -109,6 +110,24 @@ async def test_end_and_next_fire_in_one_batch_are_both_told() -> None:
     assert [case.is_open for case in rig.store.tables.cases.values()] == [False, True]
 
 
+async def test_fire_lane_that_comes_late_does_not_end_the_fire_that_burns_now() -> None:
+    rig = Rig()
+    fire = CaseKind.FIRE
+    for happening, cause, seconds in (
+        (Happening.BEGAN, "s1", 0),
+        (Happening.ENDED, "s1", 1),
+        (Happening.BEGAN, "s2", 2),
+    ):
+        await rig.take(event(happening, kind=fire, cause=cause, point="1", seconds=seconds))
+    stories = ((Happening.FIRED, "s1", 0), (Happening.RESTORED, "s1-end", 1), (Happening.FIRED, "s2", 2))
+    for happening, cause, seconds in stories:
+        await rig.take(event(happening, kind=fire, cause=cause, point="1", seconds=seconds), topic="alarms")
+    await rig.deliver()
+    assert [case.is_open for case in rig.store.tables.cases.values()] == [False, True]
+    await rig.take(event(Happening.RESTORED, kind=fire, cause="s2-end", point="1", seconds=3), topic="alarms")
+    assert not any(case.is_open for case in rig.store.tables.cases.values())
+
+
 async def test_acknowledging_takes_back_what_waits_and_leaves_the_clock() -> None:
     rig = Rig()
     rig.carrier.answers = [Outcome(Reason.TIMEOUT), Outcome(Reason.TIMEOUT)]
@@ -154,6 +173,15 @@ async def test_many_losses_become_one_notice_and_are_followed_up_after_the_hold(
     await rig.pass_time(60, every=30)
     assert Counter(rig.told("CLEAR")) == {"centre": 2, "room-U4": 1}  # of U4's case and of the common one
     assert not any(case.is_open for case in rig.store.tables.cases.values())
+
+
+async def test_case_that_is_due_without_a_step_is_put_right() -> None:
+    rig = Rig()
+    await rig.take(event())
+    ((case_id, case),) = rig.store.tables.cases.items()
+    rig.store.tables.cases[case_id] = replace(case, step="H4", next_step=None, next_step_at=rig.clock.now())
+    await rig.work()
+    assert rig.store.tables.cases[case_id].next_step_at is None
 
 
 async def test_fire_of_a_member_is_never_held() -> None:
