@@ -17,6 +17,7 @@ from services.ingest.domain.gb26875 import (
     Document,
     Event,
     Gb26875Error,
+    Json,
     StreamDecoder,
     encode_frame,
     frame_document,
@@ -142,7 +143,7 @@ def _named_profile(document: Document, at: int) -> DeviceProfile:
 
 def _json_objects(text: str) -> Iterator[tuple[int, Document]]:
     """Yield each JSON object of the text with the character offset at which it begins."""
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(object_pairs_hook=_without_repeats)
     at = _past_blanks(text, 0)
     if at == len(text):
         raise _BadInput("empty_input", 0, "there is no object to encode")
@@ -155,6 +156,17 @@ def _json_objects(text: str) -> Iterator[tuple[int, Document]]:
             raise _BadInput("bad_json", at, "a frame must be a JSON object")
         yield at, value
         at = _past_blanks(text, end)
+
+
+def _without_repeats(pairs: list[tuple[str, Json]]) -> Document:
+    """Return the object. Raises ValueError for a name that it holds twice: only one of the values could be meant."""
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(
+            f"the name {next(name for name in names if names.count(name) > 1)!r} stands twice in an object"
+        )
+    return document
 
 
 def _past_blanks(text: str, at: int) -> int:

@@ -55,11 +55,11 @@ def read_document(document: Mapping[str, Json], profile: DeviceProfile = STANDAR
 
 
 def _read_adu(fields: "_Fields", profile: DeviceProfile) -> Adu | RawAdu | None:
-    adu = fields.given.get("adu")
+    adu = fields.stated("adu")  # null says that there is none; forgotten, an alarm would become a keep-alive
     if adu is None:
         return None
     inner = _Fields(_mapping(adu, "adu"), "adu.", profile)
-    rows = inner.given.get("objects", [])
+    rows = inner.stated("objects")
     if not isinstance(rows, Sequence) or isinstance(rows, str):
         raise DocumentError(ErrorCode.BAD_FIELD, "adu.objects", "must be a list")
     objects = [
@@ -108,6 +108,12 @@ class _Fields:
 
     def _missing(self, name: str) -> DocumentError:
         return DocumentError(ErrorCode.MISSING_FIELD, self._path + name, "is needed")
+
+    def stated(self, name: str) -> Json:
+        """Return a value that may be null but not left out."""
+        if name not in self.given:
+            raise self._missing(name)
+        return self.given[name]
 
     def number(self, name: str, default: int | None = None) -> int:
         value = self.given.get(name, default)

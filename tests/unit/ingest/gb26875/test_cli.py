@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -71,12 +72,27 @@ def test_profile_is_taken_by_name_and_remembered_in_the_object() -> None:
         ("encode", "[" * 100_000, "bad_json", 0),
         ("encode", '{"\\ud800": 1, "serial": 1}', "missing_field", 0),
         ("encode", '{"profile": "none such"}', "unknown_profile", 0),
+        ("encode", ' {"serial": 1, "serial": 2}', "bad_json", 1),
     ],
 )
 def test_unusable_input_is_an_error_object_too(command: str, given: str, error: str, offset: int) -> None:
     code, lines = run(command, given=given)
     printed: dict[str, Any] = json.loads(lines[-1])
     assert (code, printed["error"], printed["offset"], len(lines)) == (1, error, offset, 1)
+
+
+def test_a_reader_that_has_enough_ends_it_quietly() -> None:
+    command = [sys.executable, "-m", "services.ingest.gb26875", "decode"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(PRESSURE.hex().encode() * 400)  # fits into one pipe; what it prints does not
+        process.stdin.close()
+        assert json.loads(process.stdout.readline())["serial"] == 513
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == -signal.SIGPIPE
 
 
 def test_wrong_usage_exits_2() -> None:

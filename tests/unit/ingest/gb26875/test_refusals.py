@@ -113,6 +113,8 @@ def with_object(**changes: Any) -> dict[str, Any]:
         (document(command_name="confirm"), ErrorCode.FIELD_CONFLICT, "command_name"),
         (document(color="red"), ErrorCode.UNKNOWN_FIELD, "color"),
         (document(adu=[]), ErrorCode.BAD_FIELD, "adu"),
+        (document(adu="absent"), ErrorCode.MISSING_FIELD, "adu"),
+        (document(adu={"type": 3}), ErrorCode.MISSING_FIELD, "adu.objects"),
         (document(adu={"type": 3, "objects": "none"}), ErrorCode.BAD_FIELD, "adu.objects"),
         (document(adu={"type": 3, "objects": [1]}), ErrorCode.BAD_FIELD, "adu.objects[0]"),
         (document(adu={"type": 300, "objects": []}), ErrorCode.BAD_FIELD, "adu.type"),
