@@ -24,6 +24,8 @@ class SignIn(StrEnum):
     LOCKED_OUT = "locked_out"
     TOO_BUSY = "too_busy"
     FORGED = "forged"
+    DATA_UNAVAILABLE = "data_unavailable"
+    STOPPING = "stopping"
 
 
 class BadAccount(ValueError):

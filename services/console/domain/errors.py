@@ -12,6 +12,7 @@ ConsoleError
 +- OrdersUnavailable    Kafka did not take an order in time; it was not given
 +- AlertsUnavailable    the service that keeps the cases did not answer in time, or refused us
 +- DataUnavailable      the database did not answer in time
++- Stopping             the console was told to stop before the answer was ready
 """
 
 
@@ -67,3 +68,7 @@ class AlertsUnavailable(ConsoleError):
 
 class DataUnavailable(ConsoleError):
     code = "data_unavailable"
+
+
+class Stopping(ConsoleError):
+    code = "stopping"

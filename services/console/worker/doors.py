@@ -1,11 +1,12 @@
 """Sign-in, sessions, sign-out. Every refusal looks alike whether or not the account exists."""
 
+import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.console.domain.accounts import MAX_PASSWORD, Account, Session, SignIn, lock_until
-from services.console.domain.errors import BadCredentials, LockedOut, NotSignedIn, TooBusy
+from services.console.domain.errors import BadCredentials, DataUnavailable, LockedOut, NotSignedIn, TooBusy
 from services.console.metrics import Metrics
 from services.console.ports import Accounts, Passwords, Secrets
 from services.runtime.clock import Clock
@@ -83,6 +84,12 @@ class DoorKeeper:
             raise
         except TooBusy:
             self._metrics.logins.labels(SignIn.TOO_BUSY).inc()
+            raise
+        except DataUnavailable:
+            self._metrics.logins.labels(SignIn.DATA_UNAVAILABLE).inc()
+            raise
+        except asyncio.CancelledError:
+            self._metrics.logins.labels(SignIn.STOPPING).inc()
             raise
         self._metrics.logins.labels(SignIn.OK).inc()
         return result

@@ -60,7 +60,7 @@ def empty_world(console_database: str) -> Iterator[World]:
         yield world
 
 
-async def until(condition: Callable[[], Awaitable[bool]], limit_s: float = 15) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], limit_s: float = 90) -> None:
     """Return as soon as `condition` holds; fail after `limit_s` seconds."""
     async with asyncio.timeout(limit_s):
         while not await condition():  # noqa: ASYNC110 - the condition lives in another process or connection
@@ -99,7 +99,7 @@ class Console:
     task: asyncio.Task[None]
 
     def client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self.url, trust_env=False, verify=NO_TLS, timeout=15)
+        return httpx.AsyncClient(base_url=self.url, trust_env=False, verify=NO_TLS, timeout=60)
 
     @asynccontextmanager
     async def signed_in(self, username: str) -> AsyncIterator["Browser"]:
@@ -152,7 +152,7 @@ async def console(dsn: str, **settings: Any) -> AsyncIterator[Console]:
             "status_port": status_port,
             "alerts_url": alerts.url,
             "alerts_token": SecretStr("alerts-secret"),
-            "alerts_deadline_s": 2,
+            "alerts_deadline_s": 30,
         }
         | settings
     )
@@ -192,7 +192,7 @@ async def _add_accounts(dsn: str) -> None:
 
 async def events(browser: Browser, **headers: str) -> AsyncGenerator[dict[str, str], None]:
     """Yield the events of the live stream as their fields; comments come as `{"comment": ...}`."""
-    async with browser.http.stream("GET", "/api/v1/stream", headers=headers, timeout=20) as answer:
+    async with browser.http.stream("GET", "/api/v1/stream", headers=headers, timeout=60) as answer:
         assert answer.status_code == 200, answer.status_code
         event: dict[str, str] = {}
         async for line in answer.aiter_lines():

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import timedelta
@@ -15,7 +16,7 @@ from services.console.adapters.web import api
 from services.console.settings import ConsoleSettings
 from services.runtime.lifecycle import TaskDied
 from tests.integration.console.stage import PASSWORD, Console, console, events, login, sign_in, until
-from tests.integration.console.world import Unit, World, district
+from tests.integration.console.world import Unit, World, district, opened
 
 SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
@@ -219,23 +220,41 @@ async def section(stream: AsyncIterator[dict[str, str]], name: str) -> Any:
     raise AssertionError("the stream ended")
 
 
+TRIES = 10
+"""A machine that stands still for a moment spoils one try; what is slow by itself spoils all of them."""
+
+
 async def test_a_change_is_on_the_stream_within_a_second(site: Console, world: World) -> None:
     async with site.signed_in("centre") as browser, aclosing(events(browser)) as stream:
         first = await anext(stream)
         assert first["event"] == "snapshot"
-        world.change("U00000", connection="offline")
-        async with asyncio.timeout(1):
-            rates = await section(stream, "rates")
-        assert rates["S1"]["numerator"] == 23
+        took_s = []
+        for number in range(TRIES):
+            began_s = world.clock.monotonic()
+            world.change(f"U{number:05}", connection="offline")
+            async with asyncio.timeout(60):
+                while (await section(stream, "rates"))["S1"]["numerator"] != 23 - number:
+                    pass
+            took_s.append(world.clock.monotonic() - began_s)
+            if took_s[-1] < 1:
+                return
+    raise AssertionError(f"never within a second: {took_s}")
 
 
 async def test_a_fire_is_on_the_stream_within_a_second(site: Console, world: World) -> None:
     async with site.signed_in("brigade") as browser, aclosing(events(browser)) as stream:
         await anext(stream)
-        world.open_case("F1", "U00003", "fire")
-        async with asyncio.timeout(1):
-            fires = await section(stream, "fires")
-        assert fires[0]["case_id"] == "F1"
+        took_s = []
+        for number in range(TRIES):
+            began_s = world.clock.monotonic()
+            world.open_case(f"F{number}", f"U{number:05}", "fire")
+            async with asyncio.timeout(60):
+                while f"F{number}" not in {fire["case_id"] for fire in await section(stream, "fires")}:
+                    pass
+            took_s.append(world.clock.monotonic() - began_s)
+            if took_s[-1] < 1:
+                return
+    raise AssertionError(f"never within a second: {took_s}")
 
 
 async def test_a_returning_browser_names_what_it_has_seen(site: Console) -> None:
@@ -268,7 +287,7 @@ async def test_a_stream_ends_when_its_session_does(
     async with site.signed_in("centre") as browser, aclosing(events(browser)) as stream:
         await anext(stream)
         world.execute("DELETE FROM console.sessions", notify=False)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             async for _ in stream:
                 pass
 
@@ -278,7 +297,7 @@ async def test_blindness_widens_the_rate_without_any_announcement(site: Console,
         await anext(stream)
         world.execute("UPDATE rules.partitions SET watermark = %s", [world.now() - timedelta(hours=1)], notify=False)
         seen: set[str] = set()
-        async with asyncio.timeout(6):
+        async with asyncio.timeout(60):
             async for event in stream:
                 data = json.loads(event.get("data", "{}"))
                 if data.get("state") == "blind":
@@ -364,6 +383,48 @@ async def test_metrics_and_readiness_are_apart_from_the_page(site: Console) -> N
         text = (await client.get(f"{site.status_url}/metrics")).text
     assert 'firenet_console_logins_total{outcome="ok"} 0.0' in text
     assert 'firenet_console_requests_total{outcome="client_error"}' in text
+
+
+async def test_who_is_cut_off_by_a_stop_is_told_to_try_again(world: World) -> None:
+    async with console(world.dsn) as site, site.signed_in("centre") as browser:
+        page = await browser.http.get("/login", params={"lang": "en"})
+        (token,) = re.findall(r'name="form_token" value="([^"]+)"', page.text)
+        form = {"username": "centre", "password": PASSWORD, "form_token": token}
+        with opened(world.dsn) as other, other.connection.transaction():
+            other.connection.execute("LOCK TABLE console.accounts, console.sessions")
+            asked = [
+                asyncio.create_task(browser.http.post("/login", params={"lang": "en"}, data=form)),
+                asyncio.create_task(browser.http.get("/api/v1/me")),
+            ]
+
+            async def both_wait() -> bool:
+                return world.rows("SELECT count(*) FROM pg_locks WHERE NOT granted") == [(2,)]
+
+            await until(both_wait)
+            site.stop.set()
+            door, me = await asyncio.gather(*asked)
+    assert (door.status_code, me.status_code) == (503, 503)
+    assert "restarting; try again" in door.text
+    assert me.json() == {"error": {"code": "stopping"}}
+    for answer in (door, me):
+        assert int(answer.headers["retry-after"]) > 0
+        assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_signing_in_without_a_database_says_so_and_keeps_the_form(site: Console, world: World) -> None:
+    async with site.client() as client:
+        page = await client.get("/login")
+        (token,) = re.findall(r'name="form_token" value="([^"]+)"', page.text)
+        world.execute("ALTER TABLE console.accounts RENAME TO accounts_away")
+        try:
+            answer = await client.post("/login", data={"username": "centre", "password": PASSWORD, "form_token": token})
+        finally:
+            world.execute("ALTER TABLE console.accounts_away RENAME TO accounts")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "15")
+        assert "数据库暂时无应答" in answer.text
+        assert "form_token" in answer.text
+        counted = (await client.get(f"{site.status_url}/metrics")).text
+        assert 'firenet_console_logins_total{outcome="data_unavailable"} 1.0' in counted
 
 
 async def test_a_taken_port_is_one_clear_sentence(site: Console) -> None:

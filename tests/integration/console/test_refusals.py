@@ -34,7 +34,7 @@ async def rows(browser: Browser, ingest: IngestStandIn, count: int, **query: str
         found[:] = (await browser.json("/api/v1/refusals", gateway=ingest.gateway_id, **query))["rows"]
         return len(found) == count
 
-    await until(there, 30)
+    await until(there)
     return found
 
 

@@ -1,5 +1,6 @@
 """Sign-in: guesses are slow, unknown accounts look like known ones, memory is bounded."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.console.domain.accounts import Account
-from services.console.domain.errors import BadCredentials, ConsoleError, LockedOut, NotSignedIn
+from services.console.domain.errors import BadCredentials, ConsoleError, DataUnavailable, LockedOut, NotSignedIn
 from services.console.domain.viewer import Role, Username
 from services.console.metrics import Metrics
 from services.console.worker.doors import DoorKeeper, DoorRules
@@ -34,6 +35,9 @@ class Stage:
         except ConsoleError as error:
             return error.code
         return "ok"
+
+    def logins(self, outcome: str) -> float | None:
+        return self.registry.get_sample_value("firenet_console_logins_total", {"outcome": outcome})
 
 
 async def test_the_right_pair_opens_a_session_that_ends_by_itself() -> None:
@@ -123,5 +127,22 @@ async def test_attempts_are_counted_by_outcome() -> None:
     stage = Stage()
     await stage.attempt("ann", "right")
     await stage.attempt("ann")
-    for outcome, count in (("ok", 1), ("bad_credentials", 1), ("locked_out", 0)):
-        assert stage.registry.get_sample_value("firenet_console_logins_total", {"outcome": outcome}) == count
+    for outcome, count in (("ok", 1), ("bad_credentials", 1), ("locked_out", 0), ("stopping", 0)):
+        assert stage.logins(outcome) == count
+
+
+async def test_an_attempt_that_found_no_database_or_was_cut_off_is_counted_too() -> None:
+    stage = Stage()
+
+    class Away(FakeAccounts):
+        error: type[BaseException] = DataUnavailable
+
+        async def find(self, username: str) -> Account | None:
+            raise self.error
+
+    stage.doors._accounts = away = Away()
+    assert await stage.attempt("ann") == "data_unavailable"
+    away.error = asyncio.CancelledError
+    with pytest.raises(asyncio.CancelledError):
+        await stage.attempt("ann")
+    assert stage.logins("data_unavailable") == stage.logins("stopping") == 1

@@ -50,7 +50,7 @@ class Stage:
 
 
 async def next_event(events: AsyncIterator[LiveEvent], wanted: Callable[[LiveEvent], bool]) -> LiveEvent:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         async for event in events:
             if wanted(event):
                 return event
@@ -182,7 +182,7 @@ async def test_streams_end_when_the_service_stops() -> None:
     async with stage.hub.follow(CENTRE, None) as events:
         await next_event(events, changed)
         stage.stop.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             async for _ in events:
                 pass
     await task

@@ -1,5 +1,6 @@
 """Security around every request: headers, bounds, cookies, origin and CSRF."""
 
+import asyncio
 import secrets
 from urllib.parse import urlsplit
 
@@ -44,11 +45,13 @@ HSTS = "max-age=31536000"
 class Guard:
     """ASGI layer: adds the headers, refuses bodies over 16 KiB, counts requests by outcome.
 
+    A request that is cut off because the console stops is answered by `farewell`, not by the server's bare words.
     Plain ASGI, because Starlette's middleware base class would buffer the live stream.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, https: bool) -> None:
+    def __init__(self, app: ASGIApp, farewell: ASGIApp, metrics: Metrics, https: bool) -> None:
         self._app = app
+        self._farewell = farewell
         self._metrics = metrics
         self._headers = HEADERS | ({"Strict-Transport-Security": HSTS} if https else {})
 
@@ -57,8 +60,12 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        started = False
+
         async def guarded_send(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 headers = MutableHeaders(raw=message["headers"])
                 for name, value in self._headers.items():
                     headers[name] = value
@@ -71,7 +78,13 @@ class Guard:
         if not length.isdecimal() or len(length) > 9 or int(length) > MAX_BODY_BYTES:
             await _too_large(scope, receive, guarded_send)
             return
-        await self._app(scope, _bounded(receive), guarded_send)
+        try:
+            await self._app(scope, _bounded(receive), guarded_send)
+        except asyncio.CancelledError:
+            if started:
+                raise
+            # The answer is the last thing that this task had to do: there is nothing left to cancel.
+            await self._farewell(scope, receive, guarded_send)
 
     def _count(self, status: int) -> None:
         outcome = "ok" if status < 400 else "client_error" if status < 500 else "server_error"

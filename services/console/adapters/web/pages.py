@@ -27,6 +27,7 @@ from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
 
 LOGIN_SECONDS = 3600
+RETRY_S = 15
 STATUS = {BadCredentials: 401, LockedOut: 429, TooBusy: 503, Forged: 403, DataUnavailable: 503}
 
 
@@ -149,8 +150,8 @@ class PageRoutes:
         get_logger().info("sign_in_refused", reason=error.code)
         wait = error.retry_after_s if isinstance(error, LockedOut) else 0
         response = self._login_page(request, STATUS.get(type(error), 500), error.code, wait)
-        if wait:
-            response.headers["Retry-After"] = str(wait)
+        if response.status_code in (429, 503):
+            response.headers["Retry-After"] = str(wait or RETRY_S)
         return response
 
     def _check_login_form(self, request: Request, form_token: str) -> None:

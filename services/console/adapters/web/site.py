@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import mimetypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import uvicorn
@@ -12,12 +12,12 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.console.adapters.web import texts
 from services.console.adapters.web.api import Api, api_routes
 from services.console.adapters.web.guard import Cookies, Guard
-from services.console.adapters.web.pages import PageRoutes, Pages
+from services.console.adapters.web.pages import RETRY_S, PageRoutes, Pages
 from services.console.adapters.web.refusals import RefusalApi, refusal_routes
 from services.console.domain.errors import (
     AlertsUnavailable,
@@ -30,6 +30,7 @@ from services.console.domain.errors import (
     NotFound,
     NotSignedIn,
     OrdersUnavailable,
+    Stopping,
     TooBusy,
 )
 from services.console.metrics import Metrics
@@ -48,8 +49,10 @@ STATUS: dict[type[ConsoleError], int] = {
     AlertsUnavailable: 503,
     OrdersUnavailable: 503,
     DataUnavailable: 503,
+    Stopping: 503,
 }
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+GRACE_S = 3
 FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -100,11 +103,18 @@ def build_site(
     app.include_router(refusal_routes(RefusalApi(api, refusals, metrics)))
     mimetypes.add_type("text/javascript", ".js")
     app.mount(f"/static/{build}", Assets(directory=texts.STATIC))
-    _handle_errors(app, pages)
-    return Guard(app, metrics, options.https)
+    answer_error = _handle_errors(app, pages)
+
+    async def farewell(scope: Scope, receive: Receive, send: Send) -> None:
+        response = answer_error(Request(scope), Stopping())
+        await response(scope, receive, send)
+
+    return Guard(app, farewell, metrics, options.https)
 
 
-def _handle_errors(app: FastAPI, pages: Pages) -> None:
+def _handle_errors(app: FastAPI, pages: Pages) -> Callable[[Request, ConsoleError], Response]:
+    """Return what answers an error of ours."""
+
     def answer(request: Request, status: int, code: str, headers: dict[str, str] | None = None) -> Response:
         if request.url.path.startswith(("/api/", "/static/")):
             return JSONResponse({"error": {"code": code}}, status_code=status, headers=headers)
@@ -112,11 +122,14 @@ def _handle_errors(app: FastAPI, pages: Pages) -> None:
         page.headers.update(headers or {})
         return page
 
-    async def on_ours(request: Request, error: Exception) -> Response:
-        code = error.code if isinstance(error, ConsoleError) else "internal"
-        wait = error.retry_after_s if isinstance(error, LockedOut) else 15
+    def answer_error(request: Request, error: ConsoleError) -> Response:
+        wait = error.retry_after_s if isinstance(error, LockedOut) else RETRY_S
         status = next((found for kind, found in STATUS.items() if isinstance(error, kind)), 500)
-        return answer(request, status, code, {"Retry-After": str(wait)} if status in (429, 503) else None)
+        return answer(request, status, error.code, {"Retry-After": str(wait)} if status in (429, 503) else None)
+
+    async def on_ours(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ConsoleError)
+        return answer_error(request, error)
 
     async def on_bad_request(request: Request, error: Exception) -> Response:
         where = [
@@ -138,6 +151,7 @@ def _handle_errors(app: FastAPI, pages: Pages) -> None:
     app.add_exception_handler(RequestValidationError, on_bad_request)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(Exception, on_unexpected)
+    return answer_error
 
 
 class _Server(uvicorn.Server):
@@ -179,8 +193,13 @@ class PageServer:
         stopping.cancel()
         self._server.should_exit = True
         if stop.is_set() and not serving.done():
-            # Streams end by themselves once the hub has stopped; whoever still hangs after that is cut.
-            await asyncio.wait({serving}, timeout=3)
+            # Streams end by themselves once the hub has stopped; whoever still hangs after that is cut and told so.
+            await asyncio.wait({serving}, timeout=GRACE_S)
+            late = set(self._server.server_state.tasks)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=GRACE_S)
             self._server.force_exit = True
         await serving
 
