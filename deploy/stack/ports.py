@@ -10,6 +10,7 @@ from deploy.stack.process import StartFailed
 
 HOST = "127.0.0.1"
 FIRST, LAST = 20_000, 32_000  # below the range that systems give to outgoing connections
+_given: set[int] = set()
 
 
 def is_free(port: int) -> bool:
@@ -26,14 +27,16 @@ def is_free(port: int) -> bool:
 def free_ports(count: int) -> list[int]:
     """Return `count` different ports that nobody listens on now.
 
-    Taken at random, so that stacks that start side by side hardly ever choose the same.
+    Taken at random, so that stacks that start side by side hardly ever choose the same. In one process none is
+    returned twice: whoever got it may not listen on it yet.
     Raises:  StartFailed when a thousand tries found too few.
     """
     found: list[int] = []
     for port in random.sample(range(FIRST, LAST), 1000):
-        if is_free(port):
+        if port not in _given and is_free(port):
             found.append(port)
         if len(found) == count:
+            _given.update(found)
             return found
     raise StartFailed(f"no {count} free ports between {FIRST} and {LAST} on {HOST}.")
 
