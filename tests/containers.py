@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ENGINE = ROOT / "deploy" / "images" / "docker-engine.sh"
 MOSQUITTO_CONF = ROOT / "deploy" / "mosquitto" / "mosquitto.conf"
 LABEL = "org.firenet.test-pid"
-READY_WITHIN = timedelta(seconds=60)
+READY_WITHIN = timedelta(seconds=120)
 PASSWORD = secrets.token_urlsafe(16)
 
 

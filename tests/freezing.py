@@ -28,4 +28,7 @@ def frozen(pids: Sequence[int]) -> Iterator[None]:
 
 def _stands_still(pid: int) -> bool:
     threads = Path(f"/proc/{pid}/task").glob("*/stat")
-    return all(thread.read_text().rpartition(")")[2].split()[0] == "T" for thread in threads)
+    try:
+        return all(thread.read_text().rpartition(")")[2].split()[0] == "T" for thread in threads)
+    except (FileNotFoundError, ProcessLookupError):  # a thread that was just ending when it was its turn
+        return False

@@ -24,7 +24,7 @@ from deploy.stack.service import Service, http_ok
 from deploy.stack.webhook import Received, WebhookReceiver
 from services.runtime.clock import SystemClock
 
-WAIT_S = 60.0
+WAIT_S = 120.0
 
 
 def wait_for(what: str, condition: Callable[[], bool], limit_s: float = WAIT_S) -> None:
@@ -134,7 +134,7 @@ class System:
 
     def mails(self) -> list[dict[str, Any]]:
         """Return what the mailbox holds, newest first, as its JSON page gives it."""
-        with urllib.request.urlopen(f"{self.firenet.mailbox.addresses['http']}mails.json", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.firenet.mailbox.addresses['http']}mails.json", timeout=60) as answer:
             found: list[dict[str, Any]] = json.load(answer)["mails"]
             return found
 

@@ -149,7 +149,7 @@ def heard(system: System) -> Counter[str]:
 
 def metrics(port: int, prefix: str) -> dict[str, list[tuple[dict[str, str], float]]]:
     """Return the samples of a service whose names begin with `prefix`."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         families = text_string_to_metric_families(answer.read().decode())
     found: dict[str, list[tuple[dict[str, str], float]]] = {}
     for family in families:

@@ -167,7 +167,8 @@ class Publisher:
 def read_ledger(path: Path) -> list[Sent]:
     """Return what the ledger's file holds, also while it is written."""
     rows: dict[str, Sent] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")  # the last line may be in the middle of its way
+    for line in whole.splitlines():
         word, signal_id, *rest = line.split("\t")
         if word == "sent":
             gateway, seq, kind, lane, at = rest

@@ -173,7 +173,7 @@ class World:
         heard_before = look.heard(self.system)
         rows = self._ended_notices()
         accepted = {one.notice_id for one in rows if one.state == "accepted"}
-        wait_for("the last copies counted", lambda: accepted <= set(look.heard(self.system)), 10)
+        wait_for("the last copies counted", lambda: accepted <= set(look.heard(self.system)), LIMIT_S)
         known = {one.notice_id for one in rows} | set(heard_before)
         heard = {notice_id: count for notice_id, count in look.heard(self.system).items() if notice_id in known}
         unit_of, ledger = dict(self.gateways), read_ledger(self.ledger)

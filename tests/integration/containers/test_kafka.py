@@ -48,7 +48,7 @@ async def consume(bootstrap: str, topic: str, count: int) -> list[tuple[bytes, b
         await consumer.stop()
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 async def test_what_was_acknowledged_by_all_replicas_is_read_in_each_keys_order(
     kafka_container: KafkaContainer,
 ) -> None:
@@ -62,7 +62,7 @@ async def test_what_was_acknowledged_by_all_replicas_is_read_in_each_keys_order(
         assert [value for k, value in read if k == key] == [value for k, value in RECORDS if k == key]
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 async def test_a_misspelt_topic_fails_instead_of_appearing(kafka_container: KafkaContainer) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=kafka_container.bootstrap, request_timeout_ms=2000)
     await producer.start()

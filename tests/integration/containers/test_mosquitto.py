@@ -16,7 +16,7 @@ from tests.containers import MosquittoContainer
 
 pytestmark = pytest.mark.container
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 class Inbox:
@@ -77,7 +77,7 @@ def publish(client: mqtt.Client, topic: str, payloads: list[bytes]) -> None:
         info.wait_for_publish(LIMIT_S)
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_a_share_group_divides_qos_1_messages_and_loses_none(mosquitto_container: MosquittoContainer) -> None:
     run = secrets.token_hex(4)
     sent = [b"%d" % n for n in range(1000)]
@@ -94,7 +94,7 @@ def test_a_share_group_divides_qos_1_messages_and_loses_none(mosquitto_container
     assert set(inbox.by_member) == {f"{run}-a", f"{run}-b"}
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_more_than_the_default_thousand_wait_for_a_session_that_is_away(
     mosquitto_container: MosquittoContainer,
 ) -> None:
@@ -111,7 +111,7 @@ def test_more_than_the_default_thousand_wait_for_a_session_that_is_away(
     assert inbox.payloads == sent
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_a_body_of_two_megabytes_comes_through_to_be_refused_by_us(mosquitto_container: MosquittoContainer) -> None:
     run = secrets.token_hex(4)
     body = b"x" * 2_000_000
@@ -126,7 +126,7 @@ def test_a_body_of_two_megabytes_comes_through_to_be_refused_by_us(mosquitto_con
     assert inbox.payloads == [body, b"the good one after it"]
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(180)
 def test_a_body_over_the_limit_goes_nowhere_and_its_gateway_gets_on(mosquitto_container: MosquittoContainer) -> None:
     run = secrets.token_hex(4)
     inbox = Inbox()

@@ -74,8 +74,8 @@ async def test_a_consumer_that_waits_to_fetch_again_is_stopped_like_any_other(
 
     await consumer.start()
     monkeypatch.setattr(consumer._client, "send", fail)
-    await asyncio.wait_for(failed.wait(), 20)
-    await asyncio.wait_for(stop_consumer(consumer), 20)
+    await asyncio.wait_for(failed.wait(), 60)
+    await asyncio.wait_for(stop_consumer(consumer), 60)
     assert all(not connection.connected() for connection in consumer._client._conns.values())
 
 
@@ -95,14 +95,14 @@ async def test_follower_reads_everything_before_it_says_caught_up_and_then_goes_
     follower = CompactedFollower(kafka_broker, topic.name, on_record)
 
     async def check() -> None:
-        await follower.caught_up(20)
+        await follower.caught_up(60)
         assert len(seen) == 100
         await produce(kafka_broker, [Record(topic.name, b"k1", None)])
         await deleted.wait()
         assert seen["k1"] is None
         stop.set()
 
-    await asyncio.wait_for(asyncio.gather(follower.run(stop), check()), 30)
+    await asyncio.wait_for(asyncio.gather(follower.run(stop), check()), 120)
 
 
 @pytest.mark.parametrize(("days", "known"), [(-1, 3), (1, 0)])
@@ -123,14 +123,14 @@ async def test_late_follower_begins_at_its_instant_and_goes_on(kafka_broker: str
     follower = LateFollower(kafka_broker, topic.name, on_record, since)
 
     async def check() -> None:
-        await follower.caught_up(20)
+        await follower.caught_up(60)
         assert follower.is_caught_up
         assert seen == [b"old"] * known
         await produce(kafka_broker, [Record(topic.name, b"k1", b"new")])
         await went_on.wait()
         stop.set()
 
-    await asyncio.wait_for(asyncio.gather(follower.run(stop), check()), 60)
+    await asyncio.wait_for(asyncio.gather(follower.run(stop), check()), 120)
 
 
 class Memory:
@@ -169,14 +169,14 @@ async def test_loop_reads_on_from_the_handlers_own_offsets_and_repeats_what_was_
     stop = Stop()
     handler = Memory(stop, 300)
     handler.fail_once = True
-    await asyncio.wait_for(KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a").run(stop), 30)
+    await asyncio.wait_for(KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a").run(stop), 90)
     assert sorted(handler.values, key=int) == [b"%d" % n for n in range(300)]
 
     await produce(kafka_broker, [Record(topic.name, b"x", b"next")])
     stop = Stop()
     second = Memory(stop, 1)
     second.offsets = handler.offsets
-    await asyncio.wait_for(KafkaLoop(kafka_broker, topic.name, topic.name, second, "b").run(stop), 30)
+    await asyncio.wait_for(KafkaLoop(kafka_broker, topic.name, topic.name, second, "b").run(stop), 90)
     assert second.values == [b"next"]
 
 
@@ -195,7 +195,7 @@ async def test_records_that_kafka_no_longer_keeps_stop_the_loop(kafka_broker: st
     handler = Memory(stop, 99)
     handler.offsets[0] = 3
     with pytest.raises(LogGap, match="saved offset 3, Kafka begins at 8"):
-        await asyncio.wait_for(KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a").run(stop), 30)
+        await asyncio.wait_for(KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a").run(stop), 90)
 
 
 async def test_an_offset_beyond_the_end_stops_the_loop(kafka_broker: str) -> None:
@@ -206,7 +206,7 @@ async def test_an_offset_beyond_the_end_stops_the_loop(kafka_broker: str) -> Non
     handler = Memory(stop, 99)
     handler.offsets[0] = 7
     with pytest.raises(LogGap, match="saved offset 7, Kafka ends at 1"):
-        await asyncio.wait_for(KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a").run(stop), 30)
+        await asyncio.wait_for(KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a").run(stop), 90)
 
 
 async def test_a_task_that_ends_early_takes_the_service_down() -> None:

@@ -20,7 +20,7 @@ def test_migrations_apply_once_and_leave_nothing_to_do(database: str) -> None:
 async def test_listen_says_when_to_look_anew_and_then_hands_over_each_payload(database: str) -> None:
     stop = Stop()
     got: list[str] = []
-    async with open_pool(database, "test") as pool, asyncio.timeout(20):
+    async with open_pool(database, "test") as pool, asyncio.timeout(60):
         async for payload in listen(database, "firenet_live", stop):
             got.append(payload)
             if payload == "":

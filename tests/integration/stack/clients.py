@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def mailbox(running: Mailbox) -> Mailbox:
 
 
 def get(mailbox: Mailbox, path: str, host: str = "") -> tuple[int, http.client.HTTPMessage, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", mailbox.http_port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", mailbox.http_port, timeout=60)
     connection.request("GET", path, headers={"Host": host} if host else {})
     answer = connection.getresponse()
     body = answer.read().decode()
@@ -50,7 +50,7 @@ def listed(mailbox: Mailbox) -> list[dict[str, Any]]:
 
 
 def send(mailbox: Mailbox, content: bytes, sender: str = "firenet@example.org", to: str = "health@example.org") -> None:
-    with smtplib.SMTP("127.0.0.1", mailbox.smtp_port, timeout=20) as client:
+    with smtplib.SMTP("127.0.0.1", mailbox.smtp_port, timeout=60) as client:
         client.sendmail(sender, [to], content)
 
 
@@ -97,7 +97,7 @@ def test_source_of_a_mail_is_plain_text(mailbox: Mailbox) -> None:
 
 @pytest.mark.parametrize("name", ["..%2f..%2fetc%2fpasswd", "../mailbox.log", "x", "x.eml", "", ".eml", "\x01"])
 def test_nothing_but_mails_can_be_read(mailbox: Mailbox, name: str) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", mailbox.http_port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", mailbox.http_port, timeout=60)
     vars(connection)["_validate_path"] = lambda _path: None  # a hostile client checks nothing
     connection.request("GET", f"/mails/{name}")
     assert connection.getresponse().status in (400, 404)

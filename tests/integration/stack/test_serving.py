@@ -14,7 +14,7 @@ from deploy.stack.mosquitto import Mosquitto
 from deploy.stack.mqtt import Iotcore
 from tests.integration.stack.clients import mqtt_client, publish, subscribe
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 async def test_kafka_gives_back_the_records_it_acknowledged(kafka_broker: str) -> None:

@@ -123,7 +123,7 @@ def test_signal_ends_the_whole_stack_in_order(tmp_path: Path, number: signal.Sig
     with _stack_process(tmp_path, "threading.Event().wait()") as process:
         children = _children(process)
         process.send_signal(number)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
         assert all(gone(child) for child in children)
 
 
@@ -136,7 +136,7 @@ def test_second_signal_kills_what_does_not_end_by_itself(tmp_path: Path) -> None
         process.send_signal(signal.SIGTERM)
         soon(lambda: (tmp_path / "stopping").exists(), "it stops and waits")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
         assert all(gone(child) for child in children)
 
 

@@ -133,7 +133,7 @@ def test_mosquitto_keeps_a_session_and_its_queue_through_a_clean_restart(tmp_pat
         broker.stop()
         broker.start()
         with mqtt_client(broker.port, session=name, got=got):
-            assert [int(got.get(timeout=20)) for _ in range(1500)] == list(range(1500))
+            assert [int(got.get(timeout=60)) for _ in range(1500)] == list(range(1500))
     finally:
         broker.stop()
 

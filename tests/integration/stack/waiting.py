@@ -7,7 +7,7 @@ import psutil
 from deploy.stack.process import wait_until
 from services.runtime.clock import SystemClock
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 
 
 def soon(condition: Callable[[], bool], what: str, limit_s: float = LIMIT_S) -> None:
