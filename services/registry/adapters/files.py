@@ -23,6 +23,7 @@ MAX_COLUMNS = 64
 MAX_CELL = 2_000
 _XLSX = b"PK\x03\x04"
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0"
+_OTHER_MARKS = {";": "semicolons", "\t": "tabs", "；": "full-width semicolons", "，": "full-width commas"}
 _EMAIL: TypeAdapter[str] = TypeAdapter(EmailStr)
 _URL: TypeAdapter[object] = TypeAdapter(WebhookUrl)
 _PLAIN_LOCAL = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
@@ -66,6 +67,10 @@ class LocalFiles:
         if not filled:
             raise _refusal("a heading row and data rows", "no text at all")
         (heading_row, heading), *data = filled
+        if len(heading) == 1 and (
+            found := next((word for mark, word in _OTHER_MARKS.items() if mark in heading[0]), "")
+        ):
+            raise FileRefused([RowError(heading_row, "", "commas between the cells", found)])
         return Sheet(heading_row, heading, data, hashlib.sha256(raw).hexdigest())
 
     def read_pack(self, path: str) -> tuple[Policy, str]:

@@ -1,4 +1,4 @@
-"""The first sheet of an XLSX file as text. An XLSX is a ZIP of XML from a stranger: it is weighed, then opened."""
+"""The first visible sheet of an XLSX file, as text. An XLSX is a ZIP of XML from a stranger: weighed, then opened."""
 
 import io
 import zipfile
@@ -6,6 +6,8 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import islice
+from typing import Any
 from xml.etree.ElementTree import ParseError
 from xml.parsers import expat
 
@@ -13,9 +15,12 @@ import openpyxl
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.exceptions import InvalidFileException
 
-from services.registry.domain.errors import ErrorList, FileRefused, RowError
+from services.registry.domain.errors import ErrorList, FileRefused, RowError, shortened
 
 MAX_PARTS = 2_000
+LOOKED_AT = 50
+"""Rows of each further sheet that are looked at."""
+FIRST_INEXACT = 10**15
 _BROKEN = (
     zipfile.BadZipFile, zipfile.LargeZipFile, InvalidFileException, ParseError, expat.ExpatError, zlib.error,
     KeyError, ValueError, TypeError, AttributeError, IndexError, EOFError, OSError, NotImplementedError,
@@ -33,7 +38,7 @@ class WorkbookLimits:
 
 
 def read_workbook(raw: bytes, limits: WorkbookLimits) -> list[tuple[int, tuple[str, ...]]]:
-    """Return (row number, texts) of the first sheet.
+    """Return (row number, texts) of the first visible sheet.
 
     Numbers and dates become the text that a CSV would hold. Formulas are refused one by one: their stored result
     may be old, and nothing here calculates.
@@ -81,41 +86,73 @@ def _refuse_doctype(chunks: Iterator[bytes]) -> None:
 def _cells(raw: bytes, limits: WorkbookLimits) -> list[tuple[int, tuple[str, ...]]]:
     workbook = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=False, keep_links=False)
     try:
-        if not workbook.worksheets:
-            raise FileRefused([RowError(0, "", "a sheet with rows", "no sheet")])
-        sheet = workbook.worksheets[0]
-        sheet.reset_dimensions()  # what the file claims of its size is not to be trusted
-        rows: list[tuple[int, tuple[str, ...]]] = []
+        sheets = [sheet for sheet in workbook.worksheets if sheet.sheet_state == "visible"]
+        if not sheets:
+            raise FileRefused([RowError(0, "", "a visible sheet with rows", "none")])
         errors = ErrorList()
-        for number, row in enumerate(sheet.iter_rows(max_col=limits.columns + 1), start=1):
-            if number > limits.rows:
-                raise FileRefused([RowError(0, "", f"at most {limits.rows} rows", "more")])
-            texts: list[str] = []
-            for place, cell in enumerate(row, start=1):
-                text, problem = _text(cell.value, formula=cell.data_type == "f", limit=limits.cell)
-                if problem:
-                    errors.add(RowError(number, get_column_letter(place), *problem))
-                texts.append(text)
-            while texts and not texts[-1]:
-                texts.pop()
-            if len(texts) > limits.columns:
-                errors.add(RowError(number, "", f"at most {limits.columns} columns", "more"))
-            if texts:
-                rows.append((number, tuple(texts)))
+        rows = list(_read(sheets[0], limits, errors))
+        for sheet in sheets[1:]:
+            if rows and _goes_on(sheet, rows[0][1], limits):
+                title = shortened(sheet.title)
+                errors.add(RowError(0, "", "all rows on the first sheet", f"more under the same heading on {title!r}"))
         errors.refuse_if_any()
         return rows
     finally:
         workbook.close()
 
 
-def _text(value: object, *, formula: bool, limit: int) -> tuple[str, tuple[str, str] | None]:
+def _read(sheet: Any, limits: WorkbookLimits, errors: ErrorList) -> Iterator[tuple[int, tuple[str, ...]]]:
+    for number, row in enumerate(_rows(sheet, limits), start=1):
+        if number > limits.rows:
+            raise FileRefused([RowError(0, "", f"at most {limits.rows} rows", "more")])
+        texts: list[str] = []
+        for place, cell in enumerate(row, start=1):
+            text, problem = _text(cell.value, kind=cell.data_type, limit=limits.cell)
+            if problem:
+                errors.add(RowError(number, get_column_letter(place), *problem))
+            texts.append(text)
+        while texts and not texts[-1]:
+            texts.pop()
+        if len(texts) > limits.columns:
+            errors.add(RowError(number, "", f"at most {limits.columns} columns", "more"))
+        if texts:
+            yield number, tuple(texts)
+
+
+def _rows(sheet: Any, limits: WorkbookLimits) -> Iterator[tuple[Any, ...]]:
+    sheet.reset_dimensions()  # what the file claims of its size is not to be trusted
+    rows: Iterator[tuple[Any, ...]] = sheet.iter_rows(max_col=limits.columns + 1)
+    return rows
+
+
+def _goes_on(sheet: Any, heading: tuple[str, ...], limits: WorkbookLimits) -> bool:
+    """Return whether a sheet holds rows under the same heading: to read the first sheet only would lose them.
+
+    Notes and lists of words on a sheet of their own are nobody's loss.
+    """
+    filled: list[list[str]] = []
+    for row in islice(_rows(sheet, limits), LOOKED_AT):
+        texts = [_text(cell.value, kind=cell.data_type, limit=limits.cell)[0] for cell in row]
+        if any(texts):
+            filled.append(texts)
+    return len(filled) > 1 and tuple(filled[0][: len(heading)]) == heading
+
+
+def _text(value: object, *, kind: str, limit: int) -> tuple[str, tuple[str, str] | None]:
     """Return the text of a cell and, when it cannot be used, what was expected and what was found."""
-    if formula:
+    if kind == "f":
         return "", ("a value; formulas are not calculated", "a formula")
     if value is None:
         return "", None
     if isinstance(value, bool):
         return ("yes" if value else "no"), None
+    if kind == "e":
+        return "", ("a value", shortened(str(value)))
+    if isinstance(value, int | float) and abs(value) >= FIRST_INEXACT:
+        return "", (
+            "text: a spreadsheet keeps 15 digits of a number and loses the rest",
+            f"the number {value:.0f}"[:40],
+        )
     if isinstance(value, float) and value.is_integer():
         return str(int(value)), None
     if isinstance(value, datetime):
@@ -123,8 +160,6 @@ def _text(value: object, *, formula: bool, limit: int) -> tuple[str, tuple[str, 
     if isinstance(value, date | int | float):
         return (value.isoformat() if isinstance(value, date) else str(value)), None
     text = str(value)
-    if text.startswith("#") and text in {"#REF!", "#N/A", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!"}:
-        return "", ("a value", text)
     if len(text) > limit:
         return "", (f"at most {limit} characters", f"{len(text)} characters")
     return text, None

@@ -106,6 +106,66 @@ def test_each_formula_cell_is_refused(tmp_path: Path) -> None:
     assert [(row, column) for row, column, _, _ in refusal(path)] == [(2, "A"), (3, "B")]
 
 
+def of_sheets(*sheets: tuple[str, list[list[object]]]) -> bytes:
+    """Return a workbook of (state, rows)."""
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for number, (state, rows) in enumerate(sheets, start=1):
+        sheet = book.create_sheet(f"表{number}")
+        sheet.sheet_state = state
+        for row in rows:
+            sheet.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def test_what_a_workbook_hides_is_not_taken_for_what_it_shows(tmp_path: Path) -> None:
+    old: list[list[object]] = [["a"], ["old"]]
+    path = write(tmp_path, of_sheets(("hidden", old), ("veryHidden", old), ("visible", [["a"], ["new"]])), "x.xlsx")
+    assert LocalFiles().read_sheet(path).rows == [(2, ("new",))]
+
+
+def test_rows_that_go_on_upon_another_sheet_are_not_passed_over(tmp_path: Path) -> None:
+    first: list[list[object]] = [["a", "b"], ["1", "2"]]
+    more: list[list[object]] = [[], ["a", "b"], ["3", "4"]]
+    path = write(tmp_path, of_sheets(("visible", first), ("visible", more)), "x.xlsx")
+    assert refusal(path) == [(0, "", "all rows on the first sheet", "more under the same heading on '表2'")]
+
+
+def test_notes_an_empty_form_and_a_hidden_copy_on_other_sheets_do_no_harm(tmp_path: Path) -> None:
+    first: list[list[object]] = [["a", "b"], ["1", "2"]]
+    notes: list[list[object]] = [["how to fill this in"], ["a: a number"]]
+    path = write(
+        tmp_path, of_sheets(("visible", first), ("visible", notes), ("visible", first[:1]), ("hidden", first)), "x.xlsx"
+    )
+    assert LocalFiles().read_sheet(path).rows == [(2, ("1", "2"))]
+
+
+def test_a_number_that_the_spreadsheet_has_cut_is_refused(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["a", "b"], [1.3e12, 123456789012345], [1.23456789012346e16, 911101080000000001]]
+    told = refusal(write(tmp_path, workbook(rows), "x.xlsx"))
+    assert [(row, column) for row, column, _, _ in told] == [(3, "A"), (3, "B")]
+
+
+def test_every_error_value_of_a_spreadsheet_is_refused(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet["A1"], sheet["A2"], sheet["A3"] = "a", "#N/A", "#SPILL!"
+    sheet["A3"].data_type = "e"
+    out = io.BytesIO()
+    book.save(out)
+    told = refusal(write(tmp_path, out.getvalue(), "x.xlsx"))
+    assert [(row, column, found) for row, column, _, found in told] == [(2, "A", "#N/A"), (3, "A", "#SPILL!")]
+
+
+@pytest.mark.parametrize(("mark", "found"), [(";", "semicolons"), ("\t", "tabs"), ("，", "full-width commas")])
+def test_cells_that_something_else_divides_are_told_in_one_sentence(tmp_path: Path, mark: str, found: str) -> None:
+    path = write(tmp_path, TEXT.replace(",", mark).encode())
+    assert refusal(path) == [(1, "", "commas between the cells", found)]
+
+
 def test_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
