@@ -6,6 +6,7 @@ Exit codes: 0 everything was good, 1 something was rejected (an object with `err
 
 import argparse
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
@@ -26,6 +27,8 @@ from services.ingest.domain.gb26875 import (
 
 CHUNK = 1 << 16
 
+_NO_HEX = re.compile(r"[^0-9a-fA-F\s]")
+
 
 class _BadInput(Exception):
     """The input is no hex or no JSON. `offset` counts characters from its beginning."""
@@ -42,7 +45,7 @@ def main(arguments: Sequence[str], source: TextIO, sink: TextIO) -> int:
     given: list[str] = options.input
     profile = None if options.profile is None else PROFILES[options.profile]
     if options.command == "decode":
-        return _decode([" ".join(given)] if given else _chunks(source), profile or STANDARD, sink)
+        return _decode(["\n".join(given)] if given else _chunks(source), profile or STANDARD, sink)
     return _encode(" ".join(given) if given else source.read(), profile, sink)
 
 
@@ -50,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services.ingest.gb26875", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, metavar, help_text in (
-        ("decode", "HEX", "print one JSON object per frame; blanks and line ends inside the hex do not matter"),
+        ("decode", "HEX", "print one JSON object per frame; blanks and line ends between bytes do not matter"),
         ("encode", "JSON", "print one line of hex per JSON object, as printed by decode"),
     ):
         command = commands.add_parser(name, help=help_text, description=help_text)
@@ -67,34 +70,47 @@ def _chunks(source: TextIO) -> Iterator[str]:
 def _decode(texts: Iterable[str], profile: DeviceProfile, sink: TextIO) -> int:
     decoder = StreamDecoder(profile)
     fed = failures = 0
-    try:
-        for data in _hex_bytes(texts):
+    for data in _hex_bytes(texts):
+        if isinstance(data, _BadInput):
+            # the frame that the line began is lost with it: one error is enough, but what it hid still counts
+            _print_events([event for event in decoder.finish() if isinstance(event, Decoded)], profile, sink)
+            _print_error(sink, data.code, data.offset, str(data))
+            failures += 1
+        else:
             fed += len(data)
             failures += _print_events(decoder.feed(data), profile, sink)
-        failures += _print_events(decoder.finish(), profile, sink)
-        if not fed:
-            raise _BadInput("empty_input", 0, "there is no frame to decode")
-    except _BadInput as error:
+    failures += _print_events(decoder.finish(), profile, sink)
+    if not fed and not failures:
         failures += 1
-        _print_error(sink, error.code, error.offset, str(error))
+        _print_error(sink, "empty_input", 0, "there is no frame to decode")
     return 1 if failures else 0
 
 
-def _hex_bytes(texts: Iterable[str]) -> Iterator[bytes]:
-    """Yield the bytes of hex text. Raises _BadInput at the first character that is neither hex nor blank."""
+def _hex_bytes(texts: Iterable[str]) -> Iterator[bytes | _BadInput]:
+    """Yield the bytes of hex text. A line that is not all hex gives what stands before that, and the error.
+
+    No byte goes over a line end: one line that lost a digit must not spoil all that follow.
+    """
     half = ""
+    spoilt = False
     passed = 0
     for text in texts:
-        for at, letter in enumerate(text):
-            if letter not in "0123456789abcdefABCDEF" and not letter.isspace():
-                yield from _pairs(half + "".join(text[:at].split()))
-                raise _BadInput("bad_hex", passed + at, f"{letter!r} is no hex digit")
-        digits = half + "".join(text.split())
-        half = digits[-1] if len(digits) % 2 else ""
-        yield from _pairs(digits)
-        passed += len(text)
+        for index, line in enumerate(text.split("\n")):
+            if index:
+                if half:
+                    yield _BadInput("bad_hex", passed, "the last byte of the line has one digit only")
+                half, spoilt = "", False
+                passed += 1
+            bad = None if spoilt else _NO_HEX.search(line)
+            digits = "" if spoilt else half + "".join(line[: bad.start() if bad else None].split())
+            half = digits[-1] if len(digits) % 2 else ""
+            yield from _pairs(digits)
+            if bad:
+                half, spoilt = "", True
+                yield _BadInput("bad_hex", passed + bad.start(), f"{bad[0]!r} is no hex digit")
+            passed += len(line)
     if half:
-        raise _BadInput("bad_hex", passed, "the last byte has one digit only")
+        yield _BadInput("bad_hex", passed, "the last byte has one digit only")
 
 
 def _pairs(digits: str) -> Iterator[bytes]:

@@ -51,6 +51,18 @@ def test_bad_frame_prints_one_error_object_and_exits_1() -> None:
     assert error["message"]
 
 
+@pytest.mark.parametrize(
+    ("bad", "at"), [("404", 3), ("zz", 0), ("40 40 4x 40", 7), (CONFIRM.hex()[:31], 31), (CONFIRM.hex() + "G", 60)]
+)
+def test_a_line_that_is_no_hex_is_one_error_and_costs_no_other_line(bad: str, at: int) -> None:
+    first, last = PRESSURE.hex(), TWO_SYSTEMS.hex()
+    for code, lines in (run("decode", given=f"{first}\n{bad}\n{last}\n"), run("decode", first, bad, last)):
+        told = [json.loads(line) for line in lines]
+        [error] = [each for each in told if "error" in each]
+        assert (code, error["error"], error["offset"]) == (1, "bad_hex", len(first) + 1 + at)
+        assert [each["checksum"] for each in (told[0], told[-1])] == [PRESSURE[-3], TWO_SYSTEMS[-3]]
+
+
 def test_profile_is_taken_by_name_and_remembered_in_the_object() -> None:
     entry = next(entry for entry in ENTRIES if entry.name == "profile_keepalive_command7")
     code, lines = run("decode", "--profile", entry.profile, entry.raw.hex())
