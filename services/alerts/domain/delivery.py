@@ -19,8 +19,6 @@ class Fate(StrEnum):
 PERMANENT = frozenset({Reason.GONE, Reason.REDIRECT, Reason.REJECTED, Reason.RECIPIENT_REFUSED, Reason.ADDRESS_REFUSED})
 """Trying again would meet the same answer."""
 
-RETRY_AFTER_CAP = timedelta(hours=1)
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -33,15 +31,20 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """How often and how quickly a notice is tried again."""
+    """How often and how quickly a notice is tried again; a wait that the server names is obeyed up to `obeyed`."""
 
     most: int
     first_wait: timedelta
     longest_wait: timedelta
+    obeyed: timedelta
 
 
-ORDINARY = Attempts(most=14, first_wait=timedelta(seconds=2), longest_wait=timedelta(minutes=15))
-FIRE = Attempts(most=60, first_wait=timedelta(milliseconds=500), longest_wait=timedelta(seconds=30))
+ORDINARY = Attempts(
+    most=14, first_wait=timedelta(seconds=2), longest_wait=timedelta(minutes=15), obeyed=timedelta(hours=1)
+)
+FIRE = Attempts(
+    most=60, first_wait=timedelta(milliseconds=500), longest_wait=timedelta(seconds=30), obeyed=timedelta(seconds=30)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ def judge(outcome: Outcome, attempts: int, policy: Attempts, jitter: float, now:
     """Return what becomes of a notice after its attempt number `attempts` (1 is the first).
 
     Waits double from `first_wait` to `longest_wait`, times 0.5 to 1 by `jitter` (0 to 1). A server that names its own
-    wait is obeyed, up to an hour.
+    wait is obeyed, as long as the policy lets it: a fire does not wait an hour for a page that says "under repair".
     """
     if outcome.reason is None:
         return Verdict(Fate.ACCEPTED)
@@ -64,7 +67,7 @@ def judge(outcome: Outcome, attempts: int, policy: Attempts, jitter: float, now:
         return Verdict(Fate.DEAD)
     wait = min(policy.longest_wait, policy.first_wait * 2 ** min(attempts - 1, 30)) * (0.5 + jitter / 2)
     if outcome.retry_after is not None:
-        wait = max(wait, min(outcome.retry_after, RETRY_AFTER_CAP))
+        wait = max(wait, min(outcome.retry_after, policy.obeyed))
     return Verdict(Fate.RETRY, now + wait)
 
 

@@ -9,6 +9,7 @@ import pytest
 from services.alerts.domain.audit import GENESIS, chain, verify
 from services.alerts.domain.deadlines import reply_due
 from services.alerts.domain.delivery import (
+    FIRE,
     ORDINARY,
     PERMANENT,
     Destinations,
@@ -173,6 +174,11 @@ def test_retry_after_is_obeyed_up_to_an_hour() -> None:
     assert told.next_attempt_at == T0 + timedelta(minutes=5)
     absurd = judge(Outcome(Reason.THROTTLED, retry_after=timedelta(days=9)), 1, ORDINARY, 0, T0)
     assert absurd.next_attempt_at == T0 + timedelta(hours=1)
+
+
+def test_fire_does_not_wait_as_long_as_a_server_wishes() -> None:
+    told = judge(Outcome(Reason.SERVER_ERROR, retry_after=timedelta(hours=1)), 1, FIRE, 0, T0)
+    assert told.next_attempt_at == T0 + timedelta(seconds=30)
 
 
 def test_last_question_before_sending() -> None:
