@@ -252,6 +252,8 @@ class Alerts:
         slots = 32
         client = webhook_client(connections=slots, deadline_s=settings.webhook_deadline_s)
         stack.push_async_callback(client.aclose)
+        apart = webhook_client(connections=slots, deadline_s=settings.webhook_deadline_s, keep=False)
+        stack.push_async_callback(apart.aclose)
         mail = MailCarrier(
             server=self._mail_server(),
             clock=self._clock,
@@ -261,11 +263,13 @@ class Alerts:
         stack.callback(mail.close)
         webhook = WebhookCarrier(
             client=client,
+            apart=apart,
             secrets=SecretFiles(settings.secrets_dir),
             clock=self._clock,
             allow_local=settings.allow_local_webhooks,
             deadline_s=settings.webhook_deadline_s,
         )
+        stack.callback(webhook.close)
         destinations = Destinations(
             slots=slots,
             per_address=8 if fire else 2,

@@ -1,6 +1,7 @@
 """E-mail by SMTP: the standard library in threads of our own, with a deadline on every exchange."""
 
 import asyncio
+import contextlib
 import smtplib
 import ssl
 from concurrent.futures import ThreadPoolExecutor
@@ -81,8 +82,11 @@ class MailCarrier:
         except (ValueError, MessageError, IndexError) as error:
             return Outcome(Reason.ADDRESS_REFUSED, type(error).__name__)
         try:
-            with self._connect() as client:
+            client = self._connect()
+            try:
                 client.send_message(message)
+            finally:
+                _part(client)
         except smtplib.SMTPRecipientsRefused as error:
             codes = [code for code, _ in error.recipients.values()]
             return _by_code(max(codes, default=550), Reason.RECIPIENT_REFUSED)
@@ -119,6 +123,15 @@ class MailCarrier:
             client.close()
             raise
         return client
+
+
+def _part(client: smtplib.SMTP) -> None:
+    """Say goodbye. What the server says to that changes nothing: the mail is taken or it is not."""
+    try:
+        with contextlib.suppress(smtplib.SMTPException, OSError):
+            client.quit()
+    finally:
+        client.close()
 
 
 def _by_code(code: int, permanent: Reason) -> Outcome:

@@ -39,7 +39,11 @@ def _key(line: str) -> bytes:
     """`whsec_` and base64 as Standard Webhooks writes it; anything else is taken as the key's own bytes."""
     if not line.startswith(_PREFIX):
         return line.encode()
+    text = line.removeprefix(_PREFIX).rstrip("=")
     try:
-        return base64.b64decode(line.removeprefix(_PREFIX) + "==")
+        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except binascii.Error as error:
         raise NoSecret("not base64 behind whsec_") from error
+    if not key:
+        raise NoSecret("nothing behind whsec_")
+    return key

@@ -2,14 +2,17 @@
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import ipaddress
 import socket
 import ssl
 from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 
 import httpx
 
@@ -21,6 +24,10 @@ from services.runtime.clock import Clock
 
 RESPONSE_BYTES = 16 * 1024
 """So much of an answer is read and thrown away, that the connection can be used again; a longer one is cut off."""
+REST_OF_ANSWER_S = 1.0
+"""So long we read on behind an answer's status, which alone counts."""
+LOOKUPS = 32
+"""Names that one lane asks for at the same time; a dead name server holds its threads, nobody else's."""
 
 
 class AddressRefused(Exception):
@@ -37,18 +44,21 @@ def sign(keys: Sequence[bytes], message_id: str, timestamp: int, body: bytes) ->
     return " ".join("v1," + base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode() for key in keys)
 
 
-async def vetted_address(url: httpx.URL, *, allow_local: bool, deadline_s: float) -> str:
+async def vetted_address(
+    url: httpx.URL, *, allow_local: bool, deadline_s: float, threads: Executor | None = None
+) -> str:
     """Return the IP address to connect to. Raises AddressRefused, NameUnknown.
 
     https to public addresses only; with `allow_local` also http to this machine itself. All addresses of the name
-    must pass, and the connection is made to the one returned: the name is not asked again in between.
+    must pass, and the connection is made to the one returned: the name is not asked again in between. `threads` wait
+    for the name server.
     """
     if not url.host or url.userinfo:
         raise AddressRefused("no host, or credentials in the URL")
-    loop = asyncio.get_running_loop()
+    lookup = partial(socket.getaddrinfo, url.host, url.port or 443, type=socket.SOCK_STREAM)
     try:
         async with asyncio.timeout(deadline_s):
-            found = await loop.getaddrinfo(url.host, url.port or 443, type=socket.SOCK_STREAM)
+            found = await asyncio.get_running_loop().run_in_executor(threads, lookup)
     except (OSError, UnicodeError, TimeoutError) as error:
         raise NameUnknown(type(error).__name__) from error
     addresses = [ipaddress.ip_address(entry[4][0]) for entry in found]
@@ -68,21 +78,42 @@ def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 
 
 class WebhookCarrier:
-    """See ports.Carrier. Never follows a redirect, never waits longer than `deadline_s` for the whole exchange."""
+    """See ports.Carrier. Never follows a redirect, never waits longer than `deadline_s` for an answer.
+
+    `client` keeps connections open and takes one of them by address alone. So it serves one name of each address: a
+    second name there goes by `apart`, which keeps none, or the certificate of the first would vouch for it.
+    """
 
     def __init__(
-        self, *, client: httpx.AsyncClient, secrets: SecretFiles, clock: Clock, allow_local: bool, deadline_s: float
+        self,
+        *,
+        client: httpx.AsyncClient,
+        apart: httpx.AsyncClient,
+        secrets: SecretFiles,
+        clock: Clock,
+        allow_local: bool,
+        deadline_s: float,
     ) -> None:
         self._client = client
+        self._apart = apart
+        self._names: dict[tuple[str, int | None], str] = {}
         self._secrets = secrets
         self._clock = clock
         self._allow_local = allow_local
         self._deadline_s = deadline_s
+        self._threads = ThreadPoolExecutor(max_workers=LOOKUPS, thread_name_prefix="webhook-names")
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def send(self, notice: Ready) -> Outcome:
         try:
             async with asyncio.timeout(self._deadline_s):
-                return await self._post(notice)
+                response = await self._post(notice)
+            try:
+                return outcome_of(response.status_code, response.headers.get("retry-after"), self._clock.now())
+            finally:
+                await _leave(response)
         except NoSecret as error:
             return Outcome(Reason.NO_SECRET, str(error))
         except AddressRefused as error:
@@ -96,14 +127,17 @@ class WebhookCarrier:
         except (httpx.HTTPError, OSError) as error:
             return Outcome(Reason.TLS if _is_tls(error) else Reason.CONNECT, type(error).__name__)
 
-    async def _post(self, notice: Ready) -> Outcome:
+    async def _post(self, notice: Ready) -> httpx.Response:
         url = httpx.URL(notice.to.address)
-        address = await vetted_address(url, allow_local=self._allow_local, deadline_s=self._deadline_s)
-        now = self._clock.now()
+        address = await vetted_address(
+            url, allow_local=self._allow_local, deadline_s=self._deadline_s, threads=self._threads
+        )
         body = notice.body.encode()
-        timestamp = int(now.timestamp())
+        timestamp = int(self._clock.now().timestamp())
         keys = self._secrets.keys(notice.to.secret_ref or "")
-        request = self._client.build_request(
+        first = self._names.setdefault((address, url.port), url.host)
+        client = self._client if first == url.host else self._apart
+        request = client.build_request(
             "POST",
             url.copy_with(host=address),
             content=body,
@@ -117,10 +151,15 @@ class WebhookCarrier:
             },
             extensions={"sni_hostname": url.host},  # the certificate must be the name's, not the address's
         )
-        response = await self._client.send(request, stream=True, follow_redirects=False)
+        return await client.send(request, stream=True, follow_redirects=False)
+
+
+async def _leave(response: httpx.Response) -> None:
+    """Read what follows the status, as far as it comes soon; whatever happens here, the status stands."""
+    with contextlib.suppress(httpx.HTTPError, OSError):  # a TimeoutError is an OSError
         try:
-            await _drain(response)
-            return outcome_of(response.status_code, response.headers.get("retry-after"), now)
+            async with asyncio.timeout(REST_OF_ANSWER_S):
+                await _drain(response)
         finally:
             await response.aclose()
 
@@ -160,7 +199,7 @@ def _wait_of(header: str | None, now: datetime) -> timedelta | None:
         return timedelta(seconds=min(int(header.strip()[:9]), 86400))
     try:
         until = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if until.tzinfo is None:
         until = until.replace(tzinfo=UTC)
@@ -175,11 +214,11 @@ def _is_tls(error: BaseException | None) -> bool:
     return False
 
 
-def webhook_client(*, connections: int, deadline_s: float) -> httpx.AsyncClient:
-    """Return a client that trusts nothing from the environment and keeps connections open for the next notice."""
+def webhook_client(*, connections: int, deadline_s: float, keep: bool = True) -> httpx.AsyncClient:
+    """Return a client that trusts nothing from the environment; `keep` connections open for the next notice."""
     return httpx.AsyncClient(
         trust_env=False,
         follow_redirects=False,
         timeout=httpx.Timeout(deadline_s, connect=min(5.0, deadline_s)),
-        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections if keep else 0),
     )

@@ -2,9 +2,12 @@
 
 import asyncio
 import base64
+import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +21,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from deploy.stack.ports import free_ports
+from services.alerts.adapters import webhook as webhook_module
 from services.alerts.adapters.mail import MailCarrier, MailServer
 from services.alerts.adapters.secrets import SecretFiles
 from services.alerts.adapters.webhook import (
@@ -75,6 +79,9 @@ class Server:
         self.mails.append(envelope.content)
         return "250 OK"
 
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        return self.answers.get("QUIT", "221 Bye")
+
 
 @dataclass
 class Box:
@@ -86,7 +93,7 @@ class Box:
 def box() -> Iterator[Box]:
     (port,) = free_ports(1)
     server = Server({}, [])
-    controller = Controller(server, hostname="127.0.0.1", port=port)
+    controller = Controller(server, hostname="127.0.0.1", port=port, ready_timeout=60)
     controller.start()
     yield Box(server, port)
     controller.stop()
@@ -101,18 +108,28 @@ def hook() -> Iterator[Hook]:
 
 def mailer(port: int, **changes: object) -> MailCarrier:
     server = MailServer(
-        host="127.0.0.1", port=port, sender="firenet@mail.firenet-demo.cn", security="none", timeout_s=1
+        host="127.0.0.1", port=port, sender="firenet@mail.firenet-demo.cn", security="none", timeout_s=30
     )
     return MailCarrier(server=replace(server, **changes), clock=CLOCK, threads=1, name="test")  # type: ignore[arg-type] # names of fields
 
 
 @asynccontextmanager
-async def webhooks(folder: Path, *, local: bool = True, deadline_s: float = 2) -> AsyncIterator[WebhookCarrier]:
+async def webhooks(folder: Path, *, local: bool = True, deadline_s: float = 30) -> AsyncIterator[WebhookCarrier]:
     (folder / "hook").write_text(SECRET)
-    async with webhook_client(connections=2, deadline_s=deadline_s) as client:
-        yield WebhookCarrier(
-            client=client, secrets=SecretFiles(folder), clock=CLOCK, allow_local=local, deadline_s=deadline_s
+    async with (
+        webhook_client(connections=2, deadline_s=deadline_s) as client,
+        webhook_client(connections=2, deadline_s=deadline_s, keep=False) as apart,
+    ):
+        carrier = WebhookCarrier(
+            client=client,
+            apart=apart,
+            secrets=SecretFiles(folder),
+            clock=CLOCK,
+            allow_local=local,
+            deadline_s=deadline_s,
         )
+        yield carrier
+        carrier.close()
 
 
 @pytest.mark.parametrize("which", ["fake", "mail", "webhook"])
@@ -152,6 +169,12 @@ async def test_mail_is_what_was_written_and_carries_the_notices_id(box: Box) -> 
 )
 async def test_mail_answers(box: Box, when: str, answer: str, reason: Reason) -> None:
     box.server.answers[when] = answer
+    assert (await mailer(box.port).send(ready("a@mail.firenet-demo.cn", Channel.EMAIL))).reason is reason
+
+
+@pytest.mark.parametrize(("refused", "reason"), [("", None), ("550 no such user", Reason.RECIPIENT_REFUSED)])
+async def test_what_a_server_says_to_goodbye_changes_nothing(box: Box, refused: str, reason: Reason | None) -> None:
+    box.server.answers = {"QUIT": "421 busy"} | ({"RCPT": refused} if refused else {})
     assert (await mailer(box.port).send(ready("a@mail.firenet-demo.cn", Channel.EMAIL))).reason is reason
 
 
@@ -261,6 +284,18 @@ def test_retry_after(header: str, wait: timedelta | None) -> None:
     assert outcome_of(429, header, NOW).retry_after == wait
 
 
+def test_nonsense_in_retry_after_is_no_wait() -> None:
+    assert outcome_of(200, "Mon, 01 Jan 99999999999 00:00:00 GMT", NOW).reason is None
+
+
+@pytest.mark.parametrize("text", ["whsec_", "whsec_abcd-_-_", "whsec_!", "whsec_a"])
+async def test_secret_that_is_no_base64_signs_nothing(hook: Hook, tmp_path: Path, text: str) -> None:
+    async with webhooks(tmp_path) as webhook:
+        (tmp_path / "hook").write_text(text)
+        assert (await webhook.send(ready(hook.url, Channel.WEBHOOK))).reason is Reason.NO_SECRET
+    assert not hook.received
+
+
 async def test_missing_secret_waits_for_somebody_to_put_it_there(hook: Hook, tmp_path: Path) -> None:
     async with webhooks(tmp_path) as webhook:
         for ref in ("nothing", "../hook", "", None):
@@ -288,7 +323,7 @@ async def test_missing_secret_waits_for_somebody_to_put_it_there(hook: Hook, tmp
 )
 async def test_addresses_inside_our_network_are_refused(url: str) -> None:
     with pytest.raises(AddressRefused):
-        await vetted_address(httpx.URL(url), allow_local=False, deadline_s=2)
+        await vetted_address(httpx.URL(url), allow_local=False, deadline_s=30)
 
 
 async def test_local_receivers_only_when_allowed(hook: Hook, tmp_path: Path) -> None:
@@ -297,20 +332,105 @@ async def test_local_receivers_only_when_allowed(hook: Hook, tmp_path: Path) -> 
     assert not hook.received
 
 
+Lookup = Callable[..., list[tuple[object, ...]]]
+
+
+def lookup(*addresses: str) -> Lookup:
+    """A name server that knows these addresses, whatever it is asked for."""
+
+    def getaddrinfo(host: str, port: int, *arguments: object, **named: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+    return getaddrinfo
+
+
 async def test_public_https_is_gone_to_by_its_vetted_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    def lookup(addresses: list[str]) -> Callable[..., Awaitable[list[tuple[object, ...]]]]:
-        async def getaddrinfo(*arguments: object, **named: object) -> list[tuple[object, ...]]:
-            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)) for address in addresses]
-
-        return getaddrinfo
-
-    loop = asyncio.get_running_loop()
-    monkeypatch.setattr(loop, "getaddrinfo", lookup(["93.184.216.34"]))
+    monkeypatch.setattr(socket, "getaddrinfo", lookup("93.184.216.34"))
     url = httpx.URL("https://hooks.firenet-demo.cn/x")
     assert await vetted_address(url, allow_local=False, deadline_s=1) == "93.184.216.34"
-    monkeypatch.setattr(loop, "getaddrinfo", lookup(["93.184.216.34", "10.0.0.1"]))
+    monkeypatch.setattr(socket, "getaddrinfo", lookup("93.184.216.34", "10.0.0.1"))
     with pytest.raises(AddressRefused):
         await vetted_address(url, allow_local=False, deadline_s=1)
+
+
+async def test_second_name_of_an_address_gets_no_connection_of_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosts: list[list[str]] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hosts.append(connection := [])
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while head := (await reader.readuntil(b"\r\n\r\n")).decode().lower():
+                connection.append(head.split("host: ")[1].split(".")[0])
+                await reader.readexactly(int(head.split("content-length: ")[1].split("\r")[0]))
+                writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        writer.close()
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup("127.0.0.1"))
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, webhooks(tmp_path) as webhook:
+        port = server.sockets[0].getsockname()[1]
+        for name in ("health", "health", "schools", "schools", "health"):
+            answer = await webhook.send(ready(f"http://{name}.firenet-demo.cn:{port}/", Channel.WEBHOOK))
+            assert answer.reason is None
+    assert hosts == [["health", "health", "health"], ["schools"], ["schools"]]
+
+
+async def test_dead_name_server_holds_nobody_elses_threads(
+    hook: Hook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, over = threading.Event(), threading.Event()
+
+    def getaddrinfo(*arguments: object, **named: object) -> list[tuple[object, ...]]:
+        asked.set()
+        over.wait(30)
+        raise socket.gaierror("no answer")
+
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(1) as shared:
+        loop.set_default_executor(shared)
+        async with webhooks(tmp_path, deadline_s=0.2) as webhook:
+            with monkeypatch.context() as patch:
+                patch.setattr(socket, "getaddrinfo", getaddrinfo)
+                answer = await webhook.send(ready("https://hooks.firenet-demo.cn/", Channel.WEBHOOK))
+            assert answer.reason in (Reason.DNS, Reason.TIMEOUT)
+            assert asked.is_set()
+            try:
+                assert await asyncio.wait_for(loop.run_in_executor(None, over.is_set), 10) is False
+            finally:
+                over.set()
+
+
+@pytest.mark.parametrize("rest", [b"content-length: 9\r\n\r\nhalf", b"transfer-encoding: chunked\r\n\r\nnonsense"])
+async def test_status_counts_even_if_the_rest_of_the_answer_never_comes(tmp_path: Path, rest: bytes) -> None:
+    async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n" + rest)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(half, "127.0.0.1", 0)
+    async with server, webhooks(tmp_path) as webhook:
+        port = server.sockets[0].getsockname()[1]
+        assert (await webhook.send(ready(f"http://127.0.0.1:{port}/", Channel.WEBHOOK))).reason is None
+
+
+async def test_answer_that_drips_is_left_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook_module, "REST_OF_ANSWER_S", 0.05)
+    gone = asyncio.Event()
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n")
+        await gone.wait()
+        writer.close()
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    async with server, webhooks(tmp_path) as webhook:
+        port = server.sockets[0].getsockname()[1]
+        assert (await webhook.send(ready(f"http://127.0.0.1:{port}/", Channel.WEBHOOK))).reason is None
+        gone.set()
 
 
 async def test_long_answer_is_cut_off(tmp_path: Path) -> None:
