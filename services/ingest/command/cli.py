@@ -5,7 +5,7 @@
 
 Without --wait the order stands on the log when the command returns; firenet.exchanges.v1 tells what comes of it.
 Exit codes: 0 ordered, or with --wait confirmed (clock) or answered (duty) by all; 1 not by all, or no such gateway;
-2 wrong usage; 3 no answer from Kafka, or no end seen in time.
+2 wrong usage; 3 no answer from Kafka, or no end seen in time or before Ctrl-C.
 """
 
 import argparse
@@ -64,6 +64,9 @@ def main(argv: Sequence[str], out: TextIO = sys.stdout, clock: Clock | None = No
         return asyncio.run(_run(options, load(IngestSettings), clock or SystemClock(), out))
     except LogUnavailable as error:
         sys.stderr.write(f"{error}\n")
+        return NO_END
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped looking; what was ordered goes on\n")
         return NO_END
 
 

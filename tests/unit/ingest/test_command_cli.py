@@ -4,6 +4,7 @@ import io
 
 import pytest
 
+from services.ingest.command import cli
 from services.ingest.command.cli import REASONS, WORDS, main, print_step
 from services.ingest.domain.controls import Order, Step, Told, What, Why
 from services.ingest.domain.values import Carrier
@@ -49,3 +50,14 @@ def test_people_read_local_time_the_gateway_and_how_long_it_took() -> None:
         "20:00:40  G000001  a person answered, 40.0 s after the first sending",
         "20:00:41  G000001  unknown, FireNet was blind meanwhile",
     ]
+
+
+def test_who_stops_waiting_reads_that_the_order_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_run", interrupted)
+    assert main(["duty", "--gateway", "G1", "--wait"]) == 3
+    assert capsys.readouterr().err.splitlines() == ["stopped looking; what was ordered goes on"]
