@@ -20,7 +20,7 @@ from services.ingest.ports import Source
 from services.runtime.clock import SystemClock
 from tests.unit.ingest.fakes import MemorySource
 
-LIMIT_S = 20
+LIMIT_S = 60
 
 
 class Rig(Protocol):

@@ -108,7 +108,7 @@ async def behind_the_broker(port: int, centre: Centre) -> AsyncIterator[paho.Cli
     client.on_subscribe = on_subscribe
     client.connect("127.0.0.1", port)
     client.loop_start()
-    await asyncio.wait_for(ready.wait(), 30)
+    await asyncio.wait_for(ready.wait(), 90)
     try:
         yield client
     finally:
@@ -116,7 +116,7 @@ async def behind_the_broker(port: int, centre: Centre) -> AsyncIterator[paho.Cli
         client.loop_stop()
 
 
-async def until(condition: Callable[[], bool], limit_s: float = 30) -> None:
+async def until(condition: Callable[[], bool], limit_s: float = 90) -> None:
     async with asyncio.timeout(limit_s):
         while not condition():  # noqa: ASYNC110 - the other side is a thread of the client library
             await asyncio.sleep(0.01)

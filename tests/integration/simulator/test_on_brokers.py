@@ -77,7 +77,7 @@ class Listener:
         return found
 
 
-async def until(condition: Callable[[], bool], limit_s: float = 30) -> None:
+async def until(condition: Callable[[], bool], limit_s: float = 90) -> None:
     async with asyncio.timeout(limit_s):
         while not condition():  # noqa: ASYNC110 - the other side is a thread of the client library
             await asyncio.sleep(0.01)
@@ -110,12 +110,16 @@ async def test_everybody_is_heard_and_numbers_grow_by_one(mosquitto_broker: Mosq
     listener = Listener(mosquitto_broker.port)
     await listener.ready()
     district = District.generate(1, units=60, towns=5)
-    playing = player(district, [], mosquitto_broker.port)
-    await playing.run(Stop(), until_s=2)
+    everybody = {gateway.gateway_id for gateway in district.speaking()}
+    playing, stop = player(district, [], mosquitto_broker.port), Stop()
+    running = asyncio.create_task(playing.run(stop))
+    await until(lambda: min(len(listener.sequences()[name]) for name in everybody) >= 5)
+    stop.set()
+    await running
     await until(lambda: len(listener.signals()) >= playing.tally.heartbeats)
     listener.close()
     sequences = listener.sequences()
-    assert set(sequences) == {gateway.gateway_id for gateway in district.speaking()}
+    assert set(sequences) == everybody
     assert all(numbers == list(range(len(numbers))) for numbers in sequences.values())
 
 
@@ -131,8 +135,8 @@ async def test_dropped_gateway_leaves_its_last_will_and_comes_back(own_broker: M
     ]
     stop = Stop()
     running = asyncio.create_task(player(district, script, own_broker.port, told=told).run(stop))
-    await until(lambda: listener.statuses(hero.gateway_id) == ["online", "offline"])
     await until(lambda: len(listener.statuses(hero.gateway_id)) == 3)
+    assert listener.statuses(hero.gateway_id) == ["online", "offline", "online"]
     own = [body for topic, body in listener.messages if topic.split("/")[2] == hero.gateway_id]
     silence = own.index(b'{"v":1,"state":"offline"}')
     assert GatewayStatus.model_validate_json(own[silence + 1]).state == "online"  # nothing in between
@@ -154,8 +158,11 @@ async def test_fire_goes_out_on_the_alarm_branch_with_its_point(own_broker: Mosq
         Event(0.1, Act.SIGNAL, (HERO,), kind=Kind.FIRE, point=point, zh="火警", en="fire"),
         Event(0.2, Act.SIGNAL, (HERO,), kind=Kind.RESTORE, restores=Kind.FIRE, point=point, zh="解除", en="over"),
     ]
-    await player(District.generate(1, units=5, towns=1), script, own_broker.port).run(Stop(), until_s=0.5)
+    stop = Stop()
+    running = asyncio.create_task(player(District.generate(1, units=5, towns=1), script, own_broker.port).run(stop))
     await until(lambda: len(listener.messages) == 2)
+    stop.set()
+    await running
     listener.close()
     fire, over = listener.signals()
     assert (fire.kind, fire.point and fire.point.address, over.restores) == ("fire", "2-014", "fire")
@@ -172,7 +179,7 @@ async def test_link_survives_a_restart_of_the_broker_and_events_arrive(own_broke
     again.start()
     listener = Listener(own_broker.port)
     await listener.ready()
-    await asyncio.wait_for(sent, 60)
+    await asyncio.wait_for(sent, 90)
     await link.close()
     listener.close()
     again.stop()
@@ -189,8 +196,11 @@ async def test_embedded_broker_is_served_as_well(iotcore_broker: Iotcore) -> Non
         Event(1.5, Act.RECOVER, (HERO,), zh="恢复", en="back"),
         Event(2.0, Act.SIGNAL, (HERO,), kind=Kind.FIRE, point=Point("1", "pump", "泵"), zh="火警", en="fire"),
     ]
-    playing = player(district, script, iotcore_broker.port)
-    await playing.run(Stop(), until_s=2.5)
+    playing, stop = player(district, script, iotcore_broker.port), Stop()
+    running = asyncio.create_task(playing.run(stop))
+    await until(lambda: playing.tally.others == 1)
+    stop.set()
+    await running
     await until(lambda: len(listener.signals()) >= playing.tally.heartbeats + playing.tally.others)
     await until(lambda: listener.statuses(hero.gateway_id) == ["online", "offline", "online", "offline"])
     listener.close()
@@ -210,7 +220,7 @@ async def load(port: int, plan: LoadPlan, ledger: Path) -> LoadReport:
         prefix=f"load-{secrets.token_hex(3)}",
     )  # fmt: skip
     with contextlib.closing(page):
-        return await Loader(plan=plan, book=book, pipes=pipes, ledger=page, clock=CLOCK).run(Stop(), settle_s=30)
+        return await Loader(plan=plan, book=book, pipes=pipes, ledger=page, clock=CLOCK).run(Stop(), settle_s=90)
 
 
 async def test_ledger_says_what_the_broker_delivered(own_broker: Mosquitto, tmp_path: Path) -> None:

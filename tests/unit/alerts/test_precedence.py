@@ -14,11 +14,11 @@ async def test_others_wait_until_the_last_fire_is_told() -> None:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert not other.done()
-    await asyncio.wait_for(other, 5)
+    await asyncio.wait_for(other, 60)
 
 
 async def test_without_fire_nobody_waits() -> None:
-    await asyncio.wait_for(Precedence().give_way(), 5)
+    await asyncio.wait_for(Precedence().give_way(), 60)
 
 
 async def test_patience_ends() -> None:
@@ -26,6 +26,6 @@ async def test_patience_ends() -> None:
     try:
         gate = Precedence()
         with gate.fire():
-            await asyncio.wait_for(gate.give_way(), 5)
+            await asyncio.wait_for(gate.give_way(), 60)
     finally:
         precedence.PATIENCE_S = before

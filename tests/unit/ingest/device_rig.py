@@ -130,7 +130,7 @@ class DeviceRig:
     async def settle(self, lane: str = "device", limit: int = 1000) -> list[Outcome]:
         """Take what waits in the lane, let it be judged, store it nowhere, settle and answer."""
         source = self.lanes.sources[lane]
-        arrivals: list[Arrival] = await asyncio.wait_for(source.take(limit), 5)
+        arrivals: list[Arrival] = await asyncio.wait_for(source.take(limit), 60)
         outcomes = [decide(arrival, self.directory, DECODERS) for arrival in arrivals if arrival.probe_sent_at is None]
         source.settle(arrivals, outcomes)
         for outcome in outcomes:

@@ -302,7 +302,7 @@ async def test_no_probe_is_put_while_sockets_lie_unread() -> None:
     await turns(10)
     assert words(await rig.settle()) == ["accepted"] * 2
     await turns()
-    (probe,) = await asyncio.wait_for(source.take(10), 5)
+    (probe,) = await asyncio.wait_for(source.take(10), 60)
     assert probe.probe_sent_at is not None
 
 
@@ -330,7 +330,7 @@ async def test_stopping_hands_out_what_was_heard_answers_it_and_hears_nothing_mo
     await turns()
     assert caller.wire.ended == "closed"
     caller.hang_up()
-    await asyncio.wait_for(closing, 5)
+    await asyncio.wait_for(closing, 60)
     account = rig.main.account()
     assert (account.received, account.in_flight, rig.ended(Ended.STOPPING)) == (1, 0, 1)
 
