@@ -55,6 +55,8 @@ from services.runtime.status import Readiness, StatusServer, process_registry
 CHINA = ZoneInfo("Asia/Shanghai")
 FIRES_SIDE_BY_SIDE = 3
 """Partitions whose fires are taken in at the same time: half of the fire lane's connections, delivery has the rest."""
+FIRE_LIMIT_S = 15.0
+"""A transaction of the fire lane takes milliseconds; whoever is frozen in one holds up the next owner no longer."""
 _ORDINARY = ("findings", "ladder", "delivery", "publish", "seal")
 WATCHED: Mapping[Lane, tuple[str, ...]] = {
     "fire": ("fire", "fire-delivery"),
@@ -109,7 +111,7 @@ class Alerts:
         dsn = settings.database_dsn.get_secret_value()
         async with AsyncExitStack() as stack:
             pools = Pools(
-                fire=await stack.enter_async_context(open_pool(dsn, "alerts-fire", 2, 6)),
+                fire=await stack.enter_async_context(open_pool(dsn, "alerts-fire", 2, 6, FIRE_LIMIT_S)),
                 post=await stack.enter_async_context(open_pool(dsn, "alerts-post", 1, 6)),
                 work=await stack.enter_async_context(open_pool(dsn, "alerts-work", 1, 6)),
             )

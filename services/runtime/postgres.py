@@ -23,10 +23,15 @@ AWAY = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     psycopg.errors.IdleInTransactionSessionTimeout,  # we were frozen in the middle of a transaction
+    psycopg.errors.TransactionTimeout,  # so were we, or the server was
     PoolTimeout,
     OSError,
 )
 """What the driver raises when the server cannot be reached or has ended the session: try again, nothing was written."""
+
+
+KNOWS_TRANSACTION_TIMEOUT = 170000
+"""The first release of PostgreSQL, as drivers count, that has `transaction_timeout`."""
 
 
 def backoff_s(attempt: int) -> float:
@@ -60,8 +65,22 @@ async def _check(connection: Connection) -> None:
 
 
 @asynccontextmanager
-async def open_pool(dsn: str, name: str, min_size: int = 1, max_size: int = 4) -> AsyncIterator[Pool]:
-    """Yield a pool whose connections are checked before use. A checkout waits at most 10 seconds (PoolTimeout)."""
+async def open_pool(
+    dsn: str, name: str, min_size: int = 1, max_size: int = 4, transaction_timeout_s: float = 60
+) -> AsyncIterator[Pool]:
+    """Yield a pool whose connections are checked before use. A checkout waits at most 10 seconds (PoolTimeout).
+
+    The server ends a transaction that takes longer than `transaction_timeout_s`, so that a process which is frozen in
+    the middle of one keeps its locks no longer than that. It is the only limit that sees a pipeline: between two of its
+    statements a session counts as busy, not as idle. A server before PostgreSQL 17 does not know it.
+    """
+
+    async def limit(connection: Connection) -> None:
+        if connection.info.server_version >= KNOWS_TRANSACTION_TIMEOUT:
+            # not in the options of the connection: an older server would refuse it for a word it does not know
+            await connection.execute(f"SET transaction_timeout = {int(transaction_timeout_s * 1000)}".encode())
+            await connection.commit()
+
     pool: Pool = AsyncConnectionPool(
         dsn,
         min_size=min_size,
@@ -70,6 +89,7 @@ async def open_pool(dsn: str, name: str, min_size: int = 1, max_size: int = 4) -
         timeout=10,
         max_lifetime=1800,
         reconnect_timeout=30,
+        configure=limit,
         check=_check,
         kwargs=connect_arguments(name),
         name=name,

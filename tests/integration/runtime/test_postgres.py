@@ -3,10 +3,12 @@
 import asyncio
 
 import psycopg
+import pytest
 
+from services.runtime import postgres
 from services.runtime.lifecycle import Stop
 from services.runtime.migrate import MIGRATIONS, migrate
-from services.runtime.postgres import listen, open_pool
+from services.runtime.postgres import AWAY, Pool, listen, open_pool
 
 
 def test_migrations_apply_once_and_leave_nothing_to_do(database: str) -> None:
@@ -43,3 +45,43 @@ async def test_pool_replaces_connections_that_the_server_dropped(database: str) 
         async with pool.connection() as connection:
             row = await (await connection.execute("SELECT 2")).fetchone()
         assert row == (2,)
+
+
+async def test_frozen_in_the_middle_of_a_pipeline_keeps_its_locks_only_so_long(database: str) -> None:
+    """What a frozen process does for the server: it says nothing more, and its session counts as busy."""
+    with psycopg.connect(database, autocommit=True) as other:
+        other.execute("CREATE TABLE things (id int)")
+        other.execute("SET lock_timeout = '20s'")
+        async with open_pool(database, "test", transaction_timeout_s=0.5) as pool:
+            locked = asyncio.Event()
+            thaw = asyncio.Event()
+            frozen = asyncio.create_task(_lock_and_freeze(pool, locked, thaw))
+            await asyncio.wait_for(locked.wait(), 20)
+            await asyncio.to_thread(_lock, other)
+            thaw.set()
+            with pytest.raises(AWAY):
+                await frozen
+            async with pool.connection() as connection:
+                assert await (await connection.execute("SELECT 2")).fetchone() == (2,)
+
+
+async def _lock_and_freeze(pool: Pool, locked: asyncio.Event, thaw: asyncio.Event) -> None:
+    async with pool.connection() as connection, connection.pipeline(), connection.transaction():
+        await connection.execute("LOCK TABLE things")
+        await (await connection.execute("SELECT 1")).fetchone()
+        locked.set()
+        await thaw.wait()
+        await connection.execute("SELECT 1")
+
+
+def _lock(connection: psycopg.Connection) -> None:
+    with connection.transaction():
+        connection.execute("LOCK TABLE things")
+
+
+async def test_server_that_does_not_know_the_limit_is_not_asked_for_it(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "KNOWS_TRANSACTION_TIMEOUT", 10**9)
+    async with open_pool(database, "test") as pool, pool.connection() as connection:
+        assert await (await connection.execute("SHOW transaction_timeout")).fetchone() == ("0",)
