@@ -1,7 +1,7 @@
 """What is written for a step or an all-clear, before any template: one letter, its addresses, its proofs."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.alerts.domain.ladder import following, step_of
 from services.alerts.domain.values import Case, Event, LadderStep, Letter, Purpose
@@ -24,13 +24,22 @@ def letter_of_step(
         case=case,
         step=step,
         step_code=step.code,
-        created_at=now,
+        created_at=_after_acknowledgement(case, now),
         caused_at=event.detected_at if event else case.detected_at,
         proof=event.proof if event else case.proof,
         place=event.place if event else None,
         reply_due_at=case.reply_due_at if step.reply_working_days else None,
         members=members,
     )
+
+
+def _after_acknowledgement(case: Case, now: datetime) -> datetime:
+    """Return `now`, moved behind the case's acknowledgement, which did not know of what is written now.
+
+    The order of the two is that of the case's row. `now` may lie before all the same: read a moment earlier, or by the
+    clock of another machine.
+    """
+    return now if case.acknowledged is None else max(now, case.acknowledged.at + timedelta(microseconds=1))
 
 
 def letter_of_all_clear(case: Case, now: datetime, *, event: Event | None = None, members: int = 0) -> Letter:

@@ -144,6 +144,17 @@ async def test_acknowledging_takes_back_what_waits_and_leaves_the_clock() -> Non
     assert sorted(rig.told("H4")) == ["health", "street"]
 
 
+async def test_acknowledging_at_the_very_instant_of_a_step_does_not_take_back_the_next() -> None:
+    rig = Rig()
+    await rig.take(event(Happening.FIRED, kind=CaseKind.FIRE, cause="s1", point="1"), topic="alarms")
+    (case_id,) = rig.store.tables.cases
+    assert await rig.desk.acknowledge(case_id, OFFICER, "seen") is Reply.DONE
+    rig.clock.forward(-0.5)  # the clock of the machine with the fire lane is that much behind
+    await rig.take(event(Happening.FIRED, kind=CaseKind.FIRE, cause="s2", point="2"), topic="alarms")
+    await rig.pass_time(2, every=1)
+    assert rig.told("F0.p2") == ["centre"]
+
+
 async def test_all_clear_that_waits_is_taken_back_when_the_unit_drops_again() -> None:
     rig = Rig()
     await rig.take(event())
