@@ -1,10 +1,15 @@
 """Fixtures for every test: the embedded real parts."""
 
+import hypothesis
 import pytest
 
 from deploy.stack import ports
 
 pytest_plugins = ["tests.parts", "tests.containers", "tests.integration.console.stage"]
+
+# A machine that stands still for a second has found nothing wrong.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,4 +1,4 @@
-"""A real Prometheus on a free port, with the committed rules and the same job names, at one scrape a second."""
+"""A real Prometheus on a free port, with the committed rules and the same job names, at one scrape in two seconds."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +27,7 @@ class Prometheus(ChildPart):
 
     def ready(self) -> bool:
         try:
-            return httpx.get(f"http://{HOST}:{self.port}/-/ready", timeout=2, trust_env=False).status_code == 200
+            return httpx.get(f"http://{HOST}:{self.port}/-/ready", timeout=10, trust_env=False).status_code == 200
         except httpx.HTTPError:
             return False
 
@@ -35,7 +35,7 @@ class Prometheus(ChildPart):
         program = require_tool("prometheus", "install Prometheus")
         config = self.folder / "prometheus.yml"
         settings = {
-            "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+            "global": {"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "1s"},
             "rule_files": [str(path) for path in rule_files()],
             "scrape_configs": [
                 {"job_name": job, "static_configs": [{"targets": [address]}]} for job, address in self._targets.items()
@@ -51,7 +51,7 @@ class Prometheus(ChildPart):
 
     def ask(self, path: str, **parameters: str) -> Any:
         """Return the data of an answer. Raises AssertionError with Prometheus' own words."""
-        answer = httpx.get(f"http://{HOST}:{self.port}/api/v1/{path}", params=parameters, timeout=20, trust_env=False)
+        answer = httpx.get(f"http://{HOST}:{self.port}/api/v1/{path}", params=parameters, timeout=60, trust_env=False)
         body = answer.json()
         assert body["status"] == "success", body.get("error")
         return body["data"]

@@ -8,13 +8,15 @@ import pytest
 
 from tests.unit.deploy.files import PROMETHEUS, rule_files
 
+LIMIT_S = 600
+pytestmark = pytest.mark.timeout(LIMIT_S + 30)
 TESTS = sorted((PROMETHEUS / "tests").glob("*.yaml"))
 
 
 def promtool(*arguments: str) -> None:
     if shutil.which("promtool") is None:
         pytest.skip("no promtool on PATH")
-    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, timeout=150, check=False)
+    done = subprocess.run(["promtool", *arguments], capture_output=True, text=True, timeout=LIMIT_S, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -37,8 +37,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
             def recorded() -> bool:
                 return all(server.has(rule.name) for rule in recordings())
 
-            assert wait_until(scraped, limit_s=60, clock=clock), server.query("up")
-            wait_until(recorded, limit_s=30, clock=clock)  # what is not there fails by name in its own test
+            assert wait_until(scraped, limit_s=120, clock=clock), server.query("up")
+            wait_until(recorded, limit_s=90, clock=clock)  # what is not there fails by name in its own test
             yield server
         finally:
             server.stop()
@@ -51,10 +51,14 @@ def missing(prometheus: Prometheus, expr: str) -> set[str]:
 
 
 def test_every_target_is_scraped_without_an_error(prometheus: Prometheus) -> None:
-    targets = prometheus.ask("targets")["activeTargets"]
-    assert {target["labels"]["job"]: (target["health"], target["lastError"]) for target in targets} == dict.fromkeys(
-        (*exposed.SERVICES, "prometheus"), ("up", "")
-    )
+    wanted = dict.fromkeys((*exposed.SERVICES, "prometheus"), ("up", ""))
+
+    def found() -> dict[str, tuple[str, str]]:
+        targets = prometheus.ask("targets")["activeTargets"]
+        return {target["labels"]["job"]: (target["health"], target["lastError"]) for target in targets}
+
+    wait_until(lambda: found() == wanted, limit_s=60, clock=SystemClock())  # one scrape may be late
+    assert found() == wanted
 
 
 def test_prometheus_evaluates_every_rule_without_an_error(prometheus: Prometheus) -> None:
@@ -102,5 +106,11 @@ def test_a_rate_is_floored_and_an_unknown_unit_makes_it_an_interval(prometheus: 
 
 def test_only_what_the_samples_call_for_fires(prometheus: Prometheus) -> None:
     """The samples hold one step that had nobody to tell; otherwise all is well."""
-    firing = {one["metric"]["alertname"] for one in prometheus.query('ALERTS{alertstate="firing"}')}
-    assert firing == {"FireNetNobodyTold", "FireNetWatchdog"}
+    wanted = {"FireNetNobodyTold", "FireNetWatchdog"}
+
+    def firing() -> set[str]:
+        return {one["metric"]["alertname"] for one in prometheus.query('ALERTS{alertstate="firing"}')}
+
+    # On a machine so busy that a scrape fails for half a minute, an alert about that is right; it ends by itself.
+    wait_until(lambda: firing() == wanted, limit_s=240, clock=SystemClock())
+    assert firing() == wanted
