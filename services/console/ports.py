@@ -71,7 +71,10 @@ class Accounts(Protocol):
         ...
 
     async def failed(self, username: Username, now: datetime) -> int:
-        """Count one more failure, lock by the rule of `lock_until`, and return how many there are in a row."""
+        """Count one more failure, lock by the rule of `lock_until`, and return how many there are in a row.
+
+        A name without an account takes as long and changes nothing: 0.
+        """
         ...
 
     async def succeeded(self, username: Username) -> None:

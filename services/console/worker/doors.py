@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 
 from services.console.domain.accounts import MAX_PASSWORD, Account, Session, SignIn, lock_until
 from services.console.domain.errors import BadCredentials, DataUnavailable, LockedOut, NotSignedIn, TooBusy
+from services.console.domain.viewer import Username
 from services.console.metrics import Metrics
 from services.console.ports import Accounts, Passwords, Secrets
 from services.runtime.clock import Clock
 
 MAX_TOKEN = 128
+FORGOTTEN = timedelta(days=1)
 
 
 class FailureBook:
@@ -34,6 +36,14 @@ class FailureBook:
         self._failures.move_to_end(key)
         while len(self._failures) > self._entries:
             self._failures.popitem(last=False)
+
+    def forget(self, key: str) -> None:
+        self._failures.pop(key, None)
+
+    def lock_until(self, key: str, now: datetime) -> datetime | None:
+        """Return until when this key is locked, as an account with the same failures would be."""
+        last = self.last(key)
+        return lock_until(self.count(key, now, FORGOTTEN), last) if last else None
 
     def __len__(self) -> int:
         return len(self._failures)
@@ -71,6 +81,10 @@ class DoorKeeper:
         self._clients = FailureBook(rules.book_entries)
         # Names without an account lock like the others, so that a lock says nothing about who exists.
         self._ghosts = FailureBook(rules.book_entries)
+        # Strangers who guess close an account to strangers only: where somebody signed in before, its own failures
+        # count.
+        self._homes: OrderedDict[str, None] = OrderedDict()
+        self._at_home = FailureBook(rules.book_entries)
 
     async def sign_in(self, username: str, password: str, client: str) -> tuple[str, Session]:
         """Return token and session. See the port."""
@@ -111,15 +125,18 @@ class DoorKeeper:
         if self._clients.count(client, now, rules.client_window) >= rules.client_failures:
             raise LockedOut(int(rules.client_window.total_seconds()))
         account = await self._known(username)
-        self._refuse_when_locked(account, username, now)
+        self._refuse_when_locked(account, username, client, now)
         right = await self._passwords.matches(account.password_hash if account else None, password[: MAX_PASSWORD + 1])
         now = self._clock.now()
         if account is None or not right:
             await self._note_failure(account, username, client, now)
             raise BadCredentials
         # Guesses that ran side by side may have locked the account meanwhile: then even a right one does not count.
-        self._refuse_when_locked(await self._known(username), username, now)
-        await self._accounts.succeeded(account.username)
+        account = await self._known(username)
+        self._refuse_when_locked(account, username, client, now)
+        if account is None:
+            raise BadCredentials
+        await self._welcome(account, client, now)
         token, csrf = self._secrets.token(), self._secrets.token()
         until = now + rules.session
         await self._accounts.open_session(self._secrets.digest(token), account.username, csrf, now, until)
@@ -129,18 +146,36 @@ class DoorKeeper:
         account = await self._accounts.find(username)
         return None if account is None or account.disabled else account
 
-    def _refuse_when_locked(self, account: Account | None, username: str, now: datetime) -> None:
-        if account is not None:
-            until = account.locked_until
+    def _refuse_when_locked(self, account: Account | None, username: str, client: str, now: datetime) -> None:
+        if account is None:
+            until = self._ghosts.lock_until(username, now)
+        elif _home(username, client) in self._homes:
+            until = self._at_home.lock_until(_home(username, client), now)
         else:
-            last = self._ghosts.last(username)
-            until = lock_until(self._ghosts.count(username, now, timedelta(days=1)), last) if last else None
+            until = account.locked_until
         if until is not None and until > now:
             raise LockedOut(max(1, round((until - now).total_seconds())))
 
     async def _note_failure(self, account: Account | None, username: str, client: str, now: datetime) -> None:
         self._clients.add(client, now, self._rules.client_window)
         if account is None:
-            self._ghosts.add(username, now, timedelta(days=1))
+            self._ghosts.add(username, now, FORGOTTEN)
+            await self._accounts.failed(Username(username), now)  # changes nothing, and takes as long as for the others
+        elif _home(username, client) in self._homes:
+            self._at_home.add(_home(username, client), now, FORGOTTEN)
         else:
             await self._accounts.failed(account.username, now)
+
+    async def _welcome(self, account: Account, client: str, now: datetime) -> None:
+        home = _home(account.username, client)
+        self._homes[home] = None
+        self._homes.move_to_end(home)
+        while len(self._homes) > self._rules.book_entries:
+            self._homes.popitem(last=False)
+        self._at_home.forget(home)
+        if account.locked_until is None or account.locked_until <= now:  # else strangers would get new guesses
+            await self._accounts.succeeded(account.username)
+
+
+def _home(username: str, client: str) -> str:
+    return f"{username} {client}"  # no name of an account has a space

@@ -44,6 +44,8 @@ async def test_failures_count_up_lock_and_are_forgotten(accounts: Accounts) -> N
     assert locked.locked_until == T0 + timedelta(seconds=30)
     await accounts.succeeded(ANN.username)
     assert await accounts.find("ann") == ANN
+    assert await accounts.failed(Username("nobody"), T0) == 0
+    assert await accounts.find("nobody") is None
 
 
 async def test_a_session_lives_until_it_ends_is_closed_or_its_account_is_disabled(accounts: Accounts) -> None:

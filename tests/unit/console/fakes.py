@@ -228,6 +228,8 @@ class FakeAccounts:
         return True
 
     async def failed(self, username: Username, now: datetime) -> int:
+        if username not in self.accounts:
+            return 0
         failures = self.accounts[username].failed_logins + 1
         self.accounts[username] = replace(
             self.accounts[username], failed_logins=failures, locked_until=lock_until(failures, now)

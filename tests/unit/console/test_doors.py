@@ -82,6 +82,26 @@ async def test_while_locked_even_the_right_password_waits_then_opens() -> None:
     assert stage.accounts.accounts["ann"].failed_logins == 0
 
 
+async def test_strangers_who_guess_do_not_keep_the_officer_out_of_the_usual_place() -> None:
+    stage = Stage()
+    assert await stage.attempt("ann", "right", client="desk") == "ok"
+    for _ in range(5):
+        await stage.attempt("ann", client="stranger")
+    assert await stage.attempt("ann", "right", client="elsewhere") == "locked_out"
+    assert await stage.attempt("ann", "right", client="desk") == "ok"
+    assert await stage.attempt("ann", client="stranger") == "locked_out", "that opened the door to nobody else"
+
+
+async def test_guesses_from_the_usual_place_lock_it_too() -> None:
+    stage = Stage()
+    await stage.attempt("ann", "right", client="desk")
+    answers = [await stage.attempt("ann", client="desk") for _ in range(6)]
+    assert answers == ["bad_credentials"] * 5 + ["locked_out"]
+    assert await stage.attempt("ann", "right", client="desk") == "locked_out"
+    stage.clock.pass_(31)
+    assert await stage.attempt("ann", "right", client="desk") == "ok"
+
+
 async def test_a_disabled_account_looks_like_none() -> None:
     stage = Stage()
     token, _ = await stage.doors.sign_in("ann", "right", "c")
