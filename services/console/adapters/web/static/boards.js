@@ -26,7 +26,8 @@ export function render() {
   const board = dimensions.includes(state.view.board) ? state.view.board : "town";
   segment("board-dimension", dimensions.length ? dimensions : DIMENSIONS, board, (name) => t(`boards.${name}`), (name) => choose({ board: name }));
   const rows = (state.sections.boards?.[board] ?? []).filter((row) => row.scope === chosenScope());
-  const shown = rows.length ? rows : [{ value: "none", none: true }];
+  const known = Boolean(state.sections.boards);
+  const shown = rows.length ? rows : [{ value: known ? "none" : "waiting", none: true, known }];
   patchList(byId("boards"), shown, (row) => `${board}-${row.value}`, (row) => make(row, board), (element, row) => update(element, row, board));
 }
 
@@ -51,7 +52,7 @@ function make(row, board) {
 
 function update(element, row, board) {
   if (row.none) {
-    setText(element.querySelector(".quiet"), t("boards.none"));
+    setText(element.querySelector(".quiet"), t(row.known ? "boards.none" : "rate.waiting"));
     return;
   }
   const part = (name) => element.querySelector(`.${name}`);

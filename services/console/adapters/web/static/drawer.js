@@ -6,7 +6,7 @@ import { byId, h, icon, setText } from "./dom.js";
 import { history } from "./history.js";
 import { ladder } from "./ladder.js";
 import { on, state, writeView } from "./state.js";
-import { brief, nameOf, span, stamp, t, told, unitName, until } from "./text.js";
+import { brief, listed, nameOf, span, stamp, t, told, unitName, until } from "./text.js";
 import { KIND_ICON, shapeOf, stepName, titleOf } from "./words.js";
 
 const box = byId("drawer");
@@ -99,7 +99,7 @@ function drawCase(detail) {
     section(`${t("detail.notices")} (${detail.deliveries.length})`, notices(detail.deliveries)),
     section(t("detail.basis"), facts([
       [t("detail.clause"), detail.clause], [t("detail.route"), detail.route_clause],
-      [t("unit.lead"), nameOf("bodies", row.lead_department)], [t("unit.copies"), row.copy_departments.map((code) => nameOf("bodies", code)).join("、")],
+      [t("unit.lead"), nameOf("bodies", row.lead_department)], [t("unit.copies"), listed(row.copy_departments.map((code) => nameOf("bodies", code)))],
       [t("detail.effective"), stamp(row.effective_at)], [t("detail.detectedat"), stamp(row.detected_at)], [t("detail.opened"), stamp(row.opened_at)],
       [t("detail.closed"), row.closed_at ? `${stamp(row.closed_at)} ${detail.close_reason ?? ""}` : ""],
       [t("detail.reply"), row.reply_due_at ? stamp(row.reply_due_at) : ""],
@@ -124,7 +124,7 @@ function timeline(row) {
   return h("ol", { class: "timeline" }, codes.map((code) => {
     const done = taken.get(code), plan = planned.get(code);
     const stage = done ? (code === row.step ? "now" : "done") : "todo";
-    const who = (done?.told ?? plan?.tells ?? []).map(told).join(state.lang === "zh" ? "、" : ", ");
+    const who = listed((done?.told ?? plan?.tells ?? []).map(told));
     return h("li", { class: stage },
       h("p", { class: "step-name" }, h("b", {}, stepName(row, code)), h("span", { class: "sr-only" }, t(`step.${stage}`))),
       h("p", { class: "num" }, done ? t("detail.taken", { at: stamp(done.taken_at) }) : code === row.next_step && row.next_step_at ? t("detail.due", { at: stamp(row.next_step_at) }) : t("step.todo")),
@@ -155,8 +155,8 @@ function drawUnit(detail) {
       h("li", {}, h("button", { type: "button", class: "link", onclick: () => openDrawer({ kind: "case", id: mark.case_id }) }, `${t(`kind.${mark.kind}`)} ${mark.step ?? ""}`), mark.next_step_at ? h("span", { class: "quiet num" }, ` → ${mark.next_step} ${brief(mark.next_step_at)}`) : null, mark.acknowledged_by ? h("span", { class: "quiet" }, ` · ${t("case.acked", { who: mark.acknowledged_by, at: brief(mark.acknowledged_at) })}`) : null))) : h("p", { class: "quiet" }, t("unit.cases.none"))),
     section(t("detail.unit"), facts([
       ["ID", row.unit_id], [t("unit.category"), nameOf("categories", row.category)], [t("unit.town"), `${nameOf("bodies", row.town)} ${row.community}`], [t("unit.address"), row.address],
-      [t("unit.lead"), nameOf("bodies", row.lead_department) + (row.routed ? "" : `（${t("unit.unrouted")}）`)], [t("unit.copies"), row.copy_departments.map((code) => nameOf("bodies", code)).join("、")],
-      [t("unit.scopes"), row.scopes.join(", ")], [t("unit.proof"), row.last_proof_at ? `${stamp(row.last_proof_at)}（${t("unit.proof.note")}）` : ""],
+      [t("unit.lead"), row.routed ? nameOf("bodies", row.lead_department) : t("detail.aside", { what: nameOf("bodies", row.lead_department), note: t("unit.unrouted") })], [t("unit.copies"), listed(row.copy_departments.map((code) => nameOf("bodies", code)))],
+      [t("unit.scopes"), row.scopes.join(", ")], [t("unit.proof"), row.last_proof_at ? t("detail.aside", { what: stamp(row.last_proof_at), note: t("unit.proof.note") }) : ""],
     ])));
 }
 

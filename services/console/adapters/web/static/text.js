@@ -21,6 +21,8 @@ export function nameOf(kind, code) {
 
 export const unitName = (row) => (state.lang === "en" && (row.name_en || row.unit_name_en)) || row.name || row.unit_name || row.unit_id;
 
+export const listed = (names) => names.join(state.lang === "zh" ? "、" : ", ");
+
 export function told(code) {
   if (has(`told.${code}`)) return t(`told.${code}`);
   return nameOf("bodies", code);

@@ -117,6 +117,7 @@ function paint() {
   const height = rowHeight();
   const count = total ?? 0;
   canvas.style.height = `${Math.max(1, count) * height}px`;
+  list.style.setProperty("--rows", String(Math.max(3, count))); // a phone gives a short list no more room than it needs
   const first = Math.max(0, Math.floor(list.scrollTop / height) - 4);
   const last = Math.min(count, Math.ceil((list.scrollTop + list.clientHeight) / height) + 4);
   for (const page of needed(first, last)) if (!pages.get(page) || pages.get(page).stale) load(page);
@@ -179,6 +180,7 @@ function update(element, index) {
     part("unit-icon").replaceChildren(icon(shape));
   }
   setText(part("unit-name"), unitName(row));
+  part("unit-name").title = unitName(row);
   setText(part("unit-where"), `${row.unit_id} · ${nameOf("bodies", row.town)}`);
   setText(part("unit-conn"), t(row.partly_connected ? "connection.partly" : `connection.${row.connection}`));
   const ill = !["normal", "unknown"].includes(row.health);
