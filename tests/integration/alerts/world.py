@@ -58,7 +58,7 @@ RECORDED = datetime(2020, 1, 1, tzinfo=UTC)
 CLOCK = SystemClock()
 
 
-async def until(condition: Callable[[], Awaitable[Any]], what: str, limit_s: float = 30) -> Any:
+async def until(condition: Callable[[], Awaitable[Any]], what: str, limit_s: float = 90) -> Any:
     """Return the first true value of `condition`; fail after `limit_s` seconds."""
     try:
         async with asyncio.timeout(limit_s):
@@ -156,7 +156,7 @@ class Hook:
         self.received.append(Received(CLOCK.now(), headers, body))
         self.arrived()
         if self.hanging:
-            self.hang.wait(60)
+            self.hang.wait(600)
         request.send_response(self.statuses.pop(0) if self.statuses else 204)
         request.send_header("content-length", "0")
         request.end_headers()
@@ -360,7 +360,7 @@ class World:
         rows = await self.rows(query, *parameters)
         return next(iter(rows[0].values())) if rows else None
 
-    async def until_row(self, query: str, *parameters: Any, limit_s: float = 30) -> Any:
+    async def until_row(self, query: str, *parameters: Any, limit_s: float = 90) -> Any:
         return await until(lambda: self.one(query, *parameters), query, limit_s)
 
     def logs(self) -> str:
@@ -375,7 +375,7 @@ async def world(kafka: str, dsn: str, folder: Path) -> AsyncIterator[World]:
     here = World(kafka, dsn, folder)
     await here.producer.start()
     await here.sessions.open()
-    server = Controller(here.mailbox, hostname="127.0.0.1", port=here.smtp_port)
+    server = Controller(here.mailbox, hostname="127.0.0.1", port=here.smtp_port, ready_timeout=60)
     server.start()
     try:
         yield here
