@@ -38,7 +38,7 @@ from tests.integration.ingest.log import Written
 BEAT_S = 900
 IMPATIENT_S = 1.0
 """Seconds of real time without an answer after which a device believes that its own ten have passed."""
-RESENDS = 60
+RESENDS = 300
 AFTERNOON = 0.6
 """Numbers are skipped, and losses counted, from this part of the day on: a killed ingest forgets what it has heard, and
 what a fire overtook just before may then look lost."""

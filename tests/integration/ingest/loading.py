@@ -5,7 +5,7 @@ from collections import Counter
 
 from tests.integration.ingest.conftest import Site
 from tests.integration.ingest.log import Written
-from tests.integration.ingest.process import Gateway, until
+from tests.integration.ingest.process import LIMIT_S, Gateway, until
 
 
 async def load(gateways: list[Gateway], count: int) -> None:
@@ -28,7 +28,7 @@ async def assert_nothing_lost(site: Site, gateways: list[Gateway]) -> Written:
     for gateway in gateways:
         await gateway.all_acknowledged()
     await until(lambda: site.ingest.metric("in_flight") == 0 and site.ingest.ready())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(LIMIT_S):
         while True:
             written = await site.written()
             lost = {

@@ -74,11 +74,12 @@ class Written:
 async def read_all(bootstrap: str, since: datetime | None = None) -> Written:
     """Return everything on ingest's topics, or what was written at `since` and later."""
     written = Written([], [], [], [])
-    async with AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, auto_offset_reset="earliest", max_partition_fetch_bytes=16 * 2**20
+    async with AIOKafkaConsumer(  # named here, it knows all of their partitions once it has started
+        *(SIGNALS, ALARMS, REFUSALS),
+        bootstrap_servers=bootstrap,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=16 * 2**20,
     ) as consumer:
-        consumer.subscribe([SIGNALS, ALARMS, REFUSALS])
-        await consumer.getmany(timeout_ms=0)
         places = sorted(consumer.assignment())
         ends = await consumer.end_offsets(places)
         waiting = {place for place in places if ends[place] > 0}

@@ -18,7 +18,7 @@ from prometheus_client.samples import Sample
 
 from deploy.stack.ports import free_ports
 
-LIMIT_S = 60
+LIMIT_S = 90
 BOOKS = ("received_total", "stored_total", "repeated_total", "refused_total", "handed_back_total", "in_flight")
 
 
@@ -67,13 +67,17 @@ class IngestProcess:
     async def start(self) -> None:
         with self._log.open("ab") as log:
             command = [sys.executable, "-m", "services.ingest"]
-            self._process = await asyncio.to_thread(subprocess.Popen, command, env=self._env, stdout=log, stderr=log)
-        await until(lambda: self.ready() or self._process is None or self._process.poll() is not None)
-        assert self.ready(), self.log()[-3000:]
+            process = await asyncio.to_thread(subprocess.Popen, command, env=self._env, stdout=log, stderr=log)
+        self._process = process
+        try:  # once is enough: a twin under the same name may throw it out again at once
+            await until(lambda: process.poll() is not None or self.ready())
+        except TimeoutError:
+            raise AssertionError(f"not ready: {self.checks()}\n{self.log()[-3000:]}") from None
+        assert process.poll() is None, self.log()[-3000:]
 
-    def connect_to(self, mqtt_port: int) -> None:
+    def connect_to(self, mqtt_port: int, silent_limit_s: int = 3) -> None:
         """Reach the broker over another port from the next start on, and soon give a dead connection up."""
-        self.set(INGEST_MQTT_PORT=str(mqtt_port), INGEST_MQTT_SILENT_LIMIT_S="3")
+        self.set(INGEST_MQTT_PORT=str(mqtt_port), INGEST_MQTT_SILENT_LIMIT_S=str(silent_limit_s))
 
     def set(self, **settings: str) -> None:
         """Change settings from the next start on."""
@@ -104,7 +108,7 @@ class IngestProcess:
         return await asyncio.to_thread(self._process.wait, LIMIT_S)
 
     def ready(self) -> bool:
-        return self.checks() is not None and set((self.checks() or {}).values()) == {"ok"}
+        return set((self.checks() or {}).values()) == {"ok"}
 
     def checks(self) -> dict[str, str] | None:
         """Return what /readyz says, None when nobody answers."""
@@ -119,7 +123,7 @@ class IngestProcess:
 
     def scrape(self) -> list[Sample]:
         """Return every sample of one scrape."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=LIMIT_S) as answer:
             text = answer.read().decode()
         return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
 

@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from deploy.stack.ports import free_ports
 from services.ingest.app import Ingest
 from services.ingest.settings import IngestSettings
 from services.runtime.clock import SystemClock
@@ -13,7 +14,7 @@ from services.runtime.lifecycle import Stop, TaskDied
 from tests.freezing import frozen
 from tests.integration.ingest.conftest import Site
 from tests.integration.ingest.loading import assert_nothing_lost, load
-from tests.integration.ingest.process import until
+from tests.integration.ingest.process import LIMIT_S, until
 from tests.proxy import proxy
 
 SEED = 20260601
@@ -71,7 +72,7 @@ async def test_while_kafka_is_away_acknowledgements_stop_and_everything_goes_on_
         await asyncio.to_thread(site.kafka.start)
     await until(site.ingest.ready)
     await assert_nothing_lost(site, gateways)
-    assert site.ingest.metric("session_lost_total") == 0
+    assert site.ingest.metric("mqtt_session_lost_total") == 0
 
 
 @pytest.mark.chaos
@@ -194,7 +195,7 @@ async def test_sigterm_under_load_drains_and_a_restart_goes_on(site: Site) -> No
 @pytest.mark.chaos
 @pytest.mark.parametrize("impatient", [False, True], ids=["deadline", "second-sigterm"])
 async def test_a_stop_that_cannot_drain_acknowledges_nothing_that_is_not_stored(site: Site, impatient: bool) -> None:
-    site.ingest.set(INGEST_DRAIN_S="2")
+    site.ingest.set(INGEST_DRAIN_S="300" if impatient else "2")
     gateways = await site.gateways(2)
     await site.ingest.start()
     await load(gateways, 50)
@@ -212,12 +213,13 @@ async def test_a_stop_that_cannot_drain_acknowledges_nothing_that_is_not_stored(
     await assert_nothing_lost(site, gateways)
 
 
-async def test_a_dead_connection_thread_ends_readiness_and_the_service(site: Site, unused_tcp_port: int) -> None:
+async def test_a_dead_connection_thread_ends_readiness_and_the_service(site: Site) -> None:
     await site.gateways(1)
+    (http_port,) = free_ports(1)
     settings = IngestSettings(
         kafka_bootstrap=site.kafka.bootstrap,
         instance="dies",
-        http_port=unused_tcp_port,
+        http_port=http_port,
         mqtt_port=site.broker.port,
         mqtt_share_group="dies",
     )
@@ -225,6 +227,6 @@ async def test_a_dead_connection_thread_ends_readiness_and_the_service(site: Sit
     running = asyncio.create_task(ingest.run(Stop()))
     await until(lambda: ingest.readiness().ready)
     ingest._links["fire"]._frames = None  # type: ignore[assignment] # the next packet meets an error of ours
-    await until(lambda: not ingest.readiness().ready, limit_s=10)
+    await until(lambda: not ingest.readiness().ready)
     with pytest.raises(TaskDied):
-        await asyncio.wait_for(running, 20)
+        await asyncio.wait_for(running, LIMIT_S)
