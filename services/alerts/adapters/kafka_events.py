@@ -85,7 +85,10 @@ def event_of_alarm(topic: str, record: ConsumedRecord) -> Event | None:
 
 
 def _place(point: Point | None) -> Place | None:
-    return Place(point.address, point.system or "", point.label or "") if point is not None else None
+    """NULs are padding of whoever writes C, and the database keeps none: left in, the end would not fit the fire."""
+    if point is None:
+        return None
+    return Place(*(text.replace("\0", "") for text in (point.address, point.system or "", point.label or "")))
 
 
 @dataclass(slots=True)

@@ -41,8 +41,11 @@ AUDIT_COLUMNS = ("at", "actor", "action", "case_id", "detail")
 
 
 def to_json(rows: list[Row]) -> str:
-    """Return the rows as one JSON array. PostgreSQL has no NUL in text, so it is left out."""
-    return json.dumps(rows, ensure_ascii=False, default=_plain).replace("\\u0000", "")
+    """Return the rows as one JSON array. PostgreSQL has no NUL in text: U+FFFD stands for it.
+
+    Its escape is replaced by an escape, for in a letter's own JSON inside this JSON another backslash stands before it.
+    """
+    return json.dumps(rows, ensure_ascii=False, default=_plain).replace("\\u0000", "\\ufffd")
 
 
 def _plain(value: object) -> object:

@@ -1,5 +1,6 @@
 """Case store and outbox: memory and PostgreSQL keep the same promises."""
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -111,6 +112,17 @@ async def test_case_comes_back_as_it_was_saved(stores: Stores) -> None:
     )
     await save(stores, Changes(opened={one.case_id: one}))
     assert await load(stores, one.case_id) == one
+
+
+async def test_text_that_no_database_holds_costs_no_notice(stores: Stores) -> None:
+    one = case(CaseKind.FIRE)
+    label = "三层\0烟感 \\u0000"
+    told = replace(notice(one), subject=label, body=json.dumps({"label": label}))
+    await save(stores, Changes(opened={one.case_id: one}, notices=[told]))
+    (sent,) = await take(stores, 0, fire=True)
+    assert isinstance(sent, Ready)
+    assert json.loads(sent.body)["label"].startswith("三层")
+    assert sent.subject.startswith("三层")
 
 
 async def test_second_open_case_of_a_unit_and_kind_is_a_conflict(stores: Stores) -> None:

@@ -59,6 +59,16 @@ def test_fire_signal_has_the_finding_id_that_rules_will_use() -> None:
     assert (event.proof.topic, event.proof.offset, event.proof.signal_id) == ("firenet.alarms.v1", 7, "s1")
 
 
+def test_padding_of_a_point_is_no_part_of_it() -> None:
+    began = event_of_alarm("t", consumed(fire("U1", "s1", point="1\0\0")))
+    ended = event_of_alarm("t", consumed(restore("U1", "s2", point="1")))
+    assert began is not None
+    assert ended is not None
+    assert began.place is not None
+    assert ended.place is not None
+    assert began.place.key == ended.place.key == "|1"
+
+
 def test_restore_of_fire_ends_it_and_other_signals_are_nothing() -> None:
     event = event_of_alarm("t", consumed(restore("U1", "s2")))
     assert event is not None
