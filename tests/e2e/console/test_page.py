@@ -409,3 +409,23 @@ async def test_many_fires_leave_room_for_what_is_to_be_done_on_a_phone(
         assert banner["height"] <= 450, "half of the screen"
         await at.page.locator(".case .ack").first.click()
         await expect(at.page.locator("#ack-confirm")).to_be_in_viewport()
+
+
+async def test_a_session_that_ended_leads_to_the_door_and_says_so(
+    chromium: Chromium, site: Console, world: World
+) -> None:
+    async with desk(chromium, site) as at:
+        world.execute("DELETE FROM console.sessions")
+        await at.page.fill("#search", "U00001")
+        await at.has(".door-problem", "登录已失效")
+        await at.page.fill("#username", "centre")
+        await at.page.fill("#password", PASSWORD)
+        await at.page.press("#password", "Enter")
+        await at.has("#fresh-word", "实时")
+
+
+async def test_a_district_without_units_is_not_called_well(chromium: Chromium, site: Console, world: World) -> None:
+    world.execute("TRUNCATE rules.units, rules.rate_counts")
+    async with desk(chromium, site) as at:
+        await at.has(".rate-percent", "不适用")
+        await at.has("#units .empty", "此范围内没有单位")

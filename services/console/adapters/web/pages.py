@@ -104,7 +104,8 @@ class PageRoutes:
         return self._pages.render(request, "refusals.html", viewer=session.viewer, csrf=session.csrf)
 
     async def login(self, request: Request) -> Response:
-        return self._login_page(request)
+        # The page sends a reader here whose session ended meanwhile: say so.
+        return self._login_page(request, problem=NotSignedIn.code if "ended" in request.query_params else "")
 
     async def sign_in(
         self,

@@ -19,7 +19,7 @@ export async function ask(path, options = {}) {
   }
   const body = await answer.json().catch(() => ({}));
   if (answer.status === 401) {
-    location.assign("/login");
+    location.assign("/login?ended");
     throw new Refused("not_signed_in");
   }
   if (!answer.ok) throw new Refused(body.error?.code ?? "internal");

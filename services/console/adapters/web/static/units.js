@@ -233,13 +233,15 @@ function empty() {
     card = h("div", { class: "empty", role: "listitem" }, h("p", { class: "empty-title" }), h("p", { class: "quiet" }));
     list.append(card);
   }
-  const well = onlyTroubled() && !filterNames().length;
+  const { tally } = state.sections;
+  const nobody = Boolean(tally) && Object.values(tally.connection).every((count) => count === 0);
+  const well = !nobody && onlyTroubled() && !filterNames().length;
   if (card.dataset.well !== String(well)) {
     card.dataset.well = String(well);
     card.querySelector("svg")?.remove();
     card.prepend(icon(well ? "normal" : "search"));
   }
-  setText(card.querySelector(".empty-title"), t(well ? "units.none.well" : "units.none"));
+  setText(card.querySelector(".empty-title"), t(well ? "units.none.well" : nobody ? "boards.none" : "units.none"));
   setText(card.querySelector(".quiet"), well ? t("units.none.well.why") : "");
 }
 
