@@ -2,8 +2,11 @@
 
 import argparse
 import asyncio
+import io
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -28,7 +31,8 @@ from services.runtime.clock import Clock, SystemClock
 from services.runtime.logging import configure
 from services.runtime.settings import load
 
-OK, REFUSED, USAGE = 0, 1, 2
+OK, REFUSED, USAGE, INTERRUPTED = 0, 1, 2, 130
+MAX_ID = 128
 KINDS = {
     "units": Kind.UNIT,
     "gateways": Kind.GATEWAY,
@@ -53,11 +57,11 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     commands.add_parser("publish", help="publish what is not on the topic yet")
     show = commands.add_parser("show", help="print all versions of one entity")
     show.add_argument("kind", choices=[kind.value for kind in Kind])
-    show.add_argument("id")
+    show.add_argument("id", type=_id)
     listing = commands.add_parser("list", help="print the entities of a kind that are in force today")
     listing.add_argument("kind", choices=[kind.value for kind in Kind])
     explain = commands.add_parser("explain", help="print who would be told about a unit, when, on which clause")
-    explain.add_argument("unit")
+    explain.add_argument("unit", type=_id)
     commands.add_parser("check", help="print what would leave a notice without a reader; exit 1 when anything would")
     _credentials(commands.add_parser("credentials", help="passwords and certificates of gateways at the MQTT broker"))
     wanted = parser.parse_args(argv)
@@ -74,11 +78,11 @@ def _credentials(parser: argparse.ArgumentParser) -> None:
     ):
         drawing = actions.add_parser(name, help=meaning)
         whose = drawing.add_mutually_exclusive_group(required=True)
-        whose.add_argument("--gateway", nargs="+", metavar="ID")
+        whose.add_argument("--gateway", nargs="+", type=_id, metavar="ID")
         whose.add_argument("--all", action="store_true", help="every gateway in force; needs --out")
         drawing.add_argument("--out", type=Path, metavar="FILE", help="new CSV for the passwords, its owner's alone")
     revoking = actions.add_parser("revoke", help="end the passwords and certificates of gateways")
-    revoking.add_argument("--gateway", nargs="+", metavar="ID", required=True)
+    revoking.add_argument("--gateway", nargs="+", type=_id, metavar="ID", required=True)
     actions.add_parser("list", help="print what each gateway holds; no secrets")
     writing = actions.add_parser("write", help="write Mosquitto's password, access and revocation files")
     actions.add_parser("ca", help="make the certificate authority, where there is none")
@@ -87,14 +91,20 @@ def _credentials(parser: argparse.ArgumentParser) -> None:
         "--name", action="append", required=True, metavar="HOST", help="name or address it is reached by"
     )
     certifying = actions.add_parser("certificate", help="issue a client certificate")
-    certifying.add_argument("--gateway", required=True, metavar="ID")
+    certifying.add_argument("--gateway", type=_id, required=True, metavar="ID")
     certifying.add_argument("--out", type=Path, metavar="DIR", required=True)
     for issuing in (serving, certifying):
         issuing.add_argument("--days", type=_days, default=730, help="how long it holds; default 730")
     for broking in (writing, serving):
         broking.add_argument("--out", type=Path, metavar="DIR", help="default: REGISTRY_BROKER_DIR")
     ending = actions.add_parser("disconnect", help="end sessions at the broker; default: those of revoked certificates")
-    ending.add_argument("--gateway", nargs="+", metavar="ID")
+    ending.add_argument("--gateway", nargs="+", type=_id, metavar="ID")
+
+
+def _id(text: str) -> str:
+    if len(text) > MAX_ID or any("\ud800" <= char <= "\udfff" for char in text):
+        raise argparse.ArgumentTypeError(f"an id: at most {MAX_ID} characters of UTF-8")
+    return text
 
 
 def _days(text: str) -> int:
@@ -110,15 +120,33 @@ def _writing(parser: argparse.ArgumentParser) -> None:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one command and return the exit code: 0 done, 1 refused, 2 usage or settings."""
+    """Run one command and return the exit code: 0 done, 1 refused, 2 usage or settings, 130 interrupted."""
     wanted = arguments(argv)
     settings = load(RegistrySettings)
     configure("registry", "warning" if settings.log_level == "info" else settings.log_level)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that a GBK terminal cannot show is no failure
     try:
-        return asyncio.run(run(wanted, settings, SystemClock()))
+        code = asyncio.run(run(wanted, settings, SystemClock()))
+        sys.stdout.flush()
     except RegistryError as error:
         sys.stderr.write(f"{error}\n")
         return REFUSED
+    except OSError as error:
+        return _unsaid(error)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; files that were not reported yet were not taken\n")
+        return INTERRUPTED
+    return code
+
+
+def _unsaid(error: OSError) -> int:
+    """Nobody takes the answer: its reader has left (`| head`), or the disk is full."""
+    if not isinstance(error, BrokenPipeError):
+        sys.stderr.write(f"stopped: {error.strerror or type(error).__name__}\n")
+    with suppress(io.UnsupportedOperation):  # what is still held back must not be tried again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return REFUSED
 
 
 async def run(wanted: argparse.Namespace, settings: RegistrySettings, clock: Clock) -> int:

@@ -94,7 +94,7 @@ class Importer:
             errors.add(*await _shared_addresses(register, parsed, planned, today))
         errors.refuse_if_any()
         if added:
-            note = ImportNote(PurePath(path).name, sheet.sha256, kind, len(parsed), changed, now)
+            note = ImportNote(_file_name(path), sheet.sha256, kind, len(parsed), changed, now)
             await register.add(kind, added, note)
         return ImportReport(path, kind, len(parsed), changed, len(added))
 
@@ -130,7 +130,7 @@ class Importer:
         current = of_type(await register.current(Kind.UNIT, max(since, today)), Unit)
         if misses := pack_misses(policy, [version.facts for version in current], bodies):
             raise FileRefused(misses)
-        note = ImportNote(PurePath(path).name, sha256, Kind.PACK, 1, 1, now)
+        note = ImportNote(_file_name(path), sha256, Kind.PACK, 1, 1, now)
         await register.add(Kind.PACK, [Version(policy, since, now)], note)
         rerouted = _reroute(units, await load_policies(register), now)
         if rerouted:
@@ -154,6 +154,11 @@ async def _shared_addresses(
         for gateway_id in {*held, *planned}
     }
     return shared_addresses(parsed, timelines, today)
+
+
+def _file_name(path: str) -> str:
+    """Return the last part of a path; of a name that is not UTF-8 (GBK, out of an archive) the bytes are spelt out."""
+    return PurePath(path).name.encode("utf-8", "backslashreplace").decode()
 
 
 def _parse(kind: Kind, sheet: Sheet, files: Files) -> list[ParsedRow]:

@@ -10,6 +10,7 @@ import pytest
 
 from schemas.topics import REGISTRY, all_topics
 from services.registry.adapters import kafka
+from services.registry.app import arguments
 from services.registry.domain.errors import TopicRefused
 from services.runtime.kafka import TopicSpec, ensure_topics
 from tests.contract.registry.test_bus import read_topic
@@ -22,10 +23,19 @@ class Shell:
     def __init__(self, database: str, kafka: str) -> None:
         self._environment = {**os.environ, "FIRENET_DATABASE_DSN": database, "FIRENET_KAFKA_BOOTSTRAP": kafka}
 
-    def run(self, *arguments: str) -> tuple[int, str]:
-        """Return the exit code and everything printed."""
+    def run(self, *arguments: str | bytes, encoding: str = "utf-8") -> tuple[int, str]:
+        """Return the exit code and everything printed on a terminal of that encoding."""
         done = subprocess.run(
-            [sys.executable, "-m", "services.registry", *arguments],
+            [sys.executable, "-m", "services.registry", *arguments], encoding=encoding,
+            env=self._environment | {"PYTHONIOENCODING": encoding},
+            cwd=ROOT, capture_output=True, timeout=120, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout + done.stderr
+
+    def run_into(self, out: str, *arguments: str) -> tuple[int, str]:
+        """Return the exit code and what was said of errors while the answer goes where the shell says."""
+        done = subprocess.run(
+            ["sh", "-c", f'"$@" {out}', "sh", sys.executable, "-m", "services.registry", *arguments],
             cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         return done.returncode, done.stdout + done.stderr
@@ -68,15 +78,37 @@ def test_refusal_is_exit_code_1_with_file_row_and_column(shell: Shell, tmp_path:
     assert "nothing of it was taken" in said
 
 
-@pytest.mark.parametrize("arguments", [[], ["import"], ["fly"], ["show", "unit"], ["import", "--kind", "x", "y.csv"]])
-def test_bad_usage_is_exit_code_2(arguments: list[str]) -> None:
-    assert Shell("", "").run(*arguments)[0] == 2
+def test_a_terminal_and_a_file_name_in_gbk_are_no_failure(shell: Shell, tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + "/部门.csv".encode("gbk")
+    Path(os.fsdecode(path)).write_text(DEPARTMENTS_CSV.replace("云澜街道", "\U00020bb7野街道"), encoding="utf-8")
+    code, said = shell.run("import", "--no-publish", "--kind", "departments", path, encoding="gbk")
+    assert (code, "1 changed" in said) == (0, True), said
+    code, said = shell.run("show", "department", "T001", encoding="gbk")
+    assert (code, "\\U00020bb7野街道" in said) == (0, True), said
+
+
+@pytest.mark.parametrize("strange", [os.fsdecode("单位".encode("gbk")), "x" * 70_000], ids=["no text", "endless"])
+@pytest.mark.parametrize("before", [["credentials", "revoke", "--gateway"], ["show", "unit"], ["explain"]])
+def test_ids_that_no_register_holds_are_bad_usage(before: list[str], strange: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        arguments([*before, strange])
+    assert ended.value.code == 2
+
+
+def test_an_answer_that_nobody_takes_is_no_traceback(shell: Shell) -> None:
+    assert shell.run_into("> /dev/full", "check") == (1, "stopped: No space left on device\n")
+    assert shell.run_into("| true", "check")[1] == ""
+
+
+@pytest.mark.parametrize("words", [[], ["import"], ["fly"], ["show", "unit"], ["import", "--kind", "x", "y.csv"]])
+def test_bad_usage_is_exit_code_2(words: list[str]) -> None:
+    assert Shell("", "").run(*words)[0] == 2
 
 
 def test_dead_database_and_dead_kafka_are_sentences(shell: Shell) -> None:
     dead = Shell("postgresql://nobody:hidden-word@127.0.0.1:1/none", "127.0.0.1:1")
-    for arguments in (["publish"], ["topics"]):
-        code, said = dead.run(*arguments)
+    for command in ("publish", "topics"):
+        code, said = dead.run(command)
         assert code == 1
         assert "Traceback" not in said
         assert "hidden-word" not in said
