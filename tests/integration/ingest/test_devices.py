@@ -10,6 +10,7 @@ import pytest
 
 from deploy.stack.kafka import Kafka
 from deploy.stack.mosquitto import Mosquitto
+from deploy.stack.ports import free_ports
 from services.ingest.app import Ingest
 from services.ingest.domain.gb26875 import Command, decode_frame
 from services.ingest.settings import IngestSettings
@@ -17,7 +18,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop, TaskDied
 from tests.freezing import frozen
 from tests.integration.ingest.devices import HOST, Device, DeviceSite
-from tests.integration.ingest.process import until
+from tests.integration.ingest.process import LIMIT_S, until
 from tests.unit.ingest.device_rig import spoilt
 
 SEED = 20260601
@@ -134,7 +135,7 @@ async def test_many_idle_connections_do_not_keep_one_from_being_answered(
         await active.call()
         for serial in range(1, 51):
             active.write(active.frame(serial))
-            assert (await active.answer(10)).serial == serial
+            assert (await active.answer()).serial == serial
         assert site.ingest.ready()
         assert site.balanced()
         assert await site.ingest.stop() == 0
@@ -146,7 +147,9 @@ async def test_many_idle_connections_do_not_keep_one_from_being_answered(
 async def test_a_device_that_falls_silent_is_let_go(
     tmp_path: Path, own_kafka: Kafka, mosquitto_broker: Mosquitto
 ) -> None:
-    limits = {"INGEST_DEVICE_IDLE_S": "2", "INGEST_DEVICE_FRAME_S": "1", "INGEST_DEVICE_FIRST_FRAME_S": "1"}
+    # Idle: long enough for the first of all confirms on a busy machine, since who has none calls again. First frame:
+    # much longer than half a frame may stay half, or the half that came late is no frame at all.
+    limits = {"INGEST_DEVICE_IDLE_S": "8", "INGEST_DEVICE_FRAME_S": "2", "INGEST_DEVICE_FIRST_FRAME_S": "7"}
     site = DeviceSite(tmp_path, own_kafka, mosquitto_broker, **limits)
     silent, half, gone = await site.devices(3)
     await site.ingest.start()
@@ -168,7 +171,7 @@ async def test_a_datagram_is_confirmed_when_kafka_has_it(device_site: DeviceSite
     (device,) = await device_site.devices(1)
     await device_site.ingest.start()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.settimeout(30)
+        sock.settimeout(LIMIT_S)
         sock.connect((HOST, device_site.udp_port))
         sock.send(device.frame(1))
         answer = decode_frame(await asyncio.to_thread(sock.recv, 2000))
@@ -184,17 +187,18 @@ async def test_where_nothing_proves_who_calls_nobody_is_believed(device_site: De
     device.write(device.frame(1) + device.frame(2) + device.frame(3))
     assert await device.ended()
     assert device.confirmed == set()
-    assert device_site.ingest.metric("refused_total", reason="identity_mismatch") == 3
+    await until(lambda: device_site.ingest.metric("refused_total", reason="identity_mismatch") == 3)
 
 
 async def test_a_port_that_is_lost_ends_readiness_and_the_service(
-    device_site: DeviceSite, mosquitto_broker: Mosquitto, unused_tcp_port: int
+    device_site: DeviceSite, mosquitto_broker: Mosquitto
 ) -> None:
     await device_site.devices(1)
+    (http_port,) = free_ports(1)
     settings = IngestSettings(
         kafka_bootstrap=device_site.kafka.bootstrap,
         instance="port-lost",
-        http_port=unused_tcp_port,
+        http_port=http_port,
         mqtt_port=mosquitto_broker.port,
         mqtt_share_group="port-lost",
         tcp_port=device_site.port,
@@ -205,4 +209,4 @@ async def test_a_port_that_is_lost_ends_readiness_and_the_service(
     ingest._ports["tcp"]._server.close()  # type: ignore[union-attr] # as if something in here had closed it
     assert ingest.readiness().checks["port_tcp"] == "not open"
     with pytest.raises(TaskDied):
-        await asyncio.wait_for(running, 20)
+        await asyncio.wait_for(running, LIMIT_S)
