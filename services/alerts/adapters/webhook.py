@@ -13,6 +13,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
@@ -215,8 +216,12 @@ def _is_tls(error: BaseException | None) -> bool:
 
 
 def webhook_client(*, connections: int, deadline_s: float, keep: bool = True) -> httpx.AsyncClient:
-    """Return a client that trusts nothing from the environment; `keep` connections open for the next notice."""
+    """Return a client that trusts nothing from the environment; `keep` connections open for the next notice.
+
+    It keeps no cookies: they would go to every name of an address, and more with each answer.
+    """
     return httpx.AsyncClient(
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         trust_env=False,
         follow_redirects=False,
         timeout=httpx.Timeout(deadline_s, connect=min(5.0, deadline_s)),

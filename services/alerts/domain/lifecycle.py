@@ -66,7 +66,7 @@ def decide(known: Known, event: Event, terms: Terms, now: datetime) -> Decision:
         return _over(known.open, event, now)
     if known.open is not None:
         return _again(known, known.open, event)
-    if known.same is not None and known.same.finding_id == event.finding_id:
+    if known.same is not None:  # whatever finding it went on under: a second case of this one would have its id
         return Decision(Action.IGNORED, "case_already_closed", known.same)
     recent = known.last_closed
     if recent is not None and _reopens(recent, event, terms):

@@ -362,9 +362,10 @@ async def test_second_name_of_an_address_gets_no_connection_of_the_first(
         hosts.append(connection := [])
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             while head := (await reader.readuntil(b"\r\n\r\n")).decode().lower():
+                assert "cookie: " not in head
                 connection.append(head.split("host: ")[1].split(".")[0])
                 await reader.readexactly(int(head.split("content-length: ")[1].split("\r")[0]))
-                writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+                writer.write(b"HTTP/1.1 204 No Content\r\nset-cookie: a=b\r\n\r\n")
         writer.close()
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup("127.0.0.1"))

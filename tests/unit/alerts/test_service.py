@@ -61,6 +61,17 @@ async def test_flapping_is_one_case_with_one_notice_per_step() -> None:
     assert Counter(rig.told("CLEAR")) == {"centre": 1, "room-U1": 1}
 
 
+async def test_finding_whose_case_went_on_under_another_comes_too_late() -> None:
+    rig = Rig()
+    for cause, seconds in (("d1", 0), ("d2", 60)):
+        await rig.take(event(cause=cause, seconds=seconds))
+        await rig.take(event(Happening.ENDED, cause=cause, seconds=seconds + 30))
+    late = 30 * 24 * 3600
+    await rig.take(event(Happening.CHANGED, cause="d1", seconds=late))
+    await rig.take(event(cause="d3", seconds=late))
+    assert [case.is_open for case in rig.store.tables.cases.values()] == [False, True]
+
+
 async def test_repeated_records_have_no_second_effect() -> None:
     rig = Rig()
     await rig.take(event(), event())
