@@ -23,6 +23,7 @@ from services.runtime.clock import SystemClock
 from tests.unit.ingest.device_rig import DeviceRig, frame, spoilt, status, words
 
 HOST = "127.0.0.1"
+LIMIT_S = 60.0
 
 
 class PortRig(DeviceRig):
@@ -76,21 +77,21 @@ class PortRig(DeviceRig):
             return False
         try:
             writer.write(frame())
-            return len(await asyncio.wait_for(reader.readexactly(30), 10)) == 30
+            return len(await asyncio.wait_for(reader.readexactly(30), LIMIT_S)) == 30
         except (OSError, asyncio.IncompleteReadError):
             return False
         finally:
             writer.transport.abort()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LIMIT_S):
             while not condition():  # noqa: ASYNC110 - any condition, not one event
                 await asyncio.sleep(0.005)
 
 
 async def answer_to(reader: asyncio.StreamReader) -> int:
     """Return the command of the next frame that comes back."""
-    return decode_frame(await asyncio.wait_for(reader.readexactly(30), 10)).command
+    return decode_frame(await asyncio.wait_for(reader.readexactly(30), LIMIT_S)).command
 
 
 async def test_every_byte_on_its_own_is_answered_like_all_at_once() -> None:
@@ -131,7 +132,7 @@ async def test_half_a_frame_and_then_silence_is_cut() -> None:
             return rig.ended(Ended.UNFINISHED_FRAME) == 1
 
         await rig.until(cut)
-        assert await asyncio.wait_for(reader.read(), 10) == b""
+        assert await asyncio.wait_for(reader.read(), LIMIT_S) == b""
         writer.close()
 
 
@@ -176,8 +177,9 @@ async def test_a_datagram_is_answered_where_it_came_from_and_only_from_a_registe
         await loop.sock_sendall(sock, frame("G000002") + frame("G000003"))
         await loop.sock_sendall(sock, b"")
         await loop.sock_sendall(sock, frame(serial=5) + frame(serial=6, adu=status(3)))
-        answers = [decode_frame(await asyncio.wait_for(loop.sock_recv(sock, 2000), 10)) for _ in range(2)]
+        answers = [decode_frame(await asyncio.wait_for(loop.sock_recv(sock, 2000), LIMIT_S)) for _ in range(2)]
         assert {(answer.command, answer.serial) for answer in answers} == {(3, 5), (3, 6)}
+        await rig.until(lambda: len(rig.judged) == 4)
         assert sorted(rig.judged) == ["accepted", "accepted", "identity_mismatch", "unknown_gateway"]
         assert (rig.main.account().received, rig.fire.account().received) == (3, 1)
         sock.close()

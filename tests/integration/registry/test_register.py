@@ -159,7 +159,7 @@ async def _someone_waits_for_the_lock(dsn: str) -> None:
         "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     )
-    async with asyncio.timeout(20), await psycopg.AsyncConnection.connect(dsn, autocommit=True) as watcher:
+    async with asyncio.timeout(60), await psycopg.AsyncConnection.connect(dsn, autocommit=True) as watcher:
         while await (await watcher.execute(waiting)).fetchone() is None:  # noqa: ASYNC110 - the server sends no event
             await asyncio.sleep(0.02)
 
