@@ -165,11 +165,7 @@ class Engine:
             if unit.facts is None:
                 self._strangers.add(unit.unit_id)
             for link in unit.links.values():
-                due = self.supervisor.due(link)
-                if due is None and link.state is Connection.UNKNOWN:
-                    due = max(self.watch.watermark or 0, link.last_proof) + unit.profile.offline_after
-                if due is not None:
-                    self.supervisor.arm(link, due)
+                self.supervisor.arm_anew(link)
         self.sampled = sampled
         self.ledger.rates.resume(unsampled)
 
@@ -205,7 +201,7 @@ class Engine:
         if unit.profile != before:
             for link in unit.links.values():
                 if link.timer:
-                    self.supervisor.arm(link, self.supervisor.due(link) or link.timer)
+                    self.supervisor.arm_anew(link)
         self.supervisor.arm_unit(unit)
 
     def _watch_closely(self) -> None:

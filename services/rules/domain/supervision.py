@@ -106,6 +106,14 @@ class Supervisor:
             link.timer = at
             heappush(self.heap, Timer(at, _LINK, link.unit.unit_id, link.gateway_id))
 
+    def arm_anew(self, link: Link) -> None:
+        """Look at `link` at its deadline; in doubt when it could be decided if sight were to clear right now."""
+        due = self.due(link)
+        if due is None and link.state is Connection.UNKNOWN:
+            due = max(self._watch.watermark or 0, link.last_proof) + link.unit.profile.offline_after
+        if due is not None:
+            self.arm(link, due)
+
     def arm_unit(self, unit: Unit) -> None:
         if unit.never_from and unit.timer == 0 and Kind.NEVER_CONNECTED not in unit.findings:
             unit.timer = unit.never_from + self._never_grace

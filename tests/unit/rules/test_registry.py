@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from services.rules.domain.facts import GatewayVersion
+from services.rules.domain.facts import GatewayVersion, Profile
 from services.rules.domain.instants import SECOND, day_start
 from services.rules.domain.rate import RateKey
 from services.rules.domain.words import Oddity
@@ -293,6 +293,20 @@ def test_a_profile_that_calls_a_unit_late_sooner_shortens_the_look_that_is_due()
                                                                profiles={"CN-FAST": patient}))})  # fmt: skip
     world.ticks(1, 46)
     assert world.connection() == "late"
+
+
+def test_a_shorter_profile_shortens_the_doubt_about_a_unit_that_nobody_sees_yet() -> None:
+    slow = Profile.of(300, 3, 60, 2, 300, 1.0)
+    patient = replace(PACK, profiles={"CN-FAST": slow})
+    world = World(1, pack=patient)
+    world.ticks(0, 5, "i1", "i2")
+    world.beat(5)
+    world.tick(40)
+    assert world.connection() == "unknown"
+    world.engine.registry(packs={"sample-2026": (patient, replace(PACK, version=2, recorded_at=when(45)))})
+    world.ticks(41, 59)
+    world.ticks(60, 60 + OFFLINE_AFTER / 1e6 + 1, "i1", "i2")
+    assert world.connection() == "offline"
 
 
 def test_patience_with_ticks_is_never_longer_than_half_a_deadline() -> None:
