@@ -7,6 +7,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop
 from services.runtime.postgres import open_pool
 from services.runtime.status import Readiness, StatusServer
+from tests.integration.alerts.world import fresh_topics
 from tests.integration.console.world import World, opened
 from tests.parts import fresh_database
 
@@ -58,6 +60,14 @@ def empty_world(console_database: str) -> Iterator[World]:
     with opened(console_database) as world:
         world.clear()
         yield world
+
+
+@pytest.fixture(scope="module")
+def refusals_broker(kafka_broker: str) -> str:
+    """Kafka with topics that are new and empty: the page shows the ten gateways with the most refusals only."""
+    with ThreadPoolExecutor(1) as thread:  # apart from the loop that tests of this module may share
+        thread.submit(asyncio.run, fresh_topics(kafka_broker)).result()
+    return kafka_broker
 
 
 async def until(condition: Callable[[], Awaitable[bool]], limit_s: float = 90) -> None:

@@ -10,11 +10,14 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.responses import JSONResponse
 
+from deploy.stack.ports import free_ports
 from services.console import app
-from services.console.adapters.web import api
+from services.console.adapters.web import api, guard
+from services.console.adapters.web.site import PageServer
 from services.console.settings import ConsoleSettings
-from services.runtime.lifecycle import TaskDied
+from services.runtime.lifecycle import Stop, TaskDied
 from tests.integration.console.stage import PASSWORD, Console, console, events, login, sign_in, until
 from tests.integration.console.world import Unit, World, district, opened
 
@@ -383,6 +386,37 @@ async def test_metrics_and_readiness_are_apart_from_the_page(site: Console) -> N
         text = (await client.get(f"{site.status_url}/metrics")).text
     assert 'firenet_console_logins_total{outcome="ok"} 0.0' in text
     assert 'firenet_console_requests_total{outcome="client_error"}' in text
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+async def test_a_caller_whose_request_does_not_come_loses_its_place(sent: bytes) -> None:
+    (port,) = free_ports(1)
+    server, stop = PageServer(JSONResponse({}), "127.0.0.1", port, connections=8, patience_s=1), Stop()
+    serving = asyncio.create_task(server.serve(stop))
+
+    async def started() -> bool:
+        return server.started
+
+    await until(started)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(sent)
+    async with asyncio.timeout(30):
+        assert await reader.read() == b""
+    writer.close()
+    stop.set()
+    await serving
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(site: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "BODY_S", 0.2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.settings.http_port)
+    writer.write(
+        b"POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        b"Content-Length: 50\r\n\r\nusername="
+    )
+    async with asyncio.timeout(30):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 4")
+    writer.close()
 
 
 async def test_who_is_cut_off_by_a_stop_is_told_to_try_again(world: World) -> None:

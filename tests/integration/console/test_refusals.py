@@ -16,13 +16,13 @@ from tests.integration.console.stage import Browser, Console, console, until
 
 
 @pytest.fixture
-def ingest(kafka_broker: str) -> IngestStandIn:
-    return IngestStandIn(kafka_broker, f"G{secrets.token_hex(4)}")
+def ingest(refusals_broker: str) -> IngestStandIn:
+    return IngestStandIn(refusals_broker, f"G{secrets.token_hex(4)}")
 
 
 @pytest.fixture
-async def site(migrated_database: str, kafka_broker: str) -> AsyncIterator[Console]:
-    async with console(migrated_database, kafka_bootstrap=kafka_broker) as running:
+async def site(migrated_database: str, refusals_broker: str) -> AsyncIterator[Console]:
+    async with console(migrated_database, kafka_bootstrap=refusals_broker) as running:
         yield running
 
 
@@ -103,11 +103,13 @@ async def test_only_brigade_and_centre_get_in_and_only_with_their_own_token(
     assert await ingest.orders(refusal_id) == []
 
 
-async def test_a_restart_counts_nothing_twice(migrated_database: str, kafka_broker: str, ingest: IngestStandIn) -> None:
+async def test_a_restart_counts_nothing_twice(
+    migrated_database: str, refusals_broker: str, ingest: IngestStandIn
+) -> None:
     for number in range(2):
         await ingest.refuse(number, "empty", b"")
         async with (
-            console(migrated_database, kafka_bootstrap=kafka_broker) as site,
+            console(migrated_database, kafka_bootstrap=refusals_broker) as site,
             site.signed_in("centre") as browser,
         ):
             await rows(browser, ingest, number + 1)
@@ -124,7 +126,7 @@ async def test_a_huge_refusal_is_kept_by_its_beginning(site: Console, ingest: In
 
 
 async def test_when_the_log_was_made_anew_so_is_the_copy(
-    migrated_database: str, kafka_broker: str, ingest: IngestStandIn
+    migrated_database: str, refusals_broker: str, ingest: IngestStandIn
 ) -> None:
     await ingest.refuse(1, "empty", b"")
     with psycopg.connect(migrated_database) as database:
@@ -137,7 +139,7 @@ async def test_when_the_log_was_made_anew_so_is_the_copy(
             "INSERT INTO console.refusal_counts VALUES (date_trunc('hour', now()), %s, 'empty', 99)",
             [ingest.gateway_id],
         )
-    async with console(migrated_database, kafka_bootstrap=kafka_broker) as site, site.signed_in("centre") as browser:
+    async with console(migrated_database, kafka_bootstrap=refusals_broker) as site, site.signed_in("centre") as browser:
         await rows(browser, ingest, 1)
         assert {"name": ingest.gateway_id, "refused": 1} in (await browser.json("/api/v1/refusals"))["gateways"]
 

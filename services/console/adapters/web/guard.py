@@ -14,6 +14,7 @@ from services.console.domain.errors import Forged
 from services.console.metrics import Metrics
 
 MAX_BODY_BYTES = 16 * 1024
+BODY_S = 10.0
 CSRF_HEADER = "x-csrf-token"
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -95,14 +96,22 @@ _too_large = JSONResponse({"error": {"code": "too_large"}}, status_code=413)
 
 
 def _bounded(receive: Receive) -> Receive:
-    """Cut a chunked body that grows over the bound: the rest is never read into memory."""
-    received = 0
+    """Cut a chunked body that grows over the bound, and one that does not come: neither is waited for or kept."""
+    received, whole = 0, False
+    until = asyncio.get_running_loop().time() + BODY_S
 
     async def bounded() -> Message:
-        nonlocal received
-        message = await receive()
+        nonlocal received, whole
+        if whole:
+            return await receive()
+        try:
+            async with asyncio.timeout_at(until):
+                message = await receive()
+        except TimeoutError:
+            return {"type": "http.disconnect"}
         if message["type"] == "http.request":
             received += len(message.get("body", b""))
+            whole = not message.get("more_body", False)
             if received > MAX_BODY_BYTES:
                 return {"type": "http.disconnect"}
         return message

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from services.console.adapters.web import texts
 from services.console.adapters.web.api import Api, api_routes
@@ -86,7 +87,7 @@ def build_site(
     options: SiteOptions,
 ) -> ASGIApp:
     """Return the guarded application."""
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     cookies = Cookies(options.https)
     build = texts.build_id()
     pages = Pages(build, options.mailbox_url)
@@ -162,10 +163,26 @@ class _Server(uvicorn.Server):
         yield
 
 
+class Impatient(H11Protocol):
+    """Cuts a caller whose request does not come: uvicorn would wait for ever for the first, and for the rest of a head.
+
+    Else a few hundred silent connections would take all places.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the base class
+        super().connection_made(transport)
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+
+    def data_received(self, data: bytes) -> None:
+        # Not the base class: there each byte would end the waiting. Here only a whole head does, in handle_events.
+        self.conn.receive_data(data)
+        self.handle_events()
+
+
 class PageServer:
     """Serves the site on its own port: what is public here is apart from status and metrics."""
 
-    def __init__(self, site: ASGIApp, host: str, port: int, connections: int) -> None:
+    def __init__(self, site: ASGIApp, host: str, port: int, connections: int, patience_s: int = 30) -> None:
         config = uvicorn.Config(
             site,
             host=host,
@@ -176,7 +193,8 @@ class PageServer:
             server_header=False,
             proxy_headers=False,
             limit_concurrency=connections,
-            timeout_keep_alive=30,
+            timeout_keep_alive=patience_s,
+            http=Impatient,
             h11_max_incomplete_event_size=32 * 1024,
         )
         self._server = _Server(config)
