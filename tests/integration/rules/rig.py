@@ -178,7 +178,7 @@ class Rig:
         found = await self.query("SELECT connection, health FROM rules.units WHERE unit_id = %s", unit_id)
         return found[0] if found else None
 
-    async def findings(self, wanted: int, deadline_s: float = 20) -> list[Finding]:
+    async def findings(self, wanted: int, deadline_s: float = 90) -> list[Finding]:
         """Return what stands on the findings topic once there are `wanted` different ones, repeats and all."""
         consumer = AIOKafkaConsumer(
             self.topics.findings, bootstrap_servers=self.bootstrap, auto_offset_reset="earliest"
@@ -195,7 +195,7 @@ class Rig:
         return found
 
 
-async def eventually(question: Callable[[], Any], wanted: Callable[[Any], bool], deadline_s: float = 20) -> Any:
+async def eventually(question: Callable[[], Any], wanted: Callable[[Any], bool], deadline_s: float = 90) -> Any:
     """Ask again until the answer is wanted. Raises AssertionError with the last answer."""
     last: Any = None
     try:
