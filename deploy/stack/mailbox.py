@@ -30,7 +30,6 @@ class Mailbox(ChildPart):
     """An SMTP server that keeps every mail, and a read-only page of them; at most `keep` mails, the newest."""
 
     name = "Mailbox"
-    start_limit_s = 20.0
     stop_limit_s = 5.0
 
     def __init__(

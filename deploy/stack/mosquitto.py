@@ -40,7 +40,6 @@ class Mosquitto(ChildPart):
     """
 
     name = "Mosquitto"
-    start_limit_s = 20.0
 
     def __init__(
         self,

@@ -22,7 +22,6 @@ class Iotcore(ChildPart):
     """
 
     name = "Iotcore"
-    start_limit_s = 20.0
 
     def __init__(
         self,
