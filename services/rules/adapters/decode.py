@@ -113,6 +113,7 @@ def _signal(event: WireSignal, offset: int) -> Input:
         clock_behind=Flag.CLOCK_BEHIND in data.flags,
         clock_ahead=Flag.CLOCK_AHEAD in data.flags,
         retained=retained,
+        redelivered=Flag.REDELIVERED in data.flags,
         replayed=replayed,
         first_received_at=0 if data.first_received_at is None else micros(data.first_received_at),
         seq=data.seq,

@@ -4,18 +4,20 @@ Facts of the registry are not part of it, they come from the registry's topic; w
 are not part of it either: they follow from the rest.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from services.rules.domain.engine import Engine
 from services.rules.domain.facts import GatewayVersion, PackVersion, UnitVersion
-from services.rules.domain.points import Trouble, Word
+from services.rules.domain.points import NOWHERE, UNSAID, Place, Trouble, Word
 from services.rules.domain.rate import RateKey
 from services.rules.domain.unit import Link, Unit
 from services.rules.domain.watch import Instance
 from services.rules.domain.words import Connection, Health, Kind, Sight
 
-FORMAT = 1
+FORMAT = 2
+ORDERED_ONCE = 1
+"""The format before: each point had one word, each word one place."""
 Plain = Any
 """Lists, dicts, strings, numbers, None: what JSON holds without loss."""
 
@@ -92,7 +94,7 @@ def _freeze_troubles(unit: Unit) -> Plain:
     return {
         kind.value: [
             trouble.floor,
-            [[point, word.key, word.open] for point, word in trouble.words.items()],
+            [[point, *word] for point, word in trouble.words.items()],
             [[system, floor] for system, floor in trouble.floors.items()],
         ]
         for kind, trouble in unit.troubles.items()
@@ -112,12 +114,14 @@ def thaw(
 
     Raises UnknownFormat; a state that is damaged raises KeyError, TypeError or ValueError.
     """
-    if head.get("format") != FORMAT:
-        raise UnknownFormat(f"saved state has format {head.get('format')!r}, this engine reads {FORMAT}")
+    saved_format = head.get("format")
+    if saved_format not in (FORMAT, ORDERED_ONCE):
+        raise UnknownFormat(f"saved state has format {saved_format!r}, this engine reads {ORDERED_ONCE} and {FORMAT}")
+    thaw_trouble = _thaw_trouble if saved_format == FORMAT else _thaw_trouble_ordered_once
     engine = Engine(never_grace)
     _thaw_watch(engine, head)
     for plain in units:
-        unit = _thaw_unit(plain)
+        unit = _thaw_unit(plain, thaw_trouble)
         engine.units[unit.unit_id] = unit
     engine.registry(unit_rows, gateway_rows, pack_rows)
     engine.resume(head["sampled"], [RateKey(*key) for key in head["unsampled"]])
@@ -133,7 +137,7 @@ def _thaw_watch(engine: Engine, head: Mapping[str, Plain]) -> None:
     watch.instances = {name: Instance(*values) for name, values in head["instances"].items()}
 
 
-def _thaw_unit(plain: list[Plain]) -> Unit:
+def _thaw_unit(plain: list[Plain], thaw_trouble: Callable[..., Trouble]) -> Unit:
     unit = Unit(plain[0])
     unit.connection = None if plain[1] is None else _CONNECTIONS[plain[1]]
     unit.connection_since, unit.connection_detected, unit.partly = plain[2:5]
@@ -145,15 +149,32 @@ def _thaw_unit(plain: list[Plain]) -> Unit:
         link.last_proof, link.down_at, link.lost_at, link.streak, link.beat, link.beat_before = rest
     unit.scoped = tuple(unit.links.values())
     if plain[14] is not None:
-        unit.troubles = {Kind(kind): _thaw_trouble(*saved) for kind, saved in plain[14].items()}
+        unit.troubles = {Kind(kind): thaw_trouble(*saved) for kind, saved in plain[14].items()}
     if plain[15]:
         unit.findings = {Kind(kind): problem_id for kind, problem_id in plain[15].items()}
     unit.recent = None if plain[16] is None else dict.fromkeys(plain[16])
     return unit
 
 
-def _thaw_trouble(floor: list[int], words: list[list[Plain]], floors: Sequence[list[Plain]] = ()) -> Trouble:
-    trouble = Trouble((floor[0], floor[1], floor[2]))
-    trouble.restore((point, Word((key[0], key[1], key[2]), is_open)) for point, key, is_open in words)
-    trouble.floors = {system: (key[0], key[1], key[2]) for system, key in floors}
+def _thaw_trouble(floor: list[int], words: list[list[Plain]], floors: list[list[Plain]]) -> Trouble:
+    trouble = Trouble(Place(*floor))
+    trouble.floors = {system: Place(*place) for system, place in floors}
+    trouble.restore((point, Word(Place(*begun), Place(*ended), is_open)) for point, begun, ended, is_open in words)
     return trouble
+
+
+def _thaw_trouble_ordered_once(
+    floor: list[int], words: list[list[Plain]], floors: Sequence[list[Plain]] = ()
+) -> Trouble:
+    trouble = Trouble(_place_in_one_order(floor))
+    trouble.floors = {system: _place_in_one_order(key) for system, key in floors}
+    for point, key, is_open in words:
+        place = _place_in_one_order(key)
+        trouble.words[point] = Word(place, UNSAID, open=True) if is_open else Word(UNSAID, place, open=False)
+    trouble.restore(iter(trouble.words.items()))
+    return trouble
+
+
+def _place_in_one_order(key: list[int]) -> Place:
+    happened, heard, _ = key
+    return Place(happened, heard, NOWHERE)

@@ -19,6 +19,7 @@ class Signal(NamedTuple):
     `occurred_at` is the device's own claim, 0 without one. `point` names a component, "" the whole unit. `restores` is
     a trouble kind, "all", or "" for what is no restore; `system` is how the names of all points begin that it ends, ""
     when it ends `point` only. `body` is stored as it is; the domain does not look inside.
+    `redelivered`: the broker had delivered it before, so it may be older than what arrived earlier.
     `replayed`: refused once, at `first_received_at`, and taken in by a person at `received_at`. What it says counts, in
     the place that it would have had; that its gateway lives does not.
     """
@@ -33,6 +34,7 @@ class Signal(NamedTuple):
     clock_behind: bool = False
     clock_ahead: bool = False
     retained: bool = False
+    redelivered: bool = False
     replayed: bool = False
     first_received_at: int = 0
     seq: int | None = None

@@ -1,26 +1,44 @@
 """Which components of a unit are in trouble: the last word on each wins, whatever order the words arrive in.
 
-A word's place is its key: (when it happened, when we received it, 1 for a begin and 0 for an end). Because the place
-comes from the words themselves, late, repeated and reordered ones end in the same set as the clean stream.
+A word's place comes from the word itself, so late, repeated and reordered ones end in the same set as the clean stream.
+It has two: when it happened, by the device's clock, and when it arrived. Clocks of a panel and of its transmission
+device differ, and get set. A begin that asks for it stays open while it is later than all ends in either of them.
 """
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-Key = tuple[int, int, int]
-
 MAX_OPEN = 1024
 MAX_CLOSED = 64
 MAX_SYSTEMS = 64
 WHOLE_UNIT = ""
-_FIRST: Key = (-1, -1, -1)
+
+
+class Place(NamedTuple):
+    """Where a word stands, or the latest of several words in each of both orders.
+
+    `happened` and `heard` (when it came) are the first order, `arrived` is the second: equal to `heard`, or `NOWHERE`
+    of a begin that is over as soon as the first order says so.
+    """
+
+    happened: int
+    heard: int
+    arrived: int
+
+
+NOWHERE = -1
+UNSAID = Place(NOWHERE, NOWHERE, NOWHERE)
 
 
 class Word(NamedTuple):
-    """The last word on one component."""
+    """The latest begin and the latest end of one component."""
 
-    key: Key
+    begun: Place
+    ended: Place
     open: bool
+
+
+_NO_WORD = Word(UNSAID, UNSAID, open=False)
 
 
 class Trouble:
@@ -32,55 +50,56 @@ class Trouble:
 
     __slots__ = ("floor", "floors", "open_count", "words")
 
-    def __init__(self, floor: Key = _FIRST) -> None:
+    def __init__(self, floor: Place = UNSAID) -> None:
         self.floor = floor
-        self.floors: dict[str, Key] = {}
+        self.floors: dict[str, Place] = {}
         self.words: dict[str, Word] = {}
         self.open_count = 0
 
-    def begin(self, point: str, key: Key) -> bool:
+    def begin(self, point: str, place: Place) -> bool:
         """Open `point`; return False when a later word about it is known already."""
-        known = self.words.get(point)
-        if self._is_over(point, key) or (known is not None and key <= known.key):
+        known = self.words.get(point, _NO_WORD)
+        begun = _later(known.begun, place)
+        if begun == known.begun or not _is_open(begun, _later(known.ended, self._ended_with_others(point))):
             return False
-        self._put(point, Word(key, open=True), known)
+        self._put(point, Word(begun, known.ended, open=True), known)
         return True
 
     def has_room(self, point: str) -> bool:
         """Return whether `point` can be opened without growing beyond the bound."""
-        known = self.words.get(point)
-        return self.open_count < MAX_OPEN or (known is not None and known.open)
+        return self.open_count < MAX_OPEN or self.words.get(point, _NO_WORD).open
 
-    def end(self, point: str, key: Key) -> bool:
-        """Close `point`; return False when a later word about it is known already."""
-        known = self.words.get(point)
-        if self._is_over(point, key) or (known is not None and key <= known.key):
+    def end(self, point: str, place: Place) -> bool:
+        """Close `point`; return False when that is old news, or when a begin of it stays open."""
+        known = self.words.get(point, _NO_WORD)
+        before = _later(known.ended, self._ended_with_others(point))
+        ended = _later(before, place)
+        if ended == before:
             return False
-        self._put(point, Word(key, open=False), known)
+        is_open = known.open and _is_open(known.begun, ended)
+        self._put(point, Word(known.begun, _later(known.ended, place), is_open), known)
         self._forget_old_ends()
+        return not is_open
+
+    def end_all(self, place: Place) -> bool:
+        """Close everything that was said before `place`, the unit as a whole too; return False for old news."""
+        floor = _later(self.floor, place)
+        if floor == self.floor:
+            return False
+        self.floor = floor
+        self._look_again()
         return True
 
-    def end_all(self, key: Key) -> bool:
-        """Close everything that was said before `key`, the unit as a whole too; return False when that is old news."""
-        if key <= self.floor:
+    def end_system(self, system: str, place: Place) -> bool:
+        """Close every point whose name begins with `system` and that was opened before `place`."""
+        before = self._ended_with_others(system)
+        if _later(before, place) == before:
             return False
-        self.floor = key
-        self.words = {point: word for point, word in self.words.items() if word.key > key}
-        self.open_count = sum(word.open for word in self.words.values())
-        return True
-
-    def end_system(self, system: str, key: Key) -> bool:
-        """Close every point whose name begins with `system` and that was opened before `key`."""
-        if self._is_over(system, key):
-            return False
-        self.floors.pop(system, None)
-        self.floors[system] = key
+        floor = _later(self.floors.pop(system, UNSAID), place)
+        self.floors[system] = floor
         if len(self.floors) > MAX_SYSTEMS:
             del self.floors[next(iter(self.floors))]
-        self.words = {
-            point: word for point, word in self.words.items() if word.key > key or not point.startswith(system)
-        }
-        self.open_count = sum(word.open for word in self.words.values())
+        self._look_again()
         return True
 
     def restore(self, points: Iterator[tuple[str, Word]]) -> None:
@@ -91,22 +110,45 @@ class Trouble:
     @property
     def whole_unit(self) -> bool:
         """Whether the unit as such is meant, not one of its components."""
-        word = self.words.get(WHOLE_UNIT)
-        return word is not None and word.open
+        return self.words.get(WHOLE_UNIT, _NO_WORD).open
 
-    def _is_over(self, point: str, key: Key) -> bool:
-        if key <= self.floor:
-            return True
-        return any(key <= floor for system, floor in self.floors.items() if point.startswith(system))
+    def _ended_with_others(self, point: str) -> Place:
+        """Return the latest end of everything, and of the systems that `point` belongs to."""
+        ended = self.floor
+        for system, floor in self.floors.items():
+            if point.startswith(system):
+                ended = _later(ended, floor)
+        return ended
 
-    def _put(self, point: str, word: Word, known: Word | None) -> None:
-        self.open_count += int(word.open) - int(known is not None and known.open)
+    def _look_again(self) -> None:
+        """Close what a new floor ends, and forget ends that it says as well."""
+        looked: dict[str, Word] = {}
+        for point, word in self.words.items():
+            floor = self._ended_with_others(point)
+            is_open = word.open and _is_open(word.begun, _later(word.ended, floor))
+            if is_open or _later(floor, word.ended) != floor:
+                looked[point] = word._replace(open=is_open)
+        self.restore(iter(looked.items()))
+
+    def _put(self, point: str, word: Word, known: Word) -> None:
+        self.open_count += int(word.open) - int(known.open)
         self.words[point] = word
 
     def _forget_old_ends(self) -> None:
         closed = len(self.words) - self.open_count
         if closed > MAX_CLOSED:
-            oldest = min(
-                (point for point, word in self.words.items() if not word.open), key=lambda p: self.words[p].key
-            )
+            oldest = min((point for point, word in self.words.items() if not word.open), key=self._end_of)
             del self.words[oldest]
+
+    def _end_of(self, point: str) -> Place:
+        return self.words[point].ended
+
+
+def _is_open(begun: Place, ended: Place) -> bool:
+    return begun[:2] >= ended[:2] or begun.arrived > ended.arrived
+
+
+def _later(one: Place, other: Place) -> Place:
+    """Return the latest of both in each order."""
+    happened, heard = max(one[:2], other[:2])
+    return Place(happened, heard, max(one.arrived, other.arrived))

@@ -5,7 +5,7 @@ from services.rules.domain.ids import finding_id
 from services.rules.domain.inputs import Signal
 from services.rules.domain.instants import DAY
 from services.rules.domain.ledger import Ledger
-from services.rules.domain.points import WHOLE_UNIT, Key
+from services.rules.domain.points import NOWHERE, WHOLE_UNIT, Place
 from services.rules.domain.unit import Unit
 from services.rules.domain.words import TROUBLES, Cause, Kind, Oddity, Phase
 
@@ -42,10 +42,19 @@ def apply(ledger: Ledger, unit: Unit, signal: Signal, evidence: Evidence) -> Odd
     return None if kind is None else _begin(ledger, unit, kind, signal, evidence)
 
 
+def _place(signal: Signal, kind: Kind, happened: int) -> Place:
+    # The end of a fire may be by another clock than the fire: of the panel, of its transmission device, or of one that
+    # was set in between. So a fire that arrives after an end burns, whatever they say.
+    arrived = _arrived(signal)
+    return Place(happened, arrived, arrived if kind is Kind.FIRE else NOWHERE)
+
+
 def _begin(ledger: Ledger, unit: Unit, kind: Kind, signal: Signal, evidence: Evidence) -> Oddity | None:
     trouble = unit.trouble(kind)
     happened = event_time(signal, kind, unit.profile.skew)
-    key: Key = (happened, _arrived(signal), 1)
+    place = _place(signal, kind, happened)
+    if signal.redelivered or signal.replayed:  # it may well have left before what arrived earlier
+        place = place._replace(arrived=NOWHERE)
     point, oddity = signal.point, None
     if not trouble.has_room(point):
         unit.overflow += 1
@@ -55,7 +64,7 @@ def _begin(ledger: Ledger, unit: Unit, kind: Kind, signal: Signal, evidence: Evi
         point = WHOLE_UNIT  # a fire is never dropped: beyond the bound it stands for the whole unit
     before = trouble.open_count
     moment = _moment(signal, happened, evidence)
-    if not trouble.begin(point, key):
+    if not trouble.begin(point, place):
         if kind is Kind.FIRE:
             _tell_past_fire(ledger, unit, signal, moment)
         return Oddity.STALE
@@ -64,7 +73,7 @@ def _begin(ledger: Ledger, unit: Unit, kind: Kind, signal: Signal, evidence: Evi
 
 
 def _tell_past_fire(ledger: Ledger, unit: Unit, signal: Signal, moment: Moment) -> None:
-    # The fire lane of alerts acts on the signal alone. An end that overtook its fire must close what that opened.
+    # The fire lane of alerts acts on the signal alone. What that opened must close when the fire was over before.
     problem_id = finding_id(unit.unit_id, Kind.FIRE, signal.signal_id)
     if unit.facts is not None and Kind.FIRE not in unit.findings:
         ledger.tell(unit, Kind.FIRE, problem_id, Phase.BEGAN, moment, signal.point, 0)
@@ -78,13 +87,13 @@ def _restore(ledger: Ledger, unit: Unit, signal: Signal, evidence: Evidence) -> 
         if kind is None:
             return None  # supervisory: nothing of it is kept open
         happened = event_time(signal, kind, unit.profile.skew)
-        key: Key = (happened, _arrived(signal), 0)
+        place = _place(signal, kind, happened)
         trouble = unit.trouble(kind)
         before = trouble.open_count
         if signal.system:
-            heard = trouble.end_system(signal.system, key)
+            heard = trouble.end_system(signal.system, place)
         else:
-            heard = trouble.end(signal.point, key) if signal.point else trouble.end_all(key)
+            heard = trouble.end(signal.point, place) if signal.point else trouble.end_all(place)
         changed = changed or heard
         if heard:
             _follow(ledger, unit, kind, before, _moment(signal, happened, evidence), signal)

@@ -79,6 +79,13 @@ def test_the_plain_heartbeat_goes_the_short_way() -> None:
     assert beat == Heartbeat("U1", "G1", "a" * 32, micros(AT), 3)
 
 
+@pytest.mark.parametrize("flags", [(), ("redelivered",)])
+def test_what_the_broker_delivered_again_is_known_for_it(flags: tuple[str, ...]) -> None:
+    fire = decoder.decode(encoded(kind="fire", flags=flags), 3)
+    assert isinstance(fire, DomainSignal)
+    assert fire.redelivered == bool(flags)
+
+
 def test_a_heartbeat_goes_the_short_way_as_ingest_writes_it() -> None:
     came = Arrival(1, 1, "", b"{}", AT)
     for message in (Message(Kind.HEARTBEAT), Message(Kind.HEARTBEAT, seq=5, occurred_at=AT)):

@@ -125,10 +125,54 @@ def test_a_device_clock_ten_minutes_ahead_is_not_believed() -> None:
     assert [t.effective for t in world.transitions(aspect="health")][-2:] == [when(1), when(2)]
 
 
-def test_a_fire_whose_end_overtook_it_is_told_as_over() -> None:
+def test_a_fire_that_is_told_again_after_a_reset_burns_though_its_clock_is_behind() -> None:
+    world = speaking()
+    world.signal(90, "fire", "p1", occurred_at=when(30))  # the panel's clock is a minute behind
+    world.signal(100, "restore", restores="fire", occurred_at=when(100))  # the transmission device's is right
+    world.signal(115, "fire", "p1", occurred_at=when(55))
+    assert (world.phases("fire"), world.health()) == (["began", "ended", "began"], "fire")
+    world.signal(130, "restore", "p1", restores="fire", occurred_at=when(70))
+    assert (world.phases("fire")[-1], world.health()) == ("ended", "normal")
+
+
+@pytest.mark.parametrize("point", ["p1", '["1.0", "3"]'])
+def test_a_fire_after_the_clock_was_set_back_burns(point: str) -> None:
+    world = speaking()
+    world.signal(100, "restore", point, restores="fire", occurred_at=when(350))
+    world.signal(101, "restore", '["1.0", "*"]', restores="fire", system='["1.0", ', occurred_at=when(351))
+    world.signal(160, "fire", point, occurred_at=when(160))
+    assert (world.phases("fire"), world.health()) == (["began"], "fire")
+    world.signal(200, "restore", point, restores="fire", occurred_at=when(200))
+    assert (world.phases("fire")[-1], world.health()) == ("ended", "normal")
+
+
+def test_an_end_that_waited_in_another_lane_does_not_end_the_fire_that_overtook_it() -> None:
+    world = speaking()
+    world.signal(10, "fire", "p1", occurred_at=when(10))
+    world.signal(12, "restore", "p1", restores="fire", occurred_at=when(5))
+    assert (world.phases("fire"), world.health()) == (["began"], "fire")
+    assert world.engine.oddities[Oddity.STALE] == 1
+
+
+@pytest.mark.parametrize("order", list(permutations(range(5))))
+def test_fires_and_ends_by_different_clocks_end_in_the_same_state_in_any_order(order: tuple[int, ...]) -> None:
+    ends = (("p1", 100, 350), ("", 160, 90), ("p1", 170, 140))
+    fires = ((150, 150), (172, 145))  # received, by the device's clock; the second arrived after every end
+    told = [("fire", "p1", "", received, occurred) for received, occurred in fires]
+    told += [("restore", point, "fire", received, occurred) for point, received, occurred in ends]
+    world = speaking()
+    for number in order:
+        kind, point, restores, received, occurred = told[number]
+        world.signal(received, kind, point, restores, occurred_at=when(occurred))
+    assert (world.health(), world.engine.units["U1"].open_points(Kind.FIRE)) == ("fire", 1)
+    world.signal(180, "restore", "p1", restores="fire", occurred_at=when(180))
+    assert world.health() == "normal"
+
+
+def test_a_fire_that_is_delivered_again_after_its_end_is_told_as_over() -> None:
     world = speaking()
     world.signal(2, "restore", "p1", restores="fire", occurred_at=when(2))
-    world.signal(3, "fire", "p1", signal_id="late-fire", occurred_at=when(1))
+    world.signal(3, "fire", "p1", signal_id="late-fire", occurred_at=when(1), redelivered=True)
     assert world.phases("fire") == ["began", "ended"]
     assert {f.finding_id for f in world.findings("fire")} == {finding_id("U1", "fire", "late-fire")}
     assert world.health() == "normal"
@@ -218,11 +262,11 @@ def test_the_end_of_a_whole_system_leaves_other_systems_burning() -> None:
     assert (world.phases("fire")[-1], world.health()) == ("ended", "normal")
 
 
-def test_a_fire_that_the_end_of_its_system_overtook_is_old_news() -> None:
+def test_a_fire_that_is_delivered_again_after_the_end_of_its_system_is_old_news() -> None:
     world = World()
     world.signal(1, "fire", OTHER)
     restore_system(world, 5, '["1.0", ')
-    world.signal(6, "fire", ONE, occurred_at=when(4))
+    world.signal(6, "fire", ONE, occurred_at=when(4), redelivered=True)
     assert world.phases("fire") == ["began"]
     world.signal(7, "fire", TWO)
     assert world.phases("fire") == ["began", "changed"]
