@@ -32,17 +32,17 @@ async def browser() -> AsyncIterator[Chromium]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def site(empty_world: World, kafka_broker: str) -> AsyncIterator[Console]:
+async def site(empty_world: World, refusals_broker: str) -> AsyncIterator[Console]:
     empty_world.put(district(8))
     empty_world.stay_fresh()
     empty_world.execute("TRUNCATE console.refusals, console.refusal_counts, console.orders")
-    async with console(empty_world.dsn, kafka_bootstrap=kafka_broker) as running:
+    async with console(empty_world.dsn, kafka_bootstrap=refusals_broker) as running:
         yield running
 
 
 @pytest.fixture
-def ingest(kafka_broker: str) -> IngestStandIn:
-    return IngestStandIn(kafka_broker, f"G{secrets.token_hex(4)}")
+def ingest(refusals_broker: str) -> IngestStandIn:
+    return IngestStandIn(refusals_broker, f"G{secrets.token_hex(4)}")
 
 
 async def test_a_refusal_is_read_in_hex_chosen_ordered_and_seen_done(
@@ -56,7 +56,7 @@ async def test_a_refusal_is_read_in_hex_chosen_ordered_and_seen_done(
         page = at.page
         await page.click("#refusals")
         mine = page.locator(".refusal", has_text=ingest.gateway_id)
-        await expect(mine).to_have_count(3, timeout=30_000)
+        await expect(mine).to_have_count(3)
         await expect(page.locator("#gateways")).to_contain_text(ingest.gateway_id)
         await expect(page.locator("#reasons")).to_contain_text("网关未登记")
         await page.locator(".meter", has_text=ingest.gateway_id).click()
@@ -84,7 +84,7 @@ async def test_a_refusal_is_read_in_hex_chosen_ordered_and_seen_done(
 
         await until(ordered)
         await ingest.replayed(orders[0], refusal_id, SystemClock().now())
-        await expect(unknown.locator(".badge")).to_have_text("已成为 1 条信号", timeout=15_000)
+        await expect(unknown.locator(".badge")).to_have_text("已成为 1 条信号")
         await expect(unknown.locator("input")).to_be_disabled()
 
         async with page.expect_download() as download:
@@ -116,7 +116,7 @@ async def test_it_fits_every_screen_and_both_themes(
         await ingest.refuse(number, reason, b"@@" + bytes(60))
     async with live.desk(browser, site, width=width) as at:
         await at.page.goto(f"{site.url}/refusals?gateway={ingest.gateway_id}")
-        await expect(at.page.locator(".refusal")).to_have_count(5, timeout=30_000)
+        await expect(at.page.locator(".refusal")).to_have_count(5)
         wide = await at.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         await at.page.screenshot(path=tmp_path / f"refusals-{width}.png")
         assert wide <= 0, "nothing stands out to the side"

@@ -9,7 +9,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 
 
 class Client:

@@ -1,5 +1,6 @@
 """What a hostile client tries on the broker and at ingest, and what comes of it."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -47,12 +48,10 @@ def closing(*clients: Client) -> Iterator[None]:
 
 async def written_with(site: Site, gateway_id: str, seq: int) -> Written:
     """Return everything on the topics, once the gateway's numbered message is among it."""
-    found = await read_all(site.bootstrap)
-    for _ in range(100):
-        if seq in found.numbers(gateway_id):
-            return found
-        found = await read_all(site.bootstrap)
-    raise AssertionError(f"{gateway_id} number {seq} never reached Kafka")
+    async with asyncio.timeout(LIMIT_S):
+        while seq not in (found := await read_all(site.bootstrap)).numbers(gateway_id):  # noqa: ASYNC110 - Kafka tells nobody
+            await asyncio.sleep(0.05)
+    return found
 
 
 def refusals_of(written: Written, gateway_id: str) -> list[Refusal]:
