@@ -103,7 +103,11 @@ class IngestSettings(ServiceSettings):
         default=30, gt=0, le=86400, description="from a connection to its first whole frame, seconds"
     )
     device_frame_s: float = Field(
-        default=30, gt=0, le=3600, description="from a frame's first byte to its last, seconds"
+        default=10,
+        gt=0,
+        le=3600,
+        description="from a frame's first byte to its last, seconds; what comes after a frame whose length was damaged "
+        "is heard only then",
     )
     device_idle_s: float = Field(
         default=3 * 3600, gt=0, le=7 * 86400, description="between frames of a connection, seconds; patrols take 2 h"

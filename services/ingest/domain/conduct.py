@@ -51,7 +51,7 @@ class Limits:
     connections: int = 10_000
     per_peer: int = 64
     first_frame_s: float = 30
-    frame_s: float = 30
+    frame_s: float = 10
     idle_s: float = 3 * 3600
     garbage_bytes: int = 16 * 1024
     strangers: int = 3
