@@ -252,9 +252,10 @@ class Alerts:
         """Each lane has its own connections, threads and slots."""
         settings = self._settings
         slots = 32
-        client = webhook_client(connections=slots, deadline_s=settings.webhook_deadline_s)
+        deadline_s, ca = settings.webhook_deadline_s, settings.webhook_ca
+        client = webhook_client(connections=slots, deadline_s=deadline_s, ca=ca)
         stack.push_async_callback(client.aclose)
-        apart = webhook_client(connections=slots, deadline_s=settings.webhook_deadline_s, keep=False)
+        apart = webhook_client(connections=slots, deadline_s=deadline_s, keep=False, ca=ca)
         stack.push_async_callback(apart.aclose)
         mail = MailCarrier(
             server=self._mail_server(),
@@ -269,7 +270,8 @@ class Alerts:
             secrets=SecretFiles(settings.secrets_dir),
             clock=self._clock,
             allow_local=settings.allow_local_webhooks,
-            deadline_s=settings.webhook_deadline_s,
+            inside=settings.webhook_networks,
+            deadline_s=deadline_s,
         )
         stack.callback(webhook.close)
         destinations = Destinations(

@@ -1,15 +1,32 @@
 """Settings of alerts, all under `ALERTS_`."""
 
 import socket
+import ssl
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, SecretStr
-from pydantic_settings import SettingsConfigDict
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.runtime.settings import ServiceSettings
 
 Lane = Literal["fire", "ordinary", "all"]
+
+
+def _networks(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(ip_network(one.strip()) for one in value.split(",") if one.strip())
+
+
+def _holds_certificates(path: Path | None) -> Path | None:
+    if path is not None:
+        try:
+            ssl.create_default_context(cafile=path)
+        except OSError as error:  # an SSLError is one
+            raise ValueError(f"{path} cannot be read as certificates in PEM form") from error
+    return path
 
 
 class AlertsSettings(ServiceSettings):
@@ -49,6 +66,16 @@ class AlertsSettings(ServiceSettings):
     secrets_dir: Path = Field(default=Path("var/secrets"), description="folder of the webhooks' signing secrets")
     allow_local_webhooks: bool = Field(
         default=False, description="let webhooks go to this machine itself, over http too; for demo and tests"
+    )
+    webhook_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
+        default=(),
+        description="networks inside our own where webhooks may go, over https: CIDR, with commas between them; "
+        "a monitoring centre on a private line, for instance",
+    )
+    webhook_ca: Annotated[
+        Path | None, BeforeValidator(lambda path: path or None), AfterValidator(_holds_certificates)
+    ] = Field(
+        default=None, description="file of CAs that receivers of webhooks may have their certificate from as well"
     )
     webhook_deadline_s: float = Field(default=10, gt=0, le=60, description="deadline of one webhook call, seconds")
 

@@ -1,4 +1,7 @@
-"""Signed webhooks after the Standard Webhooks specification, guarded against addresses inside our own network."""
+"""Signed webhooks after the Standard Webhooks specification, guarded against addresses inside our own network.
+
+An operator may name networks inside it where receivers are: a monitoring centre is often reached by a private line.
+"""
 
 import asyncio
 import base64
@@ -14,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
 
 import httpx
 
@@ -31,6 +35,9 @@ LOOKUPS = 32
 """Names that one lane asks for at the same time; a dead name server holds its threads, nobody else's."""
 
 
+Networks = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
+
+
 class AddressRefused(Exception):
     """The URL leads where we do not go."""
 
@@ -46,13 +53,13 @@ def sign(keys: Sequence[bytes], message_id: str, timestamp: int, body: bytes) ->
 
 
 async def vetted_address(
-    url: httpx.URL, *, allow_local: bool, deadline_s: float, threads: Executor | None = None
+    url: httpx.URL, *, allow_local: bool, inside: Networks = (), deadline_s: float, threads: Executor | None = None
 ) -> str:
     """Return the IP address to connect to. Raises AddressRefused, NameUnknown.
 
-    https to public addresses only; with `allow_local` also http to this machine itself. All addresses of the name
-    must pass, and the connection is made to the one returned: the name is not asked again in between. `threads` wait
-    for the name server.
+    https only, to public addresses and those in the networks `inside`; with `allow_local` also http to this machine
+    itself. All addresses of the name must pass, and the connection is made to the one returned: the name is not asked
+    again in between. `threads` wait for the name server.
     """
     if not url.host or url.userinfo:
         raise AddressRefused("no host, or credentials in the URL")
@@ -62,20 +69,24 @@ async def vetted_address(
             found = await asyncio.get_running_loop().run_in_executor(threads, lookup)
     except (OSError, UnicodeError, TimeoutError) as error:
         raise NameUnknown(type(error).__name__) from error
-    addresses = [ipaddress.ip_address(entry[4][0]) for entry in found]
+    addresses = [_plain(ipaddress.ip_address(entry[4][0])) for entry in found]
     local = all(address.is_loopback for address in addresses)
     if allow_local and local:
         return str(addresses[0])
     if url.scheme != "https":
         raise AddressRefused("not https")
-    if not addresses or not all(_is_public(address) for address in addresses):
-        raise AddressRefused("not a public address")
+    if not addresses or not all(_is_public(one) or any(one in network for network in inside) for one in addresses):
+        raise AddressRefused("neither a public address nor in one of our webhook networks")
     return str(addresses[0])
 
 
+def _plain(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return the IPv4 address in an IPv6 one that only wraps it."""
+    return getattr(address, "ipv4_mapped", None) or address
+
+
 def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    mapped = getattr(address, "ipv4_mapped", None)
-    return _is_public(mapped) if mapped is not None else address.is_global and not address.is_multicast
+    return address.is_global and not address.is_multicast
 
 
 class WebhookCarrier:
@@ -93,6 +104,7 @@ class WebhookCarrier:
         secrets: SecretFiles,
         clock: Clock,
         allow_local: bool,
+        inside: Networks = (),
         deadline_s: float,
     ) -> None:
         self._client = client
@@ -101,6 +113,7 @@ class WebhookCarrier:
         self._secrets = secrets
         self._clock = clock
         self._allow_local = allow_local
+        self._inside = inside
         self._deadline_s = deadline_s
         self._threads = ThreadPoolExecutor(max_workers=LOOKUPS, thread_name_prefix="webhook-names")
 
@@ -131,7 +144,11 @@ class WebhookCarrier:
     async def _post(self, notice: Ready) -> httpx.Response:
         url = httpx.URL(notice.to.address)
         address = await vetted_address(
-            url, allow_local=self._allow_local, deadline_s=self._deadline_s, threads=self._threads
+            url,
+            allow_local=self._allow_local,
+            inside=self._inside,
+            deadline_s=self._deadline_s,
+            threads=self._threads,
         )
         body = notice.body.encode()
         timestamp = int(self._clock.now().timestamp())
@@ -215,12 +232,19 @@ def _is_tls(error: BaseException | None) -> bool:
     return False
 
 
-def webhook_client(*, connections: int, deadline_s: float, keep: bool = True) -> httpx.AsyncClient:
+def webhook_client(
+    *, connections: int, deadline_s: float, keep: bool = True, ca: Path | None = None
+) -> httpx.AsyncClient:
     """Return a client that trusts nothing from the environment; `keep` connections open for the next notice.
 
-    It keeps no cookies: they would go to every name of an address, and more with each answer.
+    `ca` is a PEM file of authorities that are trusted beside the public ones. The client keeps no cookies: they would
+    go to every name of an address, and more with each answer.
     """
+    trusted = httpx.create_ssl_context(trust_env=False)
+    if ca is not None:
+        trusted.load_verify_locations(ca)
     return httpx.AsyncClient(
+        verify=trusted,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         trust_env=False,
         follow_redirects=False,

@@ -16,8 +16,10 @@ class Fate(StrEnum):
     DEAD = "dead"
 
 
-PERMANENT = frozenset({Reason.GONE, Reason.REDIRECT, Reason.REJECTED, Reason.RECIPIENT_REFUSED, Reason.ADDRESS_REFUSED})
-"""Trying again would meet the same answer."""
+NEVER_AGAIN = frozenset({Reason.GONE, Reason.RECIPIENT_REFUSED, Reason.ADDRESS_REFUSED})
+"""The receiver, or we, said that nothing is ever to go there."""
+PERMANENT = NEVER_AGAIN | {Reason.REDIRECT, Reason.REJECTED}
+"""Trying again would in all likelihood meet the same answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """How often and how quickly a notice is tried again; a wait that the server names is obeyed up to `obeyed`."""
+    """How often and how quickly a notice is tried again; a wait that the server names is obeyed up to `obeyed`.
 
+    After one of the reasons `final` it is not.
+    """
+
+    final: frozenset[Reason]
     most: int
     first_wait: timedelta
     longest_wait: timedelta
@@ -40,10 +46,18 @@ class Attempts:
 
 
 ORDINARY = Attempts(
-    most=14, first_wait=timedelta(seconds=2), longest_wait=timedelta(minutes=15), obeyed=timedelta(hours=1)
+    final=PERMANENT,
+    most=14,
+    first_wait=timedelta(seconds=2),
+    longest_wait=timedelta(minutes=15),
+    obeyed=timedelta(hours=1),
 )
 FIRE = Attempts(
-    most=60, first_wait=timedelta(milliseconds=500), longest_wait=timedelta(seconds=30), obeyed=timedelta(seconds=30)
+    final=NEVER_AGAIN,  # a proxy answers 404 or redirects while what stands behind it is started anew
+    most=60,
+    first_wait=timedelta(milliseconds=500),
+    longest_wait=timedelta(seconds=30),
+    obeyed=timedelta(seconds=30),
 )
 
 
@@ -63,7 +77,7 @@ def judge(outcome: Outcome, attempts: int, policy: Attempts, jitter: float, now:
     """
     if outcome.reason is None:
         return Verdict(Fate.ACCEPTED)
-    if outcome.reason in PERMANENT or attempts >= policy.most:
+    if outcome.reason in policy.final or attempts >= policy.most:
         return Verdict(Fate.DEAD)
     wait = min(policy.longest_wait, policy.first_wait * 2 ** min(attempts - 1, 30)) * (0.5 + jitter / 2)
     if outcome.retry_after is not None:

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -19,6 +20,10 @@ import httpx
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from deploy.stack.ports import free_ports
 from services.alerts.adapters import webhook as webhook_module
@@ -26,6 +31,7 @@ from services.alerts.adapters.mail import MailCarrier, MailServer
 from services.alerts.adapters.secrets import SecretFiles
 from services.alerts.adapters.webhook import (
     AddressRefused,
+    Networks,
     WebhookCarrier,
     outcome_of,
     sign,
@@ -114,11 +120,13 @@ def mailer(port: int, **changes: object) -> MailCarrier:
 
 
 @asynccontextmanager
-async def webhooks(folder: Path, *, local: bool = True, deadline_s: float = 30) -> AsyncIterator[WebhookCarrier]:
+async def webhooks(
+    folder: Path, *, local: bool = True, inside: Networks = (), ca: Path | None = None, deadline_s: float = 30
+) -> AsyncIterator[WebhookCarrier]:
     (folder / "hook").write_text(SECRET)
     async with (
-        webhook_client(connections=2, deadline_s=deadline_s) as client,
-        webhook_client(connections=2, deadline_s=deadline_s, keep=False) as apart,
+        webhook_client(connections=2, deadline_s=deadline_s, ca=ca) as client,
+        webhook_client(connections=2, deadline_s=deadline_s, keep=False, ca=ca) as apart,
     ):
         carrier = WebhookCarrier(
             client=client,
@@ -126,6 +134,7 @@ async def webhooks(folder: Path, *, local: bool = True, deadline_s: float = 30) 
             secrets=SecretFiles(folder),
             clock=CLOCK,
             allow_local=local,
+            inside=inside,
             deadline_s=deadline_s,
         )
         yield carrier
@@ -330,6 +339,83 @@ async def test_local_receivers_only_when_allowed(hook: Hook, tmp_path: Path) -> 
     async with webhooks(tmp_path, local=False) as webhook:
         assert (await webhook.send(ready(hook.url, Channel.WEBHOOK))).reason is Reason.ADDRESS_REFUSED
     assert not hook.received
+
+
+CENTRE_LINE = (ip_network("10.20.0.0/16"), ip_network("fd00:20::/32"))
+
+
+@pytest.mark.parametrize("host", ["10.20.3.4", "[::ffff:10.20.3.4]", "[fd00:20::7]"])
+async def test_a_network_that_the_operator_named_is_gone_to_by_https(host: str) -> None:
+    url = httpx.URL(f"https://{host}/x")
+    assert await vetted_address(url, allow_local=False, inside=CENTRE_LINE, deadline_s=30) in (
+        "10.20.3.4",
+        "fd00:20::7",
+    )
+    with pytest.raises(AddressRefused):
+        await vetted_address(url.copy_with(scheme="http"), allow_local=False, inside=CENTRE_LINE, deadline_s=30)
+
+
+@pytest.mark.parametrize("addresses", [("10.21.0.1",), ("10.20.0.1", "10.21.0.1"), ("169.254.169.254",)])
+async def test_a_name_that_leads_beside_that_network_is_refused(
+    monkeypatch: pytest.MonkeyPatch, addresses: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", lookup(*addresses))
+    with pytest.raises(AddressRefused):
+        await vetted_address(
+            httpx.URL("https://centre.firenet-demo.cn/"), allow_local=False, inside=CENTRE_LINE, deadline_s=30
+        )
+
+
+async def test_a_receiver_with_a_certificate_of_our_own_ca_is_believed_only_with_that_ca(tmp_path: Path) -> None:
+    ca, server_tls = certified(tmp_path, "127.0.0.1")
+    heard: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=server_tls)
+    notice = ready(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/", Channel.WEBHOOK)
+    async with server:
+        async with webhooks(tmp_path, local=False, inside=(ip_network("127.0.0.0/8"),)) as webhook:
+            assert (await webhook.send(notice)).reason is Reason.TLS
+        async with webhooks(tmp_path, local=False, inside=(ip_network("127.0.0.0/8"),), ca=ca) as webhook:
+            assert (await webhook.send(notice)).reason is None
+    assert len(heard) == 1
+
+
+def certified(folder: Path, host: str) -> tuple[Path, ssl.SSLContext]:
+    """Return the file of a new CA, and what a server needs that it vouches for."""
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Centre CA")])
+    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    now = CLOCK.now()
+    made = [
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(extension, critical=True)
+        .sign(ca_key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.PEM)
+        for subject, public, extension in (
+            (issuer, ca_key.public_key(), x509.BasicConstraints(ca=True, path_length=None)),
+            (x509.Name([]), key.public_key(), x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))])),
+        )
+    ]
+    ca, chain = folder / "ca.pem", folder / "server.pem"
+    ca.write_bytes(made[0])
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    chain.write_bytes(private + made[1])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain)
+    return ca, context
 
 
 Lookup = Callable[..., list[tuple[object, ...]]]

@@ -10,6 +10,7 @@ from services.alerts.domain.audit import GENESIS, chain, verify
 from services.alerts.domain.deadlines import reply_due
 from services.alerts.domain.delivery import (
     FIRE,
+    NEVER_AGAIN,
     ORDINARY,
     PERMANENT,
     Destinations,
@@ -159,6 +160,17 @@ def test_common_case_is_told_once_per_wave_and_holds_anew() -> None:
 @pytest.mark.parametrize("reason", sorted(PERMANENT))
 def test_final_answers_are_not_tried_again(reason: Reason) -> None:
     assert judge(Outcome(reason), 1, ORDINARY, 0.5, T0).fate is Fate.DEAD
+
+
+@pytest.mark.parametrize("reason", [Reason.REJECTED, Reason.REDIRECT])
+def test_fire_is_tried_again_where_a_proxy_answers_for_what_is_away(reason: Reason) -> None:
+    assert judge(Outcome(reason), 1, FIRE, 0.5, T0).fate is Fate.RETRY
+    assert judge(Outcome(reason), FIRE.most, FIRE, 0.5, T0).fate is Fate.DEAD
+
+
+@pytest.mark.parametrize("reason", sorted(NEVER_AGAIN))
+def test_fire_does_not_go_where_nothing_is_ever_to_go(reason: Reason) -> None:
+    assert judge(Outcome(reason), 1, FIRE, 0.5, T0).fate is Fate.DEAD
 
 
 def test_waits_grow_are_capped_and_end() -> None:
