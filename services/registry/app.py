@@ -20,7 +20,7 @@ from services.registry.adapters.printing import Printer
 from services.registry.adapters.secret_files import replace_all
 from services.registry.adapters.sessions import MqttSessions
 from services.registry.domain.entities import Kind
-from services.registry.domain.errors import RegistryError
+from services.registry.domain.errors import BusUnavailable, RegistryError
 from services.registry.ports import Store
 from services.registry.settings import RegistrySettings
 from services.registry.worker.asking import Answers
@@ -245,7 +245,10 @@ async def _import(wanted: argparse.Namespace, importer: Importer, publisher: Pub
     for report in reports:
         printer.report(report, dry_run=wanted.dry_run)
     if not wanted.dry_run and not wanted.no_publish:
-        printer.published(await publisher.publish())
+        try:
+            printer.published(await publisher.publish())
+        except BusUnavailable as error:
+            raise BusUnavailable(f"{error}; what was taken stays taken, `publish` hands it on later") from error
     return REFUSED if any(report.refused for report in reports) else OK
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.stack.ports import free_ports
 from schemas.topics import REGISTRY, all_topics
 from services.registry.adapters import kafka
 from services.registry.app import arguments
@@ -44,6 +45,15 @@ class Shell:
 @pytest.fixture
 def shell(migrated_database: str, kafka_broker: str) -> Shell:
     return Shell(migrated_database, kafka_broker)
+
+
+def test_without_kafka_a_file_is_taken_and_the_sentence_says_so(migrated_database: str, tmp_path: Path) -> None:
+    (tmp_path / "departments.csv").write_text(DEPARTMENTS_CSV, encoding="utf-8")
+    (nobody,) = free_ports(1)
+    code, said = Shell(migrated_database, f"127.0.0.1:{nobody}").run("import", str(tmp_path / "departments.csv"))
+    assert code == 1
+    assert "1 changed" in said
+    assert said.endswith("what was taken stays taken, `publish` hands it on later\n")
 
 
 async def test_from_nothing_to_the_topic(shell: Shell, kafka_broker: str, tmp_path: Path) -> None:
