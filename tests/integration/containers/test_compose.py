@@ -12,6 +12,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 COMPOSE_FILE = ROOT / "deploy" / "compose.yaml"
+RUNBOOK = ROOT / "deploy" / "RUNBOOK.md"
 SECRETS_SCRIPT = ROOT / "deploy" / "images" / "secrets.sh"
 # Only what this file needs: a developer's own FIRENET_ variables must not change the outcome.
 ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
@@ -80,6 +81,16 @@ def test_no_password_stands_in_the_resolved_file(resolved: dict[str, Any], tmp_p
     for service in resolved.values():
         for value in (service.get("environment") or {}).values():
             assert re.search(r"//[^/@]*:[^/@]*@", str(value)) is None, value
+
+
+def test_what_the_runbook_says_to_set_reaches_a_service() -> None:
+    services = yaml.safe_load(COMPOSE_FILE.read_text(encoding="utf-8"))["services"]
+    handed_in = {
+        name.removesuffix("_FILE") for service in services.values() for name in service.get("environment") or {}
+    }
+    named = set(re.findall(r"`((?:CONSOLE|ALERTS)_[A-Z_]+)[`=]", RUNBOOK.read_text(encoding="utf-8")))
+    assert len(named) > 5
+    assert {name.removesuffix("_FILE") for name in named} - handed_in == set()
 
 
 def test_making_secrets_again_keeps_those_that_are_there(tmp_path: Path) -> None:
