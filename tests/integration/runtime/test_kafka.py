@@ -62,10 +62,10 @@ async def test_send_many_keeps_order_per_key_and_says_where_each_record_went(kaf
 async def test_a_consumer_that_waits_to_fetch_again_is_stopped_like_any_other(
     kafka_broker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    topic = spec()
+    topic = spec(1)
     await ensure_topics(kafka_broker, [topic])
-    await produce(kafka_broker, [Record(topic.name, b"k", b"v")])  # from now on the new partition has its leader
-    consumer = AIOKafkaConsumer(topic.name, bootstrap_servers=kafka_broker, retry_backoff_ms=60_000)
+    await produce(kafka_broker, [Record(topic.name, b"k", b"v")])
+    consumer = AIOKafkaConsumer(topic.name, bootstrap_servers=kafka_broker, auto_offset_reset="earliest")
     failed = asyncio.Event()
 
     async def fail(*_: Any, **__: Any) -> None:
@@ -73,6 +73,9 @@ async def test_a_consumer_that_waits_to_fetch_again_is_stopped_like_any_other(
         raise NodeNotReadyError("as when Kafka was frozen for 40 s")
 
     await consumer.start()
+    await asyncio.wait_for(consumer.getone(), 60)  # a partition so new may have no leader at first: from now on it has
+    await consumer.getmany()  # what was read is taken, so it goes on fetching
+    monkeypatch.setattr(consumer._fetcher, "_retry_backoff", 3600)
     monkeypatch.setattr(consumer._client, "send", fail)
     await asyncio.wait_for(failed.wait(), 60)
     await asyncio.wait_for(stop_consumer(consumer), 60)
