@@ -39,6 +39,8 @@ BEAT_S = 900
 IMPATIENT_S = 1.0
 """Seconds of real time without an answer after which a device believes that its own ten have passed."""
 RESENDS = 300
+NOON = 0.5
+"""Nobody goes on from here before ingest was killed and is there again, however quickly his beats are answered."""
 AFTERNOON = 0.6
 """Numbers are skipped, and losses counted, from this part of the day on: a killed ingest forgets what it has heard, and
 what a fire overtook just before may then look lost."""
@@ -84,10 +86,12 @@ class DayDevice:
     def attach(self, line: MqttLine | TcpLine) -> None:
         self._line = line
 
-    async def live(self, beats: int) -> None:
+    async def live(self, beats: int, noon: asyncio.Event) -> None:
         assert self._line is not None
         await self._line.restore()
         for beat in range(beats):
+            if beat / beats >= NOON:
+                await noon.wait()
             await self._beat(beat / beats)
         await self._evening()
 

@@ -101,7 +101,8 @@ def devices_of(gateways: list[Gateway], links: MqttLinks) -> list[DayDevice]:
 
 async def play(devices: list[DayDevice], ingest: IngestProcess, auditor: Auditor) -> Counter[str]:
     """Live the day with ingest killed in the middle; return its books as they were last seen before."""
-    living = asyncio.gather(*(device.live(BEATS) for device in devices))
+    noon = asyncio.Event()
+    living = asyncio.gather(*(device.live(BEATS, noon) for device in devices))
     try:
         third = BEATS * len(devices) // 3
         await until(lambda: living.done() or sum(len(device.ledger.confirmed) for device in devices) > third, DAY_S)
@@ -109,6 +110,7 @@ async def play(devices: list[DayDevice], ingest: IngestProcess, auditor: Auditor
         await ingest.kill()
         before = auditor.last
         await ingest.start()
+        noon.set()
         await asyncio.wait_for(asyncio.shield(living), DAY_S)
         await until(lambda: ingest.metric("in_flight") == 0)
         return before
