@@ -94,7 +94,7 @@ class PostgresStore:
     async def _transaction(self) -> AsyncIterator[Connection]:
         try:
             # Not in a pipeline: between two statements of one PostgreSQL counts the session as busy, NEVER_IDLE says
-            # nothing, and a process that is frozen there keeps its locks for ever.
+            # nothing, and a process that is frozen there keeps its locks until the pool's limit ends the transaction.
             async with self._pool.connection() as connection, connection.transaction():
                 await connection.execute(sql.NEVER_IDLE)
                 yield connection

@@ -99,7 +99,7 @@ class Trouble:
         self.floors[system] = floor
         if len(self.floors) > MAX_SYSTEMS:
             del self.floors[next(iter(self.floors))]
-        self._look_again()
+        self._look_again(system)
         return True
 
     def restore(self, points: Iterator[tuple[str, Word]]) -> None:
@@ -120,10 +120,13 @@ class Trouble:
                 ended = _later(ended, floor)
         return ended
 
-    def _look_again(self) -> None:
-        """Close what a new floor ends, and forget ends that it says as well."""
+    def _look_again(self, system: str = "") -> None:
+        """Close what a new floor of `system` ends (of everything without one), and forget ends that it says as well."""
         looked: dict[str, Word] = {}
         for point, word in self.words.items():
+            if not point.startswith(system):
+                looked[point] = word
+                continue
             floor = self._ended_with_others(point)
             is_open = word.open and _is_open(word.begun, _later(word.ended, floor))
             if is_open or _later(floor, word.ended) != floor:

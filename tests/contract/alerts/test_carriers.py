@@ -6,7 +6,7 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -489,6 +489,17 @@ async def test_dead_name_server_holds_nobody_elses_threads(
                 over.set()
 
 
+Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def answering(serve: Answer) -> AsyncIterator[Ready]:
+    """Yield a notice for a receiver whose connections `serve` answers."""
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield ready(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", Channel.WEBHOOK)
+
+
 @pytest.mark.parametrize("rest", [b"content-length: 9\r\n\r\nhalf", b"transfer-encoding: chunked\r\n\r\nnonsense"])
 async def test_status_counts_even_if_the_rest_of_the_answer_never_comes(tmp_path: Path, rest: bytes) -> None:
     async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -497,10 +508,8 @@ async def test_status_counts_even_if_the_rest_of_the_answer_never_comes(tmp_path
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(half, "127.0.0.1", 0)
-    async with server, webhooks(tmp_path) as webhook:
-        port = server.sockets[0].getsockname()[1]
-        assert (await webhook.send(ready(f"http://127.0.0.1:{port}/", Channel.WEBHOOK))).reason is None
+    async with answering(half) as notice, webhooks(tmp_path) as webhook:
+        assert (await webhook.send(notice)).reason is None
 
 
 async def test_answer_that_drips_is_left_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -513,10 +522,8 @@ async def test_answer_that_drips_is_left_where_it_is(tmp_path: Path, monkeypatch
         await gone.wait()
         writer.close()
 
-    server = await asyncio.start_server(drip, "127.0.0.1", 0)
-    async with server, webhooks(tmp_path) as webhook:
-        port = server.sockets[0].getsockname()[1]
-        assert (await webhook.send(ready(f"http://127.0.0.1:{port}/", Channel.WEBHOOK))).reason is None
+    async with answering(drip) as notice, webhooks(tmp_path) as webhook:
+        assert (await webhook.send(notice)).reason is None
         gone.set()
 
 
@@ -531,10 +538,8 @@ async def test_long_answer_is_cut_off(tmp_path: Path) -> None:
         except OSError:
             writer.close()
 
-    server = await asyncio.start_server(flood, "127.0.0.1", 0)
-    async with server, webhooks(tmp_path) as webhook:
-        port = server.sockets[0].getsockname()[1]
-        assert (await webhook.send(ready(f"http://127.0.0.1:{port}/", Channel.WEBHOOK))).reason is None
+    async with answering(flood) as notice, webhooks(tmp_path) as webhook:
+        assert (await webhook.send(notice)).reason is None
 
 
 async def test_secret_is_in_no_outcome(hook: Hook, tmp_path: Path) -> None:
