@@ -1,8 +1,9 @@
 """Connections to PostgreSQL: a checked pool with deadlines, and LISTEN that survives a restart of the server."""
 
+import json
 import random
 import select
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -50,6 +51,15 @@ def connect_arguments(name: str, statement_timeout_s: float = 30) -> dict[str, A
         "keepalives_interval": 5,
         "keepalives_count": 3,
     }
+
+
+def json_text(rows: object, default: Callable[[object], object] | None = None) -> str:
+    """Return `rows` as JSON that PostgreSQL takes; `default` is that of `json.dumps`.
+
+    PostgreSQL has no NUL in text: U+FFFD stands for it. Its escape is replaced by an escape, for where JSON stands as
+    text inside this JSON another backslash comes before it.
+    """
+    return json.dumps(rows, ensure_ascii=False, default=default).replace("\\u0000", "\\ufffd")
 
 
 async def _check(connection: Connection) -> None:

@@ -1,6 +1,5 @@
 """Rows of the alerts schema to domain values and back. Rows travel as JSON, so one statement writes many."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +19,7 @@ from services.alerts.domain.values import (
     UnitFacts,
     UnitId,
 )
+from services.runtime.postgres import json_text
 
 Row = dict[str, Any]
 
@@ -41,11 +41,8 @@ AUDIT_COLUMNS = ("at", "actor", "action", "case_id", "detail")
 
 
 def to_json(rows: list[Row]) -> str:
-    """Return the rows as one JSON array. PostgreSQL has no NUL in text: U+FFFD stands for it.
-
-    Its escape is replaced by an escape, for in a letter's own JSON inside this JSON another backslash stands before it.
-    """
-    return json.dumps(rows, ensure_ascii=False, default=_plain).replace("\\u0000", "\\ufffd")
+    """Return the rows as one JSON array that PostgreSQL takes."""
+    return json_text(rows, _plain)
 
 
 def _plain(value: object) -> object:

@@ -8,7 +8,7 @@ from itertools import chain, islice
 
 from services.rules.adapters import rows, sql
 from services.rules.ports import Checkpoint, Fenced, Plain, Saved, StateDamaged, StoreUnavailable
-from services.runtime.postgres import AWAY, Connection, Pool
+from services.runtime.postgres import AWAY, Connection, Pool, json_text
 
 CHUNK = 2000
 """Rows per statement: small enough that building one does not hold up the loop."""
@@ -105,8 +105,7 @@ class PostgresStore:
 async def _write(connection: Connection, statement: str, values: Iterable[rows.Row]) -> None:
     remaining = iter(values)
     while chunk := list(islice(remaining, CHUNK)):
-        # PostgreSQL cannot hold NUL in text; in JSON inside this JSON its escape is an escape still.
-        await connection.execute(statement, [json.dumps(chunk, ensure_ascii=False).replace("\\u0000", "\\ufffd")])
+        await connection.execute(statement, [json_text(chunk)])
 
 
 def pack(head: Plain, units: Sequence[Plain]) -> bytes:

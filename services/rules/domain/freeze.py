@@ -168,11 +168,13 @@ def _thaw_trouble_ordered_once(
 ) -> Trouble:
     trouble = Trouble(_place_in_one_order(floor))
     trouble.floors = {system: _place_in_one_order(key) for system, key in floors}
-    for point, key, is_open in words:
-        place = _place_in_one_order(key)
-        trouble.words[point] = Word(place, UNSAID, open=True) if is_open else Word(UNSAID, place, open=False)
-    trouble.restore(iter(trouble.words.items()))
+    trouble.restore((point, _word_in_one_order(key, is_open=is_open)) for point, key, is_open in words)
     return trouble
+
+
+def _word_in_one_order(key: list[int], *, is_open: bool) -> Word:
+    place = _place_in_one_order(key)
+    return Word(place, UNSAID, open=True) if is_open else Word(UNSAID, place, open=False)
 
 
 def _place_in_one_order(key: list[int]) -> Place:
