@@ -86,7 +86,7 @@ class SignalData(Wire):
     gateway whose clock and numbers start anew repeats itself. Heartbeats have none.
 
     `refusal_id` goes with kind `unreadable_alarm`: the refusal that keeps what came. `notes` and `raw` go with flag
-    `salvaged`: what the careful reading left out or mended; and the whole payload, base64 in JSON, with its first signal.
+    `salvaged`: what the careful reading left out or mended, and the whole payload, base64 in JSON.
     """
 
     gateway_id: Identifier
