@@ -80,10 +80,10 @@ class SignalData(Wire):
     goes with kind `gap`: so many messages before this one never came. `frame` goes with the GB/T 26875.3 carriers.
     `first_received_at` goes with flag `replayed`: when it was refused. The event's `time` is then that of the replay.
 
-    The event's id is that of one reception. `content` depends on the bytes of the message alone, and names it where the
-    broker says that it delivers it again (flag `redelivered`): a message of the same gateway and the same content that
-    is known is this one, and its id stands in for this one's. Without that flag the same content is another message: a
-    gateway whose clock and numbers start anew repeats itself. Heartbeats have none.
+    The event's id is that of one reception, never of what was said: a gateway whose clock and numbers start anew
+    repeats itself. The first 20 of its 32 digits name the delivery by the broker, which one with flag `redelivered` has
+    in common with the one before it: where that is known, this is the same message. `content` depends on the bytes of
+    the message alone; heartbeats have none.
 
     `refusal_id` goes with kind `unreadable_alarm`: the refusal that keeps what came. `notes` and `raw` go with flag
     `salvaged`: what the careful reading left out or mended, and the whole payload, base64 in JSON.

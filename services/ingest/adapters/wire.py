@@ -1,7 +1,7 @@
 """Signals, refusals and ticks as the bytes that stand on the topics."""
 
 from base64 import b64encode
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import blake2b
 from json.encoder import encode_basestring as _quote
 
@@ -21,10 +21,18 @@ from schemas.signal import Lane as WireLane
 from schemas.signal import Tick as WireTick
 from schemas.signal import TickData, TickState
 from services.ingest.domain.replays import ReplayNote
-from services.ingest.domain.values import Arrival, Claim, FramePart, Kind, Message, Point, Refused, Signal, Tick
-
-BELIEVABLE = timedelta(days=7)
-"""A device's time that is further from ours names nothing: its clock may be stuck."""
+from services.ingest.domain.values import (
+    Arrival,
+    Claim,
+    FramePart,
+    Kind,
+    Message,
+    Point,
+    Refused,
+    Salvage,
+    Signal,
+    Tick,
+)
 
 
 class Encoder:
@@ -39,32 +47,38 @@ class Encoder:
         self._source = f"/ingest/{instance}"
         self._last_instant: datetime | None = None
         self._last_written = ""
+        self._last_digits = ""
+        self._opened = b"\0\0\0\x08delivery" + _measured(instance.encode())
         self._written_instance = f'","instance":{_quote(instance)}'
 
-    def signal_id(self, gateway_id: str, arrival: Arrival, message: Message, part: int) -> str:
-        """Return the id: from the payload when that names itself by number or time, else from the arrival too.
+    def signal_id(self, gateway_id: str, lane: str, arrival: Arrival, part: int) -> str:
+        """Return the id of one reception: of which delivery it is, then when and as what number it came.
 
-        A frame names itself by a time that can be believed: its number comes round again, or stands still.
+        Nothing that a gateway says could stand for it: numbers, times and whole messages come again and mean something
+        new. A delivery that the broker repeats has the number that it had; a later one of the same number and bytes is
+        another reception. What is replayed was received once, so that carrying out one order twice gives the same.
         """
-        if message.frame is not None:
-            return _frame_signal_id(gateway_id, arrival, message, message.frame, part)
-        if message.seq is not None or message.occurred_at is not None:
-            if part == 0:
-                return _derive_signal(gateway_id, arrival.payload)
-            return ids.derive("signal", gateway_id, arrival.payload, str(part))
-        microseconds = f"{int(arrival.received_at.timestamp() * 1_000_000)}"
-        parts = (gateway_id, arrival.payload, microseconds)
-        return ids.derive("signal", *parts) if part == 0 else ids.derive("signal", *parts, str(part))
+        if arrival.refusal_id:
+            return ids.derive("replayed", gateway_id, arrival.refusal_id, str(part))
+        place = f"{gateway_id} {lane} {arrival.mid} {part}".encode()
+        digest = blake2b(self._opened + _measured(place) + arrival.payload, digest_size=_DELIVERY_BYTES)
+        return f"{digest.hexdigest()}{self._digits(arrival.received_at)}{arrival.number & 0xFFFF:04x}"
 
     def signal(self, signal: Signal, arrival: Arrival) -> bytes:
         """Return the event of one signal."""
         gateway_id, unit_id, lane, carrier, message, flags, part = signal
-        event_id = self.signal_id(gateway_id, arrival, message, part)
+        event_id = self.signal_id(gateway_id, lane, arrival, part)
         taken_in_at = arrival.received_at if arrival.replayed_at is None else arrival.replayed_at
         quoted = ",".join([f'"{flag}"' for flag in flags]) if flags else ""
         rest = "" if message.frame is None else _frame(message.frame)
         if arrival.replayed_at is not None:
             rest += f',"first_received_at":"{_zoned(arrival.received_at)}"'
+        if message.kind is not Kind.HEARTBEAT:
+            rest += f',"content":"{_content(gateway_id, arrival, message, part)}"'
+            if message.refusal_id is not None:
+                rest += f',"refusal_id":"{message.refusal_id}"'
+            if message.salvage is not None:
+                rest += _salvage(message.salvage)
         return (
             f'{{"specversion":"1.0","id":"{event_id}","source":"/gateways/{gateway_id}","subject":"{unit_id}",'
             f'"time":"{self._written(taken_in_at)}Z","datacontenttype":"application/json",'
@@ -74,10 +88,20 @@ class Encoder:
         ).encode()
 
     def _written(self, instant: datetime) -> str:
-        """Return a UTC instant without its offset; messages that were read together share the very object."""
+        """Return a UTC instant without its offset; all that is written about one arrival asks for the same."""
         if instant is not self._last_instant:
-            self._last_instant, self._last_written = instant, instant.isoformat()[:-6]
+            self._write(instant)
         return self._last_written
+
+    def _digits(self, instant: datetime) -> str:
+        """Return eight hexadecimal digits of the millisecond; they come again after 49 days."""
+        if instant is not self._last_instant:
+            self._write(instant)
+        return self._last_digits
+
+    def _write(self, instant: datetime) -> None:
+        self._last_instant, self._last_written = instant, instant.isoformat()[:-6]
+        self._last_digits = f"{int(instant.timestamp() * 1000) & 0xFFFFFFFF:08x}"
 
     def refusal(self, refused: Refused, limit: int = MAX_RAW_BYTES) -> bytes:
         """Return the event of one refusal. More than `limit` bytes raw are cut; `raw_bytes` tells the whole length."""
@@ -95,7 +119,7 @@ class Encoder:
             raw=arrival.payload[:limit],
             origin=_origin(arrival.claim),
         )
-        event_id = ids.derive("refusal", arrival.topic, arrival.payload, arrival.received_at.isoformat())
+        event_id = refusal_id(arrival)
         event = Refusal(
             id=event_id, source=self._source, subject=refused.gateway_id, time=arrival.received_at, data=data
         )
@@ -177,6 +201,11 @@ def _frame(frame: FramePart) -> str:
     return f'{written},"raw":"{b64encode(raw).decode()}"}}'
 
 
+def _salvage(salvage: Salvage) -> str:
+    notes, raw = salvage
+    return f',"notes":[{",".join([_quote(note) for note in notes])}],"raw":"{b64encode(raw).decode()}"'
+
+
 def _point(point: Point) -> str:
     address, system, kind, label = point
     written = f',"point":{{"address":{_quote(address)}'
@@ -189,17 +218,25 @@ def _point(point: Point) -> str:
     return written + "}"
 
 
-def _frame_signal_id(gateway_id: str, arrival: Arrival, message: Message, frame: FramePart, part: int) -> str:
-    at, kind = message.occurred_at, message.kind
-    if at is None or kind is Kind.HEARTBEAT or abs(arrival.received_at - at) > BELIEVABLE:
-        received_at = f"{int(arrival.received_at.timestamp() * 1_000_000)}"
-        return ids.derive("signal", gateway_id, frame.identity, received_at, str(part))
-    place = "gap" if kind is Kind.GAP else str(frame.part)  # of the frame, which may be resent among other company
-    return ids.derive("signal", gateway_id, frame.identity, place)
+def refusal_id(arrival: Arrival) -> str:
+    """Return the id of the refusal of what came: two that were read together have two."""
+    return ids.derive(
+        "refusal", arrival.topic, arrival.payload, arrival.received_at.isoformat(), f"{arrival.number & 0xFFFF}"
+    )
 
 
-def _derive_signal(gateway_id: str, payload: bytes) -> str:
-    """Return ids.derive("signal", gateway_id, payload), which a test holds equal; twice as fast in one update."""
-    gateway = gateway_id.encode()
-    raw = b"\0\0\0\x06signal" + len(gateway).to_bytes(4, "big") + gateway + len(payload).to_bytes(4, "big") + payload
-    return blake2b(raw, digest_size=16).hexdigest()
+_DELIVERY_BYTES = ids.DELIVERY_DIGITS // 2
+
+
+def _measured(part: bytes) -> bytes:
+    return len(part).to_bytes(4, "big") + part
+
+
+def _content(gateway_id: str, arrival: Arrival, message: Message, part: int) -> str:
+    """Return the key of what was said: the same for the same bytes; of a frame, which may come in other company, its
+    own.
+    """
+    frame = message.frame
+    if frame is None:
+        return ids.derive("signal", gateway_id, arrival.payload, *([str(part)] if part else []))
+    return ids.derive("signal", gateway_id, frame.identity, "gap" if message.kind is Kind.GAP else str(frame.part))

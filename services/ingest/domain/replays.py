@@ -87,7 +87,7 @@ def arrival_again(kept: Kept, directory: Directory, at: datetime) -> Arrival:
 
     A device that nobody knew is looked for once more under the address in its frame.
     """
-    arrival = kept.arrival._replace(replayed_at=at)
+    arrival = kept.arrival._replace(replayed_at=at, refusal_id=kept.place.refusal_id)
     claim = arrival.claim
     if claim is None or claim.gateway_id:
         return arrival

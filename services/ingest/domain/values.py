@@ -136,11 +136,19 @@ class FramePart(NamedTuple):
         return serial + rest if self.timed else serial + label + rest
 
 
+class Salvage(NamedTuple):
+    """How a payload was read that the strict reading refused: `notes` say what was left out or mended."""
+
+    notes: tuple[str, ...]
+    raw: bytes
+
+
 class Message(NamedTuple):
     """What a decoder read. `occurred_at` is the device's own claim, `seq` its own count.
 
     `missing` goes with kind GAP, `frame` with GB/T 26875.3. `flags` are what the decoder itself found odd.
-    `calm`: an end of troubles that finds no fire burning; it is in no hurry.
+    `calm`: an end of troubles that finds no fire burning; it is in no hurry. `salvage` goes with flag `salvaged`,
+    `refusal_id` with kind UNREADABLE_ALARM.
     """
 
     kind: Kind
@@ -155,11 +163,13 @@ class Message(NamedTuple):
     frame: FramePart | None = None
     flags: tuple[Flag, ...] = ()
     calm: bool = False
+    salvage: Salvage | None = None
+    refusal_id: str | None = None
 
     @property
     def concerns_fire(self) -> bool:
-        """Whether the fast lane must have it: a fire, or the end of one."""
-        if self.kind is Kind.FIRE:
+        """Whether the fast lane must have it: a fire, the end of one, or what may well have been one."""
+        if self.kind is Kind.FIRE or self.kind is Kind.UNREADABLE_ALARM:
             return True
         return not self.calm and (self.restores is Restores.FIRE or self.restores is Restores.ALL)
 
@@ -209,7 +219,8 @@ class Arrival(NamedTuple):
 
     `received_at` is UTC and never goes back within an instance. `probe_sent_at` is set on our own probes only. `claim`
     is set where no broker stood between: then `topic` only tells people where it came from. `replayed_at` is set on
-    what was refused once and is decided anew: then that is the time of its signals, and nothing is refused again.
+    what was refused once, as `refusal_id`, and is decided anew: then that is the time of its signals, and nothing is
+    refused again. `number` counts what this process received.
     """
 
     epoch: int
@@ -222,6 +233,8 @@ class Arrival(NamedTuple):
     probe_sent_at: datetime | None = None
     claim: Claim | None = None
     replayed_at: datetime | None = None
+    number: int = 0
+    refusal_id: str = ""
 
 
 class Signal(NamedTuple):
@@ -237,7 +250,7 @@ class Signal(NamedTuple):
 
 
 class Accepted(NamedTuple):
-    """`repeated`: the gateway sent this before, and the signals only say that it lives."""
+    """`repeated`: this is stored already, and the signals only say that the gateway lives."""
 
     arrival: Arrival
     signals: tuple[Signal, ...]

@@ -50,18 +50,18 @@ class MemorySource:
         self._queued.append((topic, payload))
         self._send()
 
-    def deliver_again(self, topic: str, payload: bytes) -> None:
-        """Deliver what was acknowledged: the acknowledgement was lost on its way."""
-        self._deliver(topic, payload, again=True)
+    def deliver_again(self, topic: str, payload: bytes, mid: int = 1) -> None:
+        """Deliver what was acknowledged, under its number: the acknowledgement was lost on its way."""
+        self._deliver(topic, payload, again=mid)
 
     def reconnect(self, *, session_kept: bool = True) -> None:
         self._epoch += 1
-        again = list(self._unacknowledged.values())
+        again = list(self._unacknowledged.items())
         self._unacknowledged.clear()
         if session_kept:
             self.inbox.hand_back()
-            for topic, payload in again:
-                self._deliver(topic, payload, again=True)
+            for mid, (topic, payload) in again:
+                self._deliver(topic, payload, again=mid)
         self._send()
 
     async def take(self, limit: int) -> list[Arrival]:
@@ -86,12 +86,15 @@ class MemorySource:
 
     def _send(self) -> None:
         while self._queued and len(self._unacknowledged) < self._window:
-            self._deliver(*self._queued.pop(0), again=False)
+            self._deliver(*self._queued.pop(0), again=0)
 
-    def _deliver(self, topic: str, payload: bytes, *, again: bool) -> None:
-        mid, self._next = self._next, self._next % 65535 + 1
+    def _deliver(self, topic: str, payload: bytes, *, again: int) -> None:
+        """Deliver under the next number; `again` is that of a delivery before, which is marked then."""
+        mid = again
+        if not again:
+            mid, self._next = self._next, self._next % 65535 + 1
         self._unacknowledged[mid] = (topic, payload)
-        self.inbox.put(self._epoch, [Delivery(topic, mid, payload, again, False)])
+        self.inbox.put(self._epoch, [Delivery(topic, mid, payload, again != 0, False)])
 
 
 class MemoryStore:
