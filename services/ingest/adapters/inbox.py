@@ -14,7 +14,6 @@ from services.ingest.domain.ack_chain import AckChain
 from services.ingest.domain.values import Arrival, Claim, Outcome
 from services.runtime.clock import Clock
 
-
 STEP = timedelta(microseconds=1)
 
 
