@@ -203,7 +203,8 @@ def _frame(frame: FramePart) -> str:
 
 def _salvage(salvage: Salvage) -> str:
     notes, raw = salvage
-    return f',"notes":[{",".join([_quote(note) for note in notes])}],"raw":"{b64encode(raw).decode()}"'
+    written = f',"notes":[{",".join([_quote(note) for note in notes])}]'
+    return written if raw is None else f'{written},"raw":"{b64encode(raw).decode()}"'
 
 
 def _point(point: Point) -> str:

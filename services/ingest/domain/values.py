@@ -137,10 +137,13 @@ class FramePart(NamedTuple):
 
 
 class Salvage(NamedTuple):
-    """How a payload was read that the strict reading refused: `notes` say what was left out or mended."""
+    """How a payload was read that the strict reading refused: `notes` say what was left out or mended.
+
+    `raw` is the payload, with the first of its messages only.
+    """
 
     notes: tuple[str, ...]
-    raw: bytes
+    raw: bytes | None
 
 
 class Message(NamedTuple):
