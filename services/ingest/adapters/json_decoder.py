@@ -42,7 +42,7 @@ class JsonDecoder:
 
 def _careful(payload: bytes, speaker: Speaker, fault: Unusable) -> Reading:
     """Return the troubles that can be saved of what the strict reading refused. Raises `fault` when there are none."""
-    messages = salvage(payload, speaker)
+    messages = salvage(payload, speaker, f"{fault.reason}: {fault.detail}")
     if not messages:
         raise fault
     return Reading(tuple(messages))

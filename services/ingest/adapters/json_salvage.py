@@ -56,15 +56,15 @@ class _Doubt(Exception):
     """An end that may be none."""
 
 
-def salvage(payload: bytes, speaker: Speaker) -> list[Message]:
+def salvage(payload: bytes, speaker: Speaker, fault: str) -> list[Message]:
     """Return the troubles and ends that can be read in a payload, none when there is none.
 
-    Raises Unusable when any of it is said of a unit that the gateway does not speak for. Bounded in time and memory by
-    what `read_loosely` reads.
+    `fault` is why the strict reading refused it. Raises Unusable when any of it is said of a unit that the gateway does
+    not speak for. Bounded in time and memory by what `read_loosely` reads.
     """
     text, encoding = likely_text(payload)
     documents = read_loosely(text)
-    notes = [encoding] if encoding else []
+    notes = [fault[:MAX_LABEL], *([encoding] if encoding else [])]
     if documents.rest:
         notes.append("body: something beside the message")
     values = _unpacked(documents.values)
@@ -73,7 +73,7 @@ def salvage(payload: bytes, speaker: Speaker) -> list[Message]:
         message = _message(members, notes, plain=plain)
         if message is not None:
             found.append(message)
-    if found:
+    if found and speaker.unit_id:  # of a gateway in no register nothing is known to hold against it
         _require_unit(values, speaker)
     raw: bytes | None = payload
     for index, message in enumerate(found):

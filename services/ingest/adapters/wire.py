@@ -6,6 +6,9 @@ from hashlib import blake2b
 from json.encoder import encode_basestring as _quote
 
 from schemas import codec, ids
+from schemas.gateway import Point as WirePoint
+from schemas.gateway import Restores as WireRestores
+from schemas.gateway import SignalKind
 from schemas.refusal import (
     MAX_RAW_BYTES,
     Refusal,
@@ -16,10 +19,19 @@ from schemas.refusal import (
     ReplayedData,
     ReplayOutcome,
 )
+from schemas.signal import (
+    MAX_TOLD_SIGNALS,
+    TickData,
+    TickState,
+    UnregisteredAlarm,
+    UnregisteredAlarmData,
+    UnregisteredSignal,
+)
 from schemas.signal import Carrier as WireCarrier
+from schemas.signal import Flag as WireFlag
 from schemas.signal import Lane as WireLane
 from schemas.signal import Tick as WireTick
-from schemas.signal import TickData, TickState
+from services.ingest.domain.decide import flags_of
 from services.ingest.domain.replays import ReplayNote
 from services.ingest.domain.values import (
     Arrival,
@@ -29,6 +41,7 @@ from services.ingest.domain.values import (
     Message,
     Point,
     Refused,
+    Ring,
     Salvage,
     Signal,
     Tick,
@@ -125,6 +138,39 @@ class Encoder:
         )
         return codec.refusals.encode(event)
 
+    def unreadable(self, refused: Refused, ring: Ring) -> bytes:
+        """Return the event of a signal that says that something on the alarm lane of a gateway could not be read."""
+        arrival = refused.arrival
+        further = f" ({ring.further} more before this)" if ring.further else ""
+        text = f"{refused.reason}: {refused.detail}"[: 200 - len(further)] + further
+        message = Message(Kind.UNREADABLE_ALARM, text=text, refusal_id=refusal_id(arrival))
+        flags = flags_of(arrival, None)
+        return self.signal(
+            Signal(ring.gateway_id or "", ring.unit_id, ring.lane, ring.carrier, message, flags, 0), arrival
+        )
+
+    def unregistered(self, refused: Refused, ring: Ring) -> bytes:
+        """Return the event that says what came on the alarm lane of a gateway that is in no register."""
+        arrival = refused.arrival
+        refusal = refusal_id(arrival)
+        data = UnregisteredAlarmData(
+            gateway_id=ring.gateway_id,
+            carrier=WireCarrier(ring.carrier),
+            instance=self._instance,
+            peer=None if arrival.claim is None else arrival.claim.peer,
+            refusal_id=refusal,
+            reason=refused.reason,
+            detail=refused.detail[:200],
+            signals=tuple([_unregistered(message, arrival) for message in ring.messages[:MAX_TOLD_SIGNALS]]),
+            further=ring.further,
+        )
+        event_id = ids.derive("unregistered_alarm", refusal)
+        return codec.alarms.encode(
+            UnregisteredAlarm(
+                id=event_id, source=self._source, subject=ring.gateway_id, time=arrival.received_at, data=data
+            )
+        )
+
     def replayed(self, note: ReplayNote) -> bytes:
         """Return the event that says what became of a refusal."""
         data = ReplayedData(
@@ -151,6 +197,18 @@ class Encoder:
         )
         event_id = ids.derive("tick", self._instance, str(tick.epoch), str(tick.number))
         return codec.signals.encode(WireTick(id=event_id, source=self._source, time=tick.sent_at, data=data))
+
+
+def _unregistered(message: Message, arrival: Arrival) -> UnregisteredSignal:
+    flags = flags_of(arrival, message.occurred_at) + message.flags
+    return UnregisteredSignal(
+        kind=SignalKind(message.kind),
+        occurred_at=message.occurred_at,
+        point=None if message.point is None else WirePoint(**message.point._asdict()),
+        restores=None if message.restores is None else WireRestores(message.restores),
+        text=message.text,
+        flags=tuple([WireFlag(flag) for flag in flags]),
+    )
 
 
 def _optional(message: Message) -> str:

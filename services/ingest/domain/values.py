@@ -252,14 +252,34 @@ class Signal(NamedTuple):
     part: int
 
 
+class Ring(NamedTuple):
+    """What came on the alarm lane told nobody anything, and people are told that.
+
+    `unit_id` is "" where nobody knows whose it is: then `gateway_id` is what it claims, None for all further ones, and
+    `messages` are what it seems to say. `further` more of the same came untold since the one before.
+    """
+
+    gateway_id: str | None
+    unit_id: str
+    lane: Lane
+    carrier: Carrier
+    messages: tuple[Message, ...] = ()
+    further: int = 0
+    told: bool = True
+
+
 class Accepted(NamedTuple):
-    """`repeated`: this is stored already, and the signals only say that the gateway lives."""
+    """`repeated`: this is stored already, and the signals only say that the gateway lives.
+
+    `ring` goes with the first of `spoiled`.
+    """
 
     arrival: Arrival
     signals: tuple[Signal, ...]
     spoiled: tuple[Spoiled, ...] = ()
     replies: tuple[bytes, ...] = ()
     repeated: bool = False
+    ring: Ring | None = None
 
 
 class Refused(NamedTuple):
@@ -270,6 +290,7 @@ class Refused(NamedTuple):
     detail: str
     gateway_id: str | None
     replies: tuple[bytes, ...] = ()
+    ring: Ring | None = None
 
 
 Outcome = Accepted | Refused

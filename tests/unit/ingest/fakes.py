@@ -131,14 +131,24 @@ class MemoryStore:
     def write(self, outcome: Outcome) -> Outcome:
         again = outcome.arrival.replayed_at is not None
         if isinstance(outcome, Refused):
-            self.refusals += [] if again else [self._encoder.refusal(outcome)]
+            self._refuse([] if again else [outcome])
             return outcome
         try:
             self._accept(outcome)
         except Exception as error:
             return self.write(refuse_unexpected(outcome.arrival, error))
-        self.refusals += [] if again else [self._encoder.refusal(refused) for refused in refusals_beside(outcome)]
+        self._refuse([] if again else refusals_beside(outcome))
         return outcome
+
+    def _refuse(self, refused: Sequence[Refused]) -> None:
+        for one in refused:
+            self.refusals.append(self._encoder.refusal(one))
+            if one.ring is not None and one.ring.told and one.ring.unit_id:
+                value = self._encoder.unreadable(one, one.ring)
+                self.signals.append(value)
+                self.alarms.append(value)
+            elif one.ring is not None and one.ring.told:
+                self.alarms.append(self._encoder.unregistered(one, one.ring))
 
     def _accept(self, accepted: Accepted) -> None:
         values = [self._encoder.signal(signal, accepted.arrival) for signal in accepted.signals]
