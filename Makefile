@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install fmt check test test-unit test-containers test-e2e schemas requirements migrate demo run up down logs images bench clean
+.PHONY: help install fmt check test test-again test-unit test-containers test-e2e schemas requirements migrate demo run up down logs images bench clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -42,8 +42,11 @@ check: $(VENV)/.have-dev ## ruff, mypy strict, import contracts, schema and dash
 test: $(VENV)/.have-dev ## everything that can run here: unit, contract, integration, end to end, containers where Docker is
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-test-unit: $(VENV)/.have-dev ## the fast tier: no server, about a minute
-	@$(BIN)/python -m pytest tests/unit tests/contract/schemas
+test-again: $(VENV)/.have-dev ## run what failed in the last `make test` once more, each alone; say what is flaky
+	@$(BIN)/python -m tests.again
+
+test-unit: $(VENV)/.have-dev ## the fast tier: no server, under 20 seconds on two cores
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit tests/contract/schemas
 
 test-containers: $(VENV)/.have-dev ## the tests on Mosquitto, Kafka and TimescaleDB in containers
 	@$(BIN)/python -m pytest -m container
