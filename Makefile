@@ -30,12 +30,13 @@ install: $(VENV)/.have-dev ## install everything a developer needs into .venv
 fmt: $(VENV)/.have-dev ## format the code and put imports in order
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-check: $(VENV)/.have-dev ## ruff, mypy strict, import contracts, schema and dashboard drift
+check: $(VENV)/.have-dev ## ruff, mypy strict, import contracts, drift of schemas, dashboards and reference
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m schemas.export --check
 	@$(BIN)/python -m deploy.grafana.build --check
+	@$(BIN)/python -m deploy.reference --check
 	@if command -v promtool >/dev/null; then promtool check config --syntax-only deploy/prometheus/*.yml && promtool check rules deploy/prometheus/rules/*.yaml && promtool test rules deploy/prometheus/tests/*.yaml; else echo "promtool is not installed: alert rules not checked"; fi
 
 # Most tests wait for real servers: two files at a time, each with servers of its own, take little more than half as long.
@@ -54,8 +55,8 @@ test-containers: $(VENV)/.have-dev ## the tests on Mosquitto, Kafka and Timescal
 test-e2e: $(VENV)/.have-dev ## all services together, the console in a real Chromium, kill -9
 	@$(BIN)/python -m pytest tests/e2e tests/chaos
 
-schemas: $(VENV)/.have-dev ## write JSON Schema, AsyncAPI and the Grafana dashboards from their sources
-	@$(BIN)/python -m schemas.export && $(BIN)/python -m deploy.grafana.build
+schemas: $(VENV)/.have-dev ## write JSON Schema, AsyncAPI, the Grafana dashboards and docs/reference from their sources
+	@$(BIN)/python -m schemas.export && $(BIN)/python -m deploy.grafana.build && $(BIN)/python -m deploy.reference
 
 requirements: $(VENV)/.have-dev ## pin the newest versions that fit into requirements/*.txt
 	@for set in runtime embedded dev; do $(BIN)/pip-compile --quiet --upgrade --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header -o requirements/$$set.txt requirements/$$set.in; done
