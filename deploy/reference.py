@@ -249,17 +249,18 @@ class Event(NamedTuple):
 def events_page() -> str:
     """Return all log events of the services, by service and name."""
     parts = [EVENTS]
-    by_service: dict[str, list[Event]] = {}
-    for path in sorted((ROOT / "services").rglob("*.py")):
-        module = path.relative_to(ROOT).as_posix()
-        for event in events_of(path.read_text(encoding="utf-8"), module):
-            by_service.setdefault(path.relative_to(ROOT).parts[1], []).append(event)
-    for service, events in sorted(by_service.items()):
-        rows = (
-            (code(one.name), one.level, ", ".join(map(code, one.fields)), code(one.module))
-            for one in sorted(set(events))
-        )
-        parts.append(f"\n## {service}\n\n" + table(("event", "level", "fields", "written in"), rows))
+    for folder in sorted(path for path in (ROOT / "services").iterdir() if path.is_dir()):
+        sources = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in folder.rglob("*.py")}
+        events = {event for module, source in sources.items() for event in events_of(source, module)}
+        level = handed_on(sources.values())
+        if level is not None:
+            events |= {one for module, source in sources.items() for one in events_by(level, source, module)}
+        if events:
+            rows = (
+                (code(one.name), one.level, ", ".join(map(code, one.fields)), code(one.module))
+                for one in sorted(events)
+            )
+            parts.append(f"\n## {folder.name}\n\n" + table(("event", "level", "fields", "written in"), rows))
     return "".join(parts)
 
 
@@ -280,10 +281,29 @@ def events_of(source: str, module: str) -> Iterator[Event]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LEVELS:
             on = node.func.value
             if _makes_logger(on) or (isinstance(on, ast.Name) and on.id in loggers):
-                fields = tuple(_field(word) for word in node.keywords if word.arg != "exc_info")
-                level = "error" if node.func.attr == "exception" else node.func.attr
-                for name in _names(node, module):
-                    yield Event(name, level, fields, module)
+                yield from _events(node, "error" if node.func.attr == "exception" else node.func.attr, module)
+
+
+def handed_on(sources: Iterable[str]) -> str | None:
+    """Return the level of `SomePart(log=logger.LEVEL)`: a worker that may not choose where it writes is given that."""
+    for source in sources:
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.keyword) and node.arg == "log" and isinstance(node.value, ast.Attribute):
+                return node.value.attr if node.value.attr in LEVELS else None
+    return None
+
+
+def events_by(level: str, source: str, module: str) -> Iterator[Event]:
+    """Yield the events of calls like `self.log("name", field=...)`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "log":
+            yield from _events(node, level, module)
+
+
+def _events(call: ast.Call, level: str, module: str) -> Iterator[Event]:
+    fields = tuple(_field(word) for word in call.keywords if word.arg != "exc_info")
+    for name in _names(call, module):
+        yield Event(name, level, fields, module)
 
 
 def _makes_logger(node: ast.expr) -> bool:

@@ -97,6 +97,15 @@ def test_events_are_found_with_level_and_fields() -> None:
     ]
 
 
+def test_events_of_a_worker_that_was_handed_its_logger_have_the_level_that_it_was_handed() -> None:
+    assert reference.handed_on(["Worker(log=log.info)"]) == "info"
+    assert reference.handed_on(["Worker(log=write)", "other = 1"]) is None
+    assert list(reference.events_by("info", "self.log('claimed', partition=1)", "m.py")) == [
+        ("claimed", "info", ("partition",), "m.py")
+    ]
+    assert "`partition_claimed` | info |" in reference.events_page()
+
+
 @pytest.mark.parametrize("call", ["info(name)", "info(f'x_{y}')", "info('A sentence.')", "info()"])
 def test_an_event_whose_name_cannot_be_searched_for_is_refused(call: str) -> None:
     with pytest.raises(reference.NotPlain, match=r"m\.py:1"):
