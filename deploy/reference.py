@@ -10,6 +10,7 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import ModuleType, NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
@@ -69,7 +70,8 @@ class NotPlain(Exception):
     """The code says something here that cannot be listed."""
 
 
-def rendered() -> dict[str, str]:
+@cache
+def rendered() -> Mapping[str, str]:
     """Return every file's name and content; the same content each time and everywhere."""
     return {
         "settings.md": HEAD.format(source="services/*/settings.py") + settings_page(),
@@ -269,6 +271,8 @@ def events_of(source: str, module: str) -> Iterator[Event]:
 
     Raises:  NotPlain when the event's name is no literal: then it could not be searched for either.
     """
+    if "get_logger" not in source:  # parsing all files takes a second
+        return
     tree = ast.parse(source)
     loggers = {
         target.id
@@ -287,7 +291,7 @@ def events_of(source: str, module: str) -> Iterator[Event]:
 def handed_on(sources: Iterable[str]) -> str | None:
     """Return the level of `SomePart(log=logger.LEVEL)`: a worker that may not choose where it writes is given that."""
     for source in sources:
-        for node in ast.walk(ast.parse(source)):
+        for node in ast.walk(ast.parse(source)) if "log=" in source else ():
             if isinstance(node, ast.keyword) and node.arg == "log" and isinstance(node.value, ast.Attribute):
                 return node.value.attr if node.value.attr in LEVELS else None
     return None
@@ -295,7 +299,7 @@ def handed_on(sources: Iterable[str]) -> str | None:
 
 def events_by(level: str, source: str, module: str) -> Iterator[Event]:
     """Yield the events of calls like `self.log("name", field=...)`."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(ast.parse(source)) if ".log(" in source else ():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "log":
             yield from _events(node, level, module)
 
