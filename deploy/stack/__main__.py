@@ -154,7 +154,7 @@ def run() -> None:
         start_brokers(stack, firenet)
         if options.secured:
             firenet.secure()
-            stack.start(firenet.mqtt)
+            stack.start(*firenet.mqtt_parts)
         say("ingest, rules, alerts, console ...")
         stack.start(*firenet.services())
         lines = "Accounts: python -m services.console accounts add; units: python -m services.registry import"

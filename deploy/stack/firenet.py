@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from deploy.stack.door import Way
+from deploy.stack.door_part import Door
 from deploy.stack.kafka import Kafka
 from deploy.stack.mailbox import Mailbox
 from deploy.stack.mosquitto import Mosquitto, Secured
@@ -33,7 +35,11 @@ STANDS_BACK = {"rules": 5, "alerts": 5, "console": 10}
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where everything listens on loopback. The first nine are for people and their tools, the rest is inside."""
+    """Where everything listens on loopback. The first ten are for people and their tools, the rest is inside.
+
+    `mqtt` is the door for gateways, and the brokers' own port where there is no door; behind a door the broker listens
+    on the ports `..._inner`.
+    """
 
     mqtt: int = 1883
     mqtt_tls: int = 8883
@@ -51,6 +57,9 @@ class Ports:
     kafka: int = 0
     controller: int = 0
     postgres: int = 0
+    mqtt_inner: int = 0
+    mqtt_tls_inner: int = 0
+    mqtt_certificates_inner: int = 0
 
     @classmethod
     def known(cls, environ: Mapping[str, str], *, secured: bool = False) -> "Ports":
@@ -92,6 +101,8 @@ class Options:
 
     `devices`: ingest opens a TCP port for devices that know no MQTT.
     `secured`: Mosquitto with TLS, passwords and certificates; gateways find it at `mqtt_bind` under `mqtt_names`.
+    `door`: gateways are let in only when ingest has subscribed; always so but with a Mosquitto open to all, which
+    tests and benchmarks use.
     """
 
     supervision_rate: float = 1.0
@@ -106,6 +117,11 @@ class Options:
     share_group: str = ""
     mqtt_protocol: str = "3.1.1"
     log_level: str = "info"
+    door: bool = False
+
+    @property
+    def has_door(self) -> bool:
+        return self.door or self.secured or not self.mosquitto
 
 
 class FireNet:
@@ -119,20 +135,49 @@ class FireNet:
         self.kafka = Kafka(self.folder / "kafka", port=ports.kafka, controller_port=ports.controller)
         self.postgres = Postgres(self.folder / "postgres", port=ports.postgres)
         self.mqtt = self._broker()
+        self.door = self._door() if self.options.has_door else None
         self.mailbox = Mailbox(self.folder / "mailbox", smtp_port=ports.smtp, http_port=ports.mailbox)
 
     @property
-    def parts(self) -> list[Kafka | Postgres | Mosquitto | Iotcore | Mailbox]:
+    def parts(self) -> list[Kafka | Postgres | Mosquitto | Iotcore | Mailbox | Door]:
         """What must answer before the set-up; they start side by side. A secured broker starts after it."""
-        broker = [] if self.options.secured else [self.mqtt]
+        broker = [] if self.options.secured else self.mqtt_parts
         return [self.kafka, self.postgres, *broker, *([self.mailbox] if self.options.mailbox else [])]
 
+    @property
+    def mqtt_parts(self) -> list[Mosquitto | Iotcore | Door]:
+        """The broker, and the door before it."""
+        return [self.mqtt, *([self.door] if self.door is not None else [])]
+
+    @property
+    def mqtt_port(self) -> int:
+        """The broker's own port, for services."""
+        return self.ports.mqtt_inner if self.options.has_door and not self.options.secured else self.ports.mqtt
+
     def _broker(self) -> Mosquitto | Iotcore:
-        folder, port, setting = self.folder / "mqtt", self.ports.mqtt, setting_of("mqtt")
+        folder, setting = self.folder / "mqtt", setting_of("mqtt")
         if self.options.secured:
-            secured = Secured(self.access, self.ports.mqtt_tls, self.ports.mqtt_certificates, self.options.mqtt_bind)
-            return Mosquitto(folder, port=port, setting=setting, secured=secured)
-        return (Mosquitto if self.options.mosquitto else Iotcore)(folder, port=port, setting=setting)
+            secured = Secured(self.access, self.ports.mqtt_tls_inner, self.ports.mqtt_certificates_inner)
+            return Mosquitto(folder, port=self.mqtt_port, setting=setting, secured=secured)
+        return (Mosquitto if self.options.mosquitto else Iotcore)(folder, port=self.mqtt_port, setting=setting)
+
+    def _door(self) -> Door:
+        ports, bind = self.ports, self.options.mqtt_bind
+        if not self.options.secured:
+            way = Way(HOST, ports.mqtt, self.mqtt_port)
+            return Door(self.folder / "door", ways=[way], broker_port=self.mqtt_port, setting=setting_of("mqtt"))
+        ways = [
+            Way(bind, ports.mqtt_tls, ports.mqtt_tls_inner),
+            Way(bind, ports.mqtt_certificates, ports.mqtt_certificates_inner),
+        ]
+        return Door(
+            self.folder / "door",
+            ways=ways,
+            broker_port=self.mqtt_port,
+            setting=setting_of("mqtt_tls"),
+            tls_ca=self.access / "ca.crt",
+            account=("ingest", self.secrets / "mqtt-ingest"),
+        )
 
     @property
     def access(self) -> Path:
@@ -166,7 +211,7 @@ class FireNet:
             "FIRENET_LOG_LEVEL": self.options.log_level,
             "FIRENET_HTTP_HOST": HOST,
             "INGEST_MQTT_HOST": HOST,
-            "INGEST_MQTT_PORT": str(self.ports.mqtt),
+            "INGEST_MQTT_PORT": str(self.mqtt_port),
             "INGEST_MQTT_PROTOCOL": self.options.mqtt_protocol,
             "INGEST_MQTT_SHARE_GROUP": self.options.share_group,
             "INGEST_HTTP_PORT": str(self.ports.ingest),
@@ -203,7 +248,7 @@ class FireNet:
         for name, prefix in BROKER_ACCOUNTS.items():
             own |= {
                 f"{prefix}_MQTT_HOST": HOST,
-                f"{prefix}_MQTT_PORT": str(self.ports.mqtt),
+                f"{prefix}_MQTT_PORT": str(self.mqtt_port),
                 f"{prefix}_MQTT_USERNAME": name,
                 f"{prefix}_MQTT_PASSWORD": self.secret(f"mqtt-{name}"),
                 f"{prefix}_MQTT_TLS_CA": str(self.access / "ca.crt"),
