@@ -4,14 +4,17 @@ Used by `make demo`, `make run`, the end-to-end and chaos tests and the benchmar
 """
 
 import base64
+import contextlib
 import json
 import os
 import secrets
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from deploy.stack.causes import Cause
 from deploy.stack.door import Way
 from deploy.stack.door_part import Door
 from deploy.stack.kafka import Kafka
@@ -23,6 +26,7 @@ from deploy.stack.ports import HOST, free_ports, is_free
 from deploy.stack.postgres import Postgres
 from deploy.stack.process import Launch, StartFailed, run_tool
 from deploy.stack.service import ROOT, Service, http_ok
+from deploy.stack.set_up import SetUp, fingerprint
 from services.runtime.clock import Clock, SystemClock
 
 SAMPLE_PACK = ROOT / "deploy" / "packs" / "sample-2026.yaml"
@@ -31,6 +35,14 @@ BROKER_ACCOUNTS = {"ingest": "INGEST", "registry": "REGISTRY"}
 """Users of a secured broker and the prefix of their settings."""
 STANDS_BACK = {"rules": 5, "alerts": 5, "console": 10}
 """Niceness of what is not on a fire's way: with too little processor for all, ingest and alerts-fire come first."""
+
+NEEDS = {
+    "ingest": ("Kafka",),
+    "rules": ("Kafka", "PostgreSQL"),
+    "alerts-fire": ("Kafka",),
+    "alerts": ("PostgreSQL",),
+}
+"""What a service does nothing without. The console needs nobody: it says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +74,11 @@ class Ports:
     mqtt_certificates_inner: int = 0
 
     @classmethod
-    def known(cls, environ: Mapping[str, str], *, secured: bool = False) -> "Ports":
+    def known(cls, environ: Mapping[str, str], *, secured: bool = False, must_be_free: bool = True) -> "Ports":
         """Return the usual ports, each moved by `FIRENET_PORT_NAME`, and free ones for what is inside.
 
-        The TLS ports are only looked at when they are used (`secured`).
+        The TLS ports are only looked at when they are used (`secured`). Not `must_be_free`: whoever finds its port
+        taken says so by itself, and the others need not wait for it.
         Raises:  PartError naming the first one that is taken or no number, and the setting that moves it.
         """
         ports = cls() if secured else cls(mqtt_tls=0, mqtt_certificates=0)
@@ -79,9 +92,9 @@ class Ports:
         ports = replace(ports, **dict(zip(inside, free_ports(len(inside)), strict=True)))
         for field in fields(cls):
             number = getattr(ports, field.name)
-            if not is_free(number):
+            if must_be_free and not is_free(number):
                 sentence = f"port {number} on {HOST} is taken; stop what uses it or set {setting_of(field.name)}."
-                raise PartError("ports", sentence)
+                raise PartError("ports", sentence, Cause.PORT_TAKEN)
         return ports
 
     @classmethod
@@ -101,6 +114,7 @@ class Options:
 
     `devices`: ingest opens a TCP port for devices that know no MQTT.
     `secured`: Mosquitto with TLS, passwords and certificates; gateways find it at `mqtt_bind` under `mqtt_names`.
+    `patient`: a service that is not ready in time is left to get ready some day.
     `door`: gateways are let in only when ingest has subscribed; always so but with a Mosquitto open to all, which
     tests and benchmarks use.
     """
@@ -118,6 +132,7 @@ class Options:
     mqtt_protocol: str = "3.1.1"
     log_level: str = "info"
     door: bool = False
+    patient: bool = False
 
     @property
     def has_door(self) -> bool:
@@ -189,6 +204,11 @@ class FireNet:
         return f"http://{HOST}:{self.ports.console}/"
 
     @property
+    def standing_file(self) -> Path:
+        """Where the supervisor writes down what does not run, and the console reads it."""
+        return self.folder / "parts.json"
+
+    @property
     def secrets(self) -> Path:
         return self.folder / "secrets"
 
@@ -226,6 +246,7 @@ class FireNet:
             "CONSOLE_STATUS_PORT": str(self.ports.console_status),
             "CONSOLE_ALERTS_URL": f"http://{HOST}:{self.ports.alerts}",
             "CONSOLE_ALERTS_TOKEN": self.secret("alerts-api"),
+            "CONSOLE_PARTS_FILE": str(self.standing_file),
             **{name: f"{rate:g}" for name, rate in rates.items()},
         }
         if self.options.devices:
@@ -255,14 +276,13 @@ class FireNet:
             }
         return own
 
-    def secure(self) -> None:
+    def secure(self, cancel: threading.Event | None = None) -> None:
         """Make the certificate authority and what the broker reads. Needs the database, before the broker starts."""
         names = [argument for name in ("localhost", HOST, *self.options.mqtt_names) for argument in ("--name", name)]
-        self.command("services.registry", "credentials", "ca")
-        self.command("services.registry", "credentials", "server", *names)
-        self.command("services.registry", "credentials", "write")
+        for words in (["ca"], ["server", *names], ["write"]):
+            self.command("services.registry", "credentials", *words, cancel=cancel)
 
-    def command(self, module: str, *arguments: str, text: str = "") -> str:
+    def command(self, module: str, *arguments: str, text: str = "", cancel: threading.Event | None = None) -> str:
         """Run `python -m module ...` to its end with the services' environment and return what it printed.
 
         Raises:  PartError with the command's own last words.
@@ -270,15 +290,39 @@ class FireNet:
         argv = [sys.executable, "-m", module, *arguments]
         try:
             launch = Launch(argv, env=self.environment(), cwd=ROOT)
-            return run_tool(launch, limit_s=SETUP_LIMIT_S, clock=self._clock, text=text)
+            return run_tool(launch, limit_s=SETUP_LIMIT_S, clock=self._clock, text=text, cancel=cancel)
         except StartFailed as error:
-            raise PartError(module, f"{module} {' '.join(arguments)}: {error}") from error
+            raise PartError(module, f"{module} {' '.join(arguments)}: {error}", error.cause) from error
 
-    def set_up(self, pack: Path = SAMPLE_PACK) -> None:
+    def set_up(self, pack: Path = SAMPLE_PACK, cancel: threading.Event | None = None) -> None:
         """Bring tables, topics and the policy pack up to date; changes nothing when they are."""
-        self.command("services.runtime.migrate")
-        self.command("services.registry", "topics")
-        self.command("services.registry", "pack", str(pack))
+        self.command("services.runtime.migrate", cancel=cancel)
+        self.command("services.registry", "topics", cancel=cancel)
+        self.command("services.registry", "pack", str(pack), cancel=cancel)
+
+    @property
+    def was_set_up(self) -> bool:
+        """Whether the data in this folder was set up by this very release: then each part may start for itself."""
+        with contextlib.suppress(OSError):
+            return (self.folder / "set-up").read_text() == fingerprint() and bool(self.postgres.password)
+        return False
+
+    def note_set_up(self) -> None:
+        """Write down that the set-up is done."""
+        with contextlib.suppress(OSError):
+            (self.folder / "set-up").write_text(fingerprint())
+
+    def later_set_up(self) -> SetUp:
+        """Return the set-up of data that `was_set_up`, to be done when Kafka and PostgreSQL are there."""
+
+        def work(cancel: threading.Event) -> None:
+            self.set_up(cancel=cancel)
+            if self.options.secured:
+                self.secure(cancel)
+                if isinstance(self.mqtt, Mosquitto):
+                    self.mqtt.read_anew()
+
+        return SetUp(self.folder / "set-up.log", work)
 
     def service(self, name: str, port: int, *, module: str = "", extra: Mapping[str, str] | None = None) -> Service:
         """Return one service, ready when its own /readyz says so."""
@@ -290,6 +334,8 @@ class FireNet:
             ready=http_ok(f"http://{HOST}:{port}/readyz"),
             start_limit_s=90,
             nice=STANDS_BACK.get(name, 0),
+            needs=NEEDS.get(name, ()),
+            mute_is_dead=not self.options.patient,
         )
 
     def services(self) -> Sequence[Service]:
