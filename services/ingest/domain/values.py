@@ -137,7 +137,8 @@ class FramePart(NamedTuple):
 class Message(NamedTuple):
     """What a decoder read. `occurred_at` is the device's own claim, `seq` its own count.
 
-    `missing` goes with kind GAP, `frame` with GB/T 26875.3. `flags` are what the decoder itself found odd.
+    `missing` goes with kind GAP; below 0 it takes back what was told missing at `told_at`. `frame` goes with
+    GB/T 26875.3. `flags` are what the decoder itself found odd.
     `calm`: an end of troubles that finds no fire burning; it is in no hurry.
     """
 
@@ -153,6 +154,7 @@ class Message(NamedTuple):
     frame: FramePart | None = None
     flags: tuple[Flag, ...] = ()
     calm: bool = False
+    told_at: datetime | None = None
 
     @property
     def concerns_fire(self) -> bool:
