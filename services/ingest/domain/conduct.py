@@ -9,7 +9,7 @@ from services.ingest.domain.values import Accepted, Outcome, Reason
 _LEAST_REJECTED = 256
 """What a rejection counts at least, so that single bytes of rubbish do not make thousands of refusals."""
 
-_NOT_WHO_IT_SAYS = (Reason.UNKNOWN_GATEWAY, Reason.IDENTITY_MISMATCH)
+NOT_WHO_IT_SAYS = (Reason.UNKNOWN_GATEWAY, Reason.IDENTITY_MISMATCH)
 
 
 class Ended(StrEnum):
@@ -26,7 +26,7 @@ class Ended(StrEnum):
     NOT_BELIEVED = "not_believed"
     DOES_NOT_READ = "does_not_read"
     TOO_MANY = "too_many"
-    TOO_MANY_OF_PEER = "too_many_of_peer"
+    MADE_ROOM = "made_room"
     NO_TLS = "no_tls"
     REVOKED = "revoked"
     OUR_ERROR = "our_error"
@@ -37,7 +37,8 @@ class Ended(StrEnum):
 class Limits:
     """What devices may cost us. Seconds are of a monotonic clock.
 
-    connections, per_peer  open at a time, in all and from one IP address
+    connections            open at a time, in all
+    per_peer               the same from one IP address, of callers of whom no frame was believed yet
     first_frame_s          from the connection to its first whole frame
     frame_s                from the first byte of a frame to its last
     idle_s                 between whole frames; a patrol cycle has at most two hours
@@ -107,7 +108,7 @@ class Conduct:
         """Take in what became of a frame; return why the connection is not worth keeping."""
         if isinstance(outcome, Accepted):
             self._disbelieved = 0
-        elif outcome.reason in _NOT_WHO_IT_SAYS:
+        elif outcome.reason in NOT_WHO_IT_SAYS:
             self._disbelieved += 1
             if self._disbelieved >= self._limits.disbelieved:
                 return Ended.NOT_BELIEVED
