@@ -68,6 +68,9 @@ class Metrics:
             "device_connections_ended_total", "TCP connections of devices that ended, by reason", ("reason",)
         )
         self.device_datagrams = counter("device_datagrams_total", "UDP datagrams of devices read")
+        self.device_texts = counter(
+            "device_texts_total", "texts that modules said between frames, like one that was kept: only counted"
+        )
         self.devices_paused = gauge("devices_paused", "1 while devices are not read because a lane is full")
         self._create_labels()
 

@@ -17,6 +17,7 @@ from services.ingest.domain.conduct import Ended, Limits
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.errors import ConnectionDied
 from services.ingest.domain.room import Room
+from services.ingest.domain.texts import ModuleTexts, Verdict
 from services.ingest.domain.values import Arrival, Carrier, Claim, Format, Lane, Outcome, Route
 from services.ingest.metrics import Metrics
 from services.runtime.clock import Clock
@@ -69,6 +70,7 @@ class DeviceListener:
         self._server: asyncio.Server | None = None
         self._sessions: dict[int, Session] = {}
         self._room = Room(limits.connections, limits.per_peer)
+        self._texts = ModuleTexts()
         self._of_gateway: dict[str, Session] = {}
         self._last_number = 0
         self._stopping = False
@@ -175,6 +177,13 @@ class DeviceListener:
             self._sessions[leaving].abort(Ended.MADE_ROOM)
         self.metrics.device_connections.set(len(self._room))
         return self._last_number
+
+    def said(self, speaker: str, raw: bytes) -> Verdict:
+        """A module said something of its own accord: say whether that is to be kept, and count it when not."""
+        verdict = self._texts.hear(speaker, raw, self.clock.monotonic())
+        if not verdict.keep:
+            self.metrics.device_texts.inc()
+        return verdict
 
     def vouched(self, session: Session) -> None:
         """Something speaks for a caller: a certificate, or a whole frame of a registered address."""

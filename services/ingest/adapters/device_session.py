@@ -11,6 +11,7 @@ from services.ingest.adapters.inbox import Heard
 from services.ingest.domain.conduct import NOT_WHO_IT_SAYS, Conduct, Ended, Limits
 from services.ingest.domain.device_stream import DeviceStream, Piece
 from services.ingest.domain.directory import Directory
+from services.ingest.domain.texts import KEPT, Verdict, may_be_text
 from services.ingest.domain.values import Accepted, Claim, Outcome
 from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
@@ -33,6 +34,10 @@ class Host(Protocol):
 
     def admit(self, session: "Session", peer: str) -> int:
         """Return the number of a new connection; it may cost another one that has shown nothing yet."""
+        ...
+
+    def said(self, speaker: str, raw: bytes) -> Verdict:
+        """A module said something of its own accord: say whether that is to be kept."""
         ...
 
     def vouched(self, session: "Session") -> None:
@@ -226,8 +231,13 @@ class Session(asyncio.Protocol):
         why: Ended | None = None
         for piece in pieces:
             claim = self._claim_of(piece)
-            (fires if piece.fire else heard).append(Heard(self.number, self._topic, piece.raw, claim))
-            why = self._conduct.heard(piece, claim.gateway_id != "", now)
+            is_text = not piece.whole and may_be_text(piece.raw)
+            said = self._listener.said(claim.gateway_id or self.peer, piece.raw) if is_text else KEPT
+            if said.keep:
+                told = claim._replace(like_it=said.before) if said.before else claim
+                (fires if piece.fire else heard).append(Heard(self.number, self._topic, piece.raw, told))
+            if not (is_text and self._conduct.may_say(now)):
+                why = self._conduct.heard(piece, claim.gateway_id != "", now)
             if why is not None:
                 break
             if piece.whole and claim.gateway_id:

@@ -6,6 +6,12 @@ from enum import StrEnum
 from services.ingest.domain.device_stream import Piece
 from services.ingest.domain.values import Accepted, Outcome, Reason
 
+_TEXTS_AT_ONCE = 16
+_TEXTS_PER_S = 1.0
+"""What a module may say of its own accord before it is rubbish: a greeting of some words, and then now and then one."""
+_CHAT_LASTS = 10
+"""Times the limit for the first frame: so long after its last text the device behind a module is waited for."""
+
 _LEAST_REJECTED = 256
 """What a rejection counts at least, so that single bytes of rubbish do not make thousands of refusals."""
 
@@ -64,11 +70,24 @@ class Limits:
 class Conduct:
     """The record of one connection."""
 
-    __slots__ = ("_begun_at", "_disbelieved", "_garbage", "_limits", "_strangers", "_whole_at", "greeted")
+    __slots__ = (
+        "_began_at",
+        "_begun_at",
+        "_disbelieved",
+        "_garbage",
+        "_limits",
+        "_strangers",
+        "_text_at",
+        "_texts_left",
+        "_whole_at",
+        "greeted",
+    )
 
     def __init__(self, limits: Limits, now: float) -> None:
         self._limits = limits
-        self._whole_at = now
+        self._began_at = self._whole_at = now
+        self._text_at: float | None = None
+        self._texts_left = float(_TEXTS_AT_ONCE)
         self._begun_at: float | None = None
         self._garbage = 0
         self._strangers = 0
@@ -91,6 +110,16 @@ class Conduct:
                 return Ended.GARBAGE
         return None
 
+    def may_say(self, now: float) -> bool:
+        """Take in a text of a module; return whether that is all right. Too much of it is rubbish, to be `heard`."""
+        since = 0.0 if self._text_at is None else now - self._text_at
+        self._texts_left = min(_TEXTS_AT_ONCE, self._texts_left + since * _TEXTS_PER_S)
+        self._text_at = now
+        if self._texts_left < 1:
+            return False
+        self._texts_left -= 1
+        return True
+
     def left_over(self, pending: int, progress: bool, now: float) -> None:
         """After each read: `pending` bytes of a frame are there; `progress` when the read ended some piece."""
         if not pending:
@@ -100,7 +129,7 @@ class Conduct:
 
     def excused(self, now: float) -> None:
         """We did not listen until `now`: the time limits begin anew."""
-        self._whole_at = now
+        self._began_at = self._whole_at = now
         if self._begun_at is not None:
             self._begun_at = now
 
@@ -119,6 +148,8 @@ class Conduct:
         if self._begun_at is not None and now - self._begun_at >= self._limits.frame_s:
             return Ended.UNFINISHED_FRAME
         silent_s = now - self._whole_at
-        if not self.greeted:
-            return Ended.NO_FRAME if silent_s >= self._limits.first_frame_s else None
-        return Ended.IDLE if silent_s >= self._limits.idle_s else None
+        if self.greeted:
+            return Ended.IDLE if silent_s >= self._limits.idle_s else None
+        if self._text_at is not None and now - self._text_at < _CHAT_LASTS * self._limits.first_frame_s:
+            return Ended.NO_FRAME if now - self._began_at >= self._limits.idle_s else None
+        return Ended.NO_FRAME if silent_s >= self._limits.first_frame_s else None

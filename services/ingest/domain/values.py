@@ -194,7 +194,8 @@ class Claim(NamedTuple):
 
     `gateway_id` is "" where no gateway is registered under its address. `peer` is the IP address it calls from,
     `certified` the common name of its verified certificate, None where it showed none. `trusted`: its address is
-    taken at its word where the registry names no network and it has no certificate.
+    taken at its word where the registry names no network and it has no certificate. `like_it`: so many texts like this
+    one came before, and were counted and not kept.
     """
 
     gateway_id: str
@@ -202,6 +203,7 @@ class Claim(NamedTuple):
     peer: str
     certified: str | None = None
     trusted: bool = False
+    like_it: int = 0
 
 
 class Arrival(NamedTuple):

@@ -9,6 +9,7 @@ from services.ingest.adapters.device_listener import OTHER_FILES, open_files_for
 from services.ingest.domain.conduct import Ended, Limits
 from services.ingest.domain.device_stream import DeviceStream
 from services.ingest.domain.gb26875 import decode_frame
+from services.ingest.domain.values import Refused
 from tests.unit.ingest.device_rig import ADDRESSES, DeviceRig, frame, spoilt, status, words
 
 CONFIRM, DENY = 3, 6
@@ -198,16 +199,59 @@ async def test_rubbish_has_a_limit_and_single_bytes_of_it_count_more() -> None:
     for caller in (much, drops):
         caller.say(frame())
     much.say(b"x" * 1025)
-    drops.say(*[b"x"] * 10)
+    drops.say(*[b"x"] * 25)
     assert (much.wire.ended, drops.wire.ended) == ("aborted", "aborted")
-    assert rig.waiting() == 2 + 1 + 5
+    assert rig.waiting() == 2 + 1 + 1
 
 
 async def test_rubbish_from_nobody_ends_as_a_stranger() -> None:
     rig = DeviceRig(Limits(strangers=3))
     caller = rig.call()
-    caller.say(*[b"GET / HTTP/1.1\r\n"] * 5)
+    caller.say(*[b"GET / HTTP/1.1\r\n" * 8] * 5)
     assert (caller.wire.ended, rig.waiting()) == ("aborted", 3)
+    chatty = rig.call()
+    chatty.say(*[b"GET / HTTP/1.1\r\n"] * 50)
+    assert (chatty.wire.ended, rig.waiting()) == ("aborted", 4)
+
+
+async def test_what_a_module_says_every_half_minute_is_kept_once_and_costs_no_connection() -> None:
+    """Field case X2: `heart` between rare frames, and words of its own before the first one."""
+    rig = DeviceRig(Limits(first_frame_s=30, strangers=3, garbage_bytes=1024))
+    caller = rig.call()
+    caller.say(b"IMEI:866123045678901", b"ICCID:89860", b"+++", b"READY")
+    for beat in range(100):
+        caller.say(b"heart")
+        rig.clock.forward(30)
+        rig.listener.sweep()
+        if beat % 50 == 49:
+            caller.say(frame(serial=beat))
+    assert caller.wire.ended is None
+    assert words(await rig.settle()).count("accepted") == 2
+    assert rig.main.account().received == 4 + 2 + 2, "heart once of nobody, once of the gateway"
+    assert rig.metrics.device_texts._value.get() == 98
+
+
+async def test_a_module_that_calls_again_says_nothing_new() -> None:
+    rig = DeviceRig()
+    for call in range(20):
+        caller = rig.call()
+        caller.say(frame(serial=call), b"login 7")
+        caller.hang_up()
+    assert rig.main.account().received == 20 + 1
+
+
+async def test_a_text_that_goes_on_is_kept_once_a_day_with_how_often_it_was_said() -> None:
+    rig = DeviceRig(Limits(idle_s=10**6))
+    caller = rig.call()
+    caller.say(frame())
+    for _ in range(2900):
+        caller.say(b"heart")
+        rig.clock.forward(30)
+    refused = [outcome for outcome in await rig.settle() if isinstance(outcome, Refused)]
+    assert [outcome.detail.partition("; ")[2] for outcome in refused] == [
+        "",
+        "2879 more like it came before and were only counted",
+    ]
 
 
 async def test_a_fire_behind_a_false_start_is_heard_when_the_connection_breaks() -> None:
