@@ -55,7 +55,7 @@ class Lines:
         laid_out = _laid_out(number, line.high, size)
         if line.floor < laid_out <= line.high:
             line.hear(laid_out, hearing._replace(proven=None))
-        elif _is_a_jump(line, laid_out, size) or laid_out == line.high + 1:
+        elif _is_ahead(line, laid_out, size):
             line.keep_ahead(laid_out, hearing.at)
 
     def hear(self, number: int, size: int | None, hearing: Hearing) -> Numbered:
@@ -75,12 +75,12 @@ class Lines:
             for other in self.others:
                 there = _laid_out(number, other.high, size)
                 if there - other.high == 1 or (not is_its and _is_of(other, there, size, hearing)):
-                    if _is_a_jump(line, laid_out, size):
+                    if _is_ahead(line, laid_out, size):
                         line.keep_ahead(laid_out, hearing.at)
                     return self._heard_beside(other, there, hearing)
         if is_its:
             return self._heard(laid_out, hearing)
-        if _is_a_jump(line, laid_out, size):
+        if _is_ahead(line, laid_out, size):
             line.keep_ahead(laid_out, hearing.at)
         return self._keep_beside(number, laid_out, size, hearing)
 
@@ -146,18 +146,25 @@ def _is_of(line: Line, laid_out: int, size: int | None, hearing: Hearing) -> boo
     step = laid_out - line.high
     if step <= 0:
         return line.knows(laid_out)
-    return step == 1 or (_is_a_jump(line, laid_out, size) and (step <= NEAR or hearing.overtakes))
+    if step == 1 or line.follows(laid_out):
+        return True
+    return _is_a_jump(line, laid_out, size) and (step <= NEAR or hearing.overtakes)
 
 
 def _is_a_jump(line: Line, laid_out: int, size: int | None) -> bool:
     """Say whether what lies between a count and a number ahead may be lost, and the number not begin another count."""
-    step = laid_out - line.high
     number = laid_out if size is None else laid_out % size
-    if step < 1 or number <= 1:
-        return False  # where a count begins: it would be chance if just the ones before were lost
-    if size is None:
-        return step <= LARGEST_JUMP
-    return step <= (LARGEST_LOSS_AT_WRAP if number < line.high % size else LARGEST_SERIAL_JUMP)
+    # 0 and 1 are where a count begins: it would be chance if just the ones before were lost.
+    return number > 1 and _is_ahead(line, laid_out, size)
+
+
+def _is_ahead(line: Line, laid_out: int, size: int | None) -> bool:
+    """Say whether a number may be one of this count that comes before those between."""
+    step = laid_out - line.high
+    if step < 1 or size is None:
+        return 1 <= step <= LARGEST_JUMP
+    wraps = laid_out % size < line.high % size
+    return step <= (LARGEST_LOSS_AT_WRAP if wraps else LARGEST_SERIAL_JUMP)
 
 
 def _laid_out(number: int, high: int, size: int | None) -> int:

@@ -355,3 +355,23 @@ def test_in_a_world_that_loses_some_exactly_those_are_told_and_a_kill_tells_no_o
         if dice.random() < 0.02:
             world.kill()
     assert world.told + world.ear.missing <= len(world.gone)
+
+
+@QUICK
+@given(st.integers(0, 2**32), st.floats(0, 0.1))
+def test_serials_that_wrap_while_fires_overtake_and_neighbours_change_places_are_never_missed_wrongly(
+    seed: int, loss: float
+) -> None:
+    dice = random.Random(seed)
+    ear, number, gone = Ear(SERIALS), SERIALS - 80, 0
+    for _ in range(90):
+        skipped = dice.randrange(1, 5) if number > SERIALS - 50 and dice.random() < loss else 0
+        number, gone = number + skipped, gone + skipped
+        frames = [(number + at, dice.random() < 0.3) for at in range(dice.choice((1, 1, 2, 3)))]
+        number += len(frames)
+        if dice.random() < 0.3:
+            dice.shuffle(frames)
+        for serial, overtakes in frames:
+            ear.hear(serial % SERIALS, overtakes=overtakes)
+    ear.hear(*(serial % SERIALS for serial in range(number, number + 60)))
+    assert 0 <= ear.missing <= gone
