@@ -69,8 +69,9 @@ class SignalData(Wire):
     """One usable message. `received_at` of the signal is the event's `time`.
 
     `occurred_at` is the device's own claim, kept as sent even when flagged. `seq` is the gateway's number. `missing`
-    goes with kind `gap`: so many messages before this one never came. `frame` goes with the GB/T 26875.3 carriers.
-    `first_received_at` goes with flag `replayed`: when it was refused. The event's `time` is then that of the replay.
+    goes with kind `gap`: so many messages before this one never came; below 0 so many came after all that had been told
+    missing at `first_received_at`. `frame` goes with the GB/T 26875.3 carriers. With flag `replayed`
+    `first_received_at` is when it was refused. The event's `time` is then that of the replay.
     """
 
     gateway_id: Identifier
@@ -85,7 +86,7 @@ class SignalData(Wire):
     restores: Restores | None = None
     measurement: Measurement | None = None
     text: ShortText | None = None
-    missing: int | None = Field(default=None, ge=1)
+    missing: int | None = None
     flags: tuple[Flag, ...] = ()
     frame: DeviceFrame | None = None
     first_received_at: AwareDatetime | None = None

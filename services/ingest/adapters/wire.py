@@ -65,6 +65,8 @@ class Encoder:
         rest = "" if message.frame is None else _frame(message.frame)
         if arrival.replayed_at is not None:
             rest += f',"first_received_at":"{_zoned(arrival.received_at)}"'
+        elif message.told_at is not None:
+            rest += f',"first_received_at":"{_zoned(message.told_at)}"'
         return (
             f'{{"specversion":"1.0","id":"{event_id}","source":"/gateways/{gateway_id}","subject":"{unit_id}",'
             f'"time":"{self._written(taken_in_at)}Z","datacontenttype":"application/json",'

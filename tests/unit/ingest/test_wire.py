@@ -64,8 +64,9 @@ messages = st.builds(
     st.none() | st.sampled_from(Restores),
     st.none() | measurements,
     st.none() | text,
-    st.none() | st.integers(1, 2**31),
+    st.none() | st.integers(-(2**31), 2**31),
     st.none() | frames,
+    told_at=st.none() | instants,
 )
 signals = st.builds(
     Signal,
@@ -110,6 +111,7 @@ def test_a_signal_written_by_hand_is_the_one_that_the_model_reads(signal: Signal
             missing=message.missing,
             flags=tuple(WireFlag(flag) for flag in signal.flags),
             frame=None if message.frame is None else wire_frame(message.frame),
+            first_received_at=message.told_at,
         ),
     )
     written = ENCODER.signal(signal, came)
