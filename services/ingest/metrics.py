@@ -101,7 +101,7 @@ class ExchangeMetrics:
 
     OUTCOMES = (
         *(step for step in controls.Step if step in controls.ENDS - {controls.Step.FAILED}),
-        *(why for why in controls.Why if why not in controls.UNKNOWABLE),
+        *(why for why in controls.Why if why not in controls.UNKNOWABLE | controls.NOTES),
     )
 
     def __init__(self, registry: CollectorRegistry) -> None:
