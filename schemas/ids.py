@@ -13,6 +13,10 @@ def derive(*parts: str | bytes) -> str:
     return digest.hexdigest()
 
 
+DELIVERY_DIGITS = 20
+"""So many digits of a signal's id name the delivery by the broker, the others the reception."""
+
+
 def finding_id(unit_id: str, kind: str, cause_id: str) -> str:
     """Return the id of the finding that `cause_id` began.
 

@@ -1,6 +1,7 @@
 """Every metric of ingest. All label values exist from the start; no gateway and no unit is ever a label."""
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -11,12 +12,18 @@ from services.ingest.domain import controls
 from services.ingest.domain.account import Account
 from services.ingest.domain.conduct import Ended
 from services.ingest.domain.numbering import Step
-from services.ingest.domain.values import Flag, Kind, Reason
+from services.ingest.domain.values import Flag, Kind, Reason, Ring
 
 LANES = ("main", "fire", "device", "device_fire")
 MQTT_LANES = LANES[:2]
+WHOSE = ("gateway", "unregistered")
 
 _LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
+
+
+def rung(ring: Ring) -> tuple[str, str]:
+    """Return the labels of what rang: whose it was, and whether it was told."""
+    return WHOSE[0 if ring.unit_id else 1], "yes" if ring.told else "no"
 
 
 class Metrics:
@@ -41,6 +48,11 @@ class Metrics:
         )
         self.spoiled = counter(
             "spoiled_total", "bytes beside usable messages of one payload, refused by themselves", ("reason",)
+        )
+        self.rings = counter(
+            "alarm_lane_refused_total",
+            "what came on the alarm lane and could not be used: told to people, or only counted (bounded)",
+            ("whose", "told"),
         )
         self.batch_seconds = latency("kafka_batch_seconds", "from handing a batch to Kafka to its confirmation")
         self.ack_lag_seconds = latency("ack_lag_seconds", "age of the oldest message of a batch when acknowledged")
@@ -81,6 +93,8 @@ class Metrics:
             self.flagged.labels(flag)
         for reason in Reason:
             self.spoiled.labels(reason)
+        for labels in product(WHOSE, ("yes", "no")):
+            self.rings.labels(*labels)
         for step in Step:
             self.numbers.labels(step)
         for outcome in ("accepted", "refused", "gone"):

@@ -7,14 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from services.ingest.domain.burning import Burning
-from services.ingest.domain.decide import Decode, decide, refuse_unexpected
-from services.ingest.domain.directory import Directory
+from services.ingest.domain.decide import MAX_PAYLOAD_BYTES, Decode, decide, refuse_unexpected, who_rang
+from services.ingest.domain.directory import Directory, Speaker
+from services.ingest.domain.errors import Unusable
 from services.ingest.domain.gaps import GapWatch
 from services.ingest.domain.numbering import Step
 from services.ingest.domain.proof import Proof
 from services.ingest.domain.repeats import Repeats
-from services.ingest.domain.values import Arrival, Outcome, Refused, Signal
-from services.ingest.metrics import Metrics
+from services.ingest.domain.ringing import Ringing
+from services.ingest.domain.topics import split_topic
+from services.ingest.domain.values import Accepted, Arrival, Message, Outcome, Refused, Signal
+from services.ingest.metrics import Metrics, rung
 from services.ingest.ports import SignalStore, Source, TickStore
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
@@ -40,15 +43,43 @@ class Judge:
         self._decoders = decoders
         self.repeats = Repeats()
         self.burning = Burning()
+        self._ringing = Ringing()
 
     def __call__(self, arrival: Arrival, compare: Callable[[Outcome], Outcome] | None = None) -> Outcome:
         """Return what becomes of `arrival`; `compare` looks at it beside what was heard before."""
         try:
             outcome = decide(arrival, self._directory, self._decoders)
-            return outcome if compare is None else compare(outcome)
+            if compare is not None:
+                outcome = compare(outcome)
         except Exception as error:  # noqa: BLE001 - one message that meets our bug must not stop all others
             get_logger().exception("message_met_a_bug", topic=arrival.topic[:200], bytes=len(arrival.payload))
-            return refuse_unexpected(arrival, error)
+            outcome = refuse_unexpected(arrival, error)
+        return outcome if isinstance(outcome, Accepted) and not outcome.spoiled else self._ring(outcome)
+
+    def _ring(self, outcome: Outcome) -> Outcome:
+        """Return `outcome` with whom it must not leave untold."""
+        arrival = outcome.arrival
+        ring = who_rang(outcome, self._directory, self._read_as_anybodys)
+        if ring is None:
+            return outcome
+        ring = self._ringing.bound(ring, arrival.received_at)
+        if ring.told and not ring.unit_id and not ring.messages:
+            ring = ring._replace(messages=tuple(self._read_as_anybodys(arrival)))
+        return outcome._replace(ring=ring)
+
+    def _read_as_anybodys(self, arrival: Arrival) -> Sequence[Message]:
+        """Return what a payload seems to say when nobody knows how its sender speaks, nothing when it says nothing."""
+        claim = arrival.claim
+        found = split_topic(arrival.topic) if claim is None else (claim.gateway_id, claim.route)
+        if found is None or not 0 < len(arrival.payload) <= MAX_PAYLOAD_BYTES:
+            return ()
+        try:
+            return self._decoders[found[1].format](arrival.payload, Speaker(""), arrival.received_at).messages
+        except Unusable:
+            return ()
+        except Exception:  # noqa: BLE001 - it is told all the same
+            get_logger().exception("message_met_a_bug", topic=arrival.topic[:200], bytes=len(arrival.payload))
+            return ()
 
 
 class LaneWorker:
@@ -179,6 +210,8 @@ class LaneWorker:
         kinds: Counter[str] = Counter()
         flags: Counter[str] = Counter()
         for outcome in outcomes:
+            if outcome.ring is not None:
+                self._metrics.rings.labels(*rung(outcome.ring)).inc()
             if isinstance(outcome, Refused):
                 self._log.refused(outcome)
                 continue

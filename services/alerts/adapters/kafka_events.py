@@ -11,7 +11,8 @@ from schemas import codec
 from schemas.finding import Finding
 from schemas.gateway import Point, Restores, SignalKind
 from schemas.ids import finding_id
-from schemas.signal import Signal
+from schemas.signal import Flag, Signal
+from services.alerts.domain.seen import event_name
 from services.alerts.domain.values import (
     CaseKind,
     Conflict,
@@ -62,7 +63,9 @@ def event_of_finding(topic: str, record: ConsumedRecord) -> Event | None:
 
 def event_of_alarm(topic: str, record: ConsumedRecord) -> Event | None:
     """A fire or its end, with the id of the finding that rules will make of it later."""
-    signal: Signal = codec.alarms.decode(record.value)
+    signal = codec.alarms.decode(record.value)
+    if not isinstance(signal, Signal):
+        return None
     data = signal.data
     if data.kind is SignalKind.FIRE:
         happening = Happening.FIRED
@@ -71,7 +74,7 @@ def event_of_alarm(topic: str, record: ConsumedRecord) -> Event | None:
     else:
         return None
     return Event(
-        event_id=f"{signal.source}#{signal.id}",
+        event_id=event_name(signal.source, signal.id, redelivered=Flag.REDELIVERED in data.flags),
         happening=happening,
         unit_id=UnitId(data.unit_id),
         kind=CaseKind.FIRE,

@@ -24,6 +24,7 @@ from services.alerts.adapters.rows import (
     update_cases_sql,
 )
 from services.alerts.domain.grouping import Candidate
+from services.alerts.domain.seen import fresh_among, remembered
 from services.alerts.domain.values import (
     Address,
     BodyCode,
@@ -146,9 +147,10 @@ class PostgresCaseTransaction:
         async with connection.pipeline(), connection.cursor(row_factory=dict_row) as cursor:
             done = await connection.execute(_ADVANCE, (next_offset, claim.topic, claim.partition, claim.epoch))
             if event_ids:
-                unseen = await connection.execute(_UNSEEN, (now, sorted(event_ids)))
+                unseen = await connection.execute(_UNSEEN, (now, sorted(remembered(event_ids))))
                 await cursor.execute(_BOOK, _book_parameters(keys, case_ids))
-                fresh, rows = {row[0] for row in await unseen.fetchall()}, await cursor.fetchall()
+                fresh = fresh_among(event_ids, {row[0] for row in await unseen.fetchall()})
+                rows = await cursor.fetchall()
             else:
                 fresh, rows = set(), []
         if done.rowcount != 1:

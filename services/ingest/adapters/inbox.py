@@ -1,6 +1,7 @@
 """Where deliveries are handed over to the worker of a lane, and where the lane's books are kept."""
 
 import asyncio
+import itertools
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from services.ingest.domain.account import Account, Books
 from services.ingest.domain.ack_chain import AckChain
 from services.ingest.domain.values import Arrival, Claim, Outcome
 from services.runtime.clock import Clock
+
+STEP = timedelta(microseconds=1)
 
 
 class Stamps:
@@ -26,13 +29,16 @@ class Stamps:
         self._lock = threading.Lock()
         self._last = clock.now()
         self._last_at = clock.monotonic()
+        self.numbers = itertools.count(1)
+        """What tells apart the messages of one millisecond."""
 
-    def next(self) -> datetime:
+    def next(self, count: int = 1) -> datetime:
+        """Return the next stamp, the first of `count` that follow each other by a microsecond."""
         with self._lock:
             now, at = self._clock.now(), self._clock.monotonic()
             if now < self._last:
                 now = self._last + timedelta(seconds=(at - self._last_at) / 2)
-            self._last, self._last_at = now, at
+            self._last, self._last_at = (now if count <= 1 else now + (count - 1) * STEP), at
             return now
 
     @property
@@ -81,16 +87,26 @@ class Inbox:
         return self._stamps.next()
 
     def put(self, epoch: int, messages: Sequence[Delivery]) -> None:
-        """Take in messages of gateways that were read together; they get the same stamp."""
+        """Take in messages of gateways that were read together, each a microsecond after the one before it: a fire and
+        its end that come out of a backlog at once are still in their order.
+        """
         if not messages:
             return
-        now = self._stamps.next()
-        self._receive([Arrival(epoch, mid, topic, body, now, dup, kept) for topic, mid, body, dup, kept in messages])
+        at, numbers = self._stamps.next(len(messages)), self._stamps.numbers
+        arrivals = []
+        for topic, mid, body, dup, kept in messages:
+            arrivals.append(Arrival(epoch, mid, topic, body, at, dup, kept, number=next(numbers)))
+            at += STEP
+        self._receive(arrivals)
 
     def put_heard(self, heard: Sequence[Heard]) -> None:
-        """Take in what devices said that know no broker; read together, it gets the same stamp."""
-        now = self._stamps.next()
-        self._receive([Arrival(1, number, topic, body, now, claim=claim) for number, topic, body, claim in heard])
+        """Take in what devices said that know no broker, in its order too."""
+        at, numbers = self._stamps.next(len(heard)), self._stamps.numbers
+        arrivals = []
+        for connection, topic, body, claim in heard:
+            arrivals.append(Arrival(1, connection, topic, body, at, claim=claim, number=next(numbers)))
+            at += STEP
+        self._receive(arrivals)
 
     def put_probe(self, epoch: int, mid: int, sent_at: datetime) -> None:
         """Take in a probe of our own that came back; it waits its turn among the messages."""

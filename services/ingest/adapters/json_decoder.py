@@ -1,4 +1,4 @@
-"""Payloads of the JSON carrier to messages: one strict parse, and a careful second look only when that fails."""
+"""Payloads of the JSON carrier to messages: one strict parse; when that fails the reason why, or what can be saved."""
 
 from datetime import datetime
 
@@ -6,7 +6,9 @@ from pydantic import ValidationError
 
 from schemas.gateway import GatewayMessage, GatewayStatus
 from services.ingest.adapters.json_faults import find_fault
+from services.ingest.adapters.json_salvage import salvage
 from services.ingest.domain.directory import Speaker
+from services.ingest.domain.errors import Unusable
 from services.ingest.domain.values import Kind, Measurement, Message, Point, Reading, Restores
 
 _KINDS = {str(kind): kind for kind in Kind}
@@ -20,11 +22,11 @@ class JsonDecoder:
         try:
             read = GatewayMessage.model_validate_json(payload, strict=True)
         except ValidationError as error:
-            raise find_fault(payload, error, GatewayMessage) from error
+            return _careful(payload, speaker, find_fault(payload, error, GatewayMessage))
         if _may_repeat_a_key(payload, read):
             fault = find_fault(payload, None, GatewayMessage)
             if fault is not None:
-                raise fault
+                return _careful(payload, speaker, fault)
         message = Message(
             _KINDS[read.kind],
             read.seq,
@@ -36,6 +38,14 @@ class JsonDecoder:
             read.text,
         )
         return Reading((message,))
+
+
+def _careful(payload: bytes, speaker: Speaker, fault: Unusable) -> Reading:
+    """Return the troubles that can be saved of what the strict reading refused. Raises `fault` when there are none."""
+    messages = salvage(payload, speaker, f"{fault.reason}: {fault.detail}")
+    if not messages:
+        raise fault
+    return Reading(tuple(messages))
 
 
 class StatusDecoder:

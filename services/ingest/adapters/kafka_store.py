@@ -139,8 +139,22 @@ class KafkaStore:
         refused = [outcome] if isinstance(outcome, Refused) else refusals_beside(outcome)
         records = [] if isinstance(outcome, Refused) else self._signal_records(outcome)
         if outcome.arrival.replayed_at is None:  # else it stands on the topic already
-            records.extend([self._refusal_record(one, raw_limit) for one in refused])
+            for one in refused:
+                records += self._ring_records(one)
+                records.append(self._refusal_record(one, raw_limit))
         return records
+
+    def _ring_records(self, refused: Refused) -> list[Record]:
+        ring = refused.ring
+        if ring is None or not ring.told:
+            return []
+        if ring.unit_id:
+            key, partition, alarm_partition = self._place(ring.unit_id)
+            value = self._encoder.unreadable(refused, ring)
+            return [Record(ALARMS, key, value, alarm_partition), Record(SIGNALS, key, value, partition)]
+        name = _key(ring.gateway_id)
+        partition = 0 if name is None else partition_of(name, self._partitions[ALARMS])
+        return [Record(ALARMS, name, self._encoder.unregistered(refused, ring), partition)]
 
     def _refusal_record(self, refused: Refused, raw_limit: int) -> Record:
         key = _key(refused.gateway_id)

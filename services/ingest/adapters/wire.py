@@ -1,11 +1,14 @@
 """Signals, refusals and ticks as the bytes that stand on the topics."""
 
 from base64 import b64encode
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import blake2b
 from json.encoder import encode_basestring as _quote
 
 from schemas import codec, ids
+from schemas.gateway import Point as WirePoint
+from schemas.gateway import Restores as WireRestores
+from schemas.gateway import SignalKind
 from schemas.refusal import (
     MAX_RAW_BYTES,
     Refusal,
@@ -16,15 +19,33 @@ from schemas.refusal import (
     ReplayedData,
     ReplayOutcome,
 )
+from schemas.signal import (
+    MAX_TOLD_SIGNALS,
+    TickData,
+    TickState,
+    UnregisteredAlarm,
+    UnregisteredAlarmData,
+    UnregisteredSignal,
+)
 from schemas.signal import Carrier as WireCarrier
+from schemas.signal import Flag as WireFlag
 from schemas.signal import Lane as WireLane
 from schemas.signal import Tick as WireTick
-from schemas.signal import TickData, TickState
+from services.ingest.domain.decide import flags_of
 from services.ingest.domain.replays import ReplayNote
-from services.ingest.domain.values import Arrival, Claim, FramePart, Kind, Message, Point, Refused, Signal, Tick
-
-BELIEVABLE = timedelta(days=7)
-"""A device's time that is further from ours names nothing: its clock may be stuck."""
+from services.ingest.domain.values import (
+    Arrival,
+    Claim,
+    FramePart,
+    Kind,
+    Message,
+    Point,
+    Refused,
+    Ring,
+    Salvage,
+    Signal,
+    Tick,
+)
 
 
 class Encoder:
@@ -39,27 +60,27 @@ class Encoder:
         self._source = f"/ingest/{instance}"
         self._last_instant: datetime | None = None
         self._last_written = ""
+        self._last_digits = ""
+        self._opened = b"\0\0\0\x08delivery" + _measured(instance.encode())
         self._written_instance = f'","instance":{_quote(instance)}'
 
-    def signal_id(self, gateway_id: str, arrival: Arrival, message: Message, part: int) -> str:
-        """Return the id: from the payload when that names itself by number or time, else from the arrival too.
+    def signal_id(self, gateway_id: str, lane: str, arrival: Arrival, part: int) -> str:
+        """Return the id of one reception: of which delivery it is, then when and as what number it came.
 
-        A frame names itself by a time that can be believed: its number comes round again, or stands still.
+        Nothing that a gateway says could stand for it: numbers, times and whole messages come again and mean something
+        new. A delivery that the broker repeats has the number that it had; a later one of the same number and bytes is
+        another reception. What is replayed was received once, so that carrying out one order twice gives the same.
         """
-        if message.frame is not None:
-            return _frame_signal_id(gateway_id, arrival, message, message.frame, part)
-        if message.seq is not None or message.occurred_at is not None:
-            if part == 0:
-                return _derive_signal(gateway_id, arrival.payload)
-            return ids.derive("signal", gateway_id, arrival.payload, str(part))
-        microseconds = f"{int(arrival.received_at.timestamp() * 1_000_000)}"
-        parts = (gateway_id, arrival.payload, microseconds)
-        return ids.derive("signal", *parts) if part == 0 else ids.derive("signal", *parts, str(part))
+        if arrival.refusal_id:
+            return ids.derive("replayed", gateway_id, arrival.refusal_id, str(part))
+        place = f"{gateway_id} {lane} {arrival.mid} {part}".encode()
+        digest = blake2b(self._opened + _measured(place) + arrival.payload, digest_size=_DELIVERY_BYTES)
+        return f"{digest.hexdigest()}{self._digits(arrival.received_at)}{arrival.number & 0xFFFF:04x}"
 
     def signal(self, signal: Signal, arrival: Arrival) -> bytes:
         """Return the event of one signal."""
         gateway_id, unit_id, lane, carrier, message, flags, part = signal
-        event_id = self.signal_id(gateway_id, arrival, message, part)
+        event_id = self.signal_id(gateway_id, lane, arrival, part)
         taken_in_at = arrival.received_at if arrival.replayed_at is None else arrival.replayed_at
         quoted = ",".join([f'"{flag}"' for flag in flags]) if flags else ""
         rest = "" if message.frame is None else _frame(message.frame)
@@ -67,6 +88,12 @@ class Encoder:
             rest += f',"first_received_at":"{_zoned(arrival.received_at)}"'
         elif message.told_at is not None:
             rest += f',"first_received_at":"{_zoned(message.told_at)}"'
+        if message.kind is not Kind.HEARTBEAT:
+            rest += f',"content":"{_content(gateway_id, arrival, message, part)}"'
+            if message.refusal_id is not None:
+                rest += f',"refusal_id":"{message.refusal_id}"'
+            if message.salvage is not None:
+                rest += _salvage(message.salvage)
         return (
             f'{{"specversion":"1.0","id":"{event_id}","source":"/gateways/{gateway_id}","subject":"{unit_id}",'
             f'"time":"{self._written(taken_in_at)}Z","datacontenttype":"application/json",'
@@ -76,10 +103,20 @@ class Encoder:
         ).encode()
 
     def _written(self, instant: datetime) -> str:
-        """Return a UTC instant without its offset; messages that were read together share the very object."""
+        """Return a UTC instant without its offset; all that is written about one arrival asks for the same."""
         if instant is not self._last_instant:
-            self._last_instant, self._last_written = instant, instant.isoformat()[:-6]
+            self._write(instant)
         return self._last_written
+
+    def _digits(self, instant: datetime) -> str:
+        """Return eight hexadecimal digits of the millisecond; they come again after 49 days."""
+        if instant is not self._last_instant:
+            self._write(instant)
+        return self._last_digits
+
+    def _write(self, instant: datetime) -> None:
+        self._last_instant, self._last_written = instant, instant.isoformat()[:-6]
+        self._last_digits = f"{int(instant.timestamp() * 1000) & 0xFFFFFFFF:08x}"
 
     def refusal(self, refused: Refused, limit: int = MAX_RAW_BYTES) -> bytes:
         """Return the event of one refusal. More than `limit` bytes raw are cut; `raw_bytes` tells the whole length."""
@@ -97,11 +134,44 @@ class Encoder:
             raw=arrival.payload[:limit],
             origin=_origin(arrival.claim),
         )
-        event_id = ids.derive("refusal", arrival.topic, arrival.payload, arrival.received_at.isoformat())
+        event_id = refusal_id(arrival)
         event = Refusal(
             id=event_id, source=self._source, subject=refused.gateway_id, time=arrival.received_at, data=data
         )
         return codec.refusals.encode(event)
+
+    def unreadable(self, refused: Refused, ring: Ring) -> bytes:
+        """Return the event of a signal that says that something on the alarm lane of a gateway could not be read."""
+        arrival = refused.arrival
+        further = f" ({ring.further} more before this)" if ring.further else ""
+        text = f"{refused.reason}: {refused.detail}"[: 200 - len(further)] + further
+        message = Message(Kind.UNREADABLE_ALARM, text=text, refusal_id=refusal_id(arrival))
+        flags = flags_of(arrival, None)
+        return self.signal(
+            Signal(ring.gateway_id or "", ring.unit_id, ring.lane, ring.carrier, message, flags, 0), arrival
+        )
+
+    def unregistered(self, refused: Refused, ring: Ring) -> bytes:
+        """Return the event that says what came on the alarm lane of a gateway that is in no register."""
+        arrival = refused.arrival
+        refusal = refusal_id(arrival)
+        data = UnregisteredAlarmData(
+            gateway_id=ring.gateway_id,
+            carrier=WireCarrier(ring.carrier),
+            instance=self._instance,
+            peer=None if arrival.claim is None else arrival.claim.peer,
+            refusal_id=refusal,
+            reason=refused.reason,
+            detail=refused.detail[:200],
+            signals=tuple([_unregistered(message, arrival) for message in ring.messages[:MAX_TOLD_SIGNALS]]),
+            further=ring.further,
+        )
+        event_id = ids.derive("unregistered_alarm", refusal)
+        return codec.alarms.encode(
+            UnregisteredAlarm(
+                id=event_id, source=self._source, subject=ring.gateway_id, time=arrival.received_at, data=data
+            )
+        )
 
     def replayed(self, note: ReplayNote) -> bytes:
         """Return the event that says what became of a refusal."""
@@ -129,6 +199,18 @@ class Encoder:
         )
         event_id = ids.derive("tick", self._instance, str(tick.epoch), str(tick.number))
         return codec.signals.encode(WireTick(id=event_id, source=self._source, time=tick.sent_at, data=data))
+
+
+def _unregistered(message: Message, arrival: Arrival) -> UnregisteredSignal:
+    flags = flags_of(arrival, message.occurred_at) + message.flags
+    return UnregisteredSignal(
+        kind=SignalKind(message.kind),
+        occurred_at=message.occurred_at,
+        point=None if message.point is None else WirePoint(**message.point._asdict()),
+        restores=None if message.restores is None else WireRestores(message.restores),
+        text=message.text,
+        flags=tuple([WireFlag(flag) for flag in flags]),
+    )
 
 
 def _optional(message: Message) -> str:
@@ -179,6 +261,12 @@ def _frame(frame: FramePart) -> str:
     return f'{written},"raw":"{b64encode(raw).decode()}"}}'
 
 
+def _salvage(salvage: Salvage) -> str:
+    notes, raw = salvage
+    written = f',"notes":[{",".join([_quote(note) for note in notes])}]'
+    return written if raw is None else f'{written},"raw":"{b64encode(raw).decode()}"'
+
+
 def _point(point: Point) -> str:
     address, system, kind, label = point
     written = f',"point":{{"address":{_quote(address)}'
@@ -191,17 +279,25 @@ def _point(point: Point) -> str:
     return written + "}"
 
 
-def _frame_signal_id(gateway_id: str, arrival: Arrival, message: Message, frame: FramePart, part: int) -> str:
-    at, kind = message.occurred_at, message.kind
-    if at is None or kind is Kind.HEARTBEAT or abs(arrival.received_at - at) > BELIEVABLE:
-        received_at = f"{int(arrival.received_at.timestamp() * 1_000_000)}"
-        return ids.derive("signal", gateway_id, frame.identity, received_at, str(part))
-    place = "gap" if kind is Kind.GAP else str(frame.part)  # of the frame, which may be resent among other company
-    return ids.derive("signal", gateway_id, frame.identity, place)
+def refusal_id(arrival: Arrival) -> str:
+    """Return the id of the refusal of what came: two that were read together have two."""
+    return ids.derive(
+        "refusal", arrival.topic, arrival.payload, arrival.received_at.isoformat(), f"{arrival.number & 0xFFFF}"
+    )
 
 
-def _derive_signal(gateway_id: str, payload: bytes) -> str:
-    """Return ids.derive("signal", gateway_id, payload), which a test holds equal; twice as fast in one update."""
-    gateway = gateway_id.encode()
-    raw = b"\0\0\0\x06signal" + len(gateway).to_bytes(4, "big") + gateway + len(payload).to_bytes(4, "big") + payload
-    return blake2b(raw, digest_size=16).hexdigest()
+_DELIVERY_BYTES = ids.DELIVERY_DIGITS // 2
+
+
+def _measured(part: bytes) -> bytes:
+    return len(part).to_bytes(4, "big") + part
+
+
+def _content(gateway_id: str, arrival: Arrival, message: Message, part: int) -> str:
+    """Return the key of what was said: the same for the same bytes; of a frame, which may come in other company, its
+    own.
+    """
+    frame = message.frame
+    if frame is None:
+        return ids.derive("signal", gateway_id, arrival.payload, *([str(part)] if part else []))
+    return ids.derive("signal", gateway_id, frame.identity, "gap" if message.kind is Kind.GAP else str(frame.part))

@@ -9,7 +9,7 @@ from services.ingest.domain.values import Accepted, Outcome, Reason
 class Account(NamedTuple):
     """Counts of messages since the start; probes of our own are not among them.
 
-    `repeated` were sent before and have no effect but to show that the gateway lives. `handed_back` were
+    `repeated` are stored already and have no effect but to show that the gateway lives. `handed_back` were
     received and dropped unstored when the connection was lost with its session kept: the broker delivers them again,
     and then they are counted as received once more.
     """

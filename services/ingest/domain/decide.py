@@ -1,6 +1,6 @@
 """Whether an arrival can be used, and what it is then: the one decision of ingest."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -8,22 +8,31 @@ from typing import assert_never
 
 from services.ingest.domain.directory import Directory, Speaker, Standing
 from services.ingest.domain.errors import Unusable
-from services.ingest.domain.topics import claimed_gateway, split_topic
+from services.ingest.domain.topics import claimed_gateway, is_alarm_branch, split_topic
 from services.ingest.domain.values import (
     Accepted,
     Arrival,
+    Carrier,
     Claim,
     Flag,
+    Kind,
+    Lane,
+    Message,
     Outcome,
     Reading,
     Reason,
     Refused,
+    Ring,
     Route,
     Signal,
 )
 
 MAX_PAYLOAD_BYTES = 64 * 1024
 CLOCK_SKEW = timedelta(seconds=300)
+
+SOURCE = slice(12, 18)
+"""Where a GB/T 26875.3 frame has the address of its sender."""
+FRAME_START = b"@@"
 
 Decode = Callable[[bytes, Speaker, datetime], Reading]
 """Payload, who speaks and when it came (UTC) to what it says; raises `Unusable`."""
@@ -67,15 +76,57 @@ def refuse_unexpected(arrival: Arrival, error: Exception) -> Refused:
     return _refuse(arrival, Reason.UNEXPECTED, f"our own error met this message: {type(error).__name__}")
 
 
+def who_rang(outcome: Outcome, directory: Directory, read: Callable[[Arrival], Sequence[Message]]) -> Ring | None:
+    """Return who must not go unheard although this, or a part of it, could not be used; None where nobody must.
+
+    What comes over a broker rings by its branch. A device that knows none has one lane for all: there `read` must find
+    a fire. What was kept for newcomers, or is decided anew, was heard when it came.
+    """
+    arrival = outcome.arrival
+    if arrival.retained or arrival.replayed_at is not None:
+        return None
+    if isinstance(outcome, Accepted):
+        return _rang_beside(outcome)
+    claim = arrival.claim
+    if claim is not None:
+        messages = read(arrival)
+        if not any(message.kind is Kind.FIRE for message in messages):
+            return None
+        speaker = directory.speaker(claim.gateway_id, arrival.received_at)
+        if isinstance(speaker, Speaker) and _not_whom_it_claims(claim, speaker) is None:
+            return Ring(claim.gateway_id, speaker.unit_id, *claim.route[:2])
+        name = claim.gateway_id or arrival.payload[SOURCE].hex() or None
+        return Ring(name, "", *claim.route[:2], messages=tuple(messages))
+    if not is_alarm_branch(arrival.topic):
+        return None
+    found = split_topic(arrival.topic)
+    carrier = Carrier.MQTT_JSON if found is None else found[1].carrier
+    gateway_id = claimed_gateway(arrival.topic)
+    speaker = Standing.UNKNOWN if gateway_id is None else directory.speaker(gateway_id, arrival.received_at)
+    return Ring(gateway_id, speaker.unit_id if isinstance(speaker, Speaker) else "", Lane.ALARM, carrier)
+
+
+def _rang_beside(accepted: Accepted) -> Ring | None:
+    """Return who rang with what was spoiled beside good messages, unless a fire is among those."""
+    first = accepted.signals[0]
+    if first.lane is not Lane.ALARM or not any(FRAME_START in spoiled.raw for spoiled in accepted.spoiled):
+        return None
+    if any(signal.message.kind is Kind.FIRE for signal in accepted.signals):
+        return None
+    return Ring(first.gateway_id, first.unit_id, first.lane, first.carrier)
+
+
 def refusals_beside(accepted: Accepted) -> list[Refused]:
     """Return what in an accepted payload could not be used, as the refusals that are stored beside its signals."""
     if not accepted.spoiled:
         return []
     gateway_id = accepted.signals[0].gateway_id
-    return [
+    refused = [
         Refused(accepted.arrival._replace(payload=spoiled.raw), spoiled.reason, spoiled.detail, gateway_id)
         for spoiled in accepted.spoiled
     ]
+    refused[0] = refused[0]._replace(ring=accepted.ring)
+    return refused
 
 
 def flags_of(arrival: Arrival, occurred_at: datetime | None) -> tuple[Flag, ...]:

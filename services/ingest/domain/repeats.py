@@ -1,31 +1,44 @@
-"""What a gateway sent before: a resend has one effect, and is confirmed all the same.
+"""What ingest has heard before: what a broker delivers again, and what a gateway sends again.
 
-A device that saw no confirm sends the same frame under the same number again, and so does a gateway that saw no
-PUBACK. What was stored counts, never what only arrived: a confirm of what is lost would lose it for good. Another
-instance of ingest knows nothing of it; there the ids of the signals, which are the same, do what this does.
+Whether an alarm is an echo is never told from what it says: a gateway that starts anew repeats its numbers, its time
+and its very words and means a new fire. So only the broker's mark takes the effect from an alarm or from the end of
+one, and only where that delivery is stored: a confirm of what is lost would lose it for good. A gateway's resend of an
+alarm is passed on: who follows the state of the component finds that nothing has changed. What is no trouble and comes
+again soon, under the same number and before any later one, is kept once.
+
+Another instance of ingest, or another life of this one, knows nothing of it. There the first digits of a signal's id
+do what this does: they name the delivery (schemas/ids.py).
 """
 
 from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import NamedTuple
 
-from services.ingest.domain.values import Accepted, Flag, Kind, Message, Outcome, Signal
+from services.ingest.domain.values import Accepted, Flag, Kind, Lane, Message, Outcome, Signal
 
+SOON = timedelta(minutes=1)
+"""A gateway that saw no confirm sends again within half a minute."""
 WINDOW = timedelta(minutes=10)
 KEPT = 32
-"""Messages that are remembered of each gateway, some 4 KiB at most. Resends come within half a minute."""
+"""Messages that are remembered of each gateway, some 4 KiB at most."""
 
 _ALWAYS_NEW = frozenset({Kind.HEARTBEAT, Kind.LINK_UP, Kind.LINK_DOWN})
 """They say what is now, each time anew."""
 
+_KEPT_ONCE = frozenset({Kind.TEST, Kind.ANALOG, Kind.STATE, Kind.OPERATION, Kind.REPORT})
+"""They change no state: sent again, they are the same record."""
+
 
 class _Sent(NamedTuple):
-    """`number` is None where the gateway gave none. `content` is a hash, only ever compared within one gateway."""
+    """`number` is None where the gateway gave none. `content` is a hash, only ever compared within one gateway.
+
+    `place` is the number that the broker delivered it under, with its lane.
+    """
 
     number: int | None
     content: int
+    place: tuple[Lane, int]
     at: datetime
 
 
@@ -77,7 +90,7 @@ class Batch:
         groups = repeated = 0
         for group in _frames(accepted.signals):
             groups += 1
-            if self._is_repeated(accepted, group[0]):
+            if self._is_repeated(accepted, group):
                 repeated += 1
                 signals.append(_sign_of_life(group[0]))
             else:
@@ -86,31 +99,33 @@ class Batch:
             return accepted
         return accepted._replace(signals=tuple(signals), repeated=repeated == groups)
 
-    def _is_repeated(self, accepted: Accepted, signal: Signal) -> bool:
+    def _is_repeated(self, accepted: Accepted, group: Sequence[Signal]) -> bool:
+        signal = group[0]
         sent = _sent(accepted, signal)
         if sent is None:
             return False
         new = self._new.setdefault(signal.gateway_id, [])
-        newest_first = chain(reversed(new), reversed(self._repeats.newest_of(signal.gateway_id)))
-        if _is_among(newest_first, sent, redelivered=accepted.arrival.duplicate):
-            return True
+        known = self._repeats.newest_of(signal.gateway_id)
+        if accepted.arrival.duplicate:
+            if any(_is_same_delivery(one, sent) for one in (*known, *new)):
+                return True
+        elif all(one.message.kind in _KEPT_ONCE for one in group):
+            newest = new[-1] if new else known[-1] if known else None
+            if newest is not None and _is_sent_again(newest, sent):
+                return True
         new.append(sent)
         return False
 
 
-def _is_among(newest_first: Iterator[_Sent], sent: _Sent, *, redelivered: bool) -> bool:
-    """Say whether `sent` was sent before.
+def _is_same_delivery(known: _Sent, sent: _Sent) -> bool:
+    return known.place == sent.place and known.content == sent.content and known.at >= sent.at - WINDOW
 
-    Without a number only the broker's word makes it a repetition. A number that has meant something else since is that
-    of a device that does not count: what it says is new.
-    """
-    for known in newest_first:
-        if known.number == sent.number and known.at >= sent.at - WINDOW:
-            if known.content == sent.content:
-                return redelivered or sent.number is not None
-            if not redelivered and sent.number is not None:
-                return False
-    return False
+
+def _is_sent_again(newest: _Sent, sent: _Sent) -> bool:
+    """Say whether a gateway sent its newest message again. Without a number nothing tells that from a new one."""
+    if sent.number is None or newest.number != sent.number:
+        return False
+    return newest.content == sent.content and newest.at >= sent.at - SOON
 
 
 def _is_new_by_nature(accepted: Accepted) -> bool:
@@ -131,12 +146,13 @@ def _frames(signals: Sequence[Signal]) -> Iterator[Sequence[Signal]]:
 
 def _sent(accepted: Accepted, signal: Signal) -> _Sent | None:
     """Return what names a frame or message, None for what is always new."""
-    message = signal.message
+    message, arrival = signal.message, accepted.arrival
     if message.kind in _ALWAYS_NEW:
         return None
+    place = (signal.lane, arrival.mid)
     if message.frame is not None:
-        return _Sent(message.frame.serial, hash(message.frame.identity), accepted.arrival.received_at)
-    return _Sent(message.seq, hash(accepted.arrival.payload), accepted.arrival.received_at)
+        return _Sent(message.frame.serial, hash(message.frame.identity), place, arrival.received_at)
+    return _Sent(message.seq, hash(arrival.payload), place, arrival.received_at)
 
 
 def _sign_of_life(signal: Signal) -> Signal:

@@ -3,11 +3,9 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from services.ingest.domain.decide import SOURCE
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.values import Accepted, Arrival, Outcome, Reason, Refused
-
-_SOURCE = slice(12, 18)
-"""Where a GB/T 26875.3 frame has the address of its sender."""
 
 
 class Place(NamedTuple):
@@ -87,11 +85,11 @@ def arrival_again(kept: Kept, directory: Directory, at: datetime) -> Arrival:
 
     A device that nobody knew is looked for once more under the address in its frame.
     """
-    arrival = kept.arrival._replace(replayed_at=at)
+    arrival = kept.arrival._replace(replayed_at=at, refusal_id=kept.place.refusal_id)
     claim = arrival.claim
     if claim is None or claim.gateway_id:
         return arrival
-    found = directory.gateway_at(arrival.payload[_SOURCE], arrival.received_at)
+    found = directory.gateway_at(arrival.payload[SOURCE], arrival.received_at)
     return arrival._replace(claim=claim._replace(gateway_id=found or ""))
 
 

@@ -49,6 +49,12 @@ def control_topic(gateway_id: str) -> str:
     return f"{ROOT}/{VERSION}/{gateway_id}/down/{Format.GB26875}"
 
 
+def is_alarm_branch(topic: str) -> bool:
+    """Say whether a topic is below the branch for alarms of some gateway, however it goes on."""
+    parts = topic.split("/")
+    return len(parts) > 3 and parts[0] == ROOT and parts[1] == VERSION and parts[3] == Lane.ALARM
+
+
 def claimed_gateway(topic: str) -> str | None:
     """Return the gateway id that a topic claims, None when that place holds nothing that could be one."""
     parts = topic.split("/")

@@ -48,6 +48,7 @@ class Kind(StrEnum):
     OPERATION = "operation"
     REPORT = "report"
     GAP = "gap"
+    UNREADABLE_ALARM = "unreadable_alarm"
 
 
 class Restores(StrEnum):
@@ -70,6 +71,7 @@ class Flag(StrEnum):
     NOT_UNDERSTOOD = "not_understood"
     REPEATED = "repeated"
     REPLAYED = "replayed"
+    SALVAGED = "salvaged"
 
 
 class Reason(StrEnum):
@@ -134,12 +136,23 @@ class FramePart(NamedTuple):
         return serial + rest if self.timed else serial + label + rest
 
 
+class Salvage(NamedTuple):
+    """How a payload was read that the strict reading refused: `notes` say what was left out or mended.
+
+    `raw` is the payload, with the first of its messages only.
+    """
+
+    notes: tuple[str, ...]
+    raw: bytes | None
+
+
 class Message(NamedTuple):
     """What a decoder read. `occurred_at` is the device's own claim, `seq` its own count.
 
     `missing` goes with kind GAP; below 0 it takes back what was told missing at `told_at`. `frame` goes with
     GB/T 26875.3. `flags` are what the decoder itself found odd.
-    `calm`: an end of troubles that finds no fire burning; it is in no hurry.
+    `calm`: an end of troubles that finds no fire burning; it is in no hurry. `salvage` goes with flag `salvaged`,
+    `refusal_id` with kind UNREADABLE_ALARM.
     """
 
     kind: Kind
@@ -155,11 +168,13 @@ class Message(NamedTuple):
     flags: tuple[Flag, ...] = ()
     calm: bool = False
     told_at: datetime | None = None
+    salvage: Salvage | None = None
+    refusal_id: str | None = None
 
     @property
     def concerns_fire(self) -> bool:
-        """Whether the fast lane must have it: a fire, or the end of one."""
-        if self.kind is Kind.FIRE:
+        """Whether the fast lane must have it: a fire, the end of one, or what may well have been one."""
+        if self.kind is Kind.FIRE or self.kind is Kind.UNREADABLE_ALARM:
             return True
         return not self.calm and (self.restores is Restores.FIRE or self.restores is Restores.ALL)
 
@@ -211,7 +226,8 @@ class Arrival(NamedTuple):
 
     `received_at` is UTC and never goes back within an instance. `probe_sent_at` is set on our own probes only. `claim`
     is set where no broker stood between: then `topic` only tells people where it came from. `replayed_at` is set on
-    what was refused once and is decided anew: then that is the time of its signals, and nothing is refused again.
+    what was refused once, as `refusal_id`, and is decided anew: then that is the time of its signals, and nothing is
+    refused again. `number` counts what this process received.
     """
 
     epoch: int
@@ -224,6 +240,8 @@ class Arrival(NamedTuple):
     probe_sent_at: datetime | None = None
     claim: Claim | None = None
     replayed_at: datetime | None = None
+    number: int = 0
+    refusal_id: str = ""
 
 
 class Signal(NamedTuple):
@@ -238,14 +256,34 @@ class Signal(NamedTuple):
     part: int
 
 
+class Ring(NamedTuple):
+    """What came on the alarm lane told nobody anything, and people are told that.
+
+    `unit_id` is "" where nobody knows whose it is: then `gateway_id` is what it claims, None for all further ones, and
+    `messages` are what it seems to say. `further` more of the same came untold since the one before.
+    """
+
+    gateway_id: str | None
+    unit_id: str
+    lane: Lane
+    carrier: Carrier
+    messages: tuple[Message, ...] = ()
+    further: int = 0
+    told: bool = True
+
+
 class Accepted(NamedTuple):
-    """`repeated`: the gateway sent this before, and the signals only say that it lives."""
+    """`repeated`: this is stored already, and the signals only say that the gateway lives.
+
+    `ring` goes with the first of `spoiled`.
+    """
 
     arrival: Arrival
     signals: tuple[Signal, ...]
     spoiled: tuple[Spoiled, ...] = ()
     replies: tuple[bytes, ...] = ()
     repeated: bool = False
+    ring: Ring | None = None
 
 
 class Refused(NamedTuple):
@@ -256,6 +294,7 @@ class Refused(NamedTuple):
     detail: str
     gateway_id: str | None
     replies: tuple[bytes, ...] = ()
+    ring: Ring | None = None
 
 
 Outcome = Accepted | Refused

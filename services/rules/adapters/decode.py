@@ -7,6 +7,7 @@ A test holds both ways equal.
 
 import json
 import re
+from base64 import b64encode
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +21,8 @@ from services.rules.domain.instants import micros
 from services.rules.ports import Refused
 
 UNDECODABLE = "undecodable"
+MAX_RAW_SHOWN = 4096
+"""Bytes of a salvaged payload that are stored beside its signal; the log has them all."""
 
 _ID = r"([A-Za-z0-9][A-Za-z0-9_.-]{0,63})"
 _TIME = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?Z"
@@ -30,10 +33,12 @@ _HEARTBEAT = re.compile(
     rf'"data":{{"gateway_id":"{_ID}","unit_id":"{_ID}","kind":"heartbeat","carrier":"(?:mqtt_json|mqtt_gb26875|tcp_gb26875|udp_gb26875)",'
     rf'"lane":"(?:up|alarm|status)","instance":"[A-Za-z0-9][A-Za-z0-9_.-]{{0,63}}",'
     rf'(?:"seq":(?:0|[1-9]\d{{0,15}}),)?(?:"occurred_at":"(\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{{1,6}})?Z",)?'
-    rf'"flags":\[(?:"(?:clock_ahead|clock_behind|no_device_time|redelivered)"'
-    rf'(?:,"(?:clock_ahead|clock_behind|no_device_time|redelivered)")*)?\]}},"type":"cn\.firenet\.signal\.v1"}}',
+    rf'"flags":\[((?:"(?:clock_ahead|clock_behind|no_device_time|redelivered)"'
+    rf'(?:,"(?:clock_ahead|clock_behind|no_device_time|redelivered)")*)?)\]}},"type":"cn\.firenet\.signal\.v1"}}',
     re.ASCII,
 ).fullmatch
+
+_REDELIVERED = Flag.REDELIVERED.value
 
 _SECONDS: dict[str, int] = {}
 _MAX_SECONDS = 100_000
@@ -63,7 +68,7 @@ class SignalDecoder:
             found = _HEARTBEAT(value.decode("ascii"))
             if found is None:
                 return None
-            signal_id, second, fraction, gateway_id, unit_id, occurred = found.groups()
+            signal_id, second, fraction, gateway_id, unit_id, occurred, flags = found.groups()
             if occurred is not None:
                 _second(occurred)
             at = _second(second)
@@ -71,7 +76,7 @@ class SignalDecoder:
             return None
         if fraction is not None:
             at += int(fraction) * 10 ** (6 - len(fraction))
-        return Heartbeat(unit_id, gateway_id, signal_id, at, offset)
+        return Heartbeat(unit_id, gateway_id, signal_id, at, offset, bool(flags) and _REDELIVERED in flags)
 
     def any_record(self, value: bytes, offset: int) -> Input:
         """Return what any record of the topic says, by its wire model. Raises Refused."""
@@ -99,9 +104,10 @@ def _signal(event: WireSignal, offset: int) -> Input:
     data = event.data
     received_at = micros(event.time)
     retained = Flag.RETAINED in data.flags
+    redelivered = Flag.REDELIVERED in data.flags
     replayed = Flag.REPLAYED in data.flags
     if data.kind is SignalKind.HEARTBEAT and not (retained or replayed):
-        return Heartbeat(data.unit_id, data.gateway_id, event.id, received_at, offset)
+        return Heartbeat(data.unit_id, data.gateway_id, event.id, received_at, offset, redelivered)
     return Signal(
         unit_id=data.unit_id,
         gateway_id=data.gateway_id,
@@ -113,7 +119,7 @@ def _signal(event: WireSignal, offset: int) -> Input:
         clock_behind=Flag.CLOCK_BEHIND in data.flags,
         clock_ahead=Flag.CLOCK_AHEAD in data.flags,
         retained=retained,
-        redelivered=Flag.REDELIVERED in data.flags,
+        redelivered=redelivered,
         replayed=replayed,
         first_received_at=0 if data.first_received_at is None else micros(data.first_received_at),
         seq=data.seq,
@@ -121,6 +127,7 @@ def _signal(event: WireSignal, offset: int) -> Input:
         restores=data.restores.value if data.restores is not None else "",
         system=system_key(data.point) if data.restores is not None else "",
         body=_body(event),
+        content=data.content or "",
     )
 
 
@@ -161,6 +168,16 @@ def _body(event: WireSignal) -> str:
         body["missing"] = data.missing
     if data.frame is not None:  # the raw frame stays on the log; what it says of this signal is all in `said`
         body["frame"] = data.frame.model_dump(exclude={"raw"}, exclude_none=True)
+    body |= _unread(event)
     if data.first_received_at is not None:
         body["first_received_at"] = data.first_received_at.isoformat()
     return json.dumps(body, ensure_ascii=False)
+
+
+def _unread(event: WireSignal) -> dict[str, Any]:
+    """Return what a person needs who looks at a message that was read carefully, or not at all."""
+    data = event.data
+    found: dict[str, Any] = {name: getattr(data, name) for name in ("notes", "refusal_id") if getattr(data, name)}
+    if data.raw is not None:
+        found["raw"] = b64encode(data.raw[:MAX_RAW_SHOWN]).decode()
+    return found

@@ -15,7 +15,7 @@ from services.rules.domain.ledger import Ledger
 from services.rules.domain.rate import RateKey
 from services.rules.domain.roster import Roster
 from services.rules.domain.supervision import Supervisor
-from services.rules.domain.unit import Link, Unit
+from services.rules.domain.unit import Link, Unit, same_delivery
 from services.rules.domain.watch import Watch
 from services.rules.domain.words import Connection, Oddity
 
@@ -57,7 +57,7 @@ class Engine:
 
     def heartbeat(self, beat: Heartbeat) -> None:
         """A live heartbeat: touches memory only as long as its unit is online."""
-        unit_id, gateway_id, signal_id, at, offset = beat
+        unit_id, gateway_id, signal_id, at, offset, redelivered = beat
         if at > self.watch.seen and self.watch.silence(at):
             self.supervisor.go_blind(at, offset)
         unit = self.units.get(unit_id)
@@ -68,6 +68,9 @@ class Engine:
                 return
             unit = link.unit
         if signal_id == link.beat or signal_id == link.beat_before:
+            self.oddities[Oddity.DUPLICATE] += 1
+            return
+        if redelivered and (same_delivery(signal_id, link.beat) or same_delivery(signal_id, link.beat_before)):
             self.oddities[Oddity.DUPLICATE] += 1
             return
         link.beat_before = link.beat
@@ -93,9 +96,11 @@ class Engine:
         self.handled[signal.kind] += 1
         link = self._meet(signal.unit_id, signal.gateway_id)
         unit = self.units.get(signal.unit_id)
-        if unit is not None and not unit.remember(signal.signal_id):
+        news = signal if unit is None else unit.news(signal)
+        if news is None:
             self.oddities[Oddity.DUPLICATE] += 1
             return
+        signal = news
         if signal.kind != "heartbeat":
             self.ledger.effects.signals.append(signal)
         if unit is None:

@@ -4,7 +4,7 @@ Facts of the registry are not part of it, they come from the registry's topic; w
 are not part of it either: they follow from the rest.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from services.rules.domain.engine import Engine
@@ -84,7 +84,7 @@ def freeze_unit(unit: Unit) -> list[Plain]:
         links,
         _freeze_troubles(unit),
         {kind.value: problem_id for kind, problem_id in unit.findings.items()},
-        None if unit.recent is None else list(unit.recent),
+        None if unit.recent is None else [f"{known} {content}" for known, content in unit.recent.items()],
     ]
 
 
@@ -152,8 +152,15 @@ def _thaw_unit(plain: list[Plain], thaw_trouble: Callable[..., Trouble]) -> Unit
         unit.troubles = {Kind(kind): thaw_trouble(*saved) for kind, saved in plain[14].items()}
     if plain[15]:
         unit.findings = {Kind(kind): problem_id for kind, problem_id in plain[15].items()}
-    unit.recent = None if plain[16] is None else dict.fromkeys(plain[16])
+    unit.recent = None if plain[16] is None else dict(_recent(plain[16]))
     return unit
+
+
+def _recent(saved: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield ids with what the signals said; states saved before that was kept hold ids alone."""
+    for one in saved:
+        known, _, content = one.partition(" ")
+        yield known, content
 
 
 def _thaw_trouble(floor: list[int], words: list[list[Plain]], floors: list[list[Plain]]) -> Trouble:

@@ -17,6 +17,11 @@ def derive(*parts: str) -> str:
     return blake2b(joined, digest_size=16).hexdigest()
 
 
+SIGNAL_DIGITS = 32
+DELIVERY_DIGITS = 20
+"""So many of the digits of a signal's id name the delivery by the broker (schemas/ids.py)."""
+
+
 def finding_id(unit_id: str, kind: str, cause_id: str) -> str:
     """Return the id of the finding that `cause_id` began; for a fire that is the id of its first signal."""
     return derive("finding", unit_id, kind, cause_id)

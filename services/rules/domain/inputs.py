@@ -11,6 +11,7 @@ class Heartbeat(NamedTuple):
     signal_id: str
     received_at: int
     offset: int
+    redelivered: bool = False
 
 
 class Signal(NamedTuple):
@@ -19,7 +20,9 @@ class Signal(NamedTuple):
     `occurred_at` is the device's own claim, 0 without one. `point` names a component, "" the whole unit. `restores` is
     a trouble kind, "all", or "" for what is no restore; `system` is how the names of all points begin that it ends, ""
     when it ends `point` only. `body` is stored as it is; the domain does not look inside.
-    `redelivered`: the broker had delivered it before, so it may be older than what arrived earlier.
+    `redelivered`: the broker had delivered it before, so it may be older than what arrived earlier. `content`: the same
+    for the same bytes of the same gateway, "" where it has none. `again`: its unit said just this before, in another
+    message: the time that it claims was said of another moment.
     `replayed`: refused once, at `first_received_at`, and taken in by a person at `received_at`. What it says counts, in
     the place that it would have had; that its gateway lives does not.
     """
@@ -42,6 +45,8 @@ class Signal(NamedTuple):
     restores: str = ""
     system: str = ""
     body: str = "{}"
+    content: str = ""
+    again: bool = False
 
 
 class Tick(NamedTuple):

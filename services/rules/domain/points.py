@@ -107,6 +107,20 @@ class Trouble:
         self.words = dict(points)
         self.open_count = sum(word.open for word in self.words.values())
 
+    def is_open(self, point: str, system: str) -> bool:
+        """Return whether anything is open of `system`, else of `point`, else of all there is."""
+        if not self.open_count:
+            return False
+        if not system and point:
+            return self.words.get(point, _NO_WORD).open
+        return any(word.open for name, word in self.words.items() if name.startswith(system))
+
+    def latest(self) -> int:
+        """Return the latest instant at which anything began or ended by its own clock, as far as that is kept."""
+        places = [self.floor, *self.floors.values()]
+        places += [place for word in self.words.values() for place in (word.begun, word.ended)]
+        return max(place.happened for place in places)
+
     @property
     def whole_unit(self) -> bool:
         """Whether the unit as such is meant, not one of its components."""

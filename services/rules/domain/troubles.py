@@ -5,13 +5,14 @@ from services.rules.domain.ids import finding_id
 from services.rules.domain.inputs import Signal
 from services.rules.domain.instants import DAY
 from services.rules.domain.ledger import Ledger
-from services.rules.domain.points import NOWHERE, WHOLE_UNIT, Place
+from services.rules.domain.points import NOWHERE, WHOLE_UNIT, Place, Trouble
 from services.rules.domain.unit import Unit
 from services.rules.domain.words import TROUBLES, Cause, Kind, Oddity, Phase
 
 BELIEVABLE_LAG = DAY
 """A device clock that is further behind is taken for a reset clock, not for a message that was held back."""
 
+UNREADABLE_ALARM = Kind.UNREADABLE_ALARM.value
 _KIND_OF = {kind.value: kind for kind in TROUBLES}
 
 
@@ -35,7 +36,14 @@ def _arrived(signal: Signal) -> int:
 
 
 def apply(ledger: Ledger, unit: Unit, signal: Signal, evidence: Evidence) -> Oddity | None:
-    """Let a signal change the open points of a unit; return why it changed none, where that is odd."""
+    """Let a signal change the open points of a unit; return why it changed none, where that is odd.
+
+    Who says the very same again (`again`) may repeat a message that went unanswered, or mean something new that looks
+    alike: a clock and a count that begin anew at each start. Where the time that it claims says nothing new it counts
+    as of now: what was over is open again, what is open again is over.
+    """
+    if signal.kind == UNREADABLE_ALARM:
+        return _tell_unreadable(ledger, unit, signal, evidence)
     if signal.restores:
         return _restore(ledger, unit, signal, evidence)
     kind = _KIND_OF.get(signal.kind)
@@ -63,13 +71,27 @@ def _begin(ledger: Ledger, unit: Unit, kind: Kind, signal: Signal, evidence: Evi
             return oddity
         point = WHOLE_UNIT  # a fire is never dropped: beyond the bound it stands for the whole unit
     before = trouble.open_count
+    begun = trouble.begin(point, place)
+    if not begun and signal.again:
+        happened = max(_arrived(signal), trouble.latest())
+        begun = trouble.begin(point, _place(signal, kind, happened))
     moment = _moment(signal, happened, evidence)
-    if not trouble.begin(point, place):
+    if not begun:
         if kind is Kind.FIRE:
             _tell_past_fire(ledger, unit, signal, moment)
         return Oddity.STALE
     _follow(ledger, unit, kind, before, moment, signal)
     return oddity
+
+
+def _tell_unreadable(ledger: Ledger, unit: Unit, signal: Signal, evidence: Evidence) -> Oddity | None:
+    """Begin a finding that nothing ends here: what could not be read leaves no state, a person looks at it."""
+    if unit.facts is None:
+        return None
+    problem_id = finding_id(unit.unit_id, Kind.UNREADABLE_ALARM, signal.signal_id)
+    moment = _moment(signal, _arrived(signal), evidence)
+    ledger.tell(unit, Kind.UNREADABLE_ALARM, problem_id, Phase.BEGAN, moment, "", 0)
+    return None
 
 
 def _tell_past_fire(ledger: Ledger, unit: Unit, signal: Signal, moment: Moment) -> None:
@@ -87,17 +109,22 @@ def _restore(ledger: Ledger, unit: Unit, signal: Signal, evidence: Evidence) -> 
         if kind is None:
             return None  # supervisory: nothing of it is kept open
         happened = event_time(signal, kind, unit.profile.skew)
-        place = _place(signal, kind, happened)
         trouble = unit.trouble(kind)
         before = trouble.open_count
-        if signal.system:
-            heard = trouble.end_system(signal.system, place)
-        else:
-            heard = trouble.end(signal.point, place) if signal.point else trouble.end_all(place)
+        heard = _end(trouble, signal, _place(signal, kind, happened))
+        if signal.again and trouble.is_open(signal.point, signal.system):
+            happened = max(_arrived(signal), trouble.latest())
+            heard = _end(trouble, signal, _place(signal, kind, happened)) or heard
         changed = changed or heard
         if heard:
             _follow(ledger, unit, kind, before, _moment(signal, happened, evidence), signal)
     return None if changed else Oddity.STALE
+
+
+def _end(trouble: Trouble, signal: Signal, place: Place) -> bool:
+    if signal.system:
+        return trouble.end_system(signal.system, place)
+    return trouble.end(signal.point, place) if signal.point else trouble.end_all(place)
 
 
 def _follow(ledger: Ledger, unit: Unit, kind: Kind, before: int, moment: Moment, signal: Signal) -> None:

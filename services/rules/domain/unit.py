@@ -1,11 +1,20 @@
 """State of one unit and of the gateways that speak for it."""
 
 from services.rules.domain.facts import DEFAULT_PROFILE, NO_PACK, GatewayVersion, PackVersion, Profile, UnitVersion
+from services.rules.domain.ids import DELIVERY_DIGITS, SIGNAL_DIGITS
+from services.rules.domain.inputs import Signal
 from services.rules.domain.points import Trouble
 from services.rules.domain.rate import NO_FELLOWS
 from services.rules.domain.words import CONNECTED, TROUBLES, Connection, Health, Kind
 
 MAX_RECENT = 64
+CONTENT_DIGITS = 12
+"""So much of a content key tells the last messages of one unit apart."""
+
+
+def same_delivery(one: str, other: str) -> bool:
+    """Say whether two ids of signals name the same delivery by the broker (`schemas.ids`); other ids are whole."""
+    return len(one) == SIGNAL_DIGITS and one[:DELIVERY_DIGITS] == other[:DELIVERY_DIGITS]
 
 
 class Link:
@@ -113,7 +122,7 @@ class Unit:
         self.never_from = 0
         self.never_since = 0
         self.timer = 0
-        self.recent: dict[str, None] | None = None
+        self.recent: dict[str, str] | None = None
         self.hour = 0
         self.beats = 0
         self.overflow = 0
@@ -143,16 +152,29 @@ class Unit:
             self.troubles = {known: Trouble() for known in TROUBLES}
         return self.troubles[kind]
 
-    def remember(self, signal_id: str) -> bool:
-        """Keep `signal_id` among the last MAX_RECENT; return False when it stands there already."""
-        if self.recent is None:
-            self.recent = {}
-        if signal_id in self.recent:
+    def remember(self, signal: Signal) -> bool:
+        """Keep a signal among the last MAX_RECENT; return False when it stands there already.
+
+        A record that comes twice has one id. Of what the broker delivers again the id begins alike.
+        """
+        recent = self.recent
+        if recent is None:
+            recent = self.recent = {}
+        signal_id = signal.signal_id
+        if signal_id in recent or (signal.redelivered and any(same_delivery(signal_id, known) for known in recent)):
             return False
-        self.recent[signal_id] = None
-        if len(self.recent) > MAX_RECENT:
-            del self.recent[next(iter(self.recent))]
+        recent[signal_id] = signal.content[:CONTENT_DIGITS]
+        if len(recent) > MAX_RECENT:
+            del recent[next(iter(recent))]
         return True
+
+    def news(self, signal: Signal) -> Signal | None:
+        """Keep a signal; return it, marked when the unit said the very same before, or None when it is known."""
+        content = signal.content[:CONTENT_DIGITS]
+        again = bool(content) and self.recent is not None and content in self.recent.values()
+        if not self.remember(signal):
+            return None
+        return signal._replace(again=True) if again and not signal.replayed else signal
 
     def wanted_health(self) -> Health:
         """Return the gravest thing that the open points say; UNKNOWN before the unit's first word."""

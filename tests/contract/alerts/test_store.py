@@ -167,6 +167,18 @@ async def test_offset_and_seen_events_go_with_the_effects(stores: Stores) -> Non
     assert (await stores.cases.claim("t", 3, "me"))[1] == 8
 
 
+async def test_what_the_broker_marks_is_known_by_its_delivery_and_all_else_by_its_reception(stores: Stores) -> None:
+    claim, _ = await stores.cases.claim("t", 3, "me")
+    fire, same_words = f"/gateways/G1#{'a' * 20}{'1' * 12}", f"/gateways/G1#{'a' * 20}{'2' * 12}"
+    marked, never_stored = f"/gateways/G1#{'a' * 20}", f"/gateways/G1#{'b' * 20}"
+    seen: list[set[str]] = []
+    for number, names in enumerate([[fire, marked], [marked], [same_words], [never_stored], [never_stored]]):
+        async with stores.cases.transaction() as transaction:
+            fresh, _ = await transaction.begin(claim, number, names, (), (), at(0))
+            seen.append(fresh)
+    assert seen == [{fire}, set(), {same_words}, {never_stored}, set()]
+
+
 async def test_former_owner_is_fenced(stores: Stores) -> None:
     old, _ = await stores.cases.claim("t", 0, "old")
     await stores.cases.claim("t", 0, "new")

@@ -247,7 +247,9 @@ def accounts(devices: Sequence[DayDevice], written: Written) -> list[str]:
         name, ledger = device.gateway.gateway_id, device.ledger
         stored = said[name]
         wrong += _told(f"{name} confirmed and lost", (raw for raw in ledger.confirmed if not stored.get(raw)))
-        wrong += _told(f"{name} two effects", (raw for raw, signals in stored.items() if _doubled(signals)))
+        wrong += _told(
+            f"{name} two ids of one reception", (raw for raw, signals in stored.items() if _doubled(signals))
+        )
         wrong += _told(f"{name} never sent", stored.keys() - ledger.sent)
         burnt = (raw for raw in ledger.fires & ledger.confirmed if (name, raw) not in alarms)
         wrong += _told(f"{name} fire not on the fast lane", burnt)
@@ -270,15 +272,14 @@ def _losses(device: DayDevice, stored: Mapping[bytes, Sequence[Signal]]) -> list
 
 
 def _doubled(signals: Iterable[Signal]) -> bool:
-    """Say whether one frame has an effect twice: two ids for the same news. A sign of life may come often."""
-    ids: dict[object, set[str]] = defaultdict(set)
+    """Say whether one reception stands there as two signals: a device may send again, and each time is one."""
+    seen: dict[tuple[object, ...], set[str]] = defaultdict(set)
     for signal in signals:
         data = signal.data
         if data.kind is not SignalKind.HEARTBEAT:
-            ids[(data.kind, data.restores, data.point and data.point.address, data.point and data.point.system)].add(
-                signal.id
-            )
-    return any(len(found) > 1 for found in ids.values())
+            what = (data.kind, data.restores, data.point and data.point.address, data.point and data.point.system)
+            seen[(*what, signal.time)].add(signal.id)
+    return any(len(found) > 1 for found in seen.values())
 
 
 def _told(what: str, raws: Iterable[bytes]) -> list[str]:

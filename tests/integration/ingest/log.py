@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer
 from schemas import codec
 from schemas.refusal import Refusal, Replayed
 from schemas.registry import GatewayRecord, GatewayVersion, RegistryData, RegistryEvent
-from schemas.signal import Signal, Tick
+from schemas.signal import Signal, Tick, UnregisteredAlarm
 from schemas.topics import ALARMS, REFUSALS, REGISTRY, SIGNALS, all_topics
 from services.runtime.kafka import BatchProducer, Record, TopicSpec, ensure_topics
 
@@ -50,6 +50,7 @@ class Written:
     alarms: list[Signal]
     refusals: list[Refusal]
     replayed: list[Replayed] = field(default_factory=list)
+    unregistered: list[UnregisteredAlarm] = field(default_factory=list)
 
     def numbers(self, gateway_id: str) -> list[int]:
         """Return the sequence numbers of a gateway's signals, in the order of the log."""
@@ -100,7 +101,11 @@ def _sort(written: Written, topic: str, records: Iterable[object]) -> None:
     for record in records:
         value = record.value  # type: ignore[attr-defined] # aiokafka ships no types
         if topic == ALARMS:
-            written.alarms.append(codec.alarms.decode(value))
+            alarm = codec.alarms.decode(value)
+            if isinstance(alarm, Signal):
+                written.alarms.append(alarm)
+            else:
+                written.unregistered.append(alarm)
         elif topic == REFUSALS:
             told = codec.refusals.decode(value)
             if isinstance(told, Refusal):

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from services.alerts.domain.delivery import Due, Fate, Outcome, Verdict, may_send
 from services.alerts.domain.grouping import Candidate
+from services.alerts.domain.seen import fresh_among, remembered
 from services.alerts.domain.values import (
     Address,
     AuditEntry,
@@ -74,8 +75,9 @@ class MemoryTransaction:
         if epoch != claim.epoch:
             raise Fenced("another owner")
         self._t.offsets[claim.topic, claim.partition] = (epoch, next_offset)
-        fresh = set(event_ids) - self._t.seen
-        self._t.seen |= fresh
+        new = remembered(event_ids) - self._t.seen
+        self._t.seen |= new
+        fresh = fresh_among(event_ids, new)
         return fresh, await self.book(keys, case_ids)
 
     async def book(self, keys: Collection[tuple[UnitId, CaseKind]], case_ids: Collection[CaseId]) -> CaseBook:

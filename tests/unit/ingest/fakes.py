@@ -50,18 +50,18 @@ class MemorySource:
         self._queued.append((topic, payload))
         self._send()
 
-    def deliver_again(self, topic: str, payload: bytes) -> None:
-        """Deliver what was acknowledged: the acknowledgement was lost on its way."""
-        self._deliver(topic, payload, again=True)
+    def deliver_again(self, topic: str, payload: bytes, mid: int = 1) -> None:
+        """Deliver what was acknowledged, under its number: the acknowledgement was lost on its way."""
+        self._deliver(topic, payload, again=mid)
 
     def reconnect(self, *, session_kept: bool = True) -> None:
         self._epoch += 1
-        again = list(self._unacknowledged.values())
+        again = list(self._unacknowledged.items())
         self._unacknowledged.clear()
         if session_kept:
             self.inbox.hand_back()
-            for topic, payload in again:
-                self._deliver(topic, payload, again=True)
+            for mid, (topic, payload) in again:
+                self._deliver(topic, payload, again=mid)
         self._send()
 
     async def take(self, limit: int) -> list[Arrival]:
@@ -86,12 +86,15 @@ class MemorySource:
 
     def _send(self) -> None:
         while self._queued and len(self._unacknowledged) < self._window:
-            self._deliver(*self._queued.pop(0), again=False)
+            self._deliver(*self._queued.pop(0), again=0)
 
-    def _deliver(self, topic: str, payload: bytes, *, again: bool) -> None:
-        mid, self._next = self._next, self._next % 65535 + 1
+    def _deliver(self, topic: str, payload: bytes, *, again: int) -> None:
+        """Deliver under the next number; `again` is that of a delivery before, which is marked then."""
+        mid = again
+        if not again:
+            mid, self._next = self._next, self._next % 65535 + 1
         self._unacknowledged[mid] = (topic, payload)
-        self.inbox.put(self._epoch, [Delivery(topic, mid, payload, again, False)])
+        self.inbox.put(self._epoch, [Delivery(topic, mid, payload, again != 0, False)])
 
 
 class MemoryStore:
@@ -128,14 +131,24 @@ class MemoryStore:
     def write(self, outcome: Outcome) -> Outcome:
         again = outcome.arrival.replayed_at is not None
         if isinstance(outcome, Refused):
-            self.refusals += [] if again else [self._encoder.refusal(outcome)]
+            self._refuse([] if again else [outcome])
             return outcome
         try:
             self._accept(outcome)
         except Exception as error:
             return self.write(refuse_unexpected(outcome.arrival, error))
-        self.refusals += [] if again else [self._encoder.refusal(refused) for refused in refusals_beside(outcome)]
+        self._refuse([] if again else refusals_beside(outcome))
         return outcome
+
+    def _refuse(self, refused: Sequence[Refused]) -> None:
+        for one in refused:
+            self.refusals.append(self._encoder.refusal(one))
+            if one.ring is not None and one.ring.told and one.ring.unit_id:
+                value = self._encoder.unreadable(one, one.ring)
+                self.signals.append(value)
+                self.alarms.append(value)
+            elif one.ring is not None and one.ring.told:
+                self.alarms.append(self._encoder.unregistered(one, one.ring))
 
     def _accept(self, accepted: Accepted) -> None:
         values = [self._encoder.signal(signal, accepted.arrival) for signal in accepted.signals]

@@ -1,10 +1,10 @@
-"""A resend has one effect; what is new, or was never stored, is never taken for one."""
+"""What the broker delivers again has one effect; an alarm is never taken for its own echo."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
-from services.ingest.domain.repeats import KEPT, WINDOW, Repeats
+from services.ingest.domain.repeats import KEPT, SOON, WINDOW, Repeats
 from services.ingest.domain.values import (
     Accepted,
     Carrier,
@@ -15,7 +15,6 @@ from services.ingest.domain.values import (
     Message,
     Reason,
     Refused,
-    Restores,
     Signal,
 )
 from tests.unit.ingest.build import NOON, arrival
@@ -39,8 +38,9 @@ def said(
     duplicate: bool = False,
     retained: bool = False,
     gateway: str = "G1",
+    mid: int = 1,
 ) -> Accepted:
-    came = arrival(payload, received_at=at, duplicate=duplicate, retained=retained)
+    came = arrival(payload, mid=mid, received_at=at, duplicate=duplicate, retained=retained)
     flags = (Flag.REDELIVERED,) if duplicate else ()
     return Accepted(
         came,
@@ -67,57 +67,84 @@ def json(kind: Kind = Kind.FAULT, seq: int | None = None) -> list[Message]:
     return [Message(kind, seq)]
 
 
-def test_a_resend_is_a_sign_of_life_and_keeps_its_confirm() -> None:
+TROUBLES = pytest.mark.parametrize(
+    "kind", [Kind.FIRE, Kind.FAULT, Kind.ISOLATION, Kind.SUPERVISORY, Kind.RESTORE, Kind.DUTY_ANSWER]
+)
+
+
+@TROUBLES
+@pytest.mark.parametrize("seconds", [0, 5, 700])
+def test_a_trouble_or_its_end_that_is_said_again_is_passed_on(kind: Kind, seconds: int) -> None:
+    later = NOON + timedelta(seconds=seconds)
+    assert tell(said(frame(5, b"x", kind)), said(frame(5, b"x", kind), later)) == [False, False]
+    assert tell(said(json(kind, 5)), said(json(kind, 5), later)) == [False, False]
+
+
+@TROUBLES
+def test_of_what_the_broker_delivers_again_one_counts(kind: Kind) -> None:
+    for messages in (frame(5, b"x", kind), json(kind, 5), json(kind)):
+        assert tell(said(messages), said(messages, duplicate=True)) == [False, True]
+
+
+def test_a_redelivery_is_a_sign_of_life_and_keeps_its_confirm() -> None:
     repeats = Repeats()
     first = repeats.batch().once(said(frame(5, b"fire")))
     repeats.stored([first])
-    again = repeats.batch().once(said(frame(5, b"fire")))
+    again = repeats.batch().once(said(frame(5, b"fire"), duplicate=True))
     (beat,) = again.signals
-    assert (beat.message.kind, beat.flags, again.repeated) == (Kind.HEARTBEAT, (Flag.REPEATED,), True)
+    assert (beat.message.kind, beat.flags, again.repeated) == (
+        Kind.HEARTBEAT,
+        (Flag.REDELIVERED, Flag.REPEATED),
+        True,
+    )
     assert again.replies == (b"confirm",)
     assert beat.message.frame == first.signals[0].message.frame
 
 
-def test_a_resend_stamped_anew_is_one_all_the_same() -> None:
-    (message,) = frame(5, b"fire", parts=1)
-    assert message.frame is not None
-    stamped = message.frame._replace(raw=message.frame.raw.replace(b"......", b"!!!!!!"))
-    assert tell(said([message]), said([message._replace(frame=stamped)])) == [False, True]
-    untimed = [message._replace(frame=each._replace(timed=False)) for each in (message.frame, stamped)]
-    assert tell(*(said([each]) for each in untimed)) == [False, False]
+def test_a_marked_delivery_of_another_number_is_another_message_of_the_same_words() -> None:
+    """The first was acknowledged long ago; the second died with the process that had it."""
+    told = tell(said(json(Kind.FIRE, 1), mid=17), said(json(Kind.FIRE, 1), mid=42, duplicate=True))
+    assert told == [False, False]
 
 
-def test_a_resend_that_comes_after_newer_frames_is_known_by_its_number() -> None:
-    assert tell(said(frame(5, b"fire")), said(frame(6, b"calm")), said(frame(5, b"fire"))) == [False, False, True]
+def test_the_brokers_mark_alone_proves_nothing_was_stored() -> None:
+    assert tell(said(frame(0, b"fire"), duplicate=True)) == [False]
+    other = said(frame(0, b"fire"), NOON + WINDOW * 1.01, duplicate=True)
+    assert tell(said(frame(0, b"fire")), other) == [False, False]
 
 
-def test_what_a_device_that_does_not_count_says_again_after_something_else_is_new() -> None:
-    assert tell(said(frame(0, b"fire")), said(frame(0, b"calm")), said(frame(0, b"fire"))) == [False] * 3
+def test_a_record_that_changes_no_state_is_kept_once_when_it_is_sent_again_soon() -> None:
+    operated = frame(5, b"reset", Kind.OPERATION)
+    assert tell(said(operated), said(operated)) == [False, True]
+    assert tell(said(json(Kind.TEST, 5)), said(json(Kind.TEST, 5))) == [False, True]
+    assert tell(said(json(Kind.TEST)), said(json(Kind.TEST))) == [False, False]
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        said(frame(6, b"fire")),
-        said(frame(5, b"calm")),
-        said(frame(5, b"fire"), gateway="G2"),
-        said(frame(5, b"fire"), NOON + WINDOW * 1.01),
+        said(frame(6, b"x", Kind.OPERATION)),
+        said(frame(5, b"y", Kind.OPERATION)),
+        said(frame(5, b"x", Kind.OPERATION), gateway="G2"),
+        said(frame(5, b"x", Kind.OPERATION), NOON + SOON * 1.01),
     ],
 )
 def test_another_number_content_gateway_or_time_is_new(other: Accepted) -> None:
-    assert tell(said(frame(5, b"fire")), other) == [False, False]
+    assert tell(said(frame(5, b"x", Kind.OPERATION)), other) == [False, False]
 
 
-def test_json_is_repeated_under_its_number_and_without_one_only_by_the_brokers_word() -> None:
-    assert tell(said(json(seq=5)), said(json(seq=5))) == [False, True]
-    assert tell(said(json()), said(json())) == [False, False]
-    assert tell(said(json()), said(json(), duplicate=True)) == [False, True]
+def test_a_record_that_comes_after_newer_ones_is_new() -> None:
+    first = said(frame(5, b"x", Kind.OPERATION))
+    assert tell(first, said(frame(6, b"fire")), first) == [False, False, False]
 
 
-def test_the_brokers_word_counts_beyond_the_number() -> None:
-    redelivered = said(frame(0, b"fire"), duplicate=True)
-    assert tell(said(frame(0, b"fire")), said(frame(0, b"calm")), redelivered) == [False, False, True]
-    assert tell(redelivered) == [False]
+def test_a_resend_stamped_anew_is_one_all_the_same() -> None:
+    (message,) = frame(5, b"x", Kind.OPERATION, parts=1)
+    assert message.frame is not None
+    stamped = message.frame._replace(raw=message.frame.raw.replace(b"......", b"!!!!!!"))
+    assert tell(said([message]), said([message._replace(frame=stamped)])) == [False, True]
+    untimed = [message._replace(frame=each._replace(timed=False)) for each in (message.frame, stamped)]
+    assert tell(*(said([each]) for each in untimed)) == [False, False]
 
 
 @pytest.mark.parametrize("kind", [Kind.HEARTBEAT, Kind.LINK_UP, Kind.LINK_DOWN])
@@ -126,32 +153,37 @@ def test_what_says_how_it_is_now_is_always_new(kind: Kind) -> None:
 
 
 def test_retained_messages_are_left_to_those_who_know_them() -> None:
-    assert tell(said(json(seq=5)), said(json(seq=5), retained=True)) == [False, False]
+    assert tell(said(json(seq=5)), said(json(seq=5), retained=True, duplicate=True)) == [False, False]
 
 
 def test_of_several_frames_only_those_that_were_sent_before_lose_their_effect() -> None:
     repeats = Repeats()
-    repeats.stored([repeats.batch().once(said(frame(5, b"fire")))])
-    mixed = repeats.batch().once(said(frame(5, b"fire") + frame(6, b"calm", Kind.FAULT)))
+    repeats.stored([repeats.batch().once(said(frame(5, b"key", Kind.OPERATION)))])
+    mixed = repeats.batch().once(said(frame(5, b"key", Kind.OPERATION) + frame(6, b"calm", Kind.FAULT)))
     assert [signal.message.kind for signal in mixed.signals] == [Kind.HEARTBEAT, Kind.FAULT, Kind.FAULT]
     assert not mixed.repeated
     assert [signal.part for signal in mixed.signals] == [0, 2, 3]
-    repeats.stored([mixed])
-    both = repeats.batch().once(said(frame(5, b"fire") + frame(6, b"calm", Kind.FAULT)))
-    assert (len(both.signals), both.repeated) == (2, True)
+
+
+def test_a_frame_that_holds_one_trouble_among_others_is_passed_on_whole() -> None:
+    mixed = [*frame(5, b"x", Kind.OPERATION, parts=1), *frame(5, b"x", Kind.FIRE, parts=2)[1:]]
+    assert tell(said(mixed), said(mixed)) == [False, False]
 
 
 def test_within_a_batch_the_second_is_the_repetition() -> None:
     batch = Repeats().batch()
-    assert [batch.once(said(frame(5, b"fire"))).repeated for _ in range(3)] == [False, True, True]
+    assert [batch.once(said(frame(5, b"x", Kind.OPERATION))).repeated for _ in range(3)] == [False, True, True]
+    marked = Repeats().batch()
+    assert [marked.once(said(frame(5, b"x"), duplicate=True)).repeated for _ in range(3)] == [False, True, True]
 
 
 def test_what_was_not_stored_is_never_repeated() -> None:
     repeats = Repeats()
-    judged = repeats.batch().once(said(frame(5, b"fire")))
+    judged = repeats.batch().once(said(frame(5, b"fire"), duplicate=True))
     repeats.stored([Refused(judged.arrival, Reason.UNEXPECTED, "", "G1")])
-    assert not repeats.batch().once(said(frame(5, b"fire"))).repeated
-    assert not repeats.batch().once(said(frame(5, b"fire"))).repeated  # another lane's batch is not stored yet either
+    assert not repeats.batch().once(said(frame(5, b"fire"), duplicate=True)).repeated
+    # another lane's batch is not stored yet either
+    assert not repeats.batch().once(said(frame(5, b"fire"), duplicate=True)).repeated
 
 
 def test_memory_of_a_gateway_is_bounded() -> None:
@@ -159,11 +191,6 @@ def test_memory_of_a_gateway_is_bounded() -> None:
     for serial in range(200):
         repeats.stored([said(frame(serial, b"x"))])
     assert len(repeats.newest_of("G1")) == KEPT
-    assert repeats.batch().once(said(frame(199, b"x"))).repeated
+    assert repeats.batch().once(said(frame(199, b"x"), duplicate=True)).repeated
     repeats.stored([said(frame(200, b"x"), NOON + WINDOW * 1.01)])
     assert len(repeats.newest_of("G1")) == 1
-
-
-def test_an_end_under_the_same_number_as_the_fire_is_new() -> None:
-    calm = [message._replace(kind=Kind.RESTORE, restores=Restores.ALL) for message in frame(5, b"calm")]
-    assert tell(said(frame(5, b"fire")), said(calm)) == [False, False]

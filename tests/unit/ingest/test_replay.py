@@ -58,7 +58,8 @@ class Desk:
         self.directory.put(gateway_id, [Version(date(2026, 1, 1), "U000009", None, device)])
 
     def signals(self) -> list[Signal]:
-        return [codec.alarms.decode(value) for value in self.store.signals]
+        events = [codec.alarms.decode(value) for value in self.store.signals]
+        return [event for event in events if isinstance(event, Signal)]
 
     def notes(self) -> list[Replayed]:
         events = [codec.refusals.decode(value) for value in self.store.refusals]
@@ -87,16 +88,14 @@ async def test_what_an_unknown_gateway_said_becomes_signals_once_it_is_registere
     assert (note.data.refusal_id, note.subject, note.time) == (desk.kept[0].place.refusal_id, "G000009", LATER)
 
 
-async def test_a_replayed_signal_has_the_id_that_it_would_have_had() -> None:
+async def test_a_replayed_signal_has_the_same_id_however_often_and_two_refusals_have_two() -> None:
     raw = b'{"v":1,"kind":"fault"}'
-    desk = Desk(arrival(raw, UNKNOWN))
+    desk = Desk(arrival(raw, UNKNOWN), arrival(raw, UNKNOWN)._replace(number=1))
     desk.register()
-    fresh = decide(arrival(raw, UNKNOWN), desk.directory, DECODERS)
-    await desk.store.put([fresh])
     for command in ("c1", "c1", "c2"):
         await desk.replayer.carry_out(desk.order(command))
-    assert len({signal.id for signal in desk.signals()}) == 1
-    assert len({note.id for note in desk.notes()}) == 2
+    assert len({signal.id for signal in desk.signals()}) == 2
+    assert len({note.id for note in desk.notes()}) == 4
 
 
 async def test_what_is_still_unusable_says_why_and_is_not_refused_again() -> None:

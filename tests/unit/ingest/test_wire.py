@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -30,6 +31,7 @@ from services.ingest.domain.values import (
     Reason,
     Refused,
     Restores,
+    Salvage,
     Signal,
     Tick,
 )
@@ -67,6 +69,8 @@ messages = st.builds(
     st.none() | st.integers(-(2**31), 2**31),
     st.none() | frames,
     told_at=st.none() | instants,
+    salvage=st.none() | st.builds(Salvage, st.lists(text, max_size=3).map(tuple), st.binary(max_size=1000)),
+    refusal_id=st.none() | st.just("e" * 32),
 )
 signals = st.builds(
     Signal,
@@ -85,13 +89,30 @@ def wire_frame(frame: FramePart) -> DeviceFrame:
     return DeviceFrame(**{name: getattr(frame, name) for name in DeviceFrame.model_fields} | {"said": said})
 
 
+def kept_beside(message: Message) -> dict[str, Any]:
+    if message.kind is Kind.HEARTBEAT:  # is never salvaged
+        return {}
+    salvage = {} if message.salvage is None else message.salvage._asdict()
+    return {"refusal_id": message.refusal_id, **salvage}
+
+
+def content(signal: Signal, came: Arrival) -> str | None:
+    message = signal.message
+    if message.kind is Kind.HEARTBEAT:
+        return None
+    if message.frame is None:
+        return ids.derive("signal", signal.gateway_id, came.payload)
+    place = "gap" if message.kind is Kind.GAP else str(message.frame.part)
+    return ids.derive("signal", signal.gateway_id, message.frame.identity, place)
+
+
 @QUICK
 @given(signals, instants)
 def test_a_signal_written_by_hand_is_the_one_that_the_model_reads(signal: Signal, received_at: datetime) -> None:
     came = arrival(received_at=received_at)
     message = signal.message
     expected = WireSignal(
-        id=ENCODER.signal_id("G000001", came, message, 0),
+        id=ENCODER.signal_id("G000001", signal.lane, came, 0),
         source="/gateways/G000001",
         subject="U000001",
         time=received_at,
@@ -112,6 +133,8 @@ def test_a_signal_written_by_hand_is_the_one_that_the_model_reads(signal: Signal
             flags=tuple(WireFlag(flag) for flag in signal.flags),
             frame=None if message.frame is None else wire_frame(message.frame),
             first_received_at=message.told_at,
+            content=content(signal, came),
+            **kept_beside(message),
         ),
     )
     written = ENCODER.signal(signal, came)
@@ -120,73 +143,63 @@ def test_a_signal_written_by_hand_is_the_one_that_the_model_reads(signal: Signal
     assert (list(ours), list(ours["data"])) == (list(models), list(models["data"]))
 
 
+def signal_id(came: Arrival, part: int = 0, gateway_id: str = "G000001", lane: str = "alarm") -> str:
+    return ENCODER.signal_id(gateway_id, lane, came, part)
+
+
 @QUICK
-@given(st.binary(), st.integers(0, 2**53))
-def test_the_id_of_a_numbered_message_depends_on_gateway_and_payload_only(payload: bytes, seq: int) -> None:
-    expected = ids.derive("signal", "G000001", payload)
-    for moment in (0, 1):
-        came = arrival(payload, received_at=after(moment))
-        assert ENCODER.signal_id("G000001", came, Message(Kind.HEARTBEAT, seq), 0) == expected
-        assert ENCODER.signal_id("G000001", came, Message(Kind.HEARTBEAT, occurred_at=NOON), 0) == expected
-
-
-def test_the_id_of_a_nameless_message_depends_on_its_arrival_too() -> None:
-    message = Message(Kind.HEARTBEAT)
-    first, again = arrival(), arrival(received_at=after(0.000001))
-    expected = ids.derive("signal", "G000001", first.payload, str(int(NOON.timestamp()) * 1_000_000))
-    assert ENCODER.signal_id("G000001", first, message, 0) == expected
-    assert ENCODER.signal_id("G000001", again, message, 0) != expected
-
-
-def test_messages_of_one_payload_have_ids_of_their_own() -> None:
-    message = Message(Kind.HEARTBEAT, 1)
-    assert len({ENCODER.signal_id("G000001", arrival(), message, part) for part in range(3)}) == 3
-
-
-FRAME = FramePart("standard", 5, 2, 2, None, (), b"@@\x05\x00\x01\x00SENDAT" + b"rest of the frame\x00##", timed=True)
-DAY = 86_400
-
-
-def frame_id(message: Message, came: Arrival | None = None, part: int = 0, gateway_id: str = "G000001") -> str:
-    return ENCODER.signal_id(gateway_id, came or arrival(), message, part)
-
-
-def test_a_resent_frame_has_the_same_ids_a_day_later_in_other_company_and_stamped_anew() -> None:
-    first = frame_id(Message(Kind.FIRE, occurred_at=NOON, frame=FRAME))
-    stamped = FRAME._replace(raw=FRAME.raw.replace(b"SENDAT", b"RESENT"))
-    later = arrival(b"beside other frames", received_at=after(DAY))
-    assert frame_id(Message(Kind.FIRE, occurred_at=NOON, frame=stamped), later, part=7) == first
+@given(st.binary(), st.integers(1, 65535))
+def test_the_id_names_the_delivery_first_and_then_the_reception(payload: bytes, mid: int) -> None:
+    first = arrival(payload, mid=mid)._replace(number=7)
+    again = arrival(payload, mid=mid, received_at=after(1), duplicate=True)._replace(number=3)
+    assert signal_id(first)[: ids.DELIVERY_DIGITS] == signal_id(again)[: ids.DELIVERY_DIGITS]
+    assert len({signal_id(first), signal_id(again), signal_id(first._replace(number=8))}) == 3
+    assert signal_id(first) == signal_id(first)  # written anew, after Kafka refused it
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        Message(Kind.FIRE, occurred_at=NOON, frame=FRAME._replace(part=1)),
-        Message(Kind.GAP, occurred_at=NOON, frame=FRAME),
-        Message(Kind.FIRE, occurred_at=NOON, frame=FRAME._replace(raw=FRAME.raw.replace(b"\x05", b"\x06"))),
-        Message(Kind.FIRE, occurred_at=NOON, frame=FRAME._replace(raw=FRAME.raw.replace(b"rest", b"REST"))),
-        Message(Kind.FIRE, occurred_at=NOON, frame=FRAME._replace(timed=False)),
+        signal_id(arrival(b"other")),
+        signal_id(arrival(b"fire", mid=2)),
+        signal_id(arrival(b"fire"), part=1),
+        signal_id(arrival(b"fire"), gateway_id="G000002"),
+        signal_id(arrival(b"fire"), lane="up"),
+        Encoder("ingest-2").signal_id("G000001", "alarm", arrival(b"fire"), 0),
     ],
 )
-def test_another_message_number_or_content_has_another_id(other: Message) -> None:
-    message = Message(Kind.FIRE, occurred_at=NOON, frame=FRAME)
-    assert frame_id(other) != frame_id(message)
-    assert frame_id(message, gateway_id="G000002") != frame_id(message)
+def test_other_bytes_numbers_parts_gateways_lanes_and_instances_are_other_deliveries(other: str) -> None:
+    assert signal_id(arrival(b"fire"))[: ids.DELIVERY_DIGITS] != other[: ids.DELIVERY_DIGITS]
 
 
-@pytest.mark.parametrize(
-    "message",
-    [
-        Message(Kind.HEARTBEAT, occurred_at=NOON, frame=FRAME),
-        Message(Kind.FIRE, frame=FRAME),
-        Message(Kind.FIRE, occurred_at=after(-8 * DAY), frame=FRAME),
-        Message(Kind.FIRE, occurred_at=after(8 * DAY), frame=FRAME),
-    ],
-)
-def test_a_frame_that_names_no_time_to_believe_in_is_another_each_time_it_comes(message: Message) -> None:
-    assert frame_id(message) != frame_id(message, arrival(received_at=after(20)))
-    assert frame_id(message) == frame_id(message)
-    assert frame_id(message) != frame_id(message, part=1)
+def test_the_ids_of_a_replay_depend_on_the_refusal_alone() -> None:
+    refused = arrival(b"fire")._replace(refusal_id="e" * 32, replayed_at=after(60))
+    assert signal_id(refused) == signal_id(refused._replace(replayed_at=after(90), mid=9, number=4))
+    assert signal_id(refused) != signal_id(refused._replace(refusal_id="f" * 32))
+
+
+FRAME = FramePart("standard", 5, 2, 2, None, (), b"@@\x05\x00\x01\x00SENDAT" + b"rest of the frame\x00##", timed=True)
+
+
+def content_of(message: Message, came: Arrival, part: int = 0) -> str | None:
+    signal = Signal("G000001", "U000001", Lane.UP, Carrier.MQTT_GB26875, message, (), part)
+    event = codec.signals.decode(ENCODER.signal(signal, came))
+    assert isinstance(event, WireSignal)
+    return event.data.content
+
+
+def test_the_content_of_json_depends_on_its_bytes_and_of_a_frame_on_the_frame() -> None:
+    fire = Message(Kind.FIRE)
+    first = content_of(fire, arrival(b"fire"))
+    assert first == ids.derive("signal", "G000001", b"fire")
+    assert content_of(fire, arrival(b"fire", mid=9, received_at=after(9))) == first
+    assert len({first, content_of(fire, arrival(b"other")), content_of(fire, arrival(b"fire"), 1)}) == 3
+    stamped = FRAME._replace(raw=FRAME.raw.replace(b"SENDAT", b"RESENT"))
+    framed = content_of(fire._replace(frame=FRAME), arrival(b"one"))
+    assert content_of(fire._replace(frame=stamped), arrival(b"beside others"), 7) == framed
+    others = [FRAME._replace(part=1), FRAME._replace(timed=False), FRAME._replace(raw=FRAME.raw.replace(b"rest", b""))]
+    assert framed not in {content_of(fire._replace(frame=other), arrival(b"one")) for other in others}
+    assert content_of(Message(Kind.HEARTBEAT), arrival()) is None
 
 
 @pytest.mark.parametrize("reason", list(Reason))

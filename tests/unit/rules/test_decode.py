@@ -76,7 +76,7 @@ def test_whatever_our_encoder_writes_both_ways_agree(
 
 def test_the_plain_heartbeat_goes_the_short_way() -> None:
     beat = decoder.heartbeat(encoded(seq=5, occurred_at=AT, flags=("redelivered", "clock_behind")), 3)
-    assert beat == Heartbeat("U1", "G1", "a" * 32, micros(AT), 3)
+    assert beat == Heartbeat("U1", "G1", "a" * 32, micros(AT), 3, redelivered=True)
 
 
 @pytest.mark.parametrize("flags", [(), ("redelivered",)])

@@ -41,7 +41,6 @@ from services.ingest.domain.gb26875.profile import (
     AddressForm,
     ComponentOrder,
     DeviceProfile,
-    TextEnd,
     TimeCoding,
     profile_named,
 )
@@ -77,7 +76,6 @@ __all__ = [
     "Rejected",
     "StreamDecoder",
     "Text",
-    "TextEnd",
     "TimeCoding",
     "TimeLabel",
     "confirm",

@@ -170,7 +170,7 @@ def _read_text_objects(data: bytes, spec: TypeSpec, profile: DeviceProfile) -> t
         if end > len(data):
             message = f"object {index + 1} of type {spec.code} needs {end - at} bytes, {len(data) - at} are left"
             raise AduError(ErrorCode.SIZE_MISMATCH, ADU_OFFSET + len(data), message)
-        text = read_text(data[start:end], profile)
+        text = read_text(data[start:end])
         if spec.body is bodies.SystemConfig:
             objects.append(bodies.SystemConfig(data[at], data[at + 1], text))
         else:
@@ -196,7 +196,7 @@ def _component_status(values: tuple[Any, ...], profile: DeviceProfile) -> Body:
     kind, addr, component, component_addr, word, text, label = values
     address = _new(ComponentAddress, (component_addr,))
     at = read_label(label, profile.time_coding)
-    return _new(bodies.ComponentStatus, (kind, addr, component, address, word, read_text(text, profile), at))
+    return _new(bodies.ComponentStatus, (kind, addr, component, address, word, read_text(text), at))
 
 
 def _analog_value(values: tuple[Any, ...], profile: DeviceProfile) -> Body:
@@ -218,7 +218,7 @@ _READERS: Mapping[type[Body], _Reader] = {
     ),
     bodies.SystemVersion: lambda v, _: bodies.SystemVersion(*v),
     bodies.ComponentConfig: lambda v, p: bodies.ComponentConfig(
-        v[0], v[1], v[2], ComponentAddress(v[3]), read_text(v[4], p)
+        v[0], v[1], v[2], ComponentAddress(v[3]), read_text(v[4])
     ),
     bodies.SystemClock: lambda v, p: bodies.SystemClock(v[0], v[1], read_label(v[2], p.time_coding)),
     bodies.DeviceStatus: lambda v, p: _new(bodies.DeviceStatus, (v[0], read_label(v[1], p.time_coding))),

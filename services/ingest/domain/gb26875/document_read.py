@@ -160,7 +160,7 @@ class _Fields:
     def text(self, name: str) -> Text:
         size = DESCRIPTION_SIZE if name == "description" else None
         if self._has(f"{name}_raw"):
-            return read_text(self.hex(f"{name}_raw", size), self._profile)
+            return read_text(self.hex(f"{name}_raw", size))
         value = self.given.get(name)
         if value is None:
             raise self._missing(name)

@@ -85,7 +85,7 @@ def _body_notes(body: Body, profile: DeviceProfile) -> Iterator[Note]:
         if isinstance(value, TimeLabel) and value.at is None:
             yield Note(field, NoteCode.INVALID_TIME)
         elif isinstance(value, Text):
-            yield from (Note(field, code) for code in _text_notes(value, profile))
+            yield from (Note(field, code) for code in _text_notes(value))
         elif isinstance(value, int):
             code = _number_note(field, value)
             if code is not None:
@@ -130,8 +130,8 @@ def _in_range(sample: bodies.AnalogValue) -> bool:
 _UNKNOWN = frozenset({"reserved", "user"})
 
 
-def _text_notes(text: Text, profile: DeviceProfile) -> Iterator[NoteCode]:
-    body = text_body(text.raw, profile)
+def _text_notes(text: Text) -> Iterator[NoteCode]:
+    body = text_body(text.raw)
     try:
         body.decode("gb18030")
     except UnicodeDecodeError as error:

@@ -36,13 +36,6 @@ class AddressForm(StrEnum):
     IPV4_PORT = "ipv4_port"
 
 
-class TextEnd(StrEnum):
-    """Where a text ends: after stripping the padding, or at the first NUL that follows its first character."""
-
-    PADDING = "padding"
-    FIRST_NUL = "first_nul"
-
-
 @dataclass(frozen=True, slots=True)
 class DeviceProfile:
     """How one make of device reads the standard.
@@ -51,7 +44,7 @@ class DeviceProfile:
     utc_offset             zone of the device's clock; Beijing time in practice
     component_order        meaning of the words of a component address
     address_form           meaning of the six source and destination bytes
-    text_end, text_pad     how its texts end; the byte to pad ours with
+    text_pad               the byte to pad our texts with
     normal_bit_omitted     never sets bit 0 of a status: clear does not mean test
     keepalive_empty_send   command 2 without data unit is its keep-alive
     keepalive_commands     reserved command bytes that are its keep-alive
@@ -69,7 +62,6 @@ class DeviceProfile:
     utc_offset: timedelta = timedelta(hours=8)
     component_order: ComponentOrder = ComponentOrder.PLAIN
     address_form: AddressForm = AddressForm.NUMBER
-    text_end: TextEnd = TextEnd.PADDING
     text_pad: bytes = b"\x00"
     normal_bit_omitted: bool = False
     keepalive_empty_send: bool = False
@@ -135,7 +127,7 @@ PROFILES: Mapping[str, DeviceProfile] = MappingProxyType(
             DeviceProfile("zone_point", component_order=ComponentOrder.ZONE_POINT),
             DeviceProfile("point_zone", component_order=ComponentOrder.POINT_ZONE),
             DeviceProfile("circuit_node", component_order=ComponentOrder.CIRCUIT_NODE),
-            DeviceProfile("nul_terminated_text", text_end=TextEnd.FIRST_NUL),
+            DeviceProfile("nul_terminated_text"),  # reads like the standard; the register may name it
             DeviceProfile("space_padded_text", text_pad=b" "),
             DeviceProfile("normal_bit_omitted", normal_bit_omitted=True),
             DeviceProfile("ipv4_address", address_form=AddressForm.IPV4_PORT),

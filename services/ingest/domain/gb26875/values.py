@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from services.ingest.domain.gb26875.errors import EncodeError, ErrorCode
-from services.ingest.domain.gb26875.profile import ComponentOrder, DeviceProfile, TextEnd, TimeCoding
+from services.ingest.domain.gb26875.profile import ComponentOrder, DeviceProfile, TimeCoding
 
 LABEL_SIZE = 6
 ADDRESS_SIZE = 6
@@ -102,21 +102,22 @@ class Text(NamedTuple):
         limit = MAX_TEXT if size is None else size
         if len(raw) > limit:
             raise EncodeError(ErrorCode.TEXT_TOO_LONG, 0, f"text needs {len(raw)} bytes, {limit} fit")
-        text = read_text(raw if size is None else raw.ljust(size, profile.text_pad), profile)
+        text = read_text(raw if size is None else raw.ljust(size, profile.text_pad))
         if text.value != value:
             raise EncodeError(ErrorCode.TEXT_NOT_ENCODABLE, 0, f"{value!r} would be read back as {text.value!r}")
         return text
 
 
-def read_text(raw: bytes, profile: DeviceProfile) -> Text:
+def read_text(raw: bytes) -> Text:
     """Read a text of any padding. Never fails: what cannot be read becomes U+FFFD, `raw` keeps it.
 
-    Front NULs, and NULs and spaces at the end, are padding. A character cut in half at the end is
-    left out. A NUL inside ends the text only where the profile says so.
+    Front NULs, and NULs and spaces at the end, are padding. A text that has begun ends at the first
+    NUL; what stands behind it is what was in the buffer before. A character cut in half at the end
+    is left out.
     """
     body = raw.rstrip(_PADDING)
     if 0 in body:
-        body = text_body(raw, profile)
+        body = text_body(raw)
     try:
         return tuple.__new__(Text, (_decode(body)[0], raw))  # half the cost of Text(...)
     except UnicodeDecodeError as error:
@@ -125,14 +126,10 @@ def read_text(raw: bytes, profile: DeviceProfile) -> Text:
         return Text(body.decode("gb18030", "replace"), raw)
 
 
-def text_body(raw: bytes, profile: DeviceProfile) -> bytes:
-    """Return the bytes of a text without its padding; a NUL left inside becomes 0xFF, which no character has."""
-    body = raw.rstrip(_PADDING).lstrip(b"\x00")
-    if 0 not in body:
-        return body
-    if profile.text_end is TextEnd.FIRST_NUL:
-        return body[: body.index(b"\x00")].rstrip(b" ")
-    return body.replace(b"\x00", b"\xff")
+def text_body(raw: bytes) -> bytes:
+    """Return the bytes of a text without its padding and without what stands behind its end."""
+    blank = len(raw) - len(raw.lstrip(_PADDING))
+    return raw[raw.rfind(b"\x00", 0, blank) + 1 :].partition(b"\x00")[0].rstrip(_PADDING)
 
 
 def is_cut(error: UnicodeDecodeError, body: bytes) -> bool:

@@ -44,12 +44,12 @@ def _padded(value: bytes) -> bytes:
 @cache
 def descriptions(profile: DeviceProfile) -> st.SearchStrategy[Text]:
     chinese = st.text("一二层走廊感烟@#3 ", max_size=18).map(lambda value: _padded(value.encode("gb18030")))
-    return (chinese | raw(DESCRIPTION_SIZE)).map(lambda value: read_text(value, profile))
+    return (chinese | raw(DESCRIPTION_SIZE)).map(lambda value: read_text(value))
 
 
 @cache
 def texts(profile: DeviceProfile) -> st.SearchStrategy[Text]:
-    return st.binary(max_size=255).map(lambda value: read_text(value, profile))
+    return st.binary(max_size=255).map(lambda value: read_text(value))
 
 
 @cache

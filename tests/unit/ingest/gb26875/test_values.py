@@ -82,9 +82,28 @@ def test_label_holds_local_times_of_this_century_only(when: datetime) -> None:
 @pytest.mark.parametrize("size", [None, 31])
 def test_text_is_written_so_that_it_is_read_back(size: int | None) -> None:
     text = Text.of("3号楼2层走廊", STANDARD, size)
-    assert read_text(text.raw, STANDARD) == text
+    assert read_text(text.raw) == text
     assert len(text.raw) == (size or 12)
     assert Text.of("㐀𠀀", STANDARD).value == "㐀𠀀"  # four bytes each
+
+
+KITCHEN = "厨房".encode("gb18030")
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        (b"\0" * 11 + KITCHEN + b"\0" * 4 + b"\xaa\xbb\0\0", "厨房"),
+        (KITCHEN + b"\0" + b"\xaa\xbb" * 4, "厨房"),
+        (KITCHEN + b" \0old text", "厨房"),
+        (b" \0 \0" + KITCHEN + b"\0\xff", "厨房"),
+        (b" " + KITCHEN + b"\0\xff", " 厨房"),
+        (b"\0" * 31, ""),
+        (b"\xff" * 4 + b"\0" + KITCHEN, "\ufffd" * 4),
+    ],
+)
+def test_a_text_that_has_begun_ends_at_the_first_nul_and_the_rest_costs_nothing(raw: bytes, value: str) -> None:
+    assert read_text(raw) == Text(value, raw)
 
 
 @pytest.mark.parametrize(
