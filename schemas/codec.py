@@ -10,7 +10,7 @@ from schemas.finding import Finding
 from schemas.notice import Notice
 from schemas.refusal import Refusal, RefusalOrReplayed, Replayed
 from schemas.registry import RegistryEvent
-from schemas.signal import Signal, SignalOrTick, Tick
+from schemas.signal import Signal, SignalOrTick, SignalOrUnregistered, Tick, UnregisteredAlarm
 
 CONTENT_TYPE = "application/cloudevents+json"
 HEADERS: list[tuple[str, bytes]] = [("content-type", CONTENT_TYPE.encode())]
@@ -48,7 +48,7 @@ class Codec(Generic[T]):
 
 
 signals: Codec[Signal | Tick] = Codec(SignalOrTick, drop_nulls=True)
-alarms: Codec[Signal] = Codec(Signal, drop_nulls=True)
+alarms: Codec[Signal | UnregisteredAlarm] = Codec(SignalOrUnregistered, drop_nulls=True)
 refusals: Codec[Refusal | Replayed] = Codec(RefusalOrReplayed)
 findings: Codec[Finding] = Codec(Finding)
 notices: Codec[Notice] = Codec(Notice)

@@ -22,7 +22,7 @@ from schemas.notice import Notice
 from schemas.pack import Pack
 from schemas.refusal import Refusal, Replayed
 from schemas.registry import RegistryEvent
-from schemas.signal import Signal, Tick
+from schemas.signal import Signal, Tick, UnregisteredAlarm
 from schemas.topics import Topic, all_topics
 
 FOLDER = Path(__file__).parent / "exported"
@@ -31,6 +31,7 @@ MODELS: tuple[type[Wire], ...] = (
     GatewayStatus,
     Signal,
     Tick,
+    UnregisteredAlarm,
     Refusal,
     Replayed,
     Command,

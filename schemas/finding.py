@@ -10,13 +10,17 @@ from schemas.gateway import Point
 
 
 class FindingKind(StrEnum):
-    """A kind is also the kind of the case that alerts keeps for it; one open case per unit and kind."""
+    """A kind is also the kind of the case that alerts keeps for it; one open case per unit and kind.
+
+    `unreadable_alarm` only begins: rules keep no state of it, and no signal ends it.
+    """
 
     CONNECTION_LOST = "connection_lost"
     NEVER_CONNECTED = "never_connected"
     FIRE = "fire"
     FAULT = "fault"
     ISOLATION = "isolation"
+    UNREADABLE_ALARM = "unreadable_alarm"
 
 
 class Phase(StrEnum):

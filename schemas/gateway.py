@@ -15,8 +15,9 @@ class SignalKind(StrEnum):
 
     `link_up` and `link_down` come from the status topic only. GB/T 26875.3 adds `state` (what a system or component
     does, without trouble), `operation` (somebody pressed a key there) and `report` (an answer about versions,
-    configuration or clock, and whatever is kept without being understood). `gap` is ingest's own word: the numbering
-    of the gateway shows messages that never came.
+    configuration or clock, and whatever is kept without being understood). `gap` and `unreadable_alarm` are words of
+    ingest's own, no gateway sends them: the numbering of the gateway shows messages that never came; something came on
+    its alarm lane that could not be read.
     """
 
     HEARTBEAT = "heartbeat"
@@ -34,6 +35,7 @@ class SignalKind(StrEnum):
     OPERATION = "operation"
     REPORT = "report"
     GAP = "gap"
+    UNREADABLE_ALARM = "unreadable_alarm"
 
 
 class Restores(StrEnum):

@@ -1,12 +1,16 @@
-"""`firenet.signals.v1`: usable messages and ticks. `firenet.alarms.v1`: fire and its end, same events, same ids."""
+"""`firenet.signals.v1`: usable messages and ticks.
+
+`firenet.alarms.v1`: fire, its end and what was unreadable on the alarm lane, same events, same ids; and, there alone,
+what unregistered gateways sent on it.
+"""
 
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, JsonValue
+from pydantic import AwareDatetime, Field, JsonValue, StringConstraints
 
 from schemas.base import Event, Identifier, ShortText, Wire
-from schemas.gateway import Measurement, Point, Restores, SignalKind
+from schemas.gateway import MAX_MESSAGE_BYTES, Measurement, Point, Restores, SignalKind
 
 
 class Carrier(StrEnum):
@@ -31,7 +35,8 @@ class Flag(StrEnum):
 
     `test_or_omission`: a GB/T 26875.3 status without its normal bit: a test, or a device that never sets the bit.
     `not_understood`: kept raw. `repeated`: sent again by the gateway, and therefore a sign of life only.
-    `replayed`: was refused once and taken in later by a person, never a sign of life.
+    `replayed`: was refused once and taken in later by a person, never a sign of life. `salvaged`: read carefully where
+    the strict reading failed; `notes` say what was dropped, `raw` is what came.
     """
 
     CLOCK_AHEAD = "clock_ahead"
@@ -43,9 +48,12 @@ class Flag(StrEnum):
     NOT_UNDERSTOOD = "not_understood"
     REPEATED = "repeated"
     REPLAYED = "replayed"
+    SALVAGED = "salvaged"
 
 
 MAX_FRAME_BYTES = 1054
+
+ContentKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 
 class DeviceFrame(Wire):
@@ -71,6 +79,14 @@ class SignalData(Wire):
     `occurred_at` is the device's own claim, kept as sent even when flagged. `seq` is the gateway's number. `missing`
     goes with kind `gap`: so many messages before this one never came. `frame` goes with the GB/T 26875.3 carriers.
     `first_received_at` goes with flag `replayed`: when it was refused. The event's `time` is then that of the replay.
+
+    The event's id is that of one reception. `content` depends on the bytes of the message alone, and names it where the
+    broker says that it delivers it again (flag `redelivered`): a message of the same gateway and the same content that
+    is known is this one, and its id stands in for this one's. Without that flag the same content is another message: a
+    gateway whose clock and numbers start anew repeats itself. Heartbeats have none.
+
+    `refusal_id` goes with kind `unreadable_alarm`: the refusal that keeps what came. `notes` and `raw` go with flag
+    `salvaged`: what the careful reading left out or mended; and the whole payload, base64 in JSON, with its first signal.
     """
 
     gateway_id: Identifier
@@ -89,12 +105,56 @@ class SignalData(Wire):
     flags: tuple[Flag, ...] = ()
     frame: DeviceFrame | None = None
     first_received_at: AwareDatetime | None = None
+    content: ContentKey | None = None
+    refusal_id: Identifier | None = None
+    notes: tuple[ShortText, ...] | None = None
+    raw: Annotated[bytes, Field(max_length=MAX_MESSAGE_BYTES)] | None = None
 
 
 class Signal(Event[SignalData]):
     """source `/gateways/{gateway_id}`, subject = unit id = record key, time = received_at."""
 
     type: Literal["cn.firenet.signal.v1"] = "cn.firenet.signal.v1"
+
+
+MAX_TOLD_SIGNALS = 16
+
+
+class UnregisteredSignal(Wire):
+    """What the decoders read in the payload of a gateway that is in no register. It is nobody's word yet."""
+
+    kind: SignalKind
+    occurred_at: AwareDatetime | None = None
+    point: Point | None = None
+    restores: Restores | None = None
+    text: ShortText | None = None
+    flags: tuple[Flag, ...] = ()
+
+
+class UnregisteredAlarmData(Wire):
+    """Something came on the alarm lane of a gateway that is in no register; the refusal `refusal_id` keeps it raw.
+
+    `gateway_id` is what the topic or the device claims, in the device's case its address in hexadecimal; null stands
+    for all further identities, once too many different ones rang within an hour. `signals` are the first that the
+    decoders made of the payload, none where it cannot be read. `further` more of the same identity came since the event
+    before this one: each is a refusal, none has an event of its own.
+    """
+
+    gateway_id: Identifier | None
+    carrier: Carrier
+    instance: Identifier
+    peer: ShortText | None = None
+    refusal_id: Identifier
+    reason: ShortText
+    detail: ShortText = ""
+    signals: Annotated[tuple[UnregisteredSignal, ...], Field(max_length=MAX_TOLD_SIGNALS)] = ()
+    further: int = Field(default=0, ge=0)
+
+
+class UnregisteredAlarm(Event[UnregisteredAlarmData]):
+    """source `/ingest/{instance}`, subject and record key the claimed gateway id, time = received_at."""
+
+    type: Literal["cn.firenet.unregistered_alarm.v1"] = "cn.firenet.unregistered_alarm.v1"
 
 
 class TickState(StrEnum):
@@ -125,3 +185,4 @@ class Tick(Event[TickData]):
 
 
 SignalOrTick = Annotated[Signal | Tick, Field(discriminator="type")]
+SignalOrUnregistered = Annotated[Signal | UnregisteredAlarm, Field(discriminator="type")]

@@ -62,7 +62,9 @@ def event_of_finding(topic: str, record: ConsumedRecord) -> Event | None:
 
 def event_of_alarm(topic: str, record: ConsumedRecord) -> Event | None:
     """A fire or its end, with the id of the finding that rules will make of it later."""
-    signal: Signal = codec.alarms.decode(record.value)
+    signal = codec.alarms.decode(record.value)
+    if not isinstance(signal, Signal):
+        return None
     data = signal.data
     if data.kind is SignalKind.FIRE:
         happening = Happening.FIRED

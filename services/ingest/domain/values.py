@@ -48,6 +48,7 @@ class Kind(StrEnum):
     OPERATION = "operation"
     REPORT = "report"
     GAP = "gap"
+    UNREADABLE_ALARM = "unreadable_alarm"
 
 
 class Restores(StrEnum):
@@ -70,6 +71,7 @@ class Flag(StrEnum):
     NOT_UNDERSTOOD = "not_understood"
     REPEATED = "repeated"
     REPLAYED = "replayed"
+    SALVAGED = "salvaged"
 
 
 class Reason(StrEnum):

@@ -58,6 +58,7 @@ class Kind(Word):
     FIRE = "fire"
     FAULT = "fault"
     ISOLATION = "isolation"
+    UNREADABLE_ALARM = "unreadable_alarm"
 
 
 TROUBLES = (Kind.FIRE, Kind.FAULT, Kind.ISOLATION)
