@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.alerts.domain.ladder import following, step_of
-from services.alerts.domain.values import Case, Event, LadderStep, Letter, Purpose
+from services.alerts.domain.values import Case, Event, LadderStep, Letter, Notice, Purpose
 
 ALL_CLEAR_STEP = "CLEAR"
 
@@ -16,7 +16,7 @@ def point_step(case: Case) -> LadderStep:
 
 
 def letter_of_step(
-    case: Case, step: LadderStep, now: datetime, *, event: Event | None = None, members: int = 0
+    case: Case, step: LadderStep, now: datetime, *, event: Event | None = None, members: int = 0, first: bool = False
 ) -> Letter:
     """Return the letter of a step; a fire point's letter cites its own signal, others the case's evidence."""
     return Letter(
@@ -28,8 +28,28 @@ def letter_of_step(
         caused_at=event.detected_at if event else case.detected_at,
         proof=event.proof if event else case.proof,
         place=event.place if event else None,
+        text=event.text if event else "",
+        first=first,
         reply_due_at=case.reply_due_at if step.reply_working_days else None,
         members=members,
+    )
+
+
+def letter_again(case: Case, notice: Notice) -> Letter:
+    """Return the letter of a notice as the case stands now: of one that is over it says so."""
+    first = case.ladder[0]
+    step = point_step(case) if notice.step.startswith(f"{first.code}.p") else step_of(case, notice.step) or first
+    return Letter(
+        purpose=notice.purpose,
+        case=case,
+        step=step,
+        step_code=notice.step,
+        created_at=notice.created_at,
+        caused_at=notice.caused_at,
+        proof=notice.about.proof,
+        place=notice.about.place,
+        text=notice.about.text,
+        first=notice.first,
     )
 
 
