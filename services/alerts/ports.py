@@ -9,6 +9,7 @@ from typing import Protocol
 from services.alerts.domain.audit import Link
 from services.alerts.domain.delivery import Consent, Due, Outcome, Verdict
 from services.alerts.domain.grouping import Candidate
+from services.alerts.domain.letters import Letter
 from services.alerts.domain.recipients import AddressBook
 from services.alerts.domain.values import (
     Address,
@@ -18,7 +19,6 @@ from services.alerts.domain.values import (
     CaseKind,
     Channel,
     Event,
-    Letter,
     Notice,
     NoticeId,
     PackRules,

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import jinja2
 
 from services.alerts.adapters.rows import proof_json
-from services.alerts.domain.values import Address, Case, CaseKind, Channel, Letter, NoticeId, Purpose
+from services.alerts.domain.letters import Letter
+from services.alerts.domain.values import Address, Case, CaseKind, Channel, NoticeId, Purpose
 
 TEMPLATES = Path(__file__).parent / "templates"
 CHINA = ZoneInfo("Asia/Shanghai")

@@ -1,12 +1,30 @@
 """What is written for a step or an all-clear, before any template: one letter, its addresses, its proofs."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from services.alerts.domain.ladder import following, step_of
-from services.alerts.domain.values import Case, Event, LadderStep, Letter, Notice, Purpose
+from services.alerts.domain.values import Case, Event, LadderStep, Notice, Place, Proof, Purpose
 
 ALL_CLEAR_STEP = "CLEAR"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """Everything that a template may say. The same letter is rendered for each language and channel."""
+
+    purpose: Purpose
+    case: Case
+    step: LadderStep
+    step_code: str
+    created_at: datetime
+    caused_at: datetime
+    proof: Proof
+    place: Place | None = None
+    text: str = ""
+    reply_due_at: datetime | None = None
+    members: int = 0
+    first: bool = False
 
 
 def point_step(case: Case) -> LadderStep:

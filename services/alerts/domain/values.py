@@ -338,24 +338,6 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """Everything that a template may say. The same letter is rendered for each language and channel."""
-
-    purpose: Purpose
-    case: Case
-    step: LadderStep
-    step_code: str
-    created_at: datetime
-    caused_at: datetime
-    proof: Proof
-    place: Place | None = None
-    text: str = ""
-    reply_due_at: datetime | None = None
-    members: int = 0
-    first: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class About:
     """What a notice tells of, kept so that it can be written anew when its case is over before it has left."""
 
@@ -366,9 +348,7 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One document to one address. `fire` jumps every queue. `first` is never taken back: it tells somebody of a fire,
-    or of a further component on fire, for the first time.
-    """
+    """One document to one address. `fire` jumps every queue. `first`, of a fire or a component, is never taken back."""
 
     notice_id: NoticeId
     case_id: CaseId

@@ -8,6 +8,7 @@ from services.alerts.domain.deadlines import CHINA, reply_due
 from services.alerts.domain.ladder import Pace, climb
 from services.alerts.domain.letters import (
     ALL_CLEAR_STEP,
+    Letter,
     letter_again,
     letter_of_all_clear,
     letter_of_step,
@@ -23,7 +24,6 @@ from services.alerts.domain.values import (
     Detail,
     Event,
     LadderStep,
-    Letter,
     Notice,
     Reason,
     Role,

@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry
 
 from services.alerts.domain.delivery import Destinations, Outcome
 from services.alerts.domain.ladder import Pace
-from services.alerts.domain.values import Address, Channel, Event, Letter, NoticeId, PackRules, UnitFacts, UnitId
+from services.alerts.domain.letters import Letter
+from services.alerts.domain.values import Address, Channel, Event, NoticeId, PackRules, UnitFacts, UnitId
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Claim, Ready
 from services.alerts.worker.delivery import Lanes, Postman

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.alerts.adapters.letter_writer import VERSIONS, TemplateWriter
-from services.alerts.domain.letters import letter_again, letter_of_all_clear, letter_of_step, point_step
+from services.alerts.domain.letters import Letter, letter_again, letter_of_all_clear, letter_of_step, point_step
 from services.alerts.domain.lifecycle import close
 from services.alerts.domain.values import (
     About,
@@ -22,7 +22,6 @@ from services.alerts.domain.values import (
     Channel,
     Event,
     Happening,
-    Letter,
     Notice,
     NoticeId,
     Place,
