@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from deploy.stack import ports
 from tests.chaos.run import Run, Terms
 from tests.chaos.site import out
 
@@ -22,7 +23,10 @@ def main() -> int:
     parser.add_argument(
         "--folder", type=Path, help="where everything is kept; else a folder that goes when all is well"
     )
+    parser.add_argument("--ports", type=int, nargs=2, help="first and last port that may be taken")
     options = parser.parse_args()
+    if options.ports is not None:
+        ports.FIRST, ports.LAST = options.ports
     seed = random.SystemRandom().randrange(1 << 32) if options.seed is None else options.seed
     folder = options.folder or Path(tempfile.mkdtemp(prefix="firenet-chaos-"))
     out(f"seed {seed}, {options.kills} kills and freezes, in {folder}")

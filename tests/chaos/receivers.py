@@ -21,6 +21,7 @@ import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
 from email import message_from_bytes
+from email.policy import default
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -161,12 +162,13 @@ class Desk:
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:
         content = envelope.content or b""
-        mail = message_from_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "replace"))
+        raw = content if isinstance(content, bytes) else content.encode("utf-8", "replace")
+        mail = message_from_bytes(raw, policy=default)
         found = MESSAGE_ID.match(mail["message-id"] or "")
         notice_id = found.group(1) if found else "?"
         mood = self._moods.now()
         if mood in ("well", "half"):
-            self._diary.write("took", notice_id, mood=mood, to=[str(one) for one in envelope.rcpt_tos])
+            self._diary.write("took", notice_id, mood=mood, subject=str(mail["subject"]))
         else:
             self._diary.write("sent_away", notice_id, mood=mood)
         if mood == "well":

@@ -116,7 +116,8 @@ class Run:
 
     def _strike_all(self, sender: Sender, striker: Striker) -> None:
         site, terms = self.site, self.terms
-        for blow in plan(terms.seed, terms.blows, terms.longest_freeze_s, terms.gap_s):
+        parts = [part.name for part in site.stack.parts]
+        for blow in plan(terms.seed, terms.blows, parts, terms.longest_freeze_s, terms.gap_s):
             while sender.seconds < blow.at_s and not site.stop.is_set():
                 site.stop.wait(0.05)
             if not site.wait(f"{blow.part} to be free", partial(striker.is_free, blow.part), FREE_LIMIT_S):
@@ -168,7 +169,7 @@ class Run:
         out("")
         broken = [account for account in self.accounts if account.is_broken]
         for account in self.accounts:
-            out("\n".join(account.lines(EXAMPLES)))
+            out("\n".join(account.lines(EXAMPLES if account.counts else 3)))
         if self.failure is not None:
             out(f"\nthe run did not come to its end: {self.failure}")
         fine = self.failure is None and bool(self.accounts) and not broken

@@ -24,7 +24,7 @@ class Pace:
     """How much is said: messages a second in all, and how often something happens in all, per second."""
 
     messages: float = 150.0
-    fires: float = 0.45
+    fires: float = 0.8
     faults: float = 0.5
     isolations: float = 0.2
     silence_s: float = 25.0

@@ -56,6 +56,9 @@ OTHER_CASES = "SELECT DISTINCT kind, unit_id FROM alerts.cases WHERE unit_id IS 
 NOTES = "SELECT notice_id, case_id, step, purpose, contact_id, channel, state FROM alerts.notices"
 DIMENSIONS = ("district", "town", "category")
 SCOPES = ("S1", "S2", "S3", "KEY")
+SAYS_OVER = ("（已结束）", ", over by now]")
+CATCH_UP_S = 10.0
+"""So long after its return alerts-fire may still be working off what it missed."""
 TROUBLES = ("fire", "fault", "isolation")
 
 
@@ -133,7 +136,8 @@ class Verdict:
         heard: dict[str, list[float]] = defaultdict(list)
         for one in hearings:
             heard[one.notice_id].append(one.at)
-        over = {line["id"] for line in read_diary(self._site.centre.diary) if _says_over(line)}
+        diaries = (self._site.centre.diary, self._site.mailbox.diary)
+        over = {line["id"] for diary in diaries for line in read_diary(diary) if _says_over(line)}
         notes = [
             Note(*row[:7], heard=tuple(heard[row[0]]), says_over=row[0] in over)  # type: ignore[misc]
             for row in self._site.rows(NOTES)
@@ -142,9 +146,13 @@ class Verdict:
         for note in notes:
             by_case[note.case_id].append(note)
         cases = [FireCase(*row) for row in self._site.rows(CASES)]
+        end = self._site.clock.now().timestamp()
+        away = [one.outage(end) for one in self._struck if one.blow.part == "alerts-fire"]
+        for outbreak in wanted:
+            began, ended = outbreak.span(matched)
+            outbreak.lane_away = any(one.began_at - 2 < ended and began < one.over_at + CATCH_UP_S for one in away)
         paired = pair_cases(wanted, matched, cases, finding_id)
         rooms = {unit: f"C-{unit}-control" for unit in self._gateways}
-        end = self._site.clock.now().timestamp()
         return [
             *check_cases(paired),
             *check_fires_told(paired, by_case, rooms),
@@ -270,4 +278,6 @@ def _refusal(value: bytes) -> str | None:
 
 def _says_over(line: dict[str, Any]) -> bool:
     data = line.get("data") or {}
-    return data.get("purpose") == "notice" and bool(data.get("closed_at"))
+    if "subject" in line:
+        return any(word in line["subject"] for word in SAYS_OVER)
+    return data.get("purpose") == "notice" and bool(data.get("over"))

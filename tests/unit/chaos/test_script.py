@@ -3,9 +3,10 @@
 from collections import Counter
 from itertools import pairwise
 
-from tests.chaos.blows import PARTS, plan
+from tests.chaos.blows import plan
 from tests.chaos.script import Pace, Said, Script
 
+PARTS = [f"part-{number}" for number in range(10)]
 GATEWAYS = [(f"G{number:03}", f"U{number:03}") for number in range(120)]
 
 
@@ -59,9 +60,9 @@ def test_after_the_storm_there_are_heartbeats_only() -> None:
 
 
 def test_the_first_ten_blows_hit_every_part_and_the_next_ten_the_other_way() -> None:
-    blows = plan(7, 40, 40.0, (5, 15))
+    blows = plan(7, 40, PARTS, 40.0, (5, 15))
     assert [one.number for one in blows] == list(range(1, 41))
     assert {one.part for one in blows[:10]} == set(PARTS)
     assert {(one.part, one.kills) for one in blows[:20]} == {(part, kills) for part in PARTS for kills in (True, False)}
     assert all(one.kills or 2 <= one.for_s <= 40 for one in blows)
-    assert plan(7, 40, 40.0, (5, 15)) == blows
+    assert plan(7, 40, PARTS[::-1], 40.0, (5, 15)) == blows
