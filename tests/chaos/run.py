@@ -160,7 +160,7 @@ class Run:
         said = len(sender.book)
         out(
             f"\n{said} messages in {sender.book[-1].due_at - sender.started_at:.0f} s, {kills} kills and "
-            f"{len(striker.struck) - kills} freezes, the connection made anew {sender.connections} times\n\n{HEADING}"
+            f"{len(striker.struck) - kills} freezes, {sender.connections} connections\n\n{HEADING}"
         )
         for struck in striker.struck:
             out(struck.row(sender.started_at))

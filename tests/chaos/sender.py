@@ -38,6 +38,7 @@ class Sender:
         self._waiting: dict[int, Spoken] = {}
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="chaos")
         self._client.max_inflight_messages_set(2 * IN_FLIGHT)
+        self._client.on_connect = lambda *_: self._connected()
         self._client.on_publish = lambda _client, _data, mid, _code, _properties: self._answered(mid)
         self._port = port
         self.started_at = self._clock.now().timestamp()
@@ -46,7 +47,7 @@ class Sender:
         self.failed: BaseException | None = None
 
     def start(self) -> None:
-        self._client.connect(HOST, self._port, keepalive=KEEPALIVE_S)
+        self._client.connect_async(HOST, self._port, keepalive=KEEPALIVE_S)
         self._thread.start()
 
     @property
@@ -97,7 +98,6 @@ class Sender:
             self._stop.wait(0.1)
             try:
                 self._client.reconnect()
-                self.connections += 1
             except OSError:
                 return
 
@@ -125,6 +125,9 @@ class Sender:
         self.book.append(spoken)
         topic = f"firenet/v1/{said.gateway}/{said.lane}/json"
         self._backlog.append((spoken, topic, json.dumps(body).encode()))
+
+    def _connected(self) -> None:
+        self.connections += 1
 
     def _answered(self, mid: int) -> None:
         spoken = self._waiting.pop(mid, None)
