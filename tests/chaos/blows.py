@@ -48,7 +48,8 @@ def plan(seed: int, blows: int, parts: Sequence[str], longest_s: float, gap_s: t
             dice.shuffle(order)
             for part in order:
                 at_s += dice.uniform(*gap_s)
-                freeze_s = SHORTEST_S * (longest_s / SHORTEST_S) ** dice.random()
+                evenly = dice.uniform(SHORTEST_S, longest_s)
+                freeze_s = dice.choice((evenly, SHORTEST_S * (longest_s / SHORTEST_S) ** dice.random()))
                 for_s = 0.0 if kills[part] != second else freeze_s
                 planned.append(Blow(len(planned) + 1, at_s, part, for_s))
     return planned[:blows]

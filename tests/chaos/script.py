@@ -16,6 +16,9 @@ TROUBLE_POINTS = 4
 EPOCH_2000 = 946_684_800.0
 QUIET_FIRST_S = 6.0
 BOOT_FIRST_FIRE_S = 1.0
+CHATTY_PERIOD_S = 0.1
+MOST_AGAIN = 250
+"""So far back goes a message that is sent again: further than any window of ingest."""
 FOR_EVER = float("inf")
 
 
@@ -41,11 +44,15 @@ class Traits:
     silent: tuple[float, float] | None = None
     burns_on: bool = False
     boot_burns_s: float = 1.0
+    chatty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One message: `body` without its time. `clock` is the device's own time where it is not ours."""
+    """One message: `body` without its time. `clock` is the device's own time where it is not ours.
+
+    `again` is not 0: no new message, but the one so many before the last, as a gateway that saw no PUBACK sends it.
+    """
 
     due_s: float
     gateway: str
@@ -54,6 +61,7 @@ class Said:
     skipped: int
     traits: Traits
     clock: float | None = None
+    again: int = 0
 
 
 def traits_of(gateways: Sequence[tuple[str, str]], seed: int, silence_s: float) -> dict[str, Traits]:
@@ -62,7 +70,9 @@ def traits_of(gateways: Sequence[tuple[str, str]], seed: int, silence_s: float) 
     found: dict[str, Traits] = {}
     units = sorted({unit for _, unit in gateways})
     dice.shuffle(units)
-    kinds = ["boots"] * 7 + ["skips"] * 10 + ["silent"] * 8 + ["gone"] * 4 + ["up"] * 8 + ["burns_on"] * 3
+    kinds = (
+        ["boots"] * 7 + ["skips"] * 10 + ["silent"] * 8 + ["gone"] * 4 + ["up"] * 8 + ["burns_on"] * 3 + ["chatty"] * 3
+    )
     kind_of = {unit: kinds[at] if at < len(kinds) else "plain" for at, unit in enumerate(units)}
     for unit in units:
         start = 10 + 50 * dice.random()
@@ -73,6 +83,7 @@ def traits_of(gateways: Sequence[tuple[str, str]], seed: int, silence_s: float) 
             boots=kind_of[unit] == "boots",
             silent={"silent": (start, start + silence_s), "gone": (start, FOR_EVER)}.get(kind_of[unit]),
             burns_on=kind_of[unit] == "burns_on",
+            chatty=kind_of[unit] == "chatty",
             boot_burns_s=dice.choice((0.2, 1.0, 4.0)),
         )
         found.update((gateway, made) for gateway, of in gateways if of == unit)
@@ -161,9 +172,13 @@ class Script:
     # --- what a device does
 
     def _beat(self, device: _Device, due_s: float, _: str | None) -> Iterator[Said]:
-        self._push(due_s + self._period * (0.8 + 0.4 * device.dice.random()), device, ("beat", None))
+        period = CHATTY_PERIOD_S if device.traits.chatty else self._period
+        self._push(due_s + period * (0.8 + 0.4 * device.dice.random()), device, ("beat", None))
         if due_s >= device.held_until:
             yield from self._say(device, due_s, "up", {"kind": "heartbeat"})
+        if device.traits.chatty and device.seq > MOST_AGAIN and device.dice.random() < 0.01:
+            again = device.dice.randint(1, MOST_AGAIN)
+            yield Said(due_s, device.gateway, "up", {}, 0, device.traits, again=again)
 
     def _fires(self, device: _Device, due_s: float, _: str | None) -> Iterator[Said]:
         """Begin a fire at one to three components, now or within moments, and arrange for its end."""

@@ -12,7 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from deploy.stack.ports import HOST
 from services.runtime.clock import SystemClock
-from tests.chaos.script import Said, Script
+from tests.chaos.script import MOST_AGAIN, Said, Script
 from tests.checker.book import Spoken, Words
 
 IN_FLIGHT = 400
@@ -35,6 +35,7 @@ class Sender:
         self._calm_at: float | None = None
         self._stop = threading.Event()
         self._backlog: deque[tuple[Spoken, str, bytes]] = deque()
+        self._kept: dict[str, deque[tuple[Spoken, str, bytes]]] = {}
         self._waiting: dict[int, Spoken] = {}
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="chaos")
         self._client.max_inflight_messages_set(2 * IN_FLIGHT)
@@ -92,7 +93,7 @@ class Sender:
         """Hand over what there is room for, then read and write for a moment; make a lost connection anew."""
         while self._client.is_connected() and self._backlog and len(self._waiting) < IN_FLIGHT:
             spoken, topic, payload = self._backlog.popleft()
-            spoken.sent_at = self._clock.now().timestamp()
+            spoken.sent_at = spoken.sent_at or self._clock.now().timestamp()
             self._waiting[self._client.publish(topic, payload, qos=1).mid] = spoken
         if self._client.loop(0.01) != mqtt.MQTT_ERR_SUCCESS:
             self._stop.wait(0.1)
@@ -103,6 +104,9 @@ class Sender:
 
     def _enter(self, said: Said) -> None:
         """Write a message into the book as its device says it now; it goes out when the connection lets it."""
+        if said.again:
+            self._backlog.append(self._kept[said.gateway][-1 - said.again])
+            return
         due_at = self.started_at + said.due_s
         at = EPOCH + timedelta(seconds=due_at if said.clock is None else said.clock)
         if said.traits.whole_seconds:
@@ -124,7 +128,10 @@ class Sender:
         spoken = Spoken(number, self._units[said.gateway], words, due_at, said.skipped, said.traits.boots)
         self.book.append(spoken)
         topic = f"firenet/v1/{said.gateway}/{said.lane}/json"
-        self._backlog.append((spoken, topic, json.dumps(body).encode()))
+        entry = spoken, topic, json.dumps(body).encode()
+        self._backlog.append(entry)
+        if said.traits.chatty:
+            self._kept.setdefault(said.gateway, deque(maxlen=2 * MOST_AGAIN)).append(entry)
 
     def _connected(self) -> None:
         self.connections += 1
@@ -132,4 +139,4 @@ class Sender:
     def _answered(self, mid: int) -> None:
         spoken = self._waiting.pop(mid, None)
         if spoken is not None:
-            spoken.acked_at = self._clock.now().timestamp()
+            spoken.acked_at = spoken.acked_at or self._clock.now().timestamp()

@@ -43,9 +43,10 @@ def check_copies(notes: Sequence[Note], hearings: Iterable[Hearing], outages: Se
     excused: list[object] = []
     for notice_id, heard in by_id.items():
         heard.sort(key=lambda one: one.at)
+        left = list(outages)
         for copy, following in pairwise(heard):
             line = f"{known.get(notice_id, notice_id)}: taken {copy.at:.2f} and again {following.at:.2f}"
-            (excused if _is_excused(copy, outages) else more).append(line)
+            (excused if _is_excused(copy, left) else more).append(line)
     unheard = [note for note in notes if note.state == "accepted" and note.notice_id not in by_id]
     waiting = [note for note in notes if note.state in ("pending", "sending")]
     return [
@@ -58,13 +59,16 @@ def check_copies(notes: Sequence[Note], hearings: Iterable[Hearing], outages: Se
     ]
 
 
-def _is_excused(copy: Hearing, outages: Sequence[Outage]) -> bool:
-    """Say whether the delivery of this copy may have stayed unknown to alerts, so that one more is right."""
+def _is_excused(copy: Hearing, left: list[Outage]) -> bool:
+    """Say whether the delivery of this copy may have stayed unknown to alerts, so that one more is right.
+
+    An outage is good for one more copy of a notice: it is taken out of what is `left`.
+    """
     if not copy.answered:
         return True
-    receiver = "centre" if copy.channel == "webhook" else "Mailbox"
-    return any(
-        outage.part in SENDS | {receiver}
-        and outage.began_at - BEFORE_S - AFTER_S <= copy.at <= outage.over_at + BEFORE_S
-        for outage in outages
-    )
+    parts = SENDS | {"centre" if copy.channel == "webhook" else "Mailbox"}
+    for outage in left:
+        if outage.part in parts and outage.began_at - BEFORE_S - AFTER_S <= copy.at <= outage.over_at + BEFORE_S:
+            left.remove(outage)
+            return True
+    return False

@@ -83,8 +83,11 @@ def check_findings_of(
     mine = {one.event_id: one for one in findings if one.kind == kind}.values()
     began = Counter(one.finding_id for one in mine if one.phase == "began")
     ended = Counter(one.finding_id for one in mine if one.phase == "ended")
-    ids = {id(one): [finding_id(one.unit, kind, name) for name in matched.ids(one.begins[0])] for one in wanted}
-    known = {name for names in ids.values() for name in names}
+    known: set[str] = set()
+    ids: dict[int, set[str]] = {}
+    for one in wanted:
+        ids[id(one)] = {finding_id(one.unit, kind, name) for name in matched.ids(one.begins[0])} - known
+        known |= ids[id(one)]
     missing = [one for one in wanted if sum(began[name] for name in ids[id(one)]) == 0]
     doubled = [one for one in wanted if sum(began[name] for name in ids[id(one)]) > 1]
     other_end = [one for one in wanted if sum(ended[n] for n in ids[id(one)]) != (one.end is not None)]
@@ -144,7 +147,8 @@ def pair_cases(
     place: dict[str, int] = {}
     for number, one in enumerate(wanted):
         for begin in one.begins:
-            place.update((finding_id(one.unit, "fire", name), number) for name in matched.ids(begin))
+            for name in matched.ids(begin):
+                place.setdefault(finding_id(one.unit, "fire", name), number)
     of: dict[int, list[FireCase]] = defaultdict(list)
     phantoms = []
     for case in sorted(cases, key=lambda one: one.opened_at):

@@ -210,6 +210,8 @@ def test_one_more_copy_only_for_a_reason() -> None:
     for part, holds in [("alerts", True), ("PostgreSQL", True), ("centre", True), ("Mailbox", False), ("rules", False)]:
         found = broken(check_copies(NOTES, [*once, more], [Outage(part, 2.0, 8.0)]))
         assert (found == []) is holds, part
+    third = replace(more, at=9.5)
+    assert broken(check_copies(NOTES, [*once, more, third], [Outage("alerts", 2.0, 9.0)])) != []
     late = [Outage("alerts", 100.0, 101.0)]
     assert broken(check_copies(NOTES, [*once, more], late)) != []
 
