@@ -13,7 +13,7 @@ from tests.chaos import look
 from tests.chaos.blows import HEADING, Blow, Striker, plan
 from tests.chaos.script import Pace, Script
 from tests.chaos.sender import Sender
-from tests.chaos.site import Aborted, Site, out
+from tests.chaos.site import GAP_GRACE_S, Aborted, Site, out
 from tests.chaos.verdict import Verdict
 from tests.checker import Account
 from tests.checker.notices import check_intake
@@ -138,7 +138,7 @@ class Run:
         site.say("the storm is over")
         site.calm()
         sender.calm()
-        site.stop.wait(3)
+        site.stop.wait(2 * GAP_GRACE_S)
         said = list(sender.book)
         site.wait("all acknowledged", lambda: all(one.acked_at is not None for one in said), DRAIN_LIMIT_S)
         now = site.clock.now().timestamp()

@@ -20,6 +20,8 @@ from tests.chaos.receivers import Centre, OddMailbox
 OFFLINE_AFTER_S = 12.0
 SUPERVISION_RATE = 240 / OFFLINE_AFTER_S
 LADDER_RATE = 60.0
+GAP_GRACE_S = 15.0
+"""How long a number that was left out may still come; a run does not last long enough for the usual two minutes."""
 DISTRICT_SEED = "7"
 ON_THEIR_WAY = "SELECT count(*) FROM alerts.notices WHERE state = 'sending'"
 
@@ -40,6 +42,7 @@ class Site:
     def __init__(self, folder: Path, seed: int, units: int) -> None:
         # after a kill a notice waits for its lease to end, which follows from these deadlines
         os.environ |= {"ALERTS_SMTP_TIMEOUT_S": "4", "ALERTS_WEBHOOK_DEADLINE_S": "5"}
+        os.environ |= {"INGEST_GAP_GRACE_S": f"{GAP_GRACE_S:g}"}
         ports = Ports.free()
         options = Options(supervision_rate=SUPERVISION_RATE, ladder_rate=LADDER_RATE, mailbox=True, local_webhooks=True)
         self.firenet = FireNet(folder, ports, options)

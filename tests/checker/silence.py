@@ -10,8 +10,10 @@ from tests.checker.book import Lost, Matched, Spoken
 
 EDGE_S = 0.5
 """A message that came so near to either end of a silence proves nothing about it."""
-WINDOW = 8
-"""Numbers that must follow before one that is missing counts as lost (ingest's own window)."""
+WINDOW = 10
+"""Messages around a number that was left out which must all have come."""
+WATCHED_S = 45.0
+"""So long on either side ingest must have lived to be sure of a number that was left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +77,14 @@ def check_losses(
 
 
 def _is_sure(said: Sequence[Spoken], at: int, matched: Matched, kills: Sequence[float]) -> bool:
-    """Say whether the messages around a left-out number were all received by one and the same ingest."""
-    around = said[max(0, at - 1) : at + WINDOW + 2]
-    if len(around) < WINDOW + 2 or any(one.number not in matched.copies for one in around):
+    """Say whether the messages around a left-out number all came, to an ingest that lived for long enough."""
+    around = said[max(0, at - WINDOW) : at + WINDOW]
+    if len(around) < 2 * WINDOW or any(one.number not in matched.copies for one in around):
         return False
     times = [copy.received_at for one in around for copy in matched.copies[one.number]]
-    return not any(min(times) - EDGE_S <= kill <= max(times) + 5 for kill in kills)
+    began = min(matched.received_at(one) for one in said if one.number in matched.copies)
+    heard_long = began < min(times) - WATCHED_S
+    return heard_long and not any(min(times) - WATCHED_S <= kill <= max(times) + WATCHED_S for kill in kills)
 
 
 # --- rates

@@ -262,7 +262,7 @@ def test_offline_only_where_a_gateway_was_silent() -> None:
 
 
 def loss_accounts(shown: dict[str, int], kills: Sequence[float] = (), lost: Lost = NOTHING_LOST) -> list[str]:
-    book = [said(number, skipped=2 if number == 20 else 0) for number in range(60)]
+    book = [said(number, skipped=2 if number == 70 else 0) for number in range(140)]
     return broken(check_losses(book, match(book, map(kept, book)), lost, shown, kills))
 
 
@@ -271,9 +271,9 @@ def test_losses_are_exactly_what_was_left_out() -> None:
     assert loss_accounts({"G1": 3}) == ["devices with losses that were none"]
     assert loss_accounts({"G1": 2, "G9": 1}) == ["devices with losses that were none"]
     assert loss_accounts({}) == ["devices whose left-out numbers were not all seen"]
-    assert loss_accounts({}, [22.0]) == [], "ingest died while it waited for the number"
-    assert loss_accounts({"G1": 1}, [22.0]) == []
-    assert loss_accounts({"G1": 3}, (), Lost([said(40)], [])) == []
+    assert loss_accounts({}, [72.0]) == [], "ingest died while it waited for the number"
+    assert loss_accounts({"G1": 1}, [72.0]) == []
+    assert loss_accounts({"G1": 3}, (), Lost([said(120)], [])) == []
 
 
 def test_rates_and_connections() -> None:
