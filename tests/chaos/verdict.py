@@ -30,6 +30,7 @@ from tests.checker.outbreaks import (
     check_clears,
     check_findings_of,
     check_fires_told,
+    name_waiting,
     outbreaks,
     pair_cases,
 )
@@ -123,6 +124,9 @@ class Verdict:
             *self._books(published),
         ]
 
+    def _outages(self, part: str, end: float) -> list[tuple[float, float]]:
+        return [(one.began_at, one.ready_at or end) for one in self._struck if one.blow.part == part]
+
     def _kills(self, part: str) -> list[float]:
         return [one.began_at for one in self._struck if one.blow.part == part and one.blow.kills]
 
@@ -156,6 +160,7 @@ class Verdict:
         return [
             *check_cases(paired),
             *check_fires_told(paired, by_case, rooms),
+            name_waiting(paired, matched, by_case, self._outages("PostgreSQL", end)),
             *check_clears(paired, by_case),
             *check_copies(notes, hearings, [one.outage(end) for one in self._struck]),
         ]

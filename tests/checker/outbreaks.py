@@ -12,6 +12,8 @@ from tests.checker import Account
 from tests.checker.book import Matched, Spoken
 
 CENTRE = "C-centre"
+TOLD_WITHIN_S = 5.0
+"""Fires that came so shortly before the database was back are not asked for."""
 IdOfFinding = Callable[[str, str, str], str]
 """(unit, kind, id of the signal that began it) to the id of the finding."""
 
@@ -229,6 +231,23 @@ def _is_late(note: Note, clear: Note) -> bool:
     if note.purpose != "notice" or not note.heard or note.says_over:
         return False
     return min(note.heard) > min(clear.heard)
+
+
+def name_waiting(
+    paired: CasesOfFires, matched: Matched, notes: Mapping[str, Sequence[Note]], away: Sequence[tuple[float, float]]
+) -> Account:
+    """Name the fires that came while the database was away (from, until) and were told only when it was back."""
+    late: list[object] = []
+    during = 0
+    for one, cases in paired.pairs:
+        at = matched.received_at(one.begins[0])
+        for began, over in away:
+            if began < at < over - TOLD_WITHIN_S:
+                during += 1
+                heard = [min(note.heard) for case in cases for note in notes.get(case.case_id, ()) if note.heard]
+                if not heard or min(heard) > over:
+                    late.append(one)
+    return Account("... told only when the database was back", during, late, counts=False)
 
 
 def check_clears(paired: CasesOfFires, notes: Mapping[str, Sequence[Note]]) -> list[Account]:

@@ -18,6 +18,7 @@ from tests.checker.outbreaks import (
     check_clears,
     check_findings_of,
     check_fires_told,
+    name_waiting,
     outbreaks,
     pair_cases,
 )
@@ -187,6 +188,15 @@ def test_a_further_component_may_go_untold_only_while_the_fire_lane_is_away() ->
         found = broken([*check_cases(paired), *check_fires_told(paired, {"C1": notes}, ROOMS)])
         assert (found == []) is away
     assert wanted[0].span(STORED) == (1.05, 3.05)
+
+
+def test_a_fire_that_waits_for_the_database_is_named() -> None:
+    paired = pair_cases(outbreaks(BOOK, "fire"), STORED, [CASE], finding_id)
+    heard_at = {at: {"C1": [replace(NOTES[0], heard=(at,))]} for at in (2.0, 30.0)}
+    assert list(name_waiting(paired, STORED, heard_at[2.0], [(0.5, 20.0)]).found) == []
+    late = name_waiting(paired, STORED, heard_at[30.0], [(0.5, 20.0)])
+    assert (len(late.found), late.checked, late.is_broken) == (1, 1, False)
+    assert name_waiting(paired, STORED, heard_at[30.0], [(0.5, 3.0), (20.0, 40.0)]).checked == 0
 
 
 def test_an_all_clear_of_a_fire_that_burns_on_is_early() -> None:
