@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install fmt check test test-unit test-containers test-e2e test-chaos schemas requirements migrate demo run up down logs images bench clean
+.PHONY: help install fmt check test test-unit test-containers test-e2e schemas requirements migrate demo run up down logs images bench clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -48,11 +48,12 @@ test-unit: $(VENV)/.have-dev ## the fast tier: no server, about a minute
 test-containers: $(VENV)/.have-dev ## the tests on Mosquitto, Kafka and TimescaleDB in containers
 	@$(BIN)/python -m pytest -m container
 
-test-e2e: $(VENV)/.have-dev ## all services together, the console in a real Chromium, kill -9
-	@$(BIN)/python -m pytest tests/e2e tests/chaos
-
+.PHONY: test-chaos
 test-chaos: $(VENV)/.have-dev ## a quarter of an hour of kills and freezes under load, all accounted for (SEED=7 KILLS=40)
 	@$(BIN)/python -m tests.chaos --kills $(or $(KILLS),40) $(if $(SEED),--seed $(SEED))
+
+test-e2e: $(VENV)/.have-dev ## all services together, the console in a real Chromium, kill -9
+	@$(BIN)/python -m pytest tests/e2e tests/chaos
 
 schemas: $(VENV)/.have-dev ## write JSON Schema, AsyncAPI and the Grafana dashboards from their sources
 	@$(BIN)/python -m schemas.export && $(BIN)/python -m deploy.grafana.build
