@@ -52,6 +52,10 @@ test-unit: $(VENV)/.have-dev ## the fast tier: no server, under 20 seconds on tw
 test-containers: $(VENV)/.have-dev ## the tests on Mosquitto, Kafka and TimescaleDB in containers
 	@$(BIN)/python -m pytest -m container
 
+.PHONY: test-chaos
+test-chaos: $(VENV)/.have-dev ## a quarter of an hour of kills and freezes under load, all accounted for (SEED=7 KILLS=40)
+	@$(BIN)/python -m tests.chaos --kills $(or $(KILLS),40) $(if $(SEED),--seed $(SEED))
+
 test-e2e: $(VENV)/.have-dev ## all services together, the console in a real Chromium, kill -9
 	@$(BIN)/python -m pytest tests/e2e tests/chaos
 
