@@ -141,7 +141,7 @@ class UnregisteredAlarmData(Wire):
     before this one: each is a refusal, none has an event of its own.
     """
 
-    gateway_id: Identifier | None
+    gateway_id: Identifier | None = None
     carrier: Carrier
     instance: Identifier
     peer: ShortText | None = None

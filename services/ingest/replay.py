@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from services.ingest.domain.directory import Directory
-from services.ingest.domain.replays import Kept, ReplayNote, ReplayOrder, arrival_again, note_of, refuse_cut
+from services.ingest.domain.replays import Kept, ReplayNote, ReplayOrder, arrival_again, in_time, note_of, refuse_cut
 from services.ingest.domain.values import Arrival, Outcome
 from services.ingest.metrics import Metrics
 from services.ingest.ports import RefusalShelf, ReplayStore
@@ -41,7 +41,7 @@ class Replayer:
 
     async def replay(self, found: Sequence[Kept], order: ReplayOrder) -> Sequence[ReplayNote]:
         """Store the signals, then what became of each refusal: a crash between the two repeats the same ids."""
-        decided = self.decide(found, order.at)
+        decided = self.decide(found, order.at, adopting=order.adopting)
         outcomes = await self._store.put([outcome for _, outcome in decided])
         notes = [note_of(kept, outcome, order) for (kept, _), outcome in zip(decided, outcomes, strict=True)]
         await self._store.note(notes)
@@ -56,12 +56,11 @@ class Replayer:
         )
         return notes
 
-    def decide(self, found: Sequence[Kept], at: datetime) -> Decided:
+    def decide(self, found: Sequence[Kept], at: datetime, *, adopting: bool = False) -> Decided:
         """Return what would become of each, in the order in which they were received; nothing is stored."""
-        in_order = sorted(found, key=lambda kept: (kept.arrival.received_at, kept.place))
-        return [(kept, self._decide(kept, at)) for kept in in_order]
+        return [(kept, self._decide(kept, at, adopting=adopting)) for kept in sorted(found, key=in_time)]
 
-    def _decide(self, kept: Kept, at: datetime) -> Outcome:
+    def _decide(self, kept: Kept, at: datetime, *, adopting: bool) -> Outcome:
         if not kept.whole:
             return refuse_cut(kept, at)
-        return self._judge(arrival_again(kept, self._directory, at))
+        return self._judge(arrival_again(kept, self._directory, at, adopting=adopting))

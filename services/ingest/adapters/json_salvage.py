@@ -44,6 +44,7 @@ _WORDS = {word: kind for kind, words in _BEGINS.items() for word in words} | {"r
 _GRAVEST_FIRST = (*_BEGINS, Kind.RESTORE)
 _RESTORES = {str(restores): restores for restores in Restores}
 _KNOWN = frozenset({"v", "kind", "seq", "occurred_at", "unit_id", "point", "restores", "measurement", "text"})
+EVERY_COMPONENT = "*"
 _UNIT = frozenset({"unit_id", "unitid", "unit-id"})
 _OF_POINT = frozenset({"address", "system", "type", "label"})
 _ONE = frozenset({"1", "1.0"})
@@ -231,6 +232,8 @@ def _only(members: Members, name: str) -> Value:
 def _exact_point(value: Value, notes: list[str]) -> Point:
     """Return the component that an end names, when there is no doubt which. Raises _Doubt."""
     if isinstance(value, Quoted | Bare):
+        if value.text.strip() == EVERY_COMPONENT:
+            raise _Doubt
         return Point(_exact(value), None, None, None)
     if not isinstance(value, Members) or not value.whole or len({name for name, _ in value.pairs}) != len(value.pairs):
         raise _Doubt
@@ -238,7 +241,7 @@ def _exact_point(value: Value, notes: list[str]) -> Point:
         raise _Doubt
     system = value.named("system")
     address = _exact(_only(value, "address"))
-    if address == "*" and not (system and isinstance(system[0], Quoted)):
+    if address == EVERY_COMPONENT and not (system and isinstance(system[0], Quoted)):
         raise _Doubt
     return Point(
         address,
@@ -290,7 +293,7 @@ def _address(value: Value) -> str | None:
         return None
     text = _stripped(_number_as_text(value))
     text = _LONE.sub(lambda lone: f"\\u{ord(lone[0]):04x}", _UNSEEN.sub("", text))
-    if not text or text == "*":
+    if not text or text == EVERY_COMPONENT:
         return None
     if len(text) > MAX_ADDRESS:
         digest = blake2b(text.encode(), digest_size=8).hexdigest()

@@ -50,6 +50,8 @@ def decide(arrival: Arrival, directory: Directory, decoders: Mapping[str, Decode
         return _refuse(arrival, Reason.BAD_TOPIC, "the topic is not one that gateways publish on")
     gateway_id, route = found
     speaker = directory.speaker(gateway_id, arrival.received_at)
+    if speaker is Standing.NOT_YET and arrival.adopted and arrival.replayed_at is not None:
+        speaker = directory.speaker(gateway_id, arrival.replayed_at)
     if isinstance(speaker, Standing):
         return _nobody(arrival, speaker)
     if claim is not None:

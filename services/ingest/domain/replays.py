@@ -35,6 +35,11 @@ class Kept(NamedTuple):
         return len(self.arrival.payload) == self.raw_bytes
 
 
+def in_time(kept: Kept) -> tuple[datetime, Place]:
+    """Return what refusals are sorted by to stand in the order in which they came."""
+    return kept.arrival.received_at, kept.place
+
+
 class ReplayNote(NamedTuple):
     """What became of one refusal when it was decided anew. `reason` None: it was accepted, as so many `signals`."""
 
@@ -51,13 +56,15 @@ class ReplayNote(NamedTuple):
 
 class ReplayOrder(NamedTuple):
     """Somebody wants refusals decided anew. `at` is the time of what comes of it, so that the same order twice, or
-    carried out by two processes, has the effect of once.
+    carried out by two processes, has the effect of once. `adopting`: a gateway was entered in the register after what
+    it said was refused; it speaks as it does at `at`, then, for the time in which nobody knew it.
     """
 
     command_id: str
     by: str
     at: datetime
     places: tuple[Place, ...]
+    adopting: bool = False
 
 
 class Query(NamedTuple):
@@ -80,17 +87,29 @@ class Query(NamedTuple):
         )
 
 
-def arrival_again(kept: Kept, directory: Directory, at: datetime) -> Arrival:
+def arrival_again(kept: Kept, directory: Directory, at: datetime, *, adopting: bool = False) -> Arrival:
     """Return what came as it is to be decided about at `at`: as of the instant at which it was received.
 
     A device that nobody knew is looked for once more under the address in its frame.
     """
-    arrival = kept.arrival._replace(replayed_at=at, refusal_id=kept.place.refusal_id)
+    arrival = kept.arrival._replace(replayed_at=at, refusal_id=kept.place.refusal_id, adopted=adopting)
     claim = arrival.claim
     if claim is None or claim.gateway_id:
         return arrival
     found = directory.gateway_at(arrival.payload[SOURCE], arrival.received_at)
+    if found is None and adopting:
+        found = directory.gateway_at(arrival.payload[SOURCE], at)
     return arrival._replace(claim=claim._replace(gateway_id=found or ""))
+
+
+def may_be_of(kept: Kept, gateway_id: str, directory: Directory, at: datetime) -> bool:
+    """Say whether what was refused came from a gateway that nobody knew then and that is `gateway_id` at `at`."""
+    if kept.reason != Reason.UNKNOWN_GATEWAY:
+        return False
+    claim = kept.arrival.claim
+    if claim is None or claim.gateway_id:
+        return kept.gateway_id == gateway_id
+    return directory.gateway_at(kept.arrival.payload[SOURCE], at) == gateway_id
 
 
 def refuse_cut(kept: Kept, at: datetime) -> Refused:

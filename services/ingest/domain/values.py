@@ -227,7 +227,8 @@ class Arrival(NamedTuple):
     `received_at` is UTC and never goes back within an instance. `probe_sent_at` is set on our own probes only. `claim`
     is set where no broker stood between: then `topic` only tells people where it came from. `replayed_at` is set on
     what was refused once, as `refusal_id`, and is decided anew: then that is the time of its signals, and nothing is
-    refused again. `number` counts what this process received.
+    refused again. `adopted`: its gateway was entered in the register since, and what it said before counts as its own.
+    `number` counts what this process received.
     """
 
     epoch: int
@@ -242,6 +243,7 @@ class Arrival(NamedTuple):
     replayed_at: datetime | None = None
     number: int = 0
     refusal_id: str = ""
+    adopted: bool = False
 
 
 class Signal(NamedTuple):

@@ -4,6 +4,7 @@
     inspect  one refusal with its bytes, and what the decoders make of it today
     export   all that match, as JSON lines with the bytes in base64
     replay   decide anew with today's registry and decoders, as of when it was received
+    adopt    replay all that a gateway said before it was entered in the register, in its order
 
 Instants are ISO 8601 (China time without an offset) or an age such as 90m, 12h, 7d. Exit codes: 0 done, 1 not
 everything (no such refusal, or some stay unusable), 2 wrong usage, 3 no answer from Kafka.
@@ -25,10 +26,10 @@ from pathlib import Path
 from typing import TextIO
 
 from schemas.refusal import RefusalReason
-from services.ingest.domain.directory import CHINA
+from services.ingest.domain.directory import CHINA, Speaker
 from services.ingest.domain.errors import LogUnavailable
 from services.ingest.domain.gb26875 import Document
-from services.ingest.domain.replays import Kept, Query, ReplayNote, ReplayOrder, note_of
+from services.ingest.domain.replays import Kept, Query, ReplayNote, ReplayOrder, in_time, may_be_of, note_of
 from services.ingest.refusals import show
 from services.ingest.refusals.workbench import Workbench, open_workbench
 from services.ingest.settings import IngestSettings
@@ -63,7 +64,7 @@ def main(argv: Sequence[str], out: TextIO = sys.stdout, clock: Clock | None = No
 
 async def _run(options: argparse.Namespace, settings: IngestSettings, clock: Clock, out: TextIO) -> int:
     async with open_workbench(settings) as bench:
-        command = {"list": _list, "inspect": _inspect, "export": _export, "replay": _replay}[options.command]
+        command = _COMMANDS[options.command]
         code = await command(bench, options, clock, out)
         if bench.log.unreadable:
             sys.stderr.write(
@@ -72,7 +73,7 @@ async def _run(options: argparse.Namespace, settings: IngestSettings, clock: Clo
         return code
 
 
-# --- the four commands
+# --- the five commands
 
 
 async def _list(bench: Workbench, options: argparse.Namespace, _: Clock, out: TextIO) -> int:
@@ -148,16 +149,46 @@ async def _replay(bench: Workbench, options: argparse.Namespace, clock: Clock, o
     query = _query(options, options.ids)
     histories = await bench.log.notes(query.since, query.ids)
     order = ReplayOrder(secrets.token_hex(16), options.by, clock.now(), ())
+    return await _decide_anew(bench, _batches(bench.log.refusals(query)), histories, order, options, out)
+
+
+async def _adopt(bench: Workbench, options: argparse.Namespace, clock: Clock, out: TextIO) -> int:
+    """What came over several carriers stands in several partitions: sorted as a whole, it is decided in its order."""
+    now = clock.now()
+    if not isinstance(bench.directory.speaker(options.gateway, now), Speaker):
+        sys.stderr.write(f"the register does not know gateway {options.gateway} today: import it first\n")
+        return NOT_ALL
+    query = Query(since=options.since, until=options.until)
+    histories = await bench.log.notes(query.since)
+    found = [kept async for kept in bench.log.refusals(query) if may_be_of(kept, options.gateway, bench.directory, now)]
+    order = ReplayOrder(secrets.token_hex(16), options.by, now, (), adopting=True)
+    return await _decide_anew(bench, _batches(_each(sorted(found, key=in_time))), histories, order, options, out)
+
+
+async def _each(refusals: Sequence[Kept]) -> AsyncIterator[Kept]:
+    for kept in refusals:
+        yield kept
+
+
+async def _decide_anew(
+    bench: Workbench,
+    batches: AsyncIterator[list[Kept]],
+    histories: Mapping[str, Sequence[ReplayNote]],
+    order: ReplayOrder,
+    options: argparse.Namespace,
+    out: TextIO,
+) -> int:
     became: Counter[str] = Counter()
     left = options.limit
-    async for batch in _batches(bench.log.refusals(query)):
+    async for batch in batches:
         due = [one for one in batch if options.again or _is_open(one, histories)]
         became["replayed before"] += len(batch) - len(due)
         became["beyond --limit"] += max(0, len(due) - left)
         due = due[:left]
         left -= len(due)
         if options.dry_run:
-            notes = [note_of(kept, outcome, order) for kept, outcome in bench.replayer.decide(due, order.at)]
+            decided = bench.replayer.decide(due, order.at, adopting=order.adopting)
+            notes = [note_of(kept, outcome, order) for kept, outcome in decided]
         else:
             notes = list(await bench.replayer.replay(due, order))
         for note in notes:
@@ -173,7 +204,8 @@ def _sum_up(became: Counter[str], options: argparse.Namespace, out: TextIO) -> i
     if not options.json:
         counts = ", ".join(f"{count} {word}" for word, count in became.most_common() if count)
         out.write(f"{'would be' if options.dry_run else 'are now'}: {counts or 'none matched'}\n")
-    missing = len(set(options.ids)) - became.total() if options.ids else 0
+    ids = getattr(options, "ids", ())
+    missing = len(set(ids)) - became.total() if ids else 0
     if missing > 0:
         sys.stderr.write(f"{missing} of the refusals named are not in the log\n")
     done = became["accepted"] + became["replayed before"]
@@ -199,6 +231,9 @@ def _is_open(kept: Kept, histories: Mapping[str, Sequence[ReplayNote]]) -> bool:
 
 def _print(sink: TextIO, one: Document) -> None:
     sink.write(json.dumps(one, ensure_ascii=False) + "\n")
+
+
+_COMMANDS = {"list": _list, "inspect": _inspect, "export": _export, "replay": _replay, "adopt": _adopt}
 
 
 # --- the command line
@@ -235,16 +270,23 @@ def _options(argv: Sequence[str], now: datetime) -> argparse.Namespace:
     replaying = commands.add_parser("replay", help="have refusals decided anew; name them, or give a filter")
     replaying.add_argument("ids", nargs="*", type=_refusal_id, metavar="ID")
     _filters(replaying, now)
-    replaying.add_argument("--dry-run", action="store_true", help="say what would become of each, store nothing")
-    replaying.add_argument("--again", action="store_true", help="also those that became signals already: same ids")
-    replaying.add_argument("--limit", type=_count, default=1000, metavar="N", help="replay so many at most (1000)")
-    replaying.add_argument("--by", type=_person, default=None, metavar="NAME", help="who orders it (the user)")
 
-    for command in (listing, inspecting, replaying):
+    adopting = commands.add_parser("adopt", help="all that a gateway said before it was entered in the register")
+    adopting.add_argument("gateway", metavar="GATEWAY", help="its id in the register")
+    _period(adopting, now)
+
+    for command in (replaying, adopting):
+        command.add_argument("--dry-run", action="store_true", help="say what would become of each, store nothing")
+        command.add_argument("--again", action="store_true", help="also those that became signals already: same ids")
+        command.add_argument("--limit", type=_count, default=1000, metavar="N", help="replay so many at most (1000)")
+        command.add_argument("--by", type=_person, default=None, metavar="NAME", help="who orders it (the user)")
+
+    for command in (listing, inspecting, replaying, adopting):
         command.add_argument("--json", action="store_true", help="one JSON object a line")
     options = parser.parse_args(argv)
-    if options.command == "replay":
+    if options.command in ("replay", "adopt"):
         options.by = options.by or _person(getpass.getuser())
+    if options.command == "replay":
         named = (options.ids, options.reason, options.gateway, options.since, options.until)
         if not any(named):
             replaying.error("name refusals, or say which with --reason, --gateway, --since or --until")
@@ -254,6 +296,10 @@ def _options(argv: Sequence[str], now: datetime) -> argparse.Namespace:
 def _filters(parser: argparse.ArgumentParser, now: datetime) -> None:
     parser.add_argument("--reason", choices=REASONS, metavar="REASON", help=", ".join(REASONS))
     parser.add_argument("--gateway", metavar="ID", help="the gateway that the topic or the device claims")
+    _period(parser, now)
+
+
+def _period(parser: argparse.ArgumentParser, now: datetime) -> None:
     parser.add_argument("--since", type=lambda text: _instant(text, now), metavar="WHEN", help="received then or later")
     parser.add_argument("--until", type=lambda text: _instant(text, now), metavar="WHEN", help="received before then")
 

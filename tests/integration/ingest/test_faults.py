@@ -35,7 +35,7 @@ async def test_kill_9_of_ingest_under_load_loses_nothing(site: Site) -> None:
 
 
 @pytest.mark.chaos
-async def test_what_was_stored_and_not_acknowledged_comes_again_under_the_same_ids(site: Site) -> None:
+async def test_what_was_stored_and_not_acknowledged_comes_again_as_the_same_deliveries(site: Site) -> None:
     gateways = await site.gateways(2)
     async with proxy(site.broker.port) as hop:
         site.ingest.connect_to(hop.port)

@@ -325,3 +325,17 @@ def test_a_replay_is_no_sign_that_anybody_was_looking() -> None:
     seen = world.engine.watch.seen
     world.signal(100_000, "fault", ONE, replayed=True, first_received_at=when(4))
     assert world.engine.watch.seen == seen
+
+
+def test_an_unreadable_alarm_is_a_sign_of_life_and_a_finding_that_leaves_no_state() -> None:
+    world = speaking()
+    for number in (1, 2):
+        world.signal(number, "unreadable_alarm", signal_id=f"u{number}")
+    told = world.findings("unreadable_alarm")
+    assert [one.finding_id for one in told] == [finding_id("U1", "unreadable_alarm", f"u{n}") for n in (1, 2)]
+    assert world.phases("unreadable_alarm") == ["began", "began"]
+    assert (world.health(), world.connection()) == ("normal", "online")
+    assert world.engine.units["U1"].findings == {}
+    assert world.engine.units["U1"].last_proof() == when(2)
+    world.signal(3, "restore", restores="all")
+    assert world.phases("unreadable_alarm") == ["began", "began"]

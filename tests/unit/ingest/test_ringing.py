@@ -1,0 +1,205 @@
+"""What comes on the alarm lane and cannot be used rings: of a known unit, or of nobody; never without end."""
+
+from datetime import timedelta
+from ipaddress import ip_network
+
+import pytest
+
+from schemas import codec
+from schemas.signal import Signal, UnregisteredAlarm
+from services.ingest.adapters.wire import refusal_id
+from services.ingest.domain.decide import MAX_PAYLOAD_BYTES
+from services.ingest.domain.directory import Device, Version
+from services.ingest.domain.ringing import EVERY, REMEMBERED, STRANGER_EVERY, STRANGERS, Ringing
+from services.ingest.domain.values import (
+    Accepted,
+    Arrival,
+    Carrier,
+    Claim,
+    Format,
+    Kind,
+    Lane,
+    Outcome,
+    Point,
+    Refused,
+    Ring,
+    Route,
+)
+from services.ingest.worker import Judge
+from tests.unit.ingest.build import DECODERS, NOON, after, arrival, directory
+from tests.unit.ingest.device_rig import ADDRESSES, frame, spoilt, status
+from tests.unit.ingest.fakes import MemoryStore
+
+ALARM = "firenet/v1/G000001/alarm/json"
+FRAMES = "firenet/v1/G000001/alarm/gb26875"
+KNOWN = Ring("G000001", "U000001", Lane.ALARM, Carrier.MQTT_JSON)
+FIRE_FRAME = frame("G000003", status(0x03))
+
+
+def judged(came: Arrival) -> Outcome:
+    known = directory()
+    home = (ip_network("10.0.0.0/8"),)
+    known.put("G000001", [Version(NOON.date(), "U000001", None, Device("standard", ADDRESSES["G000001"], home))])
+    return Judge(known, DECODERS)(came)
+
+
+def ring_of(came: Arrival) -> Ring | None:
+    return judged(came).ring
+
+
+def called(raw: bytes, gateway_id: str = "", peer: str = "10.0.0.7", carrier: Carrier = Carrier.TCP_GB26875) -> Arrival:
+    claim = Claim(gateway_id, Route(Lane.UP, carrier, Format.GB26875), peer)
+    return arrival(raw, f"tcp/{peer}:9")._replace(claim=claim)
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload"),
+    [
+        (ALARM, b"\x00\x01\x02"),
+        (ALARM, b""),
+        (ALARM, b'{"v":1,"kind":"smoke"}'),
+        (ALARM, b'{"v":1,"kind":"restore","restores":"fire","point":'),
+        (ALARM, b'{"v":1,"kind":"fire","unit_id":"U000002"}'),
+        (ALARM, b'{"v":1,"kind":"fire","text":"' + b"x" * MAX_PAYLOAD_BYTES + b'"}'),
+        (ALARM.replace("json", "xml"), b"<fire/>"),
+        (ALARM + "/more", b'{"v":1,"kind":"fire"}'),
+        (FRAMES, spoilt(frame("G000001", status(0x03)))),
+        (FRAMES, frame("G000001", status(0x03))[:-5]),
+        (FRAMES, frame("G000002", status(0x03))),
+    ],
+)
+def test_what_is_unreadable_on_the_alarm_lane_of_a_known_gateway_rings_for_its_unit(topic: str, payload: bytes) -> None:
+    outcome = judged(arrival(payload, topic))
+    assert isinstance(outcome, Refused)
+    assert outcome.ring is not None
+    assert outcome.ring[:3] == ("G000001", "U000001", Lane.ALARM)
+    store = MemoryStore()
+    store.write(outcome)
+    (alarm,), (signal,) = store.alarms, store.signals
+    assert alarm == signal
+    event = codec.alarms.decode(alarm)
+    assert isinstance(event, Signal)
+    assert (event.subject, event.data.kind, event.data.refusal_id) == (
+        "U000001",
+        "unreadable_alarm",
+        refusal_id(outcome.arrival),
+    )
+    assert event.data.text is not None
+    assert event.data.text.startswith(f"{outcome.reason}: ")
+    assert len(store.refusals) == 1
+
+
+@pytest.mark.parametrize(
+    "came",
+    [
+        arrival(b"{", ALARM.replace("alarm", "up")),
+        arrival(b"{", "firenet/v1/G000001/status"),
+        arrival(b"{", "firenet/v1/G000999/up/json"),
+        arrival(b"{", ALARM, retained=True),
+        arrival(b"{", ALARM)._replace(replayed_at=NOON),
+        arrival(b'{"v":1,"kind":"fire"}', ALARM),
+        arrival(b"{", "elsewhere/alarm"),
+        called(spoilt(frame("G000001", status(0x03))), "G000001"),
+        called(frame("G000003"), ""),
+        called(frame("G000001"), "G000001", "192.168.0.9"),
+        called(b"heart", ""),
+    ],
+)
+def test_what_names_no_alarm_lane_or_was_heard_does_not_ring(came: Arrival) -> None:
+    assert ring_of(came) is None
+
+
+def test_a_bad_frame_beside_good_ones_rings_unless_a_fire_is_among_them() -> None:
+    calm, fire = frame("G000001", status(0x01)), frame("G000001", status(0x03))
+    bad = spoilt(fire)
+    beside = judged(arrival(calm + bad, FRAMES))
+    assert isinstance(beside, Accepted)
+    assert beside.ring == KNOWN._replace(carrier=Carrier.MQTT_GB26875)
+    store = MemoryStore()
+    store.write(beside)
+    assert b"unreadable_alarm" in store.alarms[-1]
+    assert ring_of(arrival(fire + bad, FRAMES)) is None
+    assert ring_of(arrival(calm + b"\r\n", FRAMES)) is None
+
+
+@pytest.mark.parametrize("gateway_id", ["G999999", "G000003", "G000002"])
+def test_a_gateway_that_speaks_for_nobody_rings_with_what_it_seems_to_say(gateway_id: str) -> None:
+    payload = b'{"v":1,"kind":"FIRE","unit_id":"U9","point":{"address":"3-017"}}'
+    outcome = judged(arrival(payload, ALARM.replace("G000001", gateway_id)))
+    assert outcome.ring is not None
+    assert outcome.ring[:2] == (gateway_id, "")
+    store = MemoryStore()
+    store.write(outcome)
+    event = codec.alarms.decode(store.alarms[0])
+    assert isinstance(event, UnregisteredAlarm)
+    assert (event.subject, event.data.gateway_id, event.data.peer) == (gateway_id, gateway_id, None)
+    (said,) = event.data.signals
+    assert (said.kind, said.point and said.point.address) == ("fire", "3-017")
+    assert (event.data.refusal_id, store.signals) == (refusal_id(outcome.arrival), [])
+
+
+def test_a_topic_without_a_usable_id_rings_for_all_further_ones() -> None:
+    outcome = judged(arrival(b"{", "firenet/v1/消防/alarm/json"))
+    assert outcome.ring is not None
+    assert (outcome.ring.gateway_id, outcome.ring.unit_id) == (None, "")
+    store = MemoryStore()
+    store.write(outcome)
+    event = codec.alarms.decode(store.alarms[0])
+    assert isinstance(event, UnregisteredAlarm), "written without the id that it does not have, and read all the same"
+    assert event.data.gateway_id is None
+
+
+@pytest.mark.parametrize("carrier", [Carrier.TCP_GB26875, Carrier.UDP_GB26875])
+def test_a_fire_of_a_device_that_nobody_knows_rings_under_its_address(carrier: Carrier) -> None:
+    outcome = judged(called(FIRE_FRAME, carrier=carrier))
+    assert outcome.ring is not None
+    assert outcome.ring[:4] == (ADDRESSES["G000003"].hex(), "", Lane.UP, carrier)
+    assert [message.kind for message in outcome.ring.messages].count(Kind.FIRE) == 1
+    store = MemoryStore()
+    store.write(outcome)
+    event = codec.alarms.decode(store.alarms[0])
+    assert isinstance(event, UnregisteredAlarm)
+    assert (event.data.peer, event.data.reason) == ("10.0.0.7", "unknown_gateway")
+
+
+def test_a_fire_from_where_a_known_device_may_not_call_rings_as_nobodys() -> None:
+    """Whoever it is, it is not believed to be the gateway: it proves nothing about its unit."""
+    ring = ring_of(called(frame("G000001", status(0x03)), "G000001", "192.168.0.9"))
+    assert ring is not None
+    assert ring[:2] == ("G000001", "")
+
+
+def test_one_gateway_rings_once_in_ten_seconds_and_the_next_says_how_many_there_were() -> None:
+    ringing = Ringing()
+    rung = [ringing.bound(KNOWN, NOON + timedelta(seconds=at)) for at in (0, 1, 9, 10, 11, 25)]
+    assert [(ring.told, ring.further) for ring in rung] == [
+        (True, 0), (False, 0), (False, 0), (True, 2), (False, 0), (True, 1)
+    ]  # fmt: skip
+    assert timedelta(seconds=10) == EVERY
+    assert ringing.bound(KNOWN._replace(gateway_id="G2"), after(25)).told
+
+
+def test_strangers_ring_once_a_minute_each_and_beyond_a_bound_together() -> None:
+    ringing = Ringing()
+
+    def ring(name: str, seconds: float) -> Ring:
+        return ringing.bound(Ring(name, "", Lane.ALARM, Carrier.MQTT_JSON), after(seconds))
+
+    told = [ring(f"X{number}", 0) for number in range(STRANGERS)]
+    assert [one.gateway_id for one in told] == [f"X{number}" for number in range(STRANGERS)]
+    more = [ring(f"Y{number}", 1) for number in range(1000)]
+    assert {one.gateway_id for one in more} == {None}
+    assert sum(one.told for one in more) == 1
+    assert ring("X5", 1).told is False
+    again = ring("X5", STRANGER_EVERY.total_seconds())
+    assert (again.gateway_id, again.told, again.further) == ("X5", True, 1)
+    assert ring("Y1", 62).further == 999
+    assert ring("Y1", REMEMBERED.total_seconds() + 70).gateway_id == "Y1", "an hour later there is room again"
+
+
+def test_a_point_of_a_stranger_is_told_whole() -> None:
+    point = Point("3-017", "1", "smoke", "三层")
+    payload = '{"v":1,"kind":"fire","point":{"address":"3-017","system":"1","type":"smoke","label":"三层"}}'
+    ring = ring_of(arrival(payload.encode(), ALARM.replace("G000001", "G7")))
+    assert ring is not None
+    assert [message.point for message in ring.messages] == [point]
