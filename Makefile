@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install fmt check test test-unit test-containers test-e2e schemas requirements migrate demo run up down logs images bench clean
+.PHONY: help install fmt check test test-again test-unit test-containers test-e2e schemas requirements migrate demo run up down logs images bench clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -30,29 +30,37 @@ install: $(VENV)/.have-dev ## install everything a developer needs into .venv
 fmt: $(VENV)/.have-dev ## format the code and put imports in order
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-check: $(VENV)/.have-dev ## ruff, mypy strict, import contracts, schema and dashboard drift
+check: $(VENV)/.have-dev ## ruff, mypy strict, import contracts, drift of schemas, dashboards and reference
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m schemas.export --check
 	@$(BIN)/python -m deploy.grafana.build --check
+	@$(BIN)/python -m deploy.reference --check
 	@if command -v promtool >/dev/null; then promtool check config --syntax-only deploy/prometheus/*.yml && promtool check rules deploy/prometheus/rules/*.yaml && promtool test rules deploy/prometheus/tests/*.yaml; else echo "promtool is not installed: alert rules not checked"; fi
 
 # Most tests wait for real servers: two files at a time, each with servers of its own, take little more than half as long.
 test: $(VENV)/.have-dev ## everything that can run here: unit, contract, integration, end to end, containers where Docker is
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-test-unit: $(VENV)/.have-dev ## the fast tier: no server, about a minute
-	@$(BIN)/python -m pytest tests/unit tests/contract/schemas
+test-again: $(VENV)/.have-dev ## run what failed in the last `make test` once more, each alone; say what is flaky
+	@$(BIN)/python -m tests.again
+
+test-unit: $(VENV)/.have-dev ## the fast tier: no server, under 20 seconds on two cores
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit tests/contract/schemas
 
 test-containers: $(VENV)/.have-dev ## the tests on Mosquitto, Kafka and TimescaleDB in containers
 	@$(BIN)/python -m pytest -m container
 
+.PHONY: test-chaos
+test-chaos: $(VENV)/.have-dev ## a quarter of an hour of kills and freezes under load, all accounted for (SEED=7 KILLS=40)
+	@$(BIN)/python -m tests.chaos --kills $(or $(KILLS),40) $(if $(SEED),--seed $(SEED))
+
 test-e2e: $(VENV)/.have-dev ## all services together, the console in a real Chromium, kill -9
 	@$(BIN)/python -m pytest tests/e2e tests/chaos
 
-schemas: $(VENV)/.have-dev ## write JSON Schema, AsyncAPI and the Grafana dashboards from their sources
-	@$(BIN)/python -m schemas.export && $(BIN)/python -m deploy.grafana.build
+schemas: $(VENV)/.have-dev ## write JSON Schema, AsyncAPI, the Grafana dashboards and docs/reference from their sources
+	@$(BIN)/python -m schemas.export && $(BIN)/python -m deploy.grafana.build && $(BIN)/python -m deploy.reference
 
 requirements: $(VENV)/.have-dev ## pin the newest versions that fit into requirements/*.txt
 	@for set in runtime embedded dev; do $(BIN)/pip-compile --quiet --upgrade --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header -o requirements/$$set.txt requirements/$$set.in; done

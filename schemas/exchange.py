@@ -29,7 +29,11 @@ class ExchangeStep(StrEnum):
 
 
 class ExchangeReason(StrEnum):
-    """Why an exchange `failed`, or why what became of it is `unknown` (the last three)."""
+    """Why an exchange `failed`, or why what became of it is `unknown` (`blind`, `restarted`, `abandoned`).
+
+    `time_unproven` goes with `answered`: nothing shows whether the key was pressed after the check, or the device had
+    kept the answer from before it. `old_answer` goes with `not_answered`: an answer came that was older than the check.
+    """
 
     UNKNOWN_GATEWAY = "unknown_gateway"
     BUSY = "busy"
@@ -41,6 +45,8 @@ class ExchangeReason(StrEnum):
     BLIND = "blind"
     RESTARTED = "restarted"
     ABANDONED = "abandoned"
+    TIME_UNPROVEN = "time_unproven"
+    OLD_ANSWER = "old_answer"
 
 
 class ExchangeData(Wire):

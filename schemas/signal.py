@@ -77,8 +77,9 @@ class SignalData(Wire):
     """One usable message. `received_at` of the signal is the event's `time`.
 
     `occurred_at` is the device's own claim, kept as sent even when flagged. `seq` is the gateway's number. `missing`
-    goes with kind `gap`: so many messages before this one never came. `frame` goes with the GB/T 26875.3 carriers.
-    `first_received_at` goes with flag `replayed`: when it was refused. The event's `time` is then that of the replay.
+    goes with kind `gap`: so many messages before this one never came; below 0 so many came after all that had been told
+    missing at `first_received_at`. `frame` goes with the GB/T 26875.3 carriers. With flag `replayed`
+    `first_received_at` is when it was refused. The event's `time` is then that of the replay.
 
     The event's id is that of one reception, never of what was said: a gateway whose clock and numbers start anew
     repeats itself. The first 20 of its 32 digits name the delivery by the broker, which one with flag `redelivered` has
@@ -101,7 +102,7 @@ class SignalData(Wire):
     restores: Restores | None = None
     measurement: Measurement | None = None
     text: ShortText | None = None
-    missing: int | None = Field(default=None, ge=1)
+    missing: int | None = None
     flags: tuple[Flag, ...] = ()
     frame: DeviceFrame | None = None
     first_received_at: AwareDatetime | None = None
@@ -140,7 +141,7 @@ class UnregisteredAlarmData(Wire):
     before this one: each is a refusal, none has an event of its own.
     """
 
-    gateway_id: Identifier | None
+    gateway_id: Identifier | None = None
     carrier: Carrier
     instance: Identifier
     peer: ShortText | None = None

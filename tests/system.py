@@ -59,6 +59,9 @@ class System:
         self.firenet.command("services.registry", "import", *map(str, sorted(district.iterdir())))
         self.services |= {service.name: service for service in self.firenet.services()}
         self._start(*self.services.values())
+        door = self.firenet.door
+        if door is not None:
+            wait_for("gateways let in", lambda: door.is_open)
 
     def _start(self, *parts: Part) -> None:
         """Start side by side, as the stack does; return or raise when none of them is starting any more."""

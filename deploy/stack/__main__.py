@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from deploy.stack.firenet import FireNet, Options, Ports
+from deploy.stack.lock import only_one
+from deploy.stack.lookout import Lookout
 from deploy.stack.part import PartError
 from deploy.stack.ports import HOST
 from deploy.stack.process import StartFailed
@@ -57,23 +59,38 @@ def start_brokers(stack: Stack, firenet: FireNet) -> None:
     if firenet.kafka.must_fetch:
         say("fetching Apache Kafka's jars, once; this takes about a minute ...")
     say("starting Apache Kafka, PostgreSQL and an MQTT broker ...")
-    stack.start(*firenet.parts)
+    stack.start(*(part for part in firenet.parts if part is not firenet.mailbox))
     say("tables, topics, policy pack ...")
     firenet.set_up()
 
 
+def lookout(firenet: FireNet) -> Lookout:
+    return Lookout(firenet.standing_file, firenet.door, say, SystemClock())
+
+
 def demo() -> None:
     folder = ROOT / "var" / "demo"
+    with only_one(folder):
+        _demo(folder)
+    say("ended; nothing is left running.")
+
+
+def _demo(folder: Path) -> None:
     ports = Ports.known(os.environ)
     shutil.rmtree(folder, ignore_errors=True)
     options = Options(
-        supervision_rate=SUPERVISION_RATE, ladder_rate=LADDER_RATE, devices=True, mailbox=True, local_webhooks=True
+        supervision_rate=SUPERVISION_RATE,
+        ladder_rate=LADDER_RATE,
+        devices=True,
+        mailbox=True,
+        local_webhooks=True,
+        patient=True,
     )
     firenet = FireNet(folder, ports, options)
     story_over = threading.Event()
     receiver = WebhookReceiver(ports.webhook, firenet.secret("centre"), told)
     try:
-        with receiver, Stack(say=say) as stack:
+        with receiver, Stack(say=say, look=lookout(firenet).look) as stack:
             start_brokers(stack, firenet)
             district = folder / "district"
             size = ["--units", str(DEMO_UNITS), "--seed", str(DEMO_SEED), *DEMO_DEVICES]
@@ -81,15 +98,14 @@ def demo() -> None:
             firenet.command("services.registry", "import", *map(str, sorted(district.iterdir())))
             accounts = firenet.command("services.console", "demo-accounts")
             say("ingest, rules, alerts, console ...")
-            stack.start(*firenet.services())
+            stack.take_up(firenet.mailbox, *firenet.services())
             simulator = simulator_service(firenet, size)
-            stack.start(simulator)
+            stack.take_up(simulator)
             announce(firenet, accounts)
             threading.Thread(target=follow_story, args=(simulator.log, story_over), daemon=True).start()
             stack.watch()
     finally:
         story_over.set()
-    say("ended; nothing is left running.")
 
 
 def simulator_service(firenet: FireNet, size: list[str]) -> Service:
@@ -100,7 +116,7 @@ def simulator_service(firenet: FireNet, size: list[str]) -> Service:
         "SIMULATOR_MQTT_HOST": HOST,
         "SIMULATOR_MQTT_PORT": str(firenet.ports.mqtt),
     }
-    return Service(firenet.folder / "simulator", name="simulator", argv=argv, env=env)
+    return Service(firenet.folder / "simulator", name="simulator", argv=argv, env=env, needs=("ingest", "Door"))
 
 
 def announce(firenet: FireNet, accounts: str) -> None:
@@ -135,8 +151,9 @@ def mqtt_lines(firenet: FireNet) -> list[str]:
 def run_options(environ: Mapping[str, str]) -> Options:
     """Return the options of `make run`: FIRENET_MQTT_TLS=1 secures the broker, and takes Mosquitto for it."""
     if environ.get("FIRENET_MQTT_TLS", "0") not in ("1", "true"):
-        return Options()
+        return Options(patient=True)
     return Options(
+        patient=True,
         mosquitto=True,
         secured=True,
         share_group="ingest",
@@ -147,23 +164,39 @@ def run_options(environ: Mapping[str, str]) -> Options:
 
 
 def run() -> None:
-    folder = Path(os.environ.get("FIRENET_DATA", ROOT / "var" / "run"))
+    folder = Path(os.environ.get("FIRENET_DATA", ROOT / "var" / "run")).absolute()
+    with only_one(folder):
+        _run(folder)
+    say("ended; the data stays in place.")
+
+
+def _run(folder: Path) -> None:
     options = run_options(os.environ)
-    firenet = FireNet(folder, Ports.known(os.environ, secured=options.secured), options)
-    with Stack(say=say) as stack:
-        start_brokers(stack, firenet)
-        if options.secured:
-            firenet.secure()
-            stack.start(firenet.mqtt)
-        say("ingest, rules, alerts, console ...")
-        stack.start(*firenet.services())
+    worked = FireNet(folder, Ports(), options).was_set_up
+    ports = Ports.known(os.environ, secured=options.secured, must_be_free=not worked)
+    firenet = FireNet(folder, ports, options)
+    with Stack(say=say, look=lookout(firenet).look) as stack:
+        if worked:  # a centre lives on it: whatever can start does, and the rest is tried until it can
+            say("starting Apache Kafka, PostgreSQL, an MQTT broker, ingest, rules, alerts, console ...")
+            broker = firenet.mqtt_parts if options.secured else []
+            stack.take_up(*firenet.parts, *broker, firenet.later_set_up(), *firenet.services())
+        else:
+            start_brokers(stack, firenet)
+            if options.secured:
+                firenet.secure()
+                stack.start(*firenet.mqtt_parts)
+            firenet.note_set_up()
+            say("ingest, rules, alerts, console ...")
+            stack.take_up(*firenet.services())
         lines = "Accounts: python -m services.console accounts add; units: python -m services.registry import"
         announce(firenet, lines)
         environment = folder / "environment"
-        write_environment(firenet, environment)
-        say(f"the commands above need this environment: set -a; . {environment}; set +a")
+        try:
+            write_environment(firenet, environment)
+            say(f"the commands above need this environment: set -a; . {environment}; set +a")
+        except OSError as error:
+            say(f"the environment for the commands above is not written: {environment}: {error.strerror}.")
         stack.watch()
-    say("ended; the data stays in place.")
 
 
 def write_environment(firenet: FireNet, path: Path) -> None:
@@ -185,7 +218,7 @@ def main(arguments: list[str]) -> int:
         MODES[arguments[0]]()
     except Stopped:
         say("ended while starting; nothing is left running.")
-    except (PartError, StartFailed) as error:
+    except (PartError, StartFailed, OSError) as error:
         print(f"FireNet did not start: {error}", file=sys.stderr)
         return 1
     return 0

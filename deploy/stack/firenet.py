@@ -4,14 +4,19 @@ Used by `make demo`, `make run`, the end-to-end and chaos tests and the benchmar
 """
 
 import base64
+import contextlib
 import json
 import os
 import secrets
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from deploy.stack.causes import Cause
+from deploy.stack.door import Way
+from deploy.stack.door_part import Door
 from deploy.stack.kafka import Kafka
 from deploy.stack.mailbox import Mailbox
 from deploy.stack.mosquitto import Mosquitto, Secured
@@ -21,6 +26,7 @@ from deploy.stack.ports import HOST, free_ports, is_free
 from deploy.stack.postgres import Postgres
 from deploy.stack.process import Launch, StartFailed, run_tool
 from deploy.stack.service import ROOT, Service, http_ok
+from deploy.stack.set_up import SetUp, fingerprint
 from services.runtime.clock import Clock, SystemClock
 
 SAMPLE_PACK = ROOT / "deploy" / "packs" / "sample-2026.yaml"
@@ -30,10 +36,22 @@ BROKER_ACCOUNTS = {"ingest": "INGEST", "registry": "REGISTRY"}
 STANDS_BACK = {"rules": 5, "alerts": 5, "console": 10}
 """Niceness of what is not on a fire's way: with too little processor for all, ingest and alerts-fire come first."""
 
+NEEDS = {
+    "ingest": ("Kafka",),
+    "rules": ("Kafka", "PostgreSQL"),
+    "alerts-fire": ("Kafka",),
+    "alerts": ("PostgreSQL",),
+}
+"""What a service does nothing without. The console needs nobody: it says what is missing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where everything listens on loopback. The first nine are for people and their tools, the rest is inside."""
+    """Where everything listens on loopback. The first ten are for people and their tools, the rest is inside.
+
+    `mqtt` is the door for gateways, and the brokers' own port where there is no door; behind a door the broker listens
+    on the ports `..._inner`.
+    """
 
     mqtt: int = 1883
     mqtt_tls: int = 8883
@@ -51,12 +69,16 @@ class Ports:
     kafka: int = 0
     controller: int = 0
     postgres: int = 0
+    mqtt_inner: int = 0
+    mqtt_tls_inner: int = 0
+    mqtt_certificates_inner: int = 0
 
     @classmethod
-    def known(cls, environ: Mapping[str, str], *, secured: bool = False) -> "Ports":
+    def known(cls, environ: Mapping[str, str], *, secured: bool = False, must_be_free: bool = True) -> "Ports":
         """Return the usual ports, each moved by `FIRENET_PORT_NAME`, and free ones for what is inside.
 
-        The TLS ports are only looked at when they are used (`secured`).
+        The TLS ports are only looked at when they are used (`secured`). Not `must_be_free`: whoever finds its port
+        taken says so by itself, and the others need not wait for it.
         Raises:  PartError naming the first one that is taken or no number, and the setting that moves it.
         """
         ports = cls() if secured else cls(mqtt_tls=0, mqtt_certificates=0)
@@ -70,9 +92,9 @@ class Ports:
         ports = replace(ports, **dict(zip(inside, free_ports(len(inside)), strict=True)))
         for field in fields(cls):
             number = getattr(ports, field.name)
-            if not is_free(number):
+            if must_be_free and not is_free(number):
                 sentence = f"port {number} on {HOST} is taken; stop what uses it or set {setting_of(field.name)}."
-                raise PartError("ports", sentence)
+                raise PartError("ports", sentence, Cause.PORT_TAKEN)
         return ports
 
     @classmethod
@@ -92,6 +114,9 @@ class Options:
 
     `devices`: ingest opens a TCP port for devices that know no MQTT.
     `secured`: Mosquitto with TLS, passwords and certificates; gateways find it at `mqtt_bind` under `mqtt_names`.
+    `patient`: a service that is not ready in time is left to get ready some day.
+    `door`: gateways are let in only when ingest has subscribed; always so but with a Mosquitto open to all, which
+    tests and benchmarks use.
     """
 
     supervision_rate: float = 1.0
@@ -106,6 +131,12 @@ class Options:
     share_group: str = ""
     mqtt_protocol: str = "3.1.1"
     log_level: str = "info"
+    door: bool = False
+    patient: bool = False
+
+    @property
+    def has_door(self) -> bool:
+        return self.door or self.secured or not self.mosquitto
 
 
 class FireNet:
@@ -119,20 +150,49 @@ class FireNet:
         self.kafka = Kafka(self.folder / "kafka", port=ports.kafka, controller_port=ports.controller)
         self.postgres = Postgres(self.folder / "postgres", port=ports.postgres)
         self.mqtt = self._broker()
+        self.door = self._door() if self.options.has_door else None
         self.mailbox = Mailbox(self.folder / "mailbox", smtp_port=ports.smtp, http_port=ports.mailbox)
 
     @property
-    def parts(self) -> list[Kafka | Postgres | Mosquitto | Iotcore | Mailbox]:
+    def parts(self) -> list[Kafka | Postgres | Mosquitto | Iotcore | Mailbox | Door]:
         """What must answer before the set-up; they start side by side. A secured broker starts after it."""
-        broker = [] if self.options.secured else [self.mqtt]
+        broker = [] if self.options.secured else self.mqtt_parts
         return [self.kafka, self.postgres, *broker, *([self.mailbox] if self.options.mailbox else [])]
 
+    @property
+    def mqtt_parts(self) -> list[Mosquitto | Iotcore | Door]:
+        """The broker, and the door before it."""
+        return [self.mqtt, *([self.door] if self.door is not None else [])]
+
+    @property
+    def mqtt_port(self) -> int:
+        """The broker's own port, for services."""
+        return self.ports.mqtt_inner if self.options.has_door and not self.options.secured else self.ports.mqtt
+
     def _broker(self) -> Mosquitto | Iotcore:
-        folder, port, setting = self.folder / "mqtt", self.ports.mqtt, setting_of("mqtt")
+        folder, setting = self.folder / "mqtt", setting_of("mqtt")
         if self.options.secured:
-            secured = Secured(self.access, self.ports.mqtt_tls, self.ports.mqtt_certificates, self.options.mqtt_bind)
-            return Mosquitto(folder, port=port, setting=setting, secured=secured)
-        return (Mosquitto if self.options.mosquitto else Iotcore)(folder, port=port, setting=setting)
+            secured = Secured(self.access, self.ports.mqtt_tls_inner, self.ports.mqtt_certificates_inner)
+            return Mosquitto(folder, port=self.mqtt_port, setting=setting, secured=secured)
+        return (Mosquitto if self.options.mosquitto else Iotcore)(folder, port=self.mqtt_port, setting=setting)
+
+    def _door(self) -> Door:
+        ports, bind = self.ports, self.options.mqtt_bind
+        if not self.options.secured:
+            way = Way(HOST, ports.mqtt, self.mqtt_port)
+            return Door(self.folder / "door", ways=[way], broker_port=self.mqtt_port, setting=setting_of("mqtt"))
+        ways = [
+            Way(bind, ports.mqtt_tls, ports.mqtt_tls_inner),
+            Way(bind, ports.mqtt_certificates, ports.mqtt_certificates_inner),
+        ]
+        return Door(
+            self.folder / "door",
+            ways=ways,
+            broker_port=self.mqtt_port,
+            setting=setting_of("mqtt_tls"),
+            tls_ca=self.access / "ca.crt",
+            account=("ingest", self.secrets / "mqtt-ingest"),
+        )
 
     @property
     def access(self) -> Path:
@@ -142,6 +202,11 @@ class FireNet:
     @property
     def console_url(self) -> str:
         return f"http://{HOST}:{self.ports.console}/"
+
+    @property
+    def standing_file(self) -> Path:
+        """Where the supervisor writes down what does not run, and the console reads it."""
+        return self.folder / "parts.json"
 
     @property
     def secrets(self) -> Path:
@@ -166,7 +231,7 @@ class FireNet:
             "FIRENET_LOG_LEVEL": self.options.log_level,
             "FIRENET_HTTP_HOST": HOST,
             "INGEST_MQTT_HOST": HOST,
-            "INGEST_MQTT_PORT": str(self.ports.mqtt),
+            "INGEST_MQTT_PORT": str(self.mqtt_port),
             "INGEST_MQTT_PROTOCOL": self.options.mqtt_protocol,
             "INGEST_MQTT_SHARE_GROUP": self.options.share_group,
             "INGEST_HTTP_PORT": str(self.ports.ingest),
@@ -181,6 +246,7 @@ class FireNet:
             "CONSOLE_STATUS_PORT": str(self.ports.console_status),
             "CONSOLE_ALERTS_URL": f"http://{HOST}:{self.ports.alerts}",
             "CONSOLE_ALERTS_TOKEN": self.secret("alerts-api"),
+            "CONSOLE_PARTS_FILE": str(self.standing_file),
             **{name: f"{rate:g}" for name, rate in rates.items()},
         }
         if self.options.devices:
@@ -203,21 +269,20 @@ class FireNet:
         for name, prefix in BROKER_ACCOUNTS.items():
             own |= {
                 f"{prefix}_MQTT_HOST": HOST,
-                f"{prefix}_MQTT_PORT": str(self.ports.mqtt),
+                f"{prefix}_MQTT_PORT": str(self.mqtt_port),
                 f"{prefix}_MQTT_USERNAME": name,
                 f"{prefix}_MQTT_PASSWORD": self.secret(f"mqtt-{name}"),
                 f"{prefix}_MQTT_TLS_CA": str(self.access / "ca.crt"),
             }
         return own
 
-    def secure(self) -> None:
+    def secure(self, cancel: threading.Event | None = None) -> None:
         """Make the certificate authority and what the broker reads. Needs the database, before the broker starts."""
         names = [argument for name in ("localhost", HOST, *self.options.mqtt_names) for argument in ("--name", name)]
-        self.command("services.registry", "credentials", "ca")
-        self.command("services.registry", "credentials", "server", *names)
-        self.command("services.registry", "credentials", "write")
+        for words in (["ca"], ["server", *names], ["write"]):
+            self.command("services.registry", "credentials", *words, cancel=cancel)
 
-    def command(self, module: str, *arguments: str, text: str = "") -> str:
+    def command(self, module: str, *arguments: str, text: str = "", cancel: threading.Event | None = None) -> str:
         """Run `python -m module ...` to its end with the services' environment and return what it printed.
 
         Raises:  PartError with the command's own last words.
@@ -225,15 +290,39 @@ class FireNet:
         argv = [sys.executable, "-m", module, *arguments]
         try:
             launch = Launch(argv, env=self.environment(), cwd=ROOT)
-            return run_tool(launch, limit_s=SETUP_LIMIT_S, clock=self._clock, text=text)
+            return run_tool(launch, limit_s=SETUP_LIMIT_S, clock=self._clock, text=text, cancel=cancel)
         except StartFailed as error:
-            raise PartError(module, f"{module} {' '.join(arguments)}: {error}") from error
+            raise PartError(module, f"{module} {' '.join(arguments)}: {error}", error.cause) from error
 
-    def set_up(self, pack: Path = SAMPLE_PACK) -> None:
+    def set_up(self, pack: Path = SAMPLE_PACK, cancel: threading.Event | None = None) -> None:
         """Bring tables, topics and the policy pack up to date; changes nothing when they are."""
-        self.command("services.runtime.migrate")
-        self.command("services.registry", "topics")
-        self.command("services.registry", "pack", str(pack))
+        self.command("services.runtime.migrate", cancel=cancel)
+        self.command("services.registry", "topics", cancel=cancel)
+        self.command("services.registry", "pack", str(pack), cancel=cancel)
+
+    @property
+    def was_set_up(self) -> bool:
+        """Whether the data in this folder was set up by this very release: then each part may start for itself."""
+        with contextlib.suppress(OSError):
+            return (self.folder / "set-up").read_text() == fingerprint() and bool(self.postgres.password)
+        return False
+
+    def note_set_up(self) -> None:
+        """Write down that the set-up is done."""
+        with contextlib.suppress(OSError):
+            (self.folder / "set-up").write_text(fingerprint())
+
+    def later_set_up(self) -> SetUp:
+        """Return the set-up of data that `was_set_up`, to be done when Kafka and PostgreSQL are there."""
+
+        def work(cancel: threading.Event) -> None:
+            self.set_up(cancel=cancel)
+            if self.options.secured:
+                self.secure(cancel)
+                if isinstance(self.mqtt, Mosquitto):
+                    self.mqtt.read_anew()
+
+        return SetUp(self.folder / "set-up.log", work)
 
     def service(self, name: str, port: int, *, module: str = "", extra: Mapping[str, str] | None = None) -> Service:
         """Return one service, ready when its own /readyz says so."""
@@ -245,6 +334,8 @@ class FireNet:
             ready=http_ok(f"http://{HOST}:{port}/readyz"),
             start_limit_s=90,
             nice=STANDS_BACK.get(name, 0),
+            needs=NEEDS.get(name, ()),
+            mute_is_dead=not self.options.patient,
         )
 
     def services(self) -> Sequence[Service]:

@@ -14,6 +14,7 @@ from iotcore import IotCoreBroker
 
 PANIC = b"panicked at"
 PANICKED = 70
+FAILED = 1
 
 
 def end_on_panic(source: int, copy: int) -> None:
@@ -35,7 +36,11 @@ def main(config: str) -> None:
     threading.Thread(target=end_on_panic, args=(source, copy), name="panic-watch", daemon=True).start()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("rumqttd").setLevel(logging.CRITICAL)  # it logs every packet as an error
-    IotCoreBroker(config_path=config).run_forever()
+    try:
+        IotCoreBroker(config_path=config).run_forever()
+    except Exception as error:  # noqa: BLE001 - whatever it is, its sentence must not end with the thread that copies
+        os.write(copy, f"Error: {error}\n".encode())
+        os._exit(FAILED)
 
 
 if __name__ == "__main__":

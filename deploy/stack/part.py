@@ -1,5 +1,8 @@
 """The shape every embedded part has, and the one error that any of them may raise."""
 
+import contextlib
+import re
+import shutil
 import signal
 import threading
 from abc import ABC, abstractmethod
@@ -7,17 +10,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from deploy.stack.process import Child, Launch, Process, StartFailed, last_words, wait_until
+from deploy.stack.causes import Cause, Why, cause_of
+from deploy.stack.process import Child, Launch, Process, StartFailed, wait_until
 from services.runtime.clock import Clock, SystemClock
+
+FULL_BYTES = 1024 * 1024
+"""With less than this free on its disk, want of room is why a part ended."""
 
 
 class PartError(Exception):
     """A part could not start or died; `str(error)` is one sentence for the person at the keyboard."""
 
-    def __init__(self, part: str, sentence: str) -> None:
+    def __init__(self, part: str, sentence: str, cause: Cause = Cause.OTHER) -> None:
         super().__init__(sentence)
         self.part = part
         self.sentence = sentence
+        self.cause = cause
 
 
 class Part(Protocol):
@@ -26,6 +34,11 @@ class Part(Protocol):
     @property
     def name(self) -> str:
         """How people call it, for sentences: "Kafka"."""
+        ...
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Names of the parts without which it need not be started."""
         ...
 
     @property
@@ -59,7 +72,11 @@ class Part(Protocol):
         ...
 
     def epitaph(self) -> str:
-        """Say in one sentence how it ended and what it said last; only of a part that is not alive."""
+        """Say in one sentence how it ended and why; only of a part that is not alive."""
+        ...
+
+    def obituary(self) -> PartError:
+        """Return the epitaph with the cause of death."""
         ...
 
     def stop(self) -> None:
@@ -78,6 +95,9 @@ class ChildPart(ABC):
     start_limit_s: float = 60.0
     stop_limit_s: float = 20.0
     stop_signal: signal.Signals = signal.SIGTERM
+    mute_is_dead: bool = True
+    """One that runs and is not ready when the limit passes is ended; otherwise it is left to get ready some day."""
+    needs: tuple[str, ...] = ()
 
     def __init__(self, folder: Path, *, clock: Clock | None = None) -> None:
         self.folder = folder.absolute()
@@ -121,10 +141,11 @@ class ChildPart(ABC):
             self._await_ready(self._child)
         except StartFailed as error:
             self.stop()
-            raise PartError(self.name, f"{self.name} did not start: {error}") from error
+            raise PartError(self.name, f"{self.name} did not start: {error}", error.cause) from error
         except OSError as error:
             self.stop()
-            raise PartError(self.name, f"{self.name} did not start: {error.strerror or error}.") from error
+            words = error.strerror or str(error)
+            raise PartError(self.name, f"{self.name} did not start: {words}.", cause_of(words)) from error
         except BaseException:
             self.stop()
             raise
@@ -133,11 +154,29 @@ class ChildPart(ABC):
         return self._child is not None and self._child.alive()
 
     def epitaph(self) -> str:
+        return self.obituary().sentence
+
+    def obituary(self) -> PartError:
         code = None if self._child is None else self._child.exit_code()
-        if code is None:
-            return f"{self.name} does not run."
+        if self._child is None or code is None:
+            return PartError(self.name, f"{self.name} does not run.")
         how = f"with code {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
-        return f"{self.name} ended {how}: {last_words(self.log)}"
+        why = self._why(self._child)
+        return PartError(self.name, f"{self.name} ended {how}: {why.words} (log: {self.log}).", why.cause)
+
+    def _why(self, child: Child) -> Why:
+        why = child.why()
+        # A disk may be so full that not even the log says it any more.
+        if why.cause is Cause.DISK_FULL or (why.cause is not Cause.KILLED and self._disk_is_full()):
+            return Why(Cause.DISK_FULL, f"the disk that holds {self.folder} is full")
+        if why.cause is Cause.PORT_TAKEN and not re.search(r":\d", why.words):
+            return Why(why.cause, f"{why.words} ({', '.join(self.addresses.values())})")
+        return why
+
+    def _disk_is_full(self) -> bool:
+        with contextlib.suppress(OSError):
+            return shutil.disk_usage(self.folder).free < FULL_BYTES
+        return False
 
     def stop(self) -> None:
         self._cancel.set()
@@ -156,7 +195,8 @@ class ChildPart(ABC):
             return
         if left.owner_alive():
             other = f"for another FireNet (process {left.owner_pid})"
-            raise PartError(self.name, f"{self.name} already runs in {self.folder} {other}; stop that one first.")
+            sentence = f"{self.name} already runs in {self.folder} {other}; stop that one first."
+            raise PartError(self.name, sentence, Cause.RUNS_ALREADY)
         left.end(self.stop_signal, limit_s=self.stop_limit_s, clock=self.clock)
 
     def _await_ready(self, child: Child) -> None:
@@ -167,8 +207,10 @@ class ChildPart(ABC):
         if self._cancel.is_set():
             raise PartError(self.name, f"{self.name} was stopped while it started.")
         if not child.alive():
-            raise PartError(self.name, f"{self.name} ended while it started: {last_words(self.log)}")
-        if not in_time:
-            raise PartError(
-                self.name, f"{self.name} did not answer within {self.start_limit_s:.0f} s: {last_words(self.log)}"
-            )
+            why = self._why(child)
+            sentence = f"{self.name} ended while it started: {why.words} (log: {self.log})."
+            raise PartError(self.name, sentence, why.cause)
+        if not in_time and self.mute_is_dead:
+            why = self._why(child)
+            sentence = f"{self.name} did not answer within {self.start_limit_s:.0f} s: {why.words} (log: {self.log})."
+            raise PartError(self.name, sentence, Cause.NO_ANSWER if why.cause is Cause.OTHER else why.cause)

@@ -18,17 +18,22 @@ from typing import IO
 
 import psutil
 
+from deploy.stack.causes import Cause, Why, cause_of, explain
 from services.runtime.clock import Clock, SystemClock
 
 LAUNCHER = Path(__file__).with_name("launch.py")
 LOG_LIMIT_BYTES = 32 * 1024 * 1024
 POLL_S = 0.05
 SAME_START_S = 2.0  # psutil derives start times from the boot time, which may move a little
-TELLING = ("No space left", "FATAL", "PANIC", "panicked", "OutOfMemory", "Exception", "ERROR", "Error:")
+TAIL_BYTES = 256 * 1024
 
 
 class StartFailed(Exception):
     """Why something could not start: the rest of the sentence "X did not start: ..."."""
+
+    def __init__(self, sentence: str, cause: Cause | None = None) -> None:
+        super().__init__(sentence)
+        self.cause = cause or cause_of(sentence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +94,24 @@ def require_space(folder: Path, floor_mb: int) -> None:
         )
 
 
-def last_words(log: Path, marker: str = "=== start ") -> str:
-    """Return the most telling line since the last start, and where the rest is, as the end of a sentence."""
+def since_start(log: Path, marker: str = "=== start ") -> str:
+    """Return what was printed since the last start, the end of it when that is long."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 65536))
+            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
             text = file.read().decode("utf-8", "replace")
     except OSError:
-        return "it left no log."
-    since = text.rpartition(marker)[2].partition("\n")[2] if marker in text else text
-    return f"{_telling(since)} (log: {log})."
+        return ""
+    return text.rpartition(marker)[2].partition("\n")[2] if marker in text else text
+
+
+def killed_for_memory() -> int:
+    """Return how many processes the kernel has ended so far for want of memory; 0 where it does not tell."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
 
 
 class _Spawner:
@@ -222,9 +235,14 @@ class Child:
         with log.open("ab") as output:
             output.write(f"=== start {self.clock.now().isoformat(timespec='seconds')}\n".encode())
             output.flush()
+            self._killed_before = killed_for_memory()
             self._tied = _spawn(launch, output=output)
         if pid_file is not None:
-            Process.of(self.pid).write(pid_file)
+            try:
+                Process.of(self.pid).write(pid_file)
+            except OSError:  # a full disk: nobody would know of it
+                self._tied.collect()
+                raise
 
     @property
     def pid(self) -> int:
@@ -236,6 +254,11 @@ class Child:
     def exit_code(self) -> int | None:
         """Return None while it runs; negative is the signal that ended it."""
         return self._tied.collect() if self._tied.ended() else None
+
+    def why(self) -> Why:
+        """Return why it ended, from what it printed; of one that still runs, what it complains of."""
+        by_system = killed_for_memory() > self._killed_before
+        return explain(since_start(self.log), self.exit_code(), by_system=by_system)
 
     def stop(self, number: signal.Signals, *, limit_s: float) -> int:
         """Send a signal, kill it and its group when it has not ended within the limit; return its exit code."""
@@ -327,20 +350,14 @@ def run_tool(
         stopped = cancel is not None and cancel.is_set()
         raise StartFailed("it was stopped." if stopped else f"{name} took longer than {limit_s:.0f} s.")
     if code != 0:
-        raise StartFailed(f"{name} failed with code {code}: {_telling(complained + printed)}.")
+        why = explain(complained + printed, code)
+        raise StartFailed(f"{name} failed with code {code}: {why.words}.", why.cause)
     return printed
 
 
 def _text(file: IO[bytes]) -> str:
     file.seek(0)
     return file.read().decode("utf-8", "replace")
-
-
-def _telling(text: str) -> str:
-    """Return the line that most likely says why, at most 300 characters of it."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    told = next((line for word in TELLING for line in lines if word in line), lines[-1] if lines else "it said nothing")
-    return "the disk is full" if "No space left" in told else told[:300].rstrip(".")
 
 
 def trim_log(log: Path, *, limit_bytes: int = LOG_LIMIT_BYTES) -> None:

@@ -31,11 +31,15 @@ class Service(ChildPart):
         addresses: Mapping[str, str] | None = None,
         start_limit_s: float = 60.0,
         nice: int = 0,
+        needs: tuple[str, ...] = (),
+        mute_is_dead: bool = True,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(folder, clock=clock)
         self.name = name
         self.start_limit_s = start_limit_s
+        self.needs = needs
+        self.mute_is_dead = mute_is_dead
         self._argv = list(argv)
         self._env = dict(env)
         self._ready = ready

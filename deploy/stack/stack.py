@@ -7,27 +7,37 @@
         migrate(postgres.dsn())
         env = {**os.environ, "INGEST_KAFKA": kafka.bootstrap}
         argv = [sys.executable, "-m", "services.ingest"]
-        stack.start(Service(var / "ingest", name="ingest", argv=argv, env=env, ready=http_ok(URL)))
-        stack.watch()                                    # until Ctrl-C, SIGTERM, or somebody dies too often
+        ingest = Service(var / "ingest", name="ingest", argv=argv, env=env, ready=http_ok(URL), needs=("Kafka",))
+        stack.take_up(ingest)                            # started now or when it can be, and for ever again
+        stack.watch()                                    # until Ctrl-C or SIGTERM
 
-`PartError` carries the one sentence to print, `Stopped` means that the user asked to end; on both, and on any other
-way out of the `with` block, everything is stopped: the batch that was started last first.
+What `start` starts must come up: `PartError` carries the one sentence to print. What `take_up` was given, and whatever
+died since it was started, is tried again for ever, with waits that grow: one part that cannot start does not end the
+others. `Stopped` means that the user asked to end; on both, and on any other way out of the `with` block, everything
+is stopped: the batch that was started last first.
 """
 
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from types import FrameType, TracebackType
 
+from deploy.stack.causes import Cause
 from deploy.stack.part import Part, PartError
 from deploy.stack.process import trim_log
+from deploy.stack.standing import Standing, State
 from services.runtime.clock import Clock, SystemClock
 
 POLL_S = 0.05
 TRIM_EVERY_S = 60.0
+LOOK_EVERY_S = 1.0
+REPEAT_EVERY_S = 600.0
+"""How often it is said again that something still does not start, for the same reason."""
+STEADY_S = 5.0
+"""What ran for so long has come up; what dies sooner, for the same reason again and again, is told like the above."""
 ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -37,22 +47,16 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RestartPolicy:
-    """When something that died is started again: after a wait that doubles up to a cap, and not for ever."""
+    """When something that died is started again: after a wait that doubles up to a cap, and for ever."""
 
     first_wait_s: float = 0.5
     longest_wait_s: float = 10.0
-    deaths: int = 6
-    """With so many deaths within the window it is given up."""
     window_s: float = 120.0
+    """Deaths longer ago than this do not count any more."""
 
-    def wait_s(self, deaths: int) -> float | None:
-        """Return how long to wait after the n-th death within the window, n >= 1; None to give up."""
-        if deaths >= self.deaths:
-            return None
-        return min(self.longest_wait_s, self.first_wait_s * 2.0 ** (deaths - 1))
-
-
-NEVER_RESTART = RestartPolicy(deaths=1)
+    def wait_s(self, deaths: int) -> float:
+        """Return how long to wait after the n-th death within the window, n >= 1."""
+        return float(min(self.longest_wait_s, self.first_wait_s * 2.0 ** min(deaths - 1, 16)))
 
 
 @dataclass(slots=True)
@@ -61,6 +65,30 @@ class _Watched:
     deaths: deque[float] = field(default_factory=deque)
     due: float | None = None
     starting: "Future[None] | None" = None
+    failed: PartError | None = None
+    """Why it does not run; None while it runs or is started for the first time."""
+    said: tuple[str, float] = ("", 0.0)
+    aloud: bool = False
+    """Whether its present failure was said."""
+    up_at: float = 0.0
+    waits_for: tuple[str, ...] = ()
+
+    @property
+    def up(self) -> bool:
+        return self.starting is None and self.due is None and not self.waits_for
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is known if it comes up now."""
+        return self.up or self.failed is not None or bool(self.waits_for)
+
+    def standing(self) -> Standing:
+        """Return how it is doing, for the page."""
+        if self.waits_for:
+            return Standing(self.part.name, State.WAITS, waits_for=self.waits_for)
+        if self.failed is not None:
+            return Standing(self.part.name, State.FAILED, self.failed.cause)
+        return Standing(self.part.name, State.RUNS if self.up else State.STARTS)
 
 
 class Stack:
@@ -72,20 +100,27 @@ class Stack:
         say: Callable[[str], None],
         restart: RestartPolicy | None = None,
         clock: Clock | None = None,
+        look: Callable[[Sequence[Standing]], None] = lambda _: None,
     ) -> None:
+        """`look` is told every second how each part is doing."""
         self._say = say
         self._restart = restart or RestartPolicy()
         self._clock = clock or SystemClock()
+        self._look = look
         self._batches: list[list[_Watched]] = []
         self._asks = 0  # a plain number: a signal handler that took a lock could wait for the very code it interrupted
         self._pool = ThreadPoolExecutor(max_workers=32, thread_name_prefix="stack")
         self._former: dict[signal.Signals, object] = {}
-        self._trimmed = self._clock.monotonic()
+        self._trimmed = self._looked = self._clock.monotonic()
 
     @property
     def parts(self) -> list[Part]:
         """Everything started so far, in order."""
-        return [watched.part for batch in self._batches for watched in batch]
+        return [watched.part for watched in self._watched]
+
+    @property
+    def _watched(self) -> list[_Watched]:
+        return [watched for batch in self._batches for watched in batch]
 
     @property
     def asked_to_stop(self) -> bool:
@@ -110,22 +145,34 @@ class Stack:
                 if watched.starting is not None and watched.starting.done():
                     watched.starting.result()
                     watched.starting = None
-                    where = "".join(f", {address}" for address in watched.part.addresses.values())
-                    self._say(f"{watched.part.name} is ready after {self._clock.monotonic() - began:.1f} s{where}")
+                    self._say_ready(watched, began)
+            _pause()
+            self._check()
+
+    def take_up(self, *parts: Part) -> None:
+        """Start parts side by side, each as soon as what it needs is up; return when it is known which come up now.
+
+        The others are tried again by `watch`, and it is said why they wait. Raises Stopped.
+        """
+        self._check()
+        began = self._clock.monotonic()
+        batch = [_Watched(part, due=began) for part in parts]
+        self._batches.append(batch)
+        told: set[str] = set()
+        while not all(watched.settled for watched in batch) or any(self._may_go(watched) for watched in batch):
+            self._turn()
+            for watched in batch:
+                if watched.up and watched.failed is None and watched.part.name not in told:
+                    told.add(watched.part.name)
+                    self._say_ready(watched, began)
             _pause()
             self._check()
 
     def watch(self) -> None:
-        """Return when the user asked to end. Meanwhile start again whatever dies, as the policy has it.
-
-        Raises:  PartError when something died too often, or died and must not be started again.
-        """
+        """Return when the user asked to end. Meanwhile start again whatever dies, as the policy has it."""
         while not self.asked_to_stop:
             _pause()
-            for batch in self._batches:
-                for watched in batch:
-                    self._look_at(watched)
-            self._trim_logs()
+            self._turn()
 
     def stop(self) -> None:
         """Return when nothing runs that was started here: the last batch first, side by side within one."""
@@ -165,43 +212,84 @@ class Stack:
         if self.asked_to_stop:
             raise Stopped("asked to end")
 
-    def _look_at(self, watched: _Watched) -> None:
+    def _say_ready(self, watched: _Watched, began: float) -> None:
+        where = "".join(f", {address}" for address in watched.part.addresses.values())
+        self._say(f"{watched.part.name} is ready after {self._clock.monotonic() - began:.1f} s{where}")
+
+    # --- one turn over everything
+
+    def _turn(self) -> None:
+        for watched in self._watched:
+            self._look_at(watched)
         now = self._clock.monotonic()
-        if watched.starting is not None:
-            if watched.starting.done():
-                self._restarted(watched, watched.starting.exception(), now)
-        elif watched.due is not None:
-            if now >= watched.due:
-                watched.due = None
-                watched.starting = self._pool.submit(watched.part.start)
-        elif not watched.part.alive():
-            self._died(watched, watched.part.epitaph(), now)
-
-    def _restarted(self, watched: _Watched, error: BaseException | None, now: float) -> None:
-        watched.starting = None
-        if error is None:
-            self._say(f"{watched.part.name} runs again.")
-        elif isinstance(error, PartError):
-            self._died(watched, error.sentence, now)
-        else:
-            raise error
-
-    def _died(self, watched: _Watched, sentence: str, now: float) -> None:
-        watched.deaths.append(now)
-        while watched.deaths[0] < now - self._restart.window_s:
-            watched.deaths.popleft()
-        wait_s = self._restart.wait_s(len(watched.deaths))
-        if wait_s is None:
-            raise PartError(watched.part.name, sentence)
-        self._say(f"{sentence} Starting it again in {wait_s:.1f} s.")
-        watched.due = now + wait_s
-
-    def _trim_logs(self) -> None:
-        now = self._clock.monotonic()
+        if now - self._looked >= LOOK_EVERY_S:
+            self._looked = now
+            self._look([watched.standing() for watched in self._watched])
         if now - self._trimmed >= TRIM_EVERY_S:
             self._trimmed = now
             for part in self.parts:
                 trim_log(part.log)
+
+    def _look_at(self, watched: _Watched) -> None:
+        now = self._clock.monotonic()
+        if watched.starting is not None:
+            if watched.starting.done():
+                self._started(watched, watched.starting.exception(), now)
+        elif watched.due is not None:
+            if now >= watched.due:
+                self._go(watched, now)
+        elif not watched.part.alive():
+            self._died(watched, watched.part.obituary(), now)
+
+    def _missing(self, watched: _Watched) -> tuple[str, ...]:
+        """Return what it needs and what is not up."""
+        down = {other.part.name for other in self._watched if not other.up}
+        return tuple(name for name in watched.part.needs if name in down)
+
+    def _may_go(self, watched: _Watched) -> bool:
+        """Tell whether it waits, or has just waited, for something that has come up."""
+        return bool(watched.waits_for) and not self._missing(watched)
+
+    def _go(self, watched: _Watched, now: float) -> None:
+        """Start it, or let it wait for what it needs: without that it would only fail as well."""
+        watched.waits_for = missing = self._missing(watched)
+        if missing:
+            if any(other.failed for other in self._watched if other.part.name in missing):
+                self._tell(watched, f"{watched.part.name} waits for {' and '.join(missing)}.", now)
+            return
+        watched.due = None
+        watched.starting = self._pool.submit(watched.part.start)
+
+    def _started(self, watched: _Watched, error: BaseException | None, now: float) -> None:
+        watched.starting = None
+        if error is None:
+            if watched.aloud:
+                self._say(f"{watched.part.name} runs{' again' if watched.failed is not None else ''}.")
+            watched.failed, watched.aloud, watched.up_at = None, False, now
+        elif isinstance(error, PartError):
+            self._died(watched, error, now)
+        else:  # a fault of ours; the others need not end for it
+            sentence = f"{watched.part.name} did not start: {type(error).__name__}: {error}."
+            self._died(watched, PartError(watched.part.name, sentence, Cause.OTHER), now)
+
+    def _died(self, watched: _Watched, death: PartError, now: float) -> None:
+        watched.deaths.append(now)
+        while watched.deaths[0] < now - self._restart.window_s:
+            watched.deaths.popleft()
+        wait_s = self._restart.wait_s(len(watched.deaths))
+        first = watched.failed is None
+        if first and now - watched.up_at >= STEADY_S:
+            watched.said = ("", 0.0)
+        watched.failed, watched.due = death, now + wait_s
+        again = f"Starting it again in {wait_s:.1f} s" + ("." if first else ", and so on until it runs.")
+        self._tell(watched, death.sentence, now, f"{death.sentence} {again}")
+
+    def _tell(self, watched: _Watched, what: str, now: float, sentence: str | None = None) -> None:
+        """Say it once, and again when it has changed or was said long ago."""
+        former, at = watched.said
+        if what != former or now - at >= REPEAT_EVERY_S:
+            watched.said, watched.aloud = (what, now), True
+            self._say(sentence or what)
 
 
 def _pause() -> None:

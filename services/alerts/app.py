@@ -148,7 +148,7 @@ class Alerts:
     def readiness(self) -> Readiness:
         checks = self._pulse.checks()
         try:
-            expired = self._directory.rules(self._clock.now()).expired
+            expired = bool(self._directory.expired(self._clock.now()))
             checks["pack"] = "expired" if expired else "ok"
             self._metrics.pack_expired.set(expired)
         except NoPack:
@@ -285,7 +285,7 @@ class Alerts:
             Channel.EMAIL: timedelta(seconds=SMTP_EXCHANGES * settings.smtp_timeout_s + 5),
         }
         return Postman(
-            outbox=PostgresOutbox(pool, notice_event),
+            outbox=PostgresOutbox(pool, notice_event, self._scribe.retell),
             carriers={Channel.EMAIL: mail, Channel.WEBHOOK: webhook},
             lanes=Lanes(fire=fire, sending=sending, destinations=destinations),
             metrics=self._metrics,
@@ -319,7 +319,7 @@ class Alerts:
 
     async def _publish(self, pool: Pool, stop: Stop) -> None:
         producer = BatchProducer(self._settings.kafka_bootstrap, f"{self._settings.instance}-notices", headers=HEADERS)
-        outbox = PostgresOutbox(pool, notice_event)
+        outbox = PostgresOutbox(pool, notice_event, self._scribe.retell)
         stream = KafkaNoticeStream(producer)
         started = False
 

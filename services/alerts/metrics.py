@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from services.alerts.domain.delivery import Fate
+from services.alerts.domain.delivery import NEVER_AGAIN, Fate
 from services.alerts.domain.lifecycle import Action
 from services.alerts.domain.values import CaseKind, Channel, Reason
 
@@ -42,6 +42,12 @@ class AlertsMetrics:
             "firenet_alerts_attempts_total",
             "Delivery attempts by what came of them",
             ["channel", "fate", "reason"],
+            registry=registry,
+        )
+        self.first_dead = Counter(
+            "firenet_alerts_first_notices_dead_total",
+            "First notices of fires that were given up: somebody has not been told",
+            ["channel", "reason"],
             registry=registry,
         )
         self.cancelled = Counter(
@@ -94,6 +100,8 @@ class AlertsMetrics:
                 self.events.labels(kind, action)
         for channel in Channel:
             self.attempts.labels(channel, Fate.ACCEPTED, "none")
+            for reason in NEVER_AGAIN:
+                self.first_dead.labels(channel, reason)
             for reason in Reason:
                 for fate in (Fate.RETRY, Fate.DEAD):
                     self.attempts.labels(channel, fate, reason)

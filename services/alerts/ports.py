@@ -9,6 +9,7 @@ from typing import Protocol
 from services.alerts.domain.audit import Link
 from services.alerts.domain.delivery import Consent, Due, Outcome, Verdict
 from services.alerts.domain.grouping import Candidate
+from services.alerts.domain.letters import Letter
 from services.alerts.domain.recipients import AddressBook
 from services.alerts.domain.values import (
     Address,
@@ -18,7 +19,6 @@ from services.alerts.domain.values import (
     CaseKind,
     Channel,
     Event,
-    Letter,
     Notice,
     NoticeId,
     PackRules,
@@ -42,6 +42,8 @@ class Claim:
 @dataclass(slots=True)
 class Changes:
     """What one transaction writes. Cancelling comes after the notices, so it reaches those written here too.
+
+    It takes back notices that were never sent, but the first ones of a fire.
 
     `leased` names the notices among them whose first attempt is under way, and until when it is ours.
     """
@@ -154,7 +156,7 @@ class CaseStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A notice that may be sent now; `attempts` counts this attempt."""
+    """A notice that may be sent now; `attempts` counts this attempt. `over_since`: when its case was closed."""
 
     notice_id: NoticeId
     case_id: CaseId
@@ -166,6 +168,8 @@ class Ready:
     purpose: Purpose
     lang: str
     caused_at: datetime
+    first: bool = False
+    over_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +204,8 @@ class Outbox(Protocol):
         """Choose among the due notices, ask a last time whether each may go, and count its attempt.
 
         What comes back Ready is ours until its lease ends and must be sent now; a case that is closed or acknowledged
-        later counts its address as told. What may not go is cancelled or put off.
+        later counts its address as told. What may not go is cancelled or put off. The first notice of a fire that is
+        over by now is written anew, so that it says so.
         """
         ...
 
@@ -238,17 +243,25 @@ class StreamUnavailable(Exception):
 class Directory(AddressBook, Protocol):
     """The registry as it stands on the day."""
 
-    def rules(self, now: datetime) -> PackRules:
-        """Return the pack in force. Raises NoPack."""
+    def rules(self, now: datetime, district: str) -> PackRules:
+        """Return the pack in force in the district; of one that has none the newest of all. Raises NoPack."""
+        ...
+
+    def longest_window(self, now: datetime) -> timedelta:
+        """Return the longest window of common causes among the packs in force. Raises NoPack."""
         ...
 
     def unit(self, unit_id: UnitId, now: datetime) -> UnitFacts:
-        """Return the unit's facts; an unknown unit gives its id as its name."""
+        """Return the unit's facts; an unknown unit gives its id as its name, an unregistered gateway what it claims."""
         ...
 
-    def sizes(self) -> Mapping[str, int]:
-        """Return how many units each `carrier:X` and `town:Y` has."""
+    def sizes(self, district: str) -> Mapping[str, int]:
+        """Return how many units of the district each `carrier:X` and `town:Y` has."""
         ...
+
+
+Retell = Callable[[Notice, Case], Notice]
+"""Returns a notice written anew, as its case stands now."""
 
 
 class LetterWriter(Protocol):

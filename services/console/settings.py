@@ -26,8 +26,12 @@ class ConsoleSettings(ServiceSettings):
     alerts_token: SecretStr = Field(default=SecretStr(""), description="bearer token for the API of alerts")
     alerts_deadline_s: float = Field(default=5, gt=0, le=60, description="wait for the API of alerts, seconds")
     session_hours: float = Field(default=12, gt=0, le=168, description="how long a sign-in lasts, hours")
-    streams_total: int = Field(default=512, ge=1, le=10000, description="live pages open at once, all accounts")
-    streams_per_account: int = Field(default=16, ge=1, le=1000, description="live pages open at once per account")
+    streams_total: int = Field(
+        default=512, ge=1, le=10000, description="live streams at once, all accounts; a browser has one"
+    )
+    streams_per_account: int = Field(
+        default=16, ge=1, le=1000, description="live streams at once per account; a browser has one"
+    )
     refusals_days: float = Field(default=90, gt=0, le=3650, description="how long refusals are kept here, days")
     refusals_rows: int = Field(
         default=200_000, ge=100, description="refusals kept here at most; each takes up to 4 KiB and some"

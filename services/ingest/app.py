@@ -119,7 +119,7 @@ class Ingest:
     async def run(self, stop: Stop) -> None:
         """Work until stop, then drain. Raises TaskDied when a part of it ended by itself."""
         status = StatusServer(self._settings.http_host, self._settings.http_port, self.readiness, self._prometheus)
-        gaps = GapWatch() if self._settings.count_gaps else None
+        gaps = GapWatch(timedelta(seconds=self._settings.gap_grace_s)) if self._settings.count_gaps else None
         tasks = {
             "status": status.serve(stop),
             "registry": self._feed.run(stop),

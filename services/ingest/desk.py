@@ -6,12 +6,13 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+from services.ingest.domain.answers import Answer
 from services.ingest.domain.controls import Order, Step, Told, control_frame, encode
 from services.ingest.domain.directory import Directory, Speaker
 from services.ingest.domain.exchanges import Exchanges, Try
 from services.ingest.domain.gb26875 import PROFILES, STANDARD, Command, Envelope
 from services.ingest.domain.reach import NOWHERE, Reach, Reached
-from services.ingest.domain.values import Accepted, Carrier, Kind, Outcome
+from services.ingest.domain.values import Accepted, Carrier, Kind, Outcome, Signal
 from services.ingest.metrics import ExchangeMetrics
 from services.ingest.ports import ControlCarrier, ExchangeLog
 from services.runtime.lifecycle import Stop
@@ -138,18 +139,19 @@ class Desk:
     def _hear(self, accepted: Accepted) -> None:
         at = accepted.arrival.received_at
         for signal in accepted.signals:
-            message = signal.message
-            frame = message.frame
+            gateway_id, message, frame = signal.gateway_id, signal.message, signal.message.frame
             if frame is not None:
-                self._reach.heard(signal.gateway_id, signal.carrier, frame.raw)
+                self._reach.heard(gateway_id, signal.carrier, frame.raw)
                 if frame.command in _ANSWERS:
                     confirmed = frame.command == Command.CONFIRM
                     told = self._exchanges.heard(
-                        signal.gateway_id, frame.serial, at, signal.carrier, confirmed=confirmed
+                        gateway_id, frame.serial, at, signal.carrier, confirmed=confirmed, label=message.occurred_at
                     )
                     self._tell(told)
+                elif frame.command == Command.SEND and message.occurred_at is not None and frame.part == 0:
+                    self._exchanges.labelled(gateway_id, at, message.occurred_at, frame.serial)
             if message.kind is Kind.DUTY_ANSWER:
-                self._tell(self._exchanges.answered(signal.gateway_id, at, signal.carrier))
+                self._tell(self._exchanges.answered(gateway_id, _answer(accepted, signal)))
 
     def _send(self, one: Try, now: datetime) -> Carrier | None:
         """Hand the control to the carrier over which the gateway was last heard; None when it does not take it."""
@@ -164,6 +166,13 @@ class Desk:
         envelope = Envelope(one.serial, reached.centre, reached.device, now)
         control = encode(control_frame(one.order, envelope, profile), profile)
         return reached.carrier if carrier is not None and carrier.send(gateway_id, control) else None
+
+
+def _answer(accepted: Accepted, signal: Signal) -> Answer:
+    arrival, message = accepted.arrival, signal.message
+    serial = None if message.frame is None else message.frame.serial
+    kept = arrival.retained or arrival.replayed_at is not None
+    return Answer(arrival.received_at, signal.carrier, message.occurred_at, serial, kept)
 
 
 def _log(end: Told) -> None:

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from services.ingest.domain import controls
 from services.ingest.domain.account import Account
 from services.ingest.domain.conduct import Ended
-from services.ingest.domain.gaps import Step
+from services.ingest.domain.numbering import Step
 from services.ingest.domain.values import Flag, Kind, Reason, Ring
 
 LANES = ("main", "fire", "device", "device_fire")
@@ -66,6 +66,9 @@ class Metrics:
             "mqtt_session_lost_total", "sessions the broker no longer had: possible loss", ("lane",)
         )
         self.sequence_missing = counter("sequence_missing_total", "numbers that gateways skipped: lost before us")
+        self.sequence_found = counter(
+            "sequence_found_total", "numbers that came after they had been counted as missing: taken back"
+        )
         self.numbers = counter("sequence_total", "numbers of gateways, by what each is beside the last", ("step",))
         self.replays = counter("replays_total", "refusals decided anew at a person's order", ("outcome",))
         self.registry_bad = counter("registry_bad_records_total", "registry records that could not be read")
@@ -77,6 +80,9 @@ class Metrics:
             "device_connections_ended_total", "TCP connections of devices that ended, by reason", ("reason",)
         )
         self.device_datagrams = counter("device_datagrams_total", "UDP datagrams of devices read")
+        self.device_texts = counter(
+            "device_texts_total", "texts that modules said between frames, like one that was kept: only counted"
+        )
         self.devices_paused = gauge("devices_paused", "1 while devices are not read because a lane is full")
         self._create_labels()
 
@@ -109,7 +115,7 @@ class ExchangeMetrics:
 
     OUTCOMES = (
         *(step for step in controls.Step if step in controls.ENDS - {controls.Step.FAILED}),
-        *(why for why in controls.Why if why not in controls.UNKNOWABLE),
+        *(why for why in controls.Why if why not in controls.UNKNOWABLE | controls.NOTES),
     )
 
     def __init__(self, registry: CollectorRegistry) -> None:

@@ -65,6 +65,13 @@ class IngestSettings(ServiceSettings):
         default=True,
         description="count gaps in gateways' numbers; off when several processes share the group: each sees a part",
     )
+    gap_grace_s: float = Field(
+        default=120,
+        ge=1,
+        le=3600,
+        description="how long a number that a gateway skipped may still come before it is told as lost, seconds; for as"
+        " long after its first message to this process a gateway is not missed anything",
+    )
     registry_deadline_s: float = Field(
         default=120, gt=0, le=3600, description="how long reading the registry may take at the start, seconds"
     )
@@ -97,7 +104,11 @@ class IngestSettings(ServiceSettings):
         default=10_000, ge=1, le=100_000, description="TCP connections of devices open at a time, in all"
     )
     device_connections_per_peer: int = Field(
-        default=64, ge=1, le=100_000, description="the same from one IP address; more where many share one behind NAT"
+        default=64,
+        ge=1,
+        le=100_000,
+        description="the same from one IP address, of callers that have not shown a frame of a registered gateway; the"
+        " one that has waited longest gives its place to the next",
     )
     device_first_frame_s: float = Field(
         default=30, gt=0, le=86400, description="from a connection to its first whole frame, seconds"

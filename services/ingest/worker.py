@@ -10,7 +10,8 @@ from services.ingest.domain.burning import Burning
 from services.ingest.domain.decide import MAX_PAYLOAD_BYTES, Decode, decide, refuse_unexpected, who_rang
 from services.ingest.domain.directory import Directory, Speaker
 from services.ingest.domain.errors import Unusable
-from services.ingest.domain.gaps import GapWatch, Step
+from services.ingest.domain.gaps import GapWatch
+from services.ingest.domain.numbering import Step
 from services.ingest.domain.proof import Proof
 from services.ingest.domain.repeats import Repeats
 from services.ingest.domain.ringing import Ringing
@@ -44,12 +45,12 @@ class Judge:
         self.burning = Burning()
         self._ringing = Ringing()
 
-    def __call__(self, arrival: Arrival, compare: Callable[[Accepted], Accepted] | None = None) -> Outcome:
-        """Return what becomes of `arrival`; `compare` looks at what is accepted beside what was heard before."""
+    def __call__(self, arrival: Arrival, compare: Callable[[Outcome], Outcome] | None = None) -> Outcome:
+        """Return what becomes of `arrival`; `compare` looks at it beside what was heard before."""
         try:
             outcome = decide(arrival, self._directory, self._decoders)
-            if isinstance(outcome, Accepted):
-                outcome = outcome if compare is None else compare(outcome)
+            if compare is not None:
+                outcome = compare(outcome)
         except Exception as error:  # noqa: BLE001 - one message that meets our bug must not stop all others
             get_logger().exception("message_met_a_bug", topic=arrival.topic[:200], bytes=len(arrival.payload))
             outcome = refuse_unexpected(arrival, error)
@@ -168,13 +169,18 @@ class LaneWorker:
         judge, once, gaps = self._judge, self._judge.repeats.batch().once, self._gaps
         burning = judge.burning
         steps: Counter[Step] = Counter()
+        proven = self._proof.proven_until()
         room = MAX_SIGNALS
 
-        def compare(accepted: Accepted) -> Accepted:
+        def compare(outcome: Outcome) -> Outcome:
             nonlocal room
-            room -= len(accepted.signals)
-            accepted = burning.follow(once(accepted))
-            return accepted if gaps is None else gaps.follow(accepted, steps, overtakes=self._overtakes)
+            if isinstance(outcome, Refused):
+                if gaps is not None:
+                    gaps.refused(outcome)
+                return outcome
+            room -= len(outcome.signals)
+            accepted = burning.follow(once(outcome))
+            return accepted if gaps is None else gaps.follow(accepted, steps, proven, overtakes=self._overtakes)
 
         outcomes: list[Outcome] = []
         taken = 0
@@ -224,8 +230,13 @@ class LaneWorker:
 
     def _count_gap(self, signal: Signal) -> None:
         missing = signal.message.missing or 0
-        self._metrics.sequence_missing.inc(missing)
-        get_logger().warning("sequence_gap", gateway_id=signal.gateway_id, missing=missing, seq=signal.message.seq)
+        said = {"gateway_id": signal.gateway_id, "seq": signal.message.seq}
+        if missing < 0:
+            self._metrics.sequence_found.inc(-missing)
+            get_logger().warning("sequence_found", found=-missing, **said)
+        else:
+            self._metrics.sequence_missing.inc(missing)
+            get_logger().warning("sequence_gap", missing=missing, **said)
 
 
 class RefusalLog:

@@ -5,7 +5,7 @@ import asyncio
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
@@ -19,8 +19,10 @@ from services.registry.adapters.postgres import open_store
 from services.registry.adapters.printing import Printer
 from services.registry.adapters.secret_files import replace_all
 from services.registry.adapters.sessions import MqttSessions
+from services.registry.domain.encodings import ENCODINGS
 from services.registry.domain.entities import Kind
 from services.registry.domain.errors import BusUnavailable, RegistryError
+from services.registry.domain.reports import ImportReport
 from services.registry.ports import Store
 from services.registry.settings import RegistrySettings
 from services.registry.worker.asking import Answers
@@ -49,6 +51,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     importing = commands.add_parser("import", help="import units, gateways, departments, contacts from CSV or XLSX")
     importing.add_argument("files", nargs="+", metavar="FILE")
     importing.add_argument("--kind", choices=sorted(KINDS), help="what the files hold, when their names do not say")
+    importing.add_argument("--yes", action="store_true", help="ids that look like others are meant so: do not ask")
     _writing(importing)
     pack = commands.add_parser("pack", help="import a policy pack (YAML)")
     pack.add_argument("file", metavar="FILE")
@@ -117,6 +120,7 @@ def _days(text: str) -> int:
 def _writing(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="check everything, keep nothing")
     parser.add_argument("--no-publish", action="store_true", help="leave it to a later `publish`")
+    parser.add_argument("--encoding", choices=ENCODINGS, help="what the text is in, when it is not what it looks like")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -161,13 +165,7 @@ async def run(wanted: argparse.Namespace, settings: RegistrySettings, clock: Clo
         async with open_store(settings.database_dsn.get_secret_value(), settings.imported_by) as store:
             publisher = Publisher(store=store, bus=bus, clock=clock, batch=settings.publish_batch)
             if wanted.command in ("import", "pack"):
-                files = LocalFiles(
-                    max_file_mb=settings.max_file_mb,
-                    max_unpacked_mb=settings.max_unpacked_mb,
-                    max_rows=settings.max_rows,
-                )
-                importer = Importer(files=files, store=store, clock=clock, listed_errors=settings.listed_errors)
-                return await _import(wanted, importer, publisher, printer)
+                return await _import(wanted, _importers(wanted, settings, store, clock), publisher, printer)
             if wanted.command == "publish":
                 printer.published(await publisher.publish())
                 return OK
@@ -236,20 +234,53 @@ def _sessions(settings: RegistrySettings) -> MqttSessions:
     )
 
 
-async def _import(wanted: argparse.Namespace, importer: Importer, publisher: Publisher, printer: Printer) -> int:
+Importers = Callable[[bool], Importer]
+"""Makes an importer; told whether ids that look alike are meant to be different."""
+
+
+def _importers(wanted: argparse.Namespace, settings: RegistrySettings, store: Store, clock: Clock) -> Importers:
+    files = LocalFiles(
+        max_file_mb=settings.max_file_mb,
+        max_unpacked_mb=settings.max_unpacked_mb,
+        max_rows=settings.max_rows,
+        encoding=wanted.encoding,
+    )
+
+    def importer(twins_meant: bool) -> Importer:
+        return Importer(
+            files=files, store=store, clock=clock, listed_errors=settings.listed_errors, twins_meant=twins_meant
+        )
+
+    return importer
+
+
+async def _import(wanted: argparse.Namespace, importer: Importers, publisher: Publisher, printer: Printer) -> int:
     if wanted.command == "pack":
-        reports = [await importer.import_pack(wanted.file, valid_from=wanted.valid_from, dry_run=wanted.dry_run)]
+        taking = importer(False)
+        reports = [await taking.import_pack(wanted.file, valid_from=wanted.valid_from, dry_run=wanted.dry_run)]
+        printer.report(reports[0], dry_run=wanted.dry_run)
     else:
-        kind = KINDS.get(wanted.kind)
-        reports = await importer.import_files([(file, kind) for file in wanted.files], dry_run=wanted.dry_run)
-    for report in reports:
-        printer.report(report, dry_run=wanted.dry_run)
+        reports = await _import_files(wanted, importer, printer)
     if not wanted.dry_run and not wanted.no_publish:
         try:
             printer.published(await publisher.publish())
         except BusUnavailable as error:
             raise BusUnavailable(f"{error}; what was taken stays taken, `publish` hands it on later") from error
     return REFUSED if any(report.refused for report in reports) else OK
+
+
+async def _import_files(wanted: argparse.Namespace, importer: Importers, printer: Printer) -> list[ImportReport]:
+    """Import, and again what was only asked about when somebody at the terminal says that it is meant so."""
+    files = [(file, KINDS.get(wanted.kind)) for file in wanted.files]
+    reports = await importer(wanted.yes).import_files(files, dry_run=wanted.dry_run)
+    for report in reports:
+        printer.report(report, dry_run=wanted.dry_run)
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    if terminal and any(report.asks for report in reports) and printer.confirmed():
+        reports = await importer(True).import_files(files, dry_run=wanted.dry_run)
+        for report in reports:
+            printer.report(report, dry_run=wanted.dry_run)
+    return reports
 
 
 async def _answer(wanted: argparse.Namespace, answers: Answers, printer: Printer) -> int:

@@ -10,16 +10,21 @@ from services.registry.domain.credentials import Access, Certificate, Drawn, Pas
 from services.registry.domain.entities import F, Facts, History, Kind, Version
 from services.registry.domain.policy import Policy
 from services.registry.domain.rows import AddressRules
+from services.registry.domain.table import CellProblem, Row
+from services.registry.domain.words import Said
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The text of a file's cells. `rows` are (row number, texts); `heading_row` is where the headings stood."""
+    """The text of a file's cells: (row number, texts) of each row that has any, and the cells without usable text.
 
-    heading_row: int
-    heading: tuple[str, ...]
-    rows: Sequence[tuple[int, tuple[str, ...]]]
+    `doubt` says what the text could also have been.
+    """
+
+    rows: Sequence[Row]
+    problems: Sequence[CellProblem]
     sha256: str
+    doubt: Said | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +46,11 @@ class Files(AddressRules, Protocol):
         """Return the cells of a CSV or XLSX file. Raises FileRefused when it is not one, or beyond the bounds."""
         ...
 
-    def read_pack(self, path: str) -> tuple[Policy, str]:
-        """Return the pack in a YAML file and the file's sha256. Raises FileRefused with the path of each error."""
+    def read_pack(self, path: str) -> tuple[Policy, str, Said | None]:
+        """Return the pack in a YAML file, the file's sha256 and what its text could also have been.
+
+        Raises:  FileRefused with the path of each error.
+        """
         ...
 
 

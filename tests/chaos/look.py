@@ -7,7 +7,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -23,6 +23,12 @@ from tests.checker.replay import Facts, LogEntry
 from tests.system import System
 
 Records = dict[int, list[tuple[LogEntry, str]]]
+
+
+class Asks(Protocol):
+    """Whatever can ask FireNet's database."""
+
+    def rows(self, query: str, *arguments: object) -> list[tuple[Any, ...]]: ...
 
 
 def read_topic(bootstrap: str, topic: str) -> Records:
@@ -126,7 +132,7 @@ def rules_at_once(dsn: str) -> Rules:
     return Rules(facts, offsets, outbox)
 
 
-def notices(system: System) -> list[Copy]:
+def notices(system: Asks) -> list[Copy]:
     return [
         Copy(*row)
         for row in system.rows(

@@ -11,9 +11,10 @@ from schemas import codec
 from schemas.finding import Finding
 from schemas.gateway import Point, Restores, SignalKind
 from schemas.ids import finding_id
-from schemas.signal import Flag, Signal
+from schemas.signal import Flag, Signal, UnregisteredAlarm
 from services.alerts.domain.seen import event_name
 from services.alerts.domain.values import (
+    UNREGISTERED,
     CaseKind,
     Conflict,
     Event,
@@ -30,6 +31,8 @@ from services.runtime.kafka_loop import ConsumedRecord, Unavailable
 from services.runtime.logging import get_logger
 from services.runtime.postgres import backoff_s
 
+LONGEST_TEXT = 500
+"""Characters of what an unregistered gateway sent that are told; the refusal keeps all."""
 ROOM_S = 1.0
 """How long the loop waits here for room before it says so and looks whether it shall stop."""
 LAST_BATCH_S = 5.0
@@ -61,11 +64,47 @@ def event_of_finding(topic: str, record: ConsumedRecord) -> Event | None:
     )
 
 
-def event_of_alarm(topic: str, record: ConsumedRecord) -> Event | None:
-    """A fire or its end, with the id of the finding that rules will make of it later."""
-    signal = codec.alarms.decode(record.value)
-    if not isinstance(signal, Signal):
+def _passing(topic: str, record: ConsumedRecord, event: Signal | UnregisteredAlarm) -> Event | None:
+    """What no signal ends: an alarm that could not be read, or that of a gateway in no register."""
+    if isinstance(event, UnregisteredAlarm):
+        kind, unit_id = CaseKind.UNREGISTERED_ALARM, f"{UNREGISTERED}{event.data.gateway_id or ''}"
+        place = next((_place(one.point) for one in event.data.signals if one.point is not None), None)
+        text = _read_from(event)
+    elif event.data.kind is SignalKind.UNREADABLE_ALARM:
+        kind, unit_id, place, text = CaseKind.UNREADABLE_ALARM, event.data.unit_id, None, event.data.text or ""
+    else:
         return None
+    return Event(
+        event_id=f"{event.source}#{event.id}",
+        happening=Happening.BEGAN,
+        unit_id=UnitId(unit_id),
+        kind=kind,
+        finding_id=finding_id(unit_id, kind, event.id),
+        effective_at=event.time,
+        detected_at=event.time,
+        cause="signal",
+        proof=Proof(topic, record.partition, record.offset, event.id),
+        place=place,
+        text=text,
+    )
+
+
+def _read_from(event: UnregisteredAlarm) -> str:
+    """Return in one line what the decoders read, and why it was refused."""
+    data = event.data
+    read = [
+        " ".join(filter(None, (str(one.kind), one.point.address if one.point else "", one.text or "")))
+        for one in data.signals
+    ]
+    told = [*read, f"{data.reason} {data.detail}".strip(), data.carrier, data.peer or ""]
+    return "; ".join(filter(None, told)).replace("\0", "")[:LONGEST_TEXT]
+
+
+def event_of_alarm(topic: str, record: ConsumedRecord) -> Event | None:
+    """A fire or its end, with the id of the finding that rules will make of it later, or what only may be a fire."""
+    signal = codec.alarms.decode(record.value)
+    if not isinstance(signal, Signal) or signal.data.kind is SignalKind.UNREADABLE_ALARM:
+        return _passing(topic, record, signal)
     data = signal.data
     if data.kind is SignalKind.FIRE:
         happening = Happening.FIRED

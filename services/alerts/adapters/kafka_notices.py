@@ -7,17 +7,21 @@ from schemas import codec
 from schemas.base import PackRef
 from schemas.notice import Notice, NoticeData, NoticeState
 from schemas.topics import NOTICES
+from services.alerts.domain.values import UNREGISTERED
 from services.alerts.ports import StreamUnavailable
 from services.runtime.kafka import BatchProducer, KafkaUnavailable, Record
 
 
 def notice_event(row: dict[str, Any]) -> tuple[str, bytes]:
     """Return (key, encoded event) of a notices row joined with its case. No address leaves the database."""
-    key = row["unit_id"] or row["case_id"]
+    unit_id = row["unit_id"]
+    if unit_id is not None and unit_id.startswith(UNREGISTERED):
+        unit_id = None  # no unit, and no identifier of the wire either
+    key = unit_id or row["case_id"]
     data = NoticeData(
         notice_id=row["notice_id"],
         case_id=row["case_id"],
-        unit_id=row["unit_id"],
+        unit_id=unit_id,
         step=row["step"],
         purpose=row["purpose"],
         body_code=row["body_code"],

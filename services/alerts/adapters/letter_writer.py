@@ -8,14 +8,16 @@ from zoneinfo import ZoneInfo
 import jinja2
 
 from services.alerts.adapters.rows import proof_json
-from services.alerts.domain.values import Address, CaseKind, Channel, Letter, NoticeId, Purpose
+from services.alerts.domain.letters import Letter
+from services.alerts.domain.values import Address, Case, CaseKind, Channel, NoticeId, Purpose
 
 TEMPLATES = Path(__file__).parent / "templates"
 CHINA = ZoneInfo("Asia/Shanghai")
 
 VERSIONS = {
     "trouble": 1,
-    "fire": 1,
+    "fire": 2,
+    "alarm": 1,
     "common_cause": 1,
     "all_clear": 1,
 }
@@ -28,6 +30,8 @@ KIND_ZH = {
     CaseKind.FAULT: "设备故障",
     CaseKind.ISOLATION: "部件屏蔽",
     CaseKind.COMMON_CAUSE: "多单位同时离线",
+    CaseKind.UNREADABLE_ALARM: "火警通道收到无法识读的报文",
+    CaseKind.UNREGISTERED_ALARM: "未登记网关在火警通道报警",
 }
 KIND_EN = {
     CaseKind.CONNECTION_LOST: "connection lost (offline)",
@@ -36,6 +40,8 @@ KIND_EN = {
     CaseKind.FAULT: "equipment fault",
     CaseKind.ISOLATION: "components isolated",
     CaseKind.COMMON_CAUSE: "many units offline at once",
+    CaseKind.UNREADABLE_ALARM: "something on the alarm lane that could not be read",
+    CaseKind.UNREGISTERED_ALARM: "a gateway in no register on the alarm lane",
 }
 
 REASON_ZH = {
@@ -43,12 +49,14 @@ REASON_ZH = {
     "restored": "已复位",
     "registry": "登记变更",
     "all_members_back": "全部恢复",
+    "acknowledged": "已签收",
 }
 REASON_EN = {
     "signal": "signals are back",
     "restored": "restored",
     "registry": "changed in the registry",
     "all_members_back": "all units are back",
+    "acknowledged": "acknowledged",
 }
 CAUSE_ZH = {"carrier": "运营商", "town": "街镇"}
 
@@ -72,6 +80,8 @@ def template_name(letter: Letter) -> str:
         return "all_clear"
     if letter.case.is_fire:
         return "fire"
+    if letter.case.is_urgent:
+        return "alarm"
     return "common_cause" if letter.case.is_common else "trouble"
 
 
@@ -104,6 +114,7 @@ class TemplateWriter:
         text = self._templates[name, lang].render(
             letter=letter,
             case=letter.case,
+            ended_at=letter.case.ended_at,
             unit=letter.case.unit,
             step=letter.step,
             proof=letter.proof,
@@ -124,12 +135,18 @@ class TemplateWriter:
         return subject, body, f"{name}@{VERSIONS[name]}"
 
 
+def _sort(case: Case) -> str:
+    if case.is_fire:
+        return "fire"
+    return "alarm" if case.is_urgent else "case"
+
+
 def _payload(letter: Letter, notice_id: NoticeId, to: Address, subject: str, text: str, link: str) -> str:
     """Return the webhook's body: the whole letter as data, and as text for a receiver that only shows it."""
     case, unit = letter.case, letter.case.unit
     return json.dumps(
         {
-            "type": f"cn.firenet.{'fire' if case.is_fire else 'case'}.{letter.purpose}.v1",
+            "type": f"cn.firenet.{_sort(case)}.{letter.purpose}.v1",
             "timestamp": letter.created_at.isoformat(),
             "data": {
                 "notice_id": notice_id,
@@ -152,6 +169,9 @@ def _payload(letter: Letter, notice_id: NoticeId, to: Address, subject: str, tex
                 "cause": case.cause_key,
                 "since": case.effective_at.isoformat(),
                 "caused_at": letter.caused_at.isoformat(),
+                "said": letter.text,
+                "over": not case.is_open,
+                "ended_at": case.ended_at.isoformat() if case.ended_at else None,
                 "closed_at": case.closed_at.isoformat() if case.closed_at else None,
                 "close_reason": case.close_reason,
                 "reply_due_at": letter.reply_due_at.isoformat() if letter.reply_due_at else None,

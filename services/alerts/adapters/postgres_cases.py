@@ -89,6 +89,7 @@ WITH gone AS (
            next_attempt_at = NULL
     FROM unnest(%s::text[], %s::text[], %s::text[]) AS wanted (case_id, purpose, reason)
     WHERE notices.case_id = wanted.case_id AND notices.purpose = wanted.purpose AND notices.state = 'pending'
+      AND NOT notices.first
     RETURNING notices.notice_id, notices.case_id, notices.reason
 )
 INSERT INTO alerts.audit_pending (at, actor, action, case_id, detail)
@@ -192,13 +193,14 @@ class PostgresCaseTransaction:
 
     async def loose_losses(self, since: datetime, limit: int) -> list[Candidate]:
         rows = await self._rows(
-            "SELECT case_id, detected_at, carriers, town FROM alerts.cases WHERE state = 'open' "
+            "SELECT case_id, detected_at, carriers, town, district FROM alerts.cases WHERE state = 'open' "
             "AND kind = 'connection_lost' AND common_case_id IS NULL AND last_sighting_at >= %s "
             "ORDER BY last_sighting_at LIMIT %s",
             (since, limit),
         )
         return [
-            Candidate(CaseId(row["case_id"]), row["detected_at"], tuple(row["carriers"]), row["town"]) for row in rows
+            Candidate(CaseId(row["case_id"]), row["detected_at"], tuple(row["carriers"]), row["town"], row["district"])
+            for row in rows
         ]
 
     async def open_common_cases(self) -> dict[CaseId, int]:

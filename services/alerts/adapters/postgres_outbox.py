@@ -8,10 +8,19 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from services.alerts.adapters.postgres_cases import LIVE_CHANNEL, transaction_on
-from services.alerts.adapters.rows import CASE_COLUMNS, case_of
+from services.alerts.adapters.rows import CASE_COLUMNS, about_of, case_of
 from services.alerts.domain.delivery import Due, Fate, Outcome, Verdict, may_send
-from services.alerts.domain.values import Address, BodyCode, CaseId, Channel, ContactId, NoticeId, Purpose
-from services.alerts.ports import Ready, Refused, Wish
+from services.alerts.domain.values import (
+    Address,
+    BodyCode,
+    Case,
+    Channel,
+    ContactId,
+    Notice,
+    NoticeId,
+    Purpose,
+)
+from services.alerts.ports import Ready, Refused, Retell, Wish
 from services.runtime.postgres import Connection, Pool
 
 _CASES = ", ".join(f"c.{name}" for name in CASE_COLUMNS)
@@ -33,9 +42,12 @@ WHERE notice_id = %s
 _WAIT = """
 UPDATE alerts.notices SET state = 'pending', lease_until = NULL, next_attempt_at = %s, reason = %s WHERE notice_id = %s
 """
+_RETELL = "UPDATE alerts.notices SET subject = %s, body = %s, template = %s WHERE notice_id = %s"
+_NOTICE = """n.purpose, n.created_at, n.caused_at, n.fire, n.attempts, n.contact_id, n.body_code, n.channel,
+       n.address, n.secret_ref, n.lang, n.subject, n.body, n.notice_id, n.first, n.about, n.template,
+       n.step AS notice_step, n.clause AS notice_clause"""
 _CLAIM = f"""
-SELECT n.purpose, n.created_at, n.caused_at, n.fire, n.attempts, n.contact_id, n.body_code, n.channel,
-       n.address, n.secret_ref, n.lang, n.subject, n.body, n.notice_id, {_CASES}
+SELECT {_NOTICE}, {_CASES}
 FROM alerts.notices n JOIN alerts.cases c USING (case_id)
 WHERE n.notice_id = ANY(%s) AND n.state IN ('pending', 'sending') AND n.next_attempt_at <= %s
 FOR NO KEY UPDATE OF n SKIP LOCKED FOR SHARE OF c SKIP LOCKED
@@ -64,9 +76,10 @@ class PostgresOutbox:
     `encode` turns a row into (key, event) for the notices topic.
     """
 
-    def __init__(self, pool: Pool, encode: Encode) -> None:
+    def __init__(self, pool: Pool, encode: Encode, retell: Retell) -> None:
         self._pool = pool
         self._encode = encode
+        self._retell = retell
 
     async def take(self, wish: Wish) -> list[Ready | Refused]:
         async with transaction_on(self._pool, pipelined=True) as connection:
@@ -78,7 +91,8 @@ class PostgresOutbox:
             chosen = wish.choose(due) if due else ()
             if not chosen:
                 return []
-            answers = [_answer(row, wish) for row in await _claimed(connection, chosen, wish.now)]
+            rows = await _claimed(connection, chosen, wish.now)
+            answers = [await self._answer(connection, row, wish) for row in rows]
             ready = [answer for answer in answers if isinstance(answer, Ready)]
             for channel in {one.to.channel for one in ready}:
                 until = wish.now + wish.leases[channel]
@@ -88,6 +102,17 @@ class PostgresOutbox:
                 if isinstance(answer, Refused):
                     await _put_off(connection, answer, wish.now)
             return answers
+
+    async def _answer(self, connection: Connection, row: dict[str, Any], wish: Wish) -> Ready | Refused:
+        case = case_of(row)
+        notice = _notice_of(row, case)
+        consent = may_send(notice.purpose, notice.created_at, case, fire=notice.fire, now=wish.now, first=notice.first)
+        if consent.stop is not None:
+            return Refused(notice.notice_id, case.case_id, consent)
+        if notice.first and not case.is_open:
+            notice = self._retell(notice, case)
+            await connection.execute(_RETELL, (notice.subject, notice.body, notice.template, notice.notice_id))
+        return _ready(notice, case, row["attempts"] + 1)
 
     async def record(self, ready: Ready, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
         state = "pending" if verdict.fate is Fate.RETRY else str(verdict.fate)
@@ -99,6 +124,8 @@ class PostgresOutbox:
             "attempts": ready.attempts,
             "reason": str(outcome.reason) if outcome.reason else None,
         }
+        if ready.first:
+            facts["first"] = True
         values = {
             "state": state,
             "reason": facts["reason"],
@@ -141,13 +168,6 @@ async def _claimed(connection: Connection, chosen: Sequence[Due], now: datetime)
         return await cursor.fetchall()
 
 
-def _answer(row: dict[str, Any], wish: Wish) -> Ready | Refused:
-    case = case_of(row)
-    consent = may_send(Purpose(row["purpose"]), row["created_at"], case, fire=row["fire"], now=wish.now)
-    ready = _ready(row)
-    return ready if consent.stop is None else Refused(ready.notice_id, case.case_id, consent)
-
-
 async def _put_off(connection: Connection, refused: Refused, now: datetime) -> None:
     reason, until = str(refused.consent.stop), refused.consent.wait_until
     if until is not None:
@@ -158,7 +178,7 @@ async def _put_off(connection: Connection, refused: Refused, now: datetime) -> N
     await connection.execute(_AUDIT, (now, "notice_cancelled", refused.case_id, Jsonb(detail)))
 
 
-def _ready(row: dict[str, Any]) -> Ready:
+def _notice_of(row: dict[str, Any], case: Case) -> Notice:
     to = Address(
         ContactId(row["contact_id"]),
         BodyCode(row["body_code"]),
@@ -167,15 +187,36 @@ def _ready(row: dict[str, Any]) -> Ready:
         row["secret_ref"],
         row["lang"],
     )
-    return Ready(
+    return Notice(
         notice_id=NoticeId(row["notice_id"]),
-        case_id=CaseId(row["case_id"]),
+        case_id=case.case_id,
+        step=row["notice_step"],
+        purpose=Purpose(row["purpose"]),
         to=to,
+        template=row["template"],
         subject=row["subject"],
         body=row["body"],
-        fire=row["fire"],
-        attempts=row["attempts"] + 1,
-        purpose=Purpose(row["purpose"]),
-        lang=row["lang"],
+        clause=row["notice_clause"],
+        created_at=row["created_at"],
         caused_at=row["caused_at"] or row["created_at"],
+        about=about_of(row["about"], case.proof),
+        fire=row["fire"],
+        first=row["first"],
+    )
+
+
+def _ready(notice: Notice, case: Case, attempts: int) -> Ready:
+    return Ready(
+        notice_id=notice.notice_id,
+        case_id=notice.case_id,
+        to=notice.to,
+        subject=notice.subject,
+        body=notice.body,
+        fire=notice.fire,
+        attempts=attempts,
+        purpose=notice.purpose,
+        lang=notice.to.lang,
+        caused_at=notice.caused_at,
+        first=notice.first,
+        over_since=case.closed_at,
     )

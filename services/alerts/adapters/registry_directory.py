@@ -8,27 +8,24 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from schemas import codec
-from schemas.pack import Ladder, Pack, Step
 from schemas.registry import (
     ContactRecord,
     ContactVersion,
     DepartmentRecord,
     GatewayRecord,
     GatewayVersion,
-    PackRecord,
     UnitRecord,
     UnitVersion,
     Version,
 )
+from services.alerts.adapters.packs import Packs
 from services.alerts.domain.values import (
+    UNREGISTERED,
     BodyCode,
-    CaseKind,
     Contact,
     ContactId,
-    LadderStep,
     NoPack,
     PackRules,
-    Role,
     UnitFacts,
     UnitId,
 )
@@ -53,11 +50,10 @@ class RegistryDirectory:
         self._gateways: dict[str, GatewayRecord] = {}
         self._contacts: dict[str, ContactRecord] = {}
         self._departments: dict[str, DepartmentRecord] = {}
-        self._packs: dict[str, PackRecord] = {}
+        self._packs = Packs()
         self._contacts_of: dict[str, set[str]] = defaultdict(set)
         self._gateways_of: dict[str, set[str]] = defaultdict(set)
-        self._rules: tuple[date, PackRules, Pack] | None = None
-        self._sizes: Mapping[str, int] | None = None
+        self._sizes: dict[str, Counter[str]] | None = None
 
     def on_record(self, key: str, value: bytes | None) -> None:
         """Take one record of the topic; None removes the entity."""
@@ -85,40 +81,35 @@ class RegistryDirectory:
         elif isinstance(record, DepartmentRecord):
             self._departments[record.id] = record
         else:
-            self._packs[record.id] = record
-            self._rules = None
+            self._packs.put(record)
 
     def _remove(self, kind: str, entity: str) -> None:
-        self._rules = None
+        if kind == "pack":
+            self._packs.remove(entity)
         for name, entities in (
             ("unit", self._units),
             ("gateway", self._gateways),
             ("contact", self._contacts),
             ("department", self._departments),
-            ("pack", self._packs),
         ):
             if name == kind:
                 entities.pop(entity, None)
 
-    def rules(self, now: datetime) -> PackRules:
-        return self._pack(now.astimezone(CHINA).date())[0]
+    def rules(self, now: datetime, district: str) -> PackRules:
+        return self._packs.of(district, now.astimezone(CHINA).date()).rules
 
-    def _pack(self, day: date) -> tuple[PackRules, Pack]:
-        if self._rules is None or self._rules[0] != day:
-            found = [
-                version.pack
-                for record in self._packs.values()
-                for version in record.versions
-                if version.valid_from <= day and version.pack.valid_from <= day
-            ]
-            if not found:
-                raise NoPack("no policy pack is in force")
-            # an expired pack still says who is told: silence would be worse, the gauge says so
-            pack = max(found, key=lambda pack: (pack.valid_to >= day, pack.valid_from, pack.version))
-            self._rules = (day, rules_of(pack, expired=pack.valid_to < day), pack)
-        return self._rules[1], self._rules[2]
+    def longest_window(self, now: datetime) -> timedelta:
+        return self._packs.longest_window(now.astimezone(CHINA).date())
+
+    def expired(self, now: datetime) -> list[str]:
+        """Return the districts whose pack is past its last day. Raises NoPack when there is none at all."""
+        day = now.astimezone(CHINA).date()
+        self._packs.of("", day)
+        return [district for district, chosen in self._packs.of_all(day).items() if chosen.rules.expired]
 
     def unit(self, unit_id: UnitId, now: datetime) -> UnitFacts:
+        if unit_id.startswith(UNREGISTERED):
+            return _unregistered(unit_id)
         day = now.astimezone(CHINA).date()
         record = self._units.get(unit_id)
         version = in_force(record.versions, day) if record else None
@@ -145,14 +136,16 @@ class RegistryDirectory:
         )
         return tuple(sorted({found.carrier for found in versions if found and _serves(found, unit_id, day)}))
 
-    def bodies(self, kind: str) -> Sequence[BodyCode]:
+    def bodies(self, kind: str, district: str) -> Sequence[BodyCode]:
+        """Bodies of the district's own pack, and those of the register that are in no other district's pack."""
         day = self._today()
         found: dict[str, str] = {}
         with contextlib.suppress(NoPack):
-            found.update((one.code, one.kind) for one in self._pack(day)[1].departments)
+            found.update((one.code, one.kind) for one in self._packs.of(district, day).pack.departments)
+        others = {one.code for chosen in self._packs.of_all(day).values() for one in chosen.pack.departments}
         for record in self._departments.values():
             version = in_force(record.versions, day)
-            if version is not None:
+            if version is not None and (version.department.code in found or version.department.code not in others):
                 found[version.department.code] = version.department.kind
         return [BodyCode(code) for code, of_kind in found.items() if of_kind == kind]
 
@@ -166,17 +159,25 @@ class RegistryDirectory:
                 found.append(_contact(version))
         return found
 
-    def sizes(self) -> Mapping[str, int]:
+    def sizes(self, district: str) -> Mapping[str, int]:
         if self._sizes is None:
             day = self._today()
-            counts: Counter[str] = Counter()
+            counts: dict[str, Counter[str]] = defaultdict(Counter)
             for unit_id, record in self._units.items():
                 version = in_force(record.versions, day)
                 if version is not None and not _retired(version, day):
-                    counts[f"town:{version.town}"] += 1
-                    counts.update(f"carrier:{carrier}" for carrier in self._carriers(unit_id, day))
-            self._sizes = counts
-        return self._sizes
+                    counts[version.district][f"town:{version.town}"] += 1
+                    counts[version.district].update(f"carrier:{carrier}" for carrier in self._carriers(unit_id, day))
+            self._sizes = dict(counts)
+        return self._sizes.get(district, Counter())
+
+
+def _unregistered(unit_id: UnitId) -> UnitFacts:
+    """What is known of a gateway that is in no register: what it calls itself. No department sees its cases."""
+    claimed = unit_id.removeprefix(UNREGISTERED)
+    if not claimed:
+        return UnitFacts(unit_id=unit_id, name="其他未登记网关", name_en="Further unregistered gateways")
+    return UnitFacts(unit_id=unit_id, name=f"未登记网关 {claimed}", name_en=f"Unregistered gateway {claimed}")
 
 
 def _serves(version: GatewayVersion, unit_id: str, day: date) -> bool:
@@ -196,45 +197,4 @@ def _contact(version: ContactVersion) -> Contact:
         email=version.email,
         webhook_url=str(version.webhook_url) if version.webhook_url else None,
         webhook_secret_ref=version.webhook_secret_ref,
-    )
-
-
-def rules_of(pack: Pack, *, expired: bool) -> PackRules:
-    """Return what the pack says about cases; a ladder for a kind that we do not know is left out."""
-    known = {str(kind) for kind in CaseKind}
-    ladders = {
-        CaseKind(kind): _steps(ladder) for ladder in pack.ladders.values() for kind in ladder.kinds if kind in known
-    }
-    cause = pack.common_cause
-    return PackRules(
-        pack_id=pack.pack_id,
-        version=pack.version,
-        ladders=ladders,
-        group_wait=timedelta(seconds=pack.group_wait_s),
-        reopen_within=timedelta(seconds=pack.reopen_within_s),
-        common_by=tuple(cause.by),
-        common_units=cause.units,
-        common_window=timedelta(seconds=cause.window_s),
-        common_hold=timedelta(seconds=cause.hold_s),
-        common_tells=tuple(Role(role) for role in cause.tells),
-        common_clause=cause.clause,
-        expired=expired,
-    )
-
-
-def _steps(ladder: Ladder) -> tuple[LadderStep, ...]:
-    return tuple(_step(step) for step in ladder.steps)
-
-
-def _step(step: Step) -> LadderStep:
-    return LadderStep(
-        code=step.code,
-        after=timedelta(seconds=step.after_s),
-        tells=tuple(Role(role) for role in step.tells),
-        document=step.document,
-        name_zh=step.name_zh,
-        name_en=step.name_en,
-        clause=step.clause,
-        reply_working_days=step.reply_working_days,
-        board_only=step.board_only,
     )

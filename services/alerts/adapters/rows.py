@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.alerts.domain.values import (
+    About,
     Acknowledgement,
     AuditEntry,
     Case,
@@ -13,6 +14,7 @@ from services.alerts.domain.values import (
     CaseKind,
     LadderStep,
     Notice,
+    Place,
     Proof,
     Role,
     StepTaken,
@@ -29,12 +31,12 @@ CASE_COLUMNS = (
     "route_clause", "cause_key", "common_case_id", "sightings", "drops", "last_sighting_at", "pack_id", "pack_version",
     "clause", "evidence", "ladder", "step", "next_step", "next_step_at", "held_until", "acknowledged_at",
     "acknowledged_by", "acknowledged_via", "acknowledged_note", "acknowledged_step", "reply_due_at", "carriers",
-    "burning", "alarms", "revision",
+    "burning", "alarms", "ended", "restored_at", "over_at", "revision",
 )  # fmt: skip
 NOTICE_COLUMNS = (
     "notice_id", "case_id", "step", "purpose", "body_code", "contact_id", "channel", "address", "secret_ref", "lang",
     "template", "subject", "body", "clause", "created_at", "caused_at", "fire", "state", "attempts", "next_attempt_at",
-    "lease_until",
+    "lease_until", "first", "about",
 )  # fmt: skip
 STEP_COLUMNS = ("case_id", "step", "due_at", "taken_at", "document", "clause", "told", "nobody")
 AUDIT_COLUMNS = ("at", "actor", "action", "case_id", "detail")
@@ -95,6 +97,9 @@ def case_row(case: Case) -> Row:
         "carriers": list(unit.carriers),
         "burning": sorted(case.burning),
         "alarms": case.alarms,
+        "ended": {key: at.isoformat() for key, at in case.ended.items()},
+        "restored_at": case.restored_at,
+        "over_at": case.over_at,
         "revision": case.revision,
     }
 
@@ -139,6 +144,9 @@ def case_of(row: Mapping[str, Any]) -> Case:
         reply_due_at=row["reply_due_at"],
         burning=frozenset(row["burning"]),
         alarms=row["alarms"],
+        ended={key: datetime.fromisoformat(at) for key, at in row["ended"].items()},
+        restored_at=row["restored_at"],
+        over_at=row["over_at"],
         revision=row["revision"],
     )
 
@@ -234,7 +242,26 @@ def notice_row(notice: Notice, leased_until: datetime | None) -> Row:
         "attempts": 1 if leased_until else 0,
         "next_attempt_at": leased_until or notice.created_at,
         "lease_until": leased_until,
+        "first": notice.first,
+        "about": about_json(notice.about),
     }
+
+
+def about_json(about: About) -> Row:
+    place = about.place
+    return {
+        "evidence": proof_json(about.proof),
+        "place": None if place is None else {"address": place.address, "system": place.system, "label": place.label},
+        "text": about.text,
+    }
+
+
+def about_of(raw: Mapping[str, Any] | None, proof: Proof) -> About:
+    """Return what a notice tells of; rows of former versions do not say, their case's `proof` stands in."""
+    if raw is None:
+        return About(proof)
+    place = raw["place"]
+    return About(proof_of(raw["evidence"]), None if place is None else Place(**place), raw["text"])
 
 
 def audit_row(entry: AuditEntry) -> Row:

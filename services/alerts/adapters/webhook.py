@@ -8,7 +8,6 @@ import base64
 import contextlib
 import hashlib
 import hmac
-import ipaddress
 import socket
 import ssl
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from services.alerts.adapters.secrets import NoSecret, SecretFiles
 from services.alerts.domain.delivery import Outcome
 from services.alerts.domain.values import Reason
 from services.alerts.ports import Ready
+from services.runtime.addresses import Network, Reach, parsed, reach
 from services.runtime.clock import Clock
 
 RESPONSE_BYTES = 16 * 1024
@@ -34,8 +34,7 @@ REST_OF_ANSWER_S = 1.0
 LOOKUPS = 32
 """Names that one lane asks for at the same time; a dead name server holds its threads, nobody else's."""
 
-
-Networks = Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
+Networks = Sequence[Network]
 
 
 class AddressRefused(Exception):
@@ -69,24 +68,19 @@ async def vetted_address(
             found = await asyncio.get_running_loop().run_in_executor(threads, lookup)
     except (OSError, UnicodeError, TimeoutError) as error:
         raise NameUnknown(type(error).__name__) from error
-    addresses = [_plain(ipaddress.ip_address(entry[4][0])) for entry in found]
-    local = all(address.is_loopback for address in addresses)
-    if allow_local and local:
+    addresses = [parsed(str(entry[4][0])) for entry in found]
+    if not addresses:
+        raise NameUnknown("no address")
+    reaches = [reach(address) for address in addresses]
+    if allow_local and all(one is Reach.SELF for one in reaches):
         return str(addresses[0])
     if url.scheme != "https":
         raise AddressRefused("not https")
-    if not addresses or not all(_is_public(one) or any(one in network for network in inside) for one in addresses):
-        raise AddressRefused("neither a public address nor in one of our webhook networks")
+    for address, leads in zip(addresses, reaches, strict=True):
+        named = leads is not Reach.NOWHERE and any(address in network for network in inside)
+        if leads is not Reach.PUBLIC and not named:
+            raise AddressRefused("neither a public address nor in one of our webhook networks")
     return str(addresses[0])
-
-
-def _plain(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """Return the IPv4 address in an IPv6 one that only wraps it."""
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    return address.is_global and not address.is_multicast
 
 
 class WebhookCarrier:

@@ -1,7 +1,7 @@
 """Decisions about delivery: what an attempt's outcome leads to, what may be sent now, which destinations rest."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -59,6 +59,17 @@ FIRE = Attempts(
     longest_wait=timedelta(seconds=30),
     obeyed=timedelta(seconds=30),
 )
+FIRST = replace(FIRE, most=2**31)
+"""The first notice of a fire: it is given up only where nothing is ever to go, or long after the fire was over."""
+KEPT_TRYING = timedelta(hours=24)
+"""So long after the end of its case the first notice of a fire is still tried."""
+
+
+def policy_of(*, fire: bool, first: bool, over_since: datetime | None, now: datetime) -> Attempts:
+    """Return how a notice is tried again; `over_since` is when its case was closed, None while it is open."""
+    if first and (over_since is None or now - over_since < KEPT_TRYING):
+        return FIRST
+    return FIRE if fire else ORDINARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +113,15 @@ class Consent:
     wait_until: datetime | None = None
 
 
-def may_send(purpose: Purpose, created_at: datetime, case: Case, *, fire: bool, now: datetime) -> Consent:
-    """Ask again right before sending: the case may have been closed, acknowledged, reopened or held meanwhile."""
+def may_send(
+    purpose: Purpose, created_at: datetime, case: Case, *, fire: bool, now: datetime, first: bool = False
+) -> Consent:
+    """Ask again right before sending: the case may have been closed, acknowledged, reopened or held meanwhile.
+
+    The `first` notice of a fire goes out whatever became of the case: who was not told of it hears that it was.
+    """
+    if first:
+        return Consent()
     if purpose is Purpose.ALL_CLEAR:
         return Consent(Reason.REOPENED) if case.is_open else Consent()
     if not case.is_open:

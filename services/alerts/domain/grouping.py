@@ -28,6 +28,7 @@ class Candidate:
     detected_at: datetime
     carriers: tuple[str, ...]
     town: str
+    district: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Cause:
 def find_causes(
     candidates: Sequence[Candidate], rules: PackRules, sizes: Mapping[str, int], running: frozenset[str]
 ) -> list[Cause]:
-    """Return the causes that explain the candidates, each candidate in at most one.
+    """Return the causes that explain the candidates of one district, each candidate in at most one.
 
     A key counts when at least `common_units` of its losses lie within one window, or when its common case is
     `running` (held) already. The key that explains most is taken first; among equals the one of which the larger share
@@ -101,7 +102,7 @@ def _clustered(members: Sequence[Candidate], rules: PackRules) -> list[Candidate
 
 def open_common(cause: Cause, sample: Case, rules: PackRules, now: datetime, pace: Pace) -> Case:
     """Return the common case of `cause`; `sample` is one of its members and lends the evidence and the district."""
-    finding_id = f"common:{cause.key}:{cause.newest.isoformat()}"
+    finding_id = f"common:{sample.unit.district}:{cause.key}:{cause.newest.isoformat()}"
     step = LadderStep(
         code=COMMON_STEP,
         after=sample.detected_at - sample.detected_at,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from services.alerts.domain.values import Case, CaseKind, LadderStep, Role
+from services.alerts.domain.values import PASSING, Case, CaseKind, LadderStep, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,13 @@ def following(case: Case) -> LadderStep | None:
 def clock_from(case: Case, now: datetime, group_wait: timedelta, pace: Pace) -> Case:
     """Return the case with its next step set, counted from `detected_at`.
 
-    The first step of a case also waits `group_wait` from `now`, never for a fire: time for a common cause to show.
+    The first step of a case also waits `group_wait` from `now`, time for a common cause to show; never an urgent one.
     """
     step = following(case)
     if step is None:
         return replace(case, next_step=None, next_step_at=None)
     at = case.detected_at + pace.real(step.after)
-    if case.step is None and not case.is_fire:
+    if case.step is None and not case.is_urgent:
         at = max(at, now) + pace.real(group_wait)
     if case.held_until is not None:
         at = max(at, case.held_until)
@@ -56,7 +56,7 @@ def is_due(case: Case, now: datetime) -> bool:
 
 def held(case: Case, until: datetime, common: Case) -> Case:
     """Return a member of a common case: no step before `until`. A fire is never held."""
-    if case.is_fire:
+    if case.is_urgent:
         return case
     waits = None if case.next_step_at is None else max(case.next_step_at, until)
     return replace(case, held_until=until, common_case_id=common.case_id, next_step_at=waits)
@@ -68,6 +68,18 @@ def ended_ladder(case: Case) -> bool:
 
 def fallback_ladder(kind: CaseKind) -> tuple[LadderStep, ...]:
     """Return what is done for a kind that the pack has no ladder for: the monitoring centre is told, once."""
+    if kind in PASSING:
+        return (
+            LadderStep(
+                code="U0",
+                after=timedelta(0),
+                tells=(Role.CENTRE,),
+                document="FIRE",
+                name_zh="报警无法识读" if kind is CaseKind.UNREADABLE_ALARM else "未登记网关报警",
+                name_en="Unreadable alarm" if kind is CaseKind.UNREADABLE_ALARM else "Alarm of an unregistered gateway",
+                clause="no ladder in the policy pack for this kind",
+            ),
+        )
     fire = kind is CaseKind.FIRE
     return (
         LadderStep(

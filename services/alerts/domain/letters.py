@@ -1,12 +1,30 @@
 """What is written for a step or an all-clear, before any template: one letter, its addresses, its proofs."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from services.alerts.domain.ladder import following, step_of
-from services.alerts.domain.values import Case, Event, LadderStep, Letter, Purpose
+from services.alerts.domain.values import Case, Event, LadderStep, Notice, Place, Proof, Purpose
 
 ALL_CLEAR_STEP = "CLEAR"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """Everything that a template may say. The same letter is rendered for each language and channel."""
+
+    purpose: Purpose
+    case: Case
+    step: LadderStep
+    step_code: str
+    created_at: datetime
+    caused_at: datetime
+    proof: Proof
+    place: Place | None = None
+    text: str = ""
+    reply_due_at: datetime | None = None
+    members: int = 0
+    first: bool = False
 
 
 def point_step(case: Case) -> LadderStep:
@@ -16,7 +34,7 @@ def point_step(case: Case) -> LadderStep:
 
 
 def letter_of_step(
-    case: Case, step: LadderStep, now: datetime, *, event: Event | None = None, members: int = 0
+    case: Case, step: LadderStep, now: datetime, *, event: Event | None = None, members: int = 0, first: bool = False
 ) -> Letter:
     """Return the letter of a step; a fire point's letter cites its own signal, others the case's evidence."""
     return Letter(
@@ -28,8 +46,28 @@ def letter_of_step(
         caused_at=event.detected_at if event else case.detected_at,
         proof=event.proof if event else case.proof,
         place=event.place if event else None,
+        text=event.text if event else "",
+        first=first,
         reply_due_at=case.reply_due_at if step.reply_working_days else None,
         members=members,
+    )
+
+
+def letter_again(case: Case, notice: Notice) -> Letter:
+    """Return the letter of a notice as the case stands now: of one that is over it says so."""
+    first = case.ladder[0]
+    step = point_step(case) if notice.step.startswith(f"{first.code}.p") else step_of(case, notice.step) or first
+    return Letter(
+        purpose=notice.purpose,
+        case=case,
+        step=step,
+        step_code=notice.step,
+        created_at=notice.created_at,
+        caused_at=notice.caused_at,
+        proof=notice.about.proof,
+        place=notice.about.place,
+        text=notice.about.text,
+        first=notice.first,
     )
 
 

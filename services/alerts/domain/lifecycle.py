@@ -4,9 +4,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from services.alerts.domain.belated import WHOLE_UNIT, is_belated, with_end, with_sighting
 from services.alerts.domain.ladder import Pace, clock_from, fallback_ladder
 from services.alerts.domain.values import (
     EVERY_COMPONENT,
+    PASSING,
+    URGENT,
     Case,
     CaseKind,
     Event,
@@ -16,8 +19,6 @@ from services.alerts.domain.values import (
     UnitFacts,
     case_id_of,
 )
-
-WHOLE_UNIT = "*"
 
 
 class Action(StrEnum):
@@ -29,6 +30,8 @@ class Action(StrEnum):
     POINT_ADDED = "point_added"
     POINT_ENDED = "point_ended"
     CLOSED = "closed"
+    RECORDED = "recorded"
+    """Belongs to a case that is over: written down there, and nobody is told."""
     IGNORED = "ignored"
 
 
@@ -63,15 +66,27 @@ class Terms:
 def decide(known: Known, event: Event, terms: Terms, now: datetime) -> Decision:
     """Return what becomes of the case when `event` is taken in at `now`."""
     if event.happening in (Happening.ENDED, Happening.RESTORED):
-        return _over(known.open, event, now)
+        return _over(known, event, now)
+    recent = known.last_closed
+    if known.same is None and recent is not None and _is_past(recent, event):
+        if event.detected_at < recent.detected_at:  # of a fire before that one: no case of it is at hand
+            return Decision(Action.IGNORED, "older_than_the_last_end", recent)
+        return Decision(Action.RECORDED, "older_than_the_last_end", with_sighting(recent, event))
     if known.open is not None:
         return _again(known, known.open, event)
     if known.same is not None:  # whatever finding it went on under: a second case of this one would have its id
         return Decision(Action.IGNORED, "case_already_closed", known.same)
-    recent = known.last_closed
     if recent is not None and _reopens(recent, event, terms):
         return Decision(Action.REOPENED, "dropped_again", _reopen(recent, event, terms, now))
     return Decision(Action.OPENED, event.cause, open_case(event, terms, now))
+
+
+def _is_past(recent: Case, event: Event) -> bool:
+    """Say whether what begins here was over, or seen by somebody, when `recent` was closed."""
+    if event.kind is CaseKind.FIRE:
+        return is_belated(recent, event)
+    # the other lane has brought this very alarm into the case before somebody acknowledged it
+    return event.kind in PASSING and event.detected_at <= recent.last_sighting_at
 
 
 def open_case(event: Event, terms: Terms, now: datetime) -> Case:
@@ -117,22 +132,36 @@ def _again(known: Known, case: Case, event: Event) -> Decision:
     return Decision(Action.POINT_ADDED, "further_point", added)
 
 
-def _over(case: Case | None, event: Event, now: datetime) -> Decision:
-    if case is None:
-        return Decision(Action.IGNORED, "no_open_case")
+def _over(known: Known, event: Event, now: datetime) -> Decision:
+    case = known.open
     if event.happening is Happening.ENDED:
-        if case.finding_id != event.finding_id:
-            return Decision(Action.IGNORED, "another_finding", case)
-        return Decision(Action.CLOSED, event.cause, close(case, event.cause, now))
+        if case is None or case.finding_id != event.finding_id:
+            return _past_end(known, event, "no_open_case" if case is None else "another_finding")
+        return Decision(Action.CLOSED, event.cause, close(with_end(case, event), event.cause, now))
+    if case is None:
+        return _past_end(known, event, "no_open_case")
     if event.detected_at < case.detected_at:
         # the fire lane lags behind rules: this ended the fire before; where clocks differ, rules ends this one too
-        return Decision(Action.IGNORED, "older_than_the_fire", case)
+        return _past_end(known, event, "older_than_the_fire")
+    case = with_end(case, event)
     left = frozenset() if event.place is None else case.burning - _ended(event.place, case.burning)
     if left == case.burning:
-        return Decision(Action.IGNORED, "unknown_point", case)
+        return Decision(Action.RECORDED, "unknown_point", case)
     if left:
         return Decision(Action.POINT_ENDED, "other_points_burn", replace(case, burning=left))
     return Decision(Action.CLOSED, "restored", close(replace(case, burning=left), "restored", now))
+
+
+def _past_end(known: Known, event: Event, reason: str) -> Decision:
+    """Let the case that this ended remember it, so that what comes later still is known to be over."""
+    if event.kind is not CaseKind.FIRE:
+        return Decision(Action.IGNORED, reason, known.open)
+    past = known.last_closed
+    if event.happening is Happening.ENDED and known.same is not None and not known.same.is_open:
+        past = known.same
+    if past is None or event.detected_at < past.detected_at:
+        return Decision(Action.IGNORED, reason, known.open)
+    return Decision(Action.RECORDED, reason, with_end(past, event))
 
 
 def _ended(place: Place, burning: frozenset[str]) -> frozenset[str]:
@@ -157,8 +186,11 @@ def close(case: Case, reason: str, now: datetime) -> Case:
 
 
 def _reopens(recent: Case, event: Event, terms: Terms) -> bool:
-    """A fire is never a repetition of an old fire: it always gets a case, and notices, of its own."""
-    if event.kind is CaseKind.FIRE or recent.closed_at is None:
+    """A fire is never a repetition of an old fire: it always gets a case, and notices, of its own.
+
+    Nor is an alarm that nobody could read or whose gateway nobody knows.
+    """
+    if event.kind in URGENT or recent.closed_at is None:
         return False
     return event.detected_at - recent.closed_at <= terms.rules.reopen_within
 

@@ -1,7 +1,7 @@
 """Who is told: a step's roles resolved through the registry's contacts, into one address per copy."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from services.alerts.domain.values import Address, BodyCode, Case, Channel, Contact, LadderStep, Role
@@ -17,8 +17,8 @@ _UNIT_ROLES = {
 class AddressBook(Protocol):
     """The registry's contacts as they stand now."""
 
-    def bodies(self, kind: str) -> Sequence[BodyCode]:
-        """Return the bodies of a kind (`centre`, `brigade`)."""
+    def bodies(self, kind: str, district: str) -> Sequence[BodyCode]:
+        """Return the district's bodies of a kind (`centre`, `brigade`)."""
         ...
 
     def contacts(self, body: str) -> Sequence[Contact]:
@@ -67,6 +67,16 @@ def whom_step_tells(book: AddressBook, case: Case, step: LadderStep) -> Told:
     return Told(centre.addresses, centre.names, told.missing, nobody=reason[:200], instead=True)
 
 
+def whom_first_step_tells(book: AddressBook, case: Case, step: LadderStep) -> Told:
+    """Return whom the first step of an urgent case tells: its own people, and the centre and of a fire the unit itself.
+
+    Whatever the pack says, the monitoring centre and the control room are told of every fire.
+    """
+    always = (Role.CENTRE, Role.UNIT_CONTROL_ROOM) if case.is_fire else (Role.CENTRE,)
+    tells = tuple(dict.fromkeys((*step.tells, *always)))
+    return whom_step_tells(book, case, replace(step, tells=tells, board_only=False))
+
+
 def addresses_of(contact: Contact) -> list[Address]:
     """Return an address per channel that the contact has."""
     found = []
@@ -86,7 +96,7 @@ def _resolve(book: AddressBook, case: Case, role: Role) -> list[tuple[str, list[
     if role in _UNIT_ROLES:
         return [(str(role), _of_unit(book, case, _UNIT_ROLES[role]))]
     if role is Role.CENTRE or role is Role.BRIGADE:
-        codes: Sequence[str] = book.bodies(str(role)) or (str(role),)
+        codes: Sequence[str] = book.bodies(str(role), unit.district) or (str(role),)
     elif role is Role.STREET:
         codes = (unit.town,) if unit.town else ()
     else:

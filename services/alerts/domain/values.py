@@ -1,5 +1,6 @@
 """The words of alerts: ids, kinds, and what a case, a step, a contact and a letter are."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -45,6 +46,16 @@ class CaseKind(StrEnum):
     FAULT = "fault"
     ISOLATION = "isolation"
     COMMON_CAUSE = "common_cause"
+    UNREADABLE_ALARM = "unreadable_alarm"
+    UNREGISTERED_ALARM = "unregistered_alarm"
+
+
+URGENT = frozenset({CaseKind.FIRE, CaseKind.UNREADABLE_ALARM, CaseKind.UNREGISTERED_ALARM})
+"""Kinds that are told at once by the fire lane, and whose first notice is never taken back."""
+PASSING = URGENT - {CaseKind.FIRE}
+"""Kinds that no signal ends: a person has to look, and the acknowledgement closes the case."""
+UNREGISTERED = "?"
+"""How the unit id of an unregistered gateway begins; alone it stands for all further ones. No identifier holds it."""
 
 
 class Happening(StrEnum):
@@ -143,7 +154,8 @@ class Place:
 class Event:
     """A finding or a fire signal, as the case book sees it.
 
-    `event_id` is the deduplication key across topics. `place` None means the whole unit.
+    `event_id` is the deduplication key across topics. `place` None means the whole unit. `text` is for people: what an
+    alarm that is no plain fire says.
     """
 
     event_id: str
@@ -157,6 +169,7 @@ class Event:
     proof: Proof
     place: Place | None = None
     clause: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +251,10 @@ class Case:
 
     `burning` holds the keys of components on fire (fire cases only), `alarms` how many were told of. `next_step_at`
     is real time: the clock rate is already in it. `ladder` is the snapshot taken at opening.
+
+    Fire cases remember what ended them in received times, for what either lane brings too late: `ended` the ends that
+    came by the fire lane, by the key of what they cover, `restored_at` the newest of these; `over_at` the newest end
+    that rules told.
     """
 
     case_id: CaseId
@@ -268,11 +285,26 @@ class Case:
     reply_due_at: datetime | None = None
     burning: frozenset[str] = field(default_factory=frozenset)
     alarms: int = 0
+    ended: Mapping[str, datetime] = field(default_factory=dict)
+    restored_at: datetime | None = None
+    over_at: datetime | None = None
     revision: int = 1
 
     @property
     def is_fire(self) -> bool:
         return self.kind is CaseKind.FIRE
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When the end that closed the case was received, as far as that is known; None while it is open."""
+        if self.closed_at is None:
+            return None
+        ends = [end for end in (self.restored_at, self.over_at) if end is not None]
+        return min(self.closed_at, max(ends)) if ends else self.closed_at
+
+    @property
+    def is_urgent(self) -> bool:
+        return self.kind in URGENT
 
     @property
     def is_common(self) -> bool:
@@ -306,24 +338,17 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """Everything that a template may say. The same letter is rendered for each language and channel."""
+class About:
+    """What a notice tells of, kept so that it can be written anew when its case is over before it has left."""
 
-    purpose: Purpose
-    case: Case
-    step: LadderStep
-    step_code: str
-    created_at: datetime
-    caused_at: datetime
     proof: Proof
     place: Place | None = None
-    reply_due_at: datetime | None = None
-    members: int = 0
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One document to one address. `fire` jumps every queue."""
+    """One document to one address. `fire` jumps every queue. `first`, of a fire or a component, is never taken back."""
 
     notice_id: NoticeId
     case_id: CaseId
@@ -336,7 +361,9 @@ class Notice:
     clause: str
     created_at: datetime
     caused_at: datetime
+    about: About
     fire: bool = False
+    first: bool = False
 
 
 @dataclass(frozen=True, slots=True)

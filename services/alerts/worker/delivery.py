@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.alerts.domain.delivery import (
-    FIRE,
-    ORDINARY,
     Destinations,
     Due,
     Fate,
@@ -17,8 +15,9 @@ from services.alerts.domain.delivery import (
     Verdict,
     judge,
     may_send,
+    policy_of,
 )
-from services.alerts.domain.values import Channel, Conflict, Notice, NoticeId, Purpose, Reason, StoreUnavailable
+from services.alerts.domain.values import Case, Channel, Conflict, Notice, NoticeId, Purpose, Reason, StoreUnavailable
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Carrier, Changes, Outbox, Ready, Wish
 from services.alerts.worker.precedence import PATIENCE_S, Precedence
@@ -114,7 +113,8 @@ class Postman:
         finally:
             for one in chosen:
                 if one.notice_id in committed:
-                    self._start(one, _first_of(fresh[one.notice_id]))
+                    notice = fresh[one.notice_id]
+                    self._start(one, _first_of(notice, changes.case(notice.case_id)))
                 else:
                     self._lanes.destinations.landed(one, failed=False, now=now)
 
@@ -122,7 +122,8 @@ class Postman:
         case = changes.case(notice.case_id)
         if case is None or notice.fire != self._lanes.fire:
             return False
-        return may_send(notice.purpose, notice.created_at, case, fire=notice.fire, now=now).stop is None
+        consent = may_send(notice.purpose, notice.created_at, case, fire=notice.fire, now=now, first=notice.first)
+        return consent.stop is None
 
     async def drain(self) -> None:
         """Wait for what is on its way."""
@@ -173,15 +174,17 @@ class Postman:
 
     async def _record(self, ready: Ready, outcome: Outcome) -> None:
         now = self._clock.now()
-        policy = FIRE if ready.fire else ORDINARY
+        policy = policy_of(fire=ready.fire, first=ready.first, over_since=ready.over_since, now=now)
         verdict = judge(outcome, ready.attempts, policy, random.random(), now)
         await asyncio.shield(self._write_down(ready, outcome, verdict))
         self._metrics.attempts.labels(ready.to.channel, verdict.fate, outcome.reason or "none").inc()
+        if verdict.fate is Fate.DEAD and ready.first:
+            self._metrics.first_dead.labels(ready.to.channel, outcome.reason or "none").inc()
         if verdict.fate is Fate.ACCEPTED and ready.fire and ready.purpose is Purpose.NOTICE:
             self._metrics.fire_latency.observe(max(0.0, (now - ready.caused_at).total_seconds()))
 
 
-def _first_of(notice: Notice) -> Ready:
+def _first_of(notice: Notice, case: Case | None) -> Ready:
     return Ready(
         notice_id=notice.notice_id,
         case_id=notice.case_id,
@@ -193,4 +196,6 @@ def _first_of(notice: Notice) -> Ready:
         purpose=notice.purpose,
         lang=notice.to.lang,
         caused_at=notice.caused_at,
+        first=notice.first,
+        over_since=case.closed_at if case else None,
     )

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from services.alerts.domain.values import Acknowledgement, AuditEntry, Case, CaseId, Reason
+from services.alerts.domain.lifecycle import close
+from services.alerts.domain.values import PASSING, Acknowledgement, AuditEntry, Case, CaseId, Reason
 from services.alerts.ports import CaseStore, Changes
 from services.runtime.clock import Clock
 
@@ -32,7 +33,10 @@ def may_touch(case: Case, body_code: str | None) -> bool:
 
 
 class Desk:
-    """Acknowledging stops reminders and what waits to be sent for the steps so far; the clock goes on."""
+    """Acknowledging stops reminders and what waits to be sent for the steps so far; the clock goes on.
+
+    It stops no first notice of a fire, and closes the case of an alarm that only a person can look into.
+    """
 
     def __init__(self, *, store: CaseStore, clock: Clock) -> None:
         self._store = store
@@ -51,7 +55,9 @@ class Desk:
                 return Reply.ALREADY
             now = self._clock.now()
             changes = Changes()
-            changes.put(replace(case, acknowledged=Acknowledgement(now, who.account, who.via, note, case.step)))
+            case = replace(case, acknowledged=Acknowledgement(now, who.account, who.via, note, case.step))
+            closes = case.kind in PASSING  # nothing else would: no signal says that such an alarm is over
+            changes.put(close(case, "acknowledged", now) if closes else case)
             changes.cancelled[case_id] = Reason.ACKNOWLEDGED
             changes.audit.append(
                 AuditEntry(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from services.alerts.domain.lifecycle import Action, Decision, Known, Terms, decide
 from services.alerts.domain.values import (
+    URGENT,
     Case,
     CaseId,
     CaseKind,
@@ -70,7 +71,7 @@ class CaseIntake:
         self._first_attempts = first_attempts
 
     async def take(self, claim: Claim, events: Sequence[Event], next_offset: int) -> None:
-        if not any(event.kind is CaseKind.FIRE for event in events):
+        if not any(event.kind in URGENT for event in events):
             await self._precedence.give_way()
             await self._take(claim, events, next_offset)
             return
@@ -116,7 +117,7 @@ class CaseIntake:
             self._clock.now(),
         )
         batch.duplicates = len(events) - len(fresh)
-        fire = any(event.kind is CaseKind.FIRE for event in once)
+        fire = any(event.kind in URGENT for event in once)
         for number, event in enumerate(once, start=1):
             if event.event_id in fresh:
                 self._take_event(book, event, batch)
@@ -133,7 +134,8 @@ class CaseIntake:
             same=book.by_id.get(case_id_of(event.finding_id)),
             last_closed=book.last_closed.get(key),
         )
-        terms = Terms(self._directory.rules(now), self._directory.unit(event.unit_id, now), self._scribe.pace)
+        unit = self._directory.unit(event.unit_id, now)
+        terms = Terms(self._directory.rules(now, unit.district), unit, self._scribe.pace)
         decision = decide(known, event, terms, now)
         batch.counts.append((event.kind, decision.action))
         self._scribe.note(batch.changes, decision, event, now)
@@ -156,10 +158,14 @@ class CaseIntake:
         if decision.action is Action.CLOSED:
             cancel_waiting(batch.changes, case, Reason.CASE_CLOSED)
             batch.closed[case.case_id] = (case, event)
+            batch.changes.notices = [
+                self._scribe.retell(one, case) if one.first and one.case_id == case.case_id else one
+                for one in batch.changes.notices
+            ]
         if decision.action is Action.POINT_ADDED:
             self._scribe.tell_point(batch.changes, case, event, now)
-        # a fire's first step is taken in the same transaction, not by the ladder's clock
-        if case.is_fire and decision.action is Action.OPENED:
+        # the first step of a fire is taken in the same transaction, not by the ladder's clock
+        if case.is_urgent and decision.action is Action.OPENED:
             case = self._scribe.take_step(batch.changes, case, case.ladder[0], now, event=event)
         return case
 
@@ -178,6 +184,13 @@ def _keep(book: CaseBook, key: tuple[UnitId, CaseKind], case: Case) -> None:
         book.open[key] = case
         if key in book.last_closed and book.last_closed[key].case_id == case.case_id:
             del book.last_closed[key]
-    else:
-        book.open.pop(key, None)
+        return
+    if key in book.open and book.open[key].case_id == case.case_id:
+        del book.open[key]
+    last = book.last_closed.get(key)
+    if last is None or last.case_id == case.case_id or _closed_later(case, last):
         book.last_closed[key] = case
+
+
+def _closed_later(case: Case, other: Case) -> bool:
+    return case.closed_at is not None and (other.closed_at is None or case.closed_at >= other.closed_at)

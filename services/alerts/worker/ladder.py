@@ -1,10 +1,11 @@
 """Climbs the ladders: first what has a common cause, then the steps that are due, under row locks."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from services.alerts.domain.grouping import Cause, again, find_causes, open_common
+from services.alerts.domain.grouping import Candidate, Cause, again, find_causes, open_common
 from services.alerts.domain.ladder import is_due, step_of
 from services.alerts.domain.lifecycle import close
 from services.alerts.domain.values import AuditEntry, Case, Conflict, PackRules, Reason
@@ -58,7 +59,7 @@ class LadderWorker:
             members = await transaction.open_common_cases() if common else {}
             taken = 0
             for case in cases:
-                if taken % 20 == 19 and not any(one.is_fire for one in cases):
+                if taken % 20 == 19 and not any(one.is_urgent for one in cases):
                     await self._precedence.give_way()
                 step = step_of(case, case.next_step)
                 if step is None:  # nothing to take: left due it would be looked at for ever, before all others
@@ -79,17 +80,25 @@ class LadderWorker:
 
     async def _group_within(self, transaction: CaseTransaction) -> None:
         now = self._clock.now()
-        rules = self._directory.rules(now)
+        since = now - self._directory.longest_window(now) - RECENT_SLACK
         changes = Changes()
         members = await transaction.open_common_cases()
         book = await transaction.book((), set(members)) if members else None
-        running = {case.cause_key: case for case in book.by_id.values() if case.cause_key} if book else {}
-        since = now - rules.common_window - RECENT_SLACK
+        cases = book.by_id.values() if book else ()
+        running = {(case.unit.district, case.cause_key): case for case in cases if case.cause_key}
         candidates = await transaction.loose_losses(since, CANDIDATES_AT_ONCE)
-        if candidates:
-            held = frozenset(key for key, case in running.items() if case.held_until and case.held_until > now)
-            for cause in find_causes(candidates, rules, self._directory.sizes(), held):
-                case = await self._gather(transaction, changes, cause, running.get(cause.key), rules, now)
+        by_district: dict[str, list[Candidate]] = defaultdict(list)
+        for candidate in candidates:
+            by_district[candidate.district].append(candidate)
+        for district, losses in sorted(by_district.items()):
+            rules = self._directory.rules(now, district)
+            held = frozenset(
+                key
+                for (of, key), case in running.items()
+                if of == district and case.held_until and case.held_until > now
+            )
+            for cause in find_causes(losses, rules, self._directory.sizes(district), held):
+                case = await self._gather(transaction, changes, cause, running.get((district, cause.key)), rules, now)
                 members[case.case_id] = members.get(case.case_id, 0) + len(cause.members)
         for case in running.values():
             if members.get(case.case_id, 0) == 0:

@@ -6,17 +6,24 @@ from datetime import datetime
 
 from services.alerts.domain.deadlines import CHINA, reply_due
 from services.alerts.domain.ladder import Pace, climb
-from services.alerts.domain.letters import ALL_CLEAR_STEP, letter_of_all_clear, letter_of_step, point_step
+from services.alerts.domain.letters import (
+    ALL_CLEAR_STEP,
+    Letter,
+    letter_again,
+    letter_of_all_clear,
+    letter_of_step,
+    point_step,
+)
 from services.alerts.domain.lifecycle import Decision
-from services.alerts.domain.recipients import Told, whom_step_tells, whom_to_tell
+from services.alerts.domain.recipients import Told, whom_first_step_tells, whom_step_tells, whom_to_tell
 from services.alerts.domain.values import (
+    About,
     Address,
     AuditEntry,
     Case,
     Detail,
     Event,
     LadderStep,
-    Letter,
     Notice,
     Reason,
     Role,
@@ -62,10 +69,12 @@ class Scribe:
         climbed = climb(case, step, now, self.pace)
         if step.reply_working_days:
             climbed = self._with_reply_due(climbed, step.reply_working_days, now)
-        told = whom_step_tells(self._directory, climbed, step)
+        first = case.is_urgent and case.step is None
+        told = (whom_first_step_tells if first else whom_step_tells)(self._directory, climbed, step)
         self._count(climbed, step.code, told)
         self._write_step(changes, climbed, step, told, due_at, now)
-        self._write_notices(changes, letter_of_step(climbed, step, now, event=event, members=members), told.addresses)
+        letter = letter_of_step(climbed, step, now, event=event, members=members, first=first)
+        self._write_notices(changes, letter, told.addresses)
         changes.put(climbed)
         return climbed
 
@@ -77,7 +86,7 @@ class Scribe:
             told = Told((), (), told.missing, nobody="no_contact:centre")
         self._count(case, "point", told)
         self._write_step(changes, case, step, told, now, now)
-        self._write_notices(changes, letter_of_step(case, step, now, event=event), told.addresses)
+        self._write_notices(changes, letter_of_step(case, step, now, event=event, first=True), told.addresses)
 
     def all_clear(
         self, changes: Changes, case: Case, told: Sequence[Address], now: datetime, event: Event | None = None
@@ -88,6 +97,11 @@ class Scribe:
         names = sorted({address.body_code for address in told})
         detail: Detail = {"told": list(names), "copies": len(told)}
         changes.audit.append(AuditEntry(now, ACTOR, "all_clear", case.case_id, detail))
+
+    def retell(self, notice: Notice, case: Case) -> Notice:
+        """Return the notice written anew as its case stands now; its id and its times stay."""
+        subject, body, template = self._writer.write(letter_again(case, notice), notice.notice_id, notice.to)
+        return replace(notice, subject=subject, body=body, template=template)
 
     def note(self, changes: Changes, decision: Decision, event: Event, now: datetime) -> None:
         """Write down what was decided about an event, the ignored ones too."""
@@ -159,11 +173,13 @@ class Scribe:
                     clause=letter.step.clause,
                     created_at=letter.created_at,
                     caused_at=letter.caused_at,
-                    fire=case.is_fire and code != ALL_CLEAR_STEP,
+                    about=About(letter.proof, letter.place, letter.text),
+                    fire=case.is_urgent and code != ALL_CLEAR_STEP,
+                    first=letter.first,
                 )
             )
 
 
 def cancel_waiting(changes: Changes, case: Case, reason: Reason) -> None:
-    """Have the notices of this case that were never sent taken back when the changes are saved."""
+    """Have the notices of this case that were never sent taken back when the changes are saved, not the first ones."""
     changes.cancelled[case.case_id] = reason

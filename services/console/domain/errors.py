@@ -2,6 +2,7 @@
 
 ConsoleError
 +- NotSignedIn          no session, or it has ended
++- OtherSession         the page was made for another sign-in than the browser has now
 +- BadCredentials       the pair of name and password is not right (never says which)
 +- LockedOut            too many failures; carries the wait
 +- TooBusy              a bound on streams, sign-ins or reads is reached
@@ -24,6 +25,10 @@ class ConsoleError(Exception):
 
 class NotSignedIn(ConsoleError):
     code = "not_signed_in"
+
+
+class OtherSession(ConsoleError):
+    code = "other_session"
 
 
 class BadCredentials(ConsoleError):

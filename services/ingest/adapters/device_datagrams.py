@@ -17,6 +17,7 @@ from services.ingest.adapters.inbox import Heard
 from services.ingest.domain.device_stream import pieces_of
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.errors import ConnectionDied
+from services.ingest.domain.texts import ModuleTexts, may_be_text
 from services.ingest.domain.values import Arrival, Carrier, Claim, Format, Lane, Outcome, Route
 from services.ingest.metrics import Metrics
 from services.runtime.clock import Clock
@@ -47,6 +48,7 @@ class DeviceDatagrams:
         self._stopped = False
         self._failed: BaseException | None = None
         self._drained = True
+        self._texts = ModuleTexts()
         lanes.attach(Carrier.UDP_GB26875, self)
 
     # --- for the app
@@ -150,6 +152,12 @@ class DeviceDatagrams:
             for piece in pieces_of(datagram):
                 gateway_id = None if piece.source is None else self._directory.gateway_at(piece.source, now)
                 claim = nobody._replace(gateway_id=gateway_id or "")
+                if not piece.whole and may_be_text(piece.raw):
+                    verdict = self._texts.hear(claim.gateway_id or peer, piece.raw, self._clock.monotonic())
+                    if not verdict.keep:
+                        self._metrics.device_texts.inc()
+                        continue
+                    claim = claim._replace(like_it=verdict.before)
                 (fires if piece.fire else heard).append(Heard(0, topic, piece.raw, claim))
         except Exception:  # noqa: BLE001 - one datagram that meets our bug must not stop all others
             get_logger().exception("datagram_met_a_bug", bytes=len(datagram))

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import resource
 import socket
-from collections import Counter
 from dataclasses import replace
 
 from services.ingest.adapters.device_lanes import DeviceLanes
@@ -17,6 +16,8 @@ from services.ingest.adapters.device_tls import Secured, Tls
 from services.ingest.domain.conduct import Ended, Limits
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.errors import ConnectionDied
+from services.ingest.domain.room import Room
+from services.ingest.domain.texts import ModuleTexts, Verdict
 from services.ingest.domain.values import Arrival, Carrier, Claim, Format, Lane, Outcome, Route
 from services.ingest.metrics import Metrics
 from services.runtime.clock import Clock
@@ -30,8 +31,8 @@ SWEEP_S = 1.0
 SOCKET_BUFFER_BYTES = 16 * 1024
 """Frames have a kilobyte at most. Linux doubles it; one read empties it, which a probe relies on."""
 ENDINGS_LOGGED_PER_SWEEP = 5
-OTHER_FILES = 256
-"""Files that everything else in this process may have open."""
+OTHER_FILES = 256 + BACKLOG
+"""Files that everything else in this process may have open, and callers that were accepted together."""
 
 _ORDINARY = frozenset({Ended.BY_DEVICE, Ended.BROKEN, Ended.IDLE, Ended.NO_FRAME, Ended.STOPPING})
 
@@ -68,7 +69,8 @@ class DeviceListener:
         self._trusting = trusting
         self._server: asyncio.Server | None = None
         self._sessions: dict[int, Session] = {}
-        self._of_peer: Counter[str] = Counter()
+        self._room = Room(limits.connections, limits.per_peer)
+        self._texts = ModuleTexts()
         self._of_gateway: dict[str, Session] = {}
         self._last_number = 0
         self._stopping = False
@@ -87,6 +89,7 @@ class DeviceListener:
     async def open(self) -> None:
         """Open the port. Raises OSError when it is taken."""
         self.limits = replace(self.limits, connections=open_files_for(self.limits.connections))
+        self._room = Room(self.limits.connections, self.limits.per_peer)
         loop = asyncio.get_running_loop()
         server = await loop.create_server(self.protocol, self._host, self._port, backlog=BACKLOG, start_serving=False)
         for sock in server.sockets:
@@ -164,20 +167,31 @@ class DeviceListener:
         session = Session(self)
         return session if self._tls is None else Secured(session, self._tls.context)
 
-    def admit(self, session: Session, peer: str) -> int | None:
-        """Return the number of a new connection, None when there are too many."""
+    def admit(self, session: Session, peer: str) -> int:
+        """Return the number of a new connection. Where there are too many, one that has shown nothing yet must go."""
         self.metrics.device_connections_made.inc()
-        if len(self._sessions) >= self.limits.connections:
-            self.ended(Ended.TOO_MANY, peer)
-            return None
-        if self._of_peer[peer] >= self.limits.per_peer:
-            self.ended(Ended.TOO_MANY_OF_PEER, peer)
-            return None
         self._last_number += 1
+        leaving = self._room.enter(self._last_number, peer)
         self._sessions[self._last_number] = session
-        self._of_peer[peer] += 1
-        self.metrics.device_connections.set(len(self._sessions))
+        if leaving is not None:
+            self._sessions[leaving].abort(Ended.MADE_ROOM)
+        self.metrics.device_connections.set(len(self._room))
         return self._last_number
+
+    def said(self, speaker: str, raw: bytes) -> Verdict:
+        """A module said something of its own accord: say whether that is to be kept, and count it when not."""
+        verdict = self._texts.hear(speaker, raw, self.clock.monotonic())
+        if not verdict.keep:
+            self.metrics.device_texts.inc()
+        return verdict
+
+    def vouched(self, session: Session) -> None:
+        """Something speaks for a caller: a certificate, or a whole frame of a registered address."""
+        self._room.vouch(session.number)
+
+    def doubted(self, session: Session) -> None:
+        """A frame was not believed to be of whom it names."""
+        self._room.doubt(session.number)
 
     def claim(self, peer: str, certified: str | None) -> Claim:
         """Return what is known of a caller before its first frame."""
@@ -188,18 +202,21 @@ class DeviceListener:
         holder = self._of_gateway.get(gateway_id)
         if holder is session or (holder is not None and holder.number > session.number):
             return
+        if holder is not None:
+            self._room.leave(holder.number)  # its place goes to the new one
+        if not self._room.prove(session.number):
+            session.end(Ended.TOO_MANY)
+            return
         self._of_gateway[gateway_id] = session
         if holder is not None:
             holder.end(Ended.TAKEN_OVER)
 
-    def gone(self, session: Session, peer: str, gateway_id: str) -> None:
+    def gone(self, session: Session, gateway_id: str) -> None:
         self._sessions.pop(session.number, None)
-        self._of_peer[peer] -= 1
-        if not self._of_peer[peer]:
-            del self._of_peer[peer]
+        self._room.leave(session.number)
         if self._of_gateway.get(gateway_id) is session:
             del self._of_gateway[gateway_id]
-        self.metrics.device_connections.set(len(self._sessions))
+        self.metrics.device_connections.set(len(self._room))
         if self._stopping and not self._sessions:
             self._empty.set()
 

@@ -8,9 +8,10 @@ from typing import Protocol
 from services.ingest.adapters.device_lanes import DeviceLanes
 from services.ingest.adapters.device_tls import common_name, serial_number
 from services.ingest.adapters.inbox import Heard
-from services.ingest.domain.conduct import Conduct, Ended, Limits
+from services.ingest.domain.conduct import NOT_WHO_IT_SAYS, Conduct, Ended, Limits
 from services.ingest.domain.device_stream import DeviceStream, Piece
 from services.ingest.domain.directory import Directory
+from services.ingest.domain.texts import KEPT, Verdict, may_be_text
 from services.ingest.domain.values import Accepted, Claim, Outcome
 from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
@@ -31,8 +32,20 @@ class Host(Protocol):
         """Whether anybody may be read now."""
         ...
 
-    def admit(self, session: "Session", peer: str) -> int | None:
-        """Return the number of a new connection, None when there are too many."""
+    def admit(self, session: "Session", peer: str) -> int:
+        """Return the number of a new connection; it may cost another one that has shown nothing yet."""
+        ...
+
+    def said(self, speaker: str, raw: bytes) -> Verdict:
+        """A module said something of its own accord: say whether that is to be kept."""
+        ...
+
+    def vouched(self, session: "Session") -> None:
+        """Something speaks for the caller, and is not believed yet."""
+        ...
+
+    def doubted(self, session: "Session") -> None:
+        """What spoke for the caller was not believed."""
         ...
 
     def claim(self, peer: str, certified: str | None) -> Claim:
@@ -43,7 +56,7 @@ class Host(Protocol):
         """A frame of this gateway over this session was accepted."""
         ...
 
-    def gone(self, session: "Session", peer: str, gateway_id: str) -> None:
+    def gone(self, session: "Session", gateway_id: str) -> None:
         """The connection is no more."""
         ...
 
@@ -89,16 +102,15 @@ class Session(asyncio.Protocol):
     # --- the event loop calls
 
     def admitted(self, transport: asyncio.BaseTransport) -> bool:
-        """Count the connection in, before anything is read from it; when there are too many it is cut off."""
+        """Count the connection in, before anything is read from it; one that has no address any more is cut off."""
         assert isinstance(transport, asyncio.Transport), "TCP"
         self._transport = transport
         address = transport.get_extra_info("peername")
         self.peer = plain_address(address[0]) if address else ""
-        number = self._listener.admit(self, self.peer) if address else None
-        if number is None:
+        if not address:
             transport.abort()
             return False
-        self.number = number
+        self.number = self._listener.admit(self, self.peer)
         self._topic = f"tcp/{self.peer}:{address[1]}"
         return True
 
@@ -110,6 +122,8 @@ class Session(asyncio.Protocol):
             certificate = transport.get_extra_info("peercert")
             self._claim = self._listener.claim(self.peer, common_name(certificate))
             self._serial = serial_number(certificate)
+            if certificate:
+                self._listener.vouched(self)
             self.read_or_not()
 
     def data_received(self, data: bytes) -> None:
@@ -133,7 +147,7 @@ class Session(asyncio.Protocol):
             if self._why not in _UNHEARD:
                 self._hear(self._stream.finish())
         finally:
-            self._listener.gone(self, self.peer, self._claim.gateway_id)
+            self._listener.gone(self, self._claim.gateway_id)
             self._listener.ended(self._why or why, self.peer)
             self.number = 0
             self._transport = None
@@ -153,6 +167,8 @@ class Session(asyncio.Protocol):
             return
         if isinstance(outcome, Accepted):
             self._listener.believed(self, self._claim.gateway_id)
+        elif outcome.reason in NOT_WHO_IT_SAYS:
+            self._listener.doubted(self)
         self.read_or_not()
 
     def write(self, data: bytes) -> bool:
@@ -215,10 +231,17 @@ class Session(asyncio.Protocol):
         why: Ended | None = None
         for piece in pieces:
             claim = self._claim_of(piece)
-            (fires if piece.fire else heard).append(Heard(self.number, self._topic, piece.raw, claim))
-            why = self._conduct.heard(piece, claim.gateway_id != "", now)
+            is_text = not piece.whole and may_be_text(piece.raw)
+            said = self._listener.said(claim.gateway_id or self.peer, piece.raw) if is_text else KEPT
+            if said.keep:
+                told = claim._replace(like_it=said.before) if said.before else claim
+                (fires if piece.fire else heard).append(Heard(self.number, self._topic, piece.raw, told))
+            if not (is_text and self._conduct.may_say(now)):
+                why = self._conduct.heard(piece, claim.gateway_id != "", now)
             if why is not None:
                 break
+            if piece.whole and claim.gateway_id:
+                self._listener.vouched(self)
         self._unsettled += len(heard) + len(fires)
         self._listener.lanes.put(heard, fires)
         if why is not None:

@@ -8,6 +8,7 @@ same, or hangs, `watch` says so.
 import asyncio
 import contextlib
 import contextvars
+import random
 import secrets
 import selectors
 import socket
@@ -27,16 +28,15 @@ from services.ingest.domain.account import Account
 from services.ingest.domain.controls import Control
 from services.ingest.domain.errors import ConnectionDied
 from services.ingest.domain.readiness import LinkHealth
+from services.ingest.domain.reconnect import End, Waits
 from services.ingest.domain.topics import answer_topic, control_topic
 from services.ingest.domain.values import Arrival, Outcome
 from services.ingest.metrics import Metrics
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
-from services.runtime.postgres import backoff_s
 
 HANGS_AFTER_S = 30.0
-RECONNECT_CAP_S = 5.0
 READ_BYTES = 64 * 1024
 READS_PER_TURN = 4
 MAX_ANSWERS = 65536
@@ -208,22 +208,21 @@ class MqttLink:
                 loop.call_soon_threadsafe(self._ended.set)
 
     def _serve_until_closing(self) -> None:
-        attempt = 0
+        waits = Waits()
         while not self._closing:
             self._turned_at = self._clock.monotonic()
-            attempt += 1
+            end = End.UNREACHABLE
             try:
-                if self._serve(self._session.connect()):
-                    attempt = 1
+                end = self._serve(self._session.connect())
             except (OSError, ValueError, Malformed) as error:
                 get_logger().warning("mqtt_connection_failed", lane=self._lane, error=str(error)[:200])
             self._metrics.connected.labels(self._lane).set(0)
-            self._pause(min(RECONNECT_CAP_S, backoff_s(attempt)))
+            self._pause(random.uniform(0.5, 1.0) * waits.after(end))
 
-    def _serve(self, sock: Any) -> bool:
-        """Serve one connection until it is lost or closed; return whether it was ever subscribed."""
+    def _serve(self, sock: Any) -> End:
+        """Serve one connection until it is lost or closed; return how far it came."""
         if sock is None:
-            return False
+            return End.UNREACHABLE
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._frames = FrameReader(v5=self._v5)
         self._unsent = b""
@@ -241,7 +240,9 @@ class MqttLink:
         finally:
             with contextlib.suppress(KeyError, ValueError):
                 self._selector.unregister(sock)
-        return was_subscribed
+        if was_subscribed:
+            return End.SUBSCRIBED
+        return End.CUT_SHORT if self._session.refused_why is None else End.REFUSED
 
     def _is_dead(self) -> bool:
         if self._session.refused_why is not None:

@@ -89,6 +89,8 @@ class Encoder:
         rest = "" if message.frame is None else _frame(message.frame)
         if arrival.replayed_at is not None:
             rest += f',"first_received_at":"{_zoned(arrival.received_at)}"'
+        elif message.told_at is not None:
+            rest += f',"first_received_at":"{_zoned(message.told_at)}"'
         if message.kind is not Kind.HEARTBEAT:
             rest += f',"content":"{_content(gateway_id, arrival, message, part)}"'
             if message.refusal_id is not None:

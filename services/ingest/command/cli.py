@@ -53,6 +53,8 @@ REASONS = {
     Why.BLIND: "FireNet was blind meanwhile",
     Why.RESTARTED: "ingest was started anew meanwhile",
     Why.ABANDONED: "the ingest process that sent it is gone",
+    Why.TIME_UNPROVEN: "whether after the check cannot be proven by the device's clock or numbers",
+    Why.OLD_ANSWER: "an answer came that was older than the check",
 }
 
 

@@ -6,10 +6,16 @@ from enum import StrEnum
 from services.ingest.domain.device_stream import Piece
 from services.ingest.domain.values import Accepted, Outcome, Reason
 
+_TEXTS_AT_ONCE = 16
+_TEXTS_PER_S = 1.0
+"""What a module may say of its own accord before it is rubbish: a greeting of some words, and then now and then one."""
+_CHAT_LASTS = 10
+"""Times the limit for the first frame: so long after its last text the device behind a module is waited for."""
+
 _LEAST_REJECTED = 256
 """What a rejection counts at least, so that single bytes of rubbish do not make thousands of refusals."""
 
-_NOT_WHO_IT_SAYS = (Reason.UNKNOWN_GATEWAY, Reason.IDENTITY_MISMATCH)
+NOT_WHO_IT_SAYS = (Reason.UNKNOWN_GATEWAY, Reason.IDENTITY_MISMATCH)
 
 
 class Ended(StrEnum):
@@ -26,7 +32,7 @@ class Ended(StrEnum):
     NOT_BELIEVED = "not_believed"
     DOES_NOT_READ = "does_not_read"
     TOO_MANY = "too_many"
-    TOO_MANY_OF_PEER = "too_many_of_peer"
+    MADE_ROOM = "made_room"
     NO_TLS = "no_tls"
     REVOKED = "revoked"
     OUR_ERROR = "our_error"
@@ -37,7 +43,8 @@ class Ended(StrEnum):
 class Limits:
     """What devices may cost us. Seconds are of a monotonic clock.
 
-    connections, per_peer  open at a time, in all and from one IP address
+    connections            open at a time, in all
+    per_peer               the same from one IP address, of callers of whom no frame was believed yet
     first_frame_s          from the connection to its first whole frame
     frame_s                from the first byte of a frame to its last
     idle_s                 between whole frames; a patrol cycle has at most two hours
@@ -63,11 +70,24 @@ class Limits:
 class Conduct:
     """The record of one connection."""
 
-    __slots__ = ("_begun_at", "_disbelieved", "_garbage", "_limits", "_strangers", "_whole_at", "greeted")
+    __slots__ = (
+        "_began_at",
+        "_begun_at",
+        "_disbelieved",
+        "_garbage",
+        "_limits",
+        "_strangers",
+        "_text_at",
+        "_texts_left",
+        "_whole_at",
+        "greeted",
+    )
 
     def __init__(self, limits: Limits, now: float) -> None:
         self._limits = limits
-        self._whole_at = now
+        self._began_at = self._whole_at = now
+        self._text_at: float | None = None
+        self._texts_left = float(_TEXTS_AT_ONCE)
         self._begun_at: float | None = None
         self._garbage = 0
         self._strangers = 0
@@ -90,6 +110,16 @@ class Conduct:
                 return Ended.GARBAGE
         return None
 
+    def may_say(self, now: float) -> bool:
+        """Take in a text of a module; return whether that is all right. Too much of it is rubbish, to be `heard`."""
+        since = 0.0 if self._text_at is None else now - self._text_at
+        self._texts_left = min(_TEXTS_AT_ONCE, self._texts_left + since * _TEXTS_PER_S)
+        self._text_at = now
+        if self._texts_left < 1:
+            return False
+        self._texts_left -= 1
+        return True
+
     def left_over(self, pending: int, progress: bool, now: float) -> None:
         """After each read: `pending` bytes of a frame are there; `progress` when the read ended some piece."""
         if not pending:
@@ -99,7 +129,7 @@ class Conduct:
 
     def excused(self, now: float) -> None:
         """We did not listen until `now`: the time limits begin anew."""
-        self._whole_at = now
+        self._began_at = self._whole_at = now
         if self._begun_at is not None:
             self._begun_at = now
 
@@ -107,7 +137,7 @@ class Conduct:
         """Take in what became of a frame; return why the connection is not worth keeping."""
         if isinstance(outcome, Accepted):
             self._disbelieved = 0
-        elif outcome.reason in _NOT_WHO_IT_SAYS:
+        elif outcome.reason in NOT_WHO_IT_SAYS:
             self._disbelieved += 1
             if self._disbelieved >= self._limits.disbelieved:
                 return Ended.NOT_BELIEVED
@@ -118,6 +148,8 @@ class Conduct:
         if self._begun_at is not None and now - self._begun_at >= self._limits.frame_s:
             return Ended.UNFINISHED_FRAME
         silent_s = now - self._whole_at
-        if not self.greeted:
-            return Ended.NO_FRAME if silent_s >= self._limits.first_frame_s else None
-        return Ended.IDLE if silent_s >= self._limits.idle_s else None
+        if self.greeted:
+            return Ended.IDLE if silent_s >= self._limits.idle_s else None
+        if self._text_at is not None and now - self._text_at < _CHAT_LASTS * self._limits.first_frame_s:
+            return Ended.NO_FRAME if now - self._began_at >= self._limits.idle_s else None
+        return Ended.NO_FRAME if silent_s >= self._limits.first_frame_s else None

@@ -44,7 +44,11 @@ class Step(StrEnum):
 
 
 class Why(StrEnum):
-    """Why an exchange failed, or why nobody knows what became of it (the last three)."""
+    """Why an exchange failed; why nobody knows what became of it (`UNKNOWABLE`); what else its end says (`NOTES`).
+
+    `time_unproven`: a person pressed the key, and nothing shows whether after the check. `old_answer`: nobody answered,
+    and an answer came that the device had kept from before the check.
+    """
 
     UNKNOWN_GATEWAY = "unknown_gateway"
     BUSY = "busy"
@@ -56,10 +60,13 @@ class Why(StrEnum):
     BLIND = "blind"
     RESTARTED = "restarted"
     ABANDONED = "abandoned"
+    TIME_UNPROVEN = "time_unproven"
+    OLD_ANSWER = "old_answer"
 
 
 ENDS = frozenset({Step.CONFIRMED, Step.ANSWERED, Step.NOT_ANSWERED, Step.FAILED, Step.UNKNOWN})
 UNKNOWABLE = frozenset({Why.BLIND, Why.RESTARTED, Why.ABANDONED})
+NOTES = frozenset({Why.TIME_UNPROVEN, Why.OLD_ANSWER})
 
 
 class Order(NamedTuple):

@@ -215,4 +215,6 @@ def _wrong_size(arrival: Arrival, size: int) -> Refused:
 def _refuse(arrival: Arrival, reason: Reason, detail: str, replies: tuple[bytes, ...] = ()) -> Refused:
     claim = arrival.claim
     claimed = claimed_gateway(arrival.topic) if claim is None else claim.gateway_id or None
+    if claim is not None and claim.like_it:
+        detail = f"{detail}; {claim.like_it} more like it came before and were only counted"
     return Refused(arrival, reason, detail, claimed, replies)

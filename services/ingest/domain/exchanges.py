@@ -9,27 +9,28 @@ Everything that happens is told on a log that all ingest processes read, and an 
   sends. Whoever hears the device tells it. What is told twice has the same id, and the first end on the log is the end.
 - Any of them may be the one that hears the device. So each that was blind for a while, or was started while an exchange
   was open, tells that too: a person's silence is told only when the device had confirmed and everybody was looking.
+- An answer that the device kept from before the check is none to it; one whose time nothing proves is told as such.
 - A process that was killed reads the log again and goes on with what is its own. What cannot be known is `unknown`.
 """
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 from zlib import crc32
 
+from services.ingest.domain.answers import Answer, Clocks, Verdict
 from services.ingest.domain.controls import Order, Step, Terms, Told, What, Why
+from services.ingest.domain.exchange import AT_ONCE, Exchange
 from services.ingest.domain.values import Carrier
 
 MAX_SERIALS = MAX_ENDED = 100_000
 MAX_ANSWERS = 10_000
 V = TypeVar("V")
 
-MOST_AT_ONCE = 200
+MOSTAT_ONCE = 200
 """Tries and words that one look gives back, about: the others are due at the next."""
 
-_AT_ONCE = datetime.min.replace(tzinfo=UTC)
 _BEFORE_BEGINNING = frozenset({Why.UNKNOWN_GATEWAY, Why.BUSY, Why.TOO_MANY, Why.EXPIRED})
 
 
@@ -45,55 +46,18 @@ class Due(NamedTuple):
     told: tuple[Told, ...]
 
 
-@dataclass(slots=True)
-class _Exchange:
-    """What the log says, and what we have added to it ourselves (`said`) and may not have read back yet."""
-
-    order: Order
-    seen_at: datetime
-    answering: timedelta
-    owner: str | None = None
-    serial: int | None = None
-    began_at: datetime | None = None
-    tries: int = 0
-    attempts: int = 0
-    next_try_at: datetime | None = None
-    first_sent_at: datetime | None = None
-    last_sent_at: datetime | None = None
-    confirmed: bool = False
-    denied: bool = False
-    ending: bool = False
-    blind: Why | None = None
-    look_at: datetime = _AT_ONCE
-    said: set[tuple[Step, int | None]] = field(default_factory=set)
-
-    def answer_until(self) -> datetime | None:
-        """From the last sending, for the device cannot have rung later: nobody is blamed for our resends."""
-        if self.last_sent_at is None:
-            return None
-        return self.last_sent_at + self.answering
-
-    def in_time(self, at: datetime, slack: timedelta) -> bool:
-        """Say whether an answer that came at `at` is one to this check, give or take `slack` at its beginning."""
-        until = self.answer_until()
-        return self.first_sent_at is not None and until is not None and self.first_sent_at - slack <= at <= until
-
-    def seconds_since_sent(self, at: datetime) -> float | None:
-        since = self.first_sent_at or self.began_at
-        return None if since is None else max(0.0, (at - since).total_seconds())
-
-
 class Exchanges:
     """All open exchanges of all processes, as one process, `instance`, knows them. Bounded; reads no clock."""
 
     def __init__(self, instance: str, terms: Terms | None = None) -> None:
         self._instance = instance
         self._terms = terms or Terms()
-        self._open: dict[str, _Exchange] = {}
-        self._by_gateway: dict[str, list[_Exchange]] = {}
+        self._open: dict[str, Exchange] = {}
+        self._by_gateway: dict[str, list[Exchange]] = {}
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._serials: OrderedDict[str, int] = OrderedDict()
-        self._answers: OrderedDict[str, tuple[datetime, Carrier]] = OrderedDict()
+        self._answers: OrderedDict[str, Answer] = OrderedDict()
+        self._clocks = Clocks()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -107,7 +71,7 @@ class Exchanges:
         """
         if order.command_id in self._ended or order.command_id in self._open:
             return []
-        exchange = _Exchange(order, now if live else min(now, order.ordered_at), self._terms.answering(order))
+        exchange = Exchange(order, now if live else min(now, order.ordered_at), self._terms.answering(order))
         why_not = self._why_not(exchange, known=known)
         if why_not is not None:
             return [self._fail(exchange, why_not, now)]
@@ -125,12 +89,12 @@ class Exchanges:
         exchange = self._open.get(order.command_id)
         if told.ends:
             if told.why in _BEFORE_BEGINNING and exchange is not None and exchange.began_at is not None:
-                exchange.ending, exchange.look_at = False, _AT_ONCE  # it was taken on before: then this is no end
+                exchange.ending, exchange.look_at = False, AT_ONCE  # it was taken on before: then this is no end
                 return None
             self._end(order.command_id)
             return told if live and told.instance == self._instance else None
         if exchange is None:
-            exchange = _Exchange(order, told.at, self._terms.answering(order))
+            exchange = Exchange(order, told.at, self._terms.answering(order))
             self._add(exchange)
         self._apply(exchange, told)
         return None
@@ -139,7 +103,7 @@ class Exchanges:
         """The log was read to its end after a start: what is ours goes on; we did not see all of what is open."""
         told: list[Told] = []
         for exchange in self._open.values():
-            exchange.look_at = _AT_ONCE
+            exchange.look_at = AT_ONCE
             told += self._blind(exchange, Why.RESTARTED, now)
             if exchange.owner == self._instance:
                 exchange.tries = exchange.attempts
@@ -147,19 +111,33 @@ class Exchanges:
                 exchange.next_try_at = now if sent_at is None else sent_at + self._terms.time_out
         return told
 
-    def heard(self, gateway_id: str, serial: int, at: datetime, carrier: Carrier, *, confirmed: bool) -> list[Told]:
-        """The gateway sent a confirm or a deny with this serial number."""
+    def labelled(self, gateway_id: str, at: datetime, label: datetime, serial: int) -> None:
+        """The gateway sent a frame by itself, which it labels with an instant of its clock and a number of its own."""
+        self._clocks.heard(gateway_id, at, label, serial)
+
+    def heard(
+        self,
+        gateway_id: str,
+        serial: int,
+        at: datetime,
+        carrier: Carrier,
+        *,
+        confirmed: bool,
+        label: datetime | None = None,
+    ) -> list[Told]:
+        """The gateway sent a confirm or a deny with this serial number, and labels it with an instant of its clock."""
         told: list[Told] = []
         for exchange in self._alive(gateway_id):
             if exchange.serial != serial or exchange.confirmed:
                 continue
+            exchange.confirm_label = label if confirmed else None
             step, attempt = (Step.CONFIRMED, None) if confirmed else (Step.DENIED, max(1, exchange.attempts))
             told += self._say(exchange, step, at, carrier=carrier, attempt=attempt)
         return told
 
-    def answered(self, gateway_id: str, at: datetime, carrier: Carrier) -> list[Told]:
-        """A person at the gateway pressed the key; `at` is when we received it."""
-        _remember(self._answers, gateway_id, (at, carrier), MAX_ANSWERS)
+    def answered(self, gateway_id: str, answer: Answer) -> list[Told]:
+        """A person at the gateway pressed the key."""
+        _remember(self._answers, gateway_id, answer, MAX_ANSWERS)
         told: list[Told] = []
         for exchange in self._alive(gateway_id):
             told += self._answer_to(exchange)
@@ -171,10 +149,12 @@ class Exchanges:
         if exchange is None:
             return []
         exchange.tries += 1
-        exchange.look_at = _AT_ONCE
+        exchange.look_at = AT_ONCE
         exchange.next_try_at = now + self._terms.time_out
         if carrier is None:
             return []
+        if exchange.first_sent_at is None:
+            exchange.serial_then = self._clocks.newest_serial(exchange.order.gateway_id)
         return self._say(exchange, Step.SENT, now, carrier=carrier, attempt=exchange.attempts + 1)
 
     def due(self, now: datetime, seen_until: datetime | None) -> Due:
@@ -187,7 +167,7 @@ class Exchanges:
                 continue
             if blind:
                 told += self._look(exchange, now, seen_until)
-            if now < exchange.look_at or len(tries) + len(told) >= MOST_AT_ONCE:
+            if now < exchange.look_at or len(tries) + len(told) >= MOSTAT_ONCE:
                 continue
             exchange.look_at = self._next_look(exchange)
             if exchange.began_at is None:
@@ -204,7 +184,7 @@ class Exchanges:
 
     # --- decisions
 
-    def _why_not(self, exchange: _Exchange, *, known: bool) -> Why | None:
+    def _why_not(self, exchange: Exchange, *, known: bool) -> Why | None:
         order = exchange.order
         if not known:
             return Why.UNKNOWN_GATEWAY
@@ -212,7 +192,7 @@ class Exchanges:
             return Why.BUSY
         return Why.TOO_MANY if len(self._open) >= self._terms.max_open else None
 
-    def _next_look(self, exchange: _Exchange) -> datetime:
+    def _next_look(self, exchange: Exchange) -> datetime:
         """Return before when time alone changes nothing about an exchange, except that we may be blind."""
         if exchange.began_at is None:
             claimed = (Step.BEGAN, None) in exchange.said
@@ -221,51 +201,56 @@ class Exchanges:
             return self._abandoned_at(exchange)
         if exchange.confirmed:
             return (exchange.answer_until() or exchange.began_at) + self._terms.hear_others
-        return exchange.next_try_at or _AT_ONCE
+        return exchange.next_try_at or AT_ONCE
 
-    def _not_begun(self, exchange: _Exchange, now: datetime) -> list[Told]:
+    def _not_begun(self, exchange: Exchange, now: datetime) -> list[Told]:
         if now >= exchange.seen_at + self._terms.begin_within:
             return [self._fail(exchange, Why.EXPIRED, now)]
         claimed = (Step.BEGAN, None) in exchange.said
         return [] if claimed or now < exchange.seen_at + self._terms.unheard_wait else [self._claim(exchange, now)]
 
-    def _of_another(self, exchange: _Exchange, now: datetime) -> list[Told]:
+    def _of_another(self, exchange: Exchange, now: datetime) -> list[Told]:
         if now >= self._abandoned_at(exchange):
             return self._unknown(exchange, Why.ABANDONED, now)
         return self._answer_to(exchange)  # we may have heard it before we read that the check was sent
 
-    def _answer_to(self, exchange: _Exchange) -> list[Told]:
+    def _answer_to(self, exchange: Exchange) -> list[Told]:
         """Tell the last answer that we heard from the gateway, if it is one to this exchange."""
-        answer = self._answers.get(exchange.order.gateway_id)
-        if answer is None or exchange.order.what is not What.DUTY_CHECK:
+        gateway_id = exchange.order.gateway_id
+        answer, check = self._answers.get(gateway_id), exchange.check()
+        if answer is None or check is None or exchange.order.what is not What.DUTY_CHECK:
             return []
-        at, carrier = answer
         slack = timedelta() if exchange.owner == self._instance else self._terms.clocks_apart
-        if not exchange.in_time(at, slack):
+        if not exchange.in_time(answer.at, slack):
             return []
-        del self._answers[exchange.order.gateway_id]  # it answers one check
-        return self._say(exchange, Step.ANSWERED, at, carrier=carrier)
+        del self._answers[gateway_id]  # it answers one check, or none
+        verdict = self._clocks.judge(gateway_id, answer, check)
+        if verdict is Verdict.OLD:
+            exchange.met_old_answer = True
+            return []
+        why = Why.TIME_UNPROVEN if verdict is Verdict.UNPROVEN else None
+        return self._say(exchange, Step.ANSWERED, answer.at, carrier=answer.carrier, why=why)
 
-    def _abandoned_at(self, exchange: _Exchange) -> datetime:
+    def _abandoned_at(self, exchange: Exchange) -> datetime:
         began_at = exchange.began_at or exchange.seen_at
         return began_at + self._terms.send_within + exchange.answering + self._terms.abandon_after
 
-    def _look(self, exchange: _Exchange, now: datetime, seen_until: datetime | None) -> list[Told]:
+    def _look(self, exchange: Exchange, now: datetime, seen_until: datetime | None) -> list[Told]:
         if exchange.first_sent_at is None:
             return []
         since = exchange.first_sent_at if seen_until is None else max(seen_until, exchange.first_sent_at)
         return self._blind(exchange, Why.BLIND, now) if now - since > self._terms.blind_after else []
 
-    def _may_try(self, exchange: _Exchange, now: datetime) -> bool:
+    def _may_try(self, exchange: Exchange, now: datetime) -> bool:
         """Say whether a sending is due, and not too late."""
         assert exchange.began_at is not None, "it began"
         in_time = now <= exchange.began_at + self._terms.send_within
         return in_time and exchange.tries <= self._terms.resends and not self._waits(exchange, now)
 
-    def _waits(self, exchange: _Exchange, now: datetime) -> bool:
+    def _waits(self, exchange: Exchange, now: datetime) -> bool:
         return exchange.next_try_at is not None and now < exchange.next_try_at
 
-    def _given_up(self, exchange: _Exchange, now: datetime, seen_until: datetime | None) -> list[Told]:
+    def _given_up(self, exchange: Exchange, now: datetime, seen_until: datetime | None) -> list[Told]:
         """Nothing was confirmed; say how it ended once nothing more is sent and the last time-out is over."""
         if self._waits(exchange, now):
             return []
@@ -282,7 +267,7 @@ class Exchanges:
             return []  # the confirm may be among what we have received and not taken in
         return [self._fail(exchange, Why.NO_CONFIRM, now)]
 
-    def _silent(self, exchange: _Exchange, now: datetime, seen_until: datetime | None) -> list[Told]:
+    def _silent(self, exchange: Exchange, now: datetime, seen_until: datetime | None) -> list[Told]:
         """The device has the duty check; say how it ended once nobody can answer in time any more."""
         until = exchange.answer_until() or exchange.began_at
         if until is None or now < until + self._terms.hear_others:
@@ -291,49 +276,51 @@ class Exchanges:
             return self._unknown(exchange, exchange.blind, now)
         if seen_until is None or seen_until < until:
             return []  # an answer in time may be among what we have received and not taken in
-        return self._say(exchange, Step.NOT_ANSWERED, now)
+        why = Why.OLD_ANSWER if exchange.met_old_answer else None
+        return self._say(exchange, Step.NOT_ANSWERED, now, why=why)
 
     # --- words
 
-    def _claim(self, exchange: _Exchange, now: datetime) -> Told:
+    def _claim(self, exchange: Exchange, now: datetime) -> Told:
         exchange.said.add((Step.BEGAN, None))
         return Told(exchange.order, Step.BEGAN, now, self._instance, self._next_serial(exchange.order))
 
-    def _fail(self, exchange: _Exchange, why: Why, now: datetime) -> Told:
+    def _fail(self, exchange: Exchange, why: Why, now: datetime) -> Told:
         exchange.ending = True
         return Told(exchange.order, Step.FAILED, now, self._instance, exchange.serial, why=why)
 
-    def _blind(self, exchange: _Exchange, why: Why, now: datetime) -> list[Told]:
+    def _blind(self, exchange: Exchange, why: Why, now: datetime) -> list[Told]:
         if exchange.blind is not None or exchange.began_at is None:
             return []
         exchange.blind = why
         return [Told(exchange.order, Step.BLIND, now, self._instance, exchange.serial, why=why)]
 
-    def _unknown(self, exchange: _Exchange, why: Why, now: datetime) -> list[Told]:
+    def _unknown(self, exchange: Exchange, why: Why, now: datetime) -> list[Told]:
         exchange.ending = True
         return [Told(exchange.order, Step.UNKNOWN, now, self._instance, exchange.serial, why=why)]
 
     def _say(
         self,
-        exchange: _Exchange,
+        exchange: Exchange,
         step: Step,
         at: datetime,
         *,
         carrier: Carrier | None = None,
         attempt: int | None = None,
+        why: Why | None = None,
     ) -> list[Told]:
         if (step, attempt) in exchange.said:
             return []
         exchange.said.add((step, attempt))
         takes = step in {Step.CONFIRMED, Step.DENIED, Step.ANSWERED}
         seconds = exchange.seconds_since_sent(at) if takes else None
-        told = Told(exchange.order, step, at, self._instance, exchange.serial, carrier, attempt, seconds)
+        told = Told(exchange.order, step, at, self._instance, exchange.serial, carrier, attempt, seconds, why)
         self._apply(exchange, told)
         exchange.ending = told.ends
         return [told]
 
-    def _apply(self, exchange: _Exchange, told: Told) -> None:
-        exchange.look_at = _AT_ONCE
+    def _apply(self, exchange: Exchange, told: Told) -> None:
+        exchange.look_at = AT_ONCE
         match told.step:
             case Step.BEGAN if exchange.began_at is None:
                 exchange.owner, exchange.serial, exchange.began_at = told.instance, told.serial, told.at
@@ -347,6 +334,8 @@ class Exchanges:
                 exchange.blind = exchange.blind or told.why
             case Step.CONFIRMED:
                 exchange.confirmed = True
+                if exchange.order.what is What.SET_CLOCK:
+                    self._clocks.was_set(exchange.order.gateway_id)
             case Step.DENIED if told.attempt == max(1, exchange.attempts) and not exchange.denied:
                 exchange.denied = True
                 exchange.next_try_at = told.at  # at once (6.5.2)
@@ -355,12 +344,12 @@ class Exchanges:
 
     # --- keeping
 
-    def _alive(self, gateway_id: str) -> Iterator[_Exchange]:
+    def _alive(self, gateway_id: str) -> Iterator[Exchange]:
         for exchange in self._by_gateway.get(gateway_id, ()):
             if exchange.began_at is not None and not exchange.ending:
                 yield exchange
 
-    def _add(self, exchange: _Exchange) -> None:
+    def _add(self, exchange: Exchange) -> None:
         self._open[exchange.order.command_id] = exchange
         self._by_gateway.setdefault(exchange.order.gateway_id, []).append(exchange)
 

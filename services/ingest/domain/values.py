@@ -149,7 +149,8 @@ class Salvage(NamedTuple):
 class Message(NamedTuple):
     """What a decoder read. `occurred_at` is the device's own claim, `seq` its own count.
 
-    `missing` goes with kind GAP, `frame` with GB/T 26875.3. `flags` are what the decoder itself found odd.
+    `missing` goes with kind GAP; below 0 it takes back what was told missing at `told_at`. `frame` goes with
+    GB/T 26875.3. `flags` are what the decoder itself found odd.
     `calm`: an end of troubles that finds no fire burning; it is in no hurry. `salvage` goes with flag `salvaged`,
     `refusal_id` with kind UNREADABLE_ALARM.
     """
@@ -166,6 +167,7 @@ class Message(NamedTuple):
     frame: FramePart | None = None
     flags: tuple[Flag, ...] = ()
     calm: bool = False
+    told_at: datetime | None = None
     salvage: Salvage | None = None
     refusal_id: str | None = None
 
@@ -207,7 +209,8 @@ class Claim(NamedTuple):
 
     `gateway_id` is "" where no gateway is registered under its address. `peer` is the IP address it calls from,
     `certified` the common name of its verified certificate, None where it showed none. `trusted`: its address is
-    taken at its word where the registry names no network and it has no certificate.
+    taken at its word where the registry names no network and it has no certificate. `like_it`: so many texts like this
+    one came before, and were counted and not kept.
     """
 
     gateway_id: str
@@ -215,6 +218,7 @@ class Claim(NamedTuple):
     peer: str
     certified: str | None = None
     trusted: bool = False
+    like_it: int = 0
 
 
 class Arrival(NamedTuple):

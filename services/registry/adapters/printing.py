@@ -1,16 +1,20 @@
 """Reports as text for people, and entities as JSON for programs."""
 
 import json
+import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TextIO
 
 from services.registry.adapters.wire import to_wire
+from services.registry.domain.cells import half_width
 from services.registry.domain.credentials import Access, Held
 from services.registry.domain.devices import STANDARD, shown_address
 from services.registry.domain.entities import Facts, Gateway, History, Version
+from services.registry.domain.errors import RowError
 from services.registry.domain.reports import CheckReport, ImportReport, UnitExplained
+from services.registry.domain.words import said
 
 LISTED_GAPS = 50
 LISTED_UNITS = 10
@@ -30,12 +34,18 @@ class Printer:
         self.line(f"published: {count} entities" if count else "published: nothing new")
 
     def report(self, report: ImportReport, *, dry_run: bool) -> None:
+        """Say what became of a file; what is wrong with it in the language of its headings."""
+        for note in report.notes:
+            self.line(f"{report.file}：{note.zh}" if report.chinese else f"{report.file}: {note}")
         if report.refused:
+            say = _in_chinese if report.chinese else _in_english
             for error in report.errors:
-                place = f"row {error.row}" if error.row else "file"
-                column = f", column {error.column}" if error.column else ""
-                self.line(f"{report.file}, {place}{column}: expected {error.expected}; found {error.found}")
+                self.line(say(report.file, error))
             more = report.total_errors - len(report.errors)
+            if report.chinese:
+                tail = f"（另有 {more} 处未列出）" if more else ""
+                self.line(f"{report.file}：未导入，共 {report.total_errors} 处问题{tail}；文件内容均未写入")
+                return
             tail = f" ({more} more not listed)" if more else ""
             self.line(f"{report.file}: refused, {report.total_errors} errors{tail}; nothing of it was taken")
             return
@@ -44,6 +54,12 @@ class Printer:
         self.line(
             f"{report.file}: {report.rows} rows, {report.changed} {kept}, {report.versions} new versions{rerouted}"
         )
+
+    def confirmed(self) -> bool:
+        """Ask at the terminal whether ids that look alike are meant to be different."""
+        self._out.write("take these ids as different ones? 确属不同对象，继续导入？[y/N] ")
+        self._out.flush()
+        return half_width(sys.stdin.readline().strip()).casefold() in ("y", "yes", "是")
 
     def history(self, history: History[Facts] | None, entity_id: str) -> bool:
         if history is None:
@@ -125,6 +141,18 @@ class Printer:
         self.line("now let the broker read it: send SIGHUP to mosquitto; sessions on passwords that fell away end then")
         if access.shut_out:
             self.line("then run `credentials disconnect`: a session on a revoked certificate ends only so")
+
+
+def _in_english(file: str, error: RowError) -> str:
+    place = f"row {error.row}" if error.row else "file"
+    column = f", column {error.column}" if error.column else ""
+    return f"{file}, {place}{column}: expected {error.expected}; found {error.found}"
+
+
+def _in_chinese(file: str, error: RowError) -> str:
+    place = f"第 {error.row} 行" if error.row else "整个文件"
+    column = f"“{error.column}”列" if error.column else ""
+    return f"{file}，{place}{column}：应为{said(error.expected, chinese=True)}；实际为{said(error.found, chinese=True)}"
 
 
 def _as_json(version: Version[Facts]) -> str:

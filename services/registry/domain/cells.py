@@ -6,13 +6,23 @@ from collections.abc import Mapping
 from datetime import date
 from typing import TypeVar
 
+from services.registry.domain.words import Said
+
 MAX_TEXT = 200
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_DATE = re.compile(r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|/(\d{1,2})/(\d{1,2})|年(\d{1,2})月(\d{1,2})日|(\d{2})(\d{2}))")
+_DATE = re.compile(
+    r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|/(\d{1,2})/(\d{1,2})|\.(\d{1,2})\.(\d{1,2})|年(\d{1,2})月(\d{1,2})[日号]|(\d{2})(\d{2}))",
+    re.ASCII,
+)
+_MIDNIGHT = re.compile(r"(?:T|(?<=[日号])|(?<=\d) )0?0:00(?::00(?:\.0+)?)?$")
+_YEAR_LAST = re.compile(r"\d{1,2}([-/.])\d{1,2}\1(?:\d{4}|\d{2})", re.ASCII)
+_MONTH_ONLY = re.compile(r"\d{4}(?:[-/.]\d{1,2}|年\d{1,2}月?)", re.ASCII)
+_SHORTENED_NUMBER = re.compile(r"\d(?:\.\d+)?E\+\d+", re.ASCII | re.IGNORECASE)
 _FIRST_YEAR, _LAST_YEAR = 1900, 2199
-_YES = frozenset({"是", "有", "y", "yes", "true", "1", "√"})
-_NO = frozenset({"否", "无", "n", "no", "false", "0", "×"})
+_YES = frozenset({"是", "有", "对", "y", "yes", "true", "1", "√", "✓", "✔", "☑"})
+_NO = frozenset({"否", "无", "没有", "n", "no", "false", "0", "×", "✗", "✘"})
 _FORMULA_STARTS = ("=", "+", "-", "@")
+_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
 SEPARATORS = re.compile(r"[;；,，、|\s]+")
 
 V = TypeVar("V")
@@ -21,7 +31,7 @@ V = TypeVar("V")
 class BadCell(Exception):
     """The text does not mean what its column asks for; `expected` says what would."""
 
-    def __init__(self, expected: str) -> None:
+    def __init__(self, expected: Said) -> None:
         super().__init__(expected)
         self.expected = expected
 
@@ -33,10 +43,45 @@ def clean(raw: str) -> str:
     return unicodedata.normalize("NFC", raw).strip().strip("\u3000\ufeff").strip()
 
 
+def half_width(text: str) -> str:
+    """Return the text as it reads: full-width letters, digits and marks as their plain forms."""
+    return text if text.isascii() else unicodedata.normalize("NFKC", text)
+
+
 def identifier(text: str) -> str:
-    if not _IDENTIFIER.fullmatch(text):
-        raise BadCell("an id: 1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit")
-    return text
+    """Return an id. What only looks like one is refused, not mended: no device would say what we had made of it."""
+    if _IDENTIFIER.fullmatch(text):
+        return text
+    plain = half_width(text).translate(_DASHES)
+    if plain != text and _IDENTIFIER.fullmatch(plain):
+        raise BadCell(
+            Said(
+                f"an id in plain letters and digits, {plain}: this one has full-width ones or another dash",
+                f"半角字母和数字组成的编号，即 {plain}（现为全角字符或其他横线）",
+            )
+        )
+    strange = next((char for char in text if char.isalnum() and not char.isascii()), "")
+    if strange and unicodedata.category(strange) != "Lo":
+        name = unicodedata.name(strange, "?")
+        raise BadCell(
+            Said(
+                f"an id of plain letters and digits; {strange!r} is a {name}",
+                f"半角字母和数字组成的编号，其中“{strange}”不是英文字母（{name}）",
+            )
+        )
+    if _SHORTENED_NUMBER.fullmatch(text):
+        raise BadCell(
+            Said(
+                "an id as text; the spreadsheet has shortened this number",
+                "文本格式的编号（该数字已被表格软件缩写为科学计数法）",
+            )
+        )
+    raise BadCell(
+        Said(
+            "an id: 1 to 64 letters, digits, '_', '.' or '-', beginning with a letter or digit",
+            "编号：1 至 64 位半角字母、数字、“_”、“.”或“-”，以字母或数字开头",
+        )
+    )
 
 
 def plain_text(text: str) -> str:
@@ -46,26 +91,39 @@ def plain_text(text: str) -> str:
     whatever a spreadsheet would take for a formula when the register is exported.
     """
     if len(text) > MAX_TEXT:
-        raise BadCell(f"at most {MAX_TEXT} characters")
+        raise BadCell(Said(f"at most {MAX_TEXT} characters", f"最多 {MAX_TEXT} 个字符"))
+    if "\n" in text or "\r" in text:
+        raise BadCell(Said("text on one line; the cell has a line break", "单行文字（单元格内有换行）"))
     if not text.isprintable() and any(unicodedata.category(char) in ("Cc", "Cf", "Cs") for char in text):
-        raise BadCell("text without control or invisible characters")
+        raise BadCell(Said("text without control or invisible characters", "不含控制字符和不可见字符的文字"))
     if len(text) > 1 and text.startswith(_FORMULA_STARTS):
-        raise BadCell("text, not a formula: it may not begin with '=', '+', '-' or '@'")
+        raise BadCell(
+            Said(
+                "text, not a formula: it may not begin with '=', '+', '-' or '@'",
+                "文字而非公式：不能以“=”“+”“-”“@”开头",
+            )
+        )
     return text
 
 
 def yes_no(text: str) -> bool:
-    folded = text.casefold()
+    folded = half_width(text).casefold()
     if folded in _YES:
         return True
     if folded in _NO:
         return False
-    raise BadCell("yes or no (是 or 否)")
+    raise BadCell(Said("yes or no (是 or 否)", "“是”或“否”"))
 
 
 def day(text: str) -> date:
-    """Return the date in `2026-01-31`, `2026/1/31`, `2026年1月31日` or `20260131`; a midnight behind it is dropped."""
-    match = _DATE.fullmatch(text.removesuffix(" 00:00:00").removesuffix("T00:00:00"))
+    """Return the date in `2026-01-31`, `2026/1/31`, `2026.1.31`, `2026年1月31日` or `20260131`.
+
+    Full-width digits and spaces between the parts are read as they are meant, a midnight behind the day is dropped.
+    With the year behind nobody can tell the day from the month; such a date is not guessed.
+    """
+    plain = _MIDNIGHT.sub("", half_width(text).translate(_DASHES).strip())
+    plain = re.sub(r"\s*([-/.年月])\s*", r"\1", plain).replace(" 日", "日")
+    match = _DATE.fullmatch(plain)
     if match:
         year, month, dom = (int(part) for part in match.groups() if part is not None)
         if _FIRST_YEAR <= year <= _LAST_YEAR:
@@ -73,14 +131,29 @@ def day(text: str) -> date:
                 return date(year, month, dom)
             except ValueError:
                 pass
-    raise BadCell("a date such as 2026-01-31 (2026年1月31日)")
+    if _YEAR_LAST.fullmatch(plain):
+        raise BadCell(
+            Said(
+                "a date with the year first, such as 2026-01-31 (2026年1月31日): day and month cannot be told apart",
+                "年份在前的日期，例如 2026-01-31 或 2026年1月31日（这样写分不清月和日）",
+            )
+        )
+    if _MONTH_ONLY.fullmatch(plain):
+        raise BadCell(
+            Said(
+                "a date with its day, such as 2026-01-31 (2026年1月31日)",
+                "完整到日的日期，例如 2026-01-31 或 2026年1月31日",
+            )
+        )
+    raise BadCell(Said("a date such as 2026-01-31 (2026年1月31日)", "日期，例如 2026-01-31 或 2026年1月31日"))
 
 
 def one_of(text: str, meanings: Mapping[str, V]) -> V:
     """Return what `text` stands for; `meanings` maps every accepted spelling (casefolded) to its value."""
-    found = meanings.get(text.casefold())
+    found = meanings.get(half_width(text).casefold())
     if found is None:
-        raise BadCell(f"one of: {', '.join(meanings)}")
+        zh = [word for word in meanings if not word.isascii()] or meanings
+        raise BadCell(Said(f"one of: {', '.join(meanings)}", f"以下之一：{'、'.join(zh)}"))
     return found
 
 
@@ -88,5 +161,5 @@ def identifiers(text: str) -> tuple[str, ...]:
     """Return several ids, separated by spaces, commas or semicolons (Chinese ones too), each once."""
     found = tuple(dict.fromkeys(identifier(part) for part in SEPARATORS.split(text) if part))
     if len(found) > 10:
-        raise BadCell("at most 10 ids")
+        raise BadCell(Said("at most 10 ids", "最多 10 个编号"))
     return found

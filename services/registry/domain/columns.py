@@ -1,11 +1,14 @@
 """Columns of each kind of file and the headings, Chinese and English, by which they are found."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
-from services.registry.domain.cells import clean
+from services.registry.domain.cells import clean, half_width
 from services.registry.domain.entities import Kind
-from services.registry.domain.errors import FileRefused, RowError, shortened
+from services.registry.domain.errors import RowError, shortened
+from services.registry.domain.words import NOTHING, Said, is_chinese
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,12 @@ COLUMNS: Mapping[Kind, Sequence[Column]] = {
         _VALID_FROM,
     ),
 }
-_REMARKS = frozenset({"remark", "remarks", "note", "notes", "备注"})
+_PASSED_OVER = frozenset({"remark", "remarks", "note", "notes", "备注", "序号", "no", "no.", "#"})
+_NOTE = re.compile(
+    r"\((?:[^()]*(?:必填|选填|必选|可选|可空|必须|填写|示例|例如|如:|格式|是/否|有/无|yyyy|年月日|单选|多选|下拉|required|optional|mandatory|yes/no"
+    r"|e\.g\.)[^()]*|是或否|是,否|y/n|例|\*)\)"
+)
+"""A note in brackets about how to fill a column in; other words in brackets belong to its name."""
 _FILE_WORDS: Mapping[str, Kind] = {
     "department": Kind.DEPARTMENT,
     "部门": Kind.DEPARTMENT,
@@ -93,6 +101,7 @@ _FILE_WORDS: Mapping[str, Kind] = {
     "unit": Kind.UNIT,
     "单位": Kind.UNIT,
 }
+_BRACKETS = str.maketrans("[]【】〔〕", "()()()")
 
 
 def kind_of_file(name: str) -> Kind | None:
@@ -101,34 +110,68 @@ def kind_of_file(name: str) -> Kind | None:
     return said.pop() if len(said) == 1 else None
 
 
-def find_columns(kind: Kind, heading: Sequence[str], row: int) -> list[str | None]:
+def known_headings(kind: Kind) -> dict[str, str]:
+    """Return the field of each heading that a file of the kind may have, by the heading in its plain form."""
+    return {plain(text): column.name for column in COLUMNS[kind] for text in (column.name, column.zh, *column.also)}
+
+
+def plain(heading: str) -> str:
+    """Return a heading without what people put around it: spaces and line breaks, full width, stars, notes, a colon."""
+    text = half_width(clean(heading)).casefold().translate(_BRACKETS)
+    bare = _NOTE.sub("", text).strip("*※ \t\r\n:")
+    joined = re.sub(r"\s+", "" if is_chinese(bare) else "_", bare)
+    return joined.strip("*※:").strip("_") if bare else ""
+
+
+def is_note(text: str) -> bool:
+    """Tell whether a cell says nothing but how to fill in a column."""
+    return bool(_NOTE.fullmatch(f"({half_width(clean(text)).casefold().strip('()')})"))
+
+
+def passed_over(heading: str) -> bool:
+    """Tell whether a column of that heading holds nothing for the register: remarks, running numbers, no heading."""
+    folded = plain(heading)
+    return not folded or folded in _PASSED_OVER
+
+
+def find_columns(kind: Kind, heading: Sequence[str], row: int) -> tuple[list[str | None], list[RowError]]:
     """Return for each place of the heading row the column that stands there, None for remarks and empty places.
 
-    A heading that is not known is an error, not something to pass over: a misspelt one would lose its values.
-    Raises:  FileRefused with every unknown, repeated or missing heading.
+    Beside it come errors for every unknown, repeated or missing heading. A heading that is not known is an error, not
+    something to pass over: a misspelt one would lose its values.
     """
-    columns = COLUMNS[kind]
-    names = {_fold(text): column.name for column in columns for text in (column.name, column.zh, *column.also)}
+    names = known_headings(kind)
     found: list[str | None] = []
     errors: list[RowError] = []
     for text in heading:
-        folded = _fold(text)
-        name = names.get(folded)
-        if name is None and folded and folded not in _REMARKS:
-            known = ", ".join(f"{column.name} ({column.zh})" for column in columns)
-            errors.append(RowError(row, shortened(text), f"a known heading: {known}", shortened(text)))
+        name = names.get(plain(text))
+        if name is None and not passed_over(text):
+            errors.append(RowError(row, one_line(text), _known(kind, plain(text), names), one_line(text)))
         if name is not None and name in found:
-            errors.append(RowError(row, name, "each heading once", shortened(text)))
+            errors.append(RowError(row, name, Said("each heading once", "表头不重复"), one_line(text)))
         found.append(name)
     errors.extend(
-        RowError(row, column.name, f"a column headed {column.name} or {column.zh}", "nothing")
-        for column in columns
+        RowError(
+            row,
+            column.name,
+            Said(f"a column headed {column.name} or {column.zh}", f"表头为“{column.zh}”的一列"),
+            NOTHING,
+        )
+        for column in COLUMNS[kind]
         if column.required and column.name not in found
     )
-    if errors:
-        raise FileRefused(errors)
-    return found
+    return found, errors
 
 
-def _fold(text: str) -> str:
-    return clean(text).casefold().replace(" ", "_").rstrip("*")
+def _known(kind: Kind, text: str, names: Mapping[str, str]) -> Said:
+    near = get_close_matches(text, names, n=1, cutoff=0.6)
+    columns = COLUMNS[kind]
+    english = ", ".join(f"{column.name} ({column.zh})" for column in columns)
+    chinese = "、".join(column.zh for column in columns)
+    hint = (f"; did you mean {near[0]}?", f"（是否应为“{near[0]}”？）") if near else ("", "")
+    return Said(f"a known heading: {english}{hint[0]}", f"已知的表头：{chinese}{hint[1]}")
+
+
+def one_line(heading: str) -> str:
+    """Return a heading as the file has it, on one line."""
+    return shortened(" ".join(heading.split()))

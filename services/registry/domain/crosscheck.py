@@ -1,7 +1,7 @@
 """What a row must find elsewhere: its unit, its town, its category and departments in the pack in force."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from services.registry.domain.bodies import Body, BodyKind
@@ -11,15 +11,21 @@ from services.registry.domain.errors import RowError
 from services.registry.domain.policy import InForce, Policy, policy_on
 from services.registry.domain.rows import ParsedRow
 from services.registry.domain.timeline import periods
+from services.registry.domain.twins import meant
+from services.registry.domain.words import NOTHING, Said
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the register holds, as far as rows refer to it. `bodies` are those of the departments files."""
+    """What the register holds, as far as rows refer to it. `bodies` are those of the departments files.
+
+    `unit_looks` are the units by how their ids look: for a row that names one nearly.
+    """
 
     policies: Sequence[InForce]
     bodies: Mapping[str, Body]
     units: Collection[str]
+    unit_looks: Mapping[str, str] = field(default_factory=dict)
 
     def body(self, code: str, policy: Policy | None) -> Body | None:
         """Return a body by its code; a row of a departments file renames what the pack ships."""
@@ -39,9 +45,10 @@ def unique(column: str, rows: Iterable[ParsedRow]) -> list[RowError]:
     for parsed in rows:
         earlier = first.setdefault(parsed.facts.id, parsed.row)
         if earlier != parsed.row:
-            errors.append(
-                RowError(parsed.row, column, f"each id once in a file (row {earlier} has it)", parsed.facts.id)
+            expected = Said(
+                f"each id once in a file (row {earlier} has it)", f"编号在文件中不重复（第 {earlier} 行已有）"
             )
+            errors.append(RowError(parsed.row, column, expected, parsed.facts.id))
     return errors
 
 
@@ -71,7 +78,10 @@ def shared_addresses(
             if other != gateway.gateway_id and first < until and since < end
         }  # fmt: skip
         if others:
-            expected = f"an address that no other gateway has on the same day ({min(others)} has it)"
+            expected = Said(
+                f"an address that no other gateway has on the same day ({min(others)} has it)",
+                f"同一时期其他装置未使用的地址（{min(others)} 正在使用）",
+            )
             shown = shown_address(gateway.device_address, gateway.device_profile or STANDARD)
             errors.append(RowError(parsed.row, "device_address", expected, shown))
     return errors
@@ -92,19 +102,28 @@ def check_row(parsed: ParsedRow, known: Known, today: date) -> list[RowError]:
 def _check_unit(row: int, unit: Unit, known: Known, day: date) -> list[RowError]:
     policy = policy_on(known.policies, unit.district, day)
     if policy is None:
-        having = sorted({each.policy.district for each in known.policies}) or ["none: import a policy pack first"]
-        return [RowError(row, "district", f"a district with a policy pack ({', '.join(having)})", unit.district)]
+        having = sorted({each.policy.district for each in known.policies})
+        expected = Said(
+            f"a district with a policy pack ({', '.join(having) or 'none: import a policy pack first'})",
+            f"已有政策包的区县（{'、'.join(having) or '尚无，请先导入政策包'}）",
+        )
+        return [RowError(row, "district", expected, unit.district)]
     errors: list[RowError] = []
     town = known.body(unit.town, policy)
     if town is None or town.kind is not BodyKind.STREET:
-        errors.append(RowError(row, "town", "the code of a street or town from the departments file", unit.town))
+        expected = Said("the code of a street or town from the departments file", "部门表中街道或乡镇的代码")
+        errors.append(RowError(row, "town", expected, unit.town))
     if unit.category not in policy.routes:
-        errors.append(RowError(row, "category", f"a category of pack {policy.pack_id}", unit.category))
+        expected = Said(f"a category of pack {policy.pack_id}", f"政策包 {policy.pack_id} 中的场所类别代码")
+        errors.append(RowError(row, "category", expected, unit.category))
     if unit.profile is not None and unit.profile not in policy.profiles:
         known_profiles = ", ".join(sorted(policy.profiles))
-        errors.append(RowError(row, "profile", f"a supervision profile of the pack ({known_profiles})", unit.profile))
+        expected = Said(
+            f"a supervision profile of the pack ({known_profiles})", f"政策包中的监测档位（{known_profiles}）"
+        )
+        errors.append(RowError(row, "profile", expected, unit.profile))
     errors.extend(
-        RowError(row, "also_told", "codes of departments", code)
+        RowError(row, "also_told", Said("codes of departments", "部门代码"), code)
         for code in unit.also_told
         if known.body(code, policy) is None
     )
@@ -114,7 +133,9 @@ def _check_unit(row: int, unit: Unit, known: Known, day: date) -> list[RowError]
 def _check_unit_exists(row: int, column: str, unit_id: str, known: Known) -> list[RowError]:
     if unit_id in known.units:
         return []
-    return [RowError(row, column, "the id of a unit in the register", unit_id)]
+    near = meant(unit_id, known.unit_looks)
+    expected = Said(f"the id of a unit in the register{near}", f"登记册中已有的单位编号{near.zh}")
+    return [RowError(row, column, expected, unit_id)]
 
 
 def _check_contact(row: int, contact: Contact, known: Known) -> list[RowError]:
@@ -122,7 +143,8 @@ def _check_contact(row: int, contact: Contact, known: Known) -> list[RowError]:
         return _check_unit_exists(row, "body_code", contact.body_code, known)
     if known.anywhere(contact.body_code):
         return []
-    return [RowError(row, "body_code", "the code of a department, street or town", contact.body_code)]
+    expected = Said("the code of a department, street or town", "部门、街道或乡镇的代码")
+    return [RowError(row, "body_code", expected, contact.body_code)]
 
 
 def pack_misses(policy: Policy, units: Iterable[Unit], bodies: Mapping[str, Body]) -> list[RowError]:
@@ -139,6 +161,14 @@ def pack_misses(policy: Policy, units: Iterable[Unit], bodies: Mapping[str, Body
             if code not in policy.bodies and code not in bodies:
                 wanted.setdefault(("departments", code), []).append(unit.unit_id)
     return [
-        RowError(0, part, f"{code}, which {len(ids)} units use (first {ids[0]})", "nothing")
+        RowError(
+            0,
+            part,
+            Said(
+                f"{code}, which {len(ids)} units use (first {ids[0]})",
+                f"{code}（{len(ids)} 个单位正在使用，如 {ids[0]}）",
+            ),
+            NOTHING,
+        )
         for (part, code), ids in sorted(wanted.items())
     ]

@@ -3,7 +3,8 @@
 import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 
-from services.registry.domain.cells import SEPARATORS, BadCell
+from services.registry.domain.cells import SEPARATORS, BadCell, half_width
+from services.registry.domain.words import Said
 
 Network = IPv4Network | IPv6Network
 
@@ -20,15 +21,16 @@ MAX_NETWORKS = 16
 _SIZE = 6
 _ENDPOINT = re.compile(r"(\d{1,3}(?:\.\d{1,3}){3}):(\d{1,5})", re.ASCII)
 _RAW = re.compile(r"raw:([0-9a-f]{12})")
-_EXPECTED = (
-    "a number up to 281474976710655 (low byte first), an address such as 10.1.2.3:5200, or raw: and 12 hex digits"
+_EXPECTED = Said(
+    "a number up to 281474976710655 (low byte first), an address such as 10.1.2.3:5200, or raw: and 12 hex digits",
+    "不超过 281474976710655 的数字（低字节在前）、10.1.2.3:5200 这样的地址，或 raw: 加 12 位十六进制数",
 )
 
 
 def device_profile(text: str) -> str:
     folded = text.casefold()
     if folded not in PROFILES:
-        raise BadCell(f"one of: {', '.join(PROFILES)}")
+        raise BadCell(Said(f"one of: {', '.join(PROFILES)}", f"以下之一：{'、'.join(PROFILES)}"))
     return folded
 
 
@@ -38,7 +40,7 @@ def device_address(text: str) -> str:
     A number goes low byte first, an IPv4 address and port in the order in which they are written. Nothing but zeros
     is what a device sends that nobody has set up: it is nobody's own.
     """
-    found = _address_bytes(text.casefold())
+    found = _address_bytes(half_width(text).casefold())
     if found is None or not any(found):
         raise BadCell(_EXPECTED)
     return found.hex()
@@ -73,7 +75,7 @@ def networks(text: str) -> tuple[Network, ...]:
             found.append(_network(part))
     unique = tuple(dict.fromkeys(found))
     if not 1 <= len(unique) <= MAX_NETWORKS:
-        raise BadCell(f"1 to {MAX_NETWORKS} networks")
+        raise BadCell(Said(f"1 to {MAX_NETWORKS} networks", f"1 至 {MAX_NETWORKS} 个网段"))
     return unique
 
 
@@ -82,7 +84,12 @@ def _network(text: str) -> Network:
         network = ip_network(text)
     except ValueError:
         network = None
-    # The whole internet is written as nothing at all, so that nobody takes it for a restriction.
+    # The whole internet would vouch for nobody: ingest takes the place a call comes from for the caller's word.
     if network is None or network.prefixlen == 0:
-        raise BadCell("networks such as 10.1.0.0/16; 192.0.2.7, without host bits and longer than /0")
+        raise BadCell(
+            Said(
+                "networks such as 10.1.0.0/16; 192.0.2.7, without host bits and longer than /0",
+                "网段或地址，例如 10.1.0.0/16；192.0.2.7（主机位为 0，且不能是 /0）",
+            )
+        )
     return network

@@ -3,16 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.registry.domain.words import Said
+
 FOUND_LENGTH = 40
 
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """One thing to mend. `row` is the line of a CSV or the row of a sheet, 0 for the file as a whole."""
+    """One thing to mend. `row` is the number that a spreadsheet shows beside it, 0 for the file as a whole.
+
+    `column` is the name of a field; whoever prints it says the heading that the file has there.
+    """
 
     row: int
     column: str
-    expected: str
+    expected: Said
     found: str
 
 
@@ -42,12 +47,16 @@ class RegistryError(Exception):
 
 
 class FileRefused(RegistryError):
-    """The file cannot be taken; nothing of it was. Carries every error found, up to a limit, and their number."""
+    """The file cannot be taken; nothing of it was. Carries every error found, up to a limit, and their number.
 
-    def __init__(self, errors: Sequence[RowError], total: int | None = None) -> None:
+    `asks`: nothing is wrong for certain; whoever made the file can say that it is meant so.
+    """
+
+    def __init__(self, errors: Sequence[RowError], total: int | None = None, *, asks: bool = False) -> None:
         super().__init__(f"{len(errors) if total is None else total} errors")
         self.errors = tuple(errors)
         self.total = len(errors) if total is None else total
+        self.asks = asks
 
 
 class StoreUnavailable(RegistryError):
@@ -80,5 +89,7 @@ class BrokerUnavailable(RegistryError):
 
 def shortened(text: str) -> str:
     """Return what was found, on one line, without control characters and not longer than a table cell can show."""
+    if isinstance(text, Said):
+        return text
     shown = "".join(char if char.isprintable() else "?" for char in text)
     return shown if len(shown) <= FOUND_LENGTH else f"{shown[: FOUND_LENGTH - 1]}…"

@@ -7,11 +7,16 @@ from services.registry.domain.entities import Gateway, Kind, Routing, Unit
 from services.registry.domain.errors import RowError
 from services.registry.domain.explain import Gap, StepExplained
 from services.registry.domain.policy import Policy
+from services.registry.domain.words import Said
 
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What became of one file. With errors nothing of it was taken; `errors` is cut, `total_errors` is not."""
+    """What became of one file. With errors nothing of it was taken; `errors` is cut, `total_errors` is not.
+
+    `errors` name columns as the file does and `chinese` is its language. `asks`: all of them are questions, whether
+    it is meant so. `notes` are what its reader should know, taken or not.
+    """
 
     file: str
     kind: Kind | None
@@ -21,6 +26,9 @@ class ImportReport:
     rerouted: int = 0
     errors: tuple[RowError, ...] = ()
     total_errors: int = 0
+    chinese: bool = False
+    asks: bool = False
+    notes: tuple[Said, ...] = ()
 
     @property
     def refused(self) -> bool:

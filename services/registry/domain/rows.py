@@ -10,6 +10,7 @@ from services.registry.domain.bodies import Body, BodyKind
 from services.registry.domain.cells import BadCell
 from services.registry.domain.entities import Construction, Contact, Gateway, Kind, Language, Role, Unit
 from services.registry.domain.errors import RowError, shortened
+from services.registry.domain.words import NOTHING, Said
 
 V = TypeVar("V")
 D = TypeVar("D")
@@ -79,7 +80,7 @@ class RowReader:
     def need(self, column: str, parse: Callable[[str], V], stand_in: V) -> V:
         text = cells.clean(self._cells.get(column, ""))
         if not text:
-            self.refuse(column, "a value", "nothing")
+            self.refuse(column, Said("a value", "填写内容"), NOTHING)
             return stand_in
         return self._parsed(column, text, parse, stand_in)
 
@@ -89,7 +90,7 @@ class RowReader:
             return default
         return self._parsed(column, text, parse, default)
 
-    def refuse(self, column: str, expected: str, found: str) -> None:
+    def refuse(self, column: str, expected: Said, found: str) -> None:
         self.errors.append(RowError(self.row, column, expected, shortened(found)))
 
     def _parsed(self, column: str, text: str, parse: Callable[[str], V], stand_in: D) -> V | D:
@@ -163,9 +164,20 @@ def _check_exemption(unit: Unit, row: RowReader) -> None:
     if any(value is not None for value in parts.values()):
         for column, value in parts.items():
             if value is None and column not in refused:
-                row.refuse(column, "first day, last day and reason of an exemption together", "nothing")
+                row.refuse(
+                    column,
+                    Said(
+                        "first day, last day and reason of an exemption together",
+                        "停用报备的起、止日期和原因要一并填写",
+                    ),
+                    NOTHING,
+                )
     if unit.exempt_from and unit.exempt_until and unit.exempt_until < unit.exempt_from:
-        row.refuse("exempt_until", f"a day not before {unit.exempt_from}", str(unit.exempt_until))
+        row.refuse(
+            "exempt_until",
+            Said(f"a day not before {unit.exempt_from}", f"不早于 {unit.exempt_from} 的日期"),
+            str(unit.exempt_until),
+        )
 
 
 def _gateway(row: RowReader) -> Gateway:
@@ -195,11 +207,21 @@ def _contact(row: RowReader, rules: AddressRules) -> Contact:
     )
     refused = {error.column for error in row.errors}
     if contact.email is None and contact.webhook_url is None and not {"email", "webhook_url"} & refused:
-        row.refuse("email", "an e-mail address, a webhook, or both", "neither")
+        row.refuse(
+            "email",
+            Said("an e-mail address, a webhook, or both", "邮箱、推送地址，或两者都有"),
+            Said("neither", "都没有"),
+        )
     if contact.webhook_url is not None and contact.webhook_secret_ref is None and "webhook_secret_ref" not in refused:
-        row.refuse("webhook_secret_ref", "the name of the secret that signs for the webhook", "nothing")
+        row.refuse(
+            "webhook_secret_ref",
+            Said("the name of the secret that signs for the webhook", "为该推送地址签名的密钥名称"),
+            NOTHING,
+        )
     if contact.webhook_secret_ref is not None and contact.webhook_url is None and "webhook_url" not in refused:
-        row.refuse("webhook_url", "the address that goes with the named secret", "nothing")
+        row.refuse(
+            "webhook_url", Said("the address that goes with the named secret", "与该密钥名称对应的推送地址"), NOTHING
+        )
     return contact
 
 

@@ -1,11 +1,12 @@
 """Files to versions: all of a file or nothing, every error of it told at once."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from pathlib import PurePath
 
 from services.registry.domain.bodies import Body
-from services.registry.domain.columns import COLUMNS, find_columns, kind_of_file
+from services.registry.domain.columns import COLUMNS, kind_of_file
 from services.registry.domain.crosscheck import Known, check_row, pack_misses, shared_addresses, unique
 from services.registry.domain.entities import Facts, Gateway, History, Kind, Routing, Unit, Version, of_type
 from services.registry.domain.errors import ErrorList, FileRefused, RowError
@@ -13,12 +14,16 @@ from services.registry.domain.policy import InForce, Policy, changes, policy_on
 from services.registry.domain.reports import ImportReport
 from services.registry.domain.routing import resolve
 from services.registry.domain.rows import ParsedRow, read_row
+from services.registry.domain.table import Table, lay_out
 from services.registry.domain.timeline import plan
+from services.registry.domain.twins import looks, near_twins
+from services.registry.domain.words import NOTHING, Said, is_chinese
 from services.registry.ports import Files, ImportNote, Register, Sheet, Store
 from services.runtime.clock import Clock
 
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 MAX_VERSIONS = 400
+_LISTED_PASSED = 10
 _ORDER = {Kind.PACK: 0, Kind.DEPARTMENT: 1, Kind.UNIT: 2, Kind.GATEWAY: 3, Kind.CONTACT: 4}
 
 
@@ -27,11 +32,16 @@ def today_in_shanghai(now: datetime) -> date:
 
 
 class Importer:
-    def __init__(self, *, files: Files, store: Store, clock: Clock, listed_errors: int = 200) -> None:
+    """`twins_meant`: whoever imports has said that ids which look alike are meant to be different."""
+
+    def __init__(
+        self, *, files: Files, store: Store, clock: Clock, listed_errors: int = 200, twins_meant: bool = False
+    ) -> None:
         self._files = files
         self._store = store
         self._clock = clock
         self._listed = listed_errors
+        self._twins_meant = twins_meant
 
     async def import_files(
         self, requests: Sequence[tuple[str, Kind | None]], *, dry_run: bool = False
@@ -51,21 +61,27 @@ class Importer:
 
     async def _import_file(self, path: str, kind: Kind | None) -> ImportReport:
         if kind is None:
-            error = RowError(0, "", "a file name that says units, gateways, departments or contacts; or --kind", path)
-            return self._refused(path, None, 0, FileRefused([error]))
-        rows = 0
+            expected = Said(
+                "a file name that says units, gateways, departments or contacts; or --kind",
+                "文件名中含有单位、装置、部门或联系人，或用 --kind 指明",
+            )
+            return self._refused(path, None, FileRefused([RowError(0, "", expected, path)]))
+        sheet: Sheet | None = None
+        table: Table | None = None
         try:
             sheet = self._files.read_sheet(path)
-            rows = len(sheet.rows)
-            parsed = _parse(kind, sheet, self._files)
+            table = lay_out(kind, sheet.rows)
+            parsed = _parse(table, sheet, self._files)
             async with self._store.transaction() as register:
-                return await self._take(register, path, kind, sheet, parsed)
+                report = await self._take(register, path, table, sheet, parsed)
         except FileRefused as refusal:
-            return self._refused(path, kind, rows, refusal)
+            report = self._refused(path, kind, refusal, table)
+        return replace(report, notes=_notes(sheet, table))
 
     async def _take(
-        self, register: Register, path: str, kind: Kind, sheet: Sheet, parsed: Sequence[ParsedRow]
+        self, register: Register, path: str, table: Table, sheet: Sheet, parsed: Sequence[ParsedRow]
     ) -> ImportReport:
+        kind = table.kind
         now = await _instant(register, self._clock)
         today = today_in_shanghai(now)
         policies = await load_policies(register)
@@ -74,6 +90,10 @@ class Importer:
         for row in parsed:
             errors.add(*check_row(row, known, today))
         errors.refuse_if_any()
+        if not self._twins_meant:
+            twins = near_twins(COLUMNS[kind][0].name, parsed, await register.ids(kind))
+            if twins:
+                raise FileRefused(twins, asks=True)
         held = await register.histories(kind, [row.facts.id for row in parsed])
         added: list[Version[Facts]] = []
         planned: dict[str, Sequence[Version[Facts]]] = {}
@@ -82,11 +102,8 @@ class Importer:
             history = held.get(row.facts.id)
             versions = _plan_row(row, history, policies, today, now)
             if len(versions) + (0 if history is None else len(history.versions)) > MAX_VERSIONS:
-                errors.add(
-                    RowError(
-                        row.row, COLUMNS[kind][0].name, f"at most {MAX_VERSIONS} versions of one entity", row.facts.id
-                    )
-                )
+                expected = Said(f"at most {MAX_VERSIONS} versions of one entity", f"同一对象最多 {MAX_VERSIONS} 个版本")
+                errors.add(RowError(row.row, COLUMNS[kind][0].name, expected, row.facts.id))
             changed += bool(versions)
             added.extend(versions)
             planned[row.facts.id] = versions
@@ -96,7 +113,7 @@ class Importer:
         if added:
             note = ImportNote(_file_name(path), sheet.sha256, kind, len(parsed), changed, now)
             await register.add(kind, added, note)
-        return ImportReport(path, kind, len(parsed), changed, len(added))
+        return ImportReport(path, kind, len(parsed), changed, len(added), chinese=table.chinese)
 
     async def import_pack(self, path: str, *, valid_from: date | None = None, dry_run: bool = False) -> ImportReport:
         """Import a policy pack and give each unit of its district the routes of it, from the day it begins.
@@ -106,11 +123,12 @@ class Importer:
         Raises:  StoreUnavailable.
         """
         try:
-            policy, sha256 = self._files.read_pack(path)
+            policy, sha256, doubt = self._files.read_pack(path)
             async with self._store.command(keep=not dry_run), self._store.transaction() as register:
-                return await self._take_pack(register, path, policy, sha256, valid_from)
+                report = await self._take_pack(register, path, policy, sha256, valid_from)
+            return replace(report, notes=() if doubt is None else (doubt,))
         except FileRefused as refusal:
-            return self._refused(path, Kind.PACK, 1, refusal)
+            return self._refused(path, Kind.PACK, refusal)
 
     async def _take_pack(
         self, register: Register, path: str, policy: Policy, sha256: str, valid_from: date | None
@@ -122,7 +140,10 @@ class Importer:
             return ImportReport(path, Kind.PACK, 1)
         newest = max((version.facts.number for version in held), default=0)
         if policy.number <= newest:
-            expected = f"a version above {newest}, which the register has with other content"
+            expected = Said(
+                f"a version above {newest}, which the register has with other content",
+                f"高于 {newest} 的版本号（登记册中该版本内容不同）",
+            )
             raise FileRefused([RowError(0, "version", expected, str(policy.number))])
         since = valid_from or (max(policy.valid_from, today) if held else policy.valid_from)
         bodies = _bodies(await register.current(Kind.DEPARTMENT, max(since, today)))
@@ -138,9 +159,39 @@ class Importer:
         count = len({version.facts.id for version in rerouted})
         return ImportReport(path, Kind.PACK, 1, 1, 1, rerouted=count)
 
-    def _refused(self, path: str, kind: Kind | None, rows: int, refusal: FileRefused) -> ImportReport:
-        ordered = sorted(refusal.errors, key=lambda error: (error.row, error.column))
-        return ImportReport(path, kind, rows, errors=tuple(ordered[: self._listed]), total_errors=refusal.total)
+    def _refused(self, path: str, kind: Kind | None, refusal: FileRefused, table: Table | None = None) -> ImportReport:
+        """Say the errors in the order of the sheet and with its own headings."""
+        found: Sequence[RowError] = refusal.errors
+        chinese = is_chinese(PurePath(path).name)
+        if table is None:
+            ordered = sorted(found, key=lambda error: (error.row, error.column))
+        else:
+            chinese = table.chinese or (chinese and not table.headings)
+            ordered = sorted(found, key=lambda error: (error.row, table.place(error.column), error.column))
+            ordered = [replace(error, column=table.heading(error.column)) for error in ordered[: self._listed]]
+        return ImportReport(
+            path,
+            kind,
+            0 if table is None else len(table.rows),
+            errors=tuple(ordered[: self._listed]),
+            total_errors=refusal.total,
+            chinese=chinese,
+            asks=refusal.asks,
+        )
+
+
+def _notes(sheet: Sheet | None, table: Table | None) -> tuple[Said, ...]:
+    notes = [] if sheet is None or sheet.doubt is None else [sheet.doubt]
+    if table is not None and table.headings and table.passed:
+        rows = [str(number) for number in table.passed[:_LISTED_PASSED]]
+        more = len(table.passed) - len(rows)
+        notes.append(
+            Said(
+                f"passed over, no data: row {', '.join(rows)}{f' and {more} more' if more else ''}",
+                f"第 {'、'.join(rows)} 行{f'等 {len(table.passed)} 行' if more else ''}不是数据，已略过",
+            )
+        )
+    return tuple(notes)
 
 
 async def _shared_addresses(
@@ -161,21 +212,27 @@ def _file_name(path: str) -> str:
     return PurePath(path).name.encode("utf-8", "backslashreplace").decode()
 
 
-def _parse(kind: Kind, sheet: Sheet, files: Files) -> list[ParsedRow]:
-    names = find_columns(kind, sheet.heading, sheet.heading_row)
+def _parse(table: Table, sheet: Sheet, files: Files) -> list[ParsedRow]:
+    """Return the rows of a table as entities. Raises FileRefused with every error of the sheet."""
     parsed: list[ParsedRow] = []
     errors = ErrorList()
-    for number, texts in sheet.rows:
-        beyond = [text for text in texts[len(names) :] if text.strip()]
-        if beyond:
-            errors.add(RowError(number, "", f"at most {len(names)} cells, as in the heading", f"{len(texts)} cells"))
-        cell_texts = {name: text for name, text in zip(names, texts, strict=False) if name is not None}
-        row, problems = read_row(kind, number, cell_texts, files)
+    errors.add(*table.errors)
+    unusable = table.unusable(sheet.problems)
+    errors.add(*unusable)
+    told = {(error.row, error.column) for error in unusable}
+    width = len(table.names)
+    for number, texts in table.rows:
+        if any(text.strip() for text in texts[width:]):
+            expected = Said(f"at most {width} cells, as in the heading", f"不超过表头的 {width} 列")
+            errors.add(RowError(number, "", expected, Said(f"{len(texts)} cells", f"{len(texts)} 列")))
+        cell_texts = {name: text for name, text in zip(table.names, texts, strict=False) if name is not None}
+        row, problems = read_row(table.kind, number, cell_texts, files)
         parsed.append(row)
-        errors.add(*problems)
-    if not parsed:
-        errors.add(RowError(sheet.heading_row, "", "at least one row below the heading", "nothing"))
-    errors.add(*unique(COLUMNS[kind][0].name, (row for row in parsed if row.facts.id)))
+        errors.add(*(problem for problem in problems if (number, problem.column) not in told))
+    if not parsed and not table.errors:
+        expected = Said("at least one row below the heading", "表头下至少一行数据")
+        errors.add(RowError(table.heading_row, "", expected, NOTHING))
+    errors.add(*unique(COLUMNS[table.kind][0].name, (row for row in parsed if row.facts.id)))
     errors.refuse_if_any()
     return parsed
 
@@ -228,7 +285,7 @@ async def _known(register: Register, kind: Kind, policies: Sequence[InForce], to
     needs_bodies = kind in (Kind.UNIT, Kind.CONTACT)
     bodies = _bodies(_versions(await register.histories(Kind.DEPARTMENT))) if needs_bodies else {}
     units = await register.ids(Kind.UNIT) if kind in (Kind.GATEWAY, Kind.CONTACT) else set()
-    return Known(policies, bodies, units)
+    return Known(policies, bodies, units, looks(units))
 
 
 async def _instant(register: Register, clock: Clock) -> datetime:

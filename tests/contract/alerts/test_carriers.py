@@ -328,6 +328,19 @@ async def test_missing_secret_waits_for_somebody_to_put_it_there(hook: Hook, tmp
         "http://93.184.216.34/x",
         "https://user:pass@93.184.216.34/x",
         "https://2130706433/x",
+        "https://0x7f.1/x",
+        "https://[::7f00:1]/x",
+        "https://[::ffff:127.0.0.1]/x",
+        "https://[::ffff:0:127.0.0.1]/x",
+        "https://[64:ff9b::a00:1]/x",
+        "https://[64:ff9b:1::5db8:d822]/x",
+        "https://[2002:7f00:1::]/x",
+        "https://[2001:0:5db8:d822::1]/x",
+        "https://[2606:4700::5efe:7f00:1]/x",
+        "https://[fec0::1]/x",
+        "https://[ff0e::1]/x",
+        "https://192.88.99.1/x",
+        "https://168.63.129.16/x",
     ],
 )
 async def test_addresses_inside_our_network_are_refused(url: str) -> None:
@@ -364,6 +377,21 @@ async def test_a_name_that_leads_beside_that_network_is_refused(
         await vetted_address(
             httpx.URL("https://centre.firenet-demo.cn/"), allow_local=False, inside=CENTRE_LINE, deadline_s=30
         )
+
+
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "100.100.100.200", "[64:ff9b::a14:304]", "[2002:a14:304::]", "0.0.0.1"]
+)
+async def test_what_no_receiver_can_have_is_refused_whatever_the_operator_named(host: str) -> None:
+    everything = (ip_network("0.0.0.0/0"), ip_network("::/0"))
+    with pytest.raises(AddressRefused):
+        await vetted_address(httpx.URL(f"https://{host}/x"), allow_local=True, inside=everything, deadline_s=30)
+
+
+async def test_a_public_receiver_behind_a_nat64_name_server_is_gone_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", lookup("64:ff9b::5db8:d822"))
+    url = httpx.URL("https://hooks.firenet-demo.cn/x")
+    assert await vetted_address(url, allow_local=False, deadline_s=30) == "64:ff9b::5db8:d822"
 
 
 async def test_a_receiver_with_a_certificate_of_our_own_ca_is_believed_only_with_that_ca(tmp_path: Path) -> None:

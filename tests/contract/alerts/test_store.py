@@ -14,6 +14,7 @@ from services.alerts.adapters.postgres_outbox import PostgresOutbox
 from services.alerts.domain.delivery import Due, Fate, Outcome, Verdict
 from services.alerts.domain.lifecycle import close
 from services.alerts.domain.values import (
+    About,
     Acknowledgement,
     Case,
     CaseId,
@@ -22,6 +23,7 @@ from services.alerts.domain.values import (
     Conflict,
     Fenced,
     Notice,
+    Place,
     Purpose,
     Reason,
     StepTaken,
@@ -45,17 +47,29 @@ class Stores:
 @pytest.fixture(params=["memory", "postgres"])
 async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
     if request.param == "memory":
-        memory = MemoryStore()
+        memory = MemoryStore(said_anew)
         yield Stores(memory, memory)
         return
     dsn = request.getfixturevalue("migrated_database")
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(open_pool(dsn, "contract", 2, 4))
-        yield Stores(PostgresCaseStore(pool), PostgresOutbox(pool, notice_event))
+        yield Stores(PostgresCaseStore(pool), PostgresOutbox(pool, notice_event, said_anew))
+
+
+def said_anew(one: Notice, of: Case) -> Notice:
+    """What stands in the letter of a first notice whose case is over by now."""
+    assert one.about.place is not None
+    return replace(one, subject=f"{one.subject}（已结束）", body=f"{one.about.place.label} {of.ended_at}")
 
 
 def notice(
-    of: Case, name: str = "c1", step: str = "H0", purpose: Purpose = Purpose.NOTICE, seconds: float = 0
+    of: Case,
+    name: str = "c1",
+    step: str = "H0",
+    purpose: Purpose = Purpose.NOTICE,
+    seconds: float = 0,
+    *,
+    first: bool = False,
 ) -> Notice:
     to = address(name)
     return Notice(
@@ -70,7 +84,9 @@ def notice(
         clause="000",
         created_at=at(seconds),
         caused_at=at(seconds),
-        fire=of.is_fire,
+        about=About(of.proof, Place("3-017", "1.0", "三层烟感"), "读到"),
+        fire=of.is_urgent,
+        first=first,
     )
 
 
@@ -107,6 +123,9 @@ async def test_case_comes_back_as_it_was_saved(stores: Stores) -> None:
     one = case(
         acknowledged=Acknowledgement(at(1), "officer", "console", "见", "H0"),
         burning=frozenset({"主机|1"}),
+        ended={"主机|2": at(3)},
+        restored_at=at(3),
+        over_at=at(2),
         held_until=at(9),
         reply_due_at=at(10),
     )
@@ -337,3 +356,25 @@ async def test_ladder_that_has_ended_stays_ended_in_a_common_case(stores: Stores
         assert await transaction.hold_members(common, [one.case_id]) == [one.case_id]
         assert [found.case_id for found in await transaction.due(at(200), 10)] == [common.case_id]
     assert (await load(stores, one.case_id)).next_step_at is None
+
+
+async def test_first_notice_survives_the_end_and_an_acknowledgement_and_says_that_it_is_over(stores: Stores) -> None:
+    one = case(CaseKind.FIRE)
+    first, later = notice(one, "c1", "F0", first=True), notice(one, "c1", "F1")
+    await save(stores, Changes(opened={one.case_id: one}, notices=[first, later]))
+    await save(stores, Changes(cancelled={one.case_id: Reason.ACKNOWLEDGED}))
+    over = replace(close(one, "restored", at(9)), restored_at=at(8))
+    await save(stores, Changes(updated={one.case_id: over}, cancelled={one.case_id: Reason.CASE_CLOSED}))
+    (sent,) = await take(stores, 10, fire=True)
+    assert isinstance(sent, Ready)
+    assert (sent.notice_id, sent.first, sent.over_since) == (first.notice_id, True, at(9))
+    assert (sent.subject, sent.body) == ("通知（已结束）", f"三层烟感 {at(8)}")
+
+
+async def test_common_cases_of_two_districts_stand_side_by_side(stores: Stores) -> None:
+    for district in ("gulou", "taijiang"):
+        one = case(CaseKind.COMMON_CAUSE, cause_key="carrier:cmcc")
+        one = replace(
+            one, case_id=CaseId(f"C{district}"), unit=replace(one.unit, unit_id=UnitId(""), district=district)
+        )
+        await save(stores, Changes(opened={one.case_id: one}))

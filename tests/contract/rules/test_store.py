@@ -125,6 +125,26 @@ async def test_losses_of_a_gateway_are_counted_day_by_day_in_china(migrated_data
             assert await found.fetchall() == [("2026-03-02", 2, 9), ("2026-03-03", 1, 6)]
 
 
+@pytest.mark.parametrize(("back", "left"), [(-3, [("2026-03-02", 1, 1)]), (-4, [])])
+async def test_a_loss_that_was_none_is_taken_back_on_the_day_on_which_it_was_told(
+    migrated_database: str, back: int, left: list[tuple[str, int, int]]
+) -> None:
+    world = story()
+    told_at = "2026-03-02T11:00:00+00:00"
+    for second, body in (
+        (3, {"missing": 4}),
+        (86_400, {"missing": 6}),
+        (86_401, {"missing": back, "first_received_at": told_at}),
+    ):
+        world.signal(second, "gap", body=json.dumps(body))
+    async with open_pool(migrated_database, "test") as pool:
+        keeper = PostgresStore(pool)
+        await keeper.save([checkpoint(world, (await keeper.claim(0, "a")).owner_epoch)])
+        async with pool.connection() as connection:
+            found = await connection.execute("SELECT day::text, gaps, missing FROM rules.losses ORDER BY day")
+            assert await found.fetchall() == [*left, ("2026-03-03", 1, 6)]
+
+
 async def test_a_repeated_save_changes_nothing(store: tuple[Store, Facts]) -> None:
     keeper, facts = store
     epoch = (await keeper.claim(0, "a")).owner_epoch

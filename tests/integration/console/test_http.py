@@ -18,7 +18,7 @@ from services.console.adapters.web import api, guard
 from services.console.adapters.web.site import PageServer
 from services.console.settings import ConsoleSettings
 from services.runtime.lifecycle import Stop, TaskDied
-from tests.integration.console.stage import PASSWORD, Console, console, events, login, sign_in, until
+from tests.integration.console.stage import PASSWORD, Browser, Console, console, events, login, sign_in, until
 from tests.integration.console.world import Unit, World, district, opened
 
 SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -115,6 +115,36 @@ async def test_signing_out_needs_the_token_and_ends_the_session_everywhere(site:
         assert (await client.post("/logout", data={"csrf": browser.csrf})).status_code == 303
         client.cookies.set("firenet_session", session)
         assert (await client.get("/api/v1/me")).status_code == 401
+
+
+async def test_a_page_of_another_sign_in_is_refused_whatever_it_asks_for(site: Console, world: World) -> None:
+    world.open_case("C1", "U00000")
+    async with site.signed_in("centre") as former, site.signed_in("health") as later:
+        stale = {"X-Session": await _mark(former)}
+        for path in ("me", "units", "units/U00000", "cases", "cases/C1", "summary/rates", "refusals"):
+            answer = await later.http.get(f"/api/v1/{path}", headers=stale)
+            assert (answer.status_code, answer.json()) == (409, {"error": {"code": "other_session"}}), path
+        stream = await later.http.get("/api/v1/stream", params={"session": stale["X-Session"]})
+        assert (stream.status_code, stream.json()) == (409, {"error": {"code": "other_session"}})
+        assert (await later.acknowledge("C1", **stale)).status_code == 409
+        assert site.alerts.asked == []
+        own = await later.http.get("/api/v1/me", headers={"X-Session": await _mark(later)})
+        assert own.json()["account"]["username"] == "health"
+
+
+async def _mark(browser: Browser) -> str:
+    (mark,) = re.findall(r'data-session="([0-9a-f]{16})"', (await browser.http.get("/")).text)
+    return str(mark)
+
+
+async def test_signing_in_anew_ends_the_former_session_of_the_browser(site: Console, world: World) -> None:
+    async with site.signed_in("centre") as former:
+        before = former.http.cookies["firenet_session"]
+        await sign_in(former.http, "health")
+        async with site.client() as client:
+            client.cookies.set("firenet_session", before)
+            assert (await client.get("/api/v1/me")).status_code == 401
+        assert (await former.json("/api/v1/me"))["account"]["username"] == "health"
 
 
 async def test_reading_changes_nothing(site: Console, world: World) -> None:

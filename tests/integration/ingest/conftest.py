@@ -1,7 +1,7 @@
 """Parts of the ingest tests: a Kafka of their own, since some of them stop it; fresh gateways for each test."""
 
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -37,10 +37,18 @@ class Site:
 
     async def gateways(self, count: int) -> list[Gateway]:
         """Register gateways and connect them. To be called before ingest starts."""
+        return self.connect(self.broker.port, await self.register(count))
+
+    async def register(self, count: int) -> list[str]:
+        """Register gateways and return their names. To be called before ingest starts."""
         await create_topics(self.kafka.bootstrap)
         names = [f"G{self._names}{number}" for number in range(count)]
         await register(self.kafka.bootstrap, {name: f"U{name[1:]}" for name in names})
-        self._gateways += [Gateway(self.broker.port, name) for name in names]
+        return names
+
+    def connect(self, port: int, names: Sequence[str]) -> list[Gateway]:
+        """Connect gateways to this port, and return all that are connected anywhere."""
+        self._gateways += [Gateway(port, name) for name in names]
         return self._gateways
 
     def twin(self) -> IngestProcess:

@@ -42,9 +42,10 @@ RESENDS = 300
 NOON = 0.5
 """Nobody goes on from here before ingest was killed and is there again, however quickly his beats are answered."""
 AFTERNOON = 0.6
-"""Numbers are skipped, and losses counted, from this part of the day on: a killed ingest forgets what it has heard, and
-what a fire overtook just before may then look lost."""
-EVENING = 12
+"""Numbers are skipped, and losses counted, from this part of the day on, when ingest knows every device again: one that
+was killed forgets what it has heard, and misses nothing before it is sure of a count."""
+SIESTA = 12
+"""Samples that make a count sure."""
 
 
 @dataclass
@@ -79,6 +80,7 @@ class DayDevice:
         self._starts = starts
         self._seconds = 0.0
         self._is_afternoon = False
+        self.is_resting = self.is_over = False
         self._raw: dict[int, bytes] = {}
         self._news = asyncio.Event()
         self._line: MqttLine | TcpLine | None = None
@@ -86,14 +88,20 @@ class DayDevice:
     def attach(self, line: MqttLine | TcpLine) -> None:
         self._line = line
 
-    async def live(self, beats: int, noon: asyncio.Event) -> None:
+    async def live(self, beats: int, noon: asyncio.Event, known: asyncio.Event, dusk: asyncio.Event) -> None:
+        """`noon`: ingest was killed and is there again; `known`: it knows all devices; `dusk`: it has told all."""
         assert self._line is not None
         await self._line.restore()
         for beat in range(beats):
             if beat / beats >= NOON:
                 await noon.wait()
+            if beat / beats > AFTERNOON and not self._is_afternoon:
+                await self._sample_until(known)
+                for _ in range(SIESTA):
+                    await self._sample()
             await self._beat(beat / beats)
-        await self._evening()
+        self.is_over = True
+        await self._sample_until(dusk)
 
     async def close(self) -> None:
         assert self._line is not None
@@ -142,11 +150,16 @@ class DayDevice:
                 self._send(frame)
         await self._all_confirmed()
 
-    async def _evening(self) -> None:
+    async def _sample_until(self, done: asyncio.Event) -> None:
         """Take samples, which no fire makes urgent: they show the losses that were still open."""
-        for _ in range(EVENING):
-            self._send(self._device.send(self._now(), Sample(GAUGE, KILOPASCAL, 3_500, self._device.at(self._now()))))
-            await self._all_confirmed()
+        self.is_resting = True
+        while not done.is_set():
+            await self._sample()
+            await asyncio.sleep(0.05)
+
+    async def _sample(self) -> None:
+        self._send(self._device.send(self._now(), Sample(GAUGE, KILOPASCAL, 3_500, self._device.at(self._now()))))
+        await self._all_confirmed()
 
     async def _all_confirmed(self) -> None:
         """Return when nothing waits for its confirm any more; what is not answered in good time is sent again."""

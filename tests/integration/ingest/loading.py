@@ -2,8 +2,11 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 
 from schemas.ids import DELIVERY_DIGITS
+from services.ingest.domain.numbering import IN_A_ROW
+from services.runtime.clock import SystemClock
 from tests.integration.ingest.conftest import Site
 from tests.integration.ingest.log import Written
 from tests.integration.ingest.process import LIMIT_S, Gateway, until
@@ -22,6 +25,53 @@ async def load_until(gateways: list[Gateway], done: asyncio.Event) -> None:
     """Publish heartbeats until told to end."""
     while not done.is_set():
         await load(gateways, 10)
+
+
+async def beat_until(gateway: Gateway, condition: Callable[[], bool]) -> None:
+    """Publish heartbeats, some 50 a second, until something is so."""
+    done = asyncio.Event()
+
+    async def beat() -> None:
+        while not done.is_set():
+            gateway.heartbeat()
+            await asyncio.sleep(0.02)
+
+    beating = asyncio.create_task(beat())
+    try:
+        await until(condition)
+    finally:
+        done.set()
+        await beating
+
+
+async def beat_until_known(site: Site, gateway: Gateway, grace_s: float = 1) -> int:
+    """Publish heartbeats until ingest would miss the next one; return how many, all of them stored."""
+    before = site.ingest.metric("stored_total")
+    heard_at: list[float] = []
+
+    def known() -> bool:
+        if not heard_at and site.ingest.metric("stored_total") > before:
+            heard_at.append(SystemClock().now().timestamp())
+        return bool(heard_at) and site.ingest.metric("proven_until_timestamp_seconds") > heard_at[0] + grace_s
+
+    await beat_until(gateway, known)
+    await load([gateway], 2 * IN_A_ROW)
+    await gateway.all_acknowledged()
+    await until(lambda: site.ingest.metric("stored_total") >= gateway.last and site.ingest.metric("in_flight") == 0)
+    return gateway.last
+
+
+async def assert_all_but(site: Site, gateway: Gateway, lost: set[int]) -> Written:
+    """Fail unless exactly these numbers of what the gateway sent are not on the topic; return what stands there."""
+    async with asyncio.timeout(LIMIT_S):
+        while True:
+            written = await site.written()
+            missing = set(range(1, gateway.last + 1)) - set(written.numbers(gateway.gateway_id))
+            if missing <= lost:
+                break
+            await asyncio.sleep(0.5)
+    assert missing == lost
+    return written
 
 
 async def assert_nothing_lost(site: Site, gateways: list[Gateway]) -> Written:

@@ -29,6 +29,7 @@ from tests.parts import run_part
 
 BEATS = 96
 """One every quarter of an hour."""
+GRACE_S = 2
 DAY_S = 420
 """How long the day may take on a machine that is busy with other things."""
 CLOCK = SystemClock()
@@ -99,10 +100,14 @@ def devices_of(gateways: list[Gateway], links: MqttLinks) -> list[DayDevice]:
     return devices
 
 
+def told_by(ingest: IngestProcess) -> float:
+    return ingest.metric("sequence_missing_total") - ingest.metric("sequence_found_total")
+
+
 async def play(devices: list[DayDevice], ingest: IngestProcess, auditor: Auditor) -> Counter[str]:
     """Live the day with ingest killed in the middle; return its books as they were last seen before."""
-    noon = asyncio.Event()
-    living = asyncio.gather(*(device.live(BEATS, noon) for device in devices))
+    noon, known, dusk = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    living = asyncio.gather(*(device.live(BEATS, noon, known, dusk) for device in devices))
     try:
         third = BEATS * len(devices) // 3
         await until(lambda: living.done() or sum(len(device.ledger.confirmed) for device in devices) > third, DAY_S)
@@ -111,6 +116,14 @@ async def play(devices: list[DayDevice], ingest: IngestProcess, auditor: Auditor
         before = auditor.last
         await ingest.start()
         noon.set()
+        await until(lambda: all(device.is_resting for device in devices), DAY_S)
+        met = CLOCK.now().timestamp() + GRACE_S
+        await until(lambda: ingest.metric("proven_until_timestamp_seconds") > met)
+        known.set()
+        await until(lambda: all(device.is_over for device in devices), DAY_S)
+        skipped = sum(device.ledger.skipped for device in devices)
+        await until(lambda: told_by(ingest) >= skipped)
+        dusk.set()
         await asyncio.wait_for(asyncio.shield(living), DAY_S)
         await until(lambda: ingest.metric("in_flight") == 0)
         return before
@@ -128,7 +141,14 @@ async def test_a_day_of_devices_is_accounted_for(tmp_path: Path, own_kafka: Kafk
     gateways = cast(names)
     await enrol(own_kafka.bootstrap, gateways)
     (port,) = free_ports(1)
-    ingest = IngestProcess(tmp_path, own_kafka.bootstrap, own_broker.port, f"i{names}", INGEST_TCP_PORT=str(port))
+    ingest = IngestProcess(
+        tmp_path,
+        own_kafka.bootstrap,
+        own_broker.port,
+        f"i{names}",
+        INGEST_TCP_PORT=str(port),
+        INGEST_GAP_GRACE_S=str(GRACE_S),
+    )
     links = MqttLinks(
         host=HOST, port=own_broker.port, username=None, password=None, clock=CLOCK, prefix=f"day{names}",
         devices_at=(HOST, port),

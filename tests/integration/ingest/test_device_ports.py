@@ -1,6 +1,7 @@
 """The ports for devices on real sockets: TLS, datagrams, resets, drip-fed bytes. Kafka is played by the test."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import struct
@@ -118,7 +119,7 @@ async def test_a_reset_in_the_middle_of_a_frame_leaves_nothing_behind() -> None:
         writer.transport.abort()
         await rig.until(lambda: rig.ended(Ended.BROKEN) == 1)
         await rig.until(lambda: rig.judged == ["accepted", "bad_frame"])
-        assert (rig.listener._sessions, rig.listener._of_peer, rig.listener._of_gateway) == ({}, {}, {})
+        assert (rig.listener._sessions, len(rig.listener._room), rig.listener._of_gateway) == ({}, 0, {})
 
 
 async def test_half_a_frame_and_then_silence_is_cut() -> None:
@@ -200,6 +201,74 @@ async def test_datagrams_wait_in_the_kernel_while_a_lane_is_full() -> None:
     await rig.datagrams.close()
 
 
+# --- more callers than places
+
+
+class Crowd:
+    """Callers that never show a frame: silence, half a frame, a byte now and then. Each calls again when it is cut."""
+
+    def __init__(self, port: int, count: int, address: str = HOST) -> None:
+        self.calls = 0
+        self._port = port
+        self._address = address
+        self._tasks = [asyncio.create_task(self._call(number)) for number in range(count)]
+
+    async def _call(self, number: int) -> None:
+        while True:
+            try:
+                reader, writer = await asyncio.open_connection(HOST, self._port, local_addr=(self._address, 0))
+            except OSError:
+                await asyncio.sleep(0.05)
+                continue
+            self.calls += 1
+            try:
+                writer.write(frame()[: number % 3 * 10])
+                while not reader.at_eof():
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(reader.read(100), 1)
+                    if number % 3 == 1:
+                        writer.write(b"@")
+            except OSError:
+                pass
+            finally:
+                writer.transport.abort()
+            await asyncio.sleep(0.1)
+
+    async def disperse(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("slow", "limits"), [(64, Limits()), (1200, Limits()), (1200, Limits(connections=100, per_peer=90))]
+)
+async def test_slow_callers_keep_no_fire_out_and_push_nobody_out_who_has_proven_itself(
+    slow: int, limits: Limits
+) -> None:
+    async with PortRig(limits=limits).open() as rig:
+        rig.register("G000002", [f"{HOST}/32"])
+        early, early_writer = await asyncio.open_connection(HOST, rig.port)
+        early_writer.write(frame("G000002"))
+        assert await answer_to(early) == Command.CONFIRM
+        crowd = Crowd(rig.port, slow)
+        try:
+            await rig.until(lambda: crowd.calls >= slow)
+            device, writer = await asyncio.open_connection(HOST, rig.port)
+            writer.write(frame(adu=status(3)))
+            assert await answer_to(device) == Command.CONFIRM
+            so_far = crowd.calls
+            await rig.until(lambda: crowd.calls >= so_far + 200 or slow <= limits.per_peer)
+            for again, to, name in ((device, writer, "G000001"), (early, early_writer, "G000002")):
+                to.write(frame(name, serial=9))
+                assert await answer_to(again) == Command.CONFIRM
+            assert len(rig.listener._room) <= min(limits.per_peer, limits.connections) + 2
+        finally:
+            await crowd.disperse()
+            writer.transport.abort()
+            early_writer.transport.abort()
+
+
 # --- TLS, with certificates of the registry's own authority
 
 
@@ -265,6 +334,20 @@ async def test_without_a_certificate_or_without_tls_nobody_gets_in(certificates:
         await rig.until(lambda: rig.ended(Ended.NO_TLS) == 2)
         assert (rig.judged, rig.listener._sessions) == ([], {})
         open_writer.close()
+
+
+async def test_handshakes_that_never_end_keep_no_certificate_out(certificates: Certificates) -> None:
+    certificates.issue("G000001")
+    async with PortRig(limits=Limits(per_peer=16), tls=certificates.server()).open() as rig:
+        crowd = Crowd(rig.port, 200)
+        try:
+            await rig.until(lambda: crowd.calls >= 200)
+            reader, writer = await asyncio.open_connection(HOST, rig.port, ssl=certificates.client("G000001"))
+            writer.write(frame("G000001"))
+            assert await answer_to(reader) == Command.CONFIRM
+        finally:
+            await crowd.disperse()
+        writer.transport.abort()
 
 
 async def test_a_revoked_certificate_loses_its_connection_and_gets_no_other(certificates: Certificates) -> None:

@@ -18,7 +18,7 @@ from deploy.stack.mqtt import Iotcore
 from deploy.stack.part import PartError
 from deploy.stack.ports import free_ports
 from deploy.stack.postgres import Postgres
-from deploy.stack.process import Child, Launch, Process, StartFailed, last_words, require_tool, run_tool, trim_log
+from deploy.stack.process import Child, Launch, Process, StartFailed, require_tool, run_tool, since_start, trim_log
 from services.runtime.clock import SystemClock
 from tests.integration.stack.child_owner import SLEEPER
 from tests.integration.stack.waiting import LIMIT_S, gone, soon
@@ -146,10 +146,11 @@ def test_missing_tool_is_named_with_what_to_do() -> None:
         require_tool("no-such-tool", "install it")
 
 
-def test_full_disk_is_called_by_its_name(tmp_path: Path) -> None:
+def test_only_what_was_printed_since_the_last_start_counts(tmp_path: Path) -> None:
     log = tmp_path / "part.log"
     log.write_text("=== start x\nException: old\n=== start y\nfine\nwrite failed: No space left on device\nbye\n")
-    assert last_words(log) == f"the disk is full (log: {log})."
+    assert since_start(log) == "fine\nwrite failed: No space left on device\nbye\n"
+    assert since_start(tmp_path / "none") == ""
 
 
 def test_large_log_is_moved_aside_while_its_writer_goes_on(tmp_path: Path) -> None:

@@ -6,23 +6,26 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
+from deploy.stack.causes import Cause
 from deploy.stack.part import PartError
 from deploy.stack.ports import free_ports
 from deploy.stack.service import Service, http_ok
-from deploy.stack.stack import NEVER_RESTART, RestartPolicy, Stack, Stopped
+from deploy.stack.stack import RestartPolicy, Stack, Stopped
+from deploy.stack.standing import Standing, State
 from tests.integration.stack.child_owner import SLEEPER
 from tests.integration.stack.waiting import gone, soon
 
 ROOT = Path(__file__).resolve().parents[3]
 ENV = {"PATH": os.environ["PATH"]}
-AT_ONCE = RestartPolicy(first_wait_s=0.0, deaths=3)
+AT_ONCE = RestartPolicy(first_wait_s=0.0)
 
 
 def sleeper(folder: Path, name: str) -> Service:
@@ -33,9 +36,11 @@ def program(folder: Path, name: str, text: str) -> Service:
     return Service(folder / name, name=name, argv=[sys.executable, "-c", text], env=ENV)
 
 
-@pytest.mark.parametrize(("death", "wait_s"), [(1, 0.5), (2, 1.0), (3, 2.0), (5, 8.0), (6, 10.0), (7, 10.0), (8, None)])
-def test_wait_before_a_restart_doubles_up_to_a_cap_and_ends(death: int, wait_s: float | None) -> None:
-    assert RestartPolicy(first_wait_s=0.5, longest_wait_s=10.0, deaths=8).wait_s(death) == wait_s
+@pytest.mark.parametrize(
+    ("death", "wait_s"), [(1, 0.5), (2, 1.0), (3, 2.0), (5, 8.0), (6, 10.0), (7, 10.0), (9999, 10.0)]
+)
+def test_wait_before_a_restart_doubles_up_to_a_cap_and_never_ends(death: int, wait_s: float) -> None:
+    assert RestartPolicy(first_wait_s=0.5, longest_wait_s=10.0).wait_s(death) == wait_s
 
 
 def test_what_was_started_last_is_stopped_first_and_nothing_is_left(tmp_path: Path) -> None:
@@ -76,22 +81,116 @@ def test_service_that_died_is_started_again_and_it_is_said(tmp_path: Path) -> No
     assert service.pids == []
 
 
-def test_service_that_dies_too_often_ends_the_stack_with_its_last_words(tmp_path: Path) -> None:
-    go = tmp_path / "go"
+class Watching:
+    """A stack that is watched until `until` has seen what it waits for."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+
+    def until(self, condition: Callable[[], bool], what: str) -> None:
+        failed: list[BaseException] = []
+
+        def wait() -> None:
+            try:
+                soon(condition, what)
+            except BaseException as error:
+                failed.append(error)
+            self._stack.ask_to_stop()
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        self._stack.watch()
+        waiting.join()
+        if failed:
+            raise failed[0]
+
+
+def counting(folder: Path, name: str, then: str, **more: Any) -> Service:
+    """A program that notes each of its starts in `NAME.starts`."""
     text = f"""
 import pathlib, sys, threading
-while not pathlib.Path({str(go)!r}).exists():
-    threading.Event().wait(0.02)
-print("Exception: no luck", flush=True)
-sys.exit(7)
+with open({str(folder / f"{name}.starts")!r}, "a") as file:
+    file.write("x")
+{then}
 """
-    other, dying = sleeper(tmp_path, "other"), program(tmp_path, "rules", text)
+    return Service(folder / name, name=name, argv=[sys.executable, "-c", text], env=ENV, **more)
+
+
+def starts(folder: Path, name: str) -> int:
+    path = folder / f"{name}.starts"
+    return len(path.read_text()) if path.exists() else 0
+
+
+def test_a_part_that_never_starts_is_tried_for_ever_and_ends_nobody_else(tmp_path: Path) -> None:
+    said: list[str] = []
+    seen: list[Standing] = []
+    other = sleeper(tmp_path, "other")
+    broken = counting(tmp_path, "console", "sys.exit('cannot listen on 127.0.0.1:8080: the port is taken')")
+    with Stack(say=said.append, restart=AT_ONCE, look=seen.extend) as stack:
+        stack.take_up(other, broken)
+        Watching(stack).until(
+            lambda: starts(tmp_path, "console") > 8 and any(one.cause for one in seen), "it was tried again and again"
+        )
+        assert other.alive()
+    told = [line for line in said if line.startswith("console ended")]
+    assert len(told) == 1, "not for each try"
+    assert "the port is taken" in told[0]
+    assert Standing("console", State.FAILED, Cause.PORT_TAKEN) in seen
+    assert Standing("other", State.RUNS) in seen
+
+
+def test_what_needs_a_part_that_is_away_waits_for_it_and_is_taken_up_with_it(tmp_path: Path) -> None:
+    said: list[str] = []
+    mended = tmp_path / "mended"
+    waits = "threading.Event().wait()"
+    fails = f"sys.exit('No space left on device') if not pathlib.Path({str(mended)!r}).exists() else {waits}"
+    kafka = counting(tmp_path, "Kafka", fails, ready=mended.exists)
+    rules = counting(tmp_path, "rules", waits, needs=("Kafka", "PostgreSQL"))
+    console = counting(tmp_path, "console", waits)
+    with Stack(say=said.append, restart=AT_ONCE) as stack:
+        stack.take_up(kafka, rules, console)
+        assert console.alive()
+        assert starts(tmp_path, "rules") == 0
+        assert "rules waits for Kafka." in said
+        mended.touch()
+        Watching(stack).until(lambda: starts(tmp_path, "rules") == 1 and rules.alive(), "rules was taken up")
+    assert any(line.startswith("Kafka ended while it started: the disk that holds") for line in said)
+    assert "Kafka runs again." in said
+
+
+def test_a_running_service_is_left_alone_when_what_it_needs_goes_away(tmp_path: Path) -> None:
+    waits = "threading.Event().wait()"
+    kafka = counting(tmp_path, "Kafka", waits)
+    ingest = counting(tmp_path, "ingest", waits, needs=("Kafka",))
     with Stack(say=lambda _: None, restart=AT_ONCE) as stack:
-        stack.start(other, dying)
-        go.touch()
-        with pytest.raises(PartError, match=r"^rules ended .*: Exception: no luck \(log: "):
-            stack.watch()
-    assert other.pids == dying.pids == []
+        stack.take_up(kafka, ingest)
+        soon(lambda: starts(tmp_path, "ingest") == 1, "it runs")
+        psutil.Process(kafka.pids[0]).kill()
+        Watching(stack).until(lambda: starts(tmp_path, "Kafka") == 2, "Kafka runs again")
+        assert starts(tmp_path, "ingest") == 1
+        assert ingest.alive()
+
+
+def test_a_service_that_is_not_ready_in_time_is_left_to_get_ready(tmp_path: Path) -> None:
+    mute = Service(
+        tmp_path, name="mute", argv=SLEEPER, env=ENV, ready=lambda: False, start_limit_s=0.1, mute_is_dead=False
+    )
+    with Stack(say=lambda _: None) as stack:
+        stack.take_up(mute)
+        assert mute.alive()
+
+
+def test_a_fault_of_our_own_in_one_part_ends_nobody(tmp_path: Path) -> None:
+    class Faulty(Service):
+        def start(self) -> None:
+            raise KeyError("ours")
+
+    said: list[str] = []
+    other = sleeper(tmp_path, "other")
+    with Stack(say=said.append) as stack:
+        stack.take_up(Faulty(tmp_path, name="faulty", argv=SLEEPER, env=ENV), other)
+        assert other.alive()
+    assert any(line.startswith("faulty did not start: KeyError") for line in said)
 
 
 def test_service_that_never_gets_ready_says_so_and_stops_the_others(tmp_path: Path) -> None:
@@ -105,7 +204,7 @@ def test_service_that_never_gets_ready_says_so_and_stops_the_others(tmp_path: Pa
 
 def test_wish_to_end_while_something_starts_ends_it(tmp_path: Path) -> None:
     slow = Service(tmp_path, name="slow", argv=SLEEPER, env=ENV, ready=lambda: False, start_limit_s=600.0)
-    with Stack(say=lambda _: None, restart=NEVER_RESTART) as stack:
+    with Stack(say=lambda _: None) as stack:
 
         def ask_once_it_runs() -> None:
             soon(slow.alive, "it runs")

@@ -138,7 +138,7 @@ class Book:
     def __init__(self, *contacts: Contact) -> None:
         self.all = contacts
 
-    def bodies(self, kind: str) -> list[BodyCode]:
+    def bodies(self, kind: str, district: str) -> list[BodyCode]:
         return [BodyCode(kind)] if kind in ("centre", "brigade") else []
 
     def contacts(self, body: str) -> list[Contact]:

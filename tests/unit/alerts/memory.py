@@ -24,7 +24,7 @@ from services.alerts.domain.values import (
     StepTaken,
     UnitId,
 )
-from services.alerts.ports import CaseBook, Changes, Claim, Ready, Refused, Wish
+from services.alerts.ports import CaseBook, Changes, Claim, Ready, Refused, Retell, Wish
 
 
 @dataclass
@@ -124,7 +124,7 @@ class MemoryTransaction:
 
     async def loose_losses(self, since: datetime, limit: int) -> list[Candidate]:
         return [
-            Candidate(case.case_id, case.detected_at, case.unit.carriers, case.unit.town)
+            Candidate(case.case_id, case.detected_at, case.unit.carriers, case.unit.town, case.unit.district)
             for case in self._t.cases.values()
             if case.is_open
             and case.kind is CaseKind.CONNECTION_LOST
@@ -171,7 +171,8 @@ class MemoryTransaction:
         for case_id, reason in changes.cancelled.items():
             purpose = Purpose.ALL_CLEAR if reason is Reason.REOPENED else Purpose.NOTICE
             for row in self._t.notices.values():
-                if row.notice.case_id == case_id and row.notice.purpose is purpose and row.state == "pending":
+                mine = row.notice.case_id == case_id and row.notice.purpose is purpose
+                if mine and row.state == "pending" and not row.notice.first:
                     row.state, row.reason, row.next_attempt_at = "cancelled", reason, None
         self._t.audit.extend(changes.audit)
         return set(new)
@@ -197,8 +198,9 @@ def _closed(case: Case) -> float:
 class MemoryStore:
     """Case store and outbox over the same tables. A transaction that fails leaves no trace."""
 
-    def __init__(self) -> None:
+    def __init__(self, retell: Retell = lambda notice, case: notice) -> None:
         self.tables = Tables()
+        self.retell = retell
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[MemoryTransaction]:
@@ -232,12 +234,14 @@ class MemoryStore:
     def _answer(self, row: Row, wish: Wish) -> Ready | Refused:
         notice = row.notice
         case = self.tables.cases[notice.case_id]
-        consent = may_send(notice.purpose, notice.created_at, case, fire=notice.fire, now=wish.now)
+        consent = may_send(notice.purpose, notice.created_at, case, fire=notice.fire, now=wish.now, first=notice.first)
         if consent.stop is not None:
             row.reason = consent.stop
             row.state = "pending" if consent.wait_until else "cancelled"
             row.next_attempt_at = consent.wait_until
             return Refused(notice.notice_id, notice.case_id, consent)
+        if notice.first and not case.is_open:
+            notice = row.notice = self.retell(notice, case)
         row.state, row.attempts = "sending", row.attempts + 1
         row.next_attempt_at = wish.now + wish.leases[notice.to.channel]
         return Ready(
@@ -251,6 +255,8 @@ class MemoryStore:
             purpose=notice.purpose,
             lang=notice.to.lang,
             caused_at=notice.caused_at,
+            first=notice.first,
+            over_since=case.closed_at,
         )
 
     async def record(self, ready: Ready, outcome: Outcome, verdict: Verdict, now: datetime) -> None:

@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry
 
 from services.alerts.domain.delivery import Destinations, Outcome
 from services.alerts.domain.ladder import Pace
-from services.alerts.domain.values import Address, Channel, Event, Letter, NoticeId, PackRules, UnitFacts, UnitId
+from services.alerts.domain.letters import Letter
+from services.alerts.domain.values import Address, Channel, Event, NoticeId, PackRules, UnitFacts, UnitId
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Claim, Ready
 from services.alerts.worker.delivery import Lanes, Postman
@@ -48,19 +49,23 @@ class FakeDirectory(Book):
         super().__init__(*people)
         self.pack = RULES
 
-    def rules(self, now: datetime) -> PackRules:
+    def rules(self, now: datetime, district: str) -> PackRules:
         return self.pack
+
+    def longest_window(self, now: datetime) -> timedelta:
+        return self.pack.common_window
 
     def unit(self, unit_id: UnitId, now: datetime) -> UnitFacts:
         return unit(unit_id)
 
-    def sizes(self) -> Mapping[str, int]:
+    def sizes(self, district: str) -> Mapping[str, int]:
         return {}
 
 
 class PlainWriter:
     def write(self, letter: Letter, notice_id: NoticeId, to: Address) -> tuple[str, str, str]:
-        return f"{letter.step_code} {letter.case.unit.unit_id}", f"{letter.proof}", "plain@1"
+        over = "" if letter.case.is_open else " over"
+        return f"{letter.step_code} {letter.case.unit.unit_id}{over}", f"{letter.proof}", "plain@1"
 
 
 class EveryDay:
@@ -121,7 +126,13 @@ class Rig:
         self.intake = CaseIntake(**common, first_attempts=self.postmen[0].first_attempts)  # type: ignore[arg-type] # one set of arguments for two workers
         self.ladder = LadderWorker(**common)  # type: ignore[arg-type] # as above
         self.desk = Desk(store=self.store, clock=self.clock)
+        self.store.retell = scribe.retell
         self._claims.clear()
+
+    def slots(self, count: int) -> None:
+        """Start anew with room for so many notices on their way."""
+        self._slots = count
+        self.restart()
 
     def kill(self) -> None:
         """End everything that is under way, as `kill -9` does, and start anew."""

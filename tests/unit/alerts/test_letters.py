@@ -11,17 +11,21 @@ from pathlib import Path
 import pytest
 
 from services.alerts.adapters.letter_writer import VERSIONS, TemplateWriter
-from services.alerts.domain.letters import letter_of_all_clear, letter_of_step, point_step
+from services.alerts.domain.letters import Letter, letter_again, letter_of_all_clear, letter_of_step, point_step
 from services.alerts.domain.lifecycle import close
 from services.alerts.domain.values import (
+    About,
     Address,
+    Case,
     CaseId,
     CaseKind,
     Channel,
+    Event,
     Happening,
-    Letter,
+    Notice,
     NoticeId,
     Place,
+    Purpose,
 )
 from tests.unit.alerts.build import address, at, case, event, unit
 
@@ -36,7 +40,15 @@ def letters() -> dict[str, Letter]:
     fire = replace(case(CaseKind.FIRE), case_id=CaseId("Cfedcba9876543210"), unit=SAMPLE, alarms=2)
     second = replace(event(Happening.FIRED, kind=CaseKind.FIRE), place=Place("1-002", "主机1", "二层走廊烟感"))
     common = replace(lost, kind=CaseKind.COMMON_CAUSE, cause_key="carrier:cmcc", sightings=80, held_until=at(1800))
+    over = close(replace(fire, restored_at=at(40)), "restored", at(41))
+    unread = replace(case(CaseKind.UNREADABLE_ALARM), case_id=CaseId("C00000000000000aa"), unit=SAMPLE)
+    stranger = unit("?G000777", name="未登记网关 G000777", name_en="Unregistered gateway G000777")
+    unknown = replace(case(CaseKind.UNREGISTERED_ALARM), case_id=CaseId("C00000000000000bb"), unit=stranger)
+    said = replace(second, text="fire 1-002 二层走廊烟感; not_registered; mqtt_json")
     return {
+        "fire_over": letter_again(over, told_of(fire, second)),
+        "unreadable_alarm": letter_of_step(unread, unread.ladder[0], at(1), event=replace(said, place=None)),
+        "unregistered_alarm": letter_of_step(unknown, unknown.ladder[0], at(1), event=said),
         "trouble_h0": letter_of_step(lost, lost.ladder[0], at(30)),
         "trouble_h4": letter_of_step(demand, demand.ladder[4], at(86400)),
         "fire": letter_of_step(fire, fire.ladder[0], at(1)),
@@ -45,6 +57,25 @@ def letters() -> dict[str, Letter]:
         "all_clear": letter_of_all_clear(close(lost, "signal", at(7200)), at(7200)),
         "all_clear_common": letter_of_all_clear(close(common, "all_members_back", at(7200)), at(7200)),
     }
+
+
+def told_of(fire: Case, second: Event) -> Notice:
+    """The notice of a further component, as it stood before the fire was over."""
+    return Notice(
+        notice_id=NoticeId("0" * 32),
+        case_id=fire.case_id,
+        step="F0.p2",
+        purpose=Purpose.NOTICE,
+        to=address(),
+        template="fire@2",
+        subject="",
+        body="",
+        clause="",
+        created_at=at(1),
+        caused_at=at(0),
+        about=About(fire.proof, second.place),
+        first=True,
+    )
 
 
 def written(name: str, lang: str) -> str:

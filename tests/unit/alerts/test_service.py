@@ -306,6 +306,8 @@ class Story:
         for row in tables.notices.values():
             if row.notice.purpose is Purpose.NOTICE:
                 assert (row.notice.case_id, row.notice.step) in tables.steps, "every notice has a step behind it"
+            if row.notice.first:
+                assert row.state != "cancelled", "a first notice is never taken back"
         assert tables.audit or not tables.cases, "what happened is written down"
         told = Counter(
             (row.notice.case_id, row.notice.step, row.notice.to)
@@ -321,6 +323,10 @@ class Story:
         if ready.purpose is Purpose.ALL_CLEAR:
             if case.is_open:
                 self.broken.append("an all-clear of an open case")
+            return
+        if row.notice.first:
+            if case.is_open == ready.subject.endswith("over"):
+                self.broken.append("a first notice that is wrong about the end")
             return
         if not case.is_open:
             self.broken.append("a notice of a closed case")

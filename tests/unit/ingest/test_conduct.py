@@ -43,6 +43,24 @@ def test_the_first_frame_is_due_sooner_than_any_other() -> None:
     assert (conduct.overdue(128.9), conduct.overdue(129)) == (None, Ended.IDLE)
 
 
+def test_texts_now_and_then_are_all_right_and_many_at_once_are_not() -> None:
+    conduct = Conduct(LIMITS, 0)
+    assert [conduct.may_say(0) for _ in range(17)] == [True] * 16 + [False]
+    assert all(conduct.may_say(second) for second in range(1, 100))
+
+
+def test_who_says_a_text_is_waited_for_but_not_for_ever() -> None:
+    conduct = Conduct(LIMITS, 0)
+    conduct.may_say(20)
+    assert conduct.overdue(99) is None
+    for second in range(20, 100, 30):
+        conduct.may_say(second)
+    assert conduct.overdue(100) is Ended.NO_FRAME
+    silent = Conduct(Limits(first_frame_s=5, idle_s=100), 0)
+    silent.may_say(1)
+    assert (silent.overdue(50), silent.overdue(51)) == (None, Ended.NO_FRAME)
+
+
 def test_rubbish_does_not_stop_the_clock_of_the_first_frame() -> None:
     conduct = Conduct(LIMITS, 0)
     conduct.heard(RUBBISH._replace(raw=b"x"), known=True, now=25)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from services.ingest.adapters.gb26875_decoder import Gb26875Decoder
 from services.ingest.desk import Desk
-from services.ingest.domain.controls import Control, Order, Step, Told, What, encode
+from services.ingest.domain.controls import Control, Order, Step, Told, What, Why, encode
 from services.ingest.domain.decide import decide
 from services.ingest.domain.directory import Device, Directory, Speaker, Version
 from services.ingest.domain.errors import NotAllowed, Unusable
@@ -64,6 +64,7 @@ class Rig:
 
     def __init__(self) -> None:
         self.clock = HandClock()
+        self.ahead = timedelta()
         self.directory = Directory()
         self.directory.put("G000001", [Version(date(2026, 1, 1), "U000001", None, Device("standard", DEVICE))])
         self.mqtt, self.tcp = Way(), Way()
@@ -109,12 +110,12 @@ class Rig:
         self.desk.stored([decide(came, self.directory, DECODERS)])
 
     def status(self) -> Frame:
-        label = TimeLabel.of_instant(self.clock.now(), STANDARD)
+        label = TimeLabel.of_instant(self.clock.now() + self.ahead, STANDARD)
         body = bodies.DeviceStatus(1, label)
         return Frame(7, 1, 0, label, DEVICE, CENTRE, Command.SEND, Adu(21, (body,)))
 
     def key_pressed(self) -> Frame:
-        label = TimeLabel.of_instant(self.clock.now(), STANDARD)
+        label = TimeLabel.of_instant(self.clock.now() + self.ahead, STANDARD)
         return self.status()._replace(serial=8, adu=Adu(24, (bodies.DeviceOperation(0x20, 3, label),)))
 
     @property
@@ -153,6 +154,36 @@ async def test_a_person_answers_after_forty_seconds_measured_from_the_control() 
     assert rig.metric("exchanges_total", what="duty_check", outcome="answered") == 1
     assert rig.metric("exchange_seconds_sum", what="duty_check") == 40
     assert rig.metric("exchange_seconds_count", what="set_clock") == 0
+
+
+async def test_a_press_that_the_device_kept_from_an_earlier_check_is_no_answer_to_this_one() -> None:
+    rig = Rig()
+    earlier = rig.key_pressed()
+    await rig.forward(600)
+    for _ in range(3):
+        rig.hear(rig.status())
+    rig.desk.ordered(DUTY, live=True)
+    await rig.forward(0.5)
+    rig.hear(confirm(rig.mqtt.sent[0][1], rig.clock.now()))
+    rig.hear(earlier)
+    await rig.forward(310)
+    assert (rig.end.step, rig.end.why) == (Step.NOT_ANSWERED, Why.OLD_ANSWER)
+    assert rig.metric("exchanges_total", what="duty_check", outcome="not_answered") == 1
+
+
+@pytest.mark.parametrize("ahead_s", [-7 * 24 * 3600, 7200])
+async def test_a_press_at_a_device_with_a_wrong_clock_is_an_answer(ahead_s: int) -> None:
+    rig = Rig()
+    rig.ahead = timedelta(seconds=ahead_s)
+    for _ in range(3):
+        rig.hear(rig.status())
+    rig.desk.ordered(DUTY, live=True)
+    await rig.forward(0.5)
+    rig.hear(confirm(rig.mqtt.sent[0][1], rig.clock.now() + rig.ahead))
+    await rig.forward(20)
+    rig.hear(rig.key_pressed())
+    await rig.forward(1)
+    assert (rig.end.step, rig.end.why) == (Step.ANSWERED, None)
 
 
 async def test_a_device_that_denies_gets_four_controls_and_then_none() -> None:

@@ -9,6 +9,7 @@ from services.ingest.adapters.device_listener import OTHER_FILES, open_files_for
 from services.ingest.domain.conduct import Ended, Limits
 from services.ingest.domain.device_stream import DeviceStream
 from services.ingest.domain.gb26875 import decode_frame
+from services.ingest.domain.values import Refused
 from tests.unit.ingest.device_rig import ADDRESSES, DeviceRig, frame, spoilt, status, words
 
 CONFIRM, DENY = 3, 6
@@ -198,16 +199,59 @@ async def test_rubbish_has_a_limit_and_single_bytes_of_it_count_more() -> None:
     for caller in (much, drops):
         caller.say(frame())
     much.say(b"x" * 1025)
-    drops.say(*[b"x"] * 10)
+    drops.say(*[b"x"] * 25)
     assert (much.wire.ended, drops.wire.ended) == ("aborted", "aborted")
-    assert rig.waiting() == 2 + 1 + 5
+    assert rig.waiting() == 2 + 1 + 1
 
 
 async def test_rubbish_from_nobody_ends_as_a_stranger() -> None:
     rig = DeviceRig(Limits(strangers=3))
     caller = rig.call()
-    caller.say(*[b"GET / HTTP/1.1\r\n"] * 5)
+    caller.say(*[b"GET / HTTP/1.1\r\n" * 8] * 5)
     assert (caller.wire.ended, rig.waiting()) == ("aborted", 3)
+    chatty = rig.call()
+    chatty.say(*[b"GET / HTTP/1.1\r\n"] * 50)
+    assert (chatty.wire.ended, rig.waiting()) == ("aborted", 4)
+
+
+async def test_what_a_module_says_every_half_minute_is_kept_once_and_costs_no_connection() -> None:
+    """Field case X2: `heart` between rare frames, and words of its own before the first one."""
+    rig = DeviceRig(Limits(first_frame_s=30, strangers=3, garbage_bytes=1024))
+    caller = rig.call()
+    caller.say(b"IMEI:866123045678901", b"ICCID:89860", b"+++", b"READY")
+    for beat in range(100):
+        caller.say(b"heart")
+        rig.clock.forward(30)
+        rig.listener.sweep()
+        if beat % 50 == 49:
+            caller.say(frame(serial=beat))
+    assert caller.wire.ended is None
+    assert words(await rig.settle()).count("accepted") == 2
+    assert rig.main.account().received == 4 + 2 + 2, "heart once of nobody, once of the gateway"
+    assert rig.metrics.device_texts._value.get() == 98
+
+
+async def test_a_module_that_calls_again_says_nothing_new() -> None:
+    rig = DeviceRig()
+    for call in range(20):
+        caller = rig.call()
+        caller.say(frame(serial=call), b"login 7")
+        caller.hang_up()
+    assert rig.main.account().received == 20 + 1
+
+
+async def test_a_text_that_goes_on_is_kept_once_a_day_with_how_often_it_was_said() -> None:
+    rig = DeviceRig(Limits(idle_s=10**6))
+    caller = rig.call()
+    caller.say(frame())
+    for _ in range(2900):
+        caller.say(b"heart")
+        rig.clock.forward(30)
+    refused = [outcome for outcome in await rig.settle() if isinstance(outcome, Refused)]
+    assert [outcome.detail.partition("; ")[2] for outcome in refused] == [
+        "",
+        "2879 more like it came before and were only counted",
+    ]
 
 
 async def test_a_fire_behind_a_false_start_is_heard_when_the_connection_breaks() -> None:
@@ -218,21 +262,60 @@ async def test_a_fire_behind_a_false_start_is_heard_when_the_connection_breaks()
     assert (rig.waiting("device"), rig.waiting("device_fire")) == (1, 1)
 
 
-async def test_connections_are_bounded_in_all_and_from_one_address() -> None:
+async def test_silent_callers_are_bounded_in_all_and_from_one_address_and_the_oldest_makes_room() -> None:
     rig = DeviceRig(Limits(connections=3, per_peer=2))
     wires = [rig.call(peer).wire for peer in ("10.0.0.1", "10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.3")]
-    assert [wire.ended for wire in wires] == [None, None, "aborted", None, "aborted"]
-    assert (rig.ended(Ended.TOO_MANY_OF_PEER), rig.ended(Ended.TOO_MANY)) == (1, 1)
+    assert [wire.ended for wire in wires] == ["aborted", "aborted", None, None, None]
+
+
+async def test_a_device_behind_an_address_full_of_silent_callers_gets_its_place_and_keeps_it() -> None:
+    rig = DeviceRig(Limits(connections=8, per_peer=4))
+    crowd = [rig.call() for _ in range(4)]
+    device = rig.call()
+    device.say(frame(adu=status(3)))
+    crowd += [rig.call() for _ in range(3)]
+    assert device.wire.ended is None, "a whole frame of it waits for its verdict"
+    assert words(await rig.settle("device_fire")) == ["accepted"]
+    crowd += [rig.call() for _ in range(100)]
+    assert device.wire.ended is None
+    assert decode_frame(device.wire.sent).command == CONFIRM
+    assert sum(caller.wire.ended is None for caller in crowd) == 4
+
+
+async def test_one_that_is_not_believed_is_as_silent_as_the_others() -> None:
+    rig = DeviceRig(Limits(connections=8, per_peer=2))
+    impostor, silent = rig.call("192.0.2.1"), rig.call("192.0.2.1")
+    impostor.say(frame())
+    rig.call("192.0.2.1")
+    assert (impostor.wire.ended, silent.wire.ended) == (None, "aborted")
+    await rig.settle()
+    rig.call("192.0.2.1")
+    rig.call("192.0.2.1")
+    assert impostor.wire.ended == "aborted"
+
+
+async def test_when_all_have_proven_themselves_there_is_still_a_place_for_one_that_calls_again() -> None:
+    rig = DeviceRig(Limits(connections=2, per_peer=1))
+    old, other = rig.call(), rig.call("10.0.0.8")
+    old.say(frame())
+    other.say(frame("G000002"))
+    await rig.settle()
+    again = rig.call()
+    again.say(frame())
+    assert (words(await rig.settle()), old.wire.ended, again.wire.ended) == (["accepted"], "closed", None)
 
 
 async def test_a_connection_that_ends_makes_room_for_another() -> None:
     rig = DeviceRig(Limits(connections=1, per_peer=1))
     first = rig.call()
-    refused = rig.call()
-    refused.hang_up()
     first.hang_up()
     first.hang_up()
+    second = rig.call()
+    assert not second.wire.is_closing()
     assert rig.call().wire.ended is None
+    second.hang_up()
+    assert second.wire.is_closing()
+    assert rig.ended(Ended.MADE_ROOM) == 1
 
 
 async def test_a_device_that_does_not_read_its_answers_is_cut_off() -> None:
@@ -337,7 +420,11 @@ async def test_stopping_hands_out_what_was_heard_answers_it_and_hears_nothing_mo
 
 @pytest.mark.parametrize(
     ("soft", "hard", "fit", "asked"),
-    [(1024, 20_000, 10_000, 10_256), (1024, 4096, 4096 - OTHER_FILES, 4096), (1024, -1, 10_000, 10_256)],
+    [
+        (1024, 20_000, 10_000, 10_000 + OTHER_FILES),
+        (1024, 4096, 4096 - OTHER_FILES, 4096),
+        (1024, -1, 10_000, 10_000 + OTHER_FILES),
+    ],
 )
 def test_as_many_connections_as_files_may_be_open(
     monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, fit: int, asked: int

@@ -5,6 +5,7 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.ingest.domain.answers import Answer
 from services.ingest.domain.controls import Order, Step, Terms, Told, What, Why
 from services.ingest.domain.exchanges import Exchanges
 from services.ingest.domain.values import Carrier
@@ -115,7 +116,7 @@ class World:
     def answer(self) -> None:
         self.answers.append(self.at)
         process = self.hearer()
-        process.untold.extend(process.exchanges.answered("G000001", after(self.at), MQTT))
+        process.untold.extend(process.exchanges.answered("G000001", Answer(after(self.at), MQTT, after(self.at))))
 
     def kill(self) -> None:
         """One process dies with what it did not tell, and is started anew under its name."""

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from services.ingest.domain.answers import Answer
 from services.ingest.domain.controls import Order, Step, Terms, Told, What, Why
 from services.ingest.domain.exchanges import Exchanges, Try
 from services.ingest.domain.values import Carrier
@@ -53,7 +54,7 @@ class Line:
         self.tell(self.exchanges.heard("G000001", number, after(at), MQTT, confirmed=confirmed))
 
     def answer(self, at: float) -> None:
-        self.tell(self.exchanges.answered("G000001", after(at), MQTT))
+        self.tell(self.exchanges.answered("G000001", Answer(after(at), MQTT, after(at))))
 
     def steps(self, command_id: str | None = None) -> list[Step]:
         return [told.step for told in self.log if command_id in (None, told.order.command_id)]
@@ -166,6 +167,29 @@ def test_an_answer_that_came_before_the_control_was_sent_is_none() -> None:
     line.look(2)
     line.answer(1.5)
     assert Step.ANSWERED not in line.steps()
+
+
+def test_an_answer_that_the_device_kept_from_before_the_check_is_none_and_the_person_may_still_answer() -> None:
+    silent, heard = Line(), Line()
+    for line in (silent, heard):
+        line.order(DUTY)
+        line.look(0)
+        line.confirm(1)
+        line.tell(line.exchanges.answered("G000001", Answer(after(20), MQTT, after(-600))))
+        line.look_until(30, start=20)
+        assert Step.ANSWERED not in line.steps()
+    heard.answer(40)
+    assert (heard.end.step, heard.end.seconds, heard.end.why) == (Step.ANSWERED, 40, None)
+    silent.look(306)
+    assert (silent.end.step, silent.end.why) == (Step.NOT_ANSWERED, Why.OLD_ANSWER)
+
+
+def test_an_answer_whose_time_nothing_proves_counts_and_says_so() -> None:
+    line = Line()
+    line.order(DUTY)
+    line.look(0)
+    line.tell(line.exchanges.answered("G000001", Answer(after(20), MQTT)))
+    assert (line.end.step, line.end.why) == (Step.ANSWERED, Why.TIME_UNPROVEN)
 
 
 def test_a_person_who_answers_before_the_confirm_came_has_answered() -> None:
@@ -402,7 +426,7 @@ def test_a_process_that_only_hears_the_device_tells_it_for_the_one_that_sent() -
     log(sender.tried("d1", NOON, MQTT))
     log(hearer.heard("G000001", one.serial, after(1), MQTT, confirmed=True))
     assert sender.due(after(60), after(60)).tries == ()
-    log(hearer.answered("G000001", after(70), MQTT))
+    log(hearer.answered("G000001", Answer(after(70), MQTT, after(70))))
     assert len(sender) == len(hearer) == 0
 
 
@@ -410,7 +434,7 @@ def test_an_answer_that_another_process_hears_before_it_reads_of_the_check_is_on
     line, other = Line(), Exchanges("ingest-2")
     line.order(DUTY)
     line.look(5)
-    assert other.answered("G000001", after(4.9), MQTT) == []  # its clock is a little behind, too
+    assert other.answered("G000001", Answer(after(4.9), MQTT, after(4.9))) == []  # its clock is a little behind, too
     for told in line.log:
         other.read(told, live=True)
     line.tell(list(other.due(after(5.5), after(5.5)).told))
@@ -419,7 +443,7 @@ def test_an_answer_that_another_process_hears_before_it_reads_of_the_check_is_on
 
 def test_an_answer_of_long_ago_is_none_to_the_check_of_another_process() -> None:
     line, other = Line(), Exchanges("ingest-2")
-    other.answered("G000001", after(0), MQTT)
+    other.answered("G000001", Answer(after(0), MQTT, after(0)))
     line.order(DUTY)
     line.look(5)
     for told in line.log:

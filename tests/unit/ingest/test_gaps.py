@@ -1,122 +1,76 @@
-"""Lost numbers are counted once, whatever order the rest comes in."""
+"""Which of what a gateway sends is counted, and what a loss looks like. How numbers prove one: test_numbering."""
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from services.ingest.domain.gaps import LARGEST_JUMP, SERIALS, WINDOW, Count, GapWatch, Step
-from services.ingest.domain.values import Accepted, Carrier, Flag, FramePart, Kind, Lane, Message, Signal
-from tests.unit.ingest.build import QUICK, arrival
-
-
-def lost(numbers: list[int], size: int | None = None) -> int:
-    count = Count(size)
-    return sum(count.heard("G1", number).missing for number in numbers)
-
-
-def steps(numbers: list[int]) -> list[str]:
-    serials = Count(SERIALS)
-    return [str(serials.heard("G1", number).step) for number in numbers]
-
-
-def test_an_unbroken_count_loses_nothing() -> None:
-    assert lost(list(range(1000))) == 0
-
-
-def test_a_skipped_number_is_lost_once_it_is_out_of_the_window() -> None:
-    assert lost([1, 2, 4]) == 0
-    assert lost([1, 2, *range(4, 4 + WINDOW)]) == 1
-
-
-def test_a_number_that_comes_a_little_later_is_not_lost() -> None:
-    assert lost([1, 2, 4, 5, 3, *range(6, 40)]) == 0
-
-
-def test_a_long_gap_is_counted_whole() -> None:
-    assert lost([1, *range(102, 102 + WINDOW)]) == 100
-
-
-def test_a_gateway_that_starts_its_count_anew_loses_nothing() -> None:
-    assert lost([5000, 0, 1, 2, 3]) == 0
-    assert lost([10**12, 5, 6, 7]) == 0
-    assert lost([5, 5 + LARGEST_JUMP + 1, 5 + LARGEST_JUMP + 2]) == 0
-
-
-def test_gateways_are_counted_apart() -> None:
-    count = Count()
-    assert [count.heard(*word).missing for word in (("G1", 1), ("G2", 500), ("G1", 2))] == [0, 0, 0]
-
-
-@QUICK
-@given(st.sets(st.integers(1, 60)), st.randoms(use_true_random=False))
-def test_exactly_the_missing_numbers_are_lost_when_the_rest_is_only_a_little_out_of_order(
-    missing: set[int], random: object
-) -> None:
-    present = [number for number in range(90) if number not in missing]
-    shuffled: list[int] = []
-    for start in range(0, len(present), 3):  # neighbours change places, within the window
-        part = present[start : start + 3]
-        random.shuffle(part)  # type: ignore[attr-defined] # hypothesis hands out a random.Random
-        if part and max(part) - min(part) >= WINDOW - 4:
-            part.sort()
-        shuffled += part
-    if shuffled[0] != min(shuffled[:3]):
-        shuffled[:3] = sorted(shuffled[:3])
-    assert lost(shuffled) == len({number for number in missing if number > shuffled[0]})
-
-
-@QUICK
-@given(st.lists(st.integers(0, 2**53)))
-def test_no_sequence_makes_it_fail_or_count_below_zero(numbers: list[int]) -> None:
-    assert all(Count(size).heard("G1", number).missing >= 0 for size in (None, SERIALS) for number in numbers)
-
-
-@pytest.mark.parametrize(
-    ("numbers", "said"),
-    [
-        ([5, 6, 7], ["next", "next", "next"]),
-        ([65534, 65535, 0, 1], ["next", "next", "wrap", "next"]),
-        ([65535, 2], ["next", "gap"]),
-        ([7, 7, 7], ["next", "repeated", "repeated"]),
-        ([7, 9, 8, 8, 10], ["next", "gap", "late", "repeated", "next"]),
-        ([1, 65535, 2], ["next", "repeated", "next"]),
-        ([200, 150], ["next", "late"]),
-        ([900, 0, 1], ["next", "restart", "next"]),
-        ([900, 3, 4], ["next", "restart", "next"]),
-        ([40_000, 0, 1], ["next", "restart", "next"]),
-        ([65_000, 0, 1], ["next", "restart", "next"]),
-        ([100, 30_000, 30_001], ["next", "restart", "next"]),
-    ],
+from services.ingest.domain.gaps import GapWatch
+from services.ingest.domain.numbering import Step
+from services.ingest.domain.values import (
+    Accepted,
+    Carrier,
+    Claim,
+    Flag,
+    Format,
+    FramePart,
+    Kind,
+    Lane,
+    Message,
+    Reason,
+    Refused,
+    Route,
+    Signal,
+    Spoiled,
 )
-def test_what_a_serial_is_beside_those_before(numbers: list[int], said: list[str]) -> None:
-    assert steps(numbers) == said
-    assert lost(numbers, SERIALS) == 0  # not yet, or not at all
+from tests.unit.ingest.build import after, arrival
+
+GRACE = timedelta(seconds=10)
 
 
-def test_serials_that_were_lost_around_the_wrap_are_counted() -> None:
-    assert lost([*range(65_500, 65_530), *range(10, 10 + WINDOW)], SERIALS) == 16
+class Listener:
+    """Tells a watch one message a second; all that was sent before has come."""
+
+    def __init__(self) -> None:
+        self.watch = GapWatch(GRACE)
+        self.steps = Counter[Step]()
+        self.second = 0
+        self.gaps: list[Signal] = []
+
+    def follow(self, *told: Accepted, overtakes: bool = False) -> "Listener":
+        for each in told:
+            self.second += 1
+            now = after(self.second)
+            stamped = each._replace(arrival=each.arrival._replace(received_at=now))
+            followed = self.watch.follow(stamped, self.steps, now, overtakes=overtakes)
+            self.gaps += [signal for signal in followed.signals if signal.message.kind is Kind.GAP]
+        return self
+
+    def refuse(self, *told: Refused) -> "Listener":
+        for each in told:
+            self.second += 1
+            now = after(self.second)
+            self.watch.refused(each._replace(arrival=each.arrival._replace(received_at=now)))
+        return self
+
+    @property
+    def missing(self) -> list[int]:
+        return [signal.message.missing or 0 for signal in self.gaps]
 
 
-def test_a_device_that_does_not_count_loses_nothing() -> None:
-    assert lost([0] * 100, SERIALS) == 0
+def sent(serials: Sequence[int] | range, command: int = 2) -> Iterator[Accepted]:
+    return (accepted(serial, command) for serial in serials)
 
 
-def test_a_number_that_the_broker_delivers_again_begins_no_new_count() -> None:
-    count = Count()
-    for number in range(100):
-        count.heard("G1", number)
-    assert count.heard("G1", 0, again=True).step is Step.LATE
-    assert count.heard("G1", 100).missing == 0
+def numbered(seq: int | None, flags: tuple[Flag, ...] = (), **of_arrival: bool) -> Accepted:
+    message = Message(Kind.HEARTBEAT, seq)
+    signal = Signal("G1", "U1", Lane.UP, Carrier.MQTT_JSON, message, flags, 0)
+    return Accepted(arrival()._replace(**of_arrival), (signal,))  # type: ignore[arg-type]
 
 
-@QUICK
-@given(st.sets(st.integers(0, 80)), st.integers(0, 0xFFFF))
-def test_serials_lose_exactly_what_is_missing_wherever_the_count_stands(missing: set[int], start: int) -> None:
-    present = [number for number in range(100) if number not in missing]
-    expected = len({number for number in missing if number > present[0]})
-    assert lost([(start + number) % SERIALS for number in present], SERIALS) == expected
+def refused(
+    payload: bytes, reason: Reason, topic: str = "firenet/v1/G1/up/json", claim: Claim | None = None
+) -> Refused:
+    return Refused(arrival(payload, topic)._replace(claim=claim), reason, "", "G1")
 
 
 def accepted(serial: int, command: int = 2, parts: int = 1, flags: tuple[Flag, ...] = ()) -> Accepted:
@@ -130,90 +84,106 @@ def accepted(serial: int, command: int = 2, parts: int = 1, flags: tuple[Flag, .
     )
 
 
-def follow(*told: Accepted) -> tuple[list[int], Counter[Step]]:
-    watch, seen = GapWatch(), Counter[Step]()
-    after = [watch.follow(each, seen) for each in told]
-    return [signal.message.missing for each in after for signal in each.signals if signal.message.missing], seen
-
-
 def test_a_loss_is_told_by_one_more_signal_of_the_frame_that_proves_it() -> None:
-    watch, seen = GapWatch(), Counter[Step]()
-    watch.follow(accepted(1), seen)
-    (*own, gap) = watch.follow(accepted(20, parts=3), seen).signals
-    assert [signal.message.kind for signal in own] == [Kind.FAULT] * 3
-    assert (gap.message.kind, gap.message.missing, gap.part) == (Kind.GAP, 11, 3)
-    assert gap.message.frame == own[0].message.frame
+    ear = Listener().follow(*sent(range(1, 40)), *sent(range(43, 53)))
+    assert ear.gaps == []
+    (*own, gap) = ear.follow(accepted(53, parts=3)).gaps
+    assert own == []
+    assert (gap.message.kind, gap.message.missing, gap.part) == (Kind.GAP, 3, 3)
+    assert gap.message.frame == accepted(53).signals[0].message.frame
+
+
+def test_a_loss_that_was_none_is_taken_back_by_the_frame_that_came_after_all() -> None:
+    ear = Listener().follow(*sent(range(1, 40)), *sent(range(43, 60)), accepted(41))
+    told, back = ear.gaps
+    assert (told.message.missing, told.message.told_at) == (3, None)
+    assert (back.message.missing, back.message.told_at) == (-1, after(39 + 11))
 
 
 def test_only_frames_that_the_device_begins_are_counted_and_each_once() -> None:
     answers = [accepted(serial, command) for command in (3, 5, 6) for serial in (700, 50)]
-    assert follow(accepted(1, parts=4), *answers, accepted(2)) == ([], Counter({Step.NEXT: 2}))
+    ear = Listener().follow(*sent(range(30)), *answers, accepted(30, parts=4), *sent(range(31, 60)))
+    assert (ear.missing, ear.steps.total()) == ([], 60)
 
 
 def test_frames_of_a_makers_own_count_where_they_fit() -> None:
-    counted_in = [accepted(1), accepted(2, 7), accepted(3)]
-    apart = [accepted(1), accepted(0, 7), accepted(2), accepted(0, 7), accepted(3)]
+    counted_in = [accepted(serial, 7 if serial % 2 else 2) for serial in range(60)]
+    apart = [frame for serial in range(60) for frame in (accepted(serial), accepted(0, 7))]
     for told in (counted_in, apart):
-        missing, seen = follow(*told)
-        assert (missing, seen) == ([], Counter({Step.NEXT: 3}))
+        ear = Listener().follow(*told)
+        assert (ear.missing, set(ear.steps)) == ([], {Step.NEXT})
 
 
 def test_a_late_frame_of_a_makers_own_is_no_loss_where_they_are_counted() -> None:
-    regular = [accepted(serial, 2 if serial % 2 else 7) for serial in range(1, 13)]
-    swapped = [accepted(13), accepted(15), accepted(14, 7), accepted(16, 7)]
-    behind_a_loss = [accepted(20, 7), *(accepted(serial) for serial in range(21, 40))]
-    missing, _ = follow(*regular, *swapped, *behind_a_loss)
-    assert sum(missing) == 3, "17, 18 and 19"
+    regular = [accepted(serial, 2 if serial % 2 else 7) for serial in range(1, 41)]
+    swapped = [accepted(41), accepted(43), accepted(42, 7), accepted(44, 7)]
+    behind_a_loss = [accepted(48, 7), *sent(range(49, 80))]
+    assert Listener().follow(*regular, *swapped, *behind_a_loss).missing == [3]
 
 
 def test_frames_of_a_makers_own_that_fit_by_chance_prove_nothing() -> None:
     """Serial 100 in all of them, from a device that begins anew with 0: the very next number now and then."""
-    begun_anew = [accepted(serial) for serial in range(100)]
-    then = [accepted(100, 7), *(accepted(serial) for serial in range(100, 300)), accepted(100, 7), accepted(100, 7)]
-    told = [*begun_anew, *then] * 4
-    assert follow(*told, accepted(0), accepted(100, 7), accepted(1))[0] == []
+    then = [accepted(100, 7), *sent(range(100, 300)), accepted(100, 7), accepted(100, 7)]
+    told = [*sent(range(100)), *then] * 4
+    assert Listener().follow(*told, accepted(0), accepted(100, 7), *sent(range(1, 60))).missing == []
 
 
 def test_a_makers_own_frame_fits_behind_a_fire_that_overtook() -> None:
-    watch, seen = GapWatch(), Counter[Step]()
-    after = [watch.follow(accepted(1), seen), watch.follow(accepted(2), seen, overtakes=True)]
-    after += [watch.follow(accepted(serial, 7), seen) for serial in (3, 4)]
-    after += [watch.follow(accepted(serial), seen) for serial in range(5, 30)]
-    assert [signal.message.missing for each in after for signal in each.signals if signal.message.missing] == []
-
-
-def overtaking(main: list[int], fire: dict[int, list[int]], size: int | None = SERIALS) -> int:
-    """Tell the numbers of both lanes; those of the fire lane come before the main lane's number that is their key."""
-    count, missing = Count(size), 0
-    for number in main:
-        for ahead in fire.get(number, []):
-            missing += count.overtook("G1", ahead).missing
-        missing += count.heard("G1", number).missing
-    return missing
-
-
-def test_a_fire_that_overtakes_a_backlog_proves_no_loss() -> None:
-    assert overtaking([*range(100), *range(101, 200)], {0: [100]}) == 0
-    assert overtaking([*range(100), *range(103, 200)], {5: [100, 102, 101]}) == 0
-    assert overtaking([65_534, 65_535, 2, 3], {65_534: [1, 0]}) == 0
-
-
-def test_what_is_missing_beside_a_fire_that_overtook_is_counted_all_the_same() -> None:
-    assert overtaking([*range(50), *range(60, 100)], {0: [55]}) == 9
-    assert overtaking(list(range(50)), {0: [55]}) == 0  # nothing has come up to it
-
-
-def test_a_fire_that_is_overtaken_fills_its_gap() -> None:
-    assert overtaking([1, 2, 4, 5, *range(6, 40)], {5: [3]}) == 0
-
-
-def test_a_gateway_that_only_uses_the_fire_lane_is_counted_in_the_end() -> None:
-    count = Count(SERIALS)
-    told = [count.overtook("G1", number) for number in range(1000) if number != 500]
-    assert sum(numbered.missing for numbered in told) == 1
-    assert count.heard("G1", 1000).missing == 0
+    ear = Listener().follow(*sent(range(30))).follow(accepted(30), overtakes=True)
+    assert ear.follow(*sent(range(31, 33), 7), *sent(range(33, 80))).missing == []
 
 
 def test_a_known_resend_is_no_step_of_the_count() -> None:
     again = accepted(1, flags=(Flag.REPEATED,))
-    assert follow(accepted(1), accepted(2), again) == ([], Counter({Step.NEXT: 2, Step.REPEATED: 1}))
+    assert Listener().follow(accepted(1), accepted(2), again).steps == Counter({Step.NEXT: 2, Step.REPEATED: 1})
+
+
+def test_what_the_broker_kept_is_old() -> None:
+    ear = Listener().follow(*map(numbered, range(200, 240)), *[numbered(5, retained=True)] * 3)
+    assert ear.follow(*map(numbered, range(240, 280))).missing == []
+    assert set(ear.steps) == {Step.NEXT}
+
+
+# --- what is refused came all the same
+
+
+def whole(serial: int) -> bytes:
+    return b"@@" + serial.to_bytes(2, "little") + bytes(22) + b"\x02" + bytes(3)
+
+
+def test_a_number_of_a_refused_message_is_not_missing() -> None:
+    for payload in (b'{"v":1,"kind":"odd","seq":40}', b'{"v":1,"kind":"fire","seq" : "40"}', b'{"seq":40'):
+        ear = Listener().follow(*map(numbered, range(40)))
+        ear.refuse(refused(payload, Reason.WRONG_SHAPE)).follow(*map(numbered, range(41, 80)))
+        assert ear.missing == []
+
+
+def test_what_was_refused_and_cannot_be_numbered_excuses_one_that_is_missing() -> None:
+    for payload in (b"\xff\xfe", b'{"seq":1,"seq":2}', b""):
+        ear = Listener().follow(*map(numbered, range(40)))
+        ear.refuse(refused(payload, Reason.NOT_JSON)).follow(*map(numbered, range(42, 80)))
+        assert ear.missing == [1]
+
+
+def test_what_was_read_carefully_and_lost_its_number_excuses_one_too() -> None:
+    ear = Listener().follow(*map(numbered, range(40)), numbered(None, ("salvaged",)))  # type: ignore[arg-type]
+    assert ear.follow(*map(numbered, range(41, 80))).missing == []
+
+
+def test_the_number_that_a_refused_frame_names_is_not_missing_and_junk_excuses_none() -> None:
+    topic = "firenet/v1/G1/up/gb26875"
+    ear = Listener().follow(*sent(range(40))).refuse(refused(whole(40), Reason.BAD_DATA_UNIT, topic))
+    assert ear.follow(*sent(range(41, 80))).missing == []
+    ear.follow(*sent(range(82, 85))).refuse(
+        refused(whole(81), Reason.BAD_FRAME, topic), refused(b"@@", Reason.BAD_FRAME)
+    )
+    assert ear.follow(*sent(range(85, 120))).missing == [1]
+    spoiled = accepted(120)._replace(spoiled=(Spoiled(whole(121), Reason.BAD_FRAME, ""),))
+    assert ear.follow(spoiled, *sent(range(122, 160))).missing == [1]
+
+
+def test_what_somebody_else_said_in_a_gateways_name_says_nothing_of_it() -> None:
+    claim = Claim("G1", Route(Lane.UP, Carrier.TCP_GB26875, Format.GB26875), "192.0.2.1")
+    ear = Listener().follow(*sent(range(40)))
+    ear.refuse(refused(whole(40), Reason.IDENTITY_MISMATCH, "tcp", claim), refused(whole(40), Reason.UNKNOWN_GATEWAY))
+    assert ear.follow(*sent(range(41, 80))).missing == [1]

@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.ingest.domain.gb26875 import (
     PROFILES,
@@ -20,7 +22,7 @@ from services.ingest.domain.gb26875 import bodies as b
 from services.ingest.domain.gb26875.bodies import Body
 from services.ingest.domain.gb26875_signals import names_its_time, read_signals
 from services.ingest.domain.values import Flag, Kind, Measurement, Message, Restores
-from tests.unit.ingest.build import NOON
+from tests.unit.ingest.build import NOON, QUICK
 
 SENT = TimeLabel.of_instant(NOON, STANDARD)
 HAPPENED = TimeLabel.of_instant(NOON - timedelta(seconds=40), STANDARD)
@@ -92,6 +94,7 @@ def device(word: int) -> Frame:
             [
                 "fault 1.0/system",
                 "fault 1.0/main_power",
+                "restore fire 1.0/system",
                 "restore isolation 1.0/system",
                 "restore supervisory 1.0/system",
                 "restore fault 1.0/backup_power",
@@ -146,8 +149,9 @@ def test_a_status_word_is_the_whole_state_of_its_point(sent: Frame, said: list[s
         component(0x0005),
         component(0x0009),
         component(0x0101),
-        system(0x0005),
         system(0x0009),
+        system(0x000D),
+        system(0x0405),
         system(0x0401),
         device(0x05),
         device(0x41),
@@ -155,6 +159,52 @@ def test_a_status_word_is_the_whole_state_of_its_point(sent: Frame, said: list[s
 )
 def test_a_point_that_cannot_be_seen_ends_no_fire(blind: Frame) -> None:
     assert not any(message.restores in (Restores.FIRE, Restores.ALL) for message in read(blind))
+
+
+@pytest.mark.parametrize(
+    ("profile", "word", "over"),
+    [
+        ("standard", 0x0005, True),
+        ("standard", 0x0305, True),  # with the power faults that it is made of
+        ("standard", 0x0007, False),
+        ("standard", 0x0004, False),  # may be a test
+        ("normal_bit_omitted", 0x0004, True),
+        ("normal_bit_omitted", 0x0006, False),
+    ],
+)
+def test_a_fault_that_stands_keeps_no_fire_of_the_whole_system_open(profile: str, word: int, over: bool) -> None:
+    ended = [_place(message) for message in read(system(word), PROFILES[profile]) if message.restores is Restores.FIRE]
+    assert ended == ([("1.0", "system")] if over else [])
+
+
+WORDS = st.integers(0, 0xFFFF) | st.sampled_from([0x0001, 0x0003, 0x0005, 0x0007, 0x0009, 0x0405, 0x0002, 0x0004])
+
+
+@QUICK
+@given(
+    statuses=st.lists(st.tuples(st.sampled_from(["system", "hall", "stairs"]), WORDS), max_size=30),
+    profile=st.sampled_from(["standard", "normal_bit_omitted"]),
+)
+def test_no_order_of_statuses_ends_a_fire_that_burns_by_its_components_own(
+    statuses: list[tuple[str, int]], profile: str
+) -> None:
+    addresses = {"hall": DETECTOR, "stairs": ComponentAddress(bytes((8, 0, 3, 0)))}
+    burning: set[tuple[str, str]] = set()
+    own: dict[str, tuple[int, tuple[str, str]]] = {}
+    for who, word in statuses:
+        sent = system(word)
+        if who != "system":
+            sent = frame(2, b.ComponentStatus(1, 0, 42, addresses[who], word, HALL, HAPPENED))
+        for message in read(sent, PROFILES[profile]):
+            place = _place(message)
+            if message.kind is Kind.FIRE:
+                burning.add(place)
+            elif message.restores in (Restores.FIRE, Restores.ALL):
+                assert place[1] != "*"
+                burning.discard(place)
+        own[who] = (word, ("1.0", str(addresses[who].u32_le) if who in addresses else "system"))
+    for word, place in own.values():
+        assert not word & 0x0002 or place in burning
 
 
 @pytest.mark.parametrize("sent", [component(0x0004), component(0x0002), system(0x0120), device(0x0A)])

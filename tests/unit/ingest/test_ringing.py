@@ -139,9 +139,14 @@ def test_a_gateway_that_speaks_for_nobody_rings_with_what_it_seems_to_say(gatewa
 
 
 def test_a_topic_without_a_usable_id_rings_for_all_further_ones() -> None:
-    ring = ring_of(arrival(b"{", "firenet/v1/消防/alarm/json"))
-    assert ring is not None
-    assert (ring.gateway_id, ring.unit_id) == (None, "")
+    outcome = judged(arrival(b"{", "firenet/v1/消防/alarm/json"))
+    assert outcome.ring is not None
+    assert (outcome.ring.gateway_id, outcome.ring.unit_id) == (None, "")
+    store = MemoryStore()
+    store.write(outcome)
+    event = codec.alarms.decode(store.alarms[0])
+    assert isinstance(event, UnregisteredAlarm), "written without the id that it does not have, and read all the same"
+    assert event.data.gateway_id is None
 
 
 @pytest.mark.parametrize("carrier", [Carrier.TCP_GB26875, Carrier.UDP_GB26875])

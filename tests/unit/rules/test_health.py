@@ -3,6 +3,8 @@
 from itertools import permutations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.rules.domain.ids import finding_id
 from services.rules.domain.inputs import Signal
@@ -260,6 +262,27 @@ def test_the_end_of_a_whole_system_leaves_other_systems_burning() -> None:
     assert world.health() == "fire"
     restore_system(world, 6, '["12.0", ')
     assert (world.phases("fire")[-1], world.health()) == ("ended", "normal")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    words=st.lists(
+        st.tuples(st.sampled_from(["system", "hall", "stairs"]), st.booleans(), st.integers(1, 50)), max_size=12
+    )
+)
+def test_no_end_of_a_whole_systems_own_fire_ends_that_of_a_component(words: list[tuple[str, bool, int]]) -> None:
+    """Words of a system and of two of its components, each by a clock of the device that goes as it likes."""
+    world = speaking()
+    newest: dict[str, tuple[int, bool]] = {}
+    for number, (who, burns, occurred) in enumerate(words):
+        point = f'["1.0", "{who}"]'
+        if burns:
+            world.signal(100 + number, "fire", point, occurred_at=when(occurred))
+        else:
+            world.signal(100 + number, "restore", point, restores="fire", occurred_at=when(occurred))
+        newest[who] = (number, burns)
+    if any(burns for who, (_, burns) in newest.items() if who != "system"):
+        assert world.health() == "fire"
 
 
 def test_a_fire_that_is_delivered_again_after_the_end_of_its_system_is_old_news() -> None:

@@ -13,7 +13,14 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from services.console.adapters.encode import dumps
-from services.console.adapters.web.guard import CSRF_HEADER, Cookies, check_csrf, check_origin
+from services.console.adapters.web.guard import (
+    CSRF_HEADER,
+    SESSION_HEADER,
+    Cookies,
+    check_csrf,
+    check_mark,
+    check_origin,
+)
 from services.console.domain.accounts import Session
 from services.console.domain.errors import ConsoleError, NotSignedIn
 from services.console.domain.units import Connection, Health, UnitQuery
@@ -107,8 +114,9 @@ class Api:
         self._metrics = metrics
 
     async def signed_in(self, request: Request) -> None:
-        """Run before every handler: no session, no answer."""
+        """Run before every handler: no session, no answer; nor for a page of another one."""
         request.state.session = await self._session(request)
+        check_mark(request.state.session, request.headers.get(SESSION_HEADER))
 
     async def me(self, request: Request) -> Response:
         session = session_of(request)
@@ -154,8 +162,13 @@ class Api:
         return as_json({"acknowledged": True})
 
     async def stream(
-        self, request: Request, last_event_id: Annotated[str | None, Header(max_length=100)] = None
+        self,
+        request: Request,
+        session: Annotated[str | None, Query(max_length=64)] = None,
+        last_event_id: Annotated[str | None, Header(max_length=100)] = None,
     ) -> Response:
+        """Tell what changes. `session` is here, because a browser's event source sends no headers of ours."""
+        check_mark(session_of(request), session)
         held = AsyncExitStack()
         events = await held.enter_async_context(self._live.follow(session_of(request).viewer, last_event_id))
 

@@ -1,6 +1,7 @@
 """Security around every request: headers, bounds, cookies, origin and CSRF."""
 
 import asyncio
+import hashlib
 import secrets
 from urllib.parse import urlsplit
 
@@ -10,12 +11,13 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.console.domain.accounts import Session
-from services.console.domain.errors import Forged
+from services.console.domain.errors import Forged, OtherSession
 from services.console.metrics import Metrics
 
 MAX_BODY_BYTES = 16 * 1024
 BODY_S = 10.0
 CSRF_HEADER = "x-csrf-token"
+SESSION_HEADER = "x-session"
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -157,3 +159,18 @@ def check_csrf(session: Session, given: str | None) -> None:
     """Raise Forged unless the session's own token came with the request."""
     if given is None or not secrets.compare_digest(given.encode(), session.csrf.encode()):
         raise Forged("CSRF token")
+
+
+def mark_of(session: Session) -> str:
+    """Return a name of this sign-in that is no secret: tabs with the same one may share what they hear."""
+    return hashlib.sha256(session.csrf.encode()).hexdigest()[:16]
+
+
+def check_mark(session: Session, given: str | None) -> None:
+    """Refuse a page that was made for another sign-in of the same browser. Raises OtherSession.
+
+    Cookies are the browser's, not the tab's: after somebody else signed in, an older tab would show that slice under
+    the name of the former account. A client that names no sign-in is no page of ours, and has one only.
+    """
+    if given is not None and given != mark_of(session):
+        raise OtherSession

@@ -1,5 +1,6 @@
 """The HTML pages: sign-in and the live page. Everything that changes something is a POST."""
 
+import contextlib
 import secrets
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -9,8 +10,8 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.console.adapters.web import texts
-from services.console.adapters.web.guard import Cookies, check_csrf, check_origin
-from services.console.domain.accounts import MAX_PASSWORD, SignIn
+from services.console.adapters.web.guard import Cookies, check_csrf, check_origin, mark_of
+from services.console.domain.accounts import MAX_PASSWORD, Session, SignIn
 from services.console.domain.errors import (
     BadCredentials,
     ConsoleError,
@@ -18,6 +19,7 @@ from services.console.domain.errors import (
     Forged,
     LockedOut,
     NotSignedIn,
+    OtherSession,
     TooBusy,
 )
 from services.console.domain.refusals import may_work_refusals
@@ -28,6 +30,7 @@ from services.runtime.logging import get_logger
 
 LOGIN_SECONDS = 3600
 RETRY_S = 15
+SENT_HERE = {"ended": NotSignedIn.code, "other": OtherSession.code}
 STATUS = {BadCredentials: 401, LockedOut: 429, TooBusy: 503, Forged: 403, DataUnavailable: 503}
 
 
@@ -93,7 +96,7 @@ class PageRoutes:
             session = await self._doors.session(request.cookies.get(self._cookies.session))
         except NotSignedIn:
             return RedirectResponse("/login", status_code=303)
-        return self._pages.render(request, "live.html", viewer=session.viewer, csrf=session.csrf)
+        return self._signed_in(request, "live.html", session)
 
     async def refusals(self, request: Request) -> Response:
         try:
@@ -101,11 +104,12 @@ class PageRoutes:
         except NotSignedIn:
             return RedirectResponse("/login", status_code=303)
         may_work_refusals(session.viewer)
-        return self._pages.render(request, "refusals.html", viewer=session.viewer, csrf=session.csrf)
+        return self._signed_in(request, "refusals.html", session)
 
     async def login(self, request: Request) -> Response:
-        # The page sends a reader here whose session ended meanwhile: say so.
-        return self._login_page(request, problem=NotSignedIn.code if "ended" in request.query_params else "")
+        # The page sends a reader here whose session ended or was replaced meanwhile: say so.
+        problem = next((code for name, code in SENT_HERE.items() if name in request.query_params), "")
+        return self._login_page(request, problem=problem)
 
     async def sign_in(
         self,
@@ -124,6 +128,7 @@ class PageRoutes:
         seconds = int((session.expires_at - self._clock.now()).total_seconds())
         self._cookies.set(response, self._cookies.session, token, max(1, seconds))
         self._cookies.clear(response, self._cookies.login)
+        await self._end_former(request)
         return response
 
     async def sign_out(self, request: Request, csrf: Annotated[str, Form(max_length=100)] = "") -> Response:
@@ -138,6 +143,17 @@ class PageRoutes:
         await self._doors.sign_out(token)
         self._cookies.clear(response, self._cookies.session)
         return response
+
+    def _signed_in(self, request: Request, template: str, session: Session) -> Response:
+        mark = mark_of(session)
+        return self._pages.render(request, template, viewer=session.viewer, csrf=session.csrf, mark=mark)
+
+    async def _end_former(self, request: Request) -> None:
+        """End the session that the new one takes the place of: no tab of this browser can use it any more."""
+        former = request.cookies.get(self._cookies.session)
+        if former:
+            with contextlib.suppress(ConsoleError):  # then it ends by its own time
+                await self._doors.sign_out(former)
 
     def _login_page(self, request: Request, status: int = 200, problem: str = "", wait: int = 0) -> Response:
         token = secrets.token_urlsafe(24)

@@ -31,6 +31,7 @@ from services.console.domain.errors import (
     NotFound,
     NotSignedIn,
     OrdersUnavailable,
+    OtherSession,
     Stopping,
     TooBusy,
 )
@@ -45,6 +46,7 @@ STATUS: dict[type[ConsoleError], int] = {
     NotAllowed: 403,
     NotFound: 404,
     Conflict: 409,
+    OtherSession: 409,
     LockedOut: 429,
     TooBusy: 429,
     AlertsUnavailable: 503,

@@ -1,4 +1,4 @@
-// Calls to our own API. An error carries the server's code, for which the catalogue has a sentence.
+// Calls to our own API. An error carries the server's code, for which the catalogue has a sentence; no answer is one too.
 
 import { account } from "./state.js";
 
@@ -9,20 +9,37 @@ export class Refused extends Error {
   }
 }
 
+// The console itself gives up after 5 s: what takes longer waits for a connection that does not come.
+const PATIENCE_MS = 15_000;
+
 export async function ask(path, options = {}) {
-  let answer;
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(), PATIENCE_MS);
+  let answer, body;
   try {
-    answer = await fetch(path, { credentials: "same-origin", ...options });
+    answer = await fetch(path, {
+      credentials: "same-origin",
+      ...options,
+      headers: { ...options.headers, "X-Session": account.session },
+      signal: patience.signal,
+    });
+    body = await answer.json().catch((error) => {
+      if (error.name === "AbortError") throw error;
+      return {};
+    });
   } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Refused("network");
+    if (error.name !== "AbortError") throw new Refused("network");
+    throw new Refused(options.method === "POST" ? "no_answer_order" : "no_answer");
+  } finally {
+    clearTimeout(timer);
   }
-  const body = await answer.json().catch(() => ({}));
   if (answer.status === 401) {
     location.assign("/login?ended");
     throw new Refused("not_signed_in");
   }
-  if (!answer.ok) throw new Refused(body.error?.code ?? "internal");
+  const code = body.error?.code;
+  if (code === "other_session") location.assign("/login?other");
+  if (!answer.ok) throw new Refused(code ?? "internal");
   return body;
 }
 

@@ -1,6 +1,5 @@
 // Puts the page together: every part listens to what concerns it; one timer moves clocks and countdowns.
 
-import { connect } from "./stream.js";
 import { emit, on, state } from "./state.js";
 import * as boards from "./boards.js";
 import * as cases from "./cases.js";
@@ -9,6 +8,8 @@ import * as drawer from "./drawer.js";
 import * as fires from "./fires.js";
 import * as fresh from "./fresh.js";
 import * as rates from "./rates.js";
+import * as session from "./session.js";
+import * as stream from "./stream.js";
 import * as tally from "./tally.js";
 import * as units from "./units.js";
 
@@ -24,5 +25,6 @@ function renderAll() {
 
 setInterval(() => emit("second"), 1000);
 renderAll();
-connect();
+stream.start();
+session.start();
 if (state.view.open) drawer.open(state.view.open);

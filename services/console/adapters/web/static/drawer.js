@@ -19,6 +19,7 @@ export function start() {
   on("cases", refresh);
   on("tally", refresh);
   on("second", tick);
+  document.addEventListener("visibilitychange", refresh);
   box.addEventListener("close", () => {
     target = null;
     shown = null;
@@ -53,7 +54,7 @@ export function render() {
 }
 
 async function refresh() {
-  if (!target) return;
+  if (!target || document.hidden) return; // as with the list of units: read when it is seen
   const mine = (generation += 1);
   const wanted = target;
   try {

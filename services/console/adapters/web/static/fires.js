@@ -15,6 +15,12 @@ export function start() {
   on("sound", () => beep(660, 0.12, 0));
 }
 
+// A tab that holds no stream while it is hidden must not look as if nothing burned.
+function title(fires) {
+  if (state.resting) return `${t("fire.resting")} · ${t("app.name")}`;
+  return fires.length ? `${t("fire.tab", { n: fires.length })} · ${t("app.name")}` : t("app.name");
+}
+
 function unique(fire) {
   return fire.case_id ?? `unit-${fire.unit_id}`;
 }
@@ -25,7 +31,7 @@ export function render() {
   show(bar, fires.length > 0);
   const shown = fires.slice(0, SHOWN);
   patchList(bar, [...shown, ...(fires.length > SHOWN ? [{ more: fires.length - SHOWN }] : [])], (fire) => fire.more ? "more" : unique(fire), make, update);
-  document.title = fires.length ? `${t("fire.tab", { n: fires.length })} · ${t("app.name")}` : t("app.name");
+  document.title = title(fires);
   document.documentElement.dataset.fire = fires.some((fire) => !fire.acknowledged_at) ? "now" : fires.length ? "known" : "none";
   const fresh = fires.filter((fire) => !fire.acknowledged_at && !heard.has(unique(fire)));
   heard = new Set(fires.map(unique));

@@ -1,4 +1,8 @@
-// Remembers the language that was chosen at the door.
+// Remembers the language that was chosen at the door, and tells the other tabs that somebody stands at it.
+
+import { tell } from "./channel.js";
+
+tell("");
 
 for (const link of document.querySelectorAll("[data-lang-link]")) {
   link.addEventListener("click", () => {

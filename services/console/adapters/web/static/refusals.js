@@ -3,6 +3,7 @@
 import { Refused, ask, order } from "./api.js";
 import { byId, h, icon, patchList, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
+import * as session from "./session.js";
 import { on, state } from "./state.js";
 import { number, stamp, t } from "./text.js";
 
@@ -257,3 +258,4 @@ document.documentElement.dataset.lang = state.lang;
 preferences.render();
 draw();
 load();
+session.start();

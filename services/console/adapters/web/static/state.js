@@ -11,6 +11,7 @@ export const state = {
   skew: 0,
   heardAt: performance.now(),
   lost: false,
+  resting: false,
   view: readView(),
 };
 
@@ -18,6 +19,7 @@ export const account = {
   role: document.body.dataset.role,
   department: document.body.dataset.department,
   csrf: document.body.dataset.csrf,
+  session: document.body.dataset.session,
 };
 
 function readView() {

@@ -32,6 +32,7 @@ export function start() {
   on("cases", scheduleRefresh);
   on("view", reset);
   on("second", countdowns);
+  document.addEventListener("visibilitychange", paintSeen);
   let typing = null;
   byId("search").value = state.view.q;
   byId("search").addEventListener("input", (event) => {
@@ -61,8 +62,13 @@ function scheduleRefresh() {
   refreshing ??= setTimeout(() => {
     refreshing = null;
     for (const page of pages.values()) page.stale = true;
-    paint();
+    paintSeen();
   }, REFRESH_MS * (0.5 + Math.random() / 2));
+}
+
+// Nobody reads a list in a hidden tab: a dozen of them would ask for pages in front of the one that is worked in.
+function paintSeen() {
+  if (!document.hidden) paint();
 }
 
 function reset() {

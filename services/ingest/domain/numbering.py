@@ -1,0 +1,300 @@
+"""What the numbers that one gateway gives its messages prove: which of them never came.
+
+Nothing is said to be lost that may still come, or that may have come before this process began to listen: a loss that
+is not told is a pity, a loss that was none is a false witness.
+"""
+
+from bisect import insort
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+GRACE = timedelta(seconds=120)
+"""How long a missing number may still come, by another lane or sent again, before it is told as lost."""
+
+IN_A_ROW = 8
+"""So many steps of one must have come in a row before anything is missed: not everything that grows is a count."""
+
+MAX_RUNS = 128
+"""Runs of numbers above a gap that are remembered of a gateway, some 16 KiB; beyond, the oldest gap is forgotten."""
+
+MAX_AHEAD = 256
+"""Numbers of a gateway that wait, since the fire lane overtakes, until the others have come up to them."""
+
+MAX_TOLD = 16
+"""Losses told that can be taken back, of each count."""
+
+
+class Step(StrEnum):
+    """What a number is, beside the highest one so far.
+
+    `ahead`: by a faster way. `late`: it fills a gap. `found`: it had been told as lost. `restart`: a count begun anew,
+    once that is sure. `forgotten`: there are too many gaps, and one of them will not be told.
+    """
+
+    NEXT = "next"
+    AHEAD = "ahead"
+    REPEATED = "repeated"
+    LATE = "late"
+    GAP = "gap"
+    FOUND = "found"
+    RESTART = "restart"
+    WRAP = "wrap"
+    FORGOTTEN = "forgotten"
+
+
+class Numbered(NamedTuple):
+    """`missing`: so many numbers are known to be lost now; below 0: so many that were told so, at `told_at`, came."""
+
+    step: Step
+    missing: int = 0
+    told_at: datetime | None = None
+
+
+class Hearing(NamedTuple):
+    """When and how a number came. All that was sent before `proven` has come, by all lanes; None: who knows.
+
+    `overtakes`: by a way that is faster than that of other messages. `again`: the broker says that it brought it once.
+    """
+
+    at: datetime
+    proven: datetime | None
+    overtakes: bool = False
+    again: bool = False
+
+
+class Told(NamedTuple):
+    first: int
+    last: int
+    at: datetime
+
+
+_NEXT, _AHEAD, _REPEATED, _LATE, _GAP, _RESTART, _WRAP, _FORGOTTEN = map(
+    Numbered,
+    (Step.NEXT, Step.AHEAD, Step.REPEATED, Step.LATE, Step.GAP, Step.RESTART, Step.WRAP, Step.FORGOTTEN),
+)
+
+
+class Line:
+    """One count of one gateway, its numbers laid out without end.
+
+    All up to `floor` have come, were told, or nobody can know; above it are gaps between `runs`, the last of which ends
+    with `high`. What overtook waits in `ahead`, in order, until the others have come up to it.
+    """
+
+    __slots__ = (
+        "_above",
+        "_due",
+        "_grace",
+        "_in_a_row",
+        "_sure",
+        "_told",
+        "ahead",
+        "began_at",
+        "first",
+        "floor",
+        "heard_at",
+        "high",
+        "runs",
+        "was_followed",
+    )
+
+    def __init__(self, number: int, hearing: Hearing, grace: timedelta) -> None:
+        self._grace = grace
+        self.was_followed = False
+        self.first = self.floor = self.high = number
+        self.runs: list[tuple[int, int]] = []
+        self.ahead: list[int] = []
+        self.began_at = self.heard_at = hearing.at
+        self._in_a_row = 0
+        self._sure = False
+        self._due: tuple[int, datetime] | None = None
+        self._above = 0
+        self._told: list[Told] = []
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether its numbers came one by one, and no others between."""
+        return self._in_a_row >= IN_A_ROW
+
+    def interrupt(self) -> None:
+        """A number of another count came."""
+        self._in_a_row = 0
+
+    def simply_next(self, number: int, hearing: Hearing) -> bool:
+        """Take in the very next number of a count without gaps, the common case; False when it is none."""
+        if number != self.high + 1 or self.runs or self.ahead or hearing.overtakes or not self._sure:
+            return False
+        self.floor = self.high = number
+        self.heard_at = hearing.at
+        return True
+
+    def knows(self, number: int) -> bool:
+        """Say whether a number that is not ahead fills a gap, stands in a run, or was told as lost."""
+        return number > self.floor or self._loss_of(number) is not None
+
+    def follows(self, number: int) -> bool:
+        """Say whether a number is the next one of a run, or behind what came by a faster way."""
+        before = number - 1
+        if before == self.floor or any(last == before for _, last in self.runs):
+            return True
+        return before in self.ahead and all(between in self.ahead for between in range(self.high + 1, before))
+
+    def hear(self, number: int, hearing: Hearing, excused: int = 0) -> Numbered:
+        """Take in a number; `excused`: so many messages came that nobody could number."""
+        self.heard_at = hearing.at
+        if hearing.overtakes and number > self.high:
+            insort(self.ahead, number)
+            if len(self.ahead) <= MAX_AHEAD:
+                return _AHEAD
+            number = self.ahead.pop(0)
+        while self.ahead and self.ahead[0] < number:
+            self._take(self.ahead.pop(0), hearing)
+        if self.ahead and self.ahead[0] == number:
+            self.ahead.pop(0)
+        step = self._take(number, hearing)
+        missing = self._judge(hearing, excused) if self._sure and step.missing == 0 else 0
+        return step._replace(missing=missing) if missing else step
+
+    def keep_ahead(self, number: int, at: datetime) -> None:
+        """Remember a number that may be of this count or of another one: it proves nothing until this comes up to it.
+
+        Where those are too many, nobody knows any more what came of this count.
+        """
+        if len(self.ahead) < MAX_AHEAD:
+            insort(self.ahead, number)
+        else:
+            self.begin_anew(at)
+
+    def begin_anew(self, at: datetime) -> None:
+        """Miss nothing any more of what came so far: it is not sure of which count each number was."""
+        self._sure, self._due, self._in_a_row = False, None, 0
+        self.floor = self.high
+        self.began_at = at
+        self.runs.clear()
+        self.ahead.clear()
+
+    def take_all_back(self) -> Numbered | None:
+        """Return what stands told as lost, None when that is nothing, and forget it: the count was none."""
+        if not self._told:
+            return None
+        found = Numbered(Step.FOUND, -sum(last - first + 1 for first, last, _ in self._told), self._told[-1].at)
+        self._told.clear()
+        return found
+
+    def tell_before(self, high: int, at: datetime) -> Numbered:
+        """Return the loss of all between `high`, where the count before this ended, and the first number of this."""
+        self._told.append(Told(high + 1, self.first - 1, at))
+        return Numbered(Step.NEXT, self.first - 1 - high)
+
+    # --- inside
+
+    def _take(self, number: int, hearing: Hearing) -> Numbered:
+        if not self._sure:
+            return self._get_to_know(number, hearing)
+        if number > self.high:
+            return self._append(number)
+        if number <= self.floor:
+            return self._take_back(number)
+        return self._fill(number)
+
+    def _get_to_know(self, number: int, hearing: Hearing) -> Numbered:
+        """Take in a number before anything can be missed.
+
+        Whoever was here before us may have stored what we shall never hear: so first all must have come that was sent
+        or sent again when we began to listen, and then the next number must follow a row.
+        """
+        step = number - self.high
+        if step < 1:
+            return _REPEATED
+        self.floor = self.high = number
+        self._in_a_row = self._in_a_row + 1 if step == 1 else 0
+        known = hearing.proven is not None and hearing.proven >= self.began_at + self._grace
+        self._sure = known and self.is_steady
+        return _NEXT if step == 1 else _GAP
+
+    def _append(self, number: int) -> Numbered:
+        runs = self.runs
+        step = number - self.high
+        self.high = number
+        self._above += 1
+        if step > 1:
+            runs.append((number, number))
+            return _GAP if self._is_bounded() else _FORGOTTEN
+        if runs:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            self.floor = number
+        return _NEXT
+
+    def _fill(self, number: int) -> Numbered:
+        """Put a number into the gap where it was missing."""
+        runs = self.runs
+        at = next(at for at, (_, last) in enumerate(runs) if number <= last)
+        if runs[at][0] <= number:
+            return _REPEATED
+        if self._due is not None and number < self._due[0]:
+            self._due = None  # the rest of the gap may come as well
+        first, last = number, number
+        if runs[at][0] == number + 1:
+            last = runs.pop(at)[1]
+        if at and runs[at - 1][1] == number - 1:
+            at -= 1
+            first = runs.pop(at)[0]
+        runs.insert(at, (first, last))
+        while runs and runs[0][0] == self.floor + 1:
+            self.floor = runs.pop(0)[1]
+        return _LATE if self._is_bounded() else _FORGOTTEN
+
+    def _is_bounded(self) -> bool:
+        """Give up the oldest gap where there are too many; return whether there were not."""
+        if len(self.runs) <= MAX_RUNS:
+            return True
+        self.floor = self.runs.pop(0)[1]
+        return False
+
+    def _judge(self, hearing: Hearing, excused: int) -> int:
+        """Return how many numbers are known to be lost now.
+
+        Told is what lies below the highest number so far, when everything has come that was sent until the grace was
+        over, some numbers of the count among it, and none of those that are missing.
+        """
+        if not self.runs:
+            self._due = None
+        elif self._due is None:
+            self._due = self.high, hearing.at + self._grace
+            self._above = 0
+        elif hearing.proven is not None and hearing.proven >= self._due[1] and self._above >= IN_A_ROW:
+            passed, self._due = self._due[0], None
+            return self._tell(passed, hearing.at, excused)
+        return 0
+
+    def _tell(self, passed: int, at: datetime, excused: int) -> int:
+        missing = 0
+        while self.runs and self.runs[0][0] <= passed:
+            first, last = self.floor + 1, self.runs[0][0] - 1
+            spared = min(excused, last - first + 1)
+            excused -= spared
+            first += spared
+            if first <= last:
+                missing += last - first + 1
+                self._told.append(Told(first, last, at))
+            self.floor = self.runs.pop(0)[1]
+        del self._told[:-MAX_TOLD]
+        return missing
+
+    def _loss_of(self, number: int) -> Told | None:
+        return next((one for one in self._told if one.first <= number <= one.last), None)
+
+    def _take_back(self, number: int) -> Numbered:
+        """Take back that a number was lost: with all behind it, if it is where the count would go on."""
+        loss = self._loss_of(number)
+        if loss is None:
+            return _REPEATED
+        at = self._told.index(loss)
+        if number == loss.first:
+            del self._told[at]
+            return Numbered(Step.FOUND, loss.first - loss.last - 1, loss.at)
+        left = (loss._replace(last=number - 1), loss._replace(first=number + 1))
+        self._told[at : at + 1] = [part for part in left if part.first <= part.last]
+        return Numbered(Step.FOUND, -1, loss.at)
