@@ -108,11 +108,16 @@ def _messages(values: Sequence[tuple[Value, bool]]) -> Iterator[tuple[Members, b
 
 
 def _unpacked(values: Sequence[Value]) -> list[tuple[Value, bool]]:
-    """Return the documents with those that stand as a text in the outermost object or alone, as some clouds wrap it."""
+    """Return the documents with those that stand as a text in the outermost object or alone, as some clouds wrap it.
+
+    What names a kind itself wraps nothing: a text in it is only what it says of itself.
+    """
     found: list[tuple[Value, bool]] = []
     room = MAX_TEXTS
     for value in values:
-        held = [inner for _, inner in value.pairs] if isinstance(value, Members) else [value]
+        held: list[Value] = [value]
+        if isinstance(value, Members):
+            held = [] if value.named("kind") else [inner for _, inner in value.pairs]
         found.append((value, True))
         for text in held:
             if isinstance(text, Quoted) and text.whole and text.text.lstrip()[:1] in ("{", "[") and room:

@@ -226,6 +226,8 @@ NO_TROUBLES = [
     '{"v":1,"kind":"firewall","x":1}',
     '{"v":1,"kind":"fire drill","x":1}',
     '{"v":1,"kind":"test","text":"\\"kind\\":\\"fire\\"","x":1}',
+    '{"v":1,"kind":"test","seq":-1,"text":"{\\"kind\\":\\"fire\\"}"}',
+    '{"v":"1","kind":"heartbeat","x":"[{\\"kind\\":\\"fire\\"}]"}',
     '{"v":1,"kind":{"fire":1}}',
     '{"v":1,"kind":["fire","test"]}',
     '{"v":1,"kind":null,"type":"fire"}',
