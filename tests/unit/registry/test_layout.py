@@ -107,7 +107,7 @@ async def test_an_error_names_row_and_heading_as_the_file_has_them(office: Offic
     assert [(error.row, error.column) for error in report.errors] == [
         (3, "单位名称"), (3, "联网日期(必填)"), (4, "人员密集场所"),
     ]  # fmt: skip
-    assert "units.csv，第 3 行“单位名称”列：应为单行文字（单元格内有换行）；实际为安澜?医院\n" in said
+    assert "units.csv，第 3 行“单位名称”列：应为单行文字（单元格内有换行）；实际为安澜 医院\n" in said
     assert "units.csv，第 4 行“人员密集场所”列：应为“是”或“否”；实际为?\n" in said
 
 
@@ -115,6 +115,26 @@ async def test_a_file_with_english_headings_is_answered_in_english(office: Offic
     _, said = await take(office, "gateways.csv", "Gateway ID*,unit_id,carrier\nG1,U9,carrier-a\nG 2,U000001,a\n")
     assert "gateways.csv, row 3, column Gateway ID*: expected an id" in said
     assert "nothing of it was taken" in said
+
+
+async def test_nothing_is_told_of_the_rows_below_headings_that_are_wrong(office: Office) -> None:
+    report, _ = await take(office, "gateways.csv", "装置编号,单位,运营商\nG 1,U000001,x y\nG2,U000001,\n")
+    assert [(error.row, error.column) for error in report.errors] == [(1, "单位编号"), (1, "单位")]
+
+
+async def test_a_file_whose_language_does_not_show_is_answered_in_both(office: Office) -> None:
+    (office.folder / "gateways.csv").write_bytes(b"\xff\xff,")
+    (report,) = await office.importer.import_files([(str(office.folder / "gateways.csv"), None)])
+    out = io.StringIO()
+    Printer(out).report(report, dry_run=False)
+    assert "expected UTF-8 or GB18030 text; found bytes that are neither" in out.getvalue()
+    assert "应为UTF-8 或 GB18030 编码的文本" in out.getvalue()
+
+
+async def test_a_code_that_is_nearly_right_is_answered_with_the_right_one(office: Office) -> None:
+    report, said = await take(office, "units.csv", f"{UNITS}\n{UNIT.replace('HOSPITAL', 'hospital')}\n")
+    assert report.total_errors == 1
+    assert "是否应为 HOSPITAL" in said
 
 
 async def test_a_missing_column_is_named_as_in_the_template_of_the_language(office: Office) -> None:
