@@ -135,5 +135,5 @@ def _gap(shown_by: Signal, numbered: Numbered, part: int) -> Signal:
         frame=message.frame,
         told_at=numbered.told_at,
     )
-    flags = tuple([flag for flag in shown_by.flags if flag not in message.flags])
+    flags = tuple([flag for flag in shown_by.flags if flag not in message.flags and flag is not Flag.RECONNECTED])
     return shown_by._replace(message=gap, flags=flags, part=part)

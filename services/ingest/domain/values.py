@@ -70,6 +70,7 @@ class Flag(StrEnum):
     NOT_UNDERSTOOD = "not_understood"
     REPEATED = "repeated"
     REPLAYED = "replayed"
+    RECONNECTED = "reconnected"
 
 
 class Reason(StrEnum):
@@ -195,7 +196,7 @@ class Claim(NamedTuple):
     `gateway_id` is "" where no gateway is registered under its address. `peer` is the IP address it calls from,
     `certified` the common name of its verified certificate, None where it showed none. `trusted`: its address is
     taken at its word where the registry names no network and it has no certificate. `like_it`: so many texts like this
-    one came before, and were counted and not kept.
+    one came before, and were counted and not kept. `again`: the first frame of a connection that replaces another one.
     """
 
     gateway_id: str
@@ -204,6 +205,7 @@ class Claim(NamedTuple):
     certified: str | None = None
     trusted: bool = False
     like_it: int = 0
+    again: bool = False
 
 
 class Arrival(NamedTuple):

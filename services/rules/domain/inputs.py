@@ -22,6 +22,7 @@ class Signal(NamedTuple):
     `redelivered`: the broker had delivered it before, so it may be older than what arrived earlier.
     `replayed`: refused once, at `first_received_at`, and taken in by a person at `received_at`. What it says counts, in
     the place that it would have had; that its gateway lives does not.
+    `reconnected`: the first that came over a new connection of a gateway which had another one before.
     """
 
     unit_id: str
@@ -37,6 +38,7 @@ class Signal(NamedTuple):
     redelivered: bool = False
     replayed: bool = False
     first_received_at: int = 0
+    reconnected: bool = False
     seq: int | None = None
     point: str = ""
     restores: str = ""

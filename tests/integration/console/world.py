@@ -50,6 +50,8 @@ class Unit:
     since: datetime | None = None
     fires: int = 0
     faults: int = 0
+    line_drops: int = 0
+    unstable_until: datetime | None = None
 
 
 def district(count: int = 200) -> list[Unit]:
@@ -234,12 +236,14 @@ class World:
 SAVE_UNIT = """
 INSERT INTO rules.units (unit_id, partition, name, name_en, district, town, community, category, address,
     lead_department, copy_departments, routed, carriers, scopes, connection, connection_since, connection_detected_at,
-    health, health_since, last_proof_at, partly_connected, open_fires, open_faults, updated_at)
-VALUES (%s, %s, %s, %s, 'sample', %s, %s, %s, %s, %s, %s, %s, '{mobile}', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    health, health_since, last_proof_at, partly_connected, open_fires, open_faults, line_drops, unstable_until,
+    updated_at)
+VALUES (%s, %s, %s, %s, 'sample', %s, %s, %s, %s, %s, %s, %s, '{mobile}', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
+    %s, %s)
 ON CONFLICT (unit_id) DO UPDATE SET connection = excluded.connection, connection_since = excluded.connection_since,
     health = excluded.health, health_since = excluded.health_since, partly_connected = excluded.partly_connected,
     name = excluded.name, open_fires = excluded.open_fires, open_faults = excluded.open_faults,
-    updated_at = excluded.updated_at
+    line_drops = excluded.line_drops, unstable_until = excluded.unstable_until, updated_at = excluded.updated_at
 """
 
 RECOUNT = """
@@ -270,7 +274,8 @@ def _row(unit: Unit, now: datetime) -> tuple[object, ...]:
     return (
         unit.unit_id, unit.partition, unit.name, unit.name_en, unit.town, unit.community, unit.category, unit.address,
         unit.lead, list(unit.copies), unit.routed, list(unit.scopes), unit.connection, since, now, unit.health, since,
-        since, unit.partly, unit.fires, unit.faults, now,
+        since, unit.partly, unit.fires, unit.faults, unit.line_drops, unit.unstable_until,
+        now,
     )  # fmt: skip
 
 
