@@ -220,6 +220,19 @@ async def test_an_unstable_line_is_said_until_the_watermark_has_passed_it_and_is
         assert [(row.connected, row.in_scope) for row in picture.headline] == [(2, 2)], "no figure knows of it"
 
 
+async def test_proofs_that_are_ahead_of_our_clock_are_sight_only_as_long_as_they_come(empty_world: World) -> None:
+    empty_world.put(UNITS)
+    empty_world.execute("UPDATE rules.partitions SET saved_at = %s", [empty_world.now()], notify=False)
+    empty_world.see(empty_world.now() + timedelta(hours=1))
+    async with open_pool(empty_world.dsn, "test") as pool:
+        read = PostgresReadModel(pool)
+        assert data_age(await read.sight(), empty_world.now()).state is Freshness.AHEAD
+        empty_world.execute(
+            "UPDATE rules.partitions SET saved_at = %s", [empty_world.now() - timedelta(minutes=1)], notify=False
+        )
+        assert data_age(await read.sight(), empty_world.now()).state is Freshness.BLIND
+
+
 async def test_blindness_is_laid_over_states_when_they_are_read(empty_world: World) -> None:
     empty_world.put(UNITS)
     empty_world.stay_fresh()

@@ -122,6 +122,7 @@ class World:
             "TRUNCATE rules.units, rules.rate_counts, rules.transitions, alerts.cases, alerts.steps, alerts.notices,"
             " console.accounts, console.sessions"
         )
+        self.execute("UPDATE rules.partitions SET blind_after_s = 10, saved_at = %s", [self.now()], notify=False)
         self.see()
 
     def put(self, units: Iterable[Unit]) -> None:
@@ -148,9 +149,10 @@ class World:
             [watermark or self.now(), sight, partition],
         )
 
-    def stay_fresh(self, hours: float = 1) -> None:
-        """Let the watermark lie ahead, so that a test that is not about time never becomes blind."""
-        self.see(self.now() + timedelta(hours=hours))
+    def stay_fresh(self, blind_after: timedelta = timedelta(minutes=30)) -> None:
+        """Be patient with the watermark, so that a test that is not about time never becomes blind."""
+        self.execute("UPDATE rules.partitions SET blind_after_s = %s", [blind_after.total_seconds()], notify=False)
+        self.see()
 
     def open_case(self, case_id: str, unit_id: str | None, kind: str = "connection_lost", **changes: Any) -> None:
         unit = self.units[unit_id] if unit_id else None
