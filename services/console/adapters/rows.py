@@ -35,6 +35,8 @@ def unit_row(row: Row, mark: CaseMark | None) -> UnitRow:
         open_faults=row[19],
         open_isolations=row[20],
         case=mark,
+        line_drops=row[21],
+        unstable_until=row[22],
     )
 
 

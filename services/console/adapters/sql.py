@@ -17,7 +17,7 @@ SLICE_OF_DEPARTMENT = (
 # Well: connected or rightly absent, and nothing wrong inside. Everything else is on the list.
 TROUBLED = (
     "(connection_now NOT IN ('online', 'exempt', 'retired')"
-    " OR health_now NOT IN ('normal', 'unknown') OR partly_connected)"
+    " OR health_now NOT IN ('normal', 'unknown') OR partly_connected OR unstable_now)"
 )
 
 TALLY = """
@@ -60,7 +60,8 @@ ACCOUNTABLE_TOWN = "town = %(department)s"
 UNIT_COLUMNS = """
 unit_id, name, name_en, town, community, category, address, lead_department, copy_departments, routed, scopes,
 connection_now, connection_since, connection_detected_at, health_now, health_since, last_proof_at, partly_connected,
-open_fires, open_faults, open_isolations
+open_fires, open_faults, open_isolations, CASE WHEN unstable_now THEN line_drops ELSE 0 END,
+CASE WHEN unstable_now THEN unstable_until END
 """
 
 PRESSING = """
@@ -71,10 +72,11 @@ CASE WHEN health_now = 'fire' THEN 0
      WHEN health_now = 'isolated' THEN 4
      WHEN health_now = 'partly_isolated' THEN 5
      WHEN connection_now = 'late' THEN 6
-     WHEN connection_now = 'never_connected' THEN 7
-     WHEN connection_now = 'unknown' THEN 8
-     WHEN connection_now = 'commissioning' THEN 9
-     WHEN connection_now = 'exempt' THEN 10 ELSE 11 END
+     WHEN unstable_now THEN 7
+     WHEN connection_now = 'never_connected' THEN 8
+     WHEN connection_now = 'unknown' THEN 9
+     WHEN connection_now = 'commissioning' THEN 10
+     WHEN connection_now = 'exempt' THEN 11 ELSE 12 END
 """
 
 UNITS = f"""

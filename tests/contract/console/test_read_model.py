@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from services.console.domain.rates import RateCounts
 from services.console.domain.units import Connection, Health, UnitQuery
 from services.console.domain.viewer import WHOLE, BodyCode, Slice
 from services.console.ports import ReadModel
+from services.runtime.clock import SystemClock
 from services.runtime.postgres import open_pool
 from tests.integration.console.world import Unit, World, opened
 from tests.parts import fresh_database
@@ -194,13 +196,50 @@ async def test_a_case_of_the_slice_is_shown_and_closed_ones_are_listed_apart(rea
     assert [case.case_id for case in (await read.cases(WHOLE, "closed", 0, 10)).rows] == ["C4"]
 
 
+async def test_an_unstable_line_is_said_until_the_watermark_has_passed_it_and_is_no_other_state(
+    empty_world: World,
+) -> None:
+    soon, over = T0 + timedelta(days=365_000), T0 - timedelta(days=3650)
+    empty_world.put(
+        [
+            Unit("U1", "断续", "dongjie", "SCHOOL", "education", line_drops=300, unstable_until=soon),
+            Unit("U2", "曾断续", "dongjie", "SCHOOL", "education", line_drops=7, unstable_until=over),
+        ]
+    )
+    empty_world.stay_fresh()
+    async with open_pool(empty_world.dsn, "test") as pool:
+        read = PostgresReadModel(pool)
+        page = await read.units(WHOLE, UnitQuery(troubled=True))
+        assert [(row.unit_id, row.connection, row.line_drops) for row in page.rows] == [("U1", "online", 300)]
+        whole = {
+            row.unit_id: (row.line_drops, row.unstable_until) for row in (await read.units(WHOLE, UnitQuery())).rows
+        }
+        assert whole == {"U1": (300, soon), "U2": (0, None)}
+        picture = await read.picture(WHOLE)
+        assert (picture.tally.connection, picture.tally.troubled) == ({"online": 2}, 1)
+        assert [(row.connected, row.in_scope) for row in picture.headline] == [(2, 2)], "no figure knows of it"
+
+
+async def test_proofs_that_are_ahead_of_our_clock_are_sight_only_as_long_as_they_come(empty_world: World) -> None:
+    empty_world.put(UNITS)
+    empty_world.execute("UPDATE rules.partitions SET saved_at = %s", [empty_world.now()], notify=False)
+    empty_world.see(empty_world.now() + timedelta(hours=1))
+    async with open_pool(empty_world.dsn, "test") as pool:
+        read = PostgresReadModel(pool)
+        assert data_age(await read.sight(), empty_world.now()).state is Freshness.AHEAD
+        empty_world.execute(
+            "UPDATE rules.partitions SET saved_at = %s", [empty_world.now() - timedelta(minutes=1)], notify=False
+        )
+        assert data_age(await read.sight(), empty_world.now()).state is Freshness.BLIND
+
+
 async def test_blindness_is_laid_over_states_when_they_are_read(empty_world: World) -> None:
     empty_world.put(UNITS)
     empty_world.stay_fresh()
     empty_world.see(T0.replace(year=2020), "clear", partition=1)
     async with open_pool(empty_world.dsn, "test", max_size=2) as pool:
         read = PostgresReadModel(pool)
-        assert data_age(await read.sight()).state is Freshness.PARTLY_BLIND
+        assert data_age(await read.sight(), SystemClock().now()).state is Freshness.PARTLY_BLIND
         picture = await read.picture(WHOLE)
         (s1,) = (row for row in picture.headline if row.scope == "S1")
         assert (s1.connected, s1.unknown, s1.offline) == (3, 2, 0)

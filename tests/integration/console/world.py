@@ -50,6 +50,8 @@ class Unit:
     since: datetime | None = None
     fires: int = 0
     faults: int = 0
+    line_drops: int = 0
+    unstable_until: datetime | None = None
 
 
 def district(count: int = 200) -> list[Unit]:
@@ -120,6 +122,7 @@ class World:
             "TRUNCATE rules.units, rules.rate_counts, rules.transitions, alerts.cases, alerts.steps, alerts.notices,"
             " console.accounts, console.sessions"
         )
+        self.execute("UPDATE rules.partitions SET blind_after_s = 10, saved_at = %s", [self.now()], notify=False)
         self.see()
 
     def put(self, units: Iterable[Unit]) -> None:
@@ -146,9 +149,10 @@ class World:
             [watermark or self.now(), sight, partition],
         )
 
-    def stay_fresh(self, hours: float = 1) -> None:
-        """Let the watermark lie ahead, so that a test that is not about time never becomes blind."""
-        self.see(self.now() + timedelta(hours=hours))
+    def stay_fresh(self, blind_after: timedelta = timedelta(minutes=30)) -> None:
+        """Be patient with the watermark, so that a test that is not about time never becomes blind."""
+        self.execute("UPDATE rules.partitions SET blind_after_s = %s", [blind_after.total_seconds()], notify=False)
+        self.see()
 
     def open_case(self, case_id: str, unit_id: str | None, kind: str = "connection_lost", **changes: Any) -> None:
         unit = self.units[unit_id] if unit_id else None
@@ -234,12 +238,14 @@ class World:
 SAVE_UNIT = """
 INSERT INTO rules.units (unit_id, partition, name, name_en, district, town, community, category, address,
     lead_department, copy_departments, routed, carriers, scopes, connection, connection_since, connection_detected_at,
-    health, health_since, last_proof_at, partly_connected, open_fires, open_faults, updated_at)
-VALUES (%s, %s, %s, %s, 'sample', %s, %s, %s, %s, %s, %s, %s, '{mobile}', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    health, health_since, last_proof_at, partly_connected, open_fires, open_faults, line_drops, unstable_until,
+    updated_at)
+VALUES (%s, %s, %s, %s, 'sample', %s, %s, %s, %s, %s, %s, %s, '{mobile}', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
+    %s, %s)
 ON CONFLICT (unit_id) DO UPDATE SET connection = excluded.connection, connection_since = excluded.connection_since,
     health = excluded.health, health_since = excluded.health_since, partly_connected = excluded.partly_connected,
     name = excluded.name, open_fires = excluded.open_fires, open_faults = excluded.open_faults,
-    updated_at = excluded.updated_at
+    line_drops = excluded.line_drops, unstable_until = excluded.unstable_until, updated_at = excluded.updated_at
 """
 
 RECOUNT = """
@@ -270,7 +276,8 @@ def _row(unit: Unit, now: datetime) -> tuple[object, ...]:
     return (
         unit.unit_id, unit.partition, unit.name, unit.name_en, unit.town, unit.community, unit.category, unit.address,
         unit.lead, list(unit.copies), unit.routed, list(unit.scopes), unit.connection, since, now, unit.health, since,
-        since, unit.partly, unit.fires, unit.faults, now,
+        since, unit.partly, unit.fires, unit.faults, unit.line_drops, unit.unstable_until,
+        now,
     )  # fmt: skip
 
 

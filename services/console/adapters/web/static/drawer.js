@@ -7,7 +7,7 @@ import { history } from "./history.js";
 import { ladder } from "./ladder.js";
 import { on, state, writeView } from "./state.js";
 import { brief, listed, nameOf, span, stamp, t, told, unitName, until } from "./text.js";
-import { KIND_ICON, shapeOf, stepName, titleOf } from "./words.js";
+import { KIND_ICON, lineOf, shapeOf, stepName, titleOf } from "./words.js";
 
 const box = byId("drawer");
 let target = null;
@@ -151,6 +151,7 @@ function drawUnit(detail) {
   frame(unitName(row),
     h("p", { class: `badge-line s-${shape}` }, icon(shape), h("b", {}, t(row.partly_connected ? "connection.partly" : `connection.${row.connection}`)), h("span", { class: "pill" }, t(`health.${row.health}`)), row.open_fires + row.open_faults + row.open_isolations ? h("span", { class: "quiet" }, t("unit.points", { a: row.open_fires, b: row.open_faults, c: row.open_isolations })) : null),
     h("p", { class: "quiet num" }, row.connection_since ? t("unit.since", { at: stamp(row.connection_since) }) : "", row.connection_detected_at ? ` · ${t("unit.detected", { at: stamp(row.connection_detected_at) })}` : ""),
+    lineOf(row, "unit.unstable") ? h("p", { class: "line-note" }, icon("late"), h("span", {}, lineOf(row, "unit.unstable.why"))) : null,
     section(t("unit.history"), history(detail)),
     section(t("unit.cases"), detail.cases.length ? h("ul", { class: "case-marks" }, detail.cases.map((mark) =>
       h("li", {}, h("button", { type: "button", class: "link", onclick: () => openDrawer({ kind: "case", id: mark.case_id }) }, `${t(`kind.${mark.kind}`)} ${mark.step ?? ""}`), mark.next_step_at ? h("span", { class: "quiet num" }, ` → ${mark.next_step} ${brief(mark.next_step_at)}`) : null, mark.acknowledged_by ? h("span", { class: "quiet" }, ` · ${t("case.acked", { who: mark.acknowledged_by, at: brief(mark.acknowledged_at) })}`) : null))) : h("p", { class: "quiet" }, t("unit.cases.none"))),
