@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from services.console.domain.cases import CaseRow, PlannedStep, TakenStep
+from services.console.domain.cases import CaseRow, CaseSignal, PlannedStep, TakenStep
 from services.console.domain.picture import Names
 from services.console.domain.units import CaseMark, UnitRow
 
@@ -71,6 +71,11 @@ def case_row(row: Row, taken: tuple[TakenStep, ...], deliveries: dict[str, int])
         deliveries=deliveries,
         address=row[27],
     )
+
+
+def case_signal(row: Row) -> CaseSignal:
+    notes = row[7] if isinstance(row[7], list) else ()
+    return CaseSignal(*row[:7], tuple(str(note) for note in notes), row[8])
 
 
 def planned_steps(ladder: Any) -> tuple[PlannedStep, ...]:
