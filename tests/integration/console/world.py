@@ -117,8 +117,8 @@ class World:
     def clear(self) -> None:
         """Leave it as `create` did: no units, cases or accounts, in sight."""
         self.execute(
-            "TRUNCATE rules.units, rules.rate_counts, rules.transitions, rules.signals, alerts.cases, alerts.steps, alerts.notices,"
-            " console.accounts, console.sessions"
+            "TRUNCATE rules.units, rules.rate_counts, rules.transitions, rules.signals, alerts.cases, alerts.steps,"
+            " alerts.notices, console.accounts, console.sessions"
         )
         self.see()
 
