@@ -75,7 +75,7 @@ def case_row(row: Row, taken: tuple[TakenStep, ...], deliveries: dict[str, int])
 
 def case_signal(row: Row) -> CaseSignal:
     notes = row[7] if isinstance(row[7], list) else ()
-    return CaseSignal(*row[:7], tuple(str(note) for note in notes), row[8])
+    return CaseSignal(*row[:7], notes=tuple(str(note) for note in notes), refusal_id=row[8])
 
 
 def planned_steps(ladder: Any) -> tuple[PlannedStep, ...]:
