@@ -74,8 +74,17 @@ def case_row(row: Row, taken: tuple[TakenStep, ...], deliveries: dict[str, int])
 
 
 def case_signal(row: Row) -> CaseSignal:
-    notes = row[7] if isinstance(row[7], list) else ()
-    return CaseSignal(*row[:7], notes=tuple(str(note) for note in notes), refusal_id=row[8])
+    return CaseSignal(
+        received_at=row[0],
+        kind=row[1],
+        gateway_id=row[2],
+        address=row[3],
+        label=row[4],
+        text=row[5],
+        salvaged=row[6],
+        notes=tuple(str(note) for note in row[7]) if isinstance(row[7], list) else (),
+        refusal_id=row[8],
+    )
 
 
 def planned_steps(ladder: Any) -> tuple[PlannedStep, ...]:
