@@ -280,6 +280,66 @@ async def test_members_of_a_common_case_stand_behind_it(empty_world: World) -> N
     assert [row.case_id for row in own.rows] == ["C1"], "who does not see the common case sees its own"
 
 
+async def test_what_may_be_a_fire_stands_behind_the_fires_and_before_the_rest(empty_world: World) -> None:
+    empty_world.put(UNITS)
+    for number in range(60):
+        empty_world.unregistered(f"X{number:02d}", f"G{number}")
+    empty_world.unread("X", "U01")
+    empty_world.open_case("C", "U02", "connection_lost")
+    empty_world.open_case("F", "U06", "fire")
+    empty_world.open_case("A", "U03", "fire", acknowledged_at=empty_world.now(), acknowledged_by="x")
+    async with open_pool(empty_world.dsn, "test", max_size=1) as pool:
+        picture = await PostgresReadModel(pool).picture(WHOLE)
+        cases = await PostgresReadModel(pool).cases(WHOLE, "open", 0, 100)
+    assert [case.case_id for case in cases.rows][:2] == ["F", "A"]
+    assert cases.rows[-1].case_id == "C"
+    kinds = [fire.kind for fire in picture.fires]
+    assert (kinds[0], picture.fires[0].case_id, len(kinds)) == ("fire", "F", 50)
+    assert set(kinds[1:]) == {"unreadable_alarm", "unregistered_alarm"}
+
+
+async def test_strangers_push_no_fire_off_the_list_that_alerts_has_not_opened_a_case_for(empty_world: World) -> None:
+    empty_world.put([*UNITS[:1], replace(UNITS[1], health="fire")])
+    for number in range(60):
+        empty_world.unregistered(f"X{number:02d}", f"G{number}")
+    async with open_pool(empty_world.dsn, "test", max_size=1) as pool:
+        picture = await PostgresReadModel(pool).picture(WHOLE)
+    assert [fire.unit_id for fire in picture.fires if fire.kind == "fire"] == [UNITS[1].unit_id]
+    assert picture.fires[0].kind == "fire"
+
+
+async def test_an_alarm_of_a_gateway_in_no_register_is_in_no_departments_slice(empty_world: World) -> None:
+    empty_world.put(UNITS)
+    empty_world.unregistered("X", "G777")
+    empty_world.unread("Y", UNITS[0].unit_id)
+    async with open_pool(empty_world.dsn, "test", max_size=1) as pool:
+        read = PostgresReadModel(pool)
+        for department in (UNITS[0].lead, ""):
+            own = Slice(BodyCode(department))
+            assert "X" not in {case.case_id for case in (await read.cases(own, "open", 0, 100)).rows}
+            assert "?G777" not in {fire.unit_id for fire in (await read.picture(own)).fires}
+            with pytest.raises(NotFound):
+                await read.case(own, "X")
+        assert (await read.cases(Slice(BodyCode("")), "open", 0, 100)).rows == ()
+
+
+async def test_a_case_shows_its_signals_what_was_salvaged_and_where_what_came_is_kept(empty_world: World) -> None:
+    empty_world.put(UNITS)
+    unit_id = UNITS[0].unit_id
+    empty_world.open_case("F", unit_id, "fire")
+    point = {"address": "7-3", "label": "一层大厅"}
+    empty_world.signal(unit_id, "fire", point=point, flags=["salvaged"], notes=["label: a lone surrogate"], text="火")
+    empty_world.signal(unit_id, "fault", point=point)
+    empty_world.unread("Y", unit_id)
+    async with open_pool(empty_world.dsn, "test", max_size=1) as pool:
+        (fire,) = (await PostgresReadModel(pool).case(WHOLE, "F")).signals
+        (unread,) = (await PostgresReadModel(pool).case(WHOLE, "Y")).signals
+    assert (fire.address, fire.label, fire.text, fire.salvaged, fire.notes, fire.refusal_id) == (
+        "7-3", "一层大厅", "火", True, ("label: a lone surrogate",), None
+    )  # fmt: skip
+    assert (unread.kind, unread.salvaged, unread.refusal_id) == ("unreadable_alarm", False, "ab" * 16)
+
+
 async def test_a_fire_is_shown_though_alerts_has_not_opened_its_case(empty_world: World) -> None:
     empty_world.put(UNITS)
     async with open_pool(empty_world.dsn, "test", max_size=2) as pool:

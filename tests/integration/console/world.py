@@ -119,8 +119,8 @@ class World:
     def clear(self) -> None:
         """Leave it as `create` did: no units, cases or accounts, in sight."""
         self.execute(
-            "TRUNCATE rules.units, rules.rate_counts, rules.transitions, alerts.cases, alerts.steps, alerts.notices,"
-            " console.accounts, console.sessions"
+            "TRUNCATE rules.units, rules.rate_counts, rules.transitions, rules.signals, alerts.cases, alerts.steps,"
+            " alerts.notices, console.accounts, console.sessions"
         )
         self.execute("UPDATE rules.partitions SET blind_after_s = 10, saved_at = %s", [self.now()], notify=False)
         self.see()
@@ -155,7 +155,7 @@ class World:
         self.see()
 
     def open_case(self, case_id: str, unit_id: str | None, kind: str = "connection_lost", **changes: Any) -> None:
-        unit = self.units[unit_id] if unit_id else None
+        unit = self.units.get(unit_id) if unit_id else None
         now = self.now()
         ladder = _pack()["ladders"]["fire" if kind == "fire" else "hazard"]["steps"]
         row: dict[str, Any] = {
@@ -189,6 +189,32 @@ class World:
         names = ", ".join(row)
         marks = ", ".join(["%s"] * len(row))
         self.execute(f"INSERT INTO alerts.cases ({names}) VALUES ({marks})", list(row.values()))
+
+    def unread(self, case_id: str, unit_id: str) -> None:
+        """Something came on the alarm lane of a unit, and could not be read."""
+        self.open_case(case_id, unit_id, "unreadable_alarm", **_told_once("报警无法识读", "Unreadable alarm"))
+        body = {"text": "not_json: the body is no JSON", "refusal_id": "ab" * 16}
+        self.signal(unit_id, "unreadable_alarm", **body)
+
+    def unregistered(self, case_id: str, gateway_id: str) -> None:
+        """A gateway that is in no register rang; "" stands for further ones."""
+        self.open_case(
+            case_id,
+            f"?{gateway_id}",
+            "unregistered_alarm",
+            unit_name=f"未登记网关 {gateway_id}" if gateway_id else "其他未登记网关",
+            unit_name_en=f"Unregistered gateway {gateway_id}" if gateway_id else "Further unregistered gateways",
+            **_told_once("未登记网关报警", "Alarm of an unregistered gateway"),
+        )
+
+    def signal(self, unit_id: str, kind: str, **body: Any) -> None:
+        """Store a signal that was received now, as rules does."""
+        document = {"carrier": "mqtt_json", "lane": "alarm", "flags": []} | body
+        self.execute(
+            'INSERT INTO rules.signals (signal_id, received_at, unit_id, gateway_id, kind, body, partition, "offset")'
+            " VALUES (%s, %s, %s, %s, %s, %s, 0, 0)",
+            [f"{kind}-{self.now().isoformat()}", self.now(), unit_id, f"G{unit_id[1:]}", kind, json.dumps(document)],
+        )
 
     def take_step(self, case_id: str, step: str, told: list[str], at: datetime | None = None) -> None:
         taken = at or self.now()
@@ -279,6 +305,12 @@ def _row(unit: Unit, now: datetime) -> tuple[object, ...]:
         since, unit.partly, unit.fires, unit.faults, unit.line_drops, unit.unstable_until,
         now,
     )  # fmt: skip
+
+
+def _told_once(name_zh: str, name_en: str) -> dict[str, Any]:
+    """A ladder of one step, as alerts takes where the pack has none."""
+    step = {"code": "U0", "name_zh": name_zh, "name_en": name_en, "document": "FIRE", "tells": ["centre"]}
+    return {"ladder": json.dumps([step]), "step": "U0", "next_step": None, "next_step_at": None, "route_clause": ""}
 
 
 @cache
