@@ -12,12 +12,13 @@ from pydantic import SecretStr
 from schemas.ids import finding_id
 from schemas.pack import Pack
 from schemas.registry import ContactRole
-from services.alerts.adapters import kafka_events
+from services.alerts.adapters import topic_handler
 from services.alerts.adapters.calendar import ChinaCalendar
 from services.alerts.adapters.case_reader import CaseReader
 from services.alerts.adapters.http_api import Acknowledge, build_api
-from services.alerts.adapters.kafka_events import TopicHandler, event_of_alarm, event_of_finding
+from services.alerts.adapters.kafka_events import event_of_alarm, event_of_finding
 from services.alerts.adapters.registry_directory import RegistryDirectory
+from services.alerts.adapters.topic_handler import TopicHandler
 from services.alerts.domain.deadlines import reply_due
 from services.alerts.domain.values import (
     CaseId,
@@ -193,7 +194,7 @@ async def test_what_comes_while_a_partition_is_at_work_is_its_next_batch(bench: 
 async def test_only_so_many_are_held_and_what_finds_no_room_is_not_taken(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kafka_events, "ROOM_S", 0.01)
+    monkeypatch.setattr(topic_handler, "ROOM_S", 0.01)
     stuck = bench.taker.slow["U0"] = asyncio.Event()
     records = findings(*(f"U{number}" for number in range(6)))
     await bench.take({0: records[:4]})
