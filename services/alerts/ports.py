@@ -212,7 +212,8 @@ class Ready:
 class InterimRow:
     """A notice that was made without the database, and what became of it so far.
 
-    `flying`: an attempt is under way. `held`: the database is just taking it over.
+    `flying`: an attempt is under way. `held`: the database is just taking it over. `alarmed`: an attempt said that the
+    case was open, so its address has to hear of the end.
     """
 
     notice: Notice
@@ -221,6 +222,7 @@ class InterimRow:
     state: Literal["pending", "accepted", "dead", "cancelled"] = "pending"
     flying: bool = False
     held: bool = False
+    alarmed: bool = False
     outcome: Outcome | None = None
     verdict: Verdict | None = None
     ended_at: datetime | None = None

@@ -15,6 +15,7 @@ from services.alerts.domain.values import (
     Case,
     CaseId,
     CaseKind,
+    Notice,
     NoticeId,
     Purpose,
     UnitId,
@@ -100,13 +101,7 @@ class MemoryInterimStore:
             self.cases[case.case_id] = case
         new = [notice for notice in changes.notices if notice.notice_id not in self._rows]
         for notice in new:
-            until = changes.leased.get(notice.notice_id)
-            self._rows[notice.notice_id] = InterimRow(
-                notice,
-                attempts=0 if until is None else 1,
-                next_attempt_at=until or notice.created_at,
-                flying=until is not None,
-            )
+            self._rows[notice.notice_id] = self._new(notice, changes.leased.get(notice.notice_id))
         for row in self._rows.values():  # an all-clear is never taken back: no urgent case is opened again
             withdrawn = row.notice.case_id in changes.cancelled and row.notice.purpose is Purpose.NOTICE
             if withdrawn and not row.attempts and not row.notice.first:
@@ -114,6 +109,12 @@ class MemoryInterimStore:
         _forget(self.cases, MOST_CASES, lambda case: not case.is_open)
         _forget(self._rows, MOST_NOTICES, lambda row: row.state != "pending")
         return {notice.notice_id for notice in new}
+
+    def _new(self, notice: Notice, leased_until: datetime | None) -> InterimRow:
+        if leased_until is None:
+            return InterimRow(notice, next_attempt_at=notice.created_at)
+        is_open = self.cases[notice.case_id].is_open
+        return InterimRow(notice, attempts=1, next_attempt_at=leased_until, flying=True, alarmed=is_open)
 
     def told(self, case_id: CaseId) -> list[Address]:
         mine = [row.notice for row in self._rows.values() if row.notice.case_id == case_id and row.attempts]
@@ -154,6 +155,7 @@ class MemoryInterimStore:
             return
         row = self._rows.setdefault(ready.notice_id, InterimRow(ready.notice, attempts=ready.attempts))
         row.attempts = max(row.attempts, ready.attempts)
+        row.alarmed = row.alarmed or ready.over_since is None
         self._end(row, outcome, verdict, now)
 
     def drop(self, notice_id: NoticeId) -> None:
@@ -184,6 +186,7 @@ class MemoryInterimStore:
             if notice.first and not case.is_open:
                 notice = row.notice = self._retell(notice, case)
         row.attempts += 1
+        row.alarmed = row.alarmed or case is None or case.is_open
         row.next_attempt_at = wish.now + wish.leases[notice.to.channel]
         row.flying = True
         return Ready.of(notice, case, row.attempts)

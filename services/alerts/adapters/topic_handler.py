@@ -122,6 +122,8 @@ class TopicHandler:
         return next_offset
 
     async def _claim(self, partition: int) -> tuple[Claim, int]:
+        if self._away:  # every partition would wait for it once more; once it answers all are assigned anew
+            raise StoreUnavailable("known to be away")
         # one that hangs must be over before the next: answered late it would fence us
         former = self._claiming.get(partition)
         if former is not None and not former.done() and not await is_done(former, self._patience_s):

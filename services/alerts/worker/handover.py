@@ -28,11 +28,12 @@ class Handover:
         return row is not None and (row.attempts > 0 or row.flying)
 
     def told(self, changes: Changes, case_id: CaseId) -> list[Address]:
-        """Return whom the notices of the case that are just being written have reached, or may have, from memory."""
+        """Return whom the notices that are just being written have told, or may have, that the case is open."""
+        if self._store is None:
+            return []
+        rows = [self._store.rows().get(one.notice_id) for one in changes.notices if one.case_id == case_id]
         return [
-            notice.to
-            for notice in changes.notices
-            if notice.case_id == case_id and notice.purpose is Purpose.NOTICE and self.attempted(notice.notice_id)
+            row.notice.to for row in rows if row is not None and row.alarmed and row.notice.purpose is Purpose.NOTICE
         ]
 
     @contextmanager

@@ -5,16 +5,17 @@ from the signals. The records stay where they are in the log: once the database 
 what was told meanwhile is written down as it was sent.
 """
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
-from services.alerts.domain.values import Conflict, Event, StoreUnavailable
+from services.alerts.domain.values import Case, CaseId, Conflict, Event, StoreUnavailable
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Claim, InterimRow, InterimStore, OpenFires, Outbox, Ready
 from services.alerts.worker.delivery import Postman
 from services.alerts.worker.intake import CaseIntake
 from services.runtime.clock import Clock
-from services.runtime.patience import within
+from services.runtime.patience import is_done, within
 
 DECIDE_S = 2.0
 """A database that has not answered a question of the fire lane within this is taken for away."""
@@ -46,6 +47,8 @@ class Interim:
         self._fires = fires
         self._metrics = metrics
         self._clock = clock
+        self._look = 0
+        self._looking: asyncio.Task[tuple[set[CaseId], list[Case]]] | None = None
         self.away = False
 
     def lost(self) -> None:
@@ -93,15 +96,22 @@ class Interim:
 
     async def look(self) -> None:
         """Ask the database for its open fires, and so whether it answers."""
-        look = self._store.begin_look()
+        if self._looking is None:
+            self._look = self._store.begin_look()
+            self._looking = asyncio.create_task(self._fires.look(self._store.known(), OPEN_FIRES))
+        # one question at a time: those that hang would take the lane's connections
+        if not await is_done(self._looking, DECIDE_S):
+            self.lost()
+            return
+        asked, self._looking = self._looking, None
         try:
-            open_ids, news = await within(self._fires.look(self._store.known(), OPEN_FIRES), DECIDE_S)
-        except (TimeoutError, StoreUnavailable, Conflict):
+            open_ids, news = asked.result()
+        except (StoreUnavailable, Conflict):
             self.lost()
             return
         for case in news:
             self._store.know(case)
-        self._store.keep_open(open_ids, look)
+        self._store.keep_open(open_ids, self._look)
         self.found()
 
     async def drain(self) -> None:

@@ -108,7 +108,7 @@ async def until_said(hook: Hook, unit: str, *steps: str) -> None:
     async def came() -> bool:
         return said(hook, unit) == list(steps)
 
-    await until(came, f"{unit}: {steps}")
+    await until(came, f"{unit}: {steps}", 60)
 
 
 async def written_as_told(here: World, *hooks: Hook) -> None:
