@@ -4,10 +4,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Literal, Protocol
+from typing import Protocol
 
-from services.alerts.domain.audit import Link
-from services.alerts.domain.delivery import Consent, Due, Outcome, Verdict
+from services.alerts.domain.audit import Link, Overview
+from services.alerts.domain.delivery import Consent, Due, InterimRow, Outcome, Verdict
 from services.alerts.domain.grouping import Candidate
 from services.alerts.domain.letters import Letter
 from services.alerts.domain.recipients import AddressBook
@@ -54,7 +54,7 @@ class Changes:
     steps: list[StepTaken] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     leased: dict[NoticeId, datetime] = field(default_factory=dict)
-    brought: "dict[NoticeId, InterimRow]" = field(default_factory=dict)
+    brought: dict[NoticeId, InterimRow] = field(default_factory=dict)
     cancelled: dict[CaseId, Reason] = field(default_factory=dict)
     audit: list[AuditEntry] = field(default_factory=list)
 
@@ -206,26 +206,6 @@ class Ready:
             over_since=case.closed_at if case else None,
             notice=notice,
         )
-
-
-@dataclass(slots=True)
-class InterimRow:
-    """A notice that was made without the database, and what became of it so far.
-
-    `flying`: an attempt is under way. `held`: the database is just taking it over. `alarmed`: an attempt said that the
-    case was open, so its address has to hear of the end.
-    """
-
-    notice: Notice
-    attempts: int = 0
-    next_attempt_at: datetime | None = None
-    state: Literal["pending", "accepted", "dead", "cancelled"] = "pending"
-    flying: bool = False
-    held: bool = False
-    alarmed: bool = False
-    outcome: Outcome | None = None
-    verdict: Verdict | None = None
-    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,18 +374,6 @@ class AuditLog(Protocol):
         ...
 
     async def links(self, after_seq: int, limit: int) -> list[Link]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """Figures of the whole database for gauges; not of one process."""
-
-    open_cases: dict[tuple[str, str], int]
-    waiting: dict[tuple[str, str], int]
-    oldest_due: datetime | None
-    no_next_step: int
-    overdue_steps: int
-    unsealed: int
 
 
 class Auditor(Protocol):

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TypeVar
 
-from services.alerts.domain.delivery import Due, Fate, Outcome, Verdict, may_send
+from services.alerts.domain.delivery import Due, Fate, InterimRow, Outcome, Verdict, may_send
 from services.alerts.domain.values import (
     Address,
     Case,
@@ -20,7 +20,7 @@ from services.alerts.domain.values import (
     Purpose,
     UnitId,
 )
-from services.alerts.ports import CaseBook, Changes, Claim, InterimRow, Ready, Refused, Retell, Wish
+from services.alerts.ports import CaseBook, Changes, Claim, Ready, Refused, Retell, Wish
 
 MOST_CASES = 5_000
 MOST_NOTICES = 20_000

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from services.alerts.domain.delivery import InterimRow
 from services.alerts.domain.values import (
     About,
     Acknowledgement,
@@ -21,7 +22,6 @@ from services.alerts.domain.values import (
     UnitFacts,
     UnitId,
 )
-from services.alerts.ports import InterimRow
 from services.runtime.postgres import json_text
 
 Row = dict[str, Any]

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Literal
 
-from services.alerts.domain.values import Case, Channel, NoticeId, Purpose, Reason
+from services.alerts.domain.values import Case, Channel, Notice, NoticeId, Purpose, Reason
 
 
 class Fate(StrEnum):
@@ -94,6 +95,26 @@ def judge(outcome: Outcome, attempts: int, policy: Attempts, jitter: float, now:
     if outcome.retry_after is not None:
         wait = max(wait, min(outcome.retry_after, policy.obeyed))
     return Verdict(Fate.RETRY, now + wait)
+
+
+@dataclass(slots=True)
+class InterimRow:
+    """A notice that was made without the database, and what became of it so far.
+
+    `flying`: an attempt is under way. `held`: the database is just taking it over. `alarmed`: an attempt said that the
+    case was open, so its address has to hear of the end.
+    """
+
+    notice: Notice
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
+    state: Literal["pending", "accepted", "dead", "cancelled"] = "pending"
+    flying: bool = False
+    held: bool = False
+    alarmed: bool = False
+    outcome: Outcome | None = None
+    verdict: Verdict | None = None
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

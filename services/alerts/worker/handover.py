@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from services.alerts.domain.delivery import InterimRow
 from services.alerts.domain.values import Address, CaseId, NoticeId, Purpose
-from services.alerts.ports import Changes, InterimRow, InterimStore
+from services.alerts.ports import Changes, InterimStore
 
 
 @dataclass(slots=True)

@@ -9,9 +9,10 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
+from services.alerts.domain.delivery import InterimRow
 from services.alerts.domain.values import Case, CaseId, Conflict, Event, StoreUnavailable
 from services.alerts.metrics import AlertsMetrics
-from services.alerts.ports import Claim, InterimRow, InterimStore, OpenFires, Outbox, Ready
+from services.alerts.ports import Claim, InterimStore, OpenFires, Outbox, Ready
 from services.alerts.worker.delivery import Postman
 from services.alerts.worker.intake import CaseIntake
 from services.runtime.clock import Clock

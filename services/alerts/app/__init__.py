@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -20,27 +19,23 @@ from prometheus_client import CollectorRegistry
 from schemas.codec import HEADERS
 from schemas.topics import ALARMS, FINDINGS, REGISTRY
 from services.alerts.adapters.calendar import ChinaCalendar
-from services.alerts.adapters.carriers import open_carriers
 from services.alerts.adapters.case_reader import CaseReader
 from services.alerts.adapters.http_api import Acknowledge, build_api
 from services.alerts.adapters.interim_store import MemoryInterimStore
 from services.alerts.adapters.kafka_events import Decode, event_of_alarm, event_of_finding
-from services.alerts.adapters.kafka_notices import KafkaNoticeStream, notice_event
+from services.alerts.adapters.kafka_notices import KafkaNoticeStream
 from services.alerts.adapters.letter_writer import TemplateWriter
-from services.alerts.adapters.mail import MailServer
 from services.alerts.adapters.postgres_audit import PostgresAuditLog, PostgresAuditor
 from services.alerts.adapters.postgres_cases import WORK_CHANNEL, PostgresCaseStore, PostgresOpenFires
-from services.alerts.adapters.postgres_outbox import PostgresOutbox
 from services.alerts.adapters.registry_directory import RegistryDirectory
 from services.alerts.adapters.topic_handler import TopicHandler
+from services.alerts.app.posts import Posts
 from services.alerts.domain.audit import GENESIS, Verified, verify
-from services.alerts.domain.delivery import Destinations
 from services.alerts.domain.ladder import Pace
-from services.alerts.domain.values import CaseId, Channel, NoPack, StoreUnavailable
+from services.alerts.domain.values import CaseId, NoPack, StoreUnavailable
 from services.alerts.metrics import AlertsMetrics
-from services.alerts.ports import Tray
 from services.alerts.settings import AlertsSettings, Lane
-from services.alerts.worker.delivery import Lanes, Postman
+from services.alerts.worker.delivery import Postman
 from services.alerts.worker.desk import Desk, Who
 from services.alerts.worker.handover import Handover
 from services.alerts.worker.housekeeping import Supervisor, publish_turn, seal_turn
@@ -77,8 +72,6 @@ WATCH_EVERY_S = 1.0
 LOOKUPS = 64
 PUBLISH_EVERY_S = 0.25
 """Nobody waits for firenet.notices.v1: what ended meanwhile is sent together."""
-SMTP_EXCHANGES = 8
-"""Exchanges of one mail, each with its own deadline: greeting, EHLO, STARTTLS, sign-in, MAIL, RCPT, DATA, text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +110,7 @@ class Alerts:
         self._interim_store = MemoryInterimStore(self._scribe.retell, self._scribe.first_told)
         self._handover = Handover(self._interim_store if settings.lane != "ordinary" else None)
         self._interim: Interim | None = None
+        self._posts = Posts(settings, clock, self._metrics, self._precedence, self._scribe.retell)
 
     def _new_scribe(self, metrics: AlertsMetrics) -> Scribe:
         return Scribe(
@@ -141,8 +135,8 @@ class Alerts:
                 work=await stack.enter_async_context(open_pool(dsn, "alerts-work", 1, 6)),
             )
             follower = CompactedFollower(settings.kafka_bootstrap, REGISTRY, self._directory.on_record)
-            fire_post = self._postman(stack, "fire", self._outbox(pools.fire))
-            post = self._postman(stack, "post", self._outbox(pools.post))
+            fire_post = self._posts.postman(stack, "fire", self._posts.outbox(pools.fire))
+            post = self._posts.postman(stack, "post", self._posts.outbox(pools.post))
             stack.push_async_callback(fire_post.drain)  # what the last fire taken in has sent on its way
             ready = asyncio.Event()
             tasks = {
@@ -176,7 +170,7 @@ class Alerts:
     def _with_interim(self, stack: AsyncExitStack, pool: Pool, fire_post: Postman) -> Interim:
         """What tells of fires while the database is away. It counts deliveries; the rest is counted when taken in."""
         unseen = AlertsMetrics(CollectorRegistry())
-        postman = self._postman(stack, "interim", self._interim_store)
+        postman = self._posts.postman(stack, "interim", self._interim_store)
         stack.push_async_callback(postman.drain)
         postman.on_landed = lambda made_room: self._wakes["interim"]()
         intake = CaseIntake(
@@ -195,7 +189,7 @@ class Alerts:
             store=self._interim_store,
             intake=intake,
             postman=postman,
-            outbox=self._outbox(pool),
+            outbox=self._posts.outbox(pool),
             fires=PostgresOpenFires(pool),
             metrics=self._metrics,
             clock=self._clock,
@@ -319,57 +313,6 @@ class Alerts:
         await self._turns.run(name, postman.turn, stop)
         await postman.drain()
 
-    def _outbox(self, pool: Pool) -> PostgresOutbox:
-        return PostgresOutbox(pool, notice_event, self._scribe.retell)
-
-    def _postman(self, stack: AsyncExitStack, name: str, outbox: Tray) -> Postman:
-        """Each lane has its own connections, threads and slots."""
-        settings = self._settings
-        slots, fire = 32, name != "post"
-        carriers = open_carriers(
-            stack,
-            name=name,
-            clock=self._clock,
-            slots=slots,
-            mail_server=self._mail_server(),
-            mail_connections=settings.mail_connections,
-            secrets_dir=settings.secrets_dir,
-            allow_local=settings.allow_local_webhooks,
-            inside=settings.webhook_networks,
-            deadline_s=settings.webhook_deadline_s,
-            ca=settings.webhook_ca,
-        )
-        destinations = Destinations(
-            slots=slots,
-            per_address=8 if fire else 2,
-            per_channel={Channel.EMAIL: settings.mail_connections, Channel.WEBHOOK: slots - settings.mail_connections},
-            rest=timedelta(seconds=0.2 if fire else 2),
-        )
-        sending = {
-            Channel.WEBHOOK: timedelta(seconds=settings.webhook_deadline_s + 5),
-            Channel.EMAIL: timedelta(seconds=SMTP_EXCHANGES * settings.smtp_timeout_s + 5),
-        }
-        return Postman(
-            outbox=outbox,
-            carriers=carriers,
-            lanes=Lanes(fire=fire, sending=sending, destinations=destinations),
-            metrics=self._metrics,
-            clock=self._clock,
-            precedence=self._precedence,
-        )
-
-    def _mail_server(self) -> MailServer:
-        settings = self._settings
-        return MailServer(
-            host=settings.smtp_host,
-            port=settings.smtp_port,
-            sender=settings.mail_from,
-            security=settings.smtp_security,
-            user=settings.smtp_user,
-            password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
-            timeout_s=settings.smtp_timeout_s,
-        )
-
     async def _ladder(self, pool: Pool, stop: Stop) -> None:
         worker = LadderWorker(
             store=PostgresCaseStore(pool),
@@ -384,7 +327,7 @@ class Alerts:
 
     async def _publish(self, pool: Pool, stop: Stop) -> None:
         producer = BatchProducer(self._settings.kafka_bootstrap, f"{self._settings.instance}-notices", headers=HEADERS)
-        outbox = self._outbox(pool)
+        outbox = self._posts.outbox(pool)
         stream = KafkaNoticeStream(producer)
 
         async def turn() -> int:
