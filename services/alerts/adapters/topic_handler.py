@@ -181,9 +181,16 @@ class TopicHandler:
         events = [event for event in map(self._peek, news) if event is not None]
         try:
             await self._standby.take(events)
-            lane.told = news[-1].offset + 1
         except NoPack as error:
             get_logger().warning("nobody_known_to_tell", topic=self._topic, error=str(error))
+            return
+        except Exception as error:  # noqa: BLE001 - our own bug meets an event: the fires behind it must not wait for it
+            if len(news) > 1:
+                for record in news:
+                    await self._tell(lane, [record])
+                return
+            get_logger().error("record_not_told", topic=self._topic, offset=news[0].offset, exc_info=error)
+        lane.told = news[-1].offset + 1
 
     def _peek(self, record: ConsumedRecord) -> Event | None:
         try:

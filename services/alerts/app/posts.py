@@ -66,7 +66,7 @@ class Posts:
         return Postman(
             outbox=outbox,
             carriers=carriers,
-            lanes=Lanes(fire=fire, sending=sending, destinations=destinations),
+            lanes=Lanes(fire, sending, destinations, reserve=slots // 4 if fire else 0),
             metrics=self._metrics,
             clock=self._clock,
             precedence=self._precedence,

@@ -35,11 +35,15 @@ Keep = Callable[[Ready, Outcome, Verdict, datetime], None]
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """`sending` must outlast the slowest send of a channel: after a crash a notice is taken up again so much later."""
+    """`sending` must outlast the slowest send of a channel: after a crash a notice is taken up again so much later.
+
+    `reserve` slots are kept for notices that leave with the commit that writes them.
+    """
 
     fire: bool
     sending: Mapping[Channel, timedelta]
     destinations: Destinations
+    reserve: int = 0
 
 
 class Postman:
@@ -71,13 +75,14 @@ class Postman:
     async def turn(self) -> int:
         """Start sending what is due and free to go; return how many were looked at. Raises StoreUnavailable."""
         lanes = self._lanes
-        if lanes.destinations.free <= 0:
+        if lanes.destinations.free <= lanes.reserve:
             return 0
         now = self._clock.now()
         chosen: dict[NoticeId, Due] = {}
 
         def choose(due: Sequence[Due]) -> Sequence[Due]:
-            picked = lanes.destinations.choose([one for one in due if not self.told_elsewhere(one.notice_id)], now)
+            mine = [one for one in due if not self.told_elsewhere(one.notice_id)]
+            picked = lanes.destinations.choose(mine, now, lanes.reserve)
             chosen.update((notice.notice_id, notice) for notice in picked)
             return picked
 
@@ -100,7 +105,7 @@ class Postman:
                     self._metrics.cancelled.labels(answer.consent.stop).inc()
         finally:
             for notice in chosen.values():  # not ours after all
-                lanes.destinations.landed(notice, failed=False, now=now)
+                lanes.destinations.landed(notice, failed=None, now=now)
         return len(answers)
 
     @contextlib.contextmanager
@@ -127,7 +132,7 @@ class Postman:
                     notice = fresh[one.notice_id]
                     self._start(one, Ready.of(notice, changes.case(notice.case_id), attempts=1))
                 else:
-                    self._lanes.destinations.landed(one, failed=False, now=now)
+                    self._lanes.destinations.landed(one, failed=None, now=now)
 
     def _may_leave(self, notice: Notice, changes: Changes, now: datetime) -> bool:
         case = changes.case(notice.case_id)

@@ -29,6 +29,8 @@ class Memory:
         self.away = False
 
     async def take(self, events: Sequence[Event]) -> None:
+        if any(event.unit_id == "BUG" for event in events):
+            raise ZeroDivisionError
         self.told += [str(event.unit_id) for event in events]
 
 
@@ -137,3 +139,9 @@ async def test_partition_that_cannot_be_claimed_is_told_from_memory_until_it_can
     assert await desk.handler.assigned(0) == 0
     await desk.handler.handle({0: findings("U1")})
     await desk.until_taken(1)
+
+
+async def test_our_own_bug_costs_one_fire_not_those_behind_it(desk: Desk) -> None:
+    desk.memory.lost()
+    await desk.handler.handle({0: findings("U1", "BUG", "U2")})
+    assert desk.memory.told == ["U1", "U2"]
