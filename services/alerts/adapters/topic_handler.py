@@ -159,6 +159,11 @@ class TopicHandler:
             if lane.waiting and lane.at_work is None:
                 lane.at_work = asyncio.create_task(self._work_off(partition, lane))
 
+    def kick(self) -> None:
+        """Try again at once what the database has not taken: it is back."""
+        for lane in self._lanes.values():
+            lane.kick.set()
+
     @property
     def _away(self) -> bool:
         return self._standby is not None and self._standby.away
