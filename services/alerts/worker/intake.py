@@ -100,6 +100,7 @@ class CaseIntake:
         self._metrics.duplicates.labels(claim.topic).inc(batch.duplicates)
         for kind, action in batch.counts:
             self._metrics.events.labels(kind, action).inc()
+        self._metrics.written_down.inc(len(batch.changes.brought))
         if batch.changes.leaves_work:
             self._wake()
 

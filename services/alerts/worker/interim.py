@@ -101,6 +101,7 @@ class Interim:
                     ready = Ready.of(row.notice, None, row.attempts)
                     await self._outbox.record(ready, row.outcome, row.verdict, row.ended_at or now)
                 self._store.drop(row.notice.notice_id)
+                self._metrics.written_down.inc()
                 written += 1
             elif now - row.notice.created_at > NOBODYS or await self._written_alone(row):
                 self._store.drop(row.notice.notice_id)
@@ -116,6 +117,7 @@ class Interim:
             changes = Changes(notices=[row.notice])
             bring(changes, row)
             await transaction.save(changes)
+        self._metrics.written_down.inc()
         return True
 
     async def look(self) -> None:
