@@ -120,25 +120,32 @@ class Interim:
         self._metrics.written_down.inc()
         return True
 
-    async def look(self) -> None:
-        """Ask the database for its open fires, and so whether it answers."""
-        if self._looking is None:
-            self._look = self._store.begin_look()
-            self._looking = asyncio.create_task(self._fires.look(self._store.known(), OPEN_FIRES))
-        # one question at a time: those that hang would take the lane's connections
-        if not await is_done(self._looking, DECIDE_S):
-            self.lost()
-            return
-        asked, self._looking = self._looking, None
-        try:
-            open_ids, news = asked.result()
-        except (StoreUnavailable, Conflict):
-            self.lost()
-            return
-        for case in news:
-            self._store.know(case)
-        self._store.keep_open(open_ids, self._look)
-        self.found()
+    async def look(self) -> bool:
+        """Ask the database for its open fires, and so whether it answers; return whether it is away.
+
+        An error is no silence: its session may have ended while we stood still. So it is asked a second time.
+        """
+        for final in (False, True):
+            if self._looking is None:
+                self._look = self._store.begin_look()
+                self._looking = asyncio.create_task(self._fires.look(self._store.known(), OPEN_FIRES))
+            # one question at a time: those that hang would take the lane's connections
+            if not await is_done(self._looking, DECIDE_S):
+                self.lost()
+                break
+            asked, self._looking = self._looking, None
+            try:
+                open_ids, news = asked.result()
+            except (StoreUnavailable, Conflict):
+                if final:
+                    self.lost()
+                continue
+            for case in news:
+                self._store.know(case)
+            self._store.keep_open(open_ids, self._look)
+            self.found()
+            break
+        return self.away
 
     async def drain(self) -> None:
         await self._postman.drain()

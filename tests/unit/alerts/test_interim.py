@@ -221,6 +221,33 @@ async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert here.rig.told("F0").count("centre") == 9
 
 
+async def test_answer_that_came_while_we_stood_still_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = asyncio.Event()
+    told = iter([0.0, 40.0])
+
+    def monotonic() -> float:
+        at_now = next(told, 100.0)
+        if at_now == 40.0:
+            answered.set()  # what lay unread
+        return at_now
+
+    monkeypatch.setattr("services.runtime.patience.CLOCK.monotonic", monotonic)
+    await within(answered.wait(), 0.001)
+
+
+async def test_one_error_is_not_a_database_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Without()
+    sound, errors = here.store.look, [StoreUnavailable("session ended")]
+
+    async def look(known: Collection[CaseId], limit: int) -> tuple[set[CaseId], list[Case]]:
+        if errors:
+            raise errors.pop()
+        return await sound(known, limit)
+
+    monkeypatch.setattr(here.store, "look", look)
+    assert not await here.interim.look()
+
+
 async def test_what_hangs_is_waited_for_no_longer_than_one_can_afford() -> None:
     never, done = asyncio.Event(), asyncio.Event()
 
