@@ -50,6 +50,7 @@ def connect_arguments(name: str, statement_timeout_s: float = 30) -> dict[str, A
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,
+        "tcp_user_timeout": 15000,  # where the line is cut, what was sent is never acknowledged and no keepalive asked
     }
 
 

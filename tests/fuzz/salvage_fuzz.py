@@ -5,6 +5,7 @@
 The promises of `check` are held by the seeded tests of the suite as well.
 """
 
+import json
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -39,6 +40,7 @@ def check(payload: bytes) -> Sequence[Message]:
             raise
         return ()
     assert len(messages) <= MAX_MESSAGES
+    assert not (messages and names_another_kind(payload)), "made of what a message says of itself"
     text = likely_text(payload)[0]
     named = unicodedata.normalize("NFKC", loose_json.unescaped(loose_json.unescaped(text))).casefold()
     for part, message in enumerate(messages):
@@ -53,6 +55,25 @@ def check(payload: bytes) -> Sequence[Message]:
             assert 0 < len(message.point.address) <= 64
         check_written(message, payload, part)
     return messages
+
+
+def names_another_kind(payload: bytes) -> bool:
+    """Say whether a payload is one good JSON object whose only kind is no trouble: what else it holds is its own."""
+
+    def pairs(found: list[tuple[str, object]]) -> dict[str, object]:
+        if len({name.strip().casefold() for name, _ in found}) < len(found):
+            raise ValueError("a name stands twice")
+        return dict(found)
+
+    try:
+        content = json.loads(payload, object_pairs_hook=pairs)
+    except (ValueError, RecursionError):
+        return False
+    kind = content.get("kind") if isinstance(content, dict) else None
+    if not isinstance(kind, str):
+        return False
+    folded = unicodedata.normalize("NFKC", kind).casefold()
+    return not any(word in folded for words in WORDS.values() for word in words)
 
 
 def check_written(message: Message, payload: bytes, part: int) -> None:

@@ -18,7 +18,8 @@ from services.alerts.domain.values import (
     case_id_of,
 )
 from services.alerts.metrics import AlertsMetrics
-from services.alerts.ports import CaseBook, CaseStore, CaseTransaction, Changes, Claim, Directory
+from services.alerts.ports import CaseBook, Changes, Claim, Directory, IntakeStore, IntakeTransaction
+from services.alerts.worker.handover import Handover
 from services.alerts.worker.precedence import Precedence
 from services.alerts.worker.scribe import Scribe, cancel_waiting
 from services.runtime.clock import Clock
@@ -52,7 +53,7 @@ class CaseIntake:
     def __init__(
         self,
         *,
-        store: CaseStore,
+        store: IntakeStore,
         directory: Directory,
         scribe: Scribe,
         metrics: AlertsMetrics,
@@ -60,6 +61,7 @@ class CaseIntake:
         wake: Callable[[], None],
         precedence: Precedence,
         first_attempts: FirstAttempts = _none,
+        handover: Handover | None = None,
     ) -> None:
         self._store = store
         self._directory = directory
@@ -69,6 +71,7 @@ class CaseIntake:
         self._wake = wake
         self._precedence = precedence
         self._first_attempts = first_attempts
+        self._handover = handover or Handover()
 
     async def take(self, claim: Claim, events: Sequence[Event], next_offset: int) -> None:
         if not any(event.kind in URGENT for event in events):
@@ -96,16 +99,19 @@ class CaseIntake:
 
     async def _take_once(self, claim: Claim, events: Sequence[Event], next_offset: int) -> _Batch:
         batch = _Batch()
-        with ExitStack() as after_commit:
+        with self._handover.lend() as lent, ExitStack() as after_commit:
             async with self._store.transaction() as transaction:
                 await self._decide(transaction, claim, events, next_offset, batch)
+                self._handover.settle(batch.changes, lent)
                 leaving = after_commit.enter_context(self._first_attempts(batch.changes))
                 new = await transaction.save(batch.changes)
             leaving |= new
+            lent.done = True
+            self._handover.learn(batch.changes)
         return batch
 
     async def _decide(
-        self, transaction: CaseTransaction, claim: Claim, events: Sequence[Event], next_offset: int, batch: _Batch
+        self, transaction: IntakeTransaction, claim: Claim, events: Sequence[Event], next_offset: int, batch: _Batch
     ) -> None:
         once = list({event.event_id: event for event in reversed(events)}.values())[::-1]
         fresh, book = await transaction.begin(
@@ -169,13 +175,14 @@ class CaseIntake:
             case = self._scribe.take_step(batch.changes, case, case.ladder[0], now, event=event)
         return case
 
-    async def _all_clears(self, transaction: CaseTransaction, batch: _Batch) -> None:
+    async def _all_clears(self, transaction: IntakeTransaction, batch: _Batch) -> None:
         if not batch.closed:
             return
         told = await transaction.told(list(batch.closed))
         now = self._clock.now()
         for case_id, (case, event) in batch.closed.items():
-            self._scribe.all_clear(batch.changes, case, told.get(case_id, []), now, event)
+            reached = dict.fromkeys([*told.get(case_id, []), *self._handover.told(batch.changes, case_id)])
+            self._scribe.all_clear(batch.changes, case, list(reached), now, event)
 
 
 def _keep(book: CaseBook, key: tuple[UnitId, CaseKind], case: Case) -> None:

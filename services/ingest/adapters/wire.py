@@ -1,7 +1,7 @@
 """Signals, refusals and ticks as the bytes that stand on the topics."""
 
 from base64 import b64encode
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import blake2b
 from json.encoder import encode_basestring as _quote
 
@@ -61,6 +61,9 @@ class Encoder:
         self._last_instant: datetime | None = None
         self._last_written = ""
         self._last_digits = ""
+        self._second = datetime.min.replace(tzinfo=UTC)
+        self._second_written = ""
+        self._second_ms = 0
         self._opened = b"\0\0\0\x08delivery" + _measured(instance.encode())
         self._written_instance = f'","instance":{_quote(instance)}'
 
@@ -115,8 +118,16 @@ class Encoder:
         return self._last_digits
 
     def _write(self, instant: datetime) -> None:
-        self._last_instant, self._last_written = instant, instant.isoformat()[:-6]
-        self._last_digits = f"{int(instant.timestamp() * 1000) & 0xFFFFFFFF:08x}"
+        since = instant - self._second
+        if since.days or since.seconds:  # most are of the same second as the one before: that is written once
+            self._second = instant.replace(microsecond=0)
+            self._second_written = self._second.isoformat()[:-6]
+            self._second_ms = int(self._second.timestamp()) * 1000
+            since = instant - self._second
+        fraction = since.microseconds
+        self._last_instant = instant
+        self._last_written = f"{self._second_written}.{fraction:06d}" if fraction else self._second_written
+        self._last_digits = f"{(self._second_ms + fraction // 1000) & 0xFFFFFFFF:08x}"
 
     def refusal(self, refused: Refused, limit: int = MAX_RAW_BYTES) -> bytes:
         """Return the event of one refusal. More than `limit` bytes raw are cut; `raw_bytes` tells the whole length."""

@@ -174,6 +174,6 @@ def _sent(accepted: Accepted, signal: Signal) -> _Sent | None:
 
 
 def _sign_of_life(signal: Signal) -> Signal:
-    flags = tuple([flag for flag in signal.flags if flag is Flag.REDELIVERED])
+    flags = tuple([flag for flag in signal.flags if flag in (Flag.REDELIVERED, Flag.RECONNECTED)])
     message = Message(Kind.HEARTBEAT, frame=signal.message.frame)
     return signal._replace(message=message, flags=(*flags, Flag.REPEATED))

@@ -14,7 +14,7 @@ _DATE = re.compile(
     r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|/(\d{1,2})/(\d{1,2})|\.(\d{1,2})\.(\d{1,2})|年(\d{1,2})月(\d{1,2})[日号]|(\d{2})(\d{2}))",
     re.ASCII,
 )
-_MIDNIGHT = re.compile(r"(?:T|(?<=[日号])|(?<=\d) )0?0:00(?::00(?:\.0+)?)?$")
+_MIDNIGHT = re.compile(r"(?:T|\s|(?<=[日号]))0?0:00(?::00(?:\.0+)?)?$")
 _YEAR_LAST = re.compile(r"\d{1,2}([-/.])\d{1,2}\1(?:\d{4}|\d{2})", re.ASCII)
 _MONTH_ONLY = re.compile(r"\d{4}(?:[-/.]\d{1,2}|年\d{1,2}月?)", re.ASCII)
 _SHORTENED_NUMBER = re.compile(r"\d(?:\.\d+)?E\+\d+", re.ASCII | re.IGNORECASE)

@@ -3,7 +3,7 @@
 import { Refused, order } from "./api.js";
 import { byId, setText, show } from "./dom.js";
 import { t } from "./text.js";
-import { titleOf } from "./words.js";
+import { closesByAcknowledging, titleOf } from "./words.js";
 
 const box = byId("ack");
 let current = null;
@@ -12,6 +12,9 @@ let opener = null;
 export function openAcknowledge(row) {
   current = row;
   setText(byId("ack-name"), `${t(`kind.${row.kind}`)} · ${titleOf(row)}`);
+  const what = byId("ack-what");
+  what.dataset.t = closesByAcknowledging(row) ? "ack.what.closes" : "ack.what";
+  setText(what, t(what.dataset.t));
   byId("ack-note").value = "";
   show(byId("ack-problem"), false);
   busy(false);

@@ -6,7 +6,7 @@ import { openDrawer } from "./drawer.js";
 import { ladder } from "./ladder.js";
 import { on, state } from "./state.js";
 import { brief, listed, nameOf, since, span, t, told, until } from "./text.js";
-import { KIND_ICON, stepName, titleOf } from "./words.js";
+import { KIND_ICON, URGENT, stepName, titleOf } from "./words.js";
 
 let known = null;
 
@@ -36,7 +36,7 @@ export function render() {
 function announce(rows) {
   const ids = new Set(rows.map((row) => row.case_id));
   if (known) {
-    const fresh = rows.filter((row) => !known.has(row.case_id) && row.kind !== "fire");
+    const fresh = rows.filter((row) => !known.has(row.case_id) && !URGENT.includes(row.kind));
     if (fresh.length) setText(byId("polite"), fresh.slice(0, 3).map((row) => t("case.announce", { kind: t(`kind.${row.kind}`), name: titleOf(row) })).join("; "));
   }
   known = ids;
