@@ -11,6 +11,9 @@ from pydantic import Field, StringConstraints, model_validator
 
 from schemas.base import Identifier, ShortText, Wire
 
+YEAR_S = 366 * 86400
+"""The longest span a pack may name: beyond it is a slip of the keyboard, and far beyond it no calendar goes."""
+
 
 class UnitFact(StrEnum):
     """Facts of a unit that a scope may ask for."""
@@ -56,11 +59,11 @@ class Profile(Wire):
     `misses` intervals plus `grace_s`. `stable_heartbeats` proofs in a row bring it back online.
     """
 
-    interval_s: float = Field(gt=0)
-    misses: int = Field(ge=1)
-    grace_s: float = Field(ge=0)
-    stable_heartbeats: int = Field(default=2, ge=1)
-    clock_skew_s: float = Field(default=300, gt=0)
+    interval_s: float = Field(gt=0, le=YEAR_S)
+    misses: int = Field(ge=1, le=100)
+    grace_s: float = Field(ge=0, le=YEAR_S)
+    stable_heartbeats: int = Field(default=2, ge=1, le=1000)
+    clock_skew_s: float = Field(default=300, gt=0, le=YEAR_S)
     anchor: ShortText
 
 
@@ -130,12 +133,12 @@ class Step(Wire):
     """A rung: taken once per case, `after_s` after the case's clock started."""
 
     code: Identifier
-    after_s: float = Field(ge=0)
+    after_s: float = Field(ge=0, le=YEAR_S)
     tells: tuple[Recipient, ...]
     document: Identifier
     name_zh: ShortText
     name_en: ShortText
-    reply_working_days: int | None = Field(default=None, ge=1)
+    reply_working_days: int | None = Field(default=None, ge=1, le=3660)
     board_only: bool = False
     clause: ShortText
 
@@ -161,8 +164,8 @@ class CommonCause(Wire):
 
     by: tuple[Literal["carrier", "town"], ...] = ("carrier", "town")
     units: int = Field(ge=2)
-    window_s: float = Field(gt=0)
-    hold_s: float = Field(gt=0)
+    window_s: float = Field(gt=0, le=YEAR_S)
+    hold_s: float = Field(gt=0, le=YEAR_S)
     tells: tuple[Recipient, ...]
     clause: ShortText
 
@@ -174,17 +177,17 @@ class Pack(Wire):
     """One district, one period, one version."""
 
     pack_id: Identifier
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, le=2**31 - 1)
     district: Identifier
     name_zh: ShortText
     name_en: ShortText
     valid_from: date
     valid_to: date
     note: PackText = ""
-    blind_after_s: float = Field(gt=0, description="without a tick for so long we count as blind")
+    blind_after_s: float = Field(gt=0, le=YEAR_S, description="without a tick for so long we count as blind")
     default_profile: Identifier
-    group_wait_s: float = Field(ge=0, description="hold before the first notice of a case, never for fire")
-    reopen_within_s: float = Field(ge=0, description="a unit that drops again so soon reopens its case")
+    group_wait_s: float = Field(ge=0, le=YEAR_S, description="hold before the first notice of a case, never for fire")
+    reopen_within_s: float = Field(ge=0, le=YEAR_S, description="a unit that drops again so soon reopens its case")
     departments: tuple[Department, ...]
     routes: tuple[Route, ...]
     default_route: DefaultRoute

@@ -82,7 +82,7 @@ class GatewayVersion(Version):
 
     For devices that speak GB/T 26875.3: `device_profile` names how this make reads the standard, null for the letter
     of it; `device_address` is the six address bytes in the order of the wire, as hex; `networks` are the addresses it
-    may call from (CIDR), any when empty.
+    may call from (CIDR); when empty, it must prove by a certificate who it is (where the listener asks for one).
     """
 
     gateway_id: Identifier

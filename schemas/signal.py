@@ -36,7 +36,8 @@ class Flag(StrEnum):
     `test_or_omission`: a GB/T 26875.3 status without its normal bit: a test, or a device that never sets the bit.
     `not_understood`: kept raw. `repeated`: sent again by the gateway, and therefore a sign of life only.
     `replayed`: was refused once and taken in later by a person, never a sign of life. `salvaged`: read carefully where
-    the strict reading failed; `notes` say what was dropped, `raw` is what came.
+    the strict reading failed; `notes` say what was dropped, `raw` is what came. `reconnected`: the first over a
+    new connection of a device that had another one before.
     """
 
     CLOCK_AHEAD = "clock_ahead"
@@ -49,6 +50,7 @@ class Flag(StrEnum):
     REPEATED = "repeated"
     REPLAYED = "replayed"
     SALVAGED = "salvaged"
+    RECONNECTED = "reconnected"
 
 
 MAX_FRAME_BYTES = 1054

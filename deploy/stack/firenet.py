@@ -147,11 +147,23 @@ class FireNet:
         self.ports = ports
         self.options = options or Options()
         self._clock = clock or SystemClock()
-        self.kafka = Kafka(self.folder / "kafka", port=ports.kafka, controller_port=ports.controller)
-        self.postgres = Postgres(self.folder / "postgres", port=ports.postgres)
+        self.kafka = Kafka(
+            self.folder / "kafka",
+            port=ports.kafka,
+            controller_port=ports.controller,
+            setting=setting_of("kafka"),
+            controller_setting=setting_of("controller"),
+        )
+        self.postgres = Postgres(self.folder / "postgres", port=ports.postgres, setting=setting_of("postgres"))
         self.mqtt = self._broker()
         self.door = self._door() if self.options.has_door else None
-        self.mailbox = Mailbox(self.folder / "mailbox", smtp_port=ports.smtp, http_port=ports.mailbox)
+        self.mailbox = Mailbox(
+            self.folder / "mailbox",
+            smtp_port=ports.smtp,
+            http_port=ports.mailbox,
+            smtp_setting=setting_of("smtp"),
+            http_setting=setting_of("mailbox"),
+        )
 
     @property
     def parts(self) -> list[Kafka | Postgres | Mosquitto | Iotcore | Mailbox | Door]:

@@ -33,11 +33,13 @@ def free_ports(count: int) -> list[int]:
     """
     found: list[int] = []
     for port in random.sample(range(FIRST, LAST), 1000):
+        if len(found) == count:
+            break
         if port not in _given and is_free(port):
             found.append(port)
-        if len(found) == count:
-            _given.update(found)
-            return found
+    if len(found) == count:
+        _given.update(found)
+        return found
     raise StartFailed(f"no {count} free ports between {FIRST} and {LAST} on {HOST}.")
 
 

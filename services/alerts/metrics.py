@@ -50,6 +50,21 @@ class AlertsMetrics:
             ["channel", "reason"],
             registry=registry,
         )
+        self.database_away = Gauge(
+            "firenet_alerts_database_away",
+            "1 while the database does not answer and the fire lane tells from memory",
+            registry=registry,
+        )
+        self.told_from_memory = Counter(
+            "firenet_alerts_told_from_memory_total",
+            "Fire signals acted upon while the database was away",
+            registry=registry,
+        )
+        self.written_down = Counter(
+            "firenet_alerts_written_down_total",
+            "Notices sent while the database was away and written down since",
+            registry=registry,
+        )
         self.cancelled = Counter(
             "firenet_alerts_cancelled_total", "Notices not sent any more", ["reason"], registry=registry
         )

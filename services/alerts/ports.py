@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
-from services.alerts.domain.audit import Link
-from services.alerts.domain.delivery import Consent, Due, Outcome, Verdict
+from services.alerts.domain.audit import Link, Overview
+from services.alerts.domain.delivery import Consent, Due, InterimRow, Outcome, Verdict
 from services.alerts.domain.grouping import Candidate
 from services.alerts.domain.letters import Letter
 from services.alerts.domain.recipients import AddressBook
@@ -45,7 +45,8 @@ class Changes:
 
     It takes back notices that were never sent, but the first ones of a fire.
 
-    `leased` names the notices among them whose first attempt is under way, and until when it is ours.
+    `leased` names the notices among them whose first attempt is under way, and until when it is ours; `brought` those
+    that were sent, or tried, while the database was away. Nothing of it is sent `not_before`.
     """
 
     opened: dict[CaseId, Case] = field(default_factory=dict)
@@ -53,6 +54,8 @@ class Changes:
     steps: list[StepTaken] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     leased: dict[NoticeId, datetime] = field(default_factory=dict)
+    brought: dict[NoticeId, InterimRow] = field(default_factory=dict)
+    not_before: datetime | None = None
     cancelled: dict[CaseId, Reason] = field(default_factory=dict)
     audit: list[AuditEntry] = field(default_factory=list)
 
@@ -68,7 +71,9 @@ class Changes:
     def leaves_work(self) -> bool:
         """Say whether another task has to do with it: a notice without an attempt, a case with a step to come."""
         climbing = any(case.is_open and case.next_step_at for case in (*self.opened.values(), *self.updated.values()))
-        return climbing or any(notice.notice_id not in self.leased for notice in self.notices)
+        return climbing or any(
+            notice.notice_id not in self.leased and notice.notice_id not in self.brought for notice in self.notices
+        )
 
     @property
     def empty(self) -> bool:
@@ -84,8 +89,8 @@ class CaseBook:
     last_closed: dict[tuple[UnitId, CaseKind], Case]
 
 
-class CaseTransaction(Protocol):
-    """One database transaction; nothing of it stands when the block is left by an exception."""
+class IntakeTransaction(Protocol):
+    """What taking events in needs of a transaction; nothing of it stands when the block is left by an exception."""
 
     async def begin(
         self,
@@ -102,6 +107,21 @@ class CaseTransaction(Protocol):
         """
         ...
 
+    async def told(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
+        """Return the addresses that a notice of the case was sent or attempted to since their last all-clear."""
+        ...
+
+    async def save(self, changes: Changes) -> set[NoticeId]:
+        """Write all of it and return the notices that were not there before.
+
+        Raises Conflict when another transaction opened the same case meanwhile.
+        """
+        ...
+
+
+class CaseTransaction(IntakeTransaction, Protocol):
+    """One database transaction."""
+
     async def book(self, keys: Collection[tuple[UnitId, CaseKind]], case_ids: Collection[CaseId]) -> CaseBook:
         """Return and lock the open and the last closed case of each key, and the cases of `case_ids`."""
         ...
@@ -112,10 +132,6 @@ class CaseTransaction(Protocol):
 
     async def case(self, case_id: CaseId) -> Case | None:
         """Return and lock one case."""
-        ...
-
-    async def told(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
-        """Return the addresses that a notice of the case was sent or attempted to since their last all-clear."""
         ...
 
     async def alone_with_common_causes(self) -> bool:
@@ -134,11 +150,12 @@ class CaseTransaction(Protocol):
         """Hold open members until the common case's `held_until` and put off their waiting notices; return them."""
         ...
 
-    async def save(self, changes: Changes) -> set[NoticeId]:
-        """Write all of it and return the notices that were not there before.
 
-        Raises Conflict when another transaction opened the same case meanwhile.
-        """
+class IntakeStore(Protocol):
+    """Where events are taken in."""
+
+    def transaction(self) -> AbstractAsyncContextManager[IntakeTransaction]:
+        """Begin; commit when the block ends well. Raises StoreUnavailable, Conflict, Fenced."""
         ...
 
 
@@ -170,6 +187,26 @@ class Ready:
     caused_at: datetime
     first: bool = False
     over_since: datetime | None = None
+    notice: Notice | None = None
+
+    @classmethod
+    def of(cls, notice: Notice, case: Case | None, attempts: int) -> "Ready":
+        """Return the notice as its carrier gets it for attempt number `attempts`."""
+        return cls(
+            notice_id=notice.notice_id,
+            case_id=notice.case_id,
+            to=notice.to,
+            subject=notice.subject,
+            body=notice.body,
+            fire=notice.fire,
+            attempts=attempts,
+            purpose=notice.purpose,
+            lang=notice.to.lang,
+            caused_at=notice.caused_at,
+            first=notice.first,
+            over_since=case.closed_at if case else None,
+            notice=notice,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +234,7 @@ class Wish:
     leases: Mapping[Channel, timedelta]
 
 
-class Outbox(Protocol):
+class Tray(Protocol):
     """Notices on their way. A lease that runs out gives the notice to the next worker: at least one copy."""
 
     async def take(self, wish: Wish) -> list[Ready | Refused]:
@@ -213,11 +250,59 @@ class Outbox(Protocol):
         """Write what became of the attempt, unless the notice has ended meanwhile."""
         ...
 
+
+class Outbox(Tray, Protocol):
+    """The tray in the database, and what of it is to be published."""
+
+    async def known(self, notice_ids: Collection[NoticeId]) -> set[NoticeId]:
+        """Return which of these notices are written down, whatever became of them."""
+        ...
+
     async def unpublished(self, limit: int) -> Sequence[tuple[NoticeId, str, bytes]]:
         """Return (id, key, encoded event) of notices that have ended and are not on the notices topic yet."""
         ...
 
     async def mark_published(self, notice_ids: Sequence[NoticeId]) -> None: ...
+
+
+class OpenFires(Protocol):
+    """The urgent cases that are open in the database, for the time in which it does not answer."""
+
+    async def look(self, known: Collection[CaseId], limit: int) -> tuple[set[CaseId], list[Case]]:
+        """Return the ids of all of them (the newest `limit`), and the cases among these that are not `known`."""
+        ...
+
+
+class InterimStore(IntakeStore, Tray, Protocol):
+    """Cases and notices in memory while the database is away."""
+
+    def rows(self) -> Mapping[NoticeId, InterimRow]:
+        """Return the notices that the database does not know of yet, or not all of them."""
+        ...
+
+    def adopt(self, ready: Ready, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
+        """Keep what became of an attempt that could not be written down."""
+        ...
+
+    def drop(self, notice_id: NoticeId) -> None:
+        """Forget a notice: the database has it."""
+        ...
+
+    def begin_look(self) -> int:
+        """Return the number of the look at the database that begins now."""
+        ...
+
+    def know(self, case: Case) -> None:
+        """Take in a case as the database has it."""
+        ...
+
+    def known(self) -> Collection[CaseId]:
+        """Return the cases that the database was last seen to have open."""
+        ...
+
+    def keep_open(self, open_ids: Collection[CaseId], look: int) -> None:
+        """Forget the cases that were known before `look` and were not open in it."""
+        ...
 
 
 class Carrier(Protocol):
@@ -290,18 +375,6 @@ class AuditLog(Protocol):
         ...
 
     async def links(self, after_seq: int, limit: int) -> list[Link]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """Figures of the whole database for gauges; not of one process."""
-
-    open_cases: dict[tuple[str, str], int]
-    waiting: dict[tuple[str, str], int]
-    oldest_due: datetime | None
-    no_next_step: int
-    overdue_steps: int
-    unsealed: int
 
 
 class Auditor(Protocol):

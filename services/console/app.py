@@ -86,6 +86,7 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
                 https=settings.https,
                 behind_proxy=settings.behind_proxy,
                 mailbox_url=str(settings.mailbox_url) if settings.mailbox_url else None,
+                parts_file=settings.parts_file,
             ),
         )
         pages = PageServer(site, settings.http_host, settings.http_port, connections=settings.streams_total + 256)

@@ -1,6 +1,7 @@
 """Settings of the console, from the environment with the prefix CONSOLE_."""
 
 from datetime import timedelta
+from pathlib import Path
 
 from pydantic import AnyHttpUrl, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
@@ -20,6 +21,9 @@ class ConsoleSettings(ServiceSettings):
         default=False, description="take the reader's address from the last X-Forwarded-For (set only by your proxy)"
     )
     mailbox_url: AnyHttpUrl | None = Field(default=None, description="link to the demo's mailbox, shown when set")
+    parts_file: Path | None = Field(
+        default=None, description="where `make run` writes down what does not run; pages show it"
+    )
     alerts_url: AnyHttpUrl = Field(
         default=AnyHttpUrl("http://127.0.0.1:9103"), description="base URL of the API of alerts"
     )

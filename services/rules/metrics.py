@@ -43,6 +43,7 @@ class PartitionView(NamedTuple):
     rates: tuple[RateRow, ...]
     connections: Mapping[str, Mapping[Connection, int]]
     health: Mapping[str, Mapping[Health, int]]
+    unstable: int = 0
 
 
 Views = Callable[[], Mapping[int, PartitionView]]
@@ -63,6 +64,9 @@ class RulesMetrics:
             "Time of one checkpoint in the database.",
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
             registry=registry,
+        )
+        self.line_drops = Counter(
+            "firenet_rules_line_drops", "Times that the line of a gateway was lost or came back.", registry=registry
         )
         self.state_bytes = Counter("firenet_rules_state_bytes", "Bytes of state saved.", registry=registry)
         self.retries = Counter("firenet_rules_retries", "Waits for a dependency.", ["dependency"], registry=registry)
@@ -142,7 +146,11 @@ class LiveCollector(Collector):
         for family, counts in ((units, connections), (health_units, healths)):
             for labels, count in sorted(counts.items()):
                 family.add_metric(labels, count)
-        return (units, health_units)
+        unstable = GaugeMetricFamily(
+            "firenet_rules_units_unstable", "Units with a line that drops and comes back again and again."
+        )
+        unstable.add_metric([], sum(view.unstable for view in views.values()))
+        return (units, health_units, unstable)
 
     @staticmethod
     def _rates(views: Mapping[int, PartitionView], sights: Mapping[int, Sight]) -> Iterable[GaugeMetricFamily]:

@@ -90,6 +90,8 @@ class UnitRow(NamedTuple):
     open_fires: int
     open_faults: int
     open_isolations: int
+    line_drops: int = 0
+    unstable_until: int = 0
 
 
 @dataclass(slots=True)

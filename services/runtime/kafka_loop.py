@@ -1,23 +1,29 @@
 """The one consuming loop: a group shares the partitions, the handler keeps the offsets in its own database.
 
 Kafka never holds our offsets. Whoever is assigned a partition claims it in the database (which fences a former owner)
-and reads on from the offset that was saved together with the effects.
+and reads on from the offset that was saved together with the effects. A handler that has to work without its database
+leaves a note of that offset with the group, to begin from when the database cannot be asked.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
+from services.runtime.clock import SystemClock
 from services.runtime.kafka import stop_consumer
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
 from services.runtime.postgres import backoff_s
 
 REBALANCE_DRAIN_S = 10.0
+NOTE_EVERY_S = 2.0
+RECENT = timedelta(minutes=10)
+"""What is older is not acted upon by a handler that has neither its database nor a note: it was, in all likelihood."""
 
 
 class LogGap(Exception):
@@ -44,8 +50,12 @@ class Unavailable(Exception):
 class PartitionHandler(Protocol):
     """Effects and offsets of the partitions that this process owns. The loop never calls two methods at once."""
 
-    async def assigned(self, partition: int) -> int:
-        """Claim the partition, load its state, and return the offset to read next. May raise Unavailable."""
+    async def assigned(self, partition: int) -> int | None:
+        """Claim the partition, load its state, and return the offset to read next. May raise Unavailable.
+
+        None when the database cannot be asked and there is work to do all the same: the loop reads from the note of
+        the last offset, or else what is not older than `RECENT`.
+        """
         ...
 
     async def handle(self, batches: Mapping[int, Sequence[ConsumedRecord]]) -> None:
@@ -53,7 +63,10 @@ class PartitionHandler(Protocol):
         ...
 
     async def idle(self) -> None:
-        """Called after every turn, with or without records; the place for checkpoints."""
+        """Called after every turn, with or without records; the place for checkpoints.
+
+        Raising Unavailable has all partitions assigned anew.
+        """
         ...
 
     async def revoked(self, partitions: Sequence[int]) -> None:
@@ -80,6 +93,7 @@ class KafkaLoop:
         poll_ms: int = 50,
         *,
         static: bool = False,
+        noted: Callable[[], Mapping[int, int]] | None = None,
     ) -> None:
         self._bootstrap = bootstrap
         self._topic = topic
@@ -89,6 +103,11 @@ class KafkaLoop:
         self._poll_records = poll_records
         self._poll_ms = poll_ms
         self._static = static
+        self._noted = noted
+        self._note: dict[int, int] = {}
+        self._noting: asyncio.Task[None] | None = None
+        self._clock = SystemClock()
+        self._note_at = 0.0
         self._lock = asyncio.Lock()
         self._owned: set[int] = set()
         self._next: dict[int, int] = {}
@@ -157,7 +176,34 @@ class KafkaLoop:
                     get_logger().warning("handler_waits", topic=self._topic, error=str(error), attempt=attempt)
                     await stop.wait_for(min(5.0, backoff_s(attempt)))
             await self._handler.idle()
+            self._leave_note(consumer)
             self.turns += 1
+
+    def _leave_note(self, consumer: AIOKafkaConsumer) -> None:
+        """Have the group remember, every other second, up to where the handler's database has got."""
+        now = self._clock.monotonic()
+        if self._noted is None or now < self._note_at or (self._noting is not None and not self._noting.done()):
+            return
+        self._note_at = now + NOTE_EVERY_S
+        news = {number: offset for number, offset in self._noted().items() if self._note.get(number) != offset}
+        if news:
+            self._noting = asyncio.create_task(self._commit_note(consumer, news))
+
+    async def _commit_note(self, consumer: AIOKafkaConsumer, news: Mapping[int, int]) -> None:
+        try:
+            await consumer.commit({TopicPartition(self._topic, number): offset for number, offset in news.items()})
+            self._note.update(news)
+        except (KafkaError, ValueError) as error:  # not ours any more, or the cluster is away: the next note will do
+            get_logger().info("note_not_left", topic=self._topic, error=type(error).__name__)
+
+    async def _from_note(self, consumer: AIOKafkaConsumer, place: TopicPartition, first: int, end: int) -> int:
+        """Return where to begin without the database."""
+        offset: int | None = await consumer.committed(place)
+        if offset is None:
+            since = int((self._clock.now() - RECENT).timestamp() * 1000)
+            found = (await consumer.offsets_for_times({place: since})).get(place)
+            offset = end if found is None else found.offset
+        return min(max(first, offset), end)
 
     def _in_place(self, fetched: Mapping[TopicPartition, Sequence[Any]]) -> dict[int, list[ConsumedRecord]]:
         """Return what is ours and not handled yet.
@@ -195,6 +241,8 @@ class KafkaLoop:
             for number in sorted(partitions):
                 place = TopicPartition(self._topic, number)
                 offset = await self._handler.assigned(number)
+                if offset is None:
+                    offset = await self._from_note(consumer, place, firsts[place], ends[place])
                 if offset < firsts[place]:
                     if offset > 0:
                         raise LogGap(f"{self._topic}[{number}]: saved offset {offset}, Kafka begins at {firsts[place]}")

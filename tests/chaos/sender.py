@@ -105,7 +105,9 @@ class Sender:
     def _enter(self, said: Said) -> None:
         """Write a message into the book as its device says it now; it goes out when the connection lets it."""
         if said.again:
-            self._backlog.append(self._kept[said.gateway][-1 - said.again])
+            entry = self._kept[said.gateway][-1 - said.again]
+            entry[0].again = True
+            self._backlog.append(entry)
             return
         due_at = self.started_at + said.due_s
         at = EPOCH + timedelta(seconds=due_at if said.clock is None else said.clock)

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -63,6 +64,16 @@ CATCH_UP_S = 10.0
 TROUBLES = ("fire", "fault", "isolation")
 
 
+@dataclass(frozen=True, slots=True)
+class Alerted:
+    """What alerts has and what the receivers took, at a moment at which no notice was waiting or on its way."""
+
+    notes: list[Note]
+    cases: list[FireCase]
+    others: list[tuple[str, str]]
+    hearings: list[Hearing]
+
+
 class Verdict:
     """The accounts of one run. `book` and `struck` are still growing while it is made, not when it is asked."""
 
@@ -74,12 +85,17 @@ class Verdict:
         self._book = book
         self._struck = struck
         self._unit_of = {one.words.gateway: one.unit for one in book}
+        self._alerted = Alerted([], [], [], [])
+        self._unknown: list[str] = []
         self._gateways: dict[str, list[str]] = defaultdict(list)
         for gateway, unit in self._unit_of.items():
             self._gateways[unit].append(gateway)
 
     def while_all_speak(self) -> list[Account]:
-        """Connections and rates as they are while every device but those that are gone sends its heartbeats."""
+        """Connections and rates as they are while every device but those that are gone sends its heartbeats.
+
+        What alerts has is read here as well: once nobody speaks any more there will be new cases.
+        """
         premises = [_premises(unit, body) for unit, body in self._site.rows(UNITS)]
         wanted = {one.unit: self._connection(one.unit) for one in premises}
         made: list[Account] = []
@@ -91,7 +107,31 @@ class Verdict:
             return not any(account.found for account in made)
 
         self._site.wait("connections and rates as book and register have them", as_wanted, 60)
+        self._site.wait("a moment without notices on their way", self._read_alerts, 120)
         return made
+
+    def _read_alerts(self) -> bool:
+        """Read notices first and then what was heard, so that whatever was accepted is among that."""
+        rows, site = self._site.rows(NOTES), self._site
+        cases = [FireCase(*row) for row in site.rows(CASES)]
+        others = [(kind, unit) for kind, unit in site.rows(OTHER_CASES)]
+        hearings = self._hearings()
+        heard: dict[str, list[float]] = defaultdict(list)
+        for one in hearings:
+            heard[one.notice_id].append(one.at)
+        diaries = (site.centre.diary, site.mailbox.diary)
+        over = {line["id"] for diary in diaries for line in read_diary(diary) if _says_over(line)}
+        notes = [
+            Note(*row[:7], heard=tuple(heard[row[0]]), says_over=row[0] in over)  # type: ignore[misc]
+            for row in rows
+        ]
+        known = {note.notice_id for note in notes}
+        self._alerted = Alerted(notes, cases, others, [one for one in hearings if one.notice_id in known])
+        self._unknown = sorted({one.notice_id for one in hearings} - known - self._noticed())
+        return not any(note.state in ("pending", "sending") for note in notes)
+
+    def _noticed(self) -> set[str]:
+        return {name for (name,) in self._site.rows("SELECT notice_id FROM alerts.notices")}
 
     def _connection(self, unit: str) -> str:
         if unit not in self._gateways:
@@ -136,33 +176,24 @@ class Verdict:
     # --- fires
 
     def _fires(self, wanted: Sequence[Outbreak], matched: Matched) -> list[Account]:
-        hearings = self._hearings()
-        heard: dict[str, list[float]] = defaultdict(list)
-        for one in hearings:
-            heard[one.notice_id].append(one.at)
-        diaries = (self._site.centre.diary, self._site.mailbox.diary)
-        over = {line["id"] for diary in diaries for line in read_diary(diary) if _says_over(line)}
-        notes = [
-            Note(*row[:7], heard=tuple(heard[row[0]]), says_over=row[0] in over)  # type: ignore[misc]
-            for row in self._site.rows(NOTES)
-        ]
+        notes = self._alerted.notes
         by_case: dict[str, list[Note]] = defaultdict(list)
         for note in notes:
             by_case[note.case_id].append(note)
-        cases = [FireCase(*row) for row in self._site.rows(CASES)]
         end = self._site.clock.now().timestamp()
         away = [one.outage(end) for one in self._struck if one.blow.part == "alerts-fire"]
         for outbreak in wanted:
             began, ended = outbreak.span(matched)
             outbreak.lane_away = any(one.began_at - 2 < ended and began < one.over_at + CATCH_UP_S for one in away)
-        paired = pair_cases(wanted, matched, cases, finding_id)
+        paired = pair_cases(wanted, matched, self._alerted.cases, finding_id)
         rooms = {unit: f"C-{unit}-control" for unit in self._gateways}
         return [
             *check_cases(paired),
             *check_fires_told(paired, by_case, rooms),
             name_waiting(paired, matched, by_case, self._outages("PostgreSQL", end)),
             *check_clears(paired, by_case),
-            *check_copies(notes, hearings, [one.outage(end) for one in self._struck]),
+            *check_copies(notes, self._alerted.hearings, [one.outage(end) for one in self._struck]),
+            Account("copies of notices that alerts does not know", len(notes), self._unknown),
         ]
 
     def _hearings(self) -> list[Hearing]:
@@ -188,7 +219,7 @@ class Verdict:
         reasons["connection_lost"] = {one.unit for one in offlines}
         premises = {unit for unit, _ in self._site.rows(UNITS)}
         reasons["never_connected"] = premises - set(self._gateways)
-        cases = self._site.rows(OTHER_CASES)
+        cases = self._alerted.others
         causeless = [f"{kind} of {unit}" for kind, unit in cases if unit not in reasons.get(kind, set())]
         return [
             Account("cases of other kinds without a cause", len(cases), causeless),

@@ -53,7 +53,6 @@ def check_copies(notes: Sequence[Note], hearings: Iterable[Hearing], outages: Se
         Account("notices that a receiver took more than once for no reason", len(by_id), more),
         Account("... once more because of a kill, a freeze or a cut answer", len(by_id), excused, counts=False),
         Account("notices that count as accepted and nobody took", len(notes), unheard),
-        Account("copies of notices that alerts does not know", len(by_id), sorted(set(by_id) - set(known))),
         Account("notices that were given up", len(notes), [note for note in notes if note.state == "dead"]),
         Account("notices that still wait at the end", len(notes), waiting),
     ]

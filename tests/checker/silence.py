@@ -62,7 +62,9 @@ def check_losses(
     unseen: list[object] = []
     for gateway, said in by_gateway.items():
         skipped = sum(one.skipped for one in said)
-        sure = sum(one.skipped for at, one in enumerate(said) if one.skipped and _is_sure(said, at, matched, kills))
+        first = min((matched.received_at(one) for one in said if one.number in matched.copies), default=0.0)
+        watched = [first, *kills]
+        sure = sum(one.skipped for at, one in enumerate(said) if one.skipped and _is_sure(said, at, matched, watched))
         found = shown.get(gateway, 0)
         line = f"{gateway}: {found} told as lost; {skipped} left out ({sure} for sure), {away[gateway]} lost"
         if found > skipped + away[gateway]:
@@ -76,15 +78,13 @@ def check_losses(
     ]
 
 
-def _is_sure(said: Sequence[Spoken], at: int, matched: Matched, kills: Sequence[float]) -> bool:
+def _is_sure(said: Sequence[Spoken], at: int, matched: Matched, begins: Sequence[float]) -> bool:
     """Say whether the messages around a left-out number all came, to an ingest that lived for long enough."""
     around = said[max(0, at - WINDOW) : at + WINDOW]
     if len(around) < 2 * WINDOW or any(one.number not in matched.copies for one in around):
         return False
     times = [copy.received_at for one in around for copy in matched.copies[one.number]]
-    began = min(matched.received_at(one) for one in said if one.number in matched.copies)
-    heard_long = began < min(times) - WATCHED_S
-    return heard_long and not any(min(times) - WATCHED_S <= kill <= max(times) + WATCHED_S for kill in kills)
+    return not any(min(times) - WATCHED_S <= begun <= max(times) + WATCHED_S for begun in begins)
 
 
 # --- rates

@@ -44,6 +44,16 @@ class KafkaNoticeStream:
 
     def __init__(self, producer: BatchProducer) -> None:
         self._producer = producer
+        self._started = False
+
+    async def start(self) -> None:
+        """Connect, once. Raises StreamUnavailable when no broker answers."""
+        if not self._started:
+            try:
+                await self._producer.start()
+            except KafkaUnavailable as error:
+                raise StreamUnavailable(str(error)) from error
+            self._started = True
 
     async def send(self, records: Sequence[tuple[str, bytes]]) -> None:
         try:

@@ -5,9 +5,8 @@ from datetime import datetime
 from psycopg.types.json import Jsonb
 
 from services.alerts.adapters.postgres_cases import transaction_on
-from services.alerts.domain.audit import GENESIS, Link, chain
+from services.alerts.domain.audit import GENESIS, Link, Overview, chain
 from services.alerts.domain.values import AuditEntry, CaseId
-from services.alerts.ports import Overview
 from services.runtime.postgres import Pool
 
 SEALING_LOCK = 7_261_004

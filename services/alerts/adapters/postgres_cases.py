@@ -26,6 +26,7 @@ from services.alerts.adapters.rows import (
 from services.alerts.domain.grouping import Candidate
 from services.alerts.domain.seen import fresh_among, remembered
 from services.alerts.domain.values import (
+    URGENT,
     Address,
     BodyCode,
     Case,
@@ -240,7 +241,11 @@ class PostgresCaseTransaction:
             if changes.steps:
                 await run(_INSERT_STEPS, (to_json([taken_row(step) for step in changes.steps]),))
             if changes.notices:
-                rows = [notice_row(notice, changes.leased.get(notice.notice_id)) for notice in changes.notices]
+                leased, brought, later = changes.leased, changes.brought, changes.not_before
+                rows = [
+                    notice_row(one, leased.get(one.notice_id), brought.get(one.notice_id), later)
+                    for one in changes.notices
+                ]
                 new = await run(_INSERT_NOTICES, (to_json(rows),))
             if changes.cancelled:
                 await run(_CANCEL, _cancellations(changes))
@@ -282,6 +287,30 @@ def _cancellations(changes: Changes) -> tuple[list[str], list[str], list[str]]:
     ids = list(changes.cancelled)
     purposes = ["all_clear" if changes.cancelled[one] is Reason.REOPENED else "notice" for one in ids]
     return [str(one) for one in ids], purposes, [str(changes.cancelled[one]) for one in ids]
+
+
+class PostgresOpenFires:
+    """See ports.OpenFires."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def look(self, known: Collection[CaseId], limit: int) -> tuple[set[CaseId], list[Case]]:
+        async with transaction_on(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(
+                "SELECT case_id FROM alerts.cases WHERE state = 'open' AND unit_id IS NOT NULL AND kind = ANY(%s) "
+                "ORDER BY opened_at DESC LIMIT %s",
+                ([str(kind) for kind in URGENT], limit),
+            )
+            open_ids = {CaseId(row["case_id"]) for row in await cursor.fetchall()}
+            new = open_ids - set(known)
+            if not new:
+                return open_ids, []
+            await cursor.execute(
+                f"SELECT {_CASES} FROM alerts.cases c WHERE case_id = ANY(%s)".encode(),  # noqa: S608 - constants only
+                (list(new),),
+            )
+            return open_ids, [case_of(row) for row in await cursor.fetchall()]
 
 
 class PostgresCaseStore:

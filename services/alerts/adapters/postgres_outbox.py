@@ -1,6 +1,6 @@
 """The outbox in PostgreSQL: due, last question, lease, record."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -112,7 +112,7 @@ class PostgresOutbox:
         if notice.first and not case.is_open:
             notice = self._retell(notice, case)
             await connection.execute(_RETELL, (notice.subject, notice.body, notice.template, notice.notice_id))
-        return _ready(notice, case, row["attempts"] + 1)
+        return Ready.of(notice, case, row["attempts"] + 1)
 
     async def record(self, ready: Ready, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
         state = "pending" if verdict.fate is Fate.RETRY else str(verdict.fate)
@@ -141,6 +141,13 @@ class PostgresOutbox:
             await connection.execute(_RECORD, values)
             if ended is not None:
                 await connection.execute("SELECT pg_notify(%s, 'cases')", (LIVE_CHANNEL,))
+
+    async def known(self, notice_ids: Collection[NoticeId]) -> set[NoticeId]:
+        async with transaction_on(self._pool, pipelined=True) as connection:
+            cursor = await connection.execute(
+                "SELECT notice_id FROM alerts.notices WHERE notice_id = ANY(%s)", (list(notice_ids),)
+            )
+            return {NoticeId(row[0]) for row in await cursor.fetchall()}
 
     async def unpublished(self, limit: int) -> Sequence[tuple[NoticeId, str, bytes]]:
         async with (
@@ -202,21 +209,4 @@ def _notice_of(row: dict[str, Any], case: Case) -> Notice:
         about=about_of(row["about"], case.proof),
         fire=row["fire"],
         first=row["first"],
-    )
-
-
-def _ready(notice: Notice, case: Case, attempts: int) -> Ready:
-    return Ready(
-        notice_id=notice.notice_id,
-        case_id=notice.case_id,
-        to=notice.to,
-        subject=notice.subject,
-        body=notice.body,
-        fire=notice.fire,
-        attempts=attempts,
-        purpose=notice.purpose,
-        lang=notice.to.lang,
-        caused_at=notice.caused_at,
-        first=notice.first,
-        over_since=case.closed_at,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from services.alerts.domain.delivery import InterimRow
 from services.alerts.domain.values import (
     About,
     Acknowledgement,
@@ -36,7 +37,7 @@ CASE_COLUMNS = (
 NOTICE_COLUMNS = (
     "notice_id", "case_id", "step", "purpose", "body_code", "contact_id", "channel", "address", "secret_ref", "lang",
     "template", "subject", "body", "clause", "created_at", "caused_at", "fire", "state", "attempts", "next_attempt_at",
-    "lease_until", "first", "about",
+    "lease_until", "ended_at", "reason", "first", "about",
 )  # fmt: skip
 STEP_COLUMNS = ("case_id", "step", "due_at", "taken_at", "document", "clause", "told", "nobody")
 AUDIT_COLUMNS = ("at", "actor", "action", "case_id", "detail")
@@ -219,7 +220,10 @@ def taken_row(step: StepTaken) -> Row:
     }
 
 
-def notice_row(notice: Notice, leased_until: datetime | None) -> Row:
+def notice_row(
+    notice: Notice, leased_until: datetime | None, brought: InterimRow | None, not_before: datetime | None
+) -> Row:
+    """Return the row of a new notice: due at once, on its way, or as far as it was `brought` without the database."""
     return {
         "notice_id": notice.notice_id,
         "case_id": notice.case_id,
@@ -240,10 +244,26 @@ def notice_row(notice: Notice, leased_until: datetime | None) -> Row:
         "fire": notice.fire,
         "state": "sending" if leased_until else "pending",
         "attempts": 1 if leased_until else 0,
-        "next_attempt_at": leased_until or notice.created_at,
+        "next_attempt_at": leased_until or max(notice.created_at, not_before or notice.created_at),
         "lease_until": leased_until,
+        "ended_at": None,
+        "reason": None,
         "first": notice.first,
         "about": about_json(notice.about),
+        **({} if brought is None else _state_of(brought)),
+    }
+
+
+def _state_of(brought: InterimRow) -> Row:
+    ended = brought.state != "pending"
+    reason = brought.outcome.reason if brought.outcome else None
+    return {
+        "state": "sending" if brought.flying else brought.state,
+        "attempts": brought.attempts,
+        "next_attempt_at": None if ended else brought.next_attempt_at,
+        "lease_until": brought.next_attempt_at if brought.flying else None,
+        "ended_at": brought.ended_at if ended else None,
+        "reason": str(reason) if reason else None,
     }
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Literal
 
-from services.alerts.domain.values import Case, Channel, NoticeId, Purpose, Reason
+from services.alerts.domain.values import Case, Channel, Notice, NoticeId, Purpose, Reason
 
 
 class Fate(StrEnum):
@@ -96,6 +97,26 @@ def judge(outcome: Outcome, attempts: int, policy: Attempts, jitter: float, now:
     return Verdict(Fate.RETRY, now + wait)
 
 
+@dataclass(slots=True)
+class InterimRow:
+    """A notice that was made without the database, and what became of it so far.
+
+    `flying`: an attempt is under way. `held`: the database is just taking it over. `alarmed`: an attempt said that the
+    case was open, so its address has to hear of the end.
+    """
+
+    notice: Notice
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
+    state: Literal["pending", "accepted", "dead", "cancelled"] = "pending"
+    flying: bool = False
+    held: bool = False
+    alarmed: bool = False
+    outcome: Outcome | None = None
+    verdict: Verdict | None = None
+    ended_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Due:
     """A notice that waits for an attempt."""
@@ -137,7 +158,8 @@ def may_send(
 class Destinations:
     """How much is on its way to each destination, and which ones rest after a failure.
 
-    One dead or slow endpoint holds at most `per_address` of the `slots`, and one only while it keeps failing.
+    One dead or slow endpoint holds at most `per_address` of the `slots`, and one only while it keeps failing. Whoever
+    chooses with a `reserve` leaves that many slots free: attempts that fail again and again keep no first one waiting.
     """
 
     slots: int
@@ -147,6 +169,7 @@ class Destinations:
     _flying: dict[str, int] = field(default_factory=dict)
     _channels: dict[Channel, int] = field(default_factory=dict)
     _resting: dict[str, datetime] = field(default_factory=dict)
+    _failing: set[str] = field(default_factory=set)
 
     @property
     def free(self) -> int:
@@ -159,33 +182,42 @@ class Destinations:
     def busy_addresses(self, now: datetime) -> list[str]:
         """Return the addresses that get nothing more now."""
         self._resting = {address: until for address, until in self._resting.items() if until > now}
-        full = {address for address, flying in self._flying.items() if flying >= self.per_address}
+        full = {address for address, flying in self._flying.items() if flying >= self._most(address)}
         return sorted(full | set(self._resting))
+
+    def _most(self, address: str) -> int:
+        return 1 if address in self._failing else self.per_address
 
     def busy_channels(self) -> list[Channel]:
         return [channel for channel, most in self.per_channel.items() if self._channels.get(channel, 0) >= most]
 
-    def choose(self, due: Iterable[Due], now: datetime) -> list[Due]:
+    def choose(self, due: Iterable[Due], now: datetime, reserve: int = 0) -> list[Due]:
         """Return what may start now, in the given order, and count it as on its way."""
         chosen = []
         busy = set(self.busy_addresses(now))
         for notice in due:
-            if self.free <= 0:
+            if self.free <= reserve:
                 break
             if notice.address in busy or notice.channel in self.busy_channels():
                 continue
             self._flying[notice.address] = self._flying.get(notice.address, 0) + 1
             self._channels[notice.channel] = self._channels.get(notice.channel, 0) + 1
-            if self._flying[notice.address] >= self.per_address:
+            if self._flying[notice.address] >= self._most(notice.address):
                 busy.add(notice.address)
             chosen.append(notice)
         return chosen
 
-    def landed(self, notice: Due, *, failed: bool, now: datetime) -> None:
-        """Count it as back. After a failure the address rests a moment before it is tried with another notice."""
+    def landed(self, notice: Due, *, failed: bool | None, now: datetime) -> None:
+        """Count it as back. After a failure the address rests a moment before it is tried with another notice.
+
+        `failed` None: it was not sent after all.
+        """
         self._channels[notice.channel] -= 1
         self._flying[notice.address] -= 1
         if self._flying[notice.address] <= 0:
             del self._flying[notice.address]
         if failed:
             self._resting[notice.address] = now + self.rest
+            self._failing.add(notice.address)
+        elif failed is not None:
+            self._failing.discard(notice.address)

@@ -17,23 +17,33 @@ from services.alerts.domain.delivery import (
     may_send,
     policy_of,
 )
-from services.alerts.domain.values import Case, Channel, Conflict, Notice, NoticeId, Purpose, Reason, StoreUnavailable
+from services.alerts.domain.values import Channel, Conflict, Notice, NoticeId, Purpose, Reason, StoreUnavailable
 from services.alerts.metrics import AlertsMetrics
-from services.alerts.ports import Carrier, Changes, Outbox, Ready, Wish
+from services.alerts.ports import Carrier, Changes, Ready, Tray, Wish
 from services.alerts.worker.precedence import PATIENCE_S, Precedence
 from services.runtime.clock import Clock
+from services.runtime.patience import within
 
 PICK = 200
 RECORD_TRIES = 5
+RECORD_S = 2.0
+"""So long the fire lane waits for an outcome to be written down before it keeps it in memory."""
+
+Keep = Callable[[Ready, Outcome, Verdict, datetime], None]
+"""Keeps what became of an attempt until the database is back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """`sending` must outlast the slowest send of a channel: after a crash a notice is taken up again so much later."""
+    """`sending` must outlast the slowest send of a channel: after a crash a notice is taken up again so much later.
+
+    `reserve` slots are kept for notices that leave with the commit that writes them.
+    """
 
     fire: bool
     sending: Mapping[Channel, timedelta]
     destinations: Destinations
+    reserve: int = 0
 
 
 class Postman:
@@ -42,7 +52,7 @@ class Postman:
     def __init__(
         self,
         *,
-        outbox: Outbox,
+        outbox: Tray,
         carriers: Mapping[Channel, Carrier],
         lanes: Lanes,
         metrics: AlertsMetrics,
@@ -56,19 +66,23 @@ class Postman:
         self._clock = clock
         self._precedence = precedence
         self._flying: set[asyncio.Task[None]] = set()
+        self.told_elsewhere: Callable[[NoticeId], bool] = lambda notice_id: False
+        """Says whether a notice was sent from memory while the database was away."""
+        self.keep: Keep | None = None
         self.on_landed: Callable[[bool], None] = lambda made_room: None
         """Called when a notice has landed; `made_room` when others may have waited for that."""
 
     async def turn(self) -> int:
         """Start sending what is due and free to go; return how many were looked at. Raises StoreUnavailable."""
         lanes = self._lanes
-        if lanes.destinations.free <= 0:
+        if lanes.destinations.free <= lanes.reserve:
             return 0
         now = self._clock.now()
         chosen: dict[NoticeId, Due] = {}
 
         def choose(due: Sequence[Due]) -> Sequence[Due]:
-            picked = lanes.destinations.choose(due, now)
+            mine = [one for one in due if not self.told_elsewhere(one.notice_id)]
+            picked = lanes.destinations.choose(mine, now, lanes.reserve)
             chosen.update((notice.notice_id, notice) for notice in picked)
             return picked
 
@@ -91,7 +105,7 @@ class Postman:
                     self._metrics.cancelled.labels(answer.consent.stop).inc()
         finally:
             for notice in chosen.values():  # not ours after all
-                lanes.destinations.landed(notice, failed=False, now=now)
+                lanes.destinations.landed(notice, failed=None, now=now)
         return len(answers)
 
     @contextlib.contextmanager
@@ -104,6 +118,7 @@ class Postman:
         """
         now = self._clock.now()
         fresh = {notice.notice_id: notice for notice in changes.notices if self._may_leave(notice, changes, now)}
+        fresh = {notice_id: notice for notice_id, notice in fresh.items() if notice_id not in changes.brought}
         due = [Due(notice.notice_id, notice.to.channel, notice.to.address) for notice in fresh.values()]
         chosen = self._lanes.destinations.choose(due, now)
         changes.leased = {one.notice_id: now + self._lanes.sending[one.channel] for one in chosen}
@@ -112,14 +127,17 @@ class Postman:
             yield committed
         finally:
             for one in chosen:
-                if one.notice_id in committed:
+                # a commit that was long in coming: meanwhile the same notice may have been sent from memory
+                if one.notice_id in committed and not self.told_elsewhere(one.notice_id):
                     notice = fresh[one.notice_id]
-                    self._start(one, _first_of(notice, changes.case(notice.case_id)))
+                    self._start(one, Ready.of(notice, changes.case(notice.case_id), attempts=1))
                 else:
-                    self._lanes.destinations.landed(one, failed=False, now=now)
+                    self._lanes.destinations.landed(one, failed=None, now=now)
 
     def _may_leave(self, notice: Notice, changes: Changes, now: datetime) -> bool:
         case = changes.case(notice.case_id)
+        if changes.not_before is not None:
+            return False
         if case is None or notice.fire != self._lanes.fire:
             return False
         consent = may_send(notice.purpose, notice.created_at, case, fire=notice.fire, now=now, first=notice.first)
@@ -163,6 +181,13 @@ class Postman:
 
     async def _write_down(self, ready: Ready, outcome: Outcome, verdict: Verdict) -> None:
         """Try for a while: a database that restarts must not turn an accepted notice into a second copy."""
+        if self.keep is not None:
+            now = self._clock.now()
+            try:
+                await within(self._outbox.record(ready, outcome, verdict, now), RECORD_S)
+            except (TimeoutError, StoreUnavailable, Conflict):
+                self.keep(ready, outcome, verdict, now)
+            return
         for attempt in range(RECORD_TRIES):
             try:
                 await self._outbox.record(ready, outcome, verdict, self._clock.now())
@@ -182,20 +207,3 @@ class Postman:
             self._metrics.first_dead.labels(ready.to.channel, outcome.reason or "none").inc()
         if verdict.fate is Fate.ACCEPTED and ready.fire and ready.purpose is Purpose.NOTICE:
             self._metrics.fire_latency.observe(max(0.0, (now - ready.caused_at).total_seconds()))
-
-
-def _first_of(notice: Notice, case: Case | None) -> Ready:
-    return Ready(
-        notice_id=notice.notice_id,
-        case_id=notice.case_id,
-        to=notice.to,
-        subject=notice.subject,
-        body=notice.body,
-        fire=notice.fire,
-        attempts=1,
-        purpose=notice.purpose,
-        lang=notice.to.lang,
-        caused_at=notice.caused_at,
-        first=notice.first,
-        over_since=case.closed_at if case else None,
-    )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from services.alerts.domain.lifecycle import Action, Decision, Known, Terms, decide
 from services.alerts.domain.values import (
@@ -18,13 +19,17 @@ from services.alerts.domain.values import (
     case_id_of,
 )
 from services.alerts.metrics import AlertsMetrics
-from services.alerts.ports import CaseBook, CaseStore, CaseTransaction, Changes, Claim, Directory
+from services.alerts.ports import CaseBook, Changes, Claim, Directory, IntakeStore, IntakeTransaction
+from services.alerts.worker.handover import Handover
 from services.alerts.worker.precedence import Precedence
 from services.alerts.worker.scribe import Scribe, cancel_waiting
 from services.runtime.clock import Clock
 
 CONFLICT_TRIES = 6
 YIELD_EVERY = 20
+LATE = timedelta(seconds=3)
+GRACE = timedelta(seconds=5)
+"""A fire that reaches the ordinary lane late may have been told from memory by the fire lane, which says so first."""
 
 
 FirstAttempts = Callable[[Changes], AbstractContextManager[set[NoticeId]]]
@@ -52,7 +57,7 @@ class CaseIntake:
     def __init__(
         self,
         *,
-        store: CaseStore,
+        store: IntakeStore,
         directory: Directory,
         scribe: Scribe,
         metrics: AlertsMetrics,
@@ -60,6 +65,8 @@ class CaseIntake:
         wake: Callable[[], None],
         precedence: Precedence,
         first_attempts: FirstAttempts = _none,
+        handover: Handover | None = None,
+        defers: bool = False,
     ) -> None:
         self._store = store
         self._directory = directory
@@ -69,6 +76,8 @@ class CaseIntake:
         self._wake = wake
         self._precedence = precedence
         self._first_attempts = first_attempts
+        self._handover = handover or Handover()
+        self._defers = defers
 
     async def take(self, claim: Claim, events: Sequence[Event], next_offset: int) -> None:
         if not any(event.kind in URGENT for event in events):
@@ -91,21 +100,25 @@ class CaseIntake:
         self._metrics.duplicates.labels(claim.topic).inc(batch.duplicates)
         for kind, action in batch.counts:
             self._metrics.events.labels(kind, action).inc()
+        self._metrics.written_down.inc(len(batch.changes.brought))
         if batch.changes.leaves_work:
             self._wake()
 
     async def _take_once(self, claim: Claim, events: Sequence[Event], next_offset: int) -> _Batch:
         batch = _Batch()
-        with ExitStack() as after_commit:
+        with self._handover.lend() as lent, ExitStack() as after_commit:
             async with self._store.transaction() as transaction:
                 await self._decide(transaction, claim, events, next_offset, batch)
+                self._handover.settle(batch.changes, lent)
                 leaving = after_commit.enter_context(self._first_attempts(batch.changes))
                 new = await transaction.save(batch.changes)
             leaving |= new
+            lent.done = True
+            self._handover.learn(batch.changes)
         return batch
 
     async def _decide(
-        self, transaction: CaseTransaction, claim: Claim, events: Sequence[Event], next_offset: int, batch: _Batch
+        self, transaction: IntakeTransaction, claim: Claim, events: Sequence[Event], next_offset: int, batch: _Batch
     ) -> None:
         once = list({event.event_id: event for event in reversed(events)}.values())[::-1]
         fresh, book = await transaction.begin(
@@ -164,18 +177,21 @@ class CaseIntake:
             ]
         if decision.action is Action.POINT_ADDED:
             self._scribe.tell_point(batch.changes, case, event, now)
+        if self._defers and case.is_urgent and decision.action is Action.OPENED and now - event.detected_at > LATE:
+            batch.changes.not_before = now + GRACE
         # the first step of a fire is taken in the same transaction, not by the ladder's clock
         if case.is_urgent and decision.action is Action.OPENED:
             case = self._scribe.take_step(batch.changes, case, case.ladder[0], now, event=event)
         return case
 
-    async def _all_clears(self, transaction: CaseTransaction, batch: _Batch) -> None:
+    async def _all_clears(self, transaction: IntakeTransaction, batch: _Batch) -> None:
         if not batch.closed:
             return
         told = await transaction.told(list(batch.closed))
         now = self._clock.now()
         for case_id, (case, event) in batch.closed.items():
-            self._scribe.all_clear(batch.changes, case, told.get(case_id, []), now, event)
+            reached = dict.fromkeys([*told.get(case_id, []), *self._handover.told(batch.changes, case_id)])
+            self._scribe.all_clear(batch.changes, case, list(reached), now, event)
 
 
 def _keep(book: CaseBook, key: tuple[UnitId, CaseKind], case: Case) -> None:

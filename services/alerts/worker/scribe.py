@@ -78,6 +78,10 @@ class Scribe:
         changes.put(climbed)
         return climbed
 
+    def first_told(self, case: Case) -> Sequence[Address]:
+        """Return whom the first step of an urgent case tells."""
+        return whom_first_step_tells(self._directory, case, case.ladder[0]).addresses
+
     def tell_point(self, changes: Changes, case: Case, event: Event, now: datetime) -> None:
         """Tell the centre of a further component on fire in the same case."""
         step = point_step(case)

@@ -13,7 +13,7 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 
 from services.console.adapters import rows, sql
 from services.console.adapters.rows import Row
-from services.console.domain.cases import CaseDetail, CaseList, CaseRow, Delivery, Fire, TakenStep
+from services.console.domain.cases import URGENT_KINDS, CaseDetail, CaseList, CaseRow, Delivery, Fire, TakenStep
 from services.console.domain.errors import DataUnavailable, NotFound
 from services.console.domain.freshness import PartitionSight, Sight
 from services.console.domain.picture import Names, Picture
@@ -108,6 +108,7 @@ class PostgresReadModel:
                 acknowledged_via=papers[7],
                 common_case_id=papers[8],
                 sightings=papers[9],
+                signals=tuple(rows.case_signal(row) for row in await reader.all(sql.CASE_SIGNALS, case_id=case_id)),
             )
 
     @asynccontextmanager
@@ -137,8 +138,14 @@ class PostgresReadModel:
         return Tally(dict(connection), dict(health), total, troubled, unrouted, token)
 
     async def _fires(self, reader: "_Reader") -> tuple[Fire, ...]:
-        found = [*await reader.all(sql.FIRES), *await reader.all(sql.FIRES_WITHOUT_CASE)]
-        return tuple(Fire(*row) for row in found[:50])
+        found = [
+            *await reader.all(sql.FIRES, kinds=list(URGENT_KINDS)),
+            *await reader.all(sql.FIRES_WITHOUT_CASE),
+        ]
+        fires = [Fire(*row) for row in found]
+        # However many strangers ring, they push no fire off the list.
+        fires.sort(key=lambda fire: (fire.acknowledged_at is not None, fire.kind != "fire"))
+        return tuple(fires[:50])
 
     async def _cases(self, reader: "_Reader", state: str, offset: int, limit: int) -> CaseList:
         if state == "open":

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from services.console.domain.cases import CaseRow, PlannedStep, TakenStep
+from services.console.domain.cases import CaseRow, CaseSignal, PlannedStep, TakenStep
 from services.console.domain.picture import Names
 from services.console.domain.units import CaseMark, UnitRow
 
@@ -35,6 +35,8 @@ def unit_row(row: Row, mark: CaseMark | None) -> UnitRow:
         open_faults=row[19],
         open_isolations=row[20],
         case=mark,
+        line_drops=row[21],
+        unstable_until=row[22],
     )
 
 
@@ -70,6 +72,20 @@ def case_row(row: Row, taken: tuple[TakenStep, ...], deliveries: dict[str, int])
         taken=taken,
         deliveries=deliveries,
         address=row[27],
+    )
+
+
+def case_signal(row: Row) -> CaseSignal:
+    return CaseSignal(
+        received_at=row[0],
+        kind=row[1],
+        gateway_id=row[2],
+        address=row[3],
+        label=row[4],
+        text=row[5],
+        salvaged=row[6],
+        notes=tuple(str(note) for note in row[7]) if isinstance(row[7], list) else (),
+        refusal_id=row[8],
     )
 
 

@@ -10,14 +10,19 @@ NAMES = (
 
 SLICE_WHOLE = "TRUE"
 # A street or town answers for everything in its area, whoever leads: its body code is the town of its units.
+# Nobody leads, and nobody is copied on, an alarm of a gateway that is in no register: it is in no slice.
 SLICE_OF_DEPARTMENT = (
     "(lead_department = %(department)s OR copy_departments @> ARRAY[%(department)s::text] OR town = %(department)s)"
+    " AND %(department)s <> ''"
 )
+
+# What burns, then what may burn, then the rest.
+URGENCY = "CASE kind WHEN 'fire' THEN 0 WHEN 'unreadable_alarm' THEN 1 WHEN 'unregistered_alarm' THEN 1 ELSE 2 END"
 
 # Well: connected or rightly absent, and nothing wrong inside. Everything else is on the list.
 TROUBLED = (
     "(connection_now NOT IN ('online', 'exempt', 'retired')"
-    " OR health_now NOT IN ('normal', 'unknown') OR partly_connected)"
+    " OR health_now NOT IN ('normal', 'unknown') OR partly_connected OR unstable_now)"
 )
 
 TALLY = """
@@ -60,7 +65,8 @@ ACCOUNTABLE_TOWN = "town = %(department)s"
 UNIT_COLUMNS = """
 unit_id, name, name_en, town, community, category, address, lead_department, copy_departments, routed, scopes,
 connection_now, connection_since, connection_detected_at, health_now, health_since, last_proof_at, partly_connected,
-open_fires, open_faults, open_isolations
+open_fires, open_faults, open_isolations, CASE WHEN unstable_now THEN line_drops ELSE 0 END,
+CASE WHEN unstable_now THEN unstable_until END
 """
 
 PRESSING = """
@@ -71,10 +77,11 @@ CASE WHEN health_now = 'fire' THEN 0
      WHEN health_now = 'isolated' THEN 4
      WHEN health_now = 'partly_isolated' THEN 5
      WHEN connection_now = 'late' THEN 6
-     WHEN connection_now = 'never_connected' THEN 7
-     WHEN connection_now = 'unknown' THEN 8
-     WHEN connection_now = 'commissioning' THEN 9
-     WHEN connection_now = 'exempt' THEN 10 ELSE 11 END
+     WHEN unstable_now THEN 7
+     WHEN connection_now = 'never_connected' THEN 8
+     WHEN connection_now = 'unknown' THEN 9
+     WHEN connection_now = 'commissioning' THEN 10
+     WHEN connection_now = 'exempt' THEN 11 ELSE 12 END
 """
 
 UNITS = f"""
@@ -99,7 +106,7 @@ WHO = "coalesce((SELECT a.display_name FROM console.accounts a WHERE a.username 
 CASE_MARKS = f"""
 SELECT unit_id, case_id, kind, step, next_step, next_step_at, {WHO}, acknowledged_at
 FROM alerts.cases WHERE {{slice}} AND state = 'open' AND unit_id = ANY(%(unit_ids)s)
-ORDER BY unit_id, kind <> 'fire', kind <> 'connection_lost', opened_at
+ORDER BY unit_id, {URGENCY}, kind <> 'connection_lost', opened_at
 """
 
 CASE_COLUMNS = f"""
@@ -113,7 +120,7 @@ coalesce((SELECT u.address FROM rules.units u WHERE u.unit_id = c.unit_id), '')
 
 CASES_OPEN = f"""
 SELECT {CASE_COLUMNS} FROM alerts.cases c WHERE {{slice}} AND state = 'open' AND {{outside}}
-ORDER BY kind <> 'fire', acknowledged_at IS NOT NULL, kind <> 'common_cause', next_step_at NULLS LAST, opened_at,
+ORDER BY {URGENCY}, acknowledged_at IS NOT NULL, kind <> 'common_cause', next_step_at NULLS LAST, opened_at,
          case_id
 OFFSET %(offset)s LIMIT %(limit)s
 """
@@ -138,6 +145,16 @@ FROM alerts.cases WHERE {slice} AND state = 'open'
 """
 CASES_CLOSED_COUNT = "SELECT count(*), 0, 0 FROM alerts.cases WHERE {slice} AND state = 'closed'"
 
+# What was received of the very kind, from the begin of the case on. An alarm of a gateway in no register is no signal.
+CASE_SIGNALS = """
+SELECT s.received_at, s.kind, s.gateway_id, coalesce(s.body #>> '{{point,address}}', ''),
+       coalesce(s.body #>> '{{point,label}}', ''), coalesce(s.body ->> 'text', ''),
+       coalesce(s.body -> 'flags' ? 'salvaged', false), s.body -> 'notes', s.body ->> 'refusal_id'
+FROM alerts.cases c JOIN rules.signals s ON s.unit_id = c.unit_id AND s.kind = c.kind
+ AND s.received_at BETWEEN least(c.effective_at, c.detected_at) - interval '1 second' AND coalesce(c.closed_at, now())
+WHERE c.case_id = %(case_id)s ORDER BY s.received_at, s.signal_id LIMIT 50
+"""
+
 STEPS = """
 SELECT case_id, step, due_at, taken_at, document, clause, told, nobody
 FROM alerts.steps WHERE case_id = ANY(%(case_ids)s) ORDER BY case_id, taken_at, step
@@ -153,13 +170,13 @@ FROM alerts.notices WHERE case_id = %(case_id)s ORDER BY created_at, notice_id L
 FIRES = f"""
 SELECT c.unit_id, c.case_id, c.unit_name, c.unit_name_en,
        coalesce((SELECT u.address FROM rules.units u WHERE u.unit_id = c.unit_id), ''), c.town, c.effective_at,
-       {WHO}, c.acknowledged_at
-FROM alerts.cases c WHERE {{slice}} AND kind = 'fire' AND state = 'open' AND unit_id IS NOT NULL
-ORDER BY acknowledged_at IS NOT NULL, effective_at DESC LIMIT 50
+       {WHO}, c.acknowledged_at, c.kind
+FROM alerts.cases c WHERE {{slice}} AND state = 'open' AND unit_id IS NOT NULL AND kind = ANY(%(kinds)s)
+ORDER BY acknowledged_at IS NOT NULL, {URGENCY}, effective_at DESC LIMIT 50
 """
 # Known to rules, not (or no longer) an open case: the banner must not depend on alerts being alive.
 FIRES_WITHOUT_CASE = """
-SELECT u.unit_id, NULL, u.name, u.name_en, u.address, u.town, coalesce(u.health_since, u.updated_at), NULL, NULL
+SELECT u.unit_id, NULL, u.name, u.name_en, u.address, u.town, coalesce(u.health_since, u.updated_at), NULL, NULL, 'fire'
 FROM rules.units u WHERE {slice} AND health = 'fire' AND NOT EXISTS (
   SELECT FROM alerts.cases c WHERE c.unit_id = u.unit_id AND c.kind = 'fire' AND c.state = 'open')
 ORDER BY health_since DESC LIMIT 50

@@ -48,6 +48,29 @@ class Delivery:
     reason: str | None
 
 
+URGENT_KINDS = ("fire", "unreadable_alarm", "unregistered_alarm")
+"""Kinds that burn, or may: on top of everything, the ones that certainly do first. A name of a gateway that is in no
+register stands for the unit of the last one: "?" and what it calls itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseSignal:
+    """One signal of a case. `salvaged`: read carefully where the strict reading failed; `notes` list what was dropped.
+
+    `refusal_id`: where what came is kept raw.
+    """
+
+    received_at: datetime
+    kind: str
+    gateway_id: str
+    address: str
+    label: str
+    text: str
+    salvaged: bool
+    notes: tuple[str, ...]
+    refusal_id: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class CaseRow:
     """One case of the list. `deliveries` counts its notices by state."""
@@ -110,11 +133,15 @@ class CaseDetail:
     acknowledged_via: str | None
     common_case_id: str | None
     sightings: int
+    signals: tuple[CaseSignal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Fire:
-    """A fire that has not ended. `case_id` None: known from the unit's state, its case is not open yet."""
+    """A fire that has not ended, or an alarm that may be one: see `URGENT_KINDS`.
+
+    `case_id` None: known from the unit's state, its case is not open yet.
+    """
 
     unit_id: str
     case_id: str | None
@@ -125,3 +152,4 @@ class Fire:
     since: datetime
     acknowledged_by: str | None
     acknowledged_at: datetime | None
+    kind: str = "fire"

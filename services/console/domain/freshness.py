@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -13,9 +13,13 @@ class Sight(StrEnum):
 
 
 class Freshness(StrEnum):
-    """`no_data`: nothing was ever proven. `unreachable`: the console itself cannot read the database."""
+    """`no_data`: nothing was ever proven. `unreachable`: the console itself cannot read the database.
+
+    `ahead`: what is proven is ahead of our clock, since that of ingest was set back or goes wrong.
+    """
 
     LIVE = "live"
+    AHEAD = "ahead"
     IMPAIRED = "impaired"
     PARTLY_BLIND = "partly_blind"
     BLIND = "blind"
@@ -40,7 +44,11 @@ class DataAge:
     partitions: int
 
 
-def data_age(partitions: Sequence[PartitionSight]) -> DataAge:
+AHEAD_AFTER = timedelta(seconds=5)
+"""Clocks of several machines differ by less."""
+
+
+def data_age(partitions: Sequence[PartitionSight], now: datetime) -> DataAge:
     """Return the age of the whole picture; one blind partition is enough to say so."""
     marks = [part.watermark for part in partitions if part.watermark is not None]
     blind = sum(part.sight is Sight.BLIND for part in partitions)
@@ -52,6 +60,8 @@ def data_age(partitions: Sequence[PartitionSight]) -> DataAge:
         state = Freshness.PARTLY_BLIND
     elif any(part.sight is Sight.IMPAIRED for part in partitions):
         state = Freshness.IMPAIRED
+    elif max(marks) - now > AHEAD_AFTER:
+        state = Freshness.AHEAD
     else:
         state = Freshness.LIVE
     return DataAge(state, min(marks), blind, len(partitions))

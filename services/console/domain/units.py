@@ -56,7 +56,11 @@ class CaseMark:
 
 @dataclass(frozen=True, slots=True)
 class UnitRow:
-    """One unit as of the read. States already carry our blindness: unknown is not offline."""
+    """One unit as of the read. States already carry our blindness: unknown is not offline.
+
+    `line_drops` times its line was lost within ten minutes: not to be called stable before `unstable_until`; 0 and None
+    where it holds.
+    """
 
     unit_id: str
     name: str
@@ -80,6 +84,8 @@ class UnitRow:
     open_faults: int
     open_isolations: int
     case: CaseMark | None = None
+    line_drops: int = 0
+    unstable_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

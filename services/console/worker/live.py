@@ -203,11 +203,11 @@ class LiveHub:
         try:
             async with asyncio.timeout(self._bounds.read_deadline_s / 2):
                 sights = tuple(await self._read.sight())
-            age = data_age(sights)
+            age = data_age(sights, self._clock.now())
             self._last_good = self._clock.now()
         except (DataUnavailable, TimeoutError):
             self._metrics.read_failures.inc()
-            known = data_age(self._sights)
+            known = data_age(self._sights, self._clock.now())
             sights, age = self._sights, DataAge(Freshness.UNREACHABLE, known.as_of, known.blind, known.partitions)
         if [part.sight for part in sights] != [part.sight for part in self._sights]:
             self._dirty.set()  # the views overlay unknown by the clock alone: nobody notifies that

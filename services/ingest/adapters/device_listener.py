@@ -72,6 +72,7 @@ class DeviceListener:
         self._room = Room(limits.connections, limits.per_peer)
         self._texts = ModuleTexts()
         self._of_gateway: dict[str, Session] = {}
+        self._callers: set[str] = set()
         self._last_number = 0
         self._stopping = False
         self._empty = asyncio.Event()
@@ -197,6 +198,10 @@ class DeviceListener:
         """Return what is known of a caller before its first frame."""
         return Claim("", ROUTE, peer, certified, self._trusting)
 
+    def called_before(self, gateway_id: str) -> bool:
+        """Whether a gateway had a connection here before, as far as this process knows."""
+        return gateway_id in self._callers
+
     def believed(self, session: Session, gateway_id: str) -> None:
         """A frame of this gateway over this session was accepted: an older session of it is of no use any more."""
         holder = self._of_gateway.get(gateway_id)
@@ -208,6 +213,7 @@ class DeviceListener:
             session.end(Ended.TOO_MANY)
             return
         self._of_gateway[gateway_id] = session
+        self._callers.add(gateway_id)
         if holder is not None:
             holder.end(Ended.TAKEN_OVER)
 

@@ -52,6 +52,10 @@ class Host(Protocol):
         """Return what is known of a caller before its first frame."""
         ...
 
+    def called_before(self, gateway_id: str) -> bool:
+        """Whether a gateway has had a connection here before."""
+        ...
+
     def believed(self, session: "Session", gateway_id: str) -> None:
         """A frame of this gateway over this session was accepted."""
         ...
@@ -71,6 +75,7 @@ class Session(asyncio.Protocol):
     __slots__ = (
         "_claim",
         "_conduct",
+        "_introduced",
         "_listener",
         "_reading",
         "_ready",
@@ -91,6 +96,7 @@ class Session(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._why: Ended | None = None
         self._unsettled = 0
+        self._introduced = False
         self._reading = True
         self._ready = False
         self._serial: int | None = None
@@ -235,6 +241,9 @@ class Session(asyncio.Protocol):
             said = self._listener.said(claim.gateway_id or self.peer, piece.raw) if is_text else KEPT
             if said.keep:
                 told = claim._replace(like_it=said.before) if said.before else claim
+                if piece.whole and not self._introduced:
+                    self._introduced = True
+                    told = claim._replace(again=self._listener.called_before(claim.gateway_id))
                 (fires if piece.fire else heard).append(Heard(self.number, self._topic, piece.raw, told))
             if not (is_text and self._conduct.may_say(now)):
                 why = self._conduct.heard(piece, claim.gateway_id != "", now)

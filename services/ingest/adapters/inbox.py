@@ -15,13 +15,15 @@ from services.ingest.domain.values import Arrival, Claim, Outcome
 from services.runtime.clock import Clock
 
 STEP = timedelta(microseconds=1)
+SLOWED = 0.9
+"""A deadline takes a ninth longer while stamps are ahead of the clock, and an hour is caught up with in ten."""
 
 
 class Stamps:
     """`received_at` for all lanes of an instance: wall time that never goes back, whatever the clock does.
 
-    When the clock was set back, stamps go on at half speed until it has caught up: standing still would stop all
-    proof, and with it supervision, for as long as the step was.
+    When the clock was set back, stamps go on a little slower than time until it has caught up: standing still would
+    stop all proof, and with it supervision, for as long as the step was; and whatever they lose makes deadlines late.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -37,9 +39,15 @@ class Stamps:
         with self._lock:
             now, at = self._clock.now(), self._clock.monotonic()
             if now < self._last:
-                now = self._last + timedelta(seconds=(at - self._last_at) / 2)
+                now = self._last + timedelta(seconds=(at - self._last_at) * SLOWED)
             self._last, self._last_at = (now if count <= 1 else now + (count - 1) * STEP), at
             return now
+
+    def go_on_from(self, instant: datetime) -> None:
+        """Give no stamp before `instant`, where an earlier process had come to."""
+        with self._lock:
+            if instant > self._last:
+                self._last, self._last_at = instant, self._clock.monotonic()
 
     @property
     def ahead_s(self) -> float:

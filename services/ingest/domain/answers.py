@@ -27,6 +27,8 @@ MAX_CLOCKS = 100_000
 CLOCK_ERROR = timedelta(seconds=5)
 """How far times of one device may contradict each other: labels are whole seconds, clocks drift within a check."""
 BELIEVABLE_LAG = timedelta(days=1)
+TOGETHER = timedelta(seconds=10)
+"""Answers that come so close may belong to one check."""
 AGREEING = 2
 """So many leads in a row that agree are believed; one alone may be a slip of the device."""
 SET_BACK_AFTER = 8
@@ -48,6 +50,15 @@ class Answer(NamedTuple):
     pressed_at: datetime | None = None
     serial: int | None = None
     kept: bool = False
+
+    def is_older_than(self, other: "Answer") -> bool:
+        """Say whether it is, though received after it: then it does not take its place.
+
+        Only of one that came just before, whose check may not have been read yet: the clock may be set in between.
+        """
+        if self.pressed_at is None or other.pressed_at is None or self.at - other.at > TOGETHER:
+            return False
+        return self.pressed_at < other.pressed_at
 
 
 class Verdict(Enum):

@@ -21,9 +21,7 @@ LARGEST_SERIAL_JUMP = 1 << 13
 LARGEST_LOSS_AT_WRAP = 32
 """Serials that fall over 65535 to 0 with more missing than this are a count that was begun anew."""
 
-_NEXT, _AHEAD, _REPEATED, _RESTART, _WRAP = map(
-    Numbered, (Step.NEXT, Step.AHEAD, Step.REPEATED, Step.RESTART, Step.WRAP)
-)
+_NEXT, _AHEAD, _REPEATED, _RESTART = map(Numbered, (Step.NEXT, Step.AHEAD, Step.REPEATED, Step.RESTART))
 
 
 class Lines:
@@ -62,8 +60,6 @@ class Lines:
         """Take in a number as the gateway gave it; `size` is how many there are before they begin again with 0."""
         line = self.followed
         laid_out = _laid_out(number, line.high, size)
-        if not self.others and line.simply_next(laid_out, hearing):
-            return _WRAP if number == 0 else _NEXT
         over = self._drop_silent(hearing, size)
         heard = self._hear_somewhere(number, laid_out, size, hearing if over is None else hearing._replace(proven=None))
         return heard if over is None else over._replace(step=heard.step)
@@ -185,11 +181,29 @@ class Count:
 
     def heard(self, gateway_id: str, number: int, hearing: Hearing) -> Numbered:
         """Take in a number of a gateway."""
+        if not hearing.overtakes and self.heard_next(gateway_id, number, hearing.at):
+            return _NEXT
         lines = self._lines.get(gateway_id)
         if lines is None:
             self._lines[gateway_id] = Lines(number, hearing, self._grace)
             return _NEXT
-        return lines.hear(number, self._size, hearing)
+        numbered = lines.hear(number, self._size, hearing)
+        return numbered._replace(step=Step.WRAP) if number == 0 and numbered.step is Step.NEXT else numbered
+
+    def heard_next(self, gateway_id: str, number: int, at: datetime) -> bool:
+        """Take in the very next number of a count without gaps, the common case; False when it is none."""
+        lines = self._lines.get(gateway_id)
+        if lines is None or lines.others or number == 0:
+            return False
+        line = lines.followed
+        step = number - line.high
+        if step != 1 and (self._size is None or step % self._size != 1):
+            return False
+        if line.runs or line.ahead or not line.sure:
+            return False
+        line.floor = line.high = line.high + 1
+        line.heard_at = at
+        return True
 
     def mention(self, gateway_id: str, number: int, hearing: Hearing) -> None:
         """A message came that was refused, and this is its number."""

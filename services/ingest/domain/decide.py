@@ -29,6 +29,7 @@ from services.ingest.domain.values import (
 
 MAX_PAYLOAD_BYTES = 64 * 1024
 CLOCK_SKEW = timedelta(seconds=300)
+_AGAIN = (Flag.RECONNECTED,)
 
 SOURCE = slice(12, 18)
 """Where a GB/T 26875.3 frame has the address of its sender."""
@@ -154,7 +155,8 @@ def flags_of(arrival: Arrival, occurred_at: datetime | None) -> tuple[Flag, ...]
 def _signals(arrival: Arrival, gateway_id: str, unit_id: str, route: Route, reading: Reading) -> tuple[Signal, ...]:
     lane, carrier, _ = route
     messages = reading.messages
-    if len(messages) == 1:  # nearly always; without the loop it costs half
+    again = arrival.claim is not None and arrival.claim.again
+    if len(messages) == 1 and not again:  # nearly always; without the loop it costs half
         flags = flags_of(arrival, messages[0].occurred_at) + messages[0].flags
         return (Signal(gateway_id, unit_id, lane, carrier, messages[0], flags, 0),)
     return tuple(
@@ -165,7 +167,7 @@ def _signals(arrival: Arrival, gateway_id: str, unit_id: str, route: Route, read
                 lane,
                 carrier,
                 message,
-                flags_of(arrival, message.occurred_at) + message.flags,
+                flags_of(arrival, message.occurred_at) + message.flags + (_AGAIN if again and part == 0 else ()),
                 part,
             )
             for part, message in enumerate(messages)

@@ -137,7 +137,9 @@ class Exchanges:
 
     def answered(self, gateway_id: str, answer: Answer) -> list[Told]:
         """A person at the gateway pressed the key."""
-        _remember(self._answers, gateway_id, answer, MAX_ANSWERS)
+        known = self._answers.get(gateway_id)
+        if known is None or not answer.is_older_than(known):
+            _remember(self._answers, gateway_id, answer, MAX_ANSWERS)
         told: list[Told] = []
         for exchange in self._alive(gateway_id):
             told += self._answer_to(exchange)

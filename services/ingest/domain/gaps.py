@@ -50,6 +50,13 @@ class GapWatch:
         arrival = accepted.arrival
         if arrival.retained:
             return accepted  # kept by the broker, and told long ago
+        if (
+            len(accepted.signals) == 1
+            and not overtakes
+            and self._is_simply_next(accepted.signals[0], arrival.received_at)
+        ):
+            steps[Step.NEXT] += 1
+            return accepted
         hearing = Hearing(arrival.received_at, proven, overtakes, arrival.duplicate)
         gaps: list[Signal] = []
         for spoiled in accepted.spoiled:
@@ -61,6 +68,15 @@ class GapWatch:
                 if numbered.missing:
                     gaps.append(_gap(signal, numbered, part=len(accepted.signals) + len(gaps)))
         return accepted._replace(signals=(*accepted.signals, *gaps)) if gaps else accepted
+
+    def _is_simply_next(self, signal: Signal, at: datetime) -> bool:
+        """Say whether it is a message with the very next number, as nearly all are; then there is no more to do."""
+        message = signal.message
+        return (
+            message.frame is None
+            and message.seq is not None
+            and self._seqs.heard_next(signal.gateway_id, message.seq, at)
+        )
 
     def refused(self, refused: Refused) -> None:
         """Take in that a message came which is kept as a refusal: what it was numbered is not lost."""
@@ -135,5 +151,5 @@ def _gap(shown_by: Signal, numbered: Numbered, part: int) -> Signal:
         frame=message.frame,
         told_at=numbered.told_at,
     )
-    flags = tuple([flag for flag in shown_by.flags if flag not in message.flags])
+    flags = tuple([flag for flag in shown_by.flags if flag not in message.flags and flag is not Flag.RECONNECTED])
     return shown_by._replace(message=gap, flags=flags, part=part)

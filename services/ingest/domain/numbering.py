@@ -79,7 +79,8 @@ class Line:
     """One count of one gateway, its numbers laid out without end.
 
     All up to `floor` have come, were told, or nobody can know; above it are gaps between `runs`, the last of which ends
-    with `high`. What overtook waits in `ahead`, in order, until the others have come up to it.
+    with `high`. What overtook waits in `ahead`, in order, until the others have come up to it. Nothing is missed before
+    the count is `sure`.
     """
 
     __slots__ = (
@@ -87,7 +88,6 @@ class Line:
         "_due",
         "_grace",
         "_in_a_row",
-        "_sure",
         "_told",
         "ahead",
         "began_at",
@@ -96,6 +96,7 @@ class Line:
         "heard_at",
         "high",
         "runs",
+        "sure",
         "was_followed",
     )
 
@@ -107,7 +108,7 @@ class Line:
         self.ahead: list[int] = []
         self.began_at = self.heard_at = hearing.at
         self._in_a_row = 0
-        self._sure = False
+        self.sure = False
         self._due: tuple[int, datetime] | None = None
         self._above = 0
         self._told: list[Told] = []
@@ -120,14 +121,6 @@ class Line:
     def interrupt(self) -> None:
         """A number of another count came."""
         self._in_a_row = 0
-
-    def simply_next(self, number: int, hearing: Hearing) -> bool:
-        """Take in the very next number of a count without gaps, the common case; False when it is none."""
-        if number != self.high + 1 or self.runs or self.ahead or hearing.overtakes or not self._sure:
-            return False
-        self.floor = self.high = number
-        self.heard_at = hearing.at
-        return True
 
     def knows(self, number: int) -> bool:
         """Say whether a number that is not ahead fills a gap, stands in a run, or was told as lost."""
@@ -153,7 +146,7 @@ class Line:
         if self.ahead and self.ahead[0] == number:
             self.ahead.pop(0)
         step = self._take(number, hearing)
-        missing = self._judge(hearing, excused) if self._sure and step.missing == 0 else 0
+        missing = self._judge(hearing, excused) if self.sure and step.missing == 0 else 0
         return step._replace(missing=missing) if missing else step
 
     def keep_ahead(self, number: int, at: datetime) -> None:
@@ -168,7 +161,7 @@ class Line:
 
     def begin_anew(self, at: datetime) -> None:
         """Miss nothing any more of what came so far: it is not sure of which count each number was."""
-        self._sure, self._due, self._in_a_row = False, None, 0
+        self.sure, self._due, self._in_a_row = False, None, 0
         self.floor = self.high
         self.began_at = at
         self.runs.clear()
@@ -190,7 +183,7 @@ class Line:
     # --- inside
 
     def _take(self, number: int, hearing: Hearing) -> Numbered:
-        if not self._sure:
+        if not self.sure:
             return self._get_to_know(number, hearing)
         if number > self.high:
             return self._append(number)
@@ -210,7 +203,7 @@ class Line:
         self.floor = self.high = number
         self._in_a_row = self._in_a_row + 1 if step == 1 else 0
         known = hearing.proven is not None and hearing.proven >= self.began_at + self._grace
-        self._sure = known and self.is_steady
+        self.sure = known and self.is_steady
         return _NEXT if step == 1 else _GAP
 
     def _append(self, number: int) -> Numbered:

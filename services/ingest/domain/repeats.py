@@ -6,6 +6,10 @@ one, and only where that delivery is stored: a confirm of what is lost would los
 alarm is passed on: who follows the state of the component finds that nothing has changed. What is no trouble and comes
 again soon, under the same number and before any later one, is kept once.
 
+One thing is certain without the broker's word: a client whose connection broke sends all that went unanswered again, a
+fire and its end and the next fire, and a broker that only stood still handles both times. Words that name one moment,
+by a clock that is right and a count that has come far, are said once however often they come.
+
 Another instance of ingest, or another life of this one, knows nothing of it. There the first digits of a signal's id
 do what this does: they name the delivery (schemas/ids.py).
 """
@@ -23,6 +27,11 @@ WINDOW = timedelta(minutes=10)
 KEPT = 32
 """Messages that are remembered of each gateway, some 4 KiB at most."""
 
+COUNTED = 16
+"""From this number on a device is not just starting: a start says the same numbers each time."""
+
+_ODD_CLOCK = frozenset({Flag.CLOCK_AHEAD, Flag.CLOCK_BEHIND, Flag.NO_DEVICE_TIME, Flag.REPLAYED})
+
 _ALWAYS_NEW = frozenset({Kind.HEARTBEAT, Kind.LINK_UP, Kind.LINK_DOWN})
 """They say what is now, each time anew."""
 
@@ -33,13 +42,14 @@ _KEPT_ONCE = frozenset({Kind.TEST, Kind.ANALOG, Kind.STATE, Kind.OPERATION, Kind
 class _Sent(NamedTuple):
     """`number` is None where the gateway gave none. `content` is a hash, only ever compared within one gateway.
 
-    `place` is the number that the broker delivered it under, with its lane.
+    `place` is the number that the broker delivered it under, with its lane. `dated`: it names one moment.
     """
 
     number: int | None
     content: int
     place: tuple[Lane, int]
     at: datetime
+    dated: bool = False
 
 
 class Repeats:
@@ -109,6 +119,8 @@ class Batch:
         if accepted.arrival.duplicate:
             if any(_is_same_delivery(one, sent) for one in (*known, *new)):
                 return True
+        elif sent.dated and any(_is_same_moment(one, sent) for one in (*known, *new)):
+            return True
         elif all(one.message.kind in _KEPT_ONCE for one in group):
             newest = new[-1] if new else known[-1] if known else None
             if newest is not None and _is_sent_again(newest, sent):
@@ -119,6 +131,10 @@ class Batch:
 
 def _is_same_delivery(known: _Sent, sent: _Sent) -> bool:
     return known.place == sent.place and known.content == sent.content and known.at >= sent.at - WINDOW
+
+
+def _is_same_moment(known: _Sent, sent: _Sent) -> bool:
+    return known.number == sent.number and known.content == sent.content and known.at >= sent.at - WINDOW
 
 
 def _is_sent_again(newest: _Sent, sent: _Sent) -> bool:
@@ -150,12 +166,14 @@ def _sent(accepted: Accepted, signal: Signal) -> _Sent | None:
     if message.kind in _ALWAYS_NEW:
         return None
     place = (signal.lane, arrival.mid)
-    if message.frame is not None:
-        return _Sent(message.frame.serial, hash(message.frame.identity), place, arrival.received_at)
-    return _Sent(message.seq, hash(arrival.payload), place, arrival.received_at)
+    number = message.seq if message.frame is None else message.frame.serial
+    content = hash(arrival.payload if message.frame is None else message.frame.identity)
+    is_right = message.occurred_at is not None and _ODD_CLOCK.isdisjoint(signal.flags)
+    dated = is_right and number is not None and number >= COUNTED
+    return _Sent(number, content, place, arrival.received_at, dated)
 
 
 def _sign_of_life(signal: Signal) -> Signal:
-    flags = tuple([flag for flag in signal.flags if flag is Flag.REDELIVERED])
+    flags = tuple([flag for flag in signal.flags if flag in (Flag.REDELIVERED, Flag.RECONNECTED)])
     message = Message(Kind.HEARTBEAT, frame=signal.message.frame)
     return signal._replace(message=message, flags=(*flags, Flag.REPEATED))

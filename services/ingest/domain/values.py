@@ -72,6 +72,7 @@ class Flag(StrEnum):
     REPEATED = "repeated"
     REPLAYED = "replayed"
     SALVAGED = "salvaged"
+    RECONNECTED = "reconnected"
 
 
 class Reason(StrEnum):
@@ -210,7 +211,7 @@ class Claim(NamedTuple):
     `gateway_id` is "" where no gateway is registered under its address. `peer` is the IP address it calls from,
     `certified` the common name of its verified certificate, None where it showed none. `trusted`: its address is
     taken at its word where the registry names no network and it has no certificate. `like_it`: so many texts like this
-    one came before, and were counted and not kept.
+    one came before, and were counted and not kept. `again`: the first frame of a connection that replaces another one.
     """
 
     gateway_id: str
@@ -219,6 +220,7 @@ class Claim(NamedTuple):
     certified: str | None = None
     trusted: bool = False
     like_it: int = 0
+    again: bool = False
 
 
 class Arrival(NamedTuple):

@@ -38,9 +38,11 @@ class Printer:
         for note in report.notes:
             self.line(f"{report.file}：{note.zh}" if report.chinese else f"{report.file}: {note}")
         if report.refused:
-            say = _in_chinese if report.chinese else _in_english
             for error in report.errors:
-                self.line(say(report.file, error))
+                if not report.chinese:
+                    self.line(_in_english(report.file, error))
+                if report.chinese is not False:
+                    self.line(_in_chinese(report.file, error))
             more = report.total_errors - len(report.errors)
             if report.chinese:
                 tail = f"（另有 {more} 处未列出）" if more else ""

@@ -20,6 +20,9 @@ from services.registry.domain.table import CellProblem, Row
 from services.registry.domain.words import Said
 
 MAX_PARTS = 2_000
+_CELLS = {"worksheet": "c", "sst": "si"}
+_HELD_AT_ONCE = {"worksheet": "row", "sst": "si"}
+"""Parts that are read piece by piece: what their cells and their pieces are called."""
 _PER_CELL = 4
 """Elements that one cell may be made of."""
 MAX_OTHER_BYTES = 16 * 1024 * 1024
@@ -101,7 +104,8 @@ class _Scan:
         self._limits = limits
         self._root = ""
         self._elements = 0
-        self._of_row = 0
+        self._cells = 0
+        self._held = 0
         self._since = 0
         self._parser = expat.ParserCreate()
         self._parser.StartDoctypeDeclHandler = self._on_doctype
@@ -130,25 +134,25 @@ class _Scan:
 
     @property
     def _holds_cells(self) -> bool:
-        return self._root in ("worksheet", "sst")
+        return self._root in _CELLS
 
     def _on_element(self, name: str, _: object) -> None:
         local = name.rpartition(":")[2]
         self._root = self._root or local
         self._since = 0
         self._elements += 1
-        self._of_row = 0 if local == "row" else self._of_row + 1
-        if not self._holds_cells:
-            if self._elements > MAX_OTHER_ELEMENTS:
+        self._cells += local in _CELLS.values()
+        if not self._holds_cells or (self._root == "sst" and local in ("row", "c")):
+            if self._elements > MAX_OTHER_ELEMENTS or self._holds_cells:
                 raise _laden()
             return
-        if self._root == "worksheet" and self._of_row > _PER_CELL * MAX_CELLS_OF_A_ROW:
-            limit = MAX_CELLS_OF_A_ROW
-            raise _refusal(
-                Said(f"at most {limit} cells in a row", f"每行不超过 {limit} 个单元格"), Said("more", "更多")
-            )
-        if self._elements > _PER_CELL * self._limits.cells:
-            limit = self._limits.cells
+        self._held = 0 if local == _HELD_AT_ONCE[self._root] else self._held + 1
+        limit = MAX_CELLS_OF_A_ROW
+        if self._held > _PER_CELL * limit:
+            expected = Said(f"at most {limit} cells in a row", f"每行不超过 {limit} 个单元格")
+            raise _refusal(expected, Said("more", "更多"))
+        limit = self._limits.cells if self._root == "worksheet" else self._limits.cells // 4
+        if self._cells > limit or self._elements > _PER_CELL * limit:
             expected = Said(f"at most {limit} cells, empty ones counted", f"单元格（含空白）不超过 {limit} 个")
             raise _refusal(expected, Said("more", "更多"))
 

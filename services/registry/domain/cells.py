@@ -14,7 +14,7 @@ _DATE = re.compile(
     r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|/(\d{1,2})/(\d{1,2})|\.(\d{1,2})\.(\d{1,2})|年(\d{1,2})月(\d{1,2})[日号]|(\d{2})(\d{2}))",
     re.ASCII,
 )
-_MIDNIGHT = re.compile(r"(?:T|(?<=[日号])|(?<=\d) )0?0:00(?::00(?:\.0+)?)?$")
+_MIDNIGHT = re.compile(r"(?:T|\s|(?<=[日号]))0?0:00(?::00(?:\.0+)?)?$")
 _YEAR_LAST = re.compile(r"\d{1,2}([-/.])\d{1,2}\1(?:\d{4}|\d{2})", re.ASCII)
 _MONTH_ONLY = re.compile(r"\d{4}(?:[-/.]\d{1,2}|年\d{1,2}月?)", re.ASCII)
 _SHORTENED_NUMBER = re.compile(r"\d(?:\.\d+)?E\+\d+", re.ASCII | re.IGNORECASE)
@@ -121,9 +121,12 @@ def day(text: str) -> date:
     Full-width digits and spaces between the parts are read as they are meant, a midnight behind the day is dropped.
     With the year behind nobody can tell the day from the month; such a date is not guessed.
     """
-    plain = _MIDNIGHT.sub("", half_width(text).translate(_DASHES).strip())
-    plain = re.sub(r"\s*([-/.年月])\s*", r"\1", plain).replace(" 日", "日")
-    match = _DATE.fullmatch(plain)
+    plain = text
+    match = _DATE.fullmatch(text)
+    if match is None:
+        plain = _MIDNIGHT.sub("", half_width(text).translate(_DASHES).strip())
+        plain = re.sub(r"\s*([-/.年月])\s*", r"\1", plain).replace(" 日", "日")
+        match = _DATE.fullmatch(plain)
     if match:
         year, month, dom = (int(part) for part in match.groups() if part is not None)
         if _FIRST_YEAR <= year <= _LAST_YEAR:

@@ -11,7 +11,7 @@ from services.registry.domain.errors import RowError
 from services.registry.domain.policy import InForce, Policy, policy_on
 from services.registry.domain.rows import ParsedRow
 from services.registry.domain.timeline import periods
-from services.registry.domain.twins import meant
+from services.registry.domain.twins import looks, meant
 from services.registry.domain.words import NOTHING, Said
 
 
@@ -32,6 +32,9 @@ class Known:
         if code in self.bodies:
             return self.bodies[code]
         return None if policy is None else policy.bodies.get(code)
+
+    def codes(self) -> set[str]:
+        return {*self.bodies, *(code for each in self.policies for code in each.policy.bodies)}
 
     def anywhere(self, code: str) -> bool:
         """Tell whether a body of that code stands in the departments files or in any pack."""
@@ -111,10 +114,16 @@ def _check_unit(row: int, unit: Unit, known: Known, day: date) -> list[RowError]
     errors: list[RowError] = []
     town = known.body(unit.town, policy)
     if town is None or town.kind is not BodyKind.STREET:
-        expected = Said("the code of a street or town from the departments file", "部门表中街道或乡镇的代码")
+        near = meant(unit.town, looks(known.bodies))
+        expected = Said(
+            f"the code of a street or town from the departments file{near}", f"部门表中街道或乡镇的代码{near.zh}"
+        )
         errors.append(RowError(row, "town", expected, unit.town))
     if unit.category not in policy.routes:
-        expected = Said(f"a category of pack {policy.pack_id}", f"政策包 {policy.pack_id} 中的场所类别代码")
+        near = meant(unit.category, looks(policy.routes))
+        expected = Said(
+            f"a category of pack {policy.pack_id}{near}", f"政策包 {policy.pack_id} 中的场所类别代码{near.zh}"
+        )
         errors.append(RowError(row, "category", expected, unit.category))
     if unit.profile is not None and unit.profile not in policy.profiles:
         known_profiles = ", ".join(sorted(policy.profiles))
@@ -143,7 +152,8 @@ def _check_contact(row: int, contact: Contact, known: Known) -> list[RowError]:
         return _check_unit_exists(row, "body_code", contact.body_code, known)
     if known.anywhere(contact.body_code):
         return []
-    expected = Said("the code of a department, street or town", "部门、街道或乡镇的代码")
+    near = meant(contact.body_code, looks(known.codes()))
+    expected = Said(f"the code of a department, street or town{near}", f"部门、街道或乡镇的代码{near.zh}")
     return [RowError(row, "body_code", expected, contact.body_code)]
 
 

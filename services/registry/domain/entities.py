@@ -75,7 +75,10 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """`device_address`: six bytes in the order of the wire, as hex. `networks`: where it may call from, empty: any."""
+    """`device_address`: six bytes in the order of the wire, as hex. `networks`: where it may call from by itself.
+
+    Without a network only a certificate proves that a call is this device's.
+    """
 
     gateway_id: str
     unit_id: str

@@ -91,5 +91,5 @@ def shortened(text: str) -> str:
     """Return what was found, on one line, without control characters and not longer than a table cell can show."""
     if isinstance(text, Said):
         return text
-    shown = "".join(char if char.isprintable() else "?" for char in text)
+    shown = "".join(char if char.isprintable() else "?" for char in " ".join(text.splitlines()))
     return shown if len(shown) <= FOUND_LENGTH else f"{shown[: FOUND_LENGTH - 1]}…"

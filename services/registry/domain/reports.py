@@ -14,8 +14,8 @@ from services.registry.domain.words import Said
 class ImportReport:
     """What became of one file. With errors nothing of it was taken; `errors` is cut, `total_errors` is not.
 
-    `errors` name columns as the file does and `chinese` is its language. `asks`: all of them are questions, whether
-    it is meant so. `notes` are what its reader should know, taken or not.
+    `errors` name columns as the file does and `chinese` is its language, None where it does not show. `asks`: all of
+    them are questions, whether it is meant so. `notes` are what its reader should know, taken or not.
     """
 
     file: str
@@ -26,7 +26,7 @@ class ImportReport:
     rerouted: int = 0
     errors: tuple[RowError, ...] = ()
     total_errors: int = 0
-    chinese: bool = False
+    chinese: bool | None = None
     asks: bool = False
     notes: tuple[Said, ...] = ()
 

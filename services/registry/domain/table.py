@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from services.registry.domain.cells import clean, half_width
 from services.registry.domain.columns import (
@@ -53,7 +53,7 @@ class CellProblem:
 class Table:
     """What of a sheet is data. `names` are the fields by place; `headings` how the file calls each of them.
 
-    `passed` are numbers of rows that are none: titles, notes, totals, signatures.
+    `passed` are numbers of rows that are none: titles, notes, totals, signatures. `chinese` is its language.
     """
 
     kind: Kind
@@ -61,12 +61,9 @@ class Table:
     names: Sequence[str | None]
     headings: Mapping[str, str]
     rows: Sequence[Row]
+    chinese: bool
     passed: Sequence[int] = ()
-    errors: Sequence[RowError] = field(default=())
-
-    @property
-    def chinese(self) -> bool:
-        return any(is_chinese(heading) for heading in self.headings.values())
+    errors: Sequence[RowError] = ()
 
     def heading(self, column: str) -> str:
         """Return how the file calls a field; one that it does not have is called as in its language's template."""
@@ -104,9 +101,13 @@ def lay_out(kind: Kind, rows: Sequence[Row]) -> Table:
     at, known = _heading_place(kind, rows)
     number, heading = rows[at]
     if not known:
-        return Table(kind, number, (), {}, (), errors=[_no_headings(kind, rows)])
+        chinese = any(is_chinese(text) for _, texts in rows[:LOOKED_AT] for text in texts)
+        return Table(kind, number, (), {}, (), chinese, errors=[_no_headings(kind, rows)])
     names, errors = find_columns(kind, heading, number)
     headings = {name: one_line(text) for name, text in zip(names, heading, strict=True) if name is not None}
+    chinese = any(is_chinese(text) for text in headings.values())
+    if errors:  # what stands below is not told: each of its rows would lack what the headings lack
+        return Table(kind, number, names, headings, (), chinese, errors=errors)
     shape = _Shape(kind, names)
     errors += [_above(each) for each in rows[:at] if shape.is_data(each[1])]
     below = list(rows[at + 1 :])
@@ -124,7 +125,19 @@ def lay_out(kind: Kind, rows: Sequence[Row]) -> Table:
             errors.append(error)
         else:
             kept.append(row)
-    return Table(kind, number, names, headings, kept, [*passed, *reversed(ending)], errors)
+    errors += _unheaded([place for place, text in enumerate(heading) if not plain(text)], kept)
+    return Table(kind, number, names, headings, kept, chinese, [*passed, *reversed(ending)], errors)
+
+
+def _unheaded(places: Sequence[int], rows: Sequence[Row]) -> list[RowError]:
+    """Return one error for each column that has values and no heading; passed over, they would be lost unseen."""
+    expected = Said("a heading above this column (备注 for remarks)", "该列有表头（备注列请写“备注”）")
+    errors: list[RowError] = []
+    for place in places:
+        first = next(((number, text) for number, texts in rows if (text := _cell(texts, place))), None)
+        if first is not None:
+            errors.append(RowError(first[0], letter(place), expected, shortened(first[1])))
+    return errors
 
 
 class _Shape:

@@ -162,11 +162,12 @@ class Importer:
     def _refused(self, path: str, kind: Kind | None, refusal: FileRefused, table: Table | None = None) -> ImportReport:
         """Say the errors in the order of the sheet and with its own headings."""
         found: Sequence[RowError] = refusal.errors
-        chinese = is_chinese(PurePath(path).name)
+        named = is_chinese(PurePath(path).name)
+        chinese: bool | None = named or (False if kind is Kind.PACK else None)
         if table is None:
             ordered = sorted(found, key=lambda error: (error.row, error.column))
         else:
-            chinese = table.chinese or (chinese and not table.headings)
+            chinese = table.chinese or (named and not table.headings)
             ordered = sorted(found, key=lambda error: (error.row, table.place(error.column), error.column))
             ordered = [replace(error, column=table.heading(error.column)) for error in ordered[: self._listed]]
         return ImportReport(

@@ -106,7 +106,8 @@ def _signal(event: WireSignal, offset: int) -> Input:
     retained = Flag.RETAINED in data.flags
     redelivered = Flag.REDELIVERED in data.flags
     replayed = Flag.REPLAYED in data.flags
-    if data.kind is SignalKind.HEARTBEAT and not (retained or replayed):
+    reconnected = Flag.RECONNECTED in data.flags
+    if data.kind is SignalKind.HEARTBEAT and not (retained or replayed or reconnected):
         return Heartbeat(data.unit_id, data.gateway_id, event.id, received_at, offset, redelivered)
     return Signal(
         unit_id=data.unit_id,
@@ -122,6 +123,7 @@ def _signal(event: WireSignal, offset: int) -> Input:
         redelivered=redelivered,
         replayed=replayed,
         first_received_at=0 if data.first_received_at is None else micros(data.first_received_at),
+        reconnected=reconnected and not (retained or replayed),
         seq=data.seq,
         point=point_key(data.point),
         restores=data.restores.value if data.restores is not None else "",

@@ -109,6 +109,8 @@ def unit_rows(partition: int, rows: Iterable[UnitRow]) -> Iterator[Row]:
                 one.open_fires,
                 one.open_faults,
                 one.open_isolations,
+                one.line_drops,
+                timestamp(one.unstable_until),
             )
         )
 

@@ -63,11 +63,12 @@ ON CONFLICT DO NOTHING
 UNITS = """
 INSERT INTO rules.units (unit_id, partition, name, name_en, district, town, community, category, address,
     lead_department, copy_departments, routed, carriers, scopes, connection, connection_since, connection_detected_at,
-    health, health_since, last_proof_at, partly_connected, open_fires, open_faults, open_isolations, updated_at)
-SELECT a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, now()
+    health, health_since, last_proof_at, partly_connected, open_fires, open_faults, open_isolations, line_drops,
+    unstable_until, updated_at)
+SELECT a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v, w, x, y, z, now()
 FROM json_to_recordset(%s::json) AS rows (a text, b integer, c text, d text, e text, f text, g text, h text, i text,
     j text, k text[], l boolean, m text[], n text[], o text, p timestamptz, q timestamptz, r text, s timestamptz,
-    t timestamptz, u boolean, v integer, w integer, x integer)
+    t timestamptz, u boolean, v integer, w integer, x integer, y integer, z timestamptz)
 ON CONFLICT (unit_id) DO UPDATE SET
     partition = excluded.partition, name = excluded.name, name_en = excluded.name_en, district = excluded.district,
     town = excluded.town, community = excluded.community, category = excluded.category, address = excluded.address,
@@ -76,7 +77,8 @@ ON CONFLICT (unit_id) DO UPDATE SET
     connection_since = excluded.connection_since, connection_detected_at = excluded.connection_detected_at,
     health = excluded.health, health_since = excluded.health_since, last_proof_at = excluded.last_proof_at,
     partly_connected = excluded.partly_connected, open_fires = excluded.open_fires,
-    open_faults = excluded.open_faults, open_isolations = excluded.open_isolations, updated_at = excluded.updated_at
+    open_faults = excluded.open_faults, open_isolations = excluded.open_isolations, line_drops = excluded.line_drops,
+    unstable_until = excluded.unstable_until, updated_at = excluded.updated_at
 """
 
 FORGET_RATES = "DELETE FROM rules.rate_counts WHERE partition = %(partition)s"

@@ -6,7 +6,7 @@ It reads no clock. Time is the watermark that ticks carry, and everything that w
 from collections import Counter as Tally
 from collections.abc import Iterable, Mapping
 
-from services.rules.domain import troubles
+from services.rules.domain import lines, troubles
 from services.rules.domain.effects import SIGNALS_TOPIC, Effects, Evidence, HourCount, RateSample
 from services.rules.domain.facts import GatewayVersion, PackVersion, UnitVersion
 from services.rules.domain.inputs import Heartbeat, Input, Signal, Tick
@@ -41,6 +41,7 @@ class Engine:
         self.roster = Roster(self.ledger, self.supervisor.ask_again)
         self.oddities: Tally[Oddity] = Tally()
         self.handled: Tally[str] = Tally()
+        self.dropped = 0
         self._strangers: set[str] = set()
         self.sampled = 0
 
@@ -90,6 +91,9 @@ class Engine:
 
     def signal(self, signal: Signal) -> None:
         """Any other signal: stored, and whatever it says of connection and health followed."""
+        if signal.kind == "heartbeat" and signal.reconnected:
+            self._beat_over_a_new_line(signal)
+            return
         at, offset = signal.received_at, signal.offset
         if not signal.replayed and self.watch.silence(at):  # a person replays: nobody need be looking for that
             self.supervisor.go_blind(at, offset)
@@ -110,13 +114,33 @@ class Engine:
             self.oddities[Oddity.RETAINED] += 1
             return
         if link is not None and not signal.replayed:
-            if signal.kind == "link_down":
-                self.supervisor.hang_up(link, signal)
-            else:
-                self.supervisor.prove(link, at, offset, signal.signal_id)
+            self._follow_line(unit, link, signal)
         oddity = troubles.apply(self.ledger, unit, signal, Evidence(SIGNALS_TOPIC, offset))
         if oddity is not None:
             self.oddities[oddity] += 1
+
+    def _beat_over_a_new_line(self, signal: Signal) -> None:
+        beat = Heartbeat(signal.unit_id, signal.gateway_id, signal.signal_id, signal.received_at, signal.offset)
+        unit = self.units.get(signal.unit_id)
+        known = None if unit is None else unit.links.get(signal.gateway_id)
+        is_new = known is None or signal.signal_id not in (known.beat, known.beat_before)
+        self.heartbeat(beat)
+        unit = self.units.get(signal.unit_id)
+        link = None if unit is None else unit.links.get(signal.gateway_id)
+        if is_new and unit is not None and link is not None:
+            self._drop(unit, link, signal.received_at)
+
+    def _follow_line(self, unit: Unit, link: Link, signal: Signal) -> None:
+        if signal.reconnected or signal.kind == "link_down":
+            self._drop(unit, link, signal.received_at)
+        if signal.kind == "link_down":
+            self.supervisor.hang_up(link, signal)
+        else:
+            self.supervisor.prove(link, signal.received_at, signal.offset, signal.signal_id)
+
+    def _drop(self, unit: Unit, link: Link, at: int) -> None:
+        self.dropped += 1
+        lines.drop(self.ledger, unit, link, at)
 
     def tick(self, tick: Tick) -> None:
         """Time moves: everything received before the tick's proof is known."""

@@ -64,6 +64,7 @@ def freeze_unit(unit: Unit) -> list[Plain]:
             link.streak,
             link.beat,
             link.beat_before,
+            *([list(link.drops.items())] if link.drops else []),
         ]
         for link in unit.links.values()
     ]
@@ -85,6 +86,7 @@ def freeze_unit(unit: Unit) -> list[Plain]:
         _freeze_troubles(unit),
         {kind.value: problem_id for kind, problem_id in unit.findings.items()},
         None if unit.recent is None else [f"{known} {content}" for known, content in unit.recent.items()],
+        *([unit.line_drops, unit.unstable_until] if unit.unstable_until else []),
     ]
 
 
@@ -123,6 +125,8 @@ def thaw(
     for plain in units:
         unit = _thaw_unit(plain, thaw_trouble)
         engine.units[unit.unit_id] = unit
+        if unit.unstable_until:
+            engine.ledger.unstable[unit.unit_id] = unit.unstable_until
     engine.registry(unit_rows, gateway_rows, pack_rows)
     engine.resume(head["sampled"], [RateKey(*key) for key in head["unsampled"]])
     return engine
@@ -146,13 +150,16 @@ def _thaw_unit(plain: list[Plain], thaw_trouble: Callable[..., Trouble]) -> Unit
     for gateway_id, state, *rest in plain[13]:
         link = unit.links[gateway_id] = Link(unit, gateway_id)
         link.state = _CONNECTIONS[state]
-        link.last_proof, link.down_at, link.lost_at, link.streak, link.beat, link.beat_before = rest
+        link.last_proof, link.down_at, link.lost_at, link.streak, link.beat, link.beat_before, *drops = rest
+        link.drops = dict(drops[0]) if drops else {}
     unit.scoped = tuple(unit.links.values())
     if plain[14] is not None:
         unit.troubles = {Kind(kind): thaw_trouble(*saved) for kind, saved in plain[14].items()}
     if plain[15]:
         unit.findings = {Kind(kind): problem_id for kind, problem_id in plain[15].items()}
     unit.recent = None if plain[16] is None else dict(_recent(plain[16]))
+    if len(plain) > 17:
+        unit.line_drops, unit.unstable_until = plain[17:19]
     return unit
 
 

@@ -23,6 +23,7 @@ class Ledger:
         self.health: dict[str, dict[Health, int]] = defaultdict(lambda: dict.fromkeys(Health, 0))
         self.touched: list[Unit] = []
         self.rows_changed: list[Unit] = []
+        self.unstable: dict[str, int] = {}
 
     def touch(self, unit: Unit) -> None:
         """The saved state of `unit` is out of date."""

@@ -22,13 +22,15 @@ class Link:
 
     `timer` is the instant of its entry in the deadline heap, at most its true deadline. `down_at` is when the broker
     said that the gateway is gone, `lost_at` the deadline at which it was declared offline. `beat` and `beat_before` are
-    the ids of its last two heartbeats: a repeat is mostly the immediate redelivery of one of them.
+    the ids of its last two heartbeats: a repeat is mostly the immediate redelivery of one of them. `drops` counts by
+    minute how often its line was lost lately.
     """
 
     __slots__ = (
         "beat",
         "beat_before",
         "down_at",
+        "drops",
         "gateway_id",
         "last_proof",
         "lost_at",
@@ -49,6 +51,7 @@ class Link:
         self.timer = 0
         self.beat = ""
         self.beat_before = ""
+        self.drops: dict[int, int] = {}
 
 
 class Unit:
@@ -58,7 +61,8 @@ class Unit:
     `mask` is EXEMPT or RETIRED while the facts say so; the links are followed underneath. `key` names the facts that
     the stored row shows. `known_at` is when the registry first recorded the unit. `never_from` is when a unit with a
     duty to be connected is seen without a connection, `never_since` from when on that counts. `fellows` is where it
-    counts.
+    counts. `line_drops` times its lines were lost within ten minutes: they are not called stable before
+    `unstable_until`.
     """
 
     __slots__ = (
@@ -77,6 +81,7 @@ class Unit:
         "hour",
         "key",
         "known_at",
+        "line_drops",
         "links",
         "mask",
         "never_from",
@@ -93,6 +98,7 @@ class Unit:
         "touched",
         "troubles",
         "unit_id",
+        "unstable_until",
         "versions",
     )
 
@@ -129,6 +135,8 @@ class Unit:
         self.key = ""
         self.touched = False
         self.row_changed = False
+        self.line_drops = 0
+        self.unstable_until = 0
 
     def link(self, gateway_id: str) -> Link:
         """Return the link of a gateway, made now if it is new."""

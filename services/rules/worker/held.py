@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from services.rules.domain.engine import Engine
 from services.rules.domain.freeze import freeze_head, freeze_unit
 from services.rules.domain.instants import SECOND
+from services.rules.domain.lines import unstable_now
 from services.rules.domain.rate import RateKey, RateRow
 from services.rules.domain.unit import Unit
 from services.rules.domain.words import Kind
@@ -94,7 +95,13 @@ def view_of(held: Held) -> PartitionView:
     }
     health = {department: dict(counts) for department, counts in ledger.health.items()}
     return PartitionView(
-        watch.watermark, watch.sight, watch.blind_after, tuple(held.rates.values()), connections, health
+        watch.watermark,
+        watch.sight,
+        watch.blind_after,
+        tuple(held.rates.values()),
+        connections,
+        health,
+        unstable_now(ledger, watch.watermark),
     )
 
 
@@ -117,4 +124,6 @@ def row_of(unit: Unit) -> UnitRow:
         unit.open_points(Kind.FIRE),
         unit.open_points(Kind.FAULT),
         unit.open_points(Kind.ISOLATION),
+        unit.line_drops,
+        unit.unstable_until,
     )

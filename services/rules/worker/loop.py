@@ -233,6 +233,8 @@ class RulesWorker:
                 self.metrics.oddities.labels(oddity).inc(count)
             for kind, count in engine.handled.items():
                 self.metrics.records.labels(kind).inc(count)
+            self.metrics.line_drops.inc(engine.dropped)
+            engine.dropped = 0
             engine.oddities.clear()
             engine.handled.clear()
 

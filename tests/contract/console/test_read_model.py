@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from services.console.domain.rates import RateCounts
 from services.console.domain.units import Connection, Health, UnitQuery
 from services.console.domain.viewer import WHOLE, BodyCode, Slice
 from services.console.ports import ReadModel
+from services.runtime.clock import SystemClock
 from services.runtime.postgres import open_pool
 from tests.integration.console.world import Unit, World, opened
 from tests.parts import fresh_database
@@ -194,13 +196,50 @@ async def test_a_case_of_the_slice_is_shown_and_closed_ones_are_listed_apart(rea
     assert [case.case_id for case in (await read.cases(WHOLE, "closed", 0, 10)).rows] == ["C4"]
 
 
+async def test_an_unstable_line_is_said_until_the_watermark_has_passed_it_and_is_no_other_state(
+    empty_world: World,
+) -> None:
+    soon, over = T0 + timedelta(days=365_000), T0 - timedelta(days=3650)
+    empty_world.put(
+        [
+            Unit("U1", "断续", "dongjie", "SCHOOL", "education", line_drops=300, unstable_until=soon),
+            Unit("U2", "曾断续", "dongjie", "SCHOOL", "education", line_drops=7, unstable_until=over),
+        ]
+    )
+    empty_world.stay_fresh()
+    async with open_pool(empty_world.dsn, "test") as pool:
+        read = PostgresReadModel(pool)
+        page = await read.units(WHOLE, UnitQuery(troubled=True))
+        assert [(row.unit_id, row.connection, row.line_drops) for row in page.rows] == [("U1", "online", 300)]
+        whole = {
+            row.unit_id: (row.line_drops, row.unstable_until) for row in (await read.units(WHOLE, UnitQuery())).rows
+        }
+        assert whole == {"U1": (300, soon), "U2": (0, None)}
+        picture = await read.picture(WHOLE)
+        assert (picture.tally.connection, picture.tally.troubled) == ({"online": 2}, 1)
+        assert [(row.connected, row.in_scope) for row in picture.headline] == [(2, 2)], "no figure knows of it"
+
+
+async def test_proofs_that_are_ahead_of_our_clock_are_sight_only_as_long_as_they_come(empty_world: World) -> None:
+    empty_world.put(UNITS)
+    empty_world.execute("UPDATE rules.partitions SET saved_at = %s", [empty_world.now()], notify=False)
+    empty_world.see(empty_world.now() + timedelta(hours=1))
+    async with open_pool(empty_world.dsn, "test") as pool:
+        read = PostgresReadModel(pool)
+        assert data_age(await read.sight(), empty_world.now()).state is Freshness.AHEAD
+        empty_world.execute(
+            "UPDATE rules.partitions SET saved_at = %s", [empty_world.now() - timedelta(minutes=1)], notify=False
+        )
+        assert data_age(await read.sight(), empty_world.now()).state is Freshness.BLIND
+
+
 async def test_blindness_is_laid_over_states_when_they_are_read(empty_world: World) -> None:
     empty_world.put(UNITS)
     empty_world.stay_fresh()
     empty_world.see(T0.replace(year=2020), "clear", partition=1)
     async with open_pool(empty_world.dsn, "test", max_size=2) as pool:
         read = PostgresReadModel(pool)
-        assert data_age(await read.sight()).state is Freshness.PARTLY_BLIND
+        assert data_age(await read.sight(), SystemClock().now()).state is Freshness.PARTLY_BLIND
         picture = await read.picture(WHOLE)
         (s1,) = (row for row in picture.headline if row.scope == "S1")
         assert (s1.connected, s1.unknown, s1.offline) == (3, 2, 0)
@@ -239,6 +278,66 @@ async def test_members_of_a_common_case_stand_behind_it(empty_world: World) -> N
     assert [(row.case_id, row.members) for row in whole.rows] == [("CC", 1)]
     assert whole.open == 2
     assert [row.case_id for row in own.rows] == ["C1"], "who does not see the common case sees its own"
+
+
+async def test_what_may_be_a_fire_stands_behind_the_fires_and_before_the_rest(empty_world: World) -> None:
+    empty_world.put(UNITS)
+    for number in range(60):
+        empty_world.unregistered(f"X{number:02d}", f"G{number}")
+    empty_world.unread("X", "U01")
+    empty_world.open_case("C", "U02", "connection_lost")
+    empty_world.open_case("F", "U06", "fire")
+    empty_world.open_case("A", "U03", "fire", acknowledged_at=empty_world.now(), acknowledged_by="x")
+    async with open_pool(empty_world.dsn, "test", max_size=1) as pool:
+        picture = await PostgresReadModel(pool).picture(WHOLE)
+        cases = await PostgresReadModel(pool).cases(WHOLE, "open", 0, 100)
+    assert [case.case_id for case in cases.rows][:2] == ["F", "A"]
+    assert cases.rows[-1].case_id == "C"
+    kinds = [fire.kind for fire in picture.fires]
+    assert (kinds[0], picture.fires[0].case_id, len(kinds)) == ("fire", "F", 50)
+    assert set(kinds[1:]) == {"unreadable_alarm", "unregistered_alarm"}
+
+
+async def test_strangers_push_no_fire_off_the_list_that_alerts_has_not_opened_a_case_for(empty_world: World) -> None:
+    empty_world.put([*UNITS[:1], replace(UNITS[1], health="fire")])
+    for number in range(60):
+        empty_world.unregistered(f"X{number:02d}", f"G{number}")
+    async with open_pool(empty_world.dsn, "test", max_size=1) as pool:
+        picture = await PostgresReadModel(pool).picture(WHOLE)
+    assert [fire.unit_id for fire in picture.fires if fire.kind == "fire"] == [UNITS[1].unit_id]
+    assert picture.fires[0].kind == "fire"
+
+
+async def test_an_alarm_of_a_gateway_in_no_register_is_in_no_departments_slice(empty_world: World) -> None:
+    empty_world.put(UNITS)
+    empty_world.unregistered("X", "G777")
+    empty_world.unread("Y", UNITS[0].unit_id)
+    async with open_pool(empty_world.dsn, "test", max_size=1) as pool:
+        read = PostgresReadModel(pool)
+        for department in (UNITS[0].lead, ""):
+            own = Slice(BodyCode(department))
+            assert "X" not in {case.case_id for case in (await read.cases(own, "open", 0, 100)).rows}
+            assert "?G777" not in {fire.unit_id for fire in (await read.picture(own)).fires}
+            with pytest.raises(NotFound):
+                await read.case(own, "X")
+        assert (await read.cases(Slice(BodyCode("")), "open", 0, 100)).rows == ()
+
+
+async def test_a_case_shows_its_signals_what_was_salvaged_and_where_what_came_is_kept(empty_world: World) -> None:
+    empty_world.put(UNITS)
+    unit_id = UNITS[0].unit_id
+    empty_world.open_case("F", unit_id, "fire")
+    point = {"address": "7-3", "label": "一层大厅"}
+    empty_world.signal(unit_id, "fire", point=point, flags=["salvaged"], notes=["label: a lone surrogate"], text="火")
+    empty_world.signal(unit_id, "fault", point=point)
+    empty_world.unread("Y", unit_id)
+    async with open_pool(empty_world.dsn, "test", max_size=1) as pool:
+        (fire,) = (await PostgresReadModel(pool).case(WHOLE, "F")).signals
+        (unread,) = (await PostgresReadModel(pool).case(WHOLE, "Y")).signals
+    assert (fire.address, fire.label, fire.text, fire.salvaged, fire.notes, fire.refusal_id) == (
+        "7-3", "一层大厅", "火", True, ("label: a lone surrogate",), None
+    )  # fmt: skip
+    assert (unread.kind, unread.salvaged, unread.refusal_id) == ("unreadable_alarm", False, "ab" * 16)
 
 
 async def test_a_fire_is_shown_though_alerts_has_not_opened_its_case(empty_world: World) -> None:

@@ -220,6 +220,33 @@ async def test_a_stale_watermark_is_blindness_and_sight_comes_back(
         await at.has('[data-scope="S1"] .rate-percent', "100.0 %")
 
 
+async def test_a_clock_that_was_set_back_is_said_and_takes_no_state_away(
+    chromium: Chromium, site: Console, world: World
+) -> None:
+    async with desk(chromium, site) as at:
+        world.see(world.now() + timedelta(hours=1))
+        await at.has("#fresh-word", "时钟超前")
+        await at.has("#stale", "时钟被拨回")
+        await at.has('[data-scope="S1"] .rate-percent', "100.0 %")
+        world.see()
+        await expect(at.page.locator("#stale")).to_be_hidden()
+
+
+async def test_an_unstable_line_is_said_in_the_list_and_beside_it_and_changes_no_figure(
+    chromium: Chromium, site: Console, world: World
+) -> None:
+    async with desk(chromium, site) as at:
+        world.change("U00000", line_drops=300, unstable_until=world.now() + timedelta(minutes=10))
+        await at.has(".unit-line", "线路不稳 300")
+        await at.has(".unit-conn", "在线")
+        await at.has('[data-scope="S1"] .rate-percent', "100.0 %")
+        await at.page.locator(".unit-row").first.click()
+        await at.has(".line-note", "10 分钟内断开或重连 300 次")
+        world.change("U00000", line_drops=300, unstable_until=world.now() - timedelta(minutes=20))
+        await at.has("#units .empty", "一切正常")
+        assert at.complaints == []
+
+
 async def test_the_language_switches_at_once_and_is_remembered(chromium: Chromium, site: Console, world: World) -> None:
     world.open_case("C1", "U00000")
     async with desk(chromium, site) as at:

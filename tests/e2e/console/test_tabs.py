@@ -12,7 +12,7 @@ from playwright.async_api import BrowserContext, Error, Page, Route, async_playw
 from services.console import app
 from services.runtime.lifecycle import Stop
 from tests.e2e.console import test_page as live
-from tests.integration.console.stage import PASSWORD, Console, console
+from tests.integration.console.stage import PASSWORD, Console, console, until
 from tests.integration.console.world import World, district
 
 TABS = 12
@@ -107,11 +107,13 @@ async def _show(tabs: list[Page], world: World, online: int) -> None:
     )
 
 
-async def _streams(site: Console) -> int:
-    async with site.client() as http:
-        metrics = (await http.get(f"{site.status_url}/metrics")).text
-    (found,) = re.findall(r"^firenet_console_streams_open (\S+)$", metrics, re.MULTILINE)
-    return int(float(found))
+async def _streams_are(site: Console, wanted: int) -> None:
+    async def counted() -> bool:
+        async with site.client() as http:
+            metrics = (await http.get(f"{site.status_url}/metrics")).text
+        return f"firenet_console_streams_open {wanted}.0" in metrics
+
+    await until(counted)
 
 
 async def test_twelve_tabs_are_live_on_one_connection_and_the_oldest_can_act(
@@ -125,7 +127,7 @@ async def test_twelve_tabs_are_live_on_one_connection_and_the_oldest_can_act(
     )
     tabs = await _tabs(browser, site, TABS)
     await _show(tabs, world, 5)
-    assert await _streams(site) == 1
+    await _streams_are(site, 1)
     await tabs[0].locator(".ack").click()
     await tabs[0].locator("#ack-confirm").click()
     await expect(tabs[0].locator("#ack")).to_be_hidden()
@@ -176,7 +178,7 @@ async def test_signing_out_in_one_tab_ends_all(browser: BrowserContext, site: Co
     await tabs[1].goto(f"{site.url}/refusals")
     await tabs[2].locator("form[action='/logout'] button").click()
     await _all(tabs, _is_out)
-    assert await _streams(site) == 0
+    await _streams_are(site, 0)
 
 
 @pytest.mark.parametrize("without", ["", NO_CHANNEL, NO_CHANNEL + ";" + NO_WORKER])
@@ -203,7 +205,7 @@ async def test_all_tabs_come_back_after_a_restart(browser: BrowserContext, site:
     try:
         await _all(tabs, _is_live)
         await _show(tabs, world, 4)
-        assert await _streams(site) == 1
+        await _streams_are(site, 1)
     finally:
         stop.set()
         await again
@@ -213,7 +215,7 @@ async def test_a_worker_that_never_answers_is_replaced(browser: BrowserContext, 
     await browser.add_init_script(MUTE_WORKER)
     tabs = await _tabs(browser, site, 2)
     await _show(tabs, world, 5)
-    assert await _streams(site) == 1
+    await _streams_are(site, 1)
 
 
 async def test_without_shared_workers_a_hidden_tab_gives_its_stream_back(
@@ -227,7 +229,7 @@ async def test_without_shared_workers_a_hidden_tab_gives_its_stream_back(
         tabs.append(await browser.new_page())
         await tabs[-1].goto(f"{site.url}/")
         await _is_live(tabs[-1])
-    assert await _streams(site) == 1
+    await _streams_are(site, 1)
     await tabs[0].evaluate("hide(false)")
     await _is_live(tabs[0])
     await _show([tabs[0], tabs[-1]], world, 2)

@@ -316,7 +316,14 @@ class World:
         self.processes: list[subprocess.Popen[bytes]] = []
         self.smtp_port, self.http_port = free_ports(2)
         self.producer = BatchProducer(kafka, f"test-{secrets.token_hex(4)}")
-        self.sessions = AsyncConnectionPool(dsn, min_size=1, max_size=2, open=False, kwargs={"autocommit": True})
+        self.sessions = AsyncConnectionPool(
+            dsn,
+            min_size=1,
+            max_size=2,
+            open=False,
+            kwargs={"autocommit": True},
+            check=AsyncConnectionPool.check_connection,  # tests break the server
+        )
         (folder / "hook").write_text(SECRET)
 
     def hook(self) -> Hook:

@@ -50,6 +50,8 @@ class Unit:
     since: datetime | None = None
     fires: int = 0
     faults: int = 0
+    line_drops: int = 0
+    unstable_until: datetime | None = None
 
 
 def district(count: int = 200) -> list[Unit]:
@@ -117,9 +119,10 @@ class World:
     def clear(self) -> None:
         """Leave it as `create` did: no units, cases or accounts, in sight."""
         self.execute(
-            "TRUNCATE rules.units, rules.rate_counts, rules.transitions, alerts.cases, alerts.steps, alerts.notices,"
-            " console.accounts, console.sessions"
+            "TRUNCATE rules.units, rules.rate_counts, rules.transitions, rules.signals, alerts.cases, alerts.steps,"
+            " alerts.notices, console.accounts, console.sessions"
         )
+        self.execute("UPDATE rules.partitions SET blind_after_s = 10, saved_at = %s", [self.now()], notify=False)
         self.see()
 
     def put(self, units: Iterable[Unit]) -> None:
@@ -146,12 +149,13 @@ class World:
             [watermark or self.now(), sight, partition],
         )
 
-    def stay_fresh(self, hours: float = 1) -> None:
-        """Let the watermark lie ahead, so that a test that is not about time never becomes blind."""
-        self.see(self.now() + timedelta(hours=hours))
+    def stay_fresh(self, blind_after: timedelta = timedelta(minutes=30)) -> None:
+        """Be patient with the watermark, so that a test that is not about time never becomes blind."""
+        self.execute("UPDATE rules.partitions SET blind_after_s = %s", [blind_after.total_seconds()], notify=False)
+        self.see()
 
     def open_case(self, case_id: str, unit_id: str | None, kind: str = "connection_lost", **changes: Any) -> None:
-        unit = self.units[unit_id] if unit_id else None
+        unit = self.units.get(unit_id) if unit_id else None
         now = self.now()
         ladder = _pack()["ladders"]["fire" if kind == "fire" else "hazard"]["steps"]
         row: dict[str, Any] = {
@@ -185,6 +189,32 @@ class World:
         names = ", ".join(row)
         marks = ", ".join(["%s"] * len(row))
         self.execute(f"INSERT INTO alerts.cases ({names}) VALUES ({marks})", list(row.values()))
+
+    def unread(self, case_id: str, unit_id: str) -> None:
+        """Something came on the alarm lane of a unit, and could not be read."""
+        self.open_case(case_id, unit_id, "unreadable_alarm", **_told_once("报警无法识读", "Unreadable alarm"))
+        body = {"text": "not_json: the body is no JSON", "refusal_id": "ab" * 16}
+        self.signal(unit_id, "unreadable_alarm", **body)
+
+    def unregistered(self, case_id: str, gateway_id: str) -> None:
+        """A gateway that is in no register rang; "" stands for further ones."""
+        self.open_case(
+            case_id,
+            f"?{gateway_id}",
+            "unregistered_alarm",
+            unit_name=f"未登记网关 {gateway_id}" if gateway_id else "其他未登记网关",
+            unit_name_en=f"Unregistered gateway {gateway_id}" if gateway_id else "Further unregistered gateways",
+            **_told_once("未登记网关报警", "Alarm of an unregistered gateway"),
+        )
+
+    def signal(self, unit_id: str, kind: str, **body: Any) -> None:
+        """Store a signal that was received now, as rules does."""
+        document = {"carrier": "mqtt_json", "lane": "alarm", "flags": []} | body
+        self.execute(
+            'INSERT INTO rules.signals (signal_id, received_at, unit_id, gateway_id, kind, body, partition, "offset")'
+            " VALUES (%s, %s, %s, %s, %s, %s, 0, 0)",
+            [f"{kind}-{self.now().isoformat()}", self.now(), unit_id, f"G{unit_id[1:]}", kind, json.dumps(document)],
+        )
 
     def take_step(self, case_id: str, step: str, told: list[str], at: datetime | None = None) -> None:
         taken = at or self.now()
@@ -234,12 +264,14 @@ class World:
 SAVE_UNIT = """
 INSERT INTO rules.units (unit_id, partition, name, name_en, district, town, community, category, address,
     lead_department, copy_departments, routed, carriers, scopes, connection, connection_since, connection_detected_at,
-    health, health_since, last_proof_at, partly_connected, open_fires, open_faults, updated_at)
-VALUES (%s, %s, %s, %s, 'sample', %s, %s, %s, %s, %s, %s, %s, '{mobile}', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    health, health_since, last_proof_at, partly_connected, open_fires, open_faults, line_drops, unstable_until,
+    updated_at)
+VALUES (%s, %s, %s, %s, 'sample', %s, %s, %s, %s, %s, %s, %s, '{mobile}', %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,
+    %s, %s)
 ON CONFLICT (unit_id) DO UPDATE SET connection = excluded.connection, connection_since = excluded.connection_since,
     health = excluded.health, health_since = excluded.health_since, partly_connected = excluded.partly_connected,
     name = excluded.name, open_fires = excluded.open_fires, open_faults = excluded.open_faults,
-    updated_at = excluded.updated_at
+    line_drops = excluded.line_drops, unstable_until = excluded.unstable_until, updated_at = excluded.updated_at
 """
 
 RECOUNT = """
@@ -270,8 +302,15 @@ def _row(unit: Unit, now: datetime) -> tuple[object, ...]:
     return (
         unit.unit_id, unit.partition, unit.name, unit.name_en, unit.town, unit.community, unit.category, unit.address,
         unit.lead, list(unit.copies), unit.routed, list(unit.scopes), unit.connection, since, now, unit.health, since,
-        since, unit.partly, unit.fires, unit.faults, now,
+        since, unit.partly, unit.fires, unit.faults, unit.line_drops, unit.unstable_until,
+        now,
     )  # fmt: skip
+
+
+def _told_once(name_zh: str, name_en: str) -> dict[str, Any]:
+    """A ladder of one step, as alerts takes where the pack has none."""
+    step = {"code": "U0", "name_zh": name_zh, "name_en": name_en, "document": "FIRE", "tells": ["centre"]}
+    return {"ladder": json.dumps([step]), "step": "U0", "next_step": None, "next_step_at": None, "route_clause": ""}
 
 
 @cache

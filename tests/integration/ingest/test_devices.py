@@ -11,6 +11,7 @@ import pytest
 from deploy.stack.kafka import Kafka
 from deploy.stack.mosquitto import Mosquitto
 from deploy.stack.ports import free_ports
+from schemas.signal import Flag
 from services.ingest.app import Ingest
 from services.ingest.domain.gb26875 import Command, decode_frame
 from services.ingest.settings import IngestSettings
@@ -210,3 +211,14 @@ async def test_a_port_that_is_lost_ends_readiness_and_the_service(
     assert ingest.readiness().checks["port_tcp"] == "not open"
     with pytest.raises(TaskDied):
         await asyncio.wait_for(running, LIMIT_S)
+
+
+async def test_a_device_that_calls_again_and_again_is_said_to_on_the_topic(device_site: DeviceSite) -> None:
+    (device,) = await device_site.devices(1)
+    await device_site.ingest.start()
+    for serial in range(6):
+        await device.deliver(serial, fire=serial % 2 == 1)
+        device.reset()
+    await until(lambda: device_site.balanced() and device_site.ingest.metric("stored_total") >= 6)
+    flagged = [signal for signal in await device_site.signals(device) if Flag.RECONNECTED in signal.data.flags]
+    assert len(flagged) == 5, "each call but the first, once"

@@ -1,9 +1,11 @@
 """The command line itself: exit codes, sentences, automatic publishing."""
 
 import os
+import pty
 import secrets
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,23 @@ class Shell:
             cwd=ROOT, capture_output=True, timeout=120, check=False,
         )  # fmt: skip
         return done.returncode, done.stdout + done.stderr
+
+    def run_at_terminal(self, answer: str, *arguments: str) -> tuple[int, str]:
+        """Return the exit code and what a person sees who answers at once."""
+        ours, theirs = pty.openpty()
+        with subprocess.Popen(
+            [sys.executable, "-m", "services.registry", *arguments],
+            env=self._environment | {"PYTHONIOENCODING": "utf-8"}, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs,
+        ) as process:  # fmt: skip
+            os.close(theirs)
+            os.write(ours, answer.encode())
+            seen = bytearray()
+            with suppress(OSError):  # how a terminal says that the other end is gone
+                while piece := os.read(ours, 4096):
+                    seen += piece
+            code = process.wait(120)
+        os.close(ours)
+        return code, seen.decode(errors="replace")
 
     def run_into(self, out: str, *arguments: str) -> tuple[int, str]:
         """Return the exit code and what was said of errors while the answer goes where the shell says."""
@@ -86,6 +105,60 @@ def test_refusal_is_exit_code_1_with_file_row_and_column(shell: Shell, tmp_path:
     assert code == 1
     assert f"{path}, row 2, column key_unit: expected yes or no (是 or 否); found 也许" in said
     assert "nothing of it was taken" in said
+
+
+FIELD = ROOT / "tests" / "unit" / "registry" / "field"
+
+
+def test_a_file_of_the_field_is_answered_with_its_rows_headings_and_language(shell: Shell) -> None:
+    shell.run("pack", "--no-publish", str(PACK_FILE))
+    assert shell.run("import", "--no-publish", str(FIELD / "base-departments.csv"))[0] == 0
+    code, said = shell.run("import", "--no-publish", str(FIELD / "f05a-newline-units.csv"))
+    assert code == 1
+    assert "第 2 行“单位名称”列：应为单行文字（单元格内有换行）" in said
+    assert "第 3 行“地址”列：应为单行文字（单元格内有换行）" in said
+    assert said.endswith("未导入，共 2 处问题；文件内容均未写入\n")
+
+
+def test_a_name_in_gbk_that_is_utf_8_too_is_read_as_chinese_and_said(shell: Shell) -> None:
+    shell.run("pack", "--no-publish", str(PACK_FILE))
+    files = [str(FIELD / f"base-{kind}.csv") for kind in ("departments", "units")]
+    assert shell.run("import", "--no-publish", *files)[0] == 0
+    path = str(FIELD / "f01d-english-headings-gbk-contacts.csv")
+    code, said = shell.run("import", "--no-publish", path)
+    assert (code, "read as gb18030 ('卢伟'), though it could be utf-8 ('¬ΰ')" in said) == (0, True), said
+    assert '"name": "卢伟"' in shell.run("show", "contact", "C-amb")[1]
+    assert shell.run("import", "--no-publish", "--encoding", "utf-8", path)[0] == 0
+    assert '"name": "¬ΰ"' in shell.run("show", "contact", "C-amb")[1]
+
+
+def test_a_twin_of_an_id_is_refused_until_somebody_says_that_it_is_meant(shell: Shell, tmp_path: Path) -> None:
+    shell.run("pack", "--no-publish", str(PACK_FILE))
+    (tmp_path / "departments.csv").write_text(DEPARTMENTS_CSV, encoding="utf-8")
+    unit_id = f"U-{secrets.token_hex(4)}-a"
+    (tmp_path / "units.csv").write_text(units_csv(unit_row(unit_id)), encoding="utf-8")
+    files = [str(tmp_path / name) for name in ("departments.csv", "units.csv")]
+    assert shell.run("import", "--no-publish", *files)[0] == 0
+    (tmp_path / "units.csv").write_text(units_csv(unit_row(unit_id.upper())), encoding="utf-8")
+    code, said = shell.run("import", "--no-publish", files[1])
+    assert code == 1
+    assert f"an id that cannot be taken for {unit_id} (in the register)" in said
+    assert "not in the register" in shell.run("show", "unit", unit_id.upper())[1]
+    assert shell.run("import", "--no-publish", "--yes", files[1])[0] == 0
+    assert shell.run("show", "unit", unit_id.upper())[0] == 0
+
+
+@pytest.mark.parametrize(("answer", "code", "taken"), [("y\n", 0, True), ("\n", 1, False)])
+def test_at_a_terminal_the_import_asks(shell: Shell, tmp_path: Path, answer: str, code: int, taken: bool) -> None:
+    shell.run("pack", "--no-publish", str(PACK_FILE))
+    (tmp_path / "departments.csv").write_text(DEPARTMENTS_CSV, encoding="utf-8")
+    unit_id = f"U-{secrets.token_hex(4)}-a"
+    rows = units_csv(unit_row(unit_id), unit_row(unit_id.upper()))
+    (tmp_path / "units.csv").write_text(rows, encoding="utf-8")
+    assert shell.run("import", "--no-publish", str(tmp_path / "departments.csv"))[0] == 0
+    ended, said = shell.run_at_terminal(answer, "import", "--no-publish", str(tmp_path / "units.csv"))
+    assert "take these ids as different ones?" in said
+    assert (ended, shell.run("show", "unit", unit_id.upper())[0] == 0) == (code, taken), said
 
 
 def test_a_terminal_and_a_file_name_in_gbk_are_no_failure(shell: Shell, tmp_path: Path) -> None:

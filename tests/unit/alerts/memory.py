@@ -178,9 +178,14 @@ class MemoryTransaction:
         return set(new)
 
     def _row(self, notice: Notice, changes: Changes) -> Row:
+        brought = changes.brought.get(notice.notice_id)
+        if brought is not None:
+            reason = brought.outcome.reason if brought.outcome else None
+            state = "sending" if brought.flying else brought.state
+            return Row(notice, state, brought.attempts, brought.next_attempt_at, reason)
         until = changes.leased.get(notice.notice_id)
         if until is None:
-            return Row(notice, next_attempt_at=notice.created_at)
+            return Row(notice, next_attempt_at=max(notice.created_at, changes.not_before or notice.created_at))
         return Row(notice, state="sending", attempts=1, next_attempt_at=until)
 
     def _insert(self, case: Case) -> None:
@@ -268,6 +273,9 @@ class MemoryStore:
         if verdict.fate is not Fate.RETRY:
             detail = {"notice": ready.notice_id}
             self.tables.audit.append(AuditEntry(now, "alerts", f"notice_{verdict.fate}", ready.case_id, {**detail}))
+
+    async def known(self, notice_ids: Collection[NoticeId]) -> set[NoticeId]:
+        return set(notice_ids) & self.tables.notices.keys()
 
     async def unpublished(self, limit: int) -> Sequence[tuple[NoticeId, str, bytes]]:
         raise NotImplementedError  # the notices topic has its own tests on the real store

@@ -7,14 +7,16 @@ from datetime import date, datetime, timedelta
 
 from prometheus_client import CollectorRegistry
 
+from services.alerts.adapters.interim_store import MemoryInterimStore
 from services.alerts.domain.delivery import Destinations, Outcome
 from services.alerts.domain.ladder import Pace
 from services.alerts.domain.letters import Letter
 from services.alerts.domain.values import Address, Channel, Event, NoticeId, PackRules, UnitFacts, UnitId
 from services.alerts.metrics import AlertsMetrics
-from services.alerts.ports import Claim, Ready
+from services.alerts.ports import Claim, Ready, Tray
 from services.alerts.worker.delivery import Lanes, Postman
 from services.alerts.worker.desk import Desk
+from services.alerts.worker.handover import Handover
 from services.alerts.worker.intake import CaseIntake
 from services.alerts.worker.ladder import LadderWorker
 from services.alerts.worker.precedence import Precedence
@@ -92,10 +94,11 @@ class FakeCarrier:
 
 
 class Rig:
-    def __init__(self, *units: str, slots: int = 100, **rules: object) -> None:
+    def __init__(self, *units: str, slots: int = 100, store: MemoryStore | None = None, **rules: object) -> None:
         self._slots = slots
+        self._handover = Handover()
         self.clock = FakeClock()
-        self.store = MemoryStore()
+        self.store = store or MemoryStore()
         self.directory = FakeDirectory(units or ("U1",))
         self.directory.pack = replace(RULES, **rules)  # type: ignore[arg-type] # names of the pack's fields
         self.carrier = FakeCarrier(self.clock)
@@ -106,7 +109,7 @@ class Rig:
 
     def restart(self) -> None:
         """Forget everything but the store, as a killed process does."""
-        scribe = Scribe(
+        self.scribe = scribe = Scribe(
             directory=self.directory,
             writer=PlainWriter(),
             calendar=EveryDay(),
@@ -122,8 +125,9 @@ class Rig:
             "wake": lambda: None,
             "precedence": Precedence(),
         }
-        self.postmen = [self._postman(fire=fire) for fire in (True, False)]
-        self.intake = CaseIntake(**common, first_attempts=self.postmen[0].first_attempts)  # type: ignore[arg-type] # one set of arguments for two workers
+        self.postmen = [self._postman(self.store, fire=fire) for fire in (True, False)]
+        more = {"first_attempts": self.postmen[0].first_attempts, "handover": self._handover}
+        self.intake = CaseIntake(**common, **more)  # type: ignore[arg-type] # one set of arguments for two workers
         self.ladder = LadderWorker(**common)  # type: ignore[arg-type] # as above
         self.desk = Desk(store=self.store, clock=self.clock)
         self.store.retell = scribe.retell
@@ -140,14 +144,50 @@ class Rig:
             task.cancel()
         self.restart()
 
-    def _postman(self, *, fire: bool) -> Postman:
+    def hand_over(self, handover: Handover, memory: MemoryInterimStore) -> None:
+        """Work beside a memory that tells while the store is away."""
+        self._handover = handover
+        self.restart()
+        self.postmen[0].told_elsewhere = handover.attempted
+        self.postmen[0].keep = memory.adopt
+
+    def second_lane(self, memory: MemoryInterimStore) -> tuple[CaseIntake, Postman]:
+        """Return an intake and a postman over `memory`, with the same scribe and carrier."""
+        postman = self._postman(memory, fire=True)
+        intake = CaseIntake(
+            store=memory,
+            directory=self.directory,
+            scribe=self.scribe,
+            metrics=self.metrics,
+            clock=self.clock,
+            wake=lambda: None,
+            precedence=Precedence(),
+            first_attempts=postman.first_attempts,
+        )
+        return intake, postman
+
+    def ordinary(self) -> CaseIntake:
+        """Return the intake of another process, which knows nothing of the memory."""
+        return CaseIntake(
+            store=self.store,
+            directory=self.directory,
+            scribe=self.scribe,
+            metrics=self.metrics,
+            clock=self.clock,
+            wake=lambda: None,
+            precedence=Precedence(),
+            first_attempts=self._postman(self.store, fire=True).first_attempts,
+            defers=True,
+        )
+
+    def _postman(self, outbox: Tray, *, fire: bool) -> Postman:
         lanes = Lanes(
             fire=fire,
             sending={Channel.EMAIL: timedelta(seconds=60), Channel.WEBHOOK: timedelta(seconds=60)},
             destinations=Destinations(slots=self._slots, per_address=100, per_channel={}, rest=timedelta(0)),
         )
         return Postman(
-            outbox=self.store,
+            outbox=outbox,
             carriers={Channel.EMAIL: self.carrier, Channel.WEBHOOK: self.carrier},
             lanes=lanes,
             metrics=self.metrics,

@@ -1,8 +1,9 @@
 """Records to events, the handler's reactions, the directory, the calendar, the API's guard."""
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import httpx
 import pytest
@@ -10,14 +11,13 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from schemas.ids import finding_id
-from schemas.pack import Pack
-from schemas.registry import ContactRole
-from services.alerts.adapters import kafka_events
+from services.alerts.adapters import topic_handler
 from services.alerts.adapters.calendar import ChinaCalendar
 from services.alerts.adapters.case_reader import CaseReader
 from services.alerts.adapters.http_api import Acknowledge, build_api
-from services.alerts.adapters.kafka_events import TopicHandler, event_of_alarm, event_of_finding
-from services.alerts.adapters.registry_directory import RegistryDirectory
+from services.alerts.adapters.kafka_events import event_of_alarm, event_of_finding
+from services.alerts.adapters.kafka_notices import notice_event
+from services.alerts.adapters.topic_handler import TopicHandler
 from services.alerts.domain.deadlines import reply_due
 from services.alerts.domain.values import (
     CaseId,
@@ -27,23 +27,19 @@ from services.alerts.domain.values import (
     Happening,
     NoPack,
     StoreUnavailable,
-    UnitId,
 )
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Claim
 from services.runtime.kafka import Record
 from services.runtime.kafka_loop import ConsumedRecord, Unavailable
 from tests.integration.alerts.world import (
-    contact_record,
+    ROOT,
     finding,
     fire,
-    gateway_record,
-    pack_record,
     restore,
-    sample_pack,
-    unit_record,
 )
 from tests.unit.alerts.memory import MemoryStore
+from tests.unit.alerts.test_directory import directory
 
 NOW = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)
 
@@ -74,6 +70,43 @@ def test_restore_of_fire_ends_it_and_other_signals_are_nothing() -> None:
     event = event_of_alarm("t", consumed(restore("U1", "s2")))
     assert event is not None
     assert event.happening is Happening.RESTORED
+
+
+def example(name: str) -> bytes:
+    return (ROOT / "schemas/examples/valid" / name).read_bytes()
+
+
+def test_alarm_that_could_not_be_read_has_the_id_that_rules_will_use() -> None:
+    record = ConsumedRecord(b"U", example("Signal/unreadable_alarm.json"), 2, 9, 0)
+    event = event_of_alarm("firenet.alarms.v1", record)
+    assert event is not None
+    assert (event.kind, event.happening) == (CaseKind.UNREADABLE_ALARM, Happening.BEGAN)
+    assert event.finding_id == finding_id(event.unit_id, "unreadable_alarm", event.proof.signal_id or "")
+    assert event.text
+
+
+def test_alarm_of_an_unregistered_gateway_is_a_case_of_what_it_calls_itself() -> None:
+    raw = json.loads(example("UnregisteredAlarm/fire.json"))
+    for claimed, unit_id in ((raw["data"]["gateway_id"], f"?{raw['data']['gateway_id']}"), (None, "?")):
+        raw["data"]["gateway_id"] = claimed
+        record = ConsumedRecord(b"G", json.dumps(raw).encode(), 2, 9, 0)
+        event = event_of_alarm("firenet.alarms.v1", record)
+        assert event is not None
+        assert (event.kind, event.unit_id) == (CaseKind.UNREGISTERED_ALARM, unit_id)
+        facts = directory().unit(event.unit_id, NOW)
+        assert facts.name.endswith(claimed or "未登记网关")
+        assert (facts.lead_department, facts.copy_departments) == ("", ())
+
+
+def test_notice_of_an_unregistered_gateway_names_no_unit_on_the_wire() -> None:
+    row = {
+        "notice_id": "0" * 32, "case_id": "C0123456789abcdef", "unit_id": "?G1", "step": "U0", "purpose": "notice",
+        "body_code": "centre", "contact_id": "c1", "channel": "webhook", "template": "alarm@1", "clause": "none",
+        "pack_id": "sample-2026", "pack_version": 1, "created_at": NOW, "ended_at": NOW, "state": "accepted",
+        "attempts": 1, "reason": None,
+    }  # fmt: skip
+    key, _ = notice_event(row)
+    assert key == "C0123456789abcdef"
 
 
 def test_finding_keeps_the_evidence_of_rules() -> None:
@@ -193,7 +226,7 @@ async def test_what_comes_while_a_partition_is_at_work_is_its_next_batch(bench: 
 async def test_only_so_many_are_held_and_what_finds_no_room_is_not_taken(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kafka_events, "ROOM_S", 0.01)
+    monkeypatch.setattr(topic_handler, "ROOM_S", 0.01)
     stuck = bench.taker.slow["U0"] = asyncio.Event()
     records = findings(*(f"U{number}" for number in range(6)))
     await bench.take({0: records[:4]})
@@ -251,85 +284,6 @@ async def test_fenced_owner_stops_writing(bench: Bench) -> None:
     bench.taker.failing.clear()
     await bench.take({0: findings("U1")})
     assert bench.taker.taken == []
-
-
-def directory(*records: Record) -> RegistryDirectory:
-    one = RegistryDirectory(lambda: date(2026, 3, 4), lambda: None)
-    for record in records:
-        one.on_record((record.key or b"").decode(), record.value)
-    return one
-
-
-def test_directory_knows_units_routes_contacts_and_the_pack() -> None:
-    here = directory(
-        pack_record(sample_pack()),
-        unit_record("U1", town="T07", lead="health", copies=("T07",)),
-        gateway_record("U1", "unicom"),
-        contact_record("c1", "centre", email="a@mail.firenet-demo.cn"),
-        contact_record("c2", "U1", ContactRole.MANAGER, email="b@mail.firenet-demo.cn"),
-    )
-    facts = here.unit(UnitId("U1"), NOW)
-    assert (facts.town, facts.lead_department, facts.carriers) == ("T07", "health", ("unicom",))
-    assert here.bodies("centre", "gulou") == ["centre"]
-    assert [one.contact_id for one in here.contacts("U1")] == ["c2"]
-    assert here.sizes("gulou") == {"town:T07": 1, "carrier:unicom": 1}
-    rules = here.rules(NOW, "gulou")
-    assert [step.code for step in rules.ladders[CaseKind.CONNECTION_LOST]] == ["H0", "H1", "H2", "H3", "H4"]
-    assert rules.group_wait == timedelta(seconds=30)
-
-
-def test_directory_forgets_what_was_deleted_and_survives_garbage() -> None:
-    here = directory(unit_record("U1"), contact_record("c1", "U1", email="a@mail.firenet-demo.cn"))
-    here.on_record("contact:c1", None)
-    here.on_record("unit:U1", b"not json")
-    assert here.contacts("U1") == []
-    assert here.unit(UnitId("U1"), NOW).name == "第U1医院"
-    assert here.unit(UnitId("U9"), NOW).name == "U9"
-
-
-def test_without_a_pack_nothing_is_decided() -> None:
-    with pytest.raises(NoPack):
-        directory().rules(NOW, "")
-
-
-def test_expired_pack_still_says_who_is_told() -> None:
-    here = directory(pack_record(sample_pack(valid_to=date(2026, 2, 1))))
-    assert here.rules(NOW, "").expired
-    assert here.expired(NOW) == ["sample"]
-
-
-def of_district(name: str, **changes: object) -> Pack:
-    """A pack whose fire step is called after its district."""
-    raw = sample_pack(pack_id=f"{name}-2026", district=name, **changes).model_dump(mode="json")
-    raw["ladders"]["fire"]["steps"][0]["code"] = f"F-{name}"
-    raw["departments"] = [{**one, "code": f"{one['code']}-{name}"} for one in raw["departments"]]
-    for route in raw["routes"]:
-        route["lead"] = route["lead"] and f"{route['lead']}-{name}"
-        route["copies"] = [f"{code}-{name}" for code in route["copies"]]
-    raw["default_route"]["copies"] = [f"{code}-{name}" for code in raw["default_route"]["copies"]]
-    return Pack.model_validate(raw)
-
-
-def test_two_districts_never_share_a_ladder_or_a_centre() -> None:
-    here = directory(
-        pack_record(of_district("gulou")),
-        pack_record(of_district("taijiang", valid_from=date(2026, 3, 1), version=7)),
-    )
-    for name in ("gulou", "taijiang"):
-        rules = here.rules(NOW, name)
-        assert (rules.pack_id, rules.ladders[CaseKind.FIRE][0].code) == (f"{name}-2026", f"F-{name}")
-        assert here.bodies("centre", name) == [f"centre-{name}"]
-    assert here.rules(NOW, "").pack_id == "taijiang-2026", "of an unknown district the newest"
-
-
-def test_pack_of_a_district_holds_from_its_day_on_and_does_not_lapse() -> None:
-    here = directory(
-        pack_record(of_district("gulou", valid_from=date(2026, 1, 1), valid_to=date(2026, 2, 1))),
-        pack_record(of_district("taijiang", valid_from=date(2026, 6, 1))),
-    )
-    assert here.rules(NOW, "gulou").expired
-    assert here.rules(NOW, "taijiang").pack_id == "taijiang-2026", "its only one, a little early"
-    assert here.rules(NOW, "").pack_id == "gulou-2026"
 
 
 def test_calendar_knows_adjusted_days_and_what_it_only_projects() -> None:

@@ -221,6 +221,23 @@ def test_dead_destination_leaves_room_for_others_and_rests() -> None:
     assert places.free == 3
 
 
+def test_destination_that_keeps_failing_holds_one_slot() -> None:
+    places = Destinations(slots=8, per_address=4, per_channel={}, rest=timedelta(0))
+    dues = [Due(NoticeId(str(n)), Channel.WEBHOOK, "dead") for n in range(9)]
+    for one in places.choose(dues, T0):
+        places.landed(one, failed=True, now=T0)
+    (only,) = places.choose(dues, at(1))
+    places.landed(only, failed=False, now=at(1))
+    assert len(places.choose(dues, at(2))) == 4
+
+
+def test_reserve_is_left_free() -> None:
+    places = Destinations(slots=8, per_address=1, per_channel={})
+    dues = [Due(NoticeId(str(n)), Channel.WEBHOOK, f"a{n}") for n in range(12)]
+    assert len(places.choose(dues, T0, reserve=2)) == 6
+    assert len(places.choose(dues[6:], T0)) == 2
+
+
 def test_full_channel_takes_nothing_more() -> None:
     places = Destinations(slots=4, per_address=2, per_channel={Channel.WEBHOOK: 4, Channel.EMAIL: 1})
     mails = [Due(NoticeId(str(n)), Channel.EMAIL, f"m{n}") for n in range(3)]

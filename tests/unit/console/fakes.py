@@ -26,6 +26,7 @@ RANK: tuple[Callable[[UnitRow], bool], ...] = (
     lambda unit: unit.health == "isolated",
     lambda unit: unit.health == "partly_isolated",
     lambda unit: unit.connection == "late",
+    lambda unit: unit.line_drops > 0,
     lambda unit: unit.connection == "never_connected",
     lambda unit: unit.connection == "unknown",
     lambda unit: unit.connection == "commissioning",
@@ -60,6 +61,7 @@ def troubled(unit: UnitRow) -> bool:
         unit.connection not in ("online", "exempt", "retired")
         or unit.health not in ("normal", "unknown")
         or unit.partly_connected
+        or unit.line_drops > 0
     )
 
 

@@ -87,7 +87,7 @@ def test_a_department_account_without_a_code_sees_nothing() -> None:
 
 def test_the_page_is_as_old_as_its_oldest_partition() -> None:
     old = T0 - timedelta(seconds=4)
-    age = data_age([PartitionSight(0, T0, Sight.CLEAR), PartitionSight(1, old, Sight.CLEAR)])
+    age = data_age([PartitionSight(0, T0, Sight.CLEAR), PartitionSight(1, old, Sight.CLEAR)], T0)
     assert (age.state, age.as_of) == (Freshness.LIVE, old)
 
 
@@ -99,11 +99,14 @@ def test_the_page_is_as_old_as_its_oldest_partition() -> None:
         ([(T0, Sight.BLIND), (T0, Sight.BLIND)], Freshness.BLIND),
         ([(T0, Sight.CLEAR), (None, Sight.BLIND)], Freshness.PARTLY_BLIND),
         ([(T0, Sight.CLEAR), (T0, Sight.IMPAIRED)], Freshness.IMPAIRED),
+        ([(T0 + timedelta(seconds=5), Sight.CLEAR)], Freshness.LIVE),
+        ([(T0, Sight.CLEAR), (T0 + timedelta(hours=1), Sight.CLEAR)], Freshness.AHEAD),
+        ([(T0 + timedelta(hours=1), Sight.IMPAIRED)], Freshness.IMPAIRED),
     ],
 )
 def test_one_partition_in_the_dark_is_enough_to_say_so(sights: list[tuple[None, Sight]], state: Freshness) -> None:
     parts = [PartitionSight(number, mark, sight) for number, (mark, sight) in enumerate(sights)]
-    assert data_age(parts).state is state
+    assert data_age(parts, T0).state is state
 
 
 def test_five_failures_are_free_then_the_wait_doubles_up_to_fifteen_minutes() -> None:

@@ -147,3 +147,10 @@ def test_the_oldest_device_is_forgotten_beyond_the_bound() -> None:
             known.heard(f"G{number}", NOON, after(3600), 1)
     assert known.judge("G2", pressed(20, 3000), Check(SENT)) is Verdict.OLD
     assert known.judge("G0", pressed(20, 3000), Check(SENT)) is Verdict.UNPROVEN
+
+
+def test_an_older_answer_takes_the_place_of_none_that_came_just_before_but_a_clock_may_be_set_back() -> None:
+    genuine, kept, later = pressed(20, 20), pressed(21, -600), pressed(86_400, -9e8)
+    assert kept.is_older_than(genuine)
+    assert not later.is_older_than(genuine)
+    assert not pressed(21, None).is_older_than(genuine)

@@ -5,8 +5,11 @@ from itertools import pairwise
 
 import pytest
 
+from services.ingest.adapters.inbox import SLOWED, Stamps
 from services.ingest.domain.gb26875 import PROFILES, STANDARD, Adu, Command, Frame, TimeLabel, bodies, encode_frame
+from services.ingest.domain.proof import Predecessor, Proof
 from tests.unit.ingest.build import NOON, UP
+from tests.unit.ingest.fakes import HandClock
 from tests.unit.ingest.test_worker import FRAMES, GOOD, Bench, events
 
 HOUR = timedelta(hours=1)
@@ -31,9 +34,42 @@ async def test_our_clock_may_jump_and_signals_keep_their_order(step: timedelta) 
     instants = [event.time for event in events(bench)]
     assert instants == sorted(instants)
     steps = {later - earlier for earlier, later in pairwise(instants)}
-    assert min(steps) > timedelta(0), "time goes on, at half speed after it was set back"
+    assert min(steps) >= timedelta(seconds=60) * SLOWED, "time goes on, a little slower after it was set back"
     assert bench.proof.proven_until() is not None
     assert bench.metric("sequence_missing_total") == 0
+
+
+def test_a_deadline_takes_a_ninth_longer_after_our_clock_was_set_back_and_no_more() -> None:
+    clock = HandClock()
+    stamps = Stamps(clock)
+    before = stamps.next()
+    clock.wall -= HOUR
+    assert stamps.ahead_s == pytest.approx(3600)
+    for _ in range(268):
+        clock.forward(1)
+        stamps.next()
+    assert stamps.next() - before > timedelta(seconds=240)
+    clock.forward(9 * 3600)
+    stamps.next()
+    clock.forward(3600)
+    assert stamps.next() == clock.now()
+    assert stamps.ahead_s == 0
+
+
+def test_a_new_process_goes_on_where_the_last_one_was_though_the_clock_was_set_back_between() -> None:
+    clock = HandClock()
+    last = Predecessor(epoch=5000, stamped_at=NOON + HOUR)
+    stamps, proof = Stamps(clock), Proof(("main",), epoch=4000, since=NOON)
+    stamps.go_on_from(last.stamped_at)
+    since = stamps.next()
+    proof.follow_on(last, since)
+    clock.forward(10)
+    proof.settled("main", NOON)
+    assert proof.proven_until() is None, "a probe of before"
+    proof.settled("main", stamps.next())
+    tick = proof.tick(stamps.next())
+    assert tick is not None
+    assert (tick.epoch, tick.proven_until) == (5001, NOON + HOUR + timedelta(seconds=9))
 
 
 async def test_our_slow_drift_changes_nothing() -> None:

@@ -9,7 +9,7 @@ from services.ingest.adapters.device_listener import OTHER_FILES, open_files_for
 from services.ingest.domain.conduct import Ended, Limits
 from services.ingest.domain.device_stream import DeviceStream
 from services.ingest.domain.gb26875 import decode_frame
-from services.ingest.domain.values import Refused
+from services.ingest.domain.values import Accepted, Flag, Refused
 from tests.unit.ingest.device_rig import ADDRESSES, DeviceRig, frame, spoilt, status, words
 
 CONFIRM, DENY = 3, 6
@@ -238,6 +238,19 @@ async def test_a_module_that_calls_again_says_nothing_new() -> None:
         caller.say(frame(serial=call), b"login 7")
         caller.hang_up()
     assert rig.main.account().received == 20 + 1
+
+
+async def test_the_first_frame_of_each_further_connection_says_that_its_device_has_called_anew() -> None:
+    rig = DeviceRig()
+    said: list[list[Flag]] = []
+    for call in range(3):
+        caller = rig.call()
+        caller.say(frame(serial=2 * call), frame(serial=2 * call + 1, adu=status(1)))
+        for outcome in await rig.settle():
+            assert isinstance(outcome, Accepted)
+            said.append([flag for signal in outcome.signals for flag in signal.flags if flag is Flag.RECONNECTED])
+        caller.hang_up()
+    assert said == [[], [], [Flag.RECONNECTED], [], [Flag.RECONNECTED], []]
 
 
 async def test_a_text_that_goes_on_is_kept_once_a_day_with_how_often_it_was_said() -> None:

@@ -22,7 +22,7 @@ LONG_S = 600
 ACTION = st.one_of(
     st.tuples(st.just("wait"), st.sampled_from([0.5, 1.0, 5.0, 9.5, 10.0, 20.0, 61.0])),
     st.tuples(st.sampled_from(["confirm", "deny"]), st.sampled_from(["clock", "duty"])),
-    st.tuples(st.sampled_from(["answer", "kill", "cut", "mend", "blind", "see", "hold", "flow"]), st.just("")),
+    st.tuples(st.sampled_from(["answer", "stale", "kill", "cut", "mend", "blind", "see", "hold", "flow"]), st.just("")),
 )
 
 
@@ -63,6 +63,8 @@ class World:
                 self.device_says(str(value), confirmed=what == "confirm")
             case "answer":
                 self.answer()
+            case "stale":
+                self.send_what_was_kept()
             case "kill":
                 self.kill()
             case "cut" | "mend":
@@ -117,6 +119,11 @@ class World:
         self.answers.append(self.at)
         process = self.hearer()
         process.untold.extend(process.exchanges.answered("G000001", Answer(after(self.at), MQTT, after(self.at))))
+
+    def send_what_was_kept(self) -> None:
+        """The device sends an answer to an earlier check: it is none to this one, whoever hears it."""
+        process = self.hearer()
+        process.untold.extend(process.exchanges.answered("G000001", Answer(after(self.at), MQTT, after(-600))))
 
     def kill(self) -> None:
         """One process dies with what it did not tell, and is started anew under its name."""

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from services.ingest.domain.repeats import KEPT, SOON, WINDOW, Repeats
+from services.ingest.domain.repeats import COUNTED, KEPT, SOON, WINDOW, Repeats
 from services.ingest.domain.values import (
     Accepted,
     Carrier,
@@ -194,3 +194,33 @@ def test_memory_of_a_gateway_is_bounded() -> None:
     assert repeats.batch().once(said(frame(199, b"x"), duplicate=True)).repeated
     repeats.stored([said(frame(200, b"x"), NOON + WINDOW * 1.01)])
     assert len(repeats.newest_of("G1")) == 1
+
+
+def dated(kind: Kind, seq: int, *flags: Flag, at: datetime = NOON, payload: bytes = b"x") -> Accepted:
+    """A message that names its moment, unless `flags` say that its clock is not right."""
+    accepted = said([Message(kind, seq, NOON)], at, payload=payload)
+    return accepted._replace(signals=tuple(one._replace(flags=flags) for one in accepted.signals))
+
+
+@pytest.mark.parametrize("seconds", [0.1, 25, 299])
+def test_all_that_went_unanswered_is_sent_again_and_said_once(seconds: float) -> None:
+    """The connection broke behind a fire, its end, another fire and its end; the broker had them all the same."""
+    words = [(Kind.FIRE, 33), (Kind.RESTORE, 34), (Kind.FIRE, 35), (Kind.RESTORE, 36)]
+    first = [dated(kind, seq, payload=b"%d" % seq) for kind, seq in words]
+    later = NOON + timedelta(seconds=seconds)
+    again = [dated(kind, seq, at=later, payload=b"%d" % seq) for kind, seq in words]
+    assert tell(*first, *again) == [False] * 4 + [True] * 4
+
+
+@pytest.mark.parametrize("seq", [1, 2, COUNTED - 1])
+def test_a_device_that_has_just_started_may_say_the_same_again_and_mean_it(seq: int) -> None:
+    assert tell(dated(Kind.FIRE, seq), dated(Kind.RESTORE, seq + 1), dated(Kind.FIRE, seq)) == [False] * 3
+
+
+@pytest.mark.parametrize("flag", [Flag.CLOCK_BEHIND, Flag.CLOCK_AHEAD, Flag.NO_DEVICE_TIME, Flag.REPLAYED])
+def test_a_clock_that_is_not_right_names_no_moment(flag: Flag) -> None:
+    assert tell(dated(Kind.FIRE, 99, flag), dated(Kind.RESTORE, 100, flag), dated(Kind.FIRE, 99, flag)) == [False] * 3
+
+
+def test_other_words_of_the_same_moment_are_said_too() -> None:
+    assert tell(dated(Kind.FIRE, 99), dated(Kind.FIRE, 99, payload=b"y"), dated(Kind.FIRE, 98)) == [False] * 3

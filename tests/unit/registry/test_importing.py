@@ -116,7 +116,7 @@ async def test_what_the_register_does_not_know_is_refused(office: Office, column
 async def test_profile_and_further_bodies_must_be_known(office: Office) -> None:
     text = f"{UNITS_HEADING},profile,also_told\n{unit_row()},CN-SLOW,police navy\n"
     report = await office.take("units.csv", text)
-    assert [(error.column, error.found) for error in report.errors] == [("also_told", "navy"), ("profile", "CN-SLOW")]
+    assert [(error.column, error.found) for error in report.errors] == [("profile", "CN-SLOW"), ("also_told", "navy")]
 
 
 async def test_gateway_needs_its_unit_and_contact_its_body(office: Office) -> None:
@@ -218,7 +218,7 @@ async def test_device_columns_of_gateways_are_taken_and_checked(office: Office) 
     assert (version.facts.device_profile, version.facts.device_address) == ("bcd_time", "a18601000000")
     bad = "G3,U000001,carrier-a,nonsense,raw:1,10.1.2.3/8\n"
     report = await office.take("gateways.csv", f"{GATEWAYS_HEADING}\n{bad}")
-    assert [error.column for error in report.errors] == ["device_address", "device_profile", "networks"]
+    assert [error.column for error in report.errors] == ["device_profile", "device_address", "networks"]
 
 
 async def test_a_device_address_that_another_gateway_has_is_refused(office: Office) -> None:

@@ -173,5 +173,11 @@ def test_what_proves_a_loss_and_what_a_frame_says_are_stored_beside_it() -> None
     assert "raw" not in body["frame"]
 
 
+def test_a_heartbeat_over_a_new_connection_says_so() -> None:
+    beat = decoder.decode(encoded(flags=("reconnected",)), 0)
+    assert isinstance(beat, DomainSignal)
+    assert (beat.kind, beat.reconnected) == ("heartbeat", True)
+
+
 def test_a_retained_heartbeat_is_no_proof_of_life() -> None:
     assert isinstance(decoder.decode(encoded(flags=("retained",)), 0), DomainSignal)

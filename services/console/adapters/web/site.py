@@ -5,6 +5,7 @@ import contextlib
 import mimetypes
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -19,6 +20,7 @@ from services.console.adapters.web import texts
 from services.console.adapters.web.api import Api, api_routes
 from services.console.adapters.web.guard import Cookies, Guard
 from services.console.adapters.web.pages import RETRY_S, PageRoutes, Pages
+from services.console.adapters.web.parts import parts_routes
 from services.console.adapters.web.refusals import RefusalApi, refusal_routes
 from services.console.domain.errors import (
     AlertsUnavailable,
@@ -66,6 +68,7 @@ class SiteOptions:
     https: bool = False
     behind_proxy: bool = False
     mailbox_url: str | None = None
+    parts_file: Path | None = None
 
 
 class Assets(StaticFiles):
@@ -102,6 +105,7 @@ def build_site(
     routes = PageRoutes(pages=pages, doors=doors, cookies=cookies, clock=clock, metrics=metrics, client_of=client_of)
     app.include_router(routes.router())
     api = Api(doors=doors, live=live, read=read, commands=commands, cookies=cookies, clock=clock, metrics=metrics)
+    app.include_router(parts_routes(options.parts_file))
     app.include_router(api_routes(api))
     app.include_router(refusal_routes(RefusalApi(api, refusals, metrics)))
     mimetypes.add_type("text/javascript", ".js")

@@ -1,5 +1,6 @@
 // Acknowledge: a note and a confirmation, by mouse or keyboard alone.
 
+import { closesByAcknowledging } from "./alarms.js";
 import { Refused, order } from "./api.js";
 import { byId, setText, show } from "./dom.js";
 import { t } from "./text.js";
@@ -12,6 +13,9 @@ let opener = null;
 export function openAcknowledge(row) {
   current = row;
   setText(byId("ack-name"), `${t(`kind.${row.kind}`)} · ${titleOf(row)}`);
+  const what = byId("ack-what");
+  what.dataset.t = closesByAcknowledging(row) ? "ack.what.closes" : "ack.what";
+  setText(what, t(what.dataset.t));
   byId("ack-note").value = "";
   show(byId("ack-problem"), false);
   busy(false);

@@ -1,6 +1,7 @@
 // Open cases: what, since when, who was told, what comes next and when, who has taken it.
 
 import { openAcknowledge } from "./acknowledge.js";
+import { URGENT } from "./alarms.js";
 import { byId, h, icon, patchList, setText, show } from "./dom.js";
 import { openDrawer } from "./drawer.js";
 import { ladder } from "./ladder.js";
@@ -36,7 +37,7 @@ export function render() {
 function announce(rows) {
   const ids = new Set(rows.map((row) => row.case_id));
   if (known) {
-    const fresh = rows.filter((row) => !known.has(row.case_id) && row.kind !== "fire");
+    const fresh = rows.filter((row) => !known.has(row.case_id) && !URGENT.includes(row.kind));
     if (fresh.length) setText(byId("polite"), fresh.slice(0, 3).map((row) => t("case.announce", { kind: t(`kind.${row.kind}`), name: titleOf(row) })).join("; "));
   }
   known = ids;

@@ -2,12 +2,13 @@
 
 import { ask } from "./api.js";
 import { openAcknowledge } from "./acknowledge.js";
+import { closesByAcknowledging, rawOf } from "./alarms.js";
 import { byId, h, icon, setText } from "./dom.js";
 import { history } from "./history.js";
 import { ladder } from "./ladder.js";
-import { on, state, writeView } from "./state.js";
+import { account, on, state, writeView } from "./state.js";
 import { brief, listed, nameOf, span, stamp, t, told, unitName, until } from "./text.js";
-import { KIND_ICON, shapeOf, stepName, titleOf } from "./words.js";
+import { KIND_ICON, lineOf, shapeOf, stepName, titleOf } from "./words.js";
 
 const box = byId("drawer");
 let target = null;
@@ -96,6 +97,8 @@ function drawCase(detail) {
     h("p", { class: "quiet" }, [nameOf("bodies", row.town), row.address].filter(Boolean).join(" · ")),
     row.state === "open" ? nextBlock(row, acked, again) : null,
     acked ? h("p", { class: "acked-block" }, icon("normal"), h("span", {}, t("case.acked", { who: row.acknowledged_by, at: stamp(acked) }), again ? t("case.acked.step", { step: row.acknowledged_step }) : "", row.acknowledged_note ? h("q", {}, row.acknowledged_note) : null)) : null,
+    alarm(row),
+    detail.signals.length ? section(`${t("detail.signals")} (${detail.signals.length})`, signals(detail.signals)) : null,
     row.plan.length || row.taken.length ? section(t("detail.timeline"), timeline(row)) : null,
     section(`${t("detail.notices")} (${detail.deliveries.length})`, notices(detail.deliveries)),
     section(t("detail.basis"), facts([
@@ -109,6 +112,22 @@ function drawCase(detail) {
       [t("detail.caseid"), row.case_id], [t("detail.finding"), detail.finding_id],
       [t("detail.evidence"), detail.evidence.map(([name, value]) => `${name} ${value}`).join(" · ")],
     ])));
+}
+
+// What a person has to do about an alarm that may be a fire, and where what came is kept.
+function alarm(row) {
+  if (!closesByAcknowledging(row)) return null;
+  const raw = rawOf(row);
+  return h("div", { class: "look-block" }, h("p", {}, t(`look.${row.kind}`)), raw ? h("p", {}, h("a", { href: raw }, t("detail.raw.all"))) : null);
+}
+
+function signals(received) {
+  return h("ul", { class: "signals" }, received.map((one) =>
+    h("li", { class: one.salvaged || one.refusal_id ? "odd" : "" },
+      h("p", {}, h("span", { class: "num quiet" }, stamp(one.received_at)), " ", h("b", {}, [one.label, one.address].filter(Boolean).join(" · ") || one.gateway_id), one.salvaged ? h("span", { class: "pill salvaged" }, t("signal.salvaged")) : null),
+      one.text ? h("p", { class: "signal-text" }, one.text) : null,
+      one.salvaged ? h("p", { class: "quiet" }, t("signal.salvaged.why"), one.notes.length ? ` ${t("signal.notes", { notes: listed(one.notes) })}` : "") : null,
+      one.refusal_id && !account.department ? h("p", {}, h("a", { href: `/refusals?refusal=${encodeURIComponent(one.refusal_id)}` }, t("detail.raw"))) : null)));
 }
 
 function nextBlock(row, acked, again) {
@@ -151,6 +170,7 @@ function drawUnit(detail) {
   frame(unitName(row),
     h("p", { class: `badge-line s-${shape}` }, icon(shape), h("b", {}, t(row.partly_connected ? "connection.partly" : `connection.${row.connection}`)), h("span", { class: "pill" }, t(`health.${row.health}`)), row.open_fires + row.open_faults + row.open_isolations ? h("span", { class: "quiet" }, t("unit.points", { a: row.open_fires, b: row.open_faults, c: row.open_isolations })) : null),
     h("p", { class: "quiet num" }, row.connection_since ? t("unit.since", { at: stamp(row.connection_since) }) : "", row.connection_detected_at ? ` · ${t("unit.detected", { at: stamp(row.connection_detected_at) })}` : ""),
+    lineOf(row, "unit.unstable") ? h("p", { class: "line-note" }, icon("late"), h("span", {}, lineOf(row, "unit.unstable.why"))) : null,
     section(t("unit.history"), history(detail)),
     section(t("unit.cases"), detail.cases.length ? h("ul", { class: "case-marks" }, detail.cases.map((mark) =>
       h("li", {}, h("button", { type: "button", class: "link", onclick: () => openDrawer({ kind: "case", id: mark.case_id }) }, `${t(`kind.${mark.kind}`)} ${mark.step ?? ""}`), mark.next_step_at ? h("span", { class: "quiet num" }, ` → ${mark.next_step} ${brief(mark.next_step_at)}`) : null, mark.acknowledged_by ? h("span", { class: "quiet" }, ` · ${t("case.acked", { who: mark.acknowledged_by, at: brief(mark.acknowledged_at) })}`) : null))) : h("p", { class: "quiet" }, t("unit.cases.none"))),

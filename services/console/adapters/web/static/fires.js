@@ -4,6 +4,7 @@ import { byId, h, icon, patchList, setText, show } from "./dom.js";
 import { openDrawer } from "./drawer.js";
 import { on, state } from "./state.js";
 import { brief, clock, nameOf, since, span, t, unitName } from "./text.js";
+import { KIND_ICON } from "./words.js";
 
 const SHOWN = 4;
 let audio = null;
@@ -18,7 +19,9 @@ export function start() {
 // A tab that holds no stream while it is hidden must not look as if nothing burned.
 function title(fires) {
   if (state.resting) return `${t("fire.resting")} · ${t("app.name")}`;
-  return fires.length ? `${t("fire.tab", { n: fires.length })} · ${t("app.name")}` : t("app.name");
+  const burning = fires.filter((fire) => fire.kind === "fire").length, others = fires.length - burning;
+  const told = [burning ? t("fire.tab", { n: burning }) : "", others ? t("alarm.tab", { n: others }) : ""];
+  return [...told.filter(Boolean), t("app.name")].join(" · ");
 }
 
 function unique(fire) {
@@ -30,7 +33,7 @@ export function render() {
   const bar = byId("fires");
   show(bar, fires.length > 0);
   const shown = fires.slice(0, SHOWN);
-  patchList(bar, [...shown, ...(fires.length > SHOWN ? [{ more: fires.length - SHOWN }] : [])], (fire) => fire.more ? "more" : unique(fire), make, update);
+  patchList(bar, [...shown, ...(fires.length > SHOWN ? [{ more: fires.length - SHOWN, only: fires.every((fire) => fire.kind === "fire") }] : [])], (fire) => fire.more ? "more" : unique(fire), make, update);
   document.title = title(fires);
   document.documentElement.dataset.fire = fires.some((fire) => !fire.acknowledged_at) ? "now" : fires.length ? "known" : "none";
   const fresh = fires.filter((fire) => !fire.acknowledged_at && !heard.has(unique(fire)));
@@ -41,8 +44,8 @@ export function render() {
 
 function make(fire) {
   if (fire.more) return h("p", { class: "fire-more" });
-  return h("div", { class: "fire" },
-    h("span", { class: "fire-mark" }, icon("fire"), h("b", { class: "fire-word" })),
+  return h("div", { class: "fire", dataset: { kind: fire.kind } },
+    h("span", { class: "fire-mark" }, icon(KIND_ICON[fire.kind] ?? "fire"), h("b", { class: "fire-word" })),
     h("span", { class: "fire-what" }, h("strong", { class: "fire-name" }), h("span", { class: "fire-where" })),
     h("span", { class: "fire-when" }, h("span", { class: "fire-at num" }), h("span", { class: "fire-for num", "aria-hidden": "true" })),
     h("span", { class: "fire-ack" }),
@@ -51,16 +54,16 @@ function make(fire) {
 
 function update(element, fire) {
   if (fire.more) {
-    setText(element, t("fire.more", { n: fire.more }));
+    setText(element, t(fire.only ? "fire.more" : "alarm.more", { n: fire.more }));
     return;
   }
   element.fire = fire.case_id ? { kind: "case", id: fire.case_id } : { kind: "unit", id: fire.unit_id };
   element.dataset.since = fire.since;
   element.classList.toggle("acked", Boolean(fire.acknowledged_at));
   const part = (name) => element.querySelector(`.${name}`);
-  setText(part("fire-word"), t("fire.title"));
+  setText(part("fire-word"), t(fire.kind === "fire" ? "fire.title" : `kind.${fire.kind}`));
   setText(part("fire-name"), unitName(fire));
-  setText(part("fire-where"), [nameOf("bodies", fire.town), fire.address].filter(Boolean).join(" · "));
+  setText(part("fire-where"), [nameOf("bodies", fire.town), fire.address, fire.kind === "fire" ? "" : t(`look.${fire.kind}`)].filter(Boolean).join(" · "));
   setText(part("fire-at"), t("fire.since", { at: clock(fire.since) }));
   setText(part("fire-ack"), fire.acknowledged_at ? t("fire.acked", { who: fire.acknowledged_by, at: brief(fire.acknowledged_at) }) : "");
   setText(part("fire-open"), t("fire.open"));
@@ -68,7 +71,7 @@ function update(element, fire) {
 
 function tick() {
   for (const element of byId("fires").querySelectorAll(".fire")) {
-    setText(element.querySelector(".fire-for"), t("fire.for", { d: span(since(element.dataset.since)) }));
+    setText(element.querySelector(".fire-for"), t(element.dataset.kind === "fire" ? "fire.for" : "alarm.for", { d: span(since(element.dataset.since)) }));
   }
 }
 

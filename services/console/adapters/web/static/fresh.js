@@ -3,11 +3,11 @@
 import { byId, icon, setText, show } from "./dom.js";
 import { on, state } from "./state.js";
 import { LOST_AFTER_S, silentFor } from "./stream.js";
-import { clock, stamp, t } from "./text.js";
+import { clock, span, stamp, t, until } from "./text.js";
 
-const ICON = { live: "online", connecting: "clock", impaired: "late" };
+const ICON = { live: "online", connecting: "clock", impaired: "late", ahead: "clock" };
 // Without trust the figures are hatched; with part of it only the banner speaks.
-const TRUST = { live: "full", connecting: "full", impaired: "part", partly_blind: "part" };
+const TRUST = { live: "full", connecting: "full", impaired: "part", partly_blind: "part", ahead: "part" };
 
 export function start() {
   on("fresh", render);
@@ -42,7 +42,8 @@ function banner(now) {
     const at = state.fresh?.as_of ? stamp(state.fresh.as_of) : t("fresh.never");
     // Steps of ten seconds: a screen reader should not hear every one of them.
     const s = Math.floor(silentFor() / 10) * 10;
-    const text = t(`stale.${now}`, { s, at, n: state.fresh?.blind, all: state.fresh?.partitions });
+    const ahead = now === "ahead" ? span(Math.ceil(until(state.fresh.as_of) / 10) * 10) : "";
+    const text = t(`stale.${now}`, { s, at, ahead, n: state.fresh?.blind, all: state.fresh?.partitions });
     if (bar.dataset.text !== text) {
       bar.dataset.text = text;
       bar.dataset.state = now;

@@ -259,3 +259,4 @@ preferences.render();
 draw();
 load();
 session.start();
+if (query.get("refusal")) open(query.get("refusal"));

@@ -5,7 +5,7 @@ import { byId, h, icon, setText, show } from "./dom.js";
 import { openDrawer } from "./drawer.js";
 import { choose, on, onlyTroubled, state } from "./state.js";
 import { brief, nameOf, number, span, t, unitName, until } from "./text.js";
-import { shapeOf } from "./words.js";
+import { lineOf, shapeOf } from "./words.js";
 
 const PAGE = 100;
 const MAX_PAGES = 12;
@@ -164,7 +164,7 @@ function make(index) {
     h("button", { type: "button", class: "unit-row", tabindex: "-1", onclick: (event) => open(event.currentTarget.parentElement), onfocus: () => { active = index; } },
       h("span", { class: "unit-icon" }),
       h("span", { class: "unit-who" }, h("span", { class: "unit-name" }), h("span", { class: "unit-where quiet" })),
-      h("span", { class: "unit-states" }, h("span", { class: "unit-conn" }), h("span", { class: "unit-health" })),
+      h("span", { class: "unit-states" }, h("span", { class: "unit-conn" }), h("span", { class: "unit-health" }), h("span", { class: "unit-line quiet" })),
       h("span", { class: "unit-since num quiet" }),
       h("span", { class: "unit-case" })));
 }
@@ -193,6 +193,7 @@ function update(element, index) {
   setText(part("unit-health"), ill ? t(`health.${row.health}`) : "");
   part("unit-health").className = `unit-health ${ill ? `s-${row.health}` : ""}`;
   part("unit-conn").className = `unit-conn s-${row.partly_connected ? "partly" : row.connection}`;
+  setText(part("unit-line"), lineOf(row, "unit.unstable"));
   const since = row.connection === "online" && ill ? row.health_since : row.connection_since;
   setText(part("unit-since"), since ? brief(since) : "");
   countdown(element);

@@ -1,8 +1,8 @@
 // What cases and units are called, and the sign that stands for them. It draws nothing and opens nothing.
 
-import { causeOf, nameOf, named, unitName } from "./text.js";
+import { causeOf, nameOf, named, t, unitName, until } from "./text.js";
 
-export const KIND_ICON = { connection_lost: "offline", never_connected: "never_connected", fire: "fire", fault: "fault", isolation: "isolated", common_cause: "common_cause" };
+export const KIND_ICON = { connection_lost: "offline", never_connected: "never_connected", fire: "fire", fault: "fault", isolation: "isolated", common_cause: "common_cause", unreadable_alarm: "alarm", unregistered_alarm: "alarm" };
 
 export const titleOf = (row) => (row.kind === "common_cause" ? causeOf(row.cause_key) : unitName(row));
 
@@ -19,3 +19,6 @@ export function shapeOf(row) {
   if (row.connection !== "online" && row.connection !== "exempt") return row.connection;
   return ["normal", "unknown"].includes(row.health) ? row.connection : row.health;
 }
+
+// A line that drops and comes back: connected, and said to be unstable for as long as it goes on.
+export const lineOf = (row, key) => (row.line_drops && row.unstable_until && until(row.unstable_until) > 0 ? t(key, { n: row.line_drops }) : "");

@@ -8,48 +8,50 @@ finding of rules, because nobody reads the alarms just now, is told as well.
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
+
+from prometheus_client import CollectorRegistry
 
 from schemas.codec import HEADERS
 from schemas.topics import ALARMS, FINDINGS, REGISTRY
 from services.alerts.adapters.calendar import ChinaCalendar
 from services.alerts.adapters.case_reader import CaseReader
 from services.alerts.adapters.http_api import Acknowledge, build_api
-from services.alerts.adapters.kafka_events import Decode, TopicHandler, event_of_alarm, event_of_finding
-from services.alerts.adapters.kafka_notices import KafkaNoticeStream, notice_event
+from services.alerts.adapters.interim_store import MemoryInterimStore
+from services.alerts.adapters.kafka_events import Decode, event_of_alarm, event_of_finding
+from services.alerts.adapters.kafka_notices import KafkaNoticeStream
 from services.alerts.adapters.letter_writer import TemplateWriter
-from services.alerts.adapters.mail import MailCarrier, MailServer
 from services.alerts.adapters.postgres_audit import PostgresAuditLog, PostgresAuditor
-from services.alerts.adapters.postgres_cases import WORK_CHANNEL, PostgresCaseStore
-from services.alerts.adapters.postgres_outbox import PostgresOutbox
+from services.alerts.adapters.postgres_cases import WORK_CHANNEL, PostgresCaseStore, PostgresOpenFires
 from services.alerts.adapters.registry_directory import RegistryDirectory
-from services.alerts.adapters.secrets import SecretFiles
-from services.alerts.adapters.webhook import WebhookCarrier, webhook_client
+from services.alerts.adapters.topic_handler import TopicHandler
+from services.alerts.app.posts import Posts
 from services.alerts.domain.audit import GENESIS, Verified, verify
-from services.alerts.domain.delivery import Destinations
 from services.alerts.domain.ladder import Pace
-from services.alerts.domain.values import CaseId, Channel, Conflict, NoPack, StoreUnavailable
+from services.alerts.domain.values import CaseId, NoPack, StoreUnavailable
 from services.alerts.metrics import AlertsMetrics
-from services.alerts.ports import StreamUnavailable
 from services.alerts.settings import AlertsSettings, Lane
-from services.alerts.worker.delivery import Lanes, Postman
+from services.alerts.worker.delivery import Postman
 from services.alerts.worker.desk import Desk, Who
+from services.alerts.worker.handover import Handover
 from services.alerts.worker.housekeeping import Supervisor, publish_turn, seal_turn
 from services.alerts.worker.intake import CaseIntake
+from services.alerts.worker.interim import DECIDE_S, Interim
 from services.alerts.worker.ladder import LadderWorker
 from services.alerts.worker.precedence import Precedence
 from services.alerts.worker.pulse import Pulse, Wake
 from services.alerts.worker.scribe import Scribe
+from services.alerts.worker.turns import Turns
 from services.runtime.clock import Clock, SystemClock
-from services.runtime.kafka import BatchProducer, CompactedFollower, KafkaUnavailable
+from services.runtime.kafka import BatchProducer, CompactedFollower
 from services.runtime.kafka_loop import KafkaLoop
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.logging import get_logger
-from services.runtime.postgres import Pool, backoff_s, listen, open_pool
+from services.runtime.postgres import Pool, listen, open_pool
 from services.runtime.status import Readiness, StatusServer, process_registry
 
 CHINA = ZoneInfo("Asia/Shanghai")
@@ -64,12 +66,14 @@ WATCHED: Mapping[Lane, tuple[str, ...]] = {
     "all": ("fire", "fire-delivery", *_ORDINARY),
 }
 """Tasks that must make progress for the process to be ready."""
-QUICK_FOR_S = 2.0
-"""So long after the last news of a fire its notices are looked for more often."""
+RECONNECT_S = 2.0
+"""The fire lane is the first to see that the database is back: what it told meanwhile nobody else is to tell again."""
+FIRES_HELD = 5_000
+"""Records of fires that wait in memory for the database; further ones are told from memory and read again later."""
+WATCH_EVERY_S = 1.0
+LOOKUPS = 64
 PUBLISH_EVERY_S = 0.25
 """Nobody waits for firenet.notices.v1: what ended meanwhile is sent together."""
-SMTP_EXCHANGES = 8
-"""Exchanges of one mail, each with its own deadline: greeting, EHLO, STARTTLS, sign-in, MAIL, RCPT, DATA, text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +95,31 @@ class Alerts:
         self._metrics = AlertsMetrics(self._prometheus)
         self._pulse = Pulse(clock, self._metrics)
         self._pulse.expect("registry", *WATCHED[settings.lane])
-        self._wakes = {name: Wake() for name in ("ladder", "delivery", "fire-delivery", "publish")}
+        self._wakes = {name: Wake() for name in ("ladder", "delivery", "fire-delivery", "publish", "interim")}
         self._precedence = Precedence()
+        self._turns = Turns(
+            clock=clock,
+            pulse=self._pulse,
+            precedence=self._precedence,
+            wakes=self._wakes,
+            pause_s=settings.poll_ms / 1000,
+        )
         self._pace = Pace(settings.clock_rate)
         self._directory = RegistryDirectory(
             lambda: clock.now().astimezone(CHINA).date(), self._metrics.rejected.labels(REGISTRY).inc
         )
-        self._scribe = Scribe(
+        self._scribe = self._new_scribe(self._metrics)
+        self._interim_store = MemoryInterimStore(self._scribe.retell, self._scribe.first_told)
+        self._handover = Handover(self._interim_store if settings.lane != "ordinary" else None)
+        self._interim: Interim | None = None
+        self._posts = Posts(settings, clock, self._metrics, self._precedence, self._scribe.retell)
+
+    def _new_scribe(self, metrics: AlertsMetrics) -> Scribe:
+        return Scribe(
             directory=self._directory,
-            writer=TemplateWriter(settings.console_url),
+            writer=TemplateWriter(self._settings.console_url),
             calendar=ChinaCalendar(),
-            metrics=self._metrics,
+            metrics=metrics,
             pace=self._pace,
         )
 
@@ -109,15 +127,18 @@ class Alerts:
         """Work until stop, then drain. Raises TaskDied when a part of it ended by itself."""
         settings = self._settings
         dsn = settings.database_dsn.get_secret_value()
+        # names are asked for in these threads: each pool has lookups of its own under way, and a name server that
+        # hangs must not leave Kafka's waiting behind them
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(LOOKUPS, thread_name_prefix="lookups"))
         async with AsyncExitStack() as stack:
             pools = Pools(
-                fire=await stack.enter_async_context(open_pool(dsn, "alerts-fire", 2, 6, FIRE_LIMIT_S)),
+                fire=await stack.enter_async_context(open_pool(dsn, "alerts-fire", 2, 6, FIRE_LIMIT_S, RECONNECT_S)),
                 post=await stack.enter_async_context(open_pool(dsn, "alerts-post", 1, 6)),
                 work=await stack.enter_async_context(open_pool(dsn, "alerts-work", 1, 6)),
             )
             follower = CompactedFollower(settings.kafka_bootstrap, REGISTRY, self._directory.on_record)
-            fire_post = self._postman(stack, pools.fire, fire=True)
-            post = self._postman(stack, pools.post, fire=False)
+            fire_post = self._posts.postman(stack, "fire", self._posts.outbox(pools.fire))
+            post = self._posts.postman(stack, "post", self._posts.outbox(pools.post))
             stack.push_async_callback(fire_post.drain)  # what the last fire taken in has sent on its way
             ready = asyncio.Event()
             tasks = {
@@ -128,6 +149,9 @@ class Alerts:
                 "fire-delivery": self._deliver(fire_post, "fire-delivery", stop),
             }
             if settings.lane != "ordinary":
+                interim = self._with_interim(stack, pools.fire, fire_post)
+                tasks["interim"] = self._turns.run("interim", interim.deliver, stop)
+                tasks["watch"] = self._watch(interim, stop)
                 tasks["fire"] = self._after(
                     ready, stop, lambda: self._consume(ALARMS, event_of_alarm, pools.fire, fire_post, stop)
                 )
@@ -145,6 +169,44 @@ class Alerts:
             await supervise(stop, tasks)
         get_logger().info("alerts_stopped")
 
+    def _with_interim(self, stack: AsyncExitStack, pool: Pool, fire_post: Postman) -> Interim:
+        """What tells of fires while the database is away. It counts deliveries; the rest is counted when taken in."""
+        unseen = AlertsMetrics(CollectorRegistry())
+        postman = self._posts.postman(stack, "interim", self._interim_store)
+        stack.push_async_callback(postman.drain)
+        postman.on_landed = lambda made_room: self._wakes["interim"]()
+        intake = CaseIntake(
+            store=self._interim_store,
+            directory=self._directory,
+            scribe=self._new_scribe(unseen),
+            metrics=unseen,
+            clock=self._clock,
+            wake=self._wakes["interim"],
+            precedence=self._precedence,
+            first_attempts=postman.first_attempts,
+        )
+        fire_post.told_elsewhere = self._handover.attempted
+        fire_post.keep = self._interim_store.adopt
+        self._interim = Interim(
+            store=self._interim_store,
+            intake=intake,
+            postman=postman,
+            outbox=self._posts.outbox(pool),
+            cases=PostgresCaseStore(pool),
+            fires=PostgresOpenFires(pool),
+            metrics=self._metrics,
+            clock=self._clock,
+        )
+        return self._interim
+
+    async def _watch(self, interim: Interim, stop: Stop) -> None:
+        """Ask for the open fires again and again: so it is known before the next fire that the database is away."""
+        while not stop.is_set():
+            await interim.look()
+            if interim.away:
+                self._pulse.beat("fire-delivery")  # goes on from memory
+            await stop.wait_for(WATCH_EVERY_S)
+
     def readiness(self) -> Readiness:
         checks = self._pulse.checks()
         try:
@@ -154,6 +216,8 @@ class Alerts:
         except NoPack:
             checks["pack"] = "none"
         bad = [word for name, word in checks.items() if word != "ok" and not (name == "pack" and word == "expired")]
+        if self._interim is not None and self._interim.away:
+            checks["database"] = "away: fires are told from memory"
         return Readiness(ready=not bad, checks=checks)
 
     def _status(self, pools: Pools) -> StatusServer:
@@ -199,6 +263,8 @@ class Alerts:
             wake=self._wake_fire if fire else self._wake_all,
             precedence=self._precedence,
             first_attempts=fire_post.first_attempts,
+            handover=self._handover,
+            defers=self._settings.lane == "ordinary",
         )
         handler = TopicHandler(
             topic=topic,
@@ -208,10 +274,14 @@ class Alerts:
             owner=self._settings.instance,
             at_once=50 if fire else self._settings.findings_at_once,
             side_by_side=FIRES_SIDE_BY_SIDE if fire else 1,
-            hold=4 * poll_records,
+            hold=FIRES_HELD if fire else 4 * poll_records,
             on_rejected=self._metrics.rejected.labels(topic).inc,
             on_progress=lambda: self._pulse.beat(name),
+            standby=self._interim if fire else None,
+            patience_s=DECIDE_S if fire else None,
         )
+        if fire and self._interim is not None:
+            self._interim.on_found = handler.kick
         loop = KafkaLoop(
             self._settings.kafka_bootstrap,
             topic,
@@ -219,6 +289,7 @@ class Alerts:
             handler,
             f"{self._settings.instance}-{name}",
             poll_records=poll_records,
+            noted=handler.saved if fire else None,
             static=True,  # back after kill -9 a fire must not wait until Kafka has given the dead member up
         )
         await loop.run(stop)
@@ -245,65 +316,8 @@ class Alerts:
             self._wakes["publish"]()
 
         postman.on_landed = landed
-        await self._turns(name, postman.turn, stop)
+        await self._turns.run(name, postman.turn, stop)
         await postman.drain()
-
-    def _postman(self, stack: AsyncExitStack, pool: Pool, *, fire: bool) -> Postman:
-        """Each lane has its own connections, threads and slots."""
-        settings = self._settings
-        slots = 32
-        deadline_s, ca = settings.webhook_deadline_s, settings.webhook_ca
-        client = webhook_client(connections=slots, deadline_s=deadline_s, ca=ca)
-        stack.push_async_callback(client.aclose)
-        apart = webhook_client(connections=slots, deadline_s=deadline_s, keep=False, ca=ca)
-        stack.push_async_callback(apart.aclose)
-        mail = MailCarrier(
-            server=self._mail_server(),
-            clock=self._clock,
-            threads=settings.mail_connections,
-            name="fire" if fire else "post",
-        )
-        stack.callback(mail.close)
-        webhook = WebhookCarrier(
-            client=client,
-            apart=apart,
-            secrets=SecretFiles(settings.secrets_dir),
-            clock=self._clock,
-            allow_local=settings.allow_local_webhooks,
-            inside=settings.webhook_networks,
-            deadline_s=deadline_s,
-        )
-        stack.callback(webhook.close)
-        destinations = Destinations(
-            slots=slots,
-            per_address=8 if fire else 2,
-            per_channel={Channel.EMAIL: settings.mail_connections, Channel.WEBHOOK: slots - settings.mail_connections},
-            rest=timedelta(seconds=0.2 if fire else 2),
-        )
-        sending = {
-            Channel.WEBHOOK: timedelta(seconds=settings.webhook_deadline_s + 5),
-            Channel.EMAIL: timedelta(seconds=SMTP_EXCHANGES * settings.smtp_timeout_s + 5),
-        }
-        return Postman(
-            outbox=PostgresOutbox(pool, notice_event, self._scribe.retell),
-            carriers={Channel.EMAIL: mail, Channel.WEBHOOK: webhook},
-            lanes=Lanes(fire=fire, sending=sending, destinations=destinations),
-            metrics=self._metrics,
-            clock=self._clock,
-            precedence=self._precedence,
-        )
-
-    def _mail_server(self) -> MailServer:
-        settings = self._settings
-        return MailServer(
-            host=settings.smtp_host,
-            port=settings.smtp_port,
-            sender=settings.mail_from,
-            security=settings.smtp_security,
-            user=settings.smtp_user,
-            password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
-            timeout_s=settings.smtp_timeout_s,
-        )
 
     async def _ladder(self, pool: Pool, stop: Stop) -> None:
         worker = LadderWorker(
@@ -315,30 +329,26 @@ class Alerts:
             wake=self._wake_all,
             precedence=self._precedence,
         )
-        await self._turns("ladder", worker.turn, stop)
+        await self._turns.run("ladder", worker.turn, stop)
 
     async def _publish(self, pool: Pool, stop: Stop) -> None:
         producer = BatchProducer(self._settings.kafka_bootstrap, f"{self._settings.instance}-notices", headers=HEADERS)
-        outbox = PostgresOutbox(pool, notice_event, self._scribe.retell)
+        outbox = self._posts.outbox(pool)
         stream = KafkaNoticeStream(producer)
-        started = False
 
         async def turn() -> int:
-            nonlocal started
-            if not started:
-                await producer.start()
-                started = True
+            await stream.start()
             await stop.wait_for(PUBLISH_EVERY_S)
             return await publish_turn(outbox, stream)
 
         try:
-            await self._turns("publish", turn, stop)
+            await self._turns.run("publish", turn, stop)
         finally:
             await producer.stop()
 
     async def _seal(self, pool: Pool, stop: Stop) -> None:
         log = PostgresAuditLog(pool)
-        await self._turns("seal", lambda: seal_turn(log), stop)
+        await self._turns.run("seal", lambda: seal_turn(log), stop)
 
     async def _supervise(self, pool: Pool, stop: Stop) -> None:
         supervisor = Supervisor(auditor=PostgresAuditor(pool), metrics=self._metrics, clock=self._clock)
@@ -352,34 +362,6 @@ class Alerts:
             except StoreUnavailable as error:
                 get_logger().warning("overview_waits", error=str(error))
             await stop.wait_for(5)
-
-    async def _turns(self, name: str, turn: Callable[[], Awaitable[int]], stop: Stop) -> None:
-        """Turn while there is work, else wait for a wake-up; what is down is waited for with growing pauses."""
-        attempt = 0
-        wake = self._wakes.get(name)
-        pause = self._settings.poll_ms / 1000
-        quick_until = 0.0
-        while not stop.is_set():
-            try:
-                if name != "fire-delivery":
-                    await self._precedence.give_way()
-                busy = await turn() > 0
-                attempt = 0
-                self._pulse.beat(name)
-            except (StoreUnavailable, Conflict, StreamUnavailable, KafkaUnavailable, NoPack) as error:
-                attempt += 1
-                busy = False
-                get_logger().warning("task_waits", task=name, error=f"{type(error).__name__}: {error}", attempt=attempt)
-                await stop.wait_for(min(5.0, backoff_s(attempt)))
-            if busy:
-                await asyncio.sleep(0)
-            elif wake is not None:
-                # a fire notice whose case is locked just now is left for the next turn, which must not be far
-                quick = name == "fire-delivery" and self._clock.monotonic() < quick_until
-                if await wake.wait(pause / 5 if quick else pause):
-                    quick_until = self._clock.monotonic() + QUICK_FOR_S
-            else:
-                await stop.wait_for(4 * pause)
 
 
 async def run(settings: AlertsSettings, stop: Stop) -> None:

@@ -1,0 +1,46 @@
+"""The channels of one lane of delivery: its own connections, threads and names, shared with no other lane."""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from services.alerts.adapters.mail import MailCarrier, MailServer
+from services.alerts.adapters.secrets import SecretFiles
+from services.alerts.adapters.webhook import Networks, WebhookCarrier, webhook_client
+from services.alerts.domain.values import Channel
+from services.alerts.ports import Carrier
+from services.runtime.clock import Clock
+
+
+def open_carriers(
+    stack: AsyncExitStack,
+    *,
+    name: str,
+    clock: Clock,
+    slots: int,
+    mail_server: MailServer,
+    mail_connections: int,
+    secrets_dir: Path,
+    allow_local: bool,
+    inside: Networks,
+    deadline_s: float,
+    ca: Path | None,
+) -> Mapping[Channel, Carrier]:
+    """Return a carrier per channel; they are closed with `stack`."""
+    client = webhook_client(connections=slots, deadline_s=deadline_s, ca=ca)
+    stack.push_async_callback(client.aclose)
+    apart = webhook_client(connections=slots, deadline_s=deadline_s, keep=False, ca=ca)
+    stack.push_async_callback(apart.aclose)
+    mail = MailCarrier(server=mail_server, clock=clock, threads=mail_connections, name=name)
+    stack.callback(mail.close)
+    webhook = WebhookCarrier(
+        client=client,
+        apart=apart,
+        secrets=SecretFiles(secrets_dir),
+        clock=clock,
+        allow_local=allow_local,
+        inside=inside,
+        deadline_s=deadline_s,
+    )
+    stack.callback(webhook.close)
+    return {Channel.EMAIL: mail, Channel.WEBHOOK: webhook}

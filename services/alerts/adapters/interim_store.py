@@ -1,0 +1,206 @@
+"""Cases and notices in memory, for the time in which the database does not answer: ports.InterimStore.
+
+It keeps the promises of the store that the fire lane needs, and no others. Bounded: of more cases or notices the oldest
+that have ended are forgotten first, then the oldest of all.
+"""
+
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TypeVar
+
+from services.alerts.domain.delivery import Due, Fate, InterimRow, Outcome, Verdict, may_send
+from services.alerts.domain.values import (
+    Address,
+    Case,
+    CaseId,
+    CaseKind,
+    Notice,
+    NoticeId,
+    Purpose,
+    UnitId,
+)
+from services.alerts.ports import CaseBook, Changes, Claim, Ready, Refused, Retell, Wish
+
+MOST_CASES = 5_000
+MOST_NOTICES = 20_000
+MOST_SEEN = 50_000
+
+K = TypeVar("K")
+V = TypeVar("V")
+FirstTold = Callable[[Case], Sequence[Address]]
+"""Whom the first step of a case tells; so many may have heard of a case that the database knows."""
+
+
+def _forget(rows: dict[K, V], most: int, has_ended: Callable[[V], bool]) -> None:
+    while len(rows) > most:
+        del rows[next((key for key, row in rows.items() if has_ended(row)), next(iter(rows)))]
+
+
+class _Transaction:
+    """Nothing is changed before `save`; what it decides upon is never awaited in between."""
+
+    def __init__(self, store: "MemoryInterimStore") -> None:
+        self._store = store
+        self.fresh: set[str] = set()
+
+    async def begin(
+        self,
+        claim: Claim,
+        next_offset: int,
+        event_ids: Sequence[str],
+        keys: Collection[tuple[UnitId, CaseKind]],
+        case_ids: Collection[CaseId],
+        now: datetime,
+    ) -> tuple[set[str], CaseBook]:
+        self.fresh = {event_id for event_id in event_ids if event_id not in self._store.seen}
+        book = CaseBook({}, {}, {})
+        for case in self._store.cases.values():
+            key = (case.unit.unit_id, case.kind)
+            if key not in keys and case.case_id not in case_ids:
+                continue
+            book.by_id[case.case_id] = case
+            if case.is_open:
+                book.open[key] = case
+            elif key not in book.last_closed or _closed(book.last_closed[key]) <= _closed(case):
+                book.last_closed[key] = case
+        return self.fresh, book
+
+    async def told(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
+        return {case_id: self._store.told(case_id) for case_id in case_ids}
+
+    async def save(self, changes: Changes) -> set[NoticeId]:
+        return self._store.save(changes)
+
+
+def _closed(case: Case) -> float:
+    return case.closed_at.timestamp() if case.closed_at else 0.0
+
+
+class MemoryInterimStore:
+    """See ports.InterimStore."""
+
+    def __init__(self, retell: Retell, first_told: FirstTold) -> None:
+        self._retell = retell
+        self._first_told = first_told
+        self.seen: dict[str, None] = {}
+        self.cases: dict[CaseId, Case] = {}
+        self._known: dict[CaseId, int] = {}
+        self._rows: dict[NoticeId, InterimRow] = {}
+        self._turn = 0
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[_Transaction]:
+        transaction = _Transaction(self)
+        yield transaction
+        self.seen.update(dict.fromkeys(transaction.fresh))
+        _forget(self.seen, MOST_SEEN, lambda _: True)
+
+    def save(self, changes: Changes) -> set[NoticeId]:
+        for case in (*changes.updated.values(), *changes.opened.values()):
+            self.cases[case.case_id] = case
+        new = [notice for notice in changes.notices if notice.notice_id not in self._rows]
+        for notice in new:
+            self._rows[notice.notice_id] = self._new(notice, changes.leased.get(notice.notice_id))
+        for row in self._rows.values():  # an all-clear is never taken back: no urgent case is opened again
+            withdrawn = row.notice.case_id in changes.cancelled and row.notice.purpose is Purpose.NOTICE
+            if withdrawn and not row.attempts and not row.notice.first:
+                row.state = "cancelled"
+        _forget(self.cases, MOST_CASES, lambda case: not case.is_open)
+        _forget(self._rows, MOST_NOTICES, lambda row: row.state != "pending")
+        return {notice.notice_id for notice in new}
+
+    def _new(self, notice: Notice, leased_until: datetime | None) -> InterimRow:
+        if leased_until is None:
+            return InterimRow(notice, next_attempt_at=notice.created_at)
+        is_open = self.cases[notice.case_id].is_open
+        return InterimRow(notice, attempts=1, next_attempt_at=leased_until, flying=True, alarmed=is_open)
+
+    def told(self, case_id: CaseId) -> list[Address]:
+        mine = [row.notice for row in self._rows.values() if row.notice.case_id == case_id and row.attempts]
+        told = {notice.to: None for notice in mine if notice.purpose is Purpose.NOTICE}
+        if case_id in self._known:
+            told |= dict.fromkeys(self._first_told(self.cases[case_id]))
+        return list(told)
+
+    # --- what the database knows
+
+    def begin_look(self) -> int:
+        self._turn += 1
+        return self._turn
+
+    def know(self, case: Case) -> None:
+        self.cases[case.case_id] = case
+        self._known[case.case_id] = self._turn
+        _forget(self.cases, MOST_CASES, lambda one: not one.is_open)
+        _forget(self._known, MOST_CASES, lambda _: True)
+
+    def known(self) -> Collection[CaseId]:
+        return [case_id for case_id in self._known if case_id in self.cases]
+
+    def keep_open(self, open_ids: Collection[CaseId], look: int) -> None:
+        for case_id in [one for one, turn in self._known.items() if one not in open_ids and turn < look]:
+            del self._known[case_id]
+            case = self.cases.get(case_id)
+            if case is not None and case.is_open:
+                del self.cases[case_id]
+
+    # --- notices
+
+    def rows(self) -> Mapping[NoticeId, InterimRow]:
+        return self._rows
+
+    def adopt(self, ready: Ready, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
+        if ready.notice is None:
+            return
+        row = self._rows.setdefault(ready.notice_id, InterimRow(ready.notice, attempts=ready.attempts))
+        row.attempts = max(row.attempts, ready.attempts)
+        row.alarmed = row.alarmed or ready.over_since is None
+        self._end(row, outcome, verdict, now)
+
+    def drop(self, notice_id: NoticeId) -> None:
+        self._rows.pop(notice_id, None)
+
+    async def take(self, wish: Wish) -> list[Ready | Refused]:
+        due = [
+            Due(row.notice.notice_id, row.notice.to.channel, row.notice.to.address)
+            for row in self._rows.values()
+            if row.state == "pending"
+            and not row.held
+            and row.next_attempt_at is not None
+            and row.next_attempt_at <= wish.now
+            and row.notice.to.address not in wish.but_addresses
+            and row.notice.to.channel not in wish.but_channels
+        ]
+        return [self._answer(self._rows[one.notice_id], wish) for one in wish.choose(due[: wish.limit])]
+
+    def _answer(self, row: InterimRow, wish: Wish) -> Ready | Refused:
+        notice, case = row.notice, self.cases.get(row.notice.case_id)
+        if case is not None:
+            consent = may_send(
+                notice.purpose, notice.created_at, case, fire=notice.fire, now=wish.now, first=notice.first
+            )
+            if consent.stop is not None and consent.wait_until is None:
+                row.state = "cancelled"
+                return Refused(notice.notice_id, notice.case_id, consent)
+            if notice.first and not case.is_open:
+                notice = row.notice = self._retell(notice, case)
+        row.attempts += 1
+        row.alarmed = row.alarmed or case is None or case.is_open
+        row.next_attempt_at = wish.now + wish.leases[notice.to.channel]
+        row.flying = True
+        return Ready.of(notice, case, row.attempts)
+
+    async def record(self, ready: Ready, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
+        row = self._rows.get(ready.notice_id)
+        if row is not None:
+            row.attempts = max(row.attempts, ready.attempts)
+            self._end(row, outcome, verdict, now)
+
+    @staticmethod
+    def _end(row: InterimRow, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
+        row.flying = False
+        row.outcome, row.verdict, row.ended_at = outcome, verdict, now
+        row.next_attempt_at = verdict.next_attempt_at
+        if verdict.fate is not Fate.RETRY:
+            row.state = "accepted" if verdict.fate is Fate.ACCEPTED else "dead"

@@ -1,0 +1,63 @@
+"""The dull loop of every task: turn while there is work, else wait for a wake-up."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+
+from services.alerts.domain.values import Conflict, NoPack, StoreUnavailable
+from services.alerts.ports import StreamUnavailable
+from services.alerts.worker.precedence import Precedence
+from services.alerts.worker.pulse import Pulse, Wake
+from services.runtime.clock import Clock
+from services.runtime.lifecycle import Stop
+from services.runtime.logging import get_logger
+
+QUICK_FOR_S = 2.0
+"""So long after the last news of a fire its notices are looked for more often."""
+LONGEST_PAUSE_S = 5.0
+FIRE = frozenset({"fire-delivery", "interim"})
+"""Tasks on a fire's way: they give way to nobody."""
+
+
+class Turns:
+    """Runs the tasks of one process."""
+
+    def __init__(
+        self, *, clock: Clock, pulse: Pulse, precedence: Precedence, wakes: Mapping[str, Wake], pause_s: float
+    ) -> None:
+        self._clock = clock
+        self._pulse = pulse
+        self._precedence = precedence
+        self._wakes = wakes
+        self._pause_s = pause_s
+
+    async def run(self, name: str, turn: Callable[[], Awaitable[int]], stop: Stop) -> None:
+        """Turn until stop; what is down is waited for with growing pauses."""
+        attempt = 0
+        wake = self._wakes.get(name)
+        quick_until = 0.0
+        while not stop.is_set():
+            try:
+                if name not in FIRE:
+                    await self._precedence.give_way()
+                busy = await turn() > 0
+                attempt = 0
+                self._pulse.beat(name)
+            except (StoreUnavailable, Conflict, StreamUnavailable, NoPack) as error:
+                attempt += 1
+                busy = False
+                get_logger().warning("task_waits", task=name, error=f"{type(error).__name__}: {error}", attempt=attempt)
+                await stop.wait_for(_backoff_s(attempt))
+            if busy:
+                await asyncio.sleep(0)
+            elif wake is not None:
+                # a fire notice whose case is locked just now is left for the next turn, which must not be far
+                quick = name in FIRE and self._clock.monotonic() < quick_until
+                if await wake.wait(self._pause_s / 5 if quick else self._pause_s):
+                    quick_until = self._clock.monotonic() + QUICK_FOR_S
+            else:
+                await stop.wait_for(4 * self._pause_s)
+
+
+def _backoff_s(attempt: int) -> float:
+    return random.uniform(0.5, 1.0) * min(LONGEST_PAUSE_S, 0.1 * 2.0 ** min(attempt, 12))
