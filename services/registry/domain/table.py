@@ -22,6 +22,7 @@ Row = tuple[int, tuple[str, ...]]
 
 LOOKED_AT = 30
 """So many filled rows from the top the headings are looked for in."""
+_LONGEST_HEADING = 4_000
 _ENOUGH = 2
 """So many known headings make a row that of the headings; one alone may stand in a title."""
 _OTHER_MARKS = {
@@ -209,7 +210,8 @@ def _no_headings(kind: Kind, rows: Sequence[Row]) -> RowError:
     known = known_headings(kind)
     for number, texts in rows[:LOOKED_AT]:
         for mark, word in _OTHER_MARKS.items():
-            if sum(plain(part) in known for part in mark.join(texts).split(mark)) >= _ENOUGH:
+            parts = mark.join(texts)[:_LONGEST_HEADING].split(mark)
+            if sum(plain(part) in known for part in parts) >= _ENOUGH:
                 return RowError(number, "", Said("commas between the cells", "单元格之间用半角逗号分隔"), word)
     number, texts = next((row for row in rows if sum(map(bool, row[1])) > 1), rows[0])
     columns = [column for column in COLUMNS[kind] if column.required]
