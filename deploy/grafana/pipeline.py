@@ -111,6 +111,9 @@ def _ingest(board: Dashboard) -> None:
             Words("异常标记", "Oddities", text, PER_SECOND),
             Q(f"sum by (flag) (rate(firenet_ingest_flagged_total{EACH})) > 0", "{{flag}}"),
             Q(f"sum(rate(firenet_ingest_sequence_missing_total{EACH}))", "跳号 numbers skipped"),
+            Q(f"sum(rate(firenet_ingest_sequence_found_total{EACH}))", "补到 taken back"),
+            Q(f"sum(rate(firenet_ingest_device_texts_total{EACH}))", "模块文本 module texts"),
+            Q(f"sum(rate(firenet_rules_line_drops_total{EACH}))", "断线 lines dropped"),
         )
     )
 

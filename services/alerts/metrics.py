@@ -60,6 +60,11 @@ class AlertsMetrics:
             "Fire signals acted upon while the database was away",
             registry=registry,
         )
+        self.written_down = Counter(
+            "firenet_alerts_written_down_total",
+            "Notices sent while the database was away and written down since",
+            registry=registry,
+        )
         self.cancelled = Counter(
             "firenet_alerts_cancelled_total", "Notices not sent any more", ["reason"], registry=registry
         )

@@ -46,7 +46,7 @@ class Changes:
     It takes back notices that were never sent, but the first ones of a fire.
 
     `leased` names the notices among them whose first attempt is under way, and until when it is ours; `brought` those
-    that were sent, or tried, while the database was away.
+    that were sent, or tried, while the database was away. Nothing of it is sent `not_before`.
     """
 
     opened: dict[CaseId, Case] = field(default_factory=dict)
@@ -55,6 +55,7 @@ class Changes:
     notices: list[Notice] = field(default_factory=list)
     leased: dict[NoticeId, datetime] = field(default_factory=dict)
     brought: dict[NoticeId, InterimRow] = field(default_factory=dict)
+    not_before: datetime | None = None
     cancelled: dict[CaseId, Reason] = field(default_factory=dict)
     audit: list[AuditEntry] = field(default_factory=list)
 

@@ -16,6 +16,7 @@ from services.ingest.adapters.gb26875_decoder import Gb26875Decoder
 from services.ingest.adapters.inbox import Inbox, Stamps
 from services.ingest.adapters.json_decoder import JsonDecoder, StatusDecoder
 from services.ingest.adapters.kafka_store import KafkaStore
+from services.ingest.adapters.last_tick import find_predecessor
 from services.ingest.adapters.mqtt_link import MqttLink, subscription
 from services.ingest.adapters.paho_session import Broker
 from services.ingest.adapters.refusal_log import KafkaRefusalLog
@@ -28,7 +29,7 @@ from services.ingest.domain.decide import Decode
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.exchanges import Exchanges
 from services.ingest.domain.gaps import GapWatch
-from services.ingest.domain.proof import Proof
+from services.ingest.domain.proof import FOLLOWED, Proof
 from services.ingest.domain.readiness import problems
 from services.ingest.domain.topics import FIRE_FILTERS, MAIN_FILTERS
 from services.ingest.domain.values import Carrier, Format
@@ -67,7 +68,7 @@ class Ingest:
         self._directory = Directory()
         self._feed = RegistryFeed(settings.kafka_bootstrap, self._directory, self._metrics)
         encoder = Encoder(settings.instance)
-        stamps = Stamps(clock)
+        self._stamps = stamps = Stamps(clock)
         self._links = {
             "main": self._link("main", MAIN_FILTERS, stamps),
             "fire": self._link("fire", FIRE_FILTERS, stamps),
@@ -158,6 +159,7 @@ class Ingest:
         await self._await_registry(stop)
         if stop.is_set():
             return
+        await self._follow_on()
         gc.collect()
         gc.freeze()  # what lives until the end need not be looked at again with every batch
         sys.setswitchinterval(0.001)  # the fire lane's thread waits no longer than this for a busy event loop
@@ -168,6 +170,18 @@ class Ingest:
         self._started.set()
         get_logger().info("ingest_started", instance=self._settings.instance, gateways=len(self._directory))
         await stop.wait()
+
+    async def _follow_on(self) -> None:
+        """Go on where an earlier process of this instance was, should the clock have been set back meanwhile."""
+        last = await find_predecessor(self._settings.kafka_bootstrap, self._settings.instance)
+        if last is None:
+            return
+        ahead = last.stamped_at - self._clock.now()
+        if ahead > FOLLOWED:
+            get_logger().error("clock_far_behind_the_log", ahead_s=ahead.total_seconds())
+        else:
+            self._stamps.go_on_from(last.stamped_at)
+        self._proof.follow_on(last, self._stamps.next())
 
     async def _await_registry(self, stop: Stop) -> None:
         reading = asyncio.create_task(self._feed.wait_caught_up(self._settings.registry_deadline_s))

@@ -77,13 +77,21 @@ async def _check(connection: Connection) -> None:
 
 @asynccontextmanager
 async def open_pool(
-    dsn: str, name: str, min_size: int = 1, max_size: int = 4, transaction_timeout_s: float = 60
+    dsn: str,
+    name: str,
+    min_size: int = 1,
+    max_size: int = 4,
+    transaction_timeout_s: float = 60,
+    reconnect_s: float = 30,
 ) -> AsyncIterator[Pool]:
     """Yield a pool whose connections are checked before use. A checkout waits at most 10 seconds (PoolTimeout).
 
     The server ends a transaction that takes longer than `transaction_timeout_s`, so that a process which is frozen in
     the middle of one keeps its locks no longer than that. It is the only limit that sees a pipeline: between two of its
     statements a session counts as busy, not as idle. A server before PostgreSQL 17 does not know it.
+
+    The pool tries to connect at growing intervals for `reconnect_s`, then anew when somebody asks: with a small one it
+    sees sooner that the server is back.
     """
 
     async def limit(connection: Connection) -> None:
@@ -99,7 +107,7 @@ async def open_pool(
         open=False,
         timeout=10,
         max_lifetime=1800,
-        reconnect_timeout=30,
+        reconnect_timeout=reconnect_s,
         configure=limit,
         check=_check,
         kwargs=connect_arguments(name),

@@ -33,6 +33,7 @@ def test_ten_kills_lose_and_double_nothing(here: World) -> None:
     wait_for("gateways that went for good are missed", lambda: here.system.value(LOST_CASES) > 0, LIMIT_S)
     here.drain()
     assert not here.verdict()
+    assert here.losses() == [], "no part of this run loses anything in front of us"
     assert not here.restore_fires()
 
 

@@ -230,6 +230,10 @@ class World:
         )[0]
         return in_scope, connected, unknown
 
+    def losses(self) -> list[tuple[str, int]]:
+        """Return what is told as lost on the way, by gateway."""
+        return [(gateway, missing) for gateway, missing in self.system.rows(LOSSES)]
+
     def watermark(self) -> datetime | None:
         found: datetime | None = self.system.value("SELECT min(watermark) FROM rules.partitions")
         return found
@@ -238,6 +242,9 @@ class World:
         seconds = self.clock.monotonic() - self.started
         REPORT.append(f"{seconds:6.1f} s  {line}")
         sys.stderr.write(f"{REPORT[-1]}\n")
+
+
+LOSSES = "SELECT gateway_id, missing FROM rules.losses"
 
 
 @contextmanager

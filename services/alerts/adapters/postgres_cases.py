@@ -241,9 +241,10 @@ class PostgresCaseTransaction:
             if changes.steps:
                 await run(_INSERT_STEPS, (to_json([taken_row(step) for step in changes.steps]),))
             if changes.notices:
-                leased, brought = changes.leased, changes.brought
+                leased, brought, later = changes.leased, changes.brought, changes.not_before
                 rows = [
-                    notice_row(one, leased.get(one.notice_id), brought.get(one.notice_id)) for one in changes.notices
+                    notice_row(one, leased.get(one.notice_id), brought.get(one.notice_id), later)
+                    for one in changes.notices
                 ]
                 new = await run(_INSERT_NOTICES, (to_json(rows),))
             if changes.cancelled:

@@ -220,7 +220,9 @@ def taken_row(step: StepTaken) -> Row:
     }
 
 
-def notice_row(notice: Notice, leased_until: datetime | None, brought: InterimRow | None = None) -> Row:
+def notice_row(
+    notice: Notice, leased_until: datetime | None, brought: InterimRow | None, not_before: datetime | None
+) -> Row:
     """Return the row of a new notice: due at once, on its way, or as far as it was `brought` without the database."""
     return {
         "notice_id": notice.notice_id,
@@ -242,7 +244,7 @@ def notice_row(notice: Notice, leased_until: datetime | None, brought: InterimRo
         "fire": notice.fire,
         "state": "sending" if leased_until else "pending",
         "attempts": 1 if leased_until else 0,
-        "next_attempt_at": leased_until or notice.created_at,
+        "next_attempt_at": leased_until or max(notice.created_at, not_before or notice.created_at),
         "lease_until": leased_until,
         "ended_at": None,
         "reason": None,

@@ -32,13 +32,21 @@ class Standby(Protocol):
 
     def found(self) -> None: ...
 
+    async def look(self) -> bool:
+        """Ask the database and return whether it is away."""
+        ...
+
     async def take(self, events: Sequence[Event]) -> None:
         """Raises NoPack."""
         ...
 
 
 class _StoreAway(Unavailable):
-    """The database has not answered, or not in time."""
+    """The database has answered with an error, or not in time."""
+
+
+class _NoAnswer(_StoreAway):
+    """Not in time."""
 
 
 @dataclass(slots=True)
@@ -159,6 +167,11 @@ class TopicHandler:
             if lane.waiting and lane.at_work is None:
                 lane.at_work = asyncio.create_task(self._work_off(partition, lane))
 
+    def kick(self) -> None:
+        """Try again at once what the database has not taken: it is back."""
+        for lane in self._lanes.values():
+            lane.kick.set()
+
     @property
     def _away(self) -> bool:
         return self._standby is not None and self._standby.away
@@ -237,8 +250,7 @@ class TopicHandler:
                     attempt = 0
                 except Unavailable as error:
                     attempt += 1
-                    if isinstance(error, _StoreAway) and self._standby is not None:
-                        self._standby.lost()
+                    if isinstance(error, _StoreAway) and await self._is_away(error):
                         await self._tell(lane, list(lane.waiting))
                     place = {"topic": self._topic, "partition": partition}
                     get_logger().warning("partition_waits", **place, error=str(error), attempt=attempt)
@@ -248,6 +260,15 @@ class TopicHandler:
             self._room.set()
         finally:
             lane.at_work = None
+
+    async def _is_away(self, error: _StoreAway) -> bool:
+        """Silence is enough. An error may be that of a session which ended while we stood still: ask once more."""
+        if self._standby is None:
+            return False
+        if isinstance(error, _NoAnswer):
+            self._standby.lost()
+            return True
+        return await self._standby.look()
 
     @staticmethod
     async def _pause(lane: _Lane, seconds: float) -> None:
@@ -289,7 +310,7 @@ class TopicHandler:
         assert lane.pending is not None, "asked before"
         task, next_offset = lane.pending
         if not await is_done(task, self._patience_s):
-            raise _StoreAway("an earlier transaction has no answer yet")
+            raise _NoAnswer("an earlier transaction has no answer yet")
         lane.pending = None
         if task.cancelled() or task.exception() is not None:
             return False
@@ -306,7 +327,7 @@ class TopicHandler:
             if not await is_done(task, self._patience_s):
                 lane.pending = (task, next_offset)
                 leave(task)
-                raise StoreUnavailable(f"no answer within {self._patience_s:g} s")
+                raise _NoAnswer(f"no answer within {self._patience_s:g} s")
             task.result()
         except StoreUnavailable as error:
             raise _StoreAway(f"{type(error).__name__}: {error}") from error

@@ -66,6 +66,8 @@ WATCHED: Mapping[Lane, tuple[str, ...]] = {
     "all": ("fire", "fire-delivery", *_ORDINARY),
 }
 """Tasks that must make progress for the process to be ready."""
+RECONNECT_S = 2.0
+"""The fire lane is the first to see that the database is back: what it told meanwhile nobody else is to tell again."""
 FIRES_HELD = 5_000
 """Records of fires that wait in memory for the database; further ones are told from memory and read again later."""
 WATCH_EVERY_S = 1.0
@@ -130,7 +132,7 @@ class Alerts:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(LOOKUPS, thread_name_prefix="lookups"))
         async with AsyncExitStack() as stack:
             pools = Pools(
-                fire=await stack.enter_async_context(open_pool(dsn, "alerts-fire", 2, 6, FIRE_LIMIT_S)),
+                fire=await stack.enter_async_context(open_pool(dsn, "alerts-fire", 2, 6, FIRE_LIMIT_S, RECONNECT_S)),
                 post=await stack.enter_async_context(open_pool(dsn, "alerts-post", 1, 6)),
                 work=await stack.enter_async_context(open_pool(dsn, "alerts-work", 1, 6)),
             )
@@ -190,6 +192,7 @@ class Alerts:
             intake=intake,
             postman=postman,
             outbox=self._posts.outbox(pool),
+            cases=PostgresCaseStore(pool),
             fires=PostgresOpenFires(pool),
             metrics=self._metrics,
             clock=self._clock,
@@ -261,6 +264,7 @@ class Alerts:
             precedence=self._precedence,
             first_attempts=fire_post.first_attempts,
             handover=self._handover,
+            defers=self._settings.lane == "ordinary",
         )
         handler = TopicHandler(
             topic=topic,
@@ -276,6 +280,8 @@ class Alerts:
             standby=self._interim if fire else None,
             patience_s=DECIDE_S if fire else None,
         )
+        if fire and self._interim is not None:
+            self._interim.on_found = handler.kick
         loop = KafkaLoop(
             self._settings.kafka_bootstrap,
             topic,

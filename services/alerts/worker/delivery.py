@@ -136,6 +136,8 @@ class Postman:
 
     def _may_leave(self, notice: Notice, changes: Changes, now: datetime) -> bool:
         case = changes.case(notice.case_id)
+        if changes.not_before is not None:
+            return False
         if case is None or notice.fire != self._lanes.fire:
             return False
         consent = may_send(notice.purpose, notice.created_at, case, fire=notice.fire, now=now, first=notice.first)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from services.alerts.domain.delivery import InterimRow
-from services.alerts.domain.values import Address, CaseId, NoticeId, Purpose
+from services.alerts.domain.values import Address, AuditEntry, CaseId, Detail, NoticeId, Purpose
 from services.alerts.ports import Changes, InterimStore
 
 
@@ -15,6 +15,21 @@ class Lent:
 
     rows: list[InterimRow] = field(default_factory=list)
     done: bool = False
+
+
+def bring(changes: Changes, row: InterimRow) -> None:
+    """Have a notice written as it was sent, with its place in the audit log."""
+    changes.brought[row.notice.notice_id] = row
+    if row.state != "pending" and row.ended_at is not None:
+        detail: Detail = {
+            "notice": row.notice.notice_id,
+            "contact": row.notice.to.contact_id,
+            "channel": str(row.notice.to.channel),
+            "attempts": row.attempts,
+            "reason": str(row.outcome.reason) if row.outcome and row.outcome.reason else None,
+            "without_database": True,
+        }
+        changes.audit.append(AuditEntry(row.ended_at, "alerts", f"notice_{row.state}", row.notice.case_id, detail))
 
 
 class Handover:
@@ -63,7 +78,7 @@ class Handover:
             lent.rows.append(row)
             if row.attempts:
                 changes.notices[number] = row.notice
-                changes.brought[notice.notice_id] = row
+                bring(changes, row)
 
     def learn(self, changes: Changes) -> None:
         """Know what was committed: the database may be gone the next moment."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from services.alerts.domain.lifecycle import Action, Decision, Known, Terms, decide
 from services.alerts.domain.values import (
@@ -26,6 +27,9 @@ from services.runtime.clock import Clock
 
 CONFLICT_TRIES = 6
 YIELD_EVERY = 20
+LATE = timedelta(seconds=3)
+GRACE = timedelta(seconds=5)
+"""A fire that reaches the ordinary lane late may have been told from memory by the fire lane, which says so first."""
 
 
 FirstAttempts = Callable[[Changes], AbstractContextManager[set[NoticeId]]]
@@ -62,6 +66,7 @@ class CaseIntake:
         precedence: Precedence,
         first_attempts: FirstAttempts = _none,
         handover: Handover | None = None,
+        defers: bool = False,
     ) -> None:
         self._store = store
         self._directory = directory
@@ -72,6 +77,7 @@ class CaseIntake:
         self._precedence = precedence
         self._first_attempts = first_attempts
         self._handover = handover or Handover()
+        self._defers = defers
 
     async def take(self, claim: Claim, events: Sequence[Event], next_offset: int) -> None:
         if not any(event.kind in URGENT for event in events):
@@ -94,6 +100,7 @@ class CaseIntake:
         self._metrics.duplicates.labels(claim.topic).inc(batch.duplicates)
         for kind, action in batch.counts:
             self._metrics.events.labels(kind, action).inc()
+        self._metrics.written_down.inc(len(batch.changes.brought))
         if batch.changes.leaves_work:
             self._wake()
 
@@ -170,6 +177,8 @@ class CaseIntake:
             ]
         if decision.action is Action.POINT_ADDED:
             self._scribe.tell_point(batch.changes, case, event, now)
+        if self._defers and case.is_urgent and decision.action is Action.OPENED and now - event.detected_at > LATE:
+            batch.changes.not_before = now + GRACE
         # the first step of a fire is taken in the same transaction, not by the ladder's clock
         if case.is_urgent and decision.action is Action.OPENED:
             case = self._scribe.take_step(batch.changes, case, case.ladder[0], now, event=event)

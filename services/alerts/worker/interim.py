@@ -6,14 +6,15 @@ what was told meanwhile is written down as it was sent.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from services.alerts.domain.delivery import InterimRow
 from services.alerts.domain.values import Case, CaseId, Conflict, Event, StoreUnavailable
 from services.alerts.metrics import AlertsMetrics
-from services.alerts.ports import Claim, InterimStore, OpenFires, Outbox, Ready
+from services.alerts.ports import CaseStore, Changes, Claim, InterimStore, OpenFires, Outbox, Ready
 from services.alerts.worker.delivery import Postman
+from services.alerts.worker.handover import bring
 from services.alerts.worker.intake import CaseIntake
 from services.runtime.clock import Clock
 from services.runtime.patience import is_done, within
@@ -24,6 +25,8 @@ OPEN_FIRES = 2_000
 """Open fires that are known while the database is away; a further point of one that is not opens a case of its own."""
 NOBODYS = timedelta(minutes=10)
 """So long what was told from memory waits for its record; of what the database tells under another id none comes."""
+TAKEN_IN_S = 5.0
+"""So long after the return the records of the outage are being taken in, and what was told with them."""
 _NO_CLAIM = Claim("", 0, 0)
 
 
@@ -37,6 +40,7 @@ class Interim:
         intake: CaseIntake,
         postman: Postman,
         outbox: Outbox,
+        cases: CaseStore,
         fires: OpenFires,
         metrics: AlertsMetrics,
         clock: Clock,
@@ -45,12 +49,16 @@ class Interim:
         self._intake = intake
         self._postman = postman
         self._outbox = outbox
+        self._cases = cases
         self._fires = fires
         self._metrics = metrics
         self._clock = clock
         self._look = 0
         self._looking: asyncio.Task[tuple[set[CaseId], list[Case]]] | None = None
         self.away = False
+        self._found_at = 0.0
+        self.on_found: Callable[[], None] = lambda: None
+        """Called when the database is back."""
 
     def lost(self) -> None:
         """The database has not answered."""
@@ -59,7 +67,10 @@ class Interim:
 
     def found(self) -> None:
         """It has."""
-        self.away = False
+        if self.away:
+            self._found_at = self._clock.monotonic()
+            self.away = False
+            self.on_found()
         self._metrics.database_away.set(0)
 
     async def take(self, events: Sequence[Event]) -> None:
@@ -90,30 +101,51 @@ class Interim:
                     ready = Ready.of(row.notice, None, row.attempts)
                     await self._outbox.record(ready, row.outcome, row.verdict, row.ended_at or now)
                 self._store.drop(row.notice.notice_id)
+                self._metrics.written_down.inc()
                 written += 1
-            elif now - row.notice.created_at > NOBODYS:
+            elif now - row.notice.created_at > NOBODYS or await self._written_alone(row):
                 self._store.drop(row.notice.notice_id)
         return written
 
-    async def look(self) -> None:
-        """Ask the database for its open fires, and so whether it answers."""
-        if self._looking is None:
-            self._look = self._store.begin_look()
-            self._looking = asyncio.create_task(self._fires.look(self._store.known(), OPEN_FIRES))
-        # one question at a time: those that hang would take the lane's connections
-        if not await is_done(self._looking, DECIDE_S):
-            self.lost()
-            return
-        asked, self._looking = self._looking, None
-        try:
-            open_ids, news = asked.result()
-        except (StoreUnavailable, Conflict):
-            self.lost()
-            return
-        for case in news:
-            self._store.know(case)
-        self._store.keep_open(open_ids, self._look)
-        self.found()
+    async def _written_alone(self, row: InterimRow) -> bool:
+        """Write down what was sent and nobody else writes: the ordinary lane was faster with the case and its end."""
+        if not row.attempts or self._clock.monotonic() - self._found_at < TAKEN_IN_S:
+            return False
+        async with self._cases.transaction() as transaction:
+            if await transaction.case(row.notice.case_id) is None:
+                return False
+            changes = Changes(notices=[row.notice])
+            bring(changes, row)
+            await transaction.save(changes)
+        self._metrics.written_down.inc()
+        return True
+
+    async def look(self) -> bool:
+        """Ask the database for its open fires, and so whether it answers; return whether it is away.
+
+        An error is no silence: its session may have ended while we stood still. So it is asked a second time.
+        """
+        for final in (False, True):
+            if self._looking is None:
+                self._look = self._store.begin_look()
+                self._looking = asyncio.create_task(self._fires.look(self._store.known(), OPEN_FIRES))
+            # one question at a time: those that hang would take the lane's connections
+            if not await is_done(self._looking, DECIDE_S):
+                self.lost()
+                break
+            asked, self._looking = self._looking, None
+            try:
+                open_ids, news = asked.result()
+            except (StoreUnavailable, Conflict):
+                if final:
+                    self.lost()
+                continue
+            for case in news:
+                self._store.know(case)
+            self._store.keep_open(open_ids, self._look)
+            self.found()
+            break
+        return self.away
 
     async def drain(self) -> None:
         await self._postman.drain()

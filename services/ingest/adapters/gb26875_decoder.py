@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 
+from services.ingest.adapters.frame_salvage import salvage_frame
 from services.ingest.domain.directory import Speaker
 from services.ingest.domain.errors import Unusable
 from services.ingest.domain.gb26875 import (
@@ -12,6 +13,8 @@ from services.ingest.domain.gb26875 import (
     Command,
     Decoded,
     DeviceProfile,
+    Event,
+    Frame,
     Gb26875Error,
     Rejected,
     confirm,
@@ -36,7 +39,13 @@ class Gb26875Decoder:
         spoiled: list[Spoiled] = []
         replies: list[bytes] = []
         for event in decode_all(payload, profile):
-            if isinstance(event, Rejected):
+            saved = _saved(event, speaker, profile)
+            if saved is not None:
+                frame, found = saved
+                messages += found
+                if frame.command == Command.SEND:
+                    replies.append(encode_frame(confirm(frame, received_at, profile), profile))
+            elif isinstance(event, Rejected):
                 spoiled.append(Spoiled(event.raw, _reason(event.error), str(event.error)))
                 denial = None if event.continued else deny_rejected(event.raw, received_at, profile)
                 if denial is not None:
@@ -50,6 +59,16 @@ class Gb26875Decoder:
         if not messages:
             raise Unusable(spoiled[0].reason, spoiled[0].detail, tuple(replies))
         return Reading(tuple(messages), tuple(spoiled), tuple(replies))
+
+
+def _saved(event: Event, speaker: Speaker, profile: DeviceProfile) -> tuple[Frame, list[Message]] | None:
+    """Return the frame and the alarms of a data unit that contradicts itself; None for all else."""
+    if not isinstance(event, Rejected) or event.continued or not isinstance(event.error, AduError):
+        return None
+    found = salvage_frame(event.raw, event.error, profile)
+    if found is None or speaker.device.address not in (None, found[0].frame.source_raw):
+        return None
+    return found[0].frame, found[1]
 
 
 def _reason(error: Gb26875Error) -> Reason:

@@ -43,6 +43,12 @@ class Stamps:
             self._last, self._last_at = (now if count <= 1 else now + (count - 1) * STEP), at
             return now
 
+    def go_on_from(self, instant: datetime) -> None:
+        """Give no stamp before `instant`, where an earlier process had come to."""
+        with self._lock:
+            if instant > self._last:
+                self._last, self._last_at = instant, self._clock.monotonic()
+
     @property
     def ahead_s(self) -> float:
         """How far the stamps are ahead of the clock, in seconds; not 0 only after it was set back."""

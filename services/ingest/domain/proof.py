@@ -7,9 +7,20 @@ broker with a backlog and a Kafka that does not answer all show in the same way:
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from services.ingest.domain.values import Tick
+
+FOLLOWED = timedelta(days=1)
+"""So far ahead of our clock an earlier process may have been for us to go on where it was."""
+
+
+class Predecessor(NamedTuple):
+    """The last word of an earlier process of this instance: its `epoch`, and how far its stamps had come."""
+
+    epoch: int
+    stamped_at: datetime
 
 
 class Proof:
@@ -22,6 +33,11 @@ class Proof:
         self._epoch = epoch
         self._number = 0
         self._told: datetime | None = None
+
+    def follow_on(self, predecessor: Predecessor, now: datetime) -> None:
+        """Speak after an earlier process, whatever the clock says: what sounds older than it would not be heard."""
+        self._epoch = max(self._epoch, predecessor.epoch + 1)
+        self._since = max(self._since, now)
 
     @property
     def told(self) -> datetime | None:

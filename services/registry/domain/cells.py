@@ -121,9 +121,12 @@ def day(text: str) -> date:
     Full-width digits and spaces between the parts are read as they are meant, a midnight behind the day is dropped.
     With the year behind nobody can tell the day from the month; such a date is not guessed.
     """
-    plain = _MIDNIGHT.sub("", half_width(text).translate(_DASHES).strip())
-    plain = re.sub(r"\s*([-/.年月])\s*", r"\1", plain).replace(" 日", "日")
-    match = _DATE.fullmatch(plain)
+    plain = text
+    match = _DATE.fullmatch(text)
+    if match is None:
+        plain = _MIDNIGHT.sub("", half_width(text).translate(_DASHES).strip())
+        plain = re.sub(r"\s*([-/.年月])\s*", r"\1", plain).replace(" 日", "日")
+        match = _DATE.fullmatch(plain)
     if match:
         year, month, dom = (int(part) for part in match.groups() if part is not None)
         if _FIRST_YEAR <= year <= _LAST_YEAR:

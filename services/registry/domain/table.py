@@ -125,7 +125,19 @@ def lay_out(kind: Kind, rows: Sequence[Row]) -> Table:
             errors.append(error)
         else:
             kept.append(row)
+    errors += _unheaded([place for place, text in enumerate(heading) if not plain(text)], kept)
     return Table(kind, number, names, headings, kept, chinese, [*passed, *reversed(ending)], errors)
+
+
+def _unheaded(places: Sequence[int], rows: Sequence[Row]) -> list[RowError]:
+    """Return one error for each column that has values and no heading; passed over, they would be lost unseen."""
+    expected = Said("a heading above this column (备注 for remarks)", "该列有表头（备注列请写“备注”）")
+    errors: list[RowError] = []
+    for place in places:
+        first = next(((number, text) for number, texts in rows if (text := _cell(texts, place))), None)
+        if first is not None:
+            errors.append(RowError(first[0], letter(place), expected, shortened(first[1])))
+    return errors
 
 
 class _Shape:

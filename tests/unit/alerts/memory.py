@@ -185,7 +185,7 @@ class MemoryTransaction:
             return Row(notice, state, brought.attempts, brought.next_attempt_at, reason)
         until = changes.leased.get(notice.notice_id)
         if until is None:
-            return Row(notice, next_attempt_at=notice.created_at)
+            return Row(notice, next_attempt_at=max(notice.created_at, changes.not_before or notice.created_at))
         return Row(notice, state="sending", attempts=1, next_attempt_at=until)
 
     def _insert(self, case: Case) -> None:

@@ -166,6 +166,20 @@ class Rig:
         )
         return intake, postman
 
+    def ordinary(self) -> CaseIntake:
+        """Return the intake of another process, which knows nothing of the memory."""
+        return CaseIntake(
+            store=self.store,
+            directory=self.directory,
+            scribe=self.scribe,
+            metrics=self.metrics,
+            clock=self.clock,
+            wake=lambda: None,
+            precedence=Precedence(),
+            first_attempts=self._postman(self.store, fire=True).first_attempts,
+            defers=True,
+        )
+
     def _postman(self, outbox: Tray, *, fire: bool) -> Postman:
         lanes = Lanes(
             fire=fire,

@@ -13,7 +13,7 @@ from services.alerts.domain.values import Case, CaseId, CaseKind, Event, Happeni
 from services.alerts.worker.handover import Handover
 from services.alerts.worker.interim import Interim
 from services.runtime.patience import within
-from tests.unit.alerts.build import event
+from tests.unit.alerts.build import at, event
 from tests.unit.alerts.memory import MemoryStore, MemoryTransaction, states
 from tests.unit.alerts.rig import Rig
 
@@ -55,6 +55,7 @@ class Without:
             intake=intake,
             postman=postman,
             outbox=self.store,
+            cases=self.store,
             fires=self.store,
             metrics=self.rig.metrics,
             clock=self.rig.clock,
@@ -186,6 +187,28 @@ async def test_attempt_that_could_not_be_written_down_is_not_repeated(monkeypatc
     assert len(here.sent()) == 2
 
 
+async def test_what_the_ordinary_lane_wrote_first_is_written_down_as_told_and_not_sent_again() -> None:
+    here = Without()
+    await here.lose()
+    for one in (BURNS, OVER):
+        await here.take(one)
+    sent = len(here.sent())
+    here.store.away = False
+    here.rig.clock.forward(30)
+    other = here.rig.ordinary()
+    claim, _ = await here.store.claim("findings", 0, "other")
+    began = event(kind=FIRE, point="1")
+    await other.take(claim, [began, replace(began, event_id="end", happening=Happening.ENDED, detected_at=at(5))], 2)
+    await here.rig.landed()
+    await here.interim.look()
+    await here.rig.take(BURNS, OVER, topic="alarms")
+    await here.settled()
+    await here.rig.pass_time(90, every=6)
+    await here.settled()
+    assert len(here.sent()) == sent == 4
+    assert states(here.store) == {"F0": ["accepted"] * 2, "CLEAR": ["accepted"] * 2}
+
+
 async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.alerts.adapters.interim_store.MOST_CASES", 3)
     monkeypatch.setattr("services.alerts.adapters.interim_store.MOST_NOTICES", 4)
@@ -196,6 +219,33 @@ async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         await here.take(replace(event(Happening.FIRED, of=f"U{number}", kind=FIRE), event_id=f"e{number}"))
     assert (len(here.memory.cases), len(here.memory.rows()), len(here.memory.seen)) == (3, 4, 5)
     assert here.rig.told("F0").count("centre") == 9
+
+
+async def test_answer_that_came_while_we_stood_still_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = asyncio.Event()
+    told = iter([0.0, 40.0])
+
+    def monotonic() -> float:
+        at_now = next(told, 100.0)
+        if at_now == 40.0:
+            answered.set()  # what lay unread
+        return at_now
+
+    monkeypatch.setattr("services.runtime.patience.CLOCK.monotonic", monotonic)
+    await within(answered.wait(), 0.001)
+
+
+async def test_one_error_is_not_a_database_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Without()
+    sound, errors = here.store.look, [StoreUnavailable("session ended")]
+
+    async def look(known: Collection[CaseId], limit: int) -> tuple[set[CaseId], list[Case]]:
+        if errors:
+            raise errors.pop()
+        return await sound(known, limit)
+
+    monkeypatch.setattr(here.store, "look", look)
+    assert not await here.interim.look()
 
 
 async def test_what_hangs_is_waited_for_no_longer_than_one_can_afford() -> None:

@@ -20,6 +20,8 @@ class Memory:
 
     def __init__(self) -> None:
         self.away = False
+        self.answers = False
+        self.looked = asyncio.Event()
         self.told: list[str] = []
 
     def lost(self) -> None:
@@ -27,6 +29,11 @@ class Memory:
 
     def found(self) -> None:
         self.away = False
+
+    async def look(self) -> bool:
+        self.away = not self.answers
+        self.looked.set()
+        return self.away
 
     async def take(self, events: Sequence[Event]) -> None:
         if any(event.unit_id == "BUG" for event in events):
@@ -145,3 +152,14 @@ async def test_our_own_bug_costs_one_fire_not_those_behind_it(desk: Desk) -> Non
     desk.memory.lost()
     await desk.handler.handle({0: findings("U1", "BUG", "U2")})
     assert desk.memory.told == ["U1", "U2"]
+
+
+async def test_error_of_a_database_that_answers_all_the_same_tells_nothing_from_memory(desk: Desk) -> None:
+    desk.memory.answers = True
+    desk.taker.failing["U1"] = StoreUnavailable("the session ended while we stood still")
+    await desk.handler.handle({0: findings("U1")})
+    async with asyncio.timeout(30):
+        await desk.memory.looked.wait()
+    desk.taker.failing.clear()
+    await desk.until_taken(1)
+    assert not desk.memory.told

@@ -7,6 +7,7 @@ import pytest
 
 from services.ingest.adapters.inbox import SLOWED, Stamps
 from services.ingest.domain.gb26875 import PROFILES, STANDARD, Adu, Command, Frame, TimeLabel, bodies, encode_frame
+from services.ingest.domain.proof import Predecessor, Proof
 from tests.unit.ingest.build import NOON, UP
 from tests.unit.ingest.fakes import HandClock
 from tests.unit.ingest.test_worker import FRAMES, GOOD, Bench, events
@@ -53,6 +54,22 @@ def test_a_deadline_takes_a_ninth_longer_after_our_clock_was_set_back_and_no_mor
     clock.forward(3600)
     assert stamps.next() == clock.now()
     assert stamps.ahead_s == 0
+
+
+def test_a_new_process_goes_on_where_the_last_one_was_though_the_clock_was_set_back_between() -> None:
+    clock = HandClock()
+    last = Predecessor(epoch=5000, stamped_at=NOON + HOUR)
+    stamps, proof = Stamps(clock), Proof(("main",), epoch=4000, since=NOON)
+    stamps.go_on_from(last.stamped_at)
+    since = stamps.next()
+    proof.follow_on(last, since)
+    clock.forward(10)
+    proof.settled("main", NOON)
+    assert proof.proven_until() is None, "a probe of before"
+    proof.settled("main", stamps.next())
+    tick = proof.tick(stamps.next())
+    assert tick is not None
+    assert (tick.epoch, tick.proven_until) == (5001, NOON + HOUR + timedelta(seconds=9))
 
 
 async def test_our_slow_drift_changes_nothing() -> None:

@@ -1,15 +1,20 @@
 """Sheets as people lay them out: titles, notes, totals; and answers with the headings and in the language of each."""
 
 import io
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
 import openpyxl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.registry.adapters.files import LocalFiles
 from services.registry.adapters.printing import Printer
+from services.registry.domain.cells import clean
 from services.registry.domain.entities import Kind
+from services.registry.domain.errors import FileRefused
 from services.registry.domain.reports import ImportReport
 from services.registry.domain.table import lay_out, letter
 from services.registry.worker.importing import Importer
@@ -83,11 +88,24 @@ async def test_what_stands_around_the_list_is_passed_over_and_said(office: Offic
         ),
         (f"G0,U000001,carrier-a\n{GATEWAYS}", "第 1 行：应为表头在所有数据行之上；实际为G0，U000001，carrier-a"),
         ("G1,U000001,carrier-a\n", "第 1 行：应为表头行：装置编号、单位编号、运营商；实际为G1，U000001，carrier-a"),
+        (
+            GATEWAYS.replace("运营商", "运营商,").replace("carrier-a\nG2", "carrier-a,13800000000\nG2"),
+            "第 2 行“D”列：应为该列有表头（备注列请写“备注”）；实际为13800000000",
+        ),
         (GATEWAYS.replace(",", ";"), "第 1 行：应为单元格之间用半角逗号分隔；实际为分号"),
         (GATEWAYS.replace(",", "\t"), "第 1 行：应为单元格之间用半角逗号分隔；实际为制表符"),
         (GATEWAYS.replace(",", "，"), "第 1 行：应为单元格之间用半角逗号分隔；实际为全角逗号"),
     ],
-    ids=["total between", "one cell", "headings below data", "no headings", "semicolons", "tabs", "full-width commas"],
+    ids=[
+        "total between",
+        "one cell",
+        "headings below data",
+        "no headings",
+        "no heading above",
+        "semicolons",
+        "tabs",
+        "full-width commas",
+    ],
 )
 async def test_what_is_no_list_is_said_in_one_sentence(office: Office, text: str, sentence: str) -> None:
     before = dict((await with_unit(office)).store.versions)
@@ -222,3 +240,39 @@ async def test_a_formula_in_the_list_is_told_once_with_its_heading(office: Offic
 @pytest.mark.parametrize(("place", "name"), [(0, "A"), (25, "Z"), (26, "AA"), (701, "ZZ"), (702, "AAA")])
 def test_columns_without_a_heading_have_a_letter(place: int, name: str) -> None:
     assert letter(place) == name
+
+
+CELLS = st.sampled_from(
+    [
+        "", " ", "装置编号", "单位编号*", "运营商（必填）", "gateway_id", "unit_id", "carrier", "备注", "序号", "合计",
+        "小计", "填表人：", "必填", "G1", "g1", "Ｇ1", "U000001", "u000001", "carrier-a", "=1+1", "2026.1.5", "x\ny",
+        "表", "(", "\u3000",
+    ]
+)  # fmt: skip
+GRID = st.lists(st.lists(CELLS, max_size=6), max_size=4)
+TEXT = st.text(max_size=40)
+
+
+@settings(max_examples=150, deadline=None)
+@given(GRID, st.permutations(["装置编号", "单位编号", "运营商", "备注"]), GRID)
+def test_every_filled_row_is_data_or_passed_over_or_an_error(
+    above: list[list[str]], heading: list[str], below: list[list[str]]
+) -> None:
+    grid = [*above, heading, *below]
+    rows = [(number, tuple(row)) for number, row in enumerate(grid, start=1) if any(clean(cell) for cell in row)]
+    table = lay_out(Kind.GATEWAY, rows)
+    if any(error.row == table.heading_row for error in table.errors):
+        return
+    told = {*table.passed, table.heading_row, *(error.row for error in table.errors)}
+    data = {number for number, _ in table.rows}
+    assert {number for number, _ in rows} == told | data
+    assert not told & data
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=80) | TEXT.map(str.encode) | TEXT.map(lambda text: text.encode("gb18030", "ignore")))
+def test_any_bytes_are_rows_or_a_sentence(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "any-gateways.csv"
+    path.write_bytes(raw)
+    with suppress(FileRefused):
+        lay_out(Kind.GATEWAY, LocalFiles().read_sheet(str(path)).rows)

@@ -1,9 +1,10 @@
 // Acknowledge: a note and a confirmation, by mouse or keyboard alone.
 
+import { closesByAcknowledging } from "./alarms.js";
 import { Refused, order } from "./api.js";
 import { byId, setText, show } from "./dom.js";
 import { t } from "./text.js";
-import { closesByAcknowledging, titleOf } from "./words.js";
+import { titleOf } from "./words.js";
 
 const box = byId("ack");
 let current = null;

@@ -1,12 +1,13 @@
 // Open cases: what, since when, who was told, what comes next and when, who has taken it.
 
 import { openAcknowledge } from "./acknowledge.js";
+import { URGENT } from "./alarms.js";
 import { byId, h, icon, patchList, setText, show } from "./dom.js";
 import { openDrawer } from "./drawer.js";
 import { ladder } from "./ladder.js";
 import { on, state } from "./state.js";
 import { brief, listed, nameOf, since, span, t, told, until } from "./text.js";
-import { KIND_ICON, URGENT, stepName, titleOf } from "./words.js";
+import { KIND_ICON, stepName, titleOf } from "./words.js";
 
 let known = null;
 

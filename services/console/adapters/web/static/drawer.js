@@ -2,12 +2,13 @@
 
 import { ask } from "./api.js";
 import { openAcknowledge } from "./acknowledge.js";
+import { closesByAcknowledging, rawOf } from "./alarms.js";
 import { byId, h, icon, setText } from "./dom.js";
 import { history } from "./history.js";
 import { ladder } from "./ladder.js";
 import { account, on, state, writeView } from "./state.js";
 import { brief, listed, nameOf, span, stamp, t, told, unitName, until } from "./text.js";
-import { KIND_ICON, closesByAcknowledging, lineOf, rawOf, shapeOf, stepName, titleOf } from "./words.js";
+import { KIND_ICON, lineOf, shapeOf, stepName, titleOf } from "./words.js";
 
 const box = byId("drawer");
 let target = null;

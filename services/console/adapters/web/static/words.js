@@ -1,22 +1,8 @@
 // What cases and units are called, and the sign that stands for them. It draws nothing and opens nothing.
 
-import { account } from "./state.js";
 import { causeOf, nameOf, named, t, unitName, until } from "./text.js";
 
 export const KIND_ICON = { connection_lost: "offline", never_connected: "never_connected", fire: "fire", fault: "fault", isolation: "isolated", common_cause: "common_cause", unreadable_alarm: "alarm", unregistered_alarm: "alarm" };
-
-// What burns or may burn: they speak through the banner.
-export const URGENT = ["fire", "unreadable_alarm", "unregistered_alarm"];
-
-// Nothing that a device sends ends these: the acknowledgement does.
-export const closesByAcknowledging = (row) => row.kind === "unreadable_alarm" || row.kind === "unregistered_alarm";
-
-// Where what came is kept as it came; "" for those who may not look at it.
-export function rawOf(row) {
-  if (account.department || row.kind !== "unregistered_alarm") return "";
-  const claimed = (row.unit_id ?? "").replace(/^\?/, "");
-  return claimed ? `/refusals?gateway=${encodeURIComponent(claimed)}` : "/refusals?reason=unknown_gateway";
-}
 
 export const titleOf = (row) => (row.kind === "common_cause" ? causeOf(row.cause_key) : unitName(row));
 
