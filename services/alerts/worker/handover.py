@@ -11,9 +11,13 @@ from services.alerts.ports import Changes, InterimStore
 
 @dataclass(slots=True)
 class Lent:
-    """Notices that a transaction takes over; `done` once it is committed."""
+    """Notices that a transaction takes over, as they stand; of `flying` ones it cannot know what becomes of them.
+
+    `done` once it is committed.
+    """
 
     rows: list[InterimRow] = field(default_factory=list)
+    flying: set[NoticeId] = field(default_factory=set)
     done: bool = False
 
 
@@ -61,8 +65,8 @@ class Handover:
         finally:
             for row in lent.rows:
                 row.held = False
-                # what is on its way is forgotten when it has landed and that is written down too
-                if lent.done and not row.flying and self._store is not None:
+                # what was on its way is forgotten when it has landed and that is written down too
+                if lent.done and row.notice.notice_id not in lent.flying and self._store is not None:
                     self._store.drop(row.notice.notice_id)
 
     def settle(self, changes: Changes, lent: Lent) -> None:
@@ -76,6 +80,8 @@ class Handover:
                 continue
             row.held = True
             lent.rows.append(row)
+            if row.flying:
+                lent.flying.add(notice.notice_id)
             if row.attempts:
                 changes.notices[number] = row.notice
                 bring(changes, row)

@@ -10,6 +10,7 @@ import pytest
 from services.alerts.adapters.interim_store import MemoryInterimStore
 from services.alerts.domain.delivery import Outcome
 from services.alerts.domain.values import Case, CaseId, CaseKind, Event, Happening, NoticeId, Reason, StoreUnavailable
+from services.alerts.ports import Changes, Ready
 from services.alerts.worker.handover import Handover
 from services.alerts.worker.interim import Interim
 from services.runtime.patience import within
@@ -207,6 +208,38 @@ async def test_what_the_ordinary_lane_wrote_first_is_written_down_as_told_and_no
     await here.settled()
     assert len(here.sent()) == sent == 4
     assert states(here.store) == {"F0": ["accepted"] * 2, "CLEAR": ["accepted"] * 2}
+
+
+async def test_what_lands_while_it_is_being_written_down_is_not_left_as_on_its_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here = Without()
+    await here.lose()
+    leave = asyncio.Event()
+    send = here.rig.carrier.send
+
+    async def slow(notice: Ready) -> Outcome:
+        await leave.wait()
+        return await send(notice)
+
+    save = MemoryTransaction.save
+
+    async def landing(self: MemoryTransaction, changes: Changes) -> set[NoticeId]:
+        new = await save(self, changes)
+        leave.set()
+        await here.interim.drain()
+        return new
+
+    with monkeypatch.context() as slowly:
+        slowly.setattr(here.rig.carrier, "send", slow)
+        slowly.setattr(MemoryTransaction, "save", landing)
+        await here.interim.take([BURNS])
+        here.store.away = False
+        await here.interim.look()
+        await here.rig.take(BURNS, topic="alarms")
+    await here.settled()
+    assert states(here.store) == {"F0": ["accepted", "accepted"]}
+    assert len(here.sent()) == 2
 
 
 async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
