@@ -11,7 +11,7 @@ from tests.chaos.world import REPORT, seed
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = 11
-LIMIT_S = 480
+LIMIT_S = 700
 
 pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 

@@ -118,11 +118,11 @@ class Batch:
             return False
         new = self._new.setdefault(signal.gateway_id, [])
         known = self._repeats.newest_of(signal.gateway_id)
+        if sent.dated and any(_is_same_moment(one, sent) for one in (*known, *new)):
+            return True  # in another delivery too: the connections of the client and ours may break together
         if accepted.arrival.duplicate:
             if any(_is_same_delivery(one, sent) for one in (*known, *new)):
                 return True
-        elif sent.dated and any(_is_same_moment(one, sent) for one in (*known, *new)):
-            return True
         elif all(one.message.kind in _KEPT_ONCE for one in group):
             newest = new[-1] if new else known[-1] if known else None
             if newest is not None and _is_sent_again(newest, sent):

@@ -196,19 +196,28 @@ def test_memory_of_a_gateway_is_bounded() -> None:
     assert len(repeats.newest_of("G1")) == 1
 
 
-def dated(kind: Kind, seq: int, *flags: Flag, at: datetime = NOON, payload: bytes = b"x") -> Accepted:
+def dated(
+    kind: Kind,
+    seq: int,
+    *flags: Flag,
+    at: datetime = NOON,
+    payload: bytes = b"x",
+    mid: int = 1,
+    duplicate: bool = False,
+) -> Accepted:
     """A message that names its moment, unless `flags` say that its clock is not right."""
-    accepted = said([Message(kind, seq, NOON)], at, payload=payload)
+    accepted = said([Message(kind, seq, NOON)], at, payload=payload, mid=mid, duplicate=duplicate)
     return accepted._replace(signals=tuple(one._replace(flags=flags) for one in accepted.signals))
 
 
+@pytest.mark.parametrize("duplicate", [False, True])
 @pytest.mark.parametrize("seconds", [0.1, 25, 299])
-def test_all_that_went_unanswered_is_sent_again_and_said_once(seconds: float) -> None:
+def test_all_that_went_unanswered_is_sent_again_and_said_once(seconds: float, duplicate: bool) -> None:
     """The connection broke behind a fire, its end, another fire and its end; the broker had them all the same."""
     words = [(Kind.FIRE, 33), (Kind.RESTORE, 34), (Kind.FIRE, 35), (Kind.RESTORE, 36)]
     first = [dated(kind, seq, payload=b"%d" % seq) for kind, seq in words]
     later = NOON + timedelta(seconds=seconds)
-    again = [dated(kind, seq, at=later, payload=b"%d" % seq) for kind, seq in words]
+    again = [dated(kind, seq, at=later, payload=b"%d" % seq, mid=50 + seq, duplicate=duplicate) for kind, seq in words]
     assert tell(*first, *again) == [False] * 4 + [True] * 4
 
 
