@@ -61,9 +61,13 @@ def told(received: Received) -> None:
     say(f"    监控中心收到 centre's webhook: {data.get('subject', received.id)}")
 
 
-def start_brokers(stack: Stack, firenet: FireNet) -> None:
+def say_what_is_fetched(firenet: FireNet) -> None:
     if firenet.kafka.must_fetch:
         say("fetching Apache Kafka's jars, once; this takes about a minute ...")
+
+
+def start_brokers(stack: Stack, firenet: FireNet) -> None:
+    say_what_is_fetched(firenet)
     say("starting Apache Kafka, PostgreSQL and an MQTT broker ...")
     stack.start(*(part for part in firenet.parts if part is not firenet.mailbox))
     say("tables, topics, policy pack ...")
@@ -183,6 +187,7 @@ def _run(folder: Path) -> None:
     firenet = FireNet(folder, ports, options)
     with Stack(say=say, look=lookout(firenet).look) as stack:
         if worked:  # a centre lives on it: whatever can start does, and the rest is tried until it can
+            say_what_is_fetched(firenet)
             say("starting Apache Kafka, PostgreSQL, an MQTT broker, ingest, rules, alerts, console ...")
             broker = firenet.mqtt_parts if options.secured else []
             stack.take_up(*firenet.parts, *broker, firenet.later_set_up(), *firenet.services())

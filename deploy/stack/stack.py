@@ -36,6 +36,7 @@ TRIM_EVERY_S = 60.0
 LOOK_EVERY_S = 1.0
 REPEAT_EVERY_S = 600.0
 """How often it is said again that something still does not start, for the same reason."""
+SETTLED_AFTER_S = 45.0
 STEADY_S = 5.0
 """What ran for so long has come up; what dies sooner, for the same reason again and again, is told like the above."""
 ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -70,6 +71,8 @@ class _Watched:
     said: tuple[str, float] = ("", 0.0)
     aloud: bool = False
     """Whether its present failure was said."""
+    began: float = 0.0
+    was_up: bool = False
     up_at: float = 0.0
     waits_for: tuple[str, ...] = ()
 
@@ -138,7 +141,7 @@ class Stack:
         """
         self._check()
         began = self._clock.monotonic()
-        batch = [_Watched(part, starting=self._pool.submit(part.start)) for part in parts]
+        batch = [_Watched(part, starting=self._pool.submit(part.start), was_up=True) for part in parts]
         self._batches.append(batch)
         while any(watched.starting is not None for watched in batch):
             for watched in batch:
@@ -152,21 +155,19 @@ class Stack:
     def take_up(self, *parts: Part) -> None:
         """Start parts side by side, each as soon as what it needs is up; return when it is known which come up now.
 
-        The others are tried again by `watch`, and it is said why they wait. Raises Stopped.
+        At the latest after `SETTLED_AFTER_S`. The others are tried again, and waited for, by `watch`, and it is said
+        why. Raises Stopped.
         """
         self._check()
         began = self._clock.monotonic()
-        batch = [_Watched(part, due=began) for part in parts]
+        batch = [_Watched(part, due=began, began=began) for part in parts]
         self._batches.append(batch)
-        told: set[str] = set()
         while not all(watched.settled for watched in batch) or any(self._may_go(watched) for watched in batch):
             self._turn()
-            for watched in batch:
-                if watched.up and watched.failed is None and watched.part.name not in told:
-                    told.add(watched.part.name)
-                    self._say_ready(watched, began)
             _pause()
             self._check()
+            if self._clock.monotonic() - began >= SETTLED_AFTER_S:
+                return
 
     def watch(self) -> None:
         """Return when the user asked to end. Meanwhile start again whatever dies, as the policy has it."""
@@ -263,9 +264,11 @@ class Stack:
     def _started(self, watched: _Watched, error: BaseException | None, now: float) -> None:
         watched.starting = None
         if error is None:
-            if watched.aloud:
-                self._say(f"{watched.part.name} runs{' again' if watched.failed is not None else ''}.")
-            watched.failed, watched.aloud, watched.up_at = None, False, now
+            if watched.failed is not None and watched.aloud:
+                self._say(f"{watched.part.name} runs again.")
+            elif not watched.was_up:
+                self._say_ready(watched, watched.began)
+            watched.failed, watched.aloud, watched.up_at, watched.was_up = None, False, now, True
         elif isinstance(error, PartError):
             self._died(watched, error, now)
         else:  # a fault of ours; the others need not end for it

@@ -135,6 +135,28 @@ async def test_ingest_alone_may_end_and_the_broker_keeps_what_comes_meanwhile(gu
         await guarded.assert_stored(gateway, gateway.acknowledged)
 
 
+async def test_both_may_end_and_whoever_comes_back_first_takes_in_nothing_for_nobody(guarded: Guarded) -> None:
+    gateways = await guarded.gateways()
+    done = asyncio.Event()
+    loading = asyncio.create_task(load_until(gateways, done))
+    try:
+        await until(lambda: all(len(gateway.acknowledged) > 100 for gateway in gateways))
+        await guarded.site.ingest.kill()
+        await guarded.kill_broker()
+        before = {gateway: gateway.acknowledged for gateway in gateways}
+        await asyncio.to_thread(guarded.broker.start)
+        await until(lambda: guarded.door.shut_why == Shut.NOT_SUBSCRIBED)
+        assert not guarded.lets_in()
+        await guarded.site.ingest.start()
+        await until(lambda: all(len(gateway.acknowledged - before[gateway]) > 100 for gateway in gateways))
+    finally:
+        done.set()
+        await loading
+    for gateway in gateways:
+        await gateway.all_acknowledged()
+        await guarded.assert_stored(gateway, gateway.acknowledged - before[gateway])
+
+
 async def test_the_door_shuts_before_the_broker_drops_what_nobody_takes(guarded: Guarded) -> None:
     gateways = await guarded.gateways()
     await guarded.site.ingest.kill()
