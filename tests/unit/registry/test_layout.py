@@ -259,7 +259,7 @@ GRID = st.lists(st.lists(CELLS, max_size=6), max_size=4)
 TEXT = st.text(max_size=40)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(GRID, st.permutations(["装置编号", "单位编号", "运营商", "备注"]), GRID)
 def test_every_filled_row_is_data_or_passed_over_or_an_error(
     above: list[list[str]], heading: list[str], below: list[list[str]]
@@ -275,7 +275,7 @@ def test_every_filled_row_is_data_or_passed_over_or_an_error(
     assert not told & data
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=80) | TEXT.map(str.encode) | TEXT.map(lambda text: text.encode("gb18030", "ignore")))
 def test_any_bytes_are_rows_or_a_sentence(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
     path = tmp_path_factory.getbasetemp() / "any-gateways.csv"
