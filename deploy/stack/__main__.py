@@ -1,5 +1,6 @@
 """`make demo` and `make run`: FireNet on one machine from pip packages alone."""
 
+import contextlib
 import os
 import shutil
 import sys
@@ -31,8 +32,13 @@ USAGE = "usage: python -m deploy.stack demo|run"
 
 
 def say(text: str) -> None:
-    now = SystemClock().now().astimezone(BEIJING)
-    print(f"{now:%H:%M:%S}  {text}", flush=True)
+    show(f"{SystemClock().now().astimezone(BEIJING):%H:%M:%S}  {text}")
+
+
+def show(text: str) -> None:
+    """Print; that nobody hears it, or the disk that it goes to is full, is no reason to end."""
+    with contextlib.suppress(OSError):
+        print(text, flush=True)
 
 
 def follow_story(log: Path, stop: threading.Event) -> None:
@@ -45,7 +51,7 @@ def follow_story(log: Path, stop: threading.Event) -> None:
             file.seek(position)
             for line in file:
                 if line.endswith("\n") and line.startswith("["):
-                    print(line.rstrip(), flush=True)
+                    show(line.rstrip())
             position = file.tell()
 
 
@@ -134,7 +140,7 @@ def announce(firenet: FireNet, accounts: str) -> None:
         "  Ctrl-C ends everything.",
         "",
     ]
-    print("\n".join(lines), flush=True)
+    show("\n".join(lines))
 
 
 def mqtt_lines(firenet: FireNet) -> list[str]:

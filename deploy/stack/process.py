@@ -222,6 +222,17 @@ class _Tied:
             return self.popen.returncode
 
 
+def _open_log(log: Path) -> IO[bytes]:
+    """Open a log to append to, unbuffered; where there is no room for one, what takes everything and keeps nothing.
+
+    A service that needs no disk must start on one that is full.
+    """
+    try:
+        return log.open("ab", buffering=0)
+    except OSError:
+        return Path(os.devnull).open("ab", buffering=0)
+
+
 class Child:
     """One running child: its own session, a log file, a pid file that proves who it is."""
 
@@ -230,19 +241,17 @@ class Child:
         self.clock = clock or SystemClock()
         self.log = log
         self._pid_file = pid_file
-        log.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):
+            log.parent.mkdir(parents=True, exist_ok=True)
         trim_log(log)
-        with log.open("ab") as output:
-            output.write(f"=== start {self.clock.now().isoformat(timespec='seconds')}\n".encode())
-            output.flush()
-            self._killed_before = killed_for_memory()
+        self._killed_before = killed_for_memory()
+        with _open_log(log) as output:
+            with contextlib.suppress(OSError):
+                output.write(f"=== start {self.clock.now().isoformat(timespec='seconds')}\n".encode())
             self._tied = _spawn(launch, output=output)
         if pid_file is not None:
-            try:
+            with contextlib.suppress(OSError):  # without it, it still dies with us
                 Process.of(self.pid).write(pid_file)
-            except OSError:  # a full disk: nobody would know of it
-                self._tied.collect()
-                raise
 
     @property
     def pid(self) -> int:
@@ -270,7 +279,8 @@ class Child:
         """Kill it and what is left of its group, and return its exit code."""
         code = self._tied.collect()
         if self._pid_file is not None:
-            self._pid_file.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._pid_file.unlink(missing_ok=True)
         return code
 
 

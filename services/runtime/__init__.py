@@ -1,1 +1,1 @@
-"""Plumbing without business words: settings, lifecycle, Kafka, PostgreSQL, logging, status over HTTP, the clock."""
+"""Plumbing without business words: settings, lifecycle, Kafka, PostgreSQL, logging, status, the clock, addresses."""

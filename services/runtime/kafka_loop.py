@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 
 from services.runtime.clock import SystemClock
 from services.runtime.kafka import stop_consumer
@@ -152,6 +152,8 @@ class KafkaLoop:
             while not stop.is_set():
                 await self._turn(consumer, stop)
         finally:
+            if self._noting is not None:
+                self._noting.cancel()
             try:
                 await asyncio.wait_for(stop_consumer(consumer), REBALANCE_DRAIN_S)
             except TimeoutError:
@@ -193,7 +195,11 @@ class KafkaLoop:
         try:
             await consumer.commit({TopicPartition(self._topic, number): offset for number, offset in news.items()})
             self._note.update(news)
-        except (KafkaError, ValueError) as error:  # not ours any more, or the cluster is away: the next note will do
+        except (
+            KafkaError,
+            ConsumerStoppedError,
+            ValueError,
+        ) as error:  # not ours any more, or the cluster is away: the next note will do
             get_logger().info("note_not_left", topic=self._topic, error=type(error).__name__)
 
     async def _from_note(self, consumer: AIOKafkaConsumer, place: TopicPartition, first: int, end: int) -> int:

@@ -156,7 +156,7 @@ class TopicHandler:
             if lane is None:
                 continue
             if self._away or lane.claim is None:
-                await self._tell(lane, records)
+                await self._tell(lane, [*lane.waiting, *records])
             if lane.claim is None or lane.cut:
                 continue
             lane.cut = self._away and self._held() + len(records) > self._hold

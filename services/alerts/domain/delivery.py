@@ -62,14 +62,19 @@ FIRE = Attempts(
 )
 FIRST = replace(FIRE, most=2**31)
 """The first notice of a fire: it is given up only where nothing is ever to go, or long after the fire was over."""
+ALL_CLEAR = replace(ORDINARY, most=2**31)
+"""Who was told that something is wrong is not left with that because a receiver was away for an hour."""
 KEPT_TRYING = timedelta(hours=24)
-"""So long after the end of its case the first notice of a fire is still tried."""
+"""So long after the end of its case the first notice of a fire, and an all-clear, is still tried."""
 
 
-def policy_of(*, fire: bool, first: bool, over_since: datetime | None, now: datetime) -> Attempts:
+def policy_of(purpose: Purpose, *, fire: bool, first: bool, over_since: datetime | None, now: datetime) -> Attempts:
     """Return how a notice is tried again; `over_since` is when its case was closed, None while it is open."""
-    if first and (over_since is None or now - over_since < KEPT_TRYING):
+    kept = over_since is None or now - over_since < KEPT_TRYING
+    if first and kept:
         return FIRST
+    if purpose is Purpose.ALL_CLEAR and kept:
+        return ALL_CLEAR
     return FIRE if fire else ORDINARY
 
 

@@ -199,7 +199,7 @@ class Postman:
 
     async def _record(self, ready: Ready, outcome: Outcome) -> None:
         now = self._clock.now()
-        policy = policy_of(fire=ready.fire, first=ready.first, over_since=ready.over_since, now=now)
+        policy = policy_of(ready.purpose, fire=ready.fire, first=ready.first, over_since=ready.over_since, now=now)
         verdict = judge(outcome, ready.attempts, policy, random.random(), now)
         await asyncio.shield(self._write_down(ready, outcome, verdict))
         self._metrics.attempts.labels(ready.to.channel, verdict.fate, outcome.reason or "none").inc()

@@ -22,6 +22,7 @@ Row = tuple[int, tuple[str, ...]]
 
 LOOKED_AT = 30
 """So many filled rows from the top the headings are looked for in."""
+_LONGEST_HEADING = 4_000
 _ENOUGH = 2
 """So many known headings make a row that of the headings; one alone may stand in a title."""
 _OTHER_MARKS = {
@@ -152,9 +153,7 @@ class _Shape:
 
     def is_data(self, texts: Sequence[str]) -> bool:
         """Tell whether a row above the headings is one of data: it has an id and most of what must be filled."""
-        filled = sum(bool(_cell(texts, place)) for place in self._required)
-        named = self._id is not None and _ID.fullmatch(_cell(texts, self._id))
-        return bool(named) and 2 * filled > len(self._required)
+        return self._is_named(texts) and 2 * self._filled(texts) > len(self._required)
 
     def repeats_heading(self, texts: Sequence[str]) -> bool:
         """Tell whether a row has the headings once more, in the other language for instance."""
@@ -168,7 +167,10 @@ class _Shape:
         return found >= _ENOUGH
 
     def is_notes(self, texts: Sequence[str]) -> bool:
-        return all(is_note(text) for text in texts if clean(text))
+        """Tell whether a row below the headings says how to fill them in, or numbers the columns."""
+        filled = [text for text in map(clean, texts) if text]
+        numbered = len(filled) > _ENOUGH and filled == [str(number) for number in range(1, len(filled) + 1)]
+        return numbered or all(map(is_note, filled))
 
     def is_end(self, texts: Sequence[str]) -> bool:
         """Tell whether a row behind the list is a total, a signature or a remark."""
@@ -185,7 +187,19 @@ class _Shape:
         if filled == 1 and len(self._required) > _ENOUGH:
             expected = Said("a row of data; only one cell of it is filled", "数据行（本行只填了一个单元格）")
             return RowError(number, "", expected, _shown(texts))
+        if not self._is_named(texts) and 2 * self._filled(texts) < len(self._required):
+            expected = Said(
+                "a row of data; its id and most of what must be filled are missing",
+                "数据行（本行缺少编号和大部分必填内容）",
+            )
+            return RowError(number, "", expected, _shown(texts))
         return None
+
+    def _is_named(self, texts: Sequence[str]) -> bool:
+        return self._id is not None and bool(_ID.fullmatch(_cell(texts, self._id)))
+
+    def _filled(self, texts: Sequence[str]) -> int:
+        return sum(bool(_cell(texts, place)) for place in self._required)
 
 
 def _cell(texts: Sequence[str], place: int) -> str:
@@ -209,7 +223,8 @@ def _no_headings(kind: Kind, rows: Sequence[Row]) -> RowError:
     known = known_headings(kind)
     for number, texts in rows[:LOOKED_AT]:
         for mark, word in _OTHER_MARKS.items():
-            if sum(plain(part) in known for part in mark.join(texts).split(mark)) >= _ENOUGH:
+            parts = mark.join(texts)[:_LONGEST_HEADING].split(mark)
+            if sum(plain(part) in known for part in parts) >= _ENOUGH:
                 return RowError(number, "", Said("commas between the cells", "单元格之间用半角逗号分隔"), word)
     number, texts = next((row for row in rows if sum(map(bool, row[1])) > 1), rows[0])
     columns = [column for column in COLUMNS[kind] if column.required]

@@ -124,6 +124,7 @@ def _signal(event: WireSignal, offset: int) -> Input:
         replayed=replayed,
         first_received_at=0 if data.first_received_at is None else micros(data.first_received_at),
         reconnected=reconnected and not (retained or replayed),
+        missing=data.missing or 0,
         seq=data.seq,
         point=point_key(data.point),
         restores=data.restores.value if data.restores is not None else "",

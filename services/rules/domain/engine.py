@@ -105,8 +105,7 @@ class Engine:
             self.oddities[Oddity.DUPLICATE] += 1
             return
         signal = news
-        if signal.kind != "heartbeat":
-            self.ledger.effects.signals.append(signal)
+        self._keep(signal)
         if unit is None:
             return
         self.ledger.touch(unit)
@@ -118,6 +117,12 @@ class Engine:
         oddity = troubles.apply(self.ledger, unit, signal, Evidence(SIGNALS_TOPIC, offset))
         if oddity is not None:
             self.oddities[oddity] += 1
+
+    def _keep(self, signal: Signal) -> None:
+        if signal.missing > 0 and self.watch.is_shared(signal.received_at):
+            self.oddities[Oddity.UNPROVEN_LOSS] += 1
+        elif signal.kind != "heartbeat":
+            self.ledger.effects.signals.append(signal)
 
     def _beat_over_a_new_line(self, signal: Signal) -> None:
         beat = Heartbeat(signal.unit_id, signal.gateway_id, signal.signal_id, signal.received_at, signal.offset)

@@ -43,6 +43,7 @@ def freeze_head(engine: Engine) -> dict[str, Plain]:
         "clear_since": watch.clear_since,
         "usable_since": watch.usable_since,
         "impaired_since": watch.impaired_since,
+        "shared_at": watch.shared_at,
         "blind_after": watch.blind_after,
         "instances": {
             name: [one.epoch, one.number, one.proven_until, one.written_at] for name, one in watch.instances.items()
@@ -138,6 +139,7 @@ def _thaw_watch(engine: Engine, head: Mapping[str, Plain]) -> None:
     watch.seen, watch.proven, watch.resume_from = head["seen"], head["proven"], head["resume_from"]
     watch.clear_since, watch.usable_since = head["clear_since"], head["usable_since"]
     watch.impaired_since, watch.blind_after = head["impaired_since"], head["blind_after"]
+    watch.shared_at = head.get("shared_at", 0)
     watch.instances = {name: Instance(*values) for name, values in head["instances"].items()}
 
 

@@ -25,6 +25,7 @@ class Signal(NamedTuple):
     message: the time that it claims was said of another moment.
     `replayed`: refused once, at `first_received_at`, and taken in by a person at `received_at`. What it says counts, in
     the place that it would have had; that its gateway lives does not.
+    `missing`: so many messages of the gateway never came; below 0 so many of those did after all.
     `reconnected`: the first that came over a new connection of a gateway which had another one before.
     """
 
@@ -42,6 +43,7 @@ class Signal(NamedTuple):
     replayed: bool = False
     first_received_at: int = 0
     reconnected: bool = False
+    missing: int = 0
     seq: int | None = None
     point: str = ""
     restores: str = ""

@@ -11,6 +11,9 @@ DEFAULT_BLIND_AFTER = 10 * SECOND
 FORGET_AFTER = 600 * SECOND
 """An instance of ingest that is silent for so long is no longer waited for: it will not come back under its name."""
 
+SHARED_FOR = 7200 * SECOND
+"""So long after several instances of ingest were there, one of them may still miss what another one took."""
+
 
 @dataclass(slots=True)
 class Instance:
@@ -27,7 +30,8 @@ class Watch:
 
     `watermark` is the smallest `proven_until` of the instances that are not silent; it never goes back and stands still
     while we are blind. `clear_since` and `usable_since` say from when on absence of a signal means anything: the first
-    for declaring a unit offline, the second for calling it late or overdue. `seen` is the newest time of any record.
+    for declaring a unit offline, the second for calling it late or overdue. `seen` is the newest time of any record,
+    `shared_at` when several instances of ingest were last known.
     """
 
     def __init__(self) -> None:
@@ -41,6 +45,7 @@ class Watch:
         self.clear_since: int | None = None
         self.usable_since: int | None = None
         self.impaired_since = 0
+        self.shared_at = 0
 
     def silence(self, at: int) -> bool:
         """Take note of a record of time `at`; return whether it ends a silence so long that nobody was looking."""
@@ -76,6 +81,8 @@ class Watch:
             self.instances.pop(tick.instance, None)
         else:
             self.instances[tick.instance] = Instance(tick.epoch, tick.number, tick.proven_until, tick.written_at)
+        if len(self.instances) > 1:
+            self.shared_at = max(self.shared_at, tick.written_at)
         self.proven = max(self.proven, tick.proven_until)
         live, silent = self._split()
         self._judge(silent=bool(silent))
@@ -83,6 +90,10 @@ class Watch:
             return None
         target = min((self.instances[name].proven_until for name in live), default=tick.proven_until)
         return target if self.watermark is None else max(self.watermark, target)
+
+    def is_shared(self, at: int) -> bool:
+        """Whether instances of ingest share the messages: what is missing to one of them may be with another."""
+        return self.shared_at > 0 and at - self.shared_at < SHARED_FOR
 
     def _split(self) -> tuple[Sequence[str], Sequence[str]]:
         newest = max((instance.written_at for instance in self.instances.values()), default=0)

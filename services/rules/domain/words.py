@@ -93,3 +93,4 @@ class Oddity(Word):
     TOO_MANY_GATEWAYS = "too_many_gateways"
     TOO_MANY_POINTS = "too_many_points"
     STALE_TICK = "stale_tick"
+    UNPROVEN_LOSS = "unproven_loss"

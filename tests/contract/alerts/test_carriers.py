@@ -467,6 +467,26 @@ async def test_public_https_is_gone_to_by_its_vetted_address(monkeypatch: pytest
         await vetted_address(url, allow_local=False, deadline_s=1)
 
 
+async def test_a_name_that_changes_its_address_after_the_look_is_not_followed(
+    hook: Hook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The address that was vetted is the one connected to: the name is asked once, whatever it would say next."""
+    asked: list[str] = []
+    really = socket.getaddrinfo
+
+    def getaddrinfo(host: str, *arguments: object, **named: object) -> list[tuple[object, ...]]:
+        asked.append(host)
+        known = {"hooks.firenet-demo.cn": "127.0.0.1" if asked.count(host) == 1 else "127.0.0.2"}
+        return list(really(known.get(host, host), *arguments, **named))  # type: ignore[arg-type]  # passed on
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    url = hook.url.replace("127.0.0.1", "hooks.firenet-demo.cn")
+    async with webhooks(tmp_path) as webhook:
+        assert (await webhook.send(ready(url, Channel.WEBHOOK))).reason is None
+    assert len(hook.received) == 1
+    assert asked.count("hooks.firenet-demo.cn") == 1
+
+
 async def test_second_name_of_an_address_gets_no_connection_of_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, contextmanag
 from pathlib import Path
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.stack.ports import free_ports
 from deploy.stack.postgres import Postgres
@@ -171,6 +172,36 @@ async def test_started_and_killed_without_the_database_it_tells_what_nobody_has_
         assert said(room, "U2")[0] == "F0"
         await here.publish(fire("U3", "u3-s1"))
         await until_said(room, "U3", "F0")
+
+
+async def test_started_without_the_database_it_reads_on_from_its_note(
+    kafka_broker: str, server: Postgres, tmp_path: Path
+) -> None:
+    async with district(kafka_broker, server.dsn(), tmp_path) as (here, centre, room):
+        first = here.start(ALERTS_LANE="fire")
+        await here.until_row(CLAIMED)
+        await here.publish(fire("U3", "u3-s1"))
+        await here.until_row("SELECT count(*) = 2 FROM alerts.notices WHERE state = 'accepted'")
+        await until(lambda: noted(kafka_broker, 1), "a note of what was taken in")
+        first.kill()
+        await asyncio.to_thread(first.wait, 30)
+        with stopped(server):
+            await here.publish(fire("U1", "u1-s1"))
+            here.start(ALERTS_LANE="fire")
+            for hook in (centre, room):
+                await until_said(hook, "U1", "F0")
+        await here.until_row("SELECT count(*) = 4 FROM alerts.notices WHERE state = 'accepted'")
+        await written_as_told(here, centre, room)
+
+
+async def noted(kafka: str, taken_in: int) -> bool:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        notes = await admin.list_consumer_group_offsets("alerts-fire")
+    finally:
+        await admin.close()
+    return bool(sum(max(0, note.offset) for note in notes.values()) == taken_in)
 
 
 async def over_told(hook: Hook, unit: str) -> bool:

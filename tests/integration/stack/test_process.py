@@ -153,6 +153,15 @@ def test_only_what_was_printed_since_the_last_start_counts(tmp_path: Path) -> No
     assert since_start(tmp_path / "none") == ""
 
 
+def test_a_child_runs_also_where_there_is_no_room_for_its_log(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    child = Child(Launch(SLEEPER), log=tmp_path / "file" / "part.log", pid_file=tmp_path / "file" / "part.pid")
+    try:
+        assert child.alive()
+    finally:
+        child.kill()
+
+
 def test_large_log_is_moved_aside_while_its_writer_goes_on(tmp_path: Path) -> None:
     log = tmp_path / "part.log"
     with log.open("ab", buffering=0) as writer:

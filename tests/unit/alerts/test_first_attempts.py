@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from services.alerts.domain.delivery import FIRE, FIRST, Outcome, policy_of
-from services.alerts.domain.values import CaseKind, Channel, Happening, Reason, Role, StoreUnavailable
+from services.alerts.domain.delivery import ALL_CLEAR, FIRE, FIRST, ORDINARY, Outcome, policy_of
+from services.alerts.domain.values import CaseKind, Channel, Happening, Purpose, Reason, Role, StoreUnavailable
 from services.alerts.worker.desk import Reply, Who
 from tests.unit.alerts.build import at, event, step
 from tests.unit.alerts.memory import MemoryTransaction, states
@@ -141,7 +141,12 @@ async def test_address_that_is_gone_is_given_up_and_counted() -> None:
 def test_first_notice_is_tried_for_a_day_after_its_fire() -> None:
     day = timedelta(hours=24)
     for over_since, most in ((None, FIRST), (at(0), FIRST), (at(0) - day, FIRE)):
-        assert policy_of(fire=True, first=True, over_since=over_since, now=at(1)) is most
+        assert policy_of(Purpose.NOTICE, fire=True, first=True, over_since=over_since, now=at(1)) is most
+
+
+def test_all_clear_is_tried_for_a_day() -> None:
+    for over_since, most in ((at(0), ALL_CLEAR), (at(0) - timedelta(hours=24), ORDINARY)):
+        assert policy_of(Purpose.ALL_CLEAR, fire=False, first=False, over_since=over_since, now=at(1)) is most
 
 
 async def test_centre_and_control_room_are_told_whatever_the_ladder_says() -> None:

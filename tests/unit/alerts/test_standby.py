@@ -163,3 +163,14 @@ async def test_error_of_a_database_that_answers_all_the_same_tells_nothing_from_
     desk.taker.failing.clear()
     await desk.until_taken(1)
     assert not desk.memory.told
+
+
+async def test_what_hangs_in_a_transaction_is_told_before_what_comes_behind_it(desk: Desk) -> None:
+    desk.taker.slow["U1"] = asyncio.Event()
+    one, two = findings("U1", "U2")
+    await desk.handler.handle({0: [one]})
+    desk.memory.lost()  # somebody else has noticed first
+    await desk.handler.handle({0: [two]})
+    assert desk.memory.told == ["U1", "U2"]
+    desk.taker.slow["U1"].set()
+    await desk.until_taken(2)

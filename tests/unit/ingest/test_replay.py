@@ -15,7 +15,7 @@ from services.ingest.adapters.wire import Encoder
 from services.ingest.domain.decide import decide
 from services.ingest.domain.directory import Device, Version
 from services.ingest.domain.gb26875 import Envelope, duty_check, encode_frame
-from services.ingest.domain.replays import Kept, Place, Query, ReplayOrder
+from services.ingest.domain.replays import Kept, Place, Query, ReplayOrder, may_be_of
 from services.ingest.domain.values import Arrival, Carrier, Claim, Format, Lane, Refused, Route
 from services.ingest.metrics import Metrics
 from services.ingest.replay import Replayer
@@ -114,6 +114,33 @@ async def test_it_is_decided_as_of_the_day_on_which_it_came() -> None:
     desk.directory.put("G000009", [Version(date(2026, 6, 2), "U000009", None)])
     await desk.replayer.carry_out(desk.order())
     assert [note.data.reason for note in desk.notes()] == ["unknown_gateway"]
+
+
+async def test_what_a_gateway_said_before_it_was_entered_counts_when_it_is_adopted() -> None:
+    fire, end = (b'{"v":1,"kind":"fire","point":{"address":"1"}}', b'{"v":1,"kind":"restore","restores":"fire"}')
+    desk = Desk(*(arrival(raw, UNKNOWN, received_at=after(at - 86_400)) for at, raw in ((5, end), (0, fire))))
+    desk.directory.put("G000009", [Version(NOON.date(), "U000009", None)])
+    assert all(may_be_of(one, "G000009", desk.directory, LATER) for one in desk.kept)
+    assert not any(may_be_of(one, "G000001", desk.directory, LATER) for one in desk.kept)
+    refused = desk.replayer.decide(desk.kept, LATER)
+    assert all(isinstance(outcome, Refused) for _, outcome in refused)
+    await desk.replayer.carry_out(desk.order()._replace(adopting=True))
+    assert [(signal.data.kind, signal.subject) for signal in desk.signals()] == [
+        ("fire", "U000009"),
+        ("restore", "U000009"),
+    ]
+
+
+async def test_a_device_is_adopted_by_the_address_in_its_frames() -> None:
+    address = bytes.fromhex("010203040506")
+    frame = encode_frame(duty_check(Envelope(7, address, bytes(6), NOON), 5))
+    claim = Claim("", Route(Lane.UP, Carrier.TCP_GB26875, Format.GB26875), "10.0.0.7")
+    desk = Desk(arrival(frame, "tcp/10.0.0.7", received_at=after(-86_400))._replace(claim=claim))
+    device = Device(address=address, networks=(IPv4Network("10.0.0.0/24"),))
+    desk.directory.put("G000009", [Version(NOON.date(), "U000009", None, device)])
+    assert may_be_of(desk.kept[0], "G000009", desk.directory, LATER)
+    await desk.replayer.carry_out(desk.order()._replace(adopting=True))
+    assert {signal.subject for signal in desk.signals()} == {"U000009"}
 
 
 async def test_bytes_that_the_log_cut_are_not_guessed() -> None:

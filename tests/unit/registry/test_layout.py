@@ -60,14 +60,15 @@ GATEWAYS = "装置编号,单位编号,运营商\nG1,U000001,carrier-a\nG2,U00000
         (f"云澜街道装置登记表,,\n\n填表说明：带*为必填项,,\n{GATEWAYS}", "1、3"),
         (f"填报单位：云澜街道,填报日期：2026-1-5,联系人：张三\n{GATEWAYS}", "1"),
         (GATEWAYS.replace("\n", "\n必填,必填,选填\n", 1), "2"),
+        (GATEWAYS.replace("\n", "\n1,2,3\n", 1), "2"),
         (GATEWAYS.replace("\n", "\ngateway_id,unit_id,carrier\n", 1), "2"),
         (f"{GATEWAYS}合计,2,\n", "4"),
         (f"{GATEWAYS},,\n填表人：张三,审核人：李四,\n日期：2026年1月5日,,\n", "5、6"),
         (f"{GATEWAYS}注：以上为一季度数据,,\n,,\n , ,\u3000\n", "4"),
         (f"{GATEWAYS}装置编号,单位编号,运营商\n", "4"),
     ],
-    ids=["title and note", "who filled it in", "notes below", "other language below", "total", "signature", "remark",
-         "headings again"],
+    ids=["title and note", "who filled it in", "notes below", "numbers of columns", "other language below", "total",
+         "signature", "remark", "headings again"],
 )  # fmt: skip
 async def test_what_stands_around_the_list_is_passed_over_and_said(office: Office, text: str, passed: str) -> None:
     report, said = await take(await with_unit(office), "gateways.csv", text)
@@ -86,6 +87,10 @@ async def test_what_stands_around_the_list_is_passed_over_and_said(office: Offic
             f"{GATEWAYS}云澜街道,,\nG3,U000001,carrier-a\n",
             "第 4 行：应为数据行（本行只填了一个单元格）；实际为云澜街道",
         ),
+        (
+            GATEWAYS.replace("\n", "\n示例,,,厂家甲\n", 1).replace("运营商", "运营商,厂家"),
+            "第 2 行：应为数据行（本行缺少编号和大部分必填内容）；实际为示例，厂家甲",
+        ),
         (f"G0,U000001,carrier-a\n{GATEWAYS}", "第 1 行：应为表头在所有数据行之上；实际为G0，U000001，carrier-a"),
         ("G1,U000001,carrier-a\n", "第 1 行：应为表头行：装置编号、单位编号、运营商；实际为G1，U000001，carrier-a"),
         (
@@ -99,6 +104,7 @@ async def test_what_stands_around_the_list_is_passed_over_and_said(office: Offic
     ids=[
         "total between",
         "one cell",
+        "example",
         "headings below data",
         "no headings",
         "no heading above",

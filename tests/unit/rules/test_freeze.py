@@ -52,6 +52,17 @@ def test_what_the_format_before_held_for_over_is_over() -> None:
     assert unit.open_points(Kind.FAULT) == 3
 
 
+def test_what_was_remembered_without_its_words_is_known_by_its_id() -> None:
+    world = World()
+    world.signal(1, "fire", "p1", signal_id="s1")
+    plain = freeze_unit(world.engine.units["U1"])
+    assert plain[16] == ["s1 "]
+    plain[16] = ["s1"]
+    engine = thaw(freeze_head(world.engine), [plain], never_grace=0, unit_rows={}, gateway_rows={}, pack_rows={})
+    engine.apply(Signal("U1", "G1", "s1", "restore", when(2), 1000, point="p1", restores="fire"))
+    assert engine.units["U1"].open_points(Kind.FIRE) == 1
+
+
 def test_another_format_is_refused() -> None:
     with pytest.raises(UnknownFormat, match="format 3"):
         before({}, FORMAT + 1)

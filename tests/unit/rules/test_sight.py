@@ -1,7 +1,8 @@
 """Our own blindness is never the unit's fault: unknown, not offline, and no wave of offline afterwards."""
 
+from services.rules.domain.freeze import freeze_head, thaw
 from services.rules.domain.words import Oddity
-from tests.unit.rules.world import OFFLINE_AFTER, World, since_t0
+from tests.unit.rules.world import OFFLINE_AFTER, World, since_t0, when
 
 OFFLINE_S = OFFLINE_AFTER / 1e6
 NAMES = ("U1", "U2", "U3")
@@ -170,3 +171,26 @@ def test_without_any_tick_nothing_is_ever_offline() -> None:
     for at_s in range(1, 2000, 5):
         world.beat(at_s, "U9")
     assert world.connection() == "online"
+
+
+def losses(world: World) -> list[int]:
+    return [signal.missing for signal in world.said.signals if signal.kind == "gap"]
+
+
+def test_a_loss_is_none_while_several_instances_of_ingest_share_the_messages_nor_soon_after() -> None:
+    world = World()
+    world.ticks(0, 3)
+    world.signal(4, "gap", missing=3)
+    world.tick(5, "i2")
+    world.signal(6, "gap", missing=4)
+    world.tick(7, "i2", leaving=True)
+    head = freeze_head(world.engine)
+    world.signal(7000, "gap", missing=5)
+    world.signal(7001, "gap", missing=-2)
+    world.signal(7206, "gap", missing=6)
+    assert losses(world) == [3, -2, 6], "what is taken back is taken back always"
+    assert world.engine.oddities[Oddity.UNPROVEN_LOSS] == 2
+    again = thaw(head, [], never_grace=0, unit_rows={}, gateway_rows={}, pack_rows={})
+    assert again.watch.is_shared(when(7000))
+    del head["shared_at"]
+    assert not thaw(head, [], never_grace=0, unit_rows={}, gateway_rows={}, pack_rows={}).watch.is_shared(when(7000))
