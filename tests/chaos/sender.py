@@ -33,7 +33,7 @@ class Sender:
         self._units = units
         self._clock = SystemClock()
         self._calm_at: float | None = None
-        self._stop = threading.Event()
+        self._stop, self._mute, self._ended = threading.Event(), threading.Event(), threading.Event()
         self._backlog: deque[tuple[Spoken, str, bytes]] = deque()
         self._kept: dict[str, deque[tuple[Spoken, str, bytes]]] = {}
         self._waiting: dict[int, Spoken] = {}
@@ -65,6 +65,9 @@ class Sender:
         self._calm_at = self.seconds
 
     def close(self) -> None:
+        """Say nothing more, wait a while for what is not acknowledged, and end."""
+        self._mute.set()
+        self._ended.wait(20)
         self._stop.set()
         self._thread.join(20)
         self._client.disconnect()
@@ -83,8 +86,11 @@ class Sender:
                 if self._calm_at is not None:
                     self._script.calm(self._calm_at)
                     self._calm_at = None
-                for said in self._script.due(self.seconds):
-                    self._enter(said)
+                if not self._mute.is_set():
+                    for said in self._script.due(self.seconds):
+                        self._enter(said)
+                elif self.unanswered == 0:
+                    self._ended.set()
                 self._drive()
         except BaseException as error:  # told to whoever waits for this thread
             self.failed = error

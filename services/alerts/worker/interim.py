@@ -53,8 +53,7 @@ class Interim:
         self._fires = fires
         self._metrics = metrics
         self._clock = clock
-        self._look = 0
-        self._looking: asyncio.Task[tuple[set[CaseId], list[Case]]] | None = None
+        self._looking: tuple[int, asyncio.Task[tuple[set[CaseId], list[Case]]]] | None = None
         self.away = False
         self._found_at = 0.0
         self.on_found: Callable[[], None] = lambda: None
@@ -127,22 +126,25 @@ class Interim:
         """
         for final in (False, True):
             if self._looking is None:
-                self._look = self._store.begin_look()
-                self._looking = asyncio.create_task(self._fires.look(self._store.known(), OPEN_FIRES))
-            # one question at a time: those that hang would take the lane's connections
-            if not await is_done(self._looking, DECIDE_S):
+                number = self._store.begin_look()
+                task = asyncio.create_task(self._fires.look(self._store.known(), OPEN_FIRES))
+                self._looking = number, task
+            # one question at a time, whoever asks: those that hang would take the lane's connections
+            looking = number, task = self._looking
+            if not await is_done(task, DECIDE_S):
                 self.lost()
                 break
-            asked, self._looking = self._looking, None
+            if self._looking is looking:
+                self._looking = None
             try:
-                open_ids, news = asked.result()
+                open_ids, news = task.result()
             except (StoreUnavailable, Conflict):
                 if final:
                     self.lost()
                 continue
             for case in news:
                 self._store.know(case)
-            self._store.keep_open(open_ids, self._look)
+            self._store.keep_open(open_ids, number)
             self.found()
             break
         return self.away

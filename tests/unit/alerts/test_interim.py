@@ -281,6 +281,25 @@ async def test_one_error_is_not_a_database_that_is_away(monkeypatch: pytest.Monk
     assert not await here.interim.look()
 
 
+async def test_two_may_ask_at_once_for_one_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The handler of a partition and the watch do, when this process has stood still for a while."""
+    here = Without()
+    sound, asked, answer = here.store.look, 0, asyncio.Event()
+
+    async def look(known: Collection[CaseId], limit: int) -> tuple[set[CaseId], list[Case]]:
+        nonlocal asked
+        asked += 1
+        await answer.wait()
+        return await sound(known, limit)
+
+    monkeypatch.setattr(here.store, "look", look)
+    both = [asyncio.create_task(here.interim.look()) for _ in range(2)]
+    await asyncio.sleep(0)
+    answer.set()
+    assert [await one for one in both] == [False, False]
+    assert asked == 1
+
+
 async def test_what_hangs_is_waited_for_no_longer_than_one_can_afford() -> None:
     never, done = asyncio.Event(), asyncio.Event()
 
