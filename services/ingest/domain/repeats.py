@@ -118,7 +118,7 @@ class Batch:
             return False
         new = self._new.setdefault(signal.gateway_id, [])
         known = self._repeats.newest_of(signal.gateway_id)
-        if sent.dated and any(_is_same_moment(one, sent) for one in (*known, *new)):
+        if sent.dated and _is_said(sent, (*known, *new)):
             return True  # in another delivery too: the connections of the client and ours may break together
         if accepted.arrival.duplicate:
             if any(_is_same_delivery(one, sent) for one in (*known, *new)):
@@ -135,8 +135,14 @@ def _is_same_delivery(known: _Sent, sent: _Sent) -> bool:
     return known.place == sent.place and known.content == sent.content and known.at >= sent.at - WINDOW
 
 
-def _is_same_moment(known: _Sent, sent: _Sent) -> bool:
-    return known.number == sent.number and known.content == sent.content and known.at >= sent.at - WINDOW
+def _is_said(sent: _Sent, known: Sequence[_Sent]) -> bool:
+    """Say whether this very message of one moment came before.
+
+    A number that also stands on other words counts nothing: then the moment alone, a second long with many devices,
+    does not tell a fire, its end and the next fire apart.
+    """
+    alike = {one.content for one in known if one.number == sent.number and one.at >= sent.at - WINDOW}
+    return alike == {sent.content}
 
 
 def _is_sent_again(newest: _Sent, sent: _Sent) -> bool:

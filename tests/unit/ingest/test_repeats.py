@@ -233,3 +233,8 @@ def test_a_clock_that_is_not_right_names_no_moment(flag: Flag) -> None:
 
 def test_other_words_of_the_same_moment_are_said_too() -> None:
     assert tell(dated(Kind.FIRE, 99), dated(Kind.FIRE, 99, payload=b"y"), dated(Kind.FIRE, 98)) == [False] * 3
+
+
+def test_a_number_that_stands_still_counts_nothing_and_a_moment_alone_names_no_message() -> None:
+    stuck = [dated(kind, 99, payload=payload) for kind, payload in ((Kind.FIRE, b"f"), (Kind.RESTORE, b"r"))]
+    assert tell(*stuck, *stuck) == [False] * 4
