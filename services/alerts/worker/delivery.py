@@ -29,6 +29,10 @@ RECORD_TRIES = 5
 RECORD_S = 2.0
 """So long the fire lane waits for an outcome to be written down before it keeps it in memory."""
 
+AFTER_OUTAGE_S = 5.0
+"""So long after the database is back what waited in it is left alone: the fire may have ended meanwhile, and been told so
+from memory, and whoever hears of it now must hear that it is over. First attempts, made at a commit, do not wait."""
+
 Keep = Callable[[Ready, Outcome, Verdict, datetime], None]
 """Keeps what became of an attempt until the database is back."""
 
@@ -66,6 +70,8 @@ class Postman:
         self._clock = clock
         self._precedence = precedence
         self._flying: set[asyncio.Task[None]] = set()
+        self._store_was_away = False
+        self._rest_until = 0.0
         self.told_elsewhere: Callable[[NoticeId], bool] = lambda notice_id: False
         """Says whether a notice was sent from memory while the database was away."""
         self.keep: Keep | None = None
@@ -75,12 +81,14 @@ class Postman:
     async def turn(self) -> int:
         """Start sending what is due and free to go; return how many were looked at. Raises StoreUnavailable."""
         lanes = self._lanes
-        if lanes.destinations.free <= lanes.reserve:
+        if lanes.destinations.free <= lanes.reserve or self._clock.monotonic() < self._rest_until:
             return 0
         now = self._clock.now()
         chosen: dict[NoticeId, Due] = {}
 
         def choose(due: Sequence[Due]) -> Sequence[Due]:
+            if self._store_was_away and lanes.fire:
+                return ()
             mine = [one for one in due if not self.told_elsewhere(one.notice_id)]
             picked = lanes.destinations.choose(mine, now, lanes.reserve)
             chosen.update((notice.notice_id, notice) for notice in picked)
@@ -98,11 +106,17 @@ class Postman:
                     leases=lanes.sending,
                 )
             )
+            if self._store_was_away and lanes.fire:
+                self._rest_until = self._clock.monotonic() + AFTER_OUTAGE_S
+            self._store_was_away = False
             for answer in answers:
                 if isinstance(answer, Ready):
                     self._start(chosen.pop(answer.notice_id), answer)
                 elif answer.consent.wait_until is None and answer.consent.stop is not None:
                     self._metrics.cancelled.labels(answer.consent.stop).inc()
+        except StoreUnavailable:
+            self._store_was_away = True
+            raise
         finally:
             for notice in chosen.values():  # not ours after all
                 lanes.destinations.landed(notice, failed=None, now=now)

@@ -10,7 +10,7 @@ import pytest
 from services.alerts.adapters.interim_store import MemoryInterimStore
 from services.alerts.domain.delivery import Outcome
 from services.alerts.domain.values import Case, CaseId, CaseKind, Event, Happening, NoticeId, Reason, StoreUnavailable
-from services.alerts.ports import Changes, Ready
+from services.alerts.ports import Changes, Ready, Refused, Wish
 from services.alerts.worker.handover import Handover
 from services.alerts.worker.interim import Interim
 from services.runtime.patience import within
@@ -35,6 +35,11 @@ class Frail(MemoryStore):
             raise StoreUnavailable("away")
         async with super().transaction() as transaction:
             yield transaction
+
+    async def take(self, wish: Wish) -> list[Ready | Refused]:
+        if self.away:
+            raise StoreUnavailable("away")
+        return await super().take(wish)
 
     async def look(self, known: Collection[CaseId], limit: int) -> tuple[set[CaseId], list[Case]]:
         if self.away:
@@ -155,6 +160,26 @@ async def test_fire_that_was_over_when_told_from_memory_needs_no_all_clear() -> 
     await here.take(BURNS, OVER)
     await here.back(BURNS, OVER)
     assert [ready.subject for _, ready in here.rig.carrier.sent] == ["F0 U1 over", "F0 U1 over"]
+
+
+async def test_a_notice_that_waited_in_the_database_does_not_say_fire_after_the_all_clear() -> None:
+    here = Without()
+    here.rig.carrier.answers = [Outcome(Reason.THROTTLED)]  # the centre's first notice waits for its next attempt
+    await here.take(BURNS)
+    await here.lose()
+    with pytest.raises(StoreUnavailable):
+        await here.rig.deliver()
+    await here.take(OVER)
+    assert sorted(here.rig.told("CLEAR")) == ["centre", "room-U1"]
+    here.rig.clock.forward(2)
+    here.store.away = False
+    await here.interim.look()
+    await here.rig.deliver()
+    assert len(here.rig.told("F0")) == 2, "the end of the fire is not taken in yet"
+    await here.back(OVER)
+    subjects = [ready.subject for _, ready in here.rig.carrier.sent if ready.to.contact_id == "centre"]
+    assert subjects[0] == "F0 U1"
+    assert subjects[-1] == "F0 U1 over"
 
 
 async def test_attempts_that_fail_without_the_database_go_on_with_it() -> None:
