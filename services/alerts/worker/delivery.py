@@ -30,8 +30,8 @@ RECORD_S = 2.0
 """So long the fire lane waits for an outcome to be written down before it keeps it in memory."""
 
 AFTER_OUTAGE_S = 5.0
-"""So long after the database is back what waited in it is left alone: the fire may have ended meanwhile, and been told so
-from memory, and whoever hears of it now must hear that it is over. First attempts, made at a commit, do not wait."""
+"""So long after the database is back what waited in it is left alone: the fire may have ended meanwhile and been told
+so from memory, and whoever hears of it now must hear that it is over. First attempts, made at a commit, do not wait."""
 
 Keep = Callable[[Ready, Outcome, Verdict, datetime], None]
 """Keeps what became of an attempt until the database is back."""
