@@ -15,9 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from psycopg import IsolationLevel
 
 from schemas import codec, topics
-from schemas.ids import derive
 from schemas.refusal import Refusal
-from tests.checker.delivery import Stored
+from tests.checker.delivery import Stored, name_of
 from tests.checker.notices import Copy
 from tests.checker.replay import Facts, LogEntry
 from tests.system import System
@@ -73,19 +72,28 @@ def stored_signals(log: Records) -> list[Stored]:
                 data = event["data"]
                 if data["kind"] == "gap" or "repeated" in data["flags"]:
                     continue
-                found.append(Stored(event["id"], data["gateway_id"], data.get("seq"), data["lane"]))
+                gateway, lane, seq = data["gateway_id"], data["lane"], data.get("seq")
+                found.append(Stored(name_of(gateway, lane, seq, data["kind"]), gateway, seq, lane))
     return found
 
 
-def refused_ids(log: Records) -> list[str]:
-    """Return the id that each refused message would have had as a signal."""
+def refused_names(log: Records) -> list[str]:
+    """Return the names of the refused messages; what is no message of the publisher goes by its refusal's id."""
     return [
-        derive("signal", event.data.gateway_id or "", event.data.raw)
+        _name_of_refused(event)
         for records in log.values()
         for entry, _ in records
         for event in [codec.refusals.decode(entry.value)]
         if isinstance(event, Refusal)
     ]
+
+
+def _name_of_refused(refusal: Refusal) -> str:
+    try:
+        body, lane = json.loads(refusal.data.raw), refusal.data.topic.split("/")[3]
+        return name_of(refusal.data.gateway_id or "", lane, body["seq"], body["kind"])
+    except (ValueError, TypeError, KeyError, IndexError):
+        return refusal.id
 
 
 @dataclass(frozen=True, slots=True)

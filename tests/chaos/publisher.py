@@ -13,9 +13,8 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from deploy.stack.ports import HOST
-from schemas.ids import derive
 from services.runtime.clock import SystemClock
-from tests.checker.delivery import Sent
+from tests.checker.delivery import Sent, name_of
 
 POINTS = 3
 CALM_ROUNDS = 4
@@ -145,16 +144,16 @@ class Publisher:
     def _publish(self, gateway: str, body: dict[str, Any], lane: str) -> None:
         now = self._clock.now()
         payload = json.dumps({**body, "occurred_at": now.isoformat()}).encode()
-        signal_id = derive("signal", gateway, payload)
-        self._write("sent", signal_id, gateway, body["seq"], body["kind"], lane, now.timestamp())
+        name = name_of(gateway, lane, body["seq"], body["kind"])
+        self._write("sent", name, gateway, body["seq"], body["kind"], lane, now.timestamp())
         mid = self._client.publish(f"firenet/v1/{gateway}/{lane}/json", payload, qos=1).mid
-        self._waiting[mid] = signal_id
+        self._waiting[mid] = name
         self.sent += 1
 
     def _answered(self, mid: int) -> None:
-        signal_id = self._waiting.pop(mid, None)
-        if signal_id is not None:
-            self._write("acked", signal_id, self._clock.now().timestamp())
+        name = self._waiting.pop(mid, None)
+        if name is not None:
+            self._write("acked", name, self._clock.now().timestamp())
 
     def send(self, gateway: str, body: dict[str, Any], lane: str) -> None:
         """Publish one message more, in turn with the plan's own; its number is above all of the plan's."""
@@ -169,10 +168,10 @@ def read_ledger(path: Path) -> list[Sent]:
     rows: dict[str, Sent] = {}
     whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")  # the last line may be in the middle of its way
     for line in whole.splitlines():
-        word, signal_id, *rest = line.split("\t")
+        word, name, *rest = line.split("\t")
         if word == "sent":
             gateway, seq, kind, lane, at = rest
-            rows[signal_id] = Sent(signal_id, gateway, int(seq), kind, lane, float(at))
+            rows[name] = Sent(name, gateway, int(seq), kind, lane, float(at))
         else:
-            rows[signal_id] = replace(rows[signal_id], acked_at=float(rest[0]))
+            rows[name] = replace(rows[name], acked_at=float(rest[0]))
     return list(rows.values())

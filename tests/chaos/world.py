@@ -135,7 +135,7 @@ class World:
     def _delivery(self) -> list[str]:
         bootstrap = self.system.firenet.kafka.bootstrap
         stored = look.stored_signals(look.read_topic(bootstrap, topics.SIGNALS))
-        refused = look.refused_ids(look.read_topic(bootstrap, topics.REFUSALS))
+        refused = look.refused_names(look.read_topic(bootstrap, topics.REFUSALS))
         ledger = read_ledger(self.ledger)
         acked = sum(one.acked_at is not None for one in ledger)
         self.say(f"{len(ledger)} sent, {acked} acknowledged, {len(stored)} on the topic, {copies(stored)} repeats")

@@ -7,11 +7,16 @@ from itertools import pairwise
 from tests.checker import told
 
 
+def name_of(gateway_id: str, lane: str, seq: object, kind: str) -> str:
+    """Return what names a message of the publisher: it counts, and the id of a signal is that of one reception."""
+    return f"{gateway_id}/{lane}/{seq}/{kind}"
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """One line of the ledger. `acked` None: the broker never answered, so the message may or may not have arrived."""
 
-    signal_id: str
+    name: str
     gateway_id: str
     seq: int
     kind: str
@@ -24,19 +29,19 @@ class Sent:
 class Stored:
     """One signal as it stands on the topic, in log order."""
 
-    signal_id: str
+    name: str
     gateway_id: str
     seq: int | None
     lane: str
 
 
 def check_delivery(ledger: Iterable[Sent], stored: Sequence[Stored], refused: Iterable[str]) -> list[str]:
-    """Hold the ledger against the signals topic. `refused` are the ids that refused messages would have had."""
-    sent = {one.signal_id: one for one in ledger}
+    """Hold the ledger against the signals topic. `refused` are the names of refused messages."""
+    sent = {one.name: one for one in ledger}
     parked = set(refused)
-    known = {one.signal_id for one in stored}
+    known = {one.name for one in stored}
     found = known | parked
-    lost = [one for one in sent.values() if one.acked_at is not None and one.signal_id not in found]
+    lost = [one for one in sent.values() if one.acked_at is not None and one.name not in found]
     return [
         *told("acknowledged, but neither stored nor refused", lost),
         *told("stored, but never sent", sorted(known - set(sent))),
@@ -50,8 +55,8 @@ def _reordered(stored: Sequence[Stored]) -> Iterable[str]:
     firsts: dict[tuple[str, str], list[int]] = {}
     met: set[str] = set()
     for one in stored:
-        if one.seq is not None and one.signal_id not in met:
-            met.add(one.signal_id)
+        if one.seq is not None and one.name not in met:
+            met.add(one.name)
             firsts.setdefault((one.gateway_id, one.lane), []).append(one.seq)
     for (gateway_id, lane), numbers in firsts.items():
         for before, after in pairwise(numbers):
@@ -61,7 +66,7 @@ def _reordered(stored: Sequence[Stored]) -> Iterable[str]:
 
 def copies(stored: Sequence[Stored]) -> int:
     """Return how many records of the topic are repeats: allowed on the wire, without effect behind it."""
-    return len(stored) - len({one.signal_id for one in stored})
+    return len(stored) - len({one.name for one in stored})
 
 
 def check_account(samples: Mapping[tuple[str, str], float]) -> list[str]:
