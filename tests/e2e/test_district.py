@@ -104,7 +104,7 @@ def test_a_fire_is_told_while_nobody_works_on_the_fire_lane(system: System) -> N
     wait_for("the centre hears of it through rules", lambda: len(system.centre.received) > heard)
     system.restart("alerts-fire")
     taken_in = "SELECT count(*) FROM alerts.seen WHERE event_id LIKE '/gateways/G000004#%%'"
-    wait_for("the alarm taken in as well", lambda: system.value(taken_in) == 1)
+    wait_for("the alarm taken in as well", lambda: system.value(taken_in) > 0)
     notices = """SELECT count(*) FROM alerts.notices WHERE channel = 'webhook'
         AND case_id IN (SELECT case_id FROM alerts.cases WHERE unit_id = 'U000004' AND kind = 'fire')"""
     assert system.value(notices) == 1
