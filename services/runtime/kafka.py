@@ -73,9 +73,12 @@ async def ensure_topics(bootstrap: str, specs: Sequence[TopicSpec]) -> list[str]
                 if found[spec.name] != spec.partitions:
                     raise TopicMismatch(f"topic {spec.name} has {found[spec.name]} partitions, not {spec.partitions}")
             missing = [spec for spec in specs if spec.name not in existing]
-            if missing:
-                await admin.create_topics([_new_topic(spec) for spec in missing])
-            return [spec.name for spec in missing]
+            if not missing:
+                return []
+            answer = await admin.create_topics([_new_topic(spec) for spec in missing])
+            # a young broker lists a topic a moment after it has made it: the answer alone says what is new
+            known = {name for name, code, *_ in answer.topic_errors if code == TopicAlreadyExistsError.errno}
+            return [spec.name for spec in missing if spec.name not in known]
         finally:
             await admin.close()
     except TopicAlreadyExistsError:
