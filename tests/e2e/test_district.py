@@ -147,7 +147,9 @@ def test_bad_input_is_refused_with_its_reason_and_the_good_message_after_it_coun
     wait_for("the good message after it", lambda: system.value(stored, seq) == 1)
 
 
-def test_a_clock_ten_minutes_ahead_is_flagged_and_what_is_sent_thrice_is_kept_and_has_one_effect(system: System) -> None:
+def test_a_clock_ten_minutes_ahead_is_flagged_and_what_is_sent_thrice_is_kept_and_has_one_effect(
+    system: System,
+) -> None:
     from datetime import datetime, timedelta
 
     ahead = message("fault", 920_001, point={"address": "9-001"})
