@@ -13,30 +13,33 @@ from collections.abc import Generator
 
 import pytest
 
-LIMIT_S = 480
-"""`timeout` in pyproject.toml, and two minutes for what is put away after it."""
+AFTER_S = 120
+"""After its `timeout` a test has two minutes to put away what it began."""
 
-_limit = pytest.StashKey[float]()
 _stderr = pytest.StashKey[int]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addini("watchdog_s", "seconds after which a test ends its process", default=str(LIMIT_S))
+    parser.addini(
+        "watchdog_after_s", "seconds after its timeout at which a test ends its process", default=str(AFTER_S)
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_limit] = float(config.getini("watchdog_s"))
     assert sys.__stderr__ is not None
     config.stash[_stderr] = os.dup(sys.__stderr__.fileno())  # while a test runs, its output goes elsewhere
 
 
-def _watch(config: pytest.Config) -> None:
-    faulthandler.dump_traceback_later(config.stash[_limit], exit=True, file=config.stash[_stderr])
+def _watch(item: pytest.Item) -> None:
+    config, mark = item.config, item.get_closest_marker("timeout")
+    timeout_s = float(mark.args[0] if mark is not None else config.getini("timeout"))
+    limit_s = timeout_s + float(config.getini("watchdog_after_s"))
+    faulthandler.dump_traceback_later(limit_s, exit=True, file=config.stash[_stderr])
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    _watch(item.config)
+    _watch(item)
     try:
         return (yield)
     finally:
@@ -47,4 +50,4 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_exception_interact(node: pytest.Item | pytest.Collector) -> None:
     # pytest's own faulthandler plugin calls off every watch as soon as a test has failed, and its end is still to come
     if isinstance(node, pytest.Item):
-        _watch(node.config)
+        _watch(node)

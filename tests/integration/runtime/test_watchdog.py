@@ -25,6 +25,7 @@ def never_ends():
     for_ever()
 
 def test_first(): pass
+@pytest.mark.timeout(2)
 def test_deaf(): for_ever()
 def test_deaf_at_its_end(never_ends): assert False
 def test_last(): pass
@@ -34,7 +35,7 @@ def test_last(): pass
 def test_the_others_run_and_what_hung_is_named_with_its_stack(tmp_path: Path) -> None:
     (tmp_path / "test_suite.py").write_text(SUITE, encoding="utf-8")
     plugins = [word for name in ("xdist", "pytest_timeout", "tests.watchdog") for word in ("-p", name)]
-    settings = ["-o", "watchdog_s=3", "-o", "timeout=1"]
+    settings = ["-o", "watchdog_after_s=1", "-o", "timeout=1"]
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *plugins, *settings, "-n", "1", "test_suite.py"],
         cwd=tmp_path,
