@@ -70,7 +70,9 @@ class Lines:
         if not is_its or laid_out - line.high > 1:
             for other in self.others:
                 there = _laid_out(number, other.high, size)
-                if there - other.high == 1 or (not is_its and _is_of(other, there, size, hearing)):
+                # What the count followed has passed is sent again: it does not bring back one that is over.
+                is_a_jump = not is_its and not (other.was_followed and line.has_passed(laid_out))
+                if there - other.high == 1 or (is_a_jump and _is_of(other, there, size, hearing)):
                     if _is_ahead(line, laid_out, size):
                         line.keep_ahead(laid_out, hearing.at)
                     return self._heard_beside(other, there, hearing)

@@ -126,6 +126,10 @@ class Line:
         """Say whether a number that is not ahead fills a gap, stands in a run, or was told as lost."""
         return number > self.floor or self._loss_of(number) is not None
 
+    def has_passed(self, number: int) -> bool:
+        """Say whether a number lies between the first and the highest one of this count."""
+        return self.first <= number <= self.high
+
     def follows(self, number: int) -> bool:
         """Say whether a number is the next one of a run, or behind what came by a faster way."""
         before = number - 1

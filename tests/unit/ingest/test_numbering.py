@@ -130,6 +130,12 @@ def test_a_gateway_that_begins_its_count_anew_loses_nothing_and_is_watched_on(fi
     assert ear.hear(*range(53, 80)).missing == 3
 
 
+@pytest.mark.parametrize("again", [59, 58, 50])
+def test_a_message_that_comes_twice_does_not_bring_back_the_count_that_a_restart_ended(again: int) -> None:
+    ear = Ear().hear(*range(45), *range(60), again)
+    assert ear.hear(*range(62, 90)).missing == 2
+
+
 def test_a_gateway_that_says_a_word_or_two_after_each_of_many_starts_loses_nothing() -> None:
     """Field case F14: the count begins with 1 after each boot."""
     for words in (1, 2, 7, 8, 9, 20):
