@@ -225,7 +225,8 @@ class Crowd:
                 writer.write(frame()[: number % 3 * 10])
                 while not reader.at_eof():
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(reader.read(100), 1)
+                        async with asyncio.timeout(1):  # wait_for of Python 3.11 may keep a cancellation for itself
+                            await reader.read(100)
                     if number % 3 == 1:
                         writer.write(b"@")
             except OSError:
