@@ -5,7 +5,7 @@ import pytest
 
 from deploy.stack import ports
 
-pytest_plugins = ["tests.watchdog", "tests.again", "tests.parts", "tests.containers", "tests.integration.console.stage"]
+pytest_plugins = ["tests.watchdog", "tests.again", "tests.parts"]
 
 # A machine that stands still for a second has found nothing wrong.
 hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])

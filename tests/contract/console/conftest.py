@@ -1,0 +1,3 @@
+from tests.integration.console.stage import console_database, empty_world, refusals_broker
+
+__all__ = ["console_database", "empty_world", "refusals_broker"]
