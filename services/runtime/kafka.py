@@ -9,7 +9,7 @@ from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.partitioner import murmur2
 
 from services.runtime.lifecycle import Stop
@@ -59,7 +59,8 @@ def partition_of(key: bytes, partitions: int) -> int:
 async def ensure_topics(bootstrap: str, specs: Sequence[TopicSpec]) -> list[str]:
     """Create the topics that are missing and return their names.
 
-    Raises:  TopicMismatch when one exists with another number of partitions; KafkaUnavailable without an answer.
+    Raises:  TopicMismatch when one exists with another number of partitions; KafkaUnavailable without an answer, or
+             with one that makes no topic.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="firenet-topics", request_timeout_ms=15000)
     try:
@@ -77,8 +78,11 @@ async def ensure_topics(bootstrap: str, specs: Sequence[TopicSpec]) -> list[str]
                 return []
             answer = await admin.create_topics([_new_topic(spec) for spec in missing])
             # a young broker lists a topic a moment after it has made it: the answer alone says what is new
-            known = {name for name, code, *_ in answer.topic_errors if code == TopicAlreadyExistsError.errno}
-            return [spec.name for spec in missing if spec.name not in known]
+            errors = {name: for_code(code) for name, code, *_ in answer.topic_errors if code}
+            for name, error in errors.items():
+                if error is not TopicAlreadyExistsError:
+                    raise KafkaUnavailable(f"Kafka at {bootstrap} does not create topic {name}: {error.__name__}")
+            return [spec.name for spec in missing if spec.name not in errors]
         finally:
             await admin.close()
     except TopicAlreadyExistsError:

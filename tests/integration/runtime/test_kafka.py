@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.kafka import (
     BatchProducer,
     CompactedFollower,
+    KafkaUnavailable,
     LateFollower,
     Record,
     TopicMismatch,
@@ -46,6 +48,12 @@ async def test_topics_are_created_once_and_another_partition_count_is_refused(ka
         await ensure_topics(
             kafka_broker, [TopicSpec(topic.name, 4, compact=False, retention_ms=None, max_message_bytes=1 << 20)]
         )
+
+
+async def test_a_topic_that_kafka_does_not_make_is_an_error_with_its_reason(kafka_broker: str) -> None:
+    topics = [spec(1), replace(spec(1), replication=3)]  # on one broker
+    with pytest.raises(KafkaUnavailable, match=f"topic {topics[1].name}: InvalidReplicationFactorError"):
+        await ensure_topics(kafka_broker, topics)
 
 
 async def test_send_many_keeps_order_per_key_and_says_where_each_record_went(kafka_broker: str) -> None:
