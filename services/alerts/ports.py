@@ -6,28 +6,26 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
-from services.alerts.domain.audit import Link, Overview
-from services.alerts.domain.delivery import Consent, Due, InterimRow, Outcome, Verdict
-from services.alerts.domain.grouping import Candidate
-from services.alerts.domain.letters import Letter
-from services.alerts.domain.recipients import AddressBook
-from services.alerts.domain.values import (
-    Address,
-    AuditEntry,
-    Case,
-    CaseId,
-    CaseKind,
-    Channel,
-    Event,
-    Notice,
-    NoticeId,
-    PackRules,
-    Purpose,
-    Reason,
-    StepTaken,
-    UnitFacts,
-    UnitId,
-)
+from services.alerts.domain.audit.chain import Link
+from services.alerts.domain.audit.entry import AuditEntry
+from services.alerts.domain.audit.overview import Overview
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.event import Event
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.subject import UnitFacts
+from services.alerts.domain.delivery.attempts import Outcome, Verdict
+from services.alerts.domain.delivery.consent import Consent
+from services.alerts.domain.delivery.destinations import Due
+from services.alerts.domain.delivery.interim import InterimRow
+from services.alerts.domain.delivery.letters import Letter
+from services.alerts.domain.delivery.notice import Notice, Purpose
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.escalation.pack_rules import PackRules
+from services.alerts.domain.escalation.steps import StepTaken
+from services.alerts.domain.ids import CaseId, NoticeId, UnitId
+from services.alerts.domain.noise.common_cause import Candidate
+from services.alerts.domain.routing.contacts import Address, Channel
+from services.alerts.domain.routing.recipients import AddressBook
 
 
 @dataclass(frozen=True, slots=True)

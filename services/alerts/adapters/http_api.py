@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from starlette.middleware.base import RequestResponseEndpoint
 
 from services.alerts.adapters.case_reader import CaseReader
-from services.alerts.domain.values import CaseId, StoreUnavailable
+from services.alerts.domain.errors import StoreUnavailable
+from services.alerts.domain.ids import CaseId
 
 MOST_BODY_BYTES = 16 * 1024
 ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"

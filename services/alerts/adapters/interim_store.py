@@ -9,17 +9,15 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TypeVar
 
-from services.alerts.domain.delivery import Due, Fate, InterimRow, Outcome, Verdict, may_send
-from services.alerts.domain.values import (
-    Address,
-    Case,
-    CaseId,
-    CaseKind,
-    Notice,
-    NoticeId,
-    Purpose,
-    UnitId,
-)
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.delivery.attempts import Fate, Outcome, Verdict
+from services.alerts.domain.delivery.consent import may_send
+from services.alerts.domain.delivery.destinations import Due
+from services.alerts.domain.delivery.interim import InterimRow
+from services.alerts.domain.delivery.notice import Notice, Purpose
+from services.alerts.domain.ids import CaseId, NoticeId, UnitId
+from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseBook, Changes, Claim, Ready, Refused, Retell, Wish
 
 MOST_CASES = 5_000

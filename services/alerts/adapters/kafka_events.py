@@ -7,16 +7,11 @@ from schemas.finding import Finding
 from schemas.gateway import Point, Restores, SignalKind
 from schemas.ids import finding_id
 from schemas.signal import Flag, Signal, UnregisteredAlarm
-from services.alerts.domain.seen import event_name
-from services.alerts.domain.values import (
-    UNREGISTERED,
-    CaseKind,
-    Event,
-    Happening,
-    Place,
-    Proof,
-    UnitId,
-)
+from services.alerts.domain.case.event import Event, Happening, Place, Proof
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.seen import event_name
+from services.alerts.domain.case.subject import UNREGISTERED
+from services.alerts.domain.ids import UnitId
 from services.runtime.kafka_loop import ConsumedRecord
 
 LONGEST_TEXT = 500

@@ -7,7 +7,7 @@ from schemas import codec
 from schemas.base import PackRef
 from schemas.notice import Notice, NoticeData, NoticeState
 from schemas.topics import NOTICES
-from services.alerts.domain.values import UNREGISTERED
+from services.alerts.domain.case.subject import UNREGISTERED
 from services.alerts.ports import StreamUnavailable
 from services.runtime.kafka import BatchProducer, KafkaUnavailable, Record
 

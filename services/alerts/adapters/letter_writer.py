@@ -8,8 +8,12 @@ from zoneinfo import ZoneInfo
 import jinja2
 
 from services.alerts.adapters.rows import proof_json
-from services.alerts.domain.letters import Letter
-from services.alerts.domain.values import Address, Case, CaseKind, Channel, NoticeId, Purpose
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.delivery.letters import Letter
+from services.alerts.domain.delivery.notice import Purpose
+from services.alerts.domain.ids import NoticeId
+from services.alerts.domain.routing.contacts import Address, Channel
 
 TEMPLATES = Path(__file__).parent / "templates"
 CHINA = ZoneInfo("Asia/Shanghai")

@@ -23,24 +23,14 @@ from services.alerts.adapters.rows import (
     to_json,
     update_cases_sql,
 )
-from services.alerts.domain.grouping import Candidate
-from services.alerts.domain.seen import fresh_among, remembered
-from services.alerts.domain.values import (
-    URGENT,
-    Address,
-    BodyCode,
-    Case,
-    CaseId,
-    CaseKind,
-    Channel,
-    Conflict,
-    ContactId,
-    Fenced,
-    NoticeId,
-    Reason,
-    StoreUnavailable,
-    UnitId,
-)
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.kinds import URGENT, CaseKind
+from services.alerts.domain.case.seen import fresh_among, remembered
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.errors import Conflict, Fenced, StoreUnavailable
+from services.alerts.domain.ids import BodyCode, CaseId, ContactId, NoticeId, UnitId
+from services.alerts.domain.noise.common_cause import Candidate
+from services.alerts.domain.routing.contacts import Address, Channel
 from services.alerts.ports import CaseBook, CaseTransaction, Changes, Claim
 from services.runtime.postgres import AWAY, Connection, Pool
 

@@ -9,17 +9,13 @@ from psycopg.types.json import Jsonb
 
 from services.alerts.adapters.postgres_cases import LIVE_CHANNEL, transaction_on
 from services.alerts.adapters.rows import CASE_COLUMNS, about_of, case_of
-from services.alerts.domain.delivery import Due, Fate, Outcome, Verdict, may_send
-from services.alerts.domain.values import (
-    Address,
-    BodyCode,
-    Case,
-    Channel,
-    ContactId,
-    Notice,
-    NoticeId,
-    Purpose,
-)
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.delivery.attempts import Fate, Outcome, Verdict
+from services.alerts.domain.delivery.consent import may_send
+from services.alerts.domain.delivery.destinations import Due
+from services.alerts.domain.delivery.notice import Notice, Purpose
+from services.alerts.domain.ids import BodyCode, ContactId, NoticeId
+from services.alerts.domain.routing.contacts import Address, Channel
 from services.alerts.ports import Ready, Refused, Retell, Wish
 from services.runtime.postgres import Connection, Pool
 

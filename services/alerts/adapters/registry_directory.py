@@ -19,16 +19,11 @@ from schemas.registry import (
     Version,
 )
 from services.alerts.adapters.packs import Packs
-from services.alerts.domain.values import (
-    UNREGISTERED,
-    BodyCode,
-    Contact,
-    ContactId,
-    NoPack,
-    PackRules,
-    UnitFacts,
-    UnitId,
-)
+from services.alerts.domain.case.subject import UNREGISTERED, UnitFacts
+from services.alerts.domain.errors import NoPack
+from services.alerts.domain.escalation.pack_rules import PackRules
+from services.alerts.domain.ids import BodyCode, ContactId, UnitId
+from services.alerts.domain.routing.contacts import Contact
 from services.runtime.logging import get_logger
 
 CHINA = ZoneInfo("Asia/Shanghai")

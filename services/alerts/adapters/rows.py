@@ -5,23 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.alerts.domain.delivery import InterimRow
-from services.alerts.domain.values import (
-    About,
-    Acknowledgement,
-    AuditEntry,
-    Case,
-    CaseId,
-    CaseKind,
-    LadderStep,
-    Notice,
-    Place,
-    Proof,
-    Role,
-    StepTaken,
-    UnitFacts,
-    UnitId,
-)
+from services.alerts.domain.audit.entry import AuditEntry
+from services.alerts.domain.case.case import Acknowledgement, Case, Closure
+from services.alerts.domain.case.event import Place, Proof
+from services.alerts.domain.case.fire import FireState
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.subject import UnitFacts
+from services.alerts.domain.delivery.interim import InterimRow
+from services.alerts.domain.delivery.notice import About, Notice
+from services.alerts.domain.escalation.steps import LadderStep, Role, StepTaken
+from services.alerts.domain.ids import CaseId, UnitId
 from services.runtime.postgres import json_text
 
 Row = dict[str, Any]
@@ -96,11 +89,11 @@ def case_row(case: Case) -> Row:
         "acknowledged_step": ack.step if ack else None,
         "reply_due_at": case.reply_due_at,
         "carriers": list(unit.carriers),
-        "burning": sorted(case.burning),
-        "alarms": case.alarms,
-        "ended": {key: at.isoformat() for key, at in case.ended.items()},
-        "restored_at": case.restored_at,
-        "over_at": case.over_at,
+        "burning": sorted(case.fire.burning),
+        "alarms": case.fire.alarms,
+        "ended": {key: at.isoformat() for key, at in case.fire.ended.items()},
+        "restored_at": case.fire.restored_at,
+        "over_at": case.fire.over_at,
         "revision": case.revision,
     }
 
@@ -130,9 +123,7 @@ def case_of(row: Mapping[str, Any]) -> Case:
         clause=row["clause"],
         proof=proof_of(row["evidence"]),
         ladder=tuple(step_of_json(step) for step in row["ladder"]),
-        is_open=row["state"] == "open",
-        closed_at=row["closed_at"],
-        close_reason=row["close_reason"],
+        closure=Closure(row["closed_at"], row["close_reason"] or "") if row["state"] == "closed" else None,
         cause_key=row["cause_key"],
         common_case_id=CaseId(row["common_case_id"]) if row["common_case_id"] else None,
         sightings=row["sightings"],
@@ -143,11 +134,13 @@ def case_of(row: Mapping[str, Any]) -> Case:
         held_until=row["held_until"],
         acknowledged=acknowledged,
         reply_due_at=row["reply_due_at"],
-        burning=frozenset(row["burning"]),
-        alarms=row["alarms"],
-        ended={key: datetime.fromisoformat(at) for key, at in row["ended"].items()},
-        restored_at=row["restored_at"],
-        over_at=row["over_at"],
+        fire=FireState(
+            burning=frozenset(row["burning"]),
+            alarms=row["alarms"],
+            ended={key: datetime.fromisoformat(at) for key, at in row["ended"].items()},
+            restored_at=row["restored_at"],
+            over_at=row["over_at"],
+        ),
         revision=row["revision"],
     )
 

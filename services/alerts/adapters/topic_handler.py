@@ -10,7 +10,8 @@ from typing import Protocol
 
 from schemas import codec
 from services.alerts.adapters.kafka_events import Decode
-from services.alerts.domain.values import Conflict, Event, Fenced, NoPack, StoreUnavailable
+from services.alerts.domain.case.event import Event
+from services.alerts.domain.errors import Conflict, Fenced, NoPack, StoreUnavailable
 from services.alerts.ports import CaseStore, Claim, Intake
 from services.runtime.kafka_loop import ConsumedRecord, Unavailable
 from services.runtime.logging import get_logger

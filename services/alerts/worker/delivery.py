@@ -7,17 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.alerts.domain.delivery import (
-    Destinations,
-    Due,
-    Fate,
-    Outcome,
-    Verdict,
-    judge,
-    may_send,
-    policy_of,
-)
-from services.alerts.domain.values import Channel, Conflict, Notice, NoticeId, Purpose, Reason, StoreUnavailable
+from services.alerts.domain.delivery.attempts import Fate, Outcome, Verdict, judge, policy_of
+from services.alerts.domain.delivery.consent import may_send
+from services.alerts.domain.delivery.destinations import Destinations, Due
+from services.alerts.domain.delivery.notice import Notice, Purpose
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.errors import Conflict, StoreUnavailable
+from services.alerts.domain.ids import NoticeId
+from services.alerts.domain.routing.contacts import Channel
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Carrier, Changes, Ready, Tray, Wish
 from services.alerts.worker.precedence import PATIENCE_S, Precedence

@@ -3,8 +3,12 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from services.alerts.domain.lifecycle import close
-from services.alerts.domain.values import PASSING, Acknowledgement, AuditEntry, Case, CaseId, Reason
+from services.alerts.domain.audit.entry import AuditEntry
+from services.alerts.domain.case.case import Acknowledgement, Case
+from services.alerts.domain.case.kinds import PASSING
+from services.alerts.domain.case.lifecycle import close
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.ids import CaseId
 from services.alerts.ports import CaseStore, Changes
 from services.runtime.clock import Clock
 

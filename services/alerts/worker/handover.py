@@ -4,8 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from services.alerts.domain.delivery import InterimRow
-from services.alerts.domain.values import Address, AuditEntry, CaseId, Detail, NoticeId, Purpose
+from services.alerts.domain.audit.entry import AuditEntry, Detail
+from services.alerts.domain.delivery.interim import InterimRow
+from services.alerts.domain.delivery.notice import Purpose
+from services.alerts.domain.ids import CaseId, NoticeId
+from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import Changes, InterimStore
 
 

@@ -5,19 +5,13 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from services.alerts.domain.lifecycle import Action, Decision, Known, Terms, decide
-from services.alerts.domain.values import (
-    URGENT,
-    Case,
-    CaseId,
-    CaseKind,
-    Conflict,
-    Event,
-    NoticeId,
-    Reason,
-    UnitId,
-    case_id_of,
-)
+from services.alerts.domain.case.case import Case, case_id_of
+from services.alerts.domain.case.event import Event
+from services.alerts.domain.case.kinds import URGENT, CaseKind
+from services.alerts.domain.case.lifecycle import Action, Decision, Known, Terms, decide
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.errors import Conflict
+from services.alerts.domain.ids import CaseId, NoticeId, UnitId
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import CaseBook, Changes, Claim, Directory, IntakeStore, IntakeTransaction
 from services.alerts.worker.handover import Handover

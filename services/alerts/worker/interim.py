@@ -9,8 +9,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from services.alerts.domain.delivery import InterimRow
-from services.alerts.domain.values import Case, CaseId, Conflict, Event, StoreUnavailable
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.event import Event
+from services.alerts.domain.delivery.interim import InterimRow
+from services.alerts.domain.errors import Conflict, StoreUnavailable
+from services.alerts.domain.ids import CaseId
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import CaseStore, Changes, Claim, InterimStore, OpenFires, Outbox, Ready
 from services.alerts.worker.delivery import Postman

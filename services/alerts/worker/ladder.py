@@ -5,10 +5,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from services.alerts.domain.grouping import Candidate, Cause, again, find_causes, open_common
-from services.alerts.domain.ladder import is_due, step_of
-from services.alerts.domain.lifecycle import close
-from services.alerts.domain.values import AuditEntry, Case, Conflict, PackRules, Reason
+from services.alerts.domain.audit.entry import AuditEntry
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.lifecycle import close
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.errors import Conflict
+from services.alerts.domain.escalation.ladder import is_due, step_of
+from services.alerts.domain.escalation.pack_rules import PackRules
+from services.alerts.domain.noise.common_cause import Candidate, Cause, again, find_causes, open_common
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import CaseStore, CaseTransaction, Changes, Directory
 from services.alerts.worker.precedence import Precedence

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from services.alerts.domain.deadlines import CHINA, reply_due
-from services.alerts.domain.ladder import Pace, climb
-from services.alerts.domain.letters import (
+from services.alerts.domain.audit.entry import AuditEntry, Detail
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.event import Event
+from services.alerts.domain.case.lifecycle import Decision
+from services.alerts.domain.delivery.letters import (
     ALL_CLEAR_STEP,
     Letter,
     letter_again,
@@ -14,22 +16,13 @@ from services.alerts.domain.letters import (
     letter_of_step,
     point_step,
 )
-from services.alerts.domain.lifecycle import Decision
-from services.alerts.domain.recipients import Told, whom_first_step_tells, whom_step_tells, whom_to_tell
-from services.alerts.domain.values import (
-    About,
-    Address,
-    AuditEntry,
-    Case,
-    Detail,
-    Event,
-    LadderStep,
-    Notice,
-    Reason,
-    Role,
-    StepTaken,
-    notice_id_of,
-)
+from services.alerts.domain.delivery.notice import About, Notice, notice_id_of
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.escalation.deadlines import CHINA, reply_due
+from services.alerts.domain.escalation.ladder import Pace, climb
+from services.alerts.domain.escalation.steps import LadderStep, Role, StepTaken
+from services.alerts.domain.routing.contacts import Address
+from services.alerts.domain.routing.recipients import Told, whom_first_step_tells, whom_step_tells, whom_to_tell
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Changes, Directory, LetterWriter, WorkingCalendar
 

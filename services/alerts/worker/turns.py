@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 
-from services.alerts.domain.values import Conflict, NoPack, StoreUnavailable
+from services.alerts.domain.errors import Conflict, NoPack, StoreUnavailable
 from services.alerts.ports import StreamUnavailable
 from services.alerts.worker.precedence import Precedence
 from services.alerts.worker.pulse import Pulse, Wake

@@ -38,7 +38,10 @@ from services.alerts.adapters.webhook import (
     vetted_address,
     webhook_client,
 )
-from services.alerts.domain.values import Address, BodyCode, CaseId, Channel, ContactId, NoticeId, Purpose, Reason
+from services.alerts.domain.delivery.notice import Purpose
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.ids import BodyCode, CaseId, ContactId, NoticeId
+from services.alerts.domain.routing.contacts import Address, Channel
 from services.alerts.ports import Carrier, Ready
 from services.runtime.clock import SystemClock
 from tests.integration.alerts.world import SECRET, Hook

@@ -11,25 +11,19 @@ import pytest
 from services.alerts.adapters.kafka_notices import notice_event
 from services.alerts.adapters.postgres_cases import PostgresCaseStore
 from services.alerts.adapters.postgres_outbox import PostgresOutbox
-from services.alerts.domain.delivery import Due, Fate, Outcome, Verdict
-from services.alerts.domain.lifecycle import close
-from services.alerts.domain.values import (
-    About,
-    Acknowledgement,
-    Case,
-    CaseId,
-    CaseKind,
-    Channel,
-    Conflict,
-    Fenced,
-    Notice,
-    Place,
-    Purpose,
-    Reason,
-    StepTaken,
-    UnitId,
-    notice_id_of,
-)
+from services.alerts.domain.case.case import Acknowledgement, Case
+from services.alerts.domain.case.event import Place
+from services.alerts.domain.case.fire import FireState
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.lifecycle import close
+from services.alerts.domain.delivery.attempts import Fate, Outcome, Verdict
+from services.alerts.domain.delivery.destinations import Due
+from services.alerts.domain.delivery.notice import About, Notice, Purpose, notice_id_of
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.errors import Conflict, Fenced
+from services.alerts.domain.escalation.steps import StepTaken
+from services.alerts.domain.ids import CaseId, UnitId
+from services.alerts.domain.routing.contacts import Channel
 from services.alerts.ports import CaseStore, Changes, Outbox, Ready, Refused, Wish
 from services.runtime.postgres import open_pool
 from tests.unit.alerts.build import address, at, case
@@ -122,10 +116,7 @@ async def load(stores: Stores, case_id: CaseId) -> Case:
 async def test_case_comes_back_as_it_was_saved(stores: Stores) -> None:
     one = case(
         acknowledged=Acknowledgement(at(1), "officer", "console", "见", "H0"),
-        burning=frozenset({"主机|1"}),
-        ended={"主机|2": at(3)},
-        restored_at=at(3),
-        over_at=at(2),
+        fire=FireState(frozenset({"主机|1"}), ended={"主机|2": at(3)}, restored_at=at(3), over_at=at(2)),
         held_until=at(9),
         reply_due_at=at(10),
     )
@@ -363,7 +354,7 @@ async def test_first_notice_survives_the_end_and_an_acknowledgement_and_says_tha
     first, later = notice(one, "c1", "F0", first=True), notice(one, "c1", "F1")
     await save(stores, Changes(opened={one.case_id: one}, notices=[first, later]))
     await save(stores, Changes(cancelled={one.case_id: Reason.ACKNOWLEDGED}))
-    over = replace(close(one, "restored", at(9)), restored_at=at(8))
+    over = close(replace(one, fire=FireState(restored_at=at(8))), "restored", at(9))
     await save(stores, Changes(updated={one.case_id: over}, cancelled={one.case_id: Reason.CASE_CLOSED}))
     (sent,) = await take(stores, 10, fire=True)
     assert isinstance(sent, Ready)

@@ -4,26 +4,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.alerts.domain.ladder import Pace
-from services.alerts.domain.lifecycle import Terms, open_case
-from services.alerts.domain.values import (
-    Address,
-    BodyCode,
-    Case,
-    CaseKind,
-    Channel,
-    Contact,
-    ContactId,
-    Event,
-    Happening,
-    LadderStep,
-    PackRules,
-    Place,
-    Proof,
-    Role,
-    UnitFacts,
-    UnitId,
-)
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.event import Event, Happening, Place, Proof
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.lifecycle import Terms, open_case
+from services.alerts.domain.case.subject import UnitFacts
+from services.alerts.domain.escalation.ladder import Pace
+from services.alerts.domain.escalation.pack_rules import PackRules
+from services.alerts.domain.escalation.steps import LadderStep, Role
+from services.alerts.domain.ids import BodyCode, ContactId, UnitId
+from services.alerts.domain.routing.contacts import Address, Channel, Contact
 
 T0 = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

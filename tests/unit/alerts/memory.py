@@ -6,24 +6,20 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from services.alerts.domain.delivery import Due, Fate, Outcome, Verdict, may_send
-from services.alerts.domain.grouping import Candidate
-from services.alerts.domain.seen import fresh_among, remembered
-from services.alerts.domain.values import (
-    Address,
-    AuditEntry,
-    Case,
-    CaseId,
-    CaseKind,
-    Conflict,
-    Fenced,
-    Notice,
-    NoticeId,
-    Purpose,
-    Reason,
-    StepTaken,
-    UnitId,
-)
+from services.alerts.domain.audit.entry import AuditEntry
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.seen import fresh_among, remembered
+from services.alerts.domain.delivery.attempts import Fate, Outcome, Verdict
+from services.alerts.domain.delivery.consent import may_send
+from services.alerts.domain.delivery.destinations import Due
+from services.alerts.domain.delivery.notice import Notice, Purpose
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.errors import Conflict, Fenced
+from services.alerts.domain.escalation.steps import StepTaken
+from services.alerts.domain.ids import CaseId, NoticeId, UnitId
+from services.alerts.domain.noise.common_cause import Candidate
+from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseBook, Changes, Claim, Ready, Refused, Retell, Wish
 
 

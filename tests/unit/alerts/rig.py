@@ -8,10 +8,15 @@ from datetime import date, datetime, timedelta
 from prometheus_client import CollectorRegistry
 
 from services.alerts.adapters.interim_store import MemoryInterimStore
-from services.alerts.domain.delivery import Destinations, Outcome
-from services.alerts.domain.ladder import Pace
-from services.alerts.domain.letters import Letter
-from services.alerts.domain.values import Address, Channel, Event, NoticeId, PackRules, UnitFacts, UnitId
+from services.alerts.domain.case.event import Event
+from services.alerts.domain.case.subject import UnitFacts
+from services.alerts.domain.delivery.attempts import Outcome
+from services.alerts.domain.delivery.destinations import Destinations
+from services.alerts.domain.delivery.letters import Letter
+from services.alerts.domain.escalation.ladder import Pace
+from services.alerts.domain.escalation.pack_rules import PackRules
+from services.alerts.domain.ids import NoticeId, UnitId
+from services.alerts.domain.routing.contacts import Address, Channel
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Claim, Ready, Tray
 from services.alerts.worker.delivery import Lanes, Postman

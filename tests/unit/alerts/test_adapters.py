@@ -18,16 +18,11 @@ from services.alerts.adapters.http_api import Acknowledge, build_api
 from services.alerts.adapters.kafka_events import event_of_alarm, event_of_finding
 from services.alerts.adapters.kafka_notices import notice_event
 from services.alerts.adapters.topic_handler import TopicHandler
-from services.alerts.domain.deadlines import reply_due
-from services.alerts.domain.values import (
-    CaseId,
-    CaseKind,
-    Event,
-    Fenced,
-    Happening,
-    NoPack,
-    StoreUnavailable,
-)
+from services.alerts.domain.case.event import Event, Happening
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.errors import Fenced, NoPack, StoreUnavailable
+from services.alerts.domain.escalation.deadlines import reply_due
+from services.alerts.domain.ids import CaseId
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Claim
 from services.runtime.kafka import Record

@@ -6,36 +6,23 @@ from functools import partial
 
 import pytest
 
-from services.alerts.domain.audit import GENESIS, chain, verify
-from services.alerts.domain.deadlines import reply_due
-from services.alerts.domain.delivery import (
-    FIRE,
-    NEVER_AGAIN,
-    ORDINARY,
-    PERMANENT,
-    Destinations,
-    Due,
-    Fate,
-    Outcome,
-    judge,
-    may_send,
-)
-from services.alerts.domain.grouping import Candidate, again, find_causes, open_common
-from services.alerts.domain.ladder import Pace, climb, held, is_due
-from services.alerts.domain.recipients import whom_step_tells
-from services.alerts.domain.values import (
-    Acknowledgement,
-    AuditEntry,
-    CaseId,
-    CaseKind,
-    Channel,
-    NoticeId,
-    Purpose,
-    Reason,
-    Role,
-    case_id_of,
-    notice_id_of,
-)
+from services.alerts.domain.audit.chain import GENESIS, chain, verify
+from services.alerts.domain.audit.entry import AuditEntry
+from services.alerts.domain.case.case import Acknowledgement, case_id_of
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.lifecycle import close
+from services.alerts.domain.delivery.attempts import FIRE, NEVER_AGAIN, ORDINARY, PERMANENT, Fate, Outcome, judge
+from services.alerts.domain.delivery.consent import may_send
+from services.alerts.domain.delivery.destinations import Destinations, Due
+from services.alerts.domain.delivery.notice import Purpose, notice_id_of
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.escalation.deadlines import reply_due
+from services.alerts.domain.escalation.ladder import Pace, climb, held, is_due
+from services.alerts.domain.escalation.steps import Role
+from services.alerts.domain.ids import CaseId, NoticeId
+from services.alerts.domain.noise.common_cause import Candidate, again, find_causes, open_common
+from services.alerts.domain.routing.contacts import Channel
+from services.alerts.domain.routing.recipients import whom_step_tells
 from tests.unit.alerts.build import HAZARD, RULES, T0, Book, address, at, case, contact, step
 
 
@@ -197,14 +184,14 @@ def test_last_question_before_sending() -> None:
     ask = partial(may_send, fire=False, now=at(50))
     open_one = case()
     assert ask(Purpose.NOTICE, at(30), open_one).stop is None
-    assert ask(Purpose.NOTICE, at(30), replace(open_one, is_open=False)).stop is Reason.CASE_CLOSED
+    assert ask(Purpose.NOTICE, at(30), close(open_one, "signal", at(20))).stop is Reason.CASE_CLOSED
     seen = replace(open_one, acknowledged=Acknowledgement(at(40), "o", "console", "", "H0"))
     assert ask(Purpose.NOTICE, at(30), seen).stop is Reason.ACKNOWLEDGED
     assert ask(Purpose.NOTICE, at(45), seen).stop is None
     waiting = ask(Purpose.NOTICE, at(30), replace(open_one, held_until=at(99)))
     assert (waiting.stop, waiting.wait_until) == (Reason.HELD, at(99))
     assert ask(Purpose.ALL_CLEAR, at(30), open_one).stop is Reason.REOPENED
-    assert ask(Purpose.ALL_CLEAR, at(30), replace(open_one, is_open=False)).stop is None
+    assert ask(Purpose.ALL_CLEAR, at(30), close(open_one, "signal", at(20))).stop is None
 
 
 def test_dead_destination_leaves_room_for_others_and_rests() -> None:

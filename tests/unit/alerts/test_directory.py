@@ -7,7 +7,9 @@ import pytest
 from schemas.pack import Pack
 from schemas.registry import ContactRole
 from services.alerts.adapters.registry_directory import RegistryDirectory
-from services.alerts.domain.values import CaseKind, NoPack, UnitId
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.errors import NoPack
+from services.alerts.domain.ids import UnitId
 from services.runtime.kafka import Record
 from tests.integration.alerts.world import contact_record, gateway_record, pack_record, sample_pack, unit_record
 

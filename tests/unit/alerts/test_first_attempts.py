@@ -7,8 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from services.alerts.domain.delivery import ALL_CLEAR, FIRE, FIRST, ORDINARY, Outcome, policy_of
-from services.alerts.domain.values import CaseKind, Channel, Happening, Purpose, Reason, Role, StoreUnavailable
+from services.alerts.domain.case.event import Happening
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.delivery.attempts import ALL_CLEAR, FIRE, FIRST, ORDINARY, Outcome, policy_of
+from services.alerts.domain.delivery.notice import Purpose
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.errors import StoreUnavailable
+from services.alerts.domain.escalation.steps import Role
+from services.alerts.domain.routing.contacts import Channel
 from services.alerts.worker.desk import Reply, Who
 from tests.unit.alerts.build import at, event, step
 from tests.unit.alerts.memory import MemoryTransaction, states

@@ -8,8 +8,13 @@ from dataclasses import replace
 import pytest
 
 from services.alerts.adapters.interim_store import MemoryInterimStore
-from services.alerts.domain.delivery import Outcome
-from services.alerts.domain.values import Case, CaseId, CaseKind, Event, Happening, NoticeId, Reason, StoreUnavailable
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.event import Event, Happening
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.delivery.attempts import Outcome
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.errors import StoreUnavailable
+from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.ports import Changes, Ready, Refused, Wish
 from services.alerts.worker.handover import Handover
 from services.alerts.worker.interim import Interim

@@ -8,9 +8,12 @@ from datetime import timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.alerts.domain.delivery import Outcome
-from services.alerts.domain.ladder import ended_ladder
-from services.alerts.domain.values import CaseKind, Happening, Purpose, Reason
+from services.alerts.domain.case.event import Happening
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.delivery.attempts import Outcome
+from services.alerts.domain.delivery.notice import Purpose
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.escalation.ladder import ended_ladder
 from services.alerts.ports import Ready
 from services.alerts.worker.desk import Reply, Who
 from tests.unit.alerts.build import event

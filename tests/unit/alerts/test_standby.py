@@ -8,7 +8,8 @@ import pytest
 from services.alerts.adapters import topic_handler
 from services.alerts.adapters.kafka_events import event_of_finding
 from services.alerts.adapters.topic_handler import TopicHandler
-from services.alerts.domain.values import Event, StoreUnavailable
+from services.alerts.domain.case.event import Event
+from services.alerts.domain.errors import StoreUnavailable
 from services.alerts.ports import Claim
 from services.runtime.kafka_loop import Unavailable
 from tests.unit.alerts.memory import MemoryStore

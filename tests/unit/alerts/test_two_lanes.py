@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.alerts.domain.values import CaseKind, Event, Happening, Purpose, case_id_of
+from services.alerts.domain.case.case import case_id_of
+from services.alerts.domain.case.event import Event, Happening
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.delivery.notice import Purpose
 from services.alerts.ports import Ready
 from tests.unit.alerts.build import event
 from tests.unit.alerts.memory import states

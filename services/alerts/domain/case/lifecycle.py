@@ -4,21 +4,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from services.alerts.domain.belated import WHOLE_UNIT, is_belated, with_end, with_sighting
-from services.alerts.domain.ladder import Pace, clock_from, fallback_ladder
-from services.alerts.domain.values import (
-    EVERY_COMPONENT,
-    PASSING,
-    URGENT,
-    Case,
-    CaseKind,
-    Event,
-    Happening,
-    PackRules,
-    Place,
-    UnitFacts,
-    case_id_of,
-)
+from services.alerts.domain.case.belated import WHOLE_UNIT, is_belated, with_end, with_sighting
+from services.alerts.domain.case.case import Case, Closure, case_id_of
+from services.alerts.domain.case.event import EVERY_COMPONENT, Event, Happening, Place
+from services.alerts.domain.case.fire import FireState
+from services.alerts.domain.case.kinds import PASSING, URGENT, CaseKind
+from services.alerts.domain.case.subject import UnitFacts
+from services.alerts.domain.escalation.ladder import Pace, clock_from, fallback_ladder
+from services.alerts.domain.escalation.pack_rules import PackRules
 
 
 class Action(StrEnum):
@@ -107,8 +100,7 @@ def open_case(event: Event, terms: Terms, now: datetime) -> Case:
         clause=event.clause or ladder[0].clause,
         proof=event.proof,
         ladder=ladder,
-        burning=frozenset({_point_key(event)}) if event.kind is CaseKind.FIRE else frozenset(),
-        alarms=1 if event.kind is CaseKind.FIRE else 0,
+        fire=FireState(frozenset({_point_key(event)}), alarms=1) if event.kind is CaseKind.FIRE else FireState(),
     )
     return clock_from(case, now, rules.group_wait, terms.pace)
 
@@ -126,10 +118,10 @@ def _again(known: Known, case: Case, event: Event) -> Decision:
         # rules may know this trouble under another finding (a record that we never saw): its end must close the case
         return Decision(Action.SIGHTED, "joined", replace(seen, finding_id=event.finding_id))
     key = _point_key(event)
-    if key in case.burning:
+    if key in case.fire.burning:
         return Decision(Action.SIGHTED, "same_point", seen)
-    added = replace(seen, burning=case.burning | {key}, alarms=case.alarms + 1)
-    return Decision(Action.POINT_ADDED, "further_point", added)
+    fire = replace(case.fire, burning=case.fire.burning | {key}, alarms=case.fire.alarms + 1)
+    return Decision(Action.POINT_ADDED, "further_point", replace(seen, fire=fire))
 
 
 def _over(known: Known, event: Event, now: datetime) -> Decision:
@@ -144,12 +136,13 @@ def _over(known: Known, event: Event, now: datetime) -> Decision:
         # the fire lane lags behind rules: this ended the fire before; where clocks differ, rules ends this one too
         return _past_end(known, event, "older_than_the_fire")
     case = with_end(case, event)
-    left = frozenset() if event.place is None else case.burning - _ended(event.place, case.burning)
-    if left == case.burning:
+    burning = case.fire.burning
+    left = frozenset() if event.place is None else burning - _ended(event.place, burning)
+    if left == burning:
         return Decision(Action.RECORDED, "unknown_point", case)
     if left:
-        return Decision(Action.POINT_ENDED, "other_points_burn", replace(case, burning=left))
-    return Decision(Action.CLOSED, "restored", close(replace(case, burning=left), "restored", now))
+        return Decision(Action.POINT_ENDED, "other_points_burn", replace(case, fire=replace(case.fire, burning=left)))
+    return Decision(Action.CLOSED, "restored", close(case, "restored", now))
 
 
 def _past_end(known: Known, event: Event, reason: str) -> Decision:
@@ -175,13 +168,11 @@ def close(case: Case, reason: str, now: datetime) -> Case:
     """Return the case closed: no step follows, nothing is held."""
     return replace(
         case,
-        is_open=False,
-        closed_at=now,
-        close_reason=reason,
+        closure=Closure(now, reason),
         next_step=None,
         next_step_at=None,
         held_until=None,
-        burning=frozenset(),
+        fire=replace(case.fire, burning=frozenset()),
     )
 
 
@@ -199,9 +190,7 @@ def _reopen(case: Case, event: Event, terms: Terms, now: datetime) -> Case:
     """Steps that were taken stay taken; the clock of the others starts anew, for the cure in between was real."""
     opened = replace(
         case,
-        is_open=True,
-        closed_at=None,
-        close_reason=None,
+        closure=None,
         finding_id=event.finding_id,
         effective_at=event.effective_at,
         detected_at=event.detected_at,

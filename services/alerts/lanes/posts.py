@@ -7,8 +7,8 @@ from services.alerts.adapters.carriers import open_carriers
 from services.alerts.adapters.kafka_notices import notice_event
 from services.alerts.adapters.mail import MailServer
 from services.alerts.adapters.postgres_outbox import PostgresOutbox
-from services.alerts.domain.delivery import Destinations
-from services.alerts.domain.values import Channel
+from services.alerts.domain.delivery.destinations import Destinations
+from services.alerts.domain.routing.contacts import Channel
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Retell, Tray
 from services.alerts.settings import AlertsSettings

@@ -3,8 +3,11 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from services.alerts.domain.ladder import following, step_of
-from services.alerts.domain.values import Case, Event, LadderStep, Notice, Place, Proof, Purpose
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.event import Event, Place, Proof
+from services.alerts.domain.delivery.notice import Notice, Purpose
+from services.alerts.domain.escalation.ladder import following, step_of
+from services.alerts.domain.escalation.steps import LadderStep
 
 ALL_CLEAR_STEP = "CLEAR"
 
@@ -30,7 +33,7 @@ class Letter:
 def point_step(case: Case) -> LadderStep:
     """Return the rung of a further fire point: like the first step's own, numbered."""
     first = case.ladder[0]
-    return replace(first, code=f"{first.code}.p{case.alarms}", name_zh="续报火警", name_en="Further fire point")
+    return replace(first, code=f"{first.code}.p{case.fire.alarms}", name_zh="续报火警", name_en="Further fire point")
 
 
 def letter_of_step(

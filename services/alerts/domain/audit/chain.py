@@ -3,10 +3,10 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from hashlib import sha256
 
-from services.alerts.domain.values import AuditEntry
+from services.alerts.domain.audit.entry import AuditEntry
 
 GENESIS = "0" * 64
 
@@ -68,15 +68,3 @@ def verify(links: Iterable[Link], start: Verified = Verified(0, GENESIS)) -> Ver
             return Verified(count, last, link.seq, "was changed after it was written")
         count, last = link.seq, link.hash
     return Verified(count, last)
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """Figures of the whole database for gauges; not of one process."""
-
-    open_cases: dict[tuple[str, str], int]
-    waiting: dict[tuple[str, str], int]
-    oldest_due: datetime | None
-    no_next_step: int
-    overdue_steps: int
-    unsealed: int

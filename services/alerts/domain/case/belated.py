@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from services.alerts.domain.values import EVERY_COMPONENT, Case, Event, Happening, Place
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.event import EVERY_COMPONENT, Event, Happening, Place
+from services.alerts.domain.case.fire import FireState
 
 MOST_ENDS = 64
 """Ends that a case remembers; of more the oldest are forgotten."""
@@ -20,11 +22,11 @@ WHOLE_UNIT = "*"
 def is_belated(closed: Case, event: Event) -> bool:
     """Say whether this beginning of a fire was received before the end that closed `closed`."""
     if event.happening is Happening.FIRED:
-        over, own = closed.over_at, closed.restored_at
+        over, own = closed.fire.over_at, closed.fire.restored_at
         return over is not None and event.detected_at < over and (own is None or own < over)
     if event.finding_id == closed.finding_id:
         return True
-    ended, own = _ended_at(closed.ended, event.place), closed.over_at
+    ended, own = _ended_at(closed.fire.ended, event.place), closed.fire.over_at
     return ended is not None and event.detected_at < ended and (own is None or own < ended)
 
 
@@ -38,14 +40,18 @@ def _ended_at(ended: Mapping[str, datetime], place: Place | None) -> datetime | 
 
 def with_end(case: Case, event: Event) -> Case:
     """Return the case that remembers this end; what an older one says stays as it is."""
+    return replace(case, fire=_ended_by(case.fire, event))
+
+
+def _ended_by(fire: FireState, event: Event) -> FireState:
     at = event.detected_at
     if event.happening is Happening.ENDED:
-        return replace(case, over_at=_newest(case.over_at, at))
+        return replace(fire, over_at=_newest(fire.over_at, at))
     key = WHOLE_UNIT if event.place is None else event.place.key
-    ended = {**case.ended, key: _newest(case.ended.get(key), at)}
+    ended = {**fire.ended, key: _newest(fire.ended.get(key), at)}
     if len(ended) > MOST_ENDS:
         del ended[min(ended, key=lambda one: ended[one])]
-    return replace(case, ended=ended, restored_at=_newest(case.restored_at, at))
+    return replace(fire, ended=ended, restored_at=_newest(fire.restored_at, at))
 
 
 def _newest(one: datetime | None, other: datetime) -> datetime:

@@ -5,17 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.alerts.domain.ladder import Pace, clock_from
-from services.alerts.domain.values import (
-    Case,
-    CaseId,
-    CaseKind,
-    LadderStep,
-    PackRules,
-    UnitFacts,
-    UnitId,
-    case_id_of,
-)
+from services.alerts.domain.case.case import Case, case_id_of
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.subject import UnitFacts
+from services.alerts.domain.escalation.ladder import Pace, clock_from
+from services.alerts.domain.escalation.pack_rules import PackRules
+from services.alerts.domain.escalation.steps import LadderStep
+from services.alerts.domain.ids import CaseId, UnitId
 
 COMMON_STEP = "C0"
 

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from services.alerts.domain.values import PASSING, Case, CaseKind, LadderStep, Role
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.kinds import PASSING, CaseKind
+from services.alerts.domain.escalation.steps import LadderStep, Role
 
 
 @dataclass(frozen=True, slots=True)

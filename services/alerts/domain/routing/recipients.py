@@ -4,7 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from services.alerts.domain.values import Address, BodyCode, Case, Channel, Contact, LadderStep, Role
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.escalation.steps import LadderStep, Role
+from services.alerts.domain.ids import BodyCode
+from services.alerts.domain.routing.contacts import Address, Channel, Contact
 
 _UNIT_ROLES = {
     Role.UNIT_CONTROL_ROOM: "control_room",

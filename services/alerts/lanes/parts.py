@@ -1,0 +1,111 @@
+"""What the lanes of one process are made of: its clock, registry, metrics and wake-ups."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from zoneinfo import ZoneInfo
+
+from prometheus_client import CollectorRegistry
+
+from schemas.topics import REGISTRY
+from services.alerts.adapters.calendar import ChinaCalendar
+from services.alerts.adapters.interim_store import MemoryInterimStore
+from services.alerts.adapters.letter_writer import TemplateWriter
+from services.alerts.adapters.registry_directory import RegistryDirectory
+from services.alerts.domain.escalation.ladder import Pace
+from services.alerts.lanes.posts import Posts
+from services.alerts.metrics import AlertsMetrics
+from services.alerts.ports import CaseStore
+from services.alerts.settings import AlertsSettings
+from services.alerts.worker.delivery import Postman
+from services.alerts.worker.handover import Handover
+from services.alerts.worker.intake import CaseIntake
+from services.alerts.worker.precedence import Precedence
+from services.alerts.worker.pulse import Pulse, Wake
+from services.alerts.worker.scribe import Scribe
+from services.alerts.worker.turns import Turns
+from services.runtime.clock import Clock
+from services.runtime.lifecycle import Stop
+
+CHINA = ZoneInfo("Asia/Shanghai")
+WAKEABLE = ("ladder", "delivery", "fire-delivery", "publish", "interim")
+"""Tasks that others may wake before their pause is over."""
+
+
+class Parts:
+    """Made once per process, before any lane. Nothing here connects to anything."""
+
+    def __init__(self, settings: AlertsSettings, clock: Clock, prometheus: CollectorRegistry) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.metrics = AlertsMetrics(prometheus)
+        self.pulse = Pulse(clock, self.metrics)
+        self.wakes = {name: Wake() for name in WAKEABLE}
+        self.precedence = Precedence()
+        self.turns = Turns(
+            clock=clock,
+            pulse=self.pulse,
+            precedence=self.precedence,
+            wakes=self.wakes,
+            pause_s=settings.poll_ms / 1000,
+        )
+        self.directory = RegistryDirectory(
+            lambda: clock.now().astimezone(CHINA).date(), self.metrics.rejected.labels(REGISTRY).inc
+        )
+        self.scribe = self.new_scribe(self.metrics)
+        self.interim_store = MemoryInterimStore(self.scribe.retell, self.scribe.first_told)
+        # the ordinary lane beside the fire lane knows what was told from memory; in a process of its own it cannot
+        self.handover = Handover(self.interim_store if settings.lane != "ordinary" else None)
+        self.posts = Posts(settings, clock, self.metrics, self.precedence, self.scribe.retell)
+
+    def new_scribe(self, metrics: AlertsMetrics) -> Scribe:
+        return Scribe(
+            directory=self.directory,
+            writer=TemplateWriter(self.settings.console_url),
+            calendar=ChinaCalendar(),
+            metrics=metrics,
+            pace=Pace(self.settings.clock_rate),
+        )
+
+    def intake(self, store: CaseStore, fire_post: Postman, wake: Callable[[], None]) -> CaseIntake:
+        """Return an intake over the database whose new fire notices leave at the commit."""
+        return CaseIntake(
+            store=store,
+            directory=self.directory,
+            scribe=self.scribe,
+            metrics=self.metrics,
+            clock=self.clock,
+            wake=wake,
+            precedence=self.precedence,
+            first_attempts=fire_post.first_attempts,
+            handover=self.handover,
+            defers=self.settings.lane == "ordinary",
+        )
+
+    def wake_fire(self) -> None:
+        self.wakes["fire-delivery"]()
+
+    def wake_all(self) -> None:
+        for wake in self.wakes.values():
+            wake()
+
+    async def deliver(self, postman: Postman, name: str, stop: Stop) -> None:
+        """Bring notices out until stop, then let land what is on its way."""
+
+        def landed(made_room: bool) -> None:
+            if made_room:
+                self.wakes[name]()
+            self.wakes["publish"]()
+
+        postman.on_landed = landed
+        await self.turns.run(name, postman.turn, stop)
+        await postman.drain()
+
+
+async def after(ready: asyncio.Event, stop: Stop, work: Callable[[], Awaitable[None]]) -> None:
+    """Do the work once `ready` is set; not at all when stop comes first."""
+    waits = {asyncio.create_task(ready.wait()), asyncio.create_task(stop.wait())}
+    _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    if not stop.is_set():
+        await work()
