@@ -25,7 +25,7 @@ from services.alerts.lanes.fire import FireLane
 from services.alerts.lanes.ordinary import OrdinaryLane
 from services.alerts.lanes.parts import Parts
 from services.alerts.settings import AlertsSettings, Lane
-from services.alerts.worker.desk import Desk, Who
+from services.alerts.worker.acknowledgement import AcknowledgementService, Who
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.kafka import CompactedFollower
 from services.runtime.lifecycle import Stop, supervise
@@ -63,7 +63,7 @@ class Alerts:
         self._settings = settings
         self._prometheus = process_registry()
         self._parts = Parts(settings, clock, self._prometheus)
-        self._parts.pulse.expect("registry", *WATCHED[settings.lane])
+        self._parts.health.expect("registry", *WATCHED[settings.lane])
         self._fire: FireLane | None = None
 
     async def run(self, stop: Stop) -> None:
@@ -80,27 +80,27 @@ class Alerts:
                 work=await stack.enter_async_context(open_pool(dsn, "alerts-work", 1, 6)),
             )
             follower = CompactedFollower(settings.kafka_bootstrap, REGISTRY, parts.directory.on_record)
-            fire_post = parts.posts.postman(stack, "fire", parts.posts.outbox(pools.fire))
-            stack.push_async_callback(fire_post.drain)  # what the last fire taken in has sent on its way
+            fire_delivery = parts.delivery_workers.worker(stack, "fire", parts.delivery_workers.outbox(pools.fire))
+            stack.push_async_callback(fire_delivery.drain)  # what the last fire taken in has sent on its way
             ready = asyncio.Event()
             tasks = {
                 "status": self._status(pools).serve(stop),
                 "registry": follower.run(stop),
                 "start": self._start(follower, ready, stop),
                 "listen": self._listen(dsn, stop),
-                "fire-delivery": parts.deliver(fire_post, "fire-delivery", stop),
+                "fire-delivery": parts.deliver(fire_delivery, "fire-delivery", stop),
             }
             if settings.lane != "ordinary":
-                self._fire = FireLane(parts, pools.fire, fire_post, stack)
+                self._fire = FireLane(parts, pools.fire, fire_delivery, stack)
                 tasks |= self._fire.tasks(ready, stop)
             if settings.lane != "fire":
-                tasks |= OrdinaryLane(parts, pools.work, pools.post, fire_post, stack).tasks(ready, stop)
+                tasks |= OrdinaryLane(parts, pools.work, pools.post, fire_delivery, stack).tasks(ready, stop)
             await supervise(stop, tasks)
         get_logger().info("alerts_stopped")
 
     def readiness(self) -> Readiness:
         parts = self._parts
-        checks = parts.pulse.checks()
+        checks = parts.health.checks()
         try:
             expired = bool(parts.directory.expired(parts.clock.now()))
             checks["pack"] = "expired" if expired else "ok"
@@ -113,10 +113,10 @@ class Alerts:
         return Readiness(ready=not bad, checks=checks)
 
     def _status(self, pools: Pools) -> StatusServer:
-        desk = Desk(store=PostgresCaseStore(pools.work), clock=self._parts.clock)
+        acknowledgements = AcknowledgementService(store=PostgresCaseStore(pools.work), clock=self._parts.clock)
 
         async def acknowledge(case_id: CaseId, wish: Acknowledge) -> Literal["done", "already", "not_found", "closed"]:
-            reply = await desk.acknowledge(case_id, Who(wish.account, wish.body_code, wish.via), wish.note)
+            reply = await acknowledgements.acknowledge(case_id, Who(wish.account, wish.body_code, wish.via), wish.note)
             return reply.value
 
         app = build_api(self._settings.api_token, CaseReader(pools.work), acknowledge)
@@ -130,11 +130,11 @@ class Alerts:
         ready.set()
         get_logger().info("alerts_started", instance=self._settings.instance)
         while not stop.is_set():
-            self._parts.pulse.beat("registry")
+            self._parts.health.beat("registry")
             await stop.wait_for(5)
 
     async def _listen(self, dsn: str, stop: Stop) -> None:
-        """Other processes' work wakes our tasks as well; without it they look anyway, a moment later."""
+        """Other processes' work wake_events our tasks as well; without it they look anyway, a moment later."""
         async for payload in listen(dsn, WORK_CHANNEL, stop):
             if payload == "fire":
                 self._parts.wake_fire()

@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import Action
-from services.alerts.domain.delivery.attempts import NEVER_AGAIN, Fate
+from services.alerts.domain.delivery.attempts import NEVER_AGAIN, DeliveryState
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.routing.contacts import Channel
 
@@ -116,11 +116,11 @@ class AlertsMetrics:
             for action in Action:
                 self.events.labels(kind, action)
         for channel in Channel:
-            self.attempts.labels(channel, Fate.ACCEPTED, "none")
+            self.attempts.labels(channel, DeliveryState.ACCEPTED, "none")
             for reason in NEVER_AGAIN:
                 self.first_dead.labels(channel, reason)
             for reason in Reason:
-                for fate in (Fate.RETRY, Fate.DEAD):
+                for fate in (DeliveryState.RETRY, DeliveryState.DEAD):
                     self.attempts.labels(channel, fate, reason)
         for reason in (Reason.CASE_CLOSED, Reason.ACKNOWLEDGED, Reason.REOPENED):
             self.cancelled.labels(reason)

@@ -14,7 +14,7 @@ from services.alerts.domain.case.event import Event
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.subject import UnitFacts
 from services.alerts.domain.delivery.attempts import Outcome, Verdict
-from services.alerts.domain.delivery.consent import Consent
+from services.alerts.domain.delivery.consent import SendDecision
 from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.interim import InterimRow
 from services.alerts.domain.delivery.letters import Letter
@@ -29,7 +29,7 @@ from services.alerts.domain.routing.recipients import AddressBook
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class PartitionClaim:
     """Ownership of one partition of a topic; `epoch` grows with each owner and fences the former one."""
 
     topic: str
@@ -92,7 +92,7 @@ class IntakeTransaction(Protocol):
 
     async def begin(
         self,
-        claim: Claim,
+        claim: PartitionClaim,
         next_offset: int,
         event_ids: Sequence[str],
         keys: Collection[tuple[UnitId, CaseKind]],
@@ -164,7 +164,7 @@ class CaseStore(Protocol):
         """Begin; commit when the block ends well. Raises StoreUnavailable, Conflict, Fenced."""
         ...
 
-    async def claim(self, topic: str, partition: int, owner: str) -> tuple[Claim, int]:
+    async def claim(self, topic: str, partition: int, owner: str) -> tuple[PartitionClaim, int]:
         """Take over a partition, fencing its former owner; return the claim and the next offset to read."""
         ...
 
@@ -213,11 +213,11 @@ class Refused:
 
     notice_id: NoticeId
     case_id: CaseId
-    consent: Consent
+    consent: SendDecision
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ClaimRequest:
     """Which notices to take: at most `limit` are looked at, longest waiting first, and `choose` picks among them.
 
     `leases` says per channel how long one is ours.
@@ -235,7 +235,7 @@ class Wish:
 class Tray(Protocol):
     """Notices on their way. A lease that runs out gives the notice to the next worker: at least one copy."""
 
-    async def take(self, wish: Wish) -> list[Ready | Refused]:
+    async def take(self, request: ClaimRequest) -> list[Ready | Refused]:
         """Choose among the due notices, ask a last time whether each may go, and count its attempt.
 
         What comes back Ready is ours until its lease ends and must be sent now; a case that is closed or acknowledged
@@ -388,6 +388,6 @@ class Auditor(Protocol):
 class Intake(Protocol):
     """Takes events of one partition in, effects and offset together."""
 
-    async def take(self, claim: Claim, events: Sequence[Event], next_offset: int) -> None:
+    async def take(self, claim: PartitionClaim, events: Sequence[Event], next_offset: int) -> None:
         """Return once it is committed. Raises StoreUnavailable, NoPack (try again) and Fenced (not ours any more)."""
         ...

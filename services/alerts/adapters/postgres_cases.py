@@ -31,7 +31,7 @@ from services.alerts.domain.errors import Conflict, Fenced, StoreUnavailable
 from services.alerts.domain.ids import BodyCode, CaseId, ContactId, NoticeId, UnitId
 from services.alerts.domain.noise.common_cause import Candidate
 from services.alerts.domain.routing.contacts import Address, Channel
-from services.alerts.ports import CaseBook, CaseTransaction, Changes, Claim
+from services.alerts.ports import CaseBook, CaseTransaction, Changes, PartitionClaim
 from services.runtime.postgres import AWAY, Connection, Pool
 
 LIVE_CHANNEL = "firenet_live"
@@ -128,7 +128,7 @@ class PostgresCaseTransaction:
 
     async def begin(
         self,
-        claim: Claim,
+        claim: PartitionClaim,
         next_offset: int,
         event_ids: Sequence[str],
         keys: Collection[tuple[UnitId, CaseKind]],
@@ -314,7 +314,7 @@ class PostgresCaseStore:
         async with transaction_on(self._pool, pipelined=True) as connection:
             yield PostgresCaseTransaction(connection)
 
-    async def claim(self, topic: str, partition: int, owner: str) -> tuple[Claim, int]:
+    async def claim(self, topic: str, partition: int, owner: str) -> tuple[PartitionClaim, int]:
         async with transaction_on(self._pool) as connection:
             cursor = await connection.execute(
                 "INSERT INTO alerts.partitions (topic, partition, owner, owner_epoch) VALUES (%s, %s, %s, 1) "
@@ -324,4 +324,4 @@ class PostgresCaseStore:
             )
             row = await cursor.fetchone()
         assert row is not None, "an upsert returns its row"
-        return Claim(topic, partition, row[0]), row[1]
+        return PartitionClaim(topic, partition, row[0]), row[1]

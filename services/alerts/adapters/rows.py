@@ -251,10 +251,10 @@ def _state_of(brought: InterimRow) -> Row:
     ended = brought.state != "pending"
     reason = brought.outcome.reason if brought.outcome else None
     return {
-        "state": "sending" if brought.flying else brought.state,
+        "state": "sending" if brought.in_flight else brought.state,
         "attempts": brought.attempts,
         "next_attempt_at": None if ended else brought.next_attempt_at,
-        "lease_until": brought.next_attempt_at if brought.flying else None,
+        "lease_until": brought.next_attempt_at if brought.in_flight else None,
         "ended_at": brought.ended_at if ended else None,
         "reason": str(reason) if reason else None,
     }

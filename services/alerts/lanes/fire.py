@@ -13,7 +13,7 @@ from services.alerts.adapters.postgres_cases import PostgresCaseStore, PostgresO
 from services.alerts.adapters.topic_handler import TopicHandler
 from services.alerts.lanes.parts import Parts, after
 from services.alerts.metrics import AlertsMetrics
-from services.alerts.worker.delivery import Postman
+from services.alerts.worker.delivery import DeliveryWorker
 from services.alerts.worker.intake import CaseIntake
 from services.alerts.worker.interim import DECIDE_S, Interim
 from services.runtime.kafka_loop import KafkaLoop
@@ -32,10 +32,10 @@ WATCH_EVERY_S = 1.0
 class FireLane:
     """What reads firenet.alarms.v1. Delivery of its notices belongs to the process: see `app`."""
 
-    def __init__(self, parts: Parts, pool: Pool, fire_post: Postman, stack: AsyncExitStack) -> None:
+    def __init__(self, parts: Parts, pool: Pool, fire_delivery: DeliveryWorker, stack: AsyncExitStack) -> None:
         self._parts = parts
         self._pool = pool
-        self._fire_post = fire_post
+        self._fire_delivery = fire_delivery
         self.interim = self._build_interim(stack)
 
     def tasks(self, ready: asyncio.Event, stop: Stop) -> dict[str, Coroutine[Any, Any, None]]:
@@ -49,26 +49,26 @@ class FireLane:
         """What tells of fires while the database is away. It counts deliveries; the rest is counted when taken in."""
         parts = self._parts
         unseen = AlertsMetrics(CollectorRegistry())
-        postman = parts.posts.postman(stack, "interim", parts.interim_store)
-        stack.push_async_callback(postman.drain)
-        postman.on_landed = lambda made_room: parts.wakes["interim"]()
+        delivery_worker = parts.delivery_workers.worker(stack, "interim", parts.interim_store)
+        stack.push_async_callback(delivery_worker.drain)
+        delivery_worker.on_finished = lambda made_room: parts.wake_events["interim"]()
         intake = CaseIntake(
             store=parts.interim_store,
             directory=parts.directory,
-            scribe=parts.new_scribe(unseen),
+            composer=parts.new_composer(unseen),
             metrics=unseen,
             clock=parts.clock,
-            wake=parts.wakes["interim"],
-            precedence=parts.precedence,
-            first_attempts=postman.first_attempts,
+            wake=parts.wake_events["interim"],
+            fire_priority=parts.fire_priority,
+            first_attempts=delivery_worker.first_attempts,
         )
-        self._fire_post.told_elsewhere = parts.handover.attempted
-        self._fire_post.keep = parts.interim_store.adopt
+        self._fire_delivery.told_elsewhere = parts.handover.attempted
+        self._fire_delivery.keep = parts.interim_store.adopt
         return Interim(
             store=parts.interim_store,
             intake=intake,
-            postman=postman,
-            outbox=parts.posts.outbox(self._pool),
+            delivery_worker=delivery_worker,
+            outbox=parts.delivery_workers.outbox(self._pool),
             cases=PostgresCaseStore(self._pool),
             fires=PostgresOpenFires(self._pool),
             metrics=parts.metrics,
@@ -80,7 +80,7 @@ class FireLane:
         while not stop.is_set():
             await self.interim.look()
             if self.interim.away:
-                self._parts.pulse.beat("fire-delivery")  # goes on from memory
+                self._parts.health.beat("fire-delivery")  # goes on from memory
             await stop.wait_for(WATCH_EVERY_S)
 
     async def _consume(self, stop: Stop) -> None:
@@ -90,13 +90,13 @@ class FireLane:
             topic=ALARMS,
             decode=event_of_alarm,
             store=store,
-            intake=parts.intake(store, self._fire_post, parts.wake_fire),
+            intake=parts.intake(store, self._fire_delivery, parts.wake_fire),
             owner=settings.instance,
             at_once=AT_ONCE,
             side_by_side=SIDE_BY_SIDE,
             hold=HELD,
             on_rejected=parts.metrics.rejected.labels(ALARMS).inc,
-            on_progress=lambda: parts.pulse.beat("fire"),
+            on_progress=lambda: parts.health.beat("fire"),
             standby=self.interim,
             patience_s=DECIDE_S,
         )

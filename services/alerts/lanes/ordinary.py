@@ -14,8 +14,8 @@ from services.alerts.adapters.postgres_cases import PostgresCaseStore
 from services.alerts.adapters.topic_handler import TopicHandler
 from services.alerts.domain.errors import StoreUnavailable
 from services.alerts.lanes.parts import Parts, after
-from services.alerts.worker.delivery import Postman
-from services.alerts.worker.housekeeping import Supervisor, publish_turn, seal_turn
+from services.alerts.worker.delivery import DeliveryWorker
+from services.alerts.worker.housekeeping import EscalationMonitor, publish_turn, seal_turn
 from services.alerts.worker.ladder import LadderWorker
 from services.runtime.kafka import BatchProducer
 from services.runtime.kafka_loop import KafkaLoop
@@ -33,17 +33,19 @@ FORGET_EVERY = 720
 class OrdinaryLane:
     """Works on `work`, delivers on `post`: a receiver that hangs takes no connection from the ladders."""
 
-    def __init__(self, parts: Parts, work: Pool, post: Pool, fire_post: Postman, stack: AsyncExitStack) -> None:
+    def __init__(
+        self, parts: Parts, work: Pool, post: Pool, fire_delivery: DeliveryWorker, stack: AsyncExitStack
+    ) -> None:
         self._parts = parts
         self._work = work
         self._post = post
-        self._fire_post = fire_post
-        self._postman = parts.posts.postman(stack, "post", parts.posts.outbox(post))
+        self._fire_delivery = fire_delivery
+        self._delivery_worker = parts.delivery_workers.worker(stack, "post", parts.delivery_workers.outbox(post))
 
     def tasks(self, ready: asyncio.Event, stop: Stop) -> dict[str, Coroutine[Any, Any, None]]:
         return {
             "findings": after(ready, stop, lambda: self._consume(stop)),
-            "delivery": self._parts.deliver(self._postman, "delivery", stop),
+            "delivery": self._parts.deliver(self._delivery_worker, "delivery", stop),
             "ladder": after(ready, stop, lambda: self._ladder(stop)),
             "publish": self._publish(stop),
             "seal": self._seal(stop),
@@ -58,13 +60,13 @@ class OrdinaryLane:
             topic=FINDINGS,
             decode=event_of_finding,
             store=store,
-            intake=parts.intake(store, self._fire_post, parts.wake_all),
+            intake=parts.intake(store, self._fire_delivery, parts.wake_all),
             owner=settings.instance,
             at_once=settings.findings_at_once,
             side_by_side=1,
             hold=4 * poll_records,
             on_rejected=parts.metrics.rejected.labels(FINDINGS).inc,
-            on_progress=lambda: parts.pulse.beat("findings"),
+            on_progress=lambda: parts.health.beat("findings"),
         )
         loop = KafkaLoop(
             settings.kafka_bootstrap,
@@ -82,18 +84,18 @@ class OrdinaryLane:
         worker = LadderWorker(
             store=PostgresCaseStore(self._work),
             directory=parts.directory,
-            scribe=parts.scribe,
+            composer=parts.composer,
             metrics=parts.metrics,
             clock=parts.clock,
             wake=parts.wake_all,
-            precedence=parts.precedence,
+            fire_priority=parts.fire_priority,
         )
         await parts.turns.run("ladder", worker.turn, stop)
 
     async def _publish(self, stop: Stop) -> None:
         settings = self._parts.settings
         producer = BatchProducer(settings.kafka_bootstrap, f"{settings.instance}-notices", headers=HEADERS)
-        outbox = self._parts.posts.outbox(self._post)
+        outbox = self._parts.delivery_workers.outbox(self._post)
         stream = KafkaNoticeStream(producer)
 
         async def turn() -> int:
@@ -112,7 +114,7 @@ class OrdinaryLane:
 
     async def _supervise(self, stop: Stop) -> None:
         parts = self._parts
-        supervisor = Supervisor(auditor=PostgresAuditor(self._work), metrics=parts.metrics, clock=parts.clock)
+        supervisor = EscalationMonitor(auditor=PostgresAuditor(self._work), metrics=parts.metrics, clock=parts.clock)
         turns = 0
         while not stop.is_set():
             try:

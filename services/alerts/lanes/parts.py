@@ -12,16 +12,16 @@ from services.alerts.adapters.interim_store import MemoryInterimStore
 from services.alerts.adapters.letter_writer import TemplateWriter
 from services.alerts.adapters.registry_directory import RegistryDirectory
 from services.alerts.domain.escalation.ladder import Pace
-from services.alerts.lanes.posts import Posts
+from services.alerts.lanes.delivery_workers import DeliveryWorkers
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import CaseStore
 from services.alerts.settings import AlertsSettings
-from services.alerts.worker.delivery import Postman
+from services.alerts.worker.delivery import DeliveryWorker
+from services.alerts.worker.fire_priority import FirePriority
 from services.alerts.worker.handover import Handover
 from services.alerts.worker.intake import CaseIntake
-from services.alerts.worker.precedence import Precedence
-from services.alerts.worker.pulse import Pulse, Wake
-from services.alerts.worker.scribe import Scribe
+from services.alerts.worker.notice_composer import NoticeComposer
+from services.alerts.worker.task_health import TaskHealth, WakeEvent
 from services.alerts.worker.turns import Turns
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
@@ -38,27 +38,27 @@ class Parts:
         self.settings = settings
         self.clock = clock
         self.metrics = AlertsMetrics(prometheus)
-        self.pulse = Pulse(clock, self.metrics)
-        self.wakes = {name: Wake() for name in WAKEABLE}
-        self.precedence = Precedence()
+        self.health = TaskHealth(clock, self.metrics)
+        self.wake_events = {name: WakeEvent() for name in WAKEABLE}
+        self.fire_priority = FirePriority()
         self.turns = Turns(
             clock=clock,
-            pulse=self.pulse,
-            precedence=self.precedence,
-            wakes=self.wakes,
+            health=self.health,
+            fire_priority=self.fire_priority,
+            wake_events=self.wake_events,
             pause_s=settings.poll_ms / 1000,
         )
         self.directory = RegistryDirectory(
             lambda: clock.now().astimezone(CHINA).date(), self.metrics.rejected.labels(REGISTRY).inc
         )
-        self.scribe = self.new_scribe(self.metrics)
-        self.interim_store = MemoryInterimStore(self.scribe.retell, self.scribe.first_told)
+        self.composer = self.new_composer(self.metrics)
+        self.interim_store = MemoryInterimStore(self.composer.retell, self.composer.first_told)
         # the ordinary lane beside the fire lane knows what was told from memory; in a process of its own it cannot
         self.handover = Handover(self.interim_store if settings.lane != "ordinary" else None)
-        self.posts = Posts(settings, clock, self.metrics, self.precedence, self.scribe.retell)
+        self.delivery_workers = DeliveryWorkers(settings, clock, self.metrics, self.fire_priority, self.composer.retell)
 
-    def new_scribe(self, metrics: AlertsMetrics) -> Scribe:
-        return Scribe(
+    def new_composer(self, metrics: AlertsMetrics) -> NoticeComposer:
+        return NoticeComposer(
             directory=self.directory,
             writer=TemplateWriter(self.settings.console_url),
             calendar=ChinaCalendar(),
@@ -66,39 +66,39 @@ class Parts:
             pace=Pace(self.settings.clock_rate),
         )
 
-    def intake(self, store: CaseStore, fire_post: Postman, wake: Callable[[], None]) -> CaseIntake:
+    def intake(self, store: CaseStore, fire_delivery: DeliveryWorker, wake: Callable[[], None]) -> CaseIntake:
         """Return an intake over the database whose new fire notices leave at the commit."""
         return CaseIntake(
             store=store,
             directory=self.directory,
-            scribe=self.scribe,
+            composer=self.composer,
             metrics=self.metrics,
             clock=self.clock,
             wake=wake,
-            precedence=self.precedence,
-            first_attempts=fire_post.first_attempts,
+            fire_priority=self.fire_priority,
+            first_attempts=fire_delivery.first_attempts,
             handover=self.handover,
             defers=self.settings.lane == "ordinary",
         )
 
     def wake_fire(self) -> None:
-        self.wakes["fire-delivery"]()
+        self.wake_events["fire-delivery"]()
 
     def wake_all(self) -> None:
-        for wake in self.wakes.values():
+        for wake in self.wake_events.values():
             wake()
 
-    async def deliver(self, postman: Postman, name: str, stop: Stop) -> None:
+    async def deliver(self, delivery_worker: DeliveryWorker, name: str, stop: Stop) -> None:
         """Bring notices out until stop, then let land what is on its way."""
 
-        def landed(made_room: bool) -> None:
+        def finished(made_room: bool) -> None:
             if made_room:
-                self.wakes[name]()
-            self.wakes["publish"]()
+                self.wake_events[name]()
+            self.wake_events["publish"]()
 
-        postman.on_landed = landed
-        await self.turns.run(name, postman.turn, stop)
-        await postman.drain()
+        delivery_worker.on_finished = finished
+        await self.turns.run(name, delivery_worker.turn, stop)
+        await delivery_worker.drain()
 
 
 async def after(ready: asyncio.Event, stop: Stop, work: Callable[[], Awaitable[None]]) -> None:

@@ -15,8 +15,8 @@ from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.noise.common_cause import Candidate, Cause, again, find_causes, open_common
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import CaseStore, CaseTransaction, Changes, Directory
-from services.alerts.worker.precedence import Precedence
-from services.alerts.worker.scribe import ACTOR, Scribe, cancel_waiting
+from services.alerts.worker.fire_priority import FirePriority
+from services.alerts.worker.notice_composer import ACTOR, NoticeComposer, cancel_waiting
 from services.runtime.clock import Clock
 
 STEPS_AT_ONCE = 100
@@ -32,19 +32,19 @@ class LadderWorker:
         *,
         store: CaseStore,
         directory: Directory,
-        scribe: Scribe,
+        composer: NoticeComposer,
         metrics: AlertsMetrics,
         clock: Clock,
         wake: Callable[[], None],
-        precedence: Precedence,
+        fire_priority: FirePriority,
     ) -> None:
         self._store = store
         self._directory = directory
-        self._scribe = scribe
+        self._composer = composer
         self._metrics = metrics
         self._clock = clock
         self._wake = wake
-        self._precedence = precedence
+        self._fire_priority = fire_priority
 
     async def turn(self) -> int:
         """Group, then take the steps that are due; return how many were taken. Raises StoreUnavailable, NoPack."""
@@ -64,12 +64,12 @@ class LadderWorker:
             taken = 0
             for case in cases:
                 if taken % 20 == 19 and not any(one.is_urgent for one in cases):
-                    await self._precedence.give_way()
+                    await self._fire_priority.give_way()
                 step = step_of(case, case.next_step)
                 if step is None:  # nothing to take: left due it would be looked at for ever, before all others
                     changes.put(replace(case, next_step=None, next_step_at=None))
                 elif is_due(case, now):
-                    self._scribe.take_step(changes, case, step, now, members=members.get(case.case_id, 0))
+                    self._composer.take_step(changes, case, step, now, members=members.get(case.case_id, 0))
                     taken += 1
             await transaction.save(changes)
         return taken
@@ -120,11 +120,11 @@ class LadderWorker:
     ) -> Case:
         if running is None:
             sample = (await transaction.book((), {cause.members[0]})).by_id[cause.members[0]]
-            common = open_common(cause, sample, rules, now, self._scribe.pace)
+            common = open_common(cause, sample, rules, now, self._composer.pace)
             await transaction.save(Changes(opened={common.case_id: common}))
             action = "common_case_opened"
         else:
-            common = again(running, cause, rules, now, self._scribe.pace)
+            common = again(running, cause, rules, now, self._composer.pace)
             changes.put(common)
             action = "common_case_renewed" if common.drops > running.drops else "common_case_grew"
         if action != "common_case_grew":
@@ -152,4 +152,4 @@ class LadderWorker:
         changes.put(closed)
         cancel_waiting(changes, closed, Reason.CASE_CLOSED)
         told = await transaction.told([case.case_id])
-        self._scribe.all_clear(changes, closed, told.get(case.case_id, []), now)
+        self._composer.all_clear(changes, closed, told.get(case.case_id, []), now)

@@ -16,7 +16,7 @@ from services.alerts.domain.case.event import Place
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import close
-from services.alerts.domain.delivery.attempts import Fate, Outcome, Verdict
+from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
 from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.notice import About, Notice, Purpose, notice_id_of
 from services.alerts.domain.delivery.reasons import Reason
@@ -24,7 +24,7 @@ from services.alerts.domain.errors import Conflict, Fenced
 from services.alerts.domain.escalation.steps import StepTaken
 from services.alerts.domain.ids import CaseId, UnitId
 from services.alerts.domain.routing.contacts import Channel
-from services.alerts.ports import CaseStore, Changes, Outbox, Ready, Refused, Wish
+from services.alerts.ports import CaseStore, Changes, ClaimRequest, Outbox, Ready, Refused
 from services.runtime.postgres import open_pool
 from tests.unit.alerts.build import address, at, case
 from tests.unit.alerts.memory import MemoryStore
@@ -103,7 +103,7 @@ async def take(
 
     minute = timedelta(seconds=60)
     leases = {Channel.EMAIL: minute, Channel.WEBHOOK: minute}
-    return await stores.outbox.take(Wish(fire, at(seconds), 10, busy, (), everything, leases))
+    return await stores.outbox.take(ClaimRequest(fire, at(seconds), 10, busy, (), everything, leases))
 
 
 async def load(stores: Stores, case_id: CaseId) -> Case:
@@ -272,12 +272,12 @@ async def test_retry_waits_and_the_end_is_final(stores: Stores) -> None:
     await opened(stores, "c1")
     (first,) = await take(stores, 1)
     assert isinstance(first, Ready)
-    await stores.outbox.record(first, Outcome(Reason.TIMEOUT), Verdict(Fate.RETRY, at(9)), at(2))
+    await stores.outbox.record(first, Outcome(Reason.TIMEOUT), Verdict(DeliveryState.RETRY, at(9)), at(2))
     assert await take(stores, 8) == []
     (again,) = await take(stores, 9)
     assert isinstance(again, Ready)
-    await stores.outbox.record(again, Outcome(None), Verdict(Fate.ACCEPTED), at(10))
-    await stores.outbox.record(first, Outcome(Reason.TIMEOUT), Verdict(Fate.RETRY, at(11)), at(11))
+    await stores.outbox.record(again, Outcome(None), Verdict(DeliveryState.ACCEPTED), at(10))
+    await stores.outbox.record(first, Outcome(Reason.TIMEOUT), Verdict(DeliveryState.RETRY, at(11)), at(11))
     assert await take(stores, 999) == []
 
 

@@ -10,7 +10,7 @@ from services.alerts.domain.audit.entry import AuditEntry
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.seen import fresh_among, remembered
-from services.alerts.domain.delivery.attempts import Fate, Outcome, Verdict
+from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
 from services.alerts.domain.delivery.consent import may_send
 from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.notice import Notice, Purpose
@@ -20,7 +20,7 @@ from services.alerts.domain.escalation.steps import StepTaken
 from services.alerts.domain.ids import CaseId, NoticeId, UnitId
 from services.alerts.domain.noise.common_cause import Candidate
 from services.alerts.domain.routing.contacts import Address
-from services.alerts.ports import CaseBook, Changes, Claim, Ready, Refused, Retell, Wish
+from services.alerts.ports import CaseBook, Changes, ClaimRequest, PartitionClaim, Ready, Refused, Retell
 
 
 @dataclass
@@ -60,7 +60,7 @@ class MemoryTransaction:
 
     async def begin(
         self,
-        claim: Claim,
+        claim: PartitionClaim,
         next_offset: int,
         event_ids: Sequence[str],
         keys: Collection[tuple[UnitId, CaseKind]],
@@ -177,7 +177,7 @@ class MemoryTransaction:
         brought = changes.brought.get(notice.notice_id)
         if brought is not None:
             reason = brought.outcome.reason if brought.outcome else None
-            state = "sending" if brought.flying else brought.state
+            state = "sending" if brought.in_flight else brought.state
             return Row(notice, state, brought.attempts, brought.next_attempt_at, reason)
         until = changes.leased.get(notice.notice_id)
         if until is None:
@@ -209,33 +209,35 @@ class MemoryStore:
         yield MemoryTransaction(draft)
         self.tables = draft
 
-    async def claim(self, topic: str, partition: int, owner: str) -> tuple[Claim, int]:
+    async def claim(self, topic: str, partition: int, owner: str) -> tuple[PartitionClaim, int]:
         epoch, offset = self.tables.offsets.get((topic, partition), (0, 0))
         self.tables.offsets[topic, partition] = (epoch + 1, offset)
-        return Claim(topic, partition, epoch + 1), offset
+        return PartitionClaim(topic, partition, epoch + 1), offset
 
-    async def take(self, wish: Wish) -> list[Ready | Refused]:
+    async def take(self, request: ClaimRequest) -> list[Ready | Refused]:
         rows = [
             row
             for row in self.tables.notices.values()
             if row.state in ("pending", "sending")
-            and row.notice.fire == wish.fire
+            and row.notice.fire == request.fire
             and row.next_attempt_at is not None
-            and row.next_attempt_at <= wish.now
-            and row.notice.to.address not in wish.but_addresses
-            and row.notice.to.channel not in wish.but_channels
+            and row.next_attempt_at <= request.now
+            and row.notice.to.address not in request.but_addresses
+            and row.notice.to.channel not in request.but_channels
         ]
-        rows.sort(key=lambda row: row.next_attempt_at or wish.now)
-        due = [Due(row.notice.notice_id, row.notice.to.channel, row.notice.to.address) for row in rows[: wish.limit]]
+        rows.sort(key=lambda row: row.next_attempt_at or request.now)
+        due = [Due(row.notice.notice_id, row.notice.to.channel, row.notice.to.address) for row in rows[: request.limit]]
         answers: list[Ready | Refused] = []
-        for chosen in wish.choose(due):
-            answers.append(self._answer(self.tables.notices[chosen.notice_id], wish))
+        for chosen in request.choose(due):
+            answers.append(self._answer(self.tables.notices[chosen.notice_id], request))
         return answers
 
-    def _answer(self, row: Row, wish: Wish) -> Ready | Refused:
+    def _answer(self, row: Row, request: ClaimRequest) -> Ready | Refused:
         notice = row.notice
         case = self.tables.cases[notice.case_id]
-        consent = may_send(notice.purpose, notice.created_at, case, fire=notice.fire, now=wish.now, first=notice.first)
+        consent = may_send(
+            notice.purpose, notice.created_at, case, fire=notice.fire, now=request.now, first=notice.first
+        )
         if consent.stop is not None:
             row.reason = consent.stop
             row.state = "pending" if consent.wait_until else "cancelled"
@@ -244,7 +246,7 @@ class MemoryStore:
         if notice.first and not case.is_open:
             notice = row.notice = self.retell(notice, case)
         row.state, row.attempts = "sending", row.attempts + 1
-        row.next_attempt_at = wish.now + wish.leases[notice.to.channel]
+        row.next_attempt_at = request.now + request.leases[notice.to.channel]
         return Ready(
             notice_id=notice.notice_id,
             case_id=notice.case_id,
@@ -264,9 +266,9 @@ class MemoryStore:
         row = self.tables.notices[ready.notice_id]
         if row.state not in ("pending", "sending"):
             return
-        row.state = "pending" if verdict.fate is Fate.RETRY else str(verdict.fate)
+        row.state = "pending" if verdict.fate is DeliveryState.RETRY else str(verdict.fate)
         row.reason, row.next_attempt_at = outcome.reason, verdict.next_attempt_at
-        if verdict.fate is not Fate.RETRY:
+        if verdict.fate is not DeliveryState.RETRY:
             detail = {"notice": ready.notice_id}
             self.tables.audit.append(AuditEntry(now, "alerts", f"notice_{verdict.fate}", ready.case_id, {**detail}))
 

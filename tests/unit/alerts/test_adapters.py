@@ -24,7 +24,7 @@ from services.alerts.domain.errors import Fenced, NoPack, StoreUnavailable
 from services.alerts.domain.escalation.deadlines import reply_due
 from services.alerts.domain.ids import CaseId
 from services.alerts.metrics import AlertsMetrics
-from services.alerts.ports import Claim
+from services.alerts.ports import PartitionClaim
 from services.runtime.kafka import Record
 from services.runtime.kafka_loop import ConsumedRecord, Unavailable
 from tests.integration.alerts.world import (
@@ -119,7 +119,7 @@ class Taker:
         self.slow: dict[str, asyncio.Event] = {}
         self.took = asyncio.Event()
 
-    async def take(self, claim: Claim, events: Sequence[Event], next_offset: int) -> None:
+    async def take(self, claim: PartitionClaim, events: Sequence[Event], next_offset: int) -> None:
         for event in events:
             if event.unit_id in self.slow:
                 await self.slow[event.unit_id].wait()
@@ -264,7 +264,7 @@ async def test_partition_that_is_taken_away_ends_after_the_batch_under_way(bench
 async def test_error_of_a_partition_that_nobody_understands_ends_the_loop(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(claim: Claim, events: Sequence[Event], next_offset: int) -> None:
+    async def broken(claim: PartitionClaim, events: Sequence[Event], next_offset: int) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(bench.taker, "take", broken)
@@ -300,7 +300,7 @@ class NoReader(CaseReader):
         return None
 
 
-async def _never(case_id: CaseId, wish: Acknowledge) -> str:
+async def _never(case_id: CaseId, request: Acknowledge) -> str:
     raise AssertionError("nobody without the token gets here")
 
 

@@ -11,7 +11,15 @@ from services.alerts.domain.audit.entry import AuditEntry
 from services.alerts.domain.case.case import Acknowledgement, case_id_of
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import close
-from services.alerts.domain.delivery.attempts import FIRE, NEVER_AGAIN, ORDINARY, PERMANENT, Fate, Outcome, judge
+from services.alerts.domain.delivery.attempts import (
+    FIRE,
+    NEVER_AGAIN,
+    ORDINARY,
+    PERMANENT,
+    DeliveryState,
+    Outcome,
+    judge,
+)
 from services.alerts.domain.delivery.consent import may_send
 from services.alerts.domain.delivery.destinations import Destinations, Due
 from services.alerts.domain.delivery.notice import Purpose, notice_id_of
@@ -146,18 +154,18 @@ def test_common_case_is_told_once_per_wave_and_holds_anew() -> None:
 
 @pytest.mark.parametrize("reason", sorted(PERMANENT))
 def test_final_answers_are_not_tried_again(reason: Reason) -> None:
-    assert judge(Outcome(reason), 1, ORDINARY, 0.5, T0).fate is Fate.DEAD
+    assert judge(Outcome(reason), 1, ORDINARY, 0.5, T0).fate is DeliveryState.DEAD
 
 
 @pytest.mark.parametrize("reason", [Reason.REJECTED, Reason.REDIRECT])
 def test_fire_is_tried_again_where_a_proxy_answers_for_what_is_away(reason: Reason) -> None:
-    assert judge(Outcome(reason), 1, FIRE, 0.5, T0).fate is Fate.RETRY
-    assert judge(Outcome(reason), FIRE.most, FIRE, 0.5, T0).fate is Fate.DEAD
+    assert judge(Outcome(reason), 1, FIRE, 0.5, T0).fate is DeliveryState.RETRY
+    assert judge(Outcome(reason), FIRE.most, FIRE, 0.5, T0).fate is DeliveryState.DEAD
 
 
 @pytest.mark.parametrize("reason", sorted(NEVER_AGAIN))
 def test_fire_does_not_go_where_nothing_is_ever_to_go(reason: Reason) -> None:
-    assert judge(Outcome(reason), 1, FIRE, 0.5, T0).fate is Fate.DEAD
+    assert judge(Outcome(reason), 1, FIRE, 0.5, T0).fate is DeliveryState.DEAD
 
 
 def test_waits_grow_are_capped_and_end() -> None:
@@ -165,7 +173,7 @@ def test_waits_grow_are_capped_and_end() -> None:
     seconds = [(wait - T0).total_seconds() for wait in waits if wait is not None]
     assert seconds[:3] == [2, 4, 8]
     assert max(seconds) == ORDINARY.longest_wait.total_seconds()
-    assert judge(Outcome(Reason.TIMEOUT), ORDINARY.most, ORDINARY, 1.0, T0).fate is Fate.DEAD
+    assert judge(Outcome(Reason.TIMEOUT), ORDINARY.most, ORDINARY, 1.0, T0).fate is DeliveryState.DEAD
 
 
 def test_retry_after_is_obeyed_up_to_an_hour() -> None:
@@ -202,7 +210,7 @@ def test_dead_destination_leaves_room_for_others_and_rests() -> None:
     assert [one.address for one in started] == ["dead", "dead", "other"]
     assert places.busy_addresses(T0) == ["dead"]
     for one in started[:2]:
-        places.landed(one, failed=True, now=T0)
+        places.finished(one, failed=True, now=T0)
     assert places.busy_addresses(T0) == ["dead"]
     assert places.busy_addresses(T0 + places.rest + timedelta(seconds=1)) == []
     assert places.free == 3
@@ -212,9 +220,9 @@ def test_destination_that_keeps_failing_holds_one_slot() -> None:
     places = Destinations(slots=8, per_address=4, per_channel={}, rest=timedelta(0))
     dues = [Due(NoticeId(str(n)), Channel.WEBHOOK, "dead") for n in range(9)]
     for one in places.choose(dues, T0):
-        places.landed(one, failed=True, now=T0)
+        places.finished(one, failed=True, now=T0)
     (only,) = places.choose(dues, at(1))
-    places.landed(only, failed=False, now=at(1))
+    places.finished(only, failed=False, now=at(1))
     assert len(places.choose(dues, at(2))) == 4
 
 

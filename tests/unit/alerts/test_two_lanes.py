@@ -153,7 +153,7 @@ async def _play(signals: Signals, steps: Sequence[str]) -> None:
 
     rig.carrier.watch = watch
     for step in steps:
-        await rig.landed()
+        await rig.finished()
         rig.clock.forward(1)
         if step == "deliver":
             await rig.deliver()

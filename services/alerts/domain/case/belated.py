@@ -14,7 +14,7 @@ from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.event import EVERY_COMPONENT, Event, Happening, Place
 from services.alerts.domain.case.fire import FireState
 
-MOST_ENDS = 64
+MAX_ENDS = 64
 """Ends that a case remembers; of more the oldest are forgotten."""
 WHOLE_UNIT = "*"
 
@@ -49,7 +49,7 @@ def _ended_by(fire: FireState, event: Event) -> FireState:
         return replace(fire, over_at=_newest(fire.over_at, at))
     key = WHOLE_UNIT if event.place is None else event.place.key
     ended = {**fire.ended, key: _newest(fire.ended.get(key), at)}
-    if len(ended) > MOST_ENDS:
+    if len(ended) > MAX_ENDS:
         del ended[min(ended, key=lambda one: ended[one])]
     return replace(fire, ended=ended, restored_at=_newest(fire.restored_at, at))
 

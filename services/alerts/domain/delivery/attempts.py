@@ -8,7 +8,7 @@ from services.alerts.domain.delivery.notice import Purpose
 from services.alerts.domain.delivery.reasons import Reason
 
 
-class Fate(StrEnum):
+class DeliveryState(StrEnum):
     """What becomes of a notice after an attempt."""
 
     ACCEPTED = "accepted"
@@ -81,7 +81,7 @@ def policy_of(purpose: Purpose, *, fire: bool, first: bool, over_since: datetime
 class Verdict:
     """`next_attempt_at` is set for a retry only."""
 
-    fate: Fate
+    fate: DeliveryState
     next_attempt_at: datetime | None = None
 
 
@@ -92,10 +92,10 @@ def judge(outcome: Outcome, attempts: int, policy: Attempts, jitter: float, now:
     wait is obeyed, as long as the policy lets it: a fire does not wait an hour for a page that says "under repair".
     """
     if outcome.reason is None:
-        return Verdict(Fate.ACCEPTED)
+        return Verdict(DeliveryState.ACCEPTED)
     if outcome.reason in policy.final or attempts >= policy.most:
-        return Verdict(Fate.DEAD)
+        return Verdict(DeliveryState.DEAD)
     wait = min(policy.longest_wait, policy.first_wait * 2 ** min(attempts - 1, 30)) * (0.5 + jitter / 2)
     if outcome.retry_after is not None:
         wait = max(wait, min(outcome.retry_after, policy.obeyed))
-    return Verdict(Fate.RETRY, now + wait)
+    return Verdict(DeliveryState.RETRY, now + wait)

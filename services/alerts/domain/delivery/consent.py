@@ -9,7 +9,7 @@ from services.alerts.domain.delivery.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
-class Consent:
+class SendDecision:
     """Whether a claimed notice may go out this very moment; else why not, and until when it waits."""
 
     stop: Reason | None = None
@@ -18,19 +18,19 @@ class Consent:
 
 def may_send(
     purpose: Purpose, created_at: datetime, case: Case, *, fire: bool, now: datetime, first: bool = False
-) -> Consent:
+) -> SendDecision:
     """Ask again right before sending: the case may have been closed, acknowledged, reopened or held meanwhile.
 
     The `first` notice of a fire goes out whatever became of the case: who was not told of it hears that it was.
     """
     if first:
-        return Consent()
+        return SendDecision()
     if purpose is Purpose.ALL_CLEAR:
-        return Consent(Reason.REOPENED) if case.is_open else Consent()
+        return SendDecision(Reason.REOPENED) if case.is_open else SendDecision()
     if not case.is_open:
-        return Consent(Reason.CASE_CLOSED)
+        return SendDecision(Reason.CASE_CLOSED)
     if case.acknowledged is not None and created_at <= case.acknowledged.at:
-        return Consent(Reason.ACKNOWLEDGED)
+        return SendDecision(Reason.ACKNOWLEDGED)
     if case.held_until is not None and case.held_until > now and not fire and not case.is_common:
-        return Consent(Reason.HELD, case.held_until)
-    return Consent()
+        return SendDecision(Reason.HELD, case.held_until)
+    return SendDecision()

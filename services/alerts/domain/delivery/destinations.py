@@ -29,7 +29,7 @@ class Destinations:
     per_address: int
     per_channel: dict[Channel, int]
     rest: timedelta = timedelta(seconds=2)
-    _flying: dict[str, int] = field(default_factory=dict)
+    _in_flight: dict[str, int] = field(default_factory=dict)
     _channels: dict[Channel, int] = field(default_factory=dict)
     _resting: dict[str, datetime] = field(default_factory=dict)
     _failing: set[str] = field(default_factory=set)
@@ -45,7 +45,7 @@ class Destinations:
     def busy_addresses(self, now: datetime) -> list[str]:
         """Return the addresses that get nothing more now."""
         self._resting = {address: until for address, until in self._resting.items() if until > now}
-        full = {address for address, flying in self._flying.items() if flying >= self._most(address)}
+        full = {address for address, in_flight in self._in_flight.items() if in_flight >= self._most(address)}
         return sorted(full | set(self._resting))
 
     def _most(self, address: str) -> int:
@@ -63,22 +63,22 @@ class Destinations:
                 break
             if notice.address in busy or notice.channel in self.busy_channels():
                 continue
-            self._flying[notice.address] = self._flying.get(notice.address, 0) + 1
+            self._in_flight[notice.address] = self._in_flight.get(notice.address, 0) + 1
             self._channels[notice.channel] = self._channels.get(notice.channel, 0) + 1
-            if self._flying[notice.address] >= self._most(notice.address):
+            if self._in_flight[notice.address] >= self._most(notice.address):
                 busy.add(notice.address)
             chosen.append(notice)
         return chosen
 
-    def landed(self, notice: Due, *, failed: bool | None, now: datetime) -> None:
+    def finished(self, notice: Due, *, failed: bool | None, now: datetime) -> None:
         """Count it as back. After a failure the address rests a moment before it is tried with another notice.
 
         `failed` None: it was not sent after all.
         """
         self._channels[notice.channel] -= 1
-        self._flying[notice.address] -= 1
-        if self._flying[notice.address] <= 0:
-            del self._flying[notice.address]
+        self._in_flight[notice.address] -= 1
+        if self._in_flight[notice.address] <= 0:
+            del self._in_flight[notice.address]
         if failed:
             self._resting[notice.address] = now + self.rest
             self._failing.add(notice.address)

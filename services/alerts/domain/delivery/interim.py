@@ -12,15 +12,15 @@ from services.alerts.domain.delivery.notice import Notice
 class InterimRow:
     """A notice that was made without the database, and what became of it so far.
 
-    `flying`: an attempt is under way. `held`: the database is just taking it over. `alarmed`: an attempt said that the
-    case was open, so its address has to hear of the end.
+    `in_flight`: an attempt is under way. `held`: the database is just taking it over. `alarmed`: an attempt said that
+    the case was open, so its address has to hear of the end.
     """
 
     notice: Notice
     attempts: int = 0
     next_attempt_at: datetime | None = None
     state: Literal["pending", "accepted", "dead", "cancelled"] = "pending"
-    flying: bool = False
+    in_flight: bool = False
     held: bool = False
     alarmed: bool = False
     outcome: Outcome | None = None

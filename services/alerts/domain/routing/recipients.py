@@ -30,7 +30,7 @@ class AddressBook(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Recipients:
     """`names` are body codes and unit roles with at least one address; `missing` are roles without any.
 
     `nobody` says why no notice is made at all. `instead` is set when the centre stands in for an empty step.
@@ -43,7 +43,7 @@ class Told:
     instead: bool = False
 
 
-def whom_to_tell(book: AddressBook, case: Case, tells: Iterable[Role]) -> Told:
+def whom_to_tell(book: AddressBook, case: Case, tells: Iterable[Role]) -> Recipients:
     """Return one address per contact and channel, without repetition, in the order of the roles."""
     contacts: dict[str, Contact] = {}
     names: list[str] = []
@@ -53,24 +53,24 @@ def whom_to_tell(book: AddressBook, case: Case, tells: Iterable[Role]) -> Told:
             (names if found else missing).append(name)
             contacts.update((contact.contact_id, contact) for contact in found)
     addresses = tuple(address for contact in contacts.values() for address in addresses_of(contact))
-    return Told(addresses, tuple(dict.fromkeys(names)), tuple(dict.fromkeys(missing)))
+    return Recipients(addresses, tuple(dict.fromkeys(names)), tuple(dict.fromkeys(missing)))
 
 
-def whom_step_tells(book: AddressBook, case: Case, step: LadderStep) -> Told:
+def whom_step_tells(book: AddressBook, case: Case, step: LadderStep) -> Recipients:
     """Return whom to tell at `step`: nobody for a board entry, the centre when the step's own people are unknown."""
     if step.board_only:
-        return Told((), (), nobody="board_only")
+        return Recipients((), (), nobody="board_only")
     told = whom_to_tell(book, case, step.tells)
     if told.addresses:
         return told
     centre = whom_to_tell(book, case, (Role.CENTRE,))
     reason = "no_contact:" + ",".join(told.missing)
     if not centre.addresses:
-        return Told((), (), told.missing, nobody=reason[:200] + ";no_contact:centre")
-    return Told(centre.addresses, centre.names, told.missing, nobody=reason[:200], instead=True)
+        return Recipients((), (), told.missing, nobody=reason[:200] + ";no_contact:centre")
+    return Recipients(centre.addresses, centre.names, told.missing, nobody=reason[:200], instead=True)
 
 
-def whom_first_step_tells(book: AddressBook, case: Case, step: LadderStep) -> Told:
+def whom_first_step_tells(book: AddressBook, case: Case, step: LadderStep) -> Recipients:
     """Return whom the first step of an urgent case tells: its own people, and the centre and of a fire the unit itself.
 
     Whatever the pack says, the monitoring centre and the control room are told of every fire.

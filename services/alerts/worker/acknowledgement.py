@@ -36,7 +36,7 @@ def may_touch(case: Case, body_code: str | None) -> bool:
     return body_code is None or body_code == case.unit.lead_department or body_code in case.unit.copy_departments
 
 
-class Desk:
+class AcknowledgementService:
     """Acknowledging stops reminders and what waits to be sent for the steps so far; the clock goes on.
 
     It stops no first notice of a fire, and closes the case of an alarm that only a person can look into.

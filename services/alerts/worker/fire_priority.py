@@ -12,7 +12,7 @@ PATIENCE_S = 0.5
 """A single wait is never longer, so that a flood of fires slows the rest down but does not stop it."""
 
 
-class Precedence:
+class FirePriority:
     """Counts fires on their way; `give_way` returns at once when there are none."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ STALL_S = 30.0
 """A task that has not turned for so long makes the service not ready."""
 
 
-class Wake:
+class WakeEvent:
     """An event that many may set and one task waits for."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Wake:
             self._event.clear()
 
 
-class Pulse:
+class TaskHealth:
     """When each task last made progress."""
 
     def __init__(self, clock: Clock, metrics: AlertsMetrics) -> None:

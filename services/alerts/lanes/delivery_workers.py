@@ -1,4 +1,4 @@
-"""The wiring of delivery: outboxes, channels and postmen, as the settings say."""
+"""The wiring of delivery: outboxes, channels and delivery_workers, as the settings say."""
 
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -12,8 +12,8 @@ from services.alerts.domain.routing.contacts import Channel
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Retell, Tray
 from services.alerts.settings import AlertsSettings
-from services.alerts.worker.delivery import Lanes, Postman
-from services.alerts.worker.precedence import Precedence
+from services.alerts.worker.delivery import DeliveryWorker, Lanes
+from services.alerts.worker.fire_priority import FirePriority
 from services.runtime.clock import Clock
 from services.runtime.postgres import Pool
 
@@ -21,22 +21,27 @@ SMTP_EXCHANGES = 8
 """Exchanges of one mail, each with its own deadline: greeting, EHLO, STARTTLS, sign-in, MAIL, RCPT, DATA, text."""
 
 
-class Posts:
+class DeliveryWorkers:
     """Makes the lanes of delivery of one process."""
 
     def __init__(
-        self, settings: AlertsSettings, clock: Clock, metrics: AlertsMetrics, precedence: Precedence, retell: Retell
+        self,
+        settings: AlertsSettings,
+        clock: Clock,
+        metrics: AlertsMetrics,
+        fire_priority: FirePriority,
+        retell: Retell,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
-        self._precedence = precedence
+        self._fire_priority = fire_priority
         self._retell = retell
 
     def outbox(self, pool: Pool) -> PostgresOutbox:
         return PostgresOutbox(pool, notice_event, self._retell)
 
-    def postman(self, stack: AsyncExitStack, name: str, outbox: Tray) -> Postman:
+    def worker(self, stack: AsyncExitStack, name: str, outbox: Tray) -> DeliveryWorker:
         """Each lane has its own connections, threads and slots."""
         settings = self._settings
         slots, fire = 32, name != "post"
@@ -63,13 +68,13 @@ class Posts:
             Channel.WEBHOOK: timedelta(seconds=settings.webhook_deadline_s + 5),
             Channel.EMAIL: timedelta(seconds=SMTP_EXCHANGES * settings.smtp_timeout_s + 5),
         }
-        return Postman(
+        return DeliveryWorker(
             outbox=outbox,
             carriers=carriers,
             lanes=Lanes(fire, sending, destinations, reserve=slots // 4 if fire else 0),
             metrics=self._metrics,
             clock=self._clock,
-            precedence=self._precedence,
+            fire_priority=self._fire_priority,
         )
 
     def _mail_server(self) -> MailServer:

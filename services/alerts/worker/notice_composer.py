@@ -22,14 +22,14 @@ from services.alerts.domain.escalation.deadlines import CHINA, reply_due
 from services.alerts.domain.escalation.ladder import Pace, climb
 from services.alerts.domain.escalation.steps import LadderStep, Role, StepTaken
 from services.alerts.domain.routing.contacts import Address
-from services.alerts.domain.routing.recipients import Told, whom_first_step_tells, whom_step_tells, whom_to_tell
+from services.alerts.domain.routing.recipients import Recipients, whom_first_step_tells, whom_step_tells, whom_to_tell
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Changes, Directory, LetterWriter, WorkingCalendar
 
 ACTOR = "alerts"
 
 
-class Scribe:
+class NoticeComposer:
     """Writes into `Changes`; touches nothing else."""
 
     def __init__(
@@ -80,7 +80,7 @@ class Scribe:
         step = point_step(case)
         told = whom_to_tell(self._directory, case, (Role.CENTRE,))
         if not told.addresses:
-            told = Told((), (), told.missing, nobody="no_contact:centre")
+            told = Recipients((), (), told.missing, nobody="no_contact:centre")
         self._count(case, "point", told)
         self._write_step(changes, case, step, told, now, now)
         self._write_notices(changes, letter_of_step(case, step, now, event=event, first=True), told.addresses)
@@ -128,13 +128,13 @@ class Scribe:
             self._metrics.calendar_unconfirmed.set(1)
         return replace(case, reply_due_at=due)
 
-    def _count(self, case: Case, step: str, told: Told) -> None:
+    def _count(self, case: Case, step: str, told: Recipients) -> None:
         self._metrics.steps.labels(case.kind, step if len(step) <= 3 else "other").inc()
         if told.missing and (told.nobody or told.instead):
             self._metrics.nobody.labels(step if len(step) <= 3 else "other").inc()
 
     def _write_step(
-        self, changes: Changes, case: Case, step: LadderStep, told: Told, due_at: datetime, now: datetime
+        self, changes: Changes, case: Case, step: LadderStep, told: Recipients, due_at: datetime, now: datetime
     ) -> None:
         changes.steps.append(
             StepTaken(case.case_id, step.code, due_at, now, step.document, step.clause, told.names, told.nobody)

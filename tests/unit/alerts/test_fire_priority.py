@@ -2,12 +2,12 @@
 
 import asyncio
 
-from services.alerts.worker import precedence
-from services.alerts.worker.precedence import Precedence
+from services.alerts.worker import fire_priority
+from services.alerts.worker.fire_priority import FirePriority
 
 
 async def test_others_wait_until_the_last_fire_is_told() -> None:
-    gate = Precedence()
+    gate = FirePriority()
     with gate.fire():
         with gate.fire():
             other = asyncio.create_task(gate.give_way())
@@ -18,14 +18,14 @@ async def test_others_wait_until_the_last_fire_is_told() -> None:
 
 
 async def test_without_fire_nobody_waits() -> None:
-    await asyncio.wait_for(Precedence().give_way(), 60)
+    await asyncio.wait_for(FirePriority().give_way(), 60)
 
 
 async def test_patience_ends() -> None:
-    precedence.PATIENCE_S, before = 0.01, precedence.PATIENCE_S
+    fire_priority.PATIENCE_S, before = 0.01, fire_priority.PATIENCE_S
     try:
-        gate = Precedence()
+        gate = FirePriority()
         with gate.fire():
             await asyncio.wait_for(gate.give_way(), 60)
     finally:
-        precedence.PATIENCE_S = before
+        fire_priority.PATIENCE_S = before
