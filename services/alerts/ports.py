@@ -12,7 +12,7 @@ from services.alerts.domain.audit.overview import Overview
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.event import Event
 from services.alerts.domain.case.kinds import CaseKind
-from services.alerts.domain.case.subject import UnitFacts
+from services.alerts.domain.case.subject import Subject, SubjectFacts
 from services.alerts.domain.delivery.attempts import Outcome, Verdict
 from services.alerts.domain.delivery.consent import SendDecision
 from services.alerts.domain.delivery.destinations import Due
@@ -22,7 +22,7 @@ from services.alerts.domain.delivery.notice import Notice, Purpose
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.escalation.steps import StepTaken
-from services.alerts.domain.ids import CaseId, NoticeId, UnitId
+from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.domain.noise.common_cause import Candidate
 from services.alerts.domain.routing.contacts import Address, Channel
 from services.alerts.domain.routing.recipients import AddressBook
@@ -83,8 +83,8 @@ class CaseBook:
     """The cases that a batch touches, locked until the transaction ends."""
 
     by_id: dict[CaseId, Case]
-    open: dict[tuple[UnitId, CaseKind], Case]
-    last_closed: dict[tuple[UnitId, CaseKind], Case]
+    open: dict[tuple[Subject, CaseKind], Case]
+    last_closed: dict[tuple[Subject, CaseKind], Case]
 
 
 class IntakeTransaction(Protocol):
@@ -95,7 +95,7 @@ class IntakeTransaction(Protocol):
         claim: PartitionClaim,
         next_offset: int,
         event_ids: Sequence[str],
-        keys: Collection[tuple[UnitId, CaseKind]],
+        keys: Collection[tuple[Subject, CaseKind]],
         case_ids: Collection[CaseId],
         now: datetime,
     ) -> tuple[set[str], CaseBook]:
@@ -120,7 +120,7 @@ class IntakeTransaction(Protocol):
 class CaseTransaction(IntakeTransaction, Protocol):
     """One database transaction."""
 
-    async def book(self, keys: Collection[tuple[UnitId, CaseKind]], case_ids: Collection[CaseId]) -> CaseBook:
+    async def book(self, keys: Collection[tuple[Subject, CaseKind]], case_ids: Collection[CaseId]) -> CaseBook:
         """Return and lock the open and the last closed case of each key, and the cases of `case_ids`."""
         ...
 
@@ -334,8 +334,8 @@ class Directory(AddressBook, Protocol):
         """Return the longest window of common causes among the packs in force. Raises NoPack."""
         ...
 
-    def unit(self, unit_id: UnitId, now: datetime) -> UnitFacts:
-        """Return the unit's facts; an unknown unit gives its id as its name, an unregistered gateway what it claims."""
+    def facts(self, subject: Subject, now: datetime) -> SubjectFacts:
+        """Return what is known of a unit: an unknown one is named by its id, an unregistered gateway by its claim."""
         ...
 
     def sizes(self, district: str) -> Mapping[str, int]:

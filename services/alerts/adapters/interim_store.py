@@ -11,12 +11,13 @@ from typing import TypeVar
 
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.subject import Subject
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
 from services.alerts.domain.delivery.consent import may_send
 from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.interim import InterimRow
 from services.alerts.domain.delivery.notice import Notice, Purpose
-from services.alerts.domain.ids import CaseId, NoticeId, UnitId
+from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseBook, Changes, ClaimRequest, PartitionClaim, Ready, Refused, Retell
 
@@ -47,14 +48,14 @@ class _Transaction:
         claim: PartitionClaim,
         next_offset: int,
         event_ids: Sequence[str],
-        keys: Collection[tuple[UnitId, CaseKind]],
+        keys: Collection[tuple[Subject, CaseKind]],
         case_ids: Collection[CaseId],
         now: datetime,
     ) -> tuple[set[str], CaseBook]:
         self.fresh = {event_id for event_id in event_ids if event_id not in self._store.seen}
         book = CaseBook({}, {}, {})
         for case in self._store.cases.values():
-            key = (case.unit.unit_id, case.kind)
+            key = (case.subject, case.kind)
             if key not in keys and case.case_id not in case_ids:
                 continue
             book.by_id[case.case_id] = case

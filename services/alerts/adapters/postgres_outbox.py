@@ -59,7 +59,8 @@ SELECT %(now)s, 'alerts', %(action)s, case_id, %(facts)s FROM done WHERE %(ended
 """
 _AUDIT = "INSERT INTO alerts.audit_pending (at, actor, action, case_id, detail) VALUES (%s, 'alerts', %s, %s, %s)"
 _UNPUBLISHED = """
-SELECT n.*, c.unit_id, c.pack_id, c.pack_version FROM alerts.notices n JOIN alerts.cases c USING (case_id)
+SELECT n.*, c.subject_kind, c.subject_id, c.pack_id, c.pack_version
+FROM alerts.notices n JOIN alerts.cases c USING (case_id)
 WHERE NOT n.published AND n.state IN ('accepted', 'dead', 'cancelled') ORDER BY n.notice_id LIMIT %s
 """
 

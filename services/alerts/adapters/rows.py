@@ -10,28 +10,31 @@ from services.alerts.domain.case.case import Acknowledgement, Case, Closure
 from services.alerts.domain.case.event import Place, Proof
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import CaseKind
-from services.alerts.domain.case.subject import UnitFacts
+from services.alerts.domain.case.subject import Subject, SubjectFacts, SubjectKind
 from services.alerts.domain.delivery.interim import InterimRow
 from services.alerts.domain.delivery.notice import About, Notice
 from services.alerts.domain.escalation.steps import LadderStep, Role, StepTaken
-from services.alerts.domain.ids import CaseId, UnitId
+from services.alerts.domain.ids import CaseId
 from services.runtime.postgres import json_text
 
 Row = dict[str, Any]
 
 CASE_COLUMNS = (
-    "case_id", "kind", "unit_id", "finding_id", "state", "effective_at", "detected_at", "opened_at", "closed_at",
-    "close_reason", "unit_name", "unit_name_en", "district", "town", "category", "lead_department", "copy_departments",
-    "route_clause", "cause_key", "common_case_id", "sightings", "drops", "last_sighting_at", "pack_id", "pack_version",
-    "clause", "evidence", "ladder", "step", "next_step", "next_step_at", "held_until", "acknowledged_at",
-    "acknowledged_by", "acknowledged_via", "acknowledged_note", "acknowledged_step", "reply_due_at", "carriers",
-    "burning", "alarms", "ended", "restored_at", "over_at", "revision",
+    "case_id", "kind", "subject_kind", "subject_id", "finding_id", "state", "effective_at", "detected_at",
+    "opened_at", "closed_at", "close_reason", "unit_name", "unit_name_en", "district", "town", "category",
+    "lead_department", "copy_departments", "route_clause", "cause_key", "common_case_id", "sightings", "drops",
+    "last_sighting_at", "pack_id", "pack_version", "clause", "evidence", "ladder", "step", "next_step",
+    "next_step_at", "held_until", "acknowledged_at", "acknowledged_by", "acknowledged_via", "acknowledged_note",
+    "acknowledged_step", "reply_due_at", "carriers", "burning", "alarms", "ended", "restored_at", "over_at",
+    "revision",
 )  # fmt: skip
 NOTICE_COLUMNS = (
     "notice_id", "case_id", "step", "purpose", "body_code", "contact_id", "channel", "address", "secret_ref", "lang",
     "template", "subject", "body", "clause", "created_at", "caused_at", "fire", "state", "attempts", "next_attempt_at",
     "lease_until", "ended_at", "reason", "first", "about",
 )  # fmt: skip
+_NEVER_CHANGED = frozenset({"case_id", "revision", "kind", "subject_kind", "subject_id", "opened_at"})
+"""Not written by an update; the revision counts by itself."""
 STEP_COLUMNS = ("case_id", "step", "due_at", "taken_at", "document", "clause", "told", "nobody")
 AUDIT_COLUMNS = ("at", "actor", "action", "case_id", "detail")
 
@@ -48,11 +51,12 @@ def _plain(value: object) -> object:
 
 
 def case_row(case: Case) -> Row:
-    unit, ack = case.unit, case.acknowledged
+    facts, ack = case.facts, case.acknowledged
     return {
         "case_id": case.case_id,
         "kind": str(case.kind),
-        "unit_id": unit.unit_id or None,
+        "subject_kind": str(case.subject.kind),
+        "subject_id": case.subject.id,
         "finding_id": case.finding_id,
         "state": "open" if case.is_open else "closed",
         "effective_at": case.effective_at,
@@ -60,14 +64,14 @@ def case_row(case: Case) -> Row:
         "opened_at": case.opened_at,
         "closed_at": case.closed_at,
         "close_reason": case.close_reason,
-        "unit_name": unit.name,
-        "unit_name_en": unit.name_en,
-        "district": unit.district,
-        "town": unit.town,
-        "category": unit.category,
-        "lead_department": unit.lead_department,
-        "copy_departments": list(unit.copy_departments),
-        "route_clause": unit.route_clause,
+        "unit_name": facts.name,
+        "unit_name_en": facts.name_en,
+        "district": facts.district,
+        "town": facts.town,
+        "category": facts.category,
+        "lead_department": facts.lead_department,
+        "copy_departments": list(facts.copy_departments),
+        "route_clause": facts.route_clause,
         "cause_key": case.cause_key,
         "common_case_id": case.common_case_id,
         "sightings": case.sightings,
@@ -88,7 +92,7 @@ def case_row(case: Case) -> Row:
         "acknowledged_note": ack.note if ack else None,
         "acknowledged_step": ack.step if ack else None,
         "reply_due_at": case.reply_due_at,
-        "carriers": list(unit.carriers),
+        "carriers": list(facts.carriers),
         "burning": sorted(case.fire.burning),
         "alarms": case.fire.alarms,
         "ended": {key: at.isoformat() for key, at in case.fire.ended.items()},
@@ -112,7 +116,7 @@ def case_of(row: Mapping[str, Any]) -> Case:
     return Case(
         case_id=CaseId(row["case_id"]),
         kind=CaseKind(row["kind"]),
-        unit=_unit_of(row),
+        facts=_facts_of(row),
         finding_id=row["finding_id"],
         effective_at=row["effective_at"],
         detected_at=row["detected_at"],
@@ -145,9 +149,9 @@ def case_of(row: Mapping[str, Any]) -> Case:
     )
 
 
-def _unit_of(row: Mapping[str, Any]) -> UnitFacts:
-    return UnitFacts(
-        unit_id=UnitId(row["unit_id"] or ""),
+def _facts_of(row: Mapping[str, Any]) -> SubjectFacts:
+    return SubjectFacts(
+        subject=Subject(SubjectKind(row["subject_kind"]), row["subject_id"]),
         name=row["unit_name"],
         name_en=row["unit_name_en"],
         district=row["district"],
@@ -307,7 +311,7 @@ class Insert:
 
 def update_cases_sql() -> bytes:
     """UPDATE of many cases from one JSON array; the revision grows by one with each."""
-    columns = [name for name in CASE_COLUMNS if name not in ("case_id", "revision", "kind", "unit_id", "opened_at")]
+    columns = [name for name in CASE_COLUMNS if name not in _NEVER_CHANGED]
     pairs = ", ".join(f"{name} = n.{name}" for name in columns)
     return (
         f"UPDATE alerts.cases c SET {pairs}, revision = c.revision + 1 "  # noqa: S608 - constants only

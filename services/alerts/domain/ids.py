@@ -3,7 +3,6 @@
 from hashlib import blake2b
 from typing import NewType
 
-UnitId = NewType("UnitId", str)
 CaseId = NewType("CaseId", str)
 NoticeId = NewType("NoticeId", str)
 ContactId = NewType("ContactId", str)

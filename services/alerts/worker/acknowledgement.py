@@ -33,7 +33,7 @@ class Who:
 
 def may_touch(case: Case, body_code: str | None) -> bool:
     """Say whether this body may see and acknowledge the case."""
-    return body_code is None or body_code == case.unit.lead_department or body_code in case.unit.copy_departments
+    return body_code is None or body_code == case.facts.lead_department or body_code in case.facts.copy_departments
 
 
 class AcknowledgementService:

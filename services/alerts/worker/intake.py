@@ -9,9 +9,10 @@ from services.alerts.domain.case.case import Case, case_id_of
 from services.alerts.domain.case.event import Event
 from services.alerts.domain.case.kinds import URGENT, CaseKind
 from services.alerts.domain.case.lifecycle import Action, Decision, Known, Terms, decide
+from services.alerts.domain.case.subject import Subject
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict
-from services.alerts.domain.ids import CaseId, NoticeId, UnitId
+from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import CaseBook, Changes, Directory, IntakeStore, IntakeTransaction, PartitionClaim
 from services.alerts.worker.fire_priority import FirePriority
@@ -124,7 +125,7 @@ class CaseIntake:
             claim,
             next_offset,
             [event.event_id for event in once],
-            {(event.unit_id, event.kind) for event in once},
+            {(event.subject, event.kind) for event in once},
             {case_id_of(event.finding_id) for event in once},
             self._clock.now(),
         )
@@ -140,14 +141,14 @@ class CaseIntake:
 
     def _take_event(self, book: CaseBook, event: Event, batch: _Batch) -> None:
         now = self._clock.now()
-        key = (event.unit_id, event.kind)
+        key = (event.subject, event.kind)
         known = Known(
             open=book.open.get(key),
             same=book.by_id.get(case_id_of(event.finding_id)),
             last_closed=book.last_closed.get(key),
         )
-        unit = self._directory.unit(event.unit_id, now)
-        terms = Terms(self._directory.rules(now, unit.district), unit, self._composer.pace)
+        facts = self._directory.facts(event.subject, now)
+        terms = Terms(self._directory.rules(now, facts.district), facts, self._composer.pace)
         decision = decide(known, event, terms, now)
         batch.counts.append((event.kind, decision.action))
         self._composer.note(batch.changes, decision, event, now)
@@ -193,7 +194,7 @@ class CaseIntake:
             self._composer.all_clear(batch.changes, case, list(reached), now, event)
 
 
-def _keep(book: CaseBook, key: tuple[UnitId, CaseKind], case: Case) -> None:
+def _keep(book: CaseBook, key: tuple[Subject, CaseKind], case: Case) -> None:
     book.by_id[case.case_id] = case
     if case.is_open:
         book.open[key] = case

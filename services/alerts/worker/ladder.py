@@ -89,7 +89,7 @@ class LadderWorker:
         members = await transaction.open_common_cases()
         book = await transaction.book((), set(members)) if members else None
         cases = book.by_id.values() if book else ()
-        running = {(case.unit.district, case.cause_key): case for case in cases if case.cause_key}
+        running = {(case.facts.district, case.cause_key): case for case in cases if case.cause_key}
         candidates = await transaction.loose_losses(since, CANDIDATES_AT_ONCE)
         by_district: dict[str, list[Candidate]] = defaultdict(list)
         for candidate in candidates:

@@ -112,7 +112,7 @@ class NoticeComposer:
                 {
                     "reason": decision.reason,
                     "event": event.event_id,
-                    "unit": event.unit_id,
+                    "unit": event.subject.unit_id,
                     "kind": str(event.kind),
                     "evidence": f"{event.proof.topic}/{event.proof.partition}/{event.proof.offset}",
                     "pack": f"{case.pack_id}@{case.pack_version}" if case else None,

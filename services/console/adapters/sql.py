@@ -104,18 +104,21 @@ ORDER BY effective_at DESC, transition_id LIMIT 200
 WHO = "coalesce((SELECT a.display_name FROM console.accounts a WHERE a.username = acknowledged_by), acknowledged_by)"
 
 CASE_MARKS = f"""
-SELECT unit_id, case_id, kind, step, next_step, next_step_at, {WHO}, acknowledged_at
-FROM alerts.cases WHERE {{slice}} AND state = 'open' AND unit_id = ANY(%(unit_ids)s)
-ORDER BY unit_id, {URGENCY}, kind <> 'connection_lost', opened_at
+SELECT subject_id, case_id, kind, step, next_step, next_step_at, {WHO}, acknowledged_at
+FROM alerts.cases WHERE {{slice}} AND state = 'open' AND subject_kind = 'unit' AND subject_id = ANY(%(unit_ids)s)
+ORDER BY subject_id, {URGENCY}, kind <> 'connection_lost', opened_at
 """
 
+CASE_UNIT = "CASE WHEN c.subject_kind = 'unit' THEN c.subject_id END"
+
 CASE_COLUMNS = f"""
-case_id, kind, state, unit_id, unit_name, unit_name_en, town, category, lead_department, copy_departments, cause_key,
+case_id, kind, state, {CASE_UNIT}, unit_name, unit_name_en, town, category, lead_department, copy_departments,
+cause_key,
 CASE WHEN kind = 'common_cause'
      THEN (SELECT count(*) FROM alerts.cases m WHERE m.common_case_id = c.case_id) ELSE 0 END,
 effective_at, detected_at, opened_at, closed_at, drops, step, next_step, next_step_at, held_until, reply_due_at,
 acknowledged_at, {WHO}, acknowledged_note, acknowledged_step, ladder,
-coalesce((SELECT u.address FROM rules.units u WHERE u.unit_id = c.unit_id), '')
+coalesce((SELECT u.address FROM rules.units u WHERE u.unit_id = {CASE_UNIT}), '')
 """
 
 CASES_OPEN = f"""
@@ -150,7 +153,7 @@ CASE_SIGNALS = """
 SELECT s.received_at, s.kind, s.gateway_id, coalesce(s.body #>> '{{point,address}}', ''),
        coalesce(s.body #>> '{{point,label}}', ''), coalesce(s.body ->> 'text', ''),
        coalesce(s.body -> 'flags' ? 'salvaged', false), s.body -> 'notes', s.body ->> 'refusal_id'
-FROM alerts.cases c JOIN rules.signals s ON s.unit_id = c.unit_id AND s.kind = c.kind
+FROM alerts.cases c JOIN rules.signals s ON c.subject_kind = 'unit' AND s.unit_id = c.subject_id AND s.kind = c.kind
  AND s.received_at BETWEEN least(c.effective_at, c.detected_at) - interval '1 second' AND coalesce(c.closed_at, now())
 WHERE c.case_id = %(case_id)s ORDER BY s.received_at, s.signal_id LIMIT 50
 """
@@ -168,16 +171,17 @@ FROM alerts.notices WHERE case_id = %(case_id)s ORDER BY created_at, notice_id L
 """
 
 FIRES = f"""
-SELECT c.unit_id, c.case_id, c.unit_name, c.unit_name_en,
-       coalesce((SELECT u.address FROM rules.units u WHERE u.unit_id = c.unit_id), ''), c.town, c.effective_at,
+SELECT c.subject_id, c.case_id, c.unit_name, c.unit_name_en,
+       coalesce((SELECT u.address FROM rules.units u WHERE u.unit_id = {CASE_UNIT}), ''), c.town, c.effective_at,
        {WHO}, c.acknowledged_at, c.kind
-FROM alerts.cases c WHERE {{slice}} AND state = 'open' AND unit_id IS NOT NULL AND kind = ANY(%(kinds)s)
+FROM alerts.cases c WHERE {{slice}} AND state = 'open' AND subject_kind = 'unit' AND kind = ANY(%(kinds)s)
 ORDER BY acknowledged_at IS NOT NULL, {URGENCY}, effective_at DESC LIMIT 50
 """
 # Known to rules, not (or no longer) an open case: the banner must not depend on alerts being alive.
 FIRES_WITHOUT_CASE = """
 SELECT u.unit_id, NULL, u.name, u.name_en, u.address, u.town, coalesce(u.health_since, u.updated_at), NULL, NULL, 'fire'
 FROM rules.units u WHERE {slice} AND health = 'fire' AND NOT EXISTS (
-  SELECT FROM alerts.cases c WHERE c.unit_id = u.unit_id AND c.kind = 'fire' AND c.state = 'open')
+  SELECT FROM alerts.cases c
+  WHERE c.subject_kind = 'unit' AND c.subject_id = u.unit_id AND c.kind = 'fire' AND c.state = 'open')
 ORDER BY health_since DESC LIMIT 50
 """

@@ -16,20 +16,21 @@ from services.alerts.domain.case.event import Place
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import close
+from services.alerts.domain.case.subject import common_cause_subject, unit_subject
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
 from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.notice import About, Notice, Purpose, notice_id_of
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced
 from services.alerts.domain.escalation.steps import StepTaken
-from services.alerts.domain.ids import CaseId, UnitId
+from services.alerts.domain.ids import CaseId
 from services.alerts.domain.routing.contacts import Channel
 from services.alerts.ports import CaseStore, Changes, ClaimRequest, Outbox, Ready, Refused
 from services.runtime.postgres import open_pool
 from tests.unit.alerts.build import address, at, case
 from tests.unit.alerts.memory import MemoryStore
 
-KEY = (UnitId("U1"), CaseKind.CONNECTION_LOST)
+KEY = (unit_subject("U1"), CaseKind.CONNECTION_LOST)
 
 
 @dataclass
@@ -324,7 +325,7 @@ async def test_held_member_waits_with_its_notices_and_a_fire_does_not(stores: St
         case(CaseKind.CONNECTION_LOST, of="X"),
         case_id=CaseId("Ccommon"),
         kind=CaseKind.COMMON_CAUSE,
-        unit=replace(one.unit, unit_id=UnitId("")),
+        facts=replace(one.facts, subject=common_cause_subject("", "carrier:cmcc")),
         cause_key="carrier:cmcc",
         held_until=at(1800),
     )
@@ -365,7 +366,6 @@ async def test_first_notice_survives_the_end_and_an_acknowledgement_and_says_tha
 async def test_common_cases_of_two_districts_stand_side_by_side(stores: Stores) -> None:
     for district in ("gulou", "taijiang"):
         one = case(CaseKind.COMMON_CAUSE, cause_key="carrier:cmcc")
-        one = replace(
-            one, case_id=CaseId(f"C{district}"), unit=replace(one.unit, unit_id=UnitId(""), district=district)
-        )
+        facts = replace(one.facts, subject=common_cause_subject(district, "carrier:cmcc"), district=district)
+        one = replace(one, case_id=CaseId(f"C{district}"), facts=facts)
         await save(stores, Changes(opened={one.case_id: one}))

@@ -10,6 +10,7 @@ from services.alerts.domain.audit.entry import AuditEntry
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.seen import fresh_among, remembered
+from services.alerts.domain.case.subject import Subject
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
 from services.alerts.domain.delivery.consent import may_send
 from services.alerts.domain.delivery.destinations import Due
@@ -17,7 +18,7 @@ from services.alerts.domain.delivery.notice import Notice, Purpose
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced
 from services.alerts.domain.escalation.steps import StepTaken
-from services.alerts.domain.ids import CaseId, NoticeId, UnitId
+from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.domain.noise.common_cause import Candidate
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseBook, Changes, ClaimRequest, PartitionClaim, Ready, Refused, Retell
@@ -63,7 +64,7 @@ class MemoryTransaction:
         claim: PartitionClaim,
         next_offset: int,
         event_ids: Sequence[str],
-        keys: Collection[tuple[UnitId, CaseKind]],
+        keys: Collection[tuple[Subject, CaseKind]],
         case_ids: Collection[CaseId],
         now: datetime,
     ) -> tuple[set[str], CaseBook]:
@@ -76,10 +77,10 @@ class MemoryTransaction:
         fresh = fresh_among(event_ids, new)
         return fresh, await self.book(keys, case_ids)
 
-    async def book(self, keys: Collection[tuple[UnitId, CaseKind]], case_ids: Collection[CaseId]) -> CaseBook:
+    async def book(self, keys: Collection[tuple[Subject, CaseKind]], case_ids: Collection[CaseId]) -> CaseBook:
         book = CaseBook({}, {}, {})
         for case in self._t.cases.values():
-            key = (case.unit.unit_id, case.kind)
+            key = (case.subject, case.kind)
             if key not in keys and case.case_id not in case_ids:
                 continue
             book.by_id[case.case_id] = case
@@ -120,7 +121,7 @@ class MemoryTransaction:
 
     async def loose_losses(self, since: datetime, limit: int) -> list[Candidate]:
         return [
-            Candidate(case.case_id, case.detected_at, case.unit.carriers, case.unit.town, case.unit.district)
+            Candidate(case.case_id, case.detected_at, case.facts.carriers, case.facts.town, case.facts.district)
             for case in self._t.cases.values()
             if case.is_open
             and case.kind is CaseKind.CONNECTION_LOST
@@ -186,7 +187,7 @@ class MemoryTransaction:
 
     def _insert(self, case: Case) -> None:
         for other in self._t.cases.values():
-            same = (other.unit.unit_id, other.kind) == (case.unit.unit_id, case.kind) and not case.is_common
+            same = (other.subject, other.kind) == (case.subject, case.kind)
             if other.case_id == case.case_id or (other.is_open and case.is_open and same):
                 raise Conflict("a case of this unit and kind is open")
         self._t.cases[case.case_id] = case

@@ -9,13 +9,13 @@ from prometheus_client import CollectorRegistry
 
 from services.alerts.adapters.interim_store import MemoryInterimStore
 from services.alerts.domain.case.event import Event
-from services.alerts.domain.case.subject import UnitFacts
+from services.alerts.domain.case.subject import Subject, SubjectFacts
 from services.alerts.domain.delivery.attempts import Outcome
 from services.alerts.domain.delivery.destinations import Destinations
 from services.alerts.domain.delivery.letters import Letter
 from services.alerts.domain.escalation.ladder import Pace
 from services.alerts.domain.escalation.pack_rules import PackRules
-from services.alerts.domain.ids import NoticeId, UnitId
+from services.alerts.domain.ids import NoticeId
 from services.alerts.domain.routing.contacts import Address, Channel
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import PartitionClaim, Ready, Tray
@@ -62,8 +62,8 @@ class FakeDirectory(Book):
     def longest_window(self, now: datetime) -> timedelta:
         return self.pack.common_window
 
-    def unit(self, unit_id: UnitId, now: datetime) -> UnitFacts:
-        return unit(unit_id)
+    def facts(self, subject: Subject, now: datetime) -> SubjectFacts:
+        return unit(subject.id)
 
     def sizes(self, district: str) -> Mapping[str, int]:
         return {}
@@ -72,7 +72,7 @@ class FakeDirectory(Book):
 class PlainWriter:
     def write(self, letter: Letter, notice_id: NoticeId, to: Address) -> tuple[str, str, str]:
         over = "" if letter.case.is_open else " over"
-        return f"{letter.step_code} {letter.case.unit.unit_id}{over}", f"{letter.proof}", "plain@1"
+        return f"{letter.step_code} {letter.case.subject.id}{over}", f"{letter.proof}", "plain@1"
 
 
 class EveryDay:

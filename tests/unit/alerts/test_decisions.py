@@ -11,6 +11,7 @@ from services.alerts.domain.audit.entry import AuditEntry
 from services.alerts.domain.case.case import Acknowledgement, case_id_of
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import close
+from services.alerts.domain.case.subject import Subject, SubjectKind
 from services.alerts.domain.delivery.attempts import (
     FIRE,
     NEVER_AGAIN,
@@ -150,6 +151,15 @@ def test_common_case_is_told_once_per_wave_and_holds_anew() -> None:
     assert again(told, cause, RULES, at(100), Pace()).next_step is None
     wave = again(told, cause, RULES, at(5000), Pace())
     assert (wave.drops, wave.next_step) == (2, "C0.2")
+
+
+def test_common_case_is_about_its_cause_in_its_district_and_no_unit() -> None:
+    cause = find_causes(losses(*[(str(n), n, "x", str(n)) for n in range(3)]), RULES, {}, frozenset())[0]
+    one = case()
+    member = replace(one, facts=replace(one.facts, district="gulou"))
+    common = open_common(cause, member, RULES, at(10), Pace())
+    assert common.subject == Subject(SubjectKind.COMMON_CAUSE, "gulou/carrier:x")
+    assert common.subject.unit_id is None
 
 
 @pytest.mark.parametrize("reason", sorted(PERMANENT))

@@ -299,9 +299,7 @@ class Story:
 
     def check(self) -> None:
         tables = self.rig.store.tables
-        opened = Counter(
-            (case.unit.unit_id, case.kind) for case in tables.cases.values() if case.is_open and not case.is_common
-        )
+        opened = Counter((case.subject, case.kind) for case in tables.cases.values() if case.is_open)
         assert not [key for key, count in opened.items() if count > 1], "one open case per unit and kind"
         for case in tables.cases.values():
             assert not case.is_open or case.next_step_at or ended_ladder(case), "an open case has a next step"

@@ -37,9 +37,9 @@ class Memory:
         return self.away
 
     async def take(self, events: Sequence[Event]) -> None:
-        if any(event.unit_id == "BUG" for event in events):
+        if any(event.subject.id == "BUG" for event in events):
             raise ZeroDivisionError
-        self.told += [str(event.unit_id) for event in events]
+        self.told += [str(event.subject.id) for event in events]
 
 
 class Claims(MemoryStore):

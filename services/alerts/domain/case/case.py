@@ -6,7 +6,7 @@ from datetime import datetime
 from services.alerts.domain.case.event import Proof
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import URGENT, CaseKind
-from services.alerts.domain.case.subject import UnitFacts
+from services.alerts.domain.case.subject import Subject, SubjectFacts
 from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.ids import CaseId, digest
 
@@ -40,7 +40,7 @@ class Case:
 
     case_id: CaseId
     kind: CaseKind
-    unit: UnitFacts
+    facts: SubjectFacts
     finding_id: str
     effective_at: datetime
     detected_at: datetime
@@ -68,6 +68,10 @@ class Case:
     @property
     def is_fire(self) -> bool:
         return self.kind is CaseKind.FIRE
+
+    @property
+    def subject(self) -> Subject:
+        return self.facts.subject
 
     @property
     def is_open(self) -> bool:

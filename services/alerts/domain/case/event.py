@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.alerts.domain.case.kinds import CaseKind
-from services.alerts.domain.ids import UnitId
+from services.alerts.domain.case.subject import Subject
 
 
 class Happening(StrEnum):
@@ -60,7 +60,7 @@ class Event:
 
     event_id: str
     happening: Happening
-    unit_id: UnitId
+    subject: Subject
     kind: CaseKind
     finding_id: str
     effective_at: datetime

@@ -9,7 +9,7 @@ from services.alerts.domain.case.case import Case, Closure, case_id_of
 from services.alerts.domain.case.event import EVERY_COMPONENT, Event, Happening, Place
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import PASSING, URGENT, CaseKind
-from services.alerts.domain.case.subject import UnitFacts
+from services.alerts.domain.case.subject import SubjectFacts
 from services.alerts.domain.escalation.ladder import Pace, clock_from, fallback_ladder
 from services.alerts.domain.escalation.pack_rules import PackRules
 
@@ -49,10 +49,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What holds on the day: the pack's rules, the unit's facts and the pace of our clock."""
+    """What holds on the day: the pack's rules, the subject's facts and the pace of our clock."""
 
     rules: PackRules
-    unit: UnitFacts
+    facts: SubjectFacts
     pace: Pace
 
 
@@ -89,7 +89,7 @@ def open_case(event: Event, terms: Terms, now: datetime) -> Case:
     case = Case(
         case_id=case_id_of(event.finding_id),
         kind=event.kind,
-        unit=terms.unit,
+        facts=terms.facts,
         finding_id=event.finding_id,
         effective_at=event.effective_at,
         detected_at=event.detected_at,
@@ -198,8 +198,8 @@ def _reopen(case: Case, event: Event, terms: Terms, now: datetime) -> Case:
         proof=event.proof,
         drops=case.drops + 1,
         sightings=case.sightings + 1,
-        unit=replace(
-            terms.unit, lead_department=case.unit.lead_department, copy_departments=case.unit.copy_departments
+        facts=replace(
+            terms.facts, lead_department=case.facts.lead_department, copy_departments=case.facts.copy_departments
         ),
         common_case_id=None,
         held_until=None,

@@ -7,11 +7,11 @@ from datetime import datetime
 
 from services.alerts.domain.case.case import Case, case_id_of
 from services.alerts.domain.case.kinds import CaseKind
-from services.alerts.domain.case.subject import UnitFacts
+from services.alerts.domain.case.subject import SubjectFacts, common_cause_subject
 from services.alerts.domain.escalation.ladder import Pace, clock_from
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.escalation.steps import LadderStep
-from services.alerts.domain.ids import CaseId, UnitId
+from services.alerts.domain.ids import CaseId
 
 COMMON_STEP = "C0"
 
@@ -98,7 +98,8 @@ def _clustered(members: Sequence[Candidate], rules: PackRules) -> list[Candidate
 
 def open_common(cause: Cause, sample: Case, rules: PackRules, now: datetime, pace: Pace) -> Case:
     """Return the common case of `cause`; `sample` is one of its members and lends the evidence and the district."""
-    finding_id = f"common:{sample.unit.district}:{cause.key}:{cause.newest.isoformat()}"
+    district = sample.facts.district
+    finding_id = f"common:{district}:{cause.key}:{cause.newest.isoformat()}"
     step = LadderStep(
         code=COMMON_STEP,
         after=sample.detected_at - sample.detected_at,
@@ -113,7 +114,9 @@ def open_common(cause: Cause, sample: Case, rules: PackRules, now: datetime, pac
     case = Case(
         case_id=case_id_of(finding_id),
         kind=CaseKind.COMMON_CAUSE,
-        unit=UnitFacts(unit_id=UnitId(""), name=cause.key, name_en=cause.key, district=sample.unit.district, town=town),
+        facts=SubjectFacts(
+            common_cause_subject(district, cause.key), name=cause.key, name_en=cause.key, district=district, town=town
+        ),
         finding_id=case_id_of(finding_id),
         effective_at=sample.effective_at,
         detected_at=cause.newest,

@@ -95,22 +95,22 @@ def _address(contact: Contact, channel: Channel, address: str, secret_ref: str |
 
 
 def _resolve(book: AddressBook, case: Case, role: Role) -> list[tuple[str, list[Contact]]]:
-    unit = case.unit
+    facts = case.facts
     if role in _UNIT_ROLES:
         return [(str(role), _of_unit(book, case, _UNIT_ROLES[role]))]
     if role is Role.CENTRE or role is Role.BRIGADE:
-        codes: Sequence[str] = book.bodies(str(role), unit.district) or (str(role),)
+        codes: Sequence[str] = book.bodies(str(role), facts.district) or (str(role),)
     elif role is Role.STREET:
-        codes = (unit.town,) if unit.town else ()
+        codes = (facts.town,) if facts.town else ()
     else:
-        codes = tuple(code for code in (unit.lead_department, *unit.copy_departments) if code)
+        codes = tuple(code for code in (facts.lead_department, *facts.copy_departments) if code)
     if not codes:
         return [(str(role), [])]
     return [(code, [contact for contact in book.contacts(code) if contact.role == "office"]) for code in codes]
 
 
 def _of_unit(book: AddressBook, case: Case, role: str) -> list[Contact]:
-    own = [contact for contact in book.contacts(case.unit.unit_id) if contact.role == role]
-    if own or role != "grid_officer" or not case.unit.town:
+    own = [contact for contact in book.contacts(case.subject.id) if contact.role == role]
+    if own or role != "grid_officer" or not case.facts.town:
         return own
-    return [contact for contact in book.contacts(case.unit.town) if contact.role == role]
+    return [contact for contact in book.contacts(case.facts.town) if contact.role == role]
