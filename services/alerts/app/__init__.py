@@ -21,7 +21,7 @@ from schemas.topics import ALARMS, FINDINGS, REGISTRY
 from services.alerts.adapters.calendar import ChinaCalendar
 from services.alerts.adapters.case_reader import CaseReader
 from services.alerts.adapters.http_api import Acknowledge, build_api
-from services.alerts.adapters.interim_store import MemoryInterimStore
+from services.alerts.adapters.interim_store import LocalInterimStore
 from services.alerts.adapters.kafka_events import Decode, event_of_alarm, event_of_finding
 from services.alerts.adapters.kafka_notices import KafkaNoticeStream
 from services.alerts.adapters.letter_writer import TemplateWriter
@@ -109,7 +109,7 @@ class Alerts:
             lambda: clock.now().astimezone(CHINA).date(), self._metrics.rejected.labels(REGISTRY).inc
         )
         self._scribe = self._new_scribe(self._metrics)
-        self._interim_store = MemoryInterimStore(self._scribe.retell, self._scribe.first_told)
+        self._interim_store = LocalInterimStore(self._scribe.retell, self._scribe.first_told)
         self._handover = Handover(self._interim_store if settings.lane != "ordinary" else None)
         self._interim: Interim | None = None
         self._posts = Posts(settings, clock, self._metrics, self._precedence, self._scribe.retell)

@@ -41,8 +41,8 @@ from services.alerts.adapters.webhook import (
 from services.alerts.domain.values import Address, BodyCode, CaseId, Channel, ContactId, NoticeId, Purpose, Reason
 from services.alerts.ports import Carrier, Ready
 from services.runtime.clock import SystemClock
+from tests.fakes.alerts import FakeCarrier, FakeClock
 from tests.integration.alerts.world import SECRET, Hook
-from tests.unit.alerts.rig import FakeCarrier, FakeClock
 
 NOW = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)
 CLOCK = SystemClock()

@@ -32,8 +32,8 @@ from services.alerts.domain.values import (
 )
 from services.alerts.ports import CaseStore, Changes, Outbox, Ready, Refused, Wish
 from services.runtime.postgres import open_pool
+from tests.fakes.alerts_store import MemoryStore
 from tests.unit.alerts.build import address, at, case
-from tests.unit.alerts.memory import MemoryStore
 
 KEY = (UnitId("U1"), CaseKind.CONNECTION_LOST)
 

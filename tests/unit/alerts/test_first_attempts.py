@@ -10,8 +10,8 @@ import pytest
 from services.alerts.domain.delivery import ALL_CLEAR, FIRE, FIRST, ORDINARY, Outcome, policy_of
 from services.alerts.domain.values import CaseKind, Channel, Happening, Purpose, Reason, Role, StoreUnavailable
 from services.alerts.worker.desk import Reply, Who
+from tests.fakes.alerts_store import MemoryTransaction, states
 from tests.unit.alerts.build import at, event, step
-from tests.unit.alerts.memory import MemoryTransaction, states
 from tests.unit.alerts.rig import Rig
 
 BURNS = event(Happening.FIRED, kind=CaseKind.FIRE, point="1")

@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from services.alerts.adapters.interim_store import MemoryInterimStore
+from services.alerts.adapters.interim_store import LocalInterimStore
 from services.alerts.domain.delivery import Outcome
 from services.alerts.domain.values import Case, CaseId, CaseKind, Event, Happening, NoticeId, Reason, StoreUnavailable
 from services.alerts.ports import Changes, Ready, Refused, Wish
 from services.alerts.worker.handover import Handover
 from services.alerts.worker.interim import Interim
 from services.runtime.patience import within
+from tests.fakes.alerts_store import MemoryStore, MemoryTransaction, states
 from tests.unit.alerts.build import at, event
-from tests.unit.alerts.memory import MemoryStore, MemoryTransaction, states
 from tests.unit.alerts.rig import Rig
 
 FIRE = CaseKind.FIRE
@@ -53,7 +53,7 @@ class Without:
 
     def __init__(self) -> None:
         self.rig = Rig(store=Frail())
-        self.memory = MemoryInterimStore(self.rig.scribe.retell, self.rig.scribe.first_told)
+        self.memory = LocalInterimStore(self.rig.scribe.retell, self.rig.scribe.first_told)
         self.rig.hand_over(Handover(self.memory), self.memory)
         intake, postman = self.rig.second_lane(self.memory)
         self.interim = Interim(

@@ -13,8 +13,8 @@ from services.alerts.domain.ladder import ended_ladder
 from services.alerts.domain.values import CaseKind, Happening, Purpose, Reason
 from services.alerts.ports import Ready
 from services.alerts.worker.desk import Reply, Who
+from tests.fakes.alerts_store import states
 from tests.unit.alerts.build import event
-from tests.unit.alerts.memory import states
 from tests.unit.alerts.rig import Rig
 
 OFFICER = Who("officer", None, "console")

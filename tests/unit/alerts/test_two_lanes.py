@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from services.alerts.domain.values import CaseKind, Event, Happening, Purpose, case_id_of
 from services.alerts.ports import Ready
+from tests.fakes.alerts_store import states
 from tests.unit.alerts.build import event
-from tests.unit.alerts.memory import states
 from tests.unit.alerts.rig import Rig
 
 FIRE = CaseKind.FIRE
