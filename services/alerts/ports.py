@@ -1,6 +1,6 @@
 """What alerts needs from the outside. Adapters implement these; every method may be cancelled."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -85,6 +85,27 @@ class CaseBook:
     by_id: dict[CaseId, Case]
     open: dict[tuple[Subject, CaseKind], Case]
     last_closed: dict[tuple[Subject, CaseKind], Case]
+
+    @staticmethod
+    def of(
+        cases: Iterable[Case], keys: Collection[tuple[Subject, CaseKind]], case_ids: Collection[CaseId]
+    ) -> "CaseBook":
+        """Return the book of those `cases` that have one of the keys or ids; of closed ones of a key the last."""
+        book = CaseBook({}, {}, {})
+        for case in cases:
+            key = (case.subject, case.kind)
+            if key not in keys and case.case_id not in case_ids:
+                continue
+            book.by_id[case.case_id] = case
+            if case.is_open:
+                book.open[key] = case
+            elif key not in book.last_closed or _closed(book.last_closed[key]) <= _closed(case):
+                book.last_closed[key] = case
+        return book
+
+
+def _closed(case: Case) -> float:
+    return case.closed_at.timestamp() if case.closed_at else 0.0
 
 
 class IntakeTransaction(Protocol):

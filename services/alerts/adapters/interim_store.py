@@ -39,7 +39,7 @@ def _forget(rows: dict[K, V], most: int, has_ended: Callable[[V], bool]) -> None
 class _Transaction:
     """Nothing is changed before `save`; what it decides upon is never awaited in between."""
 
-    def __init__(self, store: "MemoryInterimStore") -> None:
+    def __init__(self, store: "LocalInterimStore") -> None:
         self._store = store
         self.fresh: set[str] = set()
 
@@ -53,17 +53,7 @@ class _Transaction:
         now: datetime,
     ) -> tuple[set[str], CaseBook]:
         self.fresh = {event_id for event_id in event_ids if event_id not in self._store.seen}
-        book = CaseBook({}, {}, {})
-        for case in self._store.cases.values():
-            key = (case.subject, case.kind)
-            if key not in keys and case.case_id not in case_ids:
-                continue
-            book.by_id[case.case_id] = case
-            if case.is_open:
-                book.open[key] = case
-            elif key not in book.last_closed or _closed(book.last_closed[key]) <= _closed(case):
-                book.last_closed[key] = case
-        return self.fresh, book
+        return self.fresh, CaseBook.of(self._store.cases.values(), keys, case_ids)
 
     async def told(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
         return {case_id: self._store.told(case_id) for case_id in case_ids}
@@ -72,11 +62,7 @@ class _Transaction:
         return self._store.save(changes)
 
 
-def _closed(case: Case) -> float:
-    return case.closed_at.timestamp() if case.closed_at else 0.0
-
-
-class MemoryInterimStore:
+class LocalInterimStore:
     """See ports.InterimStore."""
 
     def __init__(self, retell: Retell, first_told: FirstTold) -> None:

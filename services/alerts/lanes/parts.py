@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from schemas.topics import REGISTRY
 from services.alerts.adapters.calendar import ChinaCalendar
-from services.alerts.adapters.interim_store import MemoryInterimStore
+from services.alerts.adapters.interim_store import LocalInterimStore
 from services.alerts.adapters.letter_writer import TemplateWriter
 from services.alerts.adapters.registry_directory import RegistryDirectory
 from services.alerts.domain.escalation.ladder import Pace
@@ -52,7 +52,7 @@ class Parts:
             lambda: clock.now().astimezone(CHINA).date(), self.metrics.rejected.labels(REGISTRY).inc
         )
         self.composer = self.new_composer(self.metrics)
-        self.interim_store = MemoryInterimStore(self.composer.retell, self.composer.first_told)
+        self.interim_store = LocalInterimStore(self.composer.retell, self.composer.first_told)
         # the ordinary lane beside the fire lane knows what was told from memory; in a process of its own it cannot
         self.handover = Handover(self.interim_store if settings.lane != "ordinary" else None)
         self.delivery_workers = DeliveryWorkers(settings, clock, self.metrics, self.fire_priority, self.composer.retell)

@@ -27,8 +27,8 @@ from services.alerts.domain.ids import CaseId
 from services.alerts.domain.routing.contacts import Channel
 from services.alerts.ports import CaseStore, Changes, ClaimRequest, Outbox, Ready, Refused
 from services.runtime.postgres import open_pool
+from tests.fakes.alerts_store import MemoryStore
 from tests.unit.alerts.build import address, at, case
-from tests.unit.alerts.memory import MemoryStore
 
 KEY = (unit_subject("U1"), CaseKind.CONNECTION_LOST)
 

@@ -1,4 +1,4 @@
-"""Migration 0015: what is stored has a subject, and a process of the version before beside this one does no harm."""
+"""Migrations 0015 and 0016: what is stored has a subject, and the version before does no harm beside this one."""
 
 import shutil
 from pathlib import Path
@@ -12,11 +12,11 @@ from services.alerts.domain.case.subject import Subject, SubjectKind
 from services.alerts.domain.errors import Conflict
 from services.alerts.domain.ids import CaseId
 from services.alerts.ports import Changes
-from services.runtime.migrate import MIGRATIONS, migrate
+from services.runtime.migrate import MIGRATIONS, Phase, migrate
 from services.runtime.postgres import open_pool
 from tests.unit.alerts.build import case
 
-SUBJECTS = "0015_case_subjects.sql"
+SUBJECTS = "0015_pre_case_subjects.sql"
 AS_BEFORE = """
 INSERT INTO alerts.cases (case_id, kind, unit_id, cause_key, district, finding_id, state, effective_at, detected_at,
     opened_at, last_sighting_at, pack_id, pack_version, clause, evidence, ladder)
@@ -50,7 +50,7 @@ async def subject_of(dsn: str, case_id: str) -> Subject:
 @pytest.mark.parametrize("stored_first", [True, False], ids=["stored before", "written by the version before"])
 async def test_cases_of_the_version_before_have_a_subject(before: str, stored_first: bool) -> None:
     if not stored_first:
-        migrate(before)
+        migrate(before, phase=Phase.PRE)
     opened_before(before, "C1", "fire", "U1")
     opened_before(before, "C2", "common_cause", None, "carrier:cmcc")
     migrate(before)
@@ -58,8 +58,9 @@ async def test_cases_of_the_version_before_have_a_subject(before: str, stored_fi
     assert await subject_of(before, "C2") == Subject(SubjectKind.COMMON_CAUSE, "gulou/carrier:cmcc")
 
 
-async def test_neither_version_opens_a_second_case_beside_the_others(before: str) -> None:
-    migrate(before)
+@pytest.mark.parametrize("phase", [Phase.PRE, None], ids=["both versions run", "only this one"])
+async def test_no_version_opens_a_second_case_beside_the_others(before: str, phase: Phase | None) -> None:
+    migrate(before, phase=phase)
     opened_before(before, "C1", "fire", "U1")
     fire, lost = case(CaseKind.FIRE), case()
     async with open_pool(before, "subjects", 1, 1) as pool:

@@ -1,24 +1,18 @@
 """A whole alerts service on memory and a fake clock: intake, ladder, delivery, driven step by step."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 
 from prometheus_client import CollectorRegistry
 
-from services.alerts.adapters.interim_store import MemoryInterimStore
+from services.alerts.adapters.interim_store import LocalInterimStore
 from services.alerts.domain.case.event import Event
-from services.alerts.domain.case.subject import Subject, SubjectFacts
-from services.alerts.domain.delivery.attempts import Outcome
 from services.alerts.domain.delivery.destinations import Destinations
-from services.alerts.domain.delivery.letters import Letter
 from services.alerts.domain.escalation.ladder import Pace
-from services.alerts.domain.escalation.pack_rules import PackRules
-from services.alerts.domain.ids import NoticeId
-from services.alerts.domain.routing.contacts import Address, Channel
+from services.alerts.domain.routing.contacts import Channel
 from services.alerts.metrics import AlertsMetrics
-from services.alerts.ports import PartitionClaim, Ready, Tray
+from services.alerts.ports import PartitionClaim, Tray
 from services.alerts.worker.acknowledgement import AcknowledgementService
 from services.alerts.worker.delivery import DeliveryWorker, Lanes
 from services.alerts.worker.fire_priority import FirePriority
@@ -26,76 +20,9 @@ from services.alerts.worker.handover import Handover
 from services.alerts.worker.intake import CaseIntake
 from services.alerts.worker.ladder import LadderWorker
 from services.alerts.worker.notice_composer import NoticeComposer
-from tests.unit.alerts.build import RULES, T0, Book, contact, unit
-from tests.unit.alerts.memory import MemoryStore
-
-
-class FakeClock:
-    def __init__(self) -> None:
-        self.at = T0
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic(self) -> float:
-        return (self.at - T0).total_seconds()
-
-    def forward(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
-
-
-class FakeDirectory(Book):
-    def __init__(self, units: Sequence[str]) -> None:
-        people = [
-            contact("centre", "centre"),
-            contact("brigade", "brigade"),
-            contact("health", "health"),
-            contact("street", "T1"),
-            *[contact(f"room-{name}", name, "control_room") for name in units],
-        ]
-        super().__init__(*people)
-        self.pack = RULES
-
-    def rules(self, now: datetime, district: str) -> PackRules:
-        return self.pack
-
-    def longest_window(self, now: datetime) -> timedelta:
-        return self.pack.common_window
-
-    def facts(self, subject: Subject, now: datetime) -> SubjectFacts:
-        return unit(subject.id)
-
-    def sizes(self, district: str) -> Mapping[str, int]:
-        return {}
-
-
-class PlainWriter:
-    def write(self, letter: Letter, notice_id: NoticeId, to: Address) -> tuple[str, str, str]:
-        over = "" if letter.case.is_open else " over"
-        return f"{letter.step_code} {letter.case.subject.id}{over}", f"{letter.proof}", "plain@1"
-
-
-class EveryDay:
-    def is_working(self, day: date) -> bool:
-        return True
-
-    def confirmed(self, year: int) -> bool:
-        return True
-
-
-class FakeCarrier:
-    """Remembers what was sent and when; answers what `answers` holds, then accepts."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        self.sent: list[tuple[datetime, Ready]] = []
-        self.answers: list[Outcome] = []
-        self._clock = clock
-        self.watch: Callable[[Ready], None] = lambda notice: None
-
-    async def send(self, notice: Ready) -> Outcome:
-        self.watch(notice)
-        self.sent.append((self._clock.now(), notice))
-        return self.answers.pop(0) if self.answers else Outcome(None)
+from tests.fakes.alerts import EveryDay, FakeCarrier, FakeClock, FakeDirectory, PlainWriter
+from tests.fakes.alerts_store import MemoryStore
+from tests.unit.alerts.build import RULES
 
 
 class Rig:
@@ -149,14 +76,14 @@ class Rig:
             task.cancel()
         self.restart()
 
-    def hand_over(self, handover: Handover, memory: MemoryInterimStore) -> None:
+    def hand_over(self, handover: Handover, memory: LocalInterimStore) -> None:
         """Work beside a memory that tells while the store is away."""
         self._handover = handover
         self.restart()
         self.delivery_workers[0].told_elsewhere = handover.attempted
         self.delivery_workers[0].keep = memory.adopt
 
-    def second_lane(self, memory: MemoryInterimStore) -> tuple[CaseIntake, DeliveryWorker]:
+    def second_lane(self, memory: LocalInterimStore) -> tuple[CaseIntake, DeliveryWorker]:
         """Return an intake and a delivery_worker over `memory`, with the same composer and carrier."""
         delivery_worker = self._delivery_worker(memory, fire=True)
         intake = CaseIntake(

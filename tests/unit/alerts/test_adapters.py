@@ -27,13 +27,13 @@ from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import PartitionClaim
 from services.runtime.kafka import Record
 from services.runtime.kafka_loop import ConsumedRecord, Unavailable
+from tests.fakes.alerts_store import MemoryStore
 from tests.integration.alerts.world import (
     ROOT,
     finding,
     fire,
     restore,
 )
-from tests.unit.alerts.memory import MemoryStore
 from tests.unit.alerts.test_directory import directory
 
 NOW = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)

@@ -16,8 +16,8 @@ from services.alerts.domain.errors import StoreUnavailable
 from services.alerts.domain.escalation.steps import Role
 from services.alerts.domain.routing.contacts import Channel
 from services.alerts.worker.acknowledgement import Reply, Who
+from tests.fakes.alerts_store import MemoryTransaction, states
 from tests.unit.alerts.build import at, event, step
-from tests.unit.alerts.memory import MemoryTransaction, states
 from tests.unit.alerts.rig import Rig
 
 BURNS = event(Happening.FIRED, kind=CaseKind.FIRE, point="1")

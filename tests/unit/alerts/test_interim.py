@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.alerts.adapters.interim_store import MemoryInterimStore
+from services.alerts.adapters.interim_store import LocalInterimStore
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.event import Event, Happening
 from services.alerts.domain.case.kinds import CaseKind
@@ -19,8 +19,8 @@ from services.alerts.ports import Changes, ClaimRequest, Ready, Refused
 from services.alerts.worker.handover import Handover
 from services.alerts.worker.interim import Interim
 from services.runtime.patience import within
+from tests.fakes.alerts_store import MemoryStore, MemoryTransaction, states
 from tests.unit.alerts.build import at, event
-from tests.unit.alerts.memory import MemoryStore, MemoryTransaction, states
 from tests.unit.alerts.rig import Rig
 
 FIRE = CaseKind.FIRE
@@ -58,7 +58,7 @@ class Without:
 
     def __init__(self) -> None:
         self.rig = Rig(store=Frail())
-        self.memory = MemoryInterimStore(self.rig.composer.retell, self.rig.composer.first_told)
+        self.memory = LocalInterimStore(self.rig.composer.retell, self.rig.composer.first_told)
         self.rig.hand_over(Handover(self.memory), self.memory)
         intake, delivery_worker = self.rig.second_lane(self.memory)
         self.interim = Interim(

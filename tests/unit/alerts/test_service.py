@@ -16,8 +16,8 @@ from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.escalation.ladder import ended_ladder
 from services.alerts.ports import Ready
 from services.alerts.worker.acknowledgement import Reply, Who
+from tests.fakes.alerts_store import states
 from tests.unit.alerts.build import event
-from tests.unit.alerts.memory import states
 from tests.unit.alerts.rig import Rig
 
 OFFICER = Who("officer", None, "console")

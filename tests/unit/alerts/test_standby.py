@@ -1,45 +1,18 @@
 """The handler of the fire lane while the database fails, hangs or cannot be asked at all."""
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 
 from services.alerts.adapters import topic_handler
 from services.alerts.adapters.kafka_events import event_of_finding
 from services.alerts.adapters.topic_handler import TopicHandler
-from services.alerts.domain.case.event import Event
 from services.alerts.domain.errors import StoreUnavailable
 from services.alerts.ports import PartitionClaim
 from services.runtime.kafka_loop import Unavailable
-from tests.unit.alerts.memory import MemoryStore
+from tests.fakes.alerts import MemoryStandby
+from tests.fakes.alerts_store import MemoryStore
 from tests.unit.alerts.test_adapters import Taker, findings
-
-
-class Memory:
-    """Stands in for what tells from memory."""
-
-    def __init__(self) -> None:
-        self.away = False
-        self.answers = False
-        self.looked = asyncio.Event()
-        self.told: list[str] = []
-
-    def lost(self) -> None:
-        self.away = True
-
-    def found(self) -> None:
-        self.away = False
-
-    async def look(self) -> bool:
-        self.away = not self.answers
-        self.looked.set()
-        return self.away
-
-    async def take(self, events: Sequence[Event]) -> None:
-        if any(event.subject.id == "BUG" for event in events):
-            raise ZeroDivisionError
-        self.told += [str(event.subject.id) for event in events]
 
 
 class Claims(MemoryStore):
@@ -58,7 +31,7 @@ class Claims(MemoryStore):
 class Harness:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(topic_handler, "backoff_s", lambda attempt: 0.001)
-        self.taker, self.memory, self.store = Taker(), Memory(), Claims()
+        self.taker, self.memory, self.store = Taker(), MemoryStandby(), Claims()
         self.progress = 0
         self.handler = TopicHandler(
             topic="firenet.findings.v1",

@@ -12,8 +12,8 @@ from services.alerts.domain.case.event import Event, Happening
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.delivery.notice import Purpose
 from services.alerts.ports import Ready
+from tests.fakes.alerts_store import states
 from tests.unit.alerts.build import event
-from tests.unit.alerts.memory import states
 from tests.unit.alerts.rig import Rig
 
 FIRE = CaseKind.FIRE

@@ -1,6 +1,6 @@
 -- A case is about a subject: a unit, a body, a common cause, or FireNet itself. `unit_id` stays for readers of before.
 ALTER TABLE alerts.cases
-    ADD COLUMN subject_kind text CHECK (subject_kind IN ('unit', 'body', 'common_cause', 'system')),
+    ADD COLUMN subject_kind text,     -- unit, body, common_cause, system
     ADD COLUMN subject_id   text;      -- the unit's id; of a common cause DISTRICT/carrier:NAME or DISTRICT/town:CODE
 
 UPDATE alerts.cases SET
@@ -9,7 +9,7 @@ UPDATE alerts.cases SET
                         ELSE coalesce(unit_id, '') END;
 
 -- The version before writes unit_id and no subject, this one a subject and no unit_id; both may run until all are
--- restarted, and neither may open a second case beside the other's.
+-- restarted. With both filled in the unique indexes of before hold for both.
 CREATE FUNCTION alerts.case_subject() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.subject_kind IS NULL THEN
@@ -23,11 +23,4 @@ BEGIN
 END $$;
 CREATE TRIGGER case_subject BEFORE INSERT ON alerts.cases FOR EACH ROW EXECUTE FUNCTION alerts.case_subject();
 
-ALTER TABLE alerts.cases
-    ALTER COLUMN subject_kind SET NOT NULL,
-    ALTER COLUMN subject_id SET NOT NULL;
-
-CREATE UNIQUE INDEX one_open_case_of_subject ON alerts.cases (subject_kind, subject_id, kind) WHERE state = 'open';
-DROP INDEX alerts.one_open_case;           -- says the same of units
-DROP INDEX alerts.one_open_common_case;    -- and of common causes, by district
 CREATE INDEX cases_recent_of_subject ON alerts.cases (subject_kind, subject_id, kind, closed_at DESC);

@@ -78,17 +78,7 @@ class MemoryTransaction:
         return fresh, await self.book(keys, case_ids)
 
     async def book(self, keys: Collection[tuple[Subject, CaseKind]], case_ids: Collection[CaseId]) -> CaseBook:
-        book = CaseBook({}, {}, {})
-        for case in self._t.cases.values():
-            key = (case.subject, case.kind)
-            if key not in keys and case.case_id not in case_ids:
-                continue
-            book.by_id[case.case_id] = case
-            if case.is_open:
-                book.open[key] = case
-            elif key not in book.last_closed or _closed(book.last_closed[key]) < _closed(case):
-                book.last_closed[key] = case
-        return book
+        return CaseBook.of(self._t.cases.values(), keys, case_ids)
 
     async def due(self, now: datetime, limit: int) -> list[Case]:
         due = [
@@ -191,10 +181,6 @@ class MemoryTransaction:
             if other.case_id == case.case_id or (other.is_open and case.is_open and same):
                 raise Conflict("a case of this unit and kind is open")
         self._t.cases[case.case_id] = case
-
-
-def _closed(case: Case) -> float:
-    return case.closed_at.timestamp() if case.closed_at else 0.0
 
 
 class MemoryStore:

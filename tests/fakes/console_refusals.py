@@ -19,7 +19,7 @@ from services.console.domain.refusals import (
     State,
 )
 from services.console.domain.viewer import Viewer
-from tests.unit.console.fakes import T0
+from tests.fakes.console import T0
 
 
 def refusal(

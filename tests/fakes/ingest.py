@@ -8,7 +8,7 @@ from services.ingest.adapters.frames import Delivery
 from services.ingest.adapters.inbox import Inbox, Stamps
 from services.ingest.adapters.wire import Encoder
 from services.ingest.domain.decide import refusals_beside, refuse_unexpected
-from services.ingest.domain.replays import ReplayNote
+from services.ingest.domain.replays import Kept, Place, ReplayNote
 from services.ingest.domain.values import Accepted, Arrival, Outcome, Refused, Tick
 from tests.unit.ingest.build import NOON
 
@@ -156,3 +156,11 @@ class MemoryStore:
         self.alarms += [
             value for signal, value in zip(accepted.signals, values, strict=True) if signal.message.concerns_fire
         ]
+
+
+class MemoryShelf:
+    def __init__(self, kept: Sequence[Kept]) -> None:
+        self.kept = {one.place: one for one in kept}
+
+    async def at(self, places: Sequence[Place]) -> Sequence[Kept]:
+        return [self.kept[place] for place in places if place in self.kept]
