@@ -9,7 +9,8 @@ import pytest
 
 from deploy.schema import breaches, drift, last_released, read
 from deploy.stack.postgres import Postgres
-from services.runtime.migrate import MIGRATIONS, OutOfOrder, Phase, migrate
+from services.runtime import migrate as migrating
+from services.runtime.migrate import MIGRATIONS, OutOfOrder, Phase, main, migrate
 from tests.parts import fresh_database
 
 PRE = "0101_pre_more"
@@ -149,3 +150,24 @@ def test_pre_that_rests_on_post_of_the_version_before_says_so(released: str, fol
 def test_an_empty_database_gets_both_phases_at_once(database: str, folder: Path) -> None:
     add(folder, POST, "ALTER TABLE alerts.steps DROP COLUMN nobody")
     assert migrate(database, folder, phase=Phase.PRE)[-1] == POST
+
+
+def test_the_command_line_applies_one_phase_or_both(
+    released: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a word `pre`, so that nobody takes a column from under the version before by mistake."""
+    migrate(released)
+    add(folder, PRE, "CREATE TABLE rules.more (a text)")
+    add(folder, POST, "ALTER TABLE alerts.steps DROP COLUMN nobody")
+    monkeypatch.setattr(migrating, "migrate", lambda dsn, phase: migrate(dsn, folder, phase=phase))
+    monkeypatch.setenv("FIRENET_DATABASE_DSN", released)
+    with pytest.raises(SystemExit, match=f"migrations failed: {PRE} must be applied before {POST}: run without --post"):
+        main(["--post"])
+    for arguments in ([], [], ["--post"], ["--all"]):
+        main(arguments)
+    assert capsys.readouterr().out.splitlines() == [
+        f"migrations applied: {PRE}",
+        "migrations applied: none, up to date",
+        f"migrations applied: {POST}",
+        "migrations applied: none, up to date",
+    ]
