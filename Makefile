@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install fmt check test test-again test-unit test-containers test-e2e schemas requirements migrate demo run up down logs images bench clean
+.PHONY: help install fmt check test test-again test-unit test-containers test-e2e schema schemas requirements migrate migrate-post demo run up down logs images bench clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -65,8 +65,14 @@ schemas: $(VENV)/.have-dev ## write JSON Schema, AsyncAPI, the Grafana dashboard
 requirements: $(VENV)/.have-dev ## pin the newest versions that fit into requirements/*.txt
 	@for set in runtime embedded dev; do $(BIN)/pip-compile --quiet --upgrade --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header -o requirements/$$set.txt requirements/$$set.in; done
 
-migrate: $(VENV)/.have-runtime ## bring the database at FIRENET_DATABASE_DSN up to date
+schema: $(VENV)/.have-dev ## write deploy/schema.sql anew: what all migrations make on a real PostgreSQL
+	@$(BIN)/python -m deploy.schema
+
+migrate: $(VENV)/.have-runtime ## prepare the database at FIRENET_DATABASE_DSN for this version; the one before may still run
 	@$(BIN)/python -m services.runtime.migrate
+
+migrate-post: $(VENV)/.have-runtime ## finish it, once nothing of the version before runs any more
+	@$(BIN)/python -m services.runtime.migrate --post
 
 demo: $(VENV)/.have-embedded ## a living district on real parts, no Docker, no root: prints a page to open; Ctrl-C ends it
 	@exec $(BIN)/python -m deploy.stack demo

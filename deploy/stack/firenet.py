@@ -308,7 +308,7 @@ class FireNet:
 
     def set_up(self, pack: Path = SAMPLE_PACK, cancel: threading.Event | None = None) -> None:
         """Bring tables, topics and the policy pack up to date; changes nothing when they are."""
-        self.command("services.runtime.migrate", cancel=cancel)
+        self.command("services.runtime.migrate", "--all", cancel=cancel)  # no service runs yet
         self.command("services.registry", "topics", cancel=cancel)
         self.command("services.registry", "pack", str(pack), cancel=cancel)
 

@@ -2,9 +2,11 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from services.alerts.domain.delivery import NEVER_AGAIN, Fate
-from services.alerts.domain.lifecycle import Action
-from services.alerts.domain.values import CaseKind, Channel, Reason
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.lifecycle import Action
+from services.alerts.domain.delivery.attempts import NEVER_AGAIN, DeliveryState
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.routing.contacts import Channel
 
 _FIRE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
@@ -114,11 +116,11 @@ class AlertsMetrics:
             for action in Action:
                 self.events.labels(kind, action)
         for channel in Channel:
-            self.attempts.labels(channel, Fate.ACCEPTED, "none")
+            self.attempts.labels(channel, DeliveryState.ACCEPTED, "none")
             for reason in NEVER_AGAIN:
                 self.first_dead.labels(channel, reason)
             for reason in Reason:
-                for fate in (Fate.RETRY, Fate.DEAD):
+                for fate in (DeliveryState.RETRY, DeliveryState.DEAD):
                     self.attempts.labels(channel, fate, reason)
         for reason in (Reason.CASE_CLOSED, Reason.ACKNOWLEDGED, Reason.REOPENED):
             self.cancelled.labels(reason)

@@ -1,37 +1,35 @@
 """What alerts needs from the outside. Adapters implement these; every method may be cancelled."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
-from services.alerts.domain.audit import Link, Overview
-from services.alerts.domain.delivery import Consent, Due, InterimRow, Outcome, Verdict
-from services.alerts.domain.grouping import Candidate
-from services.alerts.domain.letters import Letter
-from services.alerts.domain.recipients import AddressBook
-from services.alerts.domain.values import (
-    Address,
-    AuditEntry,
-    Case,
-    CaseId,
-    CaseKind,
-    Channel,
-    Event,
-    Notice,
-    NoticeId,
-    PackRules,
-    Purpose,
-    Reason,
-    StepTaken,
-    UnitFacts,
-    UnitId,
-)
+from services.alerts.domain.audit.chain import Link
+from services.alerts.domain.audit.entry import AuditEntry
+from services.alerts.domain.audit.overview import Overview
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.event import Event
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.subject import Subject, SubjectFacts
+from services.alerts.domain.delivery.attempts import Outcome, Verdict
+from services.alerts.domain.delivery.consent import SendDecision
+from services.alerts.domain.delivery.destinations import Due
+from services.alerts.domain.delivery.interim import InterimRow
+from services.alerts.domain.delivery.letters import Letter
+from services.alerts.domain.delivery.notice import Notice, Purpose
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.escalation.pack_rules import PackRules
+from services.alerts.domain.escalation.steps import StepTaken
+from services.alerts.domain.ids import CaseId, NoticeId
+from services.alerts.domain.noise.common_cause import Candidate
+from services.alerts.domain.routing.contacts import Address, Channel
+from services.alerts.domain.routing.recipients import AddressBook
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class PartitionClaim:
     """Ownership of one partition of a topic; `epoch` grows with each owner and fences the former one."""
 
     topic: str
@@ -85,8 +83,29 @@ class CaseBook:
     """The cases that a batch touches, locked until the transaction ends."""
 
     by_id: dict[CaseId, Case]
-    open: dict[tuple[UnitId, CaseKind], Case]
-    last_closed: dict[tuple[UnitId, CaseKind], Case]
+    open: dict[tuple[Subject, CaseKind], Case]
+    last_closed: dict[tuple[Subject, CaseKind], Case]
+
+    @staticmethod
+    def of(
+        cases: Iterable[Case], keys: Collection[tuple[Subject, CaseKind]], case_ids: Collection[CaseId]
+    ) -> "CaseBook":
+        """Return the book of those `cases` that have one of the keys or ids; of closed ones of a key the last."""
+        book = CaseBook({}, {}, {})
+        for case in cases:
+            key = (case.subject, case.kind)
+            if key not in keys and case.case_id not in case_ids:
+                continue
+            book.by_id[case.case_id] = case
+            if case.is_open:
+                book.open[key] = case
+            elif key not in book.last_closed or _closed(book.last_closed[key]) <= _closed(case):
+                book.last_closed[key] = case
+        return book
+
+
+def _closed(case: Case) -> float:
+    return case.closed_at.timestamp() if case.closed_at else 0.0
 
 
 class IntakeTransaction(Protocol):
@@ -94,10 +113,10 @@ class IntakeTransaction(Protocol):
 
     async def begin(
         self,
-        claim: Claim,
+        claim: PartitionClaim,
         next_offset: int,
         event_ids: Sequence[str],
-        keys: Collection[tuple[UnitId, CaseKind]],
+        keys: Collection[tuple[Subject, CaseKind]],
         case_ids: Collection[CaseId],
         now: datetime,
     ) -> tuple[set[str], CaseBook]:
@@ -122,7 +141,7 @@ class IntakeTransaction(Protocol):
 class CaseTransaction(IntakeTransaction, Protocol):
     """One database transaction."""
 
-    async def book(self, keys: Collection[tuple[UnitId, CaseKind]], case_ids: Collection[CaseId]) -> CaseBook:
+    async def book(self, keys: Collection[tuple[Subject, CaseKind]], case_ids: Collection[CaseId]) -> CaseBook:
         """Return and lock the open and the last closed case of each key, and the cases of `case_ids`."""
         ...
 
@@ -166,7 +185,7 @@ class CaseStore(Protocol):
         """Begin; commit when the block ends well. Raises StoreUnavailable, Conflict, Fenced."""
         ...
 
-    async def claim(self, topic: str, partition: int, owner: str) -> tuple[Claim, int]:
+    async def claim(self, topic: str, partition: int, owner: str) -> tuple[PartitionClaim, int]:
         """Take over a partition, fencing its former owner; return the claim and the next offset to read."""
         ...
 
@@ -215,11 +234,11 @@ class Refused:
 
     notice_id: NoticeId
     case_id: CaseId
-    consent: Consent
+    consent: SendDecision
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ClaimRequest:
     """Which notices to take: at most `limit` are looked at, longest waiting first, and `choose` picks among them.
 
     `leases` says per channel how long one is ours.
@@ -237,7 +256,7 @@ class Wish:
 class Tray(Protocol):
     """Notices on their way. A lease that runs out gives the notice to the next worker: at least one copy."""
 
-    async def take(self, wish: Wish) -> list[Ready | Refused]:
+    async def take(self, request: ClaimRequest) -> list[Ready | Refused]:
         """Choose among the due notices, ask a last time whether each may go, and count its attempt.
 
         What comes back Ready is ours until its lease ends and must be sent now; a case that is closed or acknowledged
@@ -336,8 +355,8 @@ class Directory(AddressBook, Protocol):
         """Return the longest window of common causes among the packs in force. Raises NoPack."""
         ...
 
-    def unit(self, unit_id: UnitId, now: datetime) -> UnitFacts:
-        """Return the unit's facts; an unknown unit gives its id as its name, an unregistered gateway what it claims."""
+    def facts(self, subject: Subject, now: datetime) -> SubjectFacts:
+        """Return what is known of a unit: an unknown one is named by its id, an unregistered gateway by its claim."""
         ...
 
     def sizes(self, district: str) -> Mapping[str, int]:
@@ -390,6 +409,6 @@ class Auditor(Protocol):
 class Intake(Protocol):
     """Takes events of one partition in, effects and offset together."""
 
-    async def take(self, claim: Claim, events: Sequence[Event], next_offset: int) -> None:
+    async def take(self, claim: PartitionClaim, events: Sequence[Event], next_offset: int) -> None:
         """Return once it is committed. Raises StoreUnavailable, NoPack (try again) and Fenced (not ours any more)."""
         ...

@@ -1,25 +1,58 @@
-"""Apply deploy/migrations to a database, under a lock, each file once. `python -m services.runtime.migrate`.
+"""Apply deploy/migrations, under a lock, each file once. `python -m services.runtime.migrate [--post | --all]`.
 
-yoyo does it: it keeps the list of what was applied, takes a lock against a second runner, and runs plain SQL files.
+yoyo does it: it keeps the list of what was applied (by name, so a file is never renamed), takes a lock against a second
+runner, and runs plain SQL files. Each is of one of two phases, which stands in its name: `pre` may be applied while the
+version before still runs, `post` only when nothing of it runs any more.
 """
 
+import argparse
 import logging
+import re
 import sys
 import warnings
+from enum import StrEnum
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
-
-from pydantic_settings import BaseSettings
 
 from services.runtime.settings import ServiceSettings, load
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "deploy" / "migrations"
+LAST_WITHOUT_PHASE = 13
+"""Up to here the names say nothing of a phase: they came before the rule, and count as `pre`."""
+
+NAME = re.compile(r"(?P<number>\d{4})_((?P<phase>pre|post)_)?[a-z0-9_]+")
 
 
-def migrate(dsn: str, folder: Path = MIGRATIONS) -> list[str]:
-    """Bring the database at `dsn` up to date and return the names of what was applied now.
+class Phase(StrEnum):
+    """When a migration may be applied in an upgrade without a pause."""
 
-    Raises the driver's error when the server cannot be reached or a statement fails; a failed file leaves no trace.
+    PRE = "pre"
+    POST = "post"
+
+
+class OutOfOrder(Exception):
+    """What was asked for rests on migrations of the other phase that are not applied yet."""
+
+    def __init__(self, waiting: list[str], first: list[str], how: str) -> None:
+        super().__init__(f"{', '.join(first)} must be applied before {', '.join(waiting)}: {how}")
+
+
+def phase_of(name: str) -> Phase:
+    """Return the phase of the migration file of this name (without `.sql`). Raises ValueError for any other name."""
+    found = NAME.fullmatch(name)
+    if found is None or (found["phase"] is None and int(found["number"]) > LAST_WITHOUT_PHASE):
+        raise ValueError(f"{name}: a migration is called NNNN_pre_what or NNNN_post_what")
+    return Phase(found["phase"] or Phase.PRE)
+
+
+def migrate(dsn: str, folder: Path = MIGRATIONS, *, phase: Phase | None = None, until: str | None = None) -> list[str]:
+    """Apply what is due at `dsn`, in the order of the numbers, and return the names of what was applied now.
+
+    Without `phase` both are applied: nothing else may use the database. So are they in an empty database, where there
+    is no version before. `until` leaves out what comes after that name.
+    Raises OutOfOrder, and the driver's error when the server cannot be reached or a statement fails; a failed file
+    leaves no trace.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # raised inside yoyo on import
@@ -30,7 +63,10 @@ def migrate(dsn: str, folder: Path = MIGRATIONS) -> list[str]:
     try:
         migrations = read_migrations(str(folder))
         with backend.lock(timeout=60):
-            due = backend.to_apply(migrations)
+            is_empty = not backend.get_applied_migration_hashes()
+            due = backend.to_apply(migrations).filter(lambda one: until is None or one.id <= until)
+            if phase is not None and not is_empty:
+                due = _of_phase(due, phase)
             names = [migration.id for migration in due]
             backend.apply_migrations(due)
         return names
@@ -38,11 +74,29 @@ def migrate(dsn: str, folder: Path = MIGRATIONS) -> list[str]:
         backend.connection.close()
 
 
-def main() -> None:
-    settings: BaseSettings = load(ServiceSettings)
-    assert isinstance(settings, ServiceSettings)
+def _of_phase(due: Any, phase: Phase) -> Any:
+    chosen = due.filter(lambda one: phase_of(one.id) is phase)
+    others = {one.id for one in due} - {one.id for one in chosen}
+    if phase is Phase.POST and others and chosen:
+        raise OutOfOrder([one.id for one in chosen], sorted(others), "run without --post first")
+    for one in chosen:
+        first = sorted(others & {other.id for other in one.depends})
+        if first:
+            raise OutOfOrder([one.id], first, "run with --post once nothing of the version before runs, then again")
+    return chosen
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Apply `pre`, with --post `post`, with --all both."""
+    parser = argparse.ArgumentParser(prog="python -m services.runtime.migrate", description=main.__doc__)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--post", action="store_true", help="what waits until nothing of the version before runs")
+    which.add_argument("--all", action="store_true", help="both phases: nothing else uses the database")
+    chosen = parser.parse_args(arguments)
+    phase = None if chosen.all else Phase.POST if chosen.post else Phase.PRE
+    settings = load(ServiceSettings)
     try:
-        names = migrate(settings.database_dsn.get_secret_value())
+        names = migrate(settings.database_dsn.get_secret_value(), phase=phase)
     except Exception as error:  # noqa: BLE001 - one sentence for the person who runs it, whatever the driver raised
         sys.exit(f"migrations failed: {str(error).strip().splitlines()[0]}")
     sys.stdout.write(f"migrations applied: {', '.join(names) if names else 'none, up to date'}\n")

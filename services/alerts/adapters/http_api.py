@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from starlette.middleware.base import RequestResponseEndpoint
 
 from services.alerts.adapters.case_reader import CaseReader
-from services.alerts.domain.values import CaseId, StoreUnavailable
+from services.alerts.domain.errors import StoreUnavailable
+from services.alerts.domain.ids import CaseId
 
-MOST_BODY_BYTES = 16 * 1024
+MAX_BODY_BYTES = 16 * 1024
 ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 
 CaseIdPath = Annotated[str, Path(pattern=ID)]
@@ -42,7 +43,7 @@ def _guard(token: SecretStr) -> Callable[[Request], JSONResponse | None]:
         if not hmac.compare_digest(given, expected):
             return JSONResponse({"detail": "unauthorized"}, 401, {"WWW-Authenticate": "Bearer"})
         length = request.headers.get("content-length", "0" if request.method == "GET" else "")
-        if not length.isdigit() or int(length) > MOST_BODY_BYTES:
+        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
             return JSONResponse({"detail": "the body must say its length, at most 16 KiB"}, 413)
         return None
 

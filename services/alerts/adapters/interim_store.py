@@ -9,22 +9,21 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TypeVar
 
-from services.alerts.domain.delivery import Due, Fate, InterimRow, Outcome, Verdict, may_send
-from services.alerts.domain.values import (
-    Address,
-    Case,
-    CaseId,
-    CaseKind,
-    Notice,
-    NoticeId,
-    Purpose,
-    UnitId,
-)
-from services.alerts.ports import CaseBook, Changes, Claim, Ready, Refused, Retell, Wish
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.subject import Subject
+from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
+from services.alerts.domain.delivery.consent import may_send
+from services.alerts.domain.delivery.destinations import Due
+from services.alerts.domain.delivery.interim import InterimRow
+from services.alerts.domain.delivery.notice import Notice, Purpose
+from services.alerts.domain.ids import CaseId, NoticeId
+from services.alerts.domain.routing.contacts import Address
+from services.alerts.ports import CaseBook, Changes, ClaimRequest, PartitionClaim, Ready, Refused, Retell
 
-MOST_CASES = 5_000
-MOST_NOTICES = 20_000
-MOST_SEEN = 50_000
+MAX_CASES = 5_000
+MAX_NOTICES = 20_000
+MAX_SEEN = 50_000
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -40,31 +39,21 @@ def _forget(rows: dict[K, V], most: int, has_ended: Callable[[V], bool]) -> None
 class _Transaction:
     """Nothing is changed before `save`; what it decides upon is never awaited in between."""
 
-    def __init__(self, store: "MemoryInterimStore") -> None:
+    def __init__(self, store: "LocalInterimStore") -> None:
         self._store = store
         self.fresh: set[str] = set()
 
     async def begin(
         self,
-        claim: Claim,
+        claim: PartitionClaim,
         next_offset: int,
         event_ids: Sequence[str],
-        keys: Collection[tuple[UnitId, CaseKind]],
+        keys: Collection[tuple[Subject, CaseKind]],
         case_ids: Collection[CaseId],
         now: datetime,
     ) -> tuple[set[str], CaseBook]:
         self.fresh = {event_id for event_id in event_ids if event_id not in self._store.seen}
-        book = CaseBook({}, {}, {})
-        for case in self._store.cases.values():
-            key = (case.unit.unit_id, case.kind)
-            if key not in keys and case.case_id not in case_ids:
-                continue
-            book.by_id[case.case_id] = case
-            if case.is_open:
-                book.open[key] = case
-            elif key not in book.last_closed or _closed(book.last_closed[key]) <= _closed(case):
-                book.last_closed[key] = case
-        return self.fresh, book
+        return self.fresh, CaseBook.of(self._store.cases.values(), keys, case_ids)
 
     async def told(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
         return {case_id: self._store.told(case_id) for case_id in case_ids}
@@ -73,11 +62,7 @@ class _Transaction:
         return self._store.save(changes)
 
 
-def _closed(case: Case) -> float:
-    return case.closed_at.timestamp() if case.closed_at else 0.0
-
-
-class MemoryInterimStore:
+class LocalInterimStore:
     """See ports.InterimStore."""
 
     def __init__(self, retell: Retell, first_told: FirstTold) -> None:
@@ -94,7 +79,7 @@ class MemoryInterimStore:
         transaction = _Transaction(self)
         yield transaction
         self.seen.update(dict.fromkeys(transaction.fresh))
-        _forget(self.seen, MOST_SEEN, lambda _: True)
+        _forget(self.seen, MAX_SEEN, lambda _: True)
 
     def save(self, changes: Changes) -> set[NoticeId]:
         for case in (*changes.updated.values(), *changes.opened.values()):
@@ -106,15 +91,15 @@ class MemoryInterimStore:
             withdrawn = row.notice.case_id in changes.cancelled and row.notice.purpose is Purpose.NOTICE
             if withdrawn and not row.attempts and not row.notice.first:
                 row.state = "cancelled"
-        _forget(self.cases, MOST_CASES, lambda case: not case.is_open)
-        _forget(self._rows, MOST_NOTICES, lambda row: row.state != "pending")
+        _forget(self.cases, MAX_CASES, lambda case: not case.is_open)
+        _forget(self._rows, MAX_NOTICES, lambda row: row.state != "pending")
         return {notice.notice_id for notice in new}
 
     def _new(self, notice: Notice, leased_until: datetime | None) -> InterimRow:
         if leased_until is None:
             return InterimRow(notice, next_attempt_at=notice.created_at)
         is_open = self.cases[notice.case_id].is_open
-        return InterimRow(notice, attempts=1, next_attempt_at=leased_until, flying=True, alarmed=is_open)
+        return InterimRow(notice, attempts=1, next_attempt_at=leased_until, in_flight=True, alarmed=is_open)
 
     def told(self, case_id: CaseId) -> list[Address]:
         mine = [row.notice for row in self._rows.values() if row.notice.case_id == case_id and row.attempts]
@@ -132,8 +117,8 @@ class MemoryInterimStore:
     def know(self, case: Case) -> None:
         self.cases[case.case_id] = case
         self._known[case.case_id] = self._turn
-        _forget(self.cases, MOST_CASES, lambda one: not one.is_open)
-        _forget(self._known, MOST_CASES, lambda _: True)
+        _forget(self.cases, MAX_CASES, lambda one: not one.is_open)
+        _forget(self._known, MAX_CASES, lambda _: True)
 
     def known(self) -> Collection[CaseId]:
         return [case_id for case_id in self._known if case_id in self.cases]
@@ -161,24 +146,24 @@ class MemoryInterimStore:
     def drop(self, notice_id: NoticeId) -> None:
         self._rows.pop(notice_id, None)
 
-    async def take(self, wish: Wish) -> list[Ready | Refused]:
+    async def take(self, request: ClaimRequest) -> list[Ready | Refused]:
         due = [
             Due(row.notice.notice_id, row.notice.to.channel, row.notice.to.address)
             for row in self._rows.values()
             if row.state == "pending"
             and not row.held
             and row.next_attempt_at is not None
-            and row.next_attempt_at <= wish.now
-            and row.notice.to.address not in wish.but_addresses
-            and row.notice.to.channel not in wish.but_channels
+            and row.next_attempt_at <= request.now
+            and row.notice.to.address not in request.but_addresses
+            and row.notice.to.channel not in request.but_channels
         ]
-        return [self._answer(self._rows[one.notice_id], wish) for one in wish.choose(due[: wish.limit])]
+        return [self._answer(self._rows[one.notice_id], request) for one in request.choose(due[: request.limit])]
 
-    def _answer(self, row: InterimRow, wish: Wish) -> Ready | Refused:
+    def _answer(self, row: InterimRow, request: ClaimRequest) -> Ready | Refused:
         notice, case = row.notice, self.cases.get(row.notice.case_id)
         if case is not None:
             consent = may_send(
-                notice.purpose, notice.created_at, case, fire=notice.fire, now=wish.now, first=notice.first
+                notice.purpose, notice.created_at, case, fire=notice.fire, now=request.now, first=notice.first
             )
             if consent.stop is not None and consent.wait_until is None:
                 row.state = "cancelled"
@@ -187,8 +172,8 @@ class MemoryInterimStore:
                 notice = row.notice = self._retell(notice, case)
         row.attempts += 1
         row.alarmed = row.alarmed or case is None or case.is_open
-        row.next_attempt_at = wish.now + wish.leases[notice.to.channel]
-        row.flying = True
+        row.next_attempt_at = request.now + request.leases[notice.to.channel]
+        row.in_flight = True
         return Ready.of(notice, case, row.attempts)
 
     async def record(self, ready: Ready, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
@@ -199,8 +184,8 @@ class MemoryInterimStore:
 
     @staticmethod
     def _end(row: InterimRow, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
-        row.flying = False
+        row.in_flight = False
         row.outcome, row.verdict, row.ended_at = outcome, verdict, now
         row.next_attempt_at = verdict.next_attempt_at
-        if verdict.fate is not Fate.RETRY:
-            row.state = "accepted" if verdict.fate is Fate.ACCEPTED else "dead"
+        if verdict.fate is not DeliveryState.RETRY:
+            row.state = "accepted" if verdict.fate is DeliveryState.ACCEPTED else "dead"

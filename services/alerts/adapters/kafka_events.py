@@ -7,16 +7,10 @@ from schemas.finding import Finding
 from schemas.gateway import Point, Restores, SignalKind
 from schemas.ids import finding_id
 from schemas.signal import Flag, Signal, UnregisteredAlarm
-from services.alerts.domain.seen import event_name
-from services.alerts.domain.values import (
-    UNREGISTERED,
-    CaseKind,
-    Event,
-    Happening,
-    Place,
-    Proof,
-    UnitId,
-)
+from services.alerts.domain.case.event import Event, Happening, Place, Proof
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.seen import event_name
+from services.alerts.domain.case.subject import UNREGISTERED, unit_subject
 from services.runtime.kafka_loop import ConsumedRecord
 
 LONGEST_TEXT = 500
@@ -36,7 +30,7 @@ def event_of_finding(topic: str, record: ConsumedRecord) -> Event | None:
     return Event(
         event_id=f"{event.source}#{event.id}",
         happening=Happening(data.phase),
-        unit_id=UnitId(data.unit_id),
+        subject=unit_subject(data.unit_id),
         kind=CaseKind(data.kind),
         finding_id=data.finding_id,
         effective_at=data.effective_at,
@@ -61,7 +55,7 @@ def _passing(topic: str, record: ConsumedRecord, event: Signal | UnregisteredAla
     return Event(
         event_id=f"{event.source}#{event.id}",
         happening=Happening.BEGAN,
-        unit_id=UnitId(unit_id),
+        subject=unit_subject(unit_id),
         kind=kind,
         finding_id=finding_id(unit_id, kind, event.id),
         effective_at=event.time,
@@ -99,7 +93,7 @@ def event_of_alarm(topic: str, record: ConsumedRecord) -> Event | None:
     return Event(
         event_id=event_name(signal.source, signal.id, redelivered=Flag.REDELIVERED in data.flags),
         happening=happening,
-        unit_id=UnitId(data.unit_id),
+        subject=unit_subject(data.unit_id),
         kind=CaseKind.FIRE,
         finding_id=finding_id(data.unit_id, CaseKind.FIRE, signal.id),
         effective_at=signal.time,

@@ -7,14 +7,14 @@ from schemas import codec
 from schemas.base import PackRef
 from schemas.notice import Notice, NoticeData, NoticeState
 from schemas.topics import NOTICES
-from services.alerts.domain.values import UNREGISTERED
+from services.alerts.domain.case.subject import UNREGISTERED, SubjectKind
 from services.alerts.ports import StreamUnavailable
 from services.runtime.kafka import BatchProducer, KafkaUnavailable, Record
 
 
 def notice_event(row: dict[str, Any]) -> tuple[str, bytes]:
     """Return (key, encoded event) of a notices row joined with its case. No address leaves the database."""
-    unit_id = row["unit_id"]
+    unit_id = row["subject_id"] if row["subject_kind"] == SubjectKind.UNIT else None
     if unit_id is not None and unit_id.startswith(UNREGISTERED):
         unit_id = None  # no unit, and no identifier of the wire either
     key = unit_id or row["case_id"]

@@ -8,8 +8,12 @@ from zoneinfo import ZoneInfo
 import jinja2
 
 from services.alerts.adapters.rows import proof_json
-from services.alerts.domain.letters import Letter
-from services.alerts.domain.values import Address, Case, CaseKind, Channel, NoticeId, Purpose
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.delivery.letters import Letter
+from services.alerts.domain.delivery.notice import Purpose
+from services.alerts.domain.ids import NoticeId
+from services.alerts.domain.routing.contacts import Address, Channel
 
 TEMPLATES = Path(__file__).parent / "templates"
 CHINA = ZoneInfo("Asia/Shanghai")
@@ -115,12 +119,13 @@ class TemplateWriter:
             letter=letter,
             case=letter.case,
             ended_at=letter.case.ended_at,
-            unit=letter.case.unit,
+            subject=letter.case.subject,
+            unit=letter.case.facts,
             step=letter.step,
             proof=letter.proof,
             place=letter.place,
             kind=(KIND_EN if lang == "en" else KIND_ZH)[letter.case.kind],
-            unit_name=(letter.case.unit.name_en or letter.case.unit.name) if lang == "en" else letter.case.unit.name,
+            unit_name=(letter.case.facts.name_en or letter.case.facts.name) if lang == "en" else letter.case.facts.name,
             cause=_cause(letter.case.cause_key, lang),
             reason=(REASON_EN if lang == "en" else REASON_ZH).get(
                 letter.case.close_reason or "", letter.case.close_reason
@@ -143,7 +148,7 @@ def _sort(case: Case) -> str:
 
 def _payload(letter: Letter, notice_id: NoticeId, to: Address, subject: str, text: str, link: str) -> str:
     """Return the webhook's body: the whole letter as data, and as text for a receiver that only shows it."""
-    case, unit = letter.case, letter.case.unit
+    case, facts = letter.case, letter.case.facts
     return json.dumps(
         {
             "type": f"cn.firenet.{_sort(case)}.{letter.purpose}.v1",
@@ -157,11 +162,11 @@ def _payload(letter: Letter, notice_id: NoticeId, to: Address, subject: str, tex
                 "document": letter.step.document,
                 "to": to.body_code,
                 "unit": {
-                    "id": unit.unit_id or None,
-                    "name": unit.name,
-                    "name_en": unit.name_en,
-                    "town": unit.town,
-                    "category": unit.category,
+                    "id": case.subject.unit_id,
+                    "name": facts.name,
+                    "name_en": facts.name_en,
+                    "town": facts.town,
+                    "category": facts.category,
                 },
                 "point": None
                 if letter.place is None

@@ -13,8 +13,8 @@ from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime
 from typing import Literal
 
-from services.alerts.domain.delivery import Outcome
-from services.alerts.domain.values import Reason
+from services.alerts.domain.delivery.attempts import Outcome
+from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.ports import Ready
 from services.runtime.clock import Clock
 

@@ -6,7 +6,10 @@ from datetime import date, timedelta
 
 from schemas.pack import Ladder, Pack, Step
 from schemas.registry import PackRecord
-from services.alerts.domain.values import CaseKind, LadderStep, NoPack, PackRules, Role
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.errors import NoPack
+from services.alerts.domain.escalation.pack_rules import PackRules
+from services.alerts.domain.escalation.steps import LadderStep, Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,10 @@ from datetime import datetime
 from psycopg.types.json import Jsonb
 
 from services.alerts.adapters.postgres_cases import transaction_on
-from services.alerts.domain.audit import GENESIS, Link, Overview, chain
-from services.alerts.domain.values import AuditEntry, CaseId
+from services.alerts.domain.audit.chain import GENESIS, Link, chain
+from services.alerts.domain.audit.entry import AuditEntry
+from services.alerts.domain.audit.overview import Overview
+from services.alerts.domain.ids import CaseId
 from services.runtime.postgres import Pool
 
 SEALING_LOCK = 7_261_004

@@ -23,25 +23,16 @@ from services.alerts.adapters.rows import (
     to_json,
     update_cases_sql,
 )
-from services.alerts.domain.grouping import Candidate
-from services.alerts.domain.seen import fresh_among, remembered
-from services.alerts.domain.values import (
-    URGENT,
-    Address,
-    BodyCode,
-    Case,
-    CaseId,
-    CaseKind,
-    Channel,
-    Conflict,
-    ContactId,
-    Fenced,
-    NoticeId,
-    Reason,
-    StoreUnavailable,
-    UnitId,
-)
-from services.alerts.ports import CaseBook, CaseTransaction, Changes, Claim
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.kinds import URGENT, CaseKind
+from services.alerts.domain.case.seen import fresh_among, remembered
+from services.alerts.domain.case.subject import Subject
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.errors import Conflict, Fenced, StoreUnavailable
+from services.alerts.domain.ids import BodyCode, CaseId, ContactId, NoticeId
+from services.alerts.domain.noise.common_cause import Candidate
+from services.alerts.domain.routing.contacts import Address, Channel
+from services.alerts.ports import CaseBook, CaseTransaction, Changes, PartitionClaim
 from services.runtime.postgres import AWAY, Connection, Pool
 
 LIVE_CHANNEL = "firenet_live"
@@ -65,10 +56,10 @@ _BOOK = f"""
 SELECT {_CASES} FROM alerts.cases c
 WHERE c.case_id = ANY(ARRAY(
     SELECT found.case_id
-    FROM unnest(%s::text[], %s::text[]) AS wanted (unit_id, kind)
+    FROM unnest(%s::text[], %s::text[], %s::text[]) AS wanted (subject_kind, subject_id, kind)
     CROSS JOIN LATERAL (
         SELECT o.case_id FROM alerts.cases o
-        WHERE o.unit_id = wanted.unit_id AND o.kind = wanted.kind
+        WHERE o.subject_kind = wanted.subject_kind AND o.subject_id = wanted.subject_id AND o.kind = wanted.kind
         ORDER BY o.closed_at DESC NULLS FIRST LIMIT 2
     ) found
 ) || %s::text[])
@@ -138,10 +129,10 @@ class PostgresCaseTransaction:
 
     async def begin(
         self,
-        claim: Claim,
+        claim: PartitionClaim,
         next_offset: int,
         event_ids: Sequence[str],
-        keys: Collection[tuple[UnitId, CaseKind]],
+        keys: Collection[tuple[Subject, CaseKind]],
         case_ids: Collection[CaseId],
         now: datetime,
     ) -> tuple[set[str], CaseBook]:
@@ -159,7 +150,7 @@ class PostgresCaseTransaction:
             raise Fenced(f"{claim.topic}[{claim.partition}] has another owner")
         return fresh, _book_of(rows)
 
-    async def book(self, keys: Collection[tuple[UnitId, CaseKind]], case_ids: Collection[CaseId]) -> CaseBook:
+    async def book(self, keys: Collection[tuple[Subject, CaseKind]], case_ids: Collection[CaseId]) -> CaseBook:
         async with self._connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(_BOOK, _book_parameters(keys, case_ids))
             return _book_of(await cursor.fetchall())
@@ -260,9 +251,14 @@ class PostgresCaseTransaction:
 
 
 def _book_parameters(
-    keys: Collection[tuple[UnitId, CaseKind]], case_ids: Collection[CaseId]
-) -> tuple[list[str], list[str], list[str]]:
-    return [str(unit) for unit, _ in keys], [str(kind) for _, kind in keys], sorted(case_ids)
+    keys: Collection[tuple[Subject, CaseKind]], case_ids: Collection[CaseId]
+) -> tuple[list[str], list[str], list[str], list[str]]:
+    return (
+        [str(subject.kind) for subject, _ in keys],
+        [subject.id for subject, _ in keys],
+        [str(kind) for _, kind in keys],
+        sorted(case_ids),
+    )
 
 
 def _book_of(rows: Sequence[dict[str, Any]]) -> CaseBook:
@@ -270,7 +266,7 @@ def _book_of(rows: Sequence[dict[str, Any]]) -> CaseBook:
     for row in rows:
         case = case_of(row)
         book.by_id[case.case_id] = case
-        key = (case.unit.unit_id, case.kind)
+        key = (case.subject, case.kind)
         if case.is_open:
             book.open[key] = case
         elif key not in book.last_closed or _later(case, book.last_closed[key]):
@@ -298,7 +294,7 @@ class PostgresOpenFires:
     async def look(self, known: Collection[CaseId], limit: int) -> tuple[set[CaseId], list[Case]]:
         async with transaction_on(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(
-                "SELECT case_id FROM alerts.cases WHERE state = 'open' AND unit_id IS NOT NULL AND kind = ANY(%s) "
+                "SELECT case_id FROM alerts.cases WHERE state = 'open' AND subject_kind = 'unit' AND kind = ANY(%s) "
                 "ORDER BY opened_at DESC LIMIT %s",
                 ([str(kind) for kind in URGENT], limit),
             )
@@ -324,7 +320,7 @@ class PostgresCaseStore:
         async with transaction_on(self._pool, pipelined=True) as connection:
             yield PostgresCaseTransaction(connection)
 
-    async def claim(self, topic: str, partition: int, owner: str) -> tuple[Claim, int]:
+    async def claim(self, topic: str, partition: int, owner: str) -> tuple[PartitionClaim, int]:
         async with transaction_on(self._pool) as connection:
             cursor = await connection.execute(
                 "INSERT INTO alerts.partitions (topic, partition, owner, owner_epoch) VALUES (%s, %s, %s, 1) "
@@ -334,4 +330,4 @@ class PostgresCaseStore:
             )
             row = await cursor.fetchone()
         assert row is not None, "an upsert returns its row"
-        return Claim(topic, partition, row[0]), row[1]
+        return PartitionClaim(topic, partition, row[0]), row[1]

@@ -9,18 +9,14 @@ from psycopg.types.json import Jsonb
 
 from services.alerts.adapters.postgres_cases import LIVE_CHANNEL, transaction_on
 from services.alerts.adapters.rows import CASE_COLUMNS, about_of, case_of
-from services.alerts.domain.delivery import Due, Fate, Outcome, Verdict, may_send
-from services.alerts.domain.values import (
-    Address,
-    BodyCode,
-    Case,
-    Channel,
-    ContactId,
-    Notice,
-    NoticeId,
-    Purpose,
-)
-from services.alerts.ports import Ready, Refused, Retell, Wish
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
+from services.alerts.domain.delivery.consent import may_send
+from services.alerts.domain.delivery.destinations import Due
+from services.alerts.domain.delivery.notice import Notice, Purpose
+from services.alerts.domain.ids import BodyCode, ContactId, NoticeId
+from services.alerts.domain.routing.contacts import Address, Channel
+from services.alerts.ports import ClaimRequest, Ready, Refused, Retell
 from services.runtime.postgres import Connection, Pool
 
 _CASES = ", ".join(f"c.{name}" for name in CASE_COLUMNS)
@@ -63,7 +59,8 @@ SELECT %(now)s, 'alerts', %(action)s, case_id, %(facts)s FROM done WHERE %(ended
 """
 _AUDIT = "INSERT INTO alerts.audit_pending (at, actor, action, case_id, detail) VALUES (%s, 'alerts', %s, %s, %s)"
 _UNPUBLISHED = """
-SELECT n.*, c.unit_id, c.pack_id, c.pack_version FROM alerts.notices n JOIN alerts.cases c USING (case_id)
+SELECT n.*, c.subject_kind, c.subject_id, c.pack_id, c.pack_version
+FROM alerts.notices n JOIN alerts.cases c USING (case_id)
 WHERE NOT n.published AND n.state IN ('accepted', 'dead', 'cancelled') ORDER BY n.notice_id LIMIT %s
 """
 
@@ -81,32 +78,40 @@ class PostgresOutbox:
         self._encode = encode
         self._retell = retell
 
-    async def take(self, wish: Wish) -> list[Ready | Refused]:
+    async def take(self, request: ClaimRequest) -> list[Ready | Refused]:
         async with transaction_on(self._pool, pipelined=True) as connection:
             cursor = await connection.execute(
                 _DUE,
-                (wish.fire, wish.now, list(wish.but_addresses), [str(one) for one in wish.but_channels], wish.limit),
+                (
+                    request.fire,
+                    request.now,
+                    list(request.but_addresses),
+                    [str(one) for one in request.but_channels],
+                    request.limit,
+                ),
             )
             due = [Due(NoticeId(row[0]), Channel(row[1]), row[2]) for row in await cursor.fetchall()]
-            chosen = wish.choose(due) if due else ()
+            chosen = request.choose(due) if due else ()
             if not chosen:
                 return []
-            rows = await _claimed(connection, chosen, wish.now)
-            answers = [await self._answer(connection, row, wish) for row in rows]
+            rows = await _claimed(connection, chosen, request.now)
+            answers = [await self._answer(connection, row, request) for row in rows]
             ready = [answer for answer in answers if isinstance(answer, Ready)]
             for channel in {one.to.channel for one in ready}:
-                until = wish.now + wish.leases[channel]
+                until = request.now + request.leases[channel]
                 ids = [one.notice_id for one in ready if one.to.channel is channel]
                 await connection.execute(_LEASE, {"ids": ids, "until": until})
             for answer in answers:
                 if isinstance(answer, Refused):
-                    await _put_off(connection, answer, wish.now)
+                    await _put_off(connection, answer, request.now)
             return answers
 
-    async def _answer(self, connection: Connection, row: dict[str, Any], wish: Wish) -> Ready | Refused:
+    async def _answer(self, connection: Connection, row: dict[str, Any], request: ClaimRequest) -> Ready | Refused:
         case = case_of(row)
         notice = _notice_of(row, case)
-        consent = may_send(notice.purpose, notice.created_at, case, fire=notice.fire, now=wish.now, first=notice.first)
+        consent = may_send(
+            notice.purpose, notice.created_at, case, fire=notice.fire, now=request.now, first=notice.first
+        )
         if consent.stop is not None:
             return Refused(notice.notice_id, case.case_id, consent)
         if notice.first and not case.is_open:
@@ -115,8 +120,8 @@ class PostgresOutbox:
         return Ready.of(notice, case, row["attempts"] + 1)
 
     async def record(self, ready: Ready, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
-        state = "pending" if verdict.fate is Fate.RETRY else str(verdict.fate)
-        ended = None if verdict.fate is Fate.RETRY else now
+        state = "pending" if verdict.fate is DeliveryState.RETRY else str(verdict.fate)
+        ended = None if verdict.fate is DeliveryState.RETRY else now
         facts = {
             "notice": ready.notice_id,
             "contact": ready.to.contact_id,

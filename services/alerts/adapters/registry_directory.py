@@ -19,16 +19,11 @@ from schemas.registry import (
     Version,
 )
 from services.alerts.adapters.packs import Packs
-from services.alerts.domain.values import (
-    UNREGISTERED,
-    BodyCode,
-    Contact,
-    ContactId,
-    NoPack,
-    PackRules,
-    UnitFacts,
-    UnitId,
-)
+from services.alerts.domain.case.subject import UNREGISTERED, Subject, SubjectFacts
+from services.alerts.domain.errors import NoPack
+from services.alerts.domain.escalation.pack_rules import PackRules
+from services.alerts.domain.ids import BodyCode, ContactId
+from services.alerts.domain.routing.contacts import Contact
 from services.runtime.logging import get_logger
 
 CHINA = ZoneInfo("Asia/Shanghai")
@@ -107,16 +102,17 @@ class RegistryDirectory:
         self._packs.of("", day)
         return [district for district, chosen in self._packs.of_all(day).items() if chosen.rules.expired]
 
-    def unit(self, unit_id: UnitId, now: datetime) -> UnitFacts:
+    def facts(self, subject: Subject, now: datetime) -> SubjectFacts:
+        unit_id = subject.id
         if unit_id.startswith(UNREGISTERED):
-            return _unregistered(unit_id)
+            return _unregistered(subject)
         day = now.astimezone(CHINA).date()
         record = self._units.get(unit_id)
         version = in_force(record.versions, day) if record else None
         if version is None:
-            return UnitFacts(unit_id=unit_id, name=unit_id, carriers=self._carriers(unit_id, day))
-        return UnitFacts(
-            unit_id=unit_id,
+            return SubjectFacts(subject, name=unit_id, carriers=self._carriers(unit_id, day))
+        return SubjectFacts(
+            subject,
             name=version.name,
             name_en=version.name_en,
             district=version.district,
@@ -172,12 +168,12 @@ class RegistryDirectory:
         return self._sizes.get(district, Counter())
 
 
-def _unregistered(unit_id: UnitId) -> UnitFacts:
+def _unregistered(subject: Subject) -> SubjectFacts:
     """What is known of a gateway that is in no register: what it calls itself. No department sees its cases."""
-    claimed = unit_id.removeprefix(UNREGISTERED)
+    claimed = subject.id.removeprefix(UNREGISTERED)
     if not claimed:
-        return UnitFacts(unit_id=unit_id, name="其他未登记网关", name_en="Further unregistered gateways")
-    return UnitFacts(unit_id=unit_id, name=f"未登记网关 {claimed}", name_en=f"Unregistered gateway {claimed}")
+        return SubjectFacts(subject, name="其他未登记网关", name_en="Further unregistered gateways")
+    return SubjectFacts(subject, name=f"未登记网关 {claimed}", name_en=f"Unregistered gateway {claimed}")
 
 
 def _serves(version: GatewayVersion, unit_id: str, day: date) -> bool:

@@ -5,40 +5,36 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.alerts.domain.delivery import InterimRow
-from services.alerts.domain.values import (
-    About,
-    Acknowledgement,
-    AuditEntry,
-    Case,
-    CaseId,
-    CaseKind,
-    LadderStep,
-    Notice,
-    Place,
-    Proof,
-    Role,
-    StepTaken,
-    UnitFacts,
-    UnitId,
-)
+from services.alerts.domain.audit.entry import AuditEntry
+from services.alerts.domain.case.case import Acknowledgement, Case, Closure
+from services.alerts.domain.case.event import Place, Proof
+from services.alerts.domain.case.fire import FireState
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.subject import Subject, SubjectFacts, SubjectKind
+from services.alerts.domain.delivery.interim import InterimRow
+from services.alerts.domain.delivery.notice import About, Notice
+from services.alerts.domain.escalation.steps import LadderStep, Role, StepTaken
+from services.alerts.domain.ids import CaseId
 from services.runtime.postgres import json_text
 
 Row = dict[str, Any]
 
 CASE_COLUMNS = (
-    "case_id", "kind", "unit_id", "finding_id", "state", "effective_at", "detected_at", "opened_at", "closed_at",
-    "close_reason", "unit_name", "unit_name_en", "district", "town", "category", "lead_department", "copy_departments",
-    "route_clause", "cause_key", "common_case_id", "sightings", "drops", "last_sighting_at", "pack_id", "pack_version",
-    "clause", "evidence", "ladder", "step", "next_step", "next_step_at", "held_until", "acknowledged_at",
-    "acknowledged_by", "acknowledged_via", "acknowledged_note", "acknowledged_step", "reply_due_at", "carriers",
-    "burning", "alarms", "ended", "restored_at", "over_at", "revision",
+    "case_id", "kind", "subject_kind", "subject_id", "finding_id", "state", "effective_at", "detected_at",
+    "opened_at", "closed_at", "close_reason", "unit_name", "unit_name_en", "district", "town", "category",
+    "lead_department", "copy_departments", "route_clause", "cause_key", "common_case_id", "sightings", "drops",
+    "last_sighting_at", "pack_id", "pack_version", "clause", "evidence", "ladder", "step", "next_step",
+    "next_step_at", "held_until", "acknowledged_at", "acknowledged_by", "acknowledged_via", "acknowledged_note",
+    "acknowledged_step", "reply_due_at", "carriers", "burning", "alarms", "ended", "restored_at", "over_at",
+    "revision",
 )  # fmt: skip
 NOTICE_COLUMNS = (
     "notice_id", "case_id", "step", "purpose", "body_code", "contact_id", "channel", "address", "secret_ref", "lang",
     "template", "subject", "body", "clause", "created_at", "caused_at", "fire", "state", "attempts", "next_attempt_at",
     "lease_until", "ended_at", "reason", "first", "about",
 )  # fmt: skip
+_NEVER_CHANGED = frozenset({"case_id", "revision", "kind", "subject_kind", "subject_id", "opened_at"})
+"""Not written by an update; the revision counts by itself."""
 STEP_COLUMNS = ("case_id", "step", "due_at", "taken_at", "document", "clause", "told", "nobody")
 AUDIT_COLUMNS = ("at", "actor", "action", "case_id", "detail")
 
@@ -55,11 +51,12 @@ def _plain(value: object) -> object:
 
 
 def case_row(case: Case) -> Row:
-    unit, ack = case.unit, case.acknowledged
+    facts, ack = case.facts, case.acknowledged
     return {
         "case_id": case.case_id,
         "kind": str(case.kind),
-        "unit_id": unit.unit_id or None,
+        "subject_kind": str(case.subject.kind),
+        "subject_id": case.subject.id,
         "finding_id": case.finding_id,
         "state": "open" if case.is_open else "closed",
         "effective_at": case.effective_at,
@@ -67,14 +64,14 @@ def case_row(case: Case) -> Row:
         "opened_at": case.opened_at,
         "closed_at": case.closed_at,
         "close_reason": case.close_reason,
-        "unit_name": unit.name,
-        "unit_name_en": unit.name_en,
-        "district": unit.district,
-        "town": unit.town,
-        "category": unit.category,
-        "lead_department": unit.lead_department,
-        "copy_departments": list(unit.copy_departments),
-        "route_clause": unit.route_clause,
+        "unit_name": facts.name,
+        "unit_name_en": facts.name_en,
+        "district": facts.district,
+        "town": facts.town,
+        "category": facts.category,
+        "lead_department": facts.lead_department,
+        "copy_departments": list(facts.copy_departments),
+        "route_clause": facts.route_clause,
         "cause_key": case.cause_key,
         "common_case_id": case.common_case_id,
         "sightings": case.sightings,
@@ -95,12 +92,12 @@ def case_row(case: Case) -> Row:
         "acknowledged_note": ack.note if ack else None,
         "acknowledged_step": ack.step if ack else None,
         "reply_due_at": case.reply_due_at,
-        "carriers": list(unit.carriers),
-        "burning": sorted(case.burning),
-        "alarms": case.alarms,
-        "ended": {key: at.isoformat() for key, at in case.ended.items()},
-        "restored_at": case.restored_at,
-        "over_at": case.over_at,
+        "carriers": list(facts.carriers),
+        "burning": sorted(case.fire.burning),
+        "alarms": case.fire.alarms,
+        "ended": {key: at.isoformat() for key, at in case.fire.ended.items()},
+        "restored_at": case.fire.restored_at,
+        "over_at": case.fire.over_at,
         "revision": case.revision,
     }
 
@@ -119,7 +116,7 @@ def case_of(row: Mapping[str, Any]) -> Case:
     return Case(
         case_id=CaseId(row["case_id"]),
         kind=CaseKind(row["kind"]),
-        unit=_unit_of(row),
+        facts=_facts_of(row),
         finding_id=row["finding_id"],
         effective_at=row["effective_at"],
         detected_at=row["detected_at"],
@@ -130,9 +127,7 @@ def case_of(row: Mapping[str, Any]) -> Case:
         clause=row["clause"],
         proof=proof_of(row["evidence"]),
         ladder=tuple(step_of_json(step) for step in row["ladder"]),
-        is_open=row["state"] == "open",
-        closed_at=row["closed_at"],
-        close_reason=row["close_reason"],
+        closure=Closure(row["closed_at"], row["close_reason"] or "") if row["state"] == "closed" else None,
         cause_key=row["cause_key"],
         common_case_id=CaseId(row["common_case_id"]) if row["common_case_id"] else None,
         sightings=row["sightings"],
@@ -143,18 +138,20 @@ def case_of(row: Mapping[str, Any]) -> Case:
         held_until=row["held_until"],
         acknowledged=acknowledged,
         reply_due_at=row["reply_due_at"],
-        burning=frozenset(row["burning"]),
-        alarms=row["alarms"],
-        ended={key: datetime.fromisoformat(at) for key, at in row["ended"].items()},
-        restored_at=row["restored_at"],
-        over_at=row["over_at"],
+        fire=FireState(
+            burning=frozenset(row["burning"]),
+            alarms=row["alarms"],
+            ended={key: datetime.fromisoformat(at) for key, at in row["ended"].items()},
+            restored_at=row["restored_at"],
+            over_at=row["over_at"],
+        ),
         revision=row["revision"],
     )
 
 
-def _unit_of(row: Mapping[str, Any]) -> UnitFacts:
-    return UnitFacts(
-        unit_id=UnitId(row["unit_id"] or ""),
+def _facts_of(row: Mapping[str, Any]) -> SubjectFacts:
+    return SubjectFacts(
+        subject=Subject(SubjectKind(row["subject_kind"]), row["subject_id"]),
         name=row["unit_name"],
         name_en=row["unit_name_en"],
         district=row["district"],
@@ -258,10 +255,10 @@ def _state_of(brought: InterimRow) -> Row:
     ended = brought.state != "pending"
     reason = brought.outcome.reason if brought.outcome else None
     return {
-        "state": "sending" if brought.flying else brought.state,
+        "state": "sending" if brought.in_flight else brought.state,
         "attempts": brought.attempts,
         "next_attempt_at": None if ended else brought.next_attempt_at,
-        "lease_until": brought.next_attempt_at if brought.flying else None,
+        "lease_until": brought.next_attempt_at if brought.in_flight else None,
         "ended_at": brought.ended_at if ended else None,
         "reason": str(reason) if reason else None,
     }
@@ -314,7 +311,7 @@ class Insert:
 
 def update_cases_sql() -> bytes:
     """UPDATE of many cases from one JSON array; the revision grows by one with each."""
-    columns = [name for name in CASE_COLUMNS if name not in ("case_id", "revision", "kind", "unit_id", "opened_at")]
+    columns = [name for name in CASE_COLUMNS if name not in _NEVER_CHANGED]
     pairs = ", ".join(f"{name} = n.{name}" for name in columns)
     return (
         f"UPDATE alerts.cases c SET {pairs}, revision = c.revision + 1 "  # noqa: S608 - constants only

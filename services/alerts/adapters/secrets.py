@@ -7,7 +7,7 @@ from pathlib import Path
 
 _REF = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
 _PREFIX = "whsec_"
-MOST_BYTES = 4096
+MAX_BYTES = 4096
 
 
 class NoSecret(Exception):
@@ -26,7 +26,7 @@ class SecretFiles:
             raise NoSecret("the reference is not a file name")
         try:
             with (self._folder / ref).open("rb") as file:
-                text = file.read(MOST_BYTES).decode("ascii")
+                text = file.read(MAX_BYTES).decode("ascii")
         except (OSError, UnicodeDecodeError) as error:
             raise NoSecret(type(error).__name__) from error
         keys = [_key(line.strip()) for line in text.splitlines() if line.strip()]

@@ -10,8 +10,9 @@ from typing import Protocol
 
 from schemas import codec
 from services.alerts.adapters.kafka_events import Decode
-from services.alerts.domain.values import Conflict, Event, Fenced, NoPack, StoreUnavailable
-from services.alerts.ports import CaseStore, Claim, Intake
+from services.alerts.domain.case.event import Event
+from services.alerts.domain.errors import Conflict, Fenced, NoPack, StoreUnavailable
+from services.alerts.ports import CaseStore, Intake, PartitionClaim
 from services.runtime.kafka_loop import ConsumedRecord, Unavailable
 from services.runtime.logging import get_logger
 from services.runtime.patience import is_done, leave
@@ -58,7 +59,7 @@ class _Lane:
     records behind `waiting` found no room, and are read again as well.
     """
 
-    claim: Claim | None
+    claim: PartitionClaim | None
     waiting: deque[ConsumedRecord] = field(default_factory=deque)
     at_work: asyncio.Task[None] | None = None
     kick: asyncio.Event = field(default_factory=asyncio.Event)
@@ -110,7 +111,7 @@ class TopicHandler:
         self._on_progress = on_progress
         self._standby = standby
         self._patience_s = patience_s
-        self._claiming: dict[int, asyncio.Task[tuple[Claim, int]]] = {}
+        self._claiming: dict[int, asyncio.Task[tuple[PartitionClaim, int]]] = {}
         self._lanes: dict[int, _Lane] = {}
         self._owing: set[int] = set()
         self._broken: Exception | None = None
@@ -129,7 +130,7 @@ class TopicHandler:
         self._lanes[partition] = _Lane(claim, saved=next_offset, told=next_offset)
         return next_offset
 
-    async def _claim(self, partition: int) -> tuple[Claim, int]:
+    async def _claim(self, partition: int) -> tuple[PartitionClaim, int]:
         if self._away:  # every partition would wait for it once more; once it answers all are assigned anew
             raise StoreUnavailable("known to be away")
         # one that hangs must be over before the next: answered late it would fence us

@@ -21,8 +21,8 @@ from pathlib import Path
 import httpx
 
 from services.alerts.adapters.secrets import NoSecret, SecretFiles
-from services.alerts.domain.delivery import Outcome
-from services.alerts.domain.values import Reason
+from services.alerts.domain.delivery.attempts import Outcome
+from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.ports import Ready
 from services.runtime.addresses import Network, Reach, parsed, reach
 from services.runtime.clock import Clock

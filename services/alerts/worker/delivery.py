@@ -7,20 +7,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.alerts.domain.delivery import (
-    Destinations,
-    Due,
-    Fate,
-    Outcome,
-    Verdict,
-    judge,
-    may_send,
-    policy_of,
-)
-from services.alerts.domain.values import Channel, Conflict, Notice, NoticeId, Purpose, Reason, StoreUnavailable
+from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict, judge, policy_of
+from services.alerts.domain.delivery.consent import may_send
+from services.alerts.domain.delivery.destinations import Destinations, Due
+from services.alerts.domain.delivery.notice import Notice, Purpose
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.errors import Conflict, StoreUnavailable
+from services.alerts.domain.ids import NoticeId
+from services.alerts.domain.routing.contacts import Channel
 from services.alerts.metrics import AlertsMetrics
-from services.alerts.ports import Carrier, Changes, Ready, Tray, Wish
-from services.alerts.worker.precedence import PATIENCE_S, Precedence
+from services.alerts.ports import Carrier, Changes, ClaimRequest, Ready, Tray
+from services.alerts.worker.fire_priority import PATIENCE_S, FirePriority
 from services.runtime.clock import Clock
 from services.runtime.patience import within
 
@@ -50,7 +47,7 @@ class Lanes:
     reserve: int = 0
 
 
-class Postman:
+class DeliveryWorker:
     """One lane of delivery. `turn` starts what can start; sends go on in the background up to the lane's slots."""
 
     def __init__(
@@ -61,22 +58,22 @@ class Postman:
         lanes: Lanes,
         metrics: AlertsMetrics,
         clock: Clock,
-        precedence: Precedence,
+        fire_priority: FirePriority,
     ) -> None:
         self._outbox = outbox
         self._carriers = carriers
         self._lanes = lanes
         self._metrics = metrics
         self._clock = clock
-        self._precedence = precedence
-        self._flying: set[asyncio.Task[None]] = set()
+        self._fire_priority = fire_priority
+        self._in_flight: set[asyncio.Task[None]] = set()
         self._store_was_away = False
         self._rest_until = 0.0
         self.told_elsewhere: Callable[[NoticeId], bool] = lambda notice_id: False
         """Says whether a notice was sent from memory while the database was away."""
         self.keep: Keep | None = None
-        self.on_landed: Callable[[bool], None] = lambda made_room: None
-        """Called when a notice has landed; `made_room` when others may have waited for that."""
+        self.on_finished: Callable[[bool], None] = lambda made_room: None
+        """Called when a notice has finished; `made_room` when others may have waited for that."""
 
     async def turn(self) -> int:
         """Start sending what is due and free to go; return how many were looked at. Raises StoreUnavailable."""
@@ -96,7 +93,7 @@ class Postman:
 
         try:
             answers = await self._outbox.take(
-                Wish(
+                ClaimRequest(
                     fire=lanes.fire,
                     now=now,
                     limit=PICK,
@@ -119,7 +116,7 @@ class Postman:
             raise
         finally:
             for notice in chosen.values():  # not ours after all
-                lanes.destinations.landed(notice, failed=None, now=now)
+                lanes.destinations.finished(notice, failed=None, now=now)
         return len(answers)
 
     @contextlib.contextmanager
@@ -146,7 +143,7 @@ class Postman:
                     notice = fresh[one.notice_id]
                     self._start(one, Ready.of(notice, changes.case(notice.case_id), attempts=1))
                 else:
-                    self._lanes.destinations.landed(one, failed=None, now=now)
+                    self._lanes.destinations.finished(one, failed=None, now=now)
 
     def _may_leave(self, notice: Notice, changes: Changes, now: datetime) -> bool:
         case = changes.case(notice.case_id)
@@ -159,20 +156,20 @@ class Postman:
 
     async def drain(self) -> None:
         """Wait for what is on its way."""
-        if self._flying:
-            await asyncio.gather(*self._flying, return_exceptions=True)
+        if self._in_flight:
+            await asyncio.gather(*self._in_flight, return_exceptions=True)
 
     def _start(self, notice: Due, ready: Ready) -> None:
         task = asyncio.create_task(self._bring(notice, ready))
-        self._flying.add(task)
-        task.add_done_callback(self._flying.discard)
+        self._in_flight.add(task)
+        task.add_done_callback(self._in_flight.discard)
 
     async def _bring(self, notice: Due, ready: Ready) -> None:
         if not self._lanes.fire:
             await self._bring_now(notice, ready)
             return
         # others wait while a fire's notice is built and sent; a slow receiver makes them wait no longer than this
-        with self._precedence.fire():
+        with self._fire_priority.fire():
             bringing = asyncio.create_task(self._bring_now(notice, ready))
             await asyncio.wait({bringing}, timeout=PATIENCE_S)
         await bringing
@@ -181,11 +178,11 @@ class Postman:
         outcome = await self._carry(ready)
         now = self._clock.now()
         made_room = self._lanes.destinations.crowded(now)
-        self._lanes.destinations.landed(notice, failed=outcome.reason is not None, now=now)
+        self._lanes.destinations.finished(notice, failed=outcome.reason is not None, now=now)
         # without a record the lease runs out and somebody takes the notice up again: at worst one more copy
         with contextlib.suppress(StoreUnavailable, Conflict):
             await self._record(ready, outcome)
-        self.on_landed(made_room)
+        self.on_finished(made_room)
 
     async def _carry(self, ready: Ready) -> Outcome:
         try:
@@ -217,7 +214,7 @@ class Postman:
         verdict = judge(outcome, ready.attempts, policy, random.random(), now)
         await asyncio.shield(self._write_down(ready, outcome, verdict))
         self._metrics.attempts.labels(ready.to.channel, verdict.fate, outcome.reason or "none").inc()
-        if verdict.fate is Fate.DEAD and ready.first:
+        if verdict.fate is DeliveryState.DEAD and ready.first:
             self._metrics.first_dead.labels(ready.to.channel, outcome.reason or "none").inc()
-        if verdict.fate is Fate.ACCEPTED and ready.fire and ready.purpose is Purpose.NOTICE:
+        if verdict.fate is DeliveryState.ACCEPTED and ready.fire and ready.purpose is Purpose.NOTICE:
             self._metrics.fire_latency.observe(max(0.0, (now - ready.caused_at).total_seconds()))

@@ -4,20 +4,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from services.alerts.domain.delivery import InterimRow
-from services.alerts.domain.values import Address, AuditEntry, CaseId, Detail, NoticeId, Purpose
+from services.alerts.domain.audit.entry import AuditEntry, Detail
+from services.alerts.domain.delivery.interim import InterimRow
+from services.alerts.domain.delivery.notice import Purpose
+from services.alerts.domain.ids import CaseId, NoticeId
+from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import Changes, InterimStore
 
 
 @dataclass(slots=True)
 class Lent:
-    """Notices that a transaction takes over, as they stand; of `flying` ones it cannot know what becomes of them.
+    """Notices that a transaction takes over, as they stand; of `in_flight` ones it cannot know what becomes of them.
 
     `done` once it is committed.
     """
 
     rows: list[InterimRow] = field(default_factory=list)
-    flying: set[NoticeId] = field(default_factory=set)
+    in_flight: set[NoticeId] = field(default_factory=set)
     done: bool = False
 
 
@@ -45,7 +48,7 @@ class Handover:
     def attempted(self, notice_id: NoticeId) -> bool:
         """Say whether this notice was sent, or is being sent, from memory, and the database does not know it yet."""
         row = self._store.rows().get(notice_id) if self._store is not None else None
-        return row is not None and (row.attempts > 0 or row.flying)
+        return row is not None and (row.attempts > 0 or row.in_flight)
 
     def told(self, changes: Changes, case_id: CaseId) -> list[Address]:
         """Return whom the notices that are just being written have told, or may have, that the case is open."""
@@ -65,8 +68,8 @@ class Handover:
         finally:
             for row in lent.rows:
                 row.held = False
-                # what was on its way is forgotten when it has landed and that is written down too
-                if lent.done and row.notice.notice_id not in lent.flying and self._store is not None:
+                # what was on its way is forgotten when it has finished and that is written down too
+                if lent.done and row.notice.notice_id not in lent.in_flight and self._store is not None:
                     self._store.drop(row.notice.notice_id)
 
     def settle(self, changes: Changes, lent: Lent) -> None:
@@ -80,8 +83,8 @@ class Handover:
                 continue
             row.held = True
             lent.rows.append(row)
-            if row.flying:
-                lent.flying.add(notice.notice_id)
+            if row.in_flight:
+                lent.in_flight.add(notice.notice_id)
             if row.attempts:
                 changes.notices[number] = row.notice
                 bring(changes, row)

@@ -25,7 +25,7 @@ async def seal_turn(log: AuditLog) -> int:
     return await log.seal(SEAL_AT_ONCE)
 
 
-class Supervisor:
+class EscalationMonitor:
     """The escalation auditor: every open case has a next step in the future, or its ladder has ended."""
 
     def __init__(self, *, auditor: Auditor, metrics: AlertsMetrics, clock: Clock) -> None:

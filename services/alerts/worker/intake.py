@@ -5,24 +5,19 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from services.alerts.domain.lifecycle import Action, Decision, Known, Terms, decide
-from services.alerts.domain.values import (
-    URGENT,
-    Case,
-    CaseId,
-    CaseKind,
-    Conflict,
-    Event,
-    NoticeId,
-    Reason,
-    UnitId,
-    case_id_of,
-)
+from services.alerts.domain.case.case import Case, case_id_of
+from services.alerts.domain.case.event import Event
+from services.alerts.domain.case.kinds import URGENT, CaseKind
+from services.alerts.domain.case.lifecycle import Action, Decision, Known, Terms, decide
+from services.alerts.domain.case.subject import Subject
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.errors import Conflict
+from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.metrics import AlertsMetrics
-from services.alerts.ports import CaseBook, Changes, Claim, Directory, IntakeStore, IntakeTransaction
+from services.alerts.ports import CaseBook, Changes, Directory, IntakeStore, IntakeTransaction, PartitionClaim
+from services.alerts.worker.fire_priority import FirePriority
 from services.alerts.worker.handover import Handover
-from services.alerts.worker.precedence import Precedence
-from services.alerts.worker.scribe import Scribe, cancel_waiting
+from services.alerts.worker.notice_composer import NoticeComposer, cancel_waiting
 from services.runtime.clock import Clock
 
 CONFLICT_TRIES = 6
@@ -33,7 +28,7 @@ GRACE = timedelta(seconds=5)
 
 
 FirstAttempts = Callable[[Changes], AbstractContextManager[set[NoticeId]]]
-"""See Postman.first_attempts."""
+"""See DeliveryWorker.first_attempts."""
 
 
 @contextmanager
@@ -59,35 +54,35 @@ class CaseIntake:
         *,
         store: IntakeStore,
         directory: Directory,
-        scribe: Scribe,
+        composer: NoticeComposer,
         metrics: AlertsMetrics,
         clock: Clock,
         wake: Callable[[], None],
-        precedence: Precedence,
+        fire_priority: FirePriority,
         first_attempts: FirstAttempts = _none,
         handover: Handover | None = None,
         defers: bool = False,
     ) -> None:
         self._store = store
         self._directory = directory
-        self._scribe = scribe
+        self._composer = composer
         self._metrics = metrics
         self._clock = clock
         self._wake = wake
-        self._precedence = precedence
+        self._fire_priority = fire_priority
         self._first_attempts = first_attempts
         self._handover = handover or Handover()
         self._defers = defers
 
-    async def take(self, claim: Claim, events: Sequence[Event], next_offset: int) -> None:
+    async def take(self, claim: PartitionClaim, events: Sequence[Event], next_offset: int) -> None:
         if not any(event.kind in URGENT for event in events):
-            await self._precedence.give_way()
+            await self._fire_priority.give_way()
             await self._take(claim, events, next_offset)
             return
-        with self._precedence.fire():
+        with self._fire_priority.fire():
             await self._take(claim, events, next_offset)
 
-    async def _take(self, claim: Claim, events: Sequence[Event], next_offset: int) -> None:
+    async def _take(self, claim: PartitionClaim, events: Sequence[Event], next_offset: int) -> None:
         for attempt in range(CONFLICT_TRIES):
             try:
                 batch = await self._take_once(claim, events, next_offset)
@@ -104,7 +99,7 @@ class CaseIntake:
         if batch.changes.leaves_work:
             self._wake()
 
-    async def _take_once(self, claim: Claim, events: Sequence[Event], next_offset: int) -> _Batch:
+    async def _take_once(self, claim: PartitionClaim, events: Sequence[Event], next_offset: int) -> _Batch:
         batch = _Batch()
         with self._handover.lend() as lent, ExitStack() as after_commit:
             async with self._store.transaction() as transaction:
@@ -118,14 +113,19 @@ class CaseIntake:
         return batch
 
     async def _decide(
-        self, transaction: IntakeTransaction, claim: Claim, events: Sequence[Event], next_offset: int, batch: _Batch
+        self,
+        transaction: IntakeTransaction,
+        claim: PartitionClaim,
+        events: Sequence[Event],
+        next_offset: int,
+        batch: _Batch,
     ) -> None:
         once = list({event.event_id: event for event in reversed(events)}.values())[::-1]
         fresh, book = await transaction.begin(
             claim,
             next_offset,
             [event.event_id for event in once],
-            {(event.unit_id, event.kind) for event in once},
+            {(event.subject, event.kind) for event in once},
             {case_id_of(event.finding_id) for event in once},
             self._clock.now(),
         )
@@ -136,22 +136,22 @@ class CaseIntake:
                 self._take_event(book, event, batch)
             # with a fire among them this batch may hold the very case that the fire lane waits for: no giving way
             if number % YIELD_EVERY == 0 and not fire:
-                await self._precedence.give_way()
+                await self._fire_priority.give_way()
         await self._all_clears(transaction, batch)
 
     def _take_event(self, book: CaseBook, event: Event, batch: _Batch) -> None:
         now = self._clock.now()
-        key = (event.unit_id, event.kind)
+        key = (event.subject, event.kind)
         known = Known(
             open=book.open.get(key),
             same=book.by_id.get(case_id_of(event.finding_id)),
             last_closed=book.last_closed.get(key),
         )
-        unit = self._directory.unit(event.unit_id, now)
-        terms = Terms(self._directory.rules(now, unit.district), unit, self._scribe.pace)
+        facts = self._directory.facts(event.subject, now)
+        terms = Terms(self._directory.rules(now, facts.district), facts, self._composer.pace)
         decision = decide(known, event, terms, now)
         batch.counts.append((event.kind, decision.action))
-        self._scribe.note(batch.changes, decision, event, now)
+        self._composer.note(batch.changes, decision, event, now)
         if decision.case is None or decision.action is Action.IGNORED:
             return
         case = self._apply(decision, event, batch)
@@ -172,16 +172,16 @@ class CaseIntake:
             cancel_waiting(batch.changes, case, Reason.CASE_CLOSED)
             batch.closed[case.case_id] = (case, event)
             batch.changes.notices = [
-                self._scribe.retell(one, case) if one.first and one.case_id == case.case_id else one
+                self._composer.retell(one, case) if one.first and one.case_id == case.case_id else one
                 for one in batch.changes.notices
             ]
         if decision.action is Action.POINT_ADDED:
-            self._scribe.tell_point(batch.changes, case, event, now)
+            self._composer.tell_point(batch.changes, case, event, now)
         if self._defers and case.is_urgent and decision.action is Action.OPENED and now - event.detected_at > LATE:
             batch.changes.not_before = now + GRACE
         # the first step of a fire is taken in the same transaction, not by the ladder's clock
         if case.is_urgent and decision.action is Action.OPENED:
-            case = self._scribe.take_step(batch.changes, case, case.ladder[0], now, event=event)
+            case = self._composer.take_step(batch.changes, case, case.ladder[0], now, event=event)
         return case
 
     async def _all_clears(self, transaction: IntakeTransaction, batch: _Batch) -> None:
@@ -191,10 +191,10 @@ class CaseIntake:
         now = self._clock.now()
         for case_id, (case, event) in batch.closed.items():
             reached = dict.fromkeys([*told.get(case_id, []), *self._handover.told(batch.changes, case_id)])
-            self._scribe.all_clear(batch.changes, case, list(reached), now, event)
+            self._composer.all_clear(batch.changes, case, list(reached), now, event)
 
 
-def _keep(book: CaseBook, key: tuple[UnitId, CaseKind], case: Case) -> None:
+def _keep(book: CaseBook, key: tuple[Subject, CaseKind], case: Case) -> None:
     book.by_id[case.case_id] = case
     if case.is_open:
         book.open[key] = case

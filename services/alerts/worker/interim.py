@@ -9,11 +9,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from services.alerts.domain.delivery import InterimRow
-from services.alerts.domain.values import Case, CaseId, Conflict, Event, StoreUnavailable
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.event import Event
+from services.alerts.domain.delivery.interim import InterimRow
+from services.alerts.domain.errors import Conflict, StoreUnavailable
+from services.alerts.domain.ids import CaseId
 from services.alerts.metrics import AlertsMetrics
-from services.alerts.ports import CaseStore, Changes, Claim, InterimStore, OpenFires, Outbox, Ready
-from services.alerts.worker.delivery import Postman
+from services.alerts.ports import CaseStore, Changes, InterimStore, OpenFires, Outbox, PartitionClaim, Ready
+from services.alerts.worker.delivery import DeliveryWorker
 from services.alerts.worker.handover import bring
 from services.alerts.worker.intake import CaseIntake
 from services.runtime.clock import Clock
@@ -27,7 +30,7 @@ NOBODYS = timedelta(minutes=10)
 """So long what was told from memory waits for its record; of what the database tells under another id none comes."""
 TAKEN_IN_S = 5.0
 """So long after the return the records of the outage are being taken in, and what was told with them."""
-_NO_CLAIM = Claim("", 0, 0)
+_NO_CLAIM = PartitionClaim("", 0, 0)
 
 
 class Interim:
@@ -38,7 +41,7 @@ class Interim:
         *,
         store: InterimStore,
         intake: CaseIntake,
-        postman: Postman,
+        delivery_worker: DeliveryWorker,
         outbox: Outbox,
         cases: CaseStore,
         fires: OpenFires,
@@ -47,7 +50,7 @@ class Interim:
     ) -> None:
         self._store = store
         self._intake = intake
-        self._postman = postman
+        self._delivery_worker = delivery_worker
         self._outbox = outbox
         self._cases = cases
         self._fires = fires
@@ -81,8 +84,8 @@ class Interim:
     async def deliver(self) -> int:
         """Bring out what waits while the database is away; else have it written down. Raises StoreUnavailable."""
         if self.away:
-            return await self._postman.turn()
-        rows = [row for row in self._store.rows().values() if not row.flying and not row.held]
+            return await self._delivery_worker.turn()
+        rows = [row for row in self._store.rows().values() if not row.in_flight and not row.held]
         if not rows:
             return 0
         try:
@@ -150,4 +153,4 @@ class Interim:
         return self.away
 
     async def drain(self) -> None:
-        await self._postman.drain()
+        await self._delivery_worker.drain()

@@ -5,14 +5,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from services.alerts.domain.grouping import Candidate, Cause, again, find_causes, open_common
-from services.alerts.domain.ladder import is_due, step_of
-from services.alerts.domain.lifecycle import close
-from services.alerts.domain.values import AuditEntry, Case, Conflict, PackRules, Reason
+from services.alerts.domain.audit.entry import AuditEntry
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.lifecycle import close
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.errors import Conflict
+from services.alerts.domain.escalation.ladder import is_due, step_of
+from services.alerts.domain.escalation.pack_rules import PackRules
+from services.alerts.domain.noise.common_cause import Candidate, Cause, again, find_causes, open_common
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import CaseStore, CaseTransaction, Changes, Directory
-from services.alerts.worker.precedence import Precedence
-from services.alerts.worker.scribe import ACTOR, Scribe, cancel_waiting
+from services.alerts.worker.fire_priority import FirePriority
+from services.alerts.worker.notice_composer import ACTOR, NoticeComposer, cancel_waiting
 from services.runtime.clock import Clock
 
 STEPS_AT_ONCE = 100
@@ -28,19 +32,19 @@ class LadderWorker:
         *,
         store: CaseStore,
         directory: Directory,
-        scribe: Scribe,
+        composer: NoticeComposer,
         metrics: AlertsMetrics,
         clock: Clock,
         wake: Callable[[], None],
-        precedence: Precedence,
+        fire_priority: FirePriority,
     ) -> None:
         self._store = store
         self._directory = directory
-        self._scribe = scribe
+        self._composer = composer
         self._metrics = metrics
         self._clock = clock
         self._wake = wake
-        self._precedence = precedence
+        self._fire_priority = fire_priority
 
     async def turn(self) -> int:
         """Group, then take the steps that are due; return how many were taken. Raises StoreUnavailable, NoPack."""
@@ -60,12 +64,12 @@ class LadderWorker:
             taken = 0
             for case in cases:
                 if taken % 20 == 19 and not any(one.is_urgent for one in cases):
-                    await self._precedence.give_way()
+                    await self._fire_priority.give_way()
                 step = step_of(case, case.next_step)
                 if step is None:  # nothing to take: left due it would be looked at for ever, before all others
                     changes.put(replace(case, next_step=None, next_step_at=None))
                 elif is_due(case, now):
-                    self._scribe.take_step(changes, case, step, now, members=members.get(case.case_id, 0))
+                    self._composer.take_step(changes, case, step, now, members=members.get(case.case_id, 0))
                     taken += 1
             await transaction.save(changes)
         return taken
@@ -85,7 +89,7 @@ class LadderWorker:
         members = await transaction.open_common_cases()
         book = await transaction.book((), set(members)) if members else None
         cases = book.by_id.values() if book else ()
-        running = {(case.unit.district, case.cause_key): case for case in cases if case.cause_key}
+        running = {(case.facts.district, case.cause_key): case for case in cases if case.cause_key}
         candidates = await transaction.loose_losses(since, CANDIDATES_AT_ONCE)
         by_district: dict[str, list[Candidate]] = defaultdict(list)
         for candidate in candidates:
@@ -116,11 +120,11 @@ class LadderWorker:
     ) -> Case:
         if running is None:
             sample = (await transaction.book((), {cause.members[0]})).by_id[cause.members[0]]
-            common = open_common(cause, sample, rules, now, self._scribe.pace)
+            common = open_common(cause, sample, rules, now, self._composer.pace)
             await transaction.save(Changes(opened={common.case_id: common}))
             action = "common_case_opened"
         else:
-            common = again(running, cause, rules, now, self._scribe.pace)
+            common = again(running, cause, rules, now, self._composer.pace)
             changes.put(common)
             action = "common_case_renewed" if common.drops > running.drops else "common_case_grew"
         if action != "common_case_grew":
@@ -148,4 +152,4 @@ class LadderWorker:
         changes.put(closed)
         cancel_waiting(changes, closed, Reason.CASE_CLOSED)
         told = await transaction.told([case.case_id])
-        self._scribe.all_clear(changes, closed, told.get(case.case_id, []), now)
+        self._composer.all_clear(changes, closed, told.get(case.case_id, []), now)

@@ -4,10 +4,10 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 
-from services.alerts.domain.values import Conflict, NoPack, StoreUnavailable
+from services.alerts.domain.errors import Conflict, NoPack, StoreUnavailable
 from services.alerts.ports import StreamUnavailable
-from services.alerts.worker.precedence import Precedence
-from services.alerts.worker.pulse import Pulse, Wake
+from services.alerts.worker.fire_priority import FirePriority
+from services.alerts.worker.task_health import TaskHealth, WakeEvent
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
@@ -23,26 +23,32 @@ class Turns:
     """Runs the tasks of one process."""
 
     def __init__(
-        self, *, clock: Clock, pulse: Pulse, precedence: Precedence, wakes: Mapping[str, Wake], pause_s: float
+        self,
+        *,
+        clock: Clock,
+        health: TaskHealth,
+        fire_priority: FirePriority,
+        wake_events: Mapping[str, WakeEvent],
+        pause_s: float,
     ) -> None:
         self._clock = clock
-        self._pulse = pulse
-        self._precedence = precedence
-        self._wakes = wakes
+        self._health = health
+        self._fire_priority = fire_priority
+        self._wake_events = wake_events
         self._pause_s = pause_s
 
     async def run(self, name: str, turn: Callable[[], Awaitable[int]], stop: Stop) -> None:
         """Turn until stop; what is down is waited for with growing pauses."""
         attempt = 0
-        wake = self._wakes.get(name)
+        wake = self._wake_events.get(name)
         quick_until = 0.0
         while not stop.is_set():
             try:
                 if name not in FIRE:
-                    await self._precedence.give_way()
+                    await self._fire_priority.give_way()
                 busy = await turn() > 0
                 attempt = 0
-                self._pulse.beat(name)
+                self._health.beat(name)
             except (StoreUnavailable, Conflict, StreamUnavailable, NoPack) as error:
                 attempt += 1
                 busy = False

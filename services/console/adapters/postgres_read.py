@@ -11,8 +11,9 @@ import psycopg
 from psycopg import AsyncConnection
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from services.console.adapters import rows, sql
+from services.console.adapters import rows
 from services.console.adapters.rows import Row
+from services.console.adapters.statements import SQL
 from services.console.domain.cases import URGENT_KINDS, CaseDetail, CaseList, CaseRow, Delivery, Fire, TakenStep
 from services.console.domain.errors import DataUnavailable, NotFound
 from services.console.domain.freshness import PartitionSight, Sight
@@ -45,11 +46,11 @@ class PostgresReadModel:
 
     async def sight(self) -> Sequence[PartitionSight]:
         async with self._snapshot() as reader:
-            return [PartitionSight(row[0], row[1], Sight(row[2])) for row in await reader.all(sql.SIGHT)]
+            return [PartitionSight(row[0], row[1], Sight(row[2])) for row in await reader.all(SQL["sight"])]
 
     async def names(self) -> Names:
         async with self._snapshot() as reader:
-            return rows.names(await reader.all(sql.NAMES))
+            return rows.names(await reader.all(SQL["names"]))
 
     async def picture(self, slice_: Slice) -> Picture:
         async with self._snapshot(slice_) as reader:
@@ -69,17 +70,17 @@ class PostgresReadModel:
     async def units(self, slice_: Slice, query: UnitQuery) -> UnitPage:
         where, parameters = unit_filter(query)
         async with self._snapshot(slice_) as reader:
-            ((total,),) = await reader.all(sql.UNITS_COUNT, where=where, **parameters)
-            found = await reader.all(sql.UNITS, where=where, **parameters, offset=query.offset, limit=query.limit)
+            ((total,),) = await reader.all(SQL["units_count"], where=where, **parameters)
+            found = await reader.all(SQL["units"], where=where, **parameters, offset=query.offset, limit=query.limit)
             marks = await self._marks(reader, [row[0] for row in found])
             return UnitPage(total, tuple(self._unit(row, marks) for row in found))
 
     async def unit(self, slice_: Slice, unit_id: str, since: datetime) -> UnitDetail:
         async with self._snapshot(slice_) as reader:
-            found = await reader.all(sql.UNIT, unit_id=unit_id)
+            found = await reader.all(SQL["unit"], unit_id=unit_id)
             if not found:
                 raise NotFound
-            passages = [Passage(*row) for row in await reader.all(sql.PASSAGES, unit_id=unit_id, since=since)]
+            passages = [Passage(*row) for row in await reader.all(SQL["passages"], unit_id=unit_id, since=since)]
             marks = await self._marks(reader, [unit_id])
             unit = self._unit(found[0], marks)
             return UnitDetail(unit, since, tuple(passages), tuple(marks.get(unit_id, ())))
@@ -90,11 +91,11 @@ class PostgresReadModel:
 
     async def case(self, slice_: Slice, case_id: str) -> CaseDetail:
         async with self._snapshot(slice_) as reader:
-            found = await self._with_steps(reader, await reader.all(sql.CASE, case_id=case_id))
+            found = await self._with_steps(reader, await reader.all(SQL["case"], case_id=case_id))
             if not found:
                 raise NotFound
-            (papers,) = await reader.all(sql.CASE_PAPERS, case_id=case_id)
-            deliveries = [Delivery(*row) for row in await reader.all(sql.DELIVERIES, case_id=case_id)]
+            (papers,) = await reader.all(SQL["case_papers"], case_id=case_id)
+            deliveries = [Delivery(*row) for row in await reader.all(SQL["deliveries"], case_id=case_id)]
             return CaseDetail(
                 case=found[0],
                 deliveries=tuple(deliveries),
@@ -108,7 +109,7 @@ class PostgresReadModel:
                 acknowledged_via=papers[7],
                 common_case_id=papers[8],
                 sightings=papers[9],
-                signals=tuple(rows.case_signal(row) for row in await reader.all(sql.CASE_SIGNALS, case_id=case_id)),
+                signals=tuple(rows.case_signal(row) for row in await reader.all(SQL["case_signals"], case_id=case_id)),
             )
 
     @asynccontextmanager
@@ -119,18 +120,18 @@ class PostgresReadModel:
 
     async def _rates(self, reader: "_Reader", slice_: Slice) -> list[tuple[str, RateCounts]]:
         if slice_.whole:
-            found = await reader.all(sql.RATES_WHOLE)
+            found = await reader.all(SQL["rates_whole"])
         else:
-            ((is_town,),) = await reader.all(sql.IS_TOWN)
-            accountable = sql.ACCOUNTABLE_TOWN if is_town else sql.ACCOUNTABLE_LEAD
-            found = await reader.all(sql.RATES_OF_SLICE, accountable=accountable)
+            ((is_town,),) = await reader.all(SQL["is_town"])
+            accountable = SQL["accountable_town"] if is_town else SQL["accountable_lead"]
+            found = await reader.all(SQL["rates_of_slice"], accountable=accountable)
         return [(row[1], RateCounts(row[0], row[2], *row[3:])) for row in found]
 
     async def _tally(self, reader: "_Reader") -> Tally:
         connection: dict[str, int] = defaultdict(int)
         health: dict[str, int] = defaultdict(int)
         total = troubled = unrouted = stamp = 0
-        for row in await reader.all(sql.TALLY):
+        for row in await reader.all(SQL["tally"]):
             connection[row[0]] += row[2]
             health[row[1]] += row[2]
             total, troubled, unrouted, stamp = total + row[2], troubled + row[3], unrouted + row[4], stamp + row[5]
@@ -139,8 +140,8 @@ class PostgresReadModel:
 
     async def _fires(self, reader: "_Reader") -> tuple[Fire, ...]:
         found = [
-            *await reader.all(sql.FIRES, kinds=list(URGENT_KINDS)),
-            *await reader.all(sql.FIRES_WITHOUT_CASE),
+            *await reader.all(SQL["fires"], kinds=list(URGENT_KINDS)),
+            *await reader.all(SQL["fires_without_case"]),
         ]
         fires = [Fire(*row) for row in found]
         # However many strangers ring, they push no fire off the list.
@@ -149,12 +150,12 @@ class PostgresReadModel:
 
     async def _cases(self, reader: "_Reader", state: str, offset: int, limit: int) -> CaseList:
         if state == "open":
-            ((total, unacknowledged, held),) = await reader.all(sql.CASE_COUNTS)
-            outside = sql.OUTSIDE_COMMON if reader.whole else "TRUE"
-            found = await reader.all(sql.CASES_OPEN, outside=outside, offset=offset, limit=limit)
+            ((total, unacknowledged, held),) = await reader.all(SQL["case_counts"])
+            outside = SQL["outside_common"] if reader.whole else "TRUE"
+            found = await reader.all(SQL["cases_open"], outside=outside, offset=offset, limit=limit)
         else:
-            ((total, unacknowledged, held),) = await reader.all(sql.CASES_CLOSED_COUNT)
-            found = await reader.all(sql.CASES_CLOSED, offset=offset, limit=limit)
+            ((total, unacknowledged, held),) = await reader.all(SQL["cases_closed_count"])
+            found = await reader.all(SQL["cases_closed"], offset=offset, limit=limit)
         return CaseList(total, unacknowledged, held, tuple(await self._with_steps(reader, found)))
 
     async def _with_steps(self, reader: "_Reader", found: Sequence[Row]) -> list[CaseRow]:
@@ -162,16 +163,16 @@ class PostgresReadModel:
         taken: dict[str, list[TakenStep]] = defaultdict(list)
         deliveries: dict[str, dict[str, int]] = defaultdict(dict)
         if ids:
-            for row in await reader.all(sql.STEPS, case_ids=ids):
+            for row in await reader.all(SQL["steps"], case_ids=ids):
                 taken[row[0]].append(TakenStep(row[1], row[2], row[3], row[4], row[5], tuple(row[6]), row[7]))
-            for case_id, state, count in await reader.all(sql.DELIVERY_COUNTS, case_ids=ids):
+            for case_id, state, count in await reader.all(SQL["delivery_counts"], case_ids=ids):
                 deliveries[case_id][state] = count
         return [rows.case_row(row, tuple(taken[row[0]]), deliveries[row[0]]) for row in found]
 
     async def _marks(self, reader: "_Reader", unit_ids: list[str]) -> Mapping[str, list[CaseMark]]:
         marks: dict[str, list[CaseMark]] = defaultdict(list)
         if unit_ids:
-            for row in await reader.all(sql.CASE_MARKS, unit_ids=unit_ids):
+            for row in await reader.all(SQL["case_marks"], unit_ids=unit_ids):
                 marks[row[0]].append(CaseMark(*row[1:]))
         return marks
 
@@ -193,11 +194,10 @@ class _Reader:
         self, text: str, /, *, where: str = "TRUE", outside: str = "TRUE", accountable: str = "TRUE", **parameters: Any
     ) -> list[Row]:
         filled = text.format(
-            slice=sql.SLICE_WHOLE if self.whole else sql.SLICE_OF_DEPARTMENT,
+            slice=SQL["slice_whole"] if self.whole else SQL["slice_of_department"],
             where=where,
             outside=outside,
             accountable=accountable,
-            troubled=sql.TROUBLED,
         )
         cursor = await self._connection.execute(filled.encode(), {"department": self._department, **parameters})
         return await cursor.fetchall()
@@ -220,7 +220,7 @@ def unit_filter(query: UnitQuery) -> tuple[str, Parameters]:
         conditions.append("scopes @> ARRAY[%(scope)s::text]")
         parameters["scope"] = query.scope
     if query.troubled:
-        conditions.append(sql.TROUBLED)
+        conditions.append(SQL["troubled"])
     if query.text:
         conditions.append("(name ILIKE %(like)s OR name_en ILIKE %(like)s OR unit_id ILIKE %(like)s)")
         escaped = query.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from schemas.refusal import Refusal, Replayed, ReplayOutcome
 from services.console.adapters.postgres_read import translated
 from services.console.adapters.rows import Row
+from services.console.adapters.statements import SQL
 from services.console.domain.errors import NotFound
 from services.console.domain.refusals import (
     KEPT_BYTES,
@@ -28,57 +29,6 @@ TOPIC_CHARACTERS = 300
 NAMES_PER_HOUR = 2000
 OTHERS = "*"
 """Where gateways are counted together that are too many to be counted one by one."""
-
-ROW = """
-refusal_id, received_at, reason, detail, gateway_id, topic, peer, instance, raw_bytes, state,
-coalesce(ordered_at > %(lapsed)s, false), decided_at,
-coalesce((SELECT a.display_name FROM console.accounts a WHERE a.username = decided_by), decided_by),
-signals, decided_reason, decided_detail
-"""
-WHERE = """
-(%(reason)s::text IS NULL OR reason = %(reason)s) AND (%(gateway_id)s::text IS NULL OR gateway_id = %(gateway_id)s)
-AND (%(state)s::text IS NULL OR state = %(state)s)
-"""
-PAGE = f"""
-SELECT {ROW} FROM console.refusals WHERE {WHERE}
-ORDER BY received_at DESC, refusal_id OFFSET %(offset)s LIMIT %(limit)s
-"""  # noqa: S608 - constants of this file; values travel as parameters
-TOTAL = f"SELECT count(*) FROM console.refusals WHERE {WHERE}"  # noqa: S608 - as above
-ONE = f'SELECT {ROW}, partition, "offset", raw FROM console.refusals WHERE refusal_id = %(refusal_id)s'  # noqa: S608
-REASONS = """
-SELECT reason, sum(refused)::bigint FROM console.refusal_counts WHERE hour >= %(since)s GROUP BY 1 ORDER BY 2 DESC, 1
-"""
-GATEWAYS = """
-SELECT gateway_id, sum(refused)::bigint FROM console.refusal_counts WHERE hour >= %(since)s
-GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT %(top)s
-"""
-CLAIM = """
-UPDATE console.refusals SET order_id = %(order_id)s, ordered_at = %(now)s
-WHERE refusal_id = ANY(%(ids)s) AND state = 'open' AND (ordered_at IS NULL OR ordered_at <= %(lapsed)s)
-RETURNING refusal_id, partition, "offset"
-"""
-COUNT = """
-INSERT INTO console.refusal_counts (hour, gateway_id, reason, refused) VALUES (%s, %s, %s, %s)
-ON CONFLICT (hour, gateway_id, reason) DO UPDATE SET refused = refusal_counts.refused + excluded.refused
-RETURNING refused
-"""
-KNOWN = "SELECT DISTINCT gateway_id FROM console.refusal_counts WHERE hour = %s AND gateway_id = ANY(%s)"
-KEEP = """
-INSERT INTO console.refusals (refusal_id, partition, "offset", received_at, reason, detail, gateway_id, topic, peer,
-    instance, raw_bytes, raw)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (refusal_id) DO NOTHING
-"""
-DECIDED = """
-UPDATE console.refusals SET state = CASE WHEN %(accepted)s THEN 'replayed' ELSE state END, order_id = NULL,
-    ordered_at = NULL, decided_at = %(at)s, decided_by = %(by)s, signals = %(signals)s, decided_reason = %(reason)s,
-    decided_detail = %(detail)s
-WHERE refusal_id = %(refusal_id)s
-"""
-# The newest rows are kept: an honest sender's refusal of today is worth more than a flood of last week.
-PRUNE = """
-DELETE FROM console.refusals WHERE received_at < greatest(%(before)s,
-    coalesce((SELECT received_at FROM console.refusals ORDER BY received_at DESC OFFSET %(rows)s LIMIT 1), %(before)s))
-"""
 
 
 class Claim(NamedTuple):
@@ -114,10 +64,10 @@ class PostgresRefusals:
             "top": TOP_GATEWAYS,
         }
         async with translated(self._deadline_s), self._pool.connection() as connection:
-            ((total,),) = await _all(connection, TOTAL, parameters)
-            found = await _all(connection, PAGE, parameters)
-            reasons = await _all(connection, REASONS, parameters)
-            gateways = await _all(connection, GATEWAYS, parameters)
+            ((total,),) = await _all(connection, SQL["refusal_total"], parameters)
+            found = await _all(connection, SQL["refusal_page"], parameters)
+            reasons = await _all(connection, SQL["refusal_reasons"], parameters)
+            gateways = await _all(connection, SQL["refusal_gateways"], parameters)
         return RefusalPage(
             total,
             tuple(_row(row) for row in found),
@@ -128,7 +78,7 @@ class PostgresRefusals:
 
     async def one(self, refusal_id: str, lapsed: datetime) -> RefusalDetail:
         async with translated(self._deadline_s), self._pool.connection() as connection:
-            found = await _all(connection, ONE, {"refusal_id": refusal_id, "lapsed": lapsed})
+            found = await _all(connection, SQL["refusal_one"], {"refusal_id": refusal_id, "lapsed": lapsed})
         if not found:
             raise NotFound
         *row, partition, offset, raw = found[0]
@@ -139,23 +89,21 @@ class PostgresRefusals:
     ) -> tuple[Place, ...]:
         async with translated(self._deadline_s), self._pool.connection() as connection:
             parameters = {"order_id": order_id, "ids": list(refusal_ids), "now": now, "lapsed": lapsed}
-            places = tuple(Place(*row) for row in await _all(connection, CLAIM, parameters))
+            places = tuple(Place(*row) for row in await _all(connection, SQL["refusal_claim"], parameters))
             if places:
                 await connection.execute(
-                    "INSERT INTO console.orders (order_id, username, ordered_at, refusals) VALUES (%s, %s, %s, %s)",
+                    SQL["order_insert"],
                     [order_id, viewer.username, now, [place.refusal_id for place in places]],
                 )
         return places
 
     async def sent(self, order_id: str, now: datetime) -> None:
         async with translated(self._deadline_s), self._pool.connection() as connection:
-            await connection.execute("UPDATE console.orders SET sent_at = %s WHERE order_id = %s", [now, order_id])
+            await connection.execute(SQL["order_sent"], [now, order_id])
 
     async def release(self, order_id: str) -> None:
         async with translated(self._deadline_s), self._pool.connection() as connection:
-            await connection.execute(
-                "UPDATE console.refusals SET order_id = NULL, ordered_at = NULL WHERE order_id = %s", [order_id]
-            )
+            await connection.execute(SQL["order_release"], [order_id])
 
     # --- for the feed
 
@@ -164,9 +112,7 @@ class PostgresRefusals:
         async with translated(self._deadline_s), self._pool.connection() as connection:
             ((epoch, next_offset),) = await _all(
                 connection,
-                "INSERT INTO console.partitions (topic, partition, owner, owner_epoch) VALUES (%s, %s, %s, 1)"
-                " ON CONFLICT (topic, partition) DO UPDATE SET owner = excluded.owner,"
-                " owner_epoch = partitions.owner_epoch + 1 RETURNING owner_epoch, next_offset",
+                SQL["partition_claim"],
                 [topic, partition, owner],
             )
         return Claim(topic, partition, epoch), next_offset
@@ -177,33 +123,30 @@ class PostgresRefusals:
         """Store what stood before `next_offset`; return how many rows were kept. Raises Fenced."""
         async with translated(self._deadline_s), self._pool.connection() as connection:
             cursor = await connection.execute(
-                "UPDATE console.partitions SET next_offset = %s"
-                " WHERE topic = %s AND partition = %s AND owner_epoch = %s",
+                SQL["partition_advance"],
                 [next_offset, *claim],
             )
             if cursor.rowcount != 1:
                 raise Fenced
             rows = await _counted(connection, claim.partition, came)
             if rows:
-                await connection.cursor().executemany(KEEP, rows)
+                await connection.cursor().executemany(SQL["refusal_keep"], rows)
             if decided:
-                await connection.cursor().executemany(DECIDED, [_decision(event) for event in decided])
+                await connection.cursor().executemany(SQL["refusal_decided"], [_decision(event) for event in decided])
         return len(rows)
 
     async def start_over(self, topic: str) -> None:
         """Forget the copy and every place in the log; whoever owned a partition is fenced."""
         async with translated(self._deadline_s), self._pool.connection() as connection:
-            await connection.execute("DELETE FROM console.refusals")
-            await connection.execute("DELETE FROM console.refusal_counts")
-            await connection.execute(
-                "UPDATE console.partitions SET next_offset = 0, owner_epoch = owner_epoch + 1 WHERE topic = %s", [topic]
-            )
+            await connection.execute(SQL["refusals_forget_all"])
+            await connection.execute(SQL["refusals_forget_counts"])
+            await connection.execute(SQL["partition_start_over"], [topic])
 
     async def prune(self, before: datetime, rows: int) -> None:
         """Forget what is older than `before`, and the oldest rows beyond `rows`."""
         async with translated(60), self._pool.connection() as connection:
-            await connection.execute(PRUNE, {"before": before, "rows": rows - 1})
-            await connection.execute("DELETE FROM console.refusal_counts WHERE hour < %s", [before])
+            await connection.execute(SQL["refusal_prune"], {"before": before, "rows": rows - 1})
+            await connection.execute(SQL["refusals_forget_counts_before"], [before])
 
 
 async def _all(connection: Connection, statement: str, parameters: Any) -> list[Row]:
@@ -223,7 +166,7 @@ async def _counted(connection: Connection, partition: int, came: Mapping[int, Re
         groups[hour, name if name in named[hour] else OTHERS, event.data.reason.value].append((offset, event))
     rows: list[Row] = []
     for group, members in sorted(groups.items()):
-        ((refused,),) = await _all(connection, COUNT, [*group, len(members)])
+        ((refused,),) = await _all(connection, SQL["refusal_count"], [*group, len(members)])
         room = max(0, KEPT_PER_HOUR - (refused - len(members)))
         rows += [_columns(partition, offset, event) for offset, event in members[:room]]
     return rows
@@ -231,8 +174,8 @@ async def _counted(connection: Connection, partition: int, came: Mapping[int, Re
 
 async def _named(connection: Connection, hour: datetime, names: set[str]) -> set[str]:
     """Return which names are counted by themselves: anybody can invent gateways without end."""
-    known = {row[0] for row in await _all(connection, KNOWN, [hour, sorted(names)])}
-    ((counted,),) = await _all(connection, "SELECT count(*) FROM console.refusal_counts WHERE hour = %s", [hour])
+    known = {row[0] for row in await _all(connection, SQL["refusal_known"], [hour, sorted(names)])}
+    ((counted,),) = await _all(connection, SQL["refusal_names_counted"], [hour])
     room = max(0, NAMES_PER_HOUR - counted)
     return known | set(sorted(names - known)[:room])
 

@@ -8,6 +8,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from services.registry.adapters.postgres_credentials import PostgresCredentials
+from services.registry.adapters.statements import SQL
 from services.registry.adapters.wire import from_json, to_wire
 from services.registry.domain.entities import F, Facts, History, Kind, Version
 from services.registry.domain.errors import StoreUnavailable
@@ -30,7 +31,7 @@ class PostgresStore:
             async with self._connection.transaction(force_rollback=not keep):
                 # Two imports at once could miss each other's rows; a publish beside an import could take a mark
                 # away from versions that it has not sent.
-                await self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+                await self._connection.execute(SQL["register_lock"], (LOCK,))
                 yield PostgresRegister(self._connection, self._imported_by)
         except psycopg.Error as error:
             raise _unavailable(error) from error
@@ -71,16 +72,14 @@ class PostgresRegister:
         self.credentials = PostgresCredentials(connection)
 
     async def last_recorded(self) -> datetime | None:
-        row = await (await self._connection.execute("SELECT max(recorded_at) FROM registry.versions")).fetchone()
+        row = await (await self._connection.execute(SQL["last_recorded"])).fetchone()
         newest = None if row is None else row[0]
         assert newest is None or isinstance(newest, datetime)
         return newest
 
     async def histories(self, kind: Kind, ids: Collection[str] | None = None) -> Mapping[str, History[Facts]]:
-        chosen = "" if ids is None else "AND id = ANY(%(ids)s)"
         cursor = await self._connection.execute(
-            f"SELECT id, body::text FROM registry.versions WHERE kind = %(kind)s {chosen}"  # noqa: S608 - no values
-            " ORDER BY id, valid_from, recorded_at",
+            SQL["histories"] if ids is None else SQL["histories_of"],
             {"kind": kind.value, "ids": list(ids or ())},
         )
         versions: dict[str, list[Version[Facts]]] = {}
@@ -90,25 +89,20 @@ class PostgresRegister:
 
     async def current(self, kind: Kind, day: date) -> Sequence[Version[Facts]]:
         cursor = await self._connection.execute(
-            "SELECT DISTINCT ON (id) body::text FROM registry.versions WHERE kind = %s AND valid_from <= %s"
-            " ORDER BY id, valid_from DESC, recorded_at DESC",
+            SQL["current"],
             (kind.value, day),
         )
         return [from_json(kind, body) for (body,) in await cursor.fetchall()]
 
     async def ids(self, kind: Kind) -> set[str]:
-        cursor = await self._connection.execute(
-            "SELECT DISTINCT id FROM registry.versions WHERE kind = %s", (kind.value,)
-        )
+        cursor = await self._connection.execute(SQL["ids"], (kind.value,))
         return {entity_id for (entity_id,) in await cursor.fetchall()}
 
     async def add(self, kind: Kind, versions: Sequence[Version[F]], note: ImportNote | None) -> None:
         import_id = None if note is None else await self._note(note)
         async with (
             self._connection.cursor() as cursor,
-            cursor.copy(
-                "COPY registry.versions (kind, id, valid_from, recorded_at, body, import_id) FROM STDIN"
-            ) as copy,
+            cursor.copy(SQL["versions_copy"]) as copy,
         ):
             for version in versions:
                 body = to_wire(version).model_dump_json()
@@ -116,14 +110,13 @@ class PostgresRegister:
                     (kind.value, version.facts.id, version.valid_from, version.recorded_at, body, import_id)
                 )
         await self._connection.execute(
-            "INSERT INTO registry.unpublished (kind, id) SELECT %s, unnest(%s::text[]) ON CONFLICT DO NOTHING",
+            SQL["unpublished_mark"],
             (kind.value, sorted({version.facts.id for version in versions})),
         )
 
     async def _note(self, note: ImportNote) -> int:
         cursor = await self._connection.execute(
-            "INSERT INTO registry.imports (file_name, sha256, kind, rows, changed, imported_at, imported_by)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING import_id",
+            SQL["import_note"],
             (
                 note.file_name, note.sha256, note.kind.value, note.rows, note.changed, note.imported_at,
                 self._imported_by,
@@ -137,7 +130,7 @@ class PostgresRegister:
         found: list[tuple[Kind, str]] = []
         for kind in Kind:  # in the order in which one may refer to the other; each is a walk along the key
             cursor = await self._connection.execute(
-                "SELECT id FROM registry.unpublished WHERE kind = %s ORDER BY id LIMIT %s",
+                SQL["unpublished"],
                 (kind.value, limit - len(found)),
             )
             found.extend((kind, entity_id) for (entity_id,) in await cursor.fetchall())
@@ -145,8 +138,7 @@ class PostgresRegister:
 
     async def published(self, entities: Sequence[tuple[Kind, str]]) -> None:
         await self._connection.execute(
-            "DELETE FROM registry.unpublished u USING unnest(%s::text[], %s::text[]) AS done (kind, id)"
-            " WHERE u.kind = done.kind AND u.id = done.id",
+            SQL["published"],
             ([kind.value for kind, _ in entities], [entity_id for _, entity_id in entities]),
         )
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from schemas.topics import FINDINGS
-from services.rules.adapters import sql
+from services.rules.adapters.statements import SQL
 from services.rules.ports import StoreUnavailable
 from services.runtime.kafka import BatchProducer, KafkaUnavailable, Record
 from services.runtime.postgres import AWAY, Pool
@@ -27,11 +27,11 @@ class OutboxPublisher:
 
     async def _publish(self, partitions: list[int]) -> int:
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(sql.WAITING, {"partitions": partitions, "most": MOST_AT_ONCE})
+            cursor = await connection.execute(SQL["waiting"], {"partitions": partitions, "most": MOST_AT_ONCE})
             waiting = await cursor.fetchall()
         if not waiting:
             return 0
         await self._producer.send_many([Record(self._topic, key.encode(), payload) for _, key, payload in waiting])
         async with self._pool.connection() as connection:
-            await connection.execute(sql.SENT, {"positions": [position for position, _, _ in waiting]})
+            await connection.execute(SQL["sent"], {"positions": [position for position, _, _ in waiting]})
         return len(waiting)

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from itertools import chain, islice
 
-from services.rules.adapters import rows, sql
+from services.rules.adapters import rows
+from services.rules.adapters.statements import SQL
 from services.rules.ports import Checkpoint, Fenced, Plain, Saved, StateDamaged, StoreUnavailable
 from services.runtime.postgres import AWAY, Connection, Pool, json_text
 
@@ -22,10 +23,10 @@ class PostgresStore:
 
     async def claim(self, partition: int, owner: str) -> Saved:
         async with self._transaction() as connection:
-            cursor = await connection.execute(sql.CLAIM, {"partition": partition, "owner": owner})
+            cursor = await connection.execute(SQL["claim"], {"partition": partition, "owner": owner})
             claimed = await cursor.fetchone()
             assert claimed is not None
-            cursor = await connection.execute(sql.LOAD, {"partition": partition})
+            cursor = await connection.execute(SQL["load"], {"partition": partition})
             bodies = await cursor.fetchall()
         epoch, next_offset = claimed
         if not bodies:
@@ -50,7 +51,7 @@ class PostgresStore:
     async def _save_state(self, connection: Connection, checkpoint: Checkpoint) -> int:
         """Return the bytes written, 0 when this checkpoint is saved already."""
         cursor = await connection.execute(
-            sql.FENCE,
+            SQL["fence"],
             {
                 "partition": checkpoint.partition,
                 "owner_epoch": checkpoint.owner_epoch,
@@ -64,31 +65,31 @@ class PostgresStore:
             raise Fenced(checkpoint.partition)
         body = pack(checkpoint.head, checkpoint.units)
         place = {"partition": checkpoint.partition, "seq": checkpoint.seq}
-        cursor = await connection.execute(sql.SNAPSHOT, {**place, "base": checkpoint.base, "body": body})
+        cursor = await connection.execute(SQL["snapshot"], {**place, "base": checkpoint.base, "body": body})
         if cursor.rowcount != 1:
             return 0
         if checkpoint.base:
-            await connection.execute(sql.FORGET_SNAPSHOTS, place)
+            await connection.execute(SQL["forget_snapshots"], place)
         return len(body)
 
     async def _save_effects(self, connection: Connection, checkpoints: Sequence[Checkpoint]) -> None:
         for checkpoint in checkpoints:
             if checkpoint.rates_whole:
-                await connection.execute(sql.FORGET_RATES, {"partition": checkpoint.partition})
+                await connection.execute(SQL["forget_rates"], {"partition": checkpoint.partition})
         each = [(one.partition, one, one.effects) for one in checkpoints]
         tables: list[tuple[str, Iterable[rows.Row]]] = [
-            (sql.TRANSITIONS, chain.from_iterable(rows.transition_rows(p, e.transitions) for p, _, e in each)),
-            (sql.SIGNALS, chain.from_iterable(rows.signal_rows(p, e.signals) for p, _, e in each)),
-            (sql.HOURS, chain.from_iterable(rows.hour_rows(e.hours) for _, _, e in each)),
-            (sql.SAMPLES, chain.from_iterable(rows.sample_rows(p, e.samples) for p, _, e in each)),
-            (sql.UNITS, chain.from_iterable(rows.unit_rows(p, c.rows) for p, c, _ in each)),
-            (sql.RATES, chain.from_iterable(rows.rate_rows(p, c.rates) for p, c, _ in each)),
-            (sql.OUTBOX, chain.from_iterable(rows.outbox_rows(p, e.findings) for p, _, e in each)),
+            (SQL["transitions"], chain.from_iterable(rows.transition_rows(p, e.transitions) for p, _, e in each)),
+            (SQL["signals"], chain.from_iterable(rows.signal_rows(p, e.signals) for p, _, e in each)),
+            (SQL["hours"], chain.from_iterable(rows.hour_rows(e.hours) for _, _, e in each)),
+            (SQL["samples"], chain.from_iterable(rows.sample_rows(p, e.samples) for p, _, e in each)),
+            (SQL["units"], chain.from_iterable(rows.unit_rows(p, c.rows) for p, c, _ in each)),
+            (SQL["rates"], chain.from_iterable(rows.rate_rows(p, c.rates) for p, c, _ in each)),
+            (SQL["outbox"], chain.from_iterable(rows.outbox_rows(p, e.findings) for p, _, e in each)),
         ]
         for statement, values in tables:
             await _write(connection, statement, values)
         if any(one.rows or one.rates for one in checkpoints):
-            await connection.execute(sql.NOTIFY)
+            await connection.execute(SQL["notify"])
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Connection]:
@@ -96,7 +97,7 @@ class PostgresStore:
             # Not in a pipeline: between two statements of one PostgreSQL counts the session as busy, NEVER_IDLE says
             # nothing, and a process that is frozen there keeps its locks until the pool's limit ends the transaction.
             async with self._pool.connection() as connection, connection.transaction():
-                await connection.execute(sql.NEVER_IDLE)
+                await connection.execute(SQL["never_idle"])
                 yield connection
         except AWAY as error:
             raise StoreUnavailable(f"{type(error).__name__}: {str(error).strip()[:200]}") from error

@@ -1,4 +1,4 @@
-"""Values of the domain as rows for the statements in `sql`, keyed a, b, c ... in the order of their columns."""
+"""Values of the domain as rows for the statements in `sql/`, keyed a, b, c ... in the order of their columns."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache

@@ -11,31 +11,26 @@ import pytest
 from services.alerts.adapters.kafka_notices import notice_event
 from services.alerts.adapters.postgres_cases import PostgresCaseStore
 from services.alerts.adapters.postgres_outbox import PostgresOutbox
-from services.alerts.domain.delivery import Due, Fate, Outcome, Verdict
-from services.alerts.domain.lifecycle import close
-from services.alerts.domain.values import (
-    About,
-    Acknowledgement,
-    Case,
-    CaseId,
-    CaseKind,
-    Channel,
-    Conflict,
-    Fenced,
-    Notice,
-    Place,
-    Purpose,
-    Reason,
-    StepTaken,
-    UnitId,
-    notice_id_of,
-)
-from services.alerts.ports import CaseStore, Changes, Outbox, Ready, Refused, Wish
+from services.alerts.domain.case.case import Acknowledgement, Case
+from services.alerts.domain.case.event import Place
+from services.alerts.domain.case.fire import FireState
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.lifecycle import close
+from services.alerts.domain.case.subject import common_cause_subject, unit_subject
+from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
+from services.alerts.domain.delivery.destinations import Due
+from services.alerts.domain.delivery.notice import About, Notice, Purpose, notice_id_of
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.errors import Conflict, Fenced
+from services.alerts.domain.escalation.steps import StepTaken
+from services.alerts.domain.ids import CaseId
+from services.alerts.domain.routing.contacts import Channel
+from services.alerts.ports import CaseStore, Changes, ClaimRequest, Outbox, Ready, Refused
 from services.runtime.postgres import open_pool
+from tests.fakes.alerts_store import MemoryStore
 from tests.unit.alerts.build import address, at, case
-from tests.unit.alerts.memory import MemoryStore
 
-KEY = (UnitId("U1"), CaseKind.CONNECTION_LOST)
+KEY = (unit_subject("U1"), CaseKind.CONNECTION_LOST)
 
 
 @dataclass
@@ -109,7 +104,7 @@ async def take(
 
     minute = timedelta(seconds=60)
     leases = {Channel.EMAIL: minute, Channel.WEBHOOK: minute}
-    return await stores.outbox.take(Wish(fire, at(seconds), 10, busy, (), everything, leases))
+    return await stores.outbox.take(ClaimRequest(fire, at(seconds), 10, busy, (), everything, leases))
 
 
 async def load(stores: Stores, case_id: CaseId) -> Case:
@@ -122,10 +117,7 @@ async def load(stores: Stores, case_id: CaseId) -> Case:
 async def test_case_comes_back_as_it_was_saved(stores: Stores) -> None:
     one = case(
         acknowledged=Acknowledgement(at(1), "officer", "console", "见", "H0"),
-        burning=frozenset({"主机|1"}),
-        ended={"主机|2": at(3)},
-        restored_at=at(3),
-        over_at=at(2),
+        fire=FireState(frozenset({"主机|1"}), ended={"主机|2": at(3)}, restored_at=at(3), over_at=at(2)),
         held_until=at(9),
         reply_due_at=at(10),
     )
@@ -281,12 +273,12 @@ async def test_retry_waits_and_the_end_is_final(stores: Stores) -> None:
     await opened(stores, "c1")
     (first,) = await take(stores, 1)
     assert isinstance(first, Ready)
-    await stores.outbox.record(first, Outcome(Reason.TIMEOUT), Verdict(Fate.RETRY, at(9)), at(2))
+    await stores.outbox.record(first, Outcome(Reason.TIMEOUT), Verdict(DeliveryState.RETRY, at(9)), at(2))
     assert await take(stores, 8) == []
     (again,) = await take(stores, 9)
     assert isinstance(again, Ready)
-    await stores.outbox.record(again, Outcome(None), Verdict(Fate.ACCEPTED), at(10))
-    await stores.outbox.record(first, Outcome(Reason.TIMEOUT), Verdict(Fate.RETRY, at(11)), at(11))
+    await stores.outbox.record(again, Outcome(None), Verdict(DeliveryState.ACCEPTED), at(10))
+    await stores.outbox.record(first, Outcome(Reason.TIMEOUT), Verdict(DeliveryState.RETRY, at(11)), at(11))
     assert await take(stores, 999) == []
 
 
@@ -333,7 +325,7 @@ async def test_held_member_waits_with_its_notices_and_a_fire_does_not(stores: St
         case(CaseKind.CONNECTION_LOST, of="X"),
         case_id=CaseId("Ccommon"),
         kind=CaseKind.COMMON_CAUSE,
-        unit=replace(one.unit, unit_id=UnitId("")),
+        facts=replace(one.facts, subject=common_cause_subject("", "carrier:cmcc")),
         cause_key="carrier:cmcc",
         held_until=at(1800),
     )
@@ -363,7 +355,7 @@ async def test_first_notice_survives_the_end_and_an_acknowledgement_and_says_tha
     first, later = notice(one, "c1", "F0", first=True), notice(one, "c1", "F1")
     await save(stores, Changes(opened={one.case_id: one}, notices=[first, later]))
     await save(stores, Changes(cancelled={one.case_id: Reason.ACKNOWLEDGED}))
-    over = replace(close(one, "restored", at(9)), restored_at=at(8))
+    over = close(replace(one, fire=FireState(restored_at=at(8))), "restored", at(9))
     await save(stores, Changes(updated={one.case_id: over}, cancelled={one.case_id: Reason.CASE_CLOSED}))
     (sent,) = await take(stores, 10, fire=True)
     assert isinstance(sent, Ready)
@@ -374,7 +366,6 @@ async def test_first_notice_survives_the_end_and_an_acknowledgement_and_says_tha
 async def test_common_cases_of_two_districts_stand_side_by_side(stores: Stores) -> None:
     for district in ("gulou", "taijiang"):
         one = case(CaseKind.COMMON_CAUSE, cause_key="carrier:cmcc")
-        one = replace(
-            one, case_id=CaseId(f"C{district}"), unit=replace(one.unit, unit_id=UnitId(""), district=district)
-        )
+        facts = replace(one.facts, subject=common_cause_subject(district, "carrier:cmcc"), district=district)
+        one = replace(one, case_id=CaseId(f"C{district}"), facts=facts)
         await save(stores, Changes(opened={one.case_id: one}))

@@ -11,8 +11,8 @@ from services.console.domain.accounts import Account
 from services.console.domain.viewer import BodyCode, Role, Username
 from services.console.ports import Accounts
 from services.runtime.postgres import open_pool
+from tests.fakes.console import T0, FakeAccounts
 from tests.integration.console.world import World
-from tests.unit.console.fakes import T0, FakeAccounts
 
 ANN = Account(Username("ann"), Role.CENTRE, None, "安", "hash")
 BEA = Account(Username("bea"), Role.DEPARTMENT, BodyCode("health"), "贝", "hash")

@@ -17,10 +17,10 @@ from services.console.domain.viewer import WHOLE, BodyCode, Slice
 from services.console.ports import ReadModel
 from services.runtime.clock import SystemClock
 from services.runtime.postgres import open_pool
+from tests.fakes.console import T0, FakeReadModel
 from tests.integration.console.world import Unit, World, opened
 from tests.parts import fresh_database
 from tests.unit.console import builders
-from tests.unit.console.fakes import T0, FakeReadModel
 
 HEALTH, STREET = Slice(BodyCode("health")), Slice(BodyCode("dongjie"))
 

@@ -13,8 +13,8 @@ from services.console.domain.refusals import KEPT_BYTES, KEPT_PER_HOUR, RefusalQ
 from services.console.domain.viewer import Role, Username, Viewer
 from services.console.ports import RefusalBook
 from services.runtime.postgres import Pool, open_pool
-from tests.unit.console.fakes import T0
-from tests.unit.console.refusal_book import MemoryRefusalBook, decision, refusal
+from tests.fakes.console import T0
+from tests.fakes.console_refusals import MemoryRefusalBook, decision, refusal
 
 CENTRE = Viewer(Username("centre"), Role.CENTRE, None, "值班")
 HOUR = T0.replace(minute=0, second=0, microsecond=0)

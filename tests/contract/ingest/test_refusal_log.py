@@ -16,9 +16,9 @@ from services.ingest.domain.values import Carrier, Claim, Format, Lane, Reason, 
 from services.ingest.ports import RefusalShelf
 from services.runtime.clock import SystemClock
 from services.runtime.kafka import BatchProducer, Record
+from tests.fakes.ingest import MemoryShelf
 from tests.integration.ingest.log import create_topics
 from tests.unit.ingest.build import arrival
-from tests.unit.ingest.test_replay import MemoryShelf
 
 ENCODER = Encoder("ingest-1")
 

@@ -18,7 +18,7 @@ from services.ingest.domain.values import Accepted, Arrival
 from services.ingest.metrics import Metrics
 from services.ingest.ports import Source
 from services.runtime.clock import SystemClock
-from tests.unit.ingest.fakes import MemorySource
+from tests.fakes.ingest import MemorySource
 
 LIMIT_S = 60
 
@@ -43,7 +43,7 @@ class Rig(Protocol):
     async def close(self) -> None: ...
 
 
-class MemoryRig:
+class RigInMemory:
     topic = "firenet/v1/G1/up/json"
 
     def __init__(self) -> None:
@@ -122,9 +122,9 @@ class BrokerRig:
 @pytest.fixture(params=["memory", "mosquitto-5", "mosquitto-3.1.1", "mosquitto-plain", "iotcore-3.1.1", "iotcore-5"])
 async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     kind = str(request.param)
-    made: MemoryRig | BrokerRig
+    made: RigInMemory | BrokerRig
     if kind == "memory":
-        made = MemoryRig()
+        made = RigInMemory()
     elif kind.startswith("mosquitto"):
         port = request.getfixturevalue("mosquitto_broker").port
         made = BrokerRig(port, "3.1.1" if kind == "mosquitto-3.1.1" else "5", "" if "plain" in kind else "group")

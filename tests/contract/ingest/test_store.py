@@ -14,9 +14,9 @@ from services.ingest.domain.decide import decide
 from services.ingest.domain.values import Accepted, Message, Outcome, Reason, Tick
 from services.ingest.metrics import Metrics
 from services.runtime.lifecycle import Stop
+from tests.fakes.ingest import MemoryStore
 from tests.integration.ingest.log import create_topics
 from tests.unit.ingest.build import DECODERS, NOON, arrival, directory
-from tests.unit.ingest.fakes import MemoryStore
 
 TICK = Tick(1, 1, leaving=False, proven_until=NOON, sent_at=NOON)
 
@@ -30,7 +30,7 @@ class Shelf(Protocol):
     async def stored(self, topic: str) -> list[bytes]: ...
 
 
-class MemoryShelf:
+class ShelfInMemory:
     def __init__(self) -> None:
         self.store = MemoryStore()
 
@@ -61,7 +61,7 @@ class KafkaShelf:
 @pytest.fixture(params=["memory", "kafka"])
 async def shelf(request: pytest.FixtureRequest) -> AsyncIterator[Shelf]:
     if request.param == "memory":
-        yield MemoryShelf()
+        yield ShelfInMemory()
         return
     bootstrap = request.getfixturevalue("kafka_broker")
     await create_topics(bootstrap)

@@ -16,7 +16,7 @@ from services.registry.domain.errors import BusUnavailable, RecordTooLarge
 from services.registry.ports import Bus
 from services.runtime.kafka import CompactedFollower, TopicSpec, ensure_topics
 from services.runtime.lifecycle import Stop
-from tests.contract.registry.fakes import MemoryBus
+from tests.fakes.registry import MemoryBus
 from tests.unit.registry.builders import DAY, T0, gateway, policy
 
 

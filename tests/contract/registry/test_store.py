@@ -11,7 +11,7 @@ from services.registry.domain.credentials import Certificate, Password
 from services.registry.domain.entities import Facts, Kind, Version
 from services.registry.domain.routing import resolve
 from services.registry.ports import ImportNote, Store
-from tests.contract.registry.fakes import MemoryStore
+from tests.fakes.registry import MemoryStore
 from tests.unit.registry.builders import DAY, T0, contact, gateway, policy, street, unit
 
 NOTE = ImportNote("units.csv", "0" * 64, Kind.UNIT, 1, 1, T0)

@@ -8,7 +8,6 @@ from typing import Any
 import psycopg
 import pytest
 
-from services.rules.adapters.memory_store import MemoryStore
 from services.rules.adapters.pg_store import PostgresStore
 from services.rules.domain.effects import Effects, HourCount, Moment
 from services.rules.domain.freeze import freeze_head, freeze_unit
@@ -16,6 +15,7 @@ from services.rules.domain.instants import instant
 from services.rules.ports import Checkpoint, Fenced, StateDamaged, Store
 from services.rules.worker import row_of
 from services.runtime.postgres import open_pool
+from tests.fakes.rules import MemoryStore
 from tests.unit.rules.world import World, when
 
 Facts = Callable[[], Awaitable[dict[str, Any]]]

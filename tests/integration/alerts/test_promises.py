@@ -123,14 +123,14 @@ async def test_acknowledging_is_scoped_idempotent_and_does_not_stop_the_clock(
 
 
 async def _acknowledge(client: httpx.AsyncClient, case_id: str) -> None:
-    wish = {"account": "officer", "body_code": "health", "note": "on it", "via": "console"}
-    assert (await client.post(f"/v1/cases/{case_id}/acknowledge", json=wish)).status_code == 401
-    assert (await _post(client, case_id, {**wish, "body_code": "education"})).status_code == 404
-    assert (await _post(client, "C0000000000000000", wish)).status_code == 404
-    assert (await _post(client, case_id, {**wish, "note": "x" * 501})).status_code == 422
-    first = await _post(client, case_id, wish)
+    request = {"account": "officer", "body_code": "health", "note": "on it", "via": "console"}
+    assert (await client.post(f"/v1/cases/{case_id}/acknowledge", json=request)).status_code == 401
+    assert (await _post(client, case_id, {**request, "body_code": "education"})).status_code == 404
+    assert (await _post(client, "C0000000000000000", request)).status_code == 404
+    assert (await _post(client, case_id, {**request, "note": "x" * 501})).status_code == 422
+    first = await _post(client, case_id, request)
     assert first.status_code == 200
-    again = await _post(client, case_id, wish)
+    again = await _post(client, case_id, request)
     assert again.status_code == 200
     assert first.json()["acknowledged_by"] == "officer"
 
@@ -204,8 +204,8 @@ def _bearer() -> dict[str, str]:
     return {"Authorization": f"Bearer {TOKEN}"}
 
 
-async def _post(client: httpx.AsyncClient, case_id: str, wish: dict[str, str]) -> httpx.Response:
-    return await client.post(f"/v1/cases/{case_id}/acknowledge", json=wish, headers=_bearer())
+async def _post(client: httpx.AsyncClient, case_id: str, request: dict[str, str]) -> httpx.Response:
+    return await client.post(f"/v1/cases/{case_id}/acknowledge", json=request, headers=_bearer())
 
 
 def _verify_audit(here: World) -> subprocess.CompletedProcess[str]:

@@ -21,8 +21,8 @@ from services.registry.worker.publishing import Publisher
 from services.runtime.kafka import TopicSpec, ensure_topics
 from services.simulator.adapters.tables import write_tables
 from services.simulator.domain.district import District
-from tests.contract.registry.fakes import MemoryBus, SetClock
 from tests.contract.registry.test_bus import read_topic
+from tests.fakes.registry import MemoryBus, SetClock
 from tests.unit.registry.builders import PACK_FILE
 
 

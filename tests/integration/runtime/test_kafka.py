@@ -144,7 +144,7 @@ async def test_late_follower_begins_at_its_instant_and_goes_on(kafka_broker: str
     await asyncio.wait_for(asyncio.gather(follower.run(stop), check()), 120)
 
 
-class Memory:
+class DictHandler:
     """A handler whose database is a dictionary; fails once on demand."""
 
     def __init__(self, stop: Stop, wanted: int) -> None:
@@ -178,14 +178,14 @@ async def test_loop_reads_on_from_the_handlers_own_offsets_and_repeats_what_was_
     await ensure_topics(kafka_broker, [topic])
     await produce(kafka_broker, [Record(topic.name, b"%d" % n, b"%d" % n) for n in range(300)])
     stop = Stop()
-    handler = Memory(stop, 300)
+    handler = DictHandler(stop, 300)
     handler.fail_once = True
     await asyncio.wait_for(KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a").run(stop), 90)
     assert sorted(handler.values, key=int) == [b"%d" % n for n in range(300)]
 
     await produce(kafka_broker, [Record(topic.name, b"x", b"next")])
     stop = Stop()
-    second = Memory(stop, 1)
+    second = DictHandler(stop, 1)
     second.offsets = handler.offsets
     await asyncio.wait_for(KafkaLoop(kafka_broker, topic.name, topic.name, second, "b").run(stop), 90)
     assert second.values == [b"next"]
@@ -203,7 +203,7 @@ async def test_records_that_kafka_no_longer_keeps_stop_the_loop(kafka_broker: st
     await admin.delete_records({TopicPartition(topic.name, 0): RecordsToDelete(before_offset=8)})
     await admin.close()
     stop = Stop()
-    handler = Memory(stop, 99)
+    handler = DictHandler(stop, 99)
     handler.offsets[0] = 3
     with pytest.raises(LogGap, match="saved offset 3, Kafka begins at 8"):
         await asyncio.wait_for(KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a").run(stop), 90)
@@ -214,7 +214,7 @@ async def test_an_offset_beyond_the_end_stops_the_loop(kafka_broker: str) -> Non
     await ensure_topics(kafka_broker, [topic])
     await produce(kafka_broker, [Record(topic.name, b"k", b"v")])
     stop = Stop()
-    handler = Memory(stop, 99)
+    handler = DictHandler(stop, 99)
     handler.offsets[0] = 7
     with pytest.raises(LogGap, match="saved offset 7, Kafka ends at 1"):
         await asyncio.wait_for(KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a").run(stop), 90)

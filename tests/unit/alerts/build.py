@@ -4,26 +4,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.alerts.domain.ladder import Pace
-from services.alerts.domain.lifecycle import Terms, open_case
-from services.alerts.domain.values import (
-    Address,
-    BodyCode,
-    Case,
-    CaseKind,
-    Channel,
-    Contact,
-    ContactId,
-    Event,
-    Happening,
-    LadderStep,
-    PackRules,
-    Place,
-    Proof,
-    Role,
-    UnitFacts,
-    UnitId,
-)
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.event import Event, Happening, Place, Proof
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.lifecycle import Terms, open_case
+from services.alerts.domain.case.subject import SubjectFacts, unit_subject
+from services.alerts.domain.escalation.ladder import Pace
+from services.alerts.domain.escalation.pack_rules import PackRules
+from services.alerts.domain.escalation.steps import LadderStep, Role
+from services.alerts.domain.ids import BodyCode, ContactId
+from services.alerts.domain.routing.contacts import Address, Channel, Contact
 
 T0 = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -76,7 +66,7 @@ RULES = PackRules(
 )
 
 
-def unit(unit_id: str = "U1", **more: Any) -> UnitFacts:
+def unit(unit_id: str = "U1", **more: Any) -> SubjectFacts:
     facts: dict[str, Any] = {
         "name": f"单位{unit_id}",
         "town": "T1",
@@ -85,7 +75,7 @@ def unit(unit_id: str = "U1", **more: Any) -> UnitFacts:
         "carriers": ("cmcc",),
         **more,
     }
-    return UnitFacts(unit_id=UnitId(unit_id), **facts)
+    return SubjectFacts(unit_subject(unit_id), **facts)
 
 
 def event(
@@ -100,7 +90,7 @@ def event(
     return Event(
         event_id=f"/rules#{of}-{kind}-{cause}-{happening}-{point}-{seconds}",
         happening=happening,
-        unit_id=UnitId(of),
+        subject=unit_subject(of),
         kind=kind,
         finding_id=f"{of}-{kind}-{cause}",
         effective_at=at(seconds - 240),

@@ -1,96 +1,28 @@
-"""A whole alerts service on memory and a fake clock: intake, ladder, delivery, desk, driven step by step."""
+"""A whole alerts service on memory and a fake clock: intake, ladder, delivery, driven step by step."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 
 from prometheus_client import CollectorRegistry
 
-from services.alerts.adapters.interim_store import MemoryInterimStore
-from services.alerts.domain.delivery import Destinations, Outcome
-from services.alerts.domain.ladder import Pace
-from services.alerts.domain.letters import Letter
-from services.alerts.domain.values import Address, Channel, Event, NoticeId, PackRules, UnitFacts, UnitId
+from services.alerts.adapters.interim_store import LocalInterimStore
+from services.alerts.domain.case.event import Event
+from services.alerts.domain.delivery.destinations import Destinations
+from services.alerts.domain.escalation.ladder import Pace
+from services.alerts.domain.routing.contacts import Channel
 from services.alerts.metrics import AlertsMetrics
-from services.alerts.ports import Claim, Ready, Tray
-from services.alerts.worker.delivery import Lanes, Postman
-from services.alerts.worker.desk import Desk
+from services.alerts.ports import PartitionClaim, Tray
+from services.alerts.worker.acknowledgement import AcknowledgementService
+from services.alerts.worker.delivery import DeliveryWorker, Lanes
+from services.alerts.worker.fire_priority import FirePriority
 from services.alerts.worker.handover import Handover
 from services.alerts.worker.intake import CaseIntake
 from services.alerts.worker.ladder import LadderWorker
-from services.alerts.worker.precedence import Precedence
-from services.alerts.worker.scribe import Scribe
-from tests.unit.alerts.build import RULES, T0, Book, contact, unit
-from tests.unit.alerts.memory import MemoryStore
-
-
-class FakeClock:
-    def __init__(self) -> None:
-        self.at = T0
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic(self) -> float:
-        return (self.at - T0).total_seconds()
-
-    def forward(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
-
-
-class FakeDirectory(Book):
-    def __init__(self, units: Sequence[str]) -> None:
-        people = [
-            contact("centre", "centre"),
-            contact("brigade", "brigade"),
-            contact("health", "health"),
-            contact("street", "T1"),
-            *[contact(f"room-{name}", name, "control_room") for name in units],
-        ]
-        super().__init__(*people)
-        self.pack = RULES
-
-    def rules(self, now: datetime, district: str) -> PackRules:
-        return self.pack
-
-    def longest_window(self, now: datetime) -> timedelta:
-        return self.pack.common_window
-
-    def unit(self, unit_id: UnitId, now: datetime) -> UnitFacts:
-        return unit(unit_id)
-
-    def sizes(self, district: str) -> Mapping[str, int]:
-        return {}
-
-
-class PlainWriter:
-    def write(self, letter: Letter, notice_id: NoticeId, to: Address) -> tuple[str, str, str]:
-        over = "" if letter.case.is_open else " over"
-        return f"{letter.step_code} {letter.case.unit.unit_id}{over}", f"{letter.proof}", "plain@1"
-
-
-class EveryDay:
-    def is_working(self, day: date) -> bool:
-        return True
-
-    def confirmed(self, year: int) -> bool:
-        return True
-
-
-class FakeCarrier:
-    """Remembers what was sent and when; answers what `answers` holds, then accepts."""
-
-    def __init__(self, clock: FakeClock) -> None:
-        self.sent: list[tuple[datetime, Ready]] = []
-        self.answers: list[Outcome] = []
-        self._clock = clock
-        self.watch: Callable[[Ready], None] = lambda notice: None
-
-    async def send(self, notice: Ready) -> Outcome:
-        self.watch(notice)
-        self.sent.append((self._clock.now(), notice))
-        return self.answers.pop(0) if self.answers else Outcome(None)
+from services.alerts.worker.notice_composer import NoticeComposer
+from tests.fakes.alerts import EveryDay, FakeCarrier, FakeClock, FakeDirectory, PlainWriter
+from tests.fakes.alerts_store import MemoryStore
+from tests.unit.alerts.build import RULES
 
 
 class Rig:
@@ -103,13 +35,13 @@ class Rig:
         self.directory.pack = replace(RULES, **rules)  # type: ignore[arg-type] # names of the pack's fields
         self.carrier = FakeCarrier(self.clock)
         self.metrics = AlertsMetrics(CollectorRegistry())
-        self._claims: dict[str, Claim] = {}
+        self._claims: dict[str, PartitionClaim] = {}
         self._offset = 0
         self.restart()
 
     def restart(self) -> None:
         """Forget everything but the store, as a killed process does."""
-        self.scribe = scribe = Scribe(
+        self.composer = composer = NoticeComposer(
             directory=self.directory,
             writer=PlainWriter(),
             calendar=EveryDay(),
@@ -119,18 +51,18 @@ class Rig:
         common = {
             "store": self.store,
             "directory": self.directory,
-            "scribe": scribe,
+            "composer": composer,
             "metrics": self.metrics,
             "clock": self.clock,
             "wake": lambda: None,
-            "precedence": Precedence(),
+            "fire_priority": FirePriority(),
         }
-        self.postmen = [self._postman(self.store, fire=fire) for fire in (True, False)]
-        more = {"first_attempts": self.postmen[0].first_attempts, "handover": self._handover}
+        self.delivery_workers = [self._delivery_worker(self.store, fire=fire) for fire in (True, False)]
+        more = {"first_attempts": self.delivery_workers[0].first_attempts, "handover": self._handover}
         self.intake = CaseIntake(**common, **more)  # type: ignore[arg-type] # one set of arguments for two workers
         self.ladder = LadderWorker(**common)  # type: ignore[arg-type] # as above
-        self.desk = Desk(store=self.store, clock=self.clock)
-        self.store.retell = scribe.retell
+        self.acknowledgements = AcknowledgementService(store=self.store, clock=self.clock)
+        self.store.retell = composer.retell
         self._claims.clear()
 
     def slots(self, count: int) -> None:
@@ -144,55 +76,55 @@ class Rig:
             task.cancel()
         self.restart()
 
-    def hand_over(self, handover: Handover, memory: MemoryInterimStore) -> None:
+    def hand_over(self, handover: Handover, memory: LocalInterimStore) -> None:
         """Work beside a memory that tells while the store is away."""
         self._handover = handover
         self.restart()
-        self.postmen[0].told_elsewhere = handover.attempted
-        self.postmen[0].keep = memory.adopt
+        self.delivery_workers[0].told_elsewhere = handover.attempted
+        self.delivery_workers[0].keep = memory.adopt
 
-    def second_lane(self, memory: MemoryInterimStore) -> tuple[CaseIntake, Postman]:
-        """Return an intake and a postman over `memory`, with the same scribe and carrier."""
-        postman = self._postman(memory, fire=True)
+    def second_lane(self, memory: LocalInterimStore) -> tuple[CaseIntake, DeliveryWorker]:
+        """Return an intake and a delivery_worker over `memory`, with the same composer and carrier."""
+        delivery_worker = self._delivery_worker(memory, fire=True)
         intake = CaseIntake(
             store=memory,
             directory=self.directory,
-            scribe=self.scribe,
+            composer=self.composer,
             metrics=self.metrics,
             clock=self.clock,
             wake=lambda: None,
-            precedence=Precedence(),
-            first_attempts=postman.first_attempts,
+            fire_priority=FirePriority(),
+            first_attempts=delivery_worker.first_attempts,
         )
-        return intake, postman
+        return intake, delivery_worker
 
     def ordinary(self) -> CaseIntake:
         """Return the intake of another process, which knows nothing of the memory."""
         return CaseIntake(
             store=self.store,
             directory=self.directory,
-            scribe=self.scribe,
+            composer=self.composer,
             metrics=self.metrics,
             clock=self.clock,
             wake=lambda: None,
-            precedence=Precedence(),
-            first_attempts=self._postman(self.store, fire=True).first_attempts,
+            fire_priority=FirePriority(),
+            first_attempts=self._delivery_worker(self.store, fire=True).first_attempts,
             defers=True,
         )
 
-    def _postman(self, outbox: Tray, *, fire: bool) -> Postman:
+    def _delivery_worker(self, outbox: Tray, *, fire: bool) -> DeliveryWorker:
         lanes = Lanes(
             fire=fire,
             sending={Channel.EMAIL: timedelta(seconds=60), Channel.WEBHOOK: timedelta(seconds=60)},
             destinations=Destinations(slots=self._slots, per_address=100, per_channel={}, rest=timedelta(0)),
         )
-        return Postman(
+        return DeliveryWorker(
             outbox=outbox,
             carriers={Channel.EMAIL: self.carrier, Channel.WEBHOOK: self.carrier},
             lanes=lanes,
             metrics=self.metrics,
             clock=self.clock,
-            precedence=Precedence(),
+            fire_priority=FirePriority(),
         )
 
     async def take(self, *events: Event, topic: str = "firenet.findings.v1") -> None:
@@ -201,16 +133,16 @@ class Rig:
         self._offset += len(events)
         await self.intake.take(self._claims[topic], events, self._offset)
 
-    async def landed(self) -> None:
-        """Let what is on its way arrive, without any postman's turn."""
-        for postman in self.postmen:
-            await postman.drain()
+    async def finished(self) -> None:
+        """Let what is on its way arrive, without any delivery_worker's turn."""
+        for delivery_worker in self.delivery_workers:
+            await delivery_worker.drain()
 
     async def deliver(self) -> None:
-        for postman in self.postmen:
-            while await postman.turn():
-                await postman.drain()
-            await postman.drain()
+        for delivery_worker in self.delivery_workers:
+            while await delivery_worker.turn():
+                await delivery_worker.drain()
+            await delivery_worker.drain()
 
     async def work(self) -> None:
         while await self.ladder.turn():

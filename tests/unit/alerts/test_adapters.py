@@ -18,27 +18,22 @@ from services.alerts.adapters.http_api import Acknowledge, build_api
 from services.alerts.adapters.kafka_events import event_of_alarm, event_of_finding
 from services.alerts.adapters.kafka_notices import notice_event
 from services.alerts.adapters.topic_handler import TopicHandler
-from services.alerts.domain.deadlines import reply_due
-from services.alerts.domain.values import (
-    CaseId,
-    CaseKind,
-    Event,
-    Fenced,
-    Happening,
-    NoPack,
-    StoreUnavailable,
-)
+from services.alerts.domain.case.event import Event, Happening
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.errors import Fenced, NoPack, StoreUnavailable
+from services.alerts.domain.escalation.deadlines import reply_due
+from services.alerts.domain.ids import CaseId
 from services.alerts.metrics import AlertsMetrics
-from services.alerts.ports import Claim
+from services.alerts.ports import PartitionClaim
 from services.runtime.kafka import Record
 from services.runtime.kafka_loop import ConsumedRecord, Unavailable
+from tests.fakes.alerts_store import MemoryStore
 from tests.integration.alerts.world import (
     ROOT,
     finding,
     fire,
     restore,
 )
-from tests.unit.alerts.memory import MemoryStore
 from tests.unit.alerts.test_directory import directory
 
 NOW = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)
@@ -81,7 +76,7 @@ def test_alarm_that_could_not_be_read_has_the_id_that_rules_will_use() -> None:
     event = event_of_alarm("firenet.alarms.v1", record)
     assert event is not None
     assert (event.kind, event.happening) == (CaseKind.UNREADABLE_ALARM, Happening.BEGAN)
-    assert event.finding_id == finding_id(event.unit_id, "unreadable_alarm", event.proof.signal_id or "")
+    assert event.finding_id == finding_id(event.subject.id, "unreadable_alarm", event.proof.signal_id or "")
     assert event.text
 
 
@@ -92,15 +87,16 @@ def test_alarm_of_an_unregistered_gateway_is_a_case_of_what_it_calls_itself() ->
         record = ConsumedRecord(b"G", json.dumps(raw).encode(), 2, 9, 0)
         event = event_of_alarm("firenet.alarms.v1", record)
         assert event is not None
-        assert (event.kind, event.unit_id) == (CaseKind.UNREGISTERED_ALARM, unit_id)
-        facts = directory().unit(event.unit_id, NOW)
+        assert (event.kind, event.subject.id) == (CaseKind.UNREGISTERED_ALARM, unit_id)
+        facts = directory().facts(event.subject, NOW)
         assert facts.name.endswith(claimed or "未登记网关")
         assert (facts.lead_department, facts.copy_departments) == ("", ())
 
 
 def test_notice_of_an_unregistered_gateway_names_no_unit_on_the_wire() -> None:
     row = {
-        "notice_id": "0" * 32, "case_id": "C0123456789abcdef", "unit_id": "?G1", "step": "U0", "purpose": "notice",
+        "notice_id": "0" * 32, "case_id": "C0123456789abcdef", "subject_kind": "unit", "subject_id": "?G1",
+        "step": "U0", "purpose": "notice",
         "body_code": "centre", "contact_id": "c1", "channel": "webhook", "template": "alarm@1", "clause": "none",
         "pack_id": "sample-2026", "pack_version": 1, "created_at": NOW, "ended_at": NOW, "state": "accepted",
         "attempts": 1, "reason": None,
@@ -124,13 +120,13 @@ class Taker:
         self.slow: dict[str, asyncio.Event] = {}
         self.took = asyncio.Event()
 
-    async def take(self, claim: Claim, events: Sequence[Event], next_offset: int) -> None:
+    async def take(self, claim: PartitionClaim, events: Sequence[Event], next_offset: int) -> None:
         for event in events:
-            if event.unit_id in self.slow:
-                await self.slow[event.unit_id].wait()
-            if event.unit_id in self.failing:
-                raise self.failing[event.unit_id]
-        self.taken.append(([str(event.unit_id) for event in events], next_offset))
+            if event.subject.id in self.slow:
+                await self.slow[event.subject.id].wait()
+            if event.subject.id in self.failing:
+                raise self.failing[event.subject.id]
+        self.taken.append(([str(event.subject.id) for event in events], next_offset))
         self.took.set()
 
 
@@ -269,7 +265,7 @@ async def test_partition_that_is_taken_away_ends_after_the_batch_under_way(bench
 async def test_error_of_a_partition_that_nobody_understands_ends_the_loop(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def broken(claim: Claim, events: Sequence[Event], next_offset: int) -> None:
+    async def broken(claim: PartitionClaim, events: Sequence[Event], next_offset: int) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(bench.taker, "take", broken)
@@ -305,7 +301,7 @@ class NoReader(CaseReader):
         return None
 
 
-async def _never(case_id: CaseId, wish: Acknowledge) -> str:
+async def _never(case_id: CaseId, request: Acknowledge) -> str:
     raise AssertionError("nobody without the token gets here")
 
 

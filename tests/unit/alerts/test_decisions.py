@@ -6,36 +6,32 @@ from functools import partial
 
 import pytest
 
-from services.alerts.domain.audit import GENESIS, chain, verify
-from services.alerts.domain.deadlines import reply_due
-from services.alerts.domain.delivery import (
+from services.alerts.domain.audit.chain import GENESIS, chain, verify
+from services.alerts.domain.audit.entry import AuditEntry
+from services.alerts.domain.case.case import Acknowledgement, case_id_of
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.lifecycle import close
+from services.alerts.domain.case.subject import Subject, SubjectKind
+from services.alerts.domain.delivery.attempts import (
     FIRE,
     NEVER_AGAIN,
     ORDINARY,
     PERMANENT,
-    Destinations,
-    Due,
-    Fate,
+    DeliveryState,
     Outcome,
     judge,
-    may_send,
 )
-from services.alerts.domain.grouping import Candidate, again, find_causes, open_common
-from services.alerts.domain.ladder import Pace, climb, held, is_due
-from services.alerts.domain.recipients import whom_step_tells
-from services.alerts.domain.values import (
-    Acknowledgement,
-    AuditEntry,
-    CaseId,
-    CaseKind,
-    Channel,
-    NoticeId,
-    Purpose,
-    Reason,
-    Role,
-    case_id_of,
-    notice_id_of,
-)
+from services.alerts.domain.delivery.consent import may_send
+from services.alerts.domain.delivery.destinations import Destinations, Due
+from services.alerts.domain.delivery.notice import Purpose, notice_id_of
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.escalation.deadlines import reply_due
+from services.alerts.domain.escalation.ladder import Pace, climb, held, is_due
+from services.alerts.domain.escalation.steps import Role
+from services.alerts.domain.ids import CaseId, NoticeId
+from services.alerts.domain.noise.common_cause import Candidate, again, find_causes, open_common
+from services.alerts.domain.routing.contacts import Channel
+from services.alerts.domain.routing.recipients import whom_step_tells
 from tests.unit.alerts.build import HAZARD, RULES, T0, Book, address, at, case, contact, step
 
 
@@ -157,20 +153,29 @@ def test_common_case_is_told_once_per_wave_and_holds_anew() -> None:
     assert (wave.drops, wave.next_step) == (2, "C0.2")
 
 
+def test_common_case_is_about_its_cause_in_its_district_and_no_unit() -> None:
+    cause = find_causes(losses(*[(str(n), n, "x", str(n)) for n in range(3)]), RULES, {}, frozenset())[0]
+    one = case()
+    member = replace(one, facts=replace(one.facts, district="gulou"))
+    common = open_common(cause, member, RULES, at(10), Pace())
+    assert common.subject == Subject(SubjectKind.COMMON_CAUSE, "gulou/carrier:x")
+    assert common.subject.unit_id is None
+
+
 @pytest.mark.parametrize("reason", sorted(PERMANENT))
 def test_final_answers_are_not_tried_again(reason: Reason) -> None:
-    assert judge(Outcome(reason), 1, ORDINARY, 0.5, T0).fate is Fate.DEAD
+    assert judge(Outcome(reason), 1, ORDINARY, 0.5, T0).fate is DeliveryState.DEAD
 
 
 @pytest.mark.parametrize("reason", [Reason.REJECTED, Reason.REDIRECT])
 def test_fire_is_tried_again_where_a_proxy_answers_for_what_is_away(reason: Reason) -> None:
-    assert judge(Outcome(reason), 1, FIRE, 0.5, T0).fate is Fate.RETRY
-    assert judge(Outcome(reason), FIRE.most, FIRE, 0.5, T0).fate is Fate.DEAD
+    assert judge(Outcome(reason), 1, FIRE, 0.5, T0).fate is DeliveryState.RETRY
+    assert judge(Outcome(reason), FIRE.most, FIRE, 0.5, T0).fate is DeliveryState.DEAD
 
 
 @pytest.mark.parametrize("reason", sorted(NEVER_AGAIN))
 def test_fire_does_not_go_where_nothing_is_ever_to_go(reason: Reason) -> None:
-    assert judge(Outcome(reason), 1, FIRE, 0.5, T0).fate is Fate.DEAD
+    assert judge(Outcome(reason), 1, FIRE, 0.5, T0).fate is DeliveryState.DEAD
 
 
 def test_waits_grow_are_capped_and_end() -> None:
@@ -178,7 +183,7 @@ def test_waits_grow_are_capped_and_end() -> None:
     seconds = [(wait - T0).total_seconds() for wait in waits if wait is not None]
     assert seconds[:3] == [2, 4, 8]
     assert max(seconds) == ORDINARY.longest_wait.total_seconds()
-    assert judge(Outcome(Reason.TIMEOUT), ORDINARY.most, ORDINARY, 1.0, T0).fate is Fate.DEAD
+    assert judge(Outcome(Reason.TIMEOUT), ORDINARY.most, ORDINARY, 1.0, T0).fate is DeliveryState.DEAD
 
 
 def test_retry_after_is_obeyed_up_to_an_hour() -> None:
@@ -197,14 +202,14 @@ def test_last_question_before_sending() -> None:
     ask = partial(may_send, fire=False, now=at(50))
     open_one = case()
     assert ask(Purpose.NOTICE, at(30), open_one).stop is None
-    assert ask(Purpose.NOTICE, at(30), replace(open_one, is_open=False)).stop is Reason.CASE_CLOSED
+    assert ask(Purpose.NOTICE, at(30), close(open_one, "signal", at(20))).stop is Reason.CASE_CLOSED
     seen = replace(open_one, acknowledged=Acknowledgement(at(40), "o", "console", "", "H0"))
     assert ask(Purpose.NOTICE, at(30), seen).stop is Reason.ACKNOWLEDGED
     assert ask(Purpose.NOTICE, at(45), seen).stop is None
     waiting = ask(Purpose.NOTICE, at(30), replace(open_one, held_until=at(99)))
     assert (waiting.stop, waiting.wait_until) == (Reason.HELD, at(99))
     assert ask(Purpose.ALL_CLEAR, at(30), open_one).stop is Reason.REOPENED
-    assert ask(Purpose.ALL_CLEAR, at(30), replace(open_one, is_open=False)).stop is None
+    assert ask(Purpose.ALL_CLEAR, at(30), close(open_one, "signal", at(20))).stop is None
 
 
 def test_dead_destination_leaves_room_for_others_and_rests() -> None:
@@ -215,7 +220,7 @@ def test_dead_destination_leaves_room_for_others_and_rests() -> None:
     assert [one.address for one in started] == ["dead", "dead", "other"]
     assert places.busy_addresses(T0) == ["dead"]
     for one in started[:2]:
-        places.landed(one, failed=True, now=T0)
+        places.finished(one, failed=True, now=T0)
     assert places.busy_addresses(T0) == ["dead"]
     assert places.busy_addresses(T0 + places.rest + timedelta(seconds=1)) == []
     assert places.free == 3
@@ -225,9 +230,9 @@ def test_destination_that_keeps_failing_holds_one_slot() -> None:
     places = Destinations(slots=8, per_address=4, per_channel={}, rest=timedelta(0))
     dues = [Due(NoticeId(str(n)), Channel.WEBHOOK, "dead") for n in range(9)]
     for one in places.choose(dues, T0):
-        places.landed(one, failed=True, now=T0)
+        places.finished(one, failed=True, now=T0)
     (only,) = places.choose(dues, at(1))
-    places.landed(only, failed=False, now=at(1))
+    places.finished(only, failed=False, now=at(1))
     assert len(places.choose(dues, at(2))) == 4
 
 

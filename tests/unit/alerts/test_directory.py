@@ -7,7 +7,9 @@ import pytest
 from schemas.pack import Pack
 from schemas.registry import ContactRole
 from services.alerts.adapters.registry_directory import RegistryDirectory
-from services.alerts.domain.values import CaseKind, NoPack, UnitId
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.subject import unit_subject
+from services.alerts.domain.errors import NoPack
 from services.runtime.kafka import Record
 from tests.integration.alerts.world import contact_record, gateway_record, pack_record, sample_pack, unit_record
 
@@ -29,7 +31,7 @@ def test_directory_knows_units_routes_contacts_and_the_pack() -> None:
         contact_record("c1", "centre", email="a@mail.firenet-demo.cn"),
         contact_record("c2", "U1", ContactRole.MANAGER, email="b@mail.firenet-demo.cn"),
     )
-    facts = here.unit(UnitId("U1"), NOW)
+    facts = here.facts(unit_subject("U1"), NOW)
     assert (facts.town, facts.lead_department, facts.carriers) == ("T07", "health", ("unicom",))
     assert here.bodies("centre", "gulou") == ["centre"]
     assert [one.contact_id for one in here.contacts("U1")] == ["c2"]
@@ -44,8 +46,8 @@ def test_directory_forgets_what_was_deleted_and_survives_garbage() -> None:
     here.on_record("contact:c1", None)
     here.on_record("unit:U1", b"not json")
     assert here.contacts("U1") == []
-    assert here.unit(UnitId("U1"), NOW).name == "第U1医院"
-    assert here.unit(UnitId("U9"), NOW).name == "U9"
+    assert here.facts(unit_subject("U1"), NOW).name == "第U1医院"
+    assert here.facts(unit_subject("U9"), NOW).name == "U9"
 
 
 def test_without_a_pack_nothing_is_decided() -> None:

@@ -7,11 +7,17 @@ from datetime import timedelta
 
 import pytest
 
-from services.alerts.domain.delivery import ALL_CLEAR, FIRE, FIRST, ORDINARY, Outcome, policy_of
-from services.alerts.domain.values import CaseKind, Channel, Happening, Purpose, Reason, Role, StoreUnavailable
-from services.alerts.worker.desk import Reply, Who
+from services.alerts.domain.case.event import Happening
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.delivery.attempts import ALL_CLEAR, FIRE, FIRST, ORDINARY, Outcome, policy_of
+from services.alerts.domain.delivery.notice import Purpose
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.errors import StoreUnavailable
+from services.alerts.domain.escalation.steps import Role
+from services.alerts.domain.routing.contacts import Channel
+from services.alerts.worker.acknowledgement import Reply, Who
+from tests.fakes.alerts_store import MemoryTransaction, states
 from tests.unit.alerts.build import at, event, step
-from tests.unit.alerts.memory import MemoryTransaction, states
 from tests.unit.alerts.rig import Rig
 
 BURNS = event(Happening.FIRED, kind=CaseKind.FIRE, point="1")
@@ -21,7 +27,7 @@ OVER = event(Happening.RESTORED, kind=CaseKind.FIRE, cause="r1", point="1", seco
 async def test_fire_is_told_without_a_postmans_turn() -> None:
     rig = Rig()
     await rig.take(BURNS, topic="alarms")
-    await rig.landed()
+    await rig.finished()
     assert sorted(rig.told("F0")) == ["centre", "room-U1"]
     assert states(rig.store) == {"F0": ["accepted", "accepted"]}
     await rig.deliver()
@@ -33,7 +39,7 @@ async def test_notice_is_leased_before_it_is_sent() -> None:
     seen: list[str] = []
     rig.carrier.watch = lambda notice: seen.append(rig.store.tables.notices[notice.notice_id].state)
     await rig.take(BURNS, topic="alarms")
-    await rig.landed()
+    await rig.finished()
     assert seen == ["sending", "sending"]
 
 
@@ -59,11 +65,11 @@ async def test_failed_commit_sends_nothing_and_gives_the_room_back(monkeypatch: 
     monkeypatch.setattr(rig.store, "transaction", breaking)
     with pytest.raises(StoreUnavailable):
         await rig.take(BURNS, topic="alarms")
-    await rig.landed()
+    await rig.finished()
     assert not rig.carrier.sent
     monkeypatch.setattr(rig.store, "transaction", sound)
     await rig.take(BURNS, topic="alarms")
-    await rig.landed()
+    await rig.finished()
     assert sorted(rig.told("F0")) == ["centre", "room-U1"]
 
 
@@ -91,7 +97,7 @@ async def test_first_attempt_that_failed_goes_on_after_the_end(reason: Reason) -
     rig = Rig()
     rig.carrier.answers = [Outcome(reason), Outcome(reason)]
     await rig.take(BURNS, topic="alarms")
-    await rig.landed()
+    await rig.finished()
     await rig.take(OVER, topic="alarms")
     await rig.pass_time(3, every=1)
     told = [ready.subject for _, ready in rig.carrier.sent if ready.subject.startswith("F0")]
@@ -104,10 +110,10 @@ async def test_no_acknowledgement_silences_the_first_notice_of_a_fire() -> None:
     rig = Rig()
     rig.carrier.answers = [Outcome(Reason.SERVER_ERROR), Outcome(Reason.SERVER_ERROR)]
     await rig.take(BURNS, topic="alarms")
-    await rig.landed()
+    await rig.finished()
     (case_id,) = rig.store.tables.cases
     rig.clock.forward(0.1)
-    await rig.desk.acknowledge(case_id, Who("officer", None, "console"), "seen")
+    await rig.acknowledgements.acknowledge(case_id, Who("officer", None, "console"), "seen")
     await rig.pass_time(3, every=1)
     assert set(states(rig.store)["F0"]) == {"accepted"}
 
@@ -115,7 +121,7 @@ async def test_no_acknowledgement_silences_the_first_notice_of_a_fire() -> None:
 async def test_receiver_that_is_away_for_hours_is_told_of_the_fire() -> None:
     rig = Rig()
     await rig.take(BURNS, topic="alarms")
-    await rig.landed()
+    await rig.finished()
     rig.store.tables.notices = {  # as if all attempts of six hours had failed
         key: replace(row, state="pending", attempts=800, next_attempt_at=rig.clock.now())
         for key, row in rig.store.tables.notices.items()
@@ -133,7 +139,7 @@ async def test_address_that_is_gone_is_given_up_and_counted() -> None:
     rig = Rig()
     rig.carrier.answers = [Outcome(Reason.GONE)]
     await rig.take(BURNS, topic="alarms")
-    await rig.landed()
+    await rig.finished()
     assert sorted(states(rig.store)["F0"]) == ["accepted", "dead"]
     assert rig.metrics.first_dead.labels(Channel.EMAIL, Reason.GONE)._value.get() == 1
 
@@ -166,11 +172,14 @@ async def test_alarm_that_only_a_person_can_look_into_rings_at_once_and_ends_wit
     rig.carrier.answers = [Outcome(Reason.SERVER_ERROR)]
     await rig.take(first, topic="alarms")
     await rig.take(event(kind=kind, cause="s2", seconds=1), topic="alarms")
-    await rig.landed()
+    await rig.finished()
     assert rig.told("U0") == ["centre"]
     (case,) = rig.store.tables.cases.values()
     assert (case.is_open, case.sightings) == (True, 2)
-    assert await rig.desk.acknowledge(case.case_id, Who("officer", None, "console"), "called them") is Reply.DONE
+    assert (
+        await rig.acknowledgements.acknowledge(case.case_id, Who("officer", None, "console"), "called them")
+        is Reply.DONE
+    )
     await rig.take(replace(event(kind=kind, cause="s2", seconds=1), event_id="/rules#s2"), topic="findings")
     await rig.pass_time(3, every=1)
     (case,) = rig.store.tables.cases.values()
@@ -192,7 +201,7 @@ async def test_what_finds_no_room_waits_for_its_turn() -> None:
     rig = Rig(slots=1)
     await rig.take(BURNS, topic="alarms")
     assert sorted(*states(rig.store).values()) == ["pending", "sending"]
-    await rig.landed()
+    await rig.finished()
     assert len(rig.carrier.sent) == 1
     await rig.deliver()
     assert sorted(rig.told("F0")) == ["centre", "room-U1"]
@@ -202,7 +211,7 @@ async def test_failed_first_attempt_is_tried_again() -> None:
     rig = Rig()
     rig.carrier.answers = [Outcome(Reason.TIMEOUT)]
     await rig.take(BURNS, topic="alarms")
-    await rig.landed()
+    await rig.finished()
     assert sorted(*states(rig.store).values()) == ["accepted", "pending"]
     await rig.pass_time(1, every=1)
     assert sorted(rig.told("F0")) == ["centre", "centre", "room-U1"]
@@ -212,5 +221,5 @@ async def test_record_read_twice_sends_nothing_twice() -> None:
     rig = Rig()
     await rig.take(BURNS, topic="alarms")
     await rig.take(BURNS, topic="alarms")
-    await rig.landed()
+    await rig.finished()
     assert sorted(rig.told("F0")) == ["centre", "room-U1"]

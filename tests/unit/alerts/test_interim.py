@@ -7,15 +7,20 @@ from dataclasses import replace
 
 import pytest
 
-from services.alerts.adapters.interim_store import MemoryInterimStore
-from services.alerts.domain.delivery import Outcome
-from services.alerts.domain.values import Case, CaseId, CaseKind, Event, Happening, NoticeId, Reason, StoreUnavailable
-from services.alerts.ports import Changes, Ready, Refused, Wish
+from services.alerts.adapters.interim_store import LocalInterimStore
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.event import Event, Happening
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.delivery.attempts import Outcome
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.errors import StoreUnavailable
+from services.alerts.domain.ids import CaseId, NoticeId
+from services.alerts.ports import Changes, ClaimRequest, Ready, Refused
 from services.alerts.worker.handover import Handover
 from services.alerts.worker.interim import Interim
 from services.runtime.patience import within
+from tests.fakes.alerts_store import MemoryStore, MemoryTransaction, states
 from tests.unit.alerts.build import at, event
-from tests.unit.alerts.memory import MemoryStore, MemoryTransaction, states
 from tests.unit.alerts.rig import Rig
 
 FIRE = CaseKind.FIRE
@@ -36,10 +41,10 @@ class Frail(MemoryStore):
         async with super().transaction() as transaction:
             yield transaction
 
-    async def take(self, wish: Wish) -> list[Ready | Refused]:
+    async def take(self, request: ClaimRequest) -> list[Ready | Refused]:
         if self.away:
             raise StoreUnavailable("away")
-        return await super().take(wish)
+        return await super().take(request)
 
     async def look(self, known: Collection[CaseId], limit: int) -> tuple[set[CaseId], list[Case]]:
         if self.away:
@@ -53,13 +58,13 @@ class Without:
 
     def __init__(self) -> None:
         self.rig = Rig(store=Frail())
-        self.memory = MemoryInterimStore(self.rig.scribe.retell, self.rig.scribe.first_told)
+        self.memory = LocalInterimStore(self.rig.composer.retell, self.rig.composer.first_told)
         self.rig.hand_over(Handover(self.memory), self.memory)
-        intake, postman = self.rig.second_lane(self.memory)
+        intake, delivery_worker = self.rig.second_lane(self.memory)
         self.interim = Interim(
             store=self.memory,
             intake=intake,
-            postman=postman,
+            delivery_worker=delivery_worker,
             outbox=self.store,
             cases=self.store,
             fires=self.store,
@@ -84,7 +89,7 @@ class Without:
             await self.settled()
         else:
             await self.rig.take(*events, topic="alarms")
-            await self.rig.landed()
+            await self.rig.finished()
 
     async def settled(self) -> None:
         await self.interim.drain()
@@ -225,7 +230,7 @@ async def test_what_the_ordinary_lane_wrote_first_is_written_down_as_told_and_no
     claim, _ = await here.store.claim("findings", 0, "other")
     began = event(kind=FIRE, point="1")
     await other.take(claim, [began, replace(began, event_id="end", happening=Happening.ENDED, detected_at=at(5))], 2)
-    await here.rig.landed()
+    await here.rig.finished()
     await here.interim.look()
     await here.rig.take(BURNS, OVER, topic="alarms")
     await here.settled()
@@ -268,9 +273,9 @@ async def test_what_lands_while_it_is_being_written_down_is_not_left_as_on_its_w
 
 
 async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.alerts.adapters.interim_store.MOST_CASES", 3)
-    monkeypatch.setattr("services.alerts.adapters.interim_store.MOST_NOTICES", 4)
-    monkeypatch.setattr("services.alerts.adapters.interim_store.MOST_SEEN", 5)
+    monkeypatch.setattr("services.alerts.adapters.interim_store.MAX_CASES", 3)
+    monkeypatch.setattr("services.alerts.adapters.interim_store.MAX_NOTICES", 4)
+    monkeypatch.setattr("services.alerts.adapters.interim_store.MAX_SEEN", 5)
     here = Without()
     await here.lose()
     for number in range(9):

@@ -11,22 +11,21 @@ from pathlib import Path
 import pytest
 
 from services.alerts.adapters.letter_writer import VERSIONS, TemplateWriter
-from services.alerts.domain.letters import Letter, letter_again, letter_of_all_clear, letter_of_step, point_step
-from services.alerts.domain.lifecycle import close
-from services.alerts.domain.values import (
-    About,
-    Address,
-    Case,
-    CaseId,
-    CaseKind,
-    Channel,
-    Event,
-    Happening,
-    Notice,
-    NoticeId,
-    Place,
-    Purpose,
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.event import Event, Happening, Place
+from services.alerts.domain.case.fire import FireState
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.lifecycle import close
+from services.alerts.domain.delivery.letters import (
+    Letter,
+    letter_again,
+    letter_of_all_clear,
+    letter_of_step,
+    point_step,
 )
+from services.alerts.domain.delivery.notice import About, Notice, Purpose
+from services.alerts.domain.ids import CaseId, NoticeId
+from services.alerts.domain.routing.contacts import Address, Channel
 from tests.unit.alerts.build import address, at, case, event, unit
 
 FOLDER = Path(__file__).parent / "letters"
@@ -35,15 +34,15 @@ SAMPLE = unit("U000123", name="第一人民医院", name_en="First People's Hosp
 
 
 def letters() -> dict[str, Letter]:
-    lost = replace(case(), case_id=CaseId("C0123456789abcdef"), unit=SAMPLE)
+    lost = replace(case(), case_id=CaseId("C0123456789abcdef"), facts=SAMPLE)
     demand = replace(lost, reply_due_at=at(3 * 86400), drops=2)
-    fire = replace(case(CaseKind.FIRE), case_id=CaseId("Cfedcba9876543210"), unit=SAMPLE, alarms=2)
+    fire = replace(case(CaseKind.FIRE), case_id=CaseId("Cfedcba9876543210"), facts=SAMPLE, fire=FireState(alarms=2))
     second = replace(event(Happening.FIRED, kind=CaseKind.FIRE), place=Place("1-002", "主机1", "二层走廊烟感"))
     common = replace(lost, kind=CaseKind.COMMON_CAUSE, cause_key="carrier:cmcc", sightings=80, held_until=at(1800))
-    over = close(replace(fire, restored_at=at(40)), "restored", at(41))
-    unread = replace(case(CaseKind.UNREADABLE_ALARM), case_id=CaseId("C00000000000000aa"), unit=SAMPLE)
+    over = close(replace(fire, fire=replace(fire.fire, restored_at=at(40))), "restored", at(41))
+    unread = replace(case(CaseKind.UNREADABLE_ALARM), case_id=CaseId("C00000000000000aa"), facts=SAMPLE)
     stranger = unit("?G000777", name="未登记网关 G000777", name_en="Unregistered gateway G000777")
-    unknown = replace(case(CaseKind.UNREGISTERED_ALARM), case_id=CaseId("C00000000000000bb"), unit=stranger)
+    unknown = replace(case(CaseKind.UNREGISTERED_ALARM), case_id=CaseId("C00000000000000bb"), facts=stranger)
     said = replace(second, text="fire 1-002 二层走廊烟感; not_registered; mqtt_json")
     return {
         "fire_over": letter_again(over, told_of(fire, second)),
@@ -107,7 +106,7 @@ def test_letter_cites_clause_pack_evidence_and_case(name: str) -> None:
 def test_foreign_text_cannot_add_lines_or_headers() -> None:
     evil = unit("U1", name="医院\r\nBcc: all@mail.firenet-demo.cn\n\n火警解除", name_en="x\nCase: C0")
     letter = letters()["trouble_h0"]
-    letter = replace(letter, case=replace(letter.case, unit=evil))
+    letter = replace(letter, case=replace(letter.case, facts=evil))
     for lang in ("zh", "en"):
         subject, body, _ = WRITER.write(letter, NoticeId("0" * 32), _to(lang))
         assert "\n" not in subject

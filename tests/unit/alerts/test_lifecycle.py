@@ -5,8 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from services.alerts.domain.lifecycle import Action, Known, close, decide
-from services.alerts.domain.values import CaseKind, Happening, Place, case_id_of
+from services.alerts.domain.case.case import case_id_of
+from services.alerts.domain.case.event import Happening, Place
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.lifecycle import Action, Known, close, decide
 from tests.unit.alerts.build import RULES, at, case, event, terms
 
 FIRE = CaseKind.FIRE
@@ -96,7 +98,7 @@ def test_the_end_of_a_whole_system_ends_its_points_and_no_others() -> None:
     ends = [replace(event(Happening.RESTORED, kind=FIRE), place=Place("*", system)) for system in ("1.0", "12.0")]
     first = decide(Known(open=burning), ends[0], terms(), at(1))
     assert first.case is not None
-    assert (first.action, first.case.burning) == (Action.POINT_ENDED, frozenset({"12.0|2"}))
+    assert (first.action, first.case.fire.burning) == (Action.POINT_ENDED, frozenset({"12.0|2"}))
     assert decide(Known(open=first.case), ends[1], terms(), at(2)).action is Action.CLOSED
 
 

@@ -8,13 +8,16 @@ from datetime import timedelta
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.alerts.domain.delivery import Outcome
-from services.alerts.domain.ladder import ended_ladder
-from services.alerts.domain.values import CaseKind, Happening, Purpose, Reason
+from services.alerts.domain.case.event import Happening
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.delivery.attempts import Outcome
+from services.alerts.domain.delivery.notice import Purpose
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.escalation.ladder import ended_ladder
 from services.alerts.ports import Ready
-from services.alerts.worker.desk import Reply, Who
+from services.alerts.worker.acknowledgement import Reply, Who
+from tests.fakes.alerts_store import states
 from tests.unit.alerts.build import event
-from tests.unit.alerts.memory import states
 from tests.unit.alerts.rig import Rig
 
 OFFICER = Who("officer", None, "console")
@@ -111,7 +114,7 @@ async def test_end_and_next_fire_in_one_batch_are_both_told() -> None:
     rig = Rig()
     fire = CaseKind.FIRE
     await rig.take(event(Happening.FIRED, kind=fire, cause="s1", point="1"), topic="alarms")
-    await rig.landed()
+    await rig.finished()
     over = event(Happening.RESTORED, kind=fire, cause="s1-end", point="1", seconds=1)
     again = event(Happening.FIRED, kind=fire, cause="s2", point="1", seconds=2)
     await rig.take(over, again, topic="alarms")
@@ -147,8 +150,8 @@ async def test_acknowledging_takes_back_what_waits_and_leaves_the_clock() -> Non
     await rig.work()
     (case_id,) = rig.store.tables.cases
     rig.clock.forward(0.1)
-    assert await rig.desk.acknowledge(case_id, OFFICER, "seen") is Reply.DONE
-    assert await rig.desk.acknowledge(case_id, OFFICER, "seen") is Reply.ALREADY
+    assert await rig.acknowledgements.acknowledge(case_id, OFFICER, "seen") is Reply.DONE
+    assert await rig.acknowledgements.acknowledge(case_id, OFFICER, "seen") is Reply.ALREADY
     await rig.pass_time(24 * 3600)
     assert len(rig.told("H0")) == 2, "no further attempt after the acknowledgement"
     assert states(rig.store)["H0"] == ["cancelled", "cancelled"]
@@ -159,7 +162,7 @@ async def test_acknowledging_at_the_very_instant_of_a_step_does_not_take_back_th
     rig = Rig()
     await rig.take(event(Happening.FIRED, kind=CaseKind.FIRE, cause="s1", point="1"), topic="alarms")
     (case_id,) = rig.store.tables.cases
-    assert await rig.desk.acknowledge(case_id, OFFICER, "seen") is Reply.DONE
+    assert await rig.acknowledgements.acknowledge(case_id, OFFICER, "seen") is Reply.DONE
     rig.clock.forward(-0.5)  # the clock of the machine with the fire lane is that much behind
     await rig.take(event(Happening.FIRED, kind=CaseKind.FIRE, cause="s2", point="2"), topic="alarms")
     await rig.pass_time(2, every=1)
@@ -256,7 +259,7 @@ class Story:
     async def play(self, move: tuple[object, ...]) -> None:
         what, first, second = move
         if what != "crash":
-            await self.rig.landed()  # a move of people or units takes longer than a send
+            await self.rig.finished()  # a move of people or units takes longer than a send
         if what in ("begin", "end"):
             assert isinstance(first, str)
             assert isinstance(second, CaseKind)
@@ -292,13 +295,11 @@ class Story:
     async def _acknowledge(self, which: int) -> None:
         ids = sorted(self.rig.store.tables.cases)
         if ids:
-            await self.rig.desk.acknowledge(ids[which % len(ids)], OFFICER, "")
+            await self.rig.acknowledgements.acknowledge(ids[which % len(ids)], OFFICER, "")
 
     def check(self) -> None:
         tables = self.rig.store.tables
-        opened = Counter(
-            (case.unit.unit_id, case.kind) for case in tables.cases.values() if case.is_open and not case.is_common
-        )
+        opened = Counter((case.subject, case.kind) for case in tables.cases.values() if case.is_open)
         assert not [key for key, count in opened.items() if count > 1], "one open case per unit and kind"
         for case in tables.cases.values():
             assert not case.is_open or case.next_step_at or ended_ladder(case), "an open case has a next step"

@@ -1,44 +1,18 @@
 """The handler of the fire lane while the database fails, hangs or cannot be asked at all."""
 
 import asyncio
-from collections.abc import Sequence
 
 import pytest
 
 from services.alerts.adapters import topic_handler
 from services.alerts.adapters.kafka_events import event_of_finding
 from services.alerts.adapters.topic_handler import TopicHandler
-from services.alerts.domain.values import Event, StoreUnavailable
-from services.alerts.ports import Claim
+from services.alerts.domain.errors import StoreUnavailable
+from services.alerts.ports import PartitionClaim
 from services.runtime.kafka_loop import Unavailable
-from tests.unit.alerts.memory import MemoryStore
+from tests.fakes.alerts import MemoryStandby
+from tests.fakes.alerts_store import MemoryStore
 from tests.unit.alerts.test_adapters import Taker, findings
-
-
-class Memory:
-    """Stands in for what tells from memory."""
-
-    def __init__(self) -> None:
-        self.away = False
-        self.answers = False
-        self.looked = asyncio.Event()
-        self.told: list[str] = []
-
-    def lost(self) -> None:
-        self.away = True
-
-    def found(self) -> None:
-        self.away = False
-
-    async def look(self) -> bool:
-        self.away = not self.answers
-        self.looked.set()
-        return self.away
-
-    async def take(self, events: Sequence[Event]) -> None:
-        if any(event.unit_id == "BUG" for event in events):
-            raise ZeroDivisionError
-        self.told += [str(event.unit_id) for event in events]
 
 
 class Claims(MemoryStore):
@@ -49,15 +23,15 @@ class Claims(MemoryStore):
         self.answers = asyncio.Event()
         self.answers.set()
 
-    async def claim(self, topic: str, partition: int, owner: str) -> tuple[Claim, int]:
+    async def claim(self, topic: str, partition: int, owner: str) -> tuple[PartitionClaim, int]:
         await self.answers.wait()
         return await super().claim(topic, partition, owner)
 
 
-class Desk:
+class Harness:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(topic_handler, "backoff_s", lambda attempt: 0.001)
-        self.taker, self.memory, self.store = Taker(), Memory(), Claims()
+        self.taker, self.memory, self.store = Taker(), MemoryStandby(), Claims()
         self.progress = 0
         self.handler = TopicHandler(
             topic="firenet.findings.v1",
@@ -89,88 +63,94 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
-    one = Desk(monkeypatch)
+async def harness(monkeypatch: pytest.MonkeyPatch) -> Harness:
+    one = Harness(monkeypatch)
     await one.handler.assigned(0)
     return one
 
 
-async def test_what_the_database_does_not_take_is_told_from_memory_and_taken_later(desk: Desk) -> None:
-    desk.taker.failing["U1"] = StoreUnavailable("gone")
-    await desk.handler.handle({0: findings("U1")})
-    await desk.until_told("U1")
-    await desk.handler.handle({0: findings("U1", "U2")[1:]})
-    assert desk.memory.told == ["U1", "U2"], "at once, without asking the database first"
-    desk.taker.failing.clear()
-    await desk.until_taken(2)
-    assert not desk.memory.away
+async def test_what_the_database_does_not_take_is_told_from_memory_and_taken_later(
+    harness: Harness,
+) -> None:
+    harness.taker.failing["U1"] = StoreUnavailable("gone")
+    await harness.handler.handle({0: findings("U1")})
+    await harness.until_told("U1")
+    await harness.handler.handle({0: findings("U1", "U2")[1:]})
+    assert harness.memory.told == ["U1", "U2"], "at once, without asking the database first"
+    harness.taker.failing.clear()
+    await harness.until_taken(2)
+    assert not harness.memory.away
 
 
-async def test_transaction_that_hangs_is_left_and_its_late_end_counts(desk: Desk) -> None:
-    desk.taker.slow["U1"] = asyncio.Event()
-    await desk.handler.handle({0: findings("U1")})
-    await desk.until_told("U1")
-    desk.taker.slow["U1"].set()
-    await desk.until_taken(1)
-    assert [units for units, _ in desk.taker.taken] == [["U1"]], "the same transaction, not a second one"
+async def test_transaction_that_hangs_is_left_and_its_late_end_counts(harness: Harness) -> None:
+    harness.taker.slow["U1"] = asyncio.Event()
+    await harness.handler.handle({0: findings("U1")})
+    await harness.until_told("U1")
+    harness.taker.slow["U1"].set()
+    await harness.until_taken(1)
+    assert [units for units, _ in harness.taker.taken] == [["U1"]], "the same transaction, not a second one"
 
 
-async def test_what_finds_no_room_is_told_and_read_again(desk: Desk) -> None:
-    desk.taker.failing["U1"] = StoreUnavailable("gone")
-    await desk.handler.handle({0: findings("U1")})
-    await desk.until_told("U1")
-    await desk.handler.handle({0: findings("U1", "U2", "U3", "U4", "U5")[1:]})
-    assert desk.memory.told == ["U1", "U2", "U3", "U4", "U5"]
-    await desk.handler.idle()
-    assert desk.progress, "it makes progress, from memory"
-    desk.taker.failing.clear()
-    await desk.until_taken(1)
+async def test_what_finds_no_room_is_told_and_read_again(harness: Harness) -> None:
+    harness.taker.failing["U1"] = StoreUnavailable("gone")
+    await harness.handler.handle({0: findings("U1")})
+    await harness.until_told("U1")
+    await harness.handler.handle({0: findings("U1", "U2", "U3", "U4", "U5")[1:]})
+    assert harness.memory.told == ["U1", "U2", "U3", "U4", "U5"]
+    await harness.handler.idle()
+    assert harness.progress, "it makes progress, from memory"
+    harness.taker.failing.clear()
+    await harness.until_taken(1)
     with pytest.raises(Unavailable, match="reading on"):
-        await desk.handler.idle()
+        await harness.handler.idle()
 
 
 async def test_partition_that_cannot_be_claimed_is_told_from_memory_until_it_can(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    desk = Desk(monkeypatch)
-    desk.store.answers.clear()
-    assert await desk.handler.assigned(0) is None
-    await desk.handler.handle({0: findings("U1")})
-    assert desk.memory.told == ["U1"]
-    await desk.handler.idle()
-    desk.store.answers.set()
-    desk.memory.found()
+    harness = Harness(monkeypatch)
+    harness.store.answers.clear()
+    assert await harness.handler.assigned(0) is None
+    await harness.handler.handle({0: findings("U1")})
+    assert harness.memory.told == ["U1"]
+    await harness.handler.idle()
+    harness.store.answers.set()
+    harness.memory.found()
     with pytest.raises(Unavailable, match="reading on"):
-        await desk.handler.idle()
-    await desk.handler.revoked([0])
-    assert await desk.handler.assigned(0) == 0
-    await desk.handler.handle({0: findings("U1")})
-    await desk.until_taken(1)
+        await harness.handler.idle()
+    await harness.handler.revoked([0])
+    assert await harness.handler.assigned(0) == 0
+    await harness.handler.handle({0: findings("U1")})
+    await harness.until_taken(1)
 
 
-async def test_our_own_bug_costs_one_fire_not_those_behind_it(desk: Desk) -> None:
-    desk.memory.lost()
-    await desk.handler.handle({0: findings("U1", "BUG", "U2")})
-    assert desk.memory.told == ["U1", "U2"]
+async def test_our_own_bug_costs_one_fire_not_those_behind_it(harness: Harness) -> None:
+    harness.memory.lost()
+    await harness.handler.handle({0: findings("U1", "BUG", "U2")})
+    assert harness.memory.told == ["U1", "U2"]
 
 
-async def test_error_of_a_database_that_answers_all_the_same_tells_nothing_from_memory(desk: Desk) -> None:
-    desk.memory.answers = True
-    desk.taker.failing["U1"] = StoreUnavailable("the session ended while we stood still")
-    await desk.handler.handle({0: findings("U1")})
+async def test_error_of_a_database_that_answers_all_the_same_tells_nothing_from_memory(
+    harness: Harness,
+) -> None:
+    harness.memory.answers = True
+    harness.taker.failing["U1"] = StoreUnavailable("the session ended while we stood still")
+    await harness.handler.handle({0: findings("U1")})
     async with asyncio.timeout(30):
-        await desk.memory.looked.wait()
-    desk.taker.failing.clear()
-    await desk.until_taken(1)
-    assert not desk.memory.told
+        await harness.memory.looked.wait()
+    harness.taker.failing.clear()
+    await harness.until_taken(1)
+    assert not harness.memory.told
 
 
-async def test_what_hangs_in_a_transaction_is_told_before_what_comes_behind_it(desk: Desk) -> None:
-    desk.taker.slow["U1"] = asyncio.Event()
+async def test_what_hangs_in_a_transaction_is_told_before_what_comes_behind_it(
+    harness: Harness,
+) -> None:
+    harness.taker.slow["U1"] = asyncio.Event()
     one, two = findings("U1", "U2")
-    await desk.handler.handle({0: [one]})
-    desk.memory.lost()  # somebody else has noticed first
-    await desk.handler.handle({0: [two]})
-    assert desk.memory.told == ["U1", "U2"]
-    desk.taker.slow["U1"].set()
-    await desk.until_taken(2)
+    await harness.handler.handle({0: [one]})
+    harness.memory.lost()  # somebody else has noticed first
+    await harness.handler.handle({0: [two]})
+    assert harness.memory.told == ["U1", "U2"]
+    harness.taker.slow["U1"].set()
+    await harness.until_taken(2)

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.alerts.domain.values import CaseKind, Event, Happening, Purpose, case_id_of
+from services.alerts.domain.case.case import case_id_of
+from services.alerts.domain.case.event import Event, Happening
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.delivery.notice import Purpose
 from services.alerts.ports import Ready
+from tests.fakes.alerts_store import states
 from tests.unit.alerts.build import event
-from tests.unit.alerts.memory import states
 from tests.unit.alerts.rig import Rig
 
 FIRE = CaseKind.FIRE
@@ -150,7 +153,7 @@ async def _play(signals: Signals, steps: Sequence[str]) -> None:
 
     rig.carrier.watch = watch
     for step in steps:
-        await rig.landed()
+        await rig.finished()
         rig.clock.forward(1)
         if step == "deliver":
             await rig.deliver()

@@ -7,7 +7,7 @@ from typing import Any
 from services.console.domain.cases import CaseRow
 from services.console.domain.units import UnitRow
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
-from tests.unit.console.fakes import T0
+from tests.fakes.console import T0
 
 CENTRE = Viewer(Username("centre"), Role.CENTRE, None, "监控中心")
 HEALTH = Viewer(Username("health"), Role.DEPARTMENT, BodyCode("health"), "卫生健康局")

@@ -9,7 +9,7 @@ from services.console.domain.accounts import BadAccount, checked_account, checke
 from services.console.domain.freshness import Freshness, PartitionSight, Sight, data_age
 from services.console.domain.rates import RateCounts, Verdict, floored_tenths, judge, worst_first
 from services.console.domain.viewer import BodyCode, Role, Slice, Username, Viewer
-from tests.unit.console.fakes import T0
+from tests.fakes.console import T0
 
 ALL = Fraction(1)
 

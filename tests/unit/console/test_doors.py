@@ -12,7 +12,7 @@ from services.console.domain.errors import BadCredentials, ConsoleError, DataUna
 from services.console.domain.viewer import Role, Username
 from services.console.metrics import Metrics
 from services.console.worker.doors import DoorKeeper, DoorRules
-from tests.unit.console.fakes import FakeAccounts, FakePasswords, FakeSecrets, ManualClock
+from tests.fakes.console import FakeAccounts, FakePasswords, FakeSecrets, ManualClock
 
 
 class Stage:

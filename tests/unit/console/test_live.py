@@ -18,8 +18,8 @@ from services.console.ports import LiveEvent
 from services.console.worker.live import LiveBounds, LiveHub
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop
+from tests.fakes.console import T0, FakeChanges, FakeReadModel, FakeSecrets
 from tests.unit.console.builders import CENTRE, HEALTH, unit
-from tests.unit.console.fakes import T0, FakeChanges, FakeReadModel, FakeSecrets
 
 BOUNDS = LiveBounds(beat_s=0.02, spacing_s=0.0, refresh_s=60, names_s=60, read_deadline_s=1, streams_per_account=3)
 

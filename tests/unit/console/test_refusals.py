@@ -6,8 +6,8 @@ from services.console.domain.errors import Conflict, NotAllowed, NotFound, Order
 from services.console.domain.refusals import ORDER_LAPSES, RefusalQuery
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.console.worker.refusals import RefusalDesk
-from tests.unit.console.fakes import ManualClock
-from tests.unit.console.refusal_book import MemoryOrders, MemoryRefusalBook, decision, refusal
+from tests.fakes.console import ManualClock
+from tests.fakes.console_refusals import MemoryOrders, MemoryRefusalBook, decision, refusal
 
 CENTRE = Viewer(Username("centre"), Role.CENTRE, None, "值班")
 HEALTH = Viewer(Username("health"), Role.DEPARTMENT, BodyCode("health"), "卫健")

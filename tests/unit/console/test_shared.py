@@ -8,8 +8,8 @@ from services.console.domain.errors import DataUnavailable, NotFound, TooBusy
 from services.console.domain.units import UnitQuery
 from services.console.domain.viewer import WHOLE, BodyCode, Slice
 from services.console.worker.shared import SharedReads
+from tests.fakes.console import FakeReadModel, ManualClock
 from tests.unit.console.builders import unit
-from tests.unit.console.fakes import FakeReadModel, ManualClock
 
 
 async def test_equal_questions_share_one_read_until_it_is_old() -> None:

@@ -12,7 +12,7 @@ from services.console.adapters.rows import names
 from services.console.domain.picture import Names
 from services.console.domain.rates import RateCounts
 from services.console.domain.viewer import Slice
-from tests.unit.console.fakes import FakeReadModel
+from tests.fakes.console import FakeReadModel
 
 PACK = Path(__file__).resolve().parents[3] / "deploy" / "packs" / "sample-2026.yaml"
 

@@ -20,8 +20,8 @@ from services.ingest.domain.gb26875 import bodies as b
 from services.ingest.domain.gb26875.values import ComponentAddress, Text
 from services.ingest.domain.values import Arrival, Outcome, Refused
 from services.ingest.metrics import Metrics
+from tests.fakes.ingest import HandClock
 from tests.unit.ingest.build import DECODERS, NOON
-from tests.unit.ingest.fakes import HandClock
 
 STANDARD = PROFILES["standard"]
 LABEL = TimeLabel.of_instant(NOON, STANDARD)

@@ -8,8 +8,8 @@ import pytest
 from services.ingest.adapters.inbox import SLOWED, Stamps
 from services.ingest.domain.gb26875 import PROFILES, STANDARD, Adu, Command, Frame, TimeLabel, bodies, encode_frame
 from services.ingest.domain.proof import Predecessor, Proof
+from tests.fakes.ingest import HandClock
 from tests.unit.ingest.build import NOON, UP
-from tests.unit.ingest.fakes import HandClock
 from tests.unit.ingest.test_worker import FRAMES, GOOD, Bench, events
 
 HOUR = timedelta(hours=1)

@@ -34,8 +34,8 @@ from services.ingest.domain.reach import Reach
 from services.ingest.domain.values import Carrier, Claim, Format, Lane, Route
 from services.ingest.metrics import ExchangeMetrics
 from services.runtime.lifecycle import Stop
+from tests.fakes.ingest import HandClock
 from tests.unit.ingest.build import DECODERS, NOON, QUICK, arrival
-from tests.unit.ingest.fakes import HandClock
 from tests.unit.ingest.gb26875.strategies import PROFILE, adus, frames, frames_with
 
 DEVICE = bytes.fromhex("a18601000000")

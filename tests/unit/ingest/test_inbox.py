@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from services.ingest.adapters.frames import Delivery
 from services.ingest.adapters.inbox import Inbox, Stamps
+from tests.fakes.ingest import HandClock
 from tests.unit.ingest.build import NOON
-from tests.unit.ingest.fakes import HandClock
 
 
 def delivery(payload: bytes = b"x") -> Delivery:

@@ -1,6 +1,5 @@
 """What was refused is decided anew: as of when it came, with what is known now, with one effect however often."""
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 from ipaddress import IPv4Network
 
@@ -19,20 +18,12 @@ from services.ingest.domain.replays import Kept, Place, Query, ReplayOrder, may_
 from services.ingest.domain.values import Arrival, Carrier, Claim, Format, Lane, Refused, Route
 from services.ingest.metrics import Metrics
 from services.ingest.replay import Replayer
+from tests.fakes.ingest import MemoryShelf, MemoryStore
 from tests.unit.ingest.build import DECODERS, NOON, UP, after, arrival, directory
-from tests.unit.ingest.fakes import MemoryStore
 
 UNKNOWN = UP.replace("G000001", "G000009")
 LATER = after(3600)
 STANDARD = Device()
-
-
-class MemoryShelf:
-    def __init__(self, kept: Sequence[Kept]) -> None:
-        self.kept = {one.place: one for one in kept}
-
-    async def at(self, places: Sequence[Place]) -> Sequence[Kept]:
-        return [self.kept[place] for place in places if place in self.kept]
 
 
 class Desk:

@@ -26,9 +26,9 @@ from services.ingest.domain.values import (
     Route,
 )
 from services.ingest.worker import Judge
+from tests.fakes.ingest import MemoryStore
 from tests.unit.ingest.build import DECODERS, NOON, after, arrival, directory
 from tests.unit.ingest.device_rig import ADDRESSES, frame, spoilt, status
-from tests.unit.ingest.fakes import MemoryStore
 
 ALARM = "firenet/v1/G000001/alarm/json"
 FRAMES = "firenet/v1/G000001/alarm/gb26875"

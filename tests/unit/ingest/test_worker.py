@@ -29,8 +29,8 @@ from services.ingest.domain.values import Accepted, Message, Outcome, Reading, R
 from services.ingest.metrics import AccountCollector, Metrics
 from services.ingest.worker import Judge, LaneWorker, Ticker
 from services.runtime.lifecycle import Stop
+from tests.fakes.ingest import HandClock, MemorySource, MemoryStore
 from tests.unit.ingest.build import DECODERS, NOON, UP, directory
-from tests.unit.ingest.fakes import HandClock, MemorySource, MemoryStore
 
 FRAMES = "firenet/v1/G000001/up/gb26875"
 GOOD = b'{"v":1,"kind":"heartbeat","seq":%d}'

@@ -7,7 +7,7 @@ import pytest
 from services.registry.domain.entities import Facts, Kind, Role, Version
 from services.registry.domain.routing import resolve
 from services.registry.worker.asking import Answers
-from tests.contract.registry.fakes import MemoryStore, SetClock
+from tests.fakes.registry import MemoryStore, SetClock
 from tests.unit.registry.builders import DAY, T0, contact, gateway, policy, street, unit
 
 PEOPLE = [

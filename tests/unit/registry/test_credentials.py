@@ -18,7 +18,7 @@ from services.registry.domain.credentials import Access, Certificate, Drawn, Pas
 from services.registry.domain.entities import Kind, Version
 from services.registry.domain.errors import AuthorityUnusable, CredentialsRefused
 from services.registry.worker.credentials import CredentialsOffice
-from tests.contract.registry.fakes import MemoryStore, SetClock
+from tests.fakes.registry import MemoryStore, SetClock
 from tests.unit.registry.builders import DAY, T0, gateway
 
 YEAR = timedelta(days=365)

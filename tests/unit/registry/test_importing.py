@@ -15,7 +15,7 @@ from services.registry.domain.entities import Gateway, Kind, Routing, Unit, Vers
 from services.registry.domain.reports import ImportReport
 from services.registry.domain.timeline import in_force
 from services.registry.worker.importing import Importer
-from tests.contract.registry.fakes import MemoryStore, SetClock
+from tests.fakes.registry import MemoryStore, SetClock
 from tests.unit.registry.builders import DAY, DEPARTMENTS_CSV, PACK_FILE, UNITS_HEADING, unit_row, units_csv
 
 

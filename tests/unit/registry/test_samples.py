@@ -10,7 +10,7 @@ from services.registry.domain import cells, devices
 from services.registry.domain.columns import COLUMNS
 from services.registry.domain.entities import Kind
 from services.registry.worker.importing import Importer
-from tests.contract.registry.fakes import MemoryStore, SetClock
+from tests.fakes.registry import MemoryStore, SetClock
 from tests.unit.registry.builders import PACK_FILE, SAMPLES
 
 

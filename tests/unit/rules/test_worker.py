@@ -10,13 +10,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
-from services.rules.adapters.memory_store import MemoryStore
 from services.rules.domain.facts import GatewayVersion
 from services.rules.domain.inputs import Heartbeat, Input, Signal, Tick
 from services.rules.domain.instants import SECOND, day_start
 from services.rules.metrics import LiveCollector, RulesMetrics
 from services.rules.ports import Fenced, Refused, Rows, StateDamaged, StoreUnavailable
 from services.rules.worker import MOST_UNEXPECTED, OutOfPlace, RulesWorker, TooManyUnexpected, publish_findings
+from tests.fakes.rules import MemoryStore
 from tests.unit.rules.world import LISTED, PACK, unit_version, when
 
 

@@ -13,7 +13,7 @@ from services.simulator.adapters.tables import write_tables
 from services.simulator.domain.dice import Dice
 from services.simulator.domain.district import BODIES, HERO, Devices, District
 from services.simulator.domain.names import TRADES
-from tests.contract.registry.fakes import MemoryStore, SetClock
+from tests.fakes.registry import MemoryStore, SetClock
 from tests.unit.registry.builders import PACK_FILE
 
 

@@ -1,0 +1,553 @@
+-- What all of deploy/migrations make, as PostgreSQL tells it. Written by `make schema`; not for running.
+
+CREATE TABLE alerts.audit (
+    action text NOT NULL,
+    actor text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    case_id text,
+    detail jsonb NOT NULL,
+    hash text NOT NULL,
+    prev_hash text NOT NULL,
+    seq bigint NOT NULL,
+    CONSTRAINT audit_pkey PRIMARY KEY (seq)
+);
+CREATE INDEX audit_by_case ON alerts.audit USING btree (case_id, seq);
+
+CREATE TABLE alerts.audit_pending (
+    action text NOT NULL,
+    actor text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    case_id text,
+    detail jsonb NOT NULL,
+    id bigint NOT NULL DEFAULT identity,
+    CONSTRAINT audit_pending_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE alerts.cases (
+    acknowledged_at timestamp with time zone,
+    acknowledged_by text,
+    acknowledged_note text,
+    acknowledged_step text,
+    acknowledged_via text,
+    alarms integer NOT NULL DEFAULT 0,
+    burning text[] NOT NULL DEFAULT '{}'::text[],
+    carriers text[] NOT NULL DEFAULT '{}'::text[],
+    case_id text NOT NULL,
+    category text NOT NULL DEFAULT ''::text,
+    cause_key text,
+    clause text NOT NULL,
+    close_reason text,
+    closed_at timestamp with time zone,
+    common_case_id text,
+    copy_departments text[] NOT NULL DEFAULT '{}'::text[],
+    detected_at timestamp with time zone NOT NULL,
+    district text NOT NULL DEFAULT ''::text,
+    drops integer NOT NULL DEFAULT 1,
+    effective_at timestamp with time zone NOT NULL,
+    ended jsonb NOT NULL DEFAULT '{}'::jsonb,
+    evidence jsonb NOT NULL,
+    finding_id text NOT NULL,
+    held_until timestamp with time zone,
+    kind text NOT NULL,
+    ladder jsonb NOT NULL,
+    last_sighting_at timestamp with time zone NOT NULL,
+    lead_department text NOT NULL DEFAULT ''::text,
+    lease_until timestamp with time zone,
+    next_step text,
+    next_step_at timestamp with time zone,
+    opened_at timestamp with time zone NOT NULL,
+    over_at timestamp with time zone,
+    pack_id text NOT NULL,
+    pack_version integer NOT NULL,
+    reply_due_at timestamp with time zone,
+    restored_at timestamp with time zone,
+    revision bigint NOT NULL DEFAULT 1,
+    route_clause text NOT NULL DEFAULT ''::text,
+    sightings integer NOT NULL DEFAULT 1,
+    state text NOT NULL,
+    step text,
+    subject_id text NOT NULL,
+    subject_kind text NOT NULL,
+    town text NOT NULL DEFAULT ''::text,
+    unit_id text,
+    unit_name text NOT NULL DEFAULT ''::text,
+    unit_name_en text NOT NULL DEFAULT ''::text,
+    CONSTRAINT cases_common_case_id_fkey FOREIGN KEY (common_case_id) REFERENCES alerts.cases(case_id),
+    CONSTRAINT cases_pkey PRIMARY KEY (case_id),
+    CONSTRAINT cases_state_check CHECK ((state = ANY (ARRAY['open'::text, 'closed'::text]))),
+    CONSTRAINT known_subject CHECK ((subject_kind = ANY (ARRAY['unit'::text, 'body'::text, 'common_cause'::text, 'system'::text])))
+);
+CREATE INDEX cases_common ON alerts.cases USING btree (common_case_id) WHERE (common_case_id IS NOT NULL);
+CREATE INDEX cases_due ON alerts.cases USING btree (next_step_at) WHERE ((state = 'open'::text) AND (next_step_at IS NOT NULL));
+CREATE INDEX cases_loose ON alerts.cases USING btree (last_sighting_at) WHERE ((state = 'open'::text) AND (kind = 'connection_lost'::text) AND (common_case_id IS NULL));
+CREATE INDEX cases_opened ON alerts.cases USING btree (opened_at DESC);
+CREATE INDEX cases_recent_of_subject ON alerts.cases USING btree (subject_kind, subject_id, kind, closed_at DESC);
+CREATE UNIQUE INDEX one_open_case_of_subject ON alerts.cases USING btree (subject_kind, subject_id, kind) WHERE (state = 'open'::text);
+
+CREATE TABLE alerts.notices (
+    about jsonb,
+    address text NOT NULL,
+    attempts integer NOT NULL DEFAULT 0,
+    body text NOT NULL,
+    body_code text NOT NULL,
+    case_id text NOT NULL,
+    caused_at timestamp with time zone,
+    channel text NOT NULL,
+    clause text NOT NULL,
+    contact_id text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    detail text,
+    ended_at timestamp with time zone,
+    fire boolean NOT NULL DEFAULT false,
+    first boolean NOT NULL DEFAULT false,
+    lang text NOT NULL,
+    lease_until timestamp with time zone,
+    next_attempt_at timestamp with time zone,
+    notice_id text NOT NULL,
+    published boolean NOT NULL DEFAULT false,
+    purpose text NOT NULL,
+    reason text,
+    secret_ref text,
+    state text NOT NULL,
+    step text NOT NULL,
+    subject text NOT NULL,
+    template text NOT NULL,
+    CONSTRAINT notices_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
+    CONSTRAINT notices_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'webhook'::text]))),
+    CONSTRAINT notices_pkey PRIMARY KEY (notice_id),
+    CONSTRAINT notices_purpose_check CHECK ((purpose = ANY (ARRAY['notice'::text, 'all_clear'::text]))),
+    CONSTRAINT notices_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sending'::text, 'accepted'::text, 'dead'::text, 'cancelled'::text])))
+);
+CREATE INDEX notices_by_case ON alerts.notices USING btree (case_id);
+CREATE INDEX notices_due ON alerts.notices USING btree (fire DESC, next_attempt_at) WHERE (state = ANY (ARRAY['pending'::text, 'sending'::text]));
+CREATE INDEX notices_unpublished ON alerts.notices USING btree (notice_id) WHERE ((NOT published) AND (state = ANY (ARRAY['accepted'::text, 'dead'::text, 'cancelled'::text])));
+
+CREATE TABLE alerts.partitions (
+    next_offset bigint NOT NULL DEFAULT 0,
+    owner text NOT NULL DEFAULT ''::text,
+    owner_epoch bigint NOT NULL DEFAULT 0,
+    partition integer NOT NULL,
+    topic text NOT NULL,
+    CONSTRAINT partitions_pkey PRIMARY KEY (topic, partition)
+);
+
+CREATE TABLE alerts.seen (
+    event_id text NOT NULL,
+    seen_at timestamp with time zone NOT NULL,
+    CONSTRAINT seen_pkey PRIMARY KEY (event_id)
+);
+CREATE INDEX seen_at ON alerts.seen USING btree (seen_at);
+
+CREATE TABLE alerts.steps (
+    case_id text NOT NULL,
+    clause text NOT NULL,
+    document text NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    nobody text,
+    step text NOT NULL,
+    taken_at timestamp with time zone NOT NULL,
+    told text[] NOT NULL,
+    CONSTRAINT steps_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
+    CONSTRAINT steps_pkey PRIMARY KEY (case_id, step)
+);
+
+CREATE TABLE console.accounts (
+    created_at timestamp with time zone NOT NULL,
+    department text,
+    disabled boolean NOT NULL DEFAULT false,
+    display_name text NOT NULL,
+    failed_logins integer NOT NULL DEFAULT 0,
+    locked_until timestamp with time zone,
+    password_hash text NOT NULL,
+    role text NOT NULL,
+    username text NOT NULL,
+    CONSTRAINT accounts_check CHECK (((role = 'department'::text) = (department IS NOT NULL))),
+    CONSTRAINT accounts_pkey PRIMARY KEY (username),
+    CONSTRAINT accounts_role_check CHECK ((role = ANY (ARRAY['brigade'::text, 'centre'::text, 'department'::text])))
+);
+
+CREATE TABLE console.orders (
+    order_id text NOT NULL,
+    ordered_at timestamp with time zone NOT NULL,
+    refusals text[] NOT NULL,
+    sent_at timestamp with time zone,
+    username text NOT NULL,
+    CONSTRAINT orders_pkey PRIMARY KEY (order_id)
+);
+
+CREATE TABLE console.partitions (
+    next_offset bigint NOT NULL DEFAULT 0,
+    owner text NOT NULL DEFAULT ''::text,
+    owner_epoch bigint NOT NULL DEFAULT 0,
+    partition integer NOT NULL,
+    topic text NOT NULL,
+    CONSTRAINT partitions_pkey PRIMARY KEY (topic, partition)
+);
+
+CREATE TABLE console.refusal_counts (
+    gateway_id text NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    reason text NOT NULL,
+    refused bigint NOT NULL,
+    CONSTRAINT refusal_counts_pkey PRIMARY KEY (hour, gateway_id, reason)
+);
+
+CREATE TABLE console.refusals (
+    "offset" bigint NOT NULL,
+    decided_at timestamp with time zone,
+    decided_by text,
+    decided_detail text,
+    decided_reason text,
+    detail text NOT NULL,
+    gateway_id text NOT NULL,
+    instance text NOT NULL,
+    order_id text,
+    ordered_at timestamp with time zone,
+    partition integer NOT NULL,
+    peer text NOT NULL DEFAULT ''::text,
+    raw bytea NOT NULL,
+    raw_bytes bigint NOT NULL,
+    reason text NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    refusal_id text NOT NULL,
+    signals integer,
+    state text NOT NULL DEFAULT 'open'::text,
+    topic text NOT NULL,
+    CONSTRAINT refusals_pkey PRIMARY KEY (refusal_id),
+    CONSTRAINT refusals_state_check CHECK ((state = ANY (ARRAY['open'::text, 'replayed'::text])))
+);
+CREATE INDEX refusals_by_gateway ON console.refusals USING btree (gateway_id, received_at DESC);
+CREATE INDEX refusals_newest ON console.refusals USING btree (received_at DESC, refusal_id);
+
+CREATE TABLE console.sessions (
+    created_at timestamp with time zone NOT NULL,
+    csrf text NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    last_seen_at timestamp with time zone NOT NULL,
+    token_hash text NOT NULL,
+    username text NOT NULL,
+    CONSTRAINT sessions_pkey PRIMARY KEY (token_hash),
+    CONSTRAINT sessions_username_fkey FOREIGN KEY (username) REFERENCES console.accounts(username)
+);
+CREATE INDEX sessions_by_account ON console.sessions USING btree (username);
+
+CREATE TABLE registry.certificates (
+    expires_at timestamp with time zone NOT NULL,
+    gateway_id text NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    serial text NOT NULL,
+    CONSTRAINT certificates_pkey PRIMARY KEY (serial),
+    CONSTRAINT certificates_serial_check CHECK ((serial ~ '^[0-9a-f]{1,40}$'::text))
+);
+CREATE INDEX certificates_gateway ON registry.certificates USING btree (gateway_id);
+
+CREATE TABLE registry.imports (
+    changed integer NOT NULL,
+    file_name text NOT NULL,
+    import_id bigint NOT NULL DEFAULT identity,
+    imported_at timestamp with time zone NOT NULL,
+    imported_by text NOT NULL,
+    kind text NOT NULL,
+    rows integer NOT NULL,
+    sha256 text NOT NULL,
+    CONSTRAINT imports_pkey PRIMARY KEY (import_id)
+);
+
+CREATE VIEW registry.in_force AS
+ SELECT DISTINCT ON (kind, id) kind,
+    id,
+    valid_from,
+    recorded_at,
+    body
+   FROM registry.versions
+  WHERE (valid_from <= ((now() AT TIME ZONE 'Asia/Shanghai'::text))::date)
+  ORDER BY kind, id, valid_from DESC, recorded_at DESC;
+
+CREATE TABLE registry.passwords (
+    gateway_id text NOT NULL,
+    hash text,
+    issued_at timestamp with time zone NOT NULL,
+    revoked_at timestamp with time zone,
+    CONSTRAINT passwords_check CHECK (((hash IS NULL) = (revoked_at IS NOT NULL))),
+    CONSTRAINT passwords_hash_check CHECK ((hash ~~ '$7$%'::text)),
+    CONSTRAINT passwords_pkey PRIMARY KEY (gateway_id, issued_at)
+);
+CREATE UNIQUE INDEX passwords_one_holds ON registry.passwords USING btree (gateway_id) WHERE (revoked_at IS NULL);
+
+CREATE TABLE registry.unpublished (
+    id text NOT NULL,
+    kind text NOT NULL,
+    CONSTRAINT unpublished_pkey PRIMARY KEY (kind, id)
+);
+
+CREATE TABLE registry.versions (
+    body jsonb NOT NULL,
+    id text NOT NULL,
+    import_id bigint,
+    kind text NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    valid_from date NOT NULL,
+    CONSTRAINT versions_kind_check CHECK ((kind = ANY (ARRAY['unit'::text, 'gateway'::text, 'contact'::text, 'department'::text, 'pack'::text]))),
+    CONSTRAINT versions_pkey PRIMARY KEY (kind, id, valid_from, recorded_at)
+);
+
+CREATE TABLE rules.heartbeats_hourly (
+    count integer NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    unit_id text NOT NULL,
+    CONSTRAINT heartbeats_hourly_pkey PRIMARY KEY (unit_id, hour)
+);
+
+CREATE VIEW rules.losses AS
+ SELECT gateway_id,
+    unit_id,
+    day,
+    (count(*) FILTER (WHERE (missing > 0)))::integer AS gaps,
+    (sum(missing))::bigint AS missing,
+    min(told_at) AS first_shown_at,
+    max(told_at) AS last_shown_at
+   FROM ( SELECT told.gateway_id,
+            told.unit_id,
+            told.missing,
+            told.told_at,
+            ((told.told_at AT TIME ZONE 'Asia/Shanghai'::text))::date AS day
+           FROM ( SELECT signals.gateway_id,
+                    signals.unit_id,
+                    ((signals.body ->> 'missing'::text))::bigint AS missing,
+                    COALESCE(((signals.body ->> 'first_received_at'::text))::timestamp with time zone, signals.received_at) AS told_at
+                   FROM rules.signals
+                  WHERE (signals.kind = 'gap'::text)) told) dated
+  GROUP BY gateway_id, unit_id, day
+ HAVING (sum(missing) > (0)::numeric);
+
+CREATE TABLE rules.outbox (
+    "position" bigint NOT NULL DEFAULT identity,
+    event_id text NOT NULL,
+    key text NOT NULL,
+    partition integer NOT NULL,
+    payload bytea NOT NULL,
+    CONSTRAINT outbox_event_id_key UNIQUE (event_id),
+    CONSTRAINT outbox_pkey PRIMARY KEY ("position")
+);
+
+CREATE TABLE rules.partitions (
+    blind_after_s double precision NOT NULL DEFAULT 10,
+    next_offset bigint NOT NULL DEFAULT 0,
+    owner text NOT NULL DEFAULT ''::text,
+    owner_epoch bigint NOT NULL DEFAULT 0,
+    partition integer NOT NULL,
+    saved_at timestamp with time zone,
+    sight text NOT NULL DEFAULT 'blind'::text,
+    watermark timestamp with time zone,
+    CONSTRAINT partitions_pkey PRIMARY KEY (partition),
+    CONSTRAINT partitions_sight_check CHECK ((sight = ANY (ARRAY['clear'::text, 'impaired'::text, 'blind'::text])))
+);
+
+CREATE TABLE rules.rate_counts (
+    commissioning integer NOT NULL,
+    connected integer NOT NULL,
+    dimension text NOT NULL,
+    exempt integer NOT NULL,
+    in_scope integer NOT NULL,
+    late integer NOT NULL,
+    never integer NOT NULL,
+    offline integer NOT NULL,
+    partition integer NOT NULL,
+    scope text NOT NULL,
+    unknown integer NOT NULL,
+    value text NOT NULL,
+    CONSTRAINT rate_counts_pkey PRIMARY KEY (partition, scope, dimension, value)
+);
+
+CREATE TABLE rules.rate_samples (
+    connected integer NOT NULL,
+    dimension text NOT NULL,
+    in_scope integer NOT NULL,
+    partition integer NOT NULL,
+    sampled_at timestamp with time zone NOT NULL,
+    scope text NOT NULL,
+    unknown integer NOT NULL,
+    value text NOT NULL,
+    CONSTRAINT rate_samples_pkey PRIMARY KEY (partition, scope, dimension, value, sampled_at)
+);
+
+CREATE VIEW rules.rates_now AS
+ SELECT c.scope,
+    c.dimension,
+    c.value,
+    (sum(c.in_scope))::integer AS in_scope,
+    (sum(
+        CASE
+            WHEN (s.sight = 'blind'::text) THEN 0
+            ELSE c.connected
+        END))::integer AS connected,
+    (sum(
+        CASE
+            WHEN (s.sight = 'blind'::text) THEN 0
+            ELSE c.late
+        END))::integer AS late,
+    (sum(
+        CASE
+            WHEN (s.sight = 'blind'::text) THEN 0
+            ELSE c.offline
+        END))::integer AS offline,
+    (sum(
+        CASE
+            WHEN (s.sight = 'blind'::text) THEN ((c.connected + c.offline) + c.unknown)
+            ELSE c.unknown
+        END))::integer AS unknown,
+    (sum(c.never))::integer AS never,
+    (sum(c.commissioning))::integer AS commissioning,
+    (sum(c.exempt))::integer AS exempt,
+    min(s.watermark) AS watermark
+   FROM (rules.rate_counts c
+     JOIN rules.sight_now s USING (partition))
+  GROUP BY c.scope, c.dimension, c.value;
+
+CREATE VIEW rules.sight_now AS
+ SELECT partition,
+    watermark,
+    blind_after_s,
+    saved_at,
+        CASE
+            WHEN ((watermark IS NULL) OR ((now() - watermark) > make_interval(secs => blind_after_s)) OR ((watermark > now()) AND ((now() - saved_at) > make_interval(secs => blind_after_s)))) THEN 'blind'::text
+            ELSE sight
+        END AS sight
+   FROM rules.partitions;
+
+CREATE TABLE rules.signals (
+    "offset" bigint NOT NULL,
+    body jsonb NOT NULL,
+    gateway_id text NOT NULL,
+    kind text NOT NULL,
+    occurred_at timestamp with time zone,
+    partition integer NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    seq bigint,
+    signal_id text NOT NULL,
+    unit_id text NOT NULL,
+    CONSTRAINT signals_pkey PRIMARY KEY (signal_id, received_at)
+);
+CREATE INDEX signals_by_unit ON rules.signals USING btree (unit_id, received_at);
+CREATE INDEX signals_gaps ON rules.signals USING btree (gateway_id, received_at) WHERE (kind = 'gap'::text);
+
+CREATE TABLE rules.snapshots (
+    base boolean NOT NULL,
+    body bytea NOT NULL,
+    partition integer NOT NULL,
+    seq bigint NOT NULL,
+    CONSTRAINT snapshots_pkey PRIMARY KEY (partition, seq)
+);
+
+CREATE TABLE rules.transitions (
+    aspect text NOT NULL,
+    cause text NOT NULL,
+    detected_at timestamp with time zone NOT NULL,
+    effective_at timestamp with time zone NOT NULL,
+    evidence_offset bigint NOT NULL,
+    evidence_partition integer NOT NULL,
+    evidence_topic text NOT NULL,
+    from_state text NOT NULL,
+    recorded_at timestamp with time zone NOT NULL DEFAULT now(),
+    to_state text NOT NULL,
+    transition_id text NOT NULL,
+    unit_id text NOT NULL,
+    CONSTRAINT transitions_aspect_check CHECK ((aspect = ANY (ARRAY['connection'::text, 'health'::text]))),
+    CONSTRAINT transitions_pkey PRIMARY KEY (transition_id, effective_at)
+);
+CREATE INDEX transitions_by_unit ON rules.transitions USING btree (unit_id, effective_at);
+
+CREATE TABLE rules.units (
+    address text NOT NULL DEFAULT ''::text,
+    carriers text[] NOT NULL DEFAULT '{}'::text[],
+    category text NOT NULL,
+    community text NOT NULL,
+    connection text NOT NULL,
+    connection_detected_at timestamp with time zone,
+    connection_since timestamp with time zone,
+    copy_departments text[] NOT NULL DEFAULT '{}'::text[],
+    district text NOT NULL,
+    health text NOT NULL,
+    health_since timestamp with time zone,
+    last_proof_at timestamp with time zone,
+    lead_department text NOT NULL,
+    line_drops integer NOT NULL DEFAULT 0,
+    name text NOT NULL,
+    name_en text NOT NULL DEFAULT ''::text,
+    open_faults integer NOT NULL DEFAULT 0,
+    open_fires integer NOT NULL DEFAULT 0,
+    open_isolations integer NOT NULL DEFAULT 0,
+    partition integer NOT NULL,
+    partly_connected boolean NOT NULL DEFAULT false,
+    routed boolean NOT NULL DEFAULT true,
+    scopes text[] NOT NULL DEFAULT '{}'::text[],
+    town text NOT NULL,
+    unit_id text NOT NULL,
+    unstable_until timestamp with time zone,
+    updated_at timestamp with time zone NOT NULL,
+    CONSTRAINT units_pkey PRIMARY KEY (unit_id)
+);
+CREATE INDEX units_by_copies ON rules.units USING gin (copy_departments);
+CREATE INDEX units_by_department ON rules.units USING btree (lead_department);
+CREATE INDEX units_troubled ON rules.units USING btree (connection, health) WHERE ((connection <> 'online'::text) OR (health <> 'normal'::text));
+
+CREATE VIEW rules.units_now AS
+ SELECT u.unit_id,
+    u.partition,
+    u.name,
+    u.name_en,
+    u.district,
+    u.town,
+    u.community,
+    u.category,
+    u.address,
+    u.lead_department,
+    u.copy_departments,
+    u.routed,
+    u.carriers,
+    u.scopes,
+    u.connection,
+    u.connection_since,
+    u.connection_detected_at,
+    u.health,
+    u.health_since,
+    u.last_proof_at,
+    u.partly_connected,
+    u.open_fires,
+    u.open_faults,
+    u.open_isolations,
+    u.updated_at,
+    u.line_drops,
+    u.unstable_until,
+    s.watermark,
+    s.sight,
+        CASE
+            WHEN ((s.sight = 'blind'::text) AND (u.connection = ANY (ARRAY['online'::text, 'late'::text, 'offline'::text]))) THEN 'unknown'::text
+            ELSE u.connection
+        END AS connection_now,
+        CASE
+            WHEN ((s.sight = 'blind'::text) AND (u.health <> 'fire'::text)) THEN 'unknown'::text
+            ELSE u.health
+        END AS health_now,
+    (COALESCE((u.unstable_until > s.watermark), false) AND (s.sight <> 'blind'::text)) AS unstable_now
+   FROM (rules.units u
+     JOIN rules.sight_now s USING (partition));
+
+CREATE OR REPLACE FUNCTION alerts.case_subject()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+    IF NEW.subject_kind IS NULL THEN
+        NEW.subject_kind := CASE WHEN NEW.kind = 'common_cause' THEN 'common_cause' ELSE 'unit' END;
+        NEW.subject_id   := CASE WHEN NEW.kind = 'common_cause' THEN NEW.district || '/' || coalesce(NEW.cause_key, '')
+                                 ELSE coalesce(NEW.unit_id, '') END;
+    ELSIF NEW.subject_kind = 'unit' THEN
+        NEW.unit_id := NEW.subject_id;
+    END IF;
+    RETURN NEW;
+END $function$
+;
+
+CREATE TRIGGER case_subject BEFORE INSERT ON alerts.cases FOR EACH ROW EXECUTE FUNCTION alerts.case_subject();

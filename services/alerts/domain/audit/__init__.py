@@ -1,0 +1,1 @@
+"""What happened, in a chain that no entry can be taken out of."""

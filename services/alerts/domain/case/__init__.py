@@ -1,0 +1,1 @@
+"""What a case is, what opens, changes and ends it."""

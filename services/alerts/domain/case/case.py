@@ -1,0 +1,107 @@
+"""A case: what alerts keeps open for a finding."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.alerts.domain.case.event import Proof
+from services.alerts.domain.case.fire import FireState
+from services.alerts.domain.case.kinds import URGENT, CaseKind
+from services.alerts.domain.case.subject import Subject, SubjectFacts
+from services.alerts.domain.escalation.steps import LadderStep
+from services.alerts.domain.ids import CaseId, digest
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """Who saw the case, when and how, and the last step taken by then."""
+
+    at: datetime
+    by: str
+    via: str
+    note: str
+    step: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """When a case was closed, by the clock of alerts, and why."""
+
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What alerts keeps open for a finding.
+
+    `next_step_at` is real time: the clock rate is already in it. `ladder` is the snapshot taken at opening. `closure`
+    None: open. `fire` says something in fire cases only.
+    """
+
+    case_id: CaseId
+    kind: CaseKind
+    facts: SubjectFacts
+    finding_id: str
+    effective_at: datetime
+    detected_at: datetime
+    opened_at: datetime
+    last_sighting_at: datetime
+    pack_id: str
+    pack_version: int
+    clause: str
+    proof: Proof
+    ladder: tuple[LadderStep, ...]
+    closure: Closure | None = None
+    cause_key: str | None = None
+    common_case_id: CaseId | None = None
+    sightings: int = 1
+    drops: int = 1
+    step: str | None = None
+    next_step: str | None = None
+    next_step_at: datetime | None = None
+    held_until: datetime | None = None
+    acknowledged: Acknowledgement | None = None
+    reply_due_at: datetime | None = None
+    fire: FireState = field(default_factory=FireState)
+    revision: int = 1
+
+    @property
+    def is_fire(self) -> bool:
+        return self.kind is CaseKind.FIRE
+
+    @property
+    def subject(self) -> Subject:
+        return self.facts.subject
+
+    @property
+    def is_open(self) -> bool:
+        return self.closure is None
+
+    @property
+    def closed_at(self) -> datetime | None:
+        return self.closure.at if self.closure else None
+
+    @property
+    def close_reason(self) -> str | None:
+        return self.closure.reason if self.closure else None
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When the end that closed the case was received, as far as that is known; None while it is open."""
+        if self.closure is None:
+            return None
+        end = self.fire.newest_end
+        return self.closure.at if end is None else min(self.closure.at, end)
+
+    @property
+    def is_urgent(self) -> bool:
+        return self.kind in URGENT
+
+    @property
+    def is_common(self) -> bool:
+        return self.kind is CaseKind.COMMON_CAUSE
+
+
+def case_id_of(finding_id: str) -> CaseId:
+    """Return the id of the case that this finding opens: the same in every process and every replay."""
+    return CaseId("C" + digest(8, "case", finding_id))

@@ -1,0 +1,208 @@
+"""The life of a case as decisions: (what stands, what happened, now) -> what becomes of it and why."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from services.alerts.domain.case.belated import WHOLE_UNIT, is_belated, with_end, with_sighting
+from services.alerts.domain.case.case import Case, Closure, case_id_of
+from services.alerts.domain.case.event import EVERY_COMPONENT, Event, Happening, Place
+from services.alerts.domain.case.fire import FireState
+from services.alerts.domain.case.kinds import PASSING, URGENT, CaseKind
+from services.alerts.domain.case.subject import SubjectFacts
+from services.alerts.domain.escalation.ladder import Pace, clock_from, fallback_ladder
+from services.alerts.domain.escalation.pack_rules import PackRules
+
+
+class Action(StrEnum):
+    """What was decided. One closed set for the audit log and the metric."""
+
+    OPENED = "opened"
+    REOPENED = "reopened"
+    SIGHTED = "sighted"
+    POINT_ADDED = "point_added"
+    POINT_ENDED = "point_ended"
+    CLOSED = "closed"
+    RECORDED = "recorded"
+    """Belongs to a case that is over: written down there, and nobody is told."""
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`case` is the case afterwards; None when there is none and none is needed."""
+
+    action: Action
+    reason: str
+    case: Case | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the book holds for an event: the open case of its unit and kind, the one its finding once opened (open or
+    closed), and the one of that unit and kind that closed last."""
+
+    open: Case | None = None
+    same: Case | None = None
+    last_closed: Case | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds on the day: the pack's rules, the subject's facts and the pace of our clock."""
+
+    rules: PackRules
+    facts: SubjectFacts
+    pace: Pace
+
+
+def decide(known: Known, event: Event, terms: Terms, now: datetime) -> Decision:
+    """Return what becomes of the case when `event` is taken in at `now`."""
+    if event.happening in (Happening.ENDED, Happening.RESTORED):
+        return _over(known, event, now)
+    recent = known.last_closed
+    if known.same is None and recent is not None and _is_past(recent, event):
+        if event.detected_at < recent.detected_at:  # of a fire before that one: no case of it is at hand
+            return Decision(Action.IGNORED, "older_than_the_last_end", recent)
+        return Decision(Action.RECORDED, "older_than_the_last_end", with_sighting(recent, event))
+    if known.open is not None:
+        return _again(known, known.open, event)
+    if known.same is not None:  # whatever finding it went on under: a second case of this one would have its id
+        return Decision(Action.IGNORED, "case_already_closed", known.same)
+    if recent is not None and _reopens(recent, event, terms):
+        return Decision(Action.REOPENED, "dropped_again", _reopen(recent, event, terms, now))
+    return Decision(Action.OPENED, event.cause, open_case(event, terms, now))
+
+
+def _is_past(recent: Case, event: Event) -> bool:
+    """Say whether what begins here was over, or seen by somebody, when `recent` was closed."""
+    if event.kind is CaseKind.FIRE:
+        return is_belated(recent, event)
+    # the other lane has brought this very alarm into the case before somebody acknowledged it
+    return event.kind in PASSING and event.detected_at <= recent.last_sighting_at
+
+
+def open_case(event: Event, terms: Terms, now: datetime) -> Case:
+    """Return a new open case whose clock is set; the ladder is copied so that a later pack does not change it."""
+    rules = terms.rules
+    ladder = rules.ladders.get(event.kind) or fallback_ladder(event.kind)
+    case = Case(
+        case_id=case_id_of(event.finding_id),
+        kind=event.kind,
+        facts=terms.facts,
+        finding_id=event.finding_id,
+        effective_at=event.effective_at,
+        detected_at=event.detected_at,
+        opened_at=now,
+        last_sighting_at=now,
+        pack_id=rules.pack_id,
+        pack_version=rules.version,
+        clause=event.clause or ladder[0].clause,
+        proof=event.proof,
+        ladder=ladder,
+        fire=FireState(frozenset({_point_key(event)}), alarms=1) if event.kind is CaseKind.FIRE else FireState(),
+    )
+    return clock_from(case, now, rules.group_wait, terms.pace)
+
+
+def _point_key(event: Event) -> str:
+    return event.place.key if event.place is not None else WHOLE_UNIT
+
+
+def _again(known: Known, case: Case, event: Event) -> Decision:
+    if known.same is not None and known.same.case_id != case.case_id:
+        # a finding that lags behind the fire lane: its own fire is over, this one is the next
+        return Decision(Action.IGNORED, "case_already_closed", case)
+    seen = replace(case, sightings=case.sightings + 1, last_sighting_at=max(case.last_sighting_at, event.detected_at))
+    if event.happening is not Happening.FIRED:
+        # rules may know this trouble under another finding (a record that we never saw): its end must close the case
+        return Decision(Action.SIGHTED, "joined", replace(seen, finding_id=event.finding_id))
+    key = _point_key(event)
+    if key in case.fire.burning:
+        return Decision(Action.SIGHTED, "same_point", seen)
+    fire = replace(case.fire, burning=case.fire.burning | {key}, alarms=case.fire.alarms + 1)
+    return Decision(Action.POINT_ADDED, "further_point", replace(seen, fire=fire))
+
+
+def _over(known: Known, event: Event, now: datetime) -> Decision:
+    case = known.open
+    if event.happening is Happening.ENDED:
+        if case is None or case.finding_id != event.finding_id:
+            return _past_end(known, event, "no_open_case" if case is None else "another_finding")
+        return Decision(Action.CLOSED, event.cause, close(with_end(case, event), event.cause, now))
+    if case is None:
+        return _past_end(known, event, "no_open_case")
+    if event.detected_at < case.detected_at:
+        # the fire lane lags behind rules: this ended the fire before; where clocks differ, rules ends this one too
+        return _past_end(known, event, "older_than_the_fire")
+    case = with_end(case, event)
+    burning = case.fire.burning
+    left = frozenset() if event.place is None else burning - _ended(event.place, burning)
+    if left == burning:
+        return Decision(Action.RECORDED, "unknown_point", case)
+    if left:
+        return Decision(Action.POINT_ENDED, "other_points_burn", replace(case, fire=replace(case.fire, burning=left)))
+    return Decision(Action.CLOSED, "restored", close(case, "restored", now))
+
+
+def _past_end(known: Known, event: Event, reason: str) -> Decision:
+    """Let the case that this ended remember it, so that what comes later still is known to be over."""
+    if event.kind is not CaseKind.FIRE:
+        return Decision(Action.IGNORED, reason, known.open)
+    past = known.last_closed
+    if event.happening is Happening.ENDED and known.same is not None and not known.same.is_open:
+        past = known.same
+    if past is None or event.detected_at < past.detected_at:
+        return Decision(Action.IGNORED, reason, known.open)
+    return Decision(Action.RECORDED, reason, with_end(past, event))
+
+
+def _ended(place: Place, burning: frozenset[str]) -> frozenset[str]:
+    """Return which of the burning points an end at `place` covers: itself, or every component of its system."""
+    if place.address != EVERY_COMPONENT:
+        return frozenset({place.key})
+    return frozenset(key for key in burning if key.startswith(place.system_key))
+
+
+def close(case: Case, reason: str, now: datetime) -> Case:
+    """Return the case closed: no step follows, nothing is held."""
+    return replace(
+        case,
+        closure=Closure(now, reason),
+        next_step=None,
+        next_step_at=None,
+        held_until=None,
+        fire=replace(case.fire, burning=frozenset()),
+    )
+
+
+def _reopens(recent: Case, event: Event, terms: Terms) -> bool:
+    """A fire is never a repetition of an old fire: it always gets a case, and notices, of its own.
+
+    Nor is an alarm that nobody could read or whose gateway nobody knows.
+    """
+    if event.kind in URGENT or recent.closed_at is None:
+        return False
+    return event.detected_at - recent.closed_at <= terms.rules.reopen_within
+
+
+def _reopen(case: Case, event: Event, terms: Terms, now: datetime) -> Case:
+    """Steps that were taken stay taken; the clock of the others starts anew, for the cure in between was real."""
+    opened = replace(
+        case,
+        closure=None,
+        finding_id=event.finding_id,
+        effective_at=event.effective_at,
+        detected_at=event.detected_at,
+        last_sighting_at=now,
+        proof=event.proof,
+        drops=case.drops + 1,
+        sightings=case.sightings + 1,
+        facts=replace(
+            terms.facts, lead_department=case.facts.lead_department, copy_departments=case.facts.copy_departments
+        ),
+        common_case_id=None,
+        held_until=None,
+        acknowledged=None,
+    )
+    return clock_from(opened, now, terms.rules.group_wait, terms.pace)

@@ -1,0 +1,1 @@
+"""Notices, from what is written to what became of each attempt."""

@@ -1,0 +1,36 @@
+"""The last question before sending: may this notice go out this very moment?"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.delivery.notice import Purpose
+from services.alerts.domain.delivery.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class SendDecision:
+    """Whether a claimed notice may go out this very moment; else why not, and until when it waits."""
+
+    stop: Reason | None = None
+    wait_until: datetime | None = None
+
+
+def may_send(
+    purpose: Purpose, created_at: datetime, case: Case, *, fire: bool, now: datetime, first: bool = False
+) -> SendDecision:
+    """Ask again right before sending: the case may have been closed, acknowledged, reopened or held meanwhile.
+
+    The `first` notice of a fire goes out whatever became of the case: who was not told of it hears that it was.
+    """
+    if first:
+        return SendDecision()
+    if purpose is Purpose.ALL_CLEAR:
+        return SendDecision(Reason.REOPENED) if case.is_open else SendDecision()
+    if not case.is_open:
+        return SendDecision(Reason.CASE_CLOSED)
+    if case.acknowledged is not None and created_at <= case.acknowledged.at:
+        return SendDecision(Reason.ACKNOWLEDGED)
+    if case.held_until is not None and case.held_until > now and not fire and not case.is_common:
+        return SendDecision(Reason.HELD, case.held_until)
+    return SendDecision()

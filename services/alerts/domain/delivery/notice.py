@@ -1,0 +1,54 @@
+"""A notice: one document to one address."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from services.alerts.domain.case.event import Place, Proof
+from services.alerts.domain.ids import CaseId, NoticeId, digest
+from services.alerts.domain.routing.contacts import Address
+
+
+class Purpose(StrEnum):
+    """A notice says that something is wrong; an all-clear that it is over."""
+
+    NOTICE = "notice"
+    ALL_CLEAR = "all_clear"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a notice tells of, kept so that it can be written anew when its case is over before it has left."""
+
+    proof: Proof
+    place: Place | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One document to one address. `fire` jumps every queue. `first`, of a fire or a component, is never taken back."""
+
+    notice_id: NoticeId
+    case_id: CaseId
+    step: str
+    purpose: Purpose
+    to: Address
+    template: str
+    subject: str
+    body: str
+    clause: str
+    created_at: datetime
+    caused_at: datetime
+    about: About
+    fire: bool = False
+    first: bool = False
+
+
+def notice_id_of(case_id: CaseId, step: str, purpose: Purpose, drop: int, to: Address) -> NoticeId:
+    """Return the id of one copy; taking the same step again gives the same id, so no second copy can be made.
+
+    An all-clear belongs to one `drop` of the case; a notice to its step alone.
+    """
+    which = str(drop) if purpose is Purpose.ALL_CLEAR else ""
+    return NoticeId(digest(16, "notice", case_id, step, purpose, which, to.contact_id, to.channel, to.address))

@@ -1,0 +1,26 @@
+"""Why a notice waits, is dead or was cancelled."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a notice waits, is dead or was cancelled: one closed set for the row, the metric and the log."""
+
+    TIMEOUT = "timeout"
+    CONNECT = "connect"
+    DNS = "dns"
+    TLS = "tls"
+    THROTTLED = "throttled"
+    SERVER_ERROR = "server_error"
+    AUTH = "auth"
+    REJECTED = "rejected"
+    RECIPIENT_REFUSED = "recipient_refused"
+    GONE = "gone"
+    REDIRECT = "redirect"
+    ADDRESS_REFUSED = "address_refused"
+    NO_SECRET = "no_secret"  # noqa: S105 - a reason, not a secret
+    UNEXPECTED = "unexpected"
+    CASE_CLOSED = "case_closed"
+    ACKNOWLEDGED = "acknowledged"
+    REOPENED = "reopened"
+    HELD = "held_common_cause"

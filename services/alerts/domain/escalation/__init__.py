@@ -1,0 +1,1 @@
+"""Ladders: which rung, when, and what climbing it changes."""

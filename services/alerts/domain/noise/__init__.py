@@ -1,0 +1,1 @@
+"""What keeps many cases of one cause from becoming many notices."""

@@ -1,0 +1,154 @@
+"""Common cause: many units of one carrier or town lost together make one case, and their own ladders wait."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from services.alerts.domain.case.case import Case, case_id_of
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.subject import SubjectFacts, common_cause_subject
+from services.alerts.domain.escalation.ladder import Pace, clock_from
+from services.alerts.domain.escalation.pack_rules import PackRules
+from services.alerts.domain.escalation.steps import LadderStep
+from services.alerts.domain.ids import CaseId
+
+COMMON_STEP = "C0"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An open lost connection that belongs to no common case yet."""
+
+    case_id: CaseId
+    detected_at: datetime
+    carriers: tuple[str, ...]
+    town: str
+    district: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What the members share, as in `carrier:cmcc` or `town:T03`."""
+
+    key: str
+    members: tuple[CaseId, ...]
+    newest: datetime
+
+
+def find_causes(
+    candidates: Sequence[Candidate], rules: PackRules, sizes: Mapping[str, int], running: frozenset[str]
+) -> list[Cause]:
+    """Return the causes that explain the candidates of one district, each candidate in at most one.
+
+    A key counts when at least `common_units` of its losses lie within one window, or when its common case is
+    `running` (held) already. The key that explains most is taken first; among equals the one of which the larger share
+    is lost (`sizes` holds the units of each key): a power cut in a town is not blamed on the carrier of half the
+    district.
+    """
+    left = list(candidates)
+    found: list[Cause] = []
+    while left:
+        groups = {
+            key: members if key in running else _clustered(members, rules)
+            for key, members in _by_key(left, rules).items()
+        }
+        groups = {key: members for key, members in groups.items() if members}
+        if not groups:
+            break
+        key = max(groups, key=lambda key: (len(groups[key]), _share(groups[key], sizes.get(key, 0)), key))
+        members = groups[key]
+        found.append(Cause(key, tuple(m.case_id for m in members), max(m.detected_at for m in members)))
+        taken = {member.case_id for member in members}
+        left = [candidate for candidate in left if candidate.case_id not in taken]
+    return found
+
+
+def _by_key(candidates: Sequence[Candidate], rules: PackRules) -> dict[str, list[Candidate]]:
+    groups: dict[str, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        if "carrier" in rules.common_by:
+            for carrier in candidate.carriers:
+                groups[f"carrier:{carrier}"].append(candidate)
+        if "town" in rules.common_by and candidate.town:
+            groups[f"town:{candidate.town}"].append(candidate)
+    return groups
+
+
+def _share(members: Sequence[Candidate], size: int) -> float:
+    return len(members) / size if size else 0.0
+
+
+def _clustered(members: Sequence[Candidate], rules: PackRules) -> list[Candidate]:
+    """Return those that lie in some window together with at least `common_units` losses."""
+    ordered = sorted(members, key=lambda member: member.detected_at)
+    inside: dict[CaseId, Candidate] = {}
+    start = 0
+    for end, member in enumerate(ordered):
+        while member.detected_at - ordered[start].detected_at > rules.common_window:
+            start += 1
+        if end - start + 1 == rules.common_units:
+            inside.update((one.case_id, one) for one in ordered[start : end + 1])
+        elif end - start + 1 > rules.common_units:
+            inside[member.case_id] = member
+            if ordered[start].case_id not in inside:
+                inside.update((one.case_id, one) for one in ordered[start : end + 1])
+    return list(inside.values())
+
+
+def open_common(cause: Cause, sample: Case, rules: PackRules, now: datetime, pace: Pace) -> Case:
+    """Return the common case of `cause`; `sample` is one of its members and lends the evidence and the district."""
+    district = sample.facts.district
+    finding_id = f"common:{district}:{cause.key}:{cause.newest.isoformat()}"
+    step = LadderStep(
+        code=COMMON_STEP,
+        after=sample.detected_at - sample.detected_at,
+        tells=rules.common_tells,
+        document="COMMON",
+        name_zh="共因告警",
+        name_en="Common-cause notice",
+        clause=rules.common_clause,
+    )
+    kind, _, value = cause.key.partition(":")
+    town = value if kind == "town" else ""
+    case = Case(
+        case_id=case_id_of(finding_id),
+        kind=CaseKind.COMMON_CAUSE,
+        facts=SubjectFacts(
+            common_cause_subject(district, cause.key), name=cause.key, name_en=cause.key, district=district, town=town
+        ),
+        finding_id=case_id_of(finding_id),
+        effective_at=sample.effective_at,
+        detected_at=cause.newest,
+        opened_at=now,
+        last_sighting_at=now,
+        pack_id=rules.pack_id,
+        pack_version=rules.version,
+        clause=rules.common_clause,
+        proof=sample.proof,
+        ladder=(step,),
+        cause_key=cause.key,
+        sightings=len(cause.members),
+        held_until=now + pace.real(rules.common_hold),
+    )
+    # held_until on a common case says how long its members wait; its own notice only waits for more members to show
+    first = clock_from(replace(case, held_until=None), now, rules.group_wait, pace)
+    return replace(first, held_until=case.held_until)
+
+
+def again(common: Case, cause: Cause, rules: PackRules, now: datetime, pace: Pace) -> Case:
+    """Return the common case with further members. When its hold was over this is a new drop: held, told anew."""
+    more = replace(common, sightings=common.sightings + len(cause.members), last_sighting_at=now)
+    if common.held_until is not None and common.held_until > now:
+        return more
+    drop = common.drops + 1
+    step = replace(common.ladder[-1], code=f"{COMMON_STEP}.{drop}")
+    return replace(
+        more,
+        drops=drop,
+        detected_at=cause.newest,
+        held_until=now + pace.real(rules.common_hold),
+        ladder=(*common.ladder, step),
+        next_step=step.code,
+        next_step_at=now + pace.real(rules.group_wait),
+    )

@@ -1,0 +1,38 @@
+"""Who can be told, and where."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.alerts.domain.ids import BodyCode, ContactId
+
+
+class Channel(StrEnum):
+    """How a notice travels."""
+
+    EMAIL = "email"
+    WEBHOOK = "webhook"
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """Somebody who can be told, with at least one address."""
+
+    contact_id: ContactId
+    body_code: BodyCode
+    role: str
+    lang: str
+    email: str | None = None
+    webhook_url: str | None = None
+    webhook_secret_ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where one copy goes. `secret_ref` names the webhook's signing secret, never holds it."""
+
+    contact_id: ContactId
+    body_code: BodyCode
+    channel: Channel
+    address: str
+    secret_ref: str | None
+    lang: str

@@ -1,0 +1,116 @@
+"""Who is told: a step's roles resolved through the registry's contacts, into one address per copy."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.escalation.steps import LadderStep, Role
+from services.alerts.domain.ids import BodyCode
+from services.alerts.domain.routing.contacts import Address, Channel, Contact
+
+_UNIT_ROLES = {
+    Role.UNIT_CONTROL_ROOM: "control_room",
+    Role.UNIT_MANAGER: "manager",
+    Role.MAINTENANCE: "maintenance",
+    Role.GRID_OFFICER: "grid_officer",
+}
+
+
+class AddressBook(Protocol):
+    """The registry's contacts as they stand now."""
+
+    def bodies(self, kind: str, district: str) -> Sequence[BodyCode]:
+        """Return the district's bodies of a kind (`centre`, `brigade`)."""
+        ...
+
+    def contacts(self, body: str) -> Sequence[Contact]:
+        """Return the contacts of a body or unit that are in force."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recipients:
+    """`names` are body codes and unit roles with at least one address; `missing` are roles without any.
+
+    `nobody` says why no notice is made at all. `instead` is set when the centre stands in for an empty step.
+    """
+
+    addresses: tuple[Address, ...]
+    names: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    nobody: str | None = None
+    instead: bool = False
+
+
+def whom_to_tell(book: AddressBook, case: Case, tells: Iterable[Role]) -> Recipients:
+    """Return one address per contact and channel, without repetition, in the order of the roles."""
+    contacts: dict[str, Contact] = {}
+    names: list[str] = []
+    missing: list[str] = []
+    for role in tells:
+        for name, found in _resolve(book, case, role):
+            (names if found else missing).append(name)
+            contacts.update((contact.contact_id, contact) for contact in found)
+    addresses = tuple(address for contact in contacts.values() for address in addresses_of(contact))
+    return Recipients(addresses, tuple(dict.fromkeys(names)), tuple(dict.fromkeys(missing)))
+
+
+def whom_step_tells(book: AddressBook, case: Case, step: LadderStep) -> Recipients:
+    """Return whom to tell at `step`: nobody for a board entry, the centre when the step's own people are unknown."""
+    if step.board_only:
+        return Recipients((), (), nobody="board_only")
+    told = whom_to_tell(book, case, step.tells)
+    if told.addresses:
+        return told
+    centre = whom_to_tell(book, case, (Role.CENTRE,))
+    reason = "no_contact:" + ",".join(told.missing)
+    if not centre.addresses:
+        return Recipients((), (), told.missing, nobody=reason[:200] + ";no_contact:centre")
+    return Recipients(centre.addresses, centre.names, told.missing, nobody=reason[:200], instead=True)
+
+
+def whom_first_step_tells(book: AddressBook, case: Case, step: LadderStep) -> Recipients:
+    """Return whom the first step of an urgent case tells: its own people, and the centre and of a fire the unit itself.
+
+    Whatever the pack says, the monitoring centre and the control room are told of every fire.
+    """
+    always = (Role.CENTRE, Role.UNIT_CONTROL_ROOM) if case.is_fire else (Role.CENTRE,)
+    tells = tuple(dict.fromkeys((*step.tells, *always)))
+    return whom_step_tells(book, case, replace(step, tells=tells, board_only=False))
+
+
+def addresses_of(contact: Contact) -> list[Address]:
+    """Return an address per channel that the contact has."""
+    found = []
+    if contact.webhook_url:
+        found.append(_address(contact, Channel.WEBHOOK, contact.webhook_url, contact.webhook_secret_ref))
+    if contact.email:
+        found.append(_address(contact, Channel.EMAIL, contact.email, None))
+    return found
+
+
+def _address(contact: Contact, channel: Channel, address: str, secret_ref: str | None) -> Address:
+    return Address(contact.contact_id, contact.body_code, channel, address, secret_ref, contact.lang)
+
+
+def _resolve(book: AddressBook, case: Case, role: Role) -> list[tuple[str, list[Contact]]]:
+    facts = case.facts
+    if role in _UNIT_ROLES:
+        return [(str(role), _of_unit(book, case, _UNIT_ROLES[role]))]
+    if role is Role.CENTRE or role is Role.BRIGADE:
+        codes: Sequence[str] = book.bodies(str(role), facts.district) or (str(role),)
+    elif role is Role.STREET:
+        codes = (facts.town,) if facts.town else ()
+    else:
+        codes = tuple(code for code in (facts.lead_department, *facts.copy_departments) if code)
+    if not codes:
+        return [(str(role), [])]
+    return [(code, [contact for contact in book.contacts(code) if contact.role == "office"]) for code in codes]
+
+
+def _of_unit(book: AddressBook, case: Case, role: str) -> list[Contact]:
+    own = [contact for contact in book.contacts(case.subject.id) if contact.role == role]
+    if own or role != "grid_officer" or not case.facts.town:
+        return own
+    return [contact for contact in book.contacts(case.facts.town) if contact.role == role]

@@ -1,0 +1,90 @@
+"""The wiring of delivery: outboxes, channels and delivery_workers, as the settings say."""
+
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+from services.alerts.adapters.carriers import open_carriers
+from services.alerts.adapters.kafka_notices import notice_event
+from services.alerts.adapters.mail import MailServer
+from services.alerts.adapters.postgres_outbox import PostgresOutbox
+from services.alerts.domain.delivery.destinations import Destinations
+from services.alerts.domain.routing.contacts import Channel
+from services.alerts.metrics import AlertsMetrics
+from services.alerts.ports import Retell, Tray
+from services.alerts.settings import AlertsSettings
+from services.alerts.worker.delivery import DeliveryWorker, Lanes
+from services.alerts.worker.fire_priority import FirePriority
+from services.runtime.clock import Clock
+from services.runtime.postgres import Pool
+
+SMTP_EXCHANGES = 8
+"""Exchanges of one mail, each with its own deadline: greeting, EHLO, STARTTLS, sign-in, MAIL, RCPT, DATA, text."""
+
+
+class DeliveryWorkers:
+    """Makes the lanes of delivery of one process."""
+
+    def __init__(
+        self,
+        settings: AlertsSettings,
+        clock: Clock,
+        metrics: AlertsMetrics,
+        fire_priority: FirePriority,
+        retell: Retell,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._metrics = metrics
+        self._fire_priority = fire_priority
+        self._retell = retell
+
+    def outbox(self, pool: Pool) -> PostgresOutbox:
+        return PostgresOutbox(pool, notice_event, self._retell)
+
+    def worker(self, stack: AsyncExitStack, name: str, outbox: Tray) -> DeliveryWorker:
+        """Each lane has its own connections, threads and slots."""
+        settings = self._settings
+        slots, fire = 32, name != "post"
+        carriers = open_carriers(
+            stack,
+            name=name,
+            clock=self._clock,
+            slots=slots,
+            mail_server=self._mail_server(),
+            mail_connections=settings.mail_connections,
+            secrets_dir=settings.secrets_dir,
+            allow_local=settings.allow_local_webhooks,
+            inside=settings.webhook_networks,
+            deadline_s=settings.webhook_deadline_s,
+            ca=settings.webhook_ca,
+        )
+        destinations = Destinations(
+            slots=slots,
+            per_address=8 if fire else 2,
+            per_channel={Channel.EMAIL: settings.mail_connections, Channel.WEBHOOK: slots - settings.mail_connections},
+            rest=timedelta(seconds=0.2 if fire else 2),
+        )
+        sending = {
+            Channel.WEBHOOK: timedelta(seconds=settings.webhook_deadline_s + 5),
+            Channel.EMAIL: timedelta(seconds=SMTP_EXCHANGES * settings.smtp_timeout_s + 5),
+        }
+        return DeliveryWorker(
+            outbox=outbox,
+            carriers=carriers,
+            lanes=Lanes(fire, sending, destinations, reserve=slots // 4 if fire else 0),
+            metrics=self._metrics,
+            clock=self._clock,
+            fire_priority=self._fire_priority,
+        )
+
+    def _mail_server(self) -> MailServer:
+        settings = self._settings
+        return MailServer(
+            host=settings.smtp_host,
+            port=settings.smtp_port,
+            sender=settings.mail_from,
+            security=settings.smtp_security,
+            user=settings.smtp_user,
+            password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
+            timeout_s=settings.smtp_timeout_s,
+        )

@@ -1,0 +1,127 @@
+"""The ordinary lane: findings to cases, ladders, delivery of what is no fire, and what runs beside."""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
+
+from schemas.codec import HEADERS
+from schemas.topics import FINDINGS
+from services.alerts.adapters.kafka_events import event_of_finding
+from services.alerts.adapters.kafka_notices import KafkaNoticeStream
+from services.alerts.adapters.postgres_audit import PostgresAuditLog, PostgresAuditor
+from services.alerts.adapters.postgres_cases import PostgresCaseStore
+from services.alerts.adapters.topic_handler import TopicHandler
+from services.alerts.domain.errors import StoreUnavailable
+from services.alerts.lanes.parts import Parts, after
+from services.alerts.worker.delivery import DeliveryWorker
+from services.alerts.worker.housekeeping import EscalationMonitor, publish_turn, seal_turn
+from services.alerts.worker.ladder import LadderWorker
+from services.runtime.kafka import BatchProducer
+from services.runtime.kafka_loop import KafkaLoop
+from services.runtime.lifecycle import Stop
+from services.runtime.logging import get_logger
+from services.runtime.postgres import Pool
+
+PUBLISH_EVERY_S = 0.25
+"""Nobody waits for firenet.notices.v1: what ended meanwhile is sent together."""
+SUPERVISE_EVERY_S = 5.0
+FORGET_EVERY = 720
+"""Turns of the supervisor: once an hour."""
+
+
+class OrdinaryLane:
+    """Works on `work`, delivers on `post`: a receiver that hangs takes no connection from the ladders."""
+
+    def __init__(
+        self, parts: Parts, work: Pool, post: Pool, fire_delivery: DeliveryWorker, stack: AsyncExitStack
+    ) -> None:
+        self._parts = parts
+        self._work = work
+        self._post = post
+        self._fire_delivery = fire_delivery
+        self._delivery_worker = parts.delivery_workers.worker(stack, "post", parts.delivery_workers.outbox(post))
+
+    def tasks(self, ready: asyncio.Event, stop: Stop) -> dict[str, Coroutine[Any, Any, None]]:
+        return {
+            "findings": after(ready, stop, lambda: self._consume(stop)),
+            "delivery": self._parts.deliver(self._delivery_worker, "delivery", stop),
+            "ladder": after(ready, stop, lambda: self._ladder(stop)),
+            "publish": self._publish(stop),
+            "seal": self._seal(stop),
+            "supervise": self._supervise(stop),
+        }
+
+    async def _consume(self, stop: Stop) -> None:
+        parts, settings = self._parts, self._parts.settings
+        store = PostgresCaseStore(self._work)
+        poll_records = 2 * settings.findings_at_once
+        handler = TopicHandler(
+            topic=FINDINGS,
+            decode=event_of_finding,
+            store=store,
+            intake=parts.intake(store, self._fire_delivery, parts.wake_all),
+            owner=settings.instance,
+            at_once=settings.findings_at_once,
+            side_by_side=1,
+            hold=4 * poll_records,
+            on_rejected=parts.metrics.rejected.labels(FINDINGS).inc,
+            on_progress=lambda: parts.health.beat("findings"),
+        )
+        loop = KafkaLoop(
+            settings.kafka_bootstrap,
+            FINDINGS,
+            f"{settings.group}-findings",
+            handler,
+            f"{settings.instance}-findings",
+            poll_records=poll_records,
+            static=True,
+        )
+        await loop.run(stop)
+
+    async def _ladder(self, stop: Stop) -> None:
+        parts = self._parts
+        worker = LadderWorker(
+            store=PostgresCaseStore(self._work),
+            directory=parts.directory,
+            composer=parts.composer,
+            metrics=parts.metrics,
+            clock=parts.clock,
+            wake=parts.wake_all,
+            fire_priority=parts.fire_priority,
+        )
+        await parts.turns.run("ladder", worker.turn, stop)
+
+    async def _publish(self, stop: Stop) -> None:
+        settings = self._parts.settings
+        producer = BatchProducer(settings.kafka_bootstrap, f"{settings.instance}-notices", headers=HEADERS)
+        outbox = self._parts.delivery_workers.outbox(self._post)
+        stream = KafkaNoticeStream(producer)
+
+        async def turn() -> int:
+            await stream.start()
+            await stop.wait_for(PUBLISH_EVERY_S)
+            return await publish_turn(outbox, stream)
+
+        try:
+            await self._parts.turns.run("publish", turn, stop)
+        finally:
+            await producer.stop()
+
+    async def _seal(self, stop: Stop) -> None:
+        log = PostgresAuditLog(self._work)
+        await self._parts.turns.run("seal", lambda: seal_turn(log), stop)
+
+    async def _supervise(self, stop: Stop) -> None:
+        parts = self._parts
+        supervisor = EscalationMonitor(auditor=PostgresAuditor(self._work), metrics=parts.metrics, clock=parts.clock)
+        turns = 0
+        while not stop.is_set():
+            try:
+                await supervisor.turn()
+                if turns % FORGET_EVERY == 0:
+                    await supervisor.forget()
+                turns += 1
+            except StoreUnavailable as error:
+                get_logger().warning("overview_waits", error=str(error))
+            await stop.wait_for(SUPERVISE_EVERY_S)

@@ -1,0 +1,182 @@
+"""Turns a decision into what is written: the step, one notice per address, and the audit entry."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from services.alerts.domain.audit.entry import AuditEntry, Detail
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.event import Event
+from services.alerts.domain.case.lifecycle import Decision
+from services.alerts.domain.delivery.letters import (
+    ALL_CLEAR_STEP,
+    Letter,
+    letter_again,
+    letter_of_all_clear,
+    letter_of_step,
+    point_step,
+)
+from services.alerts.domain.delivery.notice import About, Notice, notice_id_of
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.escalation.deadlines import CHINA, reply_due
+from services.alerts.domain.escalation.ladder import Pace, climb
+from services.alerts.domain.escalation.steps import LadderStep, Role, StepTaken
+from services.alerts.domain.routing.contacts import Address
+from services.alerts.domain.routing.recipients import Recipients, whom_first_step_tells, whom_step_tells, whom_to_tell
+from services.alerts.metrics import AlertsMetrics
+from services.alerts.ports import Changes, Directory, LetterWriter, WorkingCalendar
+
+ACTOR = "alerts"
+
+
+class NoticeComposer:
+    """Writes into `Changes`; touches nothing else."""
+
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        writer: LetterWriter,
+        calendar: WorkingCalendar,
+        metrics: AlertsMetrics,
+        pace: Pace,
+    ) -> None:
+        self._directory = directory
+        self._writer = writer
+        self._calendar = calendar
+        self._metrics = metrics
+        self.pace = pace
+
+    def take_step(
+        self,
+        changes: Changes,
+        case: Case,
+        step: LadderStep,
+        now: datetime,
+        *,
+        members: int = 0,
+        event: Event | None = None,
+    ) -> Case:
+        """Climb one rung: the step, its notices, the next due time. Returns the case afterwards."""
+        due_at = case.next_step_at or now
+        climbed = climb(case, step, now, self.pace)
+        if step.reply_working_days:
+            climbed = self._with_reply_due(climbed, step.reply_working_days, now)
+        first = case.is_urgent and case.step is None
+        told = (whom_first_step_tells if first else whom_step_tells)(self._directory, climbed, step)
+        self._count(climbed, step.code, told)
+        self._write_step(changes, climbed, step, told, due_at, now)
+        letter = letter_of_step(climbed, step, now, event=event, members=members, first=first)
+        self._write_notices(changes, letter, told.addresses)
+        changes.put(climbed)
+        return climbed
+
+    def first_told(self, case: Case) -> Sequence[Address]:
+        """Return whom the first step of an urgent case tells."""
+        return whom_first_step_tells(self._directory, case, case.ladder[0]).addresses
+
+    def tell_point(self, changes: Changes, case: Case, event: Event, now: datetime) -> None:
+        """Tell the centre of a further component on fire in the same case."""
+        step = point_step(case)
+        told = whom_to_tell(self._directory, case, (Role.CENTRE,))
+        if not told.addresses:
+            told = Recipients((), (), told.missing, nobody="no_contact:centre")
+        self._count(case, "point", told)
+        self._write_step(changes, case, step, told, now, now)
+        self._write_notices(changes, letter_of_step(case, step, now, event=event, first=True), told.addresses)
+
+    def all_clear(
+        self, changes: Changes, case: Case, told: Sequence[Address], now: datetime, event: Event | None = None
+    ) -> None:
+        """Tell exactly those who were told that it is over."""
+        letter = letter_of_all_clear(case, now, event=event)
+        self._write_notices(changes, letter, told)
+        names = sorted({address.body_code for address in told})
+        detail: Detail = {"told": list(names), "copies": len(told)}
+        changes.audit.append(AuditEntry(now, ACTOR, "all_clear", case.case_id, detail))
+
+    def retell(self, notice: Notice, case: Case) -> Notice:
+        """Return the notice written anew as its case stands now; its id and its times stay."""
+        subject, body, template = self._writer.write(letter_again(case, notice), notice.notice_id, notice.to)
+        return replace(notice, subject=subject, body=body, template=template)
+
+    def note(self, changes: Changes, decision: Decision, event: Event, now: datetime) -> None:
+        """Write down what was decided about an event, the ignored ones too."""
+        case = decision.case
+        changes.audit.append(
+            AuditEntry(
+                now,
+                ACTOR,
+                f"case_{decision.action}",
+                case.case_id if case else None,
+                {
+                    "reason": decision.reason,
+                    "event": event.event_id,
+                    "unit": event.subject.unit_id,
+                    "kind": str(event.kind),
+                    "evidence": f"{event.proof.topic}/{event.proof.partition}/{event.proof.offset}",
+                    "pack": f"{case.pack_id}@{case.pack_version}" if case else None,
+                    "clause": case.clause if case else None,
+                },
+            )
+        )
+
+    def _with_reply_due(self, case: Case, working_days: int, now: datetime) -> Case:
+        due = reply_due(now, working_days, self._calendar.is_working)
+        years = {now.astimezone(CHINA).year, due.astimezone(CHINA).year}
+        if not all(self._calendar.confirmed(year) for year in years):
+            self._metrics.calendar_unconfirmed.set(1)
+        return replace(case, reply_due_at=due)
+
+    def _count(self, case: Case, step: str, told: Recipients) -> None:
+        self._metrics.steps.labels(case.kind, step if len(step) <= 3 else "other").inc()
+        if told.missing and (told.nobody or told.instead):
+            self._metrics.nobody.labels(step if len(step) <= 3 else "other").inc()
+
+    def _write_step(
+        self, changes: Changes, case: Case, step: LadderStep, told: Recipients, due_at: datetime, now: datetime
+    ) -> None:
+        changes.steps.append(
+            StepTaken(case.case_id, step.code, due_at, now, step.document, step.clause, told.names, told.nobody)
+        )
+        detail: Detail = {
+            "step": step.code,
+            "document": step.document,
+            "clause": step.clause,
+            "pack": f"{case.pack_id}@{case.pack_version}",
+            "told": list(told.names),
+            "missing": list(told.missing),
+            "nobody": told.nobody,
+            "centre_instead": told.instead,
+        }
+        changes.audit.append(AuditEntry(now, ACTOR, "step_taken", case.case_id, detail))
+
+    def _write_notices(self, changes: Changes, letter: Letter, addresses: Iterable[Address]) -> None:
+        case = letter.case
+        code = letter.step_code
+        for to in addresses:
+            notice_id = notice_id_of(case.case_id, code, letter.purpose, case.drops, to)
+            subject, body, template = self._writer.write(letter, notice_id, to)
+            changes.notices.append(
+                Notice(
+                    notice_id=notice_id,
+                    case_id=case.case_id,
+                    step=code,
+                    purpose=letter.purpose,
+                    to=to,
+                    template=template,
+                    subject=subject,
+                    body=body,
+                    clause=letter.step.clause,
+                    created_at=letter.created_at,
+                    caused_at=letter.caused_at,
+                    about=About(letter.proof, letter.place, letter.text),
+                    fire=case.is_urgent and code != ALL_CLEAR_STEP,
+                    first=letter.first,
+                )
+            )
+
+
+def cancel_waiting(changes: Changes, case: Case, reason: Reason) -> None:
+    """Have the notices of this case that were never sent taken back when the changes are saved, not the first ones."""
+    changes.cancelled[case.case_id] = reason

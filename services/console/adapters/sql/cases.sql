@@ -1,0 +1,87 @@
+-- Cases as the page shows them. `{slice}` and `{outside}` are filled from the texts of these files, never from a reader's.
+
+-- urgency --
+-- What burns, then what may burn, then the rest.
+CASE kind WHEN 'fire' THEN 0 WHEN 'unreadable_alarm' THEN 1 WHEN 'unregistered_alarm' THEN 1 ELSE 2 END
+
+-- who --
+-- People are shown by name; whoever acknowledged by link or letter has no account here.
+coalesce((SELECT a.display_name FROM console.accounts a WHERE a.username = acknowledged_by), acknowledged_by)
+
+-- case_marks --
+SELECT subject_id, case_id, kind, step, next_step, next_step_at, {who}, acknowledged_at
+FROM alerts.cases WHERE {slice} AND state = 'open' AND subject_kind = 'unit' AND subject_id = ANY(%(unit_ids)s)
+ORDER BY subject_id, {urgency}, kind <> 'connection_lost', opened_at
+
+-- case_columns --
+case_id, kind, state, CASE WHEN c.subject_kind = 'unit' THEN c.subject_id END, unit_name, unit_name_en,
+town, category, lead_department, copy_departments, cause_key,
+CASE WHEN kind = 'common_cause'
+     THEN (SELECT count(*) FROM alerts.cases m WHERE m.common_case_id = c.case_id) ELSE 0 END,
+effective_at, detected_at, opened_at, closed_at, drops, step, next_step, next_step_at, held_until, reply_due_at,
+acknowledged_at, {who}, acknowledged_note, acknowledged_step, ladder,
+coalesce((SELECT u.address FROM rules.units u WHERE c.subject_kind = 'unit' AND u.unit_id = c.subject_id), '')
+
+-- cases_open --
+SELECT {case_columns} FROM alerts.cases c WHERE {slice} AND state = 'open' AND {outside}
+ORDER BY {urgency}, acknowledged_at IS NOT NULL, kind <> 'common_cause', next_step_at NULLS LAST, opened_at,
+         case_id
+OFFSET %(offset)s LIMIT %(limit)s
+
+-- cases_closed --
+SELECT {case_columns} FROM alerts.cases c WHERE {slice} AND state = 'closed'
+ORDER BY closed_at DESC NULLS LAST, case_id OFFSET %(offset)s LIMIT %(limit)s
+
+-- case --
+SELECT {case_columns} FROM alerts.cases c WHERE {slice} AND case_id = %(case_id)s
+
+-- case_papers --
+SELECT finding_id, clause, route_clause, pack_id, pack_version, evidence, close_reason, acknowledged_via,
+       common_case_id, sightings
+FROM alerts.cases WHERE case_id = %(case_id)s
+
+-- outside_common --
+-- Whoever sees the common case sees its members there, not once more in the list.
+NOT EXISTS (SELECT FROM alerts.cases o WHERE o.case_id = c.common_case_id AND o.state = 'open' AND c.kind <> 'fire')
+
+-- case_counts --
+SELECT count(*), count(*) FILTER (WHERE acknowledged_at IS NULL), count(*) FILTER (WHERE held_until > now())
+FROM alerts.cases WHERE {slice} AND state = 'open'
+
+-- cases_closed_count --
+SELECT count(*), 0, 0 FROM alerts.cases WHERE {slice} AND state = 'closed'
+
+-- case_signals --
+-- What was received of the very kind, from the begin of the case on. An alarm of a gateway in no register is no signal.
+SELECT s.received_at, s.kind, s.gateway_id, coalesce(s.body #>> '{{point,address}}', ''),
+       coalesce(s.body #>> '{{point,label}}', ''), coalesce(s.body ->> 'text', ''),
+       coalesce(s.body -> 'flags' ? 'salvaged', false), s.body -> 'notes', s.body ->> 'refusal_id'
+FROM alerts.cases c JOIN rules.signals s ON c.subject_kind = 'unit' AND s.unit_id = c.subject_id AND s.kind = c.kind
+ AND s.received_at BETWEEN least(c.effective_at, c.detected_at) - interval '1 second' AND coalesce(c.closed_at, now())
+WHERE c.case_id = %(case_id)s ORDER BY s.received_at, s.signal_id LIMIT 50
+
+-- steps --
+SELECT case_id, step, due_at, taken_at, document, clause, told, nobody
+FROM alerts.steps WHERE case_id = ANY(%(case_ids)s) ORDER BY case_id, taken_at, step
+
+-- delivery_counts --
+SELECT case_id, state, count(*) FROM alerts.notices WHERE case_id = ANY(%(case_ids)s) GROUP BY 1, 2
+
+-- deliveries --
+SELECT notice_id, step, purpose, body_code, contact_id, channel, subject, state, attempts, created_at, ended_at, reason
+FROM alerts.notices WHERE case_id = %(case_id)s ORDER BY created_at, notice_id LIMIT 500
+
+-- fires --
+SELECT c.subject_id, c.case_id, c.unit_name, c.unit_name_en,
+       coalesce((SELECT u.address FROM rules.units u WHERE u.unit_id = c.subject_id), ''), c.town, c.effective_at,
+       {who}, c.acknowledged_at, c.kind
+FROM alerts.cases c WHERE {slice} AND state = 'open' AND subject_kind = 'unit' AND kind = ANY(%(kinds)s)
+ORDER BY acknowledged_at IS NOT NULL, {urgency}, effective_at DESC LIMIT 50
+
+-- fires_without_case --
+-- Known to rules, not (or no longer) an open case: the banner must not depend on alerts being alive.
+SELECT u.unit_id, NULL, u.name, u.name_en, u.address, u.town, coalesce(u.health_since, u.updated_at), NULL, NULL, 'fire'
+FROM rules.units u WHERE {slice} AND health = 'fire' AND NOT EXISTS (
+  SELECT FROM alerts.cases c
+  WHERE c.subject_kind = 'unit' AND c.subject_id = u.unit_id AND c.kind = 'fire' AND c.state = 'open')
+ORDER BY health_since DESC LIMIT 50

@@ -1,0 +1,96 @@
+-- Sight, names, rates and units as the page shows them. `{slice}`, `{where}`, `{accountable}`: from these files only.
+
+-- sight --
+SELECT partition, watermark, sight FROM rules.sight_now ORDER BY partition
+
+-- names --
+SELECT kind, valid_from, body FROM registry.in_force WHERE kind IN ('pack', 'department') ORDER BY valid_from, id
+
+-- slice_whole --
+TRUE
+
+-- slice_of_department --
+-- A street or town answers for everything in its area, whoever leads: its body code is the town of its units.
+-- Nobody leads, and nobody is copied on, an alarm of a gateway that is in no register: it is in no slice.
+(lead_department = %(department)s OR copy_departments @> ARRAY[%(department)s::text] OR town = %(department)s) AND %(department)s <> ''
+
+-- troubled --
+-- Well: connected or rightly absent, and nothing wrong inside. Everything else is on the list.
+(connection_now NOT IN ('online', 'exempt', 'retired') OR health_now NOT IN ('normal', 'unknown') OR partly_connected OR unstable_now)
+
+-- tally --
+SELECT connection_now, health_now, count(*), count(*) FILTER (WHERE {troubled}), count(*) FILTER (WHERE NOT routed),
+       sum((extract(epoch FROM updated_at) * 1000)::bigint)::bigint
+FROM rules.units_now WHERE {slice} AND connection <> 'retired' GROUP BY 1, 2
+
+-- rates_whole --
+SELECT scope, dimension, value, in_scope, connected, late, offline, unknown, never, commissioning, exempt
+FROM rules.rates_now WHERE dimension IN ('district', 'town', 'department', 'category')
+
+-- is_town --
+SELECT EXISTS (SELECT FROM rules.units WHERE town = %(department)s)
+
+-- rates_of_slice --
+-- A department answers for the units it leads, a street for those in its area: the same sum as its row on the
+-- district's board, here split by the other dimensions as well.
+SELECT scope,
+       CASE WHEN grouping(town) = 0 THEN 'town' WHEN grouping(category) = 0 THEN 'category'
+            WHEN grouping(lead_department) = 0 THEN 'department' ELSE 'district' END,
+       coalesce(CASE WHEN grouping(town) = 0 THEN town WHEN grouping(category) = 0 THEN category
+            WHEN grouping(lead_department) = 0 THEN lead_department END, ''),
+       count(*),
+       count(*) FILTER (WHERE connection_now IN ('online', 'late') AND NOT partly_connected),
+       count(*) FILTER (WHERE connection_now = 'late' AND NOT partly_connected),
+       count(*) FILTER (WHERE connection_now = 'offline'
+                           OR (partly_connected AND connection_now IN ('online', 'late'))),
+       count(*) FILTER (WHERE connection_now = 'unknown'),
+       count(*) FILTER (WHERE connection_now = 'never_connected'),
+       count(*) FILTER (WHERE connection_now = 'commissioning'),
+       count(*) FILTER (WHERE connection_now = 'exempt')
+FROM rules.units_now CROSS JOIN LATERAL unnest(scopes) AS scope
+WHERE {slice} AND {accountable} AND connection <> 'retired'
+GROUP BY GROUPING SETS ((scope), (scope, town), (scope, category), (scope, lead_department))
+
+-- accountable_lead --
+lead_department = %(department)s
+
+-- accountable_town --
+town = %(department)s
+
+-- unit_columns --
+unit_id, name, name_en, town, community, category, address, lead_department, copy_departments, routed, scopes,
+connection_now, connection_since, connection_detected_at, health_now, health_since, last_proof_at, partly_connected,
+open_fires, open_faults, open_isolations, CASE WHEN unstable_now THEN line_drops ELSE 0 END,
+CASE WHEN unstable_now THEN unstable_until END
+
+-- pressing --
+CASE WHEN health_now = 'fire' THEN 0
+     WHEN connection_now = 'offline' THEN 1
+     WHEN partly_connected THEN 2
+     WHEN health_now = 'fault' THEN 3
+     WHEN health_now = 'isolated' THEN 4
+     WHEN health_now = 'partly_isolated' THEN 5
+     WHEN connection_now = 'late' THEN 6
+     WHEN unstable_now THEN 7
+     WHEN connection_now = 'never_connected' THEN 8
+     WHEN connection_now = 'unknown' THEN 9
+     WHEN connection_now = 'commissioning' THEN 10
+     WHEN connection_now = 'exempt' THEN 11 ELSE 12 END
+
+-- units --
+SELECT {unit_columns}
+FROM rules.units_now WHERE {slice} AND {where}
+ORDER BY {pressing}, greatest(connection_since, health_since) DESC NULLS LAST, unit_id
+OFFSET %(offset)s LIMIT %(limit)s
+
+-- units_count --
+SELECT count(*) FROM rules.units_now WHERE {slice} AND {where}
+
+-- unit --
+SELECT {unit_columns} FROM rules.units_now WHERE {slice} AND unit_id = %(unit_id)s
+
+-- passages --
+SELECT aspect, from_state, to_state, effective_at, detected_at, cause,
+       evidence_topic || '/' || evidence_partition || '/' || evidence_offset
+FROM rules.transitions WHERE unit_id = %(unit_id)s AND effective_at >= %(since)s
+ORDER BY effective_at DESC, transition_id LIMIT 200

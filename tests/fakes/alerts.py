@@ -1,0 +1,109 @@
+"""What stands around the case store of alerts: clock, directory, carrier, writer, and the standby of the fire lane."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+from services.alerts.domain.case.event import Event
+from services.alerts.domain.case.subject import Subject, SubjectFacts
+from services.alerts.domain.delivery.attempts import Outcome
+from services.alerts.domain.delivery.letters import Letter
+from services.alerts.domain.escalation.pack_rules import PackRules
+from services.alerts.domain.ids import NoticeId
+from services.alerts.domain.routing.contacts import Address
+from services.alerts.ports import Ready
+from tests.unit.alerts.build import RULES, T0, Book, contact, unit
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.at = T0
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return (self.at - T0).total_seconds()
+
+    def forward(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+class FakeDirectory(Book):
+    def __init__(self, units: Sequence[str]) -> None:
+        people = [
+            contact("centre", "centre"),
+            contact("brigade", "brigade"),
+            contact("health", "health"),
+            contact("street", "T1"),
+            *[contact(f"room-{name}", name, "control_room") for name in units],
+        ]
+        super().__init__(*people)
+        self.pack = RULES
+
+    def rules(self, now: datetime, district: str) -> PackRules:
+        return self.pack
+
+    def longest_window(self, now: datetime) -> timedelta:
+        return self.pack.common_window
+
+    def facts(self, subject: Subject, now: datetime) -> SubjectFacts:
+        return unit(subject.id)
+
+    def sizes(self, district: str) -> Mapping[str, int]:
+        return {}
+
+
+class PlainWriter:
+    def write(self, letter: Letter, notice_id: NoticeId, to: Address) -> tuple[str, str, str]:
+        over = "" if letter.case.is_open else " over"
+        return f"{letter.step_code} {letter.case.subject.id}{over}", f"{letter.proof}", "plain@1"
+
+
+class EveryDay:
+    def is_working(self, day: date) -> bool:
+        return True
+
+    def confirmed(self, year: int) -> bool:
+        return True
+
+
+class FakeCarrier:
+    """Remembers what was sent and when; answers what `answers` holds, then accepts."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.sent: list[tuple[datetime, Ready]] = []
+        self.answers: list[Outcome] = []
+        self._clock = clock
+        self.watch: Callable[[Ready], None] = lambda notice: None
+
+    async def send(self, notice: Ready) -> Outcome:
+        self.watch(notice)
+        self.sent.append((self._clock.now(), notice))
+        return self.answers.pop(0) if self.answers else Outcome(None)
+
+
+class MemoryStandby:
+    """Stands in for what tells from memory."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.answers = False
+        self.looked = asyncio.Event()
+        self.told: list[str] = []
+
+    def lost(self) -> None:
+        self.away = True
+
+    def found(self) -> None:
+        self.away = False
+
+    async def look(self) -> bool:
+        self.away = not self.answers
+        self.looked.set()
+        return self.away
+
+    async def take(self, events: Sequence[Event]) -> None:
+        if any(event.subject.id == "BUG" for event in events):
+            raise ZeroDivisionError
+        self.told += [str(event.subject.id) for event in events]

@@ -1,0 +1,277 @@
+"""Case store and outbox in memory: the same promises as the PostgreSQL ones, held by the same contract suite."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from copy import copy
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from services.alerts.domain.audit.entry import AuditEntry
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.seen import fresh_among, remembered
+from services.alerts.domain.case.subject import Subject
+from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
+from services.alerts.domain.delivery.consent import may_send
+from services.alerts.domain.delivery.destinations import Due
+from services.alerts.domain.delivery.notice import Notice, Purpose
+from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.errors import Conflict, Fenced
+from services.alerts.domain.escalation.steps import StepTaken
+from services.alerts.domain.ids import CaseId, NoticeId
+from services.alerts.domain.noise.common_cause import Candidate
+from services.alerts.domain.routing.contacts import Address
+from services.alerts.ports import CaseBook, Changes, ClaimRequest, PartitionClaim, Ready, Refused, Retell
+
+
+@dataclass
+class Row:
+    """A notice and where it stands."""
+
+    notice: Notice
+    state: str = "pending"
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
+    reason: Reason | None = None
+
+
+@dataclass
+class Tables:
+    cases: dict[CaseId, Case] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+    steps: dict[tuple[CaseId, str], StepTaken] = field(default_factory=dict)
+    notices: dict[NoticeId, Row] = field(default_factory=dict)
+    audit: list[AuditEntry] = field(default_factory=list)
+    offsets: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
+
+    def copied(self) -> "Tables":
+        return Tables(
+            dict(self.cases),
+            set(self.seen),
+            dict(self.steps),
+            {key: copy(row) for key, row in self.notices.items()},
+            list(self.audit),
+            dict(self.offsets),
+        )
+
+
+class MemoryTransaction:
+    def __init__(self, tables: Tables) -> None:
+        self._t = tables
+
+    async def begin(
+        self,
+        claim: PartitionClaim,
+        next_offset: int,
+        event_ids: Sequence[str],
+        keys: Collection[tuple[Subject, CaseKind]],
+        case_ids: Collection[CaseId],
+        now: datetime,
+    ) -> tuple[set[str], CaseBook]:
+        epoch, _ = self._t.offsets.get((claim.topic, claim.partition), (0, 0))
+        if epoch != claim.epoch:
+            raise Fenced("another owner")
+        self._t.offsets[claim.topic, claim.partition] = (epoch, next_offset)
+        new = remembered(event_ids) - self._t.seen
+        self._t.seen |= new
+        fresh = fresh_among(event_ids, new)
+        return fresh, await self.book(keys, case_ids)
+
+    async def book(self, keys: Collection[tuple[Subject, CaseKind]], case_ids: Collection[CaseId]) -> CaseBook:
+        return CaseBook.of(self._t.cases.values(), keys, case_ids)
+
+    async def due(self, now: datetime, limit: int) -> list[Case]:
+        due = [
+            case for case in self._t.cases.values() if case.is_open and case.next_step_at and case.next_step_at <= now
+        ]
+        return sorted(due, key=lambda case: case.next_step_at or now)[:limit]
+
+    async def case(self, case_id: CaseId) -> Case | None:
+        return self._t.cases.get(case_id)
+
+    async def told(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
+        found: dict[CaseId, dict[Address, None]] = {}
+        rows = [row for row in self._t.notices.values() if row.notice.case_id in case_ids]
+        for row in rows:
+            cleared = any(
+                other.notice.purpose is Purpose.ALL_CLEAR
+                and other.state != "cancelled"
+                and other.notice.case_id == row.notice.case_id
+                and other.notice.to.contact_id == row.notice.to.contact_id
+                and other.notice.to.channel == row.notice.to.channel
+                and other.notice.created_at > row.notice.created_at
+                for other in rows
+            )
+            if row.notice.purpose is Purpose.NOTICE and row.attempts and not cleared:
+                found.setdefault(row.notice.case_id, {})[row.notice.to] = None
+        return {case_id: list(addresses) for case_id, addresses in found.items()}
+
+    async def alone_with_common_causes(self) -> bool:
+        return True
+
+    async def loose_losses(self, since: datetime, limit: int) -> list[Candidate]:
+        return [
+            Candidate(case.case_id, case.detected_at, case.facts.carriers, case.facts.town, case.facts.district)
+            for case in self._t.cases.values()
+            if case.is_open
+            and case.kind is CaseKind.CONNECTION_LOST
+            and case.common_case_id is None
+            and case.last_sighting_at >= since
+        ][:limit]
+
+    async def open_common_cases(self) -> dict[CaseId, int]:
+        cases = self._t.cases.values()
+        return {
+            common.case_id: sum(case.is_open and case.common_case_id == common.case_id for case in cases)
+            for common in cases
+            if common.is_open and common.is_common
+        }
+
+    async def hold_members(self, common: Case, members: Sequence[CaseId]) -> list[CaseId]:
+        held = []
+        for case_id in members:
+            case = self._t.cases[case_id]
+            if not case.is_open or case.is_fire or common.held_until is None:
+                continue
+            waits = max(case.next_step_at, common.held_until) if case.next_step_at else None
+            self._t.cases[case_id] = replace(
+                case, common_case_id=common.case_id, held_until=common.held_until, next_step_at=waits
+            )
+            held.append(case_id)
+        for row in self._t.notices.values():
+            if row.notice.case_id in held and row.notice.purpose is Purpose.NOTICE and row.state == "pending":
+                row.next_attempt_at, row.reason = common.held_until, Reason.HELD
+        return held
+
+    async def save(self, changes: Changes) -> set[NoticeId]:
+        self._t.cases.update(
+            {case_id: replace(case, revision=case.revision + 1) for case_id, case in changes.updated.items()}
+        )
+        for case in changes.opened.values():
+            self._insert(case)
+        for step in changes.steps:
+            self._t.steps.setdefault((step.case_id, step.step), step)
+        new = {notice.notice_id: self._row(notice, changes) for notice in changes.notices}
+        for notice_id in self._t.notices.keys() & new.keys():
+            del new[notice_id]
+        self._t.notices |= new
+        for case_id, reason in changes.cancelled.items():
+            purpose = Purpose.ALL_CLEAR if reason is Reason.REOPENED else Purpose.NOTICE
+            for row in self._t.notices.values():
+                mine = row.notice.case_id == case_id and row.notice.purpose is purpose
+                if mine and row.state == "pending" and not row.notice.first:
+                    row.state, row.reason, row.next_attempt_at = "cancelled", reason, None
+        self._t.audit.extend(changes.audit)
+        return set(new)
+
+    def _row(self, notice: Notice, changes: Changes) -> Row:
+        brought = changes.brought.get(notice.notice_id)
+        if brought is not None:
+            reason = brought.outcome.reason if brought.outcome else None
+            state = "sending" if brought.in_flight else brought.state
+            return Row(notice, state, brought.attempts, brought.next_attempt_at, reason)
+        until = changes.leased.get(notice.notice_id)
+        if until is None:
+            return Row(notice, next_attempt_at=max(notice.created_at, changes.not_before or notice.created_at))
+        return Row(notice, state="sending", attempts=1, next_attempt_at=until)
+
+    def _insert(self, case: Case) -> None:
+        for other in self._t.cases.values():
+            same = (other.subject, other.kind) == (case.subject, case.kind)
+            if other.case_id == case.case_id or (other.is_open and case.is_open and same):
+                raise Conflict("a case of this unit and kind is open")
+        self._t.cases[case.case_id] = case
+
+
+class MemoryStore:
+    """Case store and outbox over the same tables. A transaction that fails leaves no trace."""
+
+    def __init__(self, retell: Retell = lambda notice, case: notice) -> None:
+        self.tables = Tables()
+        self.retell = retell
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[MemoryTransaction]:
+        draft = self.tables.copied()
+        yield MemoryTransaction(draft)
+        self.tables = draft
+
+    async def claim(self, topic: str, partition: int, owner: str) -> tuple[PartitionClaim, int]:
+        epoch, offset = self.tables.offsets.get((topic, partition), (0, 0))
+        self.tables.offsets[topic, partition] = (epoch + 1, offset)
+        return PartitionClaim(topic, partition, epoch + 1), offset
+
+    async def take(self, request: ClaimRequest) -> list[Ready | Refused]:
+        rows = [
+            row
+            for row in self.tables.notices.values()
+            if row.state in ("pending", "sending")
+            and row.notice.fire == request.fire
+            and row.next_attempt_at is not None
+            and row.next_attempt_at <= request.now
+            and row.notice.to.address not in request.but_addresses
+            and row.notice.to.channel not in request.but_channels
+        ]
+        rows.sort(key=lambda row: row.next_attempt_at or request.now)
+        due = [Due(row.notice.notice_id, row.notice.to.channel, row.notice.to.address) for row in rows[: request.limit]]
+        answers: list[Ready | Refused] = []
+        for chosen in request.choose(due):
+            answers.append(self._answer(self.tables.notices[chosen.notice_id], request))
+        return answers
+
+    def _answer(self, row: Row, request: ClaimRequest) -> Ready | Refused:
+        notice = row.notice
+        case = self.tables.cases[notice.case_id]
+        consent = may_send(
+            notice.purpose, notice.created_at, case, fire=notice.fire, now=request.now, first=notice.first
+        )
+        if consent.stop is not None:
+            row.reason = consent.stop
+            row.state = "pending" if consent.wait_until else "cancelled"
+            row.next_attempt_at = consent.wait_until
+            return Refused(notice.notice_id, notice.case_id, consent)
+        if notice.first and not case.is_open:
+            notice = row.notice = self.retell(notice, case)
+        row.state, row.attempts = "sending", row.attempts + 1
+        row.next_attempt_at = request.now + request.leases[notice.to.channel]
+        return Ready(
+            notice_id=notice.notice_id,
+            case_id=notice.case_id,
+            to=notice.to,
+            subject=notice.subject,
+            body=notice.body,
+            fire=notice.fire,
+            attempts=row.attempts,
+            purpose=notice.purpose,
+            lang=notice.to.lang,
+            caused_at=notice.caused_at,
+            first=notice.first,
+            over_since=case.closed_at,
+        )
+
+    async def record(self, ready: Ready, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
+        row = self.tables.notices[ready.notice_id]
+        if row.state not in ("pending", "sending"):
+            return
+        row.state = "pending" if verdict.fate is DeliveryState.RETRY else str(verdict.fate)
+        row.reason, row.next_attempt_at = outcome.reason, verdict.next_attempt_at
+        if verdict.fate is not DeliveryState.RETRY:
+            detail = {"notice": ready.notice_id}
+            self.tables.audit.append(AuditEntry(now, "alerts", f"notice_{verdict.fate}", ready.case_id, {**detail}))
+
+    async def known(self, notice_ids: Collection[NoticeId]) -> set[NoticeId]:
+        return set(notice_ids) & self.tables.notices.keys()
+
+    async def unpublished(self, limit: int) -> Sequence[tuple[NoticeId, str, bytes]]:
+        raise NotImplementedError  # the notices topic has its own tests on the real store
+
+    async def mark_published(self, notice_ids: Sequence[NoticeId]) -> None:
+        raise NotImplementedError
+
+
+def states(store: MemoryStore) -> Mapping[str, list[str]]:
+    """Return notice states by step, for assertions that read well."""
+    found: dict[str, list[str]] = {}
+    for row in store.tables.notices.values():
+        found.setdefault(row.notice.step, []).append(row.state)
+    return found

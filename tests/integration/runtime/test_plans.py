@@ -1,0 +1,169 @@
+"""Which way PostgreSQL goes for the statements that are asked often, in tables as full as those of a large district."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from deploy.stack.postgres import Postgres
+from services.console.adapters.statements import SQL as CONSOLE
+from services.rules.adapters.statements import SQL as RULES
+from tests.parts import fresh_database
+
+NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+Plan = dict[str, Any]
+
+FILL = """
+INSERT INTO rules.partitions (partition, watermark, sight, saved_at) SELECT n, now(), 'clear', now()
+FROM generate_series(0, 1999) n;
+INSERT INTO rules.snapshots SELECT p, s, s = 1, 'x' FROM generate_series(0, 63) p, generate_series(1, 200) s;
+INSERT INTO rules.units (unit_id, partition, name, district, town, community, category, lead_department, scopes,
+    connection, health, updated_at)
+SELECT 'U' || n, n % 64, 'x', 'd', 'T' || n % 20, 'c', 'HOSPITAL', 'D' || n % 400, '{S1}', 'online', 'normal', now()
+FROM generate_series(1, 20000) n;
+INSERT INTO rules.transitions SELECT 't' || n, 'U' || n % 20000, 'connection', 'online', 'late',
+    TIMESTAMPTZ '2026-11-01Z' + n * interval '1 second', now(), now(), 'silence', 'x', 0, n
+FROM generate_series(1, 60000) n;
+INSERT INTO rules.rate_counts SELECT p, 'S1', 'town', 'T' || t, 9, 9, 0, 0, 0, 0, 0, 0
+FROM generate_series(0, 63) p, generate_series(1, 100) t;
+INSERT INTO rules.outbox (partition, event_id, key, payload) SELECT n % 64, 'e' || n, 'U' || n, 'x'
+FROM generate_series(1, 20000) n;
+INSERT INTO alerts.cases (case_id, kind, unit_id, finding_id, state, effective_at, detected_at, opened_at, closed_at,
+    lead_department, town, last_sighting_at, pack_id, pack_version, clause, evidence, ladder)
+SELECT 'C' || n, 'connection_lost', 'U' || n, 'f', CASE WHEN n % 200 = 0 THEN 'open' ELSE 'closed' END, now(), now(),
+    now(), now(), 'D' || n % 400, 'T' || n % 20, now(), 'p', 1, 'c', '{}', '[]' FROM generate_series(1, 40000) n;
+INSERT INTO alerts.steps SELECT 'C' || n, 'H0', now(), now(), 'd', 'c', '{}' FROM generate_series(1, 40000) n;
+INSERT INTO alerts.notices (notice_id, case_id, step, purpose, body_code, contact_id, channel, address, lang, template,
+    subject, body, clause, created_at, state)
+SELECT 'N' || n, 'C' || n, 'H0', 'notice', 'b', 'c', 'email', 'a', 'zh', 't', 's', 'b', 'c', now(), 'accepted'
+FROM generate_series(1, 40000) n;
+INSERT INTO console.refusals (refusal_id, partition, "offset", received_at, reason, detail, gateway_id, topic, instance,
+    raw_bytes, raw)
+SELECT 'R' || n, 0, n, TIMESTAMPTZ '2026-11-01Z' + n * interval '1 second', 'not_json', 'd', 'G' || n % 500, 't', 'i',
+    1, 'x' FROM generate_series(1, 20000) n;
+"""
+
+
+@pytest.fixture(scope="module")
+def full(postgres_server: Postgres, migrated_template: str) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to a database with the rows of a large district."""
+    with fresh_database(postgres_server, migrated_template) as name:
+        dsn = postgres_server.dsn(name)
+        with psycopg.connect(dsn, autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
+            connection.execute(FILL)
+            connection.execute("ANALYZE")
+            yield connection
+
+
+def nodes(plan: Plan) -> Iterator[Plan]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from nodes(inner)
+
+
+def explained(connection: psycopg.Connection[Any], statement: str, parameters: Plan) -> list[Plan]:
+    """Return the nodes of the plan; `{slice}` and other braces count as filled."""
+    row = connection.execute(f"EXPLAIN (FORMAT JSON) {statement}".encode(), parameters).fetchone()
+    assert row is not None
+    return list(nodes(row[0][0]["Plan"]))
+
+
+SLICE = CONSOLE["slice_of_department"]
+REFUSALS: Plan = {
+    "reason": None, "gateway_id": None, "state": None, "offset": 0, "limit": 50, "lapsed": NOW, "since": NOW,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("statement", "parameters", "index"),
+    [
+        pytest.param(
+            RULES["fence"],
+            {
+                "partition": 3,
+                "owner_epoch": 1,
+                "next_offset": 9,
+                "watermark": NOW,
+                "sight": "clear",
+                "blind_after_s": 9,
+            },
+            "partitions_pkey",
+            id="rules: fence of a checkpoint",
+        ),
+        pytest.param(RULES["load"], {"partition": 3}, "snapshots_pkey", id="rules: load"),
+        pytest.param(RULES["forget_snapshots"], {"partition": 3, "seq": 9}, "snapshots_pkey", id="rules: forget"),
+        pytest.param(RULES["forget_rates"], {"partition": 3}, "rate_counts_pkey", id="rules: rates anew"),
+        pytest.param(RULES["waiting"], {"partitions": [3, 4], "most": 100}, "outbox_pkey", id="rules: outbox"),
+        pytest.param(RULES["sent"], {"positions": [3, 4]}, "outbox_pkey", id="rules: sent"),
+        pytest.param(CONSOLE["refusal_page"], REFUSALS, "refusals_newest", id="console: newest refusals"),
+        pytest.param(
+            CONSOLE["refusal_page"],
+            {**REFUSALS, "gateway_id": "G7"},
+            "refusals_by_gateway",
+            id="console: refusals of a gateway",
+        ),
+        pytest.param(
+            CONSOLE["unit"].format(slice=SLICE),
+            {"unit_id": "U7", "department": "D7"},
+            "units_pkey",
+            id="console: one unit",
+        ),
+        pytest.param(
+            CONSOLE["passages"],
+            {"unit_id": "U7", "since": NOW - timedelta(days=90)},
+            "transitions_by_unit",
+            id="console: what a unit went through",
+        ),
+        pytest.param(
+            CONSOLE["case_marks"].format(slice=SLICE),
+            {"unit_ids": ["U200", "U400"], "department": "D0"},
+            "one_open_case_of_subject",
+            id="console: marks of units",
+        ),
+        pytest.param(
+            CONSOLE["fires"].format(slice="TRUE"), {"kinds": ["fire"]}, "one_open_case_of_subject", id="console: fires"
+        ),
+        pytest.param(CONSOLE["steps"], {"case_ids": ["C200", "C400"]}, "steps_pkey", id="console: steps of cases"),
+        pytest.param(
+            CONSOLE["delivery_counts"], {"case_ids": ["C200", "C400"]}, "notices_by_case", id="console: deliveries"
+        ),
+    ],
+)
+def test_a_hot_statement_goes_by_its_index(
+    full: psycopg.Connection[Any], statement: str, parameters: Plan, index: str
+) -> None:
+    plan = explained(full, statement, parameters)
+    assert index in {node.get("Index Name") for node in plan}
+    walked = {node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"}
+    assert walked <= {"accounts", "partitions"}, "small, whatever the district"
+
+
+def test_the_newest_refusals_are_not_sorted_anew(full: psycopg.Connection[Any]) -> None:
+    assert "Sort" not in {node["Node Type"] for node in explained(full, CONSOLE["refusal_page"], REFUSALS)}
+
+
+def test_a_checkpoint_finds_the_rows_that_it_replaces_by_key(full: psycopg.Connection[Any]) -> None:
+    arbiters = {
+        "snapshot": "snapshots_pkey", "transitions": "transitions_pkey", "signals": "signals_pkey",
+        "hours": "heartbeats_hourly_pkey", "samples": "rate_samples_pkey", "units": "units_pkey",
+        "rates": "rate_counts_pkey", "outbox": "outbox_event_id_key",
+    }  # fmt: skip
+    one: Plan = {"partition": 3, "seq": 999, "base": False, "body": b"x"}
+    named = {"hours", "units", "rates", "outbox"}  # the others leave it to any key: ON CONFLICT DO NOTHING
+    for name, key in arbiters.items():
+        parameters: Any = one if name == "snapshot" else ["[]"]
+        plan = explained(full, RULES[name], parameters)
+        assert plan[0]["Operation"] == "Insert"
+        assert plan[0].get("Conflict Arbiter Indexes", []) == ([key] if name in named else [])
+        assert "Seq Scan" not in {node["Node Type"] for node in plan}
+
+
+def test_a_slice_reads_the_units_once_and_nothing_else_in_full(full: psycopg.Connection[Any]) -> None:
+    """The tally and the rates of a slice count all its units: of a department that is its index, of the whole, all."""
+    for name, more in (("tally", {}), ("rates_of_slice", {"accountable": CONSOLE["accountable_lead"]})):
+        plan = explained(full, CONSOLE[name].format(slice=SLICE, **more), {"department": "D7"})
+        assert sum(node.get("Relation Name") == "units" for node in plan) == 1, name
+        walked = {node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"}
+        assert walked <= {"units", "partitions"}, name

@@ -1,0 +1,32 @@
+"""A migration says in its name when it may be applied."""
+
+import pytest
+
+from deploy.schema import last_released
+from services.runtime.migrate import LAST_WITHOUT_PHASE, MIGRATIONS, Phase, phase_of
+
+
+def test_every_migration_has_a_phase_and_a_number_of_its_own() -> None:
+    names = sorted(path.stem for path in MIGRATIONS.glob("*.sql"))
+    assert all(phase_of(name) in Phase for name in names)
+    assert len({name[:4] for name in names}) == len(names) >= LAST_WITHOUT_PHASE - 1
+    assert last_released() in names
+
+
+@pytest.mark.parametrize(
+    ("name", "phase"),
+    [
+        ("0001_registry", Phase.PRE),
+        ("0013_losses_and_lines", Phase.PRE),
+        ("0014_pre_clocks", Phase.PRE),
+        ("0015_post_unit_id_goes", Phase.POST),
+    ],
+)
+def test_the_phase_stands_behind_the_number(name: str, phase: Phase) -> None:
+    assert phase_of(name) is phase
+
+
+@pytest.mark.parametrize("name", ["0014_clocks", "14_pre_clocks", "0014_pre_", "0014_during_clocks", "0014-pre-clocks"])
+def test_a_name_without_a_phase_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="NNNN_pre_what or NNNN_post_what"):
+        phase_of(name)
