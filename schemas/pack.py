@@ -188,6 +188,9 @@ class Pack(Wire):
     default_profile: Identifier
     group_wait_s: float = Field(ge=0, le=YEAR_S, description="hold before the first notice of a case, never for fire")
     reopen_within_s: float = Field(ge=0, le=YEAR_S, description="a unit that drops again so soon reopens its case")
+    close_after_s: float = Field(
+        default=21600, ge=0, le=YEAR_S, description="a period is closed when the watermark is so far beyond its end"
+    )
     departments: tuple[Department, ...]
     routes: tuple[Route, ...]
     default_route: DefaultRoute

@@ -92,6 +92,7 @@ class GatewayVersion(Version):
     device_profile: Identifier | None = None
     device_address: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")] | None = None
     networks: tuple[IPvAnyNetwork, ...] = Field(default=(), max_length=16)
+    points: int | None = Field(default=None, ge=0, description="how many components are registered; null: not said")
     retired_on: date | None = None
 
 

@@ -1,9 +1,10 @@
-"""python -m services.rules"""
+"""python -m services.rules [facts ..]: the service, or what a log establishes."""
 
 import asyncio
 import sys
 
 from services.rules.app import run
+from services.rules.command import facts
 from services.rules.settings import RulesSettings
 from services.runtime.kafka import KafkaUnavailable
 from services.runtime.lifecycle import Stop, TaskDied, install_signal_handlers
@@ -25,6 +26,8 @@ async def _main(settings: RulesSettings) -> int:
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["facts"]:
+        sys.exit(facts.run(sys.argv[2:], sys.stdout.buffer))
     settings = load(RulesSettings)
     configure("rules", settings.log_level)
     sys.exit(asyncio.run(_main(settings)))

@@ -1,91 +1,25 @@
-"""YAML from strangers, within bounds: plain values under text keys, a bounded number of them, not too deep."""
+"""The strict YAML of the wire, refused in the registry's words."""
 
-from typing import Any
-
-import yaml
-
+from schemas import strict_yaml
 from services.registry.domain.errors import FileRefused, RowError, shortened
 from services.registry.domain.words import Said
-
-MAX_CHARS = 1024 * 1024
-MAX_NODES = 20_000
-"""The sample pack has 1 282. A node of two bytes costs a thousand bytes of memory and 70 µs."""
-MAX_DEPTH = 24
-MAX_SCALAR = 4_000
-_TEXT = "tag:yaml.org,2002:str"
-_PLAIN = frozenset(
-    f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq")
-)
 
 
 def read_yaml(text: str) -> object:
     """Return the value in the one document of `text`. Raises FileRefused with the line of what is wrong."""
-    if len(text) > MAX_CHARS:
-        raise _refusal(
-            0,
-            Said(f"a pack of at most {MAX_CHARS} characters", f"不超过 {MAX_CHARS} 个字符的政策包"),
-            Said("a larger one", "文件更大"),
-        )
     try:
-        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - derived from SafeLoader
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise _refusal(
-            0 if mark is None else mark.line + 1, Said("YAML", "YAML"), shortened(_problem(error))
-        ) from error
-    except (RecursionError, ValueError, OverflowError) as error:
+        return strict_yaml.read(text)
+    except strict_yaml.TooLong as error:
+        limit = strict_yaml.MAX_CHARS
+        expected = Said(f"a pack of at most {limit} characters", f"不超过 {limit} 个字符的政策包")
+        raise _refusal(error.line, expected, Said("a larger one", "文件更大")) from error
+    except strict_yaml.NotYaml as error:
+        raise _refusal(error.line, Said("YAML", "YAML"), shortened(error.problem)) from error
+    except strict_yaml.Impossible as error:
         expected = Said(
             "YAML without deep nesting or impossible dates and numbers", "不含过深嵌套或无效日期、数字的 YAML"
         )
-        raise _refusal(0, expected, shortened(_problem(error))) from error
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """Plain YAML in which a key is text and stands once; nothing is tagged, merged or referred to (which multiplies).
-
-    Counts while it composes: what is beyond the bounds is refused before it is held.
-    """
-
-    nodes = 0
-    depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node | None:
-        event = self.peek_event()  # type: ignore[no-untyped-call]  # in the stubs
-        if isinstance(event, yaml.events.AliasEvent):
-            raise _wrong("aliases are not allowed", event.start_mark)
-        self.nodes += 1
-        if self.nodes > MAX_NODES:
-            raise _wrong(f"more than {MAX_NODES} values", event.start_mark)
-        if self.depth > MAX_DEPTH:
-            raise _wrong(f"nested deeper than {MAX_DEPTH}", event.start_mark)
-        if isinstance(event, yaml.events.ScalarEvent) and len(event.value) > MAX_SCALAR:
-            raise _wrong(f"a text of more than {MAX_SCALAR} characters", event.start_mark)
-        self.depth += 1
-        node: yaml.Node | None = super().compose_node(parent, index)  # type: ignore[arg-type]  # stubs say int
-        self.depth -= 1
-        if node is not None and node.tag not in _PLAIN and not node.tag.endswith(":merge"):
-            raise _wrong(f"the tag {node.tag} is not allowed", node.start_mark)
-        return node
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.tag != _TEXT:
-                raise _wrong("a key that is not text; put it in quotes", key.start_mark)
-            if key.value in seen:
-                raise _wrong(f"key {key.value!r} stands twice", key.start_mark)
-            seen.add(key.value)
-        result: dict[object, object] = super().construct_mapping(node, deep=deep)
-        return result
-
-
-def _wrong(problem: str, mark: Any) -> yaml.MarkedYAMLError:
-    return yaml.MarkedYAMLError(None, None, problem, mark)
-
-
-def _problem(error: Exception) -> str:
-    said = getattr(error, "problem", None) or str(error)
-    return said.splitlines()[0] if said else type(error).__name__
+        raise _refusal(error.line, expected, shortened(error.problem)) from error
 
 
 def _refusal(line: int, expected: Said, found: str) -> FileRefused:

@@ -8,7 +8,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from services.registry.adapters import strict_yaml, workbook
+from schemas import strict_yaml
+from services.registry.adapters import workbook
 from services.registry.adapters.files import LocalFiles
 from services.registry.adapters.strict_yaml import read_yaml
 from services.registry.domain.errors import FileRefused

@@ -1,0 +1,68 @@
+"""What `python -m services.rules facts` establishes of a log, one JSON object a line, in the order of the log.
+
+Each carries the `recorded_at` of the line that it was established from: cut there, the facts are those of the log cut
+there. The last line says how many there are, so that a pipe that broke is not taken for a short log.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field
+
+from schemas.base import Identifier, Wire
+from schemas.codec import Codec
+from schemas.gateway import Point, Restores, SignalKind
+from schemas.registry import RegistryData
+from schemas.signal import Flag
+
+
+class TickFact(Wire):
+    """Somebody looked until `seen`. `watermark` is how far everybody has, after this tick.
+
+    `impaired_from` is set on the tick that shows the first silent instance, `impaired_to` on the one that ends that.
+    """
+
+    fact: Literal["tick"] = "tick"
+    recorded_at: AwareDatetime
+    seen: AwareDatetime
+    watermark: AwareDatetime
+    impaired_from: AwareDatetime | None = None
+    impaired_to: AwareDatetime | None = None
+
+
+class SignalFact(Wire):
+    """A signal, told when it is the earliest of its `source` and `id` so far; a later fact of both replaces it."""
+
+    fact: Literal["signal"] = "signal"
+    recorded_at: AwareDatetime
+    source: str
+    id: str
+    time: AwareDatetime
+    gateway_id: Identifier
+    unit_id: Identifier
+    kind: SignalKind
+    flags: tuple[Flag, ...] = ()
+    seq: int | None = None
+    occurred_at: AwareDatetime | None = None
+    first_received_at: AwareDatetime | None = None
+    point: Point | None = None
+    restores: Restores | None = None
+
+
+class RecordFact(Wire):
+    """A registry record came: it replaces the earlier one of its kind and id whole."""
+
+    fact: Literal["record"] = "record"
+    recorded_at: AwareDatetime
+    data: RegistryData
+
+
+class EndFact(Wire):
+    """`facts` lines came before this one."""
+
+    fact: Literal["end"] = "end"
+    facts: int = Field(ge=0)
+
+
+Fact = TickFact | SignalFact | RecordFact | EndFact
+
+facts: Codec[Fact] = Codec(Annotated[Fact, Field(discriminator="fact")], drop_nulls=True)

@@ -1,0 +1,1 @@
+"""Figures: what the facts mean against the targets of the policy packs."""

@@ -1,0 +1,48 @@
+"""Policy packs of the wire in the words of the domain."""
+
+from decimal import Decimal
+from fractions import Fraction
+
+from schemas import pack as wire
+from services.compliance.domain.policy import CommonCause, Policies, Policy, Profile, Scope, Target
+from services.kernel.calendar import day_number, whole_micros
+
+
+def policies(packs: list[wire.Pack]) -> Policies:
+    return Policies([_policy(pack) for pack in packs])
+
+
+def _policy(pack: wire.Pack) -> Policy:
+    cause = pack.common_cause
+    return Policy(
+        pack_id=pack.pack_id,
+        version=pack.version,
+        valid_from=day_number(pack.valid_from),
+        valid_to=day_number(pack.valid_to),
+        blind_after=whole_micros(pack.blind_after_s),
+        close_after=whole_micros(pack.close_after_s),
+        scopes={name: _scope(scope) for name, scope in pack.scopes.items()},
+        targets=[_target(name, target) for name, target in sorted(pack.targets.items())],
+        profiles={name: _profile(profile) for name, profile in pack.profiles.items()},
+        default_profile=pack.default_profile,
+        common_cause=CommonCause(cause.by, cause.units, whole_micros(cause.window_s)),
+    )
+
+
+def _scope(scope: wire.Scope) -> Scope:
+    groups = tuple(
+        frozenset(fact.value for fact in (wanted.any if isinstance(wanted, wire.AnyOf) else (wanted,)))
+        for wanted in scope.all
+    )
+    return Scope(groups, scope.starts == "acceptance_date", scope.clause)
+
+
+def _target(name: str, target: wire.Target) -> Target:
+    value = Decimal(repr(target.value))
+    text = format(value.normalize(), "f")
+    return Target(name, target.metric, target.scope, target.op, Fraction(value), text, target.due, target.clause)
+
+
+def _profile(profile: wire.Profile) -> Profile:
+    interval = whole_micros(profile.interval_s)
+    return Profile(interval, profile.misses * interval + whole_micros(profile.grace_s), profile.stable_heartbeats)

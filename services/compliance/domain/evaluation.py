@@ -1,0 +1,63 @@
+"""From an ask to a figure: the formula's count, the pack of the day, the target and the verdict (R35, R36)."""
+
+from dataclasses import replace
+
+from services.compliance.domain.errors import Refused
+from services.compliance.domain.figure import Counted, Figure, FigureAsk
+from services.compliance.domain.formulas.catalogue import CATALOGUE, Formula
+from services.compliance.domain.policy import Policy, Target
+from services.compliance.domain.population import scope_names
+from services.compliance.domain.world import World
+from services.kernel.calendar import day_of
+from services.kernel.ratio import Ratio, Reason, Verdict, verdict
+
+
+def formula_of(metric: str) -> Formula:
+    """Raises Refused `unknown_metric`."""
+    if metric not in CATALOGUE:
+        raise Refused("unknown_metric", metric)
+    return CATALOGUE[metric]
+
+
+def evaluate(world: World, ask: FigureAsk) -> Figure:
+    """Return the figure. Raises Refused: `unknown_metric`, `unknown_scope`, `unknown_unit`, `no_pack`."""
+    formula = formula_of(ask.metric)
+    scopes = scope_names(ask.scope, world.policies)
+    if ask.unit is not None:
+        require_unit(world, ask.unit)
+    last_day = day_of(ask.end if formula.instant else ask.end - 1)
+    packs = world.policies.among(day_of(ask.start), last_day)
+    pack = world.policies.in_force(last_day)
+    sight = world.sight
+    through = min(ask.end, sight.through)
+    target = _target(pack, ask)
+    begun = ask.start <= sight.through if formula.instant else ask.start < sight.through
+    counted, said = Counted(Ratio(0, 0)), (Verdict.NOT_APPLICABLE, Reason.NOT_BEGUN)
+    if begun:
+        counted = formula.count(world, replace(ask, end=through), scopes)
+        said = verdict(counted.ratio, None if target is None else target.value)
+    return Figure(
+        ask=ask,
+        through=through,
+        closed=sight.watermark is not None and sight.watermark >= ask.end + pack.close_after,
+        counts=formula.counts,
+        counted=counted,
+        verdict=said[0],
+        reason=said[1],
+        target=target,
+        clause=pack.scopes[scopes[0]].clause if scopes[0] in pack.scopes else None,
+        pack=pack,
+        packs=packs,
+    )
+
+
+def require_unit(world: World, unit_id: str) -> None:
+    """Raises Refused `unknown_unit` for one without a row known."""
+    if unit_id not in world.registry.units:
+        raise Refused("unknown_unit", unit_id)
+
+
+def _target(pack: Policy, ask: FigureAsk) -> Target | None:
+    """Return the first target, by id, of the same metric and the same scope text."""
+    fitting = (each for each in pack.targets if each.metric == ask.metric and each.scope == ask.scope)
+    return next(fitting, None)

@@ -1,0 +1,94 @@
+"""When somebody of us was looking: blind and impaired times and the horizon (R3 to R7)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from services.compliance.domain.policy import Policies
+from services.kernel.calendar import day_of
+
+NEVER = 2**62
+"""Later than any instant of a log."""
+
+
+class Span(NamedTuple):
+    """[start, end)"""
+
+    start: int
+    end: int
+
+
+class TickFact(NamedTuple):
+    """What rules established of one tick; see schemas/facts.py."""
+
+    recorded_at: int
+    seen: int
+    watermark: int
+    impaired_from: int | None
+    impaired_to: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """`blind` begins with the time before the first seen point and ends, if known_at is far beyond the watermark, with
+    the time since. `watermark` is None without a tick. `end` is the first instant of which nothing is said."""
+
+    watermark: int | None
+    through: int
+    blind: Sequence[Span]
+    impaired: Sequence[Span]
+
+    @property
+    def end(self) -> int:
+        return self.through + 1
+
+    def told_blind(self) -> list[Span]:
+        """Return blind times without the time before the first tick."""
+        return [Span(start, min(end, self.through)) for start, end in self.blind[1:]]
+
+    def told_impaired(self) -> list[Span]:
+        cut = [Span(start, min(end, self.through)) for start, end in self.impaired]
+        return [span for span in cut if span.start < span.end]
+
+
+def look(ticks: Sequence[TickFact], policies: Policies, known_at: int | None) -> Sight:
+    """Fold the ticks known at `known_at`, in the order of the log."""
+    if not ticks:
+        return Sight(None, known_at or 0, [Span(-NEVER, NEVER)], [])
+    watermark = ticks[-1].watermark
+    points = sorted({tick.seen for tick in ticks if tick.seen <= watermark})
+    blind = [Span(-NEVER, points[0])]
+    for earlier, later in pairwise(points):
+        if later - earlier > policies.on(day_of(earlier)).blind_after:
+            blind.append(Span(earlier, later))
+    through = watermark
+    if known_at is not None and known_at - watermark > policies.on(day_of(watermark)).blind_after:
+        blind.append(Span(watermark, NEVER))
+        through = known_at
+    return Sight(watermark, through, _joined(blind), _impaired(ticks))
+
+
+def _impaired(ticks: Sequence[TickFact]) -> list[Span]:
+    spans: list[Span] = []
+    start: int | None = None
+    for tick in ticks:
+        if tick.impaired_from is not None:
+            start = tick.impaired_from
+        if tick.impaired_to is not None and start is not None:
+            spans.append(Span(start, tick.impaired_to))
+            start = None
+    if start is not None:
+        spans.append(Span(start, NEVER))
+    return _joined(sorted(span for span in spans if span.start < span.end))
+
+
+def _joined(spans: Sequence[Span]) -> list[Span]:
+    """Join spans in order that touch or overlap; the first of all stays apart, it is the time before us."""
+    joined: list[Span] = []
+    for span in spans:
+        if joined and joined[-1].start != -NEVER and span.start <= joined[-1].end:
+            joined[-1] = Span(joined[-1].start, max(span.end, joined[-1].end))
+        else:
+            joined.append(span)
+    return joined

@@ -1,0 +1,1 @@
+"""What every service may know: days, counts. Pure standard library."""

@@ -1,0 +1,1 @@
+"""What `python -m services.rules` does beside running the service."""
