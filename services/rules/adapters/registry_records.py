@@ -104,7 +104,8 @@ _UNIT = re.compile(
 _GATEWAY = re.compile(
     rf'\{{"valid_from":"({_DAY})","recorded_at":"({_TIME})Z","gateway_id":"{_ID}","unit_id":"({_ID})",'
     rf'"carrier":"({_ID})","vendor":"{_TEXT}","device_profile":(?:"{_ID}"|null),'
-    rf'"device_address":(?:"[0-9a-f]{{12}}"|null),"networks":\[\],"retired_on":{_DAY_OR_NULL}\}}',
+    rf'"device_address":(?:"[0-9a-f]{{12}}"|null),"networks":\[\],'
+    rf'(?:"points":(?:null|0|[1-9]\d{{0,17}}),)?"retired_on":{_DAY_OR_NULL}\}}',
     re.ASCII,
 ).match
 

@@ -65,6 +65,7 @@ def gateway_versions(draw: st.DrawFn) -> GatewayVersion:
         device_profile=draw(st.none() | identifiers),
         device_address=draw(st.none() | st.from_regex(r"[0-9a-f]{12}", fullmatch=True)),
         networks=draw(st.just([]) | st.just(["192.0.2.0/24"])),
+        points=draw(st.none() | st.integers(0, 10**6)),
         retired_on=draw(days),
     )
 
@@ -93,6 +94,13 @@ def test_units_and_gateways_go_the_short_way() -> None:
         raw = registry_event(record)
         assert isinstance(read_plain(raw), kind)
         assert read_plain(raw) == read_any(raw, 1.0)
+
+
+def test_a_gateway_of_before_points_were_registered_goes_the_short_way_too() -> None:
+    raw = registry_event(gateway_record("G", "U2"))
+    before = raw.replace(b'"points":null,', b"")
+    assert before != raw
+    assert read_plain(before) == read_plain(raw) is not None
 
 
 def test_a_pack_goes_the_long_way() -> None:
