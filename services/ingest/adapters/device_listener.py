@@ -26,13 +26,14 @@ from services.runtime.logging import get_logger
 
 LANE = "device"
 ROUTE = Route(Lane.UP, Carrier.TCP_GB26875, Format.GB26875)
-BACKLOG = 1024
+BACKLOG = 256
+"""Callers that asyncio accepts in one turn; a kernel whose queue is full has them ask again."""
 SWEEP_S = 1.0
 SOCKET_BUFFER_BYTES = 16 * 1024
 """Frames have a kilobyte at most. Linux doubles it; one read empties it, which a probe relies on."""
 ENDINGS_LOGGED_PER_SWEEP = 5
-OTHER_FILES = 256 + BACKLOG
-"""Files that everything else in this process may have open, and callers that were accepted together."""
+OTHER_FILES = 256 + 4 * BACKLOG
+"""Files that everything else in this process may have open, and callers that have no place yet: of some turns."""
 
 _ORDINARY = frozenset({Ended.BY_DEVICE, Ended.BROKEN, Ended.IDLE, Ended.NO_FRAME, Ended.STOPPING})
 
@@ -123,7 +124,8 @@ class DeviceListener:
             session.end(Ended.STOPPING)
         if self._sessions:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._empty.wait(), deadline_s)
+                async with asyncio.timeout(deadline_s):
+                    await self._empty.wait()
         for session in list(self._sessions.values()):
             session.abort()
 
@@ -169,14 +171,17 @@ class DeviceListener:
         return session if self._tls is None else Secured(session, self._tls.context)
 
     def admit(self, session: Session, peer: str) -> int:
-        """Return the number of a new connection. Where there are too many, one that has shown nothing yet must go."""
+        """Return the number of a new connection.
+
+        It stands among those that have shown nothing yet once it could be heard: asyncio begins to read it in the turn
+        after this one, and what had come by then is heard in the turn after that. A device whose first frame lies in
+        the socket already would else have to go unheard when many call together.
+        """
         self.metrics.device_connections_made.inc()
         self._last_number += 1
-        leaving = self._room.enter(self._last_number, peer)
         self._sessions[self._last_number] = session
-        if leaving is not None:
-            self._sessions[leaving].abort(Ended.MADE_ROOM)
-        self.metrics.device_connections.set(len(self._room))
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, self._place, session)
         return self._last_number
 
     def said(self, speaker: str, raw: bytes) -> Verdict:
@@ -188,6 +193,7 @@ class DeviceListener:
 
     def vouched(self, session: Session) -> None:
         """Something speaks for a caller: a certificate, or a whole frame of a registered address."""
+        self._place(session)
         self._room.vouch(session.number)
 
     def doubted(self, session: Session) -> None:
@@ -209,6 +215,7 @@ class DeviceListener:
             return
         if holder is not None:
             self._room.leave(holder.number)  # its place goes to the new one
+        self._place(session)
         if not self._room.prove(session.number):
             session.end(Ended.TOO_MANY)
             return
@@ -236,6 +243,15 @@ class DeviceListener:
             return
         self._told += 1
         get_logger().warning("device_connection_ended", why=why, peer=peer)
+
+    def _place(self, session: Session) -> None:
+        """Give a connection its place. Where there are too many, one that has shown nothing yet must go."""
+        if session.ending or session.number in self._room:
+            return
+        leaving = self._room.enter(session.number, session.peer)
+        if leaving is not None:
+            self._sessions[leaving].abort(Ended.MADE_ROOM)
+        self.metrics.device_connections.set(len(self._room))
 
     def sweep(self) -> None:
         """End the connections whose time is over."""

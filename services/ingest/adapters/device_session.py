@@ -33,7 +33,7 @@ class Host(Protocol):
         ...
 
     def admit(self, session: "Session", peer: str) -> int:
-        """Return the number of a new connection; it may cost another one that has shown nothing yet."""
+        """Return the number of a new connection; it may soon cost another one that has shown nothing yet."""
         ...
 
     def said(self, speaker: str, raw: bytes) -> Verdict:
@@ -162,6 +162,11 @@ class Session(asyncio.Protocol):
     def ready(self) -> bool:
         """Whether it was ever past the handshake."""
         return self._ready
+
+    @property
+    def ending(self) -> bool:
+        """Whether it is over, or was told to end."""
+        return not self.number or self._why is not None
 
     # --- the listener calls
 

@@ -26,6 +26,9 @@ class Room:
     def __len__(self) -> int:
         return len(self._peers)
 
+    def __contains__(self, number: int) -> bool:
+        return number in self._peers
+
     def enter(self, number: int, peer: str) -> int | None:
         """Give a newcomer a place; return who has to leave for it, None when nobody has to."""
         leaving = None

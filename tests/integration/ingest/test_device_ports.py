@@ -78,7 +78,8 @@ class PortRig(DeviceRig):
             return False
         try:
             writer.write(frame())
-            return len(await asyncio.wait_for(reader.readexactly(30), LIMIT_S)) == 30
+            async with asyncio.timeout(LIMIT_S):
+                return len(await reader.readexactly(30)) == 30
         except (OSError, asyncio.IncompleteReadError):
             return False
         finally:
@@ -92,7 +93,8 @@ class PortRig(DeviceRig):
 
 async def answer_to(reader: asyncio.StreamReader) -> int:
     """Return the command of the next frame that comes back."""
-    return decode_frame(await asyncio.wait_for(reader.readexactly(30), LIMIT_S)).command
+    async with asyncio.timeout(LIMIT_S):
+        return decode_frame(await reader.readexactly(30)).command
 
 
 async def test_every_byte_on_its_own_is_answered_like_all_at_once() -> None:
@@ -133,7 +135,8 @@ async def test_half_a_frame_and_then_silence_is_cut() -> None:
             return rig.ended(Ended.UNFINISHED_FRAME) == 1
 
         await rig.until(cut)
-        assert await asyncio.wait_for(reader.read(), LIMIT_S) == b""
+        async with asyncio.timeout(LIMIT_S):
+            assert await reader.read() == b""
         writer.close()
 
 
@@ -178,7 +181,8 @@ async def test_a_datagram_is_answered_where_it_came_from_and_only_from_a_registe
         await loop.sock_sendall(sock, frame("G000002") + frame("G000003"))
         await loop.sock_sendall(sock, b"")
         await loop.sock_sendall(sock, frame(serial=5) + frame(serial=6, adu=status(3)))
-        answers = [decode_frame(await asyncio.wait_for(loop.sock_recv(sock, 2000), LIMIT_S)) for _ in range(2)]
+        async with asyncio.timeout(LIMIT_S):
+            answers = [decode_frame(await loop.sock_recv(sock, 2000)) for _ in range(2)]
         assert {(answer.command, answer.serial) for answer in answers} == {(3, 5), (3, 6)}
         await rig.until(lambda: len(rig.judged) == 4)
         assert sorted(rig.judged) == ["accepted", "accepted", "identity_mismatch", "unknown_gateway"]
@@ -241,6 +245,22 @@ class Crowd:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
+async def called_until_answered(
+    port: int, data: bytes, tls: ssl.SSLContext | None = None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Call as a device does: one that is cut before it is answered calls again."""
+    async with asyncio.timeout(LIMIT_S):
+        while True:
+            try:
+                reader, writer = await asyncio.open_connection(HOST, port, ssl=tls)
+                writer.write(data)
+                assert await answer_to(reader) == Command.CONFIRM
+            except (OSError, asyncio.IncompleteReadError):
+                await asyncio.sleep(0.01)
+            else:
+                return reader, writer
+
+
 @pytest.mark.parametrize(
     ("slow", "limits"), [(64, Limits()), (1200, Limits()), (1200, Limits(connections=100, per_peer=90))]
 )
@@ -255,9 +275,7 @@ async def test_slow_callers_keep_no_fire_out_and_push_nobody_out_who_has_proven_
         crowd = Crowd(rig.port, slow)
         try:
             await rig.until(lambda: crowd.calls >= slow)
-            device, writer = await asyncio.open_connection(HOST, rig.port)
-            writer.write(frame(adu=status(3)))
-            assert await answer_to(device) == Command.CONFIRM
+            device, writer = await called_until_answered(rig.port, frame(adu=status(3)))
             so_far = crowd.calls
             await rig.until(lambda: crowd.calls >= so_far + 200 or slow <= limits.per_peer)
             for again, to, name in ((device, writer, "G000001"), (early, early_writer, "G000002")):
@@ -343,12 +361,10 @@ async def test_handshakes_that_never_end_keep_no_certificate_out(certificates: C
         crowd = Crowd(rig.port, 200)
         try:
             await rig.until(lambda: crowd.calls >= 200)
-            reader, writer = await asyncio.open_connection(HOST, rig.port, ssl=certificates.client("G000001"))
-            writer.write(frame("G000001"))
-            assert await answer_to(reader) == Command.CONFIRM
+            _, writer = await called_until_answered(rig.port, frame("G000001"), certificates.client("G000001"))
+            writer.transport.abort()
         finally:
             await crowd.disperse()
-        writer.transport.abort()
 
 
 async def test_a_revoked_certificate_loses_its_connection_and_gets_no_other(certificates: Certificates) -> None:

@@ -10,7 +10,7 @@ from services.ingest.domain.conduct import Ended, Limits
 from services.ingest.domain.device_stream import DeviceStream
 from services.ingest.domain.gb26875 import decode_frame
 from services.ingest.domain.values import Accepted, Flag, Refused
-from tests.unit.ingest.device_rig import ADDRESSES, DeviceRig, frame, spoilt, status, words
+from tests.unit.ingest.device_rig import ADDRESSES, DeviceRig, frame, heard_out, spoilt, status, words
 
 CONFIRM, DENY = 3, 6
 
@@ -278,18 +278,33 @@ async def test_a_fire_behind_a_false_start_is_heard_when_the_connection_breaks()
 async def test_silent_callers_are_bounded_in_all_and_from_one_address_and_the_oldest_makes_room() -> None:
     rig = DeviceRig(Limits(connections=3, per_peer=2))
     wires = [rig.call(peer).wire for peer in ("10.0.0.1", "10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.3")]
+    await heard_out()
     assert [wire.ended for wire in wires] == ["aborted", "aborted", None, None, None]
+
+
+async def test_whoever_calls_together_with_too_many_is_heard_before_one_of_them_must_go() -> None:
+    rig = DeviceRig(Limits(connections=8, per_peer=2))
+    silent = rig.call("10.0.0.1")
+    device = rig.call("10.0.0.1")
+    crowd = [rig.call("10.0.0.1") for _ in range(20)]
+    device.say(frame())  # it lay in the socket while the others were accepted
+    await heard_out()
+    assert (silent.wire.ended, device.wire.ended) == ("aborted", None)
+    assert sum(caller.wire.ended is None for caller in crowd) == 1
 
 
 async def test_a_device_behind_an_address_full_of_silent_callers_gets_its_place_and_keeps_it() -> None:
     rig = DeviceRig(Limits(connections=8, per_peer=4))
     crowd = [rig.call() for _ in range(4)]
+    await heard_out()
     device = rig.call()
     device.say(frame(adu=status(3)))
     crowd += [rig.call() for _ in range(3)]
+    await heard_out()
     assert device.wire.ended is None, "a whole frame of it waits for its verdict"
     assert words(await rig.settle("device_fire")) == ["accepted"]
     crowd += [rig.call() for _ in range(100)]
+    await heard_out()
     assert device.wire.ended is None
     assert decode_frame(device.wire.sent).command == CONFIRM
     assert sum(caller.wire.ended is None for caller in crowd) == 4
@@ -300,10 +315,12 @@ async def test_one_that_is_not_believed_is_as_silent_as_the_others() -> None:
     impostor, silent = rig.call("192.0.2.1"), rig.call("192.0.2.1")
     impostor.say(frame())
     rig.call("192.0.2.1")
+    await heard_out()
     assert (impostor.wire.ended, silent.wire.ended) == (None, "aborted")
     await rig.settle()
     rig.call("192.0.2.1")
     rig.call("192.0.2.1")
+    await heard_out()
     assert impostor.wire.ended == "aborted"
 
 
@@ -324,8 +341,10 @@ async def test_a_connection_that_ends_makes_room_for_another() -> None:
     first.hang_up()
     first.hang_up()
     second = rig.call()
+    await heard_out()
     assert not second.wire.is_closing()
     assert rig.call().wire.ended is None
+    await heard_out()
     second.hang_up()
     assert second.wire.is_closing()
     assert rig.ended(Ended.MADE_ROOM) == 1
@@ -398,7 +417,8 @@ async def test_no_probe_is_put_while_sockets_lie_unread() -> None:
     await turns(10)
     assert words(await rig.settle()) == ["accepted"] * 2
     await turns()
-    (probe,) = await asyncio.wait_for(source.take(10), 60)
+    async with asyncio.timeout(60):
+        (probe,) = await source.take(10)
     assert probe.probe_sent_at is not None
 
 
@@ -426,7 +446,8 @@ async def test_stopping_hands_out_what_was_heard_answers_it_and_hears_nothing_mo
     await turns()
     assert caller.wire.ended == "closed"
     caller.hang_up()
-    await asyncio.wait_for(closing, 60)
+    async with asyncio.timeout(60):
+        await closing
     account = rig.main.account()
     assert (account.received, account.in_flight, rig.ended(Ended.STOPPING)) == (1, 0, 1)
 
