@@ -41,8 +41,8 @@ def cut(client: mqtt.Client) -> None:
     """Let it go away without a word, and not come back."""
     client.loop_stop()
     connection = client.socket()
-    assert connection is not None
-    connection.close()
+    if connection is not None:  # the broker may have gone first
+        connection.close()
 
 
 def subscribe(client: mqtt.Client, topic: str, got: "queue.SimpleQueue[bytes]") -> None:

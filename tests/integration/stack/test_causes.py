@@ -43,9 +43,11 @@ async def write_until_it_dies(broker: Kafka) -> None:
     await producer.start()
     with contextlib.suppress(KafkaError, TimeoutError):
         while broker.alive():
-            await asyncio.wait_for(producer.send_and_wait("much", TOO_MUCH), 5)
+            async with asyncio.timeout(5):
+                await producer.send_and_wait("much", TOO_MUCH)
     with contextlib.suppress(KafkaError, TimeoutError):
-        await asyncio.wait_for(producer.stop(), 5)
+        async with asyncio.timeout(5):
+            await producer.stop()
 
 
 @needs_mount
