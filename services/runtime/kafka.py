@@ -144,7 +144,8 @@ class BatchProducer:
         """Flush and disconnect; gives up after 10 seconds without an answer."""
         if self._producer is not None:
             try:
-                await asyncio.wait_for(self._producer.stop(), 10)
+                async with asyncio.timeout(10):
+                    await self._producer.stop()
             except TimeoutError:
                 get_logger().warning("producer_stop_gave_up")
 
@@ -162,7 +163,8 @@ class BatchProducer:
         """
         wanted = list(records)
         try:
-            return await asyncio.wait_for(self._send(wanted), deadline_s)
+            async with asyncio.timeout(deadline_s):
+                return await self._send(wanted)
         except (KafkaError, OSError, TimeoutError) as error:
             raise KafkaUnavailable(f"{len(wanted)} records not confirmed: {type(error).__name__}") from error
 
@@ -230,7 +232,8 @@ class CompactedFollower:
         Raises:  KafkaUnavailable.
         """
         try:
-            await asyncio.wait_for(self._caught_up.wait(), deadline_s)
+            async with asyncio.timeout(deadline_s):
+                await self._caught_up.wait()
         except TimeoutError as error:
             raise KafkaUnavailable(f"topic {self._topic} was not read within {deadline_s:g} s") from error
 
@@ -305,15 +308,18 @@ async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
     """Stop `consumer`, whatever it is busy with.
 
     aiokafka cancels its fetches when it stops, and lets the cancellation of one that waits to try again out to the
-    caller. There it would pass for the cancellation of whoever stops the consumer, and end the service.
+    caller. There it would pass for the cancellation of whoever stops the consumer, and end the service. In other places
+    it keeps a cancellation of the caller to itself: then whoever stops the consumer would never end.
     """
+    task = asyncio.current_task()
+    assert task is not None, "a coroutine runs in a task"
+    cancelled = task.cancelling()
     try:
         await consumer.stop()
     except asyncio.CancelledError:
         await consumer._client.close()  # which was left out
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise
+    if task.cancelling() > cancelled:
+        raise asyncio.CancelledError
 
 
 async def _reached(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:

@@ -155,7 +155,8 @@ class KafkaLoop:
             if self._noting is not None:
                 self._noting.cancel()
             try:
-                await asyncio.wait_for(stop_consumer(consumer), REBALANCE_DRAIN_S)
+                async with asyncio.timeout(REBALANCE_DRAIN_S):
+                    await stop_consumer(consumer)
             except TimeoutError:
                 get_logger().warning("consumer_stop_gave_up", topic=self._topic)
             async with self._lock:

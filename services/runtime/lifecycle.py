@@ -35,7 +35,8 @@ class Stop:
     async def wait_for(self, seconds: float) -> bool:
         """Return True as soon as stop is wished for, False after `seconds` without."""
         try:
-            await asyncio.wait_for(self._event.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
         except TimeoutError:
             return False
         return True

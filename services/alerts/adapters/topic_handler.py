@@ -275,7 +275,8 @@ class TopicHandler:
     async def _pause(lane: _Lane, seconds: float) -> None:
         lane.kick.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(lane.kick.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await lane.kick.wait()
 
     async def _take(self, partition: int, lane: _Lane, records: Sequence[ConsumedRecord]) -> None:
         if not records:

@@ -37,6 +37,7 @@ class FirePriority:
         await asyncio.sleep(0)
         if self._fires:
             try:
-                await asyncio.wait_for(self._clear.wait(), PATIENCE_S)
+                async with asyncio.timeout(PATIENCE_S):
+                    await self._clear.wait()
             except TimeoutError:
                 return

@@ -21,7 +21,8 @@ class WakeEvent:
     async def wait(self, seconds: float) -> bool:
         """Return True when somebody has set it, False after so many seconds without."""
         try:
-            return await asyncio.wait_for(self._event.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                return await self._event.wait()
         except TimeoutError:
             return False
         finally:

@@ -92,7 +92,8 @@ class KafkaStore:
         await producer.start()
         self._producer = producer
         for topic in (SIGNALS, ALARMS, REFUSALS):
-            self._partitions[topic] = await asyncio.wait_for(producer.partitions(topic), 15)
+            async with asyncio.timeout(15):
+                self._partitions[topic] = await producer.partitions(topic)
         self._places.clear()
 
     async def _sent(self, records: Sequence[Record], attempt: int) -> BaseException | None:

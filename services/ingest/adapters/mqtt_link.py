@@ -169,7 +169,8 @@ class MqttLink:
         self._wake()
         if self._thread is not None and self._thread.is_alive():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), deadline_s)
+                async with asyncio.timeout(deadline_s):
+                    await self._ended.wait()
 
     def account(self) -> Account:
         return self._inbox.account()

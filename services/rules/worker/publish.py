@@ -34,4 +34,5 @@ async def publish_findings(worker: RulesWorker, publisher: FindingPublisher, sto
             continue
         if not sent:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(worker.saved.wait(), PUBLISH_EVERY_S)
+                async with asyncio.timeout(PUBLISH_EVERY_S):
+                    await worker.saved.wait()

@@ -171,7 +171,8 @@ class MqttLoadPipes:
 async def _ping_while(pipe: Pipe, alive: Callable[[], bool]) -> None:
     while alive():
         try:
-            await asyncio.wait_for(pipe.lost.wait(), KEEPALIVE_S / 2)
+            async with asyncio.timeout(KEEPALIVE_S / 2):
+                await pipe.lost.wait()
         except TimeoutError:
             if pipe.wire is not None:
                 pipe.wire.write(encoding.PINGREQ)

@@ -280,7 +280,8 @@ class MqttLink:
     async def _ping_until_lost(self) -> None:
         while self._wire is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._lost.wait(), KEEPALIVE_S / 2)
+                async with asyncio.timeout(KEEPALIVE_S / 2):
+                    await self._lost.wait()
                 return
             self._ping()
 

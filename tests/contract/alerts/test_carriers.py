@@ -535,7 +535,8 @@ async def test_dead_name_server_holds_nobody_elses_threads(
             assert answer.reason in (Reason.DNS, Reason.TIMEOUT)
             assert asked.is_set()
             try:
-                assert await asyncio.wait_for(loop.run_in_executor(None, over.is_set), 10) is False
+                async with asyncio.timeout(10):
+                    assert await loop.run_in_executor(None, over.is_set) is False
             finally:
                 over.set()
 

@@ -145,7 +145,8 @@ async def test_the_others_go_on_when_the_oldest_tab_is_closed_or_crashes(
     gone = asyncio.Event()
     crashed.on("crash", lambda _: gone.set())
     crashing = asyncio.create_task(crashed.goto("chrome://crash"))
-    await asyncio.wait_for(gone.wait(), live.LIMIT_MS / 1000)
+    async with asyncio.timeout(live.LIMIT_MS / 1000):
+        await gone.wait()
     await asyncio.gather(crashing, return_exceptions=True)
     survivors = [tab for tab in tabs if await _answers(tab)]  # tabs may live in one process, and die with it
     await _show(survivors, world, 3)
@@ -156,7 +157,8 @@ async def test_the_others_go_on_when_the_oldest_tab_is_closed_or_crashes(
 
 async def _answers(tab: Page) -> bool:
     try:
-        return bool(await asyncio.wait_for(tab.evaluate("1"), live.LIMIT_MS / 2000))
+        async with asyncio.timeout(live.LIMIT_MS / 2000):
+            return bool(await tab.evaluate("1"))
     except (Error, TimeoutError):
         return False
 
@@ -249,7 +251,8 @@ async def test_a_request_that_hangs_says_so(browser: BrowserContext, site: Conso
     await tab.route("**/acknowledge", hang)
     await tab.locator(".ack").click()
     await tab.locator("#ack-confirm").click()
-    await asyncio.wait_for(asked.wait(), live.LIMIT_MS / 1000)
+    async with asyncio.timeout(live.LIMIT_MS / 1000):
+        await asked.wait()
     await tab.clock.fast_forward(15_000)
     await expect(tab.locator("#ack-problem")).to_contain_text("15 秒内没有收到答复")
     await expect(tab.locator("#ack-confirm")).to_be_enabled()

@@ -166,7 +166,8 @@ class DayDevice:
         while self._device.next_due_s() is not None:
             self._news.clear()
             try:
-                await asyncio.wait_for(self._news.wait(), IMPATIENT_S)
+                async with asyncio.timeout(IMPATIENT_S):
+                    await self._news.wait()
             except TimeoutError:
                 self._seconds += 10
                 self._take(self._device.due(self._now()))

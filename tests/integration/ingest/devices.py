@@ -64,7 +64,8 @@ class Device:
         return self._frames[serial]
 
     async def call(self) -> None:
-        self._reader, self._writer = await asyncio.wait_for(asyncio.open_connection(HOST, self._port), LIMIT_S)
+        async with asyncio.timeout(LIMIT_S):
+            self._reader, self._writer = await asyncio.open_connection(HOST, self._port)
 
     def write(self, data: bytes) -> None:
         assert self._writer is not None
@@ -77,7 +78,8 @@ class Device:
     async def answer(self, limit_s: float = LIMIT_S) -> Frame:
         """Return the next frame from the centre. Raises IncompleteReadError when the connection ends."""
         assert self._reader is not None
-        frame = decode_frame(await asyncio.wait_for(self._reader.readexactly(30), limit_s))
+        async with asyncio.timeout(limit_s):
+            frame = decode_frame(await self._reader.readexactly(30))
         if frame.command == Command.CONFIRM:
             self.confirmed.add(frame.serial)
         return frame
@@ -86,7 +88,8 @@ class Device:
         """Wait for the end of the connection; whatever comes before it is thrown away."""
         assert self._reader is not None
         with contextlib.suppress(ConnectionResetError):
-            await asyncio.wait_for(self._reader.read(), LIMIT_S)
+            async with asyncio.timeout(LIMIT_S):
+                await self._reader.read()
         return True
 
     @property

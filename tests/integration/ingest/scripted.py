@@ -138,6 +138,7 @@ async def command(bootstrap: str, *arguments: str) -> Ran:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, errors = await asyncio.wait_for(process.communicate(), 2 * LIMIT_S)
+    async with asyncio.timeout(2 * LIMIT_S):
+        out, errors = await process.communicate()
     assert process.returncode is not None
     return Ran(process.returncode, [json.loads(line) for line in out.splitlines()], errors.decode())

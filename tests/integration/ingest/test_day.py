@@ -120,7 +120,8 @@ async def play(devices: list[DayDevice], ingest: IngestProcess, auditor: Auditor
         told = CLOCK.now().timestamp() + 3 * GRACE_S
         await until(lambda: ingest.metric("proven_until_timestamp_seconds") > told)
         dusk.set()
-        await asyncio.wait_for(asyncio.shield(living), DAY_S)
+        async with asyncio.timeout(DAY_S):
+            await asyncio.shield(living)
         await until(lambda: ingest.metric("in_flight") == 0)
         return before
     finally:

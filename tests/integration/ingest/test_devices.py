@@ -210,7 +210,8 @@ async def test_a_port_that_is_lost_ends_readiness_and_the_service(
     ingest._ports["tcp"]._server.close()  # type: ignore[union-attr] # as if something in here had closed it
     assert ingest.readiness().checks["port_tcp"] == "not open"
     with pytest.raises(TaskDied):
-        await asyncio.wait_for(running, LIMIT_S)
+        async with asyncio.timeout(LIMIT_S):
+            await running
 
 
 async def test_a_device_that_calls_again_and_again_is_said_to_on_the_topic(device_site: DeviceSite) -> None:

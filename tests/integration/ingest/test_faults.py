@@ -229,4 +229,5 @@ async def test_a_dead_connection_thread_ends_readiness_and_the_service(site: Sit
     ingest._links["fire"]._frames = None  # type: ignore[assignment] # the next packet meets an error of ours
     await until(lambda: not ingest.readiness().ready)
     with pytest.raises(TaskDied):
-        await asyncio.wait_for(running, LIMIT_S)
+        async with asyncio.timeout(LIMIT_S):
+            await running

@@ -28,7 +28,8 @@ async def rules(rig: Rig, instance: str = "rules-1") -> AsyncIterator[Stop]:
         yield stop
     finally:
         stop.set()
-        await asyncio.wait_for(running, 90)
+        async with asyncio.timeout(90):
+            await running
 
 
 async def test_a_heartbeat_brings_a_unit_online_and_its_deadline_takes_it_off(kafka_broker: str, database: str) -> None:

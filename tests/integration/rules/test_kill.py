@@ -112,7 +112,8 @@ class Process:
         assert self.process is not None
         self.process.send_signal(number)
         if number in (signals.SIGKILL, signals.SIGTERM):
-            await asyncio.wait_for(self.process.wait(), 90)
+            async with asyncio.timeout(90):
+                await self.process.wait()
 
 
 @asynccontextmanager

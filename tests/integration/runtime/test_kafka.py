@@ -81,12 +81,15 @@ async def test_a_consumer_that_waits_to_fetch_again_is_stopped_like_any_other(
         raise NodeNotReadyError("as when Kafka was frozen for 40 s")
 
     await consumer.start()
-    await asyncio.wait_for(consumer.getone(), 60)  # a partition so new may have no leader at first: from now on it has
+    async with asyncio.timeout(60):
+        await consumer.getone()  # a partition so new may have no leader at first: from now on it has
     await consumer.getmany()  # what was read is taken, so it goes on fetching
     monkeypatch.setattr(consumer._fetcher, "_retry_backoff", 3600)
     monkeypatch.setattr(consumer._client, "send", fail)
-    await asyncio.wait_for(failed.wait(), 60)
-    await asyncio.wait_for(stop_consumer(consumer), 60)
+    async with asyncio.timeout(60):
+        await failed.wait()
+    async with asyncio.timeout(60):
+        await stop_consumer(consumer)
     assert all(not connection.connected() for connection in consumer._client._conns.values())
 
 
@@ -113,7 +116,8 @@ async def test_follower_reads_everything_before_it_says_caught_up_and_then_goes_
         assert seen["k1"] is None
         stop.set()
 
-    await asyncio.wait_for(asyncio.gather(follower.run(stop), check()), 120)
+    async with asyncio.timeout(120):
+        await asyncio.gather(follower.run(stop), check())
 
 
 @pytest.mark.parametrize(("days", "known"), [(-1, 3), (1, 0)])
@@ -141,7 +145,8 @@ async def test_late_follower_begins_at_its_instant_and_goes_on(kafka_broker: str
         await went_on.wait()
         stop.set()
 
-    await asyncio.wait_for(asyncio.gather(follower.run(stop), check()), 120)
+    async with asyncio.timeout(120):
+        await asyncio.gather(follower.run(stop), check())
 
 
 class DictHandler:
@@ -180,14 +185,16 @@ async def test_loop_reads_on_from_the_handlers_own_offsets_and_repeats_what_was_
     stop = Stop()
     handler = DictHandler(stop, 300)
     handler.fail_once = True
-    await asyncio.wait_for(KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a").run(stop), 90)
+    async with asyncio.timeout(90):
+        await KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a").run(stop)
     assert sorted(handler.values, key=int) == [b"%d" % n for n in range(300)]
 
     await produce(kafka_broker, [Record(topic.name, b"x", b"next")])
     stop = Stop()
     second = DictHandler(stop, 1)
     second.offsets = handler.offsets
-    await asyncio.wait_for(KafkaLoop(kafka_broker, topic.name, topic.name, second, "b").run(stop), 90)
+    async with asyncio.timeout(90):
+        await KafkaLoop(kafka_broker, topic.name, topic.name, second, "b").run(stop)
     assert second.values == [b"next"]
 
 
@@ -206,7 +213,8 @@ async def test_records_that_kafka_no_longer_keeps_stop_the_loop(kafka_broker: st
     handler = DictHandler(stop, 99)
     handler.offsets[0] = 3
     with pytest.raises(LogGap, match="saved offset 3, Kafka begins at 8"):
-        await asyncio.wait_for(KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a").run(stop), 90)
+        async with asyncio.timeout(90):
+            await KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a").run(stop)
 
 
 async def test_an_offset_beyond_the_end_stops_the_loop(kafka_broker: str) -> None:
@@ -217,7 +225,8 @@ async def test_an_offset_beyond_the_end_stops_the_loop(kafka_broker: str) -> Non
     handler = DictHandler(stop, 99)
     handler.offsets[0] = 7
     with pytest.raises(LogGap, match="saved offset 7, Kafka ends at 1"):
-        await asyncio.wait_for(KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a").run(stop), 90)
+        async with asyncio.timeout(90):
+            await KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a").run(stop)
 
 
 async def test_a_task_that_ends_early_takes_the_service_down() -> None:

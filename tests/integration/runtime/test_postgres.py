@@ -56,7 +56,8 @@ async def test_frozen_in_the_middle_of_a_pipeline_keeps_its_locks_only_so_long(d
             locked = asyncio.Event()
             thaw = asyncio.Event()
             frozen = asyncio.create_task(_lock_and_freeze(pool, locked, thaw))
-            await asyncio.wait_for(locked.wait(), 20)
+            async with asyncio.timeout(20):
+                await locked.wait()
             await asyncio.to_thread(_lock, other)
             thaw.set()
             with pytest.raises(AWAY):

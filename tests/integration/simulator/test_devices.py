@@ -108,7 +108,8 @@ async def behind_the_broker(port: int, centre: Centre) -> AsyncIterator[paho.Cli
     client.on_subscribe = on_subscribe
     client.connect("127.0.0.1", port)
     client.loop_start()
-    await asyncio.wait_for(ready.wait(), 90)
+    async with asyncio.timeout(90):
+        await ready.wait()
     try:
         yield client
     finally:

@@ -179,7 +179,8 @@ async def test_link_survives_a_restart_of_the_broker_and_events_arrive(own_broke
     again.start()
     listener = Listener(own_broker.port)
     await listener.ready()
-    await asyncio.wait_for(sent, 90)
+    async with asyncio.timeout(90):
+        await sent
     await link.close()
     listener.close()
     again.stop()

@@ -14,11 +14,13 @@ async def test_others_wait_until_the_last_fire_is_told() -> None:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert not other.done()
-    await asyncio.wait_for(other, 60)
+    async with asyncio.timeout(60):
+        await other
 
 
 async def test_without_fire_nobody_waits() -> None:
-    await asyncio.wait_for(FirePriority().give_way(), 60)
+    async with asyncio.timeout(60):
+        await FirePriority().give_way()
 
 
 async def test_patience_ends() -> None:
@@ -26,6 +28,7 @@ async def test_patience_ends() -> None:
     try:
         gate = FirePriority()
         with gate.fire():
-            await asyncio.wait_for(gate.give_way(), 60)
+            async with asyncio.timeout(60):
+                await gate.give_way()
     finally:
         fire_priority.PATIENCE_S = before

@@ -80,7 +80,8 @@ class Bench:
 
     async def end(self) -> None:
         self.stop.set()
-        await asyncio.wait_for(self.task, 60)
+        async with asyncio.timeout(60):
+            await self.task
 
     def metric(self, name: str) -> float:
         text = generate_latest(self.registry).decode()

@@ -1,0 +1,49 @@
+"""Stopping a consumer of aiokafka: whose cancellation is whose."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from services.runtime.kafka import stop_consumer
+
+
+def consumer_that(stop: Any) -> Any:
+    async def close() -> None:
+        return None
+
+    return SimpleNamespace(stop=stop, _client=SimpleNamespace(close=close))
+
+
+async def test_a_cancellation_that_the_client_keeps_to_itself_still_ends_the_caller() -> None:
+    async def stop() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return
+
+    stopping = asyncio.create_task(stop_consumer(consumer_that(stop)))
+    await asyncio.sleep(0)
+    stopping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
+
+
+async def test_a_limit_around_it_holds_too() -> None:
+    async def stop() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await stop_consumer(consumer_that(stop))
+
+
+async def test_a_cancellation_of_the_client_itself_ends_nobody() -> None:
+    async def stop() -> None:
+        raise asyncio.CancelledError
+
+    await stop_consumer(consumer_that(stop))
