@@ -32,10 +32,11 @@ class Lines:
     behind it and none of the other between. What lies between the two is lost if the other is never heard again.
     """
 
-    __slots__ = ("_excused_at", "_excuses", "_grace", "_left", "followed", "others")
+    __slots__ = ("_excused_at", "_excuses", "_grace", "_left", "_silence", "followed", "others")
 
     def __init__(self, number: int, hearing: Hearing, grace: timedelta) -> None:
         self._grace = grace
+        self._silence = SILENT * grace
         self._left: Line | None = None
         self.followed = Line(number, hearing, grace)
         self.others: list[Line] = []
@@ -55,6 +56,15 @@ class Lines:
             line.hear(laid_out, hearing._replace(proven=None))
         elif _is_ahead(line, laid_out, size):
             line.keep_ahead(laid_out, hearing.at)
+
+    def hear_next(self, at: datetime, proven: datetime | None) -> bool:
+        """Take in the number behind the highest one, the common case; False when there is more to do than that."""
+        if self.others:
+            if self._is_any_silent(proven):
+                return False
+            for other in self.others:
+                other.interrupt()
+        return self.followed.hear_next(at, proven)
 
     def hear(self, number: int, size: int | None, hearing: Hearing) -> Numbered:
         """Take in a number as the gateway gave it; `size` is how many there are before they begin again with 0."""
@@ -120,14 +130,15 @@ class Lines:
         self._left = None
         other.begin_anew(at)
 
+    def _is_any_silent(self, proven: datetime | None) -> bool:
+        return proven is not None and any(other.heard_at < proven - self._silence for other in self.others)
+
     def _drop_silent(self, hearing: Hearing, size: int | None) -> Numbered | None:
         """Forget counts that are over; return what was lost between one that was left and the one that is followed."""
-        if hearing.proven is None:
+        proven = hearing.proven
+        if proven is None or not self._is_any_silent(proven):
             return None
-        silent_since = hearing.proven - SILENT * self._grace
-        over = [other for other in self.others if other.heard_at < silent_since]
-        if not over:
-            return None
+        over = [other for other in self.others if other.heard_at < proven - self._silence]
         self.others = [other for other in self.others if other not in over]
         left, line = self._left, self.followed
         if left is None or left not in over:
@@ -183,7 +194,7 @@ class Count:
 
     def heard(self, gateway_id: str, number: int, hearing: Hearing) -> Numbered:
         """Take in a number of a gateway."""
-        if not hearing.overtakes and self.heard_next(gateway_id, number, hearing.at):
+        if not hearing.overtakes and self.heard_next(gateway_id, number, hearing.at, hearing.proven):
             return _NEXT
         lines = self._lines.get(gateway_id)
         if lines is None:
@@ -192,20 +203,15 @@ class Count:
         numbered = lines.hear(number, self._size, hearing)
         return numbered._replace(step=Step.WRAP) if number == 0 and numbered.step is Step.NEXT else numbered
 
-    def heard_next(self, gateway_id: str, number: int, at: datetime) -> bool:
+    def heard_next(self, gateway_id: str, number: int, at: datetime, proven: datetime | None) -> bool:
         """Take in the very next number of a count without gaps, the common case; False when it is none."""
         lines = self._lines.get(gateway_id)
-        if lines is None or lines.others or number == 0:
+        if lines is None or number == 0:
             return False
-        line = lines.followed
-        step = number - line.high
+        step = number - lines.followed.high
         if step != 1 and (self._size is None or step % self._size != 1):
             return False
-        if line.runs or line.ahead or not line.sure:
-            return False
-        line.floor = line.high = line.high + 1
-        line.heard_at = at
-        return True
+        return lines.hear_next(at, proven)
 
     def mention(self, gateway_id: str, number: int, hearing: Hearing) -> None:
         """A message came that was refused, and this is its number."""

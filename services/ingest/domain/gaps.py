@@ -53,7 +53,7 @@ class GapWatch:
         if (
             len(accepted.signals) == 1
             and not overtakes
-            and self._is_simply_next(accepted.signals[0], arrival.received_at)
+            and self._is_simply_next(accepted.signals[0], arrival.received_at, proven)
         ):
             steps[Step.NEXT] += 1
             return accepted
@@ -69,13 +69,13 @@ class GapWatch:
                     gaps.append(_gap(signal, numbered, part=len(accepted.signals) + len(gaps)))
         return accepted._replace(signals=(*accepted.signals, *gaps)) if gaps else accepted
 
-    def _is_simply_next(self, signal: Signal, at: datetime) -> bool:
+    def _is_simply_next(self, signal: Signal, at: datetime, proven: datetime | None) -> bool:
         """Say whether it is a message with the very next number, as nearly all are; then there is no more to do."""
         message = signal.message
         return (
             message.frame is None
             and message.seq is not None
-            and self._seqs.heard_next(signal.gateway_id, message.seq, at)
+            and self._seqs.heard_next(signal.gateway_id, message.seq, at, proven)
         )
 
     def refused(self, refused: Refused) -> None:

@@ -153,6 +153,17 @@ class Line:
         missing = self._judge(hearing, excused) if self.sure and step.missing == 0 else 0
         return step._replace(missing=missing) if missing else step
 
+    def hear_next(self, at: datetime, proven: datetime | None) -> bool:
+        """Take in the number behind the highest one where nothing is missing; False when something is, or waits."""
+        if self.runs or self.ahead:
+            return False
+        self.floor = self.high = self.high + 1
+        self.heard_at = at
+        if not self.sure:
+            self._in_a_row += 1
+            self._get_sure(proven)
+        return True
+
     def keep_ahead(self, number: int, at: datetime) -> None:
         """Remember a number that may be of this count or of another one: it proves nothing until this comes up to it.
 
@@ -206,9 +217,11 @@ class Line:
             return _REPEATED
         self.floor = self.high = number
         self._in_a_row = self._in_a_row + 1 if step == 1 else 0
-        known = hearing.proven is not None and hearing.proven >= self.began_at + self._grace
-        self.sure = known and self.is_steady
+        self._get_sure(hearing.proven)
         return _NEXT if step == 1 else _GAP
+
+    def _get_sure(self, proven: datetime | None) -> None:
+        self.sure = self.is_steady and proven is not None and proven >= self.began_at + self._grace
 
     def _append(self, number: int) -> Numbered:
         runs = self.runs
