@@ -77,14 +77,19 @@ class Encoder:
         if arrival.refusal_id:
             return ids.derive("replayed", gateway_id, arrival.refusal_id, str(part))
         place = f"{gateway_id} {lane} {arrival.mid} {part}".encode()
-        digest = blake2b(self._opened + _measured(place) + arrival.payload, digest_size=_DELIVERY_BYTES)
-        return f"{digest.hexdigest()}{self._digits(arrival.received_at)}{arrival.number & 0xFFFF:04x}"
+        named = self._opened + len(place).to_bytes(4, "big") + place + arrival.payload
+        if arrival.received_at is not self._last_instant:
+            self._write(arrival.received_at)
+        digest = blake2b(named, digest_size=_DELIVERY_BYTES).hexdigest()
+        return f"{digest}{self._last_digits}{arrival.number & 0xFFFF:04x}"
 
     def signal(self, signal: Signal, arrival: Arrival) -> bytes:
         """Return the event of one signal."""
         gateway_id, unit_id, lane, carrier, message, flags, part = signal
         event_id = self.signal_id(gateway_id, lane, arrival, part)
         taken_in_at = arrival.received_at if arrival.replayed_at is None else arrival.replayed_at
+        if taken_in_at is not self._last_instant:
+            self._write(taken_in_at)
         quoted = ",".join([f'"{flag}"' for flag in flags]) if flags else ""
         rest = "" if message.frame is None else _frame(message.frame)
         if arrival.replayed_at is not None:
@@ -99,25 +104,17 @@ class Encoder:
                 rest += _salvage(message.salvage)
         return (
             f'{{"specversion":"1.0","id":"{event_id}","source":"/gateways/{gateway_id}","subject":"{unit_id}",'
-            f'"time":"{self._written(taken_in_at)}Z","datacontenttype":"application/json",'
+            f'"time":"{self._last_written}Z","datacontenttype":"application/json",'
             f'"data":{{"gateway_id":"{gateway_id}","unit_id":"{unit_id}","kind":"{message.kind}","carrier":"{carrier}",'
             f'"lane":"{lane}{self._written_instance}'
             f'{_optional(message)},"flags":[{quoted}]{rest}}},"type":"cn.firenet.signal.v1"}}'
         ).encode()
 
-    def _written(self, instant: datetime) -> str:
-        """Return a UTC instant without its offset; all that is written about one arrival asks for the same."""
-        if instant is not self._last_instant:
-            self._write(instant)
-        return self._last_written
-
-    def _digits(self, instant: datetime) -> str:
-        """Return eight hexadecimal digits of the millisecond; they come again after 49 days."""
-        if instant is not self._last_instant:
-            self._write(instant)
-        return self._last_digits
-
     def _write(self, instant: datetime) -> None:
+        """Write a UTC instant: without its offset, and as eight hexadecimal digits of the millisecond.
+
+        Those come again after 49 days. All that is written about one arrival asks for the same instant.
+        """
         since = instant - self._second
         if since.days or since.seconds:  # most are of the same second as the one before: that is written once
             self._second = instant.replace(microsecond=0)

@@ -131,7 +131,12 @@ class Lines:
         other.begin_anew(at)
 
     def _is_any_silent(self, proven: datetime | None) -> bool:
-        return proven is not None and any(other.heard_at < proven - self._silence for other in self.others)
+        if proven is not None:
+            since = proven - self._silence
+            for other in self.others:  # asked of every message: `any` costs three times as much
+                if other.heard_at < since:
+                    return True
+        return False
 
     def _drop_silent(self, hearing: Hearing, size: int | None) -> Numbered | None:
         """Forget counts that are over; return what was lost between one that was left and the one that is followed."""
