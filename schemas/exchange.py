@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from schemas.base import Event, Identifier, Wire
-from schemas.signal import Carrier
+from services.kernel.words import Carrier
 
 
 class ExchangeStep(StrEnum):

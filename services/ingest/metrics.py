@@ -12,7 +12,8 @@ from services.ingest.domain import controls
 from services.ingest.domain.account import Account
 from services.ingest.domain.conduct import Ended
 from services.ingest.domain.numbering import Step
-from services.ingest.domain.values import Flag, Kind, Reason, Ring
+from services.ingest.domain.values import Ring
+from services.kernel.words import REFUSAL_REASONS_IN_USE, Flag, SignalKind
 
 LANES = ("main", "fire", "device", "device_fire")
 MQTT_LANES = LANES[:2]
@@ -87,11 +88,11 @@ class Metrics:
         self._create_labels()
 
     def _create_labels(self) -> None:
-        for kind in Kind:
+        for kind in SignalKind:
             self.signals.labels(kind)
         for flag in Flag:
             self.flagged.labels(flag)
-        for reason in Reason:
+        for reason in REFUSAL_REASONS_IN_USE:
             self.spoiled.labels(reason)
         for labels in product(WHOSE, ("yes", "no")):
             self.rings.labels(*labels)
@@ -179,6 +180,6 @@ class AccountCollector(Collector):
             repeated.add_metric((lane,), account.repeated)
             returned.add_metric((lane,), account.handed_back)
             in_flight.add_metric((lane,), account.in_flight)
-            for reason in Reason:
+            for reason in REFUSAL_REASONS_IN_USE:
                 refused.add_metric((lane, reason), account.refused[reason])
         return (received, stored, repeated, refused, returned, in_flight)

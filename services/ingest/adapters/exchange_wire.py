@@ -3,9 +3,7 @@
 from schemas import codec, ids
 from schemas.command import Command, DutyCheck, Replay, SetClock
 from schemas.exchange import Exchange, ExchangeData, ExchangeReason, ExchangeStep
-from schemas.signal import Carrier as WireCarrier
 from services.ingest.domain.controls import Order, Step, Told, What, Why
-from services.ingest.domain.values import Carrier
 
 SOURCE = "/ingest"
 
@@ -53,7 +51,7 @@ def exchange_of(told: Told) -> Exchange:
         step=ExchangeStep(told.step),
         instance=told.instance,
         serial=told.serial,
-        carrier=None if told.carrier is None else WireCarrier(told.carrier),
+        carrier=told.carrier,
         attempt=told.attempt,
         seconds=told.seconds,
         reason=None if told.why is None else ExchangeReason(told.why),
@@ -73,7 +71,7 @@ def told_of(value: bytes) -> Told:
         event.time,
         data.instance,
         data.serial,
-        None if data.carrier is None else Carrier(data.carrier),
+        data.carrier,
         data.attempt,
         data.seconds,
         None if data.reason is None else Why(data.reason),

@@ -15,7 +15,7 @@ from services.ingest.domain.gb26875 import (
     may_send,
     set_clock,
 )
-from services.ingest.domain.values import Carrier
+from services.kernel.words import Carrier
 
 Control = NewType("Control", bytes)
 """A clock synchronisation or a duty check, as bytes. Carriers take nothing else; `encode` alone makes it."""

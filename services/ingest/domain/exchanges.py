@@ -22,7 +22,7 @@ from zlib import crc32
 from services.ingest.domain.answers import Answer, Clocks, Verdict
 from services.ingest.domain.controls import Order, Step, Terms, Told, What, Why
 from services.ingest.domain.exchange import AT_ONCE, Exchange
-from services.ingest.domain.values import Carrier
+from services.kernel.words import Carrier
 
 MAX_SERIALS = MAX_ENDED = 100_000
 MAX_ANSWERS = 10_000

@@ -15,7 +15,8 @@ from services.ingest.domain.gb26875 import (
     encode_frame,
 )
 from services.ingest.domain.gb26875.bodies import Body
-from services.ingest.domain.values import Arrival, Carrier, Lane, Signal
+from services.ingest.domain.values import Arrival, Signal
+from services.kernel.words import Carrier, Lane
 from services.rules.adapters.decode import SignalDecoder
 from services.rules.domain.instants import instant
 from services.rules.domain.words import Kind

@@ -15,9 +15,9 @@ from services.alerts.metrics import AlertsMetrics
 from services.alerts.settings import Lane
 from services.console.metrics import Metrics as ConsoleMetrics
 from services.ingest.domain.account import Account
-from services.ingest.domain.values import Reason
 from services.ingest.metrics import LANES, AccountCollector
 from services.ingest.metrics import Metrics as IngestMetrics
+from services.kernel.words import REFUSAL_REASONS_IN_USE, RefusalReason
 from services.rules.domain.instants import SECOND
 from services.rules.domain.rate import RateKey, RateRow
 from services.rules.domain.words import Connection, Health, Sight
@@ -57,7 +57,7 @@ def ingest(clock: Clock) -> CollectorRegistry:
             metrics.ack_lag_seconds.labels(lane).observe(0.02)
 
     def account() -> Account:
-        refused = dict.fromkeys(Reason, 0) | {Reason.NOT_JSON: received // 100}
+        refused = dict.fromkeys(REFUSAL_REASONS_IN_USE, 0) | {RefusalReason.NOT_JSON: received // 100}
         return Account(received + 1, received - received // 100, 0, refused, 0, 1)
 
     registry.register(Work(work))

@@ -7,7 +7,7 @@ import pytest
 from services.ingest.command import cli
 from services.ingest.command.cli import REASONS, WORDS, main, print_step
 from services.ingest.domain.controls import Order, Step, Told, What, Why
-from services.ingest.domain.values import Carrier
+from services.kernel.words import Carrier
 from tests.unit.ingest.build import NOON, after
 
 DUTY = Order("d1", "G000001", What.DUTY_CHECK, 5, "wang", NOON)

@@ -31,8 +31,9 @@ from services.ingest.domain.gb26875 import (
 )
 from services.ingest.domain.gb26875.layout import TYPES
 from services.ingest.domain.reach import Reach
-from services.ingest.domain.values import Carrier, Claim, Format, Lane, Route
+from services.ingest.domain.values import Claim, Format, Route
 from services.ingest.metrics import ExchangeMetrics
+from services.kernel.words import Carrier, Lane
 from services.runtime.lifecycle import Stop
 from tests.fakes.ingest import HandClock
 from tests.unit.ingest.build import DECODERS, NOON, QUICK, arrival

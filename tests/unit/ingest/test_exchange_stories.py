@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from services.ingest.domain.answers import Answer
 from services.ingest.domain.controls import Order, Step, Terms, Told, What, Why
 from services.ingest.domain.exchanges import Exchanges
-from services.ingest.domain.values import Carrier
+from services.kernel.words import Carrier
 from tests.unit.ingest.build import NOON, QUICK, after
 
 MQTT = Carrier.MQTT_GB26875

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from schemas import codec
 from services.ingest.adapters.exchange_wire import command_of, exchange_of, order_of, told_of
 from services.ingest.domain.controls import Order, Step, Told, What, Why
-from services.ingest.domain.values import Carrier
+from services.kernel.words import Carrier
 from tests.unit.ingest.build import NOON, QUICK, after
 
 ORDERS = st.sampled_from(

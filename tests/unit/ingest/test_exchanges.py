@@ -8,7 +8,7 @@ import pytest
 from services.ingest.domain.answers import Answer
 from services.ingest.domain.controls import Order, Step, Terms, Told, What, Why
 from services.ingest.domain.exchanges import Exchanges, Try
-from services.ingest.domain.values import Carrier
+from services.kernel.words import Carrier
 from tests.unit.ingest.build import NOON, after
 
 MQTT = Carrier.MQTT_GB26875

@@ -18,7 +18,8 @@ from services.ingest.domain.directory import Device, Directory, Version
 from services.ingest.domain.gb26875 import STANDARD, Adu, Command, Frame, TimeLabel, bodies, encode_frame
 from services.ingest.domain.gb26875.values import ComponentAddress, Text
 from services.ingest.domain.repeats import Repeats
-from services.ingest.domain.values import Accepted, Arrival, Carrier, Claim, Format, Lane, Route
+from services.ingest.domain.values import Accepted, Arrival, Claim, Format, Route
+from services.kernel.words import Carrier, Lane
 from services.rules.adapters.decode import SignalDecoder
 from services.rules.domain.words import Kind
 from tests.unit.ingest.build import DECODERS, QUICK
