@@ -13,7 +13,7 @@ from services.ingest.domain.account import Account
 from services.ingest.domain.conduct import Ended
 from services.ingest.domain.numbering import Step
 from services.ingest.domain.values import Ring
-from services.kernel.words import REFUSAL_REASONS_IN_USE, Flag, SignalKind
+from services.kernel.words import REFUSAL_REASONS_IN_USE, ExchangeReason, ExchangeStep, Flag, SignalKind
 
 LANES = ("main", "fire", "device", "device_fire")
 MQTT_LANES = LANES[:2]
@@ -115,8 +115,8 @@ class ExchangeMetrics:
     """What came of the controls that people ordered. `what` is set_clock or duty_check."""
 
     OUTCOMES = (
-        *(step for step in controls.Step if step in controls.ENDS - {controls.Step.FAILED}),
-        *(why for why in controls.Why if why not in controls.UNKNOWABLE | controls.NOTES),
+        *(step for step in ExchangeStep if step in controls.ENDS - {ExchangeStep.FAILED}),
+        *(why for why in ExchangeReason if why not in controls.UNKNOWABLE | controls.NOTES),
     )
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -150,7 +150,7 @@ class ExchangeMetrics:
 
     def count(self, end: controls.Told) -> None:
         """Count one end; those that failed go by why."""
-        outcome = end.why if end.step is controls.Step.FAILED and end.why is not None else end.step
+        outcome = end.why if end.step is ExchangeStep.FAILED and end.why is not None else end.step
         self.ended.labels(end.order.what, outcome).inc()
         if end.seconds is not None:
             self.seconds.labels(end.order.what).observe(end.seconds)

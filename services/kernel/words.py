@@ -121,3 +121,86 @@ REFUSAL_REASONS_IN_USE: tuple[RefusalReason, ...] = tuple(
     reason for reason in RefusalReason if reason is not RefusalReason.NOT_YET_SUPPORTED
 )
 """Those that ingest still gives."""
+
+
+class ExchangeStep(Word):
+    """The steps of one exchange. `failed`, `answered`, `not_answered` and `unknown` end it, `confirmed` a set clock.
+
+    `began`: an ingest process took it on; `sent`, `denied`: once for each attempt; `confirmed`: the device has it, for
+    a duty check no more than that. `answered`: a person pressed the key. `not_answered` is said only when the device
+    had confirmed and FireNet was looking all the time; else it is `unknown`. `blind`: one process was not looking.
+    """
+
+    BEGAN = "began"
+    SENT = "sent"
+    DENIED = "denied"
+    BLIND = "blind"
+    CONFIRMED = "confirmed"
+    ANSWERED = "answered"
+    NOT_ANSWERED = "not_answered"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class ExchangeReason(Word):
+    """Why an exchange `failed`, or why what became of it is `unknown` (`blind`, `restarted`, `abandoned`).
+
+    `time_unproven` goes with `answered`: nothing shows whether the key was pressed after the check, or the device had
+    kept the answer from before it. `old_answer` goes with `not_answered`: an answer came that was older than the check.
+    """
+
+    UNKNOWN_GATEWAY = "unknown_gateway"
+    BUSY = "busy"
+    TOO_MANY = "too_many"
+    EXPIRED = "expired"
+    UNREACHABLE = "unreachable"
+    DENIED = "denied"
+    NO_CONFIRM = "no_confirm"
+    BLIND = "blind"
+    RESTARTED = "restarted"
+    ABANDONED = "abandoned"
+    TIME_UNPROVEN = "time_unproven"
+    OLD_ANSWER = "old_answer"
+
+
+class Construction(Word):
+    """Whether the building falls under the acceptance clause (scope S2)."""
+
+    EXISTING = "existing"
+    NEW_BUILD = "new_build"
+    RENOVATED = "renovated"
+    EXTENDED = "extended"
+
+
+class BodyKind(Word):
+    """What a body of the policy pack is."""
+
+    GOVERNMENT = "government"
+    BRIGADE = "brigade"
+    CENTRE = "centre"
+    COMMITTEE = "committee"
+    DEPARTMENT = "department"
+    STREET = "street"
+
+
+class ContactRole(Word):
+    """For whom a contact answers: `office` for a body, the others for a unit."""
+
+    CONTROL_ROOM = "control_room"
+    MANAGER = "manager"
+    MAINTENANCE = "maintenance"
+    GRID_OFFICER = "grid_officer"
+    OFFICE = "office"
+
+
+class Recipient(Word):
+    """Whom a step tells, resolved per unit: fixed bodies, the unit's own people, or its routed department."""
+
+    CENTRE = "centre"
+    UNIT_CONTROL_ROOM = "unit_control_room"
+    UNIT_MANAGER = "unit_manager"
+    MAINTENANCE = "maintenance"
+    GRID_OFFICER = "grid_officer"
+    STREET = "street"
+    BRIGADE = "brigade"
+    DEPARTMENT = "department"

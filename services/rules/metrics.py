@@ -8,30 +8,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from services.kernel.words import SignalKind
 from services.rules.domain.instants import SECOND
 from services.rules.domain.rate import EVERY, RateRow
 from services.rules.domain.watch import sight_now
 from services.rules.domain.words import Aspect, Connection, Health, Kind, Oddity, Phase, Sight
 
 REFUSALS = ("undecodable", "unexpected")
-SIGNAL_KINDS = (
-    "heartbeat",
-    "fire",
-    "fault",
-    "isolation",
-    "supervisory",
-    "restore",
-    "test",
-    "duty_answer",
-    "analog",
-    "link_up",
-    "link_down",
-    "state",
-    "operation",
-    "report",
-    "gap",
-    "tick",
-)
+RECORD_KINDS = (*SignalKind, "tick")
 
 
 class PartitionView(NamedTuple):
@@ -77,7 +61,7 @@ class RulesMetrics:
         self._start_at_zero()
 
     def _start_at_zero(self) -> None:
-        for kind in SIGNAL_KINDS:
+        for kind in RECORD_KINDS:
             self.records.labels(kind)
         for reason in REFUSALS:
             self.refused.labels(reason)

@@ -15,15 +15,8 @@ from typing import NamedTuple
 
 from schemas import codec
 from schemas.pack import AnyOf, Pack, UnitFact
-from schemas.registry import (
-    Construction,
-    GatewayRecord,
-    GatewayVersion,
-    PackRecord,
-    PackVersion,
-    UnitRecord,
-    UnitVersion,
-)
+from schemas.registry import GatewayRecord, GatewayVersion, PackRecord, PackVersion, UnitRecord, UnitVersion
+from services.kernel.words import Construction
 from services.rules.domain import facts
 from services.rules.domain.instants import micros, span
 from services.rules.domain.words import Kind

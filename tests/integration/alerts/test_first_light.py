@@ -6,7 +6,7 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 from schemas.finding import FindingKind, Phase
-from schemas.registry import ContactRole
+from services.kernel.words import ContactRole
 from tests.integration.alerts.world import (
     contact_record,
     finding,

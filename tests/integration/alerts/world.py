@@ -33,7 +33,6 @@ from schemas.ids import derive, finding_id
 from schemas.pack import Pack
 from schemas.registry import (
     ContactRecord,
-    ContactRole,
     ContactVersion,
     GatewayRecord,
     GatewayVersion,
@@ -46,7 +45,7 @@ from schemas.registry import (
 )
 from schemas.signal import Signal, SignalData
 from schemas.topics import ALARMS, FINDINGS, REGISTRY, all_topics
-from services.kernel.words import Carrier, Lane, Restores, SignalKind
+from services.kernel.words import Carrier, ContactRole, Lane, Restores, SignalKind
 from services.runtime.clock import SystemClock
 from services.runtime.kafka import BatchProducer, Record, TopicSpec, ensure_topics
 from services.runtime.migrate import migrate
