@@ -204,3 +204,67 @@ class Recipient(Word):
     STREET = "street"
     BRIGADE = "brigade"
     DEPARTMENT = "department"
+
+
+class Connection(Word):
+    """Whether a unit reaches us. `unknown` is our own blindness, never the unit's fault."""
+
+    NEVER = "never_connected"
+    COMMISSIONING = "commissioning"
+    ONLINE = "online"
+    LATE = "late"
+    OFFLINE = "offline"
+    UNKNOWN = "unknown"
+    EXEMPT = "exempt"
+    RETIRED = "retired"
+
+
+class Health(Word):
+    """What a unit says of its own fire-alarm system. `unknown` until it has spoken for the first time."""
+
+    NORMAL = "normal"
+    FAULT = "fault"
+    PARTLY_ISOLATED = "partly_isolated"
+    ISOLATED = "isolated"
+    FIRE = "fire"
+    UNKNOWN = "unknown"
+
+
+class VisibilityState(Word):
+    """Whether we see: all instances of ingest prove it, some are silent, or nobody looks."""
+
+    CLEAR = "clear"
+    IMPAIRED = "impaired"
+    BLIND = "blind"
+
+
+class FindingKind(Word):
+    """A kind is also the kind of the case that alerts keeps for it; one open case per unit and kind.
+
+    `unreadable_alarm` only begins: rules keep no state of it, and no signal ends it.
+    """
+
+    CONNECTION_LOST = "connection_lost"
+    NEVER_CONNECTED = "never_connected"
+    FIRE = "fire"
+    FAULT = "fault"
+    ISOLATION = "isolation"
+    UNREADABLE_ALARM = "unreadable_alarm"
+
+
+class Phase(Word):
+    """What a finding says of its problem: each begins once, may change often and ends once."""
+
+    BEGAN = "began"
+    CHANGED = "changed"
+    ENDED = "ended"
+
+
+class PartState(Word):
+    """What a part of a one-machine installation does now, as its supervisor has it; only what does not run is told."""
+
+    RUNS = "runs"
+    STARTS = "starts"
+    FAILED = "failed"
+    WAITS = "waits"
+    SHUT = "shut"

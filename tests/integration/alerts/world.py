@@ -27,7 +27,7 @@ from standardwebhooks import Webhook
 from deploy.stack.ports import free_ports
 from schemas import codec
 from schemas.base import Evidence, PackRef
-from schemas.finding import Finding, FindingData, FindingKind, Phase
+from schemas.finding import Finding, FindingData
 from schemas.gateway import Point
 from schemas.ids import derive, finding_id
 from schemas.pack import Pack
@@ -45,7 +45,7 @@ from schemas.registry import (
 )
 from schemas.signal import Signal, SignalData
 from schemas.topics import ALARMS, FINDINGS, REGISTRY, all_topics
-from services.kernel.words import Carrier, ContactRole, Lane, Restores, SignalKind
+from services.kernel.words import Carrier, ContactRole, FindingKind, Lane, Phase, Restores, SignalKind
 from services.runtime.clock import SystemClock
 from services.runtime.kafka import BatchProducer, Record, TopicSpec, ensure_topics
 from services.runtime.migrate import migrate
