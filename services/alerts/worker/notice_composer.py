@@ -18,13 +18,14 @@ from services.alerts.domain.delivery.letters import (
 )
 from services.alerts.domain.delivery.notice import About, Notice, notice_id_of
 from services.alerts.domain.delivery.reasons import Reason
-from services.alerts.domain.escalation.deadlines import CHINA, reply_due
+from services.alerts.domain.escalation.deadlines import reply_due
 from services.alerts.domain.escalation.ladder import Pace, climb
 from services.alerts.domain.escalation.steps import LadderStep, StepTaken
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.domain.routing.recipients import Recipients, whom_first_step_tells, whom_step_tells, whom_to_tell
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Changes, Directory, LetterWriter, WorkingCalendar
+from services.kernel.calendar import CHINA
 from services.kernel.words import Recipient
 
 ACTOR = "alerts"

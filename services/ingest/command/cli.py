@@ -20,9 +20,9 @@ from typing import TextIO
 
 from services.ingest.adapters.order_book import OrderBook, open_order_book
 from services.ingest.domain.controls import Order, Terms, Told, What
-from services.ingest.domain.directory import CHINA
 from services.ingest.domain.errors import LogUnavailable
 from services.ingest.settings import IngestSettings
+from services.kernel.calendar import CHINA
 from services.kernel.words import ExchangeReason, ExchangeStep
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.logging import configure
