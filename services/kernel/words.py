@@ -6,13 +6,7 @@ A value is never changed and never taken away: it stands in logs and tables. A s
 from enum import StrEnum
 
 
-class Word(StrEnum):
-    """A member of a closed set, hashed as the string it is: sets of words are keys of dicts on every message."""
-
-    __hash__ = str.__hash__
-
-
-class SignalKind(Word):
+class SignalKind(StrEnum):
     """What a signal says.
 
     `link_up` and `link_down` come from the status topic only. GB/T 26875.3 adds `state` (what a system or component
@@ -40,7 +34,7 @@ class SignalKind(Word):
     UNREADABLE_ALARM = "unreadable_alarm"
 
 
-class Restores(Word):
+class Restores(StrEnum):
     """What a `restore` ends: one kind of trouble (at `point`, or everywhere when it names none), or all of it."""
 
     FIRE = "fire"
@@ -50,8 +44,8 @@ class Restores(Word):
     ALL = "all"
 
 
-class Carrier(Word):
-    """How the message came."""
+class Carrier(StrEnum):
+    """How a message came: by MQTT as JSON, or as GB/T 26875.3 frames by MQTT, TCP or UDP."""
 
     MQTT_JSON = "mqtt_json"
     MQTT_GB26875 = "mqtt_gb26875"
@@ -59,15 +53,15 @@ class Carrier(Word):
     UDP_GB26875 = "udp_gb26875"
 
 
-class Lane(Word):
-    """Which topic branch the gateway used."""
+class Lane(StrEnum):
+    """Which branch of its topics a gateway used: fire and its end have their own, and so has the last will."""
 
     UP = "up"
     ALARM = "alarm"
     STATUS = "status"
 
 
-class Flag(Word):
+class Flag(StrEnum):
     """Oddities that are kept and shown, never a reason to drop.
 
     `test_or_omission`: a GB/T 26875.3 status without its normal bit: a test, or a device that never sets the bit.
@@ -90,8 +84,8 @@ class Flag(Word):
     RECONNECTED = "reconnected"
 
 
-class RefusalReason(Word):
-    """Why a message could not be used. The same words in code, log, metric and on this topic.
+class RefusalReason(StrEnum):
+    """Why a message could not be used. The same words in code, log, metric and on `firenet.refusals.v1`.
 
     `unknown_profile` is our own fault: the registry names a device profile that this ingest does not have.
     `not_yet_supported` stands in logs of version 0.1 only, for GB/T 26875.3 frames that it could not read.
@@ -123,7 +117,7 @@ REFUSAL_REASONS_IN_USE: tuple[RefusalReason, ...] = tuple(
 """Those that ingest still gives."""
 
 
-class ExchangeStep(Word):
+class ExchangeStep(StrEnum):
     """The steps of one exchange. `failed`, `answered`, `not_answered` and `unknown` end it, `confirmed` a set clock.
 
     `began`: an ingest process took it on; `sent`, `denied`: once for each attempt; `confirmed`: the device has it, for
@@ -142,7 +136,7 @@ class ExchangeStep(Word):
     UNKNOWN = "unknown"
 
 
-class ExchangeReason(Word):
+class ExchangeReason(StrEnum):
     """Why an exchange `failed`, or why what became of it is `unknown` (`blind`, `restarted`, `abandoned`).
 
     `time_unproven` goes with `answered`: nothing shows whether the key was pressed after the check, or the device had
@@ -163,7 +157,7 @@ class ExchangeReason(Word):
     OLD_ANSWER = "old_answer"
 
 
-class Construction(Word):
+class Construction(StrEnum):
     """Whether the building falls under the acceptance clause (scope S2)."""
 
     EXISTING = "existing"
@@ -172,8 +166,8 @@ class Construction(Word):
     EXTENDED = "extended"
 
 
-class BodyKind(Word):
-    """What a body of the policy pack is."""
+class BodyKind(StrEnum):
+    """What a body is, as the policy pack and the import of the registry say."""
 
     GOVERNMENT = "government"
     BRIGADE = "brigade"
@@ -183,7 +177,7 @@ class BodyKind(Word):
     STREET = "street"
 
 
-class ContactRole(Word):
+class ContactRole(StrEnum):
     """For whom a contact answers: `office` for a body, the others for a unit."""
 
     CONTROL_ROOM = "control_room"
@@ -193,7 +187,7 @@ class ContactRole(Word):
     OFFICE = "office"
 
 
-class Recipient(Word):
+class Recipient(StrEnum):
     """Whom a step tells, resolved per unit: fixed bodies, the unit's own people, or its routed department."""
 
     CENTRE = "centre"
@@ -206,7 +200,7 @@ class Recipient(Word):
     DEPARTMENT = "department"
 
 
-class Connection(Word):
+class Connection(StrEnum):
     """Whether a unit reaches us. `unknown` is our own blindness, never the unit's fault."""
 
     NEVER = "never_connected"
@@ -219,7 +213,7 @@ class Connection(Word):
     RETIRED = "retired"
 
 
-class Health(Word):
+class Health(StrEnum):
     """What a unit says of its own fire-alarm system. `unknown` until it has spoken for the first time."""
 
     NORMAL = "normal"
@@ -230,7 +224,7 @@ class Health(Word):
     UNKNOWN = "unknown"
 
 
-class VisibilityState(Word):
+class VisibilityState(StrEnum):
     """Whether we see: all instances of ingest prove it, some are silent, or nobody looks."""
 
     CLEAR = "clear"
@@ -238,7 +232,7 @@ class VisibilityState(Word):
     BLIND = "blind"
 
 
-class FindingKind(Word):
+class FindingKind(StrEnum):
     """A kind is also the kind of the case that alerts keeps for it; one open case per unit and kind.
 
     `unreadable_alarm` only begins: rules keep no state of it, and no signal ends it.
@@ -252,7 +246,7 @@ class FindingKind(Word):
     UNREADABLE_ALARM = "unreadable_alarm"
 
 
-class Phase(Word):
+class Phase(StrEnum):
     """What a finding says of its problem: each begins once, may change often and ends once."""
 
     BEGAN = "began"
@@ -260,7 +254,7 @@ class Phase(Word):
     ENDED = "ended"
 
 
-class PartState(Word):
+class PartState(StrEnum):
     """What a part of a one-machine installation does now, as its supervisor has it; only what does not run is told."""
 
     RUNS = "runs"

@@ -1,13 +1,15 @@
 """The closed sets of words that rules uses; their values are those of the wire, the database and the metrics."""
 
-from services.kernel.words import Connection, Word
+from enum import StrEnum
+
+from services.kernel.words import Connection
 from services.kernel.words import FindingKind as Kind
 
 CONNECTED = (Connection.ONLINE, Connection.LATE)
 """Counted as connected: a late unit is not yet proven lost."""
 
 
-class Aspect(Word):
+class Aspect(StrEnum):
     CONNECTION = "connection"
     HEALTH = "health"
 
@@ -16,7 +18,7 @@ TROUBLES = (Kind.FIRE, Kind.FAULT, Kind.ISOLATION)
 """Kinds that signals begin and end, each over a set of components."""
 
 
-class Cause(Word):
+class Cause(StrEnum):
     """What made a state change."""
 
     SIGNAL = "signal"
@@ -27,7 +29,7 @@ class Cause(Word):
     REGISTRY = "registry"
 
 
-class Oddity(Word):
+class Oddity(StrEnum):
     """Inputs that have no effect, or less than they claim; each is counted."""
 
     DUPLICATE = "duplicate"
