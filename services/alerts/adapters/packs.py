@@ -9,7 +9,7 @@ from schemas.registry import PackRecord
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.errors import NoPack
 from services.alerts.domain.escalation.pack_rules import PackRules
-from services.alerts.domain.escalation.steps import LadderStep, Role
+from services.alerts.domain.escalation.steps import LadderStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def rules_of(pack: Pack, *, expired: bool) -> PackRules:
         common_units=cause.units,
         common_window=timedelta(seconds=cause.window_s),
         common_hold=timedelta(seconds=cause.hold_s),
-        common_tells=tuple(Role(role) for role in cause.tells),
+        common_tells=cause.tells,
         common_clause=cause.clause,
         expired=expired,
     )
@@ -107,7 +107,7 @@ def _step(step: Step) -> LadderStep:
     return LadderStep(
         code=step.code,
         after=timedelta(seconds=step.after_s),
-        tells=tuple(Role(role) for role in step.tells),
+        tells=step.tells,
         document=step.document,
         name_zh=step.name_zh,
         name_en=step.name_en,

@@ -5,7 +5,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 from schemas import codec
 from schemas.registry import (
@@ -24,9 +23,9 @@ from services.alerts.domain.errors import NoPack
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.ids import BodyCode, ContactId
 from services.alerts.domain.routing.contacts import Contact
+from services.kernel.calendar import CHINA
 from services.runtime.logging import get_logger
 
-CHINA = ZoneInfo("Asia/Shanghai")
 V = TypeVar("V", bound=Version)
 
 

@@ -13,8 +13,9 @@ from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.subject import Subject, SubjectFacts, SubjectKind
 from services.alerts.domain.delivery.interim import InterimRow
 from services.alerts.domain.delivery.notice import About, Notice
-from services.alerts.domain.escalation.steps import LadderStep, Role, StepTaken
+from services.alerts.domain.escalation.steps import LadderStep, StepTaken
 from services.alerts.domain.ids import CaseId
+from services.kernel.words import Recipient
 from services.runtime.postgres import json_text
 
 Row = dict[str, Any]
@@ -194,7 +195,7 @@ def step_of_json(raw: Mapping[str, Any]) -> LadderStep:
     return LadderStep(
         code=raw["code"],
         after=timedelta(seconds=raw["after_s"]),
-        tells=tuple(Role(role) for role in raw["tells"]),
+        tells=tuple(Recipient(role) for role in raw["tells"]),
         document=raw["document"],
         name_zh=raw["name_zh"],
         name_en=raw["name_en"],

@@ -1,13 +1,14 @@
 """Which gateway speaks for which unit, as of a day (Asia/Shanghai)."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
+from services.kernel.calendar import CHINA
+
 # China has kept one time zone without summer time since 1991: a fixed offset is exact for every instant we meet.
-CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
 
 
 class Standing(Enum):

@@ -4,9 +4,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from services.registry.domain.bodies import Body, BodyKind
+from services.kernel.words import BodyKind, ContactRole
+from services.registry.domain.bodies import Body
 from services.registry.domain.devices import STANDARD, shown_address
-from services.registry.domain.entities import Contact, Gateway, Role, Unit, Version
+from services.registry.domain.entities import Contact, Gateway, Unit, Version
 from services.registry.domain.errors import RowError
 from services.registry.domain.policy import InForce, Policy, policy_on
 from services.registry.domain.rows import ParsedRow
@@ -148,7 +149,7 @@ def _check_unit_exists(row: int, column: str, unit_id: str, known: Known) -> lis
 
 
 def _check_contact(row: int, contact: Contact, known: Known) -> list[RowError]:
-    if contact.role is not Role.OFFICE:
+    if contact.role is not ContactRole.OFFICE:
         return _check_unit_exists(row, "body_code", contact.body_code, known)
     if known.anywhere(contact.body_code):
         return []

@@ -3,25 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 
+from services.kernel.words import Recipient
 from services.registry.domain.bodies import Body
 
 ACCEPTANCE_ROUTE = "NEW_BUILDING"
 """The category whose lead is the acceptance gate: it also hears of every new building that is not connected."""
-
-
-class Tells(StrEnum):
-    """Whom a step tells, resolved per unit."""
-
-    CENTRE = "centre"
-    UNIT_CONTROL_ROOM = "unit_control_room"
-    UNIT_MANAGER = "unit_manager"
-    MAINTENANCE = "maintenance"
-    GRID_OFFICER = "grid_officer"
-    STREET = "street"
-    BRIGADE = "brigade"
-    DEPARTMENT = "department"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +30,7 @@ class LadderStep:
     name_zh: str
     name_en: str
     after: timedelta
-    tells: tuple[Tells, ...]
+    tells: tuple[Recipient, ...]
     document: str
     board_only: bool
     clause: str

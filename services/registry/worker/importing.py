@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 from pathlib import PurePath
 
+from services.kernel.calendar import CHINA
 from services.registry.domain.bodies import Body
 from services.registry.domain.columns import COLUMNS, kind_of_file
 from services.registry.domain.crosscheck import Known, check_row, pack_misses, shared_addresses, unique
@@ -21,14 +22,13 @@ from services.registry.domain.words import NOTHING, Said, is_chinese
 from services.registry.ports import Files, ImportNote, Register, Sheet, Store
 from services.runtime.clock import Clock
 
-SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 MAX_VERSIONS = 400
 _LISTED_PASSED = 10
 _ORDER = {Kind.PACK: 0, Kind.DEPARTMENT: 1, Kind.UNIT: 2, Kind.GATEWAY: 3, Kind.CONTACT: 4}
 
 
 def today_in_shanghai(now: datetime) -> date:
-    return now.astimezone(SHANGHAI).date()
+    return now.astimezone(CHINA).date()
 
 
 class Importer:

@@ -15,18 +15,10 @@ from typing import NamedTuple
 
 from schemas import codec
 from schemas.pack import AnyOf, Pack, UnitFact
-from schemas.registry import (
-    Construction,
-    GatewayRecord,
-    GatewayVersion,
-    PackRecord,
-    PackVersion,
-    UnitRecord,
-    UnitVersion,
-)
+from schemas.registry import GatewayRecord, GatewayVersion, PackRecord, PackVersion, UnitRecord, UnitVersion
+from services.kernel.words import Construction, FindingKind
 from services.rules.domain import facts
 from services.rules.domain.instants import micros, span
-from services.rules.domain.words import Kind
 
 _CONSTRUCTION = {
     Construction.NEW_BUILD: UnitFact.NEW_BUILD,
@@ -301,10 +293,10 @@ def _scopes(pack: Pack) -> tuple[facts.Scope, ...]:
     )
 
 
-def _ladder_clauses(pack: Pack) -> dict[Kind, str]:
-    clauses: dict[Kind, str] = {}
+def _ladder_clauses(pack: Pack) -> dict[FindingKind, str]:
+    clauses: dict[FindingKind, str] = {}
     for ladder in pack.ladders.values():
-        for kind in Kind:
+        for kind in FindingKind:
             if kind.value in ladder.kinds:
                 clauses.setdefault(kind, ladder.steps[0].clause)
     return clauses

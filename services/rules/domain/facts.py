@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple, Protocol, TypeVar
 
+from services.kernel.words import FindingKind as Kind
 from services.rules.domain.instants import SECOND, day_end, day_start
-from services.rules.domain.words import Kind
 
 
 class Dated(Protocol):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from functools import lru_cache
 
+from services.kernel.words import Connection, Phase
 from services.rules.domain.effects import REGISTRY_TOPIC, Evidence, Moment
 from services.rules.domain.facts import NO_PACK, GatewayVersion, PackVersion, UnitVersion, begins, in_force
 from services.rules.domain.instants import day_start
@@ -11,7 +12,7 @@ from services.rules.domain.ledger import Ledger
 from services.rules.domain.rate import EVERY, NO_FELLOWS, UNION, UNION_OF
 from services.rules.domain.unit import Link, Unit
 from services.rules.domain.watch import DEFAULT_BLIND_AFTER
-from services.rules.domain.words import TROUBLES, Cause, Connection, Phase
+from services.rules.domain.words import TROUBLES, Cause
 
 FROM_REGISTRY = Evidence(REGISTRY_TOPIC, 0)
 

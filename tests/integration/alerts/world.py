@@ -27,13 +27,12 @@ from standardwebhooks import Webhook
 from deploy.stack.ports import free_ports
 from schemas import codec
 from schemas.base import Evidence, PackRef
-from schemas.finding import Finding, FindingData, FindingKind, Phase
-from schemas.gateway import Point, Restores, SignalKind
+from schemas.finding import Finding, FindingData
+from schemas.gateway import Point
 from schemas.ids import derive, finding_id
 from schemas.pack import Pack
 from schemas.registry import (
     ContactRecord,
-    ContactRole,
     ContactVersion,
     GatewayRecord,
     GatewayVersion,
@@ -44,8 +43,9 @@ from schemas.registry import (
     UnitRecord,
     UnitVersion,
 )
-from schemas.signal import Carrier, Lane, Signal, SignalData
+from schemas.signal import Signal, SignalData
 from schemas.topics import ALARMS, FINDINGS, REGISTRY, all_topics
+from services.kernel.words import Carrier, ContactRole, FindingKind, Lane, Phase, Restores, SignalKind
 from services.runtime.clock import SystemClock
 from services.runtime.kafka import BatchProducer, Record, TopicSpec, ensure_topics
 from services.runtime.migrate import migrate

@@ -5,11 +5,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from schemas.pack import Pack
-from schemas.registry import ContactRole
 from services.alerts.adapters.registry_directory import RegistryDirectory
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.subject import unit_subject
 from services.alerts.domain.errors import NoPack
+from services.kernel.words import ContactRole
 from services.runtime.kafka import Record
 from tests.integration.alerts.world import contact_record, gateway_record, pack_record, sample_pack, unit_record
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from services.ingest.domain.values import Reason
+from services.kernel.words import RefusalReason
 from services.registry.adapters.files import LocalFiles
 from services.registry.domain import cells, devices
 from services.registry.domain.columns import COLUMNS
@@ -81,4 +81,4 @@ def test_the_readme_says_what_becomes_of_a_device_without_networks() -> None:
     """The decision itself: tests/unit/ingest/test_claims.py."""
     said = said_of("`networks`")
     assert "anywhere" not in said
-    assert all(word in said for word in (Reason.IDENTITY_MISMATCH.value, "INGEST_TCP_OPEN", "certificate"))
+    assert all(word in said for word in (RefusalReason.IDENTITY_MISMATCH.value, "INGEST_TCP_OPEN", "certificate"))

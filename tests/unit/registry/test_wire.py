@@ -6,10 +6,11 @@ import pytest
 
 from schemas import codec
 from schemas.registry import ContactVersion
+from services.kernel.words import Construction
 from services.registry.adapters.kafka import to_event
 from services.registry.adapters.wire import from_json, from_wire, to_wire
 from services.registry.domain.devices import networks
-from services.registry.domain.entities import Construction, Facts, History, Kind, Version
+from services.registry.domain.entities import Facts, History, Kind, Version
 from services.registry.domain.routing import resolve
 from tests.unit.registry.builders import DAY, T0, contact, gateway, policy, street, unit
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.alerts.domain.case.kinds import CaseKind
-from services.alerts.domain.escalation.steps import LadderStep, Role
+from services.alerts.domain.escalation.steps import LadderStep
+from services.kernel.words import Recipient
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,6 @@ class PackRules:
     common_units: int
     common_window: timedelta
     common_hold: timedelta
-    common_tells: tuple[Role, ...]
+    common_tells: tuple[Recipient, ...]
     common_clause: str
     expired: bool = False
