@@ -42,6 +42,7 @@ def to_wire(version: Version[Facts]) -> wire.Version:
             device_profile=facts.device_profile,
             device_address=facts.device_address,
             networks=facts.networks,
+            points=facts.points,
             retired_on=facts.retired_on,
             **times,
         )
@@ -149,6 +150,7 @@ def _gateway(version: wire.GatewayVersion) -> Gateway:
         device_profile=version.device_profile,
         device_address=version.device_address,
         networks=version.networks,
+        points=version.points,
         retired_on=version.retired_on,
     )
 

@@ -61,7 +61,8 @@ class Unit:
 class Gateway:
     """`device_address`: six bytes in the order of the wire, as hex. `networks`: where it may call from by itself.
 
-    Without a network only a certificate proves that a call is this device's.
+    Without a network only a certificate proves that a call is this device's. `points`: how many components are
+    registered behind it; None when nobody has said.
     """
 
     gateway_id: str
@@ -71,6 +72,7 @@ class Gateway:
     device_profile: str | None = None
     device_address: str | None = None
     networks: tuple[Network, ...] = ()
+    points: int | None = None
     retired_on: date | None = None
 
     @property

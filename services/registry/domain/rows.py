@@ -190,6 +190,7 @@ def _gateway(row: RowReader) -> Gateway:
         device_profile=row.may("device_profile", devices.device_profile, None),
         device_address=row.may("device_address", devices.device_address, None),
         networks=row.may("networks", devices.networks, ()),
+        points=row.may("points", devices.points, None),
         retired_on=row.may("retired_on", cells.day, None),
     )
 

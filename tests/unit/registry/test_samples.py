@@ -77,6 +77,10 @@ def test_an_address_of_the_readme_is_one() -> None:
     assert all(devices.device_address(text) for text in numbers)
 
 
+def test_the_readme_says_how_many_components_may_be_registered() -> None:
+    assert f"0 to {devices.MAX_POINTS}" in said_of("`points`")
+
+
 def test_the_readme_says_what_becomes_of_a_device_without_networks() -> None:
     """The decision itself: tests/unit/ingest/test_claims.py."""
     said = said_of("`networks`")
