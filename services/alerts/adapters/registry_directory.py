@@ -4,7 +4,6 @@ import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from schemas import codec
@@ -16,7 +15,6 @@ from schemas.registry import (
     GatewayVersion,
     UnitRecord,
     UnitVersion,
-    Version,
 )
 from services.alerts.adapters.packs import Packs
 from services.alerts.domain.case.subject import UNREGISTERED, Subject, SubjectFacts
@@ -24,15 +22,10 @@ from services.alerts.domain.errors import NoPack
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.ids import BodyCode, ContactId
 from services.alerts.domain.routing.contacts import Contact
+from services.kernel.effective import in_force
 from services.runtime.logging import get_logger
 
 CHINA = ZoneInfo("Asia/Shanghai")
-V = TypeVar("V", bound=Version)
-
-
-def in_force(versions: Sequence[V], day: date) -> V | None:
-    """Return the version that holds on `day`: the last of the order that is valid by then."""
-    return next((version for version in reversed(versions) if version.valid_from <= day), None)
 
 
 class RegistryDirectory:

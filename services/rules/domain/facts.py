@@ -1,38 +1,26 @@
-"""What the registry says, by effective date: units, gateways, policy packs. Which version holds is decided here."""
+"""What the registry says, by effective date: units, gateways, policy packs. Which of them holds, at an instant."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
-from services.rules.domain.instants import SECOND, day_end, day_start
+from services.kernel.effective import Recorded, in_force
+from services.rules.domain.instants import SECOND, day_end, day_of, day_start
 from services.rules.domain.words import Kind
 
-
-class Dated(Protocol):
-    """Valid from the start of a day, known since an instant."""
-
-    @property
-    def valid_from(self) -> date: ...
-    @property
-    def recorded_at(self) -> int: ...
+V = TypeVar("V", bound=Recorded)
 
 
-V = TypeVar("V", bound=Dated)
-
-
-def in_force(versions: Sequence[V], at: int) -> V | None:
+def holding(versions: Sequence[V], at: int) -> V | None:
     """Return the version that holds at `at` by what was known then; None before the first.
 
     Shape:  `versions` in the order of (valid_from, recorded_at).
     """
-    for version in reversed(versions):
-        if version.recorded_at <= at and day_start(version.valid_from) <= at:
-            return version
-    return None
+    return in_force(versions, day_of(at), at)
 
 
-def begins(version: Dated) -> int:
+def begins(version: Recorded) -> int:
     """Return when a version takes effect: from its first day on, but not before it was known."""
     return max(version.recorded_at, day_start(version.valid_from))
 

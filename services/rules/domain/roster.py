@@ -5,7 +5,7 @@ from datetime import date
 from functools import lru_cache
 
 from services.rules.domain.effects import REGISTRY_TOPIC, Evidence, Moment
-from services.rules.domain.facts import NO_PACK, GatewayVersion, PackVersion, UnitVersion, begins, in_force
+from services.rules.domain.facts import NO_PACK, GatewayVersion, PackVersion, UnitVersion, begins, holding
 from services.rules.domain.instants import day_start
 from services.rules.domain.ledger import Ledger
 from services.rules.domain.rate import EVERY, NO_FELLOWS, UNION, UNION_OF
@@ -73,7 +73,7 @@ class Roster:
         waiting: list[PackVersion] = []
         for _, versions in sorted(self._packs.items()):
             now = passed(watermark) if watermark is not None else max(version.recorded_at for version in versions)
-            holds = in_force(versions, now)
+            holds = holding(versions, now)
             if holds is None:
                 waiting.append(versions[0])
             elif holds.district not in chosen or chosen[holds.district].valid_from <= holds.valid_from:
@@ -104,7 +104,7 @@ class Roster:
 
     def refresh(self, unit: Unit, now: int, evidence: Evidence = FROM_REGISTRY) -> None:
         """Read the facts of `unit` as of `now` and follow them."""
-        facts = in_force(unit.versions, now)
+        facts = holding(unit.versions, now)
         if facts is None:
             return
         first = unit.connection is None
@@ -132,7 +132,7 @@ class Roster:
         carriers = []
         scoped: list[Link] = []
         for gateway_id in sorted(unit.gateways):
-            gateway = in_force(unit.gateways[gateway_id], now)
+            gateway = holding(unit.gateways[gateway_id], now)
             if gateway is not None and gateway.unit_id == unit.unit_id and not gateway.retired(now):
                 carriers.append(gateway.carrier)
                 scoped.append(unit.link(gateway_id))

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from services.kernel.effective import in_force, ordered
 from services.registry.adapters.files import LocalFiles
 from services.registry.domain.entities import Gateway, Kind, Routing, Unit, Version, of_type
 from services.registry.domain.reports import ImportReport
-from services.registry.domain.timeline import in_force
 from services.registry.worker.importing import Importer
 from tests.fakes.registry import MemoryStore, SetClock
 from tests.unit.registry.builders import DAY, DEPARTMENTS_CSV, PACK_FILE, UNITS_HEADING, unit_row, units_csv
@@ -45,7 +45,7 @@ class Office:
         return await self.importer.import_pack(self.file("pack.yaml", text), valid_from=valid_from)
 
     def versions(self, unit_id: str = "U000001") -> list[Version[Unit]]:
-        return of_type(self.store.versions.get((Kind.UNIT, unit_id), []), Unit)
+        return ordered(of_type(self.store.versions.get((Kind.UNIT, unit_id), []), Unit))
 
     def route(self, day: date, unit_id: str = "U000001") -> Routing:
         version = in_force(self.versions(unit_id), day)
