@@ -68,9 +68,14 @@ class Packs(Generic[P]):
         known = _known(own, known_at)
         return _covering(known, day) or _ran_out_last(known, day) or _begins_first(known) or _begins_first(own)
 
-    def earliest(self, district: str) -> DatedPack[P] | None:
-        """Return the oldest pack of the district: what holds on days outside every window of an ask (R2)."""
-        return next(iter(self._own.get(district, ())), None)
+    def or_earliest(self, district: str, day: int) -> DatedPack[P] | None:
+        """Return the pack in force, else the oldest of the district: for days outside every window of an ask (R2)."""
+        return self.in_force(district, day) or next(iter(self._own.get(district, ())), None)
+
+    def of_all(self, day: int) -> list[P]:
+        """Return what `or_earliest` finds for each district."""
+        found = (self.or_earliest(district, day) for district in self.districts())
+        return [pack.content for pack in found if pack is not None]
 
     def turning_days(self, district: str) -> list[int]:
         """Return the days on which another pack of the district may hold than on the day before, in order."""

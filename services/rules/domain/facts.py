@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple, TypeVar
 
+from services.kernel.calendar import day_number
 from services.kernel.effective import Recorded, in_force
+from services.kernel.policy import DatedPack
 from services.rules.domain.instants import SECOND, day_end, day_of, day_start
 from services.rules.domain.words import Kind
 
@@ -141,6 +143,16 @@ class PackVersion:
     profiles: Mapping[str, Profile]
     scopes: tuple[Scope, ...]
     ladder_clauses: Mapping[Kind, str] = field(default_factory=dict)
+    valid_to: date = date.max
+
+    @property
+    def ends(self) -> int | None:
+        """Return the first instant at which the pack's days are over; None for one without a last day."""
+        return None if self.valid_to == date.max else day_end(self.valid_to)
+
+    def dated(self) -> DatedPack["PackVersion"]:
+        first, last = day_number(self.valid_from), day_number(self.valid_to)
+        return DatedPack(self.district, self.pack_id, self.version, first, last, self, self.recorded_at)
 
     def profile(self, name: str | None) -> Profile:
         """Return the named profile, the pack's default where the name is missing or unknown."""

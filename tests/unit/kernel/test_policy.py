@@ -37,7 +37,7 @@ def test_the_newest_pack_whose_days_cover_the_day_holds_whatever_the_order(order
 def test_a_district_never_gets_the_pack_of_another() -> None:
     packs = Packs([OTHER])
     for day in (0, 100, 2000):
-        assert packs.in_force("gulou", day) is packs.standing("gulou", day) is packs.earliest("gulou") is None
+        assert packs.in_force("gulou", day) is packs.standing("gulou", day) is packs.or_earliest("gulou", day) is None
     assert packs.districts() == ["taijiang"]
     assert packs.turning_days("gulou") == []
 
@@ -85,4 +85,6 @@ def test_packs_turn_on_first_days_and_on_the_day_after_the_last() -> None:
 
 
 def test_the_earliest_is_that_of_days_outside_every_window() -> None:
-    assert held(Packs([NEXT, CORRECTED, YEAR, OTHER]).earliest("gulou")) == "year"
+    packs = Packs([NEXT, CORRECTED, YEAR, OTHER])
+    assert [held(packs.or_earliest("gulou", day)) for day in (0, 1, 366, 731)] == ["year", "corrected", "next", "year"]
+    assert (packs.of_all(0), packs.of_all(731)) == (["year", "other"], ["year", "other"])
