@@ -16,10 +16,11 @@ from schemas.registry import (
     UnitRecord,
     UnitVersion,
 )
-from services.alerts.adapters.packs import Packs
+from services.alerts.adapters.packs import PackShelf
 from services.alerts.domain.case.subject import UNREGISTERED, Subject, SubjectFacts
 from services.alerts.domain.errors import NoPack
-from services.alerts.domain.escalation.pack_rules import PackRules
+from services.alerts.domain.escalation.pack_rules import WITHOUT_PACK, PackRules
+from services.alerts.domain.escalation.steps import Role
 from services.alerts.domain.ids import BodyCode, ContactId
 from services.alerts.domain.routing.contacts import Contact
 from services.kernel.effective import in_force
@@ -38,7 +39,7 @@ class RegistryDirectory:
         self._gateways: dict[str, GatewayRecord] = {}
         self._contacts: dict[str, ContactRecord] = {}
         self._departments: dict[str, DepartmentRecord] = {}
-        self._packs = Packs()
+        self._packs = PackShelf()
         self._contacts_of: dict[str, set[str]] = defaultdict(set)
         self._gateways_of: dict[str, set[str]] = defaultdict(set)
         self._sizes: dict[str, Counter[str]] | None = None
@@ -84,7 +85,8 @@ class RegistryDirectory:
                 entities.pop(entity, None)
 
     def rules(self, now: datetime, district: str) -> PackRules:
-        return self._packs.of(district, now.astimezone(CHINA).date()).rules
+        chosen = self._packs.of(district, now.astimezone(CHINA).date())
+        return WITHOUT_PACK if chosen is None else chosen.rules
 
     def longest_window(self, now: datetime) -> timedelta:
         return self._packs.longest_window(now.astimezone(CHINA).date())
@@ -126,17 +128,25 @@ class RegistryDirectory:
         return tuple(sorted({found.carrier for found in versions if found and _serves(found, unit_id, day)}))
 
     def bodies(self, kind: str, district: str) -> Sequence[BodyCode]:
-        """Bodies of the district's own pack, and those of the register that are in no other district's pack."""
+        """Bodies of the district's own pack, and those of the register that are in no other district's pack.
+
+        Where no pack names a centre, because the district has none or nobody knows which it is, every centre that there
+        is: an alarm that reaches one too many is better than one that reaches nobody.
+        """
         day = self._today()
-        found: dict[str, str] = {}
+        chosen = None
         with contextlib.suppress(NoPack):
-            found.update((one.code, one.kind) for one in self._packs.of(district, day).pack.departments)
-        others = {one.code for chosen in self._packs.of_all(day).values() for one in chosen.pack.departments}
+            chosen = self._packs.of(district, day)
+        found = {} if chosen is None else {one.code: one.kind for one in chosen.pack.departments}
+        others = {one.code: one.kind for each in self._packs.of_all(day).values() for one in each.pack.departments}
         for record in self._departments.values():
             version = in_force(record.versions, day)
             if version is not None and (version.department.code in found or version.department.code not in others):
                 found[version.department.code] = version.department.kind
-        return [BodyCode(code) for code, of_kind in found.items() if of_kind == kind]
+        wanted = [code for code, of_kind in found.items() if of_kind == kind]
+        if chosen is None and kind == Role.CENTRE and not (district and wanted):
+            wanted = list(dict.fromkeys([*wanted, *(code for code, of_kind in others.items() if of_kind == kind)]))
+        return [BodyCode(code) for code in wanted]
 
     def contacts(self, body: str) -> Sequence[Contact]:
         day = self._today()

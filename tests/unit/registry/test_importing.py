@@ -248,3 +248,16 @@ async def test_a_device_address_that_another_gateway_has_is_refused(office: Offi
     assert [(error.row, error.column, error.found) for error in report.errors] == [(2, "device_address", "100001")]
     await office.take("gateways.csv", f"{GATEWAYS_HEADING}\nG1,U000001,carrier-a,,100009,\n")
     assert not (await office.take("gateways.csv", second)).refused
+
+
+async def test_routes_of_a_pack_of_a_few_days_end_with_it_and_those_of_the_last_pack_go_on(office: Office) -> None:
+    await office.take("units.csv", units_csv(unit_row()))
+    guard = (
+        ("pack_id: sample-2026", "pack_id: guard"),
+        ("valid_from: 2026-01-01", "valid_from: 2026-07-01"),
+        ("valid_to: 2026-12-31", "valid_to: 2026-07-07"),
+        ("lead: health", "lead: civil-affairs"),
+    )
+    await office.take_pack(*guard)
+    days = (date(2026, 6, 30), date(2026, 7, 1), date(2026, 7, 7), date(2026, 7, 8), date(2027, 1, 1))
+    assert [office.route(day).lead for day in days] == ["health", "civil-affairs", "civil-affairs", "health", "health"]
