@@ -26,6 +26,11 @@ def day_number(day: date) -> int:
     return (day - _FIRST).days
 
 
+def date_of(day: int) -> date:
+    """Return a day as a date. Raises OverflowError outside the years 1 to 9999."""
+    return _FIRST + timedelta(days=day)
+
+
 def day_of(at: int) -> int:
     """Return the day that an instant lies in."""
     return (at + OFFSET) // DAY

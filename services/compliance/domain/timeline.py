@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from services.compliance.domain.connection import Link, Piece
 from services.compliance.domain.health import Change, Health
-from services.compliance.domain.registry import GatewayRow, UnitRow, row_on
+from services.compliance.domain.registry import GatewayRow, UnitRow
 from services.compliance.domain.sight import Span
 from services.kernel.calendar import day_of, midnight
+from services.kernel.effective import in_force
 
 CONNECTED = ("online", "late")
 _CAUSES = ("blind", "impaired", "unproven")
@@ -66,7 +67,7 @@ class Timeline:
     attributed: Callable[[str, str, Piece], str]
 
     def row_at(self, at: int) -> UnitRow | None:
-        return row_on(self.rows, day_of(at))
+        return in_force(self.rows, day_of(at))
 
     def state_at(self, at: int) -> State | None:
         """Return the connection at an instant up to the horizon, None while there is no row."""

@@ -275,6 +275,7 @@ def pack_version(version: PackVersion, rate: float) -> facts.PackVersion:
         profiles=profiles,
         scopes=_scopes(pack),
         ladder_clauses=_ladder_clauses(pack),
+        valid_to=pack.valid_to,
     )
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from services.kernel.effective import in_force, ordered
 from services.registry.adapters.files import LocalFiles
 from services.registry.domain.entities import Gateway, Kind, Routing, Unit, Version, of_type
 from services.registry.domain.reports import ImportReport
-from services.registry.domain.timeline import in_force
 from services.registry.domain.words import said
 from services.registry.worker.importing import Importer
 from tests.fakes.registry import MemoryStore, SetClock
@@ -46,7 +46,7 @@ class Office:
         return await self.importer.import_pack(self.file("pack.yaml", text), valid_from=valid_from)
 
     def versions(self, unit_id: str = "U000001") -> list[Version[Unit]]:
-        return of_type(self.store.versions.get((Kind.UNIT, unit_id), []), Unit)
+        return ordered(of_type(self.store.versions.get((Kind.UNIT, unit_id), []), Unit))
 
     def route(self, day: date, unit_id: str = "U000001") -> Routing:
         version = in_force(self.versions(unit_id), day)
@@ -280,3 +280,16 @@ async def test_a_device_address_that_another_gateway_has_is_refused(office: Offi
     assert [(error.row, error.column, error.found) for error in report.errors] == [(2, "device_address", "100001")]
     await office.take("gateways.csv", f"{GATEWAYS_HEADING}\nG1,U000001,carrier-a,,100009,\n")
     assert not (await office.take("gateways.csv", second)).refused
+
+
+async def test_routes_of_a_pack_of_a_few_days_end_with_it_and_those_of_the_last_pack_go_on(office: Office) -> None:
+    await office.take("units.csv", units_csv(unit_row()))
+    guard = (
+        ("pack_id: sample-2026", "pack_id: guard"),
+        ("valid_from: 2026-01-01", "valid_from: 2026-07-01"),
+        ("valid_to: 2026-12-31", "valid_to: 2026-07-07"),
+        ("lead: health", "lead: civil-affairs"),
+    )
+    await office.take_pack(*guard)
+    days = (date(2026, 6, 30), date(2026, 7, 1), date(2026, 7, 7), date(2026, 7, 8), date(2027, 1, 1))
+    assert [office.route(day).lead for day in days] == ["health", "civil-affairs", "civil-affairs", "health", "health"]

@@ -24,3 +24,23 @@ class PackRules:
     common_tells: tuple[Recipient, ...]
     common_clause: str
     expired: bool = False
+
+
+WITHOUT_PACK = PackRules(
+    pack_id="none",
+    version=1,
+    ladders={},
+    group_wait=timedelta(0),
+    # so that a line that drops again and again does not tell the centre each time
+    reopen_within=timedelta(days=1),
+    common_by=(),
+    common_units=0,
+    common_window=timedelta(0),
+    common_hold=timedelta(0),
+    common_tells=(),
+    common_clause="",
+)
+"""Where a district has no pack: the centre is told once of every kind, of a fire the control room too.
+
+See `fallback_ladder`. Never the ladder of another district: its clauses bind nobody here.
+"""
