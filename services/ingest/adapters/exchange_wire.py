@@ -1,9 +1,10 @@
 """Orders and the steps of exchanges as they stand on the topics, and back."""
 
-from schemas import codec, ids
+from schemas import codec
 from schemas.command import Command, DutyCheck, Replay, SetClock
 from schemas.exchange import Exchange, ExchangeData
 from services.ingest.domain.controls import Order, Told, What
+from services.kernel import ids
 
 SOURCE = "/ingest"
 
