@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from schemas.base import Event, Identifier, Wire
-from services.kernel.words import Carrier, ExchangeReason, ExchangeStep
+from services.kernel.words import Carrier, ControlKind, ExchangeReason, ExchangeStep
 
 
 class ExchangeData(Wire):
@@ -16,7 +16,7 @@ class ExchangeData(Wire):
 
     command_id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
     gateway_id: Identifier
-    what: Literal["set_clock", "duty_check"]
+    what: ControlKind
     minutes: int | None = Field(default=None, ge=1, le=255)
     by: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     ordered_at: AwareDatetime

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import AwareDatetime
 
 from schemas.base import Event, Identifier, PackRef, ShortText, Wire
+from services.kernel.words import Channel, Purpose
 
 
 class NoticeState(StrEnum):
@@ -23,10 +24,10 @@ class NoticeData(Wire):
     case_id: Identifier
     unit_id: Identifier | None
     step: Identifier
-    purpose: Literal["notice", "all_clear"]
+    purpose: Purpose
     body_code: Identifier
     contact_id: Identifier
-    channel: Literal["email", "webhook"]
+    channel: Channel
     template: ShortText
     clause: ShortText
     pack: PackRef

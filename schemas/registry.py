@@ -16,7 +16,7 @@ from pydantic import (
 
 from schemas.base import Event, Identifier, ShortText, Wire
 from schemas.pack import Department, Pack
-from services.kernel.words import Construction, ContactRole
+from services.kernel.words import Construction, ContactRole, Language
 
 
 class Version(Wire):
@@ -100,7 +100,7 @@ class ContactVersion(Version):
     body_code: Identifier
     role: ContactRole
     name: ShortText
-    lang: Literal["zh", "en"] = "zh"
+    lang: Language = Language.ZH
     email: EmailStr | None = None
     webhook_url: WebhookUrl | None = None
     webhook_secret_ref: Identifier | None = None

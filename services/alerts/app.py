@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Literal
 
 from schemas.topics import REGISTRY
 from services.alerts.adapters.case_reader import CaseReader
@@ -19,6 +18,7 @@ from services.alerts.adapters.http_api import Acknowledge, build_api
 from services.alerts.adapters.postgres_audit import PostgresAuditLog
 from services.alerts.adapters.postgres_cases import WORK_CHANNEL, PostgresCaseStore
 from services.alerts.domain.audit.chain import GENESIS, Verified, verify
+from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.errors import NoPack
 from services.alerts.domain.ids import CaseId
 from services.alerts.lanes.fire import FireLane
@@ -115,9 +115,9 @@ class Alerts:
     def _status(self, pools: Pools) -> StatusServer:
         acknowledgements = AcknowledgementService(store=PostgresCaseStore(pools.work), clock=self._parts.clock)
 
-        async def acknowledge(case_id: CaseId, wish: Acknowledge) -> Literal["done", "already", "not_found", "closed"]:
-            reply = await acknowledgements.acknowledge(case_id, Who(wish.account, wish.body_code, wish.via), wish.note)
-            return reply.value
+        async def acknowledge(case_id: CaseId, wish: Acknowledge) -> Reply:
+            who = Who(wish.account, wish.body_code, wish.via)
+            return await acknowledgements.acknowledge(case_id, who, wish.note)
 
         app = build_api(self._settings.api_token, CaseReader(pools.work), acknowledge)
         host, port = self._settings.http_host, self._settings.http_port

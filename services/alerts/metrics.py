@@ -6,7 +6,7 @@ from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import Action
 from services.alerts.domain.delivery.attempts import NEVER_AGAIN, DeliveryState
 from services.alerts.domain.delivery.reasons import Reason
-from services.alerts.domain.routing.contacts import Channel
+from services.kernel.words import Channel
 
 _FIRE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 

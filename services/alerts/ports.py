@@ -18,14 +18,15 @@ from services.alerts.domain.delivery.consent import SendDecision
 from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.interim import InterimRow
 from services.alerts.domain.delivery.letters import Letter
-from services.alerts.domain.delivery.notice import Notice, Purpose
+from services.alerts.domain.delivery.notice import Notice
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.escalation.steps import StepTaken
 from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.domain.noise.common_cause import Candidate
-from services.alerts.domain.routing.contacts import Address, Channel
+from services.alerts.domain.routing.contacts import Address
 from services.alerts.domain.routing.recipients import AddressBook
+from services.kernel.words import Channel, Purpose
 
 
 @dataclass(frozen=True, slots=True)

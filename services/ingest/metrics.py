@@ -13,7 +13,7 @@ from services.ingest.domain.account import Account
 from services.ingest.domain.conduct import Ended
 from services.ingest.domain.numbering import Step
 from services.ingest.domain.values import Ring
-from services.kernel.words import REFUSAL_REASONS_IN_USE, ExchangeReason, ExchangeStep, Flag, SignalKind
+from services.kernel.words import REFUSAL_REASONS_IN_USE, ControlKind, ExchangeReason, ExchangeStep, Flag, SignalKind
 
 LANES = ("main", "fire", "device", "device_fire")
 MQTT_LANES = LANES[:2]
@@ -141,7 +141,7 @@ class ExchangeMetrics:
         self.failed = Counter(
             f"{prefix}_errors_total", "orders and steps that met an error of our own", registry=registry
         )
-        for what in controls.What:
+        for what in ControlKind:
             self.seconds.labels(what)
             for outcome in self.OUTCOMES:
                 self.ended.labels(what, outcome)

@@ -262,3 +262,31 @@ class PartState(StrEnum):
     FAILED = "failed"
     WAITS = "waits"
     SHUT = "shut"
+
+
+class ControlKind(StrEnum):
+    """What FireNet may tell a device to do, and nothing else: set its clock, or ask for a person (查岗)."""
+
+    SET_CLOCK = "set_clock"
+    DUTY_CHECK = "duty_check"
+
+
+class Language(StrEnum):
+    """In which language a contact is written to."""
+
+    ZH = "zh"
+    EN = "en"
+
+
+class Channel(StrEnum):
+    """How a notice travels."""
+
+    EMAIL = "email"
+    WEBHOOK = "webhook"
+
+
+class Purpose(StrEnum):
+    """A notice says that something is wrong; an all-clear that it is over."""
+
+    NOTICE = "notice"
+    ALL_CLEAR = "all_clear"

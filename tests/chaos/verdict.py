@@ -10,8 +10,8 @@ from typing import Any
 
 from schemas import codec, topics
 from schemas.finding import Finding
-from schemas.ids import finding_id
 from services.alerts.app import verify_audit
+from services.kernel.ids import finding_id
 from tests.chaos import look
 from tests.chaos.blows import Struck
 from tests.chaos.receivers import read_diary

@@ -14,7 +14,7 @@ from services.alerts.domain.case.subject import Subject
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
 from services.alerts.domain.delivery.consent import may_send
 from services.alerts.domain.delivery.destinations import Due
-from services.alerts.domain.delivery.notice import Notice, Purpose
+from services.alerts.domain.delivery.notice import Notice
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced
 from services.alerts.domain.escalation.steps import StepTaken
@@ -22,6 +22,7 @@ from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.domain.noise.common_cause import Candidate
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseBook, Changes, ClaimRequest, PartitionClaim, Ready, Refused, Retell
+from services.kernel.words import Purpose
 
 
 @dataclass

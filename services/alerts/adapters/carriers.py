@@ -7,8 +7,8 @@ from pathlib import Path
 from services.alerts.adapters.mail import MailCarrier, MailServer
 from services.alerts.adapters.secrets import SecretFiles
 from services.alerts.adapters.webhook import Networks, WebhookCarrier, webhook_client
-from services.alerts.domain.routing.contacts import Channel
 from services.alerts.ports import Carrier
+from services.kernel.words import Channel
 from services.runtime.clock import Clock
 
 

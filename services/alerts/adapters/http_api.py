@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from starlette.middleware.base import RequestResponseEndpoint
 
 from services.alerts.adapters.case_reader import CaseReader
+from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.errors import StoreUnavailable
 from services.alerts.domain.ids import CaseId
 
@@ -31,7 +32,7 @@ class Acknowledge(BaseModel):
     via: str = Field(default="api", pattern=r"^[a-z][a-z0-9_-]{0,31}$")
 
 
-AcknowledgeCase = Callable[[CaseId, Acknowledge], Awaitable[Literal["done", "already", "not_found", "closed"]]]
+AcknowledgeCase = Callable[[CaseId, Acknowledge], Awaitable[Reply]]
 
 
 def _guard(token: SecretStr) -> Callable[[Request], JSONResponse | None]:
@@ -77,9 +78,9 @@ def build_api(token: SecretStr, reader: CaseReader, acknowledge: AcknowledgeCase
     @app.post("/v1/cases/{case_id}/acknowledge")
     async def acknowledge_case(case_id: CaseIdPath, wish: Acknowledge) -> dict[str, Any]:
         reply = await acknowledge(CaseId(case_id), wish)
-        if reply == "not_found":
+        if reply is Reply.NOT_FOUND:
             raise HTTPException(404, "no such case")
-        if reply == "closed":
+        if reply is Reply.CLOSED:
             raise HTTPException(409, "the case is closed")
         return await show(case_id, wish.body_code)
 

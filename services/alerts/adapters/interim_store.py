@@ -16,10 +16,11 @@ from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Ver
 from services.alerts.domain.delivery.consent import may_send
 from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.interim import InterimRow
-from services.alerts.domain.delivery.notice import Notice, Purpose
+from services.alerts.domain.delivery.notice import Notice
 from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseBook, Changes, ClaimRequest, PartitionClaim, Ready, Refused, Retell
+from services.kernel.words import Purpose
 
 MAX_CASES = 5_000
 MAX_NOTICES = 20_000

@@ -10,10 +10,10 @@ from services.alerts.adapters.rows import proof_json
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.delivery.letters import Letter
-from services.alerts.domain.delivery.notice import Purpose
 from services.alerts.domain.ids import NoticeId
-from services.alerts.domain.routing.contacts import Address, Channel
+from services.alerts.domain.routing.contacts import Address
 from services.kernel.calendar import CHINA
+from services.kernel.words import Channel, Purpose
 
 TEMPLATES = Path(__file__).parent / "templates"
 

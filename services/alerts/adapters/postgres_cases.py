@@ -19,8 +19,9 @@ from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced, StoreUnavailable
 from services.alerts.domain.ids import BodyCode, CaseId, ContactId, NoticeId
 from services.alerts.domain.noise.common_cause import Candidate
-from services.alerts.domain.routing.contacts import Address, Channel
+from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseBook, CaseTransaction, Changes, PartitionClaim
+from services.kernel.words import Channel
 from services.runtime.postgres import AWAY, Connection, Pool
 
 LIVE_CHANNEL = "firenet_live"

@@ -14,10 +14,11 @@ from services.alerts.domain.case.case import Case
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
 from services.alerts.domain.delivery.consent import may_send
 from services.alerts.domain.delivery.destinations import Due
-from services.alerts.domain.delivery.notice import Notice, Purpose
+from services.alerts.domain.delivery.notice import Notice
 from services.alerts.domain.ids import BodyCode, ContactId, NoticeId
-from services.alerts.domain.routing.contacts import Address, Channel
+from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import ClaimRequest, Ready, Refused, Retell
+from services.kernel.words import Channel, Purpose
 from services.runtime.postgres import Connection, Pool
 
 Encode = Callable[[dict[str, Any]], tuple[str, bytes]]

@@ -190,7 +190,7 @@ def _contact(version: ContactVersion) -> Contact:
         contact_id=ContactId(version.contact_id),
         body_code=BodyCode(version.body_code),
         role=str(version.role),
-        lang=version.lang,
+        lang=version.lang.value,
         email=version.email,
         webhook_url=str(version.webhook_url) if version.webhook_url else None,
         webhook_secret_ref=version.webhook_secret_ref,

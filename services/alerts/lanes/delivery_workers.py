@@ -8,12 +8,12 @@ from services.alerts.adapters.kafka_notices import notice_event
 from services.alerts.adapters.mail import MailServer
 from services.alerts.adapters.postgres_outbox import PostgresOutbox
 from services.alerts.domain.delivery.destinations import Destinations
-from services.alerts.domain.routing.contacts import Channel
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Retell, Tray
 from services.alerts.settings import AlertsSettings
 from services.alerts.worker.delivery import DeliveryWorker, Lanes
 from services.alerts.worker.fire_priority import FirePriority
+from services.kernel.words import Channel
 from services.runtime.clock import Clock
 from services.runtime.postgres import Pool
 

@@ -1,25 +1,16 @@
 """What people do to a case: acknowledge it."""
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from services.alerts.domain.audit.entry import AuditEntry
 from services.alerts.domain.case.case import Acknowledgement, Case
 from services.alerts.domain.case.kinds import PASSING
 from services.alerts.domain.case.lifecycle import close
+from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.ids import CaseId
 from services.alerts.ports import CaseStore, Changes
 from services.runtime.clock import Clock
-
-
-class Reply(StrEnum):
-    """What became of an acknowledgement. Another body's case looks like no case at all."""
-
-    DONE = "done"
-    ALREADY = "already"
-    NOT_FOUND = "not_found"
-    CLOSED = "closed"
 
 
 @dataclass(frozen=True, slots=True)

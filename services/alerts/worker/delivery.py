@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict, judge, policy_of
 from services.alerts.domain.delivery.consent import may_send
 from services.alerts.domain.delivery.destinations import Destinations, Due
-from services.alerts.domain.delivery.notice import Notice, Purpose
+from services.alerts.domain.delivery.notice import Notice
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, StoreUnavailable
 from services.alerts.domain.ids import NoticeId
-from services.alerts.domain.routing.contacts import Channel
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Carrier, Changes, ClaimRequest, Ready, Tray
 from services.alerts.worker.fire_priority import PATIENCE_S, FirePriority
+from services.kernel.words import Channel, Purpose
 from services.runtime.clock import Clock
 from services.runtime.patience import within
 

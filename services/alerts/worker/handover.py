@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from services.alerts.domain.audit.entry import AuditEntry, Detail
 from services.alerts.domain.delivery.interim import InterimRow
-from services.alerts.domain.delivery.notice import Purpose
 from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import Changes, InterimStore
+from services.kernel.words import Purpose
 
 
 @dataclass(slots=True)

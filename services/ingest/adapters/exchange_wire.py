@@ -1,9 +1,11 @@
 """Orders and the steps of exchanges as they stand on the topics, and back."""
 
-from schemas import codec, ids
+from schemas import codec
 from schemas.command import Command, DutyCheck, Replay, SetClock
 from schemas.exchange import Exchange, ExchangeData
-from services.ingest.domain.controls import Order, Told, What
+from services.ingest.domain.controls import Order, Told
+from services.kernel import ids
+from services.kernel.words import ControlKind
 
 SOURCE = "/ingest"
 
@@ -13,9 +15,11 @@ def order_of(command: Command) -> Order | None:
     asked = command.data.order
     match asked:
         case SetClock():
-            return Order(command.id, asked.gateway_id, What.SET_CLOCK, None, command.data.by, command.time)
+            return Order(command.id, asked.gateway_id, ControlKind.SET_CLOCK, None, command.data.by, command.time)
         case DutyCheck():
-            return Order(command.id, asked.gateway_id, What.DUTY_CHECK, asked.minutes, command.data.by, command.time)
+            return Order(
+                command.id, asked.gateway_id, ControlKind.DUTY_CHECK, asked.minutes, command.data.by, command.time
+            )
         case Replay():
             return None
 
@@ -24,7 +28,7 @@ def command_of(order: Order, source: str) -> Command:
     """Return the order as an event; `source` says where a person gave it."""
     asked: SetClock | DutyCheck = (
         SetClock(gateway_id=order.gateway_id)
-        if order.what is What.SET_CLOCK
+        if order.what is ControlKind.SET_CLOCK
         else DutyCheck(gateway_id=order.gateway_id, minutes=order.minutes or 0)
     )
     return Command.model_validate(
@@ -44,7 +48,7 @@ def exchange_of(told: Told) -> Exchange:
     data = ExchangeData(
         command_id=order.command_id,
         gateway_id=order.gateway_id,
-        what=order.what.value,
+        what=order.what,
         minutes=order.minutes,
         by=order.by,
         ordered_at=order.ordered_at,
@@ -64,7 +68,7 @@ def told_of(value: bytes) -> Told:
     """Return the step that a record of the exchanges topic tells. Raises codec.BadRecord."""
     event = codec.exchanges.decode(value)
     data = event.data
-    order = Order(data.command_id, data.gateway_id, What(data.what), data.minutes, data.by, data.ordered_at)
+    order = Order(data.command_id, data.gateway_id, data.what, data.minutes, data.by, data.ordered_at)
     return Told(
         order,
         data.step,

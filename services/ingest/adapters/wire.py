@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from json.encoder import encode_basestring as _quote
 
-from schemas import codec, ids
+from schemas import codec
 from schemas.gateway import Point as WirePoint
 from schemas.refusal import MAX_RAW_BYTES, Refusal, RefusalData, RefusalOrigin, Replayed, ReplayedData, ReplayOutcome
 from schemas.signal import (
@@ -31,6 +31,7 @@ from services.ingest.domain.values import (
     Signal,
     Tick,
 )
+from services.kernel import ids
 from services.kernel.words import SignalKind
 
 

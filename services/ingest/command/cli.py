@@ -19,11 +19,11 @@ from datetime import datetime, timedelta
 from typing import TextIO
 
 from services.ingest.adapters.order_book import OrderBook, open_order_book
-from services.ingest.domain.controls import Order, Terms, Told, What
+from services.ingest.domain.controls import Order, Terms, Told
 from services.ingest.domain.errors import LogUnavailable
 from services.ingest.settings import IngestSettings
 from services.kernel.calendar import CHINA
-from services.kernel.words import ExchangeReason, ExchangeStep
+from services.kernel.words import ControlKind, ExchangeReason, ExchangeStep
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.logging import configure
 from services.runtime.settings import load
@@ -107,7 +107,7 @@ async def _run(options: argparse.Namespace, settings: IngestSettings, clock: Clo
         if not gateways:
             return NOT_ALL
         minutes = options.minutes if options.command == "duty" else None
-        what = What.SET_CLOCK if minutes is None else What.DUTY_CHECK
+        what = ControlKind.SET_CLOCK if minutes is None else ControlKind.DUTY_CHECK
         by = (options.by or getpass.getuser())[:64]
         orders = [Order(secrets.token_hex(16), gateway_id, what, minutes, by, clock.now()) for gateway_id in gateways]
         await book.place(orders, source="/cli")

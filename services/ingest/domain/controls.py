@@ -1,7 +1,6 @@
 """The only two controls that FireNet sends: set a device's clock, and 查岗, is a person there. Words and frames."""
 
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import NamedTuple, NewType, assert_never
 
 from services.ingest.domain.errors import NotAllowed
@@ -15,15 +14,10 @@ from services.ingest.domain.gb26875 import (
     may_send,
     set_clock,
 )
-from services.kernel.words import Carrier, ExchangeReason, ExchangeStep
+from services.kernel.words import Carrier, ControlKind, ExchangeReason, ExchangeStep
 
 Control = NewType("Control", bytes)
 """A clock synchronisation or a duty check, as bytes. Carriers take nothing else; `encode` alone makes it."""
-
-
-class What(StrEnum):
-    SET_CLOCK = "set_clock"
-    DUTY_CHECK = "duty_check"
 
 
 ENDS = frozenset(
@@ -44,7 +38,7 @@ class Order(NamedTuple):
 
     command_id: str
     gateway_id: str
-    what: What
+    what: ControlKind
     minutes: int | None
     by: str
     ordered_at: datetime
@@ -69,7 +63,9 @@ class Told(NamedTuple):
     @property
     def ends(self) -> bool:
         """A confirm ends a set clock only: that a device has the duty check says nothing of a person yet."""
-        return self.step in ENDS and not (self.step is ExchangeStep.CONFIRMED and self.order.what is What.DUTY_CHECK)
+        return self.step in ENDS and not (
+            self.step is ExchangeStep.CONFIRMED and self.order.what is ControlKind.DUTY_CHECK
+        )
 
 
 class Terms(NamedTuple):
@@ -108,9 +104,9 @@ def control_frame(order: Order, envelope: Envelope, profile: DeviceProfile) -> F
     Raises:  EncodeError for minutes outside 1 to 255.
     """
     match order.what:
-        case What.SET_CLOCK:
+        case ControlKind.SET_CLOCK:
             return set_clock(envelope, profile)
-        case What.DUTY_CHECK:
+        case ControlKind.DUTY_CHECK:
             return duty_check(envelope, order.minutes or 0, profile)
         case _:
             assert_never(order.what)

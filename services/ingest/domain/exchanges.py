@@ -20,9 +20,9 @@ from typing import NamedTuple, TypeVar
 from zlib import crc32
 
 from services.ingest.domain.answers import Answer, Clocks, Verdict
-from services.ingest.domain.controls import Order, Terms, Told, What
+from services.ingest.domain.controls import Order, Terms, Told
 from services.ingest.domain.exchange import AT_ONCE, Exchange
-from services.kernel.words import Carrier, ExchangeReason, ExchangeStep
+from services.kernel.words import Carrier, ControlKind, ExchangeReason, ExchangeStep
 
 MAX_SERIALS = MAX_ENDED = 100_000
 MAX_ANSWERS = 10_000
@@ -224,7 +224,7 @@ class Exchanges:
         """Tell the last answer that we heard from the gateway, if it is one to this exchange."""
         gateway_id = exchange.order.gateway_id
         answer, check = self._answers.get(gateway_id), exchange.check()
-        if answer is None or check is None or exchange.order.what is not What.DUTY_CHECK:
+        if answer is None or check is None or exchange.order.what is not ControlKind.DUTY_CHECK:
             return []
         slack = timedelta() if exchange.owner == self._instance else self._terms.clocks_apart
         if not exchange.in_time(answer.at, slack):
@@ -262,7 +262,7 @@ class Exchanges:
             return []
         if exchange.blind is not None:
             until = exchange.answer_until()
-            if exchange.order.what is What.DUTY_CHECK and until is not None and now <= until:
+            if exchange.order.what is ControlKind.DUTY_CHECK and until is not None and now <= until:
                 return []  # if the device has it, a person may still answer
             return self._unknown(exchange, exchange.blind, now)
         if exchange.last_sent_at is None:
@@ -340,7 +340,7 @@ class Exchanges:
                 exchange.blind = exchange.blind or told.why
             case ExchangeStep.CONFIRMED:
                 exchange.confirmed = True
-                if exchange.order.what is What.SET_CLOCK:
+                if exchange.order.what is ControlKind.SET_CLOCK:
                     self._clocks.was_set(exchange.order.gateway_id)
             case ExchangeStep.DENIED if told.attempt == max(1, exchange.attempts) and not exchange.denied:
                 exchange.denied = True

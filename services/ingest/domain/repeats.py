@@ -11,7 +11,7 @@ fire and its end and the next fire, and a broker that only stood still handles b
 by a clock that is right and a count that has come far, are said once however often they come.
 
 Another instance of ingest, or another life of this one, knows nothing of it. There the first digits of a signal's id
-do what this does: they name the delivery (schemas/ids.py). A broker that marks nothing and numbers anew on every
+do what this does: they name the delivery (`services.kernel.ids`). A broker that marks nothing and numbers anew on each
 connection (rumqttd) leaves only the state of the component: after a kill between storing and acknowledging, a fire that
 was over by then is told once more, as begun and ended. The other way round a fire could be lost.
 """

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from schemas import codec
-from schemas.ids import derive
 from schemas.registry import RegistryEvent
 from schemas.topics import REGISTRY, Topic, all_topics
+from services.kernel.ids import derive
 from services.registry.adapters.wire import record
 from services.registry.domain.entities import Facts, History
 from services.registry.domain.errors import BusUnavailable, RecordTooLarge, TopicRefused

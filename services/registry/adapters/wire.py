@@ -8,9 +8,9 @@ from pydantic import AnyUrl
 
 from schemas import pack as wire_pack
 from schemas import registry as wire
-from services.kernel.words import ContactRole
+from services.kernel.words import ContactRole, Language
 from services.registry.domain.bodies import Body
-from services.registry.domain.entities import Contact, Facts, Gateway, History, Kind, Language, Routing, Unit, Version
+from services.registry.domain.entities import Contact, Facts, Gateway, History, Kind, Routing, Unit, Version
 from services.registry.domain.policy import LadderStep, Policy, RouteRule
 
 _MODELS: dict[Kind, type[wire.Version]] = {
@@ -73,7 +73,7 @@ def _contact_to_wire(contact: Contact, times: dict[str, Any]) -> wire.ContactVer
         body_code=contact.body_code,
         role=contact.role,
         name=contact.name,
-        lang=contact.lang.value,
+        lang=contact.lang,
         email=contact.email,
         webhook_url=None if contact.webhook_url is None else AnyUrl(contact.webhook_url),
         webhook_secret_ref=contact.webhook_secret_ref,
@@ -161,7 +161,7 @@ def _contact(version: wire.ContactVersion) -> Contact:
         body_code=version.body_code,
         role=version.role,
         name=version.name,
-        lang=Language(version.lang),
+        lang=version.lang,
         email=version.email,
         webhook_url=None if version.webhook_url is None else str(version.webhook_url),
         webhook_secret_ref=version.webhook_secret_ref,

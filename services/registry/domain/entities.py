@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Generic, TypeVar, cast
 
-from services.kernel.words import Construction, ContactRole
+from services.kernel.words import Construction, ContactRole, Language
 from services.registry.domain.bodies import Body
 from services.registry.domain.devices import Network
 from services.registry.domain.policy import Policy
@@ -20,11 +20,6 @@ class Kind(StrEnum):
     UNIT = "unit"
     GATEWAY = "gateway"
     CONTACT = "contact"
-
-
-class Language(StrEnum):
-    ZH = "zh"
-    EN = "en"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol, TypeVar, assert_never
 
-from services.kernel.words import BodyKind, Construction, ContactRole
+from services.kernel.words import BodyKind, Construction, ContactRole, Language
 from services.registry.domain import cells, devices
 from services.registry.domain.bodies import Body
 from services.registry.domain.cells import BadCell
-from services.registry.domain.entities import Contact, Gateway, Kind, Language, Unit
+from services.registry.domain.entities import Contact, Gateway, Kind, Unit
 from services.registry.domain.errors import RowError, shortened
 from services.registry.domain.words import NOTHING, Said
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+from services.kernel.ids import finding_id
 from services.kernel.words import Connection, Health
 from services.kernel.words import FindingKind as Kind
 from services.rules.domain.effects import SIGNALS_TOPIC, Evidence, Moment
-from services.rules.domain.ids import finding_id
 from services.rules.domain.inputs import Signal
 from services.rules.domain.ledger import Ledger
 from services.rules.domain.unit import Link, Unit

@@ -1,9 +1,9 @@
 """Fire, fault and isolation: what signals say about components, turned into health and findings."""
 
+from services.kernel.ids import finding_id
 from services.kernel.words import FindingKind as Kind
 from services.kernel.words import Phase
 from services.rules.domain.effects import Evidence, Moment
-from services.rules.domain.ids import finding_id
 from services.rules.domain.inputs import Signal
 from services.rules.domain.instants import DAY
 from services.rules.domain.ledger import Ledger

@@ -1,9 +1,9 @@
 """State of one unit and of the gateways that speak for it."""
 
+from services.kernel.ids import DELIVERY_DIGITS, SIGNAL_DIGITS
 from services.kernel.words import Connection, Health
 from services.kernel.words import FindingKind as Kind
 from services.rules.domain.facts import DEFAULT_PROFILE, NO_PACK, GatewayVersion, PackVersion, Profile, UnitVersion
-from services.rules.domain.ids import DELIVERY_DIGITS, SIGNAL_DIGITS
 from services.rules.domain.inputs import Signal
 from services.rules.domain.points import Trouble
 from services.rules.domain.rate import NO_FELLOWS
@@ -15,7 +15,7 @@ CONTENT_DIGITS = 12
 
 
 def same_delivery(one: str, other: str) -> bool:
-    """Say whether two ids of signals name the same delivery by the broker (`schemas.ids`); other ids are whole."""
+    """Say whether two ids of signals name the same delivery by the broker (`kernel.ids`); other ids are whole."""
     return len(one) == SIGNAL_DIGITS and one[:DELIVERY_DIGITS] == other[:DELIVERY_DIGITS]
 
 

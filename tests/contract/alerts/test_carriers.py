@@ -38,11 +38,11 @@ from services.alerts.adapters.webhook import (
     vetted_address,
     webhook_client,
 )
-from services.alerts.domain.delivery.notice import Purpose
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.ids import BodyCode, CaseId, ContactId, NoticeId
-from services.alerts.domain.routing.contacts import Address, Channel
+from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import Carrier, Ready
+from services.kernel.words import Channel, Purpose
 from services.runtime.clock import SystemClock
 from tests.fakes.alerts import FakeCarrier, FakeClock
 from tests.integration.alerts.world import SECRET, Hook

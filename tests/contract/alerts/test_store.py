@@ -19,13 +19,13 @@ from services.alerts.domain.case.lifecycle import close
 from services.alerts.domain.case.subject import common_cause_subject, unit_subject
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
 from services.alerts.domain.delivery.destinations import Due
-from services.alerts.domain.delivery.notice import About, Notice, Purpose, notice_id_of
+from services.alerts.domain.delivery.notice import About, Notice, notice_id_of
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced
 from services.alerts.domain.escalation.steps import StepTaken
 from services.alerts.domain.ids import CaseId
-from services.alerts.domain.routing.contacts import Channel
 from services.alerts.ports import CaseStore, Changes, ClaimRequest, Outbox, Ready, Refused
+from services.kernel.words import Channel, Purpose
 from services.runtime.postgres import open_pool
 from tests.fakes.alerts_store import MemoryStore
 from tests.unit.alerts.build import address, at, case

@@ -14,6 +14,9 @@ from services.runtime.postgres import open_pool
 from tests.fakes.console import T0, FakeAccounts
 from tests.integration.console.world import World
 
+LIMIT_S = 60.0
+"""A busy machine is no database that is away."""
+
 ANN = Account(Username("ann"), Role.CENTRE, None, "安", "hash")
 BEA = Account(Username("bea"), Role.DEPARTMENT, BodyCode("health"), "贝", "hash")
 
@@ -25,7 +28,7 @@ async def accounts(request: pytest.FixtureRequest) -> AsyncIterator[Accounts]:
         return
     world: World = request.getfixturevalue("empty_world")
     async with open_pool(world.dsn, "test", max_size=2) as pool:
-        yield PostgresAccounts(pool)
+        yield PostgresAccounts(pool, LIMIT_S)
 
 
 async def test_what_was_saved_is_found(accounts: Accounts) -> None:

@@ -23,6 +23,9 @@ from tests.integration.console.world import Unit, World, opened
 from tests.parts import fresh_database
 from tests.unit.console import builders
 
+LIMIT_S = 60.0
+"""A busy machine is no database that is away."""
+
 HEALTH, STREET = Slice(BodyCode("health")), Slice(BodyCode("dongjie"))
 
 UNITS = [
@@ -85,7 +88,7 @@ async def read(request: pytest.FixtureRequest) -> AsyncIterator[ReadModel]:
         yield fake()
         return
     async with open_pool(request.getfixturevalue("filled"), "test", max_size=2) as pool:
-        yield PostgresReadModel(pool)
+        yield PostgresReadModel(pool, LIMIT_S)
 
 
 def named(rows: tuple[RateCounts, ...], scope: str, value: str) -> tuple[int, int]:
@@ -209,7 +212,7 @@ async def test_an_unstable_line_is_said_until_the_watermark_has_passed_it_and_is
     )
     empty_world.stay_fresh()
     async with open_pool(empty_world.dsn, "test") as pool:
-        read = PostgresReadModel(pool)
+        read = PostgresReadModel(pool, LIMIT_S)
         page = await read.units(WHOLE, UnitQuery(troubled=True))
         assert [(row.unit_id, row.connection, row.line_drops) for row in page.rows] == [("U1", "online", 300)]
         whole = {
@@ -226,7 +229,7 @@ async def test_proofs_that_are_ahead_of_our_clock_are_sight_only_as_long_as_they
     empty_world.execute("UPDATE rules.partitions SET saved_at = %s", [empty_world.now()], notify=False)
     empty_world.see(empty_world.now() + timedelta(hours=1))
     async with open_pool(empty_world.dsn, "test") as pool:
-        read = PostgresReadModel(pool)
+        read = PostgresReadModel(pool, LIMIT_S)
         assert data_age(await read.sight(), empty_world.now()).state is Freshness.AHEAD
         empty_world.execute(
             "UPDATE rules.partitions SET saved_at = %s", [empty_world.now() - timedelta(minutes=1)], notify=False
@@ -239,7 +242,7 @@ async def test_blindness_is_laid_over_states_when_they_are_read(empty_world: Wor
     empty_world.stay_fresh()
     empty_world.see(T0.replace(year=2020), "clear", partition=1)
     async with open_pool(empty_world.dsn, "test", max_size=2) as pool:
-        read = PostgresReadModel(pool)
+        read = PostgresReadModel(pool, LIMIT_S)
         assert data_age(await read.sight(), SystemClock().now()).state is Freshness.PARTLY_BLIND
         picture = await read.picture(WHOLE)
         (s1,) = (row for row in picture.headline if row.scope == "S1")
@@ -257,7 +260,7 @@ async def test_a_case_tells_its_steps_notices_and_evidence(empty_world: World) -
     empty_world.notice("N1", "C1", "H0", "centre")
     empty_world.notice("N2", "C1", "H0", "maintenance", "dead", reason="mailbox_unknown")
     async with open_pool(empty_world.dsn, "test", max_size=2) as pool:
-        detail = await PostgresReadModel(pool).case(HEALTH, "C1")
+        detail = await PostgresReadModel(pool, LIMIT_S).case(HEALTH, "C1")
     assert [step.code for step in detail.case.plan] == ["H0", "H1", "H2", "H3", "H4"]
     assert detail.case.taken[0].told == ("centre", "maintenance")
     assert detail.case.deliveries == {"accepted": 1, "dead": 1}
@@ -274,7 +277,7 @@ async def test_members_of_a_common_case_stand_behind_it(empty_world: World) -> N
     empty_world.open_case("CC", None, "common_cause", cause_key="carrier:mobile")
     empty_world.open_case("C1", "U02", common_case_id="CC")
     async with open_pool(empty_world.dsn, "test", max_size=2) as pool:
-        read = PostgresReadModel(pool)
+        read = PostgresReadModel(pool, LIMIT_S)
         whole, own = (await read.picture(WHOLE)).cases, (await read.picture(HEALTH)).cases
     assert [(row.case_id, row.members) for row in whole.rows] == [("CC", 1)]
     assert whole.open == 2
@@ -290,8 +293,8 @@ async def test_what_may_be_a_fire_stands_behind_the_fires_and_before_the_rest(em
     empty_world.open_case("F", "U06", "fire")
     empty_world.open_case("A", "U03", "fire", acknowledged_at=empty_world.now(), acknowledged_by="x")
     async with open_pool(empty_world.dsn, "test", max_size=1) as pool:
-        picture = await PostgresReadModel(pool).picture(WHOLE)
-        cases = await PostgresReadModel(pool).cases(WHOLE, "open", 0, 100)
+        picture = await PostgresReadModel(pool, LIMIT_S).picture(WHOLE)
+        cases = await PostgresReadModel(pool, LIMIT_S).cases(WHOLE, "open", 0, 100)
     assert [case.case_id for case in cases.rows][:2] == ["F", "A"]
     assert cases.rows[-1].case_id == "C"
     kinds = [fire.kind for fire in picture.fires]
@@ -304,7 +307,7 @@ async def test_strangers_push_no_fire_off_the_list_that_alerts_has_not_opened_a_
     for number in range(60):
         empty_world.unregistered(f"X{number:02d}", f"G{number}")
     async with open_pool(empty_world.dsn, "test", max_size=1) as pool:
-        picture = await PostgresReadModel(pool).picture(WHOLE)
+        picture = await PostgresReadModel(pool, LIMIT_S).picture(WHOLE)
     assert [fire.unit_id for fire in picture.fires if fire.kind == "fire"] == [UNITS[1].unit_id]
     assert picture.fires[0].kind == "fire"
 
@@ -314,7 +317,7 @@ async def test_an_alarm_of_a_gateway_in_no_register_is_in_no_departments_slice(e
     empty_world.unregistered("X", "G777")
     empty_world.unread("Y", UNITS[0].unit_id)
     async with open_pool(empty_world.dsn, "test", max_size=1) as pool:
-        read = PostgresReadModel(pool)
+        read = PostgresReadModel(pool, LIMIT_S)
         for department in (UNITS[0].lead, ""):
             own = Slice(BodyCode(department))
             assert "X" not in {case.case_id for case in (await read.cases(own, "open", 0, 100)).rows}
@@ -333,8 +336,8 @@ async def test_a_case_shows_its_signals_what_was_salvaged_and_where_what_came_is
     empty_world.signal(unit_id, "fault", point=point)
     empty_world.unread("Y", unit_id)
     async with open_pool(empty_world.dsn, "test", max_size=1) as pool:
-        (fire,) = (await PostgresReadModel(pool).case(WHOLE, "F")).signals
-        (unread,) = (await PostgresReadModel(pool).case(WHOLE, "Y")).signals
+        (fire,) = (await PostgresReadModel(pool, LIMIT_S).case(WHOLE, "F")).signals
+        (unread,) = (await PostgresReadModel(pool, LIMIT_S).case(WHOLE, "Y")).signals
     assert (fire.address, fire.label, fire.text, fire.salvaged, fire.notes, fire.refusal_id) == (
         "7-3", "一层大厅", "火", True, ("label: a lone surrogate",), None
     )  # fmt: skip
@@ -344,13 +347,13 @@ async def test_a_case_shows_its_signals_what_was_salvaged_and_where_what_came_is
 async def test_a_fire_is_shown_though_alerts_has_not_opened_its_case(empty_world: World) -> None:
     empty_world.put(UNITS)
     async with open_pool(empty_world.dsn, "test", max_size=2) as pool:
-        (fire,) = (await PostgresReadModel(pool).picture(WHOLE)).fires
+        (fire,) = (await PostgresReadModel(pool, LIMIT_S).picture(WHOLE)).fires
     assert (fire.unit_id, fire.case_id) == ("U06", None)
 
 
 async def test_names_and_targets_come_from_the_pack_in_force(empty_world: World) -> None:
     async with open_pool(empty_world.dsn, "test", max_size=2) as pool:
-        names = await PostgresReadModel(pool).names()
+        names = await PostgresReadModel(pool, LIMIT_S).names()
     assert names.bodies["health"] == ("卫生健康局", "Health Bureau")
     assert names.bodies["dongjie"][0] == "东街街道"
     assert names.categories["HOSPITAL"][0] == "医疗卫生机构"
@@ -360,4 +363,4 @@ async def test_names_and_targets_come_from_the_pack_in_force(empty_world: World)
 async def test_a_database_without_our_tables_is_an_error_of_our_own(database: str) -> None:
     async with open_pool(database, "test", max_size=1) as pool:
         with pytest.raises(DataUnavailable):
-            await PostgresReadModel(pool).picture(WHOLE)
+            await PostgresReadModel(pool, LIMIT_S).picture(WHOLE)

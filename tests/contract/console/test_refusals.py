@@ -16,6 +16,9 @@ from services.runtime.postgres import Pool, open_pool
 from tests.fakes.console import T0
 from tests.fakes.console_refusals import MemoryRefusalBook, decision, refusal
 
+LIMIT_S = 60.0
+"""A busy machine is no database that is away."""
+
 CENTRE = Viewer(Username("centre"), Role.CENTRE, None, "值班")
 HOUR = T0.replace(minute=0, second=0, microsecond=0)
 LAPSED = T0 - timedelta(minutes=2)
@@ -42,12 +45,12 @@ async def pool(migrated_database: str) -> AsyncIterator[Pool]:
 
 @pytest.fixture
 async def tables(pool: Pool) -> Tables:
-    return Tables(pool)
+    return Tables(pool, LIMIT_S)
 
 
 @pytest.fixture(params=["memory", "postgres"])
 async def book(request: pytest.FixtureRequest, pool: Pool) -> Book:
-    return MemoryRefusalBook() if request.param == "memory" else Tables(pool)
+    return MemoryRefusalBook() if request.param == "memory" else Tables(pool, LIMIT_S)
 
 
 async def test_the_newest_come_first_and_filters_hold(book: Book) -> None:

@@ -29,7 +29,6 @@ from schemas import codec
 from schemas.base import Evidence, PackRef
 from schemas.finding import Finding, FindingData
 from schemas.gateway import Point
-from schemas.ids import derive, finding_id
 from schemas.pack import Pack
 from schemas.registry import (
     ContactRecord,
@@ -45,6 +44,7 @@ from schemas.registry import (
 )
 from schemas.signal import Signal, SignalData
 from schemas.topics import ALARMS, FINDINGS, REGISTRY, all_topics
+from services.kernel.ids import derive, finding_id
 from services.kernel.words import Carrier, ContactRole, FindingKind, Lane, Phase, Restores, SignalKind
 from services.runtime.clock import SystemClock
 from services.runtime.kafka import BatchProducer, Record, TopicSpec, ensure_topics

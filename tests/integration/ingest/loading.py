@@ -4,8 +4,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
-from schemas.ids import DELIVERY_DIGITS
 from services.ingest.domain.numbering import IN_A_ROW
+from services.kernel.ids import DELIVERY_DIGITS
 from services.runtime.clock import SystemClock
 from tests.integration.ingest.conftest import Site
 from tests.integration.ingest.log import Written

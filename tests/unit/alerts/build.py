@@ -13,8 +13,8 @@ from services.alerts.domain.escalation.ladder import Pace
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.ids import BodyCode, ContactId
-from services.alerts.domain.routing.contacts import Address, Channel, Contact
-from services.kernel.words import Recipient
+from services.alerts.domain.routing.contacts import Address, Contact
+from services.kernel.words import Channel, Recipient
 
 T0 = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

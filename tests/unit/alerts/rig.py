@@ -10,7 +10,6 @@ from services.alerts.adapters.interim_store import LocalInterimStore
 from services.alerts.domain.case.event import Event
 from services.alerts.domain.delivery.destinations import Destinations
 from services.alerts.domain.escalation.ladder import Pace
-from services.alerts.domain.routing.contacts import Channel
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import PartitionClaim, Tray
 from services.alerts.worker.acknowledgement import AcknowledgementService
@@ -20,6 +19,7 @@ from services.alerts.worker.handover import Handover
 from services.alerts.worker.intake import CaseIntake
 from services.alerts.worker.ladder import LadderWorker
 from services.alerts.worker.notice_composer import NoticeComposer
+from services.kernel.words import Channel
 from tests.fakes.alerts import EveryDay, FakeCarrier, FakeClock, FakeDirectory, PlainWriter
 from tests.fakes.alerts_store import MemoryStore
 from tests.unit.alerts.build import RULES

@@ -10,7 +10,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from schemas.ids import finding_id
 from services.alerts.adapters import topic_handler
 from services.alerts.adapters.calendar import ChinaCalendar
 from services.alerts.adapters.case_reader import CaseReader
@@ -25,6 +24,7 @@ from services.alerts.domain.escalation.deadlines import reply_due
 from services.alerts.domain.ids import CaseId
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import PartitionClaim
+from services.kernel.ids import finding_id
 from services.runtime.kafka import Record
 from services.runtime.kafka_loop import ConsumedRecord, Unavailable
 from tests.fakes.alerts_store import MemoryStore

@@ -23,15 +23,14 @@ from services.alerts.domain.delivery.attempts import (
 )
 from services.alerts.domain.delivery.consent import may_send
 from services.alerts.domain.delivery.destinations import Destinations, Due
-from services.alerts.domain.delivery.notice import Purpose, notice_id_of
+from services.alerts.domain.delivery.notice import notice_id_of
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.escalation.deadlines import reply_due
 from services.alerts.domain.escalation.ladder import Pace, climb, held, is_due
 from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.domain.noise.common_cause import Candidate, again, find_causes, open_common
-from services.alerts.domain.routing.contacts import Channel
 from services.alerts.domain.routing.recipients import whom_step_tells
-from services.kernel.words import Recipient
+from services.kernel.words import Channel, Purpose, Recipient
 from tests.unit.alerts.build import HAZARD, RULES, T0, Book, address, at, case, contact, step
 
 

@@ -23,9 +23,10 @@ from services.alerts.domain.delivery.letters import (
     letter_of_step,
     point_step,
 )
-from services.alerts.domain.delivery.notice import About, Notice, Purpose
+from services.alerts.domain.delivery.notice import About, Notice
 from services.alerts.domain.ids import CaseId, NoticeId
-from services.alerts.domain.routing.contacts import Address, Channel
+from services.alerts.domain.routing.contacts import Address
+from services.kernel.words import Channel, Purpose
 from tests.unit.alerts.build import address, at, case, event, unit
 
 FOLDER = Path(__file__).parent / "letters"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from services.alerts.domain.case.case import case_id_of
 from services.alerts.domain.case.event import Event, Happening
 from services.alerts.domain.case.kinds import CaseKind
-from services.alerts.domain.delivery.notice import Purpose
 from services.alerts.ports import Ready
+from services.kernel.words import Purpose
 from tests.fakes.alerts_store import states
 from tests.unit.alerts.build import event
 from tests.unit.alerts.rig import Rig

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from schemas.ids import finding_id
+from services.kernel.ids import finding_id
 from tests.checker import Account
 from tests.checker.book import Kept, Lost, Matched, Spoken, Words, check_kept, find_lost, match
 from tests.checker.copies import Hearing, Outage, check_copies

@@ -6,11 +6,11 @@ import pytest
 
 from services.ingest.command import cli
 from services.ingest.command.cli import REASONS, WORDS, main, print_step
-from services.ingest.domain.controls import Order, Told, What
-from services.kernel.words import Carrier, ExchangeReason, ExchangeStep
+from services.ingest.domain.controls import Order, Told
+from services.kernel.words import Carrier, ControlKind, ExchangeReason, ExchangeStep
 from tests.unit.ingest.build import NOON, after
 
-DUTY = Order("d1", "G000001", What.DUTY_CHECK, 5, "wang", NOON)
+DUTY = Order("d1", "G000001", ControlKind.DUTY_CHECK, 5, "wang", NOON)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from services.ingest.adapters.gb26875_decoder import Gb26875Decoder
 from services.ingest.desk import Desk
-from services.ingest.domain.controls import Control, Order, Told, What, encode
+from services.ingest.domain.controls import Control, Order, Told, encode
 from services.ingest.domain.decide import decide
 from services.ingest.domain.directory import Device, Directory, Speaker, Version
 from services.ingest.domain.errors import NotAllowed, Unusable
@@ -33,7 +33,7 @@ from services.ingest.domain.gb26875.layout import TYPES
 from services.ingest.domain.reach import Reach
 from services.ingest.domain.values import Claim, Format, Route
 from services.ingest.metrics import ExchangeMetrics
-from services.kernel.words import Carrier, ExchangeReason, ExchangeStep, Lane
+from services.kernel.words import Carrier, ControlKind, ExchangeReason, ExchangeStep, Lane
 from services.runtime.lifecycle import Stop
 from tests.fakes.ingest import HandClock
 from tests.unit.ingest.build import DECODERS, NOON, QUICK, arrival
@@ -43,8 +43,8 @@ DEVICE = bytes.fromhex("a18601000000")
 CENTRE = bytes.fromhex("0a0000000000")
 UP = "firenet/v1/G000001/up/gb26875"
 TCP = Route(Lane.UP, Carrier.TCP_GB26875, Format.GB26875)
-DUTY = Order("d1", "G000001", What.DUTY_CHECK, 5, "wang", NOON)
-CLOCK = Order("c1", "G000001", What.SET_CLOCK, None, "wang", NOON)
+DUTY = Order("d1", "G000001", ControlKind.DUTY_CHECK, 5, "wang", NOON)
+CLOCK = Order("c1", "G000001", ControlKind.SET_CLOCK, None, "wang", NOON)
 
 
 class Way:

@@ -6,16 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.domain.answers import Answer
-from services.ingest.domain.controls import Order, Terms, Told, What
+from services.ingest.domain.controls import Order, Terms, Told
 from services.ingest.domain.exchanges import Exchanges
-from services.kernel.words import Carrier, ExchangeReason, ExchangeStep
+from services.kernel.words import Carrier, ControlKind, ExchangeReason, ExchangeStep
 from tests.unit.ingest.build import NOON, QUICK, after
 
 MQTT = Carrier.MQTT_GB26875
 MINUTES = 1
 ORDERS = (
-    Order("clock", "G000001", What.SET_CLOCK, None, "wang", NOON),
-    Order("duty", "G000001", What.DUTY_CHECK, MINUTES, "wang", NOON),
+    Order("clock", "G000001", ControlKind.SET_CLOCK, None, "wang", NOON),
+    Order("duty", "G000001", ControlKind.DUTY_CHECK, MINUTES, "wang", NOON),
 )
 LONG_S = 600
 

@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 
 from schemas import codec
 from services.ingest.adapters.exchange_wire import command_of, exchange_of, order_of, told_of
-from services.ingest.domain.controls import Order, Told, What
-from services.kernel.words import Carrier, ExchangeReason, ExchangeStep
+from services.ingest.domain.controls import Order, Told
+from services.kernel.words import Carrier, ControlKind, ExchangeReason, ExchangeStep
 from tests.unit.ingest.build import NOON, QUICK, after
 
 ORDERS = st.sampled_from(
     [
-        Order("c1", "G000001", What.SET_CLOCK, None, "王五", NOON),
-        Order("d1", "G000001", What.DUTY_CHECK, 255, "w", NOON),
+        Order("c1", "G000001", ControlKind.SET_CLOCK, None, "王五", NOON),
+        Order("d1", "G000001", ControlKind.DUTY_CHECK, 255, "w", NOON),
     ]
 )
 STEPS = st.builds(
@@ -54,4 +54,4 @@ def test_two_steps_have_one_id_exactly_when_command_step_and_attempt_are_the_sam
 @pytest.mark.parametrize("minutes", [0, 256])
 def test_an_order_out_of_range_is_never_written(minutes: int) -> None:
     with pytest.raises(ValueError, match="minutes"):
-        command_of(Order("d1", "G000001", What.DUTY_CHECK, minutes, "w", NOON), "/cli")
+        command_of(Order("d1", "G000001", ControlKind.DUTY_CHECK, minutes, "w", NOON), "/cli")

@@ -6,14 +6,14 @@ from itertools import pairwise
 import pytest
 
 from services.ingest.domain.answers import Answer
-from services.ingest.domain.controls import Order, Terms, Told, What
+from services.ingest.domain.controls import Order, Terms, Told
 from services.ingest.domain.exchanges import Exchanges, Try
-from services.kernel.words import Carrier, ExchangeReason, ExchangeStep
+from services.kernel.words import Carrier, ControlKind, ExchangeReason, ExchangeStep
 from tests.unit.ingest.build import NOON, after
 
 MQTT = Carrier.MQTT_GB26875
-CLOCK = Order("c1", "G000001", What.SET_CLOCK, None, "wang", NOON)
-DUTY = Order("d1", "G000001", What.DUTY_CHECK, 5, "wang", NOON)
+CLOCK = Order("c1", "G000001", ControlKind.SET_CLOCK, None, "wang", NOON)
+DUTY = Order("d1", "G000001", ControlKind.DUTY_CHECK, 5, "wang", NOON)
 
 
 class Line:
@@ -277,8 +277,8 @@ def test_clock_and_duty_check_of_one_gateway_go_side_by_side_under_different_ser
     line.confirm(2, serial=clock.serial)
     line.answer(3)
     assert {told.order.what: told.step for told in line.log if told.ends} == {
-        What.SET_CLOCK: ExchangeStep.CONFIRMED,
-        What.DUTY_CHECK: ExchangeStep.ANSWERED,
+        ControlKind.SET_CLOCK: ExchangeStep.CONFIRMED,
+        ControlKind.DUTY_CHECK: ExchangeStep.ANSWERED,
     }
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import codec, ids
+from schemas import codec
 from schemas.refusal import MAX_RAW_BYTES, Refusal
 from schemas.signal import DeviceFrame, SignalData, TickState
 from schemas.signal import Signal as WireSignal
@@ -25,6 +25,7 @@ from services.ingest.domain.values import (
     Signal,
     Tick,
 )
+from services.kernel import ids
 from services.kernel.words import Carrier, Flag, Lane, RefusalReason, Restores, SignalKind
 from tests.unit.ingest.build import NOON, QUICK, after, arrival
 

@@ -1,4 +1,4 @@
-"""A closed set of words is defined once: no enum repeats another one, or is part of it without a reason."""
+"""A closed set of words is defined once: nothing repeats an enum, and none is part of another without a reason."""
 
 import ast
 from collections.abc import Iterator, Mapping
@@ -27,13 +27,18 @@ ALLOWED = {
 
 
 def closed_sets(module: str, source: str) -> Iterator[tuple[str, frozenset[str]]]:
-    """Yield the enums of a module whose members are words, with these."""
+    """Yield the enums of a module whose members are words, and its literals of several words, with these."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ClassDef) and any(ast.unparse(base).split(".")[-1] in BASES for base in node.bases):
             values = [each.value for each in node.body if isinstance(each, ast.Assign)]
             said = [each.value for each in values if isinstance(each, ast.Constant) and isinstance(each.value, str)]
             if said:
                 yield f"{module}.{node.name}", frozenset(said)
+        elif isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Literal":
+            constants = [each.value for each in ast.walk(node.slice) if isinstance(each, ast.Constant)]
+            said = [each for each in constants if isinstance(each, str)]
+            if len(said) > 1 and said == constants:
+                yield f"{module}:{node.lineno}", frozenset(said)
 
 
 def repeated(sets: Sets) -> list[tuple[str, str]]:
@@ -41,9 +46,14 @@ def repeated(sets: Sets) -> list[tuple[str, str]]:
     return [
         (one, other)
         for one, other in permutations(sets, 2)
-        if (sets[one] == sets[other] and one < other and len(sets[one]) > 1)
-        or (sets[one] < sets[other] and len(sets[one]) >= LEAST_PART)
+        if (sets[one] == sets[other] and one < other and len(sets[one]) > 1 and not _two_literals(one, other))
+        or (sets[one] < sets[other] and len(sets[one]) >= LEAST_PART and ":" not in one + other)
     ]
+
+
+def _two_literals(one: str, other: str) -> bool:
+    """Two switches may have the same positions; only an enum makes them a set of words."""
+    return ":" in one and ":" in other
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +78,11 @@ def test_nothing_is_allowed_that_is_not_there(ours: Sets) -> None:
         ('class Way(StrEnum):\n    HIGH = "up"\n    LOW = "status"\n    FIRE = "alarm"', True),
         ('class Way(enum.Enum):\n    UP = "up"\n    STATUS = "status"\n    ALARM = "alarm"', True),
         ('class Kind(StrEnum):\n    FIRE = "fire"\n    FAULT = "fault"\n    ISOLATION = "isolation"', True),
+        ('lane: Literal["alarm", "status", "up"]', True),
         ('class Kind(StrEnum):\n    FIRE = "fire"\n    FAULT = "fault"', False),
         ('class Way(StrEnum):\n    UP = "up"\n    STATUS = "status"\n    DOWN = "down"', False),
     ],
-    ids=["a copy", "a copy as another enum", "a part", "two words in common", "another set"],
+    ids=["a copy", "a copy as another enum", "a part", "a literal", "two words in common", "another set"],
 )
 def test_a_planted_copy_is_found(ours: Sets, planted: str, found: bool) -> None:
     ((name, words),) = closed_sets("services.planted", planted)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.kernel.ids import finding_id
 from services.kernel.words import FindingKind
-from services.rules.domain.ids import finding_id
 from services.rules.domain.inputs import Signal
 from services.rules.domain.points import MAX_CLOSED, MAX_OPEN
 from services.rules.domain.words import Oddity

@@ -6,9 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import ids as wire_ids
 from services.kernel.words import VisibilityState
-from services.rules.domain import ids
 from services.rules.domain.facts import holding
 from services.rules.domain.instants import DAY, day_end, day_start, instant, micros
 from services.rules.domain.rate import bounds, percent_floored
@@ -45,15 +43,6 @@ def test_what_is_no_rate_is_refused(connected: int, of: int) -> None:
 
 def test_unknown_widens_the_rate() -> None:
     assert bounds(150, 30, 200) == ("75.0", "90.0")
-
-
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1))
-def test_ids_are_those_of_the_wire(parts: list[str]) -> None:
-    assert ids.derive(*parts) == wire_ids.derive(*parts)
-
-
-def test_finding_ids_are_those_of_the_wire() -> None:
-    assert ids.finding_id("U1", "fire", "s") == wire_ids.finding_id("U1", "fire", "s")
 
 
 def test_a_day_begins_at_midnight_in_shanghai() -> None:

@@ -1,14 +1,14 @@
 """What alerts remembers of the events it took in, so that the same one has no second effect.
 
 The id of a gateway's signal is that of one reception, and its first digits name the delivery by the broker
-(schemas/ids.py). What the broker marks as delivered before is asked about by its delivery alone; all else by its id: a
+(`kernel.ids`). What the broker marks as delivered before is asked about by its delivery alone; all else by its id: a
 gateway that repeats itself means something new, and whether that changes anything the open case says.
 """
 
 from collections.abc import Collection
 
-SIGNAL_DIGITS = 32
-DELIVERY_DIGITS = 20
+from services.kernel.ids import DELIVERY_DIGITS, SIGNAL_DIGITS
+
 _OF_GATEWAYS = "/gateways/"
 
 

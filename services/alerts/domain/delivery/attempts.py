@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from services.alerts.domain.delivery.notice import Purpose
 from services.alerts.domain.delivery.reasons import Reason
+from services.kernel.words import Purpose
 
 
 class DeliveryState(StrEnum):

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.alerts.domain.case.case import Case
-from services.alerts.domain.delivery.notice import Purpose
 from services.alerts.domain.delivery.reasons import Reason
+from services.kernel.words import Purpose
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from services.alerts.domain.ids import NoticeId
-from services.alerts.domain.routing.contacts import Channel
+from services.kernel.words import Channel
 
 
 @dataclass(frozen=True, slots=True)

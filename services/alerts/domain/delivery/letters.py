@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.event import Event, Place, Proof
-from services.alerts.domain.delivery.notice import Notice, Purpose
+from services.alerts.domain.delivery.notice import Notice
 from services.alerts.domain.escalation.ladder import following, step_of
 from services.alerts.domain.escalation.steps import LadderStep
+from services.kernel.words import Purpose
 
 ALL_CLEAR_STEP = "CLEAR"
 

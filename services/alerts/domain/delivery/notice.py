@@ -2,18 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from services.alerts.domain.case.event import Place, Proof
 from services.alerts.domain.ids import CaseId, NoticeId, digest
 from services.alerts.domain.routing.contacts import Address
-
-
-class Purpose(StrEnum):
-    """A notice says that something is wrong; an all-clear that it is over."""
-
-    NOTICE = "notice"
-    ALL_CLEAR = "all_clear"
+from services.kernel.words import Purpose
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,9 @@
 """Who can be told, and where."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from services.alerts.domain.ids import BodyCode, ContactId
-
-
-class Channel(StrEnum):
-    """How a notice travels."""
-
-    EMAIL = "email"
-    WEBHOOK = "webhook"
+from services.kernel.words import Channel
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from typing import Protocol
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.ids import BodyCode
-from services.alerts.domain.routing.contacts import Address, Channel, Contact
-from services.kernel.words import Recipient
+from services.alerts.domain.routing.contacts import Address, Contact
+from services.kernel.words import Channel, Recipient
 
 _UNIT_ROLES = {
     Recipient.UNIT_CONTROL_ROOM: "control_room",

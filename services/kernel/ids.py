@@ -1,6 +1,10 @@
-"""Derived ids: the same cause gives the same id in every process and in every replay."""
+"""Ids derived from a cause: the same cause gives the same id in every process and in every replay."""
 
 from hashlib import blake2b
+
+SIGNAL_DIGITS = 32
+DELIVERY_DIGITS = 20
+"""So many of the digits of a signal's id name the delivery by the broker, the others the reception."""
 
 
 def derive(*parts: str | bytes) -> str:
@@ -11,10 +15,6 @@ def derive(*parts: str | bytes) -> str:
         digest.update(len(raw).to_bytes(4, "big"))
         digest.update(raw)
     return digest.hexdigest()
-
-
-DELIVERY_DIGITS = 20
-"""So many digits of a signal's id name the delivery by the broker, the others the reception."""
 
 
 def finding_id(unit_id: str, kind: str, cause_id: str) -> str:
