@@ -10,6 +10,8 @@ import logging
 import re
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,9 @@ class Phase(StrEnum):
 
     PRE = "pre"
     POST = "post"
+
+
+HOW = {Phase.PRE: "run without --post", Phase.POST: "run with --post once nothing of the version before runs"}
 
 
 class OutOfOrder(Exception):
@@ -54,6 +59,24 @@ def migrate(dsn: str, folder: Path = MIGRATIONS, *, phase: Phase | None = None, 
     Raises OutOfOrder, and the driver's error when the server cannot be reached or a statement fails; a failed file
     leaves no trace.
     """
+    with _opened(dsn, folder) as (backend, migrations), backend.lock(timeout=60):
+        is_empty = not backend.get_applied_migration_hashes()
+        due = backend.to_apply(migrations).filter(lambda one: until is None or one.id <= until)
+        if phase is not None and not is_empty:
+            due = _of_phase(due, phase)
+        names = [migration.id for migration in due]
+        backend.apply_migrations(due)
+    return names
+
+
+def left(dsn: str, folder: Path = MIGRATIONS) -> list[str]:
+    """Return the names of what is not applied at `dsn`, in the order of the numbers."""
+    with _opened(dsn, folder) as (backend, migrations):
+        return [migration.id for migration in backend.to_apply(migrations)]
+
+
+@contextmanager
+def _opened(dsn: str, folder: Path) -> Iterator[tuple[Any, Any]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # raised inside yoyo on import
         from yoyo import get_backend, read_migrations
@@ -61,29 +84,30 @@ def migrate(dsn: str, folder: Path = MIGRATIONS, *, phase: Phase | None = None, 
     parts = urlsplit(dsn)
     backend = get_backend(urlunsplit(parts._replace(scheme="postgresql+psycopg")))
     try:
-        migrations = read_migrations(str(folder))
-        with backend.lock(timeout=60):
-            is_empty = not backend.get_applied_migration_hashes()
-            due = backend.to_apply(migrations).filter(lambda one: until is None or one.id <= until)
-            if phase is not None and not is_empty:
-                due = _of_phase(due, phase)
-            names = [migration.id for migration in due]
-            backend.apply_migrations(due)
-        return names
+        yield backend, read_migrations(str(folder))
     finally:
         backend.connection.close()
 
 
 def _of_phase(due: Any, phase: Phase) -> Any:
     chosen = due.filter(lambda one: phase_of(one.id) is phase)
-    others = {one.id for one in due} - {one.id for one in chosen}
+    others = due.filter(lambda one: phase_of(one.id) is not phase)
     if phase is Phase.POST and others and chosen:
-        raise OutOfOrder([one.id for one in chosen], sorted(others), "run without --post first")
+        return _made_up_for(chosen, others)
     for one in chosen:
-        first = sorted(others & {other.id for other in one.depends})
+        first = sorted({other.id for other in others} & {other.id for other in one.depends})
         if first:
-            raise OutOfOrder([one.id], first, "run with --post once nothing of the version before runs, then again")
+            raise OutOfOrder([one.id], first, f"{HOW[Phase.POST]}, then again")
     return chosen
+
+
+def _made_up_for(post: Any, pre: Any) -> Any:
+    """Return the `post` of an earlier release that was left out, and on which `pre` of this one rests."""
+    needed = {other.id for one in pre for other in one.depends}
+    missing = post.filter(lambda one: one.id in needed and one.id < min(other.id for other in pre))
+    if not missing:
+        raise OutOfOrder([one.id for one in post], [one.id for one in pre], f"{HOW[Phase.PRE]} first")
+    return missing
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -96,10 +120,15 @@ def main(arguments: list[str] | None = None) -> None:
     phase = None if chosen.all else Phase.POST if chosen.post else Phase.PRE
     settings = load(ServiceSettings)
     try:
-        names = migrate(settings.database_dsn.get_secret_value(), phase=phase)
+        dsn = settings.database_dsn.get_secret_value()
+        names, later = migrate(dsn, phase=phase), left(dsn)
     except Exception as error:  # noqa: BLE001 - one sentence for the person who runs it, whatever the driver raised
         sys.exit(f"migrations failed: {str(error).strip().splitlines()[0]}")
     sys.stdout.write(f"migrations applied: {', '.join(names) if names else 'none, up to date'}\n")
+    for phase, how in HOW.items():
+        waiting = [name for name in later if phase_of(name) is phase]
+        if waiting:
+            sys.stdout.write(f"migrations left: {', '.join(waiting)}: {how}\n")
 
 
 if __name__ == "__main__":

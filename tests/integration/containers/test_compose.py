@@ -36,7 +36,7 @@ def compose(*arguments: str, project: str = "firenet", **more: str) -> "subproce
 @pytest.fixture(scope="module")
 def resolved() -> dict[str, Any]:
     """The services as compose understands them, all profiles included."""
-    result = compose("--profile", "demo", "--profile", "grafana", "config")
+    result = compose("--profile", "demo", "--profile", "grafana", "--profile", "upgrade", "config")
     assert result.returncode == 0, result.stderr
     services: dict[str, Any] = yaml.safe_load(result.stdout)["services"]
     return services
@@ -65,8 +65,37 @@ def test_nothing_uses_the_hosts_network_or_extra_rights(resolved: dict[str, Any]
 def test_every_service_has_a_memory_limit_and_every_server_a_probe(resolved: dict[str, Any]) -> None:
     for name, service in resolved.items():
         assert service.get("mem_limit"), name
-        if name not in {"migrate", "registry-publish", "mqtt-access", "district", "simulator"}:
+        if name not in {"migrate", "migrate-post", "registry-publish", "mqtt-access", "district", "simulator"}:
             assert service["healthcheck"]["test"][0] == "CMD", name
+
+
+def test_up_prepares_the_database_and_only_a_person_finishes_it(resolved: dict[str, Any]) -> None:
+    before, after = resolved["migrate"], resolved["migrate-post"]
+    assert before["command"] == ["python", "-m", "services.runtime.migrate"]
+    assert "profiles" not in before
+    assert after["command"] == [*before["command"], "--post"]
+    assert after["profiles"] == ["upgrade"]
+    assert {before["restart"], after["restart"]} == {"no"}
+    for each in ("image", "environment", "secrets"):
+        assert before[each] == after[each], each
+    assert not any("migrate-post" in (service.get("depends_on") or {}) for service in resolved.values())
+
+
+def test_a_database_is_finished_when_every_new_service_lives(resolved: dict[str, Any]) -> None:
+    servers = {
+        name
+        for name, service in resolved.items()
+        if service["image"] == resolved["migrate"]["image"] and service["restart"] != "no" and "profiles" not in service
+    }
+    assert "alerts-fire" in servers
+    awaited = resolved["migrate-post"]["depends_on"]
+    assert {name: each["condition"] for name, each in awaited.items()} == dict.fromkeys(servers, "service_healthy")
+
+
+def test_what_the_runbook_runs_once_is_in_the_file(resolved: dict[str, Any]) -> None:
+    named = re.findall(r"`COMPOSE run --rm (?:--no-deps )?(\S+?)[ `]", RUNBOOK.read_text(encoding="utf-8"))
+    assert "migrate-post" in named
+    assert set(named) <= set(resolved)
 
 
 def test_no_password_stands_in_the_resolved_file(resolved: dict[str, Any], tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from deploy.schema import breaches, drift, last_released, read
 from deploy.stack.postgres import Postgres
 from services.runtime import migrate as migrating
-from services.runtime.migrate import MIGRATIONS, OutOfOrder, Phase, main, migrate
+from services.runtime.migrate import MIGRATIONS, OutOfOrder, Phase, left, main, migrate
 from tests.parts import fresh_database
 
 PRE = "0101_pre_more"
@@ -147,6 +147,27 @@ def test_pre_that_rests_on_post_of_the_version_before_says_so(released: str, fol
         assert connection.execute("SELECT count(nobody) FROM alerts.steps").fetchone() == (0,), "nothing was applied"
 
 
+def test_post_that_was_left_out_is_made_up_for_with_the_files_of_the_next_release(released: str, folder: Path) -> None:
+    """Whoever has the new files only must not stand between a `pre` that waits for `post` and the reverse."""
+    migrate(released)
+    add(folder, POST, "ALTER TABLE alerts.steps DROP COLUMN nobody")
+    add(folder, RESTS_ON_POST, f"-- depends: {POST}\nALTER TABLE alerts.steps ADD COLUMN nobody text")
+    add(folder, "0104_post_later", "DROP VIEW rules.losses")
+    with pytest.raises(OutOfOrder, match=f"{POST} must be applied before {RESTS_ON_POST}"):
+        migrate(released, folder, phase=Phase.PRE)
+    assert migrate(released, folder, phase=Phase.POST) == [POST], "what comes after the new `pre` is not its turn yet"
+    assert migrate(released, folder, phase=Phase.PRE) == [RESTS_ON_POST]
+    assert left(released, folder) == ["0104_post_later"]
+
+
+def test_post_does_not_go_before_pre_that_rests_on_none_of_it(released: str, folder: Path) -> None:
+    migrate(released)
+    add(folder, POST, "ALTER TABLE alerts.steps DROP COLUMN nobody")
+    add(folder, RESTS_ON_POST, "CREATE TABLE rules.more (a text)")
+    with pytest.raises(OutOfOrder, match=f"{RESTS_ON_POST} must be applied before {POST}: run without --post first"):
+        migrate(released, folder, phase=Phase.POST)
+
+
 def test_an_empty_database_gets_both_phases_at_once(database: str, folder: Path) -> None:
     add(folder, POST, "ALTER TABLE alerts.steps DROP COLUMN nobody")
     assert migrate(database, folder, phase=Phase.PRE)[-1] == POST
@@ -160,6 +181,7 @@ def test_the_command_line_applies_one_phase_or_both(
     add(folder, PRE, "CREATE TABLE rules.more (a text)")
     add(folder, POST, "ALTER TABLE alerts.steps DROP COLUMN nobody")
     monkeypatch.setattr(migrating, "migrate", lambda dsn, phase: migrate(dsn, folder, phase=phase))
+    monkeypatch.setattr(migrating, "left", lambda dsn: left(dsn, folder))
     monkeypatch.setenv("FIRENET_DATABASE_DSN", released)
     with pytest.raises(SystemExit, match=f"migrations failed: {PRE} must be applied before {POST}: run without --post"):
         main(["--post"])
@@ -167,7 +189,9 @@ def test_the_command_line_applies_one_phase_or_both(
         main(arguments)
     assert capsys.readouterr().out.splitlines() == [
         f"migrations applied: {PRE}",
+        f"migrations left: {POST}: run with --post once nothing of the version before runs",
         "migrations applied: none, up to date",
+        f"migrations left: {POST}: run with --post once nothing of the version before runs",
         f"migrations applied: {POST}",
         "migrations applied: none, up to date",
     ]
