@@ -8,9 +8,10 @@ from services.alerts.adapters.rows import audit_row, case_of, case_row, notice_r
 from services.alerts.adapters.statements import SQL
 from services.alerts.domain.audit.entry import AuditEntry
 from services.alerts.domain.case.event import Proof
-from services.alerts.domain.delivery.notice import About, Notice, Purpose
+from services.alerts.domain.delivery.notice import About, Notice
 from services.alerts.domain.escalation.steps import StepTaken
 from services.alerts.domain.ids import NoticeId
+from services.kernel.words import Purpose
 from tests.unit.alerts.build import T0, address, case
 
 CASE = case()
