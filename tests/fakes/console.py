@@ -17,7 +17,6 @@ from services.console.domain.units import Tally, UnitDetail, UnitPage, UnitQuery
 from services.console.domain.viewer import Slice, Username, Viewer
 
 T0 = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
-CONNECTED = ("online", "late")
 RANK: tuple[Callable[[UnitRow], bool], ...] = (
     lambda unit: unit.health == "fire",
     lambda unit: unit.connection == "offline",
@@ -84,6 +83,10 @@ class FakeReadModel:
     async def names(self) -> Names:
         await self._read("names")
         return self.known_names
+
+    async def live_counts(self) -> Sequence[tuple[str, RateCounts]]:
+        await self._read("live_counts")
+        return self._rates(Slice(None))
 
     async def picture(self, slice_: Slice) -> Picture:
         await self._read("picture")
@@ -180,12 +183,12 @@ class FakeReadModel:
 
 
 def _count(scope: str, value: str, units: list[UnitRow]) -> RateCounts:
-    def number(*states: str) -> int:
-        return sum(unit.connection in states and not unit.partly_connected for unit in units)
+    def number(state: str) -> int:
+        return sum(unit.connection == state and not unit.partly_connected for unit in units)
 
     partly = sum(unit.partly_connected for unit in units)
     return RateCounts(
-        scope, value, len(units), number(*CONNECTED), number("late"), number("offline") + partly, number("unknown"),
+        scope, value, number("online"), number("late"), number("offline") + partly, number("unknown"),
         number("never_connected"), number("commissioning"), number("exempt"),
     )  # fmt: skip
 

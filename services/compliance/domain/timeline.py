@@ -11,8 +11,8 @@ from services.compliance.domain.health import Change, Health
 from services.compliance.domain.registry import GatewayRow, UnitRow, row_on
 from services.compliance.domain.sight import Span
 from services.kernel.calendar import day_of, midnight
+from services.kernel.ratio import CONNECTED
 
-CONNECTED = ("online", "late")
 _CAUSES = ("blind", "impaired", "unproven")
 
 
