@@ -21,10 +21,10 @@ from deploy.grafana.panels import (
 UID = "firenet-district"
 LOW, HIGH = "下限 low", "上限 high"
 RATE_TEXT = (
-    "此刻在线单位 ÷ 应联网单位，向下取整到千分之一。"
+    "此刻在线单位 ÷ 应联网单位（豁免除外），向下取整到千分之一。"
     "下限把看不见的单位算作未联网，上限算作已联网；两者不同即我方视野不全。"
-    " Connected now divided by in scope, floored to a tenth of a percent. Low counts units out of our sight as not "
-    "connected, high as connected: where they differ we do not see everything. An empty scope has no rate."
+    " Connected now divided by in scope and not exempt, floored to a tenth of a percent. Low counts units out of our "
+    "sight as not connected, high as connected: where they differ we do not see everything. An empty scope has no rate."
 )
 SEEN = [State("0", "看得见 clear", "green")]
 
@@ -45,8 +45,8 @@ def _rates(board: Dashboard) -> None:
     board.with_row(Row("实时联网率 · Live networking rate"))
     for scope, zh in (("S1", "重点单位联网率 S1"), ("S2", "新改扩建联网率 S2")):
         words = Words(zh, f"{scope} rate now", RATE_TEXT, PERCENT)
-        low = f'scope:firenet_rules_networking_rate_low:floored_ratio{{scope="{scope}"}}'
-        high = f'scope:firenet_rules_networking_rate_high:floored_ratio{{scope="{scope}"}}'
+        low = f'scope:firenet_console_scope_networking_rate_low_ratio:min{{scope="{scope}"}}'
+        high = f'scope:firenet_console_scope_networking_rate_high_ratio:max{{scope="{scope}"}}'
         board.with_panel(figures(words, Q(low, LOW), Q(high, HIGH), decimals=1))
         words = Words(
             f"{scope} 分子与分母",
@@ -57,17 +57,17 @@ def _rates(board: Dashboard) -> None:
         board.with_panel(
             figures(
                 words,
-                Q(f'scope:firenet_rules_scope_connected_units:sum{{scope="{scope}"}}', "在线 connected"),
-                Q(f'scope:firenet_rules_scope_units:sum{{scope="{scope}"}}', "应联网 in scope"),
-                Q(f'scope:firenet_rules_scope_unknown_units:sum{{scope="{scope}"}}', "未知 unknown"),
+                Q(f'scope:firenet_console_scope_connected_units:min{{scope="{scope}"}}', "在线 connected"),
+                Q(f'scope:firenet_console_scope_units:max{{scope="{scope}"}}', "应联网 in scope"),
+                Q(f'scope:firenet_console_scope_unknown_units:max{{scope="{scope}"}}', "未知 unknown"),
             )
         )
     words = Words("联网率走势", "Rates over time", RATE_TEXT, PERCENT)
     board.with_panel(
         lines(
             words,
-            Q('scope:firenet_rules_networking_rate_low:floored_ratio{scope=~"S1|S2"}', "{{scope}} " + LOW),
-            Q('scope:firenet_rules_networking_rate_high:floored_ratio{scope=~"S1|S2"}', "{{scope}} " + HIGH),
+            Q('scope:firenet_console_scope_networking_rate_low_ratio:min{scope=~"S1|S2"}', "{{scope}} " + LOW),
+            Q('scope:firenet_console_scope_networking_rate_high_ratio:max{scope=~"S1|S2"}', "{{scope}} " + HIGH),
             width=24,
         )
     )
@@ -102,8 +102,7 @@ def _units(board: Dashboard) -> None:
 
 def _departments(board: Dashboard) -> None:
     chosen = '{department=~"$department"}'
-    named = "scope_department:firenet_rules_department_scope"
-    rate = "scope_department:firenet_rules_networking_rate"
+    named = "scope_department:firenet_console_department_scope"
     words = Words("各部门联网率", "Rates by department", RATE_TEXT, COUNT)
     columns = {
         "department": "部门 department",
@@ -117,11 +116,11 @@ def _departments(board: Dashboard) -> None:
     board.with_panel(
         rows(
             words,
-            Q(f"{named}_connected_units:sum{chosen}", ""),
-            Q(f"{named}_units:sum{chosen}", ""),
-            Q(f"{named}_unknown_units:sum{chosen}", ""),
-            Q(f"{rate}_low:floored_ratio{chosen}", ""),
-            Q(f"{rate}_high:floored_ratio{chosen}", ""),
+            Q(f"{named}_connected_units:min{chosen}", ""),
+            Q(f"{named}_units:max{chosen}", ""),
+            Q(f"{named}_unknown_units:max{chosen}", ""),
+            Q(f"{named}_networking_rate_low_ratio:min{chosen}", ""),
+            Q(f"{named}_networking_rate_high_ratio:max{chosen}", ""),
             columns=columns,
             percent=(LOW, HIGH),
         )

@@ -17,10 +17,11 @@ from services.console.adapters.secrets import Argon2Passwords, RandomSecrets, ge
 from services.console.adapters.web.site import PageServer, SiteOptions, build_site
 from services.console.domain.accounts import Account, checked_account, checked_password
 from services.console.domain.viewer import Viewer
-from services.console.metrics import Metrics
+from services.console.metrics import Metrics, RateGauges
 from services.console.settings import ConsoleSettings
 from services.console.worker.doors import DoorKeeper, DoorRules
 from services.console.worker.live import LiveBounds, LiveHub
+from services.console.worker.rates import RateExport
 from services.console.worker.refusals import RefusalDesk
 from services.console.worker.shared import SharedReads
 from services.runtime.clock import SystemClock
@@ -89,6 +90,7 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
                 parts_file=settings.parts_file,
             ),
         )
+        rates = RateExport(read=read, gauges=RateGauges(registry), metrics=metrics, every_s=settings.refresh_s)
         pages = PageServer(site, settings.http_host, settings.http_port, connections=settings.streams_total + 256)
 
         def readiness() -> Readiness:
@@ -100,6 +102,7 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
         status = StatusServer(settings.http_host, settings.status_port, readiness, registry)
         tasks = {
             "live": hub.run(stop),
+            "rates": rates.run(stop),
             "page": pages.serve(stop),
             "status": status.serve(stop),
             "refusals": feed.run(settings.kafka_bootstrap, stop),

@@ -1,8 +1,11 @@
 """Every metric of the console. Names are an interface: renaming one is a change in the changelog."""
 
+from collections.abc import Callable, Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.console.domain.accounts import SignIn
+from services.kernel.ratio import Ratio, floored
 
 REQUEST_OUTCOMES = ("ok", "client_error", "server_error")
 
@@ -58,3 +61,46 @@ class Metrics:
             self.requests.labels(outcome)
         for kind in ("snapshot", "update", "beat"):
             self.events.labels(kind)
+
+
+class RateGauges:
+    """The live networking rate by scope, and by scope and lead department: counts, and both bounds floored.
+
+    Computed here because Prometheus must not: a division there is floored nowhere, or by a second rule.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauges(what: str, *labels: str) -> _Figures:
+            return _Figures(lambda name, text: Gauge(f"firenet_console_{what}_{name}", text, labels, registry=registry))
+
+        self._scopes = gauges("scope", "scope")
+        self._departments = gauges("department_scope", "scope", "department")
+
+    def show(self, scopes: Mapping[tuple[str, ...], Ratio], departments: Mapping[tuple[str, ...], Ratio]) -> None:
+        """Replace all series; what is in neither any more has none, and so has a rate of nobody."""
+        self._scopes.show(scopes)
+        self._departments.show(departments)
+
+
+class _Figures:
+    def __init__(self, gauge: Callable[[str, str], Gauge]) -> None:
+        self._units = gauge("units", "Denominator of the live networking rate: units in scope that are not exempt")
+        self._connected = gauge("connected_units", "Numerator of the live networking rate")
+        self._unknown = gauge("unknown_units", "Units of the live networking rate that are out of sight")
+        self._exempt = gauge("exempt_units", "Units in scope that are exempt, in no rate")
+        self._low = gauge(
+            "networking_rate_low_ratio", "Live networking rate if no unknown unit were connected, floored"
+        )
+        self._high = gauge("networking_rate_high_ratio", "Live networking rate if every unknown unit were, floored")
+
+    def show(self, found: Mapping[tuple[str, ...], Ratio]) -> None:
+        for gauge in (self._units, self._connected, self._unknown, self._exempt, self._low, self._high):
+            gauge.clear()
+        for labels, ratio in found.items():
+            self._units.labels(*labels).set(ratio.denominator)
+            self._connected.labels(*labels).set(ratio.numerator)
+            self._unknown.labels(*labels).set(ratio.unknown)
+            self._exempt.labels(*labels).set(ratio.exempt)
+            if ratio.low is not None and ratio.high is not None:
+                self._low.labels(*labels).set(floored(ratio.low))
+                self._high.labels(*labels).set(floored(ratio.high))

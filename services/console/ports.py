@@ -10,6 +10,7 @@ from services.console.domain.accounts import Account, Session
 from services.console.domain.cases import CaseDetail, CaseList
 from services.console.domain.freshness import DataAge, PartitionSight
 from services.console.domain.picture import Names, Picture
+from services.console.domain.rates import RateCounts
 from services.console.domain.refusals import Place, RefusalDetail, RefusalPage, RefusalQuery, ReplayOrder
 from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
 from services.console.domain.viewer import Slice, Username, Viewer
@@ -44,6 +45,15 @@ class ReadModel(Protocol):
 
     async def case(self, slice_: Slice, case_id: str) -> CaseDetail:
         """Return one case. Raises NotFound outside the slice."""
+        ...
+
+
+class LiveCounts(Protocol):
+    async def live_counts(self) -> Sequence[tuple[str, RateCounts]]:
+        """Return the whole district's units by connection: dimension (district, town, ...) and one row of it.
+
+        Raises DataUnavailable.
+        """
         ...
 
 

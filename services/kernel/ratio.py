@@ -1,8 +1,21 @@
-"""Counts, what they come to in per cent, and the verdict on a target."""
+"""Counts, what they come to in per cent, and the verdict on a target. Nobody else divides, floors or judges.
 
+Only the formulas of compliance count for themselves; what they return is a `Ratio` too. A unit test looks through
+the whole tree for a division of counts elsewhere (docs/decisions/0026).
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from math import ceil
+from typing import TypeVar
+
+State = TypeVar("State", bound=str)
+
+CONNECTED = ("online", "late")
+"""A late unit has not been proven lost."""
+_NOT_CONNECTED = ("offline", "never_connected", "commissioning")
 
 
 class Verdict(StrEnum):
@@ -25,12 +38,33 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """`unknown` is part of the denominator and not of the numerator; `exempt` is in neither."""
+    """`unknown` is part of the denominator and not of the numerator; `exempt` is in neither.
+
+    Raises ValueError for counts that are no rate: below nought, or more counted than there are.
+    """
 
     numerator: int
     denominator: int
     unknown: int = 0
     exempt: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.numerator, self.unknown, self.exempt) < 0 or self.high_numerator > self.denominator:
+            raise ValueError(f"{self.numerator} and {self.unknown} unknown of {self.denominator} is no rate")
+
+    def __add__(self, other: "Ratio") -> "Ratio":
+        """Return the rate of both together: sums come before the division."""
+        return Ratio(
+            self.numerator + other.numerator,
+            self.denominator + other.denominator,
+            self.unknown + other.unknown,
+            self.exempt + other.exempt,
+        )
+
+    @property
+    def high_numerator(self) -> int:
+        """Return the numerator if everything unknown counted."""
+        return self.numerator + self.unknown
 
     @property
     def low(self) -> Fraction | None:
@@ -38,15 +72,53 @@ class Ratio:
 
     @property
     def high(self) -> Fraction | None:
-        return Fraction(self.numerator + self.unknown, self.denominator) if self.denominator else None
+        return Fraction(self.high_numerator, self.denominator) if self.denominator else None
+
+    def missing(self, target: Fraction) -> int:
+        """Return how many more must count before `high` reaches `target`: 0 when it has, or nothing is in scope."""
+        return max(0, ceil(self.denominator * target) - self.high_numerator)
+
+
+NOTHING = Ratio(0, 0)
+
+
+def live(units: Mapping[State, int]) -> Ratio:
+    """Return the live networking rate of so many units by connection: connected of those that are not exempt.
+
+    Raises ValueError for a connection that no unit in scope has (a retired one is in no scope).
+    Source: docs/domain/figures.md, R18 and the table of metrics, R27, R28.
+    """
+    connected = denominator = unknown = exempt = 0
+    for connection, count in units.items():
+        if connection == "exempt":
+            exempt += count
+            continue
+        denominator += count
+        if connection in CONNECTED:
+            connected += count
+        elif connection == "unknown":
+            unknown += count
+        elif connection not in _NOT_CONNECTED:
+            raise ValueError(f"{connection} is no connection of a unit in scope")
+    return Ratio(connected, denominator, unknown, exempt)
 
 
 def percent(fraction: Fraction | None) -> str | None:
     """Return per cent floored to one decimal: "100.0" only when all are. None where there is no rate."""
     if fraction is None:
         return None
-    tenths = fraction.numerator * 1000 // fraction.denominator
+    tenths = _tenths(fraction)
     return f"{tenths // 10}.{tenths % 10}"
+
+
+def floored(fraction: Fraction) -> float:
+    """Return the same as a number for a gauge, 0 to 1: 0.995 of 199 out of 200, and 1 only when all are."""
+    return _tenths(fraction) / 1000
+
+
+def _tenths(fraction: Fraction) -> int:
+    """Return tenths of a per cent, floored."""
+    return fraction.numerator * 1000 // fraction.denominator
 
 
 def verdict(ratio: Ratio, target: Fraction | None) -> tuple[Verdict, Reason]:

@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from services.kernel.words import Connection, FindingKind, Health, Phase, SignalKind, VisibilityState
 from services.rules.domain.instants import SECOND
-from services.rules.domain.rate import EVERY, RateRow
+from services.rules.domain.rate import EVERY
 from services.rules.domain.watch import sight_now
 from services.rules.domain.words import Aspect, Oddity
 
@@ -24,7 +24,6 @@ class PartitionView(NamedTuple):
     watermark: int | None
     sight: VisibilityState
     blind_after: int
-    rates: tuple[RateRow, ...]
     connections: Mapping[str, Mapping[Connection, int]]
     health: Mapping[str, Mapping[Health, int]]
     unstable: int = 0
@@ -77,7 +76,7 @@ class RulesMetrics:
 
 
 class LiveCollector(Collector):
-    """Units, rates and sight as they are now; computed when Prometheus asks."""
+    """Units and sight as they are now; computed when Prometheus asks."""
 
     def __init__(self, views: Views, now: Callable[[], int]) -> None:
         self._views = views
@@ -89,7 +88,6 @@ class LiveCollector(Collector):
         sights = {number: sight_now(v.sight, v.watermark, v.blind_after, now) for number, v in views.items()}
         yield from self._sight(views, sights, now)
         yield from self._units(views, sights)
-        yield from self._rates(views, sights)
 
     @staticmethod
     def _sight(
@@ -137,39 +135,6 @@ class LiveCollector(Collector):
         )
         unstable.add_metric([], sum(view.unstable for view in views.values()))
         return (units, health_units, unstable)
-
-    @staticmethod
-    def _rates(
-        views: Mapping[int, PartitionView], sights: Mapping[int, VisibilityState]
-    ) -> Iterable[GaugeMetricFamily]:
-        totals: dict[tuple[str, ...], list[int]] = defaultdict(lambda: [0, 0, 0])
-        for number, view in views.items():
-            blind = sights[number] is VisibilityState.BLIND
-            for row in view.rates:
-                key = row.key
-                if key.dimension == "department":
-                    _add(totals[key.scope, key.value], row, blind=blind)
-                elif key.dimension == "district":
-                    _add(totals[(key.scope,)], row, blind=blind)
-        families = []
-        for prefix, labels in (("scope", ["scope"]), ("department_scope", ["scope", "department"])):
-            for place, (word, text) in enumerate(
-                (("units", "Denominator"), ("connected_units", "Numerator"), ("unknown_units", "Units out of sight"))
-            ):
-                family = GaugeMetricFamily(
-                    f"firenet_rules_{prefix}_{word}", f"{text} of the live networking rate.", labels=labels
-                )
-                for key_labels, counts in sorted(totals.items()):
-                    if len(key_labels) == len(labels):
-                        family.add_metric(key_labels, counts[place])
-                families.append(family)
-        return families
-
-
-def _add(total: list[int], row: RateRow, *, blind: bool) -> None:
-    total[0] += row.in_scope
-    total[1] += 0 if blind else row.connected
-    total[2] += row.connected + row.offline + row.unknown if blind else row.unknown
 
 
 def overlaid(connection: Connection, *, blind: bool) -> Connection:

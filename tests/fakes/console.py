@@ -18,7 +18,6 @@ from services.console.domain.viewer import Slice, Username, Viewer
 from services.kernel.words import VisibilityState
 
 T0 = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
-CONNECTED = ("online", "late")
 RANK: tuple[Callable[[UnitRow], bool], ...] = (
     lambda unit: unit.health == "fire",
     lambda unit: unit.connection == "offline",
@@ -85,6 +84,10 @@ class FakeReadModel:
     async def names(self) -> Names:
         await self._read("names")
         return self.known_names
+
+    async def live_counts(self) -> Sequence[tuple[str, RateCounts]]:
+        await self._read("live_counts")
+        return self._rates(Slice(None))
 
     async def picture(self, slice_: Slice) -> Picture:
         await self._read("picture")
@@ -181,12 +184,12 @@ class FakeReadModel:
 
 
 def _count(scope: str, value: str, units: list[UnitRow]) -> RateCounts:
-    def number(*states: str) -> int:
-        return sum(unit.connection in states and not unit.partly_connected for unit in units)
+    def number(state: str) -> int:
+        return sum(unit.connection == state and not unit.partly_connected for unit in units)
 
     partly = sum(unit.partly_connected for unit in units)
     return RateCounts(
-        scope, value, len(units), number(*CONNECTED), number("late"), number("offline") + partly, number("unknown"),
+        scope, value, number("online"), number("late"), number("offline") + partly, number("unknown"),
         number("never_connected"), number("commissioning"), number("exempt"),
     )  # fmt: skip
 

@@ -12,8 +12,8 @@ from services.compliance.domain.registry import GatewayRow, UnitRow
 from services.compliance.domain.sight import Span
 from services.kernel.calendar import day_of, midnight
 from services.kernel.effective import in_force
+from services.kernel.ratio import CONNECTED
 
-CONNECTED = ("online", "late")
 _CAUSES = ("blind", "impaired", "unproven")
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from services.console.domain.freshness import DataAge
 from services.console.domain.picture import Names, Picture
-from services.console.domain.rates import RateCounts, judge, worst_first
+from services.console.domain.rates import RateCounts, worst_first
+from services.kernel.ratio import percent, verdict
 
 LIVE_RATE = "live_networking_rate"
 BOARD_ROWS = 200
@@ -40,19 +41,25 @@ def dumps(value: Any) -> str:
 
 
 def rate(counts: RateCounts, names: Names) -> dict[str, Any]:
-    """Return a rate with numerator, denominator, both bounds (tenths of a percent, floored) and its verdict."""
-    judged = judge(counts, names.target(counts.scope))
+    """Return a rate with numerator, denominator, both bounds (per cent, floored) and its verdict.
+
+    `missing`: how many more units would have to be connected, were all unknown ones, until the target is met.
+    """
+    ratio, target = counts.ratio, names.target(counts.scope)
+    said, reason = verdict(ratio, target)
     return {
         "metric": LIVE_RATE,
         "scope": counts.scope,
         "value": counts.value,
-        "numerator": counts.connected,
-        "numerator_high": judged.high_connected,
-        "denominator": counts.in_scope,
-        "low_tenths": judged.low,
-        "high_tenths": judged.high,
-        "verdict": judged.verdict.value,
-        "target_percent": float(judged.target * 100),
+        "numerator": ratio.numerator,
+        "numerator_high": ratio.high_numerator,
+        "denominator": ratio.denominator,
+        "low": percent(ratio.low),
+        "high": percent(ratio.high),
+        "verdict": said.value,
+        "reason": reason.value,
+        "target_percent": float(target * 100),
+        "missing": ratio.missing(target),
         **{name: getattr(counts, name)
            for name in ("late", "offline", "unknown", "never", "commissioning", "exempt")},
     }  # fmt: skip
@@ -64,7 +71,7 @@ class JsonEncoder:
     def sections(self, picture: Picture, names: Names) -> dict[str, str]:
         headline = {row.scope: rate(row, names) for row in picture.headline if names.on_the_wall(row.scope)}
         for scope in names.scopes:
-            headline.setdefault(scope, rate(RateCounts(scope, "", 0, 0), names))
+            headline.setdefault(scope, rate(RateCounts(scope, ""), names))
         boards = {
             dimension: [
                 rate(row, names)

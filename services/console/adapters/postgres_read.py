@@ -20,7 +20,7 @@ from services.console.domain.freshness import PartitionSight
 from services.console.domain.picture import Names, Picture
 from services.console.domain.rates import RateCounts
 from services.console.domain.units import CaseMark, Passage, Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
-from services.console.domain.viewer import Slice
+from services.console.domain.viewer import WHOLE, Slice
 from services.kernel.words import VisibilityState
 from services.runtime.postgres import Pool
 
@@ -52,6 +52,10 @@ class PostgresReadModel:
     async def names(self) -> Names:
         async with self._snapshot() as reader:
             return rows.names(await reader.all(SQL["names"]))
+
+    async def live_counts(self) -> Sequence[tuple[str, RateCounts]]:
+        async with self._snapshot() as reader:
+            return await self._rates(reader, WHOLE)
 
     async def picture(self, slice_: Slice) -> Picture:
         async with self._snapshot(slice_) as reader:
@@ -126,7 +130,7 @@ class PostgresReadModel:
             ((is_town,),) = await reader.all(SQL["is_town"])
             accountable = SQL["accountable_town"] if is_town else SQL["accountable_lead"]
             found = await reader.all(SQL["rates_of_slice"], accountable=accountable)
-        return [(row[1], RateCounts(row[0], row[2], *row[3:])) for row in found]
+        return [(row[1], RateCounts(row[0], *row[2:])) for row in found]
 
     async def _tally(self, reader: "_Reader") -> Tally:
         connection: dict[str, int] = defaultdict(int)

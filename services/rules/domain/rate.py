@@ -1,35 +1,9 @@
-"""Counting, and the one place where a percentage is floored."""
+"""Units counted by connection, scope and slice. What the counts come to is not said here."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from services.kernel.words import Connection
-
-
-def percent_floored(numerator: int, denominator: int) -> str | None:
-    """Return a percentage with one decimal, floored: "100.0" appears only when both counts are equal.
-
-    An empty scope has no rate: None (not applicable), never 100 %. Raises ValueError for counts that are no rate.
-    """
-    if denominator == 0:
-        return None
-    if not 0 <= numerator <= denominator:
-        raise ValueError(f"{numerator} of {denominator} is no rate")
-    tenths = numerator * 1000 // denominator
-    return f"{tenths // 10}.{tenths % 10}"
-
-
-class Bounds(NamedTuple):
-    """Live networking rate: `low` counts unknown as not connected, `high` as connected."""
-
-    low: str | None
-    high: str | None
-
-
-def bounds(connected: int, unknown: int, in_scope: int) -> Bounds:
-    """Return both bounds of the live networking rate."""
-    return Bounds(percent_floored(connected, in_scope), percent_floored(connected + unknown, in_scope))
-
 
 UNION = "S"
 EVERY = "ALL"

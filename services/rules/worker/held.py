@@ -98,7 +98,6 @@ def view_of(held: Held) -> PartitionView:
         watch.watermark,
         watch.sight,
         watch.blind_after,
-        tuple(held.rates.values()),
         connections,
         health,
         unstable_now(ledger, watch.watermark),

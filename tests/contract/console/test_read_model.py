@@ -91,32 +91,36 @@ async def read(request: pytest.FixtureRequest) -> AsyncIterator[ReadModel]:
         yield PostgresReadModel(pool, LIMIT_S)
 
 
+def of(row: RateCounts) -> tuple[int, int]:
+    return row.ratio.numerator, row.ratio.denominator
+
+
 def named(rows: tuple[RateCounts, ...], scope: str, value: str) -> tuple[int, int]:
     (row,) = (row for row in rows if (row.scope, row.value) == (scope, value))
-    return row.connected, row.in_scope
+    return of(row)
 
 
 async def test_the_whole_district_is_counted_by_scope_and_dimension(read: ReadModel) -> None:
     picture = await read.picture(WHOLE)
-    assert [(row.scope, row.connected, row.in_scope) for row in picture.headline] == [("S1", 3, 6), ("S2", 1, 2)]
+    assert [(row.scope, *of(row), row.exempt) for row in picture.headline] == [("S1", 3, 6, 0), ("S2", 1, 1, 1)]
     (s1,) = (row for row in picture.headline if row.scope == "S1")
     assert (s1.late, s1.offline, s1.never, s1.unknown) == (1, 2, 1, 0), "partly connected counts as not connected"
     assert named(picture.boards["department"], "S1", "health") == (1, 3)
     assert named(picture.boards["town"], "S1", "nanjie") == (0, 3)
-    assert named(picture.boards["category"], "S2", "CINEMA") == (0, 1)
+    assert named(picture.boards["category"], "S2", "CINEMA") == (0, 0), "an exempt unit is in no rate"
 
 
 async def test_a_department_is_measured_on_what_it_leads_as_on_the_districts_board(read: ReadModel) -> None:
     whole, own = await read.picture(WHOLE), await read.picture(HEALTH)
-    headline = {row.scope: (row.connected, row.in_scope) for row in own.headline}
-    board = {row.scope: (row.connected, row.in_scope) for row in whole.boards["department"] if row.value == "health"}
+    headline = {row.scope: of(row) for row in own.headline}
+    board = {row.scope: of(row) for row in whole.boards["department"] if row.value == "health"}
     assert headline == board == {"S1": (1, 3), "S2": (1, 1)}
     assert {row.value for row in own.boards["category"]} == {"HOSPITAL"}
 
 
 async def test_a_street_sees_its_area_and_is_measured_on_it(read: ReadModel) -> None:
     picture = await read.picture(STREET)
-    assert [(row.scope, row.connected, row.in_scope) for row in picture.headline] == [("S1", 3, 3), ("S2", 1, 1)]
+    assert [(row.scope, *of(row)) for row in picture.headline] == [("S1", 3, 3), ("S2", 1, 1)]
     assert picture.tally.total == 4
 
 
@@ -221,7 +225,7 @@ async def test_an_unstable_line_is_said_until_the_watermark_has_passed_it_and_is
         assert whole == {"U1": (300, soon), "U2": (0, None)}
         picture = await read.picture(WHOLE)
         assert (picture.tally.connection, picture.tally.troubled) == ({"online": 2}, 1)
-        assert [(row.connected, row.in_scope) for row in picture.headline] == [(2, 2)], "no figure knows of it"
+        assert [of(row) for row in picture.headline] == [(2, 2)], "no figure knows of it"
 
 
 async def test_proofs_that_are_ahead_of_our_clock_are_sight_only_as_long_as_they_come(empty_world: World) -> None:
@@ -246,10 +250,10 @@ async def test_blindness_is_laid_over_states_when_they_are_read(empty_world: Wor
         assert data_age(await read.sight(), SystemClock().now()).state is Freshness.PARTLY_BLIND
         picture = await read.picture(WHOLE)
         (s1,) = (row for row in picture.headline if row.scope == "S1")
-        assert (s1.connected, s1.unknown, s1.offline) == (3, 2, 0)
+        assert (s1.ratio.numerator, s1.unknown, s1.offline) == (3, 2, 0)
         assert (await read.unit(WHOLE, "U02", T0)).unit.connection == "unknown"
         own = {row.scope: row for row in (await read.picture(HEALTH)).headline}
-        assert (own["S1"].connected, own["S1"].unknown, own["S1"].in_scope) == (1, 2, 3)
+        assert (*of(own["S1"]), own["S1"].unknown) == (1, 3, 2)
         assert [part.sight for part in await read.sight()][1] is VisibilityState.BLIND
 
 

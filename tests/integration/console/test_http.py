@@ -191,8 +191,8 @@ async def test_figures_come_as_counts_bounds_and_verdict(site: Console, world: W
     world.change("U00000", connection="offline")
     async with site.signed_in("brigade") as browser:
         rate = (await browser.json("/api/v1/summary/rates"))["S1"]
-    assert (rate["numerator"], rate["denominator"], rate["low_tenths"]) == (23, 24, 958)
-    assert (rate["verdict"], rate["metric"]) == ("not_met", "live_networking_rate")
+    assert (rate["numerator"], rate["denominator"], rate["low"]) == (23, 24, "95.8")
+    assert (rate["verdict"], rate["metric"]) == ("non_compliant", "live_networking_rate")
 
 
 async def test_acknowledge_goes_to_alerts_with_who_and_why(site: Console, world: World) -> None:

@@ -14,12 +14,13 @@ from services.alerts.app import WATCHED
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.settings import Lane
 from services.console.metrics import Metrics as ConsoleMetrics
+from services.console.metrics import RateGauges
 from services.ingest.domain.account import Account
 from services.ingest.metrics import LANES, AccountCollector
 from services.ingest.metrics import Metrics as IngestMetrics
+from services.kernel.ratio import Ratio
 from services.kernel.words import REFUSAL_REASONS_IN_USE, Connection, Health, RefusalReason, VisibilityState
 from services.rules.domain.instants import SECOND
-from services.rules.domain.rate import RateKey, RateRow
 from services.rules.metrics import LiveCollector, PartitionView, RulesMetrics
 from services.runtime.clock import Clock
 
@@ -76,16 +77,10 @@ def rules(clock: Clock) -> CollectorRegistry:
     def now() -> int:
         return int(clock.now().timestamp() * SECOND)
 
-    rest = {"late": 1, "offline": 0, "never": 0, "commissioning": 0, "exempt": 0}
     view = PartitionView(
         watermark=None,
         sight=VisibilityState.CLEAR,
         blind_after=10 * SECOND,
-        rates=tuple(
-            RateRow(RateKey(scope, dimension, value), S1_UNITS, S1_CONNECTED, unknown=S1_UNKNOWN, **rest)
-            for scope in ("S1", "S2", "S")
-            for dimension, value in (("district", "sample"), ("department", "health"))
-        ),
         connections={"health": {Connection.ONLINE: 9_998, Connection.LATE: 1, Connection.UNKNOWN: 1}},
         health={"health": {Health.NORMAL: 9_999, Health.FIRE: 1}},
     )
@@ -116,6 +111,9 @@ def alerts(lane: Lane) -> CollectorRegistry:
 def console(_: Clock) -> CollectorRegistry:
     registry = CollectorRegistry()
     ConsoleMetrics(registry).snapshot_seconds.observe(0.02)
+    live = Ratio(S1_CONNECTED, S1_UNITS, S1_UNKNOWN)
+    scopes = ("S1", "S2", "S")
+    RateGauges(registry).show({(scope,): live for scope in scopes}, {(scope, "health"): live for scope in scopes})
     return registry
 
 

@@ -99,8 +99,8 @@ def test_a_typo_is_found(prometheus: Prometheus, typo: str) -> None:
 
 def test_a_rate_is_floored_and_an_unknown_unit_makes_it_an_interval(prometheus: Prometheus) -> None:
     """9 999 of 10 000 connected and one out of sight: at least 99.9 %, at most 100 %."""
-    low = prometheus.query('scope:firenet_rules_networking_rate_low:floored_ratio{scope="S1"}')
-    high = prometheus.query('scope:firenet_rules_networking_rate_high:floored_ratio{scope="S1"}')
+    low = prometheus.query('scope:firenet_console_scope_networking_rate_low_ratio:min{scope="S1"}')
+    high = prometheus.query('scope:firenet_console_scope_networking_rate_high_ratio:max{scope="S1"}')
     assert (low[0]["value"][1], high[0]["value"][1]) == ("0.999", "1")
 
 

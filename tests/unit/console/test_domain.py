@@ -1,65 +1,32 @@
 """The pure decisions: figures, verdicts, slices, freshness, accounts."""
 
 from datetime import timedelta
-from fractions import Fraction
 
 import pytest
 
 from services.console.domain.accounts import BadAccount, checked_account, checked_password, lock_until
 from services.console.domain.freshness import Freshness, PartitionSight, data_age
-from services.console.domain.rates import RateCounts, Verdict, floored_tenths, judge, worst_first
+from services.console.domain.rates import RateCounts, worst_first
 from services.console.domain.viewer import BodyCode, Role, Slice, Username, Viewer
+from services.kernel.ratio import Ratio
 from services.kernel.words import VisibilityState
 from tests.fakes.console import T0
 
-ALL = Fraction(1)
 
-
-@pytest.mark.parametrize(
-    ("part", "whole", "tenths"),
-    [(199, 200, 995), (999, 1000, 999), (9999, 10000, 999), (200, 200, 1000), (0, 7, 0), (2, 3, 666), (0, 0, None)],
-)
-def test_percentages_are_floored_and_an_empty_scope_is_not_applicable(
-    part: int, whole: int, tenths: int | None
-) -> None:
-    assert floored_tenths(part, whole) == tenths
-
-
-def test_a_hundred_percent_appears_only_when_nobody_is_missing() -> None:
-    for whole in (1, 3, 999, 20_000, 1_000_003):
-        assert floored_tenths(whole, whole) == 1000
-        assert floored_tenths(whole - 1, whole) != 1000
-
-
-def test_unknown_units_widen_the_interval_and_leave_the_verdict_open() -> None:
-    rate = judge(RateCounts("S1", "", in_scope=200, connected=190, unknown=10), ALL)
-    assert (rate.low, rate.high, rate.high_connected) == (950, 1000, 200)
-    assert rate.verdict is Verdict.UNDETERMINED
-
-
-@pytest.mark.parametrize(
-    ("connected", "unknown", "target", "verdict"),
-    [
-        (200, 0, ALL, Verdict.MET),
-        (199, 0, ALL, Verdict.NOT_MET),
-        (150, 49, ALL, Verdict.NOT_MET),
-        (60, 140, Fraction("0.3"), Verdict.MET),
-        (59, 0, Fraction("0.3"), Verdict.NOT_MET),
-    ],
-)
-def test_the_verdict_compares_exact_counts(connected: int, unknown: int, target: Fraction, verdict: Verdict) -> None:
-    assert judge(RateCounts("S1", "", 200, connected, unknown=unknown), target).verdict is verdict
-
-
-def test_an_empty_scope_has_no_verdict_and_no_percentage() -> None:
-    rate = judge(RateCounts("S2", "", 0, 0), ALL)
-    assert (rate.low, rate.high, rate.verdict) == (None, None, Verdict.NOT_APPLICABLE)
-
-
-def test_boards_show_the_worst_first_and_leave_out_the_empty() -> None:
-    rows = [RateCounts("S1", "a", 10, 9), RateCounts("S1", "b", 100, 90), RateCounts("S1", "c", 0, 0),
-            RateCounts("S1", "d", 4, 1)]  # fmt: skip
+def test_boards_show_the_worst_first_and_leave_out_who_has_no_rate() -> None:
+    rows = [
+        RateCounts("S1", "a", online=9, offline=1),
+        RateCounts("S1", "b", online=90, never=10),
+        RateCounts("S1", "c"),
+        RateCounts("S1", "d", late=1, offline=3),
+        RateCounts("S1", "e", exempt=2),
+    ]
     assert [row.value for row in worst_first(rows)] == ["d", "b", "a"]
+
+
+def test_connected_are_those_online_and_late_of_all_that_are_not_exempt() -> None:
+    row = RateCounts("S1", "", online=5, late=1, offline=2, unknown=3, never=4, commissioning=6, exempt=7)
+    assert row.ratio == Ratio(numerator=6, denominator=21, unknown=3, exempt=7)
 
 
 def test_a_department_sees_what_it_leads_and_what_it_is_copied_on() -> None:

@@ -7,8 +7,8 @@ from services.console.adapters.web import texts
 from services.console.domain import errors
 from services.console.domain.errors import ConsoleError
 from services.console.domain.freshness import Freshness
-from services.console.domain.rates import Verdict
 from services.console.domain.viewer import Role
+from services.kernel.ratio import Verdict
 from services.kernel.words import Connection, Health
 
 CATALOGUE = texts.load()

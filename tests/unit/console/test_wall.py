@@ -18,7 +18,7 @@ PACK = Path(__file__).resolve().parents[3] / "deploy" / "packs" / "sample-2026.y
 
 
 async def shown(known: Names) -> dict[str, Any]:
-    rows = tuple(RateCounts(scope, "sample", 200, 199) for scope in ("ALL", "S", "KEY", "S1", "S2", "S3"))
+    rows = tuple(RateCounts(scope, "sample", online=199, offline=1) for scope in ("ALL", "S", "KEY", "S1", "S2", "S3"))
     picture = replace(await FakeReadModel().picture(Slice(None)), headline=rows, boards={"town": rows})
     sections = JsonEncoder().sections(picture, known)
     return {"rates": json.loads(sections["rates"]), "boards": json.loads(sections["boards"])}

@@ -298,12 +298,8 @@ async def test_gauges_show_unknown_while_the_watermark_stands_still() -> None:
         return generate_latest(registry).decode()
 
     assert 'firenet_rules_units{connection="online",department="health"} 2.0' in shown()
-    assert 'firenet_rules_scope_connected_units{scope="S1"} 2.0' in shown()
     now[0] = watermark + 11 * SECOND
     assert 'firenet_rules_units{connection="unknown",department="health"} 2.0' in shown()
-    assert 'firenet_rules_scope_connected_units{scope="S1"} 0.0' in shown()
-    assert 'firenet_rules_scope_unknown_units{scope="S1"} 2.0' in shown()
-    assert 'firenet_rules_scope_units{scope="S1"} 3.0' in shown()
     assert 'firenet_rules_units_health{department="health",health="fire"} 1.0' in shown()
 
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import inf
 
 from services.alerts.domain.case.case import Case, case_id_of
 from services.alerts.domain.case.kinds import CaseKind
@@ -56,7 +57,8 @@ def find_causes(
         groups = {key: members for key, members in groups.items() if members}
         if not groups:
             break
-        key = max(groups, key=lambda key: (len(groups[key]), _share(groups[key], sizes.get(key, 0)), key))
+        # Of as many losses the larger share is that of the smaller group; a key of unknown size comes last.
+        key = max(groups, key=lambda key: (len(groups[key]), -(sizes.get(key, 0) or inf), key))
         members = groups[key]
         found.append(Cause(key, tuple(m.case_id for m in members), max(m.detected_at for m in members)))
         taken = {member.case_id for member in members}
@@ -73,10 +75,6 @@ def _by_key(candidates: Sequence[Candidate], rules: PackRules) -> dict[str, list
         if "town" in rules.common_by and candidate.town:
             groups[f"town:{candidate.town}"].append(candidate)
     return groups
-
-
-def _share(members: Sequence[Candidate], size: int) -> float:
-    return len(members) / size if size else 0.0
 
 
 def _clustered(members: Sequence[Candidate], rules: PackRules) -> list[Candidate]:

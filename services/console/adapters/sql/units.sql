@@ -24,7 +24,7 @@ SELECT connection_now, health_now, count(*), count(*) FILTER (WHERE {troubled}),
 FROM rules.units_now WHERE {slice} AND connection <> 'retired' GROUP BY 1, 2
 
 -- rates_whole --
-SELECT scope, dimension, value, in_scope, connected, late, offline, unknown, never, commissioning, exempt
+SELECT scope, dimension, value, connected - late, late, offline, unknown, never, commissioning, exempt
 FROM rules.rates_now WHERE dimension IN ('district', 'town', 'department', 'category')
 
 -- is_town --
@@ -38,8 +38,7 @@ SELECT scope,
             WHEN grouping(lead_department) = 0 THEN 'department' ELSE 'district' END,
        coalesce(CASE WHEN grouping(town) = 0 THEN town WHEN grouping(category) = 0 THEN category
             WHEN grouping(lead_department) = 0 THEN lead_department END, ''),
-       count(*),
-       count(*) FILTER (WHERE connection_now IN ('online', 'late') AND NOT partly_connected),
+       count(*) FILTER (WHERE connection_now = 'online' AND NOT partly_connected),
        count(*) FILTER (WHERE connection_now = 'late' AND NOT partly_connected),
        count(*) FILTER (WHERE connection_now = 'offline'
                            OR (partly_connected AND connection_now IN ('online', 'late'))),

@@ -2,7 +2,7 @@
 
 import { account, choose, on, state } from "./state.js";
 import { byId, h, patchList, setText } from "./dom.js";
-import { nameOf, number, percent, t } from "./text.js";
+import { nameOf, number, t } from "./text.js";
 
 const DIMENSIONS = ["town", "department", "category"];
 const NAMES = { town: "bodies", department: "bodies", category: "categories" };
@@ -58,8 +58,8 @@ function update(element, row, board) {
   const part = (name) => element.querySelector(`.${name}`);
   setText(part("board-name"), nameOf(NAMES[board], row.value));
   setText(part("board-counts"), `${number(row.numerator)} / ${number(row.denominator)}`);
-  const range = row.unknown > 0 && row.low_tenths !== row.high_tenths;
-  setText(part("board-percent"), range ? `${percent(row.low_tenths)} – ${percent(row.high_tenths)} %` : `${percent(row.low_tenths)} %`);
+  const range = row.unknown > 0 && row.low !== row.high;
+  setText(part("board-percent"), range ? `${row.low} – ${row.high} %` : `${row.low} %`);
   part("ok").style.flexGrow = String(row.numerator);
   part("maybe").style.flexGrow = String(row.unknown);
   part("gap").style.flexGrow = String(row.denominator - row.numerator_high);

@@ -2,9 +2,9 @@
 
 import { byId, h, icon, patchList, setText, show } from "./dom.js";
 import { on, state } from "./state.js";
-import { nameOf, number, percent, t } from "./text.js";
+import { nameOf, number, t } from "./text.js";
 
-const VERDICT_ICON = { met: "normal", not_met: "cross", undetermined: "unknown", not_applicable: "dash" };
+const VERDICT_ICON = { compliant: "normal", non_compliant: "cross", no_target: "dash", undetermined: "unknown", not_applicable: "dash" };
 const PARTS = ["connected", "late", "commissioning", "exempt", "never", "offline", "unknown"];
 const WORD = { connected: "part.connected", late: "connection.late", commissioning: "connection.commissioning", exempt: "connection.exempt", never: "connection.never_connected", offline: "connection.offline", unknown: "connection.unknown" };
 const SHAPE = { connected: "online", never: "never_connected" };
@@ -16,7 +16,7 @@ export function start() {
 export function render() {
   const rates = state.sections.rates;
   const rows = rates ? Object.values(rates).sort((a, b) => a.scope.localeCompare(b.scope)) : [];
-  const shown = rows.filter((row) => row.denominator > 0 || ["S1", "S2"].includes(row.scope));
+  const shown = rows.filter((row) => row.denominator + row.exempt > 0 || ["S1", "S2"].includes(row.scope));
   byId("rates").dataset.cards = String(shown.length);
   patchList(byId("rates"), shown, (row) => row.scope, make, update);
 }
@@ -39,27 +39,26 @@ function amounts(rate) {
 }
 
 function figure(rate) {
-  if (rate.low_tenths === null) return t("rate.na");
-  if (rate.unknown > 0) return `${percent(rate.low_tenths)} – ${percent(rate.high_tenths)} %`;
-  return `${percent(rate.low_tenths)} %`;
+  if (rate.low === null) return t("rate.na");
+  if (rate.unknown > 0) return `${rate.low} – ${rate.high} %`;
+  return `${rate.low} %`;
 }
 
 function update(card, rate) {
   const part = (name) => card.querySelector(`.${name}`);
   card.dataset.verdict = rate.verdict;
   card.dataset.scope = rate.scope;
-  card.classList.toggle("ranged", rate.unknown > 0 && rate.low_tenths !== null);
+  card.classList.toggle("ranged", rate.unknown > 0 && rate.low !== null);
   setText(part("rate-scope"), rate.scope);
   setText(part("rate-name"), nameOf("scopes", rate.scope) === rate.scope ? "" : nameOf("scopes", rate.scope));
   setText(part("rate-metric"), t(`rate.${rate.metric}`));
   setText(part("rate-percent"), figure(rate));
   const numerator = rate.unknown > 0 ? `${number(rate.numerator)}–${number(rate.numerator_high)}` : number(rate.numerator);
-  setText(part("rate-fraction"), rate.denominator ? `${numerator} / ${number(rate.denominator)} ${t("rate.units")}` : t("rate.na.why"));
-  const missing = Math.ceil((rate.denominator * rate.target_percent) / 100) - rate.numerator_high;
-  setText(part("rate-short"), [t("rate.target", { p: rate.target_percent }), missing > 0 ? t("rate.short", { n: missing }) : ""].filter(Boolean).join(" · "));
+  setText(part("rate-fraction"), rate.denominator ? `${numerator} / ${number(rate.denominator)} ${t("rate.units")}` : t(rate.reason === "all_exempt" ? "rate.na.exempt" : "rate.na.why"));
+  setText(part("rate-short"), [t("rate.target", { p: rate.target_percent }), rate.missing > 0 ? t("rate.short", { n: rate.missing }) : ""].filter(Boolean).join(" · "));
   const interval = part("rate-interval");
-  show(interval, rate.unknown > 0 && rate.low_tenths !== null);
-  setText(interval, rate.unknown > 0 ? `${t("rate.interval")} [${percent(rate.low_tenths)} %, ${percent(rate.high_tenths)} %] · ${t("rate.interval.why", { n: rate.unknown })}` : "");
+  show(interval, rate.unknown > 0 && rate.low !== null);
+  setText(interval, rate.unknown > 0 ? `${t("rate.interval")} [${rate.low} %, ${rate.high} %] · ${t("rate.interval.why", { n: rate.unknown })}` : "");
   verdict(part("verdict"), rate.verdict);
   const counts = amounts(rate);
   for (const [name, count] of Object.entries(counts)) {

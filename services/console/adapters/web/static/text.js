@@ -81,6 +81,4 @@ export const now = () => Date.now() + state.skew;
 export const since = (instant) => (now() - new Date(instant).getTime()) / 1000;
 export const until = (instant) => -since(instant);
 
-// Tenths of a percent, already floored by the server: 995 -> 99.5
-export const percent = (tenths) => `${Math.floor(tenths / 10)}.${tenths % 10}`;
 export const number = (value) => String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f");
