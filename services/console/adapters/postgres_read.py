@@ -50,7 +50,7 @@ class PostgresReadModel:
 
     async def names(self) -> Names:
         async with self._snapshot() as reader:
-            return rows.names(await reader.all(SQL["names"]))
+            return rows.names(await reader.all(SQL["packs"]), await reader.all(SQL["departments"]))
 
     async def picture(self, slice_: Slice) -> Picture:
         async with self._snapshot(slice_) as reader:
