@@ -15,6 +15,7 @@ def policies(packs: list[wire.Pack]) -> Policies:
 def _policy(pack: wire.Pack) -> Policy:
     cause = pack.common_cause
     return Policy(
+        district=pack.district,
         pack_id=pack.pack_id,
         version=pack.version,
         valid_from=day_number(pack.valid_from),

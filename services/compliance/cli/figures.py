@@ -10,7 +10,7 @@ from services.compliance.adapters.ask import WindowAsk, WireFigure, read_ask, to
 from services.compliance.adapters.facts import known, read_facts
 from services.compliance.adapters.packs import policies
 from services.compliance.domain.errors import Refused
-from services.compliance.domain.evaluation import evaluate, formula_of, require_unit
+from services.compliance.domain.evaluation import evaluate, formula_of, require_packs, require_unit
 from services.compliance.domain.figure import FigureAsk
 from services.compliance.domain.world import World
 from services.kernel.calendar import day_of, text
@@ -79,10 +79,11 @@ def _figure_ask(asked: WireFigure, horizon: int) -> FigureAsk:
 def _intervals(world: World, asked: WindowAsk) -> dict[str, Any]:
     for unit_id in asked.units or ():
         require_unit(world, unit_id)
-    world.policies.among(day_of(asked.start), day_of(asked.end - 1))
+    units = world.unit_ids if asked.units is None else asked.units
+    require_packs(world, units, day_of(asked.start), day_of(asked.end - 1))
     found: dict[str, Any] = {}
     end = min(asked.end, world.sight.through)
-    for unit_id in world.unit_ids if asked.units is None else asked.units:
+    for unit_id in units:
         timeline = world.timeline(unit_id)
         found[unit_id] = answer.unit(timeline.connection(asked.start, end), timeline.healths(asked.start, end))
     return found

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from services.compliance.domain.connection import Piece
-from services.compliance.domain.policy import Policies
-from services.kernel.calendar import day_of
+from services.compliance.domain.policy import CommonCause
 
 _WORD = {"carrier": "carrier", "town": "area"}
 Loss = tuple[str, str, int]
@@ -15,20 +14,20 @@ Loss = tuple[str, str, int]
 
 
 class Lost(NamedTuple):
-    """A loss and the groups that it belongs to, by the rows of its day."""
+    """A loss, its groups and what its district's pack calls a common cause, by the rows and the pack of its day."""
 
     loss: Loss
     groups: Mapping[str, str]
+    cause: CommonCause
 
 
 class Attribution:
     """Built of all losses; they are asked for when an outage is first looked at."""
 
-    def __init__(self, losses: Callable[[], Iterable[Lost]], policies: Policies) -> None:
+    def __init__(self, losses: Callable[[], Iterable[Lost]]) -> None:
         self._losses = losses
-        self._policies = policies
         self._groups: dict[tuple[str, str], list[tuple[int, str]]] | None = None
-        self._of: dict[Loss, Mapping[str, str]] = {}
+        self._of: dict[Loss, Lost] = {}
 
     def __call__(self, gateway_id: str, unit_id: str, piece: Piece) -> str:
         """Return `unit`, `carrier` or `area` for an offline piece of a gateway."""
@@ -36,9 +35,9 @@ class Attribution:
         loss = None if piece.lost_at is None else (gateway_id, unit_id, piece.lost_at)
         if loss is None or loss not in self._of:
             return "unit"
-        cause = self._policies.on(day_of(loss[2])).common_cause
+        _, within, cause = self._of[loss]
         for by in cause.by:
-            value = self._of[loss].get(by)
+            value = within.get(by)
             if value is not None and _crowd(groups[by, value], loss[2], cause.window, cause.units):
                 return _WORD[by]
         return "unit"
@@ -46,10 +45,10 @@ class Attribution:
     def _read(self) -> dict[tuple[str, str], list[tuple[int, str]]]:
         if self._groups is None:
             self._groups = defaultdict(list)
-            for loss, groups in self._losses():
-                self._of[loss] = groups
-                for by, value in groups.items():
-                    self._groups[by, value].append((loss[2], loss[1]))
+            for lost in self._losses():
+                self._of[lost.loss] = lost
+                for by, value in lost.groups.items():
+                    self._groups[by, value].append((lost.loss[2], lost.loss[1]))
             for found in self._groups.values():
                 found.sort()
         return self._groups

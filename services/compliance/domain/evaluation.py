@@ -1,5 +1,6 @@
 """From an ask to a figure: the formula's count, the pack of the day, the target and the verdict (R35, R36)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from services.compliance.domain.errors import Refused
@@ -9,6 +10,7 @@ from services.compliance.domain.policy import Policy, Target
 from services.compliance.domain.population import scope_names
 from services.compliance.domain.world import World
 from services.kernel.calendar import day_of
+from services.kernel.effective import in_force
 from services.kernel.ratio import Ratio, Reason, Verdict, verdict
 
 
@@ -20,14 +22,15 @@ def formula_of(metric: str) -> Formula:
 
 
 def evaluate(world: World, ask: FigureAsk) -> Figure:
-    """Return the figure. Raises Refused: `unknown_metric`, `unknown_scope`, `unknown_unit`, `no_pack`."""
+    """Return the figure. Raises Refused: `unknown_metric`, `unknown_scope`, `unknown_unit`, `no_pack`, `bad_ask`."""
     formula = formula_of(ask.metric)
     scopes = scope_names(ask.scope, world.policies)
     if ask.unit is not None:
         require_unit(world, ask.unit)
     last_day = day_of(ask.end if formula.instant else ask.end - 1)
-    packs = world.policies.among(day_of(ask.start), last_day)
-    pack = world.policies.in_force(last_day)
+    district = _district(world, ask, last_day)
+    packs = world.policies.among(district, day_of(ask.start), last_day)
+    pack = world.policies.in_force(district, last_day)
     sight = world.sight
     through = min(ask.end, sight.through)
     target = _target(pack, ask)
@@ -55,6 +58,30 @@ def require_unit(world: World, unit_id: str) -> None:
     """Raises Refused `unknown_unit` for one without a row known."""
     if unit_id not in world.registry.units:
         raise Refused("unknown_unit", unit_id)
+
+
+def require_packs(world: World, units: Sequence[str], first: int, last: int) -> None:
+    """Raises Refused `no_pack` for a day on which a district of one of the units has none."""
+    districts: set[str] = set()
+    for unit_id in units:
+        rows = world.registry.units[unit_id]
+        held = [in_force(rows, first), *(row for row in rows if first <= row.valid_from <= last)]
+        districts |= {row.district for row in held if row is not None}
+    for district in sorted(districts) or world.policies.districts():
+        world.policies.among(district, first, last)
+
+
+def _district(world: World, ask: FigureAsk, day: int) -> str:
+    """Return the district whose pack judges. Raises Refused `bad_ask` when packs of several leave that open."""
+    districts = world.policies.districts()
+    if len(districts) == 1:
+        return districts[0]
+    if "district" in ask.part:
+        return ask.part["district"]
+    row = None if ask.unit is None else in_force(world.registry.units[ask.unit], day)
+    if row is None:
+        raise Refused("bad_ask", f"packs of several districts: the slice must name one of {', '.join(districts)}")
+    return row.district
 
 
 def _target(pack: Policy, ask: FigureAsk) -> Target | None:

@@ -1,10 +1,11 @@
-"""What figures need of a policy pack, and which pack holds on a day (R2). Durations in microseconds."""
+"""What figures need of a policy pack; which holds in a district on a day (R2) is the kernel's rule. Microseconds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from services.compliance.domain.errors import Refused
+from services.kernel.policy import DatedPack, Packs
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class CommonCause:
 class Policy:
     """`valid_from` and `valid_to` are the first and the last day. `targets` are in the order of their ids."""
 
+    district: str
     pack_id: str
     version: int
     valid_from: int
@@ -68,47 +70,49 @@ class Policy:
 
 
 class Policies:
-    """All packs given, at least one."""
+    """All packs given, at least one; each district is judged by its own."""
 
-    def __init__(self, packs: Sequence[Policy]) -> None:
-        self._packs = sorted(packs, key=_age)
-        self._on: dict[int, Policy | None] = {}
+    def __init__(self, packs: Iterable[Policy]) -> None:
+        self._packs = Packs(
+            DatedPack(pack.district, pack.pack_id, pack.version, pack.valid_from, pack.valid_to, pack) for pack in packs
+        )
+        self._on: dict[tuple[str, int], Policy | None] = {}
+        self._blind_after: dict[int, int] = {}
 
-    def in_force(self, day: int) -> Policy:
+    def in_force(self, district: str, day: int) -> Policy:
         """Return the pack of a day of a window. Raises Refused `no_pack`."""
-        found = self._find(day)
+        found = self._packs.in_force(district, day)
         if found is None:
-            raise Refused("no_pack", f"day {day} since 1970-01-01")
-        return found
+            raise Refused("no_pack", f"district {district}, day {day} since 1970-01-01")
+        return found.content
 
-    def on(self, day: int) -> Policy:
-        """Return the pack of any day, the earliest where none is in force."""
-        return self._find(day) or self._packs[0]
+    def on(self, district: str, day: int) -> Policy | None:
+        """Return the pack of any day, the district's earliest where none is in force; None when it has none."""
+        if (district, day) not in self._on:
+            found = self._packs.or_earliest(district, day)
+            self._on[district, day] = None if found is None else found.content
+        return self._on[district, day]
 
-    def among(self, first: int, last: int) -> list[Policy]:
+    def among(self, district: str, first: int, last: int) -> list[Policy]:
         """Return the packs of all days from `first` to `last`, in order, each once. Raises Refused `no_pack`."""
         found: list[Policy] = []
+        turning_days = self._packs.turning_days(district)
         day = first
         while day <= last:
-            pack = self.in_force(day)
+            pack = self.in_force(district, day)
             if pack not in found:
                 found.append(pack)
-            day = min((each for each in self.turning_days() if each > day), default=last + 1)
+            day = min((each for each in turning_days if each > day), default=last + 1)
         return found
 
-    def turning_days(self) -> set[int]:
-        """Return the days on which another pack may hold than on the day before."""
-        return {day for pack in self._packs for day in (pack.valid_from, pack.valid_to + 1)}
+    def blind_after(self, day: int) -> int:
+        """Return how long a gap between seen points may be: ticks belong to no district, so the shortest of any."""
+        if day not in self._blind_after:
+            self._blind_after[day] = min(pack.blind_after for pack in self._packs.of_all(day))
+        return self._blind_after[day]
+
+    def districts(self) -> list[str]:
+        return self._packs.districts()
 
     def names_scope(self, scope: str) -> bool:
-        return any(scope in pack.scopes for pack in self._packs)
-
-    def _find(self, day: int) -> Policy | None:
-        if day not in self._on:
-            held = [pack for pack in self._packs if pack.valid_from <= day <= pack.valid_to]
-            self._on[day] = held[-1] if held else None
-        return self._on[day]
-
-
-def _age(pack: Policy) -> tuple[int, int]:
-    return pack.valid_from, pack.version
+        return any(scope in pack.content.scopes for pack in self._packs)

@@ -8,6 +8,7 @@ from services.compliance.domain.registry import UnitRow
 from services.compliance.domain.timeline import Timeline
 from services.compliance.domain.world import World
 from services.kernel.calendar import day_of
+from services.kernel.effective import in_force
 
 DIMENSIONS = ("town", "district", "community", "category", "department")
 
@@ -24,17 +25,18 @@ def scope_names(text: str, policies: Policies) -> list[str]:
 def members(
     world: World, scopes: list[str], at: int, part: Mapping[str, str], unit: str | None = None
 ) -> Iterator[Timeline]:
-    """Yield the units that are in one of `scopes` at `at` and in the slice, each once."""
+    """Yield the units that are in one of `scopes` of their district's pack at `at` and in the slice, each once."""
     day = day_of(at)
-    held = world.policies.on(day).scopes
-    wanted = [held[name] for name in scopes if name in held]
     for unit_id in world.unit_ids if unit is None else [unit]:
-        timeline = world.timeline(unit_id)
-        row = timeline.row_at(at)
-        if row is None or not any(_is_member(row, scope, day) for scope in wanted):
+        row = in_force(world.registry.units[unit_id], day)
+        pack = None if row is None else world.policies.on(row.district, day)
+        if row is None or pack is None:
+            continue
+        wanted = (pack.scopes[name] for name in scopes if name in pack.scopes)
+        if not any(_is_member(row, scope, day) for scope in wanted):
             continue
         if all(row.dimensions[name] == value for name, value in part.items()):
-            yield timeline
+            yield world.timeline(unit_id)
 
 
 def _is_member(row: UnitRow, scope: Scope, day: int) -> bool:

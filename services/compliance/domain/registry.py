@@ -22,6 +22,10 @@ class UnitRow:
     exempt_until: int | None = None
     profile: str | None = None
 
+    @property
+    def district(self) -> str:
+        return self.dimensions["district"]
+
     def retired(self, day: int) -> bool:
         return self.retired_on is not None and day >= self.retired_on
 

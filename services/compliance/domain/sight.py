@@ -60,10 +60,10 @@ def look(ticks: Sequence[TickFact], policies: Policies, known_at: int | None) ->
     points = sorted({tick.seen for tick in ticks if tick.seen <= watermark})
     blind = [Span(-NEVER, points[0])]
     for earlier, later in pairwise(points):
-        if later - earlier > policies.on(day_of(earlier)).blind_after:
+        if later - earlier > policies.blind_after(day_of(earlier)):
             blind.append(Span(earlier, later))
     through = watermark
-    if known_at is not None and known_at - watermark > policies.on(day_of(watermark)).blind_after:
+    if known_at is not None and known_at - watermark > policies.blind_after(day_of(watermark)):
         blind.append(Span(watermark, NEVER))
         through = known_at
     return Sight(watermark, through, _joined(blind), _impaired(ticks))

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from services.compliance.domain.attribution import Attribution, Lost
 from services.compliance.domain.connection import Link, Piece, connection
+from services.compliance.domain.errors import Refused
 from services.compliance.domain.health import health_changes
 from services.compliance.domain.policy import Policies, Profile
 from services.compliance.domain.registry import Registry, UnitRow
@@ -35,7 +36,7 @@ class World:
         for gateway_id, unit_id in sorted(known.registry.pairs()):
             self._gateways[unit_id].append(gateway_id)
         self._timelines: dict[str, Timeline] = {}
-        self._attribution = Attribution(self._losses, policies)
+        self._attribution = Attribution(self._losses)
 
     @property
     def unit_ids(self) -> list[str]:
@@ -81,7 +82,11 @@ class World:
             day = day_of(at)
             if day not in by_day:
                 row = in_force(rows, day)
-                by_day[day] = self.policies.on(day).profile(None if row is None else row.profile)
+                district = (row or rows[0]).district
+                pack = self.policies.on(district, day)
+                if pack is None:
+                    raise Refused("no_pack", f"district {district}")
+                by_day[day] = pack.profile(None if row is None else row.profile)
             return by_day[day]
 
         return profile_at
@@ -89,26 +94,30 @@ class World:
     def _losses(self) -> Iterator[Lost]:
         """Yield every loss that may share its cause with others."""
         for unit_id in self.unit_ids:
+            if any(self.policies.on(row.district, row.valid_from) is None for row in self.registry.units[unit_id]):
+                continue  # of a district without a pack: nobody can say when it was lost
             timeline = self.timeline(unit_id)
             for track in timeline.tracks:
                 for at in sorted({piece.anchor for piece in track.pieces if _is_loss(piece)}):
-                    found = _lost(timeline, track, at)
+                    found = self._lost(timeline, track, at)
                     if found is not None:
                         yield found
+
+    def _lost(self, timeline: Timeline, track: GatewayTrack, at: int) -> Lost | None:
+        """Return the loss with its groups, None when the unit was none that must be connected then."""
+        day = day_of(at)
+        row, gateway = in_force(timeline.rows, day), in_force(track.rows, day)
+        if row is None or gateway is None or row.retired(day) or row.exempt(day) or not row.commissioned(day):
+            return None
+        pack = self.policies.on(row.district, day)
+        if pack is None:
+            return None
+        groups = {"carrier": gateway.carrier, "town": row.dimensions["town"]}
+        return Lost((track.gateway_id, timeline.unit_id, at), groups, pack.common_cause)
 
 
 def _is_loss(piece: Piece) -> bool:
     return piece.link is Link.OFFLINE and piece.cause == "deadline"
-
-
-def _lost(timeline: Timeline, track: GatewayTrack, at: int) -> Lost | None:
-    """Return the loss with its groups, None when the unit was none that must be connected then."""
-    day = day_of(at)
-    row, gateway = in_force(timeline.rows, day), in_force(track.rows, day)
-    if row is None or gateway is None or row.retired(day) or row.exempt(day) or not row.commissioned(day):
-        return None
-    groups = {"carrier": gateway.carrier, "town": row.dimensions["town"]}
-    return Lost((track.gateway_id, timeline.unit_id, at), groups)
 
 
 def _in(spans: Iterable[Span], at: int) -> bool:

@@ -51,7 +51,7 @@ class PostgresReadModel:
 
     async def names(self) -> Names:
         async with self._snapshot() as reader:
-            return rows.names(await reader.all(SQL["names"]))
+            return rows.names(await reader.all(SQL["packs"]), await reader.all(SQL["departments"]))
 
     async def live_counts(self) -> Sequence[tuple[str, RateCounts]]:
         async with self._snapshot() as reader:

@@ -1,12 +1,15 @@
 """Rows and JSON documents of the database as values of the domain."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from fractions import Fraction
 from typing import Any
 
 from services.console.domain.cases import CaseRow, CaseSignal, PlannedStep, TakenStep
 from services.console.domain.picture import Names
 from services.console.domain.units import CaseMark, UnitRow
+from services.kernel.calendar import day_number
+from services.kernel.policy import DatedPack, Packs
 
 Row = tuple[Any, ...]
 
@@ -129,27 +132,39 @@ def flat(document: Any) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def names(rows: Iterable[Row]) -> Names:
-    """Return the names in force; a department's own registry row overrides what the pack calls it."""
-    pack: Mapping[str, Any] = {}
-    bodies: dict[str, tuple[str, str]] = {}
-    own: dict[str, tuple[str, str]] = {}
-    for kind, _, body in rows:
-        if kind == "pack":
-            pack = body.get("pack", body)  # the newest in force wins
-            bodies |= {row["code"]: _named(row) for row in pack.get("departments", [])}
-        else:
-            row = body.get("department", body)
-            own[row["code"]] = _named(row)
-    steps = {step.code: (step.name_zh, step.name_en) for ladder in pack.get("ladders", {}).values()
+def names(packs: Sequence[Row], departments: Iterable[Row]) -> Names:
+    """Return the names of today; a department's own registry row overrides what the pack calls it.
+
+    Shape:  `packs` (today, first day in the registry, body), every version; `departments` (body,).
+    """
+    known = Packs(_dated(since, body.get("pack", body)) for _, since, body in packs)
+    standing = [
+        pack.content
+        for district in known.districts()
+        if (pack := known.standing(district, day_number(packs[0][0]))) is not None
+    ]
+    # bodies of packs that are over too: an open case may name one
+    bodies = {row["code"]: _named(row) for pack in [*(each.content for each in known), *standing]
+              for row in pack.get("departments", [])}  # fmt: skip
+    own = {row["code"]: _named(row) for row in (body.get("department", body) for (body,) in departments)}
+    steps = {step.code: (step.name_zh, step.name_en) for pack in standing for ladder in pack.get("ladders", {}).values()
              for step in planned_steps(ladder)}  # fmt: skip
+    called = [_named(pack) for pack in standing]
     return Names(
-        district=_named(pack) if pack else ("", ""),
+        district=("、".join(zh for zh, _ in called), ", ".join(en for _, en in called)),
         bodies=bodies | own,
-        categories={row["code"]: _named(row) for row in pack.get("routes", [])},
-        scopes={code: _named(row) for code, row in pack.get("scopes", {}).items() if row.get("headline")},
+        categories={row["code"]: _named(row) for pack in standing for row in pack.get("routes", [])},
+        scopes={code: _named(row) for pack in standing for code, row in pack.get("scopes", {}).items()
+                if row.get("headline")},
         steps=steps,
-        targets=_targets(pack),
+        targets=_targets(standing),
+    )  # fmt: skip
+
+
+def _dated(since: date, pack: Mapping[str, Any]) -> DatedPack[Mapping[str, Any]]:
+    first, last = date.fromisoformat(pack["valid_from"]), date.fromisoformat(pack["valid_to"])
+    return DatedPack(
+        pack["district"], pack["pack_id"], pack["version"], day_number(max(since, first)), day_number(last), pack
     )
 
 
@@ -157,11 +172,14 @@ def _named(row: Mapping[str, Any]) -> tuple[str, str]:
     return str(row.get("name_zh", "")), str(row.get("name_en", ""))
 
 
-def _targets(pack: Mapping[str, Any]) -> dict[str, Fraction]:
-    """Return each scope's target; one that names the live rate comes before any other for the same scope."""
+def _targets(packs: Iterable[Mapping[str, Any]]) -> dict[str, Fraction]:
+    """Return each scope's target; one that names the live rate comes before any other for the same scope.
+
+    Where districts differ it is the lower: nobody is called below a target that does not bind him.
+    """
     targets: dict[str, Fraction] = {}
-    rows = list(pack.get("targets", {}).values())
-    rows.sort(key=lambda row: row.get("metric") == "live_networking_rate")
-    for row in rows:
-        targets[row["scope"]] = Fraction(str(row["value"]))
+    for pack in packs:
+        rows = sorted(pack.get("targets", {}).values(), key=lambda row: row.get("metric") == "live_networking_rate")
+        for scope, target in {row["scope"]: Fraction(str(row["value"])) for row in rows}.items():
+            targets[scope] = min(target, targets.get(scope, target))
     return targets

@@ -15,6 +15,7 @@ def answer(
     registry: bytes | None = None,
     log: bytes | None = None,
     ask: bytes | None = None,
+    second_pack: bytes | None = None,
 ) -> tuple[int, bytes]:
     """Return exit code and stdout of the pipe for an example, with what is given in place of its files."""
     given = {"PACK.yaml": pack, "REGISTRY.jsonl": registry, "LOG.jsonl": log, "ASK.json": ask}
@@ -25,6 +26,9 @@ def answer(
             paths[name] = work / name
             paths[name].write_bytes(content)
     common = ["--pack", str(paths["PACK.yaml"]), "--registry", str(paths["REGISTRY.jsonl"])]
+    if second_pack is not None:
+        (work / "SECOND.yaml").write_bytes(second_pack)
+        common += ["--pack", str(work / "SECOND.yaml")]
     told, out = io.BytesIO(), io.BytesIO()
     failed = facts.run([*common, "--log", str(paths["LOG.jsonl"])], told)
     told.seek(0)

@@ -2,8 +2,8 @@
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any
+from datetime import date, timedelta
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -15,6 +15,9 @@ from services.console.domain.rates import RateCounts
 from services.console.domain.units import UnitQuery
 from services.console.domain.viewer import WHOLE, BodyCode, Slice
 from services.console.ports import ReadModel
+from services.kernel.calendar import day_number
+from services.kernel.effective import in_force
+from services.kernel.policy import DatedPack, Packs
 from services.kernel.words import Connection, Health, VisibilityState
 from services.runtime.clock import SystemClock
 from services.runtime.postgres import open_pool
@@ -45,6 +48,11 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("C3", "U03", "fault", {"acknowledged_at": T0, "acknowledged_by": "someone"}),
     ("C4", "U04", "connection_lost", {"state": "closed", "closed_at": T0, "close_reason": "restored"}),
 ]
+
+
+class Row(NamedTuple):
+    valid_from: date
+    recorded_at: int
 
 
 def fake() -> FakeReadModel:
@@ -362,6 +370,46 @@ async def test_names_and_targets_come_from_the_pack_in_force(empty_world: World)
     assert names.bodies["dongjie"][0] == "东街街道"
     assert names.categories["HOSPITAL"][0] == "医疗卫生机构"
     assert names.target("S1") == 1
+
+
+async def test_the_page_names_the_pack_of_the_kernel_s_rule_for_each_of_two_districts(empty_world: World) -> None:
+    today = empty_world.today()
+    ago, over, soon, later = (today + timedelta(days=days) for days in (-30, -1, 1, 30))
+    put = [
+        ("gulou", "year", 1, ago, later), ("gulou", "year", 2, ago, later), ("gulou", "guard", 9, over, over),
+        ("gulou", "next", 1, soon, later), ("taijiang", "lapsed", 1, ago, over), ("taijiang", "next", 3, soon, later),
+        ("cangshan", "early", 1, soon, later),
+    ]  # fmt: skip
+    known = Packs(
+        DatedPack(district, name, version, day_number(first), day_number(last), f"{district} {name} {version}")
+        for district, name, version, first, last in put
+    )
+    with empty_world.kept_registry():
+        for district, name, version, first, last in put:
+            body = {"pack_id": name, "version": version, "district": district, "valid_from": str(first),
+                    "valid_to": str(last), "name_zh": f"{district} {name} {version}"}  # fmt: skip
+            empty_world.version("pack", f"{district}-{name}", first, body={"pack": body})
+        async with open_pool(empty_world.dsn, "test", max_size=1) as pool:
+            names = await PostgresReadModel(pool).names()
+        standing = [known.standing(name, day_number(today)) for name in known.districts()]
+    assert names.district[0].split("、") == [pack.content for pack in standing if pack is not None]
+    assert names.district[0] == "cangshan early 1、gulou year 2、taijiang lapsed 1"
+
+
+async def test_the_view_holds_what_the_kernel_holds(empty_world: World) -> None:
+    today = empty_world.today()
+    with empty_world.kept_registry():
+        rows = [
+            Row(today + timedelta(days=days), minute)
+            for minute, days in enumerate((-9, -2, -5, 0, 1, -9, 0))  # a correction dated back, two of one day
+        ]
+        for row in rows:
+            empty_world.version("unit", "V1", row.valid_from, minute=row.recorded_at, body={"n": row.recorded_at})
+        query = "SELECT body ->> 'n' FROM registry.in_force WHERE kind = 'unit' AND id = 'V1'"
+        ((shown,),) = empty_world.rows(query)
+    held = in_force(sorted(rows), today)
+    assert held is not None
+    assert int(shown) == held.recorded_at == 6
 
 
 async def test_a_database_without_our_tables_is_an_error_of_our_own(database: str) -> None:

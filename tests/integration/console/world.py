@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -252,6 +252,31 @@ class World:
                 "INSERT INTO registry.versions (kind, id, valid_from, recorded_at, body) VALUES (%s, %s, %s, %s, %s)",
                 [kind, name, datetime(2026, 1, 1, tzinfo=UTC).date(), self.now(), json.dumps(document, default=str)],
             )
+
+    @contextmanager
+    def kept_registry(self) -> Iterator[None]:
+        """Let a test have a registry of its own; afterwards it is as it was."""
+        self.execute("CREATE TEMPORARY TABLE kept AS SELECT * FROM registry.versions")
+        self.execute("DELETE FROM registry.versions")
+        try:
+            yield
+        finally:
+            self.execute("DELETE FROM registry.versions")
+            self.execute("INSERT INTO registry.versions SELECT * FROM kept")
+            self.execute("DROP TABLE kept")
+
+    def version(self, kind: str, name: str, valid_from: date, *, body: dict[str, Any], minute: int = 0) -> None:
+        recorded_at = self.now() + timedelta(minutes=minute, microseconds=body.get("pack", {}).get("version", 0))
+        self.execute(
+            "INSERT INTO registry.versions (kind, id, valid_from, recorded_at, body) VALUES (%s, %s, %s, %s, %s)",
+            [kind, name, valid_from, recorded_at, json.dumps(body)],
+        )
+
+    def today(self) -> date:
+        """Return the day of Asia/Shanghai by the database's clock."""
+        ((day,),) = self.rows("SELECT (now() AT TIME ZONE 'Asia/Shanghai')::date")
+        assert isinstance(day, date)
+        return day
 
     def _save(self, units: Iterable[Unit]) -> None:
         now = self.now()

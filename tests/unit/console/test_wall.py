@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import replace
+from datetime import date
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +27,36 @@ async def shown(known: Names) -> dict[str, Any]:
 
 
 async def test_scopes_counted_for_another_purpose_are_not_judged_by_the_live_rate() -> None:
-    pack = yaml.safe_load(PACK.read_text(encoding="utf-8"))
-    page = await shown(names([("pack", "sample-2026", {"pack": pack})]))
+    pack = json.loads(json.dumps(yaml.safe_load(PACK.read_text(encoding="utf-8")), default=str))
+    page = await shown(names([(date(2026, 3, 4), date(2026, 1, 1), {"pack": pack})], []))
     assert set(page["rates"]) == {"S1", "S2"}
     assert {rate["target_percent"] for rate in page["rates"].values()} == {100.0}
     assert {row["scope"] for row in page["boards"]["town"]} == {"S1", "S2"}
+
+
+def test_each_district_is_named_by_the_pack_that_stands_and_the_lower_target_is_shown() -> None:
+    def pack(district: str, first: str, last: str, target: str, version: int = 1) -> tuple[date, date, Any]:
+        body = {
+            "pack_id": f"{district}-{first}", "version": version, "district": district,
+            "name_zh": f"{district} {first}",
+            "valid_from": first, "valid_to": last, "targets": {"T": {"scope": "S1", "value": target}},
+            "departments": [{"code": f"{district}-{first}", "name_zh": district}],
+        }  # fmt: skip
+        return date(2026, 3, 4), date(2025, 1, 1), {"pack": body}
+
+    known = names(
+        [
+            pack("b", "2026-01-01", "2026-12-31", "0.9"),
+            pack("b", "2027-01-01", "2027-12-31", "0.1"),
+            pack("a", "2026-03-01", "2026-03-03", "0.2"),
+            pack("a", "2026-01-01", "2026-12-31", "0.3", version=1),
+            pack("a", "2026-01-01", "2026-12-31", "0.95", version=2),
+        ],
+        [],
+    )
+    assert known.district[0] == "a 2026-01-01、b 2026-01-01"
+    assert known.target("S1") == Fraction("0.9")
+    assert "a-2026-03-01" in known.bodies, "an open case may name a body of a pack that is over"
 
 
 async def test_without_a_pack_every_scope_is_shown() -> None:

@@ -3,8 +3,12 @@
 -- sight --
 SELECT partition, watermark, sight FROM rules.sight_now ORDER BY partition
 
--- names --
-SELECT kind, valid_from, body FROM registry.in_force WHERE kind IN ('pack', 'department') ORDER BY valid_from, id
+-- packs --
+-- All versions: which of them stands in its district today is for services/kernel/policy.py to say.
+SELECT (now() AT TIME ZONE 'Asia/Shanghai')::date, valid_from, body FROM registry.versions WHERE kind = 'pack'
+
+-- departments --
+SELECT body FROM registry.in_force WHERE kind = 'department' ORDER BY valid_from, id
 
 -- slice_whole --
 TRUE
