@@ -77,6 +77,7 @@ CREATE TABLE alerts.cases (
     CONSTRAINT cases_state_check CHECK ((state = ANY (ARRAY['open'::text, 'closed'::text]))),
     CONSTRAINT known_subject CHECK ((subject_kind = ANY (ARRAY['unit'::text, 'body'::text, 'common_cause'::text, 'system'::text])))
 );
+CREATE INDEX cases_closed ON alerts.cases USING btree (closed_at DESC NULLS LAST, case_id) INCLUDE (lead_department, town, copy_departments) WHERE (state = 'closed'::text);
 CREATE INDEX cases_common ON alerts.cases USING btree (common_case_id) WHERE (common_case_id IS NOT NULL);
 CREATE INDEX cases_due ON alerts.cases USING btree (next_step_at) WHERE ((state = 'open'::text) AND (next_step_at IS NOT NULL));
 CREATE INDEX cases_loose ON alerts.cases USING btree (last_sighting_at) WHERE ((state = 'open'::text) AND (kind = 'connection_lost'::text) AND (common_case_id IS NULL));

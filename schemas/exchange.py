@@ -1,52 +1,11 @@
 """`firenet.exchanges.v1`: what became of the controls that people ordered, step by step."""
 
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from schemas.base import Event, Identifier, Wire
-from schemas.signal import Carrier
-
-
-class ExchangeStep(StrEnum):
-    """The steps of one exchange. `failed`, `answered`, `not_answered` and `unknown` end it, `confirmed` a set clock.
-
-    `began`: an ingest process took it on; `sent`, `denied`: once for each attempt; `confirmed`: the device has it, for
-    a duty check no more than that. `answered`: a person pressed the key. `not_answered` is said only when the device
-    had confirmed and FireNet was looking all the time; else it is `unknown`. `blind`: one process was not looking.
-    """
-
-    BEGAN = "began"
-    SENT = "sent"
-    DENIED = "denied"
-    BLIND = "blind"
-    CONFIRMED = "confirmed"
-    ANSWERED = "answered"
-    NOT_ANSWERED = "not_answered"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-
-
-class ExchangeReason(StrEnum):
-    """Why an exchange `failed`, or why what became of it is `unknown` (`blind`, `restarted`, `abandoned`).
-
-    `time_unproven` goes with `answered`: nothing shows whether the key was pressed after the check, or the device had
-    kept the answer from before it. `old_answer` goes with `not_answered`: an answer came that was older than the check.
-    """
-
-    UNKNOWN_GATEWAY = "unknown_gateway"
-    BUSY = "busy"
-    TOO_MANY = "too_many"
-    EXPIRED = "expired"
-    UNREACHABLE = "unreachable"
-    DENIED = "denied"
-    NO_CONFIRM = "no_confirm"
-    BLIND = "blind"
-    RESTARTED = "restarted"
-    ABANDONED = "abandoned"
-    TIME_UNPROVEN = "time_unproven"
-    OLD_ANSWER = "old_answer"
+from services.kernel.words import Carrier, ExchangeReason, ExchangeStep
 
 
 class ExchangeData(Wire):

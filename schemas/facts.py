@@ -10,9 +10,9 @@ from pydantic import AwareDatetime, Field
 
 from schemas.base import Identifier, Wire
 from schemas.codec import Codec
-from schemas.gateway import Point, Restores, SignalKind
+from schemas.gateway import Point
 from schemas.registry import RegistryData
-from schemas.signal import Flag
+from services.kernel.words import Flag, Restores, SignalKind
 
 
 class TickFact(Wire):

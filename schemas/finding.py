@@ -1,32 +1,12 @@
 """`firenet.findings.v1`: what rules established about a unit."""
 
-from enum import StrEnum
 from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
 from schemas.base import Event, Evidence, Identifier, PackRef, ShortText, Wire
 from schemas.gateway import Point
-
-
-class FindingKind(StrEnum):
-    """A kind is also the kind of the case that alerts keeps for it; one open case per unit and kind.
-
-    `unreadable_alarm` only begins: rules keep no state of it, and no signal ends it.
-    """
-
-    CONNECTION_LOST = "connection_lost"
-    NEVER_CONNECTED = "never_connected"
-    FIRE = "fire"
-    FAULT = "fault"
-    ISOLATION = "isolation"
-    UNREADABLE_ALARM = "unreadable_alarm"
-
-
-class Phase(StrEnum):
-    BEGAN = "began"
-    CHANGED = "changed"
-    ENDED = "ended"
+from services.kernel.words import FindingKind, Phase
 
 
 class FindingData(Wire):

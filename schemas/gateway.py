@@ -1,51 +1,13 @@
 """What a gateway publishes as JSON on `firenet/v1/{gateway_id}/up/json`, `.../alarm/json` and `.../status`."""
 
-from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from schemas.base import Identifier, ShortText, Wire
+from services.kernel.words import Restores, SignalKind
 
 MAX_MESSAGE_BYTES = 64 * 1024
-
-
-class SignalKind(StrEnum):
-    """What a signal says.
-
-    `link_up` and `link_down` come from the status topic only. GB/T 26875.3 adds `state` (what a system or component
-    does, without trouble), `operation` (somebody pressed a key there) and `report` (an answer about versions,
-    configuration or clock, and whatever is kept without being understood). `gap` and `unreadable_alarm` are words of
-    ingest's own, no gateway sends them: the numbering of the gateway shows messages that never came; something came on
-    its alarm lane that could not be read.
-    """
-
-    HEARTBEAT = "heartbeat"
-    FIRE = "fire"
-    FAULT = "fault"
-    ISOLATION = "isolation"
-    SUPERVISORY = "supervisory"
-    RESTORE = "restore"
-    TEST = "test"
-    DUTY_ANSWER = "duty_answer"
-    ANALOG = "analog"
-    LINK_UP = "link_up"
-    LINK_DOWN = "link_down"
-    STATE = "state"
-    OPERATION = "operation"
-    REPORT = "report"
-    GAP = "gap"
-    UNREADABLE_ALARM = "unreadable_alarm"
-
-
-class Restores(StrEnum):
-    """What a `restore` ends: one kind of trouble (at `point`, or everywhere when it names none), or all of it."""
-
-    FIRE = "fire"
-    FAULT = "fault"
-    ISOLATION = "isolation"
-    SUPERVISORY = "supervisory"
-    ALL = "all"
 
 
 EVERY_COMPONENT = "*"

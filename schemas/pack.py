@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from schemas.base import Identifier, ShortText, Wire
+from services.kernel.words import BodyKind, Recipient
 
 YEAR_S = 366 * 86400
 """The longest span a pack may name: beyond it is a slip of the keyboard, and far beyond it no calendar goes."""
@@ -67,15 +68,6 @@ class Profile(Wire):
     anchor: ShortText
 
 
-class BodyKind(StrEnum):
-    GOVERNMENT = "government"
-    BRIGADE = "brigade"
-    CENTRE = "centre"
-    COMMITTEE = "committee"
-    DEPARTMENT = "department"
-    STREET = "street"
-
-
 class Department(Wire):
     """A body that can be told: department, street or town station, brigade, monitoring centre."""
 
@@ -114,19 +106,6 @@ class DefaultRoute(Wire):
 
     copies: tuple[Identifier, ...]
     clause: ShortText
-
-
-class Recipient(StrEnum):
-    """Whom a step tells, resolved per unit: fixed bodies, the unit's own people, or its routed department."""
-
-    CENTRE = "centre"
-    UNIT_CONTROL_ROOM = "unit_control_room"
-    UNIT_MANAGER = "unit_manager"
-    MAINTENANCE = "maintenance"
-    GRID_OFFICER = "grid_officer"
-    STREET = "street"
-    BRIGADE = "brigade"
-    DEPARTMENT = "department"
 
 
 class Step(Wire):

@@ -6,36 +6,9 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from schemas.base import Event, Identifier, ShortText, Wire
-from schemas.signal import Carrier, Lane
+from services.kernel.words import Carrier, Lane, RefusalReason
 
 MAX_RAW_BYTES = 4 * 1024 * 1024
-
-
-class RefusalReason(StrEnum):
-    """Why a message could not be used. The same words in code, log, metric and on this topic.
-
-    `unknown_profile` is our own fault: the registry names a device profile that this ingest does not have.
-    `not_yet_supported` stands in logs of version 0.1 only, for GB/T 26875.3 frames that it could not read.
-    """
-
-    BAD_TOPIC = "bad_topic"
-    EMPTY = "empty"
-    TOO_LARGE = "too_large"
-    NOT_UTF8 = "not_utf8"
-    NOT_JSON = "not_json"
-    TOO_DEEP = "too_deep"
-    DUPLICATE_KEY = "duplicate_key"
-    NOT_A_NUMBER = "not_a_number"
-    UNKNOWN_VERSION = "unknown_version"
-    UNKNOWN_KIND = "unknown_kind"
-    WRONG_SHAPE = "wrong_shape"
-    UNKNOWN_GATEWAY = "unknown_gateway"
-    IDENTITY_MISMATCH = "identity_mismatch"
-    BAD_FRAME = "bad_frame"
-    BAD_DATA_UNIT = "bad_data_unit"
-    UNKNOWN_PROFILE = "unknown_profile"
-    NOT_YET_SUPPORTED = "not_yet_supported"
-    UNEXPECTED = "unexpected"
 
 
 class RefusalOrigin(Wire):

@@ -1,7 +1,6 @@
 """`firenet.registry.v1` (compacted): units, gateways, contacts, packs; each record holds all versions of one entity."""
 
 from datetime import date
-from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -17,15 +16,7 @@ from pydantic import (
 
 from schemas.base import Event, Identifier, ShortText, Wire
 from schemas.pack import Department, Pack
-
-
-class Construction(StrEnum):
-    """Whether the building falls under the acceptance clause (scope S2)."""
-
-    EXISTING = "existing"
-    NEW_BUILD = "new_build"
-    RENOVATED = "renovated"
-    EXTENDED = "extended"
+from services.kernel.words import Construction, ContactRole
 
 
 class Version(Wire):
@@ -97,14 +88,6 @@ class GatewayVersion(Version):
 
 
 WebhookUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["https", "http"], max_length=400)]
-
-
-class ContactRole(StrEnum):
-    CONTROL_ROOM = "control_room"
-    MANAGER = "manager"
-    MAINTENANCE = "maintenance"
-    GRID_OFFICER = "grid_officer"
-    OFFICE = "office"
 
 
 class ContactVersion(Version):

@@ -10,48 +10,8 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, JsonValue, StringConstraints
 
 from schemas.base import Event, Identifier, ShortText, Wire
-from schemas.gateway import MAX_MESSAGE_BYTES, Measurement, Point, Restores, SignalKind
-
-
-class Carrier(StrEnum):
-    """How the message came."""
-
-    MQTT_JSON = "mqtt_json"
-    MQTT_GB26875 = "mqtt_gb26875"
-    TCP_GB26875 = "tcp_gb26875"
-    UDP_GB26875 = "udp_gb26875"
-
-
-class Lane(StrEnum):
-    """Which topic branch the gateway used."""
-
-    UP = "up"
-    ALARM = "alarm"
-    STATUS = "status"
-
-
-class Flag(StrEnum):
-    """Oddities that are kept and shown, never a reason to drop.
-
-    `test_or_omission`: a GB/T 26875.3 status without its normal bit: a test, or a device that never sets the bit.
-    `not_understood`: kept raw. `repeated`: sent again by the gateway, and therefore a sign of life only.
-    `replayed`: was refused once and taken in later by a person, never a sign of life. `salvaged`: read carefully where
-    the strict reading failed; `notes` say what was dropped, `raw` is what came. `reconnected`: the first over a
-    new connection of a device that had another one before.
-    """
-
-    CLOCK_AHEAD = "clock_ahead"
-    CLOCK_BEHIND = "clock_behind"
-    NO_DEVICE_TIME = "no_device_time"
-    REDELIVERED = "redelivered"
-    RETAINED = "retained"
-    TEST_OR_OMISSION = "test_or_omission"
-    NOT_UNDERSTOOD = "not_understood"
-    REPEATED = "repeated"
-    REPLAYED = "replayed"
-    SALVAGED = "salvaged"
-    RECONNECTED = "reconnected"
-
+from schemas.gateway import MAX_MESSAGE_BYTES, Measurement, Point
+from services.kernel.words import Carrier, Flag, Lane, Restores, SignalKind
 
 MAX_FRAME_BYTES = 1054
 

@@ -6,7 +6,6 @@ import shutil
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ from deploy.stack.process import StartFailed
 from deploy.stack.service import ROOT, Service
 from deploy.stack.stack import Stack, Stopped
 from deploy.stack.webhook import Received, WebhookReceiver
+from services.kernel.calendar import CHINA
 from services.runtime.clock import SystemClock
 
-BEIJING = timezone(timedelta(hours=8))
 DEMO_UNITS = 200
 DEMO_SEED = 2026
 DEMO_DEVICES = ["--gb26875-mqtt", "30", "--gb26875-tcp", "10"]
@@ -32,7 +31,7 @@ USAGE = "usage: python -m deploy.stack demo|run"
 
 
 def say(text: str) -> None:
-    show(f"{SystemClock().now().astimezone(BEIJING):%H:%M:%S}  {text}")
+    show(f"{SystemClock().now().astimezone(CHINA):%H:%M:%S}  {text}")
 
 
 def show(text: str) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from deploy.stack.door import Shut
 from deploy.stack.door_part import Door
-from deploy.stack.standing import Standing, StandingFile, State
+from deploy.stack.standing import Standing, StandingFile
+from services.kernel.words import PartState
 from services.runtime.clock import Clock
 
 PATIENCE_S = 15.0
@@ -38,8 +39,8 @@ class Lookout:
         told = list(standings)
         if why is not None and self._door is not None:
             place = next((n for n, one in enumerate(told) if one.name == self._door.name), None)
-            if place is not None and told[place].state is State.RUNS:
-                told[place] = Standing(self._door.name, State.SHUT, shut_why=why)
+            if place is not None and told[place].state is PartState.RUNS:
+                told[place] = Standing(self._door.name, PartState.SHUT, shut_why=why)
         if self._file is not None:
             self._file.write(told, self._clock.now())
         self._tell(why)

@@ -28,7 +28,8 @@ from types import FrameType, TracebackType
 from deploy.stack.causes import Cause
 from deploy.stack.part import Part, PartError
 from deploy.stack.process import trim_log
-from deploy.stack.standing import Standing, State
+from deploy.stack.standing import Standing
+from services.kernel.words import PartState
 from services.runtime.clock import Clock, SystemClock
 
 POLL_S = 0.05
@@ -88,10 +89,10 @@ class _Watched:
     def standing(self) -> Standing:
         """Return how it is doing, for the page."""
         if self.waits_for:
-            return Standing(self.part.name, State.WAITS, waits_for=self.waits_for)
+            return Standing(self.part.name, PartState.WAITS, waits_for=self.waits_for)
         if self.failed is not None:
-            return Standing(self.part.name, State.FAILED, self.failed.cause)
-        return Standing(self.part.name, State.RUNS if self.up else State.STARTS)
+            return Standing(self.part.name, PartState.FAILED, self.failed.cause)
+        return Standing(self.part.name, PartState.RUNS if self.up else PartState.STARTS)
 
 
 class Stack:

@@ -6,22 +6,12 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 
 from deploy.stack.causes import Cause
+from services.kernel.words import PartState
 
 FILE_BYTES = 8192
-
-
-class State(StrEnum):
-    """What a part does now."""
-
-    RUNS = "runs"
-    STARTS = "starts"
-    FAILED = "failed"
-    WAITS = "waits"
-    SHUT = "shut"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +22,7 @@ class Standing:
     """
 
     name: str
-    state: State
+    state: PartState
     cause: Cause | None = None
     waits_for: tuple[str, ...] = ()
     shut_why: str | None = None
@@ -59,7 +49,7 @@ class StandingFile:
 
     def write(self, standings: Sequence[Standing], at: datetime) -> None:
         """Write what differs from "it runs"; a failure is no reason to end anything."""
-        rows = [one.row() for one in standings if one.state is not State.RUNS]
+        rows = [one.row() for one in standings if one.state is not PartState.RUNS]
         text = json.dumps({"at": at.isoformat(timespec="seconds"), "parts": rows}).encode()
         if len(text) > FILE_BYTES:
             return

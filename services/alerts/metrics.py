@@ -105,6 +105,11 @@ class AlertsMetrics:
         self.pack_expired = Gauge(
             "firenet_alerts_pack_expired", "1 when the policy pack in use is no longer valid", registry=registry
         )
+        self.without_pack = Counter(
+            "firenet_alerts_cases_without_pack_total",
+            "Cases opened in a district without a policy pack: told once, no ladder follows",
+            registry=registry,
+        )
         self.common_causes = Counter(
             "firenet_alerts_common_causes_total", "Common cases opened or told anew", registry=registry
         )

@@ -348,7 +348,7 @@ class Directory(AddressBook, Protocol):
     """The registry as it stands on the day."""
 
     def rules(self, now: datetime, district: str) -> PackRules:
-        """Return the pack in force in the district; of one that has none the newest of all. Raises NoPack."""
+        """Return the pack that stands in the district, else WITHOUT_PACK. Raises NoPack when no district has one."""
         ...
 
     def longest_window(self, now: datetime) -> timedelta:

@@ -32,12 +32,13 @@ from services.ingest.domain.gaps import GapWatch
 from services.ingest.domain.proof import FOLLOWED, Proof
 from services.ingest.domain.readiness import problems
 from services.ingest.domain.topics import FIRE_FILTERS, MAIN_FILTERS
-from services.ingest.domain.values import Carrier, Format
+from services.ingest.domain.values import Format
 from services.ingest.metrics import AccountCollector, ExchangeMetrics, Metrics
 from services.ingest.ports import ControlCarrier
 from services.ingest.replay import Replayer
 from services.ingest.settings import IngestSettings
 from services.ingest.worker import Judge, LaneWorker, Ticker
+from services.kernel.words import Carrier
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.logging import get_logger

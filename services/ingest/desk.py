@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from services.ingest.domain.answers import Answer
-from services.ingest.domain.controls import Order, Step, Told, control_frame, encode
+from services.ingest.domain.controls import Order, Told, control_frame, encode
 from services.ingest.domain.directory import Directory, Speaker
 from services.ingest.domain.exchanges import Exchanges, Try
 from services.ingest.domain.gb26875 import PROFILES, STANDARD, Command, Envelope
 from services.ingest.domain.reach import NOWHERE, Reach, Reached
-from services.ingest.domain.values import Accepted, Carrier, Kind, Outcome, Signal
+from services.ingest.domain.values import Accepted, Outcome, Signal
 from services.ingest.metrics import ExchangeMetrics
 from services.ingest.ports import ControlCarrier, ExchangeLog
+from services.kernel.words import Carrier, ExchangeStep, SignalKind
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
 
@@ -83,7 +84,7 @@ class Desk:
         if ended is not None:
             self._metrics.count(ended)
             _log(ended)
-        if told.step is Step.BEGAN:
+        if told.step is ExchangeStep.BEGAN:
             self.wake()
 
     def resume(self) -> None:
@@ -151,7 +152,7 @@ class Desk:
                     self._tell(told)
                 elif frame.command == Command.SEND and message.occurred_at is not None and frame.part == 0:
                     self._exchanges.labelled(gateway_id, at, message.occurred_at, frame.serial)
-            if message.kind is Kind.DUTY_ANSWER:
+            if message.kind is SignalKind.DUTY_ANSWER:
                 self._tell(self._exchanges.answered(gateway_id, _answer(accepted, signal)))
 
     def _send(self, one: Try, now: datetime) -> Carrier | None:

@@ -12,7 +12,8 @@ from services.ingest.domain import controls
 from services.ingest.domain.account import Account
 from services.ingest.domain.conduct import Ended
 from services.ingest.domain.numbering import Step
-from services.ingest.domain.values import Flag, Kind, Reason, Ring
+from services.ingest.domain.values import Ring
+from services.kernel.words import REFUSAL_REASONS_IN_USE, ExchangeReason, ExchangeStep, Flag, SignalKind
 
 LANES = ("main", "fire", "device", "device_fire")
 MQTT_LANES = LANES[:2]
@@ -87,11 +88,11 @@ class Metrics:
         self._create_labels()
 
     def _create_labels(self) -> None:
-        for kind in Kind:
+        for kind in SignalKind:
             self.signals.labels(kind)
         for flag in Flag:
             self.flagged.labels(flag)
-        for reason in Reason:
+        for reason in REFUSAL_REASONS_IN_USE:
             self.spoiled.labels(reason)
         for labels in product(WHOSE, ("yes", "no")):
             self.rings.labels(*labels)
@@ -114,8 +115,8 @@ class ExchangeMetrics:
     """What came of the controls that people ordered. `what` is set_clock or duty_check."""
 
     OUTCOMES = (
-        *(step for step in controls.Step if step in controls.ENDS - {controls.Step.FAILED}),
-        *(why for why in controls.Why if why not in controls.UNKNOWABLE | controls.NOTES),
+        *(step for step in ExchangeStep if step in controls.ENDS - {ExchangeStep.FAILED}),
+        *(why for why in ExchangeReason if why not in controls.UNKNOWABLE | controls.NOTES),
     )
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -149,7 +150,7 @@ class ExchangeMetrics:
 
     def count(self, end: controls.Told) -> None:
         """Count one end; those that failed go by why."""
-        outcome = end.why if end.step is controls.Step.FAILED and end.why is not None else end.step
+        outcome = end.why if end.step is ExchangeStep.FAILED and end.why is not None else end.step
         self.ended.labels(end.order.what, outcome).inc()
         if end.seconds is not None:
             self.seconds.labels(end.order.what).observe(end.seconds)
@@ -179,6 +180,6 @@ class AccountCollector(Collector):
             repeated.add_metric((lane,), account.repeated)
             returned.add_metric((lane,), account.handed_back)
             in_flight.add_metric((lane,), account.in_flight)
-            for reason in Reason:
+            for reason in REFUSAL_REASONS_IN_USE:
                 refused.add_metric((lane, reason), account.refused[reason])
         return (received, stored, repeated, refused, returned, in_flight)

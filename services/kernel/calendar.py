@@ -1,11 +1,13 @@
 """Days of Asia/Shanghai (UTC+8, always) as whole numbers since 1970-01-01; instants as microseconds since then, UTC."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_EVEN, Decimal
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
 OFFSET = 8 * 3600 * SECOND
+CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
+"""The zone of all calendars; without summer time since 1991, so that no table of zones is needed."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = date(1970, 1, 1)
 
@@ -22,6 +24,11 @@ def text(at: int) -> str:
 
 def day_number(day: date) -> int:
     return (day - _FIRST).days
+
+
+def date_of(day: int) -> date:
+    """Return a day as a date. Raises OverflowError outside the years 1 to 9999."""
+    return _FIRST + timedelta(days=day)
 
 
 def day_of(at: int) -> int:

@@ -8,37 +8,21 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from services.kernel.words import Connection, FindingKind, Health, Phase, SignalKind, VisibilityState
 from services.rules.domain.instants import SECOND
 from services.rules.domain.rate import EVERY
 from services.rules.domain.watch import sight_now
-from services.rules.domain.words import Aspect, Connection, Health, Kind, Oddity, Phase, Sight
+from services.rules.domain.words import Aspect, Oddity
 
 REFUSALS = ("undecodable", "unexpected")
-SIGNAL_KINDS = (
-    "heartbeat",
-    "fire",
-    "fault",
-    "isolation",
-    "supervisory",
-    "restore",
-    "test",
-    "duty_answer",
-    "analog",
-    "link_up",
-    "link_down",
-    "state",
-    "operation",
-    "report",
-    "gap",
-    "tick",
-)
+RECORD_KINDS = (*SignalKind, "tick")
 
 
 class PartitionView(NamedTuple):
     """One partition as of its last checkpoint."""
 
     watermark: int | None
-    sight: Sight
+    sight: VisibilityState
     blind_after: int
     connections: Mapping[str, Mapping[Connection, int]]
     health: Mapping[str, Mapping[Health, int]]
@@ -76,7 +60,7 @@ class RulesMetrics:
         self._start_at_zero()
 
     def _start_at_zero(self) -> None:
-        for kind in SIGNAL_KINDS:
+        for kind in RECORD_KINDS:
             self.records.labels(kind)
         for reason in REFUSALS:
             self.refused.labels(reason)
@@ -84,7 +68,7 @@ class RulesMetrics:
             self.oddities.labels(oddity)
         for aspect in Aspect:
             self.transitions.labels(aspect)
-        for finding in Kind:
+        for finding in FindingKind:
             for phase in Phase:
                 self.findings.labels(finding, phase)
         for dependency in ("database", "kafka"):
@@ -107,7 +91,7 @@ class LiveCollector(Collector):
 
     @staticmethod
     def _sight(
-        views: Mapping[int, PartitionView], sights: Mapping[int, Sight], now: int
+        views: Mapping[int, PartitionView], sights: Mapping[int, VisibilityState], now: int
     ) -> Iterable[GaugeMetricFamily]:
         watermark = GaugeMetricFamily(
             "firenet_rules_watermark_timestamp_seconds", "Every instance proved up to here.", labels=["partition"]
@@ -118,16 +102,18 @@ class LiveCollector(Collector):
             if view.watermark is not None:
                 watermark.add_metric([str(number)], view.watermark / SECOND)
                 lag.add_metric([str(number)], (now - view.watermark) / SECOND)
-            for sight in Sight:
+            for sight in VisibilityState:
                 seen.add_metric([str(number), sight], float(sights[number] is sight))
         return (watermark, lag, seen)
 
     @staticmethod
-    def _units(views: Mapping[int, PartitionView], sights: Mapping[int, Sight]) -> Iterable[GaugeMetricFamily]:
+    def _units(
+        views: Mapping[int, PartitionView], sights: Mapping[int, VisibilityState]
+    ) -> Iterable[GaugeMetricFamily]:
         connections: dict[tuple[str, str], int] = defaultdict(int)
         healths: dict[tuple[str, str], int] = defaultdict(int)
         for number, view in views.items():
-            blind = sights[number] is Sight.BLIND
+            blind = sights[number] is VisibilityState.BLIND
             for department, states in view.connections.items():
                 for connection, count in states.items():
                     connections[department, overlaid(connection, blind=blind)] += count

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+from services.kernel.words import Connection, Health, VisibilityState
 from services.rules.domain.effects import Effects
 from services.rules.domain.facts import GatewayVersion, PackVersion, UnitVersion
 from services.rules.domain.inputs import Input
 from services.rules.domain.rate import RateRow
-from services.rules.domain.words import Connection, Health, Sight
 
 Plain = Any
 
@@ -110,7 +110,7 @@ class Checkpoint:
     head: Plain
     units: Sequence[Plain]
     watermark: int | None
-    sight: Sight
+    sight: VisibilityState
     blind_after_s: float
     effects: Effects
     rows: Sequence[UnitRow] = ()

@@ -304,13 +304,21 @@ class LateFollower(CompactedFollower):
         consumer.seek(partition, end if found is None else found.offset)
 
 
-async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
-    """Stop `consumer`, whatever it is busy with.
+async def stop_consumer(consumer: AIOKafkaConsumer, limit_s: float = 10) -> None:
+    """Stop `consumer`, whatever it is busy with; gives up after `limit_s` seconds.
 
     aiokafka cancels its fetches when it stops, and lets the cancellation of one that waits to try again out to the
     caller. There it would pass for the cancellation of whoever stops the consumer, and end the service. In other places
     it keeps a cancellation of the caller to itself: then whoever stops the consumer would never end.
     """
+    try:
+        async with asyncio.timeout(limit_s):
+            await _stop(consumer)
+    except TimeoutError:
+        get_logger().warning("consumer_stop_gave_up")
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
     task = asyncio.current_task()
     assert task is not None, "a coroutine runs in a task"
     cancelled = task.cancelling()

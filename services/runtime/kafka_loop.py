@@ -154,11 +154,7 @@ class KafkaLoop:
         finally:
             if self._noting is not None:
                 self._noting.cancel()
-            try:
-                async with asyncio.timeout(REBALANCE_DRAIN_S):
-                    await stop_consumer(consumer)
-            except TimeoutError:
-                get_logger().warning("consumer_stop_gave_up", topic=self._topic)
+            await stop_consumer(consumer, REBALANCE_DRAIN_S)
             async with self._lock:
                 await self._release(self._owned)
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from services.kernel.words import Lane
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.lifecycle import Stop, install_signal_handlers
 from services.runtime.logging import configure
@@ -18,7 +19,6 @@ from services.simulator.adapters.tables import write_tables
 from services.simulator.domain.district import Devices, District
 from services.simulator.domain.load import LoadPlan, LoadReport
 from services.simulator.domain.script import Pace
-from services.simulator.domain.signals import Lane
 from services.simulator.domain.stories import STORIES
 from services.simulator.ports import LinkRefused
 from services.simulator.settings import SimulatorSettings

@@ -10,11 +10,12 @@ from fractions import Fraction
 from services.console.domain.accounts import Account, Session, lock_until
 from services.console.domain.cases import CaseDetail, CaseList, CaseRow, Fire
 from services.console.domain.errors import DataUnavailable, NotFound
-from services.console.domain.freshness import PartitionSight, Sight
+from services.console.domain.freshness import PartitionSight
 from services.console.domain.picture import Names, Picture
 from services.console.domain.rates import RateCounts
 from services.console.domain.units import Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
 from services.console.domain.viewer import Slice, Username, Viewer
+from services.kernel.words import VisibilityState
 
 T0 = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 RANK: tuple[Callable[[UnitRow], bool], ...] = (
@@ -70,7 +71,7 @@ class FakeReadModel:
 
     all_units: list[UnitRow] = field(default_factory=list)
     all_cases: list[CaseRow] = field(default_factory=list)
-    sights: list[PartitionSight] = field(default_factory=lambda: [PartitionSight(0, T0, Sight.CLEAR)])
+    sights: list[PartitionSight] = field(default_factory=lambda: [PartitionSight(0, T0, VisibilityState.CLEAR)])
     known_names: Names = field(default_factory=lambda: Names(targets={"S1": Fraction(1), "S2": Fraction(1)}))
     away: bool = False
     reads: Counter[str] = field(default_factory=Counter)

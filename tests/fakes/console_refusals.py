@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from schemas.refusal import Refusal, RefusalData, RefusalReason, Replayed, ReplayedData, ReplayOutcome
+from schemas.refusal import Refusal, RefusalData, Replayed, ReplayedData, ReplayOutcome
 from services.console.domain.errors import NotFound, OrdersUnavailable
 from services.console.domain.refusals import (
     KEPT_BYTES,
@@ -19,6 +19,7 @@ from services.console.domain.refusals import (
     State,
 )
 from services.console.domain.viewer import Viewer
+from services.kernel.words import RefusalReason
 from tests.fakes.console import T0
 
 

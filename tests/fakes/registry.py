@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+from services.kernel.effective import in_force, ordered
 from services.registry.domain.credentials import Certificate, Password
 from services.registry.domain.entities import F, Facts, History, Kind, Version
 from services.registry.domain.errors import BusUnavailable
-from services.registry.domain.timeline import in_force, ordered
 from services.registry.ports import ImportNote, Register
 
 

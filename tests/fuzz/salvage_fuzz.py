@@ -17,16 +17,17 @@ from services.ingest.adapters.payload_text import likely_text
 from services.ingest.adapters.wire import Encoder
 from services.ingest.domain.directory import Speaker
 from services.ingest.domain.errors import Unusable
-from services.ingest.domain.values import Arrival, Carrier, Flag, Kind, Lane, Message, Reason, Signal
+from services.ingest.domain.values import Arrival, Message, Signal
+from services.kernel.words import Carrier, Flag, Lane, RefusalReason, SignalKind
 from tests.unit.ingest.build import NOON
 
 UNIT = "U000001"
 WORDS = {
-    Kind.FIRE: ("fire", "火警", "火灾"),
-    Kind.FAULT: ("fault", "故障"),
-    Kind.ISOLATION: ("isolation", "屏蔽"),
-    Kind.SUPERVISORY: ("supervisory", "监管"),
-    Kind.RESTORE: ("restore",),
+    SignalKind.FIRE: ("fire", "火警", "火灾"),
+    SignalKind.FAULT: ("fault", "故障"),
+    SignalKind.ISOLATION: ("isolation", "屏蔽"),
+    SignalKind.SUPERVISORY: ("supervisory", "监管"),
+    SignalKind.RESTORE: ("restore",),
 }
 ENCODER = Encoder("ingest-1")
 
@@ -36,7 +37,7 @@ def check(payload: bytes) -> Sequence[Message]:
     try:
         messages = salvage(payload, Speaker(UNIT), "not_json: because")
     except Unusable as error:
-        if error.reason is not Reason.IDENTITY_MISMATCH:
+        if error.reason is not RefusalReason.IDENTITY_MISMATCH:
             raise
         return ()
     assert len(messages) <= MAX_MESSAGES
@@ -46,7 +47,7 @@ def check(payload: bytes) -> Sequence[Message]:
     for part, message in enumerate(messages):
         assert any(word in named for word in WORDS[message.kind]), "made up"
         assert message.unit_id is None
-        assert (message.kind is Kind.RESTORE) == (message.restores is not None)
+        assert (message.kind is SignalKind.RESTORE) == (message.restores is not None)
         assert Flag.SALVAGED in message.flags
         assert message.salvage is not None
         assert 0 < len(message.salvage.notes) <= MAX_NOTES

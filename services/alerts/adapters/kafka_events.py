@@ -4,13 +4,14 @@ from typing import Protocol
 
 from schemas import codec
 from schemas.finding import Finding
-from schemas.gateway import Point, Restores, SignalKind
+from schemas.gateway import Point
 from schemas.ids import finding_id
-from schemas.signal import Flag, Signal, UnregisteredAlarm
+from schemas.signal import Signal, UnregisteredAlarm
 from services.alerts.domain.case.event import Event, Happening, Place, Proof
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.seen import event_name
 from services.alerts.domain.case.subject import UNREGISTERED, unit_subject
+from services.kernel.words import Flag, Restores, SignalKind
 from services.runtime.kafka_loop import ConsumedRecord
 
 LONGEST_TEXT = 500

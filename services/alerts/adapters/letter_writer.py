@@ -3,7 +3,6 @@
 import json
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import jinja2
 
@@ -14,9 +13,9 @@ from services.alerts.domain.delivery.letters import Letter
 from services.alerts.domain.delivery.notice import Purpose
 from services.alerts.domain.ids import NoticeId
 from services.alerts.domain.routing.contacts import Address, Channel
+from services.kernel.calendar import CHINA
 
 TEMPLATES = Path(__file__).parent / "templates"
-CHINA = ZoneInfo("Asia/Shanghai")
 
 VERSIONS = {
     "trouble": 1,

@@ -1,15 +1,17 @@
-"""Which policy pack holds in which district on a day: as rules and the registry choose it."""
+"""The packs of all districts, and what the one that stands in each says about cases."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from schemas.pack import Ladder, Pack, Step
-from schemas.registry import PackRecord
+from schemas.registry import PackRecord, PackVersion
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.errors import NoPack
 from services.alerts.domain.escalation.pack_rules import PackRules
-from services.alerts.domain.escalation.steps import LadderStep, Role
+from services.alerts.domain.escalation.steps import LadderStep
+from services.kernel.calendar import day_number
+from services.kernel.policy import DatedPack, Packs
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +22,12 @@ class Chosen:
     rules: PackRules
 
 
-class Packs:
-    """All packs that the registry has published, and the one in force of each district, found once a day."""
+class PackShelf:
+    """All packs that the registry has published, and the one that stands in each district, found once a day."""
 
     def __init__(self) -> None:
         self._records: dict[str, PackRecord] = {}
         self._chosen: tuple[date, dict[str, Chosen]] | None = None
-        self._newest: Chosen | None = None
 
     def put(self, record: PackRecord) -> None:
         self._records[record.id] = record
@@ -36,26 +37,31 @@ class Packs:
         self._records.pop(pack_id, None)
         self._chosen = None
 
-    def of(self, district: str, day: date) -> Chosen:
-        """Return the pack of the district; where it has none, or is not known, the newest of all. Raises NoPack."""
-        chosen = self.of_all(day).get(district, self._newest)
-        if chosen is None:
+    def of(self, district: str, day: date) -> Chosen | None:
+        """Return the pack that stands in the district, None when it has none. Raises NoPack when there is none at all.
+
+        A subject whose district nobody knows ("") goes by the pack of the only district, where there is only one.
+        """
+        standing = self.of_all(day)
+        if not standing:
             raise NoPack("no policy pack is known")
-        return chosen
+        if not district and len(standing) == 1:
+            return next(iter(standing.values()))
+        return standing.get(district)
 
     def of_all(self, day: date) -> Mapping[str, Chosen]:
         """Return the pack of every district that has one."""
         if self._chosen is None or self._chosen[0] != day:
-            begun = [(since, pack) for since, pack in self._dated() if since <= day]
-            # better a pack a little early than nobody told
-            waiting = [(since, pack) for since, pack in reversed(self._dated()) if since > day]
-            packs = {pack.district: pack for _, pack in (*waiting, *begun)}
-            found = {
-                name: Chosen(pack, rules_of(pack, expired=pack.valid_to < day)) for name, pack in sorted(packs.items())
-            }
-            newest = (begun or waiting)[-1:]
-            self._newest = found[newest[0][1].district] if newest else None
-            self._chosen = (day, found)
+            packs = Packs(_dated(version) for record in self._records.values() for version in record.versions)
+            found = {district: packs.standing(district, day_number(day)) for district in packs.districts()}
+            self._chosen = (
+                day,
+                {
+                    district: Chosen(pack.content, rules_of(pack.content, expired=pack.valid_to < day_number(day)))
+                    for district, pack in found.items()
+                    if pack is not None
+                },
+            )
         return self._chosen[1]
 
     def longest_window(self, day: date) -> timedelta:
@@ -65,15 +71,11 @@ class Packs:
             raise NoPack("no policy pack is known")
         return max(windows)
 
-    def _dated(self) -> list[tuple[date, Pack]]:
-        """Return every version with its first day, oldest first. A pack does not lapse at its last day."""
-        found = [
-            (max(version.valid_from, version.pack.valid_from), version.pack.version, number, version.pack)
-            for number, version in enumerate(
-                version for _, record in sorted(self._records.items()) for version in record.versions
-            )
-        ]
-        return [(since, pack) for since, _, _, pack in sorted(found, key=lambda one: one[:3])]
+
+def _dated(version: PackVersion) -> DatedPack[Pack]:
+    pack = version.pack
+    first = day_number(max(version.valid_from, pack.valid_from))
+    return DatedPack(pack.district, pack.pack_id, pack.version, first, day_number(pack.valid_to), pack)
 
 
 def rules_of(pack: Pack, *, expired: bool) -> PackRules:
@@ -93,7 +95,7 @@ def rules_of(pack: Pack, *, expired: bool) -> PackRules:
         common_units=cause.units,
         common_window=timedelta(seconds=cause.window_s),
         common_hold=timedelta(seconds=cause.hold_s),
-        common_tells=tuple(Role(role) for role in cause.tells),
+        common_tells=cause.tells,
         common_clause=cause.clause,
         expired=expired,
     )
@@ -107,7 +109,7 @@ def _step(step: Step) -> LadderStep:
     return LadderStep(
         code=step.code,
         after=timedelta(seconds=step.after_s),
-        tells=tuple(Role(role) for role in step.tells),
+        tells=step.tells,
         document=step.document,
         name_zh=step.name_zh,
         name_en=step.name_en,

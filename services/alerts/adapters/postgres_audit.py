@@ -4,7 +4,8 @@ from datetime import datetime
 
 from psycopg.types.json import Jsonb
 
-from services.alerts.adapters.postgres_cases import transaction_on
+from services.alerts.adapters.postgres_cases import transaction_on, try_lock
+from services.alerts.adapters.statements import SQL
 from services.alerts.domain.audit.chain import GENESIS, Link, chain
 from services.alerts.domain.audit.entry import AuditEntry
 from services.alerts.domain.audit.overview import Overview
@@ -13,17 +14,6 @@ from services.runtime.postgres import Pool
 
 SEALING_LOCK = 7_261_004
 """Key of the advisory lock under which one process at a time appends to the chain."""
-
-_TAKE = """
-DELETE FROM alerts.audit_pending WHERE id IN (SELECT id FROM alerts.audit_pending ORDER BY id LIMIT %s)
-RETURNING id, at, actor, action, case_id, detail
-"""
-_VIOLATIONS = """
-SELECT count(*) FILTER (WHERE next_step_at IS NULL AND step IS DISTINCT FROM ladder -> -1 ->> 'code'),
-       count(*) FILTER (WHERE next_step_at < %s),
-       min(next_step_at) FILTER (WHERE next_step_at <= %s)
-FROM alerts.cases WHERE state = 'open'
-"""
 
 
 class PostgresAuditLog:
@@ -34,32 +24,21 @@ class PostgresAuditLog:
 
     async def seal(self, limit: int) -> int:
         async with transaction_on(self._pool) as connection:
-            lock = await (await connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (SEALING_LOCK,))).fetchone()
-            if lock is None or not lock[0]:
+            if not await try_lock(connection, SEALING_LOCK):
                 return 0
-            rows = sorted(await (await connection.execute(_TAKE, (limit,))).fetchall())
+            rows = sorted(await (await connection.execute(SQL["take_pending"], (limit,))).fetchall())
             if not rows:
                 return 0
-            last = await (
-                await connection.execute("SELECT seq, hash FROM alerts.audit ORDER BY seq DESC LIMIT 1")
-            ).fetchone()
+            last = await (await connection.execute(SQL["last_link"])).fetchone()
             seq, last_hash = last if last is not None else (0, GENESIS)
             entries = [AuditEntry(row[1], row[2], row[3], row[4], row[5]) for row in rows]
             async with connection.cursor() as cursor:
-                await cursor.executemany(
-                    "INSERT INTO alerts.audit (seq, at, actor, action, case_id, detail, prev_hash, hash) "
-                    "VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-                    [_row(link) for link in chain(entries, seq, last_hash)],
-                )
+                await cursor.executemany(SQL["insert_link"], [_row(link) for link in chain(entries, seq, last_hash)])
             return len(rows)
 
     async def links(self, after_seq: int, limit: int) -> list[Link]:
         async with transaction_on(self._pool) as connection:
-            cursor = await connection.execute(
-                "SELECT seq, at, actor, action, case_id, detail, prev_hash, hash FROM alerts.audit "
-                "WHERE seq > %s ORDER BY seq LIMIT %s",
-                (after_seq, limit),
-            )
+            cursor = await connection.execute(SQL["links"], (after_seq, limit))
             return [
                 Link(row[0], AuditEntry(row[1], row[2], row[3], CaseId(row[4]) if row[4] else None, row[5]), *row[6:])
                 for row in await cursor.fetchall()
@@ -88,21 +67,16 @@ class PostgresAuditor:
 
     async def overview(self, now: datetime, overdue_before: datetime) -> Overview:
         async with transaction_on(self._pool) as connection:
-            cases = await connection.execute(
-                "SELECT kind, lead_department, count(*) FROM alerts.cases WHERE state = 'open' GROUP BY 1, 2"
-            )
+            cases = await connection.execute(SQL["open_cases_count"])
             open_cases = {(row[0], row[1]): row[2] for row in await cases.fetchall()}
-            notices = await connection.execute(
-                "SELECT channel, coalesce(reason, 'none'), count(*) FROM alerts.notices "
-                "WHERE state IN ('pending', 'sending') GROUP BY 1, 2"
-            )
+            notices = await connection.execute(SQL["waiting_notices_count"])
             waiting = {(row[0], row[1]): row[2] for row in await notices.fetchall()}
-            found = await (await connection.execute(_VIOLATIONS, (overdue_before, now))).fetchone()
-            unsealed = await (await connection.execute("SELECT count(*) FROM alerts.audit_pending")).fetchone()
+            found = await (await connection.execute(SQL["violations"], (overdue_before, now))).fetchone()
+            unsealed = await (await connection.execute(SQL["pending_count"])).fetchone()
         assert found is not None, "an aggregate returns its row"
         assert unsealed is not None, "an aggregate returns its row"
         return Overview(open_cases, waiting, found[2], found[0], found[1], unsealed[0])
 
     async def forget_seen(self, before: datetime) -> int:
         async with transaction_on(self._pool) as connection:
-            return (await connection.execute("DELETE FROM alerts.seen WHERE seen_at < %s", (before,))).rowcount
+            return (await connection.execute(SQL["forget_seen"], (before,))).rowcount

@@ -8,7 +8,8 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from services.alerts.adapters.postgres_cases import LIVE_CHANNEL, transaction_on
-from services.alerts.adapters.rows import CASE_COLUMNS, about_of, case_of
+from services.alerts.adapters.rows import about_of, case_of
+from services.alerts.adapters.statements import SQL
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
 from services.alerts.domain.delivery.consent import may_send
@@ -18,51 +19,6 @@ from services.alerts.domain.ids import BodyCode, ContactId, NoticeId
 from services.alerts.domain.routing.contacts import Address, Channel
 from services.alerts.ports import ClaimRequest, Ready, Refused, Retell
 from services.runtime.postgres import Connection, Pool
-
-_CASES = ", ".join(f"c.{name}" for name in CASE_COLUMNS)
-_DUE = """
-SELECT notice_id, channel, address FROM alerts.notices
-WHERE state IN ('pending', 'sending') AND fire = %s AND next_attempt_at <= %s
-  AND address <> ALL(%s) AND channel <> ALL(%s)
-ORDER BY next_attempt_at LIMIT %s
-"""
-_LEASE = """
-UPDATE alerts.notices SET state = 'sending', attempts = attempts + 1, lease_until = %(until)s,
-       next_attempt_at = %(until)s
-WHERE notice_id = ANY(%(ids)s)
-"""
-_CANCEL = """
-UPDATE alerts.notices SET state = 'cancelled', reason = %s, ended_at = %s, lease_until = NULL, next_attempt_at = NULL
-WHERE notice_id = %s
-"""
-_WAIT = """
-UPDATE alerts.notices SET state = 'pending', lease_until = NULL, next_attempt_at = %s, reason = %s WHERE notice_id = %s
-"""
-_RETELL = "UPDATE alerts.notices SET subject = %s, body = %s, template = %s WHERE notice_id = %s"
-_NOTICE = """n.purpose, n.created_at, n.caused_at, n.fire, n.attempts, n.contact_id, n.body_code, n.channel,
-       n.address, n.secret_ref, n.lang, n.subject, n.body, n.notice_id, n.first, n.about, n.template,
-       n.step AS notice_step, n.clause AS notice_clause"""
-_CLAIM = f"""
-SELECT {_NOTICE}, {_CASES}
-FROM alerts.notices n JOIN alerts.cases c USING (case_id)
-WHERE n.notice_id = ANY(%s) AND n.state IN ('pending', 'sending') AND n.next_attempt_at <= %s
-FOR NO KEY UPDATE OF n SKIP LOCKED FOR SHARE OF c SKIP LOCKED
-""".encode()  # noqa: S608 - constants only
-_RECORD = """
-WITH done AS (
-    UPDATE alerts.notices SET state = %(state)s, reason = %(reason)s, detail = %(detail)s, ended_at = %(ended)s,
-           next_attempt_at = %(next)s, lease_until = NULL
-    WHERE notice_id = %(id)s AND state IN ('pending', 'sending') RETURNING case_id
-)
-INSERT INTO alerts.audit_pending (at, actor, action, case_id, detail)
-SELECT %(now)s, 'alerts', %(action)s, case_id, %(facts)s FROM done WHERE %(ended)s::timestamptz IS NOT NULL
-"""
-_AUDIT = "INSERT INTO alerts.audit_pending (at, actor, action, case_id, detail) VALUES (%s, 'alerts', %s, %s, %s)"
-_UNPUBLISHED = """
-SELECT n.*, c.subject_kind, c.subject_id, c.pack_id, c.pack_version
-FROM alerts.notices n JOIN alerts.cases c USING (case_id)
-WHERE NOT n.published AND n.state IN ('accepted', 'dead', 'cancelled') ORDER BY n.notice_id LIMIT %s
-"""
 
 Encode = Callable[[dict[str, Any]], tuple[str, bytes]]
 
@@ -81,7 +37,7 @@ class PostgresOutbox:
     async def take(self, request: ClaimRequest) -> list[Ready | Refused]:
         async with transaction_on(self._pool, pipelined=True) as connection:
             cursor = await connection.execute(
-                _DUE,
+                SQL["notices_due"],
                 (
                     request.fire,
                     request.now,
@@ -100,7 +56,7 @@ class PostgresOutbox:
             for channel in {one.to.channel for one in ready}:
                 until = request.now + request.leases[channel]
                 ids = [one.notice_id for one in ready if one.to.channel is channel]
-                await connection.execute(_LEASE, {"ids": ids, "until": until})
+                await connection.execute(SQL["lease"], {"ids": ids, "until": until})
             for answer in answers:
                 if isinstance(answer, Refused):
                     await _put_off(connection, answer, request.now)
@@ -116,7 +72,7 @@ class PostgresOutbox:
             return Refused(notice.notice_id, case.case_id, consent)
         if notice.first and not case.is_open:
             notice = self._retell(notice, case)
-            await connection.execute(_RETELL, (notice.subject, notice.body, notice.template, notice.notice_id))
+            await connection.execute(SQL["retell"], (notice.subject, notice.body, notice.template, notice.notice_id))
         return Ready.of(notice, case, row["attempts"] + 1)
 
     async def record(self, ready: Ready, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
@@ -143,15 +99,13 @@ class PostgresOutbox:
             "facts": Jsonb(facts),
         }
         async with transaction_on(self._pool, pipelined=True) as connection:
-            await connection.execute(_RECORD, values)
+            await connection.execute(SQL["record"], values)
             if ended is not None:
-                await connection.execute("SELECT pg_notify(%s, 'cases')", (LIVE_CHANNEL,))
+                await connection.execute(SQL["notify"], (LIVE_CHANNEL, "cases"))
 
     async def known(self, notice_ids: Collection[NoticeId]) -> set[NoticeId]:
         async with transaction_on(self._pool, pipelined=True) as connection:
-            cursor = await connection.execute(
-                "SELECT notice_id FROM alerts.notices WHERE notice_id = ANY(%s)", (list(notice_ids),)
-            )
+            cursor = await connection.execute(SQL["known_notices"], (list(notice_ids),))
             return {NoticeId(row[0]) for row in await cursor.fetchall()}
 
     async def unpublished(self, limit: int) -> Sequence[tuple[NoticeId, str, bytes]]:
@@ -159,35 +113,32 @@ class PostgresOutbox:
             transaction_on(self._pool, pipelined=True) as connection,
             connection.cursor(row_factory=dict_row) as cursor,
         ):
-            await cursor.execute(_UNPUBLISHED, (limit,))
+            await cursor.execute(SQL["unpublished"], (limit,))
             return [(NoticeId(row["notice_id"]), *self._encode(row)) for row in await cursor.fetchall()]
 
     async def mark_published(self, notice_ids: Sequence[NoticeId]) -> None:
         async with transaction_on(self._pool, pipelined=True) as connection:
-            await connection.execute(
-                "UPDATE alerts.notices SET published = true WHERE notice_id = ANY(%s)", (list(notice_ids),)
-            )
+            await connection.execute(SQL["mark_published"], (list(notice_ids),))
 
 
 async def _claimed(connection: Connection, chosen: Sequence[Due], now: datetime) -> list[dict[str, Any]]:
     """Return notices and cases, the cases held against closing until the attempts are counted.
 
-    Whoever closes a case either came first and is seen here, or comes after and counts these addresses as told. Rows
-    that somebody else holds just now are left for the next turn.
+    Whoever closes a case either came first and is seen here, or comes after and counts these addresses as told.
     """
     async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(_CLAIM, ([one.notice_id for one in chosen], now))
+        await cursor.execute(SQL["claim_notices"], ([one.notice_id for one in chosen], now))
         return await cursor.fetchall()
 
 
 async def _put_off(connection: Connection, refused: Refused, now: datetime) -> None:
     reason, until = str(refused.consent.stop), refused.consent.wait_until
     if until is not None:
-        await connection.execute(_WAIT, (until, reason, refused.notice_id))
+        await connection.execute(SQL["wait"], (until, reason, refused.notice_id))
         return
-    await connection.execute(_CANCEL, (reason, now, refused.notice_id))
+    await connection.execute(SQL["cancel"], (reason, now, refused.notice_id))
     detail = {"notice": refused.notice_id, "reason": reason}
-    await connection.execute(_AUDIT, (now, "notice_cancelled", refused.case_id, Jsonb(detail)))
+    await connection.execute(SQL["insert_cancelled"], (now, refused.case_id, Jsonb(detail)))
 
 
 def _notice_of(row: dict[str, Any], case: Case) -> Notice:

@@ -4,8 +4,6 @@ import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 from schemas import codec
 from schemas.registry import (
@@ -16,23 +14,17 @@ from schemas.registry import (
     GatewayVersion,
     UnitRecord,
     UnitVersion,
-    Version,
 )
-from services.alerts.adapters.packs import Packs
+from services.alerts.adapters.packs import PackShelf
 from services.alerts.domain.case.subject import UNREGISTERED, Subject, SubjectFacts
 from services.alerts.domain.errors import NoPack
-from services.alerts.domain.escalation.pack_rules import PackRules
+from services.alerts.domain.escalation.pack_rules import WITHOUT_PACK, PackRules
 from services.alerts.domain.ids import BodyCode, ContactId
 from services.alerts.domain.routing.contacts import Contact
+from services.kernel.calendar import CHINA
+from services.kernel.effective import in_force
+from services.kernel.words import Recipient
 from services.runtime.logging import get_logger
-
-CHINA = ZoneInfo("Asia/Shanghai")
-V = TypeVar("V", bound=Version)
-
-
-def in_force(versions: Sequence[V], day: date) -> V | None:
-    """Return the version that holds on `day`: the last of the order that is valid by then."""
-    return next((version for version in reversed(versions) if version.valid_from <= day), None)
 
 
 class RegistryDirectory:
@@ -45,7 +37,7 @@ class RegistryDirectory:
         self._gateways: dict[str, GatewayRecord] = {}
         self._contacts: dict[str, ContactRecord] = {}
         self._departments: dict[str, DepartmentRecord] = {}
-        self._packs = Packs()
+        self._packs = PackShelf()
         self._contacts_of: dict[str, set[str]] = defaultdict(set)
         self._gateways_of: dict[str, set[str]] = defaultdict(set)
         self._sizes: dict[str, Counter[str]] | None = None
@@ -91,7 +83,8 @@ class RegistryDirectory:
                 entities.pop(entity, None)
 
     def rules(self, now: datetime, district: str) -> PackRules:
-        return self._packs.of(district, now.astimezone(CHINA).date()).rules
+        chosen = self._packs.of(district, now.astimezone(CHINA).date())
+        return WITHOUT_PACK if chosen is None else chosen.rules
 
     def longest_window(self, now: datetime) -> timedelta:
         return self._packs.longest_window(now.astimezone(CHINA).date())
@@ -133,17 +126,25 @@ class RegistryDirectory:
         return tuple(sorted({found.carrier for found in versions if found and _serves(found, unit_id, day)}))
 
     def bodies(self, kind: str, district: str) -> Sequence[BodyCode]:
-        """Bodies of the district's own pack, and those of the register that are in no other district's pack."""
+        """Bodies of the district's own pack, and those of the register that are in no other district's pack.
+
+        Where no pack names a centre, because the district has none or nobody knows which it is, every centre that there
+        is: an alarm that reaches one too many is better than one that reaches nobody.
+        """
         day = self._today()
-        found: dict[str, str] = {}
+        chosen = None
         with contextlib.suppress(NoPack):
-            found.update((one.code, one.kind) for one in self._packs.of(district, day).pack.departments)
-        others = {one.code for chosen in self._packs.of_all(day).values() for one in chosen.pack.departments}
+            chosen = self._packs.of(district, day)
+        found = {} if chosen is None else {one.code: one.kind for one in chosen.pack.departments}
+        others = {one.code: one.kind for each in self._packs.of_all(day).values() for one in each.pack.departments}
         for record in self._departments.values():
             version = in_force(record.versions, day)
             if version is not None and (version.department.code in found or version.department.code not in others):
                 found[version.department.code] = version.department.kind
-        return [BodyCode(code) for code, of_kind in found.items() if of_kind == kind]
+        wanted = [code for code, of_kind in found.items() if of_kind == kind]
+        if chosen is None and kind == Recipient.CENTRE and not (district and wanted):
+            wanted = list(dict.fromkeys([*wanted, *(code for code, of_kind in others.items() if of_kind == kind)]))
+        return [BodyCode(code) for code in wanted]
 
     def contacts(self, body: str) -> Sequence[Contact]:
         day = self._today()

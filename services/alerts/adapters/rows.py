@@ -1,7 +1,6 @@
 """Rows of the alerts schema to domain values and back. Rows travel as JSON, so one statement writes many."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,30 +12,12 @@ from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.subject import Subject, SubjectFacts, SubjectKind
 from services.alerts.domain.delivery.interim import InterimRow
 from services.alerts.domain.delivery.notice import About, Notice
-from services.alerts.domain.escalation.steps import LadderStep, Role, StepTaken
+from services.alerts.domain.escalation.steps import LadderStep, StepTaken
 from services.alerts.domain.ids import CaseId
+from services.kernel.words import Recipient
 from services.runtime.postgres import json_text
 
 Row = dict[str, Any]
-
-CASE_COLUMNS = (
-    "case_id", "kind", "subject_kind", "subject_id", "finding_id", "state", "effective_at", "detected_at",
-    "opened_at", "closed_at", "close_reason", "unit_name", "unit_name_en", "district", "town", "category",
-    "lead_department", "copy_departments", "route_clause", "cause_key", "common_case_id", "sightings", "drops",
-    "last_sighting_at", "pack_id", "pack_version", "clause", "evidence", "ladder", "step", "next_step",
-    "next_step_at", "held_until", "acknowledged_at", "acknowledged_by", "acknowledged_via", "acknowledged_note",
-    "acknowledged_step", "reply_due_at", "carriers", "burning", "alarms", "ended", "restored_at", "over_at",
-    "revision",
-)  # fmt: skip
-NOTICE_COLUMNS = (
-    "notice_id", "case_id", "step", "purpose", "body_code", "contact_id", "channel", "address", "secret_ref", "lang",
-    "template", "subject", "body", "clause", "created_at", "caused_at", "fire", "state", "attempts", "next_attempt_at",
-    "lease_until", "ended_at", "reason", "first", "about",
-)  # fmt: skip
-_NEVER_CHANGED = frozenset({"case_id", "revision", "kind", "subject_kind", "subject_id", "opened_at"})
-"""Not written by an update; the revision counts by itself."""
-STEP_COLUMNS = ("case_id", "step", "due_at", "taken_at", "document", "clause", "told", "nobody")
-AUDIT_COLUMNS = ("at", "actor", "action", "case_id", "detail")
 
 
 def to_json(rows: list[Row]) -> str:
@@ -103,7 +84,7 @@ def case_row(case: Case) -> Row:
 
 
 def case_of(row: Mapping[str, Any]) -> Case:
-    """Return the case of a row with all of `CASE_COLUMNS`."""
+    """Return the case of a row with the columns of `case_columns` in `sql/`."""
     acknowledged = None
     if row["acknowledged_at"] is not None:
         acknowledged = Acknowledgement(
@@ -194,7 +175,7 @@ def step_of_json(raw: Mapping[str, Any]) -> LadderStep:
     return LadderStep(
         code=raw["code"],
         after=timedelta(seconds=raw["after_s"]),
-        tells=tuple(Role(role) for role in raw["tells"]),
+        tells=tuple(Recipient(role) for role in raw["tells"]),
         document=raw["document"],
         name_zh=raw["name_zh"],
         name_en=raw["name_en"],
@@ -289,31 +270,3 @@ def audit_row(entry: AuditEntry) -> Row:
         "case_id": entry.case_id,
         "detail": entry.detail,
     }
-
-
-@dataclass(frozen=True, slots=True)
-class Insert:
-    """INSERT of many rows of one table, given as one JSON array."""
-
-    table: str
-    columns: tuple[str, ...]
-    ignore_repeats: bool = False
-    returning: str = ""
-
-    @property
-    def sql(self) -> bytes:
-        names = ", ".join(self.columns)
-        tail = " ON CONFLICT DO NOTHING" if self.ignore_repeats else ""
-        tail += f" RETURNING {self.returning}" if self.returning else ""
-        source = f"jsonb_populate_recordset(NULL::{self.table}, %s::jsonb)"
-        return f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {source}{tail}".encode()  # noqa: S608
-
-
-def update_cases_sql() -> bytes:
-    """UPDATE of many cases from one JSON array; the revision grows by one with each."""
-    columns = [name for name in CASE_COLUMNS if name not in _NEVER_CHANGED]
-    pairs = ", ".join(f"{name} = n.{name}" for name in columns)
-    return (
-        f"UPDATE alerts.cases c SET {pairs}, revision = c.revision + 1 "  # noqa: S608 - constants only
-        "FROM jsonb_populate_recordset(NULL::alerts.cases, %s::jsonb) n WHERE c.case_id = n.case_id"
-    ).encode()

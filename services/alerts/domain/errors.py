@@ -18,4 +18,4 @@ class StoreUnavailable(AlertsError):
 
 
 class NoPack(AlertsError):
-    """No policy pack is known, so nobody can say who is told; what came in waits."""
+    """No district has a policy pack: nothing is set up, so nobody can be told; what came in waits."""

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from zoneinfo import ZoneInfo
 
 from prometheus_client import CollectorRegistry
 
@@ -23,10 +22,10 @@ from services.alerts.worker.intake import CaseIntake
 from services.alerts.worker.notice_composer import NoticeComposer
 from services.alerts.worker.task_health import TaskHealth, WakeEvent
 from services.alerts.worker.turns import Turns
+from services.kernel.calendar import CHINA
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
 
-CHINA = ZoneInfo("Asia/Shanghai")
 WAKEABLE = ("ladder", "delivery", "fire-delivery", "publish", "interim")
 """Tasks that others may wake before their pause is over."""
 

@@ -12,6 +12,7 @@ from services.alerts.domain.case.lifecycle import Action, Decision, Known, Terms
 from services.alerts.domain.case.subject import Subject
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict
+from services.alerts.domain.escalation.pack_rules import WITHOUT_PACK
 from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import CaseBook, Changes, Directory, IntakeStore, IntakeTransaction, PartitionClaim
@@ -19,6 +20,7 @@ from services.alerts.worker.fire_priority import FirePriority
 from services.alerts.worker.handover import Handover
 from services.alerts.worker.notice_composer import NoticeComposer, cancel_waiting
 from services.runtime.clock import Clock
+from services.runtime.logging import get_logger
 
 CONFLICT_TRIES = 6
 YIELD_EVERY = 20
@@ -43,6 +45,7 @@ class _Batch:
     changes: Changes = field(default_factory=Changes)
     closed: dict[CaseId, tuple[Case, Event]] = field(default_factory=dict)
     counts: list[tuple[CaseKind, Action]] = field(default_factory=list)
+    without_pack: list[tuple[Subject, str]] = field(default_factory=list)
     duplicates: int = 0
 
 
@@ -95,6 +98,9 @@ class CaseIntake:
         self._metrics.duplicates.labels(claim.topic).inc(batch.duplicates)
         for kind, action in batch.counts:
             self._metrics.events.labels(kind, action).inc()
+        self._metrics.without_pack.inc(len(batch.without_pack))
+        for subject, district in batch.without_pack:
+            get_logger().warning("case_without_pack", subject=subject.id, district=district)
         self._metrics.written_down.inc(len(batch.changes.brought))
         if batch.changes.leaves_work:
             self._wake()
@@ -151,6 +157,8 @@ class CaseIntake:
         terms = Terms(self._directory.rules(now, facts.district), facts, self._composer.pace)
         decision = decide(known, event, terms, now)
         batch.counts.append((event.kind, decision.action))
+        if decision.action is Action.OPENED and terms.rules is WITHOUT_PACK:
+            batch.without_pack.append((event.subject, facts.district))
         self._composer.note(batch.changes, decision, event, now)
         if decision.case is None or decision.action is Action.IGNORED:
             return

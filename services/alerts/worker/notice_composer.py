@@ -18,13 +18,15 @@ from services.alerts.domain.delivery.letters import (
 )
 from services.alerts.domain.delivery.notice import About, Notice, notice_id_of
 from services.alerts.domain.delivery.reasons import Reason
-from services.alerts.domain.escalation.deadlines import CHINA, reply_due
+from services.alerts.domain.escalation.deadlines import reply_due
 from services.alerts.domain.escalation.ladder import Pace, climb
-from services.alerts.domain.escalation.steps import LadderStep, Role, StepTaken
+from services.alerts.domain.escalation.steps import LadderStep, StepTaken
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.domain.routing.recipients import Recipients, whom_first_step_tells, whom_step_tells, whom_to_tell
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Changes, Directory, LetterWriter, WorkingCalendar
+from services.kernel.calendar import CHINA
+from services.kernel.words import Recipient
 
 ACTOR = "alerts"
 
@@ -78,7 +80,7 @@ class NoticeComposer:
     def tell_point(self, changes: Changes, case: Case, event: Event, now: datetime) -> None:
         """Tell the centre of a further component on fire in the same case."""
         step = point_step(case)
-        told = whom_to_tell(self._directory, case, (Role.CENTRE,))
+        told = whom_to_tell(self._directory, case, (Recipient.CENTRE,))
         if not told.addresses:
             told = Recipients((), (), told.missing, nobody="no_contact:centre")
         self._count(case, "point", told)

@@ -14,6 +14,7 @@ from services.compliance.domain.sight import TickFact
 from services.compliance.domain.signals import SignalFact
 from services.compliance.domain.world import Known
 from services.kernel.calendar import day_number, micros
+from services.kernel.effective import ordered
 
 _FACTS = (
     "key_unit", "auto_fire_facilities", "crowded_place", "flammable_place", "fire_alarm_system",
@@ -100,7 +101,7 @@ def _registry(records: Sequence[wire_registry.RegistryData], known_at: int | Non
     units: dict[str, list[UnitRow]] = {}
     gateways: dict[str, list[GatewayRow]] = {}
     for data in records:
-        for version in data.record.versions:
+        for version in ordered(data.record.versions):
             if known_at is not None and micros(version.recorded_at) > known_at:
                 continue
             if isinstance(version, wire_registry.UnitVersion):

@@ -1,8 +1,10 @@
-"""Registry rows as known at an instant, and which of them holds on a day (R1). Days are whole numbers."""
+"""Registry rows as known at an instant; `in_force` says which holds on a day (R1). Days are whole numbers."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
+
+from services.kernel.effective import in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +56,8 @@ class GatewayRow:
         return [self.valid_from] if self.retired_on is None else [self.valid_from, self.retired_on]
 
 
-RowT = TypeVar("RowT", UnitRow, GatewayRow)
-
-
-def row_on(rows: Sequence[RowT], day: int) -> RowT | None:
-    """Return the row that holds on a day: of those begun the greatest (valid_from, recorded_at)."""
-    begun = [row for row in rows if row.valid_from <= day]
-    return max(begun, key=lambda row: (row.valid_from, row.recorded_at)) if begun else None
-
-
 class Registry(NamedTuple):
-    """Rows by unit and by gateway, in any order; an entity without a known row is not in it."""
+    """Rows by unit and by gateway, each in the order of (valid_from, recorded_at); none without a known row."""
 
     units: Mapping[str, Sequence[UnitRow]]
     gateways: Mapping[str, Sequence[GatewayRow]]
@@ -79,7 +72,7 @@ class Registry(NamedTuple):
         found: list[tuple[int, int | None]] = []
         begun: int | None = None
         for day in sorted({day for row in rows for day in row.turning_days()}):
-            row = row_on(rows, day)
+            row = in_force(rows, day)
             serves = row is not None and row.serves(unit_id, day)
             if serves and begun is None:
                 begun = day

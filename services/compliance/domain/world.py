@@ -8,11 +8,12 @@ from services.compliance.domain.attribution import Attribution, Lost
 from services.compliance.domain.connection import Link, Piece, connection
 from services.compliance.domain.health import health_changes
 from services.compliance.domain.policy import Policies, Profile
-from services.compliance.domain.registry import Registry, UnitRow, row_on
+from services.compliance.domain.registry import Registry, UnitRow
 from services.compliance.domain.sight import NEVER, Sight, Span, TickFact, look
 from services.compliance.domain.signals import SignalFact, counting
 from services.compliance.domain.timeline import GatewayTrack, Timeline
 from services.kernel.calendar import day_of, midnight
+from services.kernel.effective import in_force
 
 
 class Known(NamedTuple):
@@ -79,7 +80,7 @@ class World:
         def profile_at(at: int) -> Profile:
             day = day_of(at)
             if day not in by_day:
-                row = row_on(rows, day)
+                row = in_force(rows, day)
                 by_day[day] = self.policies.on(day).profile(None if row is None else row.profile)
             return by_day[day]
 
@@ -103,7 +104,7 @@ def _is_loss(piece: Piece) -> bool:
 def _lost(timeline: Timeline, track: GatewayTrack, at: int) -> Lost | None:
     """Return the loss with its groups, None when the unit was none that must be connected then."""
     day = day_of(at)
-    row, gateway = row_on(timeline.rows, day), row_on(track.rows, day)
+    row, gateway = in_force(timeline.rows, day), in_force(track.rows, day)
     if row is None or gateway is None or row.retired(day) or row.exempt(day) or not row.commissioned(day):
         return None
     groups = {"carrier": gateway.carrier, "town": row.dimensions["town"]}

@@ -16,11 +16,12 @@ from services.console.adapters.rows import Row
 from services.console.adapters.statements import SQL
 from services.console.domain.cases import URGENT_KINDS, CaseDetail, CaseList, CaseRow, Delivery, Fire, TakenStep
 from services.console.domain.errors import DataUnavailable, NotFound
-from services.console.domain.freshness import PartitionSight, Sight
+from services.console.domain.freshness import PartitionSight
 from services.console.domain.picture import Names, Picture
 from services.console.domain.rates import RateCounts
 from services.console.domain.units import CaseMark, Passage, Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
 from services.console.domain.viewer import WHOLE, Slice
+from services.kernel.words import VisibilityState
 from services.runtime.postgres import Pool
 
 CASES_IN_PICTURE = 60
@@ -46,7 +47,7 @@ class PostgresReadModel:
 
     async def sight(self) -> Sequence[PartitionSight]:
         async with self._snapshot() as reader:
-            return [PartitionSight(row[0], row[1], Sight(row[2])) for row in await reader.all(SQL["sight"])]
+            return [PartitionSight(row[0], row[1], VisibilityState(row[2])) for row in await reader.all(SQL["sight"])]
 
     async def names(self) -> Names:
         async with self._snapshot() as reader:

@@ -5,11 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-
-class Sight(StrEnum):
-    CLEAR = "clear"
-    IMPAIRED = "impaired"
-    BLIND = "blind"
+from services.kernel.words import VisibilityState
 
 
 class Freshness(StrEnum):
@@ -31,7 +27,7 @@ class Freshness(StrEnum):
 class PartitionSight:
     partition: int
     watermark: datetime | None
-    sight: Sight
+    sight: VisibilityState
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +47,14 @@ AHEAD_AFTER = timedelta(seconds=5)
 def data_age(partitions: Sequence[PartitionSight], now: datetime) -> DataAge:
     """Return the age of the whole picture; one blind partition is enough to say so."""
     marks = [part.watermark for part in partitions if part.watermark is not None]
-    blind = sum(part.sight is Sight.BLIND for part in partitions)
+    blind = sum(part.sight is VisibilityState.BLIND for part in partitions)
     if not marks:
         return DataAge(Freshness.NO_DATA, None, blind, len(partitions))
     if blind == len(partitions):
         state = Freshness.BLIND
     elif blind:
         state = Freshness.PARTLY_BLIND
-    elif any(part.sight is Sight.IMPAIRED for part in partitions):
+    elif any(part.sight is VisibilityState.IMPAIRED for part in partitions):
         state = Freshness.IMPAIRED
     elif max(marks) - now > AHEAD_AFTER:
         state = Freshness.AHEAD

@@ -4,19 +4,12 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+
+from services.kernel.words import PartState
 
 MAX_PARTS = 32
+NOT_RUNNING = frozenset(PartState) - {PartState.RUNS}
 _WORD = re.compile(r"[a-z][a-z_]{0,39}")
-
-
-class PartState(StrEnum):
-    """As the supervisor has it; whatever runs is not written down."""
-
-    STARTS = "starts"
-    FAILED = "failed"
-    WAITS = "waits"
-    SHUT = "shut"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +35,7 @@ def read_parts(text: str) -> tuple[PartRow, ...] | None:
 
 
 def _row(found: object) -> PartRow | None:
-    if not isinstance(found, Mapping) or found.get("state") not in set(PartState):
+    if not isinstance(found, Mapping) or found.get("state") not in NOT_RUNNING:
         return None
     missing = found.get("waits_for")
     names = tuple(_word(name) for name in missing[:MAX_PARTS]) if isinstance(missing, list) else ()

@@ -2,27 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
-
-class Connection(StrEnum):
-    ONLINE = "online"
-    LATE = "late"
-    OFFLINE = "offline"
-    UNKNOWN = "unknown"
-    NEVER_CONNECTED = "never_connected"
-    COMMISSIONING = "commissioning"
-    EXEMPT = "exempt"
-    RETIRED = "retired"
-
-
-class Health(StrEnum):
-    NORMAL = "normal"
-    FAULT = "fault"
-    PARTLY_ISOLATED = "partly_isolated"
-    ISOLATED = "isolated"
-    FIRE = "fire"
-    UNKNOWN = "unknown"
+from services.kernel.words import Connection, Health
 
 
 @dataclass(frozen=True, slots=True)

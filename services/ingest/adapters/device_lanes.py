@@ -11,8 +11,9 @@ from typing import Protocol
 
 from services.ingest.adapters.inbox import Heard, Inbox
 from services.ingest.domain.account import Account
-from services.ingest.domain.values import Arrival, Carrier, Outcome
+from services.ingest.domain.values import Arrival, Outcome
 from services.ingest.metrics import Metrics
+from services.kernel.words import Carrier
 
 DEVICE_LANES = ("device", "device_fire")
 

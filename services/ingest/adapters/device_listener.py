@@ -18,8 +18,9 @@ from services.ingest.domain.directory import Directory
 from services.ingest.domain.errors import ConnectionDied
 from services.ingest.domain.room import Room
 from services.ingest.domain.texts import ModuleTexts, Verdict
-from services.ingest.domain.values import Arrival, Carrier, Claim, Format, Lane, Outcome, Route
+from services.ingest.domain.values import Arrival, Claim, Format, Outcome, Route
 from services.ingest.metrics import Metrics
+from services.kernel.words import Carrier, Lane
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger

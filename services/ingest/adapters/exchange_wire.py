@@ -2,10 +2,8 @@
 
 from schemas import codec, ids
 from schemas.command import Command, DutyCheck, Replay, SetClock
-from schemas.exchange import Exchange, ExchangeData, ExchangeReason, ExchangeStep
-from schemas.signal import Carrier as WireCarrier
-from services.ingest.domain.controls import Order, Step, Told, What, Why
-from services.ingest.domain.values import Carrier
+from schemas.exchange import Exchange, ExchangeData
+from services.ingest.domain.controls import Order, Told, What
 
 SOURCE = "/ingest"
 
@@ -50,13 +48,13 @@ def exchange_of(told: Told) -> Exchange:
         minutes=order.minutes,
         by=order.by,
         ordered_at=order.ordered_at,
-        step=ExchangeStep(told.step),
+        step=told.step,
         instance=told.instance,
         serial=told.serial,
-        carrier=None if told.carrier is None else WireCarrier(told.carrier),
+        carrier=told.carrier,
         attempt=told.attempt,
         seconds=told.seconds,
-        reason=None if told.why is None else ExchangeReason(told.why),
+        reason=told.why,
     )
     event_id = ids.derive("exchange", order.command_id, told.step, str(told.attempt or 0))
     return Exchange(id=event_id, source=SOURCE, subject=order.gateway_id, time=told.at, data=data)
@@ -69,12 +67,12 @@ def told_of(value: bytes) -> Told:
     order = Order(data.command_id, data.gateway_id, What(data.what), data.minutes, data.by, data.ordered_at)
     return Told(
         order,
-        Step(data.step),
+        data.step,
         event.time,
         data.instance,
         data.serial,
-        None if data.carrier is None else Carrier(data.carrier),
+        data.carrier,
         data.attempt,
         data.seconds,
-        None if data.reason is None else Why(data.reason),
+        data.reason,
     )

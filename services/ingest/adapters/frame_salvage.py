@@ -19,11 +19,12 @@ from services.ingest.domain.gb26875.frame import (
 )
 from services.ingest.domain.gb26875.layout import TYPES
 from services.ingest.domain.gb26875_signals import read_signals
-from services.ingest.domain.values import Flag, FramePart, Kind, Message
+from services.ingest.domain.values import FramePart, Message
+from services.kernel.words import Flag, SignalKind
 
 _FLAGS_END = {1: 4, 2: 9, 4: 3, 21: 1, 24: 1}
 """Where in an object of each type the flags end that may tell of an alarm."""
-_BEGINS = frozenset({Kind.FIRE, Kind.FAULT, Kind.ISOLATION, Kind.SUPERVISORY})
+_BEGINS = frozenset({SignalKind.FIRE, SignalKind.FAULT, SignalKind.ISOLATION, SignalKind.SUPERVISORY})
 
 
 def salvage_frame(raw: bytes, error: Gb26875Error, profile: DeviceProfile) -> tuple[Decoded, list[Message]] | None:

@@ -25,7 +25,8 @@ from services.ingest.domain.gb26875 import (
     object_documents,
 )
 from services.ingest.domain.gb26875_signals import names_its_time, read_signals
-from services.ingest.domain.values import FramePart, Message, Reading, Reason, Spoiled
+from services.ingest.domain.values import FramePart, Message, Reading, Spoiled
+from services.kernel.words import RefusalReason
 
 
 class Gb26875Decoder:
@@ -34,7 +35,9 @@ class Gb26875Decoder:
     def decode(self, payload: bytes, speaker: Speaker, received_at: datetime) -> Reading:
         profile = PROFILES.get(speaker.device.profile)
         if profile is None:
-            raise Unusable(Reason.UNKNOWN_PROFILE, f"the registry names a device profile {speaker.device.profile}")
+            raise Unusable(
+                RefusalReason.UNKNOWN_PROFILE, f"the registry names a device profile {speaker.device.profile}"
+            )
         messages: list[Message] = []
         spoiled: list[Spoiled] = []
         replies: list[bytes] = []
@@ -51,7 +54,9 @@ class Gb26875Decoder:
                 if denial is not None:
                     replies.append(encode_frame(denial, profile))
             elif speaker.device.address not in (None, event.frame.source_raw):
-                spoiled.append(Spoiled(event.raw, Reason.IDENTITY_MISMATCH, "another source address is registered"))
+                spoiled.append(
+                    Spoiled(event.raw, RefusalReason.IDENTITY_MISMATCH, "another source address is registered")
+                )
             else:
                 messages += _messages(event, profile)
                 if event.frame.command == Command.SEND:
@@ -71,8 +76,8 @@ def _saved(event: Event, speaker: Speaker, profile: DeviceProfile) -> tuple[Fram
     return found[0].frame, found[1]
 
 
-def _reason(error: Gb26875Error) -> Reason:
-    return Reason.BAD_DATA_UNIT if isinstance(error, AduError) else Reason.BAD_FRAME
+def _reason(error: Gb26875Error) -> RefusalReason:
+    return RefusalReason.BAD_DATA_UNIT if isinstance(error, AduError) else RefusalReason.BAD_FRAME
 
 
 def _messages(event: Decoded, profile: DeviceProfile) -> Iterator[Message]:

@@ -9,10 +9,8 @@ from services.ingest.adapters.json_faults import find_fault
 from services.ingest.adapters.json_salvage import salvage
 from services.ingest.domain.directory import Speaker
 from services.ingest.domain.errors import Unusable
-from services.ingest.domain.values import Kind, Measurement, Message, Point, Reading, Restores
-
-_KINDS = {str(kind): kind for kind in Kind}
-_RESTORES = {str(restores): restores for restores in Restores}
+from services.ingest.domain.values import Measurement, Message, Point, Reading
+from services.kernel.words import SignalKind
 
 
 class JsonDecoder:
@@ -28,12 +26,12 @@ class JsonDecoder:
             if fault is not None:
                 return _careful(payload, speaker, fault)
         message = Message(
-            _KINDS[read.kind],
+            read.kind,
             read.seq,
             read.occurred_at,
             read.unit_id,
             None if read.point is None else _point(read),
-            None if read.restores is None else _RESTORES[read.restores],
+            read.restores,
             None if read.measurement is None else Measurement(read.measurement.value, read.measurement.unit),
             read.text,
         )
@@ -59,7 +57,7 @@ class StatusDecoder:
         fault = find_fault(payload, None, GatewayStatus)  # rare enough to look each time
         if fault is not None:
             raise fault
-        kind = Kind.LINK_UP if read.state == "online" else Kind.LINK_DOWN
+        kind = SignalKind.LINK_UP if read.state == "online" else SignalKind.LINK_DOWN
         return Reading((Message(kind, occurred_at=read.occurred_at),))
 
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from schemas.gateway import GatewayMessage, GatewayStatus, Measurement, Point
 from services.ingest.domain.errors import Unusable
-from services.ingest.domain.values import Reason
+from services.kernel.words import RefusalReason
 
 MAX_DEPTH = 16
 _LONGEST_INT = 19
@@ -56,7 +56,7 @@ def find_fault(payload: bytes, error: ValidationError | None, model: type[BaseMo
     try:
         text = payload.decode("utf-8")
     except UnicodeDecodeError as wrong:
-        return Unusable(Reason.NOT_UTF8, f"not UTF-8 at byte {wrong.start}")
+        return Unusable(RefusalReason.NOT_UTF8, f"not UTF-8 at byte {wrong.start}")
     facts = _Facts()
     try:
         content = json.loads(
@@ -67,15 +67,15 @@ def find_fault(payload: bytes, error: ValidationError | None, model: type[BaseMo
             parse_int=facts.integer,
         )
     except json.JSONDecodeError as wrong:
-        return Unusable(Reason.NOT_JSON, f"not JSON at line {wrong.lineno}, column {wrong.colno}")
+        return Unusable(RefusalReason.NOT_JSON, f"not JSON at line {wrong.lineno}, column {wrong.colno}")
     except RecursionError:
-        return Unusable(Reason.TOO_DEEP, f"nested deeper than {MAX_DEPTH} levels")
+        return Unusable(RefusalReason.TOO_DEEP, f"nested deeper than {MAX_DEPTH} levels")
     if _depth(content) > MAX_DEPTH:
-        return Unusable(Reason.TOO_DEEP, f"nested deeper than {MAX_DEPTH} levels")
+        return Unusable(RefusalReason.TOO_DEEP, f"nested deeper than {MAX_DEPTH} levels")
     if facts.repeated:
-        return Unusable(Reason.DUPLICATE_KEY, "a key stands twice in the same object")
+        return Unusable(RefusalReason.DUPLICATE_KEY, "a key stands twice in the same object")
     if facts.not_a_number:
-        return Unusable(Reason.NOT_A_NUMBER, "NaN, an infinity or a number without bounds")
+        return Unusable(RefusalReason.NOT_A_NUMBER, "NaN, an infinity or a number without bounds")
     return None if error is None else _misfit(content, error, model)
 
 
@@ -97,17 +97,17 @@ def _depth(content: Any) -> int:
 
 def _misfit(content: Any, error: ValidationError, model: type[BaseModel]) -> Unusable:
     if not isinstance(content, dict):
-        return Unusable(Reason.WRONG_SHAPE, "the body is not a JSON object")
+        return Unusable(RefusalReason.WRONG_SHAPE, "the body is not a JSON object")
     version = content.get("v")
     if isinstance(version, int) and not isinstance(version, bool) and version != 1:
-        return Unusable(Reason.UNKNOWN_VERSION, "`v` is not 1, the only version there is")
+        return Unusable(RefusalReason.UNKNOWN_VERSION, "`v` is not 1, the only version there is")
     problems = error.errors(include_url=False, include_input=False, include_context=False)
     of_kind = "kind" in model.model_fields and any(problem["loc"] == ("kind",) for problem in problems)
     if of_kind and isinstance(content.get("kind"), str):
-        return Unusable(Reason.UNKNOWN_KIND, "`kind` is none of the kinds that gateways send")
+        return Unusable(RefusalReason.UNKNOWN_KIND, "`kind` is none of the kinds that gateways send")
     first = problems[0]
     place = ".".join(str(part) for part in first["loc"] if isinstance(part, int) or str(part) in _NAMES)
-    return Unusable(Reason.WRONG_SHAPE, f"{place or 'body'}: {first['type']}"[:200])
+    return Unusable(RefusalReason.WRONG_SHAPE, f"{place or 'body'}: {first['type']}"[:200])
 
 
 _NAMES = frozenset(name for model in (GatewayMessage, GatewayStatus, Point, Measurement) for name in model.model_fields)

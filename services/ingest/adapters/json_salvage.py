@@ -21,7 +21,8 @@ from services.ingest.adapters.loose_json import Array, Bare, Members, Quoted, Va
 from services.ingest.adapters.payload_text import likely_text
 from services.ingest.domain.directory import Speaker
 from services.ingest.domain.errors import Unusable
-from services.ingest.domain.values import Flag, Kind, Message, Point, Reason, Restores, Salvage
+from services.ingest.domain.values import Message, Point, Salvage
+from services.kernel.words import Flag, RefusalReason, Restores, SignalKind
 
 MAX_MESSAGES = 16
 MAX_NOTES = 16
@@ -35,13 +36,13 @@ _WRAPPINGS = frozenset(
     | {"params", "value", "values", "items", "list", "d"}
 )
 _BEGINS = {
-    Kind.FIRE: ("fire", "fire_alarm", "firealarm", "火警", "火灾", "火灾报警"),
-    Kind.FAULT: ("fault", "故障"),
-    Kind.ISOLATION: ("isolation", "屏蔽"),
-    Kind.SUPERVISORY: ("supervisory", "监管"),
+    SignalKind.FIRE: ("fire", "fire_alarm", "firealarm", "火警", "火灾", "火灾报警"),
+    SignalKind.FAULT: ("fault", "故障"),
+    SignalKind.ISOLATION: ("isolation", "屏蔽"),
+    SignalKind.SUPERVISORY: ("supervisory", "监管"),
 }
-_WORDS = {word: kind for kind, words in _BEGINS.items() for word in words} | {"restore": Kind.RESTORE}
-_GRAVEST_FIRST = (*_BEGINS, Kind.RESTORE)
+_WORDS = {word: kind for kind, words in _BEGINS.items() for word in words} | {"restore": SignalKind.RESTORE}
+_GRAVEST_FIRST = (*_BEGINS, SignalKind.RESTORE)
 _RESTORES = {str(restores): restores for restores in Restores}
 _KNOWN = frozenset({"v", "kind", "seq", "occurred_at", "unit_id", "point", "restores", "measurement", "text"})
 EVERY_COMPONENT = "*"
@@ -139,7 +140,7 @@ def _require_unit(values: Sequence[tuple[Value, bool]], speaker: Speaker) -> Non
                 for name, held in value.pairs:
                     if name.strip().casefold() in _UNIT and not _is_unit(held, speaker.unit_id):
                         detail = f"the gateway speaks for unit {speaker.unit_id} and named another"
-                        raise Unusable(Reason.IDENTITY_MISMATCH, detail)
+                        raise Unusable(RefusalReason.IDENTITY_MISMATCH, detail)
         level = inner
 
 
@@ -156,7 +157,9 @@ def _message(members: Members, of_payload: Sequence[str], *, plain: bool) -> Mes
     if kind is None:
         return None
     try:
-        restores, point = _end(members, notes, plain=plain) if kind is Kind.RESTORE else (None, _point(members, notes))
+        restores, point = (
+            _end(members, notes, plain=plain) if kind is SignalKind.RESTORE else (None, _point(members, notes))
+        )
     except _Doubt:
         return None
     if not members.whole:
@@ -174,7 +177,7 @@ def _message(members: Members, of_payload: Sequence[str], *, plain: bool) -> Mes
     )
 
 
-def _kind(members: Members, notes: list[str]) -> Kind | None:
+def _kind(members: Members, notes: list[str]) -> SignalKind | None:
     said = [_word(value) for value in members.named("kind")]
     kinds = {_WORDS[word] for word in said if word in _WORDS}
     if len(said) > 1:
@@ -192,7 +195,7 @@ def _word(value: Value) -> str:
     return re.sub(r"[\s-]+", "_", word)
 
 
-def _note_the_rest(members: Members, kind: Kind, notes: list[str]) -> None:
+def _note_the_rest(members: Members, kind: SignalKind, notes: list[str]) -> None:
     said = [value.text.strip() for value in members.named("v") if isinstance(value, Quoted | Bare)]
     if said != ["1"]:
         notes.append("v: is not the number 1")
@@ -203,7 +206,7 @@ def _note_the_rest(members: Members, kind: Kind, notes: list[str]) -> None:
     if len(set(names)) != len(names):
         notes.append("body: a name stands more than once")
     for name in ("measurement", "restores"):
-        if name in names and not (name == "restores" and kind is Kind.RESTORE):
+        if name in names and not (name == "restores" and kind is SignalKind.RESTORE):
             notes.append(f"{name}: does not go with this kind")
 
 

@@ -14,7 +14,7 @@ from schemas.refusal import Refusal, RefusalOrigin, Replayed, ReplayOutcome
 from schemas.topics import REFUSALS
 from services.ingest.domain.errors import LogUnavailable
 from services.ingest.domain.replays import Kept, Place, Query, ReplayNote
-from services.ingest.domain.values import Arrival, Carrier, Claim, Format, Lane, Route
+from services.ingest.domain.values import Arrival, Claim, Format, Route
 from services.runtime.kafka import stop_consumer
 
 DEADLINE_S = 15.0
@@ -168,7 +168,7 @@ def kept_of(event: Refusal, partition: int, offset: int) -> Kept:
 
 
 def _claim(gateway_id: str | None, origin: RefusalOrigin) -> Claim:
-    route = Route(Lane(origin.lane), Carrier(origin.carrier), Format.GB26875)
+    route = Route(origin.lane, origin.carrier, Format.GB26875)
     return Claim(gateway_id or "", route, origin.peer, origin.certified)
 
 

@@ -7,18 +7,7 @@ from json.encoder import encode_basestring as _quote
 
 from schemas import codec, ids
 from schemas.gateway import Point as WirePoint
-from schemas.gateway import Restores as WireRestores
-from schemas.gateway import SignalKind
-from schemas.refusal import (
-    MAX_RAW_BYTES,
-    Refusal,
-    RefusalData,
-    RefusalOrigin,
-    RefusalReason,
-    Replayed,
-    ReplayedData,
-    ReplayOutcome,
-)
+from schemas.refusal import MAX_RAW_BYTES, Refusal, RefusalData, RefusalOrigin, Replayed, ReplayedData, ReplayOutcome
 from schemas.signal import (
     MAX_TOLD_SIGNALS,
     TickData,
@@ -27,9 +16,6 @@ from schemas.signal import (
     UnregisteredAlarmData,
     UnregisteredSignal,
 )
-from schemas.signal import Carrier as WireCarrier
-from schemas.signal import Flag as WireFlag
-from schemas.signal import Lane as WireLane
 from schemas.signal import Tick as WireTick
 from services.ingest.domain.decide import flags_of
 from services.ingest.domain.replays import ReplayNote
@@ -37,7 +23,6 @@ from services.ingest.domain.values import (
     Arrival,
     Claim,
     FramePart,
-    Kind,
     Message,
     Point,
     Refused,
@@ -46,6 +31,7 @@ from services.ingest.domain.values import (
     Signal,
     Tick,
 )
+from services.kernel.words import SignalKind
 
 
 class Encoder:
@@ -96,7 +82,7 @@ class Encoder:
             rest += f',"first_received_at":"{_zoned(arrival.received_at)}"'
         elif message.told_at is not None:
             rest += f',"first_received_at":"{_zoned(message.told_at)}"'
-        if message.kind is not Kind.HEARTBEAT:
+        if message.kind is not SignalKind.HEARTBEAT:
             rest += f',"content":"{_content(gateway_id, arrival, message, part)}"'
             if message.refusal_id is not None:
                 rest += f',"refusal_id":"{message.refusal_id}"'
@@ -130,7 +116,7 @@ class Encoder:
         """Return the event of one refusal. More than `limit` bytes raw are cut; `raw_bytes` tells the whole length."""
         arrival = refused.arrival
         data = RefusalData(
-            reason=RefusalReason(refused.reason),
+            reason=refused.reason,
             detail=refused.detail[:200],
             topic=arrival.topic,
             gateway_id=refused.gateway_id,
@@ -153,7 +139,7 @@ class Encoder:
         arrival = refused.arrival
         further = f" ({ring.further} more before this)" if ring.further else ""
         text = f"{refused.reason}: {refused.detail}"[: 200 - len(further)] + further
-        message = Message(Kind.UNREADABLE_ALARM, text=text, refusal_id=refusal_id(arrival))
+        message = Message(SignalKind.UNREADABLE_ALARM, text=text, refusal_id=refusal_id(arrival))
         flags = flags_of(arrival, None)
         return self.signal(
             Signal(ring.gateway_id or "", ring.unit_id, ring.lane, ring.carrier, message, flags, 0), arrival
@@ -165,7 +151,7 @@ class Encoder:
         refusal = refusal_id(arrival)
         data = UnregisteredAlarmData(
             gateway_id=ring.gateway_id,
-            carrier=WireCarrier(ring.carrier),
+            carrier=ring.carrier,
             instance=self._instance,
             peer=None if arrival.claim is None else arrival.claim.peer,
             refusal_id=refusal,
@@ -190,7 +176,7 @@ class Encoder:
             outcome=ReplayOutcome.ACCEPTED if note.reason is None else ReplayOutcome.REFUSED,
             signals=note.signals,
             spoiled=note.spoiled,
-            reason=None if note.reason is None else RefusalReason(note.reason),
+            reason=note.reason,
             detail=note.detail[:200],
         )
         event_id = ids.derive("replayed", note.place.refusal_id, note.command_id)
@@ -212,12 +198,12 @@ class Encoder:
 def _unregistered(message: Message, arrival: Arrival) -> UnregisteredSignal:
     flags = flags_of(arrival, message.occurred_at) + message.flags
     return UnregisteredSignal(
-        kind=SignalKind(message.kind),
+        kind=message.kind,
         occurred_at=message.occurred_at,
         point=None if message.point is None else WirePoint(**message.point._asdict()),
-        restores=None if message.restores is None else WireRestores(message.restores),
+        restores=message.restores,
         text=message.text,
-        flags=tuple([WireFlag(flag) for flag in flags]),
+        flags=flags,
     )
 
 
@@ -250,8 +236,8 @@ def _origin(claim: Claim | None) -> RefusalOrigin | None:
     if claim is None:
         return None
     return RefusalOrigin(
-        carrier=WireCarrier(claim.route.carrier),
-        lane=WireLane(claim.route.lane),
+        carrier=claim.route.carrier,
+        lane=claim.route.lane,
         peer=claim.peer,
         certified=claim.certified,
     )
@@ -308,4 +294,6 @@ def _content(gateway_id: str, arrival: Arrival, message: Message, part: int) -> 
     frame = message.frame
     if frame is None:
         return ids.derive("signal", gateway_id, arrival.payload, *([str(part)] if part else []))
-    return ids.derive("signal", gateway_id, frame.identity, "gap" if message.kind is Kind.GAP else str(frame.part))
+    return ids.derive(
+        "signal", gateway_id, frame.identity, "gap" if message.kind is SignalKind.GAP else str(frame.part)
+    )

@@ -19,10 +19,11 @@ from datetime import datetime, timedelta
 from typing import TextIO
 
 from services.ingest.adapters.order_book import OrderBook, open_order_book
-from services.ingest.domain.controls import Order, Step, Terms, Told, What, Why
-from services.ingest.domain.directory import CHINA
+from services.ingest.domain.controls import Order, Terms, Told, What
 from services.ingest.domain.errors import LogUnavailable
 from services.ingest.settings import IngestSettings
+from services.kernel.calendar import CHINA
+from services.kernel.words import ExchangeReason, ExchangeStep
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.logging import configure
 from services.runtime.settings import load
@@ -32,29 +33,29 @@ MAX_GATEWAYS = 200
 SPARE = timedelta(seconds=30)
 
 WORDS = {
-    Step.BEGAN: "an ingest process took it on",
-    Step.SENT: "sent",
-    Step.DENIED: "the device denied it",
-    Step.BLIND: "one ingest process could not see what the device says",
-    Step.CONFIRMED: "the device confirmed",
-    Step.ANSWERED: "a person answered",
-    Step.NOT_ANSWERED: "nobody answered",
-    Step.FAILED: "failed",
-    Step.UNKNOWN: "unknown",
+    ExchangeStep.BEGAN: "an ingest process took it on",
+    ExchangeStep.SENT: "sent",
+    ExchangeStep.DENIED: "the device denied it",
+    ExchangeStep.BLIND: "one ingest process could not see what the device says",
+    ExchangeStep.CONFIRMED: "the device confirmed",
+    ExchangeStep.ANSWERED: "a person answered",
+    ExchangeStep.NOT_ANSWERED: "nobody answered",
+    ExchangeStep.FAILED: "failed",
+    ExchangeStep.UNKNOWN: "unknown",
 }
 REASONS = {
-    Why.UNKNOWN_GATEWAY: "the registry knows no such gateway in service",
-    Why.BUSY: "an order of the same kind is under way",
-    Why.TOO_MANY: "too many orders are under way",
-    Why.EXPIRED: "no ingest process took it on in time",
-    Why.UNREACHABLE: "no way leads to the device now",
-    Why.DENIED: "the device denied it to the last",
-    Why.NO_CONFIRM: "the device did not confirm",
-    Why.BLIND: "FireNet was blind meanwhile",
-    Why.RESTARTED: "ingest was started anew meanwhile",
-    Why.ABANDONED: "the ingest process that sent it is gone",
-    Why.TIME_UNPROVEN: "whether after the check cannot be proven by the device's clock or numbers",
-    Why.OLD_ANSWER: "an answer came that was older than the check",
+    ExchangeReason.UNKNOWN_GATEWAY: "the registry knows no such gateway in service",
+    ExchangeReason.BUSY: "an order of the same kind is under way",
+    ExchangeReason.TOO_MANY: "too many orders are under way",
+    ExchangeReason.EXPIRED: "no ingest process took it on in time",
+    ExchangeReason.UNREACHABLE: "no way leads to the device now",
+    ExchangeReason.DENIED: "the device denied it to the last",
+    ExchangeReason.NO_CONFIRM: "the device did not confirm",
+    ExchangeReason.BLIND: "FireNet was blind meanwhile",
+    ExchangeReason.RESTARTED: "ingest was started anew meanwhile",
+    ExchangeReason.ABANDONED: "the ingest process that sent it is gone",
+    ExchangeReason.TIME_UNPROVEN: "whether after the check cannot be proven by the device's clock or numbers",
+    ExchangeReason.OLD_ANSWER: "an answer came that was older than the check",
 }
 
 
@@ -128,7 +129,7 @@ def _gateways(options: argparse.Namespace, book: OrderBook, now: datetime) -> Se
         return ()
     missing = [gateway_id for gateway_id in asked if not book.in_service(gateway_id, now)]
     for gateway_id in missing:
-        sys.stderr.write(f"{gateway_id}: {REASONS[Why.UNKNOWN_GATEWAY]}\n")
+        sys.stderr.write(f"{gateway_id}: {REASONS[ExchangeReason.UNKNOWN_GATEWAY]}\n")
     return () if missing else asked
 
 
@@ -144,7 +145,7 @@ async def _follow(orders: Sequence[Order], book: OrderBook, as_json: bool, out: 
             async for told in book.steps(waiting):
                 print_step(told, as_json=as_json, out=out)
                 if told.ends:
-                    reached += told.step in {Step.CONFIRMED, Step.ANSWERED}
+                    reached += told.step in {ExchangeStep.CONFIRMED, ExchangeStep.ANSWERED}
                     waiting.discard(told.order.command_id)
     except TimeoutError:
         sys.stderr.write(f"{len(waiting)} of {len(orders)} orders did not end in time; does ingest run?\n")
@@ -176,7 +177,7 @@ def print_step(told: Told, *, as_json: bool, out: TextIO) -> None:
         _print(out, json.dumps({name: value for name, value in document.items() if value is not None}))
         return
     parts = [WORDS[told.step]]
-    if told.attempt is not None and told.step is Step.SENT:
+    if told.attempt is not None and told.step is ExchangeStep.SENT:
         parts.append(f"attempt {told.attempt} over {told.carrier}")
     if told.seconds is not None:
         parts.append(f"{told.seconds:.1f} s after the first sending")

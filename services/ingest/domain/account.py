@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from services.ingest.domain.values import Accepted, Outcome, Reason
+from services.ingest.domain.values import Accepted, Outcome
+from services.kernel.words import REFUSAL_REASONS_IN_USE, RefusalReason
 
 
 class Account(NamedTuple):
@@ -17,7 +18,7 @@ class Account(NamedTuple):
     received: int
     stored: int
     repeated: int
-    refused: Mapping[Reason, int]
+    refused: Mapping[RefusalReason, int]
     handed_back: int
     in_flight: int
 
@@ -37,7 +38,7 @@ class Books:
         self._received = 0
         self._stored = 0
         self._repeated = 0
-        self._refused = dict.fromkeys(Reason, 0)
+        self._refused = dict.fromkeys(REFUSAL_REASONS_IN_USE, 0)
         self._handed_back = 0
         self._in_flight = 0
 

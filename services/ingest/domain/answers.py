@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import NamedTuple
 
-from services.ingest.domain.values import Carrier
+from services.kernel.words import Carrier
 
 MAX_CLOCKS = 100_000
 CLOCK_ERROR = timedelta(seconds=5)

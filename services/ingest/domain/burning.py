@@ -7,7 +7,8 @@ by it whatever burns: a fire that another process told of is over a moment later
 
 from collections import OrderedDict
 
-from services.ingest.domain.values import Accepted, Kind, Message, Restores
+from services.ingest.domain.values import Accepted, Message
+from services.kernel.words import Restores, SignalKind
 
 MAX_UNITS = 10_000
 MAX_POINTS = 1024
@@ -28,12 +29,12 @@ class Burning:
     def follow(self, accepted: Accepted) -> Accepted:
         """Take in what is told, in order; return it with the ends marked that nothing waits for."""
         signals = accepted.signals
-        if len(signals) == 1 and signals[0].message.kind is not Kind.FIRE and signals[0].message.restores is None:
+        if len(signals) == 1 and signals[0].message.kind is not SignalKind.FIRE and signals[0].message.restores is None:
             return accepted
         told = []
         for signal in signals:
             message = signal.message
-            if message.kind is Kind.FIRE:
+            if message.kind is SignalKind.FIRE:
                 self._began(signal.unit_id, message)
             elif message.restores in _ENDS_FIRE and not self._ended(signal.unit_id, message):
                 signal = signal._replace(message=message._replace(calm=True))

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from services.ingest.domain.device_stream import Piece
-from services.ingest.domain.values import Accepted, Outcome, Reason
+from services.ingest.domain.values import Accepted, Outcome
+from services.kernel.words import RefusalReason
 
 _TEXTS_AT_ONCE = 16
 _TEXTS_PER_S = 1.0
@@ -15,7 +16,7 @@ _CHAT_LASTS = 10
 _LEAST_REJECTED = 256
 """What a rejection counts at least, so that single bytes of rubbish do not make thousands of refusals."""
 
-NOT_WHO_IT_SAYS = (Reason.UNKNOWN_GATEWAY, Reason.IDENTITY_MISMATCH)
+NOT_WHO_IT_SAYS = (RefusalReason.UNKNOWN_GATEWAY, RefusalReason.IDENTITY_MISMATCH)
 
 
 class Ended(StrEnum):

@@ -15,7 +15,7 @@ from services.ingest.domain.gb26875 import (
     may_send,
     set_clock,
 )
-from services.ingest.domain.values import Carrier
+from services.kernel.words import Carrier, ExchangeReason, ExchangeStep
 
 Control = NewType("Control", bytes)
 """A clock synchronisation or a duty check, as bytes. Carriers take nothing else; `encode` alone makes it."""
@@ -26,47 +26,17 @@ class What(StrEnum):
     DUTY_CHECK = "duty_check"
 
 
-class Step(StrEnum):
-    """The steps of an exchange; the last four end it, `confirmed` ends a set clock.
-
-    `blind`: some process could not see for a while what the device said.
-    """
-
-    BEGAN = "began"
-    SENT = "sent"
-    DENIED = "denied"
-    BLIND = "blind"
-    CONFIRMED = "confirmed"
-    ANSWERED = "answered"
-    NOT_ANSWERED = "not_answered"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-
-
-class Why(StrEnum):
-    """Why an exchange failed; why nobody knows what became of it (`UNKNOWABLE`); what else its end says (`NOTES`).
-
-    `time_unproven`: a person pressed the key, and nothing shows whether after the check. `old_answer`: nobody answered,
-    and an answer came that the device had kept from before the check.
-    """
-
-    UNKNOWN_GATEWAY = "unknown_gateway"
-    BUSY = "busy"
-    TOO_MANY = "too_many"
-    EXPIRED = "expired"
-    UNREACHABLE = "unreachable"
-    DENIED = "denied"
-    NO_CONFIRM = "no_confirm"
-    BLIND = "blind"
-    RESTARTED = "restarted"
-    ABANDONED = "abandoned"
-    TIME_UNPROVEN = "time_unproven"
-    OLD_ANSWER = "old_answer"
-
-
-ENDS = frozenset({Step.CONFIRMED, Step.ANSWERED, Step.NOT_ANSWERED, Step.FAILED, Step.UNKNOWN})
-UNKNOWABLE = frozenset({Why.BLIND, Why.RESTARTED, Why.ABANDONED})
-NOTES = frozenset({Why.TIME_UNPROVEN, Why.OLD_ANSWER})
+ENDS = frozenset(
+    {
+        ExchangeStep.CONFIRMED,
+        ExchangeStep.ANSWERED,
+        ExchangeStep.NOT_ANSWERED,
+        ExchangeStep.FAILED,
+        ExchangeStep.UNKNOWN,
+    }
+)
+UNKNOWABLE = frozenset({ExchangeReason.BLIND, ExchangeReason.RESTARTED, ExchangeReason.ABANDONED})
+NOTES = frozenset({ExchangeReason.TIME_UNPROVEN, ExchangeReason.OLD_ANSWER})
 
 
 class Order(NamedTuple):
@@ -87,19 +57,19 @@ class Told(NamedTuple):
     """
 
     order: Order
-    step: Step
+    step: ExchangeStep
     at: datetime
     instance: str
     serial: int | None = None
     carrier: Carrier | None = None
     attempt: int | None = None
     seconds: float | None = None
-    why: Why | None = None
+    why: ExchangeReason | None = None
 
     @property
     def ends(self) -> bool:
         """A confirm ends a set clock only: that a device has the duty check says nothing of a person yet."""
-        return self.step in ENDS and not (self.step is Step.CONFIRMED and self.order.what is What.DUTY_CHECK)
+        return self.step in ENDS and not (self.step is ExchangeStep.CONFIRMED and self.order.what is What.DUTY_CHECK)
 
 
 class Terms(NamedTuple):

@@ -12,20 +12,16 @@ from services.ingest.domain.topics import claimed_gateway, is_alarm_branch, spli
 from services.ingest.domain.values import (
     Accepted,
     Arrival,
-    Carrier,
     Claim,
-    Flag,
-    Kind,
-    Lane,
     Message,
     Outcome,
     Reading,
-    Reason,
     Refused,
     Ring,
     Route,
     Signal,
 )
+from services.kernel.words import Carrier, Flag, Lane, RefusalReason, SignalKind
 
 MAX_PAYLOAD_BYTES = 64 * 1024
 CLOCK_SKEW = timedelta(seconds=300)
@@ -48,7 +44,7 @@ def decide(arrival: Arrival, directory: Directory, decoders: Mapping[str, Decode
     claim = arrival.claim
     found = split_topic(arrival.topic) if claim is None else (claim.gateway_id, claim.route)
     if found is None:
-        return _refuse(arrival, Reason.BAD_TOPIC, "the topic is not one that gateways publish on")
+        return _refuse(arrival, RefusalReason.BAD_TOPIC, "the topic is not one that gateways publish on")
     gateway_id, route = found
     speaker = directory.speaker(gateway_id, arrival.received_at)
     if speaker is Standing.NOT_YET and arrival.adopted and arrival.replayed_at is not None:
@@ -58,7 +54,7 @@ def decide(arrival: Arrival, directory: Directory, decoders: Mapping[str, Decode
     if claim is not None:
         why_not = _not_whom_it_claims(claim, speaker)
         if why_not is not None:
-            return _refuse(arrival, Reason.IDENTITY_MISMATCH, why_not)
+            return _refuse(arrival, RefusalReason.IDENTITY_MISMATCH, why_not)
     size = len(arrival.payload)
     if not 0 < size <= MAX_PAYLOAD_BYTES:
         return _wrong_size(arrival, size)
@@ -70,13 +66,13 @@ def decide(arrival: Arrival, directory: Directory, decoders: Mapping[str, Decode
     for message in reading.messages:
         if message.unit_id is not None and message.unit_id != unit_id:
             detail = f"the gateway speaks for unit {unit_id} and named {message.unit_id}"
-            return _refuse(arrival, Reason.IDENTITY_MISMATCH, detail)
+            return _refuse(arrival, RefusalReason.IDENTITY_MISMATCH, detail)
     return Accepted(arrival, _signals(arrival, gateway_id, unit_id, route, reading), reading.spoiled, reading.replies)
 
 
 def refuse_unexpected(arrival: Arrival, error: Exception) -> Refused:
     """Return the refusal of a message that met a bug of ours: `decide` or an encoder raised `error`."""
-    return _refuse(arrival, Reason.UNEXPECTED, f"our own error met this message: {type(error).__name__}")
+    return _refuse(arrival, RefusalReason.UNEXPECTED, f"our own error met this message: {type(error).__name__}")
 
 
 def who_rang(outcome: Outcome, directory: Directory, read: Callable[[Arrival], Sequence[Message]]) -> Ring | None:
@@ -93,7 +89,7 @@ def who_rang(outcome: Outcome, directory: Directory, read: Callable[[Arrival], S
     claim = arrival.claim
     if claim is not None:
         messages = read(arrival)
-        if not any(message.kind is Kind.FIRE for message in messages):
+        if not any(message.kind is SignalKind.FIRE for message in messages):
             return None
         speaker = directory.speaker(claim.gateway_id, arrival.received_at)
         if isinstance(speaker, Speaker) and _not_whom_it_claims(claim, speaker) is None:
@@ -114,7 +110,7 @@ def _rang_beside(accepted: Accepted) -> Ring | None:
     first = accepted.signals[0]
     if first.lane is not Lane.ALARM or not any(FRAME_START in spoiled.raw for spoiled in accepted.spoiled):
         return None
-    if any(signal.message.kind is Kind.FIRE for signal in accepted.signals):
+    if any(signal.message.kind is SignalKind.FIRE for signal in accepted.signals):
         return None
     return Ring(first.gateway_id, first.unit_id, first.lane, first.carrier)
 
@@ -196,25 +192,29 @@ def _nobody(arrival: Arrival, standing: Standing) -> Refused:
     match standing:
         case Standing.UNKNOWN:
             if arrival.claim is not None:
-                return _refuse(arrival, Reason.UNKNOWN_GATEWAY, "the registry knows no gateway of this address")
+                return _refuse(arrival, RefusalReason.UNKNOWN_GATEWAY, "the registry knows no gateway of this address")
             if claimed_gateway(arrival.topic) is None:
-                return _refuse(arrival, Reason.BAD_TOPIC, "the topic holds no well-formed gateway id")
-            return _refuse(arrival, Reason.UNKNOWN_GATEWAY, "the registry does not know this gateway")
+                return _refuse(arrival, RefusalReason.BAD_TOPIC, "the topic holds no well-formed gateway id")
+            return _refuse(arrival, RefusalReason.UNKNOWN_GATEWAY, "the registry does not know this gateway")
         case Standing.NOT_YET:
-            return _refuse(arrival, Reason.UNKNOWN_GATEWAY, "the registry knows this gateway only from a later day on")
+            return _refuse(
+                arrival, RefusalReason.UNKNOWN_GATEWAY, "the registry knows this gateway only from a later day on"
+            )
         case Standing.RETIRED:
-            return _refuse(arrival, Reason.IDENTITY_MISMATCH, "the gateway is retired and speaks for no unit any more")
+            return _refuse(
+                arrival, RefusalReason.IDENTITY_MISMATCH, "the gateway is retired and speaks for no unit any more"
+            )
         case _:
             assert_never(standing)
 
 
 def _wrong_size(arrival: Arrival, size: int) -> Refused:
     if size == 0:
-        return _refuse(arrival, Reason.EMPTY, "the message has no body")
-    return _refuse(arrival, Reason.TOO_LARGE, f"the body has {size} bytes, at most {MAX_PAYLOAD_BYTES} are read")
+        return _refuse(arrival, RefusalReason.EMPTY, "the message has no body")
+    return _refuse(arrival, RefusalReason.TOO_LARGE, f"the body has {size} bytes, at most {MAX_PAYLOAD_BYTES} are read")
 
 
-def _refuse(arrival: Arrival, reason: Reason, detail: str, replies: tuple[bytes, ...] = ()) -> Refused:
+def _refuse(arrival: Arrival, reason: RefusalReason, detail: str, replies: tuple[bytes, ...] = ()) -> Refused:
     claim = arrival.claim
     claimed = claimed_gateway(arrival.topic) if claim is None else claim.gateway_id or None
     if claim is not None and claim.like_it:

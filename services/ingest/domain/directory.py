@@ -1,13 +1,15 @@
 """Which gateway speaks for which unit, as of a day (Asia/Shanghai)."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
 
+from services.kernel.calendar import CHINA
+from services.kernel.effective import in_force
+
 # China has kept one time zone without summer time since 1991: a fixed offset is exact for every instant we meet.
-CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
 
 
 class Standing(Enum):
@@ -46,11 +48,8 @@ class Version(NamedTuple):
 
 
 def standing_on(versions: Sequence[Version], day: date) -> Speaker | Standing:
-    """Return who speaks on `day`, or why nobody does. The last version that is valid holds the day."""
-    holding: Version | None = None
-    for version in versions:
-        if version.valid_from <= day:
-            holding = version
+    """Return who speaks on `day`, or why nobody does; `versions` as in `Directory.put`."""
+    holding = in_force(versions, day)
     if holding is None:
         return Standing.NOT_YET if versions else Standing.UNKNOWN
     if holding.retired_on is not None and holding.retired_on <= day:

@@ -7,7 +7,7 @@ IngestError
 +-- LogUnavailable    Kafka does not answer one who reads refusals
 """
 
-from services.ingest.domain.values import Reason
+from services.kernel.words import RefusalReason
 
 
 class IngestError(Exception):
@@ -20,7 +20,7 @@ class Unusable(IngestError):
     `replies` are what the device is told once the refusal is stored.
     """
 
-    def __init__(self, reason: Reason, detail: str, replies: tuple[bytes, ...] = ()) -> None:
+    def __init__(self, reason: RefusalReason, detail: str, replies: tuple[bytes, ...] = ()) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from services.ingest.domain.answers import Check
-from services.ingest.domain.controls import Order, Step, Why
+from services.ingest.domain.controls import Order
+from services.kernel.words import ExchangeReason, ExchangeStep
 
 AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
@@ -31,12 +32,12 @@ class Exchange:
     confirmed: bool = False
     denied: bool = False
     ending: bool = False
-    blind: Why | None = None
+    blind: ExchangeReason | None = None
     confirm_label: datetime | None = None
     serial_then: int | None = None
     met_old_answer: bool = False
     look_at: datetime = AT_ONCE
-    said: set[tuple[Step, int | None]] = field(default_factory=set)
+    said: set[tuple[ExchangeStep, int | None]] = field(default_factory=set)
 
     def answer_until(self) -> datetime | None:
         """From the last sending, for the device cannot have rung later: nobody is blamed for our resends."""

@@ -20,9 +20,9 @@ from typing import NamedTuple, TypeVar
 from zlib import crc32
 
 from services.ingest.domain.answers import Answer, Clocks, Verdict
-from services.ingest.domain.controls import Order, Step, Terms, Told, What, Why
+from services.ingest.domain.controls import Order, Terms, Told, What
 from services.ingest.domain.exchange import AT_ONCE, Exchange
-from services.ingest.domain.values import Carrier
+from services.kernel.words import Carrier, ExchangeReason, ExchangeStep
 
 MAX_SERIALS = MAX_ENDED = 100_000
 MAX_ANSWERS = 10_000
@@ -31,7 +31,9 @@ V = TypeVar("V")
 MOSTAT_ONCE = 200
 """Tries and words that one look gives back, about: the others are due at the next."""
 
-_BEFORE_BEGINNING = frozenset({Why.UNKNOWN_GATEWAY, Why.BUSY, Why.TOO_MANY, Why.EXPIRED})
+_BEFORE_BEGINNING = frozenset(
+    {ExchangeReason.UNKNOWN_GATEWAY, ExchangeReason.BUSY, ExchangeReason.TOO_MANY, ExchangeReason.EXPIRED}
+)
 
 
 class Try(NamedTuple):
@@ -104,7 +106,7 @@ class Exchanges:
         told: list[Told] = []
         for exchange in self._open.values():
             exchange.look_at = AT_ONCE
-            told += self._blind(exchange, Why.RESTARTED, now)
+            told += self._blind(exchange, ExchangeReason.RESTARTED, now)
             if exchange.owner == self._instance:
                 exchange.tries = exchange.attempts
                 sent_at = exchange.last_sent_at
@@ -131,7 +133,9 @@ class Exchanges:
             if exchange.serial != serial or exchange.confirmed:
                 continue
             exchange.confirm_label = label if confirmed else None
-            step, attempt = (Step.CONFIRMED, None) if confirmed else (Step.DENIED, max(1, exchange.attempts))
+            step, attempt = (
+                (ExchangeStep.CONFIRMED, None) if confirmed else (ExchangeStep.DENIED, max(1, exchange.attempts))
+            )
             told += self._say(exchange, step, at, carrier=carrier, attempt=attempt)
         return told
 
@@ -157,7 +161,7 @@ class Exchanges:
             return []
         if exchange.first_sent_at is None:
             exchange.serial_then = self._clocks.newest_serial(exchange.order.gateway_id)
-        return self._say(exchange, Step.SENT, now, carrier=carrier, attempt=exchange.attempts + 1)
+        return self._say(exchange, ExchangeStep.SENT, now, carrier=carrier, attempt=exchange.attempts + 1)
 
     def due(self, now: datetime, seen_until: datetime | None) -> Due:
         """Return what is to be sent and told by now. All that came to us before `seen_until` was taken in."""
@@ -186,18 +190,18 @@ class Exchanges:
 
     # --- decisions
 
-    def _why_not(self, exchange: Exchange, *, known: bool) -> Why | None:
+    def _why_not(self, exchange: Exchange, *, known: bool) -> ExchangeReason | None:
         order = exchange.order
         if not known:
-            return Why.UNKNOWN_GATEWAY
+            return ExchangeReason.UNKNOWN_GATEWAY
         if any(other.order.what is order.what for other in self._by_gateway.get(order.gateway_id, ())):
-            return Why.BUSY
-        return Why.TOO_MANY if len(self._open) >= self._terms.max_open else None
+            return ExchangeReason.BUSY
+        return ExchangeReason.TOO_MANY if len(self._open) >= self._terms.max_open else None
 
     def _next_look(self, exchange: Exchange) -> datetime:
         """Return before when time alone changes nothing about an exchange, except that we may be blind."""
         if exchange.began_at is None:
-            claimed = (Step.BEGAN, None) in exchange.said
+            claimed = (ExchangeStep.BEGAN, None) in exchange.said
             return exchange.seen_at + (self._terms.begin_within if claimed else self._terms.unheard_wait)
         if exchange.owner != self._instance:
             return self._abandoned_at(exchange)
@@ -207,13 +211,13 @@ class Exchanges:
 
     def _not_begun(self, exchange: Exchange, now: datetime) -> list[Told]:
         if now >= exchange.seen_at + self._terms.begin_within:
-            return [self._fail(exchange, Why.EXPIRED, now)]
-        claimed = (Step.BEGAN, None) in exchange.said
+            return [self._fail(exchange, ExchangeReason.EXPIRED, now)]
+        claimed = (ExchangeStep.BEGAN, None) in exchange.said
         return [] if claimed or now < exchange.seen_at + self._terms.unheard_wait else [self._claim(exchange, now)]
 
     def _of_another(self, exchange: Exchange, now: datetime) -> list[Told]:
         if now >= self._abandoned_at(exchange):
-            return self._unknown(exchange, Why.ABANDONED, now)
+            return self._unknown(exchange, ExchangeReason.ABANDONED, now)
         return self._answer_to(exchange)  # we may have heard it before we read that the check was sent
 
     def _answer_to(self, exchange: Exchange) -> list[Told]:
@@ -230,8 +234,8 @@ class Exchanges:
         if verdict is Verdict.OLD:
             exchange.met_old_answer = True
             return []
-        why = Why.TIME_UNPROVEN if verdict is Verdict.UNPROVEN else None
-        return self._say(exchange, Step.ANSWERED, answer.at, carrier=answer.carrier, why=why)
+        why = ExchangeReason.TIME_UNPROVEN if verdict is Verdict.UNPROVEN else None
+        return self._say(exchange, ExchangeStep.ANSWERED, answer.at, carrier=answer.carrier, why=why)
 
     def _abandoned_at(self, exchange: Exchange) -> datetime:
         began_at = exchange.began_at or exchange.seen_at
@@ -241,7 +245,7 @@ class Exchanges:
         if exchange.first_sent_at is None:
             return []
         since = exchange.first_sent_at if seen_until is None else max(seen_until, exchange.first_sent_at)
-        return self._blind(exchange, Why.BLIND, now) if now - since > self._terms.blind_after else []
+        return self._blind(exchange, ExchangeReason.BLIND, now) if now - since > self._terms.blind_after else []
 
     def _may_try(self, exchange: Exchange, now: datetime) -> bool:
         """Say whether a sending is due, and not too late."""
@@ -262,12 +266,12 @@ class Exchanges:
                 return []  # if the device has it, a person may still answer
             return self._unknown(exchange, exchange.blind, now)
         if exchange.last_sent_at is None:
-            return [self._fail(exchange, Why.UNREACHABLE, now)]
+            return [self._fail(exchange, ExchangeReason.UNREACHABLE, now)]
         if exchange.denied:
-            return [self._fail(exchange, Why.DENIED, now)]
+            return [self._fail(exchange, ExchangeReason.DENIED, now)]
         if seen_until is None or seen_until < exchange.last_sent_at + self._terms.time_out:
             return []  # the confirm may be among what we have received and not taken in
-        return [self._fail(exchange, Why.NO_CONFIRM, now)]
+        return [self._fail(exchange, ExchangeReason.NO_CONFIRM, now)]
 
     def _silent(self, exchange: Exchange, now: datetime, seen_until: datetime | None) -> list[Told]:
         """The device has the duty check; say how it ended once nobody can answer in time any more."""
@@ -278,43 +282,43 @@ class Exchanges:
             return self._unknown(exchange, exchange.blind, now)
         if seen_until is None or seen_until < until:
             return []  # an answer in time may be among what we have received and not taken in
-        why = Why.OLD_ANSWER if exchange.met_old_answer else None
-        return self._say(exchange, Step.NOT_ANSWERED, now, why=why)
+        why = ExchangeReason.OLD_ANSWER if exchange.met_old_answer else None
+        return self._say(exchange, ExchangeStep.NOT_ANSWERED, now, why=why)
 
     # --- words
 
     def _claim(self, exchange: Exchange, now: datetime) -> Told:
-        exchange.said.add((Step.BEGAN, None))
-        return Told(exchange.order, Step.BEGAN, now, self._instance, self._next_serial(exchange.order))
+        exchange.said.add((ExchangeStep.BEGAN, None))
+        return Told(exchange.order, ExchangeStep.BEGAN, now, self._instance, self._next_serial(exchange.order))
 
-    def _fail(self, exchange: Exchange, why: Why, now: datetime) -> Told:
+    def _fail(self, exchange: Exchange, why: ExchangeReason, now: datetime) -> Told:
         exchange.ending = True
-        return Told(exchange.order, Step.FAILED, now, self._instance, exchange.serial, why=why)
+        return Told(exchange.order, ExchangeStep.FAILED, now, self._instance, exchange.serial, why=why)
 
-    def _blind(self, exchange: Exchange, why: Why, now: datetime) -> list[Told]:
+    def _blind(self, exchange: Exchange, why: ExchangeReason, now: datetime) -> list[Told]:
         if exchange.blind is not None or exchange.began_at is None:
             return []
         exchange.blind = why
-        return [Told(exchange.order, Step.BLIND, now, self._instance, exchange.serial, why=why)]
+        return [Told(exchange.order, ExchangeStep.BLIND, now, self._instance, exchange.serial, why=why)]
 
-    def _unknown(self, exchange: Exchange, why: Why, now: datetime) -> list[Told]:
+    def _unknown(self, exchange: Exchange, why: ExchangeReason, now: datetime) -> list[Told]:
         exchange.ending = True
-        return [Told(exchange.order, Step.UNKNOWN, now, self._instance, exchange.serial, why=why)]
+        return [Told(exchange.order, ExchangeStep.UNKNOWN, now, self._instance, exchange.serial, why=why)]
 
     def _say(
         self,
         exchange: Exchange,
-        step: Step,
+        step: ExchangeStep,
         at: datetime,
         *,
         carrier: Carrier | None = None,
         attempt: int | None = None,
-        why: Why | None = None,
+        why: ExchangeReason | None = None,
     ) -> list[Told]:
         if (step, attempt) in exchange.said:
             return []
         exchange.said.add((step, attempt))
-        takes = step in {Step.CONFIRMED, Step.DENIED, Step.ANSWERED}
+        takes = step in {ExchangeStep.CONFIRMED, ExchangeStep.DENIED, ExchangeStep.ANSWERED}
         seconds = exchange.seconds_since_sent(at) if takes else None
         told = Told(exchange.order, step, at, self._instance, exchange.serial, carrier, attempt, seconds, why)
         self._apply(exchange, told)
@@ -324,21 +328,21 @@ class Exchanges:
     def _apply(self, exchange: Exchange, told: Told) -> None:
         exchange.look_at = AT_ONCE
         match told.step:
-            case Step.BEGAN if exchange.began_at is None:
+            case ExchangeStep.BEGAN if exchange.began_at is None:
                 exchange.owner, exchange.serial, exchange.began_at = told.instance, told.serial, told.at
                 self._remember_serial(told.order.gateway_id, told.serial or 0)
-            case Step.SENT:
+            case ExchangeStep.SENT:
                 exchange.denied = exchange.denied and exchange.attempts >= (told.attempt or 0)
                 exchange.attempts = max(exchange.attempts, told.attempt or 0)
                 exchange.first_sent_at = min(exchange.first_sent_at or told.at, told.at)
                 exchange.last_sent_at = max(exchange.last_sent_at or told.at, told.at)
-            case Step.BLIND:
+            case ExchangeStep.BLIND:
                 exchange.blind = exchange.blind or told.why
-            case Step.CONFIRMED:
+            case ExchangeStep.CONFIRMED:
                 exchange.confirmed = True
                 if exchange.order.what is What.SET_CLOCK:
                     self._clocks.was_set(exchange.order.gateway_id)
-            case Step.DENIED if told.attempt == max(1, exchange.attempts) and not exchange.denied:
+            case ExchangeStep.DENIED if told.attempt == max(1, exchange.attempts) and not exchange.denied:
                 exchange.denied = True
                 exchange.next_try_at = told.at  # at once (6.5.2)
             case _:

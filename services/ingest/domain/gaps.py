@@ -9,14 +9,15 @@ from datetime import datetime, timedelta
 
 from services.ingest.domain.counts import SERIALS, Count
 from services.ingest.domain.numbering import GRACE, Hearing, Numbered, Step
-from services.ingest.domain.values import Accepted, Flag, Format, FramePart, Kind, Message, Reason, Refused, Signal
+from services.ingest.domain.values import Accepted, Format, FramePart, Message, Refused, Signal
+from services.kernel.words import Flag, RefusalReason, SignalKind
 
 SURE = 3
 """So much oftener must frames of a maker's own be the very next than not, before they count where they are not."""
 
 _SEND = 2
 _ANSWERS = frozenset({3, 5, 6})
-_NOT_ITS_OWN = frozenset({Reason.BAD_TOPIC, Reason.UNKNOWN_GATEWAY})
+_NOT_ITS_OWN = frozenset({RefusalReason.BAD_TOPIC, RefusalReason.UNKNOWN_GATEWAY})
 """Refusals of what no gateway that we know has sent."""
 _SALVAGED = "salvaged"
 _SEQ = re.compile(rb'"seq"\s*:\s*"?(\d{1,16})\b')
@@ -84,7 +85,7 @@ class GapWatch:
         gateway_id = refused.gateway_id
         if gateway_id is None or arrival.retained or refused.reason in _NOT_ITS_OWN:
             return
-        if arrival.claim is not None and refused.reason is Reason.IDENTITY_MISMATCH:
+        if arrival.claim is not None and refused.reason is RefusalReason.IDENTITY_MISMATCH:
             return  # said by somebody else
         hearing = Hearing(arrival.received_at, None, again=arrival.duplicate)
         is_json = arrival.claim is None and not arrival.topic.endswith(f"/{Format.GB26875}")
@@ -144,7 +145,7 @@ class GapWatch:
 def _gap(shown_by: Signal, numbered: Numbered, part: int) -> Signal:
     message = shown_by.message
     gap = Message(
-        Kind.GAP,
+        SignalKind.GAP,
         message.seq,
         message.occurred_at,
         missing=numbered.missing,

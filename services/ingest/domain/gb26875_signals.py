@@ -39,7 +39,8 @@ from services.ingest.domain.gb26875 import (
 from services.ingest.domain.gb26875.bodies import Body
 from services.ingest.domain.gb26875.layout import TYPES, Direction
 from services.ingest.domain.gb26875.tables import analog_type_name, component_type_term, system_type_term
-from services.ingest.domain.values import Flag, Kind, Measurement, Message, Point, Restores
+from services.ingest.domain.values import Measurement, Message, Point
+from services.kernel.words import Flag, Restores, SignalKind
 
 DEVICE_SYSTEM = "uitd"
 """The transmission device itself, beside the systems it reports on."""
@@ -75,7 +76,7 @@ def read_signals(frame: Frame, profile: DeviceProfile) -> list[Said]:
     if isinstance(adu, RawAdu):
         return [Said(0 if adu.body else None, _raw_data(frame, adu, profile, sent_at))]
     if not adu.objects:
-        return [Said(None, Message(Kind.REPORT, occurred_at=sent_at, text=f"{adu.type_name}: no objects"))]
+        return [Said(None, Message(SignalKind.REPORT, occurred_at=sent_at, text=f"{adu.type_name}: no objects"))]
     told: list[Said] = []
     for index, body in enumerate(adu.objects):
         at = _own_time(body, profile) or sent_at
@@ -92,11 +93,11 @@ def names_its_time(frame: Frame) -> bool:
 
 
 def _alive(sent_at: datetime | None) -> Message:
-    return Message(Kind.HEARTBEAT, occurred_at=sent_at)
+    return Message(SignalKind.HEARTBEAT, occurred_at=sent_at)
 
 
 def _not_understood(at: datetime | None, name: str) -> Message:
-    return Message(Kind.REPORT, occurred_at=at, text=name, flags=(Flag.NOT_UNDERSTOOD,))
+    return Message(SignalKind.REPORT, occurred_at=at, text=name, flags=(Flag.NOT_UNDERSTOOD,))
 
 
 def _without_data(frame: Frame, profile: DeviceProfile, sent_at: datetime | None) -> Message:
@@ -194,7 +195,7 @@ class _Bits(NamedTuple):
     """
 
     names: tuple[flags.Flag, ...]
-    troubles: Mapping[int, tuple[Kind, Restores]]
+    troubles: Mapping[int, tuple[SignalKind, Restores]]
     parts: Mapping[int, str]
     blinding: int
     alone: bool = False
@@ -211,12 +212,12 @@ class _Bits(NamedTuple):
 
 _FAULT_BIT, _ISOLATION_BIT = 0x04, 0x08
 _FIRE_AND_FAULT = {
-    flags.FIRE_BIT: (Kind.FIRE, Restores.FIRE),
-    _FAULT_BIT: (Kind.FAULT, Restores.FAULT),
+    flags.FIRE_BIT: (SignalKind.FIRE, Restores.FIRE),
+    _FAULT_BIT: (SignalKind.FAULT, Restores.FAULT),
 }
 _TROUBLES = _FIRE_AND_FAULT | {
-    _ISOLATION_BIT: (Kind.ISOLATION, Restores.ISOLATION),
-    0x10: (Kind.SUPERVISORY, Restores.SUPERVISORY),
+    _ISOLATION_BIT: (SignalKind.ISOLATION, Restores.ISOLATION),
+    0x10: (SignalKind.SUPERVISORY, Restores.SUPERVISORY),
 }
 
 _SYSTEM_BITS = _Bits(
@@ -255,25 +256,26 @@ def _status(word: int, bits: _Bits, point: Point, profile: DeviceProfile) -> lis
     text = _text(flags.names_of(bits.names, word))
     mode = flags.status_mode(word, normal_bit_omitted=profile.normal_bit_omitted)
     if mode is flags.StatusMode.TEST:
-        return [Message(Kind.TEST, point=point, text="test")]
+        return [Message(SignalKind.TEST, point=point, text="test")]
     odd = (Flag.TEST_OR_OMISSION,) if mode is flags.StatusMode.TEST_OR_OMISSION else ()
     messages = [Message(kind, point=where, text=text, flags=odd) for kind, where in _begun(word, bits, point)]
     if not messages and word & bits.states:
-        messages.append(Message(Kind.STATE, point=point, text=text, flags=odd))
+        messages.append(Message(SignalKind.STATE, point=point, text=text, flags=odd))
     if not odd:
         messages += [
-            Message(Kind.RESTORE, point=where, restores=what, text=text) for what, where in _ended(word, bits, point)
+            Message(SignalKind.RESTORE, point=where, restores=what, text=text)
+            for what, where in _ended(word, bits, point)
         ]
     return messages
 
 
-def _begun(word: int, bits: _Bits, point: Point) -> Iterator[tuple[Kind, Point]]:
+def _begun(word: int, bits: _Bits, point: Point) -> Iterator[tuple[SignalKind, Point]]:
     for mask, (kind, _) in bits.troubles.items():
         if word & mask:
             yield kind, point
     for mask, part in bits.parts.items():
         if word & mask:
-            yield Kind.FAULT, _part(point, part)
+            yield SignalKind.FAULT, _part(point, part)
 
 
 def _ended(word: int, bits: _Bits, point: Point) -> Iterator[tuple[Restores, Point]]:
@@ -306,8 +308,8 @@ def _analog(body: bodies.AnalogValue, profile: DeviceProfile) -> list[Message]:
     if body.value is None or body.unit is None:
         raw = Measurement(float(body.raw_value), "raw")
         text = f"{name} analog type {body.analog_type}"
-        return [Message(Kind.ANALOG, point=point, measurement=raw, text=text, flags=(Flag.NOT_UNDERSTOOD,))]
-    return [Message(Kind.ANALOG, point=point, measurement=Measurement(float(body.value), body.unit), text=name)]
+        return [Message(SignalKind.ANALOG, point=point, measurement=raw, text=text, flags=(Flag.NOT_UNDERSTOOD,))]
+    return [Message(SignalKind.ANALOG, point=point, measurement=Measurement(float(body.value), body.unit), text=name)]
 
 
 _RESET, _MANUAL_ALARM, _CLEARED, _SELF_TEST, _BIT_5, _TEST, _SPARE = 0x01, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80
@@ -334,19 +336,19 @@ def _operated(
     """
     messages: list[Message] = []
 
-    def tell(bits: int, kind: Kind, at: Point, restores: Restores | None = None) -> None:
+    def tell(bits: int, kind: SignalKind, at: Point, restores: Restores | None = None) -> None:
         if word & bits:
             text = _text(flags.names_of(table, word & bits))
             odd = (Flag.NOT_UNDERSTOOD,) if bits & word == _SPARE else ()
             messages.append(Message(kind, point=at, restores=restores, text=text, flags=odd))
 
-    tell(_RESET | _CLEARED, Kind.RESTORE, point(EVERY_COMPONENT), Restores.FIRE)
-    tell(_MANUAL_ALARM, Kind.FIRE, point(key))
-    tell(answers_duty, Kind.DUTY_ANSWER, point(WHOLE))
-    tell(_SELF_TEST | _TEST, Kind.TEST, point(WHOLE))
+    tell(_RESET | _CLEARED, SignalKind.RESTORE, point(EVERY_COMPONENT), Restores.FIRE)
+    tell(_MANUAL_ALARM, SignalKind.FIRE, point(key))
+    tell(answers_duty, SignalKind.DUTY_ANSWER, point(WHOLE))
+    tell(_SELF_TEST | _TEST, SignalKind.TEST, point(WHOLE))
     rest = ~(_CLEARED | _MANUAL_ALARM | _SELF_TEST | _TEST | answers_duty)
-    tell(rest & 0xFF, Kind.OPERATION, point(WHOLE))
-    return messages or [Message(Kind.OPERATION, point=point(WHOLE), text="no operation")]
+    tell(rest & 0xFF, SignalKind.OPERATION, point(WHOLE))
+    return messages or [Message(SignalKind.OPERATION, point=point(WHOLE), text="no operation")]
 
 
 def _past_operation(body: bodies.OperationRecord | bodies.DeviceOperation) -> list[Message]:
@@ -358,12 +360,12 @@ def _past_operation(body: bodies.OperationRecord | bodies.DeviceOperation) -> li
     else:
         point, key = _device_point(), MANUAL_ALARM_KEY
         text = _text(flags.names_of(flags.DEVICE_OPERATION, word))
-    alarm = [Message(Kind.FIRE, point=point._replace(address=key), text=text)] if word & _MANUAL_ALARM else []
-    return [*alarm, Message(Kind.OPERATION, point=point, text=text or "no operation")]
+    alarm = [Message(SignalKind.FIRE, point=point._replace(address=key), text=text)] if word & _MANUAL_ALARM else []
+    return [*alarm, Message(SignalKind.OPERATION, point=point, text=text or "no operation")]
 
 
 def _report(point: Point, text: str) -> list[Message]:
-    return [Message(Kind.REPORT, point=point, text=text[:_MAX_TEXT])]
+    return [Message(SignalKind.REPORT, point=point, text=text[:_MAX_TEXT])]
 
 
 def _clock(label: TimeLabel) -> str:

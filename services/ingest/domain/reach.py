@@ -4,7 +4,7 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from services.ingest.domain.gb26875.values import ADDRESS_SIZE
-from services.ingest.domain.values import Carrier
+from services.kernel.words import Carrier
 
 MAX_REMEMBERED = 100_000
 """Devices; beyond that the one that was silent for longest is forgotten, and is reached over MQTT until heard again."""

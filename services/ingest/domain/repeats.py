@@ -21,7 +21,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from services.ingest.domain.values import Accepted, Flag, Kind, Lane, Message, Outcome, Signal
+from services.ingest.domain.values import Accepted, Message, Outcome, Signal
+from services.kernel.words import Flag, Lane, SignalKind
 
 SOON = timedelta(minutes=1)
 """A gateway that saw no confirm sends again within half a minute."""
@@ -34,10 +35,10 @@ COUNTED = 16
 
 _ODD_CLOCK = frozenset({Flag.CLOCK_AHEAD, Flag.CLOCK_BEHIND, Flag.NO_DEVICE_TIME, Flag.REPLAYED})
 
-_ALWAYS_NEW = frozenset({Kind.HEARTBEAT, Kind.LINK_UP, Kind.LINK_DOWN})
+_ALWAYS_NEW = frozenset({SignalKind.HEARTBEAT, SignalKind.LINK_UP, SignalKind.LINK_DOWN})
 """They say what is now, each time anew."""
 
-_KEPT_ONCE = frozenset({Kind.TEST, Kind.ANALOG, Kind.STATE, Kind.OPERATION, Kind.REPORT})
+_KEPT_ONCE = frozenset({SignalKind.TEST, SignalKind.ANALOG, SignalKind.STATE, SignalKind.OPERATION, SignalKind.REPORT})
 """They change no state: sent again, they are the same record."""
 
 
@@ -183,5 +184,5 @@ def _sent(accepted: Accepted, signal: Signal) -> _Sent | None:
 
 def _sign_of_life(signal: Signal) -> Signal:
     flags = tuple([flag for flag in signal.flags if flag in (Flag.REDELIVERED, Flag.RECONNECTED)])
-    message = Message(Kind.HEARTBEAT, frame=signal.message.frame)
+    message = Message(SignalKind.HEARTBEAT, frame=signal.message.frame)
     return signal._replace(message=message, flags=(*flags, Flag.REPEATED))

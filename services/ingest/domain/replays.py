@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from services.ingest.domain.decide import SOURCE
 from services.ingest.domain.directory import Directory
-from services.ingest.domain.values import Accepted, Arrival, Outcome, Reason, Refused
+from services.ingest.domain.values import Accepted, Arrival, Outcome, Refused
+from services.kernel.words import RefusalReason
 
 
 class Place(NamedTuple):
@@ -104,7 +105,7 @@ def arrival_again(kept: Kept, directory: Directory, at: datetime, *, adopting: b
 
 def may_be_of(kept: Kept, gateway_id: str, directory: Directory, at: datetime) -> bool:
     """Say whether what was refused came from a gateway that nobody knew then and that is `gateway_id` at `at`."""
-    if kept.reason != Reason.UNKNOWN_GATEWAY:
+    if kept.reason != RefusalReason.UNKNOWN_GATEWAY:
         return False
     claim = kept.arrival.claim
     if claim is None or claim.gateway_id:
@@ -115,7 +116,7 @@ def may_be_of(kept: Kept, gateway_id: str, directory: Directory, at: datetime) -
 def refuse_cut(kept: Kept, at: datetime) -> Refused:
     """Return the verdict on a refusal whose bytes are not all there."""
     detail = f"the log keeps only the first {len(kept.arrival.payload)} of {kept.raw_bytes} bytes"
-    return Refused(kept.arrival._replace(replayed_at=at), Reason.TOO_LARGE, detail, kept.gateway_id)
+    return Refused(kept.arrival._replace(replayed_at=at), RefusalReason.TOO_LARGE, detail, kept.gateway_id)
 
 
 def note_of(kept: Kept, outcome: Outcome, order: ReplayOrder) -> ReplayNote:

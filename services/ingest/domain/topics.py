@@ -3,7 +3,8 @@
 import re
 from functools import lru_cache
 
-from services.ingest.domain.values import Carrier, Format, Lane, Route
+from services.ingest.domain.values import Format, Route
+from services.kernel.words import Carrier, Lane
 
 ROOT = "firenet"
 VERSION = "v1"

@@ -8,20 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-
-class Lane(StrEnum):
-    """Which topic branch a gateway used."""
-
-    UP = "up"
-    ALARM = "alarm"
-    STATUS = "status"
-
-
-class Carrier(StrEnum):
-    MQTT_JSON = "mqtt_json"
-    MQTT_GB26875 = "mqtt_gb26875"
-    TCP_GB26875 = "tcp_gb26875"
-    UDP_GB26875 = "udp_gb26875"
+from services.kernel.words import Carrier, Flag, Lane, RefusalReason, Restores, SignalKind
 
 
 class Format(StrEnum):
@@ -30,71 +17,6 @@ class Format(StrEnum):
     JSON = "json"
     STATUS = "status"
     GB26875 = "gb26875"
-
-
-class Kind(StrEnum):
-    HEARTBEAT = "heartbeat"
-    FIRE = "fire"
-    FAULT = "fault"
-    ISOLATION = "isolation"
-    SUPERVISORY = "supervisory"
-    RESTORE = "restore"
-    TEST = "test"
-    DUTY_ANSWER = "duty_answer"
-    ANALOG = "analog"
-    LINK_UP = "link_up"
-    LINK_DOWN = "link_down"
-    STATE = "state"
-    OPERATION = "operation"
-    REPORT = "report"
-    GAP = "gap"
-    UNREADABLE_ALARM = "unreadable_alarm"
-
-
-class Restores(StrEnum):
-    FIRE = "fire"
-    FAULT = "fault"
-    ISOLATION = "isolation"
-    SUPERVISORY = "supervisory"
-    ALL = "all"
-
-
-class Flag(StrEnum):
-    """Oddities that are kept and shown, never a reason to refuse."""
-
-    CLOCK_AHEAD = "clock_ahead"
-    CLOCK_BEHIND = "clock_behind"
-    NO_DEVICE_TIME = "no_device_time"
-    REDELIVERED = "redelivered"
-    RETAINED = "retained"
-    TEST_OR_OMISSION = "test_or_omission"
-    NOT_UNDERSTOOD = "not_understood"
-    REPEATED = "repeated"
-    REPLAYED = "replayed"
-    SALVAGED = "salvaged"
-    RECONNECTED = "reconnected"
-
-
-class Reason(StrEnum):
-    """Why a message could not be used: the same words in code, log, metric and on the refusals topic."""
-
-    BAD_TOPIC = "bad_topic"
-    EMPTY = "empty"
-    TOO_LARGE = "too_large"
-    NOT_UTF8 = "not_utf8"
-    NOT_JSON = "not_json"
-    TOO_DEEP = "too_deep"
-    DUPLICATE_KEY = "duplicate_key"
-    NOT_A_NUMBER = "not_a_number"
-    UNKNOWN_VERSION = "unknown_version"
-    UNKNOWN_KIND = "unknown_kind"
-    WRONG_SHAPE = "wrong_shape"
-    UNKNOWN_GATEWAY = "unknown_gateway"
-    IDENTITY_MISMATCH = "identity_mismatch"
-    BAD_FRAME = "bad_frame"
-    BAD_DATA_UNIT = "bad_data_unit"
-    UNKNOWN_PROFILE = "unknown_profile"
-    UNEXPECTED = "unexpected"
 
 
 class Point(NamedTuple):
@@ -156,7 +78,7 @@ class Message(NamedTuple):
     `refusal_id` with kind UNREADABLE_ALARM.
     """
 
-    kind: Kind
+    kind: SignalKind
     seq: int | None = None
     occurred_at: datetime | None = None
     unit_id: str | None = None
@@ -175,7 +97,7 @@ class Message(NamedTuple):
     @property
     def concerns_fire(self) -> bool:
         """Whether the fast lane must have it: a fire, the end of one, or what may well have been one."""
-        if self.kind is Kind.FIRE or self.kind is Kind.UNREADABLE_ALARM:
+        if self.kind is SignalKind.FIRE or self.kind is SignalKind.UNREADABLE_ALARM:
             return True
         return not self.calm and (self.restores is Restores.FIRE or self.restores is Restores.ALL)
 
@@ -184,7 +106,7 @@ class Spoiled(NamedTuple):
     """Bytes beside usable messages in one payload: they become a refusal of their own."""
 
     raw: bytes
-    reason: Reason
+    reason: RefusalReason
     detail: str
 
 
@@ -294,7 +216,7 @@ class Refused(NamedTuple):
     """`gateway_id` is what the topic claims, None when the topic is not ours. `detail` is one sentence for people."""
 
     arrival: Arrival
-    reason: Reason
+    reason: RefusalReason
     detail: str
     gateway_id: str | None
     replies: tuple[bytes, ...] = ()

@@ -25,14 +25,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TextIO
 
-from schemas.refusal import RefusalReason
-from services.ingest.domain.directory import CHINA, Speaker
+from services.ingest.domain.directory import Speaker
 from services.ingest.domain.errors import LogUnavailable
 from services.ingest.domain.gb26875 import Document
 from services.ingest.domain.replays import Kept, Query, ReplayNote, ReplayOrder, in_time, may_be_of, note_of
 from services.ingest.refusals import show
 from services.ingest.refusals.workbench import Workbench, open_workbench
 from services.ingest.settings import IngestSettings
+from services.kernel.calendar import CHINA
+from services.kernel.words import RefusalReason
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.logging import configure
 from services.runtime.settings import load

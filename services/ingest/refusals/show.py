@@ -4,11 +4,12 @@ import base64
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from services.ingest.domain.directory import CHINA, Directory, Speaker
+from services.ingest.domain.directory import Directory, Speaker
 from services.ingest.domain.gb26875 import PROFILES, STANDARD, Decoded, Document, decode_all, frame_document, notes
 from services.ingest.domain.replays import Kept, ReplayNote
 from services.ingest.domain.topics import split_topic
 from services.ingest.domain.values import Accepted, Format, Outcome
+from services.kernel.calendar import CHINA
 
 OPEN, REPLAYED = "open", "replayed"
 HEADINGS = ("received 接收时间", "id", "gateway 网关", "reason 原因", "state 状态", "bytes 字节")

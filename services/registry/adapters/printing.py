@@ -168,6 +168,8 @@ def _spoken(gateway: Gateway) -> str:
         said += f", GB/T 26875.3 {profile} as {shown_address(gateway.device_address, profile)}"
     if gateway.networks:
         said += f", from {', '.join(map(str, gateway.networks))}"
+    if gateway.points is not None:
+        said += f", {gateway.points} components registered"
     return said
 
 

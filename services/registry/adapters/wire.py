@@ -8,21 +8,10 @@ from pydantic import AnyUrl
 
 from schemas import pack as wire_pack
 from schemas import registry as wire
-from services.registry.domain.bodies import Body, BodyKind
-from services.registry.domain.entities import (
-    Construction,
-    Contact,
-    Facts,
-    Gateway,
-    History,
-    Kind,
-    Language,
-    Role,
-    Routing,
-    Unit,
-    Version,
-)
-from services.registry.domain.policy import LadderStep, Policy, RouteRule, Tells
+from services.kernel.words import ContactRole
+from services.registry.domain.bodies import Body
+from services.registry.domain.entities import Contact, Facts, Gateway, History, Kind, Language, Routing, Unit, Version
+from services.registry.domain.policy import LadderStep, Policy, RouteRule
 
 _MODELS: dict[Kind, type[wire.Version]] = {
     Kind.UNIT: wire.UnitVersion,
@@ -53,6 +42,7 @@ def to_wire(version: Version[Facts]) -> wire.Version:
             device_profile=facts.device_profile,
             device_address=facts.device_address,
             networks=facts.networks,
+            points=facts.points,
             retired_on=facts.retired_on,
             **times,
         )
@@ -67,7 +57,7 @@ def _unit_to_wire(unit: Unit, route: Routing | None, times: dict[str, Any]) -> w
     assert route is not None, "a unit's version carries its route"
     return wire.UnitVersion(
         **{name: getattr(unit, name) for name in _UNIT_FIELDS},
-        construction=wire.Construction(unit.construction.value),
+        construction=unit.construction,
         lead_department=route.lead,
         copy_departments=route.copies,
         routed=route.routed,
@@ -81,7 +71,7 @@ def _contact_to_wire(contact: Contact, times: dict[str, Any]) -> wire.ContactVer
     return wire.ContactVersion.model_construct(
         contact_id=contact.contact_id,
         body_code=contact.body_code,
-        role=wire.ContactRole(contact.role.value),
+        role=contact.role,
         name=contact.name,
         lang=contact.lang.value,
         email=contact.email,
@@ -95,7 +85,7 @@ def _contact_to_wire(contact: Contact, times: dict[str, Any]) -> wire.ContactVer
 def _body_to_wire(body: Body) -> wire_pack.Department:
     return wire_pack.Department(
         code=body.code,
-        kind=wire_pack.BodyKind(body.kind.value),
+        kind=body.kind,
         name_zh=body.name_zh,
         name_en=body.name_en,
         matters=body.matters,
@@ -117,7 +107,7 @@ def _contact_from_json(body: str | bytes) -> Version[Facts]:
     contact = Contact(
         contact_id=found["contact_id"],
         body_code=found["body_code"],
-        role=Role(found["role"]),
+        role=ContactRole(found["role"]),
         name=found["name"],
         lang=Language(found["lang"]),
         email=found["email"],
@@ -135,7 +125,7 @@ def from_wire(version: wire.Version) -> Version[Facts]:
         case wire.UnitVersion():
             facts = Unit(
                 **{name: getattr(version, name) for name in _UNIT_FIELDS},
-                construction=Construction(version.construction.value),
+                construction=version.construction,
             )
             route = Routing(version.lead_department, version.copy_departments, version.routed, version.route_clause)
         case wire.GatewayVersion():
@@ -160,6 +150,7 @@ def _gateway(version: wire.GatewayVersion) -> Gateway:
         device_profile=version.device_profile,
         device_address=version.device_address,
         networks=version.networks,
+        points=version.points,
         retired_on=version.retired_on,
     )
 
@@ -168,7 +159,7 @@ def _contact(version: wire.ContactVersion) -> Contact:
     return Contact(
         contact_id=version.contact_id,
         body_code=version.body_code,
-        role=Role(version.role.value),
+        role=version.role,
         name=version.name,
         lang=Language(version.lang),
         email=version.email,
@@ -181,7 +172,7 @@ def _contact(version: wire.ContactVersion) -> Contact:
 def _body(department: wire_pack.Department) -> Body:
     return Body(
         code=department.code,
-        kind=BodyKind(department.kind.value),
+        kind=department.kind,
         name_zh=department.name_zh,
         name_en=department.name_en,
         matters=department.matters,
@@ -226,7 +217,7 @@ def _step(step: wire_pack.Step) -> LadderStep:
         name_zh=step.name_zh,
         name_en=step.name_en,
         after=timedelta(seconds=step.after_s),
-        tells=tuple(Tells(recipient.value) for recipient in step.tells),
+        tells=step.tells,
         document=step.document,
         board_only=step.board_only,
         clause=step.clause,

@@ -1,16 +1,8 @@
 """Bodies of a district that can be told."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class BodyKind(StrEnum):
-    GOVERNMENT = "government"
-    BRIGADE = "brigade"
-    CENTRE = "centre"
-    COMMITTEE = "committee"
-    DEPARTMENT = "department"
-    STREET = "street"
+from services.kernel.words import BodyKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ COLUMNS: Mapping[Kind, Sequence[Column]] = {
         Column("device_profile", "协议档"),
         Column("device_address", "装置地址"),
         Column("networks", "来源网段"),
+        Column("points", "部件数", also=("登记部件数", "点位数")),
         _RETIRED_ON,
         _VALID_FROM,
     ),

@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from services.registry.domain.bodies import Body, BodyKind
+from services.kernel.words import BodyKind, ContactRole
+from services.registry.domain.bodies import Body
 from services.registry.domain.devices import STANDARD, shown_address
-from services.registry.domain.entities import Contact, Gateway, Role, Unit, Version
+from services.registry.domain.entities import Contact, Gateway, Unit, Version
 from services.registry.domain.errors import RowError
-from services.registry.domain.policy import InForce, Policy, policy_on
+from services.registry.domain.policy import Policies, Policy, policy_on
 from services.registry.domain.rows import ParsedRow
 from services.registry.domain.timeline import periods
 from services.registry.domain.twins import looks, meant
@@ -22,7 +23,7 @@ class Known:
     `unit_looks` are the units by how their ids look: for a row that names one nearly.
     """
 
-    policies: Sequence[InForce]
+    policies: Policies
     bodies: Mapping[str, Body]
     units: Collection[str]
     unit_looks: Mapping[str, str] = field(default_factory=dict)
@@ -34,11 +35,11 @@ class Known:
         return None if policy is None else policy.bodies.get(code)
 
     def codes(self) -> set[str]:
-        return {*self.bodies, *(code for each in self.policies for code in each.policy.bodies)}
+        return {*self.bodies, *(code for each in self.policies for code in each.content.bodies)}
 
     def anywhere(self, code: str) -> bool:
         """Tell whether a body of that code stands in the departments files or in any pack."""
-        return code in self.bodies or any(code in each.policy.bodies for each in self.policies)
+        return code in self.bodies or any(code in each.content.bodies for each in self.policies)
 
 
 def unique(column: str, rows: Iterable[ParsedRow]) -> list[RowError]:
@@ -105,7 +106,7 @@ def check_row(parsed: ParsedRow, known: Known, today: date) -> list[RowError]:
 def _check_unit(row: int, unit: Unit, known: Known, day: date) -> list[RowError]:
     policy = policy_on(known.policies, unit.district, day)
     if policy is None:
-        having = sorted({each.policy.district for each in known.policies})
+        having = known.policies.districts()
         expected = Said(
             f"a district with a policy pack ({', '.join(having) or 'none: import a policy pack first'})",
             f"已有政策包的区县（{'、'.join(having) or '尚无，请先导入政策包'}）",
@@ -148,7 +149,7 @@ def _check_unit_exists(row: int, column: str, unit_id: str, known: Known) -> lis
 
 
 def _check_contact(row: int, contact: Contact, known: Known) -> list[RowError]:
-    if contact.role is not Role.OFFICE:
+    if contact.role is not ContactRole.OFFICE:
         return _check_unit_exists(row, "body_code", contact.body_code, known)
     if known.anywhere(contact.body_code):
         return []

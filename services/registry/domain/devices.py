@@ -18,8 +18,13 @@ PROFILES = (
 """Names of the device profiles that ingest ships. Services do not import each other: a contract test compares."""
 
 MAX_NETWORKS = 16
+MAX_POINTS = 100_000
+"""Above every real gateway: a controller has at most 3 200 (GB 50116-2013, 3.1.5). A slip of the hand, such as two
+numbers in one cell, would make every rate of this unit's points look good."""
 _SIZE = 6
 _ENDPOINT = re.compile(r"(\d{1,3}(?:\.\d{1,3}){3}):(\d{1,5})", re.ASCII)
+_COUNT = re.compile(r"0|[1-9]\d{0,5}", re.ASCII)
+_FULL_WIDTH_DIGITS = str.maketrans("０１２３４５６７８９", "0123456789")
 _RAW = re.compile(r"raw:([0-9a-f]{12})")
 _EXPECTED = Said(
     "a number up to 281474976710655 (low byte first), an address such as 10.1.2.3:5200, or raw: and 12 hex digits",
@@ -93,3 +98,16 @@ def _network(text: str) -> Network:
             )
         )
     return network
+
+
+def points(text: str) -> int:
+    """Return how many components are registered: 0 to `MAX_POINTS`. Full-width digits are read as they are meant."""
+    plain = text.translate(_FULL_WIDTH_DIGITS)
+    if not _COUNT.fullmatch(plain) or int(plain) > MAX_POINTS:
+        raise BadCell(
+            Said(
+                f"a whole number from 0 to {MAX_POINTS}, in digits alone; empty when not known",
+                f"0 至 {MAX_POINTS} 的整数（只写数字；不清楚时留空）",
+            )
+        )
+    return int(plain)

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Generic, TypeVar, cast
 
+from services.kernel.words import Construction, ContactRole
 from services.registry.domain.bodies import Body
 from services.registry.domain.devices import Network
 from services.registry.domain.policy import Policy
@@ -19,23 +20,6 @@ class Kind(StrEnum):
     UNIT = "unit"
     GATEWAY = "gateway"
     CONTACT = "contact"
-
-
-class Construction(StrEnum):
-    EXISTING = "existing"
-    NEW_BUILD = "new_build"
-    RENOVATED = "renovated"
-    EXTENDED = "extended"
-
-
-class Role(StrEnum):
-    """`office` speaks for a body, the others for a unit."""
-
-    CONTROL_ROOM = "control_room"
-    MANAGER = "manager"
-    MAINTENANCE = "maintenance"
-    GRID_OFFICER = "grid_officer"
-    OFFICE = "office"
 
 
 class Language(StrEnum):
@@ -77,7 +61,8 @@ class Unit:
 class Gateway:
     """`device_address`: six bytes in the order of the wire, as hex. `networks`: where it may call from by itself.
 
-    Without a network only a certificate proves that a call is this device's.
+    Without a network only a certificate proves that a call is this device's. `points`: how many components are
+    registered behind it; None when nobody has said.
     """
 
     gateway_id: str
@@ -87,6 +72,7 @@ class Gateway:
     device_profile: str | None = None
     device_address: str | None = None
     networks: tuple[Network, ...] = ()
+    points: int | None = None
     retired_on: date | None = None
 
     @property
@@ -98,7 +84,7 @@ class Gateway:
 class Contact:
     contact_id: str
     body_code: str
-    role: Role
+    role: ContactRole
     name: str
     lang: Language = Language.ZH
     email: str | None = None

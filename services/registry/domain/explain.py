@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import assert_never
 
-from services.registry.domain.bodies import Body, BodyKind
-from services.registry.domain.entities import Contact, Role, Routing, Unit
-from services.registry.domain.policy import LadderStep, Policy, Tells
+from services.kernel.words import BodyKind, ContactRole, Recipient
+from services.registry.domain.bodies import Body
+from services.registry.domain.entities import Contact, Routing, Unit
+from services.registry.domain.policy import LadderStep, Policy
 
-UNIT_ROLES: Mapping[Tells, Role] = {
-    Tells.UNIT_CONTROL_ROOM: Role.CONTROL_ROOM,
-    Tells.UNIT_MANAGER: Role.MANAGER,
-    Tells.MAINTENANCE: Role.MAINTENANCE,
-    Tells.GRID_OFFICER: Role.GRID_OFFICER,
+UNIT_ROLES: Mapping[Recipient, ContactRole] = {
+    Recipient.UNIT_CONTROL_ROOM: ContactRole.CONTROL_ROOM,
+    Recipient.UNIT_MANAGER: ContactRole.MANAGER,
+    Recipient.MAINTENANCE: ContactRole.MAINTENANCE,
+    Recipient.GRID_OFFICER: ContactRole.GRID_OFFICER,
 }
 
 
@@ -21,7 +22,7 @@ UNIT_ROLES: Mapping[Tells, Role] = {
 class Told:
     """One recipient of a step: a body, or a role of the unit, and the contacts that would get the notice."""
 
-    recipient: Tells
+    recipient: Recipient
     body_code: str
     name: str
     contacts: tuple[str, ...]
@@ -47,7 +48,7 @@ class Directory:
     bodies: Mapping[str, Body]
     contacts: Mapping[str, Sequence[Contact]]
 
-    def reach(self, code: str, role: Role, today: date) -> tuple[str, ...]:
+    def reach(self, code: str, role: ContactRole, today: date) -> tuple[str, ...]:
         """Return the ids of contacts of a body or unit that may be told on `today`."""
         return tuple(
             contact.contact_id
@@ -78,20 +79,20 @@ def _told(
             for code in _bodies(recipient, unit, route, policy):
                 body = directory.bodies.get(code) or policy.bodies.get(code)
                 name = code if body is None else body.name_zh
-                yield Told(recipient, code, name, directory.reach(code, Role.OFFICE, today))
+                yield Told(recipient, code, name, directory.reach(code, ContactRole.OFFICE, today))
 
 
-def _bodies(recipient: Tells, unit: Unit, route: Routing, policy: Policy) -> tuple[str, ...]:
+def _bodies(recipient: Recipient, unit: Unit, route: Routing, policy: Policy) -> tuple[str, ...]:
     match recipient:
-        case Tells.CENTRE:
+        case Recipient.CENTRE:
             return _of_kind(policy, BodyKind.CENTRE)
-        case Tells.BRIGADE:
+        case Recipient.BRIGADE:
             return _of_kind(policy, BodyKind.BRIGADE)
-        case Tells.STREET:
+        case Recipient.STREET:
             return (unit.town,)
-        case Tells.DEPARTMENT:
+        case Recipient.DEPARTMENT:
             return (route.lead, *route.copies)
-        case Tells.UNIT_CONTROL_ROOM | Tells.UNIT_MANAGER | Tells.MAINTENANCE | Tells.GRID_OFFICER:
+        case Recipient.UNIT_CONTROL_ROOM | Recipient.UNIT_MANAGER | Recipient.MAINTENANCE | Recipient.GRID_OFFICER:
             return ()
         case _:
             assert_never(recipient)

@@ -2,26 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from enum import StrEnum
+from datetime import date, timedelta
 
+from services.kernel.calendar import date_of, day_number
+from services.kernel.policy import DatedPack, Packs
+from services.kernel.words import Recipient
 from services.registry.domain.bodies import Body
 
 ACCEPTANCE_ROUTE = "NEW_BUILDING"
 """The category whose lead is the acceptance gate: it also hears of every new building that is not connected."""
-
-
-class Tells(StrEnum):
-    """Whom a step tells, resolved per unit."""
-
-    CENTRE = "centre"
-    UNIT_CONTROL_ROOM = "unit_control_room"
-    UNIT_MANAGER = "unit_manager"
-    MAINTENANCE = "maintenance"
-    GRID_OFFICER = "grid_officer"
-    STREET = "street"
-    BRIGADE = "brigade"
-    DEPARTMENT = "department"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +32,7 @@ class LadderStep:
     name_zh: str
     name_en: str
     after: timedelta
-    tells: tuple[Tells, ...]
+    tells: tuple[Recipient, ...]
     document: str
     board_only: bool
     clause: str
@@ -71,32 +60,24 @@ class Policy:
         return self.pack_id
 
 
-@dataclass(frozen=True, slots=True)
-class InForce:
-    """A policy holds from `since` on, until another of the same district begins."""
-
-    since: date
-    recorded_at: datetime
-    policy: Policy
+Policies = Packs[Policy]
 
 
-def policy_on(policies: Sequence[InForce], district: str, day: date) -> Policy | None:
-    """Return the policy of `district` on `day`; before the first one began, the first; None when it has none.
+def dated(policy: Policy, since: date) -> DatedPack[Policy]:
+    """Return a version of a pack that the register holds from `since` on, as the rule sees it."""
+    first = day_number(max(since, policy.valid_from))
+    return DatedPack(policy.district, policy.pack_id, policy.number, first, day_number(policy.valid_to), policy)
 
-    A pack does not lapse at `valid_to`: at midnight of New Year supervision and routes must not stop because nobody
-    has imported the next one yet. `register check` says that it has run out.
+
+def policy_on(policies: Policies, district: str, day: date) -> Policy | None:
+    """Return the policy that stands in `district` on `day`, None when it has none (`Packs.standing`).
+
+    `register check` says of one that it has run out.
     """
-    own = sorted((each for each in policies if each.policy.district == district), key=_began)
-    begun = [each for each in own if each.since <= day]
-    if begun:
-        return begun[-1].policy
-    return own[0].policy if own else None
+    found = policies.standing(district, day_number(day))
+    return None if found is None else found.content
 
 
-def changes(policies: Sequence[InForce], district: str) -> list[date]:
-    """Return the days on which the policy of `district` changes, in order."""
-    return sorted({each.since for each in policies if each.policy.district == district})
-
-
-def _began(each: InForce) -> tuple[date, datetime]:
-    return each.since, each.recorded_at
+def changes(policies: Policies, district: str) -> list[date]:
+    """Return the days on which the policy of `district` may change, in order."""
+    return [date_of(day) for day in policies.turning_days(district) if day <= day_number(date.max)]

@@ -2,7 +2,8 @@
 
 from datetime import date
 
-from services.registry.domain.entities import Construction, Routing, Unit
+from services.kernel.words import Construction
+from services.registry.domain.entities import Routing, Unit
 from services.registry.domain.policy import ACCEPTANCE_ROUTE, Policy
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol, TypeVar, assert_never
 
+from services.kernel.words import BodyKind, Construction, ContactRole
 from services.registry.domain import cells, devices
-from services.registry.domain.bodies import Body, BodyKind
+from services.registry.domain.bodies import Body
 from services.registry.domain.cells import BadCell
-from services.registry.domain.entities import Construction, Contact, Gateway, Kind, Language, Role, Unit
+from services.registry.domain.entities import Contact, Gateway, Kind, Language, Unit
 from services.registry.domain.errors import RowError, shortened
 from services.registry.domain.words import NOTHING, Said
 
@@ -34,16 +35,16 @@ BODY_KIND: Mapping[str, BodyKind] = {
     "大队": BodyKind.BRIGADE,
     "监控中心": BodyKind.CENTRE,
 }
-ROLE: Mapping[str, Role] = {
-    **{each.value: each for each in Role},
-    "消防控制室": Role.CONTROL_ROOM,
-    "消控室": Role.CONTROL_ROOM,
-    "消防安全管理人": Role.MANAGER,
-    "维保": Role.MAINTENANCE,
-    "维保单位": Role.MAINTENANCE,
-    "网格员": Role.GRID_OFFICER,
-    "值班室": Role.OFFICE,
-    "办公室": Role.OFFICE,
+ROLE: Mapping[str, ContactRole] = {
+    **{each.value: each for each in ContactRole},
+    "消防控制室": ContactRole.CONTROL_ROOM,
+    "消控室": ContactRole.CONTROL_ROOM,
+    "消防安全管理人": ContactRole.MANAGER,
+    "维保": ContactRole.MAINTENANCE,
+    "维保单位": ContactRole.MAINTENANCE,
+    "网格员": ContactRole.GRID_OFFICER,
+    "值班室": ContactRole.OFFICE,
+    "办公室": ContactRole.OFFICE,
 }
 LANGUAGE: Mapping[str, Language] = {
     **{each.value: each for each in Language},
@@ -189,6 +190,7 @@ def _gateway(row: RowReader) -> Gateway:
         device_profile=row.may("device_profile", devices.device_profile, None),
         device_address=row.may("device_address", devices.device_address, None),
         networks=row.may("networks", devices.networks, ()),
+        points=row.may("points", devices.points, None),
         retired_on=row.may("retired_on", cells.day, None),
     )
 
@@ -197,7 +199,7 @@ def _contact(row: RowReader, rules: AddressRules) -> Contact:
     contact = Contact(
         contact_id=row.need("contact_id", cells.identifier, ""),
         body_code=row.need("body_code", cells.identifier, ""),
-        role=row.need("role", lambda text: cells.one_of(text, ROLE), Role.OFFICE),
+        role=row.need("role", lambda text: cells.one_of(text, ROLE), ContactRole.OFFICE),
         name=row.need("name", cells.plain_text, ""),
         lang=row.may("lang", lambda text: cells.one_of(text, LANGUAGE), Language.ZH),
         email=row.may("email", rules.email, None),

@@ -1,22 +1,12 @@
-"""Effective dates: which version holds on a day, and which new versions an import makes."""
+"""Effective dates: what holds from when to when, and which new versions an import makes."""
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 
+from services.kernel.effective import in_force, ordered
 from services.registry.domain.entities import F, Routing, Version
 
 RouteOf = Callable[[F, date], Routing | None]
-
-
-def ordered(versions: Sequence[Version[F]]) -> list[Version[F]]:
-    """Return the versions in the order of (`valid_from`, `recorded_at`)."""
-    return sorted(versions, key=lambda version: (version.valid_from, version.recorded_at))
-
-
-def in_force(versions: Sequence[Version[F]], day: date) -> Version[F] | None:
-    """Return the version that holds on `day` by our latest knowledge, None before the first."""
-    begun = [version for version in ordered(versions) if version.valid_from <= day]
-    return begun[-1] if begun else None
 
 
 def periods(versions: Sequence[Version[F]]) -> list[tuple[date, date, F]]:
@@ -51,7 +41,7 @@ def plan(
     for day in sorted(day for day in days if day >= first):
         wanted = _on(facts, day)
         route = route_of(wanted, day)
-        now_holding = in_force([*known, *added], day)
+        now_holding = in_force(ordered([*known, *added]), day)
         if now_holding is None or now_holding.facts != wanted or now_holding.route != route:
             added.append(Version(wanted, day, recorded_at, route))
     return added

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from datetime import date
 
+from services.kernel.effective import in_force
 from services.registry.domain.bodies import Body
 from services.registry.domain.entities import Contact, Facts, Gateway, History, Kind, Unit, Version, of_type
 from services.registry.domain.explain import Directory, Gap, explain, find_gaps
 from services.registry.domain.policy import policy_on
 from services.registry.domain.reports import CheckReport, UnitExplained
-from services.registry.domain.timeline import in_force
 from services.registry.ports import Register, Store
 from services.registry.worker.importing import load_policies, today_in_shanghai
 from services.runtime.clock import Clock

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 from pathlib import PurePath
 
+from services.kernel.calendar import CHINA
 from services.registry.domain.bodies import Body
 from services.registry.domain.columns import COLUMNS, kind_of_file
 from services.registry.domain.crosscheck import Known, check_row, pack_misses, shared_addresses, unique
 from services.registry.domain.entities import Facts, Gateway, History, Kind, Routing, Unit, Version, of_type
 from services.registry.domain.errors import ErrorList, FileRefused, RowError
-from services.registry.domain.policy import InForce, Policy, changes, policy_on
+from services.registry.domain.policy import Policies, Policy, changes, dated, policy_on
 from services.registry.domain.reports import ImportReport
 from services.registry.domain.routing import resolve
 from services.registry.domain.rows import ParsedRow, read_row
@@ -21,14 +22,13 @@ from services.registry.domain.words import NOTHING, Said, is_chinese
 from services.registry.ports import Files, ImportNote, Register, Sheet, Store
 from services.runtime.clock import Clock
 
-SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 MAX_VERSIONS = 400
 _LISTED_PASSED = 10
 _ORDER = {Kind.PACK: 0, Kind.DEPARTMENT: 1, Kind.UNIT: 2, Kind.GATEWAY: 3, Kind.CONTACT: 4}
 
 
 def today_in_shanghai(now: datetime) -> date:
-    return now.astimezone(SHANGHAI).date()
+    return now.astimezone(CHINA).date()
 
 
 class Importer:
@@ -239,7 +239,7 @@ def _parse(table: Table, sheet: Sheet, files: Files) -> list[ParsedRow]:
 
 
 def _plan_row(
-    row: ParsedRow, history: History[Facts] | None, policies: Sequence[InForce], today: date, now: datetime
+    row: ParsedRow, history: History[Facts] | None, policies: Policies, today: date, now: datetime
 ) -> Sequence[Version[Facts]]:
     day = row.valid_from or today
     facts = row.facts
@@ -250,7 +250,7 @@ def _plan_row(
 
 
 def plan_unit(
-    held: Sequence[Version[Unit]], change: tuple[date, Unit] | None, policies: Sequence[InForce], now: datetime
+    held: Sequence[Version[Unit]], change: tuple[date, Unit] | None, policies: Policies, now: datetime
 ) -> list[Version[Unit]]:
     """Return the versions that bring a unit's facts and routes up to date under `policies`."""
     districts = {version.facts.district for version in held} | ({change[1].district} if change else set())
@@ -267,22 +267,20 @@ def _no_route(_: object, __: date) -> None:
     return None
 
 
-def _reroute(units: Mapping[str, History[Facts]], policies: Sequence[InForce], now: datetime) -> list[Version[Unit]]:
+def _reroute(units: Mapping[str, History[Facts]], policies: Policies, now: datetime) -> list[Version[Unit]]:
     added: list[Version[Unit]] = []
     for history in units.values():
         added.extend(plan_unit(of_type(history.versions, Unit), None, policies, now))
     return added
 
 
-async def load_policies(register: Register) -> list[InForce]:
+async def load_policies(register: Register) -> Policies:
     """Return every version of every pack, with the day from which it holds."""
-    return [
-        InForce(version.valid_from, version.recorded_at, version.facts)
-        for version in of_type(_versions(await register.histories(Kind.PACK)), Policy)
-    ]
+    versions = of_type(_versions(await register.histories(Kind.PACK)), Policy)
+    return Policies(dated(version.facts, version.valid_from) for version in versions)
 
 
-async def _known(register: Register, kind: Kind, policies: Sequence[InForce], today: date) -> Known:
+async def _known(register: Register, kind: Kind, policies: Policies, today: date) -> Known:
     needs_bodies = kind in (Kind.UNIT, Kind.CONTACT)
     bodies = _bodies(_versions(await register.histories(Kind.DEPARTMENT))) if needs_bodies else {}
     units = await register.ids(Kind.UNIT) if kind in (Kind.GATEWAY, Kind.CONTACT) else set()

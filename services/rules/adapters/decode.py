@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from schemas import codec
-from schemas.gateway import EVERY_COMPONENT, Point, SignalKind
-from schemas.signal import Flag, Tick, TickState
+from schemas.gateway import EVERY_COMPONENT, Point
 from schemas.signal import Signal as WireSignal
+from schemas.signal import Tick, TickState
+from services.kernel.words import Flag, SignalKind
 from services.rules.domain.inputs import Heartbeat, Input, Signal
 from services.rules.domain.inputs import Tick as DomainTick
 from services.rules.domain.instants import micros

@@ -15,18 +15,10 @@ from typing import NamedTuple
 
 from schemas import codec
 from schemas.pack import AnyOf, Pack, UnitFact
-from schemas.registry import (
-    Construction,
-    GatewayRecord,
-    GatewayVersion,
-    PackRecord,
-    PackVersion,
-    UnitRecord,
-    UnitVersion,
-)
+from schemas.registry import GatewayRecord, GatewayVersion, PackRecord, PackVersion, UnitRecord, UnitVersion
+from services.kernel.words import Construction, FindingKind
 from services.rules.domain import facts
 from services.rules.domain.instants import micros, span
-from services.rules.domain.words import Kind
 
 _CONSTRUCTION = {
     Construction.NEW_BUILD: UnitFact.NEW_BUILD,
@@ -283,6 +275,7 @@ def pack_version(version: PackVersion, rate: float) -> facts.PackVersion:
         profiles=profiles,
         scopes=_scopes(pack),
         ladder_clauses=_ladder_clauses(pack),
+        valid_to=pack.valid_to,
     )
 
 
@@ -301,10 +294,10 @@ def _scopes(pack: Pack) -> tuple[facts.Scope, ...]:
     )
 
 
-def _ladder_clauses(pack: Pack) -> dict[Kind, str]:
-    clauses: dict[Kind, str] = {}
+def _ladder_clauses(pack: Pack) -> dict[FindingKind, str]:
+    clauses: dict[FindingKind, str] = {}
     for ladder in pack.ladders.values():
-        for kind in Kind:
+        for kind in FindingKind:
             if kind.value in ladder.kinds:
                 clauses.setdefault(kind, ladder.steps[0].clause)
     return clauses

@@ -8,7 +8,7 @@ from typing import Any
 from schemas import codec
 from schemas.base import Evidence, PackRef
 from schemas.finding import Finding as WireFinding
-from schemas.finding import FindingData, FindingKind, Phase
+from schemas.finding import FindingData
 from services.rules.adapters.decode import point_in
 from services.rules.domain.effects import Finding, HourCount, RateSample, Transition
 from services.rules.domain.inputs import Signal
@@ -127,8 +127,8 @@ def wire_finding(partition: int, finding: Finding) -> WireFinding:
     data = FindingData(
         finding_id=finding.finding_id,
         unit_id=finding.unit_id,
-        kind=FindingKind(finding.kind.value),
-        phase=Phase(finding.phase.value),
+        kind=finding.kind,
+        phase=finding.phase,
         effective_at=instant(moment.effective),
         detected_at=instant(moment.detected),
         cause=moment.cause.value,

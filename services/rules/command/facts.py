@@ -16,6 +16,7 @@ from schemas.pack import Pack
 from schemas.registry import RegistryEvent
 from schemas.signal import Signal, Tick, TickState
 from services.kernel import calendar
+from services.kernel.policy import DatedPack, Packs
 from services.rules.domain.visibility import TickRead, Visibility
 
 
@@ -71,7 +72,7 @@ class _Establishing:
     """Takes each event for what it is, once."""
 
     def __init__(self, packs: list[Pack]) -> None:
-        self._packs = packs
+        self._packs = Packs(_dated(pack) for pack in packs)
         self._visibility = Visibility(self._blind_after)
         self._ticks: set[tuple[str, str]] = set()
         self._earliest: dict[tuple[str, str], int] = {}
@@ -136,16 +137,10 @@ class _Establishing:
         )
 
     def _blind_after(self, at: int) -> int:
-        """Return microseconds, from the pack in force on the day of `at`, else from the earliest (R2)."""
-        day = calendar.day_of(at)
-        held = [
-            pack
-            for pack in self._packs
-            if calendar.day_number(pack.valid_from) <= day <= calendar.day_number(pack.valid_to)
-        ]
-        pack = max(held, key=_age) if held else min(self._packs, key=_age)
-        return calendar.whole_micros(pack.blind_after_s)
+        """Return microseconds, from the packs that hold on the day of `at` (R2): the shortest of any district."""
+        return calendar.whole_micros(min(pack.blind_after_s for pack in self._packs.of_all(calendar.day_of(at))))
 
 
-def _age(pack: Pack) -> tuple[int, int]:
-    return calendar.day_number(pack.valid_from), pack.version
+def _dated(pack: Pack) -> DatedPack[Pack]:
+    first, last = calendar.day_number(pack.valid_from), calendar.day_number(pack.valid_to)
+    return DatedPack(pack.district, pack.pack_id, pack.version, first, last, pack)

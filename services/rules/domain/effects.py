@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from services.kernel.words import FindingKind as Kind
+from services.kernel.words import Phase
 from services.rules.domain.inputs import Signal
 from services.rules.domain.rate import RateRow
-from services.rules.domain.words import Aspect, Cause, Kind, Phase
+from services.rules.domain.words import Aspect, Cause
 
 SIGNALS_TOPIC = "firenet.signals.v1"
 REGISTRY_TOPIC = "firenet.registry.v1"

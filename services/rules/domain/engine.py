@@ -6,6 +6,7 @@ It reads no clock. Time is the watermark that ticks carry, and everything that w
 from collections import Counter as Tally
 from collections.abc import Iterable, Mapping
 
+from services.kernel.words import Connection
 from services.rules.domain import lines, troubles
 from services.rules.domain.effects import SIGNALS_TOPIC, Effects, Evidence, HourCount, RateSample
 from services.rules.domain.facts import GatewayVersion, PackVersion, UnitVersion
@@ -17,7 +18,7 @@ from services.rules.domain.roster import Roster
 from services.rules.domain.supervision import Supervisor
 from services.rules.domain.unit import Link, Unit, same_delivery
 from services.rules.domain.watch import Watch
-from services.rules.domain.words import Connection, Oddity
+from services.rules.domain.words import Oddity
 
 MAX_UNLISTED = 10_000
 MAX_LINKS = 16

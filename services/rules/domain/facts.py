@@ -1,38 +1,28 @@
-"""What the registry says, by effective date: units, gateways, policy packs. Which version holds is decided here."""
+"""What the registry says, by effective date: units, gateways, policy packs. Which of them holds, at an instant."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
-from services.rules.domain.instants import SECOND, day_end, day_start
-from services.rules.domain.words import Kind
+from services.kernel.calendar import day_number
+from services.kernel.effective import Recorded, in_force
+from services.kernel.policy import DatedPack
+from services.kernel.words import FindingKind as Kind
+from services.rules.domain.instants import SECOND, day_end, day_of, day_start
 
-
-class Dated(Protocol):
-    """Valid from the start of a day, known since an instant."""
-
-    @property
-    def valid_from(self) -> date: ...
-    @property
-    def recorded_at(self) -> int: ...
+V = TypeVar("V", bound=Recorded)
 
 
-V = TypeVar("V", bound=Dated)
-
-
-def in_force(versions: Sequence[V], at: int) -> V | None:
+def holding(versions: Sequence[V], at: int) -> V | None:
     """Return the version that holds at `at` by what was known then; None before the first.
 
     Shape:  `versions` in the order of (valid_from, recorded_at).
     """
-    for version in reversed(versions):
-        if version.recorded_at <= at and day_start(version.valid_from) <= at:
-            return version
-    return None
+    return in_force(versions, day_of(at), at)
 
 
-def begins(version: Dated) -> int:
+def begins(version: Recorded) -> int:
     """Return when a version takes effect: from its first day on, but not before it was known."""
     return max(version.recorded_at, day_start(version.valid_from))
 
@@ -153,6 +143,16 @@ class PackVersion:
     profiles: Mapping[str, Profile]
     scopes: tuple[Scope, ...]
     ladder_clauses: Mapping[Kind, str] = field(default_factory=dict)
+    valid_to: date = date.max
+
+    @property
+    def ends(self) -> int | None:
+        """Return the first instant at which the pack's days are over; None for one without a last day."""
+        return None if self.valid_to == date.max else day_end(self.valid_to)
+
+    def dated(self) -> DatedPack["PackVersion"]:
+        first, last = day_number(self.valid_from), day_number(self.valid_to)
+        return DatedPack(self.district, self.pack_id, self.version, first, last, self, self.recorded_at)
 
     def profile(self, name: str | None) -> Profile:
         """Return the named profile, the pack's default where the name is missing or unknown."""

@@ -7,13 +7,14 @@ are not part of it either: they follow from the rest.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from services.kernel.words import Connection, Health, VisibilityState
+from services.kernel.words import FindingKind as Kind
 from services.rules.domain.engine import Engine
 from services.rules.domain.facts import GatewayVersion, PackVersion, UnitVersion
 from services.rules.domain.points import NOWHERE, UNSAID, Place, Trouble, Word
 from services.rules.domain.rate import RateKey
 from services.rules.domain.unit import Link, Unit
 from services.rules.domain.watch import Instance
-from services.rules.domain.words import Connection, Health, Kind, Sight
 
 FORMAT = 2
 ORDERED_ONCE = 1
@@ -135,7 +136,7 @@ def thaw(
 
 def _thaw_watch(engine: Engine, head: Mapping[str, Plain]) -> None:
     watch = engine.watch
-    watch.watermark, watch.sight = head["watermark"], Sight(head["sight"])
+    watch.watermark, watch.sight = head["watermark"], VisibilityState(head["sight"])
     watch.seen, watch.proven, watch.resume_from = head["seen"], head["proven"], head["resume_from"]
     watch.clear_since, watch.usable_since = head["clear_since"], head["usable_since"]
     watch.impaired_since, watch.blind_after = head["impaired_since"], head["blind_after"]

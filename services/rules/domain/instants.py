@@ -36,6 +36,11 @@ def day_start(day: date) -> int:
     return (day.toordinal() - _EPOCH_DAY) * DAY - _SHANGHAI
 
 
+def day_of(at: int) -> date:
+    """Return the day of Asia/Shanghai that an instant lies in."""
+    return date.fromordinal((at + _SHANGHAI) // DAY + _EPOCH_DAY)
+
+
 def day_end(day: date) -> int:
     """Return the first instant after `day` in Asia/Shanghai."""
     return day_start(day) + DAY

@@ -2,11 +2,13 @@
 
 from collections import defaultdict
 
+from services.kernel.words import Connection, Health, Phase
+from services.kernel.words import FindingKind as Kind
 from services.rules.domain.effects import Effects, Finding, HourCount, Moment, Transition
 from services.rules.domain.ids import derive, finding_id
 from services.rules.domain.rate import UNION_OF, RateBook
 from services.rules.domain.unit import Unit
-from services.rules.domain.words import CONNECTED, TROUBLES, Aspect, Connection, Health, Kind, Phase
+from services.rules.domain.words import CONNECTED, TROUBLES, Aspect
 
 UNLISTED = "unlisted"
 """`from_state` of the first transition of a unit."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from services.rules.domain.words import Connection
+from services.kernel.words import Connection
 
 UNION = "S"
 EVERY = "ALL"

@@ -4,14 +4,17 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from functools import lru_cache
 
+from services.kernel.calendar import day_of
+from services.kernel.policy import Packs
+from services.kernel.words import Connection, Phase
 from services.rules.domain.effects import REGISTRY_TOPIC, Evidence, Moment
-from services.rules.domain.facts import NO_PACK, GatewayVersion, PackVersion, UnitVersion, begins, in_force
+from services.rules.domain.facts import NO_PACK, GatewayVersion, PackVersion, UnitVersion, begins, holding
 from services.rules.domain.instants import day_start
 from services.rules.domain.ledger import Ledger
 from services.rules.domain.rate import EVERY, NO_FELLOWS, UNION, UNION_OF
 from services.rules.domain.unit import Link, Unit
 from services.rules.domain.watch import DEFAULT_BLIND_AFTER
-from services.rules.domain.words import TROUBLES, Cause, Connection, Phase
+from services.rules.domain.words import TROUBLES, Cause
 
 FROM_REGISTRY = Evidence(REGISTRY_TOPIC, 0)
 
@@ -34,6 +37,7 @@ class Roster:
         self._ask_again = ask_again
         self._packs: dict[str, tuple[PackVersion, ...]] = {}
         self._by_district: dict[str, PackVersion] = {}
+        self._lapses: dict[str, list[int]] = {}
         self._scopes: dict[tuple[str, frozenset[str], bool], _Scopes] = {}
 
     def put_unit(self, unit: Unit, versions: tuple[UnitVersion, ...], watermark: int | None) -> None:
@@ -59,27 +63,18 @@ class Roster:
     def put_pack(self, pack_id: str, versions: tuple[PackVersion, ...], watermark: int | None) -> None:
         """Take all versions of a pack; `choose_packs` applies them."""
         self._packs[pack_id] = versions
-        for version in versions:
-            if begins(version) > passed(watermark):
-                self._ask_again(begins(version), "")
+        for at in {at for version in versions for at in (begins(version), version.ends) if at is not None}:
+            if at > passed(watermark):
+                self._ask_again(at, "")
 
     def choose_packs(self, watermark: int | None) -> bool:
-        """Settle which pack holds in each district; return whether that changed.
-
-        The one with the latest first day among those in force. A district whose only pack is not in force yet gets it
-        at once: better a pack a little early than nobody in scope.
-        """
-        chosen: dict[str, PackVersion] = {}
-        waiting: list[PackVersion] = []
-        for _, versions in sorted(self._packs.items()):
-            now = passed(watermark) if watermark is not None else max(version.recorded_at for version in versions)
-            holds = in_force(versions, now)
-            if holds is None:
-                waiting.append(versions[0])
-            elif holds.district not in chosen or chosen[holds.district].valid_from <= holds.valid_from:
-                chosen[holds.district] = holds
-        for version in waiting:
-            chosen.setdefault(version.district, version)
+        """Settle which pack stands in each district; return whether that changed."""
+        known = [version for versions in self._packs.values() for version in versions]
+        now = passed(watermark) if watermark is not None else max((each.recorded_at for each in known), default=0)
+        packs = Packs(version.dated() for version in known)
+        standing = [packs.standing(district, day_of(now), now) for district in packs.districts()]
+        chosen = {pack.district: pack.content for pack in standing if pack is not None}
+        self._lapses = {name: [each.ends for each in known if each.district == name and each.ends] for name in chosen}
         changed = chosen != self._by_district
         if changed:
             self._by_district = chosen
@@ -87,7 +82,7 @@ class Roster:
         return changed
 
     def packs(self) -> Mapping[str, PackVersion]:
-        """Return the pack in force of each district."""
+        """Return the pack that stands in each district."""
         return self._by_district
 
     def blind_after(self) -> int:
@@ -104,7 +99,7 @@ class Roster:
 
     def refresh(self, unit: Unit, now: int, evidence: Evidence = FROM_REGISTRY) -> None:
         """Read the facts of `unit` as of `now` and follow them."""
-        facts = in_force(unit.versions, now)
+        facts = holding(unit.versions, now)
         if facts is None:
             return
         first = unit.connection is None
@@ -132,7 +127,7 @@ class Roster:
         carriers = []
         scoped: list[Link] = []
         for gateway_id in sorted(unit.gateways):
-            gateway = in_force(unit.gateways[gateway_id], now)
+            gateway = holding(unit.gateways[gateway_id], now)
             if gateway is not None and gateway.unit_id == unit.unit_id and not gateway.retired(now):
                 carriers.append(gateway.carrier)
                 scoped.append(unit.link(gateway_id))
@@ -153,6 +148,7 @@ class Roster:
         for gateway in unit.gateways.values():
             points += [at for version in gateway for at in version.turning_points() if at <= now]
         points.append(begins(unit.pack) if begins(unit.pack) <= now else 0)
+        points += [at for at in self._lapses.get(unit.pack.district, ()) if at <= now]
         changed_at = max(points)
         return Moment(changed_at, changed_at, Cause.REGISTRY, evidence)
 

@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping
 from heapq import heappop, heappush
 from typing import NamedTuple
 
+from services.kernel.words import Connection, Health
+from services.kernel.words import FindingKind as Kind
 from services.rules.domain.effects import SIGNALS_TOPIC, Evidence, Moment
 from services.rules.domain.ids import finding_id
 from services.rules.domain.inputs import Signal
 from services.rules.domain.ledger import Ledger
 from services.rules.domain.unit import Link, Unit
 from services.rules.domain.watch import Watch
-from services.rules.domain.words import Cause, Connection, Health, Kind
+from services.rules.domain.words import Cause
 
 _FACTS, _LINK, _UNIT = 0, 1, 2
 

@@ -1,5 +1,7 @@
 """Fire, fault and isolation: what signals say about components, turned into health and findings."""
 
+from services.kernel.words import FindingKind as Kind
+from services.kernel.words import Phase
 from services.rules.domain.effects import Evidence, Moment
 from services.rules.domain.ids import finding_id
 from services.rules.domain.inputs import Signal
@@ -7,7 +9,7 @@ from services.rules.domain.instants import DAY
 from services.rules.domain.ledger import Ledger
 from services.rules.domain.points import NOWHERE, WHOLE_UNIT, Place, Trouble
 from services.rules.domain.unit import Unit
-from services.rules.domain.words import TROUBLES, Cause, Kind, Oddity, Phase
+from services.rules.domain.words import TROUBLES, Cause, Oddity
 
 BELIEVABLE_LAG = DAY
 """A device clock that is further behind is taken for a reset clock, not for a message that was held back."""

@@ -1,11 +1,13 @@
 """State of one unit and of the gateways that speak for it."""
 
+from services.kernel.words import Connection, Health
+from services.kernel.words import FindingKind as Kind
 from services.rules.domain.facts import DEFAULT_PROFILE, NO_PACK, GatewayVersion, PackVersion, Profile, UnitVersion
 from services.rules.domain.ids import DELIVERY_DIGITS, SIGNAL_DIGITS
 from services.rules.domain.inputs import Signal
 from services.rules.domain.points import Trouble
 from services.rules.domain.rate import NO_FELLOWS
-from services.rules.domain.words import CONNECTED, TROUBLES, Connection, Health, Kind
+from services.rules.domain.words import CONNECTED, TROUBLES
 
 MAX_RECENT = 64
 CONTENT_DIGITS = 12

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
+from services.kernel.words import FindingKind
 from services.rules.domain.engine import Engine
 from services.rules.domain.freeze import freeze_head, freeze_unit
 from services.rules.domain.instants import SECOND
 from services.rules.domain.lines import unstable_now
 from services.rules.domain.rate import RateKey, RateRow
 from services.rules.domain.unit import Unit
-from services.rules.domain.words import Kind
 from services.rules.metrics import ALL_UNITS, PartitionView
 from services.rules.ports import Checkpoint, UnitRow
 
@@ -120,9 +120,9 @@ def row_of(unit: Unit) -> UnitRow:
         unit.health_since,
         unit.last_proof(),
         unit.partly,
-        unit.open_points(Kind.FIRE),
-        unit.open_points(Kind.FAULT),
-        unit.open_points(Kind.ISOLATION),
+        unit.open_points(FindingKind.FIRE),
+        unit.open_points(FindingKind.FAULT),
+        unit.open_points(FindingKind.ISOLATION),
         unit.line_drops,
         unit.unstable_until,
     )

@@ -3,7 +3,8 @@
 import json
 from datetime import UTC, datetime
 
-from services.simulator.domain.signals import Lane, Signal
+from services.kernel.words import Lane
+from services.simulator.domain.signals import Signal
 
 
 def topic(signal: Signal) -> str:

@@ -1,8 +1,9 @@
 """GB/T 26875.3 frames as bytes, written from the standard's tables alone: a check on the codec of ingest."""
 
 import struct
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
+from services.kernel.calendar import CHINA
 from services.simulator.domain.frames import (
     Body,
     DeviceClock,
@@ -22,7 +23,6 @@ from services.simulator.domain.frames import (
 )
 from services.simulator.domain.makes import Make
 
-BEIJING = timezone(timedelta(hours=8))
 DESCRIPTION_BYTES = 31
 START, END = b"@@", b"##"
 SHORTEST = 30
@@ -45,7 +45,7 @@ def write(frame: Frame, make: Make) -> bytes:
 
 def label(at: datetime, make: Make) -> bytes:
     """Return second, minute, hour, day, month, year in Beijing time."""
-    local = at.astimezone(BEIJING)
+    local = at.astimezone(CHINA)
     parts = (local.second, local.minute, local.hour, local.day, local.month, local.year - 2000)
     return bytes(part // 10 * 16 + part % 10 for part in parts) if make.bcd else bytes(parts)
 
@@ -65,7 +65,7 @@ def read(data: bytes, make: Make) -> tuple[list[Frame], bytes]:
             data = data[1:]
             continue
         body = _heard(data[27:end], make)
-        sent_at = _time(at, make) or datetime.min.replace(tzinfo=BEIJING)
+        sent_at = _time(at, make) or datetime.min.replace(tzinfo=CHINA)
         frames.append(Frame(serial, command, sent_at, source, dest, body))
         data = data[end + 3 :]
     return frames, data[-1:] if data.endswith(b"@") else b""
@@ -82,7 +82,7 @@ def _heard(unit: bytes, make: Make) -> tuple[Body, ...]:
 def _time(raw: bytes, make: Make) -> datetime | None:
     second, minute, hour, day, month, year = ((one >> 4) * 10 + (one & 15) if make.bcd else one for one in raw)
     try:
-        return datetime(2000 + year, month, day, hour, minute, second, tzinfo=BEIJING)
+        return datetime(2000 + year, month, day, hour, minute, second, tzinfo=CHINA)
     except ValueError:
         return None
 

@@ -5,23 +5,23 @@ from array import array
 from collections.abc import Callable
 from datetime import datetime
 
+from services.kernel.words import SignalKind
 from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
 from services.runtime.postgres import backoff_s
 from services.simulator.adapters import encoding
 from services.simulator.adapters.mqtt import KEEPALIVE_S, Wire, broker_at, connect
 from services.simulator.domain.load import LoadPlan
-from services.simulator.domain.signals import Kind
 from services.simulator.ports import LinkRefused, Outcomes
 
 NOBODY = -1
 _EXTRA = {
-    Kind.HEARTBEAT: b"",
-    Kind.FAULT: b',"point":{"address":"L-1","type":"smoke_detector"}',
-    Kind.RESTORE: b',"restores":"fault","point":{"address":"L-1","type":"smoke_detector"}',
-    Kind.FIRE: b',"point":{"address":"L-2","type":"smoke_detector"}',
+    SignalKind.HEARTBEAT: b"",
+    SignalKind.FAULT: b',"point":{"address":"L-1","type":"smoke_detector"}',
+    SignalKind.RESTORE: b',"restores":"fault","point":{"address":"L-1","type":"smoke_detector"}',
+    SignalKind.FIRE: b',"point":{"address":"L-2","type":"smoke_detector"}',
 }
-_HEAD = {kind: b'{"v":1,"kind":"%b","seq":' % kind.value.encode() for kind in Kind}
+_HEAD = {kind: b'{"v":1,"kind":"%b","seq":' % kind.value.encode() for kind in SignalKind}
 
 
 class Pipe:

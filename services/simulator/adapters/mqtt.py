@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from services.kernel.words import Lane, SignalKind
 from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
 from services.runtime.postgres import backoff_s
@@ -15,7 +16,7 @@ from services.simulator.adapters.tcp import TcpLine
 from services.simulator.domain.district import Gateway
 from services.simulator.domain.frames import Frame
 from services.simulator.domain.makes import MAKES, Make
-from services.simulator.domain.signals import Kind, Lane, Signal
+from services.simulator.domain.signals import Signal
 from services.simulator.ports import Ear, Line, Link, LinkRefused
 
 KEEPALIVE_S = 20
@@ -177,7 +178,7 @@ class MqttLink:
     def publish(self, signal: Signal) -> "asyncio.Future[None]":
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         crowded = len(self._waiting) >= MAX_WAITING
-        if signal.kind is Kind.HEARTBEAT and (self._wire is None or crowded):
+        if signal.kind is SignalKind.HEARTBEAT and (self._wire is None or crowded):
             self.dropped += 1
             done.set_result(None)
             return done

@@ -1,11 +1,11 @@
 """The story on standard output, one line per event, Chinese and English."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import TextIO
 
+from services.kernel.calendar import CHINA
 from services.simulator.domain.script import Act, Event
 
-SHANGHAI = timezone(timedelta(hours=8))
 _SIGNS = {Act.TELL: "·", Act.DROP: "✂", Act.MUTE: "✂", Act.RECOVER: "↑", Act.SIGNAL: "!"}
 
 
@@ -15,5 +15,5 @@ class TextNarrator:
 
     def tell(self, at: datetime, event: Event) -> None:
         if event.zh or event.en:
-            self._out.write(f"[{at.astimezone(SHANGHAI):%H:%M:%S}] {_SIGNS[event.act]} {event.zh} | {event.en}\n")
+            self._out.write(f"[{at.astimezone(CHINA):%H:%M:%S}] {_SIGNS[event.act]} {event.zh} | {event.en}\n")
             self._out.flush()

@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.simulator.domain.signals import Kind, Lane
+from services.kernel.words import Lane, SignalKind
 
 BLOCK = 1 << 16
 _MASK = (1 << 64) - 1
@@ -42,14 +42,14 @@ class LoadPlan:
     def seq_of(self, number: int) -> int:
         return number // len(self.gateways)
 
-    def kind_of(self, number: int) -> Kind:
+    def kind_of(self, number: int) -> SignalKind:
         """Return the kind; of the events half are faults and half restore them."""
         if self.lane is Lane.ALARM:
-            return Kind.FIRE
+            return SignalKind.FIRE
         chance = ((number + 1) * 0x9E3779B97F4A7C15 & _MASK) >> 32
         if chance >= self.event_share * (1 << 32):
-            return Kind.HEARTBEAT
-        return Kind.RESTORE if chance & 1 else Kind.FAULT
+            return SignalKind.HEARTBEAT
+        return SignalKind.RESTORE if chance & 1 else SignalKind.FAULT
 
 
 class Block:

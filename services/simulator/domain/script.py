@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from services.simulator.domain.signals import Kind, Point
+from services.kernel.words import SignalKind
+from services.simulator.domain.signals import Point
 
 
 class Act(StrEnum):
@@ -25,8 +26,8 @@ class Event:
     act: Act
     units: tuple[str, ...] = ()
     carrier: str | None = None
-    kind: Kind | None = None
-    restores: Kind | None = None
+    kind: SignalKind | None = None
+    restores: SignalKind | None = None
     point: Point | None = None
     zh: str = ""
     en: str = ""

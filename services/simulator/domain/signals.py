@@ -2,23 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
-
-class Kind(StrEnum):
-    HEARTBEAT = "heartbeat"
-    FIRE = "fire"
-    FAULT = "fault"
-    ISOLATION = "isolation"
-    RESTORE = "restore"
-    TEST = "test"
-
-
-class Lane(StrEnum):
-    """Which branch of the gateway's topics: fire and its end have their own."""
-
-    UP = "up"
-    ALARM = "alarm"
+from services.kernel.words import Lane, SignalKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +19,13 @@ class Signal:
 
     gateway_id: str
     unit_id: str
-    kind: Kind
+    kind: SignalKind
     seq: int
     occurred_at: datetime
     point: Point | None = None
-    restores: Kind | None = None
+    restores: SignalKind | None = None
     text: str | None = None
 
     @property
     def lane(self) -> Lane:
-        return Lane.ALARM if Kind.FIRE in (self.kind, self.restores) else Lane.UP
+        return Lane.ALARM if SignalKind.FIRE in (self.kind, self.restores) else Lane.UP

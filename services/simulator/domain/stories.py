@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from services.kernel.words import SignalKind
 from services.simulator.domain.district import HERO, District, Unit
 from services.simulator.domain.script import Act, Event, Pace
-from services.simulator.domain.signals import Kind, Point
+from services.simulator.domain.signals import Point
 
 SMOKE = Point("2-014", "smoke_detector", "三层走廊感烟探测器 corridor, 3rd floor")
 PUMP = Point("P-01", "pump_controller", "喷淋泵控制柜 sprinkler pump panel")
@@ -86,12 +87,12 @@ def _hospital(district: District, pace: Pace, drop_s: float, offline_s: float, b
 
 def _fire(unit: Unit, at_s: float, burns_s: float) -> Iterator[Event]:
     yield Event(
-        at_s, Act.SIGNAL, (unit.unit_id,), kind=Kind.FIRE, point=SMOKE,
+        at_s, Act.SIGNAL, (unit.unit_id,), kind=SignalKind.FIRE, point=SMOKE,
         zh=f"火警！{unit.name}：一秒内出现在页面，并推送到监控中心",
         en=f"FIRE at {unit.name_en}: on the page and at the centre's webhook within a second",
     )  # fmt: skip
     yield Event(
-        at_s + burns_s, Act.SIGNAL, (unit.unit_id,), kind=Kind.RESTORE, restores=Kind.FIRE, point=SMOKE,
+        at_s + burns_s, Act.SIGNAL, (unit.unit_id,), kind=SignalKind.RESTORE, restores=SignalKind.FIRE, point=SMOKE,
         zh=f"{unit.name}火警解除", en=f"the fire alarm at {unit.name_en} is over",
     )  # fmt: skip
 
@@ -99,20 +100,20 @@ def _fire(unit: Unit, at_s: float, burns_s: float) -> Iterator[Event]:
 def _trouble(district: District, at_s: float, until_s: float) -> Iterator[Event]:
     school, plaza = _unit(district, "SCHOOL"), _unit(district, "COMPLEX")
     yield Event(
-        at_s, Act.SIGNAL, (school.unit_id,), kind=Kind.FAULT, point=PUMP,
+        at_s, Act.SIGNAL, (school.unit_id,), kind=SignalKind.FAULT, point=PUMP,
         zh=f"{school.name}：喷淋泵故障（联网正常，健康异常，两个状态分开）",
         en=f"{school.name_en}: sprinkler pump fault (still online: connection and health are two things)",
     )  # fmt: skip
     yield Event(
-        at_s + 5, Act.SIGNAL, (plaza.unit_id,), kind=Kind.ISOLATION, point=ZONE,
+        at_s + 5, Act.SIGNAL, (plaza.unit_id,), kind=SignalKind.ISOLATION, point=ZONE,
         zh=f"{plaza.name}：一个分区被屏蔽", en=f"{plaza.name_en}: one zone is isolated",
     )  # fmt: skip
     yield Event(
-        until_s, Act.SIGNAL, (school.unit_id,), kind=Kind.RESTORE, restores=Kind.FAULT, point=PUMP,
+        until_s, Act.SIGNAL, (school.unit_id,), kind=SignalKind.RESTORE, restores=SignalKind.FAULT, point=PUMP,
         zh=f"{school.name}故障恢复", en=f"the fault at {school.name_en} is cleared",
     )  # fmt: skip
     yield Event(
-        until_s, Act.SIGNAL, (plaza.unit_id,), kind=Kind.RESTORE, restores=Kind.ISOLATION, point=ZONE,
+        until_s, Act.SIGNAL, (plaza.unit_id,), kind=SignalKind.RESTORE, restores=SignalKind.ISOLATION, point=ZONE,
         zh=f"{plaza.name}屏蔽解除", en=f"the isolation at {plaza.name_en} is lifted",
     )  # fmt: skip
 
@@ -122,12 +123,12 @@ def _device_trouble(district: District, at_s: float, until_s: float) -> Iterator
     for device in devices[:1]:
         unit = district.unit(device.unit_id)
         yield Event(
-            at_s, Act.SIGNAL, (unit.unit_id,), kind=Kind.FAULT,
+            at_s, Act.SIGNAL, (unit.unit_id,), kind=SignalKind.FAULT,
             zh=f"{unit.name}的传输装置以GB/T 26875.3上报主电故障，中心确认该帧",
             en=f"{unit.name_en}'s transmission device reports, in GB/T 26875.3, that its main power has failed",
         )  # fmt: skip
         yield Event(
-            until_s, Act.SIGNAL, (unit.unit_id,), kind=Kind.RESTORE, restores=Kind.FAULT,
+            until_s, Act.SIGNAL, (unit.unit_id,), kind=SignalKind.RESTORE, restores=SignalKind.FAULT,
             zh=f"{unit.name}的传输装置主电恢复", en=f"the device at {unit.name_en} has its main power back",
         )  # fmt: skip
 

@@ -2,29 +2,30 @@
 
 from datetime import datetime
 
+from services.kernel.words import SignalKind
 from services.simulator.domain.frames import Body, DeviceFlag, DeviceOperated, DeviceState, Flag, Key, Part, PartState
-from services.simulator.domain.signals import Kind, Point, Signal
+from services.simulator.domain.signals import Point, Signal
 
 FIRE_ALARM_SYSTEM = 1
 _KINDS = {"smoke_detector": 42, "pump_controller": 95, "zone": 21}
 _FLAGS = {
-    Kind.FIRE: Flag.NORMAL | Flag.FIRE,
-    Kind.FAULT: Flag.NORMAL | Flag.FAULT,
-    Kind.ISOLATION: Flag.NORMAL | Flag.SHIELDED,
-    Kind.RESTORE: Flag.NORMAL,
+    SignalKind.FIRE: Flag.NORMAL | Flag.FIRE,
+    SignalKind.FAULT: Flag.NORMAL | Flag.FAULT,
+    SignalKind.ISOLATION: Flag.NORMAL | Flag.SHIELDED,
+    SignalKind.RESTORE: Flag.NORMAL,
 }
 
 
 def body_of(signal: Signal, at: datetime) -> Body:
     """Return the information object of anything but a heartbeat. What has no point concerns the device itself."""
-    if signal.kind is Kind.TEST:
+    if signal.kind is SignalKind.TEST:
         return DeviceOperated(Key.TEST, 1, at)
     if signal.point is not None:
         return PartState(part_of(signal.point), _FLAGS[signal.kind], signal.point.label, at)
     match signal.kind:
-        case Kind.FIRE:
+        case SignalKind.FIRE:
             return DeviceState(DeviceFlag.NORMAL | DeviceFlag.FIRE, at)
-        case Kind.FAULT:
+        case SignalKind.FAULT:
             return DeviceState(DeviceFlag.NORMAL | DeviceFlag.FAULT | DeviceFlag.MAIN_POWER, at)
         case _:
             return DeviceState(DeviceFlag.NORMAL, at)

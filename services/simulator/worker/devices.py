@@ -3,10 +3,11 @@
 import asyncio
 from collections.abc import Iterable
 
+from services.kernel.words import Lane, SignalKind
 from services.runtime.clock import Clock
 from services.simulator.domain.device import Device, Now, Step
 from services.simulator.domain.frames import Frame
-from services.simulator.domain.signals import Kind, Lane, Signal
+from services.simulator.domain.signals import Signal
 from services.simulator.domain.wording import body_of
 from services.simulator.ports import Line
 
@@ -29,7 +30,7 @@ class DeviceLink:
         """Say it. The result is done when the centre has confirmed it, or all resends were in vain."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         now = self._now()
-        if signal.kind is Kind.HEARTBEAT:
+        if signal.kind is SignalKind.HEARTBEAT:
             frames = self._device.beat(now)
         else:
             body = body_of(signal, self._device.at(now))

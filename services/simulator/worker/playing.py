@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.kernel.words import SignalKind
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
 from services.simulator.domain.device import Device
@@ -11,7 +12,7 @@ from services.simulator.domain.district import District, Gateway
 from services.simulator.domain.fleet import Fleet
 from services.simulator.domain.makes import MAKES
 from services.simulator.domain.script import Act, Event, Pace
-from services.simulator.domain.signals import Kind, Signal
+from services.simulator.domain.signals import Signal
 from services.simulator.ports import Link, Links, Narrator
 from services.simulator.worker.devices import DeviceLink
 
@@ -64,7 +65,7 @@ class Player:
                 if until_s is not None and at_s >= until_s:
                     return
                 for gateway_id in self._fleet.due(at_s):
-                    self._say(self._gateways[gateway_id], Kind.HEARTBEAT)
+                    self._say(self._gateways[gateway_id], SignalKind.HEARTBEAT)
                 while upcoming and upcoming[0].at_s <= at_s:
                     await self._perform(upcoming.pop(0))
                 moments = [self._fleet.next_due_s(), upcoming[0].at_s if upcoming else None, until_s]
@@ -108,7 +109,7 @@ class Player:
             for gateway_id in self._fleet.wake(gateway.gateway_id for gateway in targets):
                 if gateway_id in self._own:
                     await self._link_of[gateway_id].restore()
-                self._say(self._gateways[gateway_id], Kind.HEARTBEAT)
+                self._say(self._gateways[gateway_id], SignalKind.HEARTBEAT)
         elif event.act is Act.SIGNAL and event.kind is not None:
             for gateway in targets[:1]:  # the controller reports through one of a unit's gateways
                 self._say(gateway, event.kind, event)
@@ -120,7 +121,7 @@ class Player:
             if gateway.unit_id in event.units or (event.carrier is not None and gateway.carrier == event.carrier)
         ]
 
-    def _say(self, gateway: Gateway, kind: Kind, event: Event | None = None) -> None:
+    def _say(self, gateway: Gateway, kind: SignalKind, event: Event | None = None) -> None:
         signal = Signal(
             gateway.gateway_id,
             gateway.unit_id,
@@ -130,7 +131,7 @@ class Player:
             point=event.point if event else None,
             restores=event.restores if event else None,
         )
-        if kind is Kind.HEARTBEAT:
+        if kind is SignalKind.HEARTBEAT:
             self.tally.heartbeats += 1
         else:
             self.tally.others += 1

@@ -10,11 +10,12 @@ import pytest
 from deploy.stack.postgres import Postgres
 from services.console.adapters.postgres_read import PostgresReadModel
 from services.console.domain.errors import DataUnavailable, NotFound
-from services.console.domain.freshness import Freshness, Sight, data_age
+from services.console.domain.freshness import Freshness, data_age
 from services.console.domain.rates import RateCounts
-from services.console.domain.units import Connection, Health, UnitQuery
+from services.console.domain.units import UnitQuery
 from services.console.domain.viewer import WHOLE, BodyCode, Slice
 from services.console.ports import ReadModel
+from services.kernel.words import Connection, Health, VisibilityState
 from services.runtime.clock import SystemClock
 from services.runtime.postgres import open_pool
 from tests.fakes.console import T0, FakeReadModel
@@ -250,7 +251,7 @@ async def test_blindness_is_laid_over_states_when_they_are_read(empty_world: Wor
         assert (await read.unit(WHOLE, "U02", T0)).unit.connection == "unknown"
         own = {row.scope: row for row in (await read.picture(HEALTH)).headline}
         assert (*of(own["S1"]), own["S1"].unknown) == (1, 3, 2)
-        assert [part.sight for part in await read.sight()][1] is Sight.BLIND
+        assert [part.sight for part in await read.sight()][1] is VisibilityState.BLIND
 
 
 async def test_a_case_tells_its_steps_notices_and_evidence(empty_world: World) -> None:

@@ -15,10 +15,10 @@ from services.ingest.domain.gb26875 import (
     encode_frame,
 )
 from services.ingest.domain.gb26875.bodies import Body
-from services.ingest.domain.values import Arrival, Carrier, Lane, Signal
+from services.ingest.domain.values import Arrival, Signal
+from services.kernel.words import Carrier, FindingKind, Lane
 from services.rules.adapters.decode import SignalDecoder
 from services.rules.domain.instants import instant
-from services.rules.domain.words import Kind
 from tests.unit.rules.world import World, when
 
 HALL = Text.of("一层大厅", STANDARD, 31)
@@ -60,7 +60,11 @@ class Site:
     def open(self) -> tuple[int, int, int]:
         """Points on fire, faulty and isolated."""
         unit = self.world.engine.units["U1"]
-        return unit.open_points(Kind.FIRE), unit.open_points(Kind.FAULT), unit.open_points(Kind.ISOLATION)
+        return (
+            unit.open_points(FindingKind.FIRE),
+            unit.open_points(FindingKind.FAULT),
+            unit.open_points(FindingKind.ISOLATION),
+        )
 
 
 def test_each_trouble_of_a_component_begins_and_ends_by_itself() -> None:

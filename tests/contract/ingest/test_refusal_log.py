@@ -12,8 +12,9 @@ from services.ingest.adapters.refusal_log import NEAR, KafkaRefusalLog, kept_of
 from services.ingest.adapters.wire import Encoder
 from services.ingest.domain.errors import LogUnavailable
 from services.ingest.domain.replays import Kept, Place, Query, ReplayNote
-from services.ingest.domain.values import Carrier, Claim, Format, Lane, Reason, Refused, Route
+from services.ingest.domain.values import Claim, Format, Refused, Route
 from services.ingest.ports import RefusalShelf
+from services.kernel.words import Carrier, Lane, RefusalReason
 from services.runtime.clock import SystemClock
 from services.runtime.kafka import BatchProducer, Record
 from tests.fakes.ingest import MemoryShelf
@@ -40,7 +41,7 @@ class Shelf:
         values = []
         for number, raw in enumerate(raws):
             came = arrival(raw, topic, received_at=at + timedelta(microseconds=number))._replace(claim=claim)
-            values.append(ENCODER.refusal(Refused(came, Reason.NOT_JSON, "expected value", self.gateway_id)))
+            values.append(ENCODER.refusal(Refused(came, RefusalReason.NOT_JSON, "expected value", self.gateway_id)))
         for value, offset in zip(values, await self.write(values), strict=True):
             event = codec.refusals.decode(value)
             assert event.type == "cn.firenet.refusal.v1"

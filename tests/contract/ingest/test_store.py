@@ -11,8 +11,9 @@ from schemas.topics import ALARMS, REFUSALS, SIGNALS
 from services.ingest.adapters.kafka_store import KafkaStore
 from services.ingest.adapters.wire import Encoder
 from services.ingest.domain.decide import decide
-from services.ingest.domain.values import Accepted, Message, Outcome, Reason, Tick
+from services.ingest.domain.values import Accepted, Message, Outcome, Tick
 from services.ingest.metrics import Metrics
+from services.kernel.words import RefusalReason
 from services.runtime.lifecycle import Stop
 from tests.fakes.ingest import MemoryStore
 from tests.integration.ingest.log import create_topics
@@ -105,7 +106,7 @@ async def test_what_cannot_be_written_comes_back_as_refused(shelf: Shelf) -> Non
     assert isinstance(good, Accepted)
     broken = good._replace(signals=(good.signals[0]._replace(message=Message("x", point=5)),))  # type: ignore[arg-type]
     (became, kept) = await shelf.store.put([broken, good])
-    assert getattr(became, "reason", None) is Reason.UNEXPECTED
+    assert getattr(became, "reason", None) is RefusalReason.UNEXPECTED
     assert kept == good
     assert len(await shelf.stored(SIGNALS)) == 1
     assert len(await shelf.stored(REFUSALS)) == 1

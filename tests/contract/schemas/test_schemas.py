@@ -10,8 +10,8 @@ import yaml
 
 import schemas.export as export
 from schemas import codec
-from schemas.refusal import RefusalReason
 from schemas.topics import all_topics
+from services.kernel.words import REFUSAL_REASONS_IN_USE
 
 EXAMPLES = Path(export.__file__).parent / "examples"
 MODELS = {model.__name__: model for model in export.MODELS}
@@ -41,7 +41,7 @@ def test_every_event_model_has_an_example() -> None:
 
 def test_every_refusal_reason_but_those_of_our_own_has_an_example() -> None:
     named = {path.stem for path in (EXAMPLES / "refused").glob("*.yaml")}
-    assert named == {reason.value for reason in RefusalReason} - {"unexpected", "unknown_profile", "not_yet_supported"}
+    assert named == {reason.value for reason in REFUSAL_REASONS_IN_USE} - {"unexpected", "unknown_profile"}
 
 
 def test_exported_files_are_what_the_models_say() -> None:

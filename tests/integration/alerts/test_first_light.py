@@ -5,8 +5,7 @@ import json
 from email import message_from_bytes, policy
 from pathlib import Path
 
-from schemas.finding import FindingKind, Phase
-from schemas.registry import ContactRole
+from services.kernel.words import ContactRole, FindingKind, Phase
 from tests.integration.alerts.world import (
     contact_record,
     finding,

@@ -7,8 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from deploy.stack.ports import free_ports
-from schemas.finding import FindingKind, Phase
-from schemas.registry import ContactRole
+from services.kernel.words import ContactRole, FindingKind, Phase
 from services.runtime.kafka import Record
 from tests.freezing import frozen
 from tests.integration.alerts.world import (

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from schemas.finding import FindingKind, Phase
+from services.kernel.words import FindingKind, Phase
 from tests.integration.alerts.world import (
     ROOT,
     TOKEN,

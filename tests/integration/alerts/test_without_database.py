@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.stack.ports import free_ports
 from deploy.stack.postgres import Postgres
-from schemas.registry import ContactRole
+from services.kernel.words import ContactRole
 from tests.freezing import frozen
 from tests.integration.alerts.world import (
     Hook,

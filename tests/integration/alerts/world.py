@@ -27,13 +27,12 @@ from standardwebhooks import Webhook
 from deploy.stack.ports import free_ports
 from schemas import codec
 from schemas.base import Evidence, PackRef
-from schemas.finding import Finding, FindingData, FindingKind, Phase
-from schemas.gateway import Point, Restores, SignalKind
+from schemas.finding import Finding, FindingData
+from schemas.gateway import Point
 from schemas.ids import derive, finding_id
 from schemas.pack import Pack
 from schemas.registry import (
     ContactRecord,
-    ContactRole,
     ContactVersion,
     GatewayRecord,
     GatewayVersion,
@@ -44,8 +43,9 @@ from schemas.registry import (
     UnitRecord,
     UnitVersion,
 )
-from schemas.signal import Carrier, Lane, Signal, SignalData
+from schemas.signal import Signal, SignalData
 from schemas.topics import ALARMS, FINDINGS, REGISTRY, all_topics
+from services.kernel.words import Carrier, ContactRole, FindingKind, Lane, Phase, Restores, SignalKind
 from services.runtime.clock import SystemClock
 from services.runtime.kafka import BatchProducer, Record, TopicSpec, ensure_topics
 from services.runtime.migrate import migrate
@@ -173,7 +173,7 @@ class Hook:
 
 def sample_pack(**changes: Any) -> Pack:
     raw = yaml.safe_load((ROOT / "deploy/packs/sample-2026.yaml").read_text(encoding="utf-8"))
-    raw["valid_to"] = date(2099, 12, 31)
+    raw |= {"district": "gulou", "valid_to": date(2099, 12, 31)}
     raw.update(changes)
     return Pack.model_validate(raw)
 
@@ -186,14 +186,16 @@ def registry_event(record: Any) -> Record:
     return Record(REGISTRY, key.encode(), codec.registry.encode(event))
 
 
-def unit_record(unit_id: str, *, town: str = "T01", lead: str = "health", copies: Sequence[str] = ()) -> Record:
+def unit_record(
+    unit_id: str, *, town: str = "T01", lead: str = "health", copies: Sequence[str] = (), district: str = "gulou"
+) -> Record:
     version = UnitVersion(
         valid_from=EARLY,
         recorded_at=RECORDED,
         unit_id=unit_id,
         name=f"第{unit_id}医院",
         name_en=f"Hospital {unit_id}",
-        district="gulou",
+        district=district,
         town=town,
         community="C1",
         category="HOSPITAL",
@@ -239,6 +241,20 @@ def contact_record(
         webhook_secret_ref="hook" if url else None,
     )
     return registry_event(ContactRecord(id=contact_id, versions=(version,)))
+
+
+def district_pack(name: str, **changes: Any) -> Pack:
+    """Return the pack of another district: steps, bodies and clauses are called after it."""
+    raw = sample_pack(pack_id=f"{name}-2026", district=name, **changes).model_dump(mode="json")
+    for ladder in raw["ladders"].values():
+        for step in ladder["steps"]:
+            step |= {"code": f"{step['code']}-{name}", "clause": f"{name} {step['clause']}"[:100]}
+    raw["departments"] = [{**one, "code": f"{one['code']}-{name}"} for one in raw["departments"]]
+    for route in raw["routes"]:
+        route["lead"] = route["lead"] and f"{route['lead']}-{name}"
+        route["copies"] = [f"{code}-{name}" for code in route["copies"]]
+    raw["default_route"]["copies"] = [f"{code}-{name}" for code in raw["default_route"]["copies"]]
+    return Pack.model_validate(raw)
 
 
 def pack_record(pack: Pack) -> Record:

@@ -7,8 +7,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas import codec
 from schemas.command import Command
-from schemas.refusal import Refusal, RefusalData, RefusalReason, Replayed, ReplayedData, ReplayOutcome
+from schemas.refusal import Refusal, RefusalData, Replayed, ReplayedData, ReplayOutcome
 from schemas.topics import COMMANDS, REFUSALS
+from services.kernel.words import RefusalReason
 from services.runtime.clock import SystemClock
 from services.runtime.kafka import BatchProducer, Record
 from tests.integration.ingest.log import create_topics

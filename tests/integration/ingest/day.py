@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from schemas.gateway import SignalKind
 from schemas.signal import Signal
+from services.kernel.words import Lane, SignalKind
 from services.simulator.adapters import gb26875
 from services.simulator.adapters.mqtt import MqttLine
 from services.simulator.adapters.tcp import TcpLine
@@ -32,7 +32,6 @@ from services.simulator.domain.frames import (
     SystemState,
 )
 from services.simulator.domain.makes import MAKES
-from services.simulator.domain.signals import Lane
 from tests.integration.ingest.log import Written
 
 BEAT_S = 900

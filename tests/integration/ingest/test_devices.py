@@ -11,10 +11,10 @@ import pytest
 from deploy.stack.kafka import Kafka
 from deploy.stack.mosquitto import Mosquitto
 from deploy.stack.ports import free_ports
-from schemas.signal import Flag
 from services.ingest.app import Ingest
 from services.ingest.domain.gb26875 import Command, decode_frame
 from services.ingest.settings import IngestSettings
+from services.kernel.words import Flag
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop, TaskDied
 from tests.freezing import frozen

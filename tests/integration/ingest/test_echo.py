@@ -8,8 +8,8 @@ import json
 import pytest
 
 from schemas.signal import Signal
+from services.kernel.words import FindingKind
 from services.rules.adapters.decode import SignalDecoder
-from services.rules.domain.words import Kind
 from tests.integration.ingest.conftest import Site
 from tests.integration.ingest.log import Written
 from tests.integration.ingest.process import Gateway, until
@@ -41,7 +41,7 @@ def problems(written: Written, gateway: Gateway) -> list[tuple[str, str]]:
     for _, offset, event in encoded:
         world.feed(decoder.any_record(event.model_dump_json().encode(), offset))
     found = world.engine.units.get(unit_id)
-    open_now = found is not None and found.open_points(Kind.FIRE) > 0
+    open_now = found is not None and found.open_points(FindingKind.FIRE) > 0
     told = [(one.phase.value, one.finding_id) for one in world.findings("fire", unit_id)]
     assert open_now is (bool(told) and told[-1][0] != "ended")
     return told

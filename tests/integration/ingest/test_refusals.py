@@ -17,9 +17,9 @@ from deploy.stack.mosquitto import Mosquitto
 from schemas import codec
 from schemas.command import Command, CommandData, RefusalPlace, Replay
 from schemas.ids import derive
-from schemas.signal import Flag
 from schemas.topics import COMMANDS
 from services.ingest.refusals.cli import DONE, NO_KAFKA, NOT_ALL, USAGE, main
+from services.kernel.words import Flag
 from services.runtime.clock import SystemClock
 from services.runtime.kafka import BatchProducer, Record
 from tests.integration.ingest.conftest import Site

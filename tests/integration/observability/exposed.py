@@ -16,12 +16,11 @@ from services.alerts.settings import Lane
 from services.console.metrics import Metrics as ConsoleMetrics
 from services.console.metrics import RateGauges
 from services.ingest.domain.account import Account
-from services.ingest.domain.values import Reason
 from services.ingest.metrics import LANES, AccountCollector
 from services.ingest.metrics import Metrics as IngestMetrics
 from services.kernel.ratio import Ratio
+from services.kernel.words import REFUSAL_REASONS_IN_USE, Connection, Health, RefusalReason, VisibilityState
 from services.rules.domain.instants import SECOND
-from services.rules.domain.words import Connection, Health, Sight
 from services.rules.metrics import LiveCollector, PartitionView, RulesMetrics
 from services.runtime.clock import Clock
 
@@ -58,7 +57,7 @@ def ingest(clock: Clock) -> CollectorRegistry:
             metrics.ack_lag_seconds.labels(lane).observe(0.02)
 
     def account() -> Account:
-        refused = dict.fromkeys(Reason, 0) | {Reason.NOT_JSON: received // 100}
+        refused = dict.fromkeys(REFUSAL_REASONS_IN_USE, 0) | {RefusalReason.NOT_JSON: received // 100}
         return Account(received + 1, received - received // 100, 0, refused, 0, 1)
 
     registry.register(Work(work))
@@ -80,7 +79,7 @@ def rules(clock: Clock) -> CollectorRegistry:
 
     view = PartitionView(
         watermark=None,
-        sight=Sight.CLEAR,
+        sight=VisibilityState.CLEAR,
         blind_after=10 * SECOND,
         connections={"health": {Connection.ONLINE: 9_998, Connection.LATE: 1, Connection.UNKNOWN: 1}},
         health={"health": {Health.NORMAL: 9_999, Health.FIRE: 1}},

@@ -97,6 +97,20 @@ async def test_from_nothing_to_the_topic(shell: Shell, kafka_broker: str, tmp_pa
     assert "no contact for body health" in said
 
 
+def test_registered_components_are_kept_and_explained(shell: Shell, tmp_path: Path) -> None:
+    unit_id = f"U-{secrets.token_hex(4)}"
+    gateway_id = f"G-{unit_id}"
+    (tmp_path / "departments.csv").write_text(DEPARTMENTS_CSV, encoding="utf-8")
+    (tmp_path / "units.csv").write_text(units_csv(unit_row(unit_id)), encoding="utf-8")
+    rows = f"装置编号,单位编号,运营商,部件数\n{gateway_id},{unit_id},carrier-a,860\n"
+    (tmp_path / "gateways.csv").write_text(rows, encoding="utf-8")
+    shell.run("pack", "--no-publish", str(PACK_FILE))
+    code, said = shell.run("import", "--no-publish", *map(str, sorted(tmp_path.glob("*.csv"))))
+    assert code == 0, said
+    assert '"points": 860' in shell.run("show", "gateway", gateway_id)[1]
+    assert f"{gateway_id} (carrier-a), 860 components registered" in shell.run("explain", unit_id)[1]
+
+
 def test_refusal_is_exit_code_1_with_file_row_and_column(shell: Shell, tmp_path: Path) -> None:
     shell.run("pack", "--no-publish", str(PACK_FILE))
     path = tmp_path / "units.csv"

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from deploy.stack.postgres import Postgres
+from services.alerts.adapters.statements import SQL as ALERTS
 from services.console.adapters.statements import SQL as CONSOLE
 from services.rules.adapters.statements import SQL as RULES
 from tests.parts import fresh_database
@@ -31,14 +32,29 @@ FROM generate_series(0, 63) p, generate_series(1, 100) t;
 INSERT INTO rules.outbox (partition, event_id, key, payload) SELECT n % 64, 'e' || n, 'U' || n, 'x'
 FROM generate_series(1, 20000) n;
 INSERT INTO alerts.cases (case_id, kind, unit_id, finding_id, state, effective_at, detected_at, opened_at, closed_at,
-    lead_department, town, last_sighting_at, pack_id, pack_version, clause, evidence, ladder)
-SELECT 'C' || n, 'connection_lost', 'U' || n, 'f', CASE WHEN n % 200 = 0 THEN 'open' ELSE 'closed' END, now(), now(),
-    now(), now(), 'D' || n % 400, 'T' || n % 20, now(), 'p', 1, 'c', '{}', '[]' FROM generate_series(1, 40000) n;
+    lead_department, town, last_sighting_at, pack_id, pack_version, clause, evidence, ladder, next_step_at,
+    common_case_id)
+SELECT 'C' || n, CASE WHEN n % 2000 = 0 THEN 'fire' ELSE 'connection_lost' END, 'U' || n, 'f',
+    CASE WHEN n % 200 = 0 THEN 'open' ELSE 'closed' END, now(), now(), now(),
+    CASE WHEN n % 200 > 0 THEN TIMESTAMPTZ '2026-11-01Z' + n * interval '1 second' END, 'D' || n % 399, 'T' || n % 20,
+    TIMESTAMPTZ '2026-11-01Z' + n * interval '1 minute', 'p', 1, 'c', '{}', jsonb_build_array(repeat('x', 400)),
+    CASE WHEN n % 200 = 0 THEN TIMESTAMPTZ '2026-11-01Z' + n * interval '1 minute' END,
+    CASE WHEN n % 400 = 0 THEN 'C200' END
+FROM generate_series(1, 40000) n;
 INSERT INTO alerts.steps SELECT 'C' || n, 'H0', now(), now(), 'd', 'c', '{}' FROM generate_series(1, 40000) n;
 INSERT INTO alerts.notices (notice_id, case_id, step, purpose, body_code, contact_id, channel, address, lang, template,
-    subject, body, clause, created_at, state)
-SELECT 'N' || n, 'C' || n, 'H0', 'notice', 'b', 'c', 'email', 'a', 'zh', 't', 's', 'b', 'c', now(), 'accepted'
+    subject, body, clause, created_at, state, attempts, next_attempt_at, published)
+SELECT 'N' || n, 'C' || n, 'H0', 'notice', 'b', 'c', 'email', 'a' || n % 50, 'zh', 't', 's', 'b', 'c', now(),
+    CASE WHEN n % 20 = 0 THEN 'pending' ELSE 'accepted' END, 1,
+    CASE WHEN n % 20 = 0 THEN TIMESTAMPTZ '2026-11-01Z' + n * interval '1 minute' END, n % 200 > 0
 FROM generate_series(1, 40000) n;
+INSERT INTO alerts.seen SELECT 's' || n, TIMESTAMPTZ '2026-11-01Z' + n * interval '1 minute'
+FROM generate_series(1, 40000) n;
+INSERT INTO alerts.partitions (topic, partition) SELECT 't', n FROM generate_series(0, 1999) n;
+INSERT INTO alerts.audit_pending (at, actor, action, detail) SELECT now(), 'alerts', 'a', '{}'
+FROM generate_series(1, 20000);
+INSERT INTO alerts.audit (seq, at, actor, action, detail, prev_hash, hash) SELECT n, now(), 'alerts', 'a', '{}', '', ''
+FROM generate_series(1, 20000) n;
 INSERT INTO console.refusals (refusal_id, partition, "offset", received_at, reason, detail, gateway_id, topic, instance,
     raw_bytes, raw)
 SELECT 'R' || n, 0, n, TIMESTAMPTZ '2026-11-01Z' + n * interval '1 second', 'not_json', 'd', 'G' || n % 500, 't', 'i',
@@ -53,7 +69,7 @@ def full(postgres_server: Postgres, migrated_template: str) -> Iterator[psycopg.
         dsn = postgres_server.dsn(name)
         with psycopg.connect(dsn, autocommit=True, cursor_factory=psycopg.ClientCursor) as connection:
             connection.execute(FILL)
-            connection.execute("ANALYZE")
+            connection.execute("VACUUM ANALYZE")
             yield connection
 
 
@@ -63,7 +79,7 @@ def nodes(plan: Plan) -> Iterator[Plan]:
         yield from nodes(inner)
 
 
-def explained(connection: psycopg.Connection[Any], statement: str, parameters: Plan) -> list[Plan]:
+def explained(connection: psycopg.Connection[Any], statement: str, parameters: Plan | tuple[object, ...]) -> list[Plan]:
     """Return the nodes of the plan; `{slice}` and other braces count as filled."""
     row = connection.execute(f"EXPLAIN (FORMAT JSON) {statement}".encode(), parameters).fetchone()
     assert row is not None
@@ -97,6 +113,41 @@ REFUSALS: Plan = {
         pytest.param(RULES["forget_rates"], {"partition": 3}, "rate_counts_pkey", id="rules: rates anew"),
         pytest.param(RULES["waiting"], {"partitions": [3, 4], "most": 100}, "outbox_pkey", id="rules: outbox"),
         pytest.param(RULES["sent"], {"positions": [3, 4]}, "outbox_pkey", id="rules: sent"),
+        pytest.param(ALERTS["advance"], (9, "t", 3, 1), "partitions_pkey", id="alerts: fence of an intake"),
+        pytest.param(
+            ALERTS["book"],
+            (["unit"], ["U200"], ["connection_lost"], ["C3"]),
+            "cases_recent_of_subject",
+            id="alerts: open and last case of a subject",
+        ),
+        pytest.param(ALERTS["cases_due"], (NOW, 100), "cases_due", id="alerts: claim of due clocks"),
+        pytest.param(
+            ALERTS["open_urgent"], (["fire"], 100), "one_open_case_of_subject", id="alerts: open fires, for memory"
+        ),
+        pytest.param(ALERTS["loose_losses"], (NOW, 100), "cases_loose", id="alerts: losses without a common cause"),
+        pytest.param(ALERTS["open_common_cases"], (), "cases_common", id="alerts: members of common cases"),
+        pytest.param(ALERTS["told"], (["C1", "C2"],), "notices_by_case", id="alerts: whom a case told"),
+        pytest.param(
+            ALERTS["update_cases"], ('[{"case_id": "C200"}]',), "cases_pkey", id="alerts: cases as they are now"
+        ),
+        pytest.param(
+            ALERTS["cancel_notices"], (["C200"], ["notice"], ["closed"]), "notices_by_case", id="alerts: taken back"
+        ),
+        pytest.param(ALERTS["notices_due"], (False, NOW, ["a1"], [], 100), "notices_due", id="alerts: due deliveries"),
+        pytest.param(
+            ALERTS["claim_notices"], (["N200", "N400"], NOW), "notices_pkey", id="alerts: claim of deliveries"
+        ),
+        pytest.param(
+            ALERTS["lease"], {"ids": ["N200", "N400"], "until": NOW}, "notices_pkey", id="alerts: lease of deliveries"
+        ),
+        pytest.param(ALERTS["unpublished"], (100,), "notices_unpublished", id="alerts: events of notices to send"),
+        pytest.param(ALERTS["take_pending"], (100,), "audit_pending_pkey", id="alerts: entries to seal"),
+        pytest.param(ALERTS["last_link"], (), "audit_pkey", id="alerts: end of the chain"),
+        pytest.param(ALERTS["links"], (100, 100), "audit_pkey", id="alerts: links of the chain"),
+        pytest.param(ALERTS["forget_seen"], (NOW - timedelta(days=20),), "seen_at", id="alerts: seen long ago"),
+        pytest.param(ALERTS["open_cases_count"], (), "one_open_case_of_subject", id="alerts: open cases, counted"),
+        pytest.param(ALERTS["waiting_notices_count"], (), "notices_due", id="alerts: waiting notices, counted"),
+        pytest.param(ALERTS["violations"], (NOW, NOW), "one_open_case_of_subject", id="alerts: overdue, counted"),
         pytest.param(CONSOLE["refusal_page"], REFUSALS, "refusals_newest", id="console: newest refusals"),
         pytest.param(
             CONSOLE["refusal_page"],
@@ -132,12 +183,34 @@ REFUSALS: Plan = {
     ],
 )
 def test_a_hot_statement_goes_by_its_index(
-    full: psycopg.Connection[Any], statement: str, parameters: Plan, index: str
+    full: psycopg.Connection[Any], statement: str, parameters: Plan | tuple[object, ...], index: str
 ) -> None:
     plan = explained(full, statement, parameters)
     assert index in {node.get("Index Name") for node in plan}
     walked = {node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"}
-    assert walked <= {"accounts", "partitions"}, "small, whatever the district"
+    assert walked <= {"accounts", "partitions", "audit_pending"}, "small, whatever the district"
+
+
+@pytest.mark.parametrize(
+    ("statement", "index"),
+    [
+        pytest.param("case_counts", "one_open_case_of_subject", id="open, counted"),
+        pytest.param("cases_open", "one_open_case_of_subject", id="open"),
+        pytest.param("cases_closed_count", "cases_closed", id="closed, counted"),
+        pytest.param("cases_closed", "cases_closed", id="closed"),
+    ],
+)
+@pytest.mark.parametrize("slice_", ["slice_whole", "slice_of_department"])
+def test_lists_of_cases_go_by_their_index(
+    full: psycopg.Connection[Any], statement: str, index: str, slice_: str
+) -> None:
+    """Open cases are few beside closed ones; of the closed ones no more rows are fetched than a page has."""
+    text = CONSOLE[statement].format(slice=CONSOLE[slice_], outside=CONSOLE["outside_common"])
+    plan = explained(full, text, {"department": "D7", "offset": 0, "limit": 50})
+    ways = {node["Node Type"] for node in plan if node.get("Index Name") == index}
+    assert ways == {"Index Only Scan" if index == "cases_closed" else "Index Scan"}
+    walked = {node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"}
+    assert walked <= {"accounts"}, "small, whatever the district"
 
 
 def test_the_newest_refusals_are_not_sorted_anew(full: psycopg.Connection[Any]) -> None:

@@ -28,6 +28,7 @@ from services.ingest.domain.gb26875 import (
     encode_frame,
     notes,
 )
+from services.kernel.words import SignalKind
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop
 from services.simulator.adapters.mqtt import MqttLinks
@@ -35,7 +36,7 @@ from services.simulator.adapters.narrator import TextNarrator
 from services.simulator.domain.district import Devices, District
 from services.simulator.domain.makes import MAKES
 from services.simulator.domain.script import Act, Event, Pace
-from services.simulator.domain.signals import Kind, Point
+from services.simulator.domain.signals import Point
 from services.simulator.worker.playing import Player
 from tests.parts import run_part
 
@@ -151,8 +152,17 @@ async def test_devices_of_every_make_are_heard_and_confirmed_over_mqtt(broker: M
     assert burning.device is not None
     person = burning.device.address
     script = [
-        Event(0.2, Act.SIGNAL, (burning.unit_id,), kind=Kind.FIRE, point=SMOKE, zh="火警", en="fire"),
-        Event(0.4, Act.SIGNAL, (burning.unit_id,), kind=Kind.RESTORE, restores=Kind.FIRE, point=SMOKE, zh="解", en="o"),
+        Event(0.2, Act.SIGNAL, (burning.unit_id,), kind=SignalKind.FIRE, point=SMOKE, zh="火警", en="fire"),
+        Event(
+            0.4,
+            Act.SIGNAL,
+            (burning.unit_id,),
+            kind=SignalKind.RESTORE,
+            restores=SignalKind.FIRE,
+            point=SMOKE,
+            zh="解",
+            en="o",
+        ),
     ]
     stop = Stop()
     async with behind_the_broker(broker.port, centre) as client:

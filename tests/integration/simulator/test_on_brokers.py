@@ -17,6 +17,7 @@ from deploy.stack.mosquitto import Mosquitto
 from deploy.stack.mqtt import Iotcore
 from deploy.stack.ports import free_ports
 from schemas.gateway import GatewayMessage, GatewayStatus
+from services.kernel.words import Lane, SignalKind
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop
 from services.simulator.adapters.ledger import FileLedger, read_ledger
@@ -26,7 +27,7 @@ from services.simulator.adapters.narrator import TextNarrator
 from services.simulator.domain.district import HERO, District
 from services.simulator.domain.load import LoadPlan, LoadReport
 from services.simulator.domain.script import Act, Event, Pace
-from services.simulator.domain.signals import Kind, Lane, Point, Signal
+from services.simulator.domain.signals import Point, Signal
 from services.simulator.ports import LinkRefused
 from services.simulator.worker.loading import Book, Loader
 from services.simulator.worker.playing import Player
@@ -155,8 +156,17 @@ async def test_fire_goes_out_on_the_alarm_branch_with_its_point(own_broker: Mosq
     await listener.ready()
     point = Point("2-014", "smoke_detector", "三层")
     script = [
-        Event(0.1, Act.SIGNAL, (HERO,), kind=Kind.FIRE, point=point, zh="火警", en="fire"),
-        Event(0.2, Act.SIGNAL, (HERO,), kind=Kind.RESTORE, restores=Kind.FIRE, point=point, zh="解除", en="over"),
+        Event(0.1, Act.SIGNAL, (HERO,), kind=SignalKind.FIRE, point=point, zh="火警", en="fire"),
+        Event(
+            0.2,
+            Act.SIGNAL,
+            (HERO,),
+            kind=SignalKind.RESTORE,
+            restores=SignalKind.FIRE,
+            point=point,
+            zh="解除",
+            en="over",
+        ),
     ]
     stop = Stop()
     running = asyncio.create_task(player(District.generate(1, units=5, towns=1), script, own_broker.port).run(stop))
@@ -173,7 +183,7 @@ async def test_link_survives_a_restart_of_the_broker_and_events_arrive(own_broke
     own_broker.stop()
     district = District.generate(1, units=1, towns=1)
     gateway = district.gateways[0]
-    fault = Signal(gateway.gateway_id, HERO, Kind.FAULT, 0, CLOCK.now(), Point("1", "pump", "泵"))
+    fault = Signal(gateway.gateway_id, HERO, SignalKind.FAULT, 0, CLOCK.now(), Point("1", "pump", "泵"))
     sent = asyncio.ensure_future(link.publish(fault))
     again = Mosquitto(own_broker.folder, port=own_broker.port)
     again.start()
@@ -195,7 +205,7 @@ async def test_embedded_broker_is_served_as_well(iotcore_broker: Iotcore) -> Non
     script = [
         Event(0.3, Act.DROP, (HERO,), zh="断线", en="line lost"),
         Event(1.5, Act.RECOVER, (HERO,), zh="恢复", en="back"),
-        Event(2.0, Act.SIGNAL, (HERO,), kind=Kind.FIRE, point=Point("1", "pump", "泵"), zh="火警", en="fire"),
+        Event(2.0, Act.SIGNAL, (HERO,), kind=SignalKind.FIRE, point=Point("1", "pump", "泵"), zh="火警", en="fire"),
     ]
     playing, stop = player(district, script, iotcore_broker.port), Stop()
     running = asyncio.create_task(playing.run(stop))

@@ -19,7 +19,8 @@ from deploy.stack.part import PartError
 from deploy.stack.ports import free_ports
 from deploy.stack.service import Service, http_ok
 from deploy.stack.stack import RestartPolicy, Stack, Stopped
-from deploy.stack.standing import Standing, State
+from deploy.stack.standing import Standing
+from services.kernel.words import PartState
 from tests.integration.stack.child_owner import SLEEPER
 from tests.integration.stack.waiting import gone, soon
 
@@ -135,8 +136,8 @@ def test_a_part_that_never_starts_is_tried_for_ever_and_ends_nobody_else(tmp_pat
     told = [line for line in said if line.startswith("console ended")]
     assert len(told) == 1, "not for each try"
     assert "the port is taken" in told[0]
-    assert Standing("console", State.FAILED, Cause.PORT_TAKEN) in seen
-    assert Standing("other", State.RUNS) in seen
+    assert Standing("console", PartState.FAILED, Cause.PORT_TAKEN) in seen
+    assert Standing("other", PartState.RUNS) in seen
 
 
 def test_what_needs_a_part_that_is_away_waits_for_it_and_is_taken_up_with_it(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from services.alerts.domain.case.lifecycle import Terms, open_case
 from services.alerts.domain.case.subject import SubjectFacts, unit_subject
 from services.alerts.domain.escalation.ladder import Pace
 from services.alerts.domain.escalation.pack_rules import PackRules
-from services.alerts.domain.escalation.steps import LadderStep, Role
+from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.ids import BodyCode, ContactId
 from services.alerts.domain.routing.contacts import Address, Channel, Contact
+from services.kernel.words import Recipient
 
 T0 = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -23,7 +24,7 @@ def at(seconds: float) -> datetime:
     return T0 + timedelta(seconds=seconds)
 
 
-def step(code: str, hours: float, *tells: Role, **more: Any) -> LadderStep:
+def step(code: str, hours: float, *tells: Recipient, **more: Any) -> LadderStep:
     return LadderStep(
         code=code,
         after=timedelta(hours=hours),
@@ -37,13 +38,13 @@ def step(code: str, hours: float, *tells: Role, **more: Any) -> LadderStep:
 
 
 HAZARD = (
-    step("H0", 0, Role.CENTRE, Role.UNIT_CONTROL_ROOM, Role.MAINTENANCE),
-    step("H1", 1, Role.UNIT_MANAGER, Role.GRID_OFFICER),
-    step("H2", 4, Role.STREET),
-    step("H3", 8, Role.BRIGADE, board_only=True),
-    step("H4", 24, Role.DEPARTMENT, Role.STREET, reply_working_days=3),
+    step("H0", 0, Recipient.CENTRE, Recipient.UNIT_CONTROL_ROOM, Recipient.MAINTENANCE),
+    step("H1", 1, Recipient.UNIT_MANAGER, Recipient.GRID_OFFICER),
+    step("H2", 4, Recipient.STREET),
+    step("H3", 8, Recipient.BRIGADE, board_only=True),
+    step("H4", 24, Recipient.DEPARTMENT, Recipient.STREET, reply_working_days=3),
 )
-FIRE_LADDER = (step("F0", 0, Role.CENTRE, Role.UNIT_CONTROL_ROOM),)
+FIRE_LADDER = (step("F0", 0, Recipient.CENTRE, Recipient.UNIT_CONTROL_ROOM),)
 
 RULES = PackRules(
     pack_id="sample",
@@ -61,7 +62,7 @@ RULES = PackRules(
     common_units=3,
     common_window=timedelta(seconds=120),
     common_hold=timedelta(minutes=30),
-    common_tells=(Role.CENTRE,),
+    common_tells=(Recipient.CENTRE,),
     common_clause="proposal",
 )
 

@@ -34,7 +34,8 @@ class Rig:
         self.directory = FakeDirectory(units or ("U1",))
         self.directory.pack = replace(RULES, **rules)  # type: ignore[arg-type] # names of the pack's fields
         self.carrier = FakeCarrier(self.clock)
-        self.metrics = AlertsMetrics(CollectorRegistry())
+        self.registry = CollectorRegistry()
+        self.metrics = AlertsMetrics(self.registry)
         self._claims: dict[str, PartitionClaim] = {}
         self._offset = 0
         self.restart()

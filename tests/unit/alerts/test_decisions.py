@@ -27,11 +27,11 @@ from services.alerts.domain.delivery.notice import Purpose, notice_id_of
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.escalation.deadlines import reply_due
 from services.alerts.domain.escalation.ladder import Pace, climb, held, is_due
-from services.alerts.domain.escalation.steps import Role
 from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.domain.noise.common_cause import Candidate, again, find_causes, open_common
 from services.alerts.domain.routing.contacts import Channel
 from services.alerts.domain.routing.recipients import whom_step_tells
+from services.kernel.words import Recipient
 from tests.unit.alerts.build import HAZARD, RULES, T0, Book, address, at, case, contact, step
 
 
@@ -99,7 +99,7 @@ def test_grid_officer_of_the_street_stands_in_for_the_units_own() -> None:
 
 def test_contact_with_two_channels_gets_two_copies() -> None:
     both = contact("a", "centre", webhook_url="https://a.firenet-demo.cn", webhook_secret_ref="s")
-    told = whom_step_tells(Book(both), case(), step("S", 0, Role.CENTRE))
+    told = whom_step_tells(Book(both), case(), step("S", 0, Recipient.CENTRE))
     assert {one.channel for one in told.addresses} == {Channel.EMAIL, Channel.WEBHOOK}
 
 

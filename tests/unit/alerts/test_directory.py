@@ -4,14 +4,21 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from schemas.pack import Pack
-from schemas.registry import ContactRole
 from services.alerts.adapters.registry_directory import RegistryDirectory
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.subject import unit_subject
 from services.alerts.domain.errors import NoPack
+from services.alerts.domain.escalation.pack_rules import WITHOUT_PACK
+from services.kernel.words import ContactRole
 from services.runtime.kafka import Record
-from tests.integration.alerts.world import contact_record, gateway_record, pack_record, sample_pack, unit_record
+from tests.integration.alerts.world import (
+    contact_record,
+    district_pack,
+    gateway_record,
+    pack_record,
+    sample_pack,
+    unit_record,
+)
 
 NOW = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)
 
@@ -58,38 +65,48 @@ def test_without_a_pack_nothing_is_decided() -> None:
 def test_expired_pack_still_says_who_is_told() -> None:
     here = directory(pack_record(sample_pack(valid_to=date(2026, 2, 1))))
     assert here.rules(NOW, "").expired
-    assert here.expired(NOW) == ["sample"]
-
-
-def of_district(name: str, **changes: object) -> Pack:
-    """A pack whose fire step is called after its district."""
-    raw = sample_pack(pack_id=f"{name}-2026", district=name, **changes).model_dump(mode="json")
-    raw["ladders"]["fire"]["steps"][0]["code"] = f"F-{name}"
-    raw["departments"] = [{**one, "code": f"{one['code']}-{name}"} for one in raw["departments"]]
-    for route in raw["routes"]:
-        route["lead"] = route["lead"] and f"{route['lead']}-{name}"
-        route["copies"] = [f"{code}-{name}" for code in route["copies"]]
-    raw["default_route"]["copies"] = [f"{code}-{name}" for code in raw["default_route"]["copies"]]
-    return Pack.model_validate(raw)
+    assert here.expired(NOW) == ["gulou"]
 
 
 def test_two_districts_never_share_a_ladder_or_a_centre() -> None:
     here = directory(
-        pack_record(of_district("gulou")),
-        pack_record(of_district("taijiang", valid_from=date(2026, 3, 1), version=7)),
+        pack_record(district_pack("gulou")),
+        pack_record(district_pack("taijiang", valid_from=date(2026, 3, 1), version=7)),
     )
     for name in ("gulou", "taijiang"):
         rules = here.rules(NOW, name)
-        assert (rules.pack_id, rules.ladders[CaseKind.FIRE][0].code) == (f"{name}-2026", f"F-{name}")
+        assert (rules.pack_id, rules.ladders[CaseKind.FIRE][0].code) == (f"{name}-2026", f"F0-{name}")
         assert here.bodies("centre", name) == [f"centre-{name}"]
-    assert here.rules(NOW, "").pack_id == "taijiang-2026", "of an unknown district the newest"
+    assert here.rules(NOW, "") is WITHOUT_PACK, "whose district nobody knows, of two"
+    assert set(here.bodies("centre", "")) == {"centre-gulou", "centre-taijiang"}
+
+
+def test_a_district_without_a_pack_gets_no_ladder_of_another_and_is_heard_by_every_centre() -> None:
+    here = directory(pack_record(district_pack("gulou")), pack_record(district_pack("taijiang")))
+    rules = here.rules(NOW, "cangshan")
+    assert (rules, rules.ladders, rules.common_by) == (WITHOUT_PACK, {}, ())
+    assert set(here.bodies("centre", "cangshan")) == {"centre-gulou", "centre-taijiang"}
+    assert here.bodies("brigade", "cangshan") == []
+
+
+def test_where_there_is_one_district_whoever_is_in_no_register_goes_by_its_pack() -> None:
+    here = directory(pack_record(district_pack("gulou")))
+    assert (here.rules(NOW, "").pack_id, here.bodies("centre", "")) == ("gulou-2026", ["centre-gulou"])
+    assert here.rules(NOW, "taijiang") is WITHOUT_PACK
+
+
+def test_a_pack_of_a_few_days_gives_way_to_that_of_the_year() -> None:
+    guard = district_pack("gulou", valid_from=date(2026, 3, 1), valid_to=date(2026, 3, 4))
+    guard = guard.model_copy(update={"pack_id": "guard"})
+    here = directory(pack_record(district_pack("gulou")), pack_record(guard))
+    assert [here.rules(NOW + timedelta(days=days), "gulou").pack_id for days in (0, 1)] == ["guard", "gulou-2026"]
 
 
 def test_pack_of_a_district_holds_from_its_day_on_and_does_not_lapse() -> None:
     here = directory(
-        pack_record(of_district("gulou", valid_from=date(2026, 1, 1), valid_to=date(2026, 2, 1))),
-        pack_record(of_district("taijiang", valid_from=date(2026, 6, 1))),
+        pack_record(district_pack("gulou", valid_from=date(2026, 1, 1), valid_to=date(2026, 2, 1))),
+        pack_record(district_pack("taijiang", valid_from=date(2026, 6, 1))),
     )
     assert here.rules(NOW, "gulou").expired
     assert here.rules(NOW, "taijiang").pack_id == "taijiang-2026", "its only one, a little early"
-    assert here.rules(NOW, "").pack_id == "gulou-2026"
+    assert here.rules(NOW, "") is WITHOUT_PACK

@@ -13,9 +13,9 @@ from services.alerts.domain.delivery.attempts import ALL_CLEAR, FIRE, FIRST, ORD
 from services.alerts.domain.delivery.notice import Purpose
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import StoreUnavailable
-from services.alerts.domain.escalation.steps import Role
 from services.alerts.domain.routing.contacts import Channel
 from services.alerts.worker.acknowledgement import Reply, Who
+from services.kernel.words import Recipient
 from tests.fakes.alerts_store import MemoryTransaction, states
 from tests.unit.alerts.build import at, event, step
 from tests.unit.alerts.rig import Rig
@@ -156,7 +156,7 @@ def test_all_clear_is_tried_for_a_day() -> None:
 
 
 async def test_centre_and_control_room_are_told_whatever_the_ladder_says() -> None:
-    ladder = (step("F0", 1, Role.BRIGADE, board_only=True), step("F1", 2, Role.STREET))
+    ladder = (step("F0", 1, Recipient.BRIGADE, board_only=True), step("F1", 2, Recipient.STREET))
     rig = Rig(ladders={CaseKind.FIRE: ladder})
     await rig.take(BURNS, OVER, topic="alarms")
     await rig.work()

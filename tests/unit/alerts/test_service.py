@@ -14,6 +14,7 @@ from services.alerts.domain.delivery.attempts import Outcome
 from services.alerts.domain.delivery.notice import Purpose
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.escalation.ladder import ended_ladder
+from services.alerts.domain.escalation.pack_rules import WITHOUT_PACK
 from services.alerts.ports import Ready
 from services.alerts.worker.acknowledgement import Reply, Who
 from tests.fakes.alerts_store import states
@@ -39,6 +40,18 @@ async def test_story_of_a_lost_connection() -> None:
     await rig.take(event(Happening.ENDED))
     await rig.work()
     assert sorted(rig.told("CLEAR")) == ["centre", "health", "room-U1", "street"]
+
+
+async def test_a_district_without_a_pack_still_has_its_alarms_told_and_is_counted() -> None:
+    rig = Rig()
+    rig.directory.pack = WITHOUT_PACK
+    await rig.take(event(cause="d1"))
+    await rig.take(event(Happening.FIRED, cause="s1", kind=CaseKind.FIRE))
+    await rig.finished()
+    await rig.pass_time(24 * 3600)
+    assert (sorted(rig.told("F0")), rig.told("N0")) == (["centre", "room-U1"], ["centre"])
+    assert {case.pack_id for case in rig.store.tables.cases.values()} == {"none"}
+    assert rig.registry.get_sample_value("firenet_alerts_cases_without_pack_total") == 2
 
 
 async def test_unit_that_is_back_before_the_first_notice_bothers_nobody() -> None:

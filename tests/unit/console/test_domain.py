@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 
 from services.console.domain.accounts import BadAccount, checked_account, checked_password, lock_until
-from services.console.domain.freshness import Freshness, PartitionSight, Sight, data_age
+from services.console.domain.freshness import Freshness, PartitionSight, data_age
 from services.console.domain.rates import RateCounts, worst_first
 from services.console.domain.viewer import BodyCode, Role, Slice, Username, Viewer
 from services.kernel.ratio import Ratio
+from services.kernel.words import VisibilityState
 from tests.fakes.console import T0
 
 
@@ -54,7 +55,7 @@ def test_a_department_account_without_a_code_sees_nothing() -> None:
 
 def test_the_page_is_as_old_as_its_oldest_partition() -> None:
     old = T0 - timedelta(seconds=4)
-    age = data_age([PartitionSight(0, T0, Sight.CLEAR), PartitionSight(1, old, Sight.CLEAR)], T0)
+    age = data_age([PartitionSight(0, T0, VisibilityState.CLEAR), PartitionSight(1, old, VisibilityState.CLEAR)], T0)
     assert (age.state, age.as_of) == (Freshness.LIVE, old)
 
 
@@ -62,16 +63,18 @@ def test_the_page_is_as_old_as_its_oldest_partition() -> None:
     ("sights", "state"),
     [
         ([], Freshness.NO_DATA),
-        ([(None, Sight.BLIND)], Freshness.NO_DATA),
-        ([(T0, Sight.BLIND), (T0, Sight.BLIND)], Freshness.BLIND),
-        ([(T0, Sight.CLEAR), (None, Sight.BLIND)], Freshness.PARTLY_BLIND),
-        ([(T0, Sight.CLEAR), (T0, Sight.IMPAIRED)], Freshness.IMPAIRED),
-        ([(T0 + timedelta(seconds=5), Sight.CLEAR)], Freshness.LIVE),
-        ([(T0, Sight.CLEAR), (T0 + timedelta(hours=1), Sight.CLEAR)], Freshness.AHEAD),
-        ([(T0 + timedelta(hours=1), Sight.IMPAIRED)], Freshness.IMPAIRED),
+        ([(None, VisibilityState.BLIND)], Freshness.NO_DATA),
+        ([(T0, VisibilityState.BLIND), (T0, VisibilityState.BLIND)], Freshness.BLIND),
+        ([(T0, VisibilityState.CLEAR), (None, VisibilityState.BLIND)], Freshness.PARTLY_BLIND),
+        ([(T0, VisibilityState.CLEAR), (T0, VisibilityState.IMPAIRED)], Freshness.IMPAIRED),
+        ([(T0 + timedelta(seconds=5), VisibilityState.CLEAR)], Freshness.LIVE),
+        ([(T0, VisibilityState.CLEAR), (T0 + timedelta(hours=1), VisibilityState.CLEAR)], Freshness.AHEAD),
+        ([(T0 + timedelta(hours=1), VisibilityState.IMPAIRED)], Freshness.IMPAIRED),
     ],
 )
-def test_one_partition_in_the_dark_is_enough_to_say_so(sights: list[tuple[None, Sight]], state: Freshness) -> None:
+def test_one_partition_in_the_dark_is_enough_to_say_so(
+    sights: list[tuple[None, VisibilityState]], state: Freshness
+) -> None:
     parts = [PartitionSight(number, mark, sight) for number, (mark, sight) in enumerate(sights)]
     assert data_age(parts, T0).state is state
 

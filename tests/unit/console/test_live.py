@@ -11,11 +11,12 @@ from prometheus_client import CollectorRegistry
 
 from services.console.adapters.encode import JsonEncoder
 from services.console.domain.errors import DataUnavailable, TooBusy
-from services.console.domain.freshness import PartitionSight, Sight
+from services.console.domain.freshness import PartitionSight
 from services.console.domain.viewer import WHOLE
 from services.console.metrics import Metrics
 from services.console.ports import LiveEvent
 from services.console.worker.live import LiveBounds, LiveHub
+from services.kernel.words import VisibilityState
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop
 from tests.fakes.console import T0, FakeChanges, FakeReadModel, FakeSecrets
@@ -151,7 +152,7 @@ async def test_streams_are_bounded_per_account_and_places_come_back() -> None:
 async def test_the_beat_says_blind_though_nothing_was_announced_and_the_picture_is_read_anew() -> None:
     async with Stage().running() as stage, stage.hub.follow(CENTRE, None) as events:
         await next_event(events, changed)
-        stage.read.sights = [PartitionSight(0, T0, Sight.BLIND)]
+        stage.read.sights = [PartitionSight(0, T0, VisibilityState.BLIND)]
         stage.read.all_units[0] = unit("U1", connection="unknown")
         blind = await next_event(events, lambda event: '"state":"blind"' in event.body)
         assert blind.id is None

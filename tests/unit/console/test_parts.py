@@ -8,9 +8,10 @@ import pytest
 
 from deploy.stack.causes import Cause
 from deploy.stack.door import Shut
-from deploy.stack.standing import Standing, StandingFile, State
+from deploy.stack.standing import Standing, StandingFile
 from services.console.adapters.web import texts
-from services.console.domain.parts import PartRow, PartState, read_parts
+from services.console.domain.parts import NOT_RUNNING, PartRow, read_parts
+from services.kernel.words import PartState
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 CATALOGUE = texts.load()
@@ -22,10 +23,10 @@ def test_what_the_supervisor_writes_is_what_is_read(tmp_path: Path) -> None:
     size = file.path.stat().st_size
     file.write(
         [
-            Standing("PostgreSQL", State.RUNS),
-            Standing("Kafka", State.FAILED, Cause.DISK_FULL),
-            Standing("alerts-fire", State.WAITS, waits_for=("Kafka", "set-up")),
-            Standing("Door", State.SHUT, shut_why=Shut.NOT_SUBSCRIBED),
+            Standing("PostgreSQL", PartState.RUNS),
+            Standing("Kafka", PartState.FAILED, Cause.DISK_FULL),
+            Standing("alerts-fire", PartState.WAITS, waits_for=("Kafka", "set-up")),
+            Standing("Door", PartState.SHUT, shut_why=Shut.NOT_SUBSCRIBED),
         ],
         AT,
     )
@@ -35,7 +36,7 @@ def test_what_the_supervisor_writes_is_what_is_read(tmp_path: Path) -> None:
         PartRow("door", PartState.SHUT, "ingest_not_subscribed"),
     )
     assert file.path.stat().st_size == size, "written over in place: a full disk has no room for another file"
-    file.write([Standing("Kafka", State.RUNS)], AT)
+    file.write([Standing("Kafka", PartState.RUNS)], AT)
     assert read_parts(file.path.read_text()) == ()
 
 
@@ -59,4 +60,4 @@ def test_nothing_but_words_comes_through() -> None:
 
 def test_every_cause_has_its_words() -> None:
     assert {f"parts.cause.{word}" for word in [*Cause, *Shut]} <= set(CATALOGUE)
-    assert {f"parts.{state}" for state in PartState} <= set(CATALOGUE)
+    assert {f"parts.{state}" for state in NOT_RUNNING} <= set(CATALOGUE)

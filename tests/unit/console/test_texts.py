@@ -7,9 +7,9 @@ from services.console.adapters.web import texts
 from services.console.domain import errors
 from services.console.domain.errors import ConsoleError
 from services.console.domain.freshness import Freshness
-from services.console.domain.units import Connection, Health
 from services.console.domain.viewer import Role
 from services.kernel.ratio import Verdict
+from services.kernel.words import Connection, Health
 
 CATALOGUE = texts.load()
 SOURCES = "\n".join(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.domain.answers import SET_BACK_AFTER, Answer, Check, Clocks, Verdict
-from services.ingest.domain.values import Carrier
+from services.kernel.words import Carrier
 from tests.unit.ingest.build import NOON, QUICK, after
 
 G = "G000001"

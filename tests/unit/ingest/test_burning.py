@@ -3,28 +3,19 @@
 import pytest
 
 from services.ingest.domain.burning import MAX_POINTS, Burning
-from services.ingest.domain.values import (
-    Accepted,
-    Carrier,
-    FramePart,
-    Kind,
-    Lane,
-    Message,
-    Point,
-    Restores,
-    Signal,
-)
+from services.ingest.domain.values import Accepted, FramePart, Message, Point, Signal
+from services.kernel.words import Carrier, Lane, Restores, SignalKind
 from tests.unit.ingest.build import arrival
 
 FRAME = FramePart("standard", 1, 2, 2, None, (), b"")
 
 
 def fire(address: str) -> Message:
-    return Message(Kind.FIRE, point=Point(address, "1.0", None, None), frame=FRAME)
+    return Message(SignalKind.FIRE, point=Point(address, "1.0", None, None), frame=FRAME)
 
 
 def end(address: str, what: Restores = Restores.ALL) -> Message:
-    return Message(Kind.RESTORE, point=Point(address, "1.0", None, None), restores=what, frame=FRAME)
+    return Message(SignalKind.RESTORE, point=Point(address, "1.0", None, None), restores=what, frame=FRAME)
 
 
 def urgent(*messages: Message, unit: str = "U1", burning: Burning | None = None) -> list[bool]:

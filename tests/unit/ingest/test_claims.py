@@ -7,7 +7,8 @@ import pytest
 
 from services.ingest.domain.decide import decide
 from services.ingest.domain.directory import Device, Directory, Version
-from services.ingest.domain.values import Accepted, Arrival, Carrier, Claim, Format, Lane, Reason, Refused, Route
+from services.ingest.domain.values import Accepted, Arrival, Claim, Format, Refused, Route
+from services.kernel.words import Carrier, Lane, RefusalReason
 from tests.unit.ingest.build import DECODERS, NOON
 
 ADDRESS = bytes.fromhex("a18601000000")
@@ -53,11 +54,11 @@ def test_a_device_is_believed_by_network_or_certificate_or_where_words_are_enoug
 def test_whoever_cannot_be_the_gateway_is_refused_with_the_reason(claim: Claim, networks: list[str], why: str) -> None:
     outcome = judged(claim, *networks)
     assert isinstance(outcome, Refused)
-    assert (outcome.reason, outcome.replies) == (Reason.IDENTITY_MISMATCH, ())
+    assert (outcome.reason, outcome.replies) == (RefusalReason.IDENTITY_MISMATCH, ())
     assert why in outcome.detail
 
 
 def test_an_address_that_nobody_has_is_an_unknown_gateway() -> None:
     outcome = judged(Claim("", ROUTE, "10.0.0.7"))
     assert isinstance(outcome, Refused)
-    assert outcome.reason is Reason.UNKNOWN_GATEWAY
+    assert outcome.reason is RefusalReason.UNKNOWN_GATEWAY

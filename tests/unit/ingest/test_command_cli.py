@@ -6,8 +6,8 @@ import pytest
 
 from services.ingest.command import cli
 from services.ingest.command.cli import REASONS, WORDS, main, print_step
-from services.ingest.domain.controls import Order, Step, Told, What, Why
-from services.ingest.domain.values import Carrier
+from services.ingest.domain.controls import Order, Told, What
+from services.kernel.words import Carrier, ExchangeReason, ExchangeStep
 from tests.unit.ingest.build import NOON, after
 
 DUTY = Order("d1", "G000001", What.DUTY_CHECK, 5, "wang", NOON)
@@ -36,15 +36,17 @@ def test_wrong_usage_exits_with_two_before_anything_is_asked(
 
 
 def test_every_step_and_every_reason_has_words() -> None:
-    assert set(WORDS) == set(Step)
-    assert set(REASONS) == set(Why)
+    assert set(WORDS) == set(ExchangeStep)
+    assert set(REASONS) == set(ExchangeReason)
 
 
 def test_people_read_local_time_the_gateway_and_how_long_it_took() -> None:
     out = io.StringIO()
-    print_step(Told(DUTY, Step.SENT, NOON, "ingest-1", 7, Carrier.TCP_GB26875, 2), as_json=False, out=out)
-    print_step(Told(DUTY, Step.ANSWERED, after(40), "ingest-1", 7, seconds=40.0), as_json=False, out=out)
-    print_step(Told(DUTY, Step.UNKNOWN, after(41), "ingest-1", 7, why=Why.BLIND), as_json=False, out=out)
+    print_step(Told(DUTY, ExchangeStep.SENT, NOON, "ingest-1", 7, Carrier.TCP_GB26875, 2), as_json=False, out=out)
+    print_step(Told(DUTY, ExchangeStep.ANSWERED, after(40), "ingest-1", 7, seconds=40.0), as_json=False, out=out)
+    print_step(
+        Told(DUTY, ExchangeStep.UNKNOWN, after(41), "ingest-1", 7, why=ExchangeReason.BLIND), as_json=False, out=out
+    )
     assert out.getvalue().splitlines() == [
         "20:00:00  G000001  sent, attempt 2 over tcp_gb26875",
         "20:00:40  G000001  a person answered, 40.0 s after the first sending",

@@ -2,7 +2,8 @@
 
 from services.ingest.domain.conduct import Conduct, Ended, Limits
 from services.ingest.domain.device_stream import Piece
-from services.ingest.domain.values import Accepted, Reason, Refused
+from services.ingest.domain.values import Accepted, Refused
+from services.kernel.words import RefusalReason
 from tests.unit.ingest.build import arrival
 
 LIMITS = Limits(first_frame_s=30, frame_s=10, idle_s=100, garbage_bytes=1000, strangers=2, disbelieved=2)
@@ -10,7 +11,7 @@ WHOLE = Piece(b"f" * 30, whole=True, source=bytes(6), fire=False, may_end_fire=F
 RUBBISH = WHOLE._replace(raw=b"x" * 600, whole=False, source=None)
 
 
-def refused(reason: Reason) -> Refused:
+def refused(reason: RefusalReason) -> Refused:
     return Refused(arrival(), reason, "", "G000001")
 
 
@@ -29,11 +30,11 @@ def test_strangers_are_counted_over_the_whole_connection() -> None:
 
 def test_only_refusals_for_who_sent_it_count_and_an_accepted_frame_ends_the_row() -> None:
     conduct = Conduct(LIMITS, 0)
-    for reason in (Reason.BAD_FRAME, Reason.IDENTITY_MISMATCH, Reason.BAD_DATA_UNIT):
+    for reason in (RefusalReason.BAD_FRAME, RefusalReason.IDENTITY_MISMATCH, RefusalReason.BAD_DATA_UNIT):
         assert conduct.judged(refused(reason)) is None
     assert conduct.judged(Accepted(arrival(), ())) is None
-    assert conduct.judged(refused(Reason.IDENTITY_MISMATCH)) is None
-    assert conduct.judged(refused(Reason.UNKNOWN_GATEWAY)) is Ended.NOT_BELIEVED
+    assert conduct.judged(refused(RefusalReason.IDENTITY_MISMATCH)) is None
+    assert conduct.judged(refused(RefusalReason.UNKNOWN_GATEWAY)) is Ended.NOT_BELIEVED
 
 
 def test_the_first_frame_is_due_sooner_than_any_other() -> None:

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from services.ingest.adapters.gb26875_decoder import Gb26875Decoder
 from services.ingest.desk import Desk
-from services.ingest.domain.controls import Control, Order, Step, Told, What, Why, encode
+from services.ingest.domain.controls import Control, Order, Told, What, encode
 from services.ingest.domain.decide import decide
 from services.ingest.domain.directory import Device, Directory, Speaker, Version
 from services.ingest.domain.errors import NotAllowed, Unusable
@@ -31,8 +31,9 @@ from services.ingest.domain.gb26875 import (
 )
 from services.ingest.domain.gb26875.layout import TYPES
 from services.ingest.domain.reach import Reach
-from services.ingest.domain.values import Carrier, Claim, Format, Lane, Route
+from services.ingest.domain.values import Claim, Format, Route
 from services.ingest.metrics import ExchangeMetrics
+from services.kernel.words import Carrier, ExchangeReason, ExchangeStep, Lane
 from services.runtime.lifecycle import Stop
 from tests.fakes.ingest import HandClock
 from tests.unit.ingest.build import DECODERS, NOON, QUICK, arrival
@@ -149,7 +150,12 @@ async def test_a_person_answers_after_forty_seconds_measured_from_the_control() 
     await rig.forward(37)
     rig.hear(rig.key_pressed())
     await rig.forward(1)
-    assert [told.step for told in rig.log] == [Step.BEGAN, Step.SENT, Step.CONFIRMED, Step.ANSWERED]
+    assert [told.step for told in rig.log] == [
+        ExchangeStep.BEGAN,
+        ExchangeStep.SENT,
+        ExchangeStep.CONFIRMED,
+        ExchangeStep.ANSWERED,
+    ]
     assert rig.end.seconds == 40
     assert rig.metric("exchanges_total", what="duty_check", outcome="answered") == 1
     assert rig.metric("exchange_seconds_sum", what="duty_check") == 40
@@ -167,7 +173,7 @@ async def test_a_press_that_the_device_kept_from_an_earlier_check_is_no_answer_t
     rig.hear(confirm(rig.mqtt.sent[0][1], rig.clock.now()))
     rig.hear(earlier)
     await rig.forward(310)
-    assert (rig.end.step, rig.end.why) == (Step.NOT_ANSWERED, Why.OLD_ANSWER)
+    assert (rig.end.step, rig.end.why) == (ExchangeStep.NOT_ANSWERED, ExchangeReason.OLD_ANSWER)
     assert rig.metric("exchanges_total", what="duty_check", outcome="not_answered") == 1
 
 
@@ -183,7 +189,7 @@ async def test_a_press_at_a_device_with_a_wrong_clock_is_an_answer(ahead_s: int)
     await rig.forward(20)
     rig.hear(rig.key_pressed())
     await rig.forward(1)
-    assert (rig.end.step, rig.end.why) == (Step.ANSWERED, None)
+    assert (rig.end.step, rig.end.why) == (ExchangeStep.ANSWERED, None)
 
 
 async def test_a_device_that_denies_gets_four_controls_and_then_none() -> None:
@@ -253,7 +259,7 @@ async def test_nothing_is_sent_before_the_log_has_it_and_nothing_is_lost_while_k
     rig.kafka_up = True
     await rig.forward(1)
     assert len(rig.mqtt.sent) == 1
-    assert [told.step for told in rig.log] == [Step.BEGAN, Step.SENT]
+    assert [told.step for told in rig.log] == [ExchangeStep.BEGAN, ExchangeStep.SENT]
 
 
 async def test_a_bug_about_one_message_does_not_stop_its_lane(monkeypatch: pytest.MonkeyPatch) -> None:

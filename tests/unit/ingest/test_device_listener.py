@@ -9,7 +9,8 @@ from services.ingest.adapters.device_listener import OTHER_FILES, open_files_for
 from services.ingest.domain.conduct import Ended, Limits
 from services.ingest.domain.device_stream import DeviceStream
 from services.ingest.domain.gb26875 import decode_frame
-from services.ingest.domain.values import Accepted, Flag, Refused
+from services.ingest.domain.values import Accepted, Refused
+from services.kernel.words import Flag
 from tests.unit.ingest.device_rig import ADDRESSES, DeviceRig, frame, heard_out, spoilt, status, words
 
 CONFIRM, DENY = 3, 6

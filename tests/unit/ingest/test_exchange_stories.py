@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.domain.answers import Answer
-from services.ingest.domain.controls import Order, Step, Terms, Told, What, Why
+from services.ingest.domain.controls import Order, Terms, Told, What
 from services.ingest.domain.exchanges import Exchanges
-from services.ingest.domain.values import Carrier
+from services.kernel.words import Carrier, ExchangeReason, ExchangeStep
 from tests.unit.ingest.build import NOON, QUICK, after
 
 MQTT = Carrier.MQTT_GB26875
@@ -143,8 +143,13 @@ class World:
         began = False
         for told in self.log:
             if told.order.command_id == command_id:
-                began = began or told.step is Step.BEGAN
-                before = told.why in {Why.BUSY, Why.EXPIRED, Why.TOO_MANY, Why.UNKNOWN_GATEWAY}
+                began = began or told.step is ExchangeStep.BEGAN
+                before = told.why in {
+                    ExchangeReason.BUSY,
+                    ExchangeReason.EXPIRED,
+                    ExchangeReason.TOO_MANY,
+                    ExchangeReason.UNKNOWN_GATEWAY,
+                }
                 if told.ends and not (began and before):
                     return told
         raise AssertionError(f"{command_id} never ended: {self.log}")
@@ -169,7 +174,7 @@ def test_every_order_ends_once_for_everybody_and_one_process_sends(
     assert all(len(process.exchanges) == 0 for process in world.processes)
     for order in ORDERS:
         world.end_of(order.command_id)
-        began = [told for told in world.log if told.step is Step.BEGAN and told.order == order]
+        began = [told for told in world.log if told.step is ExchangeStep.BEGAN and told.order == order]
         sent = [one for one in world.sent if one[1] == order.command_id]
         assert {(instance, serial) for _, _, instance, serial in sent} <= {(began[0].instance, began[0].serial)}
         kills = sum(what == "kill" for what, _ in actions)
@@ -181,20 +186,20 @@ def test_every_order_ends_once_for_everybody_and_one_process_sends(
 def test_the_end_is_the_truth_or_unknown(processes: int, actions: list[tuple[str, object]]) -> None:
     world = played(processes, actions)
     clock, duty = world.end_of("clock"), world.end_of("duty")
-    if clock.step is Step.CONFIRMED:
+    if clock.step is ExchangeStep.CONFIRMED:
         assert "clock" in world.confirmed
     for end in (clock, duty):
-        if end.why in {Why.NO_CONFIRM, Why.DENIED}:
+        if end.why in {ExchangeReason.NO_CONFIRM, ExchangeReason.DENIED}:
             assert after(world.confirmed.get(end.order.command_id, world.at)) >= end.at
     first = min((at for at, sent_id, _, _ in world.sent if sent_id == "duty"), default=None)
-    if duty.step is Step.ANSWERED:
+    if duty.step is ExchangeStep.ANSWERED:
         assert first is not None
         slack = (
             Terms().clocks_apart.total_seconds()
         )  # of two processes one may hear what the other's clock has not sent
         assert any(duty.at == after(at) and at >= first - slack for at in world.answers)
         assert duty.seconds == max(0.0, (duty.at - after(first)).total_seconds()) or world.kills
-    if duty.step is Step.NOT_ANSWERED:
+    if duty.step is ExchangeStep.NOT_ANSWERED:
         assert "duty" in world.confirmed
         assert not any(after(first or 0) < after(at) < duty.at for at in world.kills)
         last = max(at for at, sent_id, _, _ in world.sent if sent_id == "duty")
@@ -205,4 +210,4 @@ def test_the_end_is_the_truth_or_unknown(processes: int, actions: list[tuple[str
 @given(st.lists(ACTION, max_size=20))
 def test_without_a_kill_or_blindness_nothing_is_unknown(actions: list[tuple[str, object]]) -> None:
     world = played(1, [action for action in actions if action[0] not in {"kill", "blind"}])
-    assert Step.UNKNOWN not in {world.end_of("clock").step, world.end_of("duty").step}
+    assert ExchangeStep.UNKNOWN not in {world.end_of("clock").step, world.end_of("duty").step}

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from schemas import codec
 from services.ingest.adapters.exchange_wire import command_of, exchange_of, order_of, told_of
-from services.ingest.domain.controls import Order, Step, Told, What, Why
-from services.ingest.domain.values import Carrier
+from services.ingest.domain.controls import Order, Told, What
+from services.kernel.words import Carrier, ExchangeReason, ExchangeStep
 from tests.unit.ingest.build import NOON, QUICK, after
 
 ORDERS = st.sampled_from(
@@ -19,14 +19,14 @@ ORDERS = st.sampled_from(
 STEPS = st.builds(
     Told,
     ORDERS,
-    st.sampled_from(Step),
+    st.sampled_from(ExchangeStep),
     st.floats(0, 1e6).map(after),
     st.just("ingest-1"),
     st.none() | st.integers(0, 0xFFFF),
     st.none() | st.sampled_from(Carrier),
     st.none() | st.integers(1, 11),
     st.none() | st.floats(0, 1e6),
-    st.none() | st.sampled_from(Why),
+    st.none() | st.sampled_from(ExchangeReason),
 )
 
 

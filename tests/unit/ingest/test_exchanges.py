@@ -6,9 +6,9 @@ from itertools import pairwise
 import pytest
 
 from services.ingest.domain.answers import Answer
-from services.ingest.domain.controls import Order, Step, Terms, Told, What, Why
+from services.ingest.domain.controls import Order, Terms, Told, What
 from services.ingest.domain.exchanges import Exchanges, Try
-from services.ingest.domain.values import Carrier
+from services.kernel.words import Carrier, ExchangeReason, ExchangeStep
 from tests.unit.ingest.build import NOON, after
 
 MQTT = Carrier.MQTT_GB26875
@@ -56,7 +56,7 @@ class Line:
     def answer(self, at: float) -> None:
         self.tell(self.exchanges.answered("G000001", Answer(after(at), MQTT, after(at))))
 
-    def steps(self, command_id: str | None = None) -> list[Step]:
+    def steps(self, command_id: str | None = None) -> list[ExchangeStep]:
         return [told.step for told in self.log if command_id in (None, told.order.command_id)]
 
     @property
@@ -71,7 +71,7 @@ def test_a_clock_is_set_when_the_device_confirms() -> None:
     line.look(0.5)
     line.confirm(1.25)
     line.look_until(60, start=1.5)
-    assert line.steps() == [Step.BEGAN, Step.SENT, Step.CONFIRMED]
+    assert line.steps() == [ExchangeStep.BEGAN, ExchangeStep.SENT, ExchangeStep.CONFIRMED]
     assert line.end.seconds == 0.75
     assert line.end.order.by == "wang"
     assert line.counted == [line.end]
@@ -84,7 +84,7 @@ def test_a_control_is_sent_four_times_ten_seconds_apart_and_then_failed() -> Non
     line.look_until(60)
     assert [at for at, _ in line.sent] == [0, 10, 20, 30]
     assert len({one.serial for _, one in line.sent}) == 1
-    assert (line.end.step, line.end.why, line.end.at) == (Step.FAILED, Why.NO_CONFIRM, after(40))
+    assert (line.end.step, line.end.why, line.end.at) == (ExchangeStep.FAILED, ExchangeReason.NO_CONFIRM, after(40))
 
 
 def test_a_confirm_to_a_resend_counts_from_the_first_sending() -> None:
@@ -103,8 +103,8 @@ def test_a_denied_control_is_sent_again_at_once_and_after_three_resends_it_has_f
         line.confirm(second + 0.5, confirmed=False)
     line.look(4)
     assert [at for at, _ in line.sent] == [0, 1, 2, 3]
-    assert line.steps().count(Step.DENIED) == 4
-    assert (line.end.step, line.end.why) == (Step.FAILED, Why.DENIED)
+    assert line.steps().count(ExchangeStep.DENIED) == 4
+    assert (line.end.step, line.end.why) == (ExchangeStep.FAILED, ExchangeReason.DENIED)
 
 
 def test_a_device_that_denies_and_then_confirms_has_it() -> None:
@@ -114,7 +114,7 @@ def test_a_device_that_denies_and_then_confirms_has_it() -> None:
     line.confirm(0.5, confirmed=False)
     line.look(1)
     line.confirm(1.5)
-    assert line.end.step is Step.CONFIRMED
+    assert line.end.step is ExchangeStep.CONFIRMED
 
 
 def test_a_person_who_answers_after_forty_seconds_is_measured_from_the_control_not_from_the_confirm() -> None:
@@ -124,7 +124,7 @@ def test_a_person_who_answers_after_forty_seconds_is_measured_from_the_control_n
     line.confirm(11.5)
     line.look_until(39.5, start=12)
     line.answer(40)
-    assert line.end.step is Step.ANSWERED
+    assert line.end.step is ExchangeStep.ANSWERED
     assert line.end.seconds == 40
 
 
@@ -135,9 +135,9 @@ def test_silence_is_told_only_after_the_minutes_and_only_of_a_device_that_confir
     line.look(0)
     line.confirm(1)
     line.look_until(5 * minute_s + 4.5)
-    assert line.steps()[-1] is Step.CONFIRMED
+    assert line.steps()[-1] is ExchangeStep.CONFIRMED
     line.look(5 * minute_s + 5)
-    assert line.end.step is Step.NOT_ANSWERED
+    assert line.end.step is ExchangeStep.NOT_ANSWERED
 
 
 def test_our_resends_take_nothing_of_the_minutes_of_the_person() -> None:
@@ -147,7 +147,7 @@ def test_our_resends_take_nothing_of_the_minutes_of_the_person() -> None:
     line.confirm(30.5)  # to the fourth sending
     line.look_until(325)
     line.answer(329)
-    assert (line.end.step, line.end.seconds) == (Step.ANSWERED, 329)
+    assert (line.end.step, line.end.seconds) == (ExchangeStep.ANSWERED, 329)
 
 
 def test_an_answer_after_the_minutes_is_none() -> None:
@@ -158,7 +158,7 @@ def test_an_answer_after_the_minutes_is_none() -> None:
     line.look(300)
     line.answer(301)
     line.look(306)
-    assert line.end.step is Step.NOT_ANSWERED
+    assert line.end.step is ExchangeStep.NOT_ANSWERED
 
 
 def test_an_answer_that_came_before_the_control_was_sent_is_none() -> None:
@@ -166,7 +166,7 @@ def test_an_answer_that_came_before_the_control_was_sent_is_none() -> None:
     line.order(DUTY)
     line.look(2)
     line.answer(1.5)
-    assert Step.ANSWERED not in line.steps()
+    assert ExchangeStep.ANSWERED not in line.steps()
 
 
 def test_an_answer_that_the_device_kept_from_before_the_check_is_none_and_the_person_may_still_answer() -> None:
@@ -177,11 +177,11 @@ def test_an_answer_that_the_device_kept_from_before_the_check_is_none_and_the_pe
         line.confirm(1)
         line.tell(line.exchanges.answered("G000001", Answer(after(20), MQTT, after(-600))))
         line.look_until(30, start=20)
-        assert Step.ANSWERED not in line.steps()
+        assert ExchangeStep.ANSWERED not in line.steps()
     heard.answer(40)
-    assert (heard.end.step, heard.end.seconds, heard.end.why) == (Step.ANSWERED, 40, None)
+    assert (heard.end.step, heard.end.seconds, heard.end.why) == (ExchangeStep.ANSWERED, 40, None)
     silent.look(306)
-    assert (silent.end.step, silent.end.why) == (Step.NOT_ANSWERED, Why.OLD_ANSWER)
+    assert (silent.end.step, silent.end.why) == (ExchangeStep.NOT_ANSWERED, ExchangeReason.OLD_ANSWER)
 
 
 def test_an_answer_whose_time_nothing_proves_counts_and_says_so() -> None:
@@ -189,7 +189,7 @@ def test_an_answer_whose_time_nothing_proves_counts_and_says_so() -> None:
     line.order(DUTY)
     line.look(0)
     line.tell(line.exchanges.answered("G000001", Answer(after(20), MQTT)))
-    assert (line.end.step, line.end.why) == (Step.ANSWERED, Why.TIME_UNPROVEN)
+    assert (line.end.step, line.end.why) == (ExchangeStep.ANSWERED, ExchangeReason.TIME_UNPROVEN)
 
 
 def test_a_person_who_answers_before_the_confirm_came_has_answered() -> None:
@@ -197,7 +197,7 @@ def test_a_person_who_answers_before_the_confirm_came_has_answered() -> None:
     line.order(DUTY)
     line.look(0)
     line.answer(3)
-    assert line.end.step is Step.ANSWERED
+    assert line.end.step is ExchangeStep.ANSWERED
 
 
 def test_silence_while_we_were_blind_is_unknown() -> None:
@@ -210,7 +210,7 @@ def test_silence_while_we_were_blind_is_unknown() -> None:
     line.look_until(105, start=100.5)
     line.lag_s = 0
     line.look_until(310, start=105.5)
-    assert (line.end.step, line.end.why) == (Step.UNKNOWN, Why.BLIND)
+    assert (line.end.step, line.end.why) == (ExchangeStep.UNKNOWN, ExchangeReason.BLIND)
 
 
 def test_an_answer_counts_although_we_were_blind_for_a_while() -> None:
@@ -221,7 +221,7 @@ def test_an_answer_counts_although_we_were_blind_for_a_while() -> None:
     line.lag_s = 20
     line.look_until(60)
     line.answer(61)
-    assert line.end.step is Step.ANSWERED
+    assert line.end.step is ExchangeStep.ANSWERED
 
 
 def test_no_verdict_of_silence_before_everything_that_came_in_time_was_taken_in() -> None:
@@ -232,7 +232,7 @@ def test_no_verdict_of_silence_before_everything_that_came_in_time_was_taken_in(
     line.lag_s = 10  # Kafka is slow, not away
     line.look_until(309)
     line.answer(299)
-    assert line.end.step is Step.ANSWERED
+    assert line.end.step is ExchangeStep.ANSWERED
 
 
 def test_a_gateway_without_a_way_to_it_is_unreachable() -> None:
@@ -240,8 +240,8 @@ def test_a_gateway_without_a_way_to_it_is_unreachable() -> None:
     line.reachable = False
     line.order(CLOCK)
     line.look_until(60)
-    assert (line.end.step, line.end.why) == (Step.FAILED, Why.UNREACHABLE)
-    assert Step.SENT not in line.steps()
+    assert (line.end.step, line.end.why) == (ExchangeStep.FAILED, ExchangeReason.UNREACHABLE)
+    assert ExchangeStep.SENT not in line.steps()
 
 
 def test_a_gateway_that_comes_back_between_two_tries_is_reached() -> None:
@@ -252,7 +252,7 @@ def test_a_gateway_that_comes_back_between_two_tries_is_reached() -> None:
     line.reachable = True
     line.look_until(20, start=15.5)
     line.confirm(20.5)
-    assert line.end.step is Step.CONFIRMED
+    assert line.end.step is ExchangeStep.CONFIRMED
 
 
 @pytest.mark.parametrize("order", [CLOCK, DUTY])
@@ -261,8 +261,8 @@ def test_a_second_order_of_the_same_kind_for_a_gateway_waits_for_nothing_and_fai
     line.order(order)
     line.look(0)
     line.order(order._replace(command_id="second"), 1)
-    assert line.steps("second") == [Step.FAILED]
-    assert line.log[-1].why is Why.BUSY
+    assert line.steps("second") == [ExchangeStep.FAILED]
+    assert line.log[-1].why is ExchangeReason.BUSY
     assert len(line.exchanges) == 1
 
 
@@ -277,8 +277,8 @@ def test_clock_and_duty_check_of_one_gateway_go_side_by_side_under_different_ser
     line.confirm(2, serial=clock.serial)
     line.answer(3)
     assert {told.order.what: told.step for told in line.log if told.ends} == {
-        What.SET_CLOCK: Step.CONFIRMED,
-        What.DUTY_CHECK: Step.ANSWERED,
+        What.SET_CLOCK: ExchangeStep.CONFIRMED,
+        What.DUTY_CHECK: ExchangeStep.ANSWERED,
     }
 
 
@@ -286,14 +286,14 @@ def test_more_orders_than_may_be_open_fail_and_say_why() -> None:
     line = Line(terms=Terms(max_open=3))
     for number in range(5):
         line.order(DUTY._replace(command_id=f"d{number}", gateway_id=f"G{number}"))
-    assert [told.why for told in line.log if told.ends] == [Why.TOO_MANY, Why.TOO_MANY]
+    assert [told.why for told in line.log if told.ends] == [ExchangeReason.TOO_MANY, ExchangeReason.TOO_MANY]
     assert len(line.exchanges) == 3
 
 
 def test_an_order_for_a_gateway_that_the_registry_does_not_know_fails() -> None:
     line = Line()
     line.order(CLOCK, known=False)
-    assert (line.end.step, line.end.why) == (Step.FAILED, Why.UNKNOWN_GATEWAY)
+    assert (line.end.step, line.end.why) == (ExchangeStep.FAILED, ExchangeReason.UNKNOWN_GATEWAY)
 
 
 def test_an_order_for_a_gateway_not_heard_here_is_left_to_others_for_two_seconds() -> None:
@@ -302,7 +302,7 @@ def test_an_order_for_a_gateway_not_heard_here_is_left_to_others_for_two_seconds
     line.look_until(1.5)
     assert line.log == []
     line.look(2)
-    assert line.steps()[0] is Step.BEGAN
+    assert line.steps()[0] is ExchangeStep.BEGAN
 
 
 def test_an_order_found_on_the_log_is_carried_out_while_it_is_young_and_has_expired_after_a_minute() -> None:
@@ -311,8 +311,8 @@ def test_an_order_found_on_the_log_is_carried_out_while_it_is_young_and_has_expi
     young.look_until(31, start=30)
     old.order(CLOCK, 61, live=False)
     old.look(61)
-    assert Step.SENT in young.steps()
-    assert (old.end.step, old.end.why) == (Step.FAILED, Why.EXPIRED)
+    assert ExchangeStep.SENT in young.steps()
+    assert (old.end.step, old.end.why) == (ExchangeStep.FAILED, ExchangeReason.EXPIRED)
 
 
 def test_the_same_order_twice_has_one_effect_also_after_its_end() -> None:
@@ -323,7 +323,7 @@ def test_the_same_order_twice_has_one_effect_also_after_its_end() -> None:
     line.confirm(1)
     line.order(CLOCK, 2)
     line.look_until(60, start=2)
-    assert line.steps() == [Step.BEGAN, Step.SENT, Step.CONFIRMED]
+    assert line.steps() == [ExchangeStep.BEGAN, ExchangeStep.SENT, ExchangeStep.CONFIRMED]
 
 
 def restarted(line: Line, at: float, instance: str = "ingest-1") -> Line:
@@ -344,7 +344,7 @@ def test_after_a_restart_a_confirm_still_counts_and_the_serial_is_the_same() -> 
     again.look_until(10, start=5)
     assert again.sent[0][1] == line.sent[0][1]
     again.confirm(10.5)
-    assert again.end.step is Step.CONFIRMED
+    assert again.end.step is ExchangeStep.CONFIRMED
     assert again.end.seconds == 10.5
 
 
@@ -355,9 +355,9 @@ def test_after_a_restart_silence_is_unknown_and_an_answer_is_an_answer() -> None
     line.confirm(1)
     silent, heard = restarted(line, 100), restarted(line, 100)
     silent.look_until(310, start=100)
-    assert (silent.end.step, silent.end.why) == (Step.UNKNOWN, Why.RESTARTED)
+    assert (silent.end.step, silent.end.why) == (ExchangeStep.UNKNOWN, ExchangeReason.RESTARTED)
     heard.answer(200)
-    assert (heard.end.step, heard.end.seconds) == (Step.ANSWERED, 200)
+    assert (heard.end.step, heard.end.seconds) == (ExchangeStep.ANSWERED, 200)
 
 
 def test_after_a_restart_a_control_that_was_never_confirmed_is_unknown_not_failed() -> None:
@@ -366,7 +366,7 @@ def test_after_a_restart_a_control_that_was_never_confirmed_is_unknown_not_faile
     line.look_until(30)
     again = restarted(line, 35)
     again.look_until(60, start=35)
-    assert (again.end.step, again.end.why) == (Step.UNKNOWN, Why.RESTARTED)
+    assert (again.end.step, again.end.why) == (ExchangeStep.UNKNOWN, ExchangeReason.RESTARTED)
     assert again.sent == []
 
 
@@ -377,7 +377,7 @@ def test_after_a_long_absence_nothing_is_sent_any_more() -> None:
     again = restarted(line, 90)
     again.look_until(400, start=90)
     assert again.sent == []
-    assert again.end.step is Step.UNKNOWN
+    assert again.end.step is ExchangeStep.UNKNOWN
 
 
 def test_what_ended_before_a_restart_stays_ended() -> None:
@@ -398,8 +398,8 @@ def test_what_a_process_left_open_for_ever_is_ended_by_another() -> None:
     other = restarted(line, 5, instance="ingest-2")
     other.look_until(430, start=5)
     assert other.sent == []
-    assert other.steps().count(Step.BLIND) == 1
-    assert (other.end.step, other.end.why) == (Step.UNKNOWN, Why.ABANDONED)
+    assert other.steps().count(ExchangeStep.BLIND) == 1
+    assert (other.end.step, other.end.why) == (ExchangeStep.UNKNOWN, ExchangeReason.ABANDONED)
 
 
 def test_of_two_processes_that_claim_an_order_the_first_on_the_log_sends() -> None:
@@ -438,7 +438,7 @@ def test_an_answer_that_another_process_hears_before_it_reads_of_the_check_is_on
     for told in line.log:
         other.read(told, live=True)
     line.tell(list(other.due(after(5.5), after(5.5)).told))
-    assert (line.end.step, line.end.seconds) == (Step.ANSWERED, 0)
+    assert (line.end.step, line.end.seconds) == (ExchangeStep.ANSWERED, 0)
 
 
 def test_an_answer_of_long_ago_is_none_to_the_check_of_another_process() -> None:
@@ -451,18 +451,20 @@ def test_an_answer_of_long_ago_is_none_to_the_check_of_another_process() -> None
     assert other.due(after(6), after(6)).told == ()
 
 
-@pytest.mark.parametrize("why", [Why.BLIND, Why.RESTARTED])
-def test_a_silence_that_another_process_did_not_see_all_of_is_unknown(why: Why) -> None:
+@pytest.mark.parametrize("why", [ExchangeReason.BLIND, ExchangeReason.RESTARTED])
+def test_a_silence_that_another_process_did_not_see_all_of_is_unknown(why: ExchangeReason) -> None:
     line, other = Line(), Exchanges("ingest-2")
     line.order(DUTY)
     line.look(0)
     line.confirm(1)
     for told in line.log:
-        other.read(told, live=why is Why.BLIND)
-    heard_little = list(other.due(after(60), after(44)).told) if why is Why.BLIND else other.resume(after(60))
+        other.read(told, live=why is ExchangeReason.BLIND)
+    heard_little = (
+        list(other.due(after(60), after(44)).told) if why is ExchangeReason.BLIND else other.resume(after(60))
+    )
     line.tell(heard_little)
     line.look_until(305, start=60)
-    assert (line.end.step, line.end.why) == (Step.UNKNOWN, why)
+    assert (line.end.step, line.end.why) == (ExchangeStep.UNKNOWN, why)
 
 
 def test_serial_numbers_of_a_gateway_count_up_and_wrap() -> None:
@@ -475,7 +477,7 @@ def test_serial_numbers_of_a_gateway_count_up_and_wrap() -> None:
         seen.append(line.sent[-1][1].serial)
     assert [(later - sooner) % 65536 for sooner, later in pairwise(seen)] == [1, 1]
     wrapping = Line()
-    wrapping.tell([Told(CLOCK, Step.BEGAN, NOON, "ingest-1", serial=65535)])
+    wrapping.tell([Told(CLOCK, ExchangeStep.BEGAN, NOON, "ingest-1", serial=65535)])
     wrapping.order(DUTY)
     wrapping.look(0)
     assert [one.serial for _, one in wrapping.sent] == [65535, 0]
@@ -488,7 +490,7 @@ def test_a_confirm_of_another_serial_or_gateway_confirms_nothing() -> None:
     serial = line.sent[0][1].serial
     line.confirm(1, serial=(serial + 1) & 0xFFFF)
     line.tell(line.exchanges.heard("G000002", serial, after(1), MQTT, confirmed=True))
-    assert Step.CONFIRMED not in line.steps()
+    assert ExchangeStep.CONFIRMED not in line.steps()
 
 
 def test_a_gateway_without_order_that_answers_or_confirms_tells_nothing() -> None:
@@ -502,9 +504,9 @@ def test_an_order_that_another_took_on_while_we_let_it_expire_goes_on() -> None:
     line = Line()
     line.order(CLOCK, near=False)
     (expired,) = line.exchanges.due(after(60), after(60)).told
-    line.tell([Told(CLOCK, Step.BEGAN, after(59), "ingest-1", serial=7), expired])
+    line.tell([Told(CLOCK, ExchangeStep.BEGAN, after(59), "ingest-1", serial=7), expired])
     line.look(60.5)
-    assert line.steps()[-1] is Step.SENT
+    assert line.steps()[-1] is ExchangeStep.SENT
 
 
 def test_many_at_once_are_sent_bit_by_bit_and_none_is_forgotten_when_we_are_blind() -> None:
@@ -521,4 +523,4 @@ def test_many_at_once_are_sent_bit_by_bit_and_none_is_forgotten_when_we_are_blin
     line.lag_s = 0
     for _ in range(3):
         line.look(310)
-    assert [told.why for told in line.log if told.ends] == [Why.BLIND] * 500
+    assert [told.why for told in line.log if told.ends] == [ExchangeReason.BLIND] * 500

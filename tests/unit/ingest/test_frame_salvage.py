@@ -9,7 +9,8 @@ from services.ingest.domain.directory import Device, Speaker
 from services.ingest.domain.errors import Unusable
 from services.ingest.domain.gb26875 import STANDARD, Adu, Command, bodies, decode_frame
 from services.ingest.domain.gb26875.frame import END, checksum
-from services.ingest.domain.values import Flag, Kind, Message, Reading, Reason
+from services.ingest.domain.values import Message, Reading
+from services.kernel.words import Flag, RefusalReason, SignalKind
 from tests.unit.ingest.build import NOON, QUICK
 from tests.unit.ingest.device_rig import ADDRESSES, LABEL, frame, spoilt, status
 
@@ -57,7 +58,7 @@ def told(raw: bytes) -> list[Message]:
 )
 def test_a_wrong_count_and_stray_or_missing_bytes_cost_no_fire(unit: bytes) -> None:
     (message,) = told(with_unit(unit))
-    assert (message.kind, message.occurred_at) == (Kind.FIRE, NOON)
+    assert (message.kind, message.occurred_at) == (SignalKind.FIRE, NOON)
     assert message.point is not None
     assert message.point.address == "0"
 
@@ -74,7 +75,7 @@ def test_a_wrong_count_and_stray_or_missing_bytes_cost_no_fire(unit: bytes) -> N
 def test_every_type_that_alarms_is_read(body: bodies.SystemStatus) -> None:
     code = next(code for code in (1, 21, 4, 24) if _holds(code, body))
     unit = frame("G000001", Adu(code, (body,)))[27:-3]
-    assert [message.kind for message in told(with_unit(unit + b"x"))] == [Kind.FIRE]
+    assert [message.kind for message in told(with_unit(unit + b"x"))] == [SignalKind.FIRE]
 
 
 def _holds(code: int, body: bodies.SystemStatus) -> bool:
@@ -89,10 +90,10 @@ def _holds(code: int, body: bodies.SystemStatus) -> bool:
 
 def test_of_several_objects_all_count_when_they_are_all_there_and_else_the_first() -> None:
     both = unit_of(CALM, FIRE)
-    assert [message.kind for message in told(with_unit(both + b"x"))] == [Kind.FIRE]
+    assert [message.kind for message in told(with_unit(both + b"x"))] == [SignalKind.FIRE]
     with pytest.raises(Unusable):
         read(with_unit(both[:-1]))
-    assert [message.kind for message in told(with_unit(unit_of(FAULT, FIRE)[:-1]))] == [Kind.FAULT]
+    assert [message.kind for message in told(with_unit(unit_of(FAULT, FIRE)[:-1]))] == [SignalKind.FAULT]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,11 @@ def test_of_several_objects_all_count_when_they_are_all_there_and_else_the_first
 def test_what_begins_nothing_or_is_not_sound_is_refused_as_before(raw: bytes) -> None:
     with pytest.raises(Unusable) as refused:
         read(raw)
-    assert refused.value.reason in (Reason.BAD_DATA_UNIT, Reason.BAD_FRAME, Reason.IDENTITY_MISMATCH)
+    assert refused.value.reason in (
+        RefusalReason.BAD_DATA_UNIT,
+        RefusalReason.BAD_FRAME,
+        RefusalReason.IDENTITY_MISMATCH,
+    )
 
 
 @QUICK

@@ -6,22 +6,8 @@ from datetime import timedelta
 
 from services.ingest.domain.gaps import GapWatch
 from services.ingest.domain.numbering import Step
-from services.ingest.domain.values import (
-    Accepted,
-    Carrier,
-    Claim,
-    Flag,
-    Format,
-    FramePart,
-    Kind,
-    Lane,
-    Message,
-    Reason,
-    Refused,
-    Route,
-    Signal,
-    Spoiled,
-)
+from services.ingest.domain.values import Accepted, Claim, Format, FramePart, Message, Refused, Route, Signal, Spoiled
+from services.kernel.words import Carrier, Flag, Lane, RefusalReason, SignalKind
 from tests.unit.ingest.build import after, arrival
 
 GRACE = timedelta(seconds=10)
@@ -42,7 +28,7 @@ class Listener:
             now = after(self.second)
             stamped = each._replace(arrival=each.arrival._replace(received_at=now))
             followed = self.watch.follow(stamped, self.steps, now, overtakes=overtakes)
-            self.gaps += [signal for signal in followed.signals if signal.message.kind is Kind.GAP]
+            self.gaps += [signal for signal in followed.signals if signal.message.kind is SignalKind.GAP]
         return self
 
     def refuse(self, *told: Refused) -> "Listener":
@@ -62,20 +48,20 @@ def sent(serials: Sequence[int] | range, command: int = 2) -> Iterator[Accepted]
 
 
 def numbered(seq: int | None, flags: tuple[Flag, ...] = (), **of_arrival: bool) -> Accepted:
-    message = Message(Kind.HEARTBEAT, seq)
+    message = Message(SignalKind.HEARTBEAT, seq)
     signal = Signal("G1", "U1", Lane.UP, Carrier.MQTT_JSON, message, flags, 0)
     return Accepted(arrival()._replace(**of_arrival), (signal,))  # type: ignore[arg-type]
 
 
 def refused(
-    payload: bytes, reason: Reason, topic: str = "firenet/v1/G1/up/json", claim: Claim | None = None
+    payload: bytes, reason: RefusalReason, topic: str = "firenet/v1/G1/up/json", claim: Claim | None = None
 ) -> Refused:
     return Refused(arrival(payload, topic)._replace(claim=claim), reason, "", "G1")
 
 
 def accepted(serial: int, command: int = 2, parts: int = 1, flags: tuple[Flag, ...] = ()) -> Accepted:
     frames = [FramePart("standard", serial, command, 1, None, (), b"", part) for part in range(parts)]
-    messages = [Message(Kind.FAULT, frame=frame) for frame in frames]
+    messages = [Message(SignalKind.FAULT, frame=frame) for frame in frames]
     return Accepted(
         arrival(),
         tuple(
@@ -89,7 +75,7 @@ def test_a_loss_is_told_by_one_more_signal_of_the_frame_that_proves_it() -> None
     assert ear.gaps == []
     (*own, gap) = ear.follow(accepted(53, parts=3)).gaps
     assert own == []
-    assert (gap.message.kind, gap.message.missing, gap.part) == (Kind.GAP, 3, 3)
+    assert (gap.message.kind, gap.message.missing, gap.part) == (SignalKind.GAP, 3, 3)
     assert gap.message.frame == accepted(53).signals[0].message.frame
 
 
@@ -154,14 +140,14 @@ def whole(serial: int) -> bytes:
 def test_a_number_of_a_refused_message_is_not_missing() -> None:
     for payload in (b'{"v":1,"kind":"odd","seq":40}', b'{"v":1,"kind":"fire","seq" : "40"}', b'{"seq":40'):
         ear = Listener().follow(*map(numbered, range(40)))
-        ear.refuse(refused(payload, Reason.WRONG_SHAPE)).follow(*map(numbered, range(41, 80)))
+        ear.refuse(refused(payload, RefusalReason.WRONG_SHAPE)).follow(*map(numbered, range(41, 80)))
         assert ear.missing == []
 
 
 def test_what_was_refused_and_cannot_be_numbered_excuses_one_that_is_missing() -> None:
     for payload in (b"\xff\xfe", b'{"seq":1,"seq":2}', b""):
         ear = Listener().follow(*map(numbered, range(40)))
-        ear.refuse(refused(payload, Reason.NOT_JSON)).follow(*map(numbered, range(42, 80)))
+        ear.refuse(refused(payload, RefusalReason.NOT_JSON)).follow(*map(numbered, range(42, 80)))
         assert ear.missing == [1]
 
 
@@ -172,18 +158,21 @@ def test_what_was_read_carefully_and_lost_its_number_excuses_one_too() -> None:
 
 def test_the_number_that_a_refused_frame_names_is_not_missing_and_junk_excuses_none() -> None:
     topic = "firenet/v1/G1/up/gb26875"
-    ear = Listener().follow(*sent(range(40))).refuse(refused(whole(40), Reason.BAD_DATA_UNIT, topic))
+    ear = Listener().follow(*sent(range(40))).refuse(refused(whole(40), RefusalReason.BAD_DATA_UNIT, topic))
     assert ear.follow(*sent(range(41, 80))).missing == []
     ear.follow(*sent(range(82, 85))).refuse(
-        refused(whole(81), Reason.BAD_FRAME, topic), refused(b"@@", Reason.BAD_FRAME)
+        refused(whole(81), RefusalReason.BAD_FRAME, topic), refused(b"@@", RefusalReason.BAD_FRAME)
     )
     assert ear.follow(*sent(range(85, 120))).missing == [1]
-    spoiled = accepted(120)._replace(spoiled=(Spoiled(whole(121), Reason.BAD_FRAME, ""),))
+    spoiled = accepted(120)._replace(spoiled=(Spoiled(whole(121), RefusalReason.BAD_FRAME, ""),))
     assert ear.follow(spoiled, *sent(range(122, 160))).missing == [1]
 
 
 def test_what_somebody_else_said_in_a_gateways_name_says_nothing_of_it() -> None:
     claim = Claim("G1", Route(Lane.UP, Carrier.TCP_GB26875, Format.GB26875), "192.0.2.1")
     ear = Listener().follow(*sent(range(40)))
-    ear.refuse(refused(whole(40), Reason.IDENTITY_MISMATCH, "tcp", claim), refused(whole(40), Reason.UNKNOWN_GATEWAY))
+    ear.refuse(
+        refused(whole(40), RefusalReason.IDENTITY_MISMATCH, "tcp", claim),
+        refused(whole(40), RefusalReason.UNKNOWN_GATEWAY),
+    )
     assert ear.follow(*sent(range(41, 80))).missing == [1]

@@ -25,7 +25,8 @@ from services.ingest.domain.gb26875 import (
     frame_document,
 )
 from services.ingest.domain.gb26875.flags import FIRE_BIT
-from services.ingest.domain.values import Carrier, Kind, Lane, Reading, Reason, Signal
+from services.ingest.domain.values import Reading, Signal
+from services.kernel.words import Carrier, Lane, RefusalReason, SignalKind
 from tests.unit.ingest.build import NOON, QUICK, arrival
 from tests.unit.ingest.gb26875.strategies import PROFILE, frames
 from tests.unit.ingest.gb26875.test_worked_frames import CENTRE, DEVICE, PRESSURE, TWO_SYSTEMS
@@ -102,8 +103,8 @@ def test_a_frame_is_confirmed_under_its_number_with_the_addresses_swapped() -> N
 def test_a_check_error_is_denied_and_what_stands_beside_it_is_told() -> None:
     broken = PRESSURE[:-3] + bytes((PRESSURE[-3] ^ 1,)) + PRESSURE[-2:]
     reading = decode(JUNK + TWO_SYSTEMS + broken)
-    assert reading.messages[0].kind is Kind.FIRE
-    assert [spoiled.reason for spoiled in reading.spoiled] == [Reason.BAD_FRAME, Reason.BAD_FRAME]
+    assert reading.messages[0].kind is SignalKind.FIRE
+    assert [spoiled.reason for spoiled in reading.spoiled] == [RefusalReason.BAD_FRAME, RefusalReason.BAD_FRAME]
     assert [decode_frame(reply).command for reply in reading.replies] == [Command.CONFIRM, Command.DENY]
     with pytest.raises(Unusable) as refused:
         decode(broken)
@@ -113,13 +114,13 @@ def test_a_check_error_is_denied_and_what_stands_beside_it_is_told() -> None:
 def test_another_source_address_is_refused_and_not_confirmed() -> None:
     with pytest.raises(Unusable) as refused:
         decode(TWO_SYSTEMS, Device(address=bytes(6)))
-    assert (refused.value.reason, refused.value.replies) == (Reason.IDENTITY_MISMATCH, ())
+    assert (refused.value.reason, refused.value.replies) == (RefusalReason.IDENTITY_MISMATCH, ())
 
 
 def test_a_profile_that_nobody_wrote_is_not_taken_for_the_standard() -> None:
     with pytest.raises(Unusable) as refused:
         decode(TWO_SYSTEMS, Device(profile="standrad"))
-    assert (refused.value.reason, refused.value.replies) == (Reason.UNKNOWN_PROFILE, ())
+    assert (refused.value.reason, refused.value.replies) == (RefusalReason.UNKNOWN_PROFILE, ())
 
 
 def test_the_notes_of_an_object_stand_with_its_own_messages_only() -> None:

@@ -21,7 +21,8 @@ from services.ingest.domain.gb26875 import (
 from services.ingest.domain.gb26875 import bodies as b
 from services.ingest.domain.gb26875.bodies import Body
 from services.ingest.domain.gb26875_signals import names_its_time, read_signals
-from services.ingest.domain.values import Flag, Kind, Measurement, Message, Restores
+from services.ingest.domain.values import Measurement, Message
+from services.kernel.words import Flag, Restores, SignalKind
 from tests.unit.ingest.build import NOON, QUICK
 
 SENT = TimeLabel.of_instant(NOON, STANDARD)
@@ -197,7 +198,7 @@ def test_no_order_of_statuses_ends_a_fire_that_burns_by_its_components_own(
             sent = frame(2, b.ComponentStatus(1, 0, 42, addresses[who], word, HALL, HAPPENED))
         for message in read(sent, PROFILES[profile]):
             place = _place(message)
-            if message.kind is Kind.FIRE:
+            if message.kind is SignalKind.FIRE:
                 burning.add(place)
             elif message.restores in (Restores.FIRE, Restores.ALL):
                 assert place[1] != "*"
@@ -216,7 +217,7 @@ def test_what_may_be_a_test_begins_troubles_flagged_and_ends_none(sent: Frame) -
 
 @pytest.mark.parametrize("sent", [component(0), system(0), device(0)])
 def test_a_word_without_any_bit_is_a_test_unless_the_device_never_says_normal(sent: Frame) -> None:
-    assert [message.kind for message in read(sent)] == [Kind.TEST]
+    assert [message.kind for message in read(sent)] == [SignalKind.TEST]
     assert read(sent, PROFILES["normal_bit_omitted"])[0].restores is Restores.ALL
 
 
@@ -294,7 +295,7 @@ def test_an_analog_value_in_its_unit_and_one_that_nobody_knows() -> None:
         return frame(3, b.AnalogValue(12, 4, 99, DETECTOR, kind, -351, HAPPENED))
 
     (known,) = read(sample(3))
-    assert (known.kind, known.measurement, known.flags) == (Kind.ANALOG, Measurement(-35.1, "degC"), ())
+    assert (known.kind, known.measurement, known.flags) == (SignalKind.ANALOG, Measurement(-35.1, "degC"), ())
     (unknown,) = read(sample(77))
     assert (unknown.measurement, unknown.flags) == (Measurement(-351.0, "raw"), (Flag.NOT_UNDERSTOOD,))
 
@@ -332,7 +333,7 @@ ALIVE = [
 @pytest.mark.parametrize(("profile", "sent"), ALIVE)
 def test_frames_that_only_say_that_the_device_lives(profile: str, sent: Frame) -> None:
     (message,) = read(sent, PROFILES[profile])
-    assert (message.kind, message.occurred_at) == (Kind.HEARTBEAT, NOON)
+    assert (message.kind, message.occurred_at) == (SignalKind.HEARTBEAT, NOON)
 
 
 @pytest.mark.parametrize(
@@ -348,17 +349,17 @@ def test_frames_that_only_say_that_the_device_lives(profile: str, sent: Frame) -
 )
 def test_what_nobody_explains_is_kept_as_a_report(sent: Frame) -> None:
     (message,) = read(sent)
-    assert (message.kind, message.flags) == (Kind.REPORT, (Flag.NOT_UNDERSTOOD,))
+    assert (message.kind, message.flags) == (SignalKind.REPORT, (Flag.NOT_UNDERSTOOD,))
 
 
 def test_an_alarm_under_a_command_that_carries_no_data_still_counts() -> None:
     (fire,) = read(frame(2, b.ComponentStatus(1, 0, 42, DETECTOR, 3, HALL, HAPPENED), command=Command.CONTROL))
-    assert (fire.kind, fire.flags) == (Kind.FIRE, (Flag.NOT_UNDERSTOOD,))
+    assert (fire.kind, fire.flags) == (SignalKind.FIRE, (Flag.NOT_UNDERSTOOD,))
 
 
 def test_a_data_unit_without_objects_is_one_report() -> None:
     (message,) = read(frame(2))
-    assert (message.kind, message.text) == (Kind.REPORT, "component_status: no objects")
+    assert (message.kind, message.text) == (SignalKind.REPORT, "component_status: no objects")
 
 
 @pytest.mark.parametrize(

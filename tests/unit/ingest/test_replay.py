@@ -8,16 +8,17 @@ from prometheus_client import CollectorRegistry
 
 from schemas import codec
 from schemas.refusal import Refusal, Replayed
-from schemas.signal import Flag, Signal
+from schemas.signal import Signal
 from services.ingest.adapters.refusal_log import kept_of
 from services.ingest.adapters.wire import Encoder
 from services.ingest.domain.decide import decide
 from services.ingest.domain.directory import Device, Version
 from services.ingest.domain.gb26875 import Envelope, duty_check, encode_frame
 from services.ingest.domain.replays import Kept, Place, Query, ReplayOrder, may_be_of
-from services.ingest.domain.values import Arrival, Carrier, Claim, Format, Lane, Refused, Route
+from services.ingest.domain.values import Arrival, Claim, Format, Refused, Route
 from services.ingest.metrics import Metrics
 from services.ingest.replay import Replayer
+from services.kernel.words import Carrier, Flag, Lane
 from tests.fakes.ingest import MemoryShelf, MemoryStore
 from tests.unit.ingest.build import DECODERS, NOON, UP, after, arrival, directory
 

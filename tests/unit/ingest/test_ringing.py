@@ -11,21 +11,9 @@ from services.ingest.adapters.wire import refusal_id
 from services.ingest.domain.decide import MAX_PAYLOAD_BYTES
 from services.ingest.domain.directory import Device, Version
 from services.ingest.domain.ringing import EVERY, REMEMBERED, STRANGER_EVERY, STRANGERS, Ringing
-from services.ingest.domain.values import (
-    Accepted,
-    Arrival,
-    Carrier,
-    Claim,
-    Format,
-    Kind,
-    Lane,
-    Outcome,
-    Point,
-    Refused,
-    Ring,
-    Route,
-)
+from services.ingest.domain.values import Accepted, Arrival, Claim, Format, Outcome, Point, Refused, Ring, Route
 from services.ingest.worker import Judge
+from services.kernel.words import Carrier, Lane, SignalKind
 from tests.fakes.ingest import MemoryStore
 from tests.unit.ingest.build import DECODERS, NOON, after, arrival, directory
 from tests.unit.ingest.device_rig import ADDRESSES, frame, spoilt, status
@@ -154,7 +142,7 @@ def test_a_fire_of_a_device_that_nobody_knows_rings_under_its_address(carrier: C
     outcome = judged(called(FIRE_FRAME, carrier=carrier))
     assert outcome.ring is not None
     assert outcome.ring[:4] == (ADDRESSES["G000003"].hex(), "", Lane.UP, carrier)
-    assert [message.kind for message in outcome.ring.messages].count(Kind.FIRE) == 1
+    assert [message.kind for message in outcome.ring.messages].count(SignalKind.FIRE) == 1
     store = MemoryStore()
     store.write(outcome)
     event = codec.alarms.decode(store.alarms[0])

@@ -14,7 +14,8 @@ from services.ingest.adapters.json_salvage import MAX_MESSAGES
 from services.ingest.domain.decide import MAX_PAYLOAD_BYTES
 from services.ingest.domain.directory import Speaker
 from services.ingest.domain.errors import Unusable
-from services.ingest.domain.values import Flag, Kind, Message, Point, Reason, Restores
+from services.ingest.domain.values import Message, Point
+from services.kernel.words import Flag, RefusalReason, Restores, SignalKind
 from tests.fuzz.salvage_fuzz import check
 from tests.unit.ingest.build import NOON
 
@@ -90,7 +91,7 @@ USELESS_MEMBERS = [
 @pytest.mark.parametrize("member", USELESS_MEMBERS)
 def test_a_useless_member_costs_nothing_but_itself(member: str, kind: str) -> None:
     message = only(fire_with(member, kind))
-    assert (message.kind, message.point) == (Kind(kind), PLACE)
+    assert (message.kind, message.point) == (SignalKind(kind), PLACE)
     assert message.occurred_at is None
     assert message.restores is None
 
@@ -114,7 +115,7 @@ def test_the_version_costs_no_trouble(v: str) -> None:
     ['"FIRE"', '"Fire"', '" fire\\u0000"', '"ＦＩＲＥ"', '"fire_alarm"', '"fire-alarm"', '"火警"', '["fire"]', "fire"],
 )
 def test_a_fire_by_another_spelling_is_a_fire(kind: str) -> None:
-    assert only(f'{{"v":1,"kind":{kind},{POINT}}}').kind is Kind.FIRE
+    assert only(f'{{"v":1,"kind":{kind},{POINT}}}').kind is SignalKind.FIRE
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ def test_a_fire_by_another_spelling_is_a_fire(kind: str) -> None:
 )
 def test_a_component_is_read_as_far_as_it_can_be(point: str, place: Point | None) -> None:
     message = only(f'{{"v":1,"kind":"fire","point":{point},"level":1}}')
-    assert (message.kind, message.point) == (Kind.FIRE, place)
+    assert (message.kind, message.point) == (SignalKind.FIRE, place)
 
 
 def test_a_name_that_is_too_long_stays_a_name_of_its_own() -> None:
@@ -189,7 +190,7 @@ def test_json_in_a_text_is_read() -> None:
 @pytest.mark.parametrize("cut", range(21, len(FIRE.encode())))
 def test_a_message_cut_anywhere_behind_its_kind_is_a_fire_at_its_component_or_of_the_unit(cut: int) -> None:
     message = only(FIRE.encode()[:cut])
-    assert message.kind is Kind.FIRE
+    assert message.kind is SignalKind.FIRE
     assert message.point is None or message.point.address == "3-017"
 
 
@@ -204,9 +205,9 @@ def test_bytes_that_are_no_text_cost_only_themselves() -> None:
 
 def test_several_messages_are_several_and_their_order_stays() -> None:
     kinds = [message.kind for message in read(FIRE + END + FIRE.replace("fire", "fault"))]
-    assert kinds == [Kind.FIRE, Kind.RESTORE, Kind.FAULT]
+    assert kinds == [SignalKind.FIRE, SignalKind.RESTORE, SignalKind.FAULT]
     both = read(f'[{FIRE},{{"v":1,"kind":"heartbeat"}},{END}]')
-    assert [message.kind for message in both] == [Kind.FIRE, Kind.RESTORE]
+    assert [message.kind for message in both] == [SignalKind.FIRE, SignalKind.RESTORE]
     assert [message.salvage is not None and message.salvage.raw is not None for message in both] == [True, False]
     assert len(read(f"[{','.join([FIRE] * 60)}]")) == MAX_MESSAGES
 
@@ -214,7 +215,7 @@ def test_several_messages_are_several_and_their_order_stays() -> None:
 def test_of_two_kinds_the_graver_counts_and_never_an_end() -> None:
     for pair in ('"kind":"heartbeat","kind":"fire"', '"kind":"fire","kind":"restore","restores":"fire"'):
         message = only(f'{{"v":1,{pair},{POINT}}}')
-        assert (message.kind, message.restores) == (Kind.FIRE, None)
+        assert (message.kind, message.restores) == (SignalKind.FIRE, None)
 
 
 NO_TROUBLES = [
@@ -267,7 +268,7 @@ def test_what_names_no_trouble_becomes_none(payload: str) -> None:
 def test_no_gateway_speaks_for_another_unit_however_odd_it_speaks(payload: str) -> None:
     with pytest.raises(Unusable) as refused:
         JsonDecoder().decode(payload.encode(), UNIT, NOON)
-    assert refused.value.reason is Reason.IDENTITY_MISMATCH
+    assert refused.value.reason is RefusalReason.IDENTITY_MISMATCH
 
 
 SURE_ENDS = [
@@ -290,7 +291,7 @@ SURE_ENDS = [
 @pytest.mark.parametrize(("payload", "place", "restores"), SURE_ENDS)
 def test_an_end_is_taken_when_it_is_surely_one(payload: str | bytes, place: Point | None, restores: Restores) -> None:
     message = only(payload)
-    assert (message.kind, message.point, message.restores) == (Kind.RESTORE, place, restores)
+    assert (message.kind, message.point, message.restores) == (SignalKind.RESTORE, place, restores)
 
 
 DOUBTFUL_ENDS = [

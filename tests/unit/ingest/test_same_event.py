@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from schemas.gateway import SignalKind
 from services.ingest.domain.gb26875 import STANDARD, Adu, Command, Frame, TimeLabel, bodies, encode_frame
+from services.kernel.words import SignalKind
 from tests.unit.ingest.build import NOON
 from tests.unit.ingest.test_worker import Bench, events
 

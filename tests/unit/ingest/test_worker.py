@@ -25,9 +25,10 @@ from services.ingest.domain.gb26875 import (
     encode_frame,
 )
 from services.ingest.domain.proof import Proof
-from services.ingest.domain.values import Accepted, Message, Outcome, Reading, Reason
+from services.ingest.domain.values import Accepted, Message, Outcome, Reading
 from services.ingest.metrics import AccountCollector, Metrics
 from services.ingest.worker import Judge, LaneWorker, Ticker
+from services.kernel.words import RefusalReason
 from services.runtime.lifecycle import Stop
 from tests.fakes.ingest import HandClock, MemorySource, MemoryStore
 from tests.unit.ingest.build import DECODERS, NOON, UP, directory
@@ -114,7 +115,7 @@ async def test_a_bad_message_is_refused_and_the_good_one_behind_it_is_stored() -
     await bench.until(all_settled(bench))
     await bench.end()
     account = bench.source.inbox.account()
-    assert (account.stored, account.refused[Reason.EMPTY], account.refused[Reason.NOT_JSON]) == (1, 1, 1)
+    assert (account.stored, account.refused[RefusalReason.EMPTY], account.refused[RefusalReason.NOT_JSON]) == (1, 1, 1)
     assert (len(bench.store.signals), len(bench.store.refusals)) == (1, 2)
     assert bench.source.acknowledged == [1, 2, 3]
 
@@ -130,7 +131,7 @@ async def test_a_message_that_meets_our_bug_is_refused_and_stops_nobody() -> Non
         bench.source.publish(UP, payload)
     await bench.until(all_settled(bench))
     await bench.end()
-    assert bench.source.inbox.account().refused[Reason.UNEXPECTED] == 1
+    assert bench.source.inbox.account().refused[RefusalReason.UNEXPECTED] == 1
     assert len(bench.store.signals) == 1
 
 
@@ -141,7 +142,7 @@ async def test_a_message_that_cannot_be_written_is_refused_and_counted_as_such()
     await bench.until(all_settled(bench))
     await bench.end()
     account = bench.source.inbox.account()
-    assert (account.stored, account.refused[Reason.UNEXPECTED], account.balanced) == (0, 1, True)
+    assert (account.stored, account.refused[RefusalReason.UNEXPECTED], account.balanced) == (0, 1, True)
 
 
 async def test_nothing_is_acknowledged_or_taken_without_bound_while_kafka_is_away() -> None:

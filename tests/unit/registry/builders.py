@@ -6,9 +6,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from services.kernel.words import BodyKind, ContactRole
 from services.registry.adapters.files import LocalFiles
-from services.registry.domain.bodies import Body, BodyKind
-from services.registry.domain.entities import Contact, Gateway, Role, Unit
+from services.registry.domain.bodies import Body
+from services.registry.domain.entities import Contact, Gateway, Unit
 from services.registry.domain.policy import Policy
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -52,7 +53,9 @@ def gateway(**changes: Any) -> Gateway:
 
 
 def contact(**changes: Any) -> Contact:
-    return replace(Contact("C-1", "health", Role.OFFICE, "值班室", email="health@demo.firenet.example"), **changes)
+    return replace(
+        Contact("C-1", "health", ContactRole.OFFICE, "值班室", email="health@demo.firenet.example"), **changes
+    )
 
 
 def street(code: str = "T001") -> Body:

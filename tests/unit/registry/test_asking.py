@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from services.registry.domain.entities import Facts, Kind, Role, Version
+from services.kernel.words import ContactRole
+from services.registry.domain.entities import Facts, Kind, Version
 from services.registry.domain.routing import resolve
 from services.registry.worker.asking import Answers
 from tests.fakes.registry import MemoryStore, SetClock
@@ -13,7 +14,9 @@ from tests.unit.registry.builders import DAY, T0, contact, gateway, policy, stre
 PEOPLE = [
     contact(contact_id=f"C-{code}", body_code=code) for code in ("health", "T001", "centre", "brigade", "police")
 ] + [
-    contact(contact_id=f"C-U-{role.value}", body_code="U000001", role=role) for role in Role if role is not Role.OFFICE
+    contact(contact_id=f"C-U-{role.value}", body_code="U000001", role=role)
+    for role in ContactRole
+    if role is not ContactRole.OFFICE
 ]
 
 

@@ -9,10 +9,12 @@ from services.registry.domain.cells import BadCell
 from services.registry.domain.crosscheck import shared_addresses
 from services.registry.domain.devices import (
     IPV4_ADDRESS,
+    MAX_POINTS,
     STANDARD,
     device_address,
     device_profile,
     networks,
+    points,
     shown_address,
 )
 from services.registry.domain.entities import Gateway, Version
@@ -73,6 +75,23 @@ def test_what_is_no_network_is_refused(text: str) -> None:
 def test_more_networks_than_the_record_may_hold_are_refused() -> None:
     with pytest.raises(BadCell, match="1 to 16"):
         networks(";".join(f"10.{number}.0.0/16" for number in range(17)))
+
+
+@pytest.mark.parametrize(("text", "number"), [("0", 0), ("860", 860), ("１２０", 120), (str(MAX_POINTS), MAX_POINTS)])
+def test_a_number_of_components_is_a_whole_one(text: str, number: int) -> None:
+    assert points(text) == number
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        str(MAX_POINTS + 1), "-1", "+1", "1.5", "120.0", "1e3", "1,200", "1 200", "1_200", "007", "0x10", "120个",
+        "约120", "120/80", "=1+1", "NaN", "Infinity", "٣", "1²", "①", "一百", "1\u200b2", "1\n2", "9" * 5000,
+    ],
+)  # fmt: skip
+def test_what_is_no_number_of_components_is_refused(text: str) -> None:
+    with pytest.raises(BadCell, match="whole number from 0 to 100000"):
+        points(text)
 
 
 def held(day: date = DAY, **facts: object) -> Version[Gateway]:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from services.kernel.effective import in_force, ordered
 from services.registry.adapters.files import LocalFiles
 from services.registry.domain.entities import Gateway, Kind, Routing, Unit, Version, of_type
 from services.registry.domain.reports import ImportReport
-from services.registry.domain.timeline import in_force
+from services.registry.domain.words import said
 from services.registry.worker.importing import Importer
 from tests.fakes.registry import MemoryStore, SetClock
 from tests.unit.registry.builders import DAY, DEPARTMENTS_CSV, PACK_FILE, UNITS_HEADING, unit_row, units_csv
@@ -45,7 +46,7 @@ class Office:
         return await self.importer.import_pack(self.file("pack.yaml", text), valid_from=valid_from)
 
     def versions(self, unit_id: str = "U000001") -> list[Version[Unit]]:
-        return of_type(self.store.versions.get((Kind.UNIT, unit_id), []), Unit)
+        return ordered(of_type(self.store.versions.get((Kind.UNIT, unit_id), []), Unit))
 
     def route(self, day: date, unit_id: str = "U000001") -> Routing:
         version = in_force(self.versions(unit_id), day)
@@ -240,6 +241,37 @@ async def test_device_columns_of_gateways_are_taken_and_checked(office: Office) 
     assert [error.column for error in report.errors] == ["device_profile", "device_address", "networks"]
 
 
+POINTS_HEADING = "gateway_id,unit_id,carrier,points"
+
+
+async def test_registered_components_of_gateways_are_taken_kept_and_taken_back(office: Office) -> None:
+    await office.take("units.csv", units_csv(unit_row()))
+    for cell in ("860", "860", ""):
+        row = f"G1,U000001,carrier-a,{cell}"
+        assert not (await office.take("gateways.csv", f"{POINTS_HEADING}\n{row}\n")).refused
+    versions = of_type(office.store.versions[(Kind.GATEWAY, "G1")], Gateway)
+    assert [version.facts.points for version in versions] == [860, None], "the same again changes nothing"
+
+
+async def test_each_bad_number_of_components_is_told_with_its_row_and_nothing_is_taken(office: Office) -> None:
+    await office.take("units.csv", units_csv(unit_row()))
+    cells = ("860", "-1", "1.5", '"1,200"', "9" * 300, "")
+    rows = "".join(f"G{number},U000001,carrier-a,{cell}\n" for number, cell in enumerate(cells))
+    report = await office.take("gateways.csv", f"{POINTS_HEADING}\n{rows}")
+    assert [(error.row, error.column) for error in report.errors] == [(row, "points") for row in (3, 4, 5, 6)]
+    assert [error.found for error in report.errors[:3]] == ["-1", "1.5", "1,200"]
+    assert "whole number from 0 to 100000" in report.errors[0].expected
+    assert (Kind.GATEWAY, "G0") not in office.store.versions
+
+
+async def test_a_bad_number_of_components_is_told_in_chinese_under_a_chinese_heading(office: Office) -> None:
+    await office.take("units.csv", units_csv(unit_row()))
+    report = await office.take("gateways.csv", "装置编号,单位编号,运营商,部件数\nG1,U000001,carrier-a,约120\n")
+    (error,) = report.errors
+    assert (error.row, error.column, error.found) == (2, "部件数", "约120")
+    assert said(error.expected, chinese=True) == "0 至 100000 的整数（只写数字；不清楚时留空）"
+
+
 async def test_a_device_address_that_another_gateway_has_is_refused(office: Office) -> None:
     await office.take("units.csv", units_csv(unit_row()))
     await office.take("gateways.csv", f"{GATEWAYS_HEADING}\nG1,U000001,carrier-a,,100001,\n")
@@ -248,3 +280,16 @@ async def test_a_device_address_that_another_gateway_has_is_refused(office: Offi
     assert [(error.row, error.column, error.found) for error in report.errors] == [(2, "device_address", "100001")]
     await office.take("gateways.csv", f"{GATEWAYS_HEADING}\nG1,U000001,carrier-a,,100009,\n")
     assert not (await office.take("gateways.csv", second)).refused
+
+
+async def test_routes_of_a_pack_of_a_few_days_end_with_it_and_those_of_the_last_pack_go_on(office: Office) -> None:
+    await office.take("units.csv", units_csv(unit_row()))
+    guard = (
+        ("pack_id: sample-2026", "pack_id: guard"),
+        ("valid_from: 2026-01-01", "valid_from: 2026-07-01"),
+        ("valid_to: 2026-12-31", "valid_to: 2026-07-07"),
+        ("lead: health", "lead: civil-affairs"),
+    )
+    await office.take_pack(*guard)
+    days = (date(2026, 6, 30), date(2026, 7, 1), date(2026, 7, 7), date(2026, 7, 8), date(2027, 1, 1))
+    assert [office.route(day).lead for day in days] == ["health", "civil-affairs", "civil-affairs", "health", "health"]

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from services.registry.domain.entities import Construction
+from services.kernel.words import Construction
 from services.registry.domain.routing import resolve
 from tests.unit.registry.builders import DAY, policy, unit
 

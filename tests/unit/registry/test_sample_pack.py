@@ -2,7 +2,8 @@
 
 import pytest
 
-from schemas.pack import Pack, Recipient
+from schemas.pack import Pack
+from services.kernel.words import Recipient
 from services.registry.domain.routing import resolve
 from tests.unit.registry.builders import DAY, PACK_FILE, policy, unit
 

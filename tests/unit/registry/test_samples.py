@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from services.ingest.domain.values import Reason
+from services.kernel.words import RefusalReason
 from services.registry.adapters.files import LocalFiles
 from services.registry.domain import cells, devices
 from services.registry.domain.columns import COLUMNS
@@ -77,8 +77,12 @@ def test_an_address_of_the_readme_is_one() -> None:
     assert all(devices.device_address(text) for text in numbers)
 
 
+def test_the_readme_says_how_many_components_may_be_registered() -> None:
+    assert f"0 to {devices.MAX_POINTS}" in said_of("`points`")
+
+
 def test_the_readme_says_what_becomes_of_a_device_without_networks() -> None:
     """The decision itself: tests/unit/ingest/test_claims.py."""
     said = said_of("`networks`")
     assert "anywhere" not in said
-    assert all(word in said for word in (Reason.IDENTITY_MISMATCH.value, "INGEST_TCP_OPEN", "certificate"))
+    assert all(word in said for word in (RefusalReason.IDENTITY_MISMATCH.value, "INGEST_TCP_OPEN", "certificate"))

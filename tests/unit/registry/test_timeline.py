@@ -6,8 +6,9 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.kernel.effective import in_force, ordered
 from services.registry.domain.entities import Routing, Unit, Version
-from services.registry.domain.timeline import in_force, plan
+from services.registry.domain.timeline import plan
 from tests.unit.registry.builders import T0, unit
 
 JAN, MAR, JUN, SEP = date(2026, 1, 1), date(2026, 3, 1), date(2026, 6, 1), date(2026, 9, 1)
@@ -46,7 +47,7 @@ def test_change_dated_into_the_future_stays() -> None:
 def test_correction_of_the_same_day_wins_by_being_known_later() -> None:
     history = [version(A, JAN)]
     history += plan(history, (JAN, B), one_route, (), T0 + timedelta(hours=1))
-    held = in_force(history, SEP)
+    held = in_force(ordered(history), SEP)
     assert held is not None
     assert held.facts == B
 
@@ -95,7 +96,7 @@ def test_the_last_word_about_a_day_holds_until_the_next_change(
     for offset in range(25):
         day = date(2026, 1, 1) + timedelta(days=offset)
         begun = [each for each in sorted(stated) if each <= day]
-        held = in_force(history, day)
+        held = in_force(ordered(history), day)
         assert (held is None) == (not begun)
         if held is not None:
             assert held.facts == stated[begun[-1]]

@@ -6,10 +6,11 @@ import pytest
 
 from schemas import codec
 from schemas.registry import ContactVersion
+from services.kernel.words import Construction
 from services.registry.adapters.kafka import to_event
 from services.registry.adapters.wire import from_json, from_wire, to_wire
 from services.registry.domain.devices import networks
-from services.registry.domain.entities import Construction, Facts, History, Kind, Version
+from services.registry.domain.entities import Facts, History, Kind, Version
 from services.registry.domain.routing import resolve
 from tests.unit.registry.builders import DAY, T0, contact, gateway, policy, street, unit
 
@@ -19,7 +20,8 @@ EXEMPT = unit(
 )  # fmt: skip
 HOOK = contact(webhook_url="http://127.0.0.1:8099/", webhook_secret_ref="centre", retired_on=DAY)
 DEVICE = gateway(
-    device_profile="bcd_time", device_address="a18601000000", networks=networks("10.1.0.0/16; fd00::/8")
+    device_profile="bcd_time", device_address="a18601000000", networks=networks("10.1.0.0/16; fd00::/8"),
+    points=0,
 )  # fmt: skip
 CASES: list[tuple[Kind, Version[Facts]]] = [
     (Kind.UNIT, Version(unit(), DAY, T0, resolve(unit(), policy(), DAY))),

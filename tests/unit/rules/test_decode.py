@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 
 from schemas import codec
 from schemas.gateway import Point
-from schemas.signal import Carrier, Flag, Lane, Signal, SignalData, Tick, TickData, TickState
+from schemas.signal import Signal, SignalData, Tick, TickData, TickState
 from services.ingest.adapters.wire import Encoder
-from services.ingest.domain.values import Arrival, Kind, Message
-from services.ingest.domain.values import Carrier as IngestCarrier
-from services.ingest.domain.values import Lane as IngestLane
+from services.ingest.domain.values import Arrival, Message
 from services.ingest.domain.values import Signal as IngestSignal
+from services.kernel.words import Carrier, Flag, Lane, SignalKind
 from services.rules.adapters.decode import SignalDecoder, point_in
 from services.rules.domain.inputs import Heartbeat
 from services.rules.domain.inputs import Signal as DomainSignal
@@ -88,8 +87,8 @@ def test_what_the_broker_delivered_again_is_known_for_it(flags: tuple[str, ...])
 
 def test_a_heartbeat_goes_the_short_way_as_ingest_writes_it() -> None:
     came = Arrival(1, 1, "", b"{}", AT)
-    for message in (Message(Kind.HEARTBEAT), Message(Kind.HEARTBEAT, seq=5, occurred_at=AT)):
-        signal = IngestSignal("G1", "U1", IngestLane.UP, IngestCarrier.MQTT_JSON, message, (), 0)
+    for message in (Message(SignalKind.HEARTBEAT), Message(SignalKind.HEARTBEAT, seq=5, occurred_at=AT)):
+        signal = IngestSignal("G1", "U1", Lane.UP, Carrier.MQTT_JSON, message, (), 0)
         raw = Encoder("i1").signal(signal, came)
         beat = decoder.heartbeat(raw, 3)
         assert beat is not None

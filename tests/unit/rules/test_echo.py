@@ -18,9 +18,9 @@ from services.ingest.domain.directory import Device, Directory, Version
 from services.ingest.domain.gb26875 import STANDARD, Adu, Command, Frame, TimeLabel, bodies, encode_frame
 from services.ingest.domain.gb26875.values import ComponentAddress, Text
 from services.ingest.domain.repeats import Repeats
-from services.ingest.domain.values import Accepted, Arrival, Carrier, Claim, Format, Lane, Route
+from services.ingest.domain.values import Accepted, Arrival, Claim, Format, Route
+from services.kernel.words import Carrier, FindingKind, Lane
 from services.rules.adapters.decode import SignalDecoder
-from services.rules.domain.words import Kind
 from tests.unit.ingest.build import DECODERS, QUICK
 from tests.unit.rules.world import T0, World
 
@@ -117,7 +117,7 @@ class Centre:
             self.world.feed(self._decoder.decode(self._encoder.signal(signal, judged.arrival), self.world.offset))
 
     def is_open(self, kind: str) -> bool:
-        return self.world.engine.units["U1"].open_points(Kind(kind)) > 0
+        return self.world.engine.units["U1"].open_points(FindingKind(kind)) > 0
 
     def problems(self, kind: str) -> list[str]:
         return self.world.phases(kind)

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from services.kernel.words import FindingKind
 from services.rules.domain.engine import Engine
 from services.rules.domain.freeze import FORMAT, ORDERED_ONCE, UnknownFormat, freeze_head, freeze_unit, thaw
 from services.rules.domain.inputs import Signal
-from services.rules.domain.words import Kind
 from tests.unit.rules.world import World, when
 
 FIRST = [-1, -1, -1]
@@ -34,11 +34,11 @@ def said(at_s: float, kind: str, point: str, restores: str = "") -> Signal:
 def test_what_the_format_before_held_open_is_open_and_ends(kind: str) -> None:
     engine = before({kind: [FIRST, [["p1", key(10, 1), True], ["p2", key(11, 0), False]]]})
     unit = engine.units["U1"]
-    assert unit.open_points(Kind(kind)) == 1
+    assert unit.open_points(FindingKind(kind)) == 1
     engine.apply(said(9, "restore", "p1", kind))
-    assert unit.open_points(Kind(kind)) == 1
+    assert unit.open_points(FindingKind(kind)) == 1
     engine.apply(said(20, "restore", "p1", kind))
-    assert unit.open_points(Kind(kind)) == 0
+    assert unit.open_points(FindingKind(kind)) == 0
 
 
 def test_what_the_format_before_held_for_over_is_over() -> None:
@@ -46,10 +46,10 @@ def test_what_the_format_before_held_for_over_is_over() -> None:
     unit = engine.units["U1"]
     for at_s, point in ((4, "p1"), (8, "p2"), (6, "q1")):
         engine.apply(said(at_s, "fault", point))
-    assert unit.open_points(Kind.FAULT) == 0
+    assert unit.open_points(FindingKind.FAULT) == 0
     for at_s, point in ((6, "p1"), (10, "p2"), (8, "q1")):
         engine.apply(said(at_s, "fault", point))
-    assert unit.open_points(Kind.FAULT) == 3
+    assert unit.open_points(FindingKind.FAULT) == 3
 
 
 def test_what_was_remembered_without_its_words_is_known_by_its_id() -> None:
@@ -60,7 +60,7 @@ def test_what_was_remembered_without_its_words_is_known_by_its_id() -> None:
     plain[16] = ["s1"]
     engine = thaw(freeze_head(world.engine), [plain], never_grace=0, unit_rows={}, gateway_rows={}, pack_rows={})
     engine.apply(Signal("U1", "G1", "s1", "restore", when(2), 1000, point="p1", restores="fire"))
-    assert engine.units["U1"].open_points(Kind.FIRE) == 1
+    assert engine.units["U1"].open_points(FindingKind.FIRE) == 1
 
 
 def test_another_format_is_refused() -> None:

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.kernel.words import FindingKind
 from services.rules.domain.ids import finding_id
 from services.rules.domain.inputs import Signal
 from services.rules.domain.points import MAX_CLOSED, MAX_OPEN
-from services.rules.domain.words import Kind, Oddity
+from services.rules.domain.words import Oddity
 from tests.unit.rules.world import World, when
 
 
@@ -65,7 +66,7 @@ def test_isolating_a_faulty_point_does_not_cure_it() -> None:
     world.signal(1, "fault", "p1")
     world.signal(2, "isolation", "p1")
     assert world.phases("fault") == ["began"]
-    assert (world.health(), world.engine.units["U1"].open_points(Kind.FAULT)) == ("fault", 1)
+    assert (world.health(), world.engine.units["U1"].open_points(FindingKind.FAULT)) == ("fault", 1)
     world.signal(3, "restore", "p1", restores="fault")
     assert world.health() == "partly_isolated"
 
@@ -166,7 +167,7 @@ def test_fires_and_ends_by_different_clocks_end_in_the_same_state_in_any_order(o
     for number in order:
         kind, point, restores, received, occurred = told[number]
         world.signal(received, kind, point, restores, occurred_at=when(occurred))
-    assert (world.health(), world.engine.units["U1"].open_points(Kind.FIRE)) == ("fire", 1)
+    assert (world.health(), world.engine.units["U1"].open_points(FindingKind.FIRE)) == ("fire", 1)
     world.signal(180, "restore", "p1", restores="fire", occurred_at=when(180))
     assert world.health() == "normal"
 
@@ -205,15 +206,19 @@ def test_any_order_of_arrival_ends_in_the_same_state(order: tuple[int, ...]) -> 
         world.feed(signal)
         world.feed(signal)
     unit = world.engine.units["U1"]
-    assert [unit.open_points(kind) for kind in (Kind.FIRE, Kind.FAULT, Kind.ISOLATION)] == [0, 0, 1]
-    assert (world.health(), set(unit.findings)) == ("partly_isolated", {Kind.ISOLATION})
+    assert [unit.open_points(kind) for kind in (FindingKind.FIRE, FindingKind.FAULT, FindingKind.ISOLATION)] == [
+        0,
+        0,
+        1,
+    ]
+    assert (world.health(), set(unit.findings)) == ("partly_isolated", {FindingKind.ISOLATION})
 
 
 def test_open_faults_are_bounded_and_counted() -> None:
     world = speaking()
     for number in range(MAX_OPEN + 5):
         world.signal(1, "fault", f"p{number}")
-    assert world.engine.units["U1"].open_points(Kind.FAULT) == MAX_OPEN
+    assert world.engine.units["U1"].open_points(FindingKind.FAULT) == MAX_OPEN
     assert world.engine.oddities[Oddity.TOO_MANY_POINTS] == 5
 
 
@@ -232,7 +237,7 @@ def test_ends_that_are_remembered_are_bounded() -> None:
     world = speaking()
     for number in range(MAX_CLOSED * 3):
         world.signal(1 + number, "restore", f"p{number}", restores="fault")
-    trouble = world.engine.units["U1"].trouble(Kind.FAULT)
+    trouble = world.engine.units["U1"].trouble(FindingKind.FAULT)
     assert len(trouble.words) == MAX_CLOSED
 
 

@@ -336,3 +336,29 @@ def test_a_unit_that_changes_department_leaves_the_old_counters(department: str)
             if row.key.scope == "S1" and row.key.dimension == "department"}  # fmt: skip
     assert {name: count for name, count in rows.items() if count} == {department: 1}
     assert {name for name, tally in world.engine.ledger.health.items() if any(tally.values())} == {department}
+
+
+def test_a_pack_of_a_few_days_gives_way_to_that_of_the_year_when_it_is_over() -> None:
+    world = World(1)
+    alive(world, 0, 60, "G1")
+    guard = replace(
+        PACK, pack_id="guard", valid_from=date(2026, 3, 2), valid_to=date(2026, 3, 2), scopes=PACK.scopes[1:]
+    )
+    world.engine.registry(packs={"sample-2026": (PACK,), "guard": (guard,)})
+    assert (counts(world, "S1"), counts(world, "ALL")) == ((0, 0), (1, 1))
+    alive(world, 70, MIDNIGHT_S, "G1")
+    world.tick(MIDNIGHT_S + 1)
+    assert counts(world, "S1") == (1, 1)
+    assert world.engine.units["U1"].pack.pack_id == "sample-2026"
+
+
+def test_a_pack_that_has_run_out_goes_on_until_the_next_begins() -> None:
+    world = World(1, pack=replace(PACK, valid_to=date(2026, 3, 1)))
+    alive(world, 0, 60, "G1")
+    assert counts(world, "S1") == (1, 1)
+
+
+def test_the_pack_of_another_district_is_not_ours() -> None:
+    world = World(1, pack=replace(PACK, district="elsewhere"))
+    alive(world, 0, 60, "G1")
+    assert world.engine.units["U1"].pack.pack_id == "none"

@@ -8,15 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import codec
-from schemas.registry import (
-    Construction,
-    GatewayRecord,
-    GatewayVersion,
-    RegistryData,
-    RegistryEvent,
-    UnitRecord,
-    UnitVersion,
-)
+from schemas.registry import GatewayRecord, GatewayVersion, RegistryData, RegistryEvent, UnitRecord, UnitVersion
+from services.kernel.words import Construction
 from services.rules.adapters.registry_records import Gateways, Units, read, read_any, read_plain
 from tests.integration.rules.rig import gateway_record, pack_record, registry_event, unit_record
 

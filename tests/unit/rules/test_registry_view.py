@@ -2,9 +2,9 @@
 
 from datetime import UTC, date, datetime
 
+from services.kernel.words import FindingKind
 from services.rules.adapters.registry_view import EVERY_PARTITION, CompactedRegistryView
 from services.rules.domain.instants import SECOND
-from services.rules.domain.words import Kind
 from tests.integration.rules.rig import gateway_record, pack_record, registry_event, unit_record
 
 
@@ -65,7 +65,7 @@ def test_scopes_of_the_sample_pack_are_those_of_the_clause() -> None:
         frozenset({"crowded_place", "flammable_place"}),
     }
     assert (scopes["S1"].from_acceptance, scopes["S2"].from_acceptance) == (False, True)
-    assert pack.ladder_clauses[Kind.FIRE] != pack.ladder_clauses[Kind.FAULT]
+    assert pack.ladder_clauses[FindingKind.FIRE] != pack.ladder_clauses[FindingKind.FAULT]
 
 
 def test_a_record_that_cannot_be_read_is_counted_and_what_was_known_stays() -> None:

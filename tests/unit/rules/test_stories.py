@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.kernel.words import Connection, Phase
 from services.rules.domain.engine import Engine
 from services.rules.domain.facts import UnitVersion
 from services.rules.domain.freeze import freeze_head, freeze_unit, thaw
@@ -14,7 +15,6 @@ from services.rules.domain.inputs import Heartbeat, Signal
 from services.rules.domain.ledger import UNLISTED
 from services.rules.domain.rate import DIMENSIONS, EVERY, UNION, UNION_OF, RateKey, RateRow
 from services.rules.domain.unit import Unit
-from services.rules.domain.words import Connection, Phase
 from tests.unit.rules.stories import GATEWAYS, GRACE, PACKS, STEPS, UNITS, Row, Story, fresh, play, step, tell
 from tests.unit.rules.world import PACK, unit_version
 

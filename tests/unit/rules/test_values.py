@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import ids as wire_ids
+from services.kernel.words import VisibilityState
 from services.rules.domain import ids
-from services.rules.domain.facts import in_force
+from services.rules.domain.facts import holding
 from services.rules.domain.instants import DAY, day_end, day_start, instant, micros
 from services.rules.domain.watch import sight_now
-from services.rules.domain.words import Sight
 from tests.unit.rules.world import unit_version
 
 
@@ -37,13 +37,14 @@ def test_instants_survive_the_round_trip(at: datetime) -> None:
 def test_the_last_version_that_is_known_and_valid_holds() -> None:
     first = unit_version()
     later = unit_version(valid_from=date(2026, 3, 1), recorded_at=day_start(date(2026, 3, 5)))
-    assert in_force((first, later), day_start(date(2026, 3, 4))) is first
-    assert in_force((first, later), day_start(date(2026, 3, 5))) is later
-    assert in_force((first,), day_start(date(2025, 3, 5))) is None
+    assert holding((first, later), day_start(date(2026, 3, 4))) is first
+    assert holding((first, later), day_start(date(2026, 3, 5))) is later
+    assert holding((first,), day_start(date(2025, 3, 5))) is None
 
 
 @pytest.mark.parametrize(
-    ("watermark", "now", "shown"), [(None, 5, Sight.BLIND), (0, 11, Sight.BLIND), (0, 10, Sight.IMPAIRED)]
+    ("watermark", "now", "shown"),
+    [(None, 5, VisibilityState.BLIND), (0, 11, VisibilityState.BLIND), (0, 10, VisibilityState.IMPAIRED)],
 )
-def test_behind_a_stalled_watermark_nobody_looks(watermark: int | None, now: int, shown: Sight) -> None:
-    assert sight_now(Sight.IMPAIRED, watermark, 10, now) is shown
+def test_behind_a_stalled_watermark_nobody_looks(watermark: int | None, now: int, shown: VisibilityState) -> None:
+    assert sight_now(VisibilityState.IMPAIRED, watermark, 10, now) is shown

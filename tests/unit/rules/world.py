@@ -2,12 +2,12 @@
 
 from datetime import date
 
+from services.kernel.words import FindingKind
 from services.rules.domain.effects import Effects, Finding, Transition
 from services.rules.domain.engine import Engine
 from services.rules.domain.facts import GatewayVersion, PackVersion, Profile, Scope, UnitVersion
 from services.rules.domain.inputs import Heartbeat, Input, Signal, Tick
 from services.rules.domain.instants import SECOND, day_start
-from services.rules.domain.words import Kind
 
 LISTED = date(2026, 1, 1)
 T0 = day_start(date(2026, 3, 2)) + 10 * 3600 * SECOND
@@ -42,7 +42,12 @@ PACK = PackVersion(
     default_profile="CN-FAST",
     profiles={"CN-FAST": FAST},
     scopes=(S1, S2),
-    ladder_clauses={Kind.FIRE: "F0", Kind.FAULT: "H0", Kind.ISOLATION: "H0", Kind.CONNECTION_LOST: "H0"},
+    ladder_clauses={
+        FindingKind.FIRE: "F0",
+        FindingKind.FAULT: "H0",
+        FindingKind.ISOLATION: "H0",
+        FindingKind.CONNECTION_LOST: "H0",
+    },
 )
 IN_S1 = frozenset({"key_unit", "auto_fire_facilities", "crowded_place"})
 IN_S2 = frozenset({"new_build", "fire_alarm_system"})

@@ -30,6 +30,14 @@ async def test_a_cancellation_that_the_client_keeps_to_itself_still_ends_the_cal
         await stopping
 
 
+async def test_a_client_that_does_not_stop_is_left_after_a_while() -> None:
+    async def stop() -> None:
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(60):
+        await stop_consumer(consumer_that(stop), limit_s=0.01)
+
+
 async def test_a_limit_around_it_holds_too() -> None:
     async def stop() -> None:
         try:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from services.kernel.words import Lane, SignalKind
 from services.simulator.adapters.ledger import FileLedger, LedgerRow, read_ledger
 from services.simulator.domain.load import BLOCK, Block, Latencies, LoadPlan
-from services.simulator.domain.signals import Kind, Lane
 from services.simulator.worker.loading import Book
 
 T0 = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
@@ -30,13 +30,13 @@ def test_gateways_take_turns_and_number_their_own_messages() -> None:
 def test_share_of_events_is_as_wished_and_half_of_them_restore() -> None:
     plan = LoadPlan(1000, 100, GATEWAYS, event_share=0.1)
     kinds = [plan.kind_of(number) for number in range(plan.total)]
-    assert 0.095 < 1 - kinds.count(Kind.HEARTBEAT) / len(kinds) < 0.105
-    assert 0.4 < kinds.count(Kind.FAULT) / (kinds.count(Kind.FAULT) + kinds.count(Kind.RESTORE)) < 0.6
+    assert 0.095 < 1 - kinds.count(SignalKind.HEARTBEAT) / len(kinds) < 0.105
+    assert 0.4 < kinds.count(SignalKind.FAULT) / (kinds.count(SignalKind.FAULT) + kinds.count(SignalKind.RESTORE)) < 0.6
 
 
 def test_without_share_all_are_heartbeats_and_on_the_alarm_lane_all_are_fires() -> None:
-    assert {LoadPlan(10, 10, GATEWAYS).kind_of(number) for number in range(100)} == {Kind.HEARTBEAT}
-    assert {LoadPlan(10, 10, GATEWAYS, 0.5, Lane.ALARM).kind_of(number) for number in range(100)} == {Kind.FIRE}
+    assert {LoadPlan(10, 10, GATEWAYS).kind_of(number) for number in range(100)} == {SignalKind.HEARTBEAT}
+    assert {LoadPlan(10, 10, GATEWAYS, 0.5, Lane.ALARM).kind_of(number) for number in range(100)} == {SignalKind.FIRE}
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 0.5), (0.99, 0.99), (0.999, 0.999), (1.0, 1.0)])

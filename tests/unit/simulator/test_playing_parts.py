@@ -7,11 +7,12 @@ from itertools import pairwise
 import pytest
 
 from schemas.gateway import GatewayMessage, GatewayStatus
+from services.kernel.words import SignalKind
 from services.simulator.adapters import encoding
 from services.simulator.domain.district import HERO, Devices, District
 from services.simulator.domain.fleet import Fleet
 from services.simulator.domain.script import Act, Pace
-from services.simulator.domain.signals import Kind, Point, Signal
+from services.simulator.domain.signals import Point, Signal
 from services.simulator.domain.stories import STORIES, demo, storm
 
 T0 = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
@@ -84,7 +85,7 @@ def test_demo_drops_the_hospital_and_waits_for_the_department() -> None:
     events = demo(DISTRICT, FAST)
     drop = next(event for event in events if event.act is Act.DROP)
     back = next(event for event in events if event.act is Act.RECOVER and HERO in event.units)
-    fire = next(event for event in events if event.kind is Kind.FIRE)
+    fire = next(event for event in events if event.kind is SignalKind.FIRE)
     assert drop.units == (HERO,)
     assert back.at_s > drop.at_s + FAST.deadline_s + FAST.step_s("H4")
     assert drop.at_s + FAST.deadline_s < fire.at_s < back.at_s
@@ -120,12 +121,12 @@ POINT = Point("2-014", "smoke_detector", "三层走廊")
 @pytest.mark.parametrize(
     ("signal", "topic"),
     [
-        (Signal("G1", "U1", Kind.HEARTBEAT, 0, T0), "firenet/v1/G1/up/json"),
-        (Signal("G1", "U1", Kind.FAULT, 1, T0, POINT), "firenet/v1/G1/up/json"),
-        (Signal("G1", "U1", Kind.ISOLATION, 1, T0, POINT, text="检修"), "firenet/v1/G1/up/json"),
-        (Signal("G1", "U1", Kind.FIRE, 2, T0, POINT), "firenet/v1/G1/alarm/json"),
-        (Signal("G1", "U1", Kind.RESTORE, 3, T0, POINT, Kind.FIRE), "firenet/v1/G1/alarm/json"),
-        (Signal("G1", "U1", Kind.RESTORE, 3, T0, POINT, Kind.FAULT), "firenet/v1/G1/up/json"),
+        (Signal("G1", "U1", SignalKind.HEARTBEAT, 0, T0), "firenet/v1/G1/up/json"),
+        (Signal("G1", "U1", SignalKind.FAULT, 1, T0, POINT), "firenet/v1/G1/up/json"),
+        (Signal("G1", "U1", SignalKind.ISOLATION, 1, T0, POINT, text="检修"), "firenet/v1/G1/up/json"),
+        (Signal("G1", "U1", SignalKind.FIRE, 2, T0, POINT), "firenet/v1/G1/alarm/json"),
+        (Signal("G1", "U1", SignalKind.RESTORE, 3, T0, POINT, SignalKind.FIRE), "firenet/v1/G1/alarm/json"),
+        (Signal("G1", "U1", SignalKind.RESTORE, 3, T0, POINT, SignalKind.FAULT), "firenet/v1/G1/up/json"),
     ],
 )
 def test_messages_are_what_ingest_takes(signal: Signal, topic: str) -> None:
@@ -159,6 +160,6 @@ def test_publish_packet_is_byte_for_byte_right_and_can_be_marked_as_sent_again()
 
 
 def test_payload_leaves_out_what_is_not_said() -> None:
-    assert set(json.loads(encoding.payload(Signal("G1", "U1", Kind.HEARTBEAT, 0, T0)))) == {
+    assert set(json.loads(encoding.payload(Signal("G1", "U1", SignalKind.HEARTBEAT, 0, T0)))) == {
         "v", "kind", "seq", "occurred_at", "unit_id",
     }  # fmt: skip

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
-CHINA = ZoneInfo("Asia/Shanghai")
+from services.kernel.calendar import CHINA
+
 LONGEST_BREAK_DAYS = 30
 
 

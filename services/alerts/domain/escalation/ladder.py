@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.kinds import PASSING, CaseKind
-from services.alerts.domain.escalation.steps import LadderStep, Role
+from services.alerts.domain.escalation.steps import LadderStep
+from services.kernel.words import Recipient
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def fallback_ladder(kind: CaseKind) -> tuple[LadderStep, ...]:
             LadderStep(
                 code="U0",
                 after=timedelta(0),
-                tells=(Role.CENTRE,),
+                tells=(Recipient.CENTRE,),
                 document="FIRE",
                 name_zh="报警无法识读" if kind is CaseKind.UNREADABLE_ALARM else "未登记网关报警",
                 name_en="Unreadable alarm" if kind is CaseKind.UNREADABLE_ALARM else "Alarm of an unregistered gateway",
@@ -87,7 +88,7 @@ def fallback_ladder(kind: CaseKind) -> tuple[LadderStep, ...]:
         LadderStep(
             code="F0" if fire else "N0",
             after=timedelta(0),
-            tells=(Role.CENTRE, Role.UNIT_CONTROL_ROOM) if fire else (Role.CENTRE,),
+            tells=(Recipient.CENTRE, Recipient.UNIT_CONTROL_ROOM) if fire else (Recipient.CENTRE,),
             document="FIRE" if fire else "I1",
             name_zh="火警" if fire else "告知",
             name_en="Fire alarm" if fire else "Notice",

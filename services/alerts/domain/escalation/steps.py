@@ -2,22 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from services.alerts.domain.ids import CaseId
-
-
-class Role(StrEnum):
-    """Whom a step tells; the same words as the policy pack."""
-
-    CENTRE = "centre"
-    UNIT_CONTROL_ROOM = "unit_control_room"
-    UNIT_MANAGER = "unit_manager"
-    MAINTENANCE = "maintenance"
-    GRID_OFFICER = "grid_officer"
-    STREET = "street"
-    BRIGADE = "brigade"
-    DEPARTMENT = "department"
+from services.kernel.words import Recipient
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +13,7 @@ class LadderStep:
 
     code: str
     after: timedelta
-    tells: tuple[Role, ...]
+    tells: tuple[Recipient, ...]
     document: str
     name_zh: str
     name_en: str

@@ -5,15 +5,16 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from services.alerts.domain.case.case import Case
-from services.alerts.domain.escalation.steps import LadderStep, Role
+from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.ids import BodyCode
 from services.alerts.domain.routing.contacts import Address, Channel, Contact
+from services.kernel.words import Recipient
 
 _UNIT_ROLES = {
-    Role.UNIT_CONTROL_ROOM: "control_room",
-    Role.UNIT_MANAGER: "manager",
-    Role.MAINTENANCE: "maintenance",
-    Role.GRID_OFFICER: "grid_officer",
+    Recipient.UNIT_CONTROL_ROOM: "control_room",
+    Recipient.UNIT_MANAGER: "manager",
+    Recipient.MAINTENANCE: "maintenance",
+    Recipient.GRID_OFFICER: "grid_officer",
 }
 
 
@@ -43,7 +44,7 @@ class Recipients:
     instead: bool = False
 
 
-def whom_to_tell(book: AddressBook, case: Case, tells: Iterable[Role]) -> Recipients:
+def whom_to_tell(book: AddressBook, case: Case, tells: Iterable[Recipient]) -> Recipients:
     """Return one address per contact and channel, without repetition, in the order of the roles."""
     contacts: dict[str, Contact] = {}
     names: list[str] = []
@@ -63,7 +64,7 @@ def whom_step_tells(book: AddressBook, case: Case, step: LadderStep) -> Recipien
     told = whom_to_tell(book, case, step.tells)
     if told.addresses:
         return told
-    centre = whom_to_tell(book, case, (Role.CENTRE,))
+    centre = whom_to_tell(book, case, (Recipient.CENTRE,))
     reason = "no_contact:" + ",".join(told.missing)
     if not centre.addresses:
         return Recipients((), (), told.missing, nobody=reason[:200] + ";no_contact:centre")
@@ -75,7 +76,7 @@ def whom_first_step_tells(book: AddressBook, case: Case, step: LadderStep) -> Re
 
     Whatever the pack says, the monitoring centre and the control room are told of every fire.
     """
-    always = (Role.CENTRE, Role.UNIT_CONTROL_ROOM) if case.is_fire else (Role.CENTRE,)
+    always = (Recipient.CENTRE, Recipient.UNIT_CONTROL_ROOM) if case.is_fire else (Recipient.CENTRE,)
     tells = tuple(dict.fromkeys((*step.tells, *always)))
     return whom_step_tells(book, case, replace(step, tells=tells, board_only=False))
 
@@ -94,13 +95,13 @@ def _address(contact: Contact, channel: Channel, address: str, secret_ref: str |
     return Address(contact.contact_id, contact.body_code, channel, address, secret_ref, contact.lang)
 
 
-def _resolve(book: AddressBook, case: Case, role: Role) -> list[tuple[str, list[Contact]]]:
+def _resolve(book: AddressBook, case: Case, role: Recipient) -> list[tuple[str, list[Contact]]]:
     facts = case.facts
     if role in _UNIT_ROLES:
         return [(str(role), _of_unit(book, case, _UNIT_ROLES[role]))]
-    if role is Role.CENTRE or role is Role.BRIGADE:
+    if role is Recipient.CENTRE or role is Recipient.BRIGADE:
         codes: Sequence[str] = book.bodies(str(role), facts.district) or (str(role),)
-    elif role is Role.STREET:
+    elif role is Recipient.STREET:
         codes = (facts.town,) if facts.town else ()
     else:
         codes = tuple(code for code in (facts.lead_department, *facts.copy_departments) if code)

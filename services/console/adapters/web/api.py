@@ -23,10 +23,11 @@ from services.console.adapters.web.guard import (
 )
 from services.console.domain.accounts import Session
 from services.console.domain.errors import ConsoleError, NotSignedIn
-from services.console.domain.units import Connection, Health, UnitQuery
+from services.console.domain.units import UnitQuery
 from services.console.domain.viewer import Slice
 from services.console.metrics import Metrics
 from services.console.ports import CaseCommands, Doors, Live, LiveEvent, ReadModel
+from services.kernel.words import Connection, Health
 from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
 

@@ -1,0 +1,157 @@
+-- Cases and what one transaction writes with them. Many rows travel as one JSON parameter: one round trip per table.
+
+-- try_lock --
+SELECT pg_try_advisory_xact_lock(%s)
+
+-- notify --
+SELECT pg_notify(%s, %s)
+
+-- claim_partition --
+INSERT INTO alerts.partitions (topic, partition, owner, owner_epoch) VALUES (%s, %s, %s, 1)
+ON CONFLICT (topic, partition) DO UPDATE SET owner = excluded.owner, owner_epoch = partitions.owner_epoch + 1
+RETURNING owner_epoch, next_offset
+
+-- advance --
+UPDATE alerts.partitions SET next_offset = %s WHERE topic = %s AND partition = %s AND owner_epoch = %s
+
+-- unseen --
+INSERT INTO alerts.seen (event_id, seen_at) SELECT id, %s FROM unnest(%s::text[]) AS id
+ON CONFLICT DO NOTHING RETURNING event_id
+
+-- case_columns --
+-- By name, never by `*`: a column that the next version adds must not change what a running one has prepared.
+c.case_id, c.kind, c.subject_kind, c.subject_id, c.finding_id, c.state, c.effective_at, c.detected_at, c.opened_at,
+c.closed_at, c.close_reason, c.unit_name, c.unit_name_en, c.district, c.town, c.category, c.lead_department,
+c.copy_departments, c.route_clause, c.cause_key, c.common_case_id, c.sightings, c.drops, c.last_sighting_at, c.pack_id,
+c.pack_version, c.clause, c.evidence, c.ladder, c.step, c.next_step, c.next_step_at, c.held_until, c.acknowledged_at,
+c.acknowledged_by, c.acknowledged_via, c.acknowledged_note, c.acknowledged_step, c.reply_due_at, c.carriers, c.burning,
+c.alarms, c.ended, c.restored_at, c.over_at, c.revision
+
+-- book --
+-- Of each subject and kind the open case and the one closed last. Locked in the order of their ids: two transactions
+-- that want the same cases wait for each other, they never block each other for good.
+SELECT {case_columns} FROM alerts.cases c
+WHERE c.case_id = ANY(ARRAY(
+    SELECT found.case_id
+    FROM unnest(%s::text[], %s::text[], %s::text[]) AS wanted (subject_kind, subject_id, kind)
+    CROSS JOIN LATERAL (
+        SELECT o.case_id FROM alerts.cases o
+        WHERE o.subject_kind = wanted.subject_kind AND o.subject_id = wanted.subject_id AND o.kind = wanted.kind
+        ORDER BY o.closed_at DESC NULLS FIRST LIMIT 2
+    ) found
+) || %s::text[])
+ORDER BY c.case_id FOR UPDATE
+
+-- cases --
+SELECT {case_columns} FROM alerts.cases c WHERE c.case_id = ANY(%s)
+
+-- cases_due --
+SELECT {case_columns} FROM alerts.cases c WHERE c.state = 'open' AND c.next_step_at <= %s
+ORDER BY c.next_step_at LIMIT %s FOR UPDATE SKIP LOCKED
+
+-- open_urgent --
+SELECT case_id FROM alerts.cases WHERE state = 'open' AND subject_kind = 'unit' AND kind = ANY(%s)
+ORDER BY opened_at DESC LIMIT %s
+
+-- told --
+-- Whom the notices of a case reached or may have reached, but for those who had the all-clear since.
+SELECT DISTINCT ON (n.case_id, n.contact_id, n.channel, n.address)
+       n.case_id, n.contact_id, n.body_code, n.channel, n.address, n.secret_ref, n.lang
+FROM alerts.notices n
+WHERE n.case_id = ANY(%s) AND n.purpose = 'notice' AND n.attempts > 0
+  AND NOT EXISTS (SELECT FROM alerts.notices a
+                  WHERE a.case_id = n.case_id AND a.purpose = 'all_clear' AND a.state <> 'cancelled'
+                    AND a.contact_id = n.contact_id AND a.channel = n.channel AND a.created_at > n.created_at)
+ORDER BY n.case_id, n.contact_id, n.channel, n.address, n.created_at DESC
+
+-- loose_losses --
+SELECT case_id, detected_at, carriers, town, district FROM alerts.cases
+WHERE state = 'open' AND kind = 'connection_lost' AND common_case_id IS NULL AND last_sighting_at >= %s
+ORDER BY last_sighting_at LIMIT %s
+
+-- open_common_cases --
+SELECT c.case_id,
+       (SELECT count(*) FROM alerts.cases m WHERE m.common_case_id = c.case_id AND m.state = 'open') AS members
+FROM alerts.cases c WHERE c.state = 'open' AND c.kind = 'common_cause'
+
+-- hold_cases --
+-- greatest() passes over NULL: a ladder that has ended must not fall due again.
+UPDATE alerts.cases SET common_case_id = %(common_case_id)s, held_until = %(until)s,
+       next_step_at = CASE WHEN next_step_at IS NOT NULL THEN greatest(next_step_at, %(until)s) END,
+       revision = revision + 1
+WHERE case_id = ANY(%(case_ids)s) AND state = 'open' AND kind <> 'fire' RETURNING case_id
+
+-- hold_notices --
+UPDATE alerts.notices SET next_attempt_at = %s, reason = %s
+WHERE case_id = ANY(%s) AND purpose = 'notice' AND state = 'pending'
+
+-- update_cases --
+-- What never changes is not written; the revision counts by itself.
+UPDATE alerts.cases c SET
+    finding_id = n.finding_id, state = n.state, effective_at = n.effective_at, detected_at = n.detected_at,
+    closed_at = n.closed_at, close_reason = n.close_reason, unit_name = n.unit_name, unit_name_en = n.unit_name_en,
+    district = n.district, town = n.town, category = n.category, lead_department = n.lead_department,
+    copy_departments = n.copy_departments, route_clause = n.route_clause, cause_key = n.cause_key,
+    common_case_id = n.common_case_id, sightings = n.sightings, drops = n.drops, last_sighting_at = n.last_sighting_at,
+    pack_id = n.pack_id, pack_version = n.pack_version, clause = n.clause, evidence = n.evidence, ladder = n.ladder,
+    step = n.step, next_step = n.next_step, next_step_at = n.next_step_at, held_until = n.held_until,
+    acknowledged_at = n.acknowledged_at, acknowledged_by = n.acknowledged_by, acknowledged_via = n.acknowledged_via,
+    acknowledged_note = n.acknowledged_note, acknowledged_step = n.acknowledged_step, reply_due_at = n.reply_due_at,
+    carriers = n.carriers, burning = n.burning, alarms = n.alarms, ended = n.ended, restored_at = n.restored_at,
+    over_at = n.over_at, revision = c.revision + 1
+FROM jsonb_populate_recordset(NULL::alerts.cases, %s::jsonb) n WHERE c.case_id = n.case_id
+
+-- case_names --
+case_id, kind, subject_kind, subject_id, finding_id, state, effective_at, detected_at, opened_at, closed_at,
+close_reason, unit_name, unit_name_en, district, town, category, lead_department, copy_departments, route_clause,
+cause_key, common_case_id, sightings, drops, last_sighting_at, pack_id, pack_version, clause, evidence, ladder, step,
+next_step, next_step_at, held_until, acknowledged_at, acknowledged_by, acknowledged_via, acknowledged_note,
+acknowledged_step, reply_due_at, carriers, burning, alarms, ended, restored_at, over_at, revision
+
+-- insert_cases --
+INSERT INTO alerts.cases ({case_names})
+SELECT {case_names} FROM jsonb_populate_recordset(NULL::alerts.cases, %s::jsonb)
+
+-- step_names --
+case_id, step, due_at, taken_at, document, clause, told, nobody
+
+-- insert_steps --
+INSERT INTO alerts.steps ({step_names})
+SELECT {step_names} FROM jsonb_populate_recordset(NULL::alerts.steps, %s::jsonb)
+ON CONFLICT DO NOTHING
+
+-- notice_names --
+notice_id, case_id, step, purpose, body_code, contact_id, channel, address, secret_ref, lang, template, subject, body,
+clause, created_at, caused_at, fire, state, attempts, next_attempt_at, lease_until, ended_at, reason, first, about
+
+-- insert_notices --
+INSERT INTO alerts.notices ({notice_names})
+SELECT {notice_names} FROM jsonb_populate_recordset(NULL::alerts.notices, %s::jsonb)
+ON CONFLICT DO NOTHING RETURNING notice_id
+
+-- cancel_notices --
+-- The first notice of a fire is not taken back.
+WITH gone AS (
+    UPDATE alerts.notices SET state = 'cancelled', reason = wanted.reason, ended_at = now(), lease_until = NULL,
+           next_attempt_at = NULL
+    FROM unnest(%s::text[], %s::text[], %s::text[]) AS wanted (case_id, purpose, reason)
+    WHERE notices.case_id = wanted.case_id AND notices.purpose = wanted.purpose AND notices.state = 'pending'
+      AND NOT notices.first
+    RETURNING notices.notice_id, notices.case_id, notices.reason
+)
+INSERT INTO alerts.audit_pending (at, actor, action, case_id, detail)
+SELECT now(), 'alerts', 'notice_cancelled', case_id, jsonb_build_object('notice', notice_id, 'reason', reason) FROM gone
+
+-- visible_case --
+SELECT * FROM alerts.cases
+WHERE case_id = %(case_id)s AND (%(body_code)s::text IS NULL OR lead_department = %(body_code)s
+                                 OR %(body_code)s = ANY(copy_departments))
+
+-- steps_of_case --
+SELECT * FROM alerts.steps WHERE case_id = %s ORDER BY taken_at, step
+
+-- notices_of_case --
+-- Addresses and secret references stay inside.
+SELECT notice_id, step, purpose, body_code, contact_id, channel, lang, template, subject, clause, created_at, fire,
+       state, attempts, next_attempt_at, ended_at, reason
+FROM alerts.notices WHERE case_id = %s ORDER BY created_at, notice_id

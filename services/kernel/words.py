@@ -1,0 +1,264 @@
+"""Every closed set of words that more than one place uses, once: in code, on the wire, in the database, in metrics.
+
+A value is never changed and never taken away: it stands in logs and tables. A set of one place alone stays there.
+"""
+
+from enum import StrEnum
+
+
+class SignalKind(StrEnum):
+    """What a signal says.
+
+    `link_up` and `link_down` come from the status topic only. GB/T 26875.3 adds `state` (what a system or component
+    does, without trouble), `operation` (somebody pressed a key there) and `report` (an answer about versions,
+    configuration or clock, and whatever is kept without being understood). `gap` and `unreadable_alarm` are words of
+    ingest's own, no gateway sends them: the numbering of the gateway shows messages that never came; something came on
+    its alarm lane that could not be read.
+    """
+
+    HEARTBEAT = "heartbeat"
+    FIRE = "fire"
+    FAULT = "fault"
+    ISOLATION = "isolation"
+    SUPERVISORY = "supervisory"
+    RESTORE = "restore"
+    TEST = "test"
+    DUTY_ANSWER = "duty_answer"
+    ANALOG = "analog"
+    LINK_UP = "link_up"
+    LINK_DOWN = "link_down"
+    STATE = "state"
+    OPERATION = "operation"
+    REPORT = "report"
+    GAP = "gap"
+    UNREADABLE_ALARM = "unreadable_alarm"
+
+
+class Restores(StrEnum):
+    """What a `restore` ends: one kind of trouble (at `point`, or everywhere when it names none), or all of it."""
+
+    FIRE = "fire"
+    FAULT = "fault"
+    ISOLATION = "isolation"
+    SUPERVISORY = "supervisory"
+    ALL = "all"
+
+
+class Carrier(StrEnum):
+    """How a message came: by MQTT as JSON, or as GB/T 26875.3 frames by MQTT, TCP or UDP."""
+
+    MQTT_JSON = "mqtt_json"
+    MQTT_GB26875 = "mqtt_gb26875"
+    TCP_GB26875 = "tcp_gb26875"
+    UDP_GB26875 = "udp_gb26875"
+
+
+class Lane(StrEnum):
+    """Which branch of its topics a gateway used: fire and its end have their own, and so has the last will."""
+
+    UP = "up"
+    ALARM = "alarm"
+    STATUS = "status"
+
+
+class Flag(StrEnum):
+    """Oddities that are kept and shown, never a reason to drop.
+
+    `test_or_omission`: a GB/T 26875.3 status without its normal bit: a test, or a device that never sets the bit.
+    `not_understood`: kept raw. `repeated`: sent again by the gateway, and therefore a sign of life only.
+    `replayed`: was refused once and taken in later by a person, never a sign of life. `salvaged`: read carefully where
+    the strict reading failed; `notes` say what was dropped, `raw` is what came. `reconnected`: the first over a
+    new connection of a device that had another one before.
+    """
+
+    CLOCK_AHEAD = "clock_ahead"
+    CLOCK_BEHIND = "clock_behind"
+    NO_DEVICE_TIME = "no_device_time"
+    REDELIVERED = "redelivered"
+    RETAINED = "retained"
+    TEST_OR_OMISSION = "test_or_omission"
+    NOT_UNDERSTOOD = "not_understood"
+    REPEATED = "repeated"
+    REPLAYED = "replayed"
+    SALVAGED = "salvaged"
+    RECONNECTED = "reconnected"
+
+
+class RefusalReason(StrEnum):
+    """Why a message could not be used. The same words in code, log, metric and on `firenet.refusals.v1`.
+
+    `unknown_profile` is our own fault: the registry names a device profile that this ingest does not have.
+    `not_yet_supported` stands in logs of version 0.1 only, for GB/T 26875.3 frames that it could not read.
+    """
+
+    BAD_TOPIC = "bad_topic"
+    EMPTY = "empty"
+    TOO_LARGE = "too_large"
+    NOT_UTF8 = "not_utf8"
+    NOT_JSON = "not_json"
+    TOO_DEEP = "too_deep"
+    DUPLICATE_KEY = "duplicate_key"
+    NOT_A_NUMBER = "not_a_number"
+    UNKNOWN_VERSION = "unknown_version"
+    UNKNOWN_KIND = "unknown_kind"
+    WRONG_SHAPE = "wrong_shape"
+    UNKNOWN_GATEWAY = "unknown_gateway"
+    IDENTITY_MISMATCH = "identity_mismatch"
+    BAD_FRAME = "bad_frame"
+    BAD_DATA_UNIT = "bad_data_unit"
+    UNKNOWN_PROFILE = "unknown_profile"
+    NOT_YET_SUPPORTED = "not_yet_supported"
+    UNEXPECTED = "unexpected"
+
+
+REFUSAL_REASONS_IN_USE: tuple[RefusalReason, ...] = tuple(
+    reason for reason in RefusalReason if reason is not RefusalReason.NOT_YET_SUPPORTED
+)
+"""Those that ingest still gives."""
+
+
+class ExchangeStep(StrEnum):
+    """The steps of one exchange. `failed`, `answered`, `not_answered` and `unknown` end it, `confirmed` a set clock.
+
+    `began`: an ingest process took it on; `sent`, `denied`: once for each attempt; `confirmed`: the device has it, for
+    a duty check no more than that. `answered`: a person pressed the key. `not_answered` is said only when the device
+    had confirmed and FireNet was looking all the time; else it is `unknown`. `blind`: one process was not looking.
+    """
+
+    BEGAN = "began"
+    SENT = "sent"
+    DENIED = "denied"
+    BLIND = "blind"
+    CONFIRMED = "confirmed"
+    ANSWERED = "answered"
+    NOT_ANSWERED = "not_answered"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class ExchangeReason(StrEnum):
+    """Why an exchange `failed`, or why what became of it is `unknown` (`blind`, `restarted`, `abandoned`).
+
+    `time_unproven` goes with `answered`: nothing shows whether the key was pressed after the check, or the device had
+    kept the answer from before it. `old_answer` goes with `not_answered`: an answer came that was older than the check.
+    """
+
+    UNKNOWN_GATEWAY = "unknown_gateway"
+    BUSY = "busy"
+    TOO_MANY = "too_many"
+    EXPIRED = "expired"
+    UNREACHABLE = "unreachable"
+    DENIED = "denied"
+    NO_CONFIRM = "no_confirm"
+    BLIND = "blind"
+    RESTARTED = "restarted"
+    ABANDONED = "abandoned"
+    TIME_UNPROVEN = "time_unproven"
+    OLD_ANSWER = "old_answer"
+
+
+class Construction(StrEnum):
+    """Whether the building falls under the acceptance clause (scope S2)."""
+
+    EXISTING = "existing"
+    NEW_BUILD = "new_build"
+    RENOVATED = "renovated"
+    EXTENDED = "extended"
+
+
+class BodyKind(StrEnum):
+    """What a body is, as the policy pack and the import of the registry say."""
+
+    GOVERNMENT = "government"
+    BRIGADE = "brigade"
+    CENTRE = "centre"
+    COMMITTEE = "committee"
+    DEPARTMENT = "department"
+    STREET = "street"
+
+
+class ContactRole(StrEnum):
+    """For whom a contact answers: `office` for a body, the others for a unit."""
+
+    CONTROL_ROOM = "control_room"
+    MANAGER = "manager"
+    MAINTENANCE = "maintenance"
+    GRID_OFFICER = "grid_officer"
+    OFFICE = "office"
+
+
+class Recipient(StrEnum):
+    """Whom a step tells, resolved per unit: fixed bodies, the unit's own people, or its routed department."""
+
+    CENTRE = "centre"
+    UNIT_CONTROL_ROOM = "unit_control_room"
+    UNIT_MANAGER = "unit_manager"
+    MAINTENANCE = "maintenance"
+    GRID_OFFICER = "grid_officer"
+    STREET = "street"
+    BRIGADE = "brigade"
+    DEPARTMENT = "department"
+
+
+class Connection(StrEnum):
+    """Whether a unit reaches us. `unknown` is our own blindness, never the unit's fault."""
+
+    NEVER = "never_connected"
+    COMMISSIONING = "commissioning"
+    ONLINE = "online"
+    LATE = "late"
+    OFFLINE = "offline"
+    UNKNOWN = "unknown"
+    EXEMPT = "exempt"
+    RETIRED = "retired"
+
+
+class Health(StrEnum):
+    """What a unit says of its own fire-alarm system. `unknown` until it has spoken for the first time."""
+
+    NORMAL = "normal"
+    FAULT = "fault"
+    PARTLY_ISOLATED = "partly_isolated"
+    ISOLATED = "isolated"
+    FIRE = "fire"
+    UNKNOWN = "unknown"
+
+
+class VisibilityState(StrEnum):
+    """Whether we see: all instances of ingest prove it, some are silent, or nobody looks."""
+
+    CLEAR = "clear"
+    IMPAIRED = "impaired"
+    BLIND = "blind"
+
+
+class FindingKind(StrEnum):
+    """A kind is also the kind of the case that alerts keeps for it; one open case per unit and kind.
+
+    `unreadable_alarm` only begins: rules keep no state of it, and no signal ends it.
+    """
+
+    CONNECTION_LOST = "connection_lost"
+    NEVER_CONNECTED = "never_connected"
+    FIRE = "fire"
+    FAULT = "fault"
+    ISOLATION = "isolation"
+    UNREADABLE_ALARM = "unreadable_alarm"
+
+
+class Phase(StrEnum):
+    """What a finding says of its problem: each begins once, may change often and ends once."""
+
+    BEGAN = "began"
+    CHANGED = "changed"
+    ENDED = "ended"
+
+
+class PartState(StrEnum):
+    """What a part of a one-machine installation does now, as its supervisor has it; only what does not run is told."""
+
+    RUNS = "runs"
+    STARTS = "starts"
+    FAILED = "failed"
+    WAITS = "waits"
+    SHUT = "shut"

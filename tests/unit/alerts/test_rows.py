@@ -1,0 +1,50 @@
+"""What a row is made of in the code and in the statements is the same."""
+
+import re
+
+import pytest
+
+from services.alerts.adapters.rows import audit_row, case_of, case_row, notice_row, taken_row
+from services.alerts.adapters.statements import SQL
+from services.alerts.domain.audit.entry import AuditEntry
+from services.alerts.domain.case.event import Proof
+from services.alerts.domain.delivery.notice import About, Notice, Purpose
+from services.alerts.domain.escalation.steps import StepTaken
+from services.alerts.domain.ids import NoticeId
+from tests.unit.alerts.build import T0, address, case
+
+CASE = case()
+NOTICE = Notice(
+    NoticeId("N1"), CASE.case_id, "H0", Purpose.NOTICE, address(), "t", "s", "b", "c", T0, T0, About(Proof("t", 0, 1))
+)
+STEP = StepTaken(CASE.case_id, "H0", T0, T0, "I1", "c", (), None)
+NEVER_CHANGED = {"case_id", "kind", "subject_kind", "subject_id", "opened_at"}
+
+
+def names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
+
+
+@pytest.mark.parametrize(
+    ("columns", "row"),
+    [
+        ("case_names", case_row(CASE)),
+        ("step_names", taken_row(STEP)),
+        ("notice_names", notice_row(NOTICE, None, None, None)),
+        ("audit_names", audit_row(AuditEntry(T0, "alerts", "opened", CASE.case_id, {}))),
+    ],
+)
+def test_every_column_of_a_row_is_inserted(columns: str, row: dict[str, object]) -> None:
+    assert names(SQL[columns]) == list(row)
+
+
+def test_every_column_of_a_case_is_read() -> None:
+    assert names(SQL["case_columns"]) == [f"c.{name}" for name in names(SQL["case_names"])]
+    assert case_of(case_row(CASE)) == CASE
+
+
+def test_every_column_of_a_case_that_may_change_is_updated() -> None:
+    pairs = re.findall(r"(\w+) = (\w)\.(\w+)", SQL["update_cases"].partition("WHERE")[0])
+    assert [name for name, _, _ in pairs] == [name for name in names(SQL["case_names"]) if name not in NEVER_CHANGED]
+    assert all(name == source for name, _, source in pairs)
+    assert [name for name, table, _ in pairs if table != "n"] == ["revision"], "the only one that counts by itself"

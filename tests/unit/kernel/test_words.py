@@ -1,0 +1,85 @@
+"""A closed set of words is defined once: no enum repeats another one, or is part of it without a reason."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+TOPS = ("services", "schemas", "deploy")
+BASES = {"Enum", "StrEnum"}
+LEAST_PART = 3
+"""Two words in common are chance."""
+
+Sets = Mapping[str, frozenset[str]]
+KERNEL = "services.kernel.words"
+ALERTS = "services.alerts.domain.case"
+ALLOWED = {
+    (f"{KERNEL}.FindingKind", f"{ALERTS}.kinds.CaseKind"): "alerts opens cases of two kinds that rules find nothing of",
+    (f"{KERNEL}.Phase", f"{ALERTS}.event.Happening"): "what the fire lane says of a fire is no phase of a finding",
+    ("services.compliance.domain.connection.Link", f"{KERNEL}.Connection"): "what the register adds is not of a link",
+    ("services.console.domain.viewer.Role", f"{KERNEL}.BodyKind"): "what an account may see, not what a body is",
+    ("services.console.domain.viewer.Role", f"{KERNEL}.Recipient"): "what an account may see, not whom a step tells",
+}
+"""A part and its whole, and why there are both."""
+
+
+def closed_sets(module: str, source: str) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield the enums of a module whose members are words, with these."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base).split(".")[-1] in BASES for base in node.bases):
+            values = [each.value for each in node.body if isinstance(each, ast.Assign)]
+            said = [each.value for each in values if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+            if said:
+                yield f"{module}.{node.name}", frozenset(said)
+
+
+def repeated(sets: Sets) -> list[tuple[str, str]]:
+    """Return the pairs of which one repeats the other, wholly or (the first) as a part of it."""
+    return [
+        (one, other)
+        for one, other in permutations(sets, 2)
+        if (sets[one] == sets[other] and one < other and len(sets[one]) > 1)
+        or (sets[one] < sets[other] and len(sets[one]) >= LEAST_PART)
+    ]
+
+
+@pytest.fixture(scope="module")
+def ours() -> Sets:
+    paths = [path for top in TOPS for path in sorted((ROOT / top).rglob("*.py"))]
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths]
+    return dict(pair for name, path in zip(names, paths, strict=True) for pair in closed_sets(name, path.read_text()))
+
+
+def test_every_closed_set_is_defined_once(ours: Sets) -> None:
+    assert len(ours) >= 50
+    assert [pair for pair in repeated(ours) if pair not in ALLOWED] == [], "import it from services/kernel/words.py"
+
+
+def test_nothing_is_allowed_that_is_not_there(ours: Sets) -> None:
+    assert sorted(pair for pair in repeated(ours) if pair in ALLOWED) == sorted(ALLOWED)
+
+
+@pytest.mark.parametrize(
+    ("planted", "found"),
+    [
+        ('class Way(StrEnum):\n    HIGH = "up"\n    LOW = "status"\n    FIRE = "alarm"', True),
+        ('class Way(enum.Enum):\n    UP = "up"\n    STATUS = "status"\n    ALARM = "alarm"', True),
+        ('class Kind(StrEnum):\n    FIRE = "fire"\n    FAULT = "fault"\n    ISOLATION = "isolation"', True),
+        ('class Kind(StrEnum):\n    FIRE = "fire"\n    FAULT = "fault"', False),
+        ('class Way(StrEnum):\n    UP = "up"\n    STATUS = "status"\n    DOWN = "down"', False),
+    ],
+    ids=["a copy", "a copy as another enum", "a part", "two words in common", "another set"],
+)
+def test_a_planted_copy_is_found(ours: Sets, planted: str, found: bool) -> None:
+    ((name, words),) = closed_sets("services.planted", planted)
+    pairs = repeated({**ours, name: words})
+    assert any(name in pair for pair in pairs) is found
+
+
+def test_two_equal_sets_outside_the_kernel_are_found() -> None:
+    source = 'class {}(StrEnum):\n    ROUND = "round"\n    FLAT = "flat"'
+    sets = dict(pair for name in ("One", "Other") for pair in closed_sets("services.planted", source.format(name)))
+    assert repeated(sets) == [("services.planted.One", "services.planted.Other")]
