@@ -11,11 +11,12 @@ from fractions import Fraction
 from math import ceil
 from typing import TypeVar
 
+from services.kernel.words import Connection
+
 State = TypeVar("State", bound=str)
 
-CONNECTED = ("online", "late")
+CONNECTED = (Connection.ONLINE, Connection.LATE)
 """A late unit has not been proven lost."""
-_NOT_CONNECTED = ("offline", "never_connected", "commissioning")
 
 
 class Verdict(StrEnum):
@@ -85,22 +86,19 @@ NOTHING = Ratio(0, 0)
 def live(units: Mapping[State, int]) -> Ratio:
     """Return the live networking rate of so many units by connection: connected of those that are not exempt.
 
-    Raises ValueError for a connection that no unit in scope has (a retired one is in no scope).
+    Raises ValueError for what is no connection, and for retired units: they are in no scope.
     Source: docs/domain/figures.md, R18 and the table of metrics, R27, R28.
     """
-    connected = denominator = unknown = exempt = 0
-    for connection, count in units.items():
-        if connection == "exempt":
-            exempt += count
-            continue
-        denominator += count
-        if connection in CONNECTED:
-            connected += count
-        elif connection == "unknown":
-            unknown += count
-        elif connection not in _NOT_CONNECTED:
-            raise ValueError(f"{connection} is no connection of a unit in scope")
-    return Ratio(connected, denominator, unknown, exempt)
+    by = {Connection(connection): count for connection, count in units.items()}
+    if by.get(Connection.RETIRED):
+        raise ValueError("a retired unit is in no scope")
+    exempt = by.get(Connection.EXEMPT, 0)
+    return Ratio(
+        numerator=sum(by.get(connection, 0) for connection in CONNECTED),
+        denominator=sum(by.values()) - exempt,
+        unknown=by.get(Connection.UNKNOWN, 0),
+        exempt=exempt,
+    )
 
 
 def percent(fraction: Fraction | None) -> str | None:

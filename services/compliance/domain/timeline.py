@@ -12,8 +12,8 @@ from services.compliance.domain.registry import GatewayRow, UnitRow
 from services.compliance.domain.sight import Span
 from services.kernel.calendar import day_of, midnight
 from services.kernel.effective import in_force
-from services.kernel.ratio import CONNECTED
 
+_CONNECTED = (Link.ONLINE, Link.LATE)
 _CAUSES = ("blind", "impaired", "unproven")
 
 
@@ -90,7 +90,7 @@ class Timeline:
         lost = [(piece.anchor, gateway_id, piece) for gateway_id, piece in pieces if piece.link is Link.OFFLINE]
         if lost:
             _, gateway_id, piece = min(lost, key=lambda each: each[:2])
-            partly = any(piece.link in CONNECTED for _, piece in pieces)
+            partly = any(piece.link in _CONNECTED for _, piece in pieces)
             return State("offline", partly, piece.cause, self.attributed(gateway_id, self.unit_id, piece))
         unknown = [piece.cause for _, piece in pieces if piece.link is Link.UNKNOWN]
         if unknown:
@@ -111,7 +111,7 @@ class Timeline:
         gravest = max((track.health_at(at) for track, _ in present), default=Health.NONE)
         if gravest is not Health.NONE:
             return gravest.name.lower()
-        return "normal" if present and all(piece.link in CONNECTED for _, piece in present) else "unknown"
+        return "normal" if present and all(piece.link in _CONNECTED for _, piece in present) else "unknown"
 
     def connection(self, start: int, end: int) -> list[StateInterval]:
         """Return the states within [start, end), neighbours that are equal in all fields as one."""
