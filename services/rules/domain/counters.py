@@ -5,7 +5,7 @@ from collections import defaultdict
 from services.rules.domain.facts import UnitVersion
 from services.rules.domain.rate import EVERY, NO_FELLOWS, UNION, UNION_OF, RateBook
 from services.rules.domain.unit import Unit
-from services.rules.domain.words import Connection, Health
+from services.rules.domain.words import Health
 
 
 class Counters:
@@ -34,9 +34,6 @@ class Counters:
                 self.rates.move(unit.fellows, unit.connection, None)
             unit.fellows = fellows
             self.rates.move(fellows, None, unit.connection)
-
-    def move_connection(self, unit: Unit, before: Connection | None, after: Connection) -> None:
-        self.rates.move(unit.fellows, before, after)
 
     def move_health(self, unit: Unit, before: Health, after: Health) -> None:
         """A listed unit left health `before` for `after`."""

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from services.rules.domain import lines, supervision
 from services.rules.domain.changes import Changes
 from services.rules.domain.counters import Counters
-from services.rules.domain.deadlines import Deadlines, Due, FactsDue, LinkDue
-from services.rules.domain.effects import Effects, HourCount, Moment, RateSample
+from services.rules.domain.deadlines import Deadlines, FactsDue, LinkDue
+from services.rules.domain.effects import SIGNALS_TOPIC, Effects, Evidence, HourCount, Moment, RateSample
 from services.rules.domain.facts import GatewayVersion, PackVersion, UnitVersion
 from services.rules.domain.findings import Findings, must_connect
 from services.rules.domain.inputs import Heartbeat, Input, Signal, Tick
@@ -97,7 +97,7 @@ class Engine:
             if at > link.last_proof:
                 link.last_proof = at
         else:
-            self._prove(link, at, offset, signal_id)
+            self._prove(link, at, signal_id, Evidence(SIGNALS_TOPIC, offset))
 
     def signal(self, signal: Signal) -> None:
         """Any other signal: stored, and whatever it says of connection and health followed."""
@@ -123,9 +123,10 @@ class Engine:
             self.oddities[Oddity.RETAINED] += 1
             return
         # The line first: a unit that is heard of again with a fire is online before it burns, as its gateway is.
+        evidence = Evidence(SIGNALS_TOPIC, offset)
         if link is not None and not signal.replayed:
-            self._follow_line(unit, link, signal)
-        oddity = self._troubles.apply(unit, signal, supervision.here(offset))
+            self._follow_line(link, signal, evidence)
+        oddity = self._troubles.apply(unit, signal, evidence)
         if oddity is not None:
             self.oddities[oddity] += 1
 
@@ -146,15 +147,15 @@ class Engine:
         if is_new and unit is not None and link is not None:
             self._drop(unit, link, signal.received_at)
 
-    def _follow_line(self, unit: Unit, link: Link, signal: Signal) -> None:
+    def _follow_line(self, link: Link, signal: Signal, evidence: Evidence) -> None:
         if signal.reconnected or signal.kind == "link_down":
-            self._drop(unit, link, signal.received_at)
+            self._drop(link.unit, link, signal.received_at)
         if signal.kind == "link_down":
-            moment = supervision.link_down(link, signal)
+            moment = supervision.link_down(link, signal, evidence)
             if moment is not None:
                 self._follow_link(link, moment)
         else:
-            self._prove(link, signal.received_at, signal.offset, signal.signal_id)
+            self._prove(link, signal.received_at, signal.signal_id, evidence)
 
     def _drop(self, unit: Unit, link: Link, at: int) -> None:
         self.dropped += 1
@@ -245,8 +246,8 @@ class Engine:
             return None
         return unit.link(gateway_id)
 
-    def _prove(self, link: Link, at: int, offset: int, signal_id: str) -> None:
-        moment = supervision.prove(link, at, offset, signal_id)
+    def _prove(self, link: Link, at: int, signal_id: str, evidence: Evidence) -> None:
+        moment = supervision.prove(link, at, signal_id, evidence)
         if moment is None:
             return
         self._follow_link(link, moment)
@@ -257,44 +258,43 @@ class Engine:
         """The state of a link changed: its next deadline, then what follows for its unit."""
         self.deadlines.add_link(link)
         self._settle(link.unit, moment)
-        self.deadlines.add_unit(link.unit)
 
     def _settle(self, unit: Unit, moment: Moment) -> None:
         """Write down the connection, then its findings: they name the instants as the transition has them."""
         settled = self._transitions.settle_connection(unit, moment)
         if settled is not None:
             self._findings.follow_connection(unit, settled)
-            self._findings.follow_duty(unit, settled)
+            self.deadlines.add_unit(unit)
 
     def _advance(self, target: int, offset: int) -> None:
         """Move the watermark to `target`: whatever falls due before it happens in the order of its instants."""
+        watch, evidence = self.watch, Evidence(SIGNALS_TOPIC, offset)
         for due in self.deadlines.until(target):
-            self.watch.watermark = max(due.at, self.watch.watermark or 0)
-            self._meet_deadline(due, offset)
-        self.watch.watermark = target
+            watch.watermark = max(due.at, watch.watermark or 0)
+            if isinstance(due, LinkDue):
+                self._expire(due.link, due.deadline, evidence)
+            elif isinstance(due, FactsDue):
+                self._turn_page(due.at, due.unit_id)
+            else:
+                moment = Moment(due.unit.never_since, due.deadline, Cause.DEADLINE, evidence)
+                self._findings.begin_never_connected(due.unit, moment)
+        watch.watermark = target
 
-    def _meet_deadline(self, due: Due, offset: int) -> None:
-        if isinstance(due, LinkDue):
-            link = due.link
-            moment = supervision.expire(link, due.deadline, self.watch, offset)
-            self.changes.touch(link.unit)
-            if link.state is Connection.OFFLINE:
-                self._close_hour(link.unit)  # no heartbeat comes that would
-            self._follow_link(link, moment)
-        elif isinstance(due, FactsDue):
-            self._turn_page(due.at, due.unit_id)
-        else:
-            moment = Moment(due.unit.never_since, due.deadline, Cause.DEADLINE, supervision.here(offset))
-            self._findings.begin_never_connected(due.unit, moment)
+    def _expire(self, link: Link, deadline: int, evidence: Evidence) -> None:
+        moment = supervision.expire(link, deadline, self.watch, evidence)
+        self.changes.touch(link.unit)
+        if link.state is Connection.OFFLINE:
+            self._close_hour(link.unit)  # no heartbeat comes that would
+        self._follow_link(link, moment)
 
     def _go_blind(self, resumed_at: int, offset: int) -> None:
         """Nobody looked until `resumed_at`: what was known stops being known at the last watermark."""
-        last = self.watch.watermark or 0
+        last, evidence = self.watch.watermark or 0, Evidence(SIGNALS_TOPIC, offset)
         self.watch.lose(resumed_at)
         for unit_id in sorted(self.units):  # by name: a restart loads them in another order than they came in
             unit = self.units[unit_id]
             for link in unit.links.values():
-                moment = supervision.lose_sight(link, last, resumed_at, offset)
+                moment = supervision.lose_sight(link, last, resumed_at, evidence)
                 if moment is not None:
                     self.changes.touch(unit)
                     self._close_hour(unit)

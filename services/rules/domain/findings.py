@@ -73,12 +73,13 @@ class Findings:
                 self.write(unit, kind, problem_id, Phase.BEGAN, moment, "", unit.open_points(kind))
 
     def follow_connection(self, unit: Unit, moment: Moment) -> None:
-        """The connection of the unit changed: begin or end its loss."""
+        """The connection of the unit changed: begin or end its loss, then what `follow_duty` does."""
         if unit.connection is Connection.OFFLINE and Kind.CONNECTION_LOST not in unit.findings:
             cause = f"{moment.effective}:{moment.detected}"
             self.begin(unit, Kind.CONNECTION_LOST, finding_id(unit.unit_id, Kind.CONNECTION_LOST, cause), moment)
         if unit.connection in _ENDS_LOSS:
             self.end(unit, Kind.CONNECTION_LOST, moment)
+        self.follow_duty(unit, moment)
 
     def follow_duty(self, unit: Unit, moment: Moment) -> None:
         """Start or stop the clock of a unit that must be connected and never was."""

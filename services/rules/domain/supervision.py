@@ -18,17 +18,17 @@ OFFLINE is a proven loss: somebody looked from the last proof to the deadline, o
 nothing of the unit. A proof that is older than the broker's word leads to LATE where another leads to ONLINE.
 
 Each step changes the link alone and returns the moment of it, None where nothing changed; what follows for the unit,
-its findings and the next deadline is the engine's. `offset` is the record that is being worked off.
+its findings and the next deadline is the engine's. `evidence` is the record that is being worked off.
 """
 
-from services.rules.domain.effects import SIGNALS_TOPIC, Evidence, Moment
+from services.rules.domain.effects import Evidence, Moment
 from services.rules.domain.inputs import Signal
 from services.rules.domain.unit import Link
 from services.rules.domain.watch import Watch
 from services.rules.domain.words import Cause, Connection
 
 
-def prove(link: Link, at: int, offset: int, signal_id: str) -> Moment | None:
+def prove(link: Link, at: int, signal_id: str, evidence: Evidence) -> Moment | None:
     """Something came from the gateway at `at`: it is online, or one step nearer to it after it was lost."""
     state = link.state
     if state is Connection.OFFLINE:
@@ -42,7 +42,7 @@ def prove(link: Link, at: int, offset: int, signal_id: str) -> Moment | None:
     if wanted is state:
         return None
     link.state, link.streak = wanted, 0
-    return Moment(link.last_proof, max(at, link.last_proof), Cause.SIGNAL, here(offset), signal_id)
+    return Moment(link.last_proof, max(at, link.last_proof), Cause.SIGNAL, evidence, signal_id)
 
 
 def _steady(link: Link, at: int) -> bool:
@@ -60,7 +60,7 @@ def _steady(link: Link, at: int) -> bool:
     return link.streak >= profile.stable
 
 
-def link_down(link: Link, signal: Signal) -> Moment | None:
+def link_down(link: Link, signal: Signal, evidence: Evidence) -> Moment | None:
     """The broker says that the gateway is gone: late at once, lost only when its deadline passes."""
     at = signal.received_at
     if at <= link.last_proof or at <= link.down_at:
@@ -69,7 +69,7 @@ def link_down(link: Link, signal: Signal) -> Moment | None:
     if link.state is not Connection.ONLINE:
         return None
     link.state = Connection.LATE
-    return Moment(at, at, Cause.LINK_DOWN, here(signal.offset), signal.signal_id)
+    return Moment(at, at, Cause.LINK_DOWN, evidence, signal.signal_id)
 
 
 def due_at(link: Link, watch: Watch) -> int | None:
@@ -86,7 +86,7 @@ def due_at(link: Link, watch: Watch) -> int | None:
     return None
 
 
-def expire(link: Link, deadline: int, watch: Watch, offset: int) -> Moment:
+def expire(link: Link, deadline: int, watch: Watch, evidence: Evidence) -> Moment:
     """Nothing came until `deadline`, which `due_at` gave."""
     effective, cause = deadline, Cause.DEADLINE
     if link.state is Connection.ONLINE:
@@ -97,17 +97,13 @@ def expire(link: Link, deadline: int, watch: Watch, offset: int) -> Moment:
     else:
         link.state, link.streak = Connection.UNKNOWN, 0
         effective, cause = max(link.last_proof, watch.impaired_since), Cause.IMPAIRED
-    return Moment(effective, deadline, cause, here(offset))
+    return Moment(effective, deadline, cause, evidence)
 
 
-def lose_sight(link: Link, last: int, resumed_at: int, offset: int) -> Moment | None:
+def lose_sight(link: Link, last: int, resumed_at: int, evidence: Evidence) -> Moment | None:
     """Nobody looked from `last`, the last watermark, until `resumed_at`: what was known stops being known at `last`."""
     known = (Connection.ONLINE, Connection.LATE, *([Connection.OFFLINE] if link.unit.commissioned else []))
     if link.state not in known or link.last_proof >= resumed_at:
         return None
     link.state, link.streak = Connection.UNKNOWN, 0
-    return Moment(max(last, link.last_proof), resumed_at, Cause.BLIND, here(offset))
-
-
-def here(offset: int) -> Evidence:
-    return Evidence(SIGNALS_TOPIC, offset)
+    return Moment(max(last, link.last_proof), resumed_at, Cause.BLIND, evidence)

@@ -34,7 +34,7 @@ class Transitions:
             # The unit's other gateway came by another instance of ingest, or a row of the registry came late. Whoever
             # reads transitions in the order of `detected` must end in the state that holds.
             moment = moment._replace(detected=unit.connection_detected)
-        self._counters.move_connection(unit, before, after)
+        self._counters.rates.move(unit.fellows, before, after)
         unit.connection, unit.connection_since, unit.connection_detected = after, moment.effective, moment.detected
         self._changes.touch_row(unit)
         self._write(unit, Aspect.CONNECTION, UNLISTED if before is None else before, after, moment)

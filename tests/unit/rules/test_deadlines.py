@@ -2,12 +2,14 @@
 
 from services.rules.domain import supervision
 from services.rules.domain.deadlines import Deadlines, Due, LinkDue, NeverConnectedDue
+from services.rules.domain.effects import SIGNALS_TOPIC, Evidence
 from services.rules.domain.unit import Link, Unit
 from services.rules.domain.watch import Watch
 from services.rules.domain.words import Connection
 from tests.unit.rules.world import LATE_AFTER, OFFLINE_AFTER, T0, when
 
 GRACE = 100
+HERE = Evidence(SIGNALS_TOPIC, 7)
 
 
 def agenda(*names: str) -> tuple[Deadlines, dict[str, Unit], Watch]:
@@ -58,7 +60,7 @@ def test_what_is_made_of_one_may_set_the_next_before_the_same_watermark() -> Non
     states = []
     for due in deadlines.until(T0 + OFFLINE_AFTER + 1):
         assert isinstance(due, LinkDue)
-        supervision.expire(due.link, due.deadline, watch, 7)
+        supervision.expire(due.link, due.deadline, watch, HERE)
         deadlines.add_link(due.link)
         states.append((due.link.state, due.at))
     assert states == [(Connection.LATE, T0 + LATE_AFTER), (Connection.OFFLINE, T0 + OFFLINE_AFTER)]
@@ -78,11 +80,11 @@ def test_the_grace_of_a_unit_runs_only_while_sight_is_clear() -> None:
 
 def test_a_step_that_changes_nothing_returns_nothing() -> None:
     link = Link(Unit("U1"), "G")
-    first = supervision.prove(link, when(1), 5, "s1")
+    first = supervision.prove(link, when(1), "s1", HERE)
     assert first is not None
-    assert (link.state, first.effective, first.evidence.offset) == (Connection.ONLINE, when(1), 5)
-    assert supervision.prove(link, when(1), 6, "s2") is None
-    assert supervision.prove(link, when(2), 7, "s3") is None
+    assert (link.state, first.effective, first.evidence) == (Connection.ONLINE, when(1), HERE)
+    assert supervision.prove(link, when(1), "s2", HERE) is None
+    assert supervision.prove(link, when(2), "s3", HERE) is None
     assert link.last_proof == when(2)
 
 
@@ -91,5 +93,5 @@ def test_only_a_deadline_that_was_seen_from_begin_to_end_is_a_loss() -> None:
     link.state, link.last_proof = Connection.LATE, T0
     watch = Watch()
     watch.clear_since, watch.usable_since, watch.impaired_since = None, T0, when(9)
-    moment = supervision.expire(link, when(300), watch, 1)
+    moment = supervision.expire(link, when(300), watch, HERE)
     assert (link.state, moment.effective) == (Connection.UNKNOWN, when(9))
