@@ -21,10 +21,10 @@ class Changes:
 
     def touch_row(self, unit: Unit) -> None:
         """The stored row of `unit` is out of date, and so its saved state: the next row is compared with that."""
-        self.touch(unit)
         if not unit.row_changed:
             unit.row_changed = True
             self.rows.append(unit)
+            self.touch(unit)
 
     def clear(self) -> None:
         """Everything was taken into a checkpoint."""

@@ -264,7 +264,8 @@ class Engine:
         settled = self._transitions.settle_connection(unit, moment)
         if settled is not None:
             self._findings.follow_connection(unit, settled)
-            self.deadlines.add_unit(unit)
+            if unit.never_from:
+                self.deadlines.add_unit(unit)
 
     def _advance(self, target: int, offset: int) -> None:
         """Move the watermark to `target`: whatever falls due before it happens in the order of its instants."""

@@ -74,11 +74,12 @@ class Findings:
 
     def follow_connection(self, unit: Unit, moment: Moment) -> None:
         """The connection of the unit changed: begin or end its loss, then what `follow_duty` does."""
-        if unit.connection is Connection.OFFLINE and Kind.CONNECTION_LOST not in unit.findings:
+        is_open = Kind.CONNECTION_LOST in unit.findings
+        if is_open and unit.connection in _ENDS_LOSS:
+            self.end(unit, Kind.CONNECTION_LOST, moment)
+        elif not is_open and unit.connection is Connection.OFFLINE:
             cause = f"{moment.effective}:{moment.detected}"
             self.begin(unit, Kind.CONNECTION_LOST, finding_id(unit.unit_id, Kind.CONNECTION_LOST, cause), moment)
-        if unit.connection in _ENDS_LOSS:
-            self.end(unit, Kind.CONNECTION_LOST, moment)
         self.follow_duty(unit, moment)
 
     def follow_duty(self, unit: Unit, moment: Moment) -> None:
@@ -105,8 +106,11 @@ def must_connect(unit: Unit) -> bool:
 
 def clause_of(unit: Unit, kind: Kind) -> str:
     """Return the clause that a finding stands on: the duty to be connected, or the ladder of its kind."""
-    duties = {scope.name: scope.clause for scope in unit.pack.scopes if scope.name in unit.scopes}
-    duty = next((duties[name] for name in UNION_OF if name in duties), "")
     ladder = unit.pack.ladder_clauses.get(kind, "")
-    first, second = (ladder, duty) if kind in TROUBLES else (duty, ladder)
-    return first or second or "no policy pack"
+    if ladder and kind in TROUBLES:
+        return ladder
+    duties = {scope.name: scope.clause for scope in unit.pack.scopes}
+    for name in UNION_OF:
+        if name in unit.scopes and name in duties:
+            return duties[name] or ladder or "no policy pack"
+    return ladder or "no policy pack"
