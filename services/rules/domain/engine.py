@@ -193,7 +193,7 @@ class Engine:
             unit = concerned[unit_id] = self._unit(unit_id)
             self._add_facts(self.roster.put_unit(unit, versions, now), unit_id)
         for gateway_id, held in (gateways or {}).items():
-            for unit_id in {version.unit_id for version in held}:
+            for unit_id in sorted({version.unit_id for version in held}):  # a set has another order in each process
                 unit = concerned[unit_id] = self._unit(unit_id)
                 self._add_facts(self.roster.put_gateway(unit, gateway_id, held, now), unit_id)
         for pack_id, of_pack in (packs or {}).items():

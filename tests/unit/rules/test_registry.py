@@ -336,3 +336,11 @@ def test_a_unit_that_changes_department_leaves_the_old_counters(department: str)
             if row.key.scope == "S1" and row.key.dimension == "department"}  # fmt: skip
     assert {name: count for name, count in rows.items() if count} == {department: 1}
     assert {name for name, tally in world.engine.counters.health.items() if any(tally.values())} == {department}
+
+
+def test_units_of_one_gateway_are_followed_by_name_as_a_replay_in_another_process_has_to() -> None:
+    world = World(0)
+    names = [f"U{number}" for number in range(1, 9)]
+    held = tuple(GatewayVersion(LISTED, day_start(LISTED), name, "carrier-a") for name in names)
+    world.engine.registry(gateways={"GA": held})
+    assert list(world.engine.units) == names
