@@ -1,6 +1,7 @@
 """The live counters of one partition: kept up to date by every change of state, so that to read them costs nothing."""
 
 from collections import defaultdict
+from functools import lru_cache
 
 from services.rules.domain.facts import UnitVersion
 from services.rules.domain.rate import EVERY, NO_FELLOWS, UNION, UNION_OF, RateBook
@@ -26,9 +27,8 @@ class Counters:
         if before is not None:
             self.health[before.lead_department][unit.health] -= 1
         self.health[facts.lead_department][unit.health] += 1
-        sums = (EVERY, UNION) if any(name in unit.scopes for name in UNION_OF) else (EVERY,)
         values = (facts.district, facts.town, facts.lead_department, facts.category)
-        fellows = self.rates.fellows((*unit.scopes, *sums), values)
+        fellows = self.rates.fellows(_with_sums(unit.scopes), values)
         if fellows is not unit.fellows:
             if unit.fellows is not NO_FELLOWS:
                 self.rates.move(unit.fellows, unit.connection, None)
@@ -48,3 +48,8 @@ class Counters:
         for unit_id in over:
             del self.unstable[unit_id]
         return len(self.unstable)
+
+
+@lru_cache(maxsize=256)
+def _with_sums(scopes: tuple[str, ...]) -> tuple[str, ...]:
+    return (*scopes, EVERY, UNION) if any(name in scopes for name in UNION_OF) else (*scopes, EVERY)
