@@ -113,7 +113,7 @@ def _add_state(facts: Facts, partition: int, engine: Engine) -> None:
                 row.connection, _maybe(row.connection_since), row.health, _maybe(row.health_since),
                 row.open_fires, row.open_faults, row.open_isolations,
             )  # fmt: skip
-    for rate in engine.ledger.rates.rows():
+    for rate in engine.counters.rates.rows():
         facts.rates[(partition, *rate.key)] = tuple(rate[1:])
 
 

@@ -90,6 +90,12 @@ class Effects:
     hours: list[HourCount] = field(default_factory=list)
     samples: list[RateSample] = field(default_factory=list)
 
+    def take(self) -> "Effects":
+        """Return what gathered since the last call, and begin anew."""
+        taken = Effects(self.transitions, self.findings, self.signals, self.hours, self.samples)
+        self.transitions, self.findings, self.signals, self.hours, self.samples = [], [], [], [], []
+        return taken
+
     def size(self) -> int:
         return len(self.transitions) + len(self.findings) + len(self.signals) + len(self.hours) + len(self.samples)
 

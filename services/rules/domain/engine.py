@@ -1,24 +1,30 @@
 """The engine of one partition: records in log order and registry rows in, transitions and findings out.
 
-It reads no clock. Time is the watermark that ticks carry, and everything that waits for time waits for that.
+A fold: each input changes the state by plain functions that return what became of it, and the engine alone says what
+follows from what. It reads no clock. Time is the watermark that ticks carry, and everything that waits for time waits
+for that.
 """
 
 from collections import Counter as Tally
 from collections.abc import Iterable, Mapping
 
-from services.kernel.words import Connection
-from services.rules.domain import lines, troubles
-from services.rules.domain.effects import SIGNALS_TOPIC, Effects, Evidence, HourCount, RateSample
+from services.kernel.words import Connection, Health
+from services.rules.domain import lines, supervision
+from services.rules.domain.changes import Changes
+from services.rules.domain.counters import Counters
+from services.rules.domain.deadlines import Deadlines, FactsDue, LinkDue
+from services.rules.domain.effects import SIGNALS_TOPIC, Effects, Evidence, HourCount, Moment, RateSample
 from services.rules.domain.facts import GatewayVersion, PackVersion, UnitVersion
+from services.rules.domain.findings import Findings, must_connect
 from services.rules.domain.inputs import Heartbeat, Input, Signal, Tick
 from services.rules.domain.instants import HOUR, MINUTE, SECOND, floor_to
-from services.rules.domain.ledger import Ledger
 from services.rules.domain.rate import RateKey
-from services.rules.domain.roster import Roster
-from services.rules.domain.supervision import Supervisor
+from services.rules.domain.roster import Roster, row_key
+from services.rules.domain.transitions import Transitions
+from services.rules.domain.troubles import Troubles
 from services.rules.domain.unit import Link, Unit, same_delivery
 from services.rules.domain.watch import Watch
-from services.rules.domain.words import Oddity
+from services.rules.domain.words import Cause, Oddity
 
 MAX_UNLISTED = 10_000
 MAX_LINKS = 16
@@ -31,22 +37,26 @@ class Engine:
     """State of the units of one partition.
 
     Feed it with `registry` and `apply`; take what it says with `take_effects`. The same inputs in the same order give
-    the same effects, wherever it is saved and loaded in between (`freeze`).
+    the same effects, wherever it is saved and loaded in between (`freeze`). `changes` says what has to be saved,
+    `counters` how many are in which state now.
     """
 
     def __init__(self, never_grace: int = NEVER_GRACE) -> None:
         self.units: dict[str, Unit] = {}
         self.watch = Watch()
-        self.ledger = Ledger()
-        self.supervisor = Supervisor(self.units, self.watch, self.ledger, self._turn_page, never_grace)
-        self.roster = Roster(self.ledger, self.supervisor.ask_again)
+        self.effects = Effects()
+        self.counters = Counters()
+        self.changes = Changes()
+        self.deadlines = Deadlines(self.units, self.watch, never_grace)
+        self.roster = Roster()
+        self._findings = Findings(self.effects, self.changes)
+        self._transitions = Transitions(self.effects, self.counters, self.changes)
+        self._troubles = Troubles(self.changes, self._transitions, self._findings)
         self.oddities: Tally[Oddity] = Tally()
         self.handled: Tally[str] = Tally()
         self.dropped = 0
         self._strangers: set[str] = set()
         self.sampled = 0
-
-    # --- inputs from the log
 
     def apply(self, record: Input) -> None:
         """Take in one record of the partition, in log order."""
@@ -61,7 +71,7 @@ class Engine:
         """A live heartbeat: touches memory only as long as its unit is online."""
         unit_id, gateway_id, signal_id, at, offset, redelivered = beat
         if at > self.watch.seen and self.watch.silence(at):
-            self.supervisor.go_blind(at, offset)
+            self._go_blind(at, offset)
         unit = self.units.get(unit_id)
         link = unit.links.get(gateway_id) if unit is not None else None
         if unit is None or link is None:
@@ -83,12 +93,12 @@ class Engine:
             self._turn_hour(unit, at)
         if not unit.touched:
             unit.touched = True
-            self.ledger.touched.append(unit)
+            self.changes.touched.append(unit)
         if link.state is Connection.ONLINE:
             if at > link.last_proof:
                 link.last_proof = at
         else:
-            self.supervisor.prove(link, at, offset, signal_id)
+            self._prove(link, at, signal_id, Evidence(SIGNALS_TOPIC, offset))
 
     def signal(self, signal: Signal) -> None:
         """Any other signal: stored, and whatever it says of connection and health followed."""
@@ -97,7 +107,7 @@ class Engine:
             return
         at, offset = signal.received_at, signal.offset
         if not signal.replayed and self.watch.silence(at):  # a person replays: nobody need be looking for that
-            self.supervisor.go_blind(at, offset)
+            self._go_blind(at, offset)
         self.handled[signal.kind] += 1
         link = self._meet(signal.unit_id, signal.gateway_id)
         unit = self.units.get(signal.unit_id)
@@ -109,13 +119,15 @@ class Engine:
         self._keep(signal)
         if unit is None:
             return
-        self.ledger.touch(unit)
+        self.changes.touch(unit)
         if signal.retained:
             self.oddities[Oddity.RETAINED] += 1
             return
+        # The line first: a unit that is heard of again with a fire is online before it burns, as its gateway is.
+        evidence = Evidence(SIGNALS_TOPIC, offset)
         if link is not None and not signal.replayed:
-            self._follow_line(unit, link, signal)
-        oddity = troubles.apply(self.ledger, unit, signal, Evidence(SIGNALS_TOPIC, offset))
+            self._follow_line(link, signal, evidence)
+        oddity = self._troubles.apply(unit, signal, evidence)
         if oddity is not None:
             self.oddities[oddity] += 1
 
@@ -123,7 +135,7 @@ class Engine:
         if signal.missing > 0 and self.watch.is_shared(signal.received_at):
             self.oddities[Oddity.UNPROVEN_LOSS] += 1
         elif signal.kind != "heartbeat":
-            self.ledger.effects.signals.append(signal)
+            self.effects.signals.append(signal)
 
     def _beat_over_a_new_line(self, signal: Signal) -> None:
         beat = Heartbeat(signal.unit_id, signal.gateway_id, signal.signal_id, signal.received_at, signal.offset)
@@ -136,33 +148,38 @@ class Engine:
         if is_new and unit is not None and link is not None:
             self._drop(unit, link, signal.received_at)
 
-    def _follow_line(self, unit: Unit, link: Link, signal: Signal) -> None:
+    def _follow_line(self, link: Link, signal: Signal, evidence: Evidence) -> None:
         if signal.reconnected or signal.kind == "link_down":
-            self._drop(unit, link, signal.received_at)
+            self._drop(link.unit, link, signal.received_at)
         if signal.kind == "link_down":
-            self.supervisor.hang_up(link, signal)
+            moment = supervision.link_down(link, signal, evidence)
+            if moment is not None:
+                self._follow_link(link, moment)
         else:
-            self.supervisor.prove(link, signal.received_at, signal.offset, signal.signal_id)
+            self._prove(link, signal.received_at, signal.signal_id, evidence)
 
     def _drop(self, unit: Unit, link: Link, at: int) -> None:
         self.dropped += 1
-        lines.drop(self.ledger, unit, link, at)
+        self.changes.touch(unit)
+        if lines.drop(unit, link, at):
+            self.counters.unstable[unit.unit_id] = unit.unstable_until
+            self.changes.touch_row(unit)
 
     def tick(self, tick: Tick) -> None:
         """Time moves: everything received before the tick's proof is known."""
         if not self.watch.is_news(tick):
             self.oddities[Oddity.STALE_TICK] += 1
             return
+        # Blindness before the tick is taken in: what it proves reaches over a gap in which nobody looked, and a
+        # deadline in that gap must find its link unknown.
         if self.watch.silence(tick.written_at):
-            self.supervisor.go_blind(tick.written_at, tick.offset)
+            self._go_blind(tick.written_at, tick.offset)
         if self.watch.jump(tick):
-            self.supervisor.go_blind(tick.proven_until, tick.offset)
+            self._go_blind(tick.proven_until, tick.offset)
         target = self.watch.take(tick)
         if target is not None and target != self.watch.watermark:
-            self.supervisor.advance(target, tick.offset)
+            self._advance(target, tick.offset)
             self._sample(target)
-
-    # --- inputs from the registry
 
     def registry(
         self,
@@ -175,13 +192,14 @@ class Engine:
         concerned: dict[str, Unit] = {}
         for unit_id, versions in (units or {}).items():
             unit = concerned[unit_id] = self._unit(unit_id)
-            self.roster.put_unit(unit, versions, now)
+            self._add_facts(self.roster.put_unit(unit, versions, now), unit_id)
         for gateway_id, held in (gateways or {}).items():
-            for unit_id in {version.unit_id for version in held}:
+            for unit_id in sorted({version.unit_id for version in held}):  # a set has another order in each process
                 unit = concerned[unit_id] = self._unit(unit_id)
-                self.roster.put_gateway(unit, gateway_id, held, now)
+                self._add_facts(self.roster.put_gateway(unit, gateway_id, held, now), unit_id)
         for pack_id, of_pack in (packs or {}).items():
-            self.roster.put_pack(pack_id, of_pack, now)
+            self._add_facts(self.roster.put_pack(pack_id, of_pack, now), "")
+        # Packs before units, whoever came with them: a unit is never listed under a pack that no longer holds.
         if packs and self.roster.choose_packs(now):
             self._watch_closely()
             concerned = self.units
@@ -189,10 +207,13 @@ class Engine:
             self._refresh(unit, self.roster.as_of(unit, now))
         self._watch_closely()
 
+    def _add_facts(self, instants: Iterable[int], unit_id: str) -> None:
+        for at in instants:
+            self.deadlines.add_facts(at, unit_id)
+
     def take_effects(self) -> Effects:
         """Return what arose since the last call."""
-        taken, self.ledger.effects = self.ledger.effects, Effects()
-        return taken
+        return self.effects.take()
 
     def resume(self, sampled: int, unsampled: Iterable[RateKey]) -> None:
         """After a reload of state and registry: set the deadlines anew, and go on where the samples were."""
@@ -200,11 +221,9 @@ class Engine:
             if unit.facts is None:
                 self._strangers.add(unit.unit_id)
             for link in unit.links.values():
-                self.supervisor.arm_anew(link)
+                self.deadlines.add_link(link)
         self.sampled = sampled
-        self.ledger.rates.resume(unsampled)
-
-    # --- units and links
+        self.counters.rates.resume(unsampled)
 
     def _unit(self, unit_id: str) -> Unit:
         found = self.units.get(unit_id)
@@ -228,16 +247,106 @@ class Engine:
             return None
         return unit.link(gateway_id)
 
+    def _prove(self, link: Link, at: int, signal_id: str, evidence: Evidence) -> None:
+        moment = supervision.prove(link, at, signal_id, evidence)
+        if moment is None:
+            return
+        self._follow_link(link, moment)
+        if link.unit.health is Health.UNKNOWN:  # its first word ever: nothing is open, so it is normal
+            self._transitions.settle_health(link.unit, moment)
+
+    def _follow_link(self, link: Link, moment: Moment) -> None:
+        """The state of a link changed: its next deadline, then what follows for its unit."""
+        self.deadlines.add_link(link)
+        self._settle(link.unit, moment)
+
+    def _settle(self, unit: Unit, moment: Moment) -> None:
+        """Write down the connection, then its findings: they name the instants as the transition has them."""
+        settled = self._transitions.settle_connection(unit, moment)
+        if settled is not None:
+            self._findings.follow_connection(unit, settled)
+            if unit.never_from:
+                self.deadlines.add_unit(unit)
+
+    def _advance(self, target: int, offset: int) -> None:
+        """Move the watermark to `target`: whatever falls due before it happens in the order of its instants."""
+        watch, evidence = self.watch, Evidence(SIGNALS_TOPIC, offset)
+        for due in self.deadlines.until(target):
+            watch.watermark = max(due.at, watch.watermark or 0)
+            if isinstance(due, LinkDue):
+                self._expire(due.link, due.deadline, evidence)
+            elif isinstance(due, FactsDue):
+                self._turn_page(due.at, due.unit_id)
+            else:
+                moment = Moment(due.unit.never_since, due.deadline, Cause.DEADLINE, evidence)
+                self._findings.begin_never_connected(due.unit, moment)
+        watch.watermark = target
+
+    def _expire(self, link: Link, deadline: int, evidence: Evidence) -> None:
+        moment = supervision.expire(link, deadline, self.watch, evidence)
+        self.changes.touch(link.unit)
+        if link.state is Connection.OFFLINE:
+            self._close_hour(link.unit)  # no heartbeat comes that would
+        self._follow_link(link, moment)
+
+    def _go_blind(self, resumed_at: int, offset: int) -> None:
+        """Nobody looked until `resumed_at`: what was known stops being known at the last watermark."""
+        last, evidence = self.watch.watermark or 0, Evidence(SIGNALS_TOPIC, offset)
+        self.watch.lose(resumed_at)
+        for unit_id in sorted(self.units):  # by name: a restart loads them in another order than they came in
+            unit = self.units[unit_id]
+            for link in unit.links.values():
+                moment = supervision.lose_sight(link, last, resumed_at, evidence)
+                if moment is not None:
+                    self.changes.touch(unit)
+                    self._close_hour(unit)
+                    self._follow_link(link, moment)
+
+    def _turn_page(self, at: int, unit_id: str) -> None:
+        """Facts that begin at `at` hold once the watermark has passed it: as of the next instant."""
+        if unit_id:
+            self._refresh(self.units[unit_id], self.roster.as_of(self.units[unit_id], at + 1))
+        elif self.roster.choose_packs(at + 1):
+            self._watch_closely()
+            for name in sorted(self.units):
+                self._refresh(self.units[name], self.roster.as_of(self.units[name], at + 1))
+
     def _refresh(self, unit: Unit, now: int) -> None:
-        before = unit.profile
-        self.roster.refresh(unit, now)
-        if unit.facts is not None:
-            self._strangers.discard(unit.unit_id)
-        if unit.profile != before:
+        """Read the registry's word on `unit` as of `now` and follow it."""
+        profile, before = unit.profile, unit.facts
+        if self.roster.read(unit, now):
+            self._follow_facts(unit, before, now)
+        if unit.profile != profile:
             for link in unit.links.values():
                 if link.timer:
-                    self.supervisor.arm_anew(link)
-        self.supervisor.arm_unit(unit)
+                    self.deadlines.add_link(link)
+        self.deadlines.add_unit(unit)
+
+    def _follow_facts(self, unit: Unit, before: UnitVersion | None, now: int) -> None:
+        facts = unit.facts
+        assert facts is not None
+        self._strangers.discard(unit.unit_id)
+        self.counters.count_in(unit, before)  # before its states move: they move where it counts now
+        if unit.connection is None:
+            moment = self.roster.moment_of_listing(facts)
+            self._settle(unit, moment)
+            self._transitions.settle_health(unit, moment)
+            self._findings.announce(unit, moment)
+            self._findings.follow_duty(unit, moment)
+        elif not self._is_settled(unit):
+            moment = self.roster.moment_of_change(unit, now)
+            self._settle(unit, moment)
+            self._findings.follow_duty(unit, moment)  # a scope may have changed, and the connection not
+        key = row_key(unit, facts)
+        if key != unit.key:
+            unit.key = key
+            self.changes.touch_row(unit)
+
+    @staticmethod
+    def _is_settled(unit: Unit) -> bool:
+        """Return whether the facts leave everything as it is, which is cheaper to ask than when they changed."""
+        as_is = (unit.connection, unit.partly) == unit.wanted_connection()
+        return as_is and must_connect(unit) == bool(unit.never_from)
 
     def _watch_closely(self) -> None:
         """Never be more patient with ticks than with units: half of the shortest supervision, at least three ticks."""
@@ -250,22 +359,21 @@ class Engine:
     def _turn_hour(self, unit: Unit, at: int) -> None:
         hour = floor_to(at, HOUR)
         if hour < unit.hour:  # held back by another instance of ingest
-            self.ledger.effects.hours.append(HourCount(unit.unit_id, hour, 1))
+            self.effects.hours.append(HourCount(unit.unit_id, hour, 1))
             return
-        self.ledger.close_hour(unit)
+        self._close_hour(unit)
         unit.hour, unit.beats = hour, 1
 
-    def _turn_page(self, at: int, unit_id: str) -> None:
-        if unit_id:
-            self._refresh(self.units[unit_id], self.roster.as_of(self.units[unit_id], at + 1))
-        elif self.roster.choose_packs(at + 1):
-            self._watch_closely()
-            for name in sorted(self.units):
-                self._refresh(self.units[name], self.roster.as_of(self.units[name], at + 1))
+    def _close_hour(self, unit: Unit) -> None:
+        """Add the heartbeats that were counted in memory to the effects."""
+        if unit.beats:
+            self.effects.hours.append(HourCount(unit.unit_id, unit.hour, unit.beats))
+            unit.beats = 0
+            self.changes.touch(unit)
 
     def _sample(self, target: int) -> None:
         minute = floor_to(target, MINUTE)
         if minute > self.sampled:
             self.sampled = minute
-            rows = self.ledger.rates.take_unsampled()
-            self.ledger.effects.samples.extend(RateSample(minute, row) for row in rows)
+            rows = self.counters.rates.take_unsampled()
+            self.effects.samples.extend(RateSample(minute, row) for row in rows)

@@ -50,7 +50,7 @@ def freeze_head(engine: Engine) -> dict[str, Plain]:
             name: [one.epoch, one.number, one.proven_until, one.written_at] for name, one in watch.instances.items()
         },
         "sampled": engine.sampled,
-        "unsampled": [list(key) for key in engine.ledger.rates.unsampled_keys()],
+        "unsampled": [list(key) for key in engine.counters.rates.unsampled_keys()],
     }
 
 
@@ -128,7 +128,7 @@ def thaw(
         unit = _thaw_unit(plain, thaw_trouble)
         engine.units[unit.unit_id] = unit
         if unit.unstable_until:
-            engine.ledger.unstable[unit.unit_id] = unit.unstable_until
+            engine.counters.unstable[unit.unit_id] = unit.unstable_until
     engine.registry(unit_rows, gateway_rows, pack_rows)
     engine.resume(head["sampled"], [RateKey(*key) for key in head["unsampled"]])
     return engine

@@ -4,7 +4,6 @@ It changes no figure: the unit is as connected as it was. It is only said, for a
 """
 
 from services.rules.domain.instants import MINUTE, floor_to
-from services.rules.domain.ledger import Ledger
 from services.rules.domain.unit import Link, Unit
 
 WINDOW = 10 * MINUTE
@@ -12,25 +11,15 @@ UNSTABLE_AT = 5
 """So many drops within the window make a line unstable."""
 
 
-def drop(ledger: Ledger, unit: Unit, link: Link, at: int) -> None:
-    """The line of a gateway was lost, or has come back, at `at`."""
+def drop(unit: Unit, link: Link, at: int) -> bool:
+    """The line of a gateway was lost, or has come back, at `at`. Return whether it is unstable by that."""
     minute = floor_to(at, MINUTE)
     drops = link.drops = {then: count for then, count in link.drops.items() if then > at - WINDOW}
     drops[minute] = drops.get(minute, 0) + 1
-    ledger.touch(unit)
     if sum(drops.values()) < UNSTABLE_AT:
-        return
+        return False
     unit.line_drops = sum(
         count for one in unit.links.values() for then, count in one.drops.items() if then > at - WINDOW
     )
     unit.unstable_until = max(unit.unstable_until, at + WINDOW)
-    ledger.unstable[unit.unit_id] = unit.unstable_until
-    ledger.change_row(unit)
-
-
-def unstable_now(ledger: Ledger, watermark: int | None) -> int:
-    """Return how many units have an unstable line, and forget those that hold again."""
-    over = [unit_id for unit_id, until in ledger.unstable.items() if until <= (watermark or 0)]
-    for unit_id in over:
-        del ledger.unstable[unit_id]
-    return len(ledger.unstable)
+    return True

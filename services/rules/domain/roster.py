@@ -1,20 +1,18 @@
-"""Applies the registry to units as the watermark reaches what it says: listing, scopes, exemptions, packs."""
+"""Reads the registry into units as the watermark reaches what it says: listing, scopes, exemptions, packs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 
 from services.kernel.calendar import day_of
 from services.kernel.policy import Packs
-from services.kernel.words import Connection, Phase
+from services.kernel.words import Connection
 from services.rules.domain.effects import REGISTRY_TOPIC, Evidence, Moment
 from services.rules.domain.facts import NO_PACK, GatewayVersion, PackVersion, UnitVersion, begins, holding
 from services.rules.domain.instants import day_start
-from services.rules.domain.ledger import Ledger
-from services.rules.domain.rate import EVERY, NO_FELLOWS, UNION, UNION_OF
 from services.rules.domain.unit import Link, Unit
 from services.rules.domain.watch import DEFAULT_BLIND_AFTER
-from services.rules.domain.words import TROUBLES, Cause
+from services.rules.domain.words import Cause
 
 FROM_REGISTRY = Evidence(REGISTRY_TOPIC, 0)
 
@@ -24,48 +22,46 @@ def passed(watermark: int | None) -> int:
     return (watermark or 0) - 1
 
 
-_Scopes = tuple[tuple[str, ...], tuple[str, ...]]
-AskAgain = Callable[[int, str], None]
-"""(instant, unit id or "" for all): facts change then."""
-
-
 class Roster:
-    """Registry rows of one partition. `ask_again` is called for each future instant at which facts change."""
+    """Registry rows of one partition, and what they say of a unit at an instant."""
 
-    def __init__(self, ledger: Ledger, ask_again: AskAgain) -> None:
-        self._ledger = ledger
-        self._ask_again = ask_again
+    def __init__(self) -> None:
         self._packs: dict[str, tuple[PackVersion, ...]] = {}
         self._by_district: dict[str, PackVersion] = {}
         self._lapses: dict[str, list[int]] = {}
-        self._scopes: dict[tuple[str, frozenset[str], bool], _Scopes] = {}
+        self._scopes: dict[tuple[str, frozenset[str], bool], tuple[str, ...]] = {}
 
-    def put_unit(self, unit: Unit, versions: tuple[UnitVersion, ...], watermark: int | None) -> None:
-        """Take all versions of a unit: they hold from the watermark on that passes them. `refresh` applies them."""
+    def put_unit(self, unit: Unit, versions: tuple[UnitVersion, ...], watermark: int | None) -> Iterable[int]:
+        """Take all versions of a unit; return the instants to come at which they say something new.
+
+        They hold from the watermark on that passes them. `read` applies them.
+        """
         unit.versions = versions
         unit.known_at = min(version.recorded_at for version in versions)
-        self._schedule(unit, versions, watermark)
+        return self._to_come(unit, versions, watermark)
 
     def put_gateway(
         self, unit: Unit, gateway_id: str, versions: tuple[GatewayVersion, ...], watermark: int | None
-    ) -> None:
-        """Take all versions of a gateway that speaks, spoke or will speak for `unit`."""
+    ) -> Iterable[int]:
+        """Take all versions of a gateway that speaks, spoke or will speak for `unit`; return as `put_unit` does."""
         unit.gateways[gateway_id] = versions
-        self._schedule(unit, versions, watermark)
+        return self._to_come(unit, versions, watermark)
 
-    def _schedule(
-        self, unit: Unit, versions: tuple[UnitVersion, ...] | tuple[GatewayVersion, ...], watermark: int | None
-    ) -> None:
+    def _to_come(
+        self, unit: Unit, versions: Sequence[UnitVersion] | Sequence[GatewayVersion], watermark: int | None
+    ) -> Iterable[int]:
         now = self.as_of(unit, watermark)
-        for at in {at for version in versions for at in version.turning_points() if at > now}:
-            self._ask_again(at, unit.unit_id)
+        return {at for version in versions for at in version.turning_points() if at > now}
 
-    def put_pack(self, pack_id: str, versions: tuple[PackVersion, ...], watermark: int | None) -> None:
-        """Take all versions of a pack; `choose_packs` applies them."""
+    def put_pack(self, pack_id: str, versions: tuple[PackVersion, ...], watermark: int | None) -> Iterable[int]:
+        """Take all versions of a pack; return the instants to come at which one begins or ends.
+
+        `choose_packs` applies them.
+        """
         self._packs[pack_id] = versions
-        for at in {at for version in versions for at in (begins(version), version.ends) if at is not None}:
-            if at > passed(watermark):
-                self._ask_again(at, "")
+        now = passed(watermark)
+        instants = {at for version in versions for at in (begins(version), version.ends) if at is not None}
+        return [at for at in instants if at > now]
 
     def choose_packs(self, watermark: int | None) -> bool:
         """Settle which pack stands in each district; return whether that changed."""
@@ -97,24 +93,11 @@ class Roster:
         """
         return max(unit.known_at, passed(watermark))
 
-    def refresh(self, unit: Unit, now: int, evidence: Evidence = FROM_REGISTRY) -> None:
-        """Read the facts of `unit` as of `now` and follow them."""
+    def read(self, unit: Unit, now: int) -> bool:
+        """Bring the facts of `unit` to those as of `now`; return False while there are none: it is not listed yet."""
         facts = holding(unit.versions, now)
         if facts is None:
-            return
-        first = unit.connection is None
-        self._enlist(unit, facts, now)
-        self._count_in(unit, facts, now)
-        if not self._ledger.is_settled(unit):
-            moment = self._moment(unit, now, evidence, first=first)
-            if first:
-                self._greet(unit, moment)
-            self._ledger.settle(unit, moment)
-            self._ledger.follow_duty(unit, moment)
-        self._mark_row(unit, facts)
-
-    def _enlist(self, unit: Unit, facts: UnitVersion, now: int) -> None:
-        self._move_health(unit, facts)
+            return False
         unit.facts = facts
         unit.pack = self._by_district.get(facts.district, NO_PACK)
         unit.profile = unit.pack.profile(facts.profile)
@@ -133,62 +116,37 @@ class Roster:
                 scoped.append(unit.link(gateway_id))
         unit.carriers = tuple(sorted(set(carriers)))
         unit.scoped = tuple(scoped or [link for link in unit.links.values() if link.gateway_id not in unit.gateways])
+        unit.scopes = self._scopes_of(unit, facts, now)
+        return True
 
-    def _move_health(self, unit: Unit, facts: UnitVersion) -> None:
-        if unit.facts is not None:
-            self._ledger.health[unit.facts.lead_department][unit.health] -= 1
-        self._ledger.health[facts.lead_department][unit.health] += 1
+    def _scopes_of(self, unit: Unit, facts: UnitVersion, now: int) -> tuple[str, ...]:
+        if unit.mask is Connection.RETIRED:
+            return ()
+        key = (facts.district, facts.facts, facts.accepted(now))
+        found = self._scopes.get(key)
+        if found is None:  # many units have the same facts
+            found = self._scopes[key] = tuple(scope.name for scope in unit.pack.scopes if scope.holds(facts, now))
+        return found
 
-    def _moment(self, unit: Unit, now: int, evidence: Evidence, *, first: bool) -> Moment:
-        if first:
-            version = unit.facts
-            assert version is not None
-            return Moment(day_start(version.valid_from), begins(version), Cause.REGISTRY, evidence)
+    @staticmethod
+    def moment_of_listing(facts: UnitVersion) -> Moment:
+        """Return when a unit came to be listed with `facts`: effective from their first day, known when it was."""
+        return Moment(day_start(facts.valid_from), begins(facts), Cause.REGISTRY, FROM_REGISTRY)
+
+    def moment_of_change(self, unit: Unit, now: int) -> Moment:
+        """Return when the facts of a unit that is listed last changed before or at `now`."""
         points = [at for version in unit.versions for at in version.turning_points() if at <= now]
         for gateway in unit.gateways.values():
             points += [at for version in gateway for at in version.turning_points() if at <= now]
         points.append(begins(unit.pack) if begins(unit.pack) <= now else 0)
         points += [at for at in self._lapses.get(unit.pack.district, ()) if at <= now]
         changed_at = max(points)
-        return Moment(changed_at, changed_at, Cause.REGISTRY, evidence)
+        return Moment(changed_at, changed_at, Cause.REGISTRY, FROM_REGISTRY)
 
-    def _count_in(self, unit: Unit, facts: UnitVersion, now: int) -> None:
-        unit.scopes, names = self._scopes_of(unit, facts, now)
-        values = (facts.district, facts.town, facts.lead_department, facts.category)
-        fellows = self._ledger.rates.fellows(names, values)
-        if fellows is not unit.fellows:
-            if unit.fellows is not NO_FELLOWS:
-                self._ledger.rates.move(unit.fellows, unit.connection, None)
-            unit.fellows = fellows
-            self._ledger.rates.move(fellows, None, unit.connection)
 
-    def _scopes_of(self, unit: Unit, facts: UnitVersion, now: int) -> _Scopes:
-        """Return the scopes of a unit, and those with the sums it counts in too; many units have the same facts."""
-        if unit.mask is Connection.RETIRED:
-            return (), (EVERY,)
-        key = (facts.district, facts.facts, facts.accepted(now))
-        found = self._scopes.get(key)
-        if found is None:
-            scopes = tuple(scope.name for scope in unit.pack.scopes if scope.holds(facts, now))
-            sums = (EVERY, UNION) if any(name in scopes for name in UNION_OF) else (EVERY,)
-            found = self._scopes[key] = (scopes, (*scopes, *sums))
-        return found
-
-    def _greet(self, unit: Unit, moment: Moment) -> None:
-        """Tell what the unit has said already before the registry named it."""
-        self._ledger.settle(unit, moment)
-        self._ledger.settle_health(unit, moment)
-        for kind in TROUBLES:
-            problem_id = unit.findings.get(kind)
-            if problem_id is not None:
-                points = unit.open_points(kind)
-                self._ledger.tell(unit, kind, problem_id, Phase.BEGAN, moment, "", points)
-
-    def _mark_row(self, unit: Unit, facts: UnitVersion) -> None:
-        key = _row_key(facts.valid_from, facts.recorded_at, unit.pack.version, unit.carriers, unit.scopes)
-        if key != unit.key:
-            unit.key = key
-            self._ledger.change_row(unit)
+def row_key(unit: Unit, facts: UnitVersion) -> str:
+    """Return a name of the facts that the stored row of a unit shows."""
+    return _row_key(facts.valid_from, facts.recorded_at, unit.pack.version, unit.carriers, unit.scopes)
 
 
 @lru_cache(maxsize=4096)

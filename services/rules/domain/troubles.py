@@ -3,11 +3,13 @@
 from services.kernel.ids import finding_id
 from services.kernel.words import FindingKind as Kind
 from services.kernel.words import Phase
+from services.rules.domain.changes import Changes
 from services.rules.domain.effects import Evidence, Moment
+from services.rules.domain.findings import Findings
 from services.rules.domain.inputs import Signal
 from services.rules.domain.instants import DAY
-from services.rules.domain.ledger import Ledger
 from services.rules.domain.points import NOWHERE, WHOLE_UNIT, Place, Trouble
+from services.rules.domain.transitions import Transitions
 from services.rules.domain.unit import Unit
 from services.rules.domain.words import TROUBLES, Cause, Oddity
 
@@ -37,19 +39,96 @@ def _arrived(signal: Signal) -> int:
     return signal.first_received_at or signal.received_at
 
 
-def apply(ledger: Ledger, unit: Unit, signal: Signal, evidence: Evidence) -> Oddity | None:
-    """Let a signal change the open points of a unit; return why it changed none, where that is odd.
+class Troubles:
+    """Lets signals change the open points of units."""
 
-    Who says the very same again (`again`) may repeat a message that went unanswered, or mean something new that looks
-    alike: a clock and a count that begin anew at each start. Where the time that it claims says nothing new it counts
-    as of now: what was over is open again, what is open again is over.
-    """
-    if signal.kind == UNREADABLE_ALARM:
-        return _tell_unreadable(ledger, unit, signal, evidence)
-    if signal.restores:
-        return _restore(ledger, unit, signal, evidence)
-    kind = _KIND_OF.get(signal.kind)
-    return None if kind is None else _begin(ledger, unit, kind, signal, evidence)
+    def __init__(self, changes: Changes, transitions: Transitions, findings: Findings) -> None:
+        self._changes = changes
+        self._transitions = transitions
+        self._findings = findings
+
+    def apply(self, unit: Unit, signal: Signal, evidence: Evidence) -> Oddity | None:
+        """Let a signal change the open points of a unit; return why it changed none, where that is odd.
+
+        Who says the very same again (`again`) may repeat a message that went unanswered, or mean something new that
+        looks alike: a clock and a count that begin anew at each start. Where the time that it claims says nothing new
+        it counts as of now: what was over is open again, what is open again is over.
+        """
+        if signal.kind == UNREADABLE_ALARM:
+            self._unreadable(unit, signal, evidence)
+            return None
+        if signal.restores:
+            return self._restore(unit, signal, evidence)
+        kind = _KIND_OF.get(signal.kind)
+        return None if kind is None else self._begin(unit, kind, signal, evidence)
+
+    def _begin(self, unit: Unit, kind: Kind, signal: Signal, evidence: Evidence) -> Oddity | None:
+        trouble = unit.trouble(kind)
+        happened = event_time(signal, kind, unit.profile.skew)
+        place = _place(signal, kind, happened)
+        if signal.redelivered or signal.replayed:  # it may well have left before what arrived earlier
+            place = place._replace(arrived=NOWHERE)
+        point, oddity = signal.point, None
+        if not trouble.has_room(point):
+            unit.overflow += 1
+            oddity = Oddity.TOO_MANY_POINTS
+            if kind is not Kind.FIRE:
+                return oddity
+            point = WHOLE_UNIT  # a fire is never dropped: beyond the bound it stands for the whole unit
+        before = trouble.open_count
+        begun = trouble.begin(point, place)
+        if not begun and signal.again:
+            happened = max(_arrived(signal), trouble.latest())
+            begun = trouble.begin(point, _place(signal, kind, happened))
+        moment = _moment(signal, happened, evidence)
+        if not begun:
+            if kind is Kind.FIRE:
+                self._past_fire(unit, signal, moment)
+            return Oddity.STALE
+        self._follow(unit, kind, before, moment, signal)
+        return oddity
+
+    def _unreadable(self, unit: Unit, signal: Signal, evidence: Evidence) -> None:
+        """Begin a finding that nothing ends here: what could not be read leaves no state, a person looks at it."""
+        if unit.facts is not None:
+            problem_id = finding_id(unit.unit_id, Kind.UNREADABLE_ALARM, signal.signal_id)
+            moment = _moment(signal, _arrived(signal), evidence)
+            self._findings.write(unit, Kind.UNREADABLE_ALARM, problem_id, Phase.BEGAN, moment, "", 0)
+
+    def _past_fire(self, unit: Unit, signal: Signal, moment: Moment) -> None:
+        # The fire lane of alerts acts on the signal alone. What that opened must close when the fire was over before.
+        problem_id = finding_id(unit.unit_id, Kind.FIRE, signal.signal_id)
+        if unit.facts is not None and Kind.FIRE not in unit.findings:
+            self._findings.write(unit, Kind.FIRE, problem_id, Phase.BEGAN, moment, signal.point, 0)
+            self._findings.write(unit, Kind.FIRE, problem_id, Phase.ENDED, moment, signal.point, 0)
+
+    def _restore(self, unit: Unit, signal: Signal, evidence: Evidence) -> Oddity | None:
+        wanted = TROUBLES if signal.restores == "all" else (_KIND_OF.get(signal.restores),)
+        changed = False
+        for kind in wanted:  # the gravest first, and its transition before the next: each kind has a time of its own
+            if kind is None:
+                return None  # supervisory: nothing of it is kept open
+            happened = event_time(signal, kind, unit.profile.skew)
+            trouble = unit.trouble(kind)
+            before = trouble.open_count
+            heard = _end(trouble, signal, _place(signal, kind, happened))
+            if signal.again and trouble.is_open(signal.point, signal.system):
+                happened = max(_arrived(signal), trouble.latest())
+                heard = _end(trouble, signal, _place(signal, kind, happened)) or heard
+            changed = changed or heard
+            if heard:
+                self._follow(unit, kind, before, _moment(signal, happened, evidence), signal)
+        return None if changed else Oddity.STALE
+
+    def _follow(self, unit: Unit, kind: Kind, before: int, moment: Moment, signal: Signal) -> None:
+        self._changes.touch(unit)
+        if unit.facts is None:
+            _hold_back(unit, kind, signal)
+            return
+        if unit.open_points(kind) != before:
+            self._changes.touch_row(unit)
+            self._findings.follow_points(unit, kind, moment, signal.point)
+        self._transitions.settle_health(unit, moment)
 
 
 def _place(signal: Signal, kind: Kind, happened: int) -> Place:
@@ -59,86 +138,10 @@ def _place(signal: Signal, kind: Kind, happened: int) -> Place:
     return Place(happened, arrived, arrived if kind is Kind.FIRE else NOWHERE)
 
 
-def _begin(ledger: Ledger, unit: Unit, kind: Kind, signal: Signal, evidence: Evidence) -> Oddity | None:
-    trouble = unit.trouble(kind)
-    happened = event_time(signal, kind, unit.profile.skew)
-    place = _place(signal, kind, happened)
-    if signal.redelivered or signal.replayed:  # it may well have left before what arrived earlier
-        place = place._replace(arrived=NOWHERE)
-    point, oddity = signal.point, None
-    if not trouble.has_room(point):
-        unit.overflow += 1
-        oddity = Oddity.TOO_MANY_POINTS
-        if kind is not Kind.FIRE:
-            return oddity
-        point = WHOLE_UNIT  # a fire is never dropped: beyond the bound it stands for the whole unit
-    before = trouble.open_count
-    begun = trouble.begin(point, place)
-    if not begun and signal.again:
-        happened = max(_arrived(signal), trouble.latest())
-        begun = trouble.begin(point, _place(signal, kind, happened))
-    moment = _moment(signal, happened, evidence)
-    if not begun:
-        if kind is Kind.FIRE:
-            _tell_past_fire(ledger, unit, signal, moment)
-        return Oddity.STALE
-    _follow(ledger, unit, kind, before, moment, signal)
-    return oddity
-
-
-def _tell_unreadable(ledger: Ledger, unit: Unit, signal: Signal, evidence: Evidence) -> Oddity | None:
-    """Begin a finding that nothing ends here: what could not be read leaves no state, a person looks at it."""
-    if unit.facts is None:
-        return None
-    problem_id = finding_id(unit.unit_id, Kind.UNREADABLE_ALARM, signal.signal_id)
-    moment = _moment(signal, _arrived(signal), evidence)
-    ledger.tell(unit, Kind.UNREADABLE_ALARM, problem_id, Phase.BEGAN, moment, "", 0)
-    return None
-
-
-def _tell_past_fire(ledger: Ledger, unit: Unit, signal: Signal, moment: Moment) -> None:
-    # The fire lane of alerts acts on the signal alone. What that opened must close when the fire was over before.
-    problem_id = finding_id(unit.unit_id, Kind.FIRE, signal.signal_id)
-    if unit.facts is not None and Kind.FIRE not in unit.findings:
-        ledger.tell(unit, Kind.FIRE, problem_id, Phase.BEGAN, moment, signal.point, 0)
-        ledger.tell(unit, Kind.FIRE, problem_id, Phase.ENDED, moment, signal.point, 0)
-
-
-def _restore(ledger: Ledger, unit: Unit, signal: Signal, evidence: Evidence) -> Oddity | None:
-    wanted = TROUBLES if signal.restores == "all" else (_KIND_OF.get(signal.restores),)
-    changed = False
-    for kind in wanted:
-        if kind is None:
-            return None  # supervisory: nothing of it is kept open
-        happened = event_time(signal, kind, unit.profile.skew)
-        trouble = unit.trouble(kind)
-        before = trouble.open_count
-        heard = _end(trouble, signal, _place(signal, kind, happened))
-        if signal.again and trouble.is_open(signal.point, signal.system):
-            happened = max(_arrived(signal), trouble.latest())
-            heard = _end(trouble, signal, _place(signal, kind, happened)) or heard
-        changed = changed or heard
-        if heard:
-            _follow(ledger, unit, kind, before, _moment(signal, happened, evidence), signal)
-    return None if changed else Oddity.STALE
-
-
 def _end(trouble: Trouble, signal: Signal, place: Place) -> bool:
     if signal.system:
         return trouble.end_system(signal.system, place)
     return trouble.end(signal.point, place) if signal.point else trouble.end_all(place)
-
-
-def _follow(ledger: Ledger, unit: Unit, kind: Kind, before: int, moment: Moment, signal: Signal) -> None:
-    after = unit.open_points(kind)
-    ledger.touch(unit)
-    if unit.facts is None:
-        _hold_back(unit, kind, signal)
-        return
-    if after != before:
-        ledger.change_row(unit)
-        tell_points(ledger, unit, kind, moment, signal.point)
-    ledger.settle_health(unit, moment)
 
 
 def _hold_back(unit: Unit, kind: Kind, signal: Signal) -> None:
@@ -147,18 +150,6 @@ def _hold_back(unit: Unit, kind: Kind, signal: Signal) -> None:
         unit.findings.setdefault(kind, finding_id(unit.unit_id, kind, signal.signal_id))
     else:
         unit.findings.pop(kind, None)
-
-
-def tell_points(ledger: Ledger, unit: Unit, kind: Kind, moment: Moment, point: str) -> None:
-    """Begin, change or end the finding of `kind` as the open points of the unit demand."""
-    count = unit.open_points(kind)
-    told = unit.findings.get(kind)
-    if count and told is None:
-        ledger.begin(unit, kind, finding_id(unit.unit_id, kind, moment.signal_id), moment, point, count)
-    elif count and told is not None:
-        ledger.tell(unit, kind, told, Phase.CHANGED, moment, point, count)
-    else:
-        ledger.end(unit, kind, moment, point)
 
 
 def _moment(signal: Signal, happened: int, evidence: Evidence) -> Moment:

@@ -6,7 +6,6 @@ from services.kernel.words import FindingKind
 from services.rules.domain.engine import Engine
 from services.rules.domain.freeze import freeze_head, freeze_unit
 from services.rules.domain.instants import SECOND
-from services.rules.domain.lines import unstable_now
 from services.rules.domain.rate import RateKey, RateRow
 from services.rules.domain.unit import Unit
 from services.rules.metrics import ALL_UNITS, PartitionView
@@ -32,12 +31,11 @@ class Held:
     unexpected_in_a_row: int = 0
 
     def has_news(self) -> bool:
-        ledger = self.engine.ledger
-        return bool(self.next_offset != self.saved_offset or ledger.touched or ledger.effects.size())
+        engine = self.engine
+        return bool(self.next_offset != self.saved_offset or engine.changes.touched or engine.effects.size())
 
     def is_pressing(self) -> bool:
-        ledger = self.engine.ledger
-        return ledger.effects.pressing() or bool(ledger.rows_changed)
+        return self.engine.effects.pressing() or bool(self.engine.changes.rows)
 
     def wants_base(self) -> bool:
         return self.seq == 0 or self.delta_bytes > max(self.base_bytes, REBASE_BYTES)
@@ -45,10 +43,10 @@ class Held:
 
 def collect(held: Held) -> Checkpoint:
     """Return what must be saved of a partition, as of this moment."""
-    engine, ledger = held.engine, held.engine.ledger
+    engine, changes = held.engine, held.engine.changes
     base = held.wants_base()
-    units = engine.units.values() if base else ledger.touched
-    changed = ledger.rates.take_changed()
+    units = engine.units.values() if base else changes.touched
+    changed = engine.counters.rates.take_changed()
     held.rates.update((row.key, row) for row in changed)
     checkpoint = Checkpoint(
         partition=held.number,
@@ -62,15 +60,11 @@ def collect(held: Held) -> Checkpoint:
         sight=engine.watch.sight,
         blind_after_s=engine.watch.blind_after / SECOND,
         effects=engine.take_effects(),
-        rows=[row_of(unit) for unit in ledger.rows_changed if unit.facts is not None],
+        rows=[row_of(unit) for unit in changes.rows if unit.facts is not None],
         rates=list(held.rates.values()) if held.rates_whole else changed,
         rates_whole=held.rates_whole,
     )
-    for unit in ledger.touched:
-        unit.touched = False
-    for unit in ledger.rows_changed:
-        unit.row_changed = False
-    ledger.touched, ledger.rows_changed = [], []
+    changes.clear()
     _measure(held, checkpoint)
     held.rates_whole = False
     held.seq, held.saved_offset = checkpoint.seq, checkpoint.next_offset
@@ -87,20 +81,20 @@ def _measure(held: Held, checkpoint: Checkpoint) -> None:
 
 
 def view_of(held: Held) -> PartitionView:
-    ledger, watch = held.engine.ledger, held.engine.watch
+    counters, watch = held.engine.counters, held.engine.watch
     connections = {
         counter.key.value: dict(counter.counts)
-        for counter in ledger.rates.all_counters()
+        for counter in counters.rates.all_counters()
         if counter.key.scope == ALL_UNITS and counter.key.dimension == "department"
     }
-    health = {department: dict(counts) for department, counts in ledger.health.items()}
+    health = {department: dict(counts) for department, counts in counters.health.items()}
     return PartitionView(
         watch.watermark,
         watch.sight,
         watch.blind_after,
         connections,
         health,
-        unstable_now(ledger, watch.watermark),
+        counters.unstable_now(watch.watermark),
     )
 
 

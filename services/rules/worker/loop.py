@@ -103,7 +103,7 @@ class RulesWorker:
         finally:
             gc.freeze()
             gc.enable()
-        rates = {row.key: row for row in engine.ledger.rates.rows()}
+        rates = {row.key: row for row in engine.counters.rates.rows()}
         self.held[partition] = Held(
             partition, engine, saved.owner_epoch, saved.seq, saved.next_offset, saved.next_offset, rates
         )
@@ -131,7 +131,7 @@ class RulesWorker:
 
     async def handle(self, batches: Mapping[int, Sequence[LogRecord]]) -> None:
         """Take in records. Raises StoreUnavailable, before the first, while too much waits to be saved."""
-        if sum(held.engine.ledger.effects.size() for held in self.held.values()) > MOST_UNSAVED:
+        if sum(held.engine.effects.size() for held in self.held.values()) > MOST_UNSAVED:
             await self._save_due()
             if self._pending:
                 raise StoreUnavailable("too much waits to be saved")
@@ -250,7 +250,7 @@ class RulesWorker:
         return since >= PRESSING_EVERY_S and any(held.is_pressing() for held in self.held.values())
 
     def _calm_every_s(self) -> float:
-        touched = sum(len(held.engine.ledger.touched) for held in self.held.values())
+        touched = sum(len(held.engine.changes.touched) for held in self.held.values())
         return BUSY_EVERY_S if touched > BUSY_UNITS else CALM_EVERY_S
 
     def _start(self) -> None:

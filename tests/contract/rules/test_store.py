@@ -87,7 +87,7 @@ def checkpoint(world: World, epoch: int, seq: int = 1, partition: int = 0) -> Ch
             samples=world.said.samples,
         ),
         rows=[row_of(unit) for unit in engine.units.values()],
-        rates=list(engine.ledger.rates.rows()),
+        rates=list(engine.counters.rates.rows()),
         rates_whole=True,
     )
 

@@ -143,7 +143,7 @@ def test_the_heap_does_not_grow_with_heartbeats() -> None:
     for at_s in range(1000):
         world.beat(at_s)
         world.tick(at_s + 0.5)
-    assert len(world.engine.supervisor.heap) < 10
+    assert len(world.engine.deadlines) < 10
 
 
 def test_heartbeats_from_before_the_loss_do_not_revive_a_unit() -> None:

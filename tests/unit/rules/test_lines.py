@@ -5,7 +5,7 @@ import json
 import pytest
 
 from services.rules.domain.freeze import freeze_head, freeze_unit, thaw
-from services.rules.domain.lines import UNSTABLE_AT, unstable_now
+from services.rules.domain.lines import UNSTABLE_AT
 from services.rules.worker.held import row_of
 from tests.unit.rules.world import World, when
 
@@ -31,7 +31,7 @@ def test_a_line_that_drops_every_two_seconds_is_connected_and_unstable() -> None
     unit = world.engine.units["U1"]
     assert world.connection() == "online"
     assert (unit.line_drops, unit.unstable_until) == (60, when(3 + 59 * 2 + 600))
-    assert unstable_now(world.engine.ledger, world.engine.watch.watermark) == 1
+    assert world.engine.counters.unstable_now(world.engine.watch.watermark) == 1
     assert row_of(unit).line_drops == 60
 
 
@@ -51,7 +51,7 @@ def test_a_device_that_calls_anew_every_two_seconds_is_unstable_and_no_figure_ch
         world.ticks(240, 4000, step_s=5)
     for figure in FIGURES:
         assert getattr(calm.said, figure) == getattr(restless.said, figure)
-    assert unstable_now(restless.engine.ledger, restless.engine.watch.watermark) == 0, "it ended ten minutes later"
+    assert restless.engine.counters.unstable_now(restless.engine.watch.watermark) == 0, "it ended ten minutes later"
 
 
 @pytest.mark.parametrize(("count", "every_s"), [(UNSTABLE_AT - 1, 2), (100, 3600 / 20)])
@@ -59,7 +59,7 @@ def test_a_few_drops_or_many_in_a_long_time_are_no_unstable_line(count: int, eve
     world = World()
     world.beat(0)
     flap(world, 3, count, every_s)
-    assert (world.engine.units["U1"].unstable_until, world.engine.ledger.unstable) == (0, {})
+    assert (world.engine.units["U1"].unstable_until, world.engine.counters.unstable) == (0, {})
 
 
 def test_what_is_retained_replayed_or_repeated_is_no_drop() -> None:
@@ -84,4 +84,4 @@ def test_a_restart_goes_on_where_it_was_and_an_older_state_is_read() -> None:
     again = thaw(freeze_head(world.engine), plain, never_grace=0, unit_rows={}, gateway_rows={}, pack_rows={})
     assert again.units["U1"].unstable_until == world.engine.units["U1"].unstable_until
     assert again.units["U1"].links["G1"].drops == world.engine.units["U1"].links["G1"].drops
-    assert again.ledger.unstable == world.engine.ledger.unstable
+    assert again.counters.unstable == world.engine.counters.unstable

@@ -18,7 +18,7 @@ MIDNIGHT_S = 14 * 3600.0
 
 def counts(world: World, scope: str) -> tuple[int, int]:
     """Return denominator and numerator of the district in `scope`."""
-    rows = {row.key: row for row in world.engine.ledger.rates.rows()}
+    rows = {row.key: row for row in world.engine.counters.rates.rows()}
     row = rows.get(RateKey(scope, "district", "sample"))
     return (0, 0) if row is None else (row.in_scope, row.connected)
 
@@ -332,10 +332,10 @@ def test_a_unit_that_changes_department_leaves_the_old_counters(department: str)
     world.list_unit("U1")
     world.tick(0)
     world.list_unit("U1", unit_version(), unit_version(valid_from=TODAY, lead_department=department))
-    rows = {row.key.value: row.in_scope for row in world.engine.ledger.rates.rows()
+    rows = {row.key.value: row.in_scope for row in world.engine.counters.rates.rows()
             if row.key.scope == "S1" and row.key.dimension == "department"}  # fmt: skip
     assert {name: count for name, count in rows.items() if count} == {department: 1}
-    assert {name for name, tally in world.engine.ledger.health.items() if any(tally.values())} == {department}
+    assert {name for name, tally in world.engine.counters.health.items() if any(tally.values())} == {department}
 
 
 def test_a_pack_of_a_few_days_gives_way_to_that_of_the_year_when_it_is_over() -> None:
@@ -362,3 +362,11 @@ def test_the_pack_of_another_district_is_not_ours() -> None:
     world = World(1, pack=replace(PACK, district="elsewhere"))
     alive(world, 0, 60, "G1")
     assert world.engine.units["U1"].pack.pack_id == "none"
+
+
+def test_units_of_one_gateway_are_followed_by_name_as_a_replay_in_another_process_has_to() -> None:
+    world = World(0)
+    names = [f"U{number}" for number in range(1, 9)]
+    held = tuple(GatewayVersion(LISTED, day_start(LISTED), name, "carrier-a") for name in names)
+    world.engine.registry(gateways={"GA": held})
+    assert list(world.engine.units) == names

@@ -12,8 +12,8 @@ from services.rules.domain.engine import Engine
 from services.rules.domain.facts import UnitVersion
 from services.rules.domain.freeze import freeze_head, freeze_unit, thaw
 from services.rules.domain.inputs import Heartbeat, Signal
-from services.rules.domain.ledger import UNLISTED
 from services.rules.domain.rate import DIMENSIONS, EVERY, UNION, UNION_OF, RateKey, RateRow
+from services.rules.domain.transitions import UNLISTED
 from services.rules.domain.unit import Unit
 from tests.unit.rules.stories import GATEWAYS, GRACE, PACKS, STEPS, UNITS, Row, Story, fresh, play, step, tell
 from tests.unit.rules.world import PACK, unit_version
@@ -53,7 +53,7 @@ def test_counters_equal_a_count_of_the_units_at_every_moment(steps: Any) -> None
     engine = fresh()
     for item in tell(steps).inputs:
         step(engine, item)
-        counted = {row.key: row for row in engine.ledger.rates.rows() if row.in_scope}
+        counted = {row.key: row for row in engine.counters.rates.rows() if row.in_scope}
         assert counted == recount(list(engine.units.values()))
 
 

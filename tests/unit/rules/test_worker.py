@@ -212,9 +212,9 @@ async def test_records_that_come_a_second_time_are_passed_over_and_a_gap_is_refu
     one = worker(MemoryStore(), log_of_a_day(), Clock())
     await one.assigned(0)
     await one.handle({0: log_of_a_day().records(0, 20)})
-    said = one.held[0].engine.ledger.effects.size()
+    said = one.held[0].engine.effects.size()
     await one.handle({0: log_of_a_day().records(5, 20)})
-    assert one.held[0].engine.ledger.effects.size() == said
+    assert one.held[0].engine.effects.size() == said
     with pytest.raises(OutOfPlace):
         await one.handle({0: log_of_a_day().records(21, 30)})
 

@@ -1,0 +1,55 @@
+"""The live counters of one partition: kept up to date by every change of state, so that to read them costs nothing."""
+
+from collections import defaultdict
+from functools import lru_cache
+
+from services.kernel.words import Health
+from services.rules.domain.facts import UnitVersion
+from services.rules.domain.rate import EVERY, NO_FELLOWS, UNION, UNION_OF, RateBook
+from services.rules.domain.unit import Unit
+
+
+class Counters:
+    """Listed units by connection and slice (`rates`), by lead department and health, and those with an unstable line.
+
+    `unstable` holds until when each of these is called so, in microseconds since 1970.
+    """
+
+    def __init__(self) -> None:
+        self.rates = RateBook()
+        self.health: dict[str, dict[Health, int]] = defaultdict(lambda: dict.fromkeys(Health, 0))
+        self.unstable: dict[str, int] = {}
+
+    def count_in(self, unit: Unit, before: UnitVersion | None) -> None:
+        """Count a unit by the facts that it has now; `before` are those by which it was counted, None if it was not."""
+        facts = unit.facts
+        assert facts is not None
+        if before is not None:
+            self.health[before.lead_department][unit.health] -= 1
+        self.health[facts.lead_department][unit.health] += 1
+        values = (facts.district, facts.town, facts.lead_department, facts.category)
+        fellows = self.rates.fellows(_with_sums(unit.scopes), values)
+        if fellows is not unit.fellows:
+            if unit.fellows is not NO_FELLOWS:
+                self.rates.move(unit.fellows, unit.connection, None)
+            unit.fellows = fellows
+            self.rates.move(fellows, None, unit.connection)
+
+    def move_health(self, unit: Unit, before: Health, after: Health) -> None:
+        """A listed unit left health `before` for `after`."""
+        assert unit.facts is not None
+        tally = self.health[unit.facts.lead_department]
+        tally[before] -= 1
+        tally[after] += 1
+
+    def unstable_now(self, watermark: int | None) -> int:
+        """Return how many units have an unstable line, and forget those that hold again."""
+        over = [unit_id for unit_id, until in self.unstable.items() if until <= (watermark or 0)]
+        for unit_id in over:
+            del self.unstable[unit_id]
+        return len(self.unstable)
+
+
+@lru_cache(maxsize=256)
+def _with_sums(scopes: tuple[str, ...]) -> tuple[str, ...]:
+    return (*scopes, EVERY, UNION) if any(name in scopes for name in UNION_OF) else (*scopes, EVERY)

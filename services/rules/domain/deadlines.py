@@ -1,0 +1,143 @@
+"""The agenda of one partition: what falls due as the watermark moves. It says what is due and changes no state.
+
+Deadlines stand in a heap and are moved lazily: a proof of life changes the link only, and its entry finds out when it
+comes up. So a heartbeat costs the same however many units there are, and nobody walks over them to find a deadline.
+"""
+
+from collections.abc import Iterator, Mapping
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+from services.kernel.words import Connection
+from services.kernel.words import FindingKind as Kind
+from services.rules.domain.supervision import due_at
+from services.rules.domain.unit import Link, Unit
+from services.rules.domain.watch import Watch
+
+_FACTS, _LINK, _UNIT = 0, 1, 2
+
+
+class _Entry(NamedTuple):
+    """Ordered by instant, then rank: facts of the registry change before deadlines of the same instant are looked at,
+    as an exemption that begins at midnight covers the deadline at midnight. Then by name, so that a replay after a
+    restart, whose heap was filled in another order, says the same in the same order.
+    """
+
+    at: int
+    rank: int
+    unit_id: str
+    gateway_id: str
+
+
+class FactsDue(NamedTuple):
+    """What the registry says changes at `at`, of one unit or of all (""): a pack begins."""
+
+    at: int
+    unit_id: str
+
+
+class LinkDue(NamedTuple):
+    """The silence of `link` lasted until `deadline`."""
+
+    at: int
+    link: Link
+    deadline: int
+
+
+class NeverConnectedDue(NamedTuple):
+    """A unit with a duty to be connected had its first word to say until `deadline`."""
+
+    at: int
+    unit: Unit
+    deadline: int
+
+
+Due = FactsDue | LinkDue | NeverConnectedDue
+
+
+class Deadlines:
+    """The heap. `Link.timer` and `Unit.timer` name the entry that counts; others of theirs are left to run out."""
+
+    def __init__(self, units: Mapping[str, Unit], watch: Watch, never_grace: int) -> None:
+        self._units = units
+        self._watch = watch
+        self._never_grace = never_grace
+        self._heap: list[_Entry] = []
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def add_facts(self, at: int, unit_id: str) -> None:
+        """What the registry says of a unit, or of all (""), changes at `at`."""
+        heappush(self._heap, _Entry(at, _FACTS, unit_id, ""))
+
+    def add_link(self, link: Link) -> None:
+        """Look at `link` at its deadline; in doubt when it could be decided if sight were to clear right now."""
+        deadline = due_at(link, self._watch)
+        if deadline is None and link.state is Connection.UNKNOWN:
+            deadline = max(self._watch.watermark or 0, link.last_proof) + link.unit.profile.offline_after
+        if deadline is not None:
+            self._look_at(link, deadline)
+
+    def _look_at(self, link: Link, at: int) -> None:
+        """Look at `link` once the watermark has passed `at`. An earlier look stands: it sets the next one."""
+        if link.timer == 0 or at < link.timer:
+            link.timer = at
+            heappush(self._heap, _Entry(at, _LINK, link.unit.unit_id, link.gateway_id))
+
+    def add_unit(self, unit: Unit) -> None:
+        """Look at a unit that must be connected and never was, when its grace is over."""
+        if unit.never_from and unit.timer == 0 and Kind.NEVER_CONNECTED not in unit.findings:
+            self._look_at_unit(unit, unit.never_from + self._never_grace)
+
+    def _look_at_unit(self, unit: Unit, at: int) -> None:
+        unit.timer = at
+        heappush(self._heap, _Entry(at, _UNIT, unit.unit_id, ""))
+
+    def until(self, target: int) -> Iterator[Due]:
+        """Yield what falls due before `target`, in the order of the instants `at`.
+
+        One by one, for what the engine makes of it may set further deadlines before `target`: a late unit goes offline
+        in the same tick.
+        """
+        while self._heap and self._heap[0].at < target:
+            entry = heappop(self._heap)
+            due: Due | None
+            if entry.rank == _FACTS:
+                due = FactsDue(entry.at, entry.unit_id)
+            elif entry.rank == _LINK:
+                due = self._link_due(entry, target)
+            else:
+                due = self._unit_due(entry, target)
+            if due is not None:
+                yield due
+
+    def _link_due(self, entry: _Entry, target: int) -> LinkDue | None:
+        link = self._units[entry.unit_id].links[entry.gateway_id]
+        if link.timer != entry.at:
+            return None
+        link.timer = 0
+        deadline = due_at(link, self._watch)
+        if deadline is None:
+            if link.state is Connection.UNKNOWN:  # cannot be decided before sight is clear for a whole deadline
+                self._look_at(link, target + link.unit.profile.offline_after)
+            return None
+        if deadline > entry.at:
+            self._look_at(link, deadline)
+            return None
+        return LinkDue(entry.at, link, deadline)
+
+    def _unit_due(self, entry: _Entry, target: int) -> NeverConnectedDue | None:
+        unit = self._units[entry.unit_id]
+        if unit.timer != entry.at:
+            return None
+        unit.timer = 0
+        if not unit.never_from or Kind.NEVER_CONNECTED in unit.findings:
+            return None
+        clear_since = self._watch.clear_since
+        begins = target if clear_since is None else max(unit.never_from, clear_since)
+        deadline = begins + self._never_grace
+        if deadline > entry.at:
+            self._look_at_unit(unit, deadline)
+            return None
+        return NeverConnectedDue(entry.at, unit, deadline)
