@@ -19,10 +19,10 @@ from services.console.domain.accounts import Account, checked_account, checked_p
 from services.console.domain.viewer import Viewer
 from services.console.metrics import Metrics, RateGauges
 from services.console.settings import ConsoleSettings
-from services.console.worker.doors import DoorKeeper, DoorRules
+from services.console.worker.authentication import Authenticator, LoginLimits
 from services.console.worker.live import LiveBounds, LiveHub
 from services.console.worker.rates import RateExport
-from services.console.worker.refusals import RefusalDesk
+from services.console.worker.refusals import RefusalService
 from services.console.worker.shared import SharedReads
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop, supervise
@@ -57,13 +57,13 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
                 streams_per_account=settings.streams_per_account,
             ),
         )
-        doors = DoorKeeper(
+        authenticator = Authenticator(
             accounts=PostgresAccounts(pool),
             passwords=Argon2Passwords(),
             secrets=RandomSecrets(),
             clock=clock,
             metrics=metrics,
-            rules=DoorRules(session=settings.session),
+            rules=LoginLimits(session=settings.session),
         )
         commands = HttpCaseCommands(http, str(settings.alerts_url), settings.alerts_token, settings.alerts_deadline_s)
         book, orders = PostgresRefusals(pool), KafkaReplayOrders(settings.kafka_bootstrap)
@@ -76,11 +76,11 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
             keep_rows=settings.refusals_rows,
         )
         site = build_site(
-            doors=doors,
+            authenticator=authenticator,
             live=hub,
             read=SharedReads(read, clock),
             commands=commands,
-            refusals=RefusalDesk(book, orders, clock),
+            refusals=RefusalService(book, orders, clock),
             clock=clock,
             metrics=metrics,
             options=SiteOptions(

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from services.console.domain.accounts import Account, Session
 from services.console.domain.cases import CaseDetail, CaseList
+from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.freshness import DataAge, PartitionSight
-from services.console.domain.picture import Names, Picture
 from services.console.domain.rates import RateCounts
 from services.console.domain.refusals import Place, RefusalDetail, RefusalPage, RefusalQuery, ReplayOrder
 from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
@@ -27,7 +27,7 @@ class ReadModel(Protocol):
         """Return the names and targets in force today."""
         ...
 
-    async def picture(self, slice_: Slice) -> Picture:
+    async def snapshot(self, slice_: Slice) -> DashboardSnapshot:
         """Return the slice, all parts from one snapshot of the database."""
         ...
 
@@ -195,7 +195,7 @@ class LiveEvent:
 class Encoder(Protocol):
     """Turns parts of a picture into JSON objects, once for all readers of a slice."""
 
-    def sections(self, picture: Picture, names: Names) -> dict[str, str]: ...
+    def sections(self, snapshot: DashboardSnapshot, names: Names) -> dict[str, str]: ...
 
     def freshness(self, age: DataAge, now: datetime, read_at: datetime | None) -> str: ...
 
@@ -215,7 +215,7 @@ class Live(Protocol):
         ...
 
 
-class Doors(Protocol):
+class Authentication(Protocol):
     """Sign-in, sessions, sign-out."""
 
     async def sign_in(self, username: str, password: str, client: str) -> tuple[str, Session]:

@@ -22,8 +22,8 @@ from services.ingest.adapters.paho_session import Broker
 from services.ingest.adapters.refusal_log import KafkaRefusalLog
 from services.ingest.adapters.registry_feed import RegistryFeed
 from services.ingest.adapters.wire import Encoder
-from services.ingest.desk import Desk
-from services.ingest.domain.conduct import Limits
+from services.ingest.command_dispatcher import CommandDispatcher
+from services.ingest.domain.connection_policy import Limits
 from services.ingest.domain.controls import Terms
 from services.ingest.domain.decide import Decode
 from services.ingest.domain.directory import Directory
@@ -37,7 +37,7 @@ from services.ingest.metrics import AccountCollector, ExchangeMetrics, Metrics
 from services.ingest.ports import ControlCarrier
 from services.ingest.replay import Replayer
 from services.ingest.settings import IngestSettings
-from services.ingest.worker import Judge, LaneWorker, Ticker
+from services.ingest.worker import Classifier, LaneWorker, Ticker
 from services.kernel.words import Carrier
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.lifecycle import Stop, supervise
@@ -79,7 +79,7 @@ class Ingest:
         # A store of its own for each lane: the fire lane's records never stand behind a batch of heartbeats.
         self._stores = {lane: self._store(lane, encoder) for lane in (*self._sources, "ticks")}
         self._stores["replays"] = self._store("replays", Encoder(REPLAYER))
-        self._judge = Judge(self._directory, DECODERS)
+        self._classifier = Classifier(self._directory, DECODERS)
         self._prometheus.register(AccountCollector({lane: source.account for lane, source in self._sources.items()}))
         started_at = stamps.next()
         self._proof = Proof(self._sources, epoch=int(started_at.timestamp() * 1000), since=started_at)
@@ -91,7 +91,7 @@ class Ingest:
         self._exchange_log = KafkaExchangeLog(
             settings.kafka_bootstrap, f"firenet-{settings.instance}-exchanges", exchange_metrics
         )
-        self._desk = Desk(
+        self._dispatcher = CommandDispatcher(
             Exchanges(
                 settings.instance,
                 Terms(
@@ -108,13 +108,15 @@ class Ingest:
             self._proof.proven_until,
         )
         replayer = Replayer(
-            self._judge,
+            self._classifier,
             self._directory,
             KafkaRefusalLog(settings.kafka_bootstrap),
             self._stores["replays"],
             self._metrics,
         )
-        self._commands = CommandsFeed(settings.kafka_bootstrap, self._desk, replayer.carry_out, exchange_metrics, clock)
+        self._commands = CommandsFeed(
+            settings.kafka_bootstrap, self._dispatcher, replayer.carry_out, exchange_metrics, clock
+        )
         self._drained = {lane: asyncio.Event() for lane in self._sources}
         self._started = asyncio.Event()
 
@@ -128,7 +130,7 @@ class Ingest:
             "start": self._start(stop),
             "ticks": self._tick(stop),
             "commands": self._when_started(self._commands.run, stop),
-            "desk": self._when_started(self._desk.run, stop),
+            "dispatcher": self._when_started(self._dispatcher.run, stop),
         }
         tasks |= {lane: self._work(lane, gaps, stop) for lane in self._sources}
         watched = {**self._links, **self._ports}
@@ -206,14 +208,14 @@ class Ingest:
                 lane,
                 self._sources[lane],
                 self._stores[lane],
-                self._judge,
+                self._classifier,
                 self._proof,
                 gaps,
                 self._metrics,
                 self._clock,
                 batch_messages=self._settings.batch_messages,
                 batch_every_s=self._settings.batch_every_ms / 1000 if lane in GATHERING else 0,
-                on_stored=self._desk.stored,
+                on_stored=self._dispatcher.stored,
                 overtakes=lane not in GATHERING,
             )
             await worker.run(stop)

@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from services.ingest.domain import controls
 from services.ingest.domain.account import Account
-from services.ingest.domain.conduct import Ended
+from services.ingest.domain.connection_policy import Ended
 from services.ingest.domain.numbering import Step
 from services.ingest.domain.values import Ring
 from services.kernel.words import REFUSAL_REASONS_IN_USE, ControlKind, ExchangeReason, ExchangeStep, Flag, SignalKind

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.ingest.domain.controls import Control, Order, Told
-from services.ingest.domain.directory import Speaker
+from services.ingest.domain.directory import Sender
 from services.ingest.domain.replays import Kept, Place, ReplayNote
 from services.ingest.domain.values import Arrival, Outcome, Reading, Tick
 
@@ -13,7 +13,7 @@ from services.ingest.domain.values import Arrival, Outcome, Reading, Tick
 class Decoder(Protocol):
     """Reads the payloads of one format. To wire another carrier is one more entry in the registry of `app`."""
 
-    def decode(self, payload: bytes, speaker: Speaker, received_at: datetime) -> Reading:
+    def decode(self, payload: bytes, sender: Sender, received_at: datetime) -> Reading:
         """Return what is said in `payload` by `speaker`.
 
         Raises:  Unusable with the reason and a sentence. Anything else it raises counts as our own error.

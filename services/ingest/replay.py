@@ -18,13 +18,13 @@ class Replayer:
 
     def __init__(
         self,
-        judge: Callable[[Arrival], Outcome],
+        classifier: Callable[[Arrival], Outcome],
         directory: Directory,
         shelf: RefusalShelf,
         store: ReplayStore,
         metrics: Metrics,
     ) -> None:
-        self._judge = judge
+        self._classifier = classifier
         self._directory = directory
         self._shelf = shelf
         self._store = store
@@ -63,4 +63,4 @@ class Replayer:
     def _decide(self, kept: Kept, at: datetime, *, adopting: bool) -> Outcome:
         if not kept.whole:
             return refuse_cut(kept, at)
-        return self._judge(arrival_again(kept, self._directory, at, adopting=adopting))
+        return self._classifier(arrival_again(kept, self._directory, at, adopting=adopting))

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from services.ingest.domain.burning import Burning
+from services.ingest.domain.active_fires import ActiveFires
 from services.ingest.domain.decide import MAX_PAYLOAD_BYTES, Decode, decide, refuse_unexpected, who_rang
-from services.ingest.domain.directory import Directory, Speaker
+from services.ingest.domain.directory import Directory, Sender
 from services.ingest.domain.errors import Unusable
 from services.ingest.domain.gaps import GapWatch
 from services.ingest.domain.numbering import Step
@@ -32,7 +32,7 @@ MAX_SIGNALS = 10_000
 """Signals stored together, some 20 MiB: 64 KiB of frames may say a thousand times more than they hold."""
 
 
-class Judge:
+class Classifier:
     """Decides about arrivals, and turns an error of our own into one more refusal instead of a dead service.
 
     `repeats` and `burning` are those of all lanes: a device may send again, or end a fire, over another one.
@@ -42,7 +42,7 @@ class Judge:
         self._directory = directory
         self._decoders = decoders
         self.repeats = Repeats()
-        self.burning = Burning()
+        self.active_fires = ActiveFires()
         self._ringing = Ringing()
 
     def __call__(self, arrival: Arrival, compare: Callable[[Outcome], Outcome] | None = None) -> Outcome:
@@ -74,7 +74,7 @@ class Judge:
         if found is None or not 0 < len(arrival.payload) <= MAX_PAYLOAD_BYTES:
             return ()
         try:
-            return self._decoders[found[1].format](arrival.payload, Speaker(""), arrival.received_at).messages
+            return self._decoders[found[1].format](arrival.payload, Sender(""), arrival.received_at).messages
         except Unusable:
             return ()
         except Exception:  # noqa: BLE001 - it is told all the same
@@ -93,7 +93,7 @@ class LaneWorker:
         lane: str,
         source: Source,
         store: SignalStore,
-        judge: Judge,
+        classifier: Classifier,
         proof: Proof,
         gaps: GapWatch | None,
         metrics: Metrics,
@@ -113,7 +113,7 @@ class LaneWorker:
         self._lane = lane
         self._source = source
         self._store = store
-        self._judge = judge
+        self._classifier = classifier
         self._proof = proof
         self._gaps = gaps
         self._metrics = metrics
@@ -152,7 +152,7 @@ class LaneWorker:
         if decided:
             outcomes = await self._store.put(decided)
             self._metrics.batch_seconds.labels(self._lane).observe(self._clock.monotonic() - started)
-        self._judge.repeats.stored(outcomes)
+        self._classifier.repeats.stored(outcomes)
         self._source.settle(arrivals, outcomes)
         if self._on_stored is not None:
             self._on_stored(outcomes)
@@ -166,8 +166,8 @@ class LaneWorker:
 
     async def _decide(self, arrivals: Sequence[Arrival]) -> tuple[int, Sequence[Outcome]]:
         """Return what becomes of the first of `arrivals`, and of how many: few where frames say very much."""
-        judge, once, gaps = self._judge, self._judge.repeats.batch().once, self._gaps
-        burning = judge.burning
+        classifier, once, gaps = self._classifier, self._classifier.repeats.batch().once, self._gaps
+        active_fires = classifier.active_fires
         steps: Counter[Step] = Counter()
         proven = self._proof.proven_until()
         room = MAX_SIGNALS
@@ -179,7 +179,7 @@ class LaneWorker:
                     gaps.refused(outcome)
                 return outcome
             room -= len(outcome.signals)
-            accepted = burning.follow(once(outcome))
+            accepted = active_fires.follow(once(outcome))
             return accepted if gaps is None else gaps.follow(accepted, steps, proven, overtakes=self._overtakes)
 
         outcomes: list[Outcome] = []
@@ -190,7 +190,7 @@ class LaneWorker:
             arrival = arrivals[taken]
             taken += 1
             if arrival.probe_sent_at is None:
-                outcomes.append(judge(arrival, compare))
+                outcomes.append(classifier(arrival, compare))
         for step, count in steps.items():
             self._metrics.numbers.labels(step).inc(count)
         return taken, outcomes

@@ -12,7 +12,7 @@ from services.kernel.words import Connection, FindingKind, Health, Phase, Signal
 from services.rules.domain.instants import SECOND
 from services.rules.domain.rate import EVERY
 from services.rules.domain.watch import sight_now
-from services.rules.domain.words import Aspect, Oddity
+from services.rules.domain.words import Anomaly, Aspect
 
 REFUSALS = ("undecodable", "unexpected")
 RECORD_KINDS = (*SignalKind, "tick")
@@ -64,7 +64,7 @@ class RulesMetrics:
             self.records.labels(kind)
         for reason in REFUSALS:
             self.refused.labels(reason)
-        for oddity in Oddity:
+        for oddity in Anomaly:
             self.oddities.labels(oddity)
         for aspect in Aspect:
             self.transitions.labels(aspect)

@@ -19,18 +19,18 @@ from deploy.stack.kafka import Kafka
 from deploy.stack.ports import free_ports
 from deploy.stack.postgres import Postgres
 from tests.bench.machine import describe
-from tests.integration.alerts.world import (
+from tests.integration.alerts.scenario import (
     Hook,
-    World,
+    Scenario,
     contact_record,
     finding,
     fire,
     gateway_record,
     pack_record,
     sample_pack,
+    scenario,
     unit_record,
     until,
-    world,
 )
 
 
@@ -56,7 +56,7 @@ def show(name: str, latencies_s: list[float], missing: int) -> None:
     print(f"{name}: {len(latencies_s)} fires, {points}, max {max(latencies_s) * 1000:.1f} ms, missing {missing}")
 
 
-async def burn(here: World, hook: Stopwatch, units: list[str], rate: float) -> tuple[list[float], int]:
+async def burn(here: Scenario, hook: Stopwatch, units: list[str], rate: float) -> tuple[list[float], int]:
     """Publish one fire per unit, `rate` a second, and return the latencies of those that arrived."""
     planned: dict[str, float] = {}
     sends = []
@@ -80,7 +80,7 @@ async def bench(kafka: Kafka, dsn: str, folder: Path, arguments: argparse.Namesp
     storm = [f"U{number:05}" for number in range(arguments.storm)]
     idle = [f"A{number:05}" for number in range(arguments.fires)]
     busy = [f"B{number:05}" for number in range(arguments.fires)]
-    async with world(kafka.bootstrap, dsn, folder) as here:
+    async with scenario(kafka.bootstrap, dsn, folder) as here:
         hook = Stopwatch()
         here.hooks.append(hook)
         await here.publish(pack_record(sample_pack()), contact_record("c-centre", "centre", url=hook.url))

@@ -38,8 +38,8 @@ from services.rules.domain.instants import SECOND, day_start, micros
 from services.runtime.kafka import BatchProducer, Record, TopicSpec, ensure_topics, partition_of
 from services.runtime.migrate import migrate
 from tests.bench.machine import describe
-from tests.integration.rules.rig import pack_record, registry_event, registry_records, tick
-from tests.unit.rules.world import LISTED, OFFLINE_AFTER, PACK, PLAIN, T0
+from tests.integration.rules.harness import pack_record, registry_event, registry_records, tick
+from tests.unit.rules.scenario import LISTED, OFFLINE_AFTER, PACK, PLAIN, T0
 
 START = datetime(2026, 3, 2, 2, tzinfo=UTC)
 

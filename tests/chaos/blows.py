@@ -85,10 +85,10 @@ HEADING = " no   time, s  part         signal          unackd  sending  ready ag
 class Striker:
     """Strikes parts and waits, beside the caller, for each to be ready again."""
 
-    def __init__(self, part_of: Callable[[str], Part], look: Callable[[], tuple[int, str]], stop: threading.Event):
+    def __init__(self, part_of: Callable[[str], Part], probe: Callable[[], tuple[int, str]], stop: threading.Event):
         self.struck: list[Struck] = []
         self._part_of = part_of
-        self._look = look
+        self._look = probe
         self._stop = stop
         self._clock = SystemClock()
         self._followers: list[threading.Thread] = []

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.world import REPORT
+from tests.chaos.scenario import REPORT
 
 
 @pytest.fixture(scope="package", autouse=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deploy.stack.part import PartError
 from schemas import topics
-from tests.chaos import look
+from tests.chaos import probe
 from tests.chaos.blows import HEADING, Blow, Striker, plan
 from tests.chaos.script import Pace, Script
 from tests.chaos.sender import Sender
@@ -149,8 +149,8 @@ class Run:
         site.wait("notices brought", lambda: bool(site.value(UNSENT)), DRAIN_LIMIT_S)
 
     def _all_taken_in(self) -> bool:
-        log = look.read_topic(self.site.firenet.kafka.bootstrap, topics.FINDINGS)
-        published = [f"/rules#{event_id}" for event_id, _ in look.finding_events(log)]
+        log = probe.read_topic(self.site.firenet.kafka.bootstrap, topics.FINDINGS)
+        published = [f"/rules#{event_id}" for event_id, _ in probe.finding_events(log)]
         return not check_intake(published, {name for (name,) in self.site.rows("SELECT event_id FROM alerts.seen")})
 
     # --- what is printed

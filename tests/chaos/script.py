@@ -17,7 +17,7 @@ EPOCH_2000 = 946_684_800.0
 QUIET_FIRST_S = 6.0
 BOOT_FIRST_FIRE_S = 1.0
 CHATTY_PERIOD_S = 0.1
-MOST_AGAIN = 250
+MAX_AGAIN = 250
 """So far back goes a message that is sent again: further than any window of ingest."""
 FOR_EVER = float("inf")
 
@@ -176,8 +176,8 @@ class Script:
         self._push(due_s + period * (0.8 + 0.4 * device.dice.random()), device, ("beat", None))
         if due_s >= device.held_until:
             yield from self._say(device, due_s, "up", {"kind": "heartbeat"})
-        if device.traits.chatty and device.seq > MOST_AGAIN and device.dice.random() < 0.01:
-            again = device.dice.randint(1, MOST_AGAIN)
+        if device.traits.chatty and device.seq > MAX_AGAIN and device.dice.random() < 0.01:
+            again = device.dice.randint(1, MAX_AGAIN)
             yield Said(due_s, device.gateway, "up", {}, 0, device.traits, again=again)
 
     def _fires(self, device: _Device, due_s: float, _: str | None) -> Iterator[Said]:

@@ -12,7 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from deploy.stack.ports import HOST
 from services.runtime.clock import SystemClock
-from tests.chaos.script import MOST_AGAIN, Said, Script
+from tests.chaos.script import MAX_AGAIN, Said, Script
 from tests.checker.book import Spoken, Words
 
 IN_FLIGHT = 400
@@ -139,7 +139,7 @@ class Sender:
         entry = spoken, topic, json.dumps(body).encode()
         self._backlog.append(entry)
         if said.traits.chatty:
-            self._kept.setdefault(said.gateway, deque(maxlen=2 * MOST_AGAIN)).append(entry)
+            self._kept.setdefault(said.gateway, deque(maxlen=2 * MAX_AGAIN)).append(entry)
 
     def _connected(self) -> None:
         self.connections += 1

@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from tests.chaos.world import LIMIT_S, World, world
+from tests.chaos.scenario import LIMIT_S, Scenario, scenario
 from tests.system import wait_for
 
 VICTIMS = ["ingest"] * 3 + ["rules"] * 3 + ["alerts", "alerts-fire"] + ["Kafka"] * 2
@@ -16,15 +16,15 @@ pytestmark = [pytest.mark.chaos, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with world(
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
+    with scenario(
         tmp_path_factory.mktemp("kills"), units=120, rate=24, ladder_rate=60, silent_share=0.2, gone_share=0.05
     ) as one:
         yield one
 
 
 @pytest.mark.timeout(900)
-def test_ten_kills_lose_and_double_nothing(here: World) -> None:
+def test_ten_kills_lose_and_double_nothing(here: Scenario) -> None:
     victims = list(VICTIMS)
     here.dice.shuffle(victims)
     with here.storm():
@@ -37,7 +37,7 @@ def test_ten_kills_lose_and_double_nothing(here: World) -> None:
     assert not here.restore_fires()
 
 
-def kill_each(here: World, victims: list[str]) -> None:
+def kill_each(here: Scenario, victims: list[str]) -> None:
     """Kill one after the other and start each again at once; the next may die while others still come back."""
     coming: dict[str, Future[float]] = {}
     with ThreadPoolExecutor(len(set(victims))) as threads:
@@ -51,5 +51,5 @@ def kill_each(here: World, victims: list[str]) -> None:
             say_ready(here, victim, ready)
 
 
-def say_ready(here: World, victim: str, ready: Future[float]) -> None:
+def say_ready(here: Scenario, victim: str, ready: Future[float]) -> None:
     here.say(f"{victim} ready {ready.result(LIMIT_S):.1f} s after its kill")

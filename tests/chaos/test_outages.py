@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos import look
-from tests.chaos.world import LIMIT_S, World, world
+from tests.chaos import probe
+from tests.chaos.scenario import LIMIT_S, Scenario, scenario
 from tests.freezing import frozen
 from tests.system import wait_for
 
@@ -33,23 +33,23 @@ SAVED = "SELECT sum(next_offset) FROM rules.partitions"
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with world(tmp_path_factory.mktemp("outages"), units=100, rate=RATE, ladder_rate=60, silent_share=0.0) as one:
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
+    with scenario(tmp_path_factory.mktemp("outages"), units=100, rate=RATE, ladder_rate=60, silent_share=0.0) as one:
         yield one
 
 
-def connections(here: World) -> dict[str, int]:
+def connections(here: Scenario) -> dict[str, int]:
     return dict(here.system.rows(UNITS_NOW))
 
 
-def all_seen(here: World) -> bool:
+def all_seen(here: Scenario) -> bool:
     """Return whether every unit that speaks is online and sight is clear."""
     speaking = len({unit for _, unit in here.gateways})
     return connections(here).get("online", 0) == speaking and here.system.value(SIGHT) == 0
 
 
 @pytest.mark.timeout(900)
-def test_blindness_is_unknown_and_never_offline(here: World) -> None:
+def test_blindness_is_unknown_and_never_offline(here: Scenario) -> None:
     system = here.system
     wait_for("every unit online", lambda: all_seen(here), LIMIT_S)
     in_scope, connected, _ = here.rate_now()
@@ -75,13 +75,13 @@ def test_blindness_is_unknown_and_never_offline(here: World) -> None:
     assert not here.verdict()
 
 
-def passed(here: World, back: datetime) -> bool:
+def passed(here: Scenario, back: datetime) -> bool:
     watermark = here.watermark()
     return watermark is not None and (watermark - back).total_seconds() > OFFLINE_AFTER_S + 5
 
 
 @pytest.mark.timeout(900)
-def test_database_killed_under_load_pauses_and_loses_nothing(here: World) -> None:
+def test_database_killed_under_load_pauses_and_loses_nothing(here: Scenario) -> None:
     pids = {name: service.pids for name, service in here.system.services.items()}
     with here.storm():
         here.await_messages(1500)
@@ -97,14 +97,14 @@ def test_database_killed_under_load_pauses_and_loses_nothing(here: World) -> Non
     assert {name: service.pids for name, service in here.system.services.items()} == pids, "nobody died of it"
 
 
-def lanes_connected(here: World) -> float:
+def lanes_connected(here: Scenario) -> float:
     """Return how many of ingest's two connections are up and subscribed."""
-    samples = look.metrics(here.system.firenet.ports.ingest, "firenet_ingest_mqtt_connected")
+    samples = probe.metrics(here.system.firenet.ports.ingest, "firenet_ingest_mqtt_connected")
     return sum(value for found in samples.values() for _, value in found)
 
 
 @pytest.mark.timeout(900)
-def test_broker_restarted_under_load_keeps_the_session(here: World) -> None:
+def test_broker_restarted_under_load_keeps_the_session(here: Scenario) -> None:
     if not here.system.firenet.options.mosquitto:
         pytest.skip("no mosquitto on PATH: the embedded broker keeps no session on disk")
     with here.storm():
@@ -120,12 +120,12 @@ def test_broker_restarted_under_load_keeps_the_session(here: World) -> None:
         here.await_messages(1500)
     here.drain()
     assert not here.verdict()
-    lost = look.metrics(here.system.firenet.ports.ingest, "firenet_ingest_mqtt_session_lost_total")
+    lost = probe.metrics(here.system.firenet.ports.ingest, "firenet_ingest_mqtt_session_lost_total")
     assert all(value == 0 for samples in lost.values() for _, value in samples)
 
 
 @pytest.mark.timeout(900)
-def test_zombie_owner_is_fenced(here: World) -> None:
+def test_zombie_owner_is_fenced(here: Scenario) -> None:
     system = here.system
     second = system.second("rules", {})
     log = system.part("rules").log
@@ -153,7 +153,7 @@ def test_zombie_owner_is_fenced(here: World) -> None:
     assert not here.verdict()
 
 
-def owners(here: World) -> set[str]:
+def owners(here: Scenario) -> set[str]:
     return {owner for (owner,) in here.system.rows(OWNERS)}
 
 

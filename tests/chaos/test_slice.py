@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.stack import ports
-from tests.chaos.world import REPORT, seed
+from tests.chaos.scenario import REPORT, seed
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = 11

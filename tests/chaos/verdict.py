@@ -12,7 +12,7 @@ from schemas import codec, topics
 from schemas.finding import Finding
 from services.alerts.app import verify_audit
 from services.kernel.ids import finding_id
-from tests.chaos import look
+from tests.chaos import probe
 from tests.chaos.blows import Struck
 from tests.chaos.receivers import read_diary
 from tests.chaos.script import FOR_EVER, Script
@@ -142,9 +142,9 @@ class Verdict:
     def afterwards(self) -> list[Account]:
         """Everything else, once all of the log is worked off."""
         bootstrap = self._site.firenet.kafka.bootstrap
-        saved = look.rules_at_once(self._site.firenet.postgres.dsn())
-        published = look.read_topic(bootstrap, topics.FINDINGS)
-        log = look.read_topic(bootstrap, topics.SIGNALS)
+        saved = probe.rules_at_once(self._site.firenet.postgres.dsn())
+        published = probe.read_topic(bootstrap, topics.FINDINGS)
+        log = probe.read_topic(bootstrap, topics.SIGNALS)
         matched = match(self._book, _kept(log))
         lost = find_lost(self._book, matched, self._kills("Iotcore"))
         stored = [one for one in self._book if one.number in matched.copies]
@@ -170,8 +170,8 @@ class Verdict:
     def _kills(self, part: str) -> list[float]:
         return [one.began_at for one in self._struck if one.blow.part == part and one.blow.kills]
 
-    def _refusals(self) -> look.Records:
-        return look.read_topic(self._site.firenet.kafka.bootstrap, topics.REFUSALS)
+    def _refusals(self) -> probe.Records:
+        return probe.read_topic(self._site.firenet.kafka.bootstrap, topics.REFUSALS)
 
     # --- fires
 
@@ -229,8 +229,8 @@ class Verdict:
 
     # --- the log played once more, and all books
 
-    def _replayed(self, saved: look.Rules, published: look.Records, log: look.Records) -> list[Account]:
-        registry = look.read_topic(self._site.firenet.kafka.bootstrap, topics.REGISTRY)
+    def _replayed(self, saved: probe.Rules, published: probe.Records, log: probe.Records) -> list[Account]:
+        registry = probe.read_topic(self._site.firenet.kafka.bootstrap, topics.REGISTRY)
         before, whole = replay(
             Setting(topics.all_topics()["signals"].partitions, SUPERVISION_RATE),
             ((key, entry.value) for records in registry.values() for entry, key in records),
@@ -238,14 +238,14 @@ class Verdict:
             saved.next_offsets,
         )
         facts = check_facts(saved.facts, before)
-        told = check_findings(look.finding_events(published), saved.outbox, before, whole)
+        told = check_findings(probe.finding_events(published), saved.outbox, before, whole)
         return [
             Account("transitions, signals, hours, units and rates other than a replay's", len(before.signals), facts),
             Account("findings other than a replay's", len(before.findings), told),
         ]
 
-    def _books(self, published: look.Records) -> list[Account]:
-        events = [f"/rules#{event_id}" for event_id, _ in look.finding_events(published)]
+    def _books(self, published: probe.Records) -> list[Account]:
+        events = [f"/rules#{event_id}" for event_id, _ in probe.finding_events(published)]
         seen = {name for (name,) in self._site.rows("SELECT event_id FROM alerts.seen")}
         chain = asyncio.run(verify_audit(self._site.firenet.postgres.dsn()))
         killed = Counter(one.blow.part for one in self._struck if one.blow.kills)
@@ -253,7 +253,7 @@ class Verdict:
         away = [part.name for part in self._site.stack.parts if not (part.alive() and part.ready())]
         return [
             Account("findings that alerts never took in", len(events), check_intake(events, seen)),
-            Account("ingest's books", 2, check_account(look.ingest_books(self._site.firenet.ports.ingest))),
+            Account("ingest's books", 2, check_account(probe.ingest_books(self._site.firenet.ports.ingest))),
             Account("audit chain", chain.entries, [] if chain.broken_at is None else [f"broken at {chain.broken_at}"]),
             Account("parts that died by themselves", sum(killed.values()), [f"{k}: {v}" for k, v in died.items()]),
             Account("parts that are not ready at the end", len(self._site.stack.parts), away),
@@ -273,7 +273,7 @@ def _premises(unit: str, body: dict[str, Any]) -> Premises:
     )
 
 
-def _kept(log: look.Records) -> Iterable[Kept]:
+def _kept(log: probe.Records) -> Iterable[Kept]:
     """Yield what gateways said, as it stands on the topic; left out are ticks and ingest's own words."""
     for partition, records in log.items():
         for entry, key in records:

@@ -6,7 +6,7 @@ No I/O: every function takes what somebody else has read and returns one sentenc
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-MOST_EXAMPLES = 5
+MAX_EXAMPLES = 5
 
 
 def told(rule: str, found: Iterable[object]) -> list[str]:
@@ -14,8 +14,8 @@ def told(rule: str, found: Iterable[object]) -> list[str]:
     every = list(found)
     if not every:
         return []
-    examples = ", ".join(str(one) for one in every[:MOST_EXAMPLES])
-    more = "" if len(every) <= MOST_EXAMPLES else f" and {len(every) - MOST_EXAMPLES} more"
+    examples = ", ".join(str(one) for one in every[:MAX_EXAMPLES])
+    more = "" if len(every) <= MAX_EXAMPLES else f" and {len(every) - MAX_EXAMPLES} more"
     return [f"{rule}: {len(every)} ({examples}{more})"]
 
 

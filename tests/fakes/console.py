@@ -9,9 +9,9 @@ from fractions import Fraction
 
 from services.console.domain.accounts import Account, Session, lock_until
 from services.console.domain.cases import CaseDetail, CaseList, CaseRow, Fire
+from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.errors import DataUnavailable, NotFound
 from services.console.domain.freshness import PartitionSight
-from services.console.domain.picture import Names, Picture
 from services.console.domain.rates import RateCounts
 from services.console.domain.units import Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
 from services.console.domain.viewer import Slice, Username, Viewer
@@ -89,14 +89,14 @@ class FakeReadModel:
         await self._read("live_counts")
         return self._rates(Slice(None))
 
-    async def picture(self, slice_: Slice) -> Picture:
+    async def snapshot(self, slice_: Slice) -> DashboardSnapshot:
         await self._read("picture")
         rates = self._rates(slice_)
         boards = {
             dimension: tuple(row for found, row in rates if found == dimension)
             for dimension in ("town", "department", "category")
         }
-        return Picture(
+        return DashboardSnapshot(
             headline=tuple(row for found, row in rates if found == "district"),
             boards=boards,
             tally=self._tally(slice_),

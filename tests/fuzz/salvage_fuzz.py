@@ -15,7 +15,7 @@ from services.ingest.adapters import loose_json
 from services.ingest.adapters.json_salvage import MAX_MESSAGES, MAX_NOTES, salvage
 from services.ingest.adapters.payload_text import likely_text
 from services.ingest.adapters.wire import Encoder
-from services.ingest.domain.directory import Speaker
+from services.ingest.domain.directory import Sender
 from services.ingest.domain.errors import Unusable
 from services.ingest.domain.values import Arrival, Message, Signal
 from services.kernel.words import Carrier, Flag, Lane, RefusalReason, SignalKind
@@ -35,7 +35,7 @@ ENCODER = Encoder("ingest-1")
 def check(payload: bytes) -> Sequence[Message]:
     """Read a payload and hold what must be true of any; return what was read."""
     try:
-        messages = salvage(payload, Speaker(UNIT), "not_json: because")
+        messages = salvage(payload, Sender(UNIT), "not_json: because")
     except Unusable as error:
         if error.reason is not RefusalReason.IDENTITY_MISMATCH:
             raise

@@ -8,8 +8,8 @@ from enum import Enum
 from fractions import Fraction
 from typing import Any
 
+from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.freshness import DataAge
-from services.console.domain.picture import Names, Picture
 from services.console.domain.rates import RateCounts, worst_first
 from services.kernel.ratio import percent, verdict
 
@@ -68,8 +68,8 @@ def rate(counts: RateCounts, names: Names) -> dict[str, Any]:
 class JsonEncoder:
     """Implements the port `Encoder`."""
 
-    def sections(self, picture: Picture, names: Names) -> dict[str, str]:
-        headline = {row.scope: rate(row, names) for row in picture.headline if names.on_the_wall(row.scope)}
+    def sections(self, snapshot: DashboardSnapshot, names: Names) -> dict[str, str]:
+        headline = {row.scope: rate(row, names) for row in snapshot.headline if names.on_the_wall(row.scope)}
         for scope in names.scopes:
             headline.setdefault(scope, rate(RateCounts(scope, ""), names))
         boards = {
@@ -77,7 +77,7 @@ class JsonEncoder:
                 rate(row, names)
                 for row in worst_first([row for row in found if names.on_the_wall(row.scope)])[:BOARD_ROWS]
             ]
-            for dimension, found in picture.boards.items()
+            for dimension, found in snapshot.boards.items()
         }
         return {
             "names": dumps(
@@ -91,9 +91,9 @@ class JsonEncoder:
             ),
             "rates": dumps(headline),
             "boards": dumps(boards),
-            "tally": dumps(picture.tally),
-            "cases": dumps(picture.cases),
-            "fires": dumps(picture.fires),
+            "tally": dumps(snapshot.tally),
+            "cases": dumps(snapshot.cases),
+            "fires": dumps(snapshot.fires),
         }
 
     def freshness(self, age: DataAge, now: datetime, read_at: datetime | None) -> str:

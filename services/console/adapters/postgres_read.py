@@ -15,9 +15,9 @@ from services.console.adapters import rows
 from services.console.adapters.rows import Row
 from services.console.adapters.statements import SQL
 from services.console.domain.cases import URGENT_KINDS, CaseDetail, CaseList, CaseRow, Delivery, Fire, TakenStep
+from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.errors import DataUnavailable, NotFound
 from services.console.domain.freshness import PartitionSight
-from services.console.domain.picture import Names, Picture
 from services.console.domain.rates import RateCounts
 from services.console.domain.units import CaseMark, Passage, Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
 from services.console.domain.viewer import WHOLE, Slice
@@ -57,14 +57,14 @@ class PostgresReadModel:
         async with self._snapshot() as reader:
             return await self._rates(reader, WHOLE)
 
-    async def picture(self, slice_: Slice) -> Picture:
+    async def snapshot(self, slice_: Slice) -> DashboardSnapshot:
         async with self._snapshot(slice_) as reader:
             rates = await self._rates(reader, slice_)
             boards: dict[str, list[RateCounts]] = {"town": [], "department": [], "category": []}
             headline: list[RateCounts] = []
             for dimension, counts in rates:
                 (headline if dimension == "district" else boards[dimension]).append(counts)
-            return Picture(
+            return DashboardSnapshot(
                 headline=tuple(sorted(headline, key=lambda row: row.scope)),
                 boards={name: tuple(found) for name, found in boards.items()},
                 tally=await self._tally(reader),

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from services.console.domain.cases import CaseRow, CaseSignal, PlannedStep, TakenStep
-from services.console.domain.picture import Names
+from services.console.domain.dashboard_snapshot import Names
 from services.console.domain.units import CaseMark, UnitRow
 from services.kernel.calendar import day_number
 from services.kernel.policy import DatedPack, Packs

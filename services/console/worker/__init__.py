@@ -1,1 +1,1 @@
-"""The moving parts: the shared live picture, shared reads, and the doors. They talk to ports only."""
+"""The moving parts: the shared live snapshot, shared reads, and who may sign in. They talk to ports only."""

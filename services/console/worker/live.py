@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from services.console.domain.dashboard_snapshot import Names
 from services.console.domain.errors import DataUnavailable, TooBusy
 from services.console.domain.freshness import DataAge, Freshness, PartitionSight, data_age
-from services.console.domain.picture import Names
 from services.console.domain.viewer import Slice, Viewer
 from services.console.metrics import Metrics
 from services.console.ports import Changes, Encoder, LiveEvent, ReadModel, Secrets
@@ -242,11 +242,11 @@ class LiveHub:
         try:
             async with self._reads, asyncio.timeout(self._bounds.read_deadline_s):
                 await self._refresh_names()
-                picture = await self._read.picture(feed.slice)
+                snapshot = await self._read.snapshot(feed.slice)
         except (DataUnavailable, TimeoutError):
             self._metrics.read_failures.inc()
             return
-        fresh = self._encoder.sections(picture, self._names)
+        fresh = self._encoder.sections(snapshot, self._names)
         changed = [name for name, body in fresh.items() if feed.sections.get(name, (0, ""))[1] != body]
         if changed:
             self._version += 1

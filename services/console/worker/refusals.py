@@ -18,7 +18,7 @@ from services.console.ports import RefusalBook, ReplayOrders
 from services.runtime.clock import Clock
 
 
-class RefusalDesk:
+class RefusalService:
     """Implements the port `Refusals`."""
 
     def __init__(self, book: RefusalBook, orders: ReplayOrders, clock: Clock) -> None:

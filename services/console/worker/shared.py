@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import TypeVar, cast
 
 from services.console.domain.cases import CaseDetail, CaseList
+from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.errors import DataUnavailable, TooBusy
 from services.console.domain.freshness import PartitionSight
-from services.console.domain.picture import Names, Picture
 from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
 from services.console.domain.viewer import Slice
 from services.console.ports import ReadModel
@@ -48,8 +48,8 @@ class SharedReads:
     async def names(self) -> Names:
         return await self._once(("names",), self._read.names)
 
-    async def picture(self, slice_: Slice) -> Picture:
-        return await self._once(("picture", slice_), lambda: self._read.picture(slice_))
+    async def snapshot(self, slice_: Slice) -> DashboardSnapshot:
+        return await self._once(("picture", slice_), lambda: self._read.snapshot(slice_))
 
     async def units(self, slice_: Slice, query: UnitQuery) -> UnitPage:
         return await self._once(("units", slice_, query), lambda: self._read.units(slice_, query))

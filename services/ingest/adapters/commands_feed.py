@@ -1,4 +1,4 @@
-"""The topics of orders and of exchanges to the desk, and orders to replay to whoever does that.
+"""The topics of orders and of exchanges to the dispatcher, and orders to replay to whoever does that.
 
 Both topics are read by every ingest process, without a group, from a day ago on. First what exchanges there were, to
 the end of the log, and only then the orders: an order that was carried out must be known before it is met again.
@@ -33,14 +33,14 @@ class CommandsFeed:
     def __init__(
         self,
         bootstrap: str,
-        desk: OrderDesk,
+        dispatcher: OrderDesk,
         replay: Callable[[ReplayOrder], Awaitable[object]] | None,
         metrics: ExchangeMetrics,
         clock: Clock,
     ) -> None:
-        """`replay` gets the orders that are not for the desk, one after the other."""
+        """`replay` gets the orders that are not for the dispatcher, one after the other."""
         since = clock.now() - LOOK_BACK
-        self._desk = desk
+        self._dispatcher = dispatcher
         self._replay = replay
         self._metrics = metrics
         self._clock = clock
@@ -65,8 +65,8 @@ class CommandsFeed:
 
     async def _follow_commands(self, stop: Stop) -> None:
         await self._exchanges.caught_up(None)
-        self._desk.resume()
-        get_logger().info("exchanges_read", open=self._desk.open)
+        self._dispatcher.resume()
+        get_logger().info("exchanges_read", open=self._dispatcher.open)
         await self._commands.run(stop)
 
     async def _carry_out_replays(self, replay: Callable[[ReplayOrder], Awaitable[object]]) -> None:
@@ -80,7 +80,7 @@ class CommandsFeed:
 
     def on_exchange(self, key: str, value: bytes | None) -> None:
         try:
-            self._desk.read(told_of(value or b""), live=self._exchanges.is_caught_up)
+            self._dispatcher.read(told_of(value or b""), live=self._exchanges.is_caught_up)
         except codec.BadRecord as bad:
             self._bad("exchanges", key, bad)
         except Exception:  # noqa: BLE001 - one record that meets our bug must not stop all others
@@ -100,7 +100,7 @@ class CommandsFeed:
         command = codec.commands.decode(value)
         order = order_of(command)
         if order is not None:
-            self._desk.ordered(order, live=live)
+            self._dispatcher.ordered(order, live=live)
             return
         asked = command.data.order
         if not isinstance(asked, Replay) or self._clock.now() - command.time > REPLAYS_WITHIN:

@@ -13,7 +13,7 @@ from typing import Any
 from services.ingest.adapters.device_lanes import DeviceLanes
 from services.ingest.adapters.device_listener import LANE
 from services.ingest.adapters.device_session import plain_address
-from services.ingest.adapters.inbox import Heard
+from services.ingest.adapters.inbox import DeviceMessage
 from services.ingest.domain.device_stream import pieces_of
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.errors import ConnectionDied
@@ -126,8 +126,8 @@ class DeviceDatagrams:
     def _read(self) -> None:
         assert self._socket is not None, "only an open socket is read"
         self._drained = False
-        heard: list[Heard] = []
-        fires: list[Heard] = []
+        heard: list[DeviceMessage] = []
+        fires: list[DeviceMessage] = []
         for _ in range(DATAGRAMS_PER_TURN):
             try:
                 datagram, sender = self._socket.recvfrom(DATAGRAM_BYTES)
@@ -143,7 +143,9 @@ class DeviceDatagrams:
             self._hear(datagram, sender, heard, fires)
         self._lanes.put(heard, fires)
 
-    def _hear(self, datagram: bytes, sender: Sequence[Any], heard: list[Heard], fires: list[Heard]) -> None:
+    def _hear(
+        self, datagram: bytes, sender: Sequence[Any], heard: list[DeviceMessage], fires: list[DeviceMessage]
+    ) -> None:
         self._metrics.device_datagrams.inc()
         peer = plain_address(sender[0])
         topic = f"{_PREFIX}{peer}:{sender[1]}"
@@ -159,7 +161,7 @@ class DeviceDatagrams:
                         self._metrics.device_texts.inc()
                         continue
                     claim = claim._replace(like_it=verdict.before)
-                (fires if piece.fire else heard).append(Heard(0, topic, piece.raw, claim))
+                (fires if piece.fire else heard).append(DeviceMessage(0, topic, piece.raw, claim))
         except Exception:  # noqa: BLE001 - one datagram that meets our bug must not stop all others
             get_logger().exception("datagram_met_a_bug", bytes=len(datagram))
-            heard.append(Heard(0, topic, datagram, nobody))
+            heard.append(DeviceMessage(0, topic, datagram, nobody))

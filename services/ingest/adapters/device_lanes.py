@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from services.ingest.adapters.inbox import Heard, Inbox
+from services.ingest.adapters.inbox import DeviceMessage, Inbox
 from services.ingest.domain.account import Account
 from services.ingest.domain.values import Arrival, Outcome
 from services.ingest.metrics import Metrics
@@ -61,7 +61,7 @@ class DeviceLanes:
     def attach(self, carrier: Carrier, listener: Listener) -> None:
         self._listeners[carrier] = listener
 
-    def put(self, heard: Sequence[Heard], fires: Sequence[Heard]) -> None:
+    def put(self, heard: Sequence[DeviceMessage], fires: Sequence[DeviceMessage]) -> None:
         """Take in what was read together."""
         if fires:
             self._fire.put_heard(fires)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from services.ingest.adapters.device_lanes import DeviceLanes
 from services.ingest.adapters.device_session import Session
 from services.ingest.adapters.device_tls import Secured, Tls
-from services.ingest.domain.conduct import Ended, Limits
+from services.ingest.domain.connection_policy import Ended, Limits
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.errors import ConnectionDied
 from services.ingest.domain.room import Room
@@ -185,9 +185,9 @@ class DeviceListener:
         loop.call_soon(loop.call_soon, self._place, session)
         return self._last_number
 
-    def said(self, speaker: str, raw: bytes) -> Verdict:
+    def said(self, sender: str, raw: bytes) -> Verdict:
         """A module said something of its own accord: say whether that is to be kept, and count it when not."""
-        verdict = self._texts.hear(speaker, raw, self.clock.monotonic())
+        verdict = self._texts.hear(sender, raw, self.clock.monotonic())
         if not verdict.keep:
             self.metrics.device_texts.inc()
         return verdict

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from services.ingest.adapters.device_lanes import DeviceLanes
 from services.ingest.adapters.device_tls import common_name, serial_number
-from services.ingest.adapters.inbox import Heard
-from services.ingest.domain.conduct import NOT_WHO_IT_SAYS, Conduct, Ended, Limits
+from services.ingest.adapters.inbox import DeviceMessage
+from services.ingest.domain.connection_policy import NOT_WHO_IT_SAYS, ConnectionPolicy, Ended, Limits
 from services.ingest.domain.device_stream import DeviceStream, Piece
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.texts import KEPT, Verdict, may_be_text
@@ -36,7 +36,7 @@ class Host(Protocol):
         """Return the number of a new connection; it may soon cost another one that has shown nothing yet."""
         ...
 
-    def said(self, speaker: str, raw: bytes) -> Verdict:
+    def said(self, sender: str, raw: bytes) -> Verdict:
         """A module said something of its own accord: say whether that is to be kept."""
         ...
 
@@ -74,9 +74,9 @@ class Session(asyncio.Protocol):
 
     __slots__ = (
         "_claim",
-        "_conduct",
         "_introduced",
         "_listener",
+        "_policy",
         "_reading",
         "_ready",
         "_serial",
@@ -92,7 +92,7 @@ class Session(asyncio.Protocol):
     def __init__(self, listener: Host) -> None:
         self._listener = listener
         self._stream = DeviceStream()
-        self._conduct = Conduct(listener.limits, listener.clock.monotonic())
+        self._policy = ConnectionPolicy(listener.limits, listener.clock.monotonic())
         self._transport: asyncio.Transport | None = None
         self._why: Ended | None = None
         self._unsettled = 0
@@ -136,7 +136,7 @@ class Session(asyncio.Protocol):
         try:
             pieces = self._stream.feed(data)
             self._hear(pieces)
-            self._conduct.left_over(self._stream.pending, bool(pieces), self._listener.clock.monotonic())
+            self._policy.left_over(self._stream.pending, bool(pieces), self._listener.clock.monotonic())
             self.read_or_not()
         except Exception:  # noqa: BLE001 - one device that meets our bug must not stop all others
             get_logger().exception("device_met_a_bug", peer=self.peer, bytes=len(data))
@@ -172,7 +172,7 @@ class Session(asyncio.Protocol):
 
     def settled(self, outcome: Outcome) -> None:
         self._unsettled -= 1
-        why = self._conduct.judged(outcome)
+        why = self._policy.judged(outcome)
         if why is not None:
             self.abort(why)
             return
@@ -194,7 +194,7 @@ class Session(asyncio.Protocol):
         return True
 
     def sweep(self, now: float) -> None:
-        why = self._conduct.overdue(now)
+        why = self._policy.overdue(now)
         if why is not None and self._reading:  # while we do not read, silence says nothing
             self.abort(why)
 
@@ -212,7 +212,7 @@ class Session(asyncio.Protocol):
             return
         self._reading = reading
         if reading:
-            self._conduct.excused(self._listener.clock.monotonic())
+            self._policy.excused(self._listener.clock.monotonic())
             self._transport.resume_reading()
         else:
             self._transport.pause_reading()
@@ -237,8 +237,8 @@ class Session(asyncio.Protocol):
         if not pieces:
             return
         now = self._listener.clock.monotonic()
-        heard: list[Heard] = []
-        fires: list[Heard] = []
+        heard: list[DeviceMessage] = []
+        fires: list[DeviceMessage] = []
         why: Ended | None = None
         for piece in pieces:
             claim = self._claim_of(piece)
@@ -249,9 +249,9 @@ class Session(asyncio.Protocol):
                 if piece.whole and not self._introduced:
                     self._introduced = True
                     told = claim._replace(again=self._listener.called_before(claim.gateway_id))
-                (fires if piece.fire else heard).append(Heard(self.number, self._topic, piece.raw, told))
-            if not (is_text and self._conduct.may_say(now)):
-                why = self._conduct.heard(piece, claim.gateway_id != "", now)
+                (fires if piece.fire else heard).append(DeviceMessage(self.number, self._topic, piece.raw, told))
+            if not (is_text and self._policy.may_say(now)):
+                why = self._policy.heard(piece, claim.gateway_id != "", now)
             if why is not None:
                 break
             if piece.whole and claim.gateway_id:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from cryptography.x509 import load_pem_x509_crl
 
-from services.ingest.domain.conduct import Ended
+from services.ingest.domain.connection_policy import Ended
 from services.runtime.logging import get_logger
 
 HANDSHAKE_S = 10.0

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from services.ingest.adapters.frame_salvage import salvage_frame
-from services.ingest.domain.directory import Speaker
+from services.ingest.domain.directory import Sender
 from services.ingest.domain.errors import Unusable
 from services.ingest.domain.gb26875 import (
     PROFILES,
@@ -32,17 +32,17 @@ from services.kernel.words import RefusalReason
 class Gb26875Decoder:
     """Reads what gateways publish on `.../up/gb26875` and `.../alarm/gb26875`: one frame, or several in a row."""
 
-    def decode(self, payload: bytes, speaker: Speaker, received_at: datetime) -> Reading:
-        profile = PROFILES.get(speaker.device.profile)
+    def decode(self, payload: bytes, sender: Sender, received_at: datetime) -> Reading:
+        profile = PROFILES.get(sender.device.profile)
         if profile is None:
             raise Unusable(
-                RefusalReason.UNKNOWN_PROFILE, f"the registry names a device profile {speaker.device.profile}"
+                RefusalReason.UNKNOWN_PROFILE, f"the registry names a device profile {sender.device.profile}"
             )
         messages: list[Message] = []
         spoiled: list[Spoiled] = []
         replies: list[bytes] = []
         for event in decode_all(payload, profile):
-            saved = _saved(event, speaker, profile)
+            saved = _saved(event, sender, profile)
             if saved is not None:
                 frame, found = saved
                 messages += found
@@ -53,7 +53,7 @@ class Gb26875Decoder:
                 denial = None if event.continued else deny_rejected(event.raw, received_at, profile)
                 if denial is not None:
                     replies.append(encode_frame(denial, profile))
-            elif speaker.device.address not in (None, event.frame.source_raw):
+            elif sender.device.address not in (None, event.frame.source_raw):
                 spoiled.append(
                     Spoiled(event.raw, RefusalReason.IDENTITY_MISMATCH, "another source address is registered")
                 )
@@ -66,12 +66,12 @@ class Gb26875Decoder:
         return Reading(tuple(messages), tuple(spoiled), tuple(replies))
 
 
-def _saved(event: Event, speaker: Speaker, profile: DeviceProfile) -> tuple[Frame, list[Message]] | None:
+def _saved(event: Event, sender: Sender, profile: DeviceProfile) -> tuple[Frame, list[Message]] | None:
     """Return the frame and the alarms of a data unit that contradicts itself; None for all else."""
     if not isinstance(event, Rejected) or event.continued or not isinstance(event.error, AduError):
         return None
     found = salvage_frame(event.raw, event.error, profile)
-    if found is None or speaker.device.address not in (None, found[0].frame.source_raw):
+    if found is None or sender.device.address not in (None, found[0].frame.source_raw):
         return None
     return found[0].frame, found[1]
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from services.ingest.adapters.frames import Delivery
-from services.ingest.domain.account import Account, Books
+from services.ingest.domain.account import Account, MessageAccounting
 from services.ingest.domain.ack_chain import AckChain
 from services.ingest.domain.values import Arrival, Claim, Outcome
 from services.runtime.clock import Clock
@@ -56,7 +56,7 @@ class Stamps:
             return max(0.0, (self._last - self._clock.now()).total_seconds())
 
 
-class Heard(NamedTuple):
+class DeviceMessage(NamedTuple):
     """What a device said without a broker between. `number` tells its connection, `topic` tells people."""
 
     number: int
@@ -81,7 +81,7 @@ class Inbox:
         self._waiting: deque[Arrival] = deque()
         self._held = 0
         self._held_bytes = 0
-        self._books = Books()
+        self._accounting = MessageAccounting()
         self._chain = AckChain()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._filled = asyncio.Event()
@@ -107,7 +107,7 @@ class Inbox:
             at += STEP
         self._receive(arrivals)
 
-    def put_heard(self, heard: Sequence[Heard]) -> None:
+    def put_heard(self, heard: Sequence[DeviceMessage]) -> None:
         """Take in what devices said that know no broker, in its order too."""
         at, numbers = self._stamps.next(len(heard)), self._stamps.numbers
         arrivals = []
@@ -126,7 +126,7 @@ class Inbox:
         """Drop all that nobody took yet, because the broker will deliver it again; return how many messages."""
         with self._lock:
             messages = sum(arrival.probe_sent_at is None for arrival in self._waiting)
-            self._books.handed_back(messages)
+            self._accounting.handed_back(messages)
             self._held -= len(self._waiting)
             self._held_bytes -= sum(len(arrival.payload) for arrival in self._waiting)
             self._waiting.clear()
@@ -162,7 +162,7 @@ class Inbox:
         for link in links:
             link.done = True
         with self._lock:
-            self._books.settled(outcomes)
+            self._accounting.settled(outcomes)
             self._held -= len(arrivals)
             self._held_bytes -= sum([len(arrival.payload) for arrival in arrivals])
         self._settled_at = self._clock.monotonic()
@@ -176,7 +176,7 @@ class Inbox:
 
     def account(self) -> Account:
         with self._lock:
-            return self._books.account()
+            return self._accounting.account()
 
     @property
     def settled_age_s(self) -> float:
@@ -189,7 +189,7 @@ class Inbox:
         with self._lock:
             if self._closed:  # read while the end came: not answered, so it is sent again, to the next process
                 return
-            self._books.received(len(arrivals))
+            self._accounting.received(len(arrivals))
             self._append(arrivals, sum([len(arrival.payload) for arrival in arrivals]))
 
     def _append(self, arrivals: Sequence[Arrival], size: int) -> None:

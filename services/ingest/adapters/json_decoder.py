@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from schemas.gateway import GatewayMessage, GatewayStatus
 from services.ingest.adapters.json_faults import find_fault
 from services.ingest.adapters.json_salvage import salvage
-from services.ingest.domain.directory import Speaker
+from services.ingest.domain.directory import Sender
 from services.ingest.domain.errors import Unusable
 from services.ingest.domain.values import Measurement, Message, Point, Reading
 from services.kernel.words import SignalKind
@@ -16,15 +16,15 @@ from services.kernel.words import SignalKind
 class JsonDecoder:
     """Reads what gateways publish on `.../up/json` and `.../alarm/json`."""
 
-    def decode(self, payload: bytes, speaker: Speaker, received_at: datetime) -> Reading:
+    def decode(self, payload: bytes, sender: Sender, received_at: datetime) -> Reading:
         try:
             read = GatewayMessage.model_validate_json(payload, strict=True)
         except ValidationError as error:
-            return _careful(payload, speaker, find_fault(payload, error, GatewayMessage))
+            return _careful(payload, sender, find_fault(payload, error, GatewayMessage))
         if _may_repeat_a_key(payload, read):
             fault = find_fault(payload, None, GatewayMessage)
             if fault is not None:
-                return _careful(payload, speaker, fault)
+                return _careful(payload, sender, fault)
         message = Message(
             read.kind,
             read.seq,
@@ -38,9 +38,9 @@ class JsonDecoder:
         return Reading((message,))
 
 
-def _careful(payload: bytes, speaker: Speaker, fault: Unusable) -> Reading:
+def _careful(payload: bytes, sender: Sender, fault: Unusable) -> Reading:
     """Return the troubles that can be saved of what the strict reading refused. Raises `fault` when there are none."""
-    messages = salvage(payload, speaker, f"{fault.reason}: {fault.detail}")
+    messages = salvage(payload, sender, f"{fault.reason}: {fault.detail}")
     if not messages:
         raise fault
     return Reading(tuple(messages))
@@ -49,7 +49,7 @@ def _careful(payload: bytes, speaker: Speaker, fault: Unusable) -> Reading:
 class StatusDecoder:
     """Reads the retained link state on `.../status`."""
 
-    def decode(self, payload: bytes, speaker: Speaker, received_at: datetime) -> Reading:
+    def decode(self, payload: bytes, sender: Sender, received_at: datetime) -> Reading:
         try:
             read = GatewayStatus.model_validate_json(payload, strict=True)
         except ValidationError as error:

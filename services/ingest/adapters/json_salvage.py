@@ -19,7 +19,7 @@ from hashlib import blake2b
 
 from services.ingest.adapters.loose_json import Array, Bare, Members, Quoted, Value, read_loosely
 from services.ingest.adapters.payload_text import likely_text
-from services.ingest.domain.directory import Speaker
+from services.ingest.domain.directory import Sender
 from services.ingest.domain.errors import Unusable
 from services.ingest.domain.values import Message, Point, Salvage
 from services.kernel.words import Flag, RefusalReason, Restores, SignalKind
@@ -58,7 +58,7 @@ class _Doubt(Exception):
     """An end that may be none."""
 
 
-def salvage(payload: bytes, speaker: Speaker, fault: str) -> list[Message]:
+def salvage(payload: bytes, sender: Sender, fault: str) -> list[Message]:
     """Return the troubles and ends that can be read in a payload, none when there is none.
 
     `fault` is why the strict reading refused it. Raises Unusable when any of it is said of a unit that the gateway does
@@ -75,8 +75,8 @@ def salvage(payload: bytes, speaker: Speaker, fault: str) -> list[Message]:
         message = _message(members, notes, plain=plain)
         if message is not None:
             found.append(message)
-    if found and speaker.unit_id:  # of a gateway in no register nothing is known to hold against it
-        _require_unit(values, speaker)
+    if found and sender.unit_id:  # of a gateway in no register nothing is known to hold against it
+        _require_unit(values, sender)
     raw: bytes | None = payload
     for index, message in enumerate(found):
         assert message.salvage is not None, "made below"
@@ -127,7 +127,7 @@ def _unpacked(values: Sequence[Value]) -> list[tuple[Value, bool]]:
     return found
 
 
-def _require_unit(values: Sequence[tuple[Value, bool]], speaker: Speaker) -> None:
+def _require_unit(values: Sequence[tuple[Value, bool]], sender: Sender) -> None:
     """Look at every name of a unit, wherever it stands. Raises Unusable when one is not the unit of the gateway."""
     level = [value for value, _ in values]
     while level:
@@ -138,8 +138,8 @@ def _require_unit(values: Sequence[tuple[Value, bool]], speaker: Speaker) -> Non
             elif isinstance(value, Members):
                 inner += [held for _, held in value.pairs]
                 for name, held in value.pairs:
-                    if name.strip().casefold() in _UNIT and not _is_unit(held, speaker.unit_id):
-                        detail = f"the gateway speaks for unit {speaker.unit_id} and named another"
+                    if name.strip().casefold() in _UNIT and not _is_unit(held, sender.unit_id):
+                        detail = f"the gateway speaks for unit {sender.unit_id} and named another"
                         raise Unusable(RefusalReason.IDENTITY_MISMATCH, detail)
         level = inner
 

@@ -12,7 +12,7 @@ from schemas.topics import COMMANDS, EXCHANGES
 from services.ingest.adapters.exchange_wire import command_of, told_of
 from services.ingest.adapters.registry_feed import RegistryFeed
 from services.ingest.domain.controls import Order, Told
-from services.ingest.domain.directory import Directory, Speaker
+from services.ingest.domain.directory import Directory, Sender
 from services.ingest.domain.errors import LogUnavailable
 from services.ingest.metrics import Metrics
 from services.runtime.clock import Clock
@@ -43,7 +43,7 @@ class OrderBook:
         await self._producer.stop()
 
     def in_service(self, gateway_id: str, now: datetime) -> bool:
-        return isinstance(self.directory.speaker(gateway_id, now), Speaker)
+        return isinstance(self.directory.sender(gateway_id, now), Sender)
 
     async def place(self, orders: Sequence[Order], source: str) -> None:
         """Return once all orders stand on the log."""

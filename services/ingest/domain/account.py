@@ -31,7 +31,7 @@ class Account(NamedTuple):
         )
 
 
-class Books:
+class MessageAccounting:
     """Keeps an `Account`. `in_flight` is counted on its own, so that `balanced` proves something."""
 
     def __init__(self) -> None:

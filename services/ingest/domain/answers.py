@@ -129,7 +129,7 @@ class Clocks:
         clock = self._known.get(gateway_id)
         return clock.serial if clock is not None and clock.steps >= COUNTS_AFTER else None
 
-    def judge(self, gateway_id: str, answer: Answer, check: Check) -> Verdict:
+    def classifier(self, gateway_id: str, answer: Answer, check: Check) -> Verdict:
         """Say what is known of `answer`, which was received after the check was sent."""
         if answer.kept:
             return Verdict.OLD

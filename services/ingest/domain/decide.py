@@ -6,7 +6,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import assert_never
 
-from services.ingest.domain.directory import Directory, Speaker, Standing
+from services.ingest.domain.directory import Directory, RegistrationStatus, Sender
 from services.ingest.domain.errors import Unusable
 from services.ingest.domain.topics import claimed_gateway, is_alarm_branch, split_topic
 from services.ingest.domain.values import (
@@ -31,7 +31,7 @@ SOURCE = slice(12, 18)
 """Where a GB/T 26875.3 frame has the address of its sender."""
 FRAME_START = b"@@"
 
-Decode = Callable[[bytes, Speaker, datetime], Reading]
+Decode = Callable[[bytes, Sender, datetime], Reading]
 """Payload, who speaks and when it came (UTC) to what it says; raises `Unusable`."""
 
 
@@ -46,23 +46,23 @@ def decide(arrival: Arrival, directory: Directory, decoders: Mapping[str, Decode
     if found is None:
         return _refuse(arrival, RefusalReason.BAD_TOPIC, "the topic is not one that gateways publish on")
     gateway_id, route = found
-    speaker = directory.speaker(gateway_id, arrival.received_at)
-    if speaker is Standing.NOT_YET and arrival.adopted and arrival.replayed_at is not None:
-        speaker = directory.speaker(gateway_id, arrival.replayed_at)
-    if isinstance(speaker, Standing):
-        return _nobody(arrival, speaker)
+    sender = directory.sender(gateway_id, arrival.received_at)
+    if sender is RegistrationStatus.NOT_YET and arrival.adopted and arrival.replayed_at is not None:
+        sender = directory.sender(gateway_id, arrival.replayed_at)
+    if isinstance(sender, RegistrationStatus):
+        return _nobody(arrival, sender)
     if claim is not None:
-        why_not = _not_whom_it_claims(claim, speaker)
+        why_not = _not_whom_it_claims(claim, sender)
         if why_not is not None:
             return _refuse(arrival, RefusalReason.IDENTITY_MISMATCH, why_not)
     size = len(arrival.payload)
     if not 0 < size <= MAX_PAYLOAD_BYTES:
         return _wrong_size(arrival, size)
     try:
-        reading = decoders[route.format](arrival.payload, speaker, arrival.received_at)
+        reading = decoders[route.format](arrival.payload, sender, arrival.received_at)
     except Unusable as unusable:
         return _refuse(arrival, unusable.reason, unusable.detail, unusable.replies)
-    unit_id = speaker.unit_id
+    unit_id = sender.unit_id
     for message in reading.messages:
         if message.unit_id is not None and message.unit_id != unit_id:
             detail = f"the gateway speaks for unit {unit_id} and named {message.unit_id}"
@@ -91,9 +91,9 @@ def who_rang(outcome: Outcome, directory: Directory, read: Callable[[Arrival], S
         messages = read(arrival)
         if not any(message.kind is SignalKind.FIRE for message in messages):
             return None
-        speaker = directory.speaker(claim.gateway_id, arrival.received_at)
-        if isinstance(speaker, Speaker) and _not_whom_it_claims(claim, speaker) is None:
-            return Ring(claim.gateway_id, speaker.unit_id, *claim.route[:2])
+        sender = directory.sender(claim.gateway_id, arrival.received_at)
+        if isinstance(sender, Sender) and _not_whom_it_claims(claim, sender) is None:
+            return Ring(claim.gateway_id, sender.unit_id, *claim.route[:2])
         name = claim.gateway_id or arrival.payload[SOURCE].hex() or None
         return Ring(name, "", *claim.route[:2], messages=tuple(messages))
     if not is_alarm_branch(arrival.topic):
@@ -101,8 +101,8 @@ def who_rang(outcome: Outcome, directory: Directory, read: Callable[[Arrival], S
     found = split_topic(arrival.topic)
     carrier = Carrier.MQTT_JSON if found is None else found[1].carrier
     gateway_id = claimed_gateway(arrival.topic)
-    speaker = Standing.UNKNOWN if gateway_id is None else directory.speaker(gateway_id, arrival.received_at)
-    return Ring(gateway_id, speaker.unit_id if isinstance(speaker, Speaker) else "", Lane.ALARM, carrier)
+    sender = RegistrationStatus.UNKNOWN if gateway_id is None else directory.sender(gateway_id, arrival.received_at)
+    return Ring(gateway_id, sender.unit_id if isinstance(sender, Sender) else "", Lane.ALARM, carrier)
 
 
 def _rang_beside(accepted: Accepted) -> Ring | None:
@@ -171,9 +171,9 @@ def _signals(arrival: Arrival, gateway_id: str, unit_id: str, route: Route, read
     )
 
 
-def _not_whom_it_claims(claim: Claim, speaker: Speaker) -> str | None:
+def _not_whom_it_claims(claim: Claim, sender: Sender) -> str | None:
     """Return why a device that came without a broker is not believed to be its gateway, None when it is."""
-    networks = speaker.device.networks
+    networks = sender.device.networks
     if networks and not any(_address(claim.peer) in network for network in networks):
         return f"gateway {claim.gateway_id} is not registered to call from {claim.peer}"
     if claim.certified is not None and claim.certified != claim.gateway_id:
@@ -188,19 +188,19 @@ def _address(peer: str) -> IPv4Address | IPv6Address:
     return ip_address(peer)
 
 
-def _nobody(arrival: Arrival, standing: Standing) -> Refused:
+def _nobody(arrival: Arrival, standing: RegistrationStatus) -> Refused:
     match standing:
-        case Standing.UNKNOWN:
+        case RegistrationStatus.UNKNOWN:
             if arrival.claim is not None:
                 return _refuse(arrival, RefusalReason.UNKNOWN_GATEWAY, "the registry knows no gateway of this address")
             if claimed_gateway(arrival.topic) is None:
                 return _refuse(arrival, RefusalReason.BAD_TOPIC, "the topic holds no well-formed gateway id")
             return _refuse(arrival, RefusalReason.UNKNOWN_GATEWAY, "the registry does not know this gateway")
-        case Standing.NOT_YET:
+        case RegistrationStatus.NOT_YET:
             return _refuse(
                 arrival, RefusalReason.UNKNOWN_GATEWAY, "the registry knows this gateway only from a later day on"
             )
-        case Standing.RETIRED:
+        case RegistrationStatus.RETIRED:
             return _refuse(
                 arrival, RefusalReason.IDENTITY_MISMATCH, "the gateway is retired and speaks for no unit any more"
             )

@@ -12,7 +12,7 @@ from services.kernel.effective import in_force
 # China has kept one time zone without summer time since 1991: a fixed offset is exact for every instant we meet.
 
 
-class Standing(Enum):
+class RegistrationStatus(Enum):
     """Why a gateway that asked has no unit to speak for."""
 
     UNKNOWN = "unknown"
@@ -31,7 +31,7 @@ class Device(NamedTuple):
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
 
-class Speaker(NamedTuple):
+class Sender(NamedTuple):
     """The unit that a gateway speaks for, and how it does."""
 
     unit_id: str
@@ -47,14 +47,14 @@ class Version(NamedTuple):
     device: Device = Device()
 
 
-def standing_on(versions: Sequence[Version], day: date) -> Speaker | Standing:
+def standing_on(versions: Sequence[Version], day: date) -> Sender | RegistrationStatus:
     """Return who speaks on `day`, or why nobody does; `versions` as in `Directory.put`."""
     holding = in_force(versions, day)
     if holding is None:
-        return Standing.NOT_YET if versions else Standing.UNKNOWN
+        return RegistrationStatus.NOT_YET if versions else RegistrationStatus.UNKNOWN
     if holding.retired_on is not None and holding.retired_on <= day:
-        return Standing.RETIRED
-    return Speaker(holding.unit_id, holding.device)
+        return RegistrationStatus.RETIRED
+    return Sender(holding.unit_id, holding.device)
 
 
 class Directory:
@@ -65,7 +65,7 @@ class Directory:
 
     def __init__(self) -> None:
         self._versions: dict[str, tuple[Version, ...]] = {}
-        self._today: dict[str, Speaker | Standing] = {}
+        self._today: dict[str, Sender | RegistrationStatus] = {}
         self._addresses: dict[bytes, set[str]] = {}
         self._day = date.min
         self._starts = datetime.max.replace(tzinfo=UTC)
@@ -95,7 +95,7 @@ class Directory:
         holders = [
             gateway_id
             for gateway_id in self._addresses.get(address, ())
-            if isinstance(speaker := self.speaker(gateway_id, at), Speaker) and speaker.device.address == address
+            if isinstance(sender := self.sender(gateway_id, at), Sender) and sender.device.address == address
         ]
         return holders[0] if len(holders) == 1 else None
 
@@ -104,10 +104,10 @@ class Directory:
         return sorted(
             gateway_id
             for gateway_id in self._versions
-            if isinstance(speaker := self.speaker(gateway_id, at), Speaker) and speaker.unit_id == unit_id
+            if isinstance(sender := self.sender(gateway_id, at), Sender) and sender.unit_id == unit_id
         )
 
-    def speaker(self, gateway_id: str, at: datetime) -> Speaker | Standing:
+    def sender(self, gateway_id: str, at: datetime) -> Sender | RegistrationStatus:
         """Return who the gateway speaks for at the aware instant `at`, and how; or why for nobody."""
         if not self._starts <= at < self._ends:
             self._turn_to(at)
@@ -115,7 +115,7 @@ class Directory:
         if known is None:
             versions = self._versions.get(gateway_id)
             if versions is None:  # not remembered: anybody can invent ids without end
-                return Standing.UNKNOWN
+                return RegistrationStatus.UNKNOWN
             known = self._today[gateway_id] = standing_on(versions, self._day)
         return known
 

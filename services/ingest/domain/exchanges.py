@@ -28,7 +28,7 @@ MAX_SERIALS = MAX_ENDED = 100_000
 MAX_ANSWERS = 10_000
 V = TypeVar("V")
 
-MOSTAT_ONCE = 200
+MAX_AT_ONCE = 200
 """Tries and words that one look gives back, about: the others are due at the next."""
 
 _BEFORE_BEGINNING = frozenset(
@@ -173,7 +173,7 @@ class Exchanges:
                 continue
             if blind:
                 told += self._look(exchange, now, seen_until)
-            if now < exchange.look_at or len(tries) + len(told) >= MOSTAT_ONCE:
+            if now < exchange.look_at or len(tries) + len(told) >= MAX_AT_ONCE:
                 continue
             exchange.look_at = self._next_look(exchange)
             if exchange.began_at is None:
@@ -230,7 +230,7 @@ class Exchanges:
         if not exchange.in_time(answer.at, slack):
             return []
         del self._answers[gateway_id]  # it answers one check, or none
-        verdict = self._clocks.judge(gateway_id, answer, check)
+        verdict = self._clocks.classifier(gateway_id, answer, check)
         if verdict is Verdict.OLD:
             exchange.met_old_answer = True
             return []

@@ -150,7 +150,7 @@ class Line:
         if self.ahead and self.ahead[0] == number:
             self.ahead.pop(0)
         step = self._take(number, hearing)
-        missing = self._judge(hearing, excused) if self.sure and step.missing == 0 else 0
+        missing = self._classifier(hearing, excused) if self.sure and step.missing == 0 else 0
         return step._replace(missing=missing) if missing else step
 
     def hear_next(self, at: datetime, proven: datetime | None) -> bool:
@@ -263,7 +263,7 @@ class Line:
         self.floor = self.runs.pop(0)[1]
         return False
 
-    def _judge(self, hearing: Hearing, excused: int) -> int:
+    def _classifier(self, hearing: Hearing, excused: int) -> int:
         """Return how many numbers are known to be lost now.
 
         Told is what lies below the highest number so far, when everything has come that was sent until the grace was

@@ -43,15 +43,15 @@ class ModuleTexts:
     def __init__(self) -> None:
         self._said: OrderedDict[str, dict[bytes, _Kind]] = OrderedDict()
 
-    def hear(self, speaker: str, raw: bytes, now: float) -> Verdict:
+    def hear(self, sender: str, raw: bytes, now: float) -> Verdict:
         """Take in a text, and say whether it is to be kept."""
-        kinds = self._said.get(speaker)
+        kinds = self._said.get(sender)
         if kinds is None:
-            kinds = self._said[speaker] = {}
+            kinds = self._said[sender] = {}
             if len(self._said) > MAX_SPEAKERS:
                 self._said.popitem(last=False)
         else:
-            self._said.move_to_end(speaker)
+            self._said.move_to_end(sender)
         name = _NUMBERS.sub(b"0", raw.strip())
         kind = kinds.get(name)
         if kind is None:

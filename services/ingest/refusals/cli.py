@@ -25,7 +25,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TextIO
 
-from services.ingest.domain.directory import Speaker
+from services.ingest.domain.directory import Sender
 from services.ingest.domain.errors import LogUnavailable
 from services.ingest.domain.gb26875 import Document
 from services.ingest.domain.replays import Kept, Query, ReplayNote, ReplayOrder, in_time, may_be_of, note_of
@@ -156,7 +156,7 @@ async def _replay(bench: Workbench, options: argparse.Namespace, clock: Clock, o
 async def _adopt(bench: Workbench, options: argparse.Namespace, clock: Clock, out: TextIO) -> int:
     """What came over several carriers stands in several partitions: sorted as a whole, it is decided in its order."""
     now = clock.now()
-    if not isinstance(bench.directory.speaker(options.gateway, now), Speaker):
+    if not isinstance(bench.directory.sender(options.gateway, now), Sender):
         sys.stderr.write(f"the register does not know gateway {options.gateway} today: import it first\n")
         return NOT_ALL
     query = Query(since=options.since, until=options.until)

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from services.ingest.domain.directory import Directory, Speaker
+from services.ingest.domain.directory import Directory, Sender
 from services.ingest.domain.gb26875 import PROFILES, STANDARD, Decoded, Document, decode_all, frame_document, notes
 from services.ingest.domain.replays import Kept, ReplayNote
 from services.ingest.domain.topics import split_topic
@@ -135,8 +135,8 @@ def frames(kept: Kept, directory: Directory) -> list[Document]:
     route = claim.route if claim is not None else None if found is None else found[1]
     if route is None or route.format is not Format.GB26875 or not arrival.payload:
         return []
-    speaker = directory.speaker(kept.gateway_id or "", arrival.received_at)
-    wanted = speaker.device.profile if isinstance(speaker, Speaker) else STANDARD.name
+    sender = directory.sender(kept.gateway_id or "", arrival.received_at)
+    wanted = sender.device.profile if isinstance(sender, Sender) else STANDARD.name
     profile = PROFILES.get(wanted, STANDARD)
     said: list[Document] = [] if profile.name == wanted else [{"error": f"no device profile is named {wanted}"}]
     for event in decode_all(arrival.payload, profile):

@@ -17,7 +17,7 @@ from services.ingest.domain.errors import LogUnavailable
 from services.ingest.metrics import Metrics
 from services.ingest.replay import Replayer
 from services.ingest.settings import IngestSettings
-from services.ingest.worker import Judge
+from services.ingest.worker import Classifier
 from services.runtime.kafka import KafkaUnavailable
 from services.runtime.lifecycle import Stop
 
@@ -47,7 +47,7 @@ async def open_workbench(settings: IngestSettings) -> AsyncIterator[Workbench]:
         except (KafkaUnavailable, TimeoutError) as error:
             raise LogUnavailable(str(error) or f"no answer from Kafka at {settings.kafka_bootstrap}") from error
         log = KafkaRefusalLog(settings.kafka_bootstrap)
-        replayer = Replayer(Judge(directory, DECODERS), directory, log, store, metrics)
+        replayer = Replayer(Classifier(directory, DECODERS), directory, log, store, metrics)
         yield Workbench(log, directory, replayer)
     finally:
         stop.set()

@@ -14,7 +14,7 @@ from schemas.pack import Pack
 from schemas.registry import WebhookUrl
 from services.registry.adapters.strict_yaml import read_yaml
 from services.registry.adapters.wire import policy_of
-from services.registry.adapters.workbook import MOST_PROBLEMS, WorkbookLimits, read_workbook, too_long
+from services.registry.adapters.workbook import MAX_PROBLEMS, WorkbookLimits, read_workbook, too_long
 from services.registry.domain.cells import BadCell, clean
 from services.registry.domain.encodings import Reading, Undecided, decoded, read
 from services.registry.domain.errors import FileRefused, RowError, shortened
@@ -160,7 +160,7 @@ class LocalFiles:
                 raise _refusal(
                     Said(f"at most {self._max_rows} rows", f"不超过 {self._max_rows} 行"), Said("more", "更多")
                 )
-            if len(problems) < MOST_PROBLEMS:
+            if len(problems) < MAX_PROBLEMS:
                 problems.extend(_cell_problems(number, cells))
             rows.append((number, tuple(cells[:MAX_COLUMNS])))
         return rows, problems

@@ -31,7 +31,7 @@ MAX_CELLS_OF_A_ROW = 16_384
 """What a spreadsheet has room for; the reader holds one row at a time."""
 MAX_OTHER_ELEMENTS = 250_000
 """A format becomes an object of a thousand bytes; a spreadsheet has room for 65 490 of them."""
-MOST_PROBLEMS = 10_000
+MAX_PROBLEMS = 10_000
 MAX_TAG = 1024 * 1024
 """So much text may go by without a tag that ends: a name or an attribute without end is held as a whole."""
 LOOKED_AT = 50
@@ -188,7 +188,7 @@ def _read(sheet: Any, limits: WorkbookLimits, problems: list[CellProblem]) -> It
         texts: list[str] = []
         for place, cell in enumerate(row):
             text, problem = _text(cell.value, kind=cell.data_type, limit=limits.cell)
-            if problem and len(problems) < MOST_PROBLEMS:
+            if problem and len(problems) < MAX_PROBLEMS:
                 problems.append(CellProblem(number, place, *problem))
             texts.append(text)
         while texts and not texts[-1]:

@@ -8,7 +8,7 @@ from services.rules.ports import StoreUnavailable
 from services.runtime.kafka import BatchProducer, KafkaUnavailable, Record
 from services.runtime.postgres import AWAY, Pool
 
-MOST_AT_ONCE = 1000
+MAX_AT_ONCE = 1000
 
 
 class OutboxPublisher:
@@ -27,7 +27,7 @@ class OutboxPublisher:
 
     async def _publish(self, partitions: list[int]) -> int:
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(SQL["waiting"], {"partitions": partitions, "most": MOST_AT_ONCE})
+            cursor = await connection.execute(SQL["waiting"], {"partitions": partitions, "most": MAX_AT_ONCE})
             waiting = await cursor.fetchall()
         if not waiting:
             return 0

@@ -24,11 +24,11 @@ from services.rules.domain.transitions import Transitions
 from services.rules.domain.troubles import Troubles
 from services.rules.domain.unit import Link, Unit, same_delivery
 from services.rules.domain.watch import Watch
-from services.rules.domain.words import Cause, Oddity
+from services.rules.domain.words import Anomaly, Cause
 
 MAX_UNLISTED = 10_000
 MAX_LINKS = 16
-LEAST_BLIND_AFTER = 3 * SECOND
+MIN_BLIND_AFTER = 3 * SECOND
 NEVER_GRACE = 3600 * SECOND
 """How long a unit that must be connected may stay without a first word before that is a finding."""
 
@@ -52,7 +52,7 @@ class Engine:
         self._findings = Findings(self.effects, self.changes)
         self._transitions = Transitions(self.effects, self.counters, self.changes)
         self._troubles = Troubles(self.changes, self._transitions, self._findings)
-        self.oddities: Tally[Oddity] = Tally()
+        self.oddities: Tally[Anomaly] = Tally()
         self.handled: Tally[str] = Tally()
         self.dropped = 0
         self._strangers: set[str] = set()
@@ -80,10 +80,10 @@ class Engine:
                 return
             unit = link.unit
         if signal_id == link.beat or signal_id == link.beat_before:
-            self.oddities[Oddity.DUPLICATE] += 1
+            self.oddities[Anomaly.DUPLICATE] += 1
             return
         if redelivered and (same_delivery(signal_id, link.beat) or same_delivery(signal_id, link.beat_before)):
-            self.oddities[Oddity.DUPLICATE] += 1
+            self.oddities[Anomaly.DUPLICATE] += 1
             return
         link.beat_before = link.beat
         link.beat = signal_id
@@ -113,7 +113,7 @@ class Engine:
         unit = self.units.get(signal.unit_id)
         news = signal if unit is None else unit.news(signal)
         if news is None:
-            self.oddities[Oddity.DUPLICATE] += 1
+            self.oddities[Anomaly.DUPLICATE] += 1
             return
         signal = news
         self._keep(signal)
@@ -121,7 +121,7 @@ class Engine:
             return
         self.changes.touch(unit)
         if signal.retained:
-            self.oddities[Oddity.RETAINED] += 1
+            self.oddities[Anomaly.RETAINED] += 1
             return
         # The line first: a unit that is heard of again with a fire is online before it burns, as its gateway is.
         evidence = Evidence(SIGNALS_TOPIC, offset)
@@ -133,7 +133,7 @@ class Engine:
 
     def _keep(self, signal: Signal) -> None:
         if signal.missing > 0 and self.watch.is_shared(signal.received_at):
-            self.oddities[Oddity.UNPROVEN_LOSS] += 1
+            self.oddities[Anomaly.UNPROVEN_LOSS] += 1
         elif signal.kind != "heartbeat":
             self.effects.signals.append(signal)
 
@@ -168,7 +168,7 @@ class Engine:
     def tick(self, tick: Tick) -> None:
         """Time moves: everything received before the tick's proof is known."""
         if not self.watch.is_news(tick):
-            self.oddities[Oddity.STALE_TICK] += 1
+            self.oddities[Anomaly.STALE_TICK] += 1
             return
         # Blindness before the tick is taken in: what it proves reaches over a gap in which nobody looked, and a
         # deadline in that gap must find its link unknown.
@@ -236,14 +236,14 @@ class Engine:
         unit = self.units.get(unit_id)
         if unit is None:
             if len(self._strangers) >= MAX_UNLISTED:
-                self.oddities[Oddity.TOO_MANY_UNLISTED] += 1
+                self.oddities[Anomaly.TOO_MANY_UNLISTED] += 1
                 return None
             self._strangers.add(unit_id)
             unit = self._unit(unit_id)
         if unit.facts is None:
-            self.oddities[Oddity.UNLISTED_UNIT] += 1
+            self.oddities[Anomaly.UNLISTED_UNIT] += 1
         if gateway_id not in unit.links and len(unit.links) >= MAX_LINKS:
-            self.oddities[Oddity.TOO_MANY_GATEWAYS] += 1
+            self.oddities[Anomaly.TOO_MANY_GATEWAYS] += 1
             return None
         return unit.link(gateway_id)
 
@@ -354,7 +354,7 @@ class Engine:
             (profile.offline_after for pack in self.roster.packs().values() for profile in pack.profiles.values()),
             default=2 * self.roster.blind_after(),
         )
-        self.watch.blind_after = max(LEAST_BLIND_AFTER, min(self.roster.blind_after(), shortest // 2))
+        self.watch.blind_after = max(MIN_BLIND_AFTER, min(self.roster.blind_after(), shortest // 2))
 
     def _turn_hour(self, unit: Unit, at: int) -> None:
         hour = floor_to(at, HOUR)

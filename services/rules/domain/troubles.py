@@ -11,7 +11,7 @@ from services.rules.domain.instants import DAY
 from services.rules.domain.points import NOWHERE, WHOLE_UNIT, Place, Trouble
 from services.rules.domain.transitions import Transitions
 from services.rules.domain.unit import Unit
-from services.rules.domain.words import TROUBLES, Cause, Oddity
+from services.rules.domain.words import TROUBLES, Anomaly, Cause
 
 BELIEVABLE_LAG = DAY
 """A device clock that is further behind is taken for a reset clock, not for a message that was held back."""
@@ -47,7 +47,7 @@ class Troubles:
         self._transitions = transitions
         self._findings = findings
 
-    def apply(self, unit: Unit, signal: Signal, evidence: Evidence) -> Oddity | None:
+    def apply(self, unit: Unit, signal: Signal, evidence: Evidence) -> Anomaly | None:
         """Let a signal change the open points of a unit; return why it changed none, where that is odd.
 
         Who says the very same again (`again`) may repeat a message that went unanswered, or mean something new that
@@ -62,7 +62,7 @@ class Troubles:
         kind = _KIND_OF.get(signal.kind)
         return None if kind is None else self._begin(unit, kind, signal, evidence)
 
-    def _begin(self, unit: Unit, kind: Kind, signal: Signal, evidence: Evidence) -> Oddity | None:
+    def _begin(self, unit: Unit, kind: Kind, signal: Signal, evidence: Evidence) -> Anomaly | None:
         trouble = unit.trouble(kind)
         happened = event_time(signal, kind, unit.profile.skew)
         place = _place(signal, kind, happened)
@@ -71,7 +71,7 @@ class Troubles:
         point, oddity = signal.point, None
         if not trouble.has_room(point):
             unit.overflow += 1
-            oddity = Oddity.TOO_MANY_POINTS
+            oddity = Anomaly.TOO_MANY_POINTS
             if kind is not Kind.FIRE:
                 return oddity
             point = WHOLE_UNIT  # a fire is never dropped: beyond the bound it stands for the whole unit
@@ -84,7 +84,7 @@ class Troubles:
         if not begun:
             if kind is Kind.FIRE:
                 self._past_fire(unit, signal, moment)
-            return Oddity.STALE
+            return Anomaly.STALE
         self._follow(unit, kind, before, moment, signal)
         return oddity
 
@@ -102,7 +102,7 @@ class Troubles:
             self._findings.write(unit, Kind.FIRE, problem_id, Phase.BEGAN, moment, signal.point, 0)
             self._findings.write(unit, Kind.FIRE, problem_id, Phase.ENDED, moment, signal.point, 0)
 
-    def _restore(self, unit: Unit, signal: Signal, evidence: Evidence) -> Oddity | None:
+    def _restore(self, unit: Unit, signal: Signal, evidence: Evidence) -> Anomaly | None:
         wanted = TROUBLES if signal.restores == "all" else (_KIND_OF.get(signal.restores),)
         changed = False
         for kind in wanted:  # the gravest first, and its transition before the next: each kind has a time of its own
@@ -118,7 +118,7 @@ class Troubles:
             changed = changed or heard
             if heard:
                 self._follow(unit, kind, before, _moment(signal, happened, evidence), signal)
-        return None if changed else Oddity.STALE
+        return None if changed else Anomaly.STALE
 
     def _follow(self, unit: Unit, kind: Kind, before: int, moment: Moment, signal: Signal) -> None:
         self._changes.touch(unit)

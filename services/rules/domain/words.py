@@ -29,7 +29,7 @@ class Cause(StrEnum):
     REGISTRY = "registry"
 
 
-class Oddity(StrEnum):
+class Anomaly(StrEnum):
     """Inputs that have no effect, or less than they claim; each is counted."""
 
     DUPLICATE = "duplicate"

@@ -37,11 +37,11 @@ BUSY_EVERY_S = 3.0
 BUSY_UNITS = 5000
 """With so many units touched a checkpoint is dear and, without a transition, nobody waits for it: fewer of them. Still
 well within the patience that a reader of the stored watermark has (blind_after_s)."""
-MOST_UNSAVED = 200_000
+MAX_UNSAVED = 200_000
 """Effects that may wait for a slow database before no more records are taken."""
 AT_A_TIME = 250
 """Records between two chances for everything else in the process: some milliseconds."""
-MOST_UNEXPECTED = 100
+MAX_UNEXPECTED = 100
 """So many records in a row on which the engine breaks are our bug, not bad data: stop instead of draining the log."""
 LAST_SAVE_TRIES = 5
 
@@ -131,7 +131,7 @@ class RulesWorker:
 
     async def handle(self, batches: Mapping[int, Sequence[LogRecord]]) -> None:
         """Take in records. Raises StoreUnavailable, before the first, while too much waits to be saved."""
-        if sum(held.engine.effects.size() for held in self.held.values()) > MOST_UNSAVED:
+        if sum(held.engine.effects.size() for held in self.held.values()) > MAX_UNSAVED:
             await self._save_due()
             if self._pending:
                 raise StoreUnavailable("too much waits to be saved")
@@ -183,7 +183,7 @@ class RulesWorker:
         self.metrics.refused.labels("unexpected").inc()
         self.log("record_broke_engine", partition=held.number, offset=record.offset, exc_info=error)
         held.unexpected_in_a_row += 1
-        if held.unexpected_in_a_row >= MOST_UNEXPECTED:
+        if held.unexpected_in_a_row >= MAX_UNEXPECTED:
             raise TooManyUnexpected(f"partition {held.number} at offset {record.offset}") from error
 
     async def idle(self) -> None:

@@ -10,7 +10,7 @@ from services.simulator.domain.load import BLOCK, Block, Latencies, LoadPlan, Lo
 from services.simulator.ports import Ledger, LoadPipes
 
 TICK_S = 0.002
-MOST_AT_ONCE = 2_000
+MAX_AT_ONCE = 2_000
 KEPT_BLOCKS = 64
 """Blocks held in memory, 1 MiB each; a longer run writes older ones to the ledger while it goes on."""
 
@@ -66,8 +66,8 @@ class Loader:
             while number < self._plan.total and not stop.is_set():
                 due = self._plan.due_by(self._clock.monotonic() - started_s)
                 if due > number:
-                    number += self._pipes.send(number, min(due - number, MOST_AT_ONCE), self._clock.now())
-                await asyncio.sleep(0 if due - number > MOST_AT_ONCE else TICK_S)
+                    number += self._pipes.send(number, min(due - number, MAX_AT_ONCE), self._clock.now())
+                await asyncio.sleep(0 if due - number > MAX_AT_ONCE else TICK_S)
                 self._write(KEPT_BLOCKS, started_s, started_at)
             took_s = self._clock.monotonic() - started_s
             await self._settle(settle_s)

@@ -45,7 +45,7 @@ from services.alerts.ports import Carrier, Ready
 from services.kernel.words import Channel, Purpose
 from services.runtime.clock import SystemClock
 from tests.fakes.alerts import FakeCarrier, FakeClock
-from tests.integration.alerts.world import SECRET, Hook
+from tests.integration.alerts.scenario import SECRET, Hook
 
 NOW = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)
 CLOCK = SystemClock()

@@ -12,7 +12,7 @@ from services.console.domain.viewer import BodyCode, Role, Username
 from services.console.ports import Accounts
 from services.runtime.postgres import open_pool
 from tests.fakes.console import T0, FakeAccounts
-from tests.integration.console.world import World
+from tests.integration.console.scenario import Scenario
 
 LIMIT_S = 60.0
 """A busy machine is no database that is away."""
@@ -26,8 +26,8 @@ async def accounts(request: pytest.FixtureRequest) -> AsyncIterator[Accounts]:
     if request.param == "memory":
         yield FakeAccounts()
         return
-    world: World = request.getfixturevalue("empty_world")
-    async with open_pool(world.dsn, "test", max_size=2) as pool:
+    scenario: Scenario = request.getfixturevalue("empty_scenario")
+    async with open_pool(scenario.dsn, "test", max_size=2) as pool:
         yield PostgresAccounts(pool, LIMIT_S)
 
 

@@ -22,7 +22,7 @@ from services.kernel.words import Connection, Health, VisibilityState
 from services.runtime.clock import SystemClock
 from services.runtime.postgres import open_pool
 from tests.fakes.console import T0, FakeReadModel
-from tests.integration.console.world import Unit, World, opened
+from tests.integration.console.scenario import Scenario, Unit, opened
 from tests.parts import fresh_database
 from tests.unit.console import builders
 
@@ -81,13 +81,13 @@ def fake() -> FakeReadModel:
 @pytest.fixture(scope="module")
 def filled(postgres_server: Postgres, migrated_template: str) -> Iterator[str]:
     """One database for all tests that only read."""
-    with fresh_database(postgres_server, migrated_template) as name, opened(postgres_server.dsn(name)) as world:
-        world.create()
-        world.put(UNITS)
-        world.stay_fresh()
+    with fresh_database(postgres_server, migrated_template) as name, opened(postgres_server.dsn(name)) as scenario:
+        scenario.create()
+        scenario.put(UNITS)
+        scenario.stay_fresh()
         for case_id, unit_id, kind, changes in CASES:
-            world.open_case(case_id, unit_id, kind, **changes)
-        yield world.dsn
+            scenario.open_case(case_id, unit_id, kind, **changes)
+        yield scenario.dsn
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -109,17 +109,17 @@ def named(rows: tuple[RateCounts, ...], scope: str, value: str) -> tuple[int, in
 
 
 async def test_the_whole_district_is_counted_by_scope_and_dimension(read: ReadModel) -> None:
-    picture = await read.picture(WHOLE)
-    assert [(row.scope, *of(row), row.exempt) for row in picture.headline] == [("S1", 3, 6, 0), ("S2", 1, 1, 1)]
-    (s1,) = (row for row in picture.headline if row.scope == "S1")
+    snapshot = await read.snapshot(WHOLE)
+    assert [(row.scope, *of(row), row.exempt) for row in snapshot.headline] == [("S1", 3, 6, 0), ("S2", 1, 1, 1)]
+    (s1,) = (row for row in snapshot.headline if row.scope == "S1")
     assert (s1.late, s1.offline, s1.never, s1.unknown) == (1, 2, 1, 0), "partly connected counts as not connected"
-    assert named(picture.boards["department"], "S1", "health") == (1, 3)
-    assert named(picture.boards["town"], "S1", "nanjie") == (0, 3)
-    assert named(picture.boards["category"], "S2", "CINEMA") == (0, 0), "an exempt unit is in no rate"
+    assert named(snapshot.boards["department"], "S1", "health") == (1, 3)
+    assert named(snapshot.boards["town"], "S1", "nanjie") == (0, 3)
+    assert named(snapshot.boards["category"], "S2", "CINEMA") == (0, 0), "an exempt unit is in no rate"
 
 
 async def test_a_department_is_measured_on_what_it_leads_as_on_the_districts_board(read: ReadModel) -> None:
-    whole, own = await read.picture(WHOLE), await read.picture(HEALTH)
+    whole, own = await read.snapshot(WHOLE), await read.snapshot(HEALTH)
     headline = {row.scope: of(row) for row in own.headline}
     board = {row.scope: of(row) for row in whole.boards["department"] if row.value == "health"}
     assert headline == board == {"S1": (1, 3), "S2": (1, 1)}
@@ -127,13 +127,13 @@ async def test_a_department_is_measured_on_what_it_leads_as_on_the_districts_boa
 
 
 async def test_a_street_sees_its_area_and_is_measured_on_it(read: ReadModel) -> None:
-    picture = await read.picture(STREET)
-    assert [(row.scope, *of(row)) for row in picture.headline] == [("S1", 3, 3), ("S2", 1, 1)]
-    assert picture.tally.total == 4
+    snapshot = await read.snapshot(STREET)
+    assert [(row.scope, *of(row)) for row in snapshot.headline] == [("S1", 3, 3), ("S2", 1, 1)]
+    assert snapshot.tally.total == 4
 
 
 async def test_the_tally_counts_the_slice(read: ReadModel) -> None:
-    whole, own = (await read.picture(WHOLE)).tally, (await read.picture(HEALTH)).tally
+    whole, own = (await read.snapshot(WHOLE)).tally, (await read.snapshot(HEALTH)).tally
     assert (whole.total, whole.troubled, whole.unrouted) == (8, 6, 2)
     assert (own.total, own.troubled, own.unrouted) == (4, 3, 0)
     assert own.connection == {"online": 3, "offline": 1}
@@ -141,7 +141,7 @@ async def test_the_tally_counts_the_slice(read: ReadModel) -> None:
 
 
 async def test_fires_and_cases_of_others_are_not_there(read: ReadModel) -> None:
-    whole, own = await read.picture(WHOLE), await read.picture(HEALTH)
+    whole, own = await read.snapshot(WHOLE), await read.snapshot(HEALTH)
     assert [fire.unit_id for fire in whole.fires] == ["U06"]
     assert own.fires == ()
     assert [case.case_id for case in whole.cases.rows] == ["C2", "C1", "C3"]
@@ -213,17 +213,17 @@ async def test_a_case_of_the_slice_is_shown_and_closed_ones_are_listed_apart(rea
 
 
 async def test_an_unstable_line_is_said_until_the_watermark_has_passed_it_and_is_no_other_state(
-    empty_world: World,
+    empty_scenario: Scenario,
 ) -> None:
     soon, over = T0 + timedelta(days=365_000), T0 - timedelta(days=3650)
-    empty_world.put(
+    empty_scenario.put(
         [
             Unit("U1", "断续", "dongjie", "SCHOOL", "education", line_drops=300, unstable_until=soon),
             Unit("U2", "曾断续", "dongjie", "SCHOOL", "education", line_drops=7, unstable_until=over),
         ]
     )
-    empty_world.stay_fresh()
-    async with open_pool(empty_world.dsn, "test") as pool:
+    empty_scenario.stay_fresh()
+    async with open_pool(empty_scenario.dsn, "test") as pool:
         read = PostgresReadModel(pool, LIMIT_S)
         page = await read.units(WHOLE, UnitQuery(troubled=True))
         assert [(row.unit_id, row.connection, row.line_drops) for row in page.rows] == [("U1", "online", 300)]
@@ -231,47 +231,47 @@ async def test_an_unstable_line_is_said_until_the_watermark_has_passed_it_and_is
             row.unit_id: (row.line_drops, row.unstable_until) for row in (await read.units(WHOLE, UnitQuery())).rows
         }
         assert whole == {"U1": (300, soon), "U2": (0, None)}
-        picture = await read.picture(WHOLE)
-        assert (picture.tally.connection, picture.tally.troubled) == ({"online": 2}, 1)
-        assert [of(row) for row in picture.headline] == [(2, 2)], "no figure knows of it"
+        snapshot = await read.snapshot(WHOLE)
+        assert (snapshot.tally.connection, snapshot.tally.troubled) == ({"online": 2}, 1)
+        assert [of(row) for row in snapshot.headline] == [(2, 2)], "no figure knows of it"
 
 
-async def test_proofs_that_are_ahead_of_our_clock_are_sight_only_as_long_as_they_come(empty_world: World) -> None:
-    empty_world.put(UNITS)
-    empty_world.execute("UPDATE rules.partitions SET saved_at = %s", [empty_world.now()], notify=False)
-    empty_world.see(empty_world.now() + timedelta(hours=1))
-    async with open_pool(empty_world.dsn, "test") as pool:
+async def test_proofs_that_are_ahead_of_our_clock_are_sight_only_as_long_as_they_come(empty_scenario: Scenario) -> None:
+    empty_scenario.put(UNITS)
+    empty_scenario.execute("UPDATE rules.partitions SET saved_at = %s", [empty_scenario.now()], notify=False)
+    empty_scenario.see(empty_scenario.now() + timedelta(hours=1))
+    async with open_pool(empty_scenario.dsn, "test") as pool:
         read = PostgresReadModel(pool, LIMIT_S)
-        assert data_age(await read.sight(), empty_world.now()).state is Freshness.AHEAD
-        empty_world.execute(
-            "UPDATE rules.partitions SET saved_at = %s", [empty_world.now() - timedelta(minutes=1)], notify=False
+        assert data_age(await read.sight(), empty_scenario.now()).state is Freshness.AHEAD
+        empty_scenario.execute(
+            "UPDATE rules.partitions SET saved_at = %s", [empty_scenario.now() - timedelta(minutes=1)], notify=False
         )
-        assert data_age(await read.sight(), empty_world.now()).state is Freshness.BLIND
+        assert data_age(await read.sight(), empty_scenario.now()).state is Freshness.BLIND
 
 
-async def test_blindness_is_laid_over_states_when_they_are_read(empty_world: World) -> None:
-    empty_world.put(UNITS)
-    empty_world.stay_fresh()
-    empty_world.see(T0.replace(year=2020), "clear", partition=1)
-    async with open_pool(empty_world.dsn, "test", max_size=2) as pool:
+async def test_blindness_is_laid_over_states_when_they_are_read(empty_scenario: Scenario) -> None:
+    empty_scenario.put(UNITS)
+    empty_scenario.stay_fresh()
+    empty_scenario.see(T0.replace(year=2020), "clear", partition=1)
+    async with open_pool(empty_scenario.dsn, "test", max_size=2) as pool:
         read = PostgresReadModel(pool, LIMIT_S)
         assert data_age(await read.sight(), SystemClock().now()).state is Freshness.PARTLY_BLIND
-        picture = await read.picture(WHOLE)
-        (s1,) = (row for row in picture.headline if row.scope == "S1")
+        snapshot = await read.snapshot(WHOLE)
+        (s1,) = (row for row in snapshot.headline if row.scope == "S1")
         assert (s1.ratio.numerator, s1.unknown, s1.offline) == (3, 2, 0)
         assert (await read.unit(WHOLE, "U02", T0)).unit.connection == "unknown"
-        own = {row.scope: row for row in (await read.picture(HEALTH)).headline}
+        own = {row.scope: row for row in (await read.snapshot(HEALTH)).headline}
         assert (*of(own["S1"]), own["S1"].unknown) == (1, 3, 2)
         assert [part.sight for part in await read.sight()][1] is VisibilityState.BLIND
 
 
-async def test_a_case_tells_its_steps_notices_and_evidence(empty_world: World) -> None:
-    empty_world.put(UNITS)
-    empty_world.open_case("C1", "U02", step="H0", next_step="H1")
-    empty_world.take_step("C1", "H0", ["centre", "maintenance"])
-    empty_world.notice("N1", "C1", "H0", "centre")
-    empty_world.notice("N2", "C1", "H0", "maintenance", "dead", reason="mailbox_unknown")
-    async with open_pool(empty_world.dsn, "test", max_size=2) as pool:
+async def test_a_case_tells_its_steps_notices_and_evidence(empty_scenario: Scenario) -> None:
+    empty_scenario.put(UNITS)
+    empty_scenario.open_case("C1", "U02", step="H0", next_step="H1")
+    empty_scenario.take_step("C1", "H0", ["centre", "maintenance"])
+    empty_scenario.notice("N1", "C1", "H0", "centre")
+    empty_scenario.notice("N2", "C1", "H0", "maintenance", "dead", reason="mailbox_unknown")
+    async with open_pool(empty_scenario.dsn, "test", max_size=2) as pool:
         detail = await PostgresReadModel(pool, LIMIT_S).case(HEALTH, "C1")
     assert [step.code for step in detail.case.plan] == ["H0", "H1", "H2", "H3", "H4"]
     assert detail.case.taken[0].told == ("centre", "maintenance")
@@ -284,70 +284,74 @@ async def test_a_case_tells_its_steps_notices_and_evidence(empty_world: World) -
     assert "@" not in repr(detail), "no address leaves the database"
 
 
-async def test_members_of_a_common_case_stand_behind_it(empty_world: World) -> None:
-    empty_world.put(UNITS)
-    empty_world.open_case("CC", None, "common_cause", cause_key="carrier:mobile")
-    empty_world.open_case("C1", "U02", common_case_id="CC")
-    async with open_pool(empty_world.dsn, "test", max_size=2) as pool:
+async def test_members_of_a_common_case_stand_behind_it(empty_scenario: Scenario) -> None:
+    empty_scenario.put(UNITS)
+    empty_scenario.open_case("CC", None, "common_cause", cause_key="carrier:mobile")
+    empty_scenario.open_case("C1", "U02", common_case_id="CC")
+    async with open_pool(empty_scenario.dsn, "test", max_size=2) as pool:
         read = PostgresReadModel(pool, LIMIT_S)
-        whole, own = (await read.picture(WHOLE)).cases, (await read.picture(HEALTH)).cases
+        whole, own = (await read.snapshot(WHOLE)).cases, (await read.snapshot(HEALTH)).cases
     assert [(row.case_id, row.members) for row in whole.rows] == [("CC", 1)]
     assert whole.open == 2
     assert [row.case_id for row in own.rows] == ["C1"], "who does not see the common case sees its own"
 
 
-async def test_what_may_be_a_fire_stands_behind_the_fires_and_before_the_rest(empty_world: World) -> None:
-    empty_world.put(UNITS)
+async def test_what_may_be_a_fire_stands_behind_the_fires_and_before_the_rest(empty_scenario: Scenario) -> None:
+    empty_scenario.put(UNITS)
     for number in range(60):
-        empty_world.unregistered(f"X{number:02d}", f"G{number}")
-    empty_world.unread("X", "U01")
-    empty_world.open_case("C", "U02", "connection_lost")
-    empty_world.open_case("F", "U06", "fire")
-    empty_world.open_case("A", "U03", "fire", acknowledged_at=empty_world.now(), acknowledged_by="x")
-    async with open_pool(empty_world.dsn, "test", max_size=1) as pool:
-        picture = await PostgresReadModel(pool, LIMIT_S).picture(WHOLE)
+        empty_scenario.unregistered(f"X{number:02d}", f"G{number}")
+    empty_scenario.unread("X", "U01")
+    empty_scenario.open_case("C", "U02", "connection_lost")
+    empty_scenario.open_case("F", "U06", "fire")
+    empty_scenario.open_case("A", "U03", "fire", acknowledged_at=empty_scenario.now(), acknowledged_by="x")
+    async with open_pool(empty_scenario.dsn, "test", max_size=1) as pool:
+        snapshot = await PostgresReadModel(pool, LIMIT_S).snapshot(WHOLE)
         cases = await PostgresReadModel(pool, LIMIT_S).cases(WHOLE, "open", 0, 100)
     assert [case.case_id for case in cases.rows][:2] == ["F", "A"]
     assert cases.rows[-1].case_id == "C"
-    kinds = [fire.kind for fire in picture.fires]
-    assert (kinds[0], picture.fires[0].case_id, len(kinds)) == ("fire", "F", 50)
+    kinds = [fire.kind for fire in snapshot.fires]
+    assert (kinds[0], snapshot.fires[0].case_id, len(kinds)) == ("fire", "F", 50)
     assert set(kinds[1:]) == {"unreadable_alarm", "unregistered_alarm"}
 
 
-async def test_strangers_push_no_fire_off_the_list_that_alerts_has_not_opened_a_case_for(empty_world: World) -> None:
-    empty_world.put([*UNITS[:1], replace(UNITS[1], health="fire")])
+async def test_strangers_push_no_fire_off_the_list_that_alerts_has_not_opened_a_case_for(
+    empty_scenario: Scenario,
+) -> None:
+    empty_scenario.put([*UNITS[:1], replace(UNITS[1], health="fire")])
     for number in range(60):
-        empty_world.unregistered(f"X{number:02d}", f"G{number}")
-    async with open_pool(empty_world.dsn, "test", max_size=1) as pool:
-        picture = await PostgresReadModel(pool, LIMIT_S).picture(WHOLE)
-    assert [fire.unit_id for fire in picture.fires if fire.kind == "fire"] == [UNITS[1].unit_id]
-    assert picture.fires[0].kind == "fire"
+        empty_scenario.unregistered(f"X{number:02d}", f"G{number}")
+    async with open_pool(empty_scenario.dsn, "test", max_size=1) as pool:
+        snapshot = await PostgresReadModel(pool, LIMIT_S).snapshot(WHOLE)
+    assert [fire.unit_id for fire in snapshot.fires if fire.kind == "fire"] == [UNITS[1].unit_id]
+    assert snapshot.fires[0].kind == "fire"
 
 
-async def test_an_alarm_of_a_gateway_in_no_register_is_in_no_departments_slice(empty_world: World) -> None:
-    empty_world.put(UNITS)
-    empty_world.unregistered("X", "G777")
-    empty_world.unread("Y", UNITS[0].unit_id)
-    async with open_pool(empty_world.dsn, "test", max_size=1) as pool:
+async def test_an_alarm_of_a_gateway_in_no_register_is_in_no_departments_slice(empty_scenario: Scenario) -> None:
+    empty_scenario.put(UNITS)
+    empty_scenario.unregistered("X", "G777")
+    empty_scenario.unread("Y", UNITS[0].unit_id)
+    async with open_pool(empty_scenario.dsn, "test", max_size=1) as pool:
         read = PostgresReadModel(pool, LIMIT_S)
         for department in (UNITS[0].lead, ""):
             own = Slice(BodyCode(department))
             assert "X" not in {case.case_id for case in (await read.cases(own, "open", 0, 100)).rows}
-            assert "?G777" not in {fire.unit_id for fire in (await read.picture(own)).fires}
+            assert "?G777" not in {fire.unit_id for fire in (await read.snapshot(own)).fires}
             with pytest.raises(NotFound):
                 await read.case(own, "X")
         assert (await read.cases(Slice(BodyCode("")), "open", 0, 100)).rows == ()
 
 
-async def test_a_case_shows_its_signals_what_was_salvaged_and_where_what_came_is_kept(empty_world: World) -> None:
-    empty_world.put(UNITS)
+async def test_a_case_shows_its_signals_what_was_salvaged_and_where_what_came_is_kept(empty_scenario: Scenario) -> None:
+    empty_scenario.put(UNITS)
     unit_id = UNITS[0].unit_id
-    empty_world.open_case("F", unit_id, "fire")
+    empty_scenario.open_case("F", unit_id, "fire")
     point = {"address": "7-3", "label": "一层大厅"}
-    empty_world.signal(unit_id, "fire", point=point, flags=["salvaged"], notes=["label: a lone surrogate"], text="火")
-    empty_world.signal(unit_id, "fault", point=point)
-    empty_world.unread("Y", unit_id)
-    async with open_pool(empty_world.dsn, "test", max_size=1) as pool:
+    empty_scenario.signal(
+        unit_id, "fire", point=point, flags=["salvaged"], notes=["label: a lone surrogate"], text="火"
+    )
+    empty_scenario.signal(unit_id, "fault", point=point)
+    empty_scenario.unread("Y", unit_id)
+    async with open_pool(empty_scenario.dsn, "test", max_size=1) as pool:
         (fire,) = (await PostgresReadModel(pool, LIMIT_S).case(WHOLE, "F")).signals
         (unread,) = (await PostgresReadModel(pool, LIMIT_S).case(WHOLE, "Y")).signals
     assert (fire.address, fire.label, fire.text, fire.salvaged, fire.notes, fire.refusal_id) == (
@@ -356,15 +360,15 @@ async def test_a_case_shows_its_signals_what_was_salvaged_and_where_what_came_is
     assert (unread.kind, unread.salvaged, unread.refusal_id) == ("unreadable_alarm", False, "ab" * 16)
 
 
-async def test_a_fire_is_shown_though_alerts_has_not_opened_its_case(empty_world: World) -> None:
-    empty_world.put(UNITS)
-    async with open_pool(empty_world.dsn, "test", max_size=2) as pool:
-        (fire,) = (await PostgresReadModel(pool, LIMIT_S).picture(WHOLE)).fires
+async def test_a_fire_is_shown_though_alerts_has_not_opened_its_case(empty_scenario: Scenario) -> None:
+    empty_scenario.put(UNITS)
+    async with open_pool(empty_scenario.dsn, "test", max_size=2) as pool:
+        (fire,) = (await PostgresReadModel(pool, LIMIT_S).snapshot(WHOLE)).fires
     assert (fire.unit_id, fire.case_id) == ("U06", None)
 
 
-async def test_names_and_targets_come_from_the_pack_in_force(empty_world: World) -> None:
-    async with open_pool(empty_world.dsn, "test", max_size=2) as pool:
+async def test_names_and_targets_come_from_the_pack_in_force(empty_scenario: Scenario) -> None:
+    async with open_pool(empty_scenario.dsn, "test", max_size=2) as pool:
         names = await PostgresReadModel(pool, LIMIT_S).names()
     assert names.bodies["health"] == ("卫生健康局", "Health Bureau")
     assert names.bodies["dongjie"][0] == "东街街道"
@@ -372,8 +376,8 @@ async def test_names_and_targets_come_from_the_pack_in_force(empty_world: World)
     assert names.target("S1") == 1
 
 
-async def test_the_page_names_the_pack_of_the_kernel_s_rule_for_each_of_two_districts(empty_world: World) -> None:
-    today = empty_world.today()
+async def test_the_page_names_the_pack_of_the_kernel_s_rule_for_each_of_two_districts(empty_scenario: Scenario) -> None:
+    today = empty_scenario.today()
     ago, over, soon, later = (today + timedelta(days=days) for days in (-30, -1, 1, 30))
     put = [
         ("gulou", "year", 1, ago, later), ("gulou", "year", 2, ago, later), ("gulou", "guard", 9, over, over),
@@ -384,29 +388,29 @@ async def test_the_page_names_the_pack_of_the_kernel_s_rule_for_each_of_two_dist
         DatedPack(district, name, version, day_number(first), day_number(last), f"{district} {name} {version}")
         for district, name, version, first, last in put
     )
-    with empty_world.kept_registry():
+    with empty_scenario.kept_registry():
         for district, name, version, first, last in put:
             body = {"pack_id": name, "version": version, "district": district, "valid_from": str(first),
                     "valid_to": str(last), "name_zh": f"{district} {name} {version}"}  # fmt: skip
-            empty_world.version("pack", f"{district}-{name}", first, body={"pack": body})
-        async with open_pool(empty_world.dsn, "test", max_size=1) as pool:
+            empty_scenario.version("pack", f"{district}-{name}", first, body={"pack": body})
+        async with open_pool(empty_scenario.dsn, "test", max_size=1) as pool:
             names = await PostgresReadModel(pool).names()
         standing = [known.standing(name, day_number(today)) for name in known.districts()]
     assert names.district[0].split("、") == [pack.content for pack in standing if pack is not None]
     assert names.district[0] == "cangshan early 1、gulou year 2、taijiang lapsed 1"
 
 
-async def test_the_view_holds_what_the_kernel_holds(empty_world: World) -> None:
-    today = empty_world.today()
-    with empty_world.kept_registry():
+async def test_the_view_holds_what_the_kernel_holds(empty_scenario: Scenario) -> None:
+    today = empty_scenario.today()
+    with empty_scenario.kept_registry():
         rows = [
             Row(today + timedelta(days=days), minute)
             for minute, days in enumerate((-9, -2, -5, 0, 1, -9, 0))  # a correction dated back, two of one day
         ]
         for row in rows:
-            empty_world.version("unit", "V1", row.valid_from, minute=row.recorded_at, body={"n": row.recorded_at})
+            empty_scenario.version("unit", "V1", row.valid_from, minute=row.recorded_at, body={"n": row.recorded_at})
         query = "SELECT body ->> 'n' FROM registry.in_force WHERE kind = 'unit' AND id = 'V1'"
-        ((shown,),) = empty_world.rows(query)
+        ((shown,),) = empty_scenario.rows(query)
     held = in_force(sorted(rows), today)
     assert held is not None
     assert int(shown) == held.recorded_at == 6
@@ -415,4 +419,4 @@ async def test_the_view_holds_what_the_kernel_holds(empty_world: World) -> None:
 async def test_a_database_without_our_tables_is_an_error_of_our_own(database: str) -> None:
     async with open_pool(database, "test", max_size=1) as pool:
         with pytest.raises(DataUnavailable):
-            await PostgresReadModel(pool, LIMIT_S).picture(WHOLE)
+            await PostgresReadModel(pool, LIMIT_S).snapshot(WHOLE)

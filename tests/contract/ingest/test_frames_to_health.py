@@ -2,7 +2,7 @@
 
 from services.ingest.adapters.gb26875_decoder import Gb26875Decoder
 from services.ingest.adapters.wire import Encoder
-from services.ingest.domain.directory import Speaker
+from services.ingest.domain.directory import Sender
 from services.ingest.domain.gb26875 import (
     STANDARD,
     Adu,
@@ -19,7 +19,7 @@ from services.ingest.domain.values import Arrival, Signal
 from services.kernel.words import Carrier, FindingKind, Lane
 from services.rules.adapters.decode import SignalDecoder
 from services.rules.domain.instants import instant
-from tests.unit.rules.world import World, when
+from tests.unit.rules.scenario import Scenario, when
 
 HALL = Text.of("一层大厅", STANDARD, 31)
 
@@ -28,16 +28,16 @@ class Site:
     """A unit whose device sends frames, one a second."""
 
     def __init__(self) -> None:
-        self.world = World(1)
+        self.scenario = Scenario(1)
         self._second = 0
 
     def send(self, kind: int, *objects: Body) -> None:
         raw = encode_frame(Frame(self._second, 1, 0, self.now, bytes(6), bytes(6), Command.SEND, Adu(kind, objects)))
         came = Arrival(1, 1, "", raw, instant(when(self._second)))
-        reading = Gb26875Decoder().decode(raw, Speaker("U1"), came.received_at)
+        reading = Gb26875Decoder().decode(raw, Sender("U1"), came.received_at)
         for part, message in enumerate(reading.messages):
             signal = Signal("G1", "U1", Lane.UP, Carrier.MQTT_GB26875, message, message.flags, part)
-            self.world.feed(SignalDecoder().decode(Encoder("i1").signal(signal, came), self.world.offset))
+            self.scenario.feed(SignalDecoder().decode(Encoder("i1").signal(signal, came), self.scenario.offset))
         self._second += 1
 
     @property
@@ -59,7 +59,7 @@ class Site:
 
     def open(self) -> tuple[int, int, int]:
         """Points on fire, faulty and isolated."""
-        unit = self.world.engine.units["U1"]
+        unit = self.scenario.engine.units["U1"]
         return (
             unit.open_points(FindingKind.FIRE),
             unit.open_points(FindingKind.FAULT),
@@ -80,9 +80,9 @@ def test_a_detector_that_burns_and_fails_goes_on_burning_until_it_is_seen_well()
     site = Site()
     for word in (0x0003, 0x0005, 0x0000):
         site.component(7, word)
-    assert (site.open(), site.world.health()) == ((1, 1, 0), "fire")
+    assert (site.open(), site.scenario.health()) == ((1, 1, 0), "fire")
     site.component(7, 0x0001)
-    assert (site.open(), site.world.health()) == ((0, 0, 0), "normal")
+    assert (site.open(), site.scenario.health()) == ((0, 0, 0), "normal")
 
 
 def test_a_system_does_not_speak_for_its_components() -> None:

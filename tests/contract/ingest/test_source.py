@@ -23,7 +23,7 @@ from tests.fakes.ingest import MemorySource
 LIMIT_S = 60
 
 
-class Rig(Protocol):
+class Harness(Protocol):
     """A source, somebody who publishes to it, and a way to cut its connection."""
 
     @property
@@ -43,7 +43,7 @@ class Rig(Protocol):
     async def close(self) -> None: ...
 
 
-class RigInMemory:
+class HarnessInMemory:
     topic = "firenet/v1/G1/up/json"
 
     def __init__(self) -> None:
@@ -63,7 +63,7 @@ class RigInMemory:
         self.source.stop_receiving()
 
 
-class BrokerRig:
+class BrokerHarness:
     """A link of its own name and topics on a broker that others use too."""
 
     def __init__(self, port: int, protocol: str, group: str) -> None:
@@ -120,19 +120,19 @@ class BrokerRig:
 
 
 @pytest.fixture(params=["memory", "mosquitto-5", "mosquitto-3.1.1", "mosquitto-plain", "iotcore-3.1.1", "iotcore-5"])
-async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+async def harness(request: pytest.FixtureRequest) -> AsyncIterator[Harness]:
     kind = str(request.param)
-    made: RigInMemory | BrokerRig
+    made: HarnessInMemory | BrokerHarness
     if kind == "memory":
-        made = RigInMemory()
+        made = HarnessInMemory()
     elif kind.startswith("mosquitto"):
         port = request.getfixturevalue("mosquitto_broker").port
-        made = BrokerRig(port, "3.1.1" if kind == "mosquitto-3.1.1" else "5", "" if "plain" in kind else "group")
+        made = BrokerHarness(port, "3.1.1" if kind == "mosquitto-3.1.1" else "5", "" if "plain" in kind else "group")
     else:
         broker = request.getfixturevalue("iotcore_broker")
         five = kind.endswith("5")
-        made = BrokerRig(broker.port_v5 if five else broker.port, "5" if five else "3.1.1", "")
-    if isinstance(made, BrokerRig):
+        made = BrokerHarness(broker.port_v5 if five else broker.port, "5" if five else "3.1.1", "")
+    if isinstance(made, BrokerHarness):
         await made.start()
     try:
         yield made
@@ -156,58 +156,58 @@ def bodies(arrivals: list[Arrival]) -> list[bytes]:
     return [arrival.payload for arrival in arrivals]
 
 
-async def test_deliveries_come_in_order_with_topic_and_stamp(rig: Rig) -> None:
+async def test_deliveries_come_in_order_with_topic_and_stamp(harness: Harness) -> None:
     payloads = [b"%d" % number for number in range(50)]
-    await rig.publish(payloads)
-    arrivals = await take(rig.source, 50)
+    await harness.publish(payloads)
+    arrivals = await take(harness.source, 50)
     assert bodies(arrivals) == payloads
-    assert {arrival.topic for arrival in arrivals} == {rig.topic}
+    assert {arrival.topic for arrival in arrivals} == {harness.topic}
     stamps = [arrival.received_at for arrival in arrivals]
     assert stamps == sorted(stamps)
-    settle(rig.source, arrivals)
+    settle(harness.source, arrivals)
 
 
-async def test_a_window_that_is_settled_bit_by_bit_lets_everything_through(rig: Rig) -> None:
+async def test_a_window_that_is_settled_bit_by_bit_lets_everything_through(harness: Harness) -> None:
     payloads = [b"%d" % number for number in range(350)]  # more than three windows
-    publishing = asyncio.create_task(rig.publish(payloads))
+    publishing = asyncio.create_task(harness.publish(payloads))
     seen: list[bytes] = []
     while len(seen) < 350:
-        arrivals = await take(rig.source, min(35, 350 - len(seen)))
+        arrivals = await take(harness.source, min(35, 350 - len(seen)))
         seen += bodies(arrivals)
-        settle(rig.source, arrivals)
+        settle(harness.source, arrivals)
     await publishing
     assert seen == payloads
 
 
-async def test_what_was_not_settled_comes_again_after_a_cut_and_what_was_does_not(rig: Rig) -> None:
-    await rig.publish([b"settled", b"taken", b"waiting"])
-    settled, taken = await take(rig.source, 2)
-    settle(rig.source, [settled])
-    await rig.acknowledgements_sent()
-    await rig.publish([b"later"])  # the broker has read the acknowledgement by now
-    await rig.cut()
-    settle(rig.source, [taken])  # too late: it came over the old connection
-    again = await take(rig.source, 3)
+async def test_what_was_not_settled_comes_again_after_a_cut_and_what_was_does_not(harness: Harness) -> None:
+    await harness.publish([b"settled", b"taken", b"waiting"])
+    settled, taken = await take(harness.source, 2)
+    settle(harness.source, [settled])
+    await harness.acknowledgements_sent()
+    await harness.publish([b"later"])  # the broker has read the acknowledgement by now
+    await harness.cut()
+    settle(harness.source, [taken])  # too late: it came over the old connection
+    again = await take(harness.source, 3)
     assert bodies(again) == [b"taken", b"waiting", b"later"]
     assert all(arrival.epoch > taken.epoch for arrival in again)
-    settle(rig.source, again)
+    settle(harness.source, again)
 
 
-async def test_a_probe_comes_back_behind_what_was_published_before_it(rig: Rig) -> None:
-    await rig.publish([b"first"])
-    rig.source.probe()
-    first, probe = await take(rig.source, 2)
+async def test_a_probe_comes_back_behind_what_was_published_before_it(harness: Harness) -> None:
+    await harness.publish([b"first"])
+    harness.source.probe()
+    first, probe = await take(harness.source, 2)
     assert first.payload == b"first"
     assert probe.probe_sent_at is not None
-    settle(rig.source, [first, probe])
+    settle(harness.source, [first, probe])
 
 
-async def test_after_the_end_of_receiving_the_rest_is_handed_out_and_then_nothing(rig: Rig) -> None:
-    await rig.publish([b"one", b"two"])
-    one = await take(rig.source, 1)
+async def test_after_the_end_of_receiving_the_rest_is_handed_out_and_then_nothing(harness: Harness) -> None:
+    await harness.publish([b"one", b"two"])
+    one = await take(harness.source, 1)
     async with asyncio.timeout(LIMIT_S):
-        two = await rig.source.take(1)
-        rig.source.stop_receiving()
-        assert await rig.source.take(1) == []
+        two = await harness.source.take(1)
+        harness.source.stop_receiving()
+        assert await harness.source.take(1) == []
     assert bodies(one + two) == [b"one", b"two"]
-    settle(rig.source, one + two)
+    settle(harness.source, one + two)

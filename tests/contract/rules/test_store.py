@@ -16,7 +16,7 @@ from services.rules.ports import Checkpoint, Fenced, StateDamaged, Store
 from services.rules.worker import row_of
 from services.runtime.postgres import open_pool
 from tests.fakes.rules import MemoryStore
-from tests.unit.rules.world import World, when
+from tests.unit.rules.scenario import Scenario, when
 
 Facts = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -58,21 +58,21 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Store, Fa
         yield PostgresStore(pool), lambda: _postgres_facts(dsn)
 
 
-def story() -> World:
-    world = World(2)
-    world.tick(0)
-    world.beat(1)
-    world.signal(2, "fire", "p1", body='{"point":{"address":"p1","label":"三层\\u0000"}}')
-    return world
+def story() -> Scenario:
+    scenario = Scenario(2)
+    scenario.tick(0)
+    scenario.beat(1)
+    scenario.signal(2, "fire", "p1", body='{"point":{"address":"p1","label":"三层\\u0000"}}')
+    return scenario
 
 
-def checkpoint(world: World, epoch: int, seq: int = 1, partition: int = 0) -> Checkpoint:
-    engine = world.engine
+def checkpoint(scenario: Scenario, epoch: int, seq: int = 1, partition: int = 0) -> Checkpoint:
+    engine = scenario.engine
     return Checkpoint(
         partition=partition,
         owner_epoch=epoch,
         seq=seq,
-        next_offset=world.offset,
+        next_offset=scenario.offset,
         base=seq == 1,
         head=freeze_head(engine),
         units=[freeze_unit(unit) for unit in engine.units.values()],
@@ -80,11 +80,11 @@ def checkpoint(world: World, epoch: int, seq: int = 1, partition: int = 0) -> Ch
         sight=engine.watch.sight,
         blind_after_s=10,
         effects=Effects(
-            transitions=world.said.transitions,
-            findings=world.said.findings,
-            signals=world.said.signals,
+            transitions=scenario.said.transitions,
+            findings=scenario.said.findings,
+            signals=scenario.said.signals,
             hours=[HourCount("U1", when(0), 5)],
-            samples=world.said.samples,
+            samples=scenario.said.samples,
         ),
         rows=[row_of(unit) for unit in engine.units.values()],
         rates=list(engine.counters.rates.rows()),
@@ -99,27 +99,27 @@ async def test_a_first_claim_finds_nothing_and_reads_from_the_beginning(store: t
 
 async def test_what_was_saved_is_what_the_next_owner_finds(store: tuple[Store, Facts]) -> None:
     keeper, facts = store
-    world = story()
+    scenario = story()
     epoch = (await keeper.claim(0, "a")).owner_epoch
-    assert await keeper.save([checkpoint(world, epoch)]) > 0
+    assert await keeper.save([checkpoint(scenario, epoch)]) > 0
     saved = await keeper.claim(0, "b")
-    assert (saved.owner_epoch, saved.next_offset, saved.seq) == (epoch + 1, world.offset, 1)
-    assert saved.head == freeze_head(world.engine)
+    assert (saved.owner_epoch, saved.next_offset, saved.seq) == (epoch + 1, scenario.offset, 1)
+    assert saved.head == freeze_head(scenario.engine)
     assert [unit[0] for unit in saved.units] == ["U1", "U2"]
     held = await facts()
     assert held["units"] == {"U1": ("online", 1), "U2": ("never_connected", 0)}
-    assert held["transitions"] == sorted(t.transition_id for t in world.said.transitions)
-    assert held["findings"] == [world.said.findings[0].event_id]
+    assert held["transitions"] == sorted(t.transition_id for t in scenario.said.transitions)
+    assert held["findings"] == [scenario.said.findings[0].event_id]
     assert (held["hours"], held["rates"]) == ([5], 6)
 
 
 async def test_losses_of_a_gateway_are_counted_day_by_day_in_china(migrated_database: str) -> None:
-    world = story()
+    scenario = story()
     for second, missing in ((3, 4), (4, 5), (86_400, 6)):
-        world.signal(second, "gap", body=json.dumps({"missing": missing}))
+        scenario.signal(second, "gap", body=json.dumps({"missing": missing}))
     async with open_pool(migrated_database, "test") as pool:
         keeper = PostgresStore(pool)
-        await keeper.save([checkpoint(world, (await keeper.claim(0, "a")).owner_epoch)])
+        await keeper.save([checkpoint(scenario, (await keeper.claim(0, "a")).owner_epoch)])
         async with pool.connection() as connection:
             found = await connection.execute("SELECT day::text, gaps, missing FROM rules.losses ORDER BY day")
             assert await found.fetchall() == [("2026-03-02", 2, 9), ("2026-03-03", 1, 6)]
@@ -129,17 +129,17 @@ async def test_losses_of_a_gateway_are_counted_day_by_day_in_china(migrated_data
 async def test_a_loss_that_was_none_is_taken_back_on_the_day_on_which_it_was_told(
     migrated_database: str, back: int, left: list[tuple[str, int, int]]
 ) -> None:
-    world = story()
+    scenario = story()
     told_at = "2026-03-02T11:00:00+00:00"
     for second, body in (
         (3, {"missing": 4}),
         (86_400, {"missing": 6}),
         (86_401, {"missing": back, "first_received_at": told_at}),
     ):
-        world.signal(second, "gap", body=json.dumps(body))
+        scenario.signal(second, "gap", body=json.dumps(body))
     async with open_pool(migrated_database, "test") as pool:
         keeper = PostgresStore(pool)
-        await keeper.save([checkpoint(world, (await keeper.claim(0, "a")).owner_epoch)])
+        await keeper.save([checkpoint(scenario, (await keeper.claim(0, "a")).owner_epoch)])
         async with pool.connection() as connection:
             found = await connection.execute("SELECT day::text, gaps, missing FROM rules.losses ORDER BY day")
             assert await found.fetchall() == [*left, ("2026-03-03", 1, 6)]
@@ -177,17 +177,17 @@ async def test_one_fenced_partition_keeps_all_of_the_transaction_out(store: tupl
 
 async def test_deltas_are_laid_over_their_base_and_a_new_base_replaces_both(store: tuple[Store, Facts]) -> None:
     keeper, _ = store
-    world = story()
+    scenario = story()
     epoch = (await keeper.claim(0, "a")).owner_epoch
-    await keeper.save([checkpoint(world, epoch)])
-    world.signal(3, "restore", restores="all")
-    delta = checkpoint(world, epoch, seq=2)
-    await keeper.save([replace(delta, units=[freeze_unit(world.engine.units["U1"])], effects=Effects())])
+    await keeper.save([checkpoint(scenario, epoch)])
+    scenario.signal(3, "restore", restores="all")
+    delta = checkpoint(scenario, epoch, seq=2)
+    await keeper.save([replace(delta, units=[freeze_unit(scenario.engine.units["U1"])], effects=Effects())])
     saved = await keeper.claim(0, "a")
     assert saved.seq == 2
     assert {unit[0]: unit[5] for unit in saved.units} == {"U1": "normal", "U2": "unknown"}
-    world.beat(4, "U2")
-    base = replace(checkpoint(world, saved.owner_epoch, seq=3), base=True, effects=Effects())
+    scenario.beat(4, "U2")
+    base = replace(checkpoint(scenario, saved.owner_epoch, seq=3), base=True, effects=Effects())
     await keeper.save([base])
     saved = await keeper.claim(0, "a")
     assert {unit[0]: unit[5] for unit in saved.units} == {"U1": "normal", "U2": "normal"}
@@ -195,22 +195,22 @@ async def test_deltas_are_laid_over_their_base_and_a_new_base_replaces_both(stor
 
 async def test_hours_add_up_over_checkpoints(store: tuple[Store, Facts]) -> None:
     keeper, facts = store
-    world = story()
+    scenario = story()
     epoch = (await keeper.claim(0, "a")).owner_epoch
-    await keeper.save([checkpoint(world, epoch)])
+    await keeper.save([checkpoint(scenario, epoch)])
     more = Effects(hours=[HourCount("U1", when(0), 2), HourCount("U1", when(0), 1)])
-    await keeper.save([replace(checkpoint(world, epoch, seq=2), effects=more)])
+    await keeper.save([replace(checkpoint(scenario, epoch, seq=2), effects=more)])
     assert (await facts())["hours"] == [8]
 
 
 async def test_text_that_a_database_cannot_hold_is_no_obstacle(store: tuple[Store, Facts]) -> None:
     keeper, _ = store
-    world = story()
+    scenario = story()
     epoch = (await keeper.claim(0, "a")).owner_epoch
-    odd = world.said.signals[0]._replace(body='{"text":"\ufffd \\"quote\\" \\\\ 火"}', signal_id="odd")
-    moment = Moment(when(1), when(1), world.said.findings[0].moment.cause, world.said.findings[0].moment.evidence)
-    finding = world.said.findings[0]._replace(event_id="odd", moment=moment, clause='条文 \\ "一"')
-    await keeper.save([replace(checkpoint(world, epoch), effects=Effects(signals=[odd], findings=[finding]))])
+    odd = scenario.said.signals[0]._replace(body='{"text":"\ufffd \\"quote\\" \\\\ 火"}', signal_id="odd")
+    moment = Moment(when(1), when(1), scenario.said.findings[0].moment.cause, scenario.said.findings[0].moment.evidence)
+    finding = scenario.said.findings[0]._replace(event_id="odd", moment=moment, clause='条文 \\ "一"')
+    await keeper.save([replace(checkpoint(scenario, epoch), effects=Effects(signals=[odd], findings=[finding]))])
 
 
 async def test_a_state_that_cannot_be_read_is_refused(migrated_database: str) -> None:

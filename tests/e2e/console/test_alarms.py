@@ -9,8 +9,8 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import async_playwright, expect
 
 from tests.e2e.console import test_page as live
+from tests.integration.console.scenario import Scenario, district
 from tests.integration.console.stage import Console, console
-from tests.integration.console.world import World, district
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -32,24 +32,24 @@ async def chromium() -> AsyncIterator[Chromium]:
 
 
 @pytest.fixture
-def world(empty_world: World) -> World:
-    empty_world.put(district(24))
-    empty_world.stay_fresh()
-    return empty_world
+def scenario(empty_scenario: Scenario) -> Scenario:
+    empty_scenario.put(district(24))
+    empty_scenario.stay_fresh()
+    return empty_scenario
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def site(world: World) -> AsyncIterator[Console]:
-    async with console(world.dsn) as running:
-        running.alerts.then = lambda case_id: world.execute(CLOSE, [case_id])
+async def site(scenario: Scenario) -> AsyncIterator[Console]:
+    async with console(scenario.dsn) as running:
+        running.alerts.then = lambda case_id: scenario.execute(CLOSE, [case_id])
         yield running
 
 
 async def test_an_alarm_that_nobody_could_read_is_red_on_top_and_closed_by_a_person(
-    chromium: Chromium, site: Console, world: World
+    chromium: Chromium, site: Console, scenario: Scenario
 ) -> None:
     async with live.desk(chromium, site) as at:
-        world.unread("Y", "U00000")
+        scenario.unread("Y", "U00000")
         banner = at.page.locator('#fires .fire[data-kind="unreadable_alarm"]')
         await expect(banner).to_contain_text("无法识读的报警")
         await expect(banner).to_contain_text("请立即核实")
@@ -71,10 +71,12 @@ async def test_an_alarm_that_nobody_could_read_is_red_on_top_and_closed_by_a_per
         assert at.complaints == []
 
 
-async def test_an_alarm_of_a_stranger_is_for_the_centre_only(chromium: Chromium, site: Console, world: World) -> None:
-    world.unregistered("X", "G777")
-    world.unregistered("Z", "")
-    world.open_case("F", "U00000", "fire")
+async def test_an_alarm_of_a_stranger_is_for_the_centre_only(
+    chromium: Chromium, site: Console, scenario: Scenario
+) -> None:
+    scenario.unregistered("X", "G777")
+    scenario.unregistered("Z", "")
+    scenario.open_case("F", "U00000", "fire")
     async with live.desk(chromium, site) as at:
         await expect(at.page.locator("#fires .fire-word").first).to_have_text("火警")
         await expect(at.page.locator("#fires .fire")).to_have_count(3)
@@ -94,9 +96,9 @@ async def test_an_alarm_of_a_stranger_is_for_the_centre_only(chromium: Chromium,
 
 
 async def test_a_department_is_shown_no_way_to_what_it_may_not_see(
-    chromium: Chromium, site: Console, world: World
+    chromium: Chromium, site: Console, scenario: Scenario
 ) -> None:
-    world.unread("Y", "U00000")
+    scenario.unread("Y", "U00000")
     async with live.desk(chromium, site, "health") as at:
         await at.page.locator(".fire-open").click()
         await at.has("#drawer .signals", "not_json")
@@ -104,11 +106,11 @@ async def test_a_department_is_shown_no_way_to_what_it_may_not_see(
 
 
 async def test_a_fire_that_was_salvaged_says_so_and_what_was_dropped(
-    chromium: Chromium, site: Console, world: World
+    chromium: Chromium, site: Console, scenario: Scenario
 ) -> None:
-    world.open_case("F", "U00000", "fire")
+    scenario.open_case("F", "U00000", "fire")
     point = {"address": "7-3", "label": "一层大厅"}
-    world.signal("U00000", "fire", point=point, flags=["salvaged"], notes=["label: a lone surrogate"])
+    scenario.signal("U00000", "fire", point=point, flags=["salvaged"], notes=["label: a lone surrogate"])
     async with live.desk(chromium, site) as at:
         await at.page.locator(".fire-open").click()
         await at.has("#drawer .signals", "一层大厅 · 7-3")
@@ -118,11 +120,11 @@ async def test_a_fire_that_was_salvaged_says_so_and_what_was_dropped(
 
 @pytest.mark.parametrize("width", [1440, 320])
 async def test_it_fits_every_screen_and_both_themes(
-    chromium: Chromium, site: Console, world: World, width: int, tmp_path: Path
+    chromium: Chromium, site: Console, scenario: Scenario, width: int, tmp_path: Path
 ) -> None:
-    world.open_case("F", "U00001", "fire")
-    world.unread("Y", "U00000")
-    world.unregistered("X", "G777")
+    scenario.open_case("F", "U00001", "fire")
+    scenario.unread("Y", "U00000")
+    scenario.unregistered("X", "G777")
     async with live.desk(chromium, site, width=width, reduced_motion="reduce") as at:
         await at.page.click("#language")
         await expect(at.page.locator("#fires .fire")).to_have_count(3)

@@ -15,8 +15,8 @@ from axe_core_python.base import AXE_SCRIPT
 from playwright.async_api import Browser as Chromium
 from playwright.async_api import Locator, Page, async_playwright, expect
 
+from tests.integration.console.scenario import Scenario, Unit, district
 from tests.integration.console.stage import PASSWORD, Console, console
-from tests.integration.console.world import Unit, World, district
 
 CHROMIUM = Path(os.environ.get("FIRENET_CHROMIUM", "/usr/bin/chromium"))
 LIMIT_MS = 60_000
@@ -34,16 +34,16 @@ pytestmark = [
 
 
 @pytest.fixture
-def world(empty_world: World) -> World:
+def scenario(empty_scenario: Scenario) -> Scenario:
     """200 units, all well, in sight for the next hour."""
-    empty_world.put(district(200))
-    empty_world.stay_fresh()
-    return empty_world
+    empty_scenario.put(district(200))
+    empty_scenario.stay_fresh()
+    return empty_scenario
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def site(world: World) -> AsyncIterator[Console]:
-    async with console(world.dsn) as running:
+async def site(scenario: Scenario) -> AsyncIterator[Console]:
+    async with console(scenario.dsn) as running:
         yield running
 
 
@@ -88,71 +88,77 @@ async def desk(
     await context.close()
 
 
-async def test_a_lost_unit_moves_the_rate_without_a_reload(chromium: Chromium, site: Console, world: World) -> None:
+async def test_a_lost_unit_moves_the_rate_without_a_reload(
+    chromium: Chromium, site: Console, scenario: Scenario
+) -> None:
     async with desk(chromium, site) as at:
         await at.has('[data-scope="S1"] .rate-percent', "100.0 %")
         await at.has('[data-scope="S1"] .verdict', "达标")
         await at.page.evaluate("window.notReloaded = true")
-        world.change("U00000", connection="offline")
+        scenario.change("U00000", connection="offline")
         await at.has('[data-scope="S1"] .rate-percent', "99.5 %")
         await at.has('[data-scope="S1"] .rate-fraction', "199 / 200")
         await at.has('[data-scope="S1"] .verdict', "未达标")
         await at.has(".formula", "实时联网率 =")
         await at.has(".unit-name", "东街第0医院")
-        world.change("U00000", connection="online")
+        scenario.change("U00000", connection="online")
         await at.has('[data-scope="S1"] .rate-percent', "100.0 %")
         await at.has("#units .empty", "一切正常")
         assert await at.page.evaluate("window.notReloaded")
         assert at.complaints == []
 
 
-async def test_unknown_units_show_an_interval_and_no_verdict(chromium: Chromium, site: Console, world: World) -> None:
+async def test_unknown_units_show_an_interval_and_no_verdict(
+    chromium: Chromium, site: Console, scenario: Scenario
+) -> None:
     async with desk(chromium, site) as at:
-        world.change_all(["U00000", "U00001"], connection="unknown")
+        scenario.change_all(["U00000", "U00001"], connection="unknown")
         await at.has('[data-scope="S1"] .rate-percent', "99.0 – 100.0 %")
         await at.has('[data-scope="S1"] .rate-interval', "[99.0 %, 100.0 %]")
         await at.has('[data-scope="S1"] .verdict', "无法判定")
 
 
-async def test_a_fire_is_on_top_of_everything_within_a_second(chromium: Chromium, site: Console, world: World) -> None:
+async def test_a_fire_is_on_top_of_everything_within_a_second(
+    chromium: Chromium, site: Console, scenario: Scenario
+) -> None:
     async with desk(chromium, site) as at:
-        world.open_case("C1", "U00001")
+        scenario.open_case("C1", "U00001")
         await at.page.locator(".case-name").first.click()
         await expect(at.page.locator("#drawer")).to_be_visible()
         banner = at.page.locator("#fires")
-        await _shown_at_once(world, banner)
+        await _shown_at_once(scenario, banner)
         await at.has("#fires .fire-name", "安泰第16医院")
         assert await banner.get_attribute("role") == "alert"
         assert await banner.get_attribute("aria-live") == "assertive"
         assert "火警" in await at.page.title()
         await at.page.locator(".fire-open").click()
         await at.has("#drawer-title", "安泰第16医院")
-        world.execute(END_FIRES)
+        scenario.execute(END_FIRES)
         await expect(banner).to_be_hidden()
 
 
 END_FIRES = "UPDATE alerts.cases SET state = 'closed', closed_at = now() WHERE kind = 'fire'"
 
 
-async def _shown_at_once(world: World, banner: Locator) -> None:
+async def _shown_at_once(scenario: Scenario, banner: Locator) -> None:
     """Report a fire; a machine that stood still just then gets another chance, a page that is slow fails them all."""
     for number in range(1, 8):
-        world.open_case(f"F{number}", "U00016", "fire")
+        scenario.open_case(f"F{number}", "U00016", "fire")
         try:
             await expect(banner).to_be_visible(timeout=1_500)
         except AssertionError:
             await expect(banner).to_be_visible()
             if number == 7:
                 raise
-            world.execute(END_FIRES)
+            scenario.execute(END_FIRES)
             await expect(banner).to_be_hidden()
         else:
             return
 
 
-async def test_acknowledge_with_the_keyboard_alone(chromium: Chromium, site: Console, world: World) -> None:
-    world.open_case("C1", "U00000")
-    site.alerts.then = lambda case_id: world.execute(
+async def test_acknowledge_with_the_keyboard_alone(chromium: Chromium, site: Console, scenario: Scenario) -> None:
+    scenario.open_case("C1", "U00000")
+    site.alerts.then = lambda case_id: scenario.execute(
         "UPDATE alerts.cases SET acknowledged_at = now(), acknowledged_by = 'centre', acknowledged_step = step,"
         " acknowledged_note = 'seen' WHERE case_id = %s",
         [case_id],
@@ -174,9 +180,9 @@ async def test_acknowledge_with_the_keyboard_alone(chromium: Chromium, site: Con
 
 
 async def test_a_refused_acknowledgement_says_so_and_escape_leaves(
-    chromium: Chromium, site: Console, world: World
+    chromium: Chromium, site: Console, scenario: Scenario
 ) -> None:
-    world.open_case("C1", "U00000")
+    scenario.open_case("C1", "U00000")
     site.alerts.status = 500
     async with desk(chromium, site) as at:
         await at.page.locator(".ack").click()
@@ -188,7 +194,7 @@ async def test_a_refused_acknowledgement_says_so_and_escape_leaves(
 
 
 async def test_a_cut_stream_is_hatched_and_said_never_a_frozen_green(
-    chromium: Chromium, site: Console, world: World
+    chromium: Chromium, site: Console, scenario: Scenario
 ) -> None:
     async with desk(chromium, site) as at:
         await at.page.clock.install()
@@ -207,48 +213,52 @@ async def test_a_cut_stream_is_hatched_and_said_never_a_frozen_green(
 
 
 async def test_a_stale_watermark_is_blindness_and_sight_comes_back(
-    chromium: Chromium, site: Console, world: World
+    chromium: Chromium, site: Console, scenario: Scenario
 ) -> None:
     async with desk(chromium, site) as at:
-        world.execute("UPDATE rules.partitions SET watermark = %s", [world.now() - timedelta(hours=1)], notify=False)
+        scenario.execute(
+            "UPDATE rules.partitions SET watermark = %s", [scenario.now() - timedelta(hours=1)], notify=False
+        )
         await at.has("#stale", "采集中断")
         await at.has("#fresh-word", "失明")
         await at.has('[data-scope="S1"] .rate-percent', "0.0 – 100.0 %")
         await at.has('[data-scope="S1"] .verdict', "无法判定")
-        world.stay_fresh()
+        scenario.stay_fresh()
         await expect(at.page.locator("#stale")).to_be_hidden()
         await at.has('[data-scope="S1"] .rate-percent', "100.0 %")
 
 
 async def test_a_clock_that_was_set_back_is_said_and_takes_no_state_away(
-    chromium: Chromium, site: Console, world: World
+    chromium: Chromium, site: Console, scenario: Scenario
 ) -> None:
     async with desk(chromium, site) as at:
-        world.see(world.now() + timedelta(hours=1))
+        scenario.see(scenario.now() + timedelta(hours=1))
         await at.has("#fresh-word", "时钟超前")
         await at.has("#stale", "时钟被拨回")
         await at.has('[data-scope="S1"] .rate-percent', "100.0 %")
-        world.see()
+        scenario.see()
         await expect(at.page.locator("#stale")).to_be_hidden()
 
 
 async def test_an_unstable_line_is_said_in_the_list_and_beside_it_and_changes_no_figure(
-    chromium: Chromium, site: Console, world: World
+    chromium: Chromium, site: Console, scenario: Scenario
 ) -> None:
     async with desk(chromium, site) as at:
-        world.change("U00000", line_drops=300, unstable_until=world.now() + timedelta(minutes=10))
+        scenario.change("U00000", line_drops=300, unstable_until=scenario.now() + timedelta(minutes=10))
         await at.has(".unit-line", "线路不稳 300")
         await at.has(".unit-conn", "在线")
         await at.has('[data-scope="S1"] .rate-percent', "100.0 %")
         await at.page.locator(".unit-row").first.click()
         await at.has(".line-note", "10 分钟内断开或重连 300 次")
-        world.change("U00000", line_drops=300, unstable_until=world.now() - timedelta(minutes=20))
+        scenario.change("U00000", line_drops=300, unstable_until=scenario.now() - timedelta(minutes=20))
         await at.has("#units .empty", "一切正常")
         assert at.complaints == []
 
 
-async def test_the_language_switches_at_once_and_is_remembered(chromium: Chromium, site: Console, world: World) -> None:
-    world.open_case("C1", "U00000")
+async def test_the_language_switches_at_once_and_is_remembered(
+    chromium: Chromium, site: Console, scenario: Scenario
+) -> None:
+    scenario.open_case("C1", "U00000")
     async with desk(chromium, site) as at:
         await at.has("#cases-title", "处置中")
         await at.page.click("#language")
@@ -267,9 +277,9 @@ async def test_the_language_switches_at_once_and_is_remembered(chromium: Chromiu
         assert not [line for line in shown.splitlines() if "处置" in line or "联网率" in line]
 
 
-async def test_a_department_sees_its_slice_only(chromium: Chromium, site: Console, world: World) -> None:
-    world.open_case("C-health", "U00000")
-    world.open_case("C-school", "U00001")
+async def test_a_department_sees_its_slice_only(chromium: Chromium, site: Console, scenario: Scenario) -> None:
+    scenario.open_case("C-health", "U00000")
+    scenario.open_case("C-school", "U00001")
     async with desk(chromium, site, "health") as at:
         await at.has("#slice", "卫生健康局")
         await at.has('[data-scope="S1"] .rate-fraction', "25 / 25")
@@ -281,9 +291,9 @@ async def test_a_department_sees_its_slice_only(chromium: Chromium, site: Consol
         await at.has("#drawer", "不在您的范围内")
 
 
-async def test_filters_live_in_the_address(chromium: Chromium, site: Console, world: World) -> None:
-    world.change_all(["U00000", "U00008", "U00016"], connection="offline")
-    world.change("U00005", health="fault")
+async def test_filters_live_in_the_address(chromium: Chromium, site: Console, scenario: Scenario) -> None:
+    scenario.change_all(["U00000", "U00008", "U00016"], connection="offline")
+    scenario.change("U00005", health="fault")
     async with desk(chromium, site) as at:
         await at.has("#units-count", "4")
         await at.page.click("#chips-connection .s-offline")
@@ -301,10 +311,10 @@ async def test_filters_live_in_the_address(chromium: Chromium, site: Console, wo
         await expect(at.page).to_have_url(re.compile("town="))
 
 
-async def test_names_that_are_markup_are_shown_as_text(chromium: Chromium, site: Console, world: World) -> None:
+async def test_names_that_are_markup_are_shown_as_text(chromium: Chromium, site: Console, scenario: Scenario) -> None:
     name = "<img src=x onerror='window.hacked=1'><b>医院</b>"
-    world.put([Unit("X1", name, "dongjie", "HOSPITAL", "health", health="fire", fires=1)])
-    world.open_case("C1", "X1", "fire", acknowledged_at=world.now(), acknowledged_by="x", acknowledged_note=name)
+    scenario.put([Unit("X1", name, "dongjie", "HOSPITAL", "health", health="fire", fires=1)])
+    scenario.open_case("C1", "X1", "fire", acknowledged_at=scenario.now(), acknowledged_by="x", acknowledged_note=name)
     async with desk(chromium, site) as at:
         await at.has("#fires .fire-name", name)
         await at.page.locator(".fire-open").click()
@@ -315,9 +325,9 @@ async def test_names_that_are_markup_are_shown_as_text(chromium: Chromium, site:
 
 
 async def test_twenty_thousand_units_are_a_few_rows_and_every_row_can_be_reached(
-    chromium: Chromium, site: Console, world: World
+    chromium: Chromium, site: Console, scenario: Scenario
 ) -> None:
-    world.put(replace(unit, connection="offline") for unit in district(20_000))
+    scenario.put(replace(unit, connection="offline") for unit in district(20_000))
     async with desk(chromium, site) as at:
         await at.has("#units-count", "20")
         assert await at.page.locator(".unit").count() < 60
@@ -328,8 +338,8 @@ async def test_twenty_thousand_units_are_a_few_rows_and_every_row_can_be_reached
 
 
 @pytest.mark.parametrize("width", [1920, 360])
-async def test_axe_finds_nothing_serious(chromium: Chromium, site: Console, world: World, width: int) -> None:
-    _busy(world)
+async def test_axe_finds_nothing_serious(chromium: Chromium, site: Console, scenario: Scenario, width: int) -> None:
+    _busy(scenario)
     async with desk(chromium, site, width=width, reduced_motion="reduce") as at:
         await expect(at.page.locator(".fire")).to_be_visible()
         await expect(at.page.locator(".unit").first).to_be_visible()
@@ -343,12 +353,12 @@ async def test_axe_finds_nothing_serious(chromium: Chromium, site: Console, worl
 
 
 async def test_axe_finds_nothing_serious_at_the_door_and_when_blind(
-    chromium: Chromium, site: Console, world: World
+    chromium: Chromium, site: Console, scenario: Scenario
 ) -> None:
     async with desk(chromium, site, None) as at:
         assert await _serious(at.page) == []
-    _busy(world)
-    world.see(world.now() - timedelta(hours=1))
+    _busy(scenario)
+    scenario.see(scenario.now() - timedelta(hours=1))
     async with desk(chromium, site, reduced_motion="reduce") as at:
         await expect(at.page.locator("#stale")).to_be_visible()
         assert await _serious(at.page) == []
@@ -357,9 +367,9 @@ async def test_axe_finds_nothing_serious_at_the_door_and_when_blind(
 @pytest.mark.parametrize("lang", ["zh", "en"])
 @pytest.mark.parametrize("width", [360, 320])
 async def test_a_phone_never_scrolls_sideways(
-    chromium: Chromium, site: Console, world: World, width: int, lang: str
+    chromium: Chromium, site: Console, scenario: Scenario, width: int, lang: str
 ) -> None:
-    _busy(world)
+    _busy(scenario)
     async with desk(chromium, site, width=width) as at:
         if lang == "en":
             await at.page.click("#language")
@@ -376,24 +386,26 @@ async def test_signing_out_leads_to_the_door(chromium: Chromium, site: Console) 
         await expect(at.page.locator("#username")).to_be_visible()
 
 
-def _busy(world: World) -> None:
+def _busy(scenario: Scenario) -> None:
     """Something of everything."""
-    now = world.now()
+    now = scenario.now()
     for number, (connection, health) in enumerate(
         [("offline", "normal"), ("late", "normal"), ("unknown", "unknown"), ("never_connected", "unknown"),
          ("commissioning", "unknown"), ("exempt", "normal"), ("online", "fault"), ("online", "isolated"),
          ("online", "partly_isolated")]
     ):  # fmt: skip
-        world.change(f"U{number:05d}", connection=connection, health=health)
-    world.change("U00016", health="fire", fires=1)
-    world.open_case("F1", "U00016", "fire")
-    world.open_case("C1", "U00000", next_step_at=now + timedelta(seconds=40))
-    world.take_step("C1", "H0", ["centre", "unit_control_room"])
-    world.notice("N1", "C1", "H0", "centre")
-    world.notice("N2", "C1", "H0", "U00000", "dead", reason="mailbox_unknown")
-    world.open_case("C2", "U00006", "fault", next_step_at=now - timedelta(minutes=3))
-    world.open_case("C3", "U00003", "never_connected", acknowledged_at=now, acknowledged_by="x", acknowledged_step="H0")
-    world.open_case("CC", None, "common_cause", cause_key="carrier:mobile", held_until=now + timedelta(minutes=20))
+        scenario.change(f"U{number:05d}", connection=connection, health=health)
+    scenario.change("U00016", health="fire", fires=1)
+    scenario.open_case("F1", "U00016", "fire")
+    scenario.open_case("C1", "U00000", next_step_at=now + timedelta(seconds=40))
+    scenario.take_step("C1", "H0", ["centre", "unit_control_room"])
+    scenario.notice("N1", "C1", "H0", "centre")
+    scenario.notice("N2", "C1", "H0", "U00000", "dead", reason="mailbox_unknown")
+    scenario.open_case("C2", "U00006", "fault", next_step_at=now - timedelta(minutes=3))
+    scenario.open_case(
+        "C3", "U00003", "never_connected", acknowledged_at=now, acknowledged_by="x", acknowledged_step="H0"
+    )
+    scenario.open_case("CC", None, "common_cause", cause_key="carrier:mobile", held_until=now + timedelta(minutes=20))
 
 
 async def _serious(page: Page) -> list[str]:
@@ -422,13 +434,13 @@ async def _axe(page: Page) -> list[str]:
 
 
 async def test_many_fires_leave_room_for_what_is_to_be_done_on_a_phone(
-    chromium: Chromium, site: Console, world: World
+    chromium: Chromium, site: Console, scenario: Scenario
 ) -> None:
     for number in range(6):
-        world.change(
+        scenario.change(
             f"U0000{number}", name_en="Comprehensive Cultural and Commercial Service Centre of the Subdistrict"
         )
-        world.open_case(f"F{number}", f"U0000{number}", "fire")
+        scenario.open_case(f"F{number}", f"U0000{number}", "fire")
     async with desk(chromium, site, width=390) as at:
         await expect(at.page.locator("#fires .fire")).to_have_count(4)
         banner = await at.page.locator("#fires").bounding_box()
@@ -439,10 +451,10 @@ async def test_many_fires_leave_room_for_what_is_to_be_done_on_a_phone(
 
 
 async def test_a_session_that_ended_leads_to_the_door_and_says_so(
-    chromium: Chromium, site: Console, world: World
+    chromium: Chromium, site: Console, scenario: Scenario
 ) -> None:
     async with desk(chromium, site) as at:
-        world.execute("DELETE FROM console.sessions")
+        scenario.execute("DELETE FROM console.sessions")
         await at.page.fill("#search", "U00001")
         await at.has(".door-problem", "登录已失效")
         await at.page.fill("#username", "centre")
@@ -451,8 +463,10 @@ async def test_a_session_that_ended_leads_to_the_door_and_says_so(
         await at.has("#fresh-word", "实时")
 
 
-async def test_a_district_without_units_is_not_called_well(chromium: Chromium, site: Console, world: World) -> None:
-    world.execute("TRUNCATE rules.units, rules.rate_counts")
+async def test_a_district_without_units_is_not_called_well(
+    chromium: Chromium, site: Console, scenario: Scenario
+) -> None:
+    scenario.execute("TRUNCATE rules.units, rules.rate_counts")
     async with desk(chromium, site) as at:
         await at.has(".rate-percent", "不适用")
         await at.has("#units .empty", "此范围内没有单位")

@@ -13,8 +13,8 @@ from playwright.async_api import async_playwright, expect
 from services.runtime.clock import SystemClock
 from tests.e2e.console import test_page as live
 from tests.integration.console.refusals import IngestStandIn
+from tests.integration.console.scenario import Scenario, district
 from tests.integration.console.stage import Console, console, until
-from tests.integration.console.world import World, district
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -32,11 +32,11 @@ async def browser() -> AsyncIterator[Chromium]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def site(empty_world: World, refusals_broker: str) -> AsyncIterator[Console]:
-    empty_world.put(district(8))
-    empty_world.stay_fresh()
-    empty_world.execute("TRUNCATE console.refusals, console.refusal_counts, console.orders")
-    async with console(empty_world.dsn, kafka_bootstrap=refusals_broker) as running:
+async def site(empty_scenario: Scenario, refusals_broker: str) -> AsyncIterator[Console]:
+    empty_scenario.put(district(8))
+    empty_scenario.stay_fresh()
+    empty_scenario.execute("TRUNCATE console.refusals, console.refusal_counts, console.orders")
+    async with console(empty_scenario.dsn, kafka_bootstrap=refusals_broker) as running:
         yield running
 
 

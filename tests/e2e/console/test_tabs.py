@@ -12,8 +12,8 @@ from playwright.async_api import BrowserContext, Error, Page, Route, async_playw
 from services.console import app
 from services.runtime.lifecycle import Stop
 from tests.e2e.console import test_page as live
+from tests.integration.console.scenario import Scenario, district
 from tests.integration.console.stage import PASSWORD, Console, console, until
-from tests.integration.console.world import World, district
 
 TABS = 12
 pytestmark = [
@@ -46,15 +46,15 @@ async def chromium() -> AsyncIterator[Chromium]:
 
 
 @pytest.fixture
-def world(empty_world: World) -> World:
-    empty_world.put(district(8))
-    empty_world.stay_fresh()
-    return empty_world
+def scenario(empty_scenario: Scenario) -> Scenario:
+    empty_scenario.put(district(8))
+    empty_scenario.stay_fresh()
+    return empty_scenario
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def site(world: World) -> AsyncIterator[Console]:
-    async with console(world.dsn) as running:
+async def site(scenario: Scenario) -> AsyncIterator[Console]:
+    async with console(scenario.dsn) as running:
         yield running
 
 
@@ -97,11 +97,11 @@ async def _is_out(page: Page) -> None:
     await expect(page.locator("#username")).to_be_visible()
 
 
-async def _show(tabs: list[Page], world: World, online: int) -> None:
+async def _show(tabs: list[Page], scenario: Scenario, online: int) -> None:
     """Let so many of the eight units be online, and see it in all tabs."""
-    ids = sorted(world.units)
-    world.change_all(ids[:online], connection="online")
-    world.change_all(ids[online:], connection="offline")
+    ids = sorted(scenario.units)
+    scenario.change_all(ids[:online], connection="online")
+    scenario.change_all(ids[online:], connection="offline")
     await _all(
         tabs, lambda tab: expect(tab.locator('[data-scope="S1"] .rate-fraction')).to_contain_text(f"{online} / 8")
     )
@@ -117,16 +117,16 @@ async def _streams_are(site: Console, wanted: int) -> None:
 
 
 async def test_twelve_tabs_are_live_on_one_connection_and_the_oldest_can_act(
-    browser: BrowserContext, site: Console, world: World
+    browser: BrowserContext, site: Console, scenario: Scenario
 ) -> None:
-    world.open_case("C1", "U00000")
-    site.alerts.then = lambda case_id: world.execute(
+    scenario.open_case("C1", "U00000")
+    site.alerts.then = lambda case_id: scenario.execute(
         "UPDATE alerts.cases SET acknowledged_at = now(), acknowledged_by = 'centre', acknowledged_step = step"
         " WHERE case_id = %s",
         [case_id],
     )
     tabs = await _tabs(browser, site, TABS)
-    await _show(tabs, world, 5)
+    await _show(tabs, scenario, 5)
     await _streams_are(site, 1)
     await tabs[0].locator(".ack").click()
     await tabs[0].locator("#ack-confirm").click()
@@ -136,11 +136,11 @@ async def test_twelve_tabs_are_live_on_one_connection_and_the_oldest_can_act(
 
 
 async def test_the_others_go_on_when_the_oldest_tab_is_closed_or_crashes(
-    browser: BrowserContext, site: Console, world: World
+    browser: BrowserContext, site: Console, scenario: Scenario
 ) -> None:
     tabs = await _tabs(browser, site, 4)
     await tabs.pop(0).close()
-    await _show(tabs, world, 6)
+    await _show(tabs, scenario, 6)
     crashed = tabs.pop(0)
     gone = asyncio.Event()
     crashed.on("crash", lambda _: gone.set())
@@ -149,10 +149,10 @@ async def test_the_others_go_on_when_the_oldest_tab_is_closed_or_crashes(
         await gone.wait()
     await asyncio.gather(crashing, return_exceptions=True)
     survivors = [tab for tab in tabs if await _answers(tab)]  # tabs may live in one process, and die with it
-    await _show(survivors, world, 3)
+    await _show(survivors, scenario, 3)
     late = await browser.new_page()
     await late.goto(f"{site.url}/")
-    await _show([*survivors, late], world, 4)
+    await _show([*survivors, late], scenario, 4)
 
 
 async def _answers(tab: Page) -> bool:
@@ -164,15 +164,15 @@ async def _answers(tab: Page) -> bool:
 
 
 async def test_a_frozen_tab_holds_up_nobody_and_is_right_when_it_wakes(
-    browser: BrowserContext, site: Console, world: World
+    browser: BrowserContext, site: Console, scenario: Scenario
 ) -> None:
     tabs = await _tabs(browser, site, 3)
     control = await browser.new_cdp_session(tabs[0])
     await control.send("Page.setWebLifecycleState", {"state": "frozen"})
     for online in (7, 2, 5):
-        await _show(tabs[1:], world, online)
+        await _show(tabs[1:], scenario, online)
     await control.send("Page.setWebLifecycleState", {"state": "active"})
-    await _show(tabs, world, 6)
+    await _show(tabs, scenario, 6)
 
 
 async def test_signing_out_in_one_tab_ends_all(browser: BrowserContext, site: Console) -> None:
@@ -197,7 +197,7 @@ async def test_a_tab_of_the_former_account_ends_and_never_shows_the_others_slice
     await expect(former.locator('[data-scope="S1"] .rate-fraction')).to_contain_text("1 / 1")
 
 
-async def test_all_tabs_come_back_after_a_restart(browser: BrowserContext, site: Console, world: World) -> None:
+async def test_all_tabs_come_back_after_a_restart(browser: BrowserContext, site: Console, scenario: Scenario) -> None:
     tabs = await _tabs(browser, site, 3)
     site.stop.set()
     await site.task
@@ -206,22 +206,24 @@ async def test_all_tabs_come_back_after_a_restart(browser: BrowserContext, site:
     again = asyncio.create_task(app.run(site.settings, stop))
     try:
         await _all(tabs, _is_live)
-        await _show(tabs, world, 4)
+        await _show(tabs, scenario, 4)
         await _streams_are(site, 1)
     finally:
         stop.set()
         await again
 
 
-async def test_a_worker_that_never_answers_is_replaced(browser: BrowserContext, site: Console, world: World) -> None:
+async def test_a_worker_that_never_answers_is_replaced(
+    browser: BrowserContext, site: Console, scenario: Scenario
+) -> None:
     await browser.add_init_script(MUTE_WORKER)
     tabs = await _tabs(browser, site, 2)
-    await _show(tabs, world, 5)
+    await _show(tabs, scenario, 5)
     await _streams_are(site, 1)
 
 
 async def test_without_shared_workers_a_hidden_tab_gives_its_stream_back(
-    browser: BrowserContext, site: Console, world: World
+    browser: BrowserContext, site: Console, scenario: Scenario
 ) -> None:
     await browser.add_init_script(NO_WORKER + ";" + HIDEABLE)
     tabs = await _tabs(browser, site, 1)
@@ -234,11 +236,11 @@ async def test_without_shared_workers_a_hidden_tab_gives_its_stream_back(
     await _streams_are(site, 1)
     await tabs[0].evaluate("hide(false)")
     await _is_live(tabs[0])
-    await _show([tabs[0], tabs[-1]], world, 2)
+    await _show([tabs[0], tabs[-1]], scenario, 2)
 
 
-async def test_a_request_that_hangs_says_so(browser: BrowserContext, site: Console, world: World) -> None:
-    world.open_case("C1", "U00000")
+async def test_a_request_that_hangs_says_so(browser: BrowserContext, site: Console, scenario: Scenario) -> None:
+    scenario.open_case("C1", "U00000")
     (tab,) = await _tabs(browser, site, 1)
     await tab.clock.install()
     await tab.reload()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from services.kernel.words import ContactRole, FindingKind
 from services.runtime.kafka import Record
-from tests.integration.alerts.world import (
+from tests.integration.alerts.scenario import (
     Hook,
     contact_record,
     district_pack,
@@ -12,8 +12,8 @@ from tests.integration.alerts.world import (
     fire,
     gateway_record,
     pack_record,
+    scenario,
     unit_record,
-    world,
 )
 
 ALL_TAKEN_IN = "SELECT count(*) = 6 FROM alerts.cases"
@@ -27,7 +27,7 @@ TOLD = """SELECT subject_id, array_agg(contact_id ORDER BY contact_id) AS told F
 async def test_two_districts_never_share_a_ladder_and_the_one_without_a_pack_gets_none_of_theirs(
     kafka_broker: str, database: str, tmp_path: Path
 ) -> None:
-    async with world(kafka_broker, database, tmp_path) as here:
+    async with scenario(kafka_broker, database, tmp_path) as here:
         hook = here.hook()
         await here.publish(
             pack_record(district_pack("gulou")),

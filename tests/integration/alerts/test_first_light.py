@@ -6,7 +6,7 @@ from email import message_from_bytes, policy
 from pathlib import Path
 
 from services.kernel.words import ContactRole, FindingKind, Phase
-from tests.integration.alerts.world import (
+from tests.integration.alerts.scenario import (
     contact_record,
     finding,
     fire,
@@ -14,16 +14,16 @@ from tests.integration.alerts.world import (
     pack_record,
     restore,
     sample_pack,
+    scenario,
     unit_record,
     until,
-    world,
 )
 
 
 async def test_fire_reaches_centre_and_control_room_and_its_end_too(
     kafka_broker: str, database: str, tmp_path: Path
 ) -> None:
-    async with world(kafka_broker, database, tmp_path) as here:
+    async with scenario(kafka_broker, database, tmp_path) as here:
         centre, room, health = here.hook(), here.hook(), here.hook()
         await here.publish(
             pack_record(sample_pack()),
@@ -58,7 +58,7 @@ async def test_fire_reaches_centre_and_control_room_and_its_end_too(
 async def test_lost_connection_climbs_and_the_all_clear_goes_to_those_who_were_told(
     kafka_broker: str, database: str, tmp_path: Path
 ) -> None:
-    async with world(kafka_broker, database, tmp_path) as here:
+    async with scenario(kafka_broker, database, tmp_path) as here:
         await here.publish(
             pack_record(sample_pack()),
             unit_record("U1", lead="health", copies=("T01",)),

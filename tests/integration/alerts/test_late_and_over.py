@@ -10,25 +10,25 @@ from deploy.stack.ports import free_ports
 from services.kernel.words import ContactRole, FindingKind, Phase
 from services.runtime.kafka import Record
 from tests.freezing import frozen
-from tests.integration.alerts.world import (
+from tests.integration.alerts.scenario import (
     CLOCK,
     Hook,
-    World,
+    Scenario,
     contact_record,
     finding,
     fire,
     pack_record,
     restore,
     sample_pack,
+    scenario,
     unit_record,
     until,
-    world,
 )
 
 TAKEN_IN = "SELECT sum(next_offset) = %s FROM alerts.partitions WHERE topic = 'firenet.alarms.v1'"
 
 
-async def district(here: World, *units: str) -> tuple[Hook, Hook]:
+async def district(here: Scenario, *units: str) -> tuple[Hook, Hook]:
     """Publish a registry with a centre and the units' common control room, and return their receivers."""
     centre, room = here.hook(), here.hook()
     await here.publish(
@@ -73,7 +73,7 @@ def story(unit: str) -> tuple[Sequence[Record], Sequence[Record]]:
 async def test_frozen_fire_lane_opens_no_second_case_for_a_fire_that_is_over(
     kafka_broker: str, database: str, tmp_path: Path
 ) -> None:
-    async with world(kafka_broker, database, tmp_path) as here:
+    async with scenario(kafka_broker, database, tmp_path) as here:
         centre, room = await district(here, "U1")
         (port,) = free_ports(1)
         fire_lane = here.start(ALERTS_LANE="fire", ALERTS_INSTANCE="fire", ALERTS_HTTP_PORT=str(port))
@@ -101,7 +101,7 @@ async def test_frozen_fire_lane_opens_no_second_case_for_a_fire_that_is_over(
 async def test_fire_that_began_and_ended_while_alerts_was_away_is_told_with_both_times(
     kafka_broker: str, database: str, tmp_path: Path
 ) -> None:
-    async with world(kafka_broker, database, tmp_path) as here:
+    async with scenario(kafka_broker, database, tmp_path) as here:
         centre, room = await district(here, "U1")
         alarms, _ = story("U1")
         await here.publish(*alarms)
@@ -118,7 +118,7 @@ async def test_fire_that_began_and_ended_while_alerts_was_away_is_told_with_both
 async def test_fire_that_ends_while_its_receivers_fail_is_told_when_they_are_back(
     kafka_broker: str, database: str, tmp_path: Path
 ) -> None:
-    async with world(kafka_broker, database, tmp_path) as here:
+    async with scenario(kafka_broker, database, tmp_path) as here:
         centre, room = await district(here, "U1")
         centre.statuses, room.statuses = [500] * 1000, [429, 503] * 500
         here.start()

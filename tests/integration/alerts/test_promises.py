@@ -12,20 +12,20 @@ import httpx
 import pytest
 
 from services.kernel.words import FindingKind, Phase
-from tests.integration.alerts.world import (
+from tests.integration.alerts.scenario import (
     ROOT,
     TOKEN,
     Hook,
-    World,
+    Scenario,
     contact_record,
     finding,
     fire,
     gateway_record,
     pack_record,
     sample_pack,
+    scenario,
     unit_record,
     until,
-    world,
 )
 
 
@@ -39,7 +39,7 @@ async def received(hook: Hook, most: int, limit_s: float = 90) -> None:
 async def test_hanging_department_delays_neither_fire_nor_others(
     kafka_broker: str, database: str, tmp_path: Path
 ) -> None:
-    async with world(kafka_broker, database, tmp_path) as here:
+    async with scenario(kafka_broker, database, tmp_path) as here:
         centre, health, education = here.hook(), here.hook(), here.hook()
         health.hanging = True
         units = [f"H{number}" for number in range(30)]
@@ -67,7 +67,7 @@ async def test_hanging_department_delays_neither_fire_nor_others(
 async def test_kill_between_send_and_record_repeats_the_notice_once(
     kafka_broker: str, database: str, tmp_path: Path
 ) -> None:
-    async with world(kafka_broker, database, tmp_path) as here:
+    async with scenario(kafka_broker, database, tmp_path) as here:
         centre = Killer(here)
         here.hooks.append(centre)
         await here.publish(
@@ -88,7 +88,7 @@ async def test_kill_between_send_and_record_repeats_the_notice_once(
 async def test_acknowledging_is_scoped_idempotent_and_does_not_stop_the_clock(
     kafka_broker: str, database: str, tmp_path: Path
 ) -> None:
-    async with world(kafka_broker, database, tmp_path) as here:
+    async with scenario(kafka_broker, database, tmp_path) as here:
         centre = here.hook()
         await here.publish(
             pack_record(sample_pack(group_wait_s=1)),
@@ -135,7 +135,7 @@ async def _acknowledge(client: httpx.AsyncClient, case_id: str) -> None:
     assert first.json()["acknowledged_by"] == "officer"
 
 
-async def _audit_holds_until_touched(here: World) -> None:
+async def _audit_holds_until_touched(here: Scenario) -> None:
     assert (await asyncio.to_thread(_verify_audit, here)).returncode == 0
     await here.rows("UPDATE alerts.audit SET actor = 'nobody' WHERE seq = 2 RETURNING seq")
     broken = await asyncio.to_thread(_verify_audit, here)
@@ -150,7 +150,7 @@ async def test_storm_becomes_one_common_case_and_a_fire_in_it_comes_first(
 ) -> None:
     count = 20_000
     units = [f"U{number:05}" for number in range(count)]
-    async with world(kafka_broker, database, tmp_path) as here:
+    async with scenario(kafka_broker, database, tmp_path) as here:
         centre, street = here.hook(), here.hook()
         await here.publish(
             pack_record(sample_pack(group_wait_s=5)),
@@ -179,7 +179,7 @@ async def test_storm_becomes_one_common_case_and_a_fire_in_it_comes_first(
 class Killer(Hook):
     """Kills the first alerts process at the moment it has sent its first notice."""
 
-    def __init__(self, here: World) -> None:
+    def __init__(self, here: Scenario) -> None:
         super().__init__()
         self._here = here
 
@@ -208,7 +208,7 @@ async def _post(client: httpx.AsyncClient, case_id: str, request: dict[str, str]
     return await client.post(f"/v1/cases/{case_id}/acknowledge", json=request, headers=_bearer())
 
 
-def _verify_audit(here: World) -> subprocess.CompletedProcess[str]:
+def _verify_audit(here: Scenario) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "services.alerts", "verify-audit"]
     return subprocess.run(
         command, cwd=ROOT, env=here.environment(), capture_output=True, text=True, timeout=120, check=False

@@ -14,17 +14,17 @@ from deploy.stack.ports import free_ports
 from deploy.stack.postgres import Postgres
 from services.kernel.words import ContactRole
 from tests.freezing import frozen
-from tests.integration.alerts.world import (
+from tests.integration.alerts.scenario import (
     Hook,
-    World,
+    Scenario,
     contact_record,
     fire,
     pack_record,
     restore,
     sample_pack,
+    scenario,
     unit_record,
     until,
-    world,
 )
 
 CLAIMED = "SELECT count(*) = 3 FROM alerts.partitions WHERE topic = 'firenet.alarms.v1'"
@@ -83,8 +83,8 @@ runpy.run_module("services.alerts", run_name="__main__")
 
 
 @asynccontextmanager
-async def district(kafka: str, dsn: str, folder: Path) -> AsyncIterator[tuple[World, Hook, Hook]]:
-    async with world(kafka, dsn, folder) as here:
+async def district(kafka: str, dsn: str, folder: Path) -> AsyncIterator[tuple[Scenario, Hook, Hook]]:
+    async with scenario(kafka, dsn, folder) as here:
         centre, room = here.hook(), here.hook()
         await here.publish(
             pack_record(sample_pack()),
@@ -112,7 +112,7 @@ async def until_said(hook: Hook, unit: str, *steps: str) -> None:
     await until(came, f"{unit}: {steps}", 60)
 
 
-async def written_as_told(here: World, *hooks: Hook) -> None:
+async def written_as_told(here: Scenario, *hooks: Hook) -> None:
     """One row for each notice that was heard, accepted, under the same id; nothing was heard twice."""
     await here.until_row("SELECT count(*) = %s AND bool_and(state = 'accepted') FROM alerts.notices", len(ids(*hooks)))
     rows = {row["notice_id"] for row in await here.rows("SELECT notice_id FROM alerts.notices")}

@@ -31,8 +31,8 @@ from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop
 from services.runtime.postgres import open_pool
 from services.runtime.status import Readiness, StatusServer
-from tests.integration.alerts.world import fresh_topics
-from tests.integration.console.world import World, opened
+from tests.integration.alerts.scenario import fresh_topics
+from tests.integration.console.scenario import Scenario, opened
 from tests.parts import fresh_database
 
 LIMIT_S = 60.0
@@ -52,17 +52,17 @@ NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 @pytest.fixture(scope="session")
 def console_database(postgres_server: Postgres, migrated_template: str) -> Iterator[str]:
     """The address of a database with a pack, towns and partitions: `empty_world` gives it to one test at a time."""
-    with fresh_database(postgres_server, migrated_template) as name, opened(postgres_server.dsn(name)) as world:
-        world.create()
-        yield world.dsn
+    with fresh_database(postgres_server, migrated_template) as name, opened(postgres_server.dsn(name)) as scenario:
+        scenario.create()
+        yield scenario.dsn
 
 
 @pytest.fixture
-def empty_world(console_database: str) -> Iterator[World]:
+def empty_scenario(console_database: str) -> Iterator[Scenario]:
     """A district without units, cases or accounts."""
-    with opened(console_database) as world:
-        world.clear()
-        yield world
+    with opened(console_database) as scenario:
+        scenario.clear()
+        yield scenario
 
 
 @pytest.fixture(scope="module")

@@ -18,23 +18,23 @@ from services.console.adapters.web import api, guard
 from services.console.adapters.web.site import PageServer
 from services.console.settings import ConsoleSettings
 from services.runtime.lifecycle import Stop, TaskDied
+from tests.integration.console.scenario import Scenario, Unit, district, opened
 from tests.integration.console.stage import PASSWORD, Browser, Console, console, events, login, sign_in, until
-from tests.integration.console.world import Unit, World, district, opened
 
 SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
 
 @pytest.fixture
-def world(empty_world: World) -> World:
+def scenario(empty_scenario: Scenario) -> Scenario:
     """A district of 24 units, well and in sight for the next hour."""
-    empty_world.put(district(24))
-    empty_world.stay_fresh()
-    return empty_world
+    empty_scenario.put(district(24))
+    empty_scenario.stay_fresh()
+    return empty_scenario
 
 
 @pytest.fixture
-async def site(world: World) -> AsyncIterator[Console]:
-    async with console(world.dsn) as running:
+async def site(scenario: Scenario) -> AsyncIterator[Console]:
+    async with console(scenario.dsn) as running:
         yield running
 
 
@@ -72,8 +72,8 @@ async def test_the_cookie_is_closed_to_scripts_and_other_sites(site: Console) ->
     assert "SameSite=strict" in cookie
 
 
-async def test_over_https_cookies_are_secure_and_bound_to_the_host(world: World) -> None:
-    async with console(world.dsn, https=True) as site, site.client() as client:
+async def test_over_https_cookies_are_secure_and_bound_to_the_host(scenario: Scenario) -> None:
+    async with console(scenario.dsn, https=True) as site, site.client() as client:
         page = await client.get("/login")
         assert page.headers["set-cookie"].startswith("__Host-firenet_login=")
         assert "Secure" in page.headers["set-cookie"]
@@ -117,8 +117,8 @@ async def test_signing_out_needs_the_token_and_ends_the_session_everywhere(site:
         assert (await client.get("/api/v1/me")).status_code == 401
 
 
-async def test_a_page_of_another_sign_in_is_refused_whatever_it_asks_for(site: Console, world: World) -> None:
-    world.open_case("C1", "U00000")
+async def test_a_page_of_another_sign_in_is_refused_whatever_it_asks_for(site: Console, scenario: Scenario) -> None:
+    scenario.open_case("C1", "U00000")
     async with site.signed_in("centre") as former, site.signed_in("health") as later:
         stale = {"X-Session": await _mark(former)}
         for path in ("me", "units", "units/U00000", "cases", "cases/C1", "summary/rates", "refusals"):
@@ -137,7 +137,7 @@ async def _mark(browser: Browser) -> str:
     return str(mark)
 
 
-async def test_signing_in_anew_ends_the_former_session_of_the_browser(site: Console, world: World) -> None:
+async def test_signing_in_anew_ends_the_former_session_of_the_browser(site: Console, scenario: Scenario) -> None:
     async with site.signed_in("centre") as former:
         before = former.http.cookies["firenet_session"]
         await sign_in(former.http, "health")
@@ -147,21 +147,21 @@ async def test_signing_in_anew_ends_the_former_session_of_the_browser(site: Cons
         assert (await former.json("/api/v1/me"))["account"]["username"] == "health"
 
 
-async def test_reading_changes_nothing(site: Console, world: World) -> None:
+async def test_reading_changes_nothing(site: Console, scenario: Scenario) -> None:
     count = "SELECT tup_inserted + tup_updated + tup_deleted FROM pg_stat_database WHERE datname = current_database()"
     async with site.signed_in("centre") as browser:
         state = "SELECT * FROM console.sessions"
-        before = world.rows(state)
+        before = scenario.rows(state)
         for path in ("/", "/api/v1/me", "/api/v1/units", "/api/v1/cases", "/api/v1/summary/rates"):
             assert (await browser.http.get(path)).status_code == 200
-        assert world.rows(state) == before
-        assert world.rows(count)
+        assert scenario.rows(state) == before
+        assert scenario.rows(count)
 
 
-async def test_a_department_gets_its_slice_from_every_path(site: Console, world: World) -> None:
-    world.open_case("C-health", "U00000")
-    world.open_case("C-school", "U00001")
-    world.change("U00001", health="fire", fires=1)
+async def test_a_department_gets_its_slice_from_every_path(site: Console, scenario: Scenario) -> None:
+    scenario.open_case("C-health", "U00000")
+    scenario.open_case("C-school", "U00001")
+    scenario.change("U00001", health="fire", fires=1)
     async with site.signed_in("health") as browser:
         units = await browser.json("/api/v1/units")
         assert {row["lead_department"] for row in units["rows"]} == {"health", "civil-affairs"}
@@ -187,16 +187,16 @@ async def test_a_street_is_a_department_too(site: Console) -> None:
         assert len({row["lead_department"] for row in rows}) > 1
 
 
-async def test_figures_come_as_counts_bounds_and_verdict(site: Console, world: World) -> None:
-    world.change("U00000", connection="offline")
+async def test_figures_come_as_counts_bounds_and_verdict(site: Console, scenario: Scenario) -> None:
+    scenario.change("U00000", connection="offline")
     async with site.signed_in("brigade") as browser:
         rate = (await browser.json("/api/v1/summary/rates"))["S1"]
     assert (rate["numerator"], rate["denominator"], rate["low"]) == (23, 24, "95.8")
     assert (rate["verdict"], rate["metric"]) == ("non_compliant", "live_networking_rate")
 
 
-async def test_acknowledge_goes_to_alerts_with_who_and_why(site: Console, world: World) -> None:
-    world.open_case("C1", "U00000")
+async def test_acknowledge_goes_to_alerts_with_who_and_why(site: Console, scenario: Scenario) -> None:
+    scenario.open_case("C1", "U00000")
     async with site.signed_in("health") as browser:
         answer = await browser.acknowledge("C1", "已联系\n值班室\u0000", origin=site.url)
     assert answer.json() == {"acknowledged": True}
@@ -209,8 +209,8 @@ async def test_acknowledge_goes_to_alerts_with_who_and_why(site: Console, world:
     ]
 
 
-async def test_a_click_that_another_site_caused_is_refused(site: Console, world: World) -> None:
-    world.open_case("C1", "U00000")
+async def test_a_click_that_another_site_caused_is_refused(site: Console, scenario: Scenario) -> None:
+    scenario.open_case("C1", "U00000")
     async with site.signed_in("centre") as browser:
         for name, value in (
             ("X-CSRF-Token", "wrong"),
@@ -225,8 +225,8 @@ async def test_a_click_that_another_site_caused_is_refused(site: Console, world:
     assert site.alerts.asked == []
 
 
-async def test_what_alerts_refuses_is_told_in_our_words(site: Console, world: World) -> None:
-    world.open_case("C1", "U00000")
+async def test_what_alerts_refuses_is_told_in_our_words(site: Console, scenario: Scenario) -> None:
+    scenario.open_case("C1", "U00000")
     async with site.signed_in("centre") as browser:
         for site.alerts.status, expected in (
             (404, (404, "not_found")),
@@ -238,9 +238,9 @@ async def test_what_alerts_refuses_is_told_in_our_words(site: Console, world: Wo
             assert (answer.status_code, answer.json()["error"]["code"]) == expected
 
 
-async def test_alerts_being_away_is_a_clear_error(world: World) -> None:
-    world.open_case("C1", "U00000")
-    async with console(world.dsn, alerts_url="http://127.0.0.1:9") as site, site.signed_in("centre") as browser:
+async def test_alerts_being_away_is_a_clear_error(scenario: Scenario) -> None:
+    scenario.open_case("C1", "U00000")
+    async with console(scenario.dsn, alerts_url="http://127.0.0.1:9") as site, site.signed_in("centre") as browser:
         answer = await browser.acknowledge("C1")
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "alerts_unavailable")
 
@@ -257,34 +257,34 @@ TRIES = 10
 """A machine that stands still for a moment spoils one try; what is slow by itself spoils all of them."""
 
 
-async def test_a_change_is_on_the_stream_within_a_second(site: Console, world: World) -> None:
+async def test_a_change_is_on_the_stream_within_a_second(site: Console, scenario: Scenario) -> None:
     async with site.signed_in("centre") as browser, aclosing(events(browser)) as stream:
         first = await anext(stream)
         assert first["event"] == "snapshot"
         took_s = []
         for number in range(TRIES):
-            began_s = world.clock.monotonic()
-            world.change(f"U{number:05}", connection="offline")
+            began_s = scenario.clock.monotonic()
+            scenario.change(f"U{number:05}", connection="offline")
             async with asyncio.timeout(60):
                 while (await section(stream, "rates"))["S1"]["numerator"] != 23 - number:
                     pass
-            took_s.append(world.clock.monotonic() - began_s)
+            took_s.append(scenario.clock.monotonic() - began_s)
             if took_s[-1] < 1:
                 return
     raise AssertionError(f"never within a second: {took_s}")
 
 
-async def test_a_fire_is_on_the_stream_within_a_second(site: Console, world: World) -> None:
+async def test_a_fire_is_on_the_stream_within_a_second(site: Console, scenario: Scenario) -> None:
     async with site.signed_in("brigade") as browser, aclosing(events(browser)) as stream:
         await anext(stream)
         took_s = []
         for number in range(TRIES):
-            began_s = world.clock.monotonic()
-            world.open_case(f"F{number}", f"U{number:05}", "fire")
+            began_s = scenario.clock.monotonic()
+            scenario.open_case(f"F{number}", f"U{number:05}", "fire")
             async with asyncio.timeout(60):
                 while f"F{number}" not in {fire["case_id"] for fire in await section(stream, "fires")}:
                     pass
-            took_s.append(world.clock.monotonic() - began_s)
+            took_s.append(scenario.clock.monotonic() - began_s)
             if took_s[-1] < 1:
                 return
     raise AssertionError(f"never within a second: {took_s}")
@@ -298,8 +298,8 @@ async def test_a_returning_browser_names_what_it_has_seen(site: Console) -> None
             assert (await anext(stream))["event"] == "beat"
 
 
-async def test_streams_are_bounded_and_free_their_place(world: World) -> None:
-    async with console(world.dsn, streams_per_account=2) as site, site.signed_in("centre") as browser:
+async def test_streams_are_bounded_and_free_their_place(scenario: Scenario) -> None:
+    async with console(scenario.dsn, streams_per_account=2) as site, site.signed_in("centre") as browser:
         async with aclosing(events(browser)) as one, aclosing(events(browser)) as two:
             await asyncio.gather(anext(one), anext(two))
             answer = await browser.http.get("/api/v1/stream")
@@ -314,21 +314,23 @@ async def test_streams_are_bounded_and_free_their_place(world: World) -> None:
 
 
 async def test_a_stream_ends_when_its_session_does(
-    site: Console, world: World, monkeypatch: pytest.MonkeyPatch
+    site: Console, scenario: Scenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(api, "RECHECK_BEATS", 1)  # in place of ten seconds
     async with site.signed_in("centre") as browser, aclosing(events(browser)) as stream:
         await anext(stream)
-        world.execute("DELETE FROM console.sessions", notify=False)
+        scenario.execute("DELETE FROM console.sessions", notify=False)
         async with asyncio.timeout(60):
             async for _ in stream:
                 pass
 
 
-async def test_blindness_widens_the_rate_without_any_announcement(site: Console, world: World) -> None:
+async def test_blindness_widens_the_rate_without_any_announcement(site: Console, scenario: Scenario) -> None:
     async with site.signed_in("centre") as browser, aclosing(events(browser)) as stream:
         await anext(stream)
-        world.execute("UPDATE rules.partitions SET watermark = %s", [world.now() - timedelta(hours=1)], notify=False)
+        scenario.execute(
+            "UPDATE rules.partitions SET watermark = %s", [scenario.now() - timedelta(hours=1)], notify=False
+        )
         seen: set[str] = set()
         async with asyncio.timeout(60):
             async for event in stream:
@@ -368,8 +370,8 @@ async def test_a_strange_search_finds_nothing_and_breaks_nothing(site: Console) 
                 assert (answer.status_code, answer.json()["total"]) == (200, 0), (place, text)
 
 
-async def test_large_and_shapeless_bodies_are_refused(site: Console, world: World) -> None:
-    world.open_case("C1", "U00000")
+async def test_large_and_shapeless_bodies_are_refused(site: Console, scenario: Scenario) -> None:
+    scenario.open_case("C1", "U00000")
     async with site.signed_in("centre") as browser:
         path, headers = "/api/v1/cases/C1/acknowledge", {"X-CSRF-Token": browser.csrf}
         assert (await browser.acknowledge("C1", "x" * 501)).status_code == 422
@@ -395,8 +397,8 @@ async def test_a_chunked_body_without_end_is_cut(site: Console) -> None:
         assert answer.status_code >= 400
 
 
-async def test_markup_in_names_and_display_names_stays_text(site: Console, world: World) -> None:
-    world.put([Unit("X1", SCRIPT, "dongjie", "HOSPITAL", "health", connection="offline")])
+async def test_markup_in_names_and_display_names_stays_text(site: Console, scenario: Scenario) -> None:
+    scenario.put([Unit("X1", SCRIPT, "dongjie", "HOSPITAL", "health", connection="offline")])
     await app.add_account(
         site.settings, username="evil", role="centre", department=None, display_name=SCRIPT, password=PASSWORD
     )
@@ -449,12 +451,12 @@ async def test_a_body_that_does_not_come_is_not_waited_for(site: Console, monkey
     writer.close()
 
 
-async def test_who_is_cut_off_by_a_stop_is_told_to_try_again(world: World) -> None:
-    async with console(world.dsn) as site, site.signed_in("centre") as browser:
+async def test_who_is_cut_off_by_a_stop_is_told_to_try_again(scenario: Scenario) -> None:
+    async with console(scenario.dsn) as site, site.signed_in("centre") as browser:
         page = await browser.http.get("/login", params={"lang": "en"})
         (token,) = re.findall(r'name="form_token" value="([^"]+)"', page.text)
         form = {"username": "centre", "password": PASSWORD, "form_token": token}
-        with opened(world.dsn) as other, other.connection.transaction():
+        with opened(scenario.dsn) as other, other.connection.transaction():
             other.connection.execute("LOCK TABLE console.accounts, console.sessions")
             asked = [
                 asyncio.create_task(browser.http.post("/login", params={"lang": "en"}, data=form)),
@@ -462,7 +464,7 @@ async def test_who_is_cut_off_by_a_stop_is_told_to_try_again(world: World) -> No
             ]
 
             async def both_wait() -> bool:
-                return world.rows("SELECT count(*) FROM pg_locks WHERE NOT granted") == [(2,)]
+                return scenario.rows("SELECT count(*) FROM pg_locks WHERE NOT granted") == [(2,)]
 
             await until(both_wait)
             site.stop.set()
@@ -475,15 +477,15 @@ async def test_who_is_cut_off_by_a_stop_is_told_to_try_again(world: World) -> No
         assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_signing_in_without_a_database_says_so_and_keeps_the_form(site: Console, world: World) -> None:
+async def test_signing_in_without_a_database_says_so_and_keeps_the_form(site: Console, scenario: Scenario) -> None:
     async with site.client() as client:
         page = await client.get("/login")
         (token,) = re.findall(r'name="form_token" value="([^"]+)"', page.text)
-        world.execute("ALTER TABLE console.accounts RENAME TO accounts_away")
+        scenario.execute("ALTER TABLE console.accounts RENAME TO accounts_away")
         try:
             answer = await client.post("/login", data={"username": "centre", "password": PASSWORD, "form_token": token})
         finally:
-            world.execute("ALTER TABLE console.accounts_away RENAME TO accounts")
+            scenario.execute("ALTER TABLE console.accounts_away RENAME TO accounts")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "15")
         assert "数据库暂时无应答" in answer.text
         assert "form_token" in answer.text
@@ -499,8 +501,8 @@ async def test_a_taken_port_is_one_clear_sentence(site: Console) -> None:
     assert "the port is taken" in str(caught.value.__cause__)
 
 
-async def test_accounts_are_made_listed_and_disabled(world: World) -> None:
-    settings = ConsoleSettings.model_validate({"database_dsn": world.dsn})
+async def test_accounts_are_made_listed_and_disabled(scenario: Scenario) -> None:
+    settings = ConsoleSettings.model_validate({"database_dsn": scenario.dsn})
     made = await app.demo_accounts(settings)
     assert [(viewer.role.value, viewer.department) for viewer, _ in made] == [
         ("brigade", None),

@@ -16,19 +16,19 @@ from deploy.stack.ports import free_ports
 from services.ingest.adapters.device_datagrams import DeviceDatagrams
 from services.ingest.adapters.device_listener import DeviceListener
 from services.ingest.adapters.device_tls import Tls
-from services.ingest.domain.conduct import Ended, Limits
+from services.ingest.domain.connection_policy import Ended, Limits
 from services.ingest.domain.gb26875 import Command, decode_frame
 from services.registry.adapters.authority import CERTIFICATE_FILE, LocalAuthority
 from services.registry.domain.credentials import Certificate
 from services.runtime.clock import SystemClock
-from tests.unit.ingest.device_rig import DeviceRig, frame, spoilt, status, words
+from tests.unit.ingest.device_harness import DeviceHarness, frame, spoilt, status, words
 
 HOST = "127.0.0.1"
 LIMIT_S = 60.0
 
 
-class PortRig(DeviceRig):
-    """A rig whose listener has a real port; a task plays the worker of both lanes."""
+class PortHarness(DeviceHarness):
+    """A harness whose listener has a real port; a task plays the worker of both lanes."""
 
     def __init__(self, *, tls: Tls | None = None, limits: Limits | None = None) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class PortRig(DeviceRig):
                 continue
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator["PortRig"]:
+    async def open(self) -> AsyncIterator["PortHarness"]:
         await self.listener.open()
         await self.datagrams.open()
         workers = [asyncio.create_task(self.work(lane)) for lane in self.lanes.sources]
@@ -98,8 +98,8 @@ async def answer_to(reader: asyncio.StreamReader) -> int:
 
 
 async def test_every_byte_on_its_own_is_answered_like_all_at_once() -> None:
-    async with PortRig().open() as rig:
-        reader, writer = await asyncio.open_connection(HOST, rig.port)
+    async with PortHarness().open() as harness:
+        reader, writer = await asyncio.open_connection(HOST, harness.port)
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in frame(adu=status(3)):
             writer.write(bytes((byte,)))
@@ -112,39 +112,39 @@ async def test_every_byte_on_its_own_is_answered_like_all_at_once() -> None:
 
 
 async def test_a_reset_in_the_middle_of_a_frame_leaves_nothing_behind() -> None:
-    async with PortRig().open() as rig:
-        _, writer = await asyncio.open_connection(HOST, rig.port)
+    async with PortHarness().open() as harness:
+        _, writer = await asyncio.open_connection(HOST, harness.port)
         writer.write(frame() + frame()[:17])
-        await rig.until(lambda: "accepted" in rig.judged)
+        await harness.until(lambda: "accepted" in harness.judged)
         sock = writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.transport.abort()
-        await rig.until(lambda: rig.ended(Ended.BROKEN) == 1)
-        await rig.until(lambda: rig.judged == ["accepted", "bad_frame"])
-        assert (rig.listener._sessions, len(rig.listener._room), rig.listener._of_gateway) == ({}, 0, {})
+        await harness.until(lambda: harness.ended(Ended.BROKEN) == 1)
+        await harness.until(lambda: harness.judged == ["accepted", "bad_frame"])
+        assert (harness.listener._sessions, len(harness.listener._room), harness.listener._of_gateway) == ({}, 0, {})
 
 
 async def test_half_a_frame_and_then_silence_is_cut() -> None:
-    async with PortRig(limits=Limits(frame_s=0.2)).open() as rig:
-        reader, writer = await asyncio.open_connection(HOST, rig.port)
+    async with PortHarness(limits=Limits(frame_s=0.2)).open() as harness:
+        reader, writer = await asyncio.open_connection(HOST, harness.port)
         writer.write(frame()[:20])
-        await rig.until(lambda: rig.listener._sessions != {})
+        await harness.until(lambda: harness.listener._sessions != {})
 
         def cut() -> bool:
-            rig.listener.sweep()
-            return rig.ended(Ended.UNFINISHED_FRAME) == 1
+            harness.listener.sweep()
+            return harness.ended(Ended.UNFINISHED_FRAME) == 1
 
-        await rig.until(cut)
+        await harness.until(cut)
         async with asyncio.timeout(LIMIT_S):
             assert await reader.read() == b""
         writer.close()
 
 
 async def test_half_open_connections_are_found_out_by_the_kernel() -> None:
-    async with PortRig().open() as rig:
-        _, writer = await asyncio.open_connection(HOST, rig.port)
-        await rig.until(lambda: rig.listener._sessions != {})
-        (session,) = rig.listener._sessions.values()
+    async with PortHarness().open() as harness:
+        _, writer = await asyncio.open_connection(HOST, harness.port)
+        await harness.until(lambda: harness.listener._sessions != {})
+        (session,) = harness.listener._sessions.values()
         assert session._transport is not None
         sock = session._transport.get_extra_info("socket")
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
@@ -154,55 +154,55 @@ async def test_half_open_connections_are_found_out_by_the_kernel() -> None:
 
 
 async def test_a_device_that_never_reads_costs_bounded_memory_and_is_cut() -> None:
-    async with PortRig(limits=Limits(unsent_bytes=4096)).open() as rig:
+    async with PortHarness(limits=Limits(unsent_bytes=4096)).open() as harness:
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         sock.setblocking(False)
         loop = asyncio.get_running_loop()
-        await loop.sock_connect(sock, (HOST, rig.port))
+        await loop.sock_connect(sock, (HOST, harness.port))
 
         async def talk() -> None:
             while True:
                 await loop.sock_sendall(sock, frame() * 20)
 
         talking = asyncio.create_task(talk())
-        await rig.until(lambda: rig.ended(Ended.DOES_NOT_READ) == 1)
+        await harness.until(lambda: harness.ended(Ended.DOES_NOT_READ) == 1)
         talking.cancel()
         await asyncio.gather(talking, return_exceptions=True)
         sock.close()
 
 
 async def test_a_datagram_is_answered_where_it_came_from_and_only_from_a_registered_network() -> None:
-    async with PortRig().open() as rig:
+    async with PortHarness().open() as harness:
         loop = asyncio.get_running_loop()
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.setblocking(False)
-        await loop.sock_connect(sock, (HOST, rig.port))
+        await loop.sock_connect(sock, (HOST, harness.port))
         await loop.sock_sendall(sock, frame("G000002") + frame("G000003"))
         await loop.sock_sendall(sock, b"")
         await loop.sock_sendall(sock, frame(serial=5) + frame(serial=6, adu=status(3)))
         async with asyncio.timeout(LIMIT_S):
             answers = [decode_frame(await loop.sock_recv(sock, 2000)) for _ in range(2)]
         assert {(answer.command, answer.serial) for answer in answers} == {(3, 5), (3, 6)}
-        await rig.until(lambda: len(rig.judged) == 4)
-        assert sorted(rig.judged) == ["accepted", "accepted", "identity_mismatch", "unknown_gateway"]
-        assert (rig.main.account().received, rig.fire.account().received) == (3, 1)
+        await harness.until(lambda: len(harness.judged) == 4)
+        assert sorted(harness.judged) == ["accepted", "accepted", "identity_mismatch", "unknown_gateway"]
+        assert (harness.main.account().received, harness.fire.account().received) == (3, 1)
         sock.close()
 
 
 async def test_datagrams_wait_in_the_kernel_while_a_lane_is_full() -> None:
-    rig = PortRig()
-    await rig.datagrams.open()
-    rig.lanes.paused = True
-    rig.datagrams.pause()
+    harness = PortHarness()
+    await harness.datagrams.open()
+    harness.lanes.paused = True
+    harness.datagrams.pause()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.sendto(frame(), (HOST, rig.port))
+        sock.sendto(frame(), (HOST, harness.port))
     for _ in range(10):
         await asyncio.sleep(0)
-    assert rig.main.account().received == 0
-    rig.datagrams.resume()
-    await rig.until(lambda: rig.main.account().received == 1)
-    await rig.datagrams.close()
+    assert harness.main.account().received == 0
+    harness.datagrams.resume()
+    await harness.until(lambda: harness.main.account().received == 1)
+    await harness.datagrams.close()
 
 
 # --- more callers than places
@@ -267,21 +267,21 @@ async def called_until_answered(
 async def test_slow_callers_keep_no_fire_out_and_push_nobody_out_who_has_proven_itself(
     slow: int, limits: Limits
 ) -> None:
-    async with PortRig(limits=limits).open() as rig:
-        rig.register("G000002", [f"{HOST}/32"])
-        early, early_writer = await asyncio.open_connection(HOST, rig.port)
+    async with PortHarness(limits=limits).open() as harness:
+        harness.register("G000002", [f"{HOST}/32"])
+        early, early_writer = await asyncio.open_connection(HOST, harness.port)
         early_writer.write(frame("G000002"))
         assert await answer_to(early) == Command.CONFIRM
-        crowd = Crowd(rig.port, slow)
+        crowd = Crowd(harness.port, slow)
         try:
-            await rig.until(lambda: crowd.calls >= slow)
-            device, writer = await called_until_answered(rig.port, frame(adu=status(3)))
+            await harness.until(lambda: crowd.calls >= slow)
+            device, writer = await called_until_answered(harness.port, frame(adu=status(3)))
             so_far = crowd.calls
-            await rig.until(lambda: crowd.calls >= so_far + 200 or slow <= limits.per_peer)
+            await harness.until(lambda: crowd.calls >= so_far + 200 or slow <= limits.per_peer)
             for again, to, name in ((device, writer, "G000001"), (early, early_writer, "G000002")):
                 to.write(frame(name, serial=9))
                 assert await answer_to(again) == Command.CONFIRM
-            assert len(rig.listener._room) <= min(limits.per_peer, limits.connections) + 2
+            assert len(harness.listener._room) <= min(limits.per_peer, limits.connections) + 2
         finally:
             await crowd.disperse()
             writer.transport.abort()
@@ -332,36 +332,36 @@ def certificates(tmp_path: Path) -> Certificates:
 async def test_a_certificate_speaks_for_its_own_gateway_and_for_no_other(certificates: Certificates) -> None:
     certificates.issue("G000001")
     certificates.issue("G000002")
-    async with PortRig(tls=certificates.server()).open() as rig:
-        own, writer = await asyncio.open_connection(HOST, rig.port, ssl=certificates.client("G000001"))
+    async with PortHarness(tls=certificates.server()).open() as harness:
+        own, writer = await asyncio.open_connection(HOST, harness.port, ssl=certificates.client("G000001"))
         writer.write(frame("G000001"))
         assert await answer_to(own) == Command.CONFIRM
-        _, thief = await asyncio.open_connection(HOST, rig.port, ssl=certificates.client("G000002"))
+        _, thief = await asyncio.open_connection(HOST, harness.port, ssl=certificates.client("G000002"))
         thief.write(frame("G000001") * 3)
-        await rig.until(lambda: rig.judged == ["accepted"] + ["identity_mismatch"] * 3)
-        await rig.until(lambda: rig.ended(Ended.NOT_BELIEVED) == 1)
-        assert rig.listener.send("G000001", frame())  # its own connection is still there
+        await harness.until(lambda: harness.judged == ["accepted"] + ["identity_mismatch"] * 3)
+        await harness.until(lambda: harness.ended(Ended.NOT_BELIEVED) == 1)
+        assert harness.listener.send("G000001", frame())  # its own connection is still there
         writer.transport.abort()
         thief.transport.abort()
 
 
 async def test_without_a_certificate_or_without_tls_nobody_gets_in(certificates: Certificates) -> None:
-    async with PortRig(tls=certificates.server()).open() as rig:
-        assert not await rig.answers(certificates.client(None))
-        _, open_writer = await asyncio.open_connection(HOST, rig.port)
+    async with PortHarness(tls=certificates.server()).open() as harness:
+        assert not await harness.answers(certificates.client(None))
+        _, open_writer = await asyncio.open_connection(HOST, harness.port)
         open_writer.write(frame())
-        await rig.until(lambda: rig.ended(Ended.NO_TLS) == 2)
-        assert (rig.judged, rig.listener._sessions) == ([], {})
+        await harness.until(lambda: harness.ended(Ended.NO_TLS) == 2)
+        assert (harness.judged, harness.listener._sessions) == ([], {})
         open_writer.close()
 
 
 async def test_handshakes_that_never_end_keep_no_certificate_out(certificates: Certificates) -> None:
     certificates.issue("G000001")
-    async with PortRig(limits=Limits(per_peer=16), tls=certificates.server()).open() as rig:
-        crowd = Crowd(rig.port, 200)
+    async with PortHarness(limits=Limits(per_peer=16), tls=certificates.server()).open() as harness:
+        crowd = Crowd(harness.port, 200)
         try:
-            await rig.until(lambda: crowd.calls >= 200)
-            _, writer = await called_until_answered(rig.port, frame("G000001"), certificates.client("G000001"))
+            await harness.until(lambda: crowd.calls >= 200)
+            _, writer = await called_until_answered(harness.port, frame("G000001"), certificates.client("G000001"))
             writer.transport.abort()
         finally:
             await crowd.disperse()
@@ -369,21 +369,21 @@ async def test_handshakes_that_never_end_keep_no_certificate_out(certificates: C
 
 async def test_a_revoked_certificate_loses_its_connection_and_gets_no_other(certificates: Certificates) -> None:
     noted = certificates.issue("G000001")
-    async with PortRig(tls=certificates.server()).open() as rig:
-        reader, writer = await asyncio.open_connection(HOST, rig.port, ssl=certificates.client("G000001"))
+    async with PortHarness(tls=certificates.server()).open() as harness:
+        reader, writer = await asyncio.open_connection(HOST, harness.port, ssl=certificates.client("G000001"))
         writer.write(frame())
         assert await answer_to(reader) == Command.CONFIRM
         certificates.revoke(noted)
-        rig.listener.sweep()
-        await rig.until(lambda: rig.ended(Ended.REVOKED) == 1)
-        assert not await rig.answers(certificates.client("G000001"))
-        await rig.until(lambda: rig.ended(Ended.NO_TLS) == 1)
+        harness.listener.sweep()
+        await harness.until(lambda: harness.ended(Ended.REVOKED) == 1)
+        assert not await harness.answers(certificates.client("G000001"))
+        await harness.until(lambda: harness.ended(Ended.NO_TLS) == 1)
         writer.transport.abort()
 
 
 async def test_files_that_cannot_be_used_leave_the_old_ones_in_force(certificates: Certificates) -> None:
     certificates.issue("G000001")
-    async with PortRig(tls=certificates.server()).open() as rig:
+    async with PortHarness(tls=certificates.server()).open() as harness:
         (certificates.folder / "crl.pem").write_text("nonsense")
-        rig.listener.sweep()
-        assert await rig.answers(certificates.client("G000001"))
+        harness.listener.sweep()
+        assert await harness.answers(certificates.client("G000001"))

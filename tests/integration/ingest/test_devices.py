@@ -20,7 +20,7 @@ from services.runtime.lifecycle import Stop, TaskDied
 from tests.freezing import frozen
 from tests.integration.ingest.devices import HOST, Device, DeviceSite
 from tests.integration.ingest.process import LIMIT_S, until
-from tests.unit.ingest.device_rig import spoilt
+from tests.unit.ingest.device_harness import spoilt
 
 SEED = 20260601
 

@@ -14,7 +14,7 @@ from tests.integration.ingest.conftest import Site
 from tests.integration.ingest.log import Written
 from tests.integration.ingest.process import Gateway, until
 from tests.proxy import proxy
-from tests.unit.rules.world import World
+from tests.unit.rules.scenario import Scenario
 
 BOOT = "2000-01-01T00:00:05Z"
 PLACE = {"address": "3-017", "label": "三层烟感"}
@@ -32,17 +32,17 @@ async def say(gateway: Gateway, *payloads: bytes) -> None:
 def problems(written: Written, gateway: Gateway) -> list[tuple[str, str]]:
     """Return phase and id of every finding about a fire that rules make of what stands on the topic."""
     unit_id = f"U{gateway.gateway_id[1:]}"
-    world = World(units=0)
-    world.list_unit(unit_id, gateways=(gateway.gateway_id,))
+    scenario = Scenario(units=0)
+    scenario.list_unit(unit_id, gateways=(gateway.gateway_id,))
     decoder, encoded = SignalDecoder(), []
     for partition, offset, event in sorted(written.signals, key=lambda one: one[:2]):
         if event.data.unit_id == unit_id:
             encoded.append((partition, offset, event))
     for _, offset, event in encoded:
-        world.feed(decoder.any_record(event.model_dump_json().encode(), offset))
-    found = world.engine.units.get(unit_id)
+        scenario.feed(decoder.any_record(event.model_dump_json().encode(), offset))
+    found = scenario.engine.units.get(unit_id)
     open_now = found is not None and found.open_points(FindingKind.FIRE) > 0
-    told = [(one.phase.value, one.finding_id) for one in world.findings("fire", unit_id)]
+    told = [(one.phase.value, one.finding_id) for one in scenario.findings("fire", unit_id)]
     assert open_now is (bool(told) and told[-1][0] != "ended")
     return told
 

@@ -17,7 +17,7 @@ from services.rules.adapters.registry_view import CompactedRegistryView
 from services.rules.domain.effects import Effects
 from services.rules.domain.engine import Engine
 from services.runtime.kafka import partition_of
-from tests.integration.rules.rig import Rig, at, eventually, registry_records, signal
+from tests.integration.rules.harness import Harness, at, eventually, registry_records, signal
 
 UNITS = [f"U{number:03}" for number in range(60)]
 SEED = int(os.environ.get("FIRENET_SEED", "20260302"))
@@ -27,8 +27,8 @@ KILLS = 10
 class Story:
     """Writes one second of a district's life after the other: beats, troubles, silences, ticks."""
 
-    def __init__(self, rig: Rig, seed: int) -> None:
-        self.rig = rig
+    def __init__(self, harness: Harness, seed: int) -> None:
+        self.harness = harness
         self.random = random.Random(seed)
         self.second = 0
         self.silent_until = dict.fromkeys(UNITS, 0)
@@ -37,9 +37,9 @@ class Story:
         for _ in range(seconds):
             records = [record for unit in UNITS for record in self._of(unit)]
             self.random.shuffle(records)
-            await self.rig.send(records)
+            await self.harness.send(records)
             self.second += 1
-            await self.rig.tick(at(self.second))
+            await self.harness.tick(at(self.second))
 
     def _of(self, unit: str) -> list[tuple[str, bytes]]:
         if self.second < self.silent_until[unit]:
@@ -63,14 +63,14 @@ def hash_of(unit: str) -> int:
     return sum(unit.encode())
 
 
-def reference(rig: Rig) -> Effects:
+def reference(harness: Harness) -> Effects:
     """Return what the pure engine says of everything that was written."""
-    partitions = rig.topics.partitions
+    partitions = harness.topics.partitions
     view = CompactedRegistryView(lambda unit: partition_of(unit.encode(), partitions), 1.0)
     for key, value in registry_records(UNITS):
         view.on_record(key, value)
     said, decode = Effects(), SignalDecoder().decode
-    for partition, values in rig.written.items():
+    for partition, values in harness.written.items():
         engine = Engine()
         engine.registry(*view.rows(partition))
         for offset, value in enumerate(values):
@@ -86,21 +86,21 @@ def reference(rig: Rig) -> Effects:
 class Process:
     """Rules as a process of its own."""
 
-    def __init__(self, rig: Rig, log: Path, instance: str) -> None:
-        self._rig, self._log, self._instance = rig, log, instance
+    def __init__(self, harness: Harness, log: Path, instance: str) -> None:
+        self._harness, self._log, self._instance = harness, log, instance
         (self._port,) = free_ports(1)
         self.process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         environment = {
             **os.environ,
-            "FIRENET_KAFKA_BOOTSTRAP": self._rig.bootstrap,
-            "FIRENET_DATABASE_DSN": self._rig.dsn,
+            "FIRENET_KAFKA_BOOTSTRAP": self._harness.bootstrap,
+            "FIRENET_DATABASE_DSN": self._harness.dsn,
             "RULES_INSTANCE": self._instance,
             "RULES_HTTP_PORT": str(self._port),
-            "RULES_GROUP": f"g-{self._rig.topics.signals}",
+            "RULES_GROUP": f"g-{self._harness.topics.signals}",
         }
-        topics = self._rig.topics
+        topics = self._harness.topics
         with self._log.open("ab") as out:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "tests.integration.rules.process",
@@ -127,35 +127,35 @@ async def ended(*processes: Process) -> AsyncIterator[None]:
                 await one.process.wait()
 
 
-async def position(rig: Rig) -> int:
-    return int((await rig.query("SELECT coalesce(sum(next_offset), 0) FROM rules.partitions"))[0][0])
+async def position(harness: Harness) -> int:
+    return int((await harness.query("SELECT coalesce(sum(next_offset), 0) FROM rules.partitions"))[0][0])
 
 
-async def beyond(rig: Rig, before: int) -> None:
+async def beyond(harness: Harness, before: int) -> None:
     """Wait until something that came after `before` is saved."""
-    await eventually(lambda: position(rig), lambda found: found > before, 120)
+    await eventually(lambda: position(harness), lambda found: found > before, 120)
 
 
-async def caught_up(rig: Rig, deadline_s: float = 120) -> None:
-    end = sum(len(values) for values in rig.written.values())
-    await eventually(lambda: position(rig), lambda found: found == end, deadline_s)
+async def caught_up(harness: Harness, deadline_s: float = 120) -> None:
+    end = sum(len(values) for values in harness.written.values())
+    await eventually(lambda: position(harness), lambda found: found == end, deadline_s)
 
 
-async def compare(rig: Rig) -> None:
+async def compare(harness: Harness) -> None:
     """Facts in the database and findings in Kafka are those of the reference, none lost, none doubled."""
-    said = reference(rig)
-    stored = await rig.query("SELECT transition_id FROM rules.transitions")
+    said = reference(harness)
+    stored = await harness.query("SELECT transition_id FROM rules.transitions")
     assert sorted(row[0] for row in stored) == sorted(one.transition_id for one in said.transitions)
-    rows = await rig.query("SELECT signal_id FROM rules.signals")
+    rows = await harness.query("SELECT signal_id FROM rules.signals")
     assert sorted(row[0] for row in rows) == sorted(one.signal_id for one in said.signals)
-    beats = await rig.query("SELECT coalesce(sum(count), 0) FROM rules.heartbeats_hourly")
+    beats = await harness.query("SELECT coalesce(sum(count), 0) FROM rules.heartbeats_hourly")
     assert beats == [(sum(one.beats for one in said.hours),)]
     wanted = {one.event_id for one in said.findings}
-    found = await rig.findings(len(wanted))
+    found = await harness.findings(len(wanted))
     extra = [(one.data.unit_id, one.data.kind, one.data.phase, one.data.cause) for one in found if one.id not in wanted]
     assert extra == []
     assert {one.id for one in found} == wanted
-    await eventually(lambda: rig.query("SELECT count(*) FROM rules.outbox"), lambda rows: rows == [(0,)])
+    await eventually(lambda: harness.query("SELECT count(*) FROM rules.outbox"), lambda rows: rows == [(0,)])
     order: dict[str, list[str]] = {}
     for one in found:
         seen = order.setdefault(one.data.unit_id, [])
@@ -173,25 +173,25 @@ async def compare(rig: Rig) -> None:
 async def test_ten_kills_in_the_middle_of_load_lose_and_double_nothing(
     kafka_broker: str, database: str, tmp_path: Path
 ) -> None:
-    rig = await Rig.build(kafka_broker, database, UNITS)
-    story, moments = Story(rig, SEED), random.Random(SEED)
-    process = Process(rig, tmp_path / "rules.log", "rules-1")
+    harness = await Harness.build(kafka_broker, database, UNITS)
+    story, moments = Story(harness, SEED), random.Random(SEED)
+    process = Process(harness, tmp_path / "rules.log", "rules-1")
     async with ended(process):
         for _ in range(KILLS):
             await process.start()
-            before = await position(rig)
+            before = await position(harness)
             await story.write(30)
-            await beyond(rig, before)
+            await beyond(harness, before)
             for _ in range(moments.randint(0, 4)):
                 await story.write(moments.randint(1, 15))
             await process.send(signals.SIGKILL)
         await process.start()
         await story.write(300)
-        await caught_up(rig)
+        await caught_up(harness)
         await process.send(signals.SIGTERM)
         await process.start()
-        await compare(rig)
-    await rig.producer.stop()
+        await compare(harness)
+    await harness.producer.stop()
 
 
 @pytest.mark.chaos
@@ -200,20 +200,20 @@ async def test_ten_kills_in_the_middle_of_load_lose_and_double_nothing(
 async def test_a_frozen_owner_that_wakes_up_after_another_took_over_writes_nothing(
     kafka_broker: str, database: str, tmp_path: Path
 ) -> None:
-    rig = await Rig.build(kafka_broker, database, UNITS)
-    story = Story(rig, SEED + 1)
-    first, second = (Process(rig, tmp_path / f"{name}.log", name) for name in ("rules-a", "rules-b"))
+    harness = await Harness.build(kafka_broker, database, UNITS)
+    story = Story(harness, SEED + 1)
+    first, second = (Process(harness, tmp_path / f"{name}.log", name) for name in ("rules-a", "rules-b"))
     async with ended(first, second):
         await first.start()
         await story.write(30)
-        await caught_up(rig)
+        await caught_up(harness)
         await story.write(20)
         await first.send(signals.SIGSTOP)
         await second.start()
         await story.write(300)
-        await caught_up(rig)
+        await caught_up(harness)
         await first.send(signals.SIGCONT)
         await story.write(60)
-        await caught_up(rig)
-        await compare(rig)
-    await rig.producer.stop()
+        await caught_up(harness)
+        await compare(harness)
+    await harness.producer.stop()

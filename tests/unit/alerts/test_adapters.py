@@ -28,7 +28,7 @@ from services.kernel.ids import finding_id
 from services.runtime.kafka import Record
 from services.runtime.kafka_loop import ConsumedRecord, Unavailable
 from tests.fakes.alerts_store import MemoryStore
-from tests.integration.alerts.world import (
+from tests.integration.alerts.scenario import (
     ROOT,
     finding,
     fire,

@@ -11,7 +11,7 @@ from services.alerts.domain.errors import NoPack
 from services.alerts.domain.escalation.pack_rules import WITHOUT_PACK
 from services.kernel.words import ContactRole
 from services.runtime.kafka import Record
-from tests.integration.alerts.world import (
+from tests.integration.alerts.scenario import (
     contact_record,
     district_pack,
     gateway_record,

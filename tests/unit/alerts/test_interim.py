@@ -21,7 +21,7 @@ from services.alerts.worker.interim import Interim
 from services.runtime.patience import within
 from tests.fakes.alerts_store import MemoryStore, MemoryTransaction, states
 from tests.unit.alerts.build import at, event
-from tests.unit.alerts.rig import Rig
+from tests.unit.alerts.harness import Harness
 
 FIRE = CaseKind.FIRE
 BURNS = event(Happening.FIRED, kind=FIRE, point="1")
@@ -54,13 +54,13 @@ class Frail(MemoryStore):
 
 
 class Without:
-    """A rig, and beside it what tells from memory."""
+    """A harness, and beside it what tells from memory."""
 
     def __init__(self) -> None:
-        self.rig = Rig(store=Frail())
-        self.memory = LocalInterimStore(self.rig.composer.retell, self.rig.composer.first_told)
-        self.rig.hand_over(Handover(self.memory), self.memory)
-        intake, delivery_worker = self.rig.second_lane(self.memory)
+        self.harness = Harness(store=Frail())
+        self.memory = LocalInterimStore(self.harness.composer.retell, self.harness.composer.first_told)
+        self.harness.hand_over(Handover(self.memory), self.memory)
+        intake, delivery_worker = self.harness.second_lane(self.memory)
         self.interim = Interim(
             store=self.memory,
             intake=intake,
@@ -68,14 +68,14 @@ class Without:
             outbox=self.store,
             cases=self.store,
             fires=self.store,
-            metrics=self.rig.metrics,
-            clock=self.rig.clock,
+            metrics=self.harness.metrics,
+            clock=self.harness.clock,
         )
 
     @property
     def store(self) -> Frail:
-        assert isinstance(self.rig.store, Frail)
-        return self.rig.store
+        assert isinstance(self.harness.store, Frail)
+        return self.harness.store
 
     async def lose(self) -> None:
         self.store.away = True
@@ -88,8 +88,8 @@ class Without:
             await self.interim.take(events)
             await self.settled()
         else:
-            await self.rig.take(*events, topic="alarms")
-            await self.rig.finished()
+            await self.harness.take(*events, topic="alarms")
+            await self.harness.finished()
 
     async def settled(self) -> None:
         await self.interim.drain()
@@ -100,13 +100,13 @@ class Without:
         """The database answers, and what was told is taken in."""
         self.store.away = False
         await self.interim.look()
-        await self.rig.take(*events, topic="alarms")
+        await self.harness.take(*events, topic="alarms")
         await self.settled()
-        await self.rig.pass_time(90, every=30)
+        await self.harness.pass_time(90, every=30)
         assert not self.memory.rows(), "all of it is written down"
 
     def sent(self) -> Sequence[NoticeId]:
-        return [ready.notice_id for _, ready in self.rig.carrier.sent]
+        return [ready.notice_id for _, ready in self.harness.carrier.sent]
 
 
 async def test_fire_and_its_end_are_told_from_memory_and_written_down_once() -> None:
@@ -114,7 +114,7 @@ async def test_fire_and_its_end_are_told_from_memory_and_written_down_once() -> 
     await here.lose()
     for one in (BURNS, ALSO, OVER):
         await here.take(one)
-    assert [ready.subject.split(" ")[0] for _, ready in here.rig.carrier.sent] == [
+    assert [ready.subject.split(" ")[0] for _, ready in here.harness.carrier.sent] == [
         "F0",
         "F0",
         "F0.p2",
@@ -135,19 +135,19 @@ async def test_fire_that_the_database_knew_goes_on_in_memory_under_its_own_case(
     await here.lose()
     await here.take(ALSO)
     await here.take(OVER)
-    assert [ready.case_id for _, ready in here.rig.carrier.sent] == [next(iter(here.store.tables.cases))] * 5
+    assert [ready.case_id for _, ready in here.harness.carrier.sent] == [next(iter(here.store.tables.cases))] * 5
     await here.back(ALSO, OVER)
     assert len(here.sent()) == len(set(here.sent())) == 5
 
 
 async def test_fire_of_another_process_is_known_when_the_database_goes_away() -> None:
     here = Without()
-    await here.rig.take(event(kind=FIRE, point="1"))  # by rules, in the other process
+    await here.harness.take(event(kind=FIRE, point="1"))  # by rules, in the other process
     here.memory.cases.clear()
     await here.interim.look()
     await here.lose()
     await here.take(OVER)
-    assert sorted(here.rig.told("CLEAR")) == ["centre", "room-U1"]
+    assert sorted(here.harness.told("CLEAR")) == ["centre", "room-U1"]
 
 
 async def test_end_that_comes_after_the_return_is_told_to_those_who_heard_from_memory() -> None:
@@ -155,8 +155,8 @@ async def test_end_that_comes_after_the_return_is_told_to_those_who_heard_from_m
     await here.lose()
     await here.take(BURNS)
     await here.back(BURNS, OVER)
-    assert sorted(here.rig.told("CLEAR")) == ["centre", "room-U1"]
-    assert here.rig.told("F0").count("centre") == 1
+    assert sorted(here.harness.told("CLEAR")) == ["centre", "room-U1"]
+    assert here.harness.told("F0").count("centre") == 1
 
 
 async def test_fire_that_was_over_when_told_from_memory_needs_no_all_clear() -> None:
@@ -164,25 +164,25 @@ async def test_fire_that_was_over_when_told_from_memory_needs_no_all_clear() -> 
     await here.lose()
     await here.take(BURNS, OVER)
     await here.back(BURNS, OVER)
-    assert [ready.subject for _, ready in here.rig.carrier.sent] == ["F0 U1 over", "F0 U1 over"]
+    assert [ready.subject for _, ready in here.harness.carrier.sent] == ["F0 U1 over", "F0 U1 over"]
 
 
 async def test_a_notice_that_waited_in_the_database_does_not_say_fire_after_the_all_clear() -> None:
     here = Without()
-    here.rig.carrier.answers = [Outcome(Reason.THROTTLED)]  # the centre's first notice waits for its next attempt
+    here.harness.carrier.answers = [Outcome(Reason.THROTTLED)]  # the centre's first notice waits for its next attempt
     await here.take(BURNS)
     await here.lose()
     with pytest.raises(StoreUnavailable):
-        await here.rig.deliver()
+        await here.harness.deliver()
     await here.take(OVER)
-    assert sorted(here.rig.told("CLEAR")) == ["centre", "room-U1"]
-    here.rig.clock.forward(2)
+    assert sorted(here.harness.told("CLEAR")) == ["centre", "room-U1"]
+    here.harness.clock.forward(2)
     here.store.away = False
     await here.interim.look()
-    await here.rig.deliver()
-    assert len(here.rig.told("F0")) == 2, "the end of the fire is not taken in yet"
+    await here.harness.deliver()
+    assert len(here.harness.told("F0")) == 2, "the end of the fire is not taken in yet"
     await here.back(OVER)
-    subjects = [ready.subject for _, ready in here.rig.carrier.sent if ready.to.contact_id == "centre"]
+    subjects = [ready.subject for _, ready in here.harness.carrier.sent if ready.to.contact_id == "centre"]
     assert subjects[0] == "F0 U1"
     assert subjects[-1] == "F0 U1 over"
 
@@ -190,9 +190,9 @@ async def test_a_notice_that_waited_in_the_database_does_not_say_fire_after_the_
 async def test_attempts_that_fail_without_the_database_go_on_with_it() -> None:
     here = Without()
     await here.lose()
-    here.rig.carrier.answers = [Outcome(Reason.CONNECT), Outcome(Reason.CONNECT)]
+    here.harness.carrier.answers = [Outcome(Reason.CONNECT), Outcome(Reason.CONNECT)]
     await here.take(BURNS)
-    assert len(here.rig.told("F0")) == 2
+    assert len(here.harness.told("F0")) == 2
     await here.back(BURNS)
     assert states(here.store) == {"F0": ["accepted", "accepted"]}
     assert [row.attempts for row in here.store.tables.notices.values()] == [2, 2]
@@ -209,10 +209,10 @@ async def test_attempt_that_could_not_be_written_down_is_not_repeated(monkeypatc
         await here.take(BURNS)
     assert states(here.store) == {"F0": ["sending", "sending"]}
     await here.lose()
-    here.rig.clock.forward(120)  # the leases have run out
+    here.harness.clock.forward(120)  # the leases have run out
     here.store.away = False
     await here.interim.look()
-    await here.rig.deliver()
+    await here.harness.deliver()
     await here.settled()
     assert states(here.store) == {"F0": ["accepted", "accepted"]}
     assert len(here.sent()) == 2
@@ -225,16 +225,16 @@ async def test_what_the_ordinary_lane_wrote_first_is_written_down_as_told_and_no
         await here.take(one)
     sent = len(here.sent())
     here.store.away = False
-    here.rig.clock.forward(30)
-    other = here.rig.ordinary()
+    here.harness.clock.forward(30)
+    other = here.harness.ordinary()
     claim, _ = await here.store.claim("findings", 0, "other")
     began = event(kind=FIRE, point="1")
     await other.take(claim, [began, replace(began, event_id="end", happening=Happening.ENDED, detected_at=at(5))], 2)
-    await here.rig.finished()
+    await here.harness.finished()
     await here.interim.look()
-    await here.rig.take(BURNS, OVER, topic="alarms")
+    await here.harness.take(BURNS, OVER, topic="alarms")
     await here.settled()
-    await here.rig.pass_time(90, every=6)
+    await here.harness.pass_time(90, every=6)
     await here.settled()
     assert len(here.sent()) == sent == 4
     assert states(here.store) == {"F0": ["accepted"] * 2, "CLEAR": ["accepted"] * 2}
@@ -246,7 +246,7 @@ async def test_what_lands_while_it_is_being_written_down_is_not_left_as_on_its_w
     here = Without()
     await here.lose()
     leave = asyncio.Event()
-    send = here.rig.carrier.send
+    send = here.harness.carrier.send
 
     async def slow(notice: Ready) -> Outcome:
         await leave.wait()
@@ -261,12 +261,12 @@ async def test_what_lands_while_it_is_being_written_down_is_not_left_as_on_its_w
         return new
 
     with monkeypatch.context() as slowly:
-        slowly.setattr(here.rig.carrier, "send", slow)
+        slowly.setattr(here.harness.carrier, "send", slow)
         slowly.setattr(MemoryTransaction, "save", landing)
         await here.interim.take([BURNS])
         here.store.away = False
         await here.interim.look()
-        await here.rig.take(BURNS, topic="alarms")
+        await here.harness.take(BURNS, topic="alarms")
     await here.settled()
     assert states(here.store) == {"F0": ["accepted", "accepted"]}
     assert len(here.sent()) == 2
@@ -281,7 +281,7 @@ async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(9):
         await here.take(replace(event(Happening.FIRED, of=f"U{number}", kind=FIRE), event_id=f"e{number}"))
     assert (len(here.memory.cases), len(here.memory.rows()), len(here.memory.seen)) == (3, 4, 5)
-    assert here.rig.told("F0").count("centre") == 9
+    assert here.harness.told("F0").count("centre") == 9
 
 
 async def test_answer_that_came_while_we_stood_still_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from services.alerts.ports import Ready
 from services.kernel.words import Purpose
 from tests.fakes.alerts_store import states
 from tests.unit.alerts.build import event
-from tests.unit.alerts.rig import Rig
+from tests.unit.alerts.harness import Harness
 
 FIRE = CaseKind.FIRE
 ALARMS, FINDINGS = "alarms", "findings"
@@ -63,60 +63,60 @@ def issue() -> Signals:
 
 
 async def test_late_fire_lane_opens_no_second_case_and_calls_nobody() -> None:
-    rig, said = Rig(), issue()
+    harness, said = Harness(), issue()
     for finding in said.findings:
-        await rig.take(finding, topic=FINDINGS)
-        await rig.deliver()
-    assert states(rig.store) == {"F0": ["accepted", "accepted"], "CLEAR": ["accepted", "accepted"]}
-    sent = len(rig.carrier.sent)
+        await harness.take(finding, topic=FINDINGS)
+        await harness.deliver()
+    assert states(harness.store) == {"F0": ["accepted", "accepted"], "CLEAR": ["accepted", "accepted"]}
+    sent = len(harness.carrier.sent)
     for alarm in said.alarms:
-        await rig.take(alarm, topic=ALARMS)
-        await rig.pass_time(60, every=20)
-    (case,) = rig.store.tables.cases.values()
+        await harness.take(alarm, topic=ALARMS)
+        await harness.pass_time(60, every=20)
+    (case,) = harness.store.tables.cases.values()
     assert (case.is_open, case.sightings) == (False, 3)
-    assert len(rig.carrier.sent) == sent, "nobody is called for a fire that is over"
+    assert len(harness.carrier.sent) == sent, "nobody is called for a fire that is over"
 
 
 async def test_late_fire_lane_knows_the_next_fire() -> None:
-    rig, said = Rig(), issue()
+    harness, said = Harness(), issue()
     for finding in said.findings:
-        await rig.take(finding, topic=FINDINGS)
+        await harness.take(finding, topic=FINDINGS)
     said.fired("2")
     for alarm in said.alarms:
-        await rig.take(alarm, topic=ALARMS)
-    await rig.deliver()
-    assert [case.is_open for case in rig.store.tables.cases.values()] == [False, True]
-    assert sorted(rig.told("F0")) == ["centre", "centre", "room-U1", "room-U1"]
+        await harness.take(alarm, topic=ALARMS)
+    await harness.deliver()
+    assert [case.is_open for case in harness.store.tables.cases.values()] == [False, True]
+    assert sorted(harness.told("F0")) == ["centre", "centre", "room-U1", "room-U1"]
 
 
 async def test_late_finding_under_another_first_signal_belongs_to_the_fire_that_is_over() -> None:
-    rig = Rig()
+    harness = Harness()
     said = [  # the two topics have the first two signals in a different order
         event(Happening.FIRED, kind=FIRE, cause="s2", point="2", seconds=2),
         event(Happening.FIRED, kind=FIRE, cause="s1", point="1", seconds=1),
         event(Happening.RESTORED, kind=FIRE, cause="s3", seconds=3),
         event(Happening.FIRED, kind=FIRE, cause="s4", point="1", seconds=4),
     ]
-    await rig.take(*said, topic=ALARMS)
+    await harness.take(*said, topic=ALARMS)
     for happening, cause, seconds in (
         (Happening.BEGAN, "s1", 1),
         (Happening.CHANGED, "s1", 2),
         (Happening.ENDED, "s1", 3),
     ):
-        await rig.take(event(happening, kind=FIRE, cause=cause, point="1", seconds=seconds), topic=FINDINGS)
-    await rig.deliver()
-    assert [case.is_open for case in rig.store.tables.cases.values()] == [False, True]
-    assert not rig.told("CLEAR"), "who first heard of a fire that was over heard that with it; the other burns"
+        await harness.take(event(happening, kind=FIRE, cause=cause, point="1", seconds=seconds), topic=FINDINGS)
+    await harness.deliver()
+    assert [case.is_open for case in harness.store.tables.cases.values()] == [False, True]
+    assert not harness.told("CLEAR"), "who first heard of a fire that was over heard that with it; the other burns"
 
 
 async def test_fire_by_the_slower_clock_of_a_second_gateway_is_no_late_one() -> None:
-    rig = Rig()
-    await rig.take(event(Happening.FIRED, kind=FIRE, cause="s1", point="1", seconds=1), topic=ALARMS)
-    await rig.take(event(Happening.BEGAN, kind=FIRE, cause="s1", point="1", seconds=1), topic=FINDINGS)
-    await rig.take(event(Happening.RESTORED, kind=FIRE, cause="s2", seconds=5), topic=ALARMS)
-    await rig.take(event(Happening.ENDED, kind=FIRE, cause="s1", seconds=5), topic=FINDINGS)
-    await rig.take(event(Happening.FIRED, kind=FIRE, cause="s3", point="1", seconds=4.9), topic=ALARMS)
-    assert [case.is_open for case in rig.store.tables.cases.values()] == [False, True]
+    harness = Harness()
+    await harness.take(event(Happening.FIRED, kind=FIRE, cause="s1", point="1", seconds=1), topic=ALARMS)
+    await harness.take(event(Happening.BEGAN, kind=FIRE, cause="s1", point="1", seconds=1), topic=FINDINGS)
+    await harness.take(event(Happening.RESTORED, kind=FIRE, cause="s2", seconds=5), topic=ALARMS)
+    await harness.take(event(Happening.ENDED, kind=FIRE, cause="s1", seconds=5), topic=FINDINGS)
+    await harness.take(event(Happening.FIRED, kind=FIRE, cause="s3", point="1", seconds=4.9), topic=ALARMS)
+    assert [case.is_open for case in harness.store.tables.cases.values()] == [False, True]
 
 
 POINTS = st.sampled_from(["1", "2", "3"])
@@ -139,41 +139,43 @@ def test_any_order_of_the_lanes_makes_one_case_of_each_fire(
 
 
 async def _play(signals: Signals, steps: Sequence[str]) -> None:
-    rig, broken = Rig(), []
+    harness, broken = Harness(), []
     places = {ALARMS: 0, FINDINGS: 0}
     lanes = {"alarm": (ALARMS, signals.alarms), "finding": (FINDINGS, signals.findings)}
     burning_now = {case_id_of(event(kind=FIRE, cause=signals.fires[-1]).finding_id)} if signals.burning else set()
 
     def watch(ready: Ready) -> None:
-        case = rig.store.tables.cases[ready.case_id]
+        case = harness.store.tables.cases[ready.case_id]
         if ready.purpose is Purpose.ALL_CLEAR and (case.is_open or ready.case_id in burning_now):
             broken.append("an all-clear while it burns")
         if ready.purpose is Purpose.NOTICE and not case.is_open and not ready.subject.endswith("over"):
             broken.append("a fire that is over told as one that burns")
 
-    rig.carrier.watch = watch
+    harness.carrier.watch = watch
     for step in steps:
-        await rig.finished()
-        rig.clock.forward(1)
+        await harness.finished()
+        harness.clock.forward(1)
         if step == "deliver":
-            await rig.deliver()
+            await harness.deliver()
         elif step == "kill":
-            rig.kill()
+            harness.kill()
         elif step == "again":  # what was read before the crash of a consumer is read again
             places = {topic: max(0, place - 3) for topic, place in places.items()}
         else:
             topic, events = lanes[step]
             if places[topic] < len(events):
-                await rig.take(events[places[topic]], topic=topic)
+                await harness.take(events[places[topic]], topic=topic)
                 places[topic] += 1
     for topic, events in lanes.values():
-        await rig.take(*events, topic=topic)
-    await rig.pass_time(200, every=50)
-    cases = {case.case_id: case.is_open for case in rig.store.tables.cases.values()}
+        await harness.take(*events, topic=topic)
+    await harness.pass_time(200, every=50)
+    cases = {case.case_id: case.is_open for case in harness.store.tables.cases.values()}
     assert cases == {
         case_id_of(event(kind=FIRE, cause=cause).finding_id): bool(signals.burning) and cause == signals.fires[-1]
         for cause in signals.fires
     }
     assert not broken
-    assert {row.state for row in rig.store.tables.notices.values()} <= {"accepted"}, "no notice of a fire is taken back"
-    assert rig.told("F0").count("centre") >= len(signals.fires)
+    assert {row.state for row in harness.store.tables.notices.values()} <= {"accepted"}, (
+        "no notice of a fire is taken back"
+    )
+    assert harness.told("F0").count("centre") >= len(signals.fires)

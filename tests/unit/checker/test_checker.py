@@ -12,7 +12,7 @@ from services.runtime.kafka import partition_of
 from tests.checker.delivery import Sent, Stored, check_account, check_delivery, copies
 from tests.checker.notices import Copy, Outage, check_all_clears, check_fires, check_intake, check_notices
 from tests.checker.replay import Facts, LogEntry, Setting, check_facts, check_findings, replay
-from tests.integration.rules.rig import registry_records
+from tests.integration.rules.harness import registry_records
 
 START = datetime(2026, 3, 2, 2, tzinfo=UTC)
 SENT = [Sent(f"s{number}", "G1", number, "heartbeat", "up", 0.0, 1.0) for number in range(4)]

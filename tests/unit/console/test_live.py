@@ -25,7 +25,7 @@ from tests.unit.console.builders import CENTRE, HEALTH, unit
 BOUNDS = LiveBounds(beat_s=0.02, spacing_s=0.0, refresh_s=60, names_s=60, read_deadline_s=1, streams_per_account=3)
 
 
-class Stage:
+class Harness:
     def __init__(self, bounds: LiveBounds = BOUNDS) -> None:
         self.read = FakeReadModel(all_units=[unit("U1"), unit("U2", lead_department="education")])
         self.changes = FakeChanges()
@@ -41,7 +41,7 @@ class Stage:
         )
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator["Stage"]:
+    async def running(self) -> AsyncIterator["Harness"]:
         task = asyncio.create_task(self.hub.run(self.stop))
         try:
             yield self
@@ -63,67 +63,67 @@ def changed(event: LiveEvent) -> bool:
 
 
 async def test_a_new_browser_gets_everything_first() -> None:
-    async with Stage().running() as stage, stage.hub.follow(CENTRE, None) as events:
+    async with Harness().running() as harness, harness.hub.follow(CENTRE, None) as events:
         event = await next_event(events, lambda _: True)
         assert event.kind == "snapshot"
         assert set(json.loads(event.body)) == {"names", "rates", "boards", "tally", "cases", "fires"}
 
 
 async def test_a_change_reaches_every_browser_for_one_read_of_the_database() -> None:
-    async with Stage().running() as stage, contextlib.AsyncExitStack() as held:
-        followers = [await held.enter_async_context(stage.hub.follow(CENTRE, None)) for _ in range(3)]
+    async with Harness().running() as harness, contextlib.AsyncExitStack() as held:
+        followers = [await held.enter_async_context(harness.hub.follow(CENTRE, None)) for _ in range(3)]
         for events in followers:
             await next_event(events, changed)
-        before = stage.read.reads["picture"]
-        stage.read.all_units[0] = unit("U1", connection="offline")
-        stage.changes.wake()
+        before = harness.read.reads["picture"]
+        harness.read.all_units[0] = unit("U1", connection="offline")
+        harness.changes.wake()
         for events in followers:
             body = json.loads((await next_event(events, changed)).body)
             assert body["rates"]["S1"]["numerator"] == 1
             assert "names" not in body, "what did not change is not sent again"
-        assert stage.read.reads["picture"] == before + 1
+        assert harness.read.reads["picture"] == before + 1
 
 
 async def test_many_wakes_at_once_are_one_read() -> None:
-    stage = Stage(LiveBounds(beat_s=5, spacing_s=0.2, refresh_s=60))
-    async with stage.running(), stage.hub.follow(CENTRE, None) as events:
+    harness = Harness(LiveBounds(beat_s=5, spacing_s=0.2, refresh_s=60))
+    async with harness.running(), harness.hub.follow(CENTRE, None) as events:
         await next_event(events, changed)
-        before = stage.read.reads["picture"]
+        before = harness.read.reads["picture"]
         for _ in range(200):
-            stage.changes.wake()
-        stage.read.all_units.append(unit("U3"))
+            harness.changes.wake()
+        harness.read.all_units.append(unit("U3"))
         await next_event(events, changed)
-        assert stage.read.reads["picture"] - before <= 2
+        assert harness.read.reads["picture"] - before <= 2
 
 
 async def test_a_department_gets_its_slice_only() -> None:
-    async with Stage().running() as stage, stage.hub.follow(HEALTH, None) as events:
+    async with Harness().running() as harness, harness.hub.follow(HEALTH, None) as events:
         body = json.loads((await next_event(events, changed)).body)
         assert body["tally"]["total"] == 1
         assert body["rates"]["S1"]["denominator"] == 1
 
 
 async def test_a_slow_browser_finds_the_latest_state_not_a_queue() -> None:
-    async with Stage().running() as stage, stage.hub.follow(CENTRE, None) as slow:
+    async with Harness().running() as harness, harness.hub.follow(CENTRE, None) as slow:
         first = await next_event(slow, changed)
-        async with stage.hub.follow(CENTRE, None) as fast:
+        async with harness.hub.follow(CENTRE, None) as fast:
             await next_event(fast, changed)
             for count in range(3, 8):
-                stage.read.all_units.append(unit(f"U{count}"))
-                stage.changes.wake()
+                harness.read.all_units.append(unit(f"U{count}"))
+                harness.changes.wake()
                 await next_event(fast, changed)
         event = await next_event(slow, lambda event: changed(event) and event.id != first.id)
         assert json.loads(event.body)["tally"]["total"] == 7
 
 
 async def test_a_returning_browser_gets_only_what_it_missed() -> None:
-    async with Stage().running() as stage:
-        async with stage.hub.follow(CENTRE, None) as events:
+    async with Harness().running() as harness:
+        async with harness.hub.follow(CENTRE, None) as events:
             seen = await next_event(events, changed)
-        async with stage.hub.follow(CENTRE, seen.id) as events:
+        async with harness.hub.follow(CENTRE, seen.id) as events:
             assert (await next_event(events, lambda _: True)).kind == "beat"
-            stage.read.all_units.append(unit("U9"))
-            stage.changes.wake()
+            harness.read.all_units.append(unit("U9"))
+            harness.changes.wake()
             event = await next_event(events, changed)
             assert event.kind == "update"
             assert "names" not in json.loads(event.body)
@@ -133,56 +133,56 @@ async def test_a_returning_browser_gets_only_what_it_missed() -> None:
     "last_id", ["", "other-1", "token0001xyz-999999", "token0001xyz--1", "token0001xyz-9e9", "x" * 90]
 )
 async def test_an_id_that_is_not_ours_gets_a_snapshot(last_id: str) -> None:
-    async with Stage().running() as stage, stage.hub.follow(CENTRE, last_id) as events:
+    async with Harness().running() as harness, harness.hub.follow(CENTRE, last_id) as events:
         assert (await next_event(events, lambda _: True)).kind == "snapshot"
 
 
 async def test_streams_are_bounded_per_account_and_places_come_back() -> None:
-    async with Stage().running() as stage:
+    async with Harness().running() as harness:
         async with contextlib.AsyncExitStack() as held:
             for _ in range(3):
-                await held.enter_async_context(stage.hub.follow(CENTRE, None))
+                await held.enter_async_context(harness.hub.follow(CENTRE, None))
             with pytest.raises(TooBusy):
-                await held.enter_async_context(stage.hub.follow(CENTRE, None))
-            async with stage.hub.follow(HEALTH, None):
-                assert stage.hub.streams == 4
-        assert stage.hub.streams == 0
+                await held.enter_async_context(harness.hub.follow(CENTRE, None))
+            async with harness.hub.follow(HEALTH, None):
+                assert harness.hub.streams == 4
+        assert harness.hub.streams == 0
 
 
 async def test_the_beat_says_blind_though_nothing_was_announced_and_the_picture_is_read_anew() -> None:
-    async with Stage().running() as stage, stage.hub.follow(CENTRE, None) as events:
+    async with Harness().running() as harness, harness.hub.follow(CENTRE, None) as events:
         await next_event(events, changed)
-        stage.read.sights = [PartitionSight(0, T0, VisibilityState.BLIND)]
-        stage.read.all_units[0] = unit("U1", connection="unknown")
+        harness.read.sights = [PartitionSight(0, T0, VisibilityState.BLIND)]
+        harness.read.all_units[0] = unit("U1", connection="unknown")
         blind = await next_event(events, lambda event: '"state":"blind"' in event.body)
         assert blind.id is None
         await next_event(events, lambda event: changed(event) and '"unknown":1' in event.body)
 
 
 async def test_a_database_that_is_away_is_said_within_a_beat_and_the_last_state_stays() -> None:
-    async with Stage().running() as stage, stage.hub.follow(CENTRE, None) as events:
+    async with Harness().running() as harness, harness.hub.follow(CENTRE, None) as events:
         await next_event(events, lambda event: '"state":"live"' in event.body)
-        stage.read.away = True
-        stage.changes.wake()
+        harness.read.away = True
+        harness.changes.wake()
         event = await next_event(events, lambda event: '"state":"unreachable"' in event.body)
         assert json.loads(event.body)["as_of"] == "2026-11-22T08:00:00Z"
-        stage.read.away = False
+        harness.read.away = False
         await next_event(events, lambda event: '"state":"live"' in event.body)
 
 
 async def test_without_any_answer_a_section_is_an_error_not_an_old_figure() -> None:
-    async with Stage().running() as stage:
-        stage.read.away = True
+    async with Harness().running() as harness:
+        harness.read.away = True
         with pytest.raises(DataUnavailable):
-            await stage.hub.section(WHOLE, "rates")
+            await harness.hub.section(WHOLE, "rates")
 
 
 async def test_streams_end_when_the_service_stops() -> None:
-    stage = Stage()
-    task = asyncio.create_task(stage.hub.run(stage.stop))
-    async with stage.hub.follow(CENTRE, None) as events:
+    harness = Harness()
+    task = asyncio.create_task(harness.hub.run(harness.stop))
+    async with harness.hub.follow(CENTRE, None) as events:
         await next_event(events, changed)
-        stage.stop.set()
+        harness.stop.set()
         async with asyncio.timeout(60):
             async for _ in events:
                 pass

@@ -11,7 +11,7 @@ import yaml
 
 from services.console.adapters.encode import JsonEncoder
 from services.console.adapters.rows import names
-from services.console.domain.picture import Names
+from services.console.domain.dashboard_snapshot import Names
 from services.console.domain.rates import RateCounts
 from services.console.domain.viewer import Slice
 from tests.fakes.console import FakeReadModel
@@ -21,8 +21,8 @@ PACK = Path(__file__).resolve().parents[3] / "deploy" / "packs" / "sample-2026.y
 
 async def shown(known: Names) -> dict[str, Any]:
     rows = tuple(RateCounts(scope, "sample", online=199, offline=1) for scope in ("ALL", "S", "KEY", "S1", "S2", "S3"))
-    picture = replace(await FakeReadModel().picture(Slice(None)), headline=rows, boards={"town": rows})
-    sections = JsonEncoder().sections(picture, known)
+    snapshot = replace(await FakeReadModel().snapshot(Slice(None)), headline=rows, boards={"town": rows})
+    sections = JsonEncoder().sections(snapshot, known)
     return {"rates": json.loads(sections["rates"]), "boards": json.loads(sections["boards"])}
 
 

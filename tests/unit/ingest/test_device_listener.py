@@ -6,12 +6,12 @@ import resource
 import pytest
 
 from services.ingest.adapters.device_listener import OTHER_FILES, open_files_for
-from services.ingest.domain.conduct import Ended, Limits
+from services.ingest.domain.connection_policy import Ended, Limits
 from services.ingest.domain.device_stream import DeviceStream
 from services.ingest.domain.gb26875 import decode_frame
 from services.ingest.domain.values import Accepted, Refused
 from services.kernel.words import Flag
-from tests.unit.ingest.device_rig import ADDRESSES, DeviceRig, frame, heard_out, spoilt, status, words
+from tests.unit.ingest.device_harness import ADDRESSES, DeviceHarness, frame, heard_out, spoilt, status, words
 
 CONFIRM, DENY = 3, 6
 
@@ -22,48 +22,48 @@ async def turns(count: int = 3) -> None:
 
 
 async def test_a_frame_is_confirmed_when_it_is_settled_and_not_before() -> None:
-    rig = DeviceRig()
-    caller = rig.call()
+    harness = DeviceHarness()
+    caller = harness.call()
     caller.say(frame(serial=7))
     assert caller.wire.sent == b""
-    assert words(await rig.settle()) == ["accepted"]
+    assert words(await harness.settle()) == ["accepted"]
     answer = decode_frame(caller.wire.sent)
     assert (answer.command, answer.serial, answer.dest_raw) == (CONFIRM, 7, ADDRESSES["G000001"])
 
 
 async def test_a_frame_may_come_byte_by_byte_and_many_may_come_at_once() -> None:
-    rig = DeviceRig()
-    caller = rig.call()
+    harness = DeviceHarness()
+    caller = harness.call()
     caller.say(*(bytes((byte,)) for byte in frame()))
     caller.say(frame() * 20)
-    assert words(await rig.settle()) == ["accepted"] * 21
-    assert rig.main.account().balanced
+    assert words(await harness.settle()) == ["accepted"] * 21
+    assert harness.main.account().balanced
 
 
 async def test_a_fire_waits_in_a_lane_of_its_own() -> None:
-    rig = DeviceRig()
-    caller = rig.call()
+    harness = DeviceHarness()
+    caller = harness.call()
     caller.say(frame() + frame(adu=status(3)) + frame())
-    assert (rig.waiting("device"), rig.waiting("device_fire")) == (2, 1)
+    assert (harness.waiting("device"), harness.waiting("device_fire")) == (2, 1)
 
 
 async def test_a_bad_frame_is_refused_and_denied_and_the_good_one_behind_it_is_confirmed() -> None:
-    rig = DeviceRig()
-    caller = rig.call()
+    harness = DeviceHarness()
+    caller = harness.call()
     caller.say(spoilt(frame(serial=1)) + frame(serial=2))
-    assert words(await rig.settle()) == ["bad_frame", "accepted"]
+    assert words(await harness.settle()) == ["bad_frame", "accepted"]
     answers = [decode_frame(piece.raw) for piece in DeviceStream().feed(caller.wire.sent)]
     assert [(answer.command, answer.serial) for answer in answers] == [(DENY, 1), (CONFIRM, 2)]
 
 
 async def test_a_profile_is_read_by_whoever_judges_not_by_the_connection() -> None:
-    rig = DeviceRig()
-    rig.register("G000001", ["10.0.0.0/24"], profile="keepalive_command7")
+    harness = DeviceHarness()
+    harness.register("G000001", ["10.0.0.0/24"], profile="keepalive_command7")
     seven = frame(command=7, profile="keepalive_command7")
-    caller, other = rig.call(), rig.call()
+    caller, other = harness.call(), harness.call()
     caller.say(seven)
     other.say(frame("G000002", command=7, profile="keepalive_command7"))
-    assert words(await rig.settle()) == ["accepted", "bad_frame"]
+    assert words(await harness.settle()) == ["accepted", "bad_frame"]
 
 
 @pytest.mark.parametrize(
@@ -78,176 +78,176 @@ async def test_a_profile_is_read_by_whoever_judges_not_by_the_connection() -> No
     ],
 )
 async def test_who_is_believed(networks: list[str], trusting: bool, certificate: str | None, words_of_it: str) -> None:
-    rig = DeviceRig(trusting=trusting)
-    rig.register("G000001", networks)
+    harness = DeviceHarness(trusting=trusting)
+    harness.register("G000001", networks)
     subject = ((("commonName", certificate),),)
     peercert = {"subject": subject, "serialNumber": "01"} if certificate else {}
-    caller = rig.call(peercert=peercert)
+    caller = harness.call(peercert=peercert)
     caller.say(frame())
-    assert words(await rig.settle()) == [words_of_it]
+    assert words(await harness.settle()) == [words_of_it]
     assert bool(caller.wire.sent) == (words_of_it == "accepted")
 
 
 async def test_an_ipv4_caller_on_an_ipv6_socket_is_known_by_its_ipv4_address() -> None:
-    rig = DeviceRig()
-    rig.call("::ffff:10.0.0.7").say(frame())
-    assert words(await rig.settle()) == ["accepted"]
+    harness = DeviceHarness()
+    harness.call("::ffff:10.0.0.7").say(frame())
+    assert words(await harness.settle()) == ["accepted"]
 
 
 async def test_an_unknown_address_is_refused_without_an_answer_and_its_connection_ends() -> None:
-    rig = DeviceRig(Limits(strangers=3))
-    caller = rig.call()
+    harness = DeviceHarness(Limits(strangers=3))
+    caller = harness.call()
     caller.say(frame("G000003") * 10)
     assert caller.wire.ended == "aborted"
-    assert words(await rig.settle()) == ["unknown_gateway"] * 3
+    assert words(await harness.settle()) == ["unknown_gateway"] * 3
     caller.hang_up()
-    assert (caller.wire.sent, rig.ended(Ended.UNKNOWN_GATEWAY)) == (b"", 1)
+    assert (caller.wire.sent, harness.ended(Ended.UNKNOWN_GATEWAY)) == (b"", 1)
 
 
 async def test_a_second_address_on_a_connection_is_not_believed_and_three_times_in_a_row_end_it() -> None:
-    rig = DeviceRig(Limits(disbelieved=3))
-    caller = rig.call()
+    harness = DeviceHarness(Limits(disbelieved=3))
+    caller = harness.call()
     caller.say(frame("G000001"), frame("G000002"), frame("G000002"), frame("G000001"))
-    assert words(await rig.settle()) == ["accepted", "identity_mismatch", "identity_mismatch", "accepted"]
+    assert words(await harness.settle()) == ["accepted", "identity_mismatch", "identity_mismatch", "accepted"]
     assert caller.wire.ended is None
     caller.say(frame("G000002") * 3)
-    assert words(await rig.settle()) == ["identity_mismatch"] * 3
+    assert words(await harness.settle()) == ["identity_mismatch"] * 3
     caller.hang_up()
-    assert rig.ended(Ended.NOT_BELIEVED) == 1
+    assert harness.ended(Ended.NOT_BELIEVED) == 1
 
 
 async def test_a_gateway_that_calls_again_takes_over_once_it_is_believed() -> None:
-    rig = DeviceRig()
-    old, impostor, new = rig.call(), rig.call("192.0.2.1"), rig.call()
+    harness = DeviceHarness()
+    old, impostor, new = harness.call(), harness.call("192.0.2.1"), harness.call()
     old.say(frame())
-    await rig.settle()
+    await harness.settle()
     impostor.say(frame())
-    await rig.settle()
+    await harness.settle()
     assert not old.wire.is_closing()
     new.say(frame())
-    await rig.settle()
+    await harness.settle()
     old.hang_up()
-    assert (old.wire.ended, new.wire.ended, rig.ended(Ended.TAKEN_OVER)) == ("closed", None, 1)
-    assert rig.listener.send("G000001", b"hello")
+    assert (old.wire.ended, new.wire.ended, harness.ended(Ended.TAKEN_OVER)) == ("closed", None, 1)
+    assert harness.listener.send("G000001", b"hello")
     assert new.wire.sent.endswith(b"hello")
 
 
 async def test_what_is_settled_late_does_not_bring_an_older_connection_back() -> None:
-    rig = DeviceRig()
-    old, new = rig.call(), rig.call()
+    harness = DeviceHarness()
+    old, new = harness.call(), harness.call()
     old.say(frame())
     new.say(frame(adu=status(3)))
-    await rig.settle("device_fire")
-    await rig.settle("device")
+    await harness.settle("device_fire")
+    await harness.settle("device")
     assert (old.wire.ended, new.wire.ended) == (None, None)
-    assert rig.listener.send("G000001", b"x")
+    assert harness.listener.send("G000001", b"x")
     assert new.wire.sent.endswith(b"x")
 
 
 async def test_nothing_is_sent_to_a_gateway_that_was_not_believed_or_is_gone() -> None:
-    rig = DeviceRig()
-    caller = rig.call()
+    harness = DeviceHarness()
+    caller = harness.call()
     caller.say(frame())
-    assert not rig.listener.send("G000001", b"x")
-    await rig.settle()
+    assert not harness.listener.send("G000001", b"x")
+    await harness.settle()
     caller.hang_up()
-    assert not rig.listener.send("G000001", b"x")
+    assert not harness.listener.send("G000001", b"x")
 
 
 async def test_an_answer_to_a_device_that_is_gone_is_dropped() -> None:
-    rig = DeviceRig()
-    caller = rig.call()
+    harness = DeviceHarness()
+    caller = harness.call()
     caller.say(frame())
     caller.hang_up(ConnectionResetError())
-    assert words(await rig.settle()) == ["accepted"]
-    assert (caller.wire.sent, rig.ended(Ended.BROKEN)) == (b"", 1)
+    assert words(await harness.settle()) == ["accepted"]
+    assert (caller.wire.sent, harness.ended(Ended.BROKEN)) == (b"", 1)
 
 
 async def test_silence_from_the_start_half_a_frame_and_long_silence_each_have_a_limit() -> None:
-    rig = DeviceRig(Limits(first_frame_s=30, frame_s=20, idle_s=100))
-    silent, half, well = rig.call(), rig.call(), rig.call()
+    harness = DeviceHarness(Limits(first_frame_s=30, frame_s=20, idle_s=100))
+    silent, half, well = harness.call(), harness.call(), harness.call()
     half.say(frame()[:20])
     well.say(frame())
-    rig.clock.forward(20)
-    rig.listener.sweep()
+    harness.clock.forward(20)
+    harness.listener.sweep()
     assert [caller.wire.ended for caller in (silent, half, well)] == [None, "aborted", None]
     half.hang_up()
-    rig.clock.forward(10)
-    rig.listener.sweep()
+    harness.clock.forward(10)
+    harness.listener.sweep()
     assert [caller.wire.ended for caller in (silent, well)] == ["aborted", None]
     silent.hang_up()
-    rig.clock.forward(70)
-    rig.listener.sweep()
+    harness.clock.forward(70)
+    harness.listener.sweep()
     well.hang_up()
     reasons = (Ended.UNFINISHED_FRAME, Ended.NO_FRAME, Ended.IDLE)
-    assert [rig.ended(why) for why in reasons] == [1, 1, 1]
-    assert words(await rig.settle()) == ["accepted", "bad_frame"]
+    assert [harness.ended(why) for why in reasons] == [1, 1, 1]
+    assert words(await harness.settle()) == ["accepted", "bad_frame"]
 
 
 async def test_a_drop_every_twenty_seconds_is_still_half_a_frame() -> None:
-    rig = DeviceRig(Limits(first_frame_s=1000, frame_s=30))
-    caller = rig.call()
+    harness = DeviceHarness(Limits(first_frame_s=1000, frame_s=30))
+    caller = harness.call()
     for byte in frame()[:3]:
         caller.say(bytes((byte,)))
-        rig.clock.forward(15)
-        rig.listener.sweep()
+        harness.clock.forward(15)
+        harness.listener.sweep()
     assert caller.wire.ended == "aborted"
 
 
 async def test_rubbish_has_a_limit_and_single_bytes_of_it_count_more() -> None:
-    rig = DeviceRig(Limits(garbage_bytes=1024))
-    much, drops = rig.call(), rig.call()
+    harness = DeviceHarness(Limits(garbage_bytes=1024))
+    much, drops = harness.call(), harness.call()
     for caller in (much, drops):
         caller.say(frame())
     much.say(b"x" * 1025)
     drops.say(*[b"x"] * 25)
     assert (much.wire.ended, drops.wire.ended) == ("aborted", "aborted")
-    assert rig.waiting() == 2 + 1 + 1
+    assert harness.waiting() == 2 + 1 + 1
 
 
 async def test_rubbish_from_nobody_ends_as_a_stranger() -> None:
-    rig = DeviceRig(Limits(strangers=3))
-    caller = rig.call()
+    harness = DeviceHarness(Limits(strangers=3))
+    caller = harness.call()
     caller.say(*[b"GET / HTTP/1.1\r\n" * 8] * 5)
-    assert (caller.wire.ended, rig.waiting()) == ("aborted", 3)
-    chatty = rig.call()
+    assert (caller.wire.ended, harness.waiting()) == ("aborted", 3)
+    chatty = harness.call()
     chatty.say(*[b"GET / HTTP/1.1\r\n"] * 50)
-    assert (chatty.wire.ended, rig.waiting()) == ("aborted", 4)
+    assert (chatty.wire.ended, harness.waiting()) == ("aborted", 4)
 
 
 async def test_what_a_module_says_every_half_minute_is_kept_once_and_costs_no_connection() -> None:
     """Field case X2: `heart` between rare frames, and words of its own before the first one."""
-    rig = DeviceRig(Limits(first_frame_s=30, strangers=3, garbage_bytes=1024))
-    caller = rig.call()
+    harness = DeviceHarness(Limits(first_frame_s=30, strangers=3, garbage_bytes=1024))
+    caller = harness.call()
     caller.say(b"IMEI:866123045678901", b"ICCID:89860", b"+++", b"READY")
     for beat in range(100):
         caller.say(b"heart")
-        rig.clock.forward(30)
-        rig.listener.sweep()
+        harness.clock.forward(30)
+        harness.listener.sweep()
         if beat % 50 == 49:
             caller.say(frame(serial=beat))
     assert caller.wire.ended is None
-    assert words(await rig.settle()).count("accepted") == 2
-    assert rig.main.account().received == 4 + 2 + 2, "heart once of nobody, once of the gateway"
-    assert rig.metrics.device_texts._value.get() == 98
+    assert words(await harness.settle()).count("accepted") == 2
+    assert harness.main.account().received == 4 + 2 + 2, "heart once of nobody, once of the gateway"
+    assert harness.metrics.device_texts._value.get() == 98
 
 
 async def test_a_module_that_calls_again_says_nothing_new() -> None:
-    rig = DeviceRig()
+    harness = DeviceHarness()
     for call in range(20):
-        caller = rig.call()
+        caller = harness.call()
         caller.say(frame(serial=call), b"login 7")
         caller.hang_up()
-    assert rig.main.account().received == 20 + 1
+    assert harness.main.account().received == 20 + 1
 
 
 async def test_the_first_frame_of_each_further_connection_says_that_its_device_has_called_anew() -> None:
-    rig = DeviceRig()
+    harness = DeviceHarness()
     said: list[list[Flag]] = []
     for call in range(3):
-        caller = rig.call()
+        caller = harness.call()
         caller.say(frame(serial=2 * call), frame(serial=2 * call + 1, adu=status(1)))
-        for outcome in await rig.settle():
+        for outcome in await harness.settle():
             assert isinstance(outcome, Accepted)
             said.append([flag for signal in outcome.signals for flag in signal.flags if flag is Flag.RECONNECTED])
         caller.hang_up()
@@ -255,13 +255,13 @@ async def test_the_first_frame_of_each_further_connection_says_that_its_device_h
 
 
 async def test_a_text_that_goes_on_is_kept_once_a_day_with_how_often_it_was_said() -> None:
-    rig = DeviceRig(Limits(idle_s=10**6))
-    caller = rig.call()
+    harness = DeviceHarness(Limits(idle_s=10**6))
+    caller = harness.call()
     caller.say(frame())
     for _ in range(2900):
         caller.say(b"heart")
-        rig.clock.forward(30)
-    refused = [outcome for outcome in await rig.settle() if isinstance(outcome, Refused)]
+        harness.clock.forward(30)
+    refused = [outcome for outcome in await harness.settle() if isinstance(outcome, Refused)]
     assert [outcome.detail.partition("; ")[2] for outcome in refused] == [
         "",
         "2879 more like it came before and were only counted",
@@ -269,25 +269,25 @@ async def test_a_text_that_goes_on_is_kept_once_a_day_with_how_often_it_was_said
 
 
 async def test_a_fire_behind_a_false_start_is_heard_when_the_connection_breaks() -> None:
-    rig = DeviceRig()
-    caller = rig.call()
+    harness = DeviceHarness()
+    caller = harness.call()
     caller.say(b"@@" + bytes(22) + b"\x00\x04\x02" + frame(adu=status(3)))
     caller.hang_up(ConnectionResetError())
-    assert (rig.waiting("device"), rig.waiting("device_fire")) == (1, 1)
+    assert (harness.waiting("device"), harness.waiting("device_fire")) == (1, 1)
 
 
 async def test_silent_callers_are_bounded_in_all_and_from_one_address_and_the_oldest_makes_room() -> None:
-    rig = DeviceRig(Limits(connections=3, per_peer=2))
-    wires = [rig.call(peer).wire for peer in ("10.0.0.1", "10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.3")]
+    harness = DeviceHarness(Limits(connections=3, per_peer=2))
+    wires = [harness.call(peer).wire for peer in ("10.0.0.1", "10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.3")]
     await heard_out()
     assert [wire.ended for wire in wires] == ["aborted", "aborted", None, None, None]
 
 
 async def test_whoever_calls_together_with_too_many_is_heard_before_one_of_them_must_go() -> None:
-    rig = DeviceRig(Limits(connections=8, per_peer=2))
-    silent = rig.call("10.0.0.1")
-    device = rig.call("10.0.0.1")
-    crowd = [rig.call("10.0.0.1") for _ in range(20)]
+    harness = DeviceHarness(Limits(connections=8, per_peer=2))
+    silent = harness.call("10.0.0.1")
+    device = harness.call("10.0.0.1")
+    crowd = [harness.call("10.0.0.1") for _ in range(20)]
     device.say(frame())  # it lay in the socket while the others were accepted
     await heard_out()
     assert (silent.wire.ended, device.wire.ended) == ("aborted", None)
@@ -295,16 +295,16 @@ async def test_whoever_calls_together_with_too_many_is_heard_before_one_of_them_
 
 
 async def test_a_device_behind_an_address_full_of_silent_callers_gets_its_place_and_keeps_it() -> None:
-    rig = DeviceRig(Limits(connections=8, per_peer=4))
-    crowd = [rig.call() for _ in range(4)]
+    harness = DeviceHarness(Limits(connections=8, per_peer=4))
+    crowd = [harness.call() for _ in range(4)]
     await heard_out()
-    device = rig.call()
+    device = harness.call()
     device.say(frame(adu=status(3)))
-    crowd += [rig.call() for _ in range(3)]
+    crowd += [harness.call() for _ in range(3)]
     await heard_out()
     assert device.wire.ended is None, "a whole frame of it waits for its verdict"
-    assert words(await rig.settle("device_fire")) == ["accepted"]
-    crowd += [rig.call() for _ in range(100)]
+    assert words(await harness.settle("device_fire")) == ["accepted"]
+    crowd += [harness.call() for _ in range(100)]
     await heard_out()
     assert device.wire.ended is None
     assert decode_frame(device.wire.sent).command == CONFIRM
@@ -312,95 +312,95 @@ async def test_a_device_behind_an_address_full_of_silent_callers_gets_its_place_
 
 
 async def test_one_that_is_not_believed_is_as_silent_as_the_others() -> None:
-    rig = DeviceRig(Limits(connections=8, per_peer=2))
-    impostor, silent = rig.call("192.0.2.1"), rig.call("192.0.2.1")
+    harness = DeviceHarness(Limits(connections=8, per_peer=2))
+    impostor, silent = harness.call("192.0.2.1"), harness.call("192.0.2.1")
     impostor.say(frame())
-    rig.call("192.0.2.1")
+    harness.call("192.0.2.1")
     await heard_out()
     assert (impostor.wire.ended, silent.wire.ended) == (None, "aborted")
-    await rig.settle()
-    rig.call("192.0.2.1")
-    rig.call("192.0.2.1")
+    await harness.settle()
+    harness.call("192.0.2.1")
+    harness.call("192.0.2.1")
     await heard_out()
     assert impostor.wire.ended == "aborted"
 
 
 async def test_when_all_have_proven_themselves_there_is_still_a_place_for_one_that_calls_again() -> None:
-    rig = DeviceRig(Limits(connections=2, per_peer=1))
-    old, other = rig.call(), rig.call("10.0.0.8")
+    harness = DeviceHarness(Limits(connections=2, per_peer=1))
+    old, other = harness.call(), harness.call("10.0.0.8")
     old.say(frame())
     other.say(frame("G000002"))
-    await rig.settle()
-    again = rig.call()
+    await harness.settle()
+    again = harness.call()
     again.say(frame())
-    assert (words(await rig.settle()), old.wire.ended, again.wire.ended) == (["accepted"], "closed", None)
+    assert (words(await harness.settle()), old.wire.ended, again.wire.ended) == (["accepted"], "closed", None)
 
 
 async def test_a_connection_that_ends_makes_room_for_another() -> None:
-    rig = DeviceRig(Limits(connections=1, per_peer=1))
-    first = rig.call()
+    harness = DeviceHarness(Limits(connections=1, per_peer=1))
+    first = harness.call()
     first.hang_up()
     first.hang_up()
-    second = rig.call()
+    second = harness.call()
     await heard_out()
     assert not second.wire.is_closing()
-    assert rig.call().wire.ended is None
+    assert harness.call().wire.ended is None
     await heard_out()
     second.hang_up()
     assert second.wire.is_closing()
-    assert rig.ended(Ended.MADE_ROOM) == 1
+    assert harness.ended(Ended.MADE_ROOM) == 1
 
 
 async def test_a_device_that_does_not_read_its_answers_is_cut_off() -> None:
-    rig = DeviceRig(Limits(unsent_bytes=100))
-    caller = rig.call()
+    harness = DeviceHarness(Limits(unsent_bytes=100))
+    caller = harness.call()
     caller.say(frame())
     caller.wire.unsent = 101
-    await rig.settle()
+    await harness.settle()
     caller.hang_up()
-    assert (caller.wire.ended, rig.ended(Ended.DOES_NOT_READ)) == ("aborted", 1)
+    assert (caller.wire.ended, harness.ended(Ended.DOES_NOT_READ)) == ("aborted", 1)
 
 
 async def test_a_full_lane_stops_all_reading_until_it_is_half_empty() -> None:
-    rig = DeviceRig(hold=10)
-    talker, other = rig.call(), rig.call()
+    harness = DeviceHarness(hold=10)
+    talker, other = harness.call(), harness.call()
     talker.say(frame() * 12)
     assert (talker.wire.reading, other.wire.reading) == (False, False)
-    late = rig.call()
+    late = harness.call()
     assert not late.wire.reading
-    await rig.settle(limit=6)
+    await harness.settle(limit=6)
     assert not other.wire.reading
-    await rig.settle(limit=2)
+    await harness.settle(limit=2)
     assert [caller.wire.reading for caller in (talker, other, late)] == [True, True, True]
-    assert rig.main.account().balanced
+    assert harness.main.account().balanced
 
 
 async def test_time_limits_do_not_run_while_we_do_not_read() -> None:
-    rig = DeviceRig(Limits(first_frame_s=30), hold=1)
-    talker, other = rig.call(), rig.call()
+    harness = DeviceHarness(Limits(first_frame_s=30), hold=1)
+    talker, other = harness.call(), harness.call()
     talker.say(frame())
-    rig.clock.forward(1000)
-    rig.listener.sweep()
-    await rig.settle()
-    rig.listener.sweep()
+    harness.clock.forward(1000)
+    harness.listener.sweep()
+    await harness.settle()
+    harness.listener.sweep()
     assert (talker.wire.ended, other.wire.ended, other.wire.reading) == (None, None, True)
 
 
 async def test_one_device_that_floods_is_not_read_until_its_own_frames_are_stored() -> None:
-    rig = DeviceRig(Limits(in_flight=5))
-    flood, other = rig.call(), rig.call()
+    harness = DeviceHarness(Limits(in_flight=5))
+    flood, other = harness.call(), harness.call()
     flood.say(frame() * 8)
     assert (flood.wire.reading, other.wire.reading) == (False, True)
-    await rig.settle(limit=3)
+    await harness.settle(limit=3)
     assert not flood.wire.reading
-    await rig.settle(limit=1)
+    await harness.settle(limit=1)
     assert flood.wire.reading
 
 
 async def test_a_probe_goes_behind_what_the_sockets_held() -> None:
-    rig = DeviceRig()
-    caller = rig.call()
-    source = rig.lanes.sources["device"]
+    harness = DeviceHarness()
+    caller = harness.call()
+    source = harness.lanes.sources["device"]
     source.probe()
     asyncio.get_running_loop().call_soon(caller.say, frame())  # a socket that is looked at in the next turn
     await turns()
@@ -411,12 +411,12 @@ async def test_a_probe_goes_behind_what_the_sockets_held() -> None:
 
 
 async def test_no_probe_is_put_while_sockets_lie_unread() -> None:
-    rig = DeviceRig(hold=2)
-    rig.call().say(frame() * 2)
-    source = rig.lanes.sources["device"]
+    harness = DeviceHarness(hold=2)
+    harness.call().say(frame() * 2)
+    source = harness.lanes.sources["device"]
     source.probe()
     await turns(10)
-    assert words(await rig.settle()) == ["accepted"] * 2
+    assert words(await harness.settle()) == ["accepted"] * 2
     await turns()
     async with asyncio.timeout(60):
         (probe,) = await source.take(10)
@@ -424,33 +424,33 @@ async def test_no_probe_is_put_while_sockets_lie_unread() -> None:
 
 
 async def test_an_error_of_ours_costs_one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    rig = DeviceRig()
-    unlucky, other = rig.call(), rig.call()
+    harness = DeviceHarness()
+    unlucky, other = harness.call(), harness.call()
     monkeypatch.setattr(unlucky.session, "_stream", None)
     unlucky.say(frame())
     other.say(frame())
-    assert (unlucky.wire.ended, other.wire.ended, rig.waiting()) == ("aborted", None, 1)
+    assert (unlucky.wire.ended, other.wire.ended, harness.waiting()) == ("aborted", None, 1)
 
 
 async def test_stopping_hands_out_what_was_heard_answers_it_and_hears_nothing_more() -> None:
-    rig = DeviceRig()
-    caller = rig.call()
+    harness = DeviceHarness()
+    caller = harness.call()
     caller.say(frame())
-    for source in rig.lanes.sources.values():
+    for source in harness.lanes.sources.values():
         source.stop_receiving()
     assert not caller.wire.reading
     caller.session.data_received(frame())  # was already on its way up when reading stopped
-    assert words(await rig.settle()) == ["accepted"]
+    assert words(await harness.settle()) == ["accepted"]
     assert caller.wire.sent
-    assert await rig.lanes.sources["device"].take(10) == []
-    closing = asyncio.create_task(rig.listener.close())
+    assert await harness.lanes.sources["device"].take(10) == []
+    closing = asyncio.create_task(harness.listener.close())
     await turns()
     assert caller.wire.ended == "closed"
     caller.hang_up()
     async with asyncio.timeout(60):
         await closing
-    account = rig.main.account()
-    assert (account.received, account.in_flight, rig.ended(Ended.STOPPING)) == (1, 0, 1)
+    account = harness.main.account()
+    assert (account.received, account.in_flight, harness.ended(Ended.STOPPING)) == (1, 0, 1)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from services.ingest.domain.directory import Device, Directory, Standing, Version
+from services.ingest.domain.directory import Device, Directory, RegistrationStatus, Version
 
 MOVED = [
     Version(date(2026, 1, 1), "U1", None),
@@ -13,9 +13,9 @@ MOVED = [
 ]
 
 
-def unit_of(known: Directory, instant: datetime) -> str | Standing:
-    speaker = known.speaker("G1", instant)
-    return speaker if isinstance(speaker, Standing) else speaker.unit_id
+def unit_of(known: Directory, instant: datetime) -> str | RegistrationStatus:
+    sender = known.sender("G1", instant)
+    return sender if isinstance(sender, RegistrationStatus) else sender.unit_id
 
 
 def at(month: int, day: int, hour: int = 0) -> datetime:
@@ -25,15 +25,15 @@ def at(month: int, day: int, hour: int = 0) -> datetime:
 @pytest.mark.parametrize(
     ("instant", "expected"),
     [
-        (datetime(2025, 12, 31, 15, 59, tzinfo=UTC), Standing.NOT_YET),
+        (datetime(2025, 12, 31, 15, 59, tzinfo=UTC), RegistrationStatus.NOT_YET),
         (datetime(2025, 12, 31, 16, 0, tzinfo=UTC), "U1"),  # midnight in Shanghai
         (at(2, 28, 15), "U1"),
         (at(2, 28, 16), "U2"),
         (at(5, 31, 15), "U2"),
-        (at(5, 31, 16), Standing.RETIRED),
+        (at(5, 31, 16), RegistrationStatus.RETIRED),
     ],
 )
-def test_versions_change_at_midnight_in_shanghai(instant: datetime, expected: str | Standing) -> None:
+def test_versions_change_at_midnight_in_shanghai(instant: datetime, expected: str | RegistrationStatus) -> None:
     known = Directory()
     known.put("G1", MOVED)
     assert unit_of(known, instant) == expected
@@ -56,7 +56,7 @@ def test_a_new_record_counts_at_once_and_a_removed_one_no_more() -> None:
     known.put("G1", [Version(date(2026, 1, 1), "U9", None)])
     assert unit_of(known, at(2, 1)) == "U9"
     known.remove("G1")
-    assert unit_of(known, at(2, 1)) is Standing.UNKNOWN
+    assert unit_of(known, at(2, 1)) is RegistrationStatus.UNKNOWN
     assert len(known) == 0
 
 
@@ -69,7 +69,7 @@ def test_of_two_versions_from_the_same_day_the_later_one_holds() -> None:
 def test_asking_for_strangers_costs_no_memory() -> None:
     known = Directory()
     for number in range(1000):
-        known.speaker(f"X{number}", at(2, 1))
+        known.sender(f"X{number}", at(2, 1))
     assert len(known._today) == 0
 
 

@@ -36,7 +36,7 @@ class Process:
         self.place = 0
 
 
-class World:
+class Scenario:
     def __init__(self, processes: int) -> None:
         self.at = 0.0
         self.log: list[Told] = []
@@ -155,14 +155,14 @@ class World:
         raise AssertionError(f"{command_id} never ended: {self.log}")
 
 
-def played(processes: int, actions: list[tuple[str, object]]) -> World:
-    world = World(processes)
-    world.settle()
+def played(processes: int, actions: list[tuple[str, object]]) -> Scenario:
+    scenario = Scenario(processes)
+    scenario.settle()
     for what, value in actions:
-        world.play(what, value)
-    world.holding, world.lag_s = False, 0.0
-    world.wait(LONG_S, step=5)
-    return world
+        scenario.play(what, value)
+    scenario.holding, scenario.lag_s = False, 0.0
+    scenario.wait(LONG_S, step=5)
+    return scenario
 
 
 @QUICK
@@ -170,12 +170,12 @@ def played(processes: int, actions: list[tuple[str, object]]) -> World:
 def test_every_order_ends_once_for_everybody_and_one_process_sends(
     processes: int, actions: list[tuple[str, object]]
 ) -> None:
-    world = played(processes, actions)
-    assert all(len(process.exchanges) == 0 for process in world.processes)
+    scenario = played(processes, actions)
+    assert all(len(process.exchanges) == 0 for process in scenario.processes)
     for order in ORDERS:
-        world.end_of(order.command_id)
-        began = [told for told in world.log if told.step is ExchangeStep.BEGAN and told.order == order]
-        sent = [one for one in world.sent if one[1] == order.command_id]
+        scenario.end_of(order.command_id)
+        began = [told for told in scenario.log if told.step is ExchangeStep.BEGAN and told.order == order]
+        sent = [one for one in scenario.sent if one[1] == order.command_id]
         assert {(instance, serial) for _, _, instance, serial in sent} <= {(began[0].instance, began[0].serial)}
         kills = sum(what == "kill" for what, _ in actions)
         assert len(sent) <= 4 * (1 + kills)  # what a killed process sent and did not tell is sent again
@@ -184,30 +184,30 @@ def test_every_order_ends_once_for_everybody_and_one_process_sends(
 @QUICK
 @given(st.integers(1, 3), st.lists(ACTION.filter(lambda action: action[0] != "hold"), max_size=20))
 def test_the_end_is_the_truth_or_unknown(processes: int, actions: list[tuple[str, object]]) -> None:
-    world = played(processes, actions)
-    clock, duty = world.end_of("clock"), world.end_of("duty")
+    scenario = played(processes, actions)
+    clock, duty = scenario.end_of("clock"), scenario.end_of("duty")
     if clock.step is ExchangeStep.CONFIRMED:
-        assert "clock" in world.confirmed
+        assert "clock" in scenario.confirmed
     for end in (clock, duty):
         if end.why in {ExchangeReason.NO_CONFIRM, ExchangeReason.DENIED}:
-            assert after(world.confirmed.get(end.order.command_id, world.at)) >= end.at
-    first = min((at for at, sent_id, _, _ in world.sent if sent_id == "duty"), default=None)
+            assert after(scenario.confirmed.get(end.order.command_id, scenario.at)) >= end.at
+    first = min((at for at, sent_id, _, _ in scenario.sent if sent_id == "duty"), default=None)
     if duty.step is ExchangeStep.ANSWERED:
         assert first is not None
         slack = (
             Terms().clocks_apart.total_seconds()
         )  # of two processes one may hear what the other's clock has not sent
-        assert any(duty.at == after(at) and at >= first - slack for at in world.answers)
-        assert duty.seconds == max(0.0, (duty.at - after(first)).total_seconds()) or world.kills
+        assert any(duty.at == after(at) and at >= first - slack for at in scenario.answers)
+        assert duty.seconds == max(0.0, (duty.at - after(first)).total_seconds()) or scenario.kills
     if duty.step is ExchangeStep.NOT_ANSWERED:
-        assert "duty" in world.confirmed
-        assert not any(after(first or 0) < after(at) < duty.at for at in world.kills)
-        last = max(at for at, sent_id, _, _ in world.sent if sent_id == "duty")
-        assert not any(first <= at <= last + 60 * MINUTES for at in world.answers if first is not None)
+        assert "duty" in scenario.confirmed
+        assert not any(after(first or 0) < after(at) < duty.at for at in scenario.kills)
+        last = max(at for at, sent_id, _, _ in scenario.sent if sent_id == "duty")
+        assert not any(first <= at <= last + 60 * MINUTES for at in scenario.answers if first is not None)
 
 
 @QUICK
 @given(st.lists(ACTION, max_size=20))
 def test_without_a_kill_or_blindness_nothing_is_unknown(actions: list[tuple[str, object]]) -> None:
-    world = played(1, [action for action in actions if action[0] not in {"kill", "blind"}])
-    assert ExchangeStep.UNKNOWN not in {world.end_of("clock").step, world.end_of("duty").step}
+    scenario = played(1, [action for action in actions if action[0] not in {"kill", "blind"}])
+    assert ExchangeStep.UNKNOWN not in {scenario.end_of("clock").step, scenario.end_of("duty").step}

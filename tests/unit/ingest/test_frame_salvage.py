@@ -5,16 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.adapters.gb26875_decoder import Gb26875Decoder
-from services.ingest.domain.directory import Device, Speaker
+from services.ingest.domain.directory import Device, Sender
 from services.ingest.domain.errors import Unusable
 from services.ingest.domain.gb26875 import STANDARD, Adu, Command, bodies, decode_frame
 from services.ingest.domain.gb26875.frame import END, checksum
 from services.ingest.domain.values import Message, Reading
 from services.kernel.words import Flag, RefusalReason, SignalKind
 from tests.unit.ingest.build import NOON, QUICK
-from tests.unit.ingest.device_rig import ADDRESSES, LABEL, frame, spoilt, status
+from tests.unit.ingest.device_harness import ADDRESSES, LABEL, frame, spoilt, status
 
-UNIT = Speaker("U000001", Device("standard", ADDRESSES["G000001"]))
+UNIT = Sender("U000001", Device("standard", ADDRESSES["G000001"]))
 FIRE, CALM, FAULT = 0x03, 0x01, 0x05
 
 
@@ -30,8 +30,8 @@ def unit_of(*words: int) -> bytes:
     return frame("G000001", Adu(2, objects))[27:-3]
 
 
-def read(raw: bytes, speaker: Speaker = UNIT) -> Reading:
-    return Gb26875Decoder().decode(raw, speaker, NOON)
+def read(raw: bytes, sender: Sender = UNIT) -> Reading:
+    return Gb26875Decoder().decode(raw, sender, NOON)
 
 
 def told(raw: bytes) -> list[Message]:

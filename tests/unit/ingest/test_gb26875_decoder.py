@@ -11,7 +11,7 @@ from schemas import codec
 from schemas.signal import Signal as WireSignal
 from services.ingest.adapters.gb26875_decoder import Gb26875Decoder
 from services.ingest.adapters.wire import Encoder
-from services.ingest.domain.directory import Device, Speaker
+from services.ingest.domain.directory import Device, Sender
 from services.ingest.domain.errors import Unusable
 from services.ingest.domain.gb26875 import (
     Adu,
@@ -37,7 +37,7 @@ JUNK = b"not a frame"
 
 
 def decode(payload: bytes, device: Device | None = None) -> Reading:
-    return DECODER.decode(payload, Speaker("U000001", device or Device()), NOON)
+    return DECODER.decode(payload, Sender("U000001", device or Device()), NOON)
 
 
 def on_the_wire(reading: Reading, payload: bytes) -> list[WireSignal]:

@@ -190,7 +190,7 @@ def test_no_order_of_statuses_ends_a_fire_that_burns_by_its_components_own(
     statuses: list[tuple[str, int]], profile: str
 ) -> None:
     addresses = {"hall": DETECTOR, "stairs": ComponentAddress(bytes((8, 0, 3, 0)))}
-    burning: set[tuple[str, str]] = set()
+    active_fires: set[tuple[str, str]] = set()
     own: dict[str, tuple[int, tuple[str, str]]] = {}
     for who, word in statuses:
         sent = system(word)
@@ -199,13 +199,13 @@ def test_no_order_of_statuses_ends_a_fire_that_burns_by_its_components_own(
         for message in read(sent, PROFILES[profile]):
             place = _place(message)
             if message.kind is SignalKind.FIRE:
-                burning.add(place)
+                active_fires.add(place)
             elif message.restores in (Restores.FIRE, Restores.ALL):
                 assert place[1] != "*"
-                burning.discard(place)
+                active_fires.discard(place)
         own[who] = (word, ("1.0", str(addresses[who].u32_le) if who in addresses else "system"))
     for word, place in own.values():
-        assert not word & 0x0002 or place in burning
+        assert not word & 0x0002 or place in active_fires
 
 
 @pytest.mark.parametrize("sent", [component(0x0004), component(0x0002), system(0x0120), device(0x0A)])

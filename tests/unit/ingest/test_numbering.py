@@ -273,7 +273,7 @@ def test_exactly_what_is_missing_is_told_wherever_the_count_stands(missing: set[
         assert told == len(missing)
 
 
-class World:
+class Scenario:
     """A gateway, a broker with two lanes, processes that are killed; and what truly became of each number."""
 
     def __init__(self, dice: random.Random) -> None:
@@ -325,42 +325,42 @@ class World:
 @given(st.integers(0, 2**32))
 def test_in_a_world_that_loses_nothing_nothing_is_told_whatever_is_killed_overtakes_or_begins_anew(seed: int) -> None:
     dice = random.Random(seed)
-    world = World(dice)
+    scenario = Scenario(dice)
     for _ in range(400):
-        world.send(fire=0.2, loss=0)
+        scenario.send(fire=0.2, loss=0)
         if dice.random() < 0.4:
-            world.deliver(dice.randrange(0, 12))
+            scenario.deliver(dice.randrange(0, 12))
         if dice.random() < 0.05:
-            world.send_again(400)
+            scenario.send_again(400)
         if dice.random() < 0.02:
-            world.kill()
+            scenario.kill()
         if dice.random() < 0.01:
-            world.reboot()
-    assert world.told + world.ear.missing == 0
+            scenario.reboot()
+    assert scenario.told + scenario.ear.missing == 0
 
 
 @QUICK
 @given(st.integers(0, 2**32))
 def test_in_a_world_that_loses_some_exactly_those_are_told_and_a_kill_tells_no_other(seed: int) -> None:
     dice = random.Random(seed)
-    world = World(dice)
+    scenario = Scenario(dice)
     for _ in range(60):
-        world.send(fire=0, loss=0)
-        world.deliver(9)
+        scenario.send(fire=0, loss=0)
+        scenario.deliver(9)
     for _ in range(300):
-        world.send(fire=0.2, loss=0.02)
+        scenario.send(fire=0.2, loss=0.02)
         if dice.random() < 0.4:
-            world.deliver(dice.randrange(0, 12))
+            scenario.deliver(dice.randrange(0, 12))
     for _ in range(60):
-        world.send(fire=0, loss=0)
-        world.deliver(999)
-    assert world.ear.missing == len(world.gone)
+        scenario.send(fire=0, loss=0)
+        scenario.deliver(999)
+    assert scenario.ear.missing == len(scenario.gone)
     for _ in range(200):
-        world.send(fire=0.2, loss=0.02)
-        world.deliver(dice.randrange(0, 3))
+        scenario.send(fire=0.2, loss=0.02)
+        scenario.deliver(dice.randrange(0, 3))
         if dice.random() < 0.02:
-            world.kill()
-    assert world.told + world.ear.missing <= len(world.gone)
+            scenario.kill()
+    assert scenario.told + scenario.ear.missing <= len(scenario.gone)
 
 
 @QUICK

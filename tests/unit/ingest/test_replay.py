@@ -27,7 +27,7 @@ LATER = after(3600)
 STANDARD = Device()
 
 
-class Desk:
+class Replays:
     """A shelf of refusals, and everything that a replay needs."""
 
     def __init__(self, *arrivals: Arrival) -> None:
@@ -68,56 +68,56 @@ class Desk:
 
 
 async def test_what_an_unknown_gateway_said_becomes_signals_once_it_is_registered() -> None:
-    desk = Desk(arrival(b'{"v":1,"kind":"fire","occurred_at":"2026-06-01T11:59:59Z"}', UNKNOWN))
-    desk.register()
-    await desk.replayer.carry_out(desk.order())
-    (signal,) = desk.signals()
+    replays = Replays(arrival(b'{"v":1,"kind":"fire","occurred_at":"2026-06-01T11:59:59Z"}', UNKNOWN))
+    replays.register()
+    await replays.replayer.carry_out(replays.order())
+    (signal,) = replays.signals()
     assert (signal.subject, signal.data.kind, signal.time) == ("U000009", "fire", LATER)
     assert (signal.data.first_received_at, signal.data.flags) == (NOON, (Flag.REPLAYED,))
-    assert len(desk.store.alarms) == 1
-    (note,) = desk.notes()
+    assert len(replays.store.alarms) == 1
+    (note,) = replays.notes()
     assert (note.data.outcome, note.data.signals, note.data.by) == ("accepted", 1, "wang")
-    assert (note.data.refusal_id, note.subject, note.time) == (desk.kept[0].place.refusal_id, "G000009", LATER)
+    assert (note.data.refusal_id, note.subject, note.time) == (replays.kept[0].place.refusal_id, "G000009", LATER)
 
 
 async def test_a_replayed_signal_has_the_same_id_however_often_and_two_refusals_have_two() -> None:
     raw = b'{"v":1,"kind":"fault"}'
-    desk = Desk(arrival(raw, UNKNOWN), arrival(raw, UNKNOWN)._replace(number=1))
-    desk.register()
+    replays = Replays(arrival(raw, UNKNOWN), arrival(raw, UNKNOWN)._replace(number=1))
+    replays.register()
     for command in ("c1", "c1", "c2"):
-        await desk.replayer.carry_out(desk.order(command))
-    assert len({signal.id for signal in desk.signals()}) == 2
-    assert len({note.id for note in desk.notes()}) == 4
+        await replays.replayer.carry_out(replays.order(command))
+    assert len({signal.id for signal in replays.signals()}) == 2
+    assert len({note.id for note in replays.notes()}) == 4
 
 
 async def test_what_is_still_unusable_says_why_and_is_not_refused_again() -> None:
-    desk = Desk(arrival(b"hello"), arrival(b"", UNKNOWN))
-    await desk.replayer.carry_out(desk.order())
-    assert desk.signals() == []
-    assert [(note.data.outcome, note.data.reason) for note in desk.notes()] == [
+    replays = Replays(arrival(b"hello"), arrival(b"", UNKNOWN))
+    await replays.replayer.carry_out(replays.order())
+    assert replays.signals() == []
+    assert [(note.data.outcome, note.data.reason) for note in replays.notes()] == [
         ("refused", "not_json"),
         ("refused", "unknown_gateway"),
     ]
-    assert desk.metrics.replays.labels("refused")._value.get() == 2
+    assert replays.metrics.replays.labels("refused")._value.get() == 2
 
 
 async def test_it_is_decided_as_of_the_day_on_which_it_came() -> None:
-    desk = Desk(arrival(topic=UNKNOWN))
-    desk.directory.put("G000009", [Version(date(2026, 6, 2), "U000009", None)])
-    await desk.replayer.carry_out(desk.order())
-    assert [note.data.reason for note in desk.notes()] == ["unknown_gateway"]
+    replays = Replays(arrival(topic=UNKNOWN))
+    replays.directory.put("G000009", [Version(date(2026, 6, 2), "U000009", None)])
+    await replays.replayer.carry_out(replays.order())
+    assert [note.data.reason for note in replays.notes()] == ["unknown_gateway"]
 
 
 async def test_what_a_gateway_said_before_it_was_entered_counts_when_it_is_adopted() -> None:
     fire, end = (b'{"v":1,"kind":"fire","point":{"address":"1"}}', b'{"v":1,"kind":"restore","restores":"fire"}')
-    desk = Desk(*(arrival(raw, UNKNOWN, received_at=after(at - 86_400)) for at, raw in ((5, end), (0, fire))))
-    desk.directory.put("G000009", [Version(NOON.date(), "U000009", None)])
-    assert all(may_be_of(one, "G000009", desk.directory, LATER) for one in desk.kept)
-    assert not any(may_be_of(one, "G000001", desk.directory, LATER) for one in desk.kept)
-    refused = desk.replayer.decide(desk.kept, LATER)
+    replays = Replays(*(arrival(raw, UNKNOWN, received_at=after(at - 86_400)) for at, raw in ((5, end), (0, fire))))
+    replays.directory.put("G000009", [Version(NOON.date(), "U000009", None)])
+    assert all(may_be_of(one, "G000009", replays.directory, LATER) for one in replays.kept)
+    assert not any(may_be_of(one, "G000001", replays.directory, LATER) for one in replays.kept)
+    refused = replays.replayer.decide(replays.kept, LATER)
     assert all(isinstance(outcome, Refused) for _, outcome in refused)
-    await desk.replayer.carry_out(desk.order()._replace(adopting=True))
-    assert [(signal.data.kind, signal.subject) for signal in desk.signals()] == [
+    await replays.replayer.carry_out(replays.order()._replace(adopting=True))
+    assert [(signal.data.kind, signal.subject) for signal in replays.signals()] == [
         ("fire", "U000009"),
         ("restore", "U000009"),
     ]
@@ -127,35 +127,35 @@ async def test_a_device_is_adopted_by_the_address_in_its_frames() -> None:
     address = bytes.fromhex("010203040506")
     frame = encode_frame(duty_check(Envelope(7, address, bytes(6), NOON), 5))
     claim = Claim("", Route(Lane.UP, Carrier.TCP_GB26875, Format.GB26875), "10.0.0.7")
-    desk = Desk(arrival(frame, "tcp/10.0.0.7", received_at=after(-86_400))._replace(claim=claim))
+    replays = Replays(arrival(frame, "tcp/10.0.0.7", received_at=after(-86_400))._replace(claim=claim))
     device = Device(address=address, networks=(IPv4Network("10.0.0.0/24"),))
-    desk.directory.put("G000009", [Version(NOON.date(), "U000009", None, device)])
-    assert may_be_of(desk.kept[0], "G000009", desk.directory, LATER)
-    await desk.replayer.carry_out(desk.order()._replace(adopting=True))
-    assert {signal.subject for signal in desk.signals()} == {"U000009"}
+    replays.directory.put("G000009", [Version(NOON.date(), "U000009", None, device)])
+    assert may_be_of(replays.kept[0], "G000009", replays.directory, LATER)
+    await replays.replayer.carry_out(replays.order()._replace(adopting=True))
+    assert {signal.subject for signal in replays.signals()} == {"U000009"}
 
 
 async def test_bytes_that_the_log_cut_are_not_guessed() -> None:
-    desk = Desk(arrival(b"hello"))
-    desk.kept[0] = desk.kept[0]._replace(raw_bytes=6)
-    await desk.replayer.replay(desk.kept, desk.order())
-    (note,) = desk.notes()
+    replays = Replays(arrival(b"hello"))
+    replays.kept[0] = replays.kept[0]._replace(raw_bytes=6)
+    await replays.replayer.replay(replays.kept, replays.order())
+    (note,) = replays.notes()
     assert note.data.detail == "the log keeps only the first 5 of 6 bytes"
 
 
 async def test_a_refusal_that_is_gone_is_counted() -> None:
-    desk = Desk()
-    await desk.replayer.carry_out(ReplayOrder("c1", "wang", LATER, (Place("r1", 0, 7),)))
-    assert desk.metrics.replays.labels("gone")._value.get() == 1
-    assert desk.notes() == []
+    replays = Replays()
+    await replays.replayer.carry_out(ReplayOrder("c1", "wang", LATER, (Place("r1", 0, 7),)))
+    assert replays.metrics.replays.labels("gone")._value.get() == 1
+    assert replays.notes() == []
 
 
 async def test_looking_what_would_become_of_it_stores_nothing() -> None:
-    desk = Desk(arrival(b"hello"), arrival(topic=UNKNOWN, received_at=after(-1)))
-    desk.register()
-    decided = desk.replayer.decide(desk.kept, LATER)
+    replays = Replays(arrival(b"hello"), arrival(topic=UNKNOWN, received_at=after(-1)))
+    replays.register()
+    decided = replays.replayer.decide(replays.kept, LATER)
     assert [type(outcome).__name__ for _, outcome in decided] == ["Accepted", "Refused"]
-    assert (desk.store.signals, desk.store.refusals) == ([], [])
+    assert (replays.store.signals, replays.store.refusals) == ([], [])
 
 
 async def test_a_device_without_a_broker_is_found_under_the_address_in_its_frame() -> None:
@@ -163,11 +163,11 @@ async def test_a_device_without_a_broker_is_found_under_the_address_in_its_frame
     frame = encode_frame(duty_check(Envelope(7, address, bytes(6), NOON), 5))
     route = Route(Lane.UP, Carrier.TCP_GB26875, Format.GB26875)
     came = arrival(frame, "tcp/10.0.0.7")._replace(claim=Claim("", route, "10.0.0.7"))
-    desk = Desk(came)
-    desk.register(device=Device(address=address, networks=(IPv4Network("10.0.0.0/24"),)))
-    await desk.replayer.carry_out(desk.order())
-    assert {(signal.subject, signal.data.carrier) for signal in desk.signals()} == {("U000009", "tcp_gb26875")}
-    assert desk.notes()[0].data.outcome == "accepted"
+    replays = Replays(came)
+    replays.register(device=Device(address=address, networks=(IPv4Network("10.0.0.0/24"),)))
+    await replays.replayer.carry_out(replays.order())
+    assert {(signal.subject, signal.data.carrier) for signal in replays.signals()} == {("U000009", "tcp_gb26875")}
+    assert replays.notes()[0].data.outcome == "accepted"
 
 
 @pytest.mark.parametrize(
@@ -183,5 +183,5 @@ async def test_a_device_without_a_broker_is_found_under_the_address_in_its_frame
     ],
 )
 def test_a_query_means_what_it_says(query: Query, held: bool) -> None:
-    (kept,) = Desk(arrival(b"hello")).kept
+    (kept,) = Replays(arrival(b"hello")).kept
     assert query.holds(kept) is held

@@ -12,11 +12,11 @@ from services.ingest.domain.decide import MAX_PAYLOAD_BYTES
 from services.ingest.domain.directory import Device, Version
 from services.ingest.domain.ringing import EVERY, REMEMBERED, STRANGER_EVERY, STRANGERS, Ringing
 from services.ingest.domain.values import Accepted, Arrival, Claim, Format, Outcome, Point, Refused, Ring, Route
-from services.ingest.worker import Judge
+from services.ingest.worker import Classifier
 from services.kernel.words import Carrier, Lane, SignalKind
 from tests.fakes.ingest import MemoryStore
 from tests.unit.ingest.build import DECODERS, NOON, after, arrival, directory
-from tests.unit.ingest.device_rig import ADDRESSES, frame, spoilt, status
+from tests.unit.ingest.device_harness import ADDRESSES, frame, spoilt, status
 
 ALARM = "firenet/v1/G000001/alarm/json"
 FRAMES = "firenet/v1/G000001/alarm/gb26875"
@@ -28,7 +28,7 @@ def judged(came: Arrival) -> Outcome:
     known = directory()
     home = (ip_network("10.0.0.0/8"),)
     known.put("G000001", [Version(NOON.date(), "U000001", None, Device("standard", ADDRESSES["G000001"], home))])
-    return Judge(known, DECODERS)(came)
+    return Classifier(known, DECODERS)(came)
 
 
 def ring_of(came: Arrival) -> Ring | None:

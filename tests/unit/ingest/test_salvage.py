@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services.ingest.adapters.json_decoder import JsonDecoder
 from services.ingest.adapters.json_salvage import MAX_MESSAGES
 from services.ingest.domain.decide import MAX_PAYLOAD_BYTES
-from services.ingest.domain.directory import Speaker
+from services.ingest.domain.directory import Sender
 from services.ingest.domain.errors import Unusable
 from services.ingest.domain.values import Message, Point
 from services.kernel.words import Flag, RefusalReason, Restores, SignalKind
@@ -20,17 +20,17 @@ from tests.fuzz.salvage_fuzz import check
 from tests.unit.ingest.build import NOON
 
 SALVAGED = Path(__file__).parents[3] / "schemas" / "examples" / "salvaged"
-UNIT = Speaker("U000001")
+UNIT = Sender("U000001")
 POINT = '"point":{"address":"3-017","system":"1","label":"三层烟感"}'
 FIRE = f'{{"v":1,"kind":"fire",{POINT}}}'
 END = f'{{"v":1,"kind":"restore","restores":"fire",{POINT}}}'
 PLACE = Point("3-017", "1", None, "三层烟感")
 
 
-def read(payload: str | bytes, speaker: Speaker = UNIT) -> list[Message]:
+def read(payload: str | bytes, sender: Sender = UNIT) -> list[Message]:
     raw = payload.encode() if isinstance(payload, str) else payload
     try:
-        return list(JsonDecoder().decode(raw, speaker, NOON).messages)
+        return list(JsonDecoder().decode(raw, sender, NOON).messages)
     except Unusable:
         return []
 

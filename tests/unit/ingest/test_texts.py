@@ -29,8 +29,8 @@ def test_what_is_remembered_is_bounded_and_rubbish_is_kept_each_time() -> None:
     for kind in range(2 * MAX_KINDS):
         assert texts.hear("G1", bytes((65 + kind,)), 0).keep
     assert texts.hear("G1", bytes((65 + 2 * MAX_KINDS - 1,)), 0).keep
-    for speaker in range(MAX_SPEAKERS + 10):
-        texts.hear(f"10.0.{speaker}", b"heart", 0)
+    for sender in range(MAX_SPEAKERS + 10):
+        texts.hear(f"10.0.{sender}", b"heart", 0)
     assert len(texts._said) == MAX_SPEAKERS
 
 

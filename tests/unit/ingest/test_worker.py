@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from schemas import codec
 from schemas.signal import Signal as WireSignal
 from services.ingest.domain.decide import Decode, refuse_unexpected
-from services.ingest.domain.directory import Speaker, Version
+from services.ingest.domain.directory import Sender, Version
 from services.ingest.domain.gaps import GapWatch
 from services.ingest.domain.gb26875 import (
     STANDARD,
@@ -27,7 +27,7 @@ from services.ingest.domain.gb26875 import (
 from services.ingest.domain.proof import Proof
 from services.ingest.domain.values import Accepted, Message, Outcome, Reading
 from services.ingest.metrics import AccountCollector, Metrics
-from services.ingest.worker import Judge, LaneWorker, Ticker
+from services.ingest.worker import Classifier, LaneWorker, Ticker
 from services.kernel.words import RefusalReason
 from services.runtime.lifecycle import Stop
 from tests.fakes.ingest import HandClock, MemorySource, MemoryStore
@@ -54,7 +54,7 @@ class Bench:
             "main",
             self.source,
             self.store,
-            Judge(self._directory, decoders or DECODERS),
+            Classifier(self._directory, decoders or DECODERS),
             self.proof,
             GapWatch(),
             self.metrics,
@@ -121,10 +121,10 @@ async def test_a_bad_message_is_refused_and_the_good_one_behind_it_is_stored() -
 
 
 async def test_a_message_that_meets_our_bug_is_refused_and_stops_nobody() -> None:
-    def broken(payload: bytes, speaker: Speaker, received_at: datetime) -> Reading:
+    def broken(payload: bytes, sender: Sender, received_at: datetime) -> Reading:
         if b"poison" in payload:
             raise ZeroDivisionError
-        return DECODERS["json"](payload, speaker, received_at)
+        return DECODERS["json"](payload, sender, received_at)
 
     bench = Bench({"json": broken})
     for payload in (b"poison", GOOD % 1):

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 TOPS = ("services", "schemas", "deploy")
 BASES = {"Enum", "StrEnum"}
-LEAST_PART = 3
+MIN_PART = 3
 """Two words in common are chance."""
 
 Sets = Mapping[str, frozenset[str]]
@@ -47,7 +47,7 @@ def repeated(sets: Sets) -> list[tuple[str, str]]:
         (one, other)
         for one, other in permutations(sets, 2)
         if (sets[one] == sets[other] and one < other and len(sets[one]) > 1 and not _two_literals(one, other))
-        or (sets[one] < sets[other] and len(sets[one]) >= LEAST_PART and ":" not in one + other)
+        or (sets[one] < sets[other] and len(sets[one]) >= MIN_PART and ":" not in one + other)
     ]
 
 

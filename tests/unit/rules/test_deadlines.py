@@ -6,7 +6,7 @@ from services.rules.domain.deadlines import Deadlines, Due, LinkDue, NeverConnec
 from services.rules.domain.effects import SIGNALS_TOPIC, Evidence
 from services.rules.domain.unit import Link, Unit
 from services.rules.domain.watch import Watch
-from tests.unit.rules.world import LATE_AFTER, OFFLINE_AFTER, T0, when
+from tests.unit.rules.scenario import LATE_AFTER, OFFLINE_AFTER, T0, when
 
 GRACE = 100
 HERE = Evidence(SIGNALS_TOPIC, 7)

@@ -22,7 +22,7 @@ from services.ingest.domain.values import Accepted, Arrival, Claim, Format, Rout
 from services.kernel.words import Carrier, FindingKind, Lane
 from services.rules.adapters.decode import SignalDecoder
 from tests.unit.ingest.build import DECODERS, QUICK
-from tests.unit.rules.world import T0, World
+from tests.unit.rules.scenario import T0, Scenario
 
 BOOT = datetime(2000, 1, 1, 0, 0, 5, tzinfo=UTC)
 STARTS = datetime.fromtimestamp(T0 / 1_000_000, UTC)
@@ -79,15 +79,15 @@ class Centre:
 
     def __init__(self, form: Form) -> None:
         self.form = form
-        self.world = World()
+        self.scenario = Scenario()
         self.seconds = 0.0
         self._directory = Directory()
         self._directory.put("G1", [Version(date(2026, 1, 1), "U1", None, Device())])
         self._decoder = SignalDecoder()
         self._mid = self._number = 0
         self.restart()
-        self.world.tick(0)
-        self.world.beat(0)
+        self.scenario.tick(0)
+        self.scenario.beat(0)
 
     def restart(self) -> None:
         """Ingest ends without a word and begins anew, under the same name."""
@@ -114,13 +114,13 @@ class Centre:
         judged = self._repeats.batch().once(outcome)
         self._repeats.stored([judged])
         for signal in judged.signals:
-            self.world.feed(self._decoder.decode(self._encoder.signal(signal, judged.arrival), self.world.offset))
+            self.scenario.feed(self._decoder.decode(self._encoder.signal(signal, judged.arrival), self.scenario.offset))
 
     def is_open(self, kind: str) -> bool:
-        return self.world.engine.units["U1"].open_points(FindingKind(kind)) > 0
+        return self.scenario.engine.units["U1"].open_points(FindingKind(kind)) > 0
 
     def problems(self, kind: str) -> list[str]:
-        return self.world.phases(kind)
+        return self.scenario.phases(kind)
 
     def _now(self) -> datetime:
         return STARTS + timedelta(seconds=self.seconds)
@@ -136,7 +136,7 @@ def test_the_same_trouble_after_its_end_is_another_and_ends_with_the_same_words(
         centre.say(kind, begin=False, after_s=minutes * 60)
         assert not centre.is_open(kind)
     assert centre.problems(kind) == ["began", "ended"] * 4
-    assert len({one.finding_id for one in centre.world.findings(kind)}) == 4
+    assert len({one.finding_id for one in centre.scenario.findings(kind)}) == 4
 
 
 @QUICK
@@ -184,7 +184,7 @@ def test_what_a_killed_ingest_gets_again_leaves_what_the_clean_stream_leaves(
             killed.deliver_again(came)
     assert killed.is_open(kind) is said[-1]
     assert killed.problems(kind) == clean.problems(kind)
-    shown = [one.finding_id for one in killed.world.findings(kind)]
+    shown = [one.finding_id for one in killed.scenario.findings(kind)]
     assert len(set(shown)) == clean.problems(kind).count("began")
 
 
@@ -219,10 +219,10 @@ def test_a_heartbeat_of_always_the_same_bytes_is_a_sign_of_life_each_time() -> N
     for number in range(1, 6):
         centre.seconds = number * 50.0
         centre.hear(Arrival(1, number, "firenet/v1/G1/up/json", beat, STARTS + timedelta(seconds=centre.seconds)))
-        centre.world.tick(centre.seconds)
-    assert centre.world.connection() == "online"
-    counted = centre.world.engine.units["U1"].beats
+        centre.scenario.tick(centre.seconds)
+    assert centre.scenario.connection() == "online"
+    counted = centre.scenario.engine.units["U1"].beats
     centre.restart()
     again = Arrival(1, 5, "firenet/v1/G1/up/json", beat, STARTS + timedelta(seconds=260), duplicate=True)
     centre.hear(again)
-    assert centre.world.engine.units["U1"].beats == counted
+    assert centre.scenario.engine.units["U1"].beats == counted

@@ -8,16 +8,16 @@ from services.kernel.words import FindingKind
 from services.rules.domain.engine import Engine
 from services.rules.domain.freeze import FORMAT, ORDERED_ONCE, UnknownFormat, freeze_head, freeze_unit, thaw
 from services.rules.domain.inputs import Signal
-from tests.unit.rules.world import World, when
+from tests.unit.rules.scenario import Scenario, when
 
 FIRST = [-1, -1, -1]
 
 
 def before(troubles: dict[str, Any], saved_format: int = ORDERED_ONCE) -> Engine:
     """Return what is read of the state of a unit with these troubles, as the format before wrote them."""
-    world = World()
-    head = freeze_head(world.engine) | {"format": saved_format}
-    plain = freeze_unit(world.engine.units["U1"])
+    scenario = Scenario()
+    head = freeze_head(scenario.engine) | {"format": saved_format}
+    plain = freeze_unit(scenario.engine.units["U1"])
     plain[14] = {"fire": [FIRST, []], "fault": [FIRST, [], []], "isolation": [FIRST, [], []]} | troubles
     return thaw(head, [plain], never_grace=0, unit_rows={}, gateway_rows={}, pack_rows={})
 
@@ -53,12 +53,12 @@ def test_what_the_format_before_held_for_over_is_over() -> None:
 
 
 def test_what_was_remembered_without_its_words_is_known_by_its_id() -> None:
-    world = World()
-    world.signal(1, "fire", "p1", signal_id="s1")
-    plain = freeze_unit(world.engine.units["U1"])
+    scenario = Scenario()
+    scenario.signal(1, "fire", "p1", signal_id="s1")
+    plain = freeze_unit(scenario.engine.units["U1"])
     assert plain[16] == ["s1 "]
     plain[16] = ["s1"]
-    engine = thaw(freeze_head(world.engine), [plain], never_grace=0, unit_rows={}, gateway_rows={}, pack_rows={})
+    engine = thaw(freeze_head(scenario.engine), [plain], never_grace=0, unit_rows={}, gateway_rows={}, pack_rows={})
     engine.apply(Signal("U1", "G1", "s1", "restore", when(2), 1000, point="p1", restores="fire"))
     assert engine.units["U1"].open_points(FindingKind.FIRE) == 1
 

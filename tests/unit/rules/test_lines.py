@@ -7,48 +7,48 @@ import pytest
 from services.rules.domain.freeze import freeze_head, freeze_unit, thaw
 from services.rules.domain.lines import UNSTABLE_AT
 from services.rules.worker.held import row_of
-from tests.unit.rules.world import World, when
+from tests.unit.rules.scenario import Scenario, when
 
 FIGURES = ("transitions", "findings", "hours", "samples")
 
 
-def flap(world: World, first_s: float, count: int, every_s: float = 2.0, gateway: str = "") -> float:
+def flap(scenario: Scenario, first_s: float, count: int, every_s: float = 2.0, gateway: str = "") -> float:
     """A gateway whose will is told and who comes back a second later; return when that ended."""
     at_s = first_s
     for _ in range(count):
-        world.signal(at_s, "link_down")
-        world.signal(at_s + 1, "link_up")
-        world.tick(at_s + 1.5)
+        scenario.signal(at_s, "link_down")
+        scenario.signal(at_s + 1, "link_up")
+        scenario.tick(at_s + 1.5)
         at_s += every_s
     return at_s
 
 
 def test_a_line_that_drops_every_two_seconds_is_connected_and_unstable() -> None:
-    world = World()
-    world.beat(0)
-    world.ticks(0, 2)
-    flap(world, 3, 60)
-    unit = world.engine.units["U1"]
-    assert world.connection() == "online"
+    scenario = Scenario()
+    scenario.beat(0)
+    scenario.ticks(0, 2)
+    flap(scenario, 3, 60)
+    unit = scenario.engine.units["U1"]
+    assert scenario.connection() == "online"
     assert (unit.line_drops, unit.unstable_until) == (60, when(3 + 59 * 2 + 600))
-    assert world.engine.counters.unstable_now(world.engine.watch.watermark) == 1
+    assert scenario.engine.counters.unstable_now(scenario.engine.watch.watermark) == 1
     assert row_of(unit).line_drops == 60
 
 
 def test_a_device_that_calls_anew_every_two_seconds_is_unstable_and_no_figure_changes() -> None:
-    calm, restless = World(), World()
+    calm, restless = Scenario(), Scenario()
     for at_s in range(0, 240, 2):
         calm.signal(at_s, "fault") if at_s == 100 else calm.beat(at_s, signal_id=f"b{at_s}")
         if at_s == 100:
             restless.signal(at_s, "fault", reconnected=True)
         else:
             restless.signal(at_s, "heartbeat", signal_id=f"b{at_s}", reconnected=True)
-        for world in (calm, restless):
-            world.tick(at_s + 1)
+        for scenario in (calm, restless):
+            scenario.tick(at_s + 1)
     assert restless.engine.units["U1"].line_drops == 120
     assert calm.engine.units["U1"].line_drops == 0
-    for world in (calm, restless):
-        world.ticks(240, 4000, step_s=5)
+    for scenario in (calm, restless):
+        scenario.ticks(240, 4000, step_s=5)
     for figure in FIGURES:
         assert getattr(calm.said, figure) == getattr(restless.said, figure)
     assert restless.engine.counters.unstable_now(restless.engine.watch.watermark) == 0, "it ended ten minutes later"
@@ -56,32 +56,32 @@ def test_a_device_that_calls_anew_every_two_seconds_is_unstable_and_no_figure_ch
 
 @pytest.mark.parametrize(("count", "every_s"), [(UNSTABLE_AT - 1, 2), (100, 3600 / 20)])
 def test_a_few_drops_or_many_in_a_long_time_are_no_unstable_line(count: int, every_s: float) -> None:
-    world = World()
-    world.beat(0)
-    flap(world, 3, count, every_s)
-    assert (world.engine.units["U1"].unstable_until, world.engine.counters.unstable) == (0, {})
+    scenario = Scenario()
+    scenario.beat(0)
+    flap(scenario, 3, count, every_s)
+    assert (scenario.engine.units["U1"].unstable_until, scenario.engine.counters.unstable) == (0, {})
 
 
 def test_what_is_retained_replayed_or_repeated_is_no_drop() -> None:
-    world = World()
-    world.beat(0)
+    scenario = Scenario()
+    scenario.beat(0)
     for number in range(20):
-        world.signal(number, "link_down", retained=True)
-        world.signal(number, "link_down", signal_id="again")
-        world.signal(number, "fault", replayed=True, first_received_at=when(1))
-        world.signal(number, "heartbeat", signal_id="same", reconnected=True)
-    assert world.engine.dropped == 2
+        scenario.signal(number, "link_down", retained=True)
+        scenario.signal(number, "link_down", signal_id="again")
+        scenario.signal(number, "fault", replayed=True, first_received_at=when(1))
+        scenario.signal(number, "heartbeat", signal_id="same", reconnected=True)
+    assert scenario.engine.dropped == 2
 
 
 def test_a_restart_goes_on_where_it_was_and_an_older_state_is_read() -> None:
-    world = World(units=2)
+    scenario = Scenario(units=2)
     for unit_id in ("U1", "U2"):
-        world.beat(0, unit_id)
-    flap(world, 3, UNSTABLE_AT)
-    plain = json.loads(json.dumps([freeze_unit(unit) for unit in world.engine.units.values()]))
+        scenario.beat(0, unit_id)
+    flap(scenario, 3, UNSTABLE_AT)
+    plain = json.loads(json.dumps([freeze_unit(unit) for unit in scenario.engine.units.values()]))
     assert [len(unit) for unit in plain] == [19, 17]
     assert [len(unit[13][0]) for unit in plain] == [9, 8], "as before where nothing dropped"
-    again = thaw(freeze_head(world.engine), plain, never_grace=0, unit_rows={}, gateway_rows={}, pack_rows={})
-    assert again.units["U1"].unstable_until == world.engine.units["U1"].unstable_until
-    assert again.units["U1"].links["G1"].drops == world.engine.units["U1"].links["G1"].drops
-    assert again.counters.unstable == world.engine.counters.unstable
+    again = thaw(freeze_head(scenario.engine), plain, never_grace=0, unit_rows={}, gateway_rows={}, pack_rows={})
+    assert again.units["U1"].unstable_until == scenario.engine.units["U1"].unstable_until
+    assert again.units["U1"].links["G1"].drops == scenario.engine.units["U1"].links["G1"].drops
+    assert again.counters.unstable == scenario.engine.counters.unstable

@@ -11,7 +11,7 @@ from schemas import codec
 from schemas.registry import GatewayRecord, GatewayVersion, RegistryData, RegistryEvent, UnitRecord, UnitVersion
 from services.kernel.words import Construction
 from services.rules.adapters.registry_records import Gateways, Units, read, read_any, read_plain
-from tests.integration.rules.rig import gateway_record, pack_record, registry_event, unit_record
+from tests.integration.rules.harness import gateway_record, pack_record, registry_event, unit_record
 
 identifiers = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", fullmatch=True)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -15,8 +15,8 @@ from services.rules.domain.inputs import Heartbeat, Signal
 from services.rules.domain.rate import DIMENSIONS, EVERY, UNION, UNION_OF, RateKey, RateRow
 from services.rules.domain.transitions import UNLISTED
 from services.rules.domain.unit import Unit
+from tests.unit.rules.scenario import PACK, unit_version
 from tests.unit.rules.stories import GATEWAYS, GRACE, PACKS, STEPS, UNITS, Row, Story, fresh, play, step, tell
-from tests.unit.rules.world import PACK, unit_version
 
 many = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

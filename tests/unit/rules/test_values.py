@@ -10,7 +10,7 @@ from services.kernel.words import VisibilityState
 from services.rules.domain.facts import holding
 from services.rules.domain.instants import DAY, day_end, day_start, instant, micros
 from services.rules.domain.watch import sight_now
-from tests.unit.rules.world import unit_version
+from tests.unit.rules.scenario import unit_version
 
 
 def test_a_day_begins_at_midnight_in_shanghai() -> None:

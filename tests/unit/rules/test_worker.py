@@ -15,9 +15,9 @@ from services.rules.domain.inputs import Heartbeat, Input, Signal, Tick
 from services.rules.domain.instants import SECOND, day_start
 from services.rules.metrics import LiveCollector, RulesMetrics
 from services.rules.ports import Fenced, Refused, Rows, StateDamaged, StoreUnavailable
-from services.rules.worker import MOST_UNEXPECTED, OutOfPlace, RulesWorker, TooManyUnexpected, publish_findings
+from services.rules.worker import MAX_UNEXPECTED, OutOfPlace, RulesWorker, TooManyUnexpected, publish_findings
 from tests.fakes.rules import MemoryStore
-from tests.unit.rules.world import LISTED, PACK, unit_version, when
+from tests.unit.rules.scenario import LISTED, PACK, unit_version, when
 
 
 class Record(NamedTuple):
@@ -164,7 +164,7 @@ async def test_an_outage_is_waited_for_and_the_same_checkpoint_is_repeated() -> 
 
 
 async def test_no_more_records_are_taken_while_too_much_is_unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.rules.worker.loop.MOST_UNSAVED", 3)
+    monkeypatch.setattr("services.rules.worker.loop.MAX_UNSAVED", 3)
     store, clock = MemoryStore(), Clock()
     one = worker(store, log_of_a_day(), clock)
     await one.assigned(0)
@@ -199,7 +199,7 @@ async def test_an_unusable_record_is_counted_and_the_next_one_is_handled() -> No
 
 
 async def test_a_record_that_breaks_the_engine_is_passed_over_but_not_a_row_of_them() -> None:
-    log, clock = Log([None, Heartbeat("U1", "G1", "h", when(0), 0), *[None] * MOST_UNEXPECTED]), Clock()
+    log, clock = Log([None, Heartbeat("U1", "G1", "h", when(0), 0), *[None] * MAX_UNEXPECTED]), Clock()
     one = worker(MemoryStore(), log, clock)
     await one.assigned(0)
     await one.handle({0: log.records(0, 2)})

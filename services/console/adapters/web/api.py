@@ -26,7 +26,7 @@ from services.console.domain.errors import ConsoleError, NotSignedIn
 from services.console.domain.units import UnitQuery
 from services.console.domain.viewer import Slice
 from services.console.metrics import Metrics
-from services.console.ports import CaseCommands, Doors, Live, LiveEvent, ReadModel
+from services.console.ports import Authentication, CaseCommands, Live, LiveEvent, ReadModel
 from services.kernel.words import Connection, Health
 from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
@@ -98,7 +98,7 @@ class Api:
     def __init__(
         self,
         *,
-        doors: Doors,
+        authenticator: Authentication,
         live: Live,
         read: ReadModel,
         commands: CaseCommands,
@@ -106,7 +106,7 @@ class Api:
         clock: Clock,
         metrics: Metrics,
     ) -> None:
-        self._doors = doors
+        self._authenticator = authenticator
         self._live = live
         self._read = read
         self._commands = commands
@@ -181,7 +181,7 @@ class Api:
         return LiveResponse(content(), held.aclose)
 
     async def _session(self, request: Request) -> Session:
-        return await self._doors.session(request.cookies.get(self._cookies.session))
+        return await self._authenticator.session(request.cookies.get(self._cookies.session))
 
     async def _while_signed_in(
         self, request: Request, events: AsyncIterator[LiveEvent]

@@ -24,7 +24,7 @@ from services.console.domain.errors import (
 )
 from services.console.domain.refusals import may_work_refusals
 from services.console.metrics import Metrics
-from services.console.ports import Doors
+from services.console.ports import Authentication
 from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
 
@@ -69,14 +69,14 @@ class PageRoutes:
         self,
         *,
         pages: Pages,
-        doors: Doors,
+        authenticator: Authentication,
         cookies: Cookies,
         clock: Clock,
         metrics: Metrics,
         client_of: Callable[[Request], str],
     ) -> None:
         self._pages = pages
-        self._doors = doors
+        self._authenticator = authenticator
         self._cookies = cookies
         self._clock = clock
         self._metrics = metrics
@@ -93,14 +93,14 @@ class PageRoutes:
 
     async def live(self, request: Request) -> Response:
         try:
-            session = await self._doors.session(request.cookies.get(self._cookies.session))
+            session = await self._authenticator.session(request.cookies.get(self._cookies.session))
         except NotSignedIn:
             return RedirectResponse("/login", status_code=303)
         return self._signed_in(request, "live.html", session)
 
     async def refusals(self, request: Request) -> Response:
         try:
-            session = await self._doors.session(request.cookies.get(self._cookies.session))
+            session = await self._authenticator.session(request.cookies.get(self._cookies.session))
         except NotSignedIn:
             return RedirectResponse("/login", status_code=303)
         may_work_refusals(session.viewer)
@@ -120,7 +120,7 @@ class PageRoutes:
     ) -> Response:
         try:
             self._check_login_form(request, form_token)
-            token, session = await self._doors.sign_in(username, password, self._client_of(request))
+            token, session = await self._authenticator.sign_in(username, password, self._client_of(request))
         except ConsoleError as error:
             return self._refused(request, error)
         get_logger().info("signed_in", username=session.viewer.username, role=session.viewer.role.value)
@@ -135,12 +135,12 @@ class PageRoutes:
         token = request.cookies.get(self._cookies.session, "")
         response = RedirectResponse("/login", status_code=303)
         try:
-            session = await self._doors.session(token)
+            session = await self._authenticator.session(token)
         except NotSignedIn:
             return response
         check_origin(request)
         check_csrf(session, csrf)
-        await self._doors.sign_out(token)
+        await self._authenticator.sign_out(token)
         self._cookies.clear(response, self._cookies.session)
         return response
 
@@ -153,7 +153,7 @@ class PageRoutes:
         former = request.cookies.get(self._cookies.session)
         if former:
             with contextlib.suppress(ConsoleError):  # then it ends by its own time
-                await self._doors.sign_out(former)
+                await self._authenticator.sign_out(former)
 
     def _login_page(self, request: Request, status: int = 200, problem: str = "", wait: int = 0) -> Response:
         token = secrets.token_urlsafe(24)

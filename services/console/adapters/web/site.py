@@ -38,7 +38,7 @@ from services.console.domain.errors import (
     TooBusy,
 )
 from services.console.metrics import Metrics
-from services.console.ports import CaseCommands, Doors, Live, ReadModel, Refusals
+from services.console.ports import Authentication, CaseCommands, Live, ReadModel, Refusals
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
 
@@ -82,7 +82,7 @@ class Assets(StaticFiles):
 
 def build_site(
     *,
-    doors: Doors,
+    authenticator: Authentication,
     live: Live,
     read: ReadModel,
     commands: CaseCommands,
@@ -102,9 +102,19 @@ def build_site(
         peer = request.client.host if request.client else "unknown"
         return forwarded.rsplit(",", 1)[-1].strip()[:64] if forwarded else peer
 
-    routes = PageRoutes(pages=pages, doors=doors, cookies=cookies, clock=clock, metrics=metrics, client_of=client_of)
+    routes = PageRoutes(
+        pages=pages, authenticator=authenticator, cookies=cookies, clock=clock, metrics=metrics, client_of=client_of
+    )
     app.include_router(routes.router())
-    api = Api(doors=doors, live=live, read=read, commands=commands, cookies=cookies, clock=clock, metrics=metrics)
+    api = Api(
+        authenticator=authenticator,
+        live=live,
+        read=read,
+        commands=commands,
+        cookies=cookies,
+        clock=clock,
+        metrics=metrics,
+    )
     app.include_router(parts_routes(options.parts_file))
     app.include_router(api_routes(api))
     app.include_router(refusal_routes(RefusalApi(api, refusals, metrics)))

@@ -22,7 +22,7 @@ from tests.unit.ingest.gb26875.strategies import frames
 from tests.unit.ingest.gb26875.test_worked_frames import CONFIRM, PRESSURE, TWO_SYSTEMS
 
 BAD = PRESSURE[:-3] + b"\x00##"
-MOST_PENDING = MIN_FRAME + MAX_ADU - 1
+MAX_PENDING = MIN_FRAME + MAX_ADU - 1
 
 
 def fed(chunks: list[bytes]) -> list[Event]:
@@ -30,7 +30,7 @@ def fed(chunks: list[bytes]) -> list[Event]:
     events = []
     for chunk in chunks:
         events += decoder.feed(chunk)
-        assert decoder.pending <= MOST_PENDING
+        assert decoder.pending <= MAX_PENDING
     return events + decoder.finish()
 
 
@@ -162,7 +162,7 @@ def test_flood_without_a_frame_stays_bounded_in_memory_and_events(pattern: bytes
     events = []
     for at in range(0, len(flood), 1000):
         events += decoder.feed(flood[at : at + 1000])
-        assert decoder.pending <= MOST_PENDING
+        assert decoder.pending <= MAX_PENDING
     events += decoder.finish()
     assert_whole(events, flood)
     assert len(events) <= len(flood) / 20

@@ -320,7 +320,7 @@ def finding(
     return Record(FINDINGS, unit_id.encode(), codec.findings.encode(event))
 
 
-class World:
+class Scenario:
     """What a test says and sees."""
 
     def __init__(self, kafka: str, dsn: str, folder: Path) -> None:
@@ -391,11 +391,11 @@ class World:
 
 
 @asynccontextmanager
-async def world(kafka: str, dsn: str, folder: Path) -> AsyncIterator[World]:
+async def scenario(kafka: str, dsn: str, folder: Path) -> AsyncIterator[Scenario]:
     """Fresh topics, a migrated database, a mailbox; everything started in it is ended with it."""
     await asyncio.to_thread(migrate, dsn)
     await fresh_topics(kafka)
-    here = World(kafka, dsn, folder)
+    here = Scenario(kafka, dsn, folder)
     await here.producer.start()
     await here.sessions.open()
     server = Controller(here.mailbox, hostname="127.0.0.1", port=here.smtp_port, ready_timeout=60)

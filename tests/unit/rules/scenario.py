@@ -1,4 +1,4 @@
-"""A small world for tests of rules: one district, one pack, a log that numbers its records."""
+"""A small scenario for tests of rules: one district, one pack, a log that numbers its records."""
 
 from datetime import date
 
@@ -70,7 +70,7 @@ def unit_version(**changes: object) -> UnitVersion:
     return PLAIN._replace(**changes)  # type: ignore[arg-type] # names of its fields, checked by it
 
 
-class World:
+class Scenario:
     """An engine and the log that it reads. Instants are seconds after T0."""
 
     def __init__(self, units: int = 1, pack: PackVersion | None = PACK, never_grace_s: float = 3600) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.ingest.domain.burning import MAX_POINTS, Burning
+from services.ingest.domain.active_fires import MAX_POINTS, ActiveFires
 from services.ingest.domain.values import Accepted, FramePart, Message, Point, Signal
 from services.kernel.words import Carrier, Lane, Restores, SignalKind
 from tests.unit.ingest.build import arrival
@@ -18,11 +18,11 @@ def end(address: str, what: Restores = Restores.ALL) -> Message:
     return Message(SignalKind.RESTORE, point=Point(address, "1.0", None, None), restores=what, frame=FRAME)
 
 
-def urgent(*messages: Message, unit: str = "U1", burning: Burning | None = None) -> list[bool]:
+def urgent(*messages: Message, unit: str = "U1", active_fires: ActiveFires | None = None) -> list[bool]:
     signals = [
         Signal("G1", unit, Lane.UP, Carrier.MQTT_GB26875, message, (), part) for part, message in enumerate(messages)
     ]
-    followed = (burning or Burning()).follow(Accepted(arrival(), tuple(signals)))
+    followed = (active_fires or ActiveFires()).follow(Accepted(arrival(), tuple(signals)))
     return [signal.message.concerns_fire for signal in followed.signals]
 
 
@@ -35,10 +35,10 @@ def test_the_end_of_a_fire_is_urgent_once() -> None:
 
 
 def test_other_points_and_units_are_told_apart() -> None:
-    burning = Burning()
-    assert urgent(fire("7"), end("8"), burning=burning) == [True, False]
-    assert urgent(end("7"), unit="U2", burning=burning) == [False]
-    assert urgent(end("7"), burning=burning) == [True]
+    active_fires = ActiveFires()
+    assert urgent(fire("7"), end("8"), active_fires=active_fires) == [True, False]
+    assert urgent(end("7"), unit="U2", active_fires=active_fires) == [False]
+    assert urgent(end("7"), active_fires=active_fires) == [True]
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,9 @@ def test_an_end_that_somebody_says_for_itself_is_always_urgent(message: Message)
 
 
 def test_beyond_the_bound_every_end_is_urgent_and_memory_does_not_grow() -> None:
-    burning = Burning()
-    assert all(urgent(*[fire(str(number)) for number in range(MAX_POINTS + 50)], burning=burning))
-    assert urgent(end(str(MAX_POINTS + 49)), end("3"), end(str(MAX_POINTS + 48)), burning=burning) == [
+    active_fires = ActiveFires()
+    assert all(urgent(*[fire(str(number)) for number in range(MAX_POINTS + 50)], active_fires=active_fires))
+    assert urgent(end(str(MAX_POINTS + 49)), end("3"), end(str(MAX_POINTS + 48)), active_fires=active_fires) == [
         True,
         True,
         False,

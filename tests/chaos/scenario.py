@@ -16,7 +16,7 @@ from deploy.stack.part import PartError
 from schemas import topics
 from services.alerts.app import verify_audit
 from services.runtime.clock import SystemClock
-from tests.chaos import look
+from tests.chaos import probe
 from tests.chaos.publisher import Plan, Publisher, read_ledger
 from tests.checker import told
 from tests.checker.delivery import Sent, check_account, check_delivery, copies
@@ -43,7 +43,7 @@ def seed() -> int:
 
 
 @dataclass
-class World:
+class Scenario:
     """One system under a publisher that sends heartbeats all the time, and all the rest during a `storm`."""
 
     system: System
@@ -118,8 +118,8 @@ class World:
         return not check_intake(self._published(), self._seen())
 
     def _published(self) -> list[str]:
-        log = look.read_topic(self.system.firenet.kafka.bootstrap, topics.FINDINGS)
-        return [f"/rules#{event_id}" for event_id, _ in look.finding_events(log)]
+        log = probe.read_topic(self.system.firenet.kafka.bootstrap, topics.FINDINGS)
+        return [f"/rules#{event_id}" for event_id, _ in probe.finding_events(log)]
 
     def _seen(self) -> set[str]:
         return {event_id for (event_id,) in self.system.rows("SELECT event_id FROM alerts.seen")}
@@ -134,14 +134,14 @@ class World:
 
     def _delivery(self) -> list[str]:
         bootstrap = self.system.firenet.kafka.bootstrap
-        stored = look.stored_signals(look.read_topic(bootstrap, topics.SIGNALS))
-        refused = look.refused_names(look.read_topic(bootstrap, topics.REFUSALS))
+        stored = probe.stored_signals(probe.read_topic(bootstrap, topics.SIGNALS))
+        refused = probe.refused_names(probe.read_topic(bootstrap, topics.REFUSALS))
         ledger = read_ledger(self.ledger)
         acked = sum(one.acked_at is not None for one in ledger)
         self.say(f"{len(ledger)} sent, {acked} acknowledged, {len(stored)} on the topic, {copies(stored)} repeats")
         return [
             *check_delivery(map(self._as_of_the_calm, ledger), stored, refused),
-            *check_account(look.ingest_books(self.system.firenet.ports.ingest)),
+            *check_account(probe.ingest_books(self.system.firenet.ports.ingest)),
         ]
 
     def _as_of_the_calm(self, one: Sent) -> Sent:
@@ -152,10 +152,10 @@ class World:
 
     def _rules(self) -> list[str]:
         bootstrap = self.system.firenet.kafka.bootstrap
-        saved = look.rules_at_once(self.system.firenet.postgres.dsn())
-        published = look.finding_events(look.read_topic(bootstrap, topics.FINDINGS))
-        log = look.read_topic(bootstrap, topics.SIGNALS)
-        registry = look.read_topic(bootstrap, topics.REGISTRY)
+        saved = probe.rules_at_once(self.system.firenet.postgres.dsn())
+        published = probe.finding_events(probe.read_topic(bootstrap, topics.FINDINGS))
+        log = probe.read_topic(bootstrap, topics.SIGNALS)
+        registry = probe.read_topic(bootstrap, topics.REGISTRY)
         setting = Setting(topics.all_topics()["signals"].partitions, self.rate)
         before, whole = replay(
             setting,
@@ -170,12 +170,12 @@ class World:
         return [*check_facts(saved.facts, before), *check_findings(published, saved.outbox, before, whole)]
 
     def _alerts(self) -> list[str]:
-        heard_before = look.heard(self.system)
+        heard_before = probe.heard(self.system)
         rows = self._ended_notices()
         accepted = {one.notice_id for one in rows if one.state == "accepted"}
-        wait_for("the last copies counted", lambda: accepted <= set(look.heard(self.system)), LIMIT_S)
+        wait_for("the last copies counted", lambda: accepted <= set(probe.heard(self.system)), LIMIT_S)
         known = {one.notice_id for one in rows} | set(heard_before)
-        heard = {notice_id: count for notice_id, count in look.heard(self.system).items() if notice_id in known}
+        heard = {notice_id: count for notice_id, count in probe.heard(self.system).items() if notice_id in known}
         unit_of, ledger = dict(self.gateways), read_ledger(self.ledger)
         fires = Counter(unit_of[one.gateway_id] for one in ledger if one.kind == "fire")
         cases = dict(self.system.rows("SELECT case_id, unit_id FROM alerts.cases WHERE kind = 'fire'"))
@@ -185,7 +185,7 @@ class World:
         )
         return [
             *check_notices(rows, heard, Outage(self.kills, self.on_their_way)),
-            *check_fires(fires, dict(self.system.rows(FIRE_CASES)), look.centre_fire_notices(rows, cases)),
+            *check_fires(fires, dict(self.system.rows(FIRE_CASES)), probe.centre_fire_notices(rows, cases)),
             *check_intake(self._published(), self._seen()),
             *self._audit(),
         ]
@@ -195,7 +195,7 @@ class World:
         rows: list[Copy] = []
 
         def ended() -> bool:
-            rows[:] = look.notices(self.system)
+            rows[:] = probe.notices(self.system)
             return all(one.state not in ("pending", "sending") for one in rows)
 
         wait_for("notices brought", ended, LIMIT_S)
@@ -221,7 +221,7 @@ class World:
         wait_for("the fires over", lambda: self._true(over), LIMIT_S)
         wait_for("all clear told", lambda: self._true(UNSENT), LIMIT_S)
         closed = [case_id for (case_id,) in self.system.rows("SELECT case_id FROM alerts.cases WHERE kind = 'fire'")]
-        return check_all_clears(look.notices(self.system), closed)
+        return check_all_clears(probe.notices(self.system), closed)
 
     def rate_now(self) -> tuple[int, int, int]:
         """Return in scope, connected and unknown of scope S1 in the district."""
@@ -248,7 +248,7 @@ LOSSES = "SELECT gateway_id, missing FROM rules.losses"
 
 
 @contextmanager
-def world(folder: Path, units: int, rate: float, ladder_rate: float, **plan: Any) -> Iterator[World]:
+def scenario(folder: Path, units: int, rate: float, ladder_rate: float, **plan: Any) -> Iterator[Scenario]:
     """Yield a running FireNet whose gateways send heartbeats; `rate` divides the deadlines of units."""
     chosen = seed()
     REPORT.append(f"{folder.name}: seed {chosen} (FIRENET_CHAOS_SEED={chosen} repeats it)")
@@ -258,6 +258,6 @@ def world(folder: Path, units: int, rate: float, ladder_rate: float, **plan: Any
         ledger = folder / "ledger.tsv"
         publisher = Publisher(system.firenet.ports.mqtt, Plan(chosen, gateways, **plan), ledger)
         try:
-            yield World(system, publisher, ledger, gateways, rate, random.Random(chosen))
+            yield Scenario(system, publisher, ledger, gateways, rate, random.Random(chosen))
         finally:
             publisher.close()

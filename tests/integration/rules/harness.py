@@ -129,7 +129,7 @@ def tick(number: int, at: datetime, instance: str = "ingest-1") -> bytes:
 
 
 @dataclass
-class Rig:
+class Harness:
     """One test's topics and database."""
 
     bootstrap: str
@@ -140,17 +140,17 @@ class Rig:
     written: dict[int, list[bytes]] = field(default_factory=dict)
 
     @classmethod
-    async def build(cls, bootstrap: str, dsn: str, units: Sequence[str], partitions: int = 3) -> "Rig":
+    async def build(cls, bootstrap: str, dsn: str, units: Sequence[str], partitions: int = 3) -> "Harness":
         await asyncio.to_thread(migrate, dsn)
         topics = new_topics(partitions)
         await create(bootstrap, topics)
         producer = BatchProducer(bootstrap, "rules-test")
         await producer.start()
-        rig = cls(bootstrap, dsn, topics, producer)
+        harness = cls(bootstrap, dsn, topics, producer)
         await producer.send_many(
             [Record(topics.registry, key.encode(), value) for key, value in registry_records(units)]
         )
-        return rig
+        return harness
 
     async def send(self, records: Iterable[tuple[str, bytes]]) -> None:
         """Write signals, each under its unit's key."""

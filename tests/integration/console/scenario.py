@@ -79,14 +79,14 @@ def district(count: int = 200) -> list[Unit]:
 
 
 @contextmanager
-def opened(dsn: str) -> Iterator["World"]:
-    """Yield a world in a migrated database, over one connection."""
+def opened(dsn: str) -> Iterator["Scenario"]:
+    """Yield a scenario in a migrated database, over one connection."""
     with psycopg.connect(dsn, autocommit=True) as connection:
-        yield World(dsn, connection)
+        yield Scenario(dsn, connection)
 
 
 @dataclass
-class World:
+class Scenario:
     """Writes what rules and alerts would write, and tells the console as they do."""
 
     dsn: str

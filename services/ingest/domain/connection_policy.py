@@ -13,7 +13,7 @@ _TEXTS_PER_S = 1.0
 _CHAT_LASTS = 10
 """Times the limit for the first frame: so long after its last text the device behind a module is waited for."""
 
-_LEAST_REJECTED = 256
+_MIN_REJECTED = 256
 """What a rejection counts at least, so that single bytes of rubbish do not make thousands of refusals."""
 
 NOT_WHO_IT_SAYS = (RefusalReason.UNKNOWN_GATEWAY, RefusalReason.IDENTITY_MISMATCH)
@@ -68,7 +68,7 @@ class Limits:
     unsent_bytes: int = 64 * 1024
 
 
-class Conduct:
+class ConnectionPolicy:
     """The record of one connection."""
 
     __slots__ = (
@@ -106,7 +106,7 @@ class Conduct:
             self._whole_at = now
             self._garbage = 0
         else:
-            self._garbage += max(_LEAST_REJECTED, len(piece.raw))
+            self._garbage += max(_MIN_REJECTED, len(piece.raw))
             if self._garbage > self._limits.garbage_bytes:
                 return Ended.GARBAGE
         return None

@@ -16,7 +16,7 @@ MAX_TOKEN = 128
 FORGOTTEN = timedelta(days=1)
 
 
-class FailureBook:
+class LoginThrottle:
     """Failures in a row by key, in bounded memory: the key that was quiet longest is forgotten first."""
 
     def __init__(self, entries: int) -> None:
@@ -50,8 +50,8 @@ class FailureBook:
 
 
 @dataclass(frozen=True, slots=True)
-class DoorRules:
-    """`client_failures` within `client_window` from one address close the door for that address."""
+class LoginLimits:
+    """`client_failures` within `client_window` from one address lock that address out."""
 
     session: timedelta = timedelta(hours=12)
     client_failures: int = 50
@@ -59,8 +59,8 @@ class DoorRules:
     book_entries: int = 4096
 
 
-class DoorKeeper:
-    """Implements the port `Doors`."""
+class Authenticator:
+    """Implements the port `Authentication`."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class DoorKeeper:
         secrets: Secrets,
         clock: Clock,
         metrics: Metrics,
-        rules: DoorRules,
+        rules: LoginLimits,
     ) -> None:
         self._accounts = accounts
         self._passwords = passwords
@@ -78,13 +78,13 @@ class DoorKeeper:
         self._clock = clock
         self._metrics = metrics
         self._rules = rules
-        self._clients = FailureBook(rules.book_entries)
+        self._clients = LoginThrottle(rules.book_entries)
         # Names without an account lock like the others, so that a lock says nothing about who exists.
-        self._ghosts = FailureBook(rules.book_entries)
+        self._ghosts = LoginThrottle(rules.book_entries)
         # Strangers who guess close an account to strangers only: where somebody signed in before, its own failures
         # count.
         self._homes: OrderedDict[str, None] = OrderedDict()
-        self._at_home = FailureBook(rules.book_entries)
+        self._at_home = LoginThrottle(rules.book_entries)
 
     async def sign_in(self, username: str, password: str, client: str) -> tuple[str, Session]:
         """Return token and session. See the port."""

@@ -25,7 +25,7 @@ from tests.fakes.alerts_store import MemoryStore
 from tests.unit.alerts.build import RULES
 
 
-class Rig:
+class Harness:
     def __init__(self, *units: str, slots: int = 100, store: MemoryStore | None = None, **rules: object) -> None:
         self._slots = slots
         self._handover = Handover()

@@ -20,7 +20,7 @@ _ENDS_FIRE = frozenset({Restores.FIRE, Restores.ALL})
 _Place = tuple[str | None, str]
 
 
-class Burning:
+class ActiveFires:
     """The points of each unit whose fire was told and not ended. Beyond `MAX_UNITS` the oldest are forgotten."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from services.ingest.domain.answers import Answer
 from services.ingest.domain.controls import Order, Told, control_frame, encode
-from services.ingest.domain.directory import Directory, Speaker
+from services.ingest.domain.directory import Directory, Sender
 from services.ingest.domain.exchanges import Exchanges, Try
 from services.ingest.domain.gb26875 import PROFILES, STANDARD, Command, Envelope
 from services.ingest.domain.reach import NOWHERE, Reach, Reached
@@ -20,12 +20,12 @@ from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
 
 LOOK_EVERY_S = 0.5
-MOST_AT_ONCE = 200
+MAX_AT_ONCE = 200
 """Steps told together."""
 _ANSWERS = (Command.CONFIRM, Command.DENY)
 
 
-class Desk:
+class CommandDispatcher:
     """Takes in orders, what the log says and what devices say; sends controls and tells the log.
 
     Nothing here raises into its callers: the lanes and the followers go on whatever happens to one exchange.
@@ -75,7 +75,7 @@ class Desk:
     def ordered(self, order: Order, *, live: bool) -> None:
         now = self._stamp()
         near = self._reach.of(order.gateway_id) is not None
-        known = isinstance(self._directory.speaker(order.gateway_id, now), Speaker)
+        known = isinstance(self._directory.sender(order.gateway_id, now), Sender)
         self._tell(self._exchanges.ordered(order, now, live=live, near=near, known=known))
 
     def read(self, told: Told, *, live: bool) -> None:
@@ -124,7 +124,7 @@ class Desk:
         self._metrics.open.set(len(self._exchanges))
 
     async def _tell_log(self) -> bool:
-        batch = [self._untold[number] for number in range(min(MOST_AT_ONCE, len(self._untold)))]
+        batch = [self._untold[number] for number in range(min(MAX_AT_ONCE, len(self._untold)))]
         if not await self._log.tell(batch):
             return False
         for _ in batch:
@@ -158,10 +158,10 @@ class Desk:
     def _send(self, one: Try, now: datetime) -> Carrier | None:
         """Hand the control to the carrier over which the gateway was last heard; None when it does not take it."""
         gateway_id = one.order.gateway_id
-        speaker = self._directory.speaker(gateway_id, now)
-        if not isinstance(speaker, Speaker):
+        sender = self._directory.sender(gateway_id, now)
+        if not isinstance(sender, Sender):
             return None
-        device = speaker.device
+        device = sender.device
         reached = self._reach.of(gateway_id) or Reached(Carrier.MQTT_GB26875, device.address or NOWHERE, NOWHERE)
         profile = PROFILES.get(device.profile, STANDARD)
         carrier = self._carriers.get(reached.carrier)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from services.ingest.adapters.gb26875_decoder import Gb26875Decoder
-from services.ingest.desk import Desk
+from services.ingest.command_dispatcher import CommandDispatcher
 from services.ingest.domain.controls import Control, Order, Told, encode
 from services.ingest.domain.decide import decide
-from services.ingest.domain.directory import Device, Directory, Speaker, Version
+from services.ingest.domain.directory import Device, Directory, Sender, Version
 from services.ingest.domain.errors import NotAllowed, Unusable
 from services.ingest.domain.exchanges import Exchanges
 from services.ingest.domain.gb26875 import (
@@ -60,7 +60,7 @@ class Way:
         return self.open
 
 
-class Rig:
+class Harness:
     """A desk, its log (read back at once, as from Kafka), two ways to devices and a clock that only tests move."""
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class Rig:
         self.log: list[Told] = []
         self.kafka_up = True
         self.registry = CollectorRegistry()
-        self.desk = Desk(
+        self.dispatcher = CommandDispatcher(
             Exchanges("ingest-1"),
             {Carrier.MQTT_GB26875: self.mqtt, Carrier.TCP_GB26875: self.tcp},
             self,
@@ -87,20 +87,20 @@ class Rig:
         if self.kafka_up:
             for one in told:
                 self.log.append(one)
-                self.desk.read(one, live=True)
+                self.dispatcher.read(one, live=True)
         return self.kafka_up
 
     async def forward(self, seconds: float) -> None:
         """Let time pass, half a second after the other, and the desk work."""
         stop = Stop()
-        running = asyncio.create_task(self.desk.run(stop))
+        running = asyncio.create_task(self.dispatcher.run(stop))
         for _ in range(int(seconds * 2)):
             self.clock.forward(0.5)
-            self.desk.wake()
+            self.dispatcher.wake()
             for _ in range(5):
                 await asyncio.sleep(0)
         stop.set()
-        self.desk.wake()
+        self.dispatcher.wake()
         await running
 
     def hear(self, frame: Frame, *, over: Carrier = Carrier.MQTT_GB26875) -> None:
@@ -108,7 +108,7 @@ class Rig:
         came = arrival(encode_frame(frame), UP, received_at=self.clock.now())
         if over is Carrier.TCP_GB26875:
             came = came._replace(claim=Claim("G000001", TCP, "10.0.0.7", certified="G000001"))
-        self.desk.stored([decide(came, self.directory, DECODERS)])
+        self.dispatcher.stored([decide(came, self.directory, DECODERS)])
 
     def status(self) -> Frame:
         label = TimeLabel.of_instant(self.clock.now() + self.ahead, STANDARD)
@@ -137,139 +137,139 @@ def clock_in(frame: Frame) -> datetime:
 
 
 async def test_a_person_answers_after_forty_seconds_measured_from_the_control() -> None:
-    rig = Rig()
-    rig.hear(rig.status())
-    rig.desk.ordered(DUTY, live=True)
-    await rig.forward(0.5)
-    ((gateway_id, control),) = rig.mqtt.sent
+    harness = Harness()
+    harness.hear(harness.status())
+    harness.dispatcher.ordered(DUTY, live=True)
+    await harness.forward(0.5)
+    ((gateway_id, control),) = harness.mqtt.sent
     assert (gateway_id, control.command) == ("G000001", Command.CONTROL)
     assert control.adu == Adu(91, (bodies.DutyCheck(5),))
     assert (control.source_raw, control.dest_raw) == (CENTRE, DEVICE)
-    await rig.forward(3)
-    rig.hear(confirm(control, rig.clock.now()))
-    await rig.forward(37)
-    rig.hear(rig.key_pressed())
-    await rig.forward(1)
-    assert [told.step for told in rig.log] == [
+    await harness.forward(3)
+    harness.hear(confirm(control, harness.clock.now()))
+    await harness.forward(37)
+    harness.hear(harness.key_pressed())
+    await harness.forward(1)
+    assert [told.step for told in harness.log] == [
         ExchangeStep.BEGAN,
         ExchangeStep.SENT,
         ExchangeStep.CONFIRMED,
         ExchangeStep.ANSWERED,
     ]
-    assert rig.end.seconds == 40
-    assert rig.metric("exchanges_total", what="duty_check", outcome="answered") == 1
-    assert rig.metric("exchange_seconds_sum", what="duty_check") == 40
-    assert rig.metric("exchange_seconds_count", what="set_clock") == 0
+    assert harness.end.seconds == 40
+    assert harness.metric("exchanges_total", what="duty_check", outcome="answered") == 1
+    assert harness.metric("exchange_seconds_sum", what="duty_check") == 40
+    assert harness.metric("exchange_seconds_count", what="set_clock") == 0
 
 
 async def test_a_press_that_the_device_kept_from_an_earlier_check_is_no_answer_to_this_one() -> None:
-    rig = Rig()
-    earlier = rig.key_pressed()
-    await rig.forward(600)
+    harness = Harness()
+    earlier = harness.key_pressed()
+    await harness.forward(600)
     for _ in range(3):
-        rig.hear(rig.status())
-    rig.desk.ordered(DUTY, live=True)
-    await rig.forward(0.5)
-    rig.hear(confirm(rig.mqtt.sent[0][1], rig.clock.now()))
-    rig.hear(earlier)
-    await rig.forward(310)
-    assert (rig.end.step, rig.end.why) == (ExchangeStep.NOT_ANSWERED, ExchangeReason.OLD_ANSWER)
-    assert rig.metric("exchanges_total", what="duty_check", outcome="not_answered") == 1
+        harness.hear(harness.status())
+    harness.dispatcher.ordered(DUTY, live=True)
+    await harness.forward(0.5)
+    harness.hear(confirm(harness.mqtt.sent[0][1], harness.clock.now()))
+    harness.hear(earlier)
+    await harness.forward(310)
+    assert (harness.end.step, harness.end.why) == (ExchangeStep.NOT_ANSWERED, ExchangeReason.OLD_ANSWER)
+    assert harness.metric("exchanges_total", what="duty_check", outcome="not_answered") == 1
 
 
 @pytest.mark.parametrize("ahead_s", [-7 * 24 * 3600, 7200])
 async def test_a_press_at_a_device_with_a_wrong_clock_is_an_answer(ahead_s: int) -> None:
-    rig = Rig()
-    rig.ahead = timedelta(seconds=ahead_s)
+    harness = Harness()
+    harness.ahead = timedelta(seconds=ahead_s)
     for _ in range(3):
-        rig.hear(rig.status())
-    rig.desk.ordered(DUTY, live=True)
-    await rig.forward(0.5)
-    rig.hear(confirm(rig.mqtt.sent[0][1], rig.clock.now() + rig.ahead))
-    await rig.forward(20)
-    rig.hear(rig.key_pressed())
-    await rig.forward(1)
-    assert (rig.end.step, rig.end.why) == (ExchangeStep.ANSWERED, None)
+        harness.hear(harness.status())
+    harness.dispatcher.ordered(DUTY, live=True)
+    await harness.forward(0.5)
+    harness.hear(confirm(harness.mqtt.sent[0][1], harness.clock.now() + harness.ahead))
+    await harness.forward(20)
+    harness.hear(harness.key_pressed())
+    await harness.forward(1)
+    assert (harness.end.step, harness.end.why) == (ExchangeStep.ANSWERED, None)
 
 
 async def test_a_device_that_denies_gets_four_controls_and_then_none() -> None:
-    rig = Rig()
-    rig.hear(rig.status())
-    rig.desk.ordered(CLOCK, live=True)
+    harness = Harness()
+    harness.hear(harness.status())
+    harness.dispatcher.ordered(CLOCK, live=True)
     for _ in range(6):
-        await rig.forward(1)
-        rig.hear(deny(rig.mqtt.sent[-1][1], rig.clock.now()))
-    await rig.forward(60)
-    assert len(rig.mqtt.sent) == 4
-    assert rig.metric("exchanges_total", what="set_clock", outcome="denied") == 1
+        await harness.forward(1)
+        harness.hear(deny(harness.mqtt.sent[-1][1], harness.clock.now()))
+    await harness.forward(60)
+    assert len(harness.mqtt.sent) == 4
+    assert harness.metric("exchanges_total", what="set_clock", outcome="denied") == 1
 
 
 async def test_a_resend_of_the_clock_has_the_serial_of_the_first_and_the_time_of_its_own() -> None:
-    rig = Rig()
-    rig.hear(rig.status())
-    rig.desk.ordered(CLOCK, live=True)
-    await rig.forward(12)
-    (_, first), (_, second) = rig.mqtt.sent
+    harness = Harness()
+    harness.hear(harness.status())
+    harness.dispatcher.ordered(CLOCK, live=True)
+    await harness.forward(12)
+    (_, first), (_, second) = harness.mqtt.sent
     assert first.serial == second.serial
     assert (clock_in(second) - clock_in(first)).total_seconds() == 10
 
 
 async def test_the_control_goes_the_way_the_device_last_came() -> None:
-    rig = Rig()
-    rig.hear(rig.status())
-    rig.hear(rig.status()._replace(serial=9), over=Carrier.TCP_GB26875)
-    rig.desk.ordered(CLOCK, live=True)
-    await rig.forward(1)
-    assert (len(rig.mqtt.sent), len(rig.tcp.sent)) == (0, 1)
-    assert rig.log[1].carrier is Carrier.TCP_GB26875
+    harness = Harness()
+    harness.hear(harness.status())
+    harness.hear(harness.status()._replace(serial=9), over=Carrier.TCP_GB26875)
+    harness.dispatcher.ordered(CLOCK, live=True)
+    await harness.forward(1)
+    assert (len(harness.mqtt.sent), len(harness.tcp.sent)) == (0, 1)
+    assert harness.log[1].carrier is Carrier.TCP_GB26875
 
 
 async def test_a_tcp_device_whose_connection_is_gone_is_unreachable() -> None:
-    rig = Rig()
-    rig.tcp.open = False
-    rig.hear(rig.status(), over=Carrier.TCP_GB26875)
-    rig.desk.ordered(CLOCK, live=True)
-    await rig.forward(60)
-    assert rig.metric("exchanges_total", what="set_clock", outcome="unreachable") == 1
+    harness = Harness()
+    harness.tcp.open = False
+    harness.hear(harness.status(), over=Carrier.TCP_GB26875)
+    harness.dispatcher.ordered(CLOCK, live=True)
+    await harness.forward(60)
+    assert harness.metric("exchanges_total", what="set_clock", outcome="unreachable") == 1
 
 
 async def test_a_gateway_that_was_not_heard_yet_is_tried_over_mqtt_at_its_registered_address() -> None:
-    rig = Rig()
-    rig.desk.ordered(CLOCK, live=True)
-    await rig.forward(3)
-    ((_, control),) = rig.mqtt.sent
+    harness = Harness()
+    harness.dispatcher.ordered(CLOCK, live=True)
+    await harness.forward(3)
+    ((_, control),) = harness.mqtt.sent
     assert control.dest_raw == DEVICE
 
 
 async def test_an_order_for_an_unknown_gateway_fails_and_nothing_leaves() -> None:
-    rig = Rig()
-    rig.desk.ordered(CLOCK._replace(gateway_id="G000009"), live=True)
-    await rig.forward(5)
-    assert rig.mqtt.sent == []
-    assert rig.metric("exchanges_total", what="set_clock", outcome="unknown_gateway") == 1
+    harness = Harness()
+    harness.dispatcher.ordered(CLOCK._replace(gateway_id="G000009"), live=True)
+    await harness.forward(5)
+    assert harness.mqtt.sent == []
+    assert harness.metric("exchanges_total", what="set_clock", outcome="unknown_gateway") == 1
 
 
 async def test_nothing_is_sent_before_the_log_has_it_and_nothing_is_lost_while_kafka_is_away() -> None:
-    rig = Rig()
-    rig.hear(rig.status())
-    rig.kafka_up = False
-    rig.desk.ordered(CLOCK, live=True)
-    await rig.forward(5)
-    assert rig.mqtt.sent == []
-    rig.kafka_up = True
-    await rig.forward(1)
-    assert len(rig.mqtt.sent) == 1
-    assert [told.step for told in rig.log] == [ExchangeStep.BEGAN, ExchangeStep.SENT]
+    harness = Harness()
+    harness.hear(harness.status())
+    harness.kafka_up = False
+    harness.dispatcher.ordered(CLOCK, live=True)
+    await harness.forward(5)
+    assert harness.mqtt.sent == []
+    harness.kafka_up = True
+    await harness.forward(1)
+    assert len(harness.mqtt.sent) == 1
+    assert [told.step for told in harness.log] == [ExchangeStep.BEGAN, ExchangeStep.SENT]
 
 
 async def test_a_bug_about_one_message_does_not_stop_its_lane(monkeypatch: pytest.MonkeyPatch) -> None:
-    rig = Rig()
+    harness = Harness()
 
     def broken(*_: object) -> None:
         raise ValueError
 
     monkeypatch.setattr(Reach, "heard", broken)
-    rig.hear(rig.status())
+    harness.hear(harness.status())
 
 
 @QUICK
@@ -294,9 +294,9 @@ def test_what_devices_send_makes_us_answer_with_confirms_and_denials_only(data: 
     payload = encode_frame(data.draw(frames(profile)), profile)
     at = data.draw(st.integers(0, len(payload) - 1))
     payload = data.draw(st.sampled_from([payload, payload[:at] + b"\xff" + payload[at + 1 :]]))
-    speaker = Speaker("U000001", Device(profile.name))
+    sender = Sender("U000001", Device(profile.name))
     try:
-        replies = Gb26875Decoder().decode(payload, speaker, NOON).replies
+        replies = Gb26875Decoder().decode(payload, sender, NOON).replies
     except Unusable as unusable:
         replies = unusable.replies
     for reply in replies:

@@ -36,7 +36,7 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class DashboardSnapshot:
     """`headline`: one row per scope. `boards`: rows per dimension (town, department, category), any order."""
 
     headline: tuple[RateCounts, ...]

@@ -12,7 +12,7 @@ from services.ingest.adapters.device_lanes import DeviceLanes
 from services.ingest.adapters.device_listener import DeviceListener
 from services.ingest.adapters.device_session import Session
 from services.ingest.adapters.inbox import Inbox, Stamps
-from services.ingest.domain.conduct import Ended, Limits
+from services.ingest.domain.connection_policy import Ended, Limits
 from services.ingest.domain.decide import decide
 from services.ingest.domain.directory import Device, Directory, Version
 from services.ingest.domain.gb26875 import PROFILES, Adu, Frame, TimeLabel, encode_frame
@@ -105,7 +105,7 @@ class Caller:
         self.session.connection_lost(error)
 
 
-class DeviceRig:
+class DeviceHarness:
     """`settle` plays the worker: it judges what waits, and answers."""
 
     def __init__(self, limits: Limits | None = None, *, hold: int = 1000, trusting: bool = False) -> None:
