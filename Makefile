@@ -4,6 +4,9 @@ SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
 .PHONY: help install fmt check test test-again test-unit test-containers test-e2e schema schemas requirements migrate migrate-post demo run up down logs images bench clean
 
+# Tests, demo and run start Python some hundred times: where bytecode may not be kept, each start compiles everything.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin

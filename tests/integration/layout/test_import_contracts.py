@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 INSIDE = "Inside a service: wiring, then adapters and worker, then ports, then domain"
 ACROSS = "Services never import each other; runtime never imports a service"
-SCHEMAS = "Schemas stand alone"
+SCHEMAS = "Schemas take their closed sets from the kernel, and nothing else from services"
 PURE = "Domain and ports do no I/O and see no wire format"
 WORKERS = "Workers talk to ports, not to drivers or wire formats"
 RUNTIME = "Runtime has no business words"
