@@ -1,5 +1,7 @@
 """Fixtures for every test: the embedded real parts."""
 
+import gc
+
 import hypothesis
 import pytest
 
@@ -20,3 +22,9 @@ def pytest_configure(config: pytest.Config) -> None:
         width = (ports.LAST - ports.FIRST) // max(count, number + 1)
         ports.FIRST += number * width
         ports.LAST = ports.FIRST + width
+
+
+def pytest_collection_finish() -> None:
+    """Have the collector of garbage leave alone what lives until the end: thousands of tests and all modules."""
+    gc.collect()
+    gc.freeze()
