@@ -44,7 +44,7 @@ check: $(VENV)/.have-dev ## ruff, mypy strict, import contracts, drift of schema
 
 # Most tests wait for real servers: two files at a time, each with servers of its own, take little more than half as long.
 test: $(VENV)/.have-dev ## everything that can run here: unit, contract, integration, end to end, containers where Docker is
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --hypothesis-profile=fixed
 
 test-again: $(VENV)/.have-dev ## run what failed in the last `make test` once more, each alone; say what is flaky
 	@$(BIN)/python -m tests.again
