@@ -12,7 +12,7 @@ pytest_plugins = ["tests.watchdog", "tests.again", "tests.parts"]
 # A machine that stands still for a second has found nothing wrong.
 hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("patient")
-# What is handed in is judged by what was seen: that run tries the same examples each time, the fast tier looks for more.
+# What is handed in is judged by what was seen: that run tries the same examples each time, the fast tier looks for new.
 hypothesis.settings.register_profile("fixed", hypothesis.settings.get_profile("patient"), derandomize=True)
 
 
