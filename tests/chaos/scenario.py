@@ -54,6 +54,7 @@ class Scenario:
     dice: random.Random
     kills: int = 0
     on_their_way: set[str] = field(default_factory=set)
+    heard_with_database: Counter[str] = field(default_factory=Counter)
     calm_since: datetime | None = None
     clock: SystemClock = field(default_factory=SystemClock)
     started: float = field(default_factory=SystemClock().monotonic)
@@ -76,6 +77,8 @@ class Scenario:
     def kill(self, name: str) -> None:
         """Kill a service or part. What alerts was sending is noted: of these, one more copy may come."""
         sends = name in ("alerts", "alerts-fire")
+        if name == "PostgreSQL":
+            self.heard_with_database = probe.heard(self.system)
         self.system.kill(name)
         if sends:
             self.note_on_their_way()
@@ -97,6 +100,20 @@ class Scenario:
                 self.say(f"{name} did not come back at once: {error.sentence[:200]}")
                 assert self.clock.monotonic() - started < LIMIT_S, failures
         return self.clock.monotonic() - started
+
+    def note_told_without_database(self) -> None:
+        """Wait until alerts has its database again; of what was told since that was killed one more copy may come.
+
+        Until then fires are told from memory, and nobody can write down what a receiver has accepted.
+        """
+        wait_for("the database is no longer away", lambda: not self._is_database_away(), LIMIT_S)
+        self.note_on_their_way()
+        self.on_their_way |= set(probe.heard(self.system) - self.heard_with_database)
+
+    def _is_database_away(self) -> bool:
+        ports = self.system.firenet.ports
+        lanes = [probe.metrics(port, "firenet_alerts_database_away") for port in (ports.alerts, ports.alerts_fire)]
+        return any(value for found in lanes for samples in found.values() for _, value in samples)
 
     # --- after the load
 

@@ -88,7 +88,7 @@ def test_database_killed_under_load_pauses_and_loses_nothing(here: Scenario) -> 
         here.kill("PostgreSQL")
         here.await_messages(2000)
         here.say(f"PostgreSQL ready {here.restart('PostgreSQL'):.1f} s after its restart")
-        here.note_on_their_way()
+        here.note_told_without_database()
         saved = here.system.value(SAVED)
         wait_for("rules goes on", lambda: here.system.value(SAVED) > saved, LIMIT_S)
         here.await_messages(1000)
