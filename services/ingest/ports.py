@@ -112,7 +112,7 @@ class ExchangeLog(Protocol):
         ...
 
 
-class OrderDesk(Protocol):
+class OrderDispatcher(Protocol):
     """Who carries out the orders that stand on the log. Nothing here waits, and nothing raises on purpose."""
 
     @property

@@ -14,7 +14,7 @@ from schemas.topics import COMMANDS, EXCHANGES
 from services.ingest.adapters.exchange_wire import order_of, told_of
 from services.ingest.domain.replays import Place, ReplayOrder
 from services.ingest.metrics import ExchangeMetrics
-from services.ingest.ports import OrderDesk
+from services.ingest.ports import OrderDispatcher
 from services.runtime.clock import Clock
 from services.runtime.kafka import LateFollower
 from services.runtime.lifecycle import Stop
@@ -33,7 +33,7 @@ class CommandsFeed:
     def __init__(
         self,
         bootstrap: str,
-        dispatcher: OrderDesk,
+        dispatcher: OrderDispatcher,
         replay: Callable[[ReplayOrder], Awaitable[object]] | None,
         metrics: ExchangeMetrics,
         clock: Clock,

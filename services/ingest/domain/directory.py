@@ -9,8 +9,6 @@ from typing import NamedTuple
 from services.kernel.calendar import CHINA
 from services.kernel.effective import in_force
 
-# China has kept one time zone without summer time since 1991: a fixed offset is exact for every instant we meet.
-
 
 class RegistrationStatus(Enum):
     """Why a gateway that asked has no unit to speak for."""

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping
 from heapq import heappop, heappush
 from typing import NamedTuple
 
-from services.kernel.words import Connection
-from services.kernel.words import FindingKind as Kind
+from services.kernel.words import Connection, FindingKind
 from services.rules.domain.supervision import due_at
 from services.rules.domain.unit import Link, Unit
 from services.rules.domain.watch import Watch
@@ -87,7 +86,7 @@ class Deadlines:
 
     def add_unit(self, unit: Unit) -> None:
         """Look at a unit that must be connected and never was, when its grace is over."""
-        if unit.never_from and unit.timer == 0 and Kind.NEVER_CONNECTED not in unit.findings:
+        if unit.never_from and unit.timer == 0 and FindingKind.NEVER_CONNECTED not in unit.findings:
             self._look_at_unit(unit, unit.never_from + self._never_grace)
 
     def _look_at_unit(self, unit: Unit, at: int) -> None:
@@ -132,7 +131,7 @@ class Deadlines:
         if unit.timer != entry.at:
             return None
         unit.timer = 0
-        if not unit.never_from or Kind.NEVER_CONNECTED in unit.findings:
+        if not unit.never_from or FindingKind.NEVER_CONNECTED in unit.findings:
             return None
         clear_since = self._watch.clear_since
         begins = target if clear_since is None else max(unit.never_from, clear_since)

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from services.kernel.words import FindingKind as Kind
-from services.kernel.words import Phase
+from services.kernel.words import FindingKind, Phase
 from services.rules.domain.inputs import Signal
 from services.rules.domain.rate import RateRow
 from services.rules.domain.words import Aspect, Cause
@@ -55,7 +54,7 @@ class Finding(NamedTuple):
     event_id: str
     finding_id: str
     unit_id: str
-    kind: Kind
+    kind: FindingKind
     phase: Phase
     moment: Moment
     point: str

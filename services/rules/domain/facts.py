@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 from services.kernel.calendar import day_number
 from services.kernel.effective import Recorded, in_force
 from services.kernel.policy import DatedPack
-from services.kernel.words import FindingKind as Kind
+from services.kernel.words import FindingKind
 from services.rules.domain.instants import SECOND, day_end, day_of, day_start
 
 V = TypeVar("V", bound=Recorded)
@@ -142,7 +142,7 @@ class PackVersion:
     default_profile: str
     profiles: Mapping[str, Profile]
     scopes: tuple[Scope, ...]
-    ladder_clauses: Mapping[Kind, str] = field(default_factory=dict)
+    ladder_clauses: Mapping[FindingKind, str] = field(default_factory=dict)
     valid_to: date = date.max
 
     @property

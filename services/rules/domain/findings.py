@@ -1,8 +1,7 @@
 """Writes findings: a problem of one unit began, changed or ended, with the clause it stands on and ids of its cause."""
 
 from services.kernel.ids import derive, finding_id
-from services.kernel.words import Connection, Phase
-from services.kernel.words import FindingKind as Kind
+from services.kernel.words import Connection, FindingKind, Phase
 from services.rules.domain.changes import Changes
 from services.rules.domain.effects import Effects, Finding, Moment
 from services.rules.domain.rate import UNION_OF
@@ -20,13 +19,15 @@ class Findings:
         self._effects = effects
         self._changes = changes
 
-    def begin(self, unit: Unit, kind: Kind, problem_id: str, moment: Moment, point: str = "", points: int = 0) -> None:
+    def begin(
+        self, unit: Unit, kind: FindingKind, problem_id: str, moment: Moment, point: str = "", points: int = 0
+    ) -> None:
         """A problem began; it stays open under `problem_id` until it is ended."""
         unit.findings[kind] = problem_id
         self._changes.touch(unit)
         self.write(unit, kind, problem_id, Phase.BEGAN, moment, point, points)
 
-    def end(self, unit: Unit, kind: Kind, moment: Moment, point: str = "") -> None:
+    def end(self, unit: Unit, kind: FindingKind, moment: Moment, point: str = "") -> None:
         """End the open problem of this kind, if there is one."""
         problem_id = unit.findings.pop(kind, None)
         if problem_id is not None:
@@ -34,7 +35,7 @@ class Findings:
             self.write(unit, kind, problem_id, Phase.ENDED, moment, point, 0)
 
     def write(
-        self, unit: Unit, kind: Kind, problem_id: str, phase: Phase, moment: Moment, point: str, points: int
+        self, unit: Unit, kind: FindingKind, problem_id: str, phase: Phase, moment: Moment, point: str, points: int
     ) -> None:
         """Add a finding. Its event id depends on the problem, the phase and the cause, never on when it is told."""
         cause = moment.signal_id or f"{moment.effective}:{moment.detected}"
@@ -56,7 +57,7 @@ class Findings:
             )
         )
 
-    def follow_points(self, unit: Unit, kind: Kind, moment: Moment, point: str) -> None:
+    def follow_points(self, unit: Unit, kind: FindingKind, moment: Moment, point: str) -> None:
         """Begin, change or end the finding of `kind` as the open points of the unit demand."""
         count = unit.open_points(kind)
         problem_id = unit.findings.get(kind)
@@ -76,12 +77,14 @@ class Findings:
 
     def follow_connection(self, unit: Unit, moment: Moment) -> None:
         """The connection of the unit changed: begin or end its loss, then what `follow_duty` does."""
-        is_open = Kind.CONNECTION_LOST in unit.findings
+        is_open = FindingKind.CONNECTION_LOST in unit.findings
         if is_open and unit.connection in _ENDS_LOSS:
-            self.end(unit, Kind.CONNECTION_LOST, moment)
+            self.end(unit, FindingKind.CONNECTION_LOST, moment)
         elif not is_open and unit.connection is Connection.OFFLINE:
             cause = f"{moment.effective}:{moment.detected}"
-            self.begin(unit, Kind.CONNECTION_LOST, finding_id(unit.unit_id, Kind.CONNECTION_LOST, cause), moment)
+            self.begin(
+                unit, FindingKind.CONNECTION_LOST, finding_id(unit.unit_id, FindingKind.CONNECTION_LOST, cause), moment
+            )
         self.follow_duty(unit, moment)
 
     def follow_duty(self, unit: Unit, moment: Moment) -> None:
@@ -93,12 +96,12 @@ class Findings:
         elif not due and unit.never_from:
             unit.never_from = 0
             self._changes.touch(unit)
-            self.end(unit, Kind.NEVER_CONNECTED, moment)
+            self.end(unit, FindingKind.NEVER_CONNECTED, moment)
 
     def begin_never_connected(self, unit: Unit, moment: Moment) -> None:
         """The clock that `follow_duty` started has run out. The id is that of its start: a new one is a new problem."""
-        problem_id = finding_id(unit.unit_id, Kind.NEVER_CONNECTED, str(unit.never_from))
-        self.begin(unit, Kind.NEVER_CONNECTED, problem_id, moment)
+        problem_id = finding_id(unit.unit_id, FindingKind.NEVER_CONNECTED, str(unit.never_from))
+        self.begin(unit, FindingKind.NEVER_CONNECTED, problem_id, moment)
 
 
 def must_connect(unit: Unit) -> bool:
@@ -106,7 +109,7 @@ def must_connect(unit: Unit) -> bool:
     return unit.connection is Connection.NEVER and any(name in unit.scopes for name in UNION_OF)
 
 
-def clause_of(unit: Unit, kind: Kind) -> str:
+def clause_of(unit: Unit, kind: FindingKind) -> str:
     """Return the clause that a finding stands on: the duty to be connected, or the ladder of its kind."""
     ladder = unit.pack.ladder_clauses.get(kind, "")
     if ladder and kind in TROUBLES:

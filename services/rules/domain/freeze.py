@@ -7,8 +7,7 @@ are not part of it either: they follow from the rest.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from services.kernel.words import Connection, Health, VisibilityState
-from services.kernel.words import FindingKind as Kind
+from services.kernel.words import Connection, FindingKind, Health, VisibilityState
 from services.rules.domain.engine import Engine
 from services.rules.domain.facts import GatewayVersion, PackVersion, UnitVersion
 from services.rules.domain.points import NOWHERE, UNSAID, Place, Trouble, Word
@@ -157,9 +156,9 @@ def _thaw_unit(plain: list[Plain], thaw_trouble: Callable[..., Trouble]) -> Unit
         link.drops = dict(drops[0]) if drops else {}
     unit.scoped = tuple(unit.links.values())
     if plain[14] is not None:
-        unit.troubles = {Kind(kind): thaw_trouble(*saved) for kind, saved in plain[14].items()}
+        unit.troubles = {FindingKind(kind): thaw_trouble(*saved) for kind, saved in plain[14].items()}
     if plain[15]:
-        unit.findings = {Kind(kind): problem_id for kind, problem_id in plain[15].items()}
+        unit.findings = {FindingKind(kind): problem_id for kind, problem_id in plain[15].items()}
     unit.recent = None if plain[16] is None else dict(_recent(plain[16]))
     if len(plain) > 17:
         unit.line_drops, unit.unstable_until = plain[17:19]

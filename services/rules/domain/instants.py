@@ -3,6 +3,8 @@
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
+from services.kernel.calendar import OFFSET
+
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 HOUR = 3600 * SECOND
@@ -10,8 +12,6 @@ DAY = 24 * HOUR
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
-# Calendars run on Asia/Shanghai, which has stood at UTC+8 without summer time since 1991.
-_SHANGHAI = 8 * HOUR
 
 
 def micros(instant: datetime) -> int:
@@ -33,12 +33,12 @@ def span(seconds: float) -> int:
 @lru_cache(maxsize=4096)
 def day_start(day: date) -> int:
     """Return the first instant of `day` in Asia/Shanghai."""
-    return (day.toordinal() - _EPOCH_DAY) * DAY - _SHANGHAI
+    return (day.toordinal() - _EPOCH_DAY) * DAY - OFFSET
 
 
 def day_of(at: int) -> date:
     """Return the day of Asia/Shanghai that an instant lies in."""
-    return date.fromordinal((at + _SHANGHAI) // DAY + _EPOCH_DAY)
+    return date.fromordinal((at + OFFSET) // DAY + _EPOCH_DAY)
 
 
 def day_end(day: date) -> int:

@@ -1,8 +1,7 @@
 """Fire, fault and isolation: what signals say about components, turned into health and findings."""
 
 from services.kernel.ids import finding_id
-from services.kernel.words import FindingKind as Kind
-from services.kernel.words import Phase
+from services.kernel.words import FindingKind, Phase
 from services.rules.domain.changes import Changes
 from services.rules.domain.effects import Evidence, Moment
 from services.rules.domain.findings import Findings
@@ -16,11 +15,11 @@ from services.rules.domain.words import TROUBLES, Anomaly, Cause
 BELIEVABLE_LAG = DAY
 """A device clock that is further behind is taken for a reset clock, not for a message that was held back."""
 
-UNREADABLE_ALARM = Kind.UNREADABLE_ALARM.value
+UNREADABLE_ALARM = FindingKind.UNREADABLE_ALARM.value
 _KIND_OF = {kind.value: kind for kind in TROUBLES}
 
 
-def event_time(signal: Signal, kind: Kind, skew: int) -> int:
+def event_time(signal: Signal, kind: FindingKind, skew: int) -> int:
     """Return when it happened, as far as that can be believed: the device's time, else when we received it.
 
     A clock that runs behind cannot be told from a message that came late. For faults and isolations the device's own
@@ -30,7 +29,7 @@ def event_time(signal: Signal, kind: Kind, skew: int) -> int:
     claimed, received = signal.occurred_at, _arrived(signal)
     if claimed == 0 or signal.clock_ahead or claimed > received + skew:
         return received
-    if received - claimed > BELIEVABLE_LAG or (signal.clock_behind and kind is Kind.FIRE):
+    if received - claimed > BELIEVABLE_LAG or (signal.clock_behind and kind is FindingKind.FIRE):
         return received
     return claimed
 
@@ -62,7 +61,7 @@ class Troubles:
         kind = _KIND_OF.get(signal.kind)
         return None if kind is None else self._begin(unit, kind, signal, evidence)
 
-    def _begin(self, unit: Unit, kind: Kind, signal: Signal, evidence: Evidence) -> Anomaly | None:
+    def _begin(self, unit: Unit, kind: FindingKind, signal: Signal, evidence: Evidence) -> Anomaly | None:
         trouble = unit.trouble(kind)
         happened = event_time(signal, kind, unit.profile.skew)
         place = _place(signal, kind, happened)
@@ -72,7 +71,7 @@ class Troubles:
         if not trouble.has_room(point):
             unit.overflow += 1
             oddity = Anomaly.TOO_MANY_POINTS
-            if kind is not Kind.FIRE:
+            if kind is not FindingKind.FIRE:
                 return oddity
             point = WHOLE_UNIT  # a fire is never dropped: beyond the bound it stands for the whole unit
         before = trouble.open_count
@@ -82,7 +81,7 @@ class Troubles:
             begun = trouble.begin(point, _place(signal, kind, happened))
         moment = _moment(signal, happened, evidence)
         if not begun:
-            if kind is Kind.FIRE:
+            if kind is FindingKind.FIRE:
                 self._past_fire(unit, signal, moment)
             return Anomaly.STALE
         self._follow(unit, kind, before, moment, signal)
@@ -91,16 +90,16 @@ class Troubles:
     def _unreadable(self, unit: Unit, signal: Signal, evidence: Evidence) -> None:
         """Begin a finding that nothing ends here: what could not be read leaves no state, a person looks at it."""
         if unit.facts is not None:
-            problem_id = finding_id(unit.unit_id, Kind.UNREADABLE_ALARM, signal.signal_id)
+            problem_id = finding_id(unit.unit_id, FindingKind.UNREADABLE_ALARM, signal.signal_id)
             moment = _moment(signal, _arrived(signal), evidence)
-            self._findings.write(unit, Kind.UNREADABLE_ALARM, problem_id, Phase.BEGAN, moment, "", 0)
+            self._findings.write(unit, FindingKind.UNREADABLE_ALARM, problem_id, Phase.BEGAN, moment, "", 0)
 
     def _past_fire(self, unit: Unit, signal: Signal, moment: Moment) -> None:
         # The fire lane of alerts acts on the signal alone. What that opened must close when the fire was over before.
-        problem_id = finding_id(unit.unit_id, Kind.FIRE, signal.signal_id)
-        if unit.facts is not None and Kind.FIRE not in unit.findings:
-            self._findings.write(unit, Kind.FIRE, problem_id, Phase.BEGAN, moment, signal.point, 0)
-            self._findings.write(unit, Kind.FIRE, problem_id, Phase.ENDED, moment, signal.point, 0)
+        problem_id = finding_id(unit.unit_id, FindingKind.FIRE, signal.signal_id)
+        if unit.facts is not None and FindingKind.FIRE not in unit.findings:
+            self._findings.write(unit, FindingKind.FIRE, problem_id, Phase.BEGAN, moment, signal.point, 0)
+            self._findings.write(unit, FindingKind.FIRE, problem_id, Phase.ENDED, moment, signal.point, 0)
 
     def _restore(self, unit: Unit, signal: Signal, evidence: Evidence) -> Anomaly | None:
         wanted = TROUBLES if signal.restores == "all" else (_KIND_OF.get(signal.restores),)
@@ -120,7 +119,7 @@ class Troubles:
                 self._follow(unit, kind, before, _moment(signal, happened, evidence), signal)
         return None if changed else Anomaly.STALE
 
-    def _follow(self, unit: Unit, kind: Kind, before: int, moment: Moment, signal: Signal) -> None:
+    def _follow(self, unit: Unit, kind: FindingKind, before: int, moment: Moment, signal: Signal) -> None:
         self._changes.touch(unit)
         if unit.facts is None:
             _hold_back(unit, kind, signal)
@@ -131,11 +130,11 @@ class Troubles:
         self._transitions.settle_health(unit, moment)
 
 
-def _place(signal: Signal, kind: Kind, happened: int) -> Place:
+def _place(signal: Signal, kind: FindingKind, happened: int) -> Place:
     # The end of a fire may be by another clock than the fire: of the panel, of its transmission device, or of one that
     # was set in between. So a fire that arrives after an end burns, whatever they say.
     arrived = _arrived(signal)
-    return Place(happened, arrived, arrived if kind is Kind.FIRE else NOWHERE)
+    return Place(happened, arrived, arrived if kind is FindingKind.FIRE else NOWHERE)
 
 
 def _end(trouble: Trouble, signal: Signal, place: Place) -> bool:
@@ -144,7 +143,7 @@ def _end(trouble: Trouble, signal: Signal, place: Place) -> bool:
     return trouble.end(signal.point, place) if signal.point else trouble.end_all(place)
 
 
-def _hold_back(unit: Unit, kind: Kind, signal: Signal) -> None:
+def _hold_back(unit: Unit, kind: FindingKind, signal: Signal) -> None:
     """Keep the id of a problem of a unit that the registry does not name yet: it is told when the unit is listed."""
     if unit.open_points(kind):
         unit.findings.setdefault(kind, finding_id(unit.unit_id, kind, signal.signal_id))

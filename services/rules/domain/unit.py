@@ -1,8 +1,7 @@
 """State of one unit and of the gateways that speak for it."""
 
 from services.kernel.ids import DELIVERY_DIGITS, SIGNAL_DIGITS
-from services.kernel.words import Connection, Health
-from services.kernel.words import FindingKind as Kind
+from services.kernel.words import Connection, FindingKind, Health
 from services.rules.domain.facts import DEFAULT_PROFILE, NO_PACK, GatewayVersion, PackVersion, Profile, UnitVersion
 from services.rules.domain.inputs import Signal
 from services.rules.domain.points import Trouble
@@ -125,8 +124,8 @@ class Unit:
         self.partly = False
         self.health = Health.UNKNOWN
         self.health_since = 0
-        self.troubles: dict[Kind, Trouble] | None = None
-        self.findings: dict[Kind, str] = {}
+        self.troubles: dict[FindingKind, Trouble] | None = None
+        self.findings: dict[FindingKind, str] = {}
         self.never_from = 0
         self.never_since = 0
         self.timer = 0
@@ -153,11 +152,11 @@ class Unit:
     def last_proof(self) -> int:
         return max((link.last_proof for link in self.links.values()), default=0)
 
-    def open_points(self, kind: Kind) -> int:
+    def open_points(self, kind: FindingKind) -> int:
         trouble = self.troubles.get(kind) if self.troubles else None
         return trouble.open_count if trouble else 0
 
-    def trouble(self, kind: Kind) -> Trouble:
+    def trouble(self, kind: FindingKind) -> Trouble:
         if self.troubles is None:
             self.troubles = {known: Trouble() for known in TROUBLES}
         return self.troubles[kind]
@@ -189,13 +188,13 @@ class Unit:
     def wanted_health(self) -> Health:
         """Return the gravest thing that the open points say; UNKNOWN before the unit's first word."""
         if self.troubles is not None:
-            if self.troubles[Kind.FIRE].open_count:
+            if self.troubles[FindingKind.FIRE].open_count:
                 return Health.FIRE
-            if self.troubles[Kind.ISOLATION].whole_unit:
+            if self.troubles[FindingKind.ISOLATION].whole_unit:
                 return Health.ISOLATED
-            if self.troubles[Kind.FAULT].open_count:
+            if self.troubles[FindingKind.FAULT].open_count:
                 return Health.FAULT
-            if self.troubles[Kind.ISOLATION].open_count:
+            if self.troubles[FindingKind.ISOLATION].open_count:
                 return Health.PARTLY_ISOLATED
         return Health.NORMAL if self.troubles is not None or self.last_proof() else Health.UNKNOWN
 

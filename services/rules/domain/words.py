@@ -2,8 +2,7 @@
 
 from enum import StrEnum
 
-from services.kernel.words import Connection
-from services.kernel.words import FindingKind as Kind
+from services.kernel.words import Connection, FindingKind
 
 CONNECTED = (Connection.ONLINE, Connection.LATE)
 """Counted as connected: a late unit is not yet proven lost."""
@@ -14,7 +13,7 @@ class Aspect(StrEnum):
     HEALTH = "health"
 
 
-TROUBLES = (Kind.FIRE, Kind.FAULT, Kind.ISOLATION)
+TROUBLES = (FindingKind.FIRE, FindingKind.FAULT, FindingKind.ISOLATION)
 """Kinds that signals begin and end, each over a set of components."""
 
 
