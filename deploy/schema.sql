@@ -60,6 +60,7 @@ CREATE TABLE alerts.cases (
     pack_id text NOT NULL,
     pack_version integer NOT NULL,
     reply_due_at timestamp with time zone,
+    reported text[] NOT NULL DEFAULT '{}'::text[],
     restored_at timestamp with time zone,
     revision bigint NOT NULL DEFAULT 1,
     route_clause text NOT NULL DEFAULT ''::text,
