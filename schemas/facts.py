@@ -12,7 +12,7 @@ from schemas.base import Identifier, Wire
 from schemas.codec import Codec
 from schemas.gateway import Point
 from schemas.registry import RegistryData
-from services.kernel.words import Flag, Restores, SignalKind
+from services.kernel.words import ExchangeStep, Flag, Restores, SignalKind
 
 
 class TickFact(Wire):
@@ -48,6 +48,17 @@ class SignalFact(Wire):
     restores: Restores | None = None
 
 
+class CheckFact(Wire):
+    """One step of a duty check, the first record of its source and id."""
+
+    fact: Literal["check"] = "check"
+    recorded_at: AwareDatetime
+    command_id: str
+    gateway_id: Identifier
+    ordered_at: AwareDatetime
+    step: ExchangeStep
+
+
 class RecordFact(Wire):
     """A registry record came: it replaces the earlier one of its kind and id whole."""
 
@@ -63,6 +74,6 @@ class EndFact(Wire):
     facts: int = Field(ge=0)
 
 
-Fact = TickFact | SignalFact | RecordFact | EndFact
+Fact = TickFact | SignalFact | CheckFact | RecordFact | EndFact
 
 facts: Codec[Fact] = Codec(Annotated[Fact, Field(discriminator="fact")], drop_nulls=True)

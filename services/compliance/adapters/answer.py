@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
+from services.compliance.domain.blocking import Blocking
 from services.compliance.domain.figure import Figure
+from services.compliance.domain.forecast import Forecast
 from services.compliance.domain.policy import Policy, Target
+from services.compliance.domain.revision import Revision
 from services.compliance.domain.sight import Span
 from services.compliance.domain.timeline import HealthInterval, StateInterval
 from services.kernel.calendar import text
@@ -56,7 +59,7 @@ def unit(connection: Iterable[StateInterval], health: Iterable[HealthInterval]) 
             {
                 "from": text(each.start),
                 "to": text(each.end),
-                "connection": each.state.connection,
+                "connection": each.state.connection.value,
                 "partly": each.state.partly,
                 "cause": each.state.cause,
                 "attribution": each.state.attribution,
@@ -69,3 +72,51 @@ def unit(connection: Iterable[StateInterval], health: Iterable[HealthInterval]) 
 
 def spans(found: Iterable[Span]) -> list[dict[str, str]]:
     return [{"from": text(start), "to": text(end)} for start, end in found]
+
+
+def blocking(made: Blocking) -> dict[str, Any]:
+    return {
+        "target": made.target,
+        "at": text(made.at),
+        "shortest": [unit_id for unit_id, _ in made.units[: made.shortest]],
+        "units": [{"unit": unit_id, "loss": loss} for unit_id, loss in made.units],
+    }
+
+
+def forecast(made: Forecast) -> dict[str, Any]:
+    projected = made.projected
+    return {
+        "target": made.target,
+        "at": text(made.at),
+        "to": text(made.end),
+        "lost_us": made.budget.lost,
+        "unknown_us": made.unknown,
+        "future_us": made.future,
+        "budget_us": made.budget.left,
+        "budget_low_us": made.low,
+        "budget_minutes": made.minutes,
+        "reachable": made.reachable,
+        "projected": {
+            "numerator": projected.numerator,
+            "denominator": projected.denominator,
+            "value": percent(projected.low),
+        },
+        "on_course": made.on_course,
+        "units": {unit_id: {"lost_us": each.lost, "budget_us": each.left} for unit_id, each in made.units.items()},
+    }
+
+
+def revisions(metric: str, scope: str, made: Iterable[Revision]) -> dict[str, Any]:
+    return {
+        "metric": metric,
+        "scope": scope,
+        "revisions": [
+            {
+                "number": each.number,
+                "published_at": text(each.published_at),
+                "figure": dict(each.figure),
+                "difference": {name: list(pair) for name, pair in each.difference.items()},
+            }
+            for each in made
+        ],
+    }

@@ -3,17 +3,22 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from schemas.base import Wire
 from schemas.inputs import InputError
+from services.compliance.domain import period
+from services.compliance.domain.blocking import TargetAsk
+from services.compliance.domain.evaluation import formula_of
+from services.compliance.domain.figure import FigureAsk
 from services.compliance.domain.population import DIMENSIONS
 from services.kernel import calendar
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2})(\.\d{1,6})?\d*([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 
 
 def _instant(text: str) -> str:
@@ -28,8 +33,8 @@ def to_micros(text: str) -> int:
     """
     if _DATE.fullmatch(text):
         at = calendar.midnight(calendar.day_number(datetime.fromisoformat(text).replace(tzinfo=UTC).date()))
-    elif _INSTANT.fullmatch(text):
-        at = calendar.micros(datetime.fromisoformat(text.upper()))
+    elif instant := _INSTANT.fullmatch(text):
+        at = calendar.micros(datetime.fromisoformat("".join(part or "" for part in instant.groups()).upper()))
     else:
         raise ValueError("an RFC 3339 instant or a date")
     if not _FIRST <= at < _LAST:
@@ -86,7 +91,7 @@ class WireAsk(Wire):
 
 
 @dataclass(frozen=True, slots=True)
-class WindowAsk:
+class IntervalsAsk:
     """Intervals of `units`, all where None, within [start, end)."""
 
     units: tuple[str, ...] | None
@@ -97,30 +102,81 @@ class WindowAsk:
 def read_ask(raw: bytes) -> WireAsk:
     """Raises InputError `bad_ask`."""
     try:
-        ask = WireAsk.model_validate_json(raw)
+        return WireAsk.model_validate_json(raw)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InputError("bad_ask", f"{where}: {first['msg']}") from error
-    for each in (*ask.figures, *(revision.figure for revision in ask.revisions)):
-        _check_figure(each)
-    return ask
 
 
-def _check_figure(figure: WireFigure) -> None:
-    if unknown := set(figure.slice) - set(DIMENSIONS):
+def figure_ask(asked: WireFigure, horizon: int) -> FigureAsk:
+    """Return what is asked, `at` the horizon where nothing is said.
+
+    Raises Refused `unknown_metric` and InputError `bad_ask`.
+    """
+    formula = formula_of(asked.metric)
+    if unknown := set(asked.slice) - set(DIMENSIONS):
         raise InputError("bad_ask", f"slice by {min(unknown)[:64]}")
-    if (figure.from_ is None) != (figure.to is None):
-        raise InputError("bad_ask", "from and to go together")
-    if figure.from_ is not None and (figure.at is not None or figure.span is not None):
-        raise InputError("bad_ask", "either from and to, or at")
-    if figure.from_ is not None and figure.to is not None:
-        _in_order(figure.from_, figure.to)
+    if "unit" in formula.needs and asked.unit is None:
+        raise InputError("bad_ask", f"{asked.metric} needs unit")
+    for name, given in (("limit_s", asked.limit_s), ("availability", asked.availability)):
+        if (name in formula.needs) != (given is not None):
+            raise InputError("bad_ask", f"{asked.metric} {'needs' if given is None else 'knows no'} {name}")
+    start, end = _at(asked, horizon) if formula.instant else _window(asked, horizon)
+    return FigureAsk(
+        asked.metric,
+        asked.scope,
+        asked.slice,
+        asked.unit,
+        start,
+        end,
+        0 if asked.limit_s is None else calendar.whole_micros(asked.limit_s),
+        Fraction(0) if asked.availability is None else Fraction(asked.availability),
+    )
 
 
-def window(asked: WireIntervals) -> WindowAsk:
+def _at(asked: WireFigure, horizon: int) -> tuple[int, int]:
+    if any(each is not None for each in (asked.from_, asked.to, asked.span)):
+        raise InputError("bad_ask", f"{asked.metric} is asked for at an instant")
+    at = horizon if asked.at is None else to_micros(asked.at)
+    return at, at
+
+
+def _window(asked: WireFigure, horizon: int) -> tuple[int, int]:
+    if asked.span is not None:
+        if asked.from_ is not None or asked.to is not None:
+            raise InputError("bad_ask", "either from and to, or span and at")
+        return _span(asked.span, horizon if asked.at is None else to_micros(asked.at))
+    if asked.at is not None or asked.from_ is None or asked.to is None:
+        raise InputError("bad_ask", f"{asked.metric} is asked for with from and to, or with span and at")
+    return _in_order(asked.from_, asked.to)
+
+
+def _span(text: str, end: int) -> tuple[int, int]:
+    count = int(text[:-1])
+    try:
+        start = period.days_before(end, count) if text[-1] == "d" else period.months_before(end, count)
+    except ValueError:
+        start = _FIRST - 1
+    if start < _FIRST:
+        raise InputError("bad_ask", f"{text} before the year 2")
+    return start, end
+
+
+def intervals_ask(asked: WireIntervals) -> IntervalsAsk:
     """Raises InputError `bad_ask` when `from` is not before `to`."""
-    return WindowAsk(asked.units, *_in_order(asked.from_, asked.to))
+    return IntervalsAsk(asked.units, *_in_order(asked.from_, asked.to))
+
+
+def target_ask(asked: WireOfTarget) -> TargetAsk:
+    """Raises InputError `bad_ask` when `from` is not before `at`."""
+    if asked.from_ is not None and asked.at is not None:
+        _in_order(asked.from_, asked.at)
+    return TargetAsk(
+        asked.target,
+        None if asked.at is None else to_micros(asked.at),
+        None if asked.from_ is None else to_micros(asked.from_),
+    )
 
 
 def _in_order(start: str, end: str) -> tuple[int, int]:

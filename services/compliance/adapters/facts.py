@@ -9,6 +9,7 @@ from schemas import facts as wire
 from schemas import registry as wire_registry
 from schemas.codec import BadRecord
 from schemas.inputs import EXIT_OF, InputError, lines
+from services.compliance.domain.checks import CheckStep
 from services.compliance.domain.registry import GatewayRow, Registry, UnitRow
 from services.compliance.domain.sight import TickFact
 from services.compliance.domain.signals import SignalFact
@@ -55,6 +56,7 @@ def known(registry: Sequence[wire_registry.RegistryEvent], facts: Sequence[wire.
     """Return what was known at `known_at`, everything where it is None."""
     ticks: list[TickFact] = []
     signals: list[SignalFact] = []
+    steps: list[CheckStep] = []
     records = {(event.data.record.kind, event.data.record.id): event.data for event in registry}
     for fact in facts:
         if isinstance(fact, wire.EndFact) or (known_at is not None and micros(fact.recorded_at) > known_at):
@@ -66,7 +68,9 @@ def known(registry: Sequence[wire_registry.RegistryEvent], facts: Sequence[wire.
                 signals.append(_signal(fact))
             case wire.RecordFact():
                 records[fact.data.record.kind, fact.data.record.id] = fact.data
-    return Known(known_at, ticks, signals, _registry(list(records.values()), known_at))
+            case wire.CheckFact():
+                steps.append(CheckStep(fact.command_id, fact.gateway_id, micros(fact.ordered_at), fact.step))
+    return Known(known_at, ticks, signals, steps, _registry(list(records.values()), known_at))
 
 
 def _tick(fact: wire.TickFact) -> TickFact:
@@ -140,6 +144,7 @@ def _gateway(version: wire_registry.GatewayVersion) -> GatewayRow:
         version.unit_id,
         version.carrier,
         _day(version.retired_on),
+        version.points or 0,
     )
 
 

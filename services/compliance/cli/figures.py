@@ -1,17 +1,31 @@
 """`figures`: packs, registry, facts and an ask in, one line of JSON out. No clock, no environment, no network."""
 
 import argparse
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from schemas.inputs import EXIT_OF, MAX_ASK, InputError, json_line, read_bytes, read_packs, read_registry
 from services.compliance.adapters import answer
-from services.compliance.adapters.ask import WindowAsk, WireFigure, read_ask, to_micros, window
+from services.compliance.adapters.ask import (
+    IntervalsAsk,
+    WireFigure,
+    WireRevision,
+    figure_ask,
+    intervals_ask,
+    read_ask,
+    target_ask,
+    to_micros,
+)
 from services.compliance.adapters.facts import known, read_facts
 from services.compliance.adapters.packs import policies
+from services.compliance.domain.blocking import blocking
 from services.compliance.domain.errors import Refused
-from services.compliance.domain.evaluation import evaluate, formula_of, require_packs, require_unit
-from services.compliance.domain.figure import FigureAsk
+from services.compliance.domain.evaluation import evaluate, require_packs, require_unit
+from services.compliance.domain.figure import Figure
+from services.compliance.domain.forecast import forecast
+from services.compliance.domain.revision import revisions
 from services.compliance.domain.world import World
 from services.kernel.calendar import day_of, text
 
@@ -40,21 +54,30 @@ def _answer(options: argparse.Namespace, stdin: BinaryIO) -> dict[str, Any]:
     registry = read_registry(options.registry)
     asked = read_ask(read_bytes(options.ask, "bad_ask", MAX_ASK))
     known_at = None if asked.known_at is None else to_micros(asked.known_at)
-    world = World(known(registry, facts, known_at), packs)
-    if asked.blocking or asked.forecast or asked.revisions:
-        raise Refused("unknown_metric", "blocking, forecast and revisions are not offered yet")
+    world_at = cache(lambda at: World(known(registry, facts, at), packs))
+    world = world_at(known_at)
     sight = world.sight
     return {
         "known_at": None if known_at is None else text(known_at),
         "through": text(sight.through),
         "blind": answer.spans(sight.told_blind()),
         "impaired": answer.spans(sight.told_impaired()),
-        "figures": [answer.figure(evaluate(world, _figure_ask(each, sight.through))) for each in asked.figures],
-        "intervals": [_intervals(world, window(each)) for each in asked.intervals],
-        "blocking": [],
-        "forecast": [],
-        "revisions": [],
+        "figures": [answer.figure(_figure(world, each)) for each in asked.figures],
+        "intervals": [_intervals(world, intervals_ask(each)) for each in asked.intervals],
+        "blocking": [answer.blocking(blocking(world, target_ask(each))) for each in asked.blocking],
+        "forecast": [answer.forecast(forecast(world, target_ask(each))) for each in asked.forecast],
+        "revisions": [_revisions(world_at, each) for each in asked.revisions],
     }
+
+
+def _figure(world: World, asked: WireFigure) -> Figure:
+    return evaluate(world, figure_ask(asked, world.sight.through))
+
+
+def _revisions(world_at: Callable[[int], World], asked: WireRevision) -> dict[str, Any]:
+    published = [to_micros(each) for each in asked.published_at]
+    found = revisions((at, _figure(world_at(at), asked.figure)) for at in published)
+    return answer.revisions(asked.figure.metric, asked.figure.scope, found)
 
 
 def _facts(source: str, stdin: BinaryIO) -> Any:
@@ -67,16 +90,7 @@ def _facts(source: str, stdin: BinaryIO) -> Any:
         raise InputError("bad_log", f"facts: {error.strerror}") from error
 
 
-def _figure_ask(asked: WireFigure, horizon: int) -> FigureAsk:
-    """Raises Refused `unknown_metric` and InputError `bad_ask`."""
-    formula_of(asked.metric)
-    if any(each is not None for each in (asked.from_, asked.span, asked.limit_s, asked.availability)):
-        raise InputError("bad_ask", f"{asked.metric} is asked for at an instant")
-    at = horizon if asked.at is None else to_micros(asked.at)
-    return FigureAsk(asked.metric, asked.scope, asked.slice, asked.unit, at, at)
-
-
-def _intervals(world: World, asked: WindowAsk) -> dict[str, Any]:
+def _intervals(world: World, asked: IntervalsAsk) -> dict[str, Any]:
     for unit_id in asked.units or ():
         require_unit(world, unit_id)
     units = world.unit_ids if asked.units is None else asked.units

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from services.compliance.domain.policy import Profile
@@ -18,7 +18,8 @@ class Link(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One state over [start, end). `anchor`: the last proof, or when supervision began.
+    """One state over [start, end). `anchor`: the last proof, or when supervision began; that of the first where
+    neighbours are one.
 
     `lost_at` goes with offline: the last proof of the loss that it goes back to, None when there was none before.
     """
@@ -70,17 +71,31 @@ class _Track:
     """Proofs in a row of a pair that is on its way back from offline."""
 
     def add(self, start: int, end: int, link: Link, cause: str, anchor: int) -> None:
-        if start < end:
-            lost_at = self.lost_at if link is Link.OFFLINE else None
-            self.pieces.append(Piece(start, end, link, cause, anchor, lost_at))
+        if start >= end:
+            return
+        lost_at = self.lost_at if link is Link.OFFLINE else None
+        piece = Piece(start, end, link, cause, anchor, lost_at)
+        if self.pieces and self.pieces[-1].end == start and self._continues(piece):
+            piece = replace(self.pieces.pop(), end=end)
+        self.pieces.append(piece)
+
+    def _continues(self, piece: Piece) -> bool:
+        last = self.pieces[-1]
+        if (last.link, last.cause) != (piece.link, piece.cause):
+            return False
+        # only of an offline piece it matters from which proof on it is
+        return piece.link is not Link.OFFLINE or (last.anchor, last.lost_at) == (piece.anchor, piece.lost_at)
 
     def supervised(self, start: int, end: int, judged: int, proofs: Sequence[int]) -> None:
         """One stretch of sight: begins anew at `start`; at `judged` it is judged as if a proof came."""
+        self.row = []
         anchor, proven, offline = start, False, False
         for proof in [*proofs, None]:
             until = end if proof is None else proof
             if offline:
                 self._stays_offline(until)
+            elif proven and proof is not None and self._in_time(anchor, proof):
+                self.add(anchor, proof, Link.ONLINE, "signal", anchor)
             else:
                 offline = self._silence(anchor, proven, until, judged if proof is None else proof)
             if proof is None:
@@ -89,6 +104,16 @@ class _Track:
                 continue
             anchor, proven, offline = proof, True, False
             self.heard, self.lost_at, self.row = True, None, []
+
+    def _in_time(self, last: int, proof: int) -> bool:
+        """Tell at once what holds nearly always: the next proof came before it was late, and nothing else happened."""
+        profile = self.profile_at(last)
+        if proof - last > profile.late or proof - last > profile.deadline:
+            return False
+        will = bisect_left(self.wills, last + 1)
+        if will < len(self.wills) and self.wills[will] < proof:
+            return False
+        return not any(True for _ in self.sight.impaired_between(last, proof))
 
     def _stays_offline(self, until: int) -> None:
         last = self.pieces[-1]
@@ -103,11 +128,8 @@ class _Track:
 
     def _silence(self, last: int, proven: bool, end: int, judged: int) -> bool:
         """Paint from an anchor to the next proof, or the end. Tells whether it ended offline."""
-        self.row = []
         silence = _Silence(last, end, judged, anchor=last, painted=last, proven=proven, connected=proven)
-        for impaired in self.sight.impaired:
-            if impaired.end <= silence.anchor or impaired.start >= judged:
-                continue
+        for impaired in self.sight.impaired_between(last, judged):
             if impaired.start <= self._deadline(silence.anchor) and self._impaired(silence, impaired):
                 return False
         if judged <= self._deadline(silence.anchor):

@@ -1,6 +1,7 @@
 """When somebody of us was looking: blind and impaired times and the horizon (R3 to R7)."""
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -42,6 +43,30 @@ class Sight:
     @property
     def end(self) -> int:
         return self.through + 1
+
+    def impaired_between(self, start: int, end: int) -> Iterator[Span]:
+        """Yield the impaired times that end after `start` and begin before `end`, in order."""
+        for index in range(bisect_right(self.impaired, start, key=lambda span: span.end), len(self.impaired)):
+            if self.impaired[index].start >= end:
+                return
+            yield self.impaired[index]
+
+    def is_blind(self, at: int) -> bool:
+        """Tell whether nobody was looking at an instant."""
+        index = bisect_right(self.blind, at, key=lambda span: span.start) - 1
+        return index >= 0 and at < self.blind[index].end
+
+    def sighted(self, start: int, end: int) -> Iterator[Span]:
+        """Yield the parts of [start, end) that are not blind, in order."""
+        for index in range(bisect_right(self.blind, start, key=lambda span: span.end), len(self.blind)):
+            blind = self.blind[index]
+            if blind.start >= end:
+                break
+            if start < blind.start:
+                yield Span(start, blind.start)
+            start = blind.end
+        if start < end:
+            yield Span(start, end)
 
     def told_blind(self) -> list[Span]:
         """Return blind times without the time before the first tick."""

@@ -32,6 +32,11 @@ class SignalFact(NamedTuple):
     def is_last_will(self) -> bool:
         return self.kind == "link_down" and not self.flags & {"retained", "replayed"}
 
+    @property
+    def is_heartbeat(self) -> bool:
+        """Tell whether it counts for the completeness of data (R30)."""
+        return self.kind == "heartbeat" and not self.flags & {"repeated", "replayed", "retained"}
+
 
 def counting(facts: Iterable[SignalFact], watermark: int | None) -> Mapping[Pair, list[SignalFact]]:
     """Return, by pair, the earliest of each key, received before the watermark; none without a watermark."""

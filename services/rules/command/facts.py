@@ -17,6 +17,7 @@ from schemas.registry import RegistryEvent
 from schemas.signal import Signal, Tick, TickState
 from services.kernel import calendar
 from services.kernel.policy import DatedPack, Packs
+from services.kernel.words import ControlKind
 from services.rules.domain.visibility import TickRead, Visibility
 
 
@@ -74,7 +75,8 @@ class _Establishing:
     def __init__(self, packs: list[Pack]) -> None:
         self._packs = Packs(_dated(pack) for pack in packs)
         self._visibility = Visibility(self._blind_after)
-        self._ticks: set[tuple[str, str]] = set()
+        self._once: set[tuple[str, str]] = set()
+        """Source and id of ticks and steps of checks: a second copy changes nothing."""
         self._earliest: dict[tuple[str, str], int] = {}
 
     def facts(self, log: Iterator[LogLine]) -> Iterator[wire.Fact]:
@@ -92,13 +94,11 @@ class _Establishing:
             case RegistryEvent():
                 return wire.RecordFact(recorded_at=line.recorded_at, data=line.event.data)
             case Exchange():
-                return None  # no figure that is offered today asks for a duty check
+                return self._check(line, line.event)
 
     def _tick(self, line: LogLine, event: Tick) -> wire.TickFact | None:
-        key = (event.source, event.id)
-        if key in self._ticks:
+        if self._again(event):
             return None
-        self._ticks.add(key)
         data = event.data
         proven = calendar.micros(data.proven_until)
         leaving = data.state is TickState.LEAVING
@@ -112,6 +112,24 @@ class _Establishing:
             impaired_from=None if seen.impaired_from is None else calendar.moment(seen.impaired_from),
             impaired_to=None if seen.impaired_to is None else calendar.moment(seen.impaired_to),
         )
+
+    def _check(self, line: LogLine, event: Exchange) -> wire.CheckFact | None:
+        data = event.data
+        if data.what is not ControlKind.DUTY_CHECK or self._again(event):
+            return None
+        return wire.CheckFact(
+            recorded_at=line.recorded_at,
+            command_id=data.command_id,
+            gateway_id=data.gateway_id,
+            ordered_at=data.ordered_at,
+            step=data.step,
+        )
+
+    def _again(self, event: Tick | Exchange) -> bool:
+        key = (event.source, event.id)
+        known = key in self._once
+        self._once.add(key)
+        return known
 
     def _signal(self, line: LogLine, event: Signal) -> wire.SignalFact | None:
         key, received = (event.source, event.id), calendar.micros(event.time)
