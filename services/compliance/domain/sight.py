@@ -23,7 +23,6 @@ class Span(NamedTuple):
 class TickFact(NamedTuple):
     """What rules established of one tick; see schemas/facts.py."""
 
-    recorded_at: int
     seen: int
     watermark: int
     impaired_from: int | None

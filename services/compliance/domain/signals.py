@@ -11,7 +11,6 @@ Pair = tuple[str, str]
 class SignalFact(NamedTuple):
     """`received`: the event's `time`. `key`: source and id. `address` is None for the whole gateway."""
 
-    recorded_at: int
     key: tuple[str, str]
     received: int
     pair: Pair

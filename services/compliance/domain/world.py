@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from services.compliance.domain.attribution import Attribution, Lost
@@ -20,11 +20,15 @@ from services.kernel.effective import in_force
 
 
 class Known(NamedTuple):
-    """Facts with `recorded_at` <= known_at (None: all), in the order of the log, and the rows known then."""
+    """Facts with `recorded_at` <= known_at (None: all), and the rows known then. Ticks in the order of the log.
+
+    `heartbeats`: when those that are nothing but a sign of life were received, in order, replaced ones left out.
+    """
 
     known_at: int | None
     ticks: Sequence[TickFact]
     signals: Sequence[SignalFact]
+    heartbeats: Mapping[Pair, Sequence[int]]
     checks: Sequence[CheckStep]
     registry: Registry
 
@@ -36,6 +40,7 @@ class World:
         self.sight: Sight = look(known.ticks, policies, known.known_at)
         self.checks = checks(known.checks)
         self._signals = counting(known.signals, self.sight.watermark)
+        self._heartbeats = known.heartbeats
         self._gateways: dict[str, list[str]] = defaultdict(list)
         for gateway_id, unit_id in sorted(known.registry.pairs()):
             self._gateways[unit_id].append(gateway_id)
@@ -68,14 +73,14 @@ class World:
         return self._conditions[pair]
 
     def _track(self, gateway_id: str, unit_id: str, rows: Sequence[UnitRow]) -> GatewayTrack:
-        signals = self._signals.get((gateway_id, unit_id), [])
+        pair = (gateway_id, unit_id)
+        signals, plain = self._signals.get(pair, []), self._plain(pair)
         runs = [
             Span(midnight(first), NEVER if after is None else midnight(after))
             for first, after in self.registry.runs(gateway_id, unit_id)
         ]
-        is_blind = self.sight.is_blind
-        proofs = sorted({each.received for each in signals if each.is_proof and not is_blind(each.received)})
-        wills = sorted({each.received for each in signals if each.is_last_will and not is_blind(each.received)})
+        proofs = self._seen({*plain, *(each.received for each in signals if each.is_proof)})
+        wills = self._seen({each.received for each in signals if each.is_last_will})
         profile_at = self._profiles(rows)
         pieces: list[Piece] = []
         heard = False
@@ -88,9 +93,22 @@ class World:
             runs,
             pieces,
             _first_within(runs, proofs),
-            self._condition((gateway_id, unit_id)),
-            sorted(each.received for each in signals if each.is_heartbeat),
+            self._condition(pair),
+            sorted([*plain, *(each.received for each in signals if each.is_heartbeat)]),
         )
+
+    def _plain(self, pair: Pair) -> Sequence[int]:
+        """Return the heartbeats that were received before the watermark (R8)."""
+        times, watermark = self._heartbeats.get(pair, ()), self.sight.watermark
+        return () if watermark is None else times[: bisect_left(times, watermark)]
+
+    def _seen(self, times: Collection[int]) -> list[int]:
+        """Return times in order without those in blind time (R10)."""
+        found = sorted(times)
+        if not found:
+            return found
+        spans = self.sight.sighted(found[0], found[-1] + 1)
+        return [at for start, end in spans for at in found[bisect_left(found, start) : bisect_left(found, end)]]
 
     def _profiles(self, rows: Sequence[UnitRow]) -> Callable[[int], Profile]:
         by_day: dict[int, Profile] = {}
