@@ -1,8 +1,8 @@
 """Whose an outage is: the unit's own, its carrier's, or its area's (R20)."""
 
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from services.compliance.domain.connection import Piece
@@ -28,17 +28,22 @@ class Attribution:
         self._losses = losses
         self._groups: dict[tuple[str, str], list[tuple[int, str]]] | None = None
         self._of: dict[Loss, Lost] = {}
+        self._crowds: dict[tuple[str, str, int, int], list[int]] = {}
 
     def __call__(self, gateway_id: str, unit_id: str, piece: Piece) -> str:
         """Return `unit`, `carrier` or `area` for an offline piece of a gateway."""
-        groups = self._read()
+        losses = self._read()
         loss = None if piece.lost_at is None else (gateway_id, unit_id, piece.lost_at)
         if loss is None or loss not in self._of:
             return "unit"
         _, within, cause = self._of[loss]
         for by in cause.by:
-            value = within.get(by)
-            if value is not None and _crowd(groups[by, value], loss[2], cause.window, cause.units):
+            group = (by, within[by])
+            key = (*group, cause.window, cause.units)
+            if key not in self._crowds:
+                self._crowds[key] = _crowds(losses[group], cause.window, cause.units)
+            begun = self._crowds[key]
+            if bisect_left(begun, loss[2] - cause.window) < bisect_right(begun, loss[2]):
                 return _WORD[by]
         return "unit"
 
@@ -54,13 +59,18 @@ class Attribution:
         return self._groups
 
 
-def _crowd(losses: list[tuple[int, str]], at: int, window: int, units: int) -> bool:
-    """Tell whether a closed window that begins at a loss holds `at` and losses of `units` different units."""
-    first = bisect_left(losses, (at - window, ""))
-    last = bisect_right(losses, at, key=lambda loss: loss[0])
-    for begun, _ in losses[first:last]:
-        start = bisect_left(losses, (begun, ""))
-        end = bisect_right(losses, begun + window, key=lambda loss: loss[0])
-        if len({unit for _, unit in losses[start:end]}) >= units:
-            return True
-    return False
+def _crowds(losses: Sequence[tuple[int, str]], window: int, units: int) -> list[int]:
+    """Return where a closed window begins, at a loss, that holds losses of `units` different units; in order."""
+    begun: list[int] = []
+    within: Counter[str] = Counter()
+    end = 0
+    for at, unit_id in losses:
+        while end < len(losses) and losses[end][0] <= at + window:
+            within[losses[end][1]] += 1
+            end += 1
+        if len(within) >= units:
+            begun.append(at)
+        within[unit_id] -= 1
+        if not within[unit_id]:
+            del within[unit_id]
+    return begun

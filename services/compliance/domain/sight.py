@@ -32,7 +32,8 @@ class TickFact(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Sight:
     """`blind` begins with the time before the first seen point and ends, if known_at is far beyond the watermark, with
-    the time since. `watermark` is None without a tick. `end` is the first instant of which nothing is said."""
+    the time since; two that touch at a seen point are two. `watermark` is None without a tick. `end` is the first
+    instant of which nothing is said."""
 
     watermark: int | None
     through: int
@@ -49,11 +50,6 @@ class Sight:
             if self.impaired[index].start >= end:
                 return
             yield self.impaired[index]
-
-    def is_blind(self, at: int) -> bool:
-        """Tell whether nobody was looking at an instant."""
-        index = bisect_right(self.blind, at, key=lambda span: span.start) - 1
-        return index >= 0 and at < self.blind[index].end
 
     def sighted(self, start: int, end: int) -> Iterator[Span]:
         """Yield the parts of [start, end) that are not blind, in order."""
@@ -90,7 +86,7 @@ def look(ticks: Sequence[TickFact], policies: Policies, known_at: int | None) ->
     if known_at is not None and known_at - watermark > policies.blind_after(day_of(watermark)):
         blind.append(Span(watermark, NEVER))
         through = known_at
-    return Sight(watermark, through, _joined(blind), _impaired(ticks))
+    return Sight(watermark, through, blind, _impaired(ticks))
 
 
 def _impaired(ticks: Sequence[TickFact]) -> list[Span]:
@@ -108,10 +104,10 @@ def _impaired(ticks: Sequence[TickFact]) -> list[Span]:
 
 
 def _joined(spans: Sequence[Span]) -> list[Span]:
-    """Join spans in order that touch or overlap; the first of all stays apart, it is the time before us."""
+    """Join spans in order that touch or overlap (R6)."""
     joined: list[Span] = []
     for span in spans:
-        if joined and joined[-1].start != -NEVER and span.start <= joined[-1].end:
+        if joined and span.start <= joined[-1].end:
             joined[-1] = Span(joined[-1].start, max(span.end, joined[-1].end))
         else:
             joined.append(span)

@@ -125,7 +125,9 @@ class Timeline:
         return [stretch.start for stretch in self.stretches]
 
     def within(self, start: int, end: int) -> Iterator[Stretch]:
-        """Yield the stretches of [start, end), cut to it."""
+        """Yield the stretches of [start, end), cut to it; none of an empty one."""
+        if start >= end:
+            return
         for index in range(max(0, bisect_right(self._starts, start) - 1), len(self.stretches)):
             stretch = self.stretches[index]
             if stretch.start >= end:

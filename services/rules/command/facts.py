@@ -3,6 +3,7 @@
 import argparse
 import shutil
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import Annotated, BinaryIO, Literal
@@ -32,6 +33,8 @@ class LogLine(Wire):
     event: Annotated[Signal | Tick | RegistryEvent | Exchange, Field(discriminator="type")]
 
 
+_FIRST_YEAR, _LAST_YEAR = 2, 9998
+"""In the first and the last that there is, an instant may have no day before or after it."""
 MAX_WAITING = 20_000
 """Heartbeats that wait to be told together: enough for long lines, few enough to forget about."""
 MAX_IN_MEMORY = 64 * 1024 * 1024
@@ -59,7 +62,7 @@ def run(arguments: list[str], out: BinaryIO) -> int:
             told.seek(0)
             shutil.copyfileobj(told, out)
     except InputError as error:
-        out.write(error.line().encode())
+        out.write(error.line().encode("utf-8", "replace"))
         return EXIT_OF[error.code]
     out.write(wire.facts.encode(wire.EndFact(facts=count)) + b"\n")
     return 0
@@ -78,9 +81,17 @@ def _read_log(path: Path) -> Iterator[LogLine]:
                 if latest is not None and line.recorded_at < latest:
                     raise InputError("log_not_in_order", f"line {number}")
                 latest = line.recorded_at
+                if any(not _FIRST_YEAR <= when.year <= _LAST_YEAR for when in _times(line)):
+                    raise InputError("bad_log", f"line {number}: a year from {_FIRST_YEAR} to {_LAST_YEAR}")
                 yield line
     except OSError as error:
         raise InputError("bad_log", f"{path.name}: {error.strerror}") from error
+
+
+def _times(line: LogLine) -> tuple[datetime, ...]:
+    event = line.event
+    proven = (event.data.proven_until,) if isinstance(event, Tick) else ()
+    return (line.recorded_at, event.time, *proven)
 
 
 class _Establishing:
