@@ -85,13 +85,14 @@ class Scenario:
         recorded: float | None = None,
         signal_id: str | None = None,
         point: str | None = None,
+        system: str | None = None,
         **data: Any,
     ) -> "Scenario":
         self.numbers += 1
         body = {"gateway_id": gateway, "unit_id": unit, "kind": kind, "carrier": "mqtt_json", "lane": "up",
                 "instance": "i1", **data}  # fmt: skip
         if point is not None:
-            body["point"] = {"address": point}
+            body["point"] = {"address": point, "system": system}
         self._record(
             at if recorded is None else recorded, f"/gateways/{gateway}", signal_id or f"s{self.numbers}", "signal", at,
             body, unit,
@@ -117,16 +118,14 @@ class Scenario:
     def _record(
         self, at: float, source: str, event_id: str, kind: str, time: float, data: Any, subject: str | None = None
     ) -> None:
-        event = {"specversion": "1.0", "id": event_id, "source": source, "type": f"cn.firenet.{kind}.v1",
-                 "subject": subject, "time": iso(time), "datacontenttype": "application/json", "data": data}  # fmt: skip
+        event = _event(kind, source, event_id, subject, time, data)
         self.log.append((at, len(self.log), event))
 
     def registry_lines(self) -> bytes:
-        events = [
-            {"specversion": "1.0", "id": f"{kind}-{name}", "source": "/registry", "type": "cn.firenet.registry.v1",
-             "subject": f"{kind}:{name}", "time": iso(0), "data": {"record": {"kind": kind, "id": name, "versions": rows}}}
-            for (kind, name), rows in self.rows.items()
-        ]  # fmt: skip
+        events = []
+        for (kind, name), rows in self.rows.items():
+            record = {"record": {"kind": kind, "id": name, "versions": rows}}
+            events.append(_event("registry", "/registry", f"{kind}-{name}", f"{kind}:{name}", 0, record))
         return "".join(json.dumps(event) + "\n" for event in events).encode()
 
     def log_lines(self) -> bytes:
@@ -175,3 +174,16 @@ class Scenario:
     def health(self, start: float, end: float, unit: str = "U1") -> list[tuple[Any, ...]]:
         told = self.ask(intervals=[{"units": [unit], "from": iso(start), "to": iso(end)}])["intervals"][0][unit]
         return [(seconds(each["from"]), seconds(each["to"]), each["health"]) for each in told["health"]]
+
+
+def _event(kind: str, source: str, event_id: str, subject: str | None, time: float, data: Any) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": source,
+        "type": f"cn.firenet.{kind}.v1",
+        "subject": subject,
+        "time": iso(time),
+        "datacontenttype": "application/json",
+        "data": data,
+    }
