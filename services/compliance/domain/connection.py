@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from services.compliance.domain.policy import Profile
-from services.compliance.domain.sight import Sight, Span
+from services.compliance.domain.sight import NEVER, Sight, Span
+from services.kernel.calendar import day_of, midnight
 
 
 class Link(StrEnum):
@@ -90,30 +91,42 @@ class _Track:
         """One stretch of sight: begins anew at `start`; at `judged` it is judged as if a proof came."""
         self.row = []
         anchor, proven, offline = start, False, False
-        for proof in [*proofs, None]:
+        index = 0
+        while True:
+            if proven and not offline:
+                index, anchor = self._through_quiet(proofs, index, anchor)
+            proof = proofs[index] if index < len(proofs) else None
             until = end if proof is None else proof
             if offline:
                 self._stays_offline(until)
-            elif proven and proof is not None and self._in_time(anchor, proof):
-                self.add(anchor, proof, Link.ONLINE, "signal", anchor)
             else:
                 offline = self._silence(anchor, proven, until, judged if proof is None else proof)
             if proof is None:
                 return
+            index += 1
             if offline and self.heard and not self._returned(proof):
                 continue
             anchor, proven, offline = proof, True, False
             self.heard, self.lost_at, self.row = True, None, []
 
-    def _in_time(self, last: int, proof: int) -> bool:
-        """Tell at once what holds nearly always: the next proof came before it was late, and nothing else happened."""
-        profile = self.profile_at(last)
-        if proof - last > profile.late or proof - last > profile.deadline:
-            return False
+    def _through_quiet(self, proofs: Sequence[int], index: int, last: int) -> tuple[int, int]:
+        """Paint over proofs that came before they were late while nothing else happened: nearly all of them.
+
+        Returns the index of the first other one, and the last proof before it.
+        """
+        profile, begun = self.profile_at(last), last
+        longest = min(profile.late, profile.deadline)
         will = bisect_left(self.wills, last + 1)
-        if will < len(self.wills) and self.wills[will] < proof:
-            return False
-        return not any(True for _ in self.sight.impaired_between(last, proof))
+        until = min(
+            midnight(day_of(last) + 1),  # there another profile may hold
+            self.wills[will] if will < len(self.wills) else NEVER,
+            next((impaired.start for impaired in self.sight.impaired_between(last, NEVER)), NEVER),
+        )
+        while index < len(proofs) and proofs[index] <= until and proofs[index] - last <= longest:
+            last = proofs[index]
+            index += 1
+        self.add(begun, last, Link.ONLINE, "signal", begun)
+        return index, last
 
     def _stays_offline(self, until: int) -> None:
         last = self.pieces[-1]
