@@ -1,5 +1,6 @@
 """Troubles of one gateway for one unit: which are open when, what they come to, which points are seen (R21 to R25)."""
 
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -110,53 +111,90 @@ def _tells(signal: SignalFact) -> bool:
     return signal.kind in (*KINDS, "restore") and "repeated" not in signal.flags
 
 
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """Keys whose isolation begins later in the same instant, after the event number `after`."""
+
+    begins: Mapping[object, int]
+    after: int
+
+    def __contains__(self, key: object) -> bool:
+        return self.begins.get(key, -1) > self.after
+
+
 @dataclass(slots=True)
 class _Troubles:
     """Open troubles by kind, with the instant at which each began.
 
     `cleared`: faults whose restore came under an isolation; they end with it, unless they are said again (R23).
+    `bad`: how many troubles a point has, fault or isolation; `isolated`: how many points are.
     """
 
     open: Mapping[str, dict[Key, int]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     cleared: set[Key] = field(default_factory=set)
     cured: list[Fault] = field(default_factory=list)
+    bad: Counter[Key] = field(default_factory=Counter)
+    isolated: int = 0
 
     def take(self, at: int, group: Sequence[SignalFact]) -> None:
         """Take the events of one instant, in order. An isolation that begins later in it counts already (R23).
 
         One that ended earlier in it counts too, but holds nothing back any more: the fault ends at the same instant.
         """
+        coming: dict[object, int] = {_key(each): index for index, each in enumerate(group) if each.kind == "isolation"}
         for index, signal in enumerate(group):
             if signal.kind != "restore":
-                self.open[signal.kind].setdefault(_key(signal), at)
-                if signal.kind == "fault":
-                    self.cleared.discard(_key(signal))
+                self._begin(signal.kind, _key(signal), at)
             elif "test_or_omission" not in signal.flags:
-                coming = {_key(each) for each in group[index:] if each.kind == "isolation"}
-                self._restore(at, signal, coming)
+                self._restore(at, signal, _Coming(coming, index))
 
-    def _restore(self, at: int, signal: SignalFact, coming: set[Key]) -> None:
+    def _begin(self, kind: str, key: Key, at: int) -> None:
+        if kind == "fault":
+            self.cleared.discard(key)
+        if key in self.open[kind]:
+            return
+        self.open[kind][key] = at
+        if kind != "fire" and _is_point(key):
+            self.bad[key] += 1
+            self.isolated += kind == "isolation"
+
+    def _restore(self, at: int, signal: SignalFact, coming: Container[Key]) -> None:
         kinds = KINDS if signal.restores == "all" else (signal.restores,)
         if "fire" in kinds:
-            self._end("fire", signal)
+            for key in self._covered("fire", signal):
+                self._end("fire", key, at)
         if "fault" in kinds:
-            over = {key for key in self.open["fault"] if _covers(signal, key)}
-            held = {key for key in over if _isolates(self.open["isolation"].keys() | coming, key)}
-            self.cleared |= held
-            self._end_faults(at, over - held)
+            for key in self._covered("fault", signal):
+                if _isolates(self.open["isolation"], key) or _isolates(coming, key):
+                    self.cleared.add(key)
+                else:
+                    self._end("fault", key, at)
         if "isolation" in kinds:
-            ended, still = self._end("isolation", signal), self.open["isolation"]
-            self._end_faults(at, {k for k in self.cleared if _isolates(ended, k) and not _isolates(still, k)})
+            ended = self._covered("isolation", signal)
+            for key in ended:
+                self._end("isolation", key, at)
+            free = self.cleared if WHOLE in ended else self.cleared.intersection(ended)
+            for key in [each for each in free if not _isolates(self.open["isolation"], each)]:
+                self._end("fault", key, at)
 
-    def _end(self, kind: str, restore: SignalFact) -> set[Key]:
-        ended = {key for key in self.open[kind] if _covers(restore, key)}
-        for key in ended:
-            del self.open[kind][key]
-        return ended
+    def _covered(self, kind: str, restore: SignalFact) -> list[Key]:
+        """Return the open keys that a restore names: its own, all of a system, or all (R22)."""
+        if restore.address is None:
+            return list(self.open[kind])
+        if restore.address == EVERY:
+            return [key for key in self.open[kind] if key[1] is not None and key[0] == restore.system]
+        return [_key(restore)] if _key(restore) in self.open[kind] else []
 
-    def _end_faults(self, at: int, keys: set[Key]) -> None:
-        self.cleared -= keys
-        self.cured += [Fault(self.open["fault"].pop(key), at) for key in keys]
+    def _end(self, kind: str, key: Key, at: int) -> None:
+        begun = self.open[kind].pop(key)
+        if kind == "fault":
+            self.cleared.discard(key)
+            self.cured.append(Fault(begun, at))
+        if kind != "fire" and _is_point(key):
+            self.bad[key] -= 1
+            self.isolated -= kind == "isolation"
+            if not self.bad[key]:
+                del self.bad[key]
 
     def faults(self) -> list[Fault]:
         """Return all faults, in order of their beginning."""
@@ -164,10 +202,9 @@ class _Troubles:
         return sorted(self.cured + still, key=lambda fault: fault.begun)
 
     def now(self) -> Trouble:
-        isolated, bad = _points(self.open["isolation"]), _points(self.open["isolation"]) | _points(self.open["fault"])
         all_isolated = WHOLE in self.open["isolation"]
         all_bad = all_isolated or WHOLE in self.open["fault"]
-        return Trouble(self._health(), len(bad), len(isolated), all_bad, all_isolated)
+        return Trouble(self._health(), len(self.bad), self.isolated, all_bad, all_isolated)
 
     def _health(self) -> Health:
         if self.open["fire"]:
@@ -177,21 +214,13 @@ class _Troubles:
         return Health.FAULT if self.open["fault"] else Health.NONE
 
 
-def _points(keys: Iterable[Key]) -> set[Key]:
-    """Return those that are points: neither the whole gateway nor all of a system."""
-    return {key for key in keys if key[1] is not None and key[1] != EVERY}
+def _is_point(key: Key) -> bool:
+    """Tell a point from the whole gateway and from all of a system."""
+    return key[1] is not None and key[1] != EVERY
 
 
 def _key(signal: SignalFact) -> Key:
     return WHOLE if signal.address is None else (signal.system, signal.address)
-
-
-def _covers(restore: SignalFact, key: Key) -> bool:
-    if restore.address is None:
-        return True
-    if restore.address == EVERY:
-        return key[1] is not None and key[0] == restore.system
-    return key == _key(restore)
 
 
 def _isolates(isolated: Container[Key], key: Key) -> bool:
