@@ -162,6 +162,14 @@ def test_r29_a_target_is_compared_exactly_and_not_by_the_rounded_text(district: 
         assert (told["value"], told["verdict"], told["target"]["value"]) == ("33.3", verdict, value)
 
 
+def test_a_target_of_a_union_judges_that_union_and_none_of_its_parts(district: Scenario) -> None:
+    with_target(district, metric="live_networking_rate", value="0.2")
+    district.pack = district.pack.replace("    scope: S1\n    value: 0.2", "    scope: S1+S3\n    value: 0.2")
+    assert district.figure("live_networking_rate", 3600, scope="S1+S3")["target"]["id"] == "T01"
+    assert district.figure("live_networking_rate", 3600, scope="S3+S1")["target"] is None
+    assert district.figure("live_networking_rate", 3600)["target"] is None
+
+
 def published(district: Scenario, *at: float) -> Any:
     figure = {"metric": "time_weighted_networking_rate", "scope": "S1", "from": iso(0), "to": iso(600)}
     told = district.ask(revisions=[{"figure": figure, "published_at": [iso(each) for each in at]}])["revisions"][0]
