@@ -14,6 +14,7 @@ PACK = (EXAMPLE / "PACK.yaml").read_text("utf-8")
 T0 = datetime(2026, 3, 9, 16, tzinfo=UTC)
 DAY = 86_400
 MINUTE = 60
+EXEMPT_TODAY = {"exempt_from": "2026-03-10", "exempt_until": "2026-03-10", "exempt_reason": "x"}
 
 
 def iso(at: float) -> str:
