@@ -59,7 +59,7 @@ class WireFigure(Wire):
     to: Instant | None = None
     span: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,3}[dm]$", strict=True)] | None = None
     unit: Name | None = None
-    slice: dict[Name, Name] = Field(default={})
+    slice: dict[Name, Name] | None = None
     limit_s: Annotated[int, Field(ge=0, strict=True)] | Annotated[float, Field(ge=0, strict=True)] | None = None
     availability: Annotated[str, StringConstraints(pattern=r"^(0(\.[0-9]{1,12})?|1(\.0{1,12})?)$")] | None = None
 
@@ -115,7 +115,7 @@ def figure_ask(asked: WireFigure, horizon: int) -> FigureAsk:
     Raises Refused `unknown_metric` and InputError `bad_ask`.
     """
     formula = formula_of(asked.metric)
-    if unknown := set(asked.slice) - set(DIMENSIONS):
+    if unknown := set(asked.slice or ()) - set(DIMENSIONS):
         raise InputError("bad_ask", f"slice by {min(unknown)[:64]}")
     if "unit" in formula.needs and asked.unit is None:
         raise InputError("bad_ask", f"{asked.metric} needs unit")
@@ -126,7 +126,7 @@ def figure_ask(asked: WireFigure, horizon: int) -> FigureAsk:
     return FigureAsk(
         asked.metric,
         asked.scope,
-        asked.slice,
+        asked.slice or {},
         asked.unit,
         start,
         end,
