@@ -1,11 +1,12 @@
 """Figures and intervals as the answer tells them (figures.md 7)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from services.compliance.domain.blocking import Blocking
 from services.compliance.domain.figure import Figure
 from services.compliance.domain.forecast import Forecast
+from services.compliance.domain.outages import Outage, lost_by
 from services.compliance.domain.policy import Policy, Target
 from services.compliance.domain.revision import Revision
 from services.compliance.domain.sight import Span
@@ -118,5 +119,27 @@ def revisions(metric: str, scope: str, made: Iterable[Revision]) -> dict[str, An
                 "difference": {name: list(pair) for name, pair in each.difference.items()},
             }
             for each in made
+        ],
+    }
+
+
+def outages(found: Sequence[Outage]) -> dict[str, Any]:
+    """Return the time lost by whose it is, and each outage with what shows it."""
+    return {
+        "lost_us": lost_by(found),
+        "outages": [
+            {
+                "unit": each.unit_id,
+                "from": text(each.start),
+                "to": text(each.end),
+                "cause": each.cause,
+                "attribution": each.evidence.attribution,
+                "gateway": each.evidence.gateway_id,
+                "last_proof": None if each.evidence.lost_at is None else text(each.evidence.lost_at),
+                "group": each.evidence.group,
+                "together_from": None if each.evidence.begun is None else text(each.evidence.begun),
+                "together": list(each.evidence.units),
+            }
+            for each in found
         ],
     }

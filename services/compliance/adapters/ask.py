@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
@@ -81,6 +81,21 @@ class WireRevision(Wire):
     published_at: tuple[Instant, ...]
 
 
+class WireOutages(Wire):
+    """The outages of a scope within a window."""
+
+    scope: Name
+    from_: Instant = Field(alias="from")
+    to: Instant
+    slice: dict[Name, Name] | None = None
+    unit: Name | None = None
+
+
+class WireOutagesAsk(Wire):
+    known_at: Instant | None = None
+    outages: tuple[WireOutages, ...] = ()
+
+
 class WireAsk(Wire):
     known_at: Instant | None = None
     figures: tuple[WireFigure, ...] = ()
@@ -88,6 +103,9 @@ class WireAsk(Wire):
     blocking: tuple[WireOfTarget, ...] = ()
     forecast: tuple[WireOfTarget, ...] = ()
     revisions: tuple[WireRevision, ...] = ()
+
+
+AskT = TypeVar("AskT", bound=Wire)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +119,33 @@ class IntervalsAsk:
 
 def read_ask(raw: bytes) -> WireAsk:
     """Raises InputError `bad_ask`."""
+    return _read(WireAsk, raw)
+
+
+def read_outages_ask(raw: bytes) -> WireOutagesAsk:
+    """Raises InputError `bad_ask`."""
+    return _read(WireOutagesAsk, raw)
+
+
+def _read(model: type[AskT], raw: bytes) -> AskT:
     try:
-        return WireAsk.model_validate_json(raw)
+        return model.model_validate_json(raw)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InputError("bad_ask", f"{where}: {first['msg']}") from error
+
+
+def _check_slice(asked: dict[str, str] | None) -> dict[str, str]:
+    if unknown := set(asked or ()) - set(DIMENSIONS):
+        raise InputError("bad_ask", f"slice by {min(unknown)[:64]}")
+    return asked or {}
+
+
+def outages_window(asked: WireOutages) -> tuple[int, int]:
+    """Raises InputError `bad_ask` when `from` is not before `to` or the slice is by something else."""
+    _check_slice(asked.slice)
+    return _in_order(asked.from_, asked.to)
 
 
 def figure_ask(asked: WireFigure, horizon: int) -> FigureAsk:
@@ -115,8 +154,7 @@ def figure_ask(asked: WireFigure, horizon: int) -> FigureAsk:
     Raises Refused `unknown_metric` and InputError `bad_ask`.
     """
     formula = formula_of(asked.metric)
-    if unknown := set(asked.slice or ()) - set(DIMENSIONS):
-        raise InputError("bad_ask", f"slice by {min(unknown)[:64]}")
+    part = _check_slice(asked.slice)
     if "unit" in formula.needs and asked.unit is None:
         raise InputError("bad_ask", f"{asked.metric} needs unit")
     for name, given in (("limit_s", asked.limit_s), ("availability", asked.availability)):
@@ -126,7 +164,7 @@ def figure_ask(asked: WireFigure, horizon: int) -> FigureAsk:
     return FigureAsk(
         asked.metric,
         asked.scope,
-        asked.slice or {},
+        part,
         asked.unit,
         start,
         end,

@@ -21,6 +21,21 @@ class Lost(NamedTuple):
     cause: CommonCause
 
 
+class Evidence(NamedTuple):
+    """Whose an outage is, and what shows it.
+
+    `gateway_id`: the one that was lost, None where the unit has none. `lost_at`: its last proof, None where there was
+    none. Of a common cause `group` is the carrier or town, `begun` where the window begins, `units` who was lost in it.
+    """
+
+    attribution: str
+    gateway_id: str | None = None
+    lost_at: int | None = None
+    group: str | None = None
+    begun: int | None = None
+    units: tuple[str, ...] = ()
+
+
 class Attribution:
     """Built of all losses; they are asked for when an outage is first looked at."""
 
@@ -32,20 +47,27 @@ class Attribution:
 
     def __call__(self, gateway_id: str, unit_id: str, piece: Piece) -> str:
         """Return `unit`, `carrier` or `area` for an offline piece of a gateway."""
+        return self.evidence(gateway_id, unit_id, piece).attribution
+
+    def evidence(self, gateway_id: str, unit_id: str, piece: Piece) -> Evidence:
+        """Return the same with what shows it."""
         losses = self._read()
-        loss = None if piece.lost_at is None else (gateway_id, unit_id, piece.lost_at)
-        if loss is None or loss not in self._of:
-            return "unit"
-        _, within, cause = self._of[loss]
+        at = piece.lost_at
+        own = Evidence("unit", gateway_id, at)
+        if at is None or (gateway_id, unit_id, at) not in self._of:
+            return own
+        _, within, cause = self._of[gateway_id, unit_id, at]
         for by in cause.by:
             group = (by, within[by])
             key = (*group, cause.window, cause.units)
             if key not in self._crowds:
                 self._crowds[key] = _crowds(losses[group], cause.window, cause.units)
-            begun = self._crowds[key]
-            if bisect_left(begun, loss[2] - cause.window) < bisect_right(begun, loss[2]):
-                return _WORD[by]
-        return "unit"
+            first = bisect_left(self._crowds[key], at - cause.window)
+            if first < bisect_right(self._crowds[key], at):
+                begun = self._crowds[key][first]
+                together = _units(losses[group], begun, begun + cause.window)
+                return Evidence(_WORD[by], gateway_id, at, within[by], begun, together)
+        return own
 
     def _read(self) -> dict[tuple[str, str], list[tuple[int, str]]]:
         if self._groups is None:
@@ -74,3 +96,8 @@ def _crowds(losses: Sequence[tuple[int, str]], window: int, units: int) -> list[
         if not within[unit_id]:
             del within[unit_id]
     return begun
+
+
+def _units(losses: Sequence[tuple[int, str]], start: int, end: int) -> tuple[str, ...]:
+    first, after = bisect_left(losses, (start, "")), bisect_right(losses, end, key=lambda loss: loss[0])
+    return tuple(sorted({unit_id for _, unit_id in losses[first:after]}))

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from services.compliance.domain.attribution import Attribution, Lost
+from services.compliance.domain.attribution import Attribution, Evidence, Lost
 from services.compliance.domain.checks import CheckStep, checks
 from services.compliance.domain.connection import Link, Piece, connection
 from services.compliance.domain.errors import Refused
@@ -62,6 +62,10 @@ class World:
             tracks = [self._track(gateway_id, unit_id, rows) for gateway_id in self._gateways.get(unit_id, ())]
             self._timelines[unit_id] = Timeline(unit_id, rows, tracks, self.sight.end, self._attribution)
         return self._timelines[unit_id]
+
+    def evidence(self, unit_id: str, gateway_id: str, piece: Piece) -> Evidence:
+        """Return whose an offline piece of a gateway is, and what shows it."""
+        return self._attribution.evidence(gateway_id, unit_id, piece)
 
     def conditions(self, unit_id: str) -> list[Condition]:
         """Return what each gateway said of itself for a unit, whether the registry knows the pair or not (R44)."""

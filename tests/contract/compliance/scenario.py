@@ -136,8 +136,8 @@ class Scenario:
         ]
         return "".join(json.dumps(line) + "\n" for line in lines).encode()
 
-    def ask(self, **asked: Any) -> Any:
-        """Return the whole answer, or the error."""
+    def ask(self, command: str = "figures", **asked: Any) -> Any:
+        """Return the whole answer of a command, or the error."""
         return json.loads(
             answer(
                 EXAMPLE,
@@ -147,6 +147,7 @@ class Scenario:
                 log=self.log_lines(),
                 ask=json.dumps(asked).encode(),
                 second_pack=None if self.second_pack is None else self.second_pack.encode(),
+                command=command,
             )[1]
         )
 

@@ -104,7 +104,7 @@ def garbage(chance: random.Random) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("seed", range(60))
 def test_garbage_in_any_file_is_an_answer_or_an_error_with_its_code(seed: int, tmp_path: Path) -> None:
-    given = {"ask": _dumped(ASK), **garbage(random.Random(seed))}
+    given: dict[str, Any] = {"ask": _dumped(ASK), **garbage(random.Random(seed))}
 
     code, told = answer(EXAMPLE, tmp_path, **given)
 
