@@ -146,7 +146,9 @@ def test_r9_an_earlier_copy_of_another_kind_takes_the_place_of_a_heartbeat(distr
 
 def test_r9_what_is_known_of_copies_is_what_had_come_by_then(district: Scenario) -> None:
     district.ticks(0, 600).signal(240, signal_id="a").signal(100, signal_id="a", recorded=500)
-    asked = {"figures": [{"metric": "unit_availability", "scope": "S1", "unit": "U1", "from": iso(0), "to": iso(400)}]}
+    asked: dict[str, Any] = {
+        "figures": [{"metric": "unit_availability", "scope": "S1", "unit": "U1", "from": iso(0), "to": iso(400)}]
+    }
     before = district.ask(known_at=iso(450), **asked)["figures"][0]
     assert (before["numerator"], before["unknown"]) == (160_000_000, 240_000_000)
     assert district.ask(**asked)["figures"][0]["numerator"] == 0
