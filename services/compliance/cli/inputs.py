@@ -10,6 +10,10 @@ from services.compliance.adapters.packs import policies
 from services.compliance.domain.world import World
 
 
+MAX_WORLDS = 4
+"""Of so many instants of knowledge everything is kept at once: a year of daily publications must not pile up."""
+
+
 def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--pack", action="append", default=[], type=Path, help="policy pack (YAML), once or more")
     command.add_argument("--registry", required=True, type=Path, help="registry events (JSON lines)")
@@ -30,6 +34,8 @@ class Inputs:
     def world(self, known_at: int | None) -> World:
         """Return what was known at an instant, everything where it is None."""
         if known_at not in self._worlds:
+            if len(self._worlds) >= MAX_WORLDS:
+                self._worlds.pop(next(iter(self._worlds)))
             self._worlds[known_at] = World(known(self._registry, self._facts, known_at), self._packs)
         return self._worlds[known_at]
 
