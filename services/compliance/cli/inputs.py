@@ -9,7 +9,6 @@ from services.compliance.adapters.facts import Facts, known, read_facts
 from services.compliance.adapters.packs import policies
 from services.compliance.domain.world import World
 
-
 MAX_WORLDS = 4
 """Of so many instants of knowledge everything is kept at once: a year of daily publications must not pile up."""
 
