@@ -59,7 +59,8 @@ def _answer(history: History) -> Row:
         "blocking": [blocking(world, each) for each in ask.get("blocking", [])],
         "forecast": [forecast(world, each) for each in ask.get("forecast", [])],
         "revisions": [
-            revisions([world_at(instant(text)) for text in each["published_at"]], each) for each in ask.get("revisions", [])
+            revisions([world_at(instant(text)) for text in each["published_at"]], each)
+            for each in ask.get("revisions", [])
         ],
     }
 
@@ -347,7 +348,9 @@ def revisions(worlds: list[World], ask: Row) -> Row:
         now = {field: whole[field] for field in EIGHT}
         if now == before:
             continue
-        difference = {} if before is None else {key: [before[key], now[key]] for key in EIGHT if before[key] != now[key]}
+        difference = (
+            {} if before is None else {key: [before[key], now[key]] for key in EIGHT if before[key] != now[key]}
+        )
         moment = world.known.known_at
         assert moment is not None
         published.append(

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from services.compliance.cli import figures
 from services.rules.command import facts
@@ -98,8 +98,8 @@ def _less(history: History, name: str, differs: Callable[[History], bool]) -> Hi
     """Leave out lines of one file, or whole packs."""
 
     def with_items(items: Sequence[str]) -> History:
-        kept = _numbered(items) if name == "log" else items
-        return replace(history, **{name: tuple(kept)})
+        changed: dict[str, Any] = {name: tuple(_numbered(items) if name == "log" else items)}
+        return replace(history, **changed)
 
     return with_items(fewer(getattr(history, name), lambda items: differs(with_items(items))))
 

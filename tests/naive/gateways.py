@@ -12,7 +12,7 @@ NO_PROOF_FLAGS = {"retained", "replayed"}
 
 @dataclass
 class Offline:
-    """One time offline: `cause` deadline or no_proof; `before` is the one that it goes on from, without a proof since."""
+    """One time offline: `cause` deadline or no_proof; `before` is the one that it goes on from (R20)."""
 
     pair: Pair
     anchor: int

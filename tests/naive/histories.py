@@ -13,18 +13,53 @@ import yaml
 
 from tests.naive.inputs import US, History, Row, date_of, day_number, day_of, midnight, told
 
-STEPS_S = (30, 60, 60, 100, 300, 600, 3600, 3600, 6 * 3600)
+MINUTES = (30, 60, 60, 100, 300)
+HOURS = (600, 3600, 3600, 6 * 3600)
 TOWNS = ("T1", "T2")
 CARRIERS = ("carrier-a", "carrier-b")
 CATEGORIES = ("HOSPITAL", "SCHOOL")
-SYSTEMS = (None, "1", "2")
-ADDRESSES = ("p1", "p2")
+ADDRESSES = ("p1", "p1", "p2")
+KINDS = (
+    "fire", "fault", "fault", "fault", "isolation", "isolation", "restore", "restore", "restore", "restore",
+    "link_down", "link_down", "link_up", "gap", "supervisory", "test", "state", "unreadable_alarm",
+)  # fmt: skip
 INSTANT_METRICS = ("access_rate", "live_networking_rate", "online_rate", "isolation_rate")
 WINDOW_METRICS = (
     "time_weighted_networking_rate", "unit_availability", "coverage", "meeting_units_rate", "data_completeness",
     "device_intact_rate", "fault_cure_timely_rate", "duty_check_answer_rate",
 )  # fmt: skip
 SCOPES = ("S1", "S2", "ALL", "S1+S2", "S2+ALL", "S1")
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """What a history is rich in."""
+
+    steps_s: tuple[int, ...] = MINUTES + HOURS
+    units: tuple[int, ...] = (1, 1, 2, 2, 3, 4)
+    gateways: tuple[int, ...] = (1, 1, 2, 2, 3, 4, 5)
+    versions: tuple[int, ...] = (1, 1, 1, 2, 2, 3)
+    odd: tuple[float, ...] = (0.02, 0.15, 0.4)
+    outages: tuple[int, ...] = (0, 0, 1)
+    tick_gaps: tuple[int, ...] = (0, 0, 0, 1, 1, 2)
+    silent: bool = False
+    """Whether a second ingest instance keeps falling silent."""
+    blind_in_outages: bool = False
+    """Whether nobody looks at the end of an outage, so that what follows it goes on from what was before."""
+    systems: tuple[str | None, ...] = (None, "1", "2")
+
+
+FLAVOURS = (
+    Flavour(),
+    Flavour(steps_s=MINUTES[:4], gateways=(1, 1, 2), versions=(1, 1, 2), tick_gaps=(0, 0, 1), silent=True),
+    Flavour(steps_s=MINUTES[:4], gateways=(1, 2, 3), versions=(1,), odd=(0.05,), tick_gaps=(0,), silent=True),
+    Flavour(
+        units=(1, 2), gateways=(1, 1, 2), odd=(0.5, 0.9), outages=(0,), tick_gaps=(0, 0, 1), systems=(None, None, "1")
+    ),
+    Flavour(steps_s=HOURS, units=(2, 2, 3), gateways=(1, 2, 3), versions=(2, 3, 3)),
+    Flavour(units=(3, 4), gateways=(4, 5), versions=(1, 1, 1, 2), odd=(0.02,), outages=(1, 2, 2), tick_gaps=(0, 1, 2)),
+    Flavour(units=(2, 3), gateways=(3, 4), versions=(1,), odd=(0.0,), outages=(1, 2), blind_in_outages=True),
+)
 
 
 @dataclass(frozen=True)
@@ -46,9 +81,10 @@ class Writer:
 
     def __init__(self, dice: Random) -> None:
         self.dice = dice
-        self.step = dice.choice(STEPS_S) * US
-        self.units = [f"U{n + 1}" for n in range(dice.choice((1, 1, 2, 2, 3, 4)))]
-        self.gateways = [f"G{n + 1}" for n in range(dice.choice((1, 1, 2, 2, 3, 4, 5)))]
+        self.flavour = dice.choice(FLAVOURS)
+        self.step = dice.choice(self.flavour.steps_s) * US
+        self.units = [f"U{n + 1}" for n in range(dice.choice(self.flavour.units))]
+        self.gateways = [f"G{n + 1}" for n in range(dice.choice(self.flavour.gateways))]
         self.count = dice.randint(12, max(14, 150 // (1 + len(self.gateways))))
         middle = midnight(day_number("2026-03-10"))
         self.start = middle - dice.randint(0, self.count) * self.step
@@ -69,11 +105,13 @@ class Writer:
             **{("gateway", gateway): self.gateway_versions(gateway) for gateway in self.gateways},
         }
         registry = self.registry()
-        self.instances = self.dice.choice((["ingest-1"], ["ingest-1", "ingest-2"]))
+        two = self.flavour.silent or self.chance(0.5)
+        self.instances = ["ingest-1", "ingest-2"] if two else ["ingest-1"]
+        longest = 20 if self.flavour.blind_in_outages else 10
+        self.outages = [self.gap(longest) for _ in range(self.dice.choice(self.flavour.outages))]
         if not self.chance(0.01):
             for instance in self.instances:
                 self.ticks(instance)
-        self.outages = [self.gap(10)] if self.chance(0.4) else []
         for gateway in self.gateways:
             self.life(gateway)
         self.checks()
@@ -100,7 +138,7 @@ class Writer:
     def seconds(self, least: int, most: int) -> float:
         """Return a number of seconds on the grid, seldom an odd one."""
         whole = self.dice.randint(least, most) * self.step // US
-        return whole + 0.5 if self.chance(0.03) else whole
+        return whole + self.dice.choice((0.5, 0.000001, 0.000003)) if self.chance(0.04) else whole
 
     # packs
 
@@ -128,7 +166,7 @@ class Writer:
             "name_en": "Sample",
             "valid_from": valid_from,
             "valid_to": valid_to,
-            "blind_after_s": self.seconds(1, 4),
+            "blind_after_s": self.seconds(1, 2 if self.flavour.silent else 4),
             "default_profile": dice.choice(("P1", "P2")),
             "group_wait_s": 0,
             "reopen_within_s": 0,
@@ -156,7 +194,10 @@ class Writer:
         """Return scopes; one may be missing in a later pack."""
         names = {"name_zh": "域", "name_en": "scope"}
         scopes: Row = {
-            "S1": {"all": ["key_unit", *(["fire_alarm_system"] if self.chance(0.2) else [])], "clause": f"one {version}"},
+            "S1": {
+                "all": ["key_unit", *(["fire_alarm_system"] if self.chance(0.2) else [])],
+                "clause": f"one {version}",
+            },
             "S2": {
                 "all": [{"any": ["new_build", "renovated", "extended"]}, "fire_alarm_system"],
                 "starts": "acceptance_date",
@@ -210,7 +251,7 @@ class Writer:
 
     def versions(self, row: Any) -> list[Row]:
         """Return rows, the first of long ago, the others of days nearby, some of them recorded late."""
-        number = self.dice.choice((1, 1, 1, 2, 2, 3))
+        number = self.dice.choice(self.flavour.versions)
         rows = []
         for n in range(number):
             long_ago = n == 0 and self.chance(0.8)
@@ -260,7 +301,7 @@ class Writer:
         """Return one row of a gateway."""
         return {
             "gateway_id": gateway,
-            "unit_id": self.home(gateway) if self.chance(0.85) else self.dice.choice(self.units),
+            "unit_id": self.home(gateway) if self.chance(0.85) else self.dice.choice([*self.units, *self.units, "U9"]),
             "carrier": CARRIERS[0] if self.chance(0.7) else CARRIERS[1],
             "points": self.dice.choice((None, 0, 1, 2, 10)),
             "retired_on": self.some_day(0.06),
@@ -279,7 +320,18 @@ class Writer:
                 lines.append(json.dumps(self.record(kind, name, first), ensure_ascii=False))
                 self.tell(self.on_grid(), "firenet.registry.v1", self.record(kind, name, later))
             else:
+                if self.chance(0.05):
+                    lines.append(json.dumps(self.record(kind, name, rows[:1]), ensure_ascii=False))
                 lines.append(json.dumps(self.record(kind, name, rows), ensure_ascii=False))
+        if self.chance(0.1):
+            contact = {
+                "valid_from": "2025-01-01",
+                "recorded_at": told(self.start),
+                "contact_id": "C1",
+                "body_code": "U1",
+            }
+            contact |= {"role": "office", "name": "c", "email": "c@example.org"}
+            lines.append(json.dumps(self.record("contact", "C1", [contact])))
         return lines
 
     def record(self, kind: str, name: str, rows: list[Row]) -> Row:
@@ -316,7 +368,14 @@ class Writer:
         """Tell the ticks of one ingest instance: steady, with gaps, leaving, coming back, falling behind."""
         dice, epoch, number = self.dice, 1, 0
         offset = dice.choice((0, 0, self.step // 3))
-        gaps = [self.gap(8) for _ in range(dice.choice((0, 0, 0, 1, 1, 2)))]
+        falls_silent = self.flavour.silent and instance != "ingest-1"
+        gaps = [self.gap(8) for _ in range(dice.choice((1, 2, 3) if falls_silent else self.flavour.tick_gaps))]
+        if falls_silent:
+            self.outages += [
+                (start + dice.randint(-3, 3) * self.step, end + dice.randint(-3, 4) * self.step) for start, end in gaps
+            ]
+        if self.flavour.blind_in_outages:
+            gaps = [(end - self.dice.randint(3, 6) * self.step, end) for _, end in self.outages]
         leaves = self.on_grid() if self.chance(0.2) else None
         end = self.on_grid() if instance != "ingest-1" and self.chance(0.3) else self.end
         left = False
@@ -367,7 +426,7 @@ class Writer:
         if self.chance(0.8):
             gaps += [(start + self.dice.randint(0, 1) * self.step, end) for start, end in self.outages]
         every = self.dice.choice((1, 1, 1, 2, 3))
-        odd = self.dice.choice((0.02, 0.15, 0.4))
+        odd = self.dice.choice(self.flavour.odd)
         offset = self.dice.choice((0, 0, 0, self.step // 3, self.step // 2))
         for n in range(0, self.count + 1, every):
             at = self.start + n * self.step + offset
@@ -380,10 +439,7 @@ class Writer:
 
     def kind(self) -> str:
         """Return a kind of signal, troubles and their ends being frequent."""
-        return self.dice.choice(
-            ("fire", "fault", "fault", "fault", "isolation", "isolation", "restore", "restore", "restore", "restore")
-            + ("link_down", "link_down", "link_up", "gap", "supervisory", "test", "state", "unreadable_alarm")
-        )
+        return self.dice.choice(KINDS)
 
     def signal(self, gateway: str, kind: str, at: int) -> None:
         """Tell one signal, now and then late, twice, or at another time once more."""
@@ -425,7 +481,10 @@ class Writer:
             data["restores"] = dice.choice(("fire", "fault", "fault", "isolation", "isolation", "all", "supervisory"))
         if kind in ("fire", "fault", "isolation", "restore", "state") and self.chance(0.75):
             every = kind == "restore" and self.chance(0.2)
-            data["point"] = {"address": "*" if every else dice.choice(ADDRESSES), "system": dice.choice(SYSTEMS)}
+            data["point"] = {
+                "address": "*" if every else dice.choice(ADDRESSES),
+                "system": dice.choice(self.flavour.systems),
+            }
         if kind not in ("heartbeat", "gap", "link_down", "link_up") and self.chance(0.4):
             early = dice.choice((-1, 0, 1, 1, 2, 3, 6)) * self.step
             data["occurred_at"] = self.shown(at - dice.choice((early, early, early, 86_400 * US, 86_401 * US)))
@@ -440,7 +499,9 @@ class Writer:
         plain = kind in ("heartbeat", "gap", "link_down", "link_up")
         if self.chance(0.96 if plain else 0.8):
             return []
-        return [self.dice.choice(("repeated", "replayed", "retained", "test_or_omission", "redelivered", "clock_behind"))]
+        return [
+            self.dice.choice(("repeated", "replayed", "retained", "test_or_omission", "redelivered", "clock_behind"))
+        ]
 
     def checks(self) -> None:
         """Tell duty checks, step by step, some of them twice, some without an end."""
@@ -507,20 +568,30 @@ class Writer:
         """Return an ask for a bit of everything."""
         dice = self.dice
         ask: Row = {"figures": [self.figure() for _ in range(dice.randint(3, 8))]}
+        if self.chance(0.02):
+            wrong = {"metric": "verified_rate", "scope": "S9", "unit": "U99", "from": told(self.end + 99 * self.step)}
+            key = dice.choice(sorted(wrong))
+            ask["figures"] = [{"metric": "coverage", "scope": "S1", **self.window(), key: wrong[key]}]
         if self.chance(0.4):
-            ask["known_at"] = self.shown(self.on_grid(self.start, self.end + 8 * self.step))
+            ask["known_at"] = self.asked(self.on_grid(self.start - 2 * self.step, self.end + 8 * self.step))
         if self.chance(0.8):
             ask["intervals"] = [self.window()]
             if self.chance(0.3):
                 ask["intervals"][0]["units"] = dice.sample(self.units, dice.randint(1, len(self.units)))
         if self.chance(0.3):
-            ask["blocking"] = [self.outlook(dice.choice(("T01", "T02", "T03", "T03")))]
+            ask["blocking"] = [self.outlook(dice.choice(("T01", "T02", "T03")))]
         if self.chance(0.3):
             ask["forecast"] = [self.outlook("T01")]
         if self.chance(0.2):
-            moments = sorted(self.on_grid(self.start, self.end + 5 * self.step) for _ in range(dice.randint(1, 3)))
-            ask["revisions"] = [{"figure": self.figure(), "published_at": [self.shown(at) for at in moments]}]
+            moments = [self.on_grid(self.start, self.end + 5 * self.step) for _ in range(dice.randint(1, 4))]
+            moments = moments if self.chance(0.2) else sorted(moments)
+            ask["revisions"] = [{"figure": self.figure(), "published_at": [self.asked(at) for at in moments]}]
         return ask
+
+    def asked(self, at: int) -> str:
+        """Return an instant in one of the forms of an ask: 00:00 of a day may stand as a bare date."""
+        bare = at == midnight(day_of(at)) and self.chance(0.5)
+        return date_of(day_of(at)).isoformat() if bare else self.shown(at)
 
     def window(self) -> Row:
         """Return from and to: of the grid, or whole days."""
@@ -528,27 +599,30 @@ class Writer:
             start = day_number(self.day())
             return {"from": date_of(start).isoformat(), "to": date_of(start + self.dice.randint(1, 3)).isoformat()}
         start = self.on_grid(self.start - self.step, self.start + 2 * self.count * self.step // 3)
-        return {"from": self.shown(start), "to": self.shown(start + self.dice.randint(1, self.count) * self.step)}
+        return {"from": self.asked(start), "to": self.asked(start + self.dice.randint(1, self.count) * self.step)}
 
     def outlook(self, target: str) -> Row:
         """Return what blocking and forecast take."""
         ask: Row = {"target": target}
         if self.chance(0.7):
-            ask["from"] = self.shown(self.start + self.dice.randint(-1, 3) * self.step)
+            ask["from"] = self.asked(self.start + self.dice.randint(-1, 3) * self.step)
         if self.chance(0.5):
-            ask["at"] = self.shown(self.on_grid(self.start + 4 * self.step, self.end + 2 * self.step))
+            ask["at"] = self.asked(self.on_grid(self.start + 4 * self.step, self.end + 2 * self.step))
         return ask
 
     def figure(self) -> Row:
         """Return the ask of one figure."""
         dice = self.dice
         instant_one = self.chance(0.35)
-        ask: Row = {"metric": dice.choice(INSTANT_METRICS if instant_one else WINDOW_METRICS), "scope": dice.choice(SCOPES)}
+        ask: Row = {
+            "metric": dice.choice(INSTANT_METRICS if instant_one else WINDOW_METRICS),
+            "scope": dice.choice(SCOPES),
+        }
         if instant_one:
             if self.chance(0.7):
-                ask["at"] = self.shown(self.on_grid(self.start, self.end + 2 * self.step))
+                ask["at"] = self.asked(self.on_grid(self.start, self.end + 2 * self.step))
         elif self.chance(0.15):
-            ask |= {"span": dice.choice(("7d", "12m")), "at": self.shown(self.on_grid())}
+            ask |= {"span": dice.choice(("7d", "12m")), "at": self.asked(self.on_grid())}
         else:
             ask |= self.window()
         if self.chance(0.2):
@@ -564,7 +638,7 @@ class Writer:
 
     def add_own(self, ask: Row) -> None:
         """Add what only one metric takes."""
-        if ask["metric"] == "unit_availability":
+        if ask["metric"] == "unit_availability" or self.chance(0.05):
             ask["unit"] = self.dice.choice(self.units)
         if ask["metric"] == "meeting_units_rate":
             ask["availability"] = self.dice.choice(("0.5", "0.9", "0.99", "1"))

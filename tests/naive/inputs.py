@@ -131,7 +131,9 @@ class History:
     ask: Row
 
     def read_packs(self) -> list[Pack]:
-        """Return the packs."""
+        """Return the packs. Raises Refused without any."""
+        if not self.packs:
+            raise Refused("no_pack")
         return [pack(source) for source in self.packs]
 
     def read(self) -> tuple[list[Row], list[Row]]:

@@ -1,4 +1,4 @@
-"""Section 3: what was known at `known_at`: rows, ticks, blind and impaired time, the horizon, the signals that count."""
+"""Section 3: what was known at `known_at`: rows, blind and impaired time, the horizon, the signals that count."""
 
 from functools import cached_property
 from typing import Any

@@ -49,9 +49,13 @@ def member(world: World, question: Question, row: Row | None, day: int) -> bool:
 
 def in_scope(scope: Row, row: Row, day: int) -> bool:
     """Section 6: facts of the row hold; from accepted_on on where the scope says so."""
-    if scope.get("starts") == "acceptance_date" and not (row.get("accepted_on") and day_number(row["accepted_on"]) <= day):
+    if scope.get("starts") == "acceptance_date" and not (
+        row.get("accepted_on") and day_number(row["accepted_on"]) <= day
+    ):
         return False
-    return all(any(holds(row, fact) for fact in (each["any"] if isinstance(each, dict) else [each])) for each in scope["all"])
+    return all(
+        any(holds(row, fact) for fact in (each["any"] if isinstance(each, dict) else [each])) for each in scope["all"]
+    )
 
 
 def holds(row: Row, fact: str) -> bool:
@@ -252,7 +256,7 @@ def fault_cure_timely_rate(world: World, question: Question) -> Count:
             "under_1d": sum(age < DAY for age in ages),
             "under_3d": sum(DAY <= age < 3 * DAY for age in ages),
             "under_7d": sum(3 * DAY <= age < 7 * DAY for age in ages),
-            "from_7d": sum(7 * DAY <= age for age in ages),
+            "from_7d": sum(age >= 7 * DAY for age in ages),
         },
     }
     return count
@@ -281,7 +285,7 @@ def duty_check_answer_rate(world: World, question: Question, to: int) -> Count:
     for records in checks.values():
         at = instant(records[0]["ordered_at"])
         row = world.known.gateway_row(records[0]["gateway_id"], day_of(at))
-        if not question.start <= at < to or row is None or retired(row, day_of(at)):
+        if not question.start <= at < to or row is None:
             continue
         if not member_then(world, question, (row["gateway_id"], row["unit_id"]), at):
             continue

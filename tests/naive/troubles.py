@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from tests.naive.inputs import DAY, NEVER, Row, instant
 
-BEGINS = ("fire", "fault", "isolation")
 Key = tuple[str, str] | None
 """(system or "", address); None is the whole gateway."""
 WHOLE: Key = None
@@ -80,7 +79,7 @@ def restores(told: Told, kind: str, key: Key) -> bool:
 
 def troubles(events: list[Told]) -> list[Trouble]:
     """R22, R23: all troubles of a pair."""
-    result = []
+    result: list[Trouble] = []
     for kind in ("isolation", "fire", "fault"):
         for key in {told.key for told in events if says(told, kind)}:
             isolations = [trouble for trouble in result if trouble.kind == "isolation" and trouble.key in (key, WHOLE)]
@@ -98,7 +97,7 @@ def _of_key(events: list[Told], kind: str, key: Key, isolations: list[Trouble]) 
         if current is not None and waiting is not None and waiting.last <= place:
             current.end, current.last = waiting.end, waiting.last
             current = waiting = None
-        if says(told, kind):
+        if says(told, kind) and told.key == key:
             waiting = None
             if current is None:
                 current = Trouble(kind, key, told.at)
