@@ -231,10 +231,11 @@ class Writer:
 
     def profile(self) -> Row:
         """Return a supervision profile in steps of the grid."""
+        short = self.flavour.silent and self.chance(0.6)
         return {
-            "interval_s": self.seconds(1, 3),
-            "misses": self.dice.choice((1, 1, 2, 3)),
-            "grace_s": self.seconds(0, 2),
+            "interval_s": self.seconds(1, 1 if short else 3),
+            "misses": self.dice.choice((1, 2) if short else (1, 1, 2, 3)),
+            "grace_s": self.seconds(0, 1 if short else 2),
             "stable_heartbeats": self.dice.choice((1, 2, 2, 3)),
             "anchor": "a",
         }
@@ -275,7 +276,7 @@ class Writer:
         return {
             "unit_id": unit,
             "name": unit,
-            "district": "sample",
+            "district": "sample" if self.chance(0.9) else "east",
             "town": dice.choice(TOWNS),
             "community": dice.choice(("东", "西")),
             "category": dice.choice(CATEGORIES),
@@ -369,7 +370,10 @@ class Writer:
         dice, epoch, number = self.dice, 1, 0
         offset = dice.choice((0, 0, self.step // 3))
         falls_silent = self.flavour.silent and instance != "ingest-1"
-        gaps = [self.gap(8) for _ in range(dice.choice((1, 2, 3) if falls_silent else self.flavour.tick_gaps))]
+        gaps = [
+            self.gap(12 if falls_silent else 8)
+            for _ in range(dice.choice((1, 2, 3) if falls_silent else self.flavour.tick_gaps))
+        ]
         if falls_silent:
             self.outages += [
                 (start + dice.randint(-3, 3) * self.step, end + dice.randint(-3, 4) * self.step) for start, end in gaps
@@ -633,7 +637,14 @@ class Writer:
     def slice(self) -> tuple[str, str]:
         """Return one condition of a slice."""
         return self.dice.choice(
-            (("town", "T1"), ("town", "T2"), ("category", "SCHOOL"), ("community", "东"), ("department", "health"))
+            (
+                ("town", "T1"),
+                ("town", "T2"),
+                ("category", "SCHOOL"),
+                ("community", "东"),
+                ("department", "health"),
+                ("district", "sample"),
+            )
         )
 
     def add_own(self, ask: Row) -> None:
