@@ -20,11 +20,12 @@ class Told(NamedTuple):
 
 @dataclass
 class Trouble:
-    """[begin, end) of one trouble; NEVER while it is open. `last` is the place of the event that ends it."""
+    """[begin, end) of one trouble; NEVER while it is open. `first` and `last` are the places of its events."""
 
     kind: str
     key: Key
     begin: int
+    first: int
     end: int = NEVER
     last: int = 1 << 30
 
@@ -100,17 +101,25 @@ def _of_key(events: list[Told], kind: str, key: Key, isolations: list[Trouble]) 
         if says(told, kind) and told.key == key:
             waiting = None
             if current is None:
-                current = Trouble(kind, key, told.at)
+                current = Trouble(kind, key, told.at, place)
                 result.append(current)
         elif current is not None and restores(told, kind, key):
-            holding = [each for each in isolations if each.begin <= told.at <= each.end]
-            waiting = max(holding, key=lambda each: each.last, default=None)
+            waiting = last_over([each for each in isolations if each.begin <= told.at <= each.end], isolations)
             if waiting is None or waiting.last <= place:
                 current.end, current.last = told.at, place
                 current = waiting = None
     if current is not None and waiting is not None:
         current.end, current.last = waiting.end, waiting.last
     return result
+
+
+def last_over(holding: list[Trouble], isolations: list[Trouble]) -> Trouble | None:
+    """R23: the isolation at whose end neither the key nor the whole gateway is isolated any more; None without any."""
+    last = max(holding, key=lambda each: each.last, default=None)
+    if last is None:
+        return None
+    longer = [each for each in isolations if each.first < last.last < each.last]
+    return last_over(longer, isolations) if longer else last
 
 
 def points_seen(events: list[Told]) -> dict[tuple[str, str], int]:
