@@ -39,7 +39,7 @@ def member(world: World, question: Question, row: Row | None, day: int) -> bool:
     """Section 6, R26: whether a unit with this row is in the scope on a day, and in the slice."""
     if row is None or retired(row, day):
         return False
-    if any(row[SLICES.get(key, key)] != value for key, value in question.ask.get("slice", {}).items()):
+    if any(row[SLICES.get(key, key)] != value for key, value in (question.ask.get("slice") or {}).items()):
         return False
     if question.ask.get("unit") not in (None, row["unit_id"]):
         return False
