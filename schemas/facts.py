@@ -1,7 +1,8 @@
-"""What `python -m services.rules facts` establishes of a log, one JSON object a line, in the order of the log.
+"""What `python -m services.rules facts` establishes of a log, one JSON object a line.
 
-Each carries the `recorded_at` of the line that it was established from: cut there, the facts are those of the log cut
-there. The last line says how many there are, so that a pipe that broke is not taken for a short log.
+Ticks and records stand in the order of the log; of all others the order says nothing. Each carries the `recorded_at`
+of the line that it was established from: cut there, the facts are those of the log cut there. The last line says how
+many there are, so that a pipe that broke is not taken for a short log.
 """
 
 from typing import Annotated, Literal
@@ -12,7 +13,7 @@ from schemas.base import Identifier, Wire
 from schemas.codec import Codec
 from schemas.gateway import Point
 from schemas.registry import RegistryData
-from services.kernel.words import Flag, Restores, SignalKind
+from services.kernel.words import ExchangeStep, Flag, Restores, SignalKind
 
 
 class TickFact(Wire):
@@ -30,7 +31,10 @@ class TickFact(Wire):
 
 
 class SignalFact(Wire):
-    """A signal, told when it is the earliest of its `source` and `id` so far; a later fact of both replaces it."""
+    """A signal, told when it is the earliest of its `source` and `id` so far.
+
+    It replaces the fact of the same both with a later `time`.
+    """
 
     fact: Literal["signal"] = "signal"
     recorded_at: AwareDatetime
@@ -48,6 +52,40 @@ class SignalFact(Wire):
     restores: Restores | None = None
 
 
+class HeartbeatsFact(Wire):
+    """Heartbeats of one gateway for one unit that are signs of life and nothing else, as many as came together.
+
+    They are nearly all of a log. Each `received` (event `time`) has its `recorded`; both in microseconds since 1970.
+    """
+
+    fact: Literal["heartbeats"] = "heartbeats"
+    gateway_id: Identifier
+    unit_id: Identifier
+    received: tuple[int, ...]
+    recorded: tuple[int, ...]
+
+
+class ReplacedFact(Wire):
+    """A heartbeat told in a `heartbeats` counts no more: a copy with an earlier time came."""
+
+    fact: Literal["replaced"] = "replaced"
+    recorded_at: AwareDatetime
+    gateway_id: Identifier
+    unit_id: Identifier
+    received: int
+
+
+class CheckFact(Wire):
+    """One step of a duty check, the first record of its source and id."""
+
+    fact: Literal["check"] = "check"
+    recorded_at: AwareDatetime
+    command_id: str
+    gateway_id: Identifier
+    ordered_at: AwareDatetime
+    step: ExchangeStep
+
+
 class RecordFact(Wire):
     """A registry record came: it replaces the earlier one of its kind and id whole."""
 
@@ -63,6 +101,6 @@ class EndFact(Wire):
     facts: int = Field(ge=0)
 
 
-Fact = TickFact | SignalFact | RecordFact | EndFact
+Fact = TickFact | SignalFact | HeartbeatsFact | ReplacedFact | CheckFact | RecordFact | EndFact
 
 facts: Codec[Fact] = Codec(Annotated[Fact, Field(discriminator="fact")], drop_nulls=True)

@@ -44,9 +44,16 @@ class Scope(Wire):
     clause: ShortText
 
 
+ScopeText = Annotated[
+    str,
+    StringConstraints(max_length=400, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}(\+[A-Za-z0-9][A-Za-z0-9_.-]{0,63})*$"),
+]
+"""A scope, or several joined by `+`: their union, each unit once."""
+
+
 class Target(Wire):
     metric: Identifier
-    scope: Identifier
+    scope: ScopeText
     op: Literal[">="] = ">="
     value: float = Field(ge=0, le=1)
     due: ShortText
@@ -187,7 +194,8 @@ class Pack(Wire):
             raise ValueError(f"routes name departments that the pack does not have: {sorted(missing)}")
         if self.default_profile not in self.profiles:
             raise ValueError("default_profile is not among the profiles")
-        if missing := {target.scope for target in self.targets.values()} - set(self.scopes):
+        named = {scope for target in self.targets.values() for scope in target.scope.split("+")}
+        if missing := named - set(self.scopes):
             raise ValueError(f"targets name scopes that the pack does not have: {sorted(missing)}")
         if self.valid_to < self.valid_from:
             raise ValueError("valid_to lies before valid_from")

@@ -10,11 +10,12 @@ CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
 """The zone of all calendars; without summer time since 1991, so that no table of zones is needed."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = date(1970, 1, 1)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def micros(when: datetime) -> int:
     """Return an aware time as microseconds."""
-    return (when - _EPOCH) // timedelta(microseconds=1)
+    return (when - _EPOCH) // _MICROSECOND
 
 
 def text(at: int) -> str:

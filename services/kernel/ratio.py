@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from math import ceil
+from math import ceil, floor
 from typing import TypeVar
 
 from services.kernel.words import Connection
@@ -99,6 +99,16 @@ def live(units: Mapping[State, int]) -> Ratio:
         unknown=by.get(Connection.UNKNOWN, 0),
         exempt=exempt,
     )
+
+
+def allowance(whole: int, target: Fraction) -> int:
+    """Return how much of `whole` may be lost under a target, floored: nothing under one of 100 per cent."""
+    return floor((1 - target) * whole)
+
+
+def reaches(ratio: Ratio, target: Fraction) -> bool:
+    """Tell whether a rate reaches a target exactly; that of nothing never does."""
+    return ratio.low is not None and ratio.low >= target
 
 
 def percent(fraction: Fraction | None) -> str | None:

@@ -3,17 +3,22 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from fractions import Fraction
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from schemas.base import Wire
 from schemas.inputs import InputError
+from services.compliance.domain import period
+from services.compliance.domain.blocking import TargetAsk
+from services.compliance.domain.evaluation import formula_of
+from services.compliance.domain.figure import FigureAsk
 from services.compliance.domain.population import DIMENSIONS
 from services.kernel import calendar
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,6})?([Zz]|[+-]\d{2}:\d{2})")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2})(\.\d{1,6})?\d*([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 
 
 def _instant(text: str) -> str:
@@ -28,8 +33,8 @@ def to_micros(text: str) -> int:
     """
     if _DATE.fullmatch(text):
         at = calendar.midnight(calendar.day_number(datetime.fromisoformat(text).replace(tzinfo=UTC).date()))
-    elif _INSTANT.fullmatch(text):
-        at = calendar.micros(datetime.fromisoformat(text.upper()))
+    elif instant := _INSTANT.fullmatch(text):
+        at = calendar.micros(datetime.fromisoformat("".join(part or "" for part in instant.groups()).upper()))
     else:
         raise ValueError("an RFC 3339 instant or a date")
     if not _FIRST <= at < _LAST:
@@ -54,7 +59,7 @@ class WireFigure(Wire):
     to: Instant | None = None
     span: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,3}[dm]$", strict=True)] | None = None
     unit: Name | None = None
-    slice: dict[Name, Name] = Field(default={})
+    slice: dict[Name, Name] | None = None
     limit_s: Annotated[int, Field(ge=0, strict=True)] | Annotated[float, Field(ge=0, strict=True)] | None = None
     availability: Annotated[str, StringConstraints(pattern=r"^(0(\.[0-9]{1,12})?|1(\.0{1,12})?)$")] | None = None
 
@@ -76,6 +81,21 @@ class WireRevision(Wire):
     published_at: tuple[Instant, ...]
 
 
+class WireOutages(Wire):
+    """The outages of a scope within a window."""
+
+    scope: Name
+    from_: Instant = Field(alias="from")
+    to: Instant
+    slice: dict[Name, Name] | None = None
+    unit: Name | None = None
+
+
+class WireOutagesAsk(Wire):
+    known_at: Instant | None = None
+    outages: tuple[WireOutages, ...] = ()
+
+
 class WireAsk(Wire):
     known_at: Instant | None = None
     figures: tuple[WireFigure, ...] = ()
@@ -85,8 +105,11 @@ class WireAsk(Wire):
     revisions: tuple[WireRevision, ...] = ()
 
 
+AskT = TypeVar("AskT", bound=Wire)
+
+
 @dataclass(frozen=True, slots=True)
-class WindowAsk:
+class IntervalsAsk:
     """Intervals of `units`, all where None, within [start, end)."""
 
     units: tuple[str, ...] | None
@@ -96,31 +119,102 @@ class WindowAsk:
 
 def read_ask(raw: bytes) -> WireAsk:
     """Raises InputError `bad_ask`."""
+    return _read(WireAsk, raw)
+
+
+def read_outages_ask(raw: bytes) -> WireOutagesAsk:
+    """Raises InputError `bad_ask`."""
+    return _read(WireOutagesAsk, raw)
+
+
+def _read(model: type[AskT], raw: bytes) -> AskT:
     try:
-        ask = WireAsk.model_validate_json(raw)
+        return model.model_validate_json(raw)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InputError("bad_ask", f"{where}: {first['msg']}") from error
-    for each in (*ask.figures, *(revision.figure for revision in ask.revisions)):
-        _check_figure(each)
-    return ask
 
 
-def _check_figure(figure: WireFigure) -> None:
-    if unknown := set(figure.slice) - set(DIMENSIONS):
+def _check_slice(asked: dict[str, str] | None) -> dict[str, str]:
+    if unknown := set(asked or ()) - set(DIMENSIONS):
         raise InputError("bad_ask", f"slice by {min(unknown)[:64]}")
-    if (figure.from_ is None) != (figure.to is None):
-        raise InputError("bad_ask", "from and to go together")
-    if figure.from_ is not None and (figure.at is not None or figure.span is not None):
-        raise InputError("bad_ask", "either from and to, or at")
-    if figure.from_ is not None and figure.to is not None:
-        _in_order(figure.from_, figure.to)
+    return asked or {}
 
 
-def window(asked: WireIntervals) -> WindowAsk:
+def outages_window(asked: WireOutages) -> tuple[int, int]:
+    """Raises InputError `bad_ask` when `from` is not before `to` or the slice is by something else."""
+    _check_slice(asked.slice)
+    return _in_order(asked.from_, asked.to)
+
+
+def figure_ask(asked: WireFigure, horizon: int) -> FigureAsk:
+    """Return what is asked, `at` the horizon where nothing is said.
+
+    Raises Refused `unknown_metric` and InputError `bad_ask`.
+    """
+    formula = formula_of(asked.metric)
+    part = _check_slice(asked.slice)
+    if "unit" in formula.needs and asked.unit is None:
+        raise InputError("bad_ask", f"{asked.metric} needs unit")
+    for name, given in (("limit_s", asked.limit_s), ("availability", asked.availability)):
+        if (name in formula.needs) != (given is not None):
+            raise InputError("bad_ask", f"{asked.metric} {'needs' if given is None else 'knows no'} {name}")
+    start, end = _at(asked, horizon) if formula.instant else _window(asked, horizon)
+    return FigureAsk(
+        asked.metric,
+        asked.scope,
+        part,
+        asked.unit,
+        start,
+        end,
+        0 if asked.limit_s is None else calendar.whole_micros(asked.limit_s),
+        Fraction(0) if asked.availability is None else Fraction(asked.availability),
+    )
+
+
+def _at(asked: WireFigure, horizon: int) -> tuple[int, int]:
+    if any(each is not None for each in (asked.from_, asked.to, asked.span)):
+        raise InputError("bad_ask", f"{asked.metric} is asked for at an instant")
+    at = horizon if asked.at is None else to_micros(asked.at)
+    return at, at
+
+
+def _window(asked: WireFigure, horizon: int) -> tuple[int, int]:
+    if asked.span is not None:
+        if asked.from_ is not None or asked.to is not None:
+            raise InputError("bad_ask", "either from and to, or span and at")
+        return _span(asked.span, horizon if asked.at is None else to_micros(asked.at))
+    if asked.at is not None or asked.from_ is None or asked.to is None:
+        raise InputError("bad_ask", f"{asked.metric} is asked for with from and to, or with span and at")
+    return _in_order(asked.from_, asked.to)
+
+
+def _span(text: str, end: int) -> tuple[int, int]:
+    count = int(text[:-1])
+    try:
+        start = period.days_before(end, count) if text[-1] == "d" else period.months_before(end, count)
+    except ValueError:
+        start = _FIRST - 1
+    if start < _FIRST:
+        raise InputError("bad_ask", f"{text} before the year 2")
+    return start, end
+
+
+def intervals_ask(asked: WireIntervals) -> IntervalsAsk:
     """Raises InputError `bad_ask` when `from` is not before `to`."""
-    return WindowAsk(asked.units, *_in_order(asked.from_, asked.to))
+    return IntervalsAsk(asked.units, *_in_order(asked.from_, asked.to))
+
+
+def target_ask(asked: WireOfTarget) -> TargetAsk:
+    """Raises InputError `bad_ask` when `from` is not before `at`."""
+    if asked.from_ is not None and asked.at is not None:
+        _in_order(asked.from_, asked.at)
+    return TargetAsk(
+        asked.target,
+        None if asked.at is None else to_micros(asked.at),
+        None if asked.from_ is None else to_micros(asked.from_),
+    )
 
 
 def _in_order(start: str, end: str) -> tuple[int, int]:

@@ -1,7 +1,10 @@
 """Facts and registry of the wire in the words of the domain, cut at an instant of knowledge."""
 
 import json
+from array import array
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import BinaryIO
 
@@ -9,9 +12,10 @@ from schemas import facts as wire
 from schemas import registry as wire_registry
 from schemas.codec import BadRecord
 from schemas.inputs import EXIT_OF, InputError, lines
+from services.compliance.domain.checks import CheckStep
 from services.compliance.domain.registry import GatewayRow, Registry, UnitRow
-from services.compliance.domain.sight import TickFact
-from services.compliance.domain.signals import SignalFact
+from services.compliance.domain.sight import NEVER, TickFact
+from services.compliance.domain.signals import Pair, SignalFact
 from services.compliance.domain.world import Known
 from services.kernel.calendar import day_number, micros
 from services.kernel.effective import ordered
@@ -21,21 +25,56 @@ _FACTS = (
 )  # fmt: skip
 
 
-def read_facts(stream: BinaryIO) -> list[wire.Fact]:
+@dataclass(slots=True)
+class Facts:
+    """All facts as read, each with when it was recorded. Heartbeats are nearly all of a log: 16 bytes for each."""
+
+    ticks: list[tuple[int, TickFact]] = field(default_factory=list)
+    signals: list[tuple[int, SignalFact]] = field(default_factory=list)
+    heartbeats: dict[Pair, tuple["array[int]", "array[int]"]] = field(default_factory=dict)
+    replaced: list[tuple[int, Pair, int]] = field(default_factory=list)
+    checks: list[tuple[int, CheckStep]] = field(default_factory=list)
+    records: list[tuple[int, wire_registry.RegistryData]] = field(default_factory=list)
+
+    def take(self, fact: wire.Fact) -> None:
+        match fact:
+            case wire.HeartbeatsFact():
+                received, recorded = self.heartbeats.setdefault(_pair(fact), (array("q"), array("q")))
+                received.extend(fact.received)
+                recorded.extend(fact.recorded)
+            case wire.TickFact():
+                self.ticks.append((micros(fact.recorded_at), _tick(fact)))
+            case wire.SignalFact():
+                self.signals.append((micros(fact.recorded_at), _signal(fact)))
+            case wire.ReplacedFact():
+                self.replaced.append((micros(fact.recorded_at), _pair(fact), fact.received))
+            case wire.CheckFact():
+                step = CheckStep(fact.command_id, fact.gateway_id, micros(fact.ordered_at), fact.step)
+                self.checks.append((micros(fact.recorded_at), step))
+            case wire.RecordFact():
+                self.records.append((micros(fact.recorded_at), fact.data))
+
+
+def read_facts(stream: BinaryIO) -> Facts:
     """Return all facts. Raises InputError: the one that stands in their place, or `bad_log` for a broken pipe."""
-    found: list[wire.Fact] = []
+    found, count, end = Facts(), 0, None
     for number, line in lines(stream, "bad_log"):
         if number == 1:
             _pass_on_error(line)
-        if found and isinstance(found[-1], wire.EndFact):
+        if end is not None:
             raise InputError("bad_log", f"facts line {number}: after the end")
         try:
-            found.append(wire.facts.decode(line))
-        except BadRecord as error:
-            raise InputError("bad_log", f"facts line {number}: {error.detail}") from error
-    if not found or found[-1] != wire.EndFact(facts=len(found) - 1):
+            fact = wire.facts.decode(line)
+            if isinstance(fact, wire.EndFact):
+                end = fact.facts
+            else:
+                found.take(fact)
+                count += 1
+        except (BadRecord, OverflowError) as error:
+            raise InputError("bad_log", f"facts line {number}: {error}") from error
+    if end != count:
         raise InputError("bad_log", "the facts are cut short")
-    return found[:-1]
+    return found
 
 
 def _pass_on_error(line: bytes) -> None:
@@ -51,27 +90,36 @@ def _pass_on_error(line: bytes) -> None:
     raise InputError(code, where)
 
 
-def known(registry: Sequence[wire_registry.RegistryEvent], facts: Sequence[wire.Fact], known_at: int | None) -> Known:
+def known(registry: Sequence[wire_registry.RegistryEvent], facts: Facts, known_at: int | None) -> Known:
     """Return what was known at `known_at`, everything where it is None."""
-    ticks: list[TickFact] = []
-    signals: list[SignalFact] = []
+    until = NEVER if known_at is None else known_at
     records = {(event.data.record.kind, event.data.record.id): event.data for event in registry}
-    for fact in facts:
-        if isinstance(fact, wire.EndFact) or (known_at is not None and micros(fact.recorded_at) > known_at):
-            continue
-        match fact:
-            case wire.TickFact():
-                ticks.append(_tick(fact))
-            case wire.SignalFact():
-                signals.append(_signal(fact))
-            case wire.RecordFact():
-                records[fact.data.record.kind, fact.data.record.id] = fact.data
-    return Known(known_at, ticks, signals, _registry(list(records.values()), known_at))
+    records |= {(data.record.kind, data.record.id): data for at, data in facts.records if at <= until}
+    return Known(
+        known_at,
+        [tick for at, tick in facts.ticks if at <= until],
+        [signal for at, signal in facts.signals if at <= until],
+        _heartbeats(facts, until),
+        [step for at, step in facts.checks if at <= until],
+        _registry(list(records.values()), until),
+    )
+
+
+def _heartbeats(facts: Facts, until: int) -> dict[Pair, list[int]]:
+    replaced: dict[Pair, Counter[int]] = defaultdict(Counter)
+    for at, pair, received in facts.replaced:
+        if at <= until:
+            replaced[pair][received] += 1
+    found: dict[Pair, list[int]] = {}
+    for pair, (all_received, recorded) in facts.heartbeats.items():
+        times = sorted(each for each, at in zip(all_received, recorded, strict=True) if at <= until)
+        gone = replaced.get(pair)
+        found[pair] = times if gone is None else list((Counter(times) - gone).elements())
+    return found
 
 
 def _tick(fact: wire.TickFact) -> TickFact:
     return TickFact(
-        micros(fact.recorded_at),
         micros(fact.seen),
         micros(fact.watermark),
         None if fact.impaired_from is None else micros(fact.impaired_from),
@@ -82,10 +130,9 @@ def _tick(fact: wire.TickFact) -> TickFact:
 def _signal(fact: wire.SignalFact) -> SignalFact:
     point = fact.point
     return SignalFact(
-        recorded_at=micros(fact.recorded_at),
         key=(fact.source, fact.id),
         received=micros(fact.time),
-        pair=(fact.gateway_id, fact.unit_id),
+        pair=_pair(fact),
         kind=fact.kind.value,
         flags=frozenset(flag.value for flag in fact.flags),
         seq=fact.seq,
@@ -97,12 +144,16 @@ def _signal(fact: wire.SignalFact) -> SignalFact:
     )
 
 
-def _registry(records: Sequence[wire_registry.RegistryData], known_at: int | None) -> Registry:
+def _pair(fact: wire.SignalFact | wire.HeartbeatsFact | wire.ReplacedFact) -> Pair:
+    return fact.gateway_id, fact.unit_id
+
+
+def _registry(records: Sequence[wire_registry.RegistryData], until: int) -> Registry:
     units: dict[str, list[UnitRow]] = {}
     gateways: dict[str, list[GatewayRow]] = {}
     for data in records:
         for version in ordered(data.record.versions):
-            if known_at is not None and micros(version.recorded_at) > known_at:
+            if micros(version.recorded_at) > until:
                 continue
             if isinstance(version, wire_registry.UnitVersion):
                 units.setdefault(data.record.id, []).append(_unit(version))
@@ -140,6 +191,7 @@ def _gateway(version: wire_registry.GatewayVersion) -> GatewayRow:
         version.unit_id,
         version.carrier,
         _day(version.retired_on),
+        version.points or 0,
     )
 
 

@@ -45,5 +45,5 @@ def _target(name: str, target: wire.Target) -> Target:
 
 
 def _profile(profile: wire.Profile) -> Profile:
-    interval = whole_micros(profile.interval_s)
+    interval = max(1, whole_micros(profile.interval_s))
     return Profile(interval, profile.misses * interval + whole_micros(profile.grace_s), profile.stable_heartbeats)

@@ -1,17 +1,29 @@
 """`figures`: packs, registry, facts and an ask in, one line of JSON out. No clock, no environment, no network."""
 
 import argparse
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from schemas.inputs import EXIT_OF, MAX_ASK, InputError, json_line, read_bytes, read_packs, read_registry
+from schemas.inputs import EXIT_OF, InputError, json_line
 from services.compliance.adapters import answer
-from services.compliance.adapters.ask import WindowAsk, WireFigure, read_ask, to_micros, window
-from services.compliance.adapters.facts import known, read_facts
-from services.compliance.adapters.packs import policies
+from services.compliance.adapters.ask import (
+    IntervalsAsk,
+    WireFigure,
+    WireRevision,
+    figure_ask,
+    intervals_ask,
+    read_ask,
+    target_ask,
+    to_micros,
+)
+from services.compliance.cli.inputs import Inputs, add_arguments
+from services.compliance.cli.outages import outages_answer
+from services.compliance.domain.blocking import blocking
 from services.compliance.domain.errors import Refused
-from services.compliance.domain.evaluation import evaluate, formula_of, require_packs, require_unit
-from services.compliance.domain.figure import FigureAsk
+from services.compliance.domain.evaluation import evaluate, require_packs, require_unit
+from services.compliance.domain.figure import Figure
+from services.compliance.domain.forecast import forecast
+from services.compliance.domain.revision import revisions
 from services.compliance.domain.world import World
 from services.kernel.calendar import day_of, text
 
@@ -19,14 +31,12 @@ from services.kernel.calendar import day_of, text
 def run(arguments: list[str], stdin: BinaryIO, out: BinaryIO) -> int:
     """Write the answer, or the error in its place, to `out`. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m services.compliance", description="Figures, computed again.")
-    command = parser.add_subparsers(dest="command", required=True).add_parser("figures", description=__doc__)
-    command.add_argument("--pack", action="append", default=[], type=Path, help="policy pack (YAML), once or more")
-    command.add_argument("--registry", required=True, type=Path, help="registry events (JSON lines)")
-    command.add_argument("--facts", required=True, help="what `python -m services.rules facts` wrote; - is stdin")
-    command.add_argument("--ask", required=True, type=Path, help="what is asked (JSON)")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, make in ANSWERS.items():
+        add_arguments(commands.add_parser(name, description=make.__doc__))
     options = parser.parse_args(arguments)
     try:
-        line, code = json_line(_answer(options, stdin)), 0
+        line, code = json_line(ANSWERS[options.command](Inputs(options, stdin))), 0
     except (InputError, Refused) as refused:
         error = refused if isinstance(refused, InputError) else InputError(refused.code, refused.where)
         line, code = error.line(), EXIT_OF[error.code]
@@ -34,49 +44,36 @@ def run(arguments: list[str], stdin: BinaryIO, out: BinaryIO) -> int:
     return code
 
 
-def _answer(options: argparse.Namespace, stdin: BinaryIO) -> dict[str, Any]:
-    facts = _facts(options.facts, stdin)
-    packs = policies(read_packs(options.pack))
-    registry = read_registry(options.registry)
-    asked = read_ask(read_bytes(options.ask, "bad_ask", MAX_ASK))
+def figures_answer(inputs: Inputs) -> dict[str, Any]:
+    """Raises InputError and Refused."""
+    asked = read_ask(inputs.ask)
     known_at = None if asked.known_at is None else to_micros(asked.known_at)
-    world = World(known(registry, facts, known_at), packs)
-    if asked.blocking or asked.forecast or asked.revisions:
-        raise Refused("unknown_metric", "blocking, forecast and revisions are not offered yet")
+    world = inputs.world(known_at)
     sight = world.sight
     return {
         "known_at": None if known_at is None else text(known_at),
         "through": text(sight.through),
         "blind": answer.spans(sight.told_blind()),
         "impaired": answer.spans(sight.told_impaired()),
-        "figures": [answer.figure(evaluate(world, _figure_ask(each, sight.through))) for each in asked.figures],
-        "intervals": [_intervals(world, window(each)) for each in asked.intervals],
-        "blocking": [],
-        "forecast": [],
-        "revisions": [],
+        "figures": [answer.figure(_figure(world, each)) for each in asked.figures],
+        "intervals": [_intervals(world, intervals_ask(each)) for each in asked.intervals],
+        "blocking": [answer.blocking(blocking(world, target_ask(each))) for each in asked.blocking],
+        "forecast": [answer.forecast(forecast(world, target_ask(each))) for each in asked.forecast],
+        "revisions": [_revisions(inputs.world, each) for each in asked.revisions],
     }
 
 
-def _facts(source: str, stdin: BinaryIO) -> Any:
-    if source == "-":
-        return read_facts(stdin)
-    try:
-        with Path(source).open("rb") as stream:
-            return read_facts(stream)
-    except OSError as error:
-        raise InputError("bad_log", f"facts: {error.strerror}") from error
+def _figure(world: World, asked: WireFigure) -> Figure:
+    return evaluate(world, figure_ask(asked, world.sight.through))
 
 
-def _figure_ask(asked: WireFigure, horizon: int) -> FigureAsk:
-    """Raises Refused `unknown_metric` and InputError `bad_ask`."""
-    formula_of(asked.metric)
-    if any(each is not None for each in (asked.from_, asked.span, asked.limit_s, asked.availability)):
-        raise InputError("bad_ask", f"{asked.metric} is asked for at an instant")
-    at = horizon if asked.at is None else to_micros(asked.at)
-    return FigureAsk(asked.metric, asked.scope, asked.slice, asked.unit, at, at)
+def _revisions(world_at: Callable[[int | None], World], asked: WireRevision) -> dict[str, Any]:
+    published = [to_micros(each) for each in asked.published_at]
+    found = revisions((at, _figure(world_at(at), asked.figure)) for at in published)
+    return answer.revisions(asked.figure.metric, asked.figure.scope, found)
 
 
-def _intervals(world: World, asked: WindowAsk) -> dict[str, Any]:
+def _intervals(world: World, asked: IntervalsAsk) -> dict[str, Any]:
     for unit_id in asked.units or ():
         require_unit(world, unit_id)
     units = world.unit_ids if asked.units is None else asked.units
@@ -87,3 +84,7 @@ def _intervals(world: World, asked: WindowAsk) -> dict[str, Any]:
         timeline = world.timeline(unit_id)
         found[unit_id] = answer.unit(timeline.connection(asked.start, end), timeline.healths(asked.start, end))
     return found
+
+
+ANSWERS: dict[str, Callable[[Inputs], dict[str, Any]]] = {"figures": figures_answer, "outages": outages_answer}
+"""What each command answers."""

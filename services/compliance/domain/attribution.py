@@ -1,8 +1,8 @@
 """Whose an outage is: the unit's own, its carrier's, or its area's (R20)."""
 
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from services.compliance.domain.connection import Piece
@@ -21,6 +21,21 @@ class Lost(NamedTuple):
     cause: CommonCause
 
 
+class Evidence(NamedTuple):
+    """Whose an outage is, and what shows it.
+
+    `gateway_id`: the one that was lost, None where the unit has none. `lost_at`: its last proof, None where there was
+    none. Of a common cause `group` is the carrier or town, `begun` where the window begins, `units` who was lost in it.
+    """
+
+    attribution: str
+    gateway_id: str | None = None
+    lost_at: int | None = None
+    group: str | None = None
+    begun: int | None = None
+    units: tuple[str, ...] = ()
+
+
 class Attribution:
     """Built of all losses; they are asked for when an outage is first looked at."""
 
@@ -28,19 +43,31 @@ class Attribution:
         self._losses = losses
         self._groups: dict[tuple[str, str], list[tuple[int, str]]] | None = None
         self._of: dict[Loss, Lost] = {}
+        self._crowds: dict[tuple[str, str, int, int], list[int]] = {}
 
     def __call__(self, gateway_id: str, unit_id: str, piece: Piece) -> str:
         """Return `unit`, `carrier` or `area` for an offline piece of a gateway."""
-        groups = self._read()
-        loss = None if piece.lost_at is None else (gateway_id, unit_id, piece.lost_at)
-        if loss is None or loss not in self._of:
-            return "unit"
-        _, within, cause = self._of[loss]
+        return self.evidence(gateway_id, unit_id, piece).attribution
+
+    def evidence(self, gateway_id: str, unit_id: str, piece: Piece) -> Evidence:
+        """Return the same with what shows it."""
+        losses = self._read()
+        at = piece.lost_at
+        own = Evidence("unit", gateway_id, at)
+        if at is None or (gateway_id, unit_id, at) not in self._of:
+            return own
+        _, within, cause = self._of[gateway_id, unit_id, at]
         for by in cause.by:
-            value = within.get(by)
-            if value is not None and _crowd(groups[by, value], loss[2], cause.window, cause.units):
-                return _WORD[by]
-        return "unit"
+            group = (by, within[by])
+            key = (*group, cause.window, cause.units)
+            if key not in self._crowds:
+                self._crowds[key] = _crowds(losses[group], cause.window, cause.units)
+            first = bisect_left(self._crowds[key], at - cause.window)
+            if first < bisect_right(self._crowds[key], at):
+                begun = self._crowds[key][first]
+                together = _units(losses[group], begun, begun + cause.window)
+                return Evidence(_WORD[by], gateway_id, at, within[by], begun, together)
+        return own
 
     def _read(self) -> dict[tuple[str, str], list[tuple[int, str]]]:
         if self._groups is None:
@@ -54,13 +81,23 @@ class Attribution:
         return self._groups
 
 
-def _crowd(losses: list[tuple[int, str]], at: int, window: int, units: int) -> bool:
-    """Tell whether a closed window that begins at a loss holds `at` and losses of `units` different units."""
-    first = bisect_left(losses, (at - window, ""))
-    last = bisect_right(losses, at, key=lambda loss: loss[0])
-    for begun, _ in losses[first:last]:
-        start = bisect_left(losses, (begun, ""))
-        end = bisect_right(losses, begun + window, key=lambda loss: loss[0])
-        if len({unit for _, unit in losses[start:end]}) >= units:
-            return True
-    return False
+def _crowds(losses: Sequence[tuple[int, str]], window: int, units: int) -> list[int]:
+    """Return where a closed window begins, at a loss, that holds losses of `units` different units; in order."""
+    begun: list[int] = []
+    within: Counter[str] = Counter()
+    end = 0
+    for at, unit_id in losses:
+        while end < len(losses) and losses[end][0] <= at + window:
+            within[losses[end][1]] += 1
+            end += 1
+        if len(within) >= units:
+            begun.append(at)
+        within[unit_id] -= 1
+        if not within[unit_id]:
+            del within[unit_id]
+    return begun
+
+
+def _units(losses: Sequence[tuple[int, str]], start: int, end: int) -> tuple[str, ...]:
+    first, after = bisect_left(losses, (start, "")), bisect_right(losses, end, key=lambda loss: loss[0])
+    return tuple(sorted({unit_id for _, unit_id in losses[first:after]}))

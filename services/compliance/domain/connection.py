@@ -2,11 +2,12 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from services.compliance.domain.policy import Profile
-from services.compliance.domain.sight import Sight, Span
+from services.compliance.domain.sight import NEVER, Sight, Span
+from services.kernel.calendar import day_of, midnight
 
 
 class Link(StrEnum):
@@ -18,7 +19,8 @@ class Link(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One state over [start, end). `anchor`: the last proof, or when supervision began.
+    """One state over [start, end). `anchor`: the last proof, or when supervision began; that of the first where
+    neighbours are one.
 
     `lost_at` goes with offline: the last proof of the loss that it goes back to, None when there was none before.
     """
@@ -70,14 +72,30 @@ class _Track:
     """Proofs in a row of a pair that is on its way back from offline."""
 
     def add(self, start: int, end: int, link: Link, cause: str, anchor: int) -> None:
-        if start < end:
-            lost_at = self.lost_at if link is Link.OFFLINE else None
-            self.pieces.append(Piece(start, end, link, cause, anchor, lost_at))
+        if start >= end:
+            return
+        lost_at = self.lost_at if link is Link.OFFLINE else None
+        piece = Piece(start, end, link, cause, anchor, lost_at)
+        if self.pieces and self.pieces[-1].end == start and self._continues(piece):
+            piece = replace(self.pieces.pop(), end=end)
+        self.pieces.append(piece)
+
+    def _continues(self, piece: Piece) -> bool:
+        last = self.pieces[-1]
+        if (last.link, last.cause) != (piece.link, piece.cause):
+            return False
+        # only of an offline piece it matters from which proof on it is
+        return piece.link is not Link.OFFLINE or (last.anchor, last.lost_at) == (piece.anchor, piece.lost_at)
 
     def supervised(self, start: int, end: int, judged: int, proofs: Sequence[int]) -> None:
         """One stretch of sight: begins anew at `start`; at `judged` it is judged as if a proof came."""
+        self.row = []
         anchor, proven, offline = start, False, False
-        for proof in [*proofs, None]:
+        index = 0
+        while True:
+            if proven and not offline:
+                index, anchor = self._through_quiet(proofs, index, anchor)
+            proof = proofs[index] if index < len(proofs) else None
             until = end if proof is None else proof
             if offline:
                 self._stays_offline(until)
@@ -85,10 +103,30 @@ class _Track:
                 offline = self._silence(anchor, proven, until, judged if proof is None else proof)
             if proof is None:
                 return
+            index += 1
             if offline and self.heard and not self._returned(proof):
                 continue
             anchor, proven, offline = proof, True, False
             self.heard, self.lost_at, self.row = True, None, []
+
+    def _through_quiet(self, proofs: Sequence[int], index: int, last: int) -> tuple[int, int]:
+        """Paint over proofs that came before they were late while nothing else happened: nearly all of them.
+
+        Returns the index of the first other one, and the last proof before it.
+        """
+        profile, begun = self.profile_at(last), last
+        longest = min(profile.late, profile.deadline)
+        will = bisect_left(self.wills, last + 1)
+        until = min(
+            midnight(day_of(last) + 1),  # there another profile may hold
+            self.wills[will] if will < len(self.wills) else NEVER,
+            next((impaired.start for impaired in self.sight.impaired_between(last, NEVER)), NEVER),
+        )
+        while index < len(proofs) and proofs[index] <= until and proofs[index] - last <= longest:
+            last = proofs[index]
+            index += 1
+        self.add(begun, last, Link.ONLINE, "signal", begun)
+        return index, last
 
     def _stays_offline(self, until: int) -> None:
         last = self.pieces[-1]
@@ -103,11 +141,8 @@ class _Track:
 
     def _silence(self, last: int, proven: bool, end: int, judged: int) -> bool:
         """Paint from an anchor to the next proof, or the end. Tells whether it ended offline."""
-        self.row = []
         silence = _Silence(last, end, judged, anchor=last, painted=last, proven=proven, connected=proven)
-        for impaired in self.sight.impaired:
-            if impaired.end <= silence.anchor or impaired.start >= judged:
-                continue
+        for impaired in self.sight.impaired_between(last, judged):
             if impaired.start <= self._deadline(silence.anchor) and self._impaired(silence, impaired):
                 return False
         if judged <= self._deadline(silence.anchor):

@@ -7,7 +7,7 @@ from services.compliance.domain.errors import Refused
 from services.compliance.domain.figure import Counted, Figure, FigureAsk
 from services.compliance.domain.formulas.catalogue import CATALOGUE, Formula
 from services.compliance.domain.policy import Policy, Target
-from services.compliance.domain.population import scope_names
+from services.compliance.domain.population import Population, scope_names
 from services.compliance.domain.world import World
 from services.kernel.calendar import day_of
 from services.kernel.effective import in_force
@@ -37,7 +37,8 @@ def evaluate(world: World, ask: FigureAsk) -> Figure:
     begun = ask.start <= sight.through if formula.instant else ask.start < sight.through
     counted, said = Counted(Ratio(0, 0)), (Verdict.NOT_APPLICABLE, Reason.NOT_BEGUN)
     if begun:
-        counted = formula.count(world, replace(ask, end=through), scopes)
+        population = Population(world, scopes, ask.part, ask.unit)
+        counted = formula.count(population, replace(ask, end=through) if formula.cut else ask)
         said = verdict(counted.ratio, None if target is None else target.value)
     return Figure(
         ask=ask,
@@ -82,6 +83,21 @@ def _district(world: World, ask: FigureAsk, day: int) -> str:
     if row is None:
         raise Refused("bad_ask", f"packs of several districts: the slice must name one of {', '.join(districts)}")
     return row.district
+
+
+def named_target(world: World, target_id: str, at: int) -> tuple[Policy, Target]:
+    """Return a target and the pack of the day of `at`, which has it.
+
+    Raises Refused: `unknown_target`, `no_pack`, and `bad_ask` where packs of several districts leave it open.
+    """
+    districts = world.policies.districts()
+    if len(districts) > 1:
+        raise Refused("bad_ask", f"packs of several districts: a target may be of {', '.join(districts)}")
+    pack = world.policies.in_force(districts[0], day_of(at))
+    found = next((target for target in pack.targets if target.id == target_id), None)
+    if found is None:
+        raise Refused("unknown_target", target_id)
+    return pack, found
 
 
 def _target(pack: Policy, ask: FigureAsk) -> Target | None:

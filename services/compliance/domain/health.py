@@ -1,9 +1,11 @@
-"""Troubles of one gateway for one unit: which are open when, and what they come to (R21 to R24)."""
+"""Troubles of one gateway for one unit: which are open when, what they come to, which points are seen (R21 to R25)."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import groupby
+from typing import NamedTuple
 
 from services.compliance.domain.signals import SignalFact
 from services.kernel.calendar import DAY
@@ -26,25 +28,57 @@ class Health(IntEnum):
     FIRE = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """From `at` on the troubles of the gateway come to `health`."""
+class Trouble(NamedTuple):
+    """What the open troubles of a gateway come to.
+
+    `bad`: points with a fault or an isolation of their own, `isolated`: those with an isolation. `all_bad`,
+    `all_isolated`: the whole gateway has one, and with it every point, seen or not.
+    """
+
+    health: Health
+    bad: int = 0
+    isolated: int = 0
+    all_bad: bool = False
+    all_isolated: bool = False
+
+
+QUIET = Trouble(Health.NONE)
+
+
+class Change(NamedTuple):
+    """From `at` on the troubles of the gateway are these."""
 
     at: int
-    health: Health
+    trouble: Trouble
 
 
-def health_changes(signals: Iterable[SignalFact]) -> list[Change]:
-    """Return the changes of one gateway's troubles for one unit, in order of time."""
-    told = sorted((each for each in signals if _tells(each)), key=_order)
+class Fault(NamedTuple):
+    """From `begun` on until `ended`, None while it is open."""
+
+    begun: int
+    ended: int | None
+
+
+class Condition(NamedTuple):
+    """What one gateway said of itself for one unit. `changes` in order of time; `seen`: when each point was first."""
+
+    changes: Sequence[Change] = ()
+    faults: Sequence[Fault] = ()
+    seen: Sequence[int] = ()
+
+
+def condition(signals: Iterable[SignalFact]) -> Condition:
+    """Return what the signals of a pair come to; retained ones have no effect at all (R11)."""
+    effective = [each for each in signals if "retained" not in each.flags]
+    told = sorted((each for each in effective if _tells(each)), key=_order)
     troubles = _Troubles()
     changes: list[Change] = []
     for at, group in groupby(told, key=trouble_time):
-        troubles.take(list(group))
-        health = troubles.health()
-        if not changes or changes[-1].health != health:
-            changes.append(Change(at, health))
-    return changes
+        troubles.take(at, list(group))
+        now = troubles.now()
+        if not changes or changes[-1].trouble != now:
+            changes.append(Change(at, now))
+    return Condition(changes, troubles.faults(), _seen(effective))
 
 
 def trouble_time(signal: SignalFact) -> int:
@@ -52,6 +86,15 @@ def trouble_time(signal: SignalFact) -> int:
     received = _received(signal)
     claimed = signal.occurred_at
     return claimed if claimed is not None and received - DAY <= claimed <= received else received
+
+
+def _seen(signals: Iterable[SignalFact]) -> list[int]:
+    first: dict[Key, int] = {}
+    for signal in signals:
+        if signal.address is not None and signal.address != EVERY:
+            at, key = trouble_time(signal), _key(signal)
+            first[key] = min(at, first.get(key, at))
+    return sorted(first.values())
 
 
 def _received(signal: SignalFact) -> int:
@@ -65,61 +108,120 @@ def _order(signal: SignalFact) -> tuple[int, int, int, str]:
 
 
 def _tells(signal: SignalFact) -> bool:
-    return signal.kind in (*KINDS, "restore") and not signal.flags & {"retained", "repeated"}
+    return signal.kind in (*KINDS, "restore") and "repeated" not in signal.flags
+
+
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """Keys whose isolation begins later in the same instant, after the event number `after`."""
+
+    begins: Mapping[object, int]
+    after: int
+
+    def __contains__(self, key: object) -> bool:
+        return self.begins.get(key, -1) > self.after
 
 
 @dataclass(slots=True)
 class _Troubles:
-    open: dict[str, set[Key]] = field(default_factory=lambda: {kind: set() for kind in KINDS})
+    """Open troubles by kind, with the instant at which each began.
+
+    `cleared`: faults whose restore came under an isolation; they end with it, unless they are said again (R23).
+    `bad`: how many troubles a point has, fault or isolation; `isolated`: how many points are.
+    """
+
+    open: Mapping[str, dict[Key, int]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     cleared: set[Key] = field(default_factory=set)
-    """Faults whose restore came under an isolation: they end with it (R23)."""
+    cured: list[Fault] = field(default_factory=list)
+    bad: Counter[Key] = field(default_factory=Counter)
+    isolated: int = 0
 
-    def take(self, group: Sequence[SignalFact]) -> None:
-        """Take the events of one instant, in order. Who is isolated at any moment of it is isolated at it."""
-        isolated = self.open["isolation"] | {_key(each) for each in group if each.kind == "isolation"}
-        for signal in group:
+    def take(self, at: int, group: Sequence[SignalFact]) -> None:
+        """Take the events of one instant, in order. An isolation that begins later in it counts already (R23).
+
+        One that ended earlier in it counts too, but holds nothing back any more: the fault ends at the same instant.
+        """
+        coming: dict[object, int] = {_key(each): index for index, each in enumerate(group) if each.kind == "isolation"}
+        for index, signal in enumerate(group):
             if signal.kind != "restore":
-                self.open[signal.kind].add(_key(signal))
-                if signal.kind == "fault":
-                    self.cleared.discard(_key(signal))
+                self._begin(signal.kind, _key(signal), at)
             elif "test_or_omission" not in signal.flags:
-                self._restore(signal, isolated)
-        ended = {key for key in self.cleared if not _isolates(self.open["isolation"], key)}
-        self.cleared -= ended
-        self.open["fault"] -= ended
+                self._restore(at, signal, _Coming(coming, index))
 
-    def _restore(self, signal: SignalFact, isolated: set[Key]) -> None:
-        for kind in KINDS if signal.restores == "all" else (signal.restores,):
-            if kind not in self.open:
-                continue
-            over = {key for key in self.open[kind] if _covers(signal, key)}
-            if kind == "fault":
-                kept = {key for key in over if _isolates(isolated, key)}
-                self.cleared |= kept
-                over -= kept
-            self.open[kind] -= over
+    def _begin(self, kind: str, key: Key, at: int) -> None:
+        if kind == "fault":
+            self.cleared.discard(key)
+        if key in self.open[kind]:
+            return
+        self.open[kind][key] = at
+        if kind != "fire" and _is_point(key):
+            self.bad[key] += 1
+            self.isolated += kind == "isolation"
 
-    def health(self) -> Health:
+    def _restore(self, at: int, signal: SignalFact, coming: Container[Key]) -> None:
+        kinds = KINDS if signal.restores == "all" else (signal.restores,)
+        if "fire" in kinds:
+            for key in self._covered("fire", signal):
+                self._end("fire", key, at)
+        if "fault" in kinds:
+            for key in self._covered("fault", signal):
+                if _isolates(self.open["isolation"], key) or _isolates(coming, key):
+                    self.cleared.add(key)
+                else:
+                    self._end("fault", key, at)
+        if "isolation" in kinds:
+            ended = self._covered("isolation", signal)
+            for key in ended:
+                self._end("isolation", key, at)
+            free = self.cleared if WHOLE in ended else self.cleared.intersection(ended)
+            for key in [each for each in free if not _isolates(self.open["isolation"], each)]:
+                self._end("fault", key, at)
+
+    def _covered(self, kind: str, restore: SignalFact) -> list[Key]:
+        """Return the open keys that a restore names: its own, all of a system, or all (R22)."""
+        if restore.address is None:
+            return list(self.open[kind])
+        if restore.address == EVERY:
+            return [key for key in self.open[kind] if key[1] is not None and key[0] == restore.system]
+        return [_key(restore)] if _key(restore) in self.open[kind] else []
+
+    def _end(self, kind: str, key: Key, at: int) -> None:
+        begun = self.open[kind].pop(key)
+        if kind == "fault":
+            self.cleared.discard(key)
+            self.cured.append(Fault(begun, at))
+        if kind != "fire" and _is_point(key):
+            self.bad[key] -= 1
+            self.isolated -= kind == "isolation"
+            if not self.bad[key]:
+                del self.bad[key]
+
+    def faults(self) -> list[Fault]:
+        """Return all faults, in order of their beginning."""
+        still = [Fault(begun, None) for begun in self.open["fault"].values()]
+        return sorted(self.cured + still, key=lambda fault: fault.begun)
+
+    def now(self) -> Trouble:
+        all_isolated = WHOLE in self.open["isolation"]
+        all_bad = all_isolated or WHOLE in self.open["fault"]
+        return Trouble(self._health(), len(self.bad), self.isolated, all_bad, all_isolated)
+
+    def _health(self) -> Health:
         if self.open["fire"]:
             return Health.FIRE
-        if any(address is None for _, address in self.open["isolation"]):
-            return Health.ISOLATED
         if self.open["isolation"]:
-            return Health.PARTLY_ISOLATED
+            return Health.ISOLATED if WHOLE in self.open["isolation"] else Health.PARTLY_ISOLATED
         return Health.FAULT if self.open["fault"] else Health.NONE
+
+
+def _is_point(key: Key) -> bool:
+    """Tell a point from the whole gateway and from all of a system."""
+    return key[1] is not None and key[1] != EVERY
 
 
 def _key(signal: SignalFact) -> Key:
     return WHOLE if signal.address is None else (signal.system, signal.address)
 
 
-def _covers(restore: SignalFact, key: Key) -> bool:
-    if restore.address is None:
-        return True
-    if restore.address == EVERY:
-        return key[1] is not None and key[0] == restore.system
-    return key == _key(restore)
-
-
-def _isolates(isolated: set[Key], key: Key) -> bool:
+def _isolates(isolated: Container[Key], key: Key) -> bool:
     return key in isolated or WHOLE in isolated

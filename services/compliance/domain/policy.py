@@ -70,33 +70,40 @@ class Policy:
 
 
 class Policies:
-    """All packs given, at least one; each district is judged by its own."""
+    """All packs given, at least one. Those of one district judge every unit; of several, each judges its own (R2)."""
 
     def __init__(self, packs: Iterable[Policy]) -> None:
         self._packs = Packs(
             DatedPack(pack.district, pack.pack_id, pack.version, pack.valid_from, pack.valid_to, pack) for pack in packs
         )
+        names = self._packs.districts()
+        self._only = names[0] if len(names) == 1 else None
         self._on: dict[tuple[str, int], Policy | None] = {}
         self._blind_after: dict[int, int] = {}
 
     def in_force(self, district: str, day: int) -> Policy:
         """Return the pack of a day of a window. Raises Refused `no_pack`."""
-        found = self._packs.in_force(district, day)
+        found = self._packs.in_force(self._only or district, day)
         if found is None:
             raise Refused("no_pack", f"district {district}, day {day} since 1970-01-01")
         return found.content
 
     def on(self, district: str, day: int) -> Policy | None:
         """Return the pack of any day, the district's earliest where none is in force; None when it has none."""
-        if (district, day) not in self._on:
-            found = self._packs.or_earliest(district, day)
-            self._on[district, day] = None if found is None else found.content
-        return self._on[district, day]
+        asked = (self._only or district, day)
+        if asked not in self._on:
+            found = self._packs.or_earliest(*asked)
+            self._on[asked] = None if found is None else found.content
+        return self._on[asked]
+
+    def turning_days(self, district: str) -> list[int]:
+        """Return the days on which another pack may hold than on the day before, in order."""
+        return self._packs.turning_days(self._only or district)
 
     def among(self, district: str, first: int, last: int) -> list[Policy]:
         """Return the packs of all days from `first` to `last`, in order, each once. Raises Refused `no_pack`."""
         found: list[Policy] = []
-        turning_days = self._packs.turning_days(district)
+        turning_days = self.turning_days(district)
         day = first
         while day <= last:
             pack = self.in_force(district, day)

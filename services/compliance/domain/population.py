@@ -1,16 +1,81 @@
-"""Who is in a scope at an instant; unions and slices (figures.md 2 and 6)."""
+"""Who is in a scope when; unions and slices (figures.md 2 and 6). Everything about it acts at midnight (R26)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 from services.compliance.domain.errors import Refused
-from services.compliance.domain.policy import Policies, Scope
+from services.compliance.domain.policy import Policies, Policy, Scope
 from services.compliance.domain.registry import UnitRow
-from services.compliance.domain.timeline import Timeline
 from services.compliance.domain.world import World
-from services.kernel.calendar import day_of
+from services.kernel.calendar import day_of, midnight
 from services.kernel.effective import in_force
 
 DIMENSIONS = ("town", "district", "community", "category", "department")
+
+
+class Membership(NamedTuple):
+    """[start, end), over which a unit is in the scope by one row and one pack, exempt or not, commissioned or not."""
+
+    start: int
+    end: int
+    row: UnitRow
+    pack: Policy
+    exempt: bool
+    commissioned: bool
+
+
+@dataclass(frozen=True)
+class Population:
+    """The units in one of `scopes`, each once, and in the slice `part` by their row of the moment.
+
+    `unit`: this one alone, where it is not None.
+    """
+
+    world: World
+    scopes: Sequence[str]
+    part: Mapping[str, str]
+    unit: str | None = None
+
+    @property
+    def unit_ids(self) -> Sequence[str]:
+        return self.world.unit_ids if self.unit is None else [self.unit]
+
+    def memberships(self, unit_id: str, start: int, end: int) -> Iterator[Membership]:
+        """Yield the times within [start, end), in order, in which a unit is a member; also those yet to come."""
+        if start >= end:
+            return
+        rows = self.world.registry.units[unit_id]
+        first, last = max(day_of(start), rows[0].valid_from), day_of(end - 1)
+        turns = {day for row in rows for day in row.turning_days()}
+        for district in {row.district for row in rows}:
+            turns.update(self.world.policies.turning_days(district))
+        days = [first, *sorted(day for day in turns if first < day <= last), last + 1]
+        for day, after in pairwise(days):
+            found = self.on(unit_id, day) if day < after else None
+            if found is not None:
+                yield found._replace(start=max(start, midnight(day)), end=min(end, midnight(after)))
+
+    def on(self, unit_id: str, day: int) -> Membership | None:
+        """Return the membership of a day, None for a unit that is not in the scope on it."""
+        row = in_force(self.world.registry.units[unit_id], day)
+        pack = None if row is None else self.world.policies.on(row.district, day)
+        if row is None or pack is None:
+            return None
+        wanted = (pack.scopes[name] for name in self.scopes if name in pack.scopes)
+        if not any(_is_member(row, scope, day) for scope in wanted):
+            return None
+        if any(row.dimensions[name] != value for name, value in self.part.items()):
+            return None
+        return Membership(midnight(day), midnight(day + 1), row, pack, row.exempt(day), row.commissioned(day))
+
+    def at(self, at: int) -> Iterator[tuple[str, Membership]]:
+        """Yield the members of an instant."""
+        for unit_id in self.unit_ids:
+            found = self.on(unit_id, day_of(at))
+            if found is not None:
+                yield unit_id, found
 
 
 def scope_names(text: str, policies: Policies) -> list[str]:
@@ -20,23 +85,6 @@ def scope_names(text: str, policies: Policies) -> list[str]:
         if not policies.names_scope(name):
             raise Refused("unknown_scope", name)
     return names
-
-
-def members(
-    world: World, scopes: list[str], at: int, part: Mapping[str, str], unit: str | None = None
-) -> Iterator[Timeline]:
-    """Yield the units that are in one of `scopes` of their district's pack at `at` and in the slice, each once."""
-    day = day_of(at)
-    for unit_id in world.unit_ids if unit is None else [unit]:
-        row = in_force(world.registry.units[unit_id], day)
-        pack = None if row is None else world.policies.on(row.district, day)
-        if row is None or pack is None:
-            continue
-        wanted = (pack.scopes[name] for name in scopes if name in pack.scopes)
-        if not any(_is_member(row, scope, day) for scope in wanted):
-            continue
-        if all(row.dimensions[name] == value for name, value in part.items()):
-            yield world.timeline(unit_id)
 
 
 def _is_member(row: UnitRow, scope: Scope, day: int) -> bool:

@@ -47,11 +47,14 @@ class UnitRow:
 
 @dataclass(frozen=True, slots=True)
 class GatewayRow:
+    """`points`: how many components are registered, 0 where that is not said."""
+
     valid_from: int
     recorded_at: int
     unit_id: str
     carrier: str
     retired_on: int | None = None
+    points: int = 0
 
     def serves(self, unit_id: str, day: int) -> bool:
         return self.unit_id == unit_id and (self.retired_on is None or day < self.retired_on)

@@ -1,6 +1,7 @@
 """When somebody of us was looking: blind and impaired times and the horizon (R3 to R7)."""
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -22,7 +23,6 @@ class Span(NamedTuple):
 class TickFact(NamedTuple):
     """What rules established of one tick; see schemas/facts.py."""
 
-    recorded_at: int
     seen: int
     watermark: int
     impaired_from: int | None
@@ -32,7 +32,8 @@ class TickFact(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Sight:
     """`blind` begins with the time before the first seen point and ends, if known_at is far beyond the watermark, with
-    the time since. `watermark` is None without a tick. `end` is the first instant of which nothing is said."""
+    the time since; two that touch at a seen point are two. `watermark` is None without a tick. `end` is the first
+    instant of which nothing is said."""
 
     watermark: int | None
     through: int
@@ -42,6 +43,25 @@ class Sight:
     @property
     def end(self) -> int:
         return self.through + 1
+
+    def impaired_between(self, start: int, end: int) -> Iterator[Span]:
+        """Yield the impaired times that end after `start` and begin before `end`, in order."""
+        for index in range(bisect_right(self.impaired, start, key=lambda span: span.end), len(self.impaired)):
+            if self.impaired[index].start >= end:
+                return
+            yield self.impaired[index]
+
+    def sighted(self, start: int, end: int) -> Iterator[Span]:
+        """Yield the parts of [start, end) that are not blind, in order."""
+        for index in range(bisect_right(self.blind, start, key=lambda span: span.end), len(self.blind)):
+            blind = self.blind[index]
+            if blind.start >= end:
+                break
+            if start < blind.start:
+                yield Span(start, blind.start)
+            start = blind.end
+        if start < end:
+            yield Span(start, end)
 
     def told_blind(self) -> list[Span]:
         """Return blind times without the time before the first tick."""
@@ -66,7 +86,7 @@ def look(ticks: Sequence[TickFact], policies: Policies, known_at: int | None) ->
     if known_at is not None and known_at - watermark > policies.blind_after(day_of(watermark)):
         blind.append(Span(watermark, NEVER))
         through = known_at
-    return Sight(watermark, through, _joined(blind), _impaired(ticks))
+    return Sight(watermark, through, blind, _impaired(ticks))
 
 
 def _impaired(ticks: Sequence[TickFact]) -> list[Span]:
@@ -84,10 +104,10 @@ def _impaired(ticks: Sequence[TickFact]) -> list[Span]:
 
 
 def _joined(spans: Sequence[Span]) -> list[Span]:
-    """Join spans in order that touch or overlap; the first of all stays apart, it is the time before us."""
+    """Join spans in order that touch or overlap (R6)."""
     joined: list[Span] = []
     for span in spans:
-        if joined and joined[-1].start != -NEVER and span.start <= joined[-1].end:
+        if joined and span.start <= joined[-1].end:
             joined[-1] = Span(joined[-1].start, max(span.end, joined[-1].end))
         else:
             joined.append(span)

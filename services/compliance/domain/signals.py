@@ -11,7 +11,6 @@ Pair = tuple[str, str]
 class SignalFact(NamedTuple):
     """`received`: the event's `time`. `key`: source and id. `address` is None for the whole gateway."""
 
-    recorded_at: int
     key: tuple[str, str]
     received: int
     pair: Pair
@@ -31,6 +30,11 @@ class SignalFact(NamedTuple):
     @property
     def is_last_will(self) -> bool:
         return self.kind == "link_down" and not self.flags & {"retained", "replayed"}
+
+    @property
+    def is_heartbeat(self) -> bool:
+        """Tell whether it counts for the completeness of data (R30)."""
+        return self.kind == "heartbeat" and not self.flags & {"repeated", "replayed", "retained"}
 
 
 def counting(facts: Iterable[SignalFact], watermark: int | None) -> Mapping[Pair, list[SignalFact]]:

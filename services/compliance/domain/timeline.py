@@ -3,22 +3,24 @@
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
 from services.compliance.domain.connection import Link, Piece
-from services.compliance.domain.health import Change, Health
+from services.compliance.domain.health import QUIET, Condition, Health, Trouble
 from services.compliance.domain.registry import GatewayRow, UnitRow
 from services.compliance.domain.sight import Span
 from services.kernel.calendar import day_of, midnight
 from services.kernel.effective import in_force
+from services.kernel.words import Connection
 
-_CONNECTED = (Link.ONLINE, Link.LATE)
+CONNECTED = (Link.ONLINE, Link.LATE)
 _CAUSES = ("blind", "impaired", "unproven")
 
 
 class State(NamedTuple):
-    connection: str
+    connection: Connection
     partly: bool
     cause: str
     attribution: str | None
@@ -36,120 +38,178 @@ class HealthInterval(NamedTuple):
     health: str
 
 
-@dataclass(frozen=True, slots=True)
+class Stretch(NamedTuple):
+    """[start, end), over which the connection stays the same. `lost`: the gateway that an offline one goes back to."""
+
+    start: int
+    end: int
+    connection: Connection
+    cause: str
+    partly: bool = False
+    lost: tuple[str, Piece] | None = None
+
+
+@dataclass(frozen=True)
 class GatewayTrack:
-    """One (gateway, unit) pair: its runs, what was seen of it, and its troubles. `pieces` are in order of time."""
+    """One (gateway, unit) pair: its runs, what was seen of it, and its troubles. `pieces` are in order of time.
+
+    `heartbeats`: when each that counts for the completeness of data was received, in order (R30).
+    """
 
     gateway_id: str
     rows: Sequence[GatewayRow]
     runs: Sequence[Span]
     pieces: Sequence[Piece]
     first_proof: int | None
-    health: Sequence[Change]
-    starts: Sequence[int] = field(default=())
+    condition: Condition
+    heartbeats: Sequence[int] = field(default=())
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [piece.start for piece in self.pieces]
 
     def piece_at(self, at: int) -> Piece | None:
-        index = bisect_right(self.starts, at) - 1
+        """Return the piece in a run of the pair, None outside of them."""
+        index = bisect_right(self._starts, at) - 1
         return self.pieces[index] if index >= 0 and at < self.pieces[index].end else None
 
-    def health_at(self, at: int) -> Health:
-        index = bisect_right(self.health, at, key=lambda change: change.at) - 1
-        return self.health[index].health if index >= 0 else Health.NONE
+    def trouble_at(self, at: int) -> Trouble:
+        index = bisect_right(self.condition.changes, at, key=lambda change: change.at) - 1
+        return self.condition.changes[index].trouble if index >= 0 else QUIET
+
+    def points_at(self, at: int) -> int:
+        """Return how many points are known: the registered ones, or those seen if they are more (R25)."""
+        row = in_force(self.rows, day_of(at))
+        return max(row.points if row is not None else 0, bisect_right(self.condition.seen, at))
+
+    def turning_points(self) -> Iterator[int]:
+        """Yield the instants at which connection, troubles or points may change."""
+        for piece in self.pieces:
+            yield from (piece.start, piece.end)
+        yield from (change.at for change in self.condition.changes)
+        yield from self.condition.seen
+        yield from (midnight(day) for row in self.rows for day in row.turning_days())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Timeline:
-    """`attributed` says whose an offline piece of a gateway is; it is asked late, for losses of others matter."""
+    """A unit that has a row, up to `end`, the first instant of which nothing is said.
+
+    `attributed` says whose an offline piece of a gateway is; it is asked late, for losses of others matter.
+    """
 
     unit_id: str
     rows: Sequence[UnitRow]
     tracks: Sequence[GatewayTrack]
+    end: int
     attributed: Callable[[str, str, Piece], str]
 
-    def row_at(self, at: int) -> UnitRow | None:
-        return in_force(self.rows, day_of(at))
+    @cached_property
+    def stretches(self) -> Sequence[Stretch]:
+        """Return all, in order of time, from the unit's first row on."""
+        points = {midnight(day) for row in self.rows for day in row.turning_days()}
+        for track in self.tracks:
+            points |= {at for piece in track.pieces for at in (piece.start, piece.end)}
+            points |= set() if track.first_proof is None else {track.first_proof}
+        first = midnight(self.rows[0].valid_from)
+        found: list[Stretch] = []
+        for start, end in pairwise(_between(first, points, self.end)):
+            now = self._stretch(start, end)
+            if found and found[-1][2:] == now[2:]:
+                now = now._replace(start=found.pop().start)
+            found.append(now)
+        return found
 
-    def state_at(self, at: int) -> State | None:
-        """Return the connection at an instant up to the horizon, None while there is no row."""
-        row, day = self.row_at(at), day_of(at)
-        if row is None:
-            return None
-        if row.retired(day):
-            return State("retired", False, "registry", None)
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [stretch.start for stretch in self.stretches]
+
+    def within(self, start: int, end: int) -> Iterator[Stretch]:
+        """Yield the stretches of [start, end), cut to it; none of an empty one."""
+        if start >= end:
+            return
+        for index in range(max(0, bisect_right(self._starts, start) - 1), len(self.stretches)):
+            stretch = self.stretches[index]
+            if stretch.start >= end:
+                return
+            if start < stretch.end:
+                yield stretch._replace(start=max(start, stretch.start), end=min(end, stretch.end))
+
+    def connection_at(self, at: int) -> Stretch | None:
+        """Return the stretch of an instant up to the horizon, None while there is no row."""
+        return next(self.within(at, at + 1), None)
+
+    def _stretch(self, start: int, end: int) -> Stretch:
+        row, day = in_force(self.rows, day_of(start)), day_of(start)
+        if row is None or row.retired(day):
+            return Stretch(start, end, Connection.RETIRED, "registry")
         if row.exempt(day):
-            return State("exempt", False, "registry", None)
+            return Stretch(start, end, Connection.EXEMPT, "registry")
         if not row.commissioned(day):
-            heard = any(track.first_proof is not None and track.first_proof <= at for track in self.tracks)
-            return State("commissioning" if heard else "never_connected", False, "registry", None)
-        pieces = [(track.gateway_id, piece) for track in self.tracks if (piece := track.piece_at(at)) is not None]
-        return self._of_gateways(pieces)
-
-    def _of_gateways(self, pieces: Sequence[tuple[str, Piece]]) -> State:
-        if not pieces:
-            return State("offline", False, "registry", "unit")
-        lost = [(piece.anchor, gateway_id, piece) for gateway_id, piece in pieces if piece.link is Link.OFFLINE]
-        if lost:
-            _, gateway_id, piece = min(lost, key=lambda each: each[:2])
-            partly = any(piece.link in _CONNECTED for _, piece in pieces)
-            return State("offline", partly, piece.cause, self.attributed(gateway_id, self.unit_id, piece))
-        unknown = [piece.cause for _, piece in pieces if piece.link is Link.UNKNOWN]
-        if unknown:
-            return State("unknown", False, min(unknown, key=_CAUSES.index), "self")
-        late = [piece.cause for _, piece in pieces if piece.link is Link.LATE]
-        if late:
-            return State("late", False, "link_down" if "link_down" in late else "late", None)
-        return State("online", False, "signal", None)
-
-    def health_at(self, at: int) -> str | None:
-        """Return the health at an instant up to the horizon, None while there is no row."""
-        row = self.row_at(at)
-        if row is None:
-            return None
-        if row.retired(day_of(at)):
-            return "unknown"
-        present = [(track, piece) for track in self.tracks if (piece := track.piece_at(at)) is not None]
-        gravest = max((track.health_at(at) for track, _ in present), default=Health.NONE)
-        if gravest is not Health.NONE:
-            return gravest.name.lower()
-        return "normal" if present and all(piece.link in _CONNECTED for _, piece in present) else "unknown"
+            heard = any(track.first_proof is not None and track.first_proof <= start for track in self.tracks)
+            return Stretch(start, end, Connection.COMMISSIONING if heard else Connection.NEVER, "registry")
+        pieces = [(track.gateway_id, piece) for track in self.tracks if (piece := track.piece_at(start)) is not None]
+        return _of_gateways(start, end, pieces)
 
     def connection(self, start: int, end: int) -> list[StateInterval]:
         """Return the states within [start, end), neighbours that are equal in all fields as one."""
         found: list[StateInterval] = []
-        for begun, ended in self._elements(start, end):
-            state = self.state_at(begun)
-            if state is None:
-                continue
-            if found and found[-1].end == begun and found[-1].state == state:
-                begun = found.pop().start
-            found.append(StateInterval(begun, ended, state))
+        for stretch in self.within(start, end):
+            state = self._state(stretch)
+            begun = found.pop().start if found and found[-1].state == state else stretch.start
+            found.append(StateInterval(begun, stretch.end, state))
         return found
+
+    def _state(self, stretch: Stretch) -> State:
+        attribution = None
+        if stretch.connection is Connection.OFFLINE:
+            lost = stretch.lost
+            attribution = "unit" if lost is None else self.attributed(lost[0], self.unit_id, lost[1])
+        elif stretch.connection is Connection.UNKNOWN:
+            attribution = "self"
+        return State(stretch.connection, stretch.partly, stretch.cause, attribution)
 
     def healths(self, start: int, end: int) -> list[HealthInterval]:
         """Return the healths within [start, end), equal neighbours as one."""
+        first = max(start, midnight(self.rows[0].valid_from))
+        points = {midnight(day) for row in self.rows for day in row.turning_days()}
+        points.update(at for track in self.tracks for at in track.turning_points())
         found: list[HealthInterval] = []
-        for begun, ended in self._elements(start, end):
-            health = self.health_at(begun)
-            if health is None:
-                continue
-            if found and found[-1].end == begun and found[-1].health == health:
+        for begun, ended in pairwise(_between(first, points, min(end, self.end))):
+            health = self._health_at(begun)
+            if found and found[-1].health == health:
                 begun = found.pop().start
             found.append(HealthInterval(begun, ended, health))
         return found
 
-    def _elements(self, start: int, end: int) -> Iterator[tuple[int, int]]:
-        """Yield neighbouring stretches in which nothing of the unit changes."""
-        if start >= end:
-            return
-        points = [start, *sorted({at for at in self._turning_points() if start < at < end}), end]
-        yield from pairwise(points)
+    def _health_at(self, at: int) -> str:
+        row = in_force(self.rows, day_of(at))
+        if row is None or row.retired(day_of(at)):
+            return "unknown"
+        present = [(track, piece) for track in self.tracks if (piece := track.piece_at(at)) is not None]
+        gravest = max((track.trouble_at(at).health for track, _ in present), default=Health.NONE)
+        if gravest is not Health.NONE:
+            return gravest.name.lower()
+        return "normal" if present and all(piece.link in CONNECTED for _, piece in present) else "unknown"
 
-    def _turning_points(self) -> Iterable[int]:
-        for row in self.rows:
-            yield from (midnight(day) for day in row.turning_days())
-        for track in self.tracks:
-            if track.first_proof is not None:
-                yield track.first_proof
-            for piece in track.pieces:
-                yield from (piece.start, piece.end)
-            yield from (change.at for change in track.health)
+
+def _of_gateways(start: int, end: int, pieces: Sequence[tuple[str, Piece]]) -> Stretch:
+    if not pieces:
+        return Stretch(start, end, Connection.OFFLINE, "registry")
+    lost = [(gateway_id, piece) for gateway_id, piece in pieces if piece.link is Link.OFFLINE]
+    if lost:
+        first = min(lost, key=lambda each: (each[1].anchor, each[0]))
+        partly = any(piece.link in CONNECTED for _, piece in pieces)
+        return Stretch(start, end, Connection.OFFLINE, first[1].cause, partly, first)
+    unknown = [piece.cause for _, piece in pieces if piece.link is Link.UNKNOWN]
+    if unknown:
+        return Stretch(start, end, Connection.UNKNOWN, min(unknown, key=_CAUSES.index))
+    late = [piece.cause for _, piece in pieces if piece.link is Link.LATE]
+    if late:
+        return Stretch(start, end, Connection.LATE, "link_down" if "link_down" in late else "late")
+    return Stretch(start, end, Connection.ONLINE, "signal")
+
+
+def _between(start: int, points: Iterable[int], end: int) -> list[int]:
+    """Return `start`, the points between and `end`, each once, in order; nothing where `start` is not before `end`."""
+    return [start, *sorted({at for at in points if start < at < end}), end] if start < end else []

@@ -1,28 +1,35 @@
 """Everything that is known at one instant, put together once; timelines are made when they are asked for."""
 
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from services.compliance.domain.attribution import Attribution, Lost
+from services.compliance.domain.attribution import Attribution, Evidence, Lost
+from services.compliance.domain.checks import CheckStep, checks
 from services.compliance.domain.connection import Link, Piece, connection
 from services.compliance.domain.errors import Refused
-from services.compliance.domain.health import health_changes
+from services.compliance.domain.health import Condition, condition
 from services.compliance.domain.policy import Policies, Profile
 from services.compliance.domain.registry import Registry, UnitRow
 from services.compliance.domain.sight import NEVER, Sight, Span, TickFact, look
-from services.compliance.domain.signals import SignalFact, counting
+from services.compliance.domain.signals import Pair, SignalFact, counting
 from services.compliance.domain.timeline import GatewayTrack, Timeline
 from services.kernel.calendar import day_of, midnight
 from services.kernel.effective import in_force
 
 
 class Known(NamedTuple):
-    """Facts with `recorded_at` <= known_at (None: all), in the order of the log, and the rows known then."""
+    """Facts with `recorded_at` <= known_at (None: all), and the rows known then. Ticks in the order of the log.
+
+    `heartbeats`: when those that are nothing but a sign of life were received, in order, replaced ones left out.
+    """
 
     known_at: int | None
     ticks: Sequence[TickFact]
     signals: Sequence[SignalFact]
+    heartbeats: Mapping[Pair, Sequence[int]]
+    checks: Sequence[CheckStep]
     registry: Registry
 
 
@@ -31,11 +38,17 @@ class World:
         self.policies = policies
         self.registry = known.registry
         self.sight: Sight = look(known.ticks, policies, known.known_at)
+        self.checks = checks(known.checks)
         self._signals = counting(known.signals, self.sight.watermark)
+        self._heartbeats = known.heartbeats
         self._gateways: dict[str, list[str]] = defaultdict(list)
         for gateway_id, unit_id in sorted(known.registry.pairs()):
             self._gateways[unit_id].append(gateway_id)
+        self._speakers: dict[str, list[Pair]] = defaultdict(list)
+        for pair in sorted(self._signals):
+            self._speakers[pair[1]].append(pair)
         self._timelines: dict[str, Timeline] = {}
+        self._conditions: dict[Pair, Condition] = {}
         self._attribution = Attribution(self._losses)
 
     @property
@@ -47,18 +60,31 @@ class World:
         if unit_id not in self._timelines:
             rows = self.registry.units[unit_id]
             tracks = [self._track(gateway_id, unit_id, rows) for gateway_id in self._gateways.get(unit_id, ())]
-            self._timelines[unit_id] = Timeline(unit_id, rows, tracks, self._attribution)
+            self._timelines[unit_id] = Timeline(unit_id, rows, tracks, self.sight.end, self._attribution)
         return self._timelines[unit_id]
 
+    def evidence(self, unit_id: str, gateway_id: str, piece: Piece) -> Evidence:
+        """Return whose an offline piece of a gateway is, and what shows it."""
+        return self._attribution.evidence(gateway_id, unit_id, piece)
+
+    def conditions(self, unit_id: str) -> list[Condition]:
+        """Return what each gateway said of itself for a unit, whether the registry knows the pair or not (R44)."""
+        return [self._condition(pair) for pair in self._speakers.get(unit_id, ())]
+
+    def _condition(self, pair: Pair) -> Condition:
+        if pair not in self._conditions:
+            self._conditions[pair] = condition(self._signals.get(pair, ()))
+        return self._conditions[pair]
+
     def _track(self, gateway_id: str, unit_id: str, rows: Sequence[UnitRow]) -> GatewayTrack:
-        signals = self._signals.get((gateway_id, unit_id), [])
+        pair = (gateway_id, unit_id)
+        signals, plain = self._signals.get(pair, []), self._plain(pair)
         runs = [
             Span(midnight(first), NEVER if after is None else midnight(after))
             for first, after in self.registry.runs(gateway_id, unit_id)
         ]
-        blind = self.sight.blind
-        proofs = sorted({each.received for each in signals if each.is_proof and not _in(blind, each.received)})
-        wills = sorted({each.received for each in signals if each.is_last_will and not _in(blind, each.received)})
+        proofs = self._seen({*plain, *(each.received for each in signals if each.is_proof)})
+        wills = self._seen({each.received for each in signals if each.is_last_will})
         profile_at = self._profiles(rows)
         pieces: list[Piece] = []
         heard = False
@@ -70,10 +96,23 @@ class World:
             self.registry.gateways[gateway_id],
             runs,
             pieces,
-            min((proof for proof in proofs if _in(runs, proof)), default=None),
-            health_changes(signals),
-            [piece.start for piece in pieces],
+            _first_within(runs, proofs),
+            self._condition(pair),
+            sorted([*plain, *(each.received for each in signals if each.is_heartbeat)]),
         )
+
+    def _plain(self, pair: Pair) -> Sequence[int]:
+        """Return the heartbeats that were received before the watermark (R8)."""
+        times, watermark = self._heartbeats.get(pair, ()), self.sight.watermark
+        return () if watermark is None else times[: bisect_left(times, watermark)]
+
+    def _seen(self, times: Collection[int]) -> list[int]:
+        """Return times in order without those in blind time (R10)."""
+        found = sorted(times)
+        if not found:
+            return found
+        spans = self.sight.sighted(found[0], found[-1] + 1)
+        return [at for start, end in spans for at in found[bisect_left(found, start) : bisect_left(found, end)]]
 
     def _profiles(self, rows: Sequence[UnitRow]) -> Callable[[int], Profile]:
         by_day: dict[int, Profile] = {}
@@ -120,5 +159,6 @@ def _is_loss(piece: Piece) -> bool:
     return piece.link is Link.OFFLINE and piece.cause == "deadline"
 
 
-def _in(spans: Iterable[Span], at: int) -> bool:
-    return any(span.start <= at < span.end for span in spans)
+def _first_within(runs: Sequence[Span], proofs: Sequence[int]) -> int | None:
+    found = (proofs[index] for run in runs if (index := bisect_left(proofs, run.start)) < len(proofs))
+    return min((at for at in found if any(run.start <= at < run.end for run in runs)), default=None)

@@ -1,6 +1,6 @@
 """How far a log proves that somebody was looking: seen points, the watermark and impaired time (figures.md R3 to R6).
 
-Apart from `watch.py`, which live supervision runs on: docs/design/facts-and-figures.md says where the two differ.
+Apart from `watch.py`, which live supervision runs on: docs/decisions/0023 says where the two differ.
 """
 
 from collections.abc import Callable

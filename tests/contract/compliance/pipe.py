@@ -16,6 +16,7 @@ def answer(
     log: bytes | None = None,
     ask: bytes | None = None,
     second_pack: bytes | None = None,
+    command: str = "figures",
 ) -> tuple[int, bytes]:
     """Return exit code and stdout of the pipe for an example, with what is given in place of its files."""
     given = {"PACK.yaml": pack, "REGISTRY.jsonl": registry, "LOG.jsonl": log, "ASK.json": ask}
@@ -32,5 +33,5 @@ def answer(
     told, out = io.BytesIO(), io.BytesIO()
     failed = facts.run([*common, "--log", str(paths["LOG.jsonl"])], told)
     told.seek(0)
-    code = figures.run(["figures", *common, "--facts", "-", "--ask", str(paths["ASK.json"])], told, out)
+    code = figures.run([command, *common, "--facts", "-", "--ask", str(paths["ASK.json"])], told, out)
     return code or failed, out.getvalue()

@@ -1,4 +1,4 @@
-"""Each district is judged by its own packs; one that has none is judged by nobody's."""
+"""Packs of several districts judge each its own; those of one district judge every unit."""
 
 import json
 from pathlib import Path
@@ -42,11 +42,12 @@ def test_packs_of_two_districts_do_not_judge_one_figure(tmp_path: Path) -> None:
     assert told(tmp_path, {"figures": [LIVE]})["error"]["code"] == "bad_ask"
 
 
-def test_a_district_without_a_pack_is_not_judged_by_that_of_another(tmp_path: Path) -> None:
+def test_a_pack_that_is_given_alone_judges_every_unit(tmp_path: Path) -> None:
+    """R2 knows no districts: `--pack` rules. Only packs of several districts part their units."""
     (figure,) = told(tmp_path, {"figures": [LIVE]}, second_pack=None)["figures"]
-    assert counts(figure) == ("sample-2026", 1, 2, 2)
-    window = {"units": ["U3"], "from": "2026-03-10", "to": "2026-03-11"}
-    assert told(tmp_path, {"intervals": [window]}, second_pack=None)["error"]["code"] == "no_pack"
+    assert counts(figure) == ("sample-2026", 1, 2, 3)
+    (other,) = told(tmp_path, {"figures": [{**LIVE, "slice": {"district": "other"}}]}, second_pack=None)["figures"]
+    assert counts(other) == ("sample-2026", 1, 0, 1)
 
 
 def test_a_pack_of_another_district_fills_no_gap(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ LOG = (EXAMPLE / "LOG.jsonl").read_bytes()
 PACK = (EXAMPLE / "PACK.yaml").read_bytes()
 LIVE = {"metric": "live_networking_rate", "scope": "S1", "at": "2026-03-10T00:20:00Z"}
 WINDOW = {"from": "2026-03-10", "to": "2026-03-11"}
+OF_TIME = {"metric": "time_weighted_networking_rate", "scope": "S1", **WINDOW}
 
 
 def refused(told: tuple[int, bytes]) -> str:
@@ -43,7 +44,34 @@ BAD_ASKS: dict[str, tuple[object, str]] = {
     "from is to": ({"intervals": [{"from": "2026-03-10", "to": "2026-03-10"}]}, "bad_ask"),
     "scope of no pack": ({"figures": [{**LIVE, "scope": "S1+S9"}]}, "unknown_scope"),
     "metric without a source": ({"figures": [{**LIVE, "metric": "verified_rate"}]}, "unknown_metric"),
-    "not offered yet": ({"blocking": [{"target": "T01"}]}, "unknown_metric"),
+    "target of no pack": ({"blocking": [{"target": "T99"}]}, "unknown_target"),
+    "forecast for a target of no pack": ({"forecast": [{"target": "T99"}]}, "unknown_target"),
+    "list for a target without one": ({"blocking": [{"target": "T04"}]}, "unknown_metric"),
+    "forecast for an access rate": ({"forecast": [{"target": "T03"}]}, "unknown_metric"),
+    "target from after at": ({"forecast": [{"target": "T01", "from": "2026-03-11", "at": "2026-03-10"}]}, "bad_ask"),
+    "target in a year without a pack": ({"blocking": [{"target": "T01", "at": "2025-03-10"}]}, "no_pack"),
+    "availability without a unit": ({"figures": [{**OF_TIME, "metric": "unit_availability"}]}, "bad_ask"),
+    "cure without a limit": ({"figures": [{**OF_TIME, "metric": "fault_cure_timely_rate"}]}, "bad_ask"),
+    "cure below nought": ({"figures": [{**OF_TIME, "metric": "fault_cure_timely_rate", "limit_s": -1}]}, "bad_ask"),
+    "meeting without availability": ({"figures": [{**OF_TIME, "metric": "meeting_units_rate"}]}, "bad_ask"),
+    "meeting more than all": (
+        {"figures": [{**OF_TIME, "metric": "meeting_units_rate", "availability": "1.1"}]},
+        "bad_ask",
+    ),
+    "limit for a rate without": ({"figures": [{**OF_TIME, "limit_s": 5}]}, "bad_ask"),
+    "an instant for a window": ({"figures": [{"metric": "coverage", "scope": "S1", "at": "2026-03-10"}]}, "bad_ask"),
+    "span and from": ({"figures": [{**OF_TIME, "span": "7d"}]}, "bad_ask"),
+    "span of nothing": ({"figures": [{"metric": "coverage", "scope": "S1", "span": "0d"}]}, "bad_ask"),
+    "span before all years": (
+        {"figures": [{"metric": "coverage", "scope": "S1", "span": "9999m", "at": "0800-01-01"}]},
+        "bad_ask",
+    ),
+    "revision of an unknown metric": (
+        {"revisions": [{"figure": {"metric": "x", "scope": "S1"}, "published_at": ["2026-03-10"]}]},
+        "unknown_metric",
+    ),
+    "revision published at no instant": ({"revisions": [{"figure": OF_TIME, "published_at": ["x"]}]}, "bad_ask"),
+    "scope with an end": ({"figures": [{**LIVE, "scope": "S1+"}]}, "unknown_scope"),
     "unit nobody knows": ({"intervals": [{"units": ["U9"], **WINDOW}]}, "unknown_unit"),
     "unit not known then": ({"known_at": "2020-01-01", "intervals": [{"units": ["U1"], **WINDOW}]}, "unknown_unit"),
     "day without a pack": ({"figures": [{**LIVE, "at": "2027-01-01"}]}, "no_pack"),

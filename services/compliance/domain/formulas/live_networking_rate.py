@@ -1,15 +1,31 @@
 """Connected units of the members that are not exempt."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 from services.compliance.domain.figure import Counted, FigureAsk
-from services.compliance.domain.population import members
-from services.compliance.domain.world import World
+from services.compliance.domain.population import Population
+from services.compliance.domain.timeline import Stretch
 from services.kernel.ratio import live
 
 
-def live_networking_rate(world: World, ask: FigureAsk, scopes: list[str]) -> Counted:
-    found = (member.state_at(ask.start) for member in members(world, scopes, ask.start, ask.part, ask.unit))
-    states = [state for state in found if state is not None]
-    partly = sum(state.partly for state in states if state.connection != "exempt")
-    return Counted(live(Counter(state.connection for state in states)), {"partly_connected": partly})
+def live_networking_rate(population: Population, ask: FigureAsk) -> Counted:
+    return counted(states(population, ask))
+
+
+def states(population: Population, ask: FigureAsk) -> list[Stretch]:
+    """Return the connection of every member at the instant."""
+    return list(_states(population, ask.start))
+
+
+def _states(population: Population, at: int) -> Iterator[Stretch]:
+    for unit_id, _ in population.at(at):
+        state = population.world.timeline(unit_id).connection_at(at)
+        if state is not None:
+            yield state
+
+
+def counted(found: list[Stretch]) -> Counted:
+    """Return the rate of these, and how many are offline with a connected gateway (R33)."""
+    by = Counter(state.connection for state in found)
+    return Counted(live(by), {"partly_connected": sum(state.partly for state in found)})

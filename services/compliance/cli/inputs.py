@@ -1,0 +1,49 @@
+"""What every command reads: packs, registry, facts and an ask."""
+
+import argparse
+from pathlib import Path
+from typing import BinaryIO
+
+from schemas.inputs import MAX_ASK, InputError, read_bytes, read_packs, read_registry
+from services.compliance.adapters.facts import Facts, known, read_facts
+from services.compliance.adapters.packs import policies
+from services.compliance.domain.world import World
+
+MAX_WORLDS = 4
+"""Of so many instants of knowledge everything is kept at once: a year of daily publications must not pile up."""
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--pack", action="append", default=[], type=Path, help="policy pack (YAML), once or more")
+    command.add_argument("--registry", required=True, type=Path, help="registry events (JSON lines)")
+    command.add_argument("--facts", required=True, help="what `python -m services.rules facts` wrote; - is stdin")
+    command.add_argument("--ask", required=True, type=Path, help="what is asked (JSON)")
+
+
+class Inputs:
+    """Everything read, once. Raises InputError."""
+
+    def __init__(self, options: argparse.Namespace, stdin: BinaryIO) -> None:
+        self._facts = _facts(options.facts, stdin)
+        self._packs = policies(read_packs(options.pack))
+        self._registry = read_registry(options.registry)
+        self.ask = read_bytes(options.ask, "bad_ask", MAX_ASK)
+        self._worlds: dict[int | None, World] = {}
+
+    def world(self, known_at: int | None) -> World:
+        """Return what was known at an instant, everything where it is None."""
+        if known_at not in self._worlds:
+            if len(self._worlds) >= MAX_WORLDS:
+                self._worlds.pop(next(iter(self._worlds)))
+            self._worlds[known_at] = World(known(self._registry, self._facts, known_at), self._packs)
+        return self._worlds[known_at]
+
+
+def _facts(source: str, stdin: BinaryIO) -> Facts:
+    if source == "-":
+        return read_facts(stdin)
+    try:
+        with Path(source).open("rb") as stream:
+            return read_facts(stream)
+    except OSError as error:
+        raise InputError("bad_log", f"facts: {error.strerror}") from error
