@@ -62,6 +62,10 @@ test-chaos: $(VENV)/.have-dev ## a quarter of an hour of kills and freezes under
 test-e2e: $(VENV)/.have-dev ## all services together, the console in a real Chromium, kill -9
 	@$(BIN)/python -m pytest tests/e2e tests/chaos
 
+.PHONY: histories
+histories: $(VENV)/.have-dev ## 10 000 random histories against a naive recomputation of all figures (SEED=1 HISTORIES=10000)
+	@$(BIN)/python -m tests.naive --histories $(or $(HISTORIES),10000) --seed $(or $(SEED),1)
+
 schemas: $(VENV)/.have-dev ## write JSON Schema, AsyncAPI, the Grafana dashboards and docs/reference from their sources
 	@$(BIN)/python -m schemas.export && $(BIN)/python -m deploy.grafana.build && $(BIN)/python -m deploy.reference
 

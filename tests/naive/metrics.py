@@ -1,0 +1,323 @@
+"""Section 6: the metrics, each as (numerator, denominator, unknown, exempt, detail)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from math import ceil
+from typing import Any
+
+from tests.naive.gateways import Pair
+from tests.naive.inputs import DAY, NEVER, Row, day_number, day_of, instant, microseconds, midnight, retired
+from tests.naive.units import CONNECTED, Stretch, World, commissioned
+
+ENDING_STEPS = {"failed", "answered", "not_answered", "unknown"}
+SLICES = {"department": "lead_department"}
+
+
+@dataclass
+class Count:
+    """Numbers of one figure."""
+
+    numerator: int = 0
+    denominator: int = 0
+    unknown: int = 0
+    exempt: int = 0
+    detail: Row = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a figure asks: [start, end) cut at the horizon, or one instant when both are equal; `ask` as it came."""
+
+    scope: str
+    start: int
+    end: int
+    ask: Row
+
+
+def member(world: World, question: Question, row: Row | None, day: int) -> bool:
+    """Section 6, R26: whether a unit with this row is in the scope on a day, and in the slice."""
+    if row is None or retired(row, day):
+        return False
+    if any(row[SLICES.get(key, key)] != value for key, value in (question.ask.get("slice") or {}).items()):
+        return False
+    if question.ask.get("unit") not in (None, row["unit_id"]):
+        return False
+    scopes = world.known.pack(day).scopes
+    return any(in_scope(scopes[name], row, day) for name in question.scope.split("+") if name in scopes)
+
+
+def in_scope(scope: Row, row: Row, day: int) -> bool:
+    """Section 6: facts of the row hold; from accepted_on on where the scope says so."""
+    if scope.get("starts") == "acceptance_date" and not (
+        row.get("accepted_on") and day_number(row["accepted_on"]) <= day
+    ):
+        return False
+    return all(
+        any(holds(row, fact) for fact in (each["any"] if isinstance(each, dict) else [each])) for each in scope["all"]
+    )
+
+
+def holds(row: Row, fact: str) -> bool:
+    """Return whether one fact of a scope holds for a row."""
+    if fact in ("new_build", "renovated", "extended"):
+        return bool(row.get("construction", "existing") == fact)
+    return bool(row[fact])
+
+
+def exempt(world: World, unit: str, day: int) -> bool:
+    """R1: whether a day is exempt."""
+    return world.standing(unit, day) == "exempt"
+
+
+def members_at(world: World, question: Question) -> Iterator[tuple[str, Stretch]]:
+    """Yield the members at the question's instant."""
+    for unit in sorted(world.known.units):
+        now = world.at(unit, question.start)
+        if member(world, question, now.row, day_of(question.start)):
+            yield unit, now
+
+
+def parts(world: World, question: Question, unit: str) -> Iterator[tuple[Stretch, int, int]]:
+    """Yield the stretches in which a unit is a member, with their begin and length within the window."""
+    for stretch in world.stretches(unit):
+        begin, end = max(stretch.start, question.start), min(stretch.end, question.end)
+        if begin < end and member(world, question, stretch.row, day_of(begin)):
+            yield stretch, begin, end - begin
+
+
+def says(stretch: Stretch, *connections: str) -> bool:
+    """Return whether the connection is one of these."""
+    return stretch.connection is not None and stretch.connection.connection in connections
+
+
+def access_rate(world: World, question: Question) -> Count:
+    """commissioned / members, exempt ones included."""
+    count = Count()
+    for _, now in members_at(world, question):
+        assert now.row is not None
+        count.denominator += 1
+        count.numerator += commissioned(now.row, day_of(question.start))
+        count.exempt += says(now, "exempt")
+    return count
+
+
+def live_networking_rate(world: World, question: Question) -> Count:
+    """connected / members not exempt."""
+    return _live(world, question, commissioned_only=False)
+
+
+def online_rate(world: World, question: Question) -> Count:
+    """connected / commissioned members not exempt."""
+    return _live(world, question, commissioned_only=True)
+
+
+def _live(world: World, question: Question, *, commissioned_only: bool) -> Count:
+    """R27, R28, R33."""
+    count = Count(detail={"partly_connected": 0})
+    for _, now in members_at(world, question):
+        assert now.row is not None
+        if says(now, "exempt"):
+            count.exempt += 1
+            continue
+        if commissioned_only and not commissioned(now.row, day_of(question.start)):
+            continue
+        count.denominator += 1
+        count.numerator += says(now, *CONNECTED)
+        count.unknown += says(now, "unknown")
+        count.detail["partly_connected"] += now.connection is not None and now.connection.partly
+    return count
+
+
+def of_time(world: World, question: Question, unit: str) -> Count:
+    """Connected, counted, unknown and exempt in-scope time of one unit."""
+    count = Count()
+    for stretch, _, length in parts(world, question, unit):
+        if says(stretch, "exempt"):
+            count.exempt += length
+            continue
+        count.denominator += length
+        count.numerator += length * says(stretch, *CONNECTED)
+        count.unknown += length * says(stretch, "unknown")
+    return count
+
+
+def time_weighted(world: World, question: Question) -> Count:
+    """connected / in-scope time not exempt."""
+    total = Count()
+    for unit in world.known.units:
+        own = of_time(world, question, unit)
+        total.numerator += own.numerator
+        total.denominator += own.denominator
+        total.unknown += own.unknown
+        total.exempt += own.exempt
+    return total
+
+
+def coverage(world: World, question: Question) -> Count:
+    """in-scope time not exempt and not unknown / in-scope time not exempt."""
+    time = time_weighted(world, question)
+    return Count(time.denominator - time.unknown, time.denominator, 0, time.exempt)
+
+
+def meeting_units_rate(world: World, question: Question) -> Count:
+    """units with connected >= availability x own time / units with own time > 0."""
+    availability = Fraction(str(question.ask["availability"]))
+    count = Count()
+    for unit in world.known.units:
+        own = of_time(world, question, unit)
+        if own.denominator == 0:
+            count.exempt += own.exempt > 0
+            continue
+        needed = availability * own.denominator
+        count.denominator += 1
+        count.numerator += own.numerator >= needed
+        count.unknown += own.numerator < needed <= own.numerator + own.unknown
+    return count
+
+
+def data_completeness(world: World, question: Question) -> Count:
+    """R30: per gateway and day min(heartbeats received, due) / due."""
+    count = Count()
+    for unit in world.known.units:
+        supervised: dict[tuple[str, int], list[tuple[int, int]]] = {}
+        for stretch, begin, length in parts(world, question, unit):
+            if says(stretch, "exempt") or not commissioned(stretch.row or {}, day_of(begin)):
+                continue
+            for start, end in days_within(begin, begin + length):
+                if not world.known.is_blind(start):
+                    for gateway in world.gateways_of(unit, day_of(start)):
+                        supervised.setdefault((gateway, day_of(start)), []).append((start, end))
+        for (gateway, day), spans in supervised.items():
+            row = world.known.unit_row(unit, day)
+            interval = world.known.pack(day).profile(row.get("profile") if row else None).interval
+            due = sum(end - start for start, end in spans) // interval
+            beats = world.heartbeats((gateway, unit))
+            heard = sum(any(start <= beat < end for start, end in spans) for beat in beats)
+            count.numerator += min(heard, due)
+            count.denominator += due
+    return count
+
+
+def days_within(start: int, end: int) -> list[tuple[int, int]]:
+    """Cut [start, end) at midnights."""
+    days = range(day_of(start), day_of(end - 1) + 1)
+    return [(max(start, midnight(day)), min(end, midnight(day + 1))) for day in days]
+
+
+def device_intact_rate(world: World, question: Question) -> Count:
+    """Point time without fault and isolation on a connected gateway / point time of members not exempt."""
+    count = Count()
+    for unit in world.known.units:
+        for stretch, _, length in parts(world, question, unit):
+            for points in stretch.points:
+                if says(stretch, "exempt"):
+                    count.exempt += length * points.known
+                    continue
+                good = length * (points.known - points.bad)
+                count.denominator += length * points.known
+                count.numerator += good * points.connected
+                count.unknown += good * (not points.connected)
+    return count
+
+
+def isolation_rate(world: World, question: Question) -> Count:
+    """isolated / known points of members not exempt."""
+    count = Count()
+    for _, now in members_at(world, question):
+        if not says(now, "exempt"):
+            count.numerator += sum(points.isolated for points in now.points)
+            count.denominator += sum(points.known for points in now.points)
+    return count
+
+
+def fault_cure_timely_rate(world: World, question: Question) -> Count:
+    """R31: ended within the limit / faults begun in the window while the unit was in scope."""
+    limit, horizon = microseconds(question.ask["limit_s"]), world.known.through
+    count, cured, ages = Count(), [], []
+    for pair in world.pairs:
+        for fault in world.troubles[pair]:
+            if fault.kind != "fault" or not question.start <= fault.begin < question.end:
+                continue
+            if not member_then(world, question, pair, fault.begin):
+                continue
+            count.denominator += 1
+            if fault.end == NEVER:
+                ages.append(horizon - fault.begin)
+                count.unknown += horizon - fault.begin <= limit
+            else:
+                cured.append(fault.end - fault.begin)
+                count.numerator += fault.end - fault.begin <= limit
+    count.detail = {
+        "cured": len(cured),
+        "median_us": nearest_rank(cured, 50),
+        "p90_us": nearest_rank(cured, 90),
+        "open_by_age": {
+            "under_1d": sum(age < DAY for age in ages),
+            "under_3d": sum(DAY <= age < 3 * DAY for age in ages),
+            "under_7d": sum(3 * DAY <= age < 7 * DAY for age in ages),
+            "from_7d": sum(age >= 7 * DAY for age in ages),
+        },
+    }
+    return count
+
+
+def member_then(world: World, question: Question, pair: Pair, at: int) -> bool:
+    """Return whether the unit of a pair was in scope at an instant."""
+    return member(world, question, world.known.unit_row(pair[1], day_of(at)), day_of(at))
+
+
+def nearest_rank(values: list[int], percent: int) -> int | None:
+    """R31: the ceil(n x p / 100)-th, None without any."""
+    return sorted(values)[ceil(Fraction(len(values) * percent, 100)) - 1] if values else None
+
+
+def duty_check_answer_rate(world: World, question: Question, to: int) -> Count:
+    """R32: answered / asked; no horizon cuts them, hence `to` as it was asked."""
+    first: dict[tuple[str, str], Row] = {}
+    for record in world.known.exchanges:
+        first.setdefault((record["source"], record["id"]), record)
+    checks: dict[str, list[Row]] = {}
+    for record in first.values():
+        if record["data"]["what"] == "duty_check":
+            checks.setdefault(record["data"]["command_id"], []).append(record["data"])
+    count = Count(detail={"failed": 0})
+    for records in checks.values():
+        at = instant(records[0]["ordered_at"])
+        row = world.known.gateway_row(records[0]["gateway_id"], day_of(at))
+        if not question.start <= at < to or row is None:
+            continue
+        if not member_then(world, question, (row["gateway_id"], row["unit_id"]), at):
+            continue
+        end = next((record["step"] for record in records if record["step"] in ENDING_STEPS), "unknown")
+        if end == "failed":
+            count.detail["failed"] += 1
+            continue
+        count.denominator += 1
+        count.numerator += end == "answered"
+        count.unknown += end == "unknown"
+    return count
+
+
+INSTANT: dict[str, Callable[[World, Question], Count]] = {
+    "access_rate": access_rate,
+    "live_networking_rate": live_networking_rate,
+    "online_rate": online_rate,
+    "isolation_rate": isolation_rate,
+}
+WINDOW: dict[str, Callable[[World, Question], Count]] = {
+    "time_weighted_networking_rate": time_weighted,
+    "unit_availability": time_weighted,
+    "coverage": coverage,
+    "meeting_units_rate": meeting_units_rate,
+    "data_completeness": data_completeness,
+    "device_intact_rate": device_intact_rate,
+    "fault_cure_timely_rate": fault_cure_timely_rate,
+}
+DUTY_CHECKS = "duty_check_answer_rate"
+COUNTS: dict[str, Any] = {
+    "access_rate": "units", "live_networking_rate": "units", "online_rate": "units", "isolation_rate": "points",
+    "time_weighted_networking_rate": "us", "unit_availability": "us", "coverage": "us",
+    "meeting_units_rate": "units", "data_completeness": "heartbeats", "device_intact_rate": "point_us",
+    "fault_cure_timely_rate": "faults", DUTY_CHECKS: "checks",
+}  # fmt: skip
