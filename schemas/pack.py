@@ -53,7 +53,7 @@ class Target(Wire):
     clause: ShortText
 
 
-class Duty(Wire):
+class Obligation(Wire):
     """What a source demands that is no share of units: letters signed, stations manned, dangers closed.
 
     No figure of ours measures it. It stands in the pack with its clause, so that nobody takes the targets for all that
@@ -191,7 +191,9 @@ class Pack(Wire):
     default_route: DefaultRoute
     scopes: dict[Identifier, Scope]
     targets: dict[Identifier, Target]
-    duties: dict[Identifier, Duty] = Field(default={}, description="demands of the source that no figure measures")
+    obligations: dict[Identifier, Obligation] = Field(
+        default={}, description="demands of the source that no figure measures"
+    )
     profiles: dict[Identifier, Profile]
     ladders: dict[Identifier, Ladder]
     common_cause: CommonCause

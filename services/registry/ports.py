@@ -182,7 +182,7 @@ class Handout(Protocol):
 
 class Sheets(Protocol):
     def write(self, written: Sequence[Written], packs: Sequence[Policy]) -> list[tuple[str, int]]:
-        """Write one file for each kind and each pack; return their names and how many rows each has.
+        """Write one file for each kind that has rows, and each pack; return their names and how many rows each has.
 
         Raises:  ExportRefused.
         """

@@ -65,12 +65,9 @@ def _asked(policy: Policy) -> Iterator[str]:
             f"target {target.id}: {target.metric} over {target.scope} {target.op} {target.text}, due {target.due} "
             f"[{target.clause}]"
         )
-    for duty in policy.duties:
-        share = f" {duty.share}" if duty.share else ""
-        yield (
-            f"duty {duty.name}, not measured: {duty.name_zh} {duty.name_en}{share} of {duty.counted_over}, "
-            f"by {duty.owner}, due {duty.due} [{duty.clause}]"
-        )
+    for each in policy.obligations:
+        what = f"{each.name_zh} {each.name_en}{f' {each.share}' if each.share else ''} of {each.counted_over}"
+        yield f"obligation {each.name}, not measured: {what}, by {each.owner}, due {each.due} [{each.clause}]"
 
 
 def _membership(each: Membership, unit: Unit) -> str:

@@ -30,7 +30,7 @@ class FolderSheets:
 
     def write(self, written: Sequence[Written], packs: Sequence[Policy]) -> list[tuple[str, int]]:
         render = FORMS[self._form]
-        files = {f"{_NAMES[each.kind]}.{self._form}": (render(each), len(each.rows)) for each in written}
+        files = {f"{_NAMES[each.kind]}.{self._form}": (render(each), len(each.rows)) for each in written if each.rows}
         files |= {f"{pack.pack_id}.yaml": (_yaml(pack), 1) for pack in packs}
         try:
             replace_all(self._folder, {name: content for name, (content, _) in files.items()})

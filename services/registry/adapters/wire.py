@@ -14,7 +14,7 @@ from services.kernel.scope import Scope
 from services.kernel.words import ContactRole, Language
 from services.registry.domain.bodies import Body
 from services.registry.domain.entities import Contact, Facts, Gateway, History, Kind, Routing, Unit, Version
-from services.registry.domain.policy import CountedScope, Duty, LadderStep, Policy, RouteRule, Supervision
+from services.registry.domain.policy import CountedScope, LadderStep, Obligation, Policy, RouteRule, Supervision
 
 _MODELS: dict[Kind, type[wire.Version]] = {
     Kind.UNIT: wire.UnitVersion,
@@ -206,7 +206,7 @@ def policy_of(pack: wire_pack.Pack) -> Policy:
             Target.written(name, each.metric, each.scope, each.op, each.value, each.due, each.clause)
             for name, each in sorted(pack.targets.items())
         ),
-        duties=tuple(_duty(name, each) for name, each in sorted(pack.duties.items())),
+        obligations=tuple(_obligation(name, each) for name, each in sorted(pack.obligations.items())),
         proposals=tuple(_proposals("", document)),
     )
 
@@ -239,16 +239,16 @@ def _supervision(name: str, profile: wire_pack.Profile) -> Supervision:
     return Supervision(name, timedelta(seconds=profile.interval_s), silence, profile.anchor)
 
 
-def _duty(name: str, duty: wire_pack.Duty) -> Duty:
-    return Duty(
+def _obligation(name: str, obligation: wire_pack.Obligation) -> Obligation:
+    return Obligation(
         name=name,
-        name_zh=duty.name_zh,
-        name_en=duty.name_en,
-        owner=duty.owner,
-        counted_over=duty.counted_over,
-        share="" if duty.share is None else f"{duty.share:g}",
-        due=duty.due,
-        clause=duty.clause,
+        name_zh=obligation.name_zh,
+        name_en=obligation.name_en,
+        owner=obligation.owner,
+        counted_over=obligation.counted_over,
+        share="" if obligation.share is None else f"{obligation.share:g}",
+        due=obligation.due,
+        clause=obligation.clause,
     )
 
 

@@ -60,7 +60,7 @@ class Supervision:
 
 
 @dataclass(frozen=True, slots=True)
-class Duty:
+class Obligation:
     """What a source demands and no figure measures. `share` as the pack has it, empty where the source names none."""
 
     name: str
@@ -77,7 +77,7 @@ class Duty:
 class Policy:
     """One version of a pack. `document` is the whole pack as canonical JSON; two packs are equal when it is.
 
-    `targets` and `duties` are in the order of their ids; `proposals` are the clauses that say "proposal", by path.
+    `targets` and `obligations` are in the order of their ids; `proposals` are the clauses that say "proposal", by path.
     """
 
     pack_id: str
@@ -95,7 +95,7 @@ class Policy:
     ladders: Mapping[str, Sequence[LadderStep]] = field(compare=False)
     scopes: Mapping[str, CountedScope] = field(compare=False)
     targets: Sequence[Target] = field(compare=False)
-    duties: Sequence[Duty] = field(compare=False)
+    obligations: Sequence[Obligation] = field(compare=False)
     proposals: Sequence[tuple[str, str]] = field(compare=False)
 
     @property

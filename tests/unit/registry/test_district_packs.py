@@ -31,7 +31,7 @@ TARGETS = {
     "jingyu-2021": {},
     "jiangjin-2012": {},
 }
-# Section 1.2 of the domain notes, the shares that a source names: duty, share, clause.
+# Section 1.2 of the domain notes, the shares that a source names: obligation, share, clause.
 SHARES = {
     "county-2009": {
         "T11": (1.0, "000 三 4"), "T20": (1.0, "000 二(一)1"), "T28": (0.7, "000 三 1"), "T40": (1.0, "000 二(二)1"),
@@ -65,10 +65,12 @@ def pack(name: str) -> Pack:
 def clauses(pack: Pack) -> Iterator[str]:
     yield pack.default_route.clause
     yield pack.common_cause.clause
-    for part in (pack.departments, pack.routes, *(ladder.steps for ladder in pack.ladders.values())):
-        yield from (each.clause for each in part)
-    for named in (pack.scopes, pack.targets, pack.duties):
-        yield from (each.clause for each in named.values())
+    yield from (department.clause for department in pack.departments)
+    yield from (route.clause for route in pack.routes)
+    yield from (step.clause for ladder in pack.ladders.values() for step in ladder.steps)
+    yield from (scope.clause for scope in pack.scopes.values())
+    yield from (target.clause for target in pack.targets.values())
+    yield from (obligation.clause for obligation in pack.obligations.values())
     yield from (profile.anchor for profile in pack.profiles.values())
 
 
@@ -109,9 +111,9 @@ def test_targets_are_those_of_the_source_and_no_others(name: str) -> None:
 
 @EVERY
 def test_shares_that_no_figure_measures_stand_in_the_pack_with_their_clause(name: str) -> None:
-    found = {key: (each.share, each.clause) for key, each in pack(name).duties.items() if each.share is not None}
+    found = {key: (each.share, each.clause) for key, each in pack(name).obligations.items() if each.share is not None}
     assert found == SHARES[name]
-    assert pack(name).duties
+    assert pack(name).obligations
 
 
 def test_gulou_routes_are_those_of_the_table_of_its_source() -> None:
