@@ -43,6 +43,7 @@ class Places:
 
     def __init__(self, root: yaml.Node | None) -> None:
         self._root = root
+        self._parts: dict[int, dict[object, tuple[yaml.Node, yaml.Node]]] = {}
 
     def of(self, path: Sequence[str | int]) -> tuple[int, int]:
         """Return line and column, from 1, of the value at `path`: its key where it has one.
@@ -52,19 +53,21 @@ class Places:
         """
         node = at = self._root
         for part in path:
-            found = _child(node, part)
+            found = None if node is None else self._named(node).get(part)
             if found is not None:
                 at, node = found
         return (1, 1) if at is None else (at.start_mark.line + 1, at.start_mark.column + 1)
 
-
-def _child(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node, yaml.Node] | None:
-    """Return what names the part of `node`, and the part."""
-    if isinstance(node, yaml.MappingNode):
-        return next(((key, value) for key, value in node.value if key.value == part), None)
-    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        return node.value[part], node.value[part]
-    return None
+    def _named(self, node: yaml.Node) -> dict[object, tuple[yaml.Node, yaml.Node]]:
+        """Return what names each part of a node, and the part; looked up once, as thousands of errors may ask."""
+        if id(node) not in self._parts:
+            parts: dict[object, tuple[yaml.Node, yaml.Node]] = {}
+            if isinstance(node, yaml.MappingNode):
+                parts = {key.value: (key, value) for key, value in node.value}
+            elif isinstance(node, yaml.SequenceNode):
+                parts = {at: (item, item) for at, item in enumerate(node.value)}
+            self._parts[id(node)] = parts
+        return self._parts[id(node)]
 
 
 def read(text: str) -> object:

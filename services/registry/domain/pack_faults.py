@@ -14,6 +14,9 @@ from services.registry.domain.words import Said
 
 Path = tuple[str | int, ...]
 
+_HINTS_UP_TO = 100
+"""Among so many names the nearest is looked for: a file may have thousands of both."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -86,7 +89,7 @@ _KIND = Said("a kind of finding", "问题类型")
 def _unknown(known: Collection[str], name: object, path: Path, what: Said) -> Iterator[Fault]:
     if not isinstance(name, str) or name in known:
         return
-    near = get_close_matches(name, sorted(known), n=1, cutoff=0.6)
+    near = get_close_matches(name, sorted(known), n=1, cutoff=0.6) if len(known) <= _HINTS_UP_TO else []
     hint = Said(f" (did you mean {near[0]}?)", f"（是否应为 {near[0]}？）") if near else Said("", "")
     yield Fault(path, Said(f"{what}{hint}", f"{what.zh}{hint.zh}"), shortened(name))
 
