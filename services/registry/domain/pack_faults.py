@@ -38,8 +38,9 @@ def broken_references(pack: object) -> Iterator[Fault]:
             yield Fault(("routes", at, "street_leads"), expected, Said("both", "两者都有"))
     yield from _unknown_of(bodies, _part(pack, "default_route", "copies"), ("default_route", "copies"), _BODY)
     yield from _unknown(_names(pack, "profiles"), _part(pack, "default_profile"), ("default_profile",), _PROFILE)
+    scopes = _names(pack, "scopes")
     for name, target in _named(pack, "targets"):
-        yield from _unknown(_names(pack, "scopes"), target.get("scope"), ("targets", name, "scope"), _SCOPE)
+        yield from _unknown(scopes, target.get("scope"), ("targets", name, "scope"), _SCOPE)
     begins, ends = _part(pack, "valid_from"), _part(pack, "valid_to")
     if isinstance(begins, date) and isinstance(ends, date) and ends < begins:
         yield Fault(("valid_to",), Said(f"a day not before {begins}", f"不早于 {begins} 的日期"), str(ends))
@@ -56,26 +57,38 @@ def contradictions(pack: object) -> Iterator[Fault]:
         for name, ladder in _named(pack, "ladders")
         for at, kind in _texts(ladder.get("kinds"))
     ]
+    known = {each.value for each in FindingKind}
     for path, kind in kinds:
-        yield from _unknown({each.value for each in FindingKind}, kind, path, _KIND)
+        yield from _unknown(known, kind, path, _KIND)
     yield from _twice(kinds)
 
 
-def overlapping(pack_id: str, version: int, days: tuple[date, date], others: Sequence[tuple[str, int, date, date]]) -> (
-    Said | None
-):  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Term:
+    """The days of one version of a pack, the last one included."""
+
+    pack_id: str
+    version: int
+    first: date
+    last: date
+
+
+def overlapping(own: Term, others: Sequence[Term]) -> Said | None:
     """Return what is expected of a pack's first day when another pack of its district holds on some of its days.
 
     A later version of the same pack is no other one: it takes the place of the earlier.
     """
-    first, last = days
-    for other_id, other_version, other_first, other_last in others:
-        if other_id == pack_id and other_version == version:
-            return Said(f"one file for version {version} of {pack_id}", f"{pack_id} 第 {version} 版只出现在一个文件中")
-        if other_id != pack_id and first <= other_last and other_first <= last:
+    for other in others:
+        if (other.pack_id, other.version) == (own.pack_id, own.version):
             return Said(
-                f"days that no other pack of the district has ({other_id} holds from {other_first} to {other_last})",
-                f"与同一区县其他政策包不重叠的日期（{other_id} 的有效期为 {other_first} 至 {other_last}）",
+                f"one file for version {own.version} of {own.pack_id}",
+                f"{own.pack_id} 第 {own.version} 版只出现在一个文件中",
+            )
+        if other.pack_id != own.pack_id and own.first <= other.last and other.first <= own.last:
+            return Said(
+                "days that no other pack of the district has "
+                f"({other.pack_id} holds from {other.first} to {other.last})",
+                f"与同一区县其他政策包不重叠的日期（{other.pack_id} 的有效期为 {other.first} 至 {other.last}）",
             )
     return None
 
