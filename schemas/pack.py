@@ -60,6 +60,22 @@ class Target(Wire):
     clause: ShortText
 
 
+class Obligation(Wire):
+    """What a source demands that is no share of units: letters signed, stations manned, dangers closed.
+
+    No figure of ours measures it. It stands in the pack with its clause, so that nobody takes the targets for all that
+    the source asks. `share` is there where the source names one.
+    """
+
+    name_zh: ShortText
+    name_en: ShortText
+    owner: ShortText
+    counted_over: ShortText
+    share: float | None = Field(default=None, ge=0, le=1)
+    due: ShortText
+    clause: ShortText
+
+
 class Profile(Wire):
     """Supervision profile (`compliance.md` 3.9), all in seconds.
 
@@ -182,6 +198,9 @@ class Pack(Wire):
     default_route: DefaultRoute
     scopes: dict[Identifier, Scope]
     targets: dict[Identifier, Target]
+    obligations: dict[Identifier, Obligation] = Field(
+        default={}, description="demands of the source that no figure measures"
+    )
     profiles: dict[Identifier, Profile]
     ladders: dict[Identifier, Ladder]
     common_cause: CommonCause

@@ -1,5 +1,6 @@
 """YAML from strangers, within bounds: plain values under text keys, a bounded number of them, not too deep."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import yaml
@@ -16,11 +17,12 @@ _PLAIN = frozenset(
 
 
 class WrongYaml(Exception):
-    """`problem` is one line; `line` counts from 1, 0 where there is none."""
+    """`problem` is one line; `line` and `column` count from 1, 0 where there is none."""
 
-    def __init__(self, line: int, problem: str) -> None:
+    def __init__(self, line: int, column: int, problem: str) -> None:
         super().__init__(problem)
         self.line = line
+        self.column = column
         self.problem = problem
 
 
@@ -36,17 +38,59 @@ class Impossible(WrongYaml):
     """Deep nesting, or dates and numbers that do not exist."""
 
 
+class Places:
+    """Where the values of a document stand."""
+
+    def __init__(self, root: yaml.Node | None) -> None:
+        self._root = root
+        self._parts: dict[int, dict[object, tuple[yaml.Node, yaml.Node]]] = {}
+
+    def of(self, path: Sequence[str | int]) -> tuple[int, int]:
+        """Return line and column, from 1, of the value at `path`: its key where it has one.
+
+        Parts of the path that the document does not have are passed over, so that what is missing is told at what
+        should hold it. (1, 1) of an empty document.
+        """
+        node = at = self._root
+        for part in path:
+            found = None if node is None else self._named(node).get(part)
+            if found is not None:
+                at, node = found
+        return (1, 1) if at is None else (at.start_mark.line + 1, at.start_mark.column + 1)
+
+    def _named(self, node: yaml.Node) -> dict[object, tuple[yaml.Node, yaml.Node]]:
+        """Return what names each part of a node, and the part; looked up once, as thousands of errors may ask."""
+        if id(node) not in self._parts:
+            parts: dict[object, tuple[yaml.Node, yaml.Node]] = {}
+            if isinstance(node, yaml.MappingNode):
+                parts = {key.value: (key, value) for key, value in node.value}
+            elif isinstance(node, yaml.SequenceNode):
+                parts = {at: (item, item) for at, item in enumerate(node.value)}
+            self._parts[id(node)] = parts
+        return self._parts[id(node)]
+
+
 def read(text: str) -> object:
     """Return the value in the one document of `text`. Raises WrongYaml."""
+    return read_with_places(text)[0]
+
+
+def read_with_places(text: str) -> tuple[object, Places]:
+    """Return the value in the one document of `text`, and where its parts stand. Raises WrongYaml."""
     if len(text) > MAX_CHARS:
-        raise TooLong(0, f"more than {MAX_CHARS} characters")
+        raise TooLong(0, 0, f"more than {MAX_CHARS} characters")
     try:
-        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - derived from SafeLoader
+        loader = _StrictLoader(text)
+        node = loader.get_single_node()
+        return (None if node is None else loader.construct_document(node)), Places(node)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise NotYaml(0 if mark is None else mark.line + 1, _problem(error)) from error
+        raise NotYaml(*_place(getattr(error, "problem_mark", None)), _problem(error)) from error
     except (RecursionError, ValueError, OverflowError) as error:
-        raise Impossible(0, _problem(error)) from error
+        raise Impossible(0, 0, _problem(error)) from error
+
+
+def _place(mark: yaml.Mark | None) -> tuple[int, int]:
+    return (0, 0) if mark is None else (mark.line + 1, mark.column + 1)
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -75,6 +119,12 @@ class _StrictLoader(yaml.SafeLoader):
         if node is not None and node.tag not in _PLAIN and not node.tag.endswith(":merge"):
             raise _wrong(f"the tag {node.tag} is not allowed", node.start_mark)
         return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> object:
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ValueError, OverflowError) as error:
+            raise Impossible(*_place(node.start_mark), _problem(error)) from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
         seen: set[str] = set()

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from typing import Generic, TypeVar
 
@@ -24,6 +25,12 @@ class Target:
     text: str
     due: str
     clause: str
+
+    @classmethod
+    def written(cls, name: str, metric: str, scope: str, op: str, value: float, due: str, clause: str) -> "Target":
+        """Return the target with `value` as the decimal that the pack has: 0.3 is three tenths, exactly."""
+        exact = Decimal(repr(value))
+        return cls(name, metric, scope, op, Fraction(exact), format(exact.normalize(), "f"), due, clause)
 
 
 def target_for(targets: Iterable[Target], metric: str, scope: str) -> Target | None:

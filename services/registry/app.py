@@ -19,6 +19,7 @@ from services.registry.adapters.postgres import open_store
 from services.registry.adapters.printing import Printer
 from services.registry.adapters.secret_files import replace_all
 from services.registry.adapters.sessions import MqttSessions
+from services.registry.adapters.sheets import FORMS, FolderSheets
 from services.registry.domain.encodings import ENCODINGS
 from services.registry.domain.entities import Kind
 from services.registry.domain.errors import BusUnavailable, RegistryError
@@ -26,9 +27,12 @@ from services.registry.domain.reports import ImportReport
 from services.registry.ports import Store
 from services.registry.settings import RegistrySettings
 from services.registry.worker.asking import Answers
+from services.registry.worker.checking import PackCheck
 from services.registry.worker.credentials import CredentialsOffice
+from services.registry.worker.exporting import Exporter
 from services.registry.worker.importing import Importer
 from services.registry.worker.publishing import Publisher
+from services.registry.worker.trying import Trial
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.logging import configure
 from services.runtime.settings import load
@@ -57,15 +61,25 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     pack.add_argument("file", metavar="FILE")
     pack.add_argument("--valid-from", type=date.fromisoformat, metavar="YYYY-MM-DD", help="day from which it holds")
     _writing(pack)
+    exporting = commands.add_parser("export", help="write units, gateways, departments, contacts and packs to files")
+    exporting.add_argument("--out", type=Path, required=True, metavar="DIR")
+    exporting.add_argument("--form", choices=sorted(FORMS), default="csv", help="default csv")
+    exporting.add_argument("--english", action="store_true", help="English headings and words, not the Chinese ones")
     commands.add_parser("publish", help="publish what is not on the topic yet")
     show = commands.add_parser("show", help="print all versions of one entity")
     show.add_argument("kind", choices=[kind.value for kind in Kind])
     show.add_argument("id", type=_id)
     listing = commands.add_parser("list", help="print the entities of a kind that are in force today")
     listing.add_argument("kind", choices=[kind.value for kind in Kind])
-    explain = commands.add_parser("explain", help="print who would be told about a unit, when, on which clause")
-    explain.add_argument("unit", type=_id)
-    commands.add_parser("check", help="print what would leave a notice without a reader; exit 1 when anything would")
+    explain = commands.add_parser(
+        "explain", help="print in which scopes a unit is, why, and who would be told about it; or what a pack says"
+    )
+    explain.add_argument("id", type=_id, metavar="ID")
+    explain.add_argument("--pack", action="store_true", help="ID is that of a policy pack")
+    check = commands.add_parser(
+        "check", help="print what would leave a notice without a reader, or what is wrong with packs; exit 1 when so"
+    )
+    check.add_argument("packs", nargs="*", metavar="PACK", help="files of policy packs; nothing else is looked at then")
     _credentials(commands.add_parser("credentials", help="passwords and certificates of gateways at the MQTT broker"))
     wanted = parser.parse_args(argv)
     if wanted.command == "credentials" and getattr(wanted, "all", False) and wanted.out is None:
@@ -118,7 +132,7 @@ def _days(text: str) -> int:
 
 
 def _writing(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dry-run", action="store_true", help="check everything, keep nothing")
+    parser.add_argument("--dry-run", action="store_true", help="say what would change, keep nothing")
     parser.add_argument("--no-publish", action="store_true", help="leave it to a later `publish`")
     parser.add_argument("--encoding", choices=ENCODINGS, help="what the text is in, when it is not what it looks like")
 
@@ -157,6 +171,10 @@ async def run(wanted: argparse.Namespace, settings: RegistrySettings, clock: Clo
     bus = KafkaBus(bootstrap=settings.kafka_bootstrap, replication=settings.replication)
     printer = Printer(sys.stdout)
     try:
+        if wanted.command == "check" and wanted.packs:
+            return printer.packs_checked(
+                PackCheck(files=_files(settings), listed=settings.listed_errors).check(wanted.packs)
+            )
         if wanted.command == "topics":
             printer.topics(await bus.create_topics())
             return OK
@@ -164,8 +182,16 @@ async def run(wanted: argparse.Namespace, settings: RegistrySettings, clock: Clo
             return _authority_command(wanted, settings, clock, printer)
         async with open_store(settings.database_dsn.get_secret_value(), settings.imported_by) as store:
             publisher = Publisher(store=store, bus=bus, clock=clock, batch=settings.publish_batch)
+            if wanted.command in ("import", "pack") and wanted.dry_run:
+                importer = _importers(wanted, settings, store, clock)(getattr(wanted, "yes", False))
+                return await _try(wanted, Trial(importer=importer, store=store, clock=clock), printer)
             if wanted.command in ("import", "pack"):
                 return await _import(wanted, _importers(wanted, settings, store, clock), publisher, printer)
+            if wanted.command == "export":
+                sheets = FolderSheets(wanted.out, wanted.form)
+                exporter = Exporter(store=store, clock=clock, sheets=sheets)
+                printer.exported(await exporter.export(chinese=not wanted.english))
+                return OK
             if wanted.command == "publish":
                 printer.published(await publisher.publish())
                 return OK
@@ -234,17 +260,21 @@ def _sessions(settings: RegistrySettings) -> MqttSessions:
     )
 
 
+def _files(settings: RegistrySettings, encoding: str | None = None) -> LocalFiles:
+    return LocalFiles(
+        max_file_mb=settings.max_file_mb,
+        max_unpacked_mb=settings.max_unpacked_mb,
+        max_rows=settings.max_rows,
+        encoding=encoding,
+    )
+
+
 Importers = Callable[[bool], Importer]
 """Makes an importer; told whether ids that look alike are meant to be different."""
 
 
 def _importers(wanted: argparse.Namespace, settings: RegistrySettings, store: Store, clock: Clock) -> Importers:
-    files = LocalFiles(
-        max_file_mb=settings.max_file_mb,
-        max_unpacked_mb=settings.max_unpacked_mb,
-        max_rows=settings.max_rows,
-        encoding=wanted.encoding,
-    )
+    files = _files(settings, wanted.encoding)
 
     def importer(twins_meant: bool) -> Importer:
         return Importer(
@@ -256,12 +286,11 @@ def _importers(wanted: argparse.Namespace, settings: RegistrySettings, store: St
 
 async def _import(wanted: argparse.Namespace, importer: Importers, publisher: Publisher, printer: Printer) -> int:
     if wanted.command == "pack":
-        taking = importer(False)
-        reports = [await taking.import_pack(wanted.file, valid_from=wanted.valid_from, dry_run=wanted.dry_run)]
-        printer.report(reports[0], dry_run=wanted.dry_run)
+        reports = [await importer(False).import_pack(wanted.file, valid_from=wanted.valid_from)]
+        printer.report(reports[0], dry_run=False)
     else:
         reports = await _import_files(wanted, importer, printer)
-    if not wanted.dry_run and not wanted.no_publish:
+    if not wanted.no_publish:
         try:
             printer.published(await publisher.publish())
         except BusUnavailable as error:
@@ -269,17 +298,34 @@ async def _import(wanted: argparse.Namespace, importer: Importers, publisher: Pu
     return REFUSED if any(report.refused for report in reports) else OK
 
 
+async def _try(wanted: argparse.Namespace, trial: Trial, printer: Printer) -> int:
+    """Say what an import would change. Nothing is kept."""
+    if wanted.command == "pack":
+        report, effects = await trial.pack(wanted.file, wanted.valid_from)
+        reports = [report]
+    else:
+        reports, effects = await trial.files(_named_files(wanted))
+    for report in reports:
+        printer.report(report, dry_run=True)
+    printer.effects(effects, reports)
+    return REFUSED if any(report.refused for report in reports) else OK
+
+
+def _named_files(wanted: argparse.Namespace) -> list[tuple[str, Kind | None]]:
+    return [(file, KINDS.get(wanted.kind)) for file in wanted.files]
+
+
 async def _import_files(wanted: argparse.Namespace, importer: Importers, printer: Printer) -> list[ImportReport]:
     """Import, and again what was only asked about when somebody at the terminal says that it is meant so."""
-    files = [(file, KINDS.get(wanted.kind)) for file in wanted.files]
-    reports = await importer(wanted.yes).import_files(files, dry_run=wanted.dry_run)
+    files = _named_files(wanted)
+    reports = await importer(wanted.yes).import_files(files)
     for report in reports:
-        printer.report(report, dry_run=wanted.dry_run)
+        printer.report(report, dry_run=False)
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     if terminal and any(report.asks for report in reports) and printer.confirmed():
-        reports = await importer(True).import_files(files, dry_run=wanted.dry_run)
+        reports = await importer(True).import_files(files)
         for report in reports:
-            printer.report(report, dry_run=wanted.dry_run)
+            printer.report(report, dry_run=False)
     return reports
 
 
@@ -290,8 +336,10 @@ async def _answer(wanted: argparse.Namespace, answers: Answers, printer: Printer
     if wanted.command == "list":
         printer.entities(await answers.everything(Kind(wanted.kind)))
         return OK
+    if wanted.command == "explain" and wanted.pack:
+        return OK if printer.pack_explained(await answers.explain_pack(wanted.id), wanted.id) else REFUSED
     if wanted.command == "explain":
-        return OK if printer.explained(await answers.explain(wanted.unit), wanted.unit) else REFUSED
+        return OK if printer.explained(await answers.explain(wanted.id), wanted.id) else REFUSED
     report = await answers.check()
     printer.checked(report)
     return OK if report.clean else REFUSED

@@ -1,6 +1,6 @@
 """What the registry needs from outside: a store with a lock, the topic, and readers of files."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -12,6 +12,7 @@ from services.registry.domain.policy import Policy
 from services.registry.domain.rows import AddressRules
 from services.registry.domain.table import CellProblem, Row
 from services.registry.domain.words import Said
+from services.registry.domain.writing import Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,16 @@ class Sheet:
     rows: Sequence[Row]
     problems: Sequence[CellProblem]
     sha256: str
+    doubt: Said | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PackFile:
+    """The pack in a file. `place_of` tells line and column, from 1, of the value that a path leads to."""
+
+    policy: Policy
+    sha256: str
+    place_of: Callable[[Sequence[str | int]], tuple[int, int]]
     doubt: Said | None = None
 
 
@@ -46,11 +57,8 @@ class Files(AddressRules, Protocol):
         """Return the cells of a CSV or XLSX file. Raises FileRefused when it is not one, or beyond the bounds."""
         ...
 
-    def read_pack(self, path: str) -> tuple[Policy, str, Said | None]:
-        """Return the pack in a YAML file, the file's sha256 and what its text could also have been.
-
-        Raises:  FileRefused with the path of each error.
-        """
+    def read_pack(self, path: str) -> PackFile:
+        """Return the pack in a YAML file. Raises FileRefused with path, line and column of each error."""
         ...
 
 
@@ -169,6 +177,15 @@ class Handout(Protocol):
 
     def show(self, drawn: Sequence[Drawn]) -> None:
         """Raises CredentialsRefused when they cannot be shown; then they must not hold."""
+        ...
+
+
+class Sheets(Protocol):
+    def write(self, written: Sequence[Written], packs: Sequence[Policy]) -> list[tuple[str, int]]:
+        """Write one file for each kind that has rows, and each pack; return their names and how many rows each has.
+
+        Raises:  ExportRefused.
+        """
         ...
 
 

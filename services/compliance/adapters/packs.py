@@ -1,12 +1,10 @@
 """Policy packs of the wire in the words of the domain."""
 
-from decimal import Decimal
-from fractions import Fraction
-
 from schemas import pack as wire
-from services.compliance.domain.policy import CommonCause, Policies, Policy, Profile, Scope
+from services.compliance.domain.policy import CommonCause, Policies, Policy, Profile
 from services.kernel.calendar import day_number, whole_micros
 from services.kernel.policy import Target
+from services.kernel.scope import Scope
 
 
 def policies(packs: list[wire.Pack]) -> Policies:
@@ -40,9 +38,7 @@ def _scope(scope: wire.Scope) -> Scope:
 
 
 def _target(name: str, target: wire.Target) -> Target:
-    value = Decimal(repr(target.value))
-    text = format(value.normalize(), "f")
-    return Target(name, target.metric, target.scope, target.op, Fraction(value), text, target.due, target.clause)
+    return Target.written(name, target.metric, target.scope, target.op, target.value, target.due, target.clause)
 
 
 def _profile(profile: wire.Profile) -> Profile:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from services.compliance.domain.errors import Refused
 from services.kernel.policy import DatedPack, Packs, Target
+from services.kernel.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,15 +17,6 @@ class Profile:
     @property
     def late(self) -> int:
         return self.interval * 3 // 2
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """A unit is a member when each group has a fact that is true of it."""
-
-    groups: tuple[frozenset[str], ...]
-    from_acceptance: bool
-    clause: str
 
 
 @dataclass(frozen=True, slots=True)

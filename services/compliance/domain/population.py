@@ -6,11 +6,12 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from services.compliance.domain.errors import Refused
-from services.compliance.domain.policy import Policies, Policy, Scope
+from services.compliance.domain.policy import Policies, Policy
 from services.compliance.domain.registry import UnitRow
 from services.compliance.domain.world import World
 from services.kernel.calendar import day_of, midnight
 from services.kernel.effective import in_force
+from services.kernel.scope import Scope
 
 DIMENSIONS = ("town", "district", "community", "category", "department")
 
@@ -88,6 +89,5 @@ def scope_names(text: str, policies: Policies) -> list[str]:
 
 
 def _is_member(row: UnitRow, scope: Scope, day: int) -> bool:
-    if row.retired(day) or not all(group & row.facts for group in scope.groups):
-        return False
-    return not scope.from_acceptance or (row.accepted_on is not None and row.accepted_on <= day)
+    accepted = row.accepted_on is not None and row.accepted_on <= day
+    return not row.retired(day) and scope.holds(row.facts, accepted=accepted)

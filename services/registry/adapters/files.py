@@ -10,18 +10,16 @@ from pathlib import Path
 
 from pydantic import AnyUrl, EmailStr, TypeAdapter, ValidationError
 
-from schemas.pack import Pack
 from schemas.registry import WebhookUrl
-from services.registry.adapters.strict_yaml import read_yaml
+from services.registry.adapters.pack_file import read_pack_text
 from services.registry.adapters.wire import policy_of
 from services.registry.adapters.workbook import MAX_PROBLEMS, WorkbookLimits, read_workbook, too_long
 from services.registry.domain.cells import BadCell, clean
 from services.registry.domain.encodings import Reading, Undecided, decoded, read
 from services.registry.domain.errors import FileRefused, RowError, shortened
-from services.registry.domain.policy import Policy
 from services.registry.domain.table import CellProblem, Row
 from services.registry.domain.words import Said
-from services.registry.ports import Sheet
+from services.registry.ports import PackFile, Sheet
 from services.runtime.addresses import Reach, reach_of_host
 
 MAX_COLUMNS = 64
@@ -102,14 +100,11 @@ class LocalFiles:
             raise _refusal(Said("a heading row and data rows", "表头和数据行"), Said("no text at all", "没有任何文字"))
         return Sheet(filled, problems, hashlib.sha256(raw).hexdigest(), doubt)
 
-    def read_pack(self, path: str) -> tuple[Policy, str, Said | None]:
+    def read_pack(self, path: str) -> PackFile:
         raw = self._read(path)
         reading = self._text(raw)
-        try:
-            pack = Pack.model_validate(read_yaml(reading.text))
-        except ValidationError as error:
-            raise FileRefused(_pack_errors(error)) from error
-        return policy_of(pack), hashlib.sha256(raw).hexdigest(), reading.doubt
+        pack, place_of = read_pack_text(reading.text)
+        return PackFile(policy_of(pack), hashlib.sha256(raw).hexdigest(), place_of, reading.doubt)
 
     def _read(self, path: str) -> bytes:
         try:
@@ -202,15 +197,6 @@ def _parsed(text: str) -> Iterator[list[str]]:
                 f"a row of CSV; it begins at line {begun} of the text", f"一行 CSV 数据（从文本第 {begun} 行开始）"
             )
             raise FileRefused([RowError(number, "", expected, shortened(str(error)))]) from error
-
-
-def _pack_errors(error: ValidationError) -> list[RowError]:
-    found = error.errors(include_url=False, include_context=False)
-    errors: list[RowError] = []
-    for each in found:
-        path = ".".join(str(part) for part in each["loc"]) or "(whole pack)"
-        errors.append(RowError(0, path, Said(each["msg"], each["msg"]), shortened(repr(each["input"])[:200])))
-    return errors  # fmt: skip
 
 
 def _refusal(expected: Said, found: str) -> FileRefused:

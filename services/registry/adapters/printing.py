@@ -3,17 +3,18 @@
 import json
 import sys
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
+from services.registry.adapters import effect_text, explain_text
 from services.registry.adapters.wire import to_wire
 from services.registry.domain.cells import half_width
 from services.registry.domain.credentials import Access, Held
-from services.registry.domain.devices import STANDARD, shown_address
-from services.registry.domain.entities import Facts, Gateway, History, Version
+from services.registry.domain.effect import Effects
+from services.registry.domain.entities import Facts, History, Version
 from services.registry.domain.errors import RowError
-from services.registry.domain.reports import CheckReport, ImportReport, UnitExplained
+from services.registry.domain.reports import CheckReport, ImportReport, PackExplained, UnitExplained
 from services.registry.domain.words import said
 
 LISTED_GAPS = 50
@@ -38,11 +39,7 @@ class Printer:
         for note in report.notes:
             self.line(f"{report.file}：{note.zh}" if report.chinese else f"{report.file}: {note}")
         if report.refused:
-            for error in report.errors:
-                if not report.chinese:
-                    self.line(_in_english(report.file, error))
-                if report.chinese is not False:
-                    self.line(_in_chinese(report.file, error))
+            self._errors(report)
             more = report.total_errors - len(report.errors)
             if report.chinese:
                 tail = f"（另有 {more} 处未列出）" if more else ""
@@ -56,6 +53,19 @@ class Printer:
         self.line(
             f"{report.file}: {report.rows} rows, {report.changed} {kept}, {report.versions} new versions{rerouted}"
         )
+
+    def effects(self, effects: Effects, reports: Sequence[ImportReport]) -> None:
+        """Say what a dry run would change, in the language of the files; in both where they do not agree."""
+        languages = {report.chinese for report in reports}
+        for line in effect_text.lines(effects):
+            if languages != {True}:
+                self.line(line)
+            if False not in languages:
+                self.line(line.zh)
+
+    def exported(self, files: Sequence[tuple[str, int]]) -> None:
+        for file, rows in files:
+            self.line(f"{file}: {rows} rows" if not file.endswith(".yaml") else file)
 
     def confirmed(self) -> bool:
         """Ask at the terminal whether ids that look alike are meant to be different."""
@@ -79,20 +89,36 @@ class Printer:
         if found is None:
             self.line(f"{unit_id} is not in the register, or no policy pack holds for its district")
             return False
-        unit, route = found.unit, found.route
-        self.line(f"{unit.unit_id} {unit.name} {unit.name_en} ({unit.category}, {unit.town})")
-        state = "routed" if route.routed else "UNROUTED, the default route holds"
-        copies = f"; also told: {', '.join(route.copies)}" if route.copies else ""
-        self.line(f"answers for it: {route.lead}{copies} [{state}; clause {route.clause}]")
-        self.line(f"under pack {found.policy.pack_id} version {found.policy.number}")
-        for gateway in found.gateways:
-            self.line(f"speaks for it: {_spoken(gateway)}")
-        for step in found.steps:
-            self.line(f"{step.code} after {_span(step.after)} {step.name_zh} {step.name_en} [{step.clause}]")
-            for told in step.told:
-                reached = ", ".join(told.contacts) or ("board entry only" if step.board_only else "NOBODY")
-                self.line(f"    {told.recipient.value}: {told.name} ({told.body_code}) -> {reached}")
+        for line in explain_text.unit_lines(found):
+            self.line(line)
         return True
+
+    def pack_explained(self, found: PackExplained | None, pack_id: str) -> bool:
+        if found is None:
+            self.line(f"{pack_id} is not a policy pack of the register")
+            return False
+        for line in explain_text.pack_lines(found):
+            self.line(line)
+        return True
+
+    def packs_checked(self, reports: Sequence[ImportReport]) -> int:
+        """Say what is wrong with files of packs; return the exit code: 1 when anything is."""
+        for report in reports:
+            self._errors(report)
+            if report.refused:
+                more = report.total_errors - len(report.errors)
+                tail = f" ({more} more not listed)" if more else ""
+                self.line(f"{report.file}: {report.total_errors} errors{tail}")
+            else:
+                self.line(f"{report.file}: nothing wrong")
+        return int(any(report.refused for report in reports))
+
+    def _errors(self, report: ImportReport) -> None:
+        for error in report.errors:
+            if not report.chinese:
+                self.line(_in_english(report.file, error))
+            if report.chinese is not False:
+                self.line(_in_chinese(report.file, error))
 
     def checked(self, report: CheckReport) -> None:
         self.line(f"{report.units} units, {report.without_gateway} without a gateway")
@@ -146,6 +172,9 @@ class Printer:
 
 
 def _in_english(file: str, error: RowError) -> str:
+    if error.char:
+        part = f", {error.column}" if error.column else ""
+        return f"{file}, line {error.row}, column {error.char}{part}: expected {error.expected}; found {error.found}"
     place = f"row {error.row}" if error.row else "file"
     column = f", column {error.column}" if error.column else ""
     return f"{file}, {place}{column}: expected {error.expected}; found {error.found}"
@@ -154,25 +183,10 @@ def _in_english(file: str, error: RowError) -> str:
 def _in_chinese(file: str, error: RowError) -> str:
     place = f"第 {error.row} 行" if error.row else "整个文件"
     column = f"“{error.column}”列" if error.column else ""
+    if error.char:
+        column = f"第 {error.char} 列{f'（{error.column}）' if error.column else ''}"
     return f"{file}，{place}{column}：应为{said(error.expected, chinese=True)}；实际为{said(error.found, chinese=True)}"
 
 
 def _as_json(version: Version[Facts]) -> str:
     return json.dumps(to_wire(version).model_dump(mode="json", exclude_none=True), ensure_ascii=False)
-
-
-def _spoken(gateway: Gateway) -> str:
-    said = f"{gateway.gateway_id} ({gateway.carrier})"
-    profile = gateway.device_profile or STANDARD
-    if gateway.device_address is not None:
-        said += f", GB/T 26875.3 {profile} as {shown_address(gateway.device_address, profile)}"
-    if gateway.networks:
-        said += f", from {', '.join(map(str, gateway.networks))}"
-    if gateway.points is not None:
-        said += f", {gateway.points} components registered"
-    return said
-
-
-def _span(after: timedelta) -> str:
-    hours = after.total_seconds() / 3600
-    return "0 h" if hours == 0 else f"{hours:g} h"

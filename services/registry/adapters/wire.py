@@ -1,6 +1,7 @@
 """Wire models to domain values and back."""
 
 import json
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any, assert_never
 
@@ -8,10 +9,12 @@ from pydantic import AnyUrl
 
 from schemas import pack as wire_pack
 from schemas import registry as wire
+from services.kernel.policy import Target
+from services.kernel.scope import Scope
 from services.kernel.words import ContactRole, Language
 from services.registry.domain.bodies import Body
 from services.registry.domain.entities import Contact, Facts, Gateway, History, Kind, Routing, Unit, Version
-from services.registry.domain.policy import LadderStep, Policy, RouteRule
+from services.registry.domain.policy import CountedScope, LadderStep, Obligation, Policy, RouteRule, Supervision
 
 _MODELS: dict[Kind, type[wire.Version]] = {
     Kind.UNIT: wire.UnitVersion,
@@ -182,6 +185,7 @@ def _body(department: wire_pack.Department) -> Body:
 
 def policy_of(pack: wire_pack.Pack) -> Policy:
     """Return the registry's view of a pack; its `document` is the whole pack."""
+    document = pack.model_dump(mode="json")
     return Policy(
         pack_id=pack.pack_id,
         number=pack.version,
@@ -189,13 +193,62 @@ def policy_of(pack: wire_pack.Pack) -> Policy:
         valid_from=pack.valid_from,
         valid_to=pack.valid_to,
         # sorted: jsonb keeps no order of keys, and two packs are compared by this text
-        document=json.dumps(pack.model_dump(mode="json"), ensure_ascii=False, sort_keys=True),
+        document=json.dumps(document, ensure_ascii=False, sort_keys=True),
         bodies={department.code: _body(department) for department in pack.departments},
         routes={route.code: _rule(route) for route in pack.routes},
         default_copies=pack.default_route.copies,
         default_clause=pack.default_route.clause,
-        profiles=frozenset(pack.profiles),
+        default_profile=pack.default_profile,
+        profiles={name: _supervision(name, profile) for name, profile in pack.profiles.items()},
         ladders={name: tuple(_step(step) for step in ladder.steps) for name, ladder in pack.ladders.items()},
+        scopes={name: _scope(name, scope) for name, scope in pack.scopes.items()},
+        targets=tuple(
+            Target.written(name, each.metric, each.scope, each.op, each.value, each.due, each.clause)
+            for name, each in sorted(pack.targets.items())
+        ),
+        obligations=tuple(_obligation(name, each) for name, each in sorted(pack.obligations.items())),
+        proposals=tuple(_proposals("", document)),
+    )
+
+
+def _proposals(path: str, value: object) -> Iterator[tuple[str, str]]:
+    """Yield path and text of everything that says of itself to be our own choice."""
+    if isinstance(value, str):
+        if "proposal" in value and not path.endswith("note"):
+            yield path.removeprefix("."), value
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            yield from _proposals(f"{path}.{name}", part)
+    elif isinstance(value, list):
+        for at, part in enumerate(value):
+            name = part.get("code", at) if isinstance(part, dict) else at
+            yield from _proposals(f"{path}.{name}", part)
+
+
+def _scope(name: str, scope: wire_pack.Scope) -> CountedScope:
+    groups = tuple(
+        frozenset(fact.value for fact in (wanted.any if isinstance(wanted, wire_pack.AnyOf) else (wanted,)))
+        for wanted in scope.all
+    )
+    rule = Scope(groups, scope.starts == "acceptance_date", scope.clause)
+    return CountedScope(name, scope.name_zh, scope.name_en, rule)
+
+
+def _supervision(name: str, profile: wire_pack.Profile) -> Supervision:
+    silence = timedelta(seconds=profile.interval_s * profile.misses + profile.grace_s)
+    return Supervision(name, timedelta(seconds=profile.interval_s), silence, profile.anchor)
+
+
+def _obligation(name: str, obligation: wire_pack.Obligation) -> Obligation:
+    return Obligation(
+        name=name,
+        name_zh=obligation.name_zh,
+        name_en=obligation.name_en,
+        owner=obligation.owner,
+        counted_over=obligation.counted_over,
+        share="" if obligation.share is None else f"{obligation.share:g}",
+        due=obligation.due,
+        clause=obligation.clause,
     )
 
 

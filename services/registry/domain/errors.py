@@ -12,13 +12,15 @@ FOUND_LENGTH = 40
 class RowError:
     """One thing to mend. `row` is the number that a spreadsheet shows beside it, 0 for the file as a whole.
 
-    `column` is the name of a field; whoever prints it says the heading that the file has there.
+    `column` is the name of a field; whoever prints it says the heading that the file has there. In a policy pack `row`
+    is the line, `char` the character in it, both from 1, and `column` the path to the value.
     """
 
     row: int
     column: str
     expected: Said
     found: str
+    char: int = 0
 
 
 class ErrorList:
@@ -77,6 +79,10 @@ class RecordTooLarge(RegistryError):
 
 class CredentialsRefused(RegistryError):
     """What was asked for cannot be given; nothing was changed."""
+
+
+class ExportRefused(RegistryError):
+    """The files cannot be written."""
 
 
 class AuthorityUnusable(RegistryError):

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from services.kernel.calendar import date_of, day_number
-from services.kernel.policy import DatedPack, Packs
+from services.kernel.policy import DatedPack, Packs, Target
+from services.kernel.scope import Scope
 from services.kernel.words import Recipient
 from services.registry.domain.bodies import Body
 
@@ -39,8 +40,45 @@ class LadderStep:
 
 
 @dataclass(frozen=True, slots=True)
+class CountedScope:
+    """Who is counted, by a name of the pack."""
+
+    name: str
+    name_zh: str
+    name_en: str
+    rule: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Supervision:
+    """When a unit of this profile counts as silent: `misses` intervals and the grace after its last proof."""
+
+    name: str
+    interval: timedelta
+    offline_after: timedelta
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """What a source demands and no figure measures. `share` as the pack has it, empty where the source names none."""
+
+    name: str
+    name_zh: str
+    name_en: str
+    owner: str
+    counted_over: str
+    share: str
+    due: str
+    clause: str
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
-    """One version of a pack. `document` is the whole pack as canonical JSON; two packs are equal when it is."""
+    """One version of a pack. `document` is the whole pack as canonical JSON; two packs are equal when it is.
+
+    `targets` and `obligations` are in the order of their ids; `proposals` are the clauses that say "proposal", by path.
+    """
 
     pack_id: str
     number: int
@@ -52,12 +90,21 @@ class Policy:
     routes: Mapping[str, RouteRule] = field(compare=False)
     default_copies: tuple[str, ...] = field(compare=False)
     default_clause: str = field(compare=False)
-    profiles: frozenset[str] = field(compare=False)
+    default_profile: str = field(compare=False)
+    profiles: Mapping[str, Supervision] = field(compare=False)
     ladders: Mapping[str, Sequence[LadderStep]] = field(compare=False)
+    scopes: Mapping[str, CountedScope] = field(compare=False)
+    targets: Sequence[Target] = field(compare=False)
+    obligations: Sequence[Obligation] = field(compare=False)
+    proposals: Sequence[tuple[str, str]] = field(compare=False)
 
     @property
     def id(self) -> str:
         return self.pack_id
+
+    def supervision(self, profile: str | None) -> Supervision:
+        """Return the profile of that name, the pack's default where a unit names none or one that the pack lacks."""
+        return self.profiles.get(profile or "", self.profiles[self.default_profile])
 
 
 Policies = Packs[Policy]

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from services.registry.domain.entities import Gateway, Kind, Routing, Unit
 from services.registry.domain.errors import RowError
 from services.registry.domain.explain import Gap, StepExplained
-from services.registry.domain.policy import Policy
+from services.registry.domain.policy import Policy, RouteRule, Supervision
+from services.registry.domain.scopes import Membership
 from services.registry.domain.words import Said
 
 
@@ -37,11 +39,31 @@ class ImportReport:
 
 @dataclass(frozen=True, slots=True)
 class UnitExplained:
+    """`routed_since`: the first day of those on which the route has been this one without a break."""
+
     unit: Unit
     route: Routing
+    routed_since: date
     policy: Policy
+    scopes: Sequence[Membership]
+    supervision: Supervision
     steps: Sequence[StepExplained]
     gateways: Sequence[Gateway] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PackExplained:
+    """The newest version of a pack, the day from which the register holds it, and how many living units it answers for.
+
+    `answers`: for each body that leads, its name and the categories it leads for, in the order of the pack.
+    """
+
+    policy: Policy
+    since: date
+    units: int
+    answers: Sequence[tuple[str, str, Sequence[RouteRule]]]
+    by_street: Sequence[RouteRule]
+    by_nobody: Sequence[RouteRule]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from services.kernel.effective import in_force
 from services.registry.domain.bodies import Body
 from services.registry.domain.entities import Contact, Facts, Gateway, History, Kind, Unit, Version, of_type
 from services.registry.domain.explain import Directory, Gap, explain, find_gaps
-from services.registry.domain.policy import policy_on
-from services.registry.domain.reports import CheckReport, UnitExplained
+from services.registry.domain.policy import Policy, policy_on
+from services.registry.domain.reports import CheckReport, PackExplained, UnitExplained
+from services.registry.domain.scopes import lives, memberships
 from services.registry.ports import Register, Store
 from services.registry.worker.importing import load_policies, today_in_shanghai
 from services.runtime.clock import Clock
@@ -49,7 +50,40 @@ class Answers:
             if gateway.facts.unit_id == unit_id
             and (gateway.facts.retired_on is None or gateway.facts.retired_on > today)
         ]
-        return UnitExplained(version.facts, version.route, policy, steps, speaking)
+        units = of_type(history.versions, Unit) if history is not None else []
+        return UnitExplained(
+            unit=version.facts,
+            route=version.route,
+            routed_since=_routed_since(units, today),
+            policy=policy,
+            scopes=memberships(units, policies, max(today, units[0].valid_from)),
+            supervision=policy.supervision(version.facts.profile),
+            steps=steps,
+            gateways=speaking,
+        )
+
+    async def explain_pack(self, pack_id: str) -> PackExplained | None:
+        """Return what the newest version of a pack says, None when the register does not hold it."""
+        today = self._today()
+        async with self._store.transaction() as register:
+            history = (await register.histories(Kind.PACK, [pack_id])).get(pack_id)
+            units = of_type(await register.current(Kind.UNIT, today), Unit)
+        if history is None:
+            return None
+        version = max(of_type(history.versions, Policy), key=lambda each: each.facts.number)
+        policy = version.facts
+        rules = list(policy.routes.values())
+        leads = dict.fromkeys(rule.lead for rule in rules if rule.lead is not None)
+        return PackExplained(
+            policy=policy,
+            since=max(version.valid_from, policy.valid_from),
+            units=sum(each.facts.district == policy.district and lives(each.facts, today) for each in units),
+            answers=[
+                (lead, policy.bodies[lead].name_zh, [rule for rule in rules if rule.lead == lead]) for lead in leads
+            ],
+            by_street=[rule for rule in rules if rule.street_leads],
+            by_nobody=[rule for rule in rules if rule.lead is None and not rule.street_leads],
+        )
 
     async def check(self) -> CheckReport:
         """Return what would leave a notice without a reader, and what the register still owes."""
@@ -86,6 +120,19 @@ class Answers:
 
     def _today(self) -> date:
         return today_in_shanghai(self._clock.now())
+
+
+def _routed_since(versions: Sequence[Version[Unit]], day: date) -> date:
+    """Return the first day of the unbroken run of days with the route of `day`, or of a unit's first day after it."""
+    day = max(day, versions[0].valid_from)
+    begun = sorted({version.valid_from for version in versions if version.valid_from <= day}, reverse=True)
+    holding = [(each, in_force(versions, each)) for each in begun]
+    since = begun[0]
+    for each, version in holding:
+        if version is None or holding[0][1] is None or version.route != holding[0][1].route:
+            break
+        since = each
+    return since
 
 
 def in_force_or_first(history: History[Facts], day: date) -> Version[Facts] | None:

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from pathlib import PurePath
 
 from services.kernel.calendar import CHINA
+from services.kernel.effective import in_force
 from services.registry.domain.bodies import Body
 from services.registry.domain.columns import COLUMNS, kind_of_file
 from services.registry.domain.crosscheck import Known, check_row, pack_misses, shared_addresses, unique
@@ -19,7 +20,7 @@ from services.registry.domain.table import Table, lay_out
 from services.registry.domain.timeline import plan
 from services.registry.domain.twins import looks, near_twins
 from services.registry.domain.words import NOTHING, Said, is_chinese
-from services.registry.ports import Files, ImportNote, Register, Sheet, Store
+from services.registry.ports import Files, ImportNote, PackFile, Register, Sheet, Store
 from services.runtime.clock import Clock
 
 MAX_VERSIONS = 400
@@ -86,15 +87,16 @@ class Importer:
         today = today_in_shanghai(now)
         policies = await load_policies(register)
         known = await _known(register, kind, policies, today)
+        held = await register.histories(kind, [row.facts.id for row in parsed])
         errors = ErrorList()
         for row in parsed:
-            errors.add(*check_row(row, known, today))
+            if not _says_what_is_held(row, held.get(row.facts.id), today):
+                errors.add(*check_row(row, known, today))
         errors.refuse_if_any()
         if not self._twins_meant:
             twins = near_twins(COLUMNS[kind][0].name, parsed, await register.ids(kind))
             if twins:
                 raise FileRefused(twins, asks=True)
-        held = await register.histories(kind, [row.facts.id for row in parsed])
         added: list[Version[Facts]] = []
         planned: dict[str, Sequence[Version[Facts]]] = {}
         changed = 0
@@ -123,16 +125,16 @@ class Importer:
         Raises:  StoreUnavailable.
         """
         try:
-            policy, sha256, doubt = self._files.read_pack(path)
+            pack = self._files.read_pack(path)
             async with self._store.command(keep=not dry_run), self._store.transaction() as register:
-                report = await self._take_pack(register, path, policy, sha256, valid_from)
-            return replace(report, notes=() if doubt is None else (doubt,))
+                report = await self._take_pack(register, path, pack, valid_from)
+            notes = () if pack.doubt is None else (pack.doubt,)
+            return replace(report, notes=notes, chinese=is_chinese(PurePath(path).name))
         except FileRefused as refusal:
             return self._refused(path, Kind.PACK, refusal)
 
-    async def _take_pack(
-        self, register: Register, path: str, policy: Policy, sha256: str, valid_from: date | None
-    ) -> ImportReport:
+    async def _take_pack(self, register: Register, path: str, pack: PackFile, valid_from: date | None) -> ImportReport:
+        policy = pack.policy
         now = await _instant(register, self._clock)
         today = today_in_shanghai(now)
         held = of_type(_versions(await register.histories(Kind.PACK, [policy.pack_id])), Policy)
@@ -144,14 +146,14 @@ class Importer:
                 f"a version above {newest}, which the register has with other content",
                 f"高于 {newest} 的版本号（登记册中该版本内容不同）",
             )
-            raise FileRefused([RowError(0, "version", expected, str(policy.number))])
+            raise FileRefused([placed(RowError(0, "version", expected, str(policy.number)), pack)])
         since = valid_from or (max(policy.valid_from, today) if held else policy.valid_from)
         bodies = _bodies(await register.current(Kind.DEPARTMENT, max(since, today)))
         units = await register.histories(Kind.UNIT)
         current = of_type(await register.current(Kind.UNIT, max(since, today)), Unit)
         if misses := pack_misses(policy, [version.facts for version in current], bodies):
-            raise FileRefused(misses)
-        note = ImportNote(_file_name(path), sha256, Kind.PACK, 1, 1, now)
+            raise FileRefused([placed(miss, pack) for miss in misses])
+        note = ImportNote(_file_name(path), pack.sha256, Kind.PACK, 1, 1, now)
         await register.add(Kind.PACK, [Version(policy, since, now)], note)
         rerouted = _reroute(units, await load_policies(register), now)
         if rerouted:
@@ -165,7 +167,7 @@ class Importer:
         named = is_chinese(PurePath(path).name)
         chinese: bool | None = named or (False if kind is Kind.PACK else None)
         if table is None:
-            ordered = sorted(found, key=lambda error: (error.row, error.column))
+            ordered = sorted(found, key=lambda error: (error.row, error.char, error.column))
         else:
             chinese = table.chinese or (named and not table.headings)
             ordered = sorted(found, key=lambda error: (error.row, table.place(error.column), error.column))
@@ -179,6 +181,12 @@ class Importer:
             chinese=chinese,
             asks=refusal.asks,
         )
+
+
+def placed(error: RowError, pack: PackFile) -> RowError:
+    """Return an error about a part of a pack at the line and column where that part stands."""
+    line, char = pack.place_of([error.column])
+    return replace(error, row=line, char=char)
 
 
 def _notes(sheet: Sheet | None, table: Table | None) -> tuple[Said, ...]:
@@ -236,6 +244,15 @@ def _parse(table: Table, sheet: Sheet, files: Files) -> list[ParsedRow]:
     errors.add(*unique(COLUMNS[table.kind][0].name, (row for row in parsed if row.facts.id)))
     errors.refuse_if_any()
     return parsed
+
+
+def _says_what_is_held(row: ParsedRow, history: History[Facts] | None, today: date) -> bool:
+    """Tell whether a row changes nothing. What it refers to is not asked for again: it may be gone since.
+
+    A unit that left may have a category that no pack has any more, and an export of it must be taken back.
+    """
+    held = None if history is None else in_force(history.versions, row.valid_from or today)
+    return held is not None and held.facts == row.facts
 
 
 def _plan_row(

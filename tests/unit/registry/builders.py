@@ -21,7 +21,7 @@ DAY = date(2026, 3, 2)
 
 @cache
 def _sample() -> Policy:
-    return LocalFiles().read_pack(str(PACK_FILE))[0]
+    return LocalFiles().read_pack(str(PACK_FILE)).policy
 
 
 def policy(**changes: Any) -> Policy:

@@ -1,15 +1,21 @@
 """Explain and check: who would be told, and where nobody would."""
 
-from datetime import timedelta
+import io
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
-from services.kernel.words import ContactRole
-from services.registry.domain.entities import Facts, Kind, Version
+from services.kernel.words import Construction, ContactRole
+from services.registry.adapters.files import LocalFiles
+from services.registry.adapters.printing import Printer
+from services.registry.domain.entities import Facts, Kind, Unit, Version
+from services.registry.domain.policy import Policies, dated
 from services.registry.domain.routing import resolve
+from services.registry.domain.scopes import memberships
 from services.registry.worker.asking import Answers
 from tests.fakes.registry import MemoryStore, SetClock
-from tests.unit.registry.builders import DAY, T0, contact, gateway, policy, street, unit
+from tests.unit.registry.builders import DAY, PACK_FILE, T0, contact, gateway, policy, street, unit
 
 PEOPLE = [
     contact(contact_id=f"C-{code}", body_code=code) for code in ("health", "T001", "centre", "brigade", "police")
@@ -110,3 +116,100 @@ async def test_show_and_list() -> None:
     assert [version.facts.id for version in shown.versions] == ["U000001"]
     assert await answers.show(Kind.UNIT, "U9") is None
     assert [version.facts.id for version in await answers.everything(Kind.DEPARTMENT)] == ["T001"]
+
+
+async def explained(*facts: Facts, unit_id: str = "U000001") -> list[str]:
+    answers, _ = await register(*facts)
+    out = io.StringIO()
+    assert Printer(out).explained(await answers.explain(unit_id), unit_id)
+    return out.getvalue().splitlines()
+
+
+async def test_explain_says_in_which_scopes_a_unit_is_why_and_since_when() -> None:
+    lines = await explained(unit(), street())
+    scopes = [line for line in lines if line.startswith("scope ")]
+    names = "Key units with automatic fire facilities that are crowded or flammable places"
+    why = "by key_unit, auto_fire_facilities, crowded_place [000 二(二) last item]"
+    assert scopes[0] == f"scope S1 {names}: in since 2026-03-02, {why}"
+    assert scopes[1].endswith("not in, it lacks extended or new_build or renovated [000 二(二) last item]")
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [
+        (None, "not in yet, it has no acceptance date"),
+        (DAY + timedelta(days=9), "not in yet, accepted on 2026-03-11"),
+        (DAY - timedelta(days=9), "in since 2026-03-02, by new_build, fire_alarm_system"),
+    ],
+)
+async def test_a_scope_by_acceptance_says_what_it_waits_for(day: date | None, said: str) -> None:
+    lines = await explained(unit(construction=Construction.NEW_BUILD, accepted_on=day), street())
+    assert said in next(line for line in lines if line.startswith("scope S2"))
+
+
+async def test_explain_says_which_profile_supervises_and_whether_it_is_the_default() -> None:
+    default = await explained(unit(), street())
+    own = await explained(unit(profile="CN-GB"), street())
+    assert any(
+        line.startswith("supervised as CN-FAST, the pack's default: a sign of life every 60 s, offline after 240 s")
+        for line in default
+    )
+    assert any(
+        line.startswith("supervised as CN-GB: a sign of life every 1800 s, offline after 7200 s") for line in own
+    )
+
+
+async def test_explain_names_the_ladder_of_each_step_and_since_when_the_route_holds() -> None:
+    lines = await explained(unit(), street())
+    assert "answers for it: health [routed; since 2026-03-02; clause 003 health 二]" in lines
+    assert any(line.startswith("ladder hazard, H4 after 24 h 抄告行业主管部门") for line in lines)
+
+
+def versions(*changes: tuple[date, dict[str, Any]]) -> list[Version[Unit]]:
+    return [
+        Version(unit(**facts), day, T0 + timedelta(seconds=at), resolve(unit(**facts), policy(), day))
+        for at, (day, facts) in enumerate(changes)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "since"),
+    [
+        ([(date(2026, 1, 5), {}), (date(2026, 2, 1), {"name": "更名"})], date(2026, 1, 5)),
+        ([(date(2026, 1, 5), {"key_unit": False}), (date(2026, 2, 1), {})], date(2026, 2, 1)),
+        ([(date(2026, 1, 5), {}), (date(2026, 2, 1), {"key_unit": False}), (date(2026, 2, 9), {})], date(2026, 2, 9)),
+    ],
+    ids=["a new name is no break", "listed later", "left and came back"],
+)
+def test_since_is_the_first_day_of_the_unbroken_run(changes: list[tuple[date, dict[str, Any]]], since: date) -> None:
+    policies = Policies([dated(policy(), policy().valid_from)])
+    (first, *_) = memberships(versions(*changes), policies, DAY)
+    assert (first.scope.name, first.member, first.since) == ("S1", True, since)
+
+
+async def test_explain_of_a_pack_says_targets_obligations_who_answers_and_what_is_a_proposal() -> None:
+    gulou = LocalFiles().read_pack(str(PACK_FILE.parent / "gulou-2021.yaml")).policy
+    store = MemoryStore()
+    async with store.transaction() as open_register:
+        await open_register.add(Kind.PACK, [Version(gulou, gulou.valid_from, T0)], None)
+    answers = Answers(store=store, clock=SetClock())
+    out = io.StringIO()
+    assert Printer(out).pack_explained(await answers.explain_pack("gulou-2021"), "gulou-2021")
+    lines = out.getvalue().splitlines()
+    assert "target T03: access_rate over S3 >= 0.3, due 12-31 [003 brigade 四]" in lines
+    assert any(
+        line.startswith("obligation T23, not measured: 消防工作站建成率 Fire work stations built 1 of")
+        for line in lines
+    )
+    assert any(line.startswith("health 卫生健康局 answers for HOSPITAL") for line in lines)
+    assert any(line.startswith("no department is named, the default route holds, for HOTEL_OTHER") for line in lines)
+    at = next(number for number, line in enumerate(lines) if line.startswith("proposals of ours"))
+    assert lines[at].endswith(f": {len(gulou.proposals)}")
+    assert len(lines) - at - 1 == len(gulou.proposals) > 10
+
+
+async def test_explain_of_a_pack_that_is_not_held_is_a_sentence() -> None:
+    answers, _ = await register()
+    out = io.StringIO()
+    assert not Printer(out).pack_explained(await answers.explain_pack("none"), "none")
+    assert out.getvalue() == "none is not a policy pack of the register\n"

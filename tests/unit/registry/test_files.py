@@ -211,28 +211,70 @@ def test_row_far_down_cannot_make_a_sheet_huge(tmp_path: Path) -> None:
     assert "rows" in refusal(write(tmp_path, out.getvalue(), "x.xlsx"), LocalFiles(max_rows=1000))[0][2]
 
 
-def pack_refusal(folder: Path, old: str, new: str) -> list[tuple[int, str]]:
+def pack_refusal(folder: Path, *replacements: tuple[str, str]) -> list[tuple[int, int, str]]:
+    """Return line, column and path of each error of the sample pack with some of its text replaced, once each."""
     text = PACK_FILE.read_text(encoding="utf-8")
-    assert old in text
-    path = folder / "pack.yaml"
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    for old, new in replacements:
+        assert old in text
+        text = text.replace(old, new, 1)
     with pytest.raises(FileRefused) as caught:
-        LocalFiles().read_pack(str(path))
-    return [(error.row, error.column) for error in caught.value.errors]
+        LocalFiles().read_pack(write(folder, text.encode(), "pack.yaml"))
+    return [(error.row, error.char, error.column) for error in caught.value.errors]
+
+
+PACK_ERRORS = [
+    ("version: 1", "version: none", "version", "version"),
+    ("lead: education", "lead: educashun", "routes.0.lead", "lead"),
+    ("copies: [police]", "copies: [police, polise]", "routes.6.copies.1", "polise"),
+    ("misses: 3", "misses: 0", "profiles.CN-FAST.misses", "misses"),
+    ("after_s: 3600", "after_s: -1", "ladders.hazard.steps.1.after_s", "after_s"),
+    ("after_s: 3600", "after_s: 20000", "ladders.hazard.steps.2.after_s", "after_s"),
+    ("code: H1", "code: H0", "ladders.hazard.steps.1.code", "code"),
+    ("default_profile: CN-FAST", "default_profile: CN-SLOW", "default_profile", "default_profile"),
+    ("scope: KEY", "scope: KYE", "targets.T04.scope", "scope"),
+    ("valid_to: 2026-12-31", "valid_to: 2025-12-31", "valid_to", "valid_to"),
+    ("lead: null, street_leads: true", "lead: police, street_leads: true", "routes.37.street_leads", "street_leads"),
+    ("code: VOCATIONAL", "code: SCHOOL", "routes.1.code", "code"),
+    ("all: [key_unit]", "all: [key_unitt]", "scopes.KEY.all.0", "key_unitt"),
+    ("any: [crowded_place", "any: [crowded_plaze", "scopes.S1.all.2.any.0", "crowded_plaze"),
+    ("kinds: [fire]", "kinds: [fire, flood]", "ladders.fire.kinds.1", "flood"),
+    ("kinds: [fire]", "kinds: [fire, fault]", "ladders.fire.kinds.1", "fault"),
+    ("group_wait_s: 30", "group_wayt_s: 30", "group_wayt_s", "group_wayt_s"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "path", "key"), PACK_ERRORS)
+def test_pack_error_names_its_path_line_and_column(tmp_path: Path, old: str, new: str, path: str, key: str) -> None:
+    text = PACK_FILE.read_text(encoding="utf-8").replace(old, new, 1)
+    found = {named: (line, char) for line, char, named in pack_refusal(tmp_path, (old, new))}
+    assert path in found
+    line, char = found[path]
+    assert text.splitlines()[line - 1][char - 1 :].startswith(key)
+    wrong_at = text.index(new)
+    assert line >= text.count("\n", 0, wrong_at) + 1
+
+
+@pytest.mark.parametrize(("old", "new", "path", "key"), PACK_ERRORS[:-1])
+def test_one_mistake_in_a_pack_is_one_error(tmp_path: Path, old: str, new: str, path: str, key: str) -> None:
+    assert [named for _, _, named in pack_refusal(tmp_path, (old, new))] == [path]
+
+
+def test_several_mistakes_in_a_pack_are_all_told_in_the_order_of_the_text(tmp_path: Path) -> None:
+    found = pack_refusal(tmp_path, *((old, new) for old, new, *_ in PACK_ERRORS[:4]))
+    assert [path for *_, path in found] == ["version", "routes.0.lead", "routes.6.copies.1", "profiles.CN-FAST.misses"]
+    assert found == sorted(found)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "path"),
-    [
-        ("version: 1", "version: none", "version"),
-        ("lead: education", "lead: educashun", "(whole pack)"),
-        ("misses: 3", "misses: 0", "profiles.CN-FAST.misses"),
-        ("after_s: 3600", "after_s: -1", "ladders.hazard.steps.1.after_s"),
-        ("default_profile: CN-FAST", "default_profile: CN-SLOW", "(whole pack)"),
-    ],
+    ("text", "place"),
+    [("a: 1\nb: [\n", (3, 1)), ("a: 1\na: 2\n", (2, 1)), ("a: 1\nb: 2026-13-01\n", (2, 4)), ("a: 1\n  b: 2\n", (2, 4))],
+    ids=["open bracket", "key twice", "no such day", "indented"],
 )
-def test_pack_error_names_its_path(tmp_path: Path, old: str, new: str, path: str) -> None:
-    assert (0, path) in pack_refusal(tmp_path, old, new)
+def test_broken_yaml_is_told_at_its_line_and_column(tmp_path: Path, text: str, place: tuple[int, int]) -> None:
+    with pytest.raises(FileRefused) as caught:
+        LocalFiles().read_pack(write(tmp_path, text.encode(), "pack.yaml"))
+    (error,) = caught.value.errors
+    assert (error.row, error.char) == place
 
 
 @pytest.mark.parametrize("broken", ["a: [", "a: 1\na: 2\n", "a: &x 1\nb: *x\n", "!!python/object:os.system {}", "42"])

@@ -67,7 +67,7 @@ def test_refused_yaml_is_told_at_its_line() -> None:
 def test_the_sample_pack_is_far_within_the_bounds() -> None:
     text = PACK_FILE.read_text(encoding="utf-8")
     assert len(text) * 10 < strict_yaml.MAX_CHARS
-    assert read_yaml(text)
+    assert read_yaml(text)[0]
 
 
 def test_a_pack_of_three_million_values_is_refused(tmp_path: Path) -> None:
@@ -76,6 +76,17 @@ def test_a_pack_of_three_million_values_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileRefused) as caught:
         LocalFiles().read_pack(str(path))
     assert caught.value.errors[0].found == "a larger one"
+
+
+def test_thousands_of_errors_of_a_pack_are_all_counted(tmp_path: Path) -> None:
+    text = PACK_FILE.read_text(encoding="utf-8")
+    strangers = ", ".join(f"stranger{number}" for number in range(8_000))
+    extra = "".join(f"extra{number}: 1\n" for number in range(4_000))
+    path = tmp_path / "pack.yaml"
+    path.write_text(text.replace("copies: [brigade]", f"copies: [{strangers}]") + extra, encoding="utf-8")
+    with pytest.raises(FileRefused) as caught:
+        LocalFiles().read_pack(str(path))
+    assert caught.value.total == 12_000
 
 
 @pytest.mark.parametrize("seconds", ["1e300", ".inf", "1e12"])

@@ -1,0 +1,167 @@
+"""What is wrong with a policy pack beyond its shape: names that lead nowhere, things said twice, steps out of order.
+
+The pack is looked at as its file has it, before it is known to be one, so that everything wrong is told at once.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from difflib import get_close_matches
+
+from services.kernel.words import FindingKind
+from services.registry.domain.errors import shortened
+from services.registry.domain.words import Said
+
+Path = tuple[str | int, ...]
+
+_HINTS_UP_TO = 100
+"""Among so many names the nearest is looked for: a file may have thousands of both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`path` leads to the value that is wrong."""
+
+    path: Path
+    expected: Said
+    found: str
+
+
+def broken_references(pack: object) -> Iterator[Fault]:
+    """Yield what the schema refuses for the pack as a whole, each at its own place."""
+    bodies = {code for _, department in _items(pack, "departments") if isinstance(code := department.get("code"), str)}
+    for at, route in _items(pack, "routes"):
+        yield from _unknown(bodies, route.get("lead"), ("routes", at, "lead"), _BODY)
+        yield from _unknown_of(bodies, route.get("copies"), ("routes", at, "copies"), _BODY)
+        if route.get("street_leads") is True and route.get("lead") is not None:
+            expected = Said("either a department that leads or the street", "牵头部门与街镇牵头只能二选一")
+            yield Fault(("routes", at, "street_leads"), expected, Said("both", "两者都有"))
+    yield from _unknown_of(bodies, _part(pack, "default_route", "copies"), ("default_route", "copies"), _BODY)
+    yield from _unknown(_names(pack, "profiles"), _part(pack, "default_profile"), ("default_profile",), _PROFILE)
+    scopes = _names(pack, "scopes")
+    for name, target in _named(pack, "targets"):
+        yield from _unknown(scopes, target.get("scope"), ("targets", name, "scope"), _SCOPE)
+    begins, ends = _part(pack, "valid_from"), _part(pack, "valid_to")
+    if isinstance(begins, date) and isinstance(ends, date) and ends < begins:
+        yield Fault(("valid_to",), Said(f"a day not before {begins}", f"不早于 {begins} 的日期"), str(ends))
+    for name, _ in _named(pack, "ladders"):
+        yield from _out_of_order(pack, name)
+
+
+def contradictions(pack: object) -> Iterator[Fault]:
+    """Yield what the schema lets pass and an import must not: codes that stand twice, ladders that serve nobody."""
+    for part in ("departments", "routes"):
+        yield from _twice(((part, at, "code"), item.get("code")) for at, item in _items(pack, part))
+    kinds = [
+        (("ladders", name, "kinds", at), kind)
+        for name, ladder in _named(pack, "ladders")
+        for at, kind in _texts(ladder.get("kinds"))
+    ]
+    known = {each.value for each in FindingKind}
+    for path, kind in kinds:
+        yield from _unknown(known, kind, path, _KIND)
+    yield from _twice(kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """The days of one version of a pack, the last one included."""
+
+    pack_id: str
+    version: int
+    first: date
+    last: date
+
+
+def overlapping(own: Term, others: Sequence[Term]) -> Said | None:
+    """Return what is expected of a pack's first day when another pack of its district holds on some of its days.
+
+    A later version of the same pack is no other one: it takes the place of the earlier.
+    """
+    for other in others:
+        if (other.pack_id, other.version) == (own.pack_id, own.version):
+            return Said(
+                f"one file for version {own.version} of {own.pack_id}",
+                f"{own.pack_id} 第 {own.version} 版只出现在一个文件中",
+            )
+        if other.pack_id != own.pack_id and own.first <= other.last and other.first <= own.last:
+            return Said(
+                "days that no other pack of the district has "
+                f"({other.pack_id} holds from {other.first} to {other.last})",
+                f"与同一区县其他政策包不重叠的日期（{other.pack_id} 的有效期为 {other.first} 至 {other.last}）",
+            )
+    return None
+
+
+_BODY = Said("the code of a body among `departments`", "departments 中机构的代码")
+_PROFILE = Said("the name of one of the `profiles`", "profiles 中的监测档位")
+_SCOPE = Said("the name of one of the `scopes`", "scopes 中的统计范围")
+_KIND = Said("a kind of finding", "问题类型")
+
+
+def _unknown(known: Collection[str], name: object, path: Path, what: Said) -> Iterator[Fault]:
+    if not isinstance(name, str) or name in known:
+        return
+    near = get_close_matches(name, sorted(known), n=1, cutoff=0.6) if len(known) <= _HINTS_UP_TO else []
+    hint = Said(f" (did you mean {near[0]}?)", f"（是否应为 {near[0]}？）") if near else Said("", "")
+    yield Fault(path, Said(f"{what}{hint}", f"{what.zh}{hint.zh}"), shortened(name))
+
+
+def _unknown_of(known: Collection[str], names: object, path: Path, what: Said) -> Iterator[Fault]:
+    for at, name in _texts(names):
+        yield from _unknown(known, name, (*path, at), what)
+
+
+def _twice(named: Iterator[tuple[Path, object]] | Sequence[tuple[Path, object]]) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for path, name in named:
+        if not isinstance(name, str):
+            continue
+        if name in seen:
+            yield Fault(path, Said("a name that stands once", "不重复的名称"), shortened(name))
+        seen.add(name)
+
+
+def _out_of_order(pack: object, ladder: str) -> Iterator[Fault]:
+    """Yield the steps that come before the one above them, and the codes that stand twice."""
+    waited = 0.0
+    codes: list[tuple[Path, object]] = []
+    for at, step in _items(_part(pack, "ladders", ladder), "steps"):
+        path: Path = ("ladders", ladder, "steps", at)
+        codes.append(((*path, "code"), step.get("code")))
+        after = step.get("after_s")
+        if not isinstance(after, int | float) or isinstance(after, bool):
+            continue
+        if after < waited:
+            expected = Said(f"at least the {waited:g} s of the step above it", f"不小于上一步骤的 {waited:g} 秒")
+            yield Fault((*path, "after_s"), expected, f"{after:g}")
+        waited = after
+    yield from _twice(codes)
+
+
+def _part(pack: object, *path: str) -> object:
+    for name in path:
+        pack = pack.get(name) if isinstance(pack, Mapping) else None
+    return pack
+
+
+def _items(pack: object, part: str) -> Iterator[tuple[int, Mapping[str, object]]]:
+    found = _part(pack, part)
+    for at, item in enumerate(found if isinstance(found, list) else ()):
+        if isinstance(item, Mapping):
+            yield at, item
+
+
+def _named(pack: object, part: str) -> Iterator[tuple[str, Mapping[str, object]]]:
+    found = _part(pack, part)
+    for name, item in (found if isinstance(found, Mapping) else {}).items():
+        if isinstance(item, Mapping):
+            yield name, item
+
+
+def _names(pack: object, part: str) -> set[str]:
+    return {name for name, _ in _named(pack, part)}
+
+
+def _texts(found: object) -> Iterator[tuple[int, str]]:
+    return ((at, text) for at, text in enumerate(found if isinstance(found, list) else ()) if isinstance(text, str))
