@@ -46,7 +46,7 @@ class Component(Wire):
 
 
 class Trouble(Wire):
-    """What is wrong. `since` is when it began, `detected_at` when FireNet established it; `occurrence` counts from 1."""
+    """What is wrong: `since` is when it began, `detected_at` when that was established; `occurrence` counts from 1."""
 
     kind: FindingKind
     since: AwareDatetime

@@ -53,9 +53,7 @@ async def run(settings: DocumentsSettings, stop: Stop) -> None:
     producer = BatchProducer(settings.kafka_bootstrap, f"{settings.instance}-documents", headers=HEADERS)
     async with open_pool(settings.database_dsn.get_secret_value(), "documents", 1, 4) as pool:
         store = PostgresDocuments(pool)
-        publishing = PublishingService(
-            outbox=store, stream=KafkaDocumentStream(producer), metrics=metrics, clock=clock
-        )
+        publishing = PublishingService(outbox=store, stream=KafkaDocumentStream(producer), metrics=metrics, clock=clock)
         issuing = IssuingService(
             store=store,
             renderer=TemplateRenderer(),

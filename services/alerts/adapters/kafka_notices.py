@@ -42,8 +42,9 @@ def notice_event(row: dict[str, Any]) -> tuple[str, bytes]:
 class KafkaNoticeStream:
     """See ports.NoticeStream."""
 
-    def __init__(self, producer: BatchProducer) -> None:
+    def __init__(self, producer: BatchProducer, topic: str = NOTICES) -> None:
         self._producer = producer
+        self._topic = topic
         self._started = False
 
     async def start(self) -> None:
@@ -57,6 +58,6 @@ class KafkaNoticeStream:
 
     async def send(self, records: Sequence[tuple[str, bytes]]) -> None:
         try:
-            await self._producer.send_many([Record(NOTICES, key.encode(), value) for key, value in records])
+            await self._producer.send_many([Record(self._topic, key.encode(), value) for key, value in records])
         except KafkaUnavailable as error:
             raise StreamUnavailable(str(error)) from error

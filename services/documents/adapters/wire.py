@@ -60,9 +60,7 @@ def issued_event(document: Document) -> tuple[str, bytes]:
         case_id=request.case_id,
         instrument=request.instrument,
         issuer_code=request.issuer.code,
-        number=DocumentNumber(
-            text=number.text, mark=number.series.mark, year=number.series.year, serial=number.serial
-        ),
+        number=DocumentNumber(text=number.text, mark=number.series.mark, year=number.series.year, serial=number.serial),
         template=document.template,
         issued_at=document.issued_at,
         renditions=tuple(

@@ -100,6 +100,7 @@ def open_case(event: Event, terms: Terms, now: datetime) -> Case:
         clause=event.clause or ladder[0].clause,
         proof=event.proof,
         ladder=ladder,
+        place=event.place,
         fire=FireState(frozenset({_point_key(event)}), alarms=1) if event.kind is CaseKind.FIRE else FireState(),
     )
     return clock_from(case, now, rules.group_wait, terms.pace)
@@ -196,6 +197,7 @@ def _reopen(case: Case, event: Event, terms: Terms, now: datetime) -> Case:
         detected_at=event.detected_at,
         last_sighting_at=now,
         proof=event.proof,
+        place=event.place,
         drops=case.drops + 1,
         sightings=case.sightings + 1,
         facts=replace(
