@@ -275,9 +275,7 @@ def _alerts(board: Dashboard) -> None:
             width=8,
         )
     )
-    text = (
-        "文书：制发、拒绝，及未等到文书而先发的通知。 Documents issued, refused; notices without theirs."
-    )
+    text = "文书：制发、拒绝，及未等到文书而先发的通知。 Documents issued, refused; notices without theirs."
     board.with_panel(
         lines(
             Words("文书", "Documents", text, PER_SECOND),

@@ -84,7 +84,9 @@ class TemplateRenderer:
         self, request: Request, number: Number, template: str, issued_at: datetime, language: Language
     ) -> Rendition:
         due_at = request.due_at if request.due_at and request.due_at > issued_at else None
-        said = self._wordings[template, language].render(unit=request.unit, trouble=request.trouble, due_at=due_at)
+        said = self._wordings[template, language].render(
+            unit=request.unit, trouble=request.trouble, requested_at=request.requested_at, due_at=due_at
+        )
         title, *lines = [line for line in said.splitlines() if line.strip()]
         letter = {
             "lang": str(language),
