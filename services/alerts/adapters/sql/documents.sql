@@ -27,7 +27,7 @@ ORDER BY notice_id FOR NO KEY UPDATE
 
 -- attach --
 UPDATE alerts.notices n SET subject = d.subject, body = d.body, html = d.html, template = d.template,
-       document_number = d.document_number, next_attempt_at = least(n.next_attempt_at, now())
+       document_number = d.document_number, next_attempt_at = n.created_at
 FROM jsonb_populate_recordset(NULL::alerts.notices, %s::jsonb) d WHERE n.notice_id = d.notice_id
 
 -- requests_issued --
