@@ -34,6 +34,7 @@ def notice_event(row: dict[str, Any]) -> tuple[str, bytes]:
         state=NoticeState(row["state"]),
         attempts=row["attempts"],
         reason=row["reason"],
+        document_number=row["document_number"],
     )
     event = Notice(id=row["notice_id"], source="/alerts", subject=key, time=row["ended_at"], data=data)
     return key, codec.notices.encode(event)
