@@ -59,6 +59,7 @@ CREATE TABLE alerts.cases (
     over_at timestamp with time zone,
     pack_id text NOT NULL,
     pack_version integer NOT NULL,
+    place jsonb,
     reply_due_at timestamp with time zone,
     reported text[] NOT NULL DEFAULT '{}'::text[],
     restored_at timestamp with time zone,
@@ -99,9 +100,11 @@ CREATE TABLE alerts.notices (
     contact_id text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     detail text,
+    document_number text,
     ended_at timestamp with time zone,
     fire boolean NOT NULL DEFAULT false,
     first boolean NOT NULL DEFAULT false,
+    html text,
     lang text NOT NULL,
     lease_until timestamp with time zone,
     next_attempt_at timestamp with time zone,
@@ -109,6 +112,7 @@ CREATE TABLE alerts.notices (
     published boolean NOT NULL DEFAULT false,
     purpose text NOT NULL,
     reason text,
+    request_id text,
     secret_ref text,
     state text NOT NULL,
     step text NOT NULL,
@@ -122,6 +126,7 @@ CREATE TABLE alerts.notices (
 );
 CREATE INDEX notices_by_case ON alerts.notices USING btree (case_id);
 CREATE INDEX notices_due ON alerts.notices USING btree (fire DESC, next_attempt_at) WHERE (state = ANY (ARRAY['pending'::text, 'sending'::text]));
+CREATE INDEX notices_of_request ON alerts.notices USING btree (request_id) WHERE (request_id IS NOT NULL);
 CREATE INDEX notices_unpublished ON alerts.notices USING btree (notice_id) WHERE ((NOT published) AND (state = ANY (ARRAY['accepted'::text, 'dead'::text, 'cancelled'::text])));
 
 CREATE TABLE alerts.partitions (
@@ -132,6 +137,22 @@ CREATE TABLE alerts.partitions (
     topic text NOT NULL,
     CONSTRAINT partitions_pkey PRIMARY KEY (topic, partition)
 );
+
+CREATE TABLE alerts.requests (
+    case_id text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    document_id text,
+    event jsonb NOT NULL,
+    issued_at timestamp with time zone,
+    key text NOT NULL,
+    number text,
+    request_id text NOT NULL,
+    state text NOT NULL DEFAULT 'waiting'::text,
+    CONSTRAINT requests_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
+    CONSTRAINT requests_pkey PRIMARY KEY (request_id),
+    CONSTRAINT requests_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'published'::text, 'withdrawn'::text, 'issued'::text])))
+);
+CREATE INDEX requests_waiting ON alerts.requests USING btree (created_at) WHERE (state = 'waiting'::text);
 
 CREATE TABLE alerts.seen (
     event_id text NOT NULL,
@@ -232,6 +253,60 @@ CREATE TABLE console.sessions (
     CONSTRAINT sessions_username_fkey FOREIGN KEY (username) REFERENCES console.accounts(username)
 );
 CREATE INDEX sessions_by_account ON console.sessions USING btree (username);
+
+CREATE TABLE documents.documents (
+    case_id text NOT NULL,
+    document_id text NOT NULL,
+    instrument text NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    issuer text NOT NULL,
+    mark text NOT NULL,
+    published boolean NOT NULL DEFAULT false,
+    request jsonb NOT NULL,
+    request_id text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    serial integer NOT NULL,
+    source text NOT NULL,
+    state text NOT NULL,
+    template text NOT NULL,
+    unit_id text NOT NULL,
+    year integer NOT NULL,
+    CONSTRAINT documents_issuer_mark_year_serial_key UNIQUE (issuer, mark, year, serial),
+    CONSTRAINT documents_pkey PRIMARY KEY (document_id),
+    CONSTRAINT documents_serial_check CHECK ((serial > 0)),
+    CONSTRAINT documents_source_request_id_key UNIQUE (source, request_id),
+    CONSTRAINT documents_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'issued'::text, 'received'::text, 'replied'::text, 'closed'::text])))
+);
+CREATE INDEX documents_of_case ON documents.documents USING btree (case_id);
+CREATE INDEX documents_unpublished ON documents.documents USING btree (issued_at, document_id) WHERE (NOT published);
+
+CREATE TABLE documents.partitions (
+    next_offset bigint NOT NULL DEFAULT 0,
+    owner text NOT NULL DEFAULT ''::text,
+    owner_epoch bigint NOT NULL DEFAULT 0,
+    partition integer NOT NULL,
+    topic text NOT NULL,
+    CONSTRAINT partitions_pkey PRIMARY KEY (topic, partition)
+);
+
+CREATE TABLE documents.renditions (
+    document_id text NOT NULL,
+    html text NOT NULL,
+    language text NOT NULL,
+    text text NOT NULL,
+    title text NOT NULL,
+    CONSTRAINT renditions_document_id_fkey FOREIGN KEY (document_id) REFERENCES documents.documents(document_id),
+    CONSTRAINT renditions_pkey PRIMARY KEY (document_id, language)
+);
+
+CREATE TABLE documents.series (
+    issuer text NOT NULL,
+    last integer NOT NULL,
+    mark text NOT NULL,
+    year integer NOT NULL,
+    CONSTRAINT series_last_check CHECK ((last > 0)),
+    CONSTRAINT series_pkey PRIMARY KEY (issuer, mark, year)
+);
 
 CREATE TABLE registry.certificates (
     expires_at timestamp with time zone NOT NULL,

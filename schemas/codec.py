@@ -5,6 +5,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.command import Command
+from schemas.document import DocumentIssued, DocumentRequest
 from schemas.exchange import Exchange
 from schemas.finding import Finding
 from schemas.notice import Notice
@@ -55,3 +56,5 @@ notices: Codec[Notice] = Codec(Notice)
 registry: Codec[RegistryEvent] = Codec(RegistryEvent)
 commands: Codec[Command] = Codec(Command)
 exchanges: Codec[Exchange] = Codec(Exchange, drop_nulls=True)
+requests: Codec[DocumentRequest] = Codec(DocumentRequest)
+documents: Codec[DocumentIssued] = Codec(DocumentIssued)

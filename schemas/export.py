@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from schemas.base import Wire
 from schemas.codec import CONTENT_TYPE
 from schemas.command import Command
+from schemas.document import DocumentIssued, DocumentRequest
 from schemas.exchange import Exchange
 from schemas.finding import Finding
 from schemas.gateway import GatewayMessage, GatewayStatus
@@ -38,6 +39,8 @@ MODELS: tuple[type[Wire], ...] = (
     Exchange,
     Finding,
     Notice,
+    DocumentRequest,
+    DocumentIssued,
     RegistryEvent,
     Pack,
 )

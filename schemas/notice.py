@@ -18,7 +18,10 @@ class NoticeState(StrEnum):
 
 
 class NoticeData(Wire):
-    """One notice after its delivery came to an end. No address, no secret: those stay in the database."""
+    """One notice after its delivery came to an end. No address, no secret: those stay in the database.
+
+    `document_number` is that of the document it brought; null: a short text.
+    """
 
     notice_id: Identifier
     case_id: Identifier
@@ -35,6 +38,7 @@ class NoticeData(Wire):
     state: NoticeState
     attempts: int
     reason: ShortText | None = None
+    document_number: ShortText | None = None
 
 
 class Notice(Event[NoticeData]):

@@ -45,7 +45,7 @@ def quantiles(name: str, label: str = "") -> tuple[Q, Q]:
 def _processes(board: Dashboard) -> None:
     board.with_row(Row("进程 · Processes"))
     text = "各服务是否响应抓取。 Whether each service answers Prometheus."
-    services = 'up{job=~"ingest|rules|alerts|alerts-fire|console"}'
+    services = 'up{job=~"ingest|rules|alerts|alerts-fire|documents|console"}'
     board.with_panel(
         states(Words("服务", "Services", text, COUNT), Q(services, "{{job}} {{instance}}"), meaning=ANSWERS, width=12)
     )
@@ -272,6 +272,16 @@ def _alerts(board: Dashboard) -> None:
         lines(
             Words("投递", "Attempts", text, PER_SECOND),
             Q(f"sum by (channel, fate) (rate(firenet_alerts_attempts_total{EACH}))", "{{channel}} {{fate}}"),
+            width=8,
+        )
+    )
+    text = "文书：制发、拒绝，及未等到文书而先发的通知。 Documents issued, refused; notices without theirs."
+    board.with_panel(
+        lines(
+            Words("文书", "Documents", text, PER_SECOND),
+            Q(f"sum by (instrument) (rate(firenet_documents_issued_total{EACH}))", "制发 issued {{instrument}}"),
+            Q(f"sum by (reason) (rate(firenet_documents_refused_total{EACH})) > 0", "拒 refused {{reason}}"),
+            Q(f"sum(rate(firenet_alerts_notices_without_document_total{EACH}))", "未等到 without document"),
             width=8,
         )
     )

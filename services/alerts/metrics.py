@@ -70,6 +70,17 @@ class AlertsMetrics:
         self.cancelled = Counter(
             "firenet_alerts_cancelled_total", "Notices not sent any more", ["reason"], registry=registry
         )
+        self.without_document = Counter(
+            "firenet_alerts_notices_without_document_total",
+            "Notices that left with our own short text because their document had not come in time",
+            registry=registry,
+        )
+        self.documents = Counter(
+            "firenet_alerts_documents_total",
+            "Documents taken in: attached to notices that waited, or unused because these had left or were taken back",
+            ["use"],
+            registry=registry,
+        )
         self.fire_latency = Histogram(
             "firenet_alerts_fire_latency_seconds",
             "From the fire signal's received_at to a notice accepted by its channel",
@@ -129,5 +140,7 @@ class AlertsMetrics:
                     self.attempts.labels(channel, fate, reason)
         for reason in (Reason.CASE_CLOSED, Reason.ACKNOWLEDGED, Reason.REOPENED):
             self.cancelled.labels(reason)
+        for use in ("attached", "unused"):
+            self.documents.labels(use)
         for why in ("no_next_step", "overdue"):
             self.violations.labels(why)

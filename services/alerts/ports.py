@@ -4,29 +4,37 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from services.alerts.domain.audit.chain import Link
 from services.alerts.domain.audit.entry import AuditEntry
 from services.alerts.domain.audit.overview import Overview
 from services.alerts.domain.case.case import Case
-from services.alerts.domain.case.event import Event
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.subject import Subject, SubjectFacts
 from services.alerts.domain.delivery.attempts import Outcome, Verdict
 from services.alerts.domain.delivery.consent import SendDecision
 from services.alerts.domain.delivery.destinations import Due
+from services.alerts.domain.delivery.documents import (
+    Attached,
+    AwaitingNotice,
+    DocumentRequest,
+    IssuedDocument,
+    Particulars,
+)
 from services.alerts.domain.delivery.interim import InterimRow
 from services.alerts.domain.delivery.letters import Letter
 from services.alerts.domain.delivery.notice import Notice
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.escalation.steps import StepTaken
-from services.alerts.domain.ids import CaseId, NoticeId
+from services.alerts.domain.ids import CaseId, NoticeId, RequestId
 from services.alerts.domain.noise.common_cause import Candidate
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.domain.routing.recipients import AddressBook
 from services.kernel.words import Channel, Purpose
+
+E_contra = TypeVar("E_contra", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,8 @@ class Changes:
     It takes back notices that were never sent, but the first ones of a fire.
 
     `leased` names the notices among them whose first attempt is under way, and until when it is ours; `brought` those
-    that were sent, or tried, while the database was away. Nothing of it is sent `not_before`.
+    that were sent, or tried, while the database was away. Nothing of it is sent `not_before`. `requests` are documents
+    that are asked for; `issued` ones have come, and are `attached` to notices that waited for them.
     """
 
     opened: dict[CaseId, Case] = field(default_factory=dict)
@@ -56,6 +65,9 @@ class Changes:
     brought: dict[NoticeId, InterimRow] = field(default_factory=dict)
     not_before: datetime | None = None
     cancelled: dict[CaseId, Reason] = field(default_factory=dict)
+    requests: list[DocumentRequest] = field(default_factory=list)
+    issued: list[IssuedDocument] = field(default_factory=list)
+    attached: list[Attached] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
 
     def put(self, case: Case) -> None:
@@ -68,7 +80,9 @@ class Changes:
 
     @property
     def leaves_work(self) -> bool:
-        """Say whether another task has to do with it: a notice without an attempt, a case with a step to come."""
+        """Say whether another task has to do with it: a notice or request to be sent, a case with a step to come."""
+        if self.requests or self.attached:
+            return True
         climbing = any(case.is_open and case.next_step_at for case in (*self.opened.values(), *self.updated.values()))
         return climbing or any(
             notice.notice_id not in self.leased and notice.notice_id not in self.brought for notice in self.notices
@@ -76,7 +90,8 @@ class Changes:
 
     @property
     def empty(self) -> bool:
-        return not (self.opened or self.updated or self.steps or self.notices or self.cancelled or self.audit)
+        written = (self.steps, self.notices, self.cancelled, self.requests, self.issued, self.attached, self.audit)
+        return not (self.opened or self.updated or any(written))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +173,10 @@ class CaseTransaction(IntakeTransaction, Protocol):
         """Return and lock one case."""
         ...
 
+    async def awaiting(self, request_ids: Collection[RequestId]) -> list[AwaitingNotice]:
+        """Return and lock the notices that wait for these documents and were never tried."""
+        ...
+
     async def alone_with_common_causes(self) -> bool:
         """Return True when no other transaction works on common causes; holds until the end."""
         ...
@@ -212,6 +231,14 @@ class Ready:
     first: bool = False
     over_since: datetime | None = None
     notice: Notice | None = None
+    html: str = ""
+
+    @property
+    def lacks_document(self) -> bool:
+        """Say whether it leaves, for the first time, without the document that it waited for."""
+        notice = self.notice
+        wanted = notice is not None and notice.request_id is not None and notice.document_number is None
+        return wanted and self.attempts == 1
 
     @classmethod
     def of(cls, notice: Notice, case: Case | None, attempts: int) -> "Ready":
@@ -230,6 +257,7 @@ class Ready:
             first=notice.first,
             over_since=case.closed_at if case else None,
             notice=notice,
+            html=notice.html,
         )
 
 
@@ -275,6 +303,16 @@ class Tray(Protocol):
         ...
 
 
+class Unpublished(Protocol):
+    """What waits to be put on a topic."""
+
+    async def unpublished(self, limit: int) -> Sequence[tuple[str, str, bytes]]:
+        """Return (id, key, encoded event) of what is not on its topic yet."""
+        ...
+
+    async def mark_published(self, ids: Sequence[str]) -> None: ...
+
+
 class Outbox(Tray, Protocol):
     """The tray in the database, and what of it is to be published."""
 
@@ -282,11 +320,11 @@ class Outbox(Tray, Protocol):
         """Return which of these notices are written down, whatever became of them."""
         ...
 
-    async def unpublished(self, limit: int) -> Sequence[tuple[NoticeId, str, bytes]]:
+    async def unpublished(self, limit: int) -> Sequence[tuple[str, str, bytes]]:
         """Return (id, key, encoded event) of notices that have ended and are not on the notices topic yet."""
         ...
 
-    async def mark_published(self, notice_ids: Sequence[NoticeId]) -> None: ...
+    async def mark_published(self, ids: Sequence[str]) -> None: ...
 
 
 class OpenFires(Protocol):
@@ -338,7 +376,7 @@ class Carrier(Protocol):
 
 
 class NoticeStream(Protocol):
-    """firenet.notices.v1."""
+    """One topic that alerts writes."""
 
     async def send(self, records: Sequence[tuple[str, bytes]]) -> None:
         """Return once all are stored. Raises StreamUnavailable; some may be stored then, and may be sent again."""
@@ -364,6 +402,10 @@ class Directory(AddressBook, Protocol):
         """Return what is known of a unit: an unknown one is named by its id, an unregistered gateway by its claim."""
         ...
 
+    def particulars(self, facts: SubjectFacts, told: Sequence[str], now: datetime) -> Particulars | None:
+        """Return what a document says of a unit and of those `told`; None when no body issues any in its district."""
+        ...
+
     def sizes(self, district: str) -> Mapping[str, int]:
         """Return how many units of the district each `carrier:X` and `town:Y` has."""
         ...
@@ -378,6 +420,10 @@ class LetterWriter(Protocol):
 
     def write(self, letter: Letter, notice_id: NoticeId, to: Address) -> tuple[str, str, str]:
         """Return (subject, body, template name@version) in the language and form of the address."""
+        ...
+
+    def attach(self, waiting: AwaitingNotice, document: IssuedDocument) -> Attached:
+        """Return the notice with the document in the place of its text, in its own language and form."""
         ...
 
 
@@ -411,9 +457,9 @@ class Auditor(Protocol):
         ...
 
 
-class Intake(Protocol):
+class Intake(Protocol[E_contra]):
     """Takes events of one partition in, effects and offset together."""
 
-    async def take(self, claim: PartitionClaim, events: Sequence[Event], next_offset: int) -> None:
+    async def take(self, claim: PartitionClaim, events: Sequence[E_contra], next_offset: int) -> None:
         """Return once it is committed. Raises StoreUnavailable, NoPack (try again) and Fenced (not ours any more)."""
         ...

@@ -59,6 +59,13 @@ class AlertsSettings(ServiceSettings):
         default=60, gt=0, le=3600, description="how long to wait for the registry at start, seconds"
     )
     findings_at_once: int = Field(default=100, ge=1, le=5000, description="findings per transaction")
+    document_wait_s: float = Field(
+        default=10,
+        ge=0,
+        le=3600,
+        description="how long a notice waits for its document before it leaves with our own short text, seconds; "
+        "0: no documents are asked for",
+    )
     poll_ms: int = Field(
         default=250, ge=10, le=10_000, description="how often due work is looked for without a wake-up, milliseconds"
     )

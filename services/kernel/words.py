@@ -290,3 +290,31 @@ class Purpose(StrEnum):
 
     NOTICE = "notice"
     ALL_CLEAR = "all_clear"
+
+
+class Instrument(StrEnum):
+    """The documents that the ladders know (文书), by the code that packs use (docs/domain/compliance.md 2.1)."""
+
+    FAULT_NOTICE = "I1"
+    CHECK_TASK = "I2"
+    URGING_NOTICE = "I3"
+    COPY_NOTICE = "I4"
+    CORRECTION_ORDER = "I5"
+    CIRCULAR = "I6"
+    LISTED_SUPERVISION = "I7"
+    INTERVIEW = "I8"
+    ACCOUNTABILITY = "I9"
+
+
+INSTRUMENTS_ISSUED = frozenset({Instrument.FAULT_NOTICE})
+"""Those that documents issues by now; of the others alerts still writes the text itself."""
+
+
+class DocumentState(StrEnum):
+    """The life of a document. What an authority must issue itself stays a draft until its number is entered."""
+
+    DRAFT = "draft"
+    ISSUED = "issued"
+    RECEIVED = "received"
+    REPLIED = "replied"
+    CLOSED = "closed"

@@ -98,7 +98,7 @@ class Run:
 
     def whole(self) -> bool:
         """Tell whether every service says of itself that it is ready."""
-        names = ("ingest", "rules", "alerts", "alerts_fire", "console_status")
+        names = ("ingest", "rules", "alerts", "alerts_fire", "documents", "console_status")
         with suppress(OSError):
             for name in names:
                 urllib.request.urlopen(f"http://{HOST}:{getattr(self.ports, name)}/readyz", timeout=10).close()

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from services.alerts.domain.case.event import Event
 from services.alerts.domain.case.subject import Subject, SubjectFacts
 from services.alerts.domain.delivery.attempts import Outcome
+from services.alerts.domain.delivery.documents import Attached, AwaitingNotice, IssuedDocument, Named, Particulars
 from services.alerts.domain.delivery.letters import Letter
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.ids import NoticeId
@@ -50,6 +51,9 @@ class FakeDirectory(Book):
     def facts(self, subject: Subject, now: datetime) -> SubjectFacts:
         return unit(subject.id)
 
+    def particulars(self, facts: SubjectFacts, told: Sequence[str], now: datetime) -> Particulars | None:
+        return Particulars("centre", Named("监控中心", "Centre"), Named(facts.name, facts.name_en))
+
     def sizes(self, district: str) -> Mapping[str, int]:
         return {}
 
@@ -58,6 +62,10 @@ class PlainWriter:
     def write(self, letter: Letter, notice_id: NoticeId, to: Address) -> tuple[str, str, str]:
         over = "" if letter.case.is_open else " over"
         return f"{letter.step_code} {letter.case.subject.id}{over}", f"{letter.proof}", "plain@1"
+
+    def attach(self, waiting: AwaitingNotice, document: IssuedDocument) -> Attached:
+        page = document.in_language(waiting.lang)
+        return Attached(waiting.notice_id, page.title, page.text, page.html, document.template, document.number)
 
 
 class EveryDay:

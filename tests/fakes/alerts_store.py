@@ -14,11 +14,12 @@ from services.alerts.domain.case.subject import Subject
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
 from services.alerts.domain.delivery.consent import may_send
 from services.alerts.domain.delivery.destinations import Due
-from services.alerts.domain.delivery.notice import Notice
+from services.alerts.domain.delivery.documents import AwaitingNotice, DocumentRequest, IssuedDocument
+from services.alerts.domain.delivery.notice import Notice, due_at
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced
 from services.alerts.domain.escalation.steps import StepTaken
-from services.alerts.domain.ids import CaseId, NoticeId
+from services.alerts.domain.ids import CaseId, NoticeId, RequestId
 from services.alerts.domain.noise.common_cause import Candidate
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseBook, Changes, ClaimRequest, PartitionClaim, Ready, Refused, Retell
@@ -43,6 +44,8 @@ class Tables:
     steps: dict[tuple[CaseId, str], StepTaken] = field(default_factory=dict)
     notices: dict[NoticeId, Row] = field(default_factory=dict)
     audit: list[AuditEntry] = field(default_factory=list)
+    requests: dict[RequestId, DocumentRequest] = field(default_factory=dict)
+    issued: dict[RequestId, IssuedDocument] = field(default_factory=dict)
     offsets: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
 
     def copied(self) -> "Tables":
@@ -52,6 +55,8 @@ class Tables:
             dict(self.steps),
             {key: copy(row) for key, row in self.notices.items()},
             list(self.audit),
+            dict(self.requests),
+            dict(self.issued),
             dict(self.offsets),
         )
 
@@ -110,6 +115,13 @@ class MemoryTransaction:
                 found.setdefault(row.notice.case_id, {})[row.notice.to] = None
         return {case_id: list(addresses) for case_id, addresses in found.items()}
 
+    async def awaiting(self, request_ids: Collection[RequestId]) -> list[AwaitingNotice]:
+        return [
+            AwaitingNotice(one.notice_id, one.case_id, one.request_id, one.to.channel, one.to.lang, one.body)
+            for one in (self._t.notices[key].notice for key in sorted(self._t.notices) if self._never_tried(key))
+            if one.request_id in request_ids and one.request_id is not None and one.document_number is None
+        ]
+
     async def alone_with_common_causes(self) -> bool:
         return True
 
@@ -147,6 +159,10 @@ class MemoryTransaction:
                 row.next_attempt_at, row.reason = common.held_until, Reason.HELD
         return held
 
+    def _never_tried(self, notice_id: NoticeId) -> bool:
+        row = self._t.notices[notice_id]
+        return row.state == "pending" and row.attempts == 0
+
     async def save(self, changes: Changes) -> set[NoticeId]:
         self._t.cases.update(
             {case_id: replace(case, revision=case.revision + 1) for case_id, case in changes.updated.items()}
@@ -159,6 +175,20 @@ class MemoryTransaction:
         for notice_id in self._t.notices.keys() & new.keys():
             del new[notice_id]
         self._t.notices |= new
+        for request in changes.requests:
+            self._t.requests.setdefault(request.request_id, request)
+        self._t.issued.update({one.request_id: one for one in changes.issued})
+        for attached in changes.attached:
+            row = self._t.notices[attached.notice_id]
+            row.notice = replace(
+                row.notice,
+                subject=attached.subject,
+                body=attached.body,
+                html=attached.html,
+                template=attached.template,
+                document_number=attached.number,
+            )
+            row.next_attempt_at = row.notice.created_at
         for case_id, reason in changes.cancelled.items():
             purpose = Purpose.ALL_CLEAR if reason is Reason.REOPENED else Purpose.NOTICE
             for row in self._t.notices.values():
@@ -176,7 +206,7 @@ class MemoryTransaction:
             return Row(notice, state, brought.attempts, brought.next_attempt_at, reason)
         until = changes.leased.get(notice.notice_id)
         if until is None:
-            return Row(notice, next_attempt_at=max(notice.created_at, changes.not_before or notice.created_at))
+            return Row(notice, next_attempt_at=due_at(notice, changes.not_before))
         return Row(notice, state="sending", attempts=1, next_attempt_at=until)
 
     def _insert(self, case: Case) -> None:
@@ -238,20 +268,7 @@ class MemoryStore:
             notice = row.notice = self.retell(notice, case)
         row.state, row.attempts = "sending", row.attempts + 1
         row.next_attempt_at = request.now + request.leases[notice.to.channel]
-        return Ready(
-            notice_id=notice.notice_id,
-            case_id=notice.case_id,
-            to=notice.to,
-            subject=notice.subject,
-            body=notice.body,
-            fire=notice.fire,
-            attempts=row.attempts,
-            purpose=notice.purpose,
-            lang=notice.to.lang,
-            caused_at=notice.caused_at,
-            first=notice.first,
-            over_since=case.closed_at,
-        )
+        return Ready.of(notice, case, row.attempts)
 
     async def record(self, ready: Ready, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
         row = self.tables.notices[ready.notice_id]
@@ -266,10 +283,10 @@ class MemoryStore:
     async def known(self, notice_ids: Collection[NoticeId]) -> set[NoticeId]:
         return set(notice_ids) & self.tables.notices.keys()
 
-    async def unpublished(self, limit: int) -> Sequence[tuple[NoticeId, str, bytes]]:
+    async def unpublished(self, limit: int) -> Sequence[tuple[str, str, bytes]]:
         raise NotImplementedError  # the notices topic has its own tests on the real store
 
-    async def mark_published(self, notice_ids: Sequence[NoticeId]) -> None:
+    async def mark_published(self, ids: Sequence[str]) -> None:
         raise NotImplementedError
 
 

@@ -1,7 +1,5 @@
 """Records of the findings and alarms topics to events."""
 
-from typing import Protocol
-
 from schemas import codec
 from schemas.finding import Finding
 from schemas.gateway import Point
@@ -16,12 +14,6 @@ from services.runtime.kafka_loop import ConsumedRecord
 
 LONGEST_TEXT = 500
 """Characters of what an unregistered gateway sent that are told; the refusal keeps all."""
-
-
-class Decode(Protocol):
-    """Turns one record into an event, None when there is nothing to do about it. Raises codec.BadRecord."""
-
-    def __call__(self, topic: str, record: ConsumedRecord) -> Event | None: ...
 
 
 def event_of_finding(topic: str, record: ConsumedRecord) -> Event | None:

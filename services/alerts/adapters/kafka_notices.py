@@ -34,6 +34,7 @@ def notice_event(row: dict[str, Any]) -> tuple[str, bytes]:
         state=NoticeState(row["state"]),
         attempts=row["attempts"],
         reason=row["reason"],
+        document_number=row["document_number"],
     )
     event = Notice(id=row["notice_id"], source="/alerts", subject=key, time=row["ended_at"], data=data)
     return key, codec.notices.encode(event)
@@ -42,8 +43,9 @@ def notice_event(row: dict[str, Any]) -> tuple[str, bytes]:
 class KafkaNoticeStream:
     """See ports.NoticeStream."""
 
-    def __init__(self, producer: BatchProducer) -> None:
+    def __init__(self, producer: BatchProducer, topic: str = NOTICES) -> None:
         self._producer = producer
+        self._topic = topic
         self._started = False
 
     async def start(self) -> None:
@@ -57,6 +59,6 @@ class KafkaNoticeStream:
 
     async def send(self, records: Sequence[tuple[str, bytes]]) -> None:
         try:
-            await self._producer.send_many([Record(NOTICES, key.encode(), value) for key, value in records])
+            await self._producer.send_many([Record(self._topic, key.encode(), value) for key, value in records])
         except KafkaUnavailable as error:
             raise StreamUnavailable(str(error)) from error

@@ -9,6 +9,7 @@ import jinja2
 from services.alerts.adapters.rows import proof_json
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.delivery.documents import Attached, AwaitingNotice, IssuedDocument
 from services.alerts.domain.delivery.letters import Letter
 from services.alerts.domain.ids import NoticeId
 from services.alerts.domain.routing.contacts import Address
@@ -137,6 +138,26 @@ class TemplateWriter:
         if to.channel is Channel.WEBHOOK:
             body = _payload(letter, notice_id, to, subject, body, link)
         return subject, body, f"{name}@{VERSIONS[name]}"
+
+    def attach(self, waiting: AwaitingNotice, document: IssuedDocument) -> Attached:
+        page = document.in_language(waiting.lang)
+        subject = f"{page.title}（{document.number}）" if waiting.lang != "en" else f"{page.title} ({document.number})"
+        subject, body, html = _line(subject), page.text, page.html
+        if waiting.channel is Channel.WEBHOOK:
+            body, html = _payload_with(waiting.body, subject, document, page.text), ""
+        return Attached(waiting.notice_id, subject, body, html, document.template, document.number)
+
+
+def _payload_with(payload: str, subject: str, document: IssuedDocument, text: str) -> str:
+    """Return a webhook's body with the document's text in place of ours; what it says as data stays as it was."""
+    whole = json.loads(payload)
+    whole["data"] |= {
+        "subject": subject,
+        "text": text,
+        "document_number": document.number,
+        "document_id": document.document_id,
+    }
+    return json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
 
 
 def _sort(case: Case) -> str:

@@ -57,6 +57,8 @@ def message_of(notice: Ready, sender: str, clock: Clock) -> EmailMessage:
     message["X-FireNet-Case"] = notice.case_id
     message["Content-Language"] = notice.lang
     message.set_content(notice.body)
+    if notice.html:
+        message.add_alternative(notice.html, subtype="html")
     return message
 
 

@@ -9,15 +9,26 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg_pool import PoolTimeout
 
-from services.alerts.adapters.rows import audit_row, case_of, case_row, notice_row, taken_row, to_json
+from services.alerts.adapters.kafka_requests import request_rows
+from services.alerts.adapters.rows import (
+    attached_row,
+    audit_row,
+    case_of,
+    case_row,
+    issued_row,
+    notice_row,
+    taken_row,
+    to_json,
+)
 from services.alerts.adapters.statements import SQL
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.kinds import URGENT, CaseKind
 from services.alerts.domain.case.seen import fresh_among, remembered
 from services.alerts.domain.case.subject import Subject
+from services.alerts.domain.delivery.documents import AwaitingNotice
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced, StoreUnavailable
-from services.alerts.domain.ids import BodyCode, CaseId, ContactId, NoticeId
+from services.alerts.domain.ids import BodyCode, CaseId, ContactId, NoticeId, RequestId
 from services.alerts.domain.noise.common_cause import Candidate
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseBook, CaseTransaction, Changes, PartitionClaim
@@ -126,6 +137,19 @@ class PostgresCaseTransaction:
             found.setdefault(CaseId(row["case_id"]), []).append(address)
         return found
 
+    async def awaiting(self, request_ids: Collection[RequestId]) -> list[AwaitingNotice]:
+        return [
+            AwaitingNotice(
+                NoticeId(row["notice_id"]),
+                CaseId(row["case_id"]),
+                RequestId(row["request_id"]),
+                Channel(row["channel"]),
+                row["lang"],
+                row["body"],
+            )
+            for row in await self._rows(SQL["awaiting"], (list(request_ids),))
+        ]
+
     async def alone_with_common_causes(self) -> bool:
         return await try_lock(self._connection, GROUPING_LOCK)
 
@@ -162,6 +186,7 @@ class PostgresCaseTransaction:
                     for one in changes.notices
                 ]
                 new = await run(SQL["insert_notices"], (to_json(rows),))
+            await self._save_documents(changes)
             if changes.cancelled:
                 await run(SQL["cancel_notices"], _cancellations(changes))
             if changes.audit:
@@ -172,6 +197,15 @@ class PostgresCaseTransaction:
                 work = "fire" if any(notice.fire for notice in changes.notices) else "work"
                 await run(SQL["notify"], (WORK_CHANNEL, work))
         return {NoticeId(row[0]) for row in await new.fetchall()} if new else set()
+
+    async def _save_documents(self, changes: Changes) -> None:
+        run = self._connection.execute
+        if changes.requests:
+            await run(SQL["insert_requests"], (to_json(request_rows(changes.requests)),))
+        if changes.issued:
+            await run(SQL["requests_issued"], (to_json([issued_row(one) for one in changes.issued]),))
+        if changes.attached:
+            await run(SQL["attach"], (to_json([attached_row(one) for one in changes.attached]),))
 
 
 def _book_parameters(

@@ -15,7 +15,7 @@ from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Ver
 from services.alerts.domain.delivery.consent import may_send
 from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.notice import Notice
-from services.alerts.domain.ids import BodyCode, ContactId, NoticeId
+from services.alerts.domain.ids import BodyCode, ContactId, NoticeId, RequestId
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import ClaimRequest, Ready, Refused, Retell
 from services.kernel.words import Channel, Purpose
@@ -109,17 +109,17 @@ class PostgresOutbox:
             cursor = await connection.execute(SQL["known_notices"], (list(notice_ids),))
             return {NoticeId(row[0]) for row in await cursor.fetchall()}
 
-    async def unpublished(self, limit: int) -> Sequence[tuple[NoticeId, str, bytes]]:
+    async def unpublished(self, limit: int) -> Sequence[tuple[str, str, bytes]]:
         async with (
             transaction_on(self._pool, pipelined=True) as connection,
             connection.cursor(row_factory=dict_row) as cursor,
         ):
             await cursor.execute(SQL["unpublished"], (limit,))
-            return [(NoticeId(row["notice_id"]), *self._encode(row)) for row in await cursor.fetchall()]
+            return [(row["notice_id"], *self._encode(row)) for row in await cursor.fetchall()]
 
-    async def mark_published(self, notice_ids: Sequence[NoticeId]) -> None:
+    async def mark_published(self, ids: Sequence[str]) -> None:
         async with transaction_on(self._pool, pipelined=True) as connection:
-            await connection.execute(SQL["mark_published"], (list(notice_ids),))
+            await connection.execute(SQL["mark_published"], (list(ids),))
 
 
 async def _claimed(connection: Connection, chosen: Sequence[Due], now: datetime) -> list[dict[str, Any]]:
@@ -166,4 +166,7 @@ def _notice_of(row: dict[str, Any], case: Case) -> Notice:
         about=about_of(row["about"], case.proof),
         fire=row["fire"],
         first=row["first"],
+        request_id=RequestId(row["request_id"]) if row["request_id"] else None,
+        document_number=row["document_number"],
+        html=row["html"] or "",
     )

@@ -17,6 +17,7 @@ from schemas.registry import (
 )
 from services.alerts.adapters.packs import PackShelf
 from services.alerts.domain.case.subject import UNREGISTERED, Subject, SubjectFacts
+from services.alerts.domain.delivery.documents import Named, Particulars
 from services.alerts.domain.errors import NoPack
 from services.alerts.domain.escalation.pack_rules import WITHOUT_PACK, PackRules
 from services.alerts.domain.ids import BodyCode, ContactId
@@ -145,6 +146,41 @@ class RegistryDirectory:
         if chosen is None and kind == Recipient.CENTRE and not (district and wanted):
             wanted = list(dict.fromkeys([*wanted, *(code for code, of_kind in others.items() if of_kind == kind)]))
         return [BodyCode(code) for code in wanted]
+
+    def particulars(self, facts: SubjectFacts, told: Sequence[str], now: datetime) -> Particulars | None:
+        """The centre issues, as the source of what was found; without a name in the register it cannot."""
+        day = now.astimezone(CHINA).date()
+        names = self._body_names(facts.district, day)
+        issuer = next((code for code in self.bodies(Recipient.CENTRE, facts.district) if code in names), None)
+        if issuer is None:
+            return None
+        record = self._units.get(facts.subject.id)
+        version = in_force(record.versions, day) if record else None
+        chosen = None
+        with contextlib.suppress(NoPack):
+            chosen = self._packs.of(facts.district, day)
+        routes = () if chosen is None else chosen.pack.routes
+        return Particulars(
+            issuer_code=issuer,
+            issuer=names[issuer],
+            name=Named(facts.name, facts.name_en),
+            address=version.address if version else "",
+            category=next((Named(one.name_zh, one.name_en) for one in routes if one.code == facts.category), None),
+            town=names.get(facts.town),
+            bodies={code: names[code] for code in told if code in names},
+        )
+
+    def _body_names(self, district: str, day: date) -> Mapping[str, Named]:
+        chosen = None
+        with contextlib.suppress(NoPack):
+            chosen = self._packs.of(district, day)
+        packs = [chosen.pack] if chosen is not None else [one.pack for one in self._packs.of_all(day).values()]
+        found = {one.code: Named(one.name_zh, one.name_en) for pack in packs for one in pack.departments}
+        for record in self._departments.values():
+            version = in_force(record.versions, day)
+            if version is not None:
+                found[version.department.code] = Named(version.department.name_zh, version.department.name_en)
+        return found
 
     def contacts(self, body: str) -> Sequence[Contact]:
         day = self._today()

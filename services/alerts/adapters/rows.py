@@ -10,8 +10,9 @@ from services.alerts.domain.case.event import Place, Proof
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.subject import Subject, SubjectFacts, SubjectKind
+from services.alerts.domain.delivery.documents import Attached, IssuedDocument
 from services.alerts.domain.delivery.interim import InterimRow
-from services.alerts.domain.delivery.notice import About, Notice
+from services.alerts.domain.delivery.notice import About, Notice, due_at
 from services.alerts.domain.escalation.steps import LadderStep, StepTaken
 from services.alerts.domain.ids import CaseId
 from services.kernel.words import Recipient
@@ -81,6 +82,7 @@ def case_row(case: Case) -> Row:
         "restored_at": case.fire.restored_at,
         "over_at": case.fire.over_at,
         "revision": case.revision,
+        "place": _place_json(case.place),
     }
 
 
@@ -129,6 +131,7 @@ def case_of(row: Mapping[str, Any]) -> Case:
             over_at=row["over_at"],
         ),
         revision=row["revision"],
+        place=_place_of(row["place"]),
     )
 
 
@@ -224,12 +227,13 @@ def notice_row(
         "fire": notice.fire,
         "state": "sending" if leased_until else "pending",
         "attempts": 1 if leased_until else 0,
-        "next_attempt_at": leased_until or max(notice.created_at, not_before or notice.created_at),
+        "next_attempt_at": leased_until or due_at(notice, not_before),
         "lease_until": leased_until,
         "ended_at": None,
         "reason": None,
         "first": notice.first,
         "about": about_json(notice.about),
+        "request_id": notice.request_id,
         **({} if brought is None else _state_of(brought)),
     }
 
@@ -248,10 +252,9 @@ def _state_of(brought: InterimRow) -> Row:
 
 
 def about_json(about: About) -> Row:
-    place = about.place
     return {
         "evidence": proof_json(about.proof),
-        "place": None if place is None else {"address": place.address, "system": place.system, "label": place.label},
+        "place": _place_json(about.place),
         "text": about.text,
     }
 
@@ -260,8 +263,35 @@ def about_of(raw: Mapping[str, Any] | None, proof: Proof) -> About:
     """Return what a notice tells of; rows of former versions do not say, their case's `proof` stands in."""
     if raw is None:
         return About(proof)
-    place = raw["place"]
-    return About(proof_of(raw["evidence"]), None if place is None else Place(**place), raw["text"])
+    return About(proof_of(raw["evidence"]), _place_of(raw["place"]), raw["text"])
+
+
+def _place_json(place: Place | None) -> Row | None:
+    return None if place is None else {"address": place.address, "system": place.system, "label": place.label}
+
+
+def _place_of(raw: Mapping[str, str] | None) -> Place | None:
+    return None if raw is None else Place(**raw)
+
+
+def attached_row(attached: Attached) -> Row:
+    return {
+        "notice_id": attached.notice_id,
+        "subject": attached.subject,
+        "body": attached.body,
+        "html": attached.html,
+        "template": attached.template,
+        "document_number": attached.number,
+    }
+
+
+def issued_row(document: IssuedDocument) -> Row:
+    return {
+        "request_id": document.request_id,
+        "document_id": document.document_id,
+        "number": document.number,
+        "issued_at": document.issued_at,
+    }
 
 
 def audit_row(entry: AuditEntry) -> Row:

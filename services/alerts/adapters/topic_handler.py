@@ -6,11 +6,9 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from schemas import codec
-from services.alerts.adapters.kafka_events import Decode
-from services.alerts.domain.case.event import Event
 from services.alerts.domain.errors import Conflict, Fenced, NoPack, StoreUnavailable
 from services.alerts.ports import CaseStore, Intake, PartitionClaim
 from services.runtime.kafka_loop import ConsumedRecord, Unavailable
@@ -24,7 +22,18 @@ LAST_BATCH_S = 5.0
 """What a transaction under way may take when its partition goes to somebody else; what is cut off is not written."""
 
 
-class Standby(Protocol):
+E = TypeVar("E")
+E_co = TypeVar("E_co", covariant=True)
+E_contra = TypeVar("E_contra", contravariant=True)
+
+
+class Decode(Protocol[E_co]):
+    """Turns one record into an event, None when there is nothing to do about it. Raises codec.BadRecord."""
+
+    def __call__(self, topic: str, record: ConsumedRecord) -> E_co | None: ...
+
+
+class Standby(Protocol[E_contra]):
     """Acts on events while the database is away; they come again to the intake later."""
 
     away: bool
@@ -37,7 +46,7 @@ class Standby(Protocol):
         """Ask the database and return whether it is away."""
         ...
 
-    async def take(self, events: Sequence[Event]) -> None:
+    async def take(self, events: Sequence[E_contra]) -> None:
         """Raises NoPack."""
         ...
 
@@ -69,7 +78,7 @@ class _Lane:
     cut: bool = False
 
 
-class TopicHandler:
+class TopicHandler(Generic[E]):
     """PartitionHandler of one topic: claims partitions, decodes, takes in; effects and offset are one transaction.
 
     Each partition is worked off by itself, so that a fire waits neither for the transactions of other units' fires nor
@@ -87,16 +96,16 @@ class TopicHandler:
         self,
         *,
         topic: str,
-        decode: Decode,
+        decode: Decode[E],
         store: CaseStore,
-        intake: Intake,
+        intake: Intake[E],
         owner: str,
         at_once: int,
         side_by_side: int,
         hold: int,
         on_rejected: Callable[[], None],
         on_progress: Callable[[], None],
-        standby: Standby | None = None,
+        standby: Standby[E] | None = None,
         patience_s: float | None = None,
     ) -> None:
         self._topic = topic
@@ -206,7 +215,7 @@ class TopicHandler:
             get_logger().error("record_not_told", topic=self._topic, offset=news[0].offset, exc_info=error)
         lane.told = news[-1].offset + 1
 
-    def _peek(self, record: ConsumedRecord) -> Event | None:
+    def _peek(self, record: ConsumedRecord) -> E | None:
         try:
             return self._decode(self._topic, record)
         except codec.BadRecord:
@@ -319,7 +328,7 @@ class TopicHandler:
         self._done(partition, lane, next_offset)
         return True
 
-    async def _commit(self, lane: _Lane, events: Sequence[Event], next_offset: int) -> None:
+    async def _commit(self, lane: _Lane, events: Sequence[E], next_offset: int) -> None:
         assert lane.claim is not None, "nothing is taken in before the partition is claimed"
         try:
             if self._patience_s is None:
@@ -346,7 +355,7 @@ class TopicHandler:
         self._owing.discard(partition)
         self._room.set()
 
-    def _read(self, record: ConsumedRecord) -> Event | None:
+    def _read(self, record: ConsumedRecord) -> E | None:
         try:
             return self._decode(self._topic, record)
         except codec.BadRecord as error:

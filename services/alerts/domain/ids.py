@@ -5,6 +5,7 @@ from typing import NewType
 
 CaseId = NewType("CaseId", str)
 NoticeId = NewType("NoticeId", str)
+RequestId = NewType("RequestId", str)
 ContactId = NewType("ContactId", str)
 BodyCode = NewType("BodyCode", str)
 

@@ -6,15 +6,18 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from schemas.codec import HEADERS
-from schemas.topics import FINDINGS
+from schemas.topics import DOCUMENTS, FINDINGS, REQUESTS
 from services.alerts.adapters.kafka_events import event_of_finding
 from services.alerts.adapters.kafka_notices import KafkaNoticeStream
+from services.alerts.adapters.kafka_requests import document_of_record
 from services.alerts.adapters.postgres_audit import PostgresAuditLog, PostgresAuditor
 from services.alerts.adapters.postgres_cases import PostgresCaseStore
+from services.alerts.adapters.postgres_requests import PostgresRequests
 from services.alerts.adapters.topic_handler import TopicHandler
 from services.alerts.domain.errors import StoreUnavailable
 from services.alerts.lanes.parts import Parts, after
 from services.alerts.worker.delivery import DeliveryWorker
+from services.alerts.worker.document_intake import DocumentIntake
 from services.alerts.worker.housekeeping import EscalationMonitor, publish_turn, seal_turn
 from services.alerts.worker.ladder import LadderWorker
 from services.runtime.kafka import BatchProducer
@@ -25,6 +28,8 @@ from services.runtime.postgres import Pool
 
 PUBLISH_EVERY_S = 0.25
 """Nobody waits for firenet.notices.v1: what ended meanwhile is sent together."""
+DOCUMENTS_HELD = 400
+"""Documents that wait in memory to be taken in, each some ten kilobytes."""
 SUPERVISE_EVERY_S = 5.0
 FORGET_EVERY = 720
 """Turns of the supervisor: once an hour."""
@@ -48,6 +53,8 @@ class OrdinaryLane:
             "delivery": self._parts.deliver(self._delivery_worker, "delivery", stop),
             "ladder": after(ready, stop, lambda: self._ladder(stop)),
             "publish": self._publish(stop),
+            "requests": self._request_documents(stop),
+            "documents": after(ready, stop, lambda: self._take_documents(stop)),
             "seal": self._seal(stop),
             "supervise": self._supervise(stop),
         }
@@ -107,6 +114,52 @@ class OrdinaryLane:
             await self._parts.turns.run("publish", turn, stop)
         finally:
             await producer.stop()
+
+    async def _request_documents(self, stop: Stop) -> None:
+        settings = self._parts.settings
+        producer = BatchProducer(settings.kafka_bootstrap, f"{settings.instance}-requests", headers=HEADERS)
+        waiting, stream = PostgresRequests(self._work), KafkaNoticeStream(producer, REQUESTS)
+
+        async def turn() -> int:
+            await stream.start()
+            return await publish_turn(waiting, stream)
+
+        try:
+            await self._parts.turns.run("requests", turn, stop)
+        finally:
+            await producer.stop()
+
+    async def _take_documents(self, stop: Stop) -> None:
+        parts, settings = self._parts, self._parts.settings
+        store = PostgresCaseStore(self._work)
+        handler = TopicHandler(
+            topic=DOCUMENTS,
+            decode=document_of_record,
+            store=store,
+            intake=DocumentIntake(
+                store=store,
+                writer=parts.writer,
+                metrics=parts.metrics,
+                clock=parts.clock,
+                wake=parts.wake_events["delivery"],
+            ),
+            owner=settings.instance,
+            at_once=settings.findings_at_once,
+            side_by_side=1,
+            hold=DOCUMENTS_HELD,
+            on_rejected=parts.metrics.rejected.labels(DOCUMENTS).inc,
+            on_progress=lambda: parts.health.beat("documents"),
+        )
+        loop = KafkaLoop(
+            settings.kafka_bootstrap,
+            DOCUMENTS,
+            f"{settings.group}-documents",
+            handler,
+            f"{settings.instance}-documents",
+            poll_records=DOCUMENTS_HELD // 4,
+            static=True,
+        )
+        await loop.run(stop)
 
     async def _seal(self, stop: Stop) -> None:
         log = PostgresAuditLog(self._work)

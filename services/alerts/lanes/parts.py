@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 from prometheus_client import CollectorRegistry
 
@@ -10,6 +11,7 @@ from services.alerts.adapters.calendar import ChinaCalendar
 from services.alerts.adapters.interim_store import LocalInterimStore
 from services.alerts.adapters.letter_writer import TemplateWriter
 from services.alerts.adapters.registry_directory import RegistryDirectory
+from services.alerts.domain.delivery.documents import DocumentTerms
 from services.alerts.domain.escalation.ladder import Pace
 from services.alerts.lanes.delivery_workers import DeliveryWorkers
 from services.alerts.metrics import AlertsMetrics
@@ -26,7 +28,7 @@ from services.kernel.calendar import CHINA
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
 
-WAKEABLE = ("ladder", "delivery", "fire-delivery", "publish", "interim")
+WAKEABLE = ("ladder", "delivery", "fire-delivery", "publish", "interim", "requests")
 """Tasks that others may wake before their pause is over."""
 
 
@@ -50,6 +52,7 @@ class Parts:
         self.directory = RegistryDirectory(
             lambda: clock.now().astimezone(CHINA).date(), self.metrics.rejected.labels(REGISTRY).inc
         )
+        self.writer = TemplateWriter(settings.console_url)
         self.composer = self.new_composer(self.metrics)
         self.interim_store = LocalInterimStore(self.composer.retell, self.composer.first_told)
         # the ordinary lane beside the fire lane knows what was told from memory; in a process of its own it cannot
@@ -59,10 +62,11 @@ class Parts:
     def new_composer(self, metrics: AlertsMetrics) -> NoticeComposer:
         return NoticeComposer(
             directory=self.directory,
-            writer=TemplateWriter(self.settings.console_url),
+            writer=self.writer,
             calendar=ChinaCalendar(),
             metrics=metrics,
             pace=Pace(self.settings.clock_rate),
+            documents=DocumentTerms(timedelta(seconds=self.settings.document_wait_s), self.settings.console_url),
         )
 
     def intake(self, store: CaseStore, fire_delivery: DeliveryWorker, wake: Callable[[], None]) -> CaseIntake:

@@ -108,6 +108,7 @@ class DeliveryWorker:
             self._store_was_away = False
             for answer in answers:
                 if isinstance(answer, Ready):
+                    self._metrics.without_document.inc(answer.lacks_document)
                     self._start(chosen.pop(answer.notice_id), answer)
                 elif answer.consent.wait_until is None and answer.consent.stop is not None:
                     self._metrics.cancelled.labels(answer.consent.stop).inc()

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from services.alerts.metrics import AlertsMetrics
-from services.alerts.ports import AuditLog, Auditor, NoticeStream, Outbox
+from services.alerts.ports import AuditLog, Auditor, NoticeStream, Unpublished
 from services.runtime.clock import Clock
 
 SEAL_AT_ONCE = 2000
@@ -12,12 +12,12 @@ OVERDUE_GRACE = timedelta(seconds=60)
 REMEMBER_EVENTS = timedelta(days=30)
 
 
-async def publish_turn(outbox: Outbox, stream: NoticeStream) -> int:
-    """Put ended notices on firenet.notices.v1; a crash in between repeats some, with the same ids."""
+async def publish_turn(outbox: Unpublished, stream: NoticeStream) -> int:
+    """Put what waits on its topic (ended notices, requests); a crash in between repeats some, with the same ids."""
     waiting = await outbox.unpublished(PUBLISH_AT_ONCE)
     if waiting:
         await stream.send([(key, value) for _, key, value in waiting])
-        await outbox.mark_published([notice_id for notice_id, _, _ in waiting])
+        await outbox.mark_published([one for one, _, _ in waiting])
     return len(waiting)
 
 

@@ -8,6 +8,13 @@ from services.alerts.domain.audit.entry import AuditEntry, Detail
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.event import Event
 from services.alerts.domain.case.lifecycle import Decision
+from services.alerts.domain.delivery.documents import (
+    DocumentRequest,
+    DocumentTerms,
+    copies_of,
+    is_issued_for,
+    request_id_of,
+)
 from services.alerts.domain.delivery.letters import (
     ALL_CLEAR_STEP,
     Letter,
@@ -26,7 +33,7 @@ from services.alerts.domain.routing.recipients import Recipients, whom_first_ste
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Changes, Directory, LetterWriter, WorkingCalendar
 from services.kernel.calendar import CHINA
-from services.kernel.words import Recipient
+from services.kernel.words import Instrument, Language, Recipient
 
 ACTOR = "alerts"
 
@@ -42,12 +49,14 @@ class NoticeComposer:
         calendar: WorkingCalendar,
         metrics: AlertsMetrics,
         pace: Pace,
+        documents: DocumentTerms | None = None,
     ) -> None:
         self._directory = directory
         self._writer = writer
         self._calendar = calendar
         self._metrics = metrics
         self.pace = pace
+        self._documents = documents or DocumentTerms()
 
     def take_step(
         self,
@@ -69,9 +78,33 @@ class NoticeComposer:
         self._count(climbed, step.code, told)
         self._write_step(changes, climbed, step, told, due_at, now)
         letter = letter_of_step(climbed, step, now, event=event, members=members, first=first)
-        self._write_notices(changes, letter, told.addresses)
+        request = self._request(climbed, step, told, now)
+        if request is not None:
+            changes.requests.append(request)
+        self._write_notices(changes, letter, told.addresses, request)
         changes.put(climbed)
         return climbed
+
+    def _request(self, case: Case, step: LadderStep, told: Recipients, now: datetime) -> DocumentRequest | None:
+        """Return what to ask documents for; None when this step has no document, or nobody who reads or issues it."""
+        terms = self._documents
+        if not terms.wait or not told.addresses or not is_issued_for(case, step):
+            return None
+        particulars = self._directory.particulars(case.facts, told.names, now)
+        if particulars is None:
+            return None
+        return DocumentRequest(
+            request_id=request_id_of(case.case_id, step.code),
+            case=case,
+            instrument=Instrument(step.document),
+            particulars=particulars,
+            copies=copies_of(told.names, particulars),
+            languages=tuple(sorted({Language(to.lang) for to in told.addresses})),
+            clause=step.clause,
+            requested_at=now,
+            due_at=case.next_step_at,
+            link=f"{terms.console_url.rstrip('/')}/?case={case.case_id}",
+        )
 
     def first_told(self, case: Case) -> Sequence[Address]:
         """Return whom the first step of an urgent case tells."""
@@ -153,7 +186,13 @@ class NoticeComposer:
         }
         changes.audit.append(AuditEntry(now, ACTOR, "step_taken", case.case_id, detail))
 
-    def _write_notices(self, changes: Changes, letter: Letter, addresses: Iterable[Address]) -> None:
+    def _write_notices(
+        self,
+        changes: Changes,
+        letter: Letter,
+        addresses: Iterable[Address],
+        request: DocumentRequest | None = None,
+    ) -> None:
         case = letter.case
         code = letter.step_code
         for to in addresses:
@@ -175,6 +214,8 @@ class NoticeComposer:
                     about=About(letter.proof, letter.place, letter.text),
                     fire=case.is_urgent and code != ALL_CLEAR_STEP,
                     first=letter.first,
+                    request_id=request.request_id if request else None,
+                    waits_until=request.requested_at + self._documents.wait if request else None,
                 )
             )
 

@@ -120,6 +120,7 @@ async def test_case_comes_back_as_it_was_saved(stores: Stores) -> None:
         fire=FireState(frozenset({"主机|1"}), ended={"主机|2": at(3)}, restored_at=at(3), over_at=at(2)),
         held_until=at(9),
         reply_due_at=at(10),
+        place=Place("1-002", "主机1", "二层走廊烟感"),
     )
     await save(stores, Changes(opened={one.case_id: one}))
     assert await load(stores, one.case_id) == one

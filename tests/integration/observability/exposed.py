@@ -15,11 +15,12 @@ from services.alerts.metrics import AlertsMetrics
 from services.alerts.settings import Lane
 from services.console.metrics import Metrics as ConsoleMetrics
 from services.console.metrics import RateGauges
+from services.documents.metrics import DocumentsMetrics
 from services.ingest.domain.account import Account
 from services.ingest.metrics import LANES, AccountCollector
 from services.ingest.metrics import Metrics as IngestMetrics
 from services.kernel.ratio import Ratio
-from services.kernel.words import REFUSAL_REASONS_IN_USE, Connection, Health, RefusalReason, VisibilityState
+from services.kernel.words import REFUSAL_REASONS_IN_USE, Connection, Health, Instrument, RefusalReason, VisibilityState
 from services.rules.domain.instants import SECOND
 from services.rules.metrics import LiveCollector, PartitionView, RulesMetrics
 from services.runtime.clock import Clock
@@ -108,6 +109,15 @@ def alerts(lane: Lane) -> CollectorRegistry:
     return registry
 
 
+def documents(_: Clock) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    metrics = DocumentsMetrics(registry)
+    metrics.age.observe(0.4)
+    registry.register(Work(metrics.issued.labels(Instrument.FAULT_NOTICE).inc))
+    return registry
+
+
 def console(_: Clock) -> CollectorRegistry:
     registry = CollectorRegistry()
     ConsoleMetrics(registry).snapshot_seconds.observe(0.02)
@@ -122,6 +132,7 @@ SERVICES: dict[str, Callable[[Clock], CollectorRegistry]] = {
     "rules": rules,
     "alerts": lambda _: alerts("ordinary"),
     "alerts-fire": lambda _: alerts("fire"),
+    "documents": documents,
     "console": console,
 }
 

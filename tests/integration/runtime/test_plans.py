@@ -10,6 +10,7 @@ import pytest
 from deploy.stack.postgres import Postgres
 from services.alerts.adapters.statements import SQL as ALERTS
 from services.console.adapters.statements import SQL as CONSOLE
+from services.documents.adapters.statements import SQL as DOCUMENTS
 from services.rules.adapters.statements import SQL as RULES
 from tests.parts import fresh_database
 
@@ -48,6 +49,15 @@ SELECT 'N' || n, 'C' || n, 'H0', 'notice', 'b', 'c', 'email', 'a' || n % 50, 'zh
     CASE WHEN n % 20 = 0 THEN 'pending' ELSE 'accepted' END, 1,
     CASE WHEN n % 20 = 0 THEN TIMESTAMPTZ '2026-11-01Z' + n * interval '1 minute' END, n % 200 > 0
 FROM generate_series(1, 40000) n;
+UPDATE alerts.notices SET request_id = 'Q' || substr(case_id, 2) WHERE substr(case_id, 2)::int % 2 = 0;
+INSERT INTO alerts.requests (request_id, case_id, key, event, created_at, state)
+SELECT 'Q' || n, 'C' || n, 'U' || n, '{}', now(), CASE WHEN n % 4000 = 0 THEN 'waiting' ELSE 'issued' END
+FROM generate_series(1, 40000) n;
+INSERT INTO documents.documents (document_id, source, request_id, case_id, instrument, unit_id, issuer, mark, year,
+    serial, template, state, requested_at, issued_at, request, published)
+SELECT 'D' || n, '/alerts', 'Q' || n, 'C' || n, 'I1', 'U' || n, 'centre', 'm', 2026, n, 'I1@1', 'issued', now(), now(),
+    '{}', n % 400 > 0 FROM generate_series(1, 40000) n;
+INSERT INTO documents.renditions SELECT 'D' || n, 'zh', 't', 'x', 'h' FROM generate_series(1, 40000) n;
 INSERT INTO alerts.seen SELECT 's' || n, TIMESTAMPTZ '2026-11-01Z' + n * interval '1 minute'
 FROM generate_series(1, 40000) n;
 INSERT INTO alerts.partitions (topic, partition) SELECT 't', n FROM generate_series(0, 1999) n;
@@ -141,6 +151,14 @@ REFUSALS: Plan = {
             ALERTS["lease"], {"ids": ["N200", "N400"], "until": NOW}, "notices_pkey", id="alerts: lease of deliveries"
         ),
         pytest.param(ALERTS["unpublished"], (100,), "notices_unpublished", id="alerts: events of notices to send"),
+        pytest.param(
+            ALERTS["awaiting"], (["Q200", "Q400"],), "notices_of_request", id="alerts: waiting for a document"
+        ),
+        pytest.param(ALERTS["unpublished_requests"], (100,), "requests_waiting", id="alerts: requests to send"),
+        pytest.param(ALERTS["withdraw_requests"], (), "requests_waiting", id="alerts: requests of nobody"),
+        pytest.param(DOCUMENTS["issued"], (["D200", "D400"],), "documents_pkey", id="documents: issued before"),
+        pytest.param(DOCUMENTS["unpublished"], (100,), "documents_unpublished", id="documents: to be told of"),
+        pytest.param(DOCUMENTS["renditions"], (["D200", "D400"],), "renditions_pkey", id="documents: texts"),
         pytest.param(ALERTS["take_pending"], (100,), "audit_pending_pkey", id="alerts: entries to seal"),
         pytest.param(ALERTS["last_link"], (), "audit_pkey", id="alerts: end of the chain"),
         pytest.param(ALERTS["links"], (100, 100), "audit_pkey", id="alerts: links of the chain"),

@@ -9,10 +9,11 @@ from services.alerts.domain.case.event import Event, Happening, Place, Proof
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import Terms, open_case
 from services.alerts.domain.case.subject import SubjectFacts, unit_subject
+from services.alerts.domain.delivery.documents import IssuedDocument, Rendition
 from services.alerts.domain.escalation.ladder import Pace
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.escalation.steps import LadderStep
-from services.alerts.domain.ids import BodyCode, ContactId
+from services.alerts.domain.ids import BodyCode, CaseId, ContactId, RequestId
 from services.alerts.domain.routing.contacts import Address, Contact
 from services.kernel.words import Channel, Recipient
 
@@ -121,6 +122,23 @@ def contact(name: str, body: str, role: str = "office", **more: Any) -> Contact:
 def address(name: str = "c1", channel: Channel = Channel.EMAIL, lang: str = "zh") -> Address:
     where = f"{name}@mail.firenet-demo.cn" if channel is Channel.EMAIL else f"https://{name}.firenet-demo.cn/hook"
     return Address(ContactId(name), BodyCode("centre"), channel, where, "hook", lang)
+
+
+def issued(request_id: RequestId, case_id: CaseId, number: int = 1) -> IssuedDocument:
+    """Return the document that was asked for by this request, in Chinese and English."""
+    return IssuedDocument(
+        event_id=f"/documents#D-{request_id}",
+        request_id=request_id,
+        document_id=f"D-{request_id}",
+        case_id=case_id,
+        number=f"消监告〔2026〕{number}号",
+        template="I1@1",
+        issued_at=T0,
+        renditions={
+            "zh": Rendition("关于告知函", "函文\n", "<p>函文</p>"),
+            "en": Rendition("Notice", "Text\n", "<p>Text</p>"),
+        },
+    )
 
 
 class Book:

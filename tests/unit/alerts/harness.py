@@ -9,11 +9,13 @@ from prometheus_client import CollectorRegistry
 from services.alerts.adapters.interim_store import LocalInterimStore
 from services.alerts.domain.case.event import Event
 from services.alerts.domain.delivery.destinations import Destinations
+from services.alerts.domain.delivery.documents import DocumentTerms, IssuedDocument
 from services.alerts.domain.escalation.ladder import Pace
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import PartitionClaim, Tray
 from services.alerts.worker.acknowledgement import AcknowledgementService
 from services.alerts.worker.delivery import DeliveryWorker, Lanes
+from services.alerts.worker.document_intake import DocumentIntake
 from services.alerts.worker.fire_priority import FirePriority
 from services.alerts.worker.handover import Handover
 from services.alerts.worker.intake import CaseIntake
@@ -38,6 +40,7 @@ class Harness:
         self.metrics = AlertsMetrics(self.registry)
         self._claims: dict[str, PartitionClaim] = {}
         self._offset = 0
+        self._documents = DocumentTerms()
         self.restart()
 
     def restart(self) -> None:
@@ -48,6 +51,10 @@ class Harness:
             calendar=EveryDay(),
             metrics=self.metrics,
             pace=Pace(),
+            documents=self._documents,
+        )
+        self.documents = DocumentIntake(
+            store=self.store, writer=PlainWriter(), metrics=self.metrics, clock=self.clock, wake=lambda: None
         )
         common = {
             "store": self.store,
@@ -70,6 +77,18 @@ class Harness:
         """Start anew with room for so many notices on their way."""
         self._slots = count
         self.restart()
+
+    def wait_for_documents(self, seconds: float) -> None:
+        """Start anew with notices that wait so long for a document."""
+        self._documents = DocumentTerms(timedelta(seconds=seconds), "https://console.firenet-demo.cn")
+        self.restart()
+
+    async def issue(self, *documents: IssuedDocument) -> None:
+        """Take documents in as they come on their topic."""
+        topic = "firenet.documents.v1"
+        if topic not in self._claims:
+            self._claims[topic], _ = await self.store.claim(topic, 0, "rig")
+        await self.documents.take(self._claims[topic], documents, len(documents))
 
     def kill(self) -> None:
         """End everything that is under way, as `kill -9` does, and start anew."""

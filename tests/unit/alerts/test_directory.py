@@ -110,3 +110,22 @@ def test_pack_of_a_district_holds_from_its_day_on_and_does_not_lapse() -> None:
     assert here.rules(NOW, "gulou").expired
     assert here.rules(NOW, "taijiang").pack_id == "taijiang-2026", "its only one, a little early"
     assert here.rules(NOW, "") is WITHOUT_PACK
+
+
+def test_a_document_is_issued_by_the_centre_and_names_what_the_register_knows() -> None:
+    here = directory(pack_record(sample_pack()), unit_record("U1"))
+    said = here.particulars(here.facts(unit_subject("U1"), NOW), ["centre", "maintenance", "brigade"], NOW)
+    assert said is not None
+    assert (said.issuer_code, said.issuer.zh, said.name.zh) == ("centre", "消防远程监控中心", "第U1医院")
+    assert said.category is not None
+    assert said.category.zh == "医疗卫生机构"
+    assert {code: name.zh for code, name in said.bodies.items()} == {
+        "centre": "消防远程监控中心",
+        "brigade": "消防救援大队",
+    }
+    assert said.town is None, "no name of it is known"
+
+
+def test_where_no_centre_is_known_nobody_issues_a_document() -> None:
+    here = directory(unit_record("U1"))
+    assert here.particulars(here.facts(unit_subject("U1"), NOW), [], NOW) is None

@@ -25,7 +25,7 @@ c.closed_at, c.close_reason, c.unit_name, c.unit_name_en, c.district, c.town, c.
 c.copy_departments, c.route_clause, c.cause_key, c.common_case_id, c.sightings, c.drops, c.last_sighting_at, c.pack_id,
 c.pack_version, c.clause, c.evidence, c.ladder, c.step, c.next_step, c.next_step_at, c.held_until, c.acknowledged_at,
 c.acknowledged_by, c.acknowledged_via, c.acknowledged_note, c.acknowledged_step, c.reply_due_at, c.carriers, c.burning,
-c.alarms, c.reported, c.ended, c.restored_at, c.over_at, c.revision
+c.alarms, c.reported, c.ended, c.restored_at, c.over_at, c.revision, c.place
 
 -- book --
 -- Of each subject and kind the open case and the one closed last. Locked in the order of their ids: two transactions
@@ -106,7 +106,7 @@ UPDATE alerts.cases c SET
     acknowledged_at = n.acknowledged_at, acknowledged_by = n.acknowledged_by, acknowledged_via = n.acknowledged_via,
     acknowledged_note = n.acknowledged_note, acknowledged_step = n.acknowledged_step, reply_due_at = n.reply_due_at,
     carriers = n.carriers, burning = n.burning, alarms = n.alarms, reported = n.reported, ended = n.ended,
-    restored_at = n.restored_at, over_at = n.over_at, revision = c.revision + 1
+    restored_at = n.restored_at, over_at = n.over_at, revision = c.revision + 1, place = n.place
 FROM jsonb_populate_recordset(NULL::alerts.cases, %s::jsonb) n WHERE c.case_id = n.case_id
 
 -- case_names --
@@ -114,7 +114,8 @@ case_id, kind, subject_kind, subject_id, finding_id, state, effective_at, detect
 close_reason, unit_name, unit_name_en, district, town, category, lead_department, copy_departments, route_clause,
 cause_key, common_case_id, sightings, drops, last_sighting_at, pack_id, pack_version, clause, evidence, ladder, step,
 next_step, next_step_at, held_until, acknowledged_at, acknowledged_by, acknowledged_via, acknowledged_note,
-acknowledged_step, reply_due_at, carriers, burning, alarms, reported, ended, restored_at, over_at, revision
+acknowledged_step, reply_due_at, carriers, burning, alarms, reported, ended, restored_at, over_at, revision,
+place
 
 -- insert_cases --
 INSERT INTO alerts.cases ({case_names})
@@ -130,7 +131,8 @@ ON CONFLICT DO NOTHING
 
 -- notice_names --
 notice_id, case_id, step, purpose, body_code, contact_id, channel, address, secret_ref, lang, template, subject, body,
-clause, created_at, caused_at, fire, state, attempts, next_attempt_at, lease_until, ended_at, reason, first, about
+clause, created_at, caused_at, fire, state, attempts, next_attempt_at, lease_until, ended_at, reason, first, about,
+request_id
 
 -- insert_notices --
 INSERT INTO alerts.notices ({notice_names})

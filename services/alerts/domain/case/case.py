@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.alerts.domain.case.event import Proof
+from services.alerts.domain.case.event import Place, Proof
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import URGENT, CaseKind
 from services.alerts.domain.case.subject import Subject, SubjectFacts
@@ -35,8 +35,9 @@ class Closure:
 class Case:
     """What alerts keeps open for a finding.
 
-    `next_step_at` is real time: the clock rate is already in it. `ladder` is the snapshot taken at opening. `closure`
-    None: open. `fire` says something in fire cases only.
+    `next_step_at` is real time: the clock rate is already in it. `ladder` is the snapshot taken at opening. `place` is
+    the component that opened it, None for the whole unit. `closure` None: open. `fire` says something in fire cases
+    only.
     """
 
     case_id: CaseId
@@ -64,6 +65,7 @@ class Case:
     acknowledged: Acknowledgement | None = None
     reply_due_at: datetime | None = None
     fire: FireState = field(default_factory=FireState)
+    place: Place | None = None
     revision: int = 1
 
     @property

@@ -118,6 +118,7 @@ def open_case(event: Event, terms: Terms, now: datetime) -> Case:
         clause=event.clause or ladder[0].clause,
         proof=event.proof,
         ladder=ladder,
+        place=event.place,
         fire=_fire_at(_point_key(event)) if event.kind is CaseKind.FIRE else FireState(),
     )
     return clock_from(case, now, rules.group_wait, terms.pace)
@@ -211,6 +212,7 @@ def _reopen(case: Case, event: Event, terms: Terms, now: datetime) -> Case:
         detected_at=event.detected_at,
         last_sighting_at=now,
         proof=event.proof,
+        place=event.place,
         drops=case.drops + 1,
         sightings=case.sightings + 1,
         facts=replace(

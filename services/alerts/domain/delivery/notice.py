@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.alerts.domain.case.event import Place, Proof
-from services.alerts.domain.ids import CaseId, NoticeId, digest
+from services.alerts.domain.ids import CaseId, NoticeId, RequestId, digest
 from services.alerts.domain.routing.contacts import Address
 from services.kernel.words import Purpose
 
@@ -20,7 +20,11 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One document to one address. `fire` jumps every queue. `first`, of a fire or a component, is never taken back."""
+    """One document to one address. `fire` jumps every queue. `first`, of a fire or a component, is never taken back.
+
+    `request_id` names the document that is wanted in place of its text, for which it waits until `waits_until`;
+    `document_number` is that of the document once it is in it, and `html` the document as a page.
+    """
 
     notice_id: NoticeId
     case_id: CaseId
@@ -36,6 +40,10 @@ class Notice:
     about: About
     fire: bool = False
     first: bool = False
+    request_id: RequestId | None = None
+    waits_until: datetime | None = None
+    document_number: str | None = None
+    html: str = ""
 
 
 def notice_id_of(case_id: CaseId, step: str, purpose: Purpose, drop: int, to: Address) -> NoticeId:
@@ -45,3 +53,8 @@ def notice_id_of(case_id: CaseId, step: str, purpose: Purpose, drop: int, to: Ad
     """
     which = str(drop) if purpose is Purpose.ALL_CLEAR else ""
     return NoticeId(digest(16, "notice", case_id, step, purpose, which, to.contact_id, to.channel, to.address))
+
+
+def due_at(notice: Notice, not_before: datetime | None = None) -> datetime:
+    """Return when a new notice is sent for the first time: at once, but for its document or what holds all back."""
+    return max(at for at in (notice.created_at, notice.waits_until, not_before) if at is not None)

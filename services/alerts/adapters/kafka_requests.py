@@ -1,0 +1,107 @@
+"""firenet.requests.v1 and firenet.documents.v1: what we ask documents for, and what comes of it."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from schemas import codec
+from schemas.base import Evidence, PackRef
+from schemas.document import MAX_COPIES, Component, DocumentRequestData, IssuingBody, Trouble, UnitParticulars
+from schemas.document import DocumentRequest as RequestEvent
+from schemas.document import Named as WireNamed
+from services.alerts.domain.case.event import Place
+from services.alerts.domain.delivery.documents import DocumentRequest, IssuedDocument, Named, Rendition
+from services.alerts.domain.ids import CaseId, RequestId
+from services.kernel.words import FindingKind
+from services.runtime.kafka_loop import ConsumedRecord
+from services.runtime.logging import get_logger
+
+SHORT = 200
+"""Characters of a text on the wire; the register keeps to it, what a controller calls its components may not."""
+
+
+def request_row(request: DocumentRequest) -> dict[str, Any]:
+    """Return the row of a request: its facts stand in it as they go on the topic."""
+    event = json.loads(codec.requests.encode(_event_of(request)))
+    return {
+        "request_id": request.request_id,
+        "case_id": request.case.case_id,
+        "key": request.case.subject.id,
+        "event": event,
+        "created_at": request.requested_at,
+    }
+
+
+def request_rows(requests: Sequence[DocumentRequest]) -> list[dict[str, Any]]:
+    """Return the rows of those that can be written. One that cannot costs its document, never the case or its notices.
+
+    These leave with the short text then, when they have waited in vain.
+    """
+    rows = []
+    for request in requests:
+        try:
+            rows.append(request_row(request))
+        except ValueError as error:  # pydantic's is one
+            get_logger().error("document_request_refused", request_id=request.request_id, detail=str(error)[:500])
+    return rows
+
+
+def _event_of(request: DocumentRequest) -> RequestEvent:
+    case, said = request.case, request.particulars
+    data = DocumentRequestData(
+        request_id=request.request_id,
+        case_id=case.case_id,
+        instrument=request.instrument,
+        issuer=IssuingBody(code=said.issuer_code, name=_named(said.issuer)),
+        addressee=_named(said.name),
+        copies=tuple(_named(one) for one in request.copies[:MAX_COPIES]),
+        unit=UnitParticulars(
+            unit_id=case.subject.id,
+            name=_named(said.name),
+            address=said.address[:SHORT],
+            category=_named(said.category) if said.category else None,
+            town=_named(said.town) if said.town else None,
+        ),
+        trouble=Trouble(
+            kind=FindingKind(case.kind),
+            since=case.effective_at,
+            detected_at=case.detected_at,
+            occurrence=case.drops,
+            component=_component(case.place),
+        ),
+        due_at=request.due_at,
+        languages=request.languages,
+        link=request.link[:400],
+        clause=request.clause[:SHORT],
+        pack=PackRef(pack_id=case.pack_id, version=case.pack_version),
+        evidence=Evidence(topic=case.proof.topic, partition=case.proof.partition, offset=case.proof.offset),
+    )
+    return RequestEvent(
+        id=request.request_id, source="/alerts", subject=case.subject.id, time=request.requested_at, data=data
+    )
+
+
+def _named(name: Named) -> WireNamed:
+    return WireNamed(zh=name.zh[:SHORT], en=name.en[:SHORT])
+
+
+def _component(place: Place | None) -> Component | None:
+    if place is None:
+        return None
+    return Component(address=place.address[:SHORT], system=place.system[:SHORT], label=place.label[:SHORT])
+
+
+def document_of_record(topic: str, record: ConsumedRecord) -> IssuedDocument | None:
+    """Return the document in a record. Raises codec.BadRecord."""
+    event = codec.documents.decode(record.value)
+    data = event.data
+    return IssuedDocument(
+        event_id=f"{event.source}#{event.id}",
+        request_id=RequestId(data.request_id),
+        document_id=data.document_id,
+        case_id=CaseId(data.case_id),
+        number=data.number.text,
+        template=data.template,
+        issued_at=data.issued_at,
+        renditions={str(one.language): Rendition(one.title, one.text, one.html) for one in data.renditions},
+    )

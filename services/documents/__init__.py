@@ -1,0 +1,1 @@
+"""What is wanted said becomes a document: numbered, rendered, kept and issued."""

@@ -1,0 +1,1 @@
+"""Kafka, PostgreSQL and the templates behind the ports."""

@@ -1,0 +1,38 @@
+-- Documents, their numbers, and the offset up to which requests are taken in.
+
+-- claim_partition --
+INSERT INTO documents.partitions (topic, partition, owner, owner_epoch) VALUES (%s, %s, %s, 1)
+ON CONFLICT (topic, partition) DO UPDATE SET owner = excluded.owner, owner_epoch = partitions.owner_epoch + 1
+RETURNING owner_epoch, next_offset
+
+-- advance --
+UPDATE documents.partitions SET next_offset = %s WHERE topic = %s AND partition = %s AND owner_epoch = %s
+
+-- issued --
+SELECT document_id FROM documents.documents WHERE document_id = ANY(%s)
+
+-- next_number --
+-- The row stays locked until the transaction ends: whoever comes next sees the number taken, or given back.
+INSERT INTO documents.series (issuer, mark, year, last) VALUES (%s, %s, %s, 1)
+ON CONFLICT (issuer, mark, year) DO UPDATE SET last = series.last + 1
+RETURNING last
+
+-- insert_document --
+INSERT INTO documents.documents (document_id, source, request_id, case_id, instrument, unit_id, issuer, mark, year,
+                                 serial, template, state, requested_at, issued_at, request)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb)
+
+-- insert_rendition --
+INSERT INTO documents.renditions (document_id, language, title, text, html) VALUES (%s, %s, %s, %s, %s)
+
+-- unpublished --
+SELECT document_id, issuer, mark, year, serial, template, issued_at, state, request
+FROM documents.documents WHERE NOT published ORDER BY issued_at, document_id LIMIT %s
+
+-- renditions --
+-- Chinese first: that text is the document.
+SELECT document_id, language, title, text, html FROM documents.renditions
+WHERE document_id = ANY(%s) ORDER BY document_id, language <> 'zh', language
+
+-- mark_published --
+UPDATE documents.documents SET published = true WHERE document_id = ANY(%s)

@@ -1,0 +1,94 @@
+"""The wiring of a documents process, and the only place where settings and adapters meet."""
+
+from schemas.codec import HEADERS
+from schemas.topics import REQUESTS
+from services.documents.adapters.kafka_documents import KafkaDocumentStream
+from services.documents.adapters.postgres_documents import PostgresDocuments
+from services.documents.adapters.renderer import TemplateRenderer
+from services.documents.adapters.request_handler import RequestHandler
+from services.documents.metrics import DocumentsMetrics
+from services.documents.settings import DocumentsSettings
+from services.documents.worker.issuing import IssuingService
+from services.documents.worker.publishing import PublishingService
+from services.runtime.clock import Clock, SystemClock
+from services.runtime.kafka import BatchProducer
+from services.runtime.kafka_loop import KafkaLoop
+from services.runtime.lifecycle import Stop, supervise
+from services.runtime.logging import get_logger
+from services.runtime.postgres import open_pool
+from services.runtime.status import Readiness, StatusServer, process_registry
+
+STALL_S = 30.0
+"""A task that has not turned for so long makes the service not ready."""
+POLL_RECORDS = 200
+TASKS = ("requests", "publish")
+
+
+class Health:
+    """When each task last made progress."""
+
+    def __init__(self, clock: Clock, metrics: DocumentsMetrics) -> None:
+        self._clock = clock
+        self._metrics = metrics
+        self._last: dict[str, float] = {}
+
+    def beat(self, task: str) -> None:
+        self._last[task] = self._clock.monotonic()
+        self._metrics.turns.labels(task).inc()
+
+    def readiness(self) -> Readiness:
+        now = self._clock.monotonic()
+        checks = {
+            task: "not started" if task not in self._last else "ok" if now - self._last[task] < STALL_S else "stalled"
+            for task in TASKS
+        }
+        return Readiness(all(word == "ok" for word in checks.values()), checks)
+
+
+async def run(settings: DocumentsSettings, stop: Stop) -> None:
+    """Run one documents process until stop. Raises TaskDied when a part of it ended by itself."""
+    clock, prometheus = SystemClock(), process_registry()
+    metrics = DocumentsMetrics(prometheus)
+    health = Health(clock, metrics)
+    producer = BatchProducer(settings.kafka_bootstrap, f"{settings.instance}-documents", headers=HEADERS)
+    async with open_pool(settings.database_dsn.get_secret_value(), "documents", 1, 4) as pool:
+        store = PostgresDocuments(pool)
+        publishing = PublishingService(outbox=store, stream=KafkaDocumentStream(producer), metrics=metrics, clock=clock)
+        issuing = IssuingService(
+            store=store,
+            renderer=TemplateRenderer(),
+            metrics=metrics,
+            clock=clock,
+            marks=settings.marks,
+            wake=publishing.wake,
+        )
+        handler = RequestHandler(
+            store=store,
+            issuing=issuing,
+            metrics=metrics,
+            owner=settings.instance,
+            on_progress=lambda: health.beat("requests"),
+        )
+        loop = KafkaLoop(
+            settings.kafka_bootstrap,
+            REQUESTS,
+            f"{settings.group}-requests",
+            handler,
+            f"{settings.instance}-requests",
+            poll_records=POLL_RECORDS,
+            static=True,
+        )
+        status = StatusServer(settings.http_host, settings.http_port, health.readiness, prometheus)
+        get_logger().info("documents_started", instance=settings.instance)
+        try:
+            await supervise(
+                stop,
+                {
+                    "status": status.serve(stop),
+                    "requests": loop.run(stop),
+                    "publish": publishing.run(settings.poll_ms / 1000, lambda: health.beat("publish"), stop),
+                },
+            )
+        finally:
+            await producer.stop()
+    get_logger().info("documents_stopped")

@@ -1,0 +1,1 @@
+"""What a document is, what its number is, and which documents there are."""

@@ -1,0 +1,23 @@
+"""Errors of documents, one small tree."""
+
+from services.documents.domain.reasons import RefusedBecause
+
+
+class DocumentsError(Exception):
+    """Any of them."""
+
+
+class StoreUnavailable(DocumentsError):
+    """The database did not answer; nothing was written."""
+
+
+class Fenced(DocumentsError):
+    """Another process has taken the partition over; it reads on from our last commit."""
+
+
+class NotIssuable(DocumentsError):
+    """A request that no document can be made of; no number was used. `reason` says why."""
+
+    def __init__(self, reason: RefusedBecause, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason

@@ -1,0 +1,42 @@
+"""Everything that documents counts. Closed label sets are created at zero; no unit or addressee is ever a label."""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from services.documents.domain.catalogue import CATALOGUE
+from services.documents.domain.reasons import RefusedBecause
+
+_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 600.0)
+
+
+class DocumentsMetrics:
+    """One instance per process, on its own registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.issued = Counter(
+            "firenet_documents_issued_total", "Documents issued, by kind", ["instrument"], registry=registry
+        )
+        self.duplicates = Counter(
+            "firenet_documents_duplicates_total",
+            "Requests whose document was there already: no second one was made",
+            registry=registry,
+        )
+        self.refused = Counter(
+            "firenet_documents_refused_total",
+            "Requests that no document could be made of; no number was used",
+            ["reason"],
+            registry=registry,
+        )
+        self.published = Counter(
+            "firenet_documents_published_total", "Documents put on firenet.documents.v1", registry=registry
+        )
+        self.age = Histogram(
+            "firenet_documents_age_seconds",
+            "From the request to the document on firenet.documents.v1",
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self.turns = Counter("firenet_documents_turns_total", "Turns of each task", ["task"], registry=registry)
+        for instrument in CATALOGUE:
+            self.issued.labels(instrument)
+        for reason in RefusedBecause:
+            self.refused.labels(reason)

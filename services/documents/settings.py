@@ -1,0 +1,50 @@
+"""Settings of documents, all under `DOCUMENTS_`."""
+
+import socket
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from services.runtime.settings import ServiceSettings
+
+
+def _pairs(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found: dict[str, str] = {}
+    for one in filter(None, (part.strip() for part in value.split(","))):
+        body, sign, mark = (text.strip() for text in one.partition("="))
+        if not sign or not body or not mark:
+            raise ValueError(f"{one!r} is not BODY=MARK")
+        found[body] = mark
+    return found
+
+
+def _each_its_own(marks: dict[str, str]) -> dict[str, str]:
+    if len(set(marks.values())) < len(marks):
+        raise ValueError("two bodies have the same mark: their numbers could not be told apart")
+    return marks
+
+
+class DocumentsSettings(ServiceSettings):
+    model_config = SettingsConfigDict(env_prefix="DOCUMENTS_", extra="ignore", frozen=True, populate_by_name=True)
+
+    instance: str = Field(
+        default_factory=lambda: f"documents-{socket.gethostname()}"[:64],
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        description="name of this process; unique among the processes of documents",
+    )
+    group: str = Field(default="documents", max_length=80, description="Kafka consumer group, shared by all processes")
+    http_port: int = Field(default=9106, ge=1, le=65535, description="port of the status page")
+    marks: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs), AfterValidator(_each_its_own)] = Field(
+        default={"centre": "消监"},
+        description="issuers' codes for the document number (机关代字) by body code: `BODY=MARK`, with commas between "
+        "them; a body without one has its code there",
+    )
+    poll_ms: int = Field(
+        default=250,
+        ge=10,
+        le=10_000,
+        description="how often issued documents are looked for without a wake-up, milliseconds",
+    )

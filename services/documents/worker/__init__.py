@@ -1,0 +1,1 @@
+"""What runs: issuing what was requested, and telling of it."""

@@ -1,0 +1,66 @@
+"""Issued documents are told of: once each, and again after a crash in between."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable
+
+from services.documents.domain.errors import StoreUnavailable
+from services.documents.metrics import DocumentsMetrics
+from services.documents.ports import DocumentStream, Outbox, StreamUnavailable
+from services.runtime.clock import Clock
+from services.runtime.lifecycle import Stop
+from services.runtime.logging import get_logger
+
+AT_ONCE = 100
+LONGEST_PAUSE_S = 5.0
+
+
+class PublishingService:
+    """Puts on firenet.documents.v1 what was issued, in the order of issue."""
+
+    def __init__(self, *, outbox: Outbox, stream: DocumentStream, metrics: DocumentsMetrics, clock: Clock) -> None:
+        self._outbox = outbox
+        self._stream = stream
+        self._metrics = metrics
+        self._clock = clock
+        self._news = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something was issued."""
+        self._news.set()
+
+    async def turn(self) -> int:
+        """Publish what waits and return how many. A crash before the mark repeats some, with the same ids."""
+        documents = await self._outbox.unpublished(AT_ONCE)
+        if documents:
+            await self._stream.send(documents)
+            await self._outbox.mark_published([document.document_id for document in documents])
+            now = self._clock.now()
+            for document in documents:
+                self._metrics.age.observe(max(0.0, (now - document.request.requested_at).total_seconds()))
+            self._metrics.published.inc(len(documents))
+        return len(documents)
+
+    async def run(self, pause_s: float, on_progress: Callable[[], None], stop: Stop) -> None:
+        """Turn until stop; what is down is waited for with growing pauses."""
+        attempt = 0
+        while not stop.is_set():
+            self._news.clear()
+            try:
+                busy = await self.turn() > 0
+            except (StoreUnavailable, StreamUnavailable) as error:
+                attempt += 1
+                get_logger().warning("publishing_waits", error=f"{type(error).__name__}: {error}", attempt=attempt)
+                await stop.wait_for(_backoff_s(attempt))
+                continue
+            attempt = 0
+            on_progress()
+            if not busy:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause_s):
+                        await self._news.wait()
+
+
+def _backoff_s(attempt: int) -> float:
+    return random.uniform(0.5, 1.0) * min(LONGEST_PAUSE_S, 0.1 * 2.0 ** min(attempt, 12))

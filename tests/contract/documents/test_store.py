@@ -1,0 +1,118 @@
+"""Store and outbox of documents: memory and PostgreSQL keep the same promises."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+
+import pytest
+
+from services.documents.adapters.postgres_documents import PostgresDocuments
+from services.documents.adapters.renderer import TemplateRenderer
+from services.documents.domain.document import Document, document_id_of
+from services.documents.domain.errors import Fenced
+from services.documents.domain.numbering import Number, Series
+from services.documents.ports import PartitionClaim
+from services.runtime.postgres import open_pool
+from tests.fakes.documents import MemoryDocuments
+from tests.unit.documents.build import T0, at, request
+
+TOPIC = "firenet.requests.v1"
+SERIES = Series("centre", "消监告", 2026)
+Store = MemoryDocuments | PostgresDocuments
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    if request.param == "memory":
+        yield MemoryDocuments()
+        return
+    dsn = request.getfixturevalue("migrated_database")
+    async with AsyncExitStack() as stack:
+        yield PostgresDocuments(await stack.enter_async_context(open_pool(dsn, "contract", 2, 4)))
+
+
+def document(request_id: str, number: Number, seconds: float = 0) -> Document:
+    wanted = request(request_id, languages=["zh", "en"])
+    return Document(
+        document_id_of(wanted.source, request_id),
+        wanted,
+        number,
+        "I1@1",
+        at(seconds),
+        TemplateRenderer().render(wanted, number, "I1@1", T0),
+    )
+
+
+async def issue(store: Store, claim: PartitionClaim, *ids: str, offset: int = 1) -> list[Document]:
+    async with store.transaction() as transaction:
+        await transaction.advance(claim, offset)
+        found = [document(one, await transaction.next_number(SERIES), n) for n, one in enumerate(ids)]
+        for one in found:
+            await transaction.add(one)
+    return found
+
+
+async def test_numbers_count_on_from_transaction_to_transaction_and_per_series(store: Store) -> None:
+    claim, _ = await store.claim(TOPIC, 0, "a")
+    first = await issue(store, claim, "R1", "R2")
+    second = await issue(store, claim, "R3", offset=2)
+    assert [one.number.serial for one in (*first, *second)] == [1, 2, 3]
+    async with store.transaction() as transaction:
+        for other in (replace(SERIES, year=2027), replace(SERIES, issuer="b"), replace(SERIES, mark="c")):
+            assert (await transaction.next_number(other)).serial == 1
+
+
+async def test_a_transaction_that_fails_leaves_neither_number_nor_offset(store: Store) -> None:
+    claim, _ = await store.claim(TOPIC, 0, "a")
+    with suppress(ZeroDivisionError):
+        async with store.transaction() as transaction:
+            await transaction.advance(claim, 7)
+            await transaction.add(document("R1", await transaction.next_number(SERIES)))
+            raise ZeroDivisionError
+    (one,) = await issue(store, claim, "R2")
+    assert one.number.serial == 1
+    assert (await store.claim(TOPIC, 0, "b"))[1] == 1
+
+
+async def test_an_attempt_that_fails_gives_its_number_back_and_the_transaction_goes_on(store: Store) -> None:
+    claim, _ = await store.claim(TOPIC, 0, "a")
+    async with store.transaction() as transaction:
+        await transaction.advance(claim, 3)
+        async with transaction.attempt():
+            await transaction.add(document("R1", await transaction.next_number(SERIES)))
+        with suppress(ZeroDivisionError):
+            async with transaction.attempt():
+                await transaction.add(document("R2", await transaction.next_number(SERIES), 1))
+                raise ZeroDivisionError
+        async with transaction.attempt():
+            await transaction.add(document("R3", await transaction.next_number(SERIES), 2))
+    assert [(one.request.request_id, one.number.serial) for one in await store.unpublished(9)] == [("R1", 1), ("R3", 2)]
+
+
+async def test_what_is_issued_is_known(store: Store) -> None:
+    claim, _ = await store.claim(TOPIC, 0, "a")
+    (one,) = await issue(store, claim, "R1")
+    async with store.transaction() as transaction:
+        assert await transaction.issued([one.document_id, "other"]) == {one.document_id}
+
+
+async def test_a_former_owner_writes_nothing_more(store: Store) -> None:
+    former, _ = await store.claim(TOPIC, 0, "a")
+    await store.claim(TOPIC, 0, "b")
+    with pytest.raises(Fenced):
+        await issue(store, former, "R1")
+    assert await store.unpublished(9) == []
+
+
+async def test_what_is_not_published_comes_whole_and_in_the_order_of_issue(store: Store) -> None:
+    claim, _ = await store.claim(TOPIC, 0, "a")
+    issued = await issue(store, claim, "R1", "R2", "R3")
+    found = await store.unpublished(2)
+    assert [without_facts(one) for one in found] == [without_facts(one) for one in issued[:2]]
+    await store.mark_published([one.document_id for one in found])
+    assert [one.document_id for one in await store.unpublished(9)] == [issued[2].document_id]
+
+
+def without_facts(one: Document) -> Document:
+    """The request's JSON is kept as such: its spaces and the order of its fields are not."""
+    return replace(one, request=replace(one.request, facts=""))

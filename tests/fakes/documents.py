@@ -1,0 +1,105 @@
+"""Store, renderer and stream of documents in memory: the store holds the promises of the PostgreSQL one."""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from services.documents.domain.document import Document, Rendition, languages_of
+from services.documents.domain.errors import Fenced
+from services.documents.domain.numbering import Number, Series
+from services.documents.domain.request import Request
+from services.documents.ports import PartitionClaim, StreamUnavailable
+
+
+@dataclass
+class Tables:
+    documents: dict[str, Document] = field(default_factory=dict)
+    series: dict[Series, int] = field(default_factory=dict)
+    offsets: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
+    published: set[str] = field(default_factory=set)
+
+    def copied(self) -> "Tables":
+        return Tables(dict(self.documents), dict(self.series), dict(self.offsets), set(self.published))
+
+
+class MemoryTransaction:
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+
+    async def advance(self, claim: PartitionClaim, next_offset: int) -> None:
+        epoch, _ = self.tables.offsets.get((claim.topic, claim.partition), (0, 0))
+        if epoch != claim.epoch:
+            raise Fenced("another owner")
+        self.tables.offsets[claim.topic, claim.partition] = (epoch, next_offset)
+
+    async def issued(self, document_ids: Collection[str]) -> set[str]:
+        return set(document_ids) & self.tables.documents.keys()
+
+    @asynccontextmanager
+    async def attempt(self) -> AsyncIterator[None]:
+        before = self.tables.copied()
+        try:
+            yield
+        except BaseException:
+            self.tables = before
+            raise
+
+    async def next_number(self, series: Series) -> Number:
+        self.tables.series[series] = self.tables.series.get(series, 0) + 1
+        return Number(series, self.tables.series[series])
+
+    async def add(self, document: Document) -> None:
+        self.tables.documents[document.document_id] = document
+
+
+class MemoryDocuments:
+    """Store and outbox over the same tables. A transaction that fails leaves no trace."""
+
+    def __init__(self) -> None:
+        self.tables = Tables()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[MemoryTransaction]:
+        draft = MemoryTransaction(self.tables.copied())
+        yield draft
+        self.tables = draft.tables
+
+    async def claim(self, topic: str, partition: int, owner: str) -> tuple[PartitionClaim, int]:
+        epoch, offset = self.tables.offsets.get((topic, partition), (0, 0))
+        self.tables.offsets[topic, partition] = (epoch + 1, offset)
+        return PartitionClaim(topic, partition, epoch + 1), offset
+
+    async def unpublished(self, limit: int) -> Sequence[Document]:
+        waiting = [one for one in self.tables.documents.values() if one.document_id not in self.tables.published]
+        return sorted(waiting, key=lambda one: (one.issued_at, one.document_id))[:limit]
+
+    async def mark_published(self, document_ids: Sequence[str]) -> None:
+        self.tables.published |= set(document_ids)
+
+
+class PlainRenderer:
+    """Writes the number; a request whose unit is BUG meets a fault of ours."""
+
+    def render(self, request: Request, number: Number, template: str, issued_at: datetime) -> tuple[Rendition, ...]:
+        if request.unit.unit_id == "BUG":
+            raise ZeroDivisionError
+        return tuple(Rendition(one, f"title {one}", number.text, template) for one in languages_of(request))
+
+
+class MemoryStream:
+    """Keeps what was sent; while `away` nothing gets through."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self.away = False
+
+    async def send(self, documents: Sequence[Document]) -> None:
+        if self.away:
+            raise StreamUnavailable("away")
+        self.sent += [document.number.text for document in documents]
+
+
+def unit_of(request: Request, unit_id: str) -> Request:
+    """Return the request for another unit."""
+    return replace(request, unit=replace(request.unit, unit_id=unit_id))

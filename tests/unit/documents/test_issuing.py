@@ -1,0 +1,90 @@
+"""Requests to documents: each once, in the order they came, and none holds up another."""
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.documents.domain.document import document_id_of
+from services.documents.domain.request import Request
+from services.documents.metrics import DocumentsMetrics
+from services.documents.ports import StreamUnavailable
+from services.documents.worker.issuing import IssuingService
+from services.documents.worker.publishing import PublishingService
+from services.kernel.words import Instrument
+from tests.fakes.alerts import FakeClock
+from tests.fakes.documents import MemoryDocuments, MemoryStream, PlainRenderer, unit_of
+from tests.unit.documents.build import request
+
+TOPIC = "firenet.requests.v1"
+
+
+class Scenario:
+    def __init__(self) -> None:
+        self.store = MemoryDocuments()
+        self.stream = MemoryStream()
+        self.registry = CollectorRegistry()
+        self.clock = FakeClock()
+        self.woken = 0
+        metrics = DocumentsMetrics(self.registry)
+        self.issuing = IssuingService(
+            store=self.store,
+            renderer=PlainRenderer(),
+            metrics=metrics,
+            clock=self.clock,
+            marks={"centre": "消监"},
+            wake=self.wake,
+        )
+        self.publishing = PublishingService(outbox=self.store, stream=self.stream, metrics=metrics, clock=self.clock)
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    async def take(self, *requests: Request, offset: int = 1) -> None:
+        claim, _ = await self.store.claim(TOPIC, 0, "test")
+        await self.issuing.take(claim, requests, offset)
+
+    def numbers(self) -> list[str]:
+        return [one.number.text for one in self.store.tables.documents.values()]
+
+    def counted(self, name: str, **labels: str) -> float:
+        return self.registry.get_sample_value(name, labels) or 0.0
+
+
+async def test_requests_are_numbered_in_the_order_they_came() -> None:
+    here = Scenario()
+    await here.take(request("R1"), request("R2"))
+    await here.take(request("R3"), offset=3)
+    assert here.numbers() == ["消监告〔2026〕1号", "消监告〔2026〕2号", "消监告〔2026〕3号"]
+    assert here.counted("firenet_documents_issued_total", instrument=Instrument.FAULT_NOTICE) == 3
+    assert here.woken == 2
+
+
+async def test_a_request_that_comes_again_has_its_document() -> None:
+    here = Scenario()
+    await here.take(request("R1"), request("R1"))
+    first = here.store.tables.documents[document_id_of("/alerts", "R1")]
+    here.clock.forward(86400)
+    await here.take(request("R1"), offset=2)
+    assert list(here.store.tables.documents.values()) == [first]
+    assert here.counted("firenet_documents_duplicates_total") == 2
+    assert here.woken == 1
+
+
+async def test_what_cannot_be_rendered_gives_its_number_back_and_holds_nobody_up() -> None:
+    here = Scenario()
+    await here.take(request("R1"), unit_of(request("R2"), "BUG"), request("R3", instrument="I4"), request("R4"))
+    assert here.numbers() == ["消监告〔2026〕1号", "消监告〔2026〕2号"]
+    assert here.counted("firenet_documents_refused_total", reason="unexpected") == 1
+    assert here.counted("firenet_documents_refused_total", reason="not_issued_here") == 1
+    assert here.store.tables.offsets[TOPIC, 0][1] == 1
+
+
+async def test_a_document_is_told_of_once_and_after_an_outage() -> None:
+    here = Scenario()
+    await here.take(request("R1"), request("R2"))
+    here.stream.away = True
+    with pytest.raises(StreamUnavailable):
+        await here.publishing.turn()
+    here.stream.away = False
+    assert await here.publishing.turn() == 2
+    assert await here.publishing.turn() == 0
+    assert sorted(here.stream.sent) == ["消监告〔2026〕1号", "消监告〔2026〕2号"]
