@@ -17,6 +17,7 @@ from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.notice import Notice
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced
+from services.alerts.domain.escalation.ladder import held as hold
 from services.alerts.domain.escalation.steps import StepTaken
 from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.domain.noise.common_cause import Candidate
@@ -134,10 +135,7 @@ class MemoryTransaction:
             case = self._t.cases[case_id]
             if not case.is_open or case.is_fire or common.held_until is None:
                 continue
-            waits = max(case.next_step_at, common.held_until) if case.next_step_at else None
-            self._t.cases[case_id] = replace(
-                case, common_case_id=common.case_id, held_until=common.held_until, next_step_at=waits
-            )
+            self._t.cases[case_id] = hold(case, common.held_until, common)
             held.append(case_id)
         for row in self._t.notices.values():
             if row.notice.case_id in held and row.notice.purpose is Purpose.NOTICE and row.state == "pending":

@@ -9,7 +9,7 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg_pool import PoolTimeout
 
-from services.alerts.adapters.rows import audit_row, case_of, case_row, notice_row, taken_row, to_json
+from services.alerts.adapters.rows import audit_row, case_of, case_row, clock_rows, notice_row, taken_row, to_json
 from services.alerts.adapters.statements import SQL
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.kinds import URGENT, CaseKind
@@ -93,6 +93,7 @@ class PostgresCaseTransaction:
                 rows = await cursor.fetchall()
             else:
                 fresh, rows = set(), []
+        await _read_changed_clocks(connection, rows)
         if done.rowcount != 1:
             raise Fenced(f"{claim.topic}[{claim.partition}] has another owner")
         return fresh, _book_of(rows)
@@ -100,10 +101,14 @@ class PostgresCaseTransaction:
     async def book(self, keys: Collection[tuple[Subject, CaseKind]], case_ids: Collection[CaseId]) -> CaseBook:
         async with self._connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(SQL["book"], _book_parameters(keys, case_ids))
-            return _book_of(await cursor.fetchall())
+            rows = await cursor.fetchall()
+        await _read_changed_clocks(self._connection, rows)
+        return _book_of(rows)
 
     async def due(self, now: datetime, limit: int) -> list[Case]:
-        return [case_of(row) for row in await self._rows(SQL["cases_due"], (now, limit))]
+        rows = await self._rows(SQL["cases_due"], (now, limit))
+        # somebody has just worked on the others: what is due of them then is due at the next turn
+        return [case_of(row) for row in rows if row["revision"] == row["seen_revision"]]
 
     async def case(self, case_id: CaseId) -> Case | None:
         return (await self.book((), {case_id})).by_id.get(case_id)
@@ -137,6 +142,7 @@ class PostgresCaseTransaction:
     async def hold_members(self, common: Case, members: Sequence[CaseId]) -> list[CaseId]:
         values = {"common_case_id": common.case_id, "until": common.held_until, "case_ids": list(members)}
         held = [CaseId(row["case_id"]) for row in await self._rows(SQL["hold_cases"], values)]
+        await self._connection.execute(SQL["hold_clocks"], (common.held_until, held))
         await self._connection.execute(SQL["hold_notices"], (common.held_until, str(Reason.HELD), held))
         return held
 
@@ -145,10 +151,7 @@ class PostgresCaseTransaction:
             return set()
         run, new = self._connection.execute, None
         async with self._connection.pipeline():
-            if changes.updated:  # first: what is closed here makes room for the next case of its unit and kind
-                await run(SQL["update_cases"], (to_json([case_row(case) for case in changes.updated.values()]),))
-            if changes.opened:
-                await run(SQL["insert_cases"], (to_json([case_row(case) for case in changes.opened.values()]),))
+            await self._save_cases(changes)
             if changes.steps:
                 await run(SQL["insert_steps"], (to_json([taken_row(step) for step in changes.steps]),))
             if changes.notices:
@@ -168,6 +171,29 @@ class PostgresCaseTransaction:
                 work = "fire" if any(notice.fire for notice in changes.notices) else "work"
                 await run(SQL["notify"], (WORK_CHANNEL, work))
         return {NoticeId(row[0]) for row in await new.fetchall()} if new else set()
+
+    async def _save_cases(self, changes: Changes) -> None:
+        run = self._connection.execute
+        if changes.updated:  # first: what is closed here makes room for the next case of its unit and kind
+            await run(SQL["update_cases"], (to_json([case_row(case) for case in changes.updated.values()]),))
+        if changes.opened:
+            await run(SQL["insert_cases"], (to_json([case_row(case) for case in changes.opened.values()]),))
+        written = {**changes.updated, **changes.opened}
+        if written:
+            clocks = to_json(clock_rows(written.values()))
+            await run(SQL["save_clocks"], {"case_ids": list(written), "clocks": clocks})
+
+
+async def _read_changed_clocks(connection: Connection, rows: Collection[dict[str, Any]]) -> None:
+    """Give the cases that were changed while we waited for their lock the clocks that they have now."""
+    changed = {row["case_id"]: row for row in rows if row["revision"] != row["seen_revision"]}
+    if not changed:
+        return
+    for row in changed.values():
+        row["clocks"] = []
+    found = await connection.execute(SQL["clocks"], (list(changed),))
+    for case_id, clocks in await found.fetchall():
+        changed[case_id]["clocks"] = clocks
 
 
 def _book_parameters(

@@ -1,11 +1,12 @@
 """Rows of the alerts schema to domain values and back. Rows travel as JSON, so one statement writes many."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, assert_never
 
 from services.alerts.domain.audit.entry import AuditEntry
 from services.alerts.domain.case.case import Acknowledgement, Case, Closure
+from services.alerts.domain.case.clocks import Clock, Clocks
 from services.alerts.domain.case.event import Place, Proof
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import CaseKind
@@ -13,8 +14,9 @@ from services.alerts.domain.case.subject import Subject, SubjectFacts, SubjectKi
 from services.alerts.domain.delivery.interim import InterimRow
 from services.alerts.domain.delivery.notice import About, Notice
 from services.alerts.domain.escalation.steps import LadderStep, StepTaken
+from services.alerts.domain.escalation.triggers import Elapsed, OnEvent, Trigger, WorkingDays, WorkingTime
 from services.alerts.domain.ids import CaseId
-from services.kernel.words import Recipient
+from services.kernel.words import CaseEvent, ClockKind, Recipient, StepExit, WorkingCalendarName
 from services.runtime.postgres import json_text
 
 Row = dict[str, Any]
@@ -64,15 +66,12 @@ def case_row(case: Case) -> Row:
         "evidence": proof_json(case.proof),
         "ladder": [step_json(step) for step in case.ladder],
         "step": case.step,
-        "next_step": case.next_step,
-        "next_step_at": case.next_step_at,
         "held_until": case.held_until,
         "acknowledged_at": ack.at if ack else None,
         "acknowledged_by": ack.by if ack else None,
         "acknowledged_via": ack.via if ack else None,
         "acknowledged_note": ack.note if ack else None,
         "acknowledged_step": ack.step if ack else None,
-        "reply_due_at": case.reply_due_at,
         "carriers": list(facts.carriers),
         "burning": sorted(case.fire.burning),
         "alarms": case.fire.alarms,
@@ -84,7 +83,7 @@ def case_row(case: Case) -> Row:
 
 
 def case_of(row: Mapping[str, Any]) -> Case:
-    """Return the case of a row with the columns of `case_columns` in `sql/`."""
+    """Return the case of a row with the columns of `whole_case` in `sql/`."""
     acknowledged = None
     if row["acknowledged_at"] is not None:
         acknowledged = Acknowledgement(
@@ -114,11 +113,9 @@ def case_of(row: Mapping[str, Any]) -> Case:
         sightings=row["sightings"],
         drops=row["drops"],
         step=row["step"],
-        next_step=row["next_step"],
-        next_step_at=row["next_step_at"],
+        clocks=clocks_of(row["clocks"]),
         held_until=row["held_until"],
         acknowledged=acknowledged,
-        reply_due_at=row["reply_due_at"],
         fire=FireState(
             burning=frozenset(row["burning"]),
             alarms=row["alarms"],
@@ -127,6 +124,31 @@ def case_of(row: Mapping[str, Any]) -> Case:
             over_at=row["over_at"],
         ),
         revision=row["revision"],
+    )
+
+
+def clock_rows(cases: Iterable[Case]) -> list[Row]:
+    """Return one row for each clock that runs."""
+    return [
+        {
+            "case_id": case.case_id,
+            "kind": str(kind),
+            "due_at": clock.due_at,
+            "step": clock.step,
+            "calendar_version": clock.calendar_version,
+        }
+        for case in cases
+        for kind, clock in case.clocks.running.items()
+    ]
+
+
+def clocks_of(rows: Iterable[Mapping[str, Any]]) -> Clocks:
+    """Return the clocks of one case from its rows, as JSON has them."""
+    return Clocks(
+        {
+            ClockKind(row["kind"]): Clock(datetime.fromisoformat(row["due_at"]), row["step"], row["calendar_version"])
+            for row in rows
+        }
     )
 
 
@@ -160,7 +182,7 @@ def step_json(step: LadderStep) -> Row:
     """The same fields as a step of the policy pack."""
     return {
         "code": step.code,
-        "after_s": step.after.total_seconds(),
+        **_trigger_json(step.trigger),
         "tells": [str(role) for role in step.tells],
         "document": step.document,
         "name_zh": step.name_zh,
@@ -168,13 +190,43 @@ def step_json(step: LadderStep) -> Row:
         "reply_working_days": step.reply_working_days,
         "board_only": step.board_only,
         "clause": step.clause,
+        "exit": [str(one) for one in step.exits],
     }
+
+
+def _trigger_json(trigger: Trigger) -> Row:
+    match trigger:
+        case Elapsed(after):
+            return {"after_s": after.total_seconds()}
+        case WorkingDays(days, calendar):
+            said: Row = {"working_time": {"working_days": days, "calendar": str(calendar)}}
+        case WorkingTime(span, calendar):
+            said = {"working_time": {"working_s": span.total_seconds(), "calendar": str(calendar)}}
+        case OnEvent(kind):
+            said = {"event": {"kind": str(kind)}}
+        case _:
+            assert_never(trigger)
+    return {"trigger": said}
+
+
+def _trigger_of(raw: Mapping[str, Any]) -> Trigger:
+    """Return the trigger of a step; snapshots of former versions have `after_s` only."""
+    said = raw.get("trigger")
+    if said is None:
+        return Elapsed(timedelta(seconds=raw["after_s"]))
+    if "event" in said:
+        return OnEvent(CaseEvent(said["event"]["kind"]))
+    working = said["working_time"]
+    calendar = WorkingCalendarName(working["calendar"])
+    if "working_days" in working:
+        return WorkingDays(working["working_days"], calendar)
+    return WorkingTime(timedelta(seconds=working["working_s"]), calendar)
 
 
 def step_of_json(raw: Mapping[str, Any]) -> LadderStep:
     return LadderStep(
         code=raw["code"],
-        after=timedelta(seconds=raw["after_s"]),
+        trigger=_trigger_of(raw),
         tells=tuple(Recipient(role) for role in raw["tells"]),
         document=raw["document"],
         name_zh=raw["name_zh"],
@@ -182,6 +234,7 @@ def step_of_json(raw: Mapping[str, Any]) -> LadderStep:
         clause=raw["clause"],
         reply_working_days=raw["reply_working_days"],
         board_only=raw["board_only"],
+        exits=tuple(StepExit(one) for one in raw.get("exit", [StepExit.CASE_CLOSED])),
     )
 
 

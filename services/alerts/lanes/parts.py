@@ -57,12 +57,13 @@ class Parts:
         self.delivery_workers = DeliveryWorkers(settings, clock, self.metrics, self.fire_priority, self.composer.retell)
 
     def new_composer(self, metrics: AlertsMetrics) -> NoticeComposer:
+        calendar = ChinaCalendar()
         return NoticeComposer(
             directory=self.directory,
             writer=TemplateWriter(self.settings.console_url),
-            calendar=ChinaCalendar(),
+            calendar=calendar,
             metrics=metrics,
-            pace=Pace(self.settings.clock_rate),
+            pace=Pace(self.settings.clock_rate, calendar),
         )
 
     def intake(self, store: CaseStore, fire_delivery: DeliveryWorker, wake: Callable[[], None]) -> CaseIntake:

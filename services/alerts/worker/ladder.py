@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.alerts.domain.audit.entry import AuditEntry
@@ -10,7 +9,7 @@ from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.lifecycle import close
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict
-from services.alerts.domain.escalation.ladder import is_due, step_of
+from services.alerts.domain.escalation.ladder import clock_from, has_exited, is_due, step_of
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.noise.common_cause import Candidate, Cause, again, find_causes, open_common
 from services.alerts.metrics import AlertsMetrics
@@ -65,12 +64,15 @@ class LadderWorker:
             for case in cases:
                 if taken % 20 == 19 and not any(one.is_urgent for one in cases):
                     await self._fire_priority.give_way()
-                step = step_of(case, case.next_step)
-                if step is None:  # nothing to take: left due it would be looked at for ever, before all others
-                    changes.put(replace(case, next_step=None, next_step_at=None))
-                elif is_due(case, now):
-                    self._composer.take_step(changes, case, step, now, members=members.get(case.case_id, 0))
-                    taken += 1
+                if case.clocks.step is None or not is_due(case, now):
+                    continue
+                step = step_of(case, case.clocks.step.step)
+                if step is None or has_exited(case, step):
+                    # nothing to take: left due it would be looked at for ever, before all others
+                    changes.put(clock_from(case, now, timedelta(0), self._composer.pace))
+                    continue
+                self._composer.take_step(changes, case, step, now, members=members.get(case.case_id, 0))
+                taken += 1
             await transaction.save(changes)
         return taken
 

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
@@ -88,7 +88,7 @@ class Printer:
         for gateway in found.gateways:
             self.line(f"speaks for it: {_spoken(gateway)}")
         for step in found.steps:
-            self.line(f"{step.code} after {_span(step.after)} {step.name_zh} {step.name_en} [{step.clause}]")
+            self.line(f"{step.code} {step.when} {step.name_zh} {step.name_en} [{step.clause}]")
             for told in step.told:
                 reached = ", ".join(told.contacts) or ("board entry only" if step.board_only else "NOBODY")
                 self.line(f"    {told.recipient.value}: {told.name} ({told.body_code}) -> {reached}")
@@ -171,8 +171,3 @@ def _spoken(gateway: Gateway) -> str:
     if gateway.points is not None:
         said += f", {gateway.points} components registered"
     return said
-
-
-def _span(after: timedelta) -> str:
-    hours = after.total_seconds() / 3600
-    return "0 h" if hours == 0 else f"{hours:g} h"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 
 from services.kernel.calendar import date_of, day_number
 from services.kernel.policy import DatedPack, Packs
@@ -28,10 +28,12 @@ class RouteRule:
 
 @dataclass(frozen=True, slots=True)
 class LadderStep:
+    """`when` says in words what makes it due."""
+
     code: str
     name_zh: str
     name_en: str
-    after: timedelta
+    when: str
     tells: tuple[Recipient, ...]
     document: str
     board_only: bool

@@ -28,7 +28,7 @@ from services.alerts.ports import CaseStore, Changes, ClaimRequest, Outbox, Read
 from services.kernel.words import Channel, Purpose
 from services.runtime.postgres import open_pool
 from tests.fakes.alerts_store import MemoryStore
-from tests.unit.alerts.build import address, at, case
+from tests.unit.alerts.build import address, at, case, clocks
 
 KEY = (unit_subject("U1"), CaseKind.CONNECTION_LOST)
 
@@ -119,7 +119,7 @@ async def test_case_comes_back_as_it_was_saved(stores: Stores) -> None:
         acknowledged=Acknowledgement(at(1), "officer", "console", "见", "H0"),
         fire=FireState(frozenset({"主机|1"}), ended={"主机|2": at(3)}, restored_at=at(3), over_at=at(2)),
         held_until=at(9),
-        reply_due_at=at(10),
+        clocks=clocks(step=("H1", 20), reply=("H4", 10)),
     )
     await save(stores, Changes(opened={one.case_id: one}))
     assert await load(stores, one.case_id) == one
@@ -215,7 +215,7 @@ async def test_book_holds_the_open_and_the_last_closed_case(stores: Stores) -> N
 
 async def test_due_cases_come_earliest_first(stores: Stores) -> None:
     for number, seconds in enumerate([500, 100, 300]):
-        one = replace(case(of=f"U{number}"), case_id=CaseId(f"C{number}"), next_step_at=at(seconds))
+        one = replace(case(of=f"U{number}"), case_id=CaseId(f"C{number}"), clocks=clocks(step=("H0", seconds)))
         await save(stores, Changes(opened={one.case_id: one}))
     async with stores.cases.transaction() as transaction:
         assert [one.case_id for one in await transaction.due(at(300), 10)] == ["C1", "C2"]
@@ -341,7 +341,7 @@ async def test_held_member_waits_with_its_notices_and_a_fire_does_not(stores: St
 
 
 async def test_ladder_that_has_ended_stays_ended_in_a_common_case(stores: Stores) -> None:
-    one = case(step="H4", next_step=None, next_step_at=None)
+    one = case(step="H4", clocks=clocks())
     common = case(CaseKind.COMMON_CAUSE, of="", held_until=at(100))
     async with stores.cases.transaction() as transaction:
         await transaction.save(Changes(opened={one.case_id: one, common.case_id: common}))

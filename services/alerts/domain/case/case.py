@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from services.alerts.domain.case.clocks import Clocks
 from services.alerts.domain.case.event import Proof
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import URGENT, CaseKind
@@ -34,8 +35,8 @@ class Closure:
 class Case:
     """What alerts keeps open for a finding.
 
-    `next_step_at` is real time: the clock rate is already in it. `ladder` is the snapshot taken at opening. `closure`
-    None: open. `fire` says something in fire cases only.
+    `ladder` is the snapshot taken at opening, `step` its last step that was taken. `closure` None: open. `fire` says
+    something in fire cases only.
     """
 
     case_id: CaseId
@@ -57,11 +58,9 @@ class Case:
     sightings: int = 1
     drops: int = 1
     step: str | None = None
-    next_step: str | None = None
-    next_step_at: datetime | None = None
+    clocks: Clocks = field(default_factory=Clocks)
     held_until: datetime | None = None
     acknowledged: Acknowledgement | None = None
-    reply_due_at: datetime | None = None
     fire: FireState = field(default_factory=FireState)
     revision: int = 1
 
@@ -72,6 +71,20 @@ class Case:
     @property
     def subject(self) -> Subject:
         return self.facts.subject
+
+    @property
+    def next_step(self) -> str | None:
+        """The step that falls due `next_step_at`."""
+        return self.clocks.step.step if self.clocks.step else None
+
+    @property
+    def next_step_at(self) -> datetime | None:
+        """When the next step falls due; None when none follows, or the next waits for an event."""
+        return self.clocks.step.due_at if self.clocks.step else None
+
+    @property
+    def reply_due_at(self) -> datetime | None:
+        return self.clocks.reply.due_at if self.clocks.reply else None
 
     @property
     def is_open(self) -> bool:

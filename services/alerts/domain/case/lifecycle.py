@@ -1,4 +1,22 @@
-"""The life of a case as decisions: (what stands, what happened, now) -> what becomes of it and why."""
+"""The life of a case as decisions: (what stands, what happened, now) -> what becomes of it and why.
+
+    nothing known
+        | began, fired: OPENED, step clock set
+        v
+    +---------------------------------------------+   ended; last point restored; an alarm that only a person can look
+    | open                                        |   into acknowledged; all members of a common case back: CLOSED,
+    |   again: SIGHTED, POINT_ADDED, POINT_ENDED  |   step clock stopped
+    |   acknowledged: stays open, clock runs on,  +-------------------------------------------+
+    |     but for steps that name it as an exit   |                                           |
+    |   common cause: held, no step before the    |     dropped again within `reopen_within`: v
+    |     hold ends                               |     REOPENED, step clock anew  +----------------+
+    |   step due: taken, next clock set           |<-------------------------------+ closed         |
+    +---------------------------------------------+     (never an urgent kind)     | belated words: |
+                                                                                   | RECORDED       |
+                                                                                   +----------------+
+
+The clocks themselves: `case.clocks`; when a step falls due and what it does: `escalation.ladder`.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,6 +30,7 @@ from services.alerts.domain.case.kinds import PASSING, URGENT, CaseKind
 from services.alerts.domain.case.subject import SubjectFacts
 from services.alerts.domain.escalation.ladder import Pace, clock_from, fallback_ladder
 from services.alerts.domain.escalation.pack_rules import PackRules
+from services.kernel.words import ClockKind
 
 
 class Action(StrEnum):
@@ -169,8 +188,7 @@ def close(case: Case, reason: str, now: datetime) -> Case:
     return replace(
         case,
         closure=Closure(now, reason),
-        next_step=None,
-        next_step_at=None,
+        clocks=case.clocks.set(ClockKind.STEP, None),
         held_until=None,
         fire=replace(case.fire, burning=frozenset()),
     )

@@ -7,12 +7,14 @@ from datetime import datetime
 from math import inf
 
 from services.alerts.domain.case.case import Case, case_id_of
+from services.alerts.domain.case.clocks import Clock
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.subject import SubjectFacts, common_cause_subject
-from services.alerts.domain.escalation.ladder import Pace, clock_from
+from services.alerts.domain.escalation.ladder import AT_ONCE, Pace, clock_from
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.ids import CaseId
+from services.kernel.words import ClockKind
 
 COMMON_STEP = "C0"
 
@@ -100,7 +102,7 @@ def open_common(cause: Cause, sample: Case, rules: PackRules, now: datetime, pac
     finding_id = f"common:{district}:{cause.key}:{cause.newest.isoformat()}"
     step = LadderStep(
         code=COMMON_STEP,
-        after=sample.detected_at - sample.detected_at,
+        trigger=AT_ONCE,
         tells=rules.common_tells,
         document="COMMON",
         name_zh="共因告警",
@@ -147,6 +149,5 @@ def again(common: Case, cause: Cause, rules: PackRules, now: datetime, pace: Pac
         detected_at=cause.newest,
         held_until=now + pace.real(rules.common_hold),
         ladder=(*common.ladder, step),
-        next_step=step.code,
-        next_step_at=now + pace.real(rules.group_wait),
+        clocks=common.clocks.set(ClockKind.STEP, Clock(now + pace.real(rules.group_wait), step.code)),
     )
