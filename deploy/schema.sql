@@ -57,6 +57,7 @@ CREATE TABLE alerts.cases (
     over_at timestamp with time zone,
     pack_id text NOT NULL,
     pack_version integer NOT NULL,
+    reported text[] NOT NULL DEFAULT '{}'::text[],
     restored_at timestamp with time zone,
     revision bigint NOT NULL DEFAULT 1,
     route_clause text NOT NULL DEFAULT ''::text,

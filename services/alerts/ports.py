@@ -128,6 +128,10 @@ class IntakeTransaction(Protocol):
         """
         ...
 
+    async def case_at(self, subject: Subject, kind: CaseKind, at: datetime) -> Case | None:
+        """Return and lock the case of the subject and kind that began last by `at`, in received time."""
+        ...
+
     async def told(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
         """Return the addresses that a notice of the case was sent or attempted to since their last all-clear."""
         ...

@@ -3,9 +3,36 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Generic, TypeVar
 
 P = TypeVar("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a pack wants a figure to reach: `metric` over `scope` at least `value`, from 0 to 1; `text` as shown.
+
+    `due` is a day of each year ("12-31") or "at_acceptance". It is shown and changes no verdict.
+    """
+
+    id: str
+    metric: str
+    scope: str
+    op: str
+    value: Fraction
+    text: str
+    due: str
+    clause: str
+
+
+def target_for(targets: Iterable[Target], metric: str, scope: str) -> Target | None:
+    """Return the first target, by id, of the same metric and the same scope text; no other is a figure's target."""
+    return min((each for each in targets if (each.metric, each.scope) == (metric, scope)), key=_by_id, default=None)
+
+
+def _by_id(target: Target) -> str:
+    return target.id
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,8 +59,6 @@ NOTES = "SELECT notice_id, case_id, step, purpose, contact_id, channel, state FR
 DIMENSIONS = ("district", "town", "category")
 SCOPES = ("S1", "S2", "S3", "KEY")
 SAYS_OVER = ("（已结束）", ", over by now]")
-CATCH_UP_S = 10.0
-"""So long after its return alerts-fire may still be working off what it missed."""
 TROUBLES = ("fire", "fault", "isolation")
 
 
@@ -181,10 +179,6 @@ class Verdict:
         for note in notes:
             by_case[note.case_id].append(note)
         end = self._site.clock.now().timestamp()
-        away = [one.outage(end) for one in self._struck if one.blow.part == "alerts-fire"]
-        for outbreak in wanted:
-            began, ended = outbreak.span(matched)
-            outbreak.lane_away = any(one.began_at - 2 < ended and began < one.over_at + CATCH_UP_S for one in away)
         paired = pair_cases(wanted, matched, self._alerted.cases, finding_id)
         rooms = {unit: f"C-{unit}-control" for unit in self._gateways}
         return [

@@ -20,22 +20,12 @@ IdOfFinding = Callable[[str, str, str], str]
 
 @dataclass(slots=True)
 class Outbreak:
-    """`begins` are the components that began, in order; `end` is what ended the last of them, None while it lasts.
-
-    `lane_away`: alerts-fire stood still or was dead at a time while it lasted. The ordinary lane tells of a fire then
-    but not of its further components, and what alerts-fire brings of a fire that is over is recorded and not told.
-    """
+    """`begins` are the components that began, in order; `end` is what ended the last of them, None while it lasts."""
 
     unit: str
     kind: str
     begins: list[Spoken] = field(default_factory=list)
     end: Spoken | None = None
-    lane_away: bool = False
-
-    def span(self, matched: Matched) -> tuple[float, float]:
-        """Return when its first word was received and when its last."""
-        last = self.begins[-1] if self.end is None else self.end
-        return matched.received_at(self.begins[0]), matched.received_at(last)
 
     def __str__(self) -> str:
         till = "lasts" if self.end is None else f"over after {self.end.due_at - self.begins[0].due_at:.2f} s"
@@ -176,7 +166,7 @@ def check_cases(paired: CasesOfFires) -> list[Account]:
         Account(
             "cases of fire that count other components than burned",
             len(once),
-            [f"{case.case_id} counts {case.alarms}: {one}" for one, case in once if not _counts_right(one, case)],
+            [f"{case.case_id} counts {case.alarms}: {one}" for one, case in once if case.alarms != len(one.begins)],
         ),
         Account(
             "cases of fire that are open though it is over, or closed while it burns",
@@ -184,10 +174,6 @@ def check_cases(paired: CasesOfFires) -> list[Account]:
             [f"{case}: {one}" for one, case in once if case.is_open != (one.end is None)],
         ),
     ]
-
-
-def _counts_right(one: Outbreak, case: FireCase) -> bool:
-    return 0 < case.alarms <= len(one.begins) if one.lane_away else case.alarms == len(one.begins)
 
 
 def check_fires_told(
@@ -200,7 +186,6 @@ def check_fires_told(
     nobody: list[object] = []
     short: list[object] = []
     often: list[object] = []
-    behind: list[object] = []
     for one, cases in paired.pairs:
         told = [n for case in cases for n in notes.get(case.case_id, ()) if n.purpose == "notice" and n.heard]
         had = Counter((note.contact, note.channel) for note in told)
@@ -212,16 +197,13 @@ def check_fires_told(
             continue
         for recipient, count in wanted.items():
             if had[recipient] < count:
-                excused = one.lane_away and had[recipient] > 0
-                line = f"{recipient[0]}/{recipient[1]} heard {had[recipient]} of {count}: {one}"
-                (behind if excused else short).append(line)
+                short.append(f"{recipient[0]}/{recipient[1]} heard {had[recipient]} of {count}: {one}")
             elif had[recipient] > count:
                 often.append(f"{recipient[0]}/{recipient[1]} heard {had[recipient]} of {count}: {one}")
     fires = len(paired.pairs)
     return [
         Account("fires that were told to nobody", fires, nobody),
         Account("recipients who did not hear of a fire, or of a component of it", fires, short),
-        Account("... of a further component, while alerts-fire was away", fires, behind, counts=False),
         Account("recipients who were told of a fire under two ids", fires, often),
     ]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.alerts.domain.audit.entry import AuditEntry
-from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.case import Case, begun_last
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.seen import fresh_among, remembered
 from services.alerts.domain.case.subject import Subject
@@ -90,6 +90,9 @@ class MemoryTransaction:
 
     async def case(self, case_id: CaseId) -> Case | None:
         return self._t.cases.get(case_id)
+
+    async def case_at(self, subject: Subject, kind: CaseKind, at: datetime) -> Case | None:
+        return begun_last(self._t.cases.values(), subject, kind, at)
 
     async def told(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
         found: dict[CaseId, dict[Address, None]] = {}

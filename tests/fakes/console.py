@@ -12,9 +12,10 @@ from services.console.domain.cases import CaseDetail, CaseList, CaseRow, Fire
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.errors import DataUnavailable, NotFound
 from services.console.domain.freshness import PartitionSight
-from services.console.domain.rates import RateCounts
+from services.console.domain.rates import LIVE_RATE, RateCounts
 from services.console.domain.units import Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
 from services.console.domain.viewer import Slice, Username, Viewer
+from services.kernel.policy import Target
 from services.kernel.words import VisibilityState
 
 T0 = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -65,6 +66,10 @@ def troubled(unit: UnitRow) -> bool:
     )
 
 
+def _target(scope: str) -> Target:
+    return Target(f"T-{scope}", LIVE_RATE, scope, ">=", Fraction(1), "1", "12-31", "clause")
+
+
 @dataclass
 class FakeReadModel:
     """The district in lists. `away` makes every read fail; `reads` counts them by method."""
@@ -72,7 +77,7 @@ class FakeReadModel:
     all_units: list[UnitRow] = field(default_factory=list)
     all_cases: list[CaseRow] = field(default_factory=list)
     sights: list[PartitionSight] = field(default_factory=lambda: [PartitionSight(0, T0, VisibilityState.CLEAR)])
-    known_names: Names = field(default_factory=lambda: Names(targets={"S1": Fraction(1), "S2": Fraction(1)}))
+    known_names: Names = field(default_factory=lambda: Names(targets={scope: _target(scope) for scope in ("S1", "S2")}))
     away: bool = False
     reads: Counter[str] = field(default_factory=Counter)
     gate: asyncio.Event | None = None

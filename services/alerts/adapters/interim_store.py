@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TypeVar
 
-from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.case import Case, begun_last
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.subject import Subject
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
@@ -55,6 +55,9 @@ class _Transaction:
     ) -> tuple[set[str], CaseBook]:
         self.fresh = {event_id for event_id in event_ids if event_id not in self._store.seen}
         return self.fresh, CaseBook.of(self._store.cases.values(), keys, case_ids)
+
+    async def case_at(self, subject: Subject, kind: CaseKind, at: datetime) -> Case | None:
+        return begun_last(self._store.cases.values(), subject, kind, at)
 
     async def told(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
         return {case_id: self._store.told(case_id) for case_id in case_ids}

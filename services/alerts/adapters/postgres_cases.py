@@ -113,6 +113,11 @@ class PostgresCaseTransaction:
     async def case(self, case_id: CaseId) -> Case | None:
         return (await self.book((), {case_id})).by_id.get(case_id)
 
+    async def case_at(self, subject: Subject, kind: CaseKind, at: datetime) -> Case | None:
+        rows = await self._rows(SQL["case_at"], (str(subject.kind), subject.id, str(kind), at))
+        await _read_changed_clocks(self._connection, rows)
+        return case_of(rows[0]) if rows else None
+
     async def told(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
         found: dict[CaseId, list[Address]] = {}
         for row in await self._rows(SQL["told"], (list(case_ids),)):

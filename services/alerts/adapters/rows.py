@@ -75,6 +75,7 @@ def case_row(case: Case) -> Row:
         "carriers": list(facts.carriers),
         "burning": sorted(case.fire.burning),
         "alarms": case.fire.alarms,
+        "reported": sorted(case.fire.reported),
         "ended": {key: at.isoformat() for key, at in case.fire.ended.items()},
         "restored_at": case.fire.restored_at,
         "over_at": case.fire.over_at,
@@ -119,6 +120,7 @@ def case_of(row: Mapping[str, Any]) -> Case:
         fire=FireState(
             burning=frozenset(row["burning"]),
             alarms=row["alarms"],
+            reported=frozenset(row["reported"]),
             ended={key: datetime.fromisoformat(at) for key, at in row["ended"].items()},
             restored_at=row["restored_at"],
             over_at=row["over_at"],

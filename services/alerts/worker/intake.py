@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from services.alerts.domain.case.case import Case, case_id_of
 from services.alerts.domain.case.event import Event
 from services.alerts.domain.case.kinds import URGENT, CaseKind
-from services.alerts.domain.case.lifecycle import Action, Decision, Known, Terms, decide
+from services.alerts.domain.case.lifecycle import Action, Decision, Known, Terms, decide, older_than_last
 from services.alerts.domain.case.subject import Subject
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict
@@ -140,13 +140,13 @@ class CaseIntake:
         fire = any(event.kind in URGENT for event in once)
         for number, event in enumerate(once, start=1):
             if event.event_id in fresh:
-                self._take_event(book, event, batch)
+                await self._take_event(transaction, book, event, batch)
             # with a fire among them this batch may hold the very case that the fire lane waits for: no giving way
             if number % YIELD_EVERY == 0 and not fire:
                 await self._fire_priority.give_way()
         await self._all_clears(transaction, batch)
 
-    def _take_event(self, book: CaseBook, event: Event, batch: _Batch) -> None:
+    async def _take_event(self, transaction: IntakeTransaction, book: CaseBook, event: Event, batch: _Batch) -> None:
         now = self._clock.now()
         key = (event.subject, event.kind)
         known = Known(
@@ -154,6 +154,9 @@ class CaseIntake:
             same=book.by_id.get(case_id_of(event.finding_id)),
             last_closed=book.last_closed.get(key),
         )
+        if older_than_last(known, event):
+            found = await transaction.case_at(event.subject, event.kind, event.detected_at)
+            known = replace(known, earlier=book.by_id.get(found.case_id, found) if found else None)
         facts = self._directory.facts(event.subject, now)
         terms = Terms(self._directory.rules(now, facts.district), facts, self._composer.pace)
         decision = decide(known, event, terms, now)

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from services.compliance.domain.figure import Figure
-from services.compliance.domain.policy import Policy, Target
+from services.compliance.domain.policy import Policy
 from services.compliance.domain.sight import Span
 from services.compliance.domain.timeline import HealthInterval, StateInterval
 from services.kernel.calendar import text
+from services.kernel.policy import Target
 from services.kernel.ratio import percent
 
 

@@ -4,8 +4,9 @@ from decimal import Decimal
 from fractions import Fraction
 
 from schemas import pack as wire
-from services.compliance.domain.policy import CommonCause, Policies, Policy, Profile, Scope, Target
+from services.compliance.domain.policy import CommonCause, Policies, Policy, Profile, Scope
 from services.kernel.calendar import day_number, whole_micros
+from services.kernel.policy import Target
 
 
 def policies(packs: list[wire.Pack]) -> Policies:

@@ -6,11 +6,11 @@ from dataclasses import replace
 from services.compliance.domain.errors import Refused
 from services.compliance.domain.figure import Counted, Figure, FigureAsk
 from services.compliance.domain.formulas.catalogue import CATALOGUE, Formula
-from services.compliance.domain.policy import Policy, Target
 from services.compliance.domain.population import scope_names
 from services.compliance.domain.world import World
 from services.kernel.calendar import day_of
 from services.kernel.effective import in_force
+from services.kernel.policy import target_for
 from services.kernel.ratio import Ratio, Reason, Verdict, verdict
 
 
@@ -33,7 +33,7 @@ def evaluate(world: World, ask: FigureAsk) -> Figure:
     pack = world.policies.in_force(district, last_day)
     sight = world.sight
     through = min(ask.end, sight.through)
-    target = _target(pack, ask)
+    target = target_for(pack.targets, ask.metric, ask.scope)
     begun = ask.start <= sight.through if formula.instant else ask.start < sight.through
     counted, said = Counted(Ratio(0, 0)), (Verdict.NOT_APPLICABLE, Reason.NOT_BEGUN)
     if begun:
@@ -82,9 +82,3 @@ def _district(world: World, ask: FigureAsk, day: int) -> str:
     if row is None:
         raise Refused("bad_ask", f"packs of several districts: the slice must name one of {', '.join(districts)}")
     return row.district
-
-
-def _target(pack: Policy, ask: FigureAsk) -> Target | None:
-    """Return the first target, by id, of the same metric and the same scope text."""
-    fitting = (each for each in pack.targets if each.metric == ask.metric and each.scope == ask.scope)
-    return next(fitting, None)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from services.compliance.domain.policy import Policy, Target
+from services.compliance.domain.policy import Policy
+from services.kernel.policy import Target
 from services.kernel.ratio import Ratio, Reason, Verdict
 
 

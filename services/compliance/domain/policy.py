@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from services.compliance.domain.errors import Refused
-from services.kernel.policy import DatedPack, Packs
+from services.kernel.policy import DatedPack, Packs, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +24,6 @@ class Scope:
 
     groups: tuple[frozenset[str], ...]
     from_acceptance: bool
-    clause: str
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    id: str
-    metric: str
-    scope: str
-    op: str
-    value: Fraction
-    text: str
-    due: str
     clause: str
 
 

@@ -10,10 +10,9 @@ from typing import Any
 
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.freshness import DataAge
-from services.console.domain.rates import RateCounts, worst_first
+from services.console.domain.rates import LIVE_RATE, RateCounts, worst_first
 from services.kernel.ratio import percent, verdict
 
-LIVE_RATE = "live_networking_rate"
 BOARD_ROWS = 200
 
 
@@ -45,8 +44,8 @@ def rate(counts: RateCounts, names: Names) -> dict[str, Any]:
 
     `missing`: how many more units would have to be connected, were all unknown ones, until the target is met.
     """
-    ratio, target = counts.ratio, names.target(counts.scope)
-    said, reason = verdict(ratio, target)
+    ratio, target = counts.ratio, names.targets.get(counts.scope)
+    said, reason = verdict(ratio, target.value if target else None)
     return {
         "metric": LIVE_RATE,
         "scope": counts.scope,
@@ -58,8 +57,11 @@ def rate(counts: RateCounts, names: Names) -> dict[str, Any]:
         "high": percent(ratio.high),
         "verdict": said.value,
         "reason": reason.value,
-        "target_percent": float(target * 100),
-        "missing": ratio.missing(target),
+        "target": target and {
+            "id": target.id, "op": target.op, "percent": float(target.value * 100), "due": target.due,
+            "clause": target.clause,
+        },
+        "missing": ratio.missing(target.value) if target else 0,
         **{name: getattr(counts, name)
            for name in ("late", "offline", "unknown", "never", "commissioning", "exempt")},
     }  # fmt: skip

@@ -1,15 +1,18 @@
 """Rows and JSON documents of the database as values of the domain."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
+from operator import attrgetter
 from typing import Any
 
 from services.console.domain.cases import CaseRow, CaseSignal, PlannedStep, TakenStep
 from services.console.domain.dashboard_snapshot import Names
+from services.console.domain.rates import LIVE_RATE
 from services.console.domain.units import CaseMark, UnitRow
 from services.kernel.calendar import day_number
-from services.kernel.policy import DatedPack, Packs
+from services.kernel.policy import DatedPack, Packs, Target, target_for
 
 Row = tuple[Any, ...]
 
@@ -177,14 +180,21 @@ def _named(row: Mapping[str, Any]) -> tuple[str, str]:
     return str(row.get("name_zh", "")), str(row.get("name_en", ""))
 
 
-def _targets(packs: Iterable[Mapping[str, Any]]) -> dict[str, Fraction]:
-    """Return each scope's target; one that names the live rate comes before any other for the same scope.
+def _targets(packs: Iterable[Mapping[str, Any]]) -> dict[str, Target]:
+    """Return the target of the live rate of each scope that has one.
 
     Where districts differ it is the lower: nobody is called below a target that does not bind him.
     """
-    targets: dict[str, Fraction] = {}
+    of_scope: dict[str, list[Target]] = defaultdict(list)
     for pack in packs:
-        rows = sorted(pack.get("targets", {}).values(), key=lambda row: row.get("metric") == "live_networking_rate")
-        for scope, target in {row["scope"]: Fraction(str(row["value"])) for row in rows}.items():
-            targets[scope] = min(target, targets.get(scope, target))
-    return targets
+        own = [_target(id_, row) for id_, row in pack.get("targets", {}).items()]
+        for scope in {target.scope for target in own}:
+            target = target_for(own, LIVE_RATE, scope)
+            if target is not None:
+                of_scope[scope].append(target)
+    return {scope: min(targets, key=attrgetter("value")) for scope, targets in of_scope.items()}
+
+
+def _target(id_: str, row: Mapping[str, Any]) -> Target:
+    text, op = str(row["value"]), row.get("op", ">=")
+    return Target(id_, row["metric"], row["scope"], op, Fraction(text), text, row["due"], row["clause"])

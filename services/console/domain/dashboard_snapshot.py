@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 from services.console.domain.cases import CaseList, Fire
 from services.console.domain.rates import RateCounts
 from services.console.domain.units import Tally
-
-TARGET_WHEN_PACK_IS_SILENT = Fraction(1)
+from services.kernel.policy import Target
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Codes to names (zh, en), from the policy pack and the registry in force; targets by scope."""
+    """Codes to names (zh, en) from the policy packs and the registry in force; targets of the live rate by scope."""
 
     district: tuple[str, str] = ("", "")
     bodies: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -21,18 +19,14 @@ class Names:
     scopes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """The scopes that the pack puts on the wall."""
     steps: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    targets: Mapping[str, Fraction] = field(default_factory=dict)
+    targets: Mapping[str, Target] = field(default_factory=dict)
 
     def on_the_wall(self, scope: str) -> bool:
-        """Tell whether the scope is one whose live rate has a target of its own; without a pack every scope is shown.
+        """Tell whether the scope is one that the pack puts on the wall; without a pack every scope is shown.
 
         A scope that is counted for another purpose (all units, smart-fire access) must not be judged by this rate.
         """
         return not self.scopes or scope in self.scopes
-
-    def target(self, scope: str) -> Fraction:
-        """Return what the scope must reach; the law's 100 % when the pack names nothing."""
-        return self.targets.get(scope, TARGET_WHEN_PACK_IS_SILENT)
 
 
 @dataclass(frozen=True, slots=True)

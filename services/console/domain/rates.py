@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from services.kernel.ratio import Ratio, live
 
+LIVE_RATE = "live_networking_rate"
+
 
 @dataclass(frozen=True, slots=True)
 class RateCounts:

@@ -213,6 +213,17 @@ async def test_book_holds_the_open_and_the_last_closed_case(stores: Stores) -> N
     assert book.last_closed[KEY].case_id == "Cpast2"
 
 
+async def test_the_case_of_an_instant_is_the_last_that_had_begun(stores: Stores) -> None:
+    for number in range(3):
+        past = replace(case(), case_id=CaseId(f"Cpast{number}"), detected_at=at(100 * number))
+        await save(stores, Changes(opened={past.case_id: close(past, "signal", at(500 - number))}))
+    other = replace(case(of="U9"), case_id=CaseId("Cother"), detected_at=at(140))
+    await save(stores, Changes(opened={other.case_id: other}))
+    async with stores.cases.transaction() as transaction:
+        found = [await transaction.case_at(*KEY, at(seconds)) for seconds in (-1, 0, 199, 900)]
+    assert [one.case_id if one else None for one in found] == [None, "Cpast0", "Cpast1", "Cpast2"]
+
+
 async def test_due_cases_come_earliest_first(stores: Stores) -> None:
     for number, seconds in enumerate([500, 100, 300]):
         one = replace(case(of=f"U{number}"), case_id=CaseId(f"C{number}"), clocks=clocks(step=("H0", seconds)))

@@ -373,7 +373,7 @@ async def test_names_and_targets_come_from_the_pack_in_force(empty_scenario: Sce
     assert names.bodies["health"] == ("卫生健康局", "Health Bureau")
     assert names.bodies["dongjie"][0] == "东街街道"
     assert names.categories["HOSPITAL"][0] == "医疗卫生机构"
-    assert names.target("S1") == 1
+    assert names.targets["S1"].value == 1
 
 
 async def test_the_page_names_the_pack_of_the_kernel_s_rule_for_each_of_two_districts(empty_scenario: Scenario) -> None:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, cast
 
 from deploy.stack.ports import free_ports
 from services.kernel.words import ContactRole, FindingKind, Phase
@@ -13,6 +14,7 @@ from tests.freezing import frozen
 from tests.integration.alerts.scenario import (
     CLOCK,
     Hook,
+    Received,
     Scenario,
     contact_record,
     finding,
@@ -38,6 +40,10 @@ async def district(here: Scenario, *units: str) -> tuple[Hook, Hook]:
         *[contact_record(f"c-{unit}", unit, ContactRole.CONTROL_ROOM, url=room.url) for unit in units],
     )
     return centre, room
+
+
+def data_of(request: Received) -> dict[str, Any]:
+    return cast("dict[str, Any]", json.loads(request.body)["data"])
 
 
 def heard(hook: Hook) -> Counter[tuple[str, bool]]:
@@ -89,9 +95,10 @@ async def test_frozen_fire_lane_opens_no_second_case_for_a_fire_that_is_over(
                 await until_heard(hook, {("notice", False): 1, ("all_clear", True): 1}, "told and cleared")
         await here.until_row(TAKEN_IN, len(alarms))
         await here.publish(fire("U1", "next", point="r-2"))
-        await until_heard(
-            centre, {("notice", False): 2, ("all_clear", True): 1}, "the next fire, and nothing before it"
-        )
+        heard_once = {("notice", False): 2, ("notice", True): 1, ("all_clear", True): 1}
+        await until_heard(centre, heard_once, "the next fire, and before it only that r-2 had burned too")
+        (further,) = [one for one in map(data_of, centre.received) if one["purpose"] == "notice" and one["over"]]
+        assert (further["step"], further["point"]["address"]) == ("F0.p2", "r-2")
         assert await here.rows("SELECT state FROM alerts.cases ORDER BY opened_at") == [
             {"state": "closed"},
             {"state": "open"},

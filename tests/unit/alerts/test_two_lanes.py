@@ -22,11 +22,15 @@ ALARMS, FINDINGS = "alarms", "findings"
 
 @dataclass
 class Signals:
-    """What a unit sends, and what each lane makes of it. `fires` are the signals that began a fire."""
+    """What a unit sends, and what each lane makes of it.
+
+    `fires` are the signals that began a fire, `components` what burned in each.
+    """
 
     alarms: list[Event] = field(default_factory=list)
     findings: list[Event] = field(default_factory=list)
     fires: list[str] = field(default_factory=list)
+    components: dict[str, list[str]] = field(default_factory=dict)
     burning: set[str] = field(default_factory=set)
     now: int = 0
 
@@ -38,6 +42,7 @@ class Signals:
             return
         if not self.burning:
             self.fires.append(cause)
+        self.components.setdefault(self.fires[-1], []).append(point)
         self._found(Happening.CHANGED if self.burning else Happening.BEGAN, point)
         self.burning.add(point)
 
@@ -62,7 +67,7 @@ def issue() -> Signals:
     return said
 
 
-async def test_late_fire_lane_opens_no_second_case_and_calls_nobody() -> None:
+async def test_late_fire_lane_opens_no_second_case_and_tells_only_what_nobody_heard_of() -> None:
     harness, said = Harness(), issue()
     for finding in said.findings:
         await harness.take(finding, topic=FINDINGS)
@@ -73,8 +78,44 @@ async def test_late_fire_lane_opens_no_second_case_and_calls_nobody() -> None:
         await harness.take(alarm, topic=ALARMS)
         await harness.pass_time(60, every=20)
     (case,) = harness.store.tables.cases.values()
-    assert (case.is_open, case.sightings) == (False, 3)
-    assert len(harness.carrier.sent) == sent, "nobody is called for a fire that is over"
+    assert (case.is_open, case.sightings, case.fire.alarms) == (False, 3, 2)
+    ((_, further),) = harness.carrier.sent[sent:]
+    assert further.notice is not None
+    assert further.notice.about.place is not None
+    assert (further.notice.step, further.notice.to.contact_id, further.notice.about.place.address) == (
+        "F0.p2",
+        "centre",
+        "2",
+    )
+    assert further.subject.endswith("over"), "nobody is called for a fire that is over as if it burned"
+
+
+async def test_late_fire_lane_tells_a_component_of_the_fire_before_the_last() -> None:
+    harness, said = Harness(), issue()
+    said.fired("1")
+    said.restored(None)
+    for finding in said.findings:
+        await harness.take(finding, topic=FINDINGS)
+        await harness.deliver()
+    sent = len(harness.carrier.sent)
+    await harness.take(*said.alarms, topic=ALARMS)
+    await harness.deliver()
+    first, _ = said.fires
+    ((_, further),) = harness.carrier.sent[sent:]
+    assert further.case_id == case_id_of(event(kind=FIRE, cause=first).finding_id)
+    assert further.notice is not None
+    assert further.notice.about.place is not None
+    assert further.notice.about.place.address == "2"
+
+
+async def test_component_by_a_slower_clock_is_told_with_the_fire_that_is_over() -> None:
+    harness = Harness()
+    await harness.take(event(Happening.BEGAN, kind=FIRE, cause="s1", point="1", seconds=5), topic=FINDINGS)
+    await harness.take(event(Happening.ENDED, kind=FIRE, cause="s1", seconds=6), topic=FINDINGS)
+    await harness.take(event(Happening.FIRED, kind=FIRE, cause="s2", point="2", seconds=4.9), topic=ALARMS)
+    await harness.deliver()
+    (case,) = harness.store.tables.cases.values()
+    assert (case.is_open, case.fire.alarms, harness.told("F0.p2")) == (False, 2, ["centre"])
 
 
 async def test_late_fire_lane_knows_the_next_fire() -> None:
@@ -117,6 +158,15 @@ async def test_fire_by_the_slower_clock_of_a_second_gateway_is_no_late_one() -> 
     await harness.take(event(Happening.ENDED, kind=FIRE, cause="s1", seconds=5), topic=FINDINGS)
     await harness.take(event(Happening.FIRED, kind=FIRE, cause="s3", point="1", seconds=4.9), topic=ALARMS)
     assert [case.is_open for case in harness.store.tables.cases.values()] == [False, True]
+
+
+def components_told(harness: Harness) -> dict[str, list[str]]:
+    """Return of each case the components that the centre was told of."""
+    told: dict[str, list[str]] = {}
+    for row in harness.store.tables.notices.values():
+        if row.notice.to.contact_id == "centre" and row.notice.purpose is Purpose.NOTICE and row.notice.about.place:
+            told.setdefault(row.notice.case_id, []).append(row.notice.about.place.address)
+    return {case_id: sorted(components) for case_id, components in told.items()}
 
 
 POINTS = st.sampled_from(["1", "2", "3"])
@@ -179,3 +229,7 @@ async def _play(signals: Signals, steps: Sequence[str]) -> None:
         "no notice of a fire is taken back"
     )
     assert harness.told("F0").count("centre") >= len(signals.fires)
+    assert components_told(harness) == {
+        case_id_of(event(kind=FIRE, cause=cause).finding_id): sorted(points)
+        for cause, points in signals.components.items()
+    }, "each component of each fire is told, each time once, and with its own fire"

@@ -1,4 +1,4 @@
-"""Which rates stand on the wall: only scopes whose live rate has a target of its own."""
+"""Which rates stand on the wall, and against which target: only one of the live rate itself."""
 
 import json
 from dataclasses import replace
@@ -19,6 +19,10 @@ from tests.fakes.console import FakeReadModel
 PACK = Path(__file__).resolve().parents[3] / "deploy" / "packs" / "sample-2026.yaml"
 
 
+def live(value: str) -> dict[str, str]:
+    return {"metric": "live_networking_rate", "scope": "S1", "value": value, "due": "12-31", "clause": "c"}
+
+
 async def shown(known: Names) -> dict[str, Any]:
     rows = tuple(RateCounts(scope, "sample", online=199, offline=1) for scope in ("ALL", "S", "KEY", "S1", "S2", "S3"))
     snapshot = replace(await FakeReadModel().snapshot(Slice(None)), headline=rows, boards={"town": rows})
@@ -30,7 +34,13 @@ async def test_scopes_counted_for_another_purpose_are_not_judged_by_the_live_rat
     pack = json.loads(json.dumps(yaml.safe_load(PACK.read_text(encoding="utf-8")), default=str))
     page = await shown(names([(date(2026, 3, 4), date(2026, 1, 1), {"pack": pack})], []))
     assert set(page["rates"]) == {"S1", "S2"}
-    assert {rate["target_percent"] for rate in page["rates"].values()} == {100.0}
+    assert {
+        scope: (rate["target"]["id"], rate["target"]["percent"], rate["target"]["due"], rate["verdict"])
+        for scope, rate in page["rates"].items()
+    } == {
+        "S1": ("T05", 100.0, "12-31", "non_compliant"),
+        "S2": ("T06", 100.0, "at_acceptance", "non_compliant"),
+    }
     assert {row["scope"] for row in page["boards"]["town"]} == {"S1", "S2"}
 
 
@@ -39,7 +49,8 @@ def test_each_district_is_named_by_the_pack_that_stands_and_the_lower_target_is_
         body = {
             "pack_id": f"{district}-{first}", "version": version, "district": district,
             "name_zh": f"{district} {first}",
-            "valid_from": first, "valid_to": last, "targets": {"T": {"scope": "S1", "value": target}},
+            "valid_from": first, "valid_to": last,
+            "targets": {"T": live(target), "A": live("0.01") | {"metric": "access_rate"}},
             "departments": [{"code": f"{district}-{first}", "name_zh": district}],
         }  # fmt: skip
         return date(2026, 3, 4), date(2025, 1, 1), {"pack": body}
@@ -55,8 +66,20 @@ def test_each_district_is_named_by_the_pack_that_stands_and_the_lower_target_is_
         [],
     )
     assert known.district[0] == "a 2026-01-01、b 2026-01-01"
-    assert known.target("S1") == Fraction("0.9")
+    assert known.targets["S1"].value == Fraction("0.9")
     assert "a-2026-03-01" in known.bodies, "an open case may name a body of a pack that is over"
+
+
+async def test_a_scope_without_a_target_of_the_live_rate_is_not_judged() -> None:
+    """An access rate that must reach 30 % says nothing about what must be online."""
+    body = {
+        "pack_id": "p", "version": 1, "district": "d", "valid_from": "2026-01-01", "valid_to": "2026-12-31",
+        "scopes": {"S3": {"headline": True}},
+        "targets": {"T03": live("0.3") | {"metric": "access_rate", "scope": "S3"}},
+    }  # fmt: skip
+    page = await shown(names([(date(2026, 3, 4), date(2025, 1, 1), {"pack": body})], []))
+    rate = page["rates"]["S3"]
+    assert (rate["target"], rate["verdict"], rate["missing"]) == (None, "no_target", 0)
 
 
 async def test_without_a_pack_every_scope_is_shown() -> None:

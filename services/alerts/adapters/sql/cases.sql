@@ -24,8 +24,8 @@ c.case_id, c.kind, c.subject_kind, c.subject_id, c.finding_id, c.state, c.effect
 c.closed_at, c.close_reason, c.unit_name, c.unit_name_en, c.district, c.town, c.category, c.lead_department,
 c.copy_departments, c.route_clause, c.cause_key, c.common_case_id, c.sightings, c.drops, c.last_sighting_at, c.pack_id,
 c.pack_version, c.clause, c.evidence, c.ladder, c.step, c.held_until, c.acknowledged_at, c.acknowledged_by,
-c.acknowledged_via, c.acknowledged_note, c.acknowledged_step, c.carriers, c.burning, c.alarms, c.ended, c.restored_at,
-c.over_at, c.revision
+c.acknowledged_via, c.acknowledged_note, c.acknowledged_step, c.carriers, c.burning, c.alarms, c.reported, c.ended,
+c.restored_at, c.over_at, c.revision
 
 -- whole_case --
 -- With its clocks, in the same round trip. A case that somebody changed while we waited for its lock comes as it is now,
@@ -55,6 +55,14 @@ ORDER BY c.case_id FOR UPDATE
 
 -- cases --
 SELECT {whole_case} FROM alerts.cases c WHERE c.case_id = ANY(%s)
+
+-- case_at --
+-- The case of the subject and kind that began last by then.
+SELECT {whole_case} FROM alerts.cases c
+WHERE c.case_id = (SELECT o.case_id FROM alerts.cases o
+                   WHERE o.subject_kind = %s AND o.subject_id = %s AND o.kind = %s AND o.detected_at <= %s
+                   ORDER BY o.detected_at DESC LIMIT 1)
+FOR UPDATE
 
 -- cases_due --
 SELECT {whole_case} FROM alerts.clocks due JOIN alerts.cases c USING (case_id)
@@ -108,8 +116,8 @@ UPDATE alerts.cases c SET
     pack_id = n.pack_id, pack_version = n.pack_version, clause = n.clause, evidence = n.evidence, ladder = n.ladder,
     step = n.step, held_until = n.held_until, acknowledged_at = n.acknowledged_at, acknowledged_by = n.acknowledged_by,
     acknowledged_via = n.acknowledged_via, acknowledged_note = n.acknowledged_note,
-    acknowledged_step = n.acknowledged_step, carriers = n.carriers, burning = n.burning, alarms = n.alarms, ended = n.ended, restored_at = n.restored_at,
-    over_at = n.over_at, revision = c.revision + 1
+    acknowledged_step = n.acknowledged_step, carriers = n.carriers, burning = n.burning, alarms = n.alarms,
+    reported = n.reported, ended = n.ended, restored_at = n.restored_at, over_at = n.over_at, revision = c.revision + 1
 FROM jsonb_populate_recordset(NULL::alerts.cases, %s::jsonb) n WHERE c.case_id = n.case_id
 
 -- case_names --
@@ -117,7 +125,7 @@ case_id, kind, subject_kind, subject_id, finding_id, state, effective_at, detect
 close_reason, unit_name, unit_name_en, district, town, category, lead_department, copy_departments, route_clause,
 cause_key, common_case_id, sightings, drops, last_sighting_at, pack_id, pack_version, clause, evidence, ladder, step,
 held_until, acknowledged_at, acknowledged_by, acknowledged_via, acknowledged_note, acknowledged_step, carriers, burning,
-alarms, ended, restored_at, over_at, revision
+alarms, reported, ended, restored_at, over_at, revision
 
 -- insert_cases --
 INSERT INTO alerts.cases ({case_names})

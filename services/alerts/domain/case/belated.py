@@ -48,10 +48,20 @@ def _ended_by(fire: FireState, event: Event) -> FireState:
     if event.happening is Happening.ENDED:
         return replace(fire, over_at=_newest(fire.over_at, at))
     key = WHOLE_UNIT if event.place is None else event.place.key
+    reported = fire.reported - covered(event.place, fire.reported)
     ended = {**fire.ended, key: _newest(fire.ended.get(key), at)}
     if len(ended) > MAX_ENDS:
         del ended[min(ended, key=lambda one: ended[one])]
-    return replace(fire, ended=ended, restored_at=_newest(fire.restored_at, at))
+    return replace(fire, ended=ended, restored_at=_newest(fire.restored_at, at), reported=reported)
+
+
+def covered(place: Place | None, components: frozenset[str]) -> frozenset[str]:
+    """Return which of the components an end at `place` covers: itself, all of its system, or the whole unit."""
+    if place is None:
+        return components
+    if place.address != EVERY_COMPONENT:
+        return components & {place.key}
+    return frozenset(key for key in components if key.startswith(place.system_key))
 
 
 def _newest(one: datetime | None, other: datetime) -> datetime:

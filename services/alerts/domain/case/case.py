@@ -1,5 +1,6 @@
 """A case: what alerts keeps open for a finding."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -113,6 +114,12 @@ class Case:
     @property
     def is_common(self) -> bool:
         return self.kind is CaseKind.COMMON_CAUSE
+
+
+def begun_last(cases: Iterable[Case], subject: Subject, kind: CaseKind, by: datetime) -> Case | None:
+    """Return the case of the subject and kind whose first signal was received last, at the latest at `by`."""
+    of_it = (case for case in cases if case.subject == subject and case.kind is kind and case.detected_at <= by)
+    return max(of_it, key=lambda case: case.detected_at, default=None)
 
 
 def case_id_of(finding_id: str) -> CaseId:

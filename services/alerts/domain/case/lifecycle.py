@@ -22,9 +22,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from services.alerts.domain.case.belated import WHOLE_UNIT, is_belated, with_end, with_sighting
+from services.alerts.domain.case.belated import WHOLE_UNIT, covered, is_belated, with_end, with_sighting
 from services.alerts.domain.case.case import Case, Closure, case_id_of
-from services.alerts.domain.case.event import EVERY_COMPONENT, Event, Happening, Place
+from services.alerts.domain.case.event import Event, Happening
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import PASSING, URGENT, CaseKind
 from services.alerts.domain.case.subject import SubjectFacts
@@ -59,11 +59,12 @@ class Decision:
 @dataclass(frozen=True, slots=True)
 class Known:
     """What the book holds for an event: the open case of its unit and kind, the one its finding once opened (open or
-    closed), and the one of that unit and kind that closed last."""
+    closed), the one of that unit and kind that closed last, and of an alarm `older_than_last` the one it fell into."""
 
     open: Case | None = None
     same: Case | None = None
     last_closed: Case | None = None
+    earlier: Case | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +82,7 @@ def decide(known: Known, event: Event, terms: Terms, now: datetime) -> Decision:
         return _over(known, event, now)
     recent = known.last_closed
     if known.same is None and recent is not None and _is_past(recent, event):
-        if event.detected_at < recent.detected_at:  # of a fire before that one: no case of it is at hand
-            return Decision(Action.IGNORED, "older_than_the_last_end", recent)
-        return Decision(Action.RECORDED, "older_than_the_last_end", with_sighting(recent, event))
+        return _belated(known.earlier or recent, event)
     if known.open is not None:
         return _again(known, known.open, event)
     if known.same is not None:  # whatever finding it went on under: a second case of this one would have its id
@@ -91,6 +90,25 @@ def decide(known: Known, event: Event, terms: Terms, now: datetime) -> Decision:
     if recent is not None and _reopens(recent, event, terms):
         return Decision(Action.REOPENED, "dropped_again", _reopen(recent, event, terms, now))
     return Decision(Action.OPENED, event.cause, open_case(event, terms, now))
+
+
+def older_than_last(known: Known, event: Event) -> bool:
+    """Say whether the fire lane brings an alarm of a fire before the one that closed last."""
+    last = known.last_closed
+    if event.happening is not Happening.FIRED or known.same is not None or last is None:
+        return False
+    return event.detected_at < last.detected_at and _is_past(last, event)
+
+
+def _belated(case: Case, event: Event) -> Decision:
+    """A component that nobody was told of is told, as one whose fire is over; all else is written down."""
+    reason = "older_than_the_last_end"
+    key = _point_key(event)
+    if event.happening is Happening.FIRED and key not in case.fire.reported:
+        return Decision(Action.POINT_ADDED, reason, replace(with_sighting(case, event), fire=case.fire.with_alarm(key)))
+    if event.detected_at < case.detected_at:  # of a fire before that one: no case of it is at hand
+        return Decision(Action.IGNORED, reason, case)
+    return Decision(Action.RECORDED, reason, with_sighting(case, event))
 
 
 def _is_past(recent: Case, event: Event) -> bool:
@@ -119,9 +137,13 @@ def open_case(event: Event, terms: Terms, now: datetime) -> Case:
         clause=event.clause or ladder[0].clause,
         proof=event.proof,
         ladder=ladder,
-        fire=FireState(frozenset({_point_key(event)}), alarms=1) if event.kind is CaseKind.FIRE else FireState(),
+        fire=_fire_at(_point_key(event)) if event.kind is CaseKind.FIRE else FireState(),
     )
     return clock_from(case, now, rules.group_wait, terms.pace)
+
+
+def _fire_at(component: str) -> FireState:
+    return FireState(burning=frozenset({component})).with_alarm(component)
 
 
 def _point_key(event: Event) -> str:
@@ -139,7 +161,7 @@ def _again(known: Known, case: Case, event: Event) -> Decision:
     key = _point_key(event)
     if key in case.fire.burning:
         return Decision(Action.SIGHTED, "same_point", seen)
-    fire = replace(case.fire, burning=case.fire.burning | {key}, alarms=case.fire.alarms + 1)
+    fire = replace(case.fire.with_alarm(key), burning=case.fire.burning | {key})
     return Decision(Action.POINT_ADDED, "further_point", replace(seen, fire=fire))
 
 
@@ -156,7 +178,7 @@ def _over(known: Known, event: Event, now: datetime) -> Decision:
         return _past_end(known, event, "older_than_the_fire")
     case = with_end(case, event)
     burning = case.fire.burning
-    left = frozenset() if event.place is None else burning - _ended(event.place, burning)
+    left = burning - covered(event.place, burning)
     if left == burning:
         return Decision(Action.RECORDED, "unknown_point", case)
     if left:
@@ -174,13 +196,6 @@ def _past_end(known: Known, event: Event, reason: str) -> Decision:
     if past is None or event.detected_at < past.detected_at:
         return Decision(Action.IGNORED, reason, known.open)
     return Decision(Action.RECORDED, reason, with_end(past, event))
-
-
-def _ended(place: Place, burning: frozenset[str]) -> frozenset[str]:
-    """Return which of the burning points an end at `place` covers: itself, or every component of its system."""
-    if place.address != EVERY_COMPONENT:
-        return frozenset({place.key})
-    return frozenset(key for key in burning if key.startswith(place.system_key))
 
 
 def close(case: Case, reason: str, now: datetime) -> Case:

@@ -44,6 +44,12 @@ function figure(rate) {
   return `${rate.low} %`;
 }
 
+function goal(target) {
+  if (!target) return "";
+  const due = target.due === "at_acceptance" ? t("rate.due.acceptance") : t("rate.due", { day: target.due });
+  return `${t("rate.target", { p: target.percent })}${due}`;
+}
+
 function update(card, rate) {
   const part = (name) => card.querySelector(`.${name}`);
   card.dataset.verdict = rate.verdict;
@@ -55,7 +61,7 @@ function update(card, rate) {
   setText(part("rate-percent"), figure(rate));
   const numerator = rate.unknown > 0 ? `${number(rate.numerator)}–${number(rate.numerator_high)}` : number(rate.numerator);
   setText(part("rate-fraction"), rate.denominator ? `${numerator} / ${number(rate.denominator)} ${t("rate.units")}` : t(rate.reason === "all_exempt" ? "rate.na.exempt" : "rate.na.why"));
-  setText(part("rate-short"), [t("rate.target", { p: rate.target_percent }), rate.missing > 0 ? t("rate.short", { n: rate.missing }) : ""].filter(Boolean).join(" · "));
+  setText(part("rate-short"), [goal(rate.target), rate.missing > 0 ? t("rate.short", { n: rate.missing }) : ""].filter(Boolean).join(" · "));
   const interval = part("rate-interval");
   show(interval, rate.unknown > 0 && rate.low !== null);
   setText(interval, rate.unknown > 0 ? `${t("rate.interval")} [${rate.low} %, ${rate.high} %] · ${t("rate.interval.why", { n: rate.unknown })}` : "");
