@@ -120,29 +120,30 @@ class MemoryTransaction:
             for case in self._t.cases.values()
             if case.is_open
             and case.kind is CaseKind.CONNECTION_LOST
-            and case.common_case_id is None
-            and case.last_sighting_at >= since
+            and case.grouping.common_case_id is None
+            and case.sightings.last_at >= since
         ][:limit]
 
     async def open_common_cases(self) -> dict[CaseId, int]:
         cases = self._t.cases.values()
         return {
-            common.case_id: sum(case.is_open and case.common_case_id == common.case_id for case in cases)
+            common.case_id: sum(case.is_open and case.grouping.common_case_id == common.case_id for case in cases)
             for common in cases
             if common.is_open and common.is_common
         }
 
     async def hold_members(self, common: Case, members: Sequence[CaseId]) -> list[CaseId]:
         held = []
+        until = common.grouping.held_until
         for case_id in members:
             case = self._t.cases[case_id]
-            if not case.is_open or case.is_fire or common.held_until is None:
+            if not case.is_open or case.is_fire or until is None:
                 continue
-            self._t.cases[case_id] = hold(case, common.held_until, common)
+            self._t.cases[case_id] = hold(case, until, common)
             held.append(case_id)
         for row in self._t.notices.values():
             if row.notice.case_id in held and row.notice.purpose is Purpose.NOTICE and row.state == "pending":
-                row.next_attempt_at, row.reason = common.held_until, Reason.HELD
+                row.next_attempt_at, row.reason = until, Reason.HELD
         return held
 
     async def save(self, changes: Changes) -> set[NoticeId]:

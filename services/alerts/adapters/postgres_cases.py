@@ -145,10 +145,11 @@ class PostgresCaseTransaction:
         return {CaseId(row["case_id"]): row["members"] for row in await self._rows(SQL["open_common_cases"], ())}
 
     async def hold_members(self, common: Case, members: Sequence[CaseId]) -> list[CaseId]:
-        values = {"common_case_id": common.case_id, "until": common.held_until, "case_ids": list(members)}
+        until = common.grouping.held_until
+        values = {"common_case_id": common.case_id, "until": until, "case_ids": list(members)}
         held = [CaseId(row["case_id"]) for row in await self._rows(SQL["hold_cases"], values)]
-        await self._connection.execute(SQL["hold_clocks"], (common.held_until, held))
-        await self._connection.execute(SQL["hold_notices"], (common.held_until, str(Reason.HELD), held))
+        await self._connection.execute(SQL["hold_clocks"], (until, held))
+        await self._connection.execute(SQL["hold_notices"], (until, str(Reason.HELD), held))
         return held
 
     async def save(self, changes: Changes) -> set[NoticeId]:

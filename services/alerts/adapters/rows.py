@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from services.alerts.domain.audit.entry import AuditEntry
-from services.alerts.domain.case.case import Acknowledgement, Case, Closure
+from services.alerts.domain.case.case import Acknowledgement, Case, Closure, Grouping, Sightings
 from services.alerts.domain.case.clocks import Clock, Clocks
 from services.alerts.domain.case.event import Place, Proof
 from services.alerts.domain.case.fire import FireState
@@ -55,18 +55,18 @@ def case_row(case: Case) -> Row:
         "lead_department": facts.lead_department,
         "copy_departments": list(facts.copy_departments),
         "route_clause": facts.route_clause,
-        "cause_key": case.cause_key,
-        "common_case_id": case.common_case_id,
-        "sightings": case.sightings,
-        "drops": case.drops,
-        "last_sighting_at": case.last_sighting_at,
+        "cause_key": case.grouping.cause_key,
+        "common_case_id": case.grouping.common_case_id,
+        "sightings": case.sightings.count,
+        "drops": case.sightings.drops,
+        "last_sighting_at": case.sightings.last_at,
         "pack_id": case.pack_id,
         "pack_version": case.pack_version,
         "clause": case.clause,
         "evidence": proof_json(case.proof),
         "ladder": [step_json(step) for step in case.ladder],
         "step": case.step,
-        "held_until": case.held_until,
+        "held_until": case.grouping.held_until,
         "acknowledged_at": ack.at if ack else None,
         "acknowledged_by": ack.by if ack else None,
         "acknowledged_via": ack.via if ack else None,
@@ -102,20 +102,18 @@ def case_of(row: Mapping[str, Any]) -> Case:
         effective_at=row["effective_at"],
         detected_at=row["detected_at"],
         opened_at=row["opened_at"],
-        last_sighting_at=row["last_sighting_at"],
+        sightings=Sightings(row["last_sighting_at"], row["sightings"], row["drops"]),
         pack_id=row["pack_id"],
         pack_version=row["pack_version"],
         clause=row["clause"],
         proof=proof_of(row["evidence"]),
         ladder=tuple(step_of_json(step) for step in row["ladder"]),
         closure=Closure(row["closed_at"], row["close_reason"] or "") if row["state"] == "closed" else None,
-        cause_key=row["cause_key"],
-        common_case_id=CaseId(row["common_case_id"]) if row["common_case_id"] else None,
-        sightings=row["sightings"],
-        drops=row["drops"],
+        grouping=Grouping(
+            row["cause_key"], CaseId(row["common_case_id"]) if row["common_case_id"] else None, row["held_until"]
+        ),
         step=row["step"],
         clocks=clocks_of(row["clocks"]),
-        held_until=row["held_until"],
         acknowledged=acknowledged,
         fire=FireState(
             burning=frozenset(row["burning"]),

@@ -91,18 +91,14 @@ class LadderWorker:
         members = await transaction.open_common_cases()
         book = await transaction.book((), set(members)) if members else None
         cases = book.by_id.values() if book else ()
-        running = {(case.facts.district, case.cause_key): case for case in cases if case.cause_key}
+        running = {(case.facts.district, key): case for case in cases if (key := case.grouping.cause_key)}
         candidates = await transaction.loose_losses(since, CANDIDATES_AT_ONCE)
         by_district: dict[str, list[Candidate]] = defaultdict(list)
         for candidate in candidates:
             by_district[candidate.district].append(candidate)
         for district, losses in sorted(by_district.items()):
             rules = self._directory.rules(now, district)
-            held = frozenset(
-                key
-                for (of, key), case in running.items()
-                if of == district and case.held_until and case.held_until > now
-            )
+            held = frozenset(key for (of, key), case in running.items() if of == district and case.grouping.holds(now))
             for cause in find_causes(losses, rules, self._directory.sizes(district), held):
                 case = await self._gather(transaction, changes, cause, running.get((district, cause.key)), rules, now)
                 members[case.case_id] = members.get(case.case_id, 0) + len(cause.members)
@@ -128,9 +124,10 @@ class LadderWorker:
         else:
             common = again(running, cause, rules, now, self._composer.pace)
             changes.put(common)
-            action = "common_case_renewed" if common.drops > running.drops else "common_case_grew"
+            action = "common_case_renewed" if common.sightings.drops > running.sightings.drops else "common_case_grew"
         if action != "common_case_grew":
             self._metrics.common_causes.inc()
+        until = common.grouping.held_until
         held = await transaction.hold_members(common, cause.members)
         changes.audit.append(
             AuditEntry(
@@ -141,7 +138,7 @@ class LadderWorker:
                 {
                     "cause": cause.key,
                     "members": len(held),
-                    "held_until": common.held_until.isoformat() if common.held_until else None,
+                    "held_until": until.isoformat() if until else None,
                     "clause": common.clause,
                     "pack": f"{common.pack_id}@{common.pack_version}",
                 },

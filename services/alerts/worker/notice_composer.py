@@ -164,7 +164,7 @@ class NoticeComposer:
         case = letter.case
         code = letter.step_code
         for to in addresses:
-            notice_id = notice_id_of(case.case_id, code, letter.purpose, case.drops, to)
+            notice_id = notice_id_of(case.case_id, code, letter.purpose, case.sightings.drops, to)
             subject, body, template = self._writer.write(letter, notice_id, to)
             changes.notices.append(
                 Notice(

@@ -11,7 +11,7 @@ import pytest
 
 from services.alerts.adapters.postgres_audit import PostgresAuditor
 from services.alerts.adapters.postgres_cases import PostgresCaseStore
-from services.alerts.domain.case.case import Acknowledgement, Case
+from services.alerts.domain.case.case import Acknowledgement, Case, Grouping
 from services.alerts.domain.case.clocks import Clocks
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import close
@@ -109,7 +109,7 @@ async def test_the_version_before_finds_what_this_one_writes(before: str) -> Non
 
 async def test_the_version_before_finds_that_this_one_holds_a_case(before: str) -> None:
     migrate(before, phase=Phase.PRE)
-    one, common = case(), case(CaseKind.COMMON_CAUSE, of="", held_until=at(100))
+    one, common = case(), case(CaseKind.COMMON_CAUSE, of="", grouping=Grouping(held_until=at(100)))
     await save(before, Changes(opened={one.case_id: one, common.case_id: common}))
     async with open_pool(before, "clocks", 1, 1) as pool, PostgresCaseStore(pool).transaction() as transaction:
         await transaction.hold_members(common, [one.case_id])

@@ -11,7 +11,7 @@ import pytest
 from services.alerts.adapters.kafka_notices import notice_event
 from services.alerts.adapters.postgres_cases import PostgresCaseStore
 from services.alerts.adapters.postgres_outbox import PostgresOutbox
-from services.alerts.domain.case.case import Acknowledgement, Case
+from services.alerts.domain.case.case import Acknowledgement, Case, Grouping, Sightings
 from services.alerts.domain.case.event import Place
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import CaseKind
@@ -68,7 +68,7 @@ def notice(
 ) -> Notice:
     to = address(name)
     return Notice(
-        notice_id=notice_id_of(of.case_id, step, purpose, of.drops, to),
+        notice_id=notice_id_of(of.case_id, step, purpose, of.sightings.drops, to),
         case_id=of.case_id,
         step=step,
         purpose=purpose,
@@ -118,7 +118,8 @@ async def test_case_comes_back_as_it_was_saved(stores: Stores) -> None:
     one = case(
         acknowledged=Acknowledgement(at(1), "officer", "console", "见", "H0"),
         fire=FireState(frozenset({"主机|1"}), ended={"主机|2": at(3)}, restored_at=at(3), over_at=at(2)),
-        held_until=at(9),
+        grouping=Grouping("carrier:cmcc", held_until=at(9)),
+        sightings=Sightings(at(8), 7, 2),
         clocks=clocks(step=("H1", 20), reply=("H4", 10)),
     )
     await save(stores, Changes(opened={one.case_id: one}))
@@ -337,8 +338,7 @@ async def test_held_member_waits_with_its_notices_and_a_fire_does_not(stores: St
         case_id=CaseId("Ccommon"),
         kind=CaseKind.COMMON_CAUSE,
         facts=replace(one.facts, subject=common_cause_subject("", "carrier:cmcc")),
-        cause_key="carrier:cmcc",
-        held_until=at(1800),
+        grouping=Grouping("carrier:cmcc", held_until=at(1800)),
     )
     async with stores.cases.transaction() as transaction:
         await transaction.save(Changes(opened={common.case_id: common}))
@@ -353,7 +353,7 @@ async def test_held_member_waits_with_its_notices_and_a_fire_does_not(stores: St
 
 async def test_ladder_that_has_ended_stays_ended_in_a_common_case(stores: Stores) -> None:
     one = case(step="H4", clocks=clocks())
-    common = case(CaseKind.COMMON_CAUSE, of="", held_until=at(100))
+    common = case(CaseKind.COMMON_CAUSE, of="", grouping=Grouping(held_until=at(100)))
     async with stores.cases.transaction() as transaction:
         await transaction.save(Changes(opened={one.case_id: one, common.case_id: common}))
         assert await transaction.hold_members(common, [one.case_id]) == [one.case_id]
@@ -376,7 +376,7 @@ async def test_first_notice_survives_the_end_and_an_acknowledgement_and_says_tha
 
 async def test_common_cases_of_two_districts_stand_side_by_side(stores: Stores) -> None:
     for district in ("gulou", "taijiang"):
-        one = case(CaseKind.COMMON_CAUSE, cause_key="carrier:cmcc")
+        one = case(CaseKind.COMMON_CAUSE, grouping=Grouping("carrier:cmcc"))
         facts = replace(one.facts, subject=common_cause_subject(district, "carrier:cmcc"), district=district)
         one = replace(one, case_id=CaseId(f"C{district}"), facts=facts)
         await save(stores, Changes(opened={one.case_id: one}))

@@ -73,7 +73,7 @@ async def test_flapping_is_one_case_with_one_notice_per_step() -> None:
         await harness.take(event(Happening.ENDED, cause=f"d{drop}", seconds=seconds + 180))
         await harness.pass_time(180, every=60)
     (case,) = harness.store.tables.cases.values()
-    assert case.drops == 10
+    assert case.sightings.drops == 10
     assert Counter(harness.told("H0")) == {"centre": 1, "room-U1": 1}
     assert Counter(harness.told("CLEAR")) == {"centre": 1, "room-U1": 1}
 

@@ -1,7 +1,7 @@
 """A case: what alerts keeps open for a finding."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.alerts.domain.case.clocks import Clocks
@@ -33,6 +33,35 @@ class Closure:
 
 
 @dataclass(frozen=True, slots=True)
+class Sightings:
+    """How often the trouble was told of, how often it began anew within the case (1: once), and when it last was."""
+
+    last_at: datetime
+    count: int = 1
+    drops: int = 1
+
+    def again(self, at: datetime) -> "Sightings":
+        """Return them with one more, of `at`; words may come out of order."""
+        return replace(self, count=self.count + 1, last_at=max(self.last_at, at))
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """How a case stands to a common cause.
+
+    A common case names its cause by `cause_key`, a member its common case. No step of a member is taken before
+    `held_until`; of a common case it says how long its members wait.
+    """
+
+    cause_key: str | None = None
+    common_case_id: CaseId | None = None
+    held_until: datetime | None = None
+
+    def holds(self, now: datetime) -> bool:
+        return self.held_until is not None and self.held_until > now
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """What alerts keeps open for a finding.
 
@@ -47,20 +76,16 @@ class Case:
     effective_at: datetime
     detected_at: datetime
     opened_at: datetime
-    last_sighting_at: datetime
+    sightings: Sightings
     pack_id: str
     pack_version: int
     clause: str
     proof: Proof
     ladder: tuple[LadderStep, ...]
     closure: Closure | None = None
-    cause_key: str | None = None
-    common_case_id: CaseId | None = None
-    sightings: int = 1
-    drops: int = 1
+    grouping: Grouping = field(default_factory=Grouping)
     step: str | None = None
     clocks: Clocks = field(default_factory=Clocks)
-    held_until: datetime | None = None
     acknowledged: Acknowledgement | None = None
     fire: FireState = field(default_factory=FireState)
     revision: int = 1

@@ -23,7 +23,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.alerts.domain.case.belated import WHOLE_UNIT, covered, is_belated, with_end, with_sighting
-from services.alerts.domain.case.case import Case, Closure, case_id_of
+from services.alerts.domain.case.case import Case, Closure, Grouping, Sightings, case_id_of
 from services.alerts.domain.case.event import Event, Happening
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import PASSING, URGENT, CaseKind
@@ -116,7 +116,7 @@ def _is_past(recent: Case, event: Event) -> bool:
     if event.kind is CaseKind.FIRE:
         return is_belated(recent, event)
     # the other lane has brought this very alarm into the case before somebody acknowledged it
-    return event.kind in PASSING and event.detected_at <= recent.last_sighting_at
+    return event.kind in PASSING and event.detected_at <= recent.sightings.last_at
 
 
 def open_case(event: Event, terms: Terms, now: datetime) -> Case:
@@ -131,7 +131,7 @@ def open_case(event: Event, terms: Terms, now: datetime) -> Case:
         effective_at=event.effective_at,
         detected_at=event.detected_at,
         opened_at=now,
-        last_sighting_at=now,
+        sightings=Sightings(now),
         pack_id=rules.pack_id,
         pack_version=rules.version,
         clause=event.clause or ladder[0].clause,
@@ -154,7 +154,7 @@ def _again(known: Known, case: Case, event: Event) -> Decision:
     if known.same is not None and known.same.case_id != case.case_id:
         # a finding that lags behind the fire lane: its own fire is over, this one is the next
         return Decision(Action.IGNORED, "case_already_closed", case)
-    seen = replace(case, sightings=case.sightings + 1, last_sighting_at=max(case.last_sighting_at, event.detected_at))
+    seen = replace(case, sightings=case.sightings.again(event.detected_at))
     if event.happening is not Happening.FIRED:
         # rules may know this trouble under another finding (a record that we never saw): its end must close the case
         return Decision(Action.SIGHTED, "joined", replace(seen, finding_id=event.finding_id))
@@ -204,7 +204,7 @@ def close(case: Case, reason: str, now: datetime) -> Case:
         case,
         closure=Closure(now, reason),
         clocks=case.clocks.set(ClockKind.STEP, None),
-        held_until=None,
+        grouping=replace(case.grouping, held_until=None),
         fire=replace(case.fire, burning=frozenset()),
     )
 
@@ -227,15 +227,12 @@ def _reopen(case: Case, event: Event, terms: Terms, now: datetime) -> Case:
         finding_id=event.finding_id,
         effective_at=event.effective_at,
         detected_at=event.detected_at,
-        last_sighting_at=now,
+        sightings=Sightings(now, case.sightings.count + 1, case.sightings.drops + 1),
         proof=event.proof,
-        drops=case.drops + 1,
-        sightings=case.sightings + 1,
         facts=replace(
             terms.facts, lead_department=case.facts.lead_department, copy_departments=case.facts.copy_departments
         ),
-        common_case_id=None,
-        held_until=None,
+        grouping=Grouping(case.grouping.cause_key),
         acknowledged=None,
     )
     return clock_from(opened, now, terms.rules.group_wait, terms.pace)

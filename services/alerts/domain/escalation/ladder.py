@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.case import Case, Grouping
 from services.alerts.domain.case.clocks import Clock
 from services.alerts.domain.case.kinds import PASSING, CaseKind
 from services.alerts.domain.escalation.deadlines import WEEKDAYS, Calendar, reply_due, working_time_end
@@ -81,8 +81,8 @@ def clock_from(case: Case, now: datetime, group_wait: timedelta, pace: Pace) -> 
         at = clock.due_at
         if case.step is None and not case.is_urgent:
             at = max(at, now) + pace.real(group_wait)
-        if case.held_until is not None:
-            at = max(at, case.held_until)
+        if case.grouping.held_until is not None:
+            at = max(at, case.grouping.held_until)
         clock = replace(clock, due_at=at)
     return replace(case, clocks=case.clocks.set(ClockKind.STEP, clock))
 
@@ -132,8 +132,7 @@ def held(case: Case, until: datetime, common: Case) -> Case:
     waits = None if clock is None else replace(clock, due_at=max(clock.due_at, until))
     return replace(
         case,
-        held_until=until,
-        common_case_id=common.case_id,
+        grouping=Grouping(case.grouping.cause_key, common.case_id, until),
         clocks=case.clocks.set(ClockKind.STEP, waits),
     )
 
