@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,16 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 from services.console.adapters import rows
 from services.console.adapters.rows import Row
 from services.console.adapters.statements import SQL
-from services.console.domain.cases import URGENT_KINDS, CaseDetail, CaseList, CaseRow, Delivery, Fire, TakenStep
+from services.console.domain.cases import (
+    URGENT_KINDS,
+    CaseDetail,
+    CaseList,
+    CaseRow,
+    Component,
+    Delivery,
+    Fire,
+    TakenStep,
+)
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.errors import DataUnavailable, NotFound
 from services.console.domain.freshness import PartitionSight
@@ -99,6 +109,7 @@ class PostgresReadModel:
             found = await self._with_steps(reader, await reader.all(SQL["case"], case_id=case_id))
             if not found:
                 raise NotFound
+            components = await self._components(reader, [case_id])
             (papers,) = await reader.all(SQL["case_papers"], case_id=case_id)
             deliveries = [Delivery(*row) for row in await reader.all(SQL["deliveries"], case_id=case_id)]
             return CaseDetail(
@@ -115,6 +126,7 @@ class PostgresReadModel:
                 common_case_id=papers[8],
                 sightings=papers[9],
                 signals=tuple(rows.case_signal(row) for row in await reader.all(SQL["case_signals"], case_id=case_id)),
+                components=components[case_id],
             )
 
     @asynccontextmanager
@@ -151,7 +163,21 @@ class PostgresReadModel:
         fires = [Fire(*row) for row in found]
         # However many strangers ring, they push no fire off the list.
         fires.sort(key=lambda fire: (fire.acknowledged_at is not None, fire.kind != "fire"))
-        return tuple(fires[:50])
+        return await self._with_components(reader, fires[:50])
+
+    async def _with_components(self, reader: "_Reader", fires: Sequence[Fire]) -> tuple[Fire, ...]:
+        of_case = await self._components(reader, [fire.case_id for fire in fires if fire.case_id is not None])
+        bare = [fire.unit_id for fire in fires if fire.case_id is None]
+        found = await reader.all(SQL["components_of_units"], unit_ids=bare) if bare else []
+        of_unit = rows.components(found)
+        return tuple(
+            replace(fire, components=of_unit[fire.unit_id] if fire.case_id is None else of_case[fire.case_id])
+            for fire in fires
+        )
+
+    async def _components(self, reader: "_Reader", case_ids: Sequence[str]) -> Mapping[str, tuple[Component, ...]]:
+        found = await reader.all(SQL["components"], case_ids=list(case_ids)) if case_ids else []
+        return rows.components(found)
 
     async def _cases(self, reader: "_Reader", state: str, offset: int, limit: int) -> CaseList:
         if state == "open":
@@ -227,7 +253,8 @@ def unit_filter(query: UnitQuery) -> tuple[str, Parameters]:
     if query.troubled:
         conditions.append(SQL["troubled"])
     if query.text:
-        conditions.append("(name ILIKE %(like)s OR name_en ILIKE %(like)s OR unit_id ILIKE %(like)s)")
+        names = ("name", "name_en", "unit_id", "address")
+        conditions.append(f"({' OR '.join(f'{column} ILIKE %(like)s' for column in names)})")
         escaped = query.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         parameters["like"] = f"%{escaped}%"
     return " AND ".join(conditions), parameters

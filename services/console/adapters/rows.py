@@ -7,7 +7,7 @@ from fractions import Fraction
 from operator import attrgetter
 from typing import Any
 
-from services.console.domain.cases import CaseRow, CaseSignal, PlannedStep, TakenStep
+from services.console.domain.cases import CaseRow, CaseSignal, Component, PlannedStep, TakenStep
 from services.console.domain.dashboard_snapshot import Names
 from services.console.domain.rates import LIVE_RATE
 from services.console.domain.units import CaseMark, UnitRow
@@ -93,6 +93,15 @@ def case_signal(row: Row) -> CaseSignal:
         notes=tuple(str(note) for note in row[7]) if isinstance(row[7], list) else (),
         refusal_id=row[8],
     )
+
+
+def components(found: Iterable[Row]) -> Mapping[str, tuple[Component, ...]]:
+    """Return components by the first column, what burns first, then in the order in which they alarmed."""
+    by: dict[str, list[Component]] = defaultdict(list)
+    for row in found:
+        by[row[0]].append(Component(*row[1:]))
+    ordered = {key: tuple(sorted(each, key=lambda one: (not one.burning, one.since))) for key, each in by.items()}
+    return defaultdict(tuple, ordered)
 
 
 def planned_steps(ladder: Any) -> tuple[PlannedStep, ...]:

@@ -72,6 +72,17 @@ class CaseSignal:
 
 
 @dataclass(frozen=True, slots=True)
+class Component:
+    """A component that raised the alarm of a case, as its controller names it. `burning`: no end of it came yet."""
+
+    system: str
+    address: str
+    label: str
+    since: datetime
+    burning: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CaseRow:
     """One case of the list. `deliveries` counts its notices by state."""
 
@@ -134,6 +145,7 @@ class CaseDetail:
     common_case_id: str | None
     sightings: int
     signals: tuple[CaseSignal, ...] = ()
+    components: tuple[Component, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +165,4 @@ class Fire:
     acknowledged_by: str | None
     acknowledged_at: datetime | None
     kind: str = "fire"
+    components: tuple[Component, ...] = ()

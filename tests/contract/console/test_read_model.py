@@ -1,8 +1,9 @@
 """The read model: memory and PostgreSQL answer alike."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import pytest
@@ -358,6 +359,53 @@ async def test_a_case_shows_its_signals_what_was_salvaged_and_where_what_came_is
         "7-3", "一层大厅", "火", True, ("label: a lone surrogate",), None
     )  # fmt: skip
     assert (unread.kind, unread.salvaged, unread.refusal_id) == ("unreadable_alarm", False, "ab" * 16)
+
+
+def place(address: str, label: str, at: datetime) -> dict[str, Any]:
+    return {
+        "about": json.dumps({"place": {"address": address, "system": "1", "label": label}}),
+        "caused_at": at, "body_code": "centre",
+    }  # fmt: skip
+
+
+async def test_a_fire_names_its_components_what_burns_first(empty_scenario: Scenario) -> None:
+    """From the notices at once and from the stored signals where nobody could be told; each component once."""
+    empty_scenario.put(UNITS)
+    now = empty_scenario.now()
+    unit_id = UNITS[0].unit_id
+    empty_scenario.open_case("F", unit_id, "fire", burning=["1|5-022", "|7-3"])
+    empty_scenario.notice("N1", "F", "F0", "centre", **place("5-021", "五层 护士站", now - timedelta(seconds=50)))
+    empty_scenario.notice("N2", "F", "F0", "room", **place("5-021", "五层 护士站", now - timedelta(seconds=50)))
+    empty_scenario.notice("N3", "F", "F0.p2", "centre", **place("5-022", "", now - timedelta(seconds=40)))
+    empty_scenario.signal(unit_id, "fire", point={"system": "1", "address": "5-022", "label": "五层 走廊"})
+    empty_scenario.signal(unit_id, "fire", point={"address": "7-3"})
+    empty_scenario.signal(unit_id, "fault", point={"address": "9-9"})
+    async with open_pool(empty_scenario.dsn, "test", max_size=1) as pool:
+        read = PostgresReadModel(pool, LIMIT_S)
+        (fire, *_) = (await read.snapshot(WHOLE)).fires
+        detail = await read.case(WHOLE, "F")
+    assert [(one.system, one.address, one.label, one.burning) for one in fire.components] == [
+        ("1", "5-022", "五层 走廊", True),
+        ("", "7-3", "", True),
+        ("1", "5-021", "五层 护士站", False),
+    ]
+    assert detail.components == fire.components
+
+
+async def test_a_fire_without_a_case_names_its_components_too(empty_scenario: Scenario) -> None:
+    empty_scenario.put([replace(UNITS[0], health="fire")])
+    empty_scenario.signal(UNITS[0].unit_id, "fire", point={"address": "7-3", "label": "一层大厅"})
+    async with open_pool(empty_scenario.dsn, "test", max_size=1) as pool:
+        (fire,) = (await PostgresReadModel(pool, LIMIT_S).snapshot(WHOLE)).fires
+    assert [(one.address, one.label, one.burning) for one in fire.components] == [("7-3", "一层大厅", True)]
+
+
+async def test_a_unit_is_found_by_its_address(empty_scenario: Scenario) -> None:
+    empty_scenario.put(UNITS)
+    empty_scenario.execute("UPDATE rules.units SET address = '云澜东路 18 号' WHERE unit_id = %s", [UNITS[1].unit_id])
+    async with open_pool(empty_scenario.dsn, "test", max_size=1) as pool:
+        page = await PostgresReadModel(pool, LIMIT_S).units(WHOLE, UnitQuery(text="云澜东路"))
+    assert [unit.unit_id for unit in page.rows] == [UNITS[1].unit_id]
 
 
 async def test_a_fire_is_shown_though_alerts_has_not_opened_its_case(empty_scenario: Scenario) -> None:

@@ -442,12 +442,74 @@ async def test_many_fires_leave_room_for_what_is_to_be_done_on_a_phone(
         )
         scenario.open_case(f"F{number}", f"U0000{number}", "fire")
     async with desk(chromium, site, width=390) as at:
-        await expect(at.page.locator("#fires .fire")).to_have_count(4)
-        banner = await at.page.locator("#fires").bounding_box()
-        assert banner is not None
-        assert banner["height"] <= 450, "half of the screen"
+        await expect(at.page.locator("#fires .fire")).to_have_count(3)
+        for _ in range(2):
+            banner = await at.page.locator("#fires").bounding_box()
+            assert banner is not None
+            assert banner["height"] <= 310, "a third of the screen, however many are shown"
+            more = at.page.locator(".fire-more")
+            if await more.get_attribute("aria-expanded") == "false":
+                await more.click()
+                await expect(at.page.locator("#fires .fire")).to_have_count(6)
         await at.page.locator(".case .ack").first.click()
         await expect(at.page.locator("#ack-confirm")).to_be_in_viewport()
+
+
+async def test_the_banner_and_the_case_say_what_burns_where(
+    chromium: Chromium, site: Console, scenario: Scenario
+) -> None:
+    scenario.open_case("F1", "U00016", "fire", burning=["1|5-021", "1|5-022"])
+    for number, label in (("5-021", "住院部五层 护士站感烟"), ("5-022", "住院部五层 走廊"), ("6-001", "住院部六层")):
+        scenario.signal("U00016", "fire", point={"system": "1", "address": number, "label": label})
+    async with desk(chromium, site) as at:
+        await at.has("#fires .fire-parts", "住院部五层 护士站感烟（1 5-021）、住院部五层 走廊（1 5-022）")
+        await at.page.locator(".fire-open").click()
+        await expect(at.page.locator(".components .burning")).to_have_count(2)
+        await at.has(".components li:last-child", "已结束")
+        assert at.complaints == []
+
+
+async def test_a_page_that_cannot_be_heard_says_so_until_it_is_touched(
+    chromium: Chromium, site: Console, scenario: Scenario
+) -> None:
+    async with desk(chromium, site) as at:
+        await at.has("#sound", "未发声")
+        await at.page.locator("#search").click()
+        await expect(at.page.locator("#sound")).not_to_have_class(re.compile("silent"))
+        await at.page.locator("#sound").click()
+        await at.has("#sound", "声音：关")
+        await at.page.reload()
+        await at.has("#sound", "声音：关")
+    async with desk(chromium, site) as at:
+        await at.page.locator("#sound").click()  # the first touch asks for sound: it must not switch it off
+        await expect(at.page.locator("#sound")).to_have_attribute("aria-pressed", "true")
+        await expect(at.page.locator("#sound")).not_to_have_class(re.compile("silent"))
+
+
+async def test_the_link_of_a_letter_leads_to_its_case_also_through_the_sign_in(
+    chromium: Chromium, site: Console, scenario: Scenario
+) -> None:
+    scenario.open_case("C1", "U00001")
+    async with desk(chromium, site, None) as at:
+        await at.page.goto(f"{site.url}/?case=C1")
+        await at.page.fill("#username", "centre")
+        await at.page.fill("#password", PASSWORD)
+        await at.page.press("#password", "Enter")
+        await at.has("#drawer-title", "东街实验小学第1校区")
+        # as a mailbox of another site would
+        await at.page.goto(site.url.replace("127.0.0.1", "localhost") + "/login")
+        await at.page.evaluate("(to) => { location.href = to; }", f"{site.url}/?case=C1")
+        await at.has("#drawer-title", "东街实验小学第1校区")
+
+
+async def test_what_is_short_of_the_target_can_be_listed(chromium: Chromium, site: Console, scenario: Scenario) -> None:
+    scenario.change("U00000", connection="offline")
+    scenario.change("U00001", connection="never_connected")
+    scenario.change("U00002", health="fault", faults=1)
+    async with desk(chromium, site) as at:
+        await at.page.locator('[data-scope="S1"] .rate-short').click()
+        await at.has("#filters", "统计范围 S1")
+        await at.has("#units-count", "2")
 
 
 async def test_a_session_that_ended_leads_to_the_door_and_says_so(

@@ -138,10 +138,12 @@ class Browser:
         )
 
 
-async def login(client: httpx.AsyncClient, username: str, password: str, **headers: str) -> httpx.Response:
+async def login(
+    client: httpx.AsyncClient, username: str, password: str, then: str | None = None, **headers: str
+) -> httpx.Response:
     page = await client.get("/login")
     (token,) = re.findall(r'name="form_token" value="([^"]+)"', page.text)
-    form = {"username": username, "password": password, "form_token": token}
+    form = {"username": username, "password": password, "form_token": token} | ({} if then is None else {"next": then})
     return await client.post("/login", data=form, headers=headers)
 
 

@@ -41,6 +41,8 @@ async def site(scenario: Scenario) -> AsyncIterator[Console]:
 async def test_without_a_session_there_is_only_the_door(site: Console) -> None:
     async with site.client() as client:
         assert (await client.get("/")).headers["location"] == "/login"
+        led = (await client.get("/?case=C1&list=all")).headers["location"]
+        assert led == "/login?next=%2F%3Fcase%3DC1%26list%3Dall"
         for path in ("me", "units", "units/U00000", "cases", "cases/C1", "summary/rates", "stream"):
             answer = await client.get(f"/api/v1/{path}")
             assert (answer.status_code, answer.json()) == (401, {"error": {"code": "not_signed_in"}}), path
@@ -65,11 +67,30 @@ async def test_every_answer_carries_the_headers_that_protect_it(site: Console) -
         assert "<script>" not in page
 
 
-async def test_the_cookie_is_closed_to_scripts_and_other_sites(site: Console) -> None:
+async def test_the_cookie_is_closed_to_scripts_and_to_what_other_sites_post(site: Console) -> None:
+    """Lax: the link of a letter, followed from a page of another site, finds the reader signed in."""
     async with site.client() as client:
         cookie = (await login(client, "centre", PASSWORD)).headers["set-cookie"]
     assert "HttpOnly" in cookie
-    assert "SameSite=strict" in cookie
+    assert "SameSite=lax" in cookie
+
+
+async def test_signing_in_leads_to_the_page_that_was_wanted_and_to_no_other_site(site: Console) -> None:
+    async with site.client() as client:
+        page = await client.get("/login", params={"next": "/?case=C1"})
+        assert 'name="next" value="/?case=C1"' in page.text
+        for wanted, led in (
+            ("/?case=C1", "/?case=C1"),
+            ("/refusals?reason=bad_frame", "/refusals?reason=bad_frame"),
+            ("//evil.example/?a", "/"),
+            ("https://evil.example/", "/"),
+            ("/\\evil.example", "/"),
+            ("/logout", "/"),
+            ("/?a\r\nSet-Cookie: b=c", "/"),
+            ("/?" + "a" * 1000, None),
+        ):
+            answer = await login(client, "centre", PASSWORD, then=wanted)
+            assert answer.headers.get("location") == led, wanted
 
 
 async def test_over_https_cookies_are_secure_and_bound_to_the_host(scenario: Scenario) -> None:

@@ -86,6 +86,38 @@ SELECT c.subject_id, c.case_id, c.unit_name, c.unit_name_en,
 FROM alerts.cases c WHERE {slice} AND state = 'open' AND subject_kind = 'unit' AND kind = ANY(%(kinds)s)
 ORDER BY acknowledged_at IS NOT NULL, {urgency}, effective_at DESC LIMIT 50
 
+-- components --
+-- What a case is about: each component that a notice named or a stored signal of its kind. Who has no contact gets no
+-- notice, and a signal is stored a moment after its notice went out: neither alone would name all of them at once.
+SELECT DISTINCT ON (case_id, system, address)
+       case_id, system, address, label, since, (system || '|' || address) = ANY(burning)
+FROM (
+  SELECT c.case_id, c.burning, coalesce(n.about #>> '{{place,system}}', '') AS system,
+         n.about #>> '{{place,address}}' AS address, coalesce(n.about #>> '{{place,label}}', '') AS label,
+         n.caused_at AS since
+  FROM alerts.cases c JOIN alerts.notices n USING (case_id)
+  WHERE c.case_id = ANY(%(case_ids)s) AND n.purpose = 'notice'
+  UNION ALL
+  SELECT c.case_id, c.burning, coalesce(s.body #>> '{{point,system}}', ''), s.body #>> '{{point,address}}',
+         coalesce(s.body #>> '{{point,label}}', ''), s.received_at
+  FROM alerts.cases c JOIN rules.signals s ON c.subject_kind = 'unit' AND s.unit_id = c.subject_id AND s.kind = c.kind
+   AND s.received_at BETWEEN least(c.effective_at, c.detected_at) - interval '1 second' AND coalesce(c.closed_at, now())
+  WHERE c.case_id = ANY(%(case_ids)s)
+) AS named WHERE address IS NOT NULL
+ORDER BY case_id, system, address, label = '', since LIMIT 1000
+
+-- components_of_units --
+-- What burns in a unit whose case is not open yet.
+SELECT DISTINCT ON (unit_id, system, address) unit_id, system, address, label, since, true
+FROM (
+  SELECT u.unit_id, coalesce(s.body #>> '{{point,system}}', '') AS system, s.body #>> '{{point,address}}' AS address,
+         coalesce(s.body #>> '{{point,label}}', '') AS label, s.received_at AS since
+  FROM rules.units u JOIN rules.signals s ON s.unit_id = u.unit_id AND s.kind = 'fire'
+   AND s.received_at >= coalesce(u.health_since, u.updated_at) - interval '1 minute'
+  WHERE u.unit_id = ANY(%(unit_ids)s)
+) AS named WHERE address IS NOT NULL
+ORDER BY unit_id, system, address, label = '', since LIMIT 1000
+
 -- fires_without_case --
 -- Known to rules, not (or no longer) an open case: the banner must not depend on alerts being alive.
 SELECT u.unit_id, NULL, u.name, u.name_en, u.address, u.town, coalesce(u.health_since, u.updated_at), NULL, NULL, 'fire'

@@ -131,12 +131,12 @@ class Cookies:
         self.login = f"{prefix}firenet_login"
 
     def set(self, response: Response, name: str, value: str, seconds: int) -> None:
-        response.set_cookie(
-            name, value, max_age=seconds, path="/", httponly=True, samesite="strict", secure=self._https
-        )
+        # Lax, not Strict: a link in a mail is followed from a page of another site, and must find the reader signed in.
+        # Nothing is changed by a GET, and a POST of another site is refused by its origin and for want of the token.
+        response.set_cookie(name, value, max_age=seconds, path="/", httponly=True, samesite="lax", secure=self._https)
 
     def clear(self, response: Response, name: str) -> None:
-        response.delete_cookie(name, path="/", httponly=True, samesite="strict", secure=self._https)
+        response.delete_cookie(name, path="/", httponly=True, samesite="lax", secure=self._https)
 
 
 def check_origin(request: Request) -> None:

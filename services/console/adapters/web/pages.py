@@ -4,6 +4,7 @@ import contextlib
 import secrets
 from collections.abc import Callable
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import jinja2
 from fastapi import APIRouter, Form, Request
@@ -29,6 +30,9 @@ from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
 
 LOGIN_SECONDS = 3600
+MAX_NEXT = 1000
+READABLE = ("/", "/refusals")
+"""Pages that a sign-in may lead back to."""
 RETRY_S = 15
 SENT_HERE = {"ended": NotSignedIn.code, "other": OtherSession.code}
 STATUS = {BadCredentials: 401, LockedOut: 429, TooBusy: 503, Forged: 403, DataUnavailable: 503}
@@ -56,6 +60,23 @@ class Pages:
             t=t, lang=lang, theme=theme, static=f"/static/{self._build}", mailbox_url=self._mailbox_url, **values
         )
         return HTMLResponse(page, status_code=status)
+
+
+def wanted_page(text: str | None) -> str:
+    """Return the address within this site that a reader wanted before the sign-in; "/" for anything else.
+
+    Only a page of ours with a query: no other site, no path that does something.
+    """
+    if text is None or len(text) > MAX_NEXT or not text.isascii() or not text.isprintable():
+        return "/"
+    path, _, query = text.partition("?")
+    return f"{path}?{query}" if path in READABLE and query else path if path in READABLE else "/"
+
+
+def to_sign_in(request: Request) -> Response:
+    """Send a reader to the sign-in, and from there back to where he wanted to go."""
+    wanted = wanted_page(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
+    return RedirectResponse("/login" if wanted == "/" else f"/login?next={quote(wanted, safe='')}", status_code=303)
 
 
 def _chosen(first: str | None, second: str | None, allowed: tuple[str, ...]) -> str:
@@ -95,21 +116,21 @@ class PageRoutes:
         try:
             session = await self._authenticator.session(request.cookies.get(self._cookies.session))
         except NotSignedIn:
-            return RedirectResponse("/login", status_code=303)
+            return to_sign_in(request)
         return self._signed_in(request, "live.html", session)
 
     async def refusals(self, request: Request) -> Response:
         try:
             session = await self._authenticator.session(request.cookies.get(self._cookies.session))
         except NotSignedIn:
-            return RedirectResponse("/login", status_code=303)
+            return to_sign_in(request)
         may_work_refusals(session.viewer)
         return self._signed_in(request, "refusals.html", session)
 
     async def login(self, request: Request) -> Response:
         # The page sends a reader here whose session ended or was replaced meanwhile: say so.
         problem = next((code for name, code in SENT_HERE.items() if name in request.query_params), "")
-        return self._login_page(request, problem=problem)
+        return self._login_page(request, problem=problem, wanted=wanted_page(request.query_params.get("next")))
 
     async def sign_in(
         self,
@@ -117,14 +138,16 @@ class PageRoutes:
         username: Annotated[str, Form(max_length=200)] = "",
         password: Annotated[str, Form(max_length=4 * MAX_PASSWORD)] = "",
         form_token: Annotated[str, Form(max_length=100)] = "",
+        wanted: Annotated[str, Form(alias="next", max_length=MAX_NEXT)] = "/",
     ) -> Response:
+        wanted = wanted_page(wanted)
         try:
             self._check_login_form(request, form_token)
             token, session = await self._authenticator.sign_in(username, password, self._client_of(request))
         except ConsoleError as error:
-            return self._refused(request, error)
+            return self._refused(request, error, wanted)
         get_logger().info("signed_in", username=session.viewer.username, role=session.viewer.role.value)
-        response = RedirectResponse("/", status_code=303)
+        response = RedirectResponse(wanted, status_code=303)
         seconds = int((session.expires_at - self._clock.now()).total_seconds())
         self._cookies.set(response, self._cookies.session, token, max(1, seconds))
         self._cookies.clear(response, self._cookies.login)
@@ -155,18 +178,23 @@ class PageRoutes:
             with contextlib.suppress(ConsoleError):  # then it ends by its own time
                 await self._authenticator.sign_out(former)
 
-    def _login_page(self, request: Request, status: int = 200, problem: str = "", wait: int = 0) -> Response:
+    def _login_page(
+        self, request: Request, status: int = 200, *, problem: str = "", wait: int = 0, wanted: str = "/"
+    ) -> Response:
         token = secrets.token_urlsafe(24)
-        response = self._pages.render(request, "login.html", status, form_token=token, problem=problem, wait=wait)
+        response = self._pages.render(
+            request, "login.html", status, form_token=token, problem=problem, wait=wait, wanted=wanted
+        )
         self._cookies.set(response, self._cookies.login, token, LOGIN_SECONDS)
         return response
 
-    def _refused(self, request: Request, error: ConsoleError) -> Response:
+    def _refused(self, request: Request, error: ConsoleError, wanted: str) -> Response:
         if isinstance(error, Forged):
             self._metrics.logins.labels(SignIn.FORGED).inc()
         get_logger().info("sign_in_refused", reason=error.code)
         wait = error.retry_after_s if isinstance(error, LockedOut) else 0
-        response = self._login_page(request, STATUS.get(type(error), 500), error.code, wait)
+        status = STATUS.get(type(error), 500)
+        response = self._login_page(request, status, problem=error.code, wait=wait, wanted=wanted)
         if response.status_code in (429, 503):
             response.headers["Retry-After"] = str(wait or RETRY_S)
         return response

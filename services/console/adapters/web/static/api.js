@@ -12,6 +12,9 @@ export class Refused extends Error {
 // The console itself gives up after 5 s: what takes longer waits for a connection that does not come.
 const PATIENCE_MS = 15_000;
 
+// The way to the sign-in, which leads back to where the reader is.
+const door = (why) => `/login?${why}&next=${encodeURIComponent(location.pathname + location.search)}`;
+
 export async function ask(path, options = {}) {
   const patience = new AbortController();
   const timer = setTimeout(() => patience.abort(), PATIENCE_MS);
@@ -34,11 +37,11 @@ export async function ask(path, options = {}) {
     clearTimeout(timer);
   }
   if (answer.status === 401) {
-    location.assign("/login?ended");
+    location.assign(door("ended"));
     throw new Refused("not_signed_in");
   }
   const code = body.error?.code;
-  if (code === "other_session") location.assign("/login?other");
+  if (code === "other_session") location.assign(door("other"));
   if (!answer.ok) throw new Refused(code ?? "internal");
   return body;
 }

@@ -9,11 +9,12 @@ import * as fires from "./fires.js";
 import * as fresh from "./fresh.js";
 import * as rates from "./rates.js";
 import * as session from "./session.js";
+import * as sound from "./sound.js";
 import * as stream from "./stream.js";
 import * as tally from "./tally.js";
 import * as units from "./units.js";
 
-const parts = [chrome, fresh, fires, rates, tally, cases, units, boards, drawer];
+const parts = [chrome, sound, fresh, fires, rates, tally, cases, units, boards, drawer];
 
 for (const part of parts) part.start();
 on("language", renderAll);

@@ -1,18 +1,12 @@
-// Frame of the live page: sound, full screen, whose slice this is.
+// Frame of the live page: full screen, whose slice this is.
 
-import { byId, icon, setText } from "./dom.js";
+import { byId, setText } from "./dom.js";
 import * as preferences from "./preferences.js";
-import { label } from "./preferences.js";
-import { account, emit, on, state } from "./state.js";
+import { account, on, state } from "./state.js";
 import { named, nameOf, t } from "./text.js";
 
 export function start() {
   preferences.start();
-  byId("sound").addEventListener("click", () => {
-    state.sound = !state.sound;
-    render();
-    if (state.sound) emit("sound");
-  });
   byId("fullscreen").addEventListener("click", () => {
     if (document.fullscreenElement) document.exitFullscreen();
     else document.documentElement.requestFullscreen().catch(() => {});
@@ -40,8 +34,5 @@ function slice() {
 
 export function render() {
   preferences.render();
-  byId("sound").replaceChildren(icon(state.sound ? "sound_on" : "sound_off"));
-  byId("sound").setAttribute("aria-pressed", String(state.sound));
-  label(byId("sound"), t(state.sound ? "bar.sound.on" : "bar.sound.off"));
   setText(byId("slice"), slice());
 }

@@ -7,7 +7,7 @@ import { byId, h, icon, setText } from "./dom.js";
 import { history } from "./history.js";
 import { ladder } from "./ladder.js";
 import { account, on, state, writeView } from "./state.js";
-import { brief, listed, nameOf, span, stamp, t, told, unitName, until } from "./text.js";
+import { brief, componentName, listed, nameOf, span, stamp, t, told, unitName, until } from "./text.js";
 import { KIND_ICON, lineOf, shapeOf, stepName, titleOf } from "./words.js";
 
 const box = byId("drawer");
@@ -95,6 +95,7 @@ function drawCase(detail) {
   frame(titleOf(row),
     h("p", { class: `badge-line k-${row.kind}` }, icon(KIND_ICON[row.kind] ?? "fault"), h("b", {}, t(`kind.${row.kind}`)), h("span", { class: "pill" }, t(`detail.state.${row.state}`))),
     h("p", { class: "quiet" }, [nameOf("bodies", row.town), row.address].filter(Boolean).join(" · ")),
+    detail.components.length ? section(t(row.kind === "fire" ? "detail.burns" : "detail.components"), components(detail.components, row)) : null,
     row.state === "open" ? nextBlock(row, acked, again) : null,
     acked ? h("p", { class: "acked-block" }, icon("normal"), h("span", {}, t("case.acked", { who: row.acknowledged_by, at: stamp(acked) }), again ? t("case.acked.step", { step: row.acknowledged_step }) : "", row.acknowledged_note ? h("q", {}, row.acknowledged_note) : null)) : null,
     alarm(row),
@@ -119,6 +120,14 @@ function alarm(row) {
   if (!closesByAcknowledging(row)) return null;
   const raw = rawOf(row);
   return h("div", { class: "look-block" }, h("p", {}, t(`look.${row.kind}`)), raw ? h("p", {}, h("a", { href: raw }, t("detail.raw.all"))) : null);
+}
+
+// In the order of what burns first; of a case that is over nothing burns.
+function components(found, row) {
+  return h("ul", { class: "components" }, found.map((one) =>
+    h("li", { class: one.burning ? "burning" : "" },
+      icon(one.burning ? KIND_ICON[row.kind] ?? "fault" : "normal"), h("b", {}, componentName(one)), h("span", { class: "num quiet" }, stamp(one.since)),
+      row.kind === "fire" && !one.burning ? h("span", { class: "pill" }, t("component.over")) : null)));
 }
 
 function signals(received) {

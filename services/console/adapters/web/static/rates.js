@@ -1,7 +1,7 @@
 // The district's rates: counts first, floored percent, the interval when something is unknown, the verdict.
 
 import { byId, h, icon, patchList, setText, show } from "./dom.js";
-import { on, state } from "./state.js";
+import { choose, on, state } from "./state.js";
 import { nameOf, number, t } from "./text.js";
 
 const VERDICT_ICON = { compliant: "normal", non_compliant: "cross", no_target: "dash", undetermined: "unknown", not_applicable: "dash" };
@@ -28,7 +28,7 @@ function make() {
       h("span", { class: "verdict" }, h("span", { class: "verdict-icon" }), h("span", { class: "verdict-word" }))),
     h("div", { class: "rate-main" },
       h("p", { class: "rate-figure" }, h("span", { class: "rate-metric" }), h("span", { class: "rate-percent num" })),
-      h("p", { class: "rate-counts" }, h("span", { class: "rate-fraction num" }), h("span", { class: "rate-short" }))),
+      h("p", { class: "rate-counts" }, h("span", { class: "rate-fraction num" }), h("span", { class: "rate-goal" }), h("button", { type: "button", class: "rate-short link", onclick: (event) => listMissing(event.currentTarget.closest(".rate").dataset.scope) }))),
     h("p", { class: "rate-interval" }),
     h("div", { class: "rate-bar", "aria-hidden": "true" }, PARTS.map((part) => h("i", { class: `seg ${part}` }))),
     h("ul", { class: "rate-parts" }, PARTS.map((part) => h("li", { class: part }, icon(SHAPE[part] ?? part), h("span", { class: "word" }), h("b", { class: "num" })))));
@@ -42,6 +42,12 @@ function figure(rate) {
   if (rate.low === null) return t("rate.na");
   if (rate.unknown > 0) return `${rate.low} – ${rate.high} %`;
   return `${rate.low} %`;
+}
+
+// Those that keep the scope under its target: nobody's loss is what we do not know.
+function listMissing(scope) {
+  choose({ of: scope, conn: ["offline", "never_connected", "commissioning"], health: [], town: null, department: null, category: null, q: "" });
+  byId("units-title").scrollIntoView({ block: "nearest" });
 }
 
 function goal(target) {
@@ -61,7 +67,9 @@ function update(card, rate) {
   setText(part("rate-percent"), figure(rate));
   const numerator = rate.unknown > 0 ? `${number(rate.numerator)}–${number(rate.numerator_high)}` : number(rate.numerator);
   setText(part("rate-fraction"), rate.denominator ? `${numerator} / ${number(rate.denominator)} ${t("rate.units")}` : t(rate.reason === "all_exempt" ? "rate.na.exempt" : "rate.na.why"));
-  setText(part("rate-short"), [goal(rate.target), rate.missing > 0 ? t("rate.short", { n: rate.missing }) : ""].filter(Boolean).join(" · "));
+  setText(part("rate-goal"), goal(rate.target));
+  show(part("rate-short"), rate.missing > 0);
+  setText(part("rate-short"), rate.missing > 0 ? t("rate.short", { n: rate.missing }) : "");
   const interval = part("rate-interval");
   show(interval, rate.unknown > 0 && rate.low !== null);
   setText(interval, rate.unknown > 0 ? `${t("rate.interval")} [${rate.low} %, ${rate.high} %] · ${t("rate.interval.why", { n: rate.unknown })}` : "");

@@ -5,7 +5,7 @@ const cookie = (name) => document.cookie.split("; ").find((entry) => entry.start
 export const state = {
   lang: document.documentElement.dataset.lang,
   theme: document.documentElement.dataset.theme,
-  sound: false,
+  sound: true,
   sections: {},
   fresh: null,
   skew: 0,
@@ -28,7 +28,7 @@ function readView() {
     conn: query.getAll("conn"), health: query.getAll("health"),
     town: query.get("town"), department: query.get("department"), category: query.get("category"),
     q: query.get("q") ?? "", all: query.get("list") === "all",
-    scope: query.get("scope"), board: query.get("board") ?? "town",
+    scope: query.get("scope"), of: query.get("of"), board: query.get("board") ?? "town",
     open: query.get("case") ? { kind: "case", id: query.get("case") } : query.get("unit") ? { kind: "unit", id: query.get("unit") } : null,
   };
 }
@@ -37,7 +37,7 @@ export function writeView() {
   const { view } = state;
   const query = new URLSearchParams();
   for (const name of ["conn", "health"]) for (const value of view[name]) query.append(name, value);
-  for (const name of ["town", "department", "category", "q", "scope"]) if (view[name]) query.set(name, view[name]);
+  for (const name of ["town", "department", "category", "q", "scope", "of"]) if (view[name]) query.set(name, view[name]);
   if (view.all) query.set("list", "all");
   if (view.board !== "town") query.set("board", view.board);
   if (view.open) query.set(view.open.kind, view.open.id);
@@ -48,12 +48,12 @@ export function writeView() {
 // Well units are left out until the reader asks for something by name or state.
 export const onlyTroubled = () => {
   const { view } = state;
-  return !view.all && !view.conn.length && !view.health.length && !view.q;
+  return !view.all && !view.conn.length && !view.health.length && !view.q && !view.of;
 };
 
-export function keep(name, value) {
+export function keep(name, value, seconds = 31536000) {
   const secure = location.protocol === "https:" ? "; Secure" : "";
-  document.cookie = `firenet_${name}=${value}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
+  document.cookie = `firenet_${name}=${value}; Path=/; Max-Age=${seconds}; SameSite=Lax${secure}`;
 }
 
 export const kept = cookie;

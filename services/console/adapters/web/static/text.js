@@ -19,6 +19,12 @@ export function nameOf(kind, code) {
   return named(state.sections.names?.[kind]?.[code], code);
 }
 
+// A component as its controller calls it, with its address: both are needed to find it.
+export function componentName(one) {
+  const address = [one.system, one.address].filter(Boolean).join(" ");
+  return one.label ? t("component.named", { label: one.label, address }) : address;
+}
+
 export const unitName = (row) => (state.lang === "en" && (row.name_en || row.unit_name_en)) || row.name || row.unit_name || row.unit_id;
 
 export const listed = (names) => names.join(state.lang === "zh" ? "、" : ", ");

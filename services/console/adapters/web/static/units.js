@@ -88,6 +88,7 @@ function query(page) {
   for (const value of view.conn) asked.append("conn", value);
   for (const value of view.health) asked.append("health", value);
   for (const name of ["town", "department", "category", "q"]) if (view[name]) asked.set(name, view[name]);
+  if (view.of) asked.set("scope", view.of);
   if (onlyTroubled()) asked.set("troubled", "true");
   asked.set("offset", String(page * PAGE));
   asked.set("limit", String(PAGE));
@@ -259,6 +260,7 @@ function filterNames() {
     ...view.health.map((value) => ["health", value, t(`health.${value}`)]),
     ...[["town", "bodies"], ["department", "bodies"], ["category", "categories"]]
       .filter(([name]) => view[name]).map(([name, kind]) => [name, view[name], nameOf(kind, view[name])]),
+    ...(view.of ? [["of", view.of, t("units.of", { name: view.of })]] : []),
     ...(view.q ? [["q", view.q, `“${view.q}”`]] : []),
   ];
 }
@@ -278,7 +280,7 @@ function filters() {
     h("button", { type: "button", class: "filter", "aria-label": t("units.remove", { name: text }), onclick: () => drop(name, value) }, text, icon("cross")));
   const clear = h("button", { type: "button", class: "link", onclick: () => {
     byId("search").value = "";
-    choose({ conn: [], health: [], town: null, department: null, category: null, q: "", all: false });
+    choose({ conn: [], health: [], town: null, department: null, category: null, q: "", of: null, all: false });
   } }, t("units.clear"));
   byId("filters").replaceChildren(...chips, clear);
 }
