@@ -53,14 +53,11 @@ CREATE TABLE alerts.cases (
     last_sighting_at timestamp with time zone NOT NULL,
     lead_department text NOT NULL DEFAULT ''::text,
     lease_until timestamp with time zone,
-    next_step text,
-    next_step_at timestamp with time zone,
     opened_at timestamp with time zone NOT NULL,
     over_at timestamp with time zone,
     pack_id text NOT NULL,
     pack_version integer NOT NULL,
     place jsonb,
-    reply_due_at timestamp with time zone,
     reported text[] NOT NULL DEFAULT '{}'::text[],
     restored_at timestamp with time zone,
     revision bigint NOT NULL DEFAULT 1,
@@ -81,11 +78,22 @@ CREATE TABLE alerts.cases (
 );
 CREATE INDEX cases_closed ON alerts.cases USING btree (closed_at DESC NULLS LAST, case_id) INCLUDE (lead_department, town, copy_departments) WHERE (state = 'closed'::text);
 CREATE INDEX cases_common ON alerts.cases USING btree (common_case_id) WHERE (common_case_id IS NOT NULL);
-CREATE INDEX cases_due ON alerts.cases USING btree (next_step_at) WHERE ((state = 'open'::text) AND (next_step_at IS NOT NULL));
 CREATE INDEX cases_loose ON alerts.cases USING btree (last_sighting_at) WHERE ((state = 'open'::text) AND (kind = 'connection_lost'::text) AND (common_case_id IS NULL));
 CREATE INDEX cases_opened ON alerts.cases USING btree (opened_at DESC);
 CREATE INDEX cases_recent_of_subject ON alerts.cases USING btree (subject_kind, subject_id, kind, closed_at DESC);
 CREATE UNIQUE INDEX one_open_case_of_subject ON alerts.cases USING btree (subject_kind, subject_id, kind) WHERE (state = 'open'::text);
+
+CREATE TABLE alerts.clocks (
+    calendar_version text,
+    case_id text NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    kind text NOT NULL,
+    step text NOT NULL,
+    CONSTRAINT clocks_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
+    CONSTRAINT clocks_pkey PRIMARY KEY (case_id, kind),
+    CONSTRAINT known_clock CHECK ((kind = ANY (ARRAY['step'::text, 'reply'::text, 'receipt'::text, 'un_acknowledge'::text])))
+);
+CREATE INDEX clocks_due ON alerts.clocks USING btree (kind, due_at);
 
 CREATE TABLE alerts.notices (
     about jsonb,

@@ -7,10 +7,18 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from schemas.base import Identifier, ShortText, Wire
-from services.kernel.words import BodyKind, Recipient
+from services.kernel.words import (
+    BodyKind,
+    CaseEvent,
+    Period,
+    Recipient,
+    StepExit,
+    TriggerKind,
+    WorkingCalendarName,
+)
 
 YEAR_S = 366 * 86400
 """The longest span a pack may name: beyond it is a slip of the keyboard, and far beyond it no calendar goes."""
@@ -131,11 +139,80 @@ class DefaultRoute(Wire):
     clause: ShortText
 
 
+class Elapsed(Wire):
+    """So long after the case's clock started."""
+
+    after_s: float = Field(ge=0, le=YEAR_S)
+
+
+class WorkingTime(Wire):
+    """Days after that of the case's clock, due at the end of the last; or seconds, of which only working days count.
+
+    A working day lasts from 0:00 to 24:00 Asia/Shanghai.
+    """
+
+    working_days: int | None = Field(default=None, ge=1, le=3660)
+    working_s: float | None = Field(default=None, gt=0, le=YEAR_S)
+    calendar: WorkingCalendarName
+
+    @model_validator(mode="after")
+    def _one_measure(self) -> Self:
+        if (self.working_days is None) == (self.working_s is None):
+            raise ValueError("either `working_days` or `working_s` says how much working time")
+        return self
+
+
+class PeriodClose(Wire):
+    """When a period of the calendar is closed."""
+
+    period: Period
+
+
+class CaseEventTrigger(Wire):
+    """The first time that this happens to the case, once all steps before are taken."""
+
+    kind: CaseEvent
+
+
+class Condition(Wire):
+    """When a condition on figures holds."""
+
+    name: Identifier
+
+
+class Trigger(Wire):
+    """What makes a step due: exactly one of these."""
+
+    elapsed: Elapsed | None = None
+    working_time: WorkingTime | None = None
+    period_close: PeriodClose | None = None
+    event: CaseEventTrigger | None = None
+    condition: Condition | None = None
+
+    @field_validator("period_close", "condition")
+    @classmethod
+    def _has_a_source(cls, value: Wire | None) -> Wire | None:
+        if value is not None:
+            raise ValueError("no step can wait for this yet: nothing tells alerts of closed periods or of figures")
+        return value
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if len([kind for kind in TriggerKind if getattr(self, kind) is not None]) != 1:
+            raise ValueError(f"a trigger is exactly one of: {', '.join(TriggerKind)}")
+        return self
+
+
 class Step(Wire):
-    """A rung: taken once per case, `after_s` after the case's clock started."""
+    """A rung: taken once per case, in its turn, when its trigger says so; not once one of `exit` holds.
+
+    `after_s` is short for `trigger: {elapsed: {after_s: ...}}`.
+    """
 
     code: Identifier
-    after_s: float = Field(ge=0, le=YEAR_S)
+    after_s: float | None = Field(default=None, ge=0, le=YEAR_S)
+    trigger: Trigger | None = None
+    exit: tuple[StepExit, ...] = (StepExit.CASE_CLOSED,)
     tells: tuple[Recipient, ...]
     document: Identifier
     name_zh: ShortText
@@ -143,6 +220,29 @@ class Step(Wire):
     reply_working_days: int | None = Field(default=None, ge=1, le=3660)
     board_only: bool = False
     clause: ShortText
+
+    @field_validator("exit")
+    @classmethod
+    def _exits_have_a_source(cls, value: tuple[StepExit, ...]) -> tuple[StepExit, ...]:
+        if early := [each for each in value if each in (StepExit.REPLIED, StepExit.CONDITION_OVER)]:
+            raise ValueError(f"no step can end by {early[0]} yet: nothing tells alerts of replies or of figures")
+        if StepExit.CASE_CLOSED not in value:
+            raise ValueError("no step of a closed case is ever taken: `exit` must name case_closed")
+        return value
+
+    @model_validator(mode="after")
+    def _one_trigger(self) -> Self:
+        if (self.after_s is None) == (self.trigger is None):
+            raise ValueError("either `after_s` or `trigger` says when the step is taken")
+        return self
+
+    @property
+    def timing(self) -> Trigger:
+        """What makes the step due, whichever way it is written."""
+        if self.trigger is not None:
+            return self.trigger
+        assert self.after_s is not None, "the model holds one of the two"
+        return Trigger(elapsed=Elapsed(after_s=self.after_s))
 
 
 class Ladder(Wire):
@@ -153,11 +253,17 @@ class Ladder(Wire):
 
     @model_validator(mode="after")
     def _climbs(self) -> Self:
-        waits = [step.after_s for step in self.steps]
+        timings = [step.timing for step in self.steps]
+        waits = [timing.elapsed.after_s for timing in timings if timing.elapsed is not None]
         if waits != sorted(waits):
             raise ValueError("steps must be in the order of their `after_s`")
-        if len({step.code for step in self.steps}) != len(waits):
+        if len({step.code for step in self.steps}) != len(self.steps):
             raise ValueError("a step code may stand once in a ladder")
+        by_event = [timing.event is not None for timing in timings]
+        if by_event[0]:
+            raise ValueError("the first step tells of the case: it cannot wait for an event")
+        if by_event != sorted(by_event):
+            raise ValueError("steps that wait for an event stand last: one that time makes due would wait for it too")
         return self
 
 

@@ -113,7 +113,9 @@ class Alerts:
         return Readiness(ready=not bad, checks=checks)
 
     def _status(self, pools: Pools) -> StatusServer:
-        acknowledgements = AcknowledgementService(store=PostgresCaseStore(pools.work), clock=self._parts.clock)
+        acknowledgements = AcknowledgementService(
+            store=PostgresCaseStore(pools.work), clock=self._parts.clock, pace=self._parts.composer.pace
+        )
 
         async def acknowledge(case_id: CaseId, wish: Acknowledge) -> Reply:
             who = Who(wish.account, wish.body_code, wish.via)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
 from services.alerts.domain.audit.chain import Link
@@ -26,6 +26,7 @@ from services.alerts.domain.delivery.interim import InterimRow
 from services.alerts.domain.delivery.letters import Letter
 from services.alerts.domain.delivery.notice import Notice
 from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.escalation.deadlines import Calendar
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.escalation.steps import StepTaken
 from services.alerts.domain.ids import CaseId, NoticeId, RequestId
@@ -83,7 +84,7 @@ class Changes:
         """Say whether another task has to do with it: a notice or request to be sent, a case with a step to come."""
         if self.requests or self.attached:
             return True
-        climbing = any(case.is_open and case.next_step_at for case in (*self.opened.values(), *self.updated.values()))
+        climbing = any(case.is_open and case.clocks.step for case in (*self.opened.values(), *self.updated.values()))
         return climbing or any(
             notice.notice_id not in self.leased and notice.notice_id not in self.brought for notice in self.notices
         )
@@ -427,10 +428,8 @@ class LetterWriter(Protocol):
         ...
 
 
-class WorkingCalendar(Protocol):
+class WorkingCalendar(Calendar, Protocol):
     """Working days of China, adjusted days (调休) included."""
-
-    def is_working(self, day: date) -> bool: ...
 
     def confirmed(self, year: int) -> bool:
         """Say whether the State Council's arrangement of that year is in the calendar, rather than projected."""

@@ -318,3 +318,62 @@ class DocumentState(StrEnum):
     RECEIVED = "received"
     REPLIED = "replied"
     CLOSED = "closed"
+
+
+class ClockKind(StrEnum):
+    """What a case waits for, side by side, at most once each; the clock of a kind that nothing sets yet never runs.
+
+    `step`: the next step of its ladder falls due. `reply`: an answer to a letter is wanted by then (回函), `receipt`:
+    the sign that the letter arrived (签收). `un_acknowledge`: an acknowledgement lapses.
+    """
+
+    STEP = "step"
+    REPLY = "reply"
+    RECEIPT = "receipt"
+    UN_ACKNOWLEDGE = "un_acknowledge"
+
+
+class TriggerKind(StrEnum):
+    """What makes a step of a ladder due: time, time of working days, the end of a period, an event, or a condition."""
+
+    ELAPSED = "elapsed"
+    WORKING_TIME = "working_time"
+    PERIOD_CLOSE = "period_close"
+    EVENT = "event"
+    CONDITION = "condition"
+
+
+class StepExit(StrEnum):
+    """What a step of a ladder is not taken any more for."""
+
+    CASE_CLOSED = "case_closed"
+    ACKNOWLEDGED = "acknowledged"
+    REPLIED = "replied"
+    CONDITION_OVER = "condition_over"
+
+
+class CaseEvent(StrEnum):
+    """What may happen to a case that is there already, and a step may wait for.
+
+    The trouble came back soon after its end; a further component is on fire; one of several has ended.
+    """
+
+    REOPENED = "reopened"
+    POINT_ADDED = "point_added"
+    POINT_ENDED = "point_ended"
+
+
+class Period(StrEnum):
+    """Spans of the calendar that end at a midnight of Asia/Shanghai."""
+
+    DAY = "day"
+    MONTH = "month"
+    QUARTER = "quarter"
+    HALF_YEAR = "half_year"
+    YEAR = "year"
+
+
+class WorkingCalendarName(StrEnum):
+    """Which working days are meant: `CN` those of mainland China, adjusted days (调休) included."""
+
+    CN = "CN"

@@ -18,6 +18,7 @@ from services.alerts.domain.delivery.documents import AwaitingNotice, DocumentRe
 from services.alerts.domain.delivery.notice import Notice, due_at
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced
+from services.alerts.domain.escalation.ladder import held as hold
 from services.alerts.domain.escalation.steps import StepTaken
 from services.alerts.domain.ids import CaseId, NoticeId, RequestId
 from services.alerts.domain.noise.common_cause import Candidate
@@ -131,32 +132,30 @@ class MemoryTransaction:
             for case in self._t.cases.values()
             if case.is_open
             and case.kind is CaseKind.CONNECTION_LOST
-            and case.common_case_id is None
-            and case.last_sighting_at >= since
+            and case.grouping.common_case_id is None
+            and case.sightings.last_at >= since
         ][:limit]
 
     async def open_common_cases(self) -> dict[CaseId, int]:
         cases = self._t.cases.values()
         return {
-            common.case_id: sum(case.is_open and case.common_case_id == common.case_id for case in cases)
+            common.case_id: sum(case.is_open and case.grouping.common_case_id == common.case_id for case in cases)
             for common in cases
             if common.is_open and common.is_common
         }
 
     async def hold_members(self, common: Case, members: Sequence[CaseId]) -> list[CaseId]:
         held = []
+        until = common.grouping.held_until
         for case_id in members:
             case = self._t.cases[case_id]
-            if not case.is_open or case.is_fire or common.held_until is None:
+            if not case.is_open or case.is_fire or until is None:
                 continue
-            waits = max(case.next_step_at, common.held_until) if case.next_step_at else None
-            self._t.cases[case_id] = replace(
-                case, common_case_id=common.case_id, held_until=common.held_until, next_step_at=waits
-            )
+            self._t.cases[case_id] = hold(case, until, common)
             held.append(case_id)
         for row in self._t.notices.values():
             if row.notice.case_id in held and row.notice.purpose is Purpose.NOTICE and row.state == "pending":
-                row.next_attempt_at, row.reason = common.held_until, Reason.HELD
+                row.next_attempt_at, row.reason = until, Reason.HELD
         return held
 
     def _never_tried(self, notice_id: NoticeId) -> bool:

@@ -1,6 +1,7 @@
 """Working days of mainland China, adjusted days (调休) included, from the `holidays` package."""
 
 from datetime import date
+from importlib.metadata import version
 
 import holidays
 from holidays.countries.china import ChinaStaticHolidays
@@ -15,6 +16,12 @@ class ChinaCalendar:
     def __init__(self, confirmed_until: int | None = None) -> None:
         self._calendar = holidays.country_holidays("CN", language="zh_CN")
         self._confirmed_until = last_arranged_year() if confirmed_until is None else confirmed_until
+        self._version = f"CN {self._confirmed_until} holidays-{version('holidays')}"
+
+    @property
+    def version(self) -> str:
+        """Changes with every year that is arranged, and with every release of the package."""
+        return self._version
 
     def is_working(self, day: date) -> bool:
         return bool(self._calendar.is_working_day(day))

@@ -1,4 +1,4 @@
-"""A case with its steps and notices, as the API shows it. Addresses and secret references stay inside."""
+"""A case with its clocks, steps and notices, as the API shows it. Addresses and secret references stay inside."""
 
 from datetime import datetime
 from typing import Any
@@ -23,12 +23,15 @@ class CaseReader:
             row = await cursor.fetchone()
             if row is None:
                 return None
+            await cursor.execute(SQL["clocks_of_case"], (case_id,))
+            clocks = await cursor.fetchall()
             await cursor.execute(SQL["steps_of_case"], (case_id,))
             steps = await cursor.fetchall()
             await cursor.execute(SQL["notices_of_case"], (case_id,))
             notices = await cursor.fetchall()
         row.pop("lease_until", None)
-        return {**_plain(row), "steps": [_plain(one) for one in steps], "notices": [_plain(one) for one in notices]}
+        parts = {"clocks": clocks, "steps": steps, "notices": notices}
+        return {**_plain(row), **{name: [_plain(one) for one in rows] for name, rows in parts.items()}}
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def _event_of(request: DocumentRequest) -> RequestEvent:
             kind=FindingKind(case.kind),
             since=case.effective_at,
             detected_at=case.detected_at,
-            occurrence=case.drops,
+            occurrence=case.sightings.drops,
             component=_component(case.place),
         ),
         due_at=request.due_at,

@@ -126,7 +126,7 @@ class TemplateWriter:
             place=letter.place,
             kind=(KIND_EN if lang == "en" else KIND_ZH)[letter.case.kind],
             unit_name=(letter.case.facts.name_en or letter.case.facts.name) if lang == "en" else letter.case.facts.name,
-            cause=_cause(letter.case.cause_key, lang),
+            cause=_cause(letter.case.grouping.cause_key, lang),
             reason=(REASON_EN if lang == "en" else REASON_ZH).get(
                 letter.case.close_reason or "", letter.case.close_reason
             ),
@@ -191,7 +191,7 @@ def _payload(letter: Letter, notice_id: NoticeId, to: Address, subject: str, tex
                 "point": None
                 if letter.place is None
                 else {"address": letter.place.address, "system": letter.place.system, "label": letter.place.label},
-                "cause": case.cause_key,
+                "cause": case.grouping.cause_key,
                 "since": case.effective_at.isoformat(),
                 "caused_at": letter.caused_at.isoformat(),
                 "said": letter.text,

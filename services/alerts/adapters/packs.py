@@ -10,6 +10,7 @@ from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.errors import NoPack
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.escalation.steps import LadderStep
+from services.alerts.domain.escalation.triggers import Elapsed, OnEvent, Trigger, WorkingDays, WorkingTime
 from services.kernel.calendar import day_number
 from services.kernel.policy import DatedPack, Packs
 
@@ -108,7 +109,7 @@ def _steps(ladder: Ladder) -> tuple[LadderStep, ...]:
 def _step(step: Step) -> LadderStep:
     return LadderStep(
         code=step.code,
-        after=timedelta(seconds=step.after_s),
+        trigger=_trigger(step),
         tells=step.tells,
         document=step.document,
         name_zh=step.name_zh,
@@ -116,4 +117,19 @@ def _step(step: Step) -> LadderStep:
         clause=step.clause,
         reply_working_days=step.reply_working_days,
         board_only=step.board_only,
+        exits=step.exit,
     )
+
+
+def _trigger(step: Step) -> Trigger:
+    said = step.timing
+    if said.elapsed is not None:
+        return Elapsed(timedelta(seconds=said.elapsed.after_s))
+    if said.event is not None:
+        return OnEvent(said.event.kind)
+    working = said.working_time
+    assert working is not None, "the other triggers do not come through the check of the pack"
+    if working.working_days is not None:
+        return WorkingDays(working.working_days, working.calendar)
+    assert working.working_s is not None, "one of the two is given"
+    return WorkingTime(timedelta(seconds=working.working_s), working.calendar)

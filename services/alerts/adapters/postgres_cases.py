@@ -15,6 +15,7 @@ from services.alerts.adapters.rows import (
     audit_row,
     case_of,
     case_row,
+    clock_rows,
     issued_row,
     notice_row,
     taken_row,
@@ -104,6 +105,7 @@ class PostgresCaseTransaction:
                 rows = await cursor.fetchall()
             else:
                 fresh, rows = set(), []
+        await _read_changed_clocks(connection, rows)
         if done.rowcount != 1:
             raise Fenced(f"{claim.topic}[{claim.partition}] has another owner")
         return fresh, _book_of(rows)
@@ -111,16 +113,21 @@ class PostgresCaseTransaction:
     async def book(self, keys: Collection[tuple[Subject, CaseKind]], case_ids: Collection[CaseId]) -> CaseBook:
         async with self._connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(SQL["book"], _book_parameters(keys, case_ids))
-            return _book_of(await cursor.fetchall())
+            rows = await cursor.fetchall()
+        await _read_changed_clocks(self._connection, rows)
+        return _book_of(rows)
 
     async def due(self, now: datetime, limit: int) -> list[Case]:
-        return [case_of(row) for row in await self._rows(SQL["cases_due"], (now, limit))]
+        rows = await self._rows(SQL["cases_due"], (now, limit))
+        # somebody has just worked on the others: what is due of them then is due at the next turn
+        return [case_of(row) for row in rows if row["revision"] == row["seen_revision"]]
 
     async def case(self, case_id: CaseId) -> Case | None:
         return (await self.book((), {case_id})).by_id.get(case_id)
 
     async def case_at(self, subject: Subject, kind: CaseKind, at: datetime) -> Case | None:
         rows = await self._rows(SQL["case_at"], (str(subject.kind), subject.id, str(kind), at))
+        await _read_changed_clocks(self._connection, rows)
         return case_of(rows[0]) if rows else None
 
     async def told(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
@@ -163,9 +170,11 @@ class PostgresCaseTransaction:
         return {CaseId(row["case_id"]): row["members"] for row in await self._rows(SQL["open_common_cases"], ())}
 
     async def hold_members(self, common: Case, members: Sequence[CaseId]) -> list[CaseId]:
-        values = {"common_case_id": common.case_id, "until": common.held_until, "case_ids": list(members)}
+        until = common.grouping.held_until
+        values = {"common_case_id": common.case_id, "until": until, "case_ids": list(members)}
         held = [CaseId(row["case_id"]) for row in await self._rows(SQL["hold_cases"], values)]
-        await self._connection.execute(SQL["hold_notices"], (common.held_until, str(Reason.HELD), held))
+        await self._connection.execute(SQL["hold_clocks"], (until, held))
+        await self._connection.execute(SQL["hold_notices"], (until, str(Reason.HELD), held))
         return held
 
     async def save(self, changes: Changes) -> set[NoticeId]:
@@ -173,10 +182,7 @@ class PostgresCaseTransaction:
             return set()
         run, new = self._connection.execute, None
         async with self._connection.pipeline():
-            if changes.updated:  # first: what is closed here makes room for the next case of its unit and kind
-                await run(SQL["update_cases"], (to_json([case_row(case) for case in changes.updated.values()]),))
-            if changes.opened:
-                await run(SQL["insert_cases"], (to_json([case_row(case) for case in changes.opened.values()]),))
+            await self._save_cases(changes)
             if changes.steps:
                 await run(SQL["insert_steps"], (to_json([taken_row(step) for step in changes.steps]),))
             if changes.notices:
@@ -206,6 +212,29 @@ class PostgresCaseTransaction:
             await run(SQL["requests_issued"], (to_json([issued_row(one) for one in changes.issued]),))
         if changes.attached:
             await run(SQL["attach"], (to_json([attached_row(one) for one in changes.attached]),))
+
+    async def _save_cases(self, changes: Changes) -> None:
+        run = self._connection.execute
+        if changes.updated:  # first: what is closed here makes room for the next case of its unit and kind
+            await run(SQL["update_cases"], (to_json([case_row(case) for case in changes.updated.values()]),))
+        if changes.opened:
+            await run(SQL["insert_cases"], (to_json([case_row(case) for case in changes.opened.values()]),))
+        written = {**changes.updated, **changes.opened}
+        if written:
+            clocks = to_json(clock_rows(written.values()))
+            await run(SQL["save_clocks"], {"case_ids": list(written), "clocks": clocks})
+
+
+async def _read_changed_clocks(connection: Connection, rows: Collection[dict[str, Any]]) -> None:
+    """Give the cases that were changed while we waited for their lock the clocks that they have now."""
+    changed = {row["case_id"]: row for row in rows if row["revision"] != row["seen_revision"]}
+    if not changed:
+        return
+    for row in changed.values():
+        row["clocks"] = []
+    found = await connection.execute(SQL["clocks"], (list(changed),))
+    for case_id, clocks in await found.fetchall():
+        changed[case_id]["clocks"] = clocks
 
 
 def _book_parameters(

@@ -1,11 +1,12 @@
 """Rows of the alerts schema to domain values and back. Rows travel as JSON, so one statement writes many."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, assert_never
 
 from services.alerts.domain.audit.entry import AuditEntry
-from services.alerts.domain.case.case import Acknowledgement, Case, Closure
+from services.alerts.domain.case.case import Acknowledgement, Case, Closure, Grouping, Sightings
+from services.alerts.domain.case.clocks import Clock, Clocks
 from services.alerts.domain.case.event import Place, Proof
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import CaseKind
@@ -14,8 +15,9 @@ from services.alerts.domain.delivery.documents import Attached, IssuedDocument
 from services.alerts.domain.delivery.interim import InterimRow
 from services.alerts.domain.delivery.notice import About, Notice, due_at
 from services.alerts.domain.escalation.steps import LadderStep, StepTaken
+from services.alerts.domain.escalation.triggers import Elapsed, OnEvent, Trigger, WorkingDays, WorkingTime
 from services.alerts.domain.ids import CaseId
-from services.kernel.words import Recipient
+from services.kernel.words import CaseEvent, ClockKind, Recipient, StepExit, WorkingCalendarName
 from services.runtime.postgres import json_text
 
 Row = dict[str, Any]
@@ -54,26 +56,23 @@ def case_row(case: Case) -> Row:
         "lead_department": facts.lead_department,
         "copy_departments": list(facts.copy_departments),
         "route_clause": facts.route_clause,
-        "cause_key": case.cause_key,
-        "common_case_id": case.common_case_id,
-        "sightings": case.sightings,
-        "drops": case.drops,
-        "last_sighting_at": case.last_sighting_at,
+        "cause_key": case.grouping.cause_key,
+        "common_case_id": case.grouping.common_case_id,
+        "sightings": case.sightings.count,
+        "drops": case.sightings.drops,
+        "last_sighting_at": case.sightings.last_at,
         "pack_id": case.pack_id,
         "pack_version": case.pack_version,
         "clause": case.clause,
         "evidence": proof_json(case.proof),
         "ladder": [step_json(step) for step in case.ladder],
         "step": case.step,
-        "next_step": case.next_step,
-        "next_step_at": case.next_step_at,
-        "held_until": case.held_until,
+        "held_until": case.grouping.held_until,
         "acknowledged_at": ack.at if ack else None,
         "acknowledged_by": ack.by if ack else None,
         "acknowledged_via": ack.via if ack else None,
         "acknowledged_note": ack.note if ack else None,
         "acknowledged_step": ack.step if ack else None,
-        "reply_due_at": case.reply_due_at,
         "carriers": list(facts.carriers),
         "burning": sorted(case.fire.burning),
         "alarms": case.fire.alarms,
@@ -87,7 +86,7 @@ def case_row(case: Case) -> Row:
 
 
 def case_of(row: Mapping[str, Any]) -> Case:
-    """Return the case of a row with the columns of `case_columns` in `sql/`."""
+    """Return the case of a row with the columns of `whole_case` in `sql/`."""
     acknowledged = None
     if row["acknowledged_at"] is not None:
         acknowledged = Acknowledgement(
@@ -105,23 +104,19 @@ def case_of(row: Mapping[str, Any]) -> Case:
         effective_at=row["effective_at"],
         detected_at=row["detected_at"],
         opened_at=row["opened_at"],
-        last_sighting_at=row["last_sighting_at"],
+        sightings=Sightings(row["last_sighting_at"], row["sightings"], row["drops"]),
         pack_id=row["pack_id"],
         pack_version=row["pack_version"],
         clause=row["clause"],
         proof=proof_of(row["evidence"]),
         ladder=tuple(step_of_json(step) for step in row["ladder"]),
         closure=Closure(row["closed_at"], row["close_reason"] or "") if row["state"] == "closed" else None,
-        cause_key=row["cause_key"],
-        common_case_id=CaseId(row["common_case_id"]) if row["common_case_id"] else None,
-        sightings=row["sightings"],
-        drops=row["drops"],
+        grouping=Grouping(
+            row["cause_key"], CaseId(row["common_case_id"]) if row["common_case_id"] else None, row["held_until"]
+        ),
         step=row["step"],
-        next_step=row["next_step"],
-        next_step_at=row["next_step_at"],
-        held_until=row["held_until"],
+        clocks=clocks_of(row["clocks"]),
         acknowledged=acknowledged,
-        reply_due_at=row["reply_due_at"],
         fire=FireState(
             burning=frozenset(row["burning"]),
             alarms=row["alarms"],
@@ -132,6 +127,31 @@ def case_of(row: Mapping[str, Any]) -> Case:
         ),
         revision=row["revision"],
         place=_place_of(row["place"]),
+    )
+
+
+def clock_rows(cases: Iterable[Case]) -> list[Row]:
+    """Return one row for each clock that runs."""
+    return [
+        {
+            "case_id": case.case_id,
+            "kind": str(kind),
+            "due_at": clock.due_at,
+            "step": clock.step,
+            "calendar_version": clock.calendar_version,
+        }
+        for case in cases
+        for kind, clock in case.clocks.running.items()
+    ]
+
+
+def clocks_of(rows: Iterable[Mapping[str, Any]]) -> Clocks:
+    """Return the clocks of one case from its rows, as JSON has them."""
+    return Clocks(
+        {
+            ClockKind(row["kind"]): Clock(datetime.fromisoformat(row["due_at"]), row["step"], row["calendar_version"])
+            for row in rows
+        }
     )
 
 
@@ -165,7 +185,7 @@ def step_json(step: LadderStep) -> Row:
     """The same fields as a step of the policy pack."""
     return {
         "code": step.code,
-        "after_s": step.after.total_seconds(),
+        **_trigger_json(step.trigger),
         "tells": [str(role) for role in step.tells],
         "document": step.document,
         "name_zh": step.name_zh,
@@ -173,13 +193,43 @@ def step_json(step: LadderStep) -> Row:
         "reply_working_days": step.reply_working_days,
         "board_only": step.board_only,
         "clause": step.clause,
+        "exit": [str(one) for one in step.exits],
     }
+
+
+def _trigger_json(trigger: Trigger) -> Row:
+    match trigger:
+        case Elapsed(after):
+            return {"after_s": after.total_seconds()}
+        case WorkingDays(days, calendar):
+            said: Row = {"working_time": {"working_days": days, "calendar": str(calendar)}}
+        case WorkingTime(span, calendar):
+            said = {"working_time": {"working_s": span.total_seconds(), "calendar": str(calendar)}}
+        case OnEvent(kind):
+            said = {"event": {"kind": str(kind)}}
+        case _:
+            assert_never(trigger)
+    return {"trigger": said}
+
+
+def _trigger_of(raw: Mapping[str, Any]) -> Trigger:
+    """Return the trigger of a step; snapshots of former versions have `after_s` only."""
+    said = raw.get("trigger")
+    if said is None:
+        return Elapsed(timedelta(seconds=raw["after_s"]))
+    if "event" in said:
+        return OnEvent(CaseEvent(said["event"]["kind"]))
+    working = said["working_time"]
+    calendar = WorkingCalendarName(working["calendar"])
+    if "working_days" in working:
+        return WorkingDays(working["working_days"], calendar)
+    return WorkingTime(timedelta(seconds=working["working_s"]), calendar)
 
 
 def step_of_json(raw: Mapping[str, Any]) -> LadderStep:
     return LadderStep(
         code=raw["code"],
-        after=timedelta(seconds=raw["after_s"]),
+        trigger=_trigger_of(raw),
         tells=tuple(Recipient(role) for role in raw["tells"]),
         document=raw["document"],
         name_zh=raw["name_zh"],
@@ -187,6 +237,7 @@ def step_of_json(raw: Mapping[str, Any]) -> LadderStep:
         clause=raw["clause"],
         reply_working_days=raw["reply_working_days"],
         board_only=raw["board_only"],
+        exits=tuple(StepExit(one) for one in raw.get("exit", [StepExit.CASE_CLOSED])),
     )
 
 

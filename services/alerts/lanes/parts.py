@@ -60,12 +60,13 @@ class Parts:
         self.delivery_workers = DeliveryWorkers(settings, clock, self.metrics, self.fire_priority, self.composer.retell)
 
     def new_composer(self, metrics: AlertsMetrics) -> NoticeComposer:
+        calendar = ChinaCalendar()
         return NoticeComposer(
             directory=self.directory,
             writer=self.writer,
-            calendar=ChinaCalendar(),
+            calendar=calendar,
             metrics=metrics,
-            pace=Pace(self.settings.clock_rate),
+            pace=Pace(self.settings.clock_rate, calendar),
             documents=DocumentTerms(timedelta(seconds=self.settings.document_wait_s), self.settings.console_url),
         )
 

@@ -8,6 +8,7 @@ from services.alerts.domain.case.kinds import PASSING
 from services.alerts.domain.case.lifecycle import close
 from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.escalation.ladder import Pace, past_exits
 from services.alerts.domain.ids import CaseId
 from services.alerts.ports import CaseStore, Changes
 from services.runtime.clock import Clock
@@ -30,12 +31,14 @@ def may_touch(case: Case, body_code: str | None) -> bool:
 class AcknowledgementService:
     """Acknowledging stops reminders and what waits to be sent for the steps so far; the clock goes on.
 
-    It stops no first notice of a fire, and closes the case of an alarm that only a person can look into.
+    Steps that name it as their exit are passed over. It stops no first notice of a fire, and closes the case of an
+    alarm that only a person can look into.
     """
 
-    def __init__(self, *, store: CaseStore, clock: Clock) -> None:
+    def __init__(self, *, store: CaseStore, clock: Clock, pace: Pace) -> None:
         self._store = store
         self._clock = clock
+        self._pace = pace
 
     async def acknowledge(self, case_id: CaseId, who: Who, note: str) -> Reply:
         """Raises StoreUnavailable. Doing it twice for the same step changes nothing."""
@@ -52,7 +55,7 @@ class AcknowledgementService:
             changes = Changes()
             case = replace(case, acknowledged=Acknowledgement(now, who.account, who.via, note, case.step))
             closes = case.kind in PASSING  # nothing else would: no signal says that such an alarm is over
-            changes.put(close(case, "acknowledged", now) if closes else case)
+            changes.put(close(case, "acknowledged", now) if closes else past_exits(case, now, self._pace))
             changes.cancelled[case_id] = Reason.ACKNOWLEDGED
             changes.audit.append(
                 AuditEntry(

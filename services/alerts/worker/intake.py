@@ -12,6 +12,7 @@ from services.alerts.domain.case.lifecycle import Action, Decision, Known, Terms
 from services.alerts.domain.case.subject import Subject
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict
+from services.alerts.domain.escalation.ladder import awaited
 from services.alerts.domain.escalation.pack_rules import WITHOUT_PACK
 from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.metrics import AlertsMetrics
@@ -190,10 +191,11 @@ class CaseIntake:
             self._composer.tell_point(batch.changes, case, event, now)
         if self._defers and case.is_urgent and decision.action is Action.OPENED and now - event.detected_at > LATE:
             batch.changes.not_before = now + GRACE
-        # the first step of a fire is taken in the same transaction, not by the ladder's clock
-        if case.is_urgent and decision.action is Action.OPENED:
-            case = self._composer.take_step(batch.changes, case, case.ladder[0], now, event=event)
-        return case
+        # the first step of a fire is taken in the same transaction, not by the ladder's clock; so is one that waits for
+        # what has just happened
+        at_once = case.is_urgent and decision.action is Action.OPENED
+        step = case.ladder[0] if at_once else awaited(case, decision.action)
+        return case if step is None else self._composer.take_step(batch.changes, case, step, now, event=event)
 
     async def _all_clears(self, transaction: IntakeTransaction, batch: _Batch) -> None:
         if not batch.closed:

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.alerts.domain.audit.entry import AuditEntry
@@ -10,7 +9,7 @@ from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.lifecycle import close
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict
-from services.alerts.domain.escalation.ladder import is_due, step_of
+from services.alerts.domain.escalation.ladder import clock_from, has_exited, is_due, step_of
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.noise.common_cause import Candidate, Cause, again, find_causes, open_common
 from services.alerts.metrics import AlertsMetrics
@@ -65,12 +64,15 @@ class LadderWorker:
             for case in cases:
                 if taken % 20 == 19 and not any(one.is_urgent for one in cases):
                     await self._fire_priority.give_way()
-                step = step_of(case, case.next_step)
-                if step is None:  # nothing to take: left due it would be looked at for ever, before all others
-                    changes.put(replace(case, next_step=None, next_step_at=None))
-                elif is_due(case, now):
-                    self._composer.take_step(changes, case, step, now, members=members.get(case.case_id, 0))
-                    taken += 1
+                if case.clocks.step is None or not is_due(case, now):
+                    continue
+                step = step_of(case, case.clocks.step.step)
+                if step is None or has_exited(case, step):
+                    # nothing to take: left due it would be looked at for ever, before all others
+                    changes.put(clock_from(case, now, timedelta(0), self._composer.pace))
+                    continue
+                self._composer.take_step(changes, case, step, now, members=members.get(case.case_id, 0))
+                taken += 1
             await transaction.save(changes)
         return taken
 
@@ -89,18 +91,14 @@ class LadderWorker:
         members = await transaction.open_common_cases()
         book = await transaction.book((), set(members)) if members else None
         cases = book.by_id.values() if book else ()
-        running = {(case.facts.district, case.cause_key): case for case in cases if case.cause_key}
+        running = {(case.facts.district, key): case for case in cases if (key := case.grouping.cause_key)}
         candidates = await transaction.loose_losses(since, CANDIDATES_AT_ONCE)
         by_district: dict[str, list[Candidate]] = defaultdict(list)
         for candidate in candidates:
             by_district[candidate.district].append(candidate)
         for district, losses in sorted(by_district.items()):
             rules = self._directory.rules(now, district)
-            held = frozenset(
-                key
-                for (of, key), case in running.items()
-                if of == district and case.held_until and case.held_until > now
-            )
+            held = frozenset(key for (of, key), case in running.items() if of == district and case.grouping.holds(now))
             for cause in find_causes(losses, rules, self._directory.sizes(district), held):
                 case = await self._gather(transaction, changes, cause, running.get((district, cause.key)), rules, now)
                 members[case.case_id] = members.get(case.case_id, 0) + len(cause.members)
@@ -126,9 +124,10 @@ class LadderWorker:
         else:
             common = again(running, cause, rules, now, self._composer.pace)
             changes.put(common)
-            action = "common_case_renewed" if common.drops > running.drops else "common_case_grew"
+            action = "common_case_renewed" if common.sightings.drops > running.sightings.drops else "common_case_grew"
         if action != "common_case_grew":
             self._metrics.common_causes.inc()
+        until = common.grouping.held_until
         held = await transaction.hold_members(common, cause.members)
         changes.audit.append(
             AuditEntry(
@@ -139,7 +138,7 @@ class LadderWorker:
                 {
                     "cause": cause.key,
                     "members": len(held),
-                    "held_until": common.held_until.isoformat() if common.held_until else None,
+                    "held_until": until.isoformat() if until else None,
                     "clause": common.clause,
                     "pack": f"{common.pack_id}@{common.pack_version}",
                 },

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from services.alerts.domain.audit.entry import AuditEntry, Detail
 from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.clocks import Clock
 from services.alerts.domain.case.event import Event
 from services.alerts.domain.case.lifecycle import Decision
 from services.alerts.domain.delivery.documents import (
@@ -33,7 +34,7 @@ from services.alerts.domain.routing.recipients import Recipients, whom_first_ste
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Changes, Directory, LetterWriter, WorkingCalendar
 from services.kernel.calendar import CHINA
-from services.kernel.words import Instrument, Language, Recipient
+from services.kernel.words import ClockKind, Instrument, Language, Recipient
 
 ACTOR = "alerts"
 
@@ -72,7 +73,7 @@ class NoticeComposer:
         due_at = case.next_step_at or now
         climbed = climb(case, step, now, self.pace)
         if step.reply_working_days:
-            climbed = self._with_reply_due(climbed, step.reply_working_days, now)
+            climbed = self._with_reply_due(climbed, step.code, step.reply_working_days, now)
         first = case.is_urgent and case.step is None
         told = (whom_first_step_tells if first else whom_step_tells)(self._directory, climbed, step)
         self._count(climbed, step.code, told)
@@ -83,6 +84,7 @@ class NoticeComposer:
             changes.requests.append(request)
         self._write_notices(changes, letter, told.addresses, request)
         changes.put(climbed)
+        self._note_calendar(climbed)
         return climbed
 
     def _request(self, case: Case, step: LadderStep, told: Recipients, now: datetime) -> DocumentRequest | None:
@@ -138,6 +140,8 @@ class NoticeComposer:
     def note(self, changes: Changes, decision: Decision, event: Event, now: datetime) -> None:
         """Write down what was decided about an event, the ignored ones too."""
         case = decision.case
+        if case is not None:
+            self._note_calendar(case)
         changes.audit.append(
             AuditEntry(
                 now,
@@ -156,12 +160,15 @@ class NoticeComposer:
             )
         )
 
-    def _with_reply_due(self, case: Case, working_days: int, now: datetime) -> Case:
+    def _with_reply_due(self, case: Case, code: str, working_days: int, now: datetime) -> Case:
         due = reply_due(now, working_days, self._calendar.is_working)
-        years = {now.astimezone(CHINA).year, due.astimezone(CHINA).year}
-        if not all(self._calendar.confirmed(year) for year in years):
+        return replace(case, clocks=case.clocks.set(ClockKind.REPLY, Clock(due, code, self._calendar.version)))
+
+    def _note_calendar(self, case: Case) -> None:
+        """Say so when a deadline was counted by working days that are not arranged yet."""
+        counted = [clock for clock in case.clocks.running.values() if clock.calendar_version is not None]
+        if not all(self._calendar.confirmed(clock.due_at.astimezone(CHINA).year) for clock in counted):
             self._metrics.calendar_unconfirmed.set(1)
-        return replace(case, reply_due_at=due)
 
     def _count(self, case: Case, step: str, told: Recipients) -> None:
         self._metrics.steps.labels(case.kind, step if len(step) <= 3 else "other").inc()
@@ -196,7 +203,7 @@ class NoticeComposer:
         case = letter.case
         code = letter.step_code
         for to in addresses:
-            notice_id = notice_id_of(case.case_id, code, letter.purpose, case.drops, to)
+            notice_id = notice_id_of(case.case_id, code, letter.purpose, case.sightings.drops, to)
             subject, body, template = self._writer.write(letter, notice_id, to)
             changes.notices.append(
                 Notice(

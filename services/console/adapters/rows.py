@@ -120,8 +120,13 @@ def _planned(step: Mapping[str, Any]) -> PlannedStep:
         document=str(step.get("document", "")),
         clause=str(step.get("clause", "")),
         tells=tuple(str(role) for role in step.get("tells", ())),
-        after_s=float(step.get("after_s", 0)),
+        after_s=_after_s(step),
     )
+
+
+def _after_s(step: Mapping[str, Any]) -> float | None:
+    seconds = step.get("after_s")
+    return None if seconds is None else float(seconds)
 
 
 def flat(document: Any) -> tuple[tuple[str, str], ...]:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """A rung of the ladder that was in force when the case was opened."""
+    """A rung of the ladder that was in force when the case was opened. `after_s` None: something else makes it due."""
 
     code: str
     name_zh: str
@@ -14,7 +14,7 @@ class PlannedStep:
     document: str
     clause: str
     tells: tuple[str, ...]
-    after_s: float
+    after_s: float | None
 
 
 @dataclass(frozen=True, slots=True)

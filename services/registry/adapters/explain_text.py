@@ -1,7 +1,6 @@
 """What the register says of one unit and of one policy pack, as lines for people."""
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 
 from services.registry.domain.devices import STANDARD, shown_address
 from services.registry.domain.entities import Gateway, Unit
@@ -24,7 +23,7 @@ def unit_lines(found: UnitExplained) -> Iterator[str]:
     for gateway in found.gateways:
         yield f"speaks for it: {_spoken(gateway)}"
     for step in found.steps:
-        when = f"ladder {step.ladder}, {step.code} after {_hours(step.after)}"
+        when = f"ladder {step.ladder}, {step.code} {step.when}"
         yield f"{when} {step.name_zh} {step.name_en} [{step.clause}]"
         for told in step.told:
             reached = ", ".join(told.contacts) or ("board entry only" if step.board_only else "NOBODY")
@@ -46,7 +45,7 @@ def pack_lines(found: PackExplained) -> Iterator[str]:
     if found.by_nobody:
         yield f"no department is named, the default route holds, for {_categories(found.by_nobody)}"
     for ladder, steps in policy.ladders.items():
-        climbed = ", ".join(f"{step.code} after {_hours(step.after)}" for step in steps)
+        climbed = ", ".join(f"{step.code} {step.when}" for step in steps)
         yield f"ladder {ladder}: {climbed}"
     for profile in policy.profiles.values():
         default = ", the default" if profile.name == policy.default_profile else ""
@@ -106,8 +105,3 @@ def _spoken(gateway: Gateway) -> str:
     if gateway.points is not None:
         said += f", {gateway.points} components registered"
     return said
-
-
-def _hours(after: timedelta) -> str:
-    hours = after.total_seconds() / 3600
-    return "0 h" if hours == 0 else f"{hours:g} h"

@@ -269,12 +269,29 @@ def _step(step: wire_pack.Step) -> LadderStep:
         code=step.code,
         name_zh=step.name_zh,
         name_en=step.name_en,
-        after=timedelta(seconds=step.after_s),
+        when=_when(step.timing),
         tells=step.tells,
         document=step.document,
         board_only=step.board_only,
         clause=step.clause,
     )
+
+
+def _when(timing: wire_pack.Trigger) -> str:
+    """Return the trigger in words, as in `after 4 h`."""
+    if timing.elapsed is not None:
+        return f"after {_hours(timing.elapsed.after_s)}"
+    if timing.event is not None:
+        return f"on {timing.event.kind}"
+    working = timing.working_time
+    assert working is not None, "the other triggers do not come through the check of the pack"
+    if working.working_days is not None:
+        return f"after {working.working_days} working days ({working.calendar})"
+    return f"after {_hours(working.working_s or 0)} of working days ({working.calendar})"
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:g} h"
 
 
 def record(history: History[Facts]) -> wire.RegistryData:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import assert_never
 
 from services.kernel.words import BodyKind, ContactRole, Recipient
@@ -32,7 +32,7 @@ class Told:
 class StepExplained:
     ladder: str
     code: str
-    after: timedelta
+    when: str
     name_zh: str
     name_en: str
     document: str
@@ -63,7 +63,7 @@ def explain(unit: Unit, route: Routing, policy: Policy, directory: Directory, to
         for step in steps:
             told = tuple(_told(unit, route, step, policy, directory, today))
             yield StepExplained(
-                ladder, step.code, step.after, step.name_zh, step.name_en, step.document, step.board_only,
+                ladder, step.code, step.when, step.name_zh, step.name_en, step.document, step.board_only,
                 step.clause, told,
             )  # fmt: skip
 

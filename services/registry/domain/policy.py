@@ -29,10 +29,12 @@ class RouteRule:
 
 @dataclass(frozen=True, slots=True)
 class LadderStep:
+    """`when` says in words what makes it due."""
+
     code: str
     name_zh: str
     name_en: str
-    after: timedelta
+    when: str
     tells: tuple[Recipient, ...]
     document: str
     board_only: bool

@@ -11,7 +11,7 @@ import pytest
 from services.alerts.adapters.kafka_notices import notice_event
 from services.alerts.adapters.postgres_cases import PostgresCaseStore
 from services.alerts.adapters.postgres_outbox import PostgresOutbox
-from services.alerts.domain.case.case import Acknowledgement, Case
+from services.alerts.domain.case.case import Acknowledgement, Case, Grouping, Sightings
 from services.alerts.domain.case.event import Place
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import CaseKind
@@ -28,7 +28,7 @@ from services.alerts.ports import CaseStore, Changes, ClaimRequest, Outbox, Read
 from services.kernel.words import Channel, Purpose
 from services.runtime.postgres import open_pool
 from tests.fakes.alerts_store import MemoryStore
-from tests.unit.alerts.build import address, at, case
+from tests.unit.alerts.build import address, at, case, clocks
 
 KEY = (unit_subject("U1"), CaseKind.CONNECTION_LOST)
 
@@ -68,7 +68,7 @@ def notice(
 ) -> Notice:
     to = address(name)
     return Notice(
-        notice_id=notice_id_of(of.case_id, step, purpose, of.drops, to),
+        notice_id=notice_id_of(of.case_id, step, purpose, of.sightings.drops, to),
         case_id=of.case_id,
         step=step,
         purpose=purpose,
@@ -118,8 +118,9 @@ async def test_case_comes_back_as_it_was_saved(stores: Stores) -> None:
     one = case(
         acknowledged=Acknowledgement(at(1), "officer", "console", "见", "H0"),
         fire=FireState(frozenset({"主机|1"}), ended={"主机|2": at(3)}, restored_at=at(3), over_at=at(2)),
-        held_until=at(9),
-        reply_due_at=at(10),
+        grouping=Grouping("carrier:cmcc", held_until=at(9)),
+        sightings=Sightings(at(8), 7, 2),
+        clocks=clocks(step=("H1", 20), reply=("H4", 10)),
         place=Place("1-002", "主机1", "二层走廊烟感"),
     )
     await save(stores, Changes(opened={one.case_id: one}))
@@ -227,7 +228,7 @@ async def test_the_case_of_an_instant_is_the_last_that_had_begun(stores: Stores)
 
 async def test_due_cases_come_earliest_first(stores: Stores) -> None:
     for number, seconds in enumerate([500, 100, 300]):
-        one = replace(case(of=f"U{number}"), case_id=CaseId(f"C{number}"), next_step_at=at(seconds))
+        one = replace(case(of=f"U{number}"), case_id=CaseId(f"C{number}"), clocks=clocks(step=("H0", seconds)))
         await save(stores, Changes(opened={one.case_id: one}))
     async with stores.cases.transaction() as transaction:
         assert [one.case_id for one in await transaction.due(at(300), 10)] == ["C1", "C2"]
@@ -338,8 +339,7 @@ async def test_held_member_waits_with_its_notices_and_a_fire_does_not(stores: St
         case_id=CaseId("Ccommon"),
         kind=CaseKind.COMMON_CAUSE,
         facts=replace(one.facts, subject=common_cause_subject("", "carrier:cmcc")),
-        cause_key="carrier:cmcc",
-        held_until=at(1800),
+        grouping=Grouping("carrier:cmcc", held_until=at(1800)),
     )
     async with stores.cases.transaction() as transaction:
         await transaction.save(Changes(opened={common.case_id: common}))
@@ -353,8 +353,8 @@ async def test_held_member_waits_with_its_notices_and_a_fire_does_not(stores: St
 
 
 async def test_ladder_that_has_ended_stays_ended_in_a_common_case(stores: Stores) -> None:
-    one = case(step="H4", next_step=None, next_step_at=None)
-    common = case(CaseKind.COMMON_CAUSE, of="", held_until=at(100))
+    one = case(step="H4", clocks=clocks())
+    common = case(CaseKind.COMMON_CAUSE, of="", grouping=Grouping(held_until=at(100)))
     async with stores.cases.transaction() as transaction:
         await transaction.save(Changes(opened={one.case_id: one, common.case_id: common}))
         assert await transaction.hold_members(common, [one.case_id]) == [one.case_id]
@@ -377,7 +377,7 @@ async def test_first_notice_survives_the_end_and_an_acknowledgement_and_says_tha
 
 async def test_common_cases_of_two_districts_stand_side_by_side(stores: Stores) -> None:
     for district in ("gulou", "taijiang"):
-        one = case(CaseKind.COMMON_CAUSE, cause_key="carrier:cmcc")
+        one = case(CaseKind.COMMON_CAUSE, grouping=Grouping("carrier:cmcc"))
         facts = replace(one.facts, subject=common_cause_subject(district, "carrier:cmcc"), district=district)
         one = replace(one, case_id=CaseId(f"C{district}"), facts=facts)
         await save(stores, Changes(opened={one.case_id: one}))

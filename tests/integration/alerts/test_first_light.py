@@ -83,7 +83,7 @@ async def test_lost_connection_climbs_and_the_all_clear_goes_to_those_who_were_t
         assert "firenet.signals.v1 分区 3 偏移 4711" in text
         assert "工作日" in text
         told = {"centre", "room", "manager", "street", "health"}
-        assert await here.one("SELECT reply_due_at IS NOT NULL FROM alerts.cases")
+        assert await here.one("SELECT due_at > now() FROM alerts.clocks WHERE kind = 'reply'")
         await until(lambda: _ended(here), "all notices ended")
         await here.publish(finding("U1", "d1", Phase.ENDED))
         await here.until_row("SELECT state = 'closed' FROM alerts.cases")

@@ -119,8 +119,8 @@ class Scenario:
     def clear(self) -> None:
         """Leave it as `create` did: no units, cases or accounts, in sight."""
         self.execute(
-            "TRUNCATE rules.units, rules.rate_counts, rules.transitions, rules.signals, alerts.cases, alerts.steps,"
-            " alerts.notices, console.accounts, console.sessions"
+            "TRUNCATE rules.units, rules.rate_counts, rules.transitions, rules.signals, alerts.cases, alerts.clocks,"
+            " alerts.steps, alerts.notices, console.accounts, console.sessions"
         )
         self.execute("UPDATE rules.partitions SET blind_after_s = 10, saved_at = %s", [self.now()], notify=False)
         self.see()
@@ -182,13 +182,22 @@ class Scenario:
             "evidence": json.dumps({"topic": "firenet.signals.v1", "partition": 3, "offset": 4711}),
             "ladder": json.dumps([] if kind == "common_cause" else ladder),
             "step": ladder[0]["code"],
-            "next_step": ladder[1]["code"] if len(ladder) > 1 else None,
-            "next_step_at": now + timedelta(minutes=30) if len(ladder) > 1 else None,
         }
+        further = len(ladder) > 1
+        clock = {
+            "next_step": ladder[1]["code"] if further else None,
+            "next_step_at": now + timedelta(minutes=30) if further else None,
+        }
+        clock |= {name: changes.pop(name) for name in list(changes) if name in clock}
         row |= changes
         names = ", ".join(row)
         marks = ", ".join(["%s"] * len(row))
         self.execute(f"INSERT INTO alerts.cases ({names}) VALUES ({marks})", list(row.values()))
+        if clock["next_step_at"] is not None:
+            self.execute(
+                "INSERT INTO alerts.clocks (case_id, kind, due_at, step) VALUES (%s, 'step', %s, %s)",
+                [case_id, clock["next_step_at"], clock["next_step"] or ""],
+            )
 
     def unread(self, case_id: str, unit_id: str) -> None:
         """Something came on the alarm lane of a unit, and could not be read."""

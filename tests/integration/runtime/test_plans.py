@@ -33,14 +33,18 @@ FROM generate_series(0, 63) p, generate_series(1, 100) t;
 INSERT INTO rules.outbox (partition, event_id, key, payload) SELECT n % 64, 'e' || n, 'U' || n, 'x'
 FROM generate_series(1, 20000) n;
 INSERT INTO alerts.cases (case_id, kind, unit_id, finding_id, state, effective_at, detected_at, opened_at, closed_at,
-    lead_department, town, last_sighting_at, pack_id, pack_version, clause, evidence, ladder, next_step_at,
-    common_case_id)
+    lead_department, town, last_sighting_at, pack_id, pack_version, clause, evidence, ladder, common_case_id)
 SELECT 'C' || n, CASE WHEN n % 2000 = 0 THEN 'fire' ELSE 'connection_lost' END, 'U' || n, 'f',
     CASE WHEN n % 200 = 0 THEN 'open' ELSE 'closed' END, now(), now(), now(),
     CASE WHEN n % 200 > 0 THEN TIMESTAMPTZ '2026-11-01Z' + n * interval '1 second' END, 'D' || n % 399, 'T' || n % 20,
     TIMESTAMPTZ '2026-11-01Z' + n * interval '1 minute', 'p', 1, 'c', '{}', jsonb_build_array(repeat('x', 400)),
-    CASE WHEN n % 200 = 0 THEN TIMESTAMPTZ '2026-11-01Z' + n * interval '1 minute' END,
     CASE WHEN n % 400 = 0 THEN 'C200' END
+FROM generate_series(1, 40000) n;
+INSERT INTO alerts.clocks (case_id, kind, due_at, step)
+SELECT 'C' || n, 'step', TIMESTAMPTZ '2026-11-01Z' + n * interval '1 minute', 'H1'
+FROM generate_series(200, 40000, 200) n;
+INSERT INTO alerts.clocks (case_id, kind, due_at, step)
+SELECT 'C' || n, 'reply', TIMESTAMPTZ '2026-11-01Z' + n * interval '1 minute', 'H4'
 FROM generate_series(1, 40000) n;
 INSERT INTO alerts.steps SELECT 'C' || n, 'H0', now(), now(), 'd', 'c', '{}' FROM generate_series(1, 40000) n;
 INSERT INTO alerts.notices (notice_id, case_id, step, purpose, body_code, contact_id, channel, address, lang, template,
@@ -130,7 +134,7 @@ REFUSALS: Plan = {
             "cases_recent_of_subject",
             id="alerts: open and last case of a subject",
         ),
-        pytest.param(ALERTS["cases_due"], (NOW, 100), "cases_due", id="alerts: claim of due clocks"),
+        pytest.param(ALERTS["cases_due"], (NOW, 100), "clocks_due", id="alerts: claim of due clocks"),
         pytest.param(
             ALERTS["open_urgent"], (["fire"], 100), "one_open_case_of_subject", id="alerts: open fires, for memory"
         ),
@@ -139,6 +143,19 @@ REFUSALS: Plan = {
         pytest.param(ALERTS["told"], (["C1", "C2"],), "notices_by_case", id="alerts: whom a case told"),
         pytest.param(
             ALERTS["update_cases"], ('[{"case_id": "C200"}]',), "cases_pkey", id="alerts: cases as they are now"
+        ),
+        pytest.param(
+            ALERTS["save_clocks"],
+            {"case_ids": ["C200"], "clocks": '[{"case_id": "C200", "kind": "step"}]'},
+            "clocks_pkey",
+            id="alerts: clocks as they are now",
+        ),
+        pytest.param(ALERTS["clocks"], (["C200", "C400"],), "clocks_pkey", id="alerts: clocks that changed meanwhile"),
+        pytest.param(
+            ALERTS["hold_clocks"],
+            (NOW, ["C200", "C400"]),
+            "clocks_pkey",
+            id="alerts: clocks of members",
         ),
         pytest.param(
             ALERTS["cancel_notices"], (["C200"], ["notice"], ["closed"]), "notices_by_case", id="alerts: taken back"

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.clocks import Clock, Clocks
 from services.alerts.domain.case.event import Event, Happening, Place, Proof
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import Terms, open_case
@@ -13,9 +14,10 @@ from services.alerts.domain.delivery.documents import IssuedDocument, Rendition
 from services.alerts.domain.escalation.ladder import Pace
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.escalation.steps import LadderStep
+from services.alerts.domain.escalation.triggers import Elapsed
 from services.alerts.domain.ids import BodyCode, CaseId, ContactId, RequestId
 from services.alerts.domain.routing.contacts import Address, Contact
-from services.kernel.words import Channel, Recipient
+from services.kernel.words import Channel, ClockKind, Recipient
 
 T0 = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -28,7 +30,7 @@ def at(seconds: float) -> datetime:
 def step(code: str, hours: float, *tells: Recipient, **more: Any) -> LadderStep:
     return LadderStep(
         code=code,
-        after=timedelta(hours=hours),
+        trigger=more.pop("trigger", Elapsed(timedelta(hours=hours))),
         tells=tells,
         document="I1",
         name_zh=f"步骤{code}",
@@ -112,6 +114,12 @@ def case(kind: CaseKind = CaseKind.CONNECTION_LOST, *, of: str = "U1", seconds: 
     happening = Happening.FIRED if kind is CaseKind.FIRE else Happening.BEGAN
     opened = open_case(event(happening, of=of, kind=kind, seconds=seconds), terms(of=of), at(seconds))
     return replace(opened, **changes)
+
+
+def clocks(step: tuple[str, float] | None = None, reply: tuple[str, float] | None = None) -> Clocks:
+    """Return the clocks of a case: of each the code of its step, and when it is due in seconds from T0."""
+    said = {ClockKind.STEP: step, ClockKind.REPLY: reply}
+    return Clocks({kind: Clock(at(one[1]), one[0]) for kind, one in said.items() if one is not None})
 
 
 def contact(name: str, body: str, role: str = "office", **more: Any) -> Contact:

@@ -69,7 +69,7 @@ class Harness:
         more = {"first_attempts": self.delivery_workers[0].first_attempts, "handover": self._handover}
         self.intake = CaseIntake(**common, **more)  # type: ignore[arg-type] # one set of arguments for two workers
         self.ladder = LadderWorker(**common)  # type: ignore[arg-type] # as above
-        self.acknowledgements = AcknowledgementService(store=self.store, clock=self.clock)
+        self.acknowledgements = AcknowledgementService(store=self.store, clock=self.clock, pace=Pace())
         self.store.retell = composer.retell
         self._claims.clear()
 

@@ -8,7 +8,7 @@ import pytest
 
 from services.alerts.domain.audit.chain import GENESIS, chain, verify
 from services.alerts.domain.audit.entry import AuditEntry
-from services.alerts.domain.case.case import Acknowledgement, case_id_of
+from services.alerts.domain.case.case import Acknowledgement, Grouping, case_id_of
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import close
 from services.alerts.domain.case.subject import Subject, SubjectKind
@@ -144,12 +144,12 @@ def test_single_loss_joins_a_cause_that_is_running() -> None:
 def test_common_case_is_told_once_per_wave_and_holds_anew() -> None:
     cause = find_causes(losses(*[(str(n), n, "x", str(n)) for n in range(3)]), RULES, {}, frozenset())[0]
     common = open_common(cause, case(), RULES, at(10), Pace())
-    assert common.held_until == at(10 + 1800)
+    assert common.grouping.held_until == at(10 + 1800)
     assert (common.next_step, common.next_step_at) == ("C0", at(40))
     told = climb(common, common.ladder[0], at(40), Pace())
     assert again(told, cause, RULES, at(100), Pace()).next_step is None
     wave = again(told, cause, RULES, at(5000), Pace())
-    assert (wave.drops, wave.next_step) == (2, "C0.2")
+    assert (wave.sightings.drops, wave.next_step) == (2, "C0.2")
 
 
 def test_common_case_is_about_its_cause_in_its_district_and_no_unit() -> None:
@@ -205,7 +205,7 @@ def test_last_question_before_sending() -> None:
     seen = replace(open_one, acknowledged=Acknowledgement(at(40), "o", "console", "", "H0"))
     assert ask(Purpose.NOTICE, at(30), seen).stop is Reason.ACKNOWLEDGED
     assert ask(Purpose.NOTICE, at(45), seen).stop is None
-    waiting = ask(Purpose.NOTICE, at(30), replace(open_one, held_until=at(99)))
+    waiting = ask(Purpose.NOTICE, at(30), replace(open_one, grouping=Grouping(held_until=at(99))))
     assert (waiting.stop, waiting.wait_until) == (Reason.HELD, at(99))
     assert ask(Purpose.ALL_CLEAR, at(30), open_one).stop is Reason.REOPENED
     assert ask(Purpose.ALL_CLEAR, at(30), close(open_one, "signal", at(20))).stop is None

@@ -179,7 +179,9 @@ def test_copies_go_to_who_is_told_beside_the_unit_and_the_issuer() -> None:
 
 
 def wanted_document(**more: object) -> DocumentRequest:
-    fault = replace(case(CaseKind.FAULT), place=Place("1-002", "1", "二层走廊烟感"), drops=2)
+    opened = case(CaseKind.FAULT)
+    twice = replace(opened.sightings, drops=2)
+    fault = replace(opened, place=Place("1-002", "1", "二层走廊烟感"), sightings=twice)
     said = Particulars("centre", Named("监控中心"), Named("医院" * 200), address="路", category=Named("医疗卫生机构"))
     request = DocumentRequest(
         request_id=request_id_of(fault.case_id, "H0"),

@@ -176,7 +176,7 @@ async def test_alarm_that_only_a_person_can_look_into_rings_at_once_and_ends_wit
     await harness.finished()
     assert harness.told("U0") == ["centre"]
     (case,) = harness.store.tables.cases.values()
-    assert (case.is_open, case.sightings) == (True, 2)
+    assert (case.is_open, case.sightings.count) == (True, 2)
     assert (
         await harness.acknowledgements.acknowledge(case.case_id, Who("officer", None, "console"), "called them")
         is Reply.DONE

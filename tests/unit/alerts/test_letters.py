@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.alerts.adapters.letter_writer import VERSIONS, TemplateWriter
-from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.case import Case, Grouping, Sightings
 from services.alerts.domain.case.event import Event, Happening, Place
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import CaseKind
@@ -27,7 +27,7 @@ from services.alerts.domain.delivery.notice import About, Notice
 from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.domain.routing.contacts import Address
 from services.kernel.words import Channel, Purpose
-from tests.unit.alerts.build import address, at, case, event, unit
+from tests.unit.alerts.build import T0, address, at, case, clocks, event, unit
 
 FOLDER = Path(__file__).parent / "letters"
 WRITER = TemplateWriter("https://console.firenet-demo.cn/")
@@ -36,10 +36,15 @@ SAMPLE = unit("U000123", name="第一人民医院", name_en="First People's Hosp
 
 def letters() -> dict[str, Letter]:
     lost = replace(case(), case_id=CaseId("C0123456789abcdef"), facts=SAMPLE)
-    demand = replace(lost, reply_due_at=at(3 * 86400), drops=2)
+    demand = replace(lost, clocks=clocks(reply=("H4", 3 * 86400)), sightings=Sightings(T0, drops=2))
     fire = replace(case(CaseKind.FIRE), case_id=CaseId("Cfedcba9876543210"), facts=SAMPLE, fire=FireState(alarms=2))
     second = replace(event(Happening.FIRED, kind=CaseKind.FIRE), place=Place("1-002", "主机1", "二层走廊烟感"))
-    common = replace(lost, kind=CaseKind.COMMON_CAUSE, cause_key="carrier:cmcc", sightings=80, held_until=at(1800))
+    common = replace(
+        lost,
+        kind=CaseKind.COMMON_CAUSE,
+        sightings=Sightings(T0, 80),
+        grouping=Grouping("carrier:cmcc", held_until=at(1800)),
+    )
     over = close(replace(fire, fire=replace(fire.fire, restored_at=at(40))), "restored", at(41))
     unread = replace(case(CaseKind.UNREADABLE_ALARM), case_id=CaseId("C00000000000000aa"), facts=SAMPLE)
     stranger = unit("?G000777", name="未登记网关 G000777", name_en="Unregistered gateway G000777")

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.alerts.domain.case.case import case_id_of
+from services.alerts.domain.case.case import Grouping, case_id_of
 from services.alerts.domain.case.event import Happening, Place
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import Action, Known, close, decide
@@ -121,7 +121,7 @@ def test_drop_within_the_packs_time_reopens_the_case_and_repeats_no_step() -> No
     decision = decide(Known(last_closed=over), event(cause="d2", seconds=900), terms(), at(901))
     assert decision.action is Action.REOPENED
     assert decision.case is not None
-    assert (decision.case.case_id, decision.case.drops, decision.case.next_step) == (over.case_id, 2, "H2")
+    assert (decision.case.case_id, decision.case.sightings.drops, decision.case.next_step) == (over.case_id, 2, "H2")
     assert decision.case.next_step_at == at(900) + timedelta(hours=4)
 
 
@@ -140,8 +140,8 @@ def test_fire_never_reopens_an_old_fire() -> None:
 
 
 def test_reopening_asks_for_a_new_acknowledgement_and_leaves_the_common_cause() -> None:
-    over = replace(close(case(step="H0"), "signal", at(10)), common_case_id=case_id_of("x"))
+    over = replace(close(case(step="H0"), "signal", at(10)), grouping=Grouping(common_case_id=case_id_of("x")))
     decision = decide(Known(last_closed=over), event(cause="d2", seconds=20), terms(), at(20))
     assert decision.case is not None
     assert decision.case.acknowledged is None
-    assert decision.case.common_case_id is None
+    assert decision.case.grouping.common_case_id is None

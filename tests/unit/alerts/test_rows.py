@@ -1,10 +1,11 @@
 """What a row is made of in the code and in the statements is the same."""
 
+import json
 import re
 
 import pytest
 
-from services.alerts.adapters.rows import audit_row, case_of, case_row, notice_row, taken_row
+from services.alerts.adapters.rows import audit_row, case_of, case_row, clock_rows, notice_row, taken_row, to_json
 from services.alerts.adapters.statements import SQL
 from services.alerts.domain.audit.entry import AuditEntry
 from services.alerts.domain.case.event import Proof
@@ -30,6 +31,7 @@ def names(text: str) -> list[str]:
     ("columns", "row"),
     [
         ("case_names", case_row(CASE)),
+        ("clock_names", clock_rows([CASE])[0]),
         ("step_names", taken_row(STEP)),
         ("notice_names", notice_row(NOTICE, None, None, None)),
         ("audit_names", audit_row(AuditEntry(T0, "alerts", "opened", CASE.case_id, {}))),
@@ -41,7 +43,7 @@ def test_every_column_of_a_row_is_inserted(columns: str, row: dict[str, object])
 
 def test_every_column_of_a_case_is_read() -> None:
     assert names(SQL["case_columns"]) == [f"c.{name}" for name in names(SQL["case_names"])]
-    assert case_of(case_row(CASE)) == CASE
+    assert case_of({**case_row(CASE), "clocks": json.loads(to_json(clock_rows([CASE])))}) == CASE
 
 
 def test_every_column_of_a_case_that_may_change_is_updated() -> None:

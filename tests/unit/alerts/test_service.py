@@ -19,7 +19,7 @@ from services.alerts.ports import Ready
 from services.alerts.worker.acknowledgement import Who
 from services.kernel.words import Purpose
 from tests.fakes.alerts_store import states
-from tests.unit.alerts.build import event
+from tests.unit.alerts.build import clocks, event
 from tests.unit.alerts.harness import Harness
 
 OFFICER = Who("officer", None, "console")
@@ -73,7 +73,7 @@ async def test_flapping_is_one_case_with_one_notice_per_step() -> None:
         await harness.take(event(Happening.ENDED, cause=f"d{drop}", seconds=seconds + 180))
         await harness.pass_time(180, every=60)
     (case,) = harness.store.tables.cases.values()
-    assert case.drops == 10
+    assert case.sightings.drops == 10
     assert Counter(harness.told("H0")) == {"centre": 1, "room-U1": 1}
     assert Counter(harness.told("CLEAR")) == {"centre": 1, "room-U1": 1}
 
@@ -218,7 +218,7 @@ async def test_case_that_is_due_without_a_step_is_put_right() -> None:
     harness = Harness()
     await harness.take(event())
     ((case_id, case),) = harness.store.tables.cases.items()
-    harness.store.tables.cases[case_id] = replace(case, step="H4", next_step=None, next_step_at=harness.clock.now())
+    harness.store.tables.cases[case_id] = replace(case, step="H4", clocks=clocks(step=("H9", 0)))
     await harness.work()
     assert harness.store.tables.cases[case_id].next_step_at is None
 

@@ -78,7 +78,7 @@ async def test_late_fire_lane_opens_no_second_case_and_tells_only_what_nobody_he
         await harness.take(alarm, topic=ALARMS)
         await harness.pass_time(60, every=20)
     (case,) = harness.store.tables.cases.values()
-    assert (case.is_open, case.sightings, case.fire.alarms) == (False, 3, 2)
+    assert (case.is_open, case.sightings.count, case.fire.alarms) == (False, 3, 2)
     ((_, further),) = harness.carrier.sent[sent:]
     assert further.notice is not None
     assert further.notice.about.place is not None

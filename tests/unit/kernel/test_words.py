@@ -18,6 +18,7 @@ KERNEL = "services.kernel.words"
 ALERTS = "services.alerts.domain.case"
 ALLOWED = {
     (f"{KERNEL}.FindingKind", f"{ALERTS}.kinds.CaseKind"): "alerts opens cases of two kinds that rules find nothing of",
+    (f"{KERNEL}.CaseEvent", f"{ALERTS}.lifecycle.Action"): "a step waits for little of what may become of a case",
     (f"{KERNEL}.Phase", f"{ALERTS}.event.Happening"): "what the fire lane says of a fire is no phase of a finding",
     ("services.compliance.domain.connection.Link", f"{KERNEL}.Connection"): "what the register adds is not of a link",
     ("services.console.domain.viewer.Role", f"{KERNEL}.BodyKind"): "what an account may see, not what a body is",

@@ -211,15 +211,20 @@ def test_row_far_down_cannot_make_a_sheet_huge(tmp_path: Path) -> None:
     assert "rows" in refusal(write(tmp_path, out.getvalue(), "x.xlsx"), LocalFiles(max_rows=1000))[0][2]
 
 
-def pack_refusal(folder: Path, *replacements: tuple[str, str]) -> list[tuple[int, int, str]]:
-    """Return line, column and path of each error of the sample pack with some of its text replaced, once each."""
+def pack_errors(folder: Path, *replacements: tuple[str, str]) -> tuple[RowError, ...]:
+    """Return each error of the sample pack with some of its text replaced, once each."""
     text = PACK_FILE.read_text(encoding="utf-8")
     for old, new in replacements:
         assert old in text
         text = text.replace(old, new, 1)
     with pytest.raises(FileRefused) as caught:
         LocalFiles().read_pack(write(folder, text.encode(), "pack.yaml"))
-    return [(error.row, error.char, error.column) for error in caught.value.errors]
+    return caught.value.errors
+
+
+def pack_refusal(folder: Path, *replacements: tuple[str, str]) -> list[tuple[int, int, str]]:
+    """Return line, column and path of each error."""
+    return [(error.row, error.char, error.column) for error in pack_errors(folder, *replacements)]
 
 
 PACK_ERRORS = [
@@ -275,6 +280,56 @@ def test_broken_yaml_is_told_at_its_line_and_column(tmp_path: Path, text: str, p
         LocalFiles().read_pack(write(tmp_path, text.encode(), "pack.yaml"))
     (error,) = caught.value.errors
     assert (error.row, error.char) == place
+
+
+H1 = "ladders.hazard.steps.1"
+
+
+@pytest.mark.parametrize(
+    ("said", "path", "sentence"),
+    [
+        (
+            "trigger: {period_close: {period: month}}",
+            f"{H1}.trigger.period_close",
+            "no step can wait for this yet",
+        ),
+        ("trigger: {condition: {name: below}}", f"{H1}.trigger.condition", "no step can wait for this yet"),
+        ("trigger: {}", f"{H1}.trigger", "exactly one of: elapsed, working_time"),
+        (
+            "trigger: {elapsed: {after_s: 1}, event: {kind: reopened}}",
+            f"{H1}.trigger",
+            "exactly one of: elapsed, working_time",
+        ),
+        ("trigger: {event: {kind: opened}}", f"{H1}.trigger.event.kind", "'reopened', 'point_added' or 'point_ended'"),
+        (
+            "trigger: {working_time: {calendar: CN}}",
+            f"{H1}.trigger.working_time",
+            "either `working_days` or `working_s`",
+        ),
+        (
+            "trigger: {working_time: {working_days: 3, calendar: DE}}",
+            f"{H1}.trigger.working_time.calendar",
+            "should be 'CN'",
+        ),
+        ("after_s: 3600, trigger: {elapsed: {after_s: 3600}}", H1, "either `after_s` or `trigger`"),
+        ("board_only: false", H1, "either `after_s` or `trigger`"),
+        ("trigger: {event: {kind: reopened}}", "ladders.hazard", "steps that wait for an event stand last"),
+        ("after_s: 3600, exit: [case_closed, replied]", f"{H1}.exit", "no step can end by replied yet"),
+        ("after_s: 3600, exit: [case_closed, condition_over]", f"{H1}.exit", "no step can end by condition_over yet"),
+        ("after_s: 3600, exit: [acknowledged]", f"{H1}.exit", "`exit` must name case_closed"),
+        ("after_s: 3600, exit: [tired]", f"{H1}.exit.0", "'case_closed'"),
+    ],
+)
+def test_trigger_or_exit_that_nothing_would_ever_fire_is_refused_with_its_place(
+    tmp_path: Path, said: str, path: str, sentence: str
+) -> None:
+    found = [error for error in pack_errors(tmp_path, ("after_s: 3600", said)) if error.column == path]
+    assert [sentence in str(error.expected) for error in found] == [True]
+
+
+def test_first_step_of_a_ladder_waits_for_no_event(tmp_path: Path) -> None:
+    (found,) = pack_errors(tmp_path, ("{code: F0, after_s: 0", "{code: F0, trigger: {event: {kind: reopened}}"))
+    assert (found.column, "cannot wait for an event" in str(found.expected)) == ("ladders.fire", True)
 
 
 @pytest.mark.parametrize("broken", ["a: [", "a: 1\na: 2\n", "a: &x 1\nb: *x\n", "!!python/object:os.system {}", "42"])

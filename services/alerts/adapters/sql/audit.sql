@@ -33,10 +33,18 @@ SELECT channel, coalesce(reason, 'none'), count(*) FROM alerts.notices
 WHERE state IN ('pending', 'sending') GROUP BY 1, 2
 
 -- violations --
-SELECT count(*) FILTER (WHERE next_step_at IS NULL AND step IS DISTINCT FROM ladder -> -1 ->> 'code'),
-       count(*) FILTER (WHERE next_step_at < %s),
-       min(next_step_at) FILTER (WHERE next_step_at <= %s)
-FROM alerts.cases WHERE state = 'open'
+-- Without a clock only a case may be whose ladder has ended, or whose further steps wait for an event or are not taken
+-- any more.
+SELECT count(*) FILTER (WHERE k.due_at IS NULL AND EXISTS (
+           SELECT FROM jsonb_array_elements(c.ladder) WITH ORDINALITY AS later (step, place)
+           WHERE later.place > coalesce((
+                     SELECT taken.place FROM jsonb_array_elements(c.ladder) WITH ORDINALITY AS taken (step, place)
+                     WHERE taken.step ->> 'code' = c.step), 0)
+             AND later.step #> '{{trigger,event}}' IS NULL
+             AND (c.acknowledged_at IS NULL OR NOT coalesce(later.step -> 'exit' ? 'acknowledged', false)))),
+       count(*) FILTER (WHERE k.due_at < %s),
+       min(k.due_at) FILTER (WHERE k.due_at <= %s)
+FROM alerts.cases c LEFT JOIN alerts.clocks k ON k.case_id = c.case_id AND k.kind = 'step' WHERE c.state = 'open'
 
 -- pending_count --
 SELECT count(*) FROM alerts.audit_pending

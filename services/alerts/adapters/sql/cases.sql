@@ -23,14 +23,25 @@ ON CONFLICT DO NOTHING RETURNING event_id
 c.case_id, c.kind, c.subject_kind, c.subject_id, c.finding_id, c.state, c.effective_at, c.detected_at, c.opened_at,
 c.closed_at, c.close_reason, c.unit_name, c.unit_name_en, c.district, c.town, c.category, c.lead_department,
 c.copy_departments, c.route_clause, c.cause_key, c.common_case_id, c.sightings, c.drops, c.last_sighting_at, c.pack_id,
-c.pack_version, c.clause, c.evidence, c.ladder, c.step, c.next_step, c.next_step_at, c.held_until, c.acknowledged_at,
-c.acknowledged_by, c.acknowledged_via, c.acknowledged_note, c.acknowledged_step, c.reply_due_at, c.carriers, c.burning,
-c.alarms, c.reported, c.ended, c.restored_at, c.over_at, c.revision, c.place
+c.pack_version, c.clause, c.evidence, c.ladder, c.step, c.held_until, c.acknowledged_at, c.acknowledged_by,
+c.acknowledged_via, c.acknowledged_note, c.acknowledged_step, c.carriers, c.burning, c.alarms, c.reported, c.ended,
+c.restored_at, c.over_at, c.revision, c.place
+
+-- whole_case --
+-- With its clocks, in the same round trip. A case that somebody changed while we waited for its lock comes as it is now,
+-- its clocks and `seen_revision` as they were when the statement began: where the two revisions differ, the clocks have
+-- to be read again.
+{case_columns},
+coalesce((SELECT jsonb_agg(to_jsonb(k)) FROM alerts.clocks k WHERE k.case_id = c.case_id), '[]') AS clocks,
+(SELECT s.revision FROM alerts.cases s WHERE s.case_id = c.case_id) AS seen_revision
+
+-- clocks --
+SELECT case_id, jsonb_agg(to_jsonb(k)) AS clocks FROM alerts.clocks k WHERE case_id = ANY(%s) GROUP BY 1
 
 -- book --
 -- Of each subject and kind the open case and the one closed last. Locked in the order of their ids: two transactions
 -- that want the same cases wait for each other, they never block each other for good.
-SELECT {case_columns} FROM alerts.cases c
+SELECT {whole_case} FROM alerts.cases c
 WHERE c.case_id = ANY(ARRAY(
     SELECT found.case_id
     FROM unnest(%s::text[], %s::text[], %s::text[]) AS wanted (subject_kind, subject_id, kind)
@@ -43,19 +54,20 @@ WHERE c.case_id = ANY(ARRAY(
 ORDER BY c.case_id FOR UPDATE
 
 -- cases --
-SELECT {case_columns} FROM alerts.cases c WHERE c.case_id = ANY(%s)
+SELECT {whole_case} FROM alerts.cases c WHERE c.case_id = ANY(%s)
 
 -- case_at --
 -- The case of the subject and kind that began last by then.
-SELECT {case_columns} FROM alerts.cases c
+SELECT {whole_case} FROM alerts.cases c
 WHERE c.case_id = (SELECT o.case_id FROM alerts.cases o
                    WHERE o.subject_kind = %s AND o.subject_id = %s AND o.kind = %s AND o.detected_at <= %s
                    ORDER BY o.detected_at DESC LIMIT 1)
 FOR UPDATE
 
 -- cases_due --
-SELECT {case_columns} FROM alerts.cases c WHERE c.state = 'open' AND c.next_step_at <= %s
-ORDER BY c.next_step_at LIMIT %s FOR UPDATE SKIP LOCKED
+SELECT {whole_case} FROM alerts.clocks due JOIN alerts.cases c USING (case_id)
+WHERE due.kind = 'step' AND due.due_at <= %s AND c.state = 'open'
+ORDER BY due.due_at LIMIT %s FOR UPDATE OF c SKIP LOCKED
 
 -- open_urgent --
 SELECT case_id FROM alerts.cases WHERE state = 'open' AND subject_kind = 'unit' AND kind = ANY(%s)
@@ -83,11 +95,11 @@ SELECT c.case_id,
 FROM alerts.cases c WHERE c.state = 'open' AND c.kind = 'common_cause'
 
 -- hold_cases --
--- greatest() passes over NULL: a ladder that has ended must not fall due again.
-UPDATE alerts.cases SET common_case_id = %(common_case_id)s, held_until = %(until)s,
-       next_step_at = CASE WHEN next_step_at IS NOT NULL THEN greatest(next_step_at, %(until)s) END,
-       revision = revision + 1
+UPDATE alerts.cases SET common_case_id = %(common_case_id)s, held_until = %(until)s, revision = revision + 1
 WHERE case_id = ANY(%(case_ids)s) AND state = 'open' AND kind <> 'fire' RETURNING case_id
+
+-- hold_clocks --
+UPDATE alerts.clocks SET due_at = greatest(due_at, %s) WHERE case_id = ANY(%s) AND kind = 'step'
 
 -- hold_notices --
 UPDATE alerts.notices SET next_attempt_at = %s, reason = %s
@@ -102,24 +114,41 @@ UPDATE alerts.cases c SET
     copy_departments = n.copy_departments, route_clause = n.route_clause, cause_key = n.cause_key,
     common_case_id = n.common_case_id, sightings = n.sightings, drops = n.drops, last_sighting_at = n.last_sighting_at,
     pack_id = n.pack_id, pack_version = n.pack_version, clause = n.clause, evidence = n.evidence, ladder = n.ladder,
-    step = n.step, next_step = n.next_step, next_step_at = n.next_step_at, held_until = n.held_until,
-    acknowledged_at = n.acknowledged_at, acknowledged_by = n.acknowledged_by, acknowledged_via = n.acknowledged_via,
-    acknowledged_note = n.acknowledged_note, acknowledged_step = n.acknowledged_step, reply_due_at = n.reply_due_at,
-    carriers = n.carriers, burning = n.burning, alarms = n.alarms, reported = n.reported, ended = n.ended,
-    restored_at = n.restored_at, over_at = n.over_at, revision = c.revision + 1, place = n.place
+    step = n.step, held_until = n.held_until, acknowledged_at = n.acknowledged_at, acknowledged_by = n.acknowledged_by,
+    acknowledged_via = n.acknowledged_via, acknowledged_note = n.acknowledged_note,
+    acknowledged_step = n.acknowledged_step, carriers = n.carriers, burning = n.burning, alarms = n.alarms,
+    reported = n.reported, ended = n.ended, restored_at = n.restored_at, over_at = n.over_at, place = n.place,
+    revision = c.revision + 1
 FROM jsonb_populate_recordset(NULL::alerts.cases, %s::jsonb) n WHERE c.case_id = n.case_id
 
 -- case_names --
 case_id, kind, subject_kind, subject_id, finding_id, state, effective_at, detected_at, opened_at, closed_at,
 close_reason, unit_name, unit_name_en, district, town, category, lead_department, copy_departments, route_clause,
 cause_key, common_case_id, sightings, drops, last_sighting_at, pack_id, pack_version, clause, evidence, ladder, step,
-next_step, next_step_at, held_until, acknowledged_at, acknowledged_by, acknowledged_via, acknowledged_note,
-acknowledged_step, reply_due_at, carriers, burning, alarms, reported, ended, restored_at, over_at, revision,
-place
+held_until, acknowledged_at, acknowledged_by, acknowledged_via, acknowledged_note, acknowledged_step, carriers, burning,
+alarms, reported, ended, restored_at, over_at, revision, place
 
 -- insert_cases --
 INSERT INTO alerts.cases ({case_names})
 SELECT {case_names} FROM jsonb_populate_recordset(NULL::alerts.cases, %s::jsonb)
+
+-- clock_names --
+case_id, kind, due_at, step, calendar_version
+
+-- save_clocks --
+-- These clocks of these cases, and no others.
+WITH stopped AS (
+    DELETE FROM alerts.clocks k USING unnest(%(case_ids)s::text[]) AS written (case_id)
+    WHERE k.case_id = written.case_id
+      AND NOT EXISTS (SELECT FROM jsonb_populate_recordset(NULL::alerts.clocks, %(clocks)s::jsonb) n
+                      WHERE n.case_id = k.case_id AND n.kind = k.kind)
+)
+INSERT INTO alerts.clocks AS k ({clock_names})
+SELECT {clock_names} FROM jsonb_populate_recordset(NULL::alerts.clocks, %(clocks)s::jsonb)
+ON CONFLICT (case_id, kind) DO UPDATE
+   SET due_at = excluded.due_at, step = excluded.step, calendar_version = excluded.calendar_version
+   WHERE (k.due_at, k.step, k.calendar_version) IS DISTINCT FROM
+         (excluded.due_at, excluded.step, excluded.calendar_version)
 
 -- step_names --
 case_id, step, due_at, taken_at, document, clause, told, nobody
@@ -156,6 +185,9 @@ SELECT now(), 'alerts', 'notice_cancelled', case_id, jsonb_build_object('notice'
 SELECT * FROM alerts.cases
 WHERE case_id = %(case_id)s AND (%(body_code)s::text IS NULL OR lead_department = %(body_code)s
                                  OR %(body_code)s = ANY(copy_departments))
+
+-- clocks_of_case --
+SELECT kind, due_at, step, calendar_version FROM alerts.clocks WHERE case_id = %s ORDER BY kind
 
 -- steps_of_case --
 SELECT * FROM alerts.steps WHERE case_id = %s ORDER BY taken_at, step

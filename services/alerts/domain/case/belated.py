@@ -71,5 +71,4 @@ def _newest(one: datetime | None, other: datetime) -> datetime:
 def with_sighting(case: Case, event: Event) -> Case:
     """Return the closed case with one more sighting; a finding's own id leads its end to this case."""
     finding_id = case.finding_id if event.happening is Happening.FIRED else event.finding_id
-    last = max(case.last_sighting_at, event.detected_at)
-    return replace(case, sightings=case.sightings + 1, last_sighting_at=last, finding_id=finding_id)
+    return replace(case, sightings=case.sightings.again(event.detected_at), finding_id=finding_id)

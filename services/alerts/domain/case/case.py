@@ -1,9 +1,10 @@
 """A case: what alerts keeps open for a finding."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from services.alerts.domain.case.clocks import Clocks
 from services.alerts.domain.case.event import Place, Proof
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import URGENT, CaseKind
@@ -32,12 +33,40 @@ class Closure:
 
 
 @dataclass(frozen=True, slots=True)
+class Sightings:
+    """How often the trouble was told of, how often it began anew within the case (1: once), and when it last was."""
+
+    last_at: datetime
+    count: int = 1
+    drops: int = 1
+
+    def again(self, at: datetime) -> "Sightings":
+        """Return them with one more, of `at`; words may come out of order."""
+        return replace(self, count=self.count + 1, last_at=max(self.last_at, at))
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """How a case stands to a common cause.
+
+    A common case names its cause by `cause_key`, a member its common case. No step of a member is taken before
+    `held_until`; of a common case it says how long its members wait.
+    """
+
+    cause_key: str | None = None
+    common_case_id: CaseId | None = None
+    held_until: datetime | None = None
+
+    def holds(self, now: datetime) -> bool:
+        return self.held_until is not None and self.held_until > now
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """What alerts keeps open for a finding.
 
-    `next_step_at` is real time: the clock rate is already in it. `ladder` is the snapshot taken at opening. `place` is
-    the component that opened it, None for the whole unit. `closure` None: open. `fire` says something in fire cases
-    only.
+    `ladder` is the snapshot taken at opening, `step` its last step that was taken. `place` is the component that opened
+    it, None for the whole unit. `closure` None: open. `fire` says something in fire cases only.
     """
 
     case_id: CaseId
@@ -47,23 +76,17 @@ class Case:
     effective_at: datetime
     detected_at: datetime
     opened_at: datetime
-    last_sighting_at: datetime
+    sightings: Sightings
     pack_id: str
     pack_version: int
     clause: str
     proof: Proof
     ladder: tuple[LadderStep, ...]
     closure: Closure | None = None
-    cause_key: str | None = None
-    common_case_id: CaseId | None = None
-    sightings: int = 1
-    drops: int = 1
+    grouping: Grouping = field(default_factory=Grouping)
     step: str | None = None
-    next_step: str | None = None
-    next_step_at: datetime | None = None
-    held_until: datetime | None = None
+    clocks: Clocks = field(default_factory=Clocks)
     acknowledged: Acknowledgement | None = None
-    reply_due_at: datetime | None = None
     fire: FireState = field(default_factory=FireState)
     place: Place | None = None
     revision: int = 1
@@ -75,6 +98,20 @@ class Case:
     @property
     def subject(self) -> Subject:
         return self.facts.subject
+
+    @property
+    def next_step(self) -> str | None:
+        """The step that falls due `next_step_at`."""
+        return self.clocks.step.step if self.clocks.step else None
+
+    @property
+    def next_step_at(self) -> datetime | None:
+        """When the next step falls due; None when none follows, or the next waits for an event."""
+        return self.clocks.step.due_at if self.clocks.step else None
+
+    @property
+    def reply_due_at(self) -> datetime | None:
+        return self.clocks.reply.due_at if self.clocks.reply else None
 
     @property
     def is_open(self) -> bool:

@@ -1,17 +1,36 @@
-"""The life of a case as decisions: (what stands, what happened, now) -> what becomes of it and why."""
+"""The life of a case as decisions: (what stands, what happened, now) -> what becomes of it and why.
+
+    nothing known
+        | began, fired: OPENED, step clock set
+        v
+    +---------------------------------------------+   ended; last point restored; an alarm that only a person can look
+    | open                                        |   into acknowledged; all members of a common case back: CLOSED,
+    |   again: SIGHTED, POINT_ADDED, POINT_ENDED  |   step clock stopped
+    |   acknowledged: stays open, clock runs on,  +-------------------------------------------+
+    |     but for steps that name it as an exit   |                                           |
+    |   common cause: held, no step before the    |     dropped again within `reopen_within`: v
+    |     hold ends                               |     REOPENED, step clock anew  +----------------+
+    |   step due: taken, next clock set           |<-------------------------------+ closed         |
+    +---------------------------------------------+     (never an urgent kind)     | belated words: |
+                                                                                   | RECORDED       |
+                                                                                   +----------------+
+
+The clocks themselves: `case.clocks`; when a step falls due and what it does: `escalation.ladder`.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from services.alerts.domain.case.belated import WHOLE_UNIT, covered, is_belated, with_end, with_sighting
-from services.alerts.domain.case.case import Case, Closure, case_id_of
+from services.alerts.domain.case.case import Case, Closure, Grouping, Sightings, case_id_of
 from services.alerts.domain.case.event import Event, Happening
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import PASSING, URGENT, CaseKind
 from services.alerts.domain.case.subject import SubjectFacts
 from services.alerts.domain.escalation.ladder import Pace, clock_from, fallback_ladder
 from services.alerts.domain.escalation.pack_rules import PackRules
+from services.kernel.words import ClockKind
 
 
 class Action(StrEnum):
@@ -97,7 +116,7 @@ def _is_past(recent: Case, event: Event) -> bool:
     if event.kind is CaseKind.FIRE:
         return is_belated(recent, event)
     # the other lane has brought this very alarm into the case before somebody acknowledged it
-    return event.kind in PASSING and event.detected_at <= recent.last_sighting_at
+    return event.kind in PASSING and event.detected_at <= recent.sightings.last_at
 
 
 def open_case(event: Event, terms: Terms, now: datetime) -> Case:
@@ -112,7 +131,7 @@ def open_case(event: Event, terms: Terms, now: datetime) -> Case:
         effective_at=event.effective_at,
         detected_at=event.detected_at,
         opened_at=now,
-        last_sighting_at=now,
+        sightings=Sightings(now),
         pack_id=rules.pack_id,
         pack_version=rules.version,
         clause=event.clause or ladder[0].clause,
@@ -136,7 +155,7 @@ def _again(known: Known, case: Case, event: Event) -> Decision:
     if known.same is not None and known.same.case_id != case.case_id:
         # a finding that lags behind the fire lane: its own fire is over, this one is the next
         return Decision(Action.IGNORED, "case_already_closed", case)
-    seen = replace(case, sightings=case.sightings + 1, last_sighting_at=max(case.last_sighting_at, event.detected_at))
+    seen = replace(case, sightings=case.sightings.again(event.detected_at))
     if event.happening is not Happening.FIRED:
         # rules may know this trouble under another finding (a record that we never saw): its end must close the case
         return Decision(Action.SIGHTED, "joined", replace(seen, finding_id=event.finding_id))
@@ -185,9 +204,8 @@ def close(case: Case, reason: str, now: datetime) -> Case:
     return replace(
         case,
         closure=Closure(now, reason),
-        next_step=None,
-        next_step_at=None,
-        held_until=None,
+        clocks=case.clocks.set(ClockKind.STEP, None),
+        grouping=replace(case.grouping, held_until=None),
         fire=replace(case.fire, burning=frozenset()),
     )
 
@@ -210,16 +228,13 @@ def _reopen(case: Case, event: Event, terms: Terms, now: datetime) -> Case:
         finding_id=event.finding_id,
         effective_at=event.effective_at,
         detected_at=event.detected_at,
-        last_sighting_at=now,
+        sightings=Sightings(now, case.sightings.count + 1, case.sightings.drops + 1),
         proof=event.proof,
         place=event.place,
-        drops=case.drops + 1,
-        sightings=case.sightings + 1,
         facts=replace(
             terms.facts, lead_department=case.facts.lead_department, copy_departments=case.facts.copy_departments
         ),
-        common_case_id=None,
-        held_until=None,
+        grouping=Grouping(case.grouping.cause_key),
         acknowledged=None,
     )
     return clock_from(opened, now, terms.rules.group_wait, terms.pace)

@@ -31,6 +31,6 @@ def may_send(
         return SendDecision(Reason.CASE_CLOSED)
     if case.acknowledged is not None and created_at <= case.acknowledged.at:
         return SendDecision(Reason.ACKNOWLEDGED)
-    if case.held_until is not None and case.held_until > now and not fire and not case.is_common:
-        return SendDecision(Reason.HELD, case.held_until)
+    if case.grouping.holds(now) and not fire and not case.is_common:
+        return SendDecision(Reason.HELD, case.grouping.held_until)
     return SendDecision()

@@ -1,11 +1,34 @@
-"""Reply deadlines in working days of a named calendar."""
+"""Deadlines in working days, or in the time of working days, of a named calendar."""
 
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
+from typing import Protocol
 
 from services.kernel.calendar import CHINA
 
 LONGEST_BREAK_DAYS = 30
+_DAY = timedelta(days=1)
+
+
+class Calendar(Protocol):
+    """Which days are worked; `version` changes with what is known of them."""
+
+    @property
+    def version(self) -> str: ...
+
+    def is_working(self, day: date) -> bool: ...
+
+
+class Weekdays:
+    """Monday to Friday, without holidays: where nothing is wired that knows more."""
+
+    version = "weekdays"
+
+    def is_working(self, day: date) -> bool:
+        return day.weekday() < 5
+
+
+WEEKDAYS = Weekdays()
 
 
 def reply_due(sent_at: datetime, working_days: int, is_working: Callable[[date], bool]) -> datetime:
@@ -15,10 +38,30 @@ def reply_due(sent_at: datetime, working_days: int, is_working: Callable[[date],
     """
     day = sent_at.astimezone(CHINA).date()
     for _ in range(working_days):
-        for _ in range(LONGEST_BREAK_DAYS):
-            day += timedelta(days=1)
-            if is_working(day):
-                break
-        else:
-            raise ValueError(f"no working day within {LONGEST_BREAK_DAYS} days before {day}")
-    return datetime.combine(day + timedelta(days=1), time(0), CHINA)
+        day = _first_working(day + _DAY, is_working)
+    return _midnight(day + _DAY)
+
+
+def working_time_end(start: datetime, span: timedelta, is_working: Callable[[date], bool]) -> datetime:
+    """Return when `span` of the time of working days has passed since `start`, days of 0:00 to 24:00 Asia/Shanghai.
+
+    An end at midnight is that of the working day. Raises ValueError when a calendar has no working day within a month.
+    """
+    day = _first_working(start.astimezone(CHINA).date(), is_working)
+    at = max(start, _midnight(day))
+    while span > (left := _midnight(day + _DAY) - at):
+        span -= left
+        day = _first_working(day + _DAY, is_working)
+        at = _midnight(day)
+    return at + span
+
+
+def _first_working(day: date, is_working: Callable[[date], bool]) -> date:
+    found = next((later for later in (day + n * _DAY for n in range(LONGEST_BREAK_DAYS)) if is_working(later)), None)
+    if found is None:
+        raise ValueError(f"no working day within {LONGEST_BREAK_DAYS} days from {day}")
+    return found
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(0), CHINA)

@@ -1,18 +1,19 @@
 """The rungs of a ladder, and what climbing one leaves behind."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from services.alerts.domain.escalation.triggers import Trigger
 from services.alerts.domain.ids import CaseId
-from services.kernel.words import Recipient
+from services.kernel.words import Recipient, StepExit
 
 
 @dataclass(frozen=True, slots=True)
 class LadderStep:
-    """A rung, `after` the case's clock started; times are the pack's own, before any clock rate."""
+    """A rung: taken in its turn when `trigger` says so, not at all once one of `exits` holds."""
 
     code: str
-    after: timedelta
+    trigger: Trigger
     tells: tuple[Recipient, ...]
     document: str
     name_zh: str
@@ -20,6 +21,7 @@ class LadderStep:
     clause: str
     reply_working_days: int | None = None
     board_only: bool = False
+    exits: tuple[StepExit, ...] = (StepExit.CASE_CLOSED,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from math import inf
 
-from services.alerts.domain.case.case import Case, case_id_of
+from services.alerts.domain.case.case import Case, Grouping, Sightings, case_id_of
+from services.alerts.domain.case.clocks import Clock
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.subject import SubjectFacts, common_cause_subject
-from services.alerts.domain.escalation.ladder import Pace, clock_from
+from services.alerts.domain.escalation.ladder import AT_ONCE, Pace, clock_from
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.ids import CaseId
+from services.kernel.words import ClockKind
 
 COMMON_STEP = "C0"
 
@@ -100,7 +102,7 @@ def open_common(cause: Cause, sample: Case, rules: PackRules, now: datetime, pac
     finding_id = f"common:{district}:{cause.key}:{cause.newest.isoformat()}"
     step = LadderStep(
         code=COMMON_STEP,
-        after=sample.detected_at - sample.detected_at,
+        trigger=AT_ONCE,
         tells=rules.common_tells,
         document="COMMON",
         name_zh="共因告警",
@@ -119,34 +121,32 @@ def open_common(cause: Cause, sample: Case, rules: PackRules, now: datetime, pac
         effective_at=sample.effective_at,
         detected_at=cause.newest,
         opened_at=now,
-        last_sighting_at=now,
+        sightings=Sightings(now, count=len(cause.members)),
         pack_id=rules.pack_id,
         pack_version=rules.version,
         clause=rules.common_clause,
         proof=sample.proof,
         ladder=(step,),
-        cause_key=cause.key,
-        sightings=len(cause.members),
-        held_until=now + pace.real(rules.common_hold),
+        grouping=Grouping(cause.key),
     )
-    # held_until on a common case says how long its members wait; its own notice only waits for more members to show
-    first = clock_from(replace(case, held_until=None), now, rules.group_wait, pace)
-    return replace(first, held_until=case.held_until)
+    # its own notice only waits for more members to show: the clock is set before the hold
+    first = clock_from(case, now, rules.group_wait, pace)
+    return replace(first, grouping=Grouping(cause.key, held_until=now + pace.real(rules.common_hold)))
 
 
 def again(common: Case, cause: Cause, rules: PackRules, now: datetime, pace: Pace) -> Case:
     """Return the common case with further members. When its hold was over this is a new drop: held, told anew."""
-    more = replace(common, sightings=common.sightings + len(cause.members), last_sighting_at=now)
-    if common.held_until is not None and common.held_until > now:
-        return more
-    drop = common.drops + 1
+    told = common.sightings
+    seen = replace(told, count=told.count + len(cause.members), last_at=now)
+    if common.grouping.holds(now):
+        return replace(common, sightings=seen)
+    drop = seen.drops + 1
     step = replace(common.ladder[-1], code=f"{COMMON_STEP}.{drop}")
     return replace(
-        more,
-        drops=drop,
+        common,
+        sightings=replace(seen, drops=drop),
         detected_at=cause.newest,
-        held_until=now + pace.real(rules.common_hold),
+        grouping=replace(common.grouping, held_until=now + pace.real(rules.common_hold)),
         ladder=(*common.ladder, step),
-        next_step=step.code,
-        next_step_at=now + pace.real(rules.group_wait),
+        clocks=common.clocks.set(ClockKind.STEP, Clock(now + pace.real(rules.group_wait), step.code)),
     )

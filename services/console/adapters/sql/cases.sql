@@ -8,9 +8,13 @@ CASE kind WHEN 'fire' THEN 0 WHEN 'unreadable_alarm' THEN 1 WHEN 'unregistered_a
 -- People are shown by name; whoever acknowledged by link or letter has no account here.
 coalesce((SELECT a.display_name FROM console.accounts a WHERE a.username = acknowledged_by), acknowledged_by)
 
+-- step_clock --
+LEFT JOIN LATERAL (SELECT k.step AS next_step, k.due_at AS next_step_at FROM alerts.clocks k
+                   WHERE k.case_id = c.case_id AND k.kind = 'step') AS clock ON true
+
 -- case_marks --
 SELECT subject_id, case_id, kind, step, next_step, next_step_at, {who}, acknowledged_at
-FROM alerts.cases WHERE {slice} AND state = 'open' AND subject_kind = 'unit' AND subject_id = ANY(%(unit_ids)s)
+FROM alerts.cases c {step_clock} WHERE {slice} AND state = 'open' AND subject_kind = 'unit' AND subject_id = ANY(%(unit_ids)s)
 ORDER BY subject_id, {urgency}, kind <> 'connection_lost', opened_at
 
 -- case_columns --
@@ -18,25 +22,26 @@ case_id, kind, state, CASE WHEN c.subject_kind = 'unit' THEN c.subject_id END, u
 town, category, lead_department, copy_departments, cause_key,
 CASE WHEN kind = 'common_cause'
      THEN (SELECT count(*) FROM alerts.cases m WHERE m.common_case_id = c.case_id) ELSE 0 END,
-effective_at, detected_at, opened_at, closed_at, drops, step, next_step, next_step_at, held_until, reply_due_at,
+effective_at, detected_at, opened_at, closed_at, drops, step, next_step, next_step_at, held_until,
+(SELECT k.due_at FROM alerts.clocks k WHERE k.case_id = c.case_id AND k.kind = 'reply'),
 acknowledged_at, {who}, acknowledged_note, acknowledged_step, ladder,
 coalesce((SELECT u.address FROM rules.units u WHERE c.subject_kind = 'unit' AND u.unit_id = c.subject_id), '')
 
 -- cases_open --
-SELECT {case_columns} FROM alerts.cases c WHERE {slice} AND state = 'open' AND {outside}
+SELECT {case_columns} FROM alerts.cases c {step_clock} WHERE {slice} AND state = 'open' AND {outside}
 ORDER BY {urgency}, acknowledged_at IS NOT NULL, kind <> 'common_cause', next_step_at NULLS LAST, opened_at,
          case_id
 OFFSET %(offset)s LIMIT %(limit)s
 
 -- cases_closed --
 -- The page is found in the index alone: whoever has few cases would else have all rows fetched to find them.
-SELECT {case_columns} FROM alerts.cases c WHERE case_id = ANY(ARRAY(
+SELECT {case_columns} FROM alerts.cases c {step_clock} WHERE case_id = ANY(ARRAY(
   SELECT case_id FROM alerts.cases WHERE {slice} AND state = 'closed'
   ORDER BY closed_at DESC NULLS LAST, case_id OFFSET %(offset)s LIMIT %(limit)s))
 ORDER BY closed_at DESC NULLS LAST, case_id
 
 -- case --
-SELECT {case_columns} FROM alerts.cases c WHERE {slice} AND case_id = %(case_id)s
+SELECT {case_columns} FROM alerts.cases c {step_clock} WHERE {slice} AND case_id = %(case_id)s
 
 -- case_papers --
 SELECT finding_id, clause, route_clause, pack_id, pack_version, evidence, close_reason, acknowledged_via,

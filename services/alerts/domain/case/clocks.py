@@ -1,0 +1,59 @@
+"""The clocks of a case: what falls due when, side by side.
+
+                     opened, reopened                    a letter that wants an answer
+                            |                                        |
+                            v                                        v
+      step taken,    +-------------+                          +-------------+
+      next one set   |    step     | held: not before its     |    reply    |  (receipt and un_acknowledge are
+             +------>| due_at,step |       end               | due_at,step |   rows of the same shape; nothing
+             |       +-------------+                          +-------------+   sets them yet)
+             |        |     |     |                                  |
+             |   due  |     |     | ladder ended, next step waits    | stands until the next such letter,
+             +--------+     |     | for an event, or case closed     | also when the case is closed
+                            |     v                                  v
+              acknowledged, |   (no row)                     shown; nothing is taken when it passes
+              an exit holds |
+                            v
+                  clock of the step after it, or none
+
+A clock that runs is a row of `alerts.clocks`; one that does not run has none.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.kernel.words import ClockKind
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """`due_at` is real time: the clock rate is already in it.
+
+    `step` is the step that is taken then, or whose letter is to be answered by then. `calendar_version` names the
+    working days that it was counted by, None when none were: what a corrected calendar changes is found by it.
+    """
+
+    due_at: datetime
+    step: str
+    calendar_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Those that run, at most one of a kind."""
+
+    running: Mapping[ClockKind, Clock] = field(default_factory=dict)
+
+    @property
+    def step(self) -> Clock | None:
+        return self.running.get(ClockKind.STEP)
+
+    @property
+    def reply(self) -> Clock | None:
+        return self.running.get(ClockKind.REPLY)
+
+    def set(self, kind: ClockKind, clock: Clock | None) -> "Clocks":
+        """Return the clocks with this one as it is now; None stops it."""
+        others = {one: running for one, running in self.running.items() if one is not kind}
+        return Clocks(others if clock is None else {**others, kind: clock})

@@ -1,0 +1,39 @@
+"""What makes a step of a ladder due. Those that the policy pack names but nothing tells of yet are refused there."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.kernel.words import CaseEvent, WorkingCalendarName
+
+
+@dataclass(frozen=True, slots=True)
+class Elapsed:
+    """So long after the case's clock started, in the pack's own time (before any clock rate)."""
+
+    after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingDays:
+    """At the end of the so-many-th working day after the day on which the case's clock started."""
+
+    days: int
+    calendar: WorkingCalendarName
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingTime:
+    """So long after the case's clock started, of which only working days count, each from 0:00 to 24:00."""
+
+    span: timedelta
+    calendar: WorkingCalendarName
+
+
+@dataclass(frozen=True, slots=True)
+class OnEvent:
+    """The first time that this happens to the case once all steps before are taken."""
+
+    kind: CaseEvent
+
+
+Trigger = Elapsed | WorkingDays | WorkingTime | OnEvent
