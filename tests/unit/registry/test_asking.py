@@ -213,3 +213,16 @@ async def test_explain_of_a_pack_that_is_not_held_is_a_sentence() -> None:
     out = io.StringIO()
     assert not Printer(out).pack_explained(await answers.explain_pack("none"), "none")
     assert out.getvalue() == "none is not a policy pack of the register\n"
+
+
+async def test_the_route_holds_since_it_last_became_this_one() -> None:
+    """A new name in February changes no route; the category of January did."""
+    answers, store = await register(street())
+    changes: list[tuple[date, dict[str, Any]]] = [
+        (date(2026, 1, 1), {"category": "SCHOOL"}), (date(2026, 1, 20), {}), (date(2026, 2, 1), {"name": "更名"}),
+    ]  # fmt: skip
+    async with store.transaction() as open_register:
+        await open_register.add(Kind.UNIT, versions(*changes), None)
+    found = await answers.explain("U000001")
+    assert found is not None
+    assert (found.route.lead, found.routed_since) == ("health", date(2026, 1, 20))
