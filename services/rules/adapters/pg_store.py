@@ -122,7 +122,7 @@ def unpack(partition: int, bodies: Sequence[bytes]) -> tuple[Plain, list[Plain]]
         for body in bodies:
             head, touched = json.loads(zlib.decompress(body))
             for unit in touched:
-                units[unit[0]] = unit
+                units[unit["id"] if isinstance(unit, dict) else unit[0]] = unit  # a list: of a format before
     except (zlib.error, ValueError, TypeError, KeyError, IndexError) as error:
         raise StateDamaged(f"saved state of partition {partition} cannot be read: {type(error).__name__}") from error
     return head, list(units.values())

@@ -6,7 +6,7 @@ from functools import lru_cache
 from services.kernel.words import Health
 from services.rules.domain.facts import UnitVersion
 from services.rules.domain.rate import EVERY, NO_FELLOWS, UNION, UNION_OF, RateBook
-from services.rules.domain.unit import Unit
+from services.rules.domain.unit.state import Unit
 
 
 class Counters:
@@ -22,23 +22,23 @@ class Counters:
 
     def count_in(self, unit: Unit, before: UnitVersion | None) -> None:
         """Count a unit by the facts that it has now; `before` are those by which it was counted, None if it was not."""
-        facts = unit.facts
+        facts = unit.registration.facts
         assert facts is not None
         if before is not None:
-            self.health[before.lead_department][unit.health] -= 1
-        self.health[facts.lead_department][unit.health] += 1
+            self.health[before.lead_department][unit.condition.health] -= 1
+        self.health[facts.lead_department][unit.condition.health] += 1
         values = (facts.district, facts.town, facts.lead_department, facts.category)
-        fellows = self.rates.fellows(_with_sums(unit.scopes), values)
+        fellows = self.rates.fellows(_with_sums(unit.registration.scopes), values)
         if fellows is not unit.fellows:
             if unit.fellows is not NO_FELLOWS:
-                self.rates.move(unit.fellows, unit.connection, None)
+                self.rates.move(unit.fellows, unit.connection.state, None)
             unit.fellows = fellows
-            self.rates.move(fellows, None, unit.connection)
+            self.rates.move(fellows, None, unit.connection.state)
 
     def move_health(self, unit: Unit, before: Health, after: Health) -> None:
         """A listed unit left health `before` for `after`."""
-        assert unit.facts is not None
-        tally = self.health[unit.facts.lead_department]
+        assert unit.registration.facts is not None
+        tally = self.health[unit.registration.facts.lead_department]
         tally[before] -= 1
         tally[after] += 1
 

@@ -4,7 +4,7 @@ from services.kernel.ids import derive
 from services.rules.domain.changes import Changes
 from services.rules.domain.counters import Counters
 from services.rules.domain.effects import Effects, Moment, Transition
-from services.rules.domain.unit import Unit
+from services.rules.domain.unit.state import Unit
 from services.rules.domain.words import Aspect
 
 UNLISTED = "unlisted"
@@ -21,32 +21,33 @@ class Transitions:
 
     def settle_connection(self, unit: Unit, moment: Moment) -> Moment | None:
         """Follow links and facts; return the moment as it is written down, None where the state stays."""
-        before = unit.connection
-        if unit.facts is None:
+        connection = unit.connection
+        before = connection.state
+        if unit.registration.facts is None:
             return None
         after, partly = unit.wanted_connection()
-        if partly != unit.partly:
-            unit.partly = partly
+        if partly != connection.partly:
+            connection.partly = partly
             self._changes.touch_row(unit)
         if after is before:
             return None
-        if moment.detected < unit.connection_detected:
+        if moment.detected < connection.detected:
             # The unit's other gateway came by another instance of ingest, or a row of the registry came late. Whoever
             # reads transitions in the order of `detected` must end in the state that holds.
-            moment = moment._replace(detected=unit.connection_detected)
+            moment = moment._replace(detected=connection.detected)
         self._counters.rates.move(unit.fellows, before, after)
-        unit.connection, unit.connection_since, unit.connection_detected = after, moment.effective, moment.detected
+        connection.state, connection.since, connection.detected = after, moment.effective, moment.detected
         self._changes.touch_row(unit)
         self._write(unit, Aspect.CONNECTION, UNLISTED if before is None else before, after, moment)
         return moment
 
     def settle_health(self, unit: Unit, moment: Moment) -> None:
         """Follow the open points."""
-        before, after = unit.health, unit.wanted_health()
-        if unit.facts is None or after is before:
+        before, after = unit.condition.health, unit.wanted_health()
+        if unit.registration.facts is None or after is before:
             return
         self._counters.move_health(unit, before, after)
-        unit.health, unit.health_since = after, moment.effective
+        unit.condition.health, unit.condition.since = after, moment.effective
         self._changes.touch_row(unit)
         self._write(unit, Aspect.HEALTH, before, after, moment)
 

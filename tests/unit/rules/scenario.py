@@ -152,11 +152,11 @@ class Scenario:
         self.said.samples += new.samples
 
     def connection(self, unit_id: str = "U1") -> str:
-        found = self.engine.units[unit_id].connection
+        found = self.engine.units[unit_id].connection.state
         return "" if found is None else found.value
 
     def health(self, unit_id: str = "U1") -> str:
-        return self.engine.units[unit_id].health.value
+        return self.engine.units[unit_id].condition.health.value
 
     def moves(self, unit_id: str = "U1", aspect: str = "connection") -> list[str]:
         return [t.to_state for t in self.transitions(unit_id, aspect)]

@@ -160,11 +160,11 @@ def test_of_two_gateways_one_lost_means_partly_connected_and_not_counted() -> No
     scenario = Scenario(0)
     scenario.list_unit("U1", gateways=("GA", "GB"))
     alive(scenario, 0, 60, "GA")
-    assert (scenario.connection(), scenario.engine.units["U1"].partly) == ("never_connected", True)
+    assert (scenario.connection(), scenario.engine.units["U1"].connection.partly) == ("never_connected", True)
     alive(scenario, 70, 130, "GA", "GB")
-    assert (scenario.connection(), scenario.engine.units["U1"].partly) == ("online", False)
+    assert (scenario.connection(), scenario.engine.units["U1"].connection.partly) == ("online", False)
     alive(scenario, 190, 500, "GA")
-    assert (scenario.connection(), scenario.engine.units["U1"].partly) == ("offline", True)
+    assert (scenario.connection(), scenario.engine.units["U1"].connection.partly) == ("offline", True)
     assert counts(scenario, "S1") == (1, 0)
     assert scenario.phases("connection_lost") == ["began"]
     alive(scenario, 510, 600, "GA", "GB")
@@ -349,7 +349,7 @@ def test_a_pack_of_a_few_days_gives_way_to_that_of_the_year_when_it_is_over() ->
     alive(scenario, 70, MIDNIGHT_S, "G1")
     scenario.tick(MIDNIGHT_S + 1)
     assert counts(scenario, "S1") == (1, 1)
-    assert scenario.engine.units["U1"].pack.pack_id == "sample-2026"
+    assert scenario.engine.units["U1"].registration.pack.pack_id == "sample-2026"
 
 
 def test_a_pack_that_has_run_out_goes_on_until_the_next_begins() -> None:
@@ -361,7 +361,7 @@ def test_a_pack_that_has_run_out_goes_on_until_the_next_begins() -> None:
 def test_the_pack_of_another_district_is_not_ours() -> None:
     scenario = Scenario(1, pack=replace(PACK, district="elsewhere"))
     alive(scenario, 0, 60, "G1")
-    assert scenario.engine.units["U1"].pack.pack_id == "none"
+    assert scenario.engine.units["U1"].registration.pack.pack_id == "none"
 
 
 def test_units_of_one_gateway_are_followed_by_name_as_a_replay_in_another_process_has_to() -> None:

@@ -194,7 +194,7 @@ async def test_an_unusable_record_is_counted_and_the_next_one_is_handled() -> No
     one = worker(MemoryStore(), log, clock)
     await one.assigned(0)
     await one.handle({0: log.records(0, 2)})
-    assert one.held[0].engine.units["U1"].connection == "online"
+    assert one.held[0].engine.units["U1"].connection.state == "online"
     assert one.metrics.refused.labels("undecodable")._value.get() == 1
 
 
@@ -203,7 +203,7 @@ async def test_a_record_that_breaks_the_engine_is_passed_over_but_not_a_row_of_t
     one = worker(MemoryStore(), log, clock)
     await one.assigned(0)
     await one.handle({0: log.records(0, 2)})
-    assert one.held[0].engine.units["U1"].connection == "online"
+    assert one.held[0].engine.units["U1"].connection.state == "online"
     with pytest.raises(TooManyUnexpected):
         await one.handle({0: log.records(2, len(log.items))})
 
