@@ -319,7 +319,7 @@ class Engine:
         profile, before = unit.registration.profile, unit.registration.facts
         if self.roster.read(unit, now):
             self._follow_facts(unit, before, now)
-        if unit.registration.profile != profile:
+        if unit.registration.profile is not profile and unit.registration.profile != profile:
             for link in unit.connection.links.values():
                 if link.timer:
                     self.deadlines.add_link(link)

@@ -118,9 +118,10 @@ class Roster:
             if gateway is not None and gateway.unit_id == unit.unit_id and not gateway.retired(now):
                 carriers.append(gateway.carrier)
                 scoped.append(unit.link(gateway_id))
-        unregistered = [link for link in connection.links.values() if link.gateway_id not in registration.gateways]
-        connection.scoped = tuple(scoped or unregistered)
-        registration.carriers = tuple(sorted(set(carriers)))
+        if not scoped:
+            scoped = [link for link in connection.links.values() if link.gateway_id not in registration.gateways]
+        connection.scoped = tuple(scoped)
+        registration.carriers = _one_for_all(*sorted(set(carriers)))
         registration.scopes = self._scopes_of(registration, facts, now)
         return True
 
@@ -150,6 +151,12 @@ class Roster:
         points += [at for at in self._lapses.get(pack.district, ()) if at <= now]
         changed_at = max(points)
         return Moment(changed_at, changed_at, Cause.REGISTRY, FROM_REGISTRY)
+
+
+@lru_cache(maxsize=4096)
+def _one_for_all(*carriers: str) -> tuple[str, ...]:
+    """Return the carriers of a unit: many units have the same."""
+    return carriers
 
 
 def row_key(unit: Unit, facts: UnitVersion) -> str:

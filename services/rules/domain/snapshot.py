@@ -1,11 +1,17 @@
-"""State as plain values with names, and back: what a checkpoint saves and a restart loads.
+"""State with names, as JSON, and back: what a checkpoint saves and a restart loads.
 
 Facts of the registry are not part of it, they come from the registry's topic; what was decided by them is. Deadlines
-are not part of it either: they follow from the rest. What is as in the beginning is left out.
+are not part of it either: they follow from the rest. What is as in the beginning is mostly left out.
+
+A unit is written as text at once: each heartbeat costs one such text per checkpoint, and dictionaries on the way to it
+would be dearer than all the rest of a heartbeat.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from json.encoder import encode_basestring as quoted
+from typing import Any, NamedTuple
 
 from services.kernel.words import Connection, FindingKind, Health, VisibilityState
 from services.rules.domain import snapshots_before
@@ -21,6 +27,7 @@ from services.rules.domain.unit.state import Unit
 from services.rules.domain.watch import Instance, Watch
 
 FORMAT = 3
+READ_AT_ONCE = 500
 Plain = Any
 """Lists, dicts, strings, numbers, None: what JSON holds without loss."""
 Named = dict[str, Plain]
@@ -28,10 +35,18 @@ Named = dict[str, Plain]
 # Much cheaper for each of very many units than asking the enumeration.
 _CONNECTIONS = {connection.value: connection for connection in Connection}
 _HEALTHS = {health.value: health for health in Health}
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class UnknownFormat(Exception):
     """The saved state was written by another version of the engine."""
+
+
+class SavedUnit(NamedTuple):
+    """`state` is one line of JSON."""
+
+    unit_id: str
+    state: str
 
 
 def snapshot_head(engine: Engine) -> Named:
@@ -44,23 +59,28 @@ def snapshot_head(engine: Engine) -> Named:
     }
 
 
-def snapshot_unit(unit: Unit) -> Named:
+def snapshot_unit(unit: Unit) -> SavedUnit:
     """Return the state of one unit."""
-    plain = {
-        "id": unit.unit_id,
-        "registration": _snapshot_registration(unit.registration),
-        "connection": _snapshot_connection(unit.connection),
-        "condition": _snapshot_condition(unit.condition),
-        "deduplication": _snapshot_deduplication(unit.deduplication),
-    }
+    more = ""
     if unit.findings:
-        plain["findings"] = {kind.value: problem_id for kind, problem_id in unit.findings.items()}
-    return plain
+        more = f',"findings":{_json({kind.value: problem_id for kind, problem_id in unit.findings.items()})}'
+    state = (
+        f'{{"registration":{_snapshot_registration(unit.registration)},'
+        f'"connection":{_snapshot_connection(unit.connection)},'
+        f'"condition":{_snapshot_condition(unit.condition)},'
+        f'"deduplication":{_snapshot_deduplication(unit.deduplication)}{more}}}'
+    )
+    return SavedUnit(unit.unit_id, state)
+
+
+def _number(name: str, value: int) -> str:
+    """Return a further member of an object, nothing for what is as in the beginning."""
+    return f',"{name}":{value}' if value else ""
 
 
 def restore(
     head: Mapping[str, Plain],
-    units: Iterable[Plain],
+    units: Iterable[SavedUnit],
     *,
     never_grace: int,
     unit_rows: Mapping[str, tuple[UnitVersion, ...]],
@@ -71,16 +91,17 @@ def restore(
 
     Raises UnknownFormat; a state that is damaged raises KeyError, TypeError or ValueError.
     """
-    saved_format = head.get("format")
+    named: Callable[[Plain], Named] | None = None
     if not is_current(head):
+        saved_format = head.get("format")
         if saved_format not in snapshots_before.FORMATS:
             known = (*snapshots_before.FORMATS, FORMAT)
             raise UnknownFormat(f"saved state has format {saved_format!r}, this engine reads {known}")
-        head, units = snapshots_before.named(head, units)
+        head, named = snapshots_before.named_head(head), snapshots_before.unit_namer(saved_format)
     engine = Engine(never_grace)
     _restore_watch(engine.watch, head)
-    for plain in units:
-        unit = _restore_unit(plain)
+    for unit_id, plain in _read(units):
+        unit = _restore_unit(unit_id, plain if named is None else named(plain))
         engine.units[unit.unit_id] = unit
         if unit.connection.unstable_until:
             engine.counters.unstable[unit.unit_id] = unit.connection.unstable_until
@@ -94,9 +115,17 @@ def is_current(head: Mapping[str, Plain]) -> bool:
     return head.get("format") == FORMAT
 
 
-def _restore_unit(plain: Named) -> Unit:
-    unit = Unit(plain["id"])
-    unit.registration.key = plain["registration"].get("key", "")
+def _read(units: Iterable[SavedUnit]) -> Iterator[tuple[str, Plain]]:
+    """Yield ids and states. Many are read at once, which is cheaper; not all, for they take more room than text."""
+    remaining = iter(units)
+    while lot := list(islice(remaining, READ_AT_ONCE)):
+        states = json.loads(f"[{','.join([one.state for one in lot])}]")
+        yield from zip([one.unit_id for one in lot], states, strict=True)
+
+
+def _restore_unit(unit_id: str, plain: Named) -> Unit:
+    unit = Unit(unit_id)
+    unit.registration.key = plain["registration"]["key"]
     _restore_connection(unit, plain["connection"])
     _restore_condition(unit.condition, plain["condition"])
     _restore_deduplication(unit.deduplication, plain["deduplication"])
@@ -105,26 +134,22 @@ def _restore_unit(plain: Named) -> Unit:
     return unit
 
 
-def _snapshot_registration(registration: Registration) -> Named:
-    return {"key": registration.key} if registration.key else {}
+def _snapshot_registration(registration: Registration) -> str:
+    return f'{{"key":{quoted(registration.key)}}}'
 
 
-def _snapshot_connection(connection: UnitConnection) -> Named:
-    plain: Named = {"links": {name: _snapshot_link(link) for name, link in connection.links.items()}}
-    if connection.state is not None:
-        plain["state"] = connection.state.value
-        plain["since"] = connection.since
-        plain["detected"] = connection.detected
-    if connection.partly:
-        plain["partly"] = True
-    if connection.never_from:
-        plain["never_from"] = connection.never_from
-    if connection.never_since:
-        plain["never_since"] = connection.never_since
-    if connection.unstable_until:
-        plain["line_drops"] = connection.line_drops
-        plain["unstable_until"] = connection.unstable_until
-    return plain
+def _snapshot_connection(connection: UnitConnection) -> str:
+    links = ",".join([_snapshot_link(link) for link in connection.links.values()])
+    more = "" if connection.state is None else (
+        f',"state":"{connection.state}","since":{connection.since},"detected":{connection.detected}'
+    )  # fmt: skip
+    if connection.partly or connection.never_from or connection.never_since or connection.unstable_until:
+        more += ',"partly":true' if connection.partly else ""
+        more += _number("never_from", connection.never_from)
+        more += _number("never_since", connection.never_since)
+        more += _number("line_drops", connection.line_drops)
+        more += _number("unstable_until", connection.unstable_until)
+    return f'{{"links":[{links}]{more}}}'
 
 
 def _restore_connection(unit: Unit, plain: Named) -> None:
@@ -132,56 +157,47 @@ def _restore_connection(unit: Unit, plain: Named) -> None:
     if "state" in plain:
         connection.state = _CONNECTIONS[plain["state"]]
         connection.since, connection.detected = plain["since"], plain["detected"]
-    connection.partly = get("partly", False)
-    connection.never_from, connection.never_since = get("never_from", 0), get("never_since", 0)
-    connection.line_drops, connection.unstable_until = get("line_drops", 0), get("unstable_until", 0)
-    for gateway_id, saved in plain["links"].items():
-        connection.links[gateway_id] = _restore_link(unit, gateway_id, saved)
+    if len(plain) > 4:
+        connection.partly = get("partly", False)
+        connection.never_from, connection.never_since = get("never_from", 0), get("never_since", 0)
+        connection.line_drops, connection.unstable_until = get("line_drops", 0), get("unstable_until", 0)
+    for saved in plain["links"]:
+        connection.links[saved["gateway"]] = _restore_link(unit, saved)
     connection.scoped = tuple(connection.links.values())
 
 
-def _snapshot_link(link: Link) -> Named:
-    plain: Named = {"state": link.state.value}
-    if link.last_proof:
-        plain["last_proof"] = link.last_proof
-    if link.down_at:
-        plain["down_at"] = link.down_at
-    if link.lost_at:
-        plain["lost_at"] = link.lost_at
-    if link.streak:
-        plain["streak"] = link.streak
-    if link.beat:
-        plain["beat"] = link.beat
-    if link.beat_before:
-        plain["beat_before"] = link.beat_before
+def _snapshot_link(link: Link) -> str:
+    more = ""
+    if link.down_at or link.lost_at or link.streak:
+        more += _number("down_at", link.down_at) + _number("lost_at", link.lost_at) + _number("streak", link.streak)
     if link.drops:
-        plain["drops"] = [{"minute": minute, "count": count} for minute, count in link.drops.items()]
-    return plain
+        more += f',"drops":{_json([{"minute": minute, "count": count} for minute, count in link.drops.items()])}'
+    return (
+        f'{{"gateway":{quoted(link.gateway_id)},"state":"{link.state}","last_proof":{link.last_proof},'
+        f'"beat":{quoted(link.beat)},"beat_before":{quoted(link.beat_before)}{more}}}'
+    )
 
 
-def _restore_link(unit: Unit, gateway_id: str, plain: Named) -> Link:
-    link, get = Link(unit, gateway_id), plain.get
-    link.state = _CONNECTIONS[plain["state"]]
-    link.last_proof, link.down_at, link.lost_at = get("last_proof", 0), get("down_at", 0), get("lost_at", 0)
-    link.streak, link.beat, link.beat_before = get("streak", 0), get("beat", ""), get("beat_before", "")
+def _restore_link(unit: Unit, plain: Named) -> Link:
+    link, get = Link(unit, plain["gateway"]), plain.get
+    link.state, link.last_proof = _CONNECTIONS[plain["state"]], plain["last_proof"]
+    link.beat, link.beat_before = plain["beat"], plain["beat_before"]
+    link.down_at, link.lost_at, link.streak = get("down_at", 0), get("lost_at", 0), get("streak", 0)
     if "drops" in plain:
         link.drops = {drop["minute"]: drop["count"] for drop in plain["drops"]}
     return link
 
 
-def _snapshot_condition(condition: Condition) -> Named:
-    plain: Named = {}
-    if condition.health is not Health.UNKNOWN:
-        plain["health"] = condition.health.value
-        plain["since"] = condition.since
+def _snapshot_condition(condition: Condition) -> str:
+    more = ""
     if condition.troubles is not None:
-        plain["troubles"] = {kind.value: _snapshot_trouble(trouble) for kind, trouble in condition.troubles.items()}
-    return plain
+        troubles = {kind.value: _snapshot_trouble(trouble) for kind, trouble in condition.troubles.items()}
+        more = f',"troubles":{_json(troubles)}'
+    return f'{{"health":"{condition.health}","since":{condition.since}{more}}}'
 
 
 def _restore_condition(condition: Condition, plain: Named) -> None:
-    if "health" in plain:
-        condition.health, condition.since = _HEALTHS[plain["health"]], plain["since"]
+    condition.health, condition.since = _HEALTHS[plain["health"]], plain["since"]
     if "troubles" in plain:
         condition.troubles = {FindingKind(kind): _restore_trouble(saved) for kind, saved in plain["troubles"].items()}
 
@@ -219,23 +235,15 @@ def _place(plain: Named, name: str) -> Place:
     return Place(**plain[name]) if name in plain else UNSAID
 
 
-def _snapshot_deduplication(deduplication: Deduplication) -> Named:
-    plain: Named = {}
-    if deduplication.hour:
-        plain["hour"] = deduplication.hour
-    if deduplication.beats:
-        plain["beats"] = deduplication.beats
-    if deduplication.overflow:
-        plain["overflow"] = deduplication.overflow
-    if deduplication.recent is not None:
-        plain["recent"] = dict(deduplication.recent)
-    return plain
+def _snapshot_deduplication(deduplication: Deduplication) -> str:
+    more = "" if deduplication.recent is None else f',"recent":{_json(deduplication.recent)}'
+    more += _number("overflow", deduplication.overflow)
+    return f'{{"hour":{deduplication.hour},"beats":{deduplication.beats}{more}}}'
 
 
 def _restore_deduplication(deduplication: Deduplication, plain: Named) -> None:
-    get = plain.get
-    deduplication.hour, deduplication.beats = get("hour", 0), get("beats", 0)
-    deduplication.overflow, deduplication.recent = get("overflow", 0), get("recent")
+    deduplication.hour, deduplication.beats = plain["hour"], plain["beats"]
+    deduplication.overflow, deduplication.recent = plain.get("overflow", 0), plain.get("recent")
 
 
 def _snapshot_watch(watch: Watch) -> Named:
@@ -267,5 +275,5 @@ def _restore_watch(watch: Watch, head: Mapping[str, Plain]) -> None:
     watch.seen, watch.proven, watch.resume_from = head["seen"], head["proven"], head["resume_from"]
     watch.clear_since, watch.usable_since = head["clear_since"], head["usable_since"]
     watch.impaired_since, watch.blind_after = head["impaired_since"], head["blind_after"]
-    watch.shared_at = head["shared_at"]
+    watch.shared_at = head.get("shared_at", 0)
     watch.instances = {name: Instance(**values) for name, values in head["instances"].items()}

@@ -4,7 +4,8 @@ Format 2 gave each point two words; format 1 one word, each with one order. Only
 checkpoint after it writes the whole state anew.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from services.rules.domain.unit.points import NOWHERE, UNSAID
@@ -14,27 +15,30 @@ Plain = Any
 Named = dict[str, Plain]
 
 
-def named(head: Mapping[str, Plain], units: Iterable[list[Plain]]) -> tuple[Named, Iterator[Named]]:
-    """Return head and units with names. A damaged state raises KeyError, TypeError, ValueError or IndexError."""
+def named_head(head: Mapping[str, Plain]) -> Named:
+    """Return what is true of a partition as a whole, with names."""
     instance = ("epoch", "number", "proven_until", "written_at")
-    with_names = {
-        "shared_at": 0,
+    return {
         **head,
         "instances": {name: _zip(instance, values) for name, values in head["instances"].items()},
         "unsampled": [_zip(("scope", "dimension", "value"), key) for key in head["unsampled"]],
     }
-    return with_names, (_unit(plain, head["format"]) for plain in units)
+
+
+def unit_namer(saved_format: int) -> Callable[[list[Plain]], Named]:
+    """Return what gives names to the state of a unit. A damaged one raises TypeError, ValueError or IndexError."""
+    return partial(_unit, read=_trouble if saved_format == 2 else _trouble_of_one_order)
 
 
 def _zip(names: Sequence[str], values: Sequence[Plain]) -> Named:
     return dict(zip(names, values, strict=True))
 
 
-def _unit(plain: list[Plain], saved_format: int) -> Named:
+def _unit(plain: list[Plain], read: Callable[..., Named]) -> Named:
     connection = {
         "partly": plain[4],
         **_zip(("never_from", "never_since"), plain[7:9]),
-        "links": {link[0]: _link(link) for link in plain[13]},
+        "links": [_link(link) for link in plain[13]],
     }
     if plain[1] is not None:
         connection |= _zip(("state", "since", "detected"), plain[1:4])
@@ -42,13 +46,11 @@ def _unit(plain: list[Plain], saved_format: int) -> Named:
         connection |= _zip(("line_drops", "unstable_until"), plain[17:19])
     condition: Named = _zip(("health", "since"), plain[5:7])
     if plain[14] is not None:
-        read = _trouble if saved_format == 2 else _trouble_of_one_order
         condition["troubles"] = {kind: read(*saved) for kind, saved in plain[14].items()}
     deduplication = _zip(("hour", "beats", "overflow"), plain[9:12])
     if plain[16] is not None:
         deduplication["recent"] = dict(_recent(plain[16]))
     return {
-        "id": plain[0],
         "registration": {"key": plain[12]},
         "connection": connection,
         "condition": condition,
@@ -58,9 +60,9 @@ def _unit(plain: list[Plain], saved_format: int) -> Named:
 
 
 def _link(plain: list[Plain]) -> Named:
-    names = ("state", "last_proof", "down_at", "lost_at", "streak", "beat", "beat_before")
+    names = ("gateway", "state", "last_proof", "down_at", "lost_at", "streak", "beat", "beat_before")
     drops = plain[8] if len(plain) > 8 else []
-    return {**_zip(names, plain[1:8]), "drops": [{"minute": minute, "count": count} for minute, count in drops]}
+    return {**_zip(names, plain[:8]), "drops": [{"minute": minute, "count": count} for minute, count in drops]}
 
 
 def _recent(saved: list[str]) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from services.rules.adapters.pg_store import PostgresStore
 from services.rules.domain.effects import Effects, HourCount, Moment
 from services.rules.domain.instants import instant
 from services.rules.domain.snapshot import snapshot_head, snapshot_unit
-from services.rules.ports import Checkpoint, Fenced, StateDamaged, Store
+from services.rules.ports import Checkpoint, Fenced, Saved, StateDamaged, Store
 from services.rules.worker import row_of
 from services.runtime.postgres import open_pool
 from tests.fakes.rules import MemoryStore
@@ -175,6 +175,10 @@ async def test_one_fenced_partition_keeps_all_of_the_transaction_out(store: tupl
     assert (await facts())["units"] == {}
 
 
+def healths(saved: Saved) -> dict[str, str]:
+    return {unit.unit_id: json.loads(unit.state)["condition"]["health"] for unit in saved.units}
+
+
 async def test_deltas_are_laid_over_their_base_and_a_new_base_replaces_both(store: tuple[Store, Facts]) -> None:
     keeper, _ = store
     scenario = story()
@@ -185,12 +189,12 @@ async def test_deltas_are_laid_over_their_base_and_a_new_base_replaces_both(stor
     await keeper.save([replace(delta, units=[snapshot_unit(scenario.engine.units["U1"])], effects=Effects())])
     saved = await keeper.claim(0, "a")
     assert saved.seq == 2
-    assert {unit[0]: unit[5] for unit in saved.units} == {"U1": "normal", "U2": "unknown"}
+    assert healths(saved) == {"U1": "normal", "U2": "unknown"}
     scenario.beat(4, "U2")
     base = replace(checkpoint(scenario, saved.owner_epoch, seq=3), base=True, effects=Effects())
     await keeper.save([base])
     saved = await keeper.claim(0, "a")
-    assert {unit[0]: unit[5] for unit in saved.units} == {"U1": "normal", "U2": "normal"}
+    assert healths(saved) == {"U1": "normal", "U2": "normal"}
 
 
 async def test_hours_add_up_over_checkpoints(store: tuple[Store, Facts]) -> None:

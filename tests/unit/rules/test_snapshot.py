@@ -1,6 +1,7 @@
 """Saved states of the formats before, as they were written then: an upgrade loses nothing and says nothing anew."""
 
 import json
+import zlib
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -8,10 +9,11 @@ from typing import Any
 import pytest
 
 from services.kernel.words import FindingKind
+from services.rules.adapters.pg_store import pack, unpack
 from services.rules.domain.engine import Engine
 from services.rules.domain.facts import UnitVersion
 from services.rules.domain.inputs import Signal
-from services.rules.domain.snapshot import FORMAT, UnknownFormat, restore, snapshot_head, snapshot_unit
+from services.rules.domain.snapshot import FORMAT, SavedUnit, UnknownFormat, restore, snapshot_head, snapshot_unit
 from tests.unit.rules.scenario import Scenario, unit_version, when
 from tests.unit.rules.stories import GATEWAYS, GRACE, PACKS, UNITS, Row, Story, fresh, play, random_steps, tell
 
@@ -31,7 +33,9 @@ PLAIN: list[Any] = [
 
 
 def restored(head: dict[str, Any], plain: list[Any]) -> Engine:
-    return restore(head, [plain], never_grace=0, unit_rows={}, gateway_rows={}, pack_rows={})
+    return restore(
+        head, [SavedUnit("U1", json.dumps(plain))], never_grace=0, unit_rows={}, gateway_rows={}, pack_rows={}
+    )
 
 
 def before(troubles: dict[str, Any], saved_format: int = 1) -> Engine:
@@ -52,9 +56,8 @@ def test_a_partition_saved_in_format_2_goes_on_as_if_it_had_never_stopped(seed: 
     whole = fresh()
     play(whole, story.inputs[:until])
     rows = rows_until(story, until)
-    resumed = restore(
-        saved["head"], saved["units"], never_grace=GRACE, unit_rows=rows, gateway_rows=GATEWAYS, pack_rows=PACKS
-    )
+    head, units = unpack(0, [zlib.compress(json.dumps([saved["head"], saved["units"]]).encode())])
+    resumed = restore(head, units, never_grace=GRACE, unit_rows=rows, gateway_rows=GATEWAYS, pack_rows=PACKS)
     assert [snapshot_unit(unit) for unit in resumed.units.values()] == [snapshot_unit(u) for u in whole.units.values()]
     assert snapshot_head(resumed) == snapshot_head(whole)
     assert play(resumed, story.inputs[until:]) == play(whole, story.inputs[until:])
@@ -106,16 +109,32 @@ def test_what_is_as_in_the_beginning_is_not_saved() -> None:
     scenario = Scenario()
     scenario.beat(0, signal_id="b1")
     unit = scenario.engine.units["U1"]
-    assert snapshot_unit(unit) == {
-        "id": "U1",
+    assert json.loads(snapshot_unit(unit).state) == {
         "registration": {"key": unit.registration.key},
         "connection": {
             "state": "online",
             "since": when(0),
             "detected": when(0),
             "never_since": unit.connection.never_since,
-            "links": {"G1": {"state": "online", "last_proof": when(0), "beat": "b1"}},
+            "links": [{"gateway": "G1", "state": "online", "last_proof": when(0), "beat": "b1", "beat_before": ""}],
         },
         "condition": {"health": "normal", "since": when(0)},
         "deduplication": {"hour": when(0), "beats": 1},
     }
+
+
+def test_whatever_stands_in_a_name_stays_on_its_line() -> None:
+    scenario = Scenario()
+    for number, text in enumerate(('"', "\\", "\n", "\t", "值")):
+        scenario.signal(number, "fault", text, content=text * 3)
+        scenario.beat(number, signal_id=f"b{text}")
+    head, saved = snapshot_head(scenario.engine), [snapshot_unit(unit) for unit in scenario.engine.units.values()]
+    assert unpack(0, [pack(head, saved)]) == (head, saved)
+    again = restore(head, saved, never_grace=0, unit_rows={}, gateway_rows={}, pack_rows={})
+    assert [snapshot_unit(unit) for unit in again.units.values()] == saved
+    assert again.units["U1"].condition.open_points(FindingKind.FAULT) == 5
+
+
+def test_a_delta_of_today_replaces_a_unit_of_a_base_of_today_by_its_id() -> None:
+    base, delta = [SavedUnit("U1", "{}"), SavedUnit("U2", "{}")], [SavedUnit("U2", '{"a":1}')]
+    assert unpack(0, [pack({"format": 3}, base), pack({"format": 3}, delta)])[1] == [base[0], delta[0]]

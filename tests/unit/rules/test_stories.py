@@ -24,7 +24,7 @@ many = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChe
 def restart(engine: Engine, story: Story, until: int) -> Engine:
     """Save as JSON, load into a new engine with the registry as it is by then."""
     head = json.loads(json.dumps(snapshot_head(engine)))
-    units = json.loads(json.dumps([snapshot_unit(unit) for unit in engine.units.values()]))
+    units = [snapshot_unit(unit) for unit in engine.units.values()]
     rows: dict[str, tuple[UnitVersion, ...]] = dict.fromkeys(UNITS, (unit_version(),))
     rows |= {item.unit_id: item.versions for item in story.inputs[:until] if isinstance(item, Row)}
     return restore(head, units, never_grace=GRACE, unit_rows=rows, gateway_rows=GATEWAYS, pack_rows=PACKS)

@@ -1,6 +1,8 @@
 """The loop around the engines: nothing lost or doubled when saving fails, restarts or is fenced."""
 
 import asyncio
+import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,11 +15,12 @@ from prometheus_client.exposition import generate_latest
 from services.rules.domain.facts import GatewayVersion
 from services.rules.domain.inputs import Heartbeat, Input, Signal, Tick
 from services.rules.domain.instants import SECOND, day_start
+from services.rules.domain.snapshot import snapshot_head
 from services.rules.metrics import LiveCollector, RulesMetrics
 from services.rules.ports import Fenced, Refused, Rows, StateDamaged, StoreUnavailable
 from services.rules.worker import MAX_UNEXPECTED, OutOfPlace, RulesWorker, TooManyUnexpected, publish_findings
 from tests.fakes.rules import MemoryStore
-from tests.unit.rules.scenario import LISTED, PACK, unit_version, when
+from tests.unit.rules.scenario import LISTED, PACK, Scenario, unit_version, when
 
 
 class Record(NamedTuple):
@@ -187,6 +190,32 @@ async def test_a_zombie_throws_its_partition_away() -> None:
         await turn(zombie, clock)
     assert zombie.held == {}
     assert store.transitions == {}
+
+
+async def test_a_state_of_a_format_before_is_replaced_by_the_first_checkpoint_so_that_none_is_laid_over_it() -> None:
+    store, log, clock = MemoryStore(), log_of_a_day(), Clock()
+    one = worker(store, log, clock)
+    await one.assigned(0)
+    await one.handle({0: log.records(0, 7)})
+    await one.revoked([0])
+    (seq,) = store.partitions[0].snapshots
+    old = {
+        **snapshot_head(Scenario().engine),
+        "format": 2,
+        "instances": {"i1": [1, 7, when(12), when(12)]},
+        "unsampled": [],
+    }
+    body = zlib.compress(json.dumps([old, []]).encode())
+    store.partitions[0].snapshots[seq] = (True, body)
+    one = worker(store, log, clock)
+    await one.assigned(0)
+    await one.handle({0: log.records(7, 9)})
+    await turn(one, clock)
+    assert [is_base for is_base, _ in store.partitions[0].snapshots.values()] == [True]
+    assert body not in [each for _, each in store.partitions[0].snapshots.values()]
+    await one.handle({0: log.records(9, 11)})
+    await turn(one, clock)
+    assert [is_base for is_base, _ in store.partitions[0].snapshots.values()] == [True, False]
 
 
 async def test_an_unusable_record_is_counted_and_the_next_one_is_handled() -> None:
