@@ -200,8 +200,20 @@ class Recipient(StrEnum):
     DEPARTMENT = "department"
 
 
+class Duty(StrEnum):
+    """Whether a unit has to be connected today, by its registration alone; its links are followed all the same."""
+
+    DUE = "due"
+    COMMISSIONING = "commissioning"
+    EXEMPT = "exempt"
+    RETIRED = "retired"
+
+
 class Connection(StrEnum):
-    """Whether a unit reaches us. `unknown` is our own blindness, never the unit's fault."""
+    """Whether a unit reaches us. `unknown` is our own blindness, never the unit's fault.
+
+    Its links are never in `commissioning`, `exempt` or `retired`: so it is shown by its duty (`kernel.duty.shown`).
+    """
 
     NEVER = "never_connected"
     COMMISSIONING = "commissioning"

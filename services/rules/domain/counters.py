@@ -31,9 +31,9 @@ class Counters:
         fellows = self.rates.fellows(_with_sums(unit.registration.scopes), values)
         if fellows is not unit.fellows:
             if unit.fellows is not NO_FELLOWS:
-                self.rates.move(unit.fellows, unit.connection.state, None)
+                self.rates.move(unit.fellows, unit.connection.shown, None)
             unit.fellows = fellows
-            self.rates.move(fellows, None, unit.connection.state)
+            self.rates.move(fellows, None, unit.connection.shown)
 
     def move_health(self, unit: Unit, before: Health, after: Health) -> None:
         """A listed unit left health `before` for `after`."""

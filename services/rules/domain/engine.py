@@ -330,7 +330,7 @@ class Engine:
         assert facts is not None
         self._strangers.discard(unit.unit_id)
         self.counters.count_in(unit, before)  # before its states move: they move where it counts now
-        if unit.connection.state is None:
+        if unit.connection.shown is None:
             moment = self.roster.moment_of_listing(facts)
             self._settle(unit, moment)
             self._transitions.settle_health(unit, moment)
@@ -338,6 +338,8 @@ class Engine:
             self._findings.follow_duty(unit, moment)
         elif not self._is_settled(unit):
             moment = self.roster.moment_of_change(unit, now)
+            if unit.connection.state is None:  # a state of before says what its duty had it shown as, not since when
+                moment = moment._replace(effective=now, detected=now)
             self._settle(unit, moment)
             self._findings.follow_duty(unit, moment)  # a scope may have changed, and the connection not
         key = row_key(unit, facts)
@@ -348,8 +350,13 @@ class Engine:
     @staticmethod
     def _is_settled(unit: Unit) -> bool:
         """Return whether the facts leave everything as it is, which is cheaper to ask than when they changed."""
-        as_is = (unit.connection.state, unit.connection.partly) == unit.wanted_connection()
-        return as_is and must_connect(unit) == bool(unit.connection.never_from)
+        connection, registration = unit.connection, unit.registration
+        as_is = (connection.state, connection.shown, connection.partly) == unit.wanted_connection()
+        return (
+            as_is
+            and registration.duty is registration.written_duty
+            and must_connect(unit) == bool(connection.never_from)
+        )
 
     def _watch_closely(self) -> None:
         """Never be more patient with ticks than with units: half of the shortest supervision, at least three ticks."""

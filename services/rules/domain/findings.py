@@ -78,9 +78,9 @@ class Findings:
     def follow_connection(self, unit: Unit, moment: Moment) -> None:
         """The connection of the unit changed: begin or end its loss, then what `follow_duty` does."""
         is_open = FindingKind.CONNECTION_LOST in unit.findings
-        if is_open and unit.connection.state in _ENDS_LOSS:
+        if is_open and unit.connection.shown in _ENDS_LOSS:
             self.end(unit, FindingKind.CONNECTION_LOST, moment)
-        elif not is_open and unit.connection.state is Connection.OFFLINE:
+        elif not is_open and unit.connection.shown is Connection.OFFLINE:
             cause = f"{moment.effective}:{moment.detected}"
             self.begin(
                 unit, FindingKind.CONNECTION_LOST, finding_id(unit.unit_id, FindingKind.CONNECTION_LOST, cause), moment
@@ -106,7 +106,7 @@ class Findings:
 
 def must_connect(unit: Unit) -> bool:
     """Return whether the unit has a duty to be connected and never was."""
-    return unit.connection.state is Connection.NEVER and any(name in unit.registration.scopes for name in UNION_OF)
+    return unit.connection.shown is Connection.NEVER and any(name in unit.registration.scopes for name in UNION_OF)
 
 
 def clause_of(unit: Unit, kind: FindingKind) -> str:

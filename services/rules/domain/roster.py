@@ -6,11 +6,12 @@ from functools import lru_cache
 
 from services.kernel.calendar import day_of
 from services.kernel.policy import Packs
-from services.kernel.words import Connection
+from services.kernel.words import Duty
 from services.rules.domain.effects import REGISTRY_TOPIC, Evidence, Moment
 from services.rules.domain.facts import NO_PACK, GatewayVersion, PackVersion, UnitVersion, begins, holding
 from services.rules.domain.instants import day_start
 from services.rules.domain.unit.connection import Link
+from services.rules.domain.unit.duty import duty_by
 from services.rules.domain.unit.registration import Registration
 from services.rules.domain.unit.state import Unit
 from services.rules.domain.watch import DEFAULT_BLIND_AFTER
@@ -47,7 +48,7 @@ class Roster:
         self, unit: Unit, gateway_id: str, versions: tuple[GatewayVersion, ...], watermark: int | None
     ) -> Iterable[int]:
         """Take all versions of a gateway that speaks, spoke or will speak for `unit`; return as `put_unit` does."""
-        unit.registration.gateways[gateway_id] = versions
+        unit.registration.put_gateway(gateway_id, versions)
         return self._to_come(unit, versions, watermark)
 
     def _to_come(
@@ -106,27 +107,23 @@ class Roster:
         registration.pack = self._by_district.get(facts.district, NO_PACK)
         registration.profile = registration.pack.profile(facts.profile)
         registration.commissioned = facts.commissioned(now)
-        registration.mask = None
-        if facts.retired(now):
-            registration.mask = Connection.RETIRED
-        elif facts.exempt(now):
-            registration.mask = Connection.EXEMPT
+        registration.duty = duty_by(facts, now)
         carriers = []
         scoped: list[Link] = []
-        for gateway_id in sorted(registration.gateways):
-            gateway = holding(registration.gateways[gateway_id], now)
+        for gateway_id, versions in registration.gateways:
+            gateway = holding(versions, now)
             if gateway is not None and gateway.unit_id == unit.unit_id and not gateway.retired(now):
                 carriers.append(gateway.carrier)
                 scoped.append(unit.link(gateway_id))
         if not scoped:
-            scoped = [link for link in connection.links.values() if link.gateway_id not in registration.gateways]
+            scoped = [link for link in connection.links.values() if not registration.names(link.gateway_id)]
         connection.scoped = tuple(scoped)
         registration.carriers = _one_for_all(*sorted(set(carriers)))
         registration.scopes = self._scopes_of(registration, facts, now)
         return True
 
     def _scopes_of(self, registration: Registration, facts: UnitVersion, now: int) -> tuple[str, ...]:
-        if registration.mask is Connection.RETIRED:
+        if registration.duty is Duty.RETIRED:
             return ()
         key = (facts.district, facts.facts, facts.accepted(now))
         found = self._scopes.get(key)
@@ -145,7 +142,7 @@ class Roster:
         """Return when the facts of a unit that is listed last changed before or at `now`."""
         registration, pack = unit.registration, unit.registration.pack
         points = [at for version in registration.versions for at in version.turning_points() if at <= now]
-        for gateway in registration.gateways.values():
+        for _, gateway in registration.gateways:
             points += [at for version in gateway for at in version.turning_points() if at <= now]
         points.append(begins(pack) if begins(pack) <= now else 0)
         points += [at for at in self._lapses.get(pack.district, ()) if at <= now]

@@ -13,7 +13,7 @@ from itertools import islice
 from json.encoder import encode_basestring as quoted
 from typing import Any, NamedTuple
 
-from services.kernel.words import Connection, FindingKind, Health, VisibilityState
+from services.kernel.words import Connection, Duty, FindingKind, Health, VisibilityState
 from services.rules.domain import snapshots_before
 from services.rules.domain.engine import Engine
 from services.rules.domain.facts import GatewayVersion, PackVersion, UnitVersion
@@ -34,6 +34,7 @@ Named = dict[str, Plain]
 
 # Much cheaper for each of very many units than asking the enumeration.
 _CONNECTIONS = {connection.value: connection for connection in Connection}
+_DUTIES = {duty.value: duty for duty in Duty}
 _HEALTHS = {health.value: health for health in Health}
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -125,7 +126,7 @@ def _read(units: Iterable[SavedUnit]) -> Iterator[tuple[str, Plain]]:
 
 def _restore_unit(unit_id: str, plain: Named) -> Unit:
     unit = Unit(unit_id)
-    unit.registration.key = plain["registration"]["key"]
+    _restore_registration(unit.registration, plain["registration"])
     _restore_connection(unit, plain["connection"])
     _restore_condition(unit.condition, plain["condition"])
     _restore_deduplication(unit.deduplication, plain["deduplication"])
@@ -135,14 +136,28 @@ def _restore_unit(unit_id: str, plain: Named) -> Unit:
 
 
 def _snapshot_registration(registration: Registration) -> str:
-    return f'{{"key":{quoted(registration.key)}}}'
+    duty = ""
+    if registration.written_duty is not None:
+        duty = f',"duty":"{registration.written_duty}","duty_detected":{registration.duty_detected}'
+    return f'{{"key":{quoted(registration.key)}{duty}}}'
+
+
+def _restore_registration(registration: Registration, plain: Named) -> None:
+    registration.key = plain["key"]
+    if "duty" in plain:
+        registration.written_duty, registration.duty_detected = _DUTIES[plain["duty"]], plain["duty_detected"]
 
 
 def _snapshot_connection(connection: UnitConnection) -> str:
     links = ",".join([_snapshot_link(link) for link in connection.links.values()])
-    more = "" if connection.state is None else (
-        f',"state":"{connection.state}","since":{connection.since},"detected":{connection.detected}'
-    )  # fmt: skip
+    more = ""
+    if connection.state is not None:
+        more = f',"state":"{connection.state}","detected":{connection.detected}'
+    if connection.shown is not None:
+        more += (
+            f',"shown":"{connection.shown}","shown_since":{connection.shown_since},'
+            f'"shown_detected":{connection.shown_detected}'
+        )
     if connection.partly or connection.never_from or connection.never_since or connection.unstable_until:
         more += ',"partly":true' if connection.partly else ""
         more += _number("never_from", connection.never_from)
@@ -155,9 +170,11 @@ def _snapshot_connection(connection: UnitConnection) -> str:
 def _restore_connection(unit: Unit, plain: Named) -> None:
     connection, get = unit.connection, plain.get
     if "state" in plain:
-        connection.state = _CONNECTIONS[plain["state"]]
-        connection.since, connection.detected = plain["since"], plain["detected"]
-    if len(plain) > 4:
+        connection.state, connection.detected = _CONNECTIONS[plain["state"]], plain["detected"]
+    if "shown" in plain:
+        connection.shown = _CONNECTIONS[plain["shown"]]
+        connection.shown_since, connection.shown_detected = plain["shown_since"], plain["shown_detected"]
+    if len(plain) > 6:
         connection.partly = get("partly", False)
         connection.never_from, connection.never_since = get("never_from", 0), get("never_since", 0)
         connection.line_drops, connection.unstable_until = get("line_drops", 0), get("unstable_until", 0)

@@ -11,6 +11,8 @@ from typing import Any
 from services.rules.domain.unit.points import NOWHERE, UNSAID
 
 FORMATS = (1, 2)
+_BY_DUTY = ("commissioning", "exempt", "retired")
+"""Shown in place of what the links were, which was not kept: it is written down anew when the state is read."""
 Plain = Any
 Named = dict[str, Plain]
 
@@ -41,7 +43,9 @@ def _unit(plain: list[Plain], read: Callable[..., Named]) -> Named:
         "links": [_link(link) for link in plain[13]],
     }
     if plain[1] is not None:
-        connection |= _zip(("state", "since", "detected"), plain[1:4])
+        connection |= _zip(("shown", "shown_since", "shown_detected"), plain[1:4])
+        if plain[1] not in _BY_DUTY:
+            connection |= {"state": plain[1], "detected": plain[3]}
     if len(plain) > 17:
         connection |= _zip(("line_drops", "unstable_until"), plain[17:19])
     condition: Named = _zip(("health", "since"), plain[5:7])

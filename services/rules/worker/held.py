@@ -106,15 +106,15 @@ def row_of(unit: Unit) -> UnitRow:
     """Return the read model's row of a listed unit."""
     registration, connection, condition = unit.registration, unit.connection, unit.condition
     assert registration.facts is not None
-    assert connection.state is not None
+    assert connection.shown is not None
     return UnitRow(
         unit.unit_id,
         registration.facts,
         registration.carriers,
         registration.scopes,
-        connection.state,
-        connection.since,
-        connection.detected,
+        connection.shown,
+        connection.shown_since,
+        connection.shown_detected,
         condition.health,
         condition.since,
         connection.last_proof(),

@@ -152,7 +152,7 @@ class Scenario:
         self.said.samples += new.samples
 
     def connection(self, unit_id: str = "U1") -> str:
-        found = self.engine.units[unit_id].connection.state
+        found = self.engine.units[unit_id].connection.shown
         return "" if found is None else found.value
 
     def health(self, unit_id: str = "U1") -> str:

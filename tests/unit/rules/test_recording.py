@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from random import Random
 
+from services.rules.domain.words import Aspect
 from tests.unit.rules.stories import fresh, play, random_steps, tell
 
 RECORDED = Path(__file__).with_name("recorded_stories.json")
@@ -19,7 +20,7 @@ def said(seed: int) -> dict[str, list[str]]:
     """Return everything that the engine says in the story of `seed`, one text for each effect."""
     effects = play(fresh(), tell(random_steps(Random(seed))).inputs)
     told = {f"transitions of {aspect}": [one for one in effects.transitions if one.aspect == aspect]
-            for aspect in ("connection", "health")}  # fmt: skip
+            for aspect in Aspect}  # fmt: skip
     told |= {name: getattr(effects, name) for name in ("findings", "signals", "hours", "samples")}
     return {name: [repr(tuple(map(str, one))) for one in values] for name, values in told.items()}
 

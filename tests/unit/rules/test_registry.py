@@ -153,7 +153,8 @@ def test_commissioning_takes_effect_when_the_watermark_passes_its_recording() ->
     scenario.beat(62)
     scenario.tick(66)
     assert scenario.connection() == "online"
-    assert since_t0(scenario.transitions()[-1].effective) == 65
+    assert [one.to_state for one in scenario.transitions()] == ["never_connected", "online"], "as the links were"
+    assert since_t0(scenario.transitions(aspect="duty")[-1].effective) == 65
 
 
 def test_of_two_gateways_one_lost_means_partly_connected_and_not_counted() -> None:
@@ -246,8 +247,28 @@ def test_a_row_that_comes_late_is_told_after_what_was_told_already() -> None:
     scenario.beat(1)
     scenario.ticks(2, 10)
     scenario.list_unit("U1", unit_version(recorded_at=when(-5), exempt_from=TODAY, exempt_until=TODAY))
-    told = scenario.transitions()
+    told = scenario.transitions(aspect="duty")
     assert [one.to_state for one in sorted(told, key=lambda one: one.detected)][-1] == scenario.connection() == "exempt"
+
+
+def test_what_the_links_did_under_an_exemption_is_written_and_an_exemption_that_is_lifted_takes_nothing_away() -> None:
+    scenario = Scenario(0)
+    exempt = unit_version(valid_from=TODAY, recorded_at=when(5), exempt_from=TODAY, exempt_until=TODAY)
+    lifted = unit_version(valid_from=TODAY, recorded_at=when(600))
+    scenario.list_unit("U1", unit_version(), exempt)
+    alive(scenario, 0, 60, "G1")
+    assert scenario.connection() == "exempt"
+    scenario.ticks(61, 500)
+    assert (scenario.connection(), scenario.findings("connection_lost")) == ("exempt", [])
+    scenario.list_unit("U1", unit_version(), exempt, lifted)
+    scenario.ticks(501, 602)
+    assert scenario.connection() == "offline"
+    assert scenario.moves() == ["never_connected", "online", "late", "offline"]
+    assert scenario.moves(aspect="duty") == ["due", "exempt", "due"]
+    lost = scenario.transitions()[-1]
+    assert (since_t0(lost.effective), since_t0(lost.detected)) == (60, 60 + OFFLINE_AFTER / SECOND)
+    (began,) = scenario.findings("connection_lost")
+    assert since_t0(began.moment.effective) == 600, "nobody is blamed for the time of the exemption"
 
 
 def test_strangers_are_bounded() -> None:

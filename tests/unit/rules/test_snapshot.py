@@ -10,6 +10,7 @@ import pytest
 
 from services.kernel.words import FindingKind
 from services.rules.adapters.pg_store import pack, unpack
+from services.rules.domain.effects import Effects
 from services.rules.domain.engine import Engine
 from services.rules.domain.facts import UnitVersion
 from services.rules.domain.inputs import Signal
@@ -20,6 +21,7 @@ from tests.unit.rules.stories import GATEWAYS, GRACE, PACKS, UNITS, Row, Story, 
 SAVED = json.loads(Path(__file__).with_name("saved_in_format_2.json").read_text())
 """By seed of a story: head and units after so many of its inputs, as the engine of format 2 saved them."""
 FIRST = [-1, -1, -1]
+BY_DUTY = ("commissioning", "exempt", "retired")
 HEAD = {
     "format": 2, "watermark": when(1), "sight": "clear", "seen": when(1), "proven": when(1), "resume_from": 0,
     "clear_since": when(0), "usable_since": when(0), "impaired_since": 0, "blind_after": 10_000_000,
@@ -44,6 +46,10 @@ def before(troubles: dict[str, Any], saved_format: int = 1) -> Engine:
     return restored(HEAD | {"format": saved_format}, [*PLAIN[:14], all_kinds, *PLAIN[15:]])
 
 
+def moves(effects: Effects) -> list[tuple[str, ...]]:
+    return [(one.unit_id, one.aspect, one.from_state, one.to_state, str(one.effective)) for one in effects.transitions]
+
+
 def rows_until(story: Story, until: int) -> dict[str, tuple[UnitVersion, ...]]:
     rows: dict[str, tuple[UnitVersion, ...]] = dict.fromkeys(UNITS, (unit_version(),))
     return rows | {item.unit_id: item.versions for item in story.inputs[:until] if isinstance(item, Row)}
@@ -58,9 +64,18 @@ def test_a_partition_saved_in_format_2_goes_on_as_if_it_had_never_stopped(seed: 
     rows = rows_until(story, until)
     head, units = unpack(0, [zlib.compress(json.dumps([saved["head"], saved["units"]]).encode())])
     resumed = restore(head, units, never_grace=GRACE, unit_rows=rows, gateway_rows=GATEWAYS, pack_rows=PACKS)
-    assert [snapshot_unit(unit) for unit in resumed.units.values()] == [snapshot_unit(u) for u in whole.units.values()]
     assert snapshot_head(resumed) == snapshot_head(whole)
-    assert play(resumed, story.inputs[until:]) == play(whole, story.inputs[until:])
+    first = resumed.take_effects()
+    duties = {(one.unit_id, one.to_state) for one in first.transitions if one.aspect == "duty"}
+    assert duties == {(unit.unit_id, unit.registration.written_duty) for unit in whole.units.values()}
+    rest, wanted = play(resumed, story.inputs[until:]), play(whole, story.inputs[until:])
+    links = [one for one in first.transitions if one.aspect == "connection"]
+    assert {one.unit_id for one in links} <= {unit[0] for unit in saved["units"] if unit[1] in BY_DUTY}
+    assert first.size() == len(duties) + len(links), "nothing else is said anew"
+    assert moves(rest) == moves(wanted)
+    assert (rest.findings, rest.signals, rest.hours, rest.samples) == (
+        wanted.findings, wanted.signals, wanted.hours, wanted.samples
+    )  # fmt: skip
 
 
 def key(at_s: float, rank: int) -> list[int]:
@@ -110,11 +125,13 @@ def test_what_is_as_in_the_beginning_is_not_saved() -> None:
     scenario.beat(0, signal_id="b1")
     unit = scenario.engine.units["U1"]
     assert json.loads(snapshot_unit(unit).state) == {
-        "registration": {"key": unit.registration.key},
+        "registration": {"key": unit.registration.key, "duty": "due", "duty_detected": unit.registration.duty_detected},
         "connection": {
             "state": "online",
-            "since": when(0),
             "detected": when(0),
+            "shown": "online",
+            "shown_since": when(0),
+            "shown_detected": when(0),
             "never_since": unit.connection.never_since,
             "links": [{"gateway": "G1", "state": "online", "last_proof": when(0), "beat": "b1", "beat_before": ""}],
         },

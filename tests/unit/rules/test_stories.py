@@ -62,7 +62,7 @@ def recount(units: list[Unit]) -> dict[RateKey, RateRow]:
     tallies: dict[RateKey, Counter[str]] = {}
     for unit in units:
         facts = unit.registration.facts
-        if facts is None or unit.connection.state is None or unit.connection.state is Connection.RETIRED:
+        if facts is None or unit.connection.shown is None or unit.connection.shown is Connection.RETIRED:
             continue
         scopes = {*unit.registration.scopes, EVERY} | (
             {UNION} if set(unit.registration.scopes) & set(UNION_OF) else set()
@@ -70,7 +70,7 @@ def recount(units: list[Unit]) -> dict[RateKey, RateRow]:
         values = (facts.district, facts.town, facts.lead_department, facts.category)
         for scope in scopes:
             for dimension, value in zip(DIMENSIONS, values, strict=True):
-                tallies.setdefault(RateKey(scope, dimension, value), Counter())[unit.connection.state] += 1
+                tallies.setdefault(RateKey(scope, dimension, value), Counter())[unit.connection.shown] += 1
     return {
         key: RateRow(key, tally.total(), tally["online"] + tally["late"], tally["late"], tally["offline"],
                      tally["unknown"], tally["never_connected"], tally["commissioning"], tally["exempt"])
@@ -92,6 +92,7 @@ def test_every_transition_starts_where_the_last_one_ended_and_has_an_id_of_its_o
     assert len({one.transition_id for one in said.transitions}) == len(said.transitions)
     for unit in engine.units.values():
         assert state[unit.unit_id, "connection"] == unit.connection.state
+        assert state[unit.unit_id, "duty"] == unit.registration.duty
 
 
 @many
@@ -159,7 +160,7 @@ def outcome(engine: Engine) -> list[tuple[object, ...]]:
     return [
         (
             unit.unit_id,
-            unit.connection.state,
+            unit.connection.shown,
             unit.condition.health,
             unit.connection.partly,
             unit.connection.last_proof(),

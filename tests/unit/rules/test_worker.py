@@ -167,7 +167,7 @@ async def test_an_outage_is_waited_for_and_the_same_checkpoint_is_repeated() -> 
 
 
 async def test_no_more_records_are_taken_while_too_much_is_unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.rules.worker.loop.MAX_UNSAVED", 3)
+    monkeypatch.setattr("services.rules.worker.loop.MAX_UNSAVED", 6)
     store, clock = MemoryStore(), Clock()
     one = worker(store, log_of_a_day(), clock)
     await one.assigned(0)
@@ -223,7 +223,7 @@ async def test_an_unusable_record_is_counted_and_the_next_one_is_handled() -> No
     one = worker(MemoryStore(), log, clock)
     await one.assigned(0)
     await one.handle({0: log.records(0, 2)})
-    assert one.held[0].engine.units["U1"].connection.state == "online"
+    assert one.held[0].engine.units["U1"].connection.shown == "online"
     assert one.metrics.refused.labels("undecodable")._value.get() == 1
 
 
@@ -232,7 +232,7 @@ async def test_a_record_that_breaks_the_engine_is_passed_over_but_not_a_row_of_t
     one = worker(MemoryStore(), log, clock)
     await one.assigned(0)
     await one.handle({0: log.records(0, 2)})
-    assert one.held[0].engine.units["U1"].connection.state == "online"
+    assert one.held[0].engine.units["U1"].connection.shown == "online"
     with pytest.raises(TooManyUnexpected):
         await one.handle({0: log.records(2, len(log.items))})
 

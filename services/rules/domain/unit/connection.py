@@ -43,7 +43,10 @@ class Link:
 
 
 class UnitConnection:
-    """`state` is None until the unit is listed; `since` is when it began to be so, `detected` when that was known.
+    """`state` is what the links add up to, as the last transition says, `detected` when that was known.
+
+    `shown` is what people see and figures count: the same, or what the duty says instead (`kernel.duty`), since
+    `shown_since`, known at `shown_detected`. Both are None until the unit is listed.
 
     `scoped` are the links that count: the registered gateways, or whoever has spoken while none is registered.
     `partly`: some of them are connected. `never_from` is when a unit with a duty to be connected is seen without a
@@ -52,16 +55,18 @@ class UnitConnection:
     """
 
     __slots__ = (
-        "detected", "line_drops", "links", "never_from", "never_since", "partly", "scoped", "since", "state", "timer",
-        "unstable_until",
+        "detected", "line_drops", "links", "never_from", "never_since", "partly", "scoped", "shown", "shown_detected",
+        "shown_since", "state", "timer", "unstable_until",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.links: dict[str, Link] = {}
         self.scoped: tuple[Link, ...] = ()
         self.state: Connection | None = None
-        self.since = 0
         self.detected = 0
+        self.shown: Connection | None = None
+        self.shown_since = 0
+        self.shown_detected = 0
         self.partly = False
         self.never_from = 0
         self.never_since = 0
@@ -72,7 +77,7 @@ class UnitConnection:
     def last_proof(self) -> int:
         return max((link.last_proof for link in self.links.values()), default=0)
 
-    def speaks(self) -> bool:
+    def heard(self) -> bool:
         """Return whether a link that counts is heard, or was until we stopped seeing."""
         return any(link.state in CONNECTED or link.state is Connection.UNKNOWN for link in self.scoped)
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from services.kernel.words import Connection, FindingKind, Health
+from services.kernel.duty import shown
+from services.kernel.words import Connection, Duty, FindingKind, Health
 from services.rules.domain.rate import NO_FELLOWS
 from services.rules.domain.unit.connection import Link, UnitConnection
 from services.rules.domain.unit.deduplication import Deduplication
@@ -37,12 +38,13 @@ class Unit:
 
     def link(self, gateway_id: str) -> Link:
         """Return the link of a gateway, made now if it is new."""
-        connection, registered = self.connection, self.registration.gateways
+        connection = self.connection
         found = connection.links.get(gateway_id)
         if found is None:
             found = connection.links[gateway_id] = Link(self, gateway_id)
             # As the roster does it: who is not registered counts as long as nobody counts who is.
-            if gateway_id not in registered and not any(one.gateway_id in registered for one in connection.scoped):
+            names = self.registration.names
+            if not names(gateway_id) and not any(names(one.gateway_id) for one in connection.scoped):
                 connection.scoped = (*connection.scoped, found)
         return found
 
@@ -61,11 +63,10 @@ class Unit:
         """Return the gravest thing that its open points say; UNKNOWN before its first word."""
         return self.condition.of_points(heard=bool(self.connection.last_proof()))
 
-    def wanted_connection(self) -> tuple[Connection, bool]:
-        """Return the state that facts and links add up to, and whether the unit is partly connected."""
-        registration, connection = self.registration, self.connection
-        if registration.mask is not None:
-            return registration.mask, False
-        if not registration.commissioned:
-            return (Connection.COMMISSIONING if connection.speaks() else Connection.NEVER), False
-        return connection.of_links()
+    def wanted_connection(self) -> tuple[Connection, Connection, bool]:
+        """Return the state that its links add up to, the one to be shown, and whether that is partly connected."""
+        of_links, partly = self.connection.of_links()
+        duty = self.registration.duty
+        if duty is Duty.DUE:
+            return of_links, of_links, partly
+        return of_links, shown(duty, of_links, heard=self.connection.heard()), False
