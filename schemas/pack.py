@@ -10,10 +10,16 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from schemas.base import Identifier, ShortText, Wire
-from services.kernel.words import BodyKind, Recipient
+from services.kernel.words import DIMENSIONS_UNLESS_SAID, BodyKind, Dimension, Recipient
 
 YEAR_S = 366 * 86400
 """The longest span a pack may name: beyond it is a slip of the keyboard, and far beyond it no calendar goes."""
+
+
+UNION_UNLESS_SAID = ("S1", "S2")
+"""What packs meant before they could say it: those of these scopes that they have."""
+COUNTED_ALWAYS = (Dimension.DISTRICT, Dimension.DEPARTMENT)
+"""The wall and the live metrics stand on these."""
 
 
 class UnitFact(StrEnum):
@@ -174,6 +180,14 @@ class Pack(Wire):
     routes: tuple[Route, ...]
     default_route: DefaultRoute
     scopes: dict[Identifier, Scope]
+    union: tuple[Identifier, ...] | None = Field(
+        default=None,
+        description="scopes whose units have a duty to be connected, counted together as S, the first that holds gives "
+        "the clause; without it S1 and S2",
+    )
+    dimensions: tuple[Dimension, ...] = Field(
+        default=DIMENSIONS_UNLESS_SAID, description="by what live rates are counted apart; district and department are"
+    )
     targets: dict[Identifier, Target]
     profiles: dict[Identifier, Profile]
     ladders: dict[Identifier, Ladder]
@@ -189,6 +203,17 @@ class Pack(Wire):
             raise ValueError("default_profile is not among the profiles")
         if missing := {target.scope for target in self.targets.values()} - set(self.scopes):
             raise ValueError(f"targets name scopes that the pack does not have: {sorted(missing)}")
+        if missing := set(self.union or ()) - set(self.scopes):
+            raise ValueError(f"union names scopes that the pack does not have: {sorted(missing)}")
+        if uncounted := set(COUNTED_ALWAYS) - set(self.dimensions):
+            raise ValueError(f"dimensions do not name {sorted(uncounted)}")
+        for name, values in (("union", self.union or ()), ("dimensions", self.dimensions)):
+            if len(set(values)) != len(values):
+                raise ValueError(f"{name} names something twice")
         if self.valid_to < self.valid_from:
             raise ValueError("valid_to lies before valid_from")
         return self
+
+    def union_scopes(self) -> tuple[Identifier, ...]:
+        """Return the scopes whose units have a duty to be connected."""
+        return tuple(name for name in UNION_UNLESS_SAID if name in self.scopes) if self.union is None else self.union

@@ -200,6 +200,22 @@ class Recipient(StrEnum):
     DEPARTMENT = "department"
 
 
+class Dimension(StrEnum):
+    """By what units are counted apart; a pack says which of them."""
+
+    DISTRICT = "district"
+    TOWN = "town"
+    COMMUNITY = "community"
+    CATEGORY = "category"
+    DEPARTMENT = "department"
+
+
+DIMENSIONS_UNLESS_SAID: tuple[Dimension, ...] = (
+    Dimension.DISTRICT, Dimension.TOWN, Dimension.DEPARTMENT, Dimension.CATEGORY,
+)  # fmt: skip
+"""What is counted where a pack does not say, or none is known."""
+
+
 class Duty(StrEnum):
     """Whether a unit has to be connected today, by its registration alone; its links are followed all the same."""
 

@@ -9,8 +9,9 @@ from services.compliance.domain.timeline import Timeline
 from services.compliance.domain.world import World
 from services.kernel.calendar import day_of
 from services.kernel.effective import in_force
+from services.kernel.words import Dimension
 
-DIMENSIONS = ("town", "district", "community", "category", "department")
+DIMENSIONS: tuple[str, ...] = tuple(Dimension)
 
 
 def scope_names(text: str, policies: Policies) -> list[str]:

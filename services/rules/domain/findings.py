@@ -4,7 +4,6 @@ from services.kernel.ids import derive, finding_id
 from services.kernel.words import Connection, FindingKind, Phase
 from services.rules.domain.changes import Changes
 from services.rules.domain.effects import Effects, Finding, Moment
-from services.rules.domain.rate import UNION_OF
 from services.rules.domain.unit.state import Unit
 from services.rules.domain.words import CONNECTED, TROUBLES
 
@@ -106,7 +105,11 @@ class Findings:
 
 def must_connect(unit: Unit) -> bool:
     """Return whether the unit has a duty to be connected and never was."""
-    return unit.connection.shown is Connection.NEVER and any(name in unit.registration.scopes for name in UNION_OF)
+    return unit.connection.shown is Connection.NEVER and _in_union(unit)
+
+
+def _in_union(unit: Unit) -> bool:
+    return any(name in unit.registration.scopes for name in unit.registration.pack.union)
 
 
 def clause_of(unit: Unit, kind: FindingKind) -> str:
@@ -115,7 +118,7 @@ def clause_of(unit: Unit, kind: FindingKind) -> str:
     if ladder and kind in TROUBLES:
         return ladder
     duties = {scope.name: scope.clause for scope in unit.registration.pack.scopes}
-    for name in UNION_OF:
+    for name in unit.registration.pack.union:
         if name in unit.registration.scopes and name in duties:
             return duties[name] or ladder or "no policy pack"
     return ladder or "no policy pack"

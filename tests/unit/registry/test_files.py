@@ -229,6 +229,10 @@ def pack_refusal(folder: Path, old: str, new: str) -> list[tuple[int, str]]:
         ("misses: 3", "misses: 0", "profiles.CN-FAST.misses"),
         ("after_s: 3600", "after_s: -1", "ladders.hazard.steps.1.after_s"),
         ("default_profile: CN-FAST", "default_profile: CN-SLOW", "(whole pack)"),
+        ("union: [S1, S2]", "union: [S1, S9]", "(whole pack)"),
+        ("union: [S1, S2]", "union: [S1, S1]", "(whole pack)"),
+        ("dimensions: [district, town, department", "dimensions: [town, department", "(whole pack)"),
+        ("dimensions: [district, town,", "dimensions: [district, village,", "dimensions.1"),
     ],
 )
 def test_pack_error_names_its_path(tmp_path: Path, old: str, new: str, path: str) -> None:

@@ -42,6 +42,7 @@ PACK = PackVersion(
     default_profile="CN-FAST",
     profiles={"CN-FAST": FAST},
     scopes=(S1, S2),
+    union=("S1", "S2"),
     ladder_clauses={
         FindingKind.FIRE: "F0",
         FindingKind.FAULT: "H0",

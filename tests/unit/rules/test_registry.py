@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from services.kernel.words import Dimension
 from services.rules.domain.facts import GatewayVersion, Profile
 from services.rules.domain.instants import SECOND, day_start
 from services.rules.domain.rate import RateKey
@@ -269,6 +270,24 @@ def test_what_the_links_did_under_an_exemption_is_written_and_an_exemption_that_
     assert (since_t0(lost.effective), since_t0(lost.detected)) == (60, 60 + OFFLINE_AFTER / SECOND)
     (began,) = scenario.findings("connection_lost")
     assert since_t0(began.moment.effective) == 600, "nobody is blamed for the time of the exemption"
+
+
+def test_the_pack_says_which_scopes_make_a_union_and_by_what_units_are_counted() -> None:
+    other = replace(PACK, union=("S2",), dimensions=(Dimension.DISTRICT, Dimension.COMMUNITY))
+    scenario = Scenario(1, pack=other, never_grace_s=60)
+    scenario.ticks(0, 120)
+    assert scenario.findings("never_connected") == [], "S1 makes no duty by this pack"
+    keys = {row.key for row in scenario.engine.counters.rates.rows() if row.in_scope}
+    assert keys == {
+        RateKey(scope, dimension, value)
+        for scope in ("S1", "ALL")
+        for dimension, value in (("district", "sample"), ("community", "c-1"))
+    }
+    scenario.engine.registry(packs={PACK.pack_id: (replace(PACK, recorded_at=when(-1)),)})
+    scenario.collect()
+    scenario.ticks(121, 300)
+    assert scenario.phases("never_connected") == ["began"]
+    assert {row.key.scope for row in scenario.engine.counters.rates.rows() if row.in_scope} == {"S1", "S", "ALL"}
 
 
 def test_strangers_are_bounded() -> None:

@@ -11,7 +11,7 @@ from services.kernel.words import Connection, Phase
 from services.rules.domain.engine import Engine
 from services.rules.domain.facts import UnitVersion
 from services.rules.domain.inputs import Heartbeat, Signal
-from services.rules.domain.rate import DIMENSIONS, EVERY, UNION, UNION_OF, RateKey, RateRow
+from services.rules.domain.rate import EVERY, UNION, RateKey, RateRow
 from services.rules.domain.snapshot import restore, snapshot_head, snapshot_unit
 from services.rules.domain.transitions import UNLISTED
 from services.rules.domain.unit.state import Unit
@@ -65,11 +65,11 @@ def recount(units: list[Unit]) -> dict[RateKey, RateRow]:
         if facts is None or unit.connection.shown is None or unit.connection.shown is Connection.RETIRED:
             continue
         scopes = {*unit.registration.scopes, EVERY} | (
-            {UNION} if set(unit.registration.scopes) & set(UNION_OF) else set()
+            {UNION} if set(unit.registration.scopes) & set(unit.registration.pack.union) else set()
         )
         values = (facts.district, facts.town, facts.lead_department, facts.category)
         for scope in scopes:
-            for dimension, value in zip(DIMENSIONS, values, strict=True):
+            for dimension, value in zip(("district", "town", "department", "category"), values, strict=True):
                 tallies.setdefault(RateKey(scope, dimension, value), Counter())[unit.connection.shown] += 1
     return {
         key: RateRow(key, tally.total(), tally["online"] + tally["late"], tally["late"], tally["offline"],
