@@ -538,7 +538,7 @@ CREATE TABLE rules.transitions (
     to_state text NOT NULL,
     transition_id text NOT NULL,
     unit_id text NOT NULL,
-    CONSTRAINT transitions_aspect_check CHECK ((aspect = ANY (ARRAY['connection'::text, 'health'::text]))),
+    CONSTRAINT transitions_aspect_check CHECK ((aspect = ANY (ARRAY['connection'::text, 'duty'::text, 'health'::text]))),
     CONSTRAINT transitions_pkey PRIMARY KEY (transition_id, effective_at)
 );
 CREATE INDEX transitions_by_unit ON rules.transitions USING btree (unit_id, effective_at);

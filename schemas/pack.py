@@ -11,8 +11,11 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from schemas.base import Identifier, ShortText, Wire
 from services.kernel.words import (
+    COUNTED_ALWAYS,
+    DIMENSIONS_UNLESS_SAID,
     BodyKind,
     CaseEvent,
+    Dimension,
     Period,
     Recipient,
     StepExit,
@@ -22,6 +25,10 @@ from services.kernel.words import (
 
 YEAR_S = 366 * 86400
 """The longest span a pack may name: beyond it is a slip of the keyboard, and far beyond it no calendar goes."""
+
+
+UNION_UNLESS_SAID = ("S1", "S2")
+"""What packs meant before they could say it: those of these scopes that they have."""
 
 
 class UnitFact(StrEnum):
@@ -303,6 +310,14 @@ class Pack(Wire):
     routes: tuple[Route, ...]
     default_route: DefaultRoute
     scopes: dict[Identifier, Scope]
+    union: tuple[Identifier, ...] | None = Field(
+        default=None,
+        description="scopes whose units have a duty to be connected, counted together as S, the first that holds gives "
+        "the clause; without it S1 and S2",
+    )
+    dimensions: tuple[Dimension, ...] = Field(
+        default=DIMENSIONS_UNLESS_SAID, description="by what live rates are counted apart; district and department are"
+    )
     targets: dict[Identifier, Target]
     obligations: dict[Identifier, Obligation] = Field(
         default={}, description="demands of the source that no figure measures"
@@ -322,6 +337,17 @@ class Pack(Wire):
         named = {scope for target in self.targets.values() for scope in target.scope.split("+")}
         if missing := named - set(self.scopes):
             raise ValueError(f"targets name scopes that the pack does not have: {sorted(missing)}")
+        if missing := set(self.union or ()) - set(self.scopes):
+            raise ValueError(f"union names scopes that the pack does not have: {sorted(missing)}")
+        if uncounted := set(COUNTED_ALWAYS) - set(self.dimensions):
+            raise ValueError(f"dimensions do not name {sorted(uncounted)}")
+        for name, values in (("union", self.union or ()), ("dimensions", self.dimensions)):
+            if len(set(values)) != len(values):
+                raise ValueError(f"{name} names something twice")
         if self.valid_to < self.valid_from:
             raise ValueError("valid_to lies before valid_from")
         return self
+
+    def union_scopes(self) -> tuple[Identifier, ...]:
+        """Return the scopes whose units have a duty to be connected."""
+        return tuple(name for name in UNION_UNLESS_SAID if name in self.scopes) if self.union is None else self.union

@@ -200,8 +200,39 @@ class Recipient(StrEnum):
     DEPARTMENT = "department"
 
 
+class Dimension(StrEnum):
+    """By what units are counted apart; a pack says which of them."""
+
+    DISTRICT = "district"
+    TOWN = "town"
+    COMMUNITY = "community"
+    CATEGORY = "category"
+    DEPARTMENT = "department"
+
+
+DIMENSIONS_UNLESS_SAID: tuple[Dimension, ...] = (
+    Dimension.DISTRICT, Dimension.TOWN, Dimension.DEPARTMENT, Dimension.CATEGORY,
+)  # fmt: skip
+"""What is counted where a pack does not say, or none is known."""
+
+COUNTED_ALWAYS = (Dimension.DISTRICT, Dimension.DEPARTMENT)
+"""The wall and the live metrics stand on these."""
+
+
+class Duty(StrEnum):
+    """Whether a unit has to be connected today, by its registration alone; its links are followed all the same."""
+
+    DUE = "due"
+    COMMISSIONING = "commissioning"
+    EXEMPT = "exempt"
+    RETIRED = "retired"
+
+
 class Connection(StrEnum):
-    """Whether a unit reaches us. `unknown` is our own blindness, never the unit's fault."""
+    """Whether a unit reaches us. `unknown` is our own blindness, never the unit's fault.
+
+    Its links are never in `commissioning`, `exempt` or `retired`: so it is shown by its duty (`kernel.duty.shown`).
+    """
 
     NEVER = "never_connected"
     COMMISSIONING = "commissioning"

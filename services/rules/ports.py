@@ -9,6 +9,7 @@ from services.rules.domain.effects import Effects
 from services.rules.domain.facts import GatewayVersion, PackVersion, UnitVersion
 from services.rules.domain.inputs import Input
 from services.rules.domain.rate import RateRow
+from services.rules.domain.snapshot import SavedUnit
 
 Plain = Any
 
@@ -108,7 +109,7 @@ class Checkpoint:
     next_offset: int
     base: bool
     head: Plain
-    units: Sequence[Plain]
+    units: Sequence[SavedUnit]
     watermark: int | None
     sight: VisibilityState
     blind_after_s: float
@@ -126,7 +127,7 @@ class Saved:
     next_offset: int
     seq: int
     head: Plain | None
-    units: Sequence[Plain] = field(default_factory=list)
+    units: Sequence[SavedUnit] = field(default_factory=list)
 
 
 class Store(Protocol):

@@ -32,9 +32,9 @@ from services.rules.adapters.decode import SignalDecoder
 from services.rules.adapters.pg_store import pack, unpack
 from services.rules.domain.engine import Engine
 from services.rules.domain.facts import GatewayVersion, UnitVersion
-from services.rules.domain.freeze import freeze_head, freeze_unit, thaw
 from services.rules.domain.inputs import Heartbeat, Tick
 from services.rules.domain.instants import SECOND, day_start, micros
+from services.rules.domain.snapshot import restore, snapshot_head, snapshot_unit
 from services.runtime.kafka import BatchProducer, Record, TopicSpec, ensure_topics, partition_of
 from services.runtime.migrate import migrate
 from tests.bench.machine import describe
@@ -165,14 +165,14 @@ def bench_deadlines(units: int, lost: int) -> None:
 
 def bench_restart(engine: Engine) -> None:
     began = time.process_time()
-    head, units = freeze_head(engine), [freeze_unit(unit) for unit in engine.units.values()]
+    head, units = snapshot_head(engine), [snapshot_unit(unit) for unit in engine.units.values()]
     body = pack(head, units)
     saved = time.process_time() - began
     unit_rows, gateway_rows = registry(len(engine.units))
     began = time.process_time()
     gc.disable()  # as the service does during a load
     head, units = unpack(0, [body])
-    thaw(
+    restore(
         head,
         units,
         never_grace=3600 * SECOND,
@@ -182,7 +182,7 @@ def bench_restart(engine: Engine) -> None:
     )
     took = time.process_time() - began
     gc.enable()
-    show(f"state of {len(units)} units: bytes, time to freeze", f"{len(body) / 2**20:.1f} MiB {saved:.1f} s")
+    show(f"state of {len(units)} units: bytes, time to snapshot", f"{len(body) / 2**20:.1f} MiB {saved:.1f} s")
     show(f"state of {len(units)} units: time to load", f"{took:.2f} s", "restart: floor 10 s, goal 3 s")
     show("memory of this process", f"{psutil.Process().memory_info().rss / 2**20:.0f} MiB")
 

@@ -107,7 +107,7 @@ def _add_effects(facts: Facts, partition: int, effects: Effects) -> None:
 
 def _add_state(facts: Facts, partition: int, engine: Engine) -> None:
     for unit in engine.units.values():
-        if unit.facts is not None:
+        if unit.registration.facts is not None:
             row = row_of(unit)
             facts.units[unit.unit_id] = (
                 row.connection, _maybe(row.connection_since), row.health, _maybe(row.health_since),

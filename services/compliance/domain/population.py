@@ -12,8 +12,9 @@ from services.compliance.domain.world import World
 from services.kernel.calendar import day_of, midnight
 from services.kernel.effective import in_force
 from services.kernel.scope import Scope
+from services.kernel.words import Dimension
 
-DIMENSIONS = ("town", "district", "community", "category", "department")
+DIMENSIONS: tuple[str, ...] = tuple(Dimension)
 
 
 class Membership(NamedTuple):

@@ -28,6 +28,7 @@ from services.console.domain.cases import (
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.errors import DataUnavailable, NotFound
 from services.console.domain.freshness import PartitionSight
+from services.console.domain.passages import as_shown
 from services.console.domain.rates import RateCounts
 from services.console.domain.units import CaseMark, Passage, Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
 from services.console.domain.viewer import WHOLE, Slice
@@ -95,10 +96,10 @@ class PostgresReadModel:
             found = await reader.all(SQL["unit"], unit_id=unit_id)
             if not found:
                 raise NotFound
-            passages = [Passage(*row) for row in await reader.all(SQL["passages"], unit_id=unit_id, since=since)]
+            stored = [Passage(*row) for row in await reader.all(SQL["passages"], unit_id=unit_id, since=since)]
             marks = await self._marks(reader, [unit_id])
             unit = self._unit(found[0], marks)
-            return UnitDetail(unit, since, tuple(passages), tuple(marks.get(unit_id, ())))
+            return UnitDetail(unit, since, tuple(as_shown(stored, since)), tuple(marks.get(unit_id, ())))
 
     async def cases(self, slice_: Slice, state: str, offset: int, limit: int) -> CaseList:
         async with self._snapshot(slice_) as reader:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
 
-from services.kernel.words import FindingKind
+from services.kernel.words import COUNTED_ALWAYS, FindingKind
 from services.registry.domain.errors import shortened
 from services.registry.domain.words import Said
 
@@ -40,7 +40,18 @@ def broken_references(pack: object) -> Iterator[Fault]:
     yield from _unknown(_names(pack, "profiles"), _part(pack, "default_profile"), ("default_profile",), _PROFILE)
     scopes = _names(pack, "scopes")
     for name, target in _named(pack, "targets"):
-        yield from _unknown(scopes, target.get("scope"), ("targets", name, "scope"), _SCOPE)
+        for scope in str(target.get("scope", "")).split("+"):
+            yield from _unknown(scopes, scope, ("targets", name, "scope"), _SCOPE)
+    yield from _unknown_of(scopes, _part(pack, "union"), ("union",), _SCOPE)
+    for part in ("union", "dimensions"):
+        yield from _twice([((part, at), name) for at, name in _texts(_part(pack, part))])
+    dimensions = [name for _, name in _texts(_part(pack, "dimensions"))]
+    if dimensions and (missing := [name for name in COUNTED_ALWAYS if name not in dimensions]):
+        yield Fault(
+            ("dimensions",),
+            Said("district and department among them", "其中含 district 与 department"),
+            f"no {missing[0]}",
+        )
     begins, ends = _part(pack, "valid_from"), _part(pack, "valid_to")
     if isinstance(begins, date) and isinstance(ends, date) and ends < begins:
         yield Fault(("valid_to",), Said(f"a day not before {begins}", f"不早于 {begins} 的日期"), str(ends))

@@ -8,6 +8,7 @@ from itertools import chain, islice
 
 from services.rules.adapters import rows
 from services.rules.adapters.statements import SQL
+from services.rules.domain.snapshot import SavedUnit
 from services.rules.ports import Checkpoint, Fenced, Plain, Saved, StateDamaged, StoreUnavailable
 from services.runtime.postgres import AWAY, Connection, Pool, json_text
 
@@ -109,20 +110,35 @@ async def _write(connection: Connection, statement: str, values: Iterable[rows.R
         await connection.execute(statement, [json_text(chunk)])
 
 
-def pack(head: Plain, units: Sequence[Plain]) -> bytes:
-    """Return state as it is stored: compressed JSON, a checksum inside."""
-    return zlib.compress(json.dumps([head, units], ensure_ascii=False, separators=(",", ":")).encode(), 1)
+def pack(head: Plain, units: Sequence[SavedUnit]) -> bytes:
+    """Return state as it is stored: the head on a line, then each unit on one: its id, a tab, its state.
+
+    Compressed, a checksum inside.
+    """
+    lines = [json.dumps(head, ensure_ascii=False, separators=(",", ":")), *map("\t".join, units)]
+    return zlib.compress("\n".join(lines).encode(), 1)
 
 
-def unpack(partition: int, bodies: Sequence[bytes]) -> tuple[Plain, list[Plain]]:
+def unpack(partition: int, bodies: Sequence[bytes]) -> tuple[Plain, list[SavedUnit]]:
     """Return head and units of a base and the deltas after it. Raises StateDamaged."""
     head: Plain = None
-    units: dict[str, Plain] = {}
+    units: dict[str, SavedUnit] = {}
     try:
         for body in bodies:
-            head, touched = json.loads(zlib.decompress(body))
-            for unit in touched:
-                units[unit[0]] = unit
+            text = zlib.decompress(body).decode()
+            head, touched = _with_places(text) if text.startswith("[") else _lines(text)
+            units |= {unit.unit_id: unit for unit in touched}
     except (zlib.error, ValueError, TypeError, KeyError, IndexError) as error:
         raise StateDamaged(f"saved state of partition {partition} cannot be read: {type(error).__name__}") from error
     return head, list(units.values())
+
+
+def _lines(text: str) -> tuple[Plain, Iterable[SavedUnit]]:
+    head, *lines = text.split("\n")
+    return json.loads(head), [SavedUnit._make(line.split("\t", 1)) for line in lines]
+
+
+def _with_places(text: str) -> tuple[Plain, Iterable[SavedUnit]]:
+    """Read what formats 1 and 2 wrote: one list of a head and of units, each a list that begins with its id."""
+    head, units = json.loads(text)
+    return head, [SavedUnit(unit[0], json.dumps(unit, ensure_ascii=False)) for unit in units]

@@ -274,6 +274,8 @@ def pack_version(version: PackVersion, rate: float) -> facts.PackVersion:
         default_profile=pack.default_profile,
         profiles=profiles,
         scopes=_scopes(pack),
+        union=pack.union_scopes(),
+        dimensions=pack.dimensions,
         ladder_clauses=_ladder_clauses(pack),
         valid_to=pack.valid_to,
     )

@@ -1,6 +1,6 @@
 """Which units a checkpoint has to write: those whose saved state is out of date, those whose stored row is."""
 
-from services.rules.domain.unit import Unit
+from services.rules.domain.unit.state import Unit
 
 
 class Changes:

@@ -3,10 +3,19 @@
 from collections import defaultdict
 from functools import lru_cache
 
-from services.kernel.words import Health
+from services.kernel.words import Dimension, Health
 from services.rules.domain.facts import UnitVersion
-from services.rules.domain.rate import EVERY, NO_FELLOWS, UNION, UNION_OF, RateBook
-from services.rules.domain.unit import Unit
+from services.rules.domain.rate import EVERY, NO_FELLOWS, UNION, RateBook, Slice
+from services.rules.domain.unit.state import Unit
+
+_FIELD_OF = {
+    Dimension.DISTRICT: "district",
+    Dimension.TOWN: "town",
+    Dimension.COMMUNITY: "community",
+    Dimension.CATEGORY: "category",
+    Dimension.DEPARTMENT: "lead_department",
+}
+"""Where the facts of a unit name its value."""
 
 
 class Counters:
@@ -22,23 +31,24 @@ class Counters:
 
     def count_in(self, unit: Unit, before: UnitVersion | None) -> None:
         """Count a unit by the facts that it has now; `before` are those by which it was counted, None if it was not."""
-        facts = unit.facts
+        facts = unit.registration.facts
         assert facts is not None
         if before is not None:
-            self.health[before.lead_department][unit.health] -= 1
-        self.health[facts.lead_department][unit.health] += 1
-        values = (facts.district, facts.town, facts.lead_department, facts.category)
-        fellows = self.rates.fellows(_with_sums(unit.scopes), values)
+            self.health[before.lead_department][unit.condition.health] -= 1
+        self.health[facts.lead_department][unit.condition.health] += 1
+        registration = unit.registration
+        slices = slices_of(facts, registration.pack.dimensions)
+        fellows = self.rates.fellows(_with_sums(registration.scopes, registration.pack.union), slices)
         if fellows is not unit.fellows:
             if unit.fellows is not NO_FELLOWS:
-                self.rates.move(unit.fellows, unit.connection, None)
+                self.rates.move(unit.fellows, unit.connection.shown, None)
             unit.fellows = fellows
-            self.rates.move(fellows, None, unit.connection)
+            self.rates.move(fellows, None, unit.connection.shown)
 
     def move_health(self, unit: Unit, before: Health, after: Health) -> None:
         """A listed unit left health `before` for `after`."""
-        assert unit.facts is not None
-        tally = self.health[unit.facts.lead_department]
+        assert unit.registration.facts is not None
+        tally = self.health[unit.registration.facts.lead_department]
         tally[before] -= 1
         tally[after] += 1
 
@@ -51,5 +61,10 @@ class Counters:
 
 
 @lru_cache(maxsize=256)
-def _with_sums(scopes: tuple[str, ...]) -> tuple[str, ...]:
-    return (*scopes, EVERY, UNION) if any(name in scopes for name in UNION_OF) else (*scopes, EVERY)
+def _with_sums(scopes: tuple[str, ...], union: tuple[str, ...]) -> tuple[str, ...]:
+    return (*scopes, EVERY, UNION) if any(name in scopes for name in union) else (*scopes, EVERY)
+
+
+def slices_of(facts: UnitVersion, dimensions: tuple[Dimension, ...]) -> tuple[Slice, ...]:
+    """Return where a unit with these facts counts in each of `dimensions`."""
+    return tuple([(each.value, getattr(facts, _FIELD_OF[each])) for each in dimensions])

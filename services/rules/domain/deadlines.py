@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from services.kernel.words import Connection, FindingKind
 from services.rules.domain.supervision import due_at
-from services.rules.domain.unit import Link, Unit
+from services.rules.domain.unit.connection import Link
+from services.rules.domain.unit.state import Unit
 from services.rules.domain.watch import Watch
 
 _FACTS, _LINK, _UNIT = 0, 1, 2
@@ -55,7 +56,7 @@ Due = FactsDue | LinkDue | NeverConnectedDue
 
 
 class Deadlines:
-    """The heap. `Link.timer` and `Unit.timer` name the entry that counts; others of theirs are left to run out."""
+    """The heap. `Link.timer` and `UnitConnection.timer` name the entry that counts; others of theirs run out."""
 
     def __init__(self, units: Mapping[str, Unit], watch: Watch, never_grace: int) -> None:
         self._units = units
@@ -74,7 +75,7 @@ class Deadlines:
         """Look at `link` at its deadline; in doubt when it could be decided if sight were to clear right now."""
         deadline = due_at(link, self._watch)
         if deadline is None and link.state is Connection.UNKNOWN:
-            deadline = max(self._watch.watermark or 0, link.last_proof) + link.unit.profile.offline_after
+            deadline = max(self._watch.watermark or 0, link.last_proof) + link.unit.registration.profile.offline_after
         if deadline is not None:
             self._look_at(link, deadline)
 
@@ -86,11 +87,12 @@ class Deadlines:
 
     def add_unit(self, unit: Unit) -> None:
         """Look at a unit that must be connected and never was, when its grace is over."""
-        if unit.never_from and unit.timer == 0 and FindingKind.NEVER_CONNECTED not in unit.findings:
-            self._look_at_unit(unit, unit.never_from + self._never_grace)
+        connection = unit.connection
+        if connection.never_from and connection.timer == 0 and FindingKind.NEVER_CONNECTED not in unit.findings:
+            self._look_at_unit(unit, connection.never_from + self._never_grace)
 
     def _look_at_unit(self, unit: Unit, at: int) -> None:
-        unit.timer = at
+        unit.connection.timer = at
         heappush(self._heap, _Entry(at, _UNIT, unit.unit_id, ""))
 
     def until(self, target: int) -> Iterator[Due]:
@@ -112,14 +114,14 @@ class Deadlines:
                 yield due
 
     def _link_due(self, entry: _Entry, target: int) -> LinkDue | None:
-        link = self._units[entry.unit_id].links[entry.gateway_id]
+        link = self._units[entry.unit_id].connection.links[entry.gateway_id]
         if link.timer != entry.at:
             return None
         link.timer = 0
         deadline = due_at(link, self._watch)
         if deadline is None:
             if link.state is Connection.UNKNOWN:  # cannot be decided before sight is clear for a whole deadline
-                self._look_at(link, target + link.unit.profile.offline_after)
+                self._look_at(link, target + link.unit.registration.profile.offline_after)
             return None
         if deadline > entry.at:
             self._look_at(link, deadline)
@@ -128,13 +130,14 @@ class Deadlines:
 
     def _unit_due(self, entry: _Entry, target: int) -> NeverConnectedDue | None:
         unit = self._units[entry.unit_id]
-        if unit.timer != entry.at:
+        connection = unit.connection
+        if connection.timer != entry.at:
             return None
-        unit.timer = 0
-        if not unit.never_from or FindingKind.NEVER_CONNECTED in unit.findings:
+        connection.timer = 0
+        if not connection.never_from or FindingKind.NEVER_CONNECTED in unit.findings:
             return None
         clear_since = self._watch.clear_since
-        begins = target if clear_since is None else max(unit.never_from, clear_since)
+        begins = target if clear_since is None else max(connection.never_from, clear_since)
         deadline = begins + self._never_grace
         if deadline > entry.at:
             self._look_at_unit(unit, deadline)

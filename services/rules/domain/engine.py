@@ -22,7 +22,9 @@ from services.rules.domain.rate import RateKey
 from services.rules.domain.roster import Roster, row_key
 from services.rules.domain.transitions import Transitions
 from services.rules.domain.troubles import Troubles
-from services.rules.domain.unit import Link, Unit, same_delivery
+from services.rules.domain.unit.connection import Link
+from services.rules.domain.unit.deduplication import same_delivery
+from services.rules.domain.unit.state import Unit
 from services.rules.domain.watch import Watch
 from services.rules.domain.words import Anomaly, Cause
 
@@ -37,7 +39,7 @@ class Engine:
     """State of the units of one partition.
 
     Feed it with `registry` and `apply`; take what it says with `take_effects`. The same inputs in the same order give
-    the same effects, wherever it is saved and loaded in between (`freeze`). `changes` says what has to be saved,
+    the same effects, wherever it is saved and loaded in between (`snapshot`). `changes` says what has to be saved,
     `counters` how many are in which state now.
     """
 
@@ -73,7 +75,7 @@ class Engine:
         if at > self.watch.seen and self.watch.silence(at):
             self._go_blind(at, offset)
         unit = self.units.get(unit_id)
-        link = unit.links.get(gateway_id) if unit is not None else None
+        link = unit.connection.links.get(gateway_id) if unit is not None else None
         if unit is None or link is None:
             link = self._meet(unit_id, gateway_id)
             if link is None:
@@ -87,8 +89,9 @@ class Engine:
             return
         link.beat_before = link.beat
         link.beat = signal_id
-        if unit.hour <= at < unit.hour + HOUR:
-            unit.beats += 1
+        counted = unit.deduplication
+        if counted.hour <= at < counted.hour + HOUR:
+            counted.beats += 1
         else:
             self._turn_hour(unit, at)
         if not unit.touched:
@@ -111,7 +114,7 @@ class Engine:
         self.handled[signal.kind] += 1
         link = self._meet(signal.unit_id, signal.gateway_id)
         unit = self.units.get(signal.unit_id)
-        news = signal if unit is None else unit.news(signal)
+        news = signal if unit is None else unit.deduplication.news(signal)
         if news is None:
             self.oddities[Anomaly.DUPLICATE] += 1
             return
@@ -140,11 +143,11 @@ class Engine:
     def _beat_over_a_new_line(self, signal: Signal) -> None:
         beat = Heartbeat(signal.unit_id, signal.gateway_id, signal.signal_id, signal.received_at, signal.offset)
         unit = self.units.get(signal.unit_id)
-        known = None if unit is None else unit.links.get(signal.gateway_id)
+        known = None if unit is None else unit.connection.links.get(signal.gateway_id)
         is_new = known is None or signal.signal_id not in (known.beat, known.beat_before)
         self.heartbeat(beat)
         unit = self.units.get(signal.unit_id)
-        link = None if unit is None else unit.links.get(signal.gateway_id)
+        link = None if unit is None else unit.connection.links.get(signal.gateway_id)
         if is_new and unit is not None and link is not None:
             self._drop(unit, link, signal.received_at)
 
@@ -162,7 +165,7 @@ class Engine:
         self.dropped += 1
         self.changes.touch(unit)
         if lines.drop(unit, link, at):
-            self.counters.unstable[unit.unit_id] = unit.unstable_until
+            self.counters.unstable[unit.unit_id] = unit.connection.unstable_until
             self.changes.touch_row(unit)
 
     def tick(self, tick: Tick) -> None:
@@ -218,9 +221,9 @@ class Engine:
     def resume(self, sampled: int, unsampled: Iterable[RateKey]) -> None:
         """After a reload of state and registry: set the deadlines anew, and go on where the samples were."""
         for unit in self.units.values():
-            if unit.facts is None:
+            if unit.registration.facts is None:
                 self._strangers.add(unit.unit_id)
-            for link in unit.links.values():
+            for link in unit.connection.links.values():
                 self.deadlines.add_link(link)
         self.sampled = sampled
         self.counters.rates.resume(unsampled)
@@ -240,9 +243,9 @@ class Engine:
                 return None
             self._strangers.add(unit_id)
             unit = self._unit(unit_id)
-        if unit.facts is None:
+        if unit.registration.facts is None:
             self.oddities[Anomaly.UNLISTED_UNIT] += 1
-        if gateway_id not in unit.links and len(unit.links) >= MAX_LINKS:
+        if gateway_id not in unit.connection.links and len(unit.connection.links) >= MAX_LINKS:
             self.oddities[Anomaly.TOO_MANY_GATEWAYS] += 1
             return None
         return unit.link(gateway_id)
@@ -252,7 +255,7 @@ class Engine:
         if moment is None:
             return
         self._follow_link(link, moment)
-        if link.unit.health is Health.UNKNOWN:  # its first word ever: nothing is open, so it is normal
+        if link.unit.condition.health is Health.UNKNOWN:  # its first word ever: nothing is open, so it is normal
             self._transitions.settle_health(link.unit, moment)
 
     def _follow_link(self, link: Link, moment: Moment) -> None:
@@ -265,7 +268,7 @@ class Engine:
         settled = self._transitions.settle_connection(unit, moment)
         if settled is not None:
             self._findings.follow_connection(unit, settled)
-            if unit.never_from:
+            if unit.connection.never_from:
                 self.deadlines.add_unit(unit)
 
     def _advance(self, target: int, offset: int) -> None:
@@ -278,7 +281,7 @@ class Engine:
             elif isinstance(due, FactsDue):
                 self._turn_page(due.at, due.unit_id)
             else:
-                moment = Moment(due.unit.never_since, due.deadline, Cause.DEADLINE, evidence)
+                moment = Moment(due.unit.connection.never_since, due.deadline, Cause.DEADLINE, evidence)
                 self._findings.begin_never_connected(due.unit, moment)
         watch.watermark = target
 
@@ -295,7 +298,7 @@ class Engine:
         self.watch.lose(resumed_at)
         for unit_id in sorted(self.units):  # by name: a restart loads them in another order than they came in
             unit = self.units[unit_id]
-            for link in unit.links.values():
+            for link in unit.connection.links.values():
                 moment = supervision.lose_sight(link, last, resumed_at, evidence)
                 if moment is not None:
                     self.changes.touch(unit)
@@ -313,21 +316,21 @@ class Engine:
 
     def _refresh(self, unit: Unit, now: int) -> None:
         """Read the registry's word on `unit` as of `now` and follow it."""
-        profile, before = unit.profile, unit.facts
+        profile, before = unit.registration.profile, unit.registration.facts
         if self.roster.read(unit, now):
             self._follow_facts(unit, before, now)
-        if unit.profile != profile:
-            for link in unit.links.values():
+        if unit.registration.profile is not profile and unit.registration.profile != profile:
+            for link in unit.connection.links.values():
                 if link.timer:
                     self.deadlines.add_link(link)
         self.deadlines.add_unit(unit)
 
     def _follow_facts(self, unit: Unit, before: UnitVersion | None, now: int) -> None:
-        facts = unit.facts
+        facts = unit.registration.facts
         assert facts is not None
         self._strangers.discard(unit.unit_id)
         self.counters.count_in(unit, before)  # before its states move: they move where it counts now
-        if unit.connection is None:
+        if unit.connection.shown is None:
             moment = self.roster.moment_of_listing(facts)
             self._settle(unit, moment)
             self._transitions.settle_health(unit, moment)
@@ -335,18 +338,25 @@ class Engine:
             self._findings.follow_duty(unit, moment)
         elif not self._is_settled(unit):
             moment = self.roster.moment_of_change(unit, now)
+            if unit.connection.state is None:  # a state of before says what its duty had it shown as, not since when
+                moment = moment._replace(effective=now, detected=now)
             self._settle(unit, moment)
             self._findings.follow_duty(unit, moment)  # a scope may have changed, and the connection not
         key = row_key(unit, facts)
-        if key != unit.key:
-            unit.key = key
+        if key != unit.registration.key:
+            unit.registration.key = key
             self.changes.touch_row(unit)
 
     @staticmethod
     def _is_settled(unit: Unit) -> bool:
         """Return whether the facts leave everything as it is, which is cheaper to ask than when they changed."""
-        as_is = (unit.connection, unit.partly) == unit.wanted_connection()
-        return as_is and must_connect(unit) == bool(unit.never_from)
+        connection, registration = unit.connection, unit.registration
+        as_is = (connection.state, connection.shown, connection.partly) == unit.wanted_connection()
+        return (
+            as_is
+            and registration.duty is registration.written_duty
+            and must_connect(unit) == bool(connection.never_from)
+        )
 
     def _watch_closely(self) -> None:
         """Never be more patient with ticks than with units: half of the shortest supervision, at least three ticks."""
@@ -357,18 +367,19 @@ class Engine:
         self.watch.blind_after = max(MIN_BLIND_AFTER, min(self.roster.blind_after(), shortest // 2))
 
     def _turn_hour(self, unit: Unit, at: int) -> None:
-        hour = floor_to(at, HOUR)
-        if hour < unit.hour:  # held back by another instance of ingest
+        counted, hour = unit.deduplication, floor_to(at, HOUR)
+        if hour < counted.hour:  # held back by another instance of ingest
             self.effects.hours.append(HourCount(unit.unit_id, hour, 1))
             return
         self._close_hour(unit)
-        unit.hour, unit.beats = hour, 1
+        counted.hour, counted.beats = hour, 1
 
     def _close_hour(self, unit: Unit) -> None:
         """Add the heartbeats that were counted in memory to the effects."""
-        if unit.beats:
-            self.effects.hours.append(HourCount(unit.unit_id, unit.hour, unit.beats))
-            unit.beats = 0
+        counted = unit.deduplication
+        if counted.beats:
+            self.effects.hours.append(HourCount(unit.unit_id, counted.hour, counted.beats))
+            counted.beats = 0
             self.changes.touch(unit)
 
     def _sample(self, target: int) -> None:

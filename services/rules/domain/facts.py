@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 from services.kernel.calendar import day_number
 from services.kernel.effective import Recorded, in_force
 from services.kernel.policy import DatedPack
-from services.kernel.words import FindingKind
+from services.kernel.words import DIMENSIONS_UNLESS_SAID, Dimension, FindingKind
 from services.rules.domain.instants import SECOND, day_end, day_of, day_start
 
 V = TypeVar("V", bound=Recorded)
@@ -131,7 +131,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class PackVersion:
-    """What rules needs of a policy pack."""
+    """What rules needs of a policy pack. `union`: the scopes that make a duty to be connected, the first first."""
 
     valid_from: date
     recorded_at: int
@@ -144,6 +144,8 @@ class PackVersion:
     scopes: tuple[Scope, ...]
     ladder_clauses: Mapping[FindingKind, str] = field(default_factory=dict)
     valid_to: date = date.max
+    union: tuple[str, ...] = ()
+    dimensions: tuple[Dimension, ...] = DIMENSIONS_UNLESS_SAID
 
     @property
     def ends(self) -> int | None:

@@ -4,8 +4,7 @@ from services.kernel.ids import derive, finding_id
 from services.kernel.words import Connection, FindingKind, Phase
 from services.rules.domain.changes import Changes
 from services.rules.domain.effects import Effects, Finding, Moment
-from services.rules.domain.rate import UNION_OF
-from services.rules.domain.unit import Unit
+from services.rules.domain.unit.state import Unit
 from services.rules.domain.words import CONNECTED, TROUBLES
 
 _ENDS_LOSS = (*CONNECTED, Connection.COMMISSIONING, Connection.EXEMPT, Connection.RETIRED, Connection.NEVER)
@@ -23,13 +22,13 @@ class Findings:
         self, unit: Unit, kind: FindingKind, problem_id: str, moment: Moment, point: str = "", points: int = 0
     ) -> None:
         """A problem began; it stays open under `problem_id` until it is ended."""
-        unit.findings[kind] = problem_id
+        unit.open_finding(kind, problem_id)
         self._changes.touch(unit)
         self.write(unit, kind, problem_id, Phase.BEGAN, moment, point, points)
 
     def end(self, unit: Unit, kind: FindingKind, moment: Moment, point: str = "") -> None:
         """End the open problem of this kind, if there is one."""
-        problem_id = unit.findings.pop(kind, None)
+        problem_id = unit.close_finding(kind)
         if problem_id is not None:
             self._changes.touch(unit)
             self.write(unit, kind, problem_id, Phase.ENDED, moment, point, 0)
@@ -40,7 +39,7 @@ class Findings:
         """Add a finding. Its event id depends on the problem, the phase and the cause, never on when it is told."""
         cause = moment.signal_id or f"{moment.effective}:{moment.detected}"
         event_id = derive("finding-event", f"{problem_id}|{phase}|{cause}")
-        pack = unit.pack
+        pack = unit.registration.pack
         self._effects.findings.append(
             Finding(
                 event_id,
@@ -59,7 +58,7 @@ class Findings:
 
     def follow_points(self, unit: Unit, kind: FindingKind, moment: Moment, point: str) -> None:
         """Begin, change or end the finding of `kind` as the open points of the unit demand."""
-        count = unit.open_points(kind)
+        count = unit.condition.open_points(kind)
         problem_id = unit.findings.get(kind)
         if count and problem_id is None:
             self.begin(unit, kind, finding_id(unit.unit_id, kind, moment.signal_id), moment, point, count)
@@ -73,14 +72,14 @@ class Findings:
         for kind in TROUBLES:
             problem_id = unit.findings.get(kind)
             if problem_id is not None:
-                self.write(unit, kind, problem_id, Phase.BEGAN, moment, "", unit.open_points(kind))
+                self.write(unit, kind, problem_id, Phase.BEGAN, moment, "", unit.condition.open_points(kind))
 
     def follow_connection(self, unit: Unit, moment: Moment) -> None:
         """The connection of the unit changed: begin or end its loss, then what `follow_duty` does."""
         is_open = FindingKind.CONNECTION_LOST in unit.findings
-        if is_open and unit.connection in _ENDS_LOSS:
+        if is_open and unit.connection.shown in _ENDS_LOSS:
             self.end(unit, FindingKind.CONNECTION_LOST, moment)
-        elif not is_open and unit.connection is Connection.OFFLINE:
+        elif not is_open and unit.connection.shown is Connection.OFFLINE:
             cause = f"{moment.effective}:{moment.detected}"
             self.begin(
                 unit, FindingKind.CONNECTION_LOST, finding_id(unit.unit_id, FindingKind.CONNECTION_LOST, cause), moment
@@ -89,33 +88,37 @@ class Findings:
 
     def follow_duty(self, unit: Unit, moment: Moment) -> None:
         """Start or stop the clock of a unit that must be connected and never was."""
-        due = must_connect(unit)
-        if due and unit.never_from == 0:
-            unit.never_from, unit.never_since = moment.detected, moment.effective
+        due, connection = must_connect(unit), unit.connection
+        if due and connection.never_from == 0:
+            connection.never_from, connection.never_since = moment.detected, moment.effective
             self._changes.touch(unit)
-        elif not due and unit.never_from:
-            unit.never_from = 0
+        elif not due and connection.never_from:
+            connection.never_from = 0
             self._changes.touch(unit)
             self.end(unit, FindingKind.NEVER_CONNECTED, moment)
 
     def begin_never_connected(self, unit: Unit, moment: Moment) -> None:
         """The clock that `follow_duty` started has run out. The id is that of its start: a new one is a new problem."""
-        problem_id = finding_id(unit.unit_id, FindingKind.NEVER_CONNECTED, str(unit.never_from))
+        problem_id = finding_id(unit.unit_id, FindingKind.NEVER_CONNECTED, str(unit.connection.never_from))
         self.begin(unit, FindingKind.NEVER_CONNECTED, problem_id, moment)
 
 
 def must_connect(unit: Unit) -> bool:
     """Return whether the unit has a duty to be connected and never was."""
-    return unit.connection is Connection.NEVER and any(name in unit.scopes for name in UNION_OF)
+    return unit.connection.shown is Connection.NEVER and _in_union(unit)
+
+
+def _in_union(unit: Unit) -> bool:
+    return any(name in unit.registration.scopes for name in unit.registration.pack.union)
 
 
 def clause_of(unit: Unit, kind: FindingKind) -> str:
     """Return the clause that a finding stands on: the duty to be connected, or the ladder of its kind."""
-    ladder = unit.pack.ladder_clauses.get(kind, "")
+    ladder = unit.registration.pack.ladder_clauses.get(kind, "")
     if ladder and kind in TROUBLES:
         return ladder
-    duties = {scope.name: scope.clause for scope in unit.pack.scopes}
-    for name in UNION_OF:
-        if name in unit.scopes and name in duties:
+    duties = {scope.name: scope.clause for scope in unit.registration.pack.scopes}
+    for name in unit.registration.pack.union:
+        if name in unit.registration.scopes and name in duties:
             return duties[name] or ladder or "no policy pack"
     return ladder or "no policy pack"

@@ -4,7 +4,8 @@ It changes no figure: the unit is as connected as it was. It is only said, for a
 """
 
 from services.rules.domain.instants import MINUTE, floor_to
-from services.rules.domain.unit import Link, Unit
+from services.rules.domain.unit.connection import Link
+from services.rules.domain.unit.state import Unit
 
 WINDOW = 10 * MINUTE
 UNSTABLE_AT = 5
@@ -14,12 +15,14 @@ UNSTABLE_AT = 5
 def drop(unit: Unit, link: Link, at: int) -> bool:
     """The line of a gateway was lost, or has come back, at `at`. Return whether it is unstable by that."""
     minute = floor_to(at, MINUTE)
-    drops = link.drops = {then: count for then, count in link.drops.items() if then > at - WINDOW}
+    drops = {then: count for then, count in link.drops.items() if then > at - WINDOW}
     drops[minute] = drops.get(minute, 0) + 1
+    link.drops = drops
     if sum(drops.values()) < UNSTABLE_AT:
         return False
-    unit.line_drops = sum(
-        count for one in unit.links.values() for then, count in one.drops.items() if then > at - WINDOW
+    connection = unit.connection
+    connection.line_drops = sum(
+        count for one in connection.links.values() for then, count in one.drops.items() if then > at - WINDOW
     )
-    unit.unstable_until = max(unit.unstable_until, at + WINDOW)
+    connection.unstable_until = max(connection.unstable_until, at + WINDOW)
     return True

@@ -7,8 +7,11 @@ from services.kernel.words import Connection
 
 UNION = "S"
 EVERY = "ALL"
-UNION_OF = ("S1", "S2")
-DIMENSIONS = ("district", "town", "department", "category")
+"""Names of two scopes that every pack has: units in any scope of its union, and all units."""
+
+
+Slice = tuple[str, str]
+"""A dimension and the value of a unit in it."""
 
 
 class RateKey(NamedTuple):
@@ -74,20 +77,18 @@ class RateBook:
 
     def __init__(self) -> None:
         self._counters: dict[RateKey, Counter] = {}
-        self._fellows: dict[tuple[tuple[str, ...], tuple[str, ...]], Fellows] = {}
+        self._fellows: dict[tuple[tuple[str, ...], tuple[Slice, ...]], Fellows] = {}
         self._moved: list[Fellows] = []
         self._changed: list[Counter] = []
         self._unsampled: list[Counter] = []
 
-    def fellows(self, scopes: tuple[str, ...], values: tuple[str, ...]) -> Fellows:
-        """Return where a unit in `scopes` counts; `values` follow DIMENSIONS."""
-        found = self._fellows.get((scopes, values))
+    def fellows(self, scopes: tuple[str, ...], slices: tuple[Slice, ...]) -> Fellows:
+        """Return where a unit in `scopes` counts."""
+        found = self._fellows.get((scopes, slices))
         if found is None:
-            found = self._fellows[scopes, values] = Fellows(
+            found = self._fellows[scopes, slices] = Fellows(
                 tuple(
-                    self._counter(RateKey(scope, dimension, value))
-                    for scope in scopes
-                    for dimension, value in zip(DIMENSIONS, values, strict=True)
+                    self._counter(RateKey(scope, dimension, value)) for scope in scopes for dimension, value in slices
                 )
             )
         return found

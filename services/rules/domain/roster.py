@@ -6,11 +6,14 @@ from functools import lru_cache
 
 from services.kernel.calendar import day_of
 from services.kernel.policy import Packs
-from services.kernel.words import Connection
+from services.kernel.words import Duty
 from services.rules.domain.effects import REGISTRY_TOPIC, Evidence, Moment
 from services.rules.domain.facts import NO_PACK, GatewayVersion, PackVersion, UnitVersion, begins, holding
 from services.rules.domain.instants import day_start
-from services.rules.domain.unit import Link, Unit
+from services.rules.domain.unit.connection import Link
+from services.rules.domain.unit.duty import duty_by
+from services.rules.domain.unit.registration import Registration
+from services.rules.domain.unit.state import Unit
 from services.rules.domain.watch import DEFAULT_BLIND_AFTER
 from services.rules.domain.words import Cause
 
@@ -36,15 +39,16 @@ class Roster:
 
         They hold from the watermark on that passes them. `read` applies them.
         """
-        unit.versions = versions
-        unit.known_at = min(version.recorded_at for version in versions)
+        registration = unit.registration
+        registration.versions = versions
+        registration.known_at = min(version.recorded_at for version in versions)
         return self._to_come(unit, versions, watermark)
 
     def put_gateway(
         self, unit: Unit, gateway_id: str, versions: tuple[GatewayVersion, ...], watermark: int | None
     ) -> Iterable[int]:
         """Take all versions of a gateway that speaks, spoke or will speak for `unit`; return as `put_unit` does."""
-        unit.gateways[gateway_id] = versions
+        unit.registration.put_gateway(gateway_id, versions)
         return self._to_come(unit, versions, watermark)
 
     def _to_come(
@@ -91,41 +95,42 @@ class Roster:
 
         A unit that is new is known at once, although the watermark has not passed the recording of it yet.
         """
-        return max(unit.known_at, passed(watermark))
+        return max(unit.registration.known_at, passed(watermark))
 
     def read(self, unit: Unit, now: int) -> bool:
         """Bring the facts of `unit` to those as of `now`; return False while there are none: it is not listed yet."""
-        facts = holding(unit.versions, now)
+        registration, connection = unit.registration, unit.connection
+        facts = holding(registration.versions, now)
         if facts is None:
             return False
-        unit.facts = facts
-        unit.pack = self._by_district.get(facts.district, NO_PACK)
-        unit.profile = unit.pack.profile(facts.profile)
-        unit.commissioned = facts.commissioned(now)
-        unit.mask = None
-        if facts.retired(now):
-            unit.mask = Connection.RETIRED
-        elif facts.exempt(now):
-            unit.mask = Connection.EXEMPT
+        registration.facts = facts
+        registration.pack = self._by_district.get(facts.district, NO_PACK)
+        registration.profile = registration.pack.profile(facts.profile)
+        registration.commissioned = facts.commissioned(now)
+        registration.duty = duty_by(facts, now)
         carriers = []
         scoped: list[Link] = []
-        for gateway_id in sorted(unit.gateways):
-            gateway = holding(unit.gateways[gateway_id], now)
+        for gateway_id, versions in registration.gateways:
+            gateway = holding(versions, now)
             if gateway is not None and gateway.unit_id == unit.unit_id and not gateway.retired(now):
                 carriers.append(gateway.carrier)
                 scoped.append(unit.link(gateway_id))
-        unit.carriers = tuple(sorted(set(carriers)))
-        unit.scoped = tuple(scoped or [link for link in unit.links.values() if link.gateway_id not in unit.gateways])
-        unit.scopes = self._scopes_of(unit, facts, now)
+        if not scoped:
+            scoped = [link for link in connection.links.values() if not registration.names(link.gateway_id)]
+        connection.scoped = tuple(scoped)
+        registration.carriers = _one_for_all(*sorted(set(carriers)))
+        registration.scopes = self._scopes_of(registration, facts, now)
         return True
 
-    def _scopes_of(self, unit: Unit, facts: UnitVersion, now: int) -> tuple[str, ...]:
-        if unit.mask is Connection.RETIRED:
+    def _scopes_of(self, registration: Registration, facts: UnitVersion, now: int) -> tuple[str, ...]:
+        if registration.duty is Duty.RETIRED:
             return ()
         key = (facts.district, facts.facts, facts.accepted(now))
         found = self._scopes.get(key)
         if found is None:  # many units have the same facts
-            found = self._scopes[key] = tuple(scope.name for scope in unit.pack.scopes if scope.holds(facts, now))
+            found = self._scopes[key] = tuple(
+                scope.name for scope in registration.pack.scopes if scope.holds(facts, now)
+            )
         return found
 
     @staticmethod
@@ -135,18 +140,26 @@ class Roster:
 
     def moment_of_change(self, unit: Unit, now: int) -> Moment:
         """Return when the facts of a unit that is listed last changed before or at `now`."""
-        points = [at for version in unit.versions for at in version.turning_points() if at <= now]
-        for gateway in unit.gateways.values():
+        registration, pack = unit.registration, unit.registration.pack
+        points = [at for version in registration.versions for at in version.turning_points() if at <= now]
+        for _, gateway in registration.gateways:
             points += [at for version in gateway for at in version.turning_points() if at <= now]
-        points.append(begins(unit.pack) if begins(unit.pack) <= now else 0)
-        points += [at for at in self._lapses.get(unit.pack.district, ()) if at <= now]
+        points.append(begins(pack) if begins(pack) <= now else 0)
+        points += [at for at in self._lapses.get(pack.district, ()) if at <= now]
         changed_at = max(points)
         return Moment(changed_at, changed_at, Cause.REGISTRY, FROM_REGISTRY)
 
 
+@lru_cache(maxsize=4096)
+def _one_for_all(*carriers: str) -> tuple[str, ...]:
+    """Return the carriers of a unit: many units have the same."""
+    return carriers
+
+
 def row_key(unit: Unit, facts: UnitVersion) -> str:
     """Return a name of the facts that the stored row of a unit shows."""
-    return _row_key(facts.valid_from, facts.recorded_at, unit.pack.version, unit.carriers, unit.scopes)
+    held = unit.registration
+    return _row_key(facts.valid_from, facts.recorded_at, held.pack.version, held.carriers, held.scopes)
 
 
 @lru_cache(maxsize=4096)

@@ -1,10 +1,11 @@
-"""Writes transitions: brings a unit's two states in line with its links, facts and points, and counts the change."""
+"""Writes transitions: brings a unit's states in line with its links, facts and points, and counts the change."""
 
 from services.kernel.ids import derive
+from services.kernel.words import Connection
 from services.rules.domain.changes import Changes
 from services.rules.domain.counters import Counters
 from services.rules.domain.effects import Effects, Moment, Transition
-from services.rules.domain.unit import Unit
+from services.rules.domain.unit.state import Unit
 from services.rules.domain.words import Aspect
 
 UNLISTED = "unlisted"
@@ -20,40 +21,64 @@ class Transitions:
         self._changes = changes
 
     def settle_connection(self, unit: Unit, moment: Moment) -> Moment | None:
-        """Follow links and facts; return the moment as it is written down, None where the state stays."""
-        before = unit.connection
-        if unit.facts is None:
+        """Follow links and facts; return the moment at which what is shown changed, None where it stays."""
+        connection = unit.connection
+        if unit.registration.facts is None:
             return None
-        after, partly = unit.wanted_connection()
-        if partly != unit.partly:
-            unit.partly = partly
+        of_links, after, partly = unit.wanted_connection()
+        if of_links is not connection.state:
+            self._connection(unit, of_links, moment)
+        if unit.registration.duty is not unit.registration.written_duty:
+            self._duty(unit, moment)
+        if partly != connection.partly:
+            connection.partly = partly
             self._changes.touch_row(unit)
+        before = connection.shown
         if after is before:
             return None
-        if moment.detected < unit.connection_detected:
-            # The unit's other gateway came by another instance of ingest, or a row of the registry came late. Whoever
-            # reads transitions in the order of `detected` must end in the state that holds.
-            moment = moment._replace(detected=unit.connection_detected)
+        moment = _not_before(moment, connection.shown_detected)
         self._counters.rates.move(unit.fellows, before, after)
-        unit.connection, unit.connection_since, unit.connection_detected = after, moment.effective, moment.detected
+        connection.shown = after
+        connection.shown_since, connection.shown_detected = moment.effective, moment.detected
         self._changes.touch_row(unit)
-        self._write(unit, Aspect.CONNECTION, UNLISTED if before is None else before, after, moment)
         return moment
+
+    def _connection(self, unit: Unit, after: Connection, moment: Moment) -> None:
+        connection = unit.connection
+        moment = _not_before(moment, connection.detected)
+        self._write(unit, Aspect.CONNECTION, connection.state or UNLISTED, after, moment)
+        connection.state, connection.detected = after, moment.detected
+
+    def _duty(self, unit: Unit, moment: Moment) -> None:
+        registration = unit.registration
+        moment = _not_before(moment, registration.duty_detected)
+        self._write(unit, Aspect.DUTY, registration.written_duty or UNLISTED, registration.duty, moment)
+        registration.written_duty, registration.duty_detected = registration.duty, moment.detected
 
     def settle_health(self, unit: Unit, moment: Moment) -> None:
         """Follow the open points."""
-        before, after = unit.health, unit.wanted_health()
-        if unit.facts is None or after is before:
+        before, after = unit.condition.health, unit.wanted_health()
+        if unit.registration.facts is None or after is before:
             return
         self._counters.move_health(unit, before, after)
-        unit.health, unit.health_since = after, moment.effective
+        unit.condition.health, unit.condition.since = after, moment.effective
         self._changes.touch_row(unit)
         self._write(unit, Aspect.HEALTH, before, after, moment)
 
     def _write(self, unit: Unit, aspect: Aspect, before: str, after: str, moment: Moment) -> None:
+        self._changes.touch(unit)
         effective, detected = moment.effective, moment.detected
         cause = moment.signal_id or moment.cause
         name = derive("transition", f"{unit.unit_id}|{aspect}|{before}|{after}|{effective}|{detected}|{cause}")
         self._effects.transitions.append(
             Transition(name, unit.unit_id, aspect, before, after, effective, detected, moment.cause, moment.evidence)
         )
+
+
+def _not_before(moment: Moment, detected: int) -> Moment:
+    """Return the moment, known no earlier than what was last known of the same.
+
+    The unit's other gateway came by another instance of ingest, or a row of the registry came late. Whoever reads
+    transitions in the order of `detected` must end in the state that holds.
+    """
+    return moment if moment.detected >= detected else moment._replace(detected=detected)

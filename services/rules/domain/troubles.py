@@ -7,9 +7,9 @@ from services.rules.domain.effects import Evidence, Moment
 from services.rules.domain.findings import Findings
 from services.rules.domain.inputs import Signal
 from services.rules.domain.instants import DAY
-from services.rules.domain.points import NOWHERE, WHOLE_UNIT, Place, Trouble
 from services.rules.domain.transitions import Transitions
-from services.rules.domain.unit import Unit
+from services.rules.domain.unit.points import NOWHERE, WHOLE_UNIT, Place, Trouble
+from services.rules.domain.unit.state import Unit
 from services.rules.domain.words import TROUBLES, Anomaly, Cause
 
 BELIEVABLE_LAG = DAY
@@ -62,14 +62,14 @@ class Troubles:
         return None if kind is None else self._begin(unit, kind, signal, evidence)
 
     def _begin(self, unit: Unit, kind: FindingKind, signal: Signal, evidence: Evidence) -> Anomaly | None:
-        trouble = unit.trouble(kind)
-        happened = event_time(signal, kind, unit.profile.skew)
+        trouble = unit.condition.trouble(kind)
+        happened = event_time(signal, kind, unit.registration.profile.skew)
         place = _place(signal, kind, happened)
         if signal.redelivered or signal.replayed:  # it may well have left before what arrived earlier
             place = place._replace(arrived=NOWHERE)
         point, oddity = signal.point, None
         if not trouble.has_room(point):
-            unit.overflow += 1
+            unit.deduplication.overflow += 1
             oddity = Anomaly.TOO_MANY_POINTS
             if kind is not FindingKind.FIRE:
                 return oddity
@@ -89,7 +89,7 @@ class Troubles:
 
     def _unreadable(self, unit: Unit, signal: Signal, evidence: Evidence) -> None:
         """Begin a finding that nothing ends here: what could not be read leaves no state, a person looks at it."""
-        if unit.facts is not None:
+        if unit.registration.facts is not None:
             problem_id = finding_id(unit.unit_id, FindingKind.UNREADABLE_ALARM, signal.signal_id)
             moment = _moment(signal, _arrived(signal), evidence)
             self._findings.write(unit, FindingKind.UNREADABLE_ALARM, problem_id, Phase.BEGAN, moment, "", 0)
@@ -97,7 +97,7 @@ class Troubles:
     def _past_fire(self, unit: Unit, signal: Signal, moment: Moment) -> None:
         # The fire lane of alerts acts on the signal alone. What that opened must close when the fire was over before.
         problem_id = finding_id(unit.unit_id, FindingKind.FIRE, signal.signal_id)
-        if unit.facts is not None and FindingKind.FIRE not in unit.findings:
+        if unit.registration.facts is not None and FindingKind.FIRE not in unit.findings:
             self._findings.write(unit, FindingKind.FIRE, problem_id, Phase.BEGAN, moment, signal.point, 0)
             self._findings.write(unit, FindingKind.FIRE, problem_id, Phase.ENDED, moment, signal.point, 0)
 
@@ -107,8 +107,8 @@ class Troubles:
         for kind in wanted:  # the gravest first, and its transition before the next: each kind has a time of its own
             if kind is None:
                 return None  # supervisory: nothing of it is kept open
-            happened = event_time(signal, kind, unit.profile.skew)
-            trouble = unit.trouble(kind)
+            happened = event_time(signal, kind, unit.registration.profile.skew)
+            trouble = unit.condition.trouble(kind)
             before = trouble.open_count
             heard = _end(trouble, signal, _place(signal, kind, happened))
             if signal.again and trouble.is_open(signal.point, signal.system):
@@ -121,10 +121,10 @@ class Troubles:
 
     def _follow(self, unit: Unit, kind: FindingKind, before: int, moment: Moment, signal: Signal) -> None:
         self._changes.touch(unit)
-        if unit.facts is None:
+        if unit.registration.facts is None:
             _hold_back(unit, kind, signal)
             return
-        if unit.open_points(kind) != before:
+        if unit.condition.open_points(kind) != before:
             self._changes.touch_row(unit)
             self._findings.follow_points(unit, kind, moment, signal.point)
         self._transitions.settle_health(unit, moment)
@@ -145,10 +145,11 @@ def _end(trouble: Trouble, signal: Signal, place: Place) -> bool:
 
 def _hold_back(unit: Unit, kind: FindingKind, signal: Signal) -> None:
     """Keep the id of a problem of a unit that the registry does not name yet: it is told when the unit is listed."""
-    if unit.open_points(kind):
-        unit.findings.setdefault(kind, finding_id(unit.unit_id, kind, signal.signal_id))
+    if unit.condition.open_points(kind):
+        if kind not in unit.findings:
+            unit.open_finding(kind, finding_id(unit.unit_id, kind, signal.signal_id))
     else:
-        unit.findings.pop(kind, None)
+        unit.close_finding(kind)
 
 
 def _moment(signal: Signal, happened: int, evidence: Evidence) -> Moment:

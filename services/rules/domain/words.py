@@ -10,6 +10,7 @@ CONNECTED = (Connection.ONLINE, Connection.LATE)
 
 class Aspect(StrEnum):
     CONNECTION = "connection"
+    DUTY = "duty"
     HEALTH = "health"
 
 

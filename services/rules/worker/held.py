@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from services.kernel.words import FindingKind
 from services.rules.domain.engine import Engine
-from services.rules.domain.freeze import freeze_head, freeze_unit
 from services.rules.domain.instants import SECOND
 from services.rules.domain.rate import RateKey, RateRow
-from services.rules.domain.unit import Unit
+from services.rules.domain.snapshot import snapshot_head, snapshot_unit
+from services.rules.domain.unit.state import Unit
 from services.rules.metrics import ALL_UNITS, PartitionView
 from services.rules.ports import Checkpoint, UnitRow
 
@@ -16,7 +16,10 @@ REBASE_BYTES = 256 * 1024
 
 @dataclass(slots=True)
 class Held:
-    """A partition that this process owns. `rates` are its counters as of the last checkpoint."""
+    """A partition that this process owns. `rates` are its counters as of the last checkpoint.
+
+    `rebase`: what is saved is of a format before, so the next checkpoint replaces all of it.
+    """
 
     number: int
     engine: Engine
@@ -26,6 +29,7 @@ class Held:
     saved_offset: int
     rates: dict[RateKey, RateRow]
     rates_whole: bool = True
+    rebase: bool = False
     base_bytes: int = 0
     delta_bytes: int = 0
     unexpected_in_a_row: int = 0
@@ -38,7 +42,7 @@ class Held:
         return self.engine.effects.pressing() or bool(self.engine.changes.rows)
 
     def wants_base(self) -> bool:
-        return self.seq == 0 or self.delta_bytes > max(self.base_bytes, REBASE_BYTES)
+        return self.rebase or self.seq == 0 or self.delta_bytes > max(self.base_bytes, REBASE_BYTES)
 
 
 def collect(held: Held) -> Checkpoint:
@@ -54,19 +58,19 @@ def collect(held: Held) -> Checkpoint:
         seq=held.seq + 1,
         next_offset=held.next_offset,
         base=base,
-        head=freeze_head(engine),
-        units=[freeze_unit(unit) for unit in units],
+        head=snapshot_head(engine),
+        units=[snapshot_unit(unit) for unit in units],
         watermark=engine.watch.watermark,
         sight=engine.watch.sight,
         blind_after_s=engine.watch.blind_after / SECOND,
         effects=engine.take_effects(),
-        rows=[row_of(unit) for unit in changes.rows if unit.facts is not None],
+        rows=[row_of(unit) for unit in changes.rows if unit.registration.facts is not None],
         rates=list(held.rates.values()) if held.rates_whole else changed,
         rates_whole=held.rates_whole,
     )
     changes.clear()
     _measure(held, checkpoint)
-    held.rates_whole = False
+    held.rates_whole = held.rebase = False
     held.seq, held.saved_offset = checkpoint.seq, checkpoint.next_offset
     return checkpoint
 
@@ -100,23 +104,24 @@ def view_of(held: Held) -> PartitionView:
 
 def row_of(unit: Unit) -> UnitRow:
     """Return the read model's row of a listed unit."""
-    assert unit.facts is not None
-    assert unit.connection is not None
+    registration, connection, condition = unit.registration, unit.connection, unit.condition
+    assert registration.facts is not None
+    assert connection.shown is not None
     return UnitRow(
         unit.unit_id,
-        unit.facts,
-        unit.carriers,
-        unit.scopes,
-        unit.connection,
-        unit.connection_since,
-        unit.connection_detected,
-        unit.health,
-        unit.health_since,
-        unit.last_proof(),
-        unit.partly,
-        unit.open_points(FindingKind.FIRE),
-        unit.open_points(FindingKind.FAULT),
-        unit.open_points(FindingKind.ISOLATION),
-        unit.line_drops,
-        unit.unstable_until,
+        registration.facts,
+        registration.carriers,
+        registration.scopes,
+        connection.shown,
+        connection.shown_since,
+        connection.shown_detected,
+        condition.health,
+        condition.since,
+        connection.last_proof(),
+        connection.partly,
+        condition.open_points(FindingKind.FIRE),
+        condition.open_points(FindingKind.FAULT),
+        condition.open_points(FindingKind.ISOLATION),
+        connection.line_drops,
+        connection.unstable_until,
     )

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from services.rules.domain.engine import Engine
-from services.rules.domain.freeze import UnknownFormat, thaw
 from services.rules.domain.inputs import Heartbeat, Tick
+from services.rules.domain.snapshot import UnknownFormat, is_current, restore
 from services.rules.metrics import PartitionView, RulesMetrics
 from services.rules.ports import (
     Checkpoint,
@@ -105,7 +105,14 @@ class RulesWorker:
             gc.enable()
         rates = {row.key: row for row in engine.counters.rates.rows()}
         self.held[partition] = Held(
-            partition, engine, saved.owner_epoch, saved.seq, saved.next_offset, saved.next_offset, rates
+            partition,
+            engine,
+            saved.owner_epoch,
+            saved.seq,
+            saved.next_offset,
+            saved.next_offset,
+            rates,
+            rebase=saved.head is not None and not is_current(saved.head),
         )
         self.metrics.partitions.set(len(self.held))
         self.views[partition] = view_of(self.held[partition])
@@ -118,7 +125,7 @@ class RulesWorker:
             engine.registry(rows.units, rows.gateways, rows.packs)
             return engine
         try:
-            return thaw(
+            return restore(
                 saved.head,
                 saved.units,
                 never_grace=self.never_grace,

@@ -61,9 +61,9 @@ class Site:
         """Points on fire, faulty and isolated."""
         unit = self.scenario.engine.units["U1"]
         return (
-            unit.open_points(FindingKind.FIRE),
-            unit.open_points(FindingKind.FAULT),
-            unit.open_points(FindingKind.ISOLATION),
+            unit.condition.open_points(FindingKind.FIRE),
+            unit.condition.open_points(FindingKind.FAULT),
+            unit.condition.open_points(FindingKind.ISOLATION),
         )
 
 

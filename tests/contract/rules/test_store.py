@@ -10,9 +10,9 @@ import pytest
 
 from services.rules.adapters.pg_store import PostgresStore
 from services.rules.domain.effects import Effects, HourCount, Moment
-from services.rules.domain.freeze import freeze_head, freeze_unit
 from services.rules.domain.instants import instant
-from services.rules.ports import Checkpoint, Fenced, StateDamaged, Store
+from services.rules.domain.snapshot import snapshot_head, snapshot_unit
+from services.rules.ports import Checkpoint, Fenced, Saved, StateDamaged, Store
 from services.rules.worker import row_of
 from services.runtime.postgres import open_pool
 from tests.fakes.rules import MemoryStore
@@ -74,8 +74,8 @@ def checkpoint(scenario: Scenario, epoch: int, seq: int = 1, partition: int = 0)
         seq=seq,
         next_offset=scenario.offset,
         base=seq == 1,
-        head=freeze_head(engine),
-        units=[freeze_unit(unit) for unit in engine.units.values()],
+        head=snapshot_head(engine),
+        units=[snapshot_unit(unit) for unit in engine.units.values()],
         watermark=engine.watch.watermark,
         sight=engine.watch.sight,
         blind_after_s=10,
@@ -104,7 +104,7 @@ async def test_what_was_saved_is_what_the_next_owner_finds(store: tuple[Store, F
     assert await keeper.save([checkpoint(scenario, epoch)]) > 0
     saved = await keeper.claim(0, "b")
     assert (saved.owner_epoch, saved.next_offset, saved.seq) == (epoch + 1, scenario.offset, 1)
-    assert saved.head == freeze_head(scenario.engine)
+    assert saved.head == snapshot_head(scenario.engine)
     assert [unit[0] for unit in saved.units] == ["U1", "U2"]
     held = await facts()
     assert held["units"] == {"U1": ("online", 1), "U2": ("never_connected", 0)}
@@ -175,6 +175,10 @@ async def test_one_fenced_partition_keeps_all_of_the_transaction_out(store: tupl
     assert (await facts())["units"] == {}
 
 
+def healths(saved: Saved) -> dict[str, str]:
+    return {unit.unit_id: json.loads(unit.state)["condition"]["health"] for unit in saved.units}
+
+
 async def test_deltas_are_laid_over_their_base_and_a_new_base_replaces_both(store: tuple[Store, Facts]) -> None:
     keeper, _ = store
     scenario = story()
@@ -182,15 +186,15 @@ async def test_deltas_are_laid_over_their_base_and_a_new_base_replaces_both(stor
     await keeper.save([checkpoint(scenario, epoch)])
     scenario.signal(3, "restore", restores="all")
     delta = checkpoint(scenario, epoch, seq=2)
-    await keeper.save([replace(delta, units=[freeze_unit(scenario.engine.units["U1"])], effects=Effects())])
+    await keeper.save([replace(delta, units=[snapshot_unit(scenario.engine.units["U1"])], effects=Effects())])
     saved = await keeper.claim(0, "a")
     assert saved.seq == 2
-    assert {unit[0]: unit[5] for unit in saved.units} == {"U1": "normal", "U2": "unknown"}
+    assert healths(saved) == {"U1": "normal", "U2": "unknown"}
     scenario.beat(4, "U2")
     base = replace(checkpoint(scenario, saved.owner_epoch, seq=3), base=True, effects=Effects())
     await keeper.save([base])
     saved = await keeper.claim(0, "a")
-    assert {unit[0]: unit[5] for unit in saved.units} == {"U1": "normal", "U2": "normal"}
+    assert healths(saved) == {"U1": "normal", "U2": "normal"}
 
 
 async def test_hours_add_up_over_checkpoints(store: tuple[Store, Facts]) -> None:

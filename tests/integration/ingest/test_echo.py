@@ -41,7 +41,7 @@ def problems(written: Written, gateway: Gateway) -> list[tuple[str, str]]:
     for _, offset, event in encoded:
         scenario.feed(decoder.any_record(event.model_dump_json().encode(), offset))
     found = scenario.engine.units.get(unit_id)
-    open_now = found is not None and found.open_points(FindingKind.FIRE) > 0
+    open_now = found is not None and found.condition.open_points(FindingKind.FIRE) > 0
     told = [(one.phase.value, one.finding_id) for one in scenario.findings("fire", unit_id)]
     assert open_now is (bool(told) and told[-1][0] != "ended")
     return told

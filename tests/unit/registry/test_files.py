@@ -244,6 +244,10 @@ PACK_ERRORS = [
     ("any: [crowded_place", "any: [crowded_plaze", "scopes.S1.all.2.any.0", "crowded_plaze"),
     ("kinds: [fire]", "kinds: [fire, flood]", "ladders.fire.kinds.1", "flood"),
     ("kinds: [fire]", "kinds: [fire, fault]", "ladders.fire.kinds.1", "fault"),
+    ("union: [S1, S2]", "union: [S1, S9]", "union.1", "S9"),
+    ("union: [S1, S2]", "union: [S1, S1]", "union.1", "S1"),
+    ("dimensions: [district, town, department", "dimensions: [town, department", "dimensions", "dimensions"),
+    ("dimensions: [district, town,", "dimensions: [district, village,", "dimensions.1", "village"),
     ("group_wait_s: 30", "group_wayt_s: 30", "group_wayt_s", "group_wayt_s"),
 ]
 
@@ -309,7 +313,7 @@ H1 = "ladders.hazard.steps.1"
         (
             "trigger: {working_time: {working_days: 3, calendar: DE}}",
             f"{H1}.trigger.working_time.calendar",
-            "should be 'CN'",
+            "one of: 'CN'",
         ),
         ("after_s: 3600, trigger: {elapsed: {after_s: 3600}}", H1, "either `after_s` or `trigger`"),
         ("board_only: false", H1, "either `after_s` or `trigger`"),

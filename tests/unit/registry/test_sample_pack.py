@@ -1,5 +1,7 @@
 """The sample pack says what the domain notes say: table 1.8 is written out here again, by hand."""
 
+import json
+
 import pytest
 
 from schemas.pack import Pack
@@ -132,3 +134,13 @@ def test_fire_tells_centre_and_control_room_at_once_and_no_department(pack: Pack
 
 def test_pack_is_named_as_its_file() -> None:
     assert PACK_FILE.stem == policy().pack_id
+
+
+def test_a_pack_from_before_unions_could_be_said_means_what_it_meant_then(pack: Pack) -> None:
+    said = pack.model_dump(mode="json", exclude={"union", "dimensions"})
+    before = Pack.model_validate_json(json.dumps(said))
+    assert before.union_scopes() == ("S1", "S2") == pack.union_scopes()
+    assert before.dimensions == ("district", "town", "department", "category") == pack.dimensions
+    del said["scopes"]["S2"]
+    said["targets"] = {name: each for name, each in said["targets"].items() if each["scope"] != "S2"}
+    assert Pack.model_validate_json(json.dumps(said)).union_scopes() == ("S1",)

@@ -42,6 +42,7 @@ PACK = PackVersion(
     default_profile="CN-FAST",
     profiles={"CN-FAST": FAST},
     scopes=(S1, S2),
+    union=("S1", "S2"),
     ladder_clauses={
         FindingKind.FIRE: "F0",
         FindingKind.FAULT: "H0",
@@ -152,11 +153,11 @@ class Scenario:
         self.said.samples += new.samples
 
     def connection(self, unit_id: str = "U1") -> str:
-        found = self.engine.units[unit_id].connection
+        found = self.engine.units[unit_id].connection.shown
         return "" if found is None else found.value
 
     def health(self, unit_id: str = "U1") -> str:
-        return self.engine.units[unit_id].health.value
+        return self.engine.units[unit_id].condition.health.value
 
     def moves(self, unit_id: str = "U1", aspect: str = "connection") -> list[str]:
         return [t.to_state for t in self.transitions(unit_id, aspect)]

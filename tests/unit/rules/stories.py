@@ -6,6 +6,7 @@ A story is a list of plain steps that a strategy draws, so that it shrinks well.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from random import Random
 
 from hypothesis import strategies as st
 
@@ -53,6 +54,29 @@ _STEP = st.one_of(
     st.tuples(st.just("row"), st.sampled_from(UNITS), st.integers(0, 5), st.integers(-50, 300)),
 )  # fmt: skip
 STEPS = st.lists(_STEP, min_size=5, max_size=60)
+
+
+def random_steps(random: Random, count: int = 120) -> list[tuple[object, ...]]:
+    """Return steps of a long story, the same for the same seed: most of them beats and signals, as in `STEPS`."""
+    steps: list[tuple[object, ...]] = []
+    for _ in range(count):
+        unit, instance = random.choice(UNITS), random.choice(["i1", "i2"])
+        point, shift = random.choice(["", "p1", "p2"]), random.randint(-400, 5)
+        wait = random.choice([random.randint(1, 9)] * 6 + [20, 100, 260, 260, 700])
+        steps += random.choices(
+            [
+                ("wait", wait),
+                ("beat", unit, random.choice("aab")),
+                ("signal", unit, random.choice(["fire", "fault", "isolation", "test"]), point, shift),
+                ("restore", unit, random.choice(["fire", "fault", "all"]), random.choice([point, "p*"]), shift),
+                ("down", unit),
+                ("repeat", random.randint(1, 6)),
+                (random.choice(["silent", "back", "back", "leave"]), instance),
+                ("row", unit, random.randint(0, 5), random.randint(-50, 300)),
+            ],
+            [8, 8, 4, 3, 1, 1, 1, 1],
+        )
+    return steps
 
 
 class _Writer:

@@ -134,7 +134,7 @@ def test_a_heartbeat_of_an_online_unit_says_nothing() -> None:
     scenario.ticks(1, 59)
     scenario.beat(60)
     assert scenario.said.size() - len(scenario.said.samples) == before - samples
-    assert scenario.engine.units["U1"].last_proof() == when(60)
+    assert scenario.engine.units["U1"].connection.last_proof() == when(60)
 
 
 def test_the_heap_does_not_grow_with_heartbeats() -> None:

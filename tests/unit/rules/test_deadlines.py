@@ -4,7 +4,8 @@ from services.kernel.words import Connection
 from services.rules.domain import supervision
 from services.rules.domain.deadlines import Deadlines, Due, LinkDue, NeverConnectedDue
 from services.rules.domain.effects import SIGNALS_TOPIC, Evidence
-from services.rules.domain.unit import Link, Unit
+from services.rules.domain.unit.connection import Link
+from services.rules.domain.unit.state import Unit
 from services.rules.domain.watch import Watch
 from tests.unit.rules.scenario import LATE_AFTER, OFFLINE_AFTER, T0, when
 
@@ -37,7 +38,7 @@ def test_nothing_is_due_before_its_instant_has_passed() -> None:
     deadlines, units, _ = agenda("U1")
     assert list(deadlines.until(T0 + LATE_AFTER)) == []
     assert [said(due) for due in deadlines.until(T0 + LATE_AFTER + 1)] == [("link", "U1", T0 + LATE_AFTER)]
-    assert units["U1"].links["G"].state is Connection.ONLINE
+    assert units["U1"].connection.links["G"].state is Connection.ONLINE
 
 
 def test_facts_come_before_the_deadlines_of_the_same_instant_and_units_by_name() -> None:
@@ -50,7 +51,7 @@ def test_facts_come_before_the_deadlines_of_the_same_instant_and_units_by_name()
 
 def test_a_proof_of_life_moves_the_deadline_without_a_word_to_the_agenda() -> None:
     deadlines, units, _ = agenda("U1")
-    units["U1"].links["G"].last_proof = when(30)
+    units["U1"].connection.links["G"].last_proof = when(30)
     assert list(deadlines.until(when(30) + LATE_AFTER)) == []
     assert [due.at for due in deadlines.until(when(31) + LATE_AFTER)] == [when(30) + LATE_AFTER]
 
@@ -69,7 +70,7 @@ def test_what_is_made_of_one_may_set_the_next_before_the_same_watermark() -> Non
 def test_the_grace_of_a_unit_runs_only_while_sight_is_clear() -> None:
     deadlines, units, watch = agenda()
     unit = units["U1"] = Unit("U1")
-    unit.never_from = T0
+    unit.connection.never_from = T0
     deadlines.add_unit(unit)
     watch.clear_since = None
     assert list(deadlines.until(T0 + GRACE + 10)) == []

@@ -117,7 +117,7 @@ class Centre:
             self.scenario.feed(self._decoder.decode(self._encoder.signal(signal, judged.arrival), self.scenario.offset))
 
     def is_open(self, kind: str) -> bool:
-        return self.scenario.engine.units["U1"].open_points(FindingKind(kind)) > 0
+        return self.scenario.engine.units["U1"].condition.open_points(FindingKind(kind)) > 0
 
     def problems(self, kind: str) -> list[str]:
         return self.scenario.phases(kind)
@@ -221,8 +221,8 @@ def test_a_heartbeat_of_always_the_same_bytes_is_a_sign_of_life_each_time() -> N
         centre.hear(Arrival(1, number, "firenet/v1/G1/up/json", beat, STARTS + timedelta(seconds=centre.seconds)))
         centre.scenario.tick(centre.seconds)
     assert centre.scenario.connection() == "online"
-    counted = centre.scenario.engine.units["U1"].beats
+    counted = centre.scenario.engine.units["U1"].deduplication.beats
     centre.restart()
     again = Arrival(1, 5, "firenet/v1/G1/up/json", beat, STARTS + timedelta(seconds=260), duplicate=True)
     centre.hear(again)
-    assert centre.scenario.engine.units["U1"].beats == counted
+    assert centre.scenario.engine.units["U1"].deduplication.beats == counted

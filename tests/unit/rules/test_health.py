@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from services.kernel.ids import finding_id
 from services.kernel.words import FindingKind
 from services.rules.domain.inputs import Signal
-from services.rules.domain.points import MAX_CLOSED, MAX_OPEN
+from services.rules.domain.unit.points import MAX_CLOSED, MAX_OPEN
 from services.rules.domain.words import Anomaly
 from tests.unit.rules.scenario import Scenario, when
 
@@ -66,7 +66,7 @@ def test_isolating_a_faulty_point_does_not_cure_it() -> None:
     scenario.signal(1, "fault", "p1")
     scenario.signal(2, "isolation", "p1")
     assert scenario.phases("fault") == ["began"]
-    assert (scenario.health(), scenario.engine.units["U1"].open_points(FindingKind.FAULT)) == ("fault", 1)
+    assert (scenario.health(), scenario.engine.units["U1"].condition.open_points(FindingKind.FAULT)) == ("fault", 1)
     scenario.signal(3, "restore", "p1", restores="fault")
     assert scenario.health() == "partly_isolated"
 
@@ -167,7 +167,7 @@ def test_fires_and_ends_by_different_clocks_end_in_the_same_state_in_any_order(o
     for number in order:
         kind, point, restores, received, occurred = told[number]
         scenario.signal(received, kind, point, restores, occurred_at=when(occurred))
-    assert (scenario.health(), scenario.engine.units["U1"].open_points(FindingKind.FIRE)) == ("fire", 1)
+    assert (scenario.health(), scenario.engine.units["U1"].condition.open_points(FindingKind.FIRE)) == ("fire", 1)
     scenario.signal(180, "restore", "p1", restores="fire", occurred_at=when(180))
     assert scenario.health() == "normal"
 
@@ -206,7 +206,9 @@ def test_any_order_of_arrival_ends_in_the_same_state(order: tuple[int, ...]) -> 
         scenario.feed(signal)
         scenario.feed(signal)
     unit = scenario.engine.units["U1"]
-    assert [unit.open_points(kind) for kind in (FindingKind.FIRE, FindingKind.FAULT, FindingKind.ISOLATION)] == [
+    assert [
+        unit.condition.open_points(kind) for kind in (FindingKind.FIRE, FindingKind.FAULT, FindingKind.ISOLATION)
+    ] == [
         0,
         0,
         1,
@@ -218,7 +220,7 @@ def test_open_faults_are_bounded_and_counted() -> None:
     scenario = speaking()
     for number in range(MAX_OPEN + 5):
         scenario.signal(1, "fault", f"p{number}")
-    assert scenario.engine.units["U1"].open_points(FindingKind.FAULT) == MAX_OPEN
+    assert scenario.engine.units["U1"].condition.open_points(FindingKind.FAULT) == MAX_OPEN
     assert scenario.engine.oddities[Anomaly.TOO_MANY_POINTS] == 5
 
 
@@ -237,7 +239,7 @@ def test_ends_that_are_remembered_are_bounded() -> None:
     scenario = speaking()
     for number in range(MAX_CLOSED * 3):
         scenario.signal(1 + number, "restore", f"p{number}", restores="fault")
-    trouble = scenario.engine.units["U1"].trouble(FindingKind.FAULT)
+    trouble = scenario.engine.units["U1"].condition.trouble(FindingKind.FAULT)
     assert len(trouble.words) == MAX_CLOSED
 
 
@@ -341,6 +343,6 @@ def test_an_unreadable_alarm_is_a_sign_of_life_and_a_finding_that_leaves_no_stat
     assert scenario.phases("unreadable_alarm") == ["began", "began"]
     assert (scenario.health(), scenario.connection()) == ("normal", "online")
     assert scenario.engine.units["U1"].findings == {}
-    assert scenario.engine.units["U1"].last_proof() == when(2)
+    assert scenario.engine.units["U1"].connection.last_proof() == when(2)
     scenario.signal(3, "restore", restores="all")
     assert scenario.phases("unreadable_alarm") == ["began", "began"]

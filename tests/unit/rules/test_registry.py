@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from services.kernel.words import Dimension
 from services.rules.domain.facts import GatewayVersion, Profile
 from services.rules.domain.instants import SECOND, day_start
 from services.rules.domain.rate import RateKey
@@ -153,18 +154,19 @@ def test_commissioning_takes_effect_when_the_watermark_passes_its_recording() ->
     scenario.beat(62)
     scenario.tick(66)
     assert scenario.connection() == "online"
-    assert since_t0(scenario.transitions()[-1].effective) == 65
+    assert [one.to_state for one in scenario.transitions()] == ["never_connected", "online"], "as the links were"
+    assert since_t0(scenario.transitions(aspect="duty")[-1].effective) == 65
 
 
 def test_of_two_gateways_one_lost_means_partly_connected_and_not_counted() -> None:
     scenario = Scenario(0)
     scenario.list_unit("U1", gateways=("GA", "GB"))
     alive(scenario, 0, 60, "GA")
-    assert (scenario.connection(), scenario.engine.units["U1"].partly) == ("never_connected", True)
+    assert (scenario.connection(), scenario.engine.units["U1"].connection.partly) == ("never_connected", True)
     alive(scenario, 70, 130, "GA", "GB")
-    assert (scenario.connection(), scenario.engine.units["U1"].partly) == ("online", False)
+    assert (scenario.connection(), scenario.engine.units["U1"].connection.partly) == ("online", False)
     alive(scenario, 190, 500, "GA")
-    assert (scenario.connection(), scenario.engine.units["U1"].partly) == ("offline", True)
+    assert (scenario.connection(), scenario.engine.units["U1"].connection.partly) == ("offline", True)
     assert counts(scenario, "S1") == (1, 0)
     assert scenario.phases("connection_lost") == ["began"]
     alive(scenario, 510, 600, "GA", "GB")
@@ -246,8 +248,46 @@ def test_a_row_that_comes_late_is_told_after_what_was_told_already() -> None:
     scenario.beat(1)
     scenario.ticks(2, 10)
     scenario.list_unit("U1", unit_version(recorded_at=when(-5), exempt_from=TODAY, exempt_until=TODAY))
-    told = scenario.transitions()
+    told = scenario.transitions(aspect="duty")
     assert [one.to_state for one in sorted(told, key=lambda one: one.detected)][-1] == scenario.connection() == "exempt"
+
+
+def test_what_the_links_did_under_an_exemption_is_written_and_an_exemption_that_is_lifted_takes_nothing_away() -> None:
+    scenario = Scenario(0)
+    exempt = unit_version(valid_from=TODAY, recorded_at=when(5), exempt_from=TODAY, exempt_until=TODAY)
+    lifted = unit_version(valid_from=TODAY, recorded_at=when(600))
+    scenario.list_unit("U1", unit_version(), exempt)
+    alive(scenario, 0, 60, "G1")
+    assert scenario.connection() == "exempt"
+    scenario.ticks(61, 500)
+    assert (scenario.connection(), scenario.findings("connection_lost")) == ("exempt", [])
+    scenario.list_unit("U1", unit_version(), exempt, lifted)
+    scenario.ticks(501, 602)
+    assert scenario.connection() == "offline"
+    assert scenario.moves() == ["never_connected", "online", "late", "offline"]
+    assert scenario.moves(aspect="duty") == ["due", "exempt", "due"]
+    lost = scenario.transitions()[-1]
+    assert (since_t0(lost.effective), since_t0(lost.detected)) == (60, 60 + OFFLINE_AFTER / SECOND)
+    (began,) = scenario.findings("connection_lost")
+    assert since_t0(began.moment.effective) == 600, "nobody is blamed for the time of the exemption"
+
+
+def test_the_pack_says_which_scopes_make_a_union_and_by_what_units_are_counted() -> None:
+    other = replace(PACK, union=("S2",), dimensions=(Dimension.DISTRICT, Dimension.COMMUNITY))
+    scenario = Scenario(1, pack=other, never_grace_s=60)
+    scenario.ticks(0, 120)
+    assert scenario.findings("never_connected") == [], "S1 makes no duty by this pack"
+    keys = {row.key for row in scenario.engine.counters.rates.rows() if row.in_scope}
+    assert keys == {
+        RateKey(scope, dimension, value)
+        for scope in ("S1", "ALL")
+        for dimension, value in (("district", "sample"), ("community", "c-1"))
+    }
+    scenario.engine.registry(packs={PACK.pack_id: (replace(PACK, recorded_at=when(-1)),)})
+    scenario.collect()
+    scenario.ticks(121, 300)
+    assert scenario.phases("never_connected") == ["began"]
+    assert {row.key.scope for row in scenario.engine.counters.rates.rows() if row.in_scope} == {"S1", "S", "ALL"}
 
 
 def test_strangers_are_bounded() -> None:
@@ -349,7 +389,7 @@ def test_a_pack_of_a_few_days_gives_way_to_that_of_the_year_when_it_is_over() ->
     alive(scenario, 70, MIDNIGHT_S, "G1")
     scenario.tick(MIDNIGHT_S + 1)
     assert counts(scenario, "S1") == (1, 1)
-    assert scenario.engine.units["U1"].pack.pack_id == "sample-2026"
+    assert scenario.engine.units["U1"].registration.pack.pack_id == "sample-2026"
 
 
 def test_a_pack_that_has_run_out_goes_on_until_the_next_begins() -> None:
@@ -361,7 +401,7 @@ def test_a_pack_that_has_run_out_goes_on_until_the_next_begins() -> None:
 def test_the_pack_of_another_district_is_not_ours() -> None:
     scenario = Scenario(1, pack=replace(PACK, district="elsewhere"))
     alive(scenario, 0, 60, "G1")
-    assert scenario.engine.units["U1"].pack.pack_id == "none"
+    assert scenario.engine.units["U1"].registration.pack.pack_id == "none"
 
 
 def test_units_of_one_gateway_are_followed_by_name_as_a_replay_in_another_process_has_to() -> None:

@@ -1,6 +1,6 @@
 """Our own blindness is never the unit's fault: unknown, not offline, and no wave of offline afterwards."""
 
-from services.rules.domain.freeze import freeze_head, thaw
+from services.rules.domain.snapshot import restore, snapshot_head
 from services.rules.domain.words import Anomaly
 from tests.unit.rules.scenario import OFFLINE_AFTER, Scenario, since_t0, when
 
@@ -184,13 +184,13 @@ def test_a_loss_is_none_while_several_instances_of_ingest_share_the_messages_nor
     scenario.tick(5, "i2")
     scenario.signal(6, "gap", missing=4)
     scenario.tick(7, "i2", leaving=True)
-    head = freeze_head(scenario.engine)
+    head = snapshot_head(scenario.engine)
     scenario.signal(7000, "gap", missing=5)
     scenario.signal(7001, "gap", missing=-2)
     scenario.signal(7206, "gap", missing=6)
     assert losses(scenario) == [3, -2, 6], "what is taken back is taken back always"
     assert scenario.engine.oddities[Anomaly.UNPROVEN_LOSS] == 2
-    again = thaw(head, [], never_grace=0, unit_rows={}, gateway_rows={}, pack_rows={})
+    again = restore(head, [], never_grace=0, unit_rows={}, gateway_rows={}, pack_rows={})
     assert again.watch.is_shared(when(7000))
     del head["shared_at"]
-    assert not thaw(head, [], never_grace=0, unit_rows={}, gateway_rows={}, pack_rows={}).watch.is_shared(when(7000))
+    assert not restore(head, [], never_grace=0, unit_rows={}, gateway_rows={}, pack_rows={}).watch.is_shared(when(7000))

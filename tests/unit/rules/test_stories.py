@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from services.kernel.words import Connection, Phase
 from services.rules.domain.engine import Engine
 from services.rules.domain.facts import UnitVersion
-from services.rules.domain.freeze import freeze_head, freeze_unit, thaw
 from services.rules.domain.inputs import Heartbeat, Signal
-from services.rules.domain.rate import DIMENSIONS, EVERY, UNION, UNION_OF, RateKey, RateRow
+from services.rules.domain.rate import EVERY, UNION, RateKey, RateRow
+from services.rules.domain.snapshot import restore, snapshot_head, snapshot_unit
 from services.rules.domain.transitions import UNLISTED
-from services.rules.domain.unit import Unit
+from services.rules.domain.unit.state import Unit
 from tests.unit.rules.scenario import PACK, unit_version
 from tests.unit.rules.stories import GATEWAYS, GRACE, PACKS, STEPS, UNITS, Row, Story, fresh, play, step, tell
 
@@ -23,11 +23,11 @@ many = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChe
 
 def restart(engine: Engine, story: Story, until: int) -> Engine:
     """Save as JSON, load into a new engine with the registry as it is by then."""
-    head = json.loads(json.dumps(freeze_head(engine)))
-    units = json.loads(json.dumps([freeze_unit(unit) for unit in engine.units.values()]))
+    head = json.loads(json.dumps(snapshot_head(engine)))
+    units = [snapshot_unit(unit) for unit in engine.units.values()]
     rows: dict[str, tuple[UnitVersion, ...]] = dict.fromkeys(UNITS, (unit_version(),))
     rows |= {item.unit_id: item.versions for item in story.inputs[:until] if isinstance(item, Row)}
-    return thaw(head, units, never_grace=GRACE, unit_rows=rows, gateway_rows=GATEWAYS, pack_rows=PACKS)
+    return restore(head, units, never_grace=GRACE, unit_rows=rows, gateway_rows=GATEWAYS, pack_rows=PACKS)
 
 
 @many
@@ -44,7 +44,7 @@ def test_a_restart_at_any_point_changes_no_effect(steps: Any, data: st.DataObjec
     resumed = restart(stopped, story, until)
     assert resumed.take_effects().size() == 0
     assert play(resumed, story.inputs[until:]) == rest
-    assert [freeze_unit(u) for u in resumed.units.values()] == [freeze_unit(u) for u in whole.units.values()]
+    assert [snapshot_unit(u) for u in resumed.units.values()] == [snapshot_unit(u) for u in whole.units.values()]
 
 
 @many
@@ -61,14 +61,16 @@ def recount(units: list[Unit]) -> dict[RateKey, RateRow]:
     """Count units the slow way."""
     tallies: dict[RateKey, Counter[str]] = {}
     for unit in units:
-        facts = unit.facts
-        if facts is None or unit.connection is None or unit.connection is Connection.RETIRED:
+        facts = unit.registration.facts
+        if facts is None or unit.connection.shown is None or unit.connection.shown is Connection.RETIRED:
             continue
-        scopes = {*unit.scopes, EVERY} | ({UNION} if set(unit.scopes) & set(UNION_OF) else set())
+        scopes = {*unit.registration.scopes, EVERY} | (
+            {UNION} if set(unit.registration.scopes) & set(unit.registration.pack.union) else set()
+        )
         values = (facts.district, facts.town, facts.lead_department, facts.category)
         for scope in scopes:
-            for dimension, value in zip(DIMENSIONS, values, strict=True):
-                tallies.setdefault(RateKey(scope, dimension, value), Counter())[unit.connection] += 1
+            for dimension, value in zip(("district", "town", "department", "category"), values, strict=True):
+                tallies.setdefault(RateKey(scope, dimension, value), Counter())[unit.connection.shown] += 1
     return {
         key: RateRow(key, tally.total(), tally["online"] + tally["late"], tally["late"], tally["offline"],
                      tally["unknown"], tally["never_connected"], tally["commissioning"], tally["exempt"])
@@ -89,7 +91,8 @@ def test_every_transition_starts_where_the_last_one_ended_and_has_an_id_of_its_o
         state[one.unit_id, one.aspect] = one.to_state
     assert len({one.transition_id for one in said.transitions}) == len(said.transitions)
     for unit in engine.units.values():
-        assert state[unit.unit_id, "connection"] == unit.connection
+        assert state[unit.unit_id, "connection"] == unit.connection.state
+        assert state[unit.unit_id, "duty"] == unit.registration.duty
 
 
 @many
@@ -155,6 +158,13 @@ def item_time(item: Any) -> int:
 
 def outcome(engine: Engine) -> list[tuple[object, ...]]:
     return [
-        (unit.unit_id, unit.connection, unit.health, unit.partly, unit.last_proof(), sorted(unit.findings))
+        (
+            unit.unit_id,
+            unit.connection.shown,
+            unit.condition.health,
+            unit.connection.partly,
+            unit.connection.last_proof(),
+            sorted(unit.findings),
+        )
         for unit in sorted(engine.units.values(), key=lambda one: one.unit_id)
     ]

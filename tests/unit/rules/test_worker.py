@@ -1,6 +1,8 @@
 """The loop around the engines: nothing lost or doubled when saving fails, restarts or is fenced."""
 
 import asyncio
+import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,11 +15,12 @@ from prometheus_client.exposition import generate_latest
 from services.rules.domain.facts import GatewayVersion
 from services.rules.domain.inputs import Heartbeat, Input, Signal, Tick
 from services.rules.domain.instants import SECOND, day_start
+from services.rules.domain.snapshot import snapshot_head
 from services.rules.metrics import LiveCollector, RulesMetrics
 from services.rules.ports import Fenced, Refused, Rows, StateDamaged, StoreUnavailable
 from services.rules.worker import MAX_UNEXPECTED, OutOfPlace, RulesWorker, TooManyUnexpected, publish_findings
 from tests.fakes.rules import MemoryStore
-from tests.unit.rules.scenario import LISTED, PACK, unit_version, when
+from tests.unit.rules.scenario import LISTED, PACK, Scenario, unit_version, when
 
 
 class Record(NamedTuple):
@@ -164,7 +167,7 @@ async def test_an_outage_is_waited_for_and_the_same_checkpoint_is_repeated() -> 
 
 
 async def test_no_more_records_are_taken_while_too_much_is_unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.rules.worker.loop.MAX_UNSAVED", 3)
+    monkeypatch.setattr("services.rules.worker.loop.MAX_UNSAVED", 6)
     store, clock = MemoryStore(), Clock()
     one = worker(store, log_of_a_day(), clock)
     await one.assigned(0)
@@ -189,12 +192,38 @@ async def test_a_zombie_throws_its_partition_away() -> None:
     assert store.transitions == {}
 
 
+async def test_a_state_of_a_format_before_is_replaced_by_the_first_checkpoint_so_that_none_is_laid_over_it() -> None:
+    store, log, clock = MemoryStore(), log_of_a_day(), Clock()
+    one = worker(store, log, clock)
+    await one.assigned(0)
+    await one.handle({0: log.records(0, 7)})
+    await one.revoked([0])
+    (seq,) = store.partitions[0].snapshots
+    old = {
+        **snapshot_head(Scenario().engine),
+        "format": 2,
+        "instances": {"i1": [1, 7, when(12), when(12)]},
+        "unsampled": [],
+    }
+    body = zlib.compress(json.dumps([old, []]).encode())
+    store.partitions[0].snapshots[seq] = (True, body)
+    one = worker(store, log, clock)
+    await one.assigned(0)
+    await one.handle({0: log.records(7, 9)})
+    await turn(one, clock)
+    assert [is_base for is_base, _ in store.partitions[0].snapshots.values()] == [True]
+    assert body not in [each for _, each in store.partitions[0].snapshots.values()]
+    await one.handle({0: log.records(9, 11)})
+    await turn(one, clock)
+    assert [is_base for is_base, _ in store.partitions[0].snapshots.values()] == [True, False]
+
+
 async def test_an_unusable_record_is_counted_and_the_next_one_is_handled() -> None:
     log, clock = Log(["not json", Heartbeat("U1", "G1", "h", when(0), 0)]), Clock()
     one = worker(MemoryStore(), log, clock)
     await one.assigned(0)
     await one.handle({0: log.records(0, 2)})
-    assert one.held[0].engine.units["U1"].connection == "online"
+    assert one.held[0].engine.units["U1"].connection.shown == "online"
     assert one.metrics.refused.labels("undecodable")._value.get() == 1
 
 
@@ -203,7 +232,7 @@ async def test_a_record_that_breaks_the_engine_is_passed_over_but_not_a_row_of_t
     one = worker(MemoryStore(), log, clock)
     await one.assigned(0)
     await one.handle({0: log.records(0, 2)})
-    assert one.held[0].engine.units["U1"].connection == "online"
+    assert one.held[0].engine.units["U1"].connection.shown == "online"
     with pytest.raises(TooManyUnexpected):
         await one.handle({0: log.records(2, len(log.items))})
 

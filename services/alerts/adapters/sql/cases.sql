@@ -117,8 +117,8 @@ UPDATE alerts.cases c SET
     step = n.step, held_until = n.held_until, acknowledged_at = n.acknowledged_at, acknowledged_by = n.acknowledged_by,
     acknowledged_via = n.acknowledged_via, acknowledged_note = n.acknowledged_note,
     acknowledged_step = n.acknowledged_step, carriers = n.carriers, burning = n.burning, alarms = n.alarms,
-    reported = n.reported, ended = n.ended, restored_at = n.restored_at, over_at = n.over_at, place = n.place,
-    revision = c.revision + 1
+    reported = n.reported, ended = n.ended, restored_at = n.restored_at, over_at = n.over_at, revision = c.revision + 1,
+    place = n.place
 FROM jsonb_populate_recordset(NULL::alerts.cases, %s::jsonb) n WHERE c.case_id = n.case_id
 
 -- case_names --

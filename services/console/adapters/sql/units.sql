@@ -93,7 +93,18 @@ SELECT count(*) FROM rules.units_now WHERE {slice} AND {where}
 SELECT {unit_columns} FROM rules.units_now WHERE {slice} AND unit_id = %(unit_id)s
 
 -- passages --
+-- With the last connection and the last duty before: what is shown follows from both.
+WITH passage AS (
+    (SELECT * FROM rules.transitions WHERE unit_id = %(unit_id)s AND effective_at >= %(since)s
+     ORDER BY effective_at DESC, transition_id LIMIT 200)
+    UNION ALL
+    SELECT earlier.* FROM (VALUES ('connection'), ('duty')) AS wanted (aspect)
+    CROSS JOIN LATERAL (
+        SELECT * FROM rules.transitions AS held
+        WHERE held.unit_id = %(unit_id)s AND held.aspect = wanted.aspect AND held.effective_at < %(since)s
+        ORDER BY held.effective_at DESC, held.detected_at DESC LIMIT 1
+    ) AS earlier
+)
 SELECT aspect, from_state, to_state, effective_at, detected_at, cause,
        evidence_topic || '/' || evidence_partition || '/' || evidence_offset
-FROM rules.transitions WHERE unit_id = %(unit_id)s AND effective_at >= %(since)s
-ORDER BY effective_at DESC, transition_id LIMIT 200
+FROM passage ORDER BY effective_at DESC, transition_id

@@ -1,0 +1,296 @@
+"""State with names, as JSON, and back: what a checkpoint saves and a restart loads.
+
+Facts of the registry are not part of it, they come from the registry's topic; what was decided by them is. Deadlines
+are not part of it either: they follow from the rest. What is as in the beginning is mostly left out.
+
+A unit is written as text at once: each heartbeat costs one such text per checkpoint, and dictionaries on the way to it
+would be dearer than all the rest of a heartbeat.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from json.encoder import encode_basestring as quoted
+from typing import Any, NamedTuple
+
+from services.kernel.words import Connection, Duty, FindingKind, Health, VisibilityState
+from services.rules.domain import snapshots_before
+from services.rules.domain.engine import Engine
+from services.rules.domain.facts import GatewayVersion, PackVersion, UnitVersion
+from services.rules.domain.rate import RateKey
+from services.rules.domain.unit.connection import Link, UnitConnection
+from services.rules.domain.unit.deduplication import Deduplication
+from services.rules.domain.unit.health import Condition
+from services.rules.domain.unit.points import UNSAID, Place, Trouble, Word
+from services.rules.domain.unit.registration import Registration
+from services.rules.domain.unit.state import Unit
+from services.rules.domain.watch import Instance, Watch
+
+FORMAT = 3
+READ_AT_ONCE = 500
+Plain = Any
+"""Lists, dicts, strings, numbers, None: what JSON holds without loss."""
+Named = dict[str, Plain]
+
+# Much cheaper for each of very many units than asking the enumeration.
+_CONNECTIONS = {connection.value: connection for connection in Connection}
+_DUTIES = {duty.value: duty for duty in Duty}
+_HEALTHS = {health.value: health for health in Health}
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class UnknownFormat(Exception):
+    """The saved state was written by another version of the engine."""
+
+
+class SavedUnit(NamedTuple):
+    """`state` is one line of JSON."""
+
+    unit_id: str
+    state: str
+
+
+def snapshot_head(engine: Engine) -> Named:
+    """Return what is true of the partition as a whole."""
+    return {
+        "format": FORMAT,
+        **_snapshot_watch(engine.watch),
+        "sampled": engine.sampled,
+        "unsampled": [key._asdict() for key in engine.counters.rates.unsampled_keys()],
+    }
+
+
+def snapshot_unit(unit: Unit) -> SavedUnit:
+    """Return the state of one unit."""
+    more = ""
+    if unit.findings:
+        more = f',"findings":{_json({kind.value: problem_id for kind, problem_id in unit.findings.items()})}'
+    state = (
+        f'{{"registration":{_snapshot_registration(unit.registration)},'
+        f'"connection":{_snapshot_connection(unit.connection)},'
+        f'"condition":{_snapshot_condition(unit.condition)},'
+        f'"deduplication":{_snapshot_deduplication(unit.deduplication)}{more}}}'
+    )
+    return SavedUnit(unit.unit_id, state)
+
+
+def _number(name: str, value: int) -> str:
+    """Return a further member of an object, nothing for what is as in the beginning."""
+    return f',"{name}":{value}' if value else ""
+
+
+def restore(
+    head: Mapping[str, Plain],
+    units: Iterable[SavedUnit],
+    *,
+    never_grace: int,
+    unit_rows: Mapping[str, tuple[UnitVersion, ...]],
+    gateway_rows: Mapping[str, tuple[GatewayVersion, ...]],
+    pack_rows: Mapping[str, tuple[PackVersion, ...]],
+) -> Engine:
+    """Return the engine as it was saved, with the registry as it is now.
+
+    Raises UnknownFormat; a state that is damaged raises KeyError, TypeError or ValueError.
+    """
+    named: Callable[[Plain], Named] | None = None
+    if not is_current(head):
+        saved_format = head.get("format")
+        if saved_format not in snapshots_before.FORMATS:
+            known = (*snapshots_before.FORMATS, FORMAT)
+            raise UnknownFormat(f"saved state has format {saved_format!r}, this engine reads {known}")
+        head, named = snapshots_before.named_head(head), snapshots_before.unit_namer(saved_format)
+    engine = Engine(never_grace)
+    _restore_watch(engine.watch, head)
+    for unit_id, plain in _read(units):
+        unit = _restore_unit(unit_id, plain if named is None else named(plain))
+        engine.units[unit.unit_id] = unit
+        if unit.connection.unstable_until:
+            engine.counters.unstable[unit.unit_id] = unit.connection.unstable_until
+    engine.registry(unit_rows, gateway_rows, pack_rows)
+    engine.resume(head["sampled"], [RateKey(**key) for key in head["unsampled"]])
+    return engine
+
+
+def is_current(head: Mapping[str, Plain]) -> bool:
+    """Return whether a saved state is of today's format: what is saved beside one of before has to replace it."""
+    return head.get("format") == FORMAT
+
+
+def _read(units: Iterable[SavedUnit]) -> Iterator[tuple[str, Plain]]:
+    """Yield ids and states. Many are read at once, which is cheaper; not all, for they take more room than text."""
+    remaining = iter(units)
+    while lot := list(islice(remaining, READ_AT_ONCE)):
+        states = json.loads(f"[{','.join([one.state for one in lot])}]")
+        yield from zip([one.unit_id for one in lot], states, strict=True)
+
+
+def _restore_unit(unit_id: str, plain: Named) -> Unit:
+    unit = Unit(unit_id)
+    _restore_registration(unit.registration, plain["registration"])
+    _restore_connection(unit, plain["connection"])
+    _restore_condition(unit.condition, plain["condition"])
+    _restore_deduplication(unit.deduplication, plain["deduplication"])
+    if "findings" in plain:
+        unit.findings = {FindingKind(kind): problem_id for kind, problem_id in plain["findings"].items()}
+    return unit
+
+
+def _snapshot_registration(registration: Registration) -> str:
+    duty = ""
+    if registration.written_duty is not None:
+        duty = f',"duty":"{registration.written_duty}","duty_detected":{registration.duty_detected}'
+    return f'{{"key":{quoted(registration.key)}{duty}}}'
+
+
+def _restore_registration(registration: Registration, plain: Named) -> None:
+    registration.key = plain["key"]
+    if "duty" in plain:
+        registration.written_duty, registration.duty_detected = _DUTIES[plain["duty"]], plain["duty_detected"]
+
+
+def _snapshot_connection(connection: UnitConnection) -> str:
+    links = ",".join([_snapshot_link(link) for link in connection.links.values()])
+    more = ""
+    if connection.state is not None:
+        more = f',"state":"{connection.state}","detected":{connection.detected}'
+    if connection.shown is not None:
+        more += (
+            f',"shown":"{connection.shown}","shown_since":{connection.shown_since},'
+            f'"shown_detected":{connection.shown_detected}'
+        )
+    if connection.partly or connection.never_from or connection.never_since or connection.unstable_until:
+        more += ',"partly":true' if connection.partly else ""
+        more += _number("never_from", connection.never_from)
+        more += _number("never_since", connection.never_since)
+        more += _number("line_drops", connection.line_drops)
+        more += _number("unstable_until", connection.unstable_until)
+    return f'{{"links":[{links}]{more}}}'
+
+
+def _restore_connection(unit: Unit, plain: Named) -> None:
+    connection, get = unit.connection, plain.get
+    if "state" in plain:
+        connection.state, connection.detected = _CONNECTIONS[plain["state"]], plain["detected"]
+    if "shown" in plain:
+        connection.shown = _CONNECTIONS[plain["shown"]]
+        connection.shown_since, connection.shown_detected = plain["shown_since"], plain["shown_detected"]
+    if len(plain) > 6:
+        connection.partly = get("partly", False)
+        connection.never_from, connection.never_since = get("never_from", 0), get("never_since", 0)
+        connection.line_drops, connection.unstable_until = get("line_drops", 0), get("unstable_until", 0)
+    for saved in plain["links"]:
+        connection.links[saved["gateway"]] = _restore_link(unit, saved)
+    connection.scoped = tuple(connection.links.values())
+
+
+def _snapshot_link(link: Link) -> str:
+    more = ""
+    if link.down_at or link.lost_at or link.streak:
+        more += _number("down_at", link.down_at) + _number("lost_at", link.lost_at) + _number("streak", link.streak)
+    if link.drops:
+        more += f',"drops":{_json([{"minute": minute, "count": count} for minute, count in link.drops.items()])}'
+    return (
+        f'{{"gateway":{quoted(link.gateway_id)},"state":"{link.state}","last_proof":{link.last_proof},'
+        f'"beat":{quoted(link.beat)},"beat_before":{quoted(link.beat_before)}{more}}}'
+    )
+
+
+def _restore_link(unit: Unit, plain: Named) -> Link:
+    link, get = Link(unit, plain["gateway"]), plain.get
+    link.state, link.last_proof = _CONNECTIONS[plain["state"]], plain["last_proof"]
+    link.beat, link.beat_before = plain["beat"], plain["beat_before"]
+    link.down_at, link.lost_at, link.streak = get("down_at", 0), get("lost_at", 0), get("streak", 0)
+    if "drops" in plain:
+        link.drops = {drop["minute"]: drop["count"] for drop in plain["drops"]}
+    return link
+
+
+def _snapshot_condition(condition: Condition) -> str:
+    more = ""
+    if condition.troubles is not None:
+        troubles = {kind.value: _snapshot_trouble(trouble) for kind, trouble in condition.troubles.items()}
+        more = f',"troubles":{_json(troubles)}'
+    return f'{{"health":"{condition.health}","since":{condition.since}{more}}}'
+
+
+def _restore_condition(condition: Condition, plain: Named) -> None:
+    condition.health, condition.since = _HEALTHS[plain["health"]], plain["since"]
+    if "troubles" in plain:
+        condition.troubles = {FindingKind(kind): _restore_trouble(saved) for kind, saved in plain["troubles"].items()}
+
+
+def _snapshot_trouble(trouble: Trouble) -> Named:
+    plain: Named = {"points": {point: _snapshot_word(word) for point, word in trouble.words.items()}}
+    if trouble.floor != UNSAID:
+        plain["all_ended"] = trouble.floor._asdict()
+    if trouble.floors:
+        plain["systems_ended"] = {system: floor._asdict() for system, floor in trouble.floors.items()}
+    return plain
+
+
+def _restore_trouble(plain: Named) -> Trouble:
+    trouble = Trouble(_place(plain, "all_ended"))
+    trouble.floors = {system: Place(**floor) for system, floor in plain.get("systems_ended", {}).items()}
+    trouble.restore((point, _restore_word(word)) for point, word in plain["points"].items())
+    return trouble
+
+
+def _snapshot_word(word: Word) -> Named:
+    plain: Named = {"open": word.open}
+    if word.begun != UNSAID:
+        plain["begun"] = word.begun._asdict()
+    if word.ended != UNSAID:
+        plain["ended"] = word.ended._asdict()
+    return plain
+
+
+def _restore_word(plain: Named) -> Word:
+    return Word(_place(plain, "begun"), _place(plain, "ended"), plain["open"])
+
+
+def _place(plain: Named, name: str) -> Place:
+    return Place(**plain[name]) if name in plain else UNSAID
+
+
+def _snapshot_deduplication(deduplication: Deduplication) -> str:
+    more = "" if deduplication.recent is None else f',"recent":{_json(deduplication.recent)}'
+    more += _number("overflow", deduplication.overflow)
+    return f'{{"hour":{deduplication.hour},"beats":{deduplication.beats}{more}}}'
+
+
+def _restore_deduplication(deduplication: Deduplication, plain: Named) -> None:
+    deduplication.hour, deduplication.beats = plain["hour"], plain["beats"]
+    deduplication.overflow, deduplication.recent = plain.get("overflow", 0), plain.get("recent")
+
+
+def _snapshot_watch(watch: Watch) -> Named:
+    return {
+        "watermark": watch.watermark,
+        "sight": watch.sight.value,
+        "seen": watch.seen,
+        "proven": watch.proven,
+        "resume_from": watch.resume_from,
+        "clear_since": watch.clear_since,
+        "usable_since": watch.usable_since,
+        "impaired_since": watch.impaired_since,
+        "shared_at": watch.shared_at,
+        "blind_after": watch.blind_after,
+        "instances": {
+            name: {
+                "epoch": one.epoch,
+                "number": one.number,
+                "proven_until": one.proven_until,
+                "written_at": one.written_at,
+            }
+            for name, one in watch.instances.items()
+        },
+    }
+
+
+def _restore_watch(watch: Watch, head: Mapping[str, Plain]) -> None:
+    watch.watermark, watch.sight = head["watermark"], VisibilityState(head["sight"])
+    watch.seen, watch.proven, watch.resume_from = head["seen"], head["proven"], head["resume_from"]
+    watch.clear_since, watch.usable_since = head["clear_since"], head["usable_since"]
+    watch.impaired_since, watch.blind_after = head["impaired_since"], head["blind_after"]
+    watch.shared_at = head.get("shared_at", 0)
+    watch.instances = {name: Instance(**values) for name, values in head["instances"].items()}

@@ -1,0 +1,13 @@
+"""Whether a unit has to be connected, by its facts: an aspect beside its connection, not over it."""
+
+from services.kernel.words import Duty
+from services.rules.domain.facts import UnitVersion
+
+
+def duty_by(facts: UnitVersion, at: int) -> Duty:
+    """Return the duty of a unit with these facts at `at`, the first that fits: figures.md R18 in its order."""
+    if facts.retired(at):
+        return Duty.RETIRED
+    if facts.exempt(at):
+        return Duty.EXEMPT
+    return Duty.DUE if facts.commissioned(at) else Duty.COMMISSIONING

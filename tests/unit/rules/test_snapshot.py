@@ -1,0 +1,157 @@
+"""Saved states of the formats before, as they were written then: an upgrade loses nothing and says nothing anew."""
+
+import json
+import zlib
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from services.kernel.words import FindingKind
+from services.rules.adapters.pg_store import pack, unpack
+from services.rules.domain.effects import Effects
+from services.rules.domain.engine import Engine
+from services.rules.domain.facts import UnitVersion
+from services.rules.domain.inputs import Signal
+from services.rules.domain.snapshot import FORMAT, SavedUnit, UnknownFormat, restore, snapshot_head, snapshot_unit
+from tests.unit.rules.scenario import Scenario, unit_version, when
+from tests.unit.rules.stories import GATEWAYS, GRACE, PACKS, UNITS, Row, Story, fresh, play, random_steps, tell
+
+SAVED = json.loads(Path(__file__).with_name("saved_in_format_2.json").read_text())
+"""By seed of a story: head and units after so many of its inputs, as the engine of format 2 saved them."""
+FIRST = [-1, -1, -1]
+BY_DUTY = ("commissioning", "exempt", "retired")
+HEAD = {
+    "format": 2, "watermark": when(1), "sight": "clear", "seen": when(1), "proven": when(1), "resume_from": 0,
+    "clear_since": when(0), "usable_since": when(0), "impaired_since": 0, "blind_after": 10_000_000,
+    "instances": {"i1": [1, 7, when(1), when(1)]}, "sampled": when(0), "unsampled": [["S1", "town", "town-1"]],
+}  # fmt: skip
+"""Without `shared_at`, which came later."""
+PLAIN: list[Any] = [
+    "U1", "online", when(0), when(0), False, "normal", when(0), 0, 0, when(0), 3, 0, "key",
+    [["G1", "online", when(0), 0, 0, 0, "b2", "b1"]], None, {}, None,
+]  # fmt: skip
+
+
+def restored(head: dict[str, Any], plain: list[Any]) -> Engine:
+    return restore(
+        head, [SavedUnit("U1", json.dumps(plain))], never_grace=0, unit_rows={}, gateway_rows={}, pack_rows={}
+    )
+
+
+def before(troubles: dict[str, Any], saved_format: int = 1) -> Engine:
+    """Return what is read of the state of a unit with these troubles, as format 1 wrote them."""
+    all_kinds = {"fire": [FIRST, []], "fault": [FIRST, [], []], "isolation": [FIRST, [], []]} | troubles
+    return restored(HEAD | {"format": saved_format}, [*PLAIN[:14], all_kinds, *PLAIN[15:]])
+
+
+def moves(effects: Effects) -> list[tuple[str, ...]]:
+    return [(one.unit_id, one.aspect, one.from_state, one.to_state, str(one.effective)) for one in effects.transitions]
+
+
+def rows_until(story: Story, until: int) -> dict[str, tuple[UnitVersion, ...]]:
+    rows: dict[str, tuple[UnitVersion, ...]] = dict.fromkeys(UNITS, (unit_version(),))
+    return rows | {item.unit_id: item.versions for item in story.inputs[:until] if isinstance(item, Row)}
+
+
+@pytest.mark.parametrize("seed", SAVED)
+def test_a_partition_saved_in_format_2_goes_on_as_if_it_had_never_stopped(seed: str) -> None:
+    story, saved = tell(random_steps(Random(int(seed)))), SAVED[seed]
+    until = saved["until"]
+    whole = fresh()
+    play(whole, story.inputs[:until])
+    rows = rows_until(story, until)
+    head, units = unpack(0, [zlib.compress(json.dumps([saved["head"], saved["units"]]).encode())])
+    resumed = restore(head, units, never_grace=GRACE, unit_rows=rows, gateway_rows=GATEWAYS, pack_rows=PACKS)
+    assert snapshot_head(resumed) == snapshot_head(whole)
+    first = resumed.take_effects()
+    duties = {(one.unit_id, one.to_state) for one in first.transitions if one.aspect == "duty"}
+    assert duties == {(unit.unit_id, unit.registration.written_duty) for unit in whole.units.values()}
+    rest, wanted = play(resumed, story.inputs[until:]), play(whole, story.inputs[until:])
+    links = [one for one in first.transitions if one.aspect == "connection"]
+    assert {one.unit_id for one in links} <= {unit[0] for unit in saved["units"] if unit[1] in BY_DUTY}
+    assert first.size() == len(duties) + len(links), "nothing else is said anew"
+    assert moves(rest) == moves(wanted)
+    assert (rest.findings, rest.signals, rest.hours, rest.samples) == (
+        wanted.findings, wanted.signals, wanted.hours, wanted.samples
+    )  # fmt: skip
+
+
+def key(at_s: float, rank: int) -> list[int]:
+    return [when(at_s), when(at_s), rank]
+
+
+def said(at_s: float, kind: str, point: str, restores: str = "") -> Signal:
+    return Signal("U1", "G1", f"{kind}-{at_s}-{point}", kind, when(at_s), 1000, point=point, restores=restores)
+
+
+@pytest.mark.parametrize("kind", ["fire", "fault"])
+def test_what_the_format_before_held_open_is_open_and_ends(kind: str) -> None:
+    engine = before({kind: [FIRST, [["p1", key(10, 1), True], ["p2", key(11, 0), False]]]})
+    unit = engine.units["U1"]
+    assert unit.condition.open_points(FindingKind(kind)) == 1
+    engine.apply(said(9, "restore", "p1", kind))
+    assert unit.condition.open_points(FindingKind(kind)) == 1
+    engine.apply(said(20, "restore", "p1", kind))
+    assert unit.condition.open_points(FindingKind(kind)) == 0
+
+
+def test_what_the_format_before_held_for_over_is_over() -> None:
+    engine = before({"fault": [key(5, 0), [["p2", key(9, 0), False]], [["q", key(7, 0)]]]})
+    unit = engine.units["U1"]
+    for at_s, point in ((4, "p1"), (8, "p2"), (6, "q1")):
+        engine.apply(said(at_s, "fault", point))
+    assert unit.condition.open_points(FindingKind.FAULT) == 0
+    for at_s, point in ((6, "p1"), (10, "p2"), (8, "q1")):
+        engine.apply(said(at_s, "fault", point))
+    assert unit.condition.open_points(FindingKind.FAULT) == 3
+
+
+def test_what_was_remembered_without_its_words_is_known_by_its_id() -> None:
+    troubles = {"fire": [FIRST, [["p1", [when(1), when(1), 1], True]]], "fault": [FIRST, []], "isolation": [FIRST, []]}
+    engine = restored(HEAD | {"format": 1}, [*PLAIN[:14], troubles, {}, ["s1"]])
+    engine.apply(Signal("U1", "G1", "s1", "restore", when(2), 1000, point="p1", restores="fire"))
+    assert engine.units["U1"].condition.open_points(FindingKind.FIRE) == 1
+
+
+def test_another_format_is_refused() -> None:
+    with pytest.raises(UnknownFormat, match=f"format {FORMAT + 1}"):
+        before({}, FORMAT + 1)
+
+
+def test_what_is_as_in_the_beginning_is_not_saved() -> None:
+    scenario = Scenario()
+    scenario.beat(0, signal_id="b1")
+    unit = scenario.engine.units["U1"]
+    assert json.loads(snapshot_unit(unit).state) == {
+        "registration": {"key": unit.registration.key, "duty": "due", "duty_detected": unit.registration.duty_detected},
+        "connection": {
+            "state": "online",
+            "detected": when(0),
+            "shown": "online",
+            "shown_since": when(0),
+            "shown_detected": when(0),
+            "never_since": unit.connection.never_since,
+            "links": [{"gateway": "G1", "state": "online", "last_proof": when(0), "beat": "b1", "beat_before": ""}],
+        },
+        "condition": {"health": "normal", "since": when(0)},
+        "deduplication": {"hour": when(0), "beats": 1},
+    }
+
+
+def test_whatever_stands_in_a_name_stays_on_its_line() -> None:
+    scenario = Scenario()
+    for number, text in enumerate(('"', "\\", "\n", "\t", "值")):
+        scenario.signal(number, "fault", text, content=text * 3)
+        scenario.beat(number, signal_id=f"b{text}")
+    head, saved = snapshot_head(scenario.engine), [snapshot_unit(unit) for unit in scenario.engine.units.values()]
+    assert unpack(0, [pack(head, saved)]) == (head, saved)
+    again = restore(head, saved, never_grace=0, unit_rows={}, gateway_rows={}, pack_rows={})
+    assert [snapshot_unit(unit) for unit in again.units.values()] == saved
+    assert again.units["U1"].condition.open_points(FindingKind.FAULT) == 5
+
+
+def test_a_delta_of_today_replaces_a_unit_of_a_base_of_today_by_its_id() -> None:
+    base, delta = [SavedUnit("U1", "{}"), SavedUnit("U2", "{}")], [SavedUnit("U2", '{"a":1}')]
+    assert unpack(0, [pack({"format": 3}, base), pack({"format": 3}, delta)])[1] == [base[0], delta[0]]
