@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from services.ingest.domain.active_fires import ActiveFires
-from services.ingest.domain.decide import MAX_PAYLOAD_BYTES, Decode, decide, refuse_unexpected, who_rang
+from services.ingest.domain.decide import MAX_PAYLOAD_BYTES, Decode, decide, refuse_unexpected, unusable_alarm_of
 from services.ingest.domain.directory import Directory, Sender
 from services.ingest.domain.errors import Unusable
 from services.ingest.domain.gaps import GapWatch
-from services.ingest.domain.numbering import Step
-from services.ingest.domain.proof import Proof
+from services.ingest.domain.number_sequence import SequenceStep
 from services.ingest.domain.repeats import Repeats
-from services.ingest.domain.ringing import Ringing
 from services.ingest.domain.topics import split_topic
+from services.ingest.domain.unusable_alarms import UnusableAlarmThrottle
 from services.ingest.domain.values import Accepted, Arrival, Message, Outcome, Refused, Signal
-from services.ingest.metrics import Metrics, rung
+from services.ingest.domain.watermark import InstanceWatermark
+from services.ingest.metrics import Metrics, alarm_labels
 from services.ingest.ports import SignalStore, Source, TickStore
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
@@ -35,7 +35,7 @@ MAX_SIGNALS = 10_000
 class Classifier:
     """Decides about arrivals, and turns an error of our own into one more refusal instead of a dead service.
 
-    `repeats` and `burning` are those of all lanes: a device may send again, or end a fire, over another one.
+    `repeats` and `active_fires` are those of all lanes: a device may send again, or end a fire, over another one.
     """
 
     def __init__(self, directory: Directory, decoders: Mapping[str, Decode]) -> None:
@@ -43,7 +43,7 @@ class Classifier:
         self._decoders = decoders
         self.repeats = Repeats()
         self.active_fires = ActiveFires()
-        self._ringing = Ringing()
+        self._ringing = UnusableAlarmThrottle()
 
     def __call__(self, arrival: Arrival, compare: Callable[[Outcome], Outcome] | None = None) -> Outcome:
         """Return what becomes of `arrival`; `compare` looks at it beside what was heard before."""
@@ -54,18 +54,20 @@ class Classifier:
         except Exception as error:  # noqa: BLE001 - one message that meets our bug must not stop all others
             get_logger().exception("message_met_a_bug", topic=arrival.topic[:200], bytes=len(arrival.payload))
             outcome = refuse_unexpected(arrival, error)
-        return outcome if isinstance(outcome, Accepted) and not outcome.spoiled else self._ring(outcome)
+        return (
+            outcome if isinstance(outcome, Accepted) and not outcome.undecodable else self._add_unusable_alarm(outcome)
+        )
 
-    def _ring(self, outcome: Outcome) -> Outcome:
-        """Return `outcome` with whom it must not leave untold."""
+    def _add_unusable_alarm(self, outcome: Outcome) -> Outcome:
+        """Return `outcome` with the unusable alarm that people must hear of, if it is one."""
         arrival = outcome.arrival
-        ring = who_rang(outcome, self._directory, self._read_as_anybodys)
-        if ring is None:
+        unusable_alarm = unusable_alarm_of(outcome, self._directory, self._read_as_anybodys)
+        if unusable_alarm is None:
             return outcome
-        ring = self._ringing.bound(ring, arrival.received_at)
-        if ring.told and not ring.unit_id and not ring.messages:
-            ring = ring._replace(messages=tuple(self._read_as_anybodys(arrival)))
-        return outcome._replace(ring=ring)
+        unusable_alarm = self._ringing.bound(unusable_alarm, arrival.received_at)
+        if unusable_alarm.reported and not unusable_alarm.unit_id and not unusable_alarm.messages:
+            unusable_alarm = unusable_alarm._replace(messages=tuple(self._read_as_anybodys(arrival)))
+        return outcome._replace(unusable_alarm=unusable_alarm)
 
     def _read_as_anybodys(self, arrival: Arrival) -> Sequence[Message]:
         """Return what a payload seems to say when nobody knows how its sender speaks, nothing when it says nothing."""
@@ -77,7 +79,7 @@ class Classifier:
             return self._decoders[found[1].format](arrival.payload, Sender(""), arrival.received_at).messages
         except Unusable:
             return ()
-        except Exception:  # noqa: BLE001 - it is told all the same
+        except Exception:  # noqa: BLE001 - it is reported all the same
             get_logger().exception("message_met_a_bug", topic=arrival.topic[:200], bytes=len(arrival.payload))
             return ()
 
@@ -94,7 +96,7 @@ class LaneWorker:
         source: Source,
         store: SignalStore,
         classifier: Classifier,
-        proof: Proof,
+        watermark: InstanceWatermark,
         gaps: GapWatch | None,
         metrics: Metrics,
         clock: Clock,
@@ -114,7 +116,7 @@ class LaneWorker:
         self._source = source
         self._store = store
         self._classifier = classifier
-        self._proof = proof
+        self._watermark = watermark
         self._gaps = gaps
         self._metrics = metrics
         self._clock = clock
@@ -159,7 +161,7 @@ class LaneWorker:
         self._answer(decided, outcomes)
         for arrival in arrivals:
             if arrival.probe_sent_at is not None:
-                self._proof.settled(self._lane, arrival.probe_sent_at)
+                self._watermark.settled(self._lane, arrival.probe_sent_at)
         age = self._clock.now() - arrivals[0].received_at
         self._metrics.ack_lag_seconds.labels(self._lane).observe(max(0.0, age.total_seconds()))
         self._count(outcomes)
@@ -168,8 +170,8 @@ class LaneWorker:
         """Return what becomes of the first of `arrivals`, and of how many: few where frames say very much."""
         classifier, once, gaps = self._classifier, self._classifier.repeats.batch().once, self._gaps
         active_fires = classifier.active_fires
-        steps: Counter[Step] = Counter()
-        proven = self._proof.proven_until()
+        steps: Counter[SequenceStep] = Counter()
+        proven = self._watermark.proven_until()
         room = MAX_SIGNALS
 
         def compare(outcome: Outcome) -> Outcome:
@@ -210,8 +212,8 @@ class LaneWorker:
         kinds: Counter[str] = Counter()
         flags: Counter[str] = Counter()
         for outcome in outcomes:
-            if outcome.ring is not None:
-                self._metrics.rings.labels(*rung(outcome.ring)).inc()
+            if outcome.unusable_alarm is not None:
+                self._metrics.unusable_alarms.labels(*alarm_labels(outcome.unusable_alarm)).inc()
             if isinstance(outcome, Refused):
                 self._log.refused(outcome)
                 continue
@@ -221,8 +223,8 @@ class LaneWorker:
                     flags.update(signal.flags)
                 if signal.message.missing:
                     self._count_gap(signal)
-            for spoiled in outcome.spoiled:
-                self._metrics.spoiled.labels(spoiled.reason).inc()
+            for undecodable in outcome.undecodable:
+                self._metrics.undecodable.labels(undecodable.reason).inc()
         for kind, count in kinds.items():
             self._metrics.signals.labels(kind).inc(count)
         for flag, count in flags.items():
@@ -245,19 +247,19 @@ class RefusalLog:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._second = 0
-        self._told = 0
-        self._kept_silent = 0
+        self._logged = 0
+        self._not_logged = 0
 
     def refused(self, refused: Refused) -> None:
         second = int(self._clock.monotonic())
         if second != self._second:
-            if self._kept_silent:
-                get_logger().warning("messages_refused_more", count=self._kept_silent)
-            self._second, self._told, self._kept_silent = second, 0, 0
-        if self._told >= REFUSALS_LOGGED_PER_S:
-            self._kept_silent += 1
+            if self._not_logged:
+                get_logger().warning("messages_refused_more", count=self._not_logged)
+            self._second, self._logged, self._not_logged = second, 0, 0
+        if self._logged >= REFUSALS_LOGGED_PER_S:
+            self._not_logged += 1
             return
-        self._told += 1
+        self._logged += 1
         get_logger().warning(
             "message_refused",
             reason=refused.reason,
@@ -273,7 +275,7 @@ class Ticker:
     def __init__(
         self,
         sources: Sequence[Source],
-        proof: Proof,
+        watermark: InstanceWatermark,
         store: TickStore,
         metrics: Metrics,
         clock: Clock,
@@ -284,7 +286,7 @@ class Ticker:
         """`stamp` gives the instants that arrivals get; `look_every_s`: how soon after the probes the tick goes out."""
         self._stamp = stamp
         self._sources = sources
-        self._proof = proof
+        self._watermark = watermark
         self._store = store
         self._metrics = metrics
         self._clock = clock
@@ -300,21 +302,21 @@ class Ticker:
                 source.probe()
             due = max(due + self._every_s, self._clock.monotonic())
             while not stop.is_set():
-                proven = self._proof.proven_until()
+                proven = self._watermark.proven_until()
                 if (proven is not None and proven >= sent_at) or self._clock.monotonic() >= due:
                     break
                 await stop.wait_for(self._look_every_s)
             await self._tick()
             await stop.wait_for(max(0.0, due - self._clock.monotonic()))
 
-    async def farewell(self) -> None:
+    async def leave(self) -> None:
         """Say that this instance leaves on purpose. To be called when everything received is settled."""
-        tick = self._proof.farewell(self._stamp())
+        tick = self._watermark.leaving_tick(self._stamp())
         if tick is not None and not await self._store.tick(tick):
-            get_logger().warning("farewell_not_confirmed")
+            get_logger().warning("leaving_tick_not_confirmed")
 
     async def _tick(self) -> None:
-        tick = self._proof.tick(self._stamp())
+        tick = self._watermark.tick(self._stamp())
         if tick is None:
             return
         if await self._store.tick(tick):

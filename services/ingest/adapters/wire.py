@@ -26,10 +26,10 @@ from services.ingest.domain.values import (
     Message,
     Point,
     Refused,
-    Ring,
     Salvage,
     Signal,
     Tick,
+    UnusableAlarm,
 )
 from services.kernel import ids
 from services.kernel.words import SignalKind
@@ -81,8 +81,8 @@ class Encoder:
         rest = "" if message.frame is None else _frame(message.frame)
         if arrival.replayed_at is not None:
             rest += f',"first_received_at":"{_zoned(arrival.received_at)}"'
-        elif message.told_at is not None:
-            rest += f',"first_received_at":"{_zoned(message.told_at)}"'
+        elif message.reported_at is not None:
+            rest += f',"first_received_at":"{_zoned(message.reported_at)}"'
         if message.kind is not SignalKind.HEARTBEAT:
             rest += f',"content":"{_content(gateway_id, arrival, message, part)}"'
             if message.refusal_id is not None:
@@ -135,52 +135,61 @@ class Encoder:
         )
         return codec.refusals.encode(event)
 
-    def unreadable(self, refused: Refused, ring: Ring) -> bytes:
+    def unreadable(self, refused: Refused, unusable_alarm: UnusableAlarm) -> bytes:
         """Return the event of a signal that says that something on the alarm lane of a gateway could not be read."""
         arrival = refused.arrival
-        further = f" ({ring.further} more before this)" if ring.further else ""
+        further = f" ({unusable_alarm.further} more before this)" if unusable_alarm.further else ""
         text = f"{refused.reason}: {refused.detail}"[: 200 - len(further)] + further
         message = Message(SignalKind.UNREADABLE_ALARM, text=text, refusal_id=refusal_id(arrival))
         flags = flags_of(arrival, None)
         return self.signal(
-            Signal(ring.gateway_id or "", ring.unit_id, ring.lane, ring.carrier, message, flags, 0), arrival
+            Signal(
+                unusable_alarm.gateway_id or "",
+                unusable_alarm.unit_id,
+                unusable_alarm.lane,
+                unusable_alarm.carrier,
+                message,
+                flags,
+                0,
+            ),
+            arrival,
         )
 
-    def unregistered(self, refused: Refused, ring: Ring) -> bytes:
+    def unregistered(self, refused: Refused, unusable_alarm: UnusableAlarm) -> bytes:
         """Return the event that says what came on the alarm lane of a gateway that is in no register."""
         arrival = refused.arrival
         refusal = refusal_id(arrival)
         data = UnregisteredAlarmData(
-            gateway_id=ring.gateway_id,
-            carrier=ring.carrier,
+            gateway_id=unusable_alarm.gateway_id,
+            carrier=unusable_alarm.carrier,
             instance=self._instance,
             peer=None if arrival.claim is None else arrival.claim.peer,
             refusal_id=refusal,
             reason=refused.reason,
             detail=refused.detail[:200],
-            signals=tuple([_unregistered(message, arrival) for message in ring.messages[:MAX_TOLD_SIGNALS]]),
-            further=ring.further,
+            signals=tuple([_unregistered(message, arrival) for message in unusable_alarm.messages[:MAX_TOLD_SIGNALS]]),
+            further=unusable_alarm.further,
         )
         event_id = ids.derive("unregistered_alarm", refusal)
         return codec.alarms.encode(
             UnregisteredAlarm(
-                id=event_id, source=self._source, subject=ring.gateway_id, time=arrival.received_at, data=data
+                id=event_id, source=self._source, subject=unusable_alarm.gateway_id, time=arrival.received_at, data=data
             )
         )
 
     def replayed(self, note: ReplayNote) -> bytes:
         """Return the event that says what became of a refusal."""
         data = ReplayedData(
-            refusal_id=note.place.refusal_id,
+            refusal_id=note.position.refusal_id,
             command_id=note.command_id,
             by=note.by,
             outcome=ReplayOutcome.ACCEPTED if note.reason is None else ReplayOutcome.REFUSED,
             signals=note.signals,
-            spoiled=note.spoiled,
+            spoiled=note.undecodable,
             reason=note.reason,
             detail=note.detail[:200],
         )
-        event_id = ids.derive("replayed", note.place.refusal_id, note.command_id)
+        event_id = ids.derive("replayed", note.position.refusal_id, note.command_id)
         event = Replayed(id=event_id, source=self._source, subject=note.gateway_id, time=note.at, data=data)
         return codec.refusals.encode(event)
 

@@ -37,7 +37,7 @@ class ActiveFires:
             if message.kind is SignalKind.FIRE:
                 self._began(signal.unit_id, message)
             elif message.restores in _ENDS_FIRE and not self._ended(signal.unit_id, message):
-                signal = signal._replace(message=message._replace(calm=True))
+                signal = signal._replace(message=message._replace(ends_no_fire=True))
             told.append(signal)
         return accepted._replace(signals=tuple(told))
 

@@ -17,9 +17,9 @@ from services.ingest.domain.values import (
     Outcome,
     Reading,
     Refused,
-    Ring,
     Route,
     Signal,
+    UnusableAlarm,
 )
 from services.kernel.words import Carrier, Flag, Lane, RefusalReason, SignalKind
 
@@ -67,7 +67,9 @@ def decide(arrival: Arrival, directory: Directory, decoders: Mapping[str, Decode
         if message.unit_id is not None and message.unit_id != unit_id:
             detail = f"the gateway speaks for unit {unit_id} and named {message.unit_id}"
             return _refuse(arrival, RefusalReason.IDENTITY_MISMATCH, detail)
-    return Accepted(arrival, _signals(arrival, gateway_id, unit_id, route, reading), reading.spoiled, reading.replies)
+    return Accepted(
+        arrival, _signals(arrival, gateway_id, unit_id, route, reading), reading.undecodable, reading.replies
+    )
 
 
 def refuse_unexpected(arrival: Arrival, error: Exception) -> Refused:
@@ -75,7 +77,9 @@ def refuse_unexpected(arrival: Arrival, error: Exception) -> Refused:
     return _refuse(arrival, RefusalReason.UNEXPECTED, f"our own error met this message: {type(error).__name__}")
 
 
-def who_rang(outcome: Outcome, directory: Directory, read: Callable[[Arrival], Sequence[Message]]) -> Ring | None:
+def unusable_alarm_of(
+    outcome: Outcome, directory: Directory, read: Callable[[Arrival], Sequence[Message]]
+) -> UnusableAlarm | None:
     """Return who must not go unheard although this, or a part of it, could not be used; None where nobody must.
 
     What comes over a broker rings by its branch. A device that knows none has one lane for all: there `read` must find
@@ -93,38 +97,38 @@ def who_rang(outcome: Outcome, directory: Directory, read: Callable[[Arrival], S
             return None
         sender = directory.sender(claim.gateway_id, arrival.received_at)
         if isinstance(sender, Sender) and _not_whom_it_claims(claim, sender) is None:
-            return Ring(claim.gateway_id, sender.unit_id, *claim.route[:2])
+            return UnusableAlarm(claim.gateway_id, sender.unit_id, *claim.route[:2])
         name = claim.gateway_id or arrival.payload[SOURCE].hex() or None
-        return Ring(name, "", *claim.route[:2], messages=tuple(messages))
+        return UnusableAlarm(name, "", *claim.route[:2], messages=tuple(messages))
     if not is_alarm_branch(arrival.topic):
         return None
     found = split_topic(arrival.topic)
     carrier = Carrier.MQTT_JSON if found is None else found[1].carrier
     gateway_id = claimed_gateway(arrival.topic)
     sender = RegistrationStatus.UNKNOWN if gateway_id is None else directory.sender(gateway_id, arrival.received_at)
-    return Ring(gateway_id, sender.unit_id if isinstance(sender, Sender) else "", Lane.ALARM, carrier)
+    return UnusableAlarm(gateway_id, sender.unit_id if isinstance(sender, Sender) else "", Lane.ALARM, carrier)
 
 
-def _rang_beside(accepted: Accepted) -> Ring | None:
+def _rang_beside(accepted: Accepted) -> UnusableAlarm | None:
     """Return who rang with what was spoiled beside good messages, unless a fire is among those."""
     first = accepted.signals[0]
-    if first.lane is not Lane.ALARM or not any(FRAME_START in spoiled.raw for spoiled in accepted.spoiled):
+    if first.lane is not Lane.ALARM or not any(FRAME_START in undecodable.raw for undecodable in accepted.undecodable):
         return None
     if any(signal.message.kind is SignalKind.FIRE for signal in accepted.signals):
         return None
-    return Ring(first.gateway_id, first.unit_id, first.lane, first.carrier)
+    return UnusableAlarm(first.gateway_id, first.unit_id, first.lane, first.carrier)
 
 
 def refusals_beside(accepted: Accepted) -> list[Refused]:
     """Return what in an accepted payload could not be used, as the refusals that are stored beside its signals."""
-    if not accepted.spoiled:
+    if not accepted.undecodable:
         return []
     gateway_id = accepted.signals[0].gateway_id
     refused = [
-        Refused(accepted.arrival._replace(payload=spoiled.raw), spoiled.reason, spoiled.detail, gateway_id)
-        for spoiled in accepted.spoiled
+        Refused(accepted.arrival._replace(payload=undecodable.raw), undecodable.reason, undecodable.detail, gateway_id)
+        for undecodable in accepted.undecodable
     ]
-    refused[0] = refused[0]._replace(ring=accepted.ring)
+    refused[0] = refused[0]._replace(unusable_alarm=accepted.unusable_alarm)
     return refused
 
 

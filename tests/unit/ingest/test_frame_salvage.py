@@ -39,7 +39,7 @@ def told(raw: bytes) -> list[Message]:
     assert all(Flag.SALVAGED in message.flags for message in reading.messages)
     assert all(message.frame is not None and message.frame.raw == raw for message in reading.messages)
     assert [decode_frame(reply).command for reply in reading.replies] == [Command.CONFIRM]
-    assert reading.spoiled == ()
+    assert reading.undecodable == ()
     return list(reading.messages)
 
 

@@ -88,7 +88,9 @@ def test_whatever_stands_before_them_good_frames_are_told_and_confirmed_and_no_b
     payload = b"".join((*pieces, PRESSURE))
     reading = decode(payload)
     raws = {id(message.frame.raw): message.frame.raw for message in reading.messages if message.frame is not None}
-    assert sum(map(len, raws.values())) + sum(len(spoiled.raw) for spoiled in reading.spoiled) == len(payload)
+    assert sum(map(len, raws.values())) + sum(len(undecodable.raw) for undecodable in reading.undecodable) == len(
+        payload
+    )
     confirmed = [reply for reply in reading.replies if decode_frame(reply).command == Command.CONFIRM]
     assert len(confirmed) == len(raws)
 
@@ -104,7 +106,10 @@ def test_a_check_error_is_denied_and_what_stands_beside_it_is_told() -> None:
     broken = PRESSURE[:-3] + bytes((PRESSURE[-3] ^ 1,)) + PRESSURE[-2:]
     reading = decode(JUNK + TWO_SYSTEMS + broken)
     assert reading.messages[0].kind is SignalKind.FIRE
-    assert [spoiled.reason for spoiled in reading.spoiled] == [RefusalReason.BAD_FRAME, RefusalReason.BAD_FRAME]
+    assert [undecodable.reason for undecodable in reading.undecodable] == [
+        RefusalReason.BAD_FRAME,
+        RefusalReason.BAD_FRAME,
+    ]
     assert [decode_frame(reply).command for reply in reading.replies] == [Command.CONFIRM, Command.DENY]
     with pytest.raises(Unusable) as refused:
         decode(broken)

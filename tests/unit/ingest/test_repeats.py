@@ -47,9 +47,9 @@ def tell(*told: Accepted) -> list[bool]:
     repeats = Repeats()
     found = []
     for each in told:
-        judged = repeats.batch().once(each)
-        repeats.stored([judged])
-        found.append(judged.repeated)
+        decided = repeats.batch().once(each)
+        repeats.stored([decided])
+        found.append(decided.repeated)
     return found
 
 
@@ -181,8 +181,8 @@ def test_within_a_batch_the_second_is_the_repetition() -> None:
 
 def test_what_was_not_stored_is_never_repeated() -> None:
     repeats = Repeats()
-    judged = repeats.batch().once(said(frame(5, b"fire"), duplicate=True))
-    repeats.stored([Refused(judged.arrival, RefusalReason.UNEXPECTED, "", "G1")])
+    decided = repeats.batch().once(said(frame(5, b"fire"), duplicate=True))
+    repeats.stored([Refused(decided.arrival, RefusalReason.UNEXPECTED, "", "G1")])
     assert not repeats.batch().once(said(frame(5, b"fire"), duplicate=True)).repeated
     # another lane's batch is not stored yet either
     assert not repeats.batch().once(said(frame(5, b"fire"), duplicate=True)).repeated

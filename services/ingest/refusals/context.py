@@ -25,14 +25,14 @@ CONNECT_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Workbench:
+class CliContext:
     log: KafkaRefusalLog
     directory: Directory
     replayer: Replayer
 
 
 @asynccontextmanager
-async def open_workbench(settings: IngestSettings) -> AsyncIterator[Workbench]:
+async def open_context(settings: IngestSettings) -> AsyncIterator[CliContext]:
     """Yield a workbench that knows today's registry. Raises LogUnavailable."""
     stop = Stop()
     directory, metrics = Directory(), Metrics(CollectorRegistry())
@@ -48,7 +48,7 @@ async def open_workbench(settings: IngestSettings) -> AsyncIterator[Workbench]:
             raise LogUnavailable(str(error) or f"no answer from Kafka at {settings.kafka_bootstrap}") from error
         log = KafkaRefusalLog(settings.kafka_bootstrap)
         replayer = Replayer(Classifier(directory, DECODERS), directory, log, store, metrics)
-        yield Workbench(log, directory, replayer)
+        yield CliContext(log, directory, replayer)
     finally:
         stop.set()
         await store.close()
