@@ -23,7 +23,6 @@ from services.ingest.adapters.refusal_log import KafkaRefusalLog
 from services.ingest.adapters.registry_feed import RegistryFeed
 from services.ingest.adapters.stamps import Stamps
 from services.ingest.adapters.wire import Encoder
-from services.ingest.command_dispatcher import CommandDispatcher
 from services.ingest.domain.connection_policy import Limits
 from services.ingest.domain.controls import Terms
 from services.ingest.domain.decide import Decode
@@ -36,9 +35,12 @@ from services.ingest.domain.values import Format
 from services.ingest.domain.watermark import FOLLOWED, InstanceWatermark
 from services.ingest.metrics import ExchangeMetrics, MessageCountsCollector, Metrics
 from services.ingest.ports import ControlCarrier
-from services.ingest.replay import Replayer
 from services.ingest.settings import IngestSettings
-from services.ingest.worker import Classifier, LaneWorker, Ticker
+from services.ingest.worker.classifier import Classifier
+from services.ingest.worker.command_dispatcher import CommandDispatcher
+from services.ingest.worker.lane import LaneWorker
+from services.ingest.worker.replayer import Replayer
+from services.ingest.worker.ticker import Ticker
 from services.kernel.words import Carrier
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.lifecycle import Stop, supervise
@@ -162,8 +164,8 @@ class Ingest:
         for store in self._stores.values():
             if not await store.start(stop):
                 return
-        await self._await_registry(stop)
-        if stop.is_set():
+        reading = self._feed.wait_caught_up(self._settings.registry_deadline_s)
+        if not await stop.or_until(reading) or stop.is_set():
             return
         await self._follow_on()
         gc.collect()
@@ -189,24 +191,8 @@ class Ingest:
             self._stamps.go_on_from(last.stamped_at)
         self._watermark.follow_on(last, self._stamps.next())
 
-    async def _await_registry(self, stop: Stop) -> None:
-        reading = asyncio.create_task(self._feed.wait_caught_up(self._settings.registry_deadline_s))
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({reading, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if reading.done():
-            reading.result()
-        reading.cancel()
-
-    async def _until_started(self, stop: Stop) -> bool:
-        waits = {asyncio.create_task(self._started.wait()), asyncio.create_task(stop.wait())}
-        _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        return self._started.is_set()
-
     async def _work(self, lane: str, gaps: GapWatch | None, stop: Stop) -> None:
-        if await self._until_started(stop):
+        if await stop.or_until(self._started.wait()):
             worker = LaneWorker(
                 lane,
                 self._sources[lane],
@@ -225,7 +211,7 @@ class Ingest:
         self._drained[lane].set()
 
     async def _tick(self, stop: Stop) -> None:
-        if not await self._until_started(stop):
+        if not await stop.or_until(self._started.wait()):
             return
         await self._ticker.run(stop)
         for drained in self._drained.values():
@@ -233,11 +219,11 @@ class Ingest:
         await self._ticker.leave()
 
     async def _when_started(self, run: Callable[[Stop], Awaitable[None]], stop: Stop) -> None:
-        if await self._until_started(stop):
+        if await stop.or_until(self._started.wait()):
             await run(stop)
 
     async def _watch(self, part: MqttSource | DeviceListener | DeviceDatagrams, stop: Stop) -> None:
-        if await self._until_started(stop):
+        if await stop.or_until(self._started.wait()):
             await part.watch(stop)
 
     def _control_carriers(self) -> dict[Carrier, ControlCarrier]:

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from services.ingest.domain import controls
 from services.ingest.domain.accounting import MessageCounts
 from services.ingest.domain.connection_policy import EndReason
-from services.ingest.domain.number_sequence import SequenceStep
+from services.ingest.domain.sequence_steps import SequenceStep
 from services.ingest.domain.values import UnusableAlarm
 from services.kernel.words import REFUSAL_REASONS_IN_USE, ControlKind, ExchangeReason, ExchangeStep, Flag, SignalKind
 

@@ -67,7 +67,7 @@ class KafkaStore:
 
     async def note(self, notes: Sequence[ReplayNote]) -> None:
         records = [
-            Record(REFUSALS, _key(note.gateway_id), self._encoder.replayed(note), note.known.partition)
+            Record(REFUSALS, _key(note.gateway_id), self._encoder.replayed(note), note.position.partition)
             for note in notes
         ]
         attempt = 1

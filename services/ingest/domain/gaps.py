@@ -8,7 +8,8 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from services.ingest.domain.gateway_sequences import SERIALS, SequenceCounter
-from services.ingest.domain.number_sequence import GRACE, Numbered, Reception, SequenceStep
+from services.ingest.domain.number_sequence import GRACE
+from services.ingest.domain.sequence_steps import REPEATED, Numbered, Reception, SequenceStep
 from services.ingest.domain.values import Accepted, Format, FramePart, Message, Refused, Signal
 from services.kernel.words import Flag, RefusalReason, SignalKind
 
@@ -24,7 +25,6 @@ _SEQ = re.compile(rb'"seq"\s*:\s*"?(\d{1,16})\b')
 _START = b"@@"
 _SERIAL = slice(2, 4)
 _COMMAND = 26
-_REPEATED = Numbered(SequenceStep.REPEATED)
 
 
 class GapWatch:
@@ -115,7 +115,7 @@ class GapWatch:
         if number is not None:
             return count.heard(signal.gateway_id, number, reception)
         if Flag.REPEATED in signal.flags:
-            return _REPEATED
+            return REPEATED
         if message.frame is None and _SALVAGED in signal.flags:  # its number may be what could not be read
             count.excuse(signal.gateway_id, reception.at)
         return None

@@ -2,7 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from services.ingest.domain.number_sequence import GRACE, Numbered, NumberSequence, Reception, SequenceStep
+from services.ingest.domain.number_sequence import GRACE, NumberSequence
+from services.ingest.domain.sequence_steps import AHEAD, NEXT, REPEATED, RESTART, Numbered, Reception, SequenceStep
 
 MAX_OTHERS = 2
 """Counts that a gateway may have beside the one that it follows: sent again, begun anew, one for its keep-alives."""
@@ -20,10 +21,6 @@ SERIALS = 1 << 16
 LARGEST_SERIAL_JUMP = 1 << 13
 LARGEST_LOSS_AT_WRAP = 32
 """Serials that fall over 65535 to 0 with more missing than this are a count that was begun anew."""
-
-_NEXT, _AHEAD, _REPEATED, _RESTART = map(
-    Numbered, (SequenceStep.NEXT, SequenceStep.AHEAD, SequenceStep.REPEATED, SequenceStep.RESTART)
-)
 
 
 class GatewaySequences:
@@ -114,7 +111,7 @@ class GatewaySequences:
                 return heard
             self._follow(other, reception.at)
             self._left = self.others[-1]
-            return _RESTART
+            return RESTART
         found = self.followed.take_all_back()  # what looked like a new count was something old, or is kept beside
         self._follow(other, reception.at)
         heard = self._heard(unwrapped, reception)
@@ -126,7 +123,7 @@ class GatewaySequences:
         )
         if not (is_known or reception.again):
             self.others = [*self.others, NumberSequence(number, reception, self._grace)][-MAX_OTHERS:]
-        return _REPEATED if unwrapped <= self.followed.high else _AHEAD
+        return REPEATED if unwrapped <= self.followed.high else AHEAD
 
     def _follow(self, other: NumberSequence, at: datetime) -> None:
         self.others.remove(other)
@@ -206,11 +203,11 @@ class SequenceCounter:
     def heard(self, gateway_id: str, number: int, reception: Reception) -> Numbered:
         """Take in a number of a gateway."""
         if not reception.overtakes and self.heard_next(gateway_id, number, reception.at, reception.proven):
-            return _NEXT
+            return NEXT
         sequences = self._sequences.get(gateway_id)
         if sequences is None:
             self._sequences[gateway_id] = GatewaySequences(number, reception, self._grace)
-            return _NEXT
+            return NEXT
         numbered = sequences.hear(number, self._size, reception)
         return (
             numbered._replace(step=SequenceStep.WRAP)

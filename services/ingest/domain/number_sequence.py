@@ -6,8 +6,19 @@ is not told is a pity, a loss that was none is a false witness.
 
 from bisect import insort
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import NamedTuple
+
+from services.ingest.domain.sequence_steps import (
+    AHEAD,
+    FORGOTTEN,
+    GAP,
+    LATE,
+    NEXT,
+    REPEATED,
+    Numbered,
+    Reception,
+    ReportedLoss,
+    SequenceStep,
+)
 
 GRACE = timedelta(seconds=120)
 """How long a missing number may still come, by another lane or sent again, before it is told as lost."""
@@ -25,71 +36,12 @@ MAX_REPORTED = 16
 """Losses told that can be taken back, of each count."""
 
 
-class SequenceStep(StrEnum):
-    """What a number is, beside the highest one so far.
-
-    `ahead`: by a faster way. `late`: it fills a gap. `found`: it had been told as lost. `restart`: a count begun anew,
-    once that is sure. `forgotten`: there are too many gaps, and one of them will not be told.
-    """
-
-    NEXT = "next"
-    AHEAD = "ahead"
-    REPEATED = "repeated"
-    LATE = "late"
-    GAP = "gap"
-    FOUND = "found"
-    RESTART = "restart"
-    WRAP = "wrap"
-    FORGOTTEN = "forgotten"
-
-
-class Numbered(NamedTuple):
-    """`missing`: so many numbers are known to be lost now; below 0: so many reported so, at `reported_at`, came."""
-
-    step: SequenceStep
-    missing: int = 0
-    reported_at: datetime | None = None
-
-
-class Reception(NamedTuple):
-    """When and how a number came. All that was sent before `proven` has come, by all lanes; None: who knows.
-
-    `overtakes`: by a way that is faster than that of other messages. `again`: the broker says that it brought it once.
-    """
-
-    at: datetime
-    proven: datetime | None
-    overtakes: bool = False
-    again: bool = False
-
-
-class ReportedLoss(NamedTuple):
-    first: int
-    last: int
-    at: datetime
-
-
-_NEXT, _AHEAD, _REPEATED, _LATE, _GAP, _RESTART, _WRAP, _FORGOTTEN = map(
-    Numbered,
-    (
-        SequenceStep.NEXT,
-        SequenceStep.AHEAD,
-        SequenceStep.REPEATED,
-        SequenceStep.LATE,
-        SequenceStep.GAP,
-        SequenceStep.RESTART,
-        SequenceStep.WRAP,
-        SequenceStep.FORGOTTEN,
-    ),
-)
-
-
 class NumberSequence:
-    """One count of one gateway, its numbers laid out without end.
+    """One count of one gateway, its numbers unwrapped: they go on without end.
 
-    All up to `floor` have come, were told, or nobody can know; above it are gaps between `runs`, the last of which ends
-    with `high`. What overtook waits in `ahead`, in order, until the others have come up to it. Nothing is missed before
-    the count is `sure`.
+    All up to `floor` have come, were reported, or nobody can know; above it are gaps between `runs`, the last of which
+    ends with `high`. What overtook waits in `ahead`, in order, until the others have come up to it. Nothing is missed
+    before the count is `sure`.
     """
 
     __slots__ = (
@@ -152,7 +104,7 @@ class NumberSequence:
         if reception.overtakes and number > self.high:
             insort(self.ahead, number)
             if len(self.ahead) <= MAX_AHEAD:
-                return _AHEAD
+                return AHEAD
             number = self.ahead.pop(0)
         while self.ahead and self.ahead[0] < number:
             self._take(self.ahead.pop(0), reception)
@@ -206,8 +158,6 @@ class NumberSequence:
         self._reported.append(ReportedLoss(high + 1, self.first - 1, at))
         return Numbered(SequenceStep.NEXT, self.first - 1 - high)
 
-    # --- inside
-
     def _take(self, number: int, reception: Reception) -> Numbered:
         if not self.sure:
             return self._get_to_know(number, reception)
@@ -225,11 +175,11 @@ class NumberSequence:
         """
         step = number - self.high
         if step < 1:
-            return _REPEATED
+            return REPEATED
         self.floor = self.high = number
         self._in_a_row = self._in_a_row + 1 if step == 1 else 0
         self._get_sure(reception.proven)
-        return _NEXT if step == 1 else _GAP
+        return NEXT if step == 1 else GAP
 
     def _get_sure(self, proven: datetime | None) -> None:
         self.sure = self.is_steady and proven is not None and proven >= self.began_at + self._grace
@@ -241,19 +191,19 @@ class NumberSequence:
         self._above += 1
         if step > 1:
             runs.append((number, number))
-            return _GAP if self._is_bounded() else _FORGOTTEN
+            return GAP if self._is_bounded() else FORGOTTEN
         if runs:
             runs[-1] = (runs[-1][0], number)
         else:
             self.floor = number
-        return _NEXT
+        return NEXT
 
     def _fill(self, number: int) -> Numbered:
         """Put a number into the gap where it was missing."""
         runs = self.runs
         at = next(at for at, (_, last) in enumerate(runs) if number <= last)
         if runs[at][0] <= number:
-            return _REPEATED
+            return REPEATED
         if self._due is not None and number < self._due[0]:
             self._due = None  # the rest of the gap may come as well
         first, last = number, number
@@ -265,7 +215,7 @@ class NumberSequence:
         runs.insert(at, (first, last))
         while runs and runs[0][0] == self.floor + 1:
             self.floor = runs.pop(0)[1]
-        return _LATE if self._is_bounded() else _FORGOTTEN
+        return LATE if self._is_bounded() else FORGOTTEN
 
     def _is_bounded(self) -> bool:
         """Give up the oldest gap where there are too many; return whether there were not."""
@@ -311,7 +261,7 @@ class NumberSequence:
         """Take back that a number was lost: with all behind it, if it is where the count would go on."""
         loss = self._loss_of(number)
         if loss is None:
-            return _REPEATED
+            return REPEATED
         at = self._reported.index(loss)
         if number == loss.first:
             del self._reported[at]

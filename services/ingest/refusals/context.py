@@ -15,9 +15,9 @@ from services.ingest.app import DECODERS, REPLAYER
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.errors import LogUnavailable
 from services.ingest.metrics import Metrics
-from services.ingest.replay import Replayer
 from services.ingest.settings import IngestSettings
-from services.ingest.worker import Classifier
+from services.ingest.worker.classifier import Classifier
+from services.ingest.worker.replayer import Replayer
 from services.runtime.kafka import KafkaUnavailable
 from services.runtime.lifecycle import Stop
 

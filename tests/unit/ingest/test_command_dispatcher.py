@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from services.ingest.adapters.gb26875_decoder import Gb26875Decoder
-from services.ingest.command_dispatcher import CommandDispatcher
 from services.ingest.domain.controls import Control, ExchangeEvent, Order, encode
 from services.ingest.domain.decide import decide
 from services.ingest.domain.directory import Device, Directory, Sender, Version
@@ -33,6 +32,7 @@ from services.ingest.domain.gb26875.layout import TYPES
 from services.ingest.domain.return_paths import ReturnPaths
 from services.ingest.domain.values import Claim, Format, Route
 from services.ingest.metrics import ExchangeMetrics
+from services.ingest.worker.command_dispatcher import CommandDispatcher
 from services.kernel.words import Carrier, ControlKind, ExchangeReason, ExchangeStep, Lane
 from services.runtime.lifecycle import Stop
 from tests.fakes.ingest import HandClock

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from services.ingest.domain.gaps import GapWatch
-from services.ingest.domain.number_sequence import SequenceStep
+from services.ingest.domain.sequence_steps import SequenceStep
 from services.ingest.domain.values import (
     Accepted,
     Claim,

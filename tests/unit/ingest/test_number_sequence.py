@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.domain.gateway_sequences import LARGEST_JUMP, SERIALS, SequenceCounter
-from services.ingest.domain.number_sequence import IN_A_ROW, MAX_RUNS, Numbered, Reception, SequenceStep
+from services.ingest.domain.number_sequence import IN_A_ROW, MAX_RUNS
+from services.ingest.domain.sequence_steps import Numbered, Reception, SequenceStep
 from tests.unit.ingest.build import QUICK, after
 
 GRACE = timedelta(seconds=10)

@@ -17,7 +17,7 @@ from services.ingest.domain.gb26875 import Envelope, duty_check, encode_frame
 from services.ingest.domain.replays import LogPosition, Query, ReplayOrder, StoredRefusal, may_be_of
 from services.ingest.domain.values import Arrival, Claim, Format, Refused, Route
 from services.ingest.metrics import Metrics
-from services.ingest.replay import Replayer
+from services.ingest.worker.replayer import Replayer
 from services.kernel.words import Carrier, Flag, Lane
 from tests.fakes.ingest import MemoryRefusals, MemoryStore
 from tests.unit.ingest.build import DECODERS, NOON, UP, after, arrival, directory

@@ -28,7 +28,7 @@ from services.ingest.domain.values import (
     Route,
     UnusableAlarm,
 )
-from services.ingest.worker import Classifier
+from services.ingest.worker.classifier import Classifier
 from services.kernel.words import Carrier, Lane, SignalKind
 from tests.fakes.ingest import MemoryStore
 from tests.unit.ingest.build import DECODERS, NOON, after, arrival, directory

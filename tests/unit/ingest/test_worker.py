@@ -27,7 +27,9 @@ from services.ingest.domain.gb26875 import (
 from services.ingest.domain.values import Accepted, Message, Outcome, Reading
 from services.ingest.domain.watermark import InstanceWatermark
 from services.ingest.metrics import MessageCountsCollector, Metrics
-from services.ingest.worker import Classifier, LaneWorker, Ticker
+from services.ingest.worker.classifier import Classifier
+from services.ingest.worker.lane import LaneWorker
+from services.ingest.worker.ticker import Ticker
 from services.kernel.words import RefusalReason
 from services.runtime.lifecycle import Stop
 from tests.fakes.ingest import HandClock, MemorySource, MemoryStore
@@ -342,7 +344,7 @@ async def test_a_number_that_was_refused_is_not_missing() -> None:
 async def test_payloads_that_say_very_much_are_stored_in_small_batches_and_settled_in_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("services.ingest.worker.MAX_SIGNALS", 10)
+    monkeypatch.setattr("services.ingest.worker.lane.MAX_SIGNALS", 10)
     bench = Bench()
     batches: list[int] = []
     put = bench.store.put

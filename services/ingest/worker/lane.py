@@ -1,87 +1,26 @@
-"""The two loops of ingest: deliveries to Kafka and back to acknowledgements, and the ticks that prove it."""
+"""The loop of one lane: deliveries to Kafka, and back to acknowledgements."""
 
 import asyncio
 import operator
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 
-from services.ingest.domain.active_fires import ActiveFires
-from services.ingest.domain.decide import MAX_PAYLOAD_BYTES, Decode, decide, refuse_unexpected, unusable_alarm_of
-from services.ingest.domain.directory import Directory, Sender
-from services.ingest.domain.errors import Unusable
 from services.ingest.domain.gaps import GapWatch
-from services.ingest.domain.number_sequence import SequenceStep
-from services.ingest.domain.repeats import Repeats
-from services.ingest.domain.topics import split_topic
-from services.ingest.domain.unusable_alarms import UnusableAlarmThrottle
-from services.ingest.domain.values import Accepted, Arrival, Message, Outcome, Refused, Signal
+from services.ingest.domain.sequence_steps import SequenceStep
+from services.ingest.domain.values import Arrival, Outcome, Refused, Signal
 from services.ingest.domain.watermark import InstanceWatermark
 from services.ingest.metrics import Metrics, alarm_labels
-from services.ingest.ports import SignalStore, Source, TickStore
+from services.ingest.ports import SignalStore, Source
+from services.ingest.worker.classifier import Classifier
+from services.ingest.worker.refusal_logger import RefusalLogger
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
 
-REFUSALS_LOGGED_PER_S = 5
 UNBROKEN = 100
 """Messages decided at a stretch, some 2 ms."""
-TICK_EVERY_S = 0.5
-"""A deadline can be declared only once a tick has passed it: this is half of the second that it may be late."""
 MAX_SIGNALS = 10_000
 """Signals stored together, some 20 MiB: 64 KiB of frames may say a thousand times more than they hold."""
-
-
-class Classifier:
-    """Decides about arrivals, and turns an error of our own into one more refusal instead of a dead service.
-
-    `repeats` and `active_fires` are those of all lanes: a device may send again, or end a fire, over another one.
-    """
-
-    def __init__(self, directory: Directory, decoders: Mapping[str, Decode]) -> None:
-        self._directory = directory
-        self._decoders = decoders
-        self.repeats = Repeats()
-        self.active_fires = ActiveFires()
-        self._ringing = UnusableAlarmThrottle()
-
-    def __call__(self, arrival: Arrival, compare: Callable[[Outcome], Outcome] | None = None) -> Outcome:
-        """Return what becomes of `arrival`; `compare` looks at it beside what was heard before."""
-        try:
-            outcome = decide(arrival, self._directory, self._decoders)
-            if compare is not None:
-                outcome = compare(outcome)
-        except Exception as error:  # noqa: BLE001 - one message that meets our bug must not stop all others
-            get_logger().exception("message_met_a_bug", topic=arrival.topic[:200], bytes=len(arrival.payload))
-            outcome = refuse_unexpected(arrival, error)
-        return (
-            outcome if isinstance(outcome, Accepted) and not outcome.undecodable else self._add_unusable_alarm(outcome)
-        )
-
-    def _add_unusable_alarm(self, outcome: Outcome) -> Outcome:
-        """Return `outcome` with the unusable alarm that people must hear of, if it is one."""
-        arrival = outcome.arrival
-        unusable_alarm = unusable_alarm_of(outcome, self._directory, self._read_as_anybodys)
-        if unusable_alarm is None:
-            return outcome
-        unusable_alarm = self._ringing.bound(unusable_alarm, arrival.received_at)
-        if unusable_alarm.reported and not unusable_alarm.unit_id and not unusable_alarm.messages:
-            unusable_alarm = unusable_alarm._replace(messages=tuple(self._read_as_anybodys(arrival)))
-        return outcome._replace(unusable_alarm=unusable_alarm)
-
-    def _read_as_anybodys(self, arrival: Arrival) -> Sequence[Message]:
-        """Return what a payload seems to say when nobody knows how its sender speaks, nothing when it says nothing."""
-        claim = arrival.claim
-        found = split_topic(arrival.topic) if claim is None else (claim.gateway_id, claim.route)
-        if found is None or not 0 < len(arrival.payload) <= MAX_PAYLOAD_BYTES:
-            return ()
-        try:
-            return self._decoders[found[1].format](arrival.payload, Sender(""), arrival.received_at).messages
-        except Unusable:
-            return ()
-        except Exception:  # noqa: BLE001 - it is reported all the same
-            get_logger().exception("message_met_a_bug", topic=arrival.topic[:200], bytes=len(arrival.payload))
-            return ()
 
 
 class LaneWorker:
@@ -124,7 +63,7 @@ class LaneWorker:
         self._batch_every_s = batch_every_s
         self._on_stored = on_stored
         self._overtakes = overtakes
-        self._log = RefusalLog(clock)
+        self._log = RefusalLogger(clock)
 
     async def run(self, stop: Stop) -> None:
         """Work until stop; then until everything that was received is stored and settled."""
@@ -239,88 +178,3 @@ class LaneWorker:
         else:
             self._metrics.sequence_missing.inc(missing)
             get_logger().warning("sequence_gap", missing=missing, **said)
-
-
-class RefusalLog:
-    """Says why messages are refused, a few a second at most; the counters and the topic have them all."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._second = 0
-        self._logged = 0
-        self._not_logged = 0
-
-    def refused(self, refused: Refused) -> None:
-        second = int(self._clock.monotonic())
-        if second != self._second:
-            if self._not_logged:
-                get_logger().warning("messages_refused_more", count=self._not_logged)
-            self._second, self._logged, self._not_logged = second, 0, 0
-        if self._logged >= REFUSALS_LOGGED_PER_S:
-            self._not_logged += 1
-            return
-        self._logged += 1
-        get_logger().warning(
-            "message_refused",
-            reason=refused.reason,
-            detail=refused.detail,
-            gateway_id=refused.gateway_id,
-            bytes=len(refused.arrival.payload),
-        )
-
-
-class Ticker:
-    """Probes every lane twice a second and tells all partitions what came of it."""
-
-    def __init__(
-        self,
-        sources: Sequence[Source],
-        watermark: InstanceWatermark,
-        store: TickStore,
-        metrics: Metrics,
-        clock: Clock,
-        stamp: Callable[[], datetime],
-        every_s: float = TICK_EVERY_S,
-        look_every_s: float = 0.02,
-    ) -> None:
-        """`stamp` gives the instants that arrivals get; `look_every_s`: how soon after the probes the tick goes out."""
-        self._stamp = stamp
-        self._sources = sources
-        self._watermark = watermark
-        self._store = store
-        self._metrics = metrics
-        self._clock = clock
-        self._every_s = every_s
-        self._look_every_s = look_every_s
-
-    async def run(self, stop: Stop) -> None:
-        """Tick until stop. Without an answer from broker or Kafka there is no tick: nothing was proven."""
-        due = self._clock.monotonic()
-        while not stop.is_set():
-            sent_at = self._stamp()
-            for source in self._sources:
-                source.probe()
-            due = max(due + self._every_s, self._clock.monotonic())
-            while not stop.is_set():
-                proven = self._watermark.proven_until()
-                if (proven is not None and proven >= sent_at) or self._clock.monotonic() >= due:
-                    break
-                await stop.wait_for(self._look_every_s)
-            await self._tick()
-            await stop.wait_for(max(0.0, due - self._clock.monotonic()))
-
-    async def leave(self) -> None:
-        """Say that this instance leaves on purpose. To be called when everything received is settled."""
-        tick = self._watermark.leaving_tick(self._stamp())
-        if tick is not None and not await self._store.tick(tick):
-            get_logger().warning("leaving_tick_not_confirmed")
-
-    async def _tick(self) -> None:
-        tick = self._watermark.tick(self._stamp())
-        if tick is None:
-            return
-        if await self._store.tick(tick):
-            self._metrics.ticks.inc()
-            self._metrics.proven_until.set(tick.proven_until.timestamp())
-        else:
-            self._metrics.ticks_failed.inc()
