@@ -32,7 +32,7 @@ from services.ingest.domain.gaps import GapWatch
 from services.ingest.domain.readiness import problems
 from services.ingest.domain.topics import FIRE_FILTERS, MAIN_FILTERS
 from services.ingest.domain.values import Format
-from services.ingest.domain.watermark import FOLLOWED, InstanceWatermark
+from services.ingest.domain.watermark import MAX_AHEAD, InstanceWatermark
 from services.ingest.metrics import ExchangeMetrics, MessageCountsCollector, Metrics
 from services.ingest.ports import ControlCarrier
 from services.ingest.settings import IngestSettings
@@ -185,7 +185,7 @@ class Ingest:
         if last is None:
             return
         ahead = last.stamped_at - self._clock.now()
-        if ahead > FOLLOWED:
+        if ahead > MAX_AHEAD:
             get_logger().error("clock_far_behind_the_log", ahead_s=ahead.total_seconds())
         else:
             self._stamps.go_on_from(last.stamped_at)
@@ -227,7 +227,7 @@ class Ingest:
             await part.watch(stop)
 
     def _control_carriers(self) -> dict[Carrier, ControlCarrier]:
-        """Return the ways down to a device. UDP is none: it may come from behind a door that has closed by then."""
+        """Return the ways down to a device. UDP is none: a firewall on its way may let nothing in by then."""
         carriers: dict[Carrier, ControlCarrier] = {Carrier.MQTT_GB26875: self._brokers["main"]}
         listener = self._ports.get("tcp")
         if isinstance(listener, DeviceListener):

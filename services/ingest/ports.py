@@ -14,7 +14,7 @@ class Decoder(Protocol):
     """Reads the payloads of one format. To wire another carrier is one more entry in the registry of `app`."""
 
     def decode(self, payload: bytes, sender: Sender, received_at: datetime) -> Reading:
-        """Return what is said in `payload` by `speaker`.
+        """Return what is said in `payload` by `sender`.
 
         Raises:  Unusable with the reason and a sentence. Anything else it raises counts as our own error.
         """

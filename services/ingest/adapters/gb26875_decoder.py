@@ -100,7 +100,7 @@ _OBJECT = "adu.objects["
 
 
 def _odd(event: Decoded, profile: DeviceProfile) -> tuple[tuple[str, ...], dict[int, tuple[str, ...]]]:
-    """Return the oddities of the frame as such, and those of each object, so that none stands with all the others."""
+    """Return the anomalies of the frame as such, and those of each object, so that none stands with all the others."""
     of_frame: tuple[str, ...] = ()
     of_object: dict[int, tuple[str, ...]] = {}
     for note in notes(event.frame, profile):

@@ -6,7 +6,6 @@ nobody.
 """
 
 from services.ingest.adapters.json_fields import (
-    EVERY_COMPONENT,
     LONE_SURROGATE,
     MAX_ADDRESS,
     UNSEEN,
@@ -17,7 +16,7 @@ from services.ingest.adapters.json_fields import (
     word_of,
 )
 from services.ingest.adapters.loose_json import Bare, Members, Quoted, Value
-from services.ingest.domain.values import Point
+from services.ingest.domain.values import EVERY_COMPONENT, Point
 from services.kernel.words import Restores
 
 KNOWN = frozenset({"v", "kind", "seq", "occurred_at", "unit_id", "point", "restores", "measurement", "text"})

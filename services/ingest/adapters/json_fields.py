@@ -9,12 +9,11 @@ from datetime import datetime
 from hashlib import blake2b
 
 from services.ingest.adapters.loose_json import Array, Bare, Members, Quoted, Value
-from services.ingest.domain.values import Point
+from services.ingest.domain.values import EVERY_COMPONENT, Point
 
 MAX_ADDRESS, MAX_NAME, MAX_LABEL = 64, 64, 200
 MAX_SEQ = 2**53
 """As in the schema of what gateways send; the last number that JSON carries safely everywhere."""
-EVERY_COMPONENT = "*"
 
 UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ufeff\ufffe\uffff]")
 LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")

@@ -6,7 +6,7 @@ Three rules stand above all others:
 - Nothing is made up. What names no trouble becomes none; where `kind` stands twice the graver one counts.
 - An end is taken only when it is surely one: complete, of this format, its `restores` exact, its component exactly as
   it was sent. Without a component it must say nothing but what the format knows. Else it is left unread: a fire that
-  goes on burning for too long is seen by people, one that was ended in error by nobody.
+  goes on for too long is seen by people, one that was ended in error by nobody.
 
 Who speaks was decided before, from the topic or the connection. A unit that is named must be that unit all the same.
 """
@@ -23,6 +23,7 @@ from services.ingest.domain.values import Message, Salvage
 from services.kernel.words import Flag, SignalKind
 
 MAX_NOTES = 16
+"""As many as a signal holds."""
 
 _BEGINS = {
     SignalKind.FIRE: ("fire", "fire_alarm", "firealarm", "火警", "火灾", "火灾报警"),
@@ -53,11 +54,8 @@ def salvage(payload: bytes, sender: Sender, fault: str) -> list[Message]:
             found.append(message)
     if found and sender.unit_id:  # of a gateway in no register nothing is known to hold against it
         require_unit(values, sender)
-    raw: bytes | None = payload
-    for index, message in enumerate(found):
-        assert message.salvage is not None, "made below"
-        found[index] = message._replace(salvage=message.salvage._replace(raw=raw))
-        raw = None  # once is enough
+    if found and found[0].salvage is not None:  # the payload is kept once, with the first of its messages
+        found[0] = found[0]._replace(salvage=found[0].salvage._replace(raw=payload))
     return found
 
 

@@ -80,16 +80,16 @@ def refuse_unexpected(arrival: Arrival, error: Exception) -> Refused:
 def unusable_alarm_of(
     outcome: Outcome, directory: Directory, read: Callable[[Arrival], Sequence[Message]]
 ) -> UnusableAlarm | None:
-    """Return who must not go unheard although this, or a part of it, could not be used; None where nobody must.
+    """Return whose alarm this may have been although it, or a part of it, could not be used; None where it was none.
 
-    What comes over a broker rings by its branch. A device that knows none has one lane for all: there `read` must find
-    a fire. What was kept for newcomers, or is decided anew, was heard when it came.
+    What comes over a broker is an alarm by its branch. A device that knows none has one lane for all: there `read` must
+    find a fire. What was kept for newcomers, or is decided anew, was heard when it came.
     """
     arrival = outcome.arrival
     if arrival.retained or arrival.replayed_at is not None:
         return None
     if isinstance(outcome, Accepted):
-        return _rang_beside(outcome)
+        return _unusable_alarm_beside(outcome)
     claim = arrival.claim
     if claim is not None:
         messages = read(arrival)
@@ -109,8 +109,8 @@ def unusable_alarm_of(
     return UnusableAlarm(gateway_id, sender.unit_id if isinstance(sender, Sender) else "", Lane.ALARM, carrier)
 
 
-def _rang_beside(accepted: Accepted) -> UnusableAlarm | None:
-    """Return who rang with what was spoiled beside good messages, unless a fire is among those."""
+def _unusable_alarm_beside(accepted: Accepted) -> UnusableAlarm | None:
+    """Return whose alarm may be in what was undecodable beside good messages, unless a fire is among those."""
     first = accepted.signals[0]
     if first.lane is not Lane.ALARM or not any(FRAME_START in undecodable.raw for undecodable in accepted.undecodable):
         return None
@@ -192,8 +192,8 @@ def _address(peer: str) -> IPv4Address | IPv6Address:
     return ip_address(peer)
 
 
-def _nobody(arrival: Arrival, standing: RegistrationStatus) -> Refused:
-    match standing:
+def _nobody(arrival: Arrival, status: RegistrationStatus) -> Refused:
+    match status:
         case RegistrationStatus.UNKNOWN:
             if arrival.claim is not None:
                 return _refuse(arrival, RefusalReason.UNKNOWN_GATEWAY, "the registry knows no gateway of this address")
@@ -209,7 +209,7 @@ def _nobody(arrival: Arrival, standing: RegistrationStatus) -> Refused:
                 arrival, RefusalReason.IDENTITY_MISMATCH, "the gateway is retired and speaks for no unit any more"
             )
         case _:
-            assert_never(standing)
+            assert_never(status)
 
 
 def _wrong_size(arrival: Arrival, size: int) -> Refused:

@@ -30,12 +30,12 @@ _COMMAND = 26
 class GapWatch:
     """Watches the numbers that gateways give what they send: `seq` of JSON, serials of GB/T 26875.3.
 
-    All lanes share one watch, because a gateway counts over all of them. To be told in order, of each message once, and
-    of a known resend by its flag only. What is refused came all the same.
+    All lanes share one watch, because a gateway counts over all of them. To be given in order, each message once, and a
+    known resend by its flag only. What is refused came all the same.
     """
 
     def __init__(self, grace: timedelta = GRACE) -> None:
-        """`grace`: how long a missing number may still come before it is told as lost."""
+        """`grace`: how long a missing number may still come before it is reported as lost."""
         self._seqs = SequenceCounter(grace=grace)
         self._serials = SequenceCounter(SERIALS, grace)
         self._followed: dict[str, int] = {}
@@ -45,12 +45,12 @@ class GapWatch:
     ) -> Accepted:
         """Count in `steps` what each number is; return `accepted` with one more signal for each loss that it proves.
 
-        All that gateways had sent before `proven` has been told. `overtakes`: this came by a way that is faster than
-        that of the other messages.
+        All that gateways had sent before `proven` has been taken in. `overtakes`: this came by a way that is faster
+        than that of the other messages.
         """
         arrival = accepted.arrival
         if arrival.retained:
-            return accepted  # kept by the broker, and told long ago
+            return accepted  # kept by the broker, and counted long ago
         if (
             len(accepted.signals) == 1
             and not overtakes

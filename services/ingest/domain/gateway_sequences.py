@@ -24,7 +24,7 @@ LARGEST_LOSS_AT_WRAP = 32
 
 
 class GatewaySequences:
-    """The counts of one gateway. `followed` is the one that losses are told of.
+    """The counts of one gateway. `followed` is the one whose losses are reported.
 
     A number that is far back or far ahead is no new count yet: it may be something old that is sent again, or of a
     count that the gateway keeps for other things. So it stands beside, and is followed once a row of numbers has come

@@ -1,7 +1,7 @@
 """What the numbers that one gateway gives its messages prove: which of them never came.
 
 Nothing is said to be lost that may still come, or that may have come before this process began to listen: a loss that
-is not told is a pity, a loss that was none is a false witness.
+is not reported is a pity, a loss that was none is a false witness.
 """
 
 from bisect import insort
@@ -21,7 +21,7 @@ from services.ingest.domain.sequence_steps import (
 )
 
 GRACE = timedelta(seconds=120)
-"""How long a missing number may still come, by another lane or sent again, before it is told as lost."""
+"""How long a missing number may still come, by another lane or sent again, before it is reported as lost."""
 
 IN_A_ROW = 8
 """So many steps of one must have come in a row before anything is missed: not everything that grows is a count."""
@@ -33,7 +33,7 @@ MAX_AHEAD = 256
 """Numbers of a gateway that wait, since the fire lane overtakes, until the others have come up to them."""
 
 MAX_REPORTED = 16
-"""Losses told that can be taken back, of each count."""
+"""Losses reported that can be taken back, of each count."""
 
 
 class NumberSequence:
@@ -84,7 +84,7 @@ class NumberSequence:
         self._in_a_row = 0
 
     def knows(self, number: int) -> bool:
-        """Say whether a number that is not ahead fills a gap, stands in a run, or was told as lost."""
+        """Say whether a number that is not ahead fills a gap, stands in a run, or was reported as lost."""
         return number > self.floor or self._loss_of(number) is not None
 
     def has_passed(self, number: int) -> bool:
@@ -144,7 +144,7 @@ class NumberSequence:
         self.ahead.clear()
 
     def take_all_back(self) -> Numbered | None:
-        """Return what stands told as lost, None when that is nothing, and forget it: the count was none."""
+        """Return what stands reported as lost, None when that is nothing, and forget it: the count was none."""
         if not self._reported:
             return None
         found = Numbered(

@@ -114,7 +114,7 @@ def may_be_of(refusal: StoredRefusal, gateway_id: str, directory: Directory, at:
 
 
 def refuse_cut(refusal: StoredRefusal, at: datetime) -> Refused:
-    """Return the verdict on a refusal whose bytes are not all there."""
+    """Return what becomes of a refusal whose bytes are not all there."""
     detail = f"the log keeps only the first {len(refusal.arrival.payload)} of {refusal.raw_bytes} bytes"
     return Refused(refusal.arrival._replace(replayed_at=at), RefusalReason.TOO_LARGE, detail, refusal.gateway_id)
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 class SequenceStep(StrEnum):
     """What a number is, beside the highest one so far.
 
-    `ahead`: by a faster way. `late`: it fills a gap. `found`: it had been told as lost. `restart`: a count begun anew,
-    once that is sure. `forgotten`: there are too many gaps, and one of them will not be told.
+    `ahead`: by a faster way. `late`: it fills a gap. `found`: it had been reported as lost. `restart`: a count begun
+    anew, once that is sure. `forgotten`: there are too many gaps, and one of them will not be reported.
     """
 
     NEXT = "next"

@@ -38,7 +38,7 @@ class _KnownText:
 
 
 class ModuleTexts:
-    """Remembers which texts each speaker, a gateway or an address, has said. `now` is of a monotonic clock."""
+    """Remembers which texts each sender, a gateway or an address, has said. `now` is of a monotonic clock."""
 
     def __init__(self) -> None:
         self._said: OrderedDict[str, dict[bytes, _KnownText]] = OrderedDict()

@@ -19,6 +19,10 @@ class Format(StrEnum):
     GB26875 = "gb26875"
 
 
+EVERY_COMPONENT = "*"
+"""The address that stands for all components of a system."""
+
+
 class Point(NamedTuple):
     """One component of the fire-alarm system, as its controller names it."""
 

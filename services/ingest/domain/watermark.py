@@ -1,4 +1,4 @@
-"""How far this instance can prove that it saw everything.
+"""How far this instance can prove that it saw everything: its own share of the watermark of each partition.
 
 Twice a second a probe goes out on each connection and comes back through the very queue in the broker that the
 gateways' messages wait in, then through our own queue, and is settled only after everything before it is stored. So
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from services.ingest.domain.values import Tick
 
-FOLLOWED = timedelta(days=1)
+MAX_AHEAD = timedelta(days=1)
 """So far ahead of our clock an earlier process may have been for us to go on where it was."""
 
 

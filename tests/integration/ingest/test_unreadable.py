@@ -51,9 +51,9 @@ async def test_a_gateway_in_no_register_rings_and_is_adopted_with_its_history(
         await gateway.publish(f"firenet/v1/{late}/{lane}/json", payload)
         await until(lambda number=number: site.ingest.metric("refused_total") == number)  # type: ignore[misc]
     written = await site.written()
-    (alarm_labels,) = [event for event in written.unregistered if event.data.gateway_id == late]
-    assert [(told.kind, told.point and told.point.address) for told in alarm_labels.data.signals] == [("fire", "1")]
-    assert {event.id: event.data.raw for event in written.refusals}[alarm_labels.data.refusal_id] == begin
+    (reported,) = [event for event in written.unregistered if event.data.gateway_id == late]
+    assert [(told.kind, told.point and told.point.address) for told in reported.data.signals] == [("fire", "1")]
+    assert {event.id: event.data.raw for event in written.refusals}[reported.data.refusal_id] == begin
     assert site.ingest.metric("alarm_lane_refused_total", whose="unregistered") == 3
 
     code, _ = await terminal.run("adopt", late)

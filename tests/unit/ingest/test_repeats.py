@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from services.ingest.domain.repeats import COUNTED, KEPT, SOON, WINDOW, Repeats
+from services.ingest.domain.repeats import COUNTED, MAX_REMEMBERED, SOON, WINDOW, Repeats
 from services.ingest.domain.values import Accepted, FramePart, Message, Refused, Signal
 from services.kernel.words import Carrier, Flag, Lane, RefusalReason, SignalKind
 from tests.unit.ingest.build import NOON, arrival
@@ -192,7 +192,7 @@ def test_memory_of_a_gateway_is_bounded() -> None:
     repeats = Repeats()
     for serial in range(200):
         repeats.stored([said(frame(serial, b"x"))])
-    assert len(repeats.newest_of("G1")) == KEPT
+    assert len(repeats.newest_of("G1")) == MAX_REMEMBERED
     assert repeats.batch().once(said(frame(199, b"x"), duplicate=True)).repeated
     repeats.stored([said(frame(200, b"x"), NOON + WINDOW * 1.01)])
     assert len(repeats.newest_of("G1")) == 1

@@ -1,4 +1,4 @@
-"""What comes on the alarm lane and cannot be used rings: of a known unit, or of nobody; never without end."""
+"""What comes on the alarm lane and cannot be used is reported: of a known unit, or of nobody; never without end."""
 
 from datetime import timedelta
 from ipaddress import ip_network
@@ -47,7 +47,7 @@ def decided(came: Arrival) -> Outcome:
     return Classifier(known, DECODERS)(came)
 
 
-def ring_of(came: Arrival) -> UnusableAlarm | None:
+def alarm_of(came: Arrival) -> UnusableAlarm | None:
     return decided(came).unusable_alarm
 
 
@@ -72,7 +72,7 @@ def called(raw: bytes, gateway_id: str = "", peer: str = "10.0.0.7", carrier: Ca
         (FRAMES, frame("G000002", status(0x03))),
     ],
 )
-def test_what_is_unreadable_on_the_alarm_lane_of_a_known_gateway_rings_for_its_unit(topic: str, payload: bytes) -> None:
+def test_what_is_unreadable_on_a_known_gateways_alarm_lane_is_reported_of_its_unit(topic: str, payload: bytes) -> None:
     outcome = decided(arrival(payload, topic))
     assert isinstance(outcome, Refused)
     assert outcome.unusable_alarm is not None
@@ -109,11 +109,11 @@ def test_what_is_unreadable_on_the_alarm_lane_of_a_known_gateway_rings_for_its_u
         called(b"heart", ""),
     ],
 )
-def test_what_names_no_alarm_lane_or_was_heard_does_not_ring(came: Arrival) -> None:
-    assert ring_of(came) is None
+def test_what_names_no_alarm_lane_or_was_heard_is_not_reported(came: Arrival) -> None:
+    assert alarm_of(came) is None
 
 
-def test_a_bad_frame_beside_good_ones_rings_unless_a_fire_is_among_them() -> None:
+def test_a_bad_frame_beside_good_ones_is_reported_unless_a_fire_is_among_them() -> None:
     ends_no_fire, fire = frame("G000001", status(0x01)), frame("G000001", status(0x03))
     bad = spoilt(fire)
     beside = decided(arrival(ends_no_fire + bad, FRAMES))
@@ -122,12 +122,12 @@ def test_a_bad_frame_beside_good_ones_rings_unless_a_fire_is_among_them() -> Non
     store = MemoryStore()
     store.write(beside)
     assert b"unreadable_alarm" in store.alarms[-1]
-    assert ring_of(arrival(fire + bad, FRAMES)) is None
-    assert ring_of(arrival(ends_no_fire + b"\r\n", FRAMES)) is None
+    assert alarm_of(arrival(fire + bad, FRAMES)) is None
+    assert alarm_of(arrival(ends_no_fire + b"\r\n", FRAMES)) is None
 
 
 @pytest.mark.parametrize("gateway_id", ["G999999", "G000003", "G000002"])
-def test_a_gateway_that_speaks_for_nobody_rings_with_what_it_seems_to_say(gateway_id: str) -> None:
+def test_a_gateway_that_speaks_for_nobody_is_reported_with_what_it_seems_to_say(gateway_id: str) -> None:
     payload = b'{"v":1,"kind":"FIRE","unit_id":"U9","point":{"address":"3-017"}}'
     outcome = decided(arrival(payload, ALARM.replace("G000001", gateway_id)))
     assert outcome.unusable_alarm is not None
@@ -142,7 +142,7 @@ def test_a_gateway_that_speaks_for_nobody_rings_with_what_it_seems_to_say(gatewa
     assert (event.data.refusal_id, store.signals) == (refusal_id(outcome.arrival), [])
 
 
-def test_a_topic_without_a_usable_id_rings_for_all_further_ones() -> None:
+def test_a_topic_without_a_usable_id_is_reported_for_all_further_ones() -> None:
     outcome = decided(arrival(b"{", "firenet/v1/消防/alarm/json"))
     assert outcome.unusable_alarm is not None
     assert (outcome.unusable_alarm.gateway_id, outcome.unusable_alarm.unit_id) == (None, "")
@@ -154,7 +154,7 @@ def test_a_topic_without_a_usable_id_rings_for_all_further_ones() -> None:
 
 
 @pytest.mark.parametrize("carrier", [Carrier.TCP_GB26875, Carrier.UDP_GB26875])
-def test_a_fire_of_a_device_that_nobody_knows_rings_under_its_address(carrier: Carrier) -> None:
+def test_a_fire_of_a_device_that_nobody_knows_is_reported_under_its_address(carrier: Carrier) -> None:
     outcome = decided(called(FIRE_FRAME, carrier=carrier))
     assert outcome.unusable_alarm is not None
     assert outcome.unusable_alarm[:4] == (ADDRESSES["G000003"].hex(), "", Lane.UP, carrier)
@@ -166,44 +166,44 @@ def test_a_fire_of_a_device_that_nobody_knows_rings_under_its_address(carrier: C
     assert (event.data.peer, event.data.reason) == ("10.0.0.7", "unknown_gateway")
 
 
-def test_a_fire_from_where_a_known_device_may_not_call_rings_as_nobodys() -> None:
+def test_a_fire_from_where_a_known_device_may_not_call_is_reported_as_nobodys() -> None:
     """Whoever it is, it is not believed to be the gateway: it proves nothing about its unit."""
-    unusable_alarm = ring_of(called(frame("G000001", status(0x03)), "G000001", "192.168.0.9"))
-    assert unusable_alarm is not None
-    assert unusable_alarm[:2] == ("G000001", "")
+    alarm = alarm_of(called(frame("G000001", status(0x03)), "G000001", "192.168.0.9"))
+    assert alarm is not None
+    assert alarm[:2] == ("G000001", "")
 
 
-def test_one_gateway_rings_once_in_ten_seconds_and_the_next_says_how_many_there_were() -> None:
-    ringing = UnusableAlarmThrottle()
-    alarm_labels = [ringing.bound(KNOWN, NOON + timedelta(seconds=at)) for at in (0, 1, 9, 10, 11, 25)]
-    assert [(unusable_alarm.told, unusable_alarm.further) for unusable_alarm in alarm_labels] == [
+def test_one_gateway_is_reported_once_in_ten_seconds_and_the_next_says_how_many_there_were() -> None:
+    throttle = UnusableAlarmThrottle()
+    alarms = [throttle.bound(KNOWN, NOON + timedelta(seconds=at)) for at in (0, 1, 9, 10, 11, 25)]
+    assert [(alarm.reported, alarm.further) for alarm in alarms] == [
         (True, 0), (False, 0), (False, 0), (True, 2), (False, 0), (True, 1)
     ]  # fmt: skip
     assert timedelta(seconds=10) == EVERY
-    assert ringing.bound(KNOWN._replace(gateway_id="G2"), after(25)).told
+    assert throttle.bound(KNOWN._replace(gateway_id="G2"), after(25)).reported
 
 
-def test_strangers_ring_once_a_minute_each_and_beyond_a_bound_together() -> None:
-    ringing = UnusableAlarmThrottle()
+def test_unregistered_senders_are_reported_once_a_minute_each_and_beyond_a_bound_together() -> None:
+    throttle = UnusableAlarmThrottle()
 
-    def unusable_alarm(name: str, seconds: float) -> UnusableAlarm:
-        return ringing.bound(UnusableAlarm(name, "", Lane.ALARM, Carrier.MQTT_JSON), after(seconds))
+    def alarm(name: str, seconds: float) -> UnusableAlarm:
+        return throttle.bound(UnusableAlarm(name, "", Lane.ALARM, Carrier.MQTT_JSON), after(seconds))
 
-    told = [unusable_alarm(f"X{number}", 0) for number in range(MAX_UNREGISTERED)]
-    assert [one.gateway_id for one in told] == [f"X{number}" for number in range(MAX_UNREGISTERED)]
-    more = [unusable_alarm(f"Y{number}", 1) for number in range(1000)]
+    first = [alarm(f"X{number}", 0) for number in range(MAX_UNREGISTERED)]
+    assert [one.gateway_id for one in first] == [f"X{number}" for number in range(MAX_UNREGISTERED)]
+    more = [alarm(f"Y{number}", 1) for number in range(1000)]
     assert {one.gateway_id for one in more} == {None}
-    assert sum(one.told for one in more) == 1
-    assert unusable_alarm("X5", 1).told is False
-    again = unusable_alarm("X5", UNREGISTERED_EVERY.total_seconds())
-    assert (again.gateway_id, again.told, again.further) == ("X5", True, 1)
-    assert unusable_alarm("Y1", 62).further == 999
-    assert unusable_alarm("Y1", REMEMBERED.total_seconds() + 70).gateway_id == "Y1", "an hour later there is room again"
+    assert sum(one.reported for one in more) == 1
+    assert alarm("X5", 1).reported is False
+    again = alarm("X5", UNREGISTERED_EVERY.total_seconds())
+    assert (again.gateway_id, again.reported, again.further) == ("X5", True, 1)
+    assert alarm("Y1", 62).further == 999
+    assert alarm("Y1", REMEMBERED.total_seconds() + 70).gateway_id == "Y1", "an hour later there is room again"
 
 
 def test_a_point_of_a_stranger_is_told_whole() -> None:
     point = Point("3-017", "1", "smoke", "三层")
     payload = '{"v":1,"kind":"fire","point":{"address":"3-017","system":"1","type":"smoke","label":"三层"}}'
-    unusable_alarm = ring_of(arrival(payload.encode(), ALARM.replace("G000001", "G7")))
-    assert unusable_alarm is not None
-    assert [message.point for message in unusable_alarm.messages] == [point]
+    alarm = alarm_of(arrival(payload.encode(), ALARM.replace("G000001", "G7")))
+    assert alarm is not None
+    assert [message.point for message in alarm.messages] == [point]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.adapters.stamps import STEP
+from services.ingest.adapters.stamps import MICROSECOND
 from services.ingest.adapters.wire import Encoder
 from services.ingest.domain.decide import decide
 from services.ingest.domain.directory import Device, Directory, Version
@@ -211,7 +211,7 @@ def test_a_fault_that_arrives_late_beside_its_resend_does_not_outlive_its_end() 
 def test_what_was_read_together_is_kept_in_its_order(form: Form) -> None:
     centre = Centre(form)
     for begin in (True, False, True):
-        centre.say("fire", begin=begin, after_s=STEP.total_seconds())
+        centre.say("fire", begin=begin, after_s=MICROSECOND.total_seconds())
     assert centre.problems("fire") == ["began", "ended", "began"]
 
 

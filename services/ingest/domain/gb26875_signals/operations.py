@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from services.ingest.domain.gb26875 import DeviceProfile, bodies, flags
 from services.ingest.domain.gb26875_signals.points import (
-    EVERY_COMPONENT,
     MANUAL_ALARM,
     MANUAL_ALARM_KEY,
     WHOLE,
@@ -12,7 +11,7 @@ from services.ingest.domain.gb26875_signals.points import (
     system_point,
 )
 from services.ingest.domain.gb26875_signals.texts import names_text
-from services.ingest.domain.values import Message, Point
+from services.ingest.domain.values import EVERY_COMPONENT, Message, Point
 from services.kernel.words import Flag, Restores, SignalKind
 
 _RESET, _MANUAL_ALARM, _CLEARED, _SELF_TEST, _BIT_5, _TEST, _SPARE = 0x01, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80
@@ -33,7 +32,7 @@ def device_operation(body: bodies.DeviceOperation, _: DeviceProfile) -> list[Mes
 def _operated(
     word: int, table: tuple[flags.Flag, ...], point: Callable[[str], Point], key: str, answers_duty: int
 ) -> list[Message]:
-    """Return a message for each thing that was done. Ends stand first: what is told beside them goes on burning.
+    """Return a message for each thing that was done. Ends stand first: what is reported beside them goes on burning.
 
     After a reset a panel tells again what still burns, within 20 s (GB 4717); so all fires of the system end with it.
     """

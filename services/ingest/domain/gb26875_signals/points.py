@@ -10,7 +10,6 @@ DEVICE_SYSTEM = "uitd"
 WHOLE = "system"
 """The address of a system as such: it does not speak for its components."""
 
-EVERY_COMPONENT = "*"
 MANUAL_ALARM = "manual_alarm"
 MANUAL_ALARM_KEY = "manual_alarm_key"
 

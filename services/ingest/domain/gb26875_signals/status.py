@@ -5,14 +5,13 @@ from typing import NamedTuple
 
 from services.ingest.domain.gb26875 import DeviceProfile, bodies, flags
 from services.ingest.domain.gb26875_signals.points import (
-    EVERY_COMPONENT,
     WHOLE,
     component_point,
     device_point,
     system_point,
 )
 from services.ingest.domain.gb26875_signals.texts import names_text
-from services.ingest.domain.values import Message, Point
+from services.ingest.domain.values import EVERY_COMPONENT, Message, Point
 from services.kernel.words import Flag, Restores, SignalKind
 
 
