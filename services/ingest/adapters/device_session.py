@@ -1,12 +1,15 @@
 """One TCP connection of a device: what it says goes to the lanes, what it is answered goes back.
 
-    connected --admitted--> handshake --(TLS done, or none)--> ready --+--> ending --> left
-                               |                                 ^ |   |      ^
-                               | no TLS in time                  | v   |      | `end`, `abort`, the device, the peer's
-                               +--------------------> left      paused +------+ network: one `EndReason` each
+    accepted --admitted--> handshake --TLS done, or none--> ready <--full lanes, too much unsettled--> paused
+                               |                              |                                          |
+                               | no TLS in time               | `end`, `abort`: we have a reason         |
+                               |                              v                                          |
+                               |                           ending <--------------------------------------+
+                               v                              v
+                             left <-- the connection is lost, for our reason or another: one `EndReason` each
 
 Beside that a connection is somebody's or nobody's (`ConnectionSlots`): silent, vouched for by a certificate or a whole
-frame, proven by a frame that was believed. Paused: the lanes are full, or Kafka has too little of this device yet.
+frame, proven by a frame that was believed.
 """
 
 import asyncio
@@ -223,7 +226,7 @@ class DeviceSession(asyncio.Protocol):
 
     def _take(self, heard: Heard) -> None:
         if heard.vouched:
-            self._owner.vouched(self)  # first: who is vouched for has its place when its messages are settled
+            self._owner.vouched(self)
         if heard.messages or heard.fires:
             self._unsettled += len(heard.messages) + len(heard.fires)
             self._owner.lanes.put(heard.messages, heard.fires)

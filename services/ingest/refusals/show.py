@@ -26,7 +26,7 @@ def local(at: datetime) -> str:
 
 
 def plain(text: str) -> str:
-    """Return `text` without characters that a terminal would act on: topics and texts come from strangers."""
+    """Return `text` without characters that a terminal would act on: topics and texts come from anybody."""
     return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text)
 
 
