@@ -7,13 +7,13 @@ from typing import Protocol
 from services.ingest.domain.controls import Control, ExchangeEvent, Order
 from services.ingest.domain.directory import Sender
 from services.ingest.domain.replays import LogPosition, ReplayNote, StoredRefusal
-from services.ingest.domain.values import Arrival, Outcome, Reading, Tick
+from services.ingest.domain.values import Arrival, DecodedPayload, Outcome, Tick
 
 
 class Decoder(Protocol):
     """Reads the payloads of one format. To wire another carrier is one more entry in the registry of `app`."""
 
-    def decode(self, payload: bytes, sender: Sender, received_at: datetime) -> Reading:
+    def decode(self, payload: bytes, sender: Sender, received_at: datetime) -> DecodedPayload:
         """Return what is said in `payload` by `sender`.
 
         Raises:  Unusable with the reason and a sentence. Anything else it raises counts as our own error.

@@ -25,14 +25,14 @@ from services.ingest.domain.gb26875 import (
     object_documents,
 )
 from services.ingest.domain.gb26875_signals import names_its_time, read_signals
-from services.ingest.domain.values import FramePart, Message, Reading, Undecodable
+from services.ingest.domain.values import DecodedPayload, FramePart, Message, Undecodable
 from services.kernel.words import RefusalReason
 
 
 class Gb26875Decoder:
     """Reads what gateways publish on `.../up/gb26875` and `.../alarm/gb26875`: one frame, or several in a row."""
 
-    def decode(self, payload: bytes, sender: Sender, received_at: datetime) -> Reading:
+    def decode(self, payload: bytes, sender: Sender, received_at: datetime) -> DecodedPayload:
         profile = PROFILES.get(sender.device.profile)
         if profile is None:
             raise Unusable(
@@ -63,7 +63,7 @@ class Gb26875Decoder:
                     replies.append(encode_frame(confirm(event.frame, received_at, profile), profile))
         if not messages:
             raise Unusable(undecodable[0].reason, undecodable[0].detail, tuple(replies))
-        return Reading(tuple(messages), tuple(undecodable), tuple(replies))
+        return DecodedPayload(tuple(messages), tuple(undecodable), tuple(replies))
 
 
 def _saved(event: Event, sender: Sender, profile: DeviceProfile) -> tuple[Frame, list[Message]] | None:

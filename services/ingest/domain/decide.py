@@ -13,9 +13,9 @@ from services.ingest.domain.values import (
     Accepted,
     Arrival,
     Claim,
+    DecodedPayload,
     Message,
     Outcome,
-    Reading,
     Refused,
     Route,
     Signal,
@@ -31,7 +31,7 @@ SOURCE = slice(12, 18)
 """Where a GB/T 26875.3 frame has the address of its sender."""
 FRAME_START = b"@@"
 
-Decode = Callable[[bytes, Sender, datetime], Reading]
+Decode = Callable[[bytes, Sender, datetime], DecodedPayload]
 """Payload, who speaks and when it came (UTC) to what it says; raises `Unusable`."""
 
 
@@ -59,16 +59,16 @@ def decide(arrival: Arrival, directory: Directory, decoders: Mapping[str, Decode
     if not 0 < size <= MAX_PAYLOAD_BYTES:
         return _wrong_size(arrival, size)
     try:
-        reading = decoders[route.format](arrival.payload, sender, arrival.received_at)
+        decoded = decoders[route.format](arrival.payload, sender, arrival.received_at)
     except Unusable as unusable:
         return _refuse(arrival, unusable.reason, unusable.detail, unusable.replies)
     unit_id = sender.unit_id
-    for message in reading.messages:
+    for message in decoded.messages:
         if message.unit_id is not None and message.unit_id != unit_id:
             detail = f"the gateway speaks for unit {unit_id} and named {message.unit_id}"
             return _refuse(arrival, RefusalReason.IDENTITY_MISMATCH, detail)
     return Accepted(
-        arrival, _signals(arrival, gateway_id, unit_id, route, reading), reading.undecodable, reading.replies
+        arrival, _signals(arrival, gateway_id, unit_id, route, decoded), decoded.undecodable, decoded.replies
     )
 
 
@@ -152,9 +152,11 @@ def flags_of(arrival: Arrival, occurred_at: datetime | None) -> tuple[Flag, ...]
     return flags
 
 
-def _signals(arrival: Arrival, gateway_id: str, unit_id: str, route: Route, reading: Reading) -> tuple[Signal, ...]:
+def _signals(
+    arrival: Arrival, gateway_id: str, unit_id: str, route: Route, decoded: DecodedPayload
+) -> tuple[Signal, ...]:
     lane, carrier, _ = route
-    messages = reading.messages
+    messages = decoded.messages
     again = arrival.claim is not None and arrival.claim.again
     if len(messages) == 1 and not again:  # nearly always; without the loop it costs half
         flags = flags_of(arrival, messages[0].occurred_at) + messages[0].flags

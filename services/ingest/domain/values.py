@@ -114,7 +114,7 @@ class Undecodable(NamedTuple):
     detail: str
 
 
-class Reading(NamedTuple):
+class DecodedPayload(NamedTuple):
     """What a decoder made of one payload: at least one message, in order.
 
     `replies` are what the device is to be sent, in order, once everything is stored.

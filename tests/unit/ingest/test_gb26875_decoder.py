@@ -25,7 +25,7 @@ from services.ingest.domain.gb26875 import (
     frame_document,
 )
 from services.ingest.domain.gb26875.flags import FIRE_BIT
-from services.ingest.domain.values import Reading, Signal
+from services.ingest.domain.values import DecodedPayload, Signal
 from services.kernel.words import Carrier, Lane, RefusalReason, SignalKind
 from tests.unit.ingest.build import NOON, QUICK, arrival
 from tests.unit.ingest.gb26875.strategies import PROFILE, frames
@@ -36,11 +36,11 @@ ENCODER = Encoder("ingest-1")
 JUNK = b"not a frame"
 
 
-def decode(payload: bytes, device: Device | None = None) -> Reading:
+def decode(payload: bytes, device: Device | None = None) -> DecodedPayload:
     return DECODER.decode(payload, Sender("U000001", device or Device()), NOON)
 
 
-def on_the_wire(reading: Reading, payload: bytes) -> list[WireSignal]:
+def on_the_wire(reading: DecodedPayload, payload: bytes) -> list[WireSignal]:
     came = arrival(payload)
     signals = [
         Signal("G000001", "U000001", Lane.UP, Carrier.MQTT_GB26875, message, message.flags, part)

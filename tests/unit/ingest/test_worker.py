@@ -24,7 +24,7 @@ from services.ingest.domain.gb26875 import (
     decode_frame,
     encode_frame,
 )
-from services.ingest.domain.values import Accepted, Message, Outcome, Reading
+from services.ingest.domain.values import Accepted, DecodedPayload, Message, Outcome
 from services.ingest.domain.watermark import InstanceWatermark
 from services.ingest.metrics import MessageCountsCollector, Metrics
 from services.ingest.worker.classifier import Classifier
@@ -123,7 +123,7 @@ async def test_a_bad_message_is_refused_and_the_good_one_behind_it_is_stored() -
 
 
 async def test_a_message_that_meets_our_bug_is_refused_and_stops_nobody() -> None:
-    def broken(payload: bytes, sender: Sender, received_at: datetime) -> Reading:
+    def broken(payload: bytes, sender: Sender, received_at: datetime) -> DecodedPayload:
         if b"poison" in payload:
             raise ZeroDivisionError
         return DECODERS["json"](payload, sender, received_at)
@@ -138,7 +138,7 @@ async def test_a_message_that_meets_our_bug_is_refused_and_stops_nobody() -> Non
 
 
 async def test_a_message_that_cannot_be_written_is_refused_and_counted_as_such() -> None:
-    nonsense = Reading((Message("nonsense"), Message(None, seq="x", point=5)))  # type: ignore[arg-type] # on purpose
+    nonsense = DecodedPayload((Message("nonsense"), Message(None, seq="x", point=5)))  # type: ignore[arg-type] # on purpose
     bench = Bench({"json": lambda *_: nonsense})
     bench.source.publish(UP, b"x")
     await bench.until(all_settled(bench))
