@@ -23,7 +23,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from schemas.topics import all_topics
-from services.ingest.metrics import AccountCollector
+from services.ingest.metrics import MessageCountsCollector
 from services.rules.metrics import LiveCollector
 from services.runtime.settings import ServiceSettings
 
@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "reference"
 # Collectors that compute at the scrape take what they read; here there is nothing to read, and the names are enough.
 COMPUTED: Mapping[type, Callable[[], Collector]] = {
-    AccountCollector: lambda: AccountCollector({}),
+    MessageCountsCollector: lambda: MessageCountsCollector({}),
     LiveCollector: lambda: LiveCollector(dict, lambda: 0),
 }
 LEVELS = ("debug", "info", "warning", "error", "exception", "critical")

@@ -1,4 +1,4 @@
-"""The door for gateways in front of a broker: it opens once ingest has subscribed, and relays bytes.
+"""The door for gateways in front of a broker: it opens once ingest has subscribed, and relays bytes (`relay`).
 
 A broker that begins with nothing in its memory acknowledges what gateways publish and hands it to nobody until ingest
 has subscribed: acknowledged, and gone. So gateways come through here. While the door is shut they see a refused
@@ -16,7 +16,6 @@ import contextlib
 import json
 import select
 import signal
-import socket
 import ssl
 import sys
 from collections.abc import Mapping
@@ -26,9 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from deploy.stack.ports import HOST
+from deploy.stack.relay import Relay
 from deploy.stack.watcher import LANES, Watcher
 
-BACKLOG = 1024
 WATCH_AGAIN_S = 0.05
 GONE = select.POLLHUP | select.POLLERR | getattr(select, "POLLRDHUP", 0)
 
@@ -72,75 +71,28 @@ class Config:
         return json.dumps(asdict(self))
 
 
-class _Half(asyncio.Protocol):
-    """One side of a relayed connection; what it reads goes to the other, no faster than that one takes it."""
-
-    def __init__(self, door: "Door", *, from_gateway: bool) -> None:
-        self._door = door
-        self._from_gateway = from_gateway
-        self.transport: asyncio.Transport | None = None
-        self.other: _Half | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        self._door.relayed.add(self)
-        if self._from_gateway:
-            transport.pause_reading()
-            self._door.connect(self)
-
-    def data_received(self, data: bytes) -> None:
-        if self._from_gateway:
-            self._door.came_in(len(data))
-        if self.other is not None and self.other.transport is not None:
-            self.other.transport.write(data)
-
-    def pause_writing(self) -> None:
-        if self.other is not None and self.other.transport is not None:
-            self.other.transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        if self.other is not None and self.other.transport is not None:
-            self.other.transport.resume_reading()
-
-    def connection_lost(self, _: Exception | None) -> None:
-        self._door.relayed.discard(self)
-        if self.other is not None and self.other.transport is not None:
-            self.other.transport.close()
-
-    def abort(self) -> None:
-        if self.transport is not None:
-            self.transport.abort()
-
-
 class Door:
     """Shut at the beginning; `run` goes on until it is cancelled."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._servers: list[asyncio.Server] = []
+        self._relay = Relay({way.port: way.inner_port for way in config.ways}, self._same_broker, self._came_in)
         self._watcher: Watcher | None = None
-        self._came_in = 0
+        self._bytes_in = 0
         self._proven_at: dict[str, int] = {}
-        self._told: tuple[bool, str] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.relayed: set[_Half] = set()
-
-    @property
-    def is_open(self) -> bool:
-        return bool(self._servers)
+        self._state_written: tuple[bool, str] | None = None
 
     async def run(self) -> None:
         tls = None
         if self._config.tls_ca is not None:
             tls = ssl.create_default_context(cafile=self._config.tls_ca)
-        self._tell(Shut.BROKER_AWAY)
+        self._write_state(Shut.BROKER_AWAY)
         while True:
             watcher = Watcher(HOST, self._config.broker_port, self._config.username, self._config.password, tls)
             try:
                 await watcher.connect()
                 self._watcher = watcher
-                self._tell(Shut.NOT_SUBSCRIBED)
+                self._write_state(Shut.NOT_SUBSCRIBED)
                 async for lane in watcher.probes():
                     await self._proven(lane)
             except (OSError, ConnectionError, asyncio.IncompleteReadError, TimeoutError):
@@ -151,77 +103,37 @@ class Door:
                 watcher.close()
             await asyncio.sleep(WATCH_AGAIN_S)
 
-    # --- what lets in and what does not
-
     async def _proven(self, lane: str) -> None:
-        self._proven_at[lane] = self._came_in
-        if not self.is_open and set(self._proven_at) == set(LANES):
+        """A probe of ingest came by: one of each lane opens the door."""
+        self._proven_at[lane] = self._bytes_in
+        if not self._relay.is_open and set(self._proven_at) == set(LANES):
             try:
                 for way in self._config.ways:
-                    self._servers.append(await self._open(way))
-                self._tell(None)
+                    await self._relay.listen(way.bind, way.port)
+                self._write_state(None)
             except OSError:
                 self._shut(Shut.PORT_TAKEN)
-                self._proven_at.clear()
-
-    async def _open(self, way: Way) -> asyncio.Server:
-        loop = asyncio.get_running_loop()
-        return await loop.create_server(
-            lambda: _Half(self, from_gateway=True),
-            way.bind,
-            way.port,
-            family=socket.AF_INET,
-            backlog=BACKLOG,
-            reuse_address=True,
-        )
 
     def _shut(self, why: Shut) -> None:
-        for server in self._servers:
-            server.close()
-        self._servers.clear()
         self._proven_at.clear()
-        for half in list(self.relayed):
-            half.abort()
-        self._tell(why)
+        self._relay.close()
+        self._write_state(why)
 
-    def came_in(self, size: int) -> None:
+    def _came_in(self, size: int) -> None:
         """Count what a gateway sent; shuts the door when nobody has taken anything for too much of it."""
-        self._came_in += size
-        if self.is_open and self._came_in - min(self._proven_at.values()) > self._config.backlog_bytes:
+        self._bytes_in += size
+        if self._relay.is_open and self._bytes_in - min(self._proven_at.values()) > self._config.backlog_bytes:
             self._shut(Shut.NOTHING_TAKEN)
 
-    # --- relaying
+    def _same_broker(self) -> bool:
+        """Say whether a connection made just now leads to the life of the broker in which ingest has subscribed."""
+        return self._relay.is_open and self._watcher is not None and not self._watcher.gone(GONE)
 
-    def connect(self, half: _Half) -> None:
-        task = asyncio.get_running_loop().create_task(self._connect(half))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _connect(self, half: _Half) -> None:
-        loop = asyncio.get_running_loop()
-        assert half.transport is not None
-        port = half.transport.get_extra_info("sockname")[1]
-        inner = next((way.inner_port for way in self._config.ways if way.port == port), self._config.broker_port)
-        try:
-            _, other = await loop.create_connection(lambda: _Half(self, from_gateway=False), HOST, inner)
-        except OSError:
-            half.abort()
-            return
-        # Only now: when our own connection still stands, this one leads to the same life of the broker.
-        if not self.is_open or self._watcher is None or self._watcher.gone(GONE) or half.transport.is_closing():
-            other.abort()
-            half.abort()
-            return
-        half.other, other.other = other, half
-        half.transport.resume_reading()
-
-    # --- for the supervisor
-
-    def _tell(self, why: Shut | None) -> None:
+    def _write_state(self, why: Shut | None) -> None:
         state = (why is None, "" if why is None else why.value)
-        if state == self._told:
+        if state == self._state_written:
             return
-        self._told = state
+        self._state_written = state
         print("open" if why is None else f"shut: {why}", flush=True)
         path = Path(self._config.state)
         with contextlib.suppress(OSError):

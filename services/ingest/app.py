@@ -13,31 +13,34 @@ from services.ingest.adapters.device_listener import DeviceListener
 from services.ingest.adapters.device_tls import Tls
 from services.ingest.adapters.exchange_log import KafkaExchangeLog
 from services.ingest.adapters.gb26875_decoder import Gb26875Decoder
-from services.ingest.adapters.inbox import Inbox, Stamps
+from services.ingest.adapters.inbox import Inbox
 from services.ingest.adapters.json_decoder import JsonDecoder, StatusDecoder
 from services.ingest.adapters.kafka_store import KafkaStore
 from services.ingest.adapters.last_tick import find_predecessor
-from services.ingest.adapters.mqtt_link import MqttLink, subscription
-from services.ingest.adapters.paho_session import Broker
+from services.ingest.adapters.mqtt_session import Broker
+from services.ingest.adapters.mqtt_source import MqttSource, subscription
 from services.ingest.adapters.refusal_log import KafkaRefusalLog
 from services.ingest.adapters.registry_feed import RegistryFeed
+from services.ingest.adapters.stamps import Stamps
 from services.ingest.adapters.wire import Encoder
-from services.ingest.command_dispatcher import CommandDispatcher
 from services.ingest.domain.connection_policy import Limits
 from services.ingest.domain.controls import Terms
 from services.ingest.domain.decide import Decode
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.exchanges import Exchanges
 from services.ingest.domain.gaps import GapWatch
-from services.ingest.domain.proof import FOLLOWED, Proof
 from services.ingest.domain.readiness import problems
 from services.ingest.domain.topics import FIRE_FILTERS, MAIN_FILTERS
 from services.ingest.domain.values import Format
-from services.ingest.metrics import AccountCollector, ExchangeMetrics, Metrics
+from services.ingest.domain.watermark import MAX_AHEAD, InstanceWatermark
+from services.ingest.metrics import ExchangeMetrics, MessageCountsCollector, Metrics
 from services.ingest.ports import ControlCarrier
-from services.ingest.replay import Replayer
 from services.ingest.settings import IngestSettings
-from services.ingest.worker import Classifier, LaneWorker, Ticker
+from services.ingest.worker.classifier import Classifier
+from services.ingest.worker.command_dispatcher import CommandDispatcher
+from services.ingest.worker.lane import LaneWorker
+from services.ingest.worker.replayer import Replayer
+from services.ingest.worker.ticker import Ticker
 from services.kernel.words import Carrier
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.lifecycle import Stop, supervise
@@ -70,22 +73,24 @@ class Ingest:
         self._feed = RegistryFeed(settings.kafka_bootstrap, self._directory, self._metrics)
         encoder = Encoder(settings.instance)
         self._stamps = stamps = Stamps(clock)
-        self._links = {
-            "main": self._link("main", MAIN_FILTERS, stamps),
-            "fire": self._link("fire", FIRE_FILTERS, stamps),
+        self._brokers = {
+            "main": self._broker("main", MAIN_FILTERS, stamps),
+            "fire": self._broker("fire", FIRE_FILTERS, stamps),
         }
         self._ports: dict[str, DeviceListener | DeviceDatagrams] = {}
-        self._sources: dict[str, MqttLink | DeviceSource] = {**self._links, **self._devices(stamps)}
+        self._sources: dict[str, MqttSource | DeviceSource] = {**self._brokers, **self._devices(stamps)}
         # A store of its own for each lane: the fire lane's records never stand behind a batch of heartbeats.
         self._stores = {lane: self._store(lane, encoder) for lane in (*self._sources, "ticks")}
         self._stores["replays"] = self._store("replays", Encoder(REPLAYER))
         self._classifier = Classifier(self._directory, DECODERS)
-        self._prometheus.register(AccountCollector({lane: source.account for lane, source in self._sources.items()}))
+        self._prometheus.register(
+            MessageCountsCollector({lane: source.counts for lane, source in self._sources.items()})
+        )
         started_at = stamps.next()
-        self._proof = Proof(self._sources, epoch=int(started_at.timestamp() * 1000), since=started_at)
+        self._watermark = InstanceWatermark(self._sources, epoch=int(started_at.timestamp() * 1000), since=started_at)
         self._metrics.clock_ahead.set_function(lambda: stamps.ahead_s)
         self._ticker = Ticker(
-            list(self._sources.values()), self._proof, self._stores["ticks"], self._metrics, clock, stamps.next
+            list(self._sources.values()), self._watermark, self._stores["ticks"], self._metrics, clock, stamps.next
         )
         exchange_metrics = ExchangeMetrics(self._prometheus)
         self._exchange_log = KafkaExchangeLog(
@@ -105,7 +110,7 @@ class Ingest:
             self._directory,
             exchange_metrics,
             stamps.next,
-            self._proof.proven_until,
+            self._watermark.proven_until,
         )
         replayer = Replayer(
             self._classifier,
@@ -133,7 +138,7 @@ class Ingest:
             "dispatcher": self._when_started(self._dispatcher.run, stop),
         }
         tasks |= {lane: self._work(lane, gaps, stop) for lane in self._sources}
-        watched = {**self._links, **self._ports}
+        watched = {**self._brokers, **self._ports}
         tasks |= {f"watch-{name}": self._watch(part, stop) for name, part in watched.items()}
         try:
             await supervise(stop, tasks, drain_s=self._settings.drain_s)
@@ -144,14 +149,14 @@ class Ingest:
             await asyncio.gather(self._exchange_log.close(), *(store.close() for store in self._stores.values()))
             get_logger().info(
                 "ingest_stopped",
-                **{f"left_{lane}": source.account().in_flight for lane, source in self._sources.items()},
+                **{f"left_{lane}": source.counts().in_flight for lane, source in self._sources.items()},
             )
 
     def readiness(self) -> Readiness:
-        links = {lane: link.state() for lane, link in self._links.items()}
+        connections = {lane: source.health() for lane, source in self._brokers.items()}
         ports = {name: port.is_open for name, port in self._ports.items()}
         settled_age_s = {lane: source.settled_age_s for lane, source in self._sources.items()}
-        checks = problems(self._feed.caught_up, links, ports, settled_age_s)
+        checks = problems(self._feed.caught_up, connections, ports, settled_age_s)
         return Readiness(ready=all(word == "ok" for word in checks.values()), checks=checks)
 
     async def _start(self, stop: Stop) -> None:
@@ -159,15 +164,15 @@ class Ingest:
         for store in self._stores.values():
             if not await store.start(stop):
                 return
-        await self._await_registry(stop)
-        if stop.is_set():
+        reading = self._feed.wait_caught_up(self._settings.registry_deadline_s)
+        if not await stop.or_until(reading) or stop.is_set():
             return
         await self._follow_on()
         gc.collect()
         gc.freeze()  # what lives until the end need not be looked at again with every batch
         sys.setswitchinterval(0.001)  # the fire lane's thread waits no longer than this for a busy event loop
-        for link in self._links.values():
-            link.start()
+        for source in self._brokers.values():
+            source.start()
         for port in self._ports.values():
             await port.open()
         self._started.set()
@@ -180,36 +185,20 @@ class Ingest:
         if last is None:
             return
         ahead = last.stamped_at - self._clock.now()
-        if ahead > FOLLOWED:
+        if ahead > MAX_AHEAD:
             get_logger().error("clock_far_behind_the_log", ahead_s=ahead.total_seconds())
         else:
             self._stamps.go_on_from(last.stamped_at)
-        self._proof.follow_on(last, self._stamps.next())
-
-    async def _await_registry(self, stop: Stop) -> None:
-        reading = asyncio.create_task(self._feed.wait_caught_up(self._settings.registry_deadline_s))
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({reading, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if reading.done():
-            reading.result()
-        reading.cancel()
-
-    async def _until_started(self, stop: Stop) -> bool:
-        waits = {asyncio.create_task(self._started.wait()), asyncio.create_task(stop.wait())}
-        _, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        return self._started.is_set()
+        self._watermark.follow_on(last, self._stamps.next())
 
     async def _work(self, lane: str, gaps: GapWatch | None, stop: Stop) -> None:
-        if await self._until_started(stop):
+        if await stop.or_until(self._started.wait()):
             worker = LaneWorker(
                 lane,
                 self._sources[lane],
                 self._stores[lane],
                 self._classifier,
-                self._proof,
+                self._watermark,
                 gaps,
                 self._metrics,
                 self._clock,
@@ -222,24 +211,24 @@ class Ingest:
         self._drained[lane].set()
 
     async def _tick(self, stop: Stop) -> None:
-        if not await self._until_started(stop):
+        if not await stop.or_until(self._started.wait()):
             return
         await self._ticker.run(stop)
         for drained in self._drained.values():
             await drained.wait()
-        await self._ticker.farewell()
+        await self._ticker.leave()
 
     async def _when_started(self, run: Callable[[Stop], Awaitable[None]], stop: Stop) -> None:
-        if await self._until_started(stop):
+        if await stop.or_until(self._started.wait()):
             await run(stop)
 
-    async def _watch(self, part: MqttLink | DeviceListener | DeviceDatagrams, stop: Stop) -> None:
-        if await self._until_started(stop):
+    async def _watch(self, part: MqttSource | DeviceListener | DeviceDatagrams, stop: Stop) -> None:
+        if await stop.or_until(self._started.wait()):
             await part.watch(stop)
 
     def _control_carriers(self) -> dict[Carrier, ControlCarrier]:
-        """Return the ways down to a device. UDP is none: it may come from behind a door that has closed by then."""
-        carriers: dict[Carrier, ControlCarrier] = {Carrier.MQTT_GB26875: self._links["main"]}
+        """Return the ways down to a device. UDP is none: a firewall on its way may let nothing in by then."""
+        carriers: dict[Carrier, ControlCarrier] = {Carrier.MQTT_GB26875: self._brokers["main"]}
         listener = self._ports.get("tcp")
         if isinstance(listener, DeviceListener):
             carriers[Carrier.TCP_GB26875] = listener
@@ -275,7 +264,7 @@ class Ingest:
             self._ports["udp"] = DeviceDatagrams(settings.device_host, settings.udp_port, *where)
         return lanes.sources
 
-    def _link(self, lane: str, filters: tuple[str, ...], stamps: Stamps) -> MqttLink:
+    def _broker(self, lane: str, filters: tuple[str, ...], stamps: Stamps) -> MqttSource:
         settings = self._settings
         password = settings.mqtt_password.get_secret_value() if settings.mqtt_password is not None else None
         broker = Broker(
@@ -288,7 +277,7 @@ class Ingest:
         )
         # Twice the window: what an older connection left may still be on its way to Kafka when a new one fills.
         inbox = Inbox(stamps, self._clock, hold_messages=2 * settings.mqtt_window, hold_bytes=settings.mqtt_hold_bytes)
-        return MqttLink(
+        return MqttSource(
             lane,
             broker,
             f"firenet-{settings.instance}-{lane}",

@@ -9,10 +9,10 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from services.ingest.domain import controls
-from services.ingest.domain.account import Account
-from services.ingest.domain.connection_policy import Ended
-from services.ingest.domain.numbering import Step
-from services.ingest.domain.values import Ring
+from services.ingest.domain.accounting import MessageCounts
+from services.ingest.domain.connection_policy import EndReason
+from services.ingest.domain.sequence_steps import SequenceStep
+from services.ingest.domain.values import UnusableAlarm
 from services.kernel.words import REFUSAL_REASONS_IN_USE, ControlKind, ExchangeReason, ExchangeStep, Flag, SignalKind
 
 LANES = ("main", "fire", "device", "device_fire")
@@ -22,9 +22,9 @@ WHOSE = ("gateway", "unregistered")
 _LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
 
 
-def rung(ring: Ring) -> tuple[str, str]:
-    """Return the labels of what rang: whose it was, and whether it was told."""
-    return WHOSE[0 if ring.unit_id else 1], "yes" if ring.told else "no"
+def alarm_labels(unusable_alarm: UnusableAlarm) -> tuple[str, str]:
+    """Return the labels of an unusable alarm: whose it was, and whether it was reported."""
+    return WHOSE[0 if unusable_alarm.unit_id else 1], "yes" if unusable_alarm.reported else "no"
 
 
 class Metrics:
@@ -45,15 +45,15 @@ class Metrics:
 
         self.signals = counter("signals_total", "signals stored, by kind", ("kind",))
         self.flagged = counter(
-            "flagged_total", "signals stored with this oddity (redelivered: the broker said so)", ("flag",)
+            "flagged_total", "signals stored with this flag (redelivered: the broker said so)", ("flag",)
         )
-        self.spoiled = counter(
-            "spoiled_total", "bytes beside usable messages of one payload, refused by themselves", ("reason",)
+        self.undecodable = counter(
+            "undecodable_total", "bytes beside usable messages of one payload, refused by themselves", ("reason",)
         )
-        self.rings = counter(
+        self.unusable_alarms = counter(
             "alarm_lane_refused_total",
-            "what came on the alarm lane and could not be used: told to people, or only counted (bounded)",
-            ("whose", "told"),
+            "what came on the alarm lane and could not be used: reported to people, or only counted (bounded)",
+            ("whose", "reported"),
         )
         self.batch_seconds = latency("kafka_batch_seconds", "from handing a batch to Kafka to its confirmation")
         self.ack_lag_seconds = latency("ack_lag_seconds", "age of the oldest message of a batch when acknowledged")
@@ -93,14 +93,14 @@ class Metrics:
         for flag in Flag:
             self.flagged.labels(flag)
         for reason in REFUSAL_REASONS_IN_USE:
-            self.spoiled.labels(reason)
+            self.undecodable.labels(reason)
         for labels in product(WHOSE, ("yes", "no")):
-            self.rings.labels(*labels)
-        for step in Step:
+            self.unusable_alarms.labels(*labels)
+        for step in SequenceStep:
             self.numbers.labels(step)
         for outcome in ("accepted", "refused", "gone"):
             self.replays.labels(outcome)
-        for why in Ended:
+        for why in EndReason:
             self.device_connections_ended.labels(why)
         for lane in LANES:
             self.batch_seconds.labels(lane)
@@ -132,8 +132,8 @@ class ExchangeMetrics:
             registry=registry,
         )
         self.open = Gauge(f"{prefix}s_open", "controls that have not ended, of all processes", registry=registry)
-        self.untold = Counter(
-            f"{prefix}s_untold_total", "steps that Kafka did not confirm, to be told again", registry=registry
+        self.unreported = Counter(
+            f"{prefix}s_unreported_total", "steps that Kafka did not confirm, to be reported again", registry=registry
         )
         self.bad_records = Counter(
             f"{prefix}_bad_records_total", "records that could not be read", ("topic",), registry=registry
@@ -148,7 +148,7 @@ class ExchangeMetrics:
         for topic in ("commands", "exchanges"):
             self.bad_records.labels(topic)
 
-    def count(self, end: controls.Told) -> None:
+    def count(self, end: controls.ExchangeEvent) -> None:
         """Count one end; those that failed go by why."""
         outcome = end.why if end.step is ExchangeStep.FAILED and end.why is not None else end.step
         self.ended.labels(end.order.what, outcome).inc()
@@ -156,11 +156,11 @@ class ExchangeMetrics:
             self.seconds.labels(end.order.what).observe(end.seconds)
 
 
-class AccountCollector(Collector):
-    """Shows the books of each lane, read at the same instant, so that every scrape adds up exactly."""
+class MessageCountsCollector(Collector):
+    """Shows the counters of each lane, read at the same instant, so that every scrape adds up exactly."""
 
-    def __init__(self, accounts: Mapping[str, Callable[[], Account]]) -> None:
-        self._accounts = accounts
+    def __init__(self, counts: Mapping[str, Callable[[], MessageCounts]]) -> None:
+        self._counts = counts
 
     def collect(self) -> Iterable[Metric]:
         received = CounterMetricFamily("firenet_ingest_received", "messages received", labels=("lane",))
@@ -173,13 +173,13 @@ class AccountCollector(Collector):
             "firenet_ingest_handed_back", "dropped unstored because the broker sends them again", labels=("lane",)
         )
         in_flight = GaugeMetricFamily("firenet_ingest_in_flight", "received, not in Kafka yet", labels=("lane",))
-        for lane, read in self._accounts.items():
-            account = read()
-            received.add_metric((lane,), account.received)
-            stored.add_metric((lane,), account.stored)
-            repeated.add_metric((lane,), account.repeated)
-            returned.add_metric((lane,), account.handed_back)
-            in_flight.add_metric((lane,), account.in_flight)
+        for lane, read in self._counts.items():
+            counts = read()
+            received.add_metric((lane,), counts.received)
+            stored.add_metric((lane,), counts.stored)
+            repeated.add_metric((lane,), counts.repeated)
+            returned.add_metric((lane,), counts.handed_back)
+            in_flight.add_metric((lane,), counts.in_flight)
             for reason in REFUSAL_REASONS_IN_USE:
-                refused.add_metric((lane, reason), account.refused[reason])
+                refused.add_metric((lane, reason), counts.refused[reason])
         return (received, stored, repeated, refused, returned, in_flight)

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from services.ingest.domain.controls import Control, Order, Told
+from services.ingest.domain.controls import Control, ExchangeEvent, Order
 from services.ingest.domain.directory import Sender
-from services.ingest.domain.replays import Kept, Place, ReplayNote
-from services.ingest.domain.values import Arrival, Outcome, Reading, Tick
+from services.ingest.domain.replays import LogPosition, ReplayNote, StoredRefusal
+from services.ingest.domain.values import Arrival, DecodedPayload, Outcome, Tick
 
 
 class Decoder(Protocol):
     """Reads the payloads of one format. To wire another carrier is one more entry in the registry of `app`."""
 
-    def decode(self, payload: bytes, sender: Sender, received_at: datetime) -> Reading:
-        """Return what is said in `payload` by `speaker`.
+    def decode(self, payload: bytes, sender: Sender, received_at: datetime) -> DecodedPayload:
+        """Return what is said in `payload` by `sender`.
 
         Raises:  Unusable with the reason and a sentence. Anything else it raises counts as our own error.
         """
@@ -73,10 +73,10 @@ class TickStore(Protocol):
         ...
 
 
-class RefusalShelf(Protocol):
-    """The refusals topic, read at places that somebody already knows."""
+class RefusalReader(Protocol):
+    """The refusals topic, read at positions that somebody already knows."""
 
-    async def at(self, places: Sequence[Place]) -> Sequence[Kept]:
+    async def at(self, positions: Sequence[LogPosition]) -> Sequence[StoredRefusal]:
         """Return the refusals that stand there; what is not there any more is left out. Raises LogUnavailable."""
         ...
 
@@ -107,7 +107,7 @@ class ControlCarrier(Protocol):
 class ExchangeLog(Protocol):
     """The exchanges topic: what all processes know of all exchanges."""
 
-    async def tell(self, told: Sequence[Told]) -> bool:
+    async def append(self, events: Sequence[ExchangeEvent]) -> bool:
         """Return whether everything stands on the log now, in this order. After False some of it may, too."""
         ...
 
@@ -120,7 +120,7 @@ class OrderDispatcher(Protocol):
         """How many exchanges have not ended."""
         ...
 
-    def read(self, told: Told, *, live: bool) -> None:
+    def read(self, event: ExchangeEvent, *, live: bool) -> None:
         """Take in the next record of the exchanges topic; `live` once all that stood there at the start was read."""
         ...
 

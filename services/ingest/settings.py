@@ -69,8 +69,8 @@ class IngestSettings(ServiceSettings):
         default=120,
         ge=1,
         le=3600,
-        description="how long a number that a gateway skipped may still come before it is told as lost, seconds; for as"
-        " long after its first message to this process a gateway is not missed anything",
+        description="how long a number that a gateway skipped may still come before it is reported as lost, seconds;"
+        " for as long after its first message to this process a gateway is not missed anything",
     )
     registry_deadline_s: float = Field(
         default=120, gt=0, le=3600, description="how long reading the registry may take at the start, seconds"

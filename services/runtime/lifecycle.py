@@ -18,7 +18,7 @@ class TaskDied(Exception):
 
 
 class Stop:
-    """A wish to stop that anybody may set and everybody can wait for."""
+    """An order to stop that anybody may give and everybody can wait for."""
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -33,13 +33,25 @@ class Stop:
         await self._event.wait()
 
     async def wait_for(self, seconds: float) -> bool:
-        """Return True as soon as stop is wished for, False after `seconds` without."""
+        """Return True as soon as stop was ordered, False after `seconds` without."""
         try:
             async with asyncio.timeout(seconds):
                 await self._event.wait()
         except TimeoutError:
             return False
         return True
+
+    async def or_until(self, work: Coroutine[Any, Any, object]) -> bool:
+        """Wait for `work` or stop; return whether `work` ended, else cancel it. Raises what it raises."""
+        working, stopping = asyncio.create_task(work), asyncio.create_task(self.wait())
+        try:
+            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                await working
+            return working.done()
+        finally:
+            working.cancel()
+            stopping.cancel()
 
 
 def install_signal_handlers(stop: Stop) -> None:

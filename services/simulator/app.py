@@ -22,7 +22,7 @@ from services.simulator.domain.script import Pace
 from services.simulator.domain.stories import STORIES
 from services.simulator.ports import LinkRefused
 from services.simulator.settings import SimulatorSettings
-from services.simulator.worker.loading import Book, Loader
+from services.simulator.worker.loading import Loader, OutcomeBlocks
 from services.simulator.worker.playing import Player
 
 
@@ -184,10 +184,10 @@ def _loader(
     plan: LoadPlan, wanted: argparse.Namespace, settings: SimulatorSettings, ledger: FileLedger | None, clock: Clock
 ) -> Loader:
     password = settings.mqtt_password
-    book = Book()
+    outcomes = OutcomeBlocks()
     pipes = MqttLoadPipes(
         plan=plan,
-        outcomes=book,
+        outcomes=outcomes,
         clock=clock,
         host=settings.mqtt_host,
         port=settings.mqtt_port,
@@ -197,7 +197,7 @@ def _loader(
         prefix=f"load-{plan.lane.value}",
         tls_ca=settings.mqtt_tls_ca or None,
     )
-    return Loader(plan=plan, book=book, pipes=pipes, ledger=ledger, clock=clock)
+    return Loader(plan=plan, outcomes=outcomes, pipes=pipes, ledger=ledger, clock=clock)
 
 
 def described(report: LoadReport) -> str:

@@ -43,7 +43,7 @@ class Links(Protocol):
         """
         ...
 
-    def line(self, gateway: Gateway, ear: "Ear") -> "Line":
+    def line(self, gateway: Gateway, listener: "FrameListener") -> "Line":
         """Return the line of a gateway that speaks GB/T 26875.3, over the carrier that is its own; not connected yet.
 
         Raises:  LinkRefused when nobody takes such devices here.
@@ -51,7 +51,7 @@ class Links(Protocol):
         ...
 
 
-class Ear(Protocol):
+class FrameListener(Protocol):
     """Who listens at the device's end of a line."""
 
     def connected(self) -> None:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from services.ingest.adapters.frames import Delivery
-from services.ingest.adapters.inbox import Inbox, Stamps
+from services.ingest.adapters.inbox import Inbox
+from services.ingest.adapters.stamps import Stamps
 from services.ingest.adapters.wire import Encoder
 from services.ingest.domain.decide import refusals_beside, refuse_unexpected
-from services.ingest.domain.replays import Kept, Place, ReplayNote
+from services.ingest.domain.replays import LogPosition, ReplayNote, StoredRefusal
 from services.ingest.domain.values import Accepted, Arrival, Outcome, Refused, Tick
 from tests.unit.ingest.build import NOON
 
@@ -143,12 +144,12 @@ class MemoryStore:
     def _refuse(self, refused: Sequence[Refused]) -> None:
         for one in refused:
             self.refusals.append(self._encoder.refusal(one))
-            if one.ring is not None and one.ring.told and one.ring.unit_id:
-                value = self._encoder.unreadable(one, one.ring)
+            if one.unusable_alarm is not None and one.unusable_alarm.reported and one.unusable_alarm.unit_id:
+                value = self._encoder.unreadable(one, one.unusable_alarm)
                 self.signals.append(value)
                 self.alarms.append(value)
-            elif one.ring is not None and one.ring.told:
-                self.alarms.append(self._encoder.unregistered(one, one.ring))
+            elif one.unusable_alarm is not None and one.unusable_alarm.reported:
+                self.alarms.append(self._encoder.unregistered(one, one.unusable_alarm))
 
     def _accept(self, accepted: Accepted) -> None:
         values = [self._encoder.signal(signal, accepted.arrival) for signal in accepted.signals]
@@ -158,9 +159,9 @@ class MemoryStore:
         ]
 
 
-class MemoryShelf:
-    def __init__(self, kept: Sequence[Kept]) -> None:
-        self.kept = {one.place: one for one in kept}
+class MemoryRefusals:
+    def __init__(self, refusals: Sequence[StoredRefusal]) -> None:
+        self.refusals = {one.position: one for one in refusals}
 
-    async def at(self, places: Sequence[Place]) -> Sequence[Kept]:
-        return [self.kept[place] for place in places if place in self.kept]
+    async def at(self, positions: Sequence[LogPosition]) -> Sequence[StoredRefusal]:
+        return [self.refusals[position] for position in positions if position in self.refusals]

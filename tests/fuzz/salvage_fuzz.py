@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from schemas import codec
 from services.ingest.adapters import loose_json
-from services.ingest.adapters.json_salvage import MAX_MESSAGES, MAX_NOTES, salvage
+from services.ingest.adapters.json_salvage import MAX_NOTES, salvage
+from services.ingest.adapters.json_unwrapping import MAX_MESSAGES
 from services.ingest.adapters.payload_text import likely_text
 from services.ingest.adapters.wire import Encoder
 from services.ingest.domain.directory import Sender

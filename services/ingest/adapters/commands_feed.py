@@ -11,8 +11,8 @@ from datetime import timedelta
 from schemas import codec
 from schemas.command import Replay
 from schemas.topics import COMMANDS, EXCHANGES
-from services.ingest.adapters.exchange_wire import order_of, told_of
-from services.ingest.domain.replays import Place, ReplayOrder
+from services.ingest.adapters.exchange_wire import event_of, order_of
+from services.ingest.domain.replays import LogPosition, ReplayOrder
 from services.ingest.metrics import ExchangeMetrics
 from services.ingest.ports import OrderDispatcher
 from services.runtime.clock import Clock
@@ -80,7 +80,7 @@ class CommandsFeed:
 
     def on_exchange(self, key: str, value: bytes | None) -> None:
         try:
-            self._dispatcher.read(told_of(value or b""), live=self._exchanges.is_caught_up)
+            self._dispatcher.read(event_of(value or b""), live=self._exchanges.is_caught_up)
         except codec.BadRecord as bad:
             self._bad("exchanges", key, bad)
         except Exception:  # noqa: BLE001 - one record that meets our bug must not stop all others
@@ -105,9 +105,9 @@ class CommandsFeed:
         asked = command.data.order
         if not isinstance(asked, Replay) or self._clock.now() - command.time > REPLAYS_WITHIN:
             return
-        places = tuple(Place(one.id, one.partition, one.offset) for one in asked.refusals)
+        positions = tuple(LogPosition(one.id, one.partition, one.offset) for one in asked.refusals)
         try:
-            self._replays.put_nowait(ReplayOrder(command.id, command.data.by, command.time, places))
+            self._replays.put_nowait(ReplayOrder(command.id, command.data.by, command.time, positions))
         except asyncio.QueueFull:
             self._metrics.failed.inc()
             get_logger().error("too_many_replays", command_id=command.id)

@@ -52,14 +52,12 @@ class DeviceDatagrams:
         self._texts = ModuleTexts()
         lanes.attach(Carrier.UDP_GB26875, self)
 
-    # --- for the app
-
     async def open(self) -> None:
         """Open the port. Raises OSError when it is taken."""
         loop = asyncio.get_running_loop()
         (found, *_) = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_DGRAM)
-        family, kind, protocol, _, address = found
-        sock = socket.socket(family, kind, protocol)
+        family, text, protocol, _, address = found
+        sock = socket.socket(family, text, protocol)
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_BYTES)
             sock.setblocking(False)
@@ -86,8 +84,6 @@ class DeviceDatagrams:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-
-    # --- for the lanes
 
     @property
     def drained(self) -> bool:
@@ -120,8 +116,6 @@ class DeviceDatagrams:
     def stop_listening(self) -> None:
         self._stopped = True
         self.pause()
-
-    # --- inside
 
     def _read(self) -> None:
         assert self._socket is not None, "only an open socket is read"
@@ -156,11 +150,11 @@ class DeviceDatagrams:
                 gateway_id = None if piece.source is None else self._directory.gateway_at(piece.source, now)
                 claim = nobody._replace(gateway_id=gateway_id or "")
                 if not piece.whole and may_be_text(piece.raw):
-                    verdict = self._texts.hear(claim.gateway_id or peer, piece.raw, self._clock.monotonic())
-                    if not verdict.keep:
+                    decision = self._texts.hear(claim.gateway_id or peer, piece.raw, self._clock.monotonic())
+                    if not decision.keep:
                         self._metrics.device_texts.inc()
                         continue
-                    claim = claim._replace(like_it=verdict.before)
+                    claim = claim._replace(like_it=decision.before)
                 (fires if piece.fire else heard).append(DeviceMessage(0, topic, piece.raw, claim))
         except Exception:  # noqa: BLE001 - one datagram that meets our bug must not stop all others
             get_logger().exception("datagram_met_a_bug", bytes=len(datagram))

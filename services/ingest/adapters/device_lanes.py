@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.ingest.adapters.inbox import DeviceMessage, Inbox
-from services.ingest.domain.account import Account
+from services.ingest.domain.accounting import MessageCounts
 from services.ingest.domain.values import Arrival, Outcome
 from services.ingest.metrics import Metrics
 from services.kernel.words import Carrier
@@ -151,8 +151,8 @@ class DeviceSource:
         self._inbox.put_probe(1, 0, self._probe_sent_at)
         self._probe_sent_at = None
 
-    def account(self) -> Account:
-        return self._inbox.account()
+    def counts(self) -> MessageCounts:
+        return self._inbox.counts()
 
     @property
     def settled_age_s(self) -> float:

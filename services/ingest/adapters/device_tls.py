@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from cryptography.x509 import load_pem_x509_crl
 
-from services.ingest.domain.connection_policy import Ended
+from services.ingest.domain.connection_policy import EndReason
 from services.runtime.logging import get_logger
 
 HANDSHAKE_S = 10.0
@@ -73,18 +73,18 @@ class Tls:
         return context
 
 
-class Guest(Protocol):
+class SecuredSession(Protocol):
     """A session as the layer below sees it: what asyncio asks of a protocol, and these."""
 
     def admitted(self, transport: asyncio.BaseTransport) -> bool: ...
 
-    def left(self, why: Ended) -> None: ...
+    def left(self, why: EndReason) -> None: ...
 
     @property
     def ready(self) -> bool: ...
 
 
-class Secured(SSLProtocol):
+class TlsLayer(SSLProtocol):
     """TLS between a socket and a session.
 
     It is what asyncio puts there for `ssl=`, with two differences: the connection counts from its first moment, not
@@ -93,7 +93,7 @@ class Secured(SSLProtocol):
 
     max_size = BUFFER_BYTES
 
-    def __init__(self, session: Guest, context: ssl.SSLContext) -> None:
+    def __init__(self, session: SecuredSession, context: ssl.SSLContext) -> None:
         self._session = session
         super().__init__(
             asyncio.get_running_loop(),
@@ -114,7 +114,7 @@ class Secured(SSLProtocol):
         shaken = self._session.ready
         super().connection_lost(exc)
         if not shaken:
-            self._session.left(Ended.NO_TLS)
+            self._session.left(EndReason.NO_TLS)
 
 
 def serial_number(certificate: Mapping[str, Any] | None) -> int | None:

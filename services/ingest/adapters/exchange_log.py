@@ -8,12 +8,12 @@ from aiokafka.errors import KafkaError
 from schemas import codec
 from schemas.topics import EXCHANGES
 from services.ingest.adapters.exchange_wire import exchange_of
-from services.ingest.domain.controls import Told
+from services.ingest.domain.controls import ExchangeEvent
 from services.ingest.metrics import ExchangeMetrics
 from services.runtime.kafka import BatchProducer, KafkaUnavailable, Record
 from services.runtime.logging import get_logger
 
-TELL_DEADLINE_S = 3.0
+APPEND_DEADLINE_S = 3.0
 PAUSE_S = 0.5
 
 
@@ -24,16 +24,16 @@ class KafkaExchangeLog:
         self._metrics = metrics
         self._producer: BatchProducer | None = None
 
-    async def tell(self, told: Sequence[Told]) -> bool:
+    async def append(self, events: Sequence[ExchangeEvent]) -> bool:
         records = [
-            Record(EXCHANGES, one.order.gateway_id.encode(), codec.exchanges.encode(exchange_of(one))) for one in told
+            Record(EXCHANGES, one.order.gateway_id.encode(), codec.exchanges.encode(exchange_of(one))) for one in events
         ]
         try:
             producer = self._producer or await self._connect()
-            await producer.send_many(records, deadline_s=TELL_DEADLINE_S)
+            await producer.send_many(records, deadline_s=APPEND_DEADLINE_S)
         except (KafkaUnavailable, KafkaError, OSError, TimeoutError) as error:
-            self._metrics.untold.inc(len(records))
-            get_logger().warning("exchanges_not_told", records=len(records), error=str(error)[:200])
+            self._metrics.unreported.inc(len(records))
+            get_logger().warning("exchanges_not_reported", records=len(records), error=str(error)[:200])
             await self.close()  # after an error the client's own state is in doubt: start it anew
             await asyncio.sleep(PAUSE_S)
             return False
@@ -46,7 +46,7 @@ class KafkaExchangeLog:
 
     async def _connect(self) -> BatchProducer:
         producer = BatchProducer(self._bootstrap, self._client_id, headers=codec.HEADERS)
-        async with asyncio.timeout(TELL_DEADLINE_S):
+        async with asyncio.timeout(APPEND_DEADLINE_S):
             await producer.start()
         self._producer = producer
         return producer

@@ -3,7 +3,7 @@
 from schemas import codec
 from schemas.command import Command, DutyCheck, Replay, SetClock
 from schemas.exchange import Exchange, ExchangeData
-from services.ingest.domain.controls import Order, Told
+from services.ingest.domain.controls import ExchangeEvent, Order
 from services.kernel import ids
 from services.kernel.words import ControlKind
 
@@ -42,9 +42,9 @@ def command_of(order: Order, source: str) -> Command:
     )
 
 
-def exchange_of(told: Told) -> Exchange:
+def exchange_of(event: ExchangeEvent) -> Exchange:
     """Return the event of one step; its id depends on the command, the step and the attempt alone."""
-    order = told.order
+    order = event.order
     data = ExchangeData(
         command_id=order.command_id,
         gateway_id=order.gateway_id,
@@ -52,24 +52,24 @@ def exchange_of(told: Told) -> Exchange:
         minutes=order.minutes,
         by=order.by,
         ordered_at=order.ordered_at,
-        step=told.step,
-        instance=told.instance,
-        serial=told.serial,
-        carrier=told.carrier,
-        attempt=told.attempt,
-        seconds=told.seconds,
-        reason=told.why,
+        step=event.step,
+        instance=event.instance,
+        serial=event.serial,
+        carrier=event.carrier,
+        attempt=event.attempt,
+        seconds=event.seconds,
+        reason=event.why,
     )
-    event_id = ids.derive("exchange", order.command_id, told.step, str(told.attempt or 0))
-    return Exchange(id=event_id, source=SOURCE, subject=order.gateway_id, time=told.at, data=data)
+    event_id = ids.derive("exchange", order.command_id, event.step, str(event.attempt or 0))
+    return Exchange(id=event_id, source=SOURCE, subject=order.gateway_id, time=event.at, data=data)
 
 
-def told_of(value: bytes) -> Told:
-    """Return the step that a record of the exchanges topic tells. Raises codec.BadRecord."""
+def event_of(value: bytes) -> ExchangeEvent:
+    """Return the event in a record of the exchanges topic. Raises codec.BadRecord."""
     event = codec.exchanges.decode(value)
     data = event.data
     order = Order(data.command_id, data.gateway_id, data.what, data.minutes, data.by, data.ordered_at)
-    return Told(
+    return ExchangeEvent(
         order,
         data.step,
         event.time,

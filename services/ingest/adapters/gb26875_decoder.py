@@ -25,21 +25,21 @@ from services.ingest.domain.gb26875 import (
     object_documents,
 )
 from services.ingest.domain.gb26875_signals import names_its_time, read_signals
-from services.ingest.domain.values import FramePart, Message, Reading, Spoiled
+from services.ingest.domain.values import DecodedPayload, FramePart, Message, Undecodable
 from services.kernel.words import RefusalReason
 
 
 class Gb26875Decoder:
     """Reads what gateways publish on `.../up/gb26875` and `.../alarm/gb26875`: one frame, or several in a row."""
 
-    def decode(self, payload: bytes, sender: Sender, received_at: datetime) -> Reading:
+    def decode(self, payload: bytes, sender: Sender, received_at: datetime) -> DecodedPayload:
         profile = PROFILES.get(sender.device.profile)
         if profile is None:
             raise Unusable(
                 RefusalReason.UNKNOWN_PROFILE, f"the registry names a device profile {sender.device.profile}"
             )
         messages: list[Message] = []
-        spoiled: list[Spoiled] = []
+        undecodable: list[Undecodable] = []
         replies: list[bytes] = []
         for event in decode_all(payload, profile):
             saved = _saved(event, sender, profile)
@@ -49,21 +49,21 @@ class Gb26875Decoder:
                 if frame.command == Command.SEND:
                     replies.append(encode_frame(confirm(frame, received_at, profile), profile))
             elif isinstance(event, Rejected):
-                spoiled.append(Spoiled(event.raw, _reason(event.error), str(event.error)))
+                undecodable.append(Undecodable(event.raw, _reason(event.error), str(event.error)))
                 denial = None if event.continued else deny_rejected(event.raw, received_at, profile)
                 if denial is not None:
                     replies.append(encode_frame(denial, profile))
             elif sender.device.address not in (None, event.frame.source_raw):
-                spoiled.append(
-                    Spoiled(event.raw, RefusalReason.IDENTITY_MISMATCH, "another source address is registered")
+                undecodable.append(
+                    Undecodable(event.raw, RefusalReason.IDENTITY_MISMATCH, "another source address is registered")
                 )
             else:
                 messages += _messages(event, profile)
                 if event.frame.command == Command.SEND:
                     replies.append(encode_frame(confirm(event.frame, received_at, profile), profile))
         if not messages:
-            raise Unusable(spoiled[0].reason, spoiled[0].detail, tuple(replies))
-        return Reading(tuple(messages), tuple(spoiled), tuple(replies))
+            raise Unusable(undecodable[0].reason, undecodable[0].detail, tuple(replies))
+        return DecodedPayload(tuple(messages), tuple(undecodable), tuple(replies))
 
 
 def _saved(event: Event, sender: Sender, profile: DeviceProfile) -> tuple[Frame, list[Message]] | None:
@@ -100,7 +100,7 @@ _OBJECT = "adu.objects["
 
 
 def _odd(event: Decoded, profile: DeviceProfile) -> tuple[tuple[str, ...], dict[int, tuple[str, ...]]]:
-    """Return the oddities of the frame as such, and those of each object, so that none stands with all the others."""
+    """Return the anomalies of the frame as such, and those of each object, so that none stands with all the others."""
     of_frame: tuple[str, ...] = ()
     of_object: dict[int, tuple[str, ...]] = {}
     for note in notes(event.frame, profile):

@@ -1,59 +1,29 @@
-"""Where deliveries are handed over to the worker of a lane, and where the lane's books are kept."""
+"""Where deliveries are handed over to the worker of a lane, and where the lane's messages are counted.
+
+A message from the broker's PUBLISH to our PUBACK, with who moves it on:
+
+    received --take--> decided --put, acks=all--> in Kafka --settle--> PUBACK waits --same epoch--> PUBACK sent
+       |  (the inbox)      |   (`LaneWorker`)        |   (the outbox)       |    (`MqttConnection`)
+       |                   |                         |                      |
+       +-------------------+------ the connection is lost: no PUBACK -------+--> the broker delivers it again
+
+Where the broker kept the session, what nobody has taken by then is handed back. What was taken goes its way all the
+same: its PUBACK is dropped, for it belongs to another epoch, and its second delivery is known by its mark and number
+(`domain.repeats`). A PUBACK that was sent and lost has the same end.
+"""
 
 import asyncio
-import itertools
 import threading
 from collections import deque
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from services.ingest.adapters.frames import Delivery
-from services.ingest.domain.account import Account, MessageAccounting
-from services.ingest.domain.ack_chain import AckChain
+from services.ingest.adapters.stamps import MICROSECOND, Stamps
+from services.ingest.domain.accounting import MessageAccounting, MessageCounts
 from services.ingest.domain.values import Arrival, Claim, Outcome
 from services.runtime.clock import Clock
-
-STEP = timedelta(microseconds=1)
-SLOWED = 0.9
-"""A deadline takes a ninth longer while stamps are ahead of the clock, and an hour is caught up with in ten."""
-
-
-class Stamps:
-    """`received_at` for all lanes of an instance: wall time that never goes back, whatever the clock does.
-
-    When the clock was set back, stamps go on a little slower than time until it has caught up: standing still would
-    stop all proof, and with it supervision, for as long as the step was; and whatever they lose makes deadlines late.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._last = clock.now()
-        self._last_at = clock.monotonic()
-        self.numbers = itertools.count(1)
-        """What tells apart the messages of one millisecond."""
-
-    def next(self, count: int = 1) -> datetime:
-        """Return the next stamp, the first of `count` that follow each other by a microsecond."""
-        with self._lock:
-            now, at = self._clock.now(), self._clock.monotonic()
-            if now < self._last:
-                now = self._last + timedelta(seconds=(at - self._last_at) * SLOWED)
-            self._last, self._last_at = (now if count <= 1 else now + (count - 1) * STEP), at
-            return now
-
-    def go_on_from(self, instant: datetime) -> None:
-        """Give no stamp before `instant`, where an earlier process had come to."""
-        with self._lock:
-            if instant > self._last:
-                self._last, self._last_at = instant, self._clock.monotonic()
-
-    @property
-    def ahead_s(self) -> float:
-        """How far the stamps are ahead of the clock, in seconds; not 0 only after it was set back."""
-        with self._lock:
-            return max(0.0, (self._last - self._clock.now()).total_seconds())
 
 
 class DeviceMessage(NamedTuple):
@@ -66,7 +36,10 @@ class DeviceMessage(NamedTuple):
 
 
 class Inbox:
-    """Deliveries of one lane, first in first out. One thread puts, one event loop takes and settles.
+    """Deliveries of one lane, first in first out: a queue between one thread that puts and an event loop that takes.
+
+    `put...` and `hand_back` belong to the broker's thread, or to the listeners for devices; `take`, `settle` and
+    `close` to the event loop; counters and `full` may be read by anybody.
 
     Bounded by the broker's window (each delivery in here is unacknowledged) and by `hold_messages` and `hold_bytes`:
     when either is reached `full` says so and whoever puts stops reading.
@@ -82,14 +55,11 @@ class Inbox:
         self._held = 0
         self._held_bytes = 0
         self._accounting = MessageAccounting()
-        self._chain = AckChain()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._filled = asyncio.Event()
         self._asleep = False
         self._closed = False
         self._settled_at = clock.monotonic()
-
-    # --- the broker's thread, or the listeners for devices
 
     def stamp(self) -> datetime:
         return self._stamps.next()
@@ -104,7 +74,7 @@ class Inbox:
         arrivals = []
         for topic, mid, body, dup, kept in messages:
             arrivals.append(Arrival(epoch, mid, topic, body, at, dup, kept, number=next(numbers)))
-            at += STEP
+            at += MICROSECOND
         self._receive(arrivals)
 
     def put_heard(self, heard: Sequence[DeviceMessage]) -> None:
@@ -113,7 +83,7 @@ class Inbox:
         arrivals = []
         for connection, topic, body, claim in heard:
             arrivals.append(Arrival(1, connection, topic, body, at, claim=claim, number=next(numbers)))
-            at += STEP
+            at += MICROSECOND
         self._receive(arrivals)
 
     def put_probe(self, epoch: int, mid: int, sent_at: datetime) -> None:
@@ -133,14 +103,16 @@ class Inbox:
         return messages
 
     @property
+    def closed(self) -> bool:
+        return self._closed
+
+    @property
     def full(self) -> bool:
         return self._held >= self._hold_messages or self._held_bytes >= self._hold_bytes
 
     @property
     def half_full(self) -> bool:
         return 2 * self._held >= self._hold_messages or 2 * self._held_bytes >= self._hold_bytes
-
-    # --- the event loop
 
     async def take(self, limit: int) -> list[Arrival]:
         """Wait for deliveries; empty once closed and drained."""
@@ -157,16 +129,17 @@ class Inbox:
             await self._filled.wait()
 
     def settle(self, arrivals: Sequence[Arrival], outcomes: Sequence[Outcome]) -> list[tuple[int, int]]:
-        """Return (epoch, mid) of what may be acknowledged now, in the order of arrival."""
-        links = [self._chain.arrived(arrival.epoch, arrival.mid) for arrival in arrivals]
-        for link in links:
-            link.done = True
+        """Return (epoch, mid) of what may be acknowledged now, in the order of arrival.
+
+        One worker settles what it took in the order in which it took it, so nothing is released before what came
+        earlier. Whether the connection of an epoch still stands is for whoever sends the acknowledgements.
+        """
         with self._lock:
             self._accounting.settled(outcomes)
             self._held -= len(arrivals)
             self._held_bytes -= sum([len(arrival.payload) for arrival in arrivals])
         self._settled_at = self._clock.monotonic()
-        return self._chain.release()
+        return [(arrival.epoch, arrival.mid) for arrival in arrivals]
 
     def close(self) -> None:
         """Nothing more will be put; `take` hands out the rest."""
@@ -174,16 +147,14 @@ class Inbox:
             self._closed = True
         self._filled.set()
 
-    def account(self) -> Account:
+    def counts(self) -> MessageCounts:
         with self._lock:
-            return self._accounting.account()
+            return self._accounting.counts()
 
     @property
     def settled_age_s(self) -> float:
-        """Seconds since the last settlement: probes come twice a second, so this is a pulse."""
+        """Seconds since the last settlement: probes come twice a second, so it stays small."""
         return self._clock.monotonic() - self._settled_at
-
-    # --- inside
 
     def _receive(self, arrivals: Sequence[Arrival]) -> None:
         with self._lock:

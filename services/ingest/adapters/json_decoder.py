@@ -9,14 +9,14 @@ from services.ingest.adapters.json_faults import find_fault
 from services.ingest.adapters.json_salvage import salvage
 from services.ingest.domain.directory import Sender
 from services.ingest.domain.errors import Unusable
-from services.ingest.domain.values import Measurement, Message, Point, Reading
+from services.ingest.domain.values import DecodedPayload, Measurement, Message, Point
 from services.kernel.words import SignalKind
 
 
 class JsonDecoder:
     """Reads what gateways publish on `.../up/json` and `.../alarm/json`."""
 
-    def decode(self, payload: bytes, sender: Sender, received_at: datetime) -> Reading:
+    def decode(self, payload: bytes, sender: Sender, received_at: datetime) -> DecodedPayload:
         try:
             read = GatewayMessage.model_validate_json(payload, strict=True)
         except ValidationError as error:
@@ -35,21 +35,21 @@ class JsonDecoder:
             None if read.measurement is None else Measurement(read.measurement.value, read.measurement.unit),
             read.text,
         )
-        return Reading((message,))
+        return DecodedPayload((message,))
 
 
-def _careful(payload: bytes, sender: Sender, fault: Unusable) -> Reading:
+def _careful(payload: bytes, sender: Sender, fault: Unusable) -> DecodedPayload:
     """Return the troubles that can be saved of what the strict reading refused. Raises `fault` when there are none."""
     messages = salvage(payload, sender, f"{fault.reason}: {fault.detail}")
     if not messages:
         raise fault
-    return Reading(tuple(messages))
+    return DecodedPayload(tuple(messages))
 
 
 class StatusDecoder:
     """Reads the retained link state on `.../status`."""
 
-    def decode(self, payload: bytes, sender: Sender, received_at: datetime) -> Reading:
+    def decode(self, payload: bytes, sender: Sender, received_at: datetime) -> DecodedPayload:
         try:
             read = GatewayStatus.model_validate_json(payload, strict=True)
         except ValidationError as error:
@@ -58,7 +58,7 @@ class StatusDecoder:
         if fault is not None:
             raise fault
         kind = SignalKind.LINK_UP if read.state == "online" else SignalKind.LINK_DOWN
-        return Reading((Message(kind, occurred_at=read.occurred_at),))
+        return DecodedPayload((Message(kind, occurred_at=read.occurred_at),))
 
 
 def _point(read: GatewayMessage) -> Point:

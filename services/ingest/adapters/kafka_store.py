@@ -35,7 +35,7 @@ class KafkaStore:
         self._metrics = metrics
         self._producer: BatchProducer | None = None
         self._partitions: dict[str, int] = {}
-        self._places: dict[str, tuple[bytes, int, int]] = {}
+        self._known_units: dict[str, tuple[bytes, int, int]] = {}
 
     async def start(self, stop: Stop) -> bool:
         """Connect and learn the topics' partitions, trying until it works; False when stop came first."""
@@ -67,7 +67,7 @@ class KafkaStore:
 
     async def note(self, notes: Sequence[ReplayNote]) -> None:
         records = [
-            Record(REFUSALS, _key(note.gateway_id), self._encoder.replayed(note), note.place.partition)
+            Record(REFUSALS, _key(note.gateway_id), self._encoder.replayed(note), note.position.partition)
             for note in notes
         ]
         attempt = 1
@@ -94,7 +94,7 @@ class KafkaStore:
         for topic in (SIGNALS, ALARMS, REFUSALS):
             async with asyncio.timeout(15):
                 self._partitions[topic] = await producer.partitions(topic)
-        self._places.clear()
+        self._known_units.clear()
 
     async def _sent(self, records: Sequence[Record], attempt: int) -> BaseException | None:
         """Try once. Return None when everything is stored; otherwise wait a little and return why it is not."""
@@ -146,16 +146,16 @@ class KafkaStore:
         return records
 
     def _ring_records(self, refused: Refused) -> list[Record]:
-        ring = refused.ring
-        if ring is None or not ring.told:
+        unusable_alarm = refused.unusable_alarm
+        if unusable_alarm is None or not unusable_alarm.reported:
             return []
-        if ring.unit_id:
-            key, partition, alarm_partition = self._place(ring.unit_id)
-            value = self._encoder.unreadable(refused, ring)
+        if unusable_alarm.unit_id:
+            key, partition, alarm_partition = self._partitions_of(unusable_alarm.unit_id)
+            value = self._encoder.unreadable(refused, unusable_alarm)
             return [Record(ALARMS, key, value, alarm_partition), Record(SIGNALS, key, value, partition)]
-        name = _key(ring.gateway_id)
+        name = _key(unusable_alarm.gateway_id)
         partition = 0 if name is None else partition_of(name, self._partitions[ALARMS])
-        return [Record(ALARMS, name, self._encoder.unregistered(refused, ring), partition)]
+        return [Record(ALARMS, name, self._encoder.unregistered(refused, unusable_alarm), partition)]
 
     def _refusal_record(self, refused: Refused, raw_limit: int) -> Record:
         key = _key(refused.gateway_id)
@@ -165,20 +165,20 @@ class KafkaStore:
     def _signal_records(self, accepted: Accepted) -> list[Record]:
         records: list[Record] = []
         for signal in accepted.signals:
-            key, partition, alarm_partition = self._place(signal.unit_id)
+            key, partition, alarm_partition = self._partitions_of(signal.unit_id)
             value = self._encoder.signal(signal, accepted.arrival)
             if signal.message.concerns_fire:
                 records.append(Record(ALARMS, key, value, alarm_partition))
             records.append(Record(SIGNALS, key, value, partition))
         return records
 
-    def _place(self, unit_id: str) -> tuple[bytes, int, int]:
-        place = self._places.get(unit_id)
-        if place is None:
+    def _partitions_of(self, unit_id: str) -> tuple[bytes, int, int]:
+        known = self._known_units.get(unit_id)
+        if known is None:
             key = unit_id.encode()
-            place = key, partition_of(key, self._partitions[SIGNALS]), partition_of(key, self._partitions[ALARMS])
-            self._places[unit_id] = place
-        return place
+            known = key, partition_of(key, self._partitions[SIGNALS]), partition_of(key, self._partitions[ALARMS])
+            self._known_units[unit_id] = known
+        return known
 
 
 def _key(gateway_id: str | None) -> bytes | None:

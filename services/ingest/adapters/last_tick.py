@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaError
 from schemas import codec
 from schemas.signal import Tick as WireTick
 from schemas.topics import SIGNALS
-from services.ingest.domain.proof import Predecessor
+from services.ingest.domain.watermark import Predecessor
 from services.runtime.kafka import stop_consumer
 from services.runtime.logging import get_logger
 

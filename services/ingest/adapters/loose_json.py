@@ -75,48 +75,40 @@ class _Cut(Exception):
     """No more tokens, or too deep: everything that is open ends here."""
 
 
-class _Reader:
+class _Tokens:
+    """Marks and texts in their order; raises _Cut where there are no more, or too many."""
+
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
-        self._tokens = 0
+        self._read_so_far = 0
         self._next: str | Value | None = None
 
-    def documents(self) -> Documents:
-        values: list[Value] = []
-        rest = False
-        try:
-            while len(values) < MAX_DOCUMENTS:
-                piece = self._take()
-                if piece == "{" or piece == "[":
-                    values.append(self._container(piece, 1))
-                elif isinstance(piece, Quoted) and piece.text.lstrip()[:1] in _OPENING:
-                    values.append(piece)
-                else:
-                    rest = True
-        except _Cut:
-            pass
-        return Documents(values, rest)
+    def give_back(self, token: str | Value) -> None:
+        """Let the token that was taken last be taken again."""
+        self._next = token
 
-    # --- tokens: a mark, a text, or _Cut
+    def give_up(self) -> None:
+        """Read nothing more."""
+        self._read_so_far = MAX_TOKENS
 
-    def _peek(self) -> str | Value:
+    def peek(self) -> str | Value:
         if self._next is None:
             self._next = self._read()
         return self._next
 
-    def _take(self) -> str | Value:
-        piece = self._peek()
+    def take(self) -> str | Value:
+        piece = self.peek()
         self._next = None
         return piece
 
     def _read(self) -> str | Value:
-        while self._tokens < MAX_TOKENS:
+        while self._read_so_far < MAX_TOKENS:
             found = _TOKEN.match(self._text, self._at)
             if found is None:
                 break
             self._at = found.end()
-            self._tokens += 1
+            self._read_so_far += 1
             if found["mark"] is not None:
                 return found["mark"]
             if found["bare"] is not None:
@@ -129,24 +121,45 @@ class _Reader:
                 )
         raise _Cut
 
-    # --- containers: never raise, but are not whole then
+
+class _Reader:
+    """Tokens to documents. A container never raises: where its end is missing it is not whole."""
+
+    def __init__(self, text: str) -> None:
+        self._tokens = _Tokens(text)
+
+    def documents(self) -> Documents:
+        values: list[Value] = []
+        rest = False
+        try:
+            while len(values) < MAX_DOCUMENTS:
+                piece = self._tokens.take()
+                if piece == "{" or piece == "[":
+                    values.append(self._container(piece, 1))
+                elif isinstance(piece, Quoted) and piece.text.lstrip()[:1] in _OPENING:
+                    values.append(piece)
+                else:
+                    rest = True
+        except _Cut:
+            pass
+        return Documents(values, rest)
 
     def _container(self, opened: str | Value, depth: int) -> Value:
         if depth > MAX_DEPTH:
-            self._tokens = MAX_TOKENS  # what follows must not be taken for members of what is around
+            self._tokens.give_up()  # what follows must not be taken for members of what is around
             raise _Cut
         return self._members(depth) if opened == "{" else self._array(depth)
 
     def _array(self, depth: int) -> Array:
         items: list[Value] = []
         try:
-            while (piece := self._take()) != "]":
+            while (piece := self._tokens.take()) != "]":
                 if piece == "{" or piece == "[":
                     items.append(self._container(piece, depth + 1))
                 elif not isinstance(piece, str):
                     items.append(piece)
                 elif piece == "}":  # closes what is outside
-                    self._next = piece
+                    self._tokens.give_back(piece)
                     return Array(items, whole=False)
         except _Cut:
             return Array(items, whole=False)
@@ -156,12 +169,12 @@ class _Reader:
         pairs: list[tuple[str, Value]] = []
         whole = True
         try:
-            while (piece := self._take()) != "}":
+            while (piece := self._tokens.take()) != "}":
                 if piece == "]":
-                    self._next = piece
+                    self._tokens.give_back(piece)
                     return Members(pairs, whole=False)
-                if isinstance(piece, Quoted | Bare) and self._peek() == ":":
-                    self._take()
+                if isinstance(piece, Quoted | Bare) and self._tokens.peek() == ":":
+                    self._tokens.take()
                     self._value(piece.text, pairs, depth)
                 else:
                     whole = False  # a word that is no name: something before it is not what it seems
@@ -172,12 +185,12 @@ class _Reader:
         return Members(pairs, whole)
 
     def _value(self, name: str, pairs: list[tuple[str, Value]], depth: int) -> None:
-        piece = self._peek()
+        piece = self._tokens.peek()
         if piece == "{" or piece == "[":
-            self._take()
+            self._tokens.take()
             pairs.append((name, self._container(piece, depth + 1)))
         elif not isinstance(piece, str):
-            self._take()
+            self._tokens.take()
             pairs.append((name, piece))
 
 

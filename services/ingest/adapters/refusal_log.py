@@ -1,4 +1,4 @@
-"""The refusals topic as people read it: a stretch of it in the order of the log, or single places."""
+"""The refusals topic as people read it: a stretch of it in the order of the log, or single positions."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
@@ -13,7 +13,7 @@ from schemas import codec
 from schemas.refusal import Refusal, RefusalOrigin, Replayed, ReplayOutcome
 from schemas.topics import REFUSALS
 from services.ingest.domain.errors import LogUnavailable
-from services.ingest.domain.replays import Kept, Place, Query, ReplayNote
+from services.ingest.domain.replays import LogPosition, Query, ReplayNote, StoredRefusal
 from services.ingest.domain.values import Arrival, Claim, Format, Route
 from services.runtime.kafka import stop_consumer
 
@@ -21,7 +21,7 @@ DEADLINE_S = 15.0
 """How long Kafka may take for one answer."""
 MAX_RECORD_BYTES = 8 * 1024 * 1024
 NEAR = 200
-"""A place so few records ahead is read up to; for a farther one a new request is cheaper."""
+"""A position so few records ahead is read up to; for a farther one a new request is cheaper."""
 
 _REPLAYED = b'"cn.firenet.replayed.v1"'
 
@@ -34,46 +34,46 @@ class KafkaRefusalLog:
         self.unreadable = 0
         """Records that are no event of this topic, of all readings so far."""
 
-    async def refusals(self, query: Query) -> AsyncIterator[Kept]:
+    async def refusals(self, query: Query) -> AsyncIterator[StoredRefusal]:
         """Yield what the query means and what stood there when the reading began, partition by partition."""
         wanted = [refusal_id.encode() for refusal_id in query.ids]
 
         def worth_decoding(value: bytes) -> bool:
             return _REPLAYED not in value and (not wanted or any(one in value for one in wanted))
 
-        async for place, offset, value in self._read(query.since, worth_decoding):
+        async for position, offset, value in self._read(query.since, worth_decoding):
             event = self._decoded(value)
             if isinstance(event, Refusal):
-                kept = kept_of(event, place, offset)
-                if query.holds(kept):
-                    yield kept
+                refusal = stored_refusal(event, position, offset)
+                if query.holds(refusal):
+                    yield refusal
 
     async def notes(self, since: datetime | None, ids: Collection[str] = ()) -> dict[str, list[ReplayNote]]:
         """Return by refusal id what became of it in each replay, the oldest first."""
         found: dict[str, list[ReplayNote]] = {}
-        async for place, offset, value in self._read(since, lambda value: _REPLAYED in value):
+        async for position, offset, value in self._read(since, lambda value: _REPLAYED in value):
             event = self._decoded(value)
             if isinstance(event, Replayed) and (not ids or event.data.refusal_id in ids):
-                note = _note(event, place, offset)
-                found.setdefault(note.place.refusal_id, []).append(note)
+                note = _note(event, position, offset)
+                found.setdefault(note.position.refusal_id, []).append(note)
         for notes in found.values():
             notes.sort(key=lambda note: note.at)
         return found
 
-    async def at(self, places: Sequence[Place]) -> Sequence[Kept]:
-        """Return the refusals at these places; those that retention has taken, or that are others, are left out."""
-        found: list[Kept] = []
+    async def at(self, positions: Sequence[LogPosition]) -> Sequence[StoredRefusal]:
+        """Return the refusals at these positions; those that retention has taken, or that are others, are left out."""
+        found: list[StoredRefusal] = []
         async with self._consumer() as (consumer, partitions):
             starts = await consumer.beginning_offsets(partitions)
             ends = await consumer.end_offsets(partitions)
-            for refusal_id, number, offset in sorted(places, key=lambda place: place[1:]):
+            for refusal_id, number, offset in sorted(positions, key=lambda position: position[1:]):
                 partition = TopicPartition(REFUSALS, number)
                 if partition not in ends or not starts[partition] <= offset < ends[partition]:
                     continue
                 value = await _value_at(consumer, partition, offset)
                 event = None if value is None else self._decoded(value)
                 if isinstance(event, Refusal) and event.id == refusal_id:
-                    found.append(kept_of(event, number, offset))
+                    found.append(stored_refusal(event, number, offset))
         return found
 
     async def _read(
@@ -157,14 +157,16 @@ async def _value_at(consumer: AIOKafkaConsumer, partition: TopicPartition, offse
             return record.value if record.offset == offset else None
 
 
-def kept_of(event: Refusal, partition: int, offset: int) -> Kept:
+def stored_refusal(event: Refusal, partition: int, offset: int) -> StoredRefusal:
     data = event.data
     claim = None if data.origin is None else _claim(data.gateway_id, data.origin)
     arrival = Arrival(
         0, 0, data.topic, data.raw, data.received_at, data.redelivered, data.retained, probe_sent_at=None, claim=claim
     )
-    place = Place(event.id, partition, offset)
-    return Kept(place, arrival, data.reason.value, data.detail, data.gateway_id, data.instance, data.raw_bytes)
+    position = LogPosition(event.id, partition, offset)
+    return StoredRefusal(
+        position, arrival, data.reason.value, data.detail, data.gateway_id, data.instance, data.raw_bytes
+    )
 
 
 def _claim(gateway_id: str | None, origin: RefusalOrigin) -> Claim:
@@ -175,7 +177,7 @@ def _claim(gateway_id: str | None, origin: RefusalOrigin) -> Claim:
 def _note(event: Replayed, partition: int, offset: int) -> ReplayNote:
     data = event.data
     return ReplayNote(
-        Place(data.refusal_id, partition, offset),
+        LogPosition(data.refusal_id, partition, offset),
         event.subject,
         data.command_id,
         data.by,

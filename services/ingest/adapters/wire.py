@@ -1,6 +1,5 @@
 """Signals, refusals and ticks as the bytes that stand on the topics."""
 
-from base64 import b64encode
 from datetime import UTC, datetime
 from hashlib import blake2b
 from json.encoder import encode_basestring as _quote
@@ -17,19 +16,17 @@ from schemas.signal import (
     UnregisteredSignal,
 )
 from schemas.signal import Tick as WireTick
+from services.ingest.adapters.signal_json import content_key, frame_member, optional_members, salvage_members, zoned
 from services.ingest.domain.decide import flags_of
 from services.ingest.domain.replays import ReplayNote
 from services.ingest.domain.values import (
     Arrival,
     Claim,
-    FramePart,
     Message,
-    Point,
     Refused,
-    Ring,
-    Salvage,
     Signal,
     Tick,
+    UnusableAlarm,
 )
 from services.kernel import ids
 from services.kernel.words import SignalKind
@@ -78,23 +75,23 @@ class Encoder:
         if taken_in_at is not self._last_instant:
             self._write(taken_in_at)
         quoted = ",".join([f'"{flag}"' for flag in flags]) if flags else ""
-        rest = "" if message.frame is None else _frame(message.frame)
+        rest = "" if message.frame is None else frame_member(message.frame)
         if arrival.replayed_at is not None:
-            rest += f',"first_received_at":"{_zoned(arrival.received_at)}"'
-        elif message.told_at is not None:
-            rest += f',"first_received_at":"{_zoned(message.told_at)}"'
+            rest += f',"first_received_at":"{zoned(arrival.received_at)}"'
+        elif message.reported_at is not None:
+            rest += f',"first_received_at":"{zoned(message.reported_at)}"'
         if message.kind is not SignalKind.HEARTBEAT:
-            rest += f',"content":"{_content(gateway_id, arrival, message, part)}"'
+            rest += f',"content":"{content_key(gateway_id, arrival, message, part)}"'
             if message.refusal_id is not None:
                 rest += f',"refusal_id":"{message.refusal_id}"'
             if message.salvage is not None:
-                rest += _salvage(message.salvage)
+                rest += salvage_members(message.salvage)
         return (
             f'{{"specversion":"1.0","id":"{event_id}","source":"/gateways/{gateway_id}","subject":"{unit_id}",'
             f'"time":"{self._last_written}Z","datacontenttype":"application/json",'
             f'"data":{{"gateway_id":"{gateway_id}","unit_id":"{unit_id}","kind":"{message.kind}","carrier":"{carrier}",'
             f'"lane":"{lane}{self._written_instance}'
-            f'{_optional(message)},"flags":[{quoted}]{rest}}},"type":"cn.firenet.signal.v1"}}'
+            f'{optional_members(message)},"flags":[{quoted}]{rest}}},"type":"cn.firenet.signal.v1"}}'
         ).encode()
 
     def _write(self, instant: datetime) -> None:
@@ -135,52 +132,61 @@ class Encoder:
         )
         return codec.refusals.encode(event)
 
-    def unreadable(self, refused: Refused, ring: Ring) -> bytes:
+    def unreadable(self, refused: Refused, unusable_alarm: UnusableAlarm) -> bytes:
         """Return the event of a signal that says that something on the alarm lane of a gateway could not be read."""
         arrival = refused.arrival
-        further = f" ({ring.further} more before this)" if ring.further else ""
+        further = f" ({unusable_alarm.further} more before this)" if unusable_alarm.further else ""
         text = f"{refused.reason}: {refused.detail}"[: 200 - len(further)] + further
         message = Message(SignalKind.UNREADABLE_ALARM, text=text, refusal_id=refusal_id(arrival))
         flags = flags_of(arrival, None)
         return self.signal(
-            Signal(ring.gateway_id or "", ring.unit_id, ring.lane, ring.carrier, message, flags, 0), arrival
+            Signal(
+                unusable_alarm.gateway_id or "",
+                unusable_alarm.unit_id,
+                unusable_alarm.lane,
+                unusable_alarm.carrier,
+                message,
+                flags,
+                0,
+            ),
+            arrival,
         )
 
-    def unregistered(self, refused: Refused, ring: Ring) -> bytes:
+    def unregistered(self, refused: Refused, unusable_alarm: UnusableAlarm) -> bytes:
         """Return the event that says what came on the alarm lane of a gateway that is in no register."""
         arrival = refused.arrival
         refusal = refusal_id(arrival)
         data = UnregisteredAlarmData(
-            gateway_id=ring.gateway_id,
-            carrier=ring.carrier,
+            gateway_id=unusable_alarm.gateway_id,
+            carrier=unusable_alarm.carrier,
             instance=self._instance,
             peer=None if arrival.claim is None else arrival.claim.peer,
             refusal_id=refusal,
             reason=refused.reason,
             detail=refused.detail[:200],
-            signals=tuple([_unregistered(message, arrival) for message in ring.messages[:MAX_TOLD_SIGNALS]]),
-            further=ring.further,
+            signals=tuple([_unregistered(message, arrival) for message in unusable_alarm.messages[:MAX_TOLD_SIGNALS]]),
+            further=unusable_alarm.further,
         )
         event_id = ids.derive("unregistered_alarm", refusal)
         return codec.alarms.encode(
             UnregisteredAlarm(
-                id=event_id, source=self._source, subject=ring.gateway_id, time=arrival.received_at, data=data
+                id=event_id, source=self._source, subject=unusable_alarm.gateway_id, time=arrival.received_at, data=data
             )
         )
 
     def replayed(self, note: ReplayNote) -> bytes:
         """Return the event that says what became of a refusal."""
         data = ReplayedData(
-            refusal_id=note.place.refusal_id,
+            refusal_id=note.position.refusal_id,
             command_id=note.command_id,
             by=note.by,
             outcome=ReplayOutcome.ACCEPTED if note.reason is None else ReplayOutcome.REFUSED,
             signals=note.signals,
-            spoiled=note.spoiled,
+            spoiled=note.undecodable,
             reason=note.reason,
             detail=note.detail[:200],
         )
-        event_id = ids.derive("replayed", note.place.refusal_id, note.command_id)
+        event_id = ids.derive("replayed", note.position.refusal_id, note.command_id)
         event = Replayed(id=event_id, source=self._source, subject=note.gateway_id, time=note.at, data=data)
         return codec.refusals.encode(event)
 
@@ -208,31 +214,6 @@ def _unregistered(message: Message, arrival: Arrival) -> UnregisteredSignal:
     )
 
 
-def _optional(message: Message) -> str:
-    """Return the members before `flags` that not every message has, each with a comma before it."""
-    _, seq, occurred_at, _, point, restores, measurement, text, missing, *_ = message
-    written = "" if seq is None else f',"seq":{seq}'
-    if occurred_at is not None:
-        written += f',"occurred_at":"{_zoned(occurred_at)}"'
-    if point is not None:
-        written += _point(point)
-    if restores is not None:
-        written += f',"restores":"{restores}"'
-    if measurement is not None:
-        written += f',"measurement":{{"value":{measurement.value!r},"unit":{_quote(measurement.unit)}}}'
-    if text is not None:
-        written += f',"text":{_quote(text)}'
-    if missing is not None:
-        written += f',"missing":{missing}'
-    return written
-
-
-def _zoned(instant: datetime) -> str:
-    """Return an instant in the zone that it was said in, UTC as `Z`."""
-    written = instant.isoformat()
-    return f"{written[:-6]}Z" if written.endswith("+00:00") else written
-
-
 def _origin(claim: Claim | None) -> RefusalOrigin | None:
     if claim is None:
         return None
@@ -242,36 +223,6 @@ def _origin(claim: Claim | None) -> RefusalOrigin | None:
         peer=claim.peer,
         certified=claim.certified,
     )
-
-
-def _frame(frame: FramePart) -> str:
-    profile, serial, command, kind, said, notes, raw, _, _ = frame
-    written = f',"frame":{{"profile":"{profile}","serial":{serial},"command":{command}'
-    if kind is not None:
-        written += f',"type":{kind}'
-    if said is not None:
-        written += f',"said":{said}'
-    if notes:
-        written += f',"notes":[{",".join([_quote(note) for note in notes])}]'
-    return f'{written},"raw":"{b64encode(raw).decode()}"}}'
-
-
-def _salvage(salvage: Salvage) -> str:
-    notes, raw = salvage
-    written = f',"notes":[{",".join([_quote(note) for note in notes])}]'
-    return written if raw is None else f'{written},"raw":"{b64encode(raw).decode()}"'
-
-
-def _point(point: Point) -> str:
-    address, system, kind, label = point
-    written = f',"point":{{"address":{_quote(address)}'
-    if system is not None:
-        written += f',"system":{_quote(system)}'
-    if kind is not None:
-        written += f',"type":{_quote(kind)}'
-    if label is not None:
-        written += f',"label":{_quote(label)}'
-    return written + "}"
 
 
 def refusal_id(arrival: Arrival) -> str:
@@ -286,15 +237,3 @@ _DELIVERY_BYTES = ids.DELIVERY_DIGITS // 2
 
 def _measured(part: bytes) -> bytes:
     return len(part).to_bytes(4, "big") + part
-
-
-def _content(gateway_id: str, arrival: Arrival, message: Message, part: int) -> str:
-    """Return the key of what was said: the same for the same bytes; of a frame, which may come in other company, its
-    own.
-    """
-    frame = message.frame
-    if frame is None:
-        return ids.derive("signal", gateway_id, arrival.payload, *([str(part)] if part else []))
-    return ids.derive(
-        "signal", gateway_id, frame.identity, "gap" if message.kind is SignalKind.GAP else str(frame.part)
-    )

@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TextIO
 
-from services.ingest.adapters.order_book import OrderBook, open_order_book
-from services.ingest.domain.controls import Order, Terms, Told
+from services.ingest.adapters.order_client import OrderClient, open_order_client
+from services.ingest.domain.controls import ExchangeEvent, Order, Terms
 from services.ingest.domain.errors import LogUnavailable
 from services.ingest.settings import IngestSettings
 from services.kernel.calendar import CHINA
@@ -102,24 +102,24 @@ def _minutes(text: str) -> int:
 
 
 async def _run(options: argparse.Namespace, settings: IngestSettings, clock: Clock, out: TextIO) -> int:
-    async with open_order_book(settings.kafka_bootstrap, settings.registry_deadline_s, clock) as book:
-        gateways = _gateways(options, book, clock.now())
+    async with open_order_client(settings.kafka_bootstrap, settings.registry_deadline_s, clock) as client:
+        gateways = _gateways(options, client, clock.now())
         if not gateways:
             return NOT_ALL
         minutes = options.minutes if options.command == "duty" else None
         what = ControlKind.SET_CLOCK if minutes is None else ControlKind.DUTY_CHECK
         by = (options.by or getpass.getuser())[:64]
         orders = [Order(secrets.token_hex(16), gateway_id, what, minutes, by, clock.now()) for gateway_id in gateways]
-        await book.place(orders, source="/cli")
+        await client.submit(orders, source="/cli")
         for order in orders:
             _print_order(order, options.json, out)
-        return await _follow(orders, book, options.json, out) if options.wait else DONE
+        return await _follow(orders, client, options.json, out) if options.wait else DONE
 
 
-def _gateways(options: argparse.Namespace, book: OrderBook, now: datetime) -> Sequence[str]:
+def _gateways(options: argparse.Namespace, client: OrderClient, now: datetime) -> Sequence[str]:
     """Return whom the order is for; nothing, with a sentence, when one of them is not in service."""
     if options.unit is not None:
-        found = book.directory.gateways_of(options.unit, now)
+        found = client.directory.gateways_of(options.unit, now)
         if not found:
             sys.stderr.write(f"no gateway speaks for unit {options.unit} today\n")
         return found
@@ -127,13 +127,13 @@ def _gateways(options: argparse.Namespace, book: OrderBook, now: datetime) -> Se
     if len(asked) > MAX_GATEWAYS:
         sys.stderr.write(f"at most {MAX_GATEWAYS} gateways at once, got {len(asked)}\n")
         return ()
-    missing = [gateway_id for gateway_id in asked if not book.in_service(gateway_id, now)]
+    missing = [gateway_id for gateway_id in asked if not client.in_service(gateway_id, now)]
     for gateway_id in missing:
         sys.stderr.write(f"{gateway_id}: {REASONS[ExchangeReason.UNKNOWN_GATEWAY]}\n")
     return () if missing else asked
 
 
-async def _follow(orders: Sequence[Order], book: OrderBook, as_json: bool, out: TextIO) -> int:
+async def _follow(orders: Sequence[Order], client: OrderClient, as_json: bool, out: TextIO) -> int:
     """Print the steps until every order has ended. Returns the exit code."""
     terms = Terms()
     longest = terms.begin_within + terms.send_within + terms.abandon_after + SPARE
@@ -142,11 +142,11 @@ async def _follow(orders: Sequence[Order], book: OrderBook, as_json: bool, out: 
     reached = 0
     try:
         async with asyncio.timeout(longest.total_seconds()):
-            async for told in book.steps(waiting):
-                print_step(told, as_json=as_json, out=out)
-                if told.ends:
-                    reached += told.step in {ExchangeStep.CONFIRMED, ExchangeStep.ANSWERED}
-                    waiting.discard(told.order.command_id)
+            async for event in client.steps(waiting):
+                print_step(event, as_json=as_json, out=out)
+                if event.ends:
+                    reached += event.step in {ExchangeStep.CONFIRMED, ExchangeStep.ANSWERED}
+                    waiting.discard(event.order.command_id)
     except TimeoutError:
         sys.stderr.write(f"{len(waiting)} of {len(orders)} orders did not end in time; does ingest run?\n")
         return NO_END
@@ -161,29 +161,29 @@ def _print_order(order: Order, as_json: bool, out: TextIO) -> None:
         _print(out, f"{_clock_time(order.ordered_at)}  {order.gateway_id}  ordered by {order.by}, {order.command_id}")
 
 
-def print_step(told: Told, *, as_json: bool, out: TextIO) -> None:
+def print_step(event: ExchangeEvent, *, as_json: bool, out: TextIO) -> None:
     if as_json:
         document = {
-            "step": told.step,
-            "command_id": told.order.command_id,
-            "gateway_id": told.order.gateway_id,
-            "at": told.at.isoformat(),
-            "instance": told.instance,
-            "attempt": told.attempt,
-            "carrier": told.carrier,
-            "seconds": told.seconds,
-            "reason": told.why,
+            "step": event.step,
+            "command_id": event.order.command_id,
+            "gateway_id": event.order.gateway_id,
+            "at": event.at.isoformat(),
+            "instance": event.instance,
+            "attempt": event.attempt,
+            "carrier": event.carrier,
+            "seconds": event.seconds,
+            "reason": event.why,
         }
         _print(out, json.dumps({name: value for name, value in document.items() if value is not None}))
         return
-    parts = [WORDS[told.step]]
-    if told.attempt is not None and told.step is ExchangeStep.SENT:
-        parts.append(f"attempt {told.attempt} over {told.carrier}")
-    if told.seconds is not None:
-        parts.append(f"{told.seconds:.1f} s after the first sending")
-    if told.why is not None:
-        parts.append(REASONS[told.why])
-    _print(out, f"{_clock_time(told.at)}  {told.order.gateway_id}  {', '.join(parts)}")
+    parts = [WORDS[event.step]]
+    if event.attempt is not None and event.step is ExchangeStep.SENT:
+        parts.append(f"attempt {event.attempt} over {event.carrier}")
+    if event.seconds is not None:
+        parts.append(f"{event.seconds:.1f} s after the first sending")
+    if event.why is not None:
+        parts.append(REASONS[event.why])
+    _print(out, f"{_clock_time(event.at)}  {event.order.gateway_id}  {', '.join(parts)}")
 
 
 def _clock_time(at: datetime) -> str:

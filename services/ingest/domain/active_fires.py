@@ -1,45 +1,45 @@
-"""Which ends of fires are urgent: those of fires that this process told of.
+"""Which ends of fires are urgent: those of fires that this process has passed on.
 
 A GB/T 26875.3 device says with every status that nothing burns. All of that on the fire lane would be a stream of
 heartbeats before the next fire. An end that finds nothing burning here still stands among the signals, and rules ends
-by it whatever burns: a fire that another process told of is over a moment later, never earlier.
+by it whatever burns: a fire that another process passed on is over a moment later, never earlier.
 """
 
 from collections import OrderedDict
 
-from services.ingest.domain.values import Accepted, Message
+from services.ingest.domain.values import EVERY_COMPONENT, Accepted, Message
 from services.kernel.words import Restores, SignalKind
 
 MAX_UNITS = 10_000
+"""Units with active fires; an end in one that was forgotten is in no hurry, and rules ends by it all the same."""
 MAX_POINTS = 1024
-"""Of one unit; while so many burn every end in it is urgent."""
+"""Of one unit; while so many have active fires every end in it is urgent."""
 
-EVERY_COMPONENT = "*"
 _ENDS_FIRE = frozenset({Restores.FIRE, Restores.ALL})
 
-_Place = tuple[str | None, str]
+_Location = tuple[str | None, str]
 
 
 class ActiveFires:
-    """The points of each unit whose fire was told and not ended. Beyond `MAX_UNITS` the oldest are forgotten."""
+    """The points of each unit whose fire was passed on and goes on. Beyond `MAX_UNITS` the oldest are forgotten."""
 
     def __init__(self) -> None:
-        self._units: OrderedDict[str, set[_Place]] = OrderedDict()
+        self._units: OrderedDict[str, set[_Location]] = OrderedDict()
 
     def follow(self, accepted: Accepted) -> Accepted:
-        """Take in what is told, in order; return it with the ends marked that nothing waits for."""
+        """Take in what is passed on, in order; return it with the ends marked that nothing waits for."""
         signals = accepted.signals
         if len(signals) == 1 and signals[0].message.kind is not SignalKind.FIRE and signals[0].message.restores is None:
             return accepted
-        told = []
+        followed = []
         for signal in signals:
             message = signal.message
             if message.kind is SignalKind.FIRE:
                 self._began(signal.unit_id, message)
             elif message.restores in _ENDS_FIRE and not self._ended(signal.unit_id, message):
-                signal = signal._replace(message=message._replace(calm=True))
-            told.append(signal)
-        return accepted._replace(signals=tuple(told))
+                signal = signal._replace(message=message._replace(ends_no_fire=True))
+            followed.append(signal)
+        return accepted._replace(signals=tuple(followed))
 
     def _began(self, unit_id: str, message: Message) -> None:
         points = self._units.setdefault(unit_id, set())
@@ -55,10 +55,10 @@ class ActiveFires:
         if message.frame is None or point is None or point.address == EVERY_COMPONENT:
             return True
         points = self._units.get(unit_id)
-        place = (point.system, point.address)
-        if points is None or (place not in points and len(points) < MAX_POINTS):
+        location = (point.system, point.address)
+        if points is None or (location not in points and len(points) < MAX_POINTS):
             return False
-        points.discard(place)
+        points.discard(location)
         if not points:
             del self._units[unit_id]
         return True

@@ -61,7 +61,7 @@ class Answer(NamedTuple):
         return self.pressed_at < other.pressed_at
 
 
-class Verdict(Enum):
+class AnswerMatch(Enum):
     ANSWERS = auto()
     UNPROVEN = auto()
     OLD = auto()
@@ -129,22 +129,22 @@ class Clocks:
         clock = self._known.get(gateway_id)
         return clock.serial if clock is not None and clock.steps >= COUNTS_AFTER else None
 
-    def classifier(self, gateway_id: str, answer: Answer, check: Check) -> Verdict:
+    def match(self, gateway_id: str, answer: Answer, check: Check) -> AnswerMatch:
         """Say what is known of `answer`, which was received after the check was sent."""
         if answer.kept:
-            return Verdict.OLD
+            return AnswerMatch.OLD
         clock = self._known.get(gateway_id)
         lead = None if clock is None else clock.lead
         sent_at, pressed_at = check.sent_at - CLOCK_ERROR, answer.pressed_at
         if pressed_at is not None:
             if lead is not None and pressed_at - lead < sent_at:
-                return Verdict.OLD
+                return AnswerMatch.OLD
             if sent_at <= pressed_at <= answer.at + CLOCK_ERROR:
-                return Verdict.ANSWERS
+                return AnswerMatch.ANSWERS
             if check.confirm_label is not None and pressed_at >= check.confirm_label - CLOCK_ERROR:
-                return Verdict.ANSWERS
+                return AnswerMatch.ANSWERS
             if lead is None and answer.at - BELIEVABLE_LAG <= pressed_at < sent_at:
-                return Verdict.OLD
+                return AnswerMatch.OLD
         if answer.serial is not None and check.serial is not None and (check.serial - answer.serial) % _NUMBERS < NEAR:
-            return Verdict.OLD
-        return Verdict.UNPROVEN
+            return AnswerMatch.OLD
+        return AnswerMatch.UNPROVEN

@@ -19,8 +19,8 @@ _MIN_REJECTED = 256
 NOT_WHO_IT_SAYS = (RefusalReason.UNKNOWN_GATEWAY, RefusalReason.IDENTITY_MISMATCH)
 
 
-class Ended(StrEnum):
-    """Why a connection ended: the same words in log and metric."""
+class EndReason(StrEnum):
+    """Why a connection ended; the words of log and metric."""
 
     BY_DEVICE = "by_device"
     BROKEN = "broken"
@@ -50,7 +50,7 @@ class Limits:
     frame_s                from the first byte of a frame to its last
     idle_s                 between whole frames; a patrol cycle has at most two hours
     garbage_bytes          rejected bytes since the last whole frame
-    strangers              frames under an address that no gateway has
+    unregistered           frames under an address that no gateway has
     disbelieved            frames in a row that were refused for who sent them
     in_flight              frames of one connection that Kafka does not have yet; beyond that it is not read
     unsent_bytes           answers that a device does not read
@@ -62,7 +62,7 @@ class Limits:
     frame_s: float = 10
     idle_s: float = 3 * 3600
     garbage_bytes: int = 16 * 1024
-    strangers: int = 3
+    unregistered: int = 3
     disbelieved: int = 3
     in_flight: int = 256
     unsent_bytes: int = 64 * 1024
@@ -77,9 +77,9 @@ class ConnectionPolicy:
         "_disbelieved",
         "_garbage",
         "_limits",
-        "_strangers",
         "_text_at",
         "_texts_left",
+        "_unregistered",
         "_whole_at",
         "greeted",
     )
@@ -91,16 +91,16 @@ class ConnectionPolicy:
         self._texts_left = float(_TEXTS_AT_ONCE)
         self._begun_at: float | None = None
         self._garbage = 0
-        self._strangers = 0
+        self._unregistered = 0
         self._disbelieved = 0
         self.greeted = False
 
-    def heard(self, piece: Piece, known: bool, now: float) -> Ended | None:
+    def heard(self, piece: Piece, known: bool, now: float) -> EndReason | None:
         """Take in a piece, `known` when a gateway has its address; return why this was the last one."""
         if not known:
-            self._strangers += 1
-            if self._strangers >= self._limits.strangers:
-                return Ended.UNKNOWN_GATEWAY
+            self._unregistered += 1
+            if self._unregistered >= self._limits.unregistered:
+                return EndReason.UNKNOWN_GATEWAY
         if piece.whole:
             self.greeted = True
             self._whole_at = now
@@ -108,7 +108,7 @@ class ConnectionPolicy:
         else:
             self._garbage += max(_MIN_REJECTED, len(piece.raw))
             if self._garbage > self._limits.garbage_bytes:
-                return Ended.GARBAGE
+                return EndReason.GARBAGE
         return None
 
     def may_say(self, now: float) -> bool:
@@ -134,23 +134,23 @@ class ConnectionPolicy:
         if self._begun_at is not None:
             self._begun_at = now
 
-    def judged(self, outcome: Outcome) -> Ended | None:
+    def decided(self, outcome: Outcome) -> EndReason | None:
         """Take in what became of a frame; return why the connection is not worth keeping."""
         if isinstance(outcome, Accepted):
             self._disbelieved = 0
         elif outcome.reason in NOT_WHO_IT_SAYS:
             self._disbelieved += 1
             if self._disbelieved >= self._limits.disbelieved:
-                return Ended.NOT_BELIEVED
+                return EndReason.NOT_BELIEVED
         return None
 
-    def overdue(self, now: float) -> Ended | None:
+    def overdue(self, now: float) -> EndReason | None:
         """Return which time limit has passed."""
         if self._begun_at is not None and now - self._begun_at >= self._limits.frame_s:
-            return Ended.UNFINISHED_FRAME
+            return EndReason.UNFINISHED_FRAME
         silent_s = now - self._whole_at
         if self.greeted:
-            return Ended.IDLE if silent_s >= self._limits.idle_s else None
+            return EndReason.IDLE if silent_s >= self._limits.idle_s else None
         if self._text_at is not None and now - self._text_at < _CHAT_LASTS * self._limits.first_frame_s:
-            return Ended.NO_FRAME if now - self._began_at >= self._limits.idle_s else None
-        return Ended.NO_FRAME if silent_s >= self._limits.first_frame_s else None
+            return EndReason.NO_FRAME if now - self._began_at >= self._limits.idle_s else None
+        return EndReason.NO_FRAME if silent_s >= self._limits.first_frame_s else None

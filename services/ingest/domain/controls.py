@@ -29,6 +29,10 @@ ENDS = frozenset(
         ExchangeStep.UNKNOWN,
     }
 )
+BEFORE_BEGINNING = frozenset(
+    {ExchangeReason.UNKNOWN_GATEWAY, ExchangeReason.BUSY, ExchangeReason.TOO_MANY, ExchangeReason.EXPIRED}
+)
+"""Ends that are none when somebody took the order on meanwhile."""
 UNKNOWABLE = frozenset({ExchangeReason.BLIND, ExchangeReason.RESTARTED, ExchangeReason.ABANDONED})
 NOTES = frozenset({ExchangeReason.TIME_UNPROVEN, ExchangeReason.OLD_ANSWER})
 
@@ -44,7 +48,7 @@ class Order(NamedTuple):
     ordered_at: datetime
 
 
-class Told(NamedTuple):
+class ExchangeEvent(NamedTuple):
     """One step of one exchange, as it stands on the log for everybody. `attempt` counts sendings from 1.
 
     `seconds`: since the control was first sent.

@@ -13,13 +13,13 @@ from services.ingest.domain.values import (
     Accepted,
     Arrival,
     Claim,
+    DecodedPayload,
     Message,
     Outcome,
-    Reading,
     Refused,
-    Ring,
     Route,
     Signal,
+    UnusableAlarm,
 )
 from services.kernel.words import Carrier, Flag, Lane, RefusalReason, SignalKind
 
@@ -31,7 +31,7 @@ SOURCE = slice(12, 18)
 """Where a GB/T 26875.3 frame has the address of its sender."""
 FRAME_START = b"@@"
 
-Decode = Callable[[bytes, Sender, datetime], Reading]
+Decode = Callable[[bytes, Sender, datetime], DecodedPayload]
 """Payload, who speaks and when it came (UTC) to what it says; raises `Unusable`."""
 
 
@@ -59,15 +59,17 @@ def decide(arrival: Arrival, directory: Directory, decoders: Mapping[str, Decode
     if not 0 < size <= MAX_PAYLOAD_BYTES:
         return _wrong_size(arrival, size)
     try:
-        reading = decoders[route.format](arrival.payload, sender, arrival.received_at)
+        decoded = decoders[route.format](arrival.payload, sender, arrival.received_at)
     except Unusable as unusable:
         return _refuse(arrival, unusable.reason, unusable.detail, unusable.replies)
     unit_id = sender.unit_id
-    for message in reading.messages:
+    for message in decoded.messages:
         if message.unit_id is not None and message.unit_id != unit_id:
             detail = f"the gateway speaks for unit {unit_id} and named {message.unit_id}"
             return _refuse(arrival, RefusalReason.IDENTITY_MISMATCH, detail)
-    return Accepted(arrival, _signals(arrival, gateway_id, unit_id, route, reading), reading.spoiled, reading.replies)
+    return Accepted(
+        arrival, _signals(arrival, gateway_id, unit_id, route, decoded), decoded.undecodable, decoded.replies
+    )
 
 
 def refuse_unexpected(arrival: Arrival, error: Exception) -> Refused:
@@ -75,17 +77,19 @@ def refuse_unexpected(arrival: Arrival, error: Exception) -> Refused:
     return _refuse(arrival, RefusalReason.UNEXPECTED, f"our own error met this message: {type(error).__name__}")
 
 
-def who_rang(outcome: Outcome, directory: Directory, read: Callable[[Arrival], Sequence[Message]]) -> Ring | None:
-    """Return who must not go unheard although this, or a part of it, could not be used; None where nobody must.
+def unusable_alarm_of(
+    outcome: Outcome, directory: Directory, read: Callable[[Arrival], Sequence[Message]]
+) -> UnusableAlarm | None:
+    """Return whose alarm this may have been although it, or a part of it, could not be used; None where it was none.
 
-    What comes over a broker rings by its branch. A device that knows none has one lane for all: there `read` must find
-    a fire. What was kept for newcomers, or is decided anew, was heard when it came.
+    What comes over a broker is an alarm by its branch. A device that knows none has one lane for all: there `read` must
+    find a fire. What was kept for newcomers, or is decided anew, was heard when it came.
     """
     arrival = outcome.arrival
     if arrival.retained or arrival.replayed_at is not None:
         return None
     if isinstance(outcome, Accepted):
-        return _rang_beside(outcome)
+        return _unusable_alarm_beside(outcome)
     claim = arrival.claim
     if claim is not None:
         messages = read(arrival)
@@ -93,38 +97,38 @@ def who_rang(outcome: Outcome, directory: Directory, read: Callable[[Arrival], S
             return None
         sender = directory.sender(claim.gateway_id, arrival.received_at)
         if isinstance(sender, Sender) and _not_whom_it_claims(claim, sender) is None:
-            return Ring(claim.gateway_id, sender.unit_id, *claim.route[:2])
+            return UnusableAlarm(claim.gateway_id, sender.unit_id, *claim.route[:2])
         name = claim.gateway_id or arrival.payload[SOURCE].hex() or None
-        return Ring(name, "", *claim.route[:2], messages=tuple(messages))
+        return UnusableAlarm(name, "", *claim.route[:2], messages=tuple(messages))
     if not is_alarm_branch(arrival.topic):
         return None
     found = split_topic(arrival.topic)
     carrier = Carrier.MQTT_JSON if found is None else found[1].carrier
     gateway_id = claimed_gateway(arrival.topic)
     sender = RegistrationStatus.UNKNOWN if gateway_id is None else directory.sender(gateway_id, arrival.received_at)
-    return Ring(gateway_id, sender.unit_id if isinstance(sender, Sender) else "", Lane.ALARM, carrier)
+    return UnusableAlarm(gateway_id, sender.unit_id if isinstance(sender, Sender) else "", Lane.ALARM, carrier)
 
 
-def _rang_beside(accepted: Accepted) -> Ring | None:
-    """Return who rang with what was spoiled beside good messages, unless a fire is among those."""
+def _unusable_alarm_beside(accepted: Accepted) -> UnusableAlarm | None:
+    """Return whose alarm may be in what was undecodable beside good messages, unless a fire is among those."""
     first = accepted.signals[0]
-    if first.lane is not Lane.ALARM or not any(FRAME_START in spoiled.raw for spoiled in accepted.spoiled):
+    if first.lane is not Lane.ALARM or not any(FRAME_START in undecodable.raw for undecodable in accepted.undecodable):
         return None
     if any(signal.message.kind is SignalKind.FIRE for signal in accepted.signals):
         return None
-    return Ring(first.gateway_id, first.unit_id, first.lane, first.carrier)
+    return UnusableAlarm(first.gateway_id, first.unit_id, first.lane, first.carrier)
 
 
 def refusals_beside(accepted: Accepted) -> list[Refused]:
     """Return what in an accepted payload could not be used, as the refusals that are stored beside its signals."""
-    if not accepted.spoiled:
+    if not accepted.undecodable:
         return []
     gateway_id = accepted.signals[0].gateway_id
     refused = [
-        Refused(accepted.arrival._replace(payload=spoiled.raw), spoiled.reason, spoiled.detail, gateway_id)
-        for spoiled in accepted.spoiled
+        Refused(accepted.arrival._replace(payload=undecodable.raw), undecodable.reason, undecodable.detail, gateway_id)
+        for undecodable in accepted.undecodable
     ]
-    refused[0] = refused[0]._replace(ring=accepted.ring)
+    refused[0] = refused[0]._replace(unusable_alarm=accepted.unusable_alarm)
     return refused
 
 
@@ -148,9 +152,11 @@ def flags_of(arrival: Arrival, occurred_at: datetime | None) -> tuple[Flag, ...]
     return flags
 
 
-def _signals(arrival: Arrival, gateway_id: str, unit_id: str, route: Route, reading: Reading) -> tuple[Signal, ...]:
+def _signals(
+    arrival: Arrival, gateway_id: str, unit_id: str, route: Route, decoded: DecodedPayload
+) -> tuple[Signal, ...]:
     lane, carrier, _ = route
-    messages = reading.messages
+    messages = decoded.messages
     again = arrival.claim is not None and arrival.claim.again
     if len(messages) == 1 and not again:  # nearly always; without the loop it costs half
         flags = flags_of(arrival, messages[0].occurred_at) + messages[0].flags
@@ -188,8 +194,8 @@ def _address(peer: str) -> IPv4Address | IPv6Address:
     return ip_address(peer)
 
 
-def _nobody(arrival: Arrival, standing: RegistrationStatus) -> Refused:
-    match standing:
+def _nobody(arrival: Arrival, status: RegistrationStatus) -> Refused:
+    match status:
         case RegistrationStatus.UNKNOWN:
             if arrival.claim is not None:
                 return _refuse(arrival, RefusalReason.UNKNOWN_GATEWAY, "the registry knows no gateway of this address")
@@ -205,7 +211,7 @@ def _nobody(arrival: Arrival, standing: RegistrationStatus) -> Refused:
                 arrival, RefusalReason.IDENTITY_MISMATCH, "the gateway is retired and speaks for no unit any more"
             )
         case _:
-            assert_never(standing)
+            assert_never(status)
 
 
 def _wrong_size(arrival: Arrival, size: int) -> Refused:

@@ -1,7 +1,7 @@
-"""What comes over one connection of a device, cut into pieces that can be judged one by one.
+"""What comes over one connection of a device, cut into pieces that can be decided about one by one.
 
 Here only the envelope counts: marks, length, checksum, the shape of the data unit. Whose frame it is and how its
-device profile reads it is decided for each piece alone, when it is judged; so a connection need not know its profile.
+device profile reads it is decided later, for each piece alone; so a connection need not know its profile.
 """
 
 from collections.abc import Iterable

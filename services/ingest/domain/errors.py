@@ -17,7 +17,7 @@ class IngestError(Exception):
 class Unusable(IngestError):
     """A payload cannot be used. `detail` says where it went wrong without quoting the content.
 
-    `replies` are what the device is told once the refusal is stored.
+    `replies` are what the device is answered once the refusal is stored.
     """
 
     def __init__(self, reason: RefusalReason, detail: str, replies: tuple[bytes, ...] = ()) -> None:

@@ -7,8 +7,9 @@ import re
 from collections import Counter
 from datetime import datetime, timedelta
 
-from services.ingest.domain.counts import SERIALS, Count
-from services.ingest.domain.numbering import GRACE, Hearing, Numbered, Step
+from services.ingest.domain.gateway_sequences import SERIALS, SequenceCounter
+from services.ingest.domain.number_sequence import GRACE
+from services.ingest.domain.sequence_steps import REPEATED, Numbered, Reception, SequenceStep
 from services.ingest.domain.values import Accepted, Format, FramePart, Message, Refused, Signal
 from services.kernel.words import Flag, RefusalReason, SignalKind
 
@@ -24,46 +25,45 @@ _SEQ = re.compile(rb'"seq"\s*:\s*"?(\d{1,16})\b')
 _START = b"@@"
 _SERIAL = slice(2, 4)
 _COMMAND = 26
-_REPEATED = Numbered(Step.REPEATED)
 
 
 class GapWatch:
     """Watches the numbers that gateways give what they send: `seq` of JSON, serials of GB/T 26875.3.
 
-    All lanes share one watch, because a gateway counts over all of them. To be told in order, of each message once, and
-    of a known resend by its flag only. What is refused came all the same.
+    All lanes share one watch, because a gateway counts over all of them. To be given in order, each message once, and a
+    known resend by its flag only. What is refused came all the same.
     """
 
     def __init__(self, grace: timedelta = GRACE) -> None:
-        """`grace`: how long a missing number may still come before it is told as lost."""
-        self._seqs = Count(grace=grace)
-        self._serials = Count(SERIALS, grace)
+        """`grace`: how long a missing number may still come before it is reported as lost."""
+        self._seqs = SequenceCounter(grace=grace)
+        self._serials = SequenceCounter(SERIALS, grace)
         self._followed: dict[str, int] = {}
 
     def follow(
-        self, accepted: Accepted, steps: Counter[Step], proven: datetime | None, *, overtakes: bool = False
+        self, accepted: Accepted, steps: Counter[SequenceStep], proven: datetime | None, *, overtakes: bool = False
     ) -> Accepted:
         """Count in `steps` what each number is; return `accepted` with one more signal for each loss that it proves.
 
-        All that gateways had sent before `proven` has been told. `overtakes`: this came by a way that is faster than
-        that of the other messages.
+        All that gateways had sent before `proven` has been taken in. `overtakes`: this came by a way that is faster
+        than that of the other messages.
         """
         arrival = accepted.arrival
         if arrival.retained:
-            return accepted  # kept by the broker, and told long ago
+            return accepted  # kept by the broker, and counted long ago
         if (
             len(accepted.signals) == 1
             and not overtakes
             and self._is_simply_next(accepted.signals[0], arrival.received_at, proven)
         ):
-            steps[Step.NEXT] += 1
+            steps[SequenceStep.NEXT] += 1
             return accepted
-        hearing = Hearing(arrival.received_at, proven, overtakes, arrival.duplicate)
+        reception = Reception(arrival.received_at, proven, overtakes, arrival.duplicate)
         gaps: list[Signal] = []
-        for spoiled in accepted.spoiled:
-            self._came(accepted.signals[0].gateway_id, Format.GB26875, spoiled.raw, hearing)
+        for undecodable in accepted.undecodable:
+            self._came(accepted.signals[0].gateway_id, Format.GB26875, undecodable.raw, reception)
         for signal in accepted.signals:
-            numbered = self._numbered(signal, hearing)
+            numbered = self._numbered(signal, reception)
             if numbered is not None:
                 steps[numbered.step] += 1
                 if numbered.missing:
@@ -87,25 +87,25 @@ class GapWatch:
             return
         if arrival.claim is not None and refused.reason is RefusalReason.IDENTITY_MISMATCH:
             return  # said by somebody else
-        hearing = Hearing(arrival.received_at, None, again=arrival.duplicate)
+        reception = Reception(arrival.received_at, None, again=arrival.duplicate)
         is_json = arrival.claim is None and not arrival.topic.endswith(f"/{Format.GB26875}")
         form = Format.JSON if is_json else Format.GB26875
-        self._came(gateway_id, form, arrival.payload, hearing)
+        self._came(gateway_id, form, arrival.payload, reception)
 
-    def _came(self, gateway_id: str, form: Format, raw: bytes, hearing: Hearing) -> None:
+    def _came(self, gateway_id: str, form: Format, raw: bytes, reception: Reception) -> None:
         """Take in bytes that are refused: the number that they name, or one that nobody can name, is not missing."""
         if form is Format.GB26875:
             # A frame without confirm is sent again under its number, so what names none excuses none.
             if raw.startswith(_START) and len(raw) > _COMMAND and raw[_COMMAND] not in _ANSWERS:
-                self._serials.mention(gateway_id, int.from_bytes(raw[_SERIAL], "little"), hearing)
+                self._serials.mention(gateway_id, int.from_bytes(raw[_SERIAL], "little"), reception)
             return
         found: list[bytes] = _SEQ.findall(raw)
         if len(found) == 1:
-            self._seqs.mention(gateway_id, int(found[0]), hearing)
+            self._seqs.mention(gateway_id, int(found[0]), reception)
         else:
-            self._seqs.excuse(gateway_id, hearing.at)
+            self._seqs.excuse(gateway_id, reception.at)
 
-    def _numbered(self, signal: Signal, hearing: Hearing) -> Numbered | None:
+    def _numbered(self, signal: Signal, reception: Reception) -> Numbered | None:
         message = signal.message
         if message.frame is not None:
             number = self._serial(signal, message.frame)
@@ -113,11 +113,11 @@ class GapWatch:
         else:
             number, count = message.seq, self._seqs
         if number is not None:
-            return count.heard(signal.gateway_id, number, hearing)
+            return count.heard(signal.gateway_id, number, reception)
         if Flag.REPEATED in signal.flags:
-            return _REPEATED
+            return REPEATED
         if message.frame is None and _SALVAGED in signal.flags:  # its number may be what could not be read
-            count.excuse(signal.gateway_id, hearing.at)
+            count.excuse(signal.gateway_id, reception.at)
         return None
 
     def _serial(self, signal: Signal, frame: FramePart) -> int | None:
@@ -150,7 +150,7 @@ def _gap(shown_by: Signal, numbered: Numbered, part: int) -> Signal:
         message.occurred_at,
         missing=numbered.missing,
         frame=message.frame,
-        told_at=numbered.told_at,
+        reported_at=numbered.reported_at,
     )
     flags = tuple([flag for flag in shown_by.flags if flag not in message.flags and flag is not Flag.RECONNECTED])
     return shown_by._replace(message=gap, flags=flags, part=part)

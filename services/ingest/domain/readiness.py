@@ -7,7 +7,7 @@ STALE_AFTER_S = 5.0
 """Probes go out twice a second: as long as this without an answer, or without anything stored, is no progress."""
 
 
-class LinkHealth(NamedTuple):
+class ConnectionHealth(NamedTuple):
     """A connection to the broker; `heard_age_s` in seconds, None before the broker first said anything."""
 
     thread_alive: bool
@@ -18,7 +18,7 @@ class LinkHealth(NamedTuple):
 
 def problems(
     registry_read: bool,
-    links: Mapping[str, LinkHealth],
+    connections: Mapping[str, ConnectionHealth],
     ports: Mapping[str, bool],
     settled_age_s: Mapping[str, float],
 ) -> dict[str, str]:
@@ -27,12 +27,12 @@ def problems(
     `ports`: whether each port for devices is open; `settled_age_s`: since when each lane has stored nothing, seconds.
     """
     checks = {"registry": "ok" if registry_read else "not read to its end yet"}
-    checks |= {f"mqtt_{lane}": _link(health) for lane, health in links.items()}
+    checks |= {f"mqtt_{lane}": _connection(health) for lane, health in connections.items()}
     checks |= {f"port_{name}": "ok" if is_open else "not open" for name, is_open in ports.items()}
     return checks | {f"store_{lane}": _store(age_s) for lane, age_s in settled_age_s.items()}
 
 
-def _link(health: LinkHealth) -> str:
+def _connection(health: ConnectionHealth) -> str:
     if not health.thread_alive:
         return "its thread does not run"
     if not health.connected:

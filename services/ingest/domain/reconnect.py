@@ -10,7 +10,7 @@ FRESH_TRIES = 40
 """So many connections in a row that end before the broker has granted anything are a broker that is starting."""
 
 
-class End(StrEnum):
+class AttemptEnd(StrEnum):
     """How an attempt to be subscribed ended."""
 
     UNREACHABLE = "unreachable"
@@ -19,14 +19,14 @@ class End(StrEnum):
     SUBSCRIBED = "subscribed"
 
 
-class Waits:
+class ReconnectBackoff:
     """Counts what came of the last attempts, one after the other."""
 
     def __init__(self) -> None:
-        self._last: End | None = None
+        self._last: AttemptEnd | None = None
         self._alike = 0
 
-    def after(self, end: End) -> float:
+    def after(self, end: AttemptEnd) -> float:
         """Return the seconds to wait after an attempt that ended like this; without jitter.
 
         A broker that took the connection and dropped it is there, or will be in a moment: it is tried again at once,
@@ -34,9 +34,9 @@ class Waits:
         """
         self._alike = self._alike + 1 if end is self._last else 1
         self._last = end
-        if end is End.SUBSCRIBED:  # not at once: two processes of one name throw each other out
+        if end is AttemptEnd.SUBSCRIBED:  # not at once: two processes of one name throw each other out
             return 2 * FIRST_WAIT_S
-        if end is End.CUT_SHORT:
+        if end is AttemptEnd.CUT_SHORT:
             return FIRST_WAIT_S if self._alike <= FRESH_TRIES else AWAY_CAP_S
-        cap = REFUSED_CAP_S if end is End.REFUSED else AWAY_CAP_S
+        cap = REFUSED_CAP_S if end is AttemptEnd.REFUSED else AWAY_CAP_S
         return float(min(cap, 2 * FIRST_WAIT_S * 2.0 ** min(self._alike - 1, 12)))

@@ -1,6 +1,6 @@
 """What ingest has heard before: what a broker delivers again, and what a gateway sends again.
 
-Whether an alarm is an echo is never told from what it says: a gateway that starts anew repeats its numbers, its time
+Whether an alarm is an echo is never seen by what it says: a gateway that starts anew repeats its numbers, its time
 and its very words and means a new fire. So only the broker's mark takes the effect from an alarm or from the end of
 one, and only where that delivery is stored: a confirm of what is lost would lose it for good. A gateway's resend of an
 alarm is passed on: who follows the state of the component finds that nothing has changed. What is no trouble and comes
@@ -13,7 +13,7 @@ by a clock that is right and a count that has come far, are said once however of
 Another instance of ingest, or another life of this one, knows nothing of it. There the first digits of a signal's id
 do what this does: they name the delivery (`services.kernel.ids`). A broker that marks nothing and numbers anew on each
 connection (rumqttd) leaves only the state of the component: after a kill between storing and acknowledging, a fire that
-was over by then is told once more, as begun and ended. The other way round a fire could be lost.
+was over by then is reported once more, as begun and ended. The other way round a fire could be lost.
 """
 
 from collections import deque
@@ -27,7 +27,7 @@ from services.kernel.words import Flag, Lane, SignalKind
 SOON = timedelta(minutes=1)
 """A gateway that saw no confirm sends again within half a minute."""
 WINDOW = timedelta(minutes=10)
-KEPT = 32
+MAX_REMEMBERED = 32
 """Messages that are remembered of each gateway, some 4 KiB at most."""
 
 COUNTED = 16
@@ -45,24 +45,24 @@ _KEPT_ONCE = frozenset({SignalKind.TEST, SignalKind.ANALOG, SignalKind.STATE, Si
 class _Sent(NamedTuple):
     """`number` is None where the gateway gave none. `content` is a hash, only ever compared within one gateway.
 
-    `place` is the number that the broker delivered it under, with its lane. `dated`: it names one moment.
+    `delivery` is the number that the broker delivered it under, with its lane. `dated`: it names one moment.
     """
 
     number: int | None
     content: int
-    place: tuple[Lane, int]
+    delivery: tuple[Lane, int]
     at: datetime
     dated: bool = False
 
 
 class Repeats:
-    """Remembers what was stored of each gateway in the last ten minutes, at most `KEPT` messages."""
+    """Remembers what was stored of each gateway in the last ten minutes, at most `MAX_REMEMBERED` messages."""
 
     def __init__(self) -> None:
         self._stored: dict[str, deque[_Sent]] = {}
 
     def batch(self) -> "Batch":
-        """Return a judge of messages that are stored together."""
+        """Return what compares messages that are stored together."""
         return Batch(self)
 
     def stored(self, outcomes: Sequence[Outcome]) -> None:
@@ -81,12 +81,12 @@ class Repeats:
         """Return what is remembered of a gateway, the newest last."""
         known = self._stored.get(gateway_id)
         if known is None:
-            known = self._stored[gateway_id] = deque(maxlen=KEPT)
+            known = self._stored[gateway_id] = deque(maxlen=MAX_REMEMBERED)
         return known
 
 
 class Batch:
-    """Judges messages that are stored together: one that repeats another of them will be stored when it is."""
+    """Compares messages that are stored together: one that repeats another of them will be stored when it is."""
 
     def __init__(self, repeats: Repeats) -> None:
         self._repeats = repeats
@@ -133,7 +133,7 @@ class Batch:
 
 
 def _is_same_delivery(known: _Sent, sent: _Sent) -> bool:
-    return known.place == sent.place and known.content == sent.content and known.at >= sent.at - WINDOW
+    return known.delivery == sent.delivery and known.content == sent.content and known.at >= sent.at - WINDOW
 
 
 def _is_said(sent: _Sent, known: Sequence[_Sent]) -> bool:
@@ -174,12 +174,12 @@ def _sent(accepted: Accepted, signal: Signal) -> _Sent | None:
     message, arrival = signal.message, accepted.arrival
     if message.kind in _ALWAYS_NEW:
         return None
-    place = (signal.lane, arrival.mid)
+    delivery = (signal.lane, arrival.mid)
     number = message.seq if message.frame is None else message.frame.serial
     content = hash(arrival.payload if message.frame is None else message.frame.identity)
     is_right = message.occurred_at is not None and _ODD_CLOCK.isdisjoint(signal.flags)
     dated = is_right and number is not None and number >= COUNTED
-    return _Sent(number, content, place, arrival.received_at, dated)
+    return _Sent(number, content, delivery, arrival.received_at, dated)
 
 
 def _sign_of_life(signal: Signal) -> Signal:

@@ -9,7 +9,7 @@ from services.ingest.domain.values import Accepted, Arrival, Outcome, Refused
 from services.kernel.words import RefusalReason
 
 
-class Place(NamedTuple):
+class LogPosition(NamedTuple):
     """Where on the refusals topic a refusal stands."""
 
     refusal_id: str
@@ -17,13 +17,13 @@ class Place(NamedTuple):
     offset: int
 
 
-class Kept(NamedTuple):
+class StoredRefusal(NamedTuple):
     """A refusal as the log keeps it. `arrival` is what came; of a huge payload only the beginning is kept.
 
     `reason` may be a word that no decoder uses any more.
     """
 
-    place: Place
+    position: LogPosition
     arrival: Arrival
     reason: str
     detail: str
@@ -36,21 +36,21 @@ class Kept(NamedTuple):
         return len(self.arrival.payload) == self.raw_bytes
 
 
-def in_time(kept: Kept) -> tuple[datetime, Place]:
+def in_time(refusal: StoredRefusal) -> tuple[datetime, LogPosition]:
     """Return what refusals are sorted by to stand in the order in which they came."""
-    return kept.arrival.received_at, kept.place
+    return refusal.arrival.received_at, refusal.position
 
 
 class ReplayNote(NamedTuple):
     """What became of one refusal when it was decided anew. `reason` None: it was accepted, as so many `signals`."""
 
-    place: Place
+    position: LogPosition
     gateway_id: str | None
     command_id: str
     by: str
     at: datetime
     signals: int
-    spoiled: int
+    undecodable: int
     reason: str | None
     detail: str
 
@@ -64,7 +64,7 @@ class ReplayOrder(NamedTuple):
     command_id: str
     by: str
     at: datetime
-    places: tuple[Place, ...]
+    positions: tuple[LogPosition, ...]
     adopting: bool = False
 
 
@@ -77,23 +77,23 @@ class Query(NamedTuple):
     until: datetime | None = None
     ids: frozenset[str] = frozenset()
 
-    def holds(self, kept: Kept) -> bool:
-        received_at = kept.arrival.received_at
+    def holds(self, refusal: StoredRefusal) -> bool:
+        received_at = refusal.arrival.received_at
         return (
-            (self.reason is None or kept.reason == self.reason)
-            and (self.gateway_id is None or kept.gateway_id == self.gateway_id)
+            (self.reason is None or refusal.reason == self.reason)
+            and (self.gateway_id is None or refusal.gateway_id == self.gateway_id)
             and (self.since is None or received_at >= self.since)
             and (self.until is None or received_at < self.until)
-            and (not self.ids or kept.place.refusal_id in self.ids)
+            and (not self.ids or refusal.position.refusal_id in self.ids)
         )
 
 
-def arrival_again(kept: Kept, directory: Directory, at: datetime, *, adopting: bool = False) -> Arrival:
+def arrival_again(refusal: StoredRefusal, directory: Directory, at: datetime, *, adopting: bool = False) -> Arrival:
     """Return what came as it is to be decided about at `at`: as of the instant at which it was received.
 
     A device that nobody knew is looked for once more under the address in its frame.
     """
-    arrival = kept.arrival._replace(replayed_at=at, refusal_id=kept.place.refusal_id, adopted=adopting)
+    arrival = refusal.arrival._replace(replayed_at=at, refusal_id=refusal.position.refusal_id, adopted=adopting)
     claim = arrival.claim
     if claim is None or claim.gateway_id:
         return arrival
@@ -103,26 +103,26 @@ def arrival_again(kept: Kept, directory: Directory, at: datetime, *, adopting: b
     return arrival._replace(claim=claim._replace(gateway_id=found or ""))
 
 
-def may_be_of(kept: Kept, gateway_id: str, directory: Directory, at: datetime) -> bool:
+def may_be_of(refusal: StoredRefusal, gateway_id: str, directory: Directory, at: datetime) -> bool:
     """Say whether what was refused came from a gateway that nobody knew then and that is `gateway_id` at `at`."""
-    if kept.reason != RefusalReason.UNKNOWN_GATEWAY:
+    if refusal.reason != RefusalReason.UNKNOWN_GATEWAY:
         return False
-    claim = kept.arrival.claim
+    claim = refusal.arrival.claim
     if claim is None or claim.gateway_id:
-        return kept.gateway_id == gateway_id
-    return directory.gateway_at(kept.arrival.payload[SOURCE], at) == gateway_id
+        return refusal.gateway_id == gateway_id
+    return directory.gateway_at(refusal.arrival.payload[SOURCE], at) == gateway_id
 
 
-def refuse_cut(kept: Kept, at: datetime) -> Refused:
-    """Return the verdict on a refusal whose bytes are not all there."""
-    detail = f"the log keeps only the first {len(kept.arrival.payload)} of {kept.raw_bytes} bytes"
-    return Refused(kept.arrival._replace(replayed_at=at), RefusalReason.TOO_LARGE, detail, kept.gateway_id)
+def refuse_cut(refusal: StoredRefusal, at: datetime) -> Refused:
+    """Return what becomes of a refusal whose bytes are not all there."""
+    detail = f"the log keeps only the first {len(refusal.arrival.payload)} of {refusal.raw_bytes} bytes"
+    return Refused(refusal.arrival._replace(replayed_at=at), RefusalReason.TOO_LARGE, detail, refusal.gateway_id)
 
 
-def note_of(kept: Kept, outcome: Outcome, order: ReplayOrder) -> ReplayNote:
+def note_of(refusal: StoredRefusal, outcome: Outcome, order: ReplayOrder) -> ReplayNote:
     """Return what is written down about one replay."""
-    who = (kept.place, kept.gateway_id, order.command_id, order.by, order.at)
+    who = (refusal.position, refusal.gateway_id, order.command_id, order.by, order.at)
     if isinstance(outcome, Accepted):
-        detail = outcome.spoiled[0].detail if outcome.spoiled else ""
-        return ReplayNote(*who, len(outcome.signals), len(outcome.spoiled), None, detail)
+        detail = outcome.undecodable[0].detail if outcome.undecodable else ""
+        return ReplayNote(*who, len(outcome.signals), len(outcome.undecodable), None, detail)
     return ReplayNote(*who, 0, 0, outcome.reason, outcome.detail)

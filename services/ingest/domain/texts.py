@@ -9,9 +9,9 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 LONGEST = 64
-MAX_KINDS = 16
+MAX_TEXTS = 16
 """Texts that are told apart of one gateway; whoever says more different ones says rubbish."""
-MAX_SPEAKERS = 10_000
+MAX_SENDERS = 10_000
 AGAIN_AFTER_S = 24 * 3600
 """Once a day a text that goes on is kept again, with how often it was said."""
 
@@ -19,17 +19,17 @@ _NUMBERS = re.compile(rb"\d+")
 _START = b"@@"
 
 
-class Verdict(NamedTuple):
+class TextDecision(NamedTuple):
     """`keep`: it is worth a refusal, which stands for `before` more that were only counted."""
 
     keep: bool
     before: int = 0
 
 
-KEPT = Verdict(keep=True)
+KEPT = TextDecision(keep=True)
 
 
-class _Kind:
+class _KnownText:
     __slots__ = ("count", "kept_at")
 
     def __init__(self, kept_at: float) -> None:
@@ -38,31 +38,31 @@ class _Kind:
 
 
 class ModuleTexts:
-    """Remembers which texts each speaker, a gateway or an address, has said. `now` is of a monotonic clock."""
+    """Remembers which texts each sender, a gateway or an address, has said. `now` is of a monotonic clock."""
 
     def __init__(self) -> None:
-        self._said: OrderedDict[str, dict[bytes, _Kind]] = OrderedDict()
+        self._said: OrderedDict[str, dict[bytes, _KnownText]] = OrderedDict()
 
-    def hear(self, sender: str, raw: bytes, now: float) -> Verdict:
+    def hear(self, sender: str, raw: bytes, now: float) -> TextDecision:
         """Take in a text, and say whether it is to be kept."""
-        kinds = self._said.get(sender)
-        if kinds is None:
-            kinds = self._said[sender] = {}
-            if len(self._said) > MAX_SPEAKERS:
+        texts = self._said.get(sender)
+        if texts is None:
+            texts = self._said[sender] = {}
+            if len(self._said) > MAX_SENDERS:
                 self._said.popitem(last=False)
         else:
             self._said.move_to_end(sender)
         name = _NUMBERS.sub(b"0", raw.strip())
-        kind = kinds.get(name)
-        if kind is None:
-            if len(kinds) < MAX_KINDS:
-                kinds[name] = _Kind(now)
+        text = texts.get(name)
+        if text is None:
+            if len(texts) < MAX_TEXTS:
+                texts[name] = _KnownText(now)
             return KEPT
-        if now - kind.kept_at < AGAIN_AFTER_S:
-            kind.count += 1
-            return Verdict(keep=False)
-        before, kind.count, kind.kept_at = kind.count, 0, now
-        return Verdict(keep=True, before=before)
+        if now - text.kept_at < AGAIN_AFTER_S:
+            text.count += 1
+            return TextDecision(keep=False)
+        before, text.count, text.kept_at = text.count, 0, now
+        return TextDecision(keep=True, before=before)
 
 
 def may_be_text(raw: bytes) -> bool:

@@ -19,6 +19,10 @@ class Format(StrEnum):
     GB26875 = "gb26875"
 
 
+EVERY_COMPONENT = "*"
+"""The address that stands for all components of a system."""
+
+
 class Point(NamedTuple):
     """One component of the fire-alarm system, as its controller names it."""
 
@@ -38,7 +42,7 @@ class Measurement(NamedTuple):
 class FramePart(NamedTuple):
     """Where in a GB/T 26875.3 frame a message stands. `said`: the JSON text of its information object.
 
-    `raw` is the whole frame. `notes` are oddities, each as "path code". `part` counts the messages of the frame from 0.
+    `raw` is the whole frame. `notes` say what is odd, as "path code". `part` counts the messages of the frame from 0.
     `timed`: each of its objects says when it happened.
     """
 
@@ -72,9 +76,9 @@ class Salvage(NamedTuple):
 class Message(NamedTuple):
     """What a decoder read. `occurred_at` is the device's own claim, `seq` its own count.
 
-    `missing` goes with kind GAP; below 0 it takes back what was told missing at `told_at`. `frame` goes with
+    `missing` goes with kind GAP; below 0 it takes back what was reported missing at `reported_at`. `frame` goes with
     GB/T 26875.3. `flags` are what the decoder itself found odd.
-    `calm`: an end of troubles that finds no fire burning; it is in no hurry. `salvage` goes with flag `salvaged`,
+    `ends_no_fire`: an end of troubles where no fire is active; it is in no hurry. `salvage` goes with flag `salvaged`,
     `refusal_id` with kind UNREADABLE_ALARM.
     """
 
@@ -89,8 +93,8 @@ class Message(NamedTuple):
     missing: int | None = None
     frame: FramePart | None = None
     flags: tuple[Flag, ...] = ()
-    calm: bool = False
-    told_at: datetime | None = None
+    ends_no_fire: bool = False
+    reported_at: datetime | None = None
     salvage: Salvage | None = None
     refusal_id: str | None = None
 
@@ -99,10 +103,10 @@ class Message(NamedTuple):
         """Whether the fast lane must have it: a fire, the end of one, or what may well have been one."""
         if self.kind is SignalKind.FIRE or self.kind is SignalKind.UNREADABLE_ALARM:
             return True
-        return not self.calm and (self.restores is Restores.FIRE or self.restores is Restores.ALL)
+        return not self.ends_no_fire and (self.restores is Restores.FIRE or self.restores is Restores.ALL)
 
 
-class Spoiled(NamedTuple):
+class Undecodable(NamedTuple):
     """Bytes beside usable messages in one payload: they become a refusal of their own."""
 
     raw: bytes
@@ -110,14 +114,14 @@ class Spoiled(NamedTuple):
     detail: str
 
 
-class Reading(NamedTuple):
+class DecodedPayload(NamedTuple):
     """What a decoder made of one payload: at least one message, in order.
 
     `replies` are what the device is to be sent, in order, once everything is stored.
     """
 
     messages: Sequence[Message]
-    spoiled: tuple[Spoiled, ...] = ()
+    undecodable: tuple[Undecodable, ...] = ()
     replies: tuple[bytes, ...] = ()
 
 
@@ -182,11 +186,11 @@ class Signal(NamedTuple):
     part: int
 
 
-class Ring(NamedTuple):
-    """What came on the alarm lane told nobody anything, and people are told that.
+class UnusableAlarm(NamedTuple):
+    """What came on the alarm lane and told nobody anything: that is reported to people.
 
     `unit_id` is "" where nobody knows whose it is: then `gateway_id` is what it claims, None for all further ones, and
-    `messages` are what it seems to say. `further` more of the same came untold since the one before.
+    `messages` are what it seems to say. `further` more of the same came unreported since the one before.
     """
 
     gateway_id: str | None
@@ -195,21 +199,21 @@ class Ring(NamedTuple):
     carrier: Carrier
     messages: tuple[Message, ...] = ()
     further: int = 0
-    told: bool = True
+    reported: bool = True
 
 
 class Accepted(NamedTuple):
     """`repeated`: this is stored already, and the signals only say that the gateway lives.
 
-    `ring` goes with the first of `spoiled`.
+    `unusable_alarm` goes with the first of `undecodable`.
     """
 
     arrival: Arrival
     signals: tuple[Signal, ...]
-    spoiled: tuple[Spoiled, ...] = ()
+    undecodable: tuple[Undecodable, ...] = ()
     replies: tuple[bytes, ...] = ()
     repeated: bool = False
-    ring: Ring | None = None
+    unusable_alarm: UnusableAlarm | None = None
 
 
 class Refused(NamedTuple):
@@ -220,7 +224,7 @@ class Refused(NamedTuple):
     detail: str
     gateway_id: str | None
     replies: tuple[bytes, ...] = ()
-    ring: Ring | None = None
+    unusable_alarm: UnusableAlarm | None = None
 
 
 Outcome = Accepted | Refused

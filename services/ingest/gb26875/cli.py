@@ -92,21 +92,21 @@ def _hex_bytes(texts: Iterable[str]) -> Iterator[bytes | _BadInput]:
     No byte goes over a line end: one line that lost a digit must not spoil all that follow.
     """
     half = ""
-    spoilt = False
+    broken = False
     passed = 0
     for text in texts:
         for index, line in enumerate(text.split("\n")):
             if index:
                 if half:
                     yield _BadInput("bad_hex", passed, "the last byte of the line has one digit only")
-                half, spoilt = "", False
+                half, broken = "", False
                 passed += 1
-            bad = None if spoilt else _NO_HEX.search(line)
-            digits = "" if spoilt else half + "".join(line[: bad.start() if bad else None].split())
+            bad = None if broken else _NO_HEX.search(line)
+            digits = "" if broken else half + "".join(line[: bad.start() if bad else None].split())
             half = digits[-1] if len(digits) % 2 else ""
             yield from _pairs(digits)
             if bad:
-                half, spoilt = "", True
+                half, broken = "", True
                 yield _BadInput("bad_hex", passed + bad.start(), f"{bad[0]!r} is no hex digit")
             passed += len(line)
     if half:

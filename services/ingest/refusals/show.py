@@ -6,7 +6,7 @@ from datetime import datetime
 
 from services.ingest.domain.directory import Directory, Sender
 from services.ingest.domain.gb26875 import PROFILES, STANDARD, Decoded, Document, decode_all, frame_document, notes
-from services.ingest.domain.replays import Kept, ReplayNote
+from services.ingest.domain.replays import ReplayNote, StoredRefusal
 from services.ingest.domain.topics import split_topic
 from services.ingest.domain.values import Accepted, Format, Outcome
 from services.kernel.calendar import CHINA
@@ -26,20 +26,22 @@ def local(at: datetime) -> str:
 
 
 def plain(text: str) -> str:
-    """Return `text` without characters that a terminal would act on: topics and texts come from strangers."""
+    """Return `text` without characters that a terminal would act on: topics and texts come from anybody."""
     return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text)
 
 
-def row(kept: Kept, history: Sequence[ReplayNote]) -> str:
+def row(refusal: StoredRefusal, history: Sequence[ReplayNote]) -> str:
     cells = (
-        local(kept.arrival.received_at),
-        kept.place.refusal_id,
-        kept.gateway_id or "-",
-        kept.reason,
+        local(refusal.arrival.received_at),
+        refusal.position.refusal_id,
+        refusal.gateway_id or "-",
+        refusal.reason,
         state_of(history),
-        str(kept.raw_bytes),
+        str(refusal.raw_bytes),
     )
-    return "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, WIDTHS, strict=True)) + f"  {plain(kept.detail)}"
+    return (
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, WIDTHS, strict=True)) + f"  {plain(refusal.detail)}"
+    )
 
 
 def headings() -> str:
@@ -51,25 +53,25 @@ def headings() -> str:
     return "  ".join(cells) + "  detail 说明"
 
 
-def document(kept: Kept, history: Sequence[ReplayNote], *, raw: bool = True) -> Document:
+def document(refusal: StoredRefusal, history: Sequence[ReplayNote], *, raw: bool = True) -> Document:
     """Return everything that is known of a refusal, for JSON."""
-    arrival = kept.arrival
+    arrival = refusal.arrival
     claim = arrival.claim
     found: Document = {
-        "id": kept.place.refusal_id,
-        "partition": kept.place.partition,
-        "offset": kept.place.offset,
+        "id": refusal.position.refusal_id,
+        "partition": refusal.position.partition,
+        "offset": refusal.position.offset,
         "received_at": arrival.received_at.isoformat(),
-        "reason": kept.reason,
-        "detail": kept.detail,
-        "gateway_id": kept.gateway_id,
+        "reason": refusal.reason,
+        "detail": refusal.detail,
+        "gateway_id": refusal.gateway_id,
         "topic": arrival.topic,
         "carrier": None if claim is None else claim.route.carrier.value,
         "peer": None if claim is None else claim.peer,
-        "instance": kept.instance,
+        "instance": refusal.instance,
         "redelivered": arrival.duplicate,
         "retained": arrival.retained,
-        "raw_bytes": kept.raw_bytes,
+        "raw_bytes": refusal.raw_bytes,
         "state": state_of(history),
         "replays": [_note(note) for note in history],
     }
@@ -83,15 +85,15 @@ def _note(note: ReplayNote) -> Document:
 def result(note: ReplayNote) -> Document:
     """Return what a replay made, or would make, of a refusal."""
     outcome = "accepted" if note.reason is None else "refused"
-    parts: Document = {"outcome": outcome, "signals": note.signals, "spoiled": note.spoiled}
+    parts: Document = {"outcome": outcome, "signals": note.signals, "spoiled": note.undecodable}
     return parts | {"reason": note.reason, "detail": note.detail}
 
 
-def told(note: ReplayNote) -> str:
+def in_words(note: ReplayNote) -> str:
     """Return the same in words."""
     if note.reason is not None:
         return plain(f"unusable: {note.reason}: {note.detail}")
-    left = f", {note.spoiled} parts unusable: {note.detail}" if note.spoiled else ""
+    left = f", {note.undecodable} parts unusable: {note.detail}" if note.undecodable else ""
     return plain(f"{note.signals} signals{left}")
 
 
@@ -99,43 +101,45 @@ def verdict(outcome: Outcome) -> Document:
     """Return what would become of a refusal today."""
     if isinstance(outcome, Accepted):
         kinds = [signal.message.kind.value for signal in outcome.signals]
-        spoiled = [f"{one.reason}: {one.detail}" for one in outcome.spoiled]
+        undecodable = [f"{one.reason}: {one.detail}" for one in outcome.undecodable]
         return {
             "outcome": "accepted",
             "unit_id": outcome.signals[0].unit_id,
             "signals": [*kinds],
-            "spoiled": [*spoiled],
+            "spoiled": [*undecodable],
         }
     return {"outcome": "refused", "reason": outcome.reason.value, "detail": outcome.detail}
 
 
-def sheet(kept: Kept, history: Sequence[ReplayNote], today: Outcome, directory: Directory, limit: int) -> Iterator[str]:
+def sheet(
+    refusal: StoredRefusal, history: Sequence[ReplayNote], today: Outcome, directory: Directory, limit: int
+) -> Iterator[str]:
     """Yield the lines of a full description; the hex dump ends after `limit` bytes and says so."""
-    for name, value in document(kept, (), raw=False).items():
+    for name, value in document(refusal, (), raw=False).items():
         if name not in ("state", "replays"):
             yield f"{name:<12} {plain(str(value))}"
     yield f"{'state':<12} {state_of(history)}"
     for note in history:
-        yield f"{'replayed':<12} {local(note.at)} by {plain(note.by)}: {told(note)}"
+        yield f"{'replayed':<12} {local(note.at)} by {plain(note.by)}: {in_words(note)}"
     yield f"{'today':<12} {plain(str(verdict(today)))}"
-    for line in frames(kept, directory):
+    for line in frames(refusal, directory):
         yield f"{'frame':<12} {plain(str(line))}"
     yield ""
-    yield from hex_dump(kept.arrival.payload[:limit])
-    if kept.raw_bytes > limit or not kept.whole:
-        have = len(kept.arrival.payload)
-        yield f"... {kept.raw_bytes - min(limit, have)} of {kept.raw_bytes} bytes are not shown; {have} are kept"
+    yield from hex_dump(refusal.arrival.payload[:limit])
+    if refusal.raw_bytes > limit or not refusal.whole:
+        have = len(refusal.arrival.payload)
+        yield f"... {refusal.raw_bytes - min(limit, have)} of {refusal.raw_bytes} bytes are not shown; {have} are kept"
 
 
-def frames(kept: Kept, directory: Directory) -> list[Document]:
+def frames(refusal: StoredRefusal, directory: Directory) -> list[Document]:
     """Return what the codec makes of GB/T 26875.3 bytes, by the profile of the gateway or else by the standard."""
-    arrival = kept.arrival
+    arrival = refusal.arrival
     claim = arrival.claim
     found = split_topic(arrival.topic)
     route = claim.route if claim is not None else None if found is None else found[1]
     if route is None or route.format is not Format.GB26875 or not arrival.payload:
         return []
-    sender = directory.sender(kept.gateway_id or "", arrival.received_at)
+    sender = directory.sender(refusal.gateway_id or "", arrival.received_at)
     wanted = sender.device.profile if isinstance(sender, Sender) else STANDARD.name
     profile = PROFILES.get(wanted, STANDARD)
     said: list[Document] = [] if profile.name == wanted else [{"error": f"no device profile is named {wanted}"}]

@@ -17,7 +17,7 @@ from services.simulator.domain.district import Gateway
 from services.simulator.domain.frames import Frame
 from services.simulator.domain.makes import MAKES, Make
 from services.simulator.domain.signals import Signal
-from services.simulator.ports import Ear, Line, Link, LinkRefused
+from services.simulator.ports import FrameListener, Line, Link, LinkRefused
 
 KEEPALIVE_S = 20
 CONNECT_LIMIT_S = 10.0
@@ -138,7 +138,7 @@ async def connect(
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Subscription:
     """What a link reads: `topic`, whose messages go to `on_message`; `on_connected` hears of every new connection."""
 
     topic: str
@@ -156,13 +156,13 @@ class MqttLink:
         packet: bytes,
         gateway_id: str | None,
         clock: Clock,
-        reading: Reading | None = None,
+        subscription: Subscription | None = None,
     ) -> None:
         self._address = address
         self._packet = packet
         self._gateway_id = gateway_id
         self._clock = clock
-        self._reading = reading
+        self._subscription = subscription
         self._wire: Wire | None = None
         self._waiting: dict[int, tuple[bytes, asyncio.Future[None]]] = {}
         self._next_id = 0
@@ -225,16 +225,16 @@ class MqttLink:
 
     async def _connect(self) -> None:
         self._lost.clear()
-        heard = self._reading.on_message if self._reading is not None else _not_asked_for
+        heard = self._subscription.on_message if self._subscription is not None else _not_asked_for
         self._wire = await connect(self._address, self._packet, self._acknowledged, self._gone, heard)
-        if self._reading is not None:
-            self._wire.write(encoding.subscribe_packet(self._reading.topic, self._free_id()))
+        if self._subscription is not None:
+            self._wire.write(encoding.subscribe_packet(self._subscription.topic, self._free_id()))
         for packet, _ in list(self._waiting.values()):
             self._wire.write(encoding.duplicate(packet))
         if self._gateway_id is not None:
             self._say_status("online")
-        if self._reading is not None:
-            self._reading.on_connected()
+        if self._subscription is not None:
+            self._subscription.on_connected()
 
     def _say_status(self, state: str) -> None:
         assert self._gateway_id is not None
@@ -322,12 +322,12 @@ class MqttLine:
         await self._link.close()
 
 
-def hearing(make: Make, ear: Ear) -> Callable[[bytes], None]:
+def frame_reader(make: Make, listener: FrameListener) -> Callable[[bytes], None]:
     """Return what takes in a message of whole frames."""
 
     def hear(body: bytes) -> None:
         for frame in gb26875.read(body, make)[0]:
-            ear.heard(frame)
+            listener.heard(frame)
 
     return hear
 
@@ -362,18 +362,20 @@ class MqttLinks:
         await link.restore()
         return link
 
-    def line(self, gateway: Gateway, ear: Ear) -> Line:
+    def line(self, gateway: Gateway, listener: FrameListener) -> Line:
         assert gateway.device is not None, "only a device has a line"
         make = MAKES[gateway.device.make]
         if gateway.device.calls_from is None:
-            return self._line(gateway.gateway_id, make, ear)
+            return self._line(gateway.gateway_id, make, listener)
         if self._devices_at is None:
             raise LinkRefused("the district has devices that call over TCP: SIMULATOR_TCP_PORT must be set")
-        return TcpLine(self._devices_at, make, ear)
+        return TcpLine(self._devices_at, make, listener)
 
-    def _line(self, gateway_id: str, make: Make, ear: Ear) -> MqttLine:
+    def _line(self, gateway_id: str, make: Make, listener: FrameListener) -> MqttLine:
         will = (encoding.status_topic(gateway_id), encoding.status("offline", None))
         packet = encoding.connect_packet(f"{self._prefix}-{gateway_id}", KEEPALIVE_S, will, *self._account)
-        reading = Reading(encoding.answer_topic(gateway_id), hearing(make, ear), ear.connected)
-        link = MqttLink(address=self._address, packet=packet, gateway_id=gateway_id, clock=self._clock, reading=reading)
+        subscription = Subscription(encoding.answer_topic(gateway_id), frame_reader(make, listener), listener.connected)
+        link = MqttLink(
+            address=self._address, packet=packet, gateway_id=gateway_id, clock=self._clock, subscription=subscription
+        )
         return MqttLine(link, gateway_id, make)

@@ -8,7 +8,7 @@ from services.runtime.postgres import backoff_s
 from services.simulator.adapters import gb26875
 from services.simulator.domain.frames import Frame
 from services.simulator.domain.makes import Make
-from services.simulator.ports import Ear, LinkRefused
+from services.simulator.ports import FrameListener, LinkRefused
 
 CONNECT_LIMIT_S = 10.0
 READ_BYTES = 4096
@@ -18,10 +18,10 @@ MAX_UNSENT_BYTES = 64 * 1024
 class TcpLine:
     """A line that keeps itself alive until it is cut or closed."""
 
-    def __init__(self, address: tuple[str, int], make: Make, ear: Ear) -> None:
+    def __init__(self, address: tuple[str, int], make: Make, listener: FrameListener) -> None:
         self._address = address
         self._make = make
-        self._ear = ear
+        self._listener = listener
         self._writer: asyncio.StreamWriter | None = None
         self._keeper: asyncio.Task[None] | None = None
 
@@ -51,7 +51,7 @@ class TcpLine:
                 reader, self._writer = await asyncio.open_connection(host, port)
         except (OSError, TimeoutError) as error:
             raise LinkRefused(f"nobody takes devices at {host}:{port}: {str(error) or type(error).__name__}") from error
-        self._ear.connected()
+        self._listener.connected()
         return reader
 
     async def _keep(self, reader: asyncio.StreamReader | None) -> None:
@@ -76,7 +76,7 @@ class TcpLine:
             while data := await reader.read(READ_BYTES):
                 frames, rest = gb26875.read(rest + data, self._make)
                 for frame in frames:
-                    self._ear.heard(frame)
+                    self._listener.heard(frame)
 
     async def _end(self, *, abort: bool) -> None:
         if self._keeper is not None:

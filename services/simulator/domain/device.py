@@ -40,18 +40,18 @@ class Now(NamedTuple):
     wall: datetime
 
 
-class Ended(NamedTuple):
+class EndedFrame(NamedTuple):
     """An exchange that the device began is over: confirmed by the centre, or given up after all resends."""
 
     serial: int
     confirmed: bool
 
 
-class Step(NamedTuple):
+class Reaction(NamedTuple):
     """What comes of something that happened: frames to send now, exchanges that are over."""
 
     frames: Sequence[Frame] = ()
-    ended: Sequence[Ended] = ()
+    ended: Sequence[EndedFrame] = ()
 
 
 @dataclass(slots=True)
@@ -110,13 +110,13 @@ class Device:
     def waits_for(self, serial: int) -> bool:
         return serial in self._waiting
 
-    def greet(self, now: Now) -> Step:
+    def announce(self, now: Now) -> Reaction:
         """Return what the device says when it has connected."""
-        if not self.make.greets:
-            return Step()
+        if not self.make.announces:
+            return Reaction()
         if self.make.keepalive is KeepAlive.HANDSHAKE:
-            return Step([self.send(now, HANDSHAKE_BEGIN)])
-        return Step([self.send(now, command=Command.REGISTER)])
+            return Reaction([self.send(now, HANDSHAKE_BEGIN)])
+        return Reaction([self.send(now, command=Command.REGISTER)])
 
     def keepalive(self, now: Now) -> Frame:
         """Return what this make sends to show that it lives."""
@@ -145,27 +145,27 @@ class Device:
             frames.append(self.send(now, DeviceOperated(Key.SELF_TEST, 1, self.at(now))))
         return frames
 
-    def hear(self, frame: Frame, now: Now) -> Step:
+    def hear(self, frame: Frame, now: Now) -> Reaction:
         """Take in a frame of the centre. One for somebody else changes nothing."""
         if frame.dest != self.address:
-            return Step()
+            return Reaction()
         match frame.command:
             case Command.CONFIRM:
                 waiting = self._waiting.pop(frame.serial, None)
-                return Step() if waiting is None else Step(ended=[Ended(frame.serial, True)])
+                return Reaction() if waiting is None else Reaction(ended=[EndedFrame(frame.serial, True)])
             case Command.DENY:
                 return self._again(frame.serial, now)
             case Command.CONTROL:
-                return Step([self._obey(frame, now)])
+                return Reaction([self._obey(frame, now)])
             case Command.REQUEST:
-                return Step([self._answer(frame, Command.DENY, now)])
+                return Reaction([self._answer(frame, Command.DENY, now)])
             case _:
-                return Step()
+                return Reaction()
 
-    def due(self, now: Now) -> Step:
+    def due(self, now: Now) -> Reaction:
         """Return the frames to send again, the exchanges given up, and the answer of the person at the key."""
         frames: list[Frame] = []
-        ended: list[Ended] = []
+        ended: list[EndedFrame] = []
         for serial in [serial for serial, waiting in self._waiting.items() if waiting.again_s <= now.seconds]:
             step = self._again(serial, now)
             frames += step.frames
@@ -173,33 +173,33 @@ class Device:
         for _ in [due_s for due_s in self._answers_due if due_s <= now.seconds]:
             frames.append(self.send(now, DeviceOperated(Key.CONFIRM, 1, self.at(now))))
         self._answers_due = [due_s for due_s in self._answers_due if due_s > now.seconds]
-        return Step(frames, ended)
+        return Reaction(frames, ended)
 
     def next_due_s(self) -> float | None:
         """Return when `due` will have something next."""
         moments = [waiting.again_s for waiting in self._waiting.values()] + self._answers_due
         return min(moments, default=None)
 
-    def restart(self) -> Step:
+    def restart(self) -> Reaction:
         """Forget everything, as after a power cut: numbers begin with 0 again."""
-        lost = [Ended(serial, False) for serial in self._waiting]
+        lost = [EndedFrame(serial, False) for serial in self._waiting]
         self._serial = 0
         self.state = DeviceFlag.NORMAL
         self._waiting.clear()
         self._answers_due.clear()
         self._last_control = None
-        return Step(ended=lost)
+        return Reaction(ended=lost)
 
-    def _again(self, serial: int, now: Now) -> Step:
+    def _again(self, serial: int, now: Now) -> Reaction:
         waiting = self._waiting.get(serial)
         if waiting is None:
-            return Step()
+            return Reaction()
         if waiting.resends_left == 0:
             del self._waiting[serial]
-            return Step(ended=[Ended(serial, False)])
+            return Reaction(ended=[EndedFrame(serial, False)])
         waiting.resends_left -= 1
         waiting.again_s = now.seconds + self._patience_s
-        return Step([waiting.frame])
+        return Reaction([waiting.frame])
 
     def _obey(self, frame: Frame, now: Now) -> Frame:
         """Do what a control says, once however often it comes, and return the answer."""

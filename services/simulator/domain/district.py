@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from services.simulator.domain.dice import Dice
 from services.simulator.domain.makes import MAKES
 from services.simulator.domain.names import GIVEN, PEOPLE, PLACES, QUARTERS, TRADES
+from services.simulator.domain.seeded_random import SeededRandom
 
 MAIL_DOMAIN = "demo.firenet.example"
 """Reserved for examples: mail to it can reach nobody."""
@@ -133,16 +133,18 @@ class District:
         if not 1 <= units <= 999_999 or not 1 <= towns <= 999:
             raise ValueError("1 to 999999 units in 1 to 999 towns")
         made_towns = [_town(number) for number in range(1, towns + 1)]
-        categories = _categories(Dice(seed, "categories"), units)
+        categories = _categories(SeededRandom(seed, "categories"), units)
         made_units = [
-            _unit(Dice(seed, f"unit{number}"), number, category, made_towns, year)
+            _unit(SeededRandom(seed, f"unit{number}"), number, category, made_towns, year)
             for number, category in enumerate(categories, start=1)
         ]
-        gateways = [gateway for unit in made_units for gateway in _gateways(Dice(seed, f"gw{unit.unit_id}"), unit)]
+        gateways = [
+            gateway for unit in made_units for gateway in _gateways(SeededRandom(seed, f"gw{unit.unit_id}"), unit)
+        ]
         gateways = _with_devices(gateways, made_units, devices)
         contacts = [*_body_contacts(made_towns, centre_webhook)]
         for unit in made_units:
-            contacts.extend(_unit_contacts(Dice(seed, f"who{unit.unit_id}"), unit))
+            contacts.extend(_unit_contacts(SeededRandom(seed, f"who{unit.unit_id}"), unit))
         return District("sample", date(year, 1, 1), made_towns, made_units, gateways, contacts)
 
     def unit(self, unit_id: str) -> Unit:
@@ -167,49 +169,49 @@ def _town(number: int) -> Town:
     return Town(f"T{number:03d}", f"{zh}{word_zh}", f"{en} {word_en}", communities)
 
 
-def _categories(dice: Dice, units: int) -> list[str]:
+def _categories(rng: SeededRandom, units: int) -> list[str]:
     """Return a category per unit: the hospital first, then each once, then by weight."""
     names = ["HOSPITAL", *(name for name in TRADES if name != "HOSPITAL")]
     bag = [name for name, trade in TRADES.items() for _ in range(trade.weight)]
-    return [*names, *(dice.pick(bag) for _ in range(max(0, units - len(names))))][:units]
+    return [*names, *(rng.pick(bag) for _ in range(max(0, units - len(names))))][:units]
 
 
-def _unit(dice: Dice, number: int, category: str, towns: Sequence[Town], year: int) -> Unit:
+def _unit(rng: SeededRandom, number: int, category: str, towns: Sequence[Town], year: int) -> Unit:
     trade = TRADES[category]
     town = towns[(number - 1) % len(towns)]
     hero = number == 1
-    given_zh, given_en = GIVEN[0] if hero else dice.pick(GIVEN)
-    kind_zh, kind_en = ("中心医院", "Central Hospital") if hero else dice.pick(trade.kinds)
+    given_zh, given_en = GIVEN[0] if hero else rng.pick(GIVEN)
+    kind_zh, kind_en = ("中心医院", "Central Hospital") if hero else rng.pick(trade.kinds)
     place_zh, place_en = town.name_zh.removesuffix("街道").removesuffix("镇"), town.name_en.rsplit(" ", 1)[0]
-    facilities = hero or dice.chance(trade.facilities)
-    new = not hero and (category == "NEW_BUILDING" or dice.chance(NEW_BUILDING))
-    connected = hero or (number % 50 != 7 and not dice.chance(NEVER_CONNECTED / 2))
-    accepted = date(year - 1, 1, 1) + timedelta(days=dice.below(365)) if new else None
-    tested = date(year - 2, 1, 1) + timedelta(days=dice.below(700)) if accepted is None else accepted
+    facilities = hero or rng.chance(trade.facilities)
+    new = not hero and (category == "NEW_BUILDING" or rng.chance(NEW_BUILDING))
+    connected = hero or (number % 50 != 7 and not rng.chance(NEVER_CONNECTED / 2))
+    accepted = date(year - 1, 1, 1) + timedelta(days=rng.below(365)) if new else None
+    tested = date(year - 2, 1, 1) + timedelta(days=rng.below(700)) if accepted is None else accepted
     return Unit(
         unit_id=f"U{number:06d}",
         name=f"{place_zh}{given_zh}{kind_zh}",
         name_en=f"{place_en} {given_en} {kind_en}",
         town=town.code,
-        community=dice.pick(town.communities),
+        community=rng.pick(town.communities),
         category=category,
-        address=f"{place_zh}{dice.pick(QUARTERS)[0]}路{1 + dice.below(300)}号",
-        key_unit=hero or dice.chance(trade.key),
+        address=f"{place_zh}{rng.pick(QUARTERS)[0]}路{1 + rng.below(300)}号",
+        key_unit=hero or rng.chance(trade.key),
         auto_fire_facilities=facilities,
-        crowded_place=dice.chance(trade.crowded),
-        flammable_place=dice.chance(trade.flammable),
+        crowded_place=rng.chance(trade.crowded),
+        flammable_place=rng.chance(trade.flammable),
         fire_alarm_system=facilities or new,
-        construction=dice.pick(("new_build", "renovated", "extended")) if new else "existing",
+        construction=rng.pick(("new_build", "renovated", "extended")) if new else "existing",
         accepted_on=accepted,
         commissioned_on=tested if connected else None,
     )
 
 
-def _gateways(dice: Dice, unit: Unit) -> list[Gateway]:
+def _gateways(rng: SeededRandom, unit: Unit) -> list[Gateway]:
     number = unit.unit_id.removeprefix("U")
-    count = 2 if unit.unit_id != HERO and dice.chance(SECOND_GATEWAY) else 1
+    count = 2 if unit.unit_id != HERO and rng.chance(SECOND_GATEWAY) else 1
     return [
-        Gateway(f"G{number}{'ab'[place] if count > 1 else ''}", unit.unit_id, dice.pick(CARRIERS), dice.pick(VENDORS))
+        Gateway(f"G{number}{'ab'[place] if count > 1 else ''}", unit.unit_id, rng.pick(CARRIERS), rng.pick(VENDORS))
         for place in range(count)
     ]
 
@@ -252,10 +254,10 @@ def _body_contacts(towns: Sequence[Town], centre_webhook: str | None) -> list[Co
     return [centre, *offices, *stations]
 
 
-def _unit_contacts(dice: Dice, unit: Unit) -> list[Contact]:
+def _unit_contacts(rng: SeededRandom, unit: Unit) -> list[Contact]:
     return [
         Contact(
-            f"C-{unit.unit_id}-{word}", unit.unit_id, role, f"{dice.pick(PEOPLE)}师傅（{zh}）",
+            f"C-{unit.unit_id}-{word}", unit.unit_id, role, f"{rng.pick(PEOPLE)}师傅（{zh}）",
             f"{word}.{unit.unit_id.lower()}@{MAIL_DOMAIN}",
         )
         for role, zh, word in ROLES

@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Iterable, Sequence
 
-from services.simulator.domain.dice import Dice
+from services.simulator.domain.seeded_random import SeededRandom
 
 JITTER = 0.05
 
@@ -16,10 +16,10 @@ class Fleet:
 
     def __init__(self, gateway_ids: Sequence[str], interval_s: float, seed: int) -> None:
         self._interval_s = interval_s
-        self._dice = Dice(seed, "heartbeats")
+        self._rng = SeededRandom(seed, "heartbeats")
         self._next_seq = dict.fromkeys(gateway_ids, 0)
         self._silent: set[str] = set()
-        self._due = [(interval_s * self._dice.fraction(), gateway_id) for gateway_id in gateway_ids]
+        self._due = [(interval_s * self._rng.fraction(), gateway_id) for gateway_id in gateway_ids]
         heapq.heapify(self._due)
 
     @property
@@ -36,7 +36,7 @@ class Fleet:
             planned_s, gateway_id = heapq.heappop(self._due)
             if gateway_id not in self._silent:
                 found.append(gateway_id)
-            wait_s = self._interval_s * (1 - JITTER * self._dice.fraction())
+            wait_s = self._interval_s * (1 - JITTER * self._rng.fraction())
             heapq.heappush(self._due, (max(planned_s + wait_s, at_s - self._interval_s), gateway_id))
         return found
 

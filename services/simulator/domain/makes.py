@@ -20,13 +20,13 @@ class KeepAlive(StrEnum):
 class Make:
     """`point_first`: the low word of a component address is the point, not its zone.
 
-    `pad` fills up a description, after `stray`: bytes that an older, longer text left behind. `greets`: says something
+    `pad` fills up a description, after `stray`: bytes that an older, longer text left. `announces`: says something
     when it has connected. `normal_bit`: sets bit 0 of a status while it is not under test.
     """
 
     name: str
     keepalive: KeepAlive = KeepAlive.STATUS
-    greets: bool = False
+    announces: bool = False
     bcd: bool = False
     versions: tuple[int, int] = (1, 0)
     point_first: bool = False
@@ -48,9 +48,9 @@ MAKES: Mapping[str, Make] = {
         Make("standard"),
         Make("bcd_time", bcd=True),
         Make("keepalive_empty_send", KeepAlive.EMPTY_SEND),
-        Make("keepalive_command7", KeepAlive.COMMAND_7, greets=True),
+        Make("keepalive_command7", KeepAlive.COMMAND_7, announces=True),
         Make("keepalive_type190", KeepAlive.TYPE_190),
-        Make("handshake_version10", KeepAlive.HANDSHAKE, greets=True, versions=(0x10, 0)),
+        Make("handshake_version10", KeepAlive.HANDSHAKE, announces=True, versions=(0x10, 0)),
         Make("zone_point"),
         Make("point_zone", point_first=True),
         Make("circuit_node", KeepAlive.CLOCK),

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from services.kernel.words import Lane, SignalKind
 from services.runtime.clock import Clock
-from services.simulator.domain.device import Device, Now, Step
+from services.simulator.domain.device import Device, Now, Reaction
 from services.simulator.domain.frames import Frame
 from services.simulator.domain.signals import Signal
 from services.simulator.domain.wording import body_of
@@ -13,7 +13,7 @@ from services.simulator.ports import Line
 
 
 class DeviceLink:
-    """The `Link` of a gateway that speaks GB/T 26875.3. It hears as the `Ear` of its own line."""
+    """The `Link` of a gateway that speaks GB/T 26875.3. It hears as the `FrameListener` of its own line."""
 
     def __init__(self, device: Device, clock: Clock) -> None:
         self._device = device
@@ -46,7 +46,7 @@ class DeviceLink:
         self._take(self._device.hear(frame, self._now()))
 
     def connected(self) -> None:
-        self._take(self._device.greet(self._now()))
+        self._take(self._device.announce(self._now()))
 
     async def cut(self) -> None:
         await self._open_line().cut()
@@ -59,7 +59,7 @@ class DeviceLink:
             self._timer.cancel()
         await self._open_line().close()
 
-    def _take(self, step: Step) -> None:
+    def _take(self, step: Reaction) -> None:
         for serial, confirmed in step.ended:
             self.given_up += not confirmed
             done = self._pending.pop(serial, None)

@@ -15,7 +15,7 @@ KEPT_BLOCKS = 64
 """Blocks held in memory, 1 MiB each; a longer run writes older ones to the ledger while it goes on."""
 
 
-class Book:
+class OutcomeBlocks:
     """Outcomes of one plan's messages, in blocks."""
 
     def __init__(self) -> None:
@@ -43,9 +43,11 @@ class Book:
 class Loader:
     """One plan, its pipes and its page of the ledger."""
 
-    def __init__(self, *, plan: LoadPlan, book: Book, pipes: LoadPipes, ledger: Ledger | None, clock: Clock) -> None:
+    def __init__(
+        self, *, plan: LoadPlan, outcomes: OutcomeBlocks, pipes: LoadPipes, ledger: Ledger | None, clock: Clock
+    ) -> None:
         self._plan = plan
-        self._book = book
+        self._outcomes = outcomes
         self._pipes = pipes
         self._ledger = ledger
         self._clock = clock
@@ -86,7 +88,7 @@ class Loader:
             await asyncio.sleep(TICK_S)
 
     def _write(self, keep: int, started_s: float, started_at: datetime) -> None:
-        while (oldest := self._book.take_oldest(keep)) is not None:
+        while (oldest := self._outcomes.take_oldest(keep)) is not None:
             first, block = oldest
             self._count(first, block, started_s)
             if self._ledger is not None:

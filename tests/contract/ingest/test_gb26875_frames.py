@@ -143,7 +143,7 @@ def meaning(body: b.Body, make: Make) -> tuple[object, ...]:
 def test_greeting_and_keepalive_are_what_the_profile_expects(make: Make) -> None:
     profile = PROFILES[make.name]
     one = device(make)
-    for frame in [*one.greet(NOW).frames, one.keepalive(NOW)]:
+    for frame in [*one.announce(NOW).frames, one.keepalive(NOW)]:
         read = decode_frame(wire.write(frame, make), profile)
         assert purpose(read, profile) in (Purpose.KEEPALIVE, Purpose.REGISTRATION, Purpose.HANDSHAKE, Purpose.DATA)
         assert notes(read, profile) == ()

@@ -11,9 +11,10 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 from prometheus_client import CollectorRegistry
 
-from services.ingest.adapters.inbox import Inbox, Stamps
-from services.ingest.adapters.mqtt_link import MqttLink, Subscription, subscription
-from services.ingest.adapters.paho_session import Broker
+from services.ingest.adapters.inbox import Inbox
+from services.ingest.adapters.mqtt_session import Broker
+from services.ingest.adapters.mqtt_source import MqttSource, Subscription, subscription
+from services.ingest.adapters.stamps import Stamps
 from services.ingest.domain.values import Accepted, Arrival
 from services.ingest.metrics import Metrics
 from services.ingest.ports import Source
@@ -75,7 +76,7 @@ class BrokerHarness:
         if not group:  # the probe must match our own filter, which here is not for all gateways
             reads = Subscription(reads.filters, f"firenet/v1/{name}/up/probe")
         self.metrics = Metrics(CollectorRegistry())
-        self.source = self.link = MqttLink(
+        self.source = self.link = MqttSource(
             "main", Broker("127.0.0.1", port, protocol), name, reads, inbox, self.metrics, clock, 100, 300
         )
         version = mqtt.MQTTv5 if protocol == "5" else mqtt.MQTTv311
@@ -85,7 +86,7 @@ class BrokerHarness:
 
     async def start(self) -> None:
         self.link.start()
-        await self.until(lambda: self.link.state().subscribed and self.publisher.is_connected())
+        await self.until(lambda: self.link.health().subscribed and self.publisher.is_connected())
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(LIMIT_S):
@@ -98,9 +99,9 @@ class BrokerHarness:
             await asyncio.to_thread(info.wait_for_publish, LIMIT_S)
 
     async def acknowledgements_sent(self) -> None:
-        await self.until(lambda: not self.link._acks)
+        await self.until(lambda: not self.link._outbox.acks)
         taken_at = self.clock.monotonic()
-        self.link._wake()
+        self.link._waker.wake()
         await self.until(lambda: self.link._turned_at > taken_at)  # the turn that took them has written them
 
     async def cut(self) -> None:
@@ -109,7 +110,7 @@ class BrokerHarness:
         assert isinstance(sock, socket.socket)
         sock.shutdown(socket.SHUT_RDWR)
         await self.until(
-            lambda: self.metrics.connects.labels("main")._value.get() > before and self.link.state().subscribed
+            lambda: self.metrics.connects.labels("main")._value.get() > before and self.link.health().subscribed
         )
 
     async def close(self) -> None:

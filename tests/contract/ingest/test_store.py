@@ -22,7 +22,7 @@ from tests.unit.ingest.build import DECODERS, NOON, arrival, directory
 TICK = Tick(1, 1, leaving=False, proven_until=NOON, sent_at=NOON)
 
 
-class Shelf(Protocol):
+class StoreHarness(Protocol):
     """A store and a look at what was stored since the test began."""
 
     @property
@@ -60,7 +60,7 @@ class KafkaShelf:
 
 
 @pytest.fixture(params=["memory", "kafka"])
-async def shelf(request: pytest.FixtureRequest) -> AsyncIterator[Shelf]:
+async def harness(request: pytest.FixtureRequest) -> AsyncIterator[StoreHarness]:
     if request.param == "memory":
         yield ShelfInMemory()
         return
@@ -80,37 +80,37 @@ def outcome(payload: bytes) -> Outcome:
     return decide(arrival(payload), directory(), DECODERS)
 
 
-async def test_signals_stand_in_order_and_only_once(shelf: Shelf) -> None:
+async def test_signals_stand_in_order_and_only_once(harness: StoreHarness) -> None:
     outcomes = [outcome(b'{"v":1,"kind":"heartbeat","seq":%d}' % seq) for seq in range(300)]
-    assert list(await shelf.store.put(outcomes)) == outcomes
-    stored = await shelf.stored(SIGNALS)
+    assert list(await harness.store.put(outcomes)) == outcomes
+    stored = await harness.stored(SIGNALS)
     assert [f'"seq":{seq},'.encode() in value for seq, value in enumerate(stored)] == [True] * 300
 
 
-async def test_fire_stands_on_both_topics_with_the_same_bytes(shelf: Shelf) -> None:
-    await shelf.store.put([outcome(b'{"v":1,"kind":"fire","seq":1}'), outcome(b'{"v":1,"kind":"fault","seq":2}')])
-    signals = await shelf.stored(SIGNALS)
+async def test_fire_stands_on_both_topics_with_the_same_bytes(harness: StoreHarness) -> None:
+    await harness.store.put([outcome(b'{"v":1,"kind":"fire","seq":1}'), outcome(b'{"v":1,"kind":"fault","seq":2}')])
+    signals = await harness.stored(SIGNALS)
     assert len(signals) == 2
-    assert await shelf.stored(ALARMS) == [value for value in signals if b'"fire"' in value]
+    assert await harness.stored(ALARMS) == [value for value in signals if b'"fire"' in value]
 
 
-async def test_a_refusal_stands_on_its_topic_even_with_two_million_bytes(shelf: Shelf) -> None:
-    await shelf.store.put([outcome(b"x" * 2_000_000), outcome(b"")])
-    refusals = await shelf.stored(REFUSALS)
+async def test_a_refusal_stands_on_its_topic_even_with_two_million_bytes(harness: StoreHarness) -> None:
+    await harness.store.put([outcome(b"x" * 2_000_000), outcome(b"")])
+    refusals = await harness.stored(REFUSALS)
     assert sorted(b'"too_large"' in value for value in refusals) == [False, True]
-    assert await shelf.stored(SIGNALS) == []
+    assert await harness.stored(SIGNALS) == []
 
 
-async def test_what_cannot_be_written_comes_back_as_refused(shelf: Shelf) -> None:
+async def test_what_cannot_be_written_comes_back_as_refused(harness: StoreHarness) -> None:
     good = outcome(b'{"v":1,"kind":"heartbeat"}')
     assert isinstance(good, Accepted)
     broken = good._replace(signals=(good.signals[0]._replace(message=Message("x", point=5)),))  # type: ignore[arg-type]
-    (became, kept) = await shelf.store.put([broken, good])
+    (became, kept) = await harness.store.put([broken, good])
     assert getattr(became, "reason", None) is RefusalReason.UNEXPECTED
     assert kept == good
-    assert len(await shelf.stored(SIGNALS)) == 1
-    assert len(await shelf.stored(REFUSALS)) == 1
+    assert len(await harness.stored(SIGNALS)) == 1
+    assert len(await harness.stored(REFUSALS)) == 1
 
 
-async def test_a_tick_is_confirmed(shelf: Shelf) -> None:
-    assert await shelf.store.tick(TICK)
+async def test_a_tick_is_confirmed(harness: StoreHarness) -> None:
+    assert await harness.store.tick(TICK)

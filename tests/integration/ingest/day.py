@@ -16,7 +16,7 @@ from services.kernel.words import Lane, SignalKind
 from services.simulator.adapters import gb26875
 from services.simulator.adapters.mqtt import MqttLine
 from services.simulator.adapters.tcp import TcpLine
-from services.simulator.domain.device import GAUGE, KILOPASCAL, Device, Now, Step
+from services.simulator.domain.device import GAUGE, KILOPASCAL, Device, Now, Reaction
 from services.simulator.domain.district import Gateway
 from services.simulator.domain.frames import (
     DeviceFlag,
@@ -62,7 +62,7 @@ class Ledger:
 
 
 class DayDevice:
-    """One device, what it does all day, and its ledger. It hears as the `Ear` of its own line."""
+    """One device, what it does all day, and its ledger. It hears as the `FrameListener` of its own line."""
 
     def __init__(self, gateway: Gateway, number: int, starts: datetime, stranger: bytes) -> None:
         """`stranger` is an address that is not its own."""
@@ -70,7 +70,7 @@ class DayDevice:
         self.gateway = gateway
         self.ledger = Ledger()
         self.make = MAKES[gateway.device.make]
-        self._dice = random.Random(number)
+        self._rng = random.Random(number)
         wraps = number % 4 == 1
         self._restarts = number % 5 == 0 and not wraps  # so near the wrap nobody could tell the two apart
         self._stranger = Device(self.make, stranger)
@@ -109,12 +109,12 @@ class DayDevice:
     # --- what it hears
 
     def connected(self) -> None:
-        self._take(self._device.greet(self._now()))
+        self._take(self._device.announce(self._now()))
 
     def heard(self, frame: Frame) -> None:
         self._take(self._device.hear(frame, self._now()))
 
-    def _take(self, step: Step) -> None:
+    def _take(self, step: Reaction) -> None:
         for serial, confirmed in step.ended:
             if confirmed:
                 self.ledger.confirmed.add(self._raw[serial])
@@ -133,18 +133,18 @@ class DayDevice:
             self._restarts = False
             self._take(self._device.restart())
             self.ledger.mischief["restart"] += 1
-        if self._is_afternoon and part_of_day < 0.9 and self._dice.random() < 0.05:
-            lost = self._dice.randrange(1, 5)
+        if self._is_afternoon and part_of_day < 0.9 and self._rng.random() < 0.05:
+            lost = self._rng.randrange(1, 5)
             self._device.skip(lost)
             self.ledger.skipped += lost
-        frames = self._device.beat(self._now()) + [self._say() for _ in range(self._dice.choice((0, 0, 0, 1, 2)))]
-        if self._dice.random() < 0.2:
-            self._dice.shuffle(frames)
+        frames = self._device.beat(self._now()) + [self._say() for _ in range(self._rng.choice((0, 0, 0, 1, 2)))]
+        if self._rng.random() < 0.2:
+            self._rng.shuffle(frames)
             self.ledger.mischief["reordered"] += len(frames) > 1
         self._spoil()
         for frame in frames:
             self._send(frame)
-            if self._dice.random() < 0.1:
+            if self._rng.random() < 0.1:
                 self.ledger.mischief["doubled"] += 1
                 self._send(frame)
         await self._all_confirmed()
@@ -174,9 +174,9 @@ class DayDevice:
     def _say(self) -> Frame:
         """Return something that is worth a record, each as likely."""
         now, at = self._now(), self._device.at(self._now())
-        part = Part(1, 0, 42, self._dice.randrange(1, 9), self._dice.randrange(1, 200))
+        part = Part(1, 0, 42, self._rng.randrange(1, 9), self._rng.randrange(1, 200))
         burning, normal = Flag.NORMAL | Flag.FIRE, Flag.NORMAL
-        match self._dice.randrange(9):
+        match self._rng.randrange(9):
             case 0 | 1:
                 frame = self._device.send(now, PartState(part, burning, "三层走廊感烟", at), urgent=True)
                 self.ledger.fires.add(gb26875.write(frame, self.make))
@@ -193,20 +193,20 @@ class DayDevice:
             case 6:
                 return self._device.send(now, DeviceState(DeviceFlag.NORMAL | DeviceFlag.MAIN_POWER, at))
             case 7:
-                return self._device.send(now, Sample(part, 3, self._dice.randrange(-300, 900), at))
+                return self._device.send(now, Sample(part, 3, self._rng.randrange(-300, 900), at))
             case _:
                 keys = SystemOperated(1, 0, Key.SILENCE, 2, at), DeviceOperated(Key.SELF_TEST, 2, at)
-                return self._device.send(now, self._dice.choice(keys))
+                return self._device.send(now, self._rng.choice(keys))
 
     def _spoil(self) -> None:
         """Now and then send what no device of this address should."""
-        dice = self._dice.random()
+        rng = self._rng.random()
         good = gb26875.write(self._stranger.keepalive(self._now()), self.make)
-        if dice < 0.03:
-            self._write(b"junk" + bytes(byte for byte in self._dice.randbytes(40) if byte != 0x40), "junk")
-        elif dice < 0.06:
+        if rng < 0.03:
+            self._write(b"junk" + bytes(byte for byte in self._rng.randbytes(40) if byte != 0x40), "junk")
+        elif rng < 0.06:
             self._write(good[:-3] + bytes((good[-3] ^ 0x5A,)) + good[-2:], "checksum")
-        elif dice < 0.08:
+        elif rng < 0.08:
             self._write(good, "stranger")
 
     def _write(self, raw: bytes, mischief: str) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
-from services.ingest.domain.numbering import IN_A_ROW
+from services.ingest.domain.number_sequence import IN_A_ROW
 from services.kernel.ids import DELIVERY_DIGITS
 from services.runtime.clock import SystemClock
 from tests.integration.ingest.conftest import Site

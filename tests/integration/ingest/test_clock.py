@@ -8,7 +8,7 @@ from schemas import codec
 from schemas.signal import Tick, TickData, TickState
 from schemas.topics import SIGNALS, all_topics
 from services.ingest.adapters.last_tick import find_predecessor
-from services.ingest.domain.proof import Predecessor
+from services.ingest.domain.watermark import Predecessor
 from services.runtime.clock import SystemClock
 from services.runtime.kafka import BatchProducer, Record
 from tests.integration.ingest.conftest import Site

@@ -16,7 +16,7 @@ from deploy.stack.ports import free_ports
 from services.ingest.adapters.device_datagrams import DeviceDatagrams
 from services.ingest.adapters.device_listener import DeviceListener
 from services.ingest.adapters.device_tls import Tls
-from services.ingest.domain.connection_policy import Ended, Limits
+from services.ingest.domain.connection_policy import EndReason, Limits
 from services.ingest.domain.gb26875 import Command, decode_frame
 from services.registry.adapters.authority import CERTIFICATE_FILE, LocalAuthority
 from services.registry.domain.credentials import Certificate
@@ -45,14 +45,14 @@ class PortHarness(DeviceHarness):
             trusting=False,
         )
         self.datagrams = DeviceDatagrams(HOST, self.port, self.lanes, self.directory, self.metrics, SystemClock())
-        self.judged: list[str] = []
+        self.decided: list[str] = []
         self.register("G000001", networks=[] if tls else ["127.0.0.0/8"])
         self.register("G000002", networks=[])
 
     async def work(self, lane: str) -> None:
         while True:
             try:
-                self.judged += words(await self.settle(lane))
+                self.decided += words(await self.settle(lane))
             except TimeoutError:
                 continue
 
@@ -115,24 +115,25 @@ async def test_a_reset_in_the_middle_of_a_frame_leaves_nothing_behind() -> None:
     async with PortHarness().open() as harness:
         _, writer = await asyncio.open_connection(HOST, harness.port)
         writer.write(frame() + frame()[:17])
-        await harness.until(lambda: "accepted" in harness.judged)
+        await harness.until(lambda: "accepted" in harness.decided)
         sock = writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.transport.abort()
-        await harness.until(lambda: harness.ended(Ended.BROKEN) == 1)
-        await harness.until(lambda: harness.judged == ["accepted", "bad_frame"])
-        assert (harness.listener._sessions, len(harness.listener._room), harness.listener._of_gateway) == ({}, 0, {})
+        await harness.until(lambda: harness.ended(EndReason.BROKEN) == 1)
+        await harness.until(lambda: harness.decided == ["accepted", "bad_frame"])
+        sessions = harness.listener.sessions
+        assert (len(sessions), sessions.placed, sessions._of_gateway) == (0, 0, {})
 
 
 async def test_half_a_frame_and_then_silence_is_cut() -> None:
     async with PortHarness(limits=Limits(frame_s=0.2)).open() as harness:
         reader, writer = await asyncio.open_connection(HOST, harness.port)
         writer.write(frame()[:20])
-        await harness.until(lambda: harness.listener._sessions != {})
+        await harness.until(lambda: len(harness.listener.sessions) > 0)
 
         def cut() -> bool:
             harness.listener.sweep()
-            return harness.ended(Ended.UNFINISHED_FRAME) == 1
+            return harness.ended(EndReason.UNFINISHED_FRAME) == 1
 
         await harness.until(cut)
         async with asyncio.timeout(LIMIT_S):
@@ -143,8 +144,8 @@ async def test_half_a_frame_and_then_silence_is_cut() -> None:
 async def test_half_open_connections_are_found_out_by_the_kernel() -> None:
     async with PortHarness().open() as harness:
         _, writer = await asyncio.open_connection(HOST, harness.port)
-        await harness.until(lambda: harness.listener._sessions != {})
-        (session,) = harness.listener._sessions.values()
+        await harness.until(lambda: len(harness.listener.sessions) > 0)
+        (session,) = harness.listener.sessions
         assert session._transport is not None
         sock = session._transport.get_extra_info("socket")
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
@@ -166,7 +167,7 @@ async def test_a_device_that_never_reads_costs_bounded_memory_and_is_cut() -> No
                 await loop.sock_sendall(sock, frame() * 20)
 
         talking = asyncio.create_task(talk())
-        await harness.until(lambda: harness.ended(Ended.DOES_NOT_READ) == 1)
+        await harness.until(lambda: harness.ended(EndReason.DOES_NOT_READ) == 1)
         talking.cancel()
         await asyncio.gather(talking, return_exceptions=True)
         sock.close()
@@ -184,9 +185,9 @@ async def test_a_datagram_is_answered_where_it_came_from_and_only_from_a_registe
         async with asyncio.timeout(LIMIT_S):
             answers = [decode_frame(await loop.sock_recv(sock, 2000)) for _ in range(2)]
         assert {(answer.command, answer.serial) for answer in answers} == {(3, 5), (3, 6)}
-        await harness.until(lambda: len(harness.judged) == 4)
-        assert sorted(harness.judged) == ["accepted", "accepted", "identity_mismatch", "unknown_gateway"]
-        assert (harness.main.account().received, harness.fire.account().received) == (3, 1)
+        await harness.until(lambda: len(harness.decided) == 4)
+        assert sorted(harness.decided) == ["accepted", "accepted", "identity_mismatch", "unknown_gateway"]
+        assert (harness.main.counts().received, harness.fire.counts().received) == (3, 1)
         sock.close()
 
 
@@ -199,9 +200,9 @@ async def test_datagrams_wait_in_the_kernel_while_a_lane_is_full() -> None:
         sock.sendto(frame(), (HOST, harness.port))
     for _ in range(10):
         await asyncio.sleep(0)
-    assert harness.main.account().received == 0
+    assert harness.main.counts().received == 0
     harness.datagrams.resume()
-    await harness.until(lambda: harness.main.account().received == 1)
+    await harness.until(lambda: harness.main.counts().received == 1)
     await harness.datagrams.close()
 
 
@@ -281,7 +282,7 @@ async def test_slow_callers_keep_no_fire_out_and_push_nobody_out_who_has_proven_
             for again, to, name in ((device, writer, "G000001"), (early, early_writer, "G000002")):
                 to.write(frame(name, serial=9))
                 assert await answer_to(again) == Command.CONFIRM
-            assert len(harness.listener._room) <= min(limits.per_peer, limits.connections) + 2
+            assert harness.listener.sessions.placed <= min(limits.per_peer, limits.connections) + 2
         finally:
             await crowd.disperse()
             writer.transport.abort()
@@ -338,8 +339,8 @@ async def test_a_certificate_speaks_for_its_own_gateway_and_for_no_other(certifi
         assert await answer_to(own) == Command.CONFIRM
         _, thief = await asyncio.open_connection(HOST, harness.port, ssl=certificates.client("G000002"))
         thief.write(frame("G000001") * 3)
-        await harness.until(lambda: harness.judged == ["accepted"] + ["identity_mismatch"] * 3)
-        await harness.until(lambda: harness.ended(Ended.NOT_BELIEVED) == 1)
+        await harness.until(lambda: harness.decided == ["accepted"] + ["identity_mismatch"] * 3)
+        await harness.until(lambda: harness.ended(EndReason.NOT_BELIEVED) == 1)
         assert harness.listener.send("G000001", frame())  # its own connection is still there
         writer.transport.abort()
         thief.transport.abort()
@@ -350,8 +351,8 @@ async def test_without_a_certificate_or_without_tls_nobody_gets_in(certificates:
         assert not await harness.answers(certificates.client(None))
         _, open_writer = await asyncio.open_connection(HOST, harness.port)
         open_writer.write(frame())
-        await harness.until(lambda: harness.ended(Ended.NO_TLS) == 2)
-        assert (harness.judged, harness.listener._sessions) == ([], {})
+        await harness.until(lambda: harness.ended(EndReason.NO_TLS) == 2)
+        assert (harness.decided, len(harness.listener.sessions)) == ([], 0)
         open_writer.close()
 
 
@@ -375,9 +376,9 @@ async def test_a_revoked_certificate_loses_its_connection_and_gets_no_other(cert
         assert await answer_to(reader) == Command.CONFIRM
         certificates.revoke(noted)
         harness.listener.sweep()
-        await harness.until(lambda: harness.ended(Ended.REVOKED) == 1)
+        await harness.until(lambda: harness.ended(EndReason.REVOKED) == 1)
         assert not await harness.answers(certificates.client("G000001"))
-        await harness.until(lambda: harness.ended(Ended.NO_TLS) == 1)
+        await harness.until(lambda: harness.ended(EndReason.NO_TLS) == 1)
         writer.transport.abort()
 
 

@@ -226,7 +226,7 @@ async def test_a_dead_connection_thread_ends_readiness_and_the_service(site: Sit
     ingest = Ingest(settings, SystemClock())
     running = asyncio.create_task(ingest.run(Stop()))
     await until(lambda: ingest.readiness().ready)
-    ingest._links["fire"]._frames = None  # type: ignore[assignment] # the next packet meets an error of ours
+    ingest._brokers["fire"]._connection._frames = None  # type: ignore[union-attr] # the next packet meets our bug
     await until(lambda: not ingest.readiness().ready)
     with pytest.raises(TaskDied):
         async with asyncio.timeout(LIMIT_S):

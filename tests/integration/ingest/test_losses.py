@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from services.ingest.domain.numbering import IN_A_ROW
+from services.ingest.domain.number_sequence import IN_A_ROW
 from services.runtime.clock import SystemClock
 from tests.freezing import frozen
 from tests.integration.ingest.conftest import Site

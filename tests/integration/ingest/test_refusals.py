@@ -203,6 +203,6 @@ async def test_a_bad_frame_is_shown_with_the_verdict_of_the_codec(site: Site, te
 
 
 async def test_without_kafka_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.ingest.refusals.workbench.CONNECT_S", 1.0)
+    monkeypatch.setattr("services.ingest.refusals.context.CONNECT_S", 1.0)
     monkeypatch.setenv("FIRENET_KAFKA_BOOTSTRAP", "127.0.0.1:1")
     assert await asyncio.to_thread(main, ["list"], io.StringIO()) == NO_KAFKA

@@ -22,8 +22,8 @@ async def test_a_fire_in_odd_words_is_a_fire_and_what_nobody_can_read_rings(site
         await gateway.publish(f"firenet/v1/{gateway.gateway_id}/{lane}/json", payload)
     await until(lambda: site.ingest.metric("stored_total") == 2 and site.ingest.metric("refused_total") == 2)
     assert site.ingest.metric("flagged_total", flag="salvaged") == 2
-    assert site.ingest.metric("alarm_lane_refused_total", whose="gateway", told="yes") == 1
-    assert site.ingest.metric("alarm_lane_refused_total", whose="gateway", told="no") == 1
+    assert site.ingest.metric("alarm_lane_refused_total", whose="gateway", reported="yes") == 1
+    assert site.ingest.metric("alarm_lane_refused_total", whose="gateway", reported="no") == 1
     assert site.ingest.books_balance()
     written = await site.written()
     ours = [event for event in written.alarms if event.data.gateway_id == gateway.gateway_id]
@@ -51,9 +51,9 @@ async def test_a_gateway_in_no_register_rings_and_is_adopted_with_its_history(
         await gateway.publish(f"firenet/v1/{late}/{lane}/json", payload)
         await until(lambda number=number: site.ingest.metric("refused_total") == number)  # type: ignore[misc]
     written = await site.written()
-    (rung,) = [event for event in written.unregistered if event.data.gateway_id == late]
-    assert [(told.kind, told.point and told.point.address) for told in rung.data.signals] == [("fire", "1")]
-    assert {event.id: event.data.raw for event in written.refusals}[rung.data.refusal_id] == begin
+    (reported,) = [event for event in written.unregistered if event.data.gateway_id == late]
+    assert [(told.kind, told.point and told.point.address) for told in reported.data.signals] == [("fire", "1")]
+    assert {event.id: event.data.raw for event in written.refusals}[reported.data.refusal_id] == begin
     assert site.ingest.metric("alarm_lane_refused_total", whose="unregistered") == 3
 
     code, _ = await terminal.run("adopt", late)

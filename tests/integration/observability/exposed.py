@@ -16,8 +16,8 @@ from services.alerts.settings import Lane
 from services.console.metrics import Metrics as ConsoleMetrics
 from services.console.metrics import RateGauges
 from services.documents.metrics import DocumentsMetrics
-from services.ingest.domain.account import Account
-from services.ingest.metrics import LANES, AccountCollector
+from services.ingest.domain.accounting import MessageCounts
+from services.ingest.metrics import LANES, MessageCountsCollector
 from services.ingest.metrics import Metrics as IngestMetrics
 from services.kernel.ratio import Ratio
 from services.kernel.words import REFUSAL_REASONS_IN_USE, Connection, Health, Instrument, RefusalReason, VisibilityState
@@ -57,12 +57,12 @@ def ingest(clock: Clock) -> CollectorRegistry:
             metrics.batch_seconds.labels(lane).observe(0.004)
             metrics.ack_lag_seconds.labels(lane).observe(0.02)
 
-    def account() -> Account:
+    def account() -> MessageCounts:
         refused = dict.fromkeys(REFUSAL_REASONS_IN_USE, 0) | {RefusalReason.NOT_JSON: received // 100}
-        return Account(received + 1, received - received // 100, 0, refused, 0, 1)
+        return MessageCounts(received + 1, received - received // 100, 0, refused, 0, 1)
 
     registry.register(Work(work))
-    registry.register(AccountCollector(dict.fromkeys(LANES, account)))
+    registry.register(MessageCountsCollector(dict.fromkeys(LANES, account)))
     metrics.gateways.set(200)
     for lane in LANES:
         metrics.connected.labels(lane).set(1)

@@ -29,7 +29,7 @@ from services.simulator.domain.load import LoadPlan, LoadReport
 from services.simulator.domain.script import Act, Event, Pace
 from services.simulator.domain.signals import Point, Signal
 from services.simulator.ports import LinkRefused
-from services.simulator.worker.loading import Book, Loader
+from services.simulator.worker.loading import Loader, OutcomeBlocks
 from services.simulator.worker.playing import Player
 
 CLOCK = SystemClock()
@@ -225,13 +225,15 @@ async def test_no_broker_is_one_sentence() -> None:
 
 
 async def load(port: int, plan: LoadPlan, ledger: Path) -> LoadReport:
-    book, page = Book(), FileLedger(ledger)
+    outcomes, page = OutcomeBlocks(), FileLedger(ledger)
     pipes = MqttLoadPipes(
-        plan=plan, outcomes=book, clock=CLOCK, host="127.0.0.1", port=port, connections=3, window=500,
+        plan=plan, outcomes=outcomes, clock=CLOCK, host="127.0.0.1", port=port, connections=3, window=500,
         prefix=f"load-{secrets.token_hex(3)}",
     )  # fmt: skip
     with contextlib.closing(page):
-        return await Loader(plan=plan, book=book, pipes=pipes, ledger=page, clock=CLOCK).run(Stop(), settle_s=90)
+        return await Loader(plan=plan, outcomes=outcomes, pipes=pipes, ledger=page, clock=CLOCK).run(
+            Stop(), settle_s=90
+        )
 
 
 async def test_ledger_says_what_the_broker_delivered(own_broker: Mosquitto, tmp_path: Path) -> None:

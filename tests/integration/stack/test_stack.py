@@ -18,8 +18,9 @@ from deploy.stack.causes import Cause
 from deploy.stack.part import PartError
 from deploy.stack.ports import free_ports
 from deploy.stack.service import Service, http_ok
-from deploy.stack.stack import RestartPolicy, Stack, Stopped
+from deploy.stack.stack import Stack, Stopped
 from deploy.stack.standing import Standing
+from deploy.stack.supervision import RestartPolicy
 from services.kernel.words import PartState
 from tests.integration.stack.child_owner import SLEEPER
 from tests.integration.stack.waiting import gone, soon

@@ -7,7 +7,7 @@ import pytest
 from deploy.stack.door import Config, Shut, Way, read_state
 from deploy.stack.firenet import FireNet, Options, Ports
 from deploy.stack.watcher import LANES, lane_of
-from services.ingest.adapters.mqtt_link import subscription
+from services.ingest.adapters.mqtt_source import subscription
 from services.ingest.domain.topics import FIRE_FILTERS, MAIN_FILTERS
 
 

@@ -10,9 +10,10 @@ from prometheus_client import CollectorRegistry
 
 from services.ingest.adapters.device_lanes import DeviceLanes
 from services.ingest.adapters.device_listener import DeviceListener
-from services.ingest.adapters.device_session import Session
-from services.ingest.adapters.inbox import Inbox, Stamps
-from services.ingest.domain.connection_policy import Ended, Limits
+from services.ingest.adapters.device_session import DeviceSession
+from services.ingest.adapters.inbox import Inbox
+from services.ingest.adapters.stamps import Stamps
+from services.ingest.domain.connection_policy import EndReason, Limits
 from services.ingest.domain.decide import decide
 from services.ingest.domain.directory import Device, Directory, Version
 from services.ingest.domain.gb26875 import PROFILES, Adu, Frame, TimeLabel, encode_frame
@@ -92,7 +93,7 @@ class Caller:
     def __init__(self, listener: DeviceListener, wire: Wire) -> None:
         self.wire = wire
         session = listener.protocol()
-        assert isinstance(session, Session)
+        assert isinstance(session, DeviceSession)
         self.session = session
         session.connection_made(wire)
 
@@ -131,7 +132,7 @@ class DeviceHarness:
         return Caller(self.listener, Wire(peer, **extra))
 
     def waiting(self, lane: str = "device") -> int:
-        return self.lanes.sources[lane].account().in_flight
+        return self.lanes.sources[lane].counts().in_flight
 
     async def settle(self, lane: str = "device", limit: int = 1000) -> list[Outcome]:
         """Take what waits in the lane, let it be judged, store it nowhere, settle and answer."""
@@ -145,7 +146,7 @@ class DeviceHarness:
                 source.answer(outcome.arrival, outcome.replies)
         return outcomes
 
-    def ended(self, why: Ended) -> float:
+    def ended(self, why: EndReason) -> float:
         value: float = self.metrics.device_connections_ended.labels(why)._value.get()
         return value
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.domain.answers import SET_BACK_AFTER, Answer, Check, Clocks, Verdict
+from services.ingest.domain.answers import SET_BACK_AFTER, Answer, AnswerMatch, Check, Clocks
 from services.kernel.words import Carrier
 from tests.unit.ingest.build import NOON, QUICK, after
 
@@ -31,38 +31,38 @@ def pressed(came_s: float, label_s: float | None, *, serial: int | None = None, 
 
 
 def test_a_press_from_before_the_check_is_no_answer_to_it() -> None:
-    assert clocks().classifier(G, pressed(20, -600), Check(SENT)) is Verdict.OLD
+    assert clocks().match(G, pressed(20, -600), Check(SENT)) is AnswerMatch.OLD
 
 
 def test_a_press_after_the_check_answers_it() -> None:
-    assert clocks().classifier(G, pressed(20, 20), Check(SENT)) is Verdict.ANSWERS
+    assert clocks().match(G, pressed(20, 20), Check(SENT)) is AnswerMatch.ANSWERS
 
 
 @pytest.mark.parametrize("ahead_s", [3600.0, -3600.0, -9e8])
 def test_a_wrong_clock_that_is_known_hides_no_old_press_and_blames_nobody(ahead_s: float) -> None:
     known = clocks(ahead_s)
-    assert known.classifier(G, pressed(20, -600 + ahead_s), Check(SENT)) is Verdict.OLD
+    assert known.match(G, pressed(20, -600 + ahead_s), Check(SENT)) is AnswerMatch.OLD
     confirmed = Check(SENT, confirm_label=after(1 + ahead_s))
-    assert known.classifier(G, pressed(20, 20 + ahead_s), confirmed) is Verdict.ANSWERS
-    assert known.classifier(G, pressed(20, 20 + ahead_s), Check(SENT)) is Verdict.UNPROVEN, "no confirm shows it"
+    assert known.match(G, pressed(20, 20 + ahead_s), confirmed) is AnswerMatch.ANSWERS
+    assert known.match(G, pressed(20, 20 + ahead_s), Check(SENT)) is AnswerMatch.UNPROVEN, "no confirm shows it"
 
 
 def test_a_clock_of_which_nothing_is_known_is_believed_unless_it_lost_its_battery() -> None:
     unknown = Clocks()
-    assert unknown.classifier(G, pressed(20, -600), Check(SENT)) is Verdict.OLD
-    assert unknown.classifier(G, pressed(20, 20), Check(SENT)) is Verdict.ANSWERS
-    assert unknown.classifier(G, Answer(after(20), Carrier.MQTT_GB26875, RESET), Check(SENT)) is Verdict.UNPROVEN
-    assert unknown.classifier(G, pressed(20, None), Check(SENT)) is Verdict.UNPROVEN
+    assert unknown.match(G, pressed(20, -600), Check(SENT)) is AnswerMatch.OLD
+    assert unknown.match(G, pressed(20, 20), Check(SENT)) is AnswerMatch.ANSWERS
+    assert unknown.match(G, Answer(after(20), Carrier.MQTT_GB26875, RESET), Check(SENT)) is AnswerMatch.UNPROVEN
+    assert unknown.match(G, pressed(20, None), Check(SENT)) is AnswerMatch.UNPROVEN
 
 
 def test_a_confirm_that_copies_our_label_blames_nobody_whose_clock_is_known_to_be_behind() -> None:
-    assert clocks(-3600).classifier(G, pressed(20, 20 - 3600), Check(SENT, confirm_label=SENT)) is Verdict.UNPROVEN
+    assert clocks(-3600).match(G, pressed(20, 20 - 3600), Check(SENT, confirm_label=SENT)) is AnswerMatch.UNPROVEN
 
 
 def test_one_slip_of_a_device_makes_no_answer_old() -> None:
     known = clocks()
     known.heard(G, after(-10), after(-10) + timedelta(days=3000), 104)
-    assert known.classifier(G, pressed(20, 20), Check(SENT)) is Verdict.ANSWERS
+    assert known.match(G, pressed(20, 20), Check(SENT)) is AnswerMatch.ANSWERS
 
 
 def test_a_clock_that_was_set_back_is_learnt_and_a_few_kept_frames_are_not_taken_for_that() -> None:
@@ -72,27 +72,27 @@ def test_a_clock_that_was_set_back_is_learnt_and_a_few_kept_frames_are_not_taken
         known.heard(G, after(number), after(number), 104 + number)
         if number < SET_BACK_AFTER - 1:
             kept.heard(G, after(number), after(number - 600), 104 + number)
-    assert known.classifier(G, pressed(20, 20), Check(SENT)) is Verdict.ANSWERS
-    assert kept.classifier(G, pressed(20, -590), Check(SENT)) is Verdict.OLD
+    assert known.match(G, pressed(20, 20), Check(SENT)) is AnswerMatch.ANSWERS
+    assert kept.match(G, pressed(20, -590), Check(SENT)) is AnswerMatch.OLD
 
 
 def test_a_clock_that_we_set_is_learnt_anew() -> None:
     known = clocks(3600)
     known.was_set(G)
-    assert known.classifier(G, pressed(20, 20), Check(SENT)) is Verdict.ANSWERS
+    assert known.match(G, pressed(20, 20), Check(SENT)) is AnswerMatch.ANSWERS
 
 
 def test_what_was_retained_or_taken_in_again_answers_nothing() -> None:
-    assert clocks().classifier(G, pressed(20, 20, kept=True), Check(SENT)) is Verdict.OLD
+    assert clocks().match(G, pressed(20, 20, kept=True), Check(SENT)) is AnswerMatch.OLD
 
 
 def test_a_number_that_the_device_had_used_before_the_check_is_old_where_time_says_nothing() -> None:
     known = clocks(frames=5)
     check = Check(SENT, serial=known.newest_serial(G))
     assert check.serial == 104
-    assert known.classifier(G, pressed(20, None, serial=103), check) is Verdict.OLD
-    assert known.classifier(G, pressed(20, None, serial=105), check) is Verdict.UNPROVEN
-    assert known.classifier(G, pressed(20, 20, serial=103), check) is Verdict.ANSWERS, "time proves it"
+    assert known.match(G, pressed(20, None, serial=103), check) is AnswerMatch.OLD
+    assert known.match(G, pressed(20, None, serial=105), check) is AnswerMatch.UNPROVEN
+    assert known.match(G, pressed(20, 20, serial=103), check) is AnswerMatch.ANSWERS, "time proves it"
 
 
 def test_a_device_that_does_not_count_has_no_newest_number() -> None:
@@ -119,7 +119,7 @@ def test_no_press_after_the_check_is_ever_old_whatever_the_clock_and_the_delays(
         known.heard(G, after(written + delay), after(written + ahead_s), number)
     label = None if confirm is None else after(confirm + ahead_s)
     answer = pressed(pressed_s + delay_s, pressed_s + ahead_s)
-    assert known.classifier(G, answer, Check(SENT, confirm_label=label)) is not Verdict.OLD
+    assert known.match(G, answer, Check(SENT, confirm_label=label)) is not AnswerMatch.OLD
 
 
 @QUICK
@@ -137,7 +137,7 @@ def test_no_press_before_the_check_ever_answers_it_whatever_the_clock(
         written = (number - len(delays)) * 30.0
         known.heard(G, after(written + delay), after(written + ahead_s), number)
     answer = pressed(came_s, ahead_s - before_s)
-    assert known.classifier(G, answer, Check(SENT, confirm_label=after(1 + ahead_s))) is Verdict.OLD
+    assert known.match(G, answer, Check(SENT, confirm_label=after(1 + ahead_s))) is AnswerMatch.OLD
 
 
 def test_the_oldest_device_is_forgotten_beyond_the_bound() -> None:
@@ -145,8 +145,8 @@ def test_the_oldest_device_is_forgotten_beyond_the_bound() -> None:
     for number in range(3):
         for _ in range(2):
             known.heard(f"G{number}", NOON, after(3600), 1)
-    assert known.classifier("G2", pressed(20, 3000), Check(SENT)) is Verdict.OLD
-    assert known.classifier("G0", pressed(20, 3000), Check(SENT)) is Verdict.UNPROVEN
+    assert known.match("G2", pressed(20, 3000), Check(SENT)) is AnswerMatch.OLD
+    assert known.match("G0", pressed(20, 3000), Check(SENT)) is AnswerMatch.UNPROVEN
 
 
 def test_an_older_answer_takes_the_place_of_none_that_came_just_before_but_a_clock_may_be_set_back() -> None:

@@ -16,7 +16,7 @@ KEEPALIVE = bytes.fromhex("404001000100000c0f010601a186010000000a000000000000000
 ROUTE = Route(Lane.UP, Carrier.TCP_GB26875, Format.GB26875)
 
 
-def judged(claim: Claim, *networks: str) -> Accepted | Refused:
+def decided(claim: Claim, *networks: str) -> Accepted | Refused:
     known = Directory()
     device = Device("standard", ADDRESS, tuple(ip_network(network) for network in networks))
     known.put("G000001", [Version(date(2026, 1, 1), "U000001", None, device)])
@@ -37,7 +37,7 @@ def judged(claim: Claim, *networks: str) -> Accepted | Refused:
 def test_a_device_is_believed_by_network_or_certificate_or_where_words_are_enough(
     claim: Claim, networks: list[str]
 ) -> None:
-    assert isinstance(judged(claim, *networks), Accepted)
+    assert isinstance(decided(claim, *networks), Accepted)
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,13 @@ def test_a_device_is_believed_by_network_or_certificate_or_where_words_are_enoug
     ],
 )
 def test_whoever_cannot_be_the_gateway_is_refused_with_the_reason(claim: Claim, networks: list[str], why: str) -> None:
-    outcome = judged(claim, *networks)
+    outcome = decided(claim, *networks)
     assert isinstance(outcome, Refused)
     assert (outcome.reason, outcome.replies) == (RefusalReason.IDENTITY_MISMATCH, ())
     assert why in outcome.detail
 
 
 def test_an_address_that_nobody_has_is_an_unknown_gateway() -> None:
-    outcome = judged(Claim("", ROUTE, "10.0.0.7"))
+    outcome = decided(Claim("", ROUTE, "10.0.0.7"))
     assert isinstance(outcome, Refused)
     assert outcome.reason is RefusalReason.UNKNOWN_GATEWAY

@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from services.ingest.adapters.inbox import SLOWED, Stamps
+from services.ingest.adapters.stamps import SLOWED, Stamps
 from services.ingest.domain.gb26875 import PROFILES, STANDARD, Adu, Command, Frame, TimeLabel, bodies, encode_frame
-from services.ingest.domain.proof import Predecessor, Proof
+from services.ingest.domain.watermark import InstanceWatermark, Predecessor
 from tests.fakes.ingest import HandClock
 from tests.unit.ingest.build import NOON, UP
 from tests.unit.ingest.test_worker import FRAMES, GOOD, Bench, events
@@ -17,7 +17,7 @@ HOUR = timedelta(hours=1)
 
 async def heard(bench: Bench, payload: bytes, topic: str = UP) -> None:
     bench.source.publish(topic, payload)
-    await bench.until(lambda: bench.source.inbox.account().in_flight == 0)
+    await bench.until(lambda: bench.source.inbox.counts().in_flight == 0)
 
 
 @pytest.mark.parametrize("step", [HOUR, -HOUR], ids=["ahead", "back"])
@@ -28,14 +28,14 @@ async def test_our_clock_may_jump_and_signals_keep_their_order(step: timedelta) 
             bench.clock.wall += step
         await heard(bench, GOOD % number)
         bench.source.probe()
-        await bench.until(lambda: bench.proof.proven_until() == bench.clock.now() or step < timedelta(0))
+        await bench.until(lambda: bench.watermark.proven_until() == bench.clock.now() or step < timedelta(0))
         bench.clock.forward(60)
     await bench.end()
     instants = [event.time for event in events(bench)]
     assert instants == sorted(instants)
     steps = {later - earlier for earlier, later in pairwise(instants)}
     assert min(steps) >= timedelta(seconds=60) * SLOWED, "time goes on, a little slower after it was set back"
-    assert bench.proof.proven_until() is not None
+    assert bench.watermark.proven_until() is not None
     assert bench.metric("sequence_missing_total") == 0
 
 
@@ -59,15 +59,15 @@ def test_a_deadline_takes_a_ninth_longer_after_our_clock_was_set_back_and_no_mor
 def test_a_new_process_goes_on_where_the_last_one_was_though_the_clock_was_set_back_between() -> None:
     clock = HandClock()
     last = Predecessor(epoch=5000, stamped_at=NOON + HOUR)
-    stamps, proof = Stamps(clock), Proof(("main",), epoch=4000, since=NOON)
+    stamps, watermark = Stamps(clock), InstanceWatermark(("main",), epoch=4000, since=NOON)
     stamps.go_on_from(last.stamped_at)
     since = stamps.next()
-    proof.follow_on(last, since)
+    watermark.follow_on(last, since)
     clock.forward(10)
-    proof.settled("main", NOON)
-    assert proof.proven_until() is None, "a probe of before"
-    proof.settled("main", stamps.next())
-    tick = proof.tick(stamps.next())
+    watermark.settled("main", NOON)
+    assert watermark.proven_until() is None, "a probe of before"
+    watermark.settled("main", stamps.next())
+    tick = watermark.tick(stamps.next())
     assert tick is not None
     assert (tick.epoch, tick.proven_until) == (5001, NOON + HOUR + timedelta(seconds=9))
 

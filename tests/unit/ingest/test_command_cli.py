@@ -6,7 +6,7 @@ import pytest
 
 from services.ingest.command import cli
 from services.ingest.command.cli import REASONS, WORDS, main, print_step
-from services.ingest.domain.controls import Order, Told
+from services.ingest.domain.controls import ExchangeEvent, Order
 from services.kernel.words import Carrier, ControlKind, ExchangeReason, ExchangeStep
 from tests.unit.ingest.build import NOON, after
 
@@ -42,10 +42,16 @@ def test_every_step_and_every_reason_has_words() -> None:
 
 def test_people_read_local_time_the_gateway_and_how_long_it_took() -> None:
     out = io.StringIO()
-    print_step(Told(DUTY, ExchangeStep.SENT, NOON, "ingest-1", 7, Carrier.TCP_GB26875, 2), as_json=False, out=out)
-    print_step(Told(DUTY, ExchangeStep.ANSWERED, after(40), "ingest-1", 7, seconds=40.0), as_json=False, out=out)
     print_step(
-        Told(DUTY, ExchangeStep.UNKNOWN, after(41), "ingest-1", 7, why=ExchangeReason.BLIND), as_json=False, out=out
+        ExchangeEvent(DUTY, ExchangeStep.SENT, NOON, "ingest-1", 7, Carrier.TCP_GB26875, 2), as_json=False, out=out
+    )
+    print_step(
+        ExchangeEvent(DUTY, ExchangeStep.ANSWERED, after(40), "ingest-1", 7, seconds=40.0), as_json=False, out=out
+    )
+    print_step(
+        ExchangeEvent(DUTY, ExchangeStep.UNKNOWN, after(41), "ingest-1", 7, why=ExchangeReason.BLIND),
+        as_json=False,
+        out=out,
     )
     assert out.getvalue().splitlines() == [
         "20:00:00  G000001  sent, attempt 2 over tcp_gb26875",

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from services.ingest.adapters.gb26875_decoder import Gb26875Decoder
-from services.ingest.command_dispatcher import CommandDispatcher
-from services.ingest.domain.controls import Control, Order, Told, encode
+from services.ingest.domain.controls import Control, ExchangeEvent, Order, encode
 from services.ingest.domain.decide import decide
 from services.ingest.domain.directory import Device, Directory, Sender, Version
 from services.ingest.domain.errors import NotAllowed, Unusable
@@ -30,9 +29,10 @@ from services.ingest.domain.gb26875 import (
     encode_frame,
 )
 from services.ingest.domain.gb26875.layout import TYPES
-from services.ingest.domain.reach import Reach
+from services.ingest.domain.return_paths import ReturnPaths
 from services.ingest.domain.values import Claim, Format, Route
 from services.ingest.metrics import ExchangeMetrics
+from services.ingest.worker.command_dispatcher import CommandDispatcher
 from services.kernel.words import Carrier, ControlKind, ExchangeReason, ExchangeStep, Lane
 from services.runtime.lifecycle import Stop
 from tests.fakes.ingest import HandClock
@@ -69,7 +69,7 @@ class Harness:
         self.directory = Directory()
         self.directory.put("G000001", [Version(date(2026, 1, 1), "U000001", None, Device("standard", DEVICE))])
         self.mqtt, self.tcp = Way(), Way()
-        self.log: list[Told] = []
+        self.log: list[ExchangeEvent] = []
         self.kafka_up = True
         self.registry = CollectorRegistry()
         self.dispatcher = CommandDispatcher(
@@ -82,10 +82,10 @@ class Harness:
             self.clock.now,
         )
 
-    async def tell(self, told: Sequence[Told]) -> bool:
+    async def append(self, events: Sequence[ExchangeEvent]) -> bool:
         await asyncio.sleep(0)
         if self.kafka_up:
-            for one in told:
+            for one in events:
                 self.log.append(one)
                 self.dispatcher.read(one, live=True)
         return self.kafka_up
@@ -120,8 +120,8 @@ class Harness:
         return self.status()._replace(serial=8, adu=Adu(24, (bodies.DeviceOperation(0x20, 3, label),)))
 
     @property
-    def end(self) -> Told:
-        (end,) = [told for told in self.log if told.ends]
+    def end(self) -> ExchangeEvent:
+        (end,) = [event for event in self.log if event.ends]
         return end
 
     def metric(self, name: str, **labels: str) -> float | None:
@@ -150,7 +150,7 @@ async def test_a_person_answers_after_forty_seconds_measured_from_the_control() 
     await harness.forward(37)
     harness.hear(harness.key_pressed())
     await harness.forward(1)
-    assert [told.step for told in harness.log] == [
+    assert [event.step for event in harness.log] == [
         ExchangeStep.BEGAN,
         ExchangeStep.SENT,
         ExchangeStep.CONFIRMED,
@@ -259,7 +259,7 @@ async def test_nothing_is_sent_before_the_log_has_it_and_nothing_is_lost_while_k
     harness.kafka_up = True
     await harness.forward(1)
     assert len(harness.mqtt.sent) == 1
-    assert [told.step for told in harness.log] == [ExchangeStep.BEGAN, ExchangeStep.SENT]
+    assert [event.step for event in harness.log] == [ExchangeStep.BEGAN, ExchangeStep.SENT]
 
 
 async def test_a_bug_about_one_message_does_not_stop_its_lane(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,7 +268,7 @@ async def test_a_bug_about_one_message_does_not_stop_its_lane(monkeypatch: pytes
     def broken(*_: object) -> None:
         raise ValueError
 
-    monkeypatch.setattr(Reach, "heard", broken)
+    monkeypatch.setattr(ReturnPaths, "heard", broken)
     harness.hear(harness.status())
 
 
@@ -306,7 +306,7 @@ def test_what_devices_send_makes_us_answer_with_confirms_and_denials_only(data: 
 
 
 def test_reach_forgets_who_was_silent_for_longest() -> None:
-    reach = Reach(limit=2)
+    reach = ReturnPaths(limit=2)
     frame = bytes(30)
     for gateway_id in ("G1", "G2", "G1", "G3"):
         reach.heard(gateway_id, Carrier.MQTT_GB26875, frame)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from services.ingest.domain.decide import MAX_PAYLOAD_BYTES, decide, refuse_unexpected
-from services.ingest.domain.values import Accepted, Arrival, Message, Reading, Refused, Signal
+from services.ingest.domain.values import Accepted, Arrival, DecodedPayload, Message, Refused, Signal
 from services.kernel.words import REFUSAL_REASONS_IN_USE, Carrier, Flag, Lane, RefusalReason, Restores, SignalKind
 from tests.unit.ingest.build import DECODERS, NOON, UP, after, arrival, directory
 
@@ -210,7 +210,7 @@ def test_the_brokers_own_marks_are_flagged() -> None:
 
 
 def test_a_payload_with_several_messages_becomes_as_many_signals() -> None:
-    twice = {"json": lambda *_: Reading((Message(SignalKind.HEARTBEAT), Message(SignalKind.FIRE)))}
+    twice = {"json": lambda *_: DecodedPayload((Message(SignalKind.HEARTBEAT), Message(SignalKind.FIRE)))}
     outcome = decide(arrival(topic=UP), directory(), twice)
     assert isinstance(outcome, Accepted)
     assert [(signal.message.kind, signal.part) for signal in outcome.signals] == [

@@ -6,7 +6,7 @@ import resource
 import pytest
 
 from services.ingest.adapters.device_listener import OTHER_FILES, open_files_for
-from services.ingest.domain.connection_policy import Ended, Limits
+from services.ingest.domain.connection_policy import EndReason, Limits
 from services.ingest.domain.device_stream import DeviceStream
 from services.ingest.domain.gb26875 import decode_frame
 from services.ingest.domain.values import Accepted, Refused
@@ -37,7 +37,7 @@ async def test_a_frame_may_come_byte_by_byte_and_many_may_come_at_once() -> None
     caller.say(*(bytes((byte,)) for byte in frame()))
     caller.say(frame() * 20)
     assert words(await harness.settle()) == ["accepted"] * 21
-    assert harness.main.account().balanced
+    assert harness.main.counts().balanced
 
 
 async def test_a_fire_waits_in_a_lane_of_its_own() -> None:
@@ -95,13 +95,13 @@ async def test_an_ipv4_caller_on_an_ipv6_socket_is_known_by_its_ipv4_address() -
 
 
 async def test_an_unknown_address_is_refused_without_an_answer_and_its_connection_ends() -> None:
-    harness = DeviceHarness(Limits(strangers=3))
+    harness = DeviceHarness(Limits(unregistered=3))
     caller = harness.call()
     caller.say(frame("G000003") * 10)
     assert caller.wire.ended == "aborted"
     assert words(await harness.settle()) == ["unknown_gateway"] * 3
     caller.hang_up()
-    assert (caller.wire.sent, harness.ended(Ended.UNKNOWN_GATEWAY)) == (b"", 1)
+    assert (caller.wire.sent, harness.ended(EndReason.UNKNOWN_GATEWAY)) == (b"", 1)
 
 
 async def test_a_second_address_on_a_connection_is_not_believed_and_three_times_in_a_row_end_it() -> None:
@@ -113,7 +113,7 @@ async def test_a_second_address_on_a_connection_is_not_believed_and_three_times_
     caller.say(frame("G000002") * 3)
     assert words(await harness.settle()) == ["identity_mismatch"] * 3
     caller.hang_up()
-    assert harness.ended(Ended.NOT_BELIEVED) == 1
+    assert harness.ended(EndReason.NOT_BELIEVED) == 1
 
 
 async def test_a_gateway_that_calls_again_takes_over_once_it_is_believed() -> None:
@@ -127,7 +127,7 @@ async def test_a_gateway_that_calls_again_takes_over_once_it_is_believed() -> No
     new.say(frame())
     await harness.settle()
     old.hang_up()
-    assert (old.wire.ended, new.wire.ended, harness.ended(Ended.TAKEN_OVER)) == ("closed", None, 1)
+    assert (old.wire.ended, new.wire.ended, harness.ended(EndReason.TAKEN_OVER)) == ("closed", None, 1)
     assert harness.listener.send("G000001", b"hello")
     assert new.wire.sent.endswith(b"hello")
 
@@ -160,7 +160,7 @@ async def test_an_answer_to_a_device_that_is_gone_is_dropped() -> None:
     caller.say(frame())
     caller.hang_up(ConnectionResetError())
     assert words(await harness.settle()) == ["accepted"]
-    assert (caller.wire.sent, harness.ended(Ended.BROKEN)) == (b"", 1)
+    assert (caller.wire.sent, harness.ended(EndReason.BROKEN)) == (b"", 1)
 
 
 async def test_silence_from_the_start_half_a_frame_and_long_silence_each_have_a_limit() -> None:
@@ -179,7 +179,7 @@ async def test_silence_from_the_start_half_a_frame_and_long_silence_each_have_a_
     harness.clock.forward(70)
     harness.listener.sweep()
     well.hang_up()
-    reasons = (Ended.UNFINISHED_FRAME, Ended.NO_FRAME, Ended.IDLE)
+    reasons = (EndReason.UNFINISHED_FRAME, EndReason.NO_FRAME, EndReason.IDLE)
     assert [harness.ended(why) for why in reasons] == [1, 1, 1]
     assert words(await harness.settle()) == ["accepted", "bad_frame"]
 
@@ -206,7 +206,7 @@ async def test_rubbish_has_a_limit_and_single_bytes_of_it_count_more() -> None:
 
 
 async def test_rubbish_from_nobody_ends_as_a_stranger() -> None:
-    harness = DeviceHarness(Limits(strangers=3))
+    harness = DeviceHarness(Limits(unregistered=3))
     caller = harness.call()
     caller.say(*[b"GET / HTTP/1.1\r\n" * 8] * 5)
     assert (caller.wire.ended, harness.waiting()) == ("aborted", 3)
@@ -217,7 +217,7 @@ async def test_rubbish_from_nobody_ends_as_a_stranger() -> None:
 
 async def test_what_a_module_says_every_half_minute_is_kept_once_and_costs_no_connection() -> None:
     """Field case X2: `heart` between rare frames, and words of its own before the first one."""
-    harness = DeviceHarness(Limits(first_frame_s=30, strangers=3, garbage_bytes=1024))
+    harness = DeviceHarness(Limits(first_frame_s=30, unregistered=3, garbage_bytes=1024))
     caller = harness.call()
     caller.say(b"IMEI:866123045678901", b"ICCID:89860", b"+++", b"READY")
     for beat in range(100):
@@ -228,7 +228,7 @@ async def test_what_a_module_says_every_half_minute_is_kept_once_and_costs_no_co
             caller.say(frame(serial=beat))
     assert caller.wire.ended is None
     assert words(await harness.settle()).count("accepted") == 2
-    assert harness.main.account().received == 4 + 2 + 2, "heart once of nobody, once of the gateway"
+    assert harness.main.counts().received == 4 + 2 + 2, "heart once of nobody, once of the gateway"
     assert harness.metrics.device_texts._value.get() == 98
 
 
@@ -238,7 +238,7 @@ async def test_a_module_that_calls_again_says_nothing_new() -> None:
         caller = harness.call()
         caller.say(frame(serial=call), b"login 7")
         caller.hang_up()
-    assert harness.main.account().received == 20 + 1
+    assert harness.main.counts().received == 20 + 1
 
 
 async def test_the_first_frame_of_each_further_connection_says_that_its_device_has_called_anew() -> None:
@@ -348,7 +348,7 @@ async def test_a_connection_that_ends_makes_room_for_another() -> None:
     await heard_out()
     second.hang_up()
     assert second.wire.is_closing()
-    assert harness.ended(Ended.MADE_ROOM) == 1
+    assert harness.ended(EndReason.MADE_ROOM) == 1
 
 
 async def test_a_device_that_does_not_read_its_answers_is_cut_off() -> None:
@@ -358,7 +358,7 @@ async def test_a_device_that_does_not_read_its_answers_is_cut_off() -> None:
     caller.wire.unsent = 101
     await harness.settle()
     caller.hang_up()
-    assert (caller.wire.ended, harness.ended(Ended.DOES_NOT_READ)) == ("aborted", 1)
+    assert (caller.wire.ended, harness.ended(EndReason.DOES_NOT_READ)) == ("aborted", 1)
 
 
 async def test_a_full_lane_stops_all_reading_until_it_is_half_empty() -> None:
@@ -372,7 +372,7 @@ async def test_a_full_lane_stops_all_reading_until_it_is_half_empty() -> None:
     assert not other.wire.reading
     await harness.settle(limit=2)
     assert [caller.wire.reading for caller in (talker, other, late)] == [True, True, True]
-    assert harness.main.account().balanced
+    assert harness.main.counts().balanced
 
 
 async def test_time_limits_do_not_run_while_we_do_not_read() -> None:
@@ -426,7 +426,7 @@ async def test_no_probe_is_put_while_sockets_lie_unread() -> None:
 async def test_an_error_of_ours_costs_one_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     harness = DeviceHarness()
     unlucky, other = harness.call(), harness.call()
-    monkeypatch.setattr(unlucky.session, "_stream", None)
+    monkeypatch.setattr(unlucky.session._reader, "_stream", None)
     unlucky.say(frame())
     other.say(frame())
     assert (unlucky.wire.ended, other.wire.ended, harness.waiting()) == ("aborted", None, 1)
@@ -449,8 +449,8 @@ async def test_stopping_hands_out_what_was_heard_answers_it_and_hears_nothing_mo
     caller.hang_up()
     async with asyncio.timeout(60):
         await closing
-    account = harness.main.account()
-    assert (account.received, account.in_flight, harness.ended(Ended.STOPPING)) == (1, 0, 1)
+    counts = harness.main.counts()
+    assert (counts.received, counts.in_flight, harness.ended(EndReason.STOPPING)) == (1, 0, 1)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.domain.answers import Answer
-from services.ingest.domain.controls import Order, Terms, Told
+from services.ingest.domain.controls import ExchangeEvent, Order, Terms
 from services.ingest.domain.exchanges import Exchanges
 from services.kernel.words import Carrier, ControlKind, ExchangeReason, ExchangeStep
 from tests.unit.ingest.build import NOON, QUICK, after
@@ -27,19 +27,19 @@ ACTION = st.one_of(
 
 
 class Process:
-    """`untold` is what it wants on the log; with it dies what it has not told."""
+    """`unreported` is what it wants on the log; with it dies what it has not told."""
 
     def __init__(self, instance: str) -> None:
         self.instance = instance
         self.exchanges = Exchanges(instance)
-        self.untold: deque[Told] = deque()
+        self.unreported: deque[ExchangeEvent] = deque()
         self.place = 0
 
 
 class Scenario:
     def __init__(self, processes: int) -> None:
         self.at = 0.0
-        self.log: list[Told] = []
+        self.log: list[ExchangeEvent] = []
         self.processes = [Process(f"ingest-{number}") for number in range(processes)]
         self.sent: list[tuple[float, str, str, int]] = []
         self.lag_s = 0.0
@@ -51,8 +51,8 @@ class Scenario:
         self.kills: list[float] = []
         for order in ORDERS:
             for process in self.processes:
-                told = process.exchanges.ordered(order, after(0), live=True, near=True, known=True)
-                process.untold.extend(told)
+                events = process.exchanges.ordered(order, after(0), live=True, near=True, known=True)
+                process.unreported.extend(events)
 
     def play(self, what: str, value: object) -> None:
         match what:
@@ -81,23 +81,23 @@ class Scenario:
             self.at = min(end, self.at + step)
             for process in self.processes:
                 due = process.exchanges.due(after(self.at), after(self.at - self.lag_s))
-                process.untold.extend(due.told)
+                process.unreported.extend(due.events)
                 for one in due.tries:
                     carrier = MQTT if self.reachable else None
                     if carrier is not None:
                         self.sent.append((self.at, one.order.command_id, process.instance, one.serial))
-                    process.untold.extend(process.exchanges.tried(one.order.command_id, after(self.at), carrier))
+                    process.unreported.extend(process.exchanges.tried(one.order.command_id, after(self.at), carrier))
             self.settle()
 
     def settle(self) -> None:
         if self.holding:
             return
         for process in self.processes:
-            while process.untold:
-                self.log.append(process.untold.popleft())
+            while process.unreported:
+                self.log.append(process.unreported.popleft())
         for process in self.processes:
-            for told in self.log[process.place :]:
-                process.exchanges.read(told, live=True)
+            for event in self.log[process.place :]:
+                process.exchanges.read(event, live=True)
             process.place = len(self.log)
 
     def hearer(self) -> Process:
@@ -109,7 +109,7 @@ class Scenario:
         serials = [serial for _, sent_id, _, serial in self.sent if sent_id == command_id]
         if serials:
             process = self.hearer()
-            process.untold.extend(
+            process.unreported.extend(
                 process.exchanges.heard("G000001", serials[-1], after(self.at), MQTT, confirmed=confirmed)
             )
             if confirmed:
@@ -118,40 +118,40 @@ class Scenario:
     def answer(self) -> None:
         self.answers.append(self.at)
         process = self.hearer()
-        process.untold.extend(process.exchanges.answered("G000001", Answer(after(self.at), MQTT, after(self.at))))
+        process.unreported.extend(process.exchanges.answered("G000001", Answer(after(self.at), MQTT, after(self.at))))
 
     def send_what_was_kept(self) -> None:
         """The device sends an answer to an earlier check: it is none to this one, whoever hears it."""
         process = self.hearer()
-        process.untold.extend(process.exchanges.answered("G000001", Answer(after(self.at), MQTT, after(-600))))
+        process.unreported.extend(process.exchanges.answered("G000001", Answer(after(self.at), MQTT, after(-600))))
 
     def kill(self) -> None:
         """One process dies with what it did not tell, and is started anew under its name."""
         self.kills.append(self.at)
         number = self.ears % len(self.processes)
         fresh = Process(self.processes[number].instance)
-        for told in self.log:
-            fresh.exchanges.read(told, live=False)
+        for event in self.log:
+            fresh.exchanges.read(event, live=False)
         fresh.place = len(self.log)
-        fresh.untold.extend(fresh.exchanges.resume(after(self.at)))
+        fresh.unreported.extend(fresh.exchanges.resume(after(self.at)))
         for order in ORDERS:
-            fresh.untold.extend(fresh.exchanges.ordered(order, after(self.at), live=False, near=False, known=True))
+            fresh.unreported.extend(fresh.exchanges.ordered(order, after(self.at), live=False, near=False, known=True))
         self.processes[number] = fresh
 
-    def end_of(self, command_id: str) -> Told:
+    def end_of(self, command_id: str) -> ExchangeEvent:
         """The first end on the log, as everybody reads it who knows the rule about what was taken on before."""
         began = False
-        for told in self.log:
-            if told.order.command_id == command_id:
-                began = began or told.step is ExchangeStep.BEGAN
-                before = told.why in {
+        for event in self.log:
+            if event.order.command_id == command_id:
+                began = began or event.step is ExchangeStep.BEGAN
+                before = event.why in {
                     ExchangeReason.BUSY,
                     ExchangeReason.EXPIRED,
                     ExchangeReason.TOO_MANY,
                     ExchangeReason.UNKNOWN_GATEWAY,
                 }
-                if told.ends and not (began and before):
-                    return told
+                if event.ends and not (began and before):
+                    return event
         raise AssertionError(f"{command_id} never ended: {self.log}")
 
 
@@ -174,7 +174,7 @@ def test_every_order_ends_once_for_everybody_and_one_process_sends(
     assert all(len(process.exchanges) == 0 for process in scenario.processes)
     for order in ORDERS:
         scenario.end_of(order.command_id)
-        began = [told for told in scenario.log if told.step is ExchangeStep.BEGAN and told.order == order]
+        began = [event for event in scenario.log if event.step is ExchangeStep.BEGAN and event.order == order]
         sent = [one for one in scenario.sent if one[1] == order.command_id]
         assert {(instance, serial) for _, _, instance, serial in sent} <= {(began[0].instance, began[0].serial)}
         kills = sum(what == "kill" for what, _ in actions)

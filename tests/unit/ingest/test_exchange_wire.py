@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import codec
-from services.ingest.adapters.exchange_wire import command_of, exchange_of, order_of, told_of
-from services.ingest.domain.controls import Order, Told
+from services.ingest.adapters.exchange_wire import command_of, event_of, exchange_of, order_of
+from services.ingest.domain.controls import ExchangeEvent, Order
 from services.kernel.words import Carrier, ControlKind, ExchangeReason, ExchangeStep
 from tests.unit.ingest.build import NOON, QUICK, after
 
@@ -17,7 +17,7 @@ ORDERS = st.sampled_from(
     ]
 )
 STEPS = st.builds(
-    Told,
+    ExchangeEvent,
     ORDERS,
     st.sampled_from(ExchangeStep),
     st.floats(0, 1e6).map(after),
@@ -32,8 +32,8 @@ STEPS = st.builds(
 
 @QUICK
 @given(STEPS)
-def test_a_step_comes_back_from_the_log_as_it_was_told(told: Told) -> None:
-    assert told_of(codec.exchanges.encode(exchange_of(told))) == told
+def test_a_step_comes_back_from_the_log_as_it_was_told(event: ExchangeEvent) -> None:
+    assert event_of(codec.exchanges.encode(exchange_of(event))) == event
 
 
 @QUICK
@@ -44,9 +44,11 @@ def test_an_order_comes_back_from_the_log_as_it_was_given(order: Order) -> None:
 
 @QUICK
 @given(STEPS, STEPS)
-def test_two_steps_have_one_id_exactly_when_command_step_and_attempt_are_the_same(one: Told, two: Told) -> None:
-    def key(told: Told) -> object:
-        return told.order.command_id, told.step, told.attempt
+def test_two_steps_have_one_id_exactly_when_command_step_and_attempt_are_the_same(
+    one: ExchangeEvent, two: ExchangeEvent
+) -> None:
+    def key(event: ExchangeEvent) -> object:
+        return event.order.command_id, event.step, event.attempt
 
     assert (exchange_of(one).id == exchange_of(two).id) == (key(one) == key(two))
 

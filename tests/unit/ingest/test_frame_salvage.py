@@ -9,7 +9,7 @@ from services.ingest.domain.directory import Device, Sender
 from services.ingest.domain.errors import Unusable
 from services.ingest.domain.gb26875 import STANDARD, Adu, Command, bodies, decode_frame
 from services.ingest.domain.gb26875.frame import END, checksum
-from services.ingest.domain.values import Message, Reading
+from services.ingest.domain.values import DecodedPayload, Message
 from services.kernel.words import Flag, RefusalReason, SignalKind
 from tests.unit.ingest.build import NOON, QUICK
 from tests.unit.ingest.device_harness import ADDRESSES, LABEL, frame, spoilt, status
@@ -30,7 +30,7 @@ def unit_of(*words: int) -> bytes:
     return frame("G000001", Adu(2, objects))[27:-3]
 
 
-def read(raw: bytes, sender: Sender = UNIT) -> Reading:
+def read(raw: bytes, sender: Sender = UNIT) -> DecodedPayload:
     return Gb26875Decoder().decode(raw, sender, NOON)
 
 
@@ -39,7 +39,7 @@ def told(raw: bytes) -> list[Message]:
     assert all(Flag.SALVAGED in message.flags for message in reading.messages)
     assert all(message.frame is not None and message.frame.raw == raw for message in reading.messages)
     assert [decode_frame(reply).command for reply in reading.replies] == [Command.CONFIRM]
-    assert reading.spoiled == ()
+    assert reading.undecodable == ()
     return list(reading.messages)
 
 

@@ -5,8 +5,18 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from services.ingest.domain.gaps import GapWatch
-from services.ingest.domain.numbering import Step
-from services.ingest.domain.values import Accepted, Claim, Format, FramePart, Message, Refused, Route, Signal, Spoiled
+from services.ingest.domain.sequence_steps import SequenceStep
+from services.ingest.domain.values import (
+    Accepted,
+    Claim,
+    Format,
+    FramePart,
+    Message,
+    Refused,
+    Route,
+    Signal,
+    Undecodable,
+)
 from services.kernel.words import Carrier, Flag, Lane, RefusalReason, SignalKind
 from tests.unit.ingest.build import after, arrival
 
@@ -18,7 +28,7 @@ class Listener:
 
     def __init__(self) -> None:
         self.watch = GapWatch(GRACE)
-        self.steps = Counter[Step]()
+        self.steps = Counter[SequenceStep]()
         self.second = 0
         self.gaps: list[Signal] = []
 
@@ -82,8 +92,8 @@ def test_a_loss_is_told_by_one_more_signal_of_the_frame_that_proves_it() -> None
 def test_a_loss_that_was_none_is_taken_back_by_the_frame_that_came_after_all() -> None:
     ear = Listener().follow(*sent(range(1, 40)), *sent(range(43, 60)), accepted(41))
     told, back = ear.gaps
-    assert (told.message.missing, told.message.told_at) == (3, None)
-    assert (back.message.missing, back.message.told_at) == (-1, after(39 + 11))
+    assert (told.message.missing, told.message.reported_at) == (3, None)
+    assert (back.message.missing, back.message.reported_at) == (-1, after(39 + 11))
 
 
 def test_only_frames_that_the_device_begins_are_counted_and_each_once() -> None:
@@ -97,7 +107,7 @@ def test_frames_of_a_makers_own_count_where_they_fit() -> None:
     apart = [frame for serial in range(60) for frame in (accepted(serial), accepted(0, 7))]
     for told in (counted_in, apart):
         ear = Listener().follow(*told)
-        assert (ear.missing, set(ear.steps)) == ([], {Step.NEXT})
+        assert (ear.missing, set(ear.steps)) == ([], {SequenceStep.NEXT})
 
 
 def test_a_late_frame_of_a_makers_own_is_no_loss_where_they_are_counted() -> None:
@@ -121,13 +131,15 @@ def test_a_makers_own_frame_fits_behind_a_fire_that_overtook() -> None:
 
 def test_a_known_resend_is_no_step_of_the_count() -> None:
     again = accepted(1, flags=(Flag.REPEATED,))
-    assert Listener().follow(accepted(1), accepted(2), again).steps == Counter({Step.NEXT: 2, Step.REPEATED: 1})
+    assert Listener().follow(accepted(1), accepted(2), again).steps == Counter(
+        {SequenceStep.NEXT: 2, SequenceStep.REPEATED: 1}
+    )
 
 
 def test_what_the_broker_kept_is_old() -> None:
     ear = Listener().follow(*map(numbered, range(200, 240)), *[numbered(5, retained=True)] * 3)
     assert ear.follow(*map(numbered, range(240, 280))).missing == []
-    assert set(ear.steps) == {Step.NEXT}
+    assert set(ear.steps) == {SequenceStep.NEXT}
 
 
 # --- what is refused came all the same
@@ -164,8 +176,8 @@ def test_the_number_that_a_refused_frame_names_is_not_missing_and_junk_excuses_n
         refused(whole(81), RefusalReason.BAD_FRAME, topic), refused(b"@@", RefusalReason.BAD_FRAME)
     )
     assert ear.follow(*sent(range(85, 120))).missing == [1]
-    spoiled = accepted(120)._replace(spoiled=(Spoiled(whole(121), RefusalReason.BAD_FRAME, ""),))
-    assert ear.follow(spoiled, *sent(range(122, 160))).missing == [1]
+    undecodable = accepted(120)._replace(undecodable=(Undecodable(whole(121), RefusalReason.BAD_FRAME, ""),))
+    assert ear.follow(undecodable, *sent(range(122, 160))).missing == [1]
 
 
 def test_what_somebody_else_said_in_a_gateways_name_says_nothing_of_it() -> None:

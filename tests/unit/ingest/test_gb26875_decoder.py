@@ -25,7 +25,7 @@ from services.ingest.domain.gb26875 import (
     frame_document,
 )
 from services.ingest.domain.gb26875.flags import FIRE_BIT
-from services.ingest.domain.values import Reading, Signal
+from services.ingest.domain.values import DecodedPayload, Signal
 from services.kernel.words import Carrier, Lane, RefusalReason, SignalKind
 from tests.unit.ingest.build import NOON, QUICK, arrival
 from tests.unit.ingest.gb26875.strategies import PROFILE, frames
@@ -36,11 +36,11 @@ ENCODER = Encoder("ingest-1")
 JUNK = b"not a frame"
 
 
-def decode(payload: bytes, device: Device | None = None) -> Reading:
+def decode(payload: bytes, device: Device | None = None) -> DecodedPayload:
     return DECODER.decode(payload, Sender("U000001", device or Device()), NOON)
 
 
-def on_the_wire(reading: Reading, payload: bytes) -> list[WireSignal]:
+def on_the_wire(reading: DecodedPayload, payload: bytes) -> list[WireSignal]:
     came = arrival(payload)
     signals = [
         Signal("G000001", "U000001", Lane.UP, Carrier.MQTT_GB26875, message, message.flags, part)
@@ -88,7 +88,9 @@ def test_whatever_stands_before_them_good_frames_are_told_and_confirmed_and_no_b
     payload = b"".join((*pieces, PRESSURE))
     reading = decode(payload)
     raws = {id(message.frame.raw): message.frame.raw for message in reading.messages if message.frame is not None}
-    assert sum(map(len, raws.values())) + sum(len(spoiled.raw) for spoiled in reading.spoiled) == len(payload)
+    assert sum(map(len, raws.values())) + sum(len(undecodable.raw) for undecodable in reading.undecodable) == len(
+        payload
+    )
     confirmed = [reply for reply in reading.replies if decode_frame(reply).command == Command.CONFIRM]
     assert len(confirmed) == len(raws)
 
@@ -104,7 +106,10 @@ def test_a_check_error_is_denied_and_what_stands_beside_it_is_told() -> None:
     broken = PRESSURE[:-3] + bytes((PRESSURE[-3] ^ 1,)) + PRESSURE[-2:]
     reading = decode(JUNK + TWO_SYSTEMS + broken)
     assert reading.messages[0].kind is SignalKind.FIRE
-    assert [spoiled.reason for spoiled in reading.spoiled] == [RefusalReason.BAD_FRAME, RefusalReason.BAD_FRAME]
+    assert [undecodable.reason for undecodable in reading.undecodable] == [
+        RefusalReason.BAD_FRAME,
+        RefusalReason.BAD_FRAME,
+    ]
     assert [decode_frame(reply).command for reply in reading.replies] == [Command.CONFIRM, Command.DENY]
     with pytest.raises(Unusable) as refused:
         decode(broken)

@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from services.ingest.adapters.frames import Delivery
-from services.ingest.adapters.inbox import Inbox, Stamps
+from services.ingest.adapters.inbox import Inbox
+from services.ingest.adapters.stamps import Stamps
 from tests.fakes.ingest import HandClock
 from tests.unit.ingest.build import NOON
 
@@ -58,7 +59,7 @@ async def test_what_is_read_after_the_end_stays_with_the_broker() -> None:
     inbox.put(1, [delivery()])
     assert len(await inbox.take(10)) == 1
     assert await inbox.take(10) == []
-    assert inbox.account().received == 1
+    assert inbox.counts().received == 1
 
 
 async def test_what_cannot_be_acknowledged_is_released_with_number_0_and_in_order() -> None:

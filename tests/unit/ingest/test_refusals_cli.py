@@ -6,17 +6,19 @@ import pytest
 
 from services.ingest.domain.decide import decide
 from services.ingest.domain.directory import Device, Directory, Version
-from services.ingest.domain.replays import Kept, Place, ReplayNote
+from services.ingest.domain.replays import LogPosition, ReplayNote, StoredRefusal
 from services.ingest.refusals import show
-from services.ingest.refusals.cli import _options
+from services.ingest.refusals.options import read_options
 from tests.unit.ingest.build import DECODERS, NOON, arrival, directory
 
-PLACE = Place("0" * 32, 1, 7)
+PLACE = LogPosition("0" * 32, 1, 7)
 
 
-def kept(raw: bytes = b"hello", topic: str = "firenet/v1/G000001/up/json", raw_bytes: int | None = None) -> Kept:
+def kept(
+    raw: bytes = b"hello", topic: str = "firenet/v1/G000001/up/json", raw_bytes: int | None = None
+) -> StoredRefusal:
     size = len(raw) if raw_bytes is None else raw_bytes
-    return Kept(PLACE, arrival(raw, topic), "not_json", "expected value", "G000001", "ingest-1", size)
+    return StoredRefusal(PLACE, arrival(raw, topic), "not_json", "expected value", "G000001", "ingest-1", size)
 
 
 def note(reason: str | None) -> ReplayNote:
@@ -33,7 +35,7 @@ def note(reason: str | None) -> ReplayNote:
     ],
 )
 def test_instants_are_ages_or_iso_in_china(text: str, at: object) -> None:
-    assert _options(["list", "--since", text], NOON).since == at
+    assert read_options(["list", "--since", text], NOON).since == at
 
 
 @pytest.mark.parametrize(
@@ -51,7 +53,7 @@ def test_instants_are_ages_or_iso_in_china(text: str, at: object) -> None:
 )
 def test_wrong_words_end_with_code_2(words: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        _options(words, NOON)
+        read_options(words, NOON)
     assert ended.value.code == 2
 
 

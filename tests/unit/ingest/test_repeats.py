@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from services.ingest.domain.repeats import COUNTED, KEPT, SOON, WINDOW, Repeats
+from services.ingest.domain.repeats import COUNTED, MAX_REMEMBERED, SOON, WINDOW, Repeats
 from services.ingest.domain.values import Accepted, FramePart, Message, Refused, Signal
 from services.kernel.words import Carrier, Flag, Lane, RefusalReason, SignalKind
 from tests.unit.ingest.build import NOON, arrival
@@ -47,9 +47,9 @@ def tell(*told: Accepted) -> list[bool]:
     repeats = Repeats()
     found = []
     for each in told:
-        judged = repeats.batch().once(each)
-        repeats.stored([judged])
-        found.append(judged.repeated)
+        decided = repeats.batch().once(each)
+        repeats.stored([decided])
+        found.append(decided.repeated)
     return found
 
 
@@ -181,8 +181,8 @@ def test_within_a_batch_the_second_is_the_repetition() -> None:
 
 def test_what_was_not_stored_is_never_repeated() -> None:
     repeats = Repeats()
-    judged = repeats.batch().once(said(frame(5, b"fire"), duplicate=True))
-    repeats.stored([Refused(judged.arrival, RefusalReason.UNEXPECTED, "", "G1")])
+    decided = repeats.batch().once(said(frame(5, b"fire"), duplicate=True))
+    repeats.stored([Refused(decided.arrival, RefusalReason.UNEXPECTED, "", "G1")])
     assert not repeats.batch().once(said(frame(5, b"fire"), duplicate=True)).repeated
     # another lane's batch is not stored yet either
     assert not repeats.batch().once(said(frame(5, b"fire"), duplicate=True)).repeated
@@ -192,7 +192,7 @@ def test_memory_of_a_gateway_is_bounded() -> None:
     repeats = Repeats()
     for serial in range(200):
         repeats.stored([said(frame(serial, b"x"))])
-    assert len(repeats.newest_of("G1")) == KEPT
+    assert len(repeats.newest_of("G1")) == MAX_REMEMBERED
     assert repeats.batch().once(said(frame(199, b"x"), duplicate=True)).repeated
     repeats.stored([said(frame(200, b"x"), NOON + WINDOW * 1.01)])
     assert len(repeats.newest_of("G1")) == 1

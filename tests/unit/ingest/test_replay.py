@@ -9,17 +9,17 @@ from prometheus_client import CollectorRegistry
 from schemas import codec
 from schemas.refusal import Refusal, Replayed
 from schemas.signal import Signal
-from services.ingest.adapters.refusal_log import kept_of
+from services.ingest.adapters.refusal_log import stored_refusal
 from services.ingest.adapters.wire import Encoder
 from services.ingest.domain.decide import decide
 from services.ingest.domain.directory import Device, Version
 from services.ingest.domain.gb26875 import Envelope, duty_check, encode_frame
-from services.ingest.domain.replays import Kept, Place, Query, ReplayOrder, may_be_of
+from services.ingest.domain.replays import LogPosition, Query, ReplayOrder, StoredRefusal, may_be_of
 from services.ingest.domain.values import Arrival, Claim, Format, Refused, Route
 from services.ingest.metrics import Metrics
-from services.ingest.replay import Replayer
+from services.ingest.worker.replayer import Replayer
 from services.kernel.words import Carrier, Flag, Lane
-from tests.fakes.ingest import MemoryShelf, MemoryStore
+from tests.fakes.ingest import MemoryRefusals, MemoryStore
 from tests.unit.ingest.build import DECODERS, NOON, UP, after, arrival, directory
 
 UNKNOWN = UP.replace("G000001", "G000009")
@@ -38,13 +38,13 @@ class Replays:
         self.replayer = Replayer(
             lambda one: decide(one, self.directory, DECODERS),
             self.directory,
-            MemoryShelf(self.kept),
+            MemoryRefusals(self.kept),
             self.store,
             self.metrics,
         )
 
     def order(self, command_id: str = "c1") -> ReplayOrder:
-        return ReplayOrder(command_id, "wang", LATER, tuple(one.place for one in self.kept))
+        return ReplayOrder(command_id, "wang", LATER, tuple(one.position for one in self.kept))
 
     def register(self, gateway_id: str = "G000009", device: Device = STANDARD) -> None:
         self.directory.put(gateway_id, [Version(date(2026, 1, 1), "U000009", None, device)])
@@ -58,13 +58,13 @@ class Replays:
         assert not [one for one in events if isinstance(one, Refusal)], "nothing is refused a second time"
         return [one for one in events if isinstance(one, Replayed)]
 
-    def _refuse(self, offset: int, came: Arrival) -> Kept:
+    def _refuse(self, offset: int, came: Arrival) -> StoredRefusal:
         """Return what the log keeps of an arrival that today's directory refuses."""
         refused = decide(came, self.directory, DECODERS)
         assert isinstance(refused, Refused)
         event = codec.refusals.decode(Encoder("ingest-1").refusal(refused))
         assert isinstance(event, Refusal)
-        return kept_of(event, 2, offset)
+        return stored_refusal(event, 2, offset)
 
 
 async def test_what_an_unknown_gateway_said_becomes_signals_once_it_is_registered() -> None:
@@ -77,7 +77,7 @@ async def test_what_an_unknown_gateway_said_becomes_signals_once_it_is_registere
     assert len(replays.store.alarms) == 1
     (note,) = replays.notes()
     assert (note.data.outcome, note.data.signals, note.data.by) == ("accepted", 1, "wang")
-    assert (note.data.refusal_id, note.subject, note.time) == (replays.kept[0].place.refusal_id, "G000009", LATER)
+    assert (note.data.refusal_id, note.subject, note.time) == (replays.kept[0].position.refusal_id, "G000009", LATER)
 
 
 async def test_a_replayed_signal_has_the_same_id_however_often_and_two_refusals_have_two() -> None:
@@ -145,7 +145,7 @@ async def test_bytes_that_the_log_cut_are_not_guessed() -> None:
 
 async def test_a_refusal_that_is_gone_is_counted() -> None:
     replays = Replays()
-    await replays.replayer.carry_out(ReplayOrder("c1", "wang", LATER, (Place("r1", 0, 7),)))
+    await replays.replayer.carry_out(ReplayOrder("c1", "wang", LATER, (LogPosition("r1", 0, 7),)))
     assert replays.metrics.replays.labels("gone")._value.get() == 1
     assert replays.notes() == []
 

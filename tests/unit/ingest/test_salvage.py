@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ingest.adapters.json_decoder import JsonDecoder
-from services.ingest.adapters.json_salvage import MAX_MESSAGES
+from services.ingest.adapters.json_unwrapping import MAX_MESSAGES
 from services.ingest.domain.decide import MAX_PAYLOAD_BYTES
 from services.ingest.domain.directory import Sender
 from services.ingest.domain.errors import Unusable

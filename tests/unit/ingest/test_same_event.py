@@ -41,7 +41,7 @@ def words(bench: Bench) -> set[str | None]:
 
 
 async def drained(bench: Bench) -> None:
-    await bench.until(lambda: bench.source.inbox.account().in_flight == 0)
+    await bench.until(lambda: bench.source.inbox.counts().in_flight == 0)
 
 
 @FORMS
@@ -51,8 +51,8 @@ async def test_a_thousand_copies_are_stored_and_acknowledged_each_as_what_it_is(
         bench.source.publish(f"firenet/v1/G000001/{branch}", fire(5))
     await drained(bench)
     await bench.end()
-    account = bench.source.inbox.account()
-    assert (account.received, account.stored, account.repeated, account.balanced) == (1000, 1000, 0, True)
+    counts = bench.source.inbox.counts()
+    assert (counts.received, counts.stored, counts.repeated, counts.balanced) == (1000, 1000, 0, True)
     assert len(fires(bench)) == len(bench.store.alarms) == 1000
     assert len({event.data.content for event in events(bench) if event.data.kind is SignalKind.FIRE}) == 1
     assert len(bench.source.acknowledged) == 1000
@@ -81,7 +81,7 @@ async def test_the_brokers_mark_of_a_second_delivery_makes_no_second_event(branc
     await drained(bench)
     await bench.end()
     assert len(fires(bench)) == 1
-    assert bench.source.inbox.account().balanced
+    assert bench.source.inbox.counts().balanced
 
 
 @FORMS

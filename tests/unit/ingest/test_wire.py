@@ -60,7 +60,7 @@ messages = st.builds(
     st.none() | text,
     st.none() | st.integers(-(2**31), 2**31),
     st.none() | frames,
-    told_at=st.none() | instants,
+    reported_at=st.none() | instants,
     salvage=st.none() | st.builds(Salvage, st.lists(text, max_size=3).map(tuple), st.binary(max_size=1000)),
     refusal_id=st.none() | st.just("e" * 32),
 )
@@ -124,7 +124,7 @@ def test_a_signal_written_by_hand_is_the_one_that_the_model_reads(signal: Signal
             missing=message.missing,
             flags=signal.flags,
             frame=None if message.frame is None else wire_frame(message.frame),
-            first_received_at=message.told_at,
+            first_received_at=message.reported_at,
             content=content(signal, came),
             **kept_beside(message),
         ),

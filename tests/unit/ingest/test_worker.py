@@ -24,10 +24,12 @@ from services.ingest.domain.gb26875 import (
     decode_frame,
     encode_frame,
 )
-from services.ingest.domain.proof import Proof
-from services.ingest.domain.values import Accepted, Message, Outcome, Reading
-from services.ingest.metrics import AccountCollector, Metrics
-from services.ingest.worker import Classifier, LaneWorker, Ticker
+from services.ingest.domain.values import Accepted, DecodedPayload, Message, Outcome
+from services.ingest.domain.watermark import InstanceWatermark
+from services.ingest.metrics import MessageCountsCollector, Metrics
+from services.ingest.worker.classifier import Classifier
+from services.ingest.worker.lane import LaneWorker
+from services.ingest.worker.ticker import Ticker
 from services.kernel.words import RefusalReason
 from services.runtime.lifecycle import Stop
 from tests.fakes.ingest import HandClock, MemorySource, MemoryStore
@@ -46,8 +48,8 @@ class Bench:
         self.store = MemoryStore()
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry)
-        self.registry.register(AccountCollector({"main": self.source.inbox.account}))
-        self.proof = Proof(("main",), epoch=1, since=NOON)
+        self.registry.register(MessageCountsCollector({"main": self.source.inbox.counts}))
+        self.watermark = InstanceWatermark(("main",), epoch=1, since=NOON)
         self.stop = Stop()
         self._directory = directory()
         self.worker = LaneWorker(
@@ -55,7 +57,7 @@ class Bench:
             self.source,
             self.store,
             Classifier(self._directory, decoders or DECODERS),
-            self.proof,
+            self.watermark,
             GapWatch(),
             self.metrics,
             self.clock,
@@ -69,7 +71,7 @@ class Bench:
         self.clock.forward(1)
         self.source.publish(UP, body % seq)
         self.source.probe()
-        await self.until(lambda: self.proof.proven_until() == self.clock.now())
+        await self.until(lambda: self.watermark.proven_until() == self.clock.now())
 
     def speak_for(self, gateway_id: str, unit_id: str) -> None:
         self._directory.put(gateway_id, [Version(date(2026, 1, 1), unit_id, None)])
@@ -95,7 +97,7 @@ class Bench:
 
 
 def all_settled(bench: Bench) -> Callable[[], bool]:
-    return lambda: bench.source.inbox.account().in_flight == 0
+    return lambda: bench.source.inbox.counts().in_flight == 0
 
 
 async def test_messages_are_stored_and_acknowledged_in_the_order_of_arrival() -> None:
@@ -114,14 +116,14 @@ async def test_a_bad_message_is_refused_and_the_good_one_behind_it_is_stored() -
         bench.source.publish(UP, payload)
     await bench.until(all_settled(bench))
     await bench.end()
-    account = bench.source.inbox.account()
-    assert (account.stored, account.refused[RefusalReason.EMPTY], account.refused[RefusalReason.NOT_JSON]) == (1, 1, 1)
+    counts = bench.source.inbox.counts()
+    assert (counts.stored, counts.refused[RefusalReason.EMPTY], counts.refused[RefusalReason.NOT_JSON]) == (1, 1, 1)
     assert (len(bench.store.signals), len(bench.store.refusals)) == (1, 2)
     assert bench.source.acknowledged == [1, 2, 3]
 
 
 async def test_a_message_that_meets_our_bug_is_refused_and_stops_nobody() -> None:
-    def broken(payload: bytes, sender: Sender, received_at: datetime) -> Reading:
+    def broken(payload: bytes, sender: Sender, received_at: datetime) -> DecodedPayload:
         if b"poison" in payload:
             raise ZeroDivisionError
         return DECODERS["json"](payload, sender, received_at)
@@ -131,18 +133,18 @@ async def test_a_message_that_meets_our_bug_is_refused_and_stops_nobody() -> Non
         bench.source.publish(UP, payload)
     await bench.until(all_settled(bench))
     await bench.end()
-    assert bench.source.inbox.account().refused[RefusalReason.UNEXPECTED] == 1
+    assert bench.source.inbox.counts().refused[RefusalReason.UNEXPECTED] == 1
     assert len(bench.store.signals) == 1
 
 
 async def test_a_message_that_cannot_be_written_is_refused_and_counted_as_such() -> None:
-    nonsense = Reading((Message("nonsense"), Message(None, seq="x", point=5)))  # type: ignore[arg-type] # on purpose
+    nonsense = DecodedPayload((Message("nonsense"), Message(None, seq="x", point=5)))  # type: ignore[arg-type] # on purpose
     bench = Bench({"json": lambda *_: nonsense})
     bench.source.publish(UP, b"x")
     await bench.until(all_settled(bench))
     await bench.end()
-    account = bench.source.inbox.account()
-    assert (account.stored, account.refused[RefusalReason.UNEXPECTED], account.balanced) == (0, 1, True)
+    counts = bench.source.inbox.counts()
+    assert (counts.stored, counts.refused[RefusalReason.UNEXPECTED], counts.balanced) == (0, 1, True)
 
 
 async def test_nothing_is_acknowledged_or_taken_without_bound_while_kafka_is_away() -> None:
@@ -151,9 +153,9 @@ async def test_nothing_is_acknowledged_or_taken_without_bound_while_kafka_is_awa
     for seq in range(500):
         bench.source.publish(UP, GOOD % seq)
     await asyncio.sleep(0.05)
-    account = bench.source.inbox.account()
+    counts = bench.source.inbox.counts()
     assert bench.source.acknowledged == []
-    assert (account.received, account.in_flight, account.balanced) == (20, 20, True)
+    assert (counts.received, counts.in_flight, counts.balanced) == (20, 20, True)
     bench.store.set_down(False)
     await bench.until(lambda: len(bench.store.signals) == 500)
     await bench.until(all_settled(bench))
@@ -174,17 +176,17 @@ async def test_a_reconnect_hands_back_what_was_not_taken_and_the_books_still_bal
     bench.store.set_down(True)
     for seq in range(30):
         bench.source.publish(UP, GOOD % seq)
-    await bench.until(lambda: bench.source.inbox.account().received == 30)
+    await bench.until(lambda: bench.source.inbox.counts().received == 30)
     for _ in range(100):  # the first batch is on its way to a Kafka that does not answer
         await asyncio.sleep(0)
     bench.source.reconnect()
-    account = bench.source.inbox.account()
-    assert (account.handed_back, account.balanced) == (23, True)
+    counts = bench.source.inbox.counts()
+    assert (counts.handed_back, counts.balanced) == (23, True)
     bench.store.set_down(False)
     await bench.until(all_settled(bench))
     await bench.end()
-    account = bench.source.inbox.account()
-    assert (account.received, account.stored, account.balanced) == (60, 37, True)
+    counts = bench.source.inbox.counts()
+    assert (counts.received, counts.stored, counts.balanced) == (60, 37, True)
     assert bench.source.acknowledged == list(range(1, 31))
     deliveries = {json.loads(value)["id"][:20] for value in bench.store.signals}
     assert len(deliveries) == 30  # doubled on the wire, each of one delivery
@@ -262,8 +264,8 @@ async def test_a_device_that_sends_a_fire_again_is_confirmed_each_time_and_each_
     bench.source.publish(FRAMES, FIRE)
     await bench.until(all_settled(bench))
     await bench.end()
-    account = bench.source.inbox.account()
-    assert (account.received, account.stored, account.repeated, account.balanced) == (5, 5, 0, True)
+    counts = bench.source.inbox.counts()
+    assert (counts.received, counts.stored, counts.repeated, counts.balanced) == (5, 5, 0, True)
     fires = [event for event in events(bench) if event.data.kind == "fire"]
     assert (len(fires), len({fire.id for fire in fires}), len({fire.data.content for fire in fires})) == (5, 5, 1)
     assert [decode_frame(reply).command for _, reply in bench.source.answered] == [Command.CONFIRM] * 5
@@ -325,8 +327,8 @@ async def test_a_loss_that_was_none_is_taken_back_on_the_log() -> None:
     for seq in (*range(300), *range(301, 500), 300):
         await bench.beat(seq)
     await bench.end()
-    told, back = [event for event in events(bench) if event.data.kind == "gap"]
-    assert (told.data.missing, back.data.missing, back.data.first_received_at) == (1, -1, told.time)
+    reported, back = [event for event in events(bench) if event.data.kind == "gap"]
+    assert (reported.data.missing, back.data.missing, back.data.first_received_at) == (1, -1, reported.time)
     assert [bench.metric(f"sequence_{word}_total") for word in ("missing", "found")] == [1, 1]
 
 
@@ -342,7 +344,7 @@ async def test_a_number_that_was_refused_is_not_missing() -> None:
 async def test_payloads_that_say_very_much_are_stored_in_small_batches_and_settled_in_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("services.ingest.worker.MAX_SIGNALS", 10)
+    monkeypatch.setattr("services.ingest.worker.lane.MAX_SIGNALS", 10)
     bench = Bench()
     batches: list[int] = []
     put = bench.store.put
@@ -368,7 +370,7 @@ async def test_a_tick_goes_out_when_the_probes_are_back_and_none_without_them() 
     bench = Bench()
     ticker = Ticker(
         [bench.source],
-        bench.proof,
+        bench.watermark,
         bench.store,
         bench.metrics,
         bench.clock,
@@ -393,7 +395,7 @@ async def test_a_tick_goes_out_when_the_probes_are_back_and_none_without_them() 
     await ticking
     bench.store.set_down(False)
     await bench.end()
-    await ticker.farewell()
+    await ticker.leave()
     assert bench.store.ticks[-1].leaving
 
 
@@ -404,7 +406,7 @@ async def test_no_tick_passes_a_message_that_is_not_stored() -> None:
     bench.clock.forward(1)
     bench.source.probe()
     await asyncio.sleep(0.02)
-    assert bench.proof.proven_until() is None
+    assert bench.watermark.proven_until() is None
     bench.store.set_down(False)
-    await bench.until(lambda: bench.proof.proven_until() == bench.clock.now())
+    await bench.until(lambda: bench.watermark.proven_until() == bench.clock.now())
     await bench.end()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.adapters.inbox import STEP
+from services.ingest.adapters.stamps import MICROSECOND
 from services.ingest.adapters.wire import Encoder
 from services.ingest.domain.decide import decide
 from services.ingest.domain.directory import Device, Directory, Version
@@ -111,10 +111,12 @@ class Centre:
         self._number += 1
         outcome = decide(came._replace(number=self._number), self._directory, DECODERS)
         assert isinstance(outcome, Accepted), outcome
-        judged = self._repeats.batch().once(outcome)
-        self._repeats.stored([judged])
-        for signal in judged.signals:
-            self.scenario.feed(self._decoder.decode(self._encoder.signal(signal, judged.arrival), self.scenario.offset))
+        decided = self._repeats.batch().once(outcome)
+        self._repeats.stored([decided])
+        for signal in decided.signals:
+            self.scenario.feed(
+                self._decoder.decode(self._encoder.signal(signal, decided.arrival), self.scenario.offset)
+            )
 
     def is_open(self, kind: str) -> bool:
         return self.scenario.engine.units["U1"].condition.open_points(FindingKind(kind)) > 0
@@ -209,7 +211,7 @@ def test_a_fault_that_arrives_late_beside_its_resend_does_not_outlive_its_end() 
 def test_what_was_read_together_is_kept_in_its_order(form: Form) -> None:
     centre = Centre(form)
     for begin in (True, False, True):
-        centre.say("fire", begin=begin, after_s=STEP.total_seconds())
+        centre.say("fire", begin=begin, after_s=MICROSECOND.total_seconds())
     assert centre.problems("fire") == ["began", "ended", "began"]
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.simulator.domain.device import CENTRE, Device, Ended, Now
+from services.simulator.domain.device import CENTRE, Device, EndedFrame, Now
 from services.simulator.domain.frames import (
     Command,
     DeviceFlag,
@@ -45,13 +45,13 @@ def test_a_frame_is_sent_four_times_the_same_and_then_given_up() -> None:
     assert one.due(at(9.9)) == ([], [])
     steps = [one.due(at(seconds)) for seconds in (10, 20, 30, 40, 50)]
     assert [step.frames for step in steps] == [[frame]] * 3 + [[]] * 2
-    assert [step.ended for step in steps] == [[], [], [], [Ended(0, False)], []]
+    assert [step.ended for step in steps] == [[], [], [], [EndedFrame(0, False)], []]
 
 
 def test_a_confirm_ends_the_exchange_and_a_second_one_changes_nothing() -> None:
     one = device()
     one.keepalive(at(0))
-    assert one.hear(heard(Command.CONFIRM, 0), at(1)).ended == [Ended(0, True)]
+    assert one.hear(heard(Command.CONFIRM, 0), at(1)).ended == [EndedFrame(0, True)]
     assert one.hear(heard(Command.CONFIRM, 0), at(1)) == ((), ())
     assert one.due(at(100)) == ([], [])
     assert one.next_due_s() is None
@@ -62,12 +62,12 @@ def test_a_deny_is_answered_by_sending_again_at_once_as_often_as_by_silence() ->
     frame = one.keepalive(at(0))
     steps = [one.hear(heard(Command.DENY, 0), at(1)) for _ in range(4)]
     assert [step.frames for step in steps] == [[frame]] * 3 + [()]
-    assert steps[-1].ended == [Ended(0, False)]
+    assert steps[-1].ended == [EndedFrame(0, False)]
 
 
 def test_registration_and_keepalive_command_wait_for_no_confirm() -> None:
     one = Device(MAKES["keepalive_command7"], ADDRESS)
-    assert [frame.command for frame in one.greet(at(0)).frames] == [Command.REGISTER]
+    assert [frame.command for frame in one.announce(at(0)).frames] == [Command.REGISTER]
     assert one.keepalive(at(0)).command == Command.KEEPALIVE
     assert one.next_due_s() is None
 
@@ -115,7 +115,7 @@ def test_a_frame_for_another_device_changes_nothing() -> None:
 def test_a_restart_begins_with_zero_and_forgets() -> None:
     one = device(serial=700)
     one.keepalive(at(0))
-    assert one.restart().ended == [Ended(700, False)]
+    assert one.restart().ended == [EndedFrame(700, False)]
     assert one.keepalive(at(1)).serial == 0
 
 

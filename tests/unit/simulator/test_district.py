@@ -10,9 +10,9 @@ from services.registry.adapters.files import LocalFiles
 from services.registry.domain.columns import COLUMNS, kind_of_file
 from services.registry.worker.importing import Importer
 from services.simulator.adapters.tables import write_tables
-from services.simulator.domain.dice import Dice
 from services.simulator.domain.district import BODIES, HERO, Devices, District
 from services.simulator.domain.names import TRADES
+from services.simulator.domain.seeded_random import SeededRandom
 from tests.fakes.registry import MemoryStore, SetClock
 from tests.unit.registry.builders import PACK_FILE
 
@@ -33,8 +33,8 @@ def test_more_units_leave_the_first_ones_as_they_are() -> None:
 
 def test_dice_are_pinned() -> None:
     """Recorded stories and ledgers name units by seed: another stream would change them all."""
-    dice = Dice(1, "a")
-    assert [dice.below(1000) for _ in range(5)] == [503, 338, 278, 376, 425]
+    rng = SeededRandom(1, "a")
+    assert [rng.below(1000) for _ in range(5)] == [503, 338, 278, 376, 425]
 
 
 def test_every_category_of_the_pack_occurs(pack: Pack) -> None:

@@ -8,7 +8,7 @@ import pytest
 from services.kernel.words import Lane, SignalKind
 from services.simulator.adapters.ledger import FileLedger, LedgerRow, read_ledger
 from services.simulator.domain.load import BLOCK, Block, Latencies, LoadPlan
-from services.simulator.worker.loading import Book
+from services.simulator.worker.loading import OutcomeBlocks
 
 T0 = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 GATEWAYS = [("G1", "U1"), ("G2", "U2"), ("G3", "U3")]
@@ -52,17 +52,17 @@ def test_no_latency_is_zero() -> None:
 
 
 def test_book_gives_its_oldest_block_and_forgets_late_answers_to_it() -> None:
-    book = Book()
+    outcomes = OutcomeBlocks()
     for number in (0, 1, BLOCK, 2 * BLOCK):
-        book.sent(number, 1.0)
-    book.acked(1, 2.0)
-    taken = book.take_oldest(2)
+        outcomes.sent(number, 1.0)
+    outcomes.acked(1, 2.0)
+    taken = outcomes.take_oldest(2)
     assert taken is not None
     first, block = taken
     assert (first, block.sent[1], block.acked[1]) == (0, 1.0, 2.0)
-    assert book.take_oldest(2) is None
-    book.acked(0, 3.0)
-    assert book.take_oldest(0) is not None
+    assert outcomes.take_oldest(2) is None
+    outcomes.acked(0, 3.0)
+    assert outcomes.take_oldest(0) is not None
 
 
 def test_ledger_gives_back_what_was_written(tmp_path: Path) -> None:

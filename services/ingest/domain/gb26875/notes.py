@@ -14,7 +14,7 @@ from services.ingest.domain.gb26875.values import Text, TimeLabel, is_cut, text_
 
 
 class NoteCode(StrEnum):
-    """The closed set of oddities; the values are stable."""
+    """The closed set of anomalies; the values are stable."""
 
     UNEXPECTED_VERSION = "unexpected_version"
     INVALID_TIME = "invalid_time"
@@ -34,7 +34,7 @@ class NoteCode(StrEnum):
 
 
 class Note(NamedTuple):
-    """One oddity and the field it is about, in the names of the JSON form."""
+    """One anomaly and the field it is about, in the names of the JSON form."""
 
     path: str
     code: NoteCode

@@ -56,7 +56,7 @@ class _Rejection:
 
     error: Gb26875Error
     until: int
-    told: bool = False
+    reported: bool = False
 
 
 class StreamDecoder:
@@ -71,7 +71,7 @@ class StreamDecoder:
         self._profile = profile
         self._data = b""
         self._base = 0  # stream offset of _data[0]
-        self._mark = 0  # rejected bytes before this index of _data are told
+        self._mark = 0  # rejected bytes before this index of _data are reported
         self._rejection: _Rejection | None = None
 
     @property
@@ -122,7 +122,7 @@ class StreamDecoder:
         return size if size <= there else None
 
     def _take(self, start: int, size: int, events: list[Event]) -> int:
-        """Judge the start and return how many bytes to go on by: a whole good frame, or one byte.
+        """Look at the start and return how many bytes to go on by: a whole good frame, or one byte.
 
         Shape:  `size` is 0 for a start whose bytes end too early.
         """
@@ -162,8 +162,8 @@ class StreamDecoder:
         for at in range(self._mark, end, MAX_REJECTED_RAW):
             assert self._rejection is not None
             raw = self._data[at : min(end, at + MAX_REJECTED_RAW)]
-            events.append(Rejected(self._base + at, raw, self._rejection.error, self._rejection.told))
-            self._rejection.told = True
+            events.append(Rejected(self._base + at, raw, self._rejection.error, self._rejection.reported))
+            self._rejection.reported = True
         self._mark = end
 
 

@@ -14,7 +14,7 @@ _DEST = slice(18, 24)
 NOWHERE = b"\0" * ADDRESS_SIZE
 
 
-class Reached(NamedTuple):
+class ReturnPath(NamedTuple):
     """`device` and `centre` are address bytes as the device itself writes them."""
 
     carrier: Carrier
@@ -22,23 +22,23 @@ class Reached(NamedTuple):
     centre: bytes
 
 
-class Reach:
+class ReturnPaths:
     """Remembers a bounded number of devices, by the frames that they sent."""
 
     def __init__(self, limit: int = MAX_REMEMBERED) -> None:
         self._limit = limit
-        self._known: OrderedDict[str, Reached] = OrderedDict()
+        self._known: OrderedDict[str, ReturnPath] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._known)
 
     def heard(self, gateway_id: str, carrier: Carrier, frame: bytes) -> None:
         """A whole frame came from the gateway."""
-        self._known[gateway_id] = Reached(carrier, frame[_SOURCE], frame[_DEST])
+        self._known[gateway_id] = ReturnPath(carrier, frame[_SOURCE], frame[_DEST])
         self._known.move_to_end(gateway_id)
         if len(self._known) > self._limit:
             self._known.popitem(last=False)
 
-    def of(self, gateway_id: str) -> Reached | None:
+    def of(self, gateway_id: str) -> ReturnPath | None:
         """Return where the gateway was last heard, None when this process has not heard it."""
         return self._known.get(gateway_id)

@@ -9,9 +9,9 @@ from prometheus_client import CollectorRegistry
 
 from schemas import codec
 from schemas.topics import COMMANDS, EXCHANGES
-from services.ingest.adapters.exchange_wire import command_of, told_of
+from services.ingest.adapters.exchange_wire import command_of, event_of
 from services.ingest.adapters.registry_feed import RegistryFeed
-from services.ingest.domain.controls import Order, Told
+from services.ingest.domain.controls import ExchangeEvent, Order
 from services.ingest.domain.directory import Directory, Sender
 from services.ingest.domain.errors import LogUnavailable
 from services.ingest.metrics import Metrics
@@ -23,13 +23,13 @@ CONNECT_S = 15.0
 AGO = timedelta(minutes=1)
 
 
-class OrderBook:
+class OrderClient:
     """Every method may raise LogUnavailable."""
 
     def __init__(self, bootstrap: str, directory: Directory, clock: Clock, stop: Stop) -> None:
         self.directory = directory
         self._producer = BatchProducer(bootstrap, "firenet-command-cli", headers=codec.HEADERS)
-        self._steps: asyncio.Queue[Told] = asyncio.Queue()
+        self._steps: asyncio.Queue[ExchangeEvent] = asyncio.Queue()
         self._follower = LateFollower(bootstrap, EXCHANGES, self._read, clock.now() - AGO)
         self._following = asyncio.create_task(self._follower.run(stop))
 
@@ -45,7 +45,7 @@ class OrderBook:
     def in_service(self, gateway_id: str, now: datetime) -> bool:
         return isinstance(self.directory.sender(gateway_id, now), Sender)
 
-    async def place(self, orders: Sequence[Order], source: str) -> None:
+    async def submit(self, orders: Sequence[Order], source: str) -> None:
         """Return once all orders stand on the log."""
         records = [
             Record(COMMANDS, order.gateway_id.encode(), codec.commands.encode(command_of(order, source)))
@@ -56,44 +56,44 @@ class OrderBook:
         except KafkaUnavailable as error:
             raise LogUnavailable(str(error)) from error
 
-    async def steps(self, command_ids: Collection[str]) -> AsyncIterator[Told]:
+    async def steps(self, command_ids: Collection[str]) -> AsyncIterator[ExchangeEvent]:
         """Yield the steps of these orders, each once, up to the end of the last."""
         waiting = set(command_ids)
         seen: set[tuple[str, str, int | None]] = set()
         while waiting:
-            told = await self._steps.get()
-            key = (told.order.command_id, told.step, told.attempt)
-            if told.order.command_id not in waiting or key in seen:
+            event = await self._steps.get()
+            key = (event.order.command_id, event.step, event.attempt)
+            if event.order.command_id not in waiting or key in seen:
                 continue
             seen.add(key)
-            if told.ends:
-                waiting.discard(told.order.command_id)
-            yield told
+            if event.ends:
+                waiting.discard(event.order.command_id)
+            yield event
 
     def _read(self, _: str, value: bytes | None) -> None:
         try:
-            self._steps.put_nowait(told_of(value or b""))
+            self._steps.put_nowait(event_of(value or b""))
         except codec.BadRecord:
             return  # ingest counts it
 
 
 @asynccontextmanager
-async def open_order_book(bootstrap: str, registry_deadline_s: float, clock: Clock) -> AsyncIterator[OrderBook]:
+async def open_order_client(bootstrap: str, registry_deadline_s: float, clock: Clock) -> AsyncIterator[OrderClient]:
     """Yield an order book that knows today's registry. Raises LogUnavailable."""
     stop = Stop()
     directory = Directory()
     feed = RegistryFeed(bootstrap, directory, Metrics(CollectorRegistry()))
     following = asyncio.create_task(feed.run(stop))
-    book = OrderBook(bootstrap, directory, clock, stop)
+    client = OrderClient(bootstrap, directory, clock, stop)
     try:
         try:
             async with asyncio.timeout(CONNECT_S + registry_deadline_s):
                 await feed.wait_caught_up(registry_deadline_s)
-                await book.start()
+                await client.start()
         except (KafkaUnavailable, TimeoutError) as error:
             raise LogUnavailable(str(error) or f"no answer from Kafka at {bootstrap}") from error
-        yield book
+        yield client
     finally:
         stop.set()
-        await book.close()
+        await client.close()
         await asyncio.gather(following, return_exceptions=True)

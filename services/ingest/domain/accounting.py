@@ -1,4 +1,4 @@
-"""The books of one lane: every message is somewhere, and it is known where."""
+"""The message counters of one lane: every message is somewhere, and it is known where."""
 
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from services.ingest.domain.values import Accepted, Outcome
 from services.kernel.words import REFUSAL_REASONS_IN_USE, RefusalReason
 
 
-class Account(NamedTuple):
+class MessageCounts(NamedTuple):
     """Counts of messages since the start; probes of our own are not among them.
 
     `repeated` are stored already and have no effect but to show that the gateway lives. `handed_back` were
@@ -32,7 +32,7 @@ class Account(NamedTuple):
 
 
 class MessageAccounting:
-    """Keeps an `Account`. `in_flight` is counted on its own, so that `balanced` proves something."""
+    """Keeps `MessageCounts`. `in_flight` is counted on its own, so that `balanced` proves something."""
 
     def __init__(self) -> None:
         self._received = 0
@@ -66,7 +66,7 @@ class MessageAccounting:
         self._handed_back += messages
         self._in_flight -= messages
 
-    def account(self) -> Account:
-        return Account(
+    def counts(self) -> MessageCounts:
+        return MessageCounts(
             self._received, self._stored, self._repeated, dict(self._refused), self._handed_back, self._in_flight
         )

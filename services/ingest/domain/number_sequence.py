@@ -1,16 +1,27 @@
 """What the numbers that one gateway gives its messages prove: which of them never came.
 
 Nothing is said to be lost that may still come, or that may have come before this process began to listen: a loss that
-is not told is a pity, a loss that was none is a false witness.
+is not reported is a pity, a loss that was none is a false witness.
 """
 
 from bisect import insort
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import NamedTuple
+
+from services.ingest.domain.sequence_steps import (
+    AHEAD,
+    FORGOTTEN,
+    GAP,
+    LATE,
+    NEXT,
+    REPEATED,
+    Numbered,
+    Reception,
+    ReportedLoss,
+    SequenceStep,
+)
 
 GRACE = timedelta(seconds=120)
-"""How long a missing number may still come, by another lane or sent again, before it is told as lost."""
+"""How long a missing number may still come, by another lane or sent again, before it is reported as lost."""
 
 IN_A_ROW = 8
 """So many steps of one must have come in a row before anything is missed: not everything that grows is a count."""
@@ -21,66 +32,16 @@ MAX_RUNS = 128
 MAX_AHEAD = 256
 """Numbers of a gateway that wait, since the fire lane overtakes, until the others have come up to them."""
 
-MAX_TOLD = 16
-"""Losses told that can be taken back, of each count."""
+MAX_REPORTED = 16
+"""Losses reported that can be taken back, of each count."""
 
 
-class Step(StrEnum):
-    """What a number is, beside the highest one so far.
+class NumberSequence:
+    """One count of one gateway, its numbers unwrapped: they go on without end.
 
-    `ahead`: by a faster way. `late`: it fills a gap. `found`: it had been told as lost. `restart`: a count begun anew,
-    once that is sure. `forgotten`: there are too many gaps, and one of them will not be told.
-    """
-
-    NEXT = "next"
-    AHEAD = "ahead"
-    REPEATED = "repeated"
-    LATE = "late"
-    GAP = "gap"
-    FOUND = "found"
-    RESTART = "restart"
-    WRAP = "wrap"
-    FORGOTTEN = "forgotten"
-
-
-class Numbered(NamedTuple):
-    """`missing`: so many numbers are known to be lost now; below 0: so many that were told so, at `told_at`, came."""
-
-    step: Step
-    missing: int = 0
-    told_at: datetime | None = None
-
-
-class Hearing(NamedTuple):
-    """When and how a number came. All that was sent before `proven` has come, by all lanes; None: who knows.
-
-    `overtakes`: by a way that is faster than that of other messages. `again`: the broker says that it brought it once.
-    """
-
-    at: datetime
-    proven: datetime | None
-    overtakes: bool = False
-    again: bool = False
-
-
-class Told(NamedTuple):
-    first: int
-    last: int
-    at: datetime
-
-
-_NEXT, _AHEAD, _REPEATED, _LATE, _GAP, _RESTART, _WRAP, _FORGOTTEN = map(
-    Numbered,
-    (Step.NEXT, Step.AHEAD, Step.REPEATED, Step.LATE, Step.GAP, Step.RESTART, Step.WRAP, Step.FORGOTTEN),
-)
-
-
-class Line:
-    """One count of one gateway, its numbers laid out without end.
-
-    All up to `floor` have come, were told, or nobody can know; above it are gaps between `runs`, the last of which ends
-    with `high`. What overtook waits in `ahead`, in order, until the others have come up to it. Nothing is missed before
-    the count is `sure`.
+    All up to `floor` have come, were reported, or nobody can know; above it are gaps between `runs`, the last of which
+    ends with `high`. What overtook waits in `ahead`, in order, until the others have come up to it. Nothing is missed
+    before the count is `sure`.
     """
 
     __slots__ = (
@@ -88,7 +49,7 @@ class Line:
         "_due",
         "_grace",
         "_in_a_row",
-        "_told",
+        "_reported",
         "ahead",
         "began_at",
         "first",
@@ -100,18 +61,18 @@ class Line:
         "was_followed",
     )
 
-    def __init__(self, number: int, hearing: Hearing, grace: timedelta) -> None:
+    def __init__(self, number: int, reception: Reception, grace: timedelta) -> None:
         self._grace = grace
         self.was_followed = False
         self.first = self.floor = self.high = number
         self.runs: list[tuple[int, int]] = []
         self.ahead: list[int] = []
-        self.began_at = self.heard_at = hearing.at
+        self.began_at = self.heard_at = reception.at
         self._in_a_row = 0
         self.sure = False
         self._due: tuple[int, datetime] | None = None
         self._above = 0
-        self._told: list[Told] = []
+        self._reported: list[ReportedLoss] = []
 
     @property
     def is_steady(self) -> bool:
@@ -123,7 +84,7 @@ class Line:
         self._in_a_row = 0
 
     def knows(self, number: int) -> bool:
-        """Say whether a number that is not ahead fills a gap, stands in a run, or was told as lost."""
+        """Say whether a number that is not ahead fills a gap, stands in a run, or was reported as lost."""
         return number > self.floor or self._loss_of(number) is not None
 
     def has_passed(self, number: int) -> bool:
@@ -137,20 +98,20 @@ class Line:
             return True
         return before in self.ahead and all(between in self.ahead for between in range(self.high + 1, before))
 
-    def hear(self, number: int, hearing: Hearing, excused: int = 0) -> Numbered:
+    def hear(self, number: int, reception: Reception, excused: int = 0) -> Numbered:
         """Take in a number; `excused`: so many messages came that nobody could number."""
-        self.heard_at = hearing.at
-        if hearing.overtakes and number > self.high:
+        self.heard_at = reception.at
+        if reception.overtakes and number > self.high:
             insort(self.ahead, number)
             if len(self.ahead) <= MAX_AHEAD:
-                return _AHEAD
+                return AHEAD
             number = self.ahead.pop(0)
         while self.ahead and self.ahead[0] < number:
-            self._take(self.ahead.pop(0), hearing)
+            self._take(self.ahead.pop(0), reception)
         if self.ahead and self.ahead[0] == number:
             self.ahead.pop(0)
-        step = self._take(number, hearing)
-        missing = self._classifier(hearing, excused) if self.sure and step.missing == 0 else 0
+        step = self._take(number, reception)
+        missing = self._due_losses(reception, excused) if self.sure and step.missing == 0 else 0
         return step._replace(missing=missing) if missing else step
 
     def hear_next(self, at: datetime, proven: datetime | None) -> bool:
@@ -183,30 +144,30 @@ class Line:
         self.ahead.clear()
 
     def take_all_back(self) -> Numbered | None:
-        """Return what stands told as lost, None when that is nothing, and forget it: the count was none."""
-        if not self._told:
+        """Return what stands reported as lost, None when that is nothing, and forget it: the count was none."""
+        if not self._reported:
             return None
-        found = Numbered(Step.FOUND, -sum(last - first + 1 for first, last, _ in self._told), self._told[-1].at)
-        self._told.clear()
+        found = Numbered(
+            SequenceStep.FOUND, -sum(last - first + 1 for first, last, _ in self._reported), self._reported[-1].at
+        )
+        self._reported.clear()
         return found
 
-    def tell_before(self, high: int, at: datetime) -> Numbered:
+    def report_before(self, high: int, at: datetime) -> Numbered:
         """Return the loss of all between `high`, where the count before this ended, and the first number of this."""
-        self._told.append(Told(high + 1, self.first - 1, at))
-        return Numbered(Step.NEXT, self.first - 1 - high)
+        self._reported.append(ReportedLoss(high + 1, self.first - 1, at))
+        return Numbered(SequenceStep.NEXT, self.first - 1 - high)
 
-    # --- inside
-
-    def _take(self, number: int, hearing: Hearing) -> Numbered:
+    def _take(self, number: int, reception: Reception) -> Numbered:
         if not self.sure:
-            return self._get_to_know(number, hearing)
+            return self._get_to_know(number, reception)
         if number > self.high:
             return self._append(number)
         if number <= self.floor:
             return self._take_back(number)
         return self._fill(number)
 
-    def _get_to_know(self, number: int, hearing: Hearing) -> Numbered:
+    def _get_to_know(self, number: int, reception: Reception) -> Numbered:
         """Take in a number before anything can be missed.
 
         Whoever was here before us may have stored what we shall never hear: so first all must have come that was sent
@@ -214,11 +175,11 @@ class Line:
         """
         step = number - self.high
         if step < 1:
-            return _REPEATED
+            return REPEATED
         self.floor = self.high = number
         self._in_a_row = self._in_a_row + 1 if step == 1 else 0
-        self._get_sure(hearing.proven)
-        return _NEXT if step == 1 else _GAP
+        self._get_sure(reception.proven)
+        return NEXT if step == 1 else GAP
 
     def _get_sure(self, proven: datetime | None) -> None:
         self.sure = self.is_steady and proven is not None and proven >= self.began_at + self._grace
@@ -230,19 +191,19 @@ class Line:
         self._above += 1
         if step > 1:
             runs.append((number, number))
-            return _GAP if self._is_bounded() else _FORGOTTEN
+            return GAP if self._is_bounded() else FORGOTTEN
         if runs:
             runs[-1] = (runs[-1][0], number)
         else:
             self.floor = number
-        return _NEXT
+        return NEXT
 
     def _fill(self, number: int) -> Numbered:
         """Put a number into the gap where it was missing."""
         runs = self.runs
         at = next(at for at, (_, last) in enumerate(runs) if number <= last)
         if runs[at][0] <= number:
-            return _REPEATED
+            return REPEATED
         if self._due is not None and number < self._due[0]:
             self._due = None  # the rest of the gap may come as well
         first, last = number, number
@@ -254,7 +215,7 @@ class Line:
         runs.insert(at, (first, last))
         while runs and runs[0][0] == self.floor + 1:
             self.floor = runs.pop(0)[1]
-        return _LATE if self._is_bounded() else _FORGOTTEN
+        return LATE if self._is_bounded() else FORGOTTEN
 
     def _is_bounded(self) -> bool:
         """Give up the oldest gap where there are too many; return whether there were not."""
@@ -263,7 +224,7 @@ class Line:
         self.floor = self.runs.pop(0)[1]
         return False
 
-    def _classifier(self, hearing: Hearing, excused: int) -> int:
+    def _due_losses(self, reception: Reception, excused: int) -> int:
         """Return how many numbers are known to be lost now.
 
         Told is what lies below the highest number so far, when everything has come that was sent until the grace was
@@ -272,14 +233,14 @@ class Line:
         if not self.runs:
             self._due = None
         elif self._due is None:
-            self._due = self.high, hearing.at + self._grace
+            self._due = self.high, reception.at + self._grace
             self._above = 0
-        elif hearing.proven is not None and hearing.proven >= self._due[1] and self._above >= IN_A_ROW:
+        elif reception.proven is not None and reception.proven >= self._due[1] and self._above >= IN_A_ROW:
             passed, self._due = self._due[0], None
-            return self._tell(passed, hearing.at, excused)
+            return self._report_losses(passed, reception.at, excused)
         return 0
 
-    def _tell(self, passed: int, at: datetime, excused: int) -> int:
+    def _report_losses(self, passed: int, at: datetime, excused: int) -> int:
         missing = 0
         while self.runs and self.runs[0][0] <= passed:
             first, last = self.floor + 1, self.runs[0][0] - 1
@@ -288,23 +249,23 @@ class Line:
             first += spared
             if first <= last:
                 missing += last - first + 1
-                self._told.append(Told(first, last, at))
+                self._reported.append(ReportedLoss(first, last, at))
             self.floor = self.runs.pop(0)[1]
-        del self._told[:-MAX_TOLD]
+        del self._reported[:-MAX_REPORTED]
         return missing
 
-    def _loss_of(self, number: int) -> Told | None:
-        return next((one for one in self._told if one.first <= number <= one.last), None)
+    def _loss_of(self, number: int) -> ReportedLoss | None:
+        return next((one for one in self._reported if one.first <= number <= one.last), None)
 
     def _take_back(self, number: int) -> Numbered:
         """Take back that a number was lost: with all behind it, if it is where the count would go on."""
         loss = self._loss_of(number)
         if loss is None:
-            return _REPEATED
-        at = self._told.index(loss)
+            return REPEATED
+        at = self._reported.index(loss)
         if number == loss.first:
-            del self._told[at]
-            return Numbered(Step.FOUND, loss.first - loss.last - 1, loss.at)
+            del self._reported[at]
+            return Numbered(SequenceStep.FOUND, loss.first - loss.last - 1, loss.at)
         left = (loss._replace(last=number - 1), loss._replace(first=number + 1))
-        self._told[at : at + 1] = [part for part in left if part.first <= part.last]
-        return Numbered(Step.FOUND, -1, loss.at)
+        self._reported[at : at + 1] = [part for part in left if part.first <= part.last]
+        return Numbered(SequenceStep.FOUND, -1, loss.at)

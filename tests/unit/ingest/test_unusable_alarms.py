@@ -1,4 +1,4 @@
-"""What comes on the alarm lane and cannot be used rings: of a known unit, or of nobody; never without end."""
+"""What comes on the alarm lane and cannot be used is reported: of a known unit, or of nobody; never without end."""
 
 from datetime import timedelta
 from ipaddress import ip_network
@@ -10,9 +10,25 @@ from schemas.signal import Signal, UnregisteredAlarm
 from services.ingest.adapters.wire import refusal_id
 from services.ingest.domain.decide import MAX_PAYLOAD_BYTES
 from services.ingest.domain.directory import Device, Version
-from services.ingest.domain.ringing import EVERY, REMEMBERED, STRANGER_EVERY, STRANGERS, Ringing
-from services.ingest.domain.values import Accepted, Arrival, Claim, Format, Outcome, Point, Refused, Ring, Route
-from services.ingest.worker import Classifier
+from services.ingest.domain.unusable_alarms import (
+    EVERY,
+    MAX_UNREGISTERED,
+    REMEMBERED,
+    UNREGISTERED_EVERY,
+    UnusableAlarmThrottle,
+)
+from services.ingest.domain.values import (
+    Accepted,
+    Arrival,
+    Claim,
+    Format,
+    Outcome,
+    Point,
+    Refused,
+    Route,
+    UnusableAlarm,
+)
+from services.ingest.worker.classifier import Classifier
 from services.kernel.words import Carrier, Lane, SignalKind
 from tests.fakes.ingest import MemoryStore
 from tests.unit.ingest.build import DECODERS, NOON, after, arrival, directory
@@ -20,19 +36,19 @@ from tests.unit.ingest.device_harness import ADDRESSES, frame, spoilt, status
 
 ALARM = "firenet/v1/G000001/alarm/json"
 FRAMES = "firenet/v1/G000001/alarm/gb26875"
-KNOWN = Ring("G000001", "U000001", Lane.ALARM, Carrier.MQTT_JSON)
+KNOWN = UnusableAlarm("G000001", "U000001", Lane.ALARM, Carrier.MQTT_JSON)
 FIRE_FRAME = frame("G000003", status(0x03))
 
 
-def judged(came: Arrival) -> Outcome:
+def decided(came: Arrival) -> Outcome:
     known = directory()
     home = (ip_network("10.0.0.0/8"),)
     known.put("G000001", [Version(NOON.date(), "U000001", None, Device("standard", ADDRESSES["G000001"], home))])
     return Classifier(known, DECODERS)(came)
 
 
-def ring_of(came: Arrival) -> Ring | None:
-    return judged(came).ring
+def alarm_of(came: Arrival) -> UnusableAlarm | None:
+    return decided(came).unusable_alarm
 
 
 def called(raw: bytes, gateway_id: str = "", peer: str = "10.0.0.7", carrier: Carrier = Carrier.TCP_GB26875) -> Arrival:
@@ -56,11 +72,11 @@ def called(raw: bytes, gateway_id: str = "", peer: str = "10.0.0.7", carrier: Ca
         (FRAMES, frame("G000002", status(0x03))),
     ],
 )
-def test_what_is_unreadable_on_the_alarm_lane_of_a_known_gateway_rings_for_its_unit(topic: str, payload: bytes) -> None:
-    outcome = judged(arrival(payload, topic))
+def test_what_is_unreadable_on_a_known_gateways_alarm_lane_is_reported_of_its_unit(topic: str, payload: bytes) -> None:
+    outcome = decided(arrival(payload, topic))
     assert isinstance(outcome, Refused)
-    assert outcome.ring is not None
-    assert outcome.ring[:3] == ("G000001", "U000001", Lane.ALARM)
+    assert outcome.unusable_alarm is not None
+    assert outcome.unusable_alarm[:3] == ("G000001", "U000001", Lane.ALARM)
     store = MemoryStore()
     store.write(outcome)
     (alarm,), (signal,) = store.alarms, store.signals
@@ -93,29 +109,29 @@ def test_what_is_unreadable_on_the_alarm_lane_of_a_known_gateway_rings_for_its_u
         called(b"heart", ""),
     ],
 )
-def test_what_names_no_alarm_lane_or_was_heard_does_not_ring(came: Arrival) -> None:
-    assert ring_of(came) is None
+def test_what_names_no_alarm_lane_or_was_heard_is_not_reported(came: Arrival) -> None:
+    assert alarm_of(came) is None
 
 
-def test_a_bad_frame_beside_good_ones_rings_unless_a_fire_is_among_them() -> None:
-    calm, fire = frame("G000001", status(0x01)), frame("G000001", status(0x03))
+def test_a_bad_frame_beside_good_ones_is_reported_unless_a_fire_is_among_them() -> None:
+    ends_no_fire, fire = frame("G000001", status(0x01)), frame("G000001", status(0x03))
     bad = spoilt(fire)
-    beside = judged(arrival(calm + bad, FRAMES))
+    beside = decided(arrival(ends_no_fire + bad, FRAMES))
     assert isinstance(beside, Accepted)
-    assert beside.ring == KNOWN._replace(carrier=Carrier.MQTT_GB26875)
+    assert beside.unusable_alarm == KNOWN._replace(carrier=Carrier.MQTT_GB26875)
     store = MemoryStore()
     store.write(beside)
     assert b"unreadable_alarm" in store.alarms[-1]
-    assert ring_of(arrival(fire + bad, FRAMES)) is None
-    assert ring_of(arrival(calm + b"\r\n", FRAMES)) is None
+    assert alarm_of(arrival(fire + bad, FRAMES)) is None
+    assert alarm_of(arrival(ends_no_fire + b"\r\n", FRAMES)) is None
 
 
 @pytest.mark.parametrize("gateway_id", ["G999999", "G000003", "G000002"])
-def test_a_gateway_that_speaks_for_nobody_rings_with_what_it_seems_to_say(gateway_id: str) -> None:
+def test_a_gateway_that_speaks_for_nobody_is_reported_with_what_it_seems_to_say(gateway_id: str) -> None:
     payload = b'{"v":1,"kind":"FIRE","unit_id":"U9","point":{"address":"3-017"}}'
-    outcome = judged(arrival(payload, ALARM.replace("G000001", gateway_id)))
-    assert outcome.ring is not None
-    assert outcome.ring[:2] == (gateway_id, "")
+    outcome = decided(arrival(payload, ALARM.replace("G000001", gateway_id)))
+    assert outcome.unusable_alarm is not None
+    assert outcome.unusable_alarm[:2] == (gateway_id, "")
     store = MemoryStore()
     store.write(outcome)
     event = codec.alarms.decode(store.alarms[0])
@@ -126,10 +142,10 @@ def test_a_gateway_that_speaks_for_nobody_rings_with_what_it_seems_to_say(gatewa
     assert (event.data.refusal_id, store.signals) == (refusal_id(outcome.arrival), [])
 
 
-def test_a_topic_without_a_usable_id_rings_for_all_further_ones() -> None:
-    outcome = judged(arrival(b"{", "firenet/v1/消防/alarm/json"))
-    assert outcome.ring is not None
-    assert (outcome.ring.gateway_id, outcome.ring.unit_id) == (None, "")
+def test_a_topic_without_a_usable_id_is_reported_for_all_further_ones() -> None:
+    outcome = decided(arrival(b"{", "firenet/v1/消防/alarm/json"))
+    assert outcome.unusable_alarm is not None
+    assert (outcome.unusable_alarm.gateway_id, outcome.unusable_alarm.unit_id) == (None, "")
     store = MemoryStore()
     store.write(outcome)
     event = codec.alarms.decode(store.alarms[0])
@@ -138,11 +154,11 @@ def test_a_topic_without_a_usable_id_rings_for_all_further_ones() -> None:
 
 
 @pytest.mark.parametrize("carrier", [Carrier.TCP_GB26875, Carrier.UDP_GB26875])
-def test_a_fire_of_a_device_that_nobody_knows_rings_under_its_address(carrier: Carrier) -> None:
-    outcome = judged(called(FIRE_FRAME, carrier=carrier))
-    assert outcome.ring is not None
-    assert outcome.ring[:4] == (ADDRESSES["G000003"].hex(), "", Lane.UP, carrier)
-    assert [message.kind for message in outcome.ring.messages].count(SignalKind.FIRE) == 1
+def test_a_fire_of_a_device_that_nobody_knows_is_reported_under_its_address(carrier: Carrier) -> None:
+    outcome = decided(called(FIRE_FRAME, carrier=carrier))
+    assert outcome.unusable_alarm is not None
+    assert outcome.unusable_alarm[:4] == (ADDRESSES["G000003"].hex(), "", Lane.UP, carrier)
+    assert [message.kind for message in outcome.unusable_alarm.messages].count(SignalKind.FIRE) == 1
     store = MemoryStore()
     store.write(outcome)
     event = codec.alarms.decode(store.alarms[0])
@@ -150,44 +166,44 @@ def test_a_fire_of_a_device_that_nobody_knows_rings_under_its_address(carrier: C
     assert (event.data.peer, event.data.reason) == ("10.0.0.7", "unknown_gateway")
 
 
-def test_a_fire_from_where_a_known_device_may_not_call_rings_as_nobodys() -> None:
+def test_a_fire_from_where_a_known_device_may_not_call_is_reported_as_nobodys() -> None:
     """Whoever it is, it is not believed to be the gateway: it proves nothing about its unit."""
-    ring = ring_of(called(frame("G000001", status(0x03)), "G000001", "192.168.0.9"))
-    assert ring is not None
-    assert ring[:2] == ("G000001", "")
+    alarm = alarm_of(called(frame("G000001", status(0x03)), "G000001", "192.168.0.9"))
+    assert alarm is not None
+    assert alarm[:2] == ("G000001", "")
 
 
-def test_one_gateway_rings_once_in_ten_seconds_and_the_next_says_how_many_there_were() -> None:
-    ringing = Ringing()
-    rung = [ringing.bound(KNOWN, NOON + timedelta(seconds=at)) for at in (0, 1, 9, 10, 11, 25)]
-    assert [(ring.told, ring.further) for ring in rung] == [
+def test_one_gateway_is_reported_once_in_ten_seconds_and_the_next_says_how_many_there_were() -> None:
+    throttle = UnusableAlarmThrottle()
+    alarms = [throttle.bound(KNOWN, NOON + timedelta(seconds=at)) for at in (0, 1, 9, 10, 11, 25)]
+    assert [(alarm.reported, alarm.further) for alarm in alarms] == [
         (True, 0), (False, 0), (False, 0), (True, 2), (False, 0), (True, 1)
     ]  # fmt: skip
     assert timedelta(seconds=10) == EVERY
-    assert ringing.bound(KNOWN._replace(gateway_id="G2"), after(25)).told
+    assert throttle.bound(KNOWN._replace(gateway_id="G2"), after(25)).reported
 
 
-def test_strangers_ring_once_a_minute_each_and_beyond_a_bound_together() -> None:
-    ringing = Ringing()
+def test_unregistered_senders_are_reported_once_a_minute_each_and_beyond_a_bound_together() -> None:
+    throttle = UnusableAlarmThrottle()
 
-    def ring(name: str, seconds: float) -> Ring:
-        return ringing.bound(Ring(name, "", Lane.ALARM, Carrier.MQTT_JSON), after(seconds))
+    def alarm(name: str, seconds: float) -> UnusableAlarm:
+        return throttle.bound(UnusableAlarm(name, "", Lane.ALARM, Carrier.MQTT_JSON), after(seconds))
 
-    told = [ring(f"X{number}", 0) for number in range(STRANGERS)]
-    assert [one.gateway_id for one in told] == [f"X{number}" for number in range(STRANGERS)]
-    more = [ring(f"Y{number}", 1) for number in range(1000)]
+    first = [alarm(f"X{number}", 0) for number in range(MAX_UNREGISTERED)]
+    assert [one.gateway_id for one in first] == [f"X{number}" for number in range(MAX_UNREGISTERED)]
+    more = [alarm(f"Y{number}", 1) for number in range(1000)]
     assert {one.gateway_id for one in more} == {None}
-    assert sum(one.told for one in more) == 1
-    assert ring("X5", 1).told is False
-    again = ring("X5", STRANGER_EVERY.total_seconds())
-    assert (again.gateway_id, again.told, again.further) == ("X5", True, 1)
-    assert ring("Y1", 62).further == 999
-    assert ring("Y1", REMEMBERED.total_seconds() + 70).gateway_id == "Y1", "an hour later there is room again"
+    assert sum(one.reported for one in more) == 1
+    assert alarm("X5", 1).reported is False
+    again = alarm("X5", UNREGISTERED_EVERY.total_seconds())
+    assert (again.gateway_id, again.reported, again.further) == ("X5", True, 1)
+    assert alarm("Y1", 62).further == 999
+    assert alarm("Y1", REMEMBERED.total_seconds() + 70).gateway_id == "Y1", "an hour later there is room again"
 
 
 def test_a_point_of_a_stranger_is_told_whole() -> None:
     point = Point("3-017", "1", "smoke", "三层")
     payload = '{"v":1,"kind":"fire","point":{"address":"3-017","system":"1","type":"smoke","label":"三层"}}'
-    ring = ring_of(arrival(payload.encode(), ALARM.replace("G000001", "G7")))
-    assert ring is not None
-    assert [message.point for message in ring.messages] == [point]
+    alarm = alarm_of(arrival(payload.encode(), ALARM.replace("G000001", "G7")))
+    assert alarm is not None
+    assert [message.point for message in alarm.messages] == [point]

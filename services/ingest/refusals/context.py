@@ -15,9 +15,9 @@ from services.ingest.app import DECODERS, REPLAYER
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.errors import LogUnavailable
 from services.ingest.metrics import Metrics
-from services.ingest.replay import Replayer
 from services.ingest.settings import IngestSettings
-from services.ingest.worker import Classifier
+from services.ingest.worker.classifier import Classifier
+from services.ingest.worker.replayer import Replayer
 from services.runtime.kafka import KafkaUnavailable
 from services.runtime.lifecycle import Stop
 
@@ -25,14 +25,14 @@ CONNECT_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Workbench:
+class CliContext:
     log: KafkaRefusalLog
     directory: Directory
     replayer: Replayer
 
 
 @asynccontextmanager
-async def open_workbench(settings: IngestSettings) -> AsyncIterator[Workbench]:
+async def open_context(settings: IngestSettings) -> AsyncIterator[CliContext]:
     """Yield a workbench that knows today's registry. Raises LogUnavailable."""
     stop = Stop()
     directory, metrics = Directory(), Metrics(CollectorRegistry())
@@ -48,7 +48,7 @@ async def open_workbench(settings: IngestSettings) -> AsyncIterator[Workbench]:
             raise LogUnavailable(str(error) or f"no answer from Kafka at {settings.kafka_bootstrap}") from error
         log = KafkaRefusalLog(settings.kafka_bootstrap)
         replayer = Replayer(Classifier(directory, DECODERS), directory, log, store, metrics)
-        yield Workbench(log, directory, replayer)
+        yield CliContext(log, directory, replayer)
     finally:
         stop.set()
         await store.close()

@@ -71,10 +71,11 @@ class FedClient(mqtt.Client):
         return read
 
 
-class Session:
+class MqttSession:
     """One session at the broker over any number of connections, with a stable client id. Not thread-safe.
 
-    `subscribed`: all filters were granted on this connection. `refused_why`: the broker said no, and why.
+    `epoch` numbers the connections that the broker took. `subscribed`: all filters were granted on this connection.
+    `refused_why`: the broker said no, and why.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Session:
         self._on_open = on_open
         self._on_change = on_change
         self.client = self._make_client(client_id)
+        self.epoch = 0
         self.connected = False
         self.subscribed = False
         self.refused_why: str | None = None
@@ -117,6 +119,10 @@ class Session:
         else:
             self.client.connect(self._broker.host, self._broker.port, KEEPALIVE_S)
         return self.client.socket()
+
+    @property
+    def v5(self) -> bool:
+        return self._broker.v5
 
     @property
     def probing(self) -> bool:
@@ -156,6 +162,7 @@ class Session:
             self.refused_why = f"connection refused: {reason}"
             return
         self.connected = True
+        self.epoch += 1
         self._on_open(flags.session_present)
         self._subscribe(client)
         self._on_change("connected")

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.domain.counts import LARGEST_JUMP, SERIALS, Count
-from services.ingest.domain.numbering import IN_A_ROW, MAX_RUNS, Hearing, Numbered, Step
+from services.ingest.domain.gateway_sequences import LARGEST_JUMP, SERIALS, SequenceCounter
+from services.ingest.domain.number_sequence import IN_A_ROW, MAX_RUNS
+from services.ingest.domain.sequence_steps import Numbered, Reception, SequenceStep
 from tests.unit.ingest.build import QUICK, after
 
 GRACE = timedelta(seconds=10)
@@ -20,7 +21,7 @@ class Ear:
     """One process that hears a gateway. A second passes with each number; all that was sent before has come."""
 
     def __init__(self, size: int | None = None) -> None:
-        self.count = Count(size, GRACE)
+        self.count = SequenceCounter(size, GRACE)
         self.told: list[Numbered] = []
         self.second = 0
 
@@ -29,7 +30,7 @@ class Ear:
         for number in numbers:
             self.second += 1
             until = None if proven is None else after(self.second - proven)
-            self.told.append(self.count.heard(GATEWAY, number, Hearing(after(self.second), until, overtakes, again)))
+            self.told.append(self.count.heard(GATEWAY, number, Reception(after(self.second), until, overtakes, again)))
         return self
 
     def met(self, *numbers: int) -> "Ear":
@@ -78,7 +79,7 @@ def test_a_number_that_comes_after_it_was_told_as_lost_is_taken_back_on_that_day
     told = next(second for second, one in enumerate(ear.told, 1) if one.missing)
     assert ear.missing == 3
     back = ear.hear(51).told[-1]
-    assert back == Numbered(Step.FOUND, -1, after(told))
+    assert back == Numbered(SequenceStep.FOUND, -1, after(told))
     assert ear.hear(51).missing == 2, "and only once"
     assert ear.hear(52, 50, *range(80, 100)).missing == 0
 
@@ -160,11 +161,11 @@ def test_what_is_set_anew_far_ahead_is_no_loss() -> None:
 
 
 def test_gateways_are_counted_apart() -> None:
-    count = Count(None, GRACE)
+    count = SequenceCounter(None, GRACE)
     for second in range(100):
-        hearing = Hearing(after(second), after(second), overtakes=False)
-        assert count.heard("G1", second, hearing).missing == 0
-        assert count.heard("G2", 7 * second, hearing).missing == 0
+        reception = Reception(after(second), after(second), overtakes=False)
+        assert count.heard("G1", second, reception).missing == 0
+        assert count.heard("G2", 7 * second, reception).missing == 0
 
 
 def test_a_repeated_number_is_no_step() -> None:
@@ -241,8 +242,8 @@ def test_a_message_that_was_refused_unread_may_be_the_one_that_is_missing() -> N
 
 def test_many_gaps_cost_bounded_memory_and_are_said_to_be_forgotten() -> None:
     ear = Ear().hear(*range(50)).hear(*range(50, 50 + 4 * MAX_RUNS, 2), proven=None)
-    lines = ear.count._lines[GATEWAY]
-    assert len(lines.followed.runs) == MAX_RUNS
+    sequences = ear.count._sequences[GATEWAY]
+    assert len(sequences.followed.runs) == MAX_RUNS
     assert ear.steps.count("forgotten") > 0
 
 
@@ -262,12 +263,12 @@ def test_exactly_what_is_missing_is_told_wherever_the_count_stands(missing: set[
     for at in range(45, len(present) - 40):  # neighbours change places
         if dice.random() < 0.3:
             present[at - 1], present[at] = present[at], present[at - 1]
-    laid_out = [(start + number) % SERIALS for number in present]
+    unwrapped = [(start + number) % SERIALS for number in present]
     boots = {start + number for number in range(160) if (start + number) % SERIALS < 2} & {
         start + number for number in present
     }
     around = {number for number in missing if any(abs(start + number - boot) < 64 for boot in boots)}
-    told = lost(laid_out, SERIALS)
+    told = lost(unwrapped, SERIALS)
     assert told <= len(missing)
     if not around:  # what is missing before a 0 or 1 may be a count that was begun anew
         assert told == len(missing)

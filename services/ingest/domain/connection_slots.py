@@ -10,7 +10,7 @@ SPARE = 64
 """One place in so many more is kept for newcomers when all others have proven themselves."""
 
 
-class Room:
+class ConnectionSlots:
     """Places by connection number. `connections` may be proven, and as many in all, but for the spare places."""
 
     def __init__(self, connections: int, per_peer: int) -> None:

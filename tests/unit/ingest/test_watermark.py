@@ -1,22 +1,22 @@
 """A tick claims nothing that was not proven on every lane."""
 
-from services.ingest.domain.proof import Proof
-from services.ingest.domain.readiness import LinkHealth, problems
+from services.ingest.domain.readiness import ConnectionHealth, problems
+from services.ingest.domain.watermark import InstanceWatermark
 from tests.unit.ingest.build import NOON, after
 
 
-def proof() -> Proof:
-    return Proof(("main", "fire"), epoch=7, since=NOON)
+def watermark() -> InstanceWatermark:
+    return InstanceWatermark(("main", "fire"), epoch=7, since=NOON)
 
 
 def test_no_tick_before_every_lane_has_proved_something() -> None:
-    ours = proof()
+    ours = watermark()
     ours.settled("main", after(1))
     assert ours.tick(after(2)) is None
 
 
 def test_a_tick_reaches_as_far_as_the_lane_that_is_behind() -> None:
-    ours = proof()
+    ours = watermark()
     ours.settled("main", after(1))
     ours.settled("fire", after(5))
     tick = ours.tick(after(6))
@@ -25,7 +25,7 @@ def test_a_tick_reaches_as_far_as_the_lane_that_is_behind() -> None:
 
 
 def test_no_second_tick_without_more_proof() -> None:
-    ours = proof()
+    ours = watermark()
     ours.settled("main", after(1))
     ours.settled("fire", after(1))
     assert ours.tick(after(2)) is not None
@@ -39,7 +39,7 @@ def test_no_second_tick_without_more_proof() -> None:
 
 
 def test_a_probe_that_comes_back_again_or_late_takes_nothing_back() -> None:
-    ours = proof()
+    ours = watermark()
     for lane in ("main", "fire"):
         ours.settled(lane, after(5))
         ours.settled(lane, after(2))
@@ -47,26 +47,26 @@ def test_a_probe_that_comes_back_again_or_late_takes_nothing_back() -> None:
 
 
 def test_a_probe_of_an_earlier_process_proves_nothing() -> None:
-    ours = proof()
+    ours = watermark()
     ours.settled("main", after(-1))
     ours.settled("fire", after(1))
     assert ours.proven_until() is None
 
 
 def test_a_farewell_claims_only_what_was_told() -> None:
-    ours = proof()
-    assert ours.farewell(after(1)) is None
+    ours = watermark()
+    assert ours.leaving_tick(after(1)) is None
     for lane in ("main", "fire"):
         ours.settled(lane, after(1))
     ours.tick(after(2))
     for lane in ("main", "fire"):
         ours.settled(lane, after(3))
-    farewell = ours.farewell(after(4))
-    assert farewell is not None
-    assert (farewell.proven_until, farewell.leaving, farewell.number) == (after(1), True, 2)
+    leaving_tick = ours.leaving_tick(after(4))
+    assert leaving_tick is not None
+    assert (leaving_tick.proven_until, leaving_tick.leaving, leaving_tick.number) == (after(1), True, 2)
 
 
-WELL = LinkHealth(thread_alive=True, connected=True, subscribed=True, heard_age_s=0.5)
+WELL = ConnectionHealth(thread_alive=True, connected=True, subscribed=True, heard_age_s=0.5)
 STORED = {"main": 0.5, "device": 0.5}
 
 

@@ -1,4 +1,4 @@
-"""How far this instance can prove that it saw everything.
+"""How far this instance can prove that it saw everything: its own share of the watermark of each partition.
 
 Twice a second a probe goes out on each connection and comes back through the very queue in the broker that the
 gateways' messages wait in, then through our own queue, and is settled only after everything before it is stored. So
@@ -12,18 +12,18 @@ from typing import NamedTuple
 
 from services.ingest.domain.values import Tick
 
-FOLLOWED = timedelta(days=1)
+MAX_AHEAD = timedelta(days=1)
 """So far ahead of our clock an earlier process may have been for us to go on where it was."""
 
 
 class Predecessor(NamedTuple):
-    """The last word of an earlier process of this instance: its `epoch`, and how far its stamps had come."""
+    """The last tick of an earlier process of this instance: its `epoch`, and how far its stamps had come."""
 
     epoch: int
     stamped_at: datetime
 
 
-class Proof:
+class InstanceWatermark:
     """Turns the probes of all connections into ticks; one tick for each advance."""
 
     def __init__(self, lanes: Iterable[str], epoch: int, since: datetime) -> None:
@@ -32,7 +32,7 @@ class Proof:
         self._since = since
         self._epoch = epoch
         self._number = 0
-        self._told: datetime | None = None
+        self._ticked_until: datetime | None = None
 
     def follow_on(self, predecessor: Predecessor, now: datetime) -> None:
         """Speak after an earlier process, whatever the clock says: what sounds older than it would not be heard."""
@@ -40,9 +40,9 @@ class Proof:
         self._since = max(self._since, now)
 
     @property
-    def told(self) -> datetime | None:
+    def ticked_until(self) -> datetime | None:
         """The `proven_until` of the last tick."""
-        return self._told
+        return self._ticked_until
 
     def settled(self, lane: str, probe_sent_at: datetime) -> None:
         """A probe that left at `probe_sent_at` went all the way; one of an earlier process is nothing."""
@@ -60,14 +60,14 @@ class Proof:
     def tick(self, now: datetime) -> Tick | None:
         """Return the next tick, None when nothing more was proven since the last one."""
         proven = self.proven_until()
-        if proven is None or (self._told is not None and proven <= self._told):
+        if proven is None or (self._ticked_until is not None and proven <= self._ticked_until):
             return None
-        self._told = proven
+        self._ticked_until = proven
         return self._next(proven, now, leaving=False)
 
-    def farewell(self, now: datetime) -> Tick | None:
+    def leaving_tick(self, now: datetime) -> Tick | None:
         """Return the tick that ends an orderly stop, None when this instance never proved anything."""
-        return None if self._told is None else self._next(self._told, now, leaving=True)
+        return None if self._ticked_until is None else self._next(self._ticked_until, now, leaving=True)
 
     def _next(self, proven: datetime, now: datetime, *, leaving: bool) -> Tick:
         self._number += 1

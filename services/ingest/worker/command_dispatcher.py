@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from services.ingest.domain.answers import Answer
-from services.ingest.domain.controls import Order, Told, control_frame, encode
+from services.ingest.domain.controls import ExchangeEvent, Order, control_frame, encode
 from services.ingest.domain.directory import Directory, Sender
 from services.ingest.domain.exchanges import Exchanges, Try
 from services.ingest.domain.gb26875 import PROFILES, STANDARD, Command, Envelope
-from services.ingest.domain.reach import NOWHERE, Reach, Reached
+from services.ingest.domain.return_paths import NOWHERE, ReturnPath, ReturnPaths
 from services.ingest.domain.values import Accepted, Outcome, Signal
 from services.ingest.metrics import ExchangeMetrics
 from services.ingest.ports import ControlCarrier, ExchangeLog
@@ -21,12 +21,12 @@ from services.runtime.logging import get_logger
 
 LOOK_EVERY_S = 0.5
 MAX_AT_ONCE = 200
-"""Steps told together."""
+"""Events appended together: a long request to Kafka would keep the first of them waiting for the last."""
 _ANSWERS = (Command.CONFIRM, Command.DENY)
 
 
 class CommandDispatcher:
-    """Takes in orders, what the log says and what devices say; sends controls and tells the log.
+    """Takes in orders, what the log says and what devices say; sends controls and reports to the log.
 
     Nothing here raises into its callers: the lanes and the followers go on whatever happens to one exchange.
     """
@@ -52,16 +52,14 @@ class CommandDispatcher:
         self._metrics = metrics
         self._stamp = stamp
         self._seen_until = seen_until
-        self._reach = Reach()
-        self._untold: deque[Told] = deque()
+        self._paths = ReturnPaths()
+        self._unreported: deque[ExchangeEvent] = deque()
         self._wake = asyncio.Event()
 
     @property
     def open(self) -> int:
         """How many exchanges have not ended."""
         return len(self._exchanges)
-
-    # --- what comes in
 
     def stored(self, outcomes: Sequence[Outcome]) -> None:
         """Hear what devices said, once Kafka has it."""
@@ -74,39 +72,37 @@ class CommandDispatcher:
 
     def ordered(self, order: Order, *, live: bool) -> None:
         now = self._stamp()
-        near = self._reach.of(order.gateway_id) is not None
+        near = self._paths.of(order.gateway_id) is not None
         known = isinstance(self._directory.sender(order.gateway_id, now), Sender)
-        self._tell(self._exchanges.ordered(order, now, live=live, near=near, known=known))
+        self._report(self._exchanges.ordered(order, now, live=live, near=near, known=known))
 
-    def read(self, told: Told, *, live: bool) -> None:
+    def read(self, event: ExchangeEvent, *, live: bool) -> None:
         """Take in the next record of the exchanges topic."""
-        ended = self._exchanges.read(told, live=live)
+        ended = self._exchanges.read(event, live=live)
         if ended is not None:
             self._metrics.count(ended)
             _log(ended)
-        if told.step is ExchangeStep.BEGAN:
+        if event.step is ExchangeStep.BEGAN:
             self.wake()
 
     def resume(self) -> None:
         """The log was read to its end: go on with what an earlier process of our name left open."""
-        self._tell(self._exchanges.resume(self._stamp()))
-
-    # --- the loop
+        self._report(self._exchanges.resume(self._stamp()))
 
     def wake(self) -> None:
         """Look at once what is due."""
         self._wake.set()
 
     async def run(self, stop: Stop) -> None:
-        """Send and tell what is due until stop; then tell what is still untold, if Kafka answers."""
+        """Send and report what is due until stop; then what is still unreported, if Kafka answers."""
         while not stop.is_set():
             self._work()
-            if self._untold:
-                await self._tell_log()
+            if self._unreported:
+                await self._append()
                 await asyncio.sleep(0)  # the fire lane works in the same event loop
             else:
                 await self._rest()
-        while self._untold and await self._tell_log():
+        while self._unreported and await self._append():
             pass
 
     async def _rest(self) -> None:
@@ -119,23 +115,21 @@ class CommandDispatcher:
         now = self._stamp()
         due = self._exchanges.due(now, self._seen_until())
         for one in due.tries:
-            self._tell(self._exchanges.tried(one.order.command_id, now, self._send(one, now)))
-        self._tell(due.told)
+            self._report(self._exchanges.tried(one.order.command_id, now, self._send(one, now)))
+        self._report(due.events)
         self._metrics.open.set(len(self._exchanges))
 
-    async def _tell_log(self) -> bool:
-        batch = [self._untold[number] for number in range(min(MAX_AT_ONCE, len(self._untold)))]
-        if not await self._log.tell(batch):
+    async def _append(self) -> bool:
+        batch = [self._unreported[number] for number in range(min(MAX_AT_ONCE, len(self._unreported)))]
+        if not await self._log.append(batch):
             return False
         for _ in batch:
-            self._untold.popleft()
+            self._unreported.popleft()
         return True
 
-    # --- inside
-
-    def _tell(self, told: Sequence[Told]) -> None:
-        self._untold.extend(told)
-        if told:
+    def _report(self, events: Sequence[ExchangeEvent]) -> None:
+        self._unreported.extend(events)
+        if events:
             self.wake()
 
     def _hear(self, accepted: Accepted) -> None:
@@ -143,17 +137,17 @@ class CommandDispatcher:
         for signal in accepted.signals:
             gateway_id, message, frame = signal.gateway_id, signal.message, signal.message.frame
             if frame is not None:
-                self._reach.heard(gateway_id, signal.carrier, frame.raw)
+                self._paths.heard(gateway_id, signal.carrier, frame.raw)
                 if frame.command in _ANSWERS:
                     confirmed = frame.command == Command.CONFIRM
-                    told = self._exchanges.heard(
+                    events = self._exchanges.heard(
                         gateway_id, frame.serial, at, signal.carrier, confirmed=confirmed, label=message.occurred_at
                     )
-                    self._tell(told)
+                    self._report(events)
                 elif frame.command == Command.SEND and message.occurred_at is not None and frame.part == 0:
                     self._exchanges.labelled(gateway_id, at, message.occurred_at, frame.serial)
             if message.kind is SignalKind.DUTY_ANSWER:
-                self._tell(self._exchanges.answered(gateway_id, _answer(accepted, signal)))
+                self._report(self._exchanges.answered(gateway_id, _answer(accepted, signal)))
 
     def _send(self, one: Try, now: datetime) -> Carrier | None:
         """Hand the control to the carrier over which the gateway was last heard; None when it does not take it."""
@@ -162,12 +156,12 @@ class CommandDispatcher:
         if not isinstance(sender, Sender):
             return None
         device = sender.device
-        reached = self._reach.of(gateway_id) or Reached(Carrier.MQTT_GB26875, device.address or NOWHERE, NOWHERE)
+        path = self._paths.of(gateway_id) or ReturnPath(Carrier.MQTT_GB26875, device.address or NOWHERE, NOWHERE)
         profile = PROFILES.get(device.profile, STANDARD)
-        carrier = self._carriers.get(reached.carrier)
-        envelope = Envelope(one.serial, reached.centre, reached.device, now)
+        carrier = self._carriers.get(path.carrier)
+        envelope = Envelope(one.serial, path.centre, path.device, now)
         control = encode(control_frame(one.order, envelope, profile), profile)
-        return reached.carrier if carrier is not None and carrier.send(gateway_id, control) else None
+        return path.carrier if carrier is not None and carrier.send(gateway_id, control) else None
 
 
 def _answer(accepted: Accepted, signal: Signal) -> Answer:
@@ -177,7 +171,7 @@ def _answer(accepted: Accepted, signal: Signal) -> Answer:
     return Answer(arrival.received_at, signal.carrier, message.occurred_at, serial, kept)
 
 
-def _log(end: Told) -> None:
+def _log(end: ExchangeEvent) -> None:
     order = end.order
     why = {} if end.why is None else {"why": end.why}
     seconds = {} if end.seconds is None else {"seconds": round(end.seconds, 1)}

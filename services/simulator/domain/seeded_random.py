@@ -8,7 +8,7 @@ _MASK = (1 << 64) - 1
 V = TypeVar("V")
 
 
-class Dice:
+class SeededRandom:
     """A stream of even numbers from a seed. Not for secrets."""
 
     def __init__(self, seed: int, name: str = "") -> None:
@@ -17,21 +17,21 @@ class Dice:
         for char in name:
             self._state = _mixed(self._state ^ ord(char))
 
-    def roll(self) -> int:
+    def next_number(self) -> int:
         """Return the next number, 0 to 2**64 - 1."""
         self._state = (self._state + 0x9E3779B97F4A7C15) & _MASK
         return _mixed(self._state)
 
     def below(self, count: int) -> int:
         """Return 0 to `count` - 1, each as likely (count far below 2**64)."""
-        return self.roll() % count
+        return self.next_number() % count
 
     def chance(self, share: float) -> bool:
         return self.fraction() < share
 
     def fraction(self) -> float:
         """Return 0 <= x < 1."""
-        return (self.roll() >> 11) / (1 << 53)
+        return (self.next_number() >> 11) / (1 << 53)
 
     def pick(self, values: Sequence[V]) -> V:
         return values[self.below(len(values))]

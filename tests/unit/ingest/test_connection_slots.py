@@ -3,12 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.domain.room import Room
+from services.ingest.domain.connection_slots import ConnectionSlots
 from tests.unit.ingest.build import QUICK
 
 
 def test_the_oldest_silent_one_of_the_same_address_goes_first_then_the_oldest_that_is_vouched_for() -> None:
-    room = Room(connections=10, per_peer=3)
+    room = ConnectionSlots(connections=10, per_peer=3)
     assert [room.enter(number, "a") for number in (1, 2, 3)] == [None] * 3
     room.vouch(1)
     assert [room.enter(number, "a") for number in (4, 5)] == [2, 3]
@@ -21,14 +21,14 @@ def test_the_oldest_silent_one_of_the_same_address_goes_first_then_the_oldest_th
 
 
 def test_a_full_room_costs_the_oldest_silent_one_of_all() -> None:
-    room = Room(connections=3, per_peer=9)
+    room = ConnectionSlots(connections=3, per_peer=9)
     assert [room.enter(number, str(number)) for number in (1, 2, 3)] == [None] * 3
     room.prove(1)
     assert room.enter(4, "4") == 2
 
 
 def test_one_that_has_proven_itself_makes_room_for_nobody() -> None:
-    room = Room(connections=3, per_peer=1)
+    room = ConnectionSlots(connections=3, per_peer=1)
     for number in (1, 2, 3):
         assert room.enter(number, "a") is None
         assert room.prove(number)
@@ -44,7 +44,7 @@ def test_one_that_has_proven_itself_makes_room_for_nobody() -> None:
     )
 )
 def test_the_bounds_hold_and_only_newcomers_are_sent_away(steps: list[tuple[str, int]]) -> None:
-    room, here, proven = Room(connections=5, per_peer=3), dict[int, str](), set[int]()
+    room, here, proven = ConnectionSlots(connections=5, per_peer=3), dict[int, str](), set[int]()
     for number, (step, which) in enumerate(steps):
         if step == "enter":
             here[number] = f"peer{which % 4}"
