@@ -1,8 +1,35 @@
-"""`python -m services.compliance figures ..`"""
+"""`python -m services.compliance [figures .. | log ..]`: the service, figures from facts, the log from the archive."""
 
+import asyncio
 import sys
 
-from services.compliance.cli.figures import run
+from services.compliance.app import run
+from services.compliance.cli import figures, log
+from services.compliance.settings import ComplianceSettings
+from services.runtime.lifecycle import Stop, TaskDied, install_signal_handlers
+from services.runtime.logging import configure
+from services.runtime.settings import load
+
+
+async def _main(settings: ComplianceSettings) -> int:
+    stop = Stop()
+    install_signal_handlers(stop)
+    try:
+        await run(settings, stop)
+    except TaskDied:
+        return 1  # the reason is in the log already
+    return 0
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["log"]:
+        sys.exit(log.run(sys.argv[2:], sys.stdout.buffer, sys.stderr))
+    if sys.argv[1:]:
+        sys.exit(figures.run(sys.argv[1:], sys.stdin.buffer, sys.stdout.buffer))
+    settings = load(ComplianceSettings)
+    configure("compliance", settings.log_level)
+    sys.exit(asyncio.run(_main(settings)))
+
 
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:], sys.stdin.buffer, sys.stdout.buffer))
+    main()

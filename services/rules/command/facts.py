@@ -28,6 +28,7 @@ class LogLine(Wire):
     event: Annotated[Signal | Tick | RegistryEvent | Exchange, Field(discriminator="type")]
 
 
+STDIN = Path("/dev/stdin")
 _LOG: Codec[LogLine] = Codec(LogLine)
 
 
@@ -36,7 +37,7 @@ def run(arguments: list[str], out: BinaryIO) -> int:
     parser = argparse.ArgumentParser(prog="python -m services.rules facts", description=__doc__)
     parser.add_argument("--pack", action="append", default=[], type=Path, help="policy pack (YAML), once or more")
     parser.add_argument("--registry", required=True, type=Path, help="registry events (JSON lines)")
-    parser.add_argument("--log", required=True, type=Path, help="log of one partition (JSON lines)")
+    parser.add_argument("--log", required=True, type=Path, help="log of one partition (JSON lines); - is stdin")
     options = parser.parse_args(arguments)
     try:
         packs = read_packs(options.pack)
@@ -54,7 +55,7 @@ def _read_log(path: Path) -> Iterator[LogLine]:
     """Yield the lines. Raises InputError `bad_log` or `log_not_in_order`."""
     latest = None
     try:
-        with path.open("rb") as stream:
+        with STDIN.open("rb") if str(path) == "-" else path.open("rb") as stream:
             for number, raw in lines(stream, "bad_log"):
                 try:
                     line = _LOG.decode(raw)
