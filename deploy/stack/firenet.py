@@ -33,7 +33,7 @@ SAMPLE_PACK = ROOT / "deploy" / "packs" / "sample-2026.yaml"
 SETUP_LIMIT_S = 120.0
 BROKER_ACCOUNTS = {"ingest": "INGEST", "registry": "REGISTRY"}
 """Users of a secured broker and the prefix of their settings."""
-STANDS_BACK = {"rules": 5, "alerts": 5, "console": 10}
+STANDS_BACK = {"rules": 5, "alerts": 5, "console": 10, "compliance": 10}
 """Niceness of what is not on a fire's way: with too little processor for all, ingest and alerts-fire come first."""
 
 NEEDS = {
@@ -41,13 +41,14 @@ NEEDS = {
     "rules": ("Kafka", "PostgreSQL"),
     "alerts-fire": ("Kafka",),
     "alerts": ("PostgreSQL",),
+    "compliance": ("Kafka",),
 }
 """What a service does nothing without. The console needs nobody: it says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where everything listens on loopback. The first ten are for people and their tools, the rest is inside.
+    """Where everything listens on loopback. The first eleven are for people and their tools, the rest is inside.
 
     `mqtt` is the door for gateways, and the brokers' own port where there is no door; behind a door the broker listens
     on the ports `..._inner`.
@@ -63,6 +64,7 @@ class Ports:
     alerts: int = 9103
     console_status: int = 9104
     alerts_fire: int = 9105
+    compliance: int = 9107
     smtp: int = 0
     webhook: int = 0
     devices: int = 0
@@ -254,6 +256,8 @@ class FireNet:
             "ALERTS_SECRETS_DIR": str(self.secrets),
             "ALERTS_CONSOLE_URL": self.console_url,
             "ALERTS_ALLOW_LOCAL_WEBHOOKS": "true" if self.options.local_webhooks else "false",
+            "COMPLIANCE_HTTP_PORT": str(self.ports.compliance),
+            "COMPLIANCE_ARCHIVE_ROOT": str(self.folder / "archive"),
             "CONSOLE_HTTP_PORT": str(self.ports.console),
             "CONSOLE_STATUS_PORT": str(self.ports.console_status),
             "CONSOLE_ALERTS_URL": f"http://{HOST}:{self.ports.alerts}",
@@ -362,5 +366,6 @@ class FireNet:
             self.service("rules", self.ports.rules),
             self.service("alerts-fire", self.ports.alerts_fire, module="alerts", extra=fire),
             self.service("alerts", self.ports.alerts, extra={"ALERTS_LANE": "ordinary"}),
+            self.service("compliance", self.ports.compliance),
             self.service("console", self.ports.console_status),
         ]

@@ -19,7 +19,7 @@ class ComplianceSettings(ServiceSettings):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
         description="name of this process",
     )
-    http_port: int = Field(default=9106, ge=1, le=65535, description="port of /metrics, /healthz and /readyz")
+    http_port: int = Field(default=9107, ge=1, le=65535, description="port of /metrics, /healthz and /readyz")
     archive_root: Path = Field(
         default=Path("var/archive"), description="folder of the archive of the log; made when it is first used"
     )

@@ -15,6 +15,7 @@ from services.alerts.metrics import AlertsMetrics
 from services.alerts.settings import Lane
 from services.console.metrics import Metrics as ConsoleMetrics
 from services.console.metrics import RateGauges
+from services.compliance.metrics import ArchiveMetrics
 from services.ingest.domain.account import Account
 from services.ingest.metrics import LANES, AccountCollector
 from services.ingest.metrics import Metrics as IngestMetrics
@@ -108,6 +109,15 @@ def alerts(lane: Lane) -> CollectorRegistry:
     return registry
 
 
+def compliance(_: Clock) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    metrics = ArchiveMetrics(registry, ["firenet.signals.v1"])
+    metrics.free.set(1 << 30)
+    metrics.waiting.labels("full").set(1)
+    registry.register(Work(lambda: metrics.records.labels("firenet.signals.v1").inc(10)))
+    return registry
+
+
 def console(_: Clock) -> CollectorRegistry:
     registry = CollectorRegistry()
     ConsoleMetrics(registry).snapshot_seconds.observe(0.02)
@@ -122,6 +132,7 @@ SERVICES: dict[str, Callable[[Clock], CollectorRegistry]] = {
     "rules": rules,
     "alerts": lambda _: alerts("ordinary"),
     "alerts-fire": lambda _: alerts("fire"),
+    "compliance": compliance,
     "console": console,
 }
 
