@@ -55,9 +55,10 @@ class KafkaSource:
             raise Waits(Trouble.KAFKA, type(error).__name__) from error
 
     async def _existing(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-        existing = await consumer.topics()
+        # what the consumer itself says covers the topics it is assigned, and it is assigned none yet
+        cluster = await consumer._client.fetch_all_metadata()
         for topic, partitions in self._topics.items():
-            found = consumer.partitions_for_topic(topic) or set() if topic in existing else set()
+            found = cluster.partitions_for_topic(topic) or set()
             if found != set(range(partitions)):
                 raise Waits(Trouble.KAFKA, f"topic {topic} has {len(found)} partitions, not {partitions}")
         return [TopicPartition(topic, number) for topic, many in self._topics.items() for number in range(many)]

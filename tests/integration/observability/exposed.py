@@ -13,9 +13,9 @@ from deploy.stack.ports import HOST
 from services.alerts.app import WATCHED
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.settings import Lane
+from services.compliance.metrics import ArchiveMetrics
 from services.console.metrics import Metrics as ConsoleMetrics
 from services.console.metrics import RateGauges
-from services.compliance.metrics import ArchiveMetrics
 from services.ingest.domain.account import Account
 from services.ingest.metrics import LANES, AccountCollector
 from services.ingest.metrics import Metrics as IngestMetrics
