@@ -33,7 +33,7 @@ SAMPLE_PACK = ROOT / "deploy" / "packs" / "sample-2026.yaml"
 SETUP_LIMIT_S = 120.0
 BROKER_ACCOUNTS = {"ingest": "INGEST", "registry": "REGISTRY"}
 """Users of a secured broker and the prefix of their settings."""
-STANDS_BACK = {"rules": 5, "alerts": 5, "console": 10, "compliance": 10}
+STANDS_BACK = {"rules": 5, "alerts": 5, "console": 10, "compliance": 5}
 """Niceness of what is not on a fire's way: with too little processor for all, ingest and alerts-fire come first."""
 
 NEEDS = {
