@@ -57,6 +57,7 @@ async def run(settings: ComplianceSettings, stop: Stop, topics: Topics | None = 
         clock=clock,
         keep=timedelta(days=settings.archive_keep_days),
         dropped_topics=frozenset(topics.archived) - kept_for_ever,
+        context_topics=frozenset(topics.archived) & {EXCHANGES, REGISTRY},
         log=log.info,
     )
     status = StatusServer(settings.http_host, settings.http_port, lambda: readiness(archiving, clock), registry)

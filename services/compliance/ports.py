@@ -120,6 +120,6 @@ class Archive(Protocol):
 
     def free_bytes(self) -> int: ...
 
-    def close(self) -> Mapping[Place, int]:
-        """Finish what can be finished, remove the rest, let the archive go. Never raises."""
+    def close(self, finish: bool) -> Mapping[Place, int]:
+        """Finish what can be finished, if `finish`; remove the rest, let the archive go. Never raises."""
         ...

@@ -22,11 +22,15 @@ class MemoryClock:
 
 @dataclass
 class MemoryLog:
-    """Implements ports.LogSource: `records` is what Kafka holds of each place, from the offset `first` on."""
+    """Implements ports.LogSource: `records` is what Kafka holds of each place, from the offset `first` on.
+
+    Nothing comes of what is `withheld`, as long as it is.
+    """
 
     records: dict[Place, list[LogRecord]] = field(default_factory=dict)
     first: dict[Place, int] = field(default_factory=dict)
     noted: dict[Place, int] = field(default_factory=dict)
+    withheld: set[Place] = field(default_factory=set)
     down: bool = False
     opened: int = 0
     at_once: int = 3
@@ -54,6 +58,8 @@ class MemoryLog:
             raise Waits(Trouble.KAFKA, "down")
         found = {}
         for place, held in self.records.items():
+            if place in self.withheld:
+                continue
             batch = [record for record in held if record.offset >= self._next[place]][: self.at_once]
             if batch:
                 found[place] = batch

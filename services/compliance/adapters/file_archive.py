@@ -106,10 +106,11 @@ class FileArchive:
             disk = os.statvfs(self._root)
         return disk.f_bavail * disk.f_frsize
 
-    def close(self) -> Mapping[Place, int]:
+    def close(self, finish: bool = True) -> Mapping[Place, int]:
         try:
             with contextlib.suppress(Waits), _translated():
-                self._finish_all()
+                if finish:
+                    self._finish_all()
         finally:
             for file in self._open.values():
                 file.remove()

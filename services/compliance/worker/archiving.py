@@ -51,18 +51,25 @@ class Archiving:
         clock: Clock,
         keep: timedelta,
         dropped_topics: frozenset[str],
+        context_topics: frozenset[str],
         log: Callable[..., Any],
     ) -> None:
-        """`keep`: how long files of `dropped_topics` stay; those of others stay for ever."""
+        """`keep`: how long files of `dropped_topics` stay; those of others stay for ever.
+
+        `context_topics`: what the signals are read by. No file is finished while these are not read to their end:
+        a reader takes it that they are archived as far as the signals are.
+        """
         self._source = source
         self._archive = archive
         self._metrics = metrics
         self._clock = clock
         self._keep = keep
         self._dropped_topics = dropped_topics
+        self._context_topics = context_topics
         self.log = log
         self._thread = ThreadPoolExecutor(1, "archive")
         self._next: dict[Place, int] = {}
+        self._ends: dict[Place, int] = {}
         self._clean_s = 0.0
         self.progress = Progress()
 
@@ -89,6 +96,7 @@ class Archiving:
         bounds = await self._source.open()
         archived = await self._in_thread(self._archive.open, {place: each.noted for place, each in bounds.items()})
         self._next = {place: self._beginning(place, archived[place], each) for place, each in bounds.items()}
+        self._ends = {place: each.end for place, each in bounds.items()}
         self._source.seek(self._next)
         self.log("archive_opened", places=len(self._next), records=sum(self._next.values()))
 
@@ -112,10 +120,15 @@ class Archiving:
             self._metrics.line_bytes.labels(place.topic).inc(done.line_bytes)
             self._metrics.undecodable.labels(place.topic).inc(done.undecodable)
             self._metrics.clamped.labels(place.topic).inc(done.clamped)
-        if self._archive.due():
+        self._ends.update(self._source.ends())
+        if self._archive.due() and self._has_context():
             await self._note(await self._in_thread(self._archive.finish))
         await self._clean()
         self._show()
+
+    def _has_context(self) -> bool:
+        context = (place for place in self._next if place.topic in self._context_topics)
+        return all(self._next[place] >= self._ends[place] for place in context)
 
     async def _clean(self) -> None:
         now_s = self._clock.monotonic()
@@ -129,7 +142,7 @@ class Archiving:
 
     def _show(self) -> None:
         behind = dict.fromkeys((place.topic for place in self._next), 0)
-        for place, end in self._source.ends().items():
+        for place, end in self._ends.items():
             behind[place.topic] += max(0, end - self._next[place])
         for topic, records in behind.items():
             self._metrics.behind.labels(topic).set(records)
@@ -161,7 +174,7 @@ class Archiving:
             await self._source.note(finished)
 
     async def _close(self) -> None:
-        await self._note(await self._in_thread(self._archive.close))
+        await self._note(await self._in_thread(self._archive.close, self._has_context()))
         await self._source.close()
 
     async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:

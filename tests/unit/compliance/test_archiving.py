@@ -50,6 +50,7 @@ class Scenario:
             clock=self.clock,
             keep=timedelta(days=400),
             dropped_topics=frozenset({SIGNALS.topic}),
+            context_topics=frozenset({REGISTRY.topic}),
             log=lambda event, **fields: self.said.append((event, fields)),
         )
         task = asyncio.create_task(work.run(stop))
@@ -146,6 +147,20 @@ async def test_a_second_process_stands_by_and_takes_over(scenario: Scenario) -> 
         first.close()
         await eventually(caught_up(scenario, 2))
     assert len(kept(scenario.root)) == 2
+
+
+async def test_no_signal_is_finished_before_the_registry_is_read_to_its_end(scenario: Scenario) -> None:
+    scenario.put(6)
+    scenario.log.put(REGISTRY, b"{}", NOON_MS)
+    scenario.log.withheld.add(REGISTRY)
+    held = archive(scenario.root, scenario.clock, roll_s=0.0)
+    async with scenario.running(held):
+        await eventually(caught_up(scenario, 6))
+    assert kept(scenario.root) == []
+    async with scenario.running(archive(scenario.root, scenario.clock, roll_s=0.0)):
+        scenario.log.withheld.clear()
+        await eventually(lambda: len(kept(scenario.root)) == 6)
+        assert len(kept(scenario.root, REGISTRY)) == 1
 
 
 async def test_old_files_are_dropped_once_an_hour(scenario: Scenario) -> None:
