@@ -13,7 +13,7 @@ from schemas.codec import BadRecord, Codec
 from schemas.exchange import Exchange
 from schemas.inputs import EXIT_OF, InputError, lines, read_packs, read_registry
 from schemas.pack import Pack
-from schemas.registry import RegistryEvent
+from schemas.registry import GatewayRecord, RegistryEvent, UnitRecord
 from schemas.signal import Signal, Tick, TickState
 from services.kernel import calendar
 from services.kernel.policy import DatedPack, Packs
@@ -64,9 +64,15 @@ def _read_log(path: Path) -> Iterator[LogLine]:
                 if latest is not None and line.recorded_at < latest:
                     raise InputError("log_not_in_order", f"line {number}")
                 latest = line.recorded_at
-                yield line
+                if not _is_passed_over(line.event):
+                    yield line
     except OSError as error:
         raise InputError("bad_log", f"{path.name}: {error.strerror}") from error
+
+
+def _is_passed_over(event: Signal | Tick | RegistryEvent | Exchange) -> bool:
+    """Whether it is a pack, a contact or a department: the packs that rule are those that were handed in."""
+    return isinstance(event, RegistryEvent) and not isinstance(event.data.record, UnitRecord | GatewayRecord)
 
 
 class _Establishing:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from schemas.inputs import json_line
+from schemas import codec
+from schemas.inputs import json_line, read_packs
+from schemas.registry import PackRecord, PackVersion, RegistryData, RegistryEvent
 from schemas.topics import REGISTRY, SIGNALS
 from services.compliance.adapters.file_archive import FileArchive
 from services.compliance.cli import log
@@ -65,6 +67,19 @@ def test_an_archived_example_is_answered_byte_for_byte(example: Path, tmp_path: 
     code, lines, said = read(tmp_path / "archive", *span(example), *WHOLE)
     assert (code, said) == (0, "")
     assert answer(example, tmp_path, log=lines, registry=b"", ask=ask) == (0, told.encode())
+
+
+def test_a_pack_on_the_registry_topic_is_passed_over(tmp_path: Path) -> None:
+    (pack,) = read_packs([STEADY / "PACK.yaml"])
+    version = PackVersion(valid_from=pack.valid_from, recorded_at=datetime(2026, 1, 1, tzinfo=UTC), pack=pack)
+    data = RegistryData(record=PackRecord(id=pack.pack_id, versions=(version,)))
+    event = RegistryEvent(id="p", source="/registry", subject="pack:p", time=version.recorded_at, data=data)
+    sent = records(STEADY)
+    write(tmp_path / "archive", [Sent(REGISTRY, 0, codec.registry.encode(event), sent[0].timestamp_ms), *sent])
+    ask, told = expected(STEADY)
+    lines = read(tmp_path / "archive", *span(STEADY), *WHOLE)[1]
+    assert b'"kind":"pack"' in lines
+    assert answer(STEADY, tmp_path, log=lines, registry=b"", ask=ask) == (0, told.encode())
 
 
 def test_the_registry_can_be_had_as_a_file(tmp_path: Path) -> None:
