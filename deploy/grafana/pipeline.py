@@ -24,12 +24,12 @@ EACH = "[$__rate_interval]"
 
 
 def build() -> Dashboard:
-    text = "我方链路：流量、错误与用时。 Rate, errors and duration of ingest, rules, alerts and console."
+    text = "我方链路：流量、错误与用时。 Rate, errors and duration of ingest, rules, alerts, compliance and console."
     board = dashboard(
         UID, "消防联网：我方链路 · FireNet: our pipeline", text, other="其他看板 · other dashboards", department=False
     )
     ingest = (_ingest, _ingest_durations, _ingest_trouble)
-    for part in (_processes, *ingest, _sight, _rules, _results, _alerts, _promises, _console):
+    for part in (_processes, *ingest, _sight, _rules, _results, _alerts, _promises, _archive, _console):
         part(board)
     return board
 
@@ -45,7 +45,7 @@ def quantiles(name: str, label: str = "") -> tuple[Q, Q]:
 def _processes(board: Dashboard) -> None:
     board.with_row(Row("进程 · Processes"))
     text = "各服务是否响应抓取。 Whether each service answers Prometheus."
-    services = 'up{job=~"ingest|rules|alerts|alerts-fire|documents|console"}'
+    services = 'up{job=~"ingest|rules|alerts|alerts-fire|documents|compliance|console"}'
     board.with_panel(
         states(Words("服务", "Services", text, COUNT), Q(services, "{{job}} {{instance}}"), meaning=ANSWERS, width=12)
     )
@@ -340,6 +340,31 @@ def _promises(board: Dashboard) -> None:
             meaning=[State("0", "有效 valid", "green"), State("1", "已过期 EXPIRED", "red")],
             width=8,
         )
+    )
+
+
+def _archive(board: Dashboard) -> None:
+    board.with_row(Row("日志归档 · Archive of the log"))
+    text = "每秒归档的记录，按主题。 Records archived per second, by topic."
+    board.with_panel(
+        lines(
+            Words("归档", "Archived", text, PER_SECOND),
+            Q(f"sum by (topic) (rate(firenet_archive_records_total{EACH}))", "{{topic}}"),
+            width=8,
+        )
+    )
+    text = "尚未读到的记录、归档在等待什么。 Records not read yet, and what archiving waits for."
+    board.with_panel(
+        lines(
+            Words("归档落后", "Archive behind", text, COUNT),
+            Q("sum by (topic) (firenet_archive_behind_records)", "{{topic}}"),
+            Q("sum by (reason) (firenet_archive_waiting) > 0", "等待 waits: {{reason}}"),
+            width=8,
+        )
+    )
+    text = "归档所在磁盘的剩余空间。 Room left on the disk of the archive."
+    board.with_panel(
+        lines(Words("归档空间", "Archive room", text, BYTES), Q("firenet_archive_free_bytes", "{{instance}}"), width=8)
     )
 
 

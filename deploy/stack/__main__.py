@@ -29,6 +29,8 @@ SUPERVISION_RATE = 40.0  # the default profile's 240 s deadline passes after 6 s
 LADDER_RATE = 1440.0  # H4 falls due 24 h after H0: here 60 s
 USAGE = "usage: python -m deploy.stack demo|run"
 
+OURS = "ingest, rules, alerts, documents, compliance, console"
+
 
 def say(text: str) -> None:
     show(f"{SystemClock().now().astimezone(CHINA):%H:%M:%S}  {text}")
@@ -106,7 +108,7 @@ def _demo(folder: Path) -> None:
             firenet.command("services.simulator", "write", str(district), *size, "--centre-webhook", receiver.url)
             firenet.command("services.registry", "import", *map(str, sorted(district.iterdir())))
             accounts = firenet.command("services.console", "demo-accounts")
-            say("ingest, rules, alerts, documents, console ...")
+            say(f"{OURS} ...")
             stack.take_up(firenet.mailbox, *firenet.services())
             simulator = simulator_service(firenet, size)
             stack.take_up(simulator)
@@ -136,7 +138,8 @@ def announce(firenet: FireNet, accounts: str) -> None:
         f"  邮箱  mailbox   http://{HOST}:{ports.mailbox}/" if firenet.options.mailbox else "",
         *(f"  {line}" for line in mqtt_lines(firenet)),
         f"  metrics         http://{HOST}:{ports.ingest}/metrics  (rules {ports.rules}, alerts {ports.alerts}, "
-        f"alerts-fire {ports.alerts_fire}, documents {ports.documents}, console {ports.console_status})",
+        f"alerts-fire {ports.alerts_fire}, documents {ports.documents}, compliance {ports.compliance}, "
+        f"console {ports.console_status})",
         "",
         *(f"  {line}" for line in accounts.splitlines()),
         "",
@@ -187,7 +190,7 @@ def _run(folder: Path) -> None:
     with Stack(say=say, look=lookout(firenet).look) as stack:
         if worked:  # a centre lives on it: whatever can start does, and the rest is tried until it can
             say_what_is_fetched(firenet)
-            say("starting Apache Kafka, PostgreSQL, an MQTT broker, ingest, rules, alerts, documents, console ...")
+            say(f"starting Apache Kafka, PostgreSQL, an MQTT broker, {OURS} ...")
             broker = firenet.mqtt_parts if options.secured else []
             stack.take_up(*firenet.parts, *broker, firenet.later_set_up(), *firenet.services())
         else:
@@ -196,7 +199,7 @@ def _run(folder: Path) -> None:
                 firenet.secure()
                 stack.start(*firenet.mqtt_parts)
             firenet.note_set_up()
-            say("ingest, rules, alerts, documents, console ...")
+            say(f"{OURS} ...")
             stack.take_up(*firenet.services())
         lines = "Accounts: python -m services.console accounts add; units: python -m services.registry import"
         announce(firenet, lines)

@@ -33,7 +33,7 @@ SAMPLE_PACK = ROOT / "deploy" / "packs" / "sample-2026.yaml"
 SETUP_LIMIT_S = 120.0
 BROKER_ACCOUNTS = {"ingest": "INGEST", "registry": "REGISTRY"}
 """Users of a secured broker and the prefix of their settings."""
-STANDS_BACK = {"rules": 5, "alerts": 5, "documents": 10, "console": 10}
+STANDS_BACK = {"rules": 5, "alerts": 5, "documents": 10, "compliance": 5, "console": 10}
 """Niceness of what is not on a fire's way: with too little processor for all, ingest and alerts-fire come first."""
 
 NEEDS = {
@@ -42,6 +42,7 @@ NEEDS = {
     "alerts-fire": ("Kafka",),
     "alerts": ("PostgreSQL",),
     "documents": ("Kafka", "PostgreSQL"),
+    "compliance": ("Kafka",),
 }
 """What a service does nothing without. The console needs nobody: it says what is missing."""
 
@@ -65,6 +66,7 @@ class Ports:
     console_status: int = 9104
     alerts_fire: int = 9105
     documents: int = 9106
+    compliance: int = 9107
     smtp: int = 0
     webhook: int = 0
     devices: int = 0
@@ -257,6 +259,8 @@ class FireNet:
             "ALERTS_CONSOLE_URL": self.console_url,
             "ALERTS_ALLOW_LOCAL_WEBHOOKS": "true" if self.options.local_webhooks else "false",
             "DOCUMENTS_HTTP_PORT": str(self.ports.documents),
+            "COMPLIANCE_HTTP_PORT": str(self.ports.compliance),
+            "COMPLIANCE_ARCHIVE_ROOT": str(self.folder / "archive"),
             "CONSOLE_HTTP_PORT": str(self.ports.console),
             "CONSOLE_STATUS_PORT": str(self.ports.console_status),
             "CONSOLE_ALERTS_URL": f"http://{HOST}:{self.ports.alerts}",
@@ -366,5 +370,6 @@ class FireNet:
             self.service("alerts-fire", self.ports.alerts_fire, module="alerts", extra=fire),
             self.service("alerts", self.ports.alerts, extra={"ALERTS_LANE": "ordinary"}),
             self.service("documents", self.ports.documents),
+            self.service("compliance", self.ports.compliance),
             self.service("console", self.ports.console_status),
         ]

@@ -5,7 +5,7 @@
 set -euo pipefail
 for variable in $(compgen -e); do
     case "$variable" in
-        FIRENET_*_FILE | INGEST_*_FILE | RULES_*_FILE | ALERTS_*_FILE | DOCUMENTS_*_FILE | CONSOLE_*_FILE | REGISTRY_*_FILE | SIMULATOR_*_FILE | PGPASSWORD_FILE)
+        FIRENET_*_FILE | INGEST_*_FILE | RULES_*_FILE | ALERTS_*_FILE | DOCUMENTS_*_FILE | COMPLIANCE_*_FILE | CONSOLE_*_FILE | REGISTRY_*_FILE | SIMULATOR_*_FILE | PGPASSWORD_FILE)
             [ -r "${!variable}" ] || { echo "entrypoint: $variable names no readable file" >&2; exit 1; }
             printf -v "${variable%_FILE}" '%s' "$(cat "${!variable}")"
             export "${variable%_FILE}"

@@ -16,7 +16,7 @@ from schemas.codec import BadRecord, Codec
 from schemas.exchange import Exchange
 from schemas.inputs import EXIT_OF, InputError, lines, read_packs, read_registry
 from schemas.pack import Pack
-from schemas.registry import RegistryEvent
+from schemas.registry import GatewayRecord, RegistryEvent, UnitRecord
 from schemas.signal import Signal, Tick, TickState
 from services.kernel import calendar
 from services.kernel.policy import DatedPack, Packs
@@ -33,6 +33,7 @@ class LogLine(Wire):
     event: Annotated[Signal | Tick | RegistryEvent | Exchange, Field(discriminator="type")]
 
 
+STDIN = Path("/dev/stdin")
 _FIRST_YEAR, _LAST_YEAR = 2, 9998
 """In the first and the last that there is, an instant may have no day before or after it."""
 MAX_WAITING = 20_000
@@ -49,7 +50,7 @@ def run(arguments: list[str], out: BinaryIO) -> int:
     parser = argparse.ArgumentParser(prog="python -m services.rules facts", description=__doc__)
     parser.add_argument("--pack", action="append", default=[], type=Path, help="policy pack (YAML), once or more")
     parser.add_argument("--registry", required=True, type=Path, help="registry events (JSON lines)")
-    parser.add_argument("--log", required=True, type=Path, help="log of one partition (JSON lines)")
+    parser.add_argument("--log", required=True, type=Path, help="log of one partition (JSON lines); - is stdin")
     options = parser.parse_args(arguments)
     try:
         packs = read_packs(options.pack)
@@ -72,7 +73,7 @@ def _read_log(path: Path) -> Iterator[LogLine]:
     """Yield the lines. Raises InputError `bad_log` or `log_not_in_order`."""
     latest = None
     try:
-        with path.open("rb") as stream:
+        with STDIN.open("rb") if str(path) == "-" else path.open("rb") as stream:
             for number, raw in lines(stream, "bad_log"):
                 try:
                     line = _LOG.decode(raw)
@@ -83,7 +84,8 @@ def _read_log(path: Path) -> Iterator[LogLine]:
                 latest = line.recorded_at
                 if any(not _FIRST_YEAR <= when.year <= _LAST_YEAR for when in _times(line)):
                     raise InputError("bad_log", f"line {number}: a year from {_FIRST_YEAR} to {_LAST_YEAR}")
-                yield line
+                if not _is_passed_over(line.event):
+                    yield line
     except OSError as error:
         raise InputError("bad_log", f"{path.name}: {error.strerror}") from error
 
@@ -92,6 +94,11 @@ def _times(line: LogLine) -> tuple[datetime, ...]:
     event = line.event
     proven = (event.data.proven_until,) if isinstance(event, Tick) else ()
     return (line.recorded_at, event.time, *proven)
+
+
+def _is_passed_over(event: Signal | Tick | RegistryEvent | Exchange) -> bool:
+    """Whether it is a pack, a contact or a department: the packs that rule are those that were handed in."""
+    return isinstance(event, RegistryEvent) and not isinstance(event.data.record, UnitRecord | GatewayRecord)
 
 
 class _Establishing:

@@ -13,6 +13,7 @@ from deploy.stack.ports import HOST
 from services.alerts.app import WATCHED
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.settings import Lane
+from services.compliance.metrics import ArchiveMetrics
 from services.console.metrics import Metrics as ConsoleMetrics
 from services.console.metrics import RateGauges
 from services.documents.metrics import DocumentsMetrics
@@ -118,6 +119,15 @@ def documents(_: Clock) -> CollectorRegistry:
     return registry
 
 
+def compliance(_: Clock) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    metrics = ArchiveMetrics(registry, ["firenet.signals.v1"])
+    metrics.free.set(1 << 30)
+    metrics.waiting.labels("full").set(1)
+    registry.register(Work(lambda: metrics.records.labels("firenet.signals.v1").inc(10)))
+    return registry
+
+
 def console(_: Clock) -> CollectorRegistry:
     registry = CollectorRegistry()
     ConsoleMetrics(registry).snapshot_seconds.observe(0.02)
@@ -133,6 +143,7 @@ SERVICES: dict[str, Callable[[Clock], CollectorRegistry]] = {
     "alerts": lambda _: alerts("ordinary"),
     "alerts-fire": lambda _: alerts("fire"),
     "documents": documents,
+    "compliance": compliance,
     "console": console,
 }
 

@@ -1,0 +1,79 @@
+"""The log and the clock of compliance in memory, for tests."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from services.compliance.ports import Bounds, LogRecord, Place, Trouble, Waits
+
+
+@dataclass
+class MemoryClock:
+    at: datetime = datetime(2026, 3, 10, 12, tzinfo=UTC)
+    at_s: float = 100.0
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at_s
+
+
+@dataclass
+class MemoryLog:
+    """Implements ports.LogSource: `records` is what Kafka holds of each place, from the offset `first` on.
+
+    Nothing comes of what is `withheld`, as long as it is.
+    """
+
+    records: dict[Place, list[LogRecord]] = field(default_factory=dict)
+    first: dict[Place, int] = field(default_factory=dict)
+    noted: dict[Place, int] = field(default_factory=dict)
+    withheld: set[Place] = field(default_factory=set)
+    down: bool = False
+    opened: int = 0
+    at_once: int = 3
+    _next: dict[Place, int] = field(default_factory=dict)
+
+    def put(self, place: Place, value: bytes | None, timestamp_ms: int) -> None:
+        held = self.records.setdefault(place, [])
+        offset = held[-1].offset + 1 if held else self.first.get(place, 0)
+        held.append(LogRecord(offset, timestamp_ms, b"key", value))
+
+    async def open(self) -> Mapping[Place, Bounds]:
+        if self.down:
+            raise Waits(Trouble.KAFKA, "down")
+        self.opened += 1
+        return {
+            place: Bounds(self.first.get(place, 0), self._end(place), self.noted.get(place)) for place in self.records
+        }
+
+    def seek(self, positions: Mapping[Place, int]) -> None:
+        self._next = dict(positions)
+
+    async def fetch(self) -> Mapping[Place, Sequence[LogRecord]]:
+        await asyncio.sleep(0)
+        if self.down:
+            raise Waits(Trouble.KAFKA, "down")
+        found = {}
+        for place, held in self.records.items():
+            if place in self.withheld:
+                continue
+            batch = [record for record in held if record.offset >= self._next[place]][: self.at_once]
+            if batch:
+                found[place] = batch
+                self._next[place] = batch[-1].offset + 1
+        return found
+
+    def ends(self) -> Mapping[Place, int]:
+        return {place: self._end(place) for place in self.records}
+
+    async def note(self, positions: Mapping[Place, int]) -> None:
+        self.noted.update(positions)
+
+    async def close(self) -> None:
+        self._next = {}
+
+    def _end(self, place: Place) -> int:
+        return self.records[place][-1].offset + 1 if self.records[place] else self.first.get(place, 0)

@@ -1,0 +1,1 @@
+"""Compliance as a process over a real Kafka."""
