@@ -49,7 +49,9 @@ KINDS = {
 
 def arguments(argv: Sequence[str]) -> argparse.Namespace:
     """Return the parsed command line; exits with 2 on bad usage."""
-    parser = argparse.ArgumentParser(prog="python -m services.registry", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m services.registry", description="The register of units and policy packs."
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("topics", help="create the Kafka topics of schemas/topics that are missing")
     importing = commands.add_parser("import", help="import units, gateways, departments, contacts from CSV or XLSX")

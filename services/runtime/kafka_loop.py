@@ -114,10 +114,6 @@ class KafkaLoop:
         self._failure: Exception | None = None
         self.turns = 0
 
-    @property
-    def owned(self) -> frozenset[int]:
-        return frozenset(self._owned)
-
     async def run(self, stop: Stop) -> None:
         """Consume until stop; a lost cluster is waited for. Raises LogGap, and what the handler means to be fatal."""
         attempt = 0

@@ -27,7 +27,7 @@ class Link(Protocol):
         ...
 
     async def restore(self) -> None:
-        """Make the connection again; a link of one gateway says on its status topic that it is online."""
+        """Make the connection again after `cut`; a link of one gateway says on its status topic that it is online."""
         ...
 
     async def close(self) -> None:

@@ -30,10 +30,13 @@ from services.kernel.calendar import day_of, text
 
 def run(arguments: list[str], stdin: BinaryIO, out: BinaryIO) -> int:
     """Write the answer, or the error in its place, to `out`. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m services.compliance", description="Figures, computed again.")
+    parser = argparse.ArgumentParser(
+        prog="python -m services.compliance",
+        description="Figures, computed again. Without a command: the service; `log --help`: the log from its archive.",
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, make in ANSWERS.items():
-        add_arguments(commands.add_parser(name, description=make.__doc__))
+        add_arguments(commands.add_parser(name, description=(make.__doc__ or "").partition("\n")[0]))
     options = parser.parse_args(arguments)
     try:
         line, code = json_line(ANSWERS[options.command](Inputs(options, stdin))), 0
@@ -45,7 +48,10 @@ def run(arguments: list[str], stdin: BinaryIO, out: BinaryIO) -> int:
 
 
 def figures_answer(inputs: Inputs) -> dict[str, Any]:
-    """Raises InputError and Refused."""
+    """Figures, intervals, blocking lists, forecasts and revisions.
+
+    Raises:  InputError, Refused.
+    """
     asked = read_ask(inputs.ask)
     known_at = None if asked.known_at is None else to_micros(asked.known_at)
     world = inputs.world(known_at)

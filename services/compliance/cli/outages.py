@@ -13,7 +13,10 @@ from services.kernel.calendar import day_of, text
 
 
 def outages_answer(inputs: Inputs) -> dict[str, Any]:
-    """Raises InputError and Refused."""
+    """Every outage of a scope in a window, whose it is and what shows it.
+
+    Raises:  InputError, Refused.
+    """
     asked = read_outages_ask(inputs.ask)
     known_at = None if asked.known_at is None else to_micros(asked.known_at)
     world = inputs.world(known_at)

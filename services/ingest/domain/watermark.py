@@ -39,11 +39,6 @@ class InstanceWatermark:
         self._epoch = max(self._epoch, predecessor.epoch + 1)
         self._since = max(self._since, now)
 
-    @property
-    def ticked_until(self) -> datetime | None:
-        """The `proven_until` of the last tick."""
-        return self._ticked_until
-
     def settled(self, lane: str, probe_sent_at: datetime) -> None:
         """A probe that left at `probe_sent_at` went all the way; one of an earlier process is nothing."""
         if probe_sent_at < self._since:

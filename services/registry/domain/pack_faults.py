@@ -108,7 +108,6 @@ _BODY = Said("the code of a body among `departments`", "departments 中机构的
 _PROFILE = Said("the name of one of the `profiles`", "profiles 中的监测档位")
 _SCOPE = Said("the name of one of the `scopes`", "scopes 中的统计范围")
 _KIND = Said("a kind of finding", "问题类型")
-_COUNTED = Said("district and department among them", "其中含 district 与 department")
 
 
 def _unknown(known: Collection[str], name: object, path: Path, what: Said) -> Iterator[Fault]:

@@ -6,15 +6,11 @@ from datetime import date
 from enum import StrEnum
 
 from services.kernel.words import BodyKind, Construction, ContactRole, Language
-from services.registry.domain.bodies import Body
 from services.registry.domain.columns import COLUMNS
 from services.registry.domain.devices import STANDARD, shown_address
-from services.registry.domain.entities import Contact, F, Facts, Gateway, History, Kind, Unit
+from services.registry.domain.entities import F, Facts, Gateway, History, Kind
 from services.registry.domain.rows import BODY_KIND, CONSTRUCTION, LANGUAGE, ROLE
 from services.registry.domain.timeline import periods
-
-Sheetlike = Unit | Gateway | Contact | Body
-"""What has a file with rows; packs have files of their own."""
 
 _WORDS: Mapping[type[StrEnum], Mapping[str, StrEnum]] = {
     Construction: CONSTRUCTION,

@@ -91,6 +91,13 @@ class Wire(asyncio.Protocol):
         if self.transport is not None:
             self.transport.write(data)
 
+    def ping(self) -> None:
+        if self.heard:
+            self.heard = False
+            self.write(encoding.PINGREQ)
+        elif self.transport is not None:
+            self.transport.abort()  # a ping went without an answer: the line is dead, whatever TCP believes
+
     async def closed(self) -> None:
         await asyncio.shield(self._closed)
 
@@ -167,13 +174,13 @@ class MqttLink:
         self._waiting: dict[int, tuple[bytes, asyncio.Future[None]]] = {}
         self._next_id = 0
         self._keeper: asyncio.Task[None] | None = None
-        self._lost = asyncio.Event()
         self.dropped = 0
 
     async def restore(self) -> None:
-        await self._connect()
+        """Come back after `cut`. One that was not cut keeps itself: a second connection would throw out the first."""
         if self._keeper is None:
-            self._keeper = asyncio.create_task(self._keep(), name="mqtt-link")
+            wire = await self._connect()
+            self._keeper = asyncio.create_task(self._keep(wire), name="mqtt-link")
 
     def publish(self, signal: Signal) -> "asyncio.Future[None]":
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -223,18 +230,18 @@ class MqttLink:
             wire.transport.close()
         await wire.closed()
 
-    async def _connect(self) -> None:
-        self._lost.clear()
+    async def _connect(self) -> Wire:
         heard = self._subscription.on_message if self._subscription is not None else _not_asked_for
-        self._wire = await connect(self._address, self._packet, self._acknowledged, self._gone, heard)
+        wire = self._wire = await connect(self._address, self._packet, self._acknowledged, self._gone, heard)
         if self._subscription is not None:
-            self._wire.write(encoding.subscribe_packet(self._subscription.topic, self._free_id()))
+            wire.write(encoding.subscribe_packet(self._subscription.topic, self._free_id()))
         for packet, _ in list(self._waiting.values()):
-            self._wire.write(encoding.duplicate(packet))
+            wire.write(encoding.duplicate(packet))
         if self._gateway_id is not None:
             self._say_status("online")
         if self._subscription is not None:
             self._subscription.on_connected()
+        return wire
 
     def _say_status(self, state: str) -> None:
         assert self._gateway_id is not None
@@ -262,39 +269,31 @@ class MqttLink:
                 found[1].set_result(None)
 
     def _gone(self) -> None:
-        self._wire = None
-        self._lost.set()
+        """Some connection ended; one of ours that is older than the present one changes nothing."""
+        if self._wire is not None and self._wire.transport is None:
+            self._wire = None
 
-    async def _keep(self) -> None:
+    async def _keep(self, wire: Wire) -> None:
         attempt = 0
         while True:
-            try:
-                if self._wire is None:
-                    await self._connect()
+            await _ping_until_closed(wire)
+            while wire.transport is None:
+                try:
+                    wire = await self._connect()
                     attempt = 0
-                await self._ping_until_lost()
-            except LinkRefused as error:
-                attempt += 1
-                get_logger().warning("link_lost", error=str(error), attempt=attempt)
-                await asyncio.sleep(backoff_s(attempt))
+                except LinkRefused as error:
+                    attempt += 1
+                    get_logger().warning("link_lost", error=str(error), attempt=attempt)
+                    await asyncio.sleep(backoff_s(attempt))
 
-    async def _ping_until_lost(self) -> None:
-        while self._wire is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(KEEPALIVE_S / 2):
-                    await self._lost.wait()
-                return
-            self._ping()
 
-    def _ping(self) -> None:
-        wire = self._wire
-        if wire is None or wire.transport is None:
+async def _ping_until_closed(wire: Wire) -> None:
+    while True:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(KEEPALIVE_S / 2):
+                await wire.closed()
             return
-        if wire.heard:
-            wire.heard = False
-            wire.write(encoding.PINGREQ)
-        else:
-            wire.transport.abort()  # a ping went without an answer: the line is dead, whatever TCP believes
+        wire.ping()
 
 
 class MqttLine:

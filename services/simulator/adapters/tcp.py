@@ -35,6 +35,9 @@ class TcpLine:
             writer.write(data)
 
     async def restore(self) -> None:
+        """Come back after `cut`. A line that was not cut keeps itself: the device would call twice."""
+        if self._keeper is not None:
+            return
         reader = await self._connect()
         self._keeper = asyncio.create_task(self._keep(reader), name="tcp-line")
 

@@ -139,8 +139,9 @@ def _outage(district: District, at_s: float, pace: Pace) -> Iterator[Event]:
     count = sum(each.carrier == carrier for each in district.speaking())
     yield Event(
         at_s, Act.MUTE, carrier=carrier,
-        zh=f"运营商{carrier}中断，{count}台装置同时失声：应合并为一个共因案件，不刷屏",
-        en=f"{carrier} fails, {count} gateways fall silent at once: one common case, no flood of letters",
+        zh=f"运营商{carrier}中断，{count}台装置同时失声：合并为一个共因案件；各单位自己的函件只暂缓半小时（演示时钟下约1秒），随后照发",
+        en=f"{carrier} fails, {count} gateways fall silent at once: one common case; the units' own letters "
+        "wait half an hour for it, a second by the clock of this demo, and then go out",
     )  # fmt: skip
     yield Event(
         at_s + pace.deadline_s + 45, Act.RECOVER, carrier=carrier,

@@ -107,6 +107,19 @@ def player(
     )  # fmt: skip
 
 
+async def test_a_link_that_was_not_cut_keeps_its_one_connection_when_restored(own_broker: Mosquitto) -> None:
+    """Two of one name throw each other out at the broker for ever."""
+    listener = Listener(own_broker.port)
+    await listener.ready()
+    link = await links(own_broker.port).open("G000001", "G000001")
+    await link.restore()
+    await link.publish(Signal("G000001", "U000001", SignalKind.HEARTBEAT, 1, CLOCK.now()))
+    await until(lambda: bool(listener.signals()))
+    assert listener.statuses("G000001") == ["online"]
+    await link.close()
+    listener.close()
+
+
 async def test_everybody_is_heard_and_numbers_grow_by_one(mosquitto_broker: Mosquitto) -> None:
     listener = Listener(mosquitto_broker.port)
     await listener.ready()

@@ -80,7 +80,6 @@ DEVICE_OPERATION = _flags(*_OPERATIONS, ("duty_check_answer", "查岗应答"), (
 
 NORMAL_BIT = 0x01
 FIRE_BIT = 0x02
-DUTY_ANSWER_BIT = 0x20
 
 
 def names_of(flags: Sequence[Flag], word: int) -> tuple[str, ...]:
