@@ -75,7 +75,10 @@ class Transitions:
                 self._component(unit, kind, turn, moment)
 
     def list_components(self, unit: Unit, moment: Moment) -> None:
-        """A unit is listed: write down what is open of it, each since it began, known when both were known."""
+        """A unit is listed: write down what is open of it, each since its latest begin, known when both were known.
+
+        Of a trouble that was told several times the first begin is not kept.
+        """
         for kind in TROUBLES:
             for point, word in unit.condition.open_words(kind):
                 begun = word.begun

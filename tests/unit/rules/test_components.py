@@ -67,8 +67,9 @@ def test_a_fire_beyond_the_bound_stands_for_the_whole_unit_and_a_fault_is_droppe
     assert len(scenario.said.components) - len(fires) == MAX_OPEN
 
 
-def test_what_a_unit_had_open_before_it_was_listed_is_told_when_it_is_listed_since_it_began() -> None:
+def test_what_a_unit_had_open_before_it_was_listed_is_told_when_it_is_listed_since_its_latest_begin() -> None:
     scenario = Scenario(0)
+    scenario.signal(40, "fault", "p1", occurred_at=when(30))
     scenario.signal(60, "fault", "p1", occurred_at=when(50))
     scenario.signal(61, "fault", "p2")
     scenario.signal(62, "restore", "p2", restores="fault")
