@@ -377,6 +377,25 @@ CREATE TABLE registry.versions (
     CONSTRAINT versions_pkey PRIMARY KEY (kind, id, valid_from, recorded_at)
 );
 
+CREATE TABLE rules.component_transitions (
+    address text NOT NULL,
+    cause text NOT NULL,
+    detected_at timestamp with time zone NOT NULL,
+    effective_at timestamp with time zone NOT NULL,
+    evidence_offset bigint NOT NULL,
+    evidence_partition integer NOT NULL,
+    evidence_topic text NOT NULL,
+    kind text NOT NULL,
+    open boolean NOT NULL,
+    recorded_at timestamp with time zone NOT NULL DEFAULT now(),
+    system text NOT NULL,
+    transition_id text NOT NULL,
+    unit_id text NOT NULL,
+    CONSTRAINT component_transitions_kind_check CHECK ((kind = ANY (ARRAY['fire'::text, 'fault'::text, 'isolation'::text]))),
+    CONSTRAINT component_transitions_pkey PRIMARY KEY (transition_id, effective_at)
+);
+CREATE INDEX component_transitions_by_component ON rules.component_transitions USING btree (unit_id, system, address, effective_at);
+
 CREATE TABLE rules.heartbeats_hourly (
     count integer NOT NULL,
     hour timestamp with time zone NOT NULL,

@@ -12,7 +12,7 @@ from services.kernel.words import Connection, FindingKind, Health, Phase, Signal
 from services.rules.domain.instants import SECOND
 from services.rules.domain.rate import EVERY
 from services.rules.domain.watch import sight_now
-from services.rules.domain.words import Anomaly, Aspect
+from services.rules.domain.words import TROUBLES, Anomaly, Aspect
 
 REFUSALS = ("undecodable", "unexpected")
 RECORD_KINDS = (*SignalKind, "tick")
@@ -40,6 +40,12 @@ class RulesMetrics:
         self.refused = Counter("firenet_rules_refused", "Records without effect.", ["reason"], registry=registry)
         self.oddities = Counter("firenet_rules_oddities", "Inputs with less effect.", ["reason"], registry=registry)
         self.transitions = Counter("firenet_rules_transitions", "State changes saved.", ["aspect"], registry=registry)
+        self.components = Counter(
+            "firenet_rules_component_transitions",
+            "Beginnings and ends of a trouble at a component saved.",
+            ["kind"],
+            registry=registry,
+        )
         self.findings = Counter("firenet_rules_findings", "Findings saved.", ["kind", "phase"], registry=registry)
         self.published = Counter("firenet_rules_findings_published", "Findings that Kafka has.", registry=registry)
         self.checkpoints = Histogram(
@@ -68,6 +74,8 @@ class RulesMetrics:
             self.oddities.labels(oddity)
         for aspect in Aspect:
             self.transitions.labels(aspect)
+        for kind in TROUBLES:
+            self.components.labels(kind)
         for finding in FindingKind:
             for phase in Phase:
                 self.findings.labels(finding, phase)

@@ -110,6 +110,11 @@ SELECT transition_id, unit_id, aspect, from_state, to_state, effective_at, detec
        evidence_partition, evidence_offset
 FROM rules.transitions
 """
+_COMPONENTS = """
+SELECT transition_id, unit_id, kind, system, address, open, effective_at, detected_at, cause, evidence_topic,
+       evidence_partition, evidence_offset
+FROM rules.component_transitions
+"""
 _UNITS = """
 SELECT unit_id, connection, connection_since, health, health_since, open_fires, open_faults, open_isolations
 FROM rules.units
@@ -131,6 +136,7 @@ def rules_at_once(dsn: str) -> Rules:
 
         offsets = dict(rows("SELECT partition, next_offset FROM rules.partitions"))
         facts.transitions = list(map(tuple, rows(_TRANSITIONS)))
+        facts.components = list(map(tuple, rows(_COMPONENTS)))
         facts.signals = list(map(tuple, rows("SELECT signal_id, received_at FROM rules.signals")))
         hours = rows("SELECT unit_id, hour, count FROM rules.heartbeats_hourly")
         facts.beats = Counter({(unit, hour): count for unit, hour, count in hours})

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from schemas import codec
-from services.rules.adapters.decode import SignalDecoder
+from services.rules.adapters.decode import SignalDecoder, component_of
 from services.rules.adapters.registry_view import CompactedRegistryView
 from services.rules.adapters.rows import wire_finding
 from services.rules.domain.effects import Effects
@@ -19,6 +19,7 @@ from services.runtime.kafka import partition_of
 from tests.checker import told
 
 TransitionRow = tuple[str, str, str, str, str, datetime, datetime, str, str, int, int]
+ComponentRow = tuple[str, str, str, str, str, bool, datetime, datetime, str, str, int, int]
 UnitState = tuple[str, datetime | None, str, datetime | None, int, int, int]
 RateKey = tuple[int, str, str, str]
 
@@ -33,11 +34,12 @@ class LogEntry:
 class Facts:
     """What rules says: by replay of the log, or as it stands in the database.
 
-    Transitions and signals are lists, for a repeat must show. `beats` counts heartbeats per (unit, hour), `units` and
-    `rates` are the read model. Findings are by event id, encoded.
+    Transitions, of units and of components, and signals are lists, for a repeat must show. `beats` counts heartbeats
+    per (unit, hour), `units` and `rates` are the read model. Findings are by event id, encoded.
     """
 
     transitions: list[TransitionRow] = field(default_factory=list)
+    components: list[ComponentRow] = field(default_factory=list)
     signals: list[tuple[str, datetime]] = field(default_factory=list)
     findings: dict[str, bytes] = field(default_factory=dict)
     beats: Counter[tuple[str, datetime]] = field(default_factory=Counter)
@@ -98,6 +100,11 @@ def _add_effects(facts: Facts, partition: int, effects: Effects) -> None:
             (one.transition_id, one.unit_id, one.aspect, one.from_state, one.to_state, instant(one.effective),
              instant(one.detected), one.cause, one.evidence.topic, partition, one.evidence.offset)
         )  # fmt: skip
+    for turn in effects.components:
+        facts.components.append(
+            (turn.transition_id, turn.unit_id, turn.kind, *component_of(turn.point), turn.open, instant(turn.effective),
+             instant(turn.detected), turn.cause, turn.evidence.topic, partition, turn.evidence.offset)
+        )  # fmt: skip
     facts.signals += [(one.signal_id, instant(one.received_at)) for one in effects.signals]
     for hour in effects.hours:
         facts.beats[hour.unit_id, instant(hour.hour)] += hour.beats
@@ -125,6 +132,7 @@ def check_facts(found: Facts, wanted: Facts) -> list[str]:
     """Hold the database against the replay up to the very offsets that the database names."""
     return [
         *_same_lists("transition", found.transitions, wanted.transitions),
+        *_same_lists("transition of a component", found.components, wanted.components),
         *_same_lists("signal", found.signals, wanted.signals),
         *_same_mappings("heartbeats of an hour", found.beats, wanted.beats),
         *_same_mappings("unit", found.units, wanted.units),

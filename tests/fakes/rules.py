@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from services.rules.adapters.pg_store import pack, unpack
-from services.rules.domain.effects import Finding, Transition
+from services.rules.domain.effects import ComponentTransition, Finding, Transition
 from services.rules.domain.inputs import Signal
 from services.rules.domain.rate import RateKey, RateRow
 from services.rules.ports import Checkpoint, Fenced, Saved, StateDamaged, StoreUnavailable, UnitRow
@@ -24,6 +24,7 @@ class MemoryStore:
 
     partitions: dict[int, _Partition] = field(default_factory=lambda: defaultdict(_Partition))
     transitions: dict[str, Transition] = field(default_factory=dict)
+    components: dict[str, ComponentTransition] = field(default_factory=dict)
     signals: dict[str, Signal] = field(default_factory=dict)
     findings: dict[str, Finding] = field(default_factory=dict)
     hours: dict[tuple[str, int], int] = field(default_factory=lambda: defaultdict(int))
@@ -74,6 +75,7 @@ class MemoryStore:
         held.next_offset = one.next_offset
         effects = one.effects
         self.transitions |= {each.transition_id: each for each in effects.transitions}
+        self.components |= {each.transition_id: each for each in effects.components}
         self.signals |= {each.signal_id: each for each in effects.signals}
         self.findings |= {each.event_id: each for each in effects.findings}
         for count in effects.hours:

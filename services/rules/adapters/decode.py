@@ -143,6 +143,14 @@ def point_key(point: Point | None) -> str:
     return "" if point is None else json.dumps([point.system or "", point.address], ensure_ascii=False)
 
 
+def component_of(key: str) -> tuple[str, str]:
+    """Return system and address of the component that `point_key` named so; both "" for the whole unit."""
+    if not key:
+        return "", ""
+    system, address = json.loads(key)
+    return system, address
+
+
 def system_key(point: Point | None) -> str:
     """Return how the keys of all components of a system begin when the point stands for all of them, else ""."""
     if point is None or point.address != EVERY_COMPONENT:

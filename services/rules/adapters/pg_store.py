@@ -80,6 +80,7 @@ class PostgresStore:
         each = [(one.partition, one, one.effects) for one in checkpoints]
         tables: list[tuple[str, Iterable[rows.Row]]] = [
             (SQL["transitions"], chain.from_iterable(rows.transition_rows(p, e.transitions) for p, _, e in each)),
+            (SQL["components"], chain.from_iterable(rows.component_rows(p, e.components) for p, _, e in each)),
             (SQL["signals"], chain.from_iterable(rows.signal_rows(p, e.signals) for p, _, e in each)),
             (SQL["hours"], chain.from_iterable(rows.hour_rows(e.hours) for _, _, e in each)),
             (SQL["samples"], chain.from_iterable(rows.sample_rows(p, e.samples) for p, _, e in each)),

@@ -9,8 +9,8 @@ from schemas import codec
 from schemas.base import Evidence, PackRef
 from schemas.finding import Finding as WireFinding
 from schemas.finding import FindingData
-from services.rules.adapters.decode import point_in
-from services.rules.domain.effects import Finding, HourCount, RateSample, Transition
+from services.rules.adapters.decode import component_of, point_in
+from services.rules.domain.effects import ComponentTransition, Finding, HourCount, RateSample, Transition
 from services.rules.domain.inputs import Signal
 from services.rules.domain.instants import instant
 from services.rules.domain.rate import RateRow
@@ -38,6 +38,25 @@ def transition_rows(partition: int, transitions: Iterable[Transition]) -> Iterat
                 one.aspect,
                 one.from_state,
                 one.to_state,
+                timestamp(one.effective),
+                timestamp(one.detected),
+                one.cause,
+                one.evidence.topic,
+                partition,
+                one.evidence.offset,
+            )
+        )
+
+
+def component_rows(partition: int, components: Iterable[ComponentTransition]) -> Iterator[Row]:
+    for one in components:
+        yield _row(
+            (
+                one.transition_id,
+                one.unit_id,
+                one.kind,
+                *component_of(one.point),
+                one.open,
                 timestamp(one.effective),
                 timestamp(one.detected),
                 one.cause,

@@ -48,6 +48,23 @@ class Transition(NamedTuple):
     evidence: Evidence
 
 
+class ComponentTransition(NamedTuple):
+    """A trouble of `kind` began (`open`) or ended at one component, whose key is `point`, "" for the unit as a whole.
+
+    Of one component and kind, what begins and what ends take turns in the order of `evidence.offset`.
+    """
+
+    transition_id: str
+    unit_id: str
+    kind: FindingKind
+    point: str
+    open: bool
+    effective: int
+    detected: int
+    cause: Cause
+    evidence: Evidence
+
+
 class Finding(NamedTuple):
     """A problem of one unit began, changed or ended. `event_id` is unique per message, `finding_id` per problem."""
 
@@ -84,6 +101,7 @@ class Effects:
     """Everything since the last collection."""
 
     transitions: list[Transition] = field(default_factory=list)
+    components: list[ComponentTransition] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     signals: list[Signal] = field(default_factory=list)
     hours: list[HourCount] = field(default_factory=list)
@@ -91,13 +109,15 @@ class Effects:
 
     def take(self) -> "Effects":
         """Return what gathered since the last call, and begin anew."""
-        taken = Effects(self.transitions, self.findings, self.signals, self.hours, self.samples)
-        self.transitions, self.findings, self.signals, self.hours, self.samples = [], [], [], [], []
+        taken = Effects(self.transitions, self.components, self.findings, self.signals, self.hours, self.samples)
+        self.transitions, self.components, self.findings = [], [], []
+        self.signals, self.hours, self.samples = [], [], []
         return taken
 
     def size(self) -> int:
-        return len(self.transitions) + len(self.findings) + len(self.signals) + len(self.hours) + len(self.samples)
+        told = len(self.transitions) + len(self.components) + len(self.findings)
+        return told + len(self.signals) + len(self.hours) + len(self.samples)
 
     def pressing(self) -> bool:
         """Whether somebody waits for this: anything but hour counts and samples."""
-        return bool(self.transitions or self.findings or self.signals)
+        return bool(self.transitions or self.components or self.findings or self.signals)

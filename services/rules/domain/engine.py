@@ -334,6 +334,7 @@ class Engine:
             moment = self.roster.moment_of_listing(facts)
             self._settle(unit, moment)
             self._transitions.settle_health(unit, moment)
+            self._transitions.list_components(unit, moment)
             self._findings.announce(unit, moment)
             self._findings.follow_duty(unit, moment)
         elif not self._is_settled(unit):

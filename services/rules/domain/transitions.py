@@ -1,12 +1,15 @@
 """Writes transitions: brings a unit's states in line with its links, facts and points, and counts the change."""
 
+from collections.abc import Iterable
+
 from services.kernel.ids import derive
-from services.kernel.words import Connection
+from services.kernel.words import Connection, FindingKind
 from services.rules.domain.changes import Changes
 from services.rules.domain.counters import Counters
-from services.rules.domain.effects import Effects, Moment, Transition
+from services.rules.domain.effects import ComponentTransition, Effects, Moment, Transition
+from services.rules.domain.unit.points import Turn
 from services.rules.domain.unit.state import Unit
-from services.rules.domain.words import Aspect
+from services.rules.domain.words import TROUBLES, Aspect
 
 UNLISTED = "unlisted"
 """`from_state` of the first transition of a unit."""
@@ -64,6 +67,36 @@ class Transitions:
         unit.condition.health, unit.condition.since = after, moment.effective
         self._changes.touch_row(unit)
         self._write(unit, Aspect.HEALTH, before, after, moment)
+
+    def write_components(self, unit: Unit, kind: FindingKind, turns: Iterable[Turn], moment: Moment) -> None:
+        """Write down which components of a unit came to be in trouble at `moment`, or no longer are."""
+        if unit.registration.facts is not None:
+            for turn in turns:
+                self._component(unit, kind, turn, moment)
+
+    def list_components(self, unit: Unit, moment: Moment) -> None:
+        """A unit is listed: write down what is open of it, each since its latest begin, known when both were known.
+
+        Of a trouble that was told several times the first begin is not kept.
+        """
+        for kind in TROUBLES:
+            for point, word in unit.condition.open_words(kind):
+                begun = word.begun
+                known = moment._replace(
+                    effective=min(begun.happened, begun.heard), detected=max(moment.detected, begun.heard)
+                )
+                self._component(unit, kind, Turn(point, open=True), known)
+
+    def _component(self, unit: Unit, kind: FindingKind, turn: Turn, moment: Moment) -> None:
+        effective, detected = moment.effective, moment.detected
+        cause = moment.signal_id or moment.cause
+        said = "open" if turn.open else "closed"
+        name = derive("component", f"{unit.unit_id}|{kind}|{turn.point}|{said}|{effective}|{detected}|{cause}")
+        self._effects.components.append(
+            ComponentTransition(
+                name, unit.unit_id, kind, turn.point, turn.open, effective, detected, moment.cause, moment.evidence
+            )
+        )
 
     def _write(self, unit: Unit, aspect: Aspect, before: str, after: str, moment: Moment) -> None:
         self._changes.touch(unit)

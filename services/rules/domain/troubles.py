@@ -121,6 +121,7 @@ class Troubles:
 
     def _follow(self, unit: Unit, kind: FindingKind, before: int, moment: Moment, signal: Signal) -> None:
         self._changes.touch(unit)
+        self._transitions.write_components(unit, kind, unit.condition.trouble(kind).take_turns(), moment)
         if unit.registration.facts is None:
             _hold_back(unit, kind, signal)
             return

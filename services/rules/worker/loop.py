@@ -316,6 +316,9 @@ class RulesWorker:
         transitions = Tally(one.aspect for checkpoint in saved for one in checkpoint.effects.transitions)
         for aspect, count in transitions.items():
             self.metrics.transitions.labels(aspect).inc(count)
+        components = Tally(one.kind for checkpoint in saved for one in checkpoint.effects.components)
+        for trouble, count in components.items():
+            self.metrics.components.labels(trouble).inc(count)
         findings = Tally((one.kind, one.phase) for checkpoint in saved for one in checkpoint.effects.findings)
         for (kind, phase), count in findings.items():
             self.metrics.findings.labels(kind, phase).inc(count)

@@ -24,6 +24,7 @@ Facts = Callable[[], Awaitable[dict[str, Any]]]
 async def _memory_facts(store: MemoryStore) -> dict[str, Any]:
     return {
         "transitions": sorted(store.transitions),
+        "components": sorted(store.components),
         "findings": sorted(store.findings),
         "hours": sorted(store.hours.values()),
         "units": {name: (row.connection.value, row.open_fires) for name, row in store.units.items()},
@@ -40,6 +41,7 @@ async def _postgres_facts(dsn: str) -> dict[str, Any]:
         rates = "SELECT coalesce(sum(in_scope), 0) FROM rules.rate_counts WHERE dimension = 'town'"
         return {
             "transitions": sorted(row[0] for row in await rows("SELECT transition_id FROM rules.transitions")),
+            "components": sorted(row[0] for row in await rows("SELECT transition_id FROM rules.component_transitions")),
             "findings": sorted(row[0] for row in await rows("SELECT event_id FROM rules.outbox")),
             "hours": sorted(row[0] for row in await rows("SELECT count FROM rules.heartbeats_hourly")),
             "units": {u: (c, f) for u, c, f in await rows("SELECT unit_id, connection, open_fires FROM rules.units")},
@@ -62,7 +64,7 @@ def story() -> Scenario:
     scenario = Scenario(2)
     scenario.tick(0)
     scenario.beat(1)
-    scenario.signal(2, "fire", "p1", body='{"point":{"address":"p1","label":"三层\\u0000"}}')
+    scenario.signal(2, "fire", '["", "p1"]', body='{"point":{"address":"p1","label":"三层\\u0000"}}')
     return scenario
 
 
@@ -81,6 +83,7 @@ def checkpoint(scenario: Scenario, epoch: int, seq: int = 1, partition: int = 0)
         blind_after_s=10,
         effects=Effects(
             transitions=scenario.said.transitions,
+            components=scenario.said.components,
             findings=scenario.said.findings,
             signals=scenario.said.signals,
             hours=[HourCount("U1", when(0), 5)],
@@ -109,6 +112,7 @@ async def test_what_was_saved_is_what_the_next_owner_finds(store: tuple[Store, F
     held = await facts()
     assert held["units"] == {"U1": ("online", 1), "U2": ("never_connected", 0)}
     assert held["transitions"] == sorted(t.transition_id for t in scenario.said.transitions)
+    assert held["components"] == [scenario.said.components[0].transition_id]
     assert held["findings"] == [scenario.said.findings[0].event_id]
     assert (held["hours"], held["rates"]) == ([5], 6)
 
@@ -160,7 +164,7 @@ async def test_a_former_owner_is_fenced_and_leaves_no_trace(store: tuple[Store, 
     await keeper.claim(0, "new")
     with pytest.raises(Fenced):
         await keeper.save([checkpoint(story(), old)])
-    assert (await facts())["transitions"] == []
+    assert ((await facts())["transitions"], (await facts())["components"]) == ([], [])
     assert (await keeper.claim(0, "new")).head is None
 
 
@@ -173,6 +177,39 @@ async def test_one_fenced_partition_keeps_all_of_the_transaction_out(store: tupl
         await keeper.save([checkpoint(story(), mine), checkpoint(story(), lost, partition=1)])
     assert fenced.value.partition == 1
     assert (await facts())["units"] == {}
+
+
+async def test_a_row_names_system_and_address_and_the_whole_unit_has_neither(migrated_database: str) -> None:
+    scenario = story()
+    scenario.signal(3, "isolation")
+    scenario.signal(4, "fault", '["A\\"1", "p\\u0000"]', unit_id="U2")
+    scenario.signal(5, "restore", restores="fault", unit_id="U2")
+    async with open_pool(migrated_database, "test") as pool:
+        keeper = PostgresStore(pool)
+        await keeper.save([checkpoint(scenario, (await keeper.claim(0, "a")).owner_epoch)])
+        async with pool.connection() as connection:
+            found = await connection.execute(
+                "SELECT unit_id, kind, system, address, open, effective_at, cause, evidence_topic, evidence_offset"
+                " FROM rules.component_transitions ORDER BY evidence_offset"
+            )
+            rows = await found.fetchall()
+    assert [row[:5] for row in rows] == [
+        ("U1", "fire", "", "p1", True),
+        ("U1", "isolation", "", "", True),
+        ("U2", "fault", 'A"1', "p\ufffd", True),
+        ("U2", "fault", 'A"1', "p\ufffd", False),
+    ]
+    assert rows[-1][5:] == (instant(when(5)), "signal", "firenet.signals.v1", scenario.offset - 1)
+
+
+async def test_a_storm_of_components_is_whole_in_one_save(store: tuple[Store, Facts]) -> None:
+    keeper, facts = store
+    scenario = Scenario(10)
+    for number in range(10_000):
+        unit, address = f"U{number % 10 + 1}", f"p{number // 10}"
+        scenario.signal(1, "fault", json.dumps(["", address]), unit_id=unit)
+    assert await keeper.save([checkpoint(scenario, (await keeper.claim(0, "a")).owner_epoch)]) > 0
+    assert len((await facts())["components"]) == 10_000
 
 
 def healths(saved: Saved) -> dict[str, str]:

@@ -77,6 +77,7 @@ def reference(harness: Harness) -> Effects:
             engine.apply(decode(value, offset))
         effects = engine.take_effects()
         said.transitions += effects.transitions
+        said.components += effects.components
         said.findings += effects.findings
         said.signals += effects.signals
         said.hours += effects.hours
@@ -146,6 +147,8 @@ async def compare(harness: Harness) -> None:
     said = reference(harness)
     stored = await harness.query("SELECT transition_id FROM rules.transitions")
     assert sorted(row[0] for row in stored) == sorted(one.transition_id for one in said.transitions)
+    components = await harness.query("SELECT transition_id FROM rules.component_transitions")
+    assert sorted(row[0] for row in components) == sorted(one.transition_id for one in said.components)
     rows = await harness.query("SELECT signal_id FROM rules.signals")
     assert sorted(row[0] for row in rows) == sorted(one.signal_id for one in said.signals)
     beats = await harness.query("SELECT coalesce(sum(count), 0) FROM rules.heartbeats_hourly")

@@ -254,7 +254,8 @@ def test_the_newest_refusals_are_not_sorted_anew(full: psycopg.Connection[Any]) 
 
 def test_a_checkpoint_finds_the_rows_that_it_replaces_by_key(full: psycopg.Connection[Any]) -> None:
     arbiters = {
-        "snapshot": "snapshots_pkey", "transitions": "transitions_pkey", "signals": "signals_pkey",
+        "snapshot": "snapshots_pkey", "transitions": "transitions_pkey",
+        "components": "component_transitions_pkey", "signals": "signals_pkey",
         "hours": "heartbeats_hourly_pkey", "samples": "rate_samples_pkey", "units": "units_pkey",
         "rates": "rate_counts_pkey", "outbox": "outbox_event_id_key",
     }  # fmt: skip

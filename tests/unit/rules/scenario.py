@@ -147,6 +147,7 @@ class Scenario:
     def collect(self) -> None:
         new = self.engine.take_effects()
         self.said.transitions += new.transitions
+        self.said.components += new.components
         self.said.findings += new.findings
         self.said.signals += new.signals
         self.said.hours += new.hours

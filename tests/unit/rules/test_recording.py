@@ -21,7 +21,7 @@ def said(seed: int) -> dict[str, list[str]]:
     effects = play(fresh(), tell(random_steps(Random(seed))).inputs)
     told = {f"transitions of {aspect}": [one for one in effects.transitions if one.aspect == aspect]
             for aspect in Aspect}  # fmt: skip
-    told |= {name: getattr(effects, name) for name in ("findings", "signals", "hours", "samples")}
+    told |= {name: getattr(effects, name) for name in ("components", "findings", "signals", "hours", "samples")}
     return {name: [repr(tuple(map(str, one))) for one in values] for name, values in told.items()}
 
 

@@ -15,6 +15,7 @@ from services.rules.domain.rate import EVERY, UNION, RateKey, RateRow
 from services.rules.domain.snapshot import restore, snapshot_head, snapshot_unit
 from services.rules.domain.transitions import UNLISTED
 from services.rules.domain.unit.state import Unit
+from services.rules.domain.words import TROUBLES
 from tests.unit.rules.scenario import PACK, unit_version
 from tests.unit.rules.stories import GATEWAYS, GRACE, PACKS, STEPS, UNITS, Row, Story, fresh, play, step, tell
 
@@ -93,6 +94,28 @@ def test_every_transition_starts_where_the_last_one_ended_and_has_an_id_of_its_o
     for unit in engine.units.values():
         assert state[unit.unit_id, "connection"] == unit.connection.state
         assert state[unit.unit_id, "duty"] == unit.registration.duty
+
+
+@many
+@given(STEPS)
+def test_what_begins_and_ends_at_a_component_takes_turns_and_ends_with_what_is_open(steps: Any) -> None:
+    engine = fresh()
+    said = play(engine, tell(steps).inputs)
+    is_open: dict[tuple[str, str, str], bool] = {}
+    offset = 0
+    for one in said.components:
+        assert one.open is not is_open.get((one.unit_id, one.kind, one.point), False)
+        assert one.effective <= one.detected
+        assert one.evidence.offset >= offset
+        is_open[one.unit_id, one.kind, one.point], offset = one.open, one.evidence.offset
+    held = {
+        (unit.unit_id, kind, point)
+        for unit in engine.units.values()
+        for kind in TROUBLES
+        for point, _ in unit.condition.open_words(kind)
+    }
+    assert {key for key, last in is_open.items() if last} == held
+    assert len({one.transition_id for one in said.components}) == len(said.components)
 
 
 @many

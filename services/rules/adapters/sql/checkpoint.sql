@@ -35,6 +35,13 @@ SELECT * FROM json_to_recordset(%s::json) AS r (a text, b text, c text, d text, 
                                                 h text, i text, j integer, k bigint)
 ON CONFLICT DO NOTHING
 
+-- components --
+INSERT INTO rules.component_transitions (transition_id, unit_id, kind, system, address, open, effective_at, detected_at,
+                                         cause, evidence_topic, evidence_partition, evidence_offset)
+SELECT * FROM json_to_recordset(%s::json) AS r (a text, b text, c text, d text, e text, f boolean, g timestamptz,
+                                                h timestamptz, i text, j text, k integer, l bigint)
+ON CONFLICT DO NOTHING
+
 -- signals --
 INSERT INTO rules.signals (signal_id, received_at, unit_id, gateway_id, kind, occurred_at, seq, body, partition,
                            "offset")

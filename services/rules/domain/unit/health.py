@@ -1,7 +1,9 @@
 """What is wrong inside one unit, by what its signals say of its components."""
 
+from collections.abc import Iterator
+
 from services.kernel.words import FindingKind, Health
-from services.rules.domain.unit.points import Trouble
+from services.rules.domain.unit.points import Trouble, Word
 from services.rules.domain.words import TROUBLES
 
 
@@ -18,6 +20,9 @@ class Condition:
     def open_points(self, kind: FindingKind) -> int:
         trouble = self.troubles.get(kind) if self.troubles else None
         return trouble.open_count if trouble else 0
+
+    def open_words(self, kind: FindingKind) -> Iterator[tuple[str, Word]]:
+        return self.troubles[kind].open_words() if self.troubles else iter(())
 
     def trouble(self, kind: FindingKind) -> Trouble:
         if self.troubles is None:

@@ -41,20 +41,28 @@ class Word(NamedTuple):
 _NO_WORD = Word(UNSAID, UNSAID, open=False)
 
 
+class Turn(NamedTuple):
+    """A component came to be in trouble (`open`), or no longer is."""
+
+    point: str
+    open: bool
+
+
 class Trouble:
     """Components of one unit in one kind of trouble.
 
     `floor` is the newest end of all of them at once; `floors` those of whole systems, by how the names of their points
-    begin.
+    begin. `turns` holds what opened and closed since it was last taken.
     """
 
-    __slots__ = ("floor", "floors", "open_count", "words")
+    __slots__ = ("floor", "floors", "open_count", "turns", "words")
 
     def __init__(self, floor: Place = UNSAID) -> None:
         self.floor = floor
         self.floors: dict[str, Place] = {}
         self.words: dict[str, Word] = {}
         self.open_count = 0
+        self.turns: list[Turn] = []
 
     def begin(self, point: str, place: Place) -> bool:
         """Open `point`; return False when a later word about it is known already."""
@@ -102,6 +110,15 @@ class Trouble:
         self._look_again(system)
         return True
 
+    def take_turns(self) -> list[Turn]:
+        """Return what opened and closed since the last call, in the order in which it did."""
+        taken, self.turns = self.turns, []
+        return taken
+
+    def open_words(self) -> Iterator[tuple[str, Word]]:
+        """Yield what is open by the name of its component, "" for the unit as a whole."""
+        return ((point, word) for point, word in self.words.items() if word.open)
+
     def restore(self, points: Iterator[tuple[str, Word]]) -> None:
         """Fill from what `words` held when it was saved."""
         self.words = dict(points)
@@ -143,12 +160,16 @@ class Trouble:
                 continue
             floor = self._ended_with_others(point)
             is_open = word.open and _is_open(word.begun, _later(word.ended, floor))
+            if word.open and not is_open:
+                self.turns.append(Turn(point, open=False))
             if is_open or _later(floor, word.ended) != floor:
                 looked[point] = word._replace(open=is_open)
         self.restore(iter(looked.items()))
 
     def _put(self, point: str, word: Word, known: Word) -> None:
-        self.open_count += int(word.open) - int(known.open)
+        if word.open is not known.open:
+            self.open_count += 1 if word.open else -1
+            self.turns.append(Turn(point, word.open))
         self.words[point] = word
 
     def _forget_old_ends(self) -> None:
