@@ -194,6 +194,10 @@ class MemoryTransaction:
                 mine = row.notice.case_id == case_id and row.notice.purpose is purpose
                 if mine and row.state == "pending" and not row.notice.first:
                     row.state, row.reason, row.next_attempt_at = "cancelled", reason, None
+        for row in self._t.notices.values():
+            signed = changes.signed.get(row.notice.case_id) == row.notice.to.body_code
+            if signed and row.notice.purpose is Purpose.NOTICE and row.state == "pending" and not row.notice.first:
+                row.state, row.reason, row.next_attempt_at = "cancelled", Reason.ACKNOWLEDGED, None
         self._t.audit.extend(changes.audit)
         return set(new)
 
@@ -256,7 +260,13 @@ class MemoryStore:
         notice = row.notice
         case = self.tables.cases[notice.case_id]
         consent = may_send(
-            notice.purpose, notice.created_at, case, fire=notice.fire, now=request.now, first=notice.first
+            notice.purpose,
+            notice.created_at,
+            case,
+            fire=notice.fire,
+            now=request.now,
+            first=notice.first,
+            body_code=notice.to.body_code,
         )
         if consent.stop is not None:
             row.reason = consent.stop
