@@ -1,4 +1,7 @@
-"""A case with its clocks, receipts, steps and notices, as the API shows it. Addresses and secret references stay inside."""
+"""A case with its clocks, receipts, steps and notices, as the API shows it.
+
+Addresses and secret references stay inside.
+"""
 
 from datetime import datetime
 from typing import Any

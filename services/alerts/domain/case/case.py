@@ -26,7 +26,7 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A body signed for what the case told it up to `step` (签收); "" before the first. It takes the case from nobody."""
+    """A body signed for what the case told it up to `step` (签收), "" before the first. The case stays as it is."""
 
     body_code: BodyCode
     step: str

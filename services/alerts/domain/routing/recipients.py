@@ -47,7 +47,10 @@ class Recipients:
 def whom_to_tell(
     book: AddressBook, case: Case, tells: Iterable[Recipient], but: frozenset[str] = frozenset()
 ) -> Recipients:
-    """Return one address per contact and channel, without repetition, in the order of the roles; bodies of `but` not."""
+    """Return one address per contact and channel, without repetition, in the order of the roles.
+
+    Bodies of `but` are left out.
+    """
     contacts: dict[str, Contact] = {}
     names: list[str] = []
     missing: list[str] = []
