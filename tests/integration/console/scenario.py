@@ -120,7 +120,7 @@ class Scenario:
         """Leave it as `create` did: no units, cases or accounts, in sight."""
         self.execute(
             "TRUNCATE rules.units, rules.rate_counts, rules.transitions, rules.signals, alerts.cases, alerts.clocks,"
-            " alerts.receipts, alerts.steps, alerts.notices, console.accounts, console.sessions"
+            " alerts.receipts, alerts.requests, alerts.steps, alerts.notices, console.accounts, console.sessions"
         )
         self.execute("UPDATE rules.partitions SET blind_after_s = 10, saved_at = %s", [self.now()], notify=False)
         self.see()
@@ -231,6 +231,21 @@ class Scenario:
             "INSERT INTO alerts.steps (case_id, step, due_at, taken_at, document, clause, told)"
             " VALUES (%s, %s, %s, %s, 'I1', '003 street 6', %s)",
             [case_id, step, taken, taken, told],
+        )
+
+    def sign(self, case_id: str, body: str, note: str = "") -> None:
+        """Write the receipt of a body for all that the case has told it so far."""
+        self.execute(
+            "INSERT INTO alerts.receipts SELECT case_id, %s, coalesce(step, ''), %s, %s, 'console', %s"
+            " FROM alerts.cases WHERE case_id = %s",
+            [body, self.now(), body, note, case_id],
+        )
+
+    def end(self, case_id: str, at: datetime | None = None) -> None:
+        """Close a case as its end does; whether somebody has taken it stays as it is."""
+        self.execute(
+            "UPDATE alerts.cases SET state = 'closed', closed_at = %s, close_reason = 'restored' WHERE case_id = %s",
+            [at or self.now(), case_id],
         )
 
     def notice(
