@@ -20,6 +20,7 @@ let opener = null;
 export function start() {
   on("cases", refresh);
   on("tally", refresh);
+  on("fires", refresh); // a closed case that is acknowledged leaves the banner and no list
   on("second", tick);
   document.addEventListener("visibilitychange", refresh);
   box.addEventListener("close", () => {
