@@ -16,11 +16,21 @@ let target = null;
 let shown = null;
 let generation = 0;
 let opener = null;
+let later = 0;
+
+// The console gives equal questions one answer for a quarter of a second: it may be that of before the change.
+const SHARED_MS = 400;
+
+function changed() {
+  refresh();
+  clearTimeout(later);
+  later = setTimeout(refresh, SHARED_MS);
+}
 
 export function start() {
-  on("cases", refresh);
-  on("tally", refresh);
-  on("fires", refresh); // a closed case that is acknowledged leaves the banner and no list
+  on("cases", changed);
+  on("tally", changed);
+  on("fires", changed); // a closed case that is acknowledged leaves the banner and no list
   on("second", tick);
   document.addEventListener("visibilitychange", refresh);
   box.addEventListener("close", () => {
