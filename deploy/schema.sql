@@ -81,6 +81,7 @@ CREATE INDEX cases_common ON alerts.cases USING btree (common_case_id) WHERE (co
 CREATE INDEX cases_loose ON alerts.cases USING btree (last_sighting_at) WHERE ((state = 'open'::text) AND (kind = 'connection_lost'::text) AND (common_case_id IS NULL));
 CREATE INDEX cases_opened ON alerts.cases USING btree (opened_at DESC);
 CREATE INDEX cases_recent_of_subject ON alerts.cases USING btree (subject_kind, subject_id, kind, closed_at DESC);
+CREATE INDEX fires_untaken ON alerts.cases USING btree (closed_at DESC) WHERE ((state = 'closed'::text) AND (kind = 'fire'::text) AND (acknowledged_at IS NULL));
 CREATE UNIQUE INDEX one_open_case_of_subject ON alerts.cases USING btree (subject_kind, subject_id, kind) WHERE (state = 'open'::text);
 
 CREATE TABLE alerts.clocks (
@@ -144,6 +145,18 @@ CREATE TABLE alerts.partitions (
     partition integer NOT NULL,
     topic text NOT NULL,
     CONSTRAINT partitions_pkey PRIMARY KEY (topic, partition)
+);
+
+CREATE TABLE alerts.receipts (
+    at timestamp with time zone NOT NULL,
+    body_code text NOT NULL,
+    by text NOT NULL,
+    case_id text NOT NULL,
+    note text NOT NULL,
+    step text NOT NULL,
+    via text NOT NULL,
+    CONSTRAINT receipts_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
+    CONSTRAINT receipts_pkey PRIMARY KEY (case_id, body_code, step)
 );
 
 CREATE TABLE alerts.requests (

@@ -29,7 +29,7 @@ from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.escalation.deadlines import Calendar
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.escalation.steps import StepTaken
-from services.alerts.domain.ids import CaseId, NoticeId, RequestId
+from services.alerts.domain.ids import BodyCode, CaseId, NoticeId, RequestId
 from services.alerts.domain.noise.common_cause import Candidate
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.domain.routing.recipients import AddressBook
@@ -51,7 +51,8 @@ class PartitionClaim:
 class Changes:
     """What one transaction writes. Cancelling comes after the notices, so it reaches those written here too.
 
-    It takes back notices that were never sent, but the first ones of a fire.
+    It takes back notices that were never sent, but the first ones of a fire; of a case that a body `signed` for, those
+    to this body.
 
     `leased` names the notices among them whose first attempt is under way, and until when it is ours; `brought` those
     that were sent, or tried, while the database was away. Nothing of it is sent `not_before`. `requests` are documents
@@ -66,6 +67,7 @@ class Changes:
     brought: dict[NoticeId, InterimRow] = field(default_factory=dict)
     not_before: datetime | None = None
     cancelled: dict[CaseId, Reason] = field(default_factory=dict)
+    signed: dict[CaseId, BodyCode] = field(default_factory=dict)
     requests: list[DocumentRequest] = field(default_factory=list)
     issued: list[IssuedDocument] = field(default_factory=list)
     attached: list[Attached] = field(default_factory=list)
@@ -91,8 +93,8 @@ class Changes:
 
     @property
     def empty(self) -> bool:
-        written = (self.steps, self.notices, self.cancelled, self.requests, self.issued, self.attached, self.audit)
-        return not (self.opened or self.updated or any(written))
+        written = (self.steps, self.notices, self.cancelled, self.signed, self.requests, self.issued, self.attached)
+        return not (self.opened or self.updated or self.audit or any(written))
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ class CaseCommands(Protocol):
     """Orders to the service that keeps the cases."""
 
     async def acknowledge(self, case_id: str, viewer: Viewer, note: str) -> None:
-        """Return once the acknowledgement is stored.
+        """Return once it is stored: brigade and centre take the case, anybody else signs for it.
 
         Raises:  NotFound, Conflict (closed or already acknowledged), AlertsUnavailable.
         """

@@ -20,7 +20,7 @@ from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced
 from services.alerts.domain.escalation.ladder import held as hold
 from services.alerts.domain.escalation.steps import StepTaken
-from services.alerts.domain.ids import CaseId, NoticeId, RequestId
+from services.alerts.domain.ids import BodyCode, CaseId, NoticeId, RequestId
 from services.alerts.domain.noise.common_cause import Candidate
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseBook, Changes, ClaimRequest, PartitionClaim, Ready, Refused, Retell
@@ -189,13 +189,23 @@ class MemoryTransaction:
             )
             row.next_attempt_at = row.notice.created_at
         for case_id, reason in changes.cancelled.items():
-            purpose = Purpose.ALL_CLEAR if reason is Reason.REOPENED else Purpose.NOTICE
-            for row in self._t.notices.values():
-                mine = row.notice.case_id == case_id and row.notice.purpose is purpose
-                if mine and row.state == "pending" and not row.notice.first:
-                    row.state, row.reason, row.next_attempt_at = "cancelled", reason, None
+            self._cancel(case_id, reason)
+        for case_id, body_code in changes.signed.items():
+            self._cancel(case_id, Reason.ACKNOWLEDGED, body_code)
         self._t.audit.extend(changes.audit)
         return set(new)
+
+    def _cancel(self, case_id: CaseId, reason: Reason, body_code: BodyCode | None = None) -> None:
+        purpose = Purpose.ALL_CLEAR if reason is Reason.REOPENED else Purpose.NOTICE
+        for row in self._t.notices.values():
+            mine = row.notice.case_id == case_id and row.notice.purpose is purpose
+            if (
+                mine
+                and body_code in (None, row.notice.to.body_code)
+                and row.state == "pending"
+                and not row.notice.first
+            ):
+                row.state, row.reason, row.next_attempt_at = "cancelled", reason, None
 
     def _row(self, notice: Notice, changes: Changes) -> Row:
         brought = changes.brought.get(notice.notice_id)
@@ -256,7 +266,13 @@ class MemoryStore:
         notice = row.notice
         case = self.tables.cases[notice.case_id]
         consent = may_send(
-            notice.purpose, notice.created_at, case, fire=notice.fire, now=request.now, first=notice.first
+            notice.purpose,
+            notice.created_at,
+            case,
+            fire=notice.fire,
+            now=request.now,
+            first=notice.first,
+            body_code=notice.to.body_code,
         )
         if consent.stop is not None:
             row.reason = consent.stop

@@ -17,6 +17,7 @@ from services.console.domain.units import Tally, UnitDetail, UnitPage, UnitQuery
 from services.console.domain.viewer import Slice, Username, Viewer
 from services.kernel.policy import Target
 from services.kernel.words import VisibilityState
+from services.runtime.clock import SystemClock
 
 T0 = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 RANK: tuple[Callable[[UnitRow], bool], ...] = (
@@ -144,13 +145,24 @@ class FakeReadModel:
         return [unit for unit in self.all_units if slice_.holds(unit.lead_department, unit.copy_departments, unit.town)]
 
     def _fires(self, slice_: Slice) -> tuple[Fire, ...]:
-        return tuple(
-            Fire(case.unit_id or "", case.case_id, case.unit_name, "", "", case.town, case.effective_at, None, None)
+        mine = [
+            case
             for case in self.all_cases
-            if case.kind == "fire"
-            and case.state == "open"
-            and slice_.holds(case.lead_department, case.copy_departments, case.town)
-        )
+            if case.kind == "fire" and slice_.holds(case.lead_department, case.copy_departments, case.town)
+        ]
+        recent = SystemClock().now() - timedelta(hours=24)
+        ended = [
+            case
+            for case in mine
+            if slice_.whole and case.acknowledged_at is None and case.closed_at and case.closed_at > recent
+        ]
+        return tuple(
+            Fire(
+                case.unit_id or "", case.case_id, case.unit_name, "", "", case.town, case.effective_at, None, None,
+                ended_at=case.closed_at,
+            )
+            for case in [*(one for one in mine if one.state == "open"), *ended]
+        )  # fmt: skip
 
     def _tally(self, slice_: Slice) -> Tally:
         mine = self._of(slice_)

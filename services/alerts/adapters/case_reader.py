@@ -1,4 +1,7 @@
-"""A case with its clocks, steps and notices, as the API shows it. Addresses and secret references stay inside."""
+"""A case with its clocks, receipts, steps and notices, as the API shows it.
+
+Addresses and secret references stay inside.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -25,12 +28,14 @@ class CaseReader:
                 return None
             await cursor.execute(SQL["clocks_of_case"], (case_id,))
             clocks = await cursor.fetchall()
+            await cursor.execute(SQL["receipts_of_case"], (case_id,))
+            receipts = await cursor.fetchall()
             await cursor.execute(SQL["steps_of_case"], (case_id,))
             steps = await cursor.fetchall()
             await cursor.execute(SQL["notices_of_case"], (case_id,))
             notices = await cursor.fetchall()
         row.pop("lease_until", None)
-        parts = {"clocks": clocks, "steps": steps, "notices": notices}
+        parts = {"clocks": clocks, "receipts": receipts, "steps": steps, "notices": notices}
         return {**_plain(row), **{name: [_plain(one) for one in rows] for name, rows in parts.items()}}
 
 

@@ -1,4 +1,4 @@
-"""The API of alerts on its status server: acknowledge a case, look at one."""
+"""The API of alerts on its status server: acknowledge a case or sign for it, look at one."""
 
 import hmac
 from collections.abc import Awaitable, Callable
@@ -22,7 +22,7 @@ BodyCodeQuery = Annotated[str | None, Query(pattern=ID)]
 
 
 class Acknowledge(BaseModel):
-    """`body_code` null may touch every case; a department's code only its own."""
+    """`body_code` null takes the case, and may every one; a department or street signs for its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -77,6 +77,10 @@ def build_api(token: SecretStr, reader: CaseReader, acknowledge: AcknowledgeCase
 
     @app.post("/v1/cases/{case_id}/acknowledge")
     async def acknowledge_case(case_id: CaseIdPath, wish: Acknowledge) -> dict[str, Any]:
+        """Answer 200 with the case, also when it was done before, and of a fire that ended untaken.
+
+        404: no case, or another body's; 409: closed, and nothing is left to take or to sign for.
+        """
         reply = await acknowledge(CaseId(case_id), wish)
         if reply is Reply.NOT_FOUND:
             raise HTTPException(404, "no such case")

@@ -18,6 +18,7 @@ from services.alerts.adapters.rows import (
     clock_rows,
     issued_row,
     notice_row,
+    receipt_rows,
     taken_row,
     to_json,
 )
@@ -105,7 +106,7 @@ class PostgresCaseTransaction:
                 rows = await cursor.fetchall()
             else:
                 fresh, rows = set(), []
-        await _read_changed_clocks(connection, rows)
+        await _read_changed_rows(connection, rows)
         if done.rowcount != 1:
             raise Fenced(f"{claim.topic}[{claim.partition}] has another owner")
         return fresh, _book_of(rows)
@@ -114,7 +115,7 @@ class PostgresCaseTransaction:
         async with self._connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(SQL["book"], _book_parameters(keys, case_ids))
             rows = await cursor.fetchall()
-        await _read_changed_clocks(self._connection, rows)
+        await _read_changed_rows(self._connection, rows)
         return _book_of(rows)
 
     async def due(self, now: datetime, limit: int) -> list[Case]:
@@ -127,7 +128,7 @@ class PostgresCaseTransaction:
 
     async def case_at(self, subject: Subject, kind: CaseKind, at: datetime) -> Case | None:
         rows = await self._rows(SQL["case_at"], (str(subject.kind), subject.id, str(kind), at))
-        await _read_changed_clocks(self._connection, rows)
+        await _read_changed_rows(self._connection, rows)
         return case_of(rows[0]) if rows else None
 
     async def told(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
@@ -195,6 +196,8 @@ class PostgresCaseTransaction:
             await self._save_documents(changes)
             if changes.cancelled:
                 await run(SQL["cancel_notices"], _cancellations(changes))
+            if changes.signed:
+                await run(SQL["cancel_signed"], (list(changes.signed), list(changes.signed.values())))
             if changes.audit:
                 await run(SQL["insert_pending"], (to_json([audit_row(entry) for entry in changes.audit]),))
             if changes.opened or changes.updated or changes.notices:
@@ -223,18 +226,21 @@ class PostgresCaseTransaction:
         if written:
             clocks = to_json(clock_rows(written.values()))
             await run(SQL["save_clocks"], {"case_ids": list(written), "clocks": clocks})
+        if receipts := receipt_rows(written.values()):
+            await run(SQL["insert_receipts"], (to_json(receipts),))
 
 
-async def _read_changed_clocks(connection: Connection, rows: Collection[dict[str, Any]]) -> None:
-    """Give the cases that were changed while we waited for their lock the clocks that they have now."""
+async def _read_changed_rows(connection: Connection, rows: Collection[dict[str, Any]]) -> None:
+    """Give the cases that were changed while we waited for their lock the clocks and receipts that they have now."""
     changed = {row["case_id"]: row for row in rows if row["revision"] != row["seen_revision"]}
     if not changed:
         return
-    for row in changed.values():
-        row["clocks"] = []
-    found = await connection.execute(SQL["clocks"], (list(changed),))
-    for case_id, clocks in await found.fetchall():
-        changed[case_id]["clocks"] = clocks
+    for name in ("clocks", "receipts"):
+        for row in changed.values():
+            row[name] = []
+        found = await connection.execute(SQL[name], (list(changed),))
+        for case_id, rows_of_case in await found.fetchall():
+            changed[case_id][name] = rows_of_case
 
 
 def _book_parameters(

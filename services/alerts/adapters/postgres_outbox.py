@@ -67,7 +67,13 @@ class PostgresOutbox:
         case = case_of(row)
         notice = _notice_of(row, case)
         consent = may_send(
-            notice.purpose, notice.created_at, case, fire=notice.fire, now=request.now, first=notice.first
+            notice.purpose,
+            notice.created_at,
+            case,
+            fire=notice.fire,
+            now=request.now,
+            first=notice.first,
+            body_code=notice.to.body_code,
         )
         if consent.stop is not None:
             return Refused(notice.notice_id, case.case_id, consent)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from services.alerts.domain.audit.entry import AuditEntry
-from services.alerts.domain.case.case import Acknowledgement, Case, Closure, Grouping, Sightings
+from services.alerts.domain.case.case import Acknowledgement, Case, Closure, Grouping, Receipt, Sightings
 from services.alerts.domain.case.clocks import Clock, Clocks
 from services.alerts.domain.case.event import Place, Proof
 from services.alerts.domain.case.fire import FireState
@@ -16,7 +16,7 @@ from services.alerts.domain.delivery.interim import InterimRow
 from services.alerts.domain.delivery.notice import About, Notice, due_at
 from services.alerts.domain.escalation.steps import LadderStep, StepTaken
 from services.alerts.domain.escalation.triggers import Elapsed, OnEvent, Trigger, WorkingDays, WorkingTime
-from services.alerts.domain.ids import CaseId
+from services.alerts.domain.ids import BodyCode, CaseId
 from services.kernel.words import CaseEvent, ClockKind, Recipient, StepExit, WorkingCalendarName
 from services.runtime.postgres import json_text
 
@@ -117,6 +117,7 @@ def case_of(row: Mapping[str, Any]) -> Case:
         step=row["step"],
         clocks=clocks_of(row["clocks"]),
         acknowledged=acknowledged,
+        receipts=receipts_of(row["receipts"]),
         fire=FireState(
             burning=frozenset(row["burning"]),
             alarms=row["alarms"],
@@ -152,6 +153,38 @@ def clocks_of(rows: Iterable[Mapping[str, Any]]) -> Clocks:
             ClockKind(row["kind"]): Clock(datetime.fromisoformat(row["due_at"]), row["step"], row["calendar_version"])
             for row in rows
         }
+    )
+
+
+def receipt_rows(cases: Iterable[Case]) -> list[Row]:
+    """Return one row for each receipt."""
+    return [
+        {
+            "case_id": case.case_id,
+            "body_code": one.body_code,
+            "step": one.step,
+            "at": one.at,
+            "by": one.by,
+            "via": one.via,
+            "note": one.note,
+        }
+        for case in cases
+        for one in case.receipts
+    ]
+
+
+def receipts_of(rows: Iterable[Mapping[str, Any]]) -> tuple[Receipt, ...]:
+    """Return the receipts of one case from its rows, as JSON has them."""
+    return tuple(
+        Receipt(
+            BodyCode(row["body_code"]),
+            row["step"],
+            datetime.fromisoformat(row["at"]),
+            row["by"],
+            row["via"],
+            row["note"],
+        )
+        for row in rows
     )
 
 

@@ -1,22 +1,22 @@
-"""What people do to a case: acknowledge it."""
+"""What people do to a case: take it, or sign for what it told them."""
 
 from dataclasses import dataclass, replace
 
 from services.alerts.domain.audit.entry import AuditEntry
-from services.alerts.domain.case.case import Acknowledgement, Case
+from services.alerts.domain.case.case import Acknowledgement, Case, Receipt
 from services.alerts.domain.case.kinds import PASSING
 from services.alerts.domain.case.lifecycle import close
 from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.escalation.ladder import Pace, past_exits
-from services.alerts.domain.ids import CaseId
+from services.alerts.domain.ids import BodyCode, CaseId
 from services.alerts.ports import CaseStore, Changes
 from services.runtime.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """`body_code` None may touch every case (brigade, centre)."""
+    """`body_code` None takes a case, and may every one (brigade, centre); any other body signs for its own."""
 
     account: str
     body_code: str | None
@@ -24,15 +24,19 @@ class Who:
 
 
 def may_touch(case: Case, body_code: str | None) -> bool:
-    """Say whether this body may see and acknowledge the case."""
-    return body_code is None or body_code == case.facts.lead_department or body_code in case.facts.copy_departments
+    """Say whether this body may see and answer the case: whom it leads or is copied to, and the street it lies in."""
+    facts = case.facts
+    return body_code is None or body_code in (facts.lead_department, facts.town, *facts.copy_departments)
 
 
 class AcknowledgementService:
-    """Acknowledging stops reminders and what waits to be sent for the steps so far; the clock goes on.
+    """Who takes a case (接警, 确认) and who signs for it (签收); neither is done in place of the other.
 
-    Steps that name it as their exit are passed over. It stops no first notice of a fire, and closes the case of an
-    alarm that only a person can look into.
+    Taking stops reminders and what waits to be sent for the steps so far; the clock goes on. Steps that name it as
+    their exit are passed over. It stops no first notice of a fire, and closes the case of an alarm that only a person
+    can look into. A fire that ended before anybody took it can still be taken: that is written down, nothing is sent.
+
+    Signing does the same for the notices to the one body alone; of a fire it takes back none. The case stays untaken.
     """
 
     def __init__(self, *, store: CaseStore, clock: Clock, pace: Pace) -> None:
@@ -46,25 +50,53 @@ class AcknowledgementService:
             case = await transaction.case(case_id)
             if case is None or not may_touch(case, who.body_code):
                 return Reply.NOT_FOUND
-            if not case.is_open:
-                return Reply.CLOSED
-            seen = case.acknowledged
-            if seen is not None and seen.step == case.step:
-                return Reply.ALREADY
-            now = self._clock.now()
             changes = Changes()
-            case = replace(case, acknowledged=Acknowledgement(now, who.account, who.via, note, case.step))
-            closes = case.kind in PASSING  # nothing else would: no signal says that such an alarm is over
-            changes.put(close(case, "acknowledged", now) if closes else past_exits(case, now, self._pace))
-            changes.cancelled[case_id] = Reason.ACKNOWLEDGED
-            changes.audit.append(
-                AuditEntry(
-                    now,
-                    who.account,
-                    "acknowledged",
-                    case_id,
-                    {"step": case.step, "via": who.via, "note": note, "body": who.body_code},
-                )
-            )
+            if who.body_code is not None:
+                reply = self._sign(changes, case, BodyCode(who.body_code), who, note)
+            elif case.is_open:
+                reply = self._take(changes, case, who, note)
+            else:
+                reply = self._take_ended(changes, case, who, note)
             await transaction.save(changes)
+        return reply
+
+    def _take(self, changes: Changes, case: Case, who: Who, note: str) -> Reply:
+        seen = case.acknowledged
+        if seen is not None and seen.step == case.step:
+            return Reply.ALREADY
+        now = self._clock.now()
+        case = replace(case, acknowledged=Acknowledgement(now, who.account, who.via, note, case.step))
+        closes = case.kind in PASSING  # nothing else would: no signal says that such an alarm is over
+        changes.put(close(case, "acknowledged", now) if closes else past_exits(case, now, self._pace))
+        changes.cancelled[case.case_id] = Reason.ACKNOWLEDGED
+        self._note(changes, "acknowledged", case, who, note)
         return Reply.DONE
+
+    def _take_ended(self, changes: Changes, case: Case, who: Who, note: str) -> Reply:
+        seen = case.acknowledged
+        if seen is not None:
+            return Reply.ALREADY if case.closed_at is not None and seen.at > case.closed_at else Reply.CLOSED
+        if not case.is_urgent:
+            return Reply.CLOSED
+        changes.put(
+            replace(case, acknowledged=Acknowledgement(self._clock.now(), who.account, who.via, note, case.step))
+        )
+        self._note(changes, "acknowledged_after_end", case, who, note)
+        return Reply.DONE
+
+    def _sign(self, changes: Changes, case: Case, body: BodyCode, who: Who, note: str) -> Reply:
+        if not case.is_open:
+            return Reply.CLOSED
+        step = case.step or ""
+        if any(one.body_code == body and one.step == step for one in case.receipts):
+            return Reply.ALREADY
+        receipt = Receipt(body, step, self._clock.now(), who.account, who.via, note)
+        changes.put(replace(case, receipts=(*case.receipts, receipt)))
+        if not case.is_urgent:
+            changes.signed[case.case_id] = body
+        self._note(changes, "signed", case, who, note)
+        return Reply.DONE
+
+    def _note(self, changes: Changes, action: str, case: Case, who: Who, note: str) -> None:
+        detail = {"step": case.step, "via": who.via, "note": note, "body": who.body_code}
+        changes.audit.append(AuditEntry(self._clock.now(), who.account, action, case.case_id, {**detail}))

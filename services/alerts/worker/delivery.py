@@ -152,7 +152,15 @@ class DeliveryWorker:
             return False
         if case is None or notice.fire != self._lanes.fire:
             return False
-        consent = may_send(notice.purpose, notice.created_at, case, fire=notice.fire, now=now, first=notice.first)
+        consent = may_send(
+            notice.purpose,
+            notice.created_at,
+            case,
+            fire=notice.fire,
+            now=now,
+            first=notice.first,
+            body_code=notice.to.body_code,
+        )
         return consent.stop is None
 
     async def drain(self) -> None:

@@ -23,6 +23,7 @@ from services.console.domain.cases import (
     Component,
     Delivery,
     Fire,
+    Receipt,
     TakenStep,
 )
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
@@ -164,6 +165,8 @@ class PostgresReadModel:
         fires = [Fire(*row) for row in found]
         # However many strangers ring, they push no fire off the list.
         fires.sort(key=lambda fire: (fire.acknowledged_at is not None, fire.kind != "fire"))
+        if reader.whole:  # a department takes no fire, so none waits for it
+            fires += [replace(Fire(*row[:-1]), ended_at=row[-1]) for row in await reader.all(SQL["fires_ended"])]
         return await self._with_components(reader, fires[:50])
 
     async def _with_components(self, reader: "_Reader", fires: Sequence[Fire]) -> tuple[Fire, ...]:
@@ -194,12 +197,15 @@ class PostgresReadModel:
         ids = [row[0] for row in found]
         taken: dict[str, list[TakenStep]] = defaultdict(list)
         deliveries: dict[str, dict[str, int]] = defaultdict(dict)
+        receipts: dict[str, list[Receipt]] = defaultdict(list)
         if ids:
+            for row in await reader.all(SQL["receipts"], case_ids=ids):
+                receipts[row[0]].append(Receipt(*row[1:]))
             for row in await reader.all(SQL["steps"], case_ids=ids):
                 taken[row[0]].append(TakenStep(row[1], row[2], row[3], row[4], row[5], tuple(row[6]), row[7]))
             for case_id, state, count in await reader.all(SQL["delivery_counts"], case_ids=ids):
                 deliveries[case_id][state] = count
-        return [rows.case_row(row, tuple(taken[row[0]]), deliveries[row[0]]) for row in found]
+        return [rows.case_row(row, tuple(taken[row[0]]), deliveries[row[0]], tuple(receipts[row[0]])) for row in found]
 
     async def _marks(self, reader: "_Reader", unit_ids: list[str]) -> Mapping[str, list[CaseMark]]:
         marks: dict[str, list[CaseMark]] = defaultdict(list)

@@ -7,7 +7,7 @@ from fractions import Fraction
 from operator import attrgetter
 from typing import Any
 
-from services.console.domain.cases import CaseRow, CaseSignal, Component, PlannedStep, TakenStep
+from services.console.domain.cases import CaseRow, CaseSignal, Component, PlannedStep, Receipt, TakenStep
 from services.console.domain.dashboard_snapshot import Names
 from services.console.domain.rates import LIVE_RATE
 from services.console.domain.units import CaseMark, UnitRow
@@ -46,7 +46,9 @@ def unit_row(row: Row, mark: CaseMark | None) -> UnitRow:
     )
 
 
-def case_row(row: Row, taken: tuple[TakenStep, ...], deliveries: dict[str, int]) -> CaseRow:
+def case_row(
+    row: Row, taken: tuple[TakenStep, ...], deliveries: dict[str, int], receipts: tuple[Receipt, ...]
+) -> CaseRow:
     return CaseRow(
         case_id=row[0],
         kind=row[1],
@@ -78,6 +80,7 @@ def case_row(row: Row, taken: tuple[TakenStep, ...], deliveries: dict[str, int])
         taken=taken,
         deliveries=deliveries,
         address=row[27],
+        receipts=receipts,
     )
 
 

@@ -48,6 +48,17 @@ class Delivery:
     reason: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A body signed for what the case told it up to `step` (签收); the case is taken by somebody else."""
+
+    body_code: str
+    step: str
+    at: datetime
+    by: str
+    note: str
+
+
 URGENT_KINDS = ("fire", "unreadable_alarm", "unregistered_alarm")
 """Kinds that burn, or may: on top of everything, the ones that certainly do first. A name of a gateway that is in no
 register stands for the unit of the last one: "?" and what it calls itself."""
@@ -84,7 +95,10 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:
-    """One case of the list. `deliveries` counts its notices by state."""
+    """One case of the list. `deliveries` counts its notices by state.
+
+    `acknowledged_*` say who took the case, `receipts` who signed for it, in the order in which they did.
+    """
 
     case_id: str
     kind: str
@@ -116,6 +130,7 @@ class CaseRow:
     taken: tuple[TakenStep, ...]
     deliveries: dict[str, int]
     address: str = ""
+    receipts: tuple[Receipt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +165,9 @@ class CaseDetail:
 
 @dataclass(frozen=True, slots=True)
 class Fire:
-    """A fire that has not ended, or an alarm that may be one: see `URGENT_KINDS`.
+    """A fire that has not ended, or an alarm that may be one (see `URGENT_KINDS`), or a fire that ended untaken.
 
-    `case_id` None: known from the unit's state, its case is not open yet.
+    `case_id` None: known from the unit's state, its case is not open yet. `ended_at` None: it burns.
     """
 
     unit_id: str
@@ -166,3 +181,4 @@ class Fire:
     acknowledged_at: datetime | None
     kind: str = "fire"
     components: tuple[Component, ...] = ()
+    ended_at: datetime | None = None

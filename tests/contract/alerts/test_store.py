@@ -1,5 +1,6 @@
 """Case store and outbox: memory and PostgreSQL keep the same promises."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
@@ -11,26 +12,31 @@ import pytest
 from services.alerts.adapters.kafka_notices import notice_event
 from services.alerts.adapters.postgres_cases import PostgresCaseStore
 from services.alerts.adapters.postgres_outbox import PostgresOutbox
-from services.alerts.domain.case.case import Acknowledgement, Case, Grouping, Sightings
+from services.alerts.domain.case.case import Acknowledgement, Case, Grouping, Receipt, Sightings
 from services.alerts.domain.case.event import Place
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import close
+from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.case.subject import common_cause_subject, unit_subject
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
 from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.notice import About, Notice, notice_id_of
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced
+from services.alerts.domain.escalation.ladder import Pace
 from services.alerts.domain.escalation.steps import StepTaken
-from services.alerts.domain.ids import CaseId
+from services.alerts.domain.ids import BodyCode, CaseId
 from services.alerts.ports import CaseStore, Changes, ClaimRequest, Outbox, Ready, Refused
+from services.alerts.worker.acknowledgement import AcknowledgementService, Who
 from services.kernel.words import Channel, Purpose
 from services.runtime.postgres import open_pool
+from tests.fakes.alerts import FakeClock
 from tests.fakes.alerts_store import MemoryStore
 from tests.unit.alerts.build import address, at, case, clocks
 
 KEY = (unit_subject("U1"), CaseKind.CONNECTION_LOST)
+RECEIPT = Receipt(BodyCode("health"), "", at(2), "health", "console", "收到")
 
 
 @dataclass
@@ -117,6 +123,7 @@ async def load(stores: Stores, case_id: CaseId) -> Case:
 async def test_case_comes_back_as_it_was_saved(stores: Stores) -> None:
     one = case(
         acknowledged=Acknowledgement(at(1), "officer", "console", "见", "H0"),
+        receipts=(RECEIPT, replace(RECEIPT, body_code=BodyCode("T1"), step="H0", at=at(3))),
         fire=FireState(frozenset({"主机|1"}), ended={"主机|2": at(3)}, restored_at=at(3), over_at=at(2)),
         grouping=Grouping("carrier:cmcc", held_until=at(9)),
         sightings=Sightings(at(8), 7, 2),
@@ -329,6 +336,66 @@ async def test_acknowledged_step_is_refused_at_the_last_question(stores: Stores)
     assert isinstance(answer, Refused)
     assert answer.consent.stop is Reason.ACKNOWLEDGED
     assert await take(stores, 999) == []
+
+
+async def test_a_receipt_is_kept_once_for_a_body_and_step(stores: Stores) -> None:
+    one = await opened(stores)
+    signed = replace(one, receipts=(RECEIPT,))
+    await save(stores, Changes(updated={one.case_id: signed}))
+    await save(stores, Changes(updated={one.case_id: signed}))
+    assert (await load(stores, one.case_id)).receipts == (RECEIPT,)
+
+
+def to_health(of: Case) -> Notice:
+    one = notice(of, "c1")
+    return replace(one, to=replace(one.to, body_code=BodyCode("health")))
+
+
+async def test_signing_takes_back_what_waits_for_the_body_and_nothing_else(stores: Stores) -> None:
+    one = case()
+    other = notice(one, "c2")
+    await save(stores, Changes(opened={one.case_id: one}, notices=[to_health(one), other]))
+    await save(stores, Changes(signed={one.case_id: BodyCode("health")}))
+    (answer,) = await take(stores, 2)
+    assert isinstance(answer, Ready)
+    assert answer.notice_id == other.notice_id
+
+
+@pytest.mark.parametrize(("kind", "expected"), [(CaseKind.FAULT, Refused), (CaseKind.FIRE, Ready)])
+async def test_signed_for_is_refused_at_the_last_question_but_never_a_fire(
+    stores: Stores, kind: CaseKind, expected: type[Ready | Refused]
+) -> None:
+    one = case(kind)
+    await save(stores, Changes(opened={one.case_id: one}, notices=[to_health(one)]))
+    await save(stores, Changes(updated={one.case_id: replace(one, receipts=(RECEIPT,))}))
+    (answer,) = await take(stores, 3, fire=kind is CaseKind.FIRE)
+    assert isinstance(answer, expected)
+
+
+async def test_two_clicks_at_once_give_one_receipt(stores: Stores) -> None:
+    one = await opened(stores)
+    service = AcknowledgementService(store=stores.cases, clock=FakeClock(), pace=Pace())
+    who = Who("health", "health", "console")
+    replies = await asyncio.gather(*(service.acknowledge(one.case_id, who, "收到") for _ in range(2)))
+    assert sorted(replies) == [Reply.ALREADY, Reply.DONE]
+    assert [each.body_code for each in (await load(stores, one.case_id)).receipts] == ["health"]
+
+
+async def test_a_fire_that_ended_untaken_is_taken_once_and_stays_closed(stores: Stores) -> None:
+    clock = FakeClock()
+    fire = close(case(CaseKind.FIRE), "restored", clock.now())
+    fault = close(case(CaseKind.FAULT), "restored", clock.now())
+    await save(stores, Changes(opened={fire.case_id: fire, fault.case_id: fault}))
+    clock.forward(1)
+    service = AcknowledgementService(store=stores.cases, clock=clock, pace=Pace())
+    centre, health = Who("officer", None, "console"), Who("health", "health", "console")
+    assert await service.acknowledge(fire.case_id, health, "") is Reply.CLOSED
+    assert await service.acknowledge(fire.case_id, centre, "误报") is Reply.DONE
+    assert await service.acknowledge(fire.case_id, centre, "误报") is Reply.ALREADY
+    assert await service.acknowledge(fault.case_id, centre, "") is Reply.CLOSED
+    found = await load(stores, fire.case_id)
+    assert found.closure == fire.closure
+    assert found.acknowledged == Acknowledgement(clock.now(), "officer", "console", "误报", None)
 
 
 async def test_held_member_waits_with_its_notices_and_a_fire_does_not(stores: Stores) -> None:

@@ -43,10 +43,12 @@ UNITS = [
     Unit("U07", "双网关医院", "nanjie", "HOSPITAL", "health", partly=True, partition=1),
     Unit("U08", "改造中", "nanjie", "CINEMA", "publicity", connection="exempt", health="unknown", scopes=("S2",)),
 ]  # fmt: skip
+NOW = SystemClock().now()
 CASES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("C1", "U02", "connection_lost", {}),
     ("C2", "U06", "fire", {}),
     ("C3", "U03", "fault", {"acknowledged_at": T0, "acknowledged_by": "someone"}),
+    ("C5", "U01", "fire", {"state": "closed", "closed_at": NOW, "close_reason": "restored"}),
     ("C4", "U04", "connection_lost", {"state": "closed", "closed_at": T0, "close_reason": "restored"}),
 ]
 
@@ -143,7 +145,7 @@ async def test_the_tally_counts_the_slice(read: ReadModel) -> None:
 
 async def test_fires_and_cases_of_others_are_not_there(read: ReadModel) -> None:
     whole, own = await read.snapshot(WHOLE), await read.snapshot(HEALTH)
-    assert [fire.unit_id for fire in whole.fires] == ["U06"]
+    assert [(fire.unit_id, fire.ended_at) for fire in whole.fires] == [("U06", None), ("U01", NOW)]
     assert own.fires == ()
     assert [case.case_id for case in whole.cases.rows] == ["C2", "C1", "C3"]
     assert [case.case_id for case in own.cases.rows] == ["C1", "C3"]
@@ -210,7 +212,7 @@ async def test_a_case_of_others_is_like_no_case(read: ReadModel, case_id: str) -
 
 async def test_a_case_of_the_slice_is_shown_and_closed_ones_are_listed_apart(read: ReadModel) -> None:
     assert (await read.case(HEALTH, "C3")).case.kind == "fault"
-    assert [case.case_id for case in (await read.cases(WHOLE, "closed", 0, 10)).rows] == ["C4"]
+    assert [case.case_id for case in (await read.cases(WHOLE, "closed", 0, 10)).rows] == ["C5", "C4"]
 
 
 async def test_an_unstable_line_is_said_until_the_watermark_has_passed_it_and_is_no_other_state(
@@ -313,6 +315,53 @@ async def test_what_may_be_a_fire_stands_behind_the_fires_and_before_the_rest(em
     kinds = [fire.kind for fire in snapshot.fires]
     assert (kinds[0], snapshot.fires[0].case_id, len(kinds)) == ("fire", "F", 50)
     assert set(kinds[1:]) == {"unreadable_alarm", "unregistered_alarm"}
+
+
+async def test_a_fire_that_ended_untaken_stands_behind_what_burns_for_a_day(empty_scenario: Scenario) -> None:
+    now = empty_scenario.now()
+    empty_scenario.put(unit for unit in UNITS if unit.health != "fire")
+    for case_id, unit_id in (("OLD", "U04"), ("ENDED", "U01"), ("TAKEN", "U02"), ("BURNS", "U03"), ("LATER", "U07")):
+        taken = {"acknowledged_at": now, "acknowledged_by": "x"} if case_id in ("TAKEN", "BURNS") else {}
+        empty_scenario.open_case(case_id, unit_id, "fire", **taken)
+    empty_scenario.open_case("FAULT", "U05", "fault")
+    began = now - timedelta(minutes=5)
+    over = now - timedelta(minutes=2)
+    empty_scenario.execute("UPDATE alerts.cases SET over_at = %s, effective_at = %s", [over, began])
+    empty_scenario.end("OLD", now - timedelta(hours=25))
+    empty_scenario.end("ENDED", now - timedelta(minutes=1))
+    for case_id in ("TAKEN", "FAULT", "LATER"):
+        empty_scenario.end(case_id, now)
+    async with open_pool(empty_scenario.dsn, "test", max_size=1) as pool:
+        read = PostgresReadModel(pool, LIMIT_S)
+        whole, own = (await read.snapshot(WHOLE)).fires, (await read.snapshot(HEALTH)).fires
+    assert [fire.case_id for fire in whole] == ["BURNS", "LATER", "ENDED"]
+    assert [(fire.since, fire.ended_at) for fire in whole] == [(began, None), (began, over), (began, over)]
+    assert [fire.case_id for fire in own] == ["BURNS"], "a department takes no fire"
+
+
+async def test_an_ended_fire_pushes_no_burning_one_off_the_list(empty_scenario: Scenario) -> None:
+    empty_scenario.put(UNITS)
+    for number in range(55):
+        empty_scenario.open_case(f"E{number}", f"X{number}", "fire")
+        empty_scenario.end(f"E{number}")
+    empty_scenario.open_case("F", "U06", "fire", effective_at=empty_scenario.now() - timedelta(days=3))
+    async with open_pool(empty_scenario.dsn, "test", max_size=1) as pool:
+        fires = (await PostgresReadModel(pool, LIMIT_S).snapshot(WHOLE)).fires
+    assert (fires[0].case_id, len(fires)) == ("F", 50)
+
+
+async def test_receipts_are_shown_with_their_case_and_leave_it_untaken(empty_scenario: Scenario) -> None:
+    empty_scenario.put(UNITS)
+    empty_scenario.open_case("F", "U01", "fire")
+    empty_scenario.sign("F", "health", "收到")
+    async with open_pool(empty_scenario.dsn, "test", max_size=1) as pool:
+        read = PostgresReadModel(pool, LIMIT_S)
+        snapshot, detail = await read.snapshot(WHOLE), await read.case(HEALTH, "F")
+    (row,) = snapshot.cases.rows
+    assert [(one.body_code, one.step, one.note) for one in row.receipts] == [("health", row.step, "收到")]
+    assert detail.case.receipts == row.receipts
+    assert snapshot.cases.unacknowledged == 1
+    assert snapshot.fires[0].acknowledged_at is None
 
 
 async def test_strangers_push_no_fire_off_the_list_that_alerts_has_not_opened_a_case_for(

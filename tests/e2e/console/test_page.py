@@ -137,7 +137,11 @@ async def test_a_fire_is_on_top_of_everything_within_a_second(
         await expect(banner).to_be_hidden()
 
 
-END_FIRES = "UPDATE alerts.cases SET state = 'closed', closed_at = now() WHERE kind = 'fire'"
+END_FIRES = (
+    "UPDATE alerts.cases SET state = 'closed', closed_at = now(), acknowledged_at = now(), acknowledged_by = 'centre'"
+    " WHERE kind = 'fire'"
+)
+"""They were taken before they ended: only such a fire leaves the banner by itself."""
 
 
 async def _shown_at_once(scenario: Scenario, banner: Locator) -> None:
@@ -154,6 +158,77 @@ async def _shown_at_once(scenario: Scenario, banner: Locator) -> None:
             await expect(banner).to_be_hidden()
         else:
             return
+
+
+async def test_a_fire_that_ended_untaken_stays_in_a_calm_row_until_somebody_acknowledges_it(
+    chromium: Chromium, site: Console, scenario: Scenario
+) -> None:
+    scenario.open_case("F1", "U00016", "fire")
+    scenario.signal("U00016", "fire", point={"system": "1", "address": "5-021", "label": "护士站感烟"})
+    site.alerts.then = lambda case_id: scenario.execute(
+        "UPDATE alerts.cases SET acknowledged_at = now(), acknowledged_by = 'centre' WHERE case_id = %s", [case_id]
+    )
+    async with desk(chromium, site, reduced_motion="reduce") as at:
+        await expect(at.page).to_have_title(re.compile("火警 1 处"))
+        scenario.end("F1")
+        await at.has("#fires .fire.ended .fire-word", "火警已结束，待确认")
+        await expect(at.page.locator("#fires .fire")).to_have_count(1)
+        await at.has(".fire-name", "安泰第16医院")
+        await at.has(".fire-parts", "护士站感烟")
+        await at.has(".fire-at", "结束")
+        await expect(at.page).not_to_have_title(re.compile("火警"))
+        assert await at.page.evaluate("document.documentElement.dataset.fire") == "none", "nothing burns, nothing rings"
+        await at.page.locator(".fire-open").click()
+        await at.has("#drawer .next-block", "火警已结束，待确认")
+        assert await _serious(at.page) == []
+        await at.page.locator("#drawer [data-role=ack]").click()
+        await at.has("#ack-what", "不再发送任何通知")
+        await at.page.locator("#ack-confirm").click()
+        await expect(at.page.locator("#fires")).to_be_hidden()
+        await at.has("#drawer .acked-block", "值班 centre")
+        await expect(at.page.locator("#drawer [data-role=ack]")).to_have_count(0)
+        assert at.complaints == []
+
+
+async def test_ended_fires_fold_away_behind_those_that_burn(
+    chromium: Chromium, site: Console, scenario: Scenario
+) -> None:
+    for number in range(4):
+        scenario.open_case(f"E{number}", f"U0000{number}", "fire")
+        scenario.end(f"E{number}")
+    scenario.open_case("F", "U00016", "fire", effective_at=scenario.now() - timedelta(hours=3))
+    async with desk(chromium, site) as at:
+        await expect(at.page.locator("#fires .fire")).to_have_count(3)
+        await expect(at.page.locator("#fires .fire").first).not_to_have_class(re.compile("ended"))
+        await at.has(".fire-more", "另有 2 处已结束火警待确认")
+        await at.page.locator(".fire-more").click()
+        await expect(at.page.locator("#fires .fire.ended")).to_have_count(4)
+        await expect(at.page).to_have_title(re.compile("火警 1 处"))
+    async with desk(chromium, site, "health") as at:
+        await expect(at.page.locator("#fires .fire")).to_have_count(1)
+        await expect(at.page.locator("#fires .fire.ended")).to_have_count(0)
+
+
+async def test_a_department_signs_for_a_fire_and_the_centre_still_has_to_take_it(
+    chromium: Chromium, site: Console, scenario: Scenario
+) -> None:
+    scenario.open_case("F1", "U00016", "fire")
+    site.alerts.then = lambda case_id: scenario.sign(case_id, "health", "已派员")
+    async with desk(chromium, site) as centre, desk(chromium, site, "health") as at:
+        await at.has(".case .ack", "签收")
+        await at.page.locator(".case .ack").click()
+        await at.has("#ack-title", "签收")
+        await at.page.locator("#ack-confirm").click()
+        await at.has("#polite", "已签收")
+        await at.has(".case-signed", "卫生健康局 已于")
+        await expect(at.page.locator(".case .ack")).to_be_hidden()
+        await centre.has(".case-signed", "尚未接警")
+        await centre.has(".case .ack", "接警")
+        await expect(centre.page.locator("#fires .fire.acked")).to_have_count(0)
+        assert await centre.page.evaluate("document.documentElement.dataset.fire") == "now", "it rings on"
+        await centre.page.locator(".case-name").click()
+        await centre.has("#drawer .receipts", "已派员")
+        assert at.complaints == centre.complaints == []
 
 
 async def test_acknowledge_with_the_keyboard_alone(chromium: Chromium, site: Console, scenario: Scenario) -> None:

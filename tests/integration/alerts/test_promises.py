@@ -107,6 +107,7 @@ async def test_acknowledging_is_scoped_idempotent_and_does_not_stop_the_clock(
             await _acknowledge(client, case_id)
         await here.until_row("SELECT step = 'H4' FROM alerts.cases")
         assert await here.one("SELECT acknowledged_by FROM alerts.cases") == "officer"
+        assert await here.one("SELECT array_agg(body_code) FROM alerts.receipts") == ["health"]
         await here.publish(finding("U1", "d1", Phase.ENDED))
         await here.until_row("SELECT state = 'closed' FROM alerts.cases")
         await until(lambda: _cleared(centre), "the all-clear although it was acknowledged")
@@ -128,11 +129,16 @@ async def _acknowledge(client: httpx.AsyncClient, case_id: str) -> None:
     assert (await _post(client, case_id, {**request, "body_code": "education"})).status_code == 404
     assert (await _post(client, "C0000000000000000", request)).status_code == 404
     assert (await _post(client, case_id, {**request, "note": "x" * 501})).status_code == 422
-    first = await _post(client, case_id, request)
-    assert first.status_code == 200
-    again = await _post(client, case_id, request)
-    assert again.status_code == 200
-    assert first.json()["acknowledged_by"] == "officer"
+    for _ in range(2):
+        signed = await _post(client, case_id, {**request, "account": "clerk"})
+        assert signed.status_code == 200
+        assert signed.json()["acknowledged_by"] is None, "a department takes a case from nobody"
+        assert [(one["body_code"], one["by"]) for one in signed.json()["receipts"]] == [("health", "clerk")]
+    del request["body_code"]
+    for _ in range(2):
+        taken = await _post(client, case_id, request)
+        assert taken.status_code == 200
+        assert taken.json()["acknowledged_by"] == "officer"
 
 
 async def _audit_holds_until_touched(here: Scenario) -> None:

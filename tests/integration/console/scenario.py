@@ -233,6 +233,21 @@ class Scenario:
             [case_id, step, taken, taken, told],
         )
 
+    def sign(self, case_id: str, body: str, note: str = "") -> None:
+        """Write the receipt of a body for all that the case has told it so far."""
+        self.execute(
+            "INSERT INTO alerts.receipts SELECT case_id, %s, coalesce(step, ''), %s, %s, 'console', %s"
+            " FROM alerts.cases WHERE case_id = %s",
+            [body, self.now(), body, note, case_id],
+        )
+
+    def end(self, case_id: str, at: datetime | None = None) -> None:
+        """Close a case as its end does; whether somebody has taken it stays as it is."""
+        self.execute(
+            "UPDATE alerts.cases SET state = 'closed', closed_at = %s, close_reason = 'restored' WHERE case_id = %s",
+            [at or self.now(), case_id],
+        )
+
     def notice(
         self, notice_id: str, case_id: str, step: str, body: str, state: str = "accepted", **changes: Any
     ) -> None:

@@ -46,6 +46,9 @@ FROM generate_series(200, 40000, 200) n;
 INSERT INTO alerts.clocks (case_id, kind, due_at, step)
 SELECT 'C' || n, 'reply', TIMESTAMPTZ '2026-11-01Z' + n * interval '1 minute', 'H4'
 FROM generate_series(1, 40000) n;
+INSERT INTO alerts.receipts SELECT 'C' || n, 'D' || n % 399, 'H0', now(), 'x', 'console', ''
+FROM generate_series(1, 40000) n;
+UPDATE alerts.cases SET kind = 'fire' WHERE state = 'closed' AND substr(case_id, 2)::int % 300 = 1;
 INSERT INTO alerts.steps SELECT 'C' || n, 'H0', now(), now(), 'd', 'c', '{}' FROM generate_series(1, 40000) n;
 INSERT INTO alerts.notices (notice_id, case_id, step, purpose, body_code, contact_id, channel, address, lang, template,
     subject, body, clause, created_at, state, attempts, next_attempt_at, published)
@@ -151,6 +154,10 @@ REFUSALS: Plan = {
             id="alerts: clocks as they are now",
         ),
         pytest.param(ALERTS["clocks"], (["C200", "C400"],), "clocks_pkey", id="alerts: clocks that changed meanwhile"),
+        pytest.param(ALERTS["receipts"], (["C200", "C400"],), "receipts_pkey", id="alerts: receipts, read again"),
+        pytest.param(
+            ALERTS["cancel_signed"], (["C200"], ["b"]), "notices_by_case", id="alerts: taken back from who signed"
+        ),
         pytest.param(
             ALERTS["hold_clocks"],
             (NOW, ["C200", "C400"]),
@@ -211,6 +218,10 @@ REFUSALS: Plan = {
         pytest.param(
             CONSOLE["fires"].format(slice="TRUE"), {"kinds": ["fire"]}, "one_open_case_of_subject", id="console: fires"
         ),
+        pytest.param(
+            CONSOLE["fires_ended"].format(slice="TRUE"), {}, "fires_untaken", id="console: fires ended untaken"
+        ),
+        pytest.param(CONSOLE["receipts"], {"case_ids": ["C200", "C400"]}, "receipts_pkey", id="console: receipts"),
         pytest.param(CONSOLE["steps"], {"case_ids": ["C200", "C400"]}, "steps_pkey", id="console: steps of cases"),
         pytest.param(
             CONSOLE["delivery_counts"], {"case_ids": ["C200", "C400"]}, "notices_by_case", id="console: deliveries"

@@ -5,17 +5,27 @@ import re
 
 import pytest
 
-from services.alerts.adapters.rows import audit_row, case_of, case_row, clock_rows, notice_row, taken_row, to_json
+from services.alerts.adapters.rows import (
+    audit_row,
+    case_of,
+    case_row,
+    clock_rows,
+    notice_row,
+    receipt_rows,
+    taken_row,
+    to_json,
+)
 from services.alerts.adapters.statements import SQL
 from services.alerts.domain.audit.entry import AuditEntry
+from services.alerts.domain.case.case import Receipt
 from services.alerts.domain.case.event import Proof
 from services.alerts.domain.delivery.notice import About, Notice
 from services.alerts.domain.escalation.steps import StepTaken
-from services.alerts.domain.ids import NoticeId
+from services.alerts.domain.ids import BodyCode, NoticeId
 from services.kernel.words import Purpose
 from tests.unit.alerts.build import T0, address, case
 
-CASE = case()
+CASE = case(receipts=(Receipt(BodyCode("health"), "H0", T0, "clerk", "console", "收到"),))
 NOTICE = Notice(
     NoticeId("N1"), CASE.case_id, "H0", Purpose.NOTICE, address(), "t", "s", "b", "c", T0, T0, About(Proof("t", 0, 1))
 )
@@ -32,6 +42,7 @@ def names(text: str) -> list[str]:
     [
         ("case_names", case_row(CASE)),
         ("clock_names", clock_rows([CASE])[0]),
+        ("receipt_names", receipt_rows([CASE])[0]),
         ("step_names", taken_row(STEP)),
         ("notice_names", notice_row(NOTICE, None, None, None)),
         ("audit_names", audit_row(AuditEntry(T0, "alerts", "opened", CASE.case_id, {}))),
@@ -43,7 +54,8 @@ def test_every_column_of_a_row_is_inserted(columns: str, row: dict[str, object])
 
 def test_every_column_of_a_case_is_read() -> None:
     assert names(SQL["case_columns"]) == [f"c.{name}" for name in names(SQL["case_names"])]
-    assert case_of({**case_row(CASE), "clocks": json.loads(to_json(clock_rows([CASE])))}) == CASE
+    beside: list[dict[str, object]] = [{"clocks": clock_rows([CASE]), "receipts": receipt_rows([CASE])}]
+    assert case_of({**case_row(CASE), **json.loads(to_json(beside))[0]}) == CASE
 
 
 def test_every_column_of_a_case_that_may_change_is_updated() -> None:

@@ -28,15 +28,21 @@ c.acknowledged_via, c.acknowledged_note, c.acknowledged_step, c.carriers, c.burn
 c.restored_at, c.over_at, c.revision, c.place
 
 -- whole_case --
--- With its clocks, in the same round trip. A case that somebody changed while we waited for its lock comes as it is now,
--- its clocks and `seen_revision` as they were when the statement began: where the two revisions differ, the clocks have
--- to be read again.
+-- With its clocks and receipts, in the same round trip. A case that somebody changed while we waited for its lock comes
+-- as it is now, its clocks, receipts and `seen_revision` as they were when the statement began: where the two revisions
+-- differ, clocks and receipts have to be read again.
 {case_columns},
 coalesce((SELECT jsonb_agg(to_jsonb(k)) FROM alerts.clocks k WHERE k.case_id = c.case_id), '[]') AS clocks,
+coalesce((SELECT jsonb_agg(to_jsonb(r) ORDER BY r.at, r.body_code) FROM alerts.receipts r WHERE r.case_id = c.case_id),
+         '[]') AS receipts,
 (SELECT s.revision FROM alerts.cases s WHERE s.case_id = c.case_id) AS seen_revision
 
 -- clocks --
 SELECT case_id, jsonb_agg(to_jsonb(k)) AS clocks FROM alerts.clocks k WHERE case_id = ANY(%s) GROUP BY 1
+
+-- receipts --
+SELECT case_id, jsonb_agg(to_jsonb(r) ORDER BY r.at, r.body_code) AS receipts
+FROM alerts.receipts r WHERE case_id = ANY(%s) GROUP BY 1
 
 -- book --
 -- Of each subject and kind the open case and the one closed last. Locked in the order of their ids: two transactions
@@ -150,6 +156,14 @@ ON CONFLICT (case_id, kind) DO UPDATE
    WHERE (k.due_at, k.step, k.calendar_version) IS DISTINCT FROM
          (excluded.due_at, excluded.step, excluded.calendar_version)
 
+-- receipt_names --
+case_id, body_code, step, at, by, via, note
+
+-- insert_receipts --
+INSERT INTO alerts.receipts ({receipt_names})
+SELECT {receipt_names} FROM jsonb_populate_recordset(NULL::alerts.receipts, %s::jsonb)
+ON CONFLICT DO NOTHING
+
 -- step_names --
 case_id, step, due_at, taken_at, document, clause, told, nobody
 
@@ -168,6 +182,10 @@ INSERT INTO alerts.notices ({notice_names})
 SELECT {notice_names} FROM jsonb_populate_recordset(NULL::alerts.notices, %s::jsonb)
 ON CONFLICT DO NOTHING RETURNING notice_id
 
+-- write_cancelled --
+INSERT INTO alerts.audit_pending (at, actor, action, case_id, detail)
+SELECT now(), 'alerts', 'notice_cancelled', case_id, jsonb_build_object('notice', notice_id, 'reason', reason) FROM gone
+
 -- cancel_notices --
 -- The first notice of a fire is not taken back.
 WITH gone AS (
@@ -178,16 +196,30 @@ WITH gone AS (
       AND NOT notices.first
     RETURNING notices.notice_id, notices.case_id, notices.reason
 )
-INSERT INTO alerts.audit_pending (at, actor, action, case_id, detail)
-SELECT now(), 'alerts', 'notice_cancelled', case_id, jsonb_build_object('notice', notice_id, 'reason', reason) FROM gone
+{write_cancelled}
+
+-- cancel_signed --
+-- What a body signed for, and no notice to anybody else.
+WITH gone AS (
+    UPDATE alerts.notices SET state = 'cancelled', reason = 'acknowledged', ended_at = now(), lease_until = NULL,
+           next_attempt_at = NULL
+    FROM unnest(%s::text[], %s::text[]) AS wanted (case_id, body_code)
+    WHERE notices.case_id = wanted.case_id AND notices.body_code = wanted.body_code AND notices.purpose = 'notice'
+      AND notices.state = 'pending' AND NOT notices.first
+    RETURNING notices.notice_id, notices.case_id, notices.reason
+)
+{write_cancelled}
 
 -- visible_case --
 SELECT * FROM alerts.cases
 WHERE case_id = %(case_id)s AND (%(body_code)s::text IS NULL OR lead_department = %(body_code)s
-                                 OR %(body_code)s = ANY(copy_departments))
+                                 OR town = %(body_code)s OR %(body_code)s = ANY(copy_departments))
 
 -- clocks_of_case --
 SELECT kind, due_at, step, calendar_version FROM alerts.clocks WHERE case_id = %s ORDER BY kind
+
+-- receipts_of_case --
+SELECT body_code, step, at, by, via, note FROM alerts.receipts WHERE case_id = %s ORDER BY at, body_code
 
 -- steps_of_case --
 SELECT * FROM alerts.steps WHERE case_id = %s ORDER BY taken_at, step

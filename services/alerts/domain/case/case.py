@@ -10,18 +10,30 @@ from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import URGENT, CaseKind
 from services.alerts.domain.case.subject import Subject, SubjectFacts
 from services.alerts.domain.escalation.steps import LadderStep
-from services.alerts.domain.ids import CaseId, digest
+from services.alerts.domain.ids import BodyCode, CaseId, digest
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledgement:
-    """Who saw the case, when and how, and the last step taken by then."""
+    """Who took the case (接警, 确认), when and how, and the last step taken by then."""
 
     at: datetime
     by: str
     via: str
     note: str
     step: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A body signed for what the case told it up to `step` (签收), "" before the first. The case stays as it is."""
+
+    body_code: BodyCode
+    step: str
+    at: datetime
+    by: str
+    via: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +78,8 @@ class Case:
     """What alerts keeps open for a finding.
 
     `ladder` is the snapshot taken at opening, `step` its last step that was taken. `place` is the component that opened
-    it, None for the whole unit. `closure` None: open. `fire` says something in fire cases only.
+    it, None for the whole unit. `closure` None: open. `fire` says something in fire cases only. `receipts` come in the
+    order in which they were given, at most one for a body and step.
     """
 
     case_id: CaseId
@@ -87,6 +100,7 @@ class Case:
     step: str | None = None
     clocks: Clocks = field(default_factory=Clocks)
     acknowledged: Acknowledgement | None = None
+    receipts: tuple[Receipt, ...] = ()
     fire: FireState = field(default_factory=FireState)
     place: Place | None = None
     revision: int = 1
@@ -136,6 +150,19 @@ class Case:
     @property
     def is_urgent(self) -> bool:
         return self.kind in URGENT
+
+    def signed_at(self, body_code: str) -> datetime | None:
+        """Return when the body signed last since the trouble began, or began again; None when it did not."""
+        return max((one.at for one in self._receipts_since_begin if one.body_code == body_code), default=None)
+
+    @property
+    def signers(self) -> frozenset[str]:
+        """The bodies that have signed since the trouble began, or began again."""
+        return frozenset(one.body_code for one in self._receipts_since_begin)
+
+    @property
+    def _receipts_since_begin(self) -> tuple[Receipt, ...]:
+        return tuple(one for one in self.receipts if one.at >= self.detected_at)
 
     @property
     def is_common(self) -> bool:

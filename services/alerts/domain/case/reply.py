@@ -1,10 +1,10 @@
-"""The answer to whoever acknowledges a case."""
+"""The answer to whoever acknowledges a case or signs for it."""
 
 from enum import StrEnum
 
 
 class Reply(StrEnum):
-    """What became of an acknowledgement. Another body's case looks like no case at all."""
+    """What became of an acknowledgement or receipt. Another body's case looks like no case at all."""
 
     DONE = "done"
     ALREADY = "already"

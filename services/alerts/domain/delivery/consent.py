@@ -17,9 +17,18 @@ class SendDecision:
 
 
 def may_send(
-    purpose: Purpose, created_at: datetime, case: Case, *, fire: bool, now: datetime, first: bool = False
+    purpose: Purpose,
+    created_at: datetime,
+    case: Case,
+    *,
+    fire: bool,
+    now: datetime,
+    first: bool = False,
+    body_code: str = "",
 ) -> SendDecision:
     """Ask again right before sending: the case may have been closed, acknowledged, reopened or held meanwhile.
+
+    What `body_code` has signed for is not sent to it, unless it is about a fire.
 
     The `first` notice of a fire goes out whatever became of the case: who was not told of it hears that it was.
     """
@@ -30,6 +39,9 @@ def may_send(
     if not case.is_open:
         return SendDecision(Reason.CASE_CLOSED)
     if case.acknowledged is not None and created_at <= case.acknowledged.at:
+        return SendDecision(Reason.ACKNOWLEDGED)
+    signed_at = None if fire else case.signed_at(body_code)
+    if signed_at is not None and created_at <= signed_at:
         return SendDecision(Reason.ACKNOWLEDGED)
     if case.grouping.holds(now) and not fire and not case.is_common:
         return SendDecision(Reason.HELD, case.grouping.held_until)

@@ -8,7 +8,7 @@ from services.alerts.domain.case.case import Case
 from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.ids import BodyCode
 from services.alerts.domain.routing.contacts import Address, Contact
-from services.kernel.words import Channel, Recipient
+from services.kernel.words import Channel, Recipient, StepExit
 
 _UNIT_ROLES = {
     Recipient.UNIT_CONTROL_ROOM: "control_room",
@@ -44,13 +44,20 @@ class Recipients:
     instead: bool = False
 
 
-def whom_to_tell(book: AddressBook, case: Case, tells: Iterable[Recipient]) -> Recipients:
-    """Return one address per contact and channel, without repetition, in the order of the roles."""
+def whom_to_tell(
+    book: AddressBook, case: Case, tells: Iterable[Recipient], but: frozenset[str] = frozenset()
+) -> Recipients:
+    """Return one address per contact and channel, without repetition, in the order of the roles.
+
+    Bodies of `but` are left out.
+    """
     contacts: dict[str, Contact] = {}
     names: list[str] = []
     missing: list[str] = []
     for role in tells:
         for name, found in _resolve(book, case, role):
+            if name in but:
+                continue
             (names if found else missing).append(name)
             contacts.update((contact.contact_id, contact) for contact in found)
     addresses = tuple(address for contact in contacts.values() for address in addresses_of(contact))
@@ -58,12 +65,19 @@ def whom_to_tell(book: AddressBook, case: Case, tells: Iterable[Recipient]) -> R
 
 
 def whom_step_tells(book: AddressBook, case: Case, step: LadderStep) -> Recipients:
-    """Return whom to tell at `step`: nobody for a board entry, the centre when the step's own people are unknown."""
+    """Return whom to tell at `step`: nobody for a board entry, the centre when the step's own people are unknown.
+
+    A step that is not taken once the case is acknowledged does not tell those who have signed: their own
+    acknowledgement, for others it goes on.
+    """
     if step.board_only:
         return Recipients((), (), nobody="board_only")
-    told = whom_to_tell(book, case, step.tells)
+    but = case.signers if StepExit.ACKNOWLEDGED in step.exits and not case.is_urgent else frozenset()
+    told = whom_to_tell(book, case, step.tells, but)
     if told.addresses:
         return told
+    if but and not told.missing:
+        return Recipients((), (), nobody="signed")
     centre = whom_to_tell(book, case, (Recipient.CENTRE,))
     reason = "no_contact:" + ",".join(told.missing)
     if not centre.addresses:

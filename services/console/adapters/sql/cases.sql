@@ -72,6 +72,11 @@ WHERE c.case_id = %(case_id)s ORDER BY s.received_at, s.signal_id LIMIT 50
 SELECT case_id, step, due_at, taken_at, document, clause, told, nobody
 FROM alerts.steps WHERE case_id = ANY(%(case_ids)s) ORDER BY case_id, taken_at, step
 
+-- receipts --
+SELECT r.case_id, r.body_code, r.step, r.at,
+       coalesce((SELECT a.display_name FROM console.accounts a WHERE a.username = r.by), r.by), r.note
+FROM alerts.receipts r WHERE r.case_id = ANY(%(case_ids)s) ORDER BY r.case_id, r.at, r.body_code
+
 -- delivery_counts --
 SELECT case_id, state, count(*) FROM alerts.notices WHERE case_id = ANY(%(case_ids)s) GROUP BY 1, 2
 
@@ -85,6 +90,16 @@ SELECT c.subject_id, c.case_id, c.unit_name, c.unit_name_en,
        {who}, c.acknowledged_at, c.kind
 FROM alerts.cases c WHERE {slice} AND state = 'open' AND subject_kind = 'unit' AND kind = ANY(%(kinds)s)
 ORDER BY acknowledged_at IS NOT NULL, {urgency}, effective_at DESC LIMIT 50
+
+-- fires_ended --
+-- Over before anybody took them: in sight until somebody does, for a day.
+SELECT c.subject_id, c.case_id, c.unit_name, c.unit_name_en,
+       coalesce((SELECT u.address FROM rules.units u WHERE u.unit_id = c.subject_id), ''), c.town, c.effective_at,
+       NULL, NULL, c.kind, least(c.closed_at, greatest(c.restored_at, c.over_at))
+FROM alerts.cases c
+WHERE {slice} AND c.state = 'closed' AND c.kind = 'fire' AND c.acknowledged_at IS NULL
+  AND c.closed_at > now() - interval '24 hours'
+ORDER BY c.closed_at DESC LIMIT 50
 
 -- components --
 -- What a case is about: each component that a notice named or a stored signal of its kind. Who has no contact gets no

@@ -1,6 +1,6 @@
-// Acknowledge: a note and a confirmation, by mouse or keyboard alone.
+// Take a case or sign for it: a note and a confirmation, by mouse or keyboard alone.
 
-import { closesByAcknowledging } from "./alarms.js";
+import { answerOf } from "./answers.js";
 import { Refused, order } from "./api.js";
 import { byId, setText, show } from "./dom.js";
 import { t } from "./text.js";
@@ -13,9 +13,10 @@ let opener = null;
 export function openAcknowledge(row) {
   current = row;
   setText(byId("ack-name"), `${t(`kind.${row.kind}`)} · ${titleOf(row)}`);
-  const what = byId("ack-what");
-  what.dataset.t = closesByAcknowledging(row) ? "ack.what.closes" : "ack.what";
-  setText(what, t(what.dataset.t));
+  const answer = answerOf(row);
+  say("ack-title", answer.title);
+  say("ack-what", answer.what);
+  byId("ack-confirm").dataset.t = answer.confirm;
   byId("ack-note").value = "";
   show(byId("ack-problem"), false);
   busy(false);
@@ -25,9 +26,15 @@ export function openAcknowledge(row) {
   byId("ack-note").focus();
 }
 
+// Marked with its key: a switch of the language changes it in place.
+function say(id, key) {
+  byId(id).dataset.t = key;
+  setText(byId(id), t(key));
+}
+
 function busy(waiting) {
   byId("ack-confirm").disabled = waiting;
-  setText(byId("ack-confirm"), t(waiting ? "ack.sending" : "ack.confirm"));
+  setText(byId("ack-confirm"), t(waiting ? "ack.sending" : byId("ack-confirm").dataset.t));
 }
 
 async function confirm(event) {
@@ -37,7 +44,7 @@ async function confirm(event) {
   try {
     await order(`/api/v1/cases/${encodeURIComponent(current.case_id)}/acknowledge`, { note: byId("ack-note").value });
     box.close();
-    setText(byId("polite"), t("ack.done", { name: titleOf(current) }));
+    setText(byId("polite"), t(answerOf(current).told, { name: titleOf(current) }));
   } catch (error) {
     setText(byId("ack-problem"), t(`error.${error instanceof Refused ? error.code : "internal"}`));
     show(byId("ack-problem"), true);

@@ -1,6 +1,7 @@
 // Open cases: what, since when, who was told, what comes next and when, who has taken it.
 
 import { openAcknowledge } from "./acknowledge.js";
+import { answerOf, signedBy } from "./answers.js";
 import { URGENT } from "./alarms.js";
 import { byId, h, icon, patchList, setText, show } from "./dom.js";
 import { openDrawer } from "./drawer.js";
@@ -56,6 +57,7 @@ function make(row) {
     h("div", { class: "case-side" },
       h("p", { class: "case-next" }, h("span", { class: "label" }), h("span", { class: "next-step" }), h("b", { class: "next-in num" })),
       h("p", { class: "case-acked" }),
+      h("p", { class: "case-signed" }),
       h("button", { type: "button", class: "ack", onclick: (event) => openAcknowledge(event.currentTarget.closest("li").row) })));
 }
 
@@ -67,10 +69,9 @@ function update(element, row) {
   }
   element.row = row;
   const part = (name) => element.querySelector(`.${name}`);
-  const acked = Boolean(row.acknowledged_at);
-  const again = acked && row.acknowledged_step !== row.step;
+  const acked = Boolean(row.acknowledged_at), answer = answerOf(row);
   element.dataset.kind = row.kind;
-  element.classList.toggle("acked", acked && !again);
+  element.classList.toggle("acked", answer.done);
   setText(part("case-kind"), t(`kind.${row.kind}`));
   const name = part("case-name");
   setText(name, titleOf(row));
@@ -78,11 +79,12 @@ function update(element, row) {
   setText(part("case-where"), where(row));
   ladder(part("ladder"), row);
   tellings(part("case-told"), row);
-  setText(part("case-acked"), acked ? t("case.acked", { who: row.acknowledged_by, at: brief(row.acknowledged_at) }) + (again ? t("case.acked.step", { step: row.acknowledged_step }) : "") : "");
+  setText(part("case-acked"), acked ? t("case.acked", { who: row.acknowledged_by, at: brief(row.acknowledged_at) }) + (row.acknowledged_step !== row.step ? t("case.acked.step", { step: row.acknowledged_step }) : "") : "");
+  setText(part("case-signed"), signedBy(row));
   const button = part("ack");
-  show(button, !acked || again);
-  button.classList.toggle("primary", !acked);
-  setText(button, t(again ? "case.ack.again" : "case.ack"));
+  show(button, answer.wanted);
+  button.classList.toggle("primary", !answer.again);
+  setText(button, t(answer.button));
   button.setAttribute("aria-label", `${button.textContent}: ${titleOf(row)}`);
 }
 

@@ -3,6 +3,7 @@
 import { ask } from "./api.js";
 import { openAcknowledge } from "./acknowledge.js";
 import { closesByAcknowledging, rawOf } from "./alarms.js";
+import { answerOf, isEndedUntaken } from "./answers.js";
 import { byId, h, icon, setText } from "./dom.js";
 import { history } from "./history.js";
 import { ladder } from "./ladder.js";
@@ -15,10 +16,21 @@ let target = null;
 let shown = null;
 let generation = 0;
 let opener = null;
+let later = 0;
+
+// The console gives equal questions one answer for a quarter of a second: it may be that of before the change.
+const SHARED_MS = 400;
+
+function changed() {
+  refresh();
+  clearTimeout(later);
+  later = setTimeout(refresh, SHARED_MS);
+}
 
 export function start() {
-  on("cases", refresh);
-  on("tally", refresh);
+  on("cases", changed);
+  on("tally", changed);
+  on("fires", changed); // a closed case that is acknowledged leaves the banner and no list
   on("second", tick);
   document.addEventListener("visibilitychange", refresh);
   box.addEventListener("close", () => {
@@ -90,14 +102,14 @@ const facts = (pairs) => h("dl", { class: "facts" }, pairs.filter(([, value]) =>
 
 function drawCase(detail) {
   const row = detail.case;
-  const acked = row.acknowledged_at;
-  const again = acked && row.acknowledged_step !== row.step;
+  const acked = row.acknowledged_at, answer = answerOf(row);
   frame(titleOf(row),
     h("p", { class: `badge-line k-${row.kind}` }, icon(KIND_ICON[row.kind] ?? "fault"), h("b", {}, t(`kind.${row.kind}`)), h("span", { class: "pill" }, t(`detail.state.${row.state}`))),
     h("p", { class: "quiet" }, [nameOf("bodies", row.town), row.address].filter(Boolean).join(" · ")),
     detail.components.length ? section(t(row.kind === "fire" ? "detail.burns" : "detail.components"), components(detail.components, row)) : null,
-    row.state === "open" ? nextBlock(row, acked, again) : null,
-    acked ? h("p", { class: "acked-block" }, icon("normal"), h("span", {}, t("case.acked", { who: row.acknowledged_by, at: stamp(acked) }), again ? t("case.acked.step", { step: row.acknowledged_step }) : "", row.acknowledged_note ? h("q", {}, row.acknowledged_note) : null)) : null,
+    row.state === "open" ? nextBlock(row, answer) : isEndedUntaken(row) ? endedBlock(row, answer) : null,
+    acked ? h("p", { class: "acked-block" }, icon("normal"), h("span", {}, t("case.acked", { who: row.acknowledged_by, at: stamp(acked) }), row.state === "open" && row.acknowledged_step !== row.step ? t("case.acked.step", { step: row.acknowledged_step }) : "", row.acknowledged_note ? h("q", {}, row.acknowledged_note) : null)) : null,
+    row.receipts.length ? section(t("detail.receipts"), receipts(row.receipts)) : null,
     alarm(row),
     detail.signals.length ? section(`${t("detail.signals")} (${detail.signals.length})`, signals(detail.signals)) : null,
     row.plan.length || row.taken.length ? section(t("detail.timeline"), timeline(row)) : null,
@@ -139,11 +151,24 @@ function signals(received) {
       one.refusal_id && !account.department ? h("p", {}, h("a", { href: `/refusals?refusal=${encodeURIComponent(one.refusal_id)}` }, t("detail.raw"))) : null)));
 }
 
-function nextBlock(row, acked, again) {
-  const button = !acked || again ? h("button", { type: "button", class: again ? "ack" : "primary", dataset: { role: "ack" }, onclick: () => openAcknowledge(row) }, t(again ? "case.ack.again" : "case.ack")) : null;
+function receipts(given) {
+  return h("ul", { class: "receipts" }, given.map((one) =>
+    h("li", {}, t("case.signed", { who: nameOf("bodies", one.body_code), at: stamp(one.at) }), h("span", { class: "quiet" }, ` · ${[one.by, one.step].filter(Boolean).join(" · ")}`), one.note ? h("q", {}, one.note) : null)));
+}
+
+function answerButton(row, answer) {
+  if (!answer.wanted) return null;
+  return h("button", { type: "button", class: answer.again ? "ack" : "primary", dataset: { role: "ack" }, onclick: () => openAcknowledge(row) }, t(answer.button));
+}
+
+function endedBlock(row, answer) {
+  return h("div", { class: "next-block" }, h("p", {}, h("b", {}, t("fire.ended"))), answerButton(row, answer));
+}
+
+function nextBlock(row, answer) {
   const rungs = h("ol", { class: "ladder" });
   ladder(rungs, row);
-  return h("div", { class: "next-block" }, rungs, h("p", { class: "next-line" }, h("span", { class: "next-text" }), h("b", { class: "num next-left" })), button);
+  return h("div", { class: "next-block" }, rungs, h("p", { class: "next-line" }, h("span", { class: "next-text" }), h("b", { class: "num next-left" })), answerButton(row, answer));
 }
 
 function timeline(row) {

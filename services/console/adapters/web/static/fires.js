@@ -1,4 +1,5 @@
-// Fire comes before everything: a banner on top that says what burns where, and the tab's title.
+// Fire comes before everything: a banner on top that says what burns where, and the tab's title. Below what burns, a
+// calm row for each fire that ended before anybody took it.
 
 import { byId, h, icon, patchList, setText, show } from "./dom.js";
 import { openDrawer } from "./drawer.js";
@@ -18,13 +19,21 @@ export function start() {
 // A tab that holds no stream while it is hidden must not look as if nothing burned.
 function title(fires) {
   if (state.resting) return `${t("fire.resting")} · ${t("app.name")}`;
-  const burning = fires.filter((fire) => fire.kind === "fire").length, others = fires.length - burning;
+  const now = fires.filter((fire) => !fire.ended_at);
+  const burning = now.filter((fire) => fire.kind === "fire").length, others = now.length - burning;
   const told = [burning ? t("fire.tab", { n: burning }) : "", others ? t("alarm.tab", { n: others }) : ""];
   return [...told.filter(Boolean), t("app.name")].join(" · ");
 }
 
+// An ended one is another row: its signs are made anew.
 function unique(fire) {
-  return fire.case_id ?? `unit-${fire.unit_id}`;
+  return `${fire.case_id ?? `unit-${fire.unit_id}`}${fire.ended_at ? "-ended" : ""}`;
+}
+
+// How those that are folded are called: by what burns or may burn first.
+function moreOf(folded) {
+  if (folded.every((fire) => fire.ended_at)) return "fire.more.ended";
+  return folded.every((fire) => fire.kind === "fire" && !fire.ended_at) ? "fire.more" : "alarm.more";
 }
 
 export function render() {
@@ -32,20 +41,22 @@ export function render() {
   const bar = byId("fires");
   show(bar, fires.length > 0);
   // The work below stays in sight: the first few, and all of them, within the same height, when asked for.
-  const more = fires.length > SHOWN ? [{ more: fires.length - SHOWN, only: fires.every((fire) => fire.kind === "fire") }] : [];
+  const more = fires.length > SHOWN ? [{ more: fires.length - SHOWN, text: moreOf(fires.slice(SHOWN)) }] : [];
   const shown = whole ? fires : fires.slice(0, SHOWN);
   bar.classList.toggle("many", fires.length > 1);
   bar.classList.toggle("whole", whole && more.length > 0);
+  const burning = fires.filter((fire) => !fire.ended_at);
+  bar.classList.toggle("calm", burning.length === 0);
   patchList(bar, [...more, ...shown], (fire) => fire.more ? "more" : unique(fire), make, update);
   document.title = title(fires);
-  document.documentElement.dataset.fire = fires.some((fire) => !fire.acknowledged_at) ? "now" : fires.length ? "known" : "none";
+  document.documentElement.dataset.fire = burning.some((fire) => !fire.acknowledged_at) ? "now" : burning.length ? "known" : "none";
   tick();
 }
 
 function make(fire) {
   if (fire.more) return h("button", { type: "button", class: "fire-more", onclick: () => { whole = !whole; render(); } });
-  return h("div", { class: "fire", dataset: { kind: fire.kind } },
-    h("span", { class: "fire-mark" }, icon(KIND_ICON[fire.kind] ?? "fire"), h("b", { class: "fire-word" })),
+  return h("div", { class: fire.ended_at ? "fire ended" : "fire", dataset: { kind: fire.kind } },
+    h("span", { class: "fire-mark" }, icon(fire.ended_at ? "clock" : KIND_ICON[fire.kind] ?? "fire"), h("b", { class: "fire-word" })),
     h("span", { class: "fire-what" }, h("strong", { class: "fire-name" }), h("span", { class: "fire-parts" }), h("span", { class: "fire-where" })),
     h("span", { class: "fire-when" }, h("span", { class: "fire-at num" }), h("span", { class: "fire-for num", "aria-hidden": "true" })),
     h("span", { class: "fire-ack" }),
@@ -54,7 +65,7 @@ function make(fire) {
 
 function update(element, fire) {
   if (fire.more) {
-    setText(element, whole ? t("fire.fewer") : t(fire.only ? "fire.more" : "alarm.more", { n: fire.more }));
+    setText(element, whole ? t("fire.fewer") : t(fire.text, { n: fire.more }));
     element.setAttribute("aria-expanded", String(whole));
     return;
   }
@@ -62,11 +73,11 @@ function update(element, fire) {
   element.dataset.since = fire.since;
   element.classList.toggle("acked", Boolean(fire.acknowledged_at));
   const part = (name) => element.querySelector(`.${name}`);
-  setText(part("fire-word"), t(fire.kind === "fire" ? "fire.title" : `kind.${fire.kind}`));
+  setText(part("fire-word"), fire.ended_at ? t("fire.ended") : t(fire.kind === "fire" ? "fire.title" : `kind.${fire.kind}`));
   setText(part("fire-name"), unitName(fire));
   setText(part("fire-where"), [nameOf("bodies", fire.town), fire.address, fire.kind === "fire" ? "" : t(`look.${fire.kind}`)].filter(Boolean).join(" · "));
   setText(part("fire-parts"), componentsOf(fire));
-  setText(part("fire-at"), t("fire.since", { at: clock(fire.since) }));
+  setText(part("fire-at"), fire.ended_at ? t("fire.from_to", { from: brief(fire.since), to: brief(fire.ended_at) }) : t("fire.since", { at: clock(fire.since) }));
   setText(part("fire-ack"), fire.acknowledged_at ? t("fire.acked", { who: fire.acknowledged_by, at: brief(fire.acknowledged_at) }) : "");
   setText(part("fire-open"), t("fire.open"));
 }
@@ -79,7 +90,7 @@ function componentsOf(fire) {
 }
 
 function tick() {
-  for (const element of byId("fires").querySelectorAll(".fire")) {
+  for (const element of byId("fires").querySelectorAll(".fire:not(.ended)")) {
     setText(element.querySelector(".fire-for"), t(element.dataset.kind === "fire" ? "fire.for" : "alarm.for", { d: span(since(element.dataset.since)) }));
   }
 }

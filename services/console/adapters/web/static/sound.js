@@ -40,7 +40,7 @@ function unlock(event) {
 }
 
 function ring() {
-  const waiting = (state.sections.fires ?? []).some((fire) => !fire.acknowledged_at);
+  const waiting = (state.sections.fires ?? []).some((fire) => !fire.acknowledged_at && !fire.ended_at);
   if (waiting && !ringing) render();
   ringing = waiting;
   if (waiting && state.sound && audible()) for (let i = 0; i < TONES; i += 1) beep(880, 0.25, i * 0.4);
