@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from schemas.base import Event, Identifier, Wire
-from services.kernel.words import Carrier, ControlKind, ExchangeReason, ExchangeStep
+from services.kernel.words import ControlKind, ExchangeReason, ExchangeStep, Transport
 
 
 class ExchangeData(Wire):
@@ -23,7 +23,7 @@ class ExchangeData(Wire):
     step: ExchangeStep
     instance: Identifier
     serial: int | None = Field(default=None, ge=0, le=0xFFFF)
-    carrier: Carrier | None = None
+    carrier: Transport | None = None
     attempt: int | None = Field(default=None, ge=1)
     seconds: float | None = Field(default=None, ge=0)
     reason: ExchangeReason | None = None

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from schemas.base import Event, Identifier, ShortText, Wire
-from services.kernel.words import Carrier, Lane, RefusalReason
+from services.kernel.words import Lane, RefusalReason, Transport
 
 MAX_RAW_BYTES = 4 * 1024 * 1024
 
@@ -17,7 +17,7 @@ class RefusalOrigin(Wire):
     `peer` is the IP address it called from, `certified` the common name of its certificate.
     """
 
-    carrier: Carrier
+    carrier: Transport
     lane: Lane
     peer: ShortText
     certified: ShortText | None = None

@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field, JsonValue, StringConstraints
 
 from schemas.base import Event, Identifier, ShortText, Wire
 from schemas.gateway import MAX_MESSAGE_BYTES, Measurement, Point
-from services.kernel.words import Carrier, Flag, Lane, Restores, SignalKind
+from services.kernel.words import Flag, Lane, Restores, SignalKind, Transport
 
 MAX_FRAME_BYTES = 1054
 
@@ -55,7 +55,7 @@ class SignalData(Wire):
     gateway_id: Identifier
     unit_id: Identifier
     kind: SignalKind
-    carrier: Carrier
+    carrier: Transport
     lane: Lane
     instance: Identifier
     seq: int | None = Field(default=None, ge=0)
@@ -104,7 +104,7 @@ class UnregisteredAlarmData(Wire):
     """
 
     gateway_id: Identifier | None = None
-    carrier: Carrier
+    carrier: Transport
     instance: Identifier
     peer: ShortText | None = None
     refusal_id: Identifier

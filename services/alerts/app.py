@@ -117,9 +117,9 @@ class Alerts:
             store=PostgresCaseStore(pools.work), clock=self._parts.clock, pace=self._parts.composer.pace
         )
 
-        async def acknowledge(case_id: CaseId, wish: Acknowledge) -> Reply:
-            who = Who(wish.account, wish.body_code, wish.via)
-            return await acknowledgements.acknowledge(case_id, who, wish.note)
+        async def acknowledge(case_id: CaseId, request: Acknowledge) -> Reply:
+            who = Who(request.account, request.body_code, request.via)
+            return await acknowledgements.acknowledge(case_id, who, request.note)
 
         app = build_api(self._settings.api_token, CaseReader(pools.work), acknowledge)
         host, port = self._settings.http_host, self._settings.http_port

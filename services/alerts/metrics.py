@@ -57,7 +57,7 @@ class AlertsMetrics:
             "1 while the database does not answer and the fire lane tells from memory",
             registry=registry,
         )
-        self.told_from_memory = Counter(
+        self.notified_from_memory = Counter(
             "firenet_alerts_told_from_memory_total",
             "Fire signals acted upon while the database was away",
             registry=registry,
@@ -136,8 +136,8 @@ class AlertsMetrics:
             for reason in NEVER_AGAIN:
                 self.first_dead.labels(channel, reason)
             for reason in Reason:
-                for fate in (DeliveryState.RETRY, DeliveryState.DEAD):
-                    self.attempts.labels(channel, fate, reason)
+                for state in (DeliveryState.RETRY, DeliveryState.DEAD):
+                    self.attempts.labels(channel, state, reason)
         for reason in (Reason.CASE_CLOSED, Reason.ACKNOWLEDGED, Reason.REOPENED):
             self.cancelled.labels(reason)
         for use in ("attached", "unused"):

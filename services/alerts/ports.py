@@ -149,7 +149,7 @@ class IntakeTransaction(Protocol):
         """Return and lock the case of the subject and kind that began last by `at`, in received time."""
         ...
 
-    async def told(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
+    async def recipients(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
         """Return the addresses that a notice of the case was sent or attempted to since their last all-clear."""
         ...
 
@@ -370,7 +370,7 @@ class InterimStore(IntakeStore, Tray, Protocol):
         ...
 
 
-class Carrier(Protocol):
+class DeliveryChannel(Protocol):
     """A channel that brings one notice to one address."""
 
     async def send(self, notice: Ready) -> Outcome:
@@ -405,8 +405,8 @@ class Directory(AddressBook, Protocol):
         """Return what is known of a unit: an unknown one is named by its id, an unregistered gateway by its claim."""
         ...
 
-    def particulars(self, facts: SubjectFacts, told: Sequence[str], now: datetime) -> Particulars | None:
-        """Return what a document says of a unit and of those `told`; None when no body issues any in its district."""
+    def particulars(self, facts: SubjectFacts, recipients: Sequence[str], now: datetime) -> Particulars | None:
+        """Return what a document says of a unit and of `recipients`; None when no body issues any in its district."""
         ...
 
     def sizes(self, district: str) -> Mapping[str, int]:

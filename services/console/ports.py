@@ -9,7 +9,7 @@ from typing import Protocol
 from services.console.domain.accounts import Account, Session
 from services.console.domain.cases import CaseDetail, CaseList
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
-from services.console.domain.freshness import DataAge, PartitionSight
+from services.console.domain.freshness import DataAge, PartitionVisibility
 from services.console.domain.rates import RateCounts
 from services.console.domain.refusals import Place, RefusalDetail, RefusalPage, RefusalQuery, ReplayOrder
 from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
@@ -19,7 +19,7 @@ from services.console.domain.viewer import Slice, Username, Viewer
 class ReadModel(Protocol):
     """The district as the database has it. Every method raises DataUnavailable when there is no answer in time."""
 
-    async def sight(self) -> Sequence[PartitionSight]:
+    async def visibility(self) -> Sequence[PartitionVisibility]:
         """Return each partition's watermark and sight, judged by the database's own clock."""
         ...
 

@@ -34,14 +34,14 @@ from services.ingest.domain.topics import FIRE_FILTERS, MAIN_FILTERS
 from services.ingest.domain.values import Format
 from services.ingest.domain.watermark import MAX_AHEAD, InstanceWatermark
 from services.ingest.metrics import ExchangeMetrics, MessageCountsCollector, Metrics
-from services.ingest.ports import ControlCarrier
+from services.ingest.ports import ControlTransport
 from services.ingest.settings import IngestSettings
 from services.ingest.worker.classifier import Classifier
 from services.ingest.worker.command_dispatcher import CommandDispatcher
 from services.ingest.worker.lane import LaneWorker
 from services.ingest.worker.replayer import Replayer
 from services.ingest.worker.ticker import Ticker
-from services.kernel.words import Carrier
+from services.kernel.words import Transport
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.logging import get_logger
@@ -105,7 +105,7 @@ class Ingest:
                     minute=timedelta(seconds=settings.exchange_minute_s),
                 ),
             ),
-            self._control_carriers(),
+            self._control_transports(),
             self._exchange_log,
             self._directory,
             exchange_metrics,
@@ -226,12 +226,12 @@ class Ingest:
         if await stop.or_until(self._started.wait()):
             await part.watch(stop)
 
-    def _control_carriers(self) -> dict[Carrier, ControlCarrier]:
+    def _control_transports(self) -> dict[Transport, ControlTransport]:
         """Return the ways down to a device. UDP is none: a firewall on its way may let nothing in by then."""
-        carriers: dict[Carrier, ControlCarrier] = {Carrier.MQTT_GB26875: self._brokers["main"]}
+        carriers: dict[Transport, ControlTransport] = {Transport.MQTT_GB26875: self._brokers["main"]}
         listener = self._ports.get("tcp")
         if isinstance(listener, DeviceListener):
-            carriers[Carrier.TCP_GB26875] = listener
+            carriers[Transport.TCP_GB26875] = listener
         return carriers
 
     def _store(self, lane: str, encoder: Encoder) -> KafkaStore:

@@ -93,7 +93,7 @@ class ReplayStore(Protocol):
         ...
 
 
-class ControlCarrier(Protocol):
+class ControlTransport(Protocol):
     """A way to a device for what it did not ask for."""
 
     def send(self, gateway_id: str, control: Control) -> bool:

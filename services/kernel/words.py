@@ -44,7 +44,7 @@ class Restores(StrEnum):
     ALL = "all"
 
 
-class Carrier(StrEnum):
+class Transport(StrEnum):
     """How a message came: by MQTT as JSON, or as GB/T 26875.3 frames by MQTT, TCP or UDP."""
 
     MQTT_JSON = "mqtt_json"
@@ -390,8 +390,8 @@ class CaseEvent(StrEnum):
     """
 
     REOPENED = "reopened"
-    POINT_ADDED = "point_added"
-    POINT_ENDED = "point_ended"
+    COMPONENT_ADDED = "component_added"
+    COMPONENT_ENDED = "component_ended"
 
 
 class Period(StrEnum):

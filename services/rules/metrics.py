@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 from services.kernel.words import Connection, FindingKind, Health, Phase, SignalKind, VisibilityState
 from services.rules.domain.instants import SECOND
 from services.rules.domain.rate import EVERY
-from services.rules.domain.watch import sight_now
+from services.rules.domain.watch import visibility_now
 from services.rules.domain.words import TROUBLES, Anomaly, Aspect
 
 REFUSALS = ("undecodable", "unexpected")
@@ -22,7 +22,7 @@ class PartitionView(NamedTuple):
     """One partition as of its last checkpoint."""
 
     watermark: int | None
-    sight: VisibilityState
+    visibility: VisibilityState
     blind_after: int
     connections: Mapping[str, Mapping[Connection, int]]
     health: Mapping[str, Mapping[Health, int]]
@@ -93,13 +93,15 @@ class LiveCollector(Collector):
     def collect(self) -> Iterable[GaugeMetricFamily]:
         now = self._now()
         views = dict(self._views())
-        sights = {number: sight_now(v.sight, v.watermark, v.blind_after, now) for number, v in views.items()}
-        yield from self._sight(views, sights, now)
-        yield from self._units(views, sights)
+        visibilities = {
+            number: visibility_now(v.visibility, v.watermark, v.blind_after, now) for number, v in views.items()
+        }
+        yield from self._visibility(views, visibilities, now)
+        yield from self._units(views, visibilities)
 
     @staticmethod
-    def _sight(
-        views: Mapping[int, PartitionView], sights: Mapping[int, VisibilityState], now: int
+    def _visibility(
+        views: Mapping[int, PartitionView], visibilities: Mapping[int, VisibilityState], now: int
     ) -> Iterable[GaugeMetricFamily]:
         watermark = GaugeMetricFamily(
             "firenet_rules_watermark_timestamp_seconds", "Every instance proved up to here.", labels=["partition"]
@@ -110,18 +112,18 @@ class LiveCollector(Collector):
             if view.watermark is not None:
                 watermark.add_metric([str(number)], view.watermark / SECOND)
                 lag.add_metric([str(number)], (now - view.watermark) / SECOND)
-            for sight in VisibilityState:
-                seen.add_metric([str(number), sight], float(sights[number] is sight))
+            for visibility in VisibilityState:
+                seen.add_metric([str(number), visibility], float(visibilities[number] is visibility))
         return (watermark, lag, seen)
 
     @staticmethod
     def _units(
-        views: Mapping[int, PartitionView], sights: Mapping[int, VisibilityState]
+        views: Mapping[int, PartitionView], visibilities: Mapping[int, VisibilityState]
     ) -> Iterable[GaugeMetricFamily]:
         connections: dict[tuple[str, str], int] = defaultdict(int)
         healths: dict[tuple[str, str], int] = defaultdict(int)
         for number, view in views.items():
-            blind = sights[number] is VisibilityState.BLIND
+            blind = visibilities[number] is VisibilityState.BLIND
             for department, states in view.connections.items():
                 for connection, count in states.items():
                     connections[department, overlaid(connection, blind=blind)] += count

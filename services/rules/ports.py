@@ -111,7 +111,7 @@ class Checkpoint:
     head: Plain
     units: Sequence[SavedUnit]
     watermark: int | None
-    sight: VisibilityState
+    visibility: VisibilityState
     blind_after_s: float
     effects: Effects
     rows: Sequence[UnitRow] = ()

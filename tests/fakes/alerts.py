@@ -51,7 +51,7 @@ class FakeDirectory(Book):
     def facts(self, subject: Subject, now: datetime) -> SubjectFacts:
         return unit(subject.id)
 
-    def particulars(self, facts: SubjectFacts, told: Sequence[str], now: datetime) -> Particulars | None:
+    def particulars(self, facts: SubjectFacts, recipients: Sequence[str], now: datetime) -> Particulars | None:
         return Particulars("centre", Named("监控中心", "Centre"), Named(facts.name, facts.name_en))
 
     def sizes(self, district: str) -> Mapping[str, int]:
@@ -78,7 +78,7 @@ class EveryDay:
         return True
 
 
-class FakeCarrier:
+class FakeChannel:
     """Remembers what was sent and when; answers what `answers` holds, then accepts."""
 
     def __init__(self, clock: FakeClock) -> None:
@@ -100,7 +100,7 @@ class MemoryStandby:
         self.away = False
         self.answers = False
         self.looked = asyncio.Event()
-        self.told: list[str] = []
+        self.recipients: list[str] = []
 
     def lost(self) -> None:
         self.away = True
@@ -116,4 +116,4 @@ class MemoryStandby:
     async def take(self, events: Sequence[Event]) -> None:
         if any(event.subject.id == "BUG" for event in events):
             raise ZeroDivisionError
-        self.told += [str(event.subject.id) for event in events]
+        self.recipients += [str(event.subject.id) for event in events]

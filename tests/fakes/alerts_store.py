@@ -99,7 +99,7 @@ class MemoryTransaction:
     async def case_at(self, subject: Subject, kind: CaseKind, at: datetime) -> Case | None:
         return begun_last(self._t.cases.values(), subject, kind, at)
 
-    async def told(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
+    async def recipients(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
         found: dict[CaseId, dict[Address, None]] = {}
         rows = [row for row in self._t.notices.values() if row.notice.case_id in case_ids]
         for row in rows:
@@ -289,11 +289,11 @@ class MemoryStore:
         row = self.tables.notices[ready.notice_id]
         if row.state not in ("pending", "sending"):
             return
-        row.state = "pending" if verdict.fate is DeliveryState.RETRY else str(verdict.fate)
+        row.state = "pending" if verdict.state is DeliveryState.RETRY else str(verdict.state)
         row.reason, row.next_attempt_at = outcome.reason, verdict.next_attempt_at
-        if verdict.fate is not DeliveryState.RETRY:
+        if verdict.state is not DeliveryState.RETRY:
             detail = {"notice": ready.notice_id}
-            self.tables.audit.append(AuditEntry(now, "alerts", f"notice_{verdict.fate}", ready.case_id, {**detail}))
+            self.tables.audit.append(AuditEntry(now, "alerts", f"notice_{verdict.state}", ready.case_id, {**detail}))
 
     async def known(self, notice_ids: Collection[NoticeId]) -> set[NoticeId]:
         return set(notice_ids) & self.tables.notices.keys()

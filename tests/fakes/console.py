@@ -11,7 +11,7 @@ from services.console.domain.accounts import Account, Session, lock_until
 from services.console.domain.cases import CaseDetail, CaseList, CaseRow, Fire
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.errors import DataUnavailable, NotFound
-from services.console.domain.freshness import PartitionSight
+from services.console.domain.freshness import PartitionVisibility
 from services.console.domain.rates import LIVE_RATE, RateCounts
 from services.console.domain.units import Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
 from services.console.domain.viewer import Slice, Username, Viewer
@@ -77,15 +77,17 @@ class FakeReadModel:
 
     all_units: list[UnitRow] = field(default_factory=list)
     all_cases: list[CaseRow] = field(default_factory=list)
-    sights: list[PartitionSight] = field(default_factory=lambda: [PartitionSight(0, T0, VisibilityState.CLEAR)])
+    visibilities: list[PartitionVisibility] = field(
+        default_factory=lambda: [PartitionVisibility(0, T0, VisibilityState.CLEAR)]
+    )
     known_names: Names = field(default_factory=lambda: Names(targets={scope: _target(scope) for scope in ("S1", "S2")}))
     away: bool = False
     reads: Counter[str] = field(default_factory=Counter)
     gate: asyncio.Event | None = None
 
-    async def sight(self) -> Sequence[PartitionSight]:
+    async def visibility(self) -> Sequence[PartitionVisibility]:
         await self._read("sight")
-        return list(self.sights)
+        return list(self.visibilities)
 
     async def names(self) -> Names:
         await self._read("names")

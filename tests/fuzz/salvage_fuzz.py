@@ -19,7 +19,7 @@ from services.ingest.adapters.wire import Encoder
 from services.ingest.domain.directory import Sender
 from services.ingest.domain.errors import Unusable
 from services.ingest.domain.values import Arrival, Message, Signal
-from services.kernel.words import Carrier, Flag, Lane, RefusalReason, SignalKind
+from services.kernel.words import Flag, Lane, RefusalReason, SignalKind, Transport
 from tests.unit.ingest.build import NOON
 
 UNIT = "U000001"
@@ -80,7 +80,7 @@ def names_another_kind(payload: bytes) -> bool:
 
 def check_written(message: Message, payload: bytes, part: int) -> None:
     """What was read can be written, and is read back by the schema."""
-    signal = Signal("G000001", UNIT, Lane.ALARM, Carrier.MQTT_JSON, message, message.flags, part)
+    signal = Signal("G000001", UNIT, Lane.ALARM, Transport.MQTT_JSON, message, message.flags, part)
     codec.signals.decode(ENCODER.signal(signal, Arrival(1, 1, "t", payload, NOON)))
 
 

@@ -76,16 +76,16 @@ def build_api(token: SecretStr, reader: CaseReader, acknowledge: AcknowledgeCase
         return await show(case_id, body_code)
 
     @app.post("/v1/cases/{case_id}/acknowledge")
-    async def acknowledge_case(case_id: CaseIdPath, wish: Acknowledge) -> dict[str, Any]:
+    async def acknowledge_case(case_id: CaseIdPath, request: Acknowledge) -> dict[str, Any]:
         """Answer 200 with the case, also when it was done before, and of a fire that ended untaken.
 
         404: no case, or another body's; 409: closed, and nothing is left to take or to sign for.
         """
-        reply = await acknowledge(CaseId(case_id), wish)
+        reply = await acknowledge(CaseId(case_id), request)
         if reply is Reply.NOT_FOUND:
             raise HTTPException(404, "no such case")
         if reply is Reply.CLOSED:
             raise HTTPException(409, "the case is closed")
-        return await show(case_id, wish.body_code)
+        return await show(case_id, request.body_code)
 
     return app

@@ -28,7 +28,7 @@ MAX_SEEN = 50_000
 
 K = TypeVar("K")
 V = TypeVar("V")
-FirstTold = Callable[[Case], Sequence[Address]]
+FirstRecipients = Callable[[Case], Sequence[Address]]
 """Whom the first step of a case tells; so many may have heard of a case that the database knows."""
 
 
@@ -59,8 +59,8 @@ class _Transaction:
     async def case_at(self, subject: Subject, kind: CaseKind, at: datetime) -> Case | None:
         return begun_last(self._store.cases.values(), subject, kind, at)
 
-    async def told(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
-        return {case_id: self._store.told(case_id) for case_id in case_ids}
+    async def recipients(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
+        return {case_id: self._store.recipients(case_id) for case_id in case_ids}
 
     async def save(self, changes: Changes) -> set[NoticeId]:
         return self._store.save(changes)
@@ -69,9 +69,9 @@ class _Transaction:
 class LocalInterimStore:
     """See ports.InterimStore."""
 
-    def __init__(self, retell: Retell, first_told: FirstTold) -> None:
+    def __init__(self, retell: Retell, first_recipients: FirstRecipients) -> None:
         self._retell = retell
-        self._first_told = first_told
+        self._first_recipients = first_recipients
         self.seen: dict[str, None] = {}
         self.cases: dict[CaseId, Case] = {}
         self._known: dict[CaseId, int] = {}
@@ -105,12 +105,12 @@ class LocalInterimStore:
         is_open = self.cases[notice.case_id].is_open
         return InterimRow(notice, attempts=1, next_attempt_at=leased_until, in_flight=True, alarmed=is_open)
 
-    def told(self, case_id: CaseId) -> list[Address]:
+    def recipients(self, case_id: CaseId) -> list[Address]:
         mine = [row.notice for row in self._rows.values() if row.notice.case_id == case_id and row.attempts]
-        told = {notice.to: None for notice in mine if notice.purpose is Purpose.NOTICE}
+        recipients = {notice.to: None for notice in mine if notice.purpose is Purpose.NOTICE}
         if case_id in self._known:
-            told |= dict.fromkeys(self._first_told(self.cases[case_id]))
-        return list(told)
+            recipients |= dict.fromkeys(self._first_recipients(self.cases[case_id]))
+        return list(recipients)
 
     # --- what the database knows
 
@@ -191,5 +191,5 @@ class LocalInterimStore:
         row.in_flight = False
         row.outcome, row.verdict, row.ended_at = outcome, verdict, now
         row.next_attempt_at = verdict.next_attempt_at
-        if verdict.fate is not DeliveryState.RETRY:
-            row.state = "accepted" if verdict.fate is DeliveryState.ACCEPTED else "dead"
+        if verdict.state is not DeliveryState.RETRY:
+            row.state = "accepted" if verdict.state is DeliveryState.ACCEPTED else "dead"

@@ -4,7 +4,7 @@ from schemas import codec
 from schemas.finding import Finding
 from schemas.gateway import Point
 from schemas.signal import Signal, UnregisteredAlarm
-from services.alerts.domain.case.event import Event, Happening, Place, Proof
+from services.alerts.domain.case.event import Component, Event, Happening, Proof
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.seen import event_name
 from services.alerts.domain.case.subject import UNREGISTERED, unit_subject
@@ -30,7 +30,7 @@ def event_of_finding(topic: str, record: ConsumedRecord) -> Event | None:
         detected_at=data.detected_at,
         cause=data.cause,
         proof=Proof(data.evidence.topic, data.evidence.partition, data.evidence.offset, data.signal_id),
-        place=_place(data.point),
+        component=_component(data.point),
         clause=data.clause,
     )
 
@@ -39,10 +39,10 @@ def _passing(topic: str, record: ConsumedRecord, event: Signal | UnregisteredAla
     """What no signal ends: an alarm that could not be read, or that of a gateway in no register."""
     if isinstance(event, UnregisteredAlarm):
         kind, unit_id = CaseKind.UNREGISTERED_ALARM, f"{UNREGISTERED}{event.data.gateway_id or ''}"
-        place = next((_place(one.point) for one in event.data.signals if one.point is not None), None)
+        component = next((_component(one.point) for one in event.data.signals if one.point is not None), None)
         text = _read_from(event)
     elif event.data.kind is SignalKind.UNREADABLE_ALARM:
-        kind, unit_id, place, text = CaseKind.UNREADABLE_ALARM, event.data.unit_id, None, event.data.text or ""
+        kind, unit_id, component, text = CaseKind.UNREADABLE_ALARM, event.data.unit_id, None, event.data.text or ""
     else:
         return None
     return Event(
@@ -55,7 +55,7 @@ def _passing(topic: str, record: ConsumedRecord, event: Signal | UnregisteredAla
         detected_at=event.time,
         cause="signal",
         proof=Proof(topic, record.partition, record.offset, event.id),
-        place=place,
+        component=component,
         text=text,
     )
 
@@ -67,8 +67,8 @@ def _read_from(event: UnregisteredAlarm) -> str:
         " ".join(filter(None, (str(one.kind), one.point.address if one.point else "", one.text or "")))
         for one in data.signals
     ]
-    told = [*read, f"{data.reason} {data.detail}".strip(), data.carrier, data.peer or ""]
-    return "; ".join(filter(None, told)).replace("\0", "")[:LONGEST_TEXT]
+    recipients = [*read, f"{data.reason} {data.detail}".strip(), data.carrier, data.peer or ""]
+    return "; ".join(filter(None, recipients)).replace("\0", "")[:LONGEST_TEXT]
 
 
 def event_of_alarm(topic: str, record: ConsumedRecord) -> Event | None:
@@ -93,12 +93,12 @@ def event_of_alarm(topic: str, record: ConsumedRecord) -> Event | None:
         detected_at=signal.time,
         cause="signal",
         proof=Proof(topic, record.partition, record.offset, signal.id),
-        place=_place(data.point),
+        component=_component(data.point),
     )
 
 
-def _place(point: Point | None) -> Place | None:
+def _component(point: Point | None) -> Component | None:
     """NULs are padding of whoever writes C, and the database keeps none: left in, the end would not fit the fire."""
     if point is None:
         return None
-    return Place(*(text.replace("\0", "") for text in (point.address, point.system or "", point.label or "")))
+    return Component(*(text.replace("\0", "") for text in (point.address, point.system or "", point.label or "")))

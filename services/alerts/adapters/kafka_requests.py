@@ -9,7 +9,7 @@ from schemas.base import Evidence, PackRef
 from schemas.document import MAX_COPIES, Component, DocumentRequestData, IssuingBody, Trouble, UnitParticulars
 from schemas.document import DocumentRequest as RequestEvent
 from schemas.document import Named as WireNamed
-from services.alerts.domain.case.event import Place
+from services.alerts.domain.case import event
 from services.alerts.domain.delivery.documents import DocumentRequest, IssuedDocument, Named, Rendition
 from services.alerts.domain.ids import CaseId, RequestId
 from services.kernel.words import FindingKind
@@ -67,7 +67,7 @@ def _event_of(request: DocumentRequest) -> RequestEvent:
             since=case.effective_at,
             detected_at=case.detected_at,
             occurrence=case.sightings.drops,
-            component=_component(case.place),
+            component=_component(case.component),
         ),
         due_at=request.due_at,
         languages=request.languages,
@@ -85,10 +85,10 @@ def _named(name: Named) -> WireNamed:
     return WireNamed(zh=name.zh[:SHORT], en=name.en[:SHORT])
 
 
-def _component(place: Place | None) -> Component | None:
-    if place is None:
+def _component(component: event.Component | None) -> Component | None:
+    if component is None:
         return None
-    return Component(address=place.address[:SHORT], system=place.system[:SHORT], label=place.label[:SHORT])
+    return Component(address=component.address[:SHORT], system=component.system[:SHORT], label=component.label[:SHORT])
 
 
 def document_of_record(topic: str, record: ConsumedRecord) -> IssuedDocument | None:

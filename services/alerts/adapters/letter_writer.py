@@ -123,7 +123,7 @@ class TemplateWriter:
             unit=letter.case.facts,
             step=letter.step,
             proof=letter.proof,
-            place=letter.place,
+            component=letter.component,
             kind=(KIND_EN if lang == "en" else KIND_ZH)[letter.case.kind],
             unit_name=(letter.case.facts.name_en or letter.case.facts.name) if lang == "en" else letter.case.facts.name,
             cause=_cause(letter.case.grouping.cause_key, lang),
@@ -189,8 +189,12 @@ def _payload(letter: Letter, notice_id: NoticeId, to: Address, subject: str, tex
                     "category": facts.category,
                 },
                 "point": None
-                if letter.place is None
-                else {"address": letter.place.address, "system": letter.place.system, "label": letter.place.label},
+                if letter.component is None
+                else {
+                    "address": letter.component.address,
+                    "system": letter.component.system,
+                    "label": letter.component.label,
+                },
                 "cause": case.grouping.cause_key,
                 "since": case.effective_at.isoformat(),
                 "caused_at": letter.caused_at.isoformat(),

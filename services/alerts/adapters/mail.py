@@ -62,7 +62,7 @@ def message_of(notice: Ready, sender: str, clock: Clock) -> EmailMessage:
     return message
 
 
-class MailCarrier:
+class MailChannel:
     """See ports.Carrier. A hanging server holds its threads, never the event loop or another lane's threads."""
 
     def __init__(self, *, server: MailServer, clock: Clock, threads: int, name: str) -> None:

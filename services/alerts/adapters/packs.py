@@ -96,7 +96,7 @@ def rules_of(pack: Pack, *, expired: bool) -> PackRules:
         common_units=cause.units,
         common_window=timedelta(seconds=cause.window_s),
         common_hold=timedelta(seconds=cause.hold_s),
-        common_tells=cause.tells,
+        common_recipients=cause.tells,
         common_clause=cause.clause,
         expired=expired,
     )

@@ -131,7 +131,7 @@ class PostgresCaseTransaction:
         await _read_changed_rows(self._connection, rows)
         return case_of(rows[0]) if rows else None
 
-    async def told(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
+    async def recipients(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
         found: dict[CaseId, list[Address]] = {}
         for row in await self._rows(SQL["told"], (list(case_ids),)):
             address = Address(

@@ -83,8 +83,8 @@ class PostgresOutbox:
         return Ready.of(notice, case, row["attempts"] + 1)
 
     async def record(self, ready: Ready, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
-        state = "pending" if verdict.fate is DeliveryState.RETRY else str(verdict.fate)
-        ended = None if verdict.fate is DeliveryState.RETRY else now
+        state = "pending" if verdict.state is DeliveryState.RETRY else str(verdict.state)
+        ended = None if verdict.state is DeliveryState.RETRY else now
         facts = {
             "notice": ready.notice_id,
             "contact": ready.to.contact_id,
@@ -102,7 +102,7 @@ class PostgresOutbox:
             "next": verdict.next_attempt_at,
             "id": ready.notice_id,
             "now": now,
-            "action": f"notice_{verdict.fate}",
+            "action": f"notice_{verdict.state}",
             "facts": Jsonb(facts),
         }
         async with transaction_on(self._pool, pipelined=True) as connection:

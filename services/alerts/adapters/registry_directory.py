@@ -147,7 +147,7 @@ class RegistryDirectory:
             wanted = list(dict.fromkeys([*wanted, *(code for code, of_kind in others.items() if of_kind == kind)]))
         return [BodyCode(code) for code in wanted]
 
-    def particulars(self, facts: SubjectFacts, told: Sequence[str], now: datetime) -> Particulars | None:
+    def particulars(self, facts: SubjectFacts, recipients: Sequence[str], now: datetime) -> Particulars | None:
         """The centre issues, as the source of what was found; without a name in the register it cannot."""
         day = now.astimezone(CHINA).date()
         names = self._body_names(facts.district, day)
@@ -167,7 +167,7 @@ class RegistryDirectory:
             address=version.address if version else "",
             category=next((Named(one.name_zh, one.name_en) for one in routes if one.code == facts.category), None),
             town=names.get(facts.town),
-            bodies={code: names[code] for code in told if code in names},
+            bodies={code: names[code] for code in recipients if code in names},
         )
 
     def _body_names(self, district: str, day: date) -> Mapping[str, Named]:

@@ -7,7 +7,7 @@ from typing import Any, assert_never
 from services.alerts.domain.audit.entry import AuditEntry
 from services.alerts.domain.case.case import Acknowledgement, Case, Closure, Grouping, Receipt, Sightings
 from services.alerts.domain.case.clocks import Clock, Clocks
-from services.alerts.domain.case.event import Place, Proof
+from services.alerts.domain.case.event import Component, Proof
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.subject import Subject, SubjectFacts, SubjectKind
@@ -81,7 +81,7 @@ def case_row(case: Case) -> Row:
         "restored_at": case.fire.restored_at,
         "over_at": case.fire.over_at,
         "revision": case.revision,
-        "place": _place_json(case.place),
+        "place": _component_json(case.component),
     }
 
 
@@ -127,7 +127,7 @@ def case_of(row: Mapping[str, Any]) -> Case:
             over_at=row["over_at"],
         ),
         revision=row["revision"],
-        place=_place_of(row["place"]),
+        component=_component_of(row["place"]),
     )
 
 
@@ -282,7 +282,7 @@ def taken_row(step: StepTaken) -> Row:
         "taken_at": step.taken_at,
         "document": step.document,
         "clause": step.clause,
-        "told": list(step.told),
+        "told": list(step.recipients),
         "nobody": step.nobody,
     }
 
@@ -338,7 +338,7 @@ def _state_of(brought: InterimRow) -> Row:
 def about_json(about: About) -> Row:
     return {
         "evidence": proof_json(about.proof),
-        "place": _place_json(about.place),
+        "place": _component_json(about.component),
         "text": about.text,
     }
 
@@ -347,15 +347,19 @@ def about_of(raw: Mapping[str, Any] | None, proof: Proof) -> About:
     """Return what a notice tells of; rows of former versions do not say, their case's `proof` stands in."""
     if raw is None:
         return About(proof)
-    return About(proof_of(raw["evidence"]), _place_of(raw["place"]), raw["text"])
+    return About(proof_of(raw["evidence"]), _component_of(raw["place"]), raw["text"])
 
 
-def _place_json(place: Place | None) -> Row | None:
-    return None if place is None else {"address": place.address, "system": place.system, "label": place.label}
+def _component_json(component: Component | None) -> Row | None:
+    return (
+        None
+        if component is None
+        else {"address": component.address, "system": component.system, "label": component.label}
+    )
 
 
-def _place_of(raw: Mapping[str, str] | None) -> Place | None:
-    return None if raw is None else Place(**raw)
+def _component_of(raw: Mapping[str, str] | None) -> Component | None:
+    return None if raw is None else Component(**raw)
 
 
 def attached_row(attached: Attached) -> Row:

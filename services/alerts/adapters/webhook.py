@@ -83,7 +83,7 @@ async def vetted_address(
     return str(addresses[0])
 
 
-class WebhookCarrier:
+class WebhookChannel:
     """See ports.Carrier. Never follows a redirect, never waits longer than `deadline_s` for an answer.
 
     `client` keeps connections open and takes one of them by address alone. So it serves one name of each address: a

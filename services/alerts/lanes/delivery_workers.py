@@ -3,7 +3,7 @@
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
-from services.alerts.adapters.carriers import open_carriers
+from services.alerts.adapters.channels import open_channels
 from services.alerts.adapters.kafka_notices import notice_event
 from services.alerts.adapters.mail import MailServer
 from services.alerts.adapters.postgres_outbox import PostgresOutbox
@@ -45,7 +45,7 @@ class DeliveryWorkers:
         """Each lane has its own connections, threads and slots."""
         settings = self._settings
         slots, fire = 32, name != "post"
-        carriers = open_carriers(
+        carriers = open_channels(
             stack,
             name=name,
             clock=self._clock,

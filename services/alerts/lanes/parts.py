@@ -54,7 +54,7 @@ class Parts:
         )
         self.writer = TemplateWriter(settings.console_url)
         self.composer = self.new_composer(self.metrics)
-        self.interim_store = LocalInterimStore(self.composer.retell, self.composer.first_told)
+        self.interim_store = LocalInterimStore(self.composer.retell, self.composer.first_recipients)
         # the ordinary lane beside the fire lane knows what was told from memory; in a process of its own it cannot
         self.handover = Handover(self.interim_store if settings.lane != "ordinary" else None)
         self.delivery_workers = DeliveryWorkers(settings, clock, self.metrics, self.fire_priority, self.composer.retell)

@@ -15,7 +15,7 @@ from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, StoreUnavailable
 from services.alerts.domain.ids import NoticeId
 from services.alerts.metrics import AlertsMetrics
-from services.alerts.ports import Carrier, Changes, ClaimRequest, Ready, Tray
+from services.alerts.ports import Changes, ClaimRequest, DeliveryChannel, Ready, Tray
 from services.alerts.worker.fire_priority import PATIENCE_S, FirePriority
 from services.kernel.words import Channel, Purpose
 from services.runtime.clock import Clock
@@ -54,7 +54,7 @@ class DeliveryWorker:
         self,
         *,
         outbox: Tray,
-        carriers: Mapping[Channel, Carrier],
+        carriers: Mapping[Channel, DeliveryChannel],
         lanes: Lanes,
         metrics: AlertsMetrics,
         clock: Clock,
@@ -222,8 +222,8 @@ class DeliveryWorker:
         policy = policy_of(ready.purpose, fire=ready.fire, first=ready.first, over_since=ready.over_since, now=now)
         verdict = judge(outcome, ready.attempts, policy, random.random(), now)
         await asyncio.shield(self._write_down(ready, outcome, verdict))
-        self._metrics.attempts.labels(ready.to.channel, verdict.fate, outcome.reason or "none").inc()
-        if verdict.fate is DeliveryState.DEAD and ready.first:
+        self._metrics.attempts.labels(ready.to.channel, verdict.state, outcome.reason or "none").inc()
+        if verdict.state is DeliveryState.DEAD and ready.first:
             self._metrics.first_dead.labels(ready.to.channel, outcome.reason or "none").inc()
-        if verdict.fate is DeliveryState.ACCEPTED and ready.fire and ready.purpose is Purpose.NOTICE:
+        if verdict.state is DeliveryState.ACCEPTED and ready.fire and ready.purpose is Purpose.NOTICE:
             self._metrics.fire_latency.observe(max(0.0, (now - ready.caused_at).total_seconds()))

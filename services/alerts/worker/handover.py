@@ -50,7 +50,7 @@ class Handover:
         row = self._store.rows().get(notice_id) if self._store is not None else None
         return row is not None and (row.attempts > 0 or row.in_flight)
 
-    def told(self, changes: Changes, case_id: CaseId) -> list[Address]:
+    def recipients(self, changes: Changes, case_id: CaseId) -> list[Address]:
         """Return whom the notices that are just being written have told, or may have, that the case is open."""
         if self._store is None:
             return []

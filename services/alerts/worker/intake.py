@@ -187,8 +187,8 @@ class CaseIntake:
                 self._composer.retell(one, case) if one.first and one.case_id == case.case_id else one
                 for one in batch.changes.notices
             ]
-        if decision.action is Action.POINT_ADDED:
-            self._composer.tell_point(batch.changes, case, event, now)
+        if decision.action is Action.COMPONENT_ADDED:
+            self._composer.notify_component(batch.changes, case, event, now)
         if self._defers and case.is_urgent and decision.action is Action.OPENED and now - event.detected_at > LATE:
             batch.changes.not_before = now + GRACE
         # the first step of a fire is taken in the same transaction, not by the ladder's clock; so is one that waits for
@@ -200,10 +200,10 @@ class CaseIntake:
     async def _all_clears(self, transaction: IntakeTransaction, batch: _Batch) -> None:
         if not batch.closed:
             return
-        told = await transaction.told(list(batch.closed))
+        recipients = await transaction.recipients(list(batch.closed))
         now = self._clock.now()
         for case_id, (case, event) in batch.closed.items():
-            reached = dict.fromkeys([*told.get(case_id, []), *self._handover.told(batch.changes, case_id)])
+            reached = dict.fromkeys([*recipients.get(case_id, []), *self._handover.recipients(batch.changes, case_id)])
             self._composer.all_clear(batch.changes, case, list(reached), now, event)
 
 

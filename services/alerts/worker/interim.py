@@ -78,7 +78,7 @@ class Interim:
     async def take(self, events: Sequence[Event]) -> None:
         """Tell of what happened. Raises NoPack when nobody can say whom."""
         if events:
-            self._metrics.told_from_memory.inc(len(events))
+            self._metrics.notified_from_memory.inc(len(events))
             await self._intake.take(_NO_CLAIM, events, 0)
 
     async def deliver(self) -> int:

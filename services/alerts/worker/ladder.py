@@ -150,5 +150,5 @@ class LadderWorker:
         closed = close(case, "all_members_back", now)
         changes.put(closed)
         cancel_waiting(changes, closed, Reason.CASE_CLOSED)
-        told = await transaction.told([case.case_id])
-        self._composer.all_clear(changes, closed, told.get(case.case_id, []), now)
+        recipients = await transaction.recipients([case.case_id])
+        self._composer.all_clear(changes, closed, recipients.get(case.case_id, []), now)

@@ -19,10 +19,10 @@ from services.alerts.domain.delivery.documents import (
 from services.alerts.domain.delivery.letters import (
     ALL_CLEAR_STEP,
     Letter,
+    component_step,
     letter_again,
     letter_of_all_clear,
     letter_of_step,
-    point_step,
 )
 from services.alerts.domain.delivery.notice import About, Notice, notice_id_of
 from services.alerts.domain.delivery.reasons import Reason
@@ -30,7 +30,12 @@ from services.alerts.domain.escalation.deadlines import reply_due
 from services.alerts.domain.escalation.ladder import Pace, climb
 from services.alerts.domain.escalation.steps import LadderStep, StepTaken
 from services.alerts.domain.routing.contacts import Address
-from services.alerts.domain.routing.recipients import Recipients, whom_first_step_tells, whom_step_tells, whom_to_tell
+from services.alerts.domain.routing.recipients import (
+    Recipients,
+    recipients_of,
+    recipients_of_first_step,
+    recipients_of_step,
+)
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Changes, Directory, LetterWriter, WorkingCalendar
 from services.kernel.calendar import CHINA
@@ -75,24 +80,24 @@ class NoticeComposer:
         if step.reply_working_days:
             climbed = self._with_reply_due(climbed, step.code, step.reply_working_days, now)
         first = case.is_urgent and case.step is None
-        told = (whom_first_step_tells if first else whom_step_tells)(self._directory, climbed, step)
-        self._count(climbed, step.code, told)
-        self._write_step(changes, climbed, step, told, due_at, now)
+        recipients = (recipients_of_first_step if first else recipients_of_step)(self._directory, climbed, step)
+        self._count(climbed, step.code, recipients)
+        self._write_step(changes, climbed, step, recipients, due_at, now)
         letter = letter_of_step(climbed, step, now, event=event, members=members, first=first)
-        request = self._request(climbed, step, told, now)
+        request = self._request(climbed, step, recipients, now)
         if request is not None:
             changes.requests.append(request)
-        self._write_notices(changes, letter, told.addresses, request)
+        self._write_notices(changes, letter, recipients.addresses, request)
         changes.put(climbed)
         self._note_calendar(climbed)
         return climbed
 
-    def _request(self, case: Case, step: LadderStep, told: Recipients, now: datetime) -> DocumentRequest | None:
+    def _request(self, case: Case, step: LadderStep, recipients: Recipients, now: datetime) -> DocumentRequest | None:
         """Return what to ask documents for; None when this step has no document, or nobody who reads or issues it."""
         terms = self._documents
-        if not terms.wait or not told.addresses or not is_issued_for(case, step):
+        if not terms.wait or not recipients.addresses or not is_issued_for(case, step):
             return None
-        particulars = self._directory.particulars(case.facts, told.names, now)
+        particulars = self._directory.particulars(case.facts, recipients.names, now)
         if particulars is None:
             return None
         return DocumentRequest(
@@ -100,36 +105,36 @@ class NoticeComposer:
             case=case,
             instrument=Instrument(step.document),
             particulars=particulars,
-            copies=copies_of(told.names, particulars),
-            languages=tuple(sorted({Language(to.lang) for to in told.addresses})),
+            copies=copies_of(recipients.names, particulars),
+            languages=tuple(sorted({Language(to.lang) for to in recipients.addresses})),
             clause=step.clause,
             requested_at=now,
             due_at=case.next_step_at,
             link=f"{terms.console_url.rstrip('/')}/?case={case.case_id}",
         )
 
-    def first_told(self, case: Case) -> Sequence[Address]:
+    def first_recipients(self, case: Case) -> Sequence[Address]:
         """Return whom the first step of an urgent case tells."""
-        return whom_first_step_tells(self._directory, case, case.ladder[0]).addresses
+        return recipients_of_first_step(self._directory, case, case.ladder[0]).addresses
 
-    def tell_point(self, changes: Changes, case: Case, event: Event, now: datetime) -> None:
+    def notify_component(self, changes: Changes, case: Case, event: Event, now: datetime) -> None:
         """Tell the centre of a further component on fire in the same case."""
-        step = point_step(case)
-        told = whom_to_tell(self._directory, case, (Recipient.CENTRE,))
-        if not told.addresses:
-            told = Recipients((), (), told.missing, nobody="no_contact:centre")
-        self._count(case, "point", told)
-        self._write_step(changes, case, step, told, now, now)
-        self._write_notices(changes, letter_of_step(case, step, now, event=event, first=True), told.addresses)
+        step = component_step(case)
+        recipients = recipients_of(self._directory, case, (Recipient.CENTRE,))
+        if not recipients.addresses:
+            recipients = Recipients((), (), recipients.missing, nobody="no_contact:centre")
+        self._count(case, "point", recipients)
+        self._write_step(changes, case, step, recipients, now, now)
+        self._write_notices(changes, letter_of_step(case, step, now, event=event, first=True), recipients.addresses)
 
     def all_clear(
-        self, changes: Changes, case: Case, told: Sequence[Address], now: datetime, event: Event | None = None
+        self, changes: Changes, case: Case, recipients: Sequence[Address], now: datetime, event: Event | None = None
     ) -> None:
         """Tell exactly those who were told that it is over."""
         letter = letter_of_all_clear(case, now, event=event)
-        self._write_notices(changes, letter, told)
-        names = sorted({address.body_code for address in told})
-        detail: Detail = {"told": list(names), "copies": len(told)}
+        self._write_notices(changes, letter, recipients)
+        names = sorted({address.body_code for address in recipients})
+        detail: Detail = {"told": list(names), "copies": len(recipients)}
         changes.audit.append(AuditEntry(now, ACTOR, "all_clear", case.case_id, detail))
 
     def retell(self, notice: Notice, case: Case) -> Notice:
@@ -170,26 +175,28 @@ class NoticeComposer:
         if not all(self._calendar.confirmed(clock.due_at.astimezone(CHINA).year) for clock in counted):
             self._metrics.calendar_unconfirmed.set(1)
 
-    def _count(self, case: Case, step: str, told: Recipients) -> None:
+    def _count(self, case: Case, step: str, recipients: Recipients) -> None:
         self._metrics.steps.labels(case.kind, step if len(step) <= 3 else "other").inc()
-        if told.missing and (told.nobody or told.instead):
+        if recipients.missing and (recipients.nobody or recipients.instead):
             self._metrics.nobody.labels(step if len(step) <= 3 else "other").inc()
 
     def _write_step(
-        self, changes: Changes, case: Case, step: LadderStep, told: Recipients, due_at: datetime, now: datetime
+        self, changes: Changes, case: Case, step: LadderStep, recipients: Recipients, due_at: datetime, now: datetime
     ) -> None:
         changes.steps.append(
-            StepTaken(case.case_id, step.code, due_at, now, step.document, step.clause, told.names, told.nobody)
+            StepTaken(
+                case.case_id, step.code, due_at, now, step.document, step.clause, recipients.names, recipients.nobody
+            )
         )
         detail: Detail = {
             "step": step.code,
             "document": step.document,
             "clause": step.clause,
             "pack": f"{case.pack_id}@{case.pack_version}",
-            "told": list(told.names),
-            "missing": list(told.missing),
-            "nobody": told.nobody,
-            "centre_instead": told.instead,
+            "told": list(recipients.names),
+            "missing": list(recipients.missing),
+            "nobody": recipients.nobody,
+            "centre_instead": recipients.instead,
         }
         changes.audit.append(AuditEntry(now, ACTOR, "step_taken", case.case_id, detail))
 
@@ -218,7 +225,7 @@ class NoticeComposer:
                     clause=letter.step.clause,
                     created_at=letter.created_at,
                     caused_at=letter.caused_at,
-                    about=About(letter.proof, letter.place, letter.text),
+                    about=About(letter.proof, letter.component, letter.text),
                     fire=case.is_urgent and code != ALL_CLEAR_STEP,
                     first=letter.first,
                     request_id=request.request_id if request else None,

@@ -9,8 +9,8 @@ from services.compliance.domain.forecast import Forecast
 from services.compliance.domain.outages import Outage, lost_by
 from services.compliance.domain.policy import Policy
 from services.compliance.domain.revision import Revision
-from services.compliance.domain.sight import Span
 from services.compliance.domain.timeline import HealthInterval, StateInterval
+from services.compliance.domain.visibility import Span
 from services.kernel.calendar import text
 from services.kernel.policy import Target
 from services.kernel.ratio import percent

@@ -55,12 +55,12 @@ def figures_answer(inputs: Inputs) -> dict[str, Any]:
     asked = read_ask(inputs.ask)
     known_at = None if asked.known_at is None else to_micros(asked.known_at)
     world = inputs.world(known_at)
-    sight = world.sight
+    visibility = world.visibility
     return {
         "known_at": None if known_at is None else text(known_at),
-        "through": text(sight.through),
-        "blind": answer.spans(sight.told_blind()),
-        "impaired": answer.spans(sight.told_impaired()),
+        "through": text(visibility.through),
+        "blind": answer.spans(visibility.told_blind()),
+        "impaired": answer.spans(visibility.told_impaired()),
         "figures": [answer.figure(_figure(world, each)) for each in asked.figures],
         "intervals": [_intervals(world, intervals_ask(each)) for each in asked.intervals],
         "blocking": [answer.blocking(blocking(world, target_ask(each))) for each in asked.blocking],
@@ -70,7 +70,7 @@ def figures_answer(inputs: Inputs) -> dict[str, Any]:
 
 
 def _figure(world: World, asked: WireFigure) -> Figure:
-    return evaluate(world, figure_ask(asked, world.sight.through))
+    return evaluate(world, figure_ask(asked, world.visibility.through))
 
 
 def _revisions(world_at: Callable[[int | None], World], asked: WireRevision) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def _intervals(world: World, asked: IntervalsAsk) -> dict[str, Any]:
     units = world.unit_ids if asked.units is None else asked.units
     require_packs(world, units, day_of(asked.start), day_of(asked.end - 1))
     found: dict[str, Any] = {}
-    end = min(asked.end, world.sight.through)
+    end = min(asked.end, world.visibility.through)
     for unit_id in units:
         timeline = world.timeline(unit_id)
         found[unit_id] = answer.unit(timeline.connection(asked.start, end), timeline.healths(asked.start, end))

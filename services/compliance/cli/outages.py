@@ -22,7 +22,7 @@ def outages_answer(inputs: Inputs) -> dict[str, Any]:
     world = inputs.world(known_at)
     return {
         "known_at": None if known_at is None else text(known_at),
-        "through": text(world.sight.through),
+        "through": text(world.visibility.through),
         "outages": [_of_scope(world, each) for each in asked.outages],
     }
 
@@ -33,7 +33,7 @@ def _of_scope(world: World, asked: WireOutages) -> dict[str, Any]:
         require_unit(world, asked.unit)
     population = Population(world, scope_names(asked.scope, world.policies), asked.slice or {}, asked.unit)
     require_packs(world, population.unit_ids, day_of(start), day_of(end - 1))
-    found = outages(population, start, min(end, world.sight.through))
+    found = outages(population, start, min(end, world.visibility.through))
     return {
         "scope": asked.scope,
         "slice": dict(asked.slice or {}),

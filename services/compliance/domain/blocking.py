@@ -45,7 +45,7 @@ class TargetWindow(NamedTuple):
 
 def target_window(world: World, ask: TargetAsk) -> TargetWindow:
     """Raises Refused: `unknown_target`, `no_pack`, `bad_ask`."""
-    through = world.sight.through
+    through = world.visibility.through
     at = through if ask.at is None else min(ask.at, through)
     start = year_start(at) if ask.start is None else ask.start
     pack, target = named_target(world, ask.target, at)

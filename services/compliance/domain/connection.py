@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from services.compliance.domain.policy import Profile
-from services.compliance.domain.sight import NEVER, Sight, Span
+from services.compliance.domain.visibility import NEVER, Span, Visibility
 from services.kernel.calendar import day_of, midnight
 
 
@@ -37,7 +37,7 @@ def connection(
     run: Span,
     proofs: Sequence[int],
     wills: Sequence[int],
-    sight: Sight,
+    visibility: Visibility,
     profile_at: Callable[[int], Profile],
     heard: bool,
 ) -> tuple[list[Piece], bool]:
@@ -45,13 +45,13 @@ def connection(
 
     `proofs` and `wills` of the run are sorted, the blind ones left out; `heard` says whether it was in an earlier run.
     """
-    track = _Track(wills, sight, profile_at, heard)
-    at, stop = run.start, min(run.end, sight.end)
-    for blind in [*sight.blind, None]:
+    track = _Track(wills, visibility, profile_at, heard)
+    at, stop = run.start, min(run.end, visibility.end)
+    for blind in [*visibility.blind, None]:
         end = stop if blind is None else max(at, min(blind.start, stop))
         if at < end:
             within = proofs[bisect_left(proofs, at) : bisect_left(proofs, end)]
-            judged = sight.through if end == sight.end else end
+            judged = visibility.through if end == visibility.end else end
             track.supervised(at, end, judged, within)
             at = end
         if blind is not None and at < min(blind.end, stop):
@@ -63,7 +63,7 @@ def connection(
 @dataclass(slots=True)
 class _Track:
     wills: Sequence[int]
-    sight: Sight
+    visibility: Visibility
     profile_at: Callable[[int], Profile]
     heard: bool
     pieces: list[Piece] = field(default_factory=list)
@@ -120,7 +120,7 @@ class _Track:
         until = min(
             midnight(day_of(last) + 1),  # there another profile may hold
             self.wills[will] if will < len(self.wills) else NEVER,
-            next((impaired.start for impaired in self.sight.impaired_between(last, NEVER)), NEVER),
+            next((impaired.start for impaired in self.visibility.impaired_between(last, NEVER)), NEVER),
         )
         while index < len(proofs) and proofs[index] <= until and proofs[index] - last <= longest:
             last = proofs[index]
@@ -142,7 +142,7 @@ class _Track:
     def _silence(self, last: int, proven: bool, end: int, judged: int) -> bool:
         """Paint from an anchor to the next proof, or the end. Tells whether it ended offline."""
         silence = _Silence(last, end, judged, anchor=last, painted=last, proven=proven, connected=proven)
-        for impaired in self.sight.impaired_between(last, judged):
+        for impaired in self.visibility.impaired_between(last, judged):
             if impaired.start <= self._deadline(silence.anchor) and self._impaired(silence, impaired):
                 return False
         if judged <= self._deadline(silence.anchor):

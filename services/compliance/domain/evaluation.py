@@ -32,10 +32,10 @@ def evaluate(world: World, ask: FigureAsk) -> Figure:
     district = _district(world, ask, last_day)
     packs = world.policies.among(district, day_of(ask.start), last_day)
     pack = world.policies.in_force(district, last_day)
-    sight = world.sight
-    through = min(ask.end, sight.through)
+    visibility = world.visibility
+    through = min(ask.end, visibility.through)
     target = target_for(pack.targets, ask.metric, ask.scope)
-    begun = ask.start <= sight.through if formula.instant else ask.start < sight.through
+    begun = ask.start <= visibility.through if formula.instant else ask.start < visibility.through
     counted, said = Counted(Ratio(0, 0)), (Verdict.NOT_APPLICABLE, Reason.NOT_BEGUN)
     if begun:
         population = Population(world, scopes, ask.part, ask.unit)
@@ -44,7 +44,7 @@ def evaluate(world: World, ask: FigureAsk) -> Figure:
     return Figure(
         ask=ask,
         through=through,
-        closed=sight.watermark is not None and sight.watermark >= ask.end + pack.close_after,
+        closed=visibility.watermark is not None and visibility.watermark >= ask.end + pack.close_after,
         counts=formula.counts,
         counted=counted,
         verdict=said[0],

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from services.compliance.domain.connection import Link, Piece
 from services.compliance.domain.health import QUIET, Condition, Health, Trouble
 from services.compliance.domain.registry import GatewayRow, UnitRow
-from services.compliance.domain.sight import Span
+from services.compliance.domain.visibility import Span
 from services.kernel.calendar import day_of, midnight
 from services.kernel.effective import in_force
 from services.kernel.words import Connection

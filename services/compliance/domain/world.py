@@ -12,9 +12,9 @@ from services.compliance.domain.errors import Refused
 from services.compliance.domain.health import Condition, condition
 from services.compliance.domain.policy import Policies, Profile
 from services.compliance.domain.registry import Registry, UnitRow
-from services.compliance.domain.sight import NEVER, Sight, Span, TickFact, look
 from services.compliance.domain.signals import Pair, SignalFact, counting
 from services.compliance.domain.timeline import GatewayTrack, Timeline
+from services.compliance.domain.visibility import NEVER, Span, TickFact, Visibility, look
 from services.kernel.calendar import day_of, midnight
 from services.kernel.effective import in_force
 
@@ -37,9 +37,9 @@ class World:
     def __init__(self, known: Known, policies: Policies) -> None:
         self.policies = policies
         self.registry = known.registry
-        self.sight: Sight = look(known.ticks, policies, known.known_at)
+        self.visibility: Visibility = look(known.ticks, policies, known.known_at)
         self.checks = checks(known.checks)
-        self._signals = counting(known.signals, self.sight.watermark)
+        self._signals = counting(known.signals, self.visibility.watermark)
         self._heartbeats = known.heartbeats
         self._gateways: dict[str, list[str]] = defaultdict(list)
         for gateway_id, unit_id in sorted(known.registry.pairs()):
@@ -60,7 +60,7 @@ class World:
         if unit_id not in self._timelines:
             rows = self.registry.units[unit_id]
             tracks = [self._track(gateway_id, unit_id, rows) for gateway_id in self._gateways.get(unit_id, ())]
-            self._timelines[unit_id] = Timeline(unit_id, rows, tracks, self.sight.end, self._attribution)
+            self._timelines[unit_id] = Timeline(unit_id, rows, tracks, self.visibility.end, self._attribution)
         return self._timelines[unit_id]
 
     def evidence(self, unit_id: str, gateway_id: str, piece: Piece) -> Evidence:
@@ -89,7 +89,7 @@ class World:
         pieces: list[Piece] = []
         heard = False
         for run in runs:
-            made, heard = connection(run, proofs, wills, self.sight, profile_at, heard)
+            made, heard = connection(run, proofs, wills, self.visibility, profile_at, heard)
             pieces += made
         return GatewayTrack(
             gateway_id,
@@ -103,7 +103,7 @@ class World:
 
     def _plain(self, pair: Pair) -> Sequence[int]:
         """Return the heartbeats that were received before the watermark (R8)."""
-        times, watermark = self._heartbeats.get(pair, ()), self.sight.watermark
+        times, watermark = self._heartbeats.get(pair, ()), self.visibility.watermark
         return () if watermark is None else times[: bisect_left(times, watermark)]
 
     def _seen(self, times: Collection[int]) -> list[int]:
@@ -111,7 +111,7 @@ class World:
         found = sorted(times)
         if not found:
             return found
-        spans = self.sight.sighted(found[0], found[-1] + 1)
+        spans = self.visibility.sighted(found[0], found[-1] + 1)
         return [at for start, end in spans for at in found[bisect_left(found, start) : bisect_left(found, end)]]
 
     def _profiles(self, rows: Sequence[UnitRow]) -> Callable[[int], Profile]:

@@ -28,7 +28,7 @@ from services.console.domain.cases import (
 )
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.errors import DataUnavailable, NotFound
-from services.console.domain.freshness import PartitionSight
+from services.console.domain.freshness import PartitionVisibility
 from services.console.domain.passages import as_shown
 from services.console.domain.rates import RateCounts
 from services.console.domain.units import CaseMark, Passage, Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
@@ -57,9 +57,11 @@ class PostgresReadModel:
         self._pool = pool
         self._deadline_s = deadline_s
 
-    async def sight(self) -> Sequence[PartitionSight]:
+    async def visibility(self) -> Sequence[PartitionVisibility]:
         async with self._snapshot() as reader:
-            return [PartitionSight(row[0], row[1], VisibilityState(row[2])) for row in await reader.all(SQL["sight"])]
+            return [
+                PartitionVisibility(row[0], row[1], VisibilityState(row[2])) for row in await reader.all(SQL["sight"])
+            ]
 
     async def names(self) -> Names:
         async with self._snapshot() as reader:

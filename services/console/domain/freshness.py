@@ -24,10 +24,10 @@ class Freshness(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class PartitionSight:
+class PartitionVisibility:
     partition: int
     watermark: datetime | None
-    sight: VisibilityState
+    visibility: VisibilityState
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +44,17 @@ AHEAD_AFTER = timedelta(seconds=5)
 """Clocks of several machines differ by less."""
 
 
-def data_age(partitions: Sequence[PartitionSight], now: datetime) -> DataAge:
+def data_age(partitions: Sequence[PartitionVisibility], now: datetime) -> DataAge:
     """Return the age of the whole picture; one blind partition is enough to say so."""
     marks = [part.watermark for part in partitions if part.watermark is not None]
-    blind = sum(part.sight is VisibilityState.BLIND for part in partitions)
+    blind = sum(part.visibility is VisibilityState.BLIND for part in partitions)
     if not marks:
         return DataAge(Freshness.NO_DATA, None, blind, len(partitions))
     if blind == len(partitions):
         state = Freshness.BLIND
     elif blind:
         state = Freshness.PARTLY_BLIND
-    elif any(part.sight is VisibilityState.IMPAIRED for part in partitions):
+    elif any(part.visibility is VisibilityState.IMPAIRED for part in partitions):
         state = Freshness.IMPAIRED
     elif max(marks) - now > AHEAD_AFTER:
         state = Freshness.AHEAD

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from services.console.domain.dashboard_snapshot import Names
 from services.console.domain.errors import DataUnavailable, TooBusy
-from services.console.domain.freshness import DataAge, Freshness, PartitionSight, data_age
+from services.console.domain.freshness import DataAge, Freshness, PartitionVisibility, data_age
 from services.console.domain.viewer import Slice, Viewer
 from services.console.metrics import Metrics
 from services.console.ports import Changes, Encoder, LiveEvent, ReadModel, Secrets
@@ -87,7 +87,7 @@ class LiveHub:
         self._stopped = False
         self._names = Names()
         self._names_at = float("-inf")
-        self._sights: tuple[PartitionSight, ...] = ()
+        self._visibilities: tuple[PartitionVisibility, ...] = ()
         self._last_good: datetime | None = None
         self._refreshed_at = float("-inf")
         self._beats = 0
@@ -202,16 +202,19 @@ class LiveHub:
         """Read the sight, so that the page says it is stale though nothing else happens, and tell every browser."""
         try:
             async with asyncio.timeout(self._bounds.read_deadline_s / 2):
-                sights = tuple(await self._read.sight())
-            age = data_age(sights, self._clock.now())
+                visibilities = tuple(await self._read.visibility())
+            age = data_age(visibilities, self._clock.now())
             self._last_good = self._clock.now()
         except (DataUnavailable, TimeoutError):
             self._metrics.read_failures.inc()
-            known = data_age(self._sights, self._clock.now())
-            sights, age = self._sights, DataAge(Freshness.UNREACHABLE, known.as_of, known.blind, known.partitions)
-        if [part.sight for part in sights] != [part.sight for part in self._sights]:
+            known = data_age(self._visibilities, self._clock.now())
+            visibilities, age = (
+                self._visibilities,
+                DataAge(Freshness.UNREACHABLE, known.as_of, known.blind, known.partitions),
+            )
+        if [part.visibility for part in visibilities] != [part.visibility for part in self._visibilities]:
             self._dirty.set()  # the views overlay unknown by the clock alone: nobody notifies that
-        self._sights = sights
+        self._visibilities = visibilities
         if self._clock.monotonic() - self._refreshed_at >= self._bounds.refresh_s:
             self._dirty.set()
         self._beats += 1

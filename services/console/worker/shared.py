@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 from services.console.domain.cases import CaseDetail, CaseList
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.errors import DataUnavailable, TooBusy
-from services.console.domain.freshness import PartitionSight
+from services.console.domain.freshness import PartitionVisibility
 from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
 from services.console.domain.viewer import Slice
 from services.console.ports import ReadModel
@@ -42,8 +42,8 @@ class SharedReads:
         self._waiting = 0
         self._kept: OrderedDict[Hashable, tuple[float, asyncio.Task[object]]] = OrderedDict()
 
-    async def sight(self) -> Sequence[PartitionSight]:
-        return await self._once(("sight",), self._read.sight)
+    async def visibility(self) -> Sequence[PartitionVisibility]:
+        return await self._once(("sight",), self._read.visibility)
 
     async def names(self) -> Names:
         return await self._once(("names",), self._read.names)

@@ -20,12 +20,12 @@ from services.ingest.domain.errors import ConnectionDied
 from services.ingest.domain.texts import ModuleTexts, may_be_text
 from services.ingest.domain.values import Arrival, Claim, Format, Outcome, Route
 from services.ingest.metrics import Metrics
-from services.kernel.words import Carrier, Lane
+from services.kernel.words import Lane, Transport
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
 
-ROUTE = Route(Lane.UP, Carrier.UDP_GB26875, Format.GB26875)
+ROUTE = Route(Lane.UP, Transport.UDP_GB26875, Format.GB26875)
 DATAGRAM_BYTES = 65536
 DATAGRAMS_PER_TURN = 200
 SOCKET_BUFFER_BYTES = 1024 * 1024
@@ -50,7 +50,7 @@ class DeviceDatagrams:
         self._failed: BaseException | None = None
         self._drained = True
         self._texts = ModuleTexts()
-        lanes.attach(Carrier.UDP_GB26875, self)
+        lanes.attach(Transport.UDP_GB26875, self)
 
     async def open(self) -> None:
         """Open the port. Raises OSError when it is taken."""

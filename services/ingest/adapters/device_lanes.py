@@ -13,7 +13,7 @@ from services.ingest.adapters.inbox import DeviceMessage, Inbox
 from services.ingest.domain.accounting import MessageCounts
 from services.ingest.domain.values import Arrival, Outcome
 from services.ingest.metrics import Metrics
-from services.kernel.words import Carrier
+from services.kernel.words import Transport
 
 DEVICE_LANES = ("device", "device_fire")
 
@@ -52,13 +52,13 @@ class DeviceLanes:
         self._main = main
         self._fire = fire
         self._metrics = metrics
-        self._listeners: dict[Carrier, Listener] = {}
+        self._listeners: dict[Transport, Listener] = {}
         self._stopped = False
         self.paused = False
         names = DEVICE_LANES
         self.sources = {names[0]: DeviceSource(self, main), names[1]: DeviceSource(self, fire)}
 
-    def attach(self, carrier: Carrier, listener: Listener) -> None:
+    def attach(self, carrier: Transport, listener: Listener) -> None:
         self._listeners[carrier] = listener
 
     def put(self, heard: Sequence[DeviceMessage], fires: Sequence[DeviceMessage]) -> None:

@@ -18,7 +18,7 @@ from services.ingest.domain.directory import Directory
 from services.ingest.domain.errors import ConnectionDied
 from services.ingest.domain.values import Arrival, Outcome
 from services.ingest.metrics import Metrics
-from services.kernel.words import Carrier
+from services.kernel.words import Transport
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
@@ -65,7 +65,7 @@ class DeviceListener:
         self._limits = limits
         self._server: asyncio.Server | None = None
         self.sessions = DeviceSessions(lanes, directory, metrics, clock, limits, trusting)
-        lanes.attach(Carrier.TCP_GB26875, self)
+        lanes.attach(Transport.TCP_GB26875, self)
 
     async def open(self) -> None:
         """Open the port. Raises OSError when it is taken."""

@@ -13,11 +13,11 @@ from services.ingest.domain.directory import Directory
 from services.ingest.domain.texts import ModuleTexts, TextDecision
 from services.ingest.domain.values import Claim, Format, Route
 from services.ingest.metrics import Metrics
-from services.kernel.words import Carrier, Lane
+from services.kernel.words import Lane, Transport
 from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
 
-ROUTE = Route(Lane.UP, Carrier.TCP_GB26875, Format.GB26875)
+ROUTE = Route(Lane.UP, Transport.TCP_GB26875, Format.GB26875)
 ENDINGS_LOGGED_PER_SWEEP = 5
 """A caller that is thrown out calls again at once: all of it in the log would hide everything else there."""
 

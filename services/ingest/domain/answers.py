@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import NamedTuple
 
-from services.kernel.words import Carrier
+from services.kernel.words import Transport
 
 MAX_CLOCKS = 100_000
 CLOCK_ERROR = timedelta(seconds=5)
@@ -46,7 +46,7 @@ class Answer(NamedTuple):
     """
 
     at: datetime
-    carrier: Carrier
+    carrier: Transport
     pressed_at: datetime | None = None
     serial: int | None = None
     kept: bool = False

@@ -14,7 +14,7 @@ from services.ingest.domain.gb26875 import (
     may_send,
     set_clock,
 )
-from services.kernel.words import Carrier, ControlKind, ExchangeReason, ExchangeStep
+from services.kernel.words import ControlKind, ExchangeReason, ExchangeStep, Transport
 
 Control = NewType("Control", bytes)
 """A clock synchronisation or a duty check, as bytes. Carriers take nothing else; `encode` alone makes it."""
@@ -59,7 +59,7 @@ class ExchangeEvent(NamedTuple):
     at: datetime
     instance: str
     serial: int | None = None
-    carrier: Carrier | None = None
+    carrier: Transport | None = None
     attempt: int | None = None
     seconds: float | None = None
     why: ExchangeReason | None = None

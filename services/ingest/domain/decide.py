@@ -21,7 +21,7 @@ from services.ingest.domain.values import (
     Signal,
     UnusableAlarm,
 )
-from services.kernel.words import Carrier, Flag, Lane, RefusalReason, SignalKind
+from services.kernel.words import Flag, Lane, RefusalReason, SignalKind, Transport
 
 MAX_PAYLOAD_BYTES = 64 * 1024
 CLOCK_SKEW = timedelta(seconds=300)
@@ -103,7 +103,7 @@ def unusable_alarm_of(
     if not is_alarm_branch(arrival.topic):
         return None
     found = split_topic(arrival.topic)
-    carrier = Carrier.MQTT_JSON if found is None else found[1].carrier
+    carrier = Transport.MQTT_JSON if found is None else found[1].carrier
     gateway_id = claimed_gateway(arrival.topic)
     sender = RegistrationStatus.UNKNOWN if gateway_id is None else directory.sender(gateway_id, arrival.received_at)
     return UnusableAlarm(gateway_id, sender.unit_id if isinstance(sender, Sender) else "", Lane.ALARM, carrier)

@@ -20,7 +20,7 @@ from services.ingest.domain.answers import Answer, AnswerMatch, Clocks
 from services.ingest.domain.controls import BEFORE_BEGINNING, UNKNOWABLE, ExchangeEvent, Order, Terms
 from services.ingest.domain.exchange import AT_ONCE, Exchange
 from services.ingest.domain.open_exchanges import OpenExchanges, remember
-from services.kernel.words import Carrier, ControlKind, ExchangeReason, ExchangeStep
+from services.kernel.words import ControlKind, ExchangeReason, ExchangeStep, Transport
 
 MAX_ANSWERS = 10_000
 """Answers that wait for a check which is read from the log only after them."""
@@ -114,7 +114,7 @@ class Exchanges:
         gateway_id: str,
         serial: int,
         at: datetime,
-        carrier: Carrier,
+        carrier: Transport,
         *,
         confirmed: bool,
         label: datetime | None = None,
@@ -140,7 +140,7 @@ class Exchanges:
             events += self._answer_to(exchange)
         return events
 
-    def tried(self, command_id: str, now: datetime, carrier: Carrier | None) -> list[ExchangeEvent]:
+    def tried(self, command_id: str, now: datetime, carrier: Transport | None) -> list[ExchangeEvent]:
         """A try went over `carrier`, None when no carrier took it."""
         exchange = self._open.get(command_id)
         if exchange is None:
@@ -273,7 +273,7 @@ class Exchanges:
         step: ExchangeStep,
         at: datetime,
         *,
-        carrier: Carrier | None = None,
+        carrier: Transport | None = None,
         attempt: int | None = None,
         why: ExchangeReason | None = None,
     ) -> list[ExchangeEvent]:

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from services.ingest.domain.gb26875.values import ADDRESS_SIZE
-from services.kernel.words import Carrier
+from services.kernel.words import Transport
 
 MAX_REMEMBERED = 100_000
 """Devices; beyond that the one that was silent for longest is forgotten, and is reached over MQTT until heard again."""
@@ -17,7 +17,7 @@ NOWHERE = b"\0" * ADDRESS_SIZE
 class ReturnPath(NamedTuple):
     """`device` and `centre` are address bytes as the device itself writes them."""
 
-    carrier: Carrier
+    carrier: Transport
     device: bytes
     centre: bytes
 
@@ -32,7 +32,7 @@ class ReturnPaths:
     def __len__(self) -> int:
         return len(self._known)
 
-    def heard(self, gateway_id: str, carrier: Carrier, frame: bytes) -> None:
+    def heard(self, gateway_id: str, carrier: Transport, frame: bytes) -> None:
         """A whole frame came from the gateway."""
         self._known[gateway_id] = ReturnPath(carrier, frame[_SOURCE], frame[_DEST])
         self._known.move_to_end(gateway_id)

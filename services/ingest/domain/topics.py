@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from services.ingest.domain.values import Format, Route
-from services.kernel.words import Carrier, Lane
+from services.kernel.words import Lane, Transport
 
 ROOT = "firenet"
 VERSION = "v1"
@@ -13,11 +13,11 @@ _GATEWAY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 _BRANCHES: dict[tuple[str, ...], Route] = {
-    ("up", "json"): Route(Lane.UP, Carrier.MQTT_JSON, Format.JSON),
-    ("alarm", "json"): Route(Lane.ALARM, Carrier.MQTT_JSON, Format.JSON),
-    ("up", "gb26875"): Route(Lane.UP, Carrier.MQTT_GB26875, Format.GB26875),
-    ("alarm", "gb26875"): Route(Lane.ALARM, Carrier.MQTT_GB26875, Format.GB26875),
-    ("status",): Route(Lane.STATUS, Carrier.MQTT_JSON, Format.STATUS),
+    ("up", "json"): Route(Lane.UP, Transport.MQTT_JSON, Format.JSON),
+    ("alarm", "json"): Route(Lane.ALARM, Transport.MQTT_JSON, Format.JSON),
+    ("up", "gb26875"): Route(Lane.UP, Transport.MQTT_GB26875, Format.GB26875),
+    ("alarm", "gb26875"): Route(Lane.ALARM, Transport.MQTT_GB26875, Format.GB26875),
+    ("status",): Route(Lane.STATUS, Transport.MQTT_JSON, Format.STATUS),
 }
 
 MAIN_FILTERS = (f"{ROOT}/{VERSION}/+/up/+", f"{ROOT}/{VERSION}/+/status")

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from services.kernel.words import Carrier, Flag, Lane, RefusalReason, Restores, SignalKind
+from services.kernel.words import Flag, Lane, RefusalReason, Restores, SignalKind, Transport
 
 
 class Format(StrEnum):
@@ -127,7 +127,7 @@ class DecodedPayload(NamedTuple):
 
 class Route(NamedTuple):
     lane: Lane
-    carrier: Carrier
+    carrier: Transport
     format: Format
 
 
@@ -180,7 +180,7 @@ class Signal(NamedTuple):
     gateway_id: str
     unit_id: str
     lane: Lane
-    carrier: Carrier
+    carrier: Transport
     message: Message
     flags: tuple[Flag, ...]
     part: int
@@ -196,7 +196,7 @@ class UnusableAlarm(NamedTuple):
     gateway_id: str | None
     unit_id: str
     lane: Lane
-    carrier: Carrier
+    carrier: Transport
     messages: tuple[Message, ...] = ()
     further: int = 0
     reported: bool = True

@@ -14,8 +14,8 @@ from services.ingest.domain.gb26875 import PROFILES, STANDARD, Command, Envelope
 from services.ingest.domain.return_paths import NOWHERE, ReturnPath, ReturnPaths
 from services.ingest.domain.values import Accepted, Outcome, Signal
 from services.ingest.metrics import ExchangeMetrics
-from services.ingest.ports import ControlCarrier, ExchangeLog
-from services.kernel.words import Carrier, ExchangeStep, SignalKind
+from services.ingest.ports import ControlTransport, ExchangeLog
+from services.kernel.words import ExchangeStep, SignalKind, Transport
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
 
@@ -34,7 +34,7 @@ class CommandDispatcher:
     def __init__(
         self,
         exchanges: Exchanges,
-        carriers: Mapping[Carrier, ControlCarrier],
+        carriers: Mapping[Transport, ControlTransport],
         log: ExchangeLog,
         directory: Directory,
         metrics: ExchangeMetrics,
@@ -149,14 +149,14 @@ class CommandDispatcher:
             if message.kind is SignalKind.DUTY_ANSWER:
                 self._report(self._exchanges.answered(gateway_id, _answer(accepted, signal)))
 
-    def _send(self, one: Try, now: datetime) -> Carrier | None:
+    def _send(self, one: Try, now: datetime) -> Transport | None:
         """Hand the control to the carrier over which the gateway was last heard; None when it does not take it."""
         gateway_id = one.order.gateway_id
         sender = self._directory.sender(gateway_id, now)
         if not isinstance(sender, Sender):
             return None
         device = sender.device
-        path = self._paths.of(gateway_id) or ReturnPath(Carrier.MQTT_GB26875, device.address or NOWHERE, NOWHERE)
+        path = self._paths.of(gateway_id) or ReturnPath(Transport.MQTT_GB26875, device.address or NOWHERE, NOWHERE)
         profile = PROFILES.get(device.profile, STANDARD)
         carrier = self._carriers.get(path.carrier)
         envelope = Envelope(one.serial, path.centre, path.device, now)

@@ -58,19 +58,19 @@ class PostgresStore:
                 "owner_epoch": checkpoint.owner_epoch,
                 "next_offset": checkpoint.next_offset,
                 "watermark": rows.timestamp(checkpoint.watermark or 0),
-                "sight": checkpoint.sight.value,
+                "sight": checkpoint.visibility.value,
                 "blind_after_s": checkpoint.blind_after_s,
             },
         )
         if cursor.rowcount != 1:
             raise Fenced(checkpoint.partition)
         body = pack(checkpoint.head, checkpoint.units)
-        place = {"partition": checkpoint.partition, "seq": checkpoint.seq}
-        cursor = await connection.execute(SQL["snapshot"], {**place, "base": checkpoint.base, "body": body})
+        position = {"partition": checkpoint.partition, "seq": checkpoint.seq}
+        cursor = await connection.execute(SQL["snapshot"], {**position, "base": checkpoint.base, "body": body})
         if cursor.rowcount != 1:
             return 0
         if checkpoint.base:
-            await connection.execute(SQL["forget_snapshots"], place)
+            await connection.execute(SQL["forget_snapshots"], position)
         return len(body)
 
     async def _save_effects(self, connection: Connection, checkpoints: Sequence[Checkpoint]) -> None:
@@ -127,7 +127,7 @@ def unpack(partition: int, bodies: Sequence[bytes]) -> tuple[Plain, list[SavedUn
     try:
         for body in bodies:
             text = zlib.decompress(body).decode()
-            head, touched = _with_places(text) if text.startswith("[") else _lines(text)
+            head, touched = _with_positions(text) if text.startswith("[") else _lines(text)
             units |= {unit.unit_id: unit for unit in touched}
     except (zlib.error, ValueError, TypeError, KeyError, IndexError) as error:
         raise StateDamaged(f"saved state of partition {partition} cannot be read: {type(error).__name__}") from error
@@ -139,7 +139,7 @@ def _lines(text: str) -> tuple[Plain, Iterable[SavedUnit]]:
     return json.loads(head), [SavedUnit._make(line.split("\t", 1)) for line in lines]
 
 
-def _with_places(text: str) -> tuple[Plain, Iterable[SavedUnit]]:
+def _with_positions(text: str) -> tuple[Plain, Iterable[SavedUnit]]:
     """Read what formats 1 and 2 wrote: one list of a head and of units, each a list that begins with its id."""
     head, units = json.loads(text)
     return head, [SavedUnit(unit[0], json.dumps(unit, ensure_ascii=False)) for unit in units]

@@ -36,7 +36,7 @@ class CompactedRegistryView:
 
     def __init__(self, partition_of: Callable[[str], int], rate: float) -> None:
         self._hash = partition_of
-        self._places: dict[str, int] = {}
+        self._positions: dict[str, int] = {}
         self._rate = rate
         self._all: defaultdict[int, _Held] = defaultdict(_none_held)
         self._news: defaultdict[int, _Held] = defaultdict(_none_held)
@@ -54,11 +54,11 @@ class CompactedRegistryView:
             return
         match record:
             case Units(name, units):
-                place = self._partition_of(name)
-                self._all[place].units[name] = self._news[place].units[name] = units
+                position = self._partition_of(name)
+                self._all[position].units[name] = self._news[position].units[name] = units
             case Gateways(name, gateways):
-                for place in {self._partition_of(version.unit_id) for version in gateways}:
-                    self._all[place].gateways[name] = self._news[place].gateways[name] = gateways
+                for position in {self._partition_of(version.unit_id) for version in gateways}:
+                    self._all[position].gateways[name] = self._news[position].gateways[name] = gateways
             case Packs(name, packs):
                 self._all[EVERY_PARTITION].packs[name] = self._news[EVERY_PARTITION].packs[name] = packs
 
@@ -69,14 +69,14 @@ class CompactedRegistryView:
 
     def take_news(self) -> Mapping[int, Rows]:
         news, self._news = self._news, defaultdict(_none_held)
-        return {place: Rows(*held) for place, held in sorted(news.items())}
+        return {position: Rows(*held) for position, held in sorted(news.items())}
 
     @property
     def has_pack(self) -> bool:
         return bool(self._all[EVERY_PARTITION].packs)
 
     def _partition_of(self, unit_id: str) -> int:
-        place = self._places.get(unit_id)
-        if place is None:
-            place = self._places[unit_id] = self._hash(unit_id)
-        return place
+        position = self._positions.get(unit_id)
+        if position is None:
+            position = self._positions[unit_id] = self._hash(unit_id)
+        return position

@@ -19,7 +19,7 @@ from services.rules.domain.findings import Findings, must_connect
 from services.rules.domain.inputs import Heartbeat, Input, Signal, Tick
 from services.rules.domain.instants import HOUR, MINUTE, SECOND, floor_to
 from services.rules.domain.rate import RateKey
-from services.rules.domain.roster import Roster, row_key
+from services.rules.domain.registrations import Registrations, row_key
 from services.rules.domain.transitions import Transitions
 from services.rules.domain.troubles import Troubles
 from services.rules.domain.unit.connection import Link
@@ -50,14 +50,14 @@ class Engine:
         self.counters = Counters()
         self.changes = Changes()
         self.deadlines = Deadlines(self.units, self.watch, never_grace)
-        self.roster = Roster()
+        self.registrations = Registrations()
         self._findings = Findings(self.effects, self.changes)
         self._transitions = Transitions(self.effects, self.counters, self.changes)
         self._troubles = Troubles(self.changes, self._transitions, self._findings)
         self.oddities: Tally[Anomaly] = Tally()
         self.handled: Tally[str] = Tally()
         self.dropped = 0
-        self._strangers: set[str] = set()
+        self._unlisted: set[str] = set()
         self.sampled = 0
 
     def apply(self, record: Input) -> None:
@@ -195,19 +195,19 @@ class Engine:
         concerned: dict[str, Unit] = {}
         for unit_id, versions in (units or {}).items():
             unit = concerned[unit_id] = self._unit(unit_id)
-            self._add_facts(self.roster.put_unit(unit, versions, now), unit_id)
+            self._add_facts(self.registrations.put_unit(unit, versions, now), unit_id)
         for gateway_id, held in (gateways or {}).items():
             for unit_id in sorted({version.unit_id for version in held}):  # a set has another order in each process
                 unit = concerned[unit_id] = self._unit(unit_id)
-                self._add_facts(self.roster.put_gateway(unit, gateway_id, held, now), unit_id)
+                self._add_facts(self.registrations.put_gateway(unit, gateway_id, held, now), unit_id)
         for pack_id, of_pack in (packs or {}).items():
-            self._add_facts(self.roster.put_pack(pack_id, of_pack, now), "")
+            self._add_facts(self.registrations.put_pack(pack_id, of_pack, now), "")
         # Packs before units, whoever came with them: a unit is never listed under a pack that no longer holds.
-        if packs and self.roster.choose_packs(now):
+        if packs and self.registrations.choose_packs(now):
             self._watch_closely()
             concerned = self.units
         for unit in list(concerned.values()):
-            self._refresh(unit, self.roster.as_of(unit, now))
+            self._refresh(unit, self.registrations.as_of(unit, now))
         self._watch_closely()
 
     def _add_facts(self, instants: Iterable[int], unit_id: str) -> None:
@@ -222,7 +222,7 @@ class Engine:
         """After a reload of state and registry: set the deadlines anew, and go on where the samples were."""
         for unit in self.units.values():
             if unit.registration.facts is None:
-                self._strangers.add(unit.unit_id)
+                self._unlisted.add(unit.unit_id)
             for link in unit.connection.links.values():
                 self.deadlines.add_link(link)
         self.sampled = sampled
@@ -238,10 +238,10 @@ class Engine:
         """Return the link of a gateway, made on its first word; None beyond the bounds on strangers."""
         unit = self.units.get(unit_id)
         if unit is None:
-            if len(self._strangers) >= MAX_UNLISTED:
+            if len(self._unlisted) >= MAX_UNLISTED:
                 self.oddities[Anomaly.TOO_MANY_UNLISTED] += 1
                 return None
-            self._strangers.add(unit_id)
+            self._unlisted.add(unit_id)
             unit = self._unit(unit_id)
         if unit.registration.facts is None:
             self.oddities[Anomaly.UNLISTED_UNIT] += 1
@@ -299,7 +299,7 @@ class Engine:
         for unit_id in sorted(self.units):  # by name: a restart loads them in another order than they came in
             unit = self.units[unit_id]
             for link in unit.connection.links.values():
-                moment = supervision.lose_sight(link, last, resumed_at, evidence)
+                moment = supervision.lose_visibility(link, last, resumed_at, evidence)
                 if moment is not None:
                     self.changes.touch(unit)
                     self._close_hour(unit)
@@ -308,16 +308,16 @@ class Engine:
     def _turn_page(self, at: int, unit_id: str) -> None:
         """Facts that begin at `at` hold once the watermark has passed it: as of the next instant."""
         if unit_id:
-            self._refresh(self.units[unit_id], self.roster.as_of(self.units[unit_id], at + 1))
-        elif self.roster.choose_packs(at + 1):
+            self._refresh(self.units[unit_id], self.registrations.as_of(self.units[unit_id], at + 1))
+        elif self.registrations.choose_packs(at + 1):
             self._watch_closely()
             for name in sorted(self.units):
-                self._refresh(self.units[name], self.roster.as_of(self.units[name], at + 1))
+                self._refresh(self.units[name], self.registrations.as_of(self.units[name], at + 1))
 
     def _refresh(self, unit: Unit, now: int) -> None:
         """Read the registry's word on `unit` as of `now` and follow it."""
         profile, before = unit.registration.profile, unit.registration.facts
-        if self.roster.read(unit, now):
+        if self.registrations.read(unit, now):
             self._follow_facts(unit, before, now)
         if unit.registration.profile is not profile and unit.registration.profile != profile:
             for link in unit.connection.links.values():
@@ -328,17 +328,17 @@ class Engine:
     def _follow_facts(self, unit: Unit, before: UnitVersion | None, now: int) -> None:
         facts = unit.registration.facts
         assert facts is not None
-        self._strangers.discard(unit.unit_id)
+        self._unlisted.discard(unit.unit_id)
         self.counters.count_in(unit, before)  # before its states move: they move where it counts now
         if unit.connection.shown is None:
-            moment = self.roster.moment_of_listing(facts)
+            moment = self.registrations.moment_of_listing(facts)
             self._settle(unit, moment)
             self._transitions.settle_health(unit, moment)
             self._transitions.list_components(unit, moment)
             self._findings.announce(unit, moment)
             self._findings.follow_duty(unit, moment)
         elif not self._is_settled(unit):
-            moment = self.roster.moment_of_change(unit, now)
+            moment = self.registrations.moment_of_change(unit, now)
             if unit.connection.state is None:  # a state of before says what its duty had it shown as, not since when
                 moment = moment._replace(effective=now, detected=now)
             self._settle(unit, moment)
@@ -362,10 +362,14 @@ class Engine:
     def _watch_closely(self) -> None:
         """Never be more patient with ticks than with units: half of the shortest supervision, at least three ticks."""
         shortest = min(
-            (profile.offline_after for pack in self.roster.packs().values() for profile in pack.profiles.values()),
-            default=2 * self.roster.blind_after(),
+            (
+                profile.offline_after
+                for pack in self.registrations.packs().values()
+                for profile in pack.profiles.values()
+            ),
+            default=2 * self.registrations.blind_after(),
         )
-        self.watch.blind_after = max(MIN_BLIND_AFTER, min(self.roster.blind_after(), shortest // 2))
+        self.watch.blind_after = max(MIN_BLIND_AFTER, min(self.registrations.blind_after(), shortest // 2))
 
     def _turn_hour(self, unit: Unit, at: int) -> None:
         counted, hour = unit.deduplication, floor_to(at, HOUR)

@@ -21,7 +21,7 @@ from services.rules.domain.rate import RateKey
 from services.rules.domain.unit.connection import Link, UnitConnection
 from services.rules.domain.unit.deduplication import Deduplication
 from services.rules.domain.unit.health import Condition
-from services.rules.domain.unit.points import UNSAID, Place, Trouble, Word
+from services.rules.domain.unit.points import UNSAID, Position, Trouble, Word
 from services.rules.domain.unit.registration import Registration
 from services.rules.domain.unit.state import Unit
 from services.rules.domain.watch import Instance, Watch
@@ -229,8 +229,8 @@ def _snapshot_trouble(trouble: Trouble) -> Named:
 
 
 def _restore_trouble(plain: Named) -> Trouble:
-    trouble = Trouble(_place(plain, "all_ended"))
-    trouble.floors = {system: Place(**floor) for system, floor in plain.get("systems_ended", {}).items()}
+    trouble = Trouble(_position(plain, "all_ended"))
+    trouble.floors = {system: Position(**floor) for system, floor in plain.get("systems_ended", {}).items()}
     trouble.restore((point, _restore_word(word)) for point, word in plain["points"].items())
     return trouble
 
@@ -245,11 +245,11 @@ def _snapshot_word(word: Word) -> Named:
 
 
 def _restore_word(plain: Named) -> Word:
-    return Word(_place(plain, "begun"), _place(plain, "ended"), plain["open"])
+    return Word(_position(plain, "begun"), _position(plain, "ended"), plain["open"])
 
 
-def _place(plain: Named, name: str) -> Place:
-    return Place(**plain[name]) if name in plain else UNSAID
+def _position(plain: Named, name: str) -> Position:
+    return Position(**plain[name]) if name in plain else UNSAID
 
 
 def _snapshot_deduplication(deduplication: Deduplication) -> str:
@@ -266,7 +266,7 @@ def _restore_deduplication(deduplication: Deduplication, plain: Named) -> None:
 def _snapshot_watch(watch: Watch) -> Named:
     return {
         "watermark": watch.watermark,
-        "sight": watch.sight.value,
+        "sight": watch.visibility.value,
         "seen": watch.seen,
         "proven": watch.proven,
         "resume_from": watch.resume_from,
@@ -288,7 +288,7 @@ def _snapshot_watch(watch: Watch) -> Named:
 
 
 def _restore_watch(watch: Watch, head: Mapping[str, Plain]) -> None:
-    watch.watermark, watch.sight = head["watermark"], VisibilityState(head["sight"])
+    watch.watermark, watch.visibility = head["watermark"], VisibilityState(head["sight"])
     watch.seen, watch.proven, watch.resume_from = head["seen"], head["proven"], head["resume_from"]
     watch.clear_since, watch.usable_since = head["clear_since"], head["usable_since"]
     watch.impaired_since, watch.blind_after = head["impaired_since"], head["blind_after"]

@@ -78,10 +78,10 @@ def _recent(saved: list[str]) -> Iterator[tuple[str, str]]:
 
 def _trouble(floor: list[int], words: list[list[Plain]], floors: list[list[Plain]]) -> Named:
     return {
-        "all_ended": _place(floor),
-        "systems_ended": {system: _place(place) for system, place in floors},
+        "all_ended": _position(floor),
+        "systems_ended": {system: _position(position) for system, position in floors},
         "points": {
-            point: {"begun": _place(begun), "ended": _place(ended), "open": is_open}
+            point: {"begun": _position(begun), "ended": _position(ended), "open": is_open}
             for point, begun, ended, is_open in words
         },
     }
@@ -103,5 +103,5 @@ def _in_both_orders(key: list[int]) -> list[int]:
     return [happened, heard, NOWHERE]
 
 
-def _place(place: Sequence[int]) -> Named:
-    return _zip(("happened", "heard", "arrived"), place)
+def _position(position: Sequence[int]) -> Named:
+    return _zip(("happened", "heard", "arrived"), position)

@@ -101,7 +101,7 @@ def expire(link: Link, deadline: int, watch: Watch, evidence: Evidence) -> Momen
     return Moment(effective, deadline, cause, evidence)
 
 
-def lose_sight(link: Link, last: int, resumed_at: int, evidence: Evidence) -> Moment | None:
+def lose_visibility(link: Link, last: int, resumed_at: int, evidence: Evidence) -> Moment | None:
     """Nobody looked from `last`, the last watermark, until `resumed_at`: what was known stops being known at `last`."""
     known = (Connection.ONLINE, Connection.LATE, *([Connection.OFFLINE] if link.unit.registration.commissioned else []))
     if link.state not in known or link.last_proof >= resumed_at:

@@ -8,7 +8,7 @@ from services.rules.domain.findings import Findings
 from services.rules.domain.inputs import Signal
 from services.rules.domain.instants import DAY
 from services.rules.domain.transitions import Transitions
-from services.rules.domain.unit.points import NOWHERE, WHOLE_UNIT, Place, Trouble
+from services.rules.domain.unit.points import NOWHERE, WHOLE_UNIT, Position, Trouble
 from services.rules.domain.unit.state import Unit
 from services.rules.domain.words import TROUBLES, Anomaly, Cause
 
@@ -64,9 +64,9 @@ class Troubles:
     def _begin(self, unit: Unit, kind: FindingKind, signal: Signal, evidence: Evidence) -> Anomaly | None:
         trouble = unit.condition.trouble(kind)
         happened = event_time(signal, kind, unit.registration.profile.skew)
-        place = _place(signal, kind, happened)
+        position = _position(signal, kind, happened)
         if signal.redelivered or signal.replayed:  # it may well have left before what arrived earlier
-            place = place._replace(arrived=NOWHERE)
+            position = position._replace(arrived=NOWHERE)
         point, oddity = signal.point, None
         if not trouble.has_room(point):
             unit.deduplication.overflow += 1
@@ -75,10 +75,10 @@ class Troubles:
                 return oddity
             point = WHOLE_UNIT  # a fire is never dropped: beyond the bound it stands for the whole unit
         before = trouble.open_count
-        begun = trouble.begin(point, place)
+        begun = trouble.begin(point, position)
         if not begun and signal.again:
             happened = max(_arrived(signal), trouble.latest())
-            begun = trouble.begin(point, _place(signal, kind, happened))
+            begun = trouble.begin(point, _position(signal, kind, happened))
         moment = _moment(signal, happened, evidence)
         if not begun:
             if kind is FindingKind.FIRE:
@@ -110,10 +110,10 @@ class Troubles:
             happened = event_time(signal, kind, unit.registration.profile.skew)
             trouble = unit.condition.trouble(kind)
             before = trouble.open_count
-            heard = _end(trouble, signal, _place(signal, kind, happened))
+            heard = _end(trouble, signal, _position(signal, kind, happened))
             if signal.again and trouble.is_open(signal.point, signal.system):
                 happened = max(_arrived(signal), trouble.latest())
-                heard = _end(trouble, signal, _place(signal, kind, happened)) or heard
+                heard = _end(trouble, signal, _position(signal, kind, happened)) or heard
             changed = changed or heard
             if heard:
                 self._follow(unit, kind, before, _moment(signal, happened, evidence), signal)
@@ -131,17 +131,17 @@ class Troubles:
         self._transitions.settle_health(unit, moment)
 
 
-def _place(signal: Signal, kind: FindingKind, happened: int) -> Place:
+def _position(signal: Signal, kind: FindingKind, happened: int) -> Position:
     # The end of a fire may be by another clock than the fire: of the panel, of its transmission device, or of one that
     # was set in between. So a fire that arrives after an end burns, whatever they say.
     arrived = _arrived(signal)
-    return Place(happened, arrived, arrived if kind is FindingKind.FIRE else NOWHERE)
+    return Position(happened, arrived, arrived if kind is FindingKind.FIRE else NOWHERE)
 
 
-def _end(trouble: Trouble, signal: Signal, place: Place) -> bool:
+def _end(trouble: Trouble, signal: Signal, position: Position) -> bool:
     if signal.system:
-        return trouble.end_system(signal.system, place)
-    return trouble.end(signal.point, place) if signal.point else trouble.end_all(place)
+        return trouble.end_system(signal.system, position)
+    return trouble.end(signal.point, position) if signal.point else trouble.end_all(position)
 
 
 def _hold_back(unit: Unit, kind: FindingKind, signal: Signal) -> None:

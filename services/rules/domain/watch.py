@@ -38,7 +38,7 @@ class Watch:
         self.instances: dict[str, Instance] = {}
         self.blind_after = DEFAULT_BLIND_AFTER
         self.watermark: int | None = None
-        self.sight = VisibilityState.BLIND
+        self.visibility = VisibilityState.BLIND
         self.seen = 0
         self.proven = 0
         self.resume_from = 0
@@ -71,7 +71,7 @@ class Watch:
 
     def lose(self, resumed_at: int) -> None:
         """We were blind until `resumed_at`; sight comes back with a proof that reaches this instant."""
-        self.sight = VisibilityState.BLIND
+        self.visibility = VisibilityState.BLIND
         self.resume_from = resumed_at
         self.clear_since = self.usable_since = None
 
@@ -86,7 +86,7 @@ class Watch:
         self.proven = max(self.proven, tick.proven_until)
         live, silent = self._split()
         self._judge(silent=bool(silent))
-        if self.sight is VisibilityState.BLIND:
+        if self.visibility is VisibilityState.BLIND:
             return None
         target = min((self.instances[name].proven_until for name in live), default=tick.proven_until)
         return target if self.watermark is None else max(self.watermark, target)
@@ -104,26 +104,26 @@ class Watch:
         return [name for name in self.instances if name not in silent], silent
 
     def _judge(self, *, silent: bool) -> None:
-        if self.sight is VisibilityState.BLIND:
+        if self.visibility is VisibilityState.BLIND:
             if self.proven < self.resume_from:
                 return
             self.usable_since = self.proven
-            self.sight = VisibilityState.IMPAIRED if silent else VisibilityState.CLEAR
+            self.visibility = VisibilityState.IMPAIRED if silent else VisibilityState.CLEAR
             self.clear_since = None if silent else self.proven
             self.impaired_since = self.proven
-        elif self.sight is VisibilityState.CLEAR and silent:
-            self.sight = VisibilityState.IMPAIRED
+        elif self.visibility is VisibilityState.CLEAR and silent:
+            self.visibility = VisibilityState.IMPAIRED
             self.usable_since, self.clear_since = self.clear_since, None
             self.impaired_since = self.watermark or self.proven
-        elif self.sight is VisibilityState.IMPAIRED and not silent:
+        elif self.visibility is VisibilityState.IMPAIRED and not silent:
             # What a silent instance held back may lie anywhere before its return: nothing before is proven.
-            self.sight = VisibilityState.CLEAR
+            self.visibility = VisibilityState.CLEAR
             self.clear_since = self.proven
 
 
-def sight_now(sight: VisibilityState, watermark: int | None, blind_after: int, now: int) -> VisibilityState:
+def visibility_now(visibility: VisibilityState, watermark: int | None, blind_after: int, now: int) -> VisibilityState:
     """Return the sight as a reader of the present must take it: behind a stalled watermark nobody looks.
 
     The same overlay as the view rules.sight_now; no process has to write it down.
     """
-    return VisibilityState.BLIND if watermark is None or now - watermark > blind_after else sight
+    return VisibilityState.BLIND if watermark is None or now - watermark > blind_after else visibility

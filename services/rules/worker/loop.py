@@ -28,7 +28,7 @@ from services.rules.ports import (
     Store,
     StoreUnavailable,
 )
-from services.rules.worker.held import Held, collect, view_of
+from services.rules.worker.owned_partition import OwnedPartition, collect, view_of
 from services.runtime.clock import Clock
 
 PRESSING_EVERY_S = 0.1
@@ -78,7 +78,7 @@ class RulesWorker:
     owner: str
     never_grace: int
     log: Log
-    held: dict[int, Held] = field(default_factory=dict)
+    held: dict[int, OwnedPartition] = field(default_factory=dict)
     views: dict[int, PartitionView] = field(default_factory=dict)
     progress: Progress = field(default_factory=Progress)
     saved: asyncio.Event = field(default_factory=asyncio.Event)
@@ -104,7 +104,7 @@ class RulesWorker:
             gc.freeze()
             gc.enable()
         rates = {row.key: row for row in engine.counters.rates.rows()}
-        self.held[partition] = Held(
+        self.held[partition] = OwnedPartition(
             partition,
             engine,
             saved.owner_epoch,
@@ -146,12 +146,12 @@ class RulesWorker:
             held = self.held.get(partition)
             if held is None:
                 continue
-            records = self._in_place(held, batch)
+            records = self._in_position(held, batch)
             for first in range(0, len(records), AT_A_TIME):
                 self._feed(held, records[first : first + AT_A_TIME])
                 await asyncio.sleep(0)  # a checkpoint under way takes its next step
 
-    def _in_place(self, held: Held, records: Sequence[LogRecord]) -> Sequence[LogRecord]:
+    def _in_position(self, held: OwnedPartition, records: Sequence[LogRecord]) -> Sequence[LogRecord]:
         """Return the records that are next. A rebalance in the middle of a fetch may bring some for a second time."""
         if records and records[0].offset < held.next_offset:
             self.log("records_seen_before", partition=held.number, first=records[0].offset, next=held.next_offset)
@@ -160,7 +160,7 @@ class RulesWorker:
             raise OutOfPlace(f"partition {held.number}: {records[0].offset} after {held.next_offset}")
         return records
 
-    def _feed(self, held: Held, records: Sequence[LogRecord]) -> None:
+    def _feed(self, held: OwnedPartition, records: Sequence[LogRecord]) -> None:
         engine, decode = held.engine, self.decoder.decode
         beats = ticks = 0
         for record in records:
@@ -186,7 +186,7 @@ class RulesWorker:
         self.metrics.records.labels("heartbeat").inc(beats)
         self.metrics.records.labels("tick").inc(ticks)
 
-    def _unexpected(self, held: Held, record: LogRecord, error: Exception) -> None:
+    def _unexpected(self, held: OwnedPartition, record: LogRecord, error: Exception) -> None:
         self.metrics.refused.labels("unexpected").inc()
         self.log("record_broke_engine", partition=held.number, offset=record.offset, exc_info=error)
         held.unexpected_in_a_row += 1
@@ -325,7 +325,7 @@ class RulesWorker:
         if any(checkpoint.effects.findings for checkpoint in saved):
             self.saved.set()
 
-    def _collect(self, held: Held) -> Checkpoint:
+    def _collect(self, held: OwnedPartition) -> Checkpoint:
         checkpoint = collect(held)
         self.views[held.number] = view_of(held)
         return checkpoint

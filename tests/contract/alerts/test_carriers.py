@@ -27,12 +27,12 @@ from cryptography.x509.oid import NameOID
 
 from deploy.stack.ports import free_ports
 from services.alerts.adapters import webhook as webhook_module
-from services.alerts.adapters.mail import MailCarrier, MailServer
+from services.alerts.adapters.mail import MailChannel, MailServer
 from services.alerts.adapters.secrets import SecretFiles
 from services.alerts.adapters.webhook import (
     AddressRefused,
     Networks,
-    WebhookCarrier,
+    WebhookChannel,
     outcome_of,
     sign,
     vetted_address,
@@ -41,10 +41,10 @@ from services.alerts.adapters.webhook import (
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.ids import BodyCode, CaseId, ContactId, NoticeId
 from services.alerts.domain.routing.contacts import Address
-from services.alerts.ports import Carrier, Ready
+from services.alerts.ports import DeliveryChannel, Ready
 from services.kernel.words import Channel, Purpose
 from services.runtime.clock import SystemClock
-from tests.fakes.alerts import FakeCarrier, FakeClock
+from tests.fakes.alerts import FakeChannel, FakeClock
 from tests.integration.alerts.scenario import SECRET, Hook
 
 NOW = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)
@@ -115,23 +115,23 @@ def hook() -> Iterator[Hook]:
     one.close()
 
 
-def mailer(port: int, **changes: object) -> MailCarrier:
+def mailer(port: int, **changes: object) -> MailChannel:
     server = MailServer(
         host="127.0.0.1", port=port, sender="firenet@mail.firenet-demo.cn", security="none", timeout_s=30
     )
-    return MailCarrier(server=replace(server, **changes), clock=CLOCK, threads=1, name="test")  # type: ignore[arg-type] # names of fields
+    return MailChannel(server=replace(server, **changes), clock=CLOCK, threads=1, name="test")  # type: ignore[arg-type] # names of fields
 
 
 @asynccontextmanager
 async def webhooks(
     folder: Path, *, local: bool = True, inside: Networks = (), ca: Path | None = None, deadline_s: float = 30
-) -> AsyncIterator[WebhookCarrier]:
+) -> AsyncIterator[WebhookChannel]:
     (folder / "hook").write_text(SECRET)
     async with (
         webhook_client(connections=2, deadline_s=deadline_s, ca=ca) as client,
         webhook_client(connections=2, deadline_s=deadline_s, keep=False, ca=ca) as apart,
     ):
-        carrier = WebhookCarrier(
+        carrier = WebhookChannel(
             client=client,
             apart=apart,
             secrets=SecretFiles(folder),
@@ -147,8 +147,8 @@ async def webhooks(
 @pytest.mark.parametrize("which", ["fake", "mail", "webhook"])
 async def test_accepted_is_no_reason(which: str, box: Box, hook: Hook, tmp_path: Path) -> None:
     async with webhooks(tmp_path) as webhook:
-        carriers: dict[str, tuple[Carrier, Ready]] = {
-            "fake": (FakeCarrier(FakeClock()), ready("x", Channel.EMAIL)),
+        carriers: dict[str, tuple[DeliveryChannel, Ready]] = {
+            "fake": (FakeChannel(FakeClock()), ready("x", Channel.EMAIL)),
             "mail": (mailer(box.port), ready("a@mail.firenet-demo.cn", Channel.EMAIL)),
             "webhook": (webhook, ready(hook.url, Channel.WEBHOOK)),
         }

@@ -13,7 +13,7 @@ from services.alerts.adapters.kafka_notices import notice_event
 from services.alerts.adapters.postgres_cases import PostgresCaseStore
 from services.alerts.adapters.postgres_outbox import PostgresOutbox
 from services.alerts.domain.case.case import Acknowledgement, Case, Grouping, Receipt, Sightings
-from services.alerts.domain.case.event import Place
+from services.alerts.domain.case.event import Component
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import close
@@ -59,8 +59,8 @@ async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
 
 def said_anew(one: Notice, of: Case) -> Notice:
     """What stands in the letter of a first notice whose case is over by now."""
-    assert one.about.place is not None
-    return replace(one, subject=f"{one.subject}（已结束）", body=f"{one.about.place.label} {of.ended_at}")
+    assert one.about.component is not None
+    return replace(one, subject=f"{one.subject}（已结束）", body=f"{one.about.component.label} {of.ended_at}")
 
 
 def notice(
@@ -85,7 +85,7 @@ def notice(
         clause="000",
         created_at=at(seconds),
         caused_at=at(seconds),
-        about=About(of.proof, Place("3-017", "1.0", "三层烟感"), "读到"),
+        about=About(of.proof, Component("3-017", "1.0", "三层烟感"), "读到"),
         fire=of.is_urgent,
         first=first,
     )
@@ -128,7 +128,7 @@ async def test_case_comes_back_as_it_was_saved(stores: Stores) -> None:
         grouping=Grouping("carrier:cmcc", held_until=at(9)),
         sightings=Sightings(at(8), 7, 2),
         clocks=clocks(step=("H1", 20), reply=("H4", 10)),
-        place=Place("1-002", "主机1", "二层走廊烟感"),
+        component=Component("1-002", "主机1", "二层走廊烟感"),
     )
     await save(stores, Changes(opened={one.case_id: one}))
     assert await load(stores, one.case_id) == one
@@ -137,8 +137,8 @@ async def test_case_comes_back_as_it_was_saved(stores: Stores) -> None:
 async def test_text_that_no_database_holds_costs_no_notice(stores: Stores) -> None:
     one = case(CaseKind.FIRE)
     label = "三层\0烟感 \\u0000"
-    told = replace(notice(one), subject=label, body=json.dumps({"label": label}))
-    await save(stores, Changes(opened={one.case_id: one}, notices=[told]))
+    recipients = replace(notice(one), subject=label, body=json.dumps({"label": label}))
+    await save(stores, Changes(opened={one.case_id: one}, notices=[recipients]))
     (sent,) = await take(stores, 0, fire=True)
     assert isinstance(sent, Ready)
     assert json.loads(sent.body)["label"].startswith("三层")
@@ -268,8 +268,8 @@ async def test_notice_leased_when_written_is_due_again_when_the_lease_ends(store
     assert isinstance(waiting, Ready)
     assert (waiting.notice_id, waiting.attempts) == (second.notice_id, 1)
     async with stores.cases.transaction() as transaction:
-        told = await transaction.told([one.case_id])
-    assert sorted(to.contact_id for to in told[one.case_id]) == ["c1", "c2"]
+        recipients = await transaction.recipients([one.case_id])
+    assert sorted(to.contact_id for to in recipients[one.case_id]) == ["c1", "c2"]
     (again,) = await take(stores, 15, fire=True)
     assert isinstance(again, Ready)
     assert (again.notice_id, again.attempts) == (first.notice_id, 2)
@@ -308,11 +308,11 @@ async def test_closing_takes_back_what_waits_and_tells_who_was_attempted(stores:
     assert isinstance(first, Ready)
     await save(stores, Changes(notices=[notice(one, "c3", seconds=2)]))
     async with stores.cases.transaction() as transaction:
-        told = await transaction.told([one.case_id])
+        recipients = await transaction.recipients([one.case_id])
         closed = close(one, "signal", at(3))
         changes = Changes(updated={one.case_id: closed}, cancelled={one.case_id: Reason.CASE_CLOSED})
         await transaction.save(changes)
-    assert sorted(to.contact_id for to in told[one.case_id]) == ["c1", "c2"]
+    assert sorted(to.contact_id for to in recipients[one.case_id]) == ["c1", "c2"]
     assert [type(answer) for answer in await take(stores, 120)] == [Refused, Refused]
 
 
@@ -322,10 +322,10 @@ async def test_all_clear_settles_what_was_told_until_then(stores: Stores) -> Non
     clear = notice(one, "c1", "CLEAR", Purpose.ALL_CLEAR, seconds=5)
     await save(stores, Changes(notices=[clear]))
     async with stores.cases.transaction() as transaction:
-        assert await transaction.told([one.case_id]) == {}
+        assert await transaction.recipients([one.case_id]) == {}
     await save(stores, Changes(cancelled={one.case_id: Reason.REOPENED}))
     async with stores.cases.transaction() as transaction:
-        assert [to.contact_id for to in (await transaction.told([one.case_id]))[one.case_id]] == ["c1"]
+        assert [to.contact_id for to in (await transaction.recipients([one.case_id]))[one.case_id]] == ["c1"]
 
 
 async def test_acknowledged_step_is_refused_at_the_last_question(stores: Stores) -> None:

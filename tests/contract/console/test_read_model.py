@@ -245,11 +245,11 @@ async def test_proofs_that_are_ahead_of_our_clock_are_sight_only_as_long_as_they
     empty_scenario.see(empty_scenario.now() + timedelta(hours=1))
     async with open_pool(empty_scenario.dsn, "test") as pool:
         read = PostgresReadModel(pool, LIMIT_S)
-        assert data_age(await read.sight(), empty_scenario.now()).state is Freshness.AHEAD
+        assert data_age(await read.visibility(), empty_scenario.now()).state is Freshness.AHEAD
         empty_scenario.execute(
             "UPDATE rules.partitions SET saved_at = %s", [empty_scenario.now() - timedelta(minutes=1)], notify=False
         )
-        assert data_age(await read.sight(), empty_scenario.now()).state is Freshness.BLIND
+        assert data_age(await read.visibility(), empty_scenario.now()).state is Freshness.BLIND
 
 
 async def test_blindness_is_laid_over_states_when_they_are_read(empty_scenario: Scenario) -> None:
@@ -258,14 +258,14 @@ async def test_blindness_is_laid_over_states_when_they_are_read(empty_scenario: 
     empty_scenario.see(T0.replace(year=2020), "clear", partition=1)
     async with open_pool(empty_scenario.dsn, "test", max_size=2) as pool:
         read = PostgresReadModel(pool, LIMIT_S)
-        assert data_age(await read.sight(), SystemClock().now()).state is Freshness.PARTLY_BLIND
+        assert data_age(await read.visibility(), SystemClock().now()).state is Freshness.PARTLY_BLIND
         snapshot = await read.snapshot(WHOLE)
         (s1,) = (row for row in snapshot.headline if row.scope == "S1")
         assert (s1.ratio.numerator, s1.unknown, s1.offline) == (3, 2, 0)
         assert (await read.unit(WHOLE, "U02", T0)).unit.connection == "unknown"
         own = {row.scope: row for row in (await read.snapshot(HEALTH)).headline}
         assert (*of(own["S1"]), own["S1"].unknown) == (1, 3, 2)
-        assert [part.sight for part in await read.sight()][1] is VisibilityState.BLIND
+        assert [part.visibility for part in await read.visibility()][1] is VisibilityState.BLIND
 
 
 async def test_a_case_tells_its_steps_notices_and_evidence(empty_scenario: Scenario) -> None:

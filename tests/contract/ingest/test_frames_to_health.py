@@ -16,7 +16,7 @@ from services.ingest.domain.gb26875 import (
 )
 from services.ingest.domain.gb26875.bodies import Body
 from services.ingest.domain.values import Arrival, Signal
-from services.kernel.words import Carrier, FindingKind, Lane
+from services.kernel.words import FindingKind, Lane, Transport
 from services.rules.adapters.decode import SignalDecoder
 from services.rules.domain.instants import instant
 from tests.unit.rules.scenario import Scenario, when
@@ -36,7 +36,7 @@ class Site:
         came = Arrival(1, 1, "", raw, instant(when(self._second)))
         reading = Gb26875Decoder().decode(raw, Sender("U1"), came.received_at)
         for part, message in enumerate(reading.messages):
-            signal = Signal("G1", "U1", Lane.UP, Carrier.MQTT_GB26875, message, message.flags, part)
+            signal = Signal("G1", "U1", Lane.UP, Transport.MQTT_GB26875, message, message.flags, part)
             self.scenario.feed(SignalDecoder().decode(Encoder("i1").signal(signal, came), self.scenario.offset))
         self._second += 1
 

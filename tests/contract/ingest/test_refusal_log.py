@@ -14,7 +14,7 @@ from services.ingest.domain.errors import LogUnavailable
 from services.ingest.domain.replays import LogPosition, Query, ReplayNote, StoredRefusal
 from services.ingest.domain.values import Claim, Format, Refused, Route
 from services.ingest.ports import RefusalReader
-from services.kernel.words import Carrier, Lane, RefusalReason
+from services.kernel.words import Lane, RefusalReason, Transport
 from services.runtime.clock import SystemClock
 from services.runtime.kafka import BatchProducer, Record
 from tests.fakes.ingest import MemoryRefusals
@@ -79,7 +79,7 @@ async def test_refusals_are_found_at_their_places_near_and_far_in_any_order(memo
 
 
 async def test_a_device_without_a_broker_is_remembered(memory_refusals: Shelf) -> None:
-    claim = Claim("", Route(Lane.ALARM, Carrier.UDP_GB26875, Format.GB26875), "10.0.0.7", "cert")
+    claim = Claim("", Route(Lane.ALARM, Transport.UDP_GB26875, Format.GB26875), "10.0.0.7", "cert")
     await memory_refusals.refuse([b"@@"], claim)
     (found,) = await memory_refusals.log.at([memory_refusals.kept[0].position])
     assert found.arrival.claim == claim._replace(gateway_id=memory_refusals.gateway_id)

@@ -79,7 +79,7 @@ def checkpoint(scenario: Scenario, epoch: int, seq: int = 1, partition: int = 0)
         head=snapshot_head(engine),
         units=[snapshot_unit(unit) for unit in engine.units.values()],
         watermark=engine.watch.watermark,
-        sight=engine.watch.sight,
+        visibility=engine.watch.visibility,
         blind_after_s=10,
         effects=Effects(
             transitions=scenario.said.transitions,

@@ -45,7 +45,7 @@ from schemas.registry import (
 from schemas.signal import Signal, SignalData
 from schemas.topics import ALARMS, FINDINGS, REGISTRY, all_topics
 from services.kernel.ids import derive, finding_id
-from services.kernel.words import Carrier, ContactRole, FindingKind, Lane, Phase, Restores, SignalKind
+from services.kernel.words import ContactRole, FindingKind, Lane, Phase, Restores, SignalKind, Transport
 from services.runtime.clock import SystemClock
 from services.runtime.kafka import BatchProducer, Record, TopicSpec, ensure_topics
 from services.runtime.migrate import migrate
@@ -282,7 +282,7 @@ def _alarm(
         gateway_id=f"G-{unit_id}",
         unit_id=unit_id,
         kind=kind,
-        carrier=Carrier.MQTT_JSON,
+        carrier=Transport.MQTT_JSON,
         lane=Lane.ALARM,
         instance="ingest-1",
         restores=restores,

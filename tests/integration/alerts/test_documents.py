@@ -87,10 +87,10 @@ async def test_a_fault_is_told_with_its_numbered_document(kafka_broker: str, dat
         assert "Copies to: maintenance firm." in text_of(english)
         (centre,) = here.hooks
 
-        async def told() -> bool:
+        async def recipients() -> bool:
             return bool(centre.received)
 
-        await until(told, "the centre's webhook")
+        await until(recipients, "the centre's webhook")
         data = json.loads(centre.received[0].body)["data"]
         assert (data["kind"], data["document_number"]) == ("fault", number)
         assert number in data["text"]

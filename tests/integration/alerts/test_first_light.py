@@ -82,19 +82,20 @@ async def test_lost_connection_climbs_and_the_all_clear_goes_to_those_who_were_t
         assert "第U1医院" in text
         assert "firenet.signals.v1 分区 3 偏移 4711" in text
         assert "工作日" in text
-        told = {"centre", "room", "manager", "street", "health"}
+        recipients = {"centre", "room", "manager", "street", "health"}
         assert await here.one("SELECT due_at > now() FROM alerts.clocks WHERE kind = 'reply'")
         await until(lambda: _ended(here), "all notices ended")
         await here.publish(finding("U1", "d1", Phase.ENDED))
         await here.until_row("SELECT state = 'closed' FROM alerts.cases")
         await here.until_row(
-            "SELECT count(*) = %s FROM alerts.notices WHERE purpose = 'all_clear' AND state = 'accepted'", len(told)
+            "SELECT count(*) = %s FROM alerts.notices WHERE purpose = 'all_clear' AND state = 'accepted'",
+            len(recipients),
         )
         cleared = {
             row["address"].split("@")[0]
             for row in await here.rows("SELECT address FROM alerts.notices WHERE purpose = 'all_clear'")
         }
-        assert cleared == told
+        assert cleared == recipients
         steps = await here.rows("SELECT step, told, nobody FROM alerts.steps ORDER BY taken_at")
         assert [row["step"] for row in steps] == ["H0", "H1", "H2", "H3", "H4"]
         assert steps[3]["nobody"] == "board_only"

@@ -81,7 +81,7 @@ def rules(clock: Clock) -> CollectorRegistry:
 
     view = PartitionView(
         watermark=None,
-        sight=VisibilityState.CLEAR,
+        visibility=VisibilityState.CLEAR,
         blind_after=10 * SECOND,
         connections={"health": {Connection.ONLINE: 9_998, Connection.LATE: 1, Connection.UNKNOWN: 1}},
         health={"health": {Health.NORMAL: 9_999, Health.FIRE: 1}},

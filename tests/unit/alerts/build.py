@@ -6,7 +6,7 @@ from typing import Any
 
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.clocks import Clock, Clocks
-from services.alerts.domain.case.event import Event, Happening, Place, Proof
+from services.alerts.domain.case.event import Component, Event, Happening, Proof
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import Terms, open_case
 from services.alerts.domain.case.subject import SubjectFacts, unit_subject
@@ -65,7 +65,7 @@ RULES = PackRules(
     common_units=3,
     common_window=timedelta(seconds=120),
     common_hold=timedelta(minutes=30),
-    common_tells=(Recipient.CENTRE,),
+    common_recipients=(Recipient.CENTRE,),
     common_clause="proposal",
 )
 
@@ -101,7 +101,7 @@ def event(
         detected_at=at(seconds),
         cause="deadline",
         proof=Proof("firenet.signals.v1", 3, 4711, None),
-        place=Place(point) if point else None,
+        component=Component(point) if point else None,
         clause="000",
     )
 

@@ -22,7 +22,7 @@ from services.alerts.worker.intake import CaseIntake
 from services.alerts.worker.ladder import LadderWorker
 from services.alerts.worker.notice_composer import NoticeComposer
 from services.kernel.words import Channel
-from tests.fakes.alerts import EveryDay, FakeCarrier, FakeClock, FakeDirectory, PlainWriter
+from tests.fakes.alerts import EveryDay, FakeChannel, FakeClock, FakeDirectory, PlainWriter
 from tests.fakes.alerts_store import MemoryStore
 from tests.unit.alerts.build import RULES
 
@@ -35,7 +35,7 @@ class Harness:
         self.store = store or MemoryStore()
         self.directory = FakeDirectory(units or ("U1",))
         self.directory.pack = replace(RULES, **rules)  # type: ignore[arg-type] # names of the pack's fields
-        self.carrier = FakeCarrier(self.clock)
+        self.carrier = FakeChannel(self.clock)
         self.registry = CollectorRegistry()
         self.metrics = AlertsMetrics(self.registry)
         self._claims: dict[str, PartitionClaim] = {}
@@ -177,6 +177,6 @@ class Harness:
             left -= every
             await self.work()
 
-    def told(self, step: str) -> list[str]:
+    def recipients(self, step: str) -> list[str]:
         """Return who got a notice of this step, in the order of sending."""
         return [ready.to.contact_id for _, ready in self.carrier.sent if ready.subject.split(" ")[0] == step]

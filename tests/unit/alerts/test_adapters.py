@@ -56,9 +56,9 @@ def test_padding_of_a_point_is_no_part_of_it() -> None:
     ended = event_of_alarm("t", consumed(restore("U1", "s2", point="1")))
     assert began is not None
     assert ended is not None
-    assert began.place is not None
-    assert ended.place is not None
-    assert began.place.key == ended.place.key == "|1"
+    assert began.component is not None
+    assert ended.component is not None
+    assert began.component.key == ended.component.key == "|1"
 
 
 def test_restore_of_fire_ends_it_and_other_signals_are_nothing() -> None:

@@ -29,7 +29,7 @@ from services.alerts.domain.escalation.deadlines import reply_due
 from services.alerts.domain.escalation.ladder import Pace, climb, held, is_due
 from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.domain.noise.common_cause import Candidate, again, find_causes, open_common
-from services.alerts.domain.routing.recipients import whom_step_tells
+from services.alerts.domain.routing.recipients import recipients_of_step
 from services.kernel.words import Channel, Purpose, Recipient
 from tests.unit.alerts.build import HAZARD, RULES, T0, Book, address, at, case, contact, step
 
@@ -60,46 +60,46 @@ def test_member_of_a_common_case_waits_and_a_fire_does_not() -> None:
 
 def test_step_tells_each_contact_once_and_names_whom_it_told() -> None:
     book = Book(contact("a", "centre"), contact("b", "U1", "control_room"), contact("x", "U2", "control_room"))
-    told = whom_step_tells(book, case(), HAZARD[0])
-    assert [one.contact_id for one in told.addresses] == ["a", "b"]
-    assert told.names == ("centre", "unit_control_room")
-    assert told.missing == ("maintenance",)
-    assert told.nobody is None
+    recipients = recipients_of_step(book, case(), HAZARD[0])
+    assert [one.contact_id for one in recipients.addresses] == ["a", "b"]
+    assert recipients.names == ("centre", "unit_control_room")
+    assert recipients.missing == ("maintenance",)
+    assert recipients.nobody is None
 
 
 def test_department_line_and_area_line_are_both_told_without_repetition() -> None:
     book = Book(contact("h", "health"), contact("t", "T1"))
-    told = whom_step_tells(book, case(), HAZARD[4])
-    assert [one.contact_id for one in told.addresses] == ["h", "t"]
+    recipients = recipients_of_step(book, case(), HAZARD[4])
+    assert [one.contact_id for one in recipients.addresses] == ["h", "t"]
 
 
 def test_nobody_found_tells_the_centre_instead_and_says_why() -> None:
-    told = whom_step_tells(Book(contact("a", "centre")), case(), HAZARD[1])
-    assert told.nobody == "no_contact:unit_manager,grid_officer"
-    assert told.instead
-    assert [one.contact_id for one in told.addresses] == ["a"]
+    recipients = recipients_of_step(Book(contact("a", "centre")), case(), HAZARD[1])
+    assert recipients.nobody == "no_contact:unit_manager,grid_officer"
+    assert recipients.instead
+    assert [one.contact_id for one in recipients.addresses] == ["a"]
 
 
 def test_not_even_a_centre_is_written_down_as_well() -> None:
-    told = whom_step_tells(Book(), case(), HAZARD[1])
-    assert not told.addresses
-    assert told.nobody is not None
-    assert told.nobody.endswith("no_contact:centre")
+    recipients = recipients_of_step(Book(), case(), HAZARD[1])
+    assert not recipients.addresses
+    assert recipients.nobody is not None
+    assert recipients.nobody.endswith("no_contact:centre")
 
 
 def test_board_entry_is_no_letter() -> None:
-    assert whom_step_tells(Book(contact("b", "brigade")), case(), HAZARD[3]).nobody == "board_only"
+    assert recipients_of_step(Book(contact("b", "brigade")), case(), HAZARD[3]).nobody == "board_only"
 
 
 def test_grid_officer_of_the_street_stands_in_for_the_units_own() -> None:
-    told = whom_step_tells(Book(contact("g", "T1", "grid_officer")), case(), HAZARD[1])
-    assert [one.contact_id for one in told.addresses] == ["g"]
+    recipients = recipients_of_step(Book(contact("g", "T1", "grid_officer")), case(), HAZARD[1])
+    assert [one.contact_id for one in recipients.addresses] == ["g"]
 
 
 def test_contact_with_two_channels_gets_two_copies() -> None:
     both = contact("a", "centre", webhook_url="https://a.firenet-demo.cn", webhook_secret_ref="s")
-    told = whom_step_tells(Book(both), case(), step("S", 0, Recipient.CENTRE))
-    assert {one.channel for one in told.addresses} == {Channel.EMAIL, Channel.WEBHOOK}
+    recipients = recipients_of_step(Book(both), case(), step("S", 0, Recipient.CENTRE))
+    assert {one.channel for one in recipients.addresses} == {Channel.EMAIL, Channel.WEBHOOK}
 
 
 def losses(*rows: tuple[str, float, str, str]) -> list[Candidate]:
@@ -146,9 +146,9 @@ def test_common_case_is_told_once_per_wave_and_holds_anew() -> None:
     common = open_common(cause, case(), RULES, at(10), Pace())
     assert common.grouping.held_until == at(10 + 1800)
     assert (common.next_step, common.next_step_at) == ("C0", at(40))
-    told = climb(common, common.ladder[0], at(40), Pace())
-    assert again(told, cause, RULES, at(100), Pace()).next_step is None
-    wave = again(told, cause, RULES, at(5000), Pace())
+    recipients = climb(common, common.ladder[0], at(40), Pace())
+    assert again(recipients, cause, RULES, at(100), Pace()).next_step is None
+    wave = again(recipients, cause, RULES, at(5000), Pace())
     assert (wave.sightings.drops, wave.next_step) == (2, "C0.2")
 
 
@@ -163,18 +163,18 @@ def test_common_case_is_about_its_cause_in_its_district_and_no_unit() -> None:
 
 @pytest.mark.parametrize("reason", sorted(PERMANENT))
 def test_final_answers_are_not_tried_again(reason: Reason) -> None:
-    assert judge(Outcome(reason), 1, ORDINARY, 0.5, T0).fate is DeliveryState.DEAD
+    assert judge(Outcome(reason), 1, ORDINARY, 0.5, T0).state is DeliveryState.DEAD
 
 
 @pytest.mark.parametrize("reason", [Reason.REJECTED, Reason.REDIRECT])
 def test_fire_is_tried_again_where_a_proxy_answers_for_what_is_away(reason: Reason) -> None:
-    assert judge(Outcome(reason), 1, FIRE, 0.5, T0).fate is DeliveryState.RETRY
-    assert judge(Outcome(reason), FIRE.most, FIRE, 0.5, T0).fate is DeliveryState.DEAD
+    assert judge(Outcome(reason), 1, FIRE, 0.5, T0).state is DeliveryState.RETRY
+    assert judge(Outcome(reason), FIRE.most, FIRE, 0.5, T0).state is DeliveryState.DEAD
 
 
 @pytest.mark.parametrize("reason", sorted(NEVER_AGAIN))
 def test_fire_does_not_go_where_nothing_is_ever_to_go(reason: Reason) -> None:
-    assert judge(Outcome(reason), 1, FIRE, 0.5, T0).fate is DeliveryState.DEAD
+    assert judge(Outcome(reason), 1, FIRE, 0.5, T0).state is DeliveryState.DEAD
 
 
 def test_waits_grow_are_capped_and_end() -> None:
@@ -182,19 +182,19 @@ def test_waits_grow_are_capped_and_end() -> None:
     seconds = [(wait - T0).total_seconds() for wait in waits if wait is not None]
     assert seconds[:3] == [2, 4, 8]
     assert max(seconds) == ORDINARY.longest_wait.total_seconds()
-    assert judge(Outcome(Reason.TIMEOUT), ORDINARY.most, ORDINARY, 1.0, T0).fate is DeliveryState.DEAD
+    assert judge(Outcome(Reason.TIMEOUT), ORDINARY.most, ORDINARY, 1.0, T0).state is DeliveryState.DEAD
 
 
 def test_retry_after_is_obeyed_up_to_an_hour() -> None:
-    told = judge(Outcome(Reason.THROTTLED, retry_after=timedelta(minutes=5)), 1, ORDINARY, 0, T0)
-    assert told.next_attempt_at == T0 + timedelta(minutes=5)
+    recipients = judge(Outcome(Reason.THROTTLED, retry_after=timedelta(minutes=5)), 1, ORDINARY, 0, T0)
+    assert recipients.next_attempt_at == T0 + timedelta(minutes=5)
     absurd = judge(Outcome(Reason.THROTTLED, retry_after=timedelta(days=9)), 1, ORDINARY, 0, T0)
     assert absurd.next_attempt_at == T0 + timedelta(hours=1)
 
 
 def test_fire_does_not_wait_as_long_as_a_server_wishes() -> None:
-    told = judge(Outcome(Reason.SERVER_ERROR, retry_after=timedelta(hours=1)), 1, FIRE, 0, T0)
-    assert told.next_attempt_at == T0 + timedelta(seconds=30)
+    recipients = judge(Outcome(Reason.SERVER_ERROR, retry_after=timedelta(hours=1)), 1, FIRE, 0, T0)
+    assert recipients.next_attempt_at == T0 + timedelta(seconds=30)
 
 
 def test_last_question_before_sending() -> None:

@@ -10,7 +10,7 @@ from schemas import codec
 from services.alerts.adapters.kafka_requests import request_row, request_rows
 from services.alerts.adapters.letter_writer import TemplateWriter
 from services.alerts.adapters.mail import message_of
-from services.alerts.domain.case.event import Happening, Place
+from services.alerts.domain.case.event import Component, Happening
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.delivery.attempts import Outcome
 from services.alerts.domain.delivery.documents import (
@@ -83,7 +83,7 @@ async def test_without_a_document_it_leaves_with_the_short_text_and_is_counted()
     await harness.pass_time(WAIT_S - 1, every=1)
     assert not harness.carrier.sent
     await harness.pass_time(1)
-    assert sorted(harness.told("H0")) == ["centre", "room-U1"]
+    assert sorted(harness.recipients("H0")) == ["centre", "room-U1"]
     assert without_document(harness) == 2
 
 
@@ -93,7 +93,7 @@ async def test_a_document_that_comes_too_late_is_written_down_and_sends_nothing(
     wanted = requested(harness)
     await harness.issue(issued(wanted.request_id, wanted.case.case_id))
     await harness.pass_time(3, every=1)
-    assert sorted(harness.told("H0")) == ["centre", "room-U1"]
+    assert sorted(harness.recipients("H0")) == ["centre", "room-U1"]
     assert len(harness.carrier.sent) == 2
     assert harness.store.tables.issued[wanted.request_id].number == "消监告〔2026〕1号"
     (entry,) = [one for one in harness.store.tables.audit if one.action == "document_issued"]
@@ -134,7 +134,7 @@ async def test_a_case_that_ends_while_its_notice_waits_is_told_to_nobody(end: st
         await harness.acknowledgements.acknowledge(wanted.case.case_id, OFFICER, "")
     await harness.issue(issued(wanted.request_id, wanted.case.case_id))
     await harness.pass_time(2 * WAIT_S, every=1)
-    assert harness.told("H0") == []
+    assert harness.recipients("H0") == []
     assert set(states(harness.store)["H0"]) == {"cancelled"}
 
 
@@ -144,11 +144,11 @@ async def test_fires_unreadable_alarms_and_all_clears_never_wait() -> None:
     await harness.take(event(Happening.FIRED, cause="s1", kind=CaseKind.FIRE))
     await harness.take(event(cause="u1", kind=CaseKind.UNREADABLE_ALARM))
     await harness.finished()
-    assert harness.told("F0")
+    assert harness.recipients("F0")
     assert len(harness.carrier.sent) == 3
     await harness.take(event(Happening.RESTORED, cause="s1", kind=CaseKind.FIRE, seconds=1))
     await harness.deliver()
-    assert harness.told("CLEAR")
+    assert harness.recipients("CLEAR")
     assert harness.store.tables.requests == {}
 
 
@@ -174,14 +174,14 @@ def test_only_what_documents_issues_is_asked_for_and_nothing_urgent() -> None:
 def test_copies_go_to_who_is_told_beside_the_unit_and_the_issuer() -> None:
     centre, street = Named("监控中心"), Named("示范街道")
     said = Particulars("centre", centre, Named("医院"), bodies={"centre": centre, "T01": street})
-    told = ("centre", "unit_control_room", "maintenance", "T01")
-    assert copies_of(told, said) == (Named("维护保养单位", "maintenance firm"), street)
+    recipients = ("centre", "unit_control_room", "maintenance", "T01")
+    assert copies_of(recipients, said) == (Named("维护保养单位", "maintenance firm"), street)
 
 
 def wanted_document(**more: object) -> DocumentRequest:
     opened = case(CaseKind.FAULT)
     twice = replace(opened.sightings, drops=2)
-    fault = replace(opened, place=Place("1-002", "1", "二层走廊烟感"), sightings=twice)
+    fault = replace(opened, component=Component("1-002", "1", "二层走廊烟感"), sightings=twice)
     said = Particulars("centre", Named("监控中心"), Named("医院" * 200), address="路", category=Named("医疗卫生机构"))
     request = DocumentRequest(
         request_id=request_id_of(fault.case_id, "H0"),

@@ -27,7 +27,7 @@ async def test_fire_is_told_without_a_postmans_turn() -> None:
     harness = Harness()
     await harness.take(BURNS, topic="alarms")
     await harness.finished()
-    assert sorted(harness.told("F0")) == ["centre", "room-U1"]
+    assert sorted(harness.recipients("F0")) == ["centre", "room-U1"]
     assert states(harness.store) == {"F0": ["accepted", "accepted"]}
     await harness.deliver()
     assert len(harness.carrier.sent) == 2
@@ -49,7 +49,7 @@ async def test_killed_between_commit_and_send_is_sent_when_the_lease_ends() -> N
     await harness.deliver()
     assert not harness.carrier.sent, "it may be on its way in the process that was killed"
     await harness.pass_time(61, every=61)
-    assert sorted(harness.told("F0")) == ["centre", "room-U1"]
+    assert sorted(harness.recipients("F0")) == ["centre", "room-U1"]
 
 
 async def test_failed_commit_sends_nothing_and_gives_the_room_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +69,7 @@ async def test_failed_commit_sends_nothing_and_gives_the_room_back(monkeypatch: 
     monkeypatch.setattr(harness.store, "transaction", sound)
     await harness.take(BURNS, topic="alarms")
     await harness.finished()
-    assert sorted(harness.told("F0")) == ["centre", "room-U1"]
+    assert sorted(harness.recipients("F0")) == ["centre", "room-U1"]
 
 
 async def test_fire_that_is_over_in_the_same_batch_is_told_with_its_end() -> None:
@@ -86,7 +86,7 @@ async def test_fire_that_is_over_before_anybody_was_reached_is_told_with_its_end
     harness = Harness(slots=0)
     await harness.take(BURNS, topic="alarms")
     await harness.take(event(Happening.FIRED, kind=CaseKind.FIRE, cause="d2", point="2", seconds=1), topic="alarms")
-    await harness.take(replace(OVER, place=None), topic="alarms")
+    await harness.take(replace(OVER, component=None), topic="alarms")
     assert states(harness.store) == {"F0": ["pending", "pending"], "F0.p2": ["pending"]}
     harness.slots(100)
     await harness.work()
@@ -101,9 +101,9 @@ async def test_first_attempt_that_failed_goes_on_after_the_end(reason: Reason) -
     await harness.finished()
     await harness.take(OVER, topic="alarms")
     await harness.pass_time(3, every=1)
-    told = [ready.subject for _, ready in harness.carrier.sent if ready.subject.startswith("F0")]
-    assert told == ["F0 U1", "F0 U1", "F0 U1 over", "F0 U1 over"]
-    assert len(harness.told("CLEAR")) == 2, "they may have got the first attempt all the same"
+    recipients = [ready.subject for _, ready in harness.carrier.sent if ready.subject.startswith("F0")]
+    assert recipients == ["F0 U1", "F0 U1", "F0 U1 over", "F0 U1 over"]
+    assert len(harness.recipients("CLEAR")) == 2, "they may have got the first attempt all the same"
     assert set(states(harness.store)["F0"]) == {"accepted"}
 
 
@@ -161,7 +161,7 @@ async def test_centre_and_control_room_are_told_whatever_the_ladder_says() -> No
     harness = Harness(ladders={CaseKind.FIRE: ladder})
     await harness.take(BURNS, OVER, topic="alarms")
     await harness.work()
-    assert sorted(harness.told("F0")) == ["brigade", "centre", "room-U1"]
+    assert sorted(harness.recipients("F0")) == ["brigade", "centre", "room-U1"]
 
 
 @pytest.mark.parametrize("kind", [CaseKind.UNREADABLE_ALARM, CaseKind.UNREGISTERED_ALARM])
@@ -174,7 +174,7 @@ async def test_alarm_that_only_a_person_can_look_into_rings_at_once_and_ends_wit
     await harness.take(first, topic="alarms")
     await harness.take(event(kind=kind, cause="s2", seconds=1), topic="alarms")
     await harness.finished()
-    assert harness.told("U0") == ["centre"]
+    assert harness.recipients("U0") == ["centre"]
     (case,) = harness.store.tables.cases.values()
     assert (case.is_open, case.sightings.count) == (True, 2)
     assert (
@@ -195,7 +195,7 @@ async def test_who_was_told_that_way_hears_that_it_is_over() -> None:
     await harness.take(BURNS, topic="alarms")
     await harness.take(OVER, topic="alarms")
     await harness.work()
-    assert sorted(harness.told("CLEAR")) == ["centre", "room-U1"]
+    assert sorted(harness.recipients("CLEAR")) == ["centre", "room-U1"]
 
 
 async def test_what_finds_no_room_waits_for_its_turn() -> None:
@@ -205,7 +205,7 @@ async def test_what_finds_no_room_waits_for_its_turn() -> None:
     await harness.finished()
     assert len(harness.carrier.sent) == 1
     await harness.deliver()
-    assert sorted(harness.told("F0")) == ["centre", "room-U1"]
+    assert sorted(harness.recipients("F0")) == ["centre", "room-U1"]
 
 
 async def test_failed_first_attempt_is_tried_again() -> None:
@@ -215,7 +215,7 @@ async def test_failed_first_attempt_is_tried_again() -> None:
     await harness.finished()
     assert sorted(*states(harness.store).values()) == ["accepted", "pending"]
     await harness.pass_time(1, every=1)
-    assert sorted(harness.told("F0")) == ["centre", "centre", "room-U1"]
+    assert sorted(harness.recipients("F0")) == ["centre", "centre", "room-U1"]
 
 
 async def test_record_read_twice_sends_nothing_twice() -> None:
@@ -223,4 +223,4 @@ async def test_record_read_twice_sends_nothing_twice() -> None:
     await harness.take(BURNS, topic="alarms")
     await harness.take(BURNS, topic="alarms")
     await harness.finished()
-    assert sorted(harness.told("F0")) == ["centre", "room-U1"]
+    assert sorted(harness.recipients("F0")) == ["centre", "room-U1"]

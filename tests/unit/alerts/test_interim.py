@@ -58,7 +58,7 @@ class Without:
 
     def __init__(self) -> None:
         self.harness = Harness(store=Frail())
-        self.memory = LocalInterimStore(self.harness.composer.retell, self.harness.composer.first_told)
+        self.memory = LocalInterimStore(self.harness.composer.retell, self.harness.composer.first_recipients)
         self.harness.hand_over(Handover(self.memory), self.memory)
         intake, delivery_worker = self.harness.second_lane(self.memory)
         self.interim = Interim(
@@ -147,7 +147,7 @@ async def test_fire_of_another_process_is_known_when_the_database_goes_away() ->
     await here.interim.look()
     await here.lose()
     await here.take(OVER)
-    assert sorted(here.harness.told("CLEAR")) == ["centre", "room-U1"]
+    assert sorted(here.harness.recipients("CLEAR")) == ["centre", "room-U1"]
 
 
 async def test_end_that_comes_after_the_return_is_told_to_those_who_heard_from_memory() -> None:
@@ -155,8 +155,8 @@ async def test_end_that_comes_after_the_return_is_told_to_those_who_heard_from_m
     await here.lose()
     await here.take(BURNS)
     await here.back(BURNS, OVER)
-    assert sorted(here.harness.told("CLEAR")) == ["centre", "room-U1"]
-    assert here.harness.told("F0").count("centre") == 1
+    assert sorted(here.harness.recipients("CLEAR")) == ["centre", "room-U1"]
+    assert here.harness.recipients("F0").count("centre") == 1
 
 
 async def test_fire_that_was_over_when_told_from_memory_needs_no_all_clear() -> None:
@@ -175,12 +175,12 @@ async def test_a_notice_that_waited_in_the_database_does_not_say_fire_after_the_
     with pytest.raises(StoreUnavailable):
         await here.harness.deliver()
     await here.take(OVER)
-    assert sorted(here.harness.told("CLEAR")) == ["centre", "room-U1"]
+    assert sorted(here.harness.recipients("CLEAR")) == ["centre", "room-U1"]
     here.harness.clock.forward(2)
     here.store.away = False
     await here.interim.look()
     await here.harness.deliver()
-    assert len(here.harness.told("F0")) == 2, "the end of the fire is not taken in yet"
+    assert len(here.harness.recipients("F0")) == 2, "the end of the fire is not taken in yet"
     await here.back(OVER)
     subjects = [ready.subject for _, ready in here.harness.carrier.sent if ready.to.contact_id == "centre"]
     assert subjects[0] == "F0 U1"
@@ -192,7 +192,7 @@ async def test_attempts_that_fail_without_the_database_go_on_with_it() -> None:
     await here.lose()
     here.harness.carrier.answers = [Outcome(Reason.CONNECT), Outcome(Reason.CONNECT)]
     await here.take(BURNS)
-    assert len(here.harness.told("F0")) == 2
+    assert len(here.harness.recipients("F0")) == 2
     await here.back(BURNS)
     assert states(here.store) == {"F0": ["accepted", "accepted"]}
     assert [row.attempts for row in here.store.tables.notices.values()] == [2, 2]
@@ -281,15 +281,15 @@ async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(9):
         await here.take(replace(event(Happening.FIRED, of=f"U{number}", kind=FIRE), event_id=f"e{number}"))
     assert (len(here.memory.cases), len(here.memory.rows()), len(here.memory.seen)) == (3, 4, 5)
-    assert here.harness.told("F0").count("centre") == 9
+    assert here.harness.recipients("F0").count("centre") == 9
 
 
 async def test_answer_that_came_while_we_stood_still_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     answered = asyncio.Event()
-    told = iter([0.0, 40.0])
+    recipients = iter([0.0, 40.0])
 
     def monotonic() -> float:
-        at_now = next(told, 100.0)
+        at_now = next(recipients, 100.0)
         if at_now == 40.0:
             answered.set()  # what lay unread
         return at_now

@@ -12,16 +12,16 @@ import pytest
 
 from services.alerts.adapters.letter_writer import VERSIONS, TemplateWriter
 from services.alerts.domain.case.case import Case, Grouping, Sightings
-from services.alerts.domain.case.event import Event, Happening, Place
+from services.alerts.domain.case.event import Component, Event, Happening
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import close
 from services.alerts.domain.delivery.letters import (
     Letter,
+    component_step,
     letter_again,
     letter_of_all_clear,
     letter_of_step,
-    point_step,
 )
 from services.alerts.domain.delivery.notice import About, Notice
 from services.alerts.domain.ids import CaseId, NoticeId
@@ -38,7 +38,7 @@ def letters() -> dict[str, Letter]:
     lost = replace(case(), case_id=CaseId("C0123456789abcdef"), facts=SAMPLE)
     demand = replace(lost, clocks=clocks(reply=("H4", 3 * 86400)), sightings=Sightings(T0, drops=2))
     fire = replace(case(CaseKind.FIRE), case_id=CaseId("Cfedcba9876543210"), facts=SAMPLE, fire=FireState(alarms=2))
-    second = replace(event(Happening.FIRED, kind=CaseKind.FIRE), place=Place("1-002", "主机1", "二层走廊烟感"))
+    second = replace(event(Happening.FIRED, kind=CaseKind.FIRE), component=Component("1-002", "主机1", "二层走廊烟感"))
     common = replace(
         lost,
         kind=CaseKind.COMMON_CAUSE,
@@ -52,12 +52,12 @@ def letters() -> dict[str, Letter]:
     said = replace(second, text="fire 1-002 二层走廊烟感; not_registered; mqtt_json")
     return {
         "fire_over": letter_again(over, told_of(fire, second)),
-        "unreadable_alarm": letter_of_step(unread, unread.ladder[0], at(1), event=replace(said, place=None)),
+        "unreadable_alarm": letter_of_step(unread, unread.ladder[0], at(1), event=replace(said, component=None)),
         "unregistered_alarm": letter_of_step(unknown, unknown.ladder[0], at(1), event=said),
         "trouble_h0": letter_of_step(lost, lost.ladder[0], at(30)),
         "trouble_h4": letter_of_step(demand, demand.ladder[4], at(86400)),
         "fire": letter_of_step(fire, fire.ladder[0], at(1)),
-        "fire_point": letter_of_step(fire, point_step(fire), at(1), event=second),
+        "fire_point": letter_of_step(fire, component_step(fire), at(1), event=second),
         "common_cause": letter_of_step(common, lost.ladder[0], at(30), members=82),
         "all_clear": letter_of_all_clear(close(lost, "signal", at(7200)), at(7200)),
         "all_clear_common": letter_of_all_clear(close(common, "all_members_back", at(7200)), at(7200)),
@@ -78,7 +78,7 @@ def told_of(fire: Case, second: Event) -> Notice:
         clause="",
         created_at=at(1),
         caused_at=at(0),
-        about=About(fire.proof, second.place),
+        about=About(fire.proof, second.component),
         first=True,
     )
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from services.alerts.domain.case.case import Grouping, case_id_of
-from services.alerts.domain.case.event import Happening, Place
+from services.alerts.domain.case.event import Component, Happening
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import Action, Known, close, decide
 from tests.unit.alerts.build import RULES, at, case, event, terms
@@ -69,7 +69,7 @@ def test_lagging_finding_does_not_touch_the_next_fire() -> None:
         assert decision.action is Action.IGNORED or decision.case.case_id == over.case_id
 
 
-@pytest.mark.parametrize(("point", "action"), [("1", Action.SIGHTED), ("2", Action.POINT_ADDED)])
+@pytest.mark.parametrize(("point", "action"), [("1", Action.SIGHTED), ("2", Action.COMPONENT_ADDED)])
 def test_only_a_new_point_is_news(point: str, action: Action) -> None:
     opened = decide(Known(), event(Happening.FIRED, kind=FIRE, point="1"), terms(), at(0)).case
     decision = decide(Known(open=opened), event(Happening.FIRED, kind=FIRE, point=point, seconds=1), terms(), at(1))
@@ -80,7 +80,7 @@ def test_fire_ends_with_its_last_point() -> None:
     opened = decide(Known(), event(Happening.FIRED, kind=FIRE, point="1"), terms(), at(0)).case
     both = decide(Known(open=opened), event(Happening.FIRED, kind=FIRE, point="2"), terms(), at(1)).case
     one = decide(Known(open=both), event(Happening.RESTORED, kind=FIRE, point="1"), terms(), at(2))
-    assert one.action is Action.POINT_ENDED
+    assert one.action is Action.COMPONENT_ENDED
     last = decide(Known(open=one.case), event(Happening.RESTORED, kind=FIRE, point="2"), terms(), at(3))
     assert last.action is Action.CLOSED
 
@@ -91,14 +91,19 @@ def test_restore_without_a_point_ends_all() -> None:
 
 
 def test_the_end_of_a_whole_system_ends_its_points_and_no_others() -> None:
-    fires = [replace(event(Happening.FIRED, kind=FIRE), place=Place(*place)) for place in (("1", "1.0"), ("2", "12.0"))]
+    fires = [
+        replace(event(Happening.FIRED, kind=FIRE), component=Component(*component))
+        for component in (("1", "1.0"), ("2", "12.0"))
+    ]
     burning = None
     for fire in fires:
         burning = decide(Known(open=burning), fire, terms(), at(0)).case
-    ends = [replace(event(Happening.RESTORED, kind=FIRE), place=Place("*", system)) for system in ("1.0", "12.0")]
+    ends = [
+        replace(event(Happening.RESTORED, kind=FIRE), component=Component("*", system)) for system in ("1.0", "12.0")
+    ]
     first = decide(Known(open=burning), ends[0], terms(), at(1))
     assert first.case is not None
-    assert (first.action, first.case.fire.burning) == (Action.POINT_ENDED, frozenset({"12.0|2"}))
+    assert (first.action, first.case.fire.burning) == (Action.COMPONENT_ENDED, frozenset({"12.0|2"}))
     assert decide(Known(open=first.case), ends[1], terms(), at(2)).action is Action.CLOSED
 
 

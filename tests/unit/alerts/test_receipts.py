@@ -100,16 +100,16 @@ async def test_signing_takes_back_the_reminders_of_the_one_body_alone() -> None:
 
 @pytest.mark.parametrize(("signers", "told"), [([HEALTH], ["street"]), ([HEALTH, STREET], [])])
 async def test_a_step_that_ends_with_the_acknowledgement_passes_over_who_signed(
-    signers: Sequence[Who], told: list[str]
+    signers: Sequence[Who], recipients: list[str]
 ) -> None:
     harness = ladder(step("H0", 0, Recipient.CENTRE), step("H1", 1, Recipient.DEPARTMENT, exits=UNTIL_SEEN))
     case_id = await lost(harness)
     for who in signers:
         await harness.acknowledgements.acknowledge(case_id, who, "")
     await harness.pass_time(2 * 3600)
-    assert harness.told("H1") == told
+    assert harness.recipients("H1") == recipients
     taken = harness.store.tables.steps[case_id, "H1"]
-    assert taken.nobody == (None if told else "signed"), "no centre stands in for who has signed"
+    assert taken.nobody == (None if recipients else "signed"), "no centre stands in for who has signed"
 
 
 async def test_a_step_without_that_exit_is_told_to_who_signed_as_well() -> None:
@@ -117,7 +117,7 @@ async def test_a_step_without_that_exit_is_told_to_who_signed_as_well() -> None:
     case_id = await lost(harness)
     await harness.acknowledgements.acknowledge(case_id, HEALTH, "")
     await harness.pass_time(2 * 3600)
-    assert harness.told("H1") == ["health", "street"]
+    assert harness.recipients("H1") == ["health", "street"]
 
 
 def test_a_receipt_of_before_the_trouble_began_again_stops_nothing() -> None:

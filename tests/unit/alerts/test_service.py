@@ -31,16 +31,16 @@ async def test_story_of_a_lost_connection() -> None:
     await harness.work()
     assert not harness.carrier.sent, "the first notice is held back"
     await harness.pass_time(30)
-    assert sorted(harness.told("H0")) == ["centre", "room-U1"]
+    assert sorted(harness.recipients("H0")) == ["centre", "room-U1"]
     await harness.pass_time(24 * 3600)
-    assert harness.told("H2") == ["street"]
-    assert harness.told("H3") == []
-    assert sorted(harness.told("H4")) == ["health", "street"]
+    assert harness.recipients("H2") == ["street"]
+    assert harness.recipients("H3") == []
+    assert sorted(harness.recipients("H4")) == ["health", "street"]
     case = next(iter(harness.store.tables.cases.values()))
     assert case.reply_due_at is not None
     await harness.take(event(Happening.ENDED))
     await harness.work()
-    assert sorted(harness.told("CLEAR")) == ["centre", "health", "room-U1", "street"]
+    assert sorted(harness.recipients("CLEAR")) == ["centre", "health", "room-U1", "street"]
 
 
 async def test_a_district_without_a_pack_still_has_its_alarms_told_and_is_counted() -> None:
@@ -50,7 +50,7 @@ async def test_a_district_without_a_pack_still_has_its_alarms_told_and_is_counte
     await harness.take(event(Happening.FIRED, cause="s1", kind=CaseKind.FIRE))
     await harness.finished()
     await harness.pass_time(24 * 3600)
-    assert (sorted(harness.told("F0")), harness.told("N0")) == (["centre", "room-U1"], ["centre"])
+    assert (sorted(harness.recipients("F0")), harness.recipients("N0")) == (["centre", "room-U1"], ["centre"])
     assert {case.pack_id for case in harness.store.tables.cases.values()} == {"none"}
     assert harness.registry.get_sample_value("firenet_alerts_cases_without_pack_total") == 2
 
@@ -74,8 +74,8 @@ async def test_flapping_is_one_case_with_one_notice_per_step() -> None:
         await harness.pass_time(180, every=60)
     (case,) = harness.store.tables.cases.values()
     assert case.sightings.drops == 10
-    assert Counter(harness.told("H0")) == {"centre": 1, "room-U1": 1}
-    assert Counter(harness.told("CLEAR")) == {"centre": 1, "room-U1": 1}
+    assert Counter(harness.recipients("H0")) == {"centre": 1, "room-U1": 1}
+    assert Counter(harness.recipients("CLEAR")) == {"centre": 1, "room-U1": 1}
 
 
 async def test_finding_whose_case_went_on_under_another_comes_too_late() -> None:
@@ -95,7 +95,7 @@ async def test_repeated_records_have_no_second_effect() -> None:
     await harness.take(event())
     await harness.pass_time(60, every=30)
     assert len(harness.store.tables.cases) == 1
-    assert sorted(harness.told("H0")) == ["centre", "room-U1"]
+    assert sorted(harness.recipients("H0")) == ["centre", "room-U1"]
 
 
 async def test_fire_is_told_at_once_and_each_further_point_to_the_centre() -> None:
@@ -103,14 +103,14 @@ async def test_fire_is_told_at_once_and_each_further_point_to_the_centre() -> No
     fire = CaseKind.FIRE
     await harness.take(event(Happening.FIRED, kind=fire, point="1"), topic="alarms")
     await harness.deliver()
-    assert sorted(harness.told("F0")) == ["centre", "room-U1"]
+    assert sorted(harness.recipients("F0")) == ["centre", "room-U1"]
     await harness.take(event(kind=fire, point="1"))  # the finding of the same signal
     await harness.take(event(Happening.FIRED, kind=fire, cause="d2", point="2"), topic="alarms")
     await harness.deliver()
-    assert harness.told("F0.p2") == ["centre"]
+    assert harness.recipients("F0.p2") == ["centre"]
     await harness.take(event(Happening.RESTORED, kind=fire, cause="d3"), topic="alarms")
     await harness.deliver()
-    assert sorted(harness.told("CLEAR")) == ["centre", "room-U1"]
+    assert sorted(harness.recipients("CLEAR")) == ["centre", "room-U1"]
     assert all(row.state == "accepted" for row in harness.store.tables.notices.values())
 
 
@@ -121,7 +121,7 @@ async def test_second_fire_of_the_day_is_told_again() -> None:
         await harness.deliver()
         await harness.take(event(Happening.RESTORED, kind=CaseKind.FIRE, cause=f"{cause}-end"), topic="alarms")
         await harness.pass_time(60)
-    assert Counter(harness.told("F0")) == {"centre": 2, "room-U1": 2}
+    assert Counter(harness.recipients("F0")) == {"centre": 2, "room-U1": 2}
 
 
 async def test_end_and_next_fire_in_one_batch_are_both_told() -> None:
@@ -133,8 +133,8 @@ async def test_end_and_next_fire_in_one_batch_are_both_told() -> None:
     again = event(Happening.FIRED, kind=fire, cause="s2", point="1", seconds=2)
     await harness.take(over, again, topic="alarms")
     await harness.deliver()
-    assert Counter(harness.told("F0")) == {"centre": 2, "room-U1": 2}
-    assert Counter(harness.told("CLEAR")) == {"centre": 1, "room-U1": 1}
+    assert Counter(harness.recipients("F0")) == {"centre": 2, "room-U1": 2}
+    assert Counter(harness.recipients("CLEAR")) == {"centre": 1, "room-U1": 1}
     assert [case.is_open for case in harness.store.tables.cases.values()] == [False, True]
 
 
@@ -167,9 +167,9 @@ async def test_acknowledging_takes_back_what_waits_and_leaves_the_clock() -> Non
     assert await harness.acknowledgements.acknowledge(case_id, OFFICER, "seen") is Reply.DONE
     assert await harness.acknowledgements.acknowledge(case_id, OFFICER, "seen") is Reply.ALREADY
     await harness.pass_time(24 * 3600)
-    assert len(harness.told("H0")) == 2, "no further attempt after the acknowledgement"
+    assert len(harness.recipients("H0")) == 2, "no further attempt after the acknowledgement"
     assert states(harness.store)["H0"] == ["cancelled", "cancelled"]
-    assert sorted(harness.told("H4")) == ["health", "street"]
+    assert sorted(harness.recipients("H4")) == ["health", "street"]
 
 
 async def test_acknowledging_at_the_very_instant_of_a_step_does_not_take_back_the_next() -> None:
@@ -180,7 +180,7 @@ async def test_acknowledging_at_the_very_instant_of_a_step_does_not_take_back_th
     harness.clock.forward(-0.5)  # the clock of the machine with the fire lane is that much behind
     await harness.take(event(Happening.FIRED, kind=CaseKind.FIRE, cause="s2", point="2"), topic="alarms")
     await harness.pass_time(2, every=1)
-    assert harness.told("F0.p2") == ["centre"]
+    assert harness.recipients("F0.p2") == ["centre"]
 
 
 async def test_all_clear_that_waits_is_taken_back_when_the_unit_drops_again() -> None:
@@ -196,7 +196,7 @@ async def test_all_clear_that_waits_is_taken_back_when_the_unit_drops_again() ->
     assert states(harness.store)["CLEAR"] == ["cancelled", "cancelled"]
     await harness.take(event(Happening.ENDED, cause="d2", seconds=700))
     await harness.deliver()
-    assert sorted(harness.told("CLEAR"))[-2:] == ["room-U1", "room-U1"]
+    assert sorted(harness.recipients("CLEAR"))[-2:] == ["room-U1", "room-U1"]
 
 
 async def test_many_losses_become_one_notice_and_are_followed_up_after_the_hold() -> None:
@@ -207,10 +207,10 @@ async def test_many_losses_become_one_notice_and_are_followed_up_after_the_hold(
     assert [ready.to.contact_id for _, ready in harness.carrier.sent] == ["centre"]
     await harness.take(*[event(Happening.ENDED, of=name, seconds=1500) for name in units[:4]])
     await harness.pass_time(900, every=30)
-    assert sorted(harness.told("H0")) == ["centre", "room-U4"]
+    assert sorted(harness.recipients("H0")) == ["centre", "room-U4"]
     await harness.take(event(Happening.ENDED, of="U4", seconds=2400))
     await harness.pass_time(60, every=30)
-    assert Counter(harness.told("CLEAR")) == {"centre": 2, "room-U4": 1}  # of U4's case and of the common one
+    assert Counter(harness.recipients("CLEAR")) == {"centre": 2, "room-U4": 1}  # of U4's case and of the common one
     assert not any(case.is_open for case in harness.store.tables.cases.values())
 
 
@@ -230,7 +230,7 @@ async def test_fire_of_a_member_is_never_held() -> None:
     await harness.work()
     await harness.take(event(Happening.FIRED, of="U2", kind=CaseKind.FIRE, cause="s"), topic="alarms")
     await harness.deliver()
-    assert sorted(harness.told("F0")) == ["centre", "room-U2"]
+    assert sorted(harness.recipients("F0")) == ["centre", "room-U2"]
 
 
 async def test_crash_between_send_and_record_repeats_once_with_the_same_id() -> None:
@@ -324,12 +324,12 @@ class Story:
             if row.notice.first:
                 assert row.state != "cancelled", "a first notice is never taken back"
         assert tables.audit or not tables.cases, "what happened is written down"
-        told = Counter(
+        recipients = Counter(
             (row.notice.case_id, row.notice.step, row.notice.to)
             for row in tables.notices.values()
             if row.notice.purpose is Purpose.NOTICE
         )
-        assert not [key for key, count in told.items() if count > 1], "a step is told once"
+        assert not [key for key, count in recipients.items() if count > 1], "a step is told once"
 
     def watch(self, ready: Ready) -> None:
         """Look at the case at the very moment of sending."""

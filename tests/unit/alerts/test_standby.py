@@ -53,7 +53,7 @@ class Harness:
 
     async def until_told(self, *units: str) -> None:
         async with asyncio.timeout(30):
-            while self.memory.told != list(units):  # noqa: ASYNC110 - the handler tells nobody when it has
+            while self.memory.recipients != list(units):  # noqa: ASYNC110 - the handler tells nobody when it has
                 await asyncio.sleep(0)
 
     async def until_taken(self, next_offset: int) -> None:
@@ -76,7 +76,7 @@ async def test_what_the_database_does_not_take_is_told_from_memory_and_taken_lat
     await harness.handler.handle({0: findings("U1")})
     await harness.until_told("U1")
     await harness.handler.handle({0: findings("U1", "U2")[1:]})
-    assert harness.memory.told == ["U1", "U2"], "at once, without asking the database first"
+    assert harness.memory.recipients == ["U1", "U2"], "at once, without asking the database first"
     harness.taker.failing.clear()
     await harness.until_taken(2)
     assert not harness.memory.away
@@ -96,7 +96,7 @@ async def test_what_finds_no_room_is_told_and_read_again(harness: Harness) -> No
     await harness.handler.handle({0: findings("U1")})
     await harness.until_told("U1")
     await harness.handler.handle({0: findings("U1", "U2", "U3", "U4", "U5")[1:]})
-    assert harness.memory.told == ["U1", "U2", "U3", "U4", "U5"]
+    assert harness.memory.recipients == ["U1", "U2", "U3", "U4", "U5"]
     await harness.handler.idle()
     assert harness.progress, "it makes progress, from memory"
     harness.taker.failing.clear()
@@ -112,7 +112,7 @@ async def test_partition_that_cannot_be_claimed_is_told_from_memory_until_it_can
     harness.store.answers.clear()
     assert await harness.handler.assigned(0) is None
     await harness.handler.handle({0: findings("U1")})
-    assert harness.memory.told == ["U1"]
+    assert harness.memory.recipients == ["U1"]
     await harness.handler.idle()
     harness.store.answers.set()
     harness.memory.found()
@@ -127,7 +127,7 @@ async def test_partition_that_cannot_be_claimed_is_told_from_memory_until_it_can
 async def test_our_own_bug_costs_one_fire_not_those_behind_it(harness: Harness) -> None:
     harness.memory.lost()
     await harness.handler.handle({0: findings("U1", "BUG", "U2")})
-    assert harness.memory.told == ["U1", "U2"]
+    assert harness.memory.recipients == ["U1", "U2"]
 
 
 async def test_error_of_a_database_that_answers_all_the_same_tells_nothing_from_memory(
@@ -140,7 +140,7 @@ async def test_error_of_a_database_that_answers_all_the_same_tells_nothing_from_
         await harness.memory.looked.wait()
     harness.taker.failing.clear()
     await harness.until_taken(1)
-    assert not harness.memory.told
+    assert not harness.memory.recipients
 
 
 async def test_what_hangs_in_a_transaction_is_told_before_what_comes_behind_it(
@@ -151,6 +151,6 @@ async def test_what_hangs_in_a_transaction_is_told_before_what_comes_behind_it(
     await harness.handler.handle({0: [one]})
     harness.memory.lost()  # somebody else has noticed first
     await harness.handler.handle({0: [two]})
-    assert harness.memory.told == ["U1", "U2"]
+    assert harness.memory.recipients == ["U1", "U2"]
     harness.taker.slow["U1"].set()
     await harness.until_taken(2)

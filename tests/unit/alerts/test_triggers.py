@@ -100,7 +100,7 @@ def test_step_that_waits_for_an_event_has_no_clock_and_takes_no_other_event() ->
     one = waiting(OnEvent(CaseEvent.REOPENED), T0, Pace())
     assert (one.next_step, following(one)) == (None, one.ladder[1])
     assert awaited(one, CaseEvent.REOPENED) is one.ladder[1]
-    assert [awaited(one, other) for other in ("sighted", "opened", CaseEvent.POINT_ADDED)] == [None] * 3
+    assert [awaited(one, other) for other in ("sighted", "opened", CaseEvent.COMPONENT_ADDED)] == [None] * 3
     assert awaited(climb(one, one.ladder[1], at(9), Pace()), CaseEvent.REOPENED) is None
 
 
@@ -109,24 +109,24 @@ async def test_step_is_taken_once_when_its_event_comes() -> None:
     harness = Harness(ladders={**RULES.ladders, CaseKind.CONNECTION_LOST: ladder})
     await harness.take(event())
     await harness.pass_time(7200)
-    assert Counter(harness.told("H1")) == {}
+    assert Counter(harness.recipients("H1")) == {}
     for drop in (1, 2):
         seconds = drop * 7200
         await harness.take(event(Happening.ENDED, cause=f"d{drop}", seconds=seconds))
         await harness.take(event(cause=f"d{drop + 1}", seconds=seconds + 60))
         await harness.pass_time(60, every=30)
-    assert Counter(harness.told("H1")) == {"centre": 1}
+    assert Counter(harness.recipients("H1")) == {"centre": 1}
 
 
 async def test_further_component_on_fire_takes_the_step_that_waits_for_it() -> None:
-    ladder = (*FIRE_LADDER, step("F1", 0, Recipient.BRIGADE, trigger=OnEvent(CaseEvent.POINT_ADDED)))
+    ladder = (*FIRE_LADDER, step("F1", 0, Recipient.BRIGADE, trigger=OnEvent(CaseEvent.COMPONENT_ADDED)))
     harness = Harness(ladders={**RULES.ladders, CaseKind.FIRE: ladder})
     await harness.take(event(Happening.FIRED, kind=CaseKind.FIRE, point="1"), topic="alarms")
     await harness.work()
-    assert harness.told("F1") == []
+    assert harness.recipients("F1") == []
     await harness.take(event(Happening.FIRED, kind=CaseKind.FIRE, cause="d2", point="2"), topic="alarms")
     await harness.work()
-    assert (harness.told("F0.p2"), harness.told("F1")) == (["centre"], ["brigade"])
+    assert (harness.recipients("F0.p2"), harness.recipients("F1")) == (["centre"], ["brigade"])
 
 
 def exits(*of_steps: Sequence[StepExit]) -> tuple[LadderStep, ...]:
@@ -160,7 +160,7 @@ async def test_acknowledging_stops_no_step_of_the_sample_ladder() -> None:
     await harness.acknowledgements.acknowledge(case_id, Who("officer", None, "console"), "")
     assert harness.store.tables.cases[case_id].clocks == before
     await harness.pass_time(25 * 3600)
-    assert Counter(harness.told("H4")) == {"health": 1, "street": 1}
+    assert Counter(harness.recipients("H4")) == {"health": 1, "street": 1}
 
 
 async def test_acknowledging_stops_the_steps_that_say_so() -> None:
@@ -172,7 +172,7 @@ async def test_acknowledging_stops_the_steps_that_say_so() -> None:
     await harness.acknowledgements.acknowledge(case_id, Who("officer", None, "console"), "")
     assert harness.store.tables.cases[case_id].next_step == "H2"
     await harness.pass_time(4 * 3600)
-    assert (harness.told("H1"), harness.told("H2")) == ([], ["centre"])
+    assert (harness.recipients("H1"), harness.recipients("H2")) == ([], ["centre"])
 
 
 async def test_step_whose_exit_came_unseen_is_not_taken_when_it_falls_due() -> None:
@@ -184,7 +184,7 @@ async def test_step_whose_exit_came_unseen_is_not_taken_when_it_falls_due() -> N
     ((case_id, one),) = harness.store.tables.cases.items()
     harness.store.tables.cases[case_id] = replace(one, acknowledged=SEEN)
     await harness.pass_time(2 * 3600)
-    assert harness.told("H1") == []
+    assert harness.recipients("H1") == []
     assert harness.store.tables.cases[case_id].clocks == clocks()
 
 
@@ -192,7 +192,7 @@ TRIGGERS = [
     Elapsed(timedelta(hours=1)),
     WorkingDays(3, CN),
     WorkingTime(timedelta(hours=8), CN),
-    OnEvent(CaseEvent.POINT_ENDED),
+    OnEvent(CaseEvent.COMPONENT_ENDED),
 ]
 
 

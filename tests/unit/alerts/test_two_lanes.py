@@ -81,8 +81,8 @@ async def test_late_fire_lane_opens_no_second_case_and_tells_only_what_nobody_he
     assert (case.is_open, case.sightings.count, case.fire.alarms) == (False, 3, 2)
     ((_, further),) = harness.carrier.sent[sent:]
     assert further.notice is not None
-    assert further.notice.about.place is not None
-    assert (further.notice.step, further.notice.to.contact_id, further.notice.about.place.address) == (
+    assert further.notice.about.component is not None
+    assert (further.notice.step, further.notice.to.contact_id, further.notice.about.component.address) == (
         "F0.p2",
         "centre",
         "2",
@@ -104,8 +104,8 @@ async def test_late_fire_lane_tells_a_component_of_the_fire_before_the_last() ->
     ((_, further),) = harness.carrier.sent[sent:]
     assert further.case_id == case_id_of(event(kind=FIRE, cause=first).finding_id)
     assert further.notice is not None
-    assert further.notice.about.place is not None
-    assert further.notice.about.place.address == "2"
+    assert further.notice.about.component is not None
+    assert further.notice.about.component.address == "2"
 
 
 async def test_component_by_a_slower_clock_is_told_with_the_fire_that_is_over() -> None:
@@ -115,7 +115,7 @@ async def test_component_by_a_slower_clock_is_told_with_the_fire_that_is_over() 
     await harness.take(event(Happening.FIRED, kind=FIRE, cause="s2", point="2", seconds=4.9), topic=ALARMS)
     await harness.deliver()
     (case,) = harness.store.tables.cases.values()
-    assert (case.is_open, case.fire.alarms, harness.told("F0.p2")) == (False, 2, ["centre"])
+    assert (case.is_open, case.fire.alarms, harness.recipients("F0.p2")) == (False, 2, ["centre"])
 
 
 async def test_late_fire_lane_knows_the_next_fire() -> None:
@@ -127,7 +127,7 @@ async def test_late_fire_lane_knows_the_next_fire() -> None:
         await harness.take(alarm, topic=ALARMS)
     await harness.deliver()
     assert [case.is_open for case in harness.store.tables.cases.values()] == [False, True]
-    assert sorted(harness.told("F0")) == ["centre", "centre", "room-U1", "room-U1"]
+    assert sorted(harness.recipients("F0")) == ["centre", "centre", "room-U1", "room-U1"]
 
 
 async def test_late_finding_under_another_first_signal_belongs_to_the_fire_that_is_over() -> None:
@@ -147,7 +147,9 @@ async def test_late_finding_under_another_first_signal_belongs_to_the_fire_that_
         await harness.take(event(happening, kind=FIRE, cause=cause, point="1", seconds=seconds), topic=FINDINGS)
     await harness.deliver()
     assert [case.is_open for case in harness.store.tables.cases.values()] == [False, True]
-    assert not harness.told("CLEAR"), "who first heard of a fire that was over heard that with it; the other burns"
+    assert not harness.recipients("CLEAR"), (
+        "who first heard of a fire that was over heard that with it; the other burns"
+    )
 
 
 async def test_fire_by_the_slower_clock_of_a_second_gateway_is_no_late_one() -> None:
@@ -162,11 +164,11 @@ async def test_fire_by_the_slower_clock_of_a_second_gateway_is_no_late_one() -> 
 
 def components_told(harness: Harness) -> dict[str, list[str]]:
     """Return of each case the components that the centre was told of."""
-    told: dict[str, list[str]] = {}
+    recipients: dict[str, list[str]] = {}
     for row in harness.store.tables.notices.values():
-        if row.notice.to.contact_id == "centre" and row.notice.purpose is Purpose.NOTICE and row.notice.about.place:
-            told.setdefault(row.notice.case_id, []).append(row.notice.about.place.address)
-    return {case_id: sorted(components) for case_id, components in told.items()}
+        if row.notice.to.contact_id == "centre" and row.notice.purpose is Purpose.NOTICE and row.notice.about.component:
+            recipients.setdefault(row.notice.case_id, []).append(row.notice.about.component.address)
+    return {case_id: sorted(components) for case_id, components in recipients.items()}
 
 
 POINTS = st.sampled_from(["1", "2", "3"])
@@ -210,7 +212,7 @@ async def _play(signals: Signals, steps: Sequence[str]) -> None:
         elif step == "kill":
             harness.kill()
         elif step == "again":  # what was read before the crash of a consumer is read again
-            places = {topic: max(0, place - 3) for topic, place in places.items()}
+            places = {topic: max(0, component - 3) for topic, component in places.items()}
         else:
             topic, events = lanes[step]
             if places[topic] < len(events):
@@ -228,7 +230,7 @@ async def _play(signals: Signals, steps: Sequence[str]) -> None:
     assert {row.state for row in harness.store.tables.notices.values()} <= {"accepted"}, (
         "no notice of a fire is taken back"
     )
-    assert harness.told("F0").count("centre") >= len(signals.fires)
+    assert harness.recipients("F0").count("centre") >= len(signals.fires)
     assert components_told(harness) == {
         case_id_of(event(kind=FIRE, cause=cause).finding_id): sorted(points)
         for cause, points in signals.components.items()

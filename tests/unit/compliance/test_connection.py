@@ -6,7 +6,7 @@ import pytest
 
 from services.compliance.domain.connection import connection
 from services.compliance.domain.policy import Profile
-from services.compliance.domain.sight import NEVER, Sight, Span
+from services.compliance.domain.visibility import NEVER, Span, Visibility
 
 PROFILE = Profile(interval=60, deadline=240, stable=2)
 END = 10_000
@@ -23,8 +23,8 @@ def pieces(
     impaired: list[Span] | None = None,
     heard: bool = False,
 ) -> list[tuple[int, int, str, str]]:
-    sight = Sight(through, through, [Span(-NEVER, 0), *(blind or [])], impaired or [])
-    found, _ = connection(run, proofs, wills or [], sight, lambda _: PROFILE, heard)
+    visibility = Visibility(through, through, [Span(-NEVER, 0), *(blind or [])], impaired or [])
+    found, _ = connection(run, proofs, wills or [], visibility, lambda _: PROFILE, heard)
     for earlier, later in pairwise(found):
         assert earlier.end == later.start
     merged: list[tuple[int, int, str, str]] = []

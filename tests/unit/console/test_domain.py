@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from services.console.domain.accounts import BadAccount, checked_account, checked_password, lock_until
-from services.console.domain.freshness import Freshness, PartitionSight, data_age
+from services.console.domain.freshness import Freshness, PartitionVisibility, data_age
 from services.console.domain.rates import RateCounts, worst_first
 from services.console.domain.viewer import BodyCode, Role, Slice, Username, Viewer
 from services.kernel.ratio import Ratio
@@ -55,12 +55,14 @@ def test_a_department_account_without_a_code_sees_nothing() -> None:
 
 def test_the_page_is_as_old_as_its_oldest_partition() -> None:
     old = T0 - timedelta(seconds=4)
-    age = data_age([PartitionSight(0, T0, VisibilityState.CLEAR), PartitionSight(1, old, VisibilityState.CLEAR)], T0)
+    age = data_age(
+        [PartitionVisibility(0, T0, VisibilityState.CLEAR), PartitionVisibility(1, old, VisibilityState.CLEAR)], T0
+    )
     assert (age.state, age.as_of) == (Freshness.LIVE, old)
 
 
 @pytest.mark.parametrize(
-    ("sights", "state"),
+    ("visibilities", "state"),
     [
         ([], Freshness.NO_DATA),
         ([(None, VisibilityState.BLIND)], Freshness.NO_DATA),
@@ -73,9 +75,9 @@ def test_the_page_is_as_old_as_its_oldest_partition() -> None:
     ],
 )
 def test_one_partition_in_the_dark_is_enough_to_say_so(
-    sights: list[tuple[None, VisibilityState]], state: Freshness
+    visibilities: list[tuple[None, VisibilityState]], state: Freshness
 ) -> None:
-    parts = [PartitionSight(number, mark, sight) for number, (mark, sight) in enumerate(sights)]
+    parts = [PartitionVisibility(number, mark, visibility) for number, (mark, visibility) in enumerate(visibilities)]
     assert data_age(parts, T0).state is state
 
 

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from services.console.adapters.encode import JsonEncoder
 from services.console.domain.errors import DataUnavailable, TooBusy
-from services.console.domain.freshness import PartitionSight
+from services.console.domain.freshness import PartitionVisibility
 from services.console.domain.viewer import WHOLE
 from services.console.metrics import Metrics
 from services.console.ports import LiveEvent
@@ -152,7 +152,7 @@ async def test_streams_are_bounded_per_account_and_places_come_back() -> None:
 async def test_the_beat_says_blind_though_nothing_was_announced_and_the_picture_is_read_anew() -> None:
     async with Harness().running() as harness, harness.hub.follow(CENTRE, None) as events:
         await next_event(events, changed)
-        harness.read.sights = [PartitionSight(0, T0, VisibilityState.BLIND)]
+        harness.read.visibilities = [PartitionVisibility(0, T0, VisibilityState.BLIND)]
         harness.read.all_units[0] = unit("U1", connection="unknown")
         blind = await next_event(events, lambda event: '"state":"blind"' in event.body)
         assert blind.id is None

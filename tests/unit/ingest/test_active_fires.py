@@ -4,7 +4,7 @@ import pytest
 
 from services.ingest.domain.active_fires import MAX_POINTS, ActiveFires
 from services.ingest.domain.values import Accepted, FramePart, Message, Point, Signal
-from services.kernel.words import Carrier, Lane, Restores, SignalKind
+from services.kernel.words import Lane, Restores, SignalKind, Transport
 from tests.unit.ingest.build import arrival
 
 FRAME = FramePart("standard", 1, 2, 2, None, (), b"")
@@ -20,7 +20,7 @@ def end(address: str, what: Restores = Restores.ALL) -> Message:
 
 def urgent(*messages: Message, unit: str = "U1", active_fires: ActiveFires | None = None) -> list[bool]:
     signals = [
-        Signal("G1", unit, Lane.UP, Carrier.MQTT_GB26875, message, (), part) for part, message in enumerate(messages)
+        Signal("G1", unit, Lane.UP, Transport.MQTT_GB26875, message, (), part) for part, message in enumerate(messages)
     ]
     followed = (active_fires or ActiveFires()).follow(Accepted(arrival(), tuple(signals)))
     return [signal.message.concerns_fire for signal in followed.signals]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.domain.answers import SET_BACK_AFTER, Answer, AnswerMatch, Check, Clocks
-from services.kernel.words import Carrier
+from services.kernel.words import Transport
 from tests.unit.ingest.build import NOON, QUICK, after
 
 G = "G000001"
@@ -27,7 +27,7 @@ def clocks(ahead_s: float = 0, frames: int = 4) -> Clocks:
 
 def pressed(came_s: float, label_s: float | None, *, serial: int | None = None, kept: bool = False) -> Answer:
     label = None if label_s is None else after(label_s)
-    return Answer(after(came_s), Carrier.MQTT_GB26875, label, serial, kept)
+    return Answer(after(came_s), Transport.MQTT_GB26875, label, serial, kept)
 
 
 def test_a_press_from_before_the_check_is_no_answer_to_it() -> None:
@@ -51,7 +51,7 @@ def test_a_clock_of_which_nothing_is_known_is_believed_unless_it_lost_its_batter
     unknown = Clocks()
     assert unknown.match(G, pressed(20, -600), Check(SENT)) is AnswerMatch.OLD
     assert unknown.match(G, pressed(20, 20), Check(SENT)) is AnswerMatch.ANSWERS
-    assert unknown.match(G, Answer(after(20), Carrier.MQTT_GB26875, RESET), Check(SENT)) is AnswerMatch.UNPROVEN
+    assert unknown.match(G, Answer(after(20), Transport.MQTT_GB26875, RESET), Check(SENT)) is AnswerMatch.UNPROVEN
     assert unknown.match(G, pressed(20, None), Check(SENT)) is AnswerMatch.UNPROVEN
 
 

@@ -8,12 +8,12 @@ import pytest
 from services.ingest.domain.decide import decide
 from services.ingest.domain.directory import Device, Directory, Version
 from services.ingest.domain.values import Accepted, Arrival, Claim, Format, Refused, Route
-from services.kernel.words import Carrier, Lane, RefusalReason
+from services.kernel.words import Lane, RefusalReason, Transport
 from tests.unit.ingest.build import DECODERS, NOON
 
 ADDRESS = bytes.fromhex("a18601000000")
 KEEPALIVE = bytes.fromhex("404001000100000c0f010601a186010000000a0000000000000002" + "00" + "2323")
-ROUTE = Route(Lane.UP, Carrier.TCP_GB26875, Format.GB26875)
+ROUTE = Route(Lane.UP, Transport.TCP_GB26875, Format.GB26875)
 
 
 def decided(claim: Claim, *networks: str) -> Accepted | Refused:

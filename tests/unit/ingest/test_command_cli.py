@@ -7,7 +7,7 @@ import pytest
 from services.ingest.command import cli
 from services.ingest.command.cli import REASONS, WORDS, main, print_step
 from services.ingest.domain.controls import ExchangeEvent, Order
-from services.kernel.words import Carrier, ControlKind, ExchangeReason, ExchangeStep
+from services.kernel.words import ControlKind, ExchangeReason, ExchangeStep, Transport
 from tests.unit.ingest.build import NOON, after
 
 DUTY = Order("d1", "G000001", ControlKind.DUTY_CHECK, 5, "wang", NOON)
@@ -43,7 +43,7 @@ def test_every_step_and_every_reason_has_words() -> None:
 def test_people_read_local_time_the_gateway_and_how_long_it_took() -> None:
     out = io.StringIO()
     print_step(
-        ExchangeEvent(DUTY, ExchangeStep.SENT, NOON, "ingest-1", 7, Carrier.TCP_GB26875, 2), as_json=False, out=out
+        ExchangeEvent(DUTY, ExchangeStep.SENT, NOON, "ingest-1", 7, Transport.TCP_GB26875, 2), as_json=False, out=out
     )
     print_step(
         ExchangeEvent(DUTY, ExchangeStep.ANSWERED, after(40), "ingest-1", 7, seconds=40.0), as_json=False, out=out

@@ -33,7 +33,7 @@ from services.ingest.domain.return_paths import ReturnPaths
 from services.ingest.domain.values import Claim, Format, Route
 from services.ingest.metrics import ExchangeMetrics
 from services.ingest.worker.command_dispatcher import CommandDispatcher
-from services.kernel.words import Carrier, ControlKind, ExchangeReason, ExchangeStep, Lane
+from services.kernel.words import ControlKind, ExchangeReason, ExchangeStep, Lane, Transport
 from services.runtime.lifecycle import Stop
 from tests.fakes.ingest import HandClock
 from tests.unit.ingest.build import DECODERS, NOON, QUICK, arrival
@@ -42,7 +42,7 @@ from tests.unit.ingest.gb26875.strategies import PROFILE, adus, frames, frames_w
 DEVICE = bytes.fromhex("a18601000000")
 CENTRE = bytes.fromhex("0a0000000000")
 UP = "firenet/v1/G000001/up/gb26875"
-TCP = Route(Lane.UP, Carrier.TCP_GB26875, Format.GB26875)
+TCP = Route(Lane.UP, Transport.TCP_GB26875, Format.GB26875)
 DUTY = Order("d1", "G000001", ControlKind.DUTY_CHECK, 5, "wang", NOON)
 CLOCK = Order("c1", "G000001", ControlKind.SET_CLOCK, None, "wang", NOON)
 
@@ -74,7 +74,7 @@ class Harness:
         self.registry = CollectorRegistry()
         self.dispatcher = CommandDispatcher(
             Exchanges("ingest-1"),
-            {Carrier.MQTT_GB26875: self.mqtt, Carrier.TCP_GB26875: self.tcp},
+            {Transport.MQTT_GB26875: self.mqtt, Transport.TCP_GB26875: self.tcp},
             self,
             self.directory,
             ExchangeMetrics(self.registry),
@@ -103,10 +103,10 @@ class Harness:
         self.dispatcher.wake()
         await running
 
-    def hear(self, frame: Frame, *, over: Carrier = Carrier.MQTT_GB26875) -> None:
+    def hear(self, frame: Frame, *, over: Transport = Transport.MQTT_GB26875) -> None:
         """A frame of the device is stored."""
         came = arrival(encode_frame(frame), UP, received_at=self.clock.now())
-        if over is Carrier.TCP_GB26875:
+        if over is Transport.TCP_GB26875:
             came = came._replace(claim=Claim("G000001", TCP, "10.0.0.7", certified="G000001"))
         self.dispatcher.stored([decide(came, self.directory, DECODERS)])
 
@@ -217,17 +217,17 @@ async def test_a_resend_of_the_clock_has_the_serial_of_the_first_and_the_time_of
 async def test_the_control_goes_the_way_the_device_last_came() -> None:
     harness = Harness()
     harness.hear(harness.status())
-    harness.hear(harness.status()._replace(serial=9), over=Carrier.TCP_GB26875)
+    harness.hear(harness.status()._replace(serial=9), over=Transport.TCP_GB26875)
     harness.dispatcher.ordered(CLOCK, live=True)
     await harness.forward(1)
     assert (len(harness.mqtt.sent), len(harness.tcp.sent)) == (0, 1)
-    assert harness.log[1].carrier is Carrier.TCP_GB26875
+    assert harness.log[1].carrier is Transport.TCP_GB26875
 
 
 async def test_a_tcp_device_whose_connection_is_gone_is_unreachable() -> None:
     harness = Harness()
     harness.tcp.open = False
-    harness.hear(harness.status(), over=Carrier.TCP_GB26875)
+    harness.hear(harness.status(), over=Transport.TCP_GB26875)
     harness.dispatcher.ordered(CLOCK, live=True)
     await harness.forward(60)
     assert harness.metric("exchanges_total", what="set_clock", outcome="unreachable") == 1
@@ -309,5 +309,5 @@ def test_reach_forgets_who_was_silent_for_longest() -> None:
     reach = ReturnPaths(limit=2)
     frame = bytes(30)
     for gateway_id in ("G1", "G2", "G1", "G3"):
-        reach.heard(gateway_id, Carrier.MQTT_GB26875, frame)
+        reach.heard(gateway_id, Transport.MQTT_GB26875, frame)
     assert [reach.of(gateway_id) is not None for gateway_id in ("G1", "G2", "G3")] == [True, False, True]

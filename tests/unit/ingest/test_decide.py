@@ -9,7 +9,7 @@ import yaml
 
 from services.ingest.domain.decide import MAX_PAYLOAD_BYTES, decide, refuse_unexpected
 from services.ingest.domain.values import Accepted, Arrival, DecodedPayload, Message, Refused, Signal
-from services.kernel.words import REFUSAL_REASONS_IN_USE, Carrier, Flag, Lane, RefusalReason, Restores, SignalKind
+from services.kernel.words import REFUSAL_REASONS_IN_USE, Flag, Lane, RefusalReason, Restores, SignalKind, Transport
 from tests.unit.ingest.build import DECODERS, NOON, UP, after, arrival, directory
 
 EXAMPLES = Path(__file__).parents[3] / "schemas" / "examples" / "refused"
@@ -164,7 +164,7 @@ def test_a_good_message_is_read_as_it_stands(payload: bytes, message: Message) -
 def test_a_signal_belongs_to_the_unit_that_the_registry_names() -> None:
     signal = accept(arrival())
     assert (signal.gateway_id, signal.unit_id) == ("G000001", "U000001")
-    assert (signal.lane, signal.carrier) == (Lane.UP, Carrier.MQTT_JSON)
+    assert (signal.lane, signal.carrier) == (Lane.UP, Transport.MQTT_JSON)
 
 
 @pytest.mark.parametrize(("state", "kind"), [("online", SignalKind.LINK_UP), ("offline", SignalKind.LINK_DOWN)])

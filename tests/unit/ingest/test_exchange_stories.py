@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from services.ingest.domain.answers import Answer
 from services.ingest.domain.controls import ExchangeEvent, Order, Terms
 from services.ingest.domain.exchanges import Exchanges
-from services.kernel.words import Carrier, ControlKind, ExchangeReason, ExchangeStep
+from services.kernel.words import ControlKind, ExchangeReason, ExchangeStep, Transport
 from tests.unit.ingest.build import NOON, QUICK, after
 
-MQTT = Carrier.MQTT_GB26875
+MQTT = Transport.MQTT_GB26875
 MINUTES = 1
 ORDERS = (
     Order("clock", "G000001", ControlKind.SET_CLOCK, None, "wang", NOON),

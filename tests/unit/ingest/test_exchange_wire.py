@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from schemas import codec
 from services.ingest.adapters.exchange_wire import command_of, event_of, exchange_of, order_of
 from services.ingest.domain.controls import ExchangeEvent, Order
-from services.kernel.words import Carrier, ControlKind, ExchangeReason, ExchangeStep
+from services.kernel.words import ControlKind, ExchangeReason, ExchangeStep, Transport
 from tests.unit.ingest.build import NOON, QUICK, after
 
 ORDERS = st.sampled_from(
@@ -23,7 +23,7 @@ STEPS = st.builds(
     st.floats(0, 1e6).map(after),
     st.just("ingest-1"),
     st.none() | st.integers(0, 0xFFFF),
-    st.none() | st.sampled_from(Carrier),
+    st.none() | st.sampled_from(Transport),
     st.none() | st.integers(1, 11),
     st.none() | st.floats(0, 1e6),
     st.none() | st.sampled_from(ExchangeReason),

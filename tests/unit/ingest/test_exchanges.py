@@ -8,10 +8,10 @@ import pytest
 from services.ingest.domain.answers import Answer
 from services.ingest.domain.controls import ExchangeEvent, Order, Terms
 from services.ingest.domain.exchanges import Exchanges, Try
-from services.kernel.words import Carrier, ControlKind, ExchangeReason, ExchangeStep
+from services.kernel.words import ControlKind, ExchangeReason, ExchangeStep, Transport
 from tests.unit.ingest.build import NOON, after
 
-MQTT = Carrier.MQTT_GB26875
+MQTT = Transport.MQTT_GB26875
 CLOCK = Order("c1", "G000001", ControlKind.SET_CLOCK, None, "wang", NOON)
 DUTY = Order("d1", "G000001", ControlKind.DUTY_CHECK, 5, "wang", NOON)
 

@@ -17,7 +17,7 @@ from services.ingest.domain.values import (
     Signal,
     Undecodable,
 )
-from services.kernel.words import Carrier, Flag, Lane, RefusalReason, SignalKind
+from services.kernel.words import Flag, Lane, RefusalReason, SignalKind, Transport
 from tests.unit.ingest.build import after, arrival
 
 GRACE = timedelta(seconds=10)
@@ -59,7 +59,7 @@ def sent(serials: Sequence[int] | range, command: int = 2) -> Iterator[Accepted]
 
 def numbered(seq: int | None, flags: tuple[Flag, ...] = (), **of_arrival: bool) -> Accepted:
     message = Message(SignalKind.HEARTBEAT, seq)
-    signal = Signal("G1", "U1", Lane.UP, Carrier.MQTT_JSON, message, flags, 0)
+    signal = Signal("G1", "U1", Lane.UP, Transport.MQTT_JSON, message, flags, 0)
     return Accepted(arrival()._replace(**of_arrival), (signal,))  # type: ignore[arg-type]
 
 
@@ -75,7 +75,8 @@ def accepted(serial: int, command: int = 2, parts: int = 1, flags: tuple[Flag, .
     return Accepted(
         arrival(),
         tuple(
-            Signal("G1", "U1", Lane.UP, Carrier.MQTT_GB26875, message, flags, at) for at, message in enumerate(messages)
+            Signal("G1", "U1", Lane.UP, Transport.MQTT_GB26875, message, flags, at)
+            for at, message in enumerate(messages)
         ),
     )
 
@@ -181,7 +182,7 @@ def test_the_number_that_a_refused_frame_names_is_not_missing_and_junk_excuses_n
 
 
 def test_what_somebody_else_said_in_a_gateways_name_says_nothing_of_it() -> None:
-    claim = Claim("G1", Route(Lane.UP, Carrier.TCP_GB26875, Format.GB26875), "192.0.2.1")
+    claim = Claim("G1", Route(Lane.UP, Transport.TCP_GB26875, Format.GB26875), "192.0.2.1")
     ear = Listener().follow(*sent(range(40)))
     ear.refuse(
         refused(whole(40), RefusalReason.IDENTITY_MISMATCH, "tcp", claim),

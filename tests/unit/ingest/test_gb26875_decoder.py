@@ -26,7 +26,7 @@ from services.ingest.domain.gb26875 import (
 )
 from services.ingest.domain.gb26875.flags import FIRE_BIT
 from services.ingest.domain.values import DecodedPayload, Signal
-from services.kernel.words import Carrier, Lane, RefusalReason, SignalKind
+from services.kernel.words import Lane, RefusalReason, SignalKind, Transport
 from tests.unit.ingest.build import NOON, QUICK, arrival
 from tests.unit.ingest.gb26875.strategies import PROFILE, frames
 from tests.unit.ingest.gb26875.test_worked_frames import CENTRE, DEVICE, PRESSURE, TWO_SYSTEMS
@@ -43,7 +43,7 @@ def decode(payload: bytes, device: Device | None = None) -> DecodedPayload:
 def on_the_wire(reading: DecodedPayload, payload: bytes) -> list[WireSignal]:
     came = arrival(payload)
     signals = [
-        Signal("G000001", "U000001", Lane.UP, Carrier.MQTT_GB26875, message, message.flags, part)
+        Signal("G000001", "U000001", Lane.UP, Transport.MQTT_GB26875, message, message.flags, part)
         for part, message in enumerate(reading.messages)
     ]
     events = [codec.signals.decode(ENCODER.signal(signal, came)) for signal in signals]

@@ -6,7 +6,7 @@ import pytest
 
 from services.ingest.domain.repeats import COUNTED, MAX_REMEMBERED, SOON, WINDOW, Repeats
 from services.ingest.domain.values import Accepted, FramePart, Message, Refused, Signal
-from services.kernel.words import Carrier, Flag, Lane, RefusalReason, SignalKind
+from services.kernel.words import Flag, Lane, RefusalReason, SignalKind, Transport
 from tests.unit.ingest.build import NOON, arrival
 
 HEAD = b"@@%c\x00\x01\x00......"
@@ -35,7 +35,7 @@ def said(
     return Accepted(
         came,
         tuple(
-            Signal(gateway, "U1", Lane.UP, Carrier.MQTT_GB26875, message, flags, part)
+            Signal(gateway, "U1", Lane.UP, Transport.MQTT_GB26875, message, flags, part)
             for part, message in enumerate(messages)
         ),
         replies=(b"confirm",),

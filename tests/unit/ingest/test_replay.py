@@ -18,7 +18,7 @@ from services.ingest.domain.replays import LogPosition, Query, ReplayOrder, Stor
 from services.ingest.domain.values import Arrival, Claim, Format, Refused, Route
 from services.ingest.metrics import Metrics
 from services.ingest.worker.replayer import Replayer
-from services.kernel.words import Carrier, Flag, Lane
+from services.kernel.words import Flag, Lane, Transport
 from tests.fakes.ingest import MemoryRefusals, MemoryStore
 from tests.unit.ingest.build import DECODERS, NOON, UP, after, arrival, directory
 
@@ -126,7 +126,7 @@ async def test_what_a_gateway_said_before_it_was_entered_counts_when_it_is_adopt
 async def test_a_device_is_adopted_by_the_address_in_its_frames() -> None:
     address = bytes.fromhex("010203040506")
     frame = encode_frame(duty_check(Envelope(7, address, bytes(6), NOON), 5))
-    claim = Claim("", Route(Lane.UP, Carrier.TCP_GB26875, Format.GB26875), "10.0.0.7")
+    claim = Claim("", Route(Lane.UP, Transport.TCP_GB26875, Format.GB26875), "10.0.0.7")
     replays = Replays(arrival(frame, "tcp/10.0.0.7", received_at=after(-86_400))._replace(claim=claim))
     device = Device(address=address, networks=(IPv4Network("10.0.0.0/24"),))
     replays.directory.put("G000009", [Version(NOON.date(), "U000009", None, device)])
@@ -161,7 +161,7 @@ async def test_looking_what_would_become_of_it_stores_nothing() -> None:
 async def test_a_device_without_a_broker_is_found_under_the_address_in_its_frame() -> None:
     address = bytes.fromhex("010203040506")
     frame = encode_frame(duty_check(Envelope(7, address, bytes(6), NOON), 5))
-    route = Route(Lane.UP, Carrier.TCP_GB26875, Format.GB26875)
+    route = Route(Lane.UP, Transport.TCP_GB26875, Format.GB26875)
     came = arrival(frame, "tcp/10.0.0.7")._replace(claim=Claim("", route, "10.0.0.7"))
     replays = Replays(came)
     replays.register(device=Device(address=address, networks=(IPv4Network("10.0.0.0/24"),)))

@@ -29,14 +29,14 @@ from services.ingest.domain.values import (
     UnusableAlarm,
 )
 from services.ingest.worker.classifier import Classifier
-from services.kernel.words import Carrier, Lane, SignalKind
+from services.kernel.words import Lane, SignalKind, Transport
 from tests.fakes.ingest import MemoryStore
 from tests.unit.ingest.build import DECODERS, NOON, after, arrival, directory
 from tests.unit.ingest.device_harness import ADDRESSES, frame, spoilt, status
 
 ALARM = "firenet/v1/G000001/alarm/json"
 FRAMES = "firenet/v1/G000001/alarm/gb26875"
-KNOWN = UnusableAlarm("G000001", "U000001", Lane.ALARM, Carrier.MQTT_JSON)
+KNOWN = UnusableAlarm("G000001", "U000001", Lane.ALARM, Transport.MQTT_JSON)
 FIRE_FRAME = frame("G000003", status(0x03))
 
 
@@ -51,7 +51,9 @@ def alarm_of(came: Arrival) -> UnusableAlarm | None:
     return decided(came).unusable_alarm
 
 
-def called(raw: bytes, gateway_id: str = "", peer: str = "10.0.0.7", carrier: Carrier = Carrier.TCP_GB26875) -> Arrival:
+def called(
+    raw: bytes, gateway_id: str = "", peer: str = "10.0.0.7", carrier: Transport = Transport.TCP_GB26875
+) -> Arrival:
     claim = Claim(gateway_id, Route(Lane.UP, carrier, Format.GB26875), peer)
     return arrival(raw, f"tcp/{peer}:9")._replace(claim=claim)
 
@@ -118,7 +120,7 @@ def test_a_bad_frame_beside_good_ones_is_reported_unless_a_fire_is_among_them() 
     bad = spoilt(fire)
     beside = decided(arrival(ends_no_fire + bad, FRAMES))
     assert isinstance(beside, Accepted)
-    assert beside.unusable_alarm == KNOWN._replace(carrier=Carrier.MQTT_GB26875)
+    assert beside.unusable_alarm == KNOWN._replace(carrier=Transport.MQTT_GB26875)
     store = MemoryStore()
     store.write(beside)
     assert b"unreadable_alarm" in store.alarms[-1]
@@ -153,8 +155,8 @@ def test_a_topic_without_a_usable_id_is_reported_for_all_further_ones() -> None:
     assert event.data.gateway_id is None
 
 
-@pytest.mark.parametrize("carrier", [Carrier.TCP_GB26875, Carrier.UDP_GB26875])
-def test_a_fire_of_a_device_that_nobody_knows_is_reported_under_its_address(carrier: Carrier) -> None:
+@pytest.mark.parametrize("carrier", [Transport.TCP_GB26875, Transport.UDP_GB26875])
+def test_a_fire_of_a_device_that_nobody_knows_is_reported_under_its_address(carrier: Transport) -> None:
     outcome = decided(called(FIRE_FRAME, carrier=carrier))
     assert outcome.unusable_alarm is not None
     assert outcome.unusable_alarm[:4] == (ADDRESSES["G000003"].hex(), "", Lane.UP, carrier)
@@ -187,7 +189,7 @@ def test_unregistered_senders_are_reported_once_a_minute_each_and_beyond_a_bound
     throttle = UnusableAlarmThrottle()
 
     def alarm(name: str, seconds: float) -> UnusableAlarm:
-        return throttle.bound(UnusableAlarm(name, "", Lane.ALARM, Carrier.MQTT_JSON), after(seconds))
+        return throttle.bound(UnusableAlarm(name, "", Lane.ALARM, Transport.MQTT_JSON), after(seconds))
 
     first = [alarm(f"X{number}", 0) for number in range(MAX_UNREGISTERED)]
     assert [one.gateway_id for one in first] == [f"X{number}" for number in range(MAX_UNREGISTERED)]

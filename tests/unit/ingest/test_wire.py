@@ -26,7 +26,7 @@ from services.ingest.domain.values import (
     Tick,
 )
 from services.kernel import ids
-from services.kernel.words import Carrier, Flag, Lane, RefusalReason, Restores, SignalKind
+from services.kernel.words import Flag, Lane, RefusalReason, Restores, SignalKind, Transport
 from tests.unit.ingest.build import NOON, QUICK, after, arrival
 
 ENCODER = Encoder("ingest-1")
@@ -69,7 +69,7 @@ signals = st.builds(
     st.just("G000001"),
     st.just("U000001"),
     st.sampled_from(Lane),
-    st.sampled_from(Carrier),
+    st.sampled_from(Transport),
     messages,
     st.lists(st.sampled_from(Flag), unique=True).map(tuple),
     st.just(0),
@@ -174,7 +174,7 @@ FRAME = FramePart("standard", 5, 2, 2, None, (), b"@@\x05\x00\x01\x00SENDAT" + b
 
 
 def content_of(message: Message, came: Arrival, part: int = 0) -> str | None:
-    signal = Signal("G000001", "U000001", Lane.UP, Carrier.MQTT_GB26875, message, (), part)
+    signal = Signal("G000001", "U000001", Lane.UP, Transport.MQTT_GB26875, message, (), part)
     event = codec.signals.decode(ENCODER.signal(signal, came))
     assert isinstance(event, WireSignal)
     return event.data.content

@@ -165,7 +165,7 @@ ENTITIES = (
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("chinese", [True, False])
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(facts=ENTITIES, since=DAYS)
 def test_every_row_is_read_as_it_was_written(
     form: str, chinese: bool, facts: Facts, since: date, tmp_path: Path

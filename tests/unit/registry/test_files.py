@@ -304,7 +304,11 @@ H1 = "ladders.hazard.steps.1"
             f"{H1}.trigger",
             "exactly one of: elapsed, working_time",
         ),
-        ("trigger: {event: {kind: opened}}", f"{H1}.trigger.event.kind", "'reopened', 'point_added' or 'point_ended'"),
+        (
+            "trigger: {event: {kind: opened}}",
+            f"{H1}.trigger.event.kind",
+            "'reopened', 'component_added' or 'component_ended'",
+        ),
         (
             "trigger: {working_time: {calendar: CN}}",
             f"{H1}.trigger.working_time",

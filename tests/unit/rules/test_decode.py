@@ -14,7 +14,7 @@ from schemas.signal import Signal, SignalData, Tick, TickData, TickState
 from services.ingest.adapters.wire import Encoder
 from services.ingest.domain.values import Arrival, Message
 from services.ingest.domain.values import Signal as IngestSignal
-from services.kernel.words import Carrier, Flag, Lane, SignalKind
+from services.kernel.words import Flag, Lane, SignalKind, Transport
 from services.rules.adapters.decode import SignalDecoder, point_in
 from services.rules.domain.inputs import Heartbeat
 from services.rules.domain.inputs import Signal as DomainSignal
@@ -53,12 +53,12 @@ def encoded(at: datetime = AT, name: str = "a" * 32, **more: Any) -> bytes:
     seq=st.none() | st.integers(0, 2**53),
     occurred=st.none() | instants,
     flags=st.lists(st.sampled_from(list(Flag)), max_size=3),
-    carrier=st.sampled_from(list(Carrier)),
+    carrier=st.sampled_from(list(Transport)),
     lane=st.sampled_from(list(Lane)),
 )
 def test_whatever_our_encoder_writes_both_ways_agree(
     name: str, unit: str, gateway: str, instance: str, at: datetime, seq: int | None, occurred: datetime | None,
-    flags: list[Flag], carrier: Carrier, lane: Lane,
+    flags: list[Flag], carrier: Transport, lane: Lane,
 ) -> None:  # fmt: skip
     fields = {"seq": seq, "occurred_at": occurred, "flags": tuple(flags), "carrier": carrier, "lane": lane}
     raw = codec.signals.encode(
@@ -88,7 +88,7 @@ def test_what_the_broker_delivered_again_is_known_for_it(flags: tuple[str, ...])
 def test_a_heartbeat_goes_the_short_way_as_ingest_writes_it() -> None:
     came = Arrival(1, 1, "", b"{}", AT)
     for message in (Message(SignalKind.HEARTBEAT), Message(SignalKind.HEARTBEAT, seq=5, occurred_at=AT)):
-        signal = IngestSignal("G1", "U1", Lane.UP, Carrier.MQTT_JSON, message, (), 0)
+        signal = IngestSignal("G1", "U1", Lane.UP, Transport.MQTT_JSON, message, (), 0)
         raw = Encoder("i1").signal(signal, came)
         beat = decoder.heartbeat(raw, 3)
         assert beat is not None

@@ -19,7 +19,7 @@ from services.ingest.domain.gb26875 import STANDARD, Adu, Command, Frame, TimeLa
 from services.ingest.domain.gb26875.values import ComponentAddress, Text
 from services.ingest.domain.repeats import Repeats
 from services.ingest.domain.values import Accepted, Arrival, Claim, Format, Route
-from services.kernel.words import Carrier, FindingKind, Lane
+from services.kernel.words import FindingKind, Lane, Transport
 from services.rules.adapters.decode import SignalDecoder
 from tests.unit.ingest.build import DECODERS, QUICK
 from tests.unit.rules.scenario import T0, Scenario
@@ -38,7 +38,7 @@ class Form:
     clock: datetime | None = None
     seq: bool = False
     frames: bool = False
-    carrier: Carrier | None = None
+    carrier: Transport | None = None
 
     def words(self, kind: str, *, begin: bool) -> bytes:
         return self._frame(kind, begin=begin) if self.frames else self._json(kind, begin=begin)
@@ -67,8 +67,8 @@ FORMS = (
     Form("json, a clock that stands", "firenet/v1/G1/alarm/json", STARTS + timedelta(seconds=1), seq=True),
     Form("json, no time and no count", "firenet/v1/G1/up/json"),
     Form("frames over MQTT", "firenet/v1/G1/alarm/gb26875", BOOT, frames=True),
-    Form("frames over TCP", "tcp/10.0.0.7:5", BOOT, frames=True, carrier=Carrier.TCP_GB26875),
-    Form("frames over UDP, a clock that stands", "udp/10.0.0.7:5", STARTS, frames=True, carrier=Carrier.UDP_GB26875),
+    Form("frames over TCP", "tcp/10.0.0.7:5", BOOT, frames=True, carrier=Transport.TCP_GB26875),
+    Form("frames over UDP, a clock that stands", "udp/10.0.0.7:5", STARTS, frames=True, carrier=Transport.UDP_GB26875),
 )
 form = pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 kinds = pytest.mark.parametrize("kind", list(BITS))

@@ -4,7 +4,7 @@ import pytest
 
 from services.rules.domain.lines import UNSTABLE_AT
 from services.rules.domain.snapshot import restore, snapshot_head, snapshot_unit
-from services.rules.worker.held import row_of
+from services.rules.worker.owned_partition import row_of
 from tests.unit.rules.scenario import Scenario, when
 
 FIGURES = ("transitions", "findings", "hours", "samples")

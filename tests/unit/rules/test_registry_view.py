@@ -20,7 +20,7 @@ def test_units_and_gateways_go_to_their_partition_and_packs_to_all() -> None:
     one.on_record("gateway:G", registry_event(gateway_record("G", "U2")))
     one.on_record("pack:sample-2026", registry_event(pack_record()))
     news = one.take_news()
-    assert {place: (list(r.units), list(r.gateways), list(r.packs)) for place, r in news.items()} == {
+    assert {position: (list(r.units), list(r.gateways), list(r.packs)) for position, r in news.items()} == {
         EVERY_PARTITION: ([], [], ["sample-2026"]),
         1: (["U1"], [], []),
         2: (["U2"], ["G"], []),

@@ -81,7 +81,7 @@ def test_a_signal_after_the_gap_shows_it_too_and_does_not_make_sight_clear() -> 
     busy(scenario, 0, 5)
     scenario.beat(500, "U1")
     assert [scenario.connection(name) for name in NAMES] == ["online", "unknown", "unknown"]
-    assert scenario.engine.watch.sight == "blind"
+    assert scenario.engine.watch.visibility == "blind"
     scenario.ticks(501, 501 + OFFLINE_S + 1)
     assert [scenario.connection(name) for name in NAMES] == ["offline", "offline", "offline"]
     assert since_t0(scenario.transitions("U2")[-1].effective) == 501
@@ -101,7 +101,7 @@ def test_one_of_two_instances_dies_overdue_units_are_unknown_never_offline() -> 
     scenario = Scenario(3)
     busy(scenario, 0, 60, "i1", "i2")
     scenario.ticks(61, 600, "i1")
-    assert scenario.engine.watch.sight == "impaired"
+    assert scenario.engine.watch.visibility == "impaired"
     assert [scenario.connection(name) for name in NAMES] == ["unknown"] * 3
     unknown = scenario.transitions()[-1]
     assert (unknown.cause, since_t0(unknown.effective)) == ("impaired", 60)
@@ -132,7 +132,7 @@ def test_an_instance_that_says_goodbye_is_not_waited_for() -> None:
     busy(scenario, 0, 60, "i1", "i2")
     scenario.tick(61, "i2", leaving=True)
     scenario.ticks(61, 400, "i1")
-    assert scenario.engine.watch.sight == "clear"
+    assert scenario.engine.watch.visibility == "clear"
     assert scenario.connection() == "offline"
 
 
@@ -140,9 +140,9 @@ def test_an_instance_that_never_returns_is_forgotten_after_ten_minutes() -> None
     scenario = Scenario(3)
     busy(scenario, 0, 60, "i1", "i2")
     scenario.ticks(61, 660, "i1")
-    assert scenario.engine.watch.sight == "impaired"
+    assert scenario.engine.watch.visibility == "impaired"
     scenario.ticks(661, 661 + OFFLINE_S + 2, "i1")
-    assert (scenario.engine.watch.sight, scenario.connection()) == ("clear", "offline")
+    assert (scenario.engine.watch.visibility, scenario.connection()) == ("clear", "offline")
 
 
 def test_the_watermark_waits_for_the_slower_instance_and_never_goes_back() -> None:

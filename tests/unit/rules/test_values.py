@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from services.kernel.words import VisibilityState
 from services.rules.domain.facts import holding
 from services.rules.domain.instants import DAY, day_end, day_start, instant, micros
-from services.rules.domain.watch import sight_now
+from services.rules.domain.watch import visibility_now
 from tests.unit.rules.scenario import unit_version
 
 
@@ -36,4 +36,4 @@ def test_the_last_version_that_is_known_and_valid_holds() -> None:
     [(None, 5, VisibilityState.BLIND), (0, 11, VisibilityState.BLIND), (0, 10, VisibilityState.IMPAIRED)],
 )
 def test_behind_a_stalled_watermark_nobody_looks(watermark: int | None, now: int, shown: VisibilityState) -> None:
-    assert sight_now(VisibilityState.IMPAIRED, watermark, 10, now) is shown
+    assert visibility_now(VisibilityState.IMPAIRED, watermark, 10, now) is shown

@@ -270,7 +270,7 @@ async def test_news_of_the_registry_reach_the_partition_they_concern() -> None:
 
 
 async def test_deltas_are_folded_into_a_base_before_they_outgrow_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.rules.worker.held.REBASE_BYTES", 1000)
+    monkeypatch.setattr("services.rules.worker.owned_partition.REBASE_BYTES", 1000)
     store, clock = MemoryStore(), Clock()
     one = worker(store, log_of_a_day(), clock)
     await one.assigned(0)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.alerts.domain.case.case import Case
-from services.alerts.domain.case.event import EVERY_COMPONENT, Event, Happening, Place
+from services.alerts.domain.case.event import EVERY_COMPONENT, Component, Event, Happening
 from services.alerts.domain.case.fire import FireState
 
 MAX_ENDS = 64
@@ -26,15 +26,15 @@ def is_belated(closed: Case, event: Event) -> bool:
         return over is not None and event.detected_at < over and (own is None or own < over)
     if event.finding_id == closed.finding_id:
         return True
-    ended, own = _ended_at(closed.fire.ended, event.place), closed.fire.over_at
+    ended, own = _ended_at(closed.fire.ended, event.component), closed.fire.over_at
     return ended is not None and event.detected_at < ended and (own is None or own < ended)
 
 
-def _ended_at(ended: Mapping[str, datetime], place: Place | None) -> datetime | None:
-    """Return the newest end that covers `place`; of the unit as a whole the newest of all."""
-    if place is None:
+def _ended_at(ended: Mapping[str, datetime], component: Component | None) -> datetime | None:
+    """Return the newest end that covers `component`; of the unit as a whole the newest of all."""
+    if component is None:
         return max(ended.values(), default=None)
-    keys = (WHOLE_UNIT, f"{place.system_key}{EVERY_COMPONENT}", place.key)
+    keys = (WHOLE_UNIT, f"{component.system_key}{EVERY_COMPONENT}", component.key)
     return max((ended[key] for key in keys if key in ended), default=None)
 
 
@@ -47,21 +47,21 @@ def _ended_by(fire: FireState, event: Event) -> FireState:
     at = event.detected_at
     if event.happening is Happening.ENDED:
         return replace(fire, over_at=_newest(fire.over_at, at))
-    key = WHOLE_UNIT if event.place is None else event.place.key
-    reported = fire.reported - covered(event.place, fire.reported)
+    key = WHOLE_UNIT if event.component is None else event.component.key
+    reported = fire.reported - covered(event.component, fire.reported)
     ended = {**fire.ended, key: _newest(fire.ended.get(key), at)}
     if len(ended) > MAX_ENDS:
         del ended[min(ended, key=lambda one: ended[one])]
     return replace(fire, ended=ended, restored_at=_newest(fire.restored_at, at), reported=reported)
 
 
-def covered(place: Place | None, components: frozenset[str]) -> frozenset[str]:
-    """Return which of the components an end at `place` covers: itself, all of its system, or the whole unit."""
-    if place is None:
+def covered(component: Component | None, components: frozenset[str]) -> frozenset[str]:
+    """Return which of the components an end at `component` covers: itself, all of its system, or the whole unit."""
+    if component is None:
         return components
-    if place.address != EVERY_COMPONENT:
-        return components & {place.key}
-    return frozenset(key for key in components if key.startswith(place.system_key))
+    if component.address != EVERY_COMPONENT:
+        return components & {component.key}
+    return frozenset(key for key in components if key.startswith(component.system_key))
 
 
 def _newest(one: datetime | None, other: datetime) -> datetime:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.alerts.domain.case.clocks import Clocks
-from services.alerts.domain.case.event import Place, Proof
+from services.alerts.domain.case.event import Component, Proof
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import URGENT, CaseKind
 from services.alerts.domain.case.subject import Subject, SubjectFacts
@@ -77,8 +77,8 @@ class Grouping:
 class Case:
     """What alerts keeps open for a finding.
 
-    `ladder` is the snapshot taken at opening, `step` its last step that was taken. `place` is the component that opened
-    it, None for the whole unit. `closure` None: open. `fire` says something in fire cases only. `receipts` come in the
+    `ladder` is the snapshot taken at opening, `step` its last step that was taken. `component` opened it,
+    None for the whole unit. `closure` None: open. `fire` says something in fire cases only. `receipts` come in the
     order in which they were given, at most one for a body and step.
     """
 
@@ -102,7 +102,7 @@ class Case:
     acknowledged: Acknowledgement | None = None
     receipts: tuple[Receipt, ...] = ()
     fire: FireState = field(default_factory=FireState)
-    place: Place | None = None
+    component: Component | None = None
     revision: int = 1
 
     @property

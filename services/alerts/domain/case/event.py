@@ -33,7 +33,7 @@ EVERY_COMPONENT = "*"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Component:
     """One component as its controller names it. `key` tells components of a unit apart."""
 
     address: str
@@ -54,8 +54,8 @@ class Place:
 class Event:
     """A finding or a fire signal, as the case book sees it.
 
-    `event_id` is the deduplication key across topics. `place` None means the whole unit. `text` is for people: what an
-    alarm that is no plain fire says.
+    `event_id` is the deduplication key across topics. `component` None means the whole unit. `text` is for people: what
+    an alarm that is no plain fire says.
     """
 
     event_id: str
@@ -67,6 +67,6 @@ class Event:
     detected_at: datetime
     cause: str
     proof: Proof
-    place: Place | None = None
+    component: Component | None = None
     clause: str = ""
     text: str = ""

@@ -39,8 +39,8 @@ class Action(StrEnum):
     OPENED = "opened"
     REOPENED = "reopened"
     SIGHTED = "sighted"
-    POINT_ADDED = "point_added"
-    POINT_ENDED = "point_ended"
+    COMPONENT_ADDED = "component_added"
+    COMPONENT_ENDED = "component_ended"
     CLOSED = "closed"
     RECORDED = "recorded"
     """Belongs to a case that is over: written down there, and nobody is told."""
@@ -103,9 +103,11 @@ def older_than_last(known: Known, event: Event) -> bool:
 def _belated(case: Case, event: Event) -> Decision:
     """A component that nobody was told of is told, as one whose fire is over; all else is written down."""
     reason = "older_than_the_last_end"
-    key = _point_key(event)
+    key = _component_key(event)
     if event.happening is Happening.FIRED and key not in case.fire.reported:
-        return Decision(Action.POINT_ADDED, reason, replace(with_sighting(case, event), fire=case.fire.with_alarm(key)))
+        return Decision(
+            Action.COMPONENT_ADDED, reason, replace(with_sighting(case, event), fire=case.fire.with_alarm(key))
+        )
     if event.detected_at < case.detected_at:  # of a fire before that one: no case of it is at hand
         return Decision(Action.IGNORED, reason, case)
     return Decision(Action.RECORDED, reason, with_sighting(case, event))
@@ -137,8 +139,8 @@ def open_case(event: Event, terms: Terms, now: datetime) -> Case:
         clause=event.clause or ladder[0].clause,
         proof=event.proof,
         ladder=ladder,
-        place=event.place,
-        fire=_fire_at(_point_key(event)) if event.kind is CaseKind.FIRE else FireState(),
+        component=event.component,
+        fire=_fire_at(_component_key(event)) if event.kind is CaseKind.FIRE else FireState(),
     )
     return clock_from(case, now, rules.group_wait, terms.pace)
 
@@ -147,8 +149,8 @@ def _fire_at(component: str) -> FireState:
     return FireState(burning=frozenset({component})).with_alarm(component)
 
 
-def _point_key(event: Event) -> str:
-    return event.place.key if event.place is not None else WHOLE_UNIT
+def _component_key(event: Event) -> str:
+    return event.component.key if event.component is not None else WHOLE_UNIT
 
 
 def _again(known: Known, case: Case, event: Event) -> Decision:
@@ -159,11 +161,11 @@ def _again(known: Known, case: Case, event: Event) -> Decision:
     if event.happening is not Happening.FIRED:
         # rules may know this trouble under another finding (a record that we never saw): its end must close the case
         return Decision(Action.SIGHTED, "joined", replace(seen, finding_id=event.finding_id))
-    key = _point_key(event)
+    key = _component_key(event)
     if key in case.fire.burning:
-        return Decision(Action.SIGHTED, "same_point", seen)
+        return Decision(Action.SIGHTED, "same_component", seen)
     fire = replace(case.fire.with_alarm(key), burning=case.fire.burning | {key})
-    return Decision(Action.POINT_ADDED, "further_point", replace(seen, fire=fire))
+    return Decision(Action.COMPONENT_ADDED, "further_component", replace(seen, fire=fire))
 
 
 def _over(known: Known, event: Event, now: datetime) -> Decision:
@@ -179,11 +181,13 @@ def _over(known: Known, event: Event, now: datetime) -> Decision:
         return _past_end(known, event, "older_than_the_fire")
     case = with_end(case, event)
     burning = case.fire.burning
-    left = burning - covered(event.place, burning)
+    left = burning - covered(event.component, burning)
     if left == burning:
-        return Decision(Action.RECORDED, "unknown_point", case)
+        return Decision(Action.RECORDED, "unknown_component", case)
     if left:
-        return Decision(Action.POINT_ENDED, "other_points_burn", replace(case, fire=replace(case.fire, burning=left)))
+        return Decision(
+            Action.COMPONENT_ENDED, "other_components_burn", replace(case, fire=replace(case.fire, burning=left))
+        )
     return Decision(Action.CLOSED, "restored", close(case, "restored", now))
 
 
@@ -230,7 +234,7 @@ def _reopen(case: Case, event: Event, terms: Terms, now: datetime) -> Case:
         detected_at=event.detected_at,
         sightings=Sightings(now, case.sightings.count + 1, case.sightings.drops + 1),
         proof=event.proof,
-        place=event.place,
+        component=event.component,
         facts=replace(
             terms.facts, lead_department=case.facts.lead_department, copy_departments=case.facts.copy_departments
         ),

@@ -81,7 +81,7 @@ def policy_of(purpose: Purpose, *, fire: bool, first: bool, over_since: datetime
 class Verdict:
     """`next_attempt_at` is set for a retry only."""
 
-    fate: DeliveryState
+    state: DeliveryState
     next_attempt_at: datetime | None = None
 
 

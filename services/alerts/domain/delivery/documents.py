@@ -131,7 +131,7 @@ def request_id_of(case_id: CaseId, step: str) -> RequestId:
     return RequestId(digest(16, "document", case_id, step))
 
 
-def copies_of(told: Iterable[str], particulars: Particulars) -> tuple[Named, ...]:
+def copies_of(recipients: Iterable[str], particulars: Particulars) -> tuple[Named, ...]:
     """Return who has a copy (抄送): who is told beside the unit itself and the issuer."""
-    named = (_ROLES.get(Recipient(one)) if one in _ROLES else particulars.bodies.get(one) for one in told)
+    named = (_ROLES.get(Recipient(one)) if one in _ROLES else particulars.bodies.get(one) for one in recipients)
     return tuple(one for one in named if one is not None and one != particulars.issuer)

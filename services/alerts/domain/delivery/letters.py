@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from services.alerts.domain.case.case import Case
-from services.alerts.domain.case.event import Event, Place, Proof
+from services.alerts.domain.case.event import Component, Event, Proof
 from services.alerts.domain.delivery.notice import Notice
 from services.alerts.domain.escalation.ladder import following, step_of
 from services.alerts.domain.escalation.steps import LadderStep
@@ -24,14 +24,14 @@ class Letter:
     created_at: datetime
     caused_at: datetime
     proof: Proof
-    place: Place | None = None
+    component: Component | None = None
     text: str = ""
     reply_due_at: datetime | None = None
     members: int = 0
     first: bool = False
 
 
-def point_step(case: Case) -> LadderStep:
+def component_step(case: Case) -> LadderStep:
     """Return the rung of a further fire point: like the first step's own, numbered."""
     first = case.ladder[0]
     return replace(first, code=f"{first.code}.p{case.fire.alarms}", name_zh="续报火警", name_en="Further fire point")
@@ -49,7 +49,7 @@ def letter_of_step(
         created_at=_after_acknowledgement(case, now),
         caused_at=event.detected_at if event else case.detected_at,
         proof=event.proof if event else case.proof,
-        place=event.place if event else None,
+        component=event.component if event else None,
         text=event.text if event else "",
         first=first,
         reply_due_at=case.reply_due_at if step.reply_working_days else None,
@@ -60,7 +60,7 @@ def letter_of_step(
 def letter_again(case: Case, notice: Notice) -> Letter:
     """Return the letter of a notice as the case stands now: of one that is over it says so."""
     first = case.ladder[0]
-    step = point_step(case) if notice.step.startswith(f"{first.code}.p") else step_of(case, notice.step) or first
+    step = component_step(case) if notice.step.startswith(f"{first.code}.p") else step_of(case, notice.step) or first
     return Letter(
         purpose=notice.purpose,
         case=case,
@@ -69,7 +69,7 @@ def letter_again(case: Case, notice: Notice) -> Letter:
         created_at=notice.created_at,
         caused_at=notice.caused_at,
         proof=notice.about.proof,
-        place=notice.about.place,
+        component=notice.about.component,
         text=notice.about.text,
         first=notice.first,
     )
@@ -95,6 +95,6 @@ def letter_of_all_clear(case: Case, now: datetime, *, event: Event | None = None
         created_at=now,
         caused_at=event.detected_at if event else case.detected_at,
         proof=event.proof if event else case.proof,
-        place=event.place if event else None,
+        component=event.component if event else None,
         members=members,
     )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.alerts.domain.case.event import Place, Proof
+from services.alerts.domain.case.event import Component, Proof
 from services.alerts.domain.ids import CaseId, NoticeId, RequestId, digest
 from services.alerts.domain.routing.contacts import Address
 from services.kernel.words import Purpose
@@ -14,7 +14,7 @@ class About:
     """What a notice tells of, kept so that it can be written anew when its case is over before it has left."""
 
     proof: Proof
-    place: Place | None = None
+    component: Component | None = None
     text: str = ""
 
 

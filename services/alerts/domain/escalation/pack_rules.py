@@ -21,7 +21,7 @@ class PackRules:
     common_units: int
     common_window: timedelta
     common_hold: timedelta
-    common_tells: tuple[Recipient, ...]
+    common_recipients: tuple[Recipient, ...]
     common_clause: str
     expired: bool = False
 
@@ -37,7 +37,7 @@ WITHOUT_PACK = PackRules(
     common_units=0,
     common_window=timedelta(0),
     common_hold=timedelta(0),
-    common_tells=(),
+    common_recipients=(),
     common_clause="",
 )
 """Where a district has no pack: the centre is told once of every kind, of a fire the control room too.

@@ -34,5 +34,5 @@ class StepTaken:
     taken_at: datetime
     document: str
     clause: str
-    told: tuple[str, ...]
+    recipients: tuple[str, ...]
     nobody: str | None = None

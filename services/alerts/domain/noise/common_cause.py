@@ -103,7 +103,7 @@ def open_common(cause: Cause, sample: Case, rules: PackRules, now: datetime, pac
     step = LadderStep(
         code=COMMON_STEP,
         trigger=AT_ONCE,
-        tells=rules.common_tells,
+        tells=rules.common_recipients,
         document="COMMON",
         name_zh="共因告警",
         name_en="Common-cause notice",
@@ -136,8 +136,8 @@ def open_common(cause: Cause, sample: Case, rules: PackRules, now: datetime, pac
 
 def again(common: Case, cause: Cause, rules: PackRules, now: datetime, pace: Pace) -> Case:
     """Return the common case with further members. When its hold was over this is a new drop: held, told anew."""
-    told = common.sightings
-    seen = replace(told, count=told.count + len(cause.members), last_at=now)
+    recipients = common.sightings
+    seen = replace(recipients, count=recipients.count + len(cause.members), last_at=now)
     if common.grouping.holds(now):
         return replace(common, sightings=seen)
     drop = seen.drops + 1

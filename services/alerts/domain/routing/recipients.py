@@ -44,7 +44,7 @@ class Recipients:
     instead: bool = False
 
 
-def whom_to_tell(
+def recipients_of(
     book: AddressBook, case: Case, tells: Iterable[Recipient], but: frozenset[str] = frozenset()
 ) -> Recipients:
     """Return one address per contact and channel, without repetition, in the order of the roles.
@@ -64,7 +64,7 @@ def whom_to_tell(
     return Recipients(addresses, tuple(dict.fromkeys(names)), tuple(dict.fromkeys(missing)))
 
 
-def whom_step_tells(book: AddressBook, case: Case, step: LadderStep) -> Recipients:
+def recipients_of_step(book: AddressBook, case: Case, step: LadderStep) -> Recipients:
     """Return whom to tell at `step`: nobody for a board entry, the centre when the step's own people are unknown.
 
     A step that is not taken once the case is acknowledged does not tell those who have signed: their own
@@ -73,26 +73,26 @@ def whom_step_tells(book: AddressBook, case: Case, step: LadderStep) -> Recipien
     if step.board_only:
         return Recipients((), (), nobody="board_only")
     but = case.signers if StepExit.ACKNOWLEDGED in step.exits and not case.is_urgent else frozenset()
-    told = whom_to_tell(book, case, step.tells, but)
-    if told.addresses:
-        return told
-    if but and not told.missing:
+    recipients = recipients_of(book, case, step.tells, but)
+    if recipients.addresses:
+        return recipients
+    if but and not recipients.missing:
         return Recipients((), (), nobody="signed")
-    centre = whom_to_tell(book, case, (Recipient.CENTRE,))
-    reason = "no_contact:" + ",".join(told.missing)
+    centre = recipients_of(book, case, (Recipient.CENTRE,))
+    reason = "no_contact:" + ",".join(recipients.missing)
     if not centre.addresses:
-        return Recipients((), (), told.missing, nobody=reason[:200] + ";no_contact:centre")
-    return Recipients(centre.addresses, centre.names, told.missing, nobody=reason[:200], instead=True)
+        return Recipients((), (), recipients.missing, nobody=reason[:200] + ";no_contact:centre")
+    return Recipients(centre.addresses, centre.names, recipients.missing, nobody=reason[:200], instead=True)
 
 
-def whom_first_step_tells(book: AddressBook, case: Case, step: LadderStep) -> Recipients:
+def recipients_of_first_step(book: AddressBook, case: Case, step: LadderStep) -> Recipients:
     """Return whom the first step of an urgent case tells: its own people, and the centre and of a fire the unit itself.
 
     Whatever the pack says, the monitoring centre and the control room are told of every fire.
     """
     always = (Recipient.CENTRE, Recipient.UNIT_CONTROL_ROOM) if case.is_fire else (Recipient.CENTRE,)
     tells = tuple(dict.fromkeys((*step.tells, *always)))
-    return whom_step_tells(book, case, replace(step, tells=tells, board_only=False))
+    return recipients_of_step(book, case, replace(step, tells=tells, board_only=False))
 
 
 def addresses_of(contact: Contact) -> list[Address]:

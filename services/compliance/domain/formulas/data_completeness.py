@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from services.compliance.domain.figure import Counted, FigureAsk
 from services.compliance.domain.population import Membership, Population
-from services.compliance.domain.sight import Span
 from services.compliance.domain.timeline import GatewayTrack
+from services.compliance.domain.visibility import Span
 from services.kernel.calendar import day_of, midnight
 from services.kernel.ratio import NOTHING, Ratio
 
@@ -30,7 +30,7 @@ def _of_gateway(population: Population, track: GatewayTrack, member: Membership)
     came = wanted = 0
     for day in _days(track, member):
         supervised = received = 0
-        for start, end in population.world.sight.sighted(*day):
+        for start, end in population.world.visibility.sighted(*day):
             supervised += end - start
             received += bisect_left(track.heartbeats, end) - bisect_left(track.heartbeats, start)
         due = supervised // interval

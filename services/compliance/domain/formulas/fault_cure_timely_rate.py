@@ -16,7 +16,7 @@ OLDER = "from_7d"
 def fault_cure_timely_rate(population: Population, ask: FigureAsk) -> Counted:
     """`unknown`: open at the horizon and not older than the limit."""
     faults = list(_faults(population, ask))
-    horizon = population.world.sight.through
+    horizon = population.world.visibility.through
     cures = sorted(fault.ended - fault.begun for fault in faults if fault.ended is not None)
     ages = [horizon - fault.begun for fault in faults if fault.ended is None]
     timely, might = sum(cure <= ask.limit for cure in cures), sum(age <= ask.limit for age in ages)

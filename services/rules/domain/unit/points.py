@@ -14,7 +14,7 @@ MAX_SYSTEMS = 64
 WHOLE_UNIT = ""
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where a word stands, or the latest of several words in each of both orders.
 
     `happened` and `heard` (when it came) are the first order, `arrived` is the second: equal to `heard`, or `NOWHERE`
@@ -27,14 +27,14 @@ class Place(NamedTuple):
 
 
 NOWHERE = -1
-UNSAID = Place(NOWHERE, NOWHERE, NOWHERE)
+UNSAID = Position(NOWHERE, NOWHERE, NOWHERE)
 
 
 class Word(NamedTuple):
     """The latest begin and the latest end of one component."""
 
-    begun: Place
-    ended: Place
+    begun: Position
+    ended: Position
     open: bool
 
 
@@ -57,17 +57,17 @@ class Trouble:
 
     __slots__ = ("floor", "floors", "open_count", "turns", "words")
 
-    def __init__(self, floor: Place = UNSAID) -> None:
+    def __init__(self, floor: Position = UNSAID) -> None:
         self.floor = floor
-        self.floors: dict[str, Place] = {}
+        self.floors: dict[str, Position] = {}
         self.words: dict[str, Word] = {}
         self.open_count = 0
         self.turns: list[Turn] = []
 
-    def begin(self, point: str, place: Place) -> bool:
+    def begin(self, point: str, position: Position) -> bool:
         """Open `point`; return False when a later word about it is known already."""
         known = self.words.get(point, _NO_WORD)
-        begun = _later(known.begun, place)
+        begun = _later(known.begun, position)
         if begun == known.begun or not _is_open(begun, _later(known.ended, self._ended_with_others(point))):
             return False
         self._put(point, Word(begun, known.ended, open=True), known)
@@ -77,33 +77,33 @@ class Trouble:
         """Return whether `point` can be opened without growing beyond the bound."""
         return self.open_count < MAX_OPEN or self.words.get(point, _NO_WORD).open
 
-    def end(self, point: str, place: Place) -> bool:
+    def end(self, point: str, position: Position) -> bool:
         """Close `point`; return False when that is old news, or when a begin of it stays open."""
         known = self.words.get(point, _NO_WORD)
         before = _later(known.ended, self._ended_with_others(point))
-        ended = _later(before, place)
+        ended = _later(before, position)
         if ended == before:
             return False
         is_open = known.open and _is_open(known.begun, ended)
-        self._put(point, Word(known.begun, _later(known.ended, place), is_open), known)
+        self._put(point, Word(known.begun, _later(known.ended, position), is_open), known)
         self._forget_old_ends()
         return not is_open
 
-    def end_all(self, place: Place) -> bool:
-        """Close everything that was said before `place`, the unit as a whole too; return False for old news."""
-        floor = _later(self.floor, place)
+    def end_all(self, position: Position) -> bool:
+        """Close everything that was said before `position`, the unit as a whole too; return False for old news."""
+        floor = _later(self.floor, position)
         if floor == self.floor:
             return False
         self.floor = floor
         self._look_again()
         return True
 
-    def end_system(self, system: str, place: Place) -> bool:
-        """Close every point whose name begins with `system` and that was opened before `place`."""
+    def end_system(self, system: str, position: Position) -> bool:
+        """Close every point whose name begins with `system` and that was opened before `position`."""
         before = self._ended_with_others(system)
-        if _later(before, place) == before:
+        if _later(before, position) == before:
             return False
-        floor = _later(self.floors.pop(system, UNSAID), place)
+        floor = _later(self.floors.pop(system, UNSAID), position)
         self.floors[system] = floor
         if len(self.floors) > MAX_SYSTEMS:
             del self.floors[next(iter(self.floors))]
@@ -134,16 +134,16 @@ class Trouble:
 
     def latest(self) -> int:
         """Return the latest instant at which anything began or ended by its own clock, as far as that is kept."""
-        places = [self.floor, *self.floors.values()]
-        places += [place for word in self.words.values() for place in (word.begun, word.ended)]
-        return max(place.happened for place in places)
+        positions = [self.floor, *self.floors.values()]
+        positions += [position for word in self.words.values() for position in (word.begun, word.ended)]
+        return max(position.happened for position in positions)
 
     @property
     def whole_unit(self) -> bool:
         """Whether the unit as such is meant, not one of its components."""
         return self.words.get(WHOLE_UNIT, _NO_WORD).open
 
-    def _ended_with_others(self, point: str) -> Place:
+    def _ended_with_others(self, point: str) -> Position:
         """Return the latest end of everything, and of the systems that `point` belongs to."""
         ended = self.floor
         for system, floor in self.floors.items():
@@ -178,15 +178,15 @@ class Trouble:
             oldest = min((point for point, word in self.words.items() if not word.open), key=self._end_of)
             del self.words[oldest]
 
-    def _end_of(self, point: str) -> Place:
+    def _end_of(self, point: str) -> Position:
         return self.words[point].ended
 
 
-def _is_open(begun: Place, ended: Place) -> bool:
+def _is_open(begun: Position, ended: Position) -> bool:
     return begun[:2] >= ended[:2] or begun.arrived > ended.arrived
 
 
-def _later(one: Place, other: Place) -> Place:
+def _later(one: Position, other: Position) -> Position:
     """Return the latest of both in each order."""
     happened, heard = max(one[:2], other[:2])
-    return Place(happened, heard, max(one.arrived, other.arrived))
+    return Position(happened, heard, max(one.arrived, other.arrived))

@@ -30,7 +30,7 @@ class TickFact(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Visibility:
     """`blind` begins with the time before the first seen point and ends, if known_at is far beyond the watermark, with
     the time since; two that touch at a seen point are two. `watermark` is None without a tick. `end` is the first
     instant of which nothing is said."""
@@ -72,10 +72,10 @@ class Sight:
         return [span for span in cut if span.start < span.end]
 
 
-def look(ticks: Sequence[TickFact], policies: Policies, known_at: int | None) -> Sight:
+def look(ticks: Sequence[TickFact], policies: Policies, known_at: int | None) -> Visibility:
     """Fold the ticks known at `known_at`, in the order of the log."""
     if not ticks:
-        return Sight(None, known_at or 0, [Span(-NEVER, NEVER)], [])
+        return Visibility(None, known_at or 0, [Span(-NEVER, NEVER)], [])
     watermark = ticks[-1].watermark
     points = sorted({tick.seen for tick in ticks if tick.seen <= watermark})
     blind = [Span(-NEVER, points[0])]
@@ -86,7 +86,7 @@ def look(ticks: Sequence[TickFact], policies: Policies, known_at: int | None) ->
     if known_at is not None and known_at - watermark > policies.blind_after(day_of(watermark)):
         blind.append(Span(watermark, NEVER))
         through = known_at
-    return Sight(watermark, through, blind, _impaired(ticks))
+    return Visibility(watermark, through, blind, _impaired(ticks))
 
 
 def _impaired(ticks: Sequence[TickFact]) -> list[Span]:

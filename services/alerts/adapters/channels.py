@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from services.alerts.adapters.mail import MailCarrier, MailServer
+from services.alerts.adapters.mail import MailChannel, MailServer
 from services.alerts.adapters.secrets import SecretFiles
-from services.alerts.adapters.webhook import Networks, WebhookCarrier, webhook_client
-from services.alerts.ports import Carrier
+from services.alerts.adapters.webhook import Networks, WebhookChannel, webhook_client
+from services.alerts.ports import DeliveryChannel
 from services.kernel.words import Channel
 from services.runtime.clock import Clock
 
 
-def open_carriers(
+def open_channels(
     stack: AsyncExitStack,
     *,
     name: str,
@@ -25,15 +25,15 @@ def open_carriers(
     inside: Networks,
     deadline_s: float,
     ca: Path | None,
-) -> Mapping[Channel, Carrier]:
+) -> Mapping[Channel, DeliveryChannel]:
     """Return a carrier per channel; they are closed with `stack`."""
     client = webhook_client(connections=slots, deadline_s=deadline_s, ca=ca)
     stack.push_async_callback(client.aclose)
     apart = webhook_client(connections=slots, deadline_s=deadline_s, keep=False, ca=ca)
     stack.push_async_callback(apart.aclose)
-    mail = MailCarrier(server=mail_server, clock=clock, threads=mail_connections, name=name)
+    mail = MailChannel(server=mail_server, clock=clock, threads=mail_connections, name=name)
     stack.callback(mail.close)
-    webhook = WebhookCarrier(
+    webhook = WebhookChannel(
         client=client,
         apart=apart,
         secrets=SecretFiles(secrets_dir),

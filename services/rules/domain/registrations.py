@@ -25,7 +25,7 @@ def passed(watermark: int | None) -> int:
     return (watermark or 0) - 1
 
 
-class Roster:
+class Registrations:
     """Registry rows of one partition, and what they say of a unit at an instant."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ REBASE_BYTES = 256 * 1024
 
 
 @dataclass(slots=True)
-class Held:
+class OwnedPartition:
     """A partition that this process owns. `rates` are its counters as of the last checkpoint.
 
     `rebase`: what is saved is of a format before, so the next checkpoint replaces all of it.
@@ -45,7 +45,7 @@ class Held:
         return self.rebase or self.seq == 0 or self.delta_bytes > max(self.base_bytes, REBASE_BYTES)
 
 
-def collect(held: Held) -> Checkpoint:
+def collect(held: OwnedPartition) -> Checkpoint:
     """Return what must be saved of a partition, as of this moment."""
     engine, changes = held.engine, held.engine.changes
     base = held.wants_base()
@@ -61,7 +61,7 @@ def collect(held: Held) -> Checkpoint:
         head=snapshot_head(engine),
         units=[snapshot_unit(unit) for unit in units],
         watermark=engine.watch.watermark,
-        sight=engine.watch.sight,
+        visibility=engine.watch.visibility,
         blind_after_s=engine.watch.blind_after / SECOND,
         effects=engine.take_effects(),
         rows=[row_of(unit) for unit in changes.rows if unit.registration.facts is not None],
@@ -75,7 +75,7 @@ def collect(held: Held) -> Checkpoint:
     return checkpoint
 
 
-def _measure(held: Held, checkpoint: Checkpoint) -> None:
+def _measure(held: OwnedPartition, checkpoint: Checkpoint) -> None:
     # A touched unit costs about this much in a delta; exact sizes would have to wait for the write.
     size = 150 * len(checkpoint.units)
     if checkpoint.base:
@@ -84,7 +84,7 @@ def _measure(held: Held, checkpoint: Checkpoint) -> None:
         held.delta_bytes += size
 
 
-def view_of(held: Held) -> PartitionView:
+def view_of(held: OwnedPartition) -> PartitionView:
     counters, watch = held.engine.counters, held.engine.watch
     connections = {
         counter.key.value: dict(counter.counts)
@@ -94,7 +94,7 @@ def view_of(held: Held) -> PartitionView:
     health = {department: dict(counts) for department, counts in counters.health.items()}
     return PartitionView(
         watch.watermark,
-        watch.sight,
+        watch.visibility,
         watch.blind_after,
         connections,
         health,
