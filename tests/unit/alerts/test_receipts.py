@@ -98,7 +98,7 @@ async def test_signing_takes_back_the_reminders_of_the_one_body_alone() -> None:
     assert kept == {"health": "cancelled", "T1": "accepted"}
 
 
-@pytest.mark.parametrize(("signers", "told"), [([HEALTH], ["street"]), ([HEALTH, STREET], [])])
+@pytest.mark.parametrize(("signers", "recipients"), [([HEALTH], ["street"]), ([HEALTH, STREET], [])])
 async def test_a_step_that_ends_with_the_acknowledgement_passes_over_who_signed(
     signers: Sequence[Who], recipients: list[str]
 ) -> None:

@@ -30,6 +30,8 @@ from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
 
 LOGIN_SECONDS = 3600
+NOT_OF_THE_PAGE = ("login.js", "refusals.js", "shared.js", "source.js")
+"""Modules that the live page does not import: those of other pages, and of the shared worker."""
 MAX_NEXT = 1000
 READABLE = ("/", "/refusals")
 """Pages that a sign-in may lead back to."""
@@ -44,6 +46,8 @@ class Pages:
     def __init__(self, build: str, mailbox_url: str | None) -> None:
         self._catalogue = texts.load()
         self._build = build
+        # a module is asked for when the one that imports it has come: thirty of them in a chain are seconds on a bad day
+        self._modules = sorted(path.name for path in texts.STATIC.glob("*.js") if path.name not in NOT_OF_THE_PAGE)
         self._mailbox_url = mailbox_url
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(texts.TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
@@ -57,7 +61,13 @@ class Pages:
             return self._catalogue[key][lang]
 
         page = self._environment.get_template(template).render(
-            t=t, lang=lang, theme=theme, static=f"/static/{self._build}", mailbox_url=self._mailbox_url, **values
+            t=t,
+            lang=lang,
+            theme=theme,
+            static=f"/static/{self._build}",
+            modules=self._modules,
+            mailbox_url=self._mailbox_url,
+            **values,
         )
         return HTMLResponse(page, status_code=status)
 
