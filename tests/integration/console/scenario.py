@@ -120,7 +120,7 @@ class Scenario:
         """Leave it as `create` did: no units, cases or accounts, in sight."""
         self.execute(
             "TRUNCATE rules.units, rules.rate_counts, rules.transitions, rules.component_transitions, rules.signals,"
-            " alerts.cases, alerts.clocks, alerts.steps, alerts.notices, console.accounts, console.sessions"
+            " alerts.cases, console.accounts, console.sessions CASCADE"
         )
         self.execute("UPDATE rules.partitions SET blind_after_s = 10, saved_at = %s", [self.now()], notify=False)
         self.see()
