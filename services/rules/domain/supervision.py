@@ -49,12 +49,12 @@ def prove(link: Link, at: int, signal_id: str, evidence: Evidence) -> Moment | N
 def _steady(link: Link, at: int) -> bool:
     """Count proofs in a row of a lost link; return whether they are enough to call it online.
 
-    One from before it was declared lost is old news: the watermark had passed it. Several at one instant are one.
+    One from before it was declared lost is old news: the watermark had passed it.
     """
-    gap = at - link.last_proof
-    if at <= link.lost_at or (link.streak and gap == 0):
+    if at <= link.lost_at:
         return False
     profile = link.unit.registration.profile
+    gap = at - link.last_proof
     in_a_row = link.streak > 0 and abs(gap) <= profile.offline_after
     link.streak = link.streak + 1 if in_a_row else 1
     link.last_proof = max(link.last_proof, at)

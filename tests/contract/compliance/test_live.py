@@ -41,6 +41,11 @@ KNOWN: list[tuple[History, Told, Told]] = [
         [(0, END, "offline")],
     ),
     (
+        heard(0, 600, 600, 840),
+        [(0, 600, "offline"), (600, 690, "online"), (690, 840, "late"), (840, END, "offline")],
+        [(0, END, "offline")],
+    ),
+    (
         heard(0, 60, commissioned_on=None),
         [(0, 60, "commissioning"), (60, END, "never_connected")],
         [(0, END, "commissioning")],

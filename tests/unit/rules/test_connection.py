@@ -65,18 +65,6 @@ def test_a_lost_unit_needs_two_proofs_in_a_row() -> None:
     assert scenario.phases("connection_lost") == ["began", "ended"]
 
 
-def test_proofs_at_one_instant_are_one_on_the_way_back() -> None:
-    scenario = Scenario()
-    scenario.tick(0)
-    scenario.beat(1)
-    scenario.ticks(1, 400)
-    scenario.beat(401)
-    scenario.signal(401, "fault", "p1")
-    assert scenario.connection() == "offline"
-    scenario.beat(402)
-    assert scenario.connection() == "online"
-
-
 def test_two_proofs_with_a_deadline_between_them_are_not_in_a_row() -> None:
     scenario = Scenario()
     scenario.tick(0)
