@@ -235,10 +235,10 @@ async def _read_changed_rows(connection: Connection, rows: Collection[dict[str, 
     changed = {row["case_id"]: row for row in rows if row["revision"] != row["seen_revision"]}
     if not changed:
         return
-    for name in ("clocks", "receipts"):
+    for name, statement in (("clocks", SQL["clocks"]), ("receipts", SQL["receipts"])):
         for row in changed.values():
             row[name] = []
-        found = await connection.execute(SQL[name], (list(changed),))
+        found = await connection.execute(statement, (list(changed),))
         for case_id, rows_of_case in await found.fetchall():
             changed[case_id][name] = rows_of_case
 

@@ -46,7 +46,7 @@ class Pages:
     def __init__(self, build: str, mailbox_url: str | None) -> None:
         self._catalogue = texts.load()
         self._build = build
-        # a module is asked for when the one that imports it has come: thirty of them in a chain are seconds on a bad day
+        # a module is asked for when the one that imports it has come: thirty in a chain are seconds on a bad day
         self._modules = sorted(path.name for path in texts.STATIC.glob("*.js") if path.name not in NOT_OF_THE_PAGE)
         self._mailbox_url = mailbox_url
         self._environment = jinja2.Environment(
