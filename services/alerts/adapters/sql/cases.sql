@@ -182,9 +182,8 @@ INSERT INTO alerts.notices ({notice_names})
 SELECT {notice_names} FROM jsonb_populate_recordset(NULL::alerts.notices, %s::jsonb)
 ON CONFLICT DO NOTHING RETURNING notice_id
 
--- write_cancelled --
-INSERT INTO alerts.audit_pending (at, actor, action, case_id, detail)
-SELECT now(), 'alerts', 'notice_cancelled', case_id, jsonb_build_object('notice', notice_id, 'reason', reason) FROM gone
+-- cancelled_entry --
+now(), 'alerts', 'notice_cancelled', case_id, jsonb_build_object('notice', notice_id, 'reason', reason)
 
 -- cancel_notices --
 -- The first notice of a fire is not taken back.
@@ -196,7 +195,7 @@ WITH gone AS (
       AND NOT notices.first
     RETURNING notices.notice_id, notices.case_id, notices.reason
 )
-{write_cancelled}
+INSERT INTO alerts.audit_pending (at, actor, action, case_id, detail) SELECT {cancelled_entry} FROM gone
 
 -- cancel_signed --
 -- What a body signed for, and no notice to anybody else.
@@ -208,7 +207,7 @@ WITH gone AS (
       AND notices.state = 'pending' AND NOT notices.first
     RETURNING notices.notice_id, notices.case_id, notices.reason
 )
-{write_cancelled}
+INSERT INTO alerts.audit_pending (at, actor, action, case_id, detail) SELECT {cancelled_entry} FROM gone
 
 -- visible_case --
 SELECT * FROM alerts.cases
