@@ -105,6 +105,15 @@ def test_the_version_before_works_on_the_pre_migrated_schema(released: str) -> N
             "ALTER TABLE rules.outbox ADD CONSTRAINT keyed CHECK (key <> '')",
             ["rules.outbox: keyed is new: CHECK ((key <> ''::text))"],
         ),
+        (  # a closed set that grew, as in 0020, is nothing; one that shrank is
+            "ALTER TABLE rules.transitions DROP CONSTRAINT transitions_aspect_check,"
+            " ADD CONSTRAINT transitions_aspect_check CHECK (aspect IN ('health'))",
+            [
+                "rules.transitions: transitions_aspect_check is new: CHECK ((aspect = 'health'::text))",
+                "rules.transitions: transitions_aspect_check is gone: "
+                "CHECK ((aspect = ANY (ARRAY['connection'::text, 'health'::text])))",
+            ],
+        ),
         (
             "CREATE TABLE rules.more (a text); ALTER TABLE alerts.steps ADD COLUMN paper text;"
             "ALTER TABLE alerts.steps ADD COLUMN pages integer NOT NULL DEFAULT 1; CREATE INDEX ON alerts.steps (step)",
