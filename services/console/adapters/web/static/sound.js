@@ -15,7 +15,8 @@ let ringing = false;
 export function start() {
   // whoever only signs for papers works no fire: silent unless asked for
   state.sound = kept("firenet_sound") ? kept("firenet_sound") === "on" : !account.department;
-  for (const gesture of ["pointerdown", "keydown"]) addEventListener(gesture, unlock, { capture: true });
+  // not on pointerdown: the button shrinks then, and what was pressed is no longer under the pointer when it is released
+  for (const gesture of ["click", "keydown"]) addEventListener(gesture, unlock, { capture: true });
   byId("sound").addEventListener("click", () => {
     state.sound = !state.sound;
     keep("sound", state.sound ? "on" : "off", SHIFT_S);
@@ -29,14 +30,14 @@ export function start() {
 const audible = () => audio?.state === "running";
 
 function unlock(event) {
-  if (!state.sound || audible()) return;
+  const asked = Boolean(event.target.closest?.("#sound"));
+  if (!state.sound || audible() || (asked && event.type === "keydown")) return;
   audio ??= new AudioContext();
   audio.resume().then(() => {
     render();
     ring();
   });
-  // the click that asks for sound must not switch it off in the same breath
-  if (event.target.closest?.("#sound")) addEventListener("click", (click) => { if (click.target.closest("#sound")) click.stopPropagation(); }, { capture: true, once: true });
+  if (asked) event.stopPropagation(); // the click that asks for sound must not switch it off in the same breath
 }
 
 function ring() {
