@@ -82,7 +82,7 @@ async def test_only_brigade_and_centre_get_in_and_only_with_their_own_token(
     await ingest.refuse(1, "empty", b"")
     refusal_id = ingest.refusal_id(1)
     async with site.client() as client:
-        assert (await client.get("/refusals")).headers["location"] == "/login"
+        assert (await client.get("/refusals")).headers["location"] == "/login?next=%2Frefusals"
         assert (await client.get("/api/v1/refusals")).status_code == 401
     async with site.signed_in("brigade") as browser:
         await rows(browser, ingest, 1)
