@@ -107,7 +107,7 @@ async def test_acknowledging_is_scoped_idempotent_and_does_not_stop_the_clock(
             await _acknowledge(client, case_id)
         await here.until_row("SELECT step = 'H4' FROM alerts.cases")
         assert await here.one("SELECT acknowledged_by FROM alerts.cases") == "officer"
-        assert await here.one("SELECT array_agg(body_code) FROM alerts.receipts") == ["health"]
+        assert await here.one("SELECT array_agg(DISTINCT body_code) FROM alerts.receipts") == ["health"]
         await here.publish(finding("U1", "d1", Phase.ENDED))
         await here.until_row("SELECT state = 'closed' FROM alerts.cases")
         await until(lambda: _cleared(centre), "the all-clear although it was acknowledged")
@@ -133,7 +133,8 @@ async def _acknowledge(client: httpx.AsyncClient, case_id: str) -> None:
         signed = await _post(client, case_id, {**request, "account": "clerk"})
         assert signed.status_code == 200
         assert signed.json()["acknowledged_by"] is None, "a department takes a case from nobody"
-        assert [(one["body_code"], one["by"]) for one in signed.json()["receipts"]] == [("health", "clerk")]
+        # one for each step: the clock runs so fast here that the next may have been taken in between
+        assert {(one["body_code"], one["by"]) for one in signed.json()["receipts"]} == {("health", "clerk")}
     del request["body_code"]
     for _ in range(2):
         taken = await _post(client, case_id, request)
