@@ -18,7 +18,8 @@ from services.runtime.kafka import BatchProducer, CompactedFollower, KafkaUnavai
 from services.runtime.kafka_loop import KafkaLoop
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.logging import get_logger
-from services.runtime.postgres import backoff_s, open_pool
+from services.runtime.patience import backoff_s
+from services.runtime.postgres import open_pool
 from services.runtime.status import Readiness, StatusServer, process_registry
 
 STUCK_S = 15.0

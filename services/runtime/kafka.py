@@ -14,7 +14,7 @@ from aiokafka.partitioner import murmur2
 
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
-from services.runtime.postgres import backoff_s
+from services.runtime.patience import backoff_s
 
 BATCH_BYTES = 512 * 1024
 UNBROKEN = 200

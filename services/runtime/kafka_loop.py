@@ -18,7 +18,7 @@ from services.runtime.clock import SystemClock
 from services.runtime.kafka import stop_consumer
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
-from services.runtime.postgres import backoff_s
+from services.runtime.patience import backoff_s
 
 REBALANCE_DRAIN_S = 10.0
 NOTE_EVERY_S = 2.0

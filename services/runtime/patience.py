@@ -1,6 +1,7 @@
-"""Waiting no longer than one can afford for what may hang, and leaving it to itself then."""
+"""Waiting: how long before the next attempt, and no longer than one can afford for what may hang."""
 
 import asyncio
+import random
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -9,10 +10,16 @@ from services.runtime.clock import SystemClock
 T = TypeVar("T")
 
 CLOCK = SystemClock()
+BACKOFF_CAP_S = 30.0
 OVERSLEPT = 1.5
 """A wait that took so many times its limit was not the other side's fault."""
 
 _left: set[asyncio.Task[Any]] = set()
+
+
+def backoff_s(attempt: int, cap_s: float = BACKOFF_CAP_S) -> float:
+    """Return a jittered wait in seconds, doubling from 0.1 and capped."""
+    return random.uniform(0.5, 1.0) * min(cap_s, 0.1 * 2.0 ** min(attempt, 12))
 
 
 async def within(work: Coroutine[Any, Any, T], limit_s: float) -> T:

@@ -1,7 +1,6 @@
 """Connections to PostgreSQL: a checked pool with deadlines, and LISTEN that survives a restart of the server."""
 
 import json
-import random
 import select
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,11 +13,11 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
+from services.runtime.patience import backoff_s
 
 Connection = AsyncConnection[TupleRow]
 Pool = AsyncConnectionPool[Connection]
 
-BACKOFF_CAP_S = 30.0
 
 AWAY = (
     psycopg.OperationalError,
@@ -33,11 +32,6 @@ AWAY = (
 
 KNOWS_TRANSACTION_TIMEOUT = 170000
 """The first release of PostgreSQL, as drivers count, that has `transaction_timeout`."""
-
-
-def backoff_s(attempt: int) -> float:
-    """Return a jittered wait in seconds, doubling from 0.1 and capped at 30."""
-    return random.uniform(0.5, 1.0) * min(BACKOFF_CAP_S, 0.1 * 2.0 ** min(attempt, 12))
 
 
 def connect_arguments(name: str, statement_timeout_s: float = 30) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from services.alerts.domain.ids import NoticeId
 from services.alerts.domain.routing.contacts import Address
 from services.kernel.calendar import CHINA
 from services.kernel.words import Channel, Purpose
+from services.runtime.texts import one_line
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -74,11 +75,6 @@ def _local(instant: datetime | None) -> str:
     return "" if instant is None else f"{instant.astimezone(CHINA):%Y-%m-%d %H:%M:%S} (UTC+8)"
 
 
-def _line(text: object) -> str:
-    """Foreign text in one line: a unit's name cannot add lines that look like ours."""
-    return " ".join("".join(one if one.isprintable() else " " for one in str(text)).split())
-
-
 def template_name(letter: Letter) -> str:
     if letter.purpose is Purpose.ALL_CLEAR:
         return "all_clear"
@@ -102,7 +98,7 @@ class TemplateWriter:
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=True,
-            finalize=_line,
+            finalize=one_line,
         )
         environment.filters["local"] = _local
         self._templates = {
@@ -142,7 +138,7 @@ class TemplateWriter:
     def attach(self, waiting: AwaitingNotice, document: IssuedDocument) -> Attached:
         page = document.in_language(waiting.lang)
         subject = f"{page.title}（{document.number}）" if waiting.lang != "en" else f"{page.title} ({document.number})"
-        subject, body, html = _line(subject), page.text, page.html
+        subject, body, html = one_line(subject), page.text, page.html
         if waiting.channel is Channel.WEBHOOK:
             body, html = _payload_with(waiting.body, subject, document, page.text), ""
         return Attached(waiting.notice_id, subject, body, html, document.template, document.number)

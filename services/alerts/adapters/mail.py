@@ -17,6 +17,7 @@ from services.alerts.domain.delivery.attempts import Outcome
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.ports import Ready
 from services.runtime.clock import Clock
+from services.runtime.texts import one_line
 
 SUBJECT_CHARACTERS = 180
 
@@ -37,11 +38,6 @@ class MailServer:
         return f"MailServer({self.host}:{self.port}, {self.security})"
 
 
-def one_line(text: str) -> str:
-    """Return the text without line breaks and other control characters: nothing in it can become a header."""
-    return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:SUBJECT_CHARACTERS]
-
-
 def message_of(notice: Ready, sender: str, clock: Clock) -> EmailMessage:
     """Return the mail. Its Message-ID is the notice's id, so that a repeated copy can be told as one.
 
@@ -50,7 +46,7 @@ def message_of(notice: Ready, sender: str, clock: Clock) -> EmailMessage:
     message = EmailMessage(policy=SMTP_POLICY)
     message["From"] = sender
     message["To"] = MailAddress(addr_spec=notice.to.address)
-    message["Subject"] = one_line(notice.subject)
+    message["Subject"] = one_line(notice.subject)[:SUBJECT_CHARACTERS]
     message["Date"] = format_datetime(clock.now())
     message["Message-ID"] = f"<{notice.notice_id}@{sender.rpartition('@')[2].strip('<> ') or 'firenet'}>"
     message["Auto-Submitted"] = "auto-generated"

@@ -13,8 +13,7 @@ from services.alerts.domain.errors import Conflict, Fenced, NoPack, StoreUnavail
 from services.alerts.ports import CaseStore, Intake, PartitionClaim
 from services.runtime.kafka_loop import ConsumedRecord, Unavailable
 from services.runtime.logging import get_logger
-from services.runtime.patience import is_done, leave
-from services.runtime.postgres import backoff_s
+from services.runtime.patience import backoff_s, is_done, leave
 
 ROOM_S = 1.0
 """How long the loop waits here for room before it says so and looks whether it shall stop."""

@@ -1,7 +1,6 @@
 """The dull loop of every task: turn while there is work, else wait for a wake-up."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Mapping
 
 from services.alerts.domain.errors import Conflict, NoPack, StoreUnavailable
@@ -11,6 +10,7 @@ from services.alerts.worker.task_health import TaskHealth, WakeEvent
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
+from services.runtime.patience import backoff_s
 
 QUICK_FOR_S = 2.0
 """So long after the last news of a fire its notices are looked for more often."""
@@ -53,7 +53,7 @@ class Turns:
                 attempt += 1
                 busy = False
                 get_logger().warning("task_waits", task=name, error=f"{type(error).__name__}: {error}", attempt=attempt)
-                await stop.wait_for(_backoff_s(attempt))
+                await stop.wait_for(backoff_s(attempt, LONGEST_PAUSE_S))
             if busy:
                 await asyncio.sleep(0)
             elif wake is not None:
@@ -63,7 +63,3 @@ class Turns:
                     quick_until = self._clock.monotonic() + QUICK_FOR_S
             else:
                 await stop.wait_for(4 * self._pause_s)
-
-
-def _backoff_s(attempt: int) -> float:
-    return random.uniform(0.5, 1.0) * min(LONGEST_PAUSE_S, 0.1 * 2.0 ** min(attempt, 12))

@@ -18,6 +18,7 @@ from services.documents.domain.numbering import Number
 from services.documents.domain.request import Named, Request
 from services.kernel.calendar import CHINA
 from services.kernel.words import Language
+from services.runtime.texts import one_line
 
 TEMPLATES = Path(__file__).parent / "templates"
 FORMS = ("text", "html")
@@ -44,11 +45,6 @@ WORDS = {
 """What stands around every letter."""
 JOIN = {Language.ZH: "，", Language.EN: ", "}
 Block = tuple[Literal["heading", "paragraph"], str]
-
-
-def _line(text: object) -> str:
-    """Foreign text in one line."""
-    return " ".join("".join(one if one.isprintable() else " " for one in str(text)).split())
 
 
 def moment(language: Language, instant: datetime) -> str:
@@ -91,14 +87,14 @@ class TemplateRenderer:
         letter = {
             "lang": str(language),
             "words": WORDS[language],
-            "issuer": _line(request.issuer.name.in_language(language)),
+            "issuer": one_line(request.issuer.name.in_language(language)),
             "number": number.text,
             "title": title,
-            "addressee": _line(request.addressee.in_language(language)),
+            "addressee": one_line(request.addressee.in_language(language)),
             "body": [_block(line) for line in lines],
             "date": day(language, issued_at),
-            "copies": JOIN[language].join(_line(one.in_language(language)) for one in request.copies),
-            "link": _line(request.link),
+            "copies": JOIN[language].join(one_line(one.in_language(language)) for one in request.copies),
+            "link": one_line(request.link),
         }
         text, page = (self._forms[form].render(letter) for form in FORMS)
         return Rendition(language, title, text, page)
@@ -117,7 +113,7 @@ def _environment(*, escape: bool, **more: Any) -> jinja2.Environment:
 
 
 def _wording(language: Language, name: str) -> jinja2.Template:
-    environment = _environment(escape=False, finalize=_line)
+    environment = _environment(escape=False, finalize=one_line)
     environment.filters["moment"] = partial(moment, language)
     environment.filters["name"] = lambda named: _name(named, language)
     return environment.get_template(name)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import random
 from collections.abc import Callable
 
 from services.documents.domain.errors import StoreUnavailable
@@ -11,6 +10,7 @@ from services.documents.ports import DocumentStream, Outbox, StreamUnavailable
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
+from services.runtime.patience import backoff_s
 
 AT_ONCE = 100
 LONGEST_PAUSE_S = 5.0
@@ -52,7 +52,7 @@ class PublishingService:
             except (StoreUnavailable, StreamUnavailable) as error:
                 attempt += 1
                 get_logger().warning("publishing_waits", error=f"{type(error).__name__}: {error}", attempt=attempt)
-                await stop.wait_for(_backoff_s(attempt))
+                await stop.wait_for(backoff_s(attempt, LONGEST_PAUSE_S))
                 continue
             attempt = 0
             on_progress()
@@ -60,7 +60,3 @@ class PublishingService:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(pause_s):
                         await self._news.wait()
-
-
-def _backoff_s(attempt: int) -> float:
-    return random.uniform(0.5, 1.0) * min(LONGEST_PAUSE_S, 0.1 * 2.0 ** min(attempt, 12))

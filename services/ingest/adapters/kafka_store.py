@@ -16,7 +16,7 @@ from services.ingest.metrics import Metrics
 from services.runtime.kafka import BatchProducer, KafkaUnavailable, Record, partition_of
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
-from services.runtime.postgres import backoff_s
+from services.runtime.patience import backoff_s
 
 TICK_DEADLINE_S = 5.0
 RETRY_CAP_S = 5.0

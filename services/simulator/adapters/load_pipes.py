@@ -8,7 +8,7 @@ from datetime import datetime
 from services.kernel.words import SignalKind
 from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
-from services.runtime.postgres import backoff_s
+from services.runtime.patience import backoff_s
 from services.simulator.adapters import encoding
 from services.simulator.adapters.mqtt import KEEPALIVE_S, Wire, broker_at, connect
 from services.simulator.domain.load import LoadPlan

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from services.kernel.words import Lane, SignalKind
 from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
-from services.runtime.postgres import backoff_s
+from services.runtime.patience import backoff_s
 from services.simulator.adapters import encoding, gb26875
 from services.simulator.adapters.tcp import TcpLine
 from services.simulator.domain.district import Gateway

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 
 from services.runtime.logging import get_logger
-from services.runtime.postgres import backoff_s
+from services.runtime.patience import backoff_s
 from services.simulator.adapters import gb26875
 from services.simulator.domain.frames import Frame
 from services.simulator.domain.makes import Make

@@ -3,9 +3,9 @@
     nothing known
         | began, fired: OPENED, step clock set
         v
-    +---------------------------------------------+   ended; last point restored; an alarm that only a person can look
+    +---------------------------------------------+   ended; last component over; an alarm that only a person can look
     | open                                        |   into acknowledged; all members of a common case back: CLOSED,
-    |   again: SIGHTED, POINT_ADDED, POINT_ENDED  |   step clock stopped
+    |   again: SIGHTED, COMPONENT_ADDED or _ENDED |   step clock stopped
     |   acknowledged: stays open, clock runs on,  +-------------------------------------------+
     |     but for steps that name it as an exit   |                                           |
     |   common cause: held, no step before the    |     dropped again within `reopen_within`: v
