@@ -30,8 +30,8 @@ from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
 
 LOGIN_SECONDS = 3600
-NOT_OF_THE_PAGE = ("login.js", "refusals.js", "shared.js", "source.js")
-"""Modules that the live page does not import: those of other pages, and of the shared worker."""
+NOT_OF_THE_PAGE = ("login.js", "refusals.js", "shared.js")
+"""Modules that the live page does not import: those of other pages, and the shared worker."""
 MAX_NEXT = 1000
 READABLE = ("/", "/refusals")
 """Pages that a sign-in may lead back to."""
