@@ -43,6 +43,8 @@ NOON = 0.5
 AFTERNOON = 0.6
 """Numbers are skipped, and losses counted, from this part of the day on, when ingest knows every device again: one that
 was killed forgets what it has heard, and misses nothing before it is sure of a count."""
+FAR = 30_000
+"""Where the stranger counts: a refused frame that names a number came, so that number would not be missing."""
 SIESTA = 12
 """Samples that make a count sure."""
 
@@ -73,7 +75,7 @@ class DayDevice:
         self._rng = random.Random(number)
         wraps = number % 4 == 1
         self._restarts = number % 5 == 0 and not wraps  # so near the wrap nobody could tell the two apart
-        self._stranger = Device(self.make, stranger)
+        self._stranger = Device(self.make, stranger, serial=FAR)
         first = 65_536 - 150 if wraps else 0
         self._device = Device(self.make, gateway.device.address, serial=first, resends=RESENDS)
         self._starts = starts
