@@ -128,7 +128,7 @@ CREATE TABLE alerts.notices (
     subject text NOT NULL,
     template text NOT NULL,
     CONSTRAINT notices_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
-    CONSTRAINT notices_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'webhook'::text]))),
+    CONSTRAINT notices_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'webhook'::text, 'robot'::text]))),
     CONSTRAINT notices_pkey PRIMARY KEY (notice_id),
     CONSTRAINT notices_purpose_check CHECK ((purpose = ANY (ARRAY['notice'::text, 'all_clear'::text]))),
     CONSTRAINT notices_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sending'::text, 'accepted'::text, 'dead'::text, 'cancelled'::text])))
