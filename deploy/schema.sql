@@ -207,7 +207,7 @@ CREATE TABLE console.accounts (
     username text NOT NULL,
     CONSTRAINT accounts_check CHECK (((role = 'department'::text) = (department IS NOT NULL))),
     CONSTRAINT accounts_pkey PRIMARY KEY (username),
-    CONSTRAINT accounts_role_check CHECK ((role = ANY (ARRAY['brigade'::text, 'centre'::text, 'department'::text])))
+    CONSTRAINT accounts_role_check CHECK ((role = ANY (ARRAY['brigade'::text, 'centre'::text, 'department'::text, 'screen'::text])))
 );
 
 CREATE TABLE console.orders (

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.console.domain.accounts import Session
-from services.console.domain.errors import Forged, OtherSession
+from services.console.domain.errors import Forged, NotAllowed, OtherSession
 from services.console.metrics import Metrics
 
 MAX_BODY_BYTES = 16 * 1024
@@ -156,7 +156,9 @@ def check_origin(request: Request) -> None:
 
 
 def check_csrf(session: Session, given: str | None) -> None:
-    """Raise Forged unless the session's own token came with the request."""
+    """Raise Forged unless the session's own token came with the request, NotAllowed for a screen."""
+    if session.viewer.is_screen:
+        raise NotAllowed("a screen changes nothing")
     if given is None or not secrets.compare_digest(given.encode(), session.csrf.encode()):
         raise Forged("CSRF token")
 
