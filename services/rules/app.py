@@ -9,7 +9,7 @@ from services.rules.adapters.loop_handler import LoopHandler
 from services.rules.adapters.outbox import OutboxPublisher
 from services.rules.adapters.pg_store import PostgresStore
 from services.rules.adapters.registry_view import CompactedRegistryView
-from services.rules.domain.instants import micros, span
+from services.rules.domain.time.instants import micros, span
 from services.rules.metrics import LiveCollector, RulesMetrics
 from services.rules.settings import RulesSettings
 from services.rules.worker import RulesWorker, publish_findings
@@ -113,6 +113,6 @@ async def _started(producer: BatchProducer, stop: Stop) -> bool:
 
 
 async def _consume(loop: KafkaLoop, follower: CompactedFollower, deadline_s: float, stop: Stop) -> None:
-    # The first signal must meet the whole registry: its units would be strangers otherwise.
+    # The first signal must meet the whole registry: its units would be unregistered otherwise.
     await follower.caught_up(deadline_s)
     await loop.run(stop)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict, judge, policy_of
+from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict, decide, policy_of
 from services.alerts.domain.delivery.consent import may_send
 from services.alerts.domain.delivery.destinations import Destinations, Due
 from services.alerts.domain.delivery.notice import Notice
@@ -220,7 +220,7 @@ class DeliveryWorker:
     async def _record(self, ready: Ready, outcome: Outcome) -> None:
         now = self._clock.now()
         policy = policy_of(ready.purpose, fire=ready.fire, first=ready.first, over_since=ready.over_since, now=now)
-        verdict = judge(outcome, ready.attempts, policy, random.random(), now)
+        verdict = decide(outcome, ready.attempts, policy, random.random(), now)
         await asyncio.shield(self._write_down(ready, outcome, verdict))
         self._metrics.attempts.labels(ready.to.channel, verdict.state, outcome.reason or "none").inc()
         if verdict.state is DeliveryState.DEAD and ready.first:

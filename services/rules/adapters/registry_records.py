@@ -18,7 +18,7 @@ from schemas.pack import AnyOf, Pack, UnitFact
 from schemas.registry import GatewayRecord, GatewayVersion, PackRecord, PackVersion, UnitRecord, UnitVersion
 from services.kernel.words import Construction, FindingKind
 from services.rules.domain import facts
-from services.rules.domain.instants import micros, span
+from services.rules.domain.time.instants import micros, span
 
 _CONSTRUCTION = {
     Construction.NEW_BUILD: UnitFact.NEW_BUILD,

@@ -236,13 +236,13 @@ class RulesWorker:
     def _count(self) -> None:
         for held in self.held.values():
             engine = held.engine
-            for oddity, count in engine.oddities.items():
-                self.metrics.oddities.labels(oddity).inc(count)
+            for anomaly, count in engine.anomalies.items():
+                self.metrics.anomalies.labels(anomaly).inc(count)
             for kind, count in engine.handled.items():
                 self.metrics.records.labels(kind).inc(count)
             self.metrics.line_drops.inc(engine.dropped)
             engine.dropped = 0
-            engine.oddities.clear()
+            engine.anomalies.clear()
             engine.handled.clear()
 
     # --- checkpoints

@@ -239,7 +239,9 @@ async def test_an_unstable_line_is_said_until_the_watermark_has_passed_it_and_is
         assert [of(row) for row in snapshot.headline] == [(2, 2)], "no figure knows of it"
 
 
-async def test_proofs_that_are_ahead_of_our_clock_are_sight_only_as_long_as_they_come(empty_scenario: Scenario) -> None:
+async def test_proofs_that_are_ahead_of_our_clock_prove_visibility_only_as_long_as_they_come(
+    empty_scenario: Scenario,
+) -> None:
     empty_scenario.put(UNITS)
     empty_scenario.execute("UPDATE rules.partitions SET saved_at = %s", [empty_scenario.now()], notify=False)
     empty_scenario.see(empty_scenario.now() + timedelta(hours=1))

@@ -113,4 +113,4 @@ async def _mailed(mails: list[tuple[str, bytes]], to: str) -> bool:
 
 async def _ended(here: object) -> bool:
     query = "SELECT count(*) = 0 FROM alerts.notices WHERE state IN ('pending', 'sending')"
-    return bool(await here.one(query))  # type: ignore[attr-defined] # a World
+    return bool(await here.one(query))  # type: ignore[attr-defined] # a Scenario

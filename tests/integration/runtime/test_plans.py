@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 Plan = dict[str, Any]
 
 FILL = """
-INSERT INTO rules.partitions (partition, watermark, sight, saved_at) SELECT n, now(), 'clear', now()
+INSERT INTO rules.partitions (partition, watermark, visibility, saved_at) SELECT n, now(), 'clear', now()
 FROM generate_series(0, 1999) n;
 INSERT INTO rules.snapshots SELECT p, s, s = 1, 'x' FROM generate_series(0, 63) p, generate_series(1, 200) s;
 INSERT INTO rules.units (unit_id, partition, name, district, town, community, category, lead_department, scopes,
@@ -119,7 +119,7 @@ REFUSALS: Plan = {
                 "owner_epoch": 1,
                 "next_offset": 9,
                 "watermark": NOW,
-                "sight": "clear",
+                "visibility": "clear",
                 "blind_after_s": 9,
             },
             "partitions_pkey",

@@ -87,7 +87,7 @@ class Harness:
         """Take documents in as they come on their topic."""
         topic = "firenet.documents.v1"
         if topic not in self._claims:
-            self._claims[topic], _ = await self.store.claim(topic, 0, "rig")
+            self._claims[topic], _ = await self.store.claim(topic, 0, "harness")
         await self.documents.take(self._claims[topic], documents, len(documents))
 
     def kill(self) -> None:
@@ -149,7 +149,7 @@ class Harness:
 
     async def take(self, *events: Event, topic: str = "firenet.findings.v1") -> None:
         if topic not in self._claims:
-            self._claims[topic], _ = await self.store.claim(topic, 0, "rig")
+            self._claims[topic], _ = await self.store.claim(topic, 0, "harness")
         self._offset += len(events)
         await self.intake.take(self._claims[topic], events, self._offset)
 

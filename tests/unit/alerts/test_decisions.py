@@ -19,7 +19,7 @@ from services.alerts.domain.delivery.attempts import (
     PERMANENT,
     DeliveryState,
     Outcome,
-    judge,
+    decide,
 )
 from services.alerts.domain.delivery.consent import may_send
 from services.alerts.domain.delivery.destinations import Destinations, Due
@@ -163,38 +163,38 @@ def test_common_case_is_about_its_cause_in_its_district_and_no_unit() -> None:
 
 @pytest.mark.parametrize("reason", sorted(PERMANENT))
 def test_final_answers_are_not_tried_again(reason: Reason) -> None:
-    assert judge(Outcome(reason), 1, ORDINARY, 0.5, T0).state is DeliveryState.DEAD
+    assert decide(Outcome(reason), 1, ORDINARY, 0.5, T0).state is DeliveryState.DEAD
 
 
 @pytest.mark.parametrize("reason", [Reason.REJECTED, Reason.REDIRECT])
 def test_fire_is_tried_again_where_a_proxy_answers_for_what_is_away(reason: Reason) -> None:
-    assert judge(Outcome(reason), 1, FIRE, 0.5, T0).state is DeliveryState.RETRY
-    assert judge(Outcome(reason), FIRE.most, FIRE, 0.5, T0).state is DeliveryState.DEAD
+    assert decide(Outcome(reason), 1, FIRE, 0.5, T0).state is DeliveryState.RETRY
+    assert decide(Outcome(reason), FIRE.most, FIRE, 0.5, T0).state is DeliveryState.DEAD
 
 
 @pytest.mark.parametrize("reason", sorted(NEVER_AGAIN))
 def test_fire_does_not_go_where_nothing_is_ever_to_go(reason: Reason) -> None:
-    assert judge(Outcome(reason), 1, FIRE, 0.5, T0).state is DeliveryState.DEAD
+    assert decide(Outcome(reason), 1, FIRE, 0.5, T0).state is DeliveryState.DEAD
 
 
 def test_waits_grow_are_capped_and_end() -> None:
-    waits = [judge(Outcome(Reason.TIMEOUT), n, ORDINARY, 1.0, T0).next_attempt_at for n in range(1, ORDINARY.most)]
+    waits = [decide(Outcome(Reason.TIMEOUT), n, ORDINARY, 1.0, T0).next_attempt_at for n in range(1, ORDINARY.most)]
     seconds = [(wait - T0).total_seconds() for wait in waits if wait is not None]
     assert seconds[:3] == [2, 4, 8]
     assert max(seconds) == ORDINARY.longest_wait.total_seconds()
-    assert judge(Outcome(Reason.TIMEOUT), ORDINARY.most, ORDINARY, 1.0, T0).state is DeliveryState.DEAD
+    assert decide(Outcome(Reason.TIMEOUT), ORDINARY.most, ORDINARY, 1.0, T0).state is DeliveryState.DEAD
 
 
 def test_retry_after_is_obeyed_up_to_an_hour() -> None:
-    recipients = judge(Outcome(Reason.THROTTLED, retry_after=timedelta(minutes=5)), 1, ORDINARY, 0, T0)
-    assert recipients.next_attempt_at == T0 + timedelta(minutes=5)
-    absurd = judge(Outcome(Reason.THROTTLED, retry_after=timedelta(days=9)), 1, ORDINARY, 0, T0)
+    throttled = decide(Outcome(Reason.THROTTLED, retry_after=timedelta(minutes=5)), 1, ORDINARY, 0, T0)
+    assert throttled.next_attempt_at == T0 + timedelta(minutes=5)
+    absurd = decide(Outcome(Reason.THROTTLED, retry_after=timedelta(days=9)), 1, ORDINARY, 0, T0)
     assert absurd.next_attempt_at == T0 + timedelta(hours=1)
 
 
 def test_fire_does_not_wait_as_long_as_a_server_wishes() -> None:
-    recipients = judge(Outcome(Reason.SERVER_ERROR, retry_after=timedelta(hours=1)), 1, FIRE, 0, T0)
-    assert recipients.next_attempt_at == T0 + timedelta(seconds=30)
+    failed = decide(Outcome(Reason.SERVER_ERROR, retry_after=timedelta(hours=1)), 1, FIRE, 0, T0)
+    assert failed.next_attempt_at == T0 + timedelta(seconds=30)
 
 
 def test_last_question_before_sending() -> None:

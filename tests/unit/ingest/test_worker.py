@@ -171,7 +171,7 @@ async def test_a_window_smaller_than_a_batch_does_not_hang() -> None:
     await bench.end()
 
 
-async def test_a_reconnect_hands_back_what_was_not_taken_and_the_books_still_balance() -> None:
+async def test_a_reconnect_hands_back_what_was_not_taken_and_the_counters_still_balance() -> None:
     bench = Bench()
     bench.store.set_down(True)
     for seq in range(30):
@@ -223,7 +223,7 @@ async def test_fire_goes_to_the_fast_lane_with_the_same_bytes() -> None:
     assert bench.store.alarms == bench.store.signals[:2]
 
 
-async def test_scraped_books_add_up() -> None:
+async def test_scraped_counters_add_up() -> None:
     bench = Bench()
     for payload in (GOOD % 1, GOOD % 2, b"x", GOOD % 12):
         bench.source.publish(UP, payload)
