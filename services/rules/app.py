@@ -23,6 +23,7 @@ from services.runtime.postgres import open_pool
 from services.runtime.status import Readiness, StatusServer, process_registry
 
 STUCK_S = 15.0
+BACKOFF_CAP_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ async def _started(producer: BatchProducer, stop: Stop) -> bool:
         except KafkaUnavailable as error:
             attempt += 1
             get_logger().warning("kafka_not_ready", error=str(error)[:200], attempt=attempt)
-            await stop.wait_for(min(5.0, backoff_s(attempt)))
+            await stop.wait_for(backoff_s(attempt, BACKOFF_CAP_S))
     return False
 
 

@@ -100,8 +100,8 @@ async def turn(one: RulesWorker, clock: Clock, seconds: float = 1.0) -> None:
     """Let a turn pass and whatever it began come to its end."""
     clock.at_s += seconds
     await one.idle()
-    if one.saving is not None:
-        await asyncio.wait({one.saving})
+    if one.checkpoints.saving is not None:
+        await asyncio.wait({one.checkpoints.saving})
         await one.idle()
 
 
