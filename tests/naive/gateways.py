@@ -92,7 +92,7 @@ def supervise(known: Knowledge, pair: Pair) -> Supervised:
     result = Supervised()
     for start, end in runs(known, pair):
         before: Offline | None = None
-        for begin, until in known.visible(start, end):
+        for begin, until in known.visible_spans(start, end):
             inside = [at for at in proofs if begin <= at < until]
             visible = Visible(known, pair, wills, result, before)
             visible.follow(begin, until, inside)

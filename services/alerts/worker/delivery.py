@@ -69,7 +69,7 @@ class DeliveryWorker:
         self._in_flight: set[asyncio.Task[None]] = set()
         self._store_was_away = False
         self._rest_until = 0.0
-        self.told_elsewhere: Callable[[NoticeId], bool] = lambda notice_id: False
+        self.sent_elsewhere: Callable[[NoticeId], bool] = lambda notice_id: False
         """Says whether a notice was sent from memory while the database was away."""
         self.keep: Keep | None = None
         self.on_finished: Callable[[bool], None] = lambda made_room: None
@@ -86,7 +86,7 @@ class DeliveryWorker:
         def choose(due: Sequence[Due]) -> Sequence[Due]:
             if self._store_was_away and lanes.fire:
                 return ()
-            mine = [one for one in due if not self.told_elsewhere(one.notice_id)]
+            mine = [one for one in due if not self.sent_elsewhere(one.notice_id)]
             picked = lanes.destinations.choose(mine, now, lanes.reserve)
             chosen.update((notice.notice_id, notice) for notice in picked)
             return picked
@@ -140,7 +140,7 @@ class DeliveryWorker:
         finally:
             for one in chosen:
                 # a commit that was long in coming: meanwhile the same notice may have been sent from memory
-                if one.notice_id in committed and not self.told_elsewhere(one.notice_id):
+                if one.notice_id in committed and not self.sent_elsewhere(one.notice_id):
                     notice = fresh[one.notice_id]
                     self._start(one, Ready.of(notice, changes.case(notice.case_id), attempts=1))
                 else:

@@ -100,12 +100,12 @@ class Harness:
         """Work beside a memory that tells while the store is away."""
         self._handover = handover
         self.restart()
-        self.delivery_workers[0].told_elsewhere = handover.attempted
-        self.delivery_workers[0].keep = memory.adopt
+        self.delivery_workers[0].sent_elsewhere = handover.attempted
+        self.delivery_workers[0].keep = memory.notices.adopt
 
     def second_lane(self, memory: LocalInterimStore) -> tuple[CaseIntake, DeliveryWorker]:
         """Return an intake and a delivery_worker over `memory`, with the same composer and carrier."""
-        delivery_worker = self._delivery_worker(memory, fire=True)
+        delivery_worker = self._delivery_worker(memory.notices, fire=True)
         intake = CaseIntake(
             store=memory,
             directory=self.directory,
