@@ -188,9 +188,9 @@ CREATE TABLE alerts.steps (
     document text NOT NULL,
     due_at timestamp with time zone NOT NULL,
     nobody text,
+    recipients text[] NOT NULL,
     step text NOT NULL,
     taken_at timestamp with time zone NOT NULL,
-    told text[] NOT NULL,
     CONSTRAINT steps_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
     CONSTRAINT steps_pkey PRIMARY KEY (case_id, step)
 );

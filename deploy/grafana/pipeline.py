@@ -326,7 +326,7 @@ def _promises(board: Dashboard) -> None:
         figures(
             Words("承诺", "Promises", text, COUNT),
             Q("max by (why) (firenet_alerts_escalation_violations)", "违约 {{why}}"),
-            Q("sum(firenet_alerts_nobody_told_total) or vector(0)", "无人可告 nobody told"),
+            Q("sum(firenet_alerts_steps_without_contact_total) or vector(0)", "无人可告 nobody told"),
             Q("max(firenet_alerts_audit_unsealed)", "未入链 unsealed"),
             Q("sum(firenet_alerts_rejected_total)", "被拒 rejected"),
             width=16,

@@ -133,7 +133,7 @@ class PostgresCaseTransaction:
 
     async def recipients(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
         found: dict[CaseId, list[Address]] = {}
-        for row in await self._rows(SQL["told"], (list(case_ids),)):
+        for row in await self._rows(SQL["recipients"], (list(case_ids),)):
             address = Address(
                 ContactId(row["contact_id"]),
                 BodyCode(row["body_code"]),

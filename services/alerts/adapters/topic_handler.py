@@ -211,7 +211,7 @@ class TopicHandler(Generic[E]):
                 for record in news:
                     await self._tell(lane, [record])
                 return
-            get_logger().error("record_not_told", topic=self._topic, offset=news[0].offset, exc_info=error)
+            get_logger().error("record_not_notified", topic=self._topic, offset=news[0].offset, exc_info=error)
         lane.notified = news[-1].offset + 1
 
     def _peek(self, record: ConsumedRecord) -> E | None:

@@ -225,12 +225,12 @@ class Scenario:
             [f"{kind}-{self.now().isoformat()}", self.now(), unit_id, f"G{unit_id[1:]}", kind, json.dumps(document)],
         )
 
-    def take_step(self, case_id: str, step: str, told: list[str], at: datetime | None = None) -> None:
+    def take_step(self, case_id: str, step: str, recipients: list[str], at: datetime | None = None) -> None:
         taken = at or self.now()
         self.execute(
-            "INSERT INTO alerts.steps (case_id, step, due_at, taken_at, document, clause, told)"
+            "INSERT INTO alerts.steps (case_id, step, due_at, taken_at, document, clause, recipients)"
             " VALUES (%s, %s, %s, %s, 'I1', '003 street 6', %s)",
-            [case_id, step, taken, taken, told],
+            [case_id, step, taken, taken, recipients],
         )
 
     def sign(self, case_id: str, body: str, note: str = "") -> None:

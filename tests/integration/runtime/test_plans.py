@@ -49,7 +49,8 @@ FROM generate_series(1, 40000) n;
 INSERT INTO alerts.receipts SELECT 'C' || n, 'D' || n % 399, 'H0', now(), 'x', 'console', ''
 FROM generate_series(1, 40000) n;
 UPDATE alerts.cases SET kind = 'fire' WHERE state = 'closed' AND substr(case_id, 2)::int % 300 = 1;
-INSERT INTO alerts.steps SELECT 'C' || n, 'H0', now(), now(), 'd', 'c', '{}' FROM generate_series(1, 40000) n;
+INSERT INTO alerts.steps (case_id, step, due_at, taken_at, document, clause, recipients)
+SELECT 'C' || n, 'H0', now(), now(), 'd', 'c', '{}' FROM generate_series(1, 40000) n;
 INSERT INTO alerts.notices (notice_id, case_id, step, purpose, body_code, contact_id, channel, address, lang, template,
     subject, body, clause, created_at, state, attempts, next_attempt_at, published)
 SELECT 'N' || n, 'C' || n, 'H0', 'notice', 'b', 'c', 'email', 'a' || n % 50, 'zh', 't', 's', 'b', 'c', now(),
@@ -143,7 +144,7 @@ REFUSALS: Plan = {
         ),
         pytest.param(ALERTS["loose_losses"], (NOW, 100), "cases_loose", id="alerts: losses without a common cause"),
         pytest.param(ALERTS["open_common_cases"], (), "cases_common", id="alerts: members of common cases"),
-        pytest.param(ALERTS["told"], (["C1", "C2"],), "notices_by_case", id="alerts: whom a case told"),
+        pytest.param(ALERTS["recipients"], (["C1", "C2"],), "notices_by_case", id="alerts: whom a case told"),
         pytest.param(
             ALERTS["update_cases"], ('[{"case_id": "C200"}]',), "cases_pkey", id="alerts: cases as they are now"
         ),

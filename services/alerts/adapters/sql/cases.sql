@@ -79,7 +79,7 @@ ORDER BY due.due_at LIMIT %s FOR UPDATE OF c SKIP LOCKED
 SELECT case_id FROM alerts.cases WHERE state = 'open' AND subject_kind = 'unit' AND kind = ANY(%s)
 ORDER BY opened_at DESC LIMIT %s
 
--- told --
+-- recipients --
 -- Whom the notices of a case reached or may have reached, but for those who had the all-clear since.
 SELECT DISTINCT ON (n.case_id, n.contact_id, n.channel, n.address)
        n.case_id, n.contact_id, n.body_code, n.channel, n.address, n.secret_ref, n.lang
@@ -165,7 +165,7 @@ SELECT {receipt_names} FROM jsonb_populate_recordset(NULL::alerts.receipts, %s::
 ON CONFLICT DO NOTHING
 
 -- step_names --
-case_id, step, due_at, taken_at, document, clause, told, nobody
+case_id, step, due_at, taken_at, document, clause, recipients, nobody
 
 -- insert_steps --
 INSERT INTO alerts.steps ({step_names})

@@ -39,3 +39,15 @@ SELECT c.scope, c.dimension, c.value,
        min(v.watermark) AS watermark
 FROM rules.rate_counts c JOIN rules.visibility_now v USING (partition)
 GROUP BY c.scope, c.dimension, c.value;
+
+-- Whom a step is for are its recipients, here as everywhere; the version before calls them `told`.
+ALTER TABLE alerts.steps ADD COLUMN recipients text[];
+UPDATE alerts.steps SET recipients = told;
+
+CREATE FUNCTION alerts.step_recipients() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.recipients := coalesce(NEW.recipients, NEW.told);
+    NEW.told := coalesce(NEW.told, NEW.recipients);
+    RETURN NEW;
+END $$;
+CREATE TRIGGER step_recipients BEFORE INSERT ON alerts.steps FOR EACH ROW EXECUTE FUNCTION alerts.step_recipients();

@@ -1,4 +1,4 @@
--- Nothing of the version that called it `sight` runs any more.
+-- Nothing of the version that said `sight` and `told` runs any more.
 DROP VIEW rules.units_now;
 CREATE VIEW rules.units_now AS
 SELECT u.*, v.watermark, v.visibility,
@@ -16,3 +16,9 @@ ALTER TABLE rules.partitions
     ALTER COLUMN visibility SET DEFAULT 'blind',
     ALTER COLUMN visibility SET NOT NULL,
     ADD CONSTRAINT known_visibility CHECK (visibility IN ('clear', 'impaired', 'blind'));
+
+DROP TRIGGER step_recipients ON alerts.steps;
+DROP FUNCTION alerts.step_recipients();
+ALTER TABLE alerts.steps
+    DROP COLUMN told,
+    ALTER COLUMN recipients SET NOT NULL;

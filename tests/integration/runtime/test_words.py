@@ -1,4 +1,4 @@
-"""Visibility of partitions: migrations 0038 and 0039, and the version that called it sight beside this one."""
+"""Words of the schema: migrations 0038 and 0039, and the version that said sight and told beside this one."""
 
 import shutil
 from pathlib import Path
@@ -8,10 +8,13 @@ import pytest
 
 from services.runtime.migrate import MIGRATIONS, Phase, migrate
 
-PRE = "0038_pre_visibility.sql"
+PRE = "0038_pre_words.sql"
 CAME = "INSERT INTO rules.partitions AS p (partition) VALUES (0) ON CONFLICT DO NOTHING"
 AS_BEFORE = "UPDATE rules.partitions SET sight = %s, watermark = now(), saved_at = now()"
 AS_NOW = "UPDATE rules.partitions SET visibility = %s, watermark = now(), saved_at = now()"
+STEPS_BEFORE = "INSERT INTO alerts.steps (case_id, step, due_at, taken_at, document, clause, told)"
+STEPS_NOW = "INSERT INTO alerts.steps (case_id, step, due_at, taken_at, document, clause, recipients)"
+STEP = " VALUES ('C1', 'H0', now(), now(), 'd', 'c', '{centre}')"
 READ_BEFORE = "SELECT sight FROM rules.sight_now"
 READ_NOW = "SELECT visibility FROM rules.visibility_now"
 
@@ -26,6 +29,7 @@ def before(database: str, tmp_path: Path) -> str:
     with psycopg.connect(database) as connection:
         connection.execute(CAME)
         connection.execute(AS_BEFORE, ["impaired"])
+        connection.execute("ALTER TABLE alerts.steps DROP CONSTRAINT steps_case_id_fkey")  # steps without their cases
     return database
 
 
@@ -68,3 +72,20 @@ def test_the_word_of_the_version_before_is_gone_afterwards_and_what_stood_there_
         assert read(connection, READ_NOW) == "impaired"
         with pytest.raises(psycopg.errors.UndefinedTable):
             connection.execute(READ_BEFORE)
+
+
+@pytest.mark.parametrize("statement", [STEPS_BEFORE, STEPS_NOW])
+def test_both_versions_read_the_recipients_of_a_step_that_either_took(before: str, statement: str) -> None:
+    migrate(before, phase=Phase.PRE)
+    with psycopg.connect(before) as connection:
+        connection.execute(statement + STEP)
+        assert connection.execute("SELECT told, recipients FROM alerts.steps").fetchone() == (["centre"], ["centre"])
+
+
+def test_the_recipients_of_steps_that_were_taken_before_are_kept(before: str) -> None:
+    with psycopg.connect(before) as connection:
+        connection.execute(STEPS_BEFORE + STEP)
+    migrate(before, phase=Phase.PRE)
+    migrate(before, phase=Phase.POST)
+    with psycopg.connect(before) as connection:
+        assert connection.execute("SELECT recipients FROM alerts.steps").fetchone() == (["centre"],)
