@@ -10,8 +10,10 @@ from services.console.adapters.postgres_read import translated
 from services.console.adapters.rows import Row
 from services.console.adapters.statements import SQL
 from services.console.domain.refusals import KEPT_BYTES, KEPT_PER_HOUR
+from services.runtime.partitions import PartitionTable
 from services.runtime.postgres import Connection, Pool
 
+PARTITIONS = PartitionTable("console")
 TOPIC_CHARACTERS = 300
 NAMES_PER_HOUR = 2000
 OTHERS = "*"
@@ -40,11 +42,7 @@ class RefusalCopy:
     async def claim_partition(self, topic: str, partition: int, owner: str) -> tuple[Claim, int]:
         """Take the partition over and return where to read on."""
         async with translated(self._deadline_s), self._pool.connection() as connection:
-            ((epoch, next_offset),) = await all_rows(
-                connection,
-                SQL["partition_claim"],
-                [topic, partition, owner],
-            )
+            epoch, next_offset = await PARTITIONS.claim(connection, topic, partition, owner)
         return Claim(topic, partition, epoch), next_offset
 
     async def take(
@@ -52,10 +50,7 @@ class RefusalCopy:
     ) -> int:
         """Store what stood before `next_offset`; return how many rows were kept. Raises Fenced."""
         async with translated(self._deadline_s), self._pool.connection() as connection:
-            cursor = await connection.execute(
-                SQL["partition_advance"],
-                [next_offset, *claim],
-            )
+            cursor = await PARTITIONS.advance(connection, *claim, next_offset)
             if cursor.rowcount != 1:
                 raise Fenced
             rows = await _counted(connection, claim.partition, came)

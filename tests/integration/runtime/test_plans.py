@@ -12,8 +12,10 @@ from services.alerts.adapters.statements import SQL as ALERTS
 from services.console.adapters.statements import SQL as CONSOLE
 from services.documents.adapters.statements import SQL as DOCUMENTS
 from services.rules.adapters.statements import SQL as RULES
+from services.runtime.partitions import SQL as PARTITIONS
 from tests.parts import fresh_database
 
+ADVANCE = PARTITIONS["advance"].replace("{schema}", "alerts")
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 Plan = dict[str, Any]
 
@@ -131,7 +133,7 @@ REFUSALS: Plan = {
         pytest.param(RULES["forget_rates"], {"partition": 3}, "rate_counts_pkey", id="rules: rates anew"),
         pytest.param(RULES["waiting"], {"partitions": [3, 4], "most": 100}, "outbox_pkey", id="rules: outbox"),
         pytest.param(RULES["sent"], {"positions": [3, 4]}, "outbox_pkey", id="rules: sent"),
-        pytest.param(ALERTS["advance"], (9, "t", 3, 1), "partitions_pkey", id="alerts: fence of an intake"),
+        pytest.param(ADVANCE, (9, "t", 3, 1), "partitions_pkey", id="alerts: fence of an intake"),
         pytest.param(
             ALERTS["book"],
             (["unit"], ["U200"], ["connection_lost"], ["C3"]),

@@ -26,7 +26,7 @@ from services.alerts.domain.delivery.destinations import Destinations, Due
 from services.alerts.domain.delivery.notice import notice_id_of
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.escalation.deadlines import reply_due
-from services.alerts.domain.escalation.ladder import Pace, climb, held, is_due
+from services.alerts.domain.escalation.ladder import Pace, climb, clock_from, is_due
 from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.domain.noise.common_cause import Candidate, again, find_causes, open_common
 from services.alerts.domain.routing.recipients import recipients_of_step
@@ -53,9 +53,10 @@ def test_acknowledging_does_not_stop_the_clock() -> None:
 
 
 def test_member_of_a_common_case_waits_and_a_fire_does_not() -> None:
-    common = case(CaseKind.CONNECTION_LOST, of="X")
-    assert held(case(), at(1800), common).next_step_at == at(1800)
-    assert held(case(CaseKind.FIRE), at(1800), common).next_step_at == at(0)
+    grouping = Grouping(None, CaseId("X"), held_until=at(1800))
+    member, fire = replace(case(), grouping=grouping), replace(case(CaseKind.FIRE), grouping=grouping)
+    assert clock_from(member, at(0), timedelta(0), Pace()).next_step_at == at(1800)
+    assert clock_from(fire, at(0), timedelta(0), Pace()).next_step_at == at(0)
 
 
 def test_step_tells_each_contact_once_and_names_whom_it_told() -> None:

@@ -11,6 +11,7 @@ from services.ingest.domain.device_stream import DeviceStream
 from services.ingest.domain.gb26875 import decode_frame
 from services.ingest.domain.values import Accepted, Refused
 from services.kernel.words import Flag
+from tests.unit.ingest.build import balanced
 from tests.unit.ingest.device_harness import ADDRESSES, DeviceHarness, frame, heard_out, spoilt, status, words
 
 CONFIRM, DENY = 3, 6
@@ -37,7 +38,7 @@ async def test_a_frame_may_come_byte_by_byte_and_many_may_come_at_once() -> None
     caller.say(*(bytes((byte,)) for byte in frame()))
     caller.say(frame() * 20)
     assert words(await harness.settle()) == ["accepted"] * 21
-    assert harness.main.counts().balanced
+    assert balanced(harness.main.counts())
 
 
 async def test_a_fire_waits_in_a_lane_of_its_own() -> None:
@@ -372,7 +373,7 @@ async def test_a_full_lane_stops_all_reading_until_it_is_half_empty() -> None:
     assert not other.wire.reading
     await harness.settle(limit=2)
     assert [caller.wire.reading for caller in (talker, other, late)] == [True, True, True]
-    assert harness.main.counts().balanced
+    assert balanced(harness.main.counts())
 
 
 async def test_time_limits_do_not_run_while_we_do_not_read() -> None:

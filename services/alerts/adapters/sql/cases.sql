@@ -6,14 +6,6 @@ SELECT pg_try_advisory_xact_lock(%s)
 -- notify --
 SELECT pg_notify(%s, %s)
 
--- claim_partition --
-INSERT INTO alerts.partitions (topic, partition, owner, owner_epoch) VALUES (%s, %s, %s, 1)
-ON CONFLICT (topic, partition) DO UPDATE SET owner = excluded.owner, owner_epoch = partitions.owner_epoch + 1
-RETURNING owner_epoch, next_offset
-
--- advance --
-UPDATE alerts.partitions SET next_offset = %s WHERE topic = %s AND partition = %s AND owner_epoch = %s
-
 -- unseen --
 INSERT INTO alerts.seen (event_id, seen_at) SELECT id, %s FROM unnest(%s::text[]) AS id
 ON CONFLICT DO NOTHING RETURNING event_id
