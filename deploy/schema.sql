@@ -188,9 +188,9 @@ CREATE TABLE alerts.steps (
     document text NOT NULL,
     due_at timestamp with time zone NOT NULL,
     nobody text,
+    recipients text[] NOT NULL,
     step text NOT NULL,
     taken_at timestamp with time zone NOT NULL,
-    told text[] NOT NULL,
     CONSTRAINT steps_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
     CONSTRAINT steps_pkey PRIMARY KEY (case_id, step)
 );
@@ -455,10 +455,10 @@ CREATE TABLE rules.partitions (
     owner_epoch bigint NOT NULL DEFAULT 0,
     partition integer NOT NULL,
     saved_at timestamp with time zone,
-    sight text NOT NULL DEFAULT 'blind'::text,
+    visibility text NOT NULL DEFAULT 'blind'::text,
     watermark timestamp with time zone,
-    CONSTRAINT partitions_pkey PRIMARY KEY (partition),
-    CONSTRAINT partitions_sight_check CHECK ((sight = ANY (ARRAY['clear'::text, 'impaired'::text, 'blind'::text])))
+    CONSTRAINT known_visibility CHECK ((visibility = ANY (ARRAY['clear'::text, 'impaired'::text, 'blind'::text]))),
+    CONSTRAINT partitions_pkey PRIMARY KEY (partition)
 );
 
 CREATE TABLE rules.rate_counts (
@@ -496,42 +496,31 @@ CREATE VIEW rules.rates_now AS
     (sum(c.in_scope))::integer AS in_scope,
     (sum(
         CASE
-            WHEN (s.sight = 'blind'::text) THEN 0
+            WHEN (v.visibility = 'blind'::text) THEN 0
             ELSE c.connected
         END))::integer AS connected,
     (sum(
         CASE
-            WHEN (s.sight = 'blind'::text) THEN 0
+            WHEN (v.visibility = 'blind'::text) THEN 0
             ELSE c.late
         END))::integer AS late,
     (sum(
         CASE
-            WHEN (s.sight = 'blind'::text) THEN 0
+            WHEN (v.visibility = 'blind'::text) THEN 0
             ELSE c.offline
         END))::integer AS offline,
     (sum(
         CASE
-            WHEN (s.sight = 'blind'::text) THEN ((c.connected + c.offline) + c.unknown)
+            WHEN (v.visibility = 'blind'::text) THEN ((c.connected + c.offline) + c.unknown)
             ELSE c.unknown
         END))::integer AS unknown,
     (sum(c.never))::integer AS never,
     (sum(c.commissioning))::integer AS commissioning,
     (sum(c.exempt))::integer AS exempt,
-    min(s.watermark) AS watermark
+    min(v.watermark) AS watermark
    FROM (rules.rate_counts c
-     JOIN rules.sight_now s USING (partition))
+     JOIN rules.visibility_now v USING (partition))
   GROUP BY c.scope, c.dimension, c.value;
-
-CREATE VIEW rules.sight_now AS
- SELECT partition,
-    watermark,
-    blind_after_s,
-    saved_at,
-        CASE
-            WHEN ((watermark IS NULL) OR ((now() - watermark) > make_interval(secs => blind_after_s)) OR ((watermark > now()) AND ((now() - saved_at) > make_interval(secs => blind_after_s)))) THEN 'blind'::text
-            ELSE sight
-        END AS sight
-   FROM rules.partitions;
 
 CREATE TABLE rules.signals (
     "offset" bigint NOT NULL,
@@ -637,19 +626,30 @@ CREATE VIEW rules.units_now AS
     u.updated_at,
     u.line_drops,
     u.unstable_until,
-    s.watermark,
-    s.sight,
+    v.watermark,
+    v.visibility,
         CASE
-            WHEN ((s.sight = 'blind'::text) AND (u.connection = ANY (ARRAY['online'::text, 'late'::text, 'offline'::text]))) THEN 'unknown'::text
+            WHEN ((v.visibility = 'blind'::text) AND (u.connection = ANY (ARRAY['online'::text, 'late'::text, 'offline'::text]))) THEN 'unknown'::text
             ELSE u.connection
         END AS connection_now,
         CASE
-            WHEN ((s.sight = 'blind'::text) AND (u.health <> 'fire'::text)) THEN 'unknown'::text
+            WHEN ((v.visibility = 'blind'::text) AND (u.health <> 'fire'::text)) THEN 'unknown'::text
             ELSE u.health
         END AS health_now,
-    (COALESCE((u.unstable_until > s.watermark), false) AND (s.sight <> 'blind'::text)) AS unstable_now
+    (COALESCE((u.unstable_until > v.watermark), false) AND (v.visibility <> 'blind'::text)) AS unstable_now
    FROM (rules.units u
-     JOIN rules.sight_now s USING (partition));
+     JOIN rules.visibility_now v USING (partition));
+
+CREATE VIEW rules.visibility_now AS
+ SELECT partition,
+    watermark,
+    blind_after_s,
+    saved_at,
+        CASE
+            WHEN ((watermark IS NULL) OR ((now() - watermark) > make_interval(secs => blind_after_s)) OR ((watermark > now()) AND ((now() - saved_at) > make_interval(secs => blind_after_s)))) THEN 'blind'::text
+            ELSE visibility
+        END AS visibility
+   FROM rules.partitions;
 
 CREATE OR REPLACE FUNCTION alerts.case_subject()
  RETURNS trigger

@@ -92,7 +92,7 @@ def start_brokers(stack: Stack, firenet: FireNet) -> None:
 
 
 def lookout(firenet: FireNet) -> Lookout:
-    return Lookout(firenet.standing_file, firenet.door, say, SystemClock())
+    return Lookout(firenet.status_file, firenet.door, say, SystemClock())
 
 
 def demo() -> None:

@@ -338,8 +338,8 @@ class OpenFires(Protocol):
         ...
 
 
-class InterimStore(IntakeStore, Tray, Protocol):
-    """Cases and notices in memory while the database is away."""
+class InterimNotices(Tray, Protocol):
+    """Notices in memory while the database is away."""
 
     def rows(self) -> Mapping[NoticeId, InterimRow]:
         """Return the notices that the database does not know of yet, or not all of them."""
@@ -352,6 +352,13 @@ class InterimStore(IntakeStore, Tray, Protocol):
     def drop(self, notice_id: NoticeId) -> None:
         """Forget a notice: the database has it."""
         ...
+
+
+class InterimStore(IntakeStore, Protocol):
+    """Cases in memory while the database is away, and their notices."""
+
+    @property
+    def notices(self) -> InterimNotices: ...
 
     def begin_look(self) -> int:
         """Return the number of the look at the database that begins now."""

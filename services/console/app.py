@@ -13,6 +13,7 @@ from services.console.adapters.kafka_orders import KafkaReplayOrders
 from services.console.adapters.postgres_accounts import PostgresAccounts
 from services.console.adapters.postgres_read import PostgresReadModel
 from services.console.adapters.postgres_refusals import PostgresRefusals
+from services.console.adapters.refusal_copy import RefusalCopy
 from services.console.adapters.refusal_feed import RefusalFeed
 from services.console.adapters.secrets import Argon2Passwords, RandomSecrets, generated_password
 from services.console.adapters.web.site import PageServer, SiteOptions, build_site
@@ -70,7 +71,7 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
         commands = HttpCaseCommands(http, str(settings.alerts_url), settings.alerts_token, settings.alerts_deadline_s)
         book, orders = PostgresRefusals(pool), KafkaReplayOrders(settings.kafka_bootstrap)
         feed = RefusalFeed(
-            book,
+            RefusalCopy(pool),
             metrics,
             clock,
             owner=f"console-{settings.http_port}",

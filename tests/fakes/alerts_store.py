@@ -18,13 +18,12 @@ from services.alerts.domain.delivery.documents import AwaitingNotice, DocumentRe
 from services.alerts.domain.delivery.notice import Notice, due_at
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced
-from services.alerts.domain.escalation.ladder import held as hold
 from services.alerts.domain.escalation.steps import StepTaken
 from services.alerts.domain.ids import BodyCode, CaseId, NoticeId, RequestId
 from services.alerts.domain.noise.common_cause import Candidate
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseBook, Changes, ClaimRequest, PartitionClaim, Ready, Refused, Retell
-from services.kernel.words import Purpose
+from services.kernel.words import ClockKind, Purpose
 
 
 @dataclass
@@ -151,7 +150,11 @@ class MemoryTransaction:
             case = self._t.cases[case_id]
             if not case.is_open or case.is_fire or until is None:
                 continue
-            self._t.cases[case_id] = hold(case, until, common)
+            grouping = replace(case.grouping, common_case_id=common.case_id, held_until=until)
+            step = case.clocks.step
+            waits = None if step is None else replace(step, due_at=max(step.due_at, until))
+            clocks = case.clocks.set(ClockKind.STEP, waits)
+            self._t.cases[case_id] = replace(case, grouping=grouping, clocks=clocks)
             held.append(case_id)
         for row in self._t.notices.values():
             if row.notice.case_id in held and row.notice.purpose is Purpose.NOTICE and row.state == "pending":

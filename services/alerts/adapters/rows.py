@@ -282,7 +282,7 @@ def taken_row(step: StepTaken) -> Row:
         "taken_at": step.taken_at,
         "document": step.document,
         "clause": step.clause,
-        "told": list(step.recipients),
+        "recipients": list(step.recipients),
         "nobody": step.nobody,
     }
 

@@ -47,14 +47,14 @@ class Handover:
 
     def attempted(self, notice_id: NoticeId) -> bool:
         """Say whether this notice was sent, or is being sent, from memory, and the database does not know it yet."""
-        row = self._store.rows().get(notice_id) if self._store is not None else None
+        row = self._store.notices.rows().get(notice_id) if self._store is not None else None
         return row is not None and (row.attempts > 0 or row.in_flight)
 
     def recipients(self, changes: Changes, case_id: CaseId) -> list[Address]:
         """Return whom the notices that are just being written have told, or may have, that the case is open."""
         if self._store is None:
             return []
-        rows = [self._store.rows().get(one.notice_id) for one in changes.notices if one.case_id == case_id]
+        rows = [self._store.notices.rows().get(one.notice_id) for one in changes.notices if one.case_id == case_id]
         return [
             row.notice.to for row in rows if row is not None and row.alarmed and row.notice.purpose is Purpose.NOTICE
         ]
@@ -70,13 +70,13 @@ class Handover:
                 row.held = False
                 # what was on its way is forgotten when it has finished and that is written down too
                 if lent.done and row.notice.notice_id not in lent.in_flight and self._store is not None:
-                    self._store.drop(row.notice.notice_id)
+                    self._store.notices.drop(row.notice.notice_id)
 
     def settle(self, changes: Changes, lent: Lent) -> None:
         """Have the notices that were told from memory written as they were sent."""
         if self._store is None:
             return
-        rows = self._store.rows()
+        rows = self._store.notices.rows()
         for number, notice in enumerate(changes.notices):
             row = rows.get(notice.notice_id)
             if row is None:

@@ -125,9 +125,9 @@ def _route(rerouted: Rerouted) -> Said:
 
 
 def _answers(route: Routing) -> Said:
-    told = ", ".join(route.copies)
+    copies = ", ".join(route.copies)
     return Said(
-        f"{route.lead}{f' (told: {told})' if told else ''}", f"{route.lead}{f'（抄告 {told}）' if told else ''}"
+        f"{route.lead}{f' (told: {copies})' if copies else ''}", f"{route.lead}{f'（抄告 {copies}）' if copies else ''}"
     )
 
 

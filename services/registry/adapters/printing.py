@@ -10,7 +10,7 @@ from typing import TextIO
 from services.registry.adapters import effect_text, explain_text
 from services.registry.adapters.wire import to_wire
 from services.registry.domain.cells import half_width
-from services.registry.domain.credentials import Access, Held
+from services.registry.domain.credentials import Access, GatewayCredentials
 from services.registry.domain.effect import Effects
 from services.registry.domain.entities import Facts, History, Version
 from services.registry.domain.errors import RowError
@@ -145,7 +145,7 @@ class Printer:
         self.line(f"revoked: {passwords} passwords, {certificates} certificates")
         self.line("it holds at the broker after `credentials write`")
 
-    def held(self, gateways: Sequence[Held], now: datetime) -> None:
+    def held(self, gateways: Sequence[GatewayCredentials], now: datetime) -> None:
         for each in gateways:
             certificates = [
                 {

@@ -20,8 +20,8 @@ from services.console.domain.accounts import BadAccount
 from services.console.settings import ConsoleSettings
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop, TaskDied
+from tests.integration.console.harness import PASSWORD, Browser, Console, console, events, login, sign_in, until
 from tests.integration.console.scenario import Scenario, Unit, district, opened
-from tests.integration.console.stage import PASSWORD, Browser, Console, console, events, login, sign_in, until
 
 SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 

@@ -16,7 +16,7 @@ from services.kernel.words import Lane, SignalKind
 from services.simulator.adapters import gb26875
 from services.simulator.adapters.mqtt import MqttLine
 from services.simulator.adapters.tcp import TcpLine
-from services.simulator.domain.device import GAUGE, KILOPASCAL, Device, Now, Reaction
+from services.simulator.domain.device import GAUGE, KILOPASCAL, SERIALS, Device, Now, Reaction
 from services.simulator.domain.district import Gateway
 from services.simulator.domain.frames import (
     DeviceFlag,
@@ -63,6 +63,14 @@ class Ledger:
     mischief: Counter[str] = field(default_factory=Counter)
 
 
+class ForgetfulDevice(Device):
+    """Loses frames of its own."""
+
+    def skip(self, frames: int) -> None:
+        """Use up so many numbers, as for frames that the device itself has lost."""
+        self._serial = (self._serial + frames) % SERIALS
+
+
 class DayDevice:
     """One device, what it does all day, and its ledger. It hears as the `FrameListener` of its own line."""
 
@@ -77,7 +85,7 @@ class DayDevice:
         self._restarts = number % 5 == 0 and not wraps  # so near the wrap nobody could tell the two apart
         self._stranger = Device(self.make, stranger, serial=FAR)
         first = 65_536 - 150 if wraps else 0
-        self._device = Device(self.make, gateway.device.address, serial=first, resends=RESENDS)
+        self._device = ForgetfulDevice(self.make, gateway.device.address, serial=first, resends=RESENDS)
         self._starts = starts
         self._seconds = 0.0
         self._is_afternoon = False

@@ -6,14 +6,6 @@ SELECT pg_try_advisory_xact_lock(%s)
 -- notify --
 SELECT pg_notify(%s, %s)
 
--- claim_partition --
-INSERT INTO alerts.partitions (topic, partition, owner, owner_epoch) VALUES (%s, %s, %s, 1)
-ON CONFLICT (topic, partition) DO UPDATE SET owner = excluded.owner, owner_epoch = partitions.owner_epoch + 1
-RETURNING owner_epoch, next_offset
-
--- advance --
-UPDATE alerts.partitions SET next_offset = %s WHERE topic = %s AND partition = %s AND owner_epoch = %s
-
 -- unseen --
 INSERT INTO alerts.seen (event_id, seen_at) SELECT id, %s FROM unnest(%s::text[]) AS id
 ON CONFLICT DO NOTHING RETURNING event_id
@@ -79,7 +71,7 @@ ORDER BY due.due_at LIMIT %s FOR UPDATE OF c SKIP LOCKED
 SELECT case_id FROM alerts.cases WHERE state = 'open' AND subject_kind = 'unit' AND kind = ANY(%s)
 ORDER BY opened_at DESC LIMIT %s
 
--- told --
+-- recipients --
 -- Whom the notices of a case reached or may have reached, but for those who had the all-clear since.
 SELECT DISTINCT ON (n.case_id, n.contact_id, n.channel, n.address)
        n.case_id, n.contact_id, n.body_code, n.channel, n.address, n.secret_ref, n.lang
@@ -165,7 +157,7 @@ SELECT {receipt_names} FROM jsonb_populate_recordset(NULL::alerts.receipts, %s::
 ON CONFLICT DO NOTHING
 
 -- step_names --
-case_id, step, due_at, taken_at, document, clause, told, nobody
+case_id, step, due_at, taken_at, document, clause, recipients, nobody
 
 -- insert_steps --
 INSERT INTO alerts.steps ({step_names})

@@ -48,13 +48,13 @@ HSTS = "max-age=31536000"
 class Guard:
     """ASGI layer: adds the headers, refuses bodies over 16 KiB, counts requests by outcome.
 
-    A request that is cut off because the console stops is answered by `farewell`, not by the server's bare words.
+    A request that is cut off because the console stops is answered by `stopping`, not by the server's bare words.
     Plain ASGI, because Starlette's middleware base class would buffer the live stream.
     """
 
-    def __init__(self, app: ASGIApp, farewell: ASGIApp, metrics: Metrics, https: bool) -> None:
+    def __init__(self, app: ASGIApp, stopping: ASGIApp, metrics: Metrics, https: bool) -> None:
         self._app = app
-        self._farewell = farewell
+        self._stopping = stopping
         self._metrics = metrics
         self._headers = HEADERS | ({"Strict-Transport-Security": HSTS} if https else {})
 
@@ -87,7 +87,7 @@ class Guard:
             if started:
                 raise
             # The answer is the last thing that this task had to do: there is nothing left to cancel.
-            await self._farewell(scope, receive, guarded_send)
+            await self._stopping(scope, receive, guarded_send)
 
     def _count(self, status: int) -> None:
         outcome = "ok" if status < 400 else "client_error" if status < 500 else "server_error"
