@@ -12,8 +12,8 @@ from playwright.async_api import Page, async_playwright, expect
 
 from services.console import app
 from tests.e2e.console.test_page import CHROMIUM, FLAGS
+from tests.integration.console.harness import Console, console
 from tests.integration.console.scenario import Scenario, district
-from tests.integration.console.stage import Console, console
 
 LEAST = 0.0275
 """Of the screen's height: 16 minutes of arc at 4 m before 55 inches (docs/design/console.md D12)."""
