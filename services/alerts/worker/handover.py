@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from services.alerts.domain.audit.entry import AuditEntry, Detail
+from services.alerts.domain.audit.entry import AuditEntry, Detail, text_hash
 from services.alerts.domain.delivery.interim import InterimRow
 from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.domain.routing.contacts import Address
@@ -35,6 +35,7 @@ def bring(changes: Changes, row: InterimRow) -> None:
             "attempts": row.attempts,
             "reason": str(row.outcome.reason) if row.outcome and row.outcome.reason else None,
             "without_database": True,
+            "text_sha256": text_hash(row.notice.subject, row.notice.body),
         }
         changes.audit.append(AuditEntry(row.ended_at, "alerts", f"notice_{row.state}", row.notice.case_id, detail))
 
