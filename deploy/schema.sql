@@ -87,6 +87,7 @@ CREATE UNIQUE INDEX one_open_case_of_subject ON alerts.cases USING btree (subjec
 CREATE TABLE alerts.clocks (
     calendar_version text,
     case_id text NOT NULL,
+    counted_from timestamp with time zone,
     due_at timestamp with time zone NOT NULL,
     kind text NOT NULL,
     step text NOT NULL,
@@ -94,6 +95,7 @@ CREATE TABLE alerts.clocks (
     CONSTRAINT clocks_pkey PRIMARY KEY (case_id, kind),
     CONSTRAINT known_clock CHECK ((kind = ANY (ARRAY['step'::text, 'reply'::text, 'receipt'::text, 'un_acknowledge'::text])))
 );
+CREATE INDEX clocks_counted ON alerts.clocks USING btree (calendar_version) WHERE (calendar_version IS NOT NULL);
 CREATE INDEX clocks_due ON alerts.clocks USING btree (kind, due_at);
 
 CREATE TABLE alerts.notices (

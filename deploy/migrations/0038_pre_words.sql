@@ -51,3 +51,28 @@ BEGIN
     RETURN NEW;
 END $$;
 CREATE TRIGGER step_recipients BEFORE INSERT ON alerts.steps FOR EACH ROW EXECUTE FUNCTION alerts.step_recipients();
+
+-- From when a clock of working days was counted, so that it can be counted again when the calendar is known better.
+ALTER TABLE alerts.clocks ADD COLUMN counted_from timestamptz;
+UPDATE alerts.clocks k SET counted_from = CASE k.kind WHEN 'step' THEN c.detected_at ELSE s.taken_at END
+FROM alerts.cases c LEFT JOIN alerts.steps s USING (case_id)
+WHERE c.case_id = k.case_id AND (k.kind = 'step' OR s.step = k.step) AND k.calendar_version IS NOT NULL;
+CREATE INDEX clocks_counted ON alerts.clocks (calendar_version) WHERE calendar_version IS NOT NULL;
+
+-- Where the version that kept clocks in columns may still run (0023), its clocks have one column more: none were counted.
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM pg_proc
+               WHERE pronamespace = 'alerts'::regnamespace AND proname = 'clocks_in_columns') THEN
+        CREATE OR REPLACE FUNCTION alerts.clocks_in_columns(c alerts.cases)
+        RETURNS SETOF alerts.clocks LANGUAGE sql STABLE AS $f$
+            SELECT c.case_id, 'step', c.next_step_at, coalesce(c.next_step, ''), NULL::text, NULL::timestamptz
+            WHERE c.state = 'open' AND c.next_step_at IS NOT NULL
+            UNION ALL
+            SELECT c.case_id, 'reply', c.reply_due_at,
+                   coalesce((SELECT s ->> 'code' FROM jsonb_array_elements(c.ladder) WITH ORDINALITY l (s, n)
+                             WHERE s ->> 'reply_working_days' IS NOT NULL ORDER BY n DESC LIMIT 1), c.step, ''),
+                   NULL::text, NULL::timestamptz
+            WHERE c.reply_due_at IS NOT NULL
+        $f$;
+    END IF;
+END $$;

@@ -113,6 +113,12 @@ class AlertsMetrics:
             "1 when a reply deadline was counted in a year whose working days are only projected",
             registry=registry,
         )
+        self.recounted = Counter(
+            "firenet_alerts_clocks_recounted_total",
+            "Clocks of open cases that moved because the calendar of working days is known better",
+            ["kind"],
+            registry=registry,
+        )
         self.pack_expired = Gauge(
             "firenet_alerts_pack_expired", "1 when the policy pack in use is no longer valid", registry=registry
         )

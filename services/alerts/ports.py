@@ -172,6 +172,14 @@ class CaseTransaction(IntakeTransaction, Protocol):
         """Return and lock up to `limit` open cases whose next step is due, earliest first, skipping locked ones."""
         ...
 
+    async def calendar_versions(self) -> Sequence[str]:
+        """Return the versions of calendars that clocks were counted by."""
+        ...
+
+    async def counted_by(self, versions: Collection[str], limit: int) -> list[Case]:
+        """Return and lock up to `limit` cases with a clock that one of these counted, skipping locked ones."""
+        ...
+
     async def case(self, case_id: CaseId) -> Case | None:
         """Return and lock one case."""
         ...

@@ -92,6 +92,17 @@ class MemoryTransaction:
         ]
         return sorted(due, key=lambda case: case.next_step_at or now)[:limit]
 
+    async def calendar_versions(self) -> Sequence[str]:
+        found = {clock.calendar_version for case in self._t.cases.values() for clock in case.clocks.running.values()}
+        return [version for version in found if version is not None]
+
+    async def counted_by(self, versions: Collection[str], limit: int) -> list[Case]:
+        return [
+            case
+            for case in sorted(self._t.cases.values(), key=lambda case: case.case_id)
+            if any(clock.calendar_version in versions for clock in case.clocks.running.values())
+        ][:limit]
+
     async def case(self, case_id: CaseId) -> Case | None:
         return self._t.cases.get(case_id)
 

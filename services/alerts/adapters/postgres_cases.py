@@ -125,6 +125,13 @@ class PostgresCaseTransaction:
         # somebody has just worked on the others: what is due of them then is due at the next turn
         return [case_of(row) for row in rows if row["revision"] == row["seen_revision"]]
 
+    async def calendar_versions(self) -> Sequence[str]:
+        return [row["calendar_version"] for row in await self._rows(SQL["calendar_versions"], ())]
+
+    async def counted_by(self, versions: Collection[str], limit: int) -> list[Case]:
+        rows = await self._rows(SQL["cases_counted_by"], (list(versions), limit))
+        return [case_of(row) for row in rows if row["revision"] == row["seen_revision"]]
+
     async def case(self, case_id: CaseId) -> Case | None:
         return (await self.book((), {case_id})).by_id.get(case_id)
 

@@ -13,6 +13,7 @@ _NOT_LIVE = Said(
     "live networking rate: not shown; the registry does not know who is connected",
     "实时联网率：此处不显示（登记册不掌握各单位是否在线）",
 )
+WITHOUT_REFUSED = Said("effect without the files that are refused:", "影响（不含未导入的文件）：")
 
 
 def lines(effects: Effects) -> Iterator[Said]:

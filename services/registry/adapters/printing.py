@@ -55,9 +55,16 @@ class Printer:
         )
 
     def effects(self, effects: Effects, reports: Sequence[ImportReport]) -> None:
-        """Say what a dry run would change, in the language of the files; in both where they do not agree."""
+        """Say what a dry run would change, in the language of the files; in both where they do not agree.
+
+        Nothing when all files are refused: that they would change nothing would sound as if they were taken.
+        """
+        refused = [report.refused for report in reports]
+        if all(refused):
+            return
         languages = {report.chinese for report in reports}
-        for line in effect_text.lines(effects):
+        without = [effect_text.WITHOUT_REFUSED] if any(refused) else []
+        for line in (*without, *effect_text.lines(effects)):
             if languages != {True}:
                 self.line(line)
             if False not in languages:

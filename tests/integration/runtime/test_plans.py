@@ -146,6 +146,7 @@ REFUSALS: Plan = {
         ),
         pytest.param(ALERTS["loose_losses"], (NOW, 100), "cases_loose", id="alerts: losses without a common cause"),
         pytest.param(ALERTS["open_common_cases"], (), "cases_common", id="alerts: members of common cases"),
+        pytest.param(ALERTS["cases_counted_by"], (["old"], 500), "clocks_counted", id="alerts: clocks to count again"),
         pytest.param(ALERTS["recipients"], (["C1", "C2"],), "notices_by_case", id="alerts: whom a case told"),
         pytest.param(
             ALERTS["update_cases"], ('[{"case_id": "C200"}]',), "cases_pkey", id="alerts: cases as they are now"

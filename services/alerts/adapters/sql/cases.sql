@@ -131,7 +131,7 @@ INSERT INTO alerts.cases ({case_names})
 SELECT {case_names} FROM jsonb_populate_recordset(NULL::alerts.cases, %s::jsonb)
 
 -- clock_names --
-case_id, kind, due_at, step, calendar_version
+case_id, kind, due_at, step, calendar_version, counted_from
 
 -- save_clocks --
 -- These clocks of these cases, and no others.
@@ -144,9 +144,10 @@ WITH stopped AS (
 INSERT INTO alerts.clocks AS k ({clock_names})
 SELECT {clock_names} FROM jsonb_populate_recordset(NULL::alerts.clocks, %(clocks)s::jsonb)
 ON CONFLICT (case_id, kind) DO UPDATE
-   SET due_at = excluded.due_at, step = excluded.step, calendar_version = excluded.calendar_version
-   WHERE (k.due_at, k.step, k.calendar_version) IS DISTINCT FROM
-         (excluded.due_at, excluded.step, excluded.calendar_version)
+   SET due_at = excluded.due_at, step = excluded.step, calendar_version = excluded.calendar_version,
+       counted_from = excluded.counted_from
+   WHERE (k.due_at, k.step, k.calendar_version, k.counted_from) IS DISTINCT FROM
+         (excluded.due_at, excluded.step, excluded.calendar_version, excluded.counted_from)
 
 -- receipt_names --
 case_id, body_code, step, at, by, via, note
@@ -207,7 +208,7 @@ WHERE case_id = %(case_id)s AND (%(body_code)s::text IS NULL OR lead_department 
                                  OR town = %(body_code)s OR %(body_code)s = ANY(copy_departments))
 
 -- clocks_of_case --
-SELECT kind, due_at, step, calendar_version FROM alerts.clocks WHERE case_id = %s ORDER BY kind
+SELECT kind, due_at, step, calendar_version, counted_from FROM alerts.clocks WHERE case_id = %s ORDER BY kind
 
 -- receipts_of_case --
 SELECT body_code, step, at, by, via, note FROM alerts.receipts WHERE case_id = %s ORDER BY at, body_code

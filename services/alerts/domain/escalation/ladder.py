@@ -77,7 +77,7 @@ def clock_from(case: Case, now: datetime, group_wait: timedelta, pace: Pace) -> 
     until `held_until`. An urgent case never waits.
     """
     step = following(case)
-    clock = None if step is None else _clock_of(case, step, pace)
+    clock = None if step is None else clock_of(case, step, pace)
     if clock is not None:
         at = clock.due_at
         if not case.is_urgent:
@@ -89,7 +89,7 @@ def clock_from(case: Case, now: datetime, group_wait: timedelta, pace: Pace) -> 
     return replace(case, clocks=case.clocks.set(ClockKind.STEP, clock))
 
 
-def _clock_of(case: Case, step: LadderStep, pace: Pace) -> Clock | None:
+def clock_of(case: Case, step: LadderStep, pace: Pace) -> Clock | None:
     """Return when time makes the step due, None when time does not."""
     start, calendar = case.detected_at, pace.calendar
     match step.trigger:
@@ -97,10 +97,10 @@ def _clock_of(case: Case, step: LadderStep, pace: Pace) -> Clock | None:
             return Clock(start + pace.real(after), step.code)
         case WorkingDays(days, _):
             end = reply_due(start, days, calendar.is_working)
-            return Clock(start + pace.real(end - start), step.code, calendar.version)
+            return Clock(start + pace.real(end - start), step.code, calendar.version, start)
         case WorkingTime(span, _):
             end = working_time_end(start, span, calendar.is_working)
-            return Clock(start + pace.real(end - start), step.code, calendar.version)
+            return Clock(start + pace.real(end - start), step.code, calendar.version, start)
         case OnEvent():
             return None
         case _:
