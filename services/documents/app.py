@@ -1,11 +1,14 @@
 """The wiring of a documents process, and the only place where settings and adapters meet."""
 
+from datetime import timedelta
+
 from schemas.codec import HEADERS
 from schemas.topics import REQUESTS
 from services.documents.adapters.kafka_documents import KafkaDocumentStream
 from services.documents.adapters.postgres_documents import PostgresDocuments
 from services.documents.adapters.renderer import TemplateRenderer
 from services.documents.adapters.request_handler import RequestHandler
+from services.documents.adapters.typesetter import TypstTypesetter
 from services.documents.metrics import DocumentsMetrics
 from services.documents.settings import DocumentsSettings
 from services.documents.worker.issuing import IssuingService
@@ -45,6 +48,17 @@ class Health:
         return Readiness(all(word == "ok" for word in checks.values()), checks)
 
 
+def typesetter_of(settings: DocumentsSettings) -> TypstTypesetter | None:
+    if not settings.pdf:
+        return None
+    return TypstTypesetter(
+        timeout_s=settings.pdf_timeout_s,
+        max_bytes=settings.pdf_max_bytes,
+        folders=settings.font_dirs,
+        strict=settings.strict_fonts,
+    )
+
+
 async def run(settings: DocumentsSettings, stop: Stop) -> None:
     """Run one documents process until stop. Raises TaskDied when a part of it ended by itself."""
     clock, prometheus = SystemClock(), process_registry()
@@ -57,6 +71,9 @@ async def run(settings: DocumentsSettings, stop: Stop) -> None:
         issuing = IssuingService(
             store=store,
             renderer=TemplateRenderer(),
+            typesetter=typesetter_of(settings),
+            files_within=timedelta(seconds=settings.pdf_within_s),
+            drafts=settings.drafts,
             metrics=metrics,
             clock=clock,
             marks=settings.marks,

@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from services.documents.domain.catalogue import CATALOGUE
-from services.documents.domain.reasons import RefusedBecause
+from services.documents.domain.reasons import FilesMissing, FormRule, RefusedBecause
 
 _BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 600.0)
 
@@ -13,7 +13,10 @@ class DocumentsMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.issued = Counter(
-            "firenet_documents_issued_total", "Documents issued, by kind", ["instrument"], registry=registry
+            "firenet_documents_issued_total",
+            "Documents issued and drafts made, by kind",
+            ["instrument"],
+            registry=registry,
         )
         self.duplicates = Counter(
             "firenet_documents_duplicates_total",
@@ -23,6 +26,18 @@ class DocumentsMetrics:
         self.refused = Counter(
             "firenet_documents_refused_total",
             "Requests that no document could be made of; no number was used",
+            ["reason"],
+            registry=registry,
+        )
+        self.form_breaches = Counter(
+            "firenet_documents_form_breaches_total",
+            "Rules of the form that finished documents broke: none of these was issued",
+            ["rule"],
+            registry=registry,
+        )
+        self.without_files = Counter(
+            "firenet_documents_without_files_total",
+            "Documents issued as text and page only, without a PDF",
             ["reason"],
             registry=registry,
         )
@@ -40,3 +55,7 @@ class DocumentsMetrics:
             self.issued.labels(instrument)
         for reason in RefusedBecause:
             self.refused.labels(reason)
+        for rule in FormRule:
+            self.form_breaches.labels(rule)
+        for missing in FilesMissing:
+            self.without_files.labels(missing)

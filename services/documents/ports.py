@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from services.documents.domain.document import Document, Rendition
+from services.documents.domain.catalogue import Entry
+from services.documents.domain.document import Document, File, Rendition
+from services.documents.domain.letter import Letter
 from services.documents.domain.numbering import Number, Series
 from services.documents.domain.request import Request
 
@@ -20,13 +22,34 @@ class PartitionClaim:
     epoch: int
 
 
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A letter and its forms for screens."""
+
+    letter: Letter
+    rendition: Rendition
+
+
 class Renderer(Protocol):
     """Templates in files, by instrument, version and language."""
 
-    def render(self, request: Request, number: Number, template: str, issued_at: datetime) -> tuple[Rendition, ...]:
-        """Return the document in every language that it is wanted in, Chinese first.
+    def render(
+        self, request: Request, number: str, entry: Entry, issued_at: datetime, *, draft: bool
+    ) -> tuple[Rendered, ...]:
+        """Return the document in every language that it is wanted in, Chinese first. `number` is "" of a draft.
 
         The same arguments give the same text. An error is a fault of ours.
+        """
+        ...
+
+
+class Typesetter(Protocol):
+    """Letters as files to be printed."""
+
+    async def files(self, letters: Sequence[Letter]) -> tuple[File, ...]:
+        """Return a PDF of each, and of drafts a DOCX, within a bounded time.
+
+        Raises FilesUnavailable, and BadForm for what only setting shows: no body on the first page.
         """
         ...
 

@@ -337,8 +337,24 @@ class Instrument(StrEnum):
     ACCOUNTABILITY = "I9"
 
 
-INSTRUMENTS_ISSUED = frozenset({Instrument.FAULT_NOTICE})
-"""Those that documents issues by now; of the others alerts still writes the text itself."""
+INSTRUMENTS_ISSUED = frozenset(
+    {
+        Instrument.FAULT_NOTICE,
+        Instrument.CHECK_TASK,
+        Instrument.URGING_NOTICE,
+        Instrument.COPY_NOTICE,
+        Instrument.CORRECTION_ORDER,
+        Instrument.LISTED_SUPERVISION,
+    }
+)
+"""Those that a case of a unit has the facts for: alerts asks documents for them. The others are about bodies."""
+
+
+class FileKind(StrEnum):
+    """A document as a file: to be printed, or, of a draft, to be written on by who issues it."""
+
+    PDF = "pdf"
+    DOCX = "docx"
 
 
 class DocumentState(StrEnum):

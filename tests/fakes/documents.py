@@ -5,11 +5,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from services.documents.domain.document import Document, Rendition, languages_of
-from services.documents.domain.errors import Fenced
+from services.documents.adapters.labels import day
+from services.documents.domain.catalogue import Entry
+from services.documents.domain.document import Document, File, Rendition, languages_of
+from services.documents.domain.errors import Fenced, FilesUnavailable
+from services.documents.domain.letter import Block, BlockKind, Head, Letter, Sheet
 from services.documents.domain.numbering import Number, Series
+from services.documents.domain.reasons import FilesMissing
 from services.documents.domain.request import Request
-from services.documents.ports import PartitionClaim, StreamUnavailable
+from services.documents.ports import PartitionClaim, Rendered, StreamUnavailable
+from services.kernel.words import FileKind, Language
 
 
 @dataclass
@@ -79,12 +84,57 @@ class MemoryDocuments:
 
 
 class PlainRenderer:
-    """Writes the number; a request whose unit is BUG meets a fault of ours."""
+    """Writes what the form asks for and no more; what is about BUG meets a fault of ours, UNFORMED has no addressee."""
 
-    def render(self, request: Request, number: Number, template: str, issued_at: datetime) -> tuple[Rendition, ...]:
-        if request.unit.unit_id == "BUG":
+    def render(
+        self, request: Request, number: str, entry: Entry, issued_at: datetime, *, draft: bool
+    ) -> tuple[Rendered, ...]:
+        if request.subject == "BUG":
             raise ZeroDivisionError
-        return tuple(Rendition(one, f"title {one}", number.text, template) for one in languages_of(request))
+        return tuple(
+            self._rendered(request, number, entry, issued_at, draft, language) for language in languages_of(request)
+        )
+
+    def _rendered(
+        self, request: Request, number: str, entry: Entry, issued_at: datetime, draft: bool, language: Language
+    ) -> Rendered:
+        letter = Letter(
+            language=language,
+            draft=draft,
+            head=Head.PLAIN,
+            issuer="issuer",
+            number=number,
+            title=f"title {language}",
+            addressee="" if request.subject == "UNFORMED" else "addressee",
+            body=(Block(BlockKind.PARAGRAPH, "body"),),
+            date="" if draft else day(language, issued_at),
+            copies=(),
+            covering="",
+            attachments=(),
+            slip=None,
+            evidence=Sheet("evidence", ()),
+            link="",
+            issued_at=issued_at,
+            due_at=None,
+            latest_fact_at=None,
+            foreign=frozenset(),
+        )
+        text = " ".join((number, letter.title, letter.addressee, "body", letter.issuer, letter.date))
+        return Rendered(letter, Rendition(language, letter.title, text, entry.template))
+
+
+class PlainTypesetter:
+    """A file for each letter; while `away` says why, none."""
+
+    def __init__(self) -> None:
+        self.away: FilesMissing | None = None
+        self.made = 0
+
+    async def files(self, letters: Sequence[Letter]) -> tuple[File, ...]:
+        if self.away is not None:
+            raise FilesUnavailable(self.away)
+        self.made += 1
+        return tuple(File(one.language, FileKind.PDF, b"%PDF " + one.number.encode()) for one in letters)
 
 
 class MemoryStream:
@@ -97,9 +147,9 @@ class MemoryStream:
     async def send(self, documents: Sequence[Document]) -> None:
         if self.away:
             raise StreamUnavailable("away")
-        self.sent += [document.number.text for document in documents]
+        self.sent += [document.number_text for document in documents]
 
 
 def unit_of(request: Request, unit_id: str) -> Request:
     """Return the request for another unit."""
-    return replace(request, unit=replace(request.unit, unit_id=unit_id))
+    return replace(request, subject=unit_id)

@@ -1,5 +1,6 @@
 """Documents in PostgreSQL: offset, number and document in one transaction."""
 
+import hashlib
 import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
@@ -11,11 +12,11 @@ from psycopg.rows import dict_row
 
 from services.documents.adapters.statements import SQL
 from services.documents.adapters.wire import request_of
-from services.documents.domain.document import Document, Rendition
+from services.documents.domain.document import Document, File, Rendition
 from services.documents.domain.errors import Fenced, StoreUnavailable
 from services.documents.domain.numbering import Number, Series
 from services.documents.ports import IssuingTransaction, PartitionClaim
-from services.kernel.words import DocumentState, Language
+from services.kernel.words import DocumentState, FileKind, Language
 from services.runtime.postgres import AWAY, Connection, Pool, json_text
 
 
@@ -70,17 +71,18 @@ class PostgresIssuingTransaction:
 
     async def add(self, document: Document) -> None:
         request, number = document.request, document.number
+        series = number.series if number else None
         values = (
             document.document_id,
             request.source,
             request.request_id,
             request.case_id,
             str(request.instrument),
-            request.unit.unit_id,
-            number.series.issuer,
-            number.series.mark,
-            number.series.year,
-            number.serial,
+            request.subject,
+            request.issuer.code,
+            series.mark if series else None,
+            series.year if series else None,
+            number.serial if number else None,
             document.template,
             str(document.state),
             request.requested_at,
@@ -89,10 +91,7 @@ class PostgresIssuingTransaction:
         )
         with translated():
             await self._connection.execute(SQL["insert_document"], values)
-            for one in document.renditions:
-                await self._connection.execute(
-                    SQL["insert_rendition"], (document.document_id, str(one.language), one.title, one.text, one.html)
-                )
+            await _write_texts(self._connection, document)
 
 
 class PostgresDocuments:
@@ -117,24 +116,44 @@ class PostgresDocuments:
             await cursor.execute(SQL["unpublished"], (limit,))
             rows = await cursor.fetchall()
             renditions: dict[str, list[Rendition]] = defaultdict(list)
-            await cursor.execute(SQL["renditions"], ([row["document_id"] for row in rows],))
+            ids = [row["document_id"] for row in rows]
+            await cursor.execute(SQL["renditions"], (ids,))
             for row in await cursor.fetchall():
-                one = Rendition(Language(row["language"]), row["title"], row["text"], row["html"])
+                one = Rendition(Language(row["language"]), row["title"], row["text"], row["html"], row["covering"])
                 renditions[row["document_id"]].append(one)
-        return [_document_of(row, renditions[row["document_id"]]) for row in rows]
+            files: dict[str, list[File]] = defaultdict(list)
+            await cursor.execute(SQL["files"], (ids,))
+            for row in await cursor.fetchall():
+                files[row["document_id"]].append(File(Language(row["language"]), FileKind(row["kind"]), row["content"]))
+        return [_document_of(row, renditions[row["document_id"]], files[row["document_id"]]) for row in rows]
 
     async def mark_published(self, document_ids: Sequence[str]) -> None:
         async with transaction_on(self._pool) as connection:
             await connection.execute(SQL["mark_published"], (list(document_ids),))
 
 
-def _document_of(row: dict[str, Any], renditions: Sequence[Rendition]) -> Document:
+async def _write_texts(connection: Connection, document: Document) -> None:
+    """Write the texts and files of a document, in the place of those it had as a draft."""
+    for one in document.renditions:
+        values = (document.document_id, str(one.language), one.title, one.text, one.html, one.covering)
+        await connection.execute(SQL["put_rendition"], values)
+    for file in document.files:
+        digest = hashlib.sha256(file.content).hexdigest()
+        await connection.execute(
+            SQL["put_file"], (document.document_id, str(file.language), str(file.kind), file.content, digest)
+        )
+
+
+def _document_of(row: dict[str, Any], renditions: Sequence[Rendition], files: Sequence[File]) -> Document:
+    serial = row["serial"]
     return Document(
         document_id=row["document_id"],
         request=request_of(json_text(row["request"]).encode()),
-        number=Number(Series(row["issuer"], row["mark"], row["year"]), row["serial"]),
+        number=None if serial is None else Number(Series(row["issuer"], row["mark"], row["year"]), serial),
         template=row["template"],
         issued_at=row["issued_at"],
         renditions=tuple(renditions),
         state=DocumentState(row["state"]),
+        files=tuple(files),
+        own_number=row["own_number"] or "",
     )

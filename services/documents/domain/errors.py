@@ -1,6 +1,8 @@
 """Errors of documents, one small tree."""
 
-from services.documents.domain.reasons import RefusedBecause
+from collections.abc import Sequence
+
+from services.documents.domain.reasons import FilesMissing, FormRule, RefusedBecause
 
 
 class DocumentsError(Exception):
@@ -21,3 +23,23 @@ class NotIssuable(DocumentsError):
     def __init__(self, reason: RefusedBecause, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
+
+
+class BadForm(NotIssuable):
+    """A finished document that breaks rules of the form."""
+
+    def __init__(self, rules: Sequence[FormRule]) -> None:
+        super().__init__(RefusedBecause.FORM, ", ".join(rules))
+        self.rules = tuple(rules)
+
+
+class FilesUnavailable(DocumentsError):
+    """No file could be made; the text is the document. `reason` says why."""
+
+    def __init__(self, reason: FilesMissing, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+
+
+class NotNumbered(DocumentsError):
+    """A number or date that a draft cannot be issued with."""

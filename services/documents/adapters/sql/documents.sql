@@ -22,17 +22,27 @@ INSERT INTO documents.documents (document_id, source, request_id, case_id, instr
                                  serial, template, state, requested_at, issued_at, request)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb)
 
--- insert_rendition --
-INSERT INTO documents.renditions (document_id, language, title, text, html) VALUES (%s, %s, %s, %s, %s)
+-- put_rendition --
+INSERT INTO documents.renditions (document_id, language, title, text, html, covering) VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (document_id, language) DO UPDATE
+SET title = excluded.title, text = excluded.text, html = excluded.html, covering = excluded.covering
+
+-- put_file --
+INSERT INTO documents.files (document_id, language, kind, content, sha256) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (document_id, language, kind) DO UPDATE SET content = excluded.content, sha256 = excluded.sha256
 
 -- unpublished --
-SELECT document_id, issuer, mark, year, serial, template, issued_at, state, request
+SELECT document_id, issuer, mark, year, serial, template, issued_at, state, request, own_number
 FROM documents.documents WHERE NOT published ORDER BY issued_at, document_id LIMIT %s
 
 -- renditions --
 -- Chinese first: that text is the document.
-SELECT document_id, language, title, text, html FROM documents.renditions
+SELECT document_id, language, title, text, html, covering FROM documents.renditions
 WHERE document_id = ANY(%s) ORDER BY document_id, language <> 'zh', language
+
+-- files --
+SELECT document_id, language, kind, content FROM documents.files
+WHERE document_id = ANY(%s) ORDER BY document_id, kind DESC, language <> 'zh', language
 
 -- mark_published --
 UPDATE documents.documents SET published = true WHERE document_id = ANY(%s)
