@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,8 +10,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from services.kernel.words import Instrument, Recipient
 from services.runtime.settings import ServiceSettings
 
+ISSUERS = frozenset({Recipient.CENTRE, Recipient.BRIGADE, Recipient.STREET})
 Lane = Literal["fire", "ordinary", "all"]
 
 
@@ -18,6 +21,24 @@ def _networks(value: object) -> object:
     if not isinstance(value, str):
         return value
     return tuple(ip_network(one.strip()) for one in value.split(",") if one.strip())
+
+
+def _pairs(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found: dict[str, str] = {}
+    for part in filter(None, (one.strip() for one in value.split(","))):
+        document, sign, body = (text.strip() for text in part.partition("="))
+        if not sign:
+            raise ValueError(f"{part!r} is not DOCUMENT=BODY")
+        found[document] = body
+    return found
+
+
+def _can_issue(issuers: Mapping[Instrument, Recipient]) -> Mapping[Instrument, Recipient]:
+    if wrong := sorted(set(issuers.values()) - ISSUERS):
+        raise ValueError(f"{', '.join(wrong)} issues no documents: one of {', '.join(sorted(ISSUERS))}")
+    return issuers
 
 
 def _holds_certificates(path: Path | None) -> Path | None:
@@ -65,6 +86,13 @@ class AlertsSettings(ServiceSettings):
         le=3600,
         description="how long a notice waits for its document before it leaves with our own short text, seconds; "
         "0: no documents are asked for",
+    )
+    document_issuers: Annotated[
+        Mapping[Instrument, Recipient], NoDecode, BeforeValidator(_pairs), AfterValidator(_can_issue)
+    ] = Field(
+        default={Instrument.CORRECTION_ORDER: Recipient.BRIGADE, Instrument.LISTED_SUPERVISION: Recipient.BRIGADE},
+        description="which body issues a kind of document: `I4=brigade` with commas between them, `centre`, "
+        "`brigade` or `street`; the centre issues all others. Letters leave in a body's name only where it wants that",
     )
     poll_ms: int = Field(
         default=250, ge=10, le=10_000, description="how often due work is looked for without a wake-up, milliseconds"

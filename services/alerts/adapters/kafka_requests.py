@@ -6,11 +6,20 @@ from typing import Any
 
 from schemas import codec
 from schemas.base import Evidence, PackRef
-from schemas.document import MAX_COPIES, Component, DocumentRequestData, IssuingBody, Trouble, UnitParticulars
+from schemas.document import (
+    MAX_COPIES,
+    MAX_EARLIER,
+    Component,
+    DocumentRequestData,
+    IssuingBody,
+    Trouble,
+    UnitParticulars,
+)
 from schemas.document import DocumentRequest as RequestEvent
+from schemas.document import Earlier as WireEarlier
 from schemas.document import Named as WireNamed
 from services.alerts.domain.case import event
-from services.alerts.domain.delivery.documents import DocumentRequest, IssuedDocument, Named, Rendition
+from services.alerts.domain.delivery.documents import DocumentRequest, File, IssuedDocument, Named, Rendition
 from services.alerts.domain.ids import CaseId, RequestId
 from services.kernel.words import FindingKind
 from services.runtime.kafka_loop import ConsumedRecord
@@ -53,7 +62,7 @@ def _event_of(request: DocumentRequest) -> RequestEvent:
         case_id=case.case_id,
         instrument=request.instrument,
         issuer=IssuingBody(code=said.issuer_code, name=_named(said.issuer)),
-        addressee=_named(said.name),
+        addressee=_named(request.addressee or said.name),
         copies=tuple(_named(one) for one in request.copies[:MAX_COPIES]),
         unit=UnitParticulars(
             unit_id=case.subject.id,
@@ -61,6 +70,7 @@ def _event_of(request: DocumentRequest) -> RequestEvent:
             address=said.address[:SHORT],
             category=_named(said.category) if said.category else None,
             town=_named(said.town) if said.town else None,
+            responsible=said.responsible[:SHORT],
         ),
         trouble=Trouble(
             kind=FindingKind(case.kind),
@@ -69,7 +79,13 @@ def _event_of(request: DocumentRequest) -> RequestEvent:
             occurrence=case.sightings.drops,
             component=_component(case.component),
         ),
+        earlier=tuple(
+            WireEarlier(at=one.at, to=tuple(map(_named, named[:MAX_COPIES])), number=one.number[:SHORT])
+            for one, named in request.earlier[-MAX_EARLIER:]
+            if named
+        ),
         due_at=request.due_at,
+        reply_due_at=request.reply_due_at,
         languages=request.languages,
         link=request.link[:400],
         clause=request.clause[:SHORT],
@@ -100,8 +116,11 @@ def document_of_record(topic: str, record: ConsumedRecord) -> IssuedDocument | N
         request_id=RequestId(data.request_id),
         document_id=data.document_id,
         case_id=CaseId(data.case_id),
-        number=data.number.text,
+        number=data.number.text if data.number else "",
         template=data.template,
         issued_at=data.issued_at,
-        renditions={str(one.language): Rendition(one.title, one.text, one.html) for one in data.renditions},
+        renditions={
+            str(one.language): Rendition(one.title, one.text, one.html, one.covering) for one in data.renditions
+        },
+        files=tuple(File(str(one.language), one.kind, one.content) for one in data.files),
     )

@@ -16,10 +16,18 @@ from typing import Literal
 from services.alerts.domain.delivery.attempts import Outcome
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.ports import Ready
+from services.kernel.words import FileKind
 from services.runtime.clock import Clock
 from services.runtime.texts import one_line
 
 SUBJECT_CHARACTERS = 180
+MAX_FILES_BYTES = 1024 * 1024
+"""Of all files of a mail: what any server takes."""
+MEDIA_TYPES = {
+    FileKind.PDF: ("application", "pdf"),
+    FileKind.DOCX: ("application", "vnd.openxmlformats-officedocument.wordprocessingml.document"),
+}
+_NOT_IN_NAMES = str.maketrans(dict.fromkeys('/\\:*?"<>|', "_"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,20 @@ def message_of(notice: Ready, sender: str, clock: Clock) -> EmailMessage:
     message.set_content(notice.body)
     if notice.html:
         message.add_alternative(notice.html, subtype="html")
+    room = MAX_FILES_BYTES
+    for file in notice.files:
+        room -= len(file.content)
+        if room < 0:
+            break  # the text and the page are the document; a mail that is too large is no mail
+        maintype, subtype = MEDIA_TYPES[file.kind]
+        name = f"{one_line(notice.subject)[:80]}.{file.language}.{file.kind}"
+        message.add_attachment(file.content, maintype=maintype, subtype=subtype, filename=_file_name(name))
     return message
+
+
+def _file_name(name: str) -> str:
+    """Return a name that every system can keep a file under."""
+    return name.translate(_NOT_IN_NAMES)
 
 
 class MailChannel:

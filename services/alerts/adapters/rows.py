@@ -11,7 +11,7 @@ from services.alerts.domain.case.event import Component, Proof
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.subject import Subject, SubjectFacts, SubjectKind
-from services.alerts.domain.delivery.documents import Attached, IssuedDocument
+from services.alerts.domain.delivery.documents import Attached, File, IssuedDocument
 from services.alerts.domain.delivery.interim import InterimRow
 from services.alerts.domain.delivery.notice import About, Notice, due_at
 from services.alerts.domain.escalation.steps import LadderStep, StepTaken
@@ -318,6 +318,7 @@ def notice_row(
         "first": notice.first,
         "about": about_json(notice.about),
         "request_id": notice.request_id,
+        "is_copy": notice.is_copy if notice.request_id else None,
         **({} if brought is None else _state_of(brought)),
     }
 
@@ -377,8 +378,17 @@ def issued_row(document: IssuedDocument) -> Row:
     return {
         "request_id": document.request_id,
         "document_id": document.document_id,
-        "number": document.number,
+        "number": document.number or None,
         "issued_at": document.issued_at,
+    }
+
+
+def file_row(document: IssuedDocument, file: File) -> Row:
+    return {
+        "request_id": document.request_id,
+        "language": file.language,
+        "kind": str(file.kind),
+        "content": file.content,
     }
 
 

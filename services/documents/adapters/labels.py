@@ -7,11 +7,18 @@ from datetime import datetime
 from services.kernel.calendar import CHINA
 from services.kernel.words import Language
 
+MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
+"""Not the machine's: a letter reads alike wherever it is made."""
+
 
 @dataclass(frozen=True, slots=True)
 class Labels:
     language: Language
     colon: str
+    colon_and: str
     comma: str
     stop: str
     indent: str
@@ -57,6 +64,7 @@ LABELS = {
     Language.ZH: Labels(
         language=Language.ZH,
         colon="：",
+        colon_and="：",
         comma="，",
         stop="。",
         indent="　　",
@@ -100,6 +108,7 @@ LABELS = {
     Language.EN: Labels(
         language=Language.EN,
         colon=":",
+        colon_and=": ",
         comma=", ",
         stop=".",
         indent="",
@@ -154,8 +163,10 @@ def moment(language: Language, instant: datetime) -> str:
 
 def day(language: Language, when: Date) -> str:
     """Return the day as a letter is dated: Arabic digits without leading zeros (GB/T 9704)."""
-    at: Date = when.astimezone(CHINA) if isinstance(when, datetime) else when
-    return f"{at.year}年{at.month}月{at.day}日" if language is Language.ZH else f"{at.day} {at:%B} {at.year}"
+    at: Date = when.astimezone(CHINA).date() if isinstance(when, datetime) else when
+    if language is Language.ZH:
+        return f"{at.year}年{at.month}月{at.day}日"
+    return f"{at.day} {MONTHS[at.month - 1]} {at.year}"
 
 
 def counted(number: int) -> str:
@@ -164,4 +175,4 @@ def counted(number: int) -> str:
 
 
 _ONES = "一二三四五六七八九"
-_COUNTS = (*_ONES, *(f"{ten}十{one}" for ten in ("", *_ONES[1:]) for one in ("", *_ONES)))
+_COUNTS: tuple[str, ...] = (*_ONES, *(f"{ten}十{one}" for ten in ("", *_ONES[1:]) for one in ("", *_ONES)))

@@ -47,7 +47,7 @@ def _letter(document: Document, letter: Letter, words: Labels) -> None:
     for block in letter.body:
         _line(document, words.indent + block.text, font=HEI if block.kind is BlockKind.HEADING else FANG)
     for sheet in letter.attachments:
-        _line(document, words.indent + words.attachment + words.colon + sheet.title)
+        _line(document, words.indent + words.attachment + words.colon_and + sheet.title)
     _line(document, "")
     _line(document, letter.issuer, align=WD_ALIGN_PARAGRAPH.RIGHT)
     _line(document, letter.date or words.blank_date, align=WD_ALIGN_PARAGRAPH.RIGHT)

@@ -114,7 +114,7 @@ def _own(letter: Letter) -> list[str]:
 def _out_of_order(letter: Letter, text: str) -> bool:
     """Say whether number, title, addressee, body, signature, date and copies do not follow each other in the text."""
     at = 0
-    ends = [block.text for block in (letter.body[:1] + letter.body[-1:])]
+    ends = dict.fromkeys(block.text for block in letter.body[:1] + letter.body[-1:])
     for wanted in (letter.number, letter.title, letter.addressee, *ends, letter.issuer, letter.date, *letter.copies):
         found = text.find(wanted, at)
         if found < 0:

@@ -37,7 +37,7 @@ EARLIER = [
     {"at": at(-82800).isoformat(), "to": [GRID_OFFICER, STATION], "number": "消监核〔2026〕2号"},
     {"at": at(-72000).isoformat(), "to": [STATION]},
 ]  # fmt: skip
-ABOUT_A_UNIT = {
+ABOUT_A_UNIT: dict[Instrument, dict[str, Any]] = {
     Instrument.CHECK_TASK: {"addressee": {"zh": "属地网格员", "en": "grid officer"}, "copies": [LONG]},
     Instrument.URGING_NOTICE: {"issuer": STREET, "copies": [STATION]},
     Instrument.COPY_NOTICE: {
@@ -92,7 +92,7 @@ GROUNDS = [
 ]
 MANY = [
     {
-        "address": f"1-{n:03}",
+        "address": f"2-{n + 100}",
         "system": "1",
         "label": f"门诊综合楼{n}层东侧走廊尽头防火分区感烟火灾探测器" if n % 3 else "",
         "since": (T0 - timedelta(hours=n)).isoformat(),

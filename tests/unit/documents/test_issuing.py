@@ -43,7 +43,7 @@ class Scenario:
         await self.issuing.take(claim, requests, offset)
 
     def numbers(self) -> list[str]:
-        return [one.number.text for one in self.store.tables.documents.values()]
+        return [one.number_text for one in self.store.tables.documents.values()]
 
     def counted(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(name, labels) or 0.0
@@ -71,10 +71,10 @@ async def test_a_request_that_comes_again_has_its_document() -> None:
 
 async def test_what_cannot_be_rendered_gives_its_number_back_and_holds_nobody_up() -> None:
     here = Scenario()
-    await here.take(request("R1"), unit_of(request("R2"), "BUG"), request("R3", instrument="I4"), request("R4"))
+    await here.take(request("R1"), unit_of(request("R2"), "BUG"), request("R3", instrument="I6"), request("R4"))
     assert here.numbers() == ["消监告〔2026〕1号", "消监告〔2026〕2号"]
     assert here.counted("firenet_documents_refused_total", reason="unexpected") == 1
-    assert here.counted("firenet_documents_refused_total", reason="not_issued_here") == 1
+    assert here.counted("firenet_documents_refused_total", reason="facts_missing") == 1
     assert here.store.tables.offsets[TOPIC, 0][1] == 1
 
 

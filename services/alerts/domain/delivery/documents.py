@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.ids import CaseId, NoticeId, RequestId, digest
-from services.kernel.words import INSTRUMENTS_ISSUED, Channel, Instrument, Language, Recipient
+from services.kernel.words import INSTRUMENTS_ISSUED, Channel, FileKind, Instrument, Language, Recipient
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class Named:
 class Particulars:
     """What the register says of a unit beside its route, and which body issues documents in its district.
 
-    `bodies` has the names of those among the recipients that are bodies, by their codes.
+    `responsible` is the name of the unit's fire safety manager, "" where the register has none. `bodies` has the names
+    of those among the recipients that are bodies, by their codes.
     """
 
     issuer_code: str
@@ -36,20 +37,41 @@ class Particulars:
     address: str = ""
     category: Named | None = None
     town: Named | None = None
+    responsible: str = ""
     bodies: Mapping[str, Named] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentTerms:
-    """How long a notice waits for its document; zero: none is asked for. `console_url` is where its link leads."""
+    """How long a notice waits for its document; zero: none is asked for. `console_url` is where its link leads.
+
+    `issuers` says which body issues a kind of document; those it does not name the centre issues, as the source of what
+    was found. Nobody's letter leaves in its name unless it wants that.
+    """
 
     wait: timedelta = timedelta(0)
     console_url: str = ""
+    issuers: Mapping[Instrument, Recipient] = field(default_factory=dict)
+
+    def issuer_of(self, instrument: Instrument) -> Recipient:
+        return self.issuers.get(instrument, Recipient.CENTRE)
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A step taken before: who was told, by code or role, and the number of the document that did, "" for none."""
+
+    at: datetime
+    told: tuple[str, ...]
+    number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentRequest:
-    """The facts of one document. `due_at` is when the next step falls due: until then the addressee must have acted."""
+    """The facts of one document. `due_at` is when the next step falls due: until then the addressee must have acted.
+
+    `addressee` None is the unit itself. `earlier` is what was done before, with the names of those told.
+    """
 
     request_id: RequestId
     case: Case
@@ -61,20 +83,33 @@ class DocumentRequest:
     requested_at: datetime
     due_at: datetime | None
     link: str
+    addressee: Named | None = None
+    earlier: tuple[tuple[Earlier, tuple[Named, ...]], ...] = ()
+    reply_due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """A document in one language."""
+    """A document in one language. `covering` stands before it for those who have a copy."""
 
     title: str
     text: str
     html: str
+    covering: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """The document to be printed, in one language."""
+
+    language: str
+    kind: FileKind
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedDocument:
-    """A document as it was issued. `event_id` is the deduplication key."""
+    """A document as it was issued, or its draft, which has no number. `event_id` is the deduplication key."""
 
     event_id: str
     request_id: RequestId
@@ -84,6 +119,7 @@ class IssuedDocument:
     template: str
     issued_at: datetime
     renditions: Mapping[str, Rendition]
+    files: tuple[File, ...] = ()
 
     def in_language(self, lang: str) -> Rendition:
         """Return it in this language, else in Chinese: that text is the document."""
@@ -100,6 +136,7 @@ class AwaitingNotice:
     channel: Channel
     lang: str
     body: str
+    is_copy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +155,9 @@ _ROLES = {
     Recipient.MAINTENANCE: Named("维护保养单位", "maintenance firm"),
     Recipient.GRID_OFFICER: Named("属地网格员", "grid officer"),
 }
-"""Recipients without a code in the register, as a letter names them; the unit's own people are the addressee."""
+"""Recipients without a code in the register, as a letter names them."""
+_UNIT = frozenset({Recipient.UNIT_CONTROL_ROOM, Recipient.UNIT_MANAGER})
+"""The unit's own people, who are named by its name."""
 
 
 def is_issued_for(case: Case, step: LadderStep) -> bool:
@@ -131,7 +170,35 @@ def request_id_of(case_id: CaseId, step: str) -> RequestId:
     return RequestId(digest(16, "document", case_id, step))
 
 
-def copies_of(recipients: Iterable[str], particulars: Particulars) -> tuple[Named, ...]:
-    """Return who has a copy (抄送): who is told beside the unit itself and the issuer."""
-    named = (_ROLES.get(Recipient(one)) if one in _ROLES else particulars.bodies.get(one) for one in recipients)
-    return tuple(one for one in named if one is not None and one != particulars.issuer)
+def addressees_of(case: Case, instrument: Instrument) -> frozenset[str]:
+    """Return as whom those are told whom a document is addressed to (主送); all others have a copy of it (抄送)."""
+    if instrument is Instrument.CHECK_TASK:
+        return frozenset({Recipient.GRID_OFFICER})
+    if instrument is Instrument.COPY_NOTICE and case.facts.lead_department:
+        return frozenset({case.facts.lead_department})
+    return _UNIT
+
+
+def name_of(party: str, particulars: Particulars) -> Named | None:
+    """Return how a letter names a recipient; None for a body that the register does not name."""
+    if party in _UNIT:
+        return particulars.name
+    return _ROLES.get(Recipient(party)) if party in _ROLES else particulars.bodies.get(party)
+
+
+def addressee_of(case: Case, instrument: Instrument, particulars: Particulars) -> Named:
+    """Return whom a document is addressed to: the unit, where nobody else is known by name."""
+    named = (name_of(one, particulars) for one in sorted(addressees_of(case, instrument)))
+    return next((one for one in named if one is not None), particulars.name)
+
+
+def copies_of(recipients: Iterable[str], particulars: Particulars, addressee: Named | None = None) -> tuple[Named, ...]:
+    """Return who has a copy (抄送): who is told beside the addressee, without one the unit itself, and the issuer."""
+    without = (addressee or particulars.name, particulars.issuer)
+    named = (name_of(one, particulars) for one in recipients)
+    return tuple(dict.fromkeys(one for one in named if one is not None and one not in without))
+
+
+def files_for(files: Iterable[File], lang: str) -> tuple[File, ...]:
+    """Return what a recipient gets: the Chinese files, which are the document, and those in its own language."""
+    return tuple(one for one in files if one.language in (Language.ZH, lang))
