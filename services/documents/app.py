@@ -1,6 +1,6 @@
 """The wiring of a documents process, and the only place where settings and adapters meet."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from schemas.codec import HEADERS
 from schemas.topics import REQUESTS
@@ -11,6 +11,7 @@ from services.documents.adapters.request_handler import RequestHandler
 from services.documents.adapters.typesetter import TypstTypesetter
 from services.documents.metrics import DocumentsMetrics
 from services.documents.settings import DocumentsSettings
+from services.documents.worker.drafts import DraftService
 from services.documents.worker.issuing import IssuingService
 from services.documents.worker.publishing import PublishingService
 from services.runtime.clock import Clock, SystemClock
@@ -109,3 +110,15 @@ async def run(settings: DocumentsSettings, stop: Stop) -> None:
         finally:
             await producer.stop()
     get_logger().info("documents_stopped")
+
+
+async def number(settings: DocumentsSettings, document_id: str, number_text: str, issued_at: datetime, by: str) -> None:
+    """Issue a draft with the number and date that its issuer gave it. Raises NotNumbered, BadForm, StoreUnavailable."""
+    async with open_pool(settings.database_dsn.get_secret_value(), "documents", 1, 1) as pool:
+        drafts = DraftService(
+            store=PostgresDocuments(pool),
+            renderer=TemplateRenderer(),
+            typesetter=typesetter_of(settings),
+            clock=SystemClock(),
+        )
+        await drafts.number(document_id, number_text, issued_at, by=by)

@@ -75,6 +75,14 @@ class IssuingTransaction(Protocol):
 
     async def add(self, document: Document) -> None: ...
 
+    async def document(self, document_id: str) -> Document | None:
+        """Return and lock a document, without its texts and files."""
+        ...
+
+    async def put_numbered(self, document: Document, by: str, at: datetime) -> None:
+        """Write a draft that its issuer has numbered, with its texts and files; it is told of once more."""
+        ...
+
 
 class DocumentStore(Protocol):
     """Documents, series and offsets."""

@@ -57,6 +57,13 @@ class MemoryTransaction:
     async def add(self, document: Document) -> None:
         self.tables.documents[document.document_id] = document
 
+    async def document(self, document_id: str) -> Document | None:
+        return self.tables.documents.get(document_id)
+
+    async def put_numbered(self, document: Document, by: str, at: datetime) -> None:
+        self.tables.documents[document.document_id] = document
+        self.tables.published.discard(document.document_id)
+
 
 class MemoryDocuments:
     """Store and outbox over the same tables. A transaction that fails leaves no trace."""

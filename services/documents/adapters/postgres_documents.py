@@ -5,6 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -91,6 +92,20 @@ class PostgresIssuingTransaction:
         )
         with translated():
             await self._connection.execute(SQL["insert_document"], values)
+            await _write_texts(self._connection, document)
+
+    async def document(self, document_id: str) -> Document | None:
+        with translated():
+            async with self._connection.cursor(row_factory=dict_row) as cursor:
+                await cursor.execute(SQL["document"], (document_id,))
+                row = await cursor.fetchone()
+        return _document_of(row, (), ()) if row else None
+
+    async def put_numbered(self, document: Document, by: str, at: datetime) -> None:
+        values = (str(document.state), document.own_number, document.issued_at, by, at, document.document_id)
+        with translated():
+            await self._connection.execute(SQL["put_numbered"], values)
+            await self._connection.execute(SQL["drop_files"], (document.document_id,))
             await _write_texts(self._connection, document)
 
 

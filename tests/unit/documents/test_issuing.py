@@ -1,5 +1,7 @@
 """Requests to documents: each once, in the order they came, and none holds up another."""
 
+from collections.abc import Collection
+
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -7,18 +9,19 @@ from services.documents.domain.document import document_id_of
 from services.documents.domain.request import Request
 from services.documents.metrics import DocumentsMetrics
 from services.documents.ports import StreamUnavailable
+from services.documents.worker.drafts import DraftService
 from services.documents.worker.issuing import IssuingService
 from services.documents.worker.publishing import PublishingService
 from services.kernel.words import Instrument
 from tests.fakes.alerts import FakeClock
-from tests.fakes.documents import MemoryDocuments, MemoryStream, PlainRenderer, unit_of
+from tests.fakes.documents import MemoryDocuments, MemoryStream, PlainRenderer, PlainTypesetter, unit_of
 from tests.unit.documents.build import request
 
 TOPIC = "firenet.requests.v1"
 
 
 class Scenario:
-    def __init__(self) -> None:
+    def __init__(self, typesetter: PlainTypesetter | None = None, drafts: Collection[Instrument] = ()) -> None:
         self.store = MemoryDocuments()
         self.stream = MemoryStream()
         self.registry = CollectorRegistry()
@@ -28,11 +31,14 @@ class Scenario:
         self.issuing = IssuingService(
             store=self.store,
             renderer=PlainRenderer(),
+            typesetter=typesetter,
+            drafts=drafts,
             metrics=metrics,
             clock=self.clock,
             marks={"centre": "消监"},
             wake=self.wake,
         )
+        self.drafts = DraftService(store=self.store, renderer=PlainRenderer(), typesetter=typesetter, clock=self.clock)
         self.publishing = PublishingService(outbox=self.store, stream=self.stream, metrics=metrics, clock=self.clock)
 
     def wake(self) -> None:

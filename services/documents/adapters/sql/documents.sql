@@ -31,6 +31,19 @@ SET title = excluded.title, text = excluded.text, html = excluded.html, covering
 INSERT INTO documents.files (document_id, language, kind, content, sha256) VALUES (%s, %s, %s, %s, %s)
 ON CONFLICT (document_id, language, kind) DO UPDATE SET content = excluded.content, sha256 = excluded.sha256
 
+-- document --
+SELECT document_id, issuer, mark, year, serial, template, issued_at, state, request, own_number
+FROM documents.documents WHERE document_id = %s FOR NO KEY UPDATE
+
+-- put_numbered --
+UPDATE documents.documents SET state = %s, own_number = %s, issued_at = %s, numbered_by = %s, numbered_at = %s,
+       published = false
+WHERE document_id = %s
+
+-- drop_files --
+-- The files of a draft say that it is one.
+DELETE FROM documents.files WHERE document_id = %s
+
 -- unpublished --
 SELECT document_id, issuer, mark, year, serial, template, issued_at, state, request, own_number
 FROM documents.documents WHERE NOT published ORDER BY issued_at, document_id LIMIT %s
