@@ -14,6 +14,7 @@ from services.console.domain.rates import RateCounts
 from services.console.domain.refusals import Place, RefusalDetail, RefusalPage, RefusalQuery, ReplayOrder
 from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
 from services.console.domain.viewer import Slice, Username, Viewer
+from services.kernel.words import FileKind, Language
 
 
 class ReadModel(Protocol):
@@ -45,6 +46,12 @@ class ReadModel(Protocol):
 
     async def case(self, slice_: Slice, case_id: str) -> CaseDetail:
         """Return one case. Raises NotFound outside the slice."""
+        ...
+
+    async def document_file(
+        self, slice_: Slice, case_id: str, document_id: str, language: Language, kind: FileKind
+    ) -> bytes:
+        """Return a document of a case as a file. Raises NotFound outside the slice."""
         ...
 
 

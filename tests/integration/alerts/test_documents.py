@@ -1,12 +1,16 @@
 """A fault on real parts: its numbered document in the mail, the short text while nobody makes documents, and back."""
 
+import io
 import json
+import re
 import subprocess
 from collections.abc import Sequence
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Literal
+
+from pypdf import PdfReader
 
 from deploy.stack.ports import free_ports
 from schemas.topics import REQUESTS
@@ -68,6 +72,15 @@ def text_of(mail: EmailMessage, kind: Literal["plain", "html"] = "plain") -> str
     return content
 
 
+def number_in_pdf(mail: EmailMessage) -> str:
+    """Return the number that the document in a mail bears, read from its first page."""
+    (attached,) = mail.iter_attachments()
+    content = attached.get_content()
+    assert isinstance(content, bytes)
+    (number,) = re.findall(r"\S+〔\d+〕\d+号", PdfReader(io.BytesIO(content)).pages[0].extract_text())
+    return str(number)
+
+
 async def test_a_fault_is_told_with_its_numbered_document(kafka_broker: str, database: str, tmp_path: Path) -> None:
     async with scenario(kafka_broker, database, tmp_path) as here:
         await district(here, "U1", "U2")
@@ -82,7 +95,11 @@ async def test_a_fault_is_told_with_its_numbered_document(kafka_broker: str, dat
         assert number in text_of(mail)
         assert "抄送：维护保养单位。" in text_of(mail)
         assert f'<p class="number">{number}</p>' in text_of(mail, "html")
+        assert number_in_pdf(mail) == number
         (english,) = await mails(here, FIRM, 1)
+        assert [one.get_content_type() for one in english.iter_attachments()] == ["application/pdf"] * 2
+        assert "现抄送" not in text_of(mail)
+        assert "you have a copy of it" in text_of(english)
         assert number in text_of(english)
         assert "Copies to: maintenance firm." in text_of(english)
         (centre,) = here.hooks

@@ -203,6 +203,7 @@ def test_a_request_states_the_facts_bounded_and_as_a_versioned_event() -> None:
     row = request_row(wanted_document())
     event = codec.requests.decode(json.dumps(row["event"]).encode())
     assert event.type == "cn.firenet.document.requested.v1"
+    assert event.data.trouble is not None
     assert event.data.trouble.component is not None
     assert event.data.trouble.component.label == "二层走廊烟感"
     assert event.data.trouble.occurrence == 2

@@ -90,7 +90,7 @@ async def test_who_has_a_copy_is_told_so_before_the_text_and_the_addressee_is_no
         document, renditions={"zh": replace(document.renditions["zh"], covering="现抄送你方。", html="<body>函</body>")}
     )
     writer = TemplateWriter("https://console.firenet-demo.cn")
-    rows = {row.notice.to.body_code: row.notice for row in harness.store.tables.notices.values()}
+    rows = {str(row.notice.to.body_code): row.notice for row in harness.store.tables.notices.values()}
     assert not rows["U1"].is_copy
     copy = writer.attach(replace(notice_with(Channel.EMAIL, "zh"), is_copy=True), document)
     assert copy.body == "现抄送你方。\n\n函文\n"

@@ -18,6 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from services.console.adapters.web import texts
 from services.console.adapters.web.api import Api, api_routes
+from services.console.adapters.web.files import file_routes
 from services.console.adapters.web.guard import Cookies, Guard
 from services.console.adapters.web.pages import RETRY_S, PageRoutes, Pages
 from services.console.adapters.web.parts import parts_routes
@@ -117,6 +118,7 @@ def build_site(
     )
     app.include_router(parts_routes(options.parts_file))
     app.include_router(api_routes(api))
+    app.include_router(file_routes(api, read))
     app.include_router(refusal_routes(RefusalApi(api, refusals, metrics)))
     mimetypes.add_type("text/javascript", ".js")
     app.mount(f"/static/{build}", Assets(directory=texts.STATIC))
