@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -35,7 +34,7 @@ def _pairs(value: object) -> object:
     return found
 
 
-def _can_issue(issuers: Mapping[Instrument, Recipient]) -> Mapping[Instrument, Recipient]:
+def _can_issue(issuers: dict[Instrument, Recipient]) -> dict[Instrument, Recipient]:
     if wrong := sorted(set(issuers.values()) - ISSUERS):
         raise ValueError(f"{', '.join(wrong)} issues no documents: one of {', '.join(sorted(ISSUERS))}")
     return issuers
@@ -88,7 +87,7 @@ class AlertsSettings(ServiceSettings):
         "0: no documents are asked for",
     )
     document_issuers: Annotated[
-        Mapping[Instrument, Recipient], NoDecode, BeforeValidator(_pairs), AfterValidator(_can_issue)
+        dict[Instrument, Recipient], NoDecode, BeforeValidator(_pairs), AfterValidator(_can_issue)
     ] = Field(
         default={Instrument.CORRECTION_ORDER: Recipient.BRIGADE, Instrument.LISTED_SUPERVISION: Recipient.BRIGADE},
         description="which body issues a kind of document: `I4=brigade` with commas between them, `centre`, "

@@ -36,15 +36,14 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
 
 def document(request_id: str, number: Number, seconds: float = 0) -> Document:
     wanted = request(request_id, languages=["zh", "en"])
+    rendered = RENDERER.render(wanted, number.text, CATALOGUE[wanted.instrument], T0, draft=False)
     return Document(
         document_id_of(wanted.source, request_id),
         wanted,
         number,
         "I1@2",
         at(seconds),
-        tuple(
-            one.rendition for one in RENDERER.render(wanted, number.text, CATALOGUE[wanted.instrument], T0, draft=False)
-        ),
+        tuple(one.rendition for one in rendered),
         files=(File(Language.ZH, FileKind.PDF, b"%PDF\x00zh"), File(Language.EN, FileKind.PDF, b"%PDF\x00en")),
     )
 
