@@ -5,7 +5,9 @@ ALTER TABLE documents.documents
     ALTER COLUMN serial DROP NOT NULL,
     ADD COLUMN own_number  text,                   -- 文号 that the issuer of a draft gave it
     ADD COLUMN numbered_by text,                   -- who entered that, and when
-    ADD COLUMN numbered_at timestamptz;
+    ADD COLUMN numbered_at timestamptz,
+    ADD COLUMN files_due   boolean NOT NULL DEFAULT false;  -- there was no time for them: they are made afterwards
+CREATE INDEX documents_without_files ON documents.documents (issued_at) WHERE files_due;
 
 ALTER TABLE documents.renditions ADD COLUMN covering text NOT NULL DEFAULT '';  -- before the text of a copy (抄送)
 

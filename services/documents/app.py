@@ -13,6 +13,7 @@ from services.documents.metrics import DocumentsMetrics
 from services.documents.settings import DocumentsSettings
 from services.documents.worker.drafts import DraftService
 from services.documents.worker.issuing import IssuingService
+from services.documents.worker.late_files import LateFilesService
 from services.documents.worker.publishing import PublishingService
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.kafka import BatchProducer
@@ -25,7 +26,9 @@ from services.runtime.status import Readiness, StatusServer, process_registry
 STALL_S = 30.0
 """A task that has not turned for so long makes the service not ready."""
 POLL_RECORDS = 200
-TASKS = ("requests", "publish")
+LATE_FILES_S = 5.0
+"""How often documents without files are looked for."""
+TASKS = ("requests", "publish", "files")
 
 
 class Health:
@@ -69,10 +72,11 @@ async def run(settings: DocumentsSettings, stop: Stop) -> None:
     async with open_pool(settings.database_dsn.get_secret_value(), "documents", 1, 4) as pool:
         store = PostgresDocuments(pool)
         publishing = PublishingService(outbox=store, stream=KafkaDocumentStream(producer), metrics=metrics, clock=clock)
+        renderer, typesetter = TemplateRenderer(), typesetter_of(settings)
         issuing = IssuingService(
             store=store,
-            renderer=TemplateRenderer(),
-            typesetter=typesetter_of(settings),
+            renderer=renderer,
+            typesetter=typesetter,
             files_within=timedelta(seconds=settings.pdf_within_s),
             drafts=settings.drafts,
             metrics=metrics,
@@ -80,6 +84,7 @@ async def run(settings: DocumentsSettings, stop: Stop) -> None:
             marks=settings.marks,
             wake=publishing.wake,
         )
+        late_files = LateFilesService(store=store, renderer=renderer, typesetter=typesetter)
         handler = RequestHandler(
             store=store,
             issuing=issuing,
@@ -105,6 +110,7 @@ async def run(settings: DocumentsSettings, stop: Stop) -> None:
                     "status": status.serve(stop),
                     "requests": loop.run(stop),
                     "publish": publishing.run(settings.poll_ms / 1000, lambda: health.beat("publish"), stop),
+                    "files": late_files.run(LATE_FILES_S, lambda: health.beat("files"), stop),
                 },
             )
         finally:

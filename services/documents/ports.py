@@ -104,6 +104,18 @@ class Outbox(Protocol):
     async def mark_published(self, document_ids: Sequence[str]) -> None: ...
 
 
+class LateFiles(Protocol):
+    """Documents that were issued without their files, for there was no time."""
+
+    async def lacking(self, limit: int) -> Sequence[Document]:
+        """Return some of them without their texts, the newest first."""
+        ...
+
+    async def put_files(self, document_id: str, files: Sequence[File]) -> None:
+        """Write what could be made of one, maybe nothing: it is not tried again."""
+        ...
+
+
 class DocumentStream(Protocol):
     """firenet.documents.v1."""
 

@@ -86,6 +86,13 @@ class MemoryDocuments:
         waiting = [one for one in self.tables.documents.values() if one.document_id not in self.tables.published]
         return sorted(waiting, key=lambda one: (one.issued_at, one.document_id))[:limit]
 
+    async def lacking(self, limit: int) -> Sequence[Document]:
+        return [one for one in self.tables.documents.values() if one.files_due][:limit]
+
+    async def put_files(self, document_id: str, files: Sequence[File]) -> None:
+        kept = self.tables.documents[document_id]
+        self.tables.documents[document_id] = replace(kept, files=tuple(files), files_due=False)
+
     async def mark_published(self, document_ids: Sequence[str]) -> None:
         self.tables.published |= set(document_ids)
 

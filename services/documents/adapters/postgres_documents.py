@@ -89,6 +89,7 @@ class PostgresIssuingTransaction:
             request.requested_at,
             document.issued_at,
             json_text(json.loads(request.facts)),
+            document.files_due,
         )
         with translated():
             await self._connection.execute(SQL["insert_document"], values)
@@ -142,6 +143,16 @@ class PostgresDocuments:
                 files[row["document_id"]].append(File(Language(row["language"]), FileKind(row["kind"]), row["content"]))
         return [_document_of(row, renditions[row["document_id"]], files[row["document_id"]]) for row in rows]
 
+    async def lacking(self, limit: int) -> Sequence[Document]:
+        async with transaction_on(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(SQL["lacking_files"], (limit,))
+            return [_document_of(row, (), ()) for row in await cursor.fetchall()]
+
+    async def put_files(self, document_id: str, files: Sequence[File]) -> None:
+        async with transaction_on(self._pool) as connection:
+            await connection.execute(SQL["files_tried"], (document_id,))
+            await _write_files(connection, document_id, files)
+
     async def mark_published(self, document_ids: Sequence[str]) -> None:
         async with transaction_on(self._pool) as connection:
             await connection.execute(SQL["mark_published"], (list(document_ids),))
@@ -152,11 +163,14 @@ async def _write_texts(connection: Connection, document: Document) -> None:
     for one in document.renditions:
         values = (document.document_id, str(one.language), one.title, one.text, one.html, one.covering)
         await connection.execute(SQL["put_rendition"], values)
-    for file in document.files:
+    await _write_files(connection, document.document_id, document.files)
+
+
+async def _write_files(connection: Connection, document_id: str, files: Sequence[File]) -> None:
+    for file in files:
         digest = hashlib.sha256(file.content).hexdigest()
-        await connection.execute(
-            SQL["put_file"], (document.document_id, str(file.language), str(file.kind), file.content, digest)
-        )
+        values = (document_id, str(file.language), str(file.kind), file.content, digest)
+        await connection.execute(SQL["put_file"], values)
 
 
 def _document_of(row: dict[str, Any], renditions: Sequence[Rendition], files: Sequence[File]) -> Document:

@@ -55,7 +55,7 @@ def find_fonts(folders: Sequence[Path] = (), *, system: bool = True) -> Fonts:
 
 
 class TypstTypesetter:
-    """See ports.Typesetter. A compilation that hangs holds its one thread: those behind it go out without files."""
+    """See ports.Typesetter. What hangs holds the one thread: those behind it wait no longer than for themselves."""
 
     def __init__(
         self,
@@ -71,7 +71,6 @@ class TypstTypesetter:
         self._fonts = find_fonts(folders, system=system)
         self._usable = self._fonts.complete and not (strict and self._fonts.substituted)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="typesetter")
-        self._busy = False
         self._compiler = typst.Compiler(
             root=str(TEMPLATE.parent), font_paths=[str(one) for one in folders], ignore_system_fonts=not system
         )
@@ -84,24 +83,14 @@ class TypstTypesetter:
     async def files(self, letters: Sequence[Letter]) -> tuple[File, ...]:
         if not self._usable:
             raise FilesUnavailable(FilesMissing.NO_FONT, "no Chinese font; see docs/documents.md")
-        if self._busy:
-            raise FilesUnavailable(FilesMissing.TOO_SLOW, "the one before is not done yet")
-        self._busy = True
-        work = asyncio.get_running_loop().run_in_executor(self._thread, self._all, tuple(letters))
-        work.add_done_callback(self._done)
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await asyncio.shield(work)
+                return await asyncio.get_running_loop().run_in_executor(self._thread, self._all, tuple(letters))
         except TimeoutError as error:
             raise FilesUnavailable(FilesMissing.TOO_SLOW, f"{self._timeout_s} s") from error
 
     def close(self) -> None:
         self._thread.shutdown(wait=False, cancel_futures=True)
-
-    def _done(self, work: "asyncio.Future[tuple[File, ...]]") -> None:
-        self._busy = False
-        if not work.cancelled():
-            work.exception()  # one that nobody waits for any more has been told of as too slow
 
     def _all(self, letters: Sequence[Letter]) -> tuple[File, ...]:
         files = [File(letter.language, FileKind.PDF, self._pdf(letter)) for letter in letters]

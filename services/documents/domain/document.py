@@ -48,6 +48,7 @@ class Document:
     """What was issued, or is to be. Of an issued one nothing changes but its state.
 
     A draft has no `number`. One that its issuer numbered has an `own_number` and no place in a series of ours.
+    `files_due`: there was no time for its files, they are made afterwards.
     """
 
     document_id: str
@@ -59,6 +60,7 @@ class Document:
     state: DocumentState = DocumentState.ISSUED
     files: tuple[File, ...] = ()
     own_number: str = ""
+    files_due: bool = False
 
     @property
     def number_text(self) -> str:

@@ -18,6 +18,9 @@ from services.kernel.words import DocumentState, Instrument
 from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
 
+LATER = frozenset({FilesMissing.TOO_LATE, FilesMissing.TOO_SLOW})
+"""Of these another try may end otherwise, when there is time."""
+
 
 @dataclass(slots=True)
 class _Batch:
@@ -96,6 +99,9 @@ class IssuingService:
         if not draft:
             number = await transaction.next_number(series_of(request.issuer.code, entry.word, now, self._marks))
         rendered = checked(self._renderer.render(request, number.text if number else "", entry, now, draft=draft))
+        files, missing = await self._files(request, rendered)
+        if missing is not None:
+            batch.without_files.append(missing)
         document = Document(
             document_id=document_id,
             request=request,
@@ -104,23 +110,25 @@ class IssuingService:
             issued_at=now,
             renditions=tuple(one.rendition for one in rendered),
             state=DocumentState.DRAFT if draft else DocumentState.ISSUED,
-            files=await self._files(request, rendered, batch),
+            files=files,
+            files_due=missing in LATER,
         )
         await transaction.add(document)
         return document
 
-    async def _files(self, request: Request, rendered: Sequence[Rendered], batch: _Batch) -> tuple[File, ...]:
-        """Return the files; none when they cannot be made, or not in time: the text is the document."""
+    async def _files(
+        self, request: Request, rendered: Sequence[Rendered]
+    ) -> tuple[tuple[File, ...], FilesMissing | None]:
+        """Return the files; none and why when they cannot be made, or not in time: the text is the document."""
         if self._typesetter is None:
-            return ()
+            return (), None
         try:
             if self._clock.now() > request.requested_at + self._files_within:
                 raise FilesUnavailable(FilesMissing.TOO_LATE)
-            return await self._typesetter.files([one.letter for one in rendered])
+            return await self._typesetter.files([one.letter for one in rendered]), None
         except FilesUnavailable as error:
-            batch.without_files.append(error.reason)
             get_logger().warning("document_without_files", reason=error.reason, detail=str(error))
-            return ()
+            return (), error.reason
 
     def _tell(self, batch: _Batch) -> None:
         self._metrics.duplicates.inc(batch.duplicates)

@@ -147,6 +147,18 @@ async def test_a_draft_is_kept_without_a_number_and_told_of_once_more_when_its_i
     assert [one.content for one in again.files] == [b"%PDF numbered"], "not those of the draft"
 
 
+async def test_files_that_there_was_no_time_for_are_looked_for_once(store: Store) -> None:
+    late = replace(document("R1", Number(SERIES, 1)), files=(), files_due=True)
+    async with store.transaction() as transaction:
+        await transaction.add(late)
+        await transaction.add(document("R2", Number(SERIES, 2)))
+    assert [one.document_id for one in await store.lacking(9)] == [late.document_id]
+    await store.put_files(late.document_id, [File(Language.ZH, FileKind.PDF, b"%PDF late")])
+    assert await store.lacking(9) == []
+    found = {one.document_id: one for one in await store.unpublished(9)}
+    assert [one.content for one in found[late.document_id].files] == [b"%PDF late"]
+
+
 def without_facts(one: Document) -> Document:
     """The request's JSON is kept as such: its spaces and the order of its fields are not."""
     return replace(one, request=replace(one.request, facts=""))

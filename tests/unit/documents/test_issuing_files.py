@@ -1,6 +1,7 @@
 """Form and files of what is issued: checked before, made in time, and never what a document waits for."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,8 +9,9 @@ import pytest
 from services.documents.domain.document import document_id_of, numbered
 from services.documents.domain.errors import NotNumbered
 from services.documents.domain.reasons import FilesMissing, FormRule
+from services.documents.worker.late_files import LateFilesService
 from services.kernel.words import DocumentState, Instrument
-from tests.fakes.documents import PlainTypesetter, unit_of
+from tests.fakes.documents import PlainRenderer, PlainTypesetter, unit_of
 from tests.unit.documents.build import T0, at, request
 from tests.unit.documents.samples import sample
 from tests.unit.documents.test_issuing import Scenario
@@ -105,3 +107,37 @@ async def test_the_number_stands_in_the_texts_and_files_afterwards_and_the_docum
     assert here.stream.sent == ["", "鼓消限〔2026〕7号"]
     with pytest.raises(NotNumbered):
         await here.drafts.number("nothing", "鼓消限〔2026〕7号", at(0), by="officer")
+
+
+async def test_files_that_there_was_no_time_for_are_made_afterwards_and_nothing_is_told_of_again() -> None:
+    here, typesetter = scenario()
+    here.clock.at = T0 + timedelta(seconds=6)
+    await here.take(request("R1"))
+    await here.publishing.turn()
+    late = LateFilesService(store=here.store, renderer=PlainRenderer(), typesetter=typesetter)
+    assert await late.turn() == 1
+    (document,) = here.store.tables.documents.values()
+    assert [one.content for one in document.files] == ["%PDF 消监告〔2026〕1号".encode()]
+    assert await late.turn() == 0
+    assert await here.publishing.turn() == 0
+
+
+@pytest.mark.parametrize("reason", [FilesMissing.NO_FONT, FilesMissing.TOO_LARGE, FilesMissing.ENGINE])
+async def test_files_that_another_try_would_not_make_are_not_tried_again(reason: FilesMissing) -> None:
+    here, typesetter = scenario()
+    here.clock.at = T0
+    typesetter.away = reason
+    await here.take(request("R1"))
+    assert await here.store.lacking(9) == []
+
+
+async def test_of_a_wording_that_has_changed_since_no_file_is_made() -> None:
+    here, typesetter = scenario()
+    here.clock.at = T0 + timedelta(seconds=6)
+    await here.take(request("R1"))
+    ((key, document),) = here.store.tables.documents.items()
+    here.store.tables.documents[key] = replace(document, template="I1@1")
+    late = LateFilesService(store=here.store, renderer=PlainRenderer(), typesetter=typesetter)
+    assert await late.turn() == 1
+    assert typesetter.made == 0
+    assert await late.turn() == 0, "it is not looked at for ever"

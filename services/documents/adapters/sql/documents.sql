@@ -19,8 +19,8 @@ RETURNING last
 
 -- insert_document --
 INSERT INTO documents.documents (document_id, source, request_id, case_id, instrument, unit_id, issuer, mark, year,
-                                 serial, template, state, requested_at, issued_at, request)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb)
+                                 serial, template, state, requested_at, issued_at, request, files_due)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s)
 
 -- put_rendition --
 INSERT INTO documents.renditions (document_id, language, title, text, html, covering) VALUES (%s, %s, %s, %s, %s, %s)
@@ -39,6 +39,13 @@ FROM documents.documents WHERE document_id = %s FOR NO KEY UPDATE
 UPDATE documents.documents SET state = %s, own_number = %s, issued_at = %s, numbered_by = %s, numbered_at = %s,
        published = false
 WHERE document_id = %s
+
+-- lacking_files --
+SELECT document_id, issuer, mark, year, serial, template, issued_at, state, request, own_number
+FROM documents.documents WHERE files_due ORDER BY issued_at DESC LIMIT %s
+
+-- files_tried --
+UPDATE documents.documents SET files_due = false WHERE document_id = %s
 
 -- drop_files --
 -- The files of a draft say that it is one.
