@@ -46,8 +46,8 @@ def opened(text: str, keys: Sequence[bytes], now: datetime) -> Link | None:
         raw, given = _bytes(said), _bytes(proof)
     except (ValueError, binascii.Error):
         return None
-    # every key is tried, and what the link says is read only when one of them made it
-    if not any([hmac.compare_digest(_proof(raw, key), given) for key in keys]):
+    # what the link says is read only when one of the keys made it
+    if not any(hmac.compare_digest(_proof(raw, key), given) for key in keys):
         return None
     document_id, recipient, until = raw.decode().split("\n")
     link = Link(document_id, recipient, datetime.fromtimestamp(int(until), UTC))

@@ -86,9 +86,21 @@ class PostgresIssuingTransaction:
             request.requested_at,
             document.issued_at,
             json_text(json.loads(request.facts)),
+            request.receipt_due_at,
+            request.reply_due_at,
         )
         with translated():
             await self._connection.execute(SQL["insert_document"], values)
+            if sent := request.recipients:
+                await self._connection.execute(
+                    SQL["insert_recipients"],
+                    (
+                        document.document_id,
+                        [one.contact_id for one in sent],
+                        [one.party for one in sent],
+                        [one.is_addressee for one in sent],
+                    ),
+                )
             for one in document.renditions:
                 await self._connection.execute(
                     SQL["insert_rendition"], (document.document_id, str(one.language), one.title, one.text, one.html)

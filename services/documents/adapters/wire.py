@@ -2,11 +2,19 @@
 
 from schemas import codec
 from schemas.document import Component as WireComponent
-from schemas.document import DocumentIssued, DocumentIssuedData, DocumentNumber, DocumentRequest
+from schemas.document import (
+    DocumentChanged,
+    DocumentChangedData,
+    DocumentIssued,
+    DocumentIssuedData,
+    DocumentNumber,
+    DocumentRequest,
+)
 from schemas.document import Named as WireNamed
 from schemas.document import Rendition as WireRendition
+from services.documents.domain.correspondence import Change, Correspondence, change_id_of
 from services.documents.domain.document import Document
-from services.documents.domain.request import Component, Issuer, Named, Request, Trouble, Unit
+from services.documents.domain.request import Component, Issuer, Named, Request, Sent, Trouble, Unit
 
 
 def request_of(raw: bytes) -> Request:
@@ -40,6 +48,9 @@ def request_of(raw: bytes) -> Request:
         link=data.link,
         requested_at=event.time,
         facts=raw.decode(),
+        recipients=tuple(Sent(one.contact_id, one.party, one.is_addressee) for one in data.recipients),
+        receipt_due_at=data.receipt_due_at,
+        reply_due_at=data.reply_due_at,
     )
 
 
@@ -73,3 +84,28 @@ def issued_event(document: Document) -> tuple[str, bytes]:
         id=document.document_id, source="/documents", subject=unit_id, time=document.issued_at, data=data
     )
     return unit_id, codec.documents.encode(event)
+
+
+def changed_event(stands: Correspondence, change: Change) -> tuple[str, bytes]:
+    """Return (key, encoded event) of what has just happened to a document."""
+    data = DocumentChangedData(
+        document_id=stands.document_id,
+        request_id=stands.request_id,
+        case_id=stands.case_id,
+        what=change.what,
+        state=stands.state,
+        party=change.party,
+        is_addressee=stands.addresses(change.party),
+        by=change.by,
+        via=change.via,
+        submission_id=change.submission_id,
+        reasons=change.reasons,
+    )
+    event = DocumentChanged(
+        id=change_id_of(stands.document_id, change),
+        source="/documents",
+        subject=stands.unit_id,
+        time=change.at,
+        data=data,
+    )
+    return stands.unit_id, codec.documents.encode(event)

@@ -1,11 +1,10 @@
 """A document and its life.
 
-    draft --numbered, dated--> issued --signed for (签收)--> received --answered (回函)--> replied --accepted--> closed
-                                 |                              |
-                                 +---------- withdrawn by its issuer, with a document of its own ----------+
+    draft --numbered, dated--> issued --> what becomes of it then: `correspondence`
+                                 |
+                                 +---------- withdrawn by its issuer, with a document of its own: not yet
 
-Only the first arrow is walked by now: what we issue ourselves is born issued. The others come with receipts and
-replies; a draft that an authority must number itself waits for that number.
+What we issue ourselves is born issued; a draft that an authority must number itself waits for that number.
 """
 
 from dataclasses import dataclass

@@ -21,3 +21,19 @@ class NotIssuable(DocumentsError):
     def __init__(self, reason: RefusedBecause, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
+
+
+class NotPossible(DocumentsError):
+    """What somebody wants to do does not fit what stands; `reason` is a word that pages have a sentence for."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class BadUpload(NotPossible):
+    """A file that is not taken."""
+
+
+class NotFound(DocumentsError):
+    """There is no such document, or not for this party; also a link that opens nothing. Nothing tells which."""

@@ -58,6 +58,15 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """A contact that the document is sent to, for which party, and whether as an addressee."""
+
+    contact_id: str
+    party: str
+    is_addressee: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One document that is wanted. `source` and `request_id` together name it for ever.
 
@@ -78,3 +87,6 @@ class Request:
     link: str
     requested_at: datetime
     facts: str
+    recipients: tuple[Sent, ...] = ()
+    receipt_due_at: datetime | None = None
+    reply_due_at: datetime | None = None

@@ -19,8 +19,12 @@ RETURNING last
 
 -- insert_document --
 INSERT INTO documents.documents (document_id, source, request_id, case_id, instrument, unit_id, issuer, mark, year,
-                                 serial, template, state, requested_at, issued_at, request)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb)
+                                 serial, template, state, requested_at, issued_at, request, receipt_due_at, reply_due_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s)
+
+-- insert_recipients --
+INSERT INTO documents.recipients (document_id, contact_id, party, is_addressee)
+SELECT %s, * FROM unnest(%s::text[], %s::text[], %s::boolean[]) ON CONFLICT DO NOTHING
 
 -- insert_rendition --
 INSERT INTO documents.renditions (document_id, language, title, text, html) VALUES (%s, %s, %s, %s, %s)
