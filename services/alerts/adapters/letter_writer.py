@@ -141,7 +141,16 @@ class TemplateWriter:
         subject, body, html = one_line(subject), page.text, page.html
         if waiting.channel is Channel.WEBHOOK:
             body, html = _payload_with(waiting.body, subject, document, page.text), ""
-        return Attached(waiting.notice_id, subject, body, html, document.template, document.number)
+        signed = waiting.channel is Channel.EMAIL and waiting.body_code != document.issuer_code
+        return Attached(
+            waiting.notice_id,
+            subject,
+            body,
+            html,
+            document.template,
+            document.number,
+            document.document_id if signed else None,
+        )
 
 
 def _payload_with(payload: str, subject: str, document: IssuedDocument, text: str) -> str:

@@ -154,6 +154,7 @@ class PostgresCaseTransaction:
                 Channel(row["channel"]),
                 row["lang"],
                 row["body"],
+                row["body_code"],
             )
             for row in await self._rows(SQL["awaiting"], (list(request_ids),))
         ]

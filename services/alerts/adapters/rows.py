@@ -376,6 +376,7 @@ def attached_row(attached: Attached) -> Row:
         "html": attached.html,
         "template": attached.template,
         "document_number": attached.number,
+        "document_id": attached.signed_document_id,
     }
 
 

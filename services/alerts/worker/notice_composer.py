@@ -12,9 +12,11 @@ from services.alerts.domain.case.lifecycle import Decision
 from services.alerts.domain.delivery.documents import (
     DocumentRequest,
     DocumentTerms,
+    case_link,
     copies_of,
     is_issued_for,
     request_id_of,
+    sent_to,
 )
 from services.alerts.domain.delivery.letters import (
     ALL_CLEAR_STEP,
@@ -76,9 +78,11 @@ class NoticeComposer:
     ) -> Case:
         """Climb one rung: the step, its notices, the next due time. Returns the case afterwards."""
         due_at = case.next_step_at or now
+        # the clocks first: a later step may be due when one of them passes
+        for kind, days in ((ClockKind.RECEIPT, step.receipt_working_days), (ClockKind.REPLY, step.reply_working_days)):
+            if days:
+                case = self.with_clock(case, kind, step.code, days, now)
         climbed = climb(case, step, now, self.pace)
-        if step.reply_working_days:
-            climbed = self._with_reply_due(climbed, step.code, step.reply_working_days, now)
         first = case.is_urgent and case.step is None
         recipients = (recipients_of_first_step if first else recipients_of_step)(self._directory, climbed, step)
         self._count(climbed, step.code, recipients)
@@ -110,7 +114,10 @@ class NoticeComposer:
             clause=step.clause,
             requested_at=now,
             due_at=case.next_step_at,
-            link=f"{terms.console_url.rstrip('/')}/?case={case.case_id}",
+            link=case_link(terms.console_url, case.case_id),
+            recipients=sent_to(recipients, particulars.issuer_code),
+            receipt_due_at=case.clocks.running[ClockKind.RECEIPT].due_at if step.receipt_working_days else None,
+            reply_due_at=case.reply_due_at if step.reply_working_days else None,
         )
 
     def first_recipients(self, case: Case) -> Sequence[Address]:
@@ -165,9 +172,10 @@ class NoticeComposer:
             )
         )
 
-    def _with_reply_due(self, case: Case, code: str, working_days: int, now: datetime) -> Case:
+    def with_clock(self, case: Case, kind: ClockKind, code: str, working_days: int, now: datetime) -> Case:
+        """Return the case with the clock of a receipt or reply set, counted from now in working days."""
         due = reply_due(now, working_days, self._calendar.is_working)
-        return replace(case, clocks=case.clocks.set(ClockKind.REPLY, Clock(due, code, self._calendar.version)))
+        return replace(case, clocks=case.clocks.set(kind, Clock(due, code, self._calendar.version)))
 
     def _note_calendar(self, case: Case) -> None:
         """Say so when a deadline was counted by working days that are not arranged yet."""

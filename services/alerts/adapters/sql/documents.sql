@@ -21,13 +21,13 @@ UPDATE alerts.requests SET state = 'published' WHERE request_id = ANY(%s) AND st
 
 -- awaiting --
 -- Only what was never tried: a notice that may have arrived with the short text keeps it.
-SELECT notice_id, case_id, request_id, channel, lang, body FROM alerts.notices
+SELECT notice_id, case_id, request_id, channel, lang, body, body_code FROM alerts.notices
 WHERE request_id = ANY(%s) AND state = 'pending' AND attempts = 0 AND document_number IS NULL
 ORDER BY notice_id FOR NO KEY UPDATE
 
 -- attach --
 UPDATE alerts.notices n SET subject = d.subject, body = d.body, html = d.html, template = d.template,
-       document_number = d.document_number, next_attempt_at = n.created_at
+       document_number = d.document_number, document_id = d.document_id, next_attempt_at = n.created_at
 FROM jsonb_populate_recordset(NULL::alerts.notices, %s::jsonb) d WHERE n.notice_id = d.notice_id
 
 -- requests_issued --

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.escalation.steps import LadderStep
-from services.alerts.domain.ids import CaseId, NoticeId, RequestId, digest
-from services.kernel.words import INSTRUMENTS_ISSUED, Channel, Instrument, Language, Recipient
+from services.alerts.domain.ids import CaseId, ContactId, NoticeId, RequestId, digest
+from services.alerts.domain.routing.recipients import Recipients
+from services.kernel.words import INSTRUMENTS_ISSUED, Channel, DocumentEvent, Instrument, Language, Recipient
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,20 @@ class DocumentTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """A contact that a document is sent to: for which party, and whether as an addressee (主送) or with a copy."""
+
+    contact_id: ContactId
+    party: str
+    is_addressee: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentRequest:
-    """The facts of one document. `due_at` is when the next step falls due: until then the addressee must have acted."""
+    """The facts of one document. `due_at` is when the next step falls due: until then the addressee must have acted.
+
+    `receipt_due_at` and `reply_due_at` are when its addressees are to have signed and answered, as the clocks run.
+    """
 
     request_id: RequestId
     case: Case
@@ -61,6 +74,9 @@ class DocumentRequest:
     requested_at: datetime
     due_at: datetime | None
     link: str
+    recipients: tuple[Sent, ...] = ()
+    receipt_due_at: datetime | None = None
+    reply_due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +100,28 @@ class IssuedDocument:
     template: str
     issued_at: datetime
     renditions: Mapping[str, Rendition]
+    issuer_code: str = ""
 
     def in_language(self, lang: str) -> Rendition:
         """Return it in this language, else in Chinese: that text is the document."""
         return self.renditions.get(lang) or self.renditions[Language.ZH]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentChange:
+    """What became of a document after its issue. `event_id` is the deduplication key."""
+
+    event_id: str
+    request_id: RequestId
+    document_id: str
+    case_id: CaseId
+    what: DocumentEvent
+    party: str
+    is_addressee: bool
+    by: str
+    via: str
+    at: datetime
+    reasons: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +134,7 @@ class AwaitingNotice:
     channel: Channel
     lang: str
     body: str
+    body_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +147,8 @@ class Attached:
     html: str
     template: str
     number: str
+    signed_document_id: str | None = None
+    """Set where the notice carries a signed link to the document: of all but who issued it."""
 
 
 _ROLES = {
@@ -126,6 +163,11 @@ def is_issued_for(case: Case, step: LadderStep) -> bool:
     return step.document in INSTRUMENTS_ISSUED and not case.is_urgent and not case.is_common
 
 
+def case_link(console_url: str, case_id: CaseId) -> str:
+    """Return where a document leads whoever has an account."""
+    return f"{console_url.rstrip('/')}/?case={case_id}"
+
+
 def request_id_of(case_id: CaseId, step: str) -> RequestId:
     """Return the id of a step's document: a step is taken once in a case, so it has one."""
     return RequestId(digest(16, "document", case_id, step))
@@ -135,3 +177,20 @@ def copies_of(recipients: Iterable[str], particulars: Particulars) -> tuple[Name
     """Return who has a copy (抄送): who is told beside the unit itself and the issuer."""
     named = (_ROLES.get(Recipient(one)) if one in _ROLES else particulars.bodies.get(one) for one in recipients)
     return tuple(one for one in named if one is not None and one != particulars.issuer)
+
+
+_OF_THE_UNIT = (Recipient.UNIT_CONTROL_ROOM, Recipient.UNIT_MANAGER)
+
+
+def sent_to(recipients: Recipients, issuer_code: str) -> tuple[Sent, ...]:
+    """Return whom the document is sent to, its issuer left out.
+
+    It is addressed to the unit's own people where any of them are told, else to the first that the step names.
+    """
+    parties = [name for name in recipients.names if name != issuer_code]
+    addressees = [name for name in parties if name in _OF_THE_UNIT] or parties[:1]
+    return tuple(
+        Sent(contact_id, party, party in addressees)
+        for contact_id, party in recipients.parties.items()
+        if party != issuer_code
+    )
