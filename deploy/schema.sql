@@ -109,6 +109,7 @@ CREATE TABLE alerts.notices (
     contact_id text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     detail text,
+    document_id text,
     document_number text,
     ended_at timestamp with time zone,
     fire boolean NOT NULL DEFAULT false,
@@ -275,14 +276,40 @@ CREATE TABLE console.sessions (
 );
 CREATE INDEX sessions_by_account ON console.sessions USING btree (username);
 
+CREATE TABLE documents.attachments (
+    name text NOT NULL,
+    place integer NOT NULL,
+    sha256 text NOT NULL,
+    size integer NOT NULL,
+    submission_id text NOT NULL,
+    CONSTRAINT attachments_pkey PRIMARY KEY (submission_id, place),
+    CONSTRAINT attachments_sha256_fkey FOREIGN KEY (sha256) REFERENCES documents.files(sha256),
+    CONSTRAINT attachments_submission_id_fkey FOREIGN KEY (submission_id) REFERENCES documents.submissions(submission_id)
+);
+
+CREATE TABLE documents.changes (
+    at timestamp with time zone NOT NULL,
+    change_id text NOT NULL,
+    document_id text NOT NULL,
+    event jsonb NOT NULL,
+    key text NOT NULL,
+    published boolean NOT NULL DEFAULT false,
+    CONSTRAINT changes_document_id_fkey FOREIGN KEY (document_id) REFERENCES documents.documents(document_id),
+    CONSTRAINT changes_pkey PRIMARY KEY (change_id)
+);
+CREATE INDEX changes_unpublished ON documents.changes USING btree (at, change_id) WHERE (NOT published);
+
 CREATE TABLE documents.documents (
     case_id text NOT NULL,
+    closed_because text,
     document_id text NOT NULL,
     instrument text NOT NULL,
     issued_at timestamp with time zone NOT NULL,
     issuer text NOT NULL,
     mark text NOT NULL,
     published boolean NOT NULL DEFAULT false,
+    receipt_due_at timestamp with time zone,
+    reply_due_at timestamp with time zone,
     request jsonb NOT NULL,
     request_id text NOT NULL,
     requested_at timestamp with time zone NOT NULL,
@@ -298,8 +325,17 @@ CREATE TABLE documents.documents (
     CONSTRAINT documents_source_request_id_key UNIQUE (source, request_id),
     CONSTRAINT documents_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'issued'::text, 'received'::text, 'replied'::text, 'closed'::text])))
 );
+CREATE INDEX documents_newest ON documents.documents USING btree (issued_at DESC, document_id);
 CREATE INDEX documents_of_case ON documents.documents USING btree (case_id);
 CREATE INDEX documents_unpublished ON documents.documents USING btree (issued_at, document_id) WHERE (NOT published);
+
+CREATE TABLE documents.files (
+    added_at timestamp with time zone NOT NULL,
+    bytes bytea NOT NULL,
+    media_type text NOT NULL,
+    sha256 text NOT NULL,
+    CONSTRAINT files_pkey PRIMARY KEY (sha256)
+);
 
 CREATE TABLE documents.partitions (
     next_offset bigint NOT NULL DEFAULT 0,
@@ -309,6 +345,29 @@ CREATE TABLE documents.partitions (
     topic text NOT NULL,
     CONSTRAINT partitions_pkey PRIMARY KEY (topic, partition)
 );
+
+CREATE TABLE documents.receipts (
+    at timestamp with time zone NOT NULL,
+    by text NOT NULL,
+    document_id text NOT NULL,
+    name text NOT NULL,
+    party text NOT NULL,
+    via text NOT NULL,
+    CONSTRAINT receipts_document_id_fkey FOREIGN KEY (document_id) REFERENCES documents.documents(document_id),
+    CONSTRAINT receipts_pkey PRIMARY KEY (document_id, party)
+);
+
+CREATE TABLE documents.recipients (
+    contact_id text NOT NULL,
+    document_id text NOT NULL,
+    is_addressee boolean NOT NULL,
+    party text NOT NULL,
+    revoked_at timestamp with time zone,
+    revoked_by text,
+    CONSTRAINT recipients_document_id_fkey FOREIGN KEY (document_id) REFERENCES documents.documents(document_id),
+    CONSTRAINT recipients_pkey PRIMARY KEY (document_id, contact_id)
+);
+CREATE INDEX recipients_by_party ON documents.recipients USING btree (party, document_id);
 
 CREATE TABLE documents.renditions (
     document_id text NOT NULL,
@@ -328,6 +387,32 @@ CREATE TABLE documents.series (
     CONSTRAINT series_last_check CHECK ((last > 0)),
     CONSTRAINT series_pkey PRIMARY KEY (issuer, mark, year)
 );
+
+CREATE TABLE documents.submissions (
+    at timestamp with time zone NOT NULL,
+    by text NOT NULL,
+    decided_at timestamp with time zone,
+    decided_by text,
+    document_id text NOT NULL,
+    done_by date,
+    kind text NOT NULL,
+    measures text NOT NULL DEFAULT ''::text,
+    name text NOT NULL,
+    party text NOT NULL,
+    reasons text NOT NULL DEFAULT ''::text,
+    state text NOT NULL,
+    submission_id text NOT NULL,
+    text text NOT NULL,
+    via text NOT NULL,
+    CONSTRAINT submissions_check CHECK ((((kind = 'reply'::text) AND (state = ANY (ARRAY['submitted'::text, 'accepted'::text, 'returned'::text]))) OR ((kind = 'appeal'::text) AND (state = ANY (ARRAY['submitted'::text, 'upheld'::text, 'dismissed'::text]))))),
+    CONSTRAINT submissions_check1 CHECK (((state = 'submitted'::text) = (decided_at IS NULL))),
+    CONSTRAINT submissions_document_id_fkey FOREIGN KEY (document_id) REFERENCES documents.documents(document_id),
+    CONSTRAINT submissions_kind_check CHECK ((kind = ANY (ARRAY['reply'::text, 'appeal'::text]))),
+    CONSTRAINT submissions_pkey PRIMARY KEY (submission_id),
+    CONSTRAINT submissions_state_check CHECK ((state = ANY (ARRAY['submitted'::text, 'accepted'::text, 'returned'::text, 'upheld'::text, 'dismissed'::text])))
+);
+CREATE UNIQUE INDEX one_undecided_submission ON documents.submissions USING btree (document_id, kind) WHERE (state = 'submitted'::text);
+CREATE INDEX submissions_of_document ON documents.submissions USING btree (document_id, at);
 
 CREATE TABLE registry.certificates (
     expires_at timestamp with time zone NOT NULL,

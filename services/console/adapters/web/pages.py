@@ -3,6 +3,7 @@
 import contextlib
 import secrets
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -26,6 +27,7 @@ from services.console.domain.errors import (
 from services.console.domain.refusals import may_work_refusals
 from services.console.metrics import Metrics
 from services.console.ports import Authentication
+from services.kernel.calendar import CHINA
 from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
 
@@ -52,6 +54,7 @@ class Pages:
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(texts.TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
         )
+        self._environment.filters["beijing"] = _beijing
 
     def render(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         lang = _chosen(request.query_params.get("lang"), request.cookies.get("firenet_lang"), texts.LANGUAGES)
@@ -87,6 +90,11 @@ def to_sign_in(request: Request) -> Response:
     """Send a reader to the sign-in, and from there back to where he wanted to go."""
     wanted = wanted_page(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
     return RedirectResponse("/login" if wanted == "/" else f"/login?next={quote(wanted, safe='')}", status_code=303)
+
+
+def _beijing(instant: str) -> str:
+    """Return an instant of JSON as a reader without JavaScript has it, in China's time."""
+    return f"{datetime.fromisoformat(instant).astimezone(CHINA):%Y-%m-%d %H:%M} (UTC+8)"
 
 
 def _chosen(first: str | None, second: str | None, allowed: tuple[str, ...]) -> str:
