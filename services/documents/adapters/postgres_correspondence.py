@@ -154,12 +154,14 @@ class PostgresCorrespondences:
 
 
 async def _whole(cursor: psycopg.AsyncCursor[Row], row: Mapping[str, Any]) -> Correspondence:
-    parts: dict[str, list[Row]] = {}
-    for name in ("recipients", "receipts", "submissions", "attachments"):
-        await cursor.execute(SQL[name], (row["document_id"],))
-        parts[name] = await cursor.fetchall()
+    async def rows(statement: str) -> list[Row]:
+        await cursor.execute(statement, (row["document_id"],))
+        return await cursor.fetchall()
+
+    recipients, receipts = await rows(SQL["recipients"]), await rows(SQL["receipts"])
+    submissions = await rows(SQL["submissions"])
     attachments: dict[str, list[Attachment]] = defaultdict(list)
-    for one in parts["attachments"]:
+    for one in await rows(SQL["attachments"]):
         attachments[one.pop("submission_id")].append(Attachment(**one))
     return Correspondence(
         document_id=row["document_id"],
@@ -167,9 +169,9 @@ async def _whole(cursor: psycopg.AsyncCursor[Row], row: Mapping[str, Any]) -> Co
         case_id=row["case_id"],
         unit_id=row["unit_id"],
         state=DocumentState(row["state"]),
-        recipients=tuple(Recipient(**one) for one in parts["recipients"]),
-        receipts=tuple(Receipt(**one) for one in parts["receipts"]),
-        submissions=tuple(_submission_of(one, attachments[one["submission_id"]]) for one in parts["submissions"]),
+        recipients=tuple(Recipient(**one) for one in recipients),
+        receipts=tuple(Receipt(**one) for one in receipts),
+        submissions=tuple(_submission_of(one, attachments[one["submission_id"]]) for one in submissions),
     )
 
 

@@ -11,7 +11,7 @@ from services.documents.worker.issuing import IssuingService
 from services.documents.worker.publishing import PublishingService
 from services.kernel.words import Instrument
 from tests.fakes.alerts import FakeClock
-from tests.fakes.documents import MemoryDocuments, MemoryStream, PlainRenderer, unit_of
+from tests.fakes.documents import MemoryCorrespondences, MemoryDocuments, MemoryStream, PlainRenderer, unit_of
 from tests.unit.documents.build import request
 
 TOPIC = "firenet.requests.v1"
@@ -33,7 +33,13 @@ class Scenario:
             marks={"centre": "消监"},
             wake=self.wake,
         )
-        self.publishing = PublishingService(outbox=self.store, stream=self.stream, metrics=metrics, clock=self.clock)
+        self.publishing = PublishingService(
+            outbox=self.store,
+            changes=MemoryCorrespondences(),
+            stream=self.stream,
+            metrics=metrics,
+            clock=self.clock,
+        )
 
     def wake(self) -> None:
         self.woken += 1

@@ -17,6 +17,7 @@ from services.console.domain.documents import File, InboxPage, Only, RawForm
 from services.console.domain.errors import ConsoleError, TooBusy
 from services.console.metrics import Metrics
 from services.console.ports import Documents
+from services.kernel.words import Language
 from services.runtime.logging import get_logger
 
 MAX_NAME = 60
@@ -29,7 +30,7 @@ FILE_POLICY = "default-src 'none'; sandbox"
 
 DocumentId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
-PaperLanguage = Annotated[Literal["zh", "en"], Query()]
+PaperLanguage = Annotated[Language, Query()]
 
 
 class InboxParameters(BaseModel):
@@ -90,7 +91,7 @@ class DocumentsApi:
     async def one(self, request: Request, document_id: DocumentId) -> Response:
         return as_json(await self._documents.one(session_of(request).viewer, document_id))
 
-    async def paper(self, request: Request, document_id: DocumentId, lang: PaperLanguage = "zh") -> Response:
+    async def paper(self, request: Request, document_id: DocumentId, lang: PaperLanguage = Language.ZH) -> Response:
         return paper_of(await self._documents.one(session_of(request).viewer, document_id), lang)
 
     async def file(self, request: Request, document_id: DocumentId, digest: Digest) -> Response:
@@ -135,10 +136,10 @@ class DocumentsApi:
             get_logger().info("document_act", act=act, document_id=document_id, username=username, outcome=outcome)
 
 
-def paper_of(document: Any, lang: str) -> Response:
+def paper_of(document: Any, lang: Language) -> Response:
     """Return the document as it is printed, in this language or in Chinese. It is shown, and can do nothing."""
     texts = {one["language"]: one["html"] for one in document["texts"]}
-    page = texts.get(lang) or texts.get("zh", "")
+    page = texts.get(lang) or texts.get(Language.ZH, "")
     return Response(page, media_type="text/html", headers={"Content-Security-Policy": PAPER_POLICY})
 
 

@@ -22,6 +22,7 @@ from services.console.adapters.web.guard import check_origin
 from services.console.adapters.web.pages import Pages
 from services.console.domain.errors import BadLink, DocumentRefused
 from services.console.ports import DocumentsService, Throttle
+from services.kernel.words import Language
 
 LinkPath = Annotated[str, Path(max_length=400)]
 
@@ -47,7 +48,7 @@ class LinkPages:
     async def show(self, request: Request, link: LinkPath) -> Response:
         return self._page(request, link, await self._opened(request, link))
 
-    async def paper(self, request: Request, link: LinkPath, lang: PaperLanguage = "zh") -> Response:
+    async def paper(self, request: Request, link: LinkPath, lang: PaperLanguage = Language.ZH) -> Response:
         return paper_of(await self._opened(request, link), lang)
 
     async def file(self, request: Request, link: LinkPath, digest: Digest) -> Response:
