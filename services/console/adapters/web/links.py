@@ -86,7 +86,15 @@ class LinkPages:
     def _page(self, request: Request, link: str, document: Any, error: DocumentRefused | None = None) -> Response:
         status = 200 if error is None else 409
         problem = "" if error is None else error.code
-        return self._pages.render(request, "link.html", status, link=link, document=document, problem=problem)
+        texts = {one["language"]: _without_case(one["text"]) for one in document["texts"]}
+        return self._pages.render(
+            request, "link.html", status, link=link, document=document, texts=texts, problem=problem
+        )
+
+
+def _without_case(text: str) -> str:
+    """Return the text without the line that leads readers with an account to the case: this one has none."""
+    return "\n".join(line for line in text.splitlines() if "/?case=" not in line)
 
 
 def link_routes(pages: LinkPages) -> APIRouter:

@@ -66,7 +66,7 @@ function make(row) {
   return h("li", {},
     h("span", {}),
     h("p", { class: "what" }, h("button", { type: "button", class: "link", onclick: () => open(row.document_id) }), h("small", { class: "num" })),
-    h("p", { class: "unit" }, h("span", {}), h("small", {})),
+    h("p", { class: "of" }, h("span", {}), h("small", {})),
     h("p", { class: "due num" }, h("span", {}), h("small", {})));
 }
 
