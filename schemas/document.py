@@ -6,12 +6,13 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from schemas.base import Event, Evidence, Identifier, PackRef, ShortText, Wire
-from services.kernel.words import DocumentState, FileKind, FindingKind, Instrument, Language
+from services.kernel.words import DocumentEvent, DocumentState, FileKind, FindingKind, Instrument, Language
 
 MAX_COPIES = 20
 MAX_COMPONENTS = 300
 MAX_EARLIER = 50
 MAX_STANDINGS = 300
+MAX_RECIPIENTS = 60
 MAX_FILE_BYTES = 256 * 1024
 """Of one file: two languages and two kinds stay within a message of the topic."""
 
@@ -113,13 +114,25 @@ class Meeting(Wire):
     place: ShortText
 
 
+class DocumentRecipient(Wire):
+    """A contact that the document is sent to, and as what: a body's code, or the part it has in the unit.
+
+    Addressees (主送) sign and answer; all others have a copy (抄送) and may sign for it.
+    """
+
+    contact_id: Identifier
+    party: Identifier
+    is_addressee: bool
+
+
 class DocumentRequestData(Wire):
     """The facts that one document is to state; no wording.
 
     `due_at` is until when the addressee must have acted; null: at once. `link` leads to the case. `languages` says in
     which the copies are read; the Chinese text is made in any case. `clause`, `pack` and `evidence` are kept with the
     document. What is about a unit has `unit` and `trouble`; what is about a body (I6, I8, I9) has `circular`, or
-    `about` with `grounds` and, for an interview, `meeting`.
+    `about` with `grounds` and, for an interview, `meeting`. `receipt_due_at` and `reply_due_at` say until when the
+    addressees are to sign and to answer.
     """
 
     request_id: Identifier
@@ -139,6 +152,8 @@ class DocumentRequestData(Wire):
     reply_due_at: AwareDatetime | None = None
     languages: tuple[Language, ...] = Field(default=(Language.ZH,), min_length=1, max_length=len(Language))
     link: Link = ""
+    recipients: tuple[DocumentRecipient, ...] = Field(default=(), max_length=MAX_RECIPIENTS)
+    receipt_due_at: AwareDatetime | None = None
     clause: ShortText
     pack: PackRef
     evidence: Evidence
@@ -207,3 +222,32 @@ class DocumentIssued(Event[DocumentIssuedData]):
     """source `/documents`, subject = unit id = record key, id = document_id."""
 
     type: Literal["cn.firenet.document.issued.v1"] = "cn.firenet.document.issued.v1"
+
+
+class DocumentChangedData(Wire):
+    """What happened to a document after its issue, and its state since.
+
+    `party` is for whom it was done, `by` who did it: an account, or the name that somebody signed with. `reasons` are
+    those of a decision; what was handed in stays with documents, by `submission_id`.
+    """
+
+    document_id: Identifier
+    request_id: Identifier
+    case_id: Identifier
+    what: DocumentEvent
+    state: DocumentState
+    party: Identifier
+    is_addressee: bool
+    by: ShortText
+    via: ShortText
+    submission_id: Identifier | None = None
+    reasons: Annotated[str, StringConstraints(max_length=4000)] = ""
+
+
+class DocumentChanged(Event[DocumentChangedData]):
+    """source `/documents`, subject = unit id = record key, `time` is when it was done."""
+
+    type: Literal["cn.firenet.document.changed.v1"] = "cn.firenet.document.changed.v1"
+
+
+IssuedOrChanged = Annotated[DocumentIssued | DocumentChanged, Field(discriminator="type")]

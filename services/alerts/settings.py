@@ -6,11 +6,11 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.kernel.words import Instrument, Recipient
-from services.runtime.settings import ServiceSettings
+from services.runtime.settings import ServiceSettings, keys_of
 
 ISSUERS = frozenset({Recipient.CENTRE, Recipient.BRIGADE, Recipient.STREET})
 Lane = Literal["fire", "ordinary", "all"]
@@ -122,4 +122,22 @@ class AlertsSettings(ServiceSettings):
     mail_from: str = Field(
         default="firenet@localhost", pattern=r"^[^@\s<>]+@[^@\s<>]+$", description="sender address of e-mail"
     )
+    mail_reply_to: Annotated[str | None, BeforeValidator(lambda address: address or None)] = Field(
+        default=None,
+        pattern=r"^[^@\s<>]+@[^@\s<>]+$",
+        description="address that answers to our e-mail go to (Reply-To); none: to its sender",
+    )
+    link_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="key that signed links in e-mail are made with, the first of DOCUMENTS_LINK_KEYS; at least 16 "
+        "characters; empty: letters lead to the case, for readers with an account",
+    )
+    link_days: float = Field(default=30, gt=0, le=400, description="how long a signed link opens its document, days")
     mail_connections: int = Field(default=4, ge=1, le=64, description="mails on their way at the same time, per lane")
+
+    @field_validator("link_key")
+    @classmethod
+    def _is_no_guess(cls, key: SecretStr) -> SecretStr:
+        if len(keys_of(key)) > 1:
+            raise ValueError("links are made with one key: no commas")
+        return key

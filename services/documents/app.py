@@ -4,13 +4,16 @@ from datetime import datetime, timedelta
 
 from schemas.codec import HEADERS
 from schemas.topics import REQUESTS
+from services.documents.adapters.http_api import DocumentsApi, build_api
 from services.documents.adapters.kafka_documents import KafkaDocumentStream
+from services.documents.adapters.postgres_correspondence import PostgresCorrespondences
 from services.documents.adapters.postgres_documents import PostgresDocuments
 from services.documents.adapters.renderer import TemplateRenderer
 from services.documents.adapters.request_handler import RequestHandler
 from services.documents.adapters.typesetter import TypstTypesetter
 from services.documents.metrics import DocumentsMetrics
 from services.documents.settings import DocumentsSettings
+from services.documents.worker.correspondence import CorrespondenceService
 from services.documents.worker.drafts import DraftService
 from services.documents.worker.issuing import IssuingService
 from services.documents.worker.late_files import LateFilesService
@@ -21,6 +24,7 @@ from services.runtime.kafka_loop import KafkaLoop
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.logging import get_logger
 from services.runtime.postgres import open_pool
+from services.runtime.settings import keys_of
 from services.runtime.status import Readiness, StatusServer, process_registry
 
 STALL_S = 30.0
@@ -70,8 +74,11 @@ async def run(settings: DocumentsSettings, stop: Stop) -> None:
     health = Health(clock, metrics)
     producer = BatchProducer(settings.kafka_bootstrap, f"{settings.instance}-documents", headers=HEADERS)
     async with open_pool(settings.database_dsn.get_secret_value(), "documents", 1, 4) as pool:
-        store = PostgresDocuments(pool)
-        publishing = PublishingService(outbox=store, stream=KafkaDocumentStream(producer), metrics=metrics, clock=clock)
+        store, correspondences = PostgresDocuments(pool), PostgresCorrespondences(pool)
+        stream = KafkaDocumentStream(producer)
+        publishing = PublishingService(
+            outbox=store, changes=correspondences, stream=stream, metrics=metrics, clock=clock
+        )
         renderer, typesetter = TemplateRenderer(), typesetter_of(settings)
         issuing = IssuingService(
             store=store,
@@ -101,7 +108,16 @@ async def run(settings: DocumentsSettings, stop: Stop) -> None:
             poll_records=POLL_RECORDS,
             static=True,
         )
-        status = StatusServer(settings.http_host, settings.http_port, health.readiness, prometheus)
+        correspondence = CorrespondenceService(
+            store=correspondences,
+            metrics=metrics,
+            clock=clock,
+            link_keys=keys_of(settings.link_keys),
+            wake=publishing.wake,
+        )
+        has_api = bool(settings.api_token.get_secret_value())
+        api = build_api(settings.api_token, DocumentsApi(correspondences, correspondence, clock)) if has_api else None
+        status = StatusServer(settings.http_host, settings.http_port, health.readiness, prometheus, api)
         get_logger().info("documents_started", instance=settings.instance)
         try:
             await supervise(

@@ -4,6 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from services.documents.domain.catalogue import CATALOGUE
 from services.documents.domain.reasons import FilesMissing, FormRule, RefusedBecause
+from services.kernel.words import DocumentEvent
 
 _BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 600.0)
 
@@ -50,9 +51,25 @@ class DocumentsMetrics:
             buckets=_BUCKETS,
             registry=registry,
         )
+        self.changes = Counter(
+            "firenet_documents_changes_total",
+            "What became of documents: signatures, replies, appeals, decisions",
+            ["what"],
+            registry=registry,
+        )
+        self.links = Counter(
+            "firenet_documents_links_total",
+            "Signed links that were followed, and those that open nothing: altered, over or taken back",
+            ["outcome"],
+            registry=registry,
+        )
         self.turns = Counter("firenet_documents_turns_total", "Turns of each task", ["task"], registry=registry)
         for instrument in CATALOGUE:
             self.issued.labels(instrument)
+        for what in DocumentEvent:
+            self.changes.labels(what)
+        for outcome in ("opened", "refused"):
+            self.links.labels(outcome)
         for reason in RefusedBecause:
             self.refused.labels(reason)
         for rule in FormRule:

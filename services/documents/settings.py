@@ -4,11 +4,11 @@ import socket
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.kernel.words import Instrument
-from services.runtime.settings import ServiceSettings
+from services.runtime.settings import ServiceSettings, keys_of
 
 
 def _pairs(value: object) -> object:
@@ -42,7 +42,16 @@ class DocumentsSettings(ServiceSettings):
         description="name of this process; unique among the processes of documents",
     )
     group: str = Field(default="documents", max_length=80, description="Kafka consumer group, shared by all processes")
-    http_port: int = Field(default=9106, ge=1, le=65535, description="port of the status page")
+    http_port: int = Field(default=9106, ge=1, le=65535, description="port of status page and API")
+    api_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="bearer token that callers of the API must show, at least 8 characters; empty: there is no API",
+    )
+    link_keys: SecretStr = Field(
+        default=SecretStr(""),
+        description="keys that signed links are proven with, with commas between them: the one that alerts uses, and "
+        "those that it used before; empty: no link opens anything",
+    )
     marks: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs), AfterValidator(_each_its_own)] = Field(
         default={"centre": "消监", "brigade": "消救"},
         description="issuers' codes for the document number (机关代字) by body code: `BODY=MARK`, with commas between "
@@ -80,3 +89,16 @@ class DocumentsSettings(ServiceSettings):
         le=10_000,
         description="how often issued documents are looked for without a wake-up, milliseconds",
     )
+
+    @field_validator("api_token")
+    @classmethod
+    def _is_no_guess(cls, token: SecretStr) -> SecretStr:
+        if 0 < len(token.get_secret_value()) < 8:
+            raise ValueError("a token has at least 8 characters")
+        return token
+
+    @field_validator("link_keys")
+    @classmethod
+    def _are_no_guesses(cls, keys: SecretStr) -> SecretStr:
+        keys_of(keys)
+        return keys

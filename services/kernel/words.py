@@ -367,6 +367,35 @@ class DocumentState(StrEnum):
     CLOSED = "closed"
 
 
+class SubmissionKind(StrEnum):
+    """What an addressee hands in to a document: a reply (回函), or an appeal against it (申诉)."""
+
+    REPLY = "reply"
+    APPEAL = "appeal"
+
+
+class SubmissionState(StrEnum):
+    """A reply is accepted or returned with reasons (退回); an appeal is upheld (成立) or dismissed (不成立)."""
+
+    SUBMITTED = "submitted"
+    ACCEPTED = "accepted"
+    RETURNED = "returned"
+    UPHELD = "upheld"
+    DISMISSED = "dismissed"
+
+
+class DocumentEvent(StrEnum):
+    """What happens to a document after its issue, as firenet.documents.v1 tells of it."""
+
+    SIGNED = "signed"
+    REPLY_SUBMITTED = "reply_submitted"
+    REPLY_ACCEPTED = "reply_accepted"
+    REPLY_RETURNED = "reply_returned"
+    APPEAL_SUBMITTED = "appeal_submitted"
+    APPEAL_UPHELD = "appeal_upheld"
+    APPEAL_DISMISSED = "appeal_dismissed"
+
+
 class ClockKind(StrEnum):
     """What a case waits for, side by side, at most once each; the clock of a kind that nothing sets yet never runs.
 
@@ -381,12 +410,16 @@ class ClockKind(StrEnum):
 
 
 class TriggerKind(StrEnum):
-    """What makes a step of a ladder due: time, time of working days, the end of a period, an event, or a condition."""
+    """What makes a step of a ladder due: time, time of working days, the end of a period, an event, or a condition.
+
+    `overdue`: the clock of a receipt or reply passes; the step is not taken while that clock does not run.
+    """
 
     ELAPSED = "elapsed"
     WORKING_TIME = "working_time"
     PERIOD_CLOSE = "period_close"
     EVENT = "event"
+    OVERDUE = "overdue"
     CONDITION = "condition"
 
 

@@ -68,7 +68,8 @@ class PlainWriter:
 
     def attach(self, waiting: AwaitingNotice, document: IssuedDocument) -> Attached:
         page = document.in_language(waiting.lang)
-        return Attached(waiting.notice_id, page.title, page.text, page.html, document.template, document.number)
+        of = document.document_id
+        return Attached(waiting.notice_id, page.title, page.text, page.html, document.template, document.number, of)
 
 
 class EveryDay:

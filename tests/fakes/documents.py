@@ -4,16 +4,20 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from services.documents.adapters.labels import day
+from services.documents.adapters.wire import changed_event
 from services.documents.domain.catalogue import Entry
+from services.documents.domain.correspondence import Change, Correspondence, change_id_of
 from services.documents.domain.document import Document, File, Rendition, languages_of
 from services.documents.domain.errors import Fenced, FilesUnavailable
 from services.documents.domain.letter import Block, BlockKind, Head, Letter, Sheet
 from services.documents.domain.numbering import Number, Series
 from services.documents.domain.reasons import FilesMissing
 from services.documents.domain.request import Request
-from services.documents.ports import PartitionClaim, Rendered, StreamUnavailable
+from services.documents.domain.uploads import Upload
+from services.documents.ports import InboxQuery, PartitionClaim, Rendered, StreamUnavailable
 from services.kernel.words import FileKind, Language
 
 
@@ -156,12 +160,86 @@ class MemoryStream:
 
     def __init__(self) -> None:
         self.sent: list[str] = []
+        self.changes: list[bytes] = []
         self.away = False
 
     async def send(self, documents: Sequence[Document]) -> None:
         if self.away:
             raise StreamUnavailable("away")
         self.sent += [document.number_text for document in documents]
+
+    async def send_changes(self, records: Sequence[tuple[str, bytes]]) -> None:
+        if self.away:
+            raise StreamUnavailable("away")
+        self.changes += [event for _, event in records]
+
+
+@dataclass
+class Letters:
+    """What became of documents, by their ids, and what is still to be told of it."""
+
+    stands: dict[str, Correspondence] = field(default_factory=dict)
+    files: dict[str, Upload] = field(default_factory=dict)
+    changes: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    published: set[str] = field(default_factory=set)
+
+
+class MemoryCorrespondenceTransaction:
+    def __init__(self, letters: Letters) -> None:
+        self.letters = letters
+
+    async def load(self, document_id: str) -> Correspondence | None:
+        return self.letters.stands.get(document_id)
+
+    async def save(self, after: Correspondence, change: Change, files: Sequence[Upload]) -> None:
+        self.letters.stands[after.document_id] = after
+        self.letters.files |= {one.sha256: one for one in files}
+        self.letters.changes.setdefault(change_id_of(after.document_id, change), changed_event(after, change))
+
+
+class MemoryCorrespondences:
+    """Acts and outbox in memory; lists and pages are questions of SQL, and are asked of PostgreSQL only."""
+
+    def __init__(self, *stands: Correspondence) -> None:
+        self.letters = Letters({one.document_id: one for one in stands})
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[MemoryCorrespondenceTransaction]:
+        old = self.letters
+        draft = Letters(dict(old.stands), dict(old.files), dict(old.changes), set(old.published))
+        yield MemoryCorrespondenceTransaction(draft)
+        self.letters = draft
+
+    async def party_of_link(self, document_id: str, contact_id: str) -> str | None:
+        stands = self.letters.stands.get(document_id)
+        found = (one for one in stands.recipients if one.contact_id == contact_id) if stands else iter(())
+        return next((one.party for one in found if one.revoked_at is None), None)
+
+    async def revoke(self, document_id: str, contact_id: str, by: str, now: datetime) -> bool:
+        if await self.party_of_link(document_id, contact_id) is None:
+            return False
+        stands = self.letters.stands[document_id]
+        recipients = tuple(
+            replace(one, revoked_at=now) if one.contact_id == contact_id else one for one in stands.recipients
+        )
+        self.letters.stands[document_id] = replace(stands, recipients=recipients)
+        return True
+
+    async def inbox(self, query: InboxQuery) -> tuple[dict[str, int], Sequence[dict[str, Any]]]:
+        raise NotImplementedError
+
+    async def view(self, query: InboxQuery) -> tuple[dict[str, Any], Correspondence, Sequence[dict[str, Any]]] | None:
+        raise NotImplementedError
+
+    async def file(self, document_id: str, digest: str, party: str | None) -> tuple[str, str, bytes] | None:
+        raise NotImplementedError
+
+    async def unpublished_changes(self, limit: int) -> Sequence[tuple[str, str, bytes]]:
+        waiting = [(one, *said) for one, said in self.letters.changes.items() if one not in self.letters.published]
+        return waiting[:limit]
+
+    async def mark_changes_published(self, change_ids: Sequence[str]) -> None:
+        self.letters.published |= set(change_ids)
 
 
 def unit_of(request: Request, unit_id: str) -> Request:

@@ -9,7 +9,10 @@ from schemas.base import Evidence, PackRef
 from schemas.document import (
     MAX_COPIES,
     MAX_EARLIER,
+    MAX_RECIPIENTS,
     Component,
+    DocumentIssued,
+    DocumentRecipient,
     DocumentRequestData,
     IssuingBody,
     Trouble,
@@ -19,7 +22,14 @@ from schemas.document import DocumentRequest as RequestEvent
 from schemas.document import Earlier as WireEarlier
 from schemas.document import Named as WireNamed
 from services.alerts.domain.case import event
-from services.alerts.domain.delivery.documents import DocumentRequest, File, IssuedDocument, Named, Rendition
+from services.alerts.domain.delivery.documents import (
+    DocumentChange,
+    DocumentRequest,
+    File,
+    IssuedDocument,
+    Named,
+    Rendition,
+)
 from services.alerts.domain.ids import CaseId, RequestId
 from services.kernel.words import FindingKind
 from services.runtime.kafka_loop import ConsumedRecord
@@ -88,6 +98,11 @@ def _event_of(request: DocumentRequest) -> RequestEvent:
         reply_due_at=request.reply_due_at,
         languages=request.languages,
         link=request.link[:400],
+        recipients=tuple(
+            DocumentRecipient(contact_id=one.contact_id, party=one.party, is_addressee=one.is_addressee)
+            for one in request.recipients[:MAX_RECIPIENTS]
+        ),
+        receipt_due_at=request.receipt_due_at,
         clause=request.clause[:SHORT],
         pack=PackRef(pack_id=case.pack_id, version=case.pack_version),
         evidence=Evidence(topic=case.proof.topic, partition=case.proof.partition, offset=case.proof.offset),
@@ -107,9 +122,24 @@ def _component(component: event.Component | None) -> Component | None:
     return Component(address=component.address[:SHORT], system=component.system[:SHORT], label=component.label[:SHORT])
 
 
-def document_of_record(topic: str, record: ConsumedRecord) -> IssuedDocument | None:
-    """Return the document in a record. Raises codec.BadRecord."""
+def document_of_record(topic: str, record: ConsumedRecord) -> IssuedDocument | DocumentChange | None:
+    """Return the document in a record, or what became of one. Raises codec.BadRecord."""
     event = codec.documents.decode(record.value)
+    if not isinstance(event, DocumentIssued):
+        change = event.data
+        return DocumentChange(
+            event_id=f"{event.source}#{event.id}",
+            request_id=RequestId(change.request_id),
+            document_id=change.document_id,
+            case_id=CaseId(change.case_id),
+            what=change.what,
+            party=change.party,
+            is_addressee=change.is_addressee,
+            by=change.by,
+            via=change.via,
+            at=event.time,
+            reasons=change.reasons,
+        )
     data = event.data
     return IssuedDocument(
         event_id=f"{event.source}#{event.id}",
@@ -123,4 +153,5 @@ def document_of_record(topic: str, record: ConsumedRecord) -> IssuedDocument | N
             str(one.language): Rendition(one.title, one.text, one.html, one.covering) for one in data.renditions
         },
         files=tuple(File(str(one.language), one.kind, one.content) for one in data.files),
+        issuer_code=data.issuer_code,
     )

@@ -148,7 +148,16 @@ class TemplateWriter:
             html = html.replace("<body>", f"<body>\n{COVERING.format(escape(page.covering))}", 1)
         if waiting.channel is Channel.WEBHOOK:
             body, html = _payload_with(waiting.body, subject, document, body), ""
-        return Attached(waiting.notice_id, subject, body, html, document.template, document.number)
+        signed = waiting.channel is Channel.EMAIL and waiting.body_code != document.issuer_code
+        return Attached(
+            waiting.notice_id,
+            subject,
+            body,
+            html,
+            document.template,
+            document.number,
+            document.document_id if signed and document.number else None,
+        )
 
 
 def _payload_with(payload: str, subject: str, document: IssuedDocument, text: str) -> str:

@@ -155,7 +155,8 @@ class PostgresCaseTransaction:
                 Channel(row["channel"]),
                 row["lang"],
                 row["body"],
-                bool(row["is_copy"]),
+                body_code=row["body_code"],
+                is_copy=bool(row["is_copy"]),
             )
             for row in await self._rows(SQL["awaiting"], (list(request_ids),))
         ]

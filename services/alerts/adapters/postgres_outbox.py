@@ -203,6 +203,7 @@ def _notice_of(row: dict[str, Any], case: Case) -> Notice:
         first=row["first"],
         request_id=RequestId(row["request_id"]) if row["request_id"] else None,
         document_number=row["document_number"],
+        signed_document_id=row["document_id"],
         html=row["html"] or "",
         is_copy=bool(row["is_copy"]),
     )

@@ -15,10 +15,12 @@ from services.alerts.domain.delivery.documents import (
     Earlier,
     addressee_of,
     addressees_of,
+    case_link,
     copies_of,
     is_issued_for,
     name_of,
     request_id_of,
+    sent_to,
 )
 from services.alerts.domain.delivery.letters import (
     ALL_CLEAR_STEP,
@@ -85,9 +87,11 @@ class NoticeComposer:
         `earlier` are the steps taken before, which its document tells of.
         """
         due_at = case.next_step_at or now
+        # the clocks first: a later step may be due when one of them passes
+        for kind, days in ((ClockKind.RECEIPT, step.receipt_working_days), (ClockKind.REPLY, step.reply_working_days)):
+            if days:
+                case = self.with_clock(case, kind, step.code, days, now)
         climbed = climb(case, step, now, self.pace)
-        if step.reply_working_days:
-            climbed = self._with_reply_due(climbed, step.code, step.reply_working_days, now)
         first = case.is_urgent and case.step is None
         recipients = (recipients_of_first_step if first else recipients_of_step)(self._directory, climbed, step)
         self._count(climbed, step.code, recipients)
@@ -125,12 +129,14 @@ class NoticeComposer:
             clause=step.clause,
             requested_at=now,
             due_at=case.next_step_at,
-            link=f"{terms.console_url.rstrip('/')}/?case={case.case_id}",
+            link=case_link(terms.console_url, case.case_id),
             addressee=addressee,
             earlier=tuple(
                 (one, tuple(name for party in one.told if (name := name_of(party, particulars)) is not None))
                 for one in earlier
             ),
+            recipients=sent_to(recipients, particulars.issuer_code, addressees),
+            receipt_due_at=case.clocks.running[ClockKind.RECEIPT].due_at if step.receipt_working_days else None,
             reply_due_at=case.reply_due_at if step.reply_working_days else None,
         )
 
@@ -186,9 +192,10 @@ class NoticeComposer:
             )
         )
 
-    def _with_reply_due(self, case: Case, code: str, working_days: int, now: datetime) -> Case:
+    def with_clock(self, case: Case, kind: ClockKind, code: str, working_days: int, now: datetime) -> Case:
+        """Return the case with the clock of a receipt or reply set, counted from now in working days."""
         due = reply_due(now, working_days, self._calendar.is_working)
-        return replace(case, clocks=case.clocks.set(ClockKind.REPLY, Clock(due, code, self._calendar.version)))
+        return replace(case, clocks=case.clocks.set(kind, Clock(due, code, self._calendar.version)))
 
     def _note_calendar(self, case: Case) -> None:
         """Say so when a deadline was counted by working days that are not arranged yet."""

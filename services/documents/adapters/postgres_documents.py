@@ -90,9 +90,21 @@ class PostgresIssuingTransaction:
             document.issued_at,
             json_text(json.loads(request.facts)),
             document.files_due,
+            request.receipt_due_at,
+            request.reply_due_at,
         )
         with translated():
             await self._connection.execute(SQL["insert_document"], values)
+            if sent := request.recipients:
+                await self._connection.execute(
+                    SQL["insert_recipients"],
+                    (
+                        document.document_id,
+                        [one.contact_id for one in sent],
+                        [one.party for one in sent],
+                        [one.is_addressee for one in sent],
+                    ),
+                )
             await _write_texts(self._connection, document)
 
     async def document(self, document_id: str) -> Document | None:

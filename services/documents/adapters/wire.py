@@ -3,12 +3,21 @@
 from schemas import codec
 from schemas.document import Circular as WireCircular
 from schemas.document import Component as WireComponent
-from schemas.document import DocumentFile, DocumentIssued, DocumentIssuedData, DocumentNumber, DocumentRequest
+from schemas.document import (
+    DocumentChanged,
+    DocumentChangedData,
+    DocumentFile,
+    DocumentIssued,
+    DocumentIssuedData,
+    DocumentNumber,
+    DocumentRequest,
+)
 from schemas.document import DocumentRequestData as RequestData
 from schemas.document import Named as WireNamed
 from schemas.document import Rendition as WireRendition
 from schemas.document import Trouble as WireTrouble
 from schemas.document import UnitParticulars as WireUnit
+from services.documents.domain.correspondence import Change, Correspondence, change_id_of
 from services.documents.domain.document import Document
 from services.documents.domain.request import (
     Basis,
@@ -20,6 +29,7 @@ from services.documents.domain.request import (
     Meeting,
     Named,
     Request,
+    Sent,
     Standing,
     Trouble,
     Unit,
@@ -55,6 +65,8 @@ def request_of(raw: bytes) -> Request:
         about=_named(data.about) if data.about else None,
         grounds=tuple(Ground(one.on, _named(one.fact), one.number) for one in data.grounds),
         meeting=Meeting(data.meeting.at, data.meeting.place) if data.meeting else None,
+        recipients=tuple(Sent(one.contact_id, one.party, one.is_addressee) for one in data.recipients),
+        receipt_due_at=data.receipt_due_at,
         reply_due_at=data.reply_due_at,
     )
 
@@ -138,3 +150,28 @@ def _number(document: Document) -> DocumentNumber | None:
     if number is None:
         return DocumentNumber(text=document.own_number) if document.own_number else None
     return DocumentNumber(text=number.text, mark=number.series.mark, year=number.series.year, serial=number.serial)
+
+
+def changed_event(stands: Correspondence, change: Change) -> tuple[str, bytes]:
+    """Return (key, encoded event) of what has just happened to a document."""
+    data = DocumentChangedData(
+        document_id=stands.document_id,
+        request_id=stands.request_id,
+        case_id=stands.case_id,
+        what=change.what,
+        state=stands.state,
+        party=change.party,
+        is_addressee=stands.addresses(change.party),
+        by=change.by,
+        via=change.via,
+        submission_id=change.submission_id,
+        reasons=change.reasons,
+    )
+    event = DocumentChanged(
+        id=change_id_of(stands.document_id, change),
+        source="/documents",
+        subject=stands.unit_id,
+        time=change.at,
+        data=data,
+    )
+    return stands.unit_id, codec.documents.encode(event)

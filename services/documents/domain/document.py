@@ -1,8 +1,8 @@
 """A document and its life.
 
-    draft --numbered, dated--> issued --signed for (签收)--> received --answered (回函)--> replied --accepted--> closed
-                                 |                              |
-                                 +---------- withdrawn by its issuer, with a document of its own ----------+
+    draft --numbered, dated--> issued --> what becomes of it then: `correspondence`
+                                 |
+                                 +---------- withdrawn by its issuer, with a document of its own: not yet
 
 What we issue ourselves is born issued; what an authority must issue is born a draft, and waits for its number and
 date. The other arrows come with receipts and replies.

@@ -43,3 +43,19 @@ class FilesUnavailable(DocumentsError):
 
 class NotNumbered(DocumentsError):
     """A number or date that a draft cannot be issued with."""
+
+
+class NotPossible(DocumentsError):
+    """What somebody wants to do does not fit what stands; `reason` is a word that pages have a sentence for."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class BadUpload(NotPossible):
+    """A file that is not taken."""
+
+
+class NotFound(DocumentsError):
+    """There is no such document, or not for this party; also a link that opens nothing. Nothing tells which."""

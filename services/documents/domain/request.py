@@ -125,6 +125,15 @@ class Basis:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """A contact that the document is sent to, for which party, and whether as an addressee."""
+
+    contact_id: str
+    party: str
+    is_addressee: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One document that is wanted. `source` and `request_id` together name it for ever.
 
@@ -153,6 +162,8 @@ class Request:
     about: Named | None = None
     grounds: tuple[Ground, ...] = ()
     meeting: Meeting | None = None
+    recipients: tuple[Sent, ...] = ()
+    receipt_due_at: datetime | None = None
     reply_due_at: datetime | None = None
 
     @property

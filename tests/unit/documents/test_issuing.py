@@ -14,7 +14,14 @@ from services.documents.worker.issuing import IssuingService
 from services.documents.worker.publishing import PublishingService
 from services.kernel.words import Instrument
 from tests.fakes.alerts import FakeClock
-from tests.fakes.documents import MemoryDocuments, MemoryStream, PlainRenderer, PlainTypesetter, unit_of
+from tests.fakes.documents import (
+    MemoryCorrespondences,
+    MemoryDocuments,
+    MemoryStream,
+    PlainRenderer,
+    PlainTypesetter,
+    unit_of,
+)
 from tests.unit.documents.build import request
 
 TOPIC = "firenet.requests.v1"
@@ -39,7 +46,13 @@ class Scenario:
             wake=self.wake,
         )
         self.drafts = DraftService(store=self.store, renderer=PlainRenderer(), typesetter=typesetter, clock=self.clock)
-        self.publishing = PublishingService(outbox=self.store, stream=self.stream, metrics=metrics, clock=self.clock)
+        self.publishing = PublishingService(
+            outbox=self.store,
+            changes=MemoryCorrespondences(),
+            stream=self.stream,
+            metrics=metrics,
+            clock=self.clock,
+        )
 
     def wake(self) -> None:
         self.woken += 1

@@ -21,7 +21,7 @@ UPDATE alerts.requests SET state = 'published' WHERE request_id = ANY(%s) AND st
 
 -- awaiting --
 -- Only what was never tried: a notice that may have arrived with the short text keeps it.
-SELECT notice_id, case_id, request_id, channel, lang, body, is_copy FROM alerts.notices
+SELECT notice_id, case_id, request_id, channel, lang, body, is_copy, body_code FROM alerts.notices
 WHERE request_id = ANY(%s) AND state = 'pending' AND attempts = 0 AND document_number IS NULL
 ORDER BY notice_id FOR NO KEY UPDATE
 
@@ -34,18 +34,18 @@ FROM alerts.steps s LEFT JOIN LATERAL (
 WHERE s.case_id = ANY(%s) AND s.told <> '{}' ORDER BY s.case_id, s.taken_at, s.step
 
 -- put_file --
-INSERT INTO alerts.files (request_id, language, kind, content)
+INSERT INTO alerts.document_files (request_id, language, kind, content)
 SELECT %(request_id)s, %(language)s, %(kind)s, %(content)s
 WHERE EXISTS (SELECT FROM alerts.requests WHERE request_id = %(request_id)s)
 ON CONFLICT (request_id, language, kind) DO UPDATE SET content = excluded.content
 
 -- files_of --
-SELECT request_id, language, kind, content FROM alerts.files WHERE request_id = ANY(%s)
+SELECT request_id, language, kind, content FROM alerts.document_files WHERE request_id = ANY(%s)
 ORDER BY request_id, kind DESC, language
 
 -- attach --
 UPDATE alerts.notices n SET subject = d.subject, body = d.body, html = d.html, template = d.template,
-       document_number = d.document_number, next_attempt_at = n.created_at
+       document_number = d.document_number, document_id = d.document_id, next_attempt_at = n.created_at
 FROM jsonb_populate_recordset(NULL::alerts.notices, %s::jsonb) d WHERE n.notice_id = d.notice_id
 
 -- requests_issued --

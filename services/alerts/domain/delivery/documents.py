@@ -11,8 +11,17 @@ from datetime import datetime, timedelta
 
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.escalation.steps import LadderStep
-from services.alerts.domain.ids import CaseId, NoticeId, RequestId, digest
-from services.kernel.words import INSTRUMENTS_ISSUED, Channel, FileKind, Instrument, Language, Recipient
+from services.alerts.domain.ids import CaseId, ContactId, NoticeId, RequestId, digest
+from services.alerts.domain.routing.recipients import Recipients
+from services.kernel.words import (
+    INSTRUMENTS_ISSUED,
+    Channel,
+    DocumentEvent,
+    FileKind,
+    Instrument,
+    Language,
+    Recipient,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +76,20 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """A contact that a document is sent to: for which party, and whether as an addressee (主送) or with a copy."""
+
+    contact_id: ContactId
+    party: str
+    is_addressee: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentRequest:
     """The facts of one document. `due_at` is when the next step falls due: until then the addressee must have acted.
 
     `addressee` None is the unit itself. `earlier` is what was done before, with the names of those told.
+    `receipt_due_at` and `reply_due_at` are when its addressees are to have signed and answered, as the clocks run.
     """
 
     request_id: RequestId
@@ -85,6 +104,8 @@ class DocumentRequest:
     link: str
     addressee: Named | None = None
     earlier: tuple[tuple[Earlier, tuple[Named, ...]], ...] = ()
+    recipients: tuple[Sent, ...] = ()
+    receipt_due_at: datetime | None = None
     reply_due_at: datetime | None = None
 
 
@@ -120,10 +141,28 @@ class IssuedDocument:
     issued_at: datetime
     renditions: Mapping[str, Rendition]
     files: tuple[File, ...] = ()
+    issuer_code: str = ""
 
     def in_language(self, lang: str) -> Rendition:
         """Return it in this language, else in Chinese: that text is the document."""
         return self.renditions.get(lang) or self.renditions[Language.ZH]
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentChange:
+    """What became of a document after its issue. `event_id` is the deduplication key."""
+
+    event_id: str
+    request_id: RequestId
+    document_id: str
+    case_id: CaseId
+    what: DocumentEvent
+    party: str
+    is_addressee: bool
+    by: str
+    via: str
+    at: datetime
+    reasons: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +176,7 @@ class AwaitingNotice:
     lang: str
     body: str
     is_copy: bool = False
+    body_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +189,8 @@ class Attached:
     html: str
     template: str
     number: str
+    signed_document_id: str | None = None
+    """Set where the notice carries a signed link to the document: of all but who issued it."""
 
 
 _ROLES = {
@@ -163,6 +205,11 @@ _UNIT = frozenset({Recipient.UNIT_CONTROL_ROOM, Recipient.UNIT_MANAGER})
 def is_issued_for(case: Case, step: LadderStep) -> bool:
     """Say whether documents makes the paper of this step; what is urgent or has a common cause never waits for one."""
     return step.document in INSTRUMENTS_ISSUED and not case.is_urgent and not case.is_common
+
+
+def case_link(console_url: str, case_id: CaseId) -> str:
+    """Return where a document leads whoever has an account."""
+    return f"{console_url.rstrip('/')}/?case={case_id}"
 
 
 def request_id_of(case_id: CaseId, step: str) -> RequestId:
@@ -202,3 +249,17 @@ def copies_of(recipients: Iterable[str], particulars: Particulars, addressee: Na
 def files_for(files: Iterable[File], lang: str) -> tuple[File, ...]:
     """Return what a recipient gets: the Chinese files, which are the document, and those in its own language."""
     return tuple(one for one in files if one.language in (Language.ZH, lang))
+
+
+def sent_to(recipients: Recipients, issuer_code: str, main: frozenset[str] = _UNIT) -> tuple[Sent, ...]:
+    """Return whom the document is sent to, its issuer left out.
+
+    Those of `main` are its addressees, where none of them is told the first that the step names.
+    """
+    parties = [name for name in recipients.names if name != issuer_code]
+    addressees = [name for name in parties if name in main] or parties[:1]
+    return tuple(
+        Sent(contact_id, party, party in addressees)
+        for contact_id, party in recipients.parties.items()
+        if party != issuer_code
+    )
