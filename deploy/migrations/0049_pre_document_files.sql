@@ -11,7 +11,7 @@ CREATE INDEX documents_without_files ON documents.documents (issued_at) WHERE fi
 
 ALTER TABLE documents.renditions ADD COLUMN covering text NOT NULL DEFAULT '';  -- before the text of a copy (抄送)
 
-CREATE TABLE documents.files (
+CREATE TABLE documents.rendition_files (
     document_id text  NOT NULL REFERENCES documents.documents,
     language    text  NOT NULL,
     kind        text  NOT NULL CHECK (kind IN ('pdf', 'docx')),
@@ -20,7 +20,7 @@ CREATE TABLE documents.files (
     PRIMARY KEY (document_id, language, kind)
 );
 
-CREATE TABLE alerts.files (
+CREATE TABLE alerts.document_files (
     request_id text  NOT NULL REFERENCES alerts.requests,
     language   text  NOT NULL,
     kind       text  NOT NULL CHECK (kind IN ('pdf', 'docx')),

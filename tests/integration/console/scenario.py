@@ -249,7 +249,7 @@ class Scenario:
         )
         for language, content in files.items():
             self.execute(
-                "INSERT INTO documents.files (document_id, language, kind, content, sha256)"
+                "INSERT INTO documents.rendition_files (document_id, language, kind, content, sha256)"
                 " VALUES (%s, %s, 'pdf', %s, '')",
                 [document_id, language, content],
             )

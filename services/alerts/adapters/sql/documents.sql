@@ -34,13 +34,13 @@ FROM alerts.steps s LEFT JOIN LATERAL (
 WHERE s.case_id = ANY(%s) AND s.told <> '{}' ORDER BY s.case_id, s.taken_at, s.step
 
 -- put_file --
-INSERT INTO alerts.files (request_id, language, kind, content)
+INSERT INTO alerts.document_files (request_id, language, kind, content)
 SELECT %(request_id)s, %(language)s, %(kind)s, %(content)s
 WHERE EXISTS (SELECT FROM alerts.requests WHERE request_id = %(request_id)s)
 ON CONFLICT (request_id, language, kind) DO UPDATE SET content = excluded.content
 
 -- files_of --
-SELECT request_id, language, kind, content FROM alerts.files WHERE request_id = ANY(%s)
+SELECT request_id, language, kind, content FROM alerts.document_files WHERE request_id = ANY(%s)
 ORDER BY request_id, kind DESC, language
 
 -- attach --

@@ -28,7 +28,7 @@ ON CONFLICT (document_id, language) DO UPDATE
 SET title = excluded.title, text = excluded.text, html = excluded.html, covering = excluded.covering
 
 -- put_file --
-INSERT INTO documents.files (document_id, language, kind, content, sha256) VALUES (%s, %s, %s, %s, %s)
+INSERT INTO documents.rendition_files (document_id, language, kind, content, sha256) VALUES (%s, %s, %s, %s, %s)
 ON CONFLICT (document_id, language, kind) DO UPDATE SET content = excluded.content, sha256 = excluded.sha256
 
 -- document --
@@ -49,7 +49,7 @@ UPDATE documents.documents SET files_due = false WHERE document_id = %s
 
 -- drop_files --
 -- The files of a draft say that it is one.
-DELETE FROM documents.files WHERE document_id = %s
+DELETE FROM documents.rendition_files WHERE document_id = %s
 
 -- unpublished --
 SELECT document_id, issuer, mark, year, serial, template, issued_at, state, request, own_number
@@ -61,7 +61,7 @@ SELECT document_id, language, title, text, html, covering FROM documents.renditi
 WHERE document_id = ANY(%s) ORDER BY document_id, language <> 'zh', language
 
 -- files --
-SELECT document_id, language, kind, content FROM documents.files
+SELECT document_id, language, kind, content FROM documents.rendition_files
 WHERE document_id = ANY(%s) ORDER BY document_id, kind DESC, language <> 'zh', language
 
 -- mark_published --
