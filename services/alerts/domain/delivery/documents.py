@@ -8,6 +8,7 @@ leaves as it is. So nothing has to notice that documents is away: time passes, a
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.escalation.steps import LadderStep
@@ -105,6 +106,11 @@ class File:
     language: str
     kind: FileKind
     content: bytes
+
+    @property
+    def fingerprint(self) -> str:
+        """What stands in the audit log: whoever has the file can show that it is the one that was sent."""
+        return f"{self.language}.{self.kind} sha256:{sha256(self.content).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)
