@@ -17,7 +17,7 @@ from services.alerts.domain.delivery.documents import (
     addressees_of,
     copies_of,
     is_issued_for,
-    name_of,
+    others_of,
     request_id_of,
 )
 from services.alerts.domain.delivery.letters import (
@@ -127,10 +127,7 @@ class NoticeComposer:
             due_at=case.next_step_at,
             link=f"{terms.console_url.rstrip('/')}/?case={case.case_id}",
             addressee=addressee,
-            earlier=tuple(
-                (one, tuple(name for party in one.told if (name := name_of(party, particulars)) is not None))
-                for one in earlier
-            ),
+            earlier=tuple((one, others_of(one.told, particulars)) for one in earlier),
             reply_due_at=case.reply_due_at if step.reply_working_days else None,
         )
 

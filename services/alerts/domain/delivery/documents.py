@@ -200,9 +200,13 @@ def addressee_of(case: Case, instrument: Instrument, particulars: Particulars) -
 
 def copies_of(recipients: Iterable[str], particulars: Particulars, addressee: Named | None = None) -> tuple[Named, ...]:
     """Return who has a copy (抄送): who is told beside the addressee, without one the unit itself, and the issuer."""
-    without = (addressee or particulars.name, particulars.issuer)
-    named = (name_of(one, particulars) for one in recipients)
-    return tuple(dict.fromkeys(one for one in named if one is not None and one not in without))
+    return tuple(one for one in others_of(recipients, particulars) if one != (addressee or particulars.name))
+
+
+def others_of(parties: Iterable[str], particulars: Particulars) -> tuple[Named, ...]:
+    """Return who was told, by name, each once: that the issuer told itself is no news."""
+    named = (name_of(one, particulars) for one in parties)
+    return tuple(dict.fromkeys(one for one in named if one is not None and one != particulars.issuer))
 
 
 def files_for(files: Iterable[File], lang: str) -> tuple[File, ...]:
