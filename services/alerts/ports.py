@@ -469,6 +469,10 @@ class Auditor(Protocol):
         """Drop remembered event ids from before; return how many."""
         ...
 
+    async def forget_files(self) -> int:
+        """Forget the files of documents whose notices have all ended; return how many."""
+        ...
+
 
 class Intake(Protocol[E_contra]):
     """Takes events of one partition in, effects and offset together."""

@@ -83,7 +83,12 @@ class DocumentIntake:
                     ACTOR,
                     "document_issued",
                     document.case_id,
-                    {"document": document.document_id, "number": document.number, "notices": list(notices)},
+                    {
+                        "document": document.document_id,
+                        "number": document.number,
+                        "notices": list(notices),
+                        "files": [file.fingerprint for file in document.files],
+                    },
                 )
             )
 

@@ -18,7 +18,7 @@ from services.alerts.domain.delivery.documents import (
     case_link,
     copies_of,
     is_issued_for,
-    name_of,
+    others_of,
     request_id_of,
     sent_to,
 )
@@ -131,10 +131,7 @@ class NoticeComposer:
             due_at=case.next_step_at,
             link=case_link(terms.console_url, case.case_id),
             addressee=addressee,
-            earlier=tuple(
-                (one, tuple(name for party in one.told if (name := name_of(party, particulars)) is not None))
-                for one in earlier
-            ),
+            earlier=tuple((one, others_of(one.told, particulars)) for one in earlier),
             recipients=sent_to(recipients, particulars.issuer_code, addressees),
             receipt_due_at=case.clocks.running[ClockKind.RECEIPT].due_at if step.receipt_working_days else None,
             reply_due_at=case.reply_due_at if step.reply_working_days else None,

@@ -78,11 +78,11 @@ class Letter:
     foreign: frozenset[str]
 
     def said(self) -> Iterator[str]:
-        """Yield every text that the receiver reads: all but the evidence sheet and the link."""
+        """Yield the texts in which words of ours stand: neither the evidence sheet nor the rows of lists and tables."""
         yield self.title
         yield self.covering
         yield from (block.text for block in self.body)
         for sheet in (*self.attachments, *((self.slip,) if self.slip else ())):
             yield from (sheet.title, sheet.intro, sheet.foot, *sheet.columns)
-            for row in sheet.rows:
-                yield from row
+        for row in self.slip.rows if self.slip else ():
+            yield from row

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 from pydantic import ValidationError
@@ -173,6 +174,10 @@ async def test_a_document_comes_with_its_files_to_mails_only() -> None:
     await harness.issue(replace(issued(wanted.request_id, wanted.case.case_id), files=FILES))
     await harness.deliver()
     assert texts(harness) == ["函文\n", "函文\n"]
+    (entry,) = [one for one in harness.store.tables.audit if one.action == "document_issued"]
+    assert entry.detail["files"] == [
+        f"{one.language}.{one.kind} sha256:{sha256(one.content).hexdigest()}" for one in FILES
+    ]
     for _, ready in harness.carrier.sent:
         assert len(ready.files) == (2 if ready.to.channel is Channel.EMAIL else 0)
 

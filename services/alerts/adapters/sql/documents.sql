@@ -43,6 +43,11 @@ ON CONFLICT (request_id, language, kind) DO UPDATE SET content = excluded.conten
 SELECT request_id, language, kind, content FROM alerts.document_files WHERE request_id = ANY(%s)
 ORDER BY request_id, kind DESC, language
 
+-- forget_files --
+-- They are sent; documents keeps them. Here they would be the larger part of the database.
+DELETE FROM alerts.document_files f
+WHERE NOT EXISTS (SELECT FROM alerts.notices n WHERE n.request_id = f.request_id AND n.state IN ('pending', 'sending'))
+
 -- attach --
 UPDATE alerts.notices n SET subject = d.subject, body = d.body, html = d.html, template = d.template,
        document_number = d.document_number, document_id = d.document_id, next_attempt_at = n.created_at

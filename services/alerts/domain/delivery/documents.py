@@ -8,6 +8,7 @@ leaves as it is. So nothing has to notice that documents is away: time passes, a
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.escalation.steps import LadderStep
@@ -127,6 +128,11 @@ class File:
     kind: FileKind
     content: bytes
 
+    @property
+    def fingerprint(self) -> str:
+        """What stands in the audit log: whoever has the file can show that it is the one that was sent."""
+        return f"{self.language}.{self.kind} sha256:{sha256(self.content).hexdigest()}"
+
 
 @dataclass(frozen=True, slots=True)
 class IssuedDocument:
@@ -241,9 +247,13 @@ def addressee_of(case: Case, instrument: Instrument, particulars: Particulars) -
 
 def copies_of(recipients: Iterable[str], particulars: Particulars, addressee: Named | None = None) -> tuple[Named, ...]:
     """Return who has a copy (抄送): who is told beside the addressee, without one the unit itself, and the issuer."""
-    without = (addressee or particulars.name, particulars.issuer)
-    named = (name_of(one, particulars) for one in recipients)
-    return tuple(dict.fromkeys(one for one in named if one is not None and one not in without))
+    return tuple(one for one in others_of(recipients, particulars) if one != (addressee or particulars.name))
+
+
+def others_of(parties: Iterable[str], particulars: Particulars) -> tuple[Named, ...]:
+    """Return who was told, by name, each once: that the issuer told itself is no news."""
+    named = (name_of(one, particulars) for one in parties)
+    return tuple(dict.fromkeys(one for one in named if one is not None and one != particulars.issuer))
 
 
 def files_for(files: Iterable[File], lang: str) -> tuple[File, ...]:

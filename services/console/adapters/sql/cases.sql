@@ -49,14 +49,16 @@ SELECT finding_id, clause, route_clause, pack_id, pack_version, evidence, close_
 FROM alerts.cases WHERE case_id = %(case_id)s
 
 -- case_documents --
-SELECT r.document_id, coalesce(r.number, ''), t.title,
-       ARRAY(SELECT f.language || '.' || f.kind FROM documents.rendition_files f WHERE f.document_id = r.document_id
+SELECT d.document_id, coalesce(r.number, ''), t.title,
+       ARRAY(SELECT f.language || '.' || f.kind FROM documents.rendition_files f WHERE f.document_id = d.document_id
              ORDER BY f.language <> 'zh', f.language, f.kind DESC)
-FROM alerts.requests r JOIN documents.renditions t ON t.document_id = r.document_id AND t.language = 'zh'
-WHERE r.case_id = %(case_id)s ORDER BY r.issued_at, r.document_id
+FROM documents.documents d JOIN documents.renditions t ON t.document_id = d.document_id AND t.language = 'zh'
+LEFT JOIN alerts.requests r ON r.request_id = d.request_id
+WHERE d.case_id = %(case_id)s ORDER BY d.issued_at, d.document_id
 
 -- document_file --
-SELECT f.content FROM documents.rendition_files f JOIN documents.documents d USING (document_id) JOIN alerts.cases c USING (case_id)
+SELECT f.content FROM documents.rendition_files f JOIN documents.documents d USING (document_id)
+JOIN alerts.cases c USING (case_id)
 WHERE {slice} AND case_id = %(case_id)s AND document_id = %(document_id)s AND f.language = %(language)s
   AND f.kind = %(kind)s
 
