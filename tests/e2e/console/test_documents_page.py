@@ -51,6 +51,7 @@ async def test_a_department_signs_and_answers_with_the_keyboard_and_the_brigade_
         await page.get_by_role("button", name="超期 1").click()
         await expect(page.locator("#rows .due.late")).to_have_count(1)
         await page.get_by_role("button", name="全部 2").click()
+        await expect(page.locator("#rows li")).to_have_count(2)
         await page.screenshot(path=tmp_path / "list.png")
         assert await live._serious(page) == []
         opener = page.locator("#rows li", has_text="〕1号").locator("button")
