@@ -12,6 +12,7 @@ from services.alerts.domain.case.lifecycle import Decision
 from services.alerts.domain.delivery.documents import (
     DocumentRequest,
     DocumentTerms,
+    addressees_of,
     case_link,
     copies_of,
     is_issued_for,
@@ -115,7 +116,7 @@ class NoticeComposer:
             requested_at=now,
             due_at=case.next_step_at,
             link=case_link(terms.console_url, case.case_id),
-            recipients=sent_to(recipients, particulars.issuer_code),
+            recipients=sent_to(recipients, particulars.issuer_code, addressees_of(case, Instrument(step.document))),
             receipt_due_at=case.clocks.running[ClockKind.RECEIPT].due_at if step.receipt_working_days else None,
             reply_due_at=case.reply_due_at if step.reply_working_days else None,
         )

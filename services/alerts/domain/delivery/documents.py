@@ -179,18 +179,28 @@ def copies_of(recipients: Iterable[str], particulars: Particulars) -> tuple[Name
     return tuple(one for one in named if one is not None and one != particulars.issuer)
 
 
-_OF_THE_UNIT = (Recipient.UNIT_CONTROL_ROOM, Recipient.UNIT_MANAGER)
+_UNIT = frozenset({Recipient.UNIT_CONTROL_ROOM, Recipient.UNIT_MANAGER})
+"""The unit's own people."""
 
 
-def sent_to(recipients: Recipients, issuer_code: str) -> tuple[Sent, ...]:
+def addressees_of(case: Case, instrument: Instrument) -> frozenset[str]:
+    """Return as whom those are told whom a document is addressed to (主送); all others have a copy of it (抄送)."""
+    if instrument is Instrument.CHECK_TASK:
+        return frozenset({Recipient.GRID_OFFICER})
+    if instrument is Instrument.COPY_NOTICE and case.facts.lead_department:
+        return frozenset({case.facts.lead_department})
+    return _UNIT
+
+
+def sent_to(recipients: Recipients, issuer_code: str, addressees: frozenset[str]) -> tuple[Sent, ...]:
     """Return whom the document is sent to, its issuer left out.
 
-    It is addressed to the unit's own people where any of them are told, else to the first that the step names.
+    Where none of the `addressees` is told, the first that the step names answers for it: somebody has to.
     """
     parties = [name for name in recipients.names if name != issuer_code]
-    addressees = [name for name in parties if name in _OF_THE_UNIT] or parties[:1]
+    main = [name for name in parties if name in addressees] or parties[:1]
     return tuple(
-        Sent(contact_id, party, party in addressees)
+        Sent(contact_id, party, party in main)
         for contact_id, party in recipients.parties.items()
         if party != issuer_code
     )
