@@ -226,6 +226,13 @@ def test_the_mail_of_a_document_carries_the_link_of_its_own_recipient_and_the_ad
     assert (found.document_id, found.recipient, found.until) == ("D1", "c1", at(0) + timedelta(days=30))
 
 
+def test_an_english_reader_lands_on_an_english_page() -> None:
+    links = SignedLinks("https://console.firenet-demo.cn", b"k" * 32)
+    text, page = links.in_place(replace(ready("D1"), lang="en"))
+    assert text.rstrip().endswith("?lang=en")
+    assert page.count("?lang=en") == 2
+
+
 @pytest.mark.parametrize(("document", "key"), [(None, b"k" * 32), ("D1", None)])
 def test_a_mail_without_a_document_or_a_key_leads_to_the_case(document: str | None, key: bytes | None) -> None:
     links = SignedLinks("https://console.firenet-demo.cn", key)
