@@ -19,7 +19,7 @@ from services.alerts.domain.delivery.documents import case_link
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.ports import Ready
 from services.kernel.links import Link, sealed
-from services.kernel.words import FileKind
+from services.kernel.words import FileKind, Language
 from services.runtime.clock import Clock
 from services.runtime.texts import one_line
 
@@ -52,6 +52,7 @@ class SignedLinks:
         # from when the notice was written: a mail that is sent again has the same link
         link = Link(about.signed_document_id, notice.to.contact_id, about.created_at + self.lasts)
         case, own = case_link(self.console_url, notice.case_id), signed_link(self.console_url, link, self.key)
+        own += f"?lang={Language.EN}" if notice.lang == Language.EN else ""
         return notice.body.replace(case, own), notice.html.replace(case, own)
 
 

@@ -97,11 +97,13 @@ class DocumentIntake:
         detail = {
             "document": event.document_id,
             "party": event.party,
+            "by": event.by,
             "via": event.via,
             "at": event.at.isoformat(),
             "reasons": event.reasons,
         }
-        entry = AuditEntry(self._clock.now(), event.by, f"document_{event.what}", event.case_id, {**detail})
+        # never as the actor: whoever has a link signs with any name
+        entry = AuditEntry(self._clock.now(), "documents", f"document_{event.what}", event.case_id, {**detail})
         changes.audit.append(entry)
         if case is None:
             return

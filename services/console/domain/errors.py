@@ -79,6 +79,7 @@ DOCUMENT_REASONS = frozenset(
         "not_a_recipient",
         "not_an_addressee",
         "not_signed",
+        "not_issued",
         "closed",
         "undecided",
         "changed",

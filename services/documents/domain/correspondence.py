@@ -175,6 +175,8 @@ def sign(now_stands: Correspondence, actor: Actor, now: datetime) -> tuple[Corre
     """Sign for it. Twice by the same party changes nothing: (as it was, None). Raises NotPossible."""
     if not now_stands.concerns(actor.party):
         raise NotPossible("not_a_recipient")
+    if now_stands.state is DocumentState.DRAFT:
+        raise NotPossible("not_issued")
     if now_stands.has_signed(actor.party):
         return now_stands, None
     if not actor.name:

@@ -221,6 +221,17 @@ async def test_one_document_and_its_files_are_seen_by_those_it_was_sent_to(pool:
     assert await store.file("other", FILE.sha256, None) is None
 
 
+async def test_a_draft_is_in_no_inbox_but_that_of_brigade_and_centre_and_no_link_opens_it(pool: Any) -> None:
+    store = PostgresCorrespondences(pool)
+    document_id = await put(PostgresDocuments(pool), "R1")
+    async with pool.connection() as connection:
+        await connection.execute("UPDATE documents.documents SET state = 'draft'")
+    assert await ids(store, "health", "all") == set()
+    assert await store.view(InboxQuery("health", T0, document_id)) is None
+    assert await store.party_of_link(document_id, "c-health") is None
+    assert await ids(store, None, "all") == {document_id}
+
+
 async def test_the_same_file_is_kept_once(pool: Any) -> None:
     store, documents = PostgresCorrespondences(pool), PostgresDocuments(pool)
     for serial in (1, 2):

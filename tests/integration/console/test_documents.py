@@ -155,8 +155,8 @@ async def test_a_link_shows_by_get_and_acts_by_post_alone(site: Console, book: L
         assert page.headers["cache-control"] == "no-store"
         for path in ("sign", "submissions"):
             assert (await reader.get(f"{link}/{path}")).status_code == 405
-        signed = await reader.post(f"{link}/sign", data={"name": "王工"})
-        assert (signed.status_code, signed.headers["location"]) == (303, link)
+        signed = await reader.post(f"{link}/sign?lang=en", data={"name": "王工"})
+        assert (signed.status_code, signed.headers["location"]) == (303, f"{link}?lang=en")
         form = {"kind": "reply", "seen": "0", "text": "已修复。", "name": "王工"}
         sent = await reader.post(f"{link}/submissions", data=form, files={"files": ("证明.pdf", PDF)})
         assert sent.status_code == 303

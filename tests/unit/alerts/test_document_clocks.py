@@ -11,7 +11,7 @@ from services.alerts.adapters.rows import step_json, step_of_json
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.event import Proof
 from services.alerts.domain.case.kinds import CaseKind
-from services.alerts.domain.delivery.documents import DocumentChange, Sent, request_id_of, sent_to
+from services.alerts.domain.delivery.documents import DocumentChange, Sent, addressees_of, request_id_of, sent_to
 from services.alerts.domain.delivery.notice import About, Notice
 from services.alerts.domain.escalation.ladder import has_exited
 from services.alerts.domain.escalation.triggers import Overdue
@@ -20,7 +20,7 @@ from services.alerts.domain.routing.recipients import recipients_of
 from services.alerts.ports import Ready
 from services.kernel.calendar import CHINA
 from services.kernel.links import opened
-from services.kernel.words import ClockKind, DocumentEvent, Purpose, Recipient, StepExit
+from services.kernel.words import ClockKind, DocumentEvent, Instrument, Purpose, Recipient, StepExit
 from tests.fakes.alerts import FakeClock
 from tests.unit.alerts.build import RULES, Book, address, at, case, contact, event, step
 from tests.unit.alerts.harness import Harness
@@ -139,7 +139,8 @@ async def test_a_copy_or_the_document_of_another_step_or_case_moves_no_clock(mor
     harness = await sent()
     await harness.issue(change(harness, DocumentEvent.SIGNED, **more))
     assert running(harness) == {ClockKind.RECEIPT, ClockKind.REPLY}
-    assert "document_signed" in [entry.action for entry in harness.store.tables.audit], "written down all the same"
+    (entry,) = [one for one in harness.store.tables.audit if one.action == "document_signed"]  # all the same
+    assert (entry.actor, entry.detail["by"]) == ("documents", "张三"), "a name that anybody may type is no actor"
 
 
 async def test_the_same_event_twice_counts_once() -> None:
@@ -164,7 +165,7 @@ def test_a_step_for_what_is_overdue_is_kept_as_it_was() -> None:
         assert step_of_json(step_json(one)) == one
 
 
-def test_a_letter_is_addressed_to_the_unit_where_it_is_told_and_to_the_first_body_otherwise() -> None:
+def test_a_letter_is_addressed_to_the_unit_or_its_department_and_else_to_the_first_that_is_told() -> None:
     book = Book(
         contact("c-room", "U1", "control_room"),
         contact("c-firm", "U1", "maintenance"),
@@ -173,14 +174,16 @@ def test_a_letter_is_addressed_to_the_unit_where_it_is_told_and_to_the_first_bod
         contact("c-street", "T1"),
     )
     told = (Recipient.CENTRE, Recipient.UNIT_CONTROL_ROOM, Recipient.MAINTENANCE)
-    assert sent_to(recipients_of(book, case(), told), "centre") == (
+    one, unit_alone = case(), addressees_of(case(), Instrument.FAULT_NOTICE)
+    assert sent_to(recipients_of(book, one, told), "centre", unit_alone) == (
         Sent(ContactId("c-room"), "unit_control_room", True),
         Sent(ContactId("c-firm"), "maintenance", False),
     )
-    assert sent_to(recipients_of(book, case(), (Recipient.DEPARTMENT, Recipient.STREET)), "centre") == (
-        Sent(ContactId("c-health"), "health", True),
-        Sent(ContactId("c-street"), "T1", False),
-    )
+    bodies = recipients_of(book, one, (Recipient.STREET, Recipient.DEPARTMENT))
+    copy_notice = (Sent(ContactId("c-street"), "T1", False), Sent(ContactId("c-health"), "health", True))
+    assert sent_to(bodies, "centre", addressees_of(one, Instrument.COPY_NOTICE)) == copy_notice
+    urging = sent_to(bodies, "centre", addressees_of(one, Instrument.URGING_NOTICE))
+    assert [(sent.party, sent.is_addressee) for sent in urging] == [("T1", True), ("health", False)]
 
 
 def ready(signed_document_id: str | None) -> Ready:
@@ -221,6 +224,13 @@ def test_the_mail_of_a_document_carries_the_link_of_its_own_recipient_and_the_ad
     found = opened(address_of.rpartition("/d/")[2], [key], at(0))
     assert found is not None
     assert (found.document_id, found.recipient, found.until) == ("D1", "c1", at(0) + timedelta(days=30))
+
+
+def test_an_english_reader_lands_on_an_english_page() -> None:
+    links = SignedLinks("https://console.firenet-demo.cn", b"k" * 32)
+    text, page = links.in_place(replace(ready("D1"), lang="en"))
+    assert text.rstrip().endswith("?lang=en")
+    assert page.count("?lang=en") == 2
 
 
 @pytest.mark.parametrize(("document", "key"), [(None, b"k" * 32), ("D1", None)])

@@ -82,6 +82,10 @@ def test_nobody_signs_what_was_not_sent_to_him_or_without_a_name() -> None:
     assert why(lambda: sign(ISSUED, replace(HEALTH, name=""), at(1))) == "no_name"
 
 
+def test_a_draft_is_signed_by_nobody() -> None:
+    assert why(lambda: sign(replace(ISSUED, state=DocumentState.DRAFT), HEALTH, at(1))) == "not_issued"
+
+
 def test_a_reply_is_accepted_and_closes_or_is_returned_and_asked_for_again() -> None:
     replied = answered()
     assert replied.state is DocumentState.REPLIED

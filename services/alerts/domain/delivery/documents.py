@@ -261,15 +261,15 @@ def files_for(files: Iterable[File], lang: str) -> tuple[File, ...]:
     return tuple(one for one in files if one.language in (Language.ZH, lang))
 
 
-def sent_to(recipients: Recipients, issuer_code: str, main: frozenset[str] = _UNIT) -> tuple[Sent, ...]:
+def sent_to(recipients: Recipients, issuer_code: str, addressees: frozenset[str]) -> tuple[Sent, ...]:
     """Return whom the document is sent to, its issuer left out.
 
-    Those of `main` are its addressees, where none of them is told the first that the step names.
+    Where none of the `addressees` is told, the first that the step names answers for it: somebody has to.
     """
     parties = [name for name in recipients.names if name != issuer_code]
-    addressees = [name for name in parties if name in main] or parties[:1]
+    main = [name for name in parties if name in addressees] or parties[:1]
     return tuple(
-        Sent(contact_id, party, party in addressees)
+        Sent(contact_id, party, party in main)
         for contact_id, party in recipients.parties.items()
         if party != issuer_code
     )

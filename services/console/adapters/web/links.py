@@ -20,6 +20,7 @@ from services.console.adapters.web.documents import (
 )
 from services.console.adapters.web.guard import check_origin
 from services.console.adapters.web.pages import Pages
+from services.console.adapters.web.texts import LANGUAGES
 from services.console.domain.errors import BadLink, DocumentRefused
 from services.console.ports import DocumentsService, Throttle
 from services.kernel.words import Language
@@ -64,7 +65,7 @@ class LinkPages:
             await self._documents.sign_by_link(link, name)
         except DocumentRefused as error:
             return self._page(request, link, document, error)
-        return RedirectResponse(f"/d/{link}", status_code=303)
+        return _back(request, link)
 
     async def submit(self, request: Request, link: LinkPath) -> Response:
         check_origin(request)
@@ -74,7 +75,7 @@ class LinkPages:
                 await self._documents.submit_by_link(link, form)
         except DocumentRefused as error:
             return self._page(request, link, document, error)
-        return RedirectResponse(f"/d/{link}", status_code=303)
+        return _back(request, link)
 
     async def _opened(self, request: Request, link: str) -> Any:
         """Return the document. Raises BadLink, TooBusy, DocumentsUnavailable."""
@@ -90,6 +91,12 @@ class LinkPages:
         return self._pages.render(
             request, "link.html", status, link=link, document=document, texts=texts, problem=problem
         )
+
+
+def _back(request: Request, link: str) -> Response:
+    """Send the reader to the page as it is now, in the language that it was read in: no cookie keeps it."""
+    lang = request.query_params.get("lang")
+    return RedirectResponse(f"/d/{link}" + (f"?lang={lang}" if lang in LANGUAGES else ""), status_code=303)
 
 
 def _without_case(text: str) -> str:

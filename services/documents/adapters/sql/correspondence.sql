@@ -59,12 +59,13 @@ UPDATE documents.recipients SET revoked_at = %s, revoked_by = %s
 WHERE document_id = %s AND contact_id = %s AND revoked_at IS NULL
 
 -- party_of_link --
-SELECT party FROM documents.recipients WHERE document_id = %s AND contact_id = %s AND revoked_at IS NULL
+SELECT r.party FROM documents.recipients r JOIN documents.documents d USING (document_id)
+WHERE r.document_id = %s AND r.contact_id = %s AND r.revoked_at IS NULL AND d.state <> 'draft'
 
 -- mine --
--- What a party may see: what it was sent; %(party)s null sees all. A draft is nobody's until its issuer has issued it.
-(d.state <> 'draft' AND (%(party)s::text IS NULL
- OR EXISTS (SELECT FROM documents.recipients m WHERE m.document_id = d.document_id AND m.party = %(party)s)))
+-- What a party may see: what it was sent, and no draft; %(party)s null sees all.
+(%(party)s::text IS NULL
+ OR d.state <> 'draft' AND EXISTS (SELECT FROM documents.recipients m WHERE m.document_id = d.document_id AND m.party = %(party)s))
 
 -- is_signed --
 -- By the party that asks; for who sees all, by an addressee.
