@@ -21,6 +21,7 @@ from prometheus_client.registry import Collector
 from pydantic import AliasChoices, AnyHttpUrl, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
+from pydantic_settings import NoDecode
 
 from schemas.topics import all_topics
 from services.ingest.metrics import MessageCountsCollector
@@ -117,7 +118,8 @@ def settings_page() -> str:
 
 def setting_rows(owner: type[ServiceSettings], fields: Mapping[str, FieldInfo]) -> Iterator[tuple[str, ...]]:
     for name, field in fields.items():
-        kind = value_of(field.annotation)
+        pairs = NoDecode in field.metadata and get_origin(field.annotation) is dict
+        kind = "pairs with commas" if pairs else value_of(field.annotation)
         yield variables(owner, name, field), kind, default_of(field), bounds_of(field), field.description or ""
 
 
@@ -152,7 +154,7 @@ def value_of(annotation: Any) -> str:
         return " or ".join(dict.fromkeys(value_of(one) for one in get_args(annotation) if one is not NoneType))
     if origin is dict:
         return "JSON object"
-    if origin is tuple:
+    if origin in (tuple, frozenset):
         return "list with commas"
     raise NotPlain(f"no words for the type {annotation!r} of a setting: add them to deploy/reference.py")
 
@@ -166,8 +168,10 @@ def default_of(field: FieldInfo) -> str:
         return "empty" if field.default_factory in (dict, list, tuple) else "made at the start"
     if field.default is None:
         return "none"
-    if field.default in ("", ()):
+    if field.default in ("", (), frozenset()):
         return "empty"
+    if isinstance(field.default, dict):
+        return code(",".join(f"{key}={value}" for key, value in field.default.items()))
     return code(str(field.default).lower() if isinstance(field.default, bool) else str(field.default))
 
 

@@ -98,6 +98,16 @@ CREATE TABLE alerts.clocks (
 CREATE INDEX clocks_counted ON alerts.clocks USING btree (calendar_version) WHERE (calendar_version IS NOT NULL);
 CREATE INDEX clocks_due ON alerts.clocks USING btree (kind, due_at);
 
+CREATE TABLE alerts.files (
+    content bytea NOT NULL,
+    kind text NOT NULL,
+    language text NOT NULL,
+    request_id text NOT NULL,
+    CONSTRAINT files_kind_check CHECK ((kind = ANY (ARRAY['pdf'::text, 'docx'::text]))),
+    CONSTRAINT files_pkey PRIMARY KEY (request_id, language, kind),
+    CONSTRAINT files_request_id_fkey FOREIGN KEY (request_id) REFERENCES alerts.requests(request_id)
+);
+
 CREATE TABLE alerts.notices (
     about jsonb,
     address text NOT NULL,
@@ -116,6 +126,7 @@ CREATE TABLE alerts.notices (
     fire boolean NOT NULL DEFAULT false,
     first boolean NOT NULL DEFAULT false,
     html text,
+    is_copy boolean,
     lang text NOT NULL,
     lease_until timestamp with time zone,
     next_attempt_at timestamp with time zone,
@@ -283,17 +294,20 @@ CREATE TABLE documents.documents (
     instrument text NOT NULL,
     issued_at timestamp with time zone NOT NULL,
     issuer text NOT NULL,
-    mark text NOT NULL,
+    mark text,
+    numbered_at timestamp with time zone,
+    numbered_by text,
+    own_number text,
     published boolean NOT NULL DEFAULT false,
     request jsonb NOT NULL,
     request_id text NOT NULL,
     requested_at timestamp with time zone NOT NULL,
-    serial integer NOT NULL,
+    serial integer,
     source text NOT NULL,
     state text NOT NULL,
     template text NOT NULL,
     unit_id text NOT NULL,
-    year integer NOT NULL,
+    year integer,
     CONSTRAINT documents_issuer_mark_year_serial_key UNIQUE (issuer, mark, year, serial),
     CONSTRAINT documents_pkey PRIMARY KEY (document_id),
     CONSTRAINT documents_serial_check CHECK ((serial > 0)),
@@ -302,6 +316,17 @@ CREATE TABLE documents.documents (
 );
 CREATE INDEX documents_of_case ON documents.documents USING btree (case_id);
 CREATE INDEX documents_unpublished ON documents.documents USING btree (issued_at, document_id) WHERE (NOT published);
+
+CREATE TABLE documents.files (
+    content bytea NOT NULL,
+    document_id text NOT NULL,
+    kind text NOT NULL,
+    language text NOT NULL,
+    sha256 text NOT NULL,
+    CONSTRAINT files_document_id_fkey FOREIGN KEY (document_id) REFERENCES documents.documents(document_id),
+    CONSTRAINT files_kind_check CHECK ((kind = ANY (ARRAY['pdf'::text, 'docx'::text]))),
+    CONSTRAINT files_pkey PRIMARY KEY (document_id, language, kind)
+);
 
 CREATE TABLE documents.partitions (
     next_offset bigint NOT NULL DEFAULT 0,
@@ -313,6 +338,7 @@ CREATE TABLE documents.partitions (
 );
 
 CREATE TABLE documents.renditions (
+    covering text NOT NULL DEFAULT ''::text,
     document_id text NOT NULL,
     html text NOT NULL,
     language text NOT NULL,

@@ -5,7 +5,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.command import Command
-from schemas.document import DocumentIssued, DocumentRequest
+from schemas.document import DocumentChanged, DocumentIssued, DocumentRequest, IssuedOrChanged
 from schemas.exchange import Exchange
 from schemas.finding import Finding
 from schemas.notice import Notice
@@ -62,4 +62,4 @@ registry: Codec[RegistryEvent] = Codec(RegistryEvent)
 commands: Codec[Command] = Codec(Command)
 exchanges: Codec[Exchange] = Codec(Exchange, drop_nulls=True)
 requests: Codec[DocumentRequest] = Codec(DocumentRequest)
-documents: Codec[DocumentIssued] = Codec(DocumentIssued)
+documents: Codec[DocumentIssued | DocumentChanged] = Codec(IssuedOrChanged)

@@ -1,16 +1,24 @@
 """`firenet.requests.v1` and `firenet.documents.v1`: what is to be put on paper, and the documents that came of it."""
 
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from schemas.base import Event, Evidence, Identifier, PackRef, ShortText, Wire
-from services.kernel.words import FindingKind, Instrument, Language
+from services.kernel.words import DocumentEvent, DocumentState, FileKind, FindingKind, Instrument, Language
 
 MAX_COPIES = 20
+MAX_COMPONENTS = 300
+MAX_EARLIER = 50
+MAX_STANDINGS = 300
+MAX_RECIPIENTS = 60
+MAX_FILE_BYTES = 256 * 1024
+"""Of one file: two languages and two kinds stay within a message of the topic."""
 
 Link = Annotated[str, StringConstraints(max_length=400)]
 Content = Annotated[str, StringConstraints(max_length=200_000)]
+Covering = Annotated[str, StringConstraints(max_length=2_000)]
 
 
 class Named(Wire):
@@ -28,31 +36,93 @@ class IssuingBody(Wire):
 
 
 class UnitParticulars(Wire):
-    """The unit as the register had it when the request was made; what is not known is left empty."""
+    """The unit as the register had it when the request was made; what is not known is left empty.
+
+    `responsible` is its fire safety manager (消防安全管理人).
+    """
 
     unit_id: Identifier
     name: Named
     address: ShortText = ""
     category: Named | None = None
     town: Named | None = None
+    responsible: ShortText = ""
+    telephone: ShortText = ""
 
 
 class Component(Wire):
-    """The device or component that the trouble was first reported of."""
+    """A device or component as its controller names it, and since when it is in trouble where that is known."""
 
     address: ShortText
     system: ShortText = ""
     label: ShortText = ""
+    since: AwareDatetime | None = None
 
 
 class Trouble(Wire):
-    """What is wrong: `since` is when it began, `detected_at` when that was established; `occurrence` counts from 1."""
+    """What is wrong: `since` is when it began, `detected_at` when that was established; `occurrence` counts from 1.
+
+    `component` is the one that it was first reported of, `components` are all of them where they are known.
+    """
 
     kind: FindingKind
     since: AwareDatetime
     detected_at: AwareDatetime
     occurrence: int = Field(default=1, ge=1)
     component: Component | None = None
+    components: tuple[Component, ...] = Field(default=(), max_length=MAX_COMPONENTS)
+
+
+class Earlier(Wire):
+    """What was done before: whom a document or a short text told, and when."""
+
+    at: AwareDatetime
+    to: tuple[Named, ...] = Field(default=(), max_length=MAX_COPIES)
+    number: ShortText = ""
+
+
+class Standing(Wire):
+    """A body in a circular: its counts, its rate as compliance writes it, and whether that meets the target."""
+
+    body: Named
+    numerator: int = Field(ge=0)
+    denominator: int = Field(ge=0)
+    rate: ShortText
+    met: bool
+
+
+class Circular(Wire):
+    """What a circular (通报) tells of: `measure` in `period`, worst or best first as whoever asks wants it."""
+
+    period: Named
+    measure: Named
+    standings: tuple[Standing, ...] = Field(min_length=1, max_length=MAX_STANDINGS)
+
+
+class Ground(Wire):
+    """A fact of the history of a body: the day, what was so, and the number of the document that says so."""
+
+    on: date
+    fact: Named
+    number: ShortText = ""
+
+
+class Meeting(Wire):
+    """Where and when an interview (约谈) is held."""
+
+    at: AwareDatetime
+    place: ShortText
+
+
+class DocumentRecipient(Wire):
+    """A contact that the document is sent to, and as what: a body's code, or the part it has in the unit.
+
+    Addressees (主送) sign and answer; all others have a copy (抄送) and may sign for it.
+    """
+
+    contact_id: Identifier
+    party: Identifier
+    is_addressee: bool
 
 
 class DocumentRequestData(Wire):
@@ -60,7 +130,9 @@ class DocumentRequestData(Wire):
 
     `due_at` is until when the addressee must have acted; null: at once. `link` leads to the case. `languages` says in
     which the copies are read; the Chinese text is made in any case. `clause`, `pack` and `evidence` are kept with the
-    document.
+    document. What is about a unit has `unit` and `trouble`; what is about a body (I6, I8, I9) has `circular`, or
+    `about` with `grounds` and, for an interview, `meeting`. `receipt_due_at` and `reply_due_at` say until when the
+    addressees are to sign and to answer.
     """
 
     request_id: Identifier
@@ -69,11 +141,19 @@ class DocumentRequestData(Wire):
     issuer: IssuingBody
     addressee: Named
     copies: tuple[Named, ...] = Field(default=(), max_length=MAX_COPIES)
-    unit: UnitParticulars
-    trouble: Trouble
+    unit: UnitParticulars | None = None
+    trouble: Trouble | None = None
+    earlier: tuple[Earlier, ...] = Field(default=(), max_length=MAX_EARLIER)
+    circular: Circular | None = None
+    about: Named | None = None
+    grounds: tuple[Ground, ...] = Field(default=(), max_length=MAX_EARLIER)
+    meeting: Meeting | None = None
     due_at: AwareDatetime | None = None
+    reply_due_at: AwareDatetime | None = None
     languages: tuple[Language, ...] = Field(default=(Language.ZH,), min_length=1, max_length=len(Language))
     link: Link = ""
+    recipients: tuple[DocumentRecipient, ...] = Field(default=(), max_length=MAX_RECIPIENTS)
+    receipt_due_at: AwareDatetime | None = None
     clause: ShortText
     pack: PackRef
     evidence: Evidence
@@ -86,38 +166,88 @@ class DocumentRequest(Event[DocumentRequestData]):
 
 
 class DocumentNumber(Wire):
-    """The number as it is written (文号), and what it is made of. `serial` counts per issuing body, mark and year."""
+    """The number as it is written (文号), and what it is made of. `serial` counts per issuing body, mark and year.
+
+    One that an authority gave by itself has its text only.
+    """
 
     text: ShortText
-    mark: ShortText
-    year: int = Field(ge=2000, le=9999)
-    serial: int = Field(ge=1)
+    mark: ShortText = ""
+    year: int | None = Field(default=None, ge=2000, le=9999)
+    serial: int | None = Field(default=None, ge=1)
 
 
 class Rendition(Wire):
-    """The document in one language: its title, as plain text, and as a whole HTML page."""
+    """The document in one language: its title, as plain text, and as a whole HTML page.
+
+    `covering` is what stands before the text for whoever has a copy of it (抄送).
+    """
 
     language: Language
     title: ShortText
     text: Content
     html: Content
+    covering: Covering = ""
+
+
+class DocumentFile(Wire):
+    """The document as a file; the same document has the same bytes for ever."""
+
+    language: Language
+    kind: FileKind
+    content: Annotated[bytes, Field(max_length=MAX_FILE_BYTES)]
 
 
 class DocumentIssuedData(Wire):
-    """A document as it was issued; the same request gives the same one for ever."""
+    """A document as it was issued; the same request gives the same one for ever.
+
+    A draft has no number; once its issuer has numbered it, it comes again, issued. `files` may be missing: the text is
+    the document.
+    """
 
     document_id: Identifier
     request_id: Identifier
     case_id: Identifier
     instrument: Instrument
     issuer_code: Identifier
-    number: DocumentNumber
+    state: Literal[DocumentState.DRAFT, DocumentState.ISSUED] = DocumentState.ISSUED
+    number: DocumentNumber | None
     template: ShortText
     issued_at: AwareDatetime
     renditions: tuple[Rendition, ...] = Field(min_length=1, max_length=len(Language))
+    files: tuple[DocumentFile, ...] = Field(default=(), max_length=len(Language) * len(FileKind))
 
 
 class DocumentIssued(Event[DocumentIssuedData]):
     """source `/documents`, subject = unit id = record key, id = document_id."""
 
     type: Literal["cn.firenet.document.issued.v1"] = "cn.firenet.document.issued.v1"
+
+
+class DocumentChangedData(Wire):
+    """What happened to a document after its issue, and its state since.
+
+    `party` is for whom it was done, `by` who did it: an account, or the name that somebody signed with. `reasons` are
+    those of a decision; what was handed in stays with documents, by `submission_id`.
+    """
+
+    document_id: Identifier
+    request_id: Identifier
+    case_id: Identifier
+    what: DocumentEvent
+    state: DocumentState
+    party: Identifier
+    is_addressee: bool
+    by: ShortText
+    via: ShortText
+    submission_id: Identifier | None = None
+    reasons: Annotated[str, StringConstraints(max_length=4000)] = ""
+
+
+class DocumentChanged(Event[DocumentChangedData]):
+    """source `/documents`, subject = unit id = record key, `time` is when it was done."""
+
+    type: Literal["cn.firenet.document.changed.v1"] = "cn.firenet.document.changed.v1"
+
+
+IssuedOrChanged = Annotated[DocumentIssued | DocumentChanged, Field(discriminator="type")]

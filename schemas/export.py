@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from schemas.base import Wire
 from schemas.codec import CONTENT_TYPE
 from schemas.command import Command
-from schemas.document import DocumentIssued, DocumentRequest
+from schemas.document import DocumentChanged, DocumentIssued, DocumentRequest
 from schemas.exchange import Exchange
 from schemas.finding import Finding
 from schemas.gateway import GatewayMessage, GatewayStatus
@@ -41,6 +41,7 @@ MODELS: tuple[type[Wire], ...] = (
     Notice,
     DocumentRequest,
     DocumentIssued,
+    DocumentChanged,
     RegistryEvent,
     Pack,
 )

@@ -181,10 +181,20 @@ class CaseEventTrigger(Wire):
     kind: CaseEvent
 
 
+class Overdue(Wire):
+    """When the receipt or the reply that a step before wants is overdue; not taken when it came in time."""
+
+    clock: Literal["receipt", "reply"]
+
+
 class Condition(Wire):
     """When a condition on figures holds."""
 
     name: Identifier
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class Trigger(Wire):
@@ -194,6 +204,8 @@ class Trigger(Wire):
     working_time: WorkingTime | None = None
     period_close: PeriodClose | None = None
     event: CaseEventTrigger | None = None
+    # left out where it is not set: a pack that is in the register stays the same pack
+    overdue: Overdue | None = Field(default=None, exclude_if=_is_none)
     condition: Condition | None = None
 
     @field_validator("period_close", "condition")
@@ -225,14 +237,15 @@ class Step(Wire):
     name_zh: ShortText
     name_en: ShortText
     reply_working_days: int | None = Field(default=None, ge=1, le=3660)
+    receipt_working_days: int | None = Field(default=None, ge=1, le=3660, exclude_if=_is_none)
     board_only: bool = False
     clause: ShortText
 
     @field_validator("exit")
     @classmethod
     def _exits_have_a_source(cls, value: tuple[StepExit, ...]) -> tuple[StepExit, ...]:
-        if early := [each for each in value if each in (StepExit.REPLIED, StepExit.CONDITION_OVER)]:
-            raise ValueError(f"no step can end by {early[0]} yet: nothing tells alerts of replies or of figures")
+        if StepExit.CONDITION_OVER in value:
+            raise ValueError(f"no step can end by {StepExit.CONDITION_OVER} yet: nothing tells alerts of figures")
         if StepExit.CASE_CLOSED not in value:
             raise ValueError("no step of a closed case is ever taken: `exit` must name case_closed")
         return value
@@ -266,6 +279,15 @@ class Ladder(Wire):
             raise ValueError("steps must be in the order of their `after_s`")
         if len({step.code for step in self.steps}) != len(self.steps):
             raise ValueError("a step code may stand once in a ladder")
+        wanted: set[str] = set()
+        for step, timing in zip(self.steps, timings, strict=True):
+            if timing.overdue is not None and timing.overdue.clock not in wanted:
+                clock = timing.overdue.clock
+                raise ValueError(f"{step.code}: no step before it wants a {clock} (`{clock}_working_days`)")
+            if StepExit.REPLIED in step.exit and "reply" not in wanted:
+                raise ValueError(f"{step.code}: no step before it wants a reply (`reply_working_days`)")
+            wanted |= {"receipt"} if step.receipt_working_days else set()
+            wanted |= {"reply"} if step.reply_working_days else set()
         by_event = [timing.event is not None for timing in timings]
         if by_event[0]:
             raise ValueError("the first step tells of the case: it cannot wait for an event")

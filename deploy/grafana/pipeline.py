@@ -281,6 +281,7 @@ def _alerts(board: Dashboard) -> None:
             Words("文书", "Documents", text, PER_SECOND),
             Q(f"sum by (instrument) (rate(firenet_documents_issued_total{EACH}))", "制发 issued {{instrument}}"),
             Q(f"sum by (reason) (rate(firenet_documents_refused_total{EACH})) > 0", "拒 refused {{reason}}"),
+            Q(f"sum by (reason) (rate(firenet_documents_without_files_total{EACH})) > 0", "无文件 no file {{reason}}"),
             Q(f"sum(rate(firenet_alerts_notices_without_document_total{EACH}))", "未等到 without document"),
             width=8,
         )

@@ -19,6 +19,8 @@ from services.alerts.domain.delivery.documents import (
     Attached,
     AwaitingNotice,
     DocumentRequest,
+    Earlier,
+    File,
     IssuedDocument,
     Particulars,
 )
@@ -33,7 +35,7 @@ from services.alerts.domain.ids import BodyCode, CaseId, NoticeId, RequestId
 from services.alerts.domain.noise.common_cause import Candidate
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.domain.routing.recipients import AddressBook
-from services.kernel.words import Channel, Purpose
+from services.kernel.words import Channel, Purpose, Recipient
 
 E_contra = TypeVar("E_contra", contravariant=True)
 
@@ -184,6 +186,10 @@ class CaseTransaction(IntakeTransaction, Protocol):
         """Return and lock one case."""
         ...
 
+    async def taken(self, case_ids: Collection[CaseId]) -> Mapping[CaseId, Sequence[Earlier]]:
+        """Return the steps taken of these cases that told somebody, the first one first."""
+        ...
+
     async def awaiting(self, request_ids: Collection[RequestId]) -> list[AwaitingNotice]:
         """Return and lock the notices that wait for these documents and were never tried."""
         ...
@@ -243,6 +249,7 @@ class Ready:
     over_since: datetime | None = None
     notice: Notice | None = None
     html: str = ""
+    files: tuple[File, ...] = ()
 
     @property
     def lacks_document(self) -> bool:
@@ -420,8 +427,13 @@ class Directory(AddressBook, Protocol):
         """Return what is known of a unit: an unknown one is named by its id, an unregistered gateway by its claim."""
         ...
 
-    def particulars(self, facts: SubjectFacts, recipients: Sequence[str], now: datetime) -> Particulars | None:
-        """Return what a document says of a unit and of `recipients`; None when no body issues any in its district."""
+    def particulars(
+        self, facts: SubjectFacts, recipients: Sequence[str], now: datetime, issuer: Recipient = Recipient.CENTRE
+    ) -> Particulars | None:
+        """Return what a document says of a unit and of `recipients`; None when no body issues any in its district.
+
+        `issuer` says which kind of body issues it; where the register names none of that kind the centre does.
+        """
         ...
 
     def sizes(self, district: str) -> Mapping[str, int]:
@@ -470,6 +482,10 @@ class Auditor(Protocol):
 
     async def forget_seen(self, before: datetime) -> int:
         """Drop remembered event ids from before; return how many."""
+        ...
+
+    async def forget_files(self) -> int:
+        """Forget the files of documents whose notices have all ended; return how many."""
         ...
 
 

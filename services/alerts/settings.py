@@ -6,11 +6,13 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from services.runtime.settings import ServiceSettings
+from services.kernel.words import Instrument, Recipient
+from services.runtime.settings import ServiceSettings, keys_of
 
+ISSUERS = frozenset({Recipient.CENTRE, Recipient.BRIGADE, Recipient.STREET})
 Lane = Literal["fire", "ordinary", "all"]
 
 
@@ -18,6 +20,24 @@ def _networks(value: object) -> object:
     if not isinstance(value, str):
         return value
     return tuple(ip_network(one.strip()) for one in value.split(",") if one.strip())
+
+
+def _pairs(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found: dict[str, str] = {}
+    for part in filter(None, (one.strip() for one in value.split(","))):
+        document, sign, body = (text.strip() for text in part.partition("="))
+        if not sign:
+            raise ValueError(f"{part!r} is not DOCUMENT=BODY")
+        found[document] = body
+    return found
+
+
+def _can_issue(issuers: dict[Instrument, Recipient]) -> dict[Instrument, Recipient]:
+    if wrong := sorted(set(issuers.values()) - ISSUERS):
+        raise ValueError(f"{', '.join(wrong)} issues no documents: one of {', '.join(sorted(ISSUERS))}")
+    return issuers
 
 
 def _holds_certificates(path: Path | None) -> Path | None:
@@ -66,6 +86,13 @@ class AlertsSettings(ServiceSettings):
         description="how long a notice waits for its document before it leaves with our own short text, seconds; "
         "0: no documents are asked for",
     )
+    document_issuers: Annotated[
+        dict[Instrument, Recipient], NoDecode, BeforeValidator(_pairs), AfterValidator(_can_issue)
+    ] = Field(
+        default={Instrument.CORRECTION_ORDER: Recipient.BRIGADE, Instrument.LISTED_SUPERVISION: Recipient.BRIGADE},
+        description="which body issues a kind of document: `I4=brigade` with commas between them, `centre`, "
+        "`brigade` or `street`; the centre issues all others. Letters leave in a body's name only where it wants that",
+    )
     poll_ms: int = Field(
         default=250, ge=10, le=10_000, description="how often due work is looked for without a wake-up, milliseconds"
     )
@@ -97,4 +124,22 @@ class AlertsSettings(ServiceSettings):
     mail_from: str = Field(
         default="firenet@localhost", pattern=r"^[^@\s<>]+@[^@\s<>]+$", description="sender address of e-mail"
     )
+    mail_reply_to: Annotated[str | None, BeforeValidator(lambda address: address or None)] = Field(
+        default=None,
+        pattern=r"^[^@\s<>]+@[^@\s<>]+$",
+        description="address that answers to our e-mail go to (Reply-To); none: to its sender",
+    )
+    link_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="key that signed links in e-mail are made with, the first of DOCUMENTS_LINK_KEYS; at least 16 "
+        "characters; empty: letters lead to the case, for readers with an account",
+    )
+    link_days: float = Field(default=30, gt=0, le=400, description="how long a signed link opens its document, days")
     mail_connections: int = Field(default=4, ge=1, le=64, description="mails on their way at the same time, per lane")
+
+    @field_validator("link_key")
+    @classmethod
+    def _is_no_guess(cls, key: SecretStr) -> SecretStr:
+        if len(keys_of(key)) > 1:
+            raise ValueError("links are made with one key: no commas")
+        return key

@@ -8,6 +8,7 @@ import httpx
 
 from services.console.adapters.alerts_client import HttpCaseCommands
 from services.console.adapters.changes import PostgresChanges
+from services.console.adapters.documents_client import HttpDocuments
 from services.console.adapters.encode import JsonEncoder
 from services.console.adapters.kafka_orders import KafkaReplayOrders
 from services.console.adapters.postgres_accounts import PostgresAccounts
@@ -16,13 +17,14 @@ from services.console.adapters.postgres_refusals import PostgresRefusals
 from services.console.adapters.refusal_copy import RefusalCopy
 from services.console.adapters.refusal_feed import RefusalFeed
 from services.console.adapters.secrets import Argon2Passwords, RandomSecrets, generated_password
-from services.console.adapters.web.site import PageServer, SiteOptions, build_site
+from services.console.adapters.web.site import LinkParts, PageServer, SiteOptions, build_site
 from services.console.domain.accounts import Account, BadAccount, checked_account, checked_password
 from services.console.domain.screens import Screen, new_screen
 from services.console.domain.viewer import Viewer
 from services.console.metrics import Metrics, RateGauges
 from services.console.settings import ConsoleSettings
 from services.console.worker.authentication import Authenticator, LoginLimits
+from services.console.worker.documents import DocumentDesk, LinkThrottle
 from services.console.worker.live import LiveBounds, LiveHub
 from services.console.worker.rates import RateExport
 from services.console.worker.refusals import RefusalService
@@ -69,6 +71,9 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
             rules=LoginLimits(session=settings.session),
         )
         commands = HttpCaseCommands(http, str(settings.alerts_url), settings.alerts_token, settings.alerts_deadline_s)
+        documents = HttpDocuments(
+            http, str(settings.documents_url), settings.documents_token, settings.alerts_deadline_s
+        )
         book, orders = PostgresRefusals(pool), KafkaReplayOrders(settings.kafka_bootstrap)
         feed = RefusalFeed(
             RefusalCopy(pool),
@@ -84,6 +89,8 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
             read=SharedReads(read, clock),
             commands=commands,
             refusals=RefusalService(book, orders, clock),
+            documents=DocumentDesk(documents),
+            links=LinkParts(documents, LinkThrottle(clock)),
             clock=clock,
             metrics=metrics,
             options=SiteOptions(

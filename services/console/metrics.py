@@ -57,6 +57,15 @@ class Metrics:
             self.logins.labels(attempt.value)
         for outcome in ("ok", "not_found", "conflict", "alerts_unavailable"):
             self.acknowledgements.labels(outcome)
+        self.document_acts = Counter(
+            "firenet_console_document_acts_total",
+            "Signatures, replies, decisions and taken back links of signed-in accounts",
+            ["act", "outcome"],
+            registry=registry,
+        )
+        for act in ("sign", "submit", "decide", "revoke"):
+            for ended in ("ok", "refused"):
+                self.document_acts.labels(act, ended)
         for outcome in REQUEST_OUTCOMES:
             self.requests.labels(outcome)
         for kind in ("snapshot", "update", "beat"):

@@ -4,16 +4,18 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from services.console.domain.accounts import Account, Session
 from services.console.domain.cases import CaseDetail, CaseList
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
+from services.console.domain.documents import File, InboxPage, RawForm
 from services.console.domain.freshness import DataAge, PartitionVisibility
 from services.console.domain.rates import RateCounts
 from services.console.domain.refusals import Place, RefusalDetail, RefusalPage, RefusalQuery, ReplayOrder
 from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
 from services.console.domain.viewer import Slice, Username, Viewer
+from services.kernel.words import FileKind, Language
 
 
 class ReadModel(Protocol):
@@ -45,6 +47,66 @@ class ReadModel(Protocol):
 
     async def case(self, slice_: Slice, case_id: str) -> CaseDetail:
         """Return one case. Raises NotFound outside the slice."""
+        ...
+
+    async def document_file(
+        self, slice_: Slice, case_id: str, document_id: str, language: Language, kind: FileKind
+    ) -> bytes:
+        """Return a document of a case as a file. Raises NotFound outside the slice."""
+        ...
+
+
+class DocumentsService(Protocol):
+    """The service that keeps the documents. `party` None sees all; what comes back is its JSON, handed on as it is.
+
+    Every method raises DocumentsUnavailable; NotFound where the party has no such document, BadLink where a link opens
+    none; whatever acts raises DocumentRefused.
+    """
+
+    async def inbox(self, party: str | None, page: InboxPage) -> Any: ...
+
+    async def one(self, party: str | None, document_id: str) -> Any: ...
+
+    async def file(self, party: str | None, document_id: str, digest: str) -> File: ...
+
+    async def sign(self, party: str, account: str, document_id: str, name: str) -> Any: ...
+
+    async def submit(self, party: str, account: str, document_id: str, form: RawForm) -> Any: ...
+
+    async def decide(self, account: str, document_id: str, submission_id: str, verdict: str, reasons: str) -> Any: ...
+
+    async def revoke(self, account: str, document_id: str, contact_id: str) -> Any: ...
+
+    async def of_link(self, link: str) -> Any: ...
+
+    async def file_of_link(self, link: str, digest: str) -> File: ...
+
+    async def sign_by_link(self, link: str, name: str) -> Any: ...
+
+    async def submit_by_link(self, link: str, form: RawForm) -> Any: ...
+
+
+class Documents(Protocol):
+    """What the pages may do with documents. Every method raises what DocumentsService does; acts raise NotAllowed."""
+
+    async def inbox(self, viewer: Viewer, page: InboxPage) -> Any: ...
+
+    async def one(self, viewer: Viewer, document_id: str) -> Any: ...
+
+    async def file(self, viewer: Viewer, document_id: str, digest: str) -> File: ...
+
+    async def sign(self, viewer: Viewer, document_id: str, name: str) -> Any: ...
+
+    async def submit(self, viewer: Viewer, document_id: str, form: RawForm) -> Any: ...
+
+    async def decide(self, viewer: Viewer, document_id: str, submission_id: str, verdict: str, reasons: str) -> Any: ...
+
+    async def revoke(self, viewer: Viewer, document_id: str, contact_id: str) -> Any: ...
+
+
+class Throttle(Protocol):
+    def count(self, client: str) -> None:
+        """Count one request of this address. Raises TooBusy."""
         ...
 
 

@@ -1,14 +1,22 @@
 """The wiring of a documents process, and the only place where settings and adapters meet."""
 
+from datetime import datetime, timedelta
+
 from schemas.codec import HEADERS
 from schemas.topics import REQUESTS
+from services.documents.adapters.http_api import DocumentsApi, build_api
 from services.documents.adapters.kafka_documents import KafkaDocumentStream
+from services.documents.adapters.postgres_correspondence import PostgresCorrespondences
 from services.documents.adapters.postgres_documents import PostgresDocuments
 from services.documents.adapters.renderer import TemplateRenderer
 from services.documents.adapters.request_handler import RequestHandler
+from services.documents.adapters.typesetter import TypstTypesetter
 from services.documents.metrics import DocumentsMetrics
 from services.documents.settings import DocumentsSettings
+from services.documents.worker.correspondence import CorrespondenceService
+from services.documents.worker.drafts import DraftService
 from services.documents.worker.issuing import IssuingService
+from services.documents.worker.late_files import LateFilesService
 from services.documents.worker.publishing import PublishingService
 from services.runtime.clock import SystemClock
 from services.runtime.kafka import BatchProducer
@@ -16,16 +24,30 @@ from services.runtime.kafka_loop import KafkaLoop
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.logging import get_logger
 from services.runtime.postgres import open_pool
+from services.runtime.settings import keys_of
 from services.runtime.status import Readiness, StatusServer, process_registry
 from services.runtime.task_health import OK, TaskHealth
 
 POLL_RECORDS = 200
-TASKS = ("requests", "publish")
+LATE_FILES_S = 5.0
+"""How often documents without files are looked for."""
+TASKS = ("requests", "publish", "files")
 
 
 def readiness(health: TaskHealth) -> Readiness:
     checks = health.checks()
     return Readiness(all(word == OK for word in checks.values()), checks)
+
+
+def typesetter_of(settings: DocumentsSettings) -> TypstTypesetter | None:
+    if not settings.pdf:
+        return None
+    return TypstTypesetter(
+        timeout_s=settings.pdf_timeout_s,
+        max_bytes=settings.pdf_max_bytes,
+        folders=settings.font_dirs,
+        strict=settings.strict_fonts,
+    )
 
 
 async def run(settings: DocumentsSettings, stop: Stop) -> None:
@@ -36,16 +58,24 @@ async def run(settings: DocumentsSettings, stop: Stop) -> None:
     health.expect(*TASKS)
     producer = BatchProducer(settings.kafka_bootstrap, f"{settings.instance}-documents", headers=HEADERS)
     async with open_pool(settings.database_dsn.get_secret_value(), "documents", 1, 4) as pool:
-        store = PostgresDocuments(pool)
-        publishing = PublishingService(outbox=store, stream=KafkaDocumentStream(producer), metrics=metrics, clock=clock)
+        store, correspondences = PostgresDocuments(pool), PostgresCorrespondences(pool)
+        stream = KafkaDocumentStream(producer)
+        publishing = PublishingService(
+            outbox=store, changes=correspondences, stream=stream, metrics=metrics, clock=clock
+        )
+        renderer, typesetter = TemplateRenderer(), typesetter_of(settings)
         issuing = IssuingService(
             store=store,
-            renderer=TemplateRenderer(),
+            renderer=renderer,
+            typesetter=typesetter,
+            files_within=timedelta(seconds=settings.pdf_within_s),
+            drafts=settings.drafts,
             metrics=metrics,
             clock=clock,
             marks=settings.marks,
             wake=publishing.wake,
         )
+        late_files = LateFilesService(store=store, renderer=renderer, typesetter=typesetter)
         handler = RequestHandler(
             store=store,
             issuing=issuing,
@@ -62,7 +92,16 @@ async def run(settings: DocumentsSettings, stop: Stop) -> None:
             poll_records=POLL_RECORDS,
             static=True,
         )
-        status = StatusServer(settings.http_host, settings.http_port, lambda: readiness(health), prometheus)
+        correspondence = CorrespondenceService(
+            store=correspondences,
+            metrics=metrics,
+            clock=clock,
+            link_keys=keys_of(settings.link_keys),
+            wake=publishing.wake,
+        )
+        has_api = bool(settings.api_token.get_secret_value())
+        api = build_api(settings.api_token, DocumentsApi(correspondences, correspondence, clock)) if has_api else None
+        status = StatusServer(settings.http_host, settings.http_port, lambda: readiness(health), prometheus, api)
         get_logger().info("documents_started", instance=settings.instance)
         try:
             await supervise(
@@ -71,8 +110,21 @@ async def run(settings: DocumentsSettings, stop: Stop) -> None:
                     "status": status.serve(stop),
                     "requests": loop.run(stop),
                     "publish": publishing.run(settings.poll_ms / 1000, lambda: health.beat("publish"), stop),
+                    "files": late_files.run(LATE_FILES_S, lambda: health.beat("files"), stop),
                 },
             )
         finally:
             await producer.stop()
     get_logger().info("documents_stopped")
+
+
+async def number(settings: DocumentsSettings, document_id: str, number_text: str, issued_at: datetime, by: str) -> None:
+    """Issue a draft with the number and date that its issuer gave it. Raises NotNumbered, BadForm, StoreUnavailable."""
+    async with open_pool(settings.database_dsn.get_secret_value(), "documents", 1, 1) as pool:
+        drafts = DraftService(
+            store=PostgresDocuments(pool),
+            renderer=TemplateRenderer(),
+            typesetter=typesetter_of(settings),
+            clock=SystemClock(),
+        )
+        await drafts.number(document_id, number_text, issued_at, by=by)

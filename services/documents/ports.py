@@ -4,11 +4,16 @@ from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
-from services.documents.domain.document import Document, Rendition
+from services.documents.domain.catalogue import Entry
+from services.documents.domain.correspondence import Actor, Change, Correspondence, Written
+from services.documents.domain.document import Document, File, Rendition
+from services.documents.domain.letter import Letter
 from services.documents.domain.numbering import Number, Series
 from services.documents.domain.request import Request
+from services.documents.domain.uploads import Upload
+from services.kernel.words import SubmissionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +25,34 @@ class PartitionClaim:
     epoch: int
 
 
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A letter and its forms for screens."""
+
+    letter: Letter
+    rendition: Rendition
+
+
 class Renderer(Protocol):
     """Templates in files, by instrument, version and language."""
 
-    def render(self, request: Request, number: Number, template: str, issued_at: datetime) -> tuple[Rendition, ...]:
-        """Return the document in every language that it is wanted in, Chinese first.
+    def render(
+        self, request: Request, number: str, entry: Entry, issued_at: datetime, *, draft: bool
+    ) -> tuple[Rendered, ...]:
+        """Return the document in every language that it is wanted in, Chinese first. `number` is "" of a draft.
 
         The same arguments give the same text. An error is a fault of ours.
+        """
+        ...
+
+
+class Typesetter(Protocol):
+    """Letters as files to be printed."""
+
+    async def files(self, letters: Sequence[Letter]) -> tuple[File, ...]:
+        """Return a PDF of each, and of drafts a DOCX, within a bounded time.
+
+        Raises FilesUnavailable, and BadForm for what only setting shows: no body on the first page.
         """
         ...
 
@@ -52,6 +78,14 @@ class IssuingTransaction(Protocol):
 
     async def add(self, document: Document) -> None: ...
 
+    async def document(self, document_id: str) -> Document | None:
+        """Return and lock a document, without its texts and files."""
+        ...
+
+    async def put_numbered(self, document: Document, by: str, at: datetime) -> None:
+        """Write a draft that its issuer has numbered, with its texts and files; it is told of once more."""
+        ...
+
 
 class DocumentStore(Protocol):
     """Documents, series and offsets."""
@@ -65,6 +99,94 @@ class DocumentStore(Protocol):
         ...
 
 
+class CorrespondenceTransaction(Protocol):
+    """One database transaction about one document."""
+
+    async def load(self, document_id: str) -> Correspondence | None:
+        """Return and lock what stands of it; None when there is no such document."""
+        ...
+
+    async def save(self, after: Correspondence, change: Change, files: Sequence[Upload]) -> None:
+        """Write what `change` made of it, with the files that came with it, and that it is to be told."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InboxQuery:
+    """Which documents: those of a party (None: all), one of them or a page of those that something is to be done to."""
+
+    party: str | None
+    now: datetime
+    document_id: str | None = None
+    only: Literal["all", "todo", "overdue", "undecided"] = "all"
+    offset: int = 0
+    limit: int = 50
+
+
+class CorrespondenceStore(Protocol):
+    """What becomes of documents. Every method raises StoreUnavailable."""
+
+    def transaction(self) -> AbstractAsyncContextManager[CorrespondenceTransaction]:
+        """Begin; commit when the block ends well."""
+        ...
+
+    async def party_of_link(self, document_id: str, contact_id: str) -> str | None:
+        """Return for whom this contact got the document; None when it did not, or its link was taken back."""
+        ...
+
+    async def revoke(self, document_id: str, contact_id: str, by: str, now: datetime) -> bool:
+        """Take the contact's link back; return whether there was one."""
+        ...
+
+    async def inbox(self, query: InboxQuery) -> tuple[dict[str, int], Sequence[dict[str, Any]]]:
+        """Return how many there are of each sort, and the rows of the page, newest first."""
+        ...
+
+    async def view(self, query: InboxQuery) -> tuple[dict[str, Any], Correspondence, Sequence[dict[str, Any]]] | None:
+        """Return one document: its row, what became of it, its texts. None when the party has none of that id."""
+        ...
+
+    async def file(self, document_id: str, digest: str, party: str | None) -> tuple[str, str, bytes] | None:
+        """Return (name, media type, content) of a file that this party (None: anybody) handed in to the document."""
+        ...
+
+
+class Correspondences(Protocol):
+    """What recipients and the brigade do to documents. Every method raises NotFound, StoreUnavailable."""
+
+    async def open_link(self, text: str) -> tuple[str, str, str]:
+        """Return (document id, contact, party) of a signed link; nothing says why one opens nothing."""
+        ...
+
+    async def sign(self, document_id: str, actor: Actor) -> None:
+        """Raises NotPossible. Signing twice changes nothing."""
+        ...
+
+    async def submit(self, document_id: str, actor: Actor, written: Written) -> None:
+        """Raises NotPossible."""
+        ...
+
+    async def decide(
+        self, document_id: str, submission_id: str, verdict: SubmissionState, by: str, reasons: str
+    ) -> None:
+        """Raises NotPossible. Who may is for the caller to know."""
+        ...
+
+    async def revoke(self, document_id: str, contact_id: str, by: str) -> None:
+        """Take back the link of one contact."""
+        ...
+
+
+class ChangeOutbox(Protocol):
+    """Changes that nobody has been told of."""
+
+    async def unpublished_changes(self, limit: int) -> Sequence[tuple[str, str, bytes]]:
+        """Return (id, key, encoded event), oldest first."""
+        ...
+
+    async def mark_changes_published(self, change_ids: Sequence[str]) -> None: ...
+
+
 class Outbox(Protocol):
     """Issued documents that nobody has been told of."""
 
@@ -73,11 +195,27 @@ class Outbox(Protocol):
     async def mark_published(self, document_ids: Sequence[str]) -> None: ...
 
 
+class LateFiles(Protocol):
+    """Documents that were issued without their files, for there was no time."""
+
+    async def lacking(self, limit: int) -> Sequence[Document]:
+        """Return some of them without their texts, the newest first."""
+        ...
+
+    async def put_files(self, document_id: str, files: Sequence[File]) -> None:
+        """Write what could be made of one, maybe nothing: it is not tried again."""
+        ...
+
+
 class DocumentStream(Protocol):
     """firenet.documents.v1."""
 
     async def send(self, documents: Sequence[Document]) -> None:
         """Return once all are stored. Raises StreamUnavailable; some may be stored then, and may be sent again."""
+        ...
+
+    async def send_changes(self, records: Sequence[tuple[str, bytes]]) -> None:
+        """The same for changes, each (key, encoded event)."""
         ...
 
 

@@ -1,12 +1,14 @@
 """Settings of documents, all under `DOCUMENTS_`."""
 
 import socket
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from services.runtime.settings import ServiceSettings
+from services.kernel.words import Instrument
+from services.runtime.settings import ServiceSettings, keys_of
 
 
 def _pairs(value: object) -> object:
@@ -19,6 +21,10 @@ def _pairs(value: object) -> object:
             raise ValueError(f"{one!r} is not BODY=MARK")
         found[body] = mark
     return found
+
+
+def _words(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 def _each_its_own(marks: dict[str, str]) -> dict[str, str]:
@@ -36,11 +42,46 @@ class DocumentsSettings(ServiceSettings):
         description="name of this process; unique among the processes of documents",
     )
     group: str = Field(default="documents", max_length=80, description="Kafka consumer group, shared by all processes")
-    http_port: int = Field(default=9106, ge=1, le=65535, description="port of the status page")
+    http_port: int = Field(default=9106, ge=1, le=65535, description="port of status page and API")
+    api_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="bearer token that callers of the API must show, at least 8 characters; empty: there is no API",
+    )
+    link_keys: SecretStr = Field(
+        default=SecretStr(""),
+        description="keys that signed links are proven with, with commas between them: the one that alerts uses, and "
+        "those that it used before; empty: no link opens anything",
+    )
     marks: Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs), AfterValidator(_each_its_own)] = Field(
-        default={"centre": "消监"},
+        default={"centre": "消监", "brigade": "消救"},
         description="issuers' codes for the document number (机关代字) by body code: `BODY=MARK`, with commas between "
         "them; a body without one has its code there",
+    )
+    drafts: Annotated[frozenset[Instrument], NoDecode, BeforeValidator(_words)] = Field(
+        default=frozenset(),
+        description="kinds of documents that their issuer numbers and dates itself, by code with commas between them, "
+        "beside those of which no other body can make one (I5, I7, I9)",
+    )
+    pdf: bool = Field(default=True, description="make a PDF of each document, and of drafts a DOCX")
+    pdf_timeout_s: float = Field(
+        default=3.0, ge=0.1, le=60, description="how long the files of one document may take, seconds"
+    )
+    pdf_within_s: float = Field(
+        default=5.0,
+        ge=0,
+        le=86_400,
+        description="a request that is older gets text and page only, seconds: when many come at once none is late for "
+        "its files (less than ALERTS_DOCUMENT_WAIT_S)",
+    )
+    pdf_max_bytes: int = Field(
+        default=256 * 1024, ge=10_000, le=256 * 1024, description="a file that is larger is left out, bytes"
+    )
+    font_dirs: Annotated[tuple[Path, ...], NoDecode, BeforeValidator(_words)] = Field(
+        default=(), description="folders with fonts beside those of the system, with commas between them"
+    )
+    strict_fonts: bool = Field(
+        default=False,
+        description="make no files where 仿宋 or 小标宋 is missing, instead of using another font and saying so",
     )
     poll_ms: int = Field(
         default=250,
@@ -48,3 +89,16 @@ class DocumentsSettings(ServiceSettings):
         le=10_000,
         description="how often issued documents are looked for without a wake-up, milliseconds",
     )
+
+    @field_validator("api_token")
+    @classmethod
+    def _is_no_guess(cls, token: SecretStr) -> SecretStr:
+        if 0 < len(token.get_secret_value()) < 8:
+            raise ValueError("a token has at least 8 characters")
+        return token
+
+    @field_validator("link_keys")
+    @classmethod
+    def _are_no_guesses(cls, keys: SecretStr) -> SecretStr:
+        keys_of(keys)
+        return keys

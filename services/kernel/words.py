@@ -346,8 +346,24 @@ class Instrument(StrEnum):
     ACCOUNTABILITY = "I9"
 
 
-INSTRUMENTS_ISSUED = frozenset({Instrument.FAULT_NOTICE})
-"""Those that documents issues by now; of the others alerts still writes the text itself."""
+INSTRUMENTS_ISSUED = frozenset(
+    {
+        Instrument.FAULT_NOTICE,
+        Instrument.CHECK_TASK,
+        Instrument.URGING_NOTICE,
+        Instrument.COPY_NOTICE,
+        Instrument.CORRECTION_ORDER,
+        Instrument.LISTED_SUPERVISION,
+    }
+)
+"""Those that a case of a unit has the facts for: alerts asks documents for them. The others are about bodies."""
+
+
+class FileKind(StrEnum):
+    """A document as a file: to be printed, or, of a draft, to be written on by who issues it."""
+
+    PDF = "pdf"
+    DOCX = "docx"
 
 
 class DocumentState(StrEnum):
@@ -358,6 +374,35 @@ class DocumentState(StrEnum):
     RECEIVED = "received"
     REPLIED = "replied"
     CLOSED = "closed"
+
+
+class SubmissionKind(StrEnum):
+    """What an addressee hands in to a document: a reply (回函), or an appeal against it (申诉)."""
+
+    REPLY = "reply"
+    APPEAL = "appeal"
+
+
+class SubmissionState(StrEnum):
+    """A reply is accepted or returned with reasons (退回); an appeal is upheld (成立) or dismissed (不成立)."""
+
+    SUBMITTED = "submitted"
+    ACCEPTED = "accepted"
+    RETURNED = "returned"
+    UPHELD = "upheld"
+    DISMISSED = "dismissed"
+
+
+class DocumentEvent(StrEnum):
+    """What happens to a document after its issue, as firenet.documents.v1 tells of it."""
+
+    SIGNED = "signed"
+    REPLY_SUBMITTED = "reply_submitted"
+    REPLY_ACCEPTED = "reply_accepted"
+    REPLY_RETURNED = "reply_returned"
+    APPEAL_SUBMITTED = "appeal_submitted"
+    APPEAL_UPHELD = "appeal_upheld"
+    APPEAL_DISMISSED = "appeal_dismissed"
 
 
 class ClockKind(StrEnum):
@@ -374,12 +419,16 @@ class ClockKind(StrEnum):
 
 
 class TriggerKind(StrEnum):
-    """What makes a step of a ladder due: time, time of working days, the end of a period, an event, or a condition."""
+    """What makes a step of a ladder due: time, time of working days, the end of a period, an event, or a condition.
+
+    `overdue`: the clock of a receipt or reply passes; the step is not taken while that clock does not run.
+    """
 
     ELAPSED = "elapsed"
     WORKING_TIME = "working_time"
     PERIOD_CLOSE = "period_close"
     EVENT = "event"
+    OVERDUE = "overdue"
     CONDITION = "condition"
 
 

@@ -35,6 +35,18 @@ class ServiceSettings(BaseSettings):
     )
 
 
+MIN_KEY = 16
+"""Characters of a key; what is made for the purpose has forty and more."""
+
+
+def keys_of(keys: SecretStr) -> tuple[bytes, ...]:
+    """Return the keys of a setting that has several, with commas between them. Raises ValueError for one too short."""
+    found = tuple(one.strip().encode() for one in keys.get_secret_value().split(",") if one.strip())
+    if any(len(one) < MIN_KEY for one in found):
+        raise ValueError(f"a key has at least {MIN_KEY} characters")
+    return found
+
+
 S = TypeVar("S", bound=ServiceSettings)
 
 

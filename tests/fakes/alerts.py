@@ -13,6 +13,7 @@ from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.ids import NoticeId
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import Ready
+from services.kernel.words import Recipient
 from tests.unit.alerts.build import RULES, T0, Book, contact, unit
 
 
@@ -51,7 +52,9 @@ class FakeDirectory(Book):
     def facts(self, subject: Subject, now: datetime) -> SubjectFacts:
         return unit(subject.id)
 
-    def particulars(self, facts: SubjectFacts, recipients: Sequence[str], now: datetime) -> Particulars | None:
+    def particulars(
+        self, facts: SubjectFacts, recipients: Sequence[str], now: datetime, issuer: Recipient = Recipient.CENTRE
+    ) -> Particulars | None:
         return Particulars("centre", Named("监控中心", "Centre"), Named(facts.name, facts.name_en))
 
     def sizes(self, district: str) -> Mapping[str, int]:
@@ -65,7 +68,8 @@ class PlainWriter:
 
     def attach(self, waiting: AwaitingNotice, document: IssuedDocument) -> Attached:
         page = document.in_language(waiting.lang)
-        return Attached(waiting.notice_id, page.title, page.text, page.html, document.template, document.number)
+        of = document.document_id
+        return Attached(waiting.notice_id, page.title, page.text, page.html, document.template, document.number, of)
 
 
 class EveryDay:

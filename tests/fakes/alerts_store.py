@@ -14,7 +14,14 @@ from services.alerts.domain.case.subject import Subject
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
 from services.alerts.domain.delivery.consent import may_send
 from services.alerts.domain.delivery.destinations import Due
-from services.alerts.domain.delivery.documents import AwaitingNotice, DocumentRequest, IssuedDocument
+from services.alerts.domain.delivery.documents import (
+    AwaitingNotice,
+    DocumentRequest,
+    Earlier,
+    File,
+    IssuedDocument,
+    files_for,
+)
 from services.alerts.domain.delivery.notice import Notice, due_at
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced
@@ -23,7 +30,7 @@ from services.alerts.domain.ids import BodyCode, CaseId, NoticeId, RequestId
 from services.alerts.domain.noise.common_cause import Candidate
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseBook, Changes, ClaimRequest, PartitionClaim, Ready, Refused, Retell
-from services.kernel.words import ClockKind, Purpose
+from services.kernel.words import Channel, ClockKind, Purpose
 
 
 @dataclass
@@ -128,10 +135,23 @@ class MemoryTransaction:
 
     async def awaiting(self, request_ids: Collection[RequestId]) -> list[AwaitingNotice]:
         return [
-            AwaitingNotice(one.notice_id, one.case_id, one.request_id, one.to.channel, one.to.lang, one.body)
+            AwaitingNotice(
+                one.notice_id, one.case_id, one.request_id, one.to.channel, one.to.lang, one.body, one.is_copy
+            )
             for one in (self._t.notices[key].notice for key in sorted(self._t.notices) if self._never_tried(key))
             if one.request_id in request_ids and one.request_id is not None and one.document_number is None
         ]
+
+    async def taken(self, case_ids: Collection[CaseId]) -> Mapping[CaseId, Sequence[Earlier]]:
+        found: dict[CaseId, list[Earlier]] = {}
+        for step in self._t.steps.values():
+            if step.case_id in case_ids and step.recipients:
+                of_it = (row.notice for row in self._t.notices.values() if row.notice.case_id == step.case_id)
+                numbers = [one.document_number for one in of_it if one.step == step.step and one.document_number]
+                found.setdefault(step.case_id, []).append(
+                    Earlier(step.taken_at, step.recipients, max(numbers, default=""))
+                )
+        return {case_id: sorted(steps, key=lambda one: one.at) for case_id, steps in found.items()}
 
     async def alone_with_common_causes(self) -> bool:
         return True
@@ -297,7 +317,12 @@ class MemoryStore:
             notice = row.notice = self.retell(notice, case)
         row.state, row.attempts = "sending", row.attempts + 1
         row.next_attempt_at = request.now + request.leases[notice.to.channel]
-        return Ready.of(notice, case, row.attempts)
+        return replace(Ready.of(notice, case, row.attempts), files=self._files(notice))
+
+    def _files(self, notice: Notice) -> tuple[File, ...]:
+        issued = self.tables.issued.get(notice.request_id) if notice.request_id else None
+        mail = notice.to.channel is Channel.EMAIL and bool(notice.html)
+        return files_for(issued.files, notice.to.lang) if issued is not None and mail else ()
 
     async def record(self, ready: Ready, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
         row = self.tables.notices[ready.notice_id]

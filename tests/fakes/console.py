@@ -16,7 +16,7 @@ from services.console.domain.rates import LIVE_RATE, RateCounts
 from services.console.domain.units import Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
 from services.console.domain.viewer import Slice, Username, Viewer
 from services.kernel.policy import Target
-from services.kernel.words import VisibilityState
+from services.kernel.words import FileKind, Language, VisibilityState
 from services.runtime.clock import SystemClock
 
 T0 = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -142,6 +142,12 @@ class FakeReadModel:
             if case.case_id == case_id and slice_.holds(case.lead_department, case.copy_departments, case.town):
                 return CaseDetail(case, (), "finding", "clause", "route", "pack", 1, (), None, None, None, 1)
         raise NotFound
+
+    async def document_file(
+        self, slice_: Slice, case_id: str, document_id: str, language: Language, kind: FileKind
+    ) -> bytes:
+        await self.case(slice_, case_id)
+        return f"{document_id} {language} {kind}".encode()
 
     def _of(self, slice_: Slice) -> list[UnitRow]:
         return [unit for unit in self.all_units if slice_.holds(unit.lead_department, unit.copy_departments, unit.town)]

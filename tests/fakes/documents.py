@@ -4,12 +4,21 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
-from services.documents.domain.document import Document, Rendition, languages_of
-from services.documents.domain.errors import Fenced
+from services.documents.adapters.labels import day
+from services.documents.adapters.wire import changed_event
+from services.documents.domain.catalogue import Entry
+from services.documents.domain.correspondence import Change, Correspondence, change_id_of
+from services.documents.domain.document import Document, File, Rendition, languages_of
+from services.documents.domain.errors import Fenced, FilesUnavailable
+from services.documents.domain.letter import Block, BlockKind, Head, Letter, Sheet
 from services.documents.domain.numbering import Number, Series
+from services.documents.domain.reasons import FilesMissing
 from services.documents.domain.request import Request
-from services.documents.ports import PartitionClaim, StreamUnavailable
+from services.documents.domain.uploads import Upload
+from services.documents.ports import InboxQuery, PartitionClaim, Rendered, StreamUnavailable
+from services.kernel.words import FileKind, Language
 
 
 @dataclass
@@ -52,6 +61,13 @@ class MemoryTransaction:
     async def add(self, document: Document) -> None:
         self.tables.documents[document.document_id] = document
 
+    async def document(self, document_id: str) -> Document | None:
+        return self.tables.documents.get(document_id)
+
+    async def put_numbered(self, document: Document, by: str, at: datetime) -> None:
+        self.tables.documents[document.document_id] = document
+        self.tables.published.discard(document.document_id)
+
 
 class MemoryDocuments:
     """Store and outbox over the same tables. A transaction that fails leaves no trace."""
@@ -74,17 +90,69 @@ class MemoryDocuments:
         waiting = [one for one in self.tables.documents.values() if one.document_id not in self.tables.published]
         return sorted(waiting, key=lambda one: (one.issued_at, one.document_id))[:limit]
 
+    async def lacking(self, limit: int) -> Sequence[Document]:
+        return [one for one in self.tables.documents.values() if one.files_due][:limit]
+
+    async def put_files(self, document_id: str, files: Sequence[File]) -> None:
+        kept = self.tables.documents[document_id]
+        self.tables.documents[document_id] = replace(kept, files=tuple(files), files_due=False)
+
     async def mark_published(self, document_ids: Sequence[str]) -> None:
         self.tables.published |= set(document_ids)
 
 
 class PlainRenderer:
-    """Writes the number; a request whose unit is BUG meets a fault of ours."""
+    """Writes what the form asks for and no more; what is about BUG meets a fault of ours, UNFORMED has no addressee."""
 
-    def render(self, request: Request, number: Number, template: str, issued_at: datetime) -> tuple[Rendition, ...]:
-        if request.unit.unit_id == "BUG":
+    def render(
+        self, request: Request, number: str, entry: Entry, issued_at: datetime, *, draft: bool
+    ) -> tuple[Rendered, ...]:
+        if request.subject == "BUG":
             raise ZeroDivisionError
-        return tuple(Rendition(one, f"title {one}", number.text, template) for one in languages_of(request))
+        return tuple(
+            self._rendered(request, number, entry, issued_at, draft, language) for language in languages_of(request)
+        )
+
+    def _rendered(
+        self, request: Request, number: str, entry: Entry, issued_at: datetime, draft: bool, language: Language
+    ) -> Rendered:
+        letter = Letter(
+            language=language,
+            draft=draft,
+            head=Head.PLAIN,
+            issuer="issuer",
+            number=number,
+            title=f"title {language}",
+            addressee="" if request.subject == "UNFORMED" else "addressee",
+            body=(Block(BlockKind.PARAGRAPH, "body"),),
+            date="" if draft else day(language, issued_at),
+            copies=(),
+            covering="",
+            attachments=(),
+            slip=None,
+            evidence=Sheet("evidence", ()),
+            link="",
+            issued_at=issued_at,
+            due_at=None,
+            latest_fact_at=None,
+            foreign=frozenset(),
+        )
+        text = " ".join((number, letter.title, letter.addressee, "body", letter.issuer, letter.date))
+        return Rendered(letter, Rendition(language, letter.title, text, entry.template))
+
+
+class PlainTypesetter:
+    """A file for each letter; while `away` says why, none."""
+
+    def __init__(self) -> None:
+        self.away: FilesMissing | None = None
+        self.made = 0
+
+    async def files(self, letters: Sequence[Letter]) -> tuple[File, ...]:
+        if self.away is not None:
+            raise FilesUnavailable(self.away)
+        self.made += 1
+        return tuple(File(one.language, FileKind.PDF, b"%PDF " + one.number.encode()) for one in letters)
 
 
 class MemoryStream:
@@ -92,14 +160,88 @@ class MemoryStream:
 
     def __init__(self) -> None:
         self.sent: list[str] = []
+        self.changes: list[bytes] = []
         self.away = False
 
     async def send(self, documents: Sequence[Document]) -> None:
         if self.away:
             raise StreamUnavailable("away")
-        self.sent += [document.number.text for document in documents]
+        self.sent += [document.number_text for document in documents]
+
+    async def send_changes(self, records: Sequence[tuple[str, bytes]]) -> None:
+        if self.away:
+            raise StreamUnavailable("away")
+        self.changes += [event for _, event in records]
+
+
+@dataclass
+class Letters:
+    """What became of documents, by their ids, and what is still to be told of it."""
+
+    stands: dict[str, Correspondence] = field(default_factory=dict)
+    files: dict[str, Upload] = field(default_factory=dict)
+    changes: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+    published: set[str] = field(default_factory=set)
+
+
+class MemoryCorrespondenceTransaction:
+    def __init__(self, letters: Letters) -> None:
+        self.letters = letters
+
+    async def load(self, document_id: str) -> Correspondence | None:
+        return self.letters.stands.get(document_id)
+
+    async def save(self, after: Correspondence, change: Change, files: Sequence[Upload]) -> None:
+        self.letters.stands[after.document_id] = after
+        self.letters.files |= {one.sha256: one for one in files}
+        self.letters.changes.setdefault(change_id_of(after.document_id, change), changed_event(after, change))
+
+
+class MemoryCorrespondences:
+    """Acts and outbox in memory; lists and pages are questions of SQL, and are asked of PostgreSQL only."""
+
+    def __init__(self, *stands: Correspondence) -> None:
+        self.letters = Letters({one.document_id: one for one in stands})
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[MemoryCorrespondenceTransaction]:
+        old = self.letters
+        draft = Letters(dict(old.stands), dict(old.files), dict(old.changes), set(old.published))
+        yield MemoryCorrespondenceTransaction(draft)
+        self.letters = draft
+
+    async def party_of_link(self, document_id: str, contact_id: str) -> str | None:
+        stands = self.letters.stands.get(document_id)
+        found = (one for one in stands.recipients if one.contact_id == contact_id) if stands else iter(())
+        return next((one.party for one in found if one.revoked_at is None), None)
+
+    async def revoke(self, document_id: str, contact_id: str, by: str, now: datetime) -> bool:
+        if await self.party_of_link(document_id, contact_id) is None:
+            return False
+        stands = self.letters.stands[document_id]
+        recipients = tuple(
+            replace(one, revoked_at=now) if one.contact_id == contact_id else one for one in stands.recipients
+        )
+        self.letters.stands[document_id] = replace(stands, recipients=recipients)
+        return True
+
+    async def inbox(self, query: InboxQuery) -> tuple[dict[str, int], Sequence[dict[str, Any]]]:
+        raise NotImplementedError
+
+    async def view(self, query: InboxQuery) -> tuple[dict[str, Any], Correspondence, Sequence[dict[str, Any]]] | None:
+        raise NotImplementedError
+
+    async def file(self, document_id: str, digest: str, party: str | None) -> tuple[str, str, bytes] | None:
+        raise NotImplementedError
+
+    async def unpublished_changes(self, limit: int) -> Sequence[tuple[str, str, bytes]]:
+        waiting = [(one, *said) for one, said in self.letters.changes.items() if one not in self.letters.published]
+        return waiting[:limit]
+
+    async def mark_changes_published(self, change_ids: Sequence[str]) -> None:
+        self.letters.published |= set(change_ids)
 
 
 def unit_of(request: Request, unit_id: str) -> Request:
     """Return the request for another unit."""
-    return replace(request, unit=replace(request.unit, unit_id=unit_id))
+    return replace(request, subject=unit_id)

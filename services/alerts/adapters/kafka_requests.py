@@ -6,11 +6,30 @@ from typing import Any
 
 from schemas import codec
 from schemas.base import Evidence, PackRef
-from schemas.document import MAX_COPIES, Component, DocumentRequestData, IssuingBody, Trouble, UnitParticulars
+from schemas.document import (
+    MAX_COPIES,
+    MAX_EARLIER,
+    MAX_RECIPIENTS,
+    Component,
+    DocumentIssued,
+    DocumentRecipient,
+    DocumentRequestData,
+    IssuingBody,
+    Trouble,
+    UnitParticulars,
+)
 from schemas.document import DocumentRequest as RequestEvent
+from schemas.document import Earlier as WireEarlier
 from schemas.document import Named as WireNamed
 from services.alerts.domain.case import event
-from services.alerts.domain.delivery.documents import DocumentRequest, IssuedDocument, Named, Rendition
+from services.alerts.domain.delivery.documents import (
+    DocumentChange,
+    DocumentRequest,
+    File,
+    IssuedDocument,
+    Named,
+    Rendition,
+)
 from services.alerts.domain.ids import CaseId, RequestId
 from services.kernel.words import FindingKind
 from services.runtime.kafka_loop import ConsumedRecord
@@ -53,7 +72,7 @@ def _event_of(request: DocumentRequest) -> RequestEvent:
         case_id=case.case_id,
         instrument=request.instrument,
         issuer=IssuingBody(code=said.issuer_code, name=_named(said.issuer)),
-        addressee=_named(said.name),
+        addressee=_named(request.addressee or said.name),
         copies=tuple(_named(one) for one in request.copies[:MAX_COPIES]),
         unit=UnitParticulars(
             unit_id=case.subject.id,
@@ -61,6 +80,7 @@ def _event_of(request: DocumentRequest) -> RequestEvent:
             address=said.address[:SHORT],
             category=_named(said.category) if said.category else None,
             town=_named(said.town) if said.town else None,
+            responsible=said.responsible[:SHORT],
         ),
         trouble=Trouble(
             kind=FindingKind(case.kind),
@@ -69,9 +89,20 @@ def _event_of(request: DocumentRequest) -> RequestEvent:
             occurrence=case.sightings.drops,
             component=_component(case.component),
         ),
+        earlier=tuple(
+            WireEarlier(at=one.at, to=tuple(map(_named, named[:MAX_COPIES])), number=one.number[:SHORT])
+            for one, named in request.earlier[-MAX_EARLIER:]
+            if named
+        ),
         due_at=request.due_at,
+        reply_due_at=request.reply_due_at,
         languages=request.languages,
         link=request.link[:400],
+        recipients=tuple(
+            DocumentRecipient(contact_id=one.contact_id, party=one.party, is_addressee=one.is_addressee)
+            for one in request.recipients[:MAX_RECIPIENTS]
+        ),
+        receipt_due_at=request.receipt_due_at,
         clause=request.clause[:SHORT],
         pack=PackRef(pack_id=case.pack_id, version=case.pack_version),
         evidence=Evidence(topic=case.proof.topic, partition=case.proof.partition, offset=case.proof.offset),
@@ -91,17 +122,36 @@ def _component(component: event.Component | None) -> Component | None:
     return Component(address=component.address[:SHORT], system=component.system[:SHORT], label=component.label[:SHORT])
 
 
-def document_of_record(topic: str, record: ConsumedRecord) -> IssuedDocument | None:
-    """Return the document in a record. Raises codec.BadRecord."""
+def document_of_record(topic: str, record: ConsumedRecord) -> IssuedDocument | DocumentChange | None:
+    """Return the document in a record, or what became of one. Raises codec.BadRecord."""
     event = codec.documents.decode(record.value)
+    if not isinstance(event, DocumentIssued):
+        change = event.data
+        return DocumentChange(
+            event_id=f"{event.source}#{event.id}",
+            request_id=RequestId(change.request_id),
+            document_id=change.document_id,
+            case_id=CaseId(change.case_id),
+            what=change.what,
+            party=change.party,
+            is_addressee=change.is_addressee,
+            by=change.by,
+            via=change.via,
+            at=event.time,
+            reasons=change.reasons,
+        )
     data = event.data
     return IssuedDocument(
         event_id=f"{event.source}#{event.id}",
         request_id=RequestId(data.request_id),
         document_id=data.document_id,
         case_id=CaseId(data.case_id),
-        number=data.number.text,
+        number=data.number.text if data.number else "",
         template=data.template,
         issued_at=data.issued_at,
-        renditions={str(one.language): Rendition(one.title, one.text, one.html) for one in data.renditions},
+        renditions={
+            str(one.language): Rendition(one.title, one.text, one.html, one.covering) for one in data.renditions
+        },
+        files=tuple(File(str(one.language), one.kind, one.content) for one in data.files),
+        issuer_code=data.issuer_code,
     )

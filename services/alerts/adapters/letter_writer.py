@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from html import escape
 from pathlib import Path
 
 import jinja2
@@ -17,6 +18,8 @@ from services.kernel.calendar import CHINA
 from services.kernel.words import Channel, Purpose
 from services.runtime.texts import one_line
 
+COVERING = '<p style="max-width: 180mm; margin: 5mm auto; font: 11pt/1.6 sans-serif">{}</p>'
+"""Before the page of a document, for those who have a copy."""
 TEMPLATES = Path(__file__).parent / "templates"
 
 VERSIONS = {
@@ -137,11 +140,24 @@ class TemplateWriter:
 
     def attach(self, waiting: AwaitingNotice, document: IssuedDocument) -> Attached:
         page = document.in_language(waiting.lang)
-        subject = f"{page.title}（{document.number}）" if waiting.lang != "en" else f"{page.title} ({document.number})"
+        number = document.number or ("草稿" if waiting.lang != "en" else "draft")
+        subject = f"{page.title}（{number}）" if waiting.lang != "en" else f"{page.title} ({number})"
         subject, body, html = one_line(subject), page.text, page.html
+        if waiting.is_copy and page.covering:
+            body = f"{page.covering}\n\n{body}"
+            html = html.replace("<body>", f"<body>\n{COVERING.format(escape(page.covering))}", 1)
         if waiting.channel is Channel.WEBHOOK:
-            body, html = _payload_with(waiting.body, subject, document, page.text), ""
-        return Attached(waiting.notice_id, subject, body, html, document.template, document.number)
+            body, html = _payload_with(waiting.body, subject, document, body), ""
+        signed = waiting.channel is Channel.EMAIL and waiting.body_code != document.issuer_code
+        return Attached(
+            waiting.notice_id,
+            subject,
+            body,
+            html,
+            document.template,
+            document.number,
+            document.document_id if signed and document.number else None,
+        )
 
 
 def _payload_with(payload: str, subject: str, document: IssuedDocument, text: str) -> str:

@@ -6,6 +6,7 @@ import smtplib
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from email.errors import MessageError
 from email.headerregistry import Address as MailAddress
 from email.message import EmailMessage
@@ -14,12 +15,52 @@ from email.utils import format_datetime
 from typing import Literal
 
 from services.alerts.domain.delivery.attempts import Outcome
+from services.alerts.domain.delivery.documents import case_link
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.ports import Ready
+from services.kernel.links import Link, sealed
+from services.kernel.words import FileKind, Language
 from services.runtime.clock import Clock
 from services.runtime.texts import one_line
 
 SUBJECT_CHARACTERS = 180
+MAX_FILES_BYTES = 1024 * 1024
+"""Of all files of a mail: what any server takes."""
+MEDIA_TYPES = {
+    FileKind.PDF: ("application", "pdf"),
+    FileKind.DOCX: ("application", "vnd.openxmlformats-officedocument.wordprocessingml.document"),
+}
+_NOT_IN_NAMES = str.maketrans(dict.fromkeys('/\\:*?"<>|', "_"))
+
+
+@dataclass(frozen=True, slots=True)
+class SignedLinks:
+    """Makes the links by which recipients without an account read, sign and answer.
+
+    A link is made when its mail is sent and kept nowhere; `key` None: none is made, the mail leads to the case.
+    """
+
+    console_url: str = ""
+    key: bytes | None = None
+    lasts: timedelta = timedelta(days=30)
+
+    def in_place(self, notice: Ready) -> tuple[str, str]:
+        """Return text and page of the notice, with its own link where the document leads to the case."""
+        about = notice.notice
+        if self.key is None or about is None or about.signed_document_id is None:
+            return notice.body, notice.html
+        # from when the notice was written: a mail that is sent again has the same link
+        link = Link(about.signed_document_id, notice.to.contact_id, about.created_at + self.lasts)
+        case, own = case_link(self.console_url, notice.case_id), signed_link(self.console_url, link, self.key)
+        own += f"?lang={Language.EN}" if notice.lang == Language.EN else ""
+        return notice.body.replace(case, own), notice.html.replace(case, own)
+
+
+def signed_link(console_url: str, link: Link, key: bytes) -> str:
+    return f"{console_url.rstrip('/')}/d/{sealed(link, key)}"
+
+
+NO_LINKS = SignedLinks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +74,24 @@ class MailServer:
     user: str | None = None
     password: str | None = None
     timeout_s: float = 10.0
+    reply_to: str | None = None
+    links: SignedLinks = NO_LINKS
 
     def __repr__(self) -> str:
         return f"MailServer({self.host}:{self.port}, {self.security})"
 
 
-def message_of(notice: Ready, sender: str, clock: Clock) -> EmailMessage:
+def message_of(
+    notice: Ready, sender: str, clock: Clock, links: SignedLinks = NO_LINKS, reply_to: str | None = None
+) -> EmailMessage:
     """Return the mail. Its Message-ID is the notice's id, so that a repeated copy can be told as one.
 
     Raises ValueError or MessageError for an address that is none.
     """
     message = EmailMessage(policy=SMTP_POLICY)
     message["From"] = sender
+    if reply_to:
+        message["Reply-To"] = MailAddress(addr_spec=reply_to)
     message["To"] = MailAddress(addr_spec=notice.to.address)
     message["Subject"] = one_line(notice.subject)[:SUBJECT_CHARACTERS]
     message["Date"] = format_datetime(clock.now())
@@ -52,10 +99,24 @@ def message_of(notice: Ready, sender: str, clock: Clock) -> EmailMessage:
     message["Auto-Submitted"] = "auto-generated"
     message["X-FireNet-Case"] = notice.case_id
     message["Content-Language"] = notice.lang
-    message.set_content(notice.body)
-    if notice.html:
-        message.add_alternative(notice.html, subtype="html")
+    text, page = links.in_place(notice)
+    message.set_content(text)
+    if page:
+        message.add_alternative(page, subtype="html")
+    room = MAX_FILES_BYTES
+    for file in notice.files:
+        room -= len(file.content)
+        if room < 0:
+            break  # the text and the page are the document; a mail that is too large is no mail
+        maintype, subtype = MEDIA_TYPES[file.kind]
+        name = f"{one_line(notice.subject)[:80]}.{file.language}.{file.kind}"
+        message.add_attachment(file.content, maintype=maintype, subtype=subtype, filename=_file_name(name))
     return message
+
+
+def _file_name(name: str) -> str:
+    """Return a name that every system can keep a file under."""
+    return name.translate(_NOT_IN_NAMES)
 
 
 class MailChannel:
@@ -76,7 +137,7 @@ class MailChannel:
 
     def _send(self, notice: Ready) -> Outcome:
         try:
-            message = message_of(notice, self._server.sender, self._clock)
+            message = message_of(notice, self._server.sender, self._clock, self._server.links, self._server.reply_to)
         except (ValueError, MessageError, IndexError) as error:
             return Outcome(Reason.ADDRESS_REFUSED, type(error).__name__)
         try:

@@ -10,9 +10,10 @@ from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.errors import NoPack
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.escalation.steps import LadderStep
-from services.alerts.domain.escalation.triggers import Elapsed, OnEvent, Trigger, WorkingDays, WorkingTime
+from services.alerts.domain.escalation.triggers import Elapsed, OnEvent, Overdue, Trigger, WorkingDays, WorkingTime
 from services.kernel.calendar import day_number
 from services.kernel.policy import DatedPack, Packs
+from services.kernel.words import ClockKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,7 @@ def _step(step: Step) -> LadderStep:
         name_en=step.name_en,
         clause=step.clause,
         reply_working_days=step.reply_working_days,
+        receipt_working_days=step.receipt_working_days,
         board_only=step.board_only,
         exits=step.exit,
     )
@@ -127,6 +129,8 @@ def _trigger(step: Step) -> Trigger:
         return Elapsed(timedelta(seconds=said.elapsed.after_s))
     if said.event is not None:
         return OnEvent(said.event.kind)
+    if said.overdue is not None:
+        return Overdue(ClockKind(said.overdue.clock))
     working = said.working_time
     assert working is not None, "the other triggers do not come through the check of the pack"
     if working.working_days is not None:

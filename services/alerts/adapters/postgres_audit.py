@@ -83,3 +83,7 @@ class PostgresAuditor:
     async def forget_seen(self, before: datetime) -> int:
         async with transaction_on(self._pool) as connection:
             return (await connection.execute(SQL["forget_seen"], (before,))).rowcount
+
+    async def forget_files(self) -> int:
+        async with transaction_on(self._pool) as connection:
+            return (await connection.execute(SQL["forget_files"])).rowcount

@@ -16,6 +16,7 @@ from services.alerts.adapters.rows import (
     case_of,
     case_row,
     clock_rows,
+    file_row,
     issued_row,
     notice_row,
     receipt_rows,
@@ -27,7 +28,7 @@ from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.kinds import URGENT, CaseKind
 from services.alerts.domain.case.seen import fresh_among, remembered
 from services.alerts.domain.case.subject import Subject
-from services.alerts.domain.delivery.documents import AwaitingNotice
+from services.alerts.domain.delivery.documents import AwaitingNotice, Earlier
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced, StoreUnavailable
 from services.alerts.domain.ids import BodyCode, CaseId, ContactId, NoticeId, RequestId
@@ -163,9 +164,18 @@ class PostgresCaseTransaction:
                 Channel(row["channel"]),
                 row["lang"],
                 row["body"],
+                body_code=row["body_code"],
+                is_copy=bool(row["is_copy"]),
             )
             for row in await self._rows(SQL["awaiting"], (list(request_ids),))
         ]
+
+    async def taken(self, case_ids: Collection[CaseId]) -> Mapping[CaseId, Sequence[Earlier]]:
+        found: dict[CaseId, list[Earlier]] = {}
+        for row in await self._rows(SQL["steps_taken"], (list(case_ids),)) if case_ids else ():
+            one = Earlier(row["taken_at"], tuple(row["told"]), row["number"] or "")
+            found.setdefault(CaseId(row["case_id"]), []).append(one)
+        return found
 
     async def alone_with_common_causes(self) -> bool:
         return await try_lock(self._connection, GROUPING_LOCK)
@@ -222,6 +232,9 @@ class PostgresCaseTransaction:
             await run(SQL["insert_requests"], (to_json(request_rows(changes.requests)),))
         if changes.issued:
             await run(SQL["requests_issued"], (to_json([issued_row(one) for one in changes.issued]),))
+            for document in changes.issued:
+                for file in document.files:
+                    await run(SQL["put_file"], file_row(document, file))
         if changes.attached:
             await run(SQL["attach"], (to_json([attached_row(one) for one in changes.attached]),))
 

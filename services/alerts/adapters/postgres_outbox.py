@@ -1,6 +1,7 @@
 """The outbox in PostgreSQL: due, last question, lease, record."""
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -15,11 +16,12 @@ from services.alerts.domain.case.case import Case
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
 from services.alerts.domain.delivery.consent import may_send
 from services.alerts.domain.delivery.destinations import Due
+from services.alerts.domain.delivery.documents import File, files_for
 from services.alerts.domain.delivery.notice import Notice
 from services.alerts.domain.ids import BodyCode, ContactId, NoticeId, RequestId
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import ClaimRequest, Ready, Refused, Retell
-from services.kernel.words import Channel, Purpose
+from services.kernel.words import Channel, FileKind, Purpose
 from services.runtime.postgres import Connection, Pool
 
 Encode = Callable[[dict[str, Any]], tuple[str, bytes]]
@@ -62,7 +64,7 @@ class PostgresOutbox:
             for answer in answers:
                 if isinstance(answer, Refused):
                     await _put_off(connection, answer, request.now)
-            return answers
+            return await _with_files(connection, answers)
 
     async def _answer(self, connection: Connection, row: dict[str, Any], request: ClaimRequest) -> Ready | Refused:
         case = case_of(row)
@@ -140,6 +142,33 @@ async def _claimed(connection: Connection, chosen: Sequence[Due], now: datetime)
         return await cursor.fetchall()
 
 
+async def _with_files(connection: Connection, answers: list[Ready | Refused]) -> list[Ready | Refused]:
+    """Give mails the files of their documents; where no mail brings one nothing is asked."""
+    ready = [one for one in answers if isinstance(one, Ready)]
+    wanted = {one.notice_id: request_id for one in ready if (request_id := _document_in(one))}
+    if not wanted:
+        return answers
+    files: dict[str, list[File]] = {}
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(SQL["files_of"], (list(wanted.values()),))
+        for row in await cursor.fetchall():
+            file = File(row["language"], FileKind(row["kind"]), row["content"])
+            files.setdefault(row["request_id"], []).append(file)
+    return [
+        replace(one, files=files_for(files.get(wanted[one.notice_id], ()), one.lang))
+        if isinstance(one, Ready) and one.notice_id in wanted
+        else one
+        for one in answers
+    ]
+
+
+def _document_in(ready: Ready) -> str | None:
+    """Return by which request the document in a mail was asked for; a draft has no number, but a page."""
+    if ready.to.channel is not Channel.EMAIL or ready.notice is None or not ready.notice.html:
+        return None
+    return ready.notice.request_id
+
+
 async def _put_off(connection: Connection, refused: Refused, now: datetime) -> None:
     reason, until = str(refused.consent.stop), refused.consent.wait_until
     if until is not None:
@@ -176,5 +205,7 @@ def _notice_of(row: dict[str, Any], case: Case) -> Notice:
         first=row["first"],
         request_id=RequestId(row["request_id"]) if row["request_id"] else None,
         document_number=row["document_number"],
+        signed_document_id=row["document_id"],
         html=row["html"] or "",
+        is_copy=bool(row["is_copy"]),
     )

@@ -24,7 +24,7 @@ from services.alerts.domain.ids import BodyCode, ContactId
 from services.alerts.domain.routing.contacts import Contact
 from services.kernel.calendar import CHINA
 from services.kernel.effective import in_force
-from services.kernel.words import Recipient
+from services.kernel.words import ContactRole, Recipient
 from services.runtime.logging import get_logger
 
 
@@ -147,12 +147,17 @@ class RegistryDirectory:
             wanted = list(dict.fromkeys([*wanted, *(code for code, of_kind in others.items() if of_kind == kind)]))
         return [BodyCode(code) for code in wanted]
 
-    def particulars(self, facts: SubjectFacts, recipients: Sequence[str], now: datetime) -> Particulars | None:
-        """The centre issues, as the source of what was found; without a name in the register it cannot."""
+    def particulars(
+        self, facts: SubjectFacts, recipients: Sequence[str], now: datetime, issuer: Recipient = Recipient.CENTRE
+    ) -> Particulars | None:
+        """Whoever has no name in the register cannot issue; the centre stands in, as the source of what was found."""
         day = now.astimezone(CHINA).date()
         names = self._body_names(facts.district, day)
-        issuer = next((code for code in self.bodies(Recipient.CENTRE, facts.district) if code in names), None)
-        if issuer is None:
+        able = [facts.town] if issuer is Recipient.STREET else self.bodies(issuer, facts.district)
+        chosen_issuer = next(
+            (code for code in (*able, *self.bodies(Recipient.CENTRE, facts.district)) if code in names), None
+        )
+        if chosen_issuer is None:
             return None
         record = self._units.get(facts.subject.id)
         version = in_force(record.versions, day) if record else None
@@ -161,14 +166,22 @@ class RegistryDirectory:
             chosen = self._packs.of(facts.district, day)
         routes = () if chosen is None else chosen.pack.routes
         return Particulars(
-            issuer_code=issuer,
-            issuer=names[issuer],
+            issuer_code=chosen_issuer,
+            issuer=names[chosen_issuer],
             name=Named(facts.name, facts.name_en),
             address=version.address if version else "",
             category=next((Named(one.name_zh, one.name_en) for one in routes if one.code == facts.category), None),
             town=names.get(facts.town),
+            responsible=self._manager_of(facts.subject.id, day),
             bodies={code: names[code] for code in recipients if code in names},
         )
+
+    def _manager_of(self, unit_id: str, day: date) -> str:
+        """Return the name of the unit's fire safety manager, "" where none is registered."""
+        records = (self._contacts.get(one) for one in sorted(self._contacts_of.get(unit_id, ())))
+        versions = (in_force(record.versions, day) for record in records if record)
+        managers = (one for one in versions if one and one.role is ContactRole.MANAGER and one.body_code == unit_id)
+        return next((one.name for one in managers if one.retired_on is None or one.retired_on > day), "")
 
     def _body_names(self, district: str, day: date) -> Mapping[str, Named]:
         chosen = None

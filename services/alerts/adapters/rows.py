@@ -11,11 +11,11 @@ from services.alerts.domain.case.event import Component, Proof
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.subject import Subject, SubjectFacts, SubjectKind
-from services.alerts.domain.delivery.documents import Attached, IssuedDocument
+from services.alerts.domain.delivery.documents import Attached, File, IssuedDocument
 from services.alerts.domain.delivery.interim import InterimRow
 from services.alerts.domain.delivery.notice import About, Notice, due_at
 from services.alerts.domain.escalation.steps import LadderStep, StepTaken
-from services.alerts.domain.escalation.triggers import Elapsed, OnEvent, Trigger, WorkingDays, WorkingTime
+from services.alerts.domain.escalation.triggers import Elapsed, OnEvent, Overdue, Trigger, WorkingDays, WorkingTime
 from services.alerts.domain.ids import BodyCode, CaseId
 from services.kernel.words import CaseEvent, ClockKind, Recipient, StepExit, WorkingCalendarName
 from services.runtime.postgres import json_text
@@ -230,6 +230,7 @@ def step_json(step: LadderStep) -> Row:
         "name_zh": step.name_zh,
         "name_en": step.name_en,
         "reply_working_days": step.reply_working_days,
+        "receipt_working_days": step.receipt_working_days,
         "board_only": step.board_only,
         "clause": step.clause,
         "exit": [str(one) for one in step.exits],
@@ -246,6 +247,8 @@ def _trigger_json(trigger: Trigger) -> Row:
             said = {"working_time": {"working_s": span.total_seconds(), "calendar": str(calendar)}}
         case OnEvent(kind):
             said = {"event": {"kind": str(kind)}}
+        case Overdue(clock):
+            said = {"overdue": {"clock": str(clock)}}
         case _:
             assert_never(trigger)
     return {"trigger": said}
@@ -258,6 +261,8 @@ def _trigger_of(raw: Mapping[str, Any]) -> Trigger:
         return Elapsed(timedelta(seconds=raw["after_s"]))
     if "event" in said:
         return OnEvent(CaseEvent(said["event"]["kind"]))
+    if "overdue" in said:
+        return Overdue(ClockKind(said["overdue"]["clock"]))
     working = said["working_time"]
     calendar = WorkingCalendarName(working["calendar"])
     if "working_days" in working:
@@ -275,6 +280,7 @@ def step_of_json(raw: Mapping[str, Any]) -> LadderStep:
         name_en=raw["name_en"],
         clause=raw["clause"],
         reply_working_days=raw["reply_working_days"],
+        receipt_working_days=raw.get("receipt_working_days"),
         board_only=raw["board_only"],
         exits=tuple(StepExit(one) for one in raw.get("exit", [StepExit.CASE_CLOSED])),
     )
@@ -324,6 +330,7 @@ def notice_row(
         "first": notice.first,
         "about": about_json(notice.about),
         "request_id": notice.request_id,
+        "is_copy": notice.is_copy if notice.request_id else None,
         **({} if brought is None else _state_of(brought)),
     }
 
@@ -376,6 +383,7 @@ def attached_row(attached: Attached) -> Row:
         "html": attached.html,
         "template": attached.template,
         "document_number": attached.number,
+        "document_id": attached.signed_document_id,
     }
 
 
@@ -383,8 +391,17 @@ def issued_row(document: IssuedDocument) -> Row:
     return {
         "request_id": document.request_id,
         "document_id": document.document_id,
-        "number": document.number,
+        "number": document.number or None,
         "issued_at": document.issued_at,
+    }
+
+
+def file_row(document: IssuedDocument, file: File) -> Row:
+    return {
+        "request_id": document.request_id,
+        "language": file.language,
+        "kind": str(file.kind),
+        "content": file.content,
     }
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from services.alerts.adapters.channels import open_channels
 from services.alerts.adapters.kafka_notices import notice_event
-from services.alerts.adapters.mail import MailServer
+from services.alerts.adapters.mail import MailServer, SignedLinks
 from services.alerts.adapters.postgres_outbox import PostgresOutbox
 from services.alerts.domain.delivery.destinations import Destinations
 from services.alerts.domain.delivery.robots import PROFILES, provider_of
@@ -18,6 +18,7 @@ from services.alerts.worker.fire_priority import FirePriority
 from services.kernel.words import Channel
 from services.runtime.clock import Clock
 from services.runtime.postgres import Pool
+from services.runtime.settings import keys_of
 
 SMTP_EXCHANGES = 8
 """Exchanges of one mail, each with its own deadline: greeting, EHLO, STARTTLS, sign-in, MAIL, RCPT, DATA, text."""
@@ -113,4 +114,10 @@ class DeliveryWorkers:
             user=settings.smtp_user,
             password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
             timeout_s=settings.smtp_timeout_s,
+            reply_to=settings.mail_reply_to,
+            links=SignedLinks(
+                settings.console_url,
+                next(iter(keys_of(settings.link_key)), None),
+                timedelta(days=settings.link_days),
+            ),
         )

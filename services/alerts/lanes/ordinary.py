@@ -14,6 +14,7 @@ from services.alerts.adapters.postgres_audit import PostgresAuditLog, PostgresAu
 from services.alerts.adapters.postgres_cases import PostgresCaseStore
 from services.alerts.adapters.postgres_requests import PostgresRequests
 from services.alerts.adapters.topic_handler import TopicHandler
+from services.alerts.domain.delivery.documents import DocumentChange, IssuedDocument
 from services.alerts.domain.errors import StoreUnavailable
 from services.alerts.lanes.parts import Parts, after
 from services.alerts.worker.delivery import DeliveryWorker
@@ -136,7 +137,7 @@ class OrdinaryLane:
     async def _take_documents(self, stop: Stop) -> None:
         parts, settings = self._parts, self._parts.settings
         store = PostgresCaseStore(self._work)
-        handler = TopicHandler(
+        handler: TopicHandler[IssuedDocument | DocumentChange] = TopicHandler(
             topic=DOCUMENTS,
             decode=document_of_record,
             store=store,
@@ -145,7 +146,8 @@ class OrdinaryLane:
                 writer=parts.writer,
                 metrics=parts.metrics,
                 clock=parts.clock,
-                wake=parts.wake_events["delivery"],
+                composer=parts.composer,
+                wake=parts.wake_all,
             ),
             owner=settings.instance,
             at_once=settings.findings_at_once,

@@ -68,7 +68,11 @@ class Parts:
             calendar=calendar,
             metrics=metrics,
             pace=Pace(self.settings.clock_rate, calendar),
-            documents=DocumentTerms(timedelta(seconds=self.settings.document_wait_s), self.settings.console_url),
+            documents=DocumentTerms(
+                timedelta(seconds=self.settings.document_wait_s),
+                self.settings.console_url,
+                self.settings.document_issuers,
+            ),
         )
 
     def intake(self, store: CaseStore, fire_delivery: DeliveryWorker, wake: Callable[[], None]) -> CaseIntake:

@@ -51,3 +51,4 @@ class EscalationMonitor:
 
     async def forget(self) -> None:
         await self._auditor.forget_seen(self._clock.now() - REMEMBER_EVENTS)
+        await self._auditor.forget_files()

@@ -60,6 +60,7 @@ class LadderWorker:
             cases = await transaction.due(now, STEPS_AT_ONCE)
             common = [case.case_id for case in cases if case.is_common]
             members = await transaction.open_common_cases() if common else {}
+            earlier = await transaction.taken([case.case_id for case in cases if not case.is_urgent])
             taken = 0
             for case in cases:
                 if taken % 20 == 19 and not any(one.is_urgent for one in cases):
@@ -71,7 +72,14 @@ class LadderWorker:
                     # nothing to take: left due it would be looked at for ever, before all others
                     changes.put(clock_from(case, now, timedelta(0), self._composer.pace))
                     continue
-                self._composer.take_step(changes, case, step, now, members=members.get(case.case_id, 0))
+                self._composer.take_step(
+                    changes,
+                    case,
+                    step,
+                    now,
+                    members=members.get(case.case_id, 0),
+                    earlier=earlier.get(case.case_id, ()),
+                )
                 taken += 1
             await transaction.save(changes)
         return taken

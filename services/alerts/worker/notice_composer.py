@@ -1,6 +1,6 @@
 """Turns a decision into what is written: the step, one notice per address, and the audit entry."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,9 +12,15 @@ from services.alerts.domain.case.lifecycle import Decision
 from services.alerts.domain.delivery.documents import (
     DocumentRequest,
     DocumentTerms,
+    Earlier,
+    addressee_of,
+    addressees_of,
+    case_link,
     copies_of,
     is_issued_for,
+    others_of,
     request_id_of,
+    sent_to,
 )
 from services.alerts.domain.delivery.letters import (
     ALL_CLEAR_STEP,
@@ -29,6 +35,7 @@ from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.escalation.deadlines import reply_due
 from services.alerts.domain.escalation.ladder import Pace, climb
 from services.alerts.domain.escalation.steps import LadderStep, StepTaken
+from services.alerts.domain.ids import ContactId
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.domain.routing.recipients import (
     Recipients,
@@ -73,44 +80,61 @@ class NoticeComposer:
         *,
         members: int = 0,
         event: Event | None = None,
+        earlier: Sequence[Earlier] = (),
     ) -> Case:
-        """Climb one rung: the step, its notices, the next due time. Returns the case afterwards."""
+        """Climb one rung: the step, its notices, the next due time. Returns the case afterwards.
+
+        `earlier` are the steps taken before, which its document tells of.
+        """
         due_at = case.next_step_at or now
+        # the clocks first: a later step may be due when one of them passes
+        for kind, days in ((ClockKind.RECEIPT, step.receipt_working_days), (ClockKind.REPLY, step.reply_working_days)):
+            if days:
+                case = self.with_clock(case, kind, step.code, days, now)
         climbed = climb(case, step, now, self.pace)
-        if step.reply_working_days:
-            climbed = self._with_reply_due(climbed, step.code, step.reply_working_days, now)
         first = case.is_urgent and case.step is None
         recipients = (recipients_of_first_step if first else recipients_of_step)(self._directory, climbed, step)
         self._count(climbed, step.code, recipients)
         self._write_step(changes, climbed, step, recipients, due_at, now)
         letter = letter_of_step(climbed, step, now, event=event, members=members, first=first)
-        request = self._request(climbed, step, recipients, now)
+        request = self._request(climbed, step, recipients, now, earlier)
         if request is not None:
             changes.requests.append(request)
-        self._write_notices(changes, letter, recipients.addresses, request)
+        self._write_notices(changes, letter, recipients.addresses, request, recipients.parties)
         changes.put(climbed)
         self._note_calendar(climbed)
         return climbed
 
-    def _request(self, case: Case, step: LadderStep, recipients: Recipients, now: datetime) -> DocumentRequest | None:
+    def _request(
+        self, case: Case, step: LadderStep, recipients: Recipients, now: datetime, earlier: Sequence[Earlier]
+    ) -> DocumentRequest | None:
         """Return what to ask documents for; None when this step has no document, or nobody who reads or issues it."""
         terms = self._documents
         if not terms.wait or not recipients.addresses or not is_issued_for(case, step):
             return None
-        particulars = self._directory.particulars(case.facts, recipients.names, now)
+        instrument = Instrument(step.document)
+        addressees = addressees_of(case, instrument)
+        parties = [*recipients.names, *addressees, *(name for one in earlier for name in one.told)]
+        particulars = self._directory.particulars(case.facts, parties, now, terms.issuer_of(instrument))
         if particulars is None:
             return None
+        addressee = addressee_of(case, instrument, particulars)
         return DocumentRequest(
             request_id=request_id_of(case.case_id, step.code),
             case=case,
-            instrument=Instrument(step.document),
+            instrument=instrument,
             particulars=particulars,
-            copies=copies_of(recipients.names, particulars),
+            copies=copies_of(recipients.names, particulars, addressee),
             languages=tuple(sorted({Language(to.lang) for to in recipients.addresses})),
             clause=step.clause,
             requested_at=now,
             due_at=case.next_step_at,
-            link=f"{terms.console_url.rstrip('/')}/?case={case.case_id}",
+            link=case_link(terms.console_url, case.case_id),
+            addressee=addressee,
+            earlier=tuple((one, others_of(one.told, particulars)) for one in earlier),
+            recipients=sent_to(recipients, particulars.issuer_code, addressees),
+            receipt_due_at=case.clocks.running[ClockKind.RECEIPT].due_at if step.receipt_working_days else None,
+            reply_due_at=case.reply_due_at if step.reply_working_days else None,
         )
 
     def first_recipients(self, case: Case) -> Sequence[Address]:
@@ -165,9 +189,10 @@ class NoticeComposer:
             )
         )
 
-    def _with_reply_due(self, case: Case, code: str, working_days: int, now: datetime) -> Case:
+    def with_clock(self, case: Case, kind: ClockKind, code: str, working_days: int, now: datetime) -> Case:
+        """Return the case with the clock of a receipt or reply set, counted from now in working days."""
         due = reply_due(now, working_days, self._calendar.is_working)
-        return replace(case, clocks=case.clocks.set(ClockKind.REPLY, Clock(due, code, self._calendar.version, now)))
+        return replace(case, clocks=case.clocks.set(kind, Clock(due, code, self._calendar.version, now)))
 
     def _note_calendar(self, case: Case) -> None:
         """Say so when a deadline was counted by working days that are not arranged yet."""
@@ -206,9 +231,11 @@ class NoticeComposer:
         letter: Letter,
         addresses: Iterable[Address],
         request: DocumentRequest | None = None,
+        parties: Mapping[ContactId, str] | None = None,
     ) -> None:
         case = letter.case
         code = letter.step_code
+        main = addressees_of(case, request.instrument) | {request.particulars.issuer_code} if request else frozenset()
         for to in addresses:
             notice_id = notice_id_of(case.case_id, code, letter.purpose, case.sightings.drops, to)
             subject, body, template = self._writer.write(letter, notice_id, to)
@@ -230,6 +257,7 @@ class NoticeComposer:
                     first=letter.first,
                     request_id=request.request_id if request else None,
                     waits_until=request.requested_at + self._documents.wait if request else None,
+                    is_copy=request is not None and (parties or {}).get(to.contact_id) not in main,
                 )
             )
 

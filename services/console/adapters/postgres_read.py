@@ -18,6 +18,7 @@ from services.console.adapters.statements import SQL
 from services.console.domain.cases import (
     URGENT_KINDS,
     CaseDetail,
+    CaseDocument,
     CaseList,
     CaseRow,
     Component,
@@ -33,7 +34,7 @@ from services.console.domain.passages import as_shown
 from services.console.domain.rates import RateCounts
 from services.console.domain.units import CaseMark, Passage, Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
 from services.console.domain.viewer import WHOLE, Slice
-from services.kernel.words import VisibilityState
+from services.kernel.words import FileKind, Language, VisibilityState
 from services.runtime.postgres import Pool
 
 CASES_IN_PICTURE = 60
@@ -132,7 +133,21 @@ class PostgresReadModel:
                 sightings=papers[9],
                 signals=tuple(rows.case_signal(row) for row in await reader.all(SQL["case_signals"], case_id=case_id)),
                 components=components[case_id],
+                documents=tuple(
+                    CaseDocument(row[0], row[1], row[2], tuple(row[3]))
+                    for row in await reader.all(SQL["case_documents"], case_id=case_id)
+                ),
             )
+
+    async def document_file(
+        self, slice_: Slice, case_id: str, document_id: str, language: Language, kind: FileKind
+    ) -> bytes:
+        asked = {"case_id": case_id, "document_id": document_id, "language": str(language), "kind": str(kind)}
+        async with self._snapshot(slice_) as reader:
+            found = await reader.all(SQL["document_file"], **asked)
+        if not found:
+            raise NotFound
+        return bytes(found[0][0])
 
     @asynccontextmanager
     async def _snapshot(self, slice_: Slice | None = None) -> AsyncIterator["_Reader"]:

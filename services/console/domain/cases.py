@@ -144,6 +144,16 @@ class CaseList:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseDocument:
+    """A document of a case and its files, each as `zh.pdf`; `number` is "" of a draft."""
+
+    document_id: str
+    number: str
+    title: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CaseDetail:
     """Everything a reader may know about one case, with the log position that proves it."""
 
@@ -161,6 +171,7 @@ class CaseDetail:
     sightings: int
     signals: tuple[CaseSignal, ...] = ()
     components: tuple[Component, ...] = ()
+    documents: tuple[CaseDocument, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ ConsoleError
 +- NotFound             there is none, or it is not in the viewer's slice (one answer for both)
 +- Conflict             the case changed meanwhile
 +- OrdersUnavailable    Kafka did not take an order in time; it was not given
++- BadLink              a signed link opens nothing: altered, over, taken back or never ours (one answer for all)
++- DocumentRefused      what is done to a document does not fit what stands; its code says why
++- DocumentsUnavailable the service that keeps the documents did not answer in time, or refused us
 +- AlertsUnavailable    the service that keeps the cases did not answer in time, or refused us
 +- DataUnavailable      the database did not answer in time
 +- Stopping             the console was told to stop before the answer was ready
@@ -65,6 +68,48 @@ class Conflict(ConsoleError):
 
 class OrdersUnavailable(ConsoleError):
     code = "orders_unavailable"
+
+
+class BadLink(ConsoleError):
+    code = "bad_link"
+
+
+DOCUMENT_REASONS = frozenset(
+    {
+        "not_a_recipient",
+        "not_an_addressee",
+        "not_signed",
+        "not_issued",
+        "closed",
+        "undecided",
+        "changed",
+        "decided",
+        "no_name",
+        "no_text",
+        "no_reasons",
+        "too_many_files",
+        "file_too_large",
+        "files_too_large",
+        "file_type",
+        "text_too_long",
+        "bad_field",
+        "too_large",
+    }
+)
+"""Why documents refuses, as far as the page has a sentence for it."""
+
+
+class DocumentRefused(ConsoleError):
+    code = "document_refused"
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        if reason in DOCUMENT_REASONS:
+            self.code = f"document_{reason}"
+
+
+class DocumentsUnavailable(ConsoleError):
+    code = "documents_unavailable"
 
 
 class AlertsUnavailable(ConsoleError):

@@ -13,6 +13,7 @@ from services.console.domain.freshness import PartitionVisibility
 from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
 from services.console.domain.viewer import Slice
 from services.console.ports import ReadModel
+from services.kernel.words import FileKind, Language
 from services.runtime.clock import Clock
 
 T = TypeVar("T")
@@ -63,6 +64,14 @@ class SharedReads:
 
     async def case(self, slice_: Slice, case_id: str) -> CaseDetail:
         return await self._once(("case", slice_, case_id), lambda: self._read.case(slice_, case_id))
+
+    async def document_file(
+        self, slice_: Slice, case_id: str, document_id: str, language: Language, kind: FileKind
+    ) -> bytes:
+        if self._waiting >= self._waiting_bound:
+            raise TooBusy("too many reads wait already")
+        # not kept for others: two hundred files would fill the memory
+        return await self._in_turn(lambda: self._read.document_file(slice_, case_id, document_id, language, kind))
 
     async def _once(self, key: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
         now = self._clock.monotonic()

@@ -17,11 +17,13 @@ class KafkaDocumentStream:
         self._started = False
 
     async def send(self, documents: Sequence[Document]) -> None:
+        await self.send_changes([issued_event(document) for document in documents])
+
+    async def send_changes(self, records: Sequence[tuple[str, bytes]]) -> None:
         try:
             if not self._started:
                 await self._producer.start()
                 self._started = True
-            events = [issued_event(document) for document in documents]
-            await self._producer.send_many([Record(DOCUMENTS, key.encode(), value) for key, value in events])
+            await self._producer.send_many([Record(DOCUMENTS, key.encode(), value) for key, value in records])
         except KafkaUnavailable as error:
             raise StreamUnavailable(str(error)) from error

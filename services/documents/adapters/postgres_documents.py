@@ -1,9 +1,11 @@
 """Documents in PostgreSQL: offset, number and document in one transaction."""
 
+import hashlib
 import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -11,11 +13,11 @@ from psycopg.rows import dict_row
 
 from services.documents.adapters.statements import SQL
 from services.documents.adapters.wire import request_of
-from services.documents.domain.document import Document, Rendition
+from services.documents.domain.document import Document, File, Rendition
 from services.documents.domain.errors import Fenced, StoreUnavailable
 from services.documents.domain.numbering import Number, Series
 from services.documents.ports import IssuingTransaction, PartitionClaim
-from services.kernel.words import DocumentState, Language
+from services.kernel.words import DocumentState, FileKind, Language
 from services.runtime.partitions import PartitionTable
 from services.runtime.postgres import AWAY, Connection, Pool, json_text
 
@@ -71,29 +73,54 @@ class PostgresIssuingTransaction:
 
     async def add(self, document: Document) -> None:
         request, number = document.request, document.number
+        series = number.series if number else None
         values = (
             document.document_id,
             request.source,
             request.request_id,
             request.case_id,
             str(request.instrument),
-            request.unit.unit_id,
-            number.series.issuer,
-            number.series.mark,
-            number.series.year,
-            number.serial,
+            request.subject,
+            request.issuer.code,
+            series.mark if series else None,
+            series.year if series else None,
+            number.serial if number else None,
             document.template,
             str(document.state),
             request.requested_at,
             document.issued_at,
             json_text(json.loads(request.facts)),
+            document.files_due,
+            request.receipt_due_at,
+            request.reply_due_at,
         )
         with translated():
             await self._connection.execute(SQL["insert_document"], values)
-            for one in document.renditions:
+            if sent := request.recipients:
                 await self._connection.execute(
-                    SQL["insert_rendition"], (document.document_id, str(one.language), one.title, one.text, one.html)
+                    SQL["insert_recipients"],
+                    (
+                        document.document_id,
+                        [one.contact_id for one in sent],
+                        [one.party for one in sent],
+                        [one.is_addressee for one in sent],
+                    ),
                 )
+            await _write_texts(self._connection, document)
+
+    async def document(self, document_id: str) -> Document | None:
+        with translated():
+            async with self._connection.cursor(row_factory=dict_row) as cursor:
+                await cursor.execute(SQL["document"], (document_id,))
+                row = await cursor.fetchone()
+        return _document_of(row, (), ()) if row else None
+
+    async def put_numbered(self, document: Document, by: str, at: datetime) -> None:
+        values = (str(document.state), document.own_number, document.issued_at, by, at, document.document_id)
+        with translated():
+            await self._connection.execute(SQL["put_numbered"], values)
+            await self._connection.execute(SQL["drop_files"], (document.document_id,))
+            await _write_texts(self._connection, document)
 
 
 class PostgresDocuments:
@@ -117,24 +144,57 @@ class PostgresDocuments:
             await cursor.execute(SQL["unpublished"], (limit,))
             rows = await cursor.fetchall()
             renditions: dict[str, list[Rendition]] = defaultdict(list)
-            await cursor.execute(SQL["renditions"], ([row["document_id"] for row in rows],))
+            ids = [row["document_id"] for row in rows]
+            await cursor.execute(SQL["renditions"], (ids,))
             for row in await cursor.fetchall():
-                one = Rendition(Language(row["language"]), row["title"], row["text"], row["html"])
+                one = Rendition(Language(row["language"]), row["title"], row["text"], row["html"], row["covering"])
                 renditions[row["document_id"]].append(one)
-        return [_document_of(row, renditions[row["document_id"]]) for row in rows]
+            files: dict[str, list[File]] = defaultdict(list)
+            await cursor.execute(SQL["files"], (ids,))
+            for row in await cursor.fetchall():
+                files[row["document_id"]].append(File(Language(row["language"]), FileKind(row["kind"]), row["content"]))
+        return [_document_of(row, renditions[row["document_id"]], files[row["document_id"]]) for row in rows]
+
+    async def lacking(self, limit: int) -> Sequence[Document]:
+        async with transaction_on(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(SQL["lacking_files"], (limit,))
+            return [_document_of(row, (), ()) for row in await cursor.fetchall()]
+
+    async def put_files(self, document_id: str, files: Sequence[File]) -> None:
+        async with transaction_on(self._pool) as connection:
+            await connection.execute(SQL["files_tried"], (document_id,))
+            await _write_files(connection, document_id, files)
 
     async def mark_published(self, document_ids: Sequence[str]) -> None:
         async with transaction_on(self._pool) as connection:
             await connection.execute(SQL["mark_published"], (list(document_ids),))
 
 
-def _document_of(row: dict[str, Any], renditions: Sequence[Rendition]) -> Document:
+async def _write_texts(connection: Connection, document: Document) -> None:
+    """Write the texts and files of a document, in the place of those it had as a draft."""
+    for one in document.renditions:
+        values = (document.document_id, str(one.language), one.title, one.text, one.html, one.covering)
+        await connection.execute(SQL["put_rendition"], values)
+    await _write_files(connection, document.document_id, document.files)
+
+
+async def _write_files(connection: Connection, document_id: str, files: Sequence[File]) -> None:
+    for file in files:
+        digest = hashlib.sha256(file.content).hexdigest()
+        values = (document_id, str(file.language), str(file.kind), file.content, digest)
+        await connection.execute(SQL["put_file"], values)
+
+
+def _document_of(row: dict[str, Any], renditions: Sequence[Rendition], files: Sequence[File]) -> Document:
+    serial = row["serial"]
     return Document(
         document_id=row["document_id"],
         request=request_of(json_text(row["request"]).encode()),
-        number=Number(Series(row["issuer"], row["mark"], row["year"]), row["serial"]),
+        number=None if serial is None else Number(Series(row["issuer"], row["mark"], row["year"]), serial),
         template=row["template"],
         issued_at=row["issued_at"],
         renditions=tuple(renditions),
         state=DocumentState(row["state"]),
+        files=tuple(files),
+        own_number=row["own_number"] or "",
     )

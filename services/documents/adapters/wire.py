@@ -1,12 +1,42 @@
 """Requests on the wire to domain values, and documents to events."""
 
 from schemas import codec
+from schemas.document import Circular as WireCircular
 from schemas.document import Component as WireComponent
-from schemas.document import DocumentIssued, DocumentIssuedData, DocumentNumber, DocumentRequest
+from schemas.document import (
+    DocumentChanged,
+    DocumentChangedData,
+    DocumentFile,
+    DocumentIssued,
+    DocumentIssuedData,
+    DocumentNumber,
+    DocumentRequest,
+)
+from schemas.document import DocumentRequestData as RequestData
 from schemas.document import Named as WireNamed
 from schemas.document import Rendition as WireRendition
+from schemas.document import Trouble as WireTrouble
+from schemas.document import UnitParticulars as WireUnit
+from services.documents.domain.correspondence import Change, Correspondence, change_id_of
 from services.documents.domain.document import Document
-from services.documents.domain.request import Component, Issuer, Named, Request, Trouble, Unit
+from services.documents.domain.request import (
+    Basis,
+    Circular,
+    Component,
+    Earlier,
+    Ground,
+    Issuer,
+    Meeting,
+    Named,
+    Request,
+    Sent,
+    Standing,
+    Trouble,
+    Unit,
+)
+
+TITLE = 200
+"""Characters of a title on the wire; names may be as long as that alone."""
 
 
 def request_of(raw: bytes) -> Request:
@@ -21,25 +51,23 @@ def request_of(raw: bytes) -> Request:
         issuer=Issuer(data.issuer.code, _named(data.issuer.name)),
         addressee=_named(data.addressee),
         copies=tuple(_named(one) for one in data.copies),
-        unit=Unit(
-            unit_id=data.unit.unit_id,
-            name=_named(data.unit.name),
-            address=data.unit.address,
-            category=_named(data.unit.category) if data.unit.category else None,
-            town=_named(data.unit.town) if data.unit.town else None,
-        ),
-        trouble=Trouble(
-            kind=data.trouble.kind,
-            since=data.trouble.since,
-            detected_at=data.trouble.detected_at,
-            occurrence=data.trouble.occurrence,
-            component=_component(data.trouble.component),
-        ),
+        unit=_unit(data.unit) if data.unit else None,
+        trouble=_trouble(data.trouble) if data.trouble else None,
         due_at=data.due_at,
         languages=data.languages,
         link=data.link,
         requested_at=event.time,
+        basis=_basis(data),
         facts=raw.decode(),
+        subject=event.subject or (data.unit.unit_id if data.unit else data.issuer.code),
+        earlier=tuple(Earlier(one.at, tuple(map(_named, one.to)), one.number) for one in data.earlier),
+        circular=_circular(data.circular) if data.circular else None,
+        about=_named(data.about) if data.about else None,
+        grounds=tuple(Ground(one.on, _named(one.fact), one.number) for one in data.grounds),
+        meeting=Meeting(data.meeting.at, data.meeting.place) if data.meeting else None,
+        recipients=tuple(Sent(one.contact_id, one.party, one.is_addressee) for one in data.recipients),
+        receipt_due_at=data.receipt_due_at,
+        reply_due_at=data.reply_due_at,
     )
 
 
@@ -47,29 +75,103 @@ def _named(name: WireNamed) -> Named:
     return Named(name.zh, name.en)
 
 
-def _component(found: WireComponent | None) -> Component | None:
-    return Component(found.address, found.system, found.label) if found else None
+def _unit(found: WireUnit) -> Unit:
+    return Unit(
+        unit_id=found.unit_id,
+        name=_named(found.name),
+        address=found.address,
+        category=_named(found.category) if found.category else None,
+        town=_named(found.town) if found.town else None,
+        responsible=found.responsible,
+        telephone=found.telephone,
+    )
+
+
+def _trouble(found: WireTrouble) -> Trouble:
+    return Trouble(
+        kind=found.kind,
+        since=found.since,
+        detected_at=found.detected_at,
+        occurrence=found.occurrence,
+        component=_component(found.component) if found.component else None,
+        components=tuple(map(_component, found.components)),
+    )
+
+
+def _component(found: WireComponent) -> Component:
+    return Component(found.address, found.system, found.label, found.since)
+
+
+def _circular(found: WireCircular) -> Circular:
+    standings = tuple(
+        Standing(_named(one.body), one.numerator, one.denominator, one.rate, one.met) for one in found.standings
+    )
+    return Circular(_named(found.period), _named(found.measure), standings)
+
+
+def _basis(data: RequestData) -> Basis:
+    pack, evidence = data.pack, data.evidence
+    return Basis(
+        clause=data.clause,
+        pack=f"{pack.pack_id}@{pack.version}",
+        evidence=f"{evidence.topic}/{evidence.partition}/{evidence.offset}",
+    )
 
 
 def issued_event(document: Document) -> tuple[str, bytes]:
     """Return (key, encoded event)."""
-    request, number = document.request, document.number
+    request = document.request
     data = DocumentIssuedData(
         document_id=document.document_id,
         request_id=request.request_id,
         case_id=request.case_id,
         instrument=request.instrument,
         issuer_code=request.issuer.code,
-        number=DocumentNumber(text=number.text, mark=number.series.mark, year=number.series.year, serial=number.serial),
+        state=document.state,
+        number=_number(document),
         template=document.template,
         issued_at=document.issued_at,
         renditions=tuple(
-            WireRendition(language=one.language, title=one.title, text=one.text, html=one.html)
+            WireRendition(
+                language=one.language, title=one.title[:TITLE], text=one.text, html=one.html, covering=one.covering
+            )
             for one in document.renditions
         ),
+        files=tuple(DocumentFile(language=one.language, kind=one.kind, content=one.content) for one in document.files),
     )
-    unit_id = request.unit.unit_id
     event = DocumentIssued(
-        id=document.document_id, source="/documents", subject=unit_id, time=document.issued_at, data=data
+        id=document.event_id, source="/documents", subject=request.subject, time=document.issued_at, data=data
     )
-    return unit_id, codec.documents.encode(event)
+    return request.subject, codec.documents.encode(event)
+
+
+def _number(document: Document) -> DocumentNumber | None:
+    number = document.number
+    if number is None:
+        return DocumentNumber(text=document.own_number) if document.own_number else None
+    return DocumentNumber(text=number.text, mark=number.series.mark, year=number.series.year, serial=number.serial)
+
+
+def changed_event(stands: Correspondence, change: Change) -> tuple[str, bytes]:
+    """Return (key, encoded event) of what has just happened to a document."""
+    data = DocumentChangedData(
+        document_id=stands.document_id,
+        request_id=stands.request_id,
+        case_id=stands.case_id,
+        what=change.what,
+        state=stands.state,
+        party=change.party,
+        is_addressee=stands.addresses(change.party),
+        by=change.by,
+        via=change.via,
+        submission_id=change.submission_id,
+        reasons=change.reasons,
+    )
+    event = DocumentChanged(
+        id=change_id_of(stands.document_id, change),
+        source="/documents",
+        subject=stands.unit_id,
+        time=change.at,
+        data=data,
+    )
+    return stands.unit_id, codec.documents.encode(event)

@@ -1,39 +1,78 @@
-"""The documents that can be issued, one entry each: what its numbers are marked with, which template it has."""
+"""The documents there are, one entry each: what its numbers are marked with, which wording it has, what it tells of."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from types import MappingProxyType
 
 from services.documents.domain.errors import NotIssuable
 from services.documents.domain.reasons import RefusedBecause
+from services.documents.domain.request import Request
 from services.kernel.words import Instrument
+
+
+class Matter(StrEnum):
+    """What a document tells of, and so which facts its request must have."""
+
+    UNIT = "unit"
+    CIRCULAR = "circular"
+    INTERVIEW = "interview"
+    HISTORY = "history"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """`word` stands behind the issuer's mark in the number; `version` is that of the template in use.
 
-    A template's text is never changed: a new wording is a new version, for what was issued stays as it was.
+    A template's text is never changed: a new wording is a new version, for what was issued stays as it was. Of a
+    `draft` only its issuer makes a document, with a number and a date of its own. `slip`: a receipt comes with it.
     """
 
     instrument: Instrument
     word: str
     version: int
+    matter: Matter = Matter.UNIT
+    draft: bool = False
+    slip: bool = True
 
     @property
     def template(self) -> str:
         """The name under which the document remembers its wording."""
         return f"{self.instrument}@{self.version}"
 
+    def has_facts(self, request: Request) -> bool:
+        match self.matter:
+            case Matter.UNIT:
+                return request.unit is not None and request.trouble is not None
+            case Matter.CIRCULAR:
+                return request.circular is not None
+            case Matter.INTERVIEW:
+                return request.about is not None and bool(request.grounds) and request.meeting is not None
+            case Matter.HISTORY:
+                return request.about is not None and bool(request.grounds)
+
 
 CATALOGUE: Mapping[Instrument, Entry] = MappingProxyType(
-    {Instrument.FAULT_NOTICE: Entry(Instrument.FAULT_NOTICE, "告", 1)}
+    {
+        entry.instrument: entry
+        for entry in (
+            Entry(Instrument.FAULT_NOTICE, "告", 2),
+            Entry(Instrument.CHECK_TASK, "核", 1),
+            Entry(Instrument.URGING_NOTICE, "督", 1),
+            Entry(Instrument.COPY_NOTICE, "抄", 1),
+            Entry(Instrument.CORRECTION_ORDER, "限", 1, draft=True),
+            Entry(Instrument.CIRCULAR, "通", 1, Matter.CIRCULAR, slip=False),
+            Entry(Instrument.LISTED_SUPERVISION, "挂", 1, draft=True),
+            Entry(Instrument.INTERVIEW, "约", 1, Matter.INTERVIEW),
+            Entry(Instrument.ACCOUNTABILITY, "责", 1, Matter.HISTORY, draft=True, slip=False),
+        )
+    }
 )
 
 
-def entry_of(instrument: Instrument) -> Entry:
-    """Return what is needed to issue it. Raises NotIssuable for those that nobody issues here yet."""
-    entry = CATALOGUE.get(instrument)
-    if entry is None:
-        raise NotIssuable(RefusedBecause.NOT_ISSUED_HERE, instrument)
+def entry_of(request: Request) -> Entry:
+    """Return what is needed to issue it. Raises NotIssuable when its facts are not those of its kind."""
+    entry = CATALOGUE[request.instrument]
+    if not entry.has_facts(request):
+        raise NotIssuable(RefusedBecause.FACTS_MISSING, f"{request.instrument} tells of {entry.matter}")
     return entry

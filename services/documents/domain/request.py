@@ -1,7 +1,7 @@
 """What somebody wants put on paper: facts only, the wording is ours."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from services.kernel.words import FindingKind, Instrument, Language
 
@@ -35,33 +35,110 @@ class Unit:
     address: str = ""
     category: Named | None = None
     town: Named | None = None
+    responsible: str = ""
+    telephone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """The device that the trouble was first reported of, as its controller names it."""
+    """A device in trouble, as its controller names it, and since when, where that is known."""
 
     address: str
     system: str = ""
     label: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What is wrong since when; `occurrence` counts from 1 within the case."""
+    """What is wrong since when; `occurrence` counts from 1 within the case.
+
+    `component` is the one that it was first reported of, `components` are all of them where they are known.
+    """
 
     kind: FindingKind
     since: datetime
     detected_at: datetime
     occurrence: int = 1
     component: Component | None = None
+    components: tuple[Component, ...] = ()
+
+    @property
+    def listed(self) -> tuple[Component, ...]:
+        """All components that are known to be in trouble."""
+        return self.components or ((self.component,) if self.component else ())
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What was done before: whom a document, or a short text without a number, told."""
+
+    at: datetime
+    to: tuple[Named, ...]
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A body in a circular. `rate` is written as compliance writes it: nothing is computed here."""
+
+    body: Named
+    numerator: int
+    denominator: int
+    rate: str
+    met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Circular:
+    period: Named
+    measure: Named
+    standings: tuple[Standing, ...]
+
+    def of(self, *, met: bool) -> tuple[Standing, ...]:
+        """Return the green list (met) or the red one."""
+        return tuple(one for one in self.standings if one.met is met)
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A fact of a body's history, and the number of the document that says so."""
+
+    on: date
+    fact: Named
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    at: datetime
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a request rests on: clauses as the pack cites them, the pack, and where in the log the evidence stands."""
+
+    clause: str
+    pack: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A contact that the document is sent to, for which party, and whether as an addressee."""
+
+    contact_id: str
+    party: str
+    is_addressee: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """One document that is wanted. `source` and `request_id` together name it for ever.
 
-    `facts` is the request as it came, JSON, to be kept with the document: clause, pack and evidence stand there.
+    `subject` is the unit or body that it is about, and the key of all its records. `facts` is the request as it came,
+    JSON, to be kept with the document.
     """
 
     source: str
@@ -71,10 +148,28 @@ class Request:
     issuer: Issuer
     addressee: Named
     copies: tuple[Named, ...]
-    unit: Unit
-    trouble: Trouble
+    unit: Unit | None
+    trouble: Trouble | None
     due_at: datetime | None
     languages: tuple[Language, ...]
     link: str
     requested_at: datetime
+    basis: Basis
     facts: str
+    subject: str
+    earlier: tuple[Earlier, ...] = ()
+    circular: Circular | None = None
+    about: Named | None = None
+    grounds: tuple[Ground, ...] = ()
+    meeting: Meeting | None = None
+    recipients: tuple[Sent, ...] = ()
+    receipt_due_at: datetime | None = None
+    reply_due_at: datetime | None = None
+
+    @property
+    def latest_fact_at(self) -> datetime | None:
+        """The newest instant that the document tells of: it cannot be dated before that."""
+        known = [one.at for one in self.earlier]
+        if self.trouble is not None:
+            known += [self.trouble.since, self.trouble.detected_at]
+        return max(known, default=None)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from services.documents.domain.errors import StoreUnavailable
 from services.documents.metrics import DocumentsMetrics
-from services.documents.ports import DocumentStream, Outbox, StreamUnavailable
+from services.documents.ports import ChangeOutbox, DocumentStream, Outbox, StreamUnavailable
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
@@ -17,17 +17,26 @@ LONGEST_PAUSE_S = 5.0
 
 
 class PublishingService:
-    """Puts on firenet.documents.v1 what was issued, in the order of issue."""
+    """Puts on firenet.documents.v1 what was issued, in the order of issue, and what became of it."""
 
-    def __init__(self, *, outbox: Outbox, stream: DocumentStream, metrics: DocumentsMetrics, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        outbox: Outbox,
+        changes: ChangeOutbox,
+        stream: DocumentStream,
+        metrics: DocumentsMetrics,
+        clock: Clock,
+    ) -> None:
         self._outbox = outbox
+        self._changes = changes
         self._stream = stream
         self._metrics = metrics
         self._clock = clock
         self._news = asyncio.Event()
 
     def wake(self) -> None:
-        """Something was issued."""
+        """Something was issued, or has become of it."""
         self._news.set()
 
     async def turn(self) -> int:
@@ -40,7 +49,14 @@ class PublishingService:
             for document in documents:
                 self._metrics.age.observe(max(0.0, (now - document.request.requested_at).total_seconds()))
             self._metrics.published.inc(len(documents))
-        return len(documents)
+        return len(documents) + await self._publish_changes()
+
+    async def _publish_changes(self) -> int:
+        changes = await self._changes.unpublished_changes(AT_ONCE)
+        if changes:
+            await self._stream.send_changes([(key, event) for _, key, event in changes])
+            await self._changes.mark_changes_published([change_id for change_id, _, _ in changes])
+        return len(changes)
 
     async def run(self, pause_s: float, on_progress: Callable[[], None], stop: Stop) -> None:
         """Turn until stop; what is down is waited for with growing pauses."""

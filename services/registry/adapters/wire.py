@@ -286,6 +286,8 @@ def _when(timing: wire_pack.Trigger) -> str:
         return f"after {_hours(timing.elapsed.after_s)}"
     if timing.event is not None:
         return f"on {timing.event.kind}"
+    if timing.overdue is not None:
+        return f"when the {timing.overdue.clock} is overdue"
     working = timing.working_time
     assert working is not None, "the other triggers do not come through the check of the pack"
     if working.working_days is not None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from services.alerts.adapters.postgres_audit import PostgresAuditor
 from services.alerts.adapters.postgres_cases import PostgresCaseStore
 from services.alerts.adapters.postgres_outbox import PostgresOutbox
 from services.alerts.adapters.postgres_requests import PostgresRequests
@@ -14,6 +15,7 @@ from services.alerts.domain.delivery.documents import (
     Attached,
     AwaitingNotice,
     DocumentRequest,
+    File,
     Named,
     Particulars,
     request_id_of,
@@ -21,11 +23,12 @@ from services.alerts.domain.delivery.documents import (
 from services.alerts.domain.delivery.notice import Notice
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.ports import Changes, Ready
-from services.kernel.words import Instrument, Language
+from services.kernel.words import FileKind, Instrument, Language
 from services.runtime.postgres import open_pool
 from tests.contract.alerts.test_store import Stores, notice, said_anew, save, stores, take  # noqa: F401 - a fixture
 from tests.unit.alerts.build import at, case, issued
 
+FILES = (File("zh", FileKind.PDF, b"%PDF\x00zh"), File("en", FileKind.PDF, b"%PDF\x00en"))
 WAIT = timedelta(seconds=10)
 
 
@@ -61,7 +64,7 @@ async def awaiting(stores: Stores, one: Case) -> list[AwaitingNotice]:  # noqa: 
 
 
 async def attach(stores: Stores, one: Case) -> None:  # noqa: F811 - as above
-    document = issued(request_of(one).request_id, one.case_id)
+    document = replace(issued(request_of(one).request_id, one.case_id), files=FILES)
     async with stores.cases.transaction() as transaction:
         found = await transaction.awaiting([document.request_id])
         attached = [Attached(each.notice_id, "题", "文", "<p>", "I1@1", document.number) for each in found]
@@ -87,6 +90,7 @@ async def test_a_document_takes_the_place_of_the_text_and_ends_the_wait(stores: 
     assert [(each.subject, each.body, each.html, each.lacks_document) for each in sent] == [
         ("题", "文", "<p>", False)
     ] * 2
+    assert [each.files for each in sent] == [FILES[:1]] * 2, "those of the language of the mail"
 
 
 async def test_what_was_tried_or_taken_back_waits_for_no_document(stores: Stores) -> None:  # noqa: F811 - as above
@@ -117,3 +121,15 @@ async def test_a_request_is_published_once_and_not_when_nobody_waits_any_more(
         assert [(each, key) for each, key, _ in found] == ([] if ended else [(request_of(one).request_id, "U1")])
         await requests.mark_published([each for each, _, _ in found])
         assert await requests.unpublished(9) == []
+
+
+async def test_files_are_kept_until_the_notices_that_bring_them_have_ended(migrated_database: str) -> None:
+    async with open_pool(migrated_database, "contract", 2, 4) as pool:
+        here = Stores(PostgresCaseStore(pool), PostgresOutbox(pool, lambda row: ("", b""), said_anew))
+        one = await opened(here, "c1", "c2")
+        await attach(here, one)
+        auditor = PostgresAuditor(pool)
+        assert await auditor.forget_files() == 0
+        await save(here, Changes(cancelled={one.case_id: Reason.CASE_CLOSED}))
+        assert await auditor.forget_files() == len(FILES)
+        assert await auditor.forget_files() == 0

@@ -19,7 +19,7 @@ from services.console.ports import ReadModel
 from services.kernel.calendar import day_number
 from services.kernel.effective import in_force
 from services.kernel.policy import DatedPack, Packs
-from services.kernel.words import Connection, Health, VisibilityState
+from services.kernel.words import Connection, FileKind, Health, Language, VisibilityState
 from services.runtime.clock import SystemClock
 from services.runtime.postgres import open_pool
 from tests.fakes.console import T0, FakeReadModel
@@ -287,6 +287,29 @@ async def test_a_case_tells_its_steps_notices_and_evidence(empty_scenario: Scena
     ]
     assert dict(detail.evidence) == {"topic": "firenet.signals.v1", "partition": "3", "offset": "4711"}
     assert "@" not in repr(detail), "no address leaves the database"
+
+
+async def test_documents_of_a_case_and_their_files_are_for_who_may_see_the_case(empty_scenario: Scenario) -> None:
+    empty_scenario.put(UNITS)
+    empty_scenario.open_case("C1", "U02", step="H0", next_step="H1")
+    empty_scenario.document("D1", "C1", "消监告〔2026〕1号", {"zh": b"%PDF zh", "en": b"%PDF en"})
+    empty_scenario.document("D2", "C1", None, {})
+    async with open_pool(empty_scenario.dsn, "test", max_size=2) as pool:
+        read = PostgresReadModel(pool, LIMIT_S)
+        detail = await read.case(HEALTH, "C1")
+        assert [(one.document_id, one.number, one.files) for one in detail.documents] == [
+            ("D1", "消监告〔2026〕1号", ("zh.pdf", "en.pdf")),
+            ("D2", "", ()),
+        ]
+        assert await read.document_file(HEALTH, "C1", "D1", Language.EN, FileKind.PDF) == b"%PDF en"
+        for slice_, case_id, document_id, kind in (
+            (Slice(BodyCode("education")), "C1", "D1", FileKind.PDF),
+            (HEALTH, "C2", "D1", FileKind.PDF),
+            (HEALTH, "C1", "D2", FileKind.PDF),
+            (HEALTH, "C1", "D1", FileKind.DOCX),
+        ):
+            with pytest.raises(NotFound):
+                await read.document_file(slice_, case_id, document_id, Language.ZH, kind)
 
 
 async def test_members_of_a_common_case_stand_behind_it(empty_scenario: Scenario) -> None:

@@ -1,6 +1,6 @@
 """Store and outbox of documents: memory and PostgreSQL keep the same promises."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 
@@ -8,14 +8,17 @@ import pytest
 
 from services.documents.adapters.postgres_documents import PostgresDocuments
 from services.documents.adapters.renderer import TemplateRenderer
-from services.documents.domain.document import Document, document_id_of
+from services.documents.domain.catalogue import CATALOGUE
+from services.documents.domain.document import Document, File, document_id_of, numbered
 from services.documents.domain.errors import Fenced
 from services.documents.domain.numbering import Number, Series
 from services.documents.ports import PartitionClaim
+from services.kernel.words import DocumentState, FileKind, Language
 from services.runtime.postgres import open_pool
 from tests.fakes.documents import MemoryDocuments
 from tests.unit.documents.build import T0, at, request
 
+RENDERER = TemplateRenderer()
 TOPIC = "firenet.requests.v1"
 SERIES = Series("centre", "消监告", 2026)
 Store = MemoryDocuments | PostgresDocuments
@@ -33,14 +36,20 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
 
 def document(request_id: str, number: Number, seconds: float = 0) -> Document:
     wanted = request(request_id, languages=["zh", "en"])
+    rendered = RENDERER.render(wanted, number.text, CATALOGUE[wanted.instrument], T0, draft=False)
     return Document(
         document_id_of(wanted.source, request_id),
         wanted,
         number,
-        "I1@1",
+        "I1@2",
         at(seconds),
-        TemplateRenderer().render(wanted, number, "I1@1", T0),
+        tuple(one.rendition for one in rendered),
+        files=(File(Language.ZH, FileKind.PDF, b"%PDF\x00zh"), File(Language.EN, FileKind.PDF, b"%PDF\x00en")),
     )
+
+
+def serials(found: Iterable[Document]) -> list[int]:
+    return [one.number.serial for one in found if one.number is not None]
 
 
 async def issue(store: Store, claim: PartitionClaim, *ids: str, offset: int = 1) -> list[Document]:
@@ -56,7 +65,7 @@ async def test_numbers_count_on_from_transaction_to_transaction_and_per_series(s
     claim, _ = await store.claim(TOPIC, 0, "a")
     first = await issue(store, claim, "R1", "R2")
     second = await issue(store, claim, "R3", offset=2)
-    assert [one.number.serial for one in (*first, *second)] == [1, 2, 3]
+    assert serials((*first, *second)) == [1, 2, 3]
     async with store.transaction() as transaction:
         for other in (replace(SERIES, year=2027), replace(SERIES, issuer="b"), replace(SERIES, mark="c")):
             assert (await transaction.next_number(other)).serial == 1
@@ -69,8 +78,7 @@ async def test_a_transaction_that_fails_leaves_neither_number_nor_offset(store: 
             await transaction.advance(claim, 7)
             await transaction.add(document("R1", await transaction.next_number(SERIES)))
             raise ZeroDivisionError
-    (one,) = await issue(store, claim, "R2")
-    assert one.number.serial == 1
+    assert serials(await issue(store, claim, "R2")) == [1]
     assert (await store.claim(TOPIC, 0, "b"))[1] == 1
 
 
@@ -86,7 +94,9 @@ async def test_an_attempt_that_fails_gives_its_number_back_and_the_transaction_g
                 raise ZeroDivisionError
         async with transaction.attempt():
             await transaction.add(document("R3", await transaction.next_number(SERIES), 2))
-    assert [(one.request.request_id, one.number.serial) for one in await store.unpublished(9)] == [("R1", 1), ("R3", 2)]
+    found = await store.unpublished(9)
+    assert [one.request.request_id for one in found] == ["R1", "R3"]
+    assert serials(found) == [1, 2]
 
 
 async def test_what_is_issued_is_known(store: Store) -> None:
@@ -111,6 +121,42 @@ async def test_what_is_not_published_comes_whole_and_in_the_order_of_issue(store
     assert [without_facts(one) for one in found] == [without_facts(one) for one in issued[:2]]
     await store.mark_published([one.document_id for one in found])
     assert [one.document_id for one in await store.unpublished(9)] == [issued[2].document_id]
+
+
+async def test_a_draft_is_kept_without_a_number_and_told_of_once_more_when_its_issuer_has_numbered_it(
+    store: Store,
+) -> None:
+    draft = replace(document("R1", Number(SERIES, 1)), number=None, state=DocumentState.DRAFT)
+    async with store.transaction() as transaction:
+        await transaction.add(draft)
+    (found,) = await store.unpublished(9)
+    assert (found.state, found.number, found.number_text) == (DocumentState.DRAFT, None, "")
+    await store.mark_published([found.document_id])
+    async with store.transaction() as transaction:
+        kept = await transaction.document(draft.document_id)
+        assert kept is not None
+        assert await transaction.document("other") is None
+        issued = replace(
+            numbered(kept, "鼓消限〔2026〕7号", at(60)),
+            renditions=draft.renditions,
+            files=(File(Language.ZH, FileKind.PDF, b"%PDF numbered"),),
+        )
+        await transaction.put_numbered(issued, "officer", at(90))
+    (again,) = await store.unpublished(9)
+    assert (again.state, again.number_text, again.issued_at) == (DocumentState.ISSUED, "鼓消限〔2026〕7号", at(60))
+    assert [one.content for one in again.files] == [b"%PDF numbered"], "not those of the draft"
+
+
+async def test_files_that_there_was_no_time_for_are_looked_for_once(store: Store) -> None:
+    late = replace(document("R1", Number(SERIES, 1)), files=(), files_due=True)
+    async with store.transaction() as transaction:
+        await transaction.add(late)
+        await transaction.add(document("R2", Number(SERIES, 2)))
+    assert [one.document_id for one in await store.lacking(9)] == [late.document_id]
+    await store.put_files(late.document_id, [File(Language.ZH, FileKind.PDF, b"%PDF late")])
+    assert await store.lacking(9) == []
+    found = {one.document_id: one for one in await store.unpublished(9)}
+    assert [one.content for one in found[late.document_id].files] == [b"%PDF late"]
 
 
 def without_facts(one: Document) -> Document:

@@ -1,12 +1,16 @@
 """A fault on real parts: its numbered document in the mail, the short text while nobody makes documents, and back."""
 
+import io
 import json
+import re
 import subprocess
 from collections.abc import Sequence
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Literal
+
+from pypdf import PdfReader
 
 from deploy.stack.ports import free_ports
 from schemas.topics import REQUESTS
@@ -26,6 +30,7 @@ from tests.integration.alerts.scenario import (
 )
 
 ROOM = "room@mail.firenet-demo.cn"
+BUREAU = "bureau@mail.firenet-demo.cn"
 FIRM = "firm@mail.firenet-demo.cn"
 
 
@@ -68,6 +73,15 @@ def text_of(mail: EmailMessage, kind: Literal["plain", "html"] = "plain") -> str
     return content
 
 
+def number_in_pdf(mail: EmailMessage) -> str:
+    """Return the number that the document in a mail bears, read from its first page."""
+    (attached,) = mail.iter_attachments()
+    content = attached.get_content()
+    assert isinstance(content, bytes)
+    (number,) = re.findall(r"\S+〔\d+〕\d+号", PdfReader(io.BytesIO(content)).pages[0].extract_text())
+    return str(number)
+
+
 async def test_a_fault_is_told_with_its_numbered_document(kafka_broker: str, database: str, tmp_path: Path) -> None:
     async with scenario(kafka_broker, database, tmp_path) as here:
         await district(here, "U1", "U2")
@@ -82,7 +96,11 @@ async def test_a_fault_is_told_with_its_numbered_document(kafka_broker: str, dat
         assert number in text_of(mail)
         assert "抄送：维护保养单位。" in text_of(mail)
         assert f'<p class="number">{number}</p>' in text_of(mail, "html")
+        assert number_in_pdf(mail) == number
         (english,) = await mails(here, FIRM, 1)
+        assert [one.get_content_type() for one in english.iter_attachments()] == ["application/pdf"] * 2
+        assert "现抄送" not in text_of(mail)
+        assert "you have a copy of it" in text_of(english)
         assert number in text_of(english)
         assert "Copies to: maintenance firm." in text_of(english)
         (centre,) = here.hooks
@@ -100,6 +118,29 @@ async def test_a_fault_is_told_with_its_numbered_document(kafka_broker: str, dat
         await here.publish(finding("U1", "f1", Phase.ENDED, kind=FindingKind.FAULT))
         cleared = await mails(here, ROOM, 3)
         assert "解除" in cleared[2]["Subject"], "the all-clear waits for nobody and has no document"
+
+
+async def test_a_department_gets_its_numbered_copy_notice_as_a_file_with_what_was_done_before(
+    kafka_broker: str, database: str, tmp_path: Path
+) -> None:
+    async with scenario(kafka_broker, database, tmp_path) as here:
+        await district(here, "U1")
+        await here.publish(contact_record("c-health", "health", email=BUREAU))
+        start_documents(here)
+        # the whole ladder, a day to its last step, within some seconds
+        here.start(ALERTS_DOCUMENT_WAIT_S="600", ALERTS_CLOCK_RATE="10000")
+        await here.publish(finding("U1", "f1", kind=FindingKind.FAULT))
+        (told,) = await mails(here, ROOM, 1)
+        (mail,) = await mails(here, BUREAU, 1)
+        number = number_in_pdf(mail)
+        assert "抄〔" in number
+        assert mail["Subject"] == f"关于第U1医院火灾自动报警系统设备故障问题的抄告函（{number}）"
+        said = text_of(mail)
+        assert "卫生健康局：" in said
+        assert f"告知第U1医院、维护保养单位（{number_in_pdf(told)}）" in said
+        assert "现抄送" not in said, "it is addressed to the department"
+        drafts = await here.rows("SELECT state FROM documents.documents WHERE instrument IN ('I1', 'I2', 'I3', 'I4')")
+        assert {row["state"] for row in drafts} == {"issued"}
 
 
 async def test_while_nobody_makes_documents_the_short_text_goes_out_and_nothing_comes_twice(

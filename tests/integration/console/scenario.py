@@ -120,7 +120,7 @@ class Scenario:
         """Leave it as `create` did: no units, cases or accounts, in sight."""
         self.execute(
             "TRUNCATE rules.units, rules.rate_counts, rules.transitions, rules.component_transitions, rules.signals,"
-            " alerts.cases, console.accounts, console.sessions CASCADE"
+            " alerts.cases, documents.documents, console.accounts, console.sessions CASCADE"
         )
         self.execute("UPDATE rules.partitions SET blind_after_s = 10, saved_at = %s", [self.now()], notify=False)
         self.see()
@@ -231,6 +231,33 @@ class Scenario:
             "INSERT INTO alerts.steps (case_id, step, due_at, taken_at, document, clause, recipients)"
             " VALUES (%s, %s, %s, %s, 'I1', '003 street 6', %s)",
             [case_id, step, taken, taken, recipients],
+        )
+
+    def document(self, document_id: str, case_id: str, number: str | None, files: dict[str, bytes]) -> None:
+        """Write a document of a case as documents and alerts do, with a PDF for each of the languages."""
+        now = self.now()
+        self.execute(
+            "INSERT INTO documents.documents (document_id, source, request_id, case_id, instrument, unit_id, issuer,"
+            " template, state, requested_at, issued_at, request, published)"
+            " VALUES (%s, '/alerts', %s, %s, 'I1', 'U', 'centre', 'I1@2', 'issued', %s, %s, '{}', true)",
+            [document_id, document_id, case_id, now, now],
+        )
+        self.execute(
+            "INSERT INTO documents.renditions (document_id, language, title, text, html)"
+            " VALUES (%s, 'zh', '函', '', '')",
+            [document_id],
+        )
+        for language, content in files.items():
+            self.execute(
+                "INSERT INTO documents.rendition_files (document_id, language, kind, content, sha256)"
+                " VALUES (%s, %s, 'pdf', %s, '')",
+                [document_id, language, content],
+            )
+        self.execute(
+            "INSERT INTO alerts.requests (request_id, case_id, key, event, created_at, state, number, document_id,"
+            " issued_at)"
+            " VALUES (%s, %s, 'U', '{}', %s, 'issued', %s, %s, %s)",
+            [document_id, case_id, now, number, document_id, now],
         )
 
     def sign(self, case_id: str, body: str, note: str = "") -> None:

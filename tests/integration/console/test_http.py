@@ -203,6 +203,29 @@ async def test_a_department_gets_its_slice_from_every_path(site: Console, scenar
         assert site.alerts.asked == []
 
 
+async def test_a_document_is_fetched_as_a_file_by_whoever_may_see_its_case(site: Console, scenario: Scenario) -> None:
+    scenario.open_case("C-health", "U00000")
+    scenario.document("D1", "C-health", "消监告〔2026〕1号", {"zh": b"%PDF-1.7 zh"})
+    scenario.open_case("C-school", "U00001")
+    scenario.document("D2", "C-school", "消监告〔2026〕2号", {"zh": b"%PDF-1.7 school"})
+    path = "/api/v1/cases/C-health/documents/D1/zh.pdf"
+    async with site.signed_in("health") as browser:
+        detail = await browser.json("/api/v1/cases/C-health")
+        (document,) = detail["documents"]
+        assert (document["number"], document["files"]) == ("消监告〔2026〕1号", ["zh.pdf"])
+        answer = await browser.http.get(path)
+        assert (answer.status_code, answer.content) == (200, b"%PDF-1.7 zh")
+        assert answer.headers["content-type"] == "application/pdf"
+        assert answer.headers["content-disposition"].startswith("inline")
+        assert answer.headers["cache-control"] == "no-store"
+        assert (await browser.http.get(path.replace(".pdf", ".docx"))).status_code == 404
+        assert (await browser.http.get(path.replace(".pdf", ".exe"))).status_code in (400, 422)
+        of_a_school = "/api/v1/cases/C-school/documents/D2/zh.pdf"
+        assert (await browser.http.get(of_a_school)).status_code == 404
+    async with site.signed_in("centre") as browser:
+        assert (await browser.http.get(of_a_school)).content == b"%PDF-1.7 school"
+
+
 async def test_a_street_is_a_department_too(site: Console) -> None:
     async with site.signed_in("dongjie") as browser:
         rows = (await browser.json("/api/v1/units"))["rows"]

@@ -68,6 +68,9 @@ INSERT INTO documents.documents (document_id, source, request_id, case_id, instr
 SELECT 'D' || n, '/alerts', 'Q' || n, 'C' || n, 'I1', 'U' || n, 'centre', 'm', 2026, n, 'I1@1', 'issued', now(), now(),
     '{}', n % 400 > 0 FROM generate_series(1, 40000) n;
 INSERT INTO documents.renditions SELECT 'D' || n, 'zh', 't', 'x', 'h' FROM generate_series(1, 40000) n;
+INSERT INTO documents.rendition_files SELECT 'D' || n, 'zh', 'pdf', 'x', 'h' FROM generate_series(1, 40000) n;
+UPDATE documents.documents SET files_due = true WHERE substr(document_id, 2)::int % 4000 = 1;
+INSERT INTO alerts.document_files SELECT 'Q' || n, 'zh', 'pdf', 'x' FROM generate_series(1, 40000) n;
 INSERT INTO alerts.seen SELECT 's' || n, TIMESTAMPTZ '2026-11-01Z' + n * interval '1 minute'
 FROM generate_series(1, 40000) n;
 INSERT INTO alerts.partitions (topic, partition) SELECT 't', n FROM generate_series(0, 1999) n;
@@ -187,6 +190,13 @@ REFUSALS: Plan = {
         pytest.param(DOCUMENTS["issued"], (["D200", "D400"],), "documents_pkey", id="documents: issued before"),
         pytest.param(DOCUMENTS["unpublished"], (100,), "documents_unpublished", id="documents: to be told of"),
         pytest.param(DOCUMENTS["renditions"], (["D200", "D400"],), "renditions_pkey", id="documents: texts"),
+        pytest.param(DOCUMENTS["files"], (["D200", "D400"],), "rendition_files_pkey", id="documents: files"),
+        pytest.param(DOCUMENTS["lacking_files"], (5,), "documents_without_files", id="documents: files to be made"),
+        pytest.param(ALERTS["files_of"], (["Q200", "Q400"],), "document_files_pkey", id="alerts: files of a mail"),
+        pytest.param(ALERTS["steps_taken"], (["C200", "C400"],), "steps_pkey", id="alerts: steps taken before"),
+        pytest.param(
+            CONSOLE["case_documents"], {"case_id": "C200"}, "documents_of_case", id="console: documents of a case"
+        ),
         pytest.param(ALERTS["take_pending"], (100,), "audit_pending_pkey", id="alerts: entries to seal"),
         pytest.param(ALERTS["last_link"], (), "audit_pkey", id="alerts: end of the chain"),
         pytest.param(ALERTS["links"], (100, 100), "audit_pkey", id="alerts: links of the chain"),

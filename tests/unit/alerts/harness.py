@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 from services.alerts.adapters.interim_store import LocalInterimStore
 from services.alerts.domain.case.event import Event
 from services.alerts.domain.delivery.destinations import Destinations
-from services.alerts.domain.delivery.documents import DocumentTerms, IssuedDocument
+from services.alerts.domain.delivery.documents import DocumentChange, DocumentTerms, IssuedDocument
 from services.alerts.domain.escalation.ladder import Pace
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import PartitionClaim, Tray
@@ -54,7 +54,12 @@ class Harness:
             documents=self._documents,
         )
         self.documents = DocumentIntake(
-            store=self.store, writer=PlainWriter(), metrics=self.metrics, clock=self.clock, wake=lambda: None
+            store=self.store,
+            writer=PlainWriter(),
+            metrics=self.metrics,
+            clock=self.clock,
+            composer=composer,
+            wake=lambda: None,
         )
         common = {
             "store": self.store,
@@ -83,8 +88,8 @@ class Harness:
         self._documents = DocumentTerms(timedelta(seconds=seconds), "https://console.firenet-demo.cn")
         self.restart()
 
-    async def issue(self, *documents: IssuedDocument) -> None:
-        """Take documents in as they come on their topic."""
+    async def issue(self, *documents: IssuedDocument | DocumentChange) -> None:
+        """Take documents, and what became of them, in as they come on their topic."""
         topic = "firenet.documents.v1"
         if topic not in self._claims:
             self._claims[topic], _ = await self.store.claim(topic, 0, "harness")

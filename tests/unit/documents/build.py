@@ -31,4 +31,4 @@ def raw_request(request_id: str = "R1", **data: Any) -> bytes:
 
 def request(request_id: str = "R1", kind: FindingKind = FindingKind.FAULT, **data: Any) -> Request:
     found = request_of(raw_request(request_id, **data))
-    return replace(found, trouble=replace(found.trouble, kind=kind))
+    return replace(found, trouble=replace(found.trouble, kind=kind)) if found.trouble else found

@@ -1,5 +1,7 @@
 """What a request becomes: always the same document, in Chinese at least."""
 
+from dataclasses import replace
+
 import pytest
 
 from services.documents.domain.catalogue import entry_of
@@ -8,6 +10,7 @@ from services.documents.domain.errors import NotIssuable
 from services.documents.domain.reasons import RefusedBecause
 from services.kernel.words import INSTRUMENTS_ISSUED, Instrument, Language
 from tests.unit.documents.build import request
+from tests.unit.documents.samples import sample
 
 
 def test_the_same_request_of_the_same_source_is_the_same_document() -> None:
@@ -21,11 +24,10 @@ def test_chinese_is_always_made_and_comes_first() -> None:
     assert languages_of(request(languages=["zh"])) == (Language.ZH,)
 
 
-def test_what_nobody_issues_here_yet_is_refused_with_a_reason() -> None:
-    for instrument in Instrument:
-        if instrument in INSTRUMENTS_ISSUED:
-            assert entry_of(instrument).instrument is instrument
-        else:
-            with pytest.raises(NotIssuable) as refused:
-                entry_of(instrument)
-            assert refused.value.reason is RefusedBecause.NOT_ISSUED_HERE
+@pytest.mark.parametrize("instrument", list(Instrument))
+def test_every_kind_is_issued_from_its_own_facts_and_refused_with_others(instrument: Instrument) -> None:
+    assert entry_of(sample(instrument)).instrument is instrument
+    others = sample("I6") if instrument in INSTRUMENTS_ISSUED else sample("I1")
+    with pytest.raises(NotIssuable) as refused:
+        entry_of(replace(others, instrument=instrument))
+    assert refused.value.reason is RefusedBecause.FACTS_MISSING

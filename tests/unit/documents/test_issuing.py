@@ -1,5 +1,7 @@
 """Requests to documents: each once, in the order they came, and none holds up another."""
 
+from collections.abc import Collection
+
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -7,18 +9,26 @@ from services.documents.domain.document import document_id_of
 from services.documents.domain.request import Request
 from services.documents.metrics import DocumentsMetrics
 from services.documents.ports import StreamUnavailable
+from services.documents.worker.drafts import DraftService
 from services.documents.worker.issuing import IssuingService
 from services.documents.worker.publishing import PublishingService
 from services.kernel.words import Instrument
 from tests.fakes.alerts import FakeClock
-from tests.fakes.documents import MemoryDocuments, MemoryStream, PlainRenderer, unit_of
+from tests.fakes.documents import (
+    MemoryCorrespondences,
+    MemoryDocuments,
+    MemoryStream,
+    PlainRenderer,
+    PlainTypesetter,
+    unit_of,
+)
 from tests.unit.documents.build import request
 
 TOPIC = "firenet.requests.v1"
 
 
 class Scenario:
-    def __init__(self) -> None:
+    def __init__(self, typesetter: PlainTypesetter | None = None, drafts: Collection[Instrument] = ()) -> None:
         self.store = MemoryDocuments()
         self.stream = MemoryStream()
         self.registry = CollectorRegistry()
@@ -28,12 +38,21 @@ class Scenario:
         self.issuing = IssuingService(
             store=self.store,
             renderer=PlainRenderer(),
+            typesetter=typesetter,
+            drafts=drafts,
             metrics=metrics,
             clock=self.clock,
             marks={"centre": "消监"},
             wake=self.wake,
         )
-        self.publishing = PublishingService(outbox=self.store, stream=self.stream, metrics=metrics, clock=self.clock)
+        self.drafts = DraftService(store=self.store, renderer=PlainRenderer(), typesetter=typesetter, clock=self.clock)
+        self.publishing = PublishingService(
+            outbox=self.store,
+            changes=MemoryCorrespondences(),
+            stream=self.stream,
+            metrics=metrics,
+            clock=self.clock,
+        )
 
     def wake(self) -> None:
         self.woken += 1
@@ -43,7 +62,7 @@ class Scenario:
         await self.issuing.take(claim, requests, offset)
 
     def numbers(self) -> list[str]:
-        return [one.number.text for one in self.store.tables.documents.values()]
+        return [one.number_text for one in self.store.tables.documents.values()]
 
     def counted(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(name, labels) or 0.0
@@ -71,10 +90,10 @@ async def test_a_request_that_comes_again_has_its_document() -> None:
 
 async def test_what_cannot_be_rendered_gives_its_number_back_and_holds_nobody_up() -> None:
     here = Scenario()
-    await here.take(request("R1"), unit_of(request("R2"), "BUG"), request("R3", instrument="I4"), request("R4"))
+    await here.take(request("R1"), unit_of(request("R2"), "BUG"), request("R3", instrument="I6"), request("R4"))
     assert here.numbers() == ["消监告〔2026〕1号", "消监告〔2026〕2号"]
     assert here.counted("firenet_documents_refused_total", reason="unexpected") == 1
-    assert here.counted("firenet_documents_refused_total", reason="not_issued_here") == 1
+    assert here.counted("firenet_documents_refused_total", reason="facts_missing") == 1
     assert here.store.tables.offsets[TOPIC, 0][1] == 1
 
 

@@ -33,14 +33,19 @@ SELECT channel, coalesce(reason, 'none'), count(*) FROM alerts.notices
 WHERE state IN ('pending', 'sending') GROUP BY 1, 2
 
 -- violations --
--- Without a clock only a case may be whose ladder has ended, or whose further steps wait for an event or are not taken
--- any more.
+-- Without a clock only a case may be whose ladder has ended, or whose further steps wait for an event, are for what is
+-- not overdue, or are not taken any more.
 SELECT count(*) FILTER (WHERE k.due_at IS NULL AND EXISTS (
            SELECT FROM jsonb_array_elements(c.ladder) WITH ORDINALITY AS later (step, place)
            WHERE later.place > coalesce((
                      SELECT taken.place FROM jsonb_array_elements(c.ladder) WITH ORDINALITY AS taken (step, place)
                      WHERE taken.step ->> 'code' = c.step), 0)
              AND later.step #> '{{trigger,event}}' IS NULL
+             AND (later.step #>> '{{trigger,overdue,clock}}' IS NULL OR EXISTS (
+                     SELECT FROM alerts.clocks w
+                     WHERE w.case_id = c.case_id AND w.kind = later.step #>> '{{trigger,overdue,clock}}'))
+             AND NOT (coalesce(later.step -> 'exit' ? 'replied', false) AND NOT EXISTS (
+                     SELECT FROM alerts.clocks w WHERE w.case_id = c.case_id AND w.kind = 'reply'))
              AND (c.acknowledged_at IS NULL OR NOT coalesce(later.step -> 'exit' ? 'acknowledged', false)))),
        count(*) FILTER (WHERE k.due_at < %s),
        min(k.due_at) FILTER (WHERE k.due_at <= %s)

@@ -168,7 +168,7 @@ ON CONFLICT DO NOTHING
 -- notice_names --
 notice_id, case_id, step, purpose, body_code, contact_id, channel, address, secret_ref, lang, template, subject, body,
 clause, created_at, caused_at, fire, state, attempts, next_attempt_at, lease_until, ended_at, reason, first, about,
-request_id
+request_id, is_copy
 
 -- insert_notices --
 INSERT INTO alerts.notices ({notice_names})

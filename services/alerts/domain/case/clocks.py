@@ -1,19 +1,19 @@
 """The clocks of a case: what falls due when, side by side.
 
-                     opened, reopened                    a letter that wants an answer
+                     opened, reopened                    a letter that wants a signature, an answer
                             |                                        |
                             v                                        v
-      step taken,    +-------------+                          +-------------+
-      next one set   |    step     | held: not before its     |    reply    |  (receipt and un_acknowledge are
-             +------>| due_at,step |       end               | due_at,step |   rows of the same shape; nothing
-             |       +-------------+                          +-------------+   sets them yet)
-             |        |     |     |                                  |
-             |   due  |     |     | ladder ended, next step waits    | stands until the next such letter,
-             +--------+     |     | for an event, or case closed     | also when the case is closed
-                            |     v                                  v
-              acknowledged, |   (no row)                     shown; nothing is taken when it passes
-              an exit holds |
-                            v
+      step taken,    +-------------+                    +-----------------------+
+      next one set   |    step     | held: not before   |    receipt, reply     |  (un_acknowledge is a row of the
+             +------>| due_at,step |       its end      |     due_at, step      |   same shape; nothing sets it yet)
+             |       +-------------+                    +-----------------------+
+             |        |     |     |                        |                 ^ |
+             |   due  |     |     | ladder ended, next     | signed,         | | passes
+             +--------+     |     | step waits for an      | answered,       | v
+                            |     v event, or case closed  v appeal upheld   | the step for what is overdue is due
+              acknowledged, |   (no row)                (no row)-------------+ at that instant; the clock stands
+              an exit holds |                                 reply returned   until it is stopped, also when the
+                            v                                                  case is closed
                   clock of the step after it, or none
 
 A clock that runs is a row of `alerts.clocks`; one that does not run has none.

@@ -23,7 +23,9 @@ class Notice:
     """One document to one address. `fire` jumps every queue. `first`, of a fire or a component, is never taken back.
 
     `request_id` names the document that is wanted in place of its text, for which it waits until `waits_until`;
-    `document_number` is that of the document once it is in it, and `html` the document as a page.
+    `document_number` is that of the document once it is in it, and `html` the document as a page. `is_copy`:
+    its recipient has a copy of the document, the addressee has it. A notice with a `signed_document_id` carries a link
+    by which its reader signs and answers without an account.
     """
 
     notice_id: NoticeId
@@ -44,6 +46,8 @@ class Notice:
     waits_until: datetime | None = None
     document_number: str | None = None
     html: str = ""
+    is_copy: bool = False
+    signed_document_id: str | None = None
 
 
 def notice_id_of(case_id: CaseId, step: str, purpose: Purpose, drop: int, to: Address) -> NoticeId:

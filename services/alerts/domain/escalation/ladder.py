@@ -15,7 +15,7 @@ from services.alerts.domain.case.clocks import Clock
 from services.alerts.domain.case.kinds import PASSING, CaseKind
 from services.alerts.domain.escalation.deadlines import WEEKDAYS, Calendar, reply_due, working_time_end
 from services.alerts.domain.escalation.steps import LadderStep
-from services.alerts.domain.escalation.triggers import Elapsed, OnEvent, WorkingDays, WorkingTime
+from services.alerts.domain.escalation.triggers import Elapsed, OnEvent, Overdue, WorkingDays, WorkingTime
 from services.kernel.words import ClockKind, Recipient, StepExit
 
 
@@ -45,8 +45,19 @@ def following(case: Case) -> LadderStep | None:
     return next((step for step in case.ladder[first:] if not has_exited(case, step)), None)
 
 
+def taken(case: Case) -> tuple[LadderStep, ...]:
+    """Return the steps up to the last one taken."""
+    codes = [step.code for step in case.ladder]
+    return case.ladder[: codes.index(case.step) + 1] if case.step in codes else ()
+
+
 def has_exited(case: Case, step: LadderStep) -> bool:
-    """Say whether something holds that this step is not taken for."""
+    """Say whether something holds that this step is not taken for.
+
+    A step for what is overdue is not taken while nothing is waited for: it was given, or the letter was never sent.
+    """
+    if isinstance(step.trigger, Overdue) and step.trigger.clock not in case.clocks.running:
+        return True
     return any(_holds(each, case) for each in step.exits)
 
 
@@ -56,8 +67,10 @@ def _holds(exit_: StepExit, case: Case) -> bool:
             return not case.is_open
         case StepExit.ACKNOWLEDGED:
             return case.acknowledged is not None
-        case StepExit.REPLIED | StepExit.CONDITION_OVER:
-            return False  # nothing tells of these yet; the check of the pack refuses them
+        case StepExit.REPLIED:
+            return ClockKind.REPLY not in case.clocks.running and any(one.reply_working_days for one in taken(case))
+        case StepExit.CONDITION_OVER:
+            return False  # nothing tells of it yet; the check of the pack refuses it
         case _:
             assert_never(exit_)
 
@@ -103,6 +116,9 @@ def clock_of(case: Case, step: LadderStep, pace: Pace) -> Clock | None:
             return Clock(start + pace.real(end - start), step.code, calendar.version, start)
         case OnEvent():
             return None
+        case Overdue(kind):
+            waits = case.clocks.running.get(kind)
+            return None if waits is None else Clock(waits.due_at, step.code, waits.calendar_version)
         case _:
             assert_never(step.trigger)
 

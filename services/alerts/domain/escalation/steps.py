@@ -20,6 +20,7 @@ class LadderStep:
     name_en: str
     clause: str
     reply_working_days: int | None = None
+    receipt_working_days: int | None = None
     board_only: bool = False
     exits: tuple[StepExit, ...] = (StepExit.CASE_CLOSED,)
 

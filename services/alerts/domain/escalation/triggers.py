@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services.kernel.words import CaseEvent, WorkingCalendarName
+from services.kernel.words import CaseEvent, ClockKind, WorkingCalendarName
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,4 +36,11 @@ class OnEvent:
     kind: CaseEvent
 
 
-Trigger = Elapsed | WorkingDays | WorkingTime | OnEvent
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """When the receipt or reply clock of the case passes. Where it does not run, nothing is missing: no such step."""
+
+    clock: ClockKind
+
+
+Trigger = Elapsed | WorkingDays | WorkingTime | OnEvent | Overdue

@@ -1,12 +1,12 @@
 """Who is told: a step's roles resolved through the registry's contacts, into one address per copy."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.escalation.steps import LadderStep
-from services.alerts.domain.ids import BodyCode
+from services.alerts.domain.ids import BodyCode, ContactId
 from services.alerts.domain.routing.contacts import Address, Contact
 from services.kernel.words import Channel, Recipient, StepExit
 
@@ -35,6 +35,7 @@ class Recipients:
     """`names` are body codes and unit roles with at least one address; `missing` are roles without any.
 
     `nobody` says why no notice is made at all. `instead` is set when the centre stands in for an empty step.
+    `parties` says as whom each contact is told: the first of the names that it answers for.
     """
 
     addresses: tuple[Address, ...]
@@ -42,6 +43,7 @@ class Recipients:
     missing: tuple[str, ...] = ()
     nobody: str | None = None
     instead: bool = False
+    parties: Mapping[ContactId, str] = field(default_factory=dict)
 
 
 def recipients_of(
@@ -54,14 +56,17 @@ def recipients_of(
     contacts: dict[str, Contact] = {}
     names: list[str] = []
     missing: list[str] = []
+    parties: dict[ContactId, str] = {}
     for role in tells:
         for name, found in _resolve(book, case, role):
             if name in but:
                 continue
             (names if found else missing).append(name)
             contacts.update((contact.contact_id, contact) for contact in found)
+            for contact in found:
+                parties.setdefault(contact.contact_id, name)
     addresses = tuple(address for contact in contacts.values() for address in addresses_of(contact))
-    return Recipients(addresses, tuple(dict.fromkeys(names)), tuple(dict.fromkeys(missing)))
+    return Recipients(addresses, tuple(dict.fromkeys(names)), tuple(dict.fromkeys(missing)), parties=parties)
 
 
 def recipients_of_step(book: AddressBook, case: Case, step: LadderStep) -> Recipients:

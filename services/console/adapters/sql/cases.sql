@@ -48,6 +48,20 @@ SELECT finding_id, clause, route_clause, pack_id, pack_version, evidence, close_
        common_case_id, sightings
 FROM alerts.cases WHERE case_id = %(case_id)s
 
+-- case_documents --
+SELECT d.document_id, coalesce(r.number, ''), t.title,
+       ARRAY(SELECT f.language || '.' || f.kind FROM documents.rendition_files f WHERE f.document_id = d.document_id
+             ORDER BY f.language <> 'zh', f.language, f.kind DESC)
+FROM documents.documents d JOIN documents.renditions t ON t.document_id = d.document_id AND t.language = 'zh'
+LEFT JOIN alerts.requests r ON r.request_id = d.request_id
+WHERE d.case_id = %(case_id)s ORDER BY d.issued_at, d.document_id
+
+-- document_file --
+SELECT f.content FROM documents.rendition_files f JOIN documents.documents d USING (document_id)
+JOIN alerts.cases c USING (case_id)
+WHERE {slice} AND case_id = %(case_id)s AND document_id = %(document_id)s AND f.language = %(language)s
+  AND f.kind = %(kind)s
+
 -- outside_common --
 -- Whoever sees the common case sees its members there, not once more in the list.
 NOT EXISTS (SELECT FROM alerts.cases o WHERE o.case_id = c.common_case_id AND o.state = 'open' AND c.kind <> 'fire')

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 import secrets
 from urllib.parse import urlsplit
 
@@ -16,6 +17,11 @@ from services.console.metrics import Metrics
 
 MAX_BODY_BYTES = 16 * 1024
 BODY_S = 10.0
+MAX_UPLOAD_BYTES = 10 * 1024 * 1024 + 64 * 1024
+"""Of a form with files, as documents takes it."""
+UPLOAD_S = 120.0
+"""Ten megabytes over a line of a megabit."""
+UPLOAD_PATHS = re.compile(r"/(?:d|api/v1/documents)/[^/]+/submissions")
 CSRF_HEADER = "x-csrf-token"
 SESSION_HEADER = "x-session"
 
@@ -46,7 +52,7 @@ HSTS = "max-age=31536000"
 
 
 class Guard:
-    """ASGI layer: adds the headers, refuses bodies over 16 KiB, counts requests by outcome.
+    """ASGI layer: adds the headers, refuses bodies over 16 KiB (forms with files: 10 MiB), counts requests by outcome.
 
     A request that is cut off because the console stops is answered by `stopping`, not by the server's bare words.
     Plain ASGI, because Starlette's middleware base class would buffer the live stream.
@@ -71,18 +77,20 @@ class Guard:
                 started = True
                 headers = MutableHeaders(raw=message["headers"])
                 for name, value in self._headers.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)  # a handler may be stricter, as of what others handed in
                 headers.setdefault("Cache-Control", "no-store")
                 message["headers"] = headers.raw
                 self._count(message["status"])
             await send(message)
 
+        uploads = UPLOAD_PATHS.fullmatch(scope["path"]) is not None
+        most, seconds = (MAX_UPLOAD_BYTES, UPLOAD_S) if uploads else (MAX_BODY_BYTES, BODY_S)
         length = Headers(scope=scope).get("content-length", "0")
-        if not length.isdecimal() or len(length) > 9 or int(length) > MAX_BODY_BYTES:
+        if not length.isdecimal() or len(length) > 9 or int(length) > most:
             await _too_large(scope, receive, guarded_send)
             return
         try:
-            await self._app(scope, _bounded(receive), guarded_send)
+            await self._app(scope, _bounded(receive, most, seconds), guarded_send)
         except asyncio.CancelledError:
             if started:
                 raise
@@ -97,10 +105,10 @@ class Guard:
 _too_large = JSONResponse({"error": {"code": "too_large"}}, status_code=413)
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, most: int, seconds: float) -> Receive:
     """Cut a chunked body that grows over the bound, and one that does not come: neither is waited for or kept."""
     received, whole = 0, False
-    until = asyncio.get_running_loop().time() + BODY_S
+    until = asyncio.get_running_loop().time() + seconds
 
     async def bounded() -> Message:
         nonlocal received, whole
@@ -114,7 +122,7 @@ def _bounded(receive: Receive) -> Receive:
         if message["type"] == "http.request":
             received += len(message.get("body", b""))
             whole = not message.get("more_body", False)
-            if received > MAX_BODY_BYTES:
+            if received > most:
                 return {"type": "http.disconnect"}
         return message
 

@@ -3,6 +3,7 @@
 import contextlib
 import secrets
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -26,14 +27,15 @@ from services.console.domain.errors import (
 from services.console.domain.refusals import may_work_refusals
 from services.console.metrics import Metrics
 from services.console.ports import Authentication
+from services.kernel.calendar import CHINA
 from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
 
 LOGIN_SECONDS = 3600
-NOT_OF_THE_PAGE = ("login.js", "refusals.js", "shared.js", "wall.js")
+NOT_OF_THE_PAGE = ("documents.js", "login.js", "refusals.js", "shared.js", "wall.js")
 """Modules that the live page does not import: those of other pages, and the shared worker."""
 MAX_NEXT = 1000
-READABLE = ("/", "/refusals", "/wall")
+READABLE = ("/", "/documents", "/refusals", "/wall")
 """Pages that a sign-in may lead back to."""
 RETRY_S = 15
 SENT_HERE = {"ended": NotSignedIn.code, "other": OtherSession.code}
@@ -52,6 +54,7 @@ class Pages:
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(texts.TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
         )
+        self._environment.filters["beijing"] = _beijing
 
     def render(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         lang = _chosen(request.query_params.get("lang"), request.cookies.get("firenet_lang"), texts.LANGUAGES)
@@ -89,6 +92,11 @@ def to_sign_in(request: Request) -> Response:
     return RedirectResponse("/login" if wanted == "/" else f"/login?next={quote(wanted, safe='')}", status_code=303)
 
 
+def _beijing(instant: str) -> str:
+    """Return an instant of JSON as a reader without JavaScript has it, in China's time."""
+    return f"{datetime.fromisoformat(instant).astimezone(CHINA):%Y-%m-%d %H:%M} (UTC+8)"
+
+
 def _chosen(first: str | None, second: str | None, allowed: tuple[str, ...]) -> str:
     return next((choice for choice in (first, second) if choice in allowed), allowed[0])
 
@@ -116,6 +124,7 @@ class PageRoutes:
     def router(self) -> APIRouter:
         router = APIRouter(include_in_schema=False)
         router.add_api_route("/", self.live, methods=["GET"])
+        router.add_api_route("/documents", self.documents, methods=["GET"])
         router.add_api_route("/refusals", self.refusals, methods=["GET"])
         router.add_api_route("/wall", self.wall, methods=["GET"])
         router.add_api_route("/login", self.login, methods=["GET"])
@@ -157,6 +166,13 @@ class PageRoutes:
     def _keep_session(self, response: Response, token: str, session: Session) -> None:
         seconds = int((session.expires_at - self._clock.now()).total_seconds())
         self._cookies.set(response, self._cookies.session, token, max(1, seconds))
+
+    async def documents(self, request: Request) -> Response:
+        try:
+            session = await self._authenticator.session(request.cookies.get(self._cookies.session))
+        except NotSignedIn:
+            return to_sign_in(request)
+        return self._signed_in(request, "documents.html", session)
 
     async def refusals(self, request: Request) -> Response:
         try:

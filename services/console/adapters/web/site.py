@@ -18,15 +18,21 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from services.console.adapters.web import texts
 from services.console.adapters.web.api import Api, api_routes
+from services.console.adapters.web.documents import DocumentsApi, Uploads, document_routes
+from services.console.adapters.web.files import file_routes
 from services.console.adapters.web.guard import Cookies, Guard
+from services.console.adapters.web.links import LinkPages, link_routes
 from services.console.adapters.web.pages import RETRY_S, PageRoutes, Pages
 from services.console.adapters.web.parts import parts_routes
 from services.console.adapters.web.refusals import RefusalApi, refusal_routes
 from services.console.domain.errors import (
     AlertsUnavailable,
+    BadLink,
     Conflict,
     ConsoleError,
     DataUnavailable,
+    DocumentRefused,
+    DocumentsUnavailable,
     Forged,
     LockedOut,
     NotAllowed,
@@ -38,7 +44,16 @@ from services.console.domain.errors import (
     TooBusy,
 )
 from services.console.metrics import Metrics
-from services.console.ports import Authentication, CaseCommands, Live, ReadModel, Refusals
+from services.console.ports import (
+    Authentication,
+    CaseCommands,
+    Documents,
+    DocumentsService,
+    Live,
+    ReadModel,
+    Refusals,
+    Throttle,
+)
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
 
@@ -47,11 +62,14 @@ STATUS: dict[type[ConsoleError], int] = {
     Forged: 403,
     NotAllowed: 403,
     NotFound: 404,
+    BadLink: 404,
+    DocumentRefused: 409,
     Conflict: 409,
     OtherSession: 409,
     LockedOut: 429,
     TooBusy: 429,
     AlertsUnavailable: 503,
+    DocumentsUnavailable: 503,
     OrdersUnavailable: 503,
     DataUnavailable: 503,
     Stopping: 503,
@@ -80,6 +98,14 @@ class Assets(StaticFiles):
         return response
 
 
+@dataclass(frozen=True, slots=True)
+class LinkParts:
+    """What pages behind signed links need: where documents are, and how often one may ask."""
+
+    documents: DocumentsService
+    throttle: Throttle
+
+
 def build_site(
     *,
     authenticator: Authentication,
@@ -87,6 +113,8 @@ def build_site(
     read: ReadModel,
     commands: CaseCommands,
     refusals: Refusals,
+    documents: Documents,
+    links: LinkParts,
     clock: Clock,
     metrics: Metrics,
     options: SiteOptions,
@@ -117,7 +145,14 @@ def build_site(
     )
     app.include_router(parts_routes(options.parts_file))
     app.include_router(api_routes(api))
+    app.include_router(file_routes(api, read))
     app.include_router(refusal_routes(RefusalApi(api, refusals, metrics)))
+    uploads = Uploads()
+    app.include_router(document_routes(DocumentsApi(api, documents, uploads, metrics)))
+    link_pages = LinkPages(
+        pages=pages, documents=links.documents, uploads=uploads, throttle=links.throttle, client_of=client_of
+    )
+    app.include_router(link_routes(link_pages))
     mimetypes.add_type("text/javascript", ".js")
     app.mount(f"/static/{build}", Assets(directory=texts.STATIC))
     answer_error = _handle_errors(app, pages)

@@ -17,7 +17,7 @@ const door = (why) => `/login?${why}&next=${encodeURIComponent(location.pathname
 
 export async function ask(path, options = {}) {
   const patience = new AbortController();
-  const timer = setTimeout(() => patience.abort(), PATIENCE_MS);
+  const timer = setTimeout(() => patience.abort(), options.patience ?? PATIENCE_MS);
   let answer, body;
   try {
     answer = await fetch(path, {

@@ -114,6 +114,7 @@ function drawCase(detail) {
     detail.signals.length ? section(`${t("detail.signals")} (${detail.signals.length})`, signals(detail.signals)) : null,
     row.plan.length || row.taken.length ? section(t("detail.timeline"), timeline(row)) : null,
     section(`${t("detail.notices")} (${detail.deliveries.length})`, notices(detail.deliveries)),
+    detail.documents.length ? section(t("detail.documents"), documents(row, detail.documents)) : null,
     section(t("detail.basis"), facts([
       [t("detail.clause"), detail.clause], [t("detail.route"), detail.route_clause],
       [t("unit.lead"), nameOf("bodies", row.lead_department)], [t("unit.copies"), listed(row.copy_departments.map((code) => nameOf("bodies", code)))],
@@ -196,6 +197,17 @@ function notices(deliveries) {
         h("p", {}, h("b", {}, recipientName(row.body_code)), " ", h("span", { class: "pill" }, t(`channel.${row.channel}`)), row.purpose === "all_clear" ? h("span", { class: "pill" }, t("detail.allclear")) : h("span", { class: "pill" }, row.step)),
         h("p", { class: "notice-subject" }, row.subject),
         h("p", { class: "quiet num" }, `${t(`notice.${row.state}`)} · ${stamp(row.ended_at ?? row.created_at)}`, row.attempts > 1 ? ` · ${t("detail.attempts", { n: row.attempts })}` : "", row.reason ? ` · ${row.reason}` : "")))));
+}
+
+// What is printed opens in a page of its own, what is written on is kept.
+function documents(row, found) {
+  const at = (one, file) => `/api/v1/cases/${encodeURIComponent(row.case_id)}/documents/${encodeURIComponent(one.document_id)}/${file}`;
+  return h("ul", { class: "notices" }, found.map((one) =>
+    h("li", {},
+      h("div", {},
+        h("p", {}, h("b", { class: "num" }, one.number || t("document.draft"))),
+        h("p", { class: "notice-subject" }, one.title),
+        h("p", {}, one.files.length ? one.files.map((file) => h("a", { href: at(one, file), target: "_blank", rel: "noopener", class: "file" }, t(`document.${file}`))) : h("span", { class: "quiet" }, t("document.none")))))));
 }
 
 function drawUnit(detail) {

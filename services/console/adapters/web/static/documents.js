@@ -1,0 +1,261 @@
+// The inbox: documents for the one who is signed in, one of them with its text, and what can be done to it.
+
+import { Refused, ask, order } from "./api.js";
+import { byId, h, icon, patchList, setText, show } from "./dom.js";
+import * as preferences from "./preferences.js";
+import * as session from "./session.js";
+import { account, on, state } from "./state.js";
+import { listed, number, stamp, t, told } from "./text.js";
+
+const PAGE = 50;
+const MOST = 200; // rows in one answer
+const CALM_MS = 15000;
+const UPLOAD_MS = 150_000;
+const SORTS = account.department ? ["all", "todo", "overdue"] : ["all", "undecided", "overdue"];
+
+const query = new URLSearchParams(location.search);
+const view = { only: SORTS.includes(query.get("only")) ? query.get("only") : "all", id: query.get("id"), limit: PAGE };
+let page = { counts: {}, rows: [] };
+let generation = 0;
+let timer = null;
+let opener = null;
+let shown = null;
+
+const titleOf = (row) => row.titles?.[state.lang] || row.titles?.zh || row.number;
+const nameIn = (pair) => (pair ? (state.lang === "en" && pair.en) || pair.zh : "");
+const worded = (error) => t(`error.${error instanceof Refused ? error.code : "internal"}`);
+
+function remember() {
+  const wanted = new URLSearchParams();
+  if (view.only !== "all") wanted.set("only", view.only);
+  if (view.id) wanted.set("id", view.id);
+  const text = wanted.toString();
+  history.replaceState(null, "", text ? `?${text}` : location.pathname);
+}
+
+async function load() {
+  clearTimeout(timer);
+  const mine = (generation += 1);
+  try {
+    const answer = await ask(`/api/v1/documents?only=${view.only}&limit=${view.limit}`);
+    if (mine !== generation) return;
+    page = answer;
+    draw();
+  } catch (error) {
+    if (mine === generation) say(worded(error), true);
+  }
+  if (mine === generation) timer = setTimeout(load, CALM_MS);
+}
+
+function draw() {
+  byId("sorts").replaceChildren(...SORTS.map((name) =>
+    h("button", { type: "button", "aria-pressed": String(view.only === name), onclick: () => sortBy(name) }, `${t(`documents.only.${name}`)} ${number(page.counts[name] ?? 0)}`)));
+  setText(byId("total"), number(page.counts.all ?? 0));
+  patchList(byId("rows"), page.rows, (row) => row.document_id, make, update);
+  show(byId("empty"), page.rows.length === 0);
+  show(byId("more"), page.rows.length < Math.min(page.counts[view.only] ?? 0, MOST));
+}
+
+function sortBy(name) {
+  Object.assign(view, { only: name, limit: PAGE });
+  remember();
+  load();
+}
+
+function make(row) {
+  return h("li", {},
+    h("span", {}),
+    h("p", { class: "what" }, h("button", { type: "button", class: "link", onclick: () => open(row.document_id) }), h("small", { class: "num" })),
+    h("p", { class: "of" }, h("span", {}), h("small", {})),
+    h("p", { class: "due num" }, h("span", {}), h("small", {})));
+}
+
+function update(element, row) {
+  const [badge, what, unit, due] = element.children;
+  element.className = row.is_todo ? "todo" : "";
+  badge.className = `badge ${row.state}`;
+  setText(badge, t(`document.state.${row.state}`));
+  setText(what.children[0], titleOf(row));
+  setText(what.children[1], listed([row.number, ...row.undecided.map((kind) => t(`submission.waits.${kind}`))]));
+  setText(unit.children[0], nameIn(row.unit_name));
+  setText(unit.children[1], t("document.to", { name: nameIn(row.addressee) }));
+  const [label, at] = dueOf(row);
+  due.className = row.is_overdue ? "due num late" : "due num";
+  setText(due.children[0], row.is_overdue ? `${label}${t("document.overdue.mark")}` : label);
+  setText(due.children[1], at ? stamp(at) : stamp(row.issued_at));
+}
+
+// What is due next of a document, and when; else that it was issued.
+function dueOf(row) {
+  if (row.state === "issued" && row.receipt_due_at) return [t("document.receipt_due"), row.receipt_due_at];
+  if (["issued", "received"].includes(row.state) && row.reply_due_at) return [t("document.reply_due"), row.reply_due_at];
+  return [t("document.issued_at"), null];
+}
+
+function say(text, bad = false) {
+  byId("said").className = bad ? "said bad" : "said";
+  setText(byId("said"), text);
+  show(byId("said"), text !== "");
+}
+
+// --- one of them
+
+async function open(id) {
+  opener = document.activeElement;
+  try {
+    shown = await ask(`/api/v1/documents/${encodeURIComponent(id)}`);
+  } catch (error) {
+    say(worded(error), true);
+    return;
+  }
+  view.id = id;
+  remember();
+  sheet();
+  if (!byId("drawer").open) byId("drawer").show();
+  byId("drawer").querySelector("[data-role=close]").focus();
+}
+
+const base = () => `/api/v1/documents/${encodeURIComponent(shown.document_id)}`;
+
+function sheet(done = "") {
+  const one = shown;
+  const text = one.texts.find((each) => each.language === state.lang) ?? one.texts.find((each) => each.language === "zh");
+  const facts = [
+    [t("document.number"), one.number], [t("document.unit"), nameIn(one.unit_name)], [t("document.issuer"), nameIn(one.issuer_name)],
+    [t("document.addressee"), nameIn(one.addressee)], [t("document.issued_at"), stamp(one.issued_at)],
+    [t("document.receipt_due"), one.receipt_due_at && stamp(one.receipt_due_at)], [t("document.reply_due"), one.reply_due_at && stamp(one.reply_due_at)],
+  ];
+  byId("drawer").replaceChildren(
+    h("header", { class: "drawer-head" }, h("h2", { id: "drawer-title" }, titleOf(one)),
+      h("button", { type: "button", class: "tool", "aria-label": t("detail.close"), title: t("detail.close"), dataset: { role: "close" }, onclick: () => byId("drawer").close() }, icon("cross"))),
+    h("div", { class: "drawer-body", tabindex: "-1" },
+      done ? h("p", { class: "said", role: "status" }, done) : null,
+      h("p", {}, h("span", { class: `badge ${one.state}` }, t(`document.state.${one.state}`)), one.is_overdue ? h("b", { class: "late" }, ` ${t("document.overdue")}`) : null),
+      h("dl", { class: "facts" }, facts.filter(([, value]) => value).flatMap(([name, value]) => [h("dt", {}, name), h("dd", { class: "num" }, value)])),
+      h("p", {}, h("a", { class: "ack", href: `${base()}/paper?lang=${state.lang}`, target: "_blank", rel: "noopener" }, t("document.paper")), " ",
+        h("a", { class: "ack", href: `/?case=${encodeURIComponent(one.case_id)}` }, t("document.case"))),
+      h("div", { class: "paper", tabindex: "0", role: "region", "aria-label": t("document.text"), lang: text?.language === "en" ? "en" : "zh-CN" }, text?.text ?? ""),
+      receipts(one), submissions(one), one.may.reply ? submission(one, "reply") : null,
+      one.may.appeal ? h("section", {}, h("details", {}, h("summary", {}, t("submission.new.appeal")), submission(one, "appeal"))) : null,
+      recipients(one)));
+}
+
+function receipts(one) {
+  const signed = one.receipts.map((each) => h("p", {}, t("document.signed", { party: told(each.party), name: each.name, at: stamp(each.at) })));
+  if (!one.may.sign && !signed.length) return h("section", {}, h("h3", {}, t("document.receipt")), h("p", { class: "quiet" }, t("document.unsigned")));
+  return h("section", {}, h("h3", {}, t("document.receipt")), signed, one.may.sign ? signing() : null);
+}
+
+function signing() {
+  return h("form", { class: "act", onsubmit: (event) => act(event, t("document.signed.done"), (form) => order(`${base()}/sign`, { name: form.elements.name.value })) },
+    h("p", { class: "quiet" }, t("document.sign.what")),
+    field("sign-name", "document.name", h("input", { id: "sign-name", name: "name", required: true, maxlength: "60", autocomplete: "name" })),
+    h("button", { class: "primary", type: "submit" }, t("document.sign")));
+}
+
+const field = (id, key, input) => [h("label", { for: id }, t(key)), input];
+
+function submissions(one) {
+  if (!one.submissions.length) return null;
+  return h("section", {}, h("h3", {}, t("document.submissions")), one.submissions.map((each) =>
+    h("article", { class: "submission" },
+      h("h3", {}, t(`submission.kind.${each.kind}`), h("span", { class: `badge ${each.state}` }, t(`submission.state.${each.state}`))),
+      h("p", { class: "quiet" }, `${told(each.party)} · ${each.name} · ${stamp(each.at)}`),
+      h("p", { class: "lines" }, each.text),
+      each.measures ? h("p", { class: "lines" }, h("b", {}, t("submission.measures")), " ", each.measures) : null,
+      each.done_by ? h("p", {}, h("b", {}, t("submission.done_by")), " ", h("span", { class: "num" }, each.done_by)) : null,
+      each.attachments.map((file) => h("p", {}, h("a", { href: `${base()}/files/${file.sha256}`, download: file.name }, file.name), " ", h("span", { class: "quiet num" }, `${number(Math.ceil(file.size / 1024))} KiB`))),
+      each.decided_at ? h("p", { class: "quiet" }, t("submission.decided", { by: each.decided_by, at: stamp(each.decided_at) })) : null,
+      each.reasons ? h("p", { class: "lines reasons" }, h("b", {}, t("submission.reasons")), " ", each.reasons) : null,
+      each.state === "submitted" && account.role === "brigade" ? deciding(each) : null)));
+}
+
+function deciding(one) {
+  const id = `reasons-${one.submission_id}`;
+  const [good, bad] = one.kind === "reply" ? ["accepted", "returned"] : ["upheld", "dismissed"];
+  const reasons = h("textarea", { id, name: "reasons", rows: "3", maxlength: "4000" });
+  const decide = (verdict) => (event) => act(event, t(`submission.done.${verdict}`), () => order(`${base()}/submissions/${encodeURIComponent(one.submission_id)}/decision`, { verdict, reasons: reasons.value }));
+  return h("form", { class: "act", onsubmit: (event) => event.preventDefault() },
+    field(id, "submission.reasons.new", reasons),
+    h("div", { class: "choices" },
+      h("button", { type: "button", class: "primary", onclick: decide(good) }, t(`submission.verdict.${good}`)),
+      h("button", { type: "button", class: "ack", onclick: decide(bad) }, t(`submission.verdict.${bad}`))));
+}
+
+function submission(one, kind) {
+  const send = (form) => {
+    const body = new FormData(form);
+    body.set("kind", kind);
+    body.set("seen", String(one.seen));
+    return ask(`${base()}/submissions`, { method: "POST", headers: { "X-CSRF-Token": account.csrf }, body, patience: UPLOAD_MS });
+  };
+  const form = h("form", { class: "act", onsubmit: (event) => act(event, t(`submission.sent.${kind}`), send) },
+    h("p", { class: "quiet" }, t(`submission.what.${kind}`)),
+    field(`${kind}-text`, `submission.text.${kind}`, h("textarea", { id: `${kind}-text`, name: "text", rows: "4", required: true, maxlength: "4000" })),
+    kind === "reply" ? [
+      field("reply-measures", "submission.measures", h("textarea", { id: "reply-measures", name: "measures", rows: "3", maxlength: "4000" })),
+      field("reply-done", "submission.done_by", h("input", { id: "reply-done", name: "done_by", type: "date" })),
+    ].flat() : null,
+    field(`${kind}-files`, "submission.files", h("input", { id: `${kind}-files`, name: "files", type: "file", multiple: true, accept: ".pdf,.jpg,.jpeg,.png,.docx,.xlsx" })),
+    h("p", { class: "quiet" }, t("submission.files.what")),
+    field(`${kind}-name`, "document.name", h("input", { id: `${kind}-name`, name: "name", required: true, maxlength: "60", autocomplete: "name" })),
+    h("button", { class: "primary", type: "submit" }, t(`submission.send.${kind}`)));
+  return kind === "reply" ? h("section", {}, h("h3", {}, t("submission.new.reply")), form) : form;
+}
+
+function recipients(one) {
+  if (!one.recipients.length) return null;
+  const revoke = (contact) => (event) => act(event, t("link.revoked.done"), () => order(`${base()}/links/${encodeURIComponent(contact)}/revoke`, {}));
+  return h("section", {}, h("details", {}, h("summary", {}, t("link.recipients")), h("ul", { class: "recipients" }, one.recipients.map((each) =>
+    h("li", {}, h("span", {}, told(each.party)), h("span", { class: "quiet" }, each.is_addressee ? t("party.addressee") : t("party.copy")), h("span", { class: "quiet num" }, each.contact_id),
+      each.revoked_at ? h("span", { class: "quiet" }, t("link.revoked", { at: stamp(each.revoked_at) }))
+        : h("button", { type: "button", class: "ack", onclick: revoke(each.contact_id) }, t("link.revoke")))))));
+}
+
+// Does it, shows what stands then, and says how it ended. What was typed stays where it was refused.
+async function act(event, done, work) {
+  event.preventDefault();
+  const form = event.target.closest("form") ?? event.target;
+  const buttons = form.matches("button") ? [form] : [...form.querySelectorAll("button")];
+  for (const button of buttons) button.disabled = true;
+  try {
+    shown = await work(form);
+    sheet(done);
+    byId("drawer").querySelector("[data-role=close]").focus();
+  } catch (error) {
+    for (const button of buttons) button.disabled = false;
+    form.querySelector(":scope > .said")?.remove();
+    const problem = h("p", { class: "said bad", role: "alert" }, worded(error));
+    if (form.matches("button")) form.after(problem);
+    else form.append(problem);
+  }
+  await load();
+}
+
+preferences.start();
+on("language", () => {
+  preferences.render();
+  draw();
+  if (shown && byId("drawer").open) sheet();
+});
+byId("more").addEventListener("click", () => {
+  view.limit = Math.min(MOST, view.limit + PAGE);
+  load();
+});
+byId("drawer").addEventListener("close", () => {
+  view.id = null;
+  remember();
+  if (opener?.isConnected) opener.focus();
+});
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && byId("drawer").open) byId("drawer").close();
+});
+session.start();
+preferences.render();
+try {
+  state.sections.names = await ask("/api/v1/summary/names");
+} catch {
+  // bodies are shown by their codes then
+}
+await load();
+if (view.id) open(view.id);

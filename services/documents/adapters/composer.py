@@ -1,0 +1,221 @@
+"""Requests to letters: the wording once per kind of document and language, what is foreign as one line of plain text.
+
+A wording gives the title, then a line each: `# ` a heading, `> ` what those are told who have a copy, else a paragraph.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from services.documents.adapters.clauses import Clauses, Quote
+from services.documents.adapters.labels import LABELS, Labels, counted, day, moment
+from services.documents.domain.catalogue import CATALOGUE, Entry
+from services.documents.domain.letter import Block, BlockKind, Head, Letter, Sheet
+from services.documents.domain.request import Circular, Component, Named, Request
+from services.kernel.words import Instrument, Language
+from services.runtime.texts import one_line
+
+TEMPLATES = Path(__file__).parent / "templates"
+ON_THE_PAGE = 3
+"""So many components are named in the letter; more are listed on a sheet."""
+CENTRE = "centre"
+"""The monitoring centre is a technical body and no authority: its mark is not red."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wording:
+    title: str
+    body: tuple[Block, ...]
+    covering: str
+
+
+class Composer:
+    """All wordings are read when it is made: a missing one ends the process at its start."""
+
+    def __init__(self, clauses: Clauses) -> None:
+        self._clauses = clauses
+        self._wordings = {
+            (entry.template, language): _wording(language, f"{entry.instrument}.v{entry.version}.{language}.j2")
+            for entry in CATALOGUE.values()
+            for language in Language
+        }
+
+    def compose(
+        self, request: Request, number: str, entry: Entry, issued_at: datetime, language: Language, draft: bool
+    ) -> Letter:
+        """Return the letter in this language. The same arguments give the same letter."""
+        words = LABELS[language]
+        due_at = request.due_at if request.due_at and request.due_at > issued_at else None
+        quotes = self._clauses.quotes(request.basis.clause, language)
+        wording = self._read(request, entry, language, due_at, quotes)
+        addressee = one_line(request.addressee.in_language(language))
+        copies = dict.fromkeys(one_line(one.in_language(language)) for one in request.copies)
+        return Letter(
+            language=language,
+            draft=draft,
+            head=_head(request, draft),
+            issuer=one_line(request.issuer.name.in_language(language)),
+            number=number,
+            title=wording.title,
+            addressee=addressee,
+            body=wording.body,
+            date="" if draft else day(language, issued_at),
+            copies=tuple(one for one in copies if one and one != addressee),
+            covering=wording.covering,
+            attachments=tuple(_attachments(request, words)),
+            slip=_slip(request, number, wording.title, addressee, words) if entry.slip else None,
+            evidence=_evidence(request, number, entry, words),
+            link=one_line(request.link),
+            issued_at=issued_at,
+            due_at=due_at,
+            latest_fact_at=request.latest_fact_at,
+            foreign=frozenset(_foreign(request)),
+        )
+
+    def _read(
+        self, request: Request, entry: Entry, language: Language, due_at: datetime | None, quotes: tuple[Quote, ...]
+    ) -> _Wording:
+        said = self._wordings[entry.template, language].render(
+            unit=request.unit,
+            trouble=request.trouble,
+            earlier=request.earlier,
+            circular=request.circular,
+            about=request.about,
+            grounds=request.grounds,
+            meeting=request.meeting,
+            requested_at=request.requested_at,
+            due_at=due_at,
+            reply_due_at=request.reply_due_at,
+            quotes=quotes,
+            addressee=request.addressee.in_language(language),
+        )
+        title, *lines = [line.strip() for line in said.splitlines() if line.strip()]
+        covering = " ".join(line.removeprefix("> ") for line in lines if line.startswith("> "))
+        return _Wording(title, tuple(_block(line) for line in lines if not line.startswith("> ")), covering)
+
+
+def _block(line: str) -> Block:
+    if line.startswith("# "):
+        return Block(BlockKind.HEADING, line.removeprefix("# "))
+    return Block(BlockKind.PARAGRAPH, line)
+
+
+def _head(request: Request, draft: bool) -> Head:
+    if draft:
+        return Head.OWN_PAPER
+    return Head.PLAIN if request.issuer.code.startswith(CENTRE) else Head.RED
+
+
+def _attachments(request: Request, words: Labels) -> list[Sheet]:
+    """Return the sheets behind the letter: the components, when they are many, or the figures of a circular."""
+    sheets = []
+    listed = request.trouble.listed if request.trouble else ()
+    if len(listed) > ON_THE_PAGE:
+        sheets.append(Sheet(words.components, _component_rows(listed, words), words.component_columns))
+    if request.circular is not None:
+        sheets.append(Sheet(words.standings, _standing_rows(request.circular, words), words.standing_columns))
+    return sheets
+
+
+def _component_rows(listed: Sequence[Component], words: Labels) -> tuple[tuple[str, ...], ...]:
+    return tuple(
+        (
+            str(n),
+            one_line(one.label) or words.none,
+            one_line(one.system) or words.none,
+            one_line(one.address),
+            moment(words.language, one.since) if one.since else words.none,
+        )
+        for n, one in enumerate(listed, start=1)
+    )
+
+
+def _standing_rows(circular: Circular, words: Labels) -> tuple[tuple[str, ...], ...]:
+    return tuple(
+        (
+            str(n),
+            one_line(one.body.in_language(words.language)),
+            str(one.numerator),
+            str(one.denominator),
+            one_line(one.rate),
+            words.met if one.met else words.not_met,
+        )
+        for n, one in enumerate(circular.standings, start=1)
+    )
+
+
+def _slip(request: Request, number: str, title: str, addressee: str, words: Labels) -> Sheet:
+    is_check = request.instrument is Instrument.CHECK_TASK
+    blanks = words.check_blanks if is_check else words.slip_blanks
+    rows = (
+        (words.number, number or words.blank_number),
+        (words.document, title),
+        (words.receiver, addressee),
+        *((blank, "") for blank in blanks),
+    )
+    return Sheet(words.slip, rows, intro=words.slip_intro, foot=words.slip_foot)
+
+
+def _evidence(request: Request, number: str, entry: Entry, words: Labels) -> Sheet:
+    rows = (
+        (words.number, number or words.blank_number),
+        (words.case, request.case_id),
+        (words.request, f"{request.source} {request.request_id}"),
+        (words.subject, request.subject),
+        (words.kind, f"{request.instrument}" + (f" / {request.trouble.kind}" if request.trouble else "")),
+        (words.clauses, request.basis.clause),
+        (words.pack, request.basis.pack),
+        (words.log, request.basis.evidence),
+        (words.template, entry.template),
+    )
+    return Sheet(words.evidence, tuple((label, one_line(said)) for label, said in rows), intro=words.evidence_intro)
+
+
+def _foreign(request: Request) -> list[str]:
+    """Return every text of the request that stands in a letter and is not ours."""
+    named: list[Named | None] = [request.issuer.name, request.addressee, *request.copies, request.about]
+    plain: list[str] = []
+    if request.unit is not None:
+        unit = request.unit
+        named += [unit.name, unit.category, unit.town]
+        plain += [unit.address, unit.responsible, unit.telephone]
+    if request.trouble is not None:
+        plain += [text for one in request.trouble.listed for text in (one.label, one.system, one.address)]
+    for earlier in request.earlier:
+        named += earlier.to
+        plain.append(earlier.number)
+    if request.circular is not None:
+        named += [request.circular.period, request.circular.measure, *(one.body for one in request.circular.standings)]
+        plain += [one.rate for one in request.circular.standings]
+    for ground in request.grounds:
+        named.append(ground.fact)
+        plain.append(ground.number)
+    if request.meeting is not None:
+        plain.append(request.meeting.place)
+    texts = [*plain, *(text for one in named if one is not None for text in (one.zh, one.en))]
+    return [one for one in map(one_line, texts) if len(one) > 1]
+
+
+def _wording(language: Language, name: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=False,  # noqa: S701 - plain text: whoever makes markup of it escapes it
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=one_line,
+    )
+    filters: Mapping[str, Any] = {
+        "moment": partial(moment, language),
+        "date": partial(day, language),
+        "name": lambda named: named.in_language(language),
+        "counted": counted,
+    }
+    environment.filters.update(filters)
+    return environment.get_template(name)

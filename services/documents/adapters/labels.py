@@ -1,0 +1,178 @@
+"""What stands around every letter, and how instants are written, in each language."""
+
+from dataclasses import dataclass
+from datetime import date as Date
+from datetime import datetime
+
+from services.kernel.calendar import CHINA
+from services.kernel.words import Language
+
+MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
+"""Not the machine's: a letter reads alike wherever it is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    language: Language
+    colon: str
+    colon_and: str
+    comma: str
+    stop: str
+    indent: str
+    right: str
+    copies: str
+    attachment: str
+    link: str
+    translation: str
+    draft: str
+    seal: str
+    blank_number: str
+    blank_date: str
+    none: str
+    components: str
+    component_columns: tuple[str, ...]
+    standings: str
+    standing_columns: tuple[str, ...]
+    met: str
+    not_met: str
+    slip: str
+    slip_intro: str
+    slip_foot: str
+    slip_blanks: tuple[str, ...]
+    check_blanks: tuple[str, ...]
+    number: str
+    document: str
+    receiver: str
+    evidence: str
+    evidence_intro: str
+    case: str
+    request: str
+    subject: str
+    kind: str
+    clauses: str
+    pack: str
+    log: str
+    template: str
+    page: str
+    substituted: str
+
+
+LABELS = {
+    Language.ZH: Labels(
+        language=Language.ZH,
+        colon="：",
+        colon_and="：",
+        comma="，",
+        stop="。",
+        indent="　　",
+        right="　" * 20,
+        copies="抄送：",
+        attachment="附件",
+        link="查看与签收：",
+        translation="",
+        draft="草稿，由签发机关编号、签署日期并加盖印章后生效",
+        seal="（印章）",
+        blank_number="　　　　〔　　　　〕　　号",
+        blank_date="　　　　年　　月　　日",
+        none="—",
+        components="存在问题的部件清单",
+        component_columns=("序号", "名称", "系统", "部件地址", "起始时间"),
+        standings="各单位情况表",
+        standing_columns=("序号", "单位", "达到数", "应达数", "比率", "是否达标"),
+        met="达标",
+        not_met="未达标",
+        slip="回执",
+        slip_intro="请填写后送回发文单位。",
+        slip_foot="（受文单位印章）",
+        slip_blanks=("签收人", "职务", "联系电话", "签收时间", "办理情况"),
+        check_blanks=("核查人", "联系电话", "核查时间", "值守情况", "问题是否属实", "原因", "已采取的措施"),
+        number="文号",
+        document="文件名称",
+        receiver="受文单位",
+        evidence="证据单",
+        evidence_intro="本页供核验使用，为系统内部记录，不属于文件正文。",
+        case="案件",
+        request="来源",
+        subject="登记编号",
+        kind="类别",
+        clauses="依据（政策包引用）",
+        pack="政策包",
+        log="证据位置",
+        template="文本版本",
+        page="第 {0} 页",
+        substituted="本机缺少规定字体（{missing}），以 {used} 代替。",
+    ),
+    Language.EN: Labels(
+        language=Language.EN,
+        colon=":",
+        colon_and=": ",
+        comma=", ",
+        stop=".",
+        indent="",
+        right=" " * 40,
+        copies="Copies to: ",
+        attachment="Attachment",
+        link="View and acknowledge: ",
+        translation="A translation; the Chinese text is the document.",
+        draft="Draft: it takes effect once its issuer has numbered, dated and sealed it",
+        seal="(seal)",
+        blank_number="________〔____〕___号",
+        blank_date="____ __________ ______",
+        none="—",
+        components="Components concerned",
+        component_columns=("No.", "Name", "System", "Component", "Since"),
+        standings="Figures by body",
+        standing_columns=("No.", "Body", "Reached", "Due", "Rate", "Target"),
+        met="met",
+        not_met="not met",
+        slip="Receipt",
+        slip_intro="Please fill in and return to the issuer.",
+        slip_foot="(seal of the receiver)",
+        slip_blanks=("Received by", "Position", "Telephone", "Received at", "What was done"),
+        check_blanks=("Checked by", "Telephone", "Checked at", "Control room manned", "Trouble is real", "Cause",
+                      "What was done"),
+        number="Number",
+        document="Document",
+        receiver="Receiver",
+        evidence="Evidence sheet",
+        evidence_intro="For verification: our internal record, no part of the document.",
+        case="Case",
+        request="Source",
+        subject="Register id",
+        kind="Kind",
+        clauses="Clauses as the pack cites them",
+        pack="Policy pack",
+        log="Place in the log",
+        template="Wording",
+        page="Page {0}",
+        substituted="Fonts that the form asks for are missing here ({missing}); {used} stands in.",
+    ),
+}  # fmt: skip
+
+
+def moment(language: Language, instant: datetime) -> str:
+    """Return an instant as a letter writes it, in China's time."""
+    at = instant.astimezone(CHINA)
+    if language is Language.ZH:
+        return f"{at.year}年{at.month}月{at.day}日{at.hour}时{at.minute:02}分"
+    return f"{at.hour:02}:{at.minute:02} on {day(language, instant)}"
+
+
+def day(language: Language, when: Date) -> str:
+    """Return the day as a letter is dated: Arabic digits without leading zeros (GB/T 9704)."""
+    at: Date = when.astimezone(CHINA).date() if isinstance(when, datetime) else when
+    if language is Language.ZH:
+        return f"{at.year}年{at.month}月{at.day}日"
+    return f"{at.day} {MONTHS[at.month - 1]} {at.year}"
+
+
+def counted(number: int) -> str:
+    """Return a Chinese count from one to ninety-nine: 一, 十, 十一, 二十."""
+    return _COUNTS[number - 1]
+
+
+_ONES = "一二三四五六七八九"
+_COUNTS: tuple[str, ...] = (*_ONES, *(f"{ten}十{one}" for ten in ("", *_ONES[1:]) for one in ("", *_ONES)))

@@ -1,0 +1,157 @@
+"""Documents in a real Chromium: a department signs and answers, the brigade accepts, a unit does it by its link."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser as Chromium
+from playwright.async_api import async_playwright, expect
+
+from tests.e2e.console import test_page as live
+from tests.integration.console.letters import Letters, letters
+from tests.integration.console.scenario import Scenario, district
+from tests.integration.console.harness import Console, console
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.browser,
+    pytest.mark.skipif(not live.CHROMIUM.exists(), reason=f"no Chromium at {live.CHROMIUM}"),
+]
+PDF = {"name": "维修记录.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7\n"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Chromium]:
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=live.CHROMIUM, args=live.FLAGS)
+        yield launched
+        await launched.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def stand(empty_scenario: Scenario) -> AsyncIterator[tuple[Console, Letters]]:
+    empty_scenario.put(district(8))
+    empty_scenario.stay_fresh()
+    async with letters(empty_scenario.dsn) as book, console(empty_scenario.dsn, **book.settings) as site:
+        yield site, book
+
+
+async def test_a_department_signs_and_answers_with_the_keyboard_and_the_brigade_accepts(
+    browser: Chromium, stand: tuple[Console, Letters], tmp_path: Path
+) -> None:
+    site, book = stand
+    await book.send()
+    await book.send("R2", 2, receipt_due_at="2026-01-01T00:00:00Z")
+    async with live.desk(browser, site, "health") as at:
+        page = at.page
+        await page.click("#documents")
+        await at.has("h1", "公文收发")
+        await expect(page.locator("#rows li")).to_have_count(2)
+        await page.get_by_role("button", name="超期 1").click()
+        await expect(page.locator("#rows .due.late")).to_have_count(1)
+        await page.get_by_role("button", name="全部 2").click()
+        await expect(page.locator("#rows li")).to_have_count(2)
+        await page.screenshot(path=tmp_path / "list.png")
+        assert await live._serious(page) == []
+        opener = page.locator("#rows li", has_text="〕1号").locator("button")
+        await opener.focus()
+        await page.keyboard.press("Enter")
+        await at.has("#drawer .paper", "消监告〔2026〕1号")
+        await page.screenshot(path=tmp_path / "issued.png")
+        assert await live._serious(page) == []
+        await page.focus("#sign-name")
+        await page.keyboard.type("张三")
+        await page.keyboard.press("Enter")
+        await at.has("#drawer .said", "已签收")
+        await page.fill("#reply-text", "已更换探测器，恢复正常。")
+        await page.fill("#reply-measures", "更换5层护士站感烟探测器")
+        await page.fill("#reply-done", "2026-12-05")
+        await page.set_input_files("#reply-files", {**PDF, "buffer": b"<html>"})
+        await page.fill("#reply-name", "张三")
+        await page.click("text=提交回函")
+        await at.has("#drawer .act .said.bad", "只收 PDF")
+        await expect(page.locator("#reply-text")).to_have_value("已更换探测器，恢复正常。")
+        await page.set_input_files("#reply-files", PDF)
+        await page.click("text=提交回函")
+        await at.has("#drawer .said", "回函已提交")
+        await page.locator(".submission").scroll_into_view_if_needed()
+        await page.screenshot(path=tmp_path / "answered.png")
+        assert await live._serious(page) == []
+        await page.keyboard.press("Escape")
+        await expect(opener).to_be_focused()
+        refused = [one for one in at.complaints if "409" not in one]
+        assert refused == []
+    async with live.desk(browser, site, "brigade") as at:
+        page = at.page
+        await page.goto(f"{site.url}/documents?only=undecided")
+        await expect(page.locator("#rows li")).to_have_count(1)
+        await page.locator("#rows button").click()
+        await at.has(".submission", "更换5层护士站感烟探测器")
+        async with page.expect_download() as download:
+            await page.click("text=维修记录.pdf")
+        assert (await download.value).suggested_filename == "维修记录.pdf"
+        await page.locator(".submission textarea").scroll_into_view_if_needed()
+        await page.screenshot(path=tmp_path / "deciding.png")
+        await page.get_by_role("button", name="退回").click()
+        await at.has(".submission .said.bad", "请填写审核意见")
+        await page.get_by_role("button", name="采纳").click()
+        await at.has("#drawer .said", "公文办结")
+        await page.keyboard.press("Escape")
+        await page.click("#language")
+        await at.has("h1", "Documents")
+        await page.get_by_role("button", name="All 2").click()
+        await at.has("#rows .badge.closed", "Closed")
+        assert await live._serious(page) == []
+
+
+async def test_a_unit_reads_signs_and_answers_by_its_link_without_an_account_or_javascript(
+    browser: Chromium, stand: tuple[Console, Letters], tmp_path: Path
+) -> None:
+    width, lang = 390, "en"
+    site, book = stand
+    document_id = await book.send()
+    context = await browser.new_context(viewport={"width": width, "height": 900}, java_script_enabled=False)
+    page = await context.new_page()
+    page.set_default_timeout(live.LIMIT_MS)
+    await page.goto(f"{site.url}/d/{book.link(document_id)}?lang={lang}")
+    await expect(page.locator(".paper")).to_contain_text("消监告〔2026〕1号")
+    await page.fill("#sign-name", "王工")
+    await page.locator("form[action*='/sign'] button").click()
+    await expect(page.locator("h2").nth(1)).to_have_text("Write a reply")
+    await page.fill("#reply-text", "已修复。")
+    await page.set_input_files("#reply-files", PDF)
+    await page.fill("#reply-name", "王工")
+    await page.screenshot(path=tmp_path / f"link-{width}.png", full_page=True)
+    await page.locator("#reply-name ~ button").click()
+    await expect(page.locator(".submission")).to_contain_text("维修记录.pdf")
+    assert page.url.endswith("?lang=en")
+    await context.close()
+    seeing = await browser.new_context(viewport={"width": width, "height": 900})
+    page = await seeing.new_page()
+    await page.goto(f"{site.url}/d/{book.link(document_id)}?lang={lang}")
+    wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0, "nothing stands out to the side"
+    await page.screenshot(path=tmp_path / f"answered-{width}.png", full_page=True)
+    assert await live._serious(page) == []
+    await seeing.close()
+
+
+@pytest.mark.parametrize("width", [390])
+async def test_the_inbox_fits_every_screen(
+    browser: Chromium, stand: tuple[Console, Letters], tmp_path: Path, width: int
+) -> None:
+    site, book = stand
+    for serial in range(1, 6):
+        await book.send(f"R{serial}", serial)
+    async with live.desk(browser, site, "dongjie", width=width, color_scheme="dark") as at:
+        await at.page.goto(f"{site.url}/documents")
+        await expect(at.page.locator("#rows li")).to_have_count(5)
+        wide = await at.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        await at.page.screenshot(path=tmp_path / f"inbox-{width}.png")
+        assert wide <= 0, "nothing stands out to the side"
+        assert await live._serious(at.page) == []
+        await at.page.locator("#rows button").first.click()
+        await expect(at.page.locator("#drawer .paper")).to_be_visible()
+        await at.page.screenshot(path=tmp_path / f"sheet-{width}.png")
+        assert await live._serious(at.page) == []

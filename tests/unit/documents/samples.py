@@ -1,0 +1,134 @@
+"""A request of every kind of document, plain and with long names and many components."""
+
+from datetime import timedelta
+from typing import Any
+
+from services.documents.domain.request import Request
+from services.kernel.words import FindingKind, Instrument
+from tests.unit.documents.build import T0, at, request
+
+BRIGADE = {"code": "brigade", "name": {"zh": "鼓楼区消防救援大队", "en": "Fire and Rescue Brigade of Gulou District"}}
+OFFICE = {
+    "code": "committee",
+    "name": {"zh": "鼓楼区消防安全委员会办公室", "en": "Office of the Committee"},
+}
+STREET = {"code": "T01", "name": {"zh": "示范街道消防工作站", "en": "Fire Work Station of Sample Street"}}
+STATION = {"zh": "示范街道", "en": "Sample street"}
+HOSPITAL = {"zh": "第一人民医院", "en": "First People's Hospital"}
+GRID_OFFICER = {"zh": "属地网格员", "en": "grid officer"}
+LONG = {
+    "zh": "福州市鼓楼区第一人民医院（福建医科大学附属协和医院东街口院区）门诊综合楼及地下停车场联合管理委员会",
+    "en": "Joint Administration of the Outpatient Complex and Underground Car Park of the First People's Hospital of "
+    "Gulou District, Dongjiekou Campus",
+}
+CLAUSES = {
+    Instrument.FAULT_NOTICE: "003 street 6",
+    Instrument.CHECK_TASK: "003 street 14, 19; 004 一; proposal +1 h (NFPA 72 single path 60 min)",
+    Instrument.URGING_NOTICE: "001 一(五)(六); 003 street 15, 17; proposal +4 h (NFPA 72 trouble signal)",
+    Instrument.COPY_NOTICE: "002 三; 004 四(二); 003 street 5; proposal +24 h",
+    Instrument.CORRECTION_ORDER: "003 brigade 三; proposal +3 working days",
+    Instrument.CIRCULAR: "003 street 1; 004 五(三)",
+    Instrument.LISTED_SUPERVISION: "000 三 5; 003 street 16",
+    Instrument.INTERVIEW: "003 street (四); 001 一(七)",
+    Instrument.ACCOUNTABILITY: "001 一(七); 001 三",
+}
+EARLIER = [
+    {"at": at(-86400).isoformat(), "to": [HOSPITAL], "number": "消监告〔2026〕3号"},
+    {"at": at(-82800).isoformat(), "to": [GRID_OFFICER, STATION], "number": "消监核〔2026〕2号"},
+    {"at": at(-72000).isoformat(), "to": [STATION]},
+]  # fmt: skip
+ABOUT_A_UNIT: dict[Instrument, dict[str, Any]] = {
+    Instrument.CHECK_TASK: {"addressee": {"zh": "属地网格员", "en": "grid officer"}, "copies": [LONG]},
+    Instrument.URGING_NOTICE: {"issuer": STREET, "copies": [STATION]},
+    Instrument.COPY_NOTICE: {
+        "issuer": BRIGADE,
+        "addressee": {"zh": "鼓楼区卫生健康局", "en": "Health Bureau"},
+        "copies": [STATION],
+        "reply_due_at": at(3 * 86400).isoformat(),
+    },
+    Instrument.CORRECTION_ORDER: {"issuer": BRIGADE, "copies": [STATION]},
+    Instrument.LISTED_SUPERVISION: {
+        "issuer": BRIGADE,
+        "addressee": {"zh": "鼓楼区人民政府", "en": "Government of Gulou District"},
+        "copies": [],
+    },
+}
+ABOUT_A_BODY: dict[Instrument, dict[str, Any]] = {
+    Instrument.CIRCULAR: {
+        "issuer": OFFICE,
+        "addressee": {"zh": "各街道、各成员单位", "en": "all streets and members"},
+        "circular": {
+            "period": {"zh": "2026年10月", "en": "October 2026"},
+            "measure": {"zh": "消防远程监控时段联网率", "en": "the time-weighted networking rate"},
+            "standings": [
+                {
+                    "body": {"zh": f"第{n}街道", "en": f"Street no. {n}"},
+                    "numerator": 100 - n,
+                    "denominator": 100,
+                    "rate": f"{100 - n}.0%",
+                    "met": n == 0,
+                }
+                for n in range(12)
+            ],
+        },
+    },
+    Instrument.INTERVIEW: {
+        "issuer": OFFICE,
+        "addressee": {"zh": "示范街道办事处", "en": "Sample street office"},
+        "meeting": {"at": at(5 * 86400).isoformat(), "place": "区政府三号会议室"},
+    },
+    Instrument.ACCOUNTABILITY: {
+        "issuer": OFFICE,
+        "addressee": {"zh": "鼓楼区纪委监委", "en": "Discipline and Supervision Commission"},
+    },
+}
+GROUNDS = [
+    {
+        "on": "2025-12-31",
+        "fact": {"zh": "2025年度考评为不称职", "en": "graded not competent for 2025"},
+        "number": "消安办通〔2026〕2号",
+    },
+    {"on": "2026-11-20", "fact": {"zh": "2026年度考评为不称职", "en": "graded not competent for 2026"}},
+]
+MANY = [
+    {
+        "address": f"2-{n + 100}",
+        "system": "1",
+        "label": f"门诊综合楼{n}层东侧走廊尽头防火分区感烟火灾探测器" if n % 3 else "",
+        "since": (T0 - timedelta(hours=n)).isoformat(),
+    }
+    for n in range(1, 61)
+]
+VARIANTS = ("plain", "long")
+
+
+def sample(code: str, variant: str = "plain", kind: FindingKind = FindingKind.FAULT) -> Request:
+    """Return a request of this kind of document."""
+    instrument = Instrument(code)
+    both: dict[str, Any] = {"instrument": code, "languages": ["zh", "en"], "clause": CLAUSES[instrument]}
+    if instrument in ABOUT_A_BODY:
+        about: dict[str, Any] = {}
+        if instrument is not Instrument.CIRCULAR:
+            about = {"about": {"zh": "示范街道办事处", "en": "the Sample street office"}, "grounds": GROUNDS}
+        return request(**both, **about, unit=None, trouble=None, copies=[], due_at=None, **ABOUT_A_BODY[instrument])
+    name = LONG if variant == "long" else HOSPITAL
+    unit = {
+        "unit_id": "U000001",
+        "name": name,
+        "address": "示范路1号" if variant == "plain" else "鼓楼区东街口八一七北路与杨桥东路交叉口西北角" * 3,
+        "category": {"zh": "医疗卫生机构", "en": "Hospital, clinic, family-planning service"},
+        "town": STATION,
+        "responsible": "林建国",
+    }
+    trouble = {
+        "kind": kind,
+        "since": at(-90000).isoformat(),
+        "detected_at": at(-89000).isoformat(),
+        "component": {"address": "1-002", "system": "1", "label": "二层走廊烟感"},
+        "components": MANY if variant == "long" else [],
+        "occurrence": 2 if variant == "long" else 1,
+    }
+    both |= {"addressee": name, "unit": unit, "trouble": trouble, "earlier": EARLIER, "due_at": at(86400).isoformat()}
+    if instrument is Instrument.FAULT_NOTICE:
+        both["earlier"] = []
+    return request(kind=kind, **(both | ABOUT_A_UNIT.get(instrument, {})))
