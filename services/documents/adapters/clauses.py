@@ -11,6 +11,8 @@ from services.documents.domain.request import Named
 from services.kernel.words import Language
 
 FILE = Path(__file__).with_name("clauses.yaml")
+INNER = str.maketrans("“”", "‘’")
+"""What stands in quotation marks within a quotation."""
 MAX_QUOTED = 2
 """More of them make a letter that nobody reads; all that are cited stand on the evidence sheet."""
 
@@ -46,7 +48,8 @@ class Clauses:
         """Return the first clauses of a citation as packs write it: `001 一(五)(六); 003 street 15; proposal +4 h`."""
         found = [self._clauses[key] for part in citation.split(";") if (key := self._key_of(part.strip()))]
         return tuple(
-            Quote(one.name.in_language(language), one.wording.in_language(language)) for one in found[:MAX_QUOTED]
+            Quote(one.name.in_language(language), one.wording.in_language(language).translate(INNER))
+            for one in found[:MAX_QUOTED]
         )
 
     def _key_of(self, part: str) -> str | None:

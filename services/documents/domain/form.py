@@ -14,7 +14,7 @@ from services.documents.domain.reasons import FormRule
 from services.kernel.calendar import CHINA
 from services.kernel.words import Language
 
-NUMBER = re.compile(r"[^\s\d〔〕\[\]()（）【】第][^\s〔〕\[\]()（）【】第]{0,60}〔(20\d\d)〕[1-9]\d*号")
+NUMBER = re.compile(r"[^\s〔〕\[\]()（）【】第]{1,70}〔(20\d\d)〕[1-9]\d*号")
 DATES = {
     Language.ZH: re.compile(r"20\d\d年([1-9]|1[0-2])月([1-9]|[12]\d|3[01])日"),
     Language.EN: re.compile(r"([1-9]|[12]\d|3[01]) [A-Z][a-z]+ 20\d\d"),

@@ -100,7 +100,7 @@ def test_a_ward_called_like_a_step_costs_no_document() -> None:
         assert breaches(one.letter, one.rendition.text) == ()
 
 
-@pytest.mark.parametrize("text", ["消监抄〔2026〕1号", "闽消限〔2030〕120号"])
+@pytest.mark.parametrize("text", ["消监抄〔2026〕1号", "闽消限〔2030〕120号", "350102-brigade告〔2026〕1号"])
 def test_a_number_is_written_as_the_standard_has_it(text: str) -> None:
     assert is_number(text)
 
