@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import FilePayload, async_playwright, expect
 
 from tests.e2e.console import test_page as live
 from tests.integration.console.letters import Letters, letters
@@ -18,7 +18,8 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not live.CHROMIUM.exists(), reason=f"no Chromium at {live.CHROMIUM}"),
 ]
-PDF = {"name": "维修记录.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7\n"}
+PDF = FilePayload(name="维修记录.pdf", mimeType="application/pdf", buffer=b"%PDF-1.7\n")
+PAGE = FilePayload(name="维修记录.pdf", mimeType="application/pdf", buffer=b"<html>")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -67,7 +68,7 @@ async def test_a_department_signs_and_answers_with_the_keyboard_and_the_brigade_
         await page.fill("#reply-text", "已更换探测器，恢复正常。")
         await page.fill("#reply-measures", "更换5层护士站感烟探测器")
         await page.fill("#reply-done", "2026-12-05")
-        await page.set_input_files("#reply-files", {**PDF, "buffer": b"<html>"})
+        await page.set_input_files("#reply-files", PAGE)
         await page.fill("#reply-name", "张三")
         await page.click("text=提交回函")
         await at.has("#drawer .act .said.bad", "只收 PDF")
