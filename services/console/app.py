@@ -10,6 +10,7 @@ from services.console.adapters.changes import PostgresChanges
 from services.console.adapters.encode import JsonEncoder
 from services.console.adapters.kafka_orders import KafkaReplayOrders
 from services.console.adapters.postgres_accounts import PostgresAccounts
+from services.console.adapters.postgres_history import PostgresHistory
 from services.console.adapters.postgres_read import PostgresReadModel
 from services.console.adapters.postgres_refusals import PostgresRefusals
 from services.console.adapters.refusal_feed import RefusalFeed
@@ -20,6 +21,7 @@ from services.console.domain.viewer import Viewer
 from services.console.metrics import Metrics, RateGauges
 from services.console.settings import ConsoleSettings
 from services.console.worker.authentication import Authenticator, LoginLimits
+from services.console.worker.history import HistoryService
 from services.console.worker.live import LiveBounds, LiveHub
 from services.console.worker.rates import RateExport
 from services.console.worker.refusals import RefusalService
@@ -81,6 +83,7 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
             read=SharedReads(read, clock),
             commands=commands,
             refusals=RefusalService(book, orders, clock),
+            histories=HistoryService(PostgresHistory(pool)),
             clock=clock,
             metrics=metrics,
             options=SiteOptions(

@@ -30,10 +30,10 @@ from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
 
 LOGIN_SECONDS = 3600
-NOT_OF_THE_PAGE = ("login.js", "refusals.js", "shared.js")
+NOT_OF_THE_PAGE = ("login.js", "rate_chart.js", "rate_history.js", "refusals.js", "shared.js")
 """Modules that the live page does not import: those of other pages, and the shared worker."""
 MAX_NEXT = 1000
-READABLE = ("/", "/refusals")
+READABLE = ("/", "/history", "/refusals")
 """Pages that a sign-in may lead back to."""
 RETRY_S = 15
 SENT_HERE = {"ended": NotSignedIn.code, "other": OtherSession.code}
@@ -116,6 +116,7 @@ class PageRoutes:
     def router(self) -> APIRouter:
         router = APIRouter(include_in_schema=False)
         router.add_api_route("/", self.live, methods=["GET"])
+        router.add_api_route("/history", self.history, methods=["GET"])
         router.add_api_route("/refusals", self.refusals, methods=["GET"])
         router.add_api_route("/login", self.login, methods=["GET"])
         router.add_api_route("/login", self.sign_in, methods=["POST"])
@@ -128,6 +129,13 @@ class PageRoutes:
         except NotSignedIn:
             return to_sign_in(request)
         return self._signed_in(request, "live.html", session)
+
+    async def history(self, request: Request) -> Response:
+        try:
+            session = await self._authenticator.session(request.cookies.get(self._cookies.session))
+        except NotSignedIn:
+            return to_sign_in(request)
+        return self._signed_in(request, "history.html", session)
 
     async def refusals(self, request: Request) -> Response:
         try:

@@ -19,6 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from services.console.adapters.web import texts
 from services.console.adapters.web.api import Api, api_routes
 from services.console.adapters.web.guard import Cookies, Guard
+from services.console.adapters.web.history import HistoryApi, history_routes
 from services.console.adapters.web.pages import RETRY_S, PageRoutes, Pages
 from services.console.adapters.web.parts import parts_routes
 from services.console.adapters.web.refusals import RefusalApi, refusal_routes
@@ -38,7 +39,7 @@ from services.console.domain.errors import (
     TooBusy,
 )
 from services.console.metrics import Metrics
-from services.console.ports import Authentication, CaseCommands, Live, ReadModel, Refusals
+from services.console.ports import Authentication, CaseCommands, Histories, Live, ReadModel, Refusals
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
 
@@ -87,6 +88,7 @@ def build_site(
     read: ReadModel,
     commands: CaseCommands,
     refusals: Refusals,
+    histories: Histories,
     clock: Clock,
     metrics: Metrics,
     options: SiteOptions,
@@ -118,6 +120,7 @@ def build_site(
     app.include_router(parts_routes(options.parts_file))
     app.include_router(api_routes(api))
     app.include_router(refusal_routes(RefusalApi(api, refusals, metrics)))
+    app.include_router(history_routes(HistoryApi(api, histories, read)))
     mimetypes.add_type("text/javascript", ".js")
     app.mount(f"/static/{build}", Assets(directory=texts.STATIC))
     answer_error = _handle_errors(app, pages)
