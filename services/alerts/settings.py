@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from services.runtime.settings import ServiceSettings
+from services.runtime.settings import KeepingSettings
 
 Lane = Literal["fire", "ordinary", "all"]
 
@@ -29,7 +29,7 @@ def _holds_certificates(path: Path | None) -> Path | None:
     return path
 
 
-class AlertsSettings(ServiceSettings):
+class AlertsSettings(KeepingSettings):
     model_config = SettingsConfigDict(env_prefix="ALERTS_", extra="ignore", frozen=True, populate_by_name=True)
 
     instance: str = Field(

@@ -12,7 +12,6 @@ from services.console.domain.history import (
     CLOSED_RATE,
     DayRate,
     HistoryQuery,
-    PeriodKind,
     PeriodRate,
     Publication,
     RateHistory,
@@ -20,6 +19,7 @@ from services.console.domain.history import (
 from services.kernel.calendar import CHINA
 from services.kernel.policy import Target
 from services.kernel.ratio import Ratio, percent
+from services.kernel.words import Period
 
 Texts = Mapping[str, Mapping[str, str]]
 Line = dict[str, Any]
@@ -63,10 +63,10 @@ def as_table(
 
 def _day(day: DayRate, live_target: Target | None) -> Line:
     if day.publications:
-        return _closed(PeriodKind.DAY, day.day, day.day, day.publications)
+        return _closed(Period.DAY, day.day, day.day, day.publications)
     judged = day.judged(live_target)
     return {
-        **_head(PeriodKind.DAY, day.day, day.day),
+        **_head(Period.DAY, day.day, day.day),
         "metric": day.metric,
         "state": "open" if day.sample else "none",
         "revision": 0,
@@ -83,7 +83,7 @@ def _period(period: PeriodRate) -> Line:
     return _closed(period.kind, period.first, period.last, period.publications)
 
 
-def _closed(kind: PeriodKind, first: date, last: date, publications: tuple[Publication, ...]) -> Line:
+def _closed(kind: Period, first: date, last: date, publications: tuple[Publication, ...]) -> Line:
     *earlier, holds = publications
     return {
         **_head(kind, first, last),
@@ -96,7 +96,7 @@ def _closed(kind: PeriodKind, first: date, last: date, publications: tuple[Publi
     }
 
 
-def _head(kind: PeriodKind, first: date, last: date) -> Line:
+def _head(kind: Period, first: date, last: date) -> Line:
     return {"period": kind, "day": first.isoformat(), "last": last.isoformat()}
 
 

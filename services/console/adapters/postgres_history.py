@@ -13,7 +13,6 @@ from services.console.domain.history import (
     DIMENSIONS,
     DayRate,
     HistoryQuery,
-    PeriodKind,
     PeriodRate,
     Publication,
     RateHistory,
@@ -22,7 +21,7 @@ from services.console.domain.history import (
 )
 from services.console.domain.viewer import BodyCode
 from services.kernel.ratio import Ratio, Reason, Verdict
-from services.kernel.words import Dimension
+from services.kernel.words import Dimension, Period
 from services.runtime.postgres import Connection, Pool
 
 
@@ -48,7 +47,7 @@ class PostgresHistory:
     async def history(self, query: HistoryQuery) -> RateHistory:
         asked: dict[str, Any] = {
             "metric": CLOSED_RATE,
-            "kinds": list(PeriodKind),
+            "kinds": list(Period),
             "scope": query.scope,
             "dimension": query.subject.dimension.value,
             "value": query.subject.value,
@@ -58,11 +57,11 @@ class PostgresHistory:
         async with translated(self._deadline_s), self._pool.connection() as connection:
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             periods = _periods(await _all(connection, SQL["history_published"], asked))
-            closed = {each.first: each.publications for each in periods if each.kind is PeriodKind.DAY}
+            closed = {each.first: each.publications for each in periods if each.kind is Period.DAY}
             asked["days"] = [day for day in query.days() if day not in closed]
             samples = {row[0]: _sample(row) for row in await _all(connection, SQL["history_samples"], asked)}
         days = [DayRate(day, closed.get(day, ()), samples.get(day)) for day in query.days()]
-        return RateHistory(tuple(days), tuple(each for each in periods if each.kind is not PeriodKind.DAY))
+        return RateHistory(tuple(days), tuple(each for each in periods if each.kind is not Period.DAY))
 
 
 async def _all(connection: Connection, statement: str, parameters: dict[str, Any]) -> list[Row]:
@@ -76,10 +75,10 @@ def _sample(row: Row) -> Sample:
 
 def _periods(found: Sequence[Row]) -> list[PeriodRate]:
     """Return the periods with their publications, by kind and then by time."""
-    of: dict[tuple[PeriodKind, date, date], list[Publication]] = defaultdict(list)
+    of: dict[tuple[Period, date, date], list[Publication]] = defaultdict(list)
     for row in found:
-        of[PeriodKind(row[0]), row[1], row[2]].append(_publication(row[3:]))
-    order = list(PeriodKind)
+        of[Period(row[0]), row[1], row[2]].append(_publication(row[3:]))
+    order = list(Period)
     return [PeriodRate(*key, tuple(of[key])) for key in sorted(of, key=lambda each: (order.index(each[0]), each[1]))]
 
 

@@ -5,7 +5,6 @@ import io
 from collections.abc import Sequence
 
 import openpyxl
-from openpyxl.cell import Cell, WriteOnlyCell
 
 Value = str | int | None
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -37,18 +36,15 @@ def as_csv(header: Sequence[str], rows: Sequence[Sequence[Value]]) -> bytes:
 
 def as_xlsx(title: str, header: Sequence[str], rows: Sequence[Sequence[Value]]) -> bytes:
     """Return a workbook of one sheet; its first row stays in sight."""
-    book = openpyxl.Workbook(write_only=True)
-    sheet = book.create_sheet(title[:31])
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    sheet.title = title[:31]
     sheet.freeze_panes = "A2"
-    for row in (header, *rows):
-        sheet.append([_cell(sheet, value) for value in row])
+    for number, row in enumerate((header, *rows), start=1):
+        for column, value in enumerate(row, start=1):
+            cell = sheet.cell(number, column, harmless(value))
+            if isinstance(value, str):
+                cell.data_type = "s"  # openpyxl itself would make a formula of what begins with "="
     kept = io.BytesIO()
     book.save(kept)
     return kept.getvalue()
-
-
-def _cell(sheet: object, value: Value) -> Cell:
-    cell = WriteOnlyCell(sheet, value=harmless(value))
-    if isinstance(value, str):
-        cell.data_type = "s"  # openpyxl itself would make a formula of what begins with "="
-    return cell

@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 
 from services.console.domain.errors import NotFound
 from services.console.domain.rates import LIVE_RATE
 from services.console.domain.viewer import Viewer
 from services.kernel.policy import Target
 from services.kernel.ratio import Ratio, Reason, Verdict, verdict
-from services.kernel.words import Dimension
+from services.kernel.words import Dimension, Period
 
 CLOSED_RATE = "time_weighted_networking_rate"
 """What a closed day is told by; a day that is not closed has the live rate as it was last sampled."""
@@ -38,17 +37,6 @@ class HistoryQuery:
 
     def days(self) -> tuple[date, ...]:
         return tuple(self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1))
-
-
-class PeriodKind(StrEnum):
-    """Periods that figures are closed for, the shortest first."""
-
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
-    QUARTER = "quarter"
-    HALF_YEAR = "half_year"
-    YEAR = "year"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +91,7 @@ class DayRate:
 class PeriodRate:
     """A closed period longer than a day; `publications` as for a day, never empty."""
 
-    kind: PeriodKind
+    kind: Period
     first: date
     last: date
     publications: tuple[Publication, ...]

@@ -6,11 +6,11 @@ from datetime import date, timedelta
 import pytest
 
 from services.console.adapters.postgres_history import PostgresHistory
-from services.console.domain.history import HistoryQuery, PeriodKind, RateHistory, Subject
+from services.console.domain.history import HistoryQuery, RateHistory, Subject
 from services.console.domain.viewer import BodyCode
 from services.kernel.calendar import day_number, midnight, moment
 from services.kernel.ratio import Ratio
-from services.kernel.words import Dimension
+from services.kernel.words import Dimension, Period
 from services.runtime.postgres import open_pool
 from tests.integration.console.history import publish, sample
 from tests.integration.console.scenario import PARTITIONS, Scenario, district
@@ -101,10 +101,10 @@ async def test_longer_periods_are_told_when_they_lie_within_the_days(
     publish(empty_scenario, D1, sunday, kind="week", low=199)
     publish(empty_scenario, date(2020, 11, 1), date(2020, 11, 30), kind="month")
     week = (await read(histories, D1, sunday)).periods
-    assert [(one.kind, one.first, one.last) for one in week] == [(PeriodKind.WEEK, D1, sunday)]
+    assert [(one.kind, one.first, one.last) for one in week] == [(Period.WEEK, D1, sunday)]
     assert (await read(histories, D1, sunday - timedelta(days=1))).periods == ()
     both = (await read(histories, date(2020, 11, 1), date(2020, 11, 30))).periods
-    assert [one.kind for one in both] == [PeriodKind.WEEK, PeriodKind.MONTH]
+    assert [one.kind for one in both] == [Period.WEEK, Period.MONTH]
 
 
 async def test_whose_rate_there_is(histories: PostgresHistory, empty_scenario: Scenario) -> None:

@@ -22,7 +22,6 @@ from services.console.domain.history import (
     MAX_DAYS,
     DayRate,
     HistoryQuery,
-    PeriodKind,
     PeriodRate,
     Publication,
     RateHistory,
@@ -34,7 +33,7 @@ from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.console.worker.history import HistoryService
 from services.kernel.policy import Target
 from services.kernel.ratio import Ratio, Reason, Verdict
-from services.kernel.words import Dimension
+from services.kernel.words import Dimension, Period
 
 CENTRE = Viewer(Username("centre"), Role.CENTRE, None, "值班")
 HEALTH = Viewer(Username("health"), Role.DEPARTMENT, BodyCode("health"), "卫健")
@@ -55,7 +54,7 @@ FOUND = RateHistory(
         DayRate(date(2026, 11, 2), (), Sample(AT, Ratio(199, 200, 1))),
         DayRate(date(2026, 11, 3)),
     ),
-    (PeriodRate(PeriodKind.WEEK, date(2026, 10, 26), DAY, (FIRST,)),),
+    (PeriodRate(Period.WEEK, date(2026, 10, 26), DAY, (FIRST,)),),
 )
 
 

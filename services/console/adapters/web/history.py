@@ -13,7 +13,7 @@ from services.console.adapters.web import texts
 from services.console.adapters.web.api import Api, as_json, session_of
 from services.console.domain.history import DIMENSIONS, MAX_DAYS, HistoryQuery, Subject
 from services.console.ports import Histories, ReadModel
-from services.kernel.words import Dimension
+from services.kernel.words import Dimension, Language
 from services.runtime.logging import get_logger
 
 FIRST_DAY = date(2000, 1, 1)
@@ -46,7 +46,7 @@ class HistoryParameters(BaseModel):
 
 class ExportParameters(HistoryParameters):
     format: Literal["csv", "xlsx"]
-    lang: Literal["zh", "en"] = "zh"
+    lang: Language = Language.ZH
 
 
 class HistoryApi:
