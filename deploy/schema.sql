@@ -173,6 +173,7 @@ CREATE TABLE alerts.requests (
     CONSTRAINT requests_pkey PRIMARY KEY (request_id),
     CONSTRAINT requests_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'published'::text, 'withdrawn'::text, 'issued'::text])))
 );
+CREATE INDEX requests_of_case ON alerts.requests USING btree (case_id);
 CREATE INDEX requests_waiting ON alerts.requests USING btree (created_at) WHERE (state = 'waiting'::text);
 
 CREATE TABLE alerts.seen (

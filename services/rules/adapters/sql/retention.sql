@@ -22,7 +22,8 @@ AND NOT EXISTS (SELECT {told_of} AND one.effective_at <= old.effective_at + inte
 -- transitions_delete --
 DELETE FROM rules.transitions AS gone USING (
     SELECT transition_id, effective_at FROM rules.transitions AS old
-    WHERE old.effective_at < %(before)s AND {removable_transition} LIMIT %(rows)s) AS found
+    WHERE old.effective_at < %(before)s AND {removable_transition}
+    ORDER BY old.effective_at LIMIT %(rows)s) AS found
 WHERE gone.transition_id = found.transition_id AND gone.effective_at = found.effective_at
 
 -- transitions_needed --
@@ -45,7 +46,8 @@ AND NOT EXISTS (SELECT {told_of} AND one.effective_at <= old.effective_at + inte
 -- components_delete --
 DELETE FROM rules.component_transitions AS gone USING (
     SELECT transition_id, effective_at FROM rules.component_transitions AS old
-    WHERE old.effective_at < %(before)s AND {removable_component} LIMIT %(rows)s) AS found
+    WHERE old.effective_at < %(before)s AND {removable_component}
+    ORDER BY old.effective_at LIMIT %(rows)s) AS found
 WHERE gone.transition_id = found.transition_id AND gone.effective_at = found.effective_at
 
 -- components_needed --
@@ -56,7 +58,8 @@ SELECT EXISTS (SELECT FROM rules.component_transitions AS old
 DELETE FROM rules.signals AS gone USING (
     SELECT signal_id, received_at FROM rules.signals AS old
     WHERE old.received_at < %(before)s
-      AND NOT EXISTS (SELECT {told_of} AND one.effective_at <= old.received_at + interval '1 day') LIMIT %(rows)s) AS found
+      AND NOT EXISTS (SELECT {told_of} AND one.effective_at <= old.received_at + interval '1 day')
+    ORDER BY old.received_at LIMIT %(rows)s) AS found
 WHERE gone.signal_id = found.signal_id AND gone.received_at = found.received_at
 
 -- signals_needed --
@@ -66,7 +69,7 @@ SELECT EXISTS (SELECT FROM rules.signals AS old
 
 -- hours_delete --
 DELETE FROM rules.heartbeats_hourly AS gone USING (
-    SELECT unit_id, hour FROM rules.heartbeats_hourly WHERE hour < %(before)s LIMIT %(rows)s) AS found
+    SELECT unit_id, hour FROM rules.heartbeats_hourly WHERE hour < %(before)s ORDER BY hour LIMIT %(rows)s) AS found
 WHERE gone.unit_id = found.unit_id AND gone.hour = found.hour
 
 -- samples_carry --
@@ -86,6 +89,6 @@ ON CONFLICT DO NOTHING
 -- samples_delete --
 DELETE FROM rules.rate_samples AS gone USING (
     SELECT partition, scope, dimension, value, sampled_at FROM rules.rate_samples
-    WHERE sampled_at < %(before)s LIMIT %(rows)s) AS found
+    WHERE sampled_at < %(before)s ORDER BY sampled_at LIMIT %(rows)s) AS found
 WHERE gone.partition = found.partition AND gone.scope = found.scope AND gone.dimension = found.dimension
   AND gone.value = found.value AND gone.sampled_at = found.sampled_at
