@@ -111,7 +111,8 @@ def settings_page() -> str:
     for service, module in modules_named("settings"):
         for one in classes_of(module):
             if issubclass(one, ServiceSettings):
-                own = {name: field for name, field in one.model_fields.items() if name in one.__annotations__}
+                inherited = ServiceSettings.model_fields
+                own = {name: field for name, field in one.model_fields.items() if name not in inherited}
                 parts.append(f"\n## {service}\n\n" + table(SETTING_HEADINGS, setting_rows(one, own)))
     return "".join(parts)
 

@@ -98,14 +98,14 @@ CREATE TABLE alerts.clocks (
 CREATE INDEX clocks_counted ON alerts.clocks USING btree (calendar_version) WHERE (calendar_version IS NOT NULL);
 CREATE INDEX clocks_due ON alerts.clocks USING btree (kind, due_at);
 
-CREATE TABLE alerts.files (
+CREATE TABLE alerts.document_files (
     content bytea NOT NULL,
     kind text NOT NULL,
     language text NOT NULL,
     request_id text NOT NULL,
-    CONSTRAINT files_kind_check CHECK ((kind = ANY (ARRAY['pdf'::text, 'docx'::text]))),
-    CONSTRAINT files_pkey PRIMARY KEY (request_id, language, kind),
-    CONSTRAINT files_request_id_fkey FOREIGN KEY (request_id) REFERENCES alerts.requests(request_id)
+    CONSTRAINT document_files_kind_check CHECK ((kind = ANY (ARRAY['pdf'::text, 'docx'::text]))),
+    CONSTRAINT document_files_pkey PRIMARY KEY (request_id, language, kind),
+    CONSTRAINT document_files_request_id_fkey FOREIGN KEY (request_id) REFERENCES alerts.requests(request_id)
 );
 
 CREATE TABLE alerts.notices (
@@ -121,6 +121,7 @@ CREATE TABLE alerts.notices (
     contact_id text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     detail text,
+    document_id text,
     document_number text,
     ended_at timestamp with time zone,
     fire boolean NOT NULL DEFAULT false,
@@ -186,6 +187,7 @@ CREATE TABLE alerts.requests (
     CONSTRAINT requests_pkey PRIMARY KEY (request_id),
     CONSTRAINT requests_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'published'::text, 'withdrawn'::text, 'issued'::text])))
 );
+CREATE INDEX requests_of_case ON alerts.requests USING btree (case_id);
 CREATE INDEX requests_waiting ON alerts.requests USING btree (created_at) WHERE (state = 'waiting'::text);
 
 CREATE TABLE alerts.seen (
@@ -206,6 +208,87 @@ CREATE TABLE alerts.steps (
     taken_at timestamp with time zone NOT NULL,
     CONSTRAINT steps_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
     CONSTRAINT steps_pkey PRIMARY KEY (case_id, step)
+);
+
+CREATE TABLE compliance.figures (
+    denominator numeric NOT NULL,
+    difference json NOT NULL,
+    exempt numeric NOT NULL,
+    figure json NOT NULL,
+    high text,
+    known_at timestamp with time zone NOT NULL,
+    low text,
+    metric text NOT NULL,
+    numerator numeric NOT NULL,
+    pack_id text NOT NULL,
+    pack_version integer NOT NULL,
+    period_from timestamp with time zone NOT NULL,
+    period_kind text NOT NULL,
+    period_to timestamp with time zone NOT NULL,
+    reason text NOT NULL,
+    recorded_at timestamp with time zone NOT NULL DEFAULT now(),
+    revision integer NOT NULL,
+    scope text NOT NULL,
+    slice_id text NOT NULL,
+    slice_kind text NOT NULL,
+    unknown numeric NOT NULL,
+    value text,
+    verdict text NOT NULL,
+    CONSTRAINT figures_period_kind_check CHECK ((period_kind = ANY (ARRAY['day'::text, 'week'::text, 'month'::text, 'quarter'::text, 'half_year'::text, 'year'::text]))),
+    CONSTRAINT figures_pkey PRIMARY KEY (metric, scope, slice_kind, slice_id, period_kind, period_from, revision),
+    CONSTRAINT figures_revision_check CHECK ((revision > 0)),
+    CONSTRAINT figures_slice_kind_check CHECK ((slice_kind = ANY (ARRAY['district'::text, 'town'::text, 'community'::text, 'category'::text, 'department'::text, 'unit'::text]))),
+    CONSTRAINT figures_verdict_check CHECK ((verdict = ANY (ARRAY['compliant'::text, 'non_compliant'::text, 'undetermined'::text, 'no_target'::text, 'not_applicable'::text])))
+);
+CREATE INDEX figures_of_period ON compliance.figures USING btree (period_kind, period_from);
+CREATE INDEX figures_of_slice ON compliance.figures USING btree (slice_kind, slice_id, period_kind, period_from);
+
+CREATE VIEW compliance.figures_now AS
+ SELECT DISTINCT ON (metric, scope, slice_kind, slice_id, period_kind, period_from) metric,
+    scope,
+    slice_kind,
+    slice_id,
+    period_kind,
+    period_from,
+    period_to,
+    revision,
+    known_at,
+    recorded_at,
+    numerator,
+    denominator,
+    unknown,
+    exempt,
+    value,
+    low,
+    high,
+    verdict,
+    reason,
+    pack_id,
+    pack_version,
+    difference,
+    figure
+   FROM compliance.figures
+  ORDER BY metric, scope, slice_kind, slice_id, period_kind, period_from, revision DESC;
+
+CREATE TABLE compliance.findings (
+    body_id text NOT NULL,
+    figure_from timestamp with time zone NOT NULL,
+    finding_id text NOT NULL,
+    metric text NOT NULL,
+    period_from timestamp with time zone NOT NULL,
+    period_kind text NOT NULL,
+    revision integer NOT NULL,
+    scope text NOT NULL,
+    CONSTRAINT findings_body_id_metric_scope_period_kind_key UNIQUE (body_id, metric, scope, period_kind),
+    CONSTRAINT findings_pkey PRIMARY KEY (finding_id)
+);
+
+CREATE TABLE compliance.outbox (
+    "position" bigint NOT NULL DEFAULT identity,
+    key text NOT NULL,
+    payload bytea NOT NULL,
+    topic text NOT NULL,
+    CONSTRAINT outbox_pkey PRIMARY KEY ("position")
 );
 
 CREATE TABLE console.accounts (
@@ -288,9 +371,34 @@ CREATE TABLE console.sessions (
 );
 CREATE INDEX sessions_by_account ON console.sessions USING btree (username);
 
+CREATE TABLE documents.attachments (
+    name text NOT NULL,
+    place integer NOT NULL,
+    sha256 text NOT NULL,
+    size integer NOT NULL,
+    submission_id text NOT NULL,
+    CONSTRAINT attachments_pkey PRIMARY KEY (submission_id, place),
+    CONSTRAINT attachments_sha256_fkey FOREIGN KEY (sha256) REFERENCES documents.files(sha256),
+    CONSTRAINT attachments_submission_id_fkey FOREIGN KEY (submission_id) REFERENCES documents.submissions(submission_id)
+);
+
+CREATE TABLE documents.changes (
+    at timestamp with time zone NOT NULL,
+    change_id text NOT NULL,
+    document_id text NOT NULL,
+    event jsonb NOT NULL,
+    key text NOT NULL,
+    published boolean NOT NULL DEFAULT false,
+    CONSTRAINT changes_document_id_fkey FOREIGN KEY (document_id) REFERENCES documents.documents(document_id),
+    CONSTRAINT changes_pkey PRIMARY KEY (change_id)
+);
+CREATE INDEX changes_unpublished ON documents.changes USING btree (at, change_id) WHERE (NOT published);
+
 CREATE TABLE documents.documents (
     case_id text NOT NULL,
+    closed_because text,
     document_id text NOT NULL,
+    files_due boolean NOT NULL DEFAULT false,
     instrument text NOT NULL,
     issued_at timestamp with time zone NOT NULL,
     issuer text NOT NULL,
@@ -299,6 +407,8 @@ CREATE TABLE documents.documents (
     numbered_by text,
     own_number text,
     published boolean NOT NULL DEFAULT false,
+    receipt_due_at timestamp with time zone,
+    reply_due_at timestamp with time zone,
     request jsonb NOT NULL,
     request_id text NOT NULL,
     requested_at timestamp with time zone NOT NULL,
@@ -314,18 +424,17 @@ CREATE TABLE documents.documents (
     CONSTRAINT documents_source_request_id_key UNIQUE (source, request_id),
     CONSTRAINT documents_state_check CHECK ((state = ANY (ARRAY['draft'::text, 'issued'::text, 'received'::text, 'replied'::text, 'closed'::text])))
 );
+CREATE INDEX documents_newest ON documents.documents USING btree (issued_at DESC, document_id);
 CREATE INDEX documents_of_case ON documents.documents USING btree (case_id);
 CREATE INDEX documents_unpublished ON documents.documents USING btree (issued_at, document_id) WHERE (NOT published);
+CREATE INDEX documents_without_files ON documents.documents USING btree (issued_at) WHERE files_due;
 
 CREATE TABLE documents.files (
-    content bytea NOT NULL,
-    document_id text NOT NULL,
-    kind text NOT NULL,
-    language text NOT NULL,
+    added_at timestamp with time zone NOT NULL,
+    bytes bytea NOT NULL,
+    media_type text NOT NULL,
     sha256 text NOT NULL,
-    CONSTRAINT files_document_id_fkey FOREIGN KEY (document_id) REFERENCES documents.documents(document_id),
-    CONSTRAINT files_kind_check CHECK ((kind = ANY (ARRAY['pdf'::text, 'docx'::text]))),
-    CONSTRAINT files_pkey PRIMARY KEY (document_id, language, kind)
+    CONSTRAINT files_pkey PRIMARY KEY (sha256)
 );
 
 CREATE TABLE documents.partitions (
@@ -335,6 +444,40 @@ CREATE TABLE documents.partitions (
     partition integer NOT NULL,
     topic text NOT NULL,
     CONSTRAINT partitions_pkey PRIMARY KEY (topic, partition)
+);
+
+CREATE TABLE documents.receipts (
+    at timestamp with time zone NOT NULL,
+    by text NOT NULL,
+    document_id text NOT NULL,
+    name text NOT NULL,
+    party text NOT NULL,
+    via text NOT NULL,
+    CONSTRAINT receipts_document_id_fkey FOREIGN KEY (document_id) REFERENCES documents.documents(document_id),
+    CONSTRAINT receipts_pkey PRIMARY KEY (document_id, party)
+);
+
+CREATE TABLE documents.recipients (
+    contact_id text NOT NULL,
+    document_id text NOT NULL,
+    is_addressee boolean NOT NULL,
+    party text NOT NULL,
+    revoked_at timestamp with time zone,
+    revoked_by text,
+    CONSTRAINT recipients_document_id_fkey FOREIGN KEY (document_id) REFERENCES documents.documents(document_id),
+    CONSTRAINT recipients_pkey PRIMARY KEY (document_id, contact_id)
+);
+CREATE INDEX recipients_by_party ON documents.recipients USING btree (party, document_id);
+
+CREATE TABLE documents.rendition_files (
+    content bytea NOT NULL,
+    document_id text NOT NULL,
+    kind text NOT NULL,
+    language text NOT NULL,
+    sha256 text NOT NULL,
+    CONSTRAINT rendition_files_document_id_fkey FOREIGN KEY (document_id) REFERENCES documents.documents(document_id),
+    CONSTRAINT rendition_files_kind_check CHECK ((kind = ANY (ARRAY['pdf'::text, 'docx'::text]))),
+    CONSTRAINT rendition_files_pkey PRIMARY KEY (document_id, language, kind)
 );
 
 CREATE TABLE documents.renditions (
@@ -356,6 +499,32 @@ CREATE TABLE documents.series (
     CONSTRAINT series_last_check CHECK ((last > 0)),
     CONSTRAINT series_pkey PRIMARY KEY (issuer, mark, year)
 );
+
+CREATE TABLE documents.submissions (
+    at timestamp with time zone NOT NULL,
+    by text NOT NULL,
+    decided_at timestamp with time zone,
+    decided_by text,
+    document_id text NOT NULL,
+    done_by date,
+    kind text NOT NULL,
+    measures text NOT NULL DEFAULT ''::text,
+    name text NOT NULL,
+    party text NOT NULL,
+    reasons text NOT NULL DEFAULT ''::text,
+    state text NOT NULL,
+    submission_id text NOT NULL,
+    text text NOT NULL,
+    via text NOT NULL,
+    CONSTRAINT submissions_check CHECK ((((kind = 'reply'::text) AND (state = ANY (ARRAY['submitted'::text, 'accepted'::text, 'returned'::text]))) OR ((kind = 'appeal'::text) AND (state = ANY (ARRAY['submitted'::text, 'upheld'::text, 'dismissed'::text]))))),
+    CONSTRAINT submissions_check1 CHECK (((state = 'submitted'::text) = (decided_at IS NULL))),
+    CONSTRAINT submissions_document_id_fkey FOREIGN KEY (document_id) REFERENCES documents.documents(document_id),
+    CONSTRAINT submissions_kind_check CHECK ((kind = ANY (ARRAY['reply'::text, 'appeal'::text]))),
+    CONSTRAINT submissions_pkey PRIMARY KEY (submission_id),
+    CONSTRAINT submissions_state_check CHECK ((state = ANY (ARRAY['submitted'::text, 'accepted'::text, 'returned'::text, 'upheld'::text, 'dismissed'::text])))
+);
+CREATE UNIQUE INDEX one_undecided_submission ON documents.submissions USING btree (document_id, kind) WHERE (state = 'submitted'::text);
+CREATE INDEX submissions_of_document ON documents.submissions USING btree (document_id, at);
 
 CREATE TABLE registry.certificates (
     expires_at timestamp with time zone NOT NULL,
@@ -436,6 +605,7 @@ CREATE TABLE rules.component_transitions (
     CONSTRAINT component_transitions_pkey PRIMARY KEY (transition_id, effective_at)
 );
 CREATE INDEX component_transitions_by_component ON rules.component_transitions USING btree (unit_id, system, address, effective_at);
+CREATE INDEX component_transitions_effective_at_idx ON rules.component_transitions USING btree (effective_at DESC);
 
 CREATE TABLE rules.heartbeats_hourly (
     count integer NOT NULL,
@@ -443,6 +613,7 @@ CREATE TABLE rules.heartbeats_hourly (
     unit_id text NOT NULL,
     CONSTRAINT heartbeats_hourly_pkey PRIMARY KEY (unit_id, hour)
 );
+CREATE INDEX heartbeats_hourly_hour_idx ON rules.heartbeats_hourly USING btree (hour DESC);
 
 CREATE VIEW rules.losses AS
  SELECT gateway_id,
@@ -508,6 +679,7 @@ CREATE TABLE rules.rate_counts (
 CREATE TABLE rules.rate_samples (
     connected integer NOT NULL,
     dimension text NOT NULL,
+    exempt integer,
     in_scope integer NOT NULL,
     partition integer NOT NULL,
     sampled_at timestamp with time zone NOT NULL,
@@ -516,6 +688,7 @@ CREATE TABLE rules.rate_samples (
     value text NOT NULL,
     CONSTRAINT rate_samples_pkey PRIMARY KEY (partition, scope, dimension, value, sampled_at)
 );
+CREATE INDEX rate_samples_sampled_at_idx ON rules.rate_samples USING btree (sampled_at DESC);
 
 CREATE VIEW rules.rates_now AS
  SELECT c.scope,
@@ -565,6 +738,7 @@ CREATE TABLE rules.signals (
 );
 CREATE INDEX signals_by_unit ON rules.signals USING btree (unit_id, received_at);
 CREATE INDEX signals_gaps ON rules.signals USING btree (gateway_id, received_at) WHERE (kind = 'gap'::text);
+CREATE INDEX signals_received_at_idx ON rules.signals USING btree (received_at DESC);
 
 CREATE TABLE rules.snapshots (
     base boolean NOT NULL,
@@ -591,6 +765,7 @@ CREATE TABLE rules.transitions (
     CONSTRAINT transitions_pkey PRIMARY KEY (transition_id, effective_at)
 );
 CREATE INDEX transitions_by_unit ON rules.transitions USING btree (unit_id, effective_at);
+CREATE INDEX transitions_effective_at_idx ON rules.transitions USING btree (effective_at DESC);
 
 CREATE TABLE rules.units (
     address text NOT NULL DEFAULT ''::text,

@@ -15,6 +15,17 @@ class AlertsMetrics:
     """One instance per process, on its own registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self.retention_rows = Counter(
+            "firenet_alerts_retention_rows_removed", "Rows that had aged, removed.", ["table"], registry=registry
+        )
+        self.retention_chunks = Counter(
+            "firenet_alerts_retention_chunks_removed", "Chunks of hypertables that had aged, removed.", ["table"],
+            registry=registry,
+        )  # fmt: skip
+        self.retention_failures = Counter(
+            "firenet_alerts_retention_failures", "Turns in which nothing of a table could be removed.", ["table"],
+            registry=registry,
+        )  # fmt: skip
         self.events = Counter(
             "firenet_alerts_events_total",
             "Findings and fire signals taken in, by what was decided",

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, Secre
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.kernel.words import Instrument, Recipient
-from services.runtime.settings import ServiceSettings, keys_of
+from services.runtime.settings import KeepingSettings, keys_of
 
 ISSUERS = frozenset({Recipient.CENTRE, Recipient.BRIGADE, Recipient.STREET})
 Lane = Literal["fire", "ordinary", "all"]
@@ -49,7 +49,7 @@ def _holds_certificates(path: Path | None) -> Path | None:
     return path
 
 
-class AlertsSettings(ServiceSettings):
+class AlertsSettings(KeepingSettings):
     model_config = SettingsConfigDict(env_prefix="ALERTS_", extra="ignore", frozen=True, populate_by_name=True)
 
     instance: str = Field(

@@ -12,6 +12,7 @@ from services.console.adapters.documents_client import HttpDocuments
 from services.console.adapters.encode import JsonEncoder
 from services.console.adapters.kafka_orders import KafkaReplayOrders
 from services.console.adapters.postgres_accounts import PostgresAccounts
+from services.console.adapters.postgres_history import PostgresHistory
 from services.console.adapters.postgres_read import PostgresReadModel
 from services.console.adapters.postgres_refusals import PostgresRefusals
 from services.console.adapters.refusal_copy import RefusalCopy
@@ -25,6 +26,7 @@ from services.console.metrics import Metrics, RateGauges
 from services.console.settings import ConsoleSettings
 from services.console.worker.authentication import Authenticator, LoginLimits
 from services.console.worker.documents import DocumentDesk, LinkThrottle
+from services.console.worker.history import HistoryService
 from services.console.worker.live import LiveBounds, LiveHub
 from services.console.worker.rates import RateExport
 from services.console.worker.refusals import RefusalService
@@ -91,6 +93,7 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
             refusals=RefusalService(book, orders, clock),
             documents=DocumentDesk(documents),
             links=LinkParts(documents, LinkThrottle(clock)),
+            histories=HistoryService(PostgresHistory(pool)),
             clock=clock,
             metrics=metrics,
             options=SiteOptions(

@@ -11,10 +11,11 @@ from services.console.domain.cases import CaseDetail, CaseList
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.documents import File, InboxPage, RawForm
 from services.console.domain.freshness import DataAge, PartitionVisibility
+from services.console.domain.history import HistoryQuery, RateHistory, Subject
 from services.console.domain.rates import RateCounts
 from services.console.domain.refusals import Place, RefusalDetail, RefusalPage, RefusalQuery, ReplayOrder
 from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
-from services.console.domain.viewer import Slice, Username, Viewer
+from services.console.domain.viewer import BodyCode, Slice, Username, Viewer
 from services.kernel.words import FileKind, Language
 
 
@@ -242,6 +243,34 @@ class Refusals(Protocol):
 
     async def replay(self, viewer: Viewer, refusal_ids: Sequence[str]) -> int:
         """Return how many were ordered. Raises Conflict when none is open, OrdersUnavailable."""
+        ...
+
+
+class RateHistories(Protocol):
+    """Rates by day as the database has them. Every method raises DataUnavailable when there is no answer in time."""
+
+    async def subjects(self) -> Sequence[Subject]:
+        """Return every district, town and department that has a rate today, in order."""
+        ...
+
+    async def is_town(self, body: BodyCode) -> bool:
+        """Return whether units stand in the area of that body."""
+        ...
+
+    async def history(self, query: HistoryQuery) -> RateHistory:
+        """Return every day that is asked for; one that nothing is known of has no figure."""
+        ...
+
+
+class Histories(Protocol):
+    """What the pages may ask of rates by day. Every method raises DataUnavailable."""
+
+    async def subjects(self, viewer: Viewer) -> Sequence[Subject]:
+        """Return whose rate the viewer may see."""
+        ...
+
+    async def history(self, viewer: Viewer, query: HistoryQuery) -> RateHistory:
+        """Raises NotFound outside the slice, TooBusy."""
         ...
 
 

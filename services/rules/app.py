@@ -9,6 +9,7 @@ from services.rules.adapters.loop_handler import LoopHandler
 from services.rules.adapters.outbox import OutboxPublisher
 from services.rules.adapters.pg_store import PostgresStore
 from services.rules.adapters.registry_view import CompactedRegistryView
+from services.rules.adapters.retention import TABLES, Horizon
 from services.rules.domain.time.instants import micros, span
 from services.rules.metrics import LiveCollector, RulesMetrics
 from services.rules.settings import RulesSettings
@@ -19,7 +20,8 @@ from services.runtime.kafka_loop import KafkaLoop
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.logging import get_logger
 from services.runtime.patience import backoff_s
-from services.runtime.postgres import open_pool
+from services.runtime.postgres import AWAY, Pool, open_pool
+from services.runtime.retention import Counters, Retention, edition
 from services.runtime.status import Readiness, StatusServer, process_registry
 
 STUCK_S = 15.0
@@ -84,9 +86,12 @@ async def run(settings: RulesSettings, stop: Stop, topics: Topics | None = None)
         try:
             if not await _started(producer, stop):
                 return
+            removed = Counters(metrics.retention_rows, metrics.retention_chunks, metrics.retention_failures)
+            retention = Retention(pool, TABLES, Horizon(pool, settings.keep_days), removed)
             await supervise(
                 stop,
                 {
+                    "retention": _forget(pool, retention, stop),
                     "registry": follower.run(stop),
                     "signals": _consume(loop, follower, settings.registry_deadline_s, stop),
                     "findings": publish_findings(worker, OutboxPublisher(pool, producer, topics.findings), stop),
@@ -97,6 +102,15 @@ async def run(settings: RulesSettings, stop: Stop, topics: Topics | None = None)
             )
         finally:
             await producer.stop()
+
+
+async def _forget(pool: Pool, retention: Retention, stop: Stop) -> None:
+    """Say once what the database is, then keep it from growing without end."""
+    try:
+        get_logger().info("storage_found", **await edition(pool))
+    except AWAY as error:
+        get_logger().warning("storage_not_told", error=type(error).__name__)
+    await retention.run(stop)
 
 
 async def _started(producer: BatchProducer, stop: Stop) -> bool:

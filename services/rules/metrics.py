@@ -63,6 +63,17 @@ class RulesMetrics:
         self.registry_refused = Gauge(
             "firenet_rules_registry_records_refused", "Registry records that could not be read.", registry=registry
         )
+        self.retention_rows = Counter(
+            "firenet_rules_retention_rows_removed", "Rows that had aged, removed.", ["table"], registry=registry
+        )
+        self.retention_chunks = Counter(
+            "firenet_rules_retention_chunks_removed", "Chunks of hypertables that had aged, removed.", ["table"],
+            registry=registry,
+        )  # fmt: skip
+        self.retention_failures = Counter(
+            "firenet_rules_retention_failures", "Turns in which nothing of a table could be removed.", ["table"],
+            registry=registry,
+        )  # fmt: skip
         self._start_at_zero()
 
     def _start_at_zero(self) -> None:

@@ -5,10 +5,10 @@ import socket
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from services.runtime.settings import ServiceSettings
+from services.runtime.settings import KeepingSettings
 
 
-class RulesSettings(ServiceSettings):
+class RulesSettings(KeepingSettings):
     """Settings that begin with RULES_."""
 
     model_config = SettingsConfigDict(env_prefix="RULES_", extra="ignore", frozen=True, populate_by_name=True)

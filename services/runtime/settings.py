@@ -3,8 +3,10 @@
 import sys
 from typing import TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.kernel.retention import LEAST_DAYS
 
 
 class ServiceSettings(BaseSettings):
@@ -45,6 +47,24 @@ def keys_of(keys: SecretStr) -> tuple[bytes, ...]:
     if any(len(one) < MIN_KEY for one in found):
         raise ValueError(f"a key has at least {MIN_KEY} characters")
     return found
+
+
+class KeepingSettings(ServiceSettings):
+    """Of a service whose tables grow: how long it keeps what has aged."""
+
+    keep_days: int = Field(
+        default=400,
+        le=36_500,
+        validation_alias="FIRENET_KEEP_DAYS",
+        description=f"how long alarms, states and closed cases are kept, days; at least {LEAST_DAYS}",
+    )
+
+    @field_validator("keep_days")
+    @classmethod
+    def a_year(cls, value: int) -> int:
+        if value < LEAST_DAYS:
+            raise ValueError(f"alarms and states are kept for a year: give {LEAST_DAYS} days or more, not {value}")
+        return value
 
 
 S = TypeVar("S", bound=ServiceSettings)

@@ -14,6 +14,7 @@ RUNS: tuple[tuple[str, list[str]], ...] = (
     ("Telegraf under the same load", ["tests.bench.telegraf"]),
     ("alerts, fire latency idle and in a storm", ["tests.bench.alerts"]),
     ("archive of the log, one core (floor 40 000 records/s)", ["tests.bench.archive"]),
+    ("a year of rates by day, 20 000 units (floor 1 s)", ["tests.bench.history"]),
     ("the whole of FireNet", ["tests.bench.system"]),
 )
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from datetime import datetime
 from typing import Any
 
 from schemas.codec import HEADERS
@@ -13,6 +14,7 @@ from services.alerts.adapters.kafka_requests import document_of_record
 from services.alerts.adapters.postgres_audit import PostgresAuditLog, PostgresAuditor
 from services.alerts.adapters.postgres_cases import PostgresCaseStore
 from services.alerts.adapters.postgres_requests import PostgresRequests
+from services.alerts.adapters.retention import CASES_AT_ONCE, TABLES
 from services.alerts.adapters.topic_handler import TopicHandler
 from services.alerts.domain.delivery.documents import DocumentChange, IssuedDocument
 from services.alerts.domain.errors import StoreUnavailable
@@ -22,11 +24,13 @@ from services.alerts.worker.document_intake import DocumentIntake
 from services.alerts.worker.housekeeping import EscalationMonitor, publish_turn, seal_turn
 from services.alerts.worker.ladder import LadderWorker
 from services.alerts.worker.recounting import RecountingWorker
+from services.kernel.retention import kept_from
 from services.runtime.kafka import BatchProducer
 from services.runtime.kafka_loop import KafkaLoop
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
 from services.runtime.postgres import Pool
+from services.runtime.retention import Counters, Retention
 
 PUBLISH_EVERY_S = 0.25
 """Nobody waits for firenet.notices.v1: what ended meanwhile is sent together."""
@@ -62,6 +66,7 @@ class OrdinaryLane:
             "seal": self._seal(stop),
             "supervise": self._supervise(stop),
             "recount": self._recount(stop),
+            "retention": self._forget(stop),
         }
 
     async def _consume(self, stop: Stop) -> None:
@@ -196,3 +201,12 @@ class OrdinaryLane:
             except StoreUnavailable as error:
                 get_logger().warning("overview_waits", error=str(error))
             await stop.wait_for(SUPERVISE_EVERY_S)
+
+    async def _forget(self, stop: Stop) -> None:
+        metrics, clock = self._parts.metrics, self._parts.clock
+        removed = Counters(metrics.retention_rows, metrics.retention_chunks, metrics.retention_failures)
+
+        async def before() -> datetime:
+            return kept_from(clock.now(), self._parts.settings.keep_days)
+
+        await Retention(self._work, TABLES, before, removed, rows=CASES_AT_ONCE).run(stop)

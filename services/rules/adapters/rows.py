@@ -92,7 +92,8 @@ def hour_rows(hours: Iterable[HourCount]) -> Iterator[Row]:
 def sample_rows(partition: int, samples: Iterable[RateSample]) -> Iterator[Row]:
     for one in samples:
         row = one.row
-        yield _row((timestamp(one.sampled_at), partition, *row.key, row.in_scope, row.connected, row.unknown))
+        counts = (row.in_scope, row.connected, row.unknown, row.exempt)
+        yield _row((timestamp(one.sampled_at), partition, *row.key, *counts))
 
 
 def rate_rows(partition: int, rates: Iterable[RateRow]) -> Iterator[Row]:

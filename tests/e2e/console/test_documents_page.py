@@ -9,9 +9,9 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import FilePayload, async_playwright, expect
 
 from tests.e2e.console import test_page as live
+from tests.integration.console.harness import Console, console
 from tests.integration.console.letters import Letters, letters
 from tests.integration.console.scenario import Scenario, district
-from tests.integration.console.harness import Console, console
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),

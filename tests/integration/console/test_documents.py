@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 
 from services.documents.domain.uploads import MAX_FILE_BYTES
+from tests.integration.console.harness import Browser, Console, console
 from tests.integration.console.letters import KEY, Letters, letters
 from tests.integration.console.scenario import Scenario, opened
-from tests.integration.console.harness import Browser, Console, console
 
 SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 PDF = b"%PDF-1.7\n%nothing\n"

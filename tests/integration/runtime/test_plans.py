@@ -1,7 +1,7 @@
 """Which way PostgreSQL goes for the statements that are asked often, in tables as full as those of a large district."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -82,6 +82,18 @@ INSERT INTO console.refusals (refusal_id, partition, "offset", received_at, reas
     raw_bytes, raw)
 SELECT 'R' || n, 0, n, TIMESTAMPTZ '2026-11-01Z' + n * interval '1 second', 'not_json', 'd', 'G' || n % 500, 't', 'i',
     1, 'x' FROM generate_series(1, 20000) n;
+INSERT INTO rules.rate_samples SELECT TIMESTAMPTZ '2026-10-30Z' + n * interval '1 day', p, 'S1', 'town', 'T' || t, 9, 9,
+    0, 0 FROM generate_series(1, 30) n, generate_series(0, 63) p, generate_series(1, 20) t;
+INSERT INTO rules.signals SELECT 's' || n, TIMESTAMPTZ '2026-11-01Z' + n * interval '1 minute', 'U' || n % 20000, 'G',
+    'fault', NULL, NULL, '{}', 0, n FROM generate_series(1, 20000) n;
+INSERT INTO rules.component_transitions SELECT 'c' || n, 'U' || n % 9000, 'fault', 's', n % 3, n % 2 = 0,
+    TIMESTAMPTZ '2026-11-01Z' + n * interval '1 minute', now(), now(), 'c', 't', 0, n FROM generate_series(1, 20000) n;
+INSERT INTO rules.heartbeats_hourly SELECT 'U' || n % 900, TIMESTAMPTZ '2026-11-01Z' + n * interval '1 hour', 60
+FROM generate_series(1, 20000) n;
+INSERT INTO compliance.figures SELECT 'time_weighted_networking_rate', 'S1', 'town', 'T' || t, 'day', at,
+    at + interval '1 day', 1, now(), now(), 1, 1, 0, 0, '100.0', '100.0', '100.0', 'compliant', 'low_meets_target', 'p',
+    1, '{}', '{}'
+FROM generate_series(1, 60) t, generate_series(TIMESTAMPTZ '2025-11-01 16:00Z', '2026-11-01Z', '1 day') at;
 """
 
 
@@ -110,6 +122,13 @@ def explained(connection: psycopg.Connection[Any], statement: str, parameters: P
 
 
 SLICE = CONSOLE["slice_of_department"]
+OLD = datetime(2026, 11, 1, 0, 20, tzinfo=UTC)
+AGED: Plan = {"before": OLD, "rows": 200, "first": OLD - timedelta(days=30), "last": OLD}
+HISTORY: Plan = {
+    "metric": "time_weighted_networking_rate", "kinds": ["day", "week", "month"], "scope": "S1", "dimension": "town",
+    "value": "T7", "first": date(2025, 11, 22), "last": date(2026, 11, 22),
+    "days": [date(2026, 11, day) for day in range(1, 29)],
+}  # fmt: skip
 REFUSALS: Plan = {
     "reason": None, "gateway_id": None, "state": None, "offset": 0, "limit": 50, "lapsed": NOW, "since": NOW,
 }  # fmt: skip
@@ -235,6 +254,26 @@ REFUSALS: Plan = {
         pytest.param(
             CONSOLE["fires_ended"].format(slice="TRUE"), {}, "fires_untaken", id="console: fires ended untaken"
         ),
+        pytest.param(CONSOLE["history_published"], HISTORY, "figures_of_slice", id="console: figures of a year"),
+        pytest.param(CONSOLE["history_samples"], HISTORY, "rate_samples_pkey", id="console: samples of a year"),
+        pytest.param(RULES["retention_horizon"], {}, "figures_of_period", id="rules: what is not closed"),
+        pytest.param(RULES["transitions_delete"], AGED, "transitions_effective_at_idx", id="rules: old transitions"),
+        pytest.param(RULES["transitions_needed"], AGED, "transitions_effective_at_idx", id="rules: a chunk of them"),
+        pytest.param(
+            RULES["components_delete"], AGED, "component_transitions_effective_at_idx", id="rules: old components"
+        ),
+        pytest.param(
+            RULES["components_needed"],
+            AGED,
+            "component_transitions_effective_at_idx",
+            id="rules: a chunk of components",
+        ),
+        pytest.param(RULES["signals_delete"], AGED, "signals_received_at_idx", id="rules: old signals"),
+        pytest.param(RULES["signals_needed"], AGED, "signals_received_at_idx", id="rules: a chunk of signals"),
+        pytest.param(RULES["hours_delete"], AGED, "heartbeats_hourly_hour_idx", id="rules: old counts of heartbeats"),
+        pytest.param(RULES["samples_delete"], AGED, "rate_samples_sampled_at_idx", id="rules: old samples"),
+        pytest.param(ALERTS["cases_forget"], AGED, "cases_closed", id="alerts: old cases"),
+        pytest.param(ALERTS["cases_forget"], AGED, "requests_of_case", id="alerts: requests of old cases"),
         pytest.param(CONSOLE["receipts"], {"case_ids": ["C200", "C400"]}, "receipts_pkey", id="console: receipts"),
         pytest.param(CONSOLE["steps"], {"case_ids": ["C200", "C400"]}, "steps_pkey", id="console: steps of cases"),
         pytest.param(

@@ -20,6 +20,7 @@ SCANNERS: dict[str, Callable[[str], list[str]]] = {
 }
 """The tests count again on purpose, so only what is shipped is looked through."""
 
+UPLOT = "services/console/adapters/web/static/vendor/uplot/uPlot.esm.js"
 OF_TEXTS = {
     ("services/rules/domain/time/deadlines.py", "self._heap[0].at < target"): "an instant on the way to the watermark",
     ("services/simulator/domain/load.py", "math.ceil(self.count * share)"): "the rank of a quantile of latencies",
@@ -27,6 +28,10 @@ OF_TEXTS = {
         "services/console/adapters/web/static/units.js",
         "const last = Math.min(count, Math.ceil((list.scrollTop + list.clientHeight) / height) + 4);",
     ): "rows of a list that fit on the screen",
+    (UPLOT, "let maxPts = dim / (s.points.space * pxRatio);"): "pixels of a chart",
+    (UPLOT, "let halfStroke = (series.width * pxRatio) / 2;"): "pixels of a chart",
+    (UPLOT, "pos = pos / pxRatio - (sc.ori == 1 ? plotTopCss : plotLftCss);"): "pixels of a chart",
+    (UPLOT, "let rad = (points.size - points.width) / 2 * pxRatio;"): "pixels of a chart",
 }
 OF_OURSELVES = {
     "lane_reason:firenet_ingest_refused_per_received:ratio_rate5m": "messages refused of those received",

@@ -8,13 +8,26 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from services.runtime.logging import configure, get_logger
-from services.runtime.settings import ServiceSettings, load
+from services.runtime.settings import KeepingSettings, ServiceSettings, load
 
 
 class Sample(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="SAMPLE_", extra="ignore", frozen=True, populate_by_name=True)
 
     port: int = Field(default=1, ge=1)
+
+
+def test_alarms_and_states_are_kept_for_a_year_at_least(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FIRENET_KEEP_DAYS", "366")
+    assert load(KeepingSettings).keep_days == 366
+    monkeypatch.setenv("FIRENET_KEEP_DAYS", "90")
+    with pytest.raises(SystemExit):
+        load(KeepingSettings)
+    said = capsys.readouterr().err
+    assert said.startswith("FIRENET_KEEP_DAYS: ")
+    assert said.endswith("alarms and states are kept for a year: give 366 days or more, not 90\n")
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

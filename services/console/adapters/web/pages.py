@@ -32,10 +32,18 @@ from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
 
 LOGIN_SECONDS = 3600
-NOT_OF_THE_PAGE = ("documents.js", "login.js", "refusals.js", "shared.js", "wall.js")
+NOT_OF_THE_PAGE = (
+    "documents.js",
+    "login.js",
+    "rate_chart.js",
+    "rate_history.js",
+    "refusals.js",
+    "shared.js",
+    "wall.js",
+)
 """Modules that the live page does not import: those of other pages, and the shared worker."""
 MAX_NEXT = 1000
-READABLE = ("/", "/documents", "/refusals", "/wall")
+READABLE = ("/", "/documents", "/history", "/refusals", "/wall")
 """Pages that a sign-in may lead back to."""
 RETRY_S = 15
 SENT_HERE = {"ended": NotSignedIn.code, "other": OtherSession.code}
@@ -125,6 +133,7 @@ class PageRoutes:
         router = APIRouter(include_in_schema=False)
         router.add_api_route("/", self.live, methods=["GET"])
         router.add_api_route("/documents", self.documents, methods=["GET"])
+        router.add_api_route("/history", self.history, methods=["GET"])
         router.add_api_route("/refusals", self.refusals, methods=["GET"])
         router.add_api_route("/wall", self.wall, methods=["GET"])
         router.add_api_route("/login", self.login, methods=["GET"])
@@ -173,6 +182,13 @@ class PageRoutes:
         except NotSignedIn:
             return to_sign_in(request)
         return self._signed_in(request, "documents.html", session)
+
+    async def history(self, request: Request) -> Response:
+        try:
+            session = await self._authenticator.session(request.cookies.get(self._cookies.session))
+        except NotSignedIn:
+            return to_sign_in(request)
+        return self._signed_in(request, "history.html", session)
 
     async def refusals(self, request: Request) -> Response:
         try:

@@ -21,6 +21,7 @@ from services.console.adapters.web.api import Api, api_routes
 from services.console.adapters.web.documents import DocumentsApi, Uploads, document_routes
 from services.console.adapters.web.files import file_routes
 from services.console.adapters.web.guard import Cookies, Guard
+from services.console.adapters.web.history import HistoryApi, history_routes
 from services.console.adapters.web.links import LinkPages, link_routes
 from services.console.adapters.web.pages import RETRY_S, PageRoutes, Pages
 from services.console.adapters.web.parts import parts_routes
@@ -49,6 +50,7 @@ from services.console.ports import (
     CaseCommands,
     Documents,
     DocumentsService,
+    Histories,
     Live,
     ReadModel,
     Refusals,
@@ -115,6 +117,7 @@ def build_site(
     refusals: Refusals,
     documents: Documents,
     links: LinkParts,
+    histories: Histories,
     clock: Clock,
     metrics: Metrics,
     options: SiteOptions,
@@ -153,6 +156,7 @@ def build_site(
         pages=pages, documents=links.documents, uploads=uploads, throttle=links.throttle, client_of=client_of
     )
     app.include_router(link_routes(link_pages))
+    app.include_router(history_routes(HistoryApi(api, histories, read)))
     mimetypes.add_type("text/javascript", ".js")
     app.mount(f"/static/{build}", Assets(directory=texts.STATIC))
     answer_error = _handle_errors(app, pages)

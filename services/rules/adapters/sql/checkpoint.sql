@@ -56,9 +56,9 @@ SELECT a, b, sum(c) FROM json_to_recordset(%s::json) AS r (a text, b timestamptz
 ON CONFLICT (unit_id, hour) DO UPDATE SET count = held.count + excluded.count
 
 -- samples --
-INSERT INTO rules.rate_samples (sampled_at, partition, scope, dimension, value, in_scope, connected, unknown)
+INSERT INTO rules.rate_samples (sampled_at, partition, scope, dimension, value, in_scope, connected, unknown, exempt)
 SELECT * FROM json_to_recordset(%s::json) AS r (a timestamptz, b integer, c text, d text, e text, f integer, g integer,
-                                                h integer)
+                                                h integer, i integer)
 ON CONFLICT DO NOTHING
 
 -- units --

@@ -1,0 +1,9 @@
+"""What of the cases ages."""
+
+from services.alerts.adapters.statements import SQL
+from services.runtime.retention import Aged
+
+TABLES = (Aged("alerts.cases", SQL["cases_forget"]),)
+"""Steps, notices, receipts, requests and clocks go with their case: a unit test holds the list against the schema."""
+CASES_AT_ONCE = 200
+"""Each takes its notices with it, with their whole texts."""

@@ -1,0 +1,23 @@
+-- What may be forgotten of the cases (ADR 46): one that was closed longer ago than the retention, with all that hangs on
+-- it, once nothing of it is on its way and no clock of it runs. The audit chain and the papers stay.
+
+-- cases_forget --
+-- OFFSET 0: one look by index per case; joined, all clocks and notices would be read for a few cases.
+WITH gone AS MATERIALIZED (
+    SELECT case_id FROM alerts.cases AS old
+    WHERE old.state = 'closed' AND old.closed_at < %(before)s
+      AND NOT EXISTS (SELECT FROM alerts.cases AS member WHERE member.common_case_id = old.case_id OFFSET 0)
+      AND NOT EXISTS (SELECT FROM alerts.clocks AS one WHERE one.case_id = old.case_id AND one.due_at >= %(before)s
+                      OFFSET 0)
+      AND NOT EXISTS (SELECT FROM alerts.notices AS one WHERE one.case_id = old.case_id
+                      AND (one.state IN ('pending', 'sending') OR NOT one.published) OFFSET 0)
+      AND NOT EXISTS (SELECT FROM alerts.requests AS one WHERE one.case_id = old.case_id AND one.state = 'waiting'
+                      OFFSET 0)
+      AND NOT EXISTS (SELECT FROM alerts.audit_pending AS one WHERE one.case_id = old.case_id OFFSET 0)
+    ORDER BY old.closed_at NULLS FIRST LIMIT %(rows)s FOR UPDATE SKIP LOCKED
+), clocks AS (DELETE FROM alerts.clocks AS one USING gone WHERE one.case_id = gone.case_id),
+   notices AS (DELETE FROM alerts.notices AS one USING gone WHERE one.case_id = gone.case_id),
+   receipts AS (DELETE FROM alerts.receipts AS one USING gone WHERE one.case_id = gone.case_id),
+   requests AS (DELETE FROM alerts.requests AS one USING gone WHERE one.case_id = gone.case_id),
+   steps AS (DELETE FROM alerts.steps AS one USING gone WHERE one.case_id = gone.case_id)
+DELETE FROM alerts.cases AS one USING gone WHERE one.case_id = gone.case_id

@@ -1,0 +1,22 @@
+"""From when on nothing may be forgotten: what alarms and states are kept for at least, and the year that is open."""
+
+from datetime import datetime
+
+from services.kernel.calendar import date_of, day_number, day_of, micros, midnight, moment
+
+LEAST_DAYS = 366
+"""A year, also a leap year. docs/domain/gbt26875.md: the records of a centre are kept for a year."""
+CLOSES_WITHIN_DAYS = 60
+"""The figure of a year is closed, late data taken in, so long after its end."""
+
+
+def kept_from(now: datetime, keep_days: int, unclosed_from: datetime | None = None) -> datetime:
+    """Return the midnight of Asia/Shanghai before which what has aged may go.
+
+    At least `keep_days` days are kept, the whole of a year until its figure can be closed, and all from
+    `unclosed_from` on, where it is known which period is the first that is not closed.
+    """
+    today = day_of(micros(now))
+    year = day_number(date_of(today - CLOSES_WITHIN_DAYS).replace(month=1, day=1))
+    kept = moment(midnight(min(today - keep_days, year)))
+    return kept if unclosed_from is None else min(kept, unclosed_from)

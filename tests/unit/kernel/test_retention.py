@@ -1,0 +1,25 @@
+"""From when on nothing may go: a year at least, the open year whole, and what is not closed."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from services.kernel.retention import LEAST_DAYS, kept_from
+
+
+@pytest.mark.parametrize(
+    ("now", "days", "unclosed", "expected"),
+    [
+        pytest.param("2026-11-29T04:00Z", 400, None, "2025-10-24T16:00Z", id="whole days of Shanghai"),
+        pytest.param("2026-11-29T04:00Z", 366, "2025-01-01T16:00Z", "2025-01-01T16:00Z", id="the first open period"),
+        pytest.param("2026-11-29T04:00Z", 366, "2026-10-01T16:00Z", "2025-11-27T16:00Z", id="closed beyond that"),
+        pytest.param("2027-02-28T04:00Z", 366, None, "2025-12-31T16:00Z", id="a year that may not be closed yet"),
+        pytest.param("2027-12-31T16:00Z", 366, None, "2026-12-30T16:00Z", id="a year that has just begun"),
+        pytest.param("2029-02-28T04:00Z", LEAST_DAYS, None, "2027-12-31T16:00Z", id="a leap year is kept whole"),
+    ],
+)
+def test_what_has_aged_is_older_than_all_three(now: str, days: int, unclosed: str | None, expected: str) -> None:
+    def at(text: str) -> datetime:
+        return datetime.fromisoformat(text).astimezone(UTC)
+
+    assert kept_from(at(now), days, at(unclosed) if unclosed else None) == at(expected)
