@@ -81,6 +81,12 @@ class AlertsMetrics:
             ["use"],
             registry=registry,
         )
+        self.digests = Counter(
+            "firenet_alerts_digests_total", "Digests made: mails for many notices", registry=registry
+        )
+        self.digest_members = Counter(
+            "firenet_alerts_digest_notices_total", "Notices that were put into a digest", registry=registry
+        )
         self.fire_latency = Histogram(
             "firenet_alerts_fire_latency_seconds",
             "From the fire signal's received_at to a notice accepted by its channel",

@@ -50,7 +50,10 @@ def message_of(notice: Ready, sender: str, clock: Clock) -> EmailMessage:
     message["Date"] = format_datetime(clock.now())
     message["Message-ID"] = f"<{notice.notice_id}@{sender.rpartition('@')[2].strip('<> ') or 'firenet'}>"
     message["Auto-Submitted"] = "auto-generated"
-    message["X-FireNet-Case"] = notice.case_id
+    if notice.members:
+        message["X-FireNet-Digest"] = str(len(notice.members))
+    else:
+        message["X-FireNet-Case"] = notice.case_id
     message["Content-Language"] = notice.lang
     message.set_content(notice.body)
     if notice.html:

@@ -17,6 +17,7 @@ from services.alerts.domain.delivery.notice import About, Notice, due_at
 from services.alerts.domain.escalation.steps import LadderStep, StepTaken
 from services.alerts.domain.escalation.triggers import Elapsed, OnEvent, Trigger, WorkingDays, WorkingTime
 from services.alerts.domain.ids import BodyCode, CaseId
+from services.alerts.domain.noise.digest import GroupState
 from services.kernel.words import CaseEvent, ClockKind, Recipient, StepExit, WorkingCalendarName
 from services.runtime.postgres import json_text
 
@@ -318,6 +319,7 @@ def notice_row(
         "first": notice.first,
         "about": about_json(notice.about),
         "request_id": notice.request_id,
+        "grouping": str(GroupState.WAITS) if notice.groups else None,
         **({} if brought is None else _state_of(brought)),
     }
 

@@ -29,6 +29,7 @@ from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.escalation.deadlines import reply_due
 from services.alerts.domain.escalation.ladder import Pace, climb
 from services.alerts.domain.escalation.steps import LadderStep, StepTaken
+from services.alerts.domain.noise.digest import may_group
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.domain.routing.recipients import (
     Recipients,
@@ -209,6 +210,9 @@ class NoticeComposer:
     ) -> None:
         case = letter.case
         code = letter.step_code
+        # of an urgent case nothing is asked that could keep it waiting
+        rules = None if case.is_urgent else self._directory.rules(letter.created_at, case.facts.district)
+        grouping = rules.grouping if rules else None
         for to in addresses:
             notice_id = notice_id_of(case.case_id, code, letter.purpose, case.sightings.drops, to)
             subject, body, template = self._writer.write(letter, notice_id, to)
@@ -230,6 +234,7 @@ class NoticeComposer:
                     first=letter.first,
                     request_id=request.request_id if request else None,
                     waits_until=request.requested_at + self._documents.wait if request else None,
+                    groups=may_group(case, to, grouping),
                 )
             )
 

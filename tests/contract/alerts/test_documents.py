@@ -23,7 +23,8 @@ from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.ports import Changes, Ready
 from services.kernel.words import Instrument, Language
 from services.runtime.postgres import open_pool
-from tests.contract.alerts.test_store import Stores, notice, said_anew, save, stores, take  # noqa: F401 - a fixture
+from tests.contract.alerts.test_store import Stores, digest_said, notice, said_anew, save, take
+from tests.contract.alerts.test_store import stores as stores  # a fixture
 from tests.unit.alerts.build import at, case, issued
 
 WAIT = timedelta(seconds=10)
@@ -109,7 +110,7 @@ async def test_a_request_is_published_once_and_not_when_nobody_waits_any_more(
 ) -> None:
     async with open_pool(migrated_database, "contract", 2, 4) as pool:
         requests = PostgresRequests(pool)
-        here = Stores(PostgresCaseStore(pool), PostgresOutbox(pool, lambda row: ("", b""), said_anew))
+        here = Stores(PostgresCaseStore(pool), PostgresOutbox(pool, lambda row: ("", b""), said_anew, digest_said))
         one = await opened(here, "c1", "c2")
         if ended:
             await save(here, Changes(cancelled={one.case_id: Reason.ACKNOWLEDGED}))

@@ -96,9 +96,13 @@ WHERE state = 'open' AND kind = 'connection_lost' AND common_case_id IS NULL AND
 ORDER BY last_sighting_at LIMIT %s
 
 -- open_common_cases --
-SELECT c.case_id,
-       (SELECT count(*) FROM alerts.cases m WHERE m.common_case_id = c.case_id AND m.state = 'open') AS members
-FROM alerts.cases c WHERE c.state = 'open' AND c.kind = 'common_cause'
+-- With the members that are out, and all that the last drop took: those found since, or within a window before.
+SELECT c.case_id, m.out, m.taken
+FROM alerts.cases c CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE m.state = 'open') AS out, count(*) FILTER (WHERE m.detected_at >= c.detected_at - %s) AS taken
+    FROM alerts.cases m WHERE m.common_case_id = c.case_id
+) m
+WHERE c.state = 'open' AND c.kind = 'common_cause'
 
 -- hold_cases --
 UPDATE alerts.cases SET common_case_id = %(common_case_id)s, held_until = %(until)s, revision = revision + 1
@@ -108,8 +112,21 @@ WHERE case_id = ANY(%(case_ids)s) AND state = 'open' AND kind <> 'fire' RETURNIN
 UPDATE alerts.clocks SET due_at = greatest(due_at, %s) WHERE case_id = ANY(%s) AND kind = 'step'
 
 -- hold_notices --
+-- One that is in a digest is asked about when that leaves.
 UPDATE alerts.notices SET next_attempt_at = %s, reason = %s
-WHERE case_id = ANY(%s) AND purpose = 'notice' AND state = 'pending'
+WHERE case_id = ANY(%s) AND purpose = 'notice' AND state = 'pending' AND digest_id IS NULL
+
+-- release_cases --
+-- The hold of a cause that has cleared ends earlier: what waits for the old end waits for the new one.
+UPDATE alerts.cases SET held_until = %(until)s, revision = revision + 1
+WHERE common_case_id = %(common_case_id)s AND state = 'open' AND held_until > %(until)s RETURNING case_id
+
+-- release_clocks --
+UPDATE alerts.clocks SET due_at = %s WHERE case_id = ANY(%s) AND kind = 'step' AND due_at = %s
+
+-- release_notices --
+UPDATE alerts.notices SET next_attempt_at = %s
+WHERE case_id = ANY(%s) AND purpose = 'notice' AND state = 'pending' AND next_attempt_at = %s
 
 -- update_cases --
 -- What never changes is not written; the revision counts by itself.
@@ -175,7 +192,7 @@ ON CONFLICT DO NOTHING
 -- notice_names --
 notice_id, case_id, step, purpose, body_code, contact_id, channel, address, secret_ref, lang, template, subject, body,
 clause, created_at, caused_at, fire, state, attempts, next_attempt_at, lease_until, ended_at, reason, first, about,
-request_id
+request_id, grouping
 
 -- insert_notices --
 INSERT INTO alerts.notices ({notice_names})
@@ -226,5 +243,5 @@ SELECT * FROM alerts.steps WHERE case_id = %s ORDER BY taken_at, step
 -- notices_of_case --
 -- Addresses and secret references stay inside.
 SELECT notice_id, step, purpose, body_code, contact_id, channel, lang, template, subject, clause, created_at, fire,
-       state, attempts, next_attempt_at, ended_at, reason
+       state, attempts, next_attempt_at, ended_at, reason, grouping, digest_id
 FROM alerts.notices WHERE case_id = %s ORDER BY created_at, notice_id

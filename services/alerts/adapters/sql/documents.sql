@@ -27,7 +27,8 @@ ORDER BY notice_id FOR NO KEY UPDATE
 
 -- attach --
 UPDATE alerts.notices n SET subject = d.subject, body = d.body, html = d.html, template = d.template,
-       document_number = d.document_number, next_attempt_at = n.created_at
+       document_number = d.document_number,
+       next_attempt_at = CASE WHEN n.digest_id IS NULL THEN n.created_at END
 FROM jsonb_populate_recordset(NULL::alerts.notices, %s::jsonb) d WHERE n.notice_id = d.notice_id
 
 -- requests_issued --

@@ -142,7 +142,7 @@ def open_case(event: Event, terms: Terms, now: datetime) -> Case:
         component=event.component,
         fire=_fire_at(_component_key(event)) if event.kind is CaseKind.FIRE else FireState(),
     )
-    return clock_from(case, now, rules.group_wait, terms.pace)
+    return clock_from(case, now, rules.first_wait(event.kind), terms.pace)
 
 
 def _fire_at(component: str) -> FireState:
@@ -241,4 +241,4 @@ def _reopen(case: Case, event: Event, terms: Terms, now: datetime) -> Case:
         grouping=Grouping(case.grouping.cause_key),
         acknowledged=None,
     )
-    return clock_from(opened, now, terms.rules.group_wait, terms.pace)
+    return clock_from(opened, now, terms.rules.first_wait(event.kind), terms.pace)

@@ -22,8 +22,9 @@ class About:
 class Notice:
     """One document to one address. `fire` jumps every queue. `first`, of a fire or a component, is never taken back.
 
-    `request_id` names the document that is wanted in place of its text, for which it waits until `waits_until`;
-    `document_number` is that of the document once it is in it, and `html` the document as a page.
+    One that `groups` may leave in a digest. `request_id` names the document that is wanted in place of its text, for
+    which it waits until `waits_until`; `document_number` is that of the document once it is in it, and `html` the
+    document as a page.
     """
 
     notice_id: NoticeId
@@ -44,6 +45,7 @@ class Notice:
     waits_until: datetime | None = None
     document_number: str | None = None
     html: str = ""
+    groups: bool = False
 
 
 def notice_id_of(case_id: CaseId, step: str, purpose: Purpose, drop: int, to: Address) -> NoticeId:

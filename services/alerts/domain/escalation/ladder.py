@@ -23,14 +23,19 @@ from services.kernel.words import ClockKind, Recipient, StepExit
 class Pace:
     """How time passes for ladders: by which working days, and how many of the pack's seconds in one real second.
 
-    `rate` is 1 in service, more in a demo.
+    `rate` is 1 in service, more in a demo. What waits for further losses, or for company, goes by `supervision_rate`,
+    at which deadlines of supervision pass: losses do not come closer together because ladders are climbed faster.
     """
 
     rate: float = 1.0
     calendar: Calendar = WEEKDAYS
+    supervision_rate: float | None = None
 
     def real(self, wait: timedelta) -> timedelta:
         return wait / self.rate
+
+    def observed(self, wait: timedelta) -> timedelta:
+        return wait / (self.supervision_rate or self.rate)
 
 
 def step_of(case: Case, code: str | None) -> LadderStep | None:
@@ -70,17 +75,17 @@ def awaited(case: Case, event: str) -> LadderStep | None:
     return step
 
 
-def clock_from(case: Case, now: datetime, group_wait: timedelta, pace: Pace) -> Case:
+def clock_from(case: Case, now: datetime, first_wait: timedelta, pace: Pace) -> Case:
     """Return the case with the clock of its next step set, counted from `detected_at`.
 
-    The first step of a case also waits `group_wait` from `now`, time for a common cause to show; never an urgent one.
+    The first step of a case also waits `first_wait` from `now`, time for a common cause to show; never an urgent one.
     """
     step = following(case)
     clock = None if step is None else _clock_of(case, step, pace)
     if clock is not None:
         at = clock.due_at
         if case.step is None and not case.is_urgent:
-            at = max(at, now) + pace.real(group_wait)
+            at = max(at, now) + pace.observed(first_wait)
         if case.grouping.held_until is not None:
             at = max(at, case.grouping.held_until)
         clock = replace(clock, due_at=at)
@@ -92,7 +97,7 @@ def _clock_of(case: Case, step: LadderStep, pace: Pace) -> Clock | None:
     start, calendar = case.detected_at, pace.calendar
     match step.trigger:
         case Elapsed(after):
-            return Clock(start + pace.real(after), step.code)
+            return Clock(start + (pace.observed(after) if case.is_common else pace.real(after)), step.code)
         case WorkingDays(days, _):
             end = reply_due(start, days, calendar.is_working)
             return Clock(start + pace.real(end - start), step.code, calendar.version)
