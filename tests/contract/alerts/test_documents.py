@@ -23,8 +23,15 @@ from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.ports import Changes, Ready
 from services.kernel.words import Instrument, Language
 from services.runtime.postgres import open_pool
-from tests.contract.alerts.test_store import Stores, digest_said, notice, said_anew, save, take
-from tests.contract.alerts.test_store import stores as stores  # a fixture
+from tests.contract.alerts.test_store import (  # noqa: F401 - a fixture
+    Stores,
+    digest_said,
+    notice,
+    said_anew,
+    save,
+    stores,
+    take,
+)
 from tests.unit.alerts.build import at, case, issued
 
 WAIT = timedelta(seconds=10)

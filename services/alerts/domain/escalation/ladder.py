@@ -86,7 +86,7 @@ def clock_from(case: Case, now: datetime, first_wait: timedelta, pace: Pace) -> 
         at = clock.due_at
         if case.step is None and not case.is_urgent:
             at = max(at, now) + pace.observed(first_wait)
-        if case.grouping.held_until is not None:
+        if case.grouping.held_until is not None and not case.is_common:  # it says how long its members wait
             at = max(at, case.grouping.held_until)
         clock = replace(clock, due_at=at)
     return replace(case, clocks=case.clocks.set(ClockKind.STEP, clock))

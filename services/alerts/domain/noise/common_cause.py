@@ -152,11 +152,9 @@ def open_common(cause: Cause, sample: Case, rules: PackRules, now: datetime, pac
         clause=rules.common_clause,
         proof=sample.proof,
         ladder=_steps(COMMON_STEP, rules),
-        grouping=Grouping(cause.key),
+        grouping=Grouping(cause.key, held_until=now + pace.observed(rules.common_hold)),
     )
-    # its own notice only waits for more members to show: the clock is set before the hold
-    first = clock_from(case, now, rules.group_wait, pace)
-    return replace(first, grouping=Grouping(cause.key, held_until=now + pace.observed(rules.common_hold)))
+    return clock_from(case, now, rules.group_wait, pace)
 
 
 def again(common: Case, cause: Cause, rules: PackRules, now: datetime, pace: Pace) -> Case:
