@@ -308,6 +308,16 @@ class Grouping(Wire):
     named: int = Field(default=20, ge=1, le=200)
 
 
+class Flapping(Wire):
+    """A case that begins `begins` times within `window_s` flaps: told once, it stays open until `quiet_s` without."""
+
+    begins: int = Field(ge=3, le=100)
+    window_s: float = Field(gt=0, le=YEAR_S)
+    quiet_s: float = Field(gt=0, le=YEAR_S)
+    tells: tuple[Recipient, ...]
+    clause: ShortText
+
+
 PackText = Annotated[str, StringConstraints(max_length=2000)]
 
 
@@ -348,6 +358,9 @@ class Pack(Wire):
     profiles: dict[Identifier, Profile]
     ladders: dict[Identifier, Ladder]
     common_cause: CommonCause
+    flapping: Flapping | None = Field(
+        default=None, description="without it whatever comes again opens its case again; a fire never flaps"
+    )
     grouping: Grouping | None = Field(default=None, description="without it each mail leaves alone, as it comes")
 
     @model_validator(mode="after")

@@ -39,7 +39,7 @@ def say(text: str) -> None:
 def show(text: str) -> None:
     """Print; that nobody hears it, or the disk that it goes to is full, is no reason to end."""
     with contextlib.suppress(OSError):
-        print(text, flush=True)
+        print(f"{text}\n", end="", flush=True)  # in one write: several threads tell of things
 
 
 def follow_story(log: Path, stop: threading.Event) -> None:

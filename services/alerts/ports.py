@@ -179,6 +179,10 @@ class CaseTransaction(IntakeTransaction, Protocol):
         """Return and lock up to `limit` open cases whose next step is due, earliest first, skipping locked ones."""
         ...
 
+    async def quiet(self, now: datetime, limit: int) -> list[Case]:
+        """Return and lock up to `limit` open cases that flapped and have been quiet for long enough."""
+        ...
+
     async def case(self, case_id: CaseId) -> Case | None:
         """Return and lock one case."""
         ...

@@ -123,6 +123,12 @@ class MemoryTransaction:
         ]
         return sorted(due, key=lambda case: case.next_step_at or now)[:limit]
 
+    async def quiet(self, now: datetime, limit: int) -> list[Case]:
+        cases = self._t.cases.values()
+        return [one for one in cases if one.is_open and one.flapping.quiet_until and one.flapping.quiet_until <= now][
+            :limit
+        ]
+
     async def case(self, case_id: CaseId) -> Case | None:
         return self._t.cases.get(case_id)
 
@@ -164,6 +170,7 @@ class MemoryTransaction:
             and case.kind is CaseKind.CONNECTION_LOST
             and case.grouping.common_case_id is None
             and case.sightings.last_at >= since
+            and case.flapping.quiet_until is None
         ][:limit]
 
     async def open_common_cases(self, window: timedelta) -> dict[CaseId, Members]:
@@ -172,7 +179,9 @@ class MemoryTransaction:
             if common.is_open and common.is_common:
                 mine = [case for case in self._t.cases.values() if case.grouping.common_case_id == common.case_id]
                 taken = sum(case.detected_at >= common.detected_at - window for case in mine)
-                found[common.case_id] = Members(sum(case.is_open for case in mine), taken)
+                found[common.case_id] = Members(
+                    sum(case.is_open and case.flapping.quiet_until is None for case in mine), taken
+                )
         return found
 
     async def release_members(self, common: Case, held_until: datetime) -> list[CaseId]:

@@ -57,6 +57,7 @@ REASON_ZH = {
     "restored": "已复位",
     "registry": "登记变更",
     "all_members_back": "全部恢复",
+    "quiet": "已稳定，不再波动",
     "acknowledged": "已签收",
 }
 REASON_EN = {
@@ -64,6 +65,7 @@ REASON_EN = {
     "restored": "restored",
     "registry": "changed in the registry",
     "all_members_back": "all units are back",
+    "quiet": "steady again",
     "acknowledged": "acknowledged",
 }
 CAUSE_ZH = {"carrier": "运营商", "town": "街镇", "district": "全区"}

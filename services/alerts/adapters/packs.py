@@ -8,7 +8,7 @@ from schemas.pack import Ladder, Pack, Step
 from schemas.registry import PackRecord, PackVersion
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.errors import NoPack
-from services.alerts.domain.escalation.pack_rules import GroupingRules, PackRules
+from services.alerts.domain.escalation.pack_rules import FlappingRules, GroupingRules, PackRules
 from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.escalation.triggers import Elapsed, OnEvent, Trigger, WorkingDays, WorkingTime
 from services.kernel.calendar import day_number
@@ -101,6 +101,7 @@ def rules_of(pack: Pack, *, expired: bool) -> PackRules:
         common_wait=timedelta(seconds=_show_s(pack)),
         common_mass=cause.mass_units or 0,
         grouping=_grouping(pack),
+        flapping=_flapping(pack),
         expired=expired,
     )
 
@@ -114,6 +115,14 @@ def _show_s(pack: Pack) -> float:
     said = pack.common_cause.show_s
     apart = pack.profiles[pack.default_profile].interval_s if said is None else said
     return min(apart, pack.common_cause.window_s)
+
+
+def _flapping(pack: Pack) -> FlappingRules | None:
+    said = pack.flapping
+    if said is None:
+        return None
+    window, quiet = timedelta(seconds=said.window_s), timedelta(seconds=said.quiet_s)
+    return FlappingRules(said.begins, window, quiet, said.tells, said.clause)
 
 
 def _grouping(pack: Pack) -> GroupingRules | None:

@@ -123,6 +123,10 @@ class PostgresCaseTransaction:
         # somebody has just worked on the others: what is due of them then is due at the next turn
         return [case_of(row) for row in rows if row["revision"] == row["seen_revision"]]
 
+    async def quiet(self, now: datetime, limit: int) -> list[Case]:
+        rows = await self._rows(SQL["quiet"], (now, limit))
+        return [case_of(row) for row in rows if row["revision"] == row["seen_revision"]]
+
     async def case(self, case_id: CaseId) -> Case | None:
         return (await self.book((), {case_id})).by_id.get(case_id)
 

@@ -57,6 +57,7 @@ class LadderWorker:
     async def turn(self) -> int:
         """Group, then take the steps that are due; return how many were taken. Raises StoreUnavailable, NoPack."""
         await self._group()
+        await self._end_quiet()
         taken = await self._climb()
         if taken:
             self._wake()
@@ -84,6 +85,16 @@ class LadderWorker:
                 taken += 1
             await transaction.save(changes)
         return taken
+
+    async def _end_quiet(self) -> None:
+        """Close what flapped and has been quiet for long enough, and tell so those who were told of it."""
+        async with self._store.transaction() as transaction:
+            now, changes = self._clock.now(), Changes()
+            for case in await transaction.quiet(now, STEPS_AT_ONCE):
+                detail: Detail = {"reason": "quiet", "drops": case.sightings.drops}
+                changes.audit.append(AuditEntry(now, ACTOR, "case_closed", case.case_id, detail))
+                await self._close(transaction, changes, case, "quiet", now)
+            await transaction.save(changes)
 
     async def _group(self) -> None:
         try:
@@ -115,7 +126,7 @@ class LadderWorker:
         for case in running.values():
             those = members.get(case.case_id, NO_MEMBERS)
             if those.out == 0:
-                await self._end(transaction, changes, case, now)
+                await self._close(transaction, changes, case, "all_members_back", now)
             else:
                 await self._release(transaction, changes, changes.case(case.case_id) or case, those, now)
         await transaction.save(changes)
@@ -173,8 +184,10 @@ class LadderWorker:
         detail: Detail = {"members": len(freed), "held_until": str(common.grouping.held_until), "out_of": members.taken}
         changes.audit.append(AuditEntry(now, ACTOR, "common_case_released", common.case_id, detail))
 
-    async def _end(self, transaction: CaseTransaction, changes: Changes, case: Case, now: datetime) -> None:
-        closed = close(case, "all_members_back", now)
+    async def _close(
+        self, transaction: CaseTransaction, changes: Changes, case: Case, reason: str, now: datetime
+    ) -> None:
+        closed = close(case, reason, now)
         changes.put(closed)
         cancel_waiting(changes, closed, Reason.CASE_CLOSED)
         recipients = await transaction.recipients([case.case_id])

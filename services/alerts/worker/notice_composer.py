@@ -20,6 +20,7 @@ from services.alerts.domain.delivery.letters import (
     ALL_CLEAR_STEP,
     Letter,
     component_step,
+    flapping_step,
     letter_again,
     letter_of_all_clear,
     letter_of_step,
@@ -127,6 +128,17 @@ class NoticeComposer:
         self._count(case, "point", recipients)
         self._write_step(changes, case, step, recipients, now, now)
         self._write_notices(changes, letter_of_step(case, step, now, event=event, first=True), recipients.addresses)
+
+    def notify_flapping(self, changes: Changes, case: Case, now: datetime) -> None:
+        """Tell once in a case that it flaps: the step has one name, so no second copy can be made."""
+        rules = self._directory.rules(now, case.facts.district).flapping
+        if rules is None:
+            return
+        step = flapping_step(rules)
+        recipients = recipients_of_step(self._directory, case, step)
+        self._count(case, step.code, recipients)
+        self._write_step(changes, case, step, recipients, now, now)
+        self._write_notices(changes, letter_of_step(case, step, now), recipients.addresses)
 
     def all_clear(
         self, changes: Changes, case: Case, recipients: Sequence[Address], now: datetime, event: Event | None = None

@@ -15,7 +15,7 @@ from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.delivery.attempts import Outcome
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.escalation.ladder import Pace
-from services.alerts.domain.escalation.pack_rules import GroupingRules
+from services.alerts.domain.escalation.pack_rules import FlappingRules, GroupingRules
 from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.domain.noise.common_cause import Candidate, Members, again, find_causes, open_common, released
 from services.alerts.domain.noise.digest import (
@@ -28,7 +28,7 @@ from services.alerts.domain.noise.digest import (
     may_group,
 )
 from services.alerts.worker.acknowledgement import Who
-from services.kernel.words import Channel, Purpose
+from services.kernel.words import Channel, Purpose, Recipient
 from tests.unit.alerts.build import RULES, address, at, case, event, step
 from tests.unit.alerts.harness import Harness
 
@@ -320,3 +320,95 @@ def test_steps_of_units_go_by_the_ladders_pace_and_what_waits_for_others_by_supe
     assert pace.real(timedelta(hours=1)) == timedelta(seconds=1)
     assert pace.observed(timedelta(seconds=60)) == timedelta(seconds=6)
     assert one.ladder[0] == replace(step("H0", 0), tells=one.ladder[0].tells)
+
+
+# --- flapping
+
+
+FLAPS = FlappingRules(
+    begins=3,
+    window=timedelta(hours=1),
+    quiet=timedelta(hours=2),
+    tells=(Recipient.CENTRE,),
+    clause="proposal",
+)
+
+
+async def flap(harness: Harness, times: int, kind: CaseKind = CaseKind.FAULT, every: float = 600) -> None:
+    """Let the trouble begin and end, half of the time each."""
+    for _ in range(times):
+        seconds = harness.clock.monotonic()
+        await harness.take(event(kind=kind, cause=f"d{seconds}", seconds=seconds))
+        await harness.pass_time(every / 2, every=60)
+        ended = event(Happening.ENDED, kind=kind, cause=f"d{seconds}", seconds=seconds + every / 2)
+        await harness.take(ended)
+        await harness.pass_time(every / 2, every=60)
+
+
+async def test_what_flaps_is_told_once_and_is_one_case_until_it_is_quiet() -> None:
+    harness = Harness(flapping=FLAPS)
+    await flap(harness, 10)
+    (case_,) = harness.store.tables.cases.values()
+    assert (case_.is_open, case_.sightings.drops) == (True, 10)
+    assert harness.recipients("FLAP") == ["centre"]
+    assert Counter(harness.recipients("H0")) == {"centre": 1, "room-U1": 1}
+    await harness.pass_time(2 * 3600 - 400, every=60)
+    assert [one.is_open for one in harness.store.tables.cases.values()] == [True]
+    await harness.pass_time(600, every=60)
+    (case_,) = harness.store.tables.cases.values()
+    assert case_.close_reason == "quiet"
+    assert harness.recipients("CLEAR").count("centre") == 2, "of the end before it flapped, and of this one"
+
+
+async def test_what_flaps_climbs_the_ladder_although_it_never_stays_out_for_long() -> None:
+    harness = Harness(flapping=FLAPS)
+    await flap(harness, 30)
+    assert harness.recipients("H2") == ["street"]
+
+
+async def test_no_step_is_taken_while_what_flapped_is_quiet() -> None:
+    harness = Harness(flapping=FLAPS)
+    await flap(harness, 4)
+    before = len(harness.carrier.sent)
+    await harness.pass_time(2 * 3600 - 400, every=60)
+    assert len(harness.carrier.sent) == before
+
+
+async def test_flapping_survives_a_restart() -> None:
+    harness = Harness(flapping=FLAPS)
+    await flap(harness, 4)
+    harness.restart()
+    await flap(harness, 2)
+    assert len(harness.store.tables.cases) == 1
+    assert harness.recipients("FLAP") == ["centre"]
+
+
+async def test_line_that_flaps_and_is_up_is_no_loss_of_a_common_cause() -> None:
+    harness = Harness(*MANY, flapping=FLAPS, common_units=3)
+    await flap(harness, 4, CaseKind.CONNECTION_LOST)
+    seconds = harness.clock.monotonic()
+    await harness.take(*[event(of=name, seconds=seconds) for name in ("U2", "U3")])
+    await harness.pass_time(60, every=10)
+    assert not any(one.is_common for one in harness.store.tables.cases.values())
+
+
+async def test_each_fire_is_told_however_often_it_comes() -> None:
+    harness = Harness(flapping=FLAPS, grouping=GROUPING)
+    for number in range(8):
+        seconds = number * 60
+        fire = CaseKind.FIRE
+        await harness.take(event(Happening.FIRED, kind=fire, cause=f"s{number}", seconds=seconds), topic="alarms")
+        await harness.finished()
+        assert harness.recipients("F0").count("centre") == number + 1
+        over = event(Happening.RESTORED, kind=fire, cause=f"e{number}", seconds=seconds + 30)
+        await harness.take(over, topic="alarms")
+        harness.clock.forward(60)
+
+
+async def test_fire_on_the_same_loop_as_a_runaway_component_is_told_at_once() -> None:
+    harness = Harness(flapping=FLAPS, grouping=GROUPING)
+    await flap(harness, 6)
+    fired = event(Happening.FIRED, kind=CaseKind.FIRE, cause="s", seconds=harness.clock.monotonic(), point="2-014")
+    await harness.take(fired, topic="alarms")
+    await harness.finished()
+    assert sorted(harness.recipients("F0")) == ["centre", "room-U1"]

@@ -24,11 +24,23 @@ class GroupingRules:
 
 
 @dataclass(frozen=True, slots=True)
+class FlappingRules:
+    """As many `begins` within `window` are flapping, which is over after so long a `quiet`; `tells` hear of it once."""
+
+    begins: int
+    window: timedelta
+    quiet: timedelta
+    tells: tuple[Recipient, ...]
+    clause: str
+
+
+@dataclass(frozen=True, slots=True)
 class PackRules:
     """What a policy pack says about cases on one day. Waits are the pack's own, before any clock rate.
 
     `common_wait`: so long after a loss its cause may still show itself. `common_mass`: so many losses of a district
-    that nothing smaller explains are one cause; 0: never. `grouping` None: each notice leaves alone.
+    that nothing smaller explains are one cause; 0: never. `grouping` None: each notice leaves alone. `flapping`
+    None: whatever comes again opens its case again.
     """
 
     pack_id: str
@@ -45,6 +57,7 @@ class PackRules:
     common_wait: timedelta = timedelta(0)
     common_mass: int = 0
     grouping: GroupingRules | None = None
+    flapping: FlappingRules | None = None
     expired: bool = False
 
     def first_wait(self, kind: CaseKind) -> timedelta:
