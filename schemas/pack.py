@@ -306,6 +306,7 @@ class Grouping(Wire):
     repeat_s: float = Field(gt=0, le=YEAR_S)
     least: int = Field(default=3, ge=2, le=1000)
     named: int = Field(default=20, ge=1, le=200)
+    clause: ShortText
 
 
 class Flapping(Wire):

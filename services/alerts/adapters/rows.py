@@ -324,7 +324,7 @@ def notice_row(
         "first": notice.first,
         "about": about_json(notice.about),
         "request_id": notice.request_id,
-        "grouping": str(GroupState.WAITS) if notice.groups else None,
+        "group_state": str(GroupState.WAITS) if notice.groups else None,
         **({} if brought is None else _state_of(brought)),
     }
 

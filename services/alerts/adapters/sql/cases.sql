@@ -198,7 +198,7 @@ ON CONFLICT DO NOTHING
 -- notice_names --
 notice_id, case_id, step, purpose, body_code, contact_id, channel, address, secret_ref, lang, template, subject, body,
 clause, created_at, caused_at, fire, state, attempts, next_attempt_at, lease_until, ended_at, reason, first, about,
-request_id, grouping
+request_id, group_state
 
 -- insert_notices --
 INSERT INTO alerts.notices ({notice_names})
@@ -249,5 +249,5 @@ SELECT * FROM alerts.steps WHERE case_id = %s ORDER BY taken_at, step
 -- notices_of_case --
 -- Addresses and secret references stay inside.
 SELECT notice_id, step, purpose, body_code, contact_id, channel, lang, template, subject, clause, created_at, fire,
-       state, attempts, next_attempt_at, ended_at, reason, grouping, digest_id
+       state, attempts, next_attempt_at, ended_at, reason, group_state, digest_id
 FROM alerts.notices WHERE case_id = %s ORDER BY created_at, notice_id

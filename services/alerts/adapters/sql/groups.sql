@@ -3,7 +3,7 @@
 -- to_group --
 SELECT n.notice_id, n.contact_id, n.body_code, n.channel, n.address, n.secret_ref, n.lang, n.next_attempt_at, c.district
 FROM alerts.notices n JOIN alerts.cases c USING (case_id)
-WHERE n.grouping = 'waits' AND n.state = 'pending' AND n.next_attempt_at <= %s
+WHERE n.group_state = 'waits' AND n.state = 'pending' AND n.next_attempt_at <= %s
 ORDER BY n.next_attempt_at LIMIT %s FOR NO KEY UPDATE OF n SKIP LOCKED
 
 -- group_clocks --
@@ -23,7 +23,7 @@ UPDATE alerts.notices n SET next_attempt_at = w.until, reason = 'grouped'
 FROM unnest(%s::text[], %s::timestamptz[]) AS w (notice_id, until) WHERE n.notice_id = w.notice_id
 
 -- leave_alone --
-UPDATE alerts.notices SET grouping = 'alone' WHERE notice_id = ANY(%s)
+UPDATE alerts.notices SET group_state = 'alone' WHERE notice_id = ANY(%s)
 
 -- insert_digests --
 INSERT INTO alerts.digests (digest_id, body_code, contact_id, channel, address, lang, named, members, created_at, state,
@@ -33,7 +33,7 @@ FROM jsonb_populate_recordset(NULL::alerts.digests, %s::jsonb)
 
 -- join_digest --
 -- From here on they leave with it alone: none is due by itself.
-UPDATE alerts.notices n SET grouping = 'digest', digest_id = w.digest_id, next_attempt_at = NULL, reason = NULL
+UPDATE alerts.notices n SET group_state = 'digest', digest_id = w.digest_id, next_attempt_at = NULL, reason = NULL
 FROM unnest(%s::text[], %s::text[]) AS w (notice_id, digest_id) WHERE n.notice_id = w.notice_id
 
 -- claim_digests --
@@ -62,7 +62,7 @@ UPDATE alerts.notices SET state = 'sending', attempts = attempts + 1 WHERE notic
 
 -- part_from_digest --
 -- They are not sent with it: each waits for another mail, or goes alone.
-UPDATE alerts.notices SET state = 'pending', grouping = %s, digest_id = NULL, next_attempt_at = %s, reason = %s
+UPDATE alerts.notices SET state = 'pending', group_state = %s, digest_id = NULL, next_attempt_at = %s, reason = %s
 WHERE notice_id = ANY(%s) AND state IN ('pending', 'sending')
 
 -- cancel_digest --
@@ -79,7 +79,7 @@ WITH done AS (
     FROM done WHERE n.digest_id = done.digest_id AND n.notice_id = ANY(%(members)s) AND n.state IN ('pending', 'sending')
     RETURNING n.case_id, n.notice_id, n.contact_id, n.channel, n.attempts
 ), parted AS (
-    UPDATE alerts.notices n SET state = 'pending', grouping = 'waits', digest_id = NULL, next_attempt_at = %(now)s
+    UPDATE alerts.notices n SET state = 'pending', group_state = 'waits', digest_id = NULL, next_attempt_at = %(now)s
     FROM done WHERE n.digest_id = done.digest_id AND n.notice_id <> ALL(%(members)s) AND n.state IN ('pending', 'sending')
       AND %(ended)s::timestamptz IS NOT NULL
 )
