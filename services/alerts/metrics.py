@@ -2,6 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from services.alerts.domain.audit.overview import Violation
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import Action
 from services.alerts.domain.delivery.attempts import NEVER_AGAIN, DeliveryState
@@ -107,7 +108,7 @@ class AlertsMetrics:
         )
         self.violations = Gauge(
             "firenet_alerts_escalation_violations",
-            "Open cases that nothing would happen to any more although their ladder has not ended",
+            "Open cases and notices that nothing, or nobody, would bring forward",
             ["why"],
             registry=registry,
         )
@@ -148,5 +149,5 @@ class AlertsMetrics:
             self.cancelled.labels(reason)
         for use in ("attached", "unused"):
             self.documents.labels(use)
-        for why in ("no_next_step", "overdue"):
+        for why in Violation:
             self.violations.labels(why)

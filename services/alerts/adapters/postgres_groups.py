@@ -148,7 +148,7 @@ async def _take_digest(
         await _part(connection, ids, GroupState.ALONE, request.now, None)
         going = []
     if not going:
-        await connection.execute(SQL["cancel_digest"], (None, request.now, digest_id))
+        await connection.execute(SQL["cancel_digest"], (request.now, digest_id))
         return refused
     letter = letter_of(address_of({**digest, "secret_ref": None}), going, digest["named"])
     subject, body = write(letter, digest_id)

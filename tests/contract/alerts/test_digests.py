@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.alerts.adapters.kafka_notices import notice_event
+from services.alerts.adapters.postgres_audit import PostgresAuditor
 from services.alerts.adapters.postgres_cases import PostgresCaseStore
 from services.alerts.adapters.postgres_groups import PostgresGroupStore
 from services.alerts.adapters.postgres_outbox import PostgresOutbox
@@ -203,6 +204,46 @@ async def test_fire_never_waits_for_anybody(post: Post) -> None:
     await save(post.stores, Changes(opened={fire.case_id: fire}, notices=[notice(fire)]))
     assert await post.grouping.turn() == 0
     assert len(await take(post.stores, 0, fire=True)) == 1
+
+
+async def test_digest_none_of_whose_members_may_leave_waits_for_those_that_somebody_works_on(
+    migrated_database: str,
+) -> None:
+    async with open_pool(migrated_database, "contract", 2, 4) as pool:
+        post = on_postgres(pool, FakeClock())
+        cases = await post.wait(*losses(3))
+        await post.turn()
+        post.clock.forward(10)
+        await post.grouping.turn()
+        closed = [close(one, "signal", at(10)) for one in cases[:2]]
+        await save(post.stores, Changes(updated={one.case_id: one for one in closed}))
+        async with post.cases.transaction() as transaction:
+            await transaction.case(cases[2].case_id)  # as an intake does that takes its time
+            assert await post.turn() == []
+        await post.turn()
+        assert [one.case_id for one in await post.turn()] == [cases[2].case_id]
+
+
+async def test_auditor_finds_what_nobody_would_send_and_who_has_no_owner(migrated_database: str) -> None:
+    async with open_pool(migrated_database, "contract", 1, 2) as pool:
+        post = on_postgres(pool, FakeClock())
+        auditor = PostgresAuditor(pool)
+        cases = await post.wait(*losses(3))
+        nobodys = replace(case(of="V"), facts=replace(case(of="V").facts, lead_department="", town=""))
+        await save(post.stores, Changes(opened={nobodys.case_id: nobodys}))
+        seen = await auditor.overview(at(0), at(-60))
+        assert (seen.stranded, seen.no_owner) == (0, 1)
+        assert (await auditor.overview(at(90), at(30))).stranded == len(cases), "nobody groups them"
+        post.clock.forward(10)
+        await post.turn()
+        post.clock.forward(10)
+        await post.grouping.turn()
+        assert (await auditor.overview(at(90), at(15))).stranded == 0
+        async with pool.connection() as connection:
+            await connection.execute("UPDATE alerts.digests SET state = 'cancelled'")
+        assert (await auditor.overview(at(90), at(15))).stranded == len(cases), (
+            "their mail is no more"
+        )
 
 
 # --- kills

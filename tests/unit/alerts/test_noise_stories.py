@@ -94,7 +94,9 @@ class NoisyStory(Story):
         )
         assert not [key for key, count in copies.items() if count > 1], "no notice twice for a case, step and recipient"
         for row in tables.notices.values():
-            assert not (row.notice.fire and (row.notice.groups or row.grouping)), "no fire's notice may ever leave in a digest"
+            assert not (row.notice.fire and (row.notice.groups or row.grouping)), (
+                "no fire's notice may ever leave in a digest"
+            )
 
     def watch(self, ready: Ready) -> None:
         rows = self.harness.store.tables.notices

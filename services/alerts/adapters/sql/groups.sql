@@ -66,7 +66,10 @@ UPDATE alerts.notices SET state = 'pending', group_state = %s, digest_id = NULL,
 WHERE notice_id = ANY(%s) AND state IN ('pending', 'sending')
 
 -- cancel_digest --
-UPDATE alerts.digests SET state = 'cancelled', reason = %s, ended_at = %s, next_attempt_at = NULL WHERE digest_id = %s
+-- Unless somebody works on one of its members just now: then the next turn looks again.
+UPDATE alerts.digests d SET state = 'cancelled', ended_at = %s, next_attempt_at = NULL
+WHERE d.digest_id = %s
+  AND NOT EXISTS (SELECT FROM alerts.notices n WHERE n.digest_id = d.digest_id AND n.state IN ('pending', 'sending'))
 
 -- record_digest --
 -- Its members end with it; what was left out of it waits for another mail.
