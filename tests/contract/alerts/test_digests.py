@@ -241,9 +241,7 @@ async def test_auditor_finds_what_nobody_would_send_and_who_has_no_owner(migrate
         assert (await auditor.overview(at(90), at(15))).stranded == 0
         async with pool.connection() as connection:
             await connection.execute("UPDATE alerts.digests SET state = 'cancelled'")
-        assert (await auditor.overview(at(90), at(15))).stranded == len(cases), (
-            "their mail is no more"
-        )
+        assert (await auditor.overview(at(90), at(15))).stranded == len(cases), "their mail is no more"
 
 
 # --- kills

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import HealthCheck, given, settings
@@ -16,16 +17,17 @@ from services.alerts.domain.ids import NoticeId
 from services.alerts.ports import Ready
 from services.kernel.words import Purpose, Recipient
 from tests.fakes.alerts_store import Row
+from tests.unit.alerts.build import RULES
 from tests.unit.alerts.harness import Harness
 from tests.unit.alerts.test_service import KINDS, Story
 
 UNITS = ("U0", "U1", "U2", "U3", "U4")
-NOISE = {
-    "grouping": GroupingRules(timedelta(seconds=10), timedelta(seconds=300), timedelta(hours=1), least=2, named=2),
-    "flapping": FlappingRules(3, timedelta(hours=1), timedelta(hours=2), (Recipient.CENTRE,), "proposal"),
-    "common_wait": timedelta(seconds=60),
-    "common_units": 3,
-}
+NOISE = replace(
+    RULES,
+    grouping=GroupingRules(timedelta(seconds=10), timedelta(seconds=300), timedelta(hours=1), least=2, named=2),
+    flapping=FlappingRules(3, timedelta(hours=1), timedelta(hours=2), (Recipient.CENTRE,), "proposal"),
+    common_wait=timedelta(seconds=60),
+)
 MOVES = st.one_of(
     st.tuples(st.just("begin"), st.sampled_from(UNITS), st.sampled_from(KINDS)),
     st.tuples(st.just("end"), st.sampled_from(UNITS), st.sampled_from(KINDS)),
@@ -43,7 +45,8 @@ class NoisyStory(Story):
 
     def __init__(self) -> None:
         super().__init__()
-        self.harness = Harness(*UNITS, **NOISE)
+        self.harness = Harness(*UNITS)
+        self.harness.directory.pack = NOISE
         self.harness.carrier.watch = self.watch
         self.disturbed = False
 
