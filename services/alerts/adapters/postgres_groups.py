@@ -29,6 +29,7 @@ from services.alerts.domain.noise.digest import (
 )
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import ClaimRequest, GroupTransaction, Ready, Refused
+from services.kernel.words import Channel
 from services.runtime.postgres import Connection, Pool
 
 GROUPS_LOCK = 7_261_005
@@ -98,7 +99,7 @@ async def digests_due(connection: Connection, request: ClaimRequest) -> list[Due
     channels = [str(one) for one in request.but_channels]
     values = (request.now, list(request.but_addresses), channels, request.limit)
     cursor = await connection.execute(SQL["digests_due"], values)
-    return [Due(NoticeId(row[0]), row[1], row[2], is_digest=True) for row in await cursor.fetchall()]
+    return [Due(NoticeId(row[0]), Channel(row[1]), row[2], is_digest=True) for row in await cursor.fetchall()]
 
 
 async def take_digests(

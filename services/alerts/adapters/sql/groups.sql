@@ -42,10 +42,10 @@ WHERE digest_id = ANY(%s) AND state IN ('pending', 'sending') AND next_attempt_a
 FOR NO KEY UPDATE SKIP LOCKED
 
 -- digest_members --
--- Whose case somebody works on just now is left out, and comes in the next mail.
+-- Whose case somebody works on just now is left out, and comes in the next mail. Their own texts are not read.
 SELECT n.purpose, n.created_at, n.caused_at, n.fire, n.attempts, n.contact_id, n.body_code, n.channel,
-       n.address, n.secret_ref, n.lang, n.subject, n.body, n.notice_id, n.first, n.about, n.template,
-       n.step AS notice_step, n.clause AS notice_clause, n.request_id, n.document_number, n.html, n.digest_id,
+       n.address, n.secret_ref, n.lang, '' AS subject, '' AS body, n.notice_id, n.first, n.about, n.template,
+       n.step AS notice_step, n.clause AS notice_clause, n.request_id, n.document_number, '' AS html, n.digest_id,
        {whole_case}
 FROM alerts.notices n JOIN alerts.cases c USING (case_id)
 WHERE n.digest_id = ANY(%s) AND n.state IN ('pending', 'sending')
