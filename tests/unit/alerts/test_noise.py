@@ -3,10 +3,14 @@
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+import yaml
 
+from schemas.pack import Pack
 from services.alerts.adapters.letter_writer import NAME_CHARACTERS, TemplateWriter
+from services.alerts.adapters.packs import rules_of
 from services.alerts.domain.case.case import Grouping
 from services.alerts.domain.case.event import Event, Happening
 from services.alerts.domain.case.kinds import CaseKind
@@ -32,6 +36,7 @@ from services.kernel.words import Channel, Purpose, Recipient
 from tests.unit.alerts.build import RULES, address, at, case, event, step
 from tests.unit.alerts.harness import Harness
 
+PACK = Path(__file__).parents[3] / "deploy/packs/sample-2026.yaml"
 OFFICER = Who("officer", None, "console")
 GROUPING = GroupingRules(
     wait=timedelta(seconds=10),
@@ -320,6 +325,25 @@ def test_steps_of_units_go_by_the_ladders_pace_and_what_waits_for_others_by_supe
     assert pace.real(timedelta(hours=1)) == timedelta(seconds=1)
     assert pace.observed(timedelta(seconds=60)) == timedelta(seconds=6)
     assert one.ladder[0] == replace(step("H0", 0), tells=one.ladder[0].tells)
+
+
+@pytest.mark.parametrize(
+    ("said", "window_s", "waits_s"),
+    [(None, 120, 60), (None, 45, 45), (90, 120, 90), (90, 60, 60), (0, 120, 0)],
+    ids=["the interval", "no longer than the window", "as said", "said too long", "said: not at all"],
+)
+def test_pack_says_how_long_a_cause_may_show_itself(said: float | None, window_s: float, waits_s: float) -> None:
+    pack = Pack.model_validate(yaml.safe_load(PACK.read_text(encoding="utf-8")))
+    assert pack.profiles[pack.default_profile].interval_s == 60
+    cause = pack.common_cause.model_copy(update={"show_s": said, "window_s": window_s})
+    rules = rules_of(pack.model_copy(update={"common_cause": cause}), expired=False)
+    assert rules.common_wait == timedelta(seconds=waits_s)
+
+
+def test_pack_without_grouping_and_flapping_is_as_before() -> None:
+    pack = Pack.model_validate(yaml.safe_load(PACK.read_text(encoding="utf-8")))
+    rules = rules_of(pack.model_copy(update={"grouping": None, "flapping": None}), expired=False)
+    assert (rules.grouping, rules.flapping) == (None, None)
 
 
 # --- flapping
