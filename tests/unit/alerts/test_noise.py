@@ -398,6 +398,16 @@ async def test_no_step_is_taken_while_what_flapped_is_quiet() -> None:
     assert len(harness.carrier.sent) == before
 
 
+async def test_unit_that_leaves_the_register_is_closed_however_it_flapped() -> None:
+    harness = Harness(flapping=FLAPS)
+    await flap(harness, 3)
+    seconds = harness.clock.monotonic()
+    await harness.take(event(kind=CaseKind.FAULT, cause="d", seconds=seconds))
+    ended = event(Happening.ENDED, kind=CaseKind.FAULT, cause="d", seconds=seconds + 1)
+    await harness.take(replace(ended, cause="registry"))
+    assert [one.close_reason for one in harness.store.tables.cases.values()] == ["registry"]
+
+
 async def test_flapping_survives_a_restart() -> None:
     harness = Harness(flapping=FLAPS)
     await flap(harness, 4)

@@ -36,6 +36,10 @@ from services.alerts.domain.noise.flapping import Flapping
 from services.kernel.words import ClockKind
 
 
+REGISTRY = "registry"
+"""The cause of an end that rules took from the register."""
+
+
 class Action(StrEnum):
     """What was decided. One closed set for the audit log and the metric."""
 
@@ -200,7 +204,8 @@ def _over(known: Known, event: Event, terms: Terms, now: datetime) -> Decision:
     if event.happening is Happening.ENDED:
         if case is None or case.finding_id != event.finding_id:
             return _past_end(known, event, "no_open_case" if case is None else "another_finding")
-        if case.flapping.holds_open and terms.rules.flapping is not None:
+        # what the register ends (retired, moved, exempt) does not come back by itself
+        if case.flapping.holds_open and terms.rules.flapping is not None and event.cause != REGISTRY:
             until = terms.pace.observed(terms.rules.flapping.quiet)
             return Decision(Action.KEPT_OPEN, "flapping", _quiet(case, case.flapping.ended(now, until)))
         return Decision(Action.CLOSED, event.cause, close(with_end(case, event), event.cause, now))
