@@ -35,7 +35,6 @@ from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.noise.flapping import Flapping
 from services.kernel.words import ClockKind
 
-
 REGISTRY = "registry"
 """The cause of an end that rules took from the register."""
 
