@@ -1,4 +1,4 @@
-"""Twenty faults and five fires on real parts: each fire alone and at once, the faults in few mails, all accounted for."""
+"""Twenty faults and five fires on real parts: fires at once and alone, faults in few mails, all accounted for."""
 
 import re
 from email import message_from_bytes
