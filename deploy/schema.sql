@@ -30,6 +30,7 @@ CREATE TABLE alerts.cases (
     acknowledged_step text,
     acknowledged_via text,
     alarms integer NOT NULL DEFAULT 0,
+    begins timestamp with time zone[] NOT NULL DEFAULT '{}'::timestamp with time zone[],
     burning text[] NOT NULL DEFAULT '{}'::text[],
     carriers text[] NOT NULL DEFAULT '{}'::text[],
     case_id text NOT NULL,
@@ -47,6 +48,7 @@ CREATE TABLE alerts.cases (
     ended jsonb NOT NULL DEFAULT '{}'::jsonb,
     evidence jsonb NOT NULL,
     finding_id text NOT NULL,
+    flapping_since timestamp with time zone,
     held_until timestamp with time zone,
     kind text NOT NULL,
     ladder jsonb NOT NULL,
@@ -58,6 +60,7 @@ CREATE TABLE alerts.cases (
     pack_id text NOT NULL,
     pack_version integer NOT NULL,
     place jsonb,
+    quiet_until timestamp with time zone,
     reported text[] NOT NULL DEFAULT '{}'::text[],
     restored_at timestamp with time zone,
     revision bigint NOT NULL DEFAULT 1,
@@ -80,6 +83,7 @@ CREATE INDEX cases_closed ON alerts.cases USING btree (closed_at DESC NULLS LAST
 CREATE INDEX cases_common ON alerts.cases USING btree (common_case_id) WHERE (common_case_id IS NOT NULL);
 CREATE INDEX cases_loose ON alerts.cases USING btree (last_sighting_at) WHERE ((state = 'open'::text) AND (kind = 'connection_lost'::text) AND (common_case_id IS NULL));
 CREATE INDEX cases_opened ON alerts.cases USING btree (opened_at DESC);
+CREATE INDEX cases_quiet ON alerts.cases USING btree (quiet_until) WHERE ((state = 'open'::text) AND (quiet_until IS NOT NULL));
 CREATE INDEX cases_recent_of_subject ON alerts.cases USING btree (subject_kind, subject_id, kind, closed_at DESC);
 CREATE INDEX fires_untaken ON alerts.cases USING btree (closed_at DESC) WHERE ((state = 'closed'::text) AND (kind = 'fire'::text) AND (acknowledged_at IS NULL));
 CREATE UNIQUE INDEX one_open_case_of_subject ON alerts.cases USING btree (subject_kind, subject_id, kind) WHERE (state = 'open'::text);
@@ -98,6 +102,29 @@ CREATE TABLE alerts.clocks (
 CREATE INDEX clocks_counted ON alerts.clocks USING btree (calendar_version) WHERE (calendar_version IS NOT NULL);
 CREATE INDEX clocks_due ON alerts.clocks USING btree (kind, due_at);
 
+CREATE TABLE alerts.digests (
+    address text NOT NULL,
+    attempts integer NOT NULL DEFAULT 0,
+    body text NOT NULL DEFAULT ''::text,
+    body_code text NOT NULL,
+    channel text NOT NULL,
+    contact_id text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    detail text,
+    digest_id text NOT NULL,
+    ended_at timestamp with time zone,
+    lang text NOT NULL,
+    members integer NOT NULL,
+    named integer NOT NULL,
+    next_attempt_at timestamp with time zone,
+    reason text,
+    state text NOT NULL,
+    subject text NOT NULL DEFAULT ''::text,
+    CONSTRAINT digests_pkey PRIMARY KEY (digest_id),
+    CONSTRAINT digests_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sending'::text, 'accepted'::text, 'dead'::text, 'cancelled'::text])))
+);
+CREATE INDEX digests_due ON alerts.digests USING btree (next_attempt_at) WHERE (state = ANY (ARRAY['pending'::text, 'sending'::text]));
+
 CREATE TABLE alerts.document_files (
     content bytea NOT NULL,
     kind text NOT NULL,
@@ -106,6 +133,15 @@ CREATE TABLE alerts.document_files (
     CONSTRAINT document_files_kind_check CHECK ((kind = ANY (ARRAY['pdf'::text, 'docx'::text]))),
     CONSTRAINT document_files_pkey PRIMARY KEY (request_id, language, kind),
     CONSTRAINT document_files_request_id_fkey FOREIGN KEY (request_id) REFERENCES alerts.requests(request_id)
+);
+
+CREATE TABLE alerts.group_clocks (
+    address text NOT NULL,
+    channel text NOT NULL,
+    contact_id text NOT NULL,
+    quiet_until timestamp with time zone,
+    wait_until timestamp with time zone,
+    CONSTRAINT group_clocks_pkey PRIMARY KEY (contact_id, channel, address)
 );
 
 CREATE TABLE alerts.notices (
@@ -121,11 +157,13 @@ CREATE TABLE alerts.notices (
     contact_id text NOT NULL,
     created_at timestamp with time zone NOT NULL,
     detail text,
+    digest_id text,
     document_id text,
     document_number text,
     ended_at timestamp with time zone,
     fire boolean NOT NULL DEFAULT false,
     first boolean NOT NULL DEFAULT false,
+    group_state text,
     html text,
     is_copy boolean,
     lang text NOT NULL,
@@ -143,13 +181,17 @@ CREATE TABLE alerts.notices (
     template text NOT NULL,
     CONSTRAINT notices_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
     CONSTRAINT notices_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'webhook'::text, 'robot'::text]))),
+    CONSTRAINT notices_digest_id_fkey FOREIGN KEY (digest_id) REFERENCES alerts.digests(digest_id),
+    CONSTRAINT notices_group_state_check CHECK ((group_state = ANY (ARRAY['waits'::text, 'alone'::text, 'digest'::text]))),
     CONSTRAINT notices_pkey PRIMARY KEY (notice_id),
     CONSTRAINT notices_purpose_check CHECK ((purpose = ANY (ARRAY['notice'::text, 'all_clear'::text]))),
     CONSTRAINT notices_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sending'::text, 'accepted'::text, 'dead'::text, 'cancelled'::text])))
 );
 CREATE INDEX notices_by_case ON alerts.notices USING btree (case_id);
 CREATE INDEX notices_due ON alerts.notices USING btree (fire DESC, next_attempt_at) WHERE (state = ANY (ARRAY['pending'::text, 'sending'::text]));
+CREATE INDEX notices_of_digest ON alerts.notices USING btree (digest_id) WHERE (digest_id IS NOT NULL);
 CREATE INDEX notices_of_request ON alerts.notices USING btree (request_id) WHERE (request_id IS NOT NULL);
+CREATE INDEX notices_to_group ON alerts.notices USING btree (next_attempt_at) WHERE ((group_state = 'waits'::text) AND (state = 'pending'::text));
 CREATE INDEX notices_unpublished ON alerts.notices USING btree (notice_id) WHERE ((NOT published) AND (state = ANY (ARRAY['accepted'::text, 'dead'::text, 'cancelled'::text])));
 
 CREATE TABLE alerts.partitions (

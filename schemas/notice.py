@@ -20,7 +20,8 @@ class NoticeState(StrEnum):
 class NoticeData(Wire):
     """One notice after its delivery came to an end. No address, no secret: those stay in the database.
 
-    `document_number` is that of the document it brought; null: a short text.
+    `document_number` is that of the document it brought; null: a short text. `digest_id` is the mail for many that it
+    left in; null: it left alone.
     """
 
     notice_id: Identifier
@@ -39,6 +40,7 @@ class NoticeData(Wire):
     attempts: int
     reason: ShortText | None = None
     document_number: ShortText | None = None
+    digest_id: Identifier | None = None
 
 
 class Notice(Event[NoticeData]):

@@ -297,12 +297,46 @@ class Ladder(Wire):
 
 
 class CommonCause(Wire):
-    """Many units of one carrier or street lost together: one common case, members held at the first step."""
+    """Many units of one carrier or street lost together: one common case, members held at the first step.
+
+    A loss tells nobody for `show_s`, in which its cause may still show itself; without it for as long as the deadlines
+    of one outage are apart, which is the interval of the default profile. Never longer than the window.
+    """
 
     by: tuple[Literal["carrier", "town"], ...] = ("carrier", "town")
     units: int = Field(ge=2)
     window_s: float = Field(gt=0, le=YEAR_S)
     hold_s: float = Field(gt=0, le=YEAR_S)
+    show_s: float | None = Field(default=None, ge=0, le=YEAR_S)
+    mass_units: int | None = Field(
+        default=None, ge=2, description="so many losses of the district that no carrier and no street explains are one"
+    )
+    tells: tuple[Recipient, ...]
+    clause: ShortText
+
+
+class Grouping(Wire):
+    """How mails to one address come together. A fire's never do, nor the notice of a common cause.
+
+    The first mail to an address that had none lately waits `wait_s` for others; after a mail the next waits
+    `interval_s`. As many as `least` of them are one digest, which names `named` and counts the others. A common cause
+    that stands is told again every `repeat_s`.
+    """
+
+    wait_s: float = Field(ge=0, le=86400)
+    interval_s: float = Field(ge=0, le=86400)
+    repeat_s: float = Field(gt=0, le=YEAR_S)
+    least: int = Field(default=3, ge=2, le=1000)
+    named: int = Field(default=20, ge=1, le=200)
+    clause: ShortText
+
+
+class Flapping(Wire):
+    """A case that begins `begins` times within `window_s` flaps: told once, it stays open until `quiet_s` without."""
+
+    begins: int = Field(ge=3, le=100)
+    window_s: float = Field(gt=0, le=YEAR_S)
+    quiet_s: float = Field(gt=0, le=YEAR_S)
     tells: tuple[Recipient, ...]
     clause: ShortText
 
@@ -347,6 +381,10 @@ class Pack(Wire):
     profiles: dict[Identifier, Profile]
     ladders: dict[Identifier, Ladder]
     common_cause: CommonCause
+    flapping: Flapping | None = Field(
+        default=None, description="without it whatever comes again opens its case again; a fire never flaps"
+    )
+    grouping: Grouping | None = Field(default=None, description="without it each mail leaves alone, as it comes")
 
     @model_validator(mode="after")
     def _refers_to_itself_only(self) -> Self:

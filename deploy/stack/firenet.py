@@ -240,7 +240,11 @@ class FireNet:
 
     def environment(self) -> dict[str, str]:
         """Return what every service and command gets; each reads its own prefix."""
-        rates = {"RULES_CLOCK_RATE": self.options.supervision_rate, "ALERTS_CLOCK_RATE": self.options.ladder_rate}
+        rates = {
+            "RULES_CLOCK_RATE": self.options.supervision_rate,
+            "ALERTS_CLOCK_RATE": self.options.ladder_rate,
+            "ALERTS_SUPERVISION_RATE": self.options.supervision_rate,
+        }
         own = {
             "FIRENET_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
             "FIRENET_DATABASE_DSN": self.postgres.dsn(),

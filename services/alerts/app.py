@@ -39,7 +39,7 @@ from services.runtime.status import Readiness, StatusServer, process_registry
 
 FIRE_LIMIT_S = 15.0
 """A transaction of the fire lane takes milliseconds; whoever is frozen in one holds up the next owner no longer."""
-_ORDINARY = ("findings", "ladder", "delivery", "publish", "seal", "requests", "documents")
+_ORDINARY = ("findings", "ladder", "grouping", "delivery", "publish", "seal", "requests", "documents")
 WATCHED: Mapping[Lane, tuple[str, ...]] = {
     "fire": ("fire", "fire-delivery"),
     "ordinary": ("fire-delivery", *_ORDINARY),

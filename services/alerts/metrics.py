@@ -2,6 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from services.alerts.domain.audit.overview import Violation
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import Action
 from services.alerts.domain.delivery.attempts import NEVER_AGAIN, DeliveryState
@@ -92,6 +93,12 @@ class AlertsMetrics:
             ["use"],
             registry=registry,
         )
+        self.digests = Counter(
+            "firenet_alerts_digests_total", "Digests made: mails for many notices", registry=registry
+        )
+        self.digest_members = Counter(
+            "firenet_alerts_digest_notices_total", "Notices that were put into a digest", registry=registry
+        )
         self.fire_latency = Histogram(
             "firenet_alerts_fire_latency_seconds",
             "From the fire signal's received_at to a notice accepted by its channel",
@@ -112,7 +119,7 @@ class AlertsMetrics:
         )
         self.violations = Gauge(
             "firenet_alerts_escalation_violations",
-            "Open cases that nothing would happen to any more although their ladder has not ended",
+            "Open cases and notices that nothing, or nobody, would bring forward",
             ["why"],
             registry=registry,
         )
@@ -159,5 +166,5 @@ class AlertsMetrics:
             self.cancelled.labels(reason)
         for use in ("attached", "unused"):
             self.documents.labels(use)
-        for why in ("no_next_step", "overdue"):
+        for why in Violation:
             self.violations.labels(why)

@@ -32,7 +32,14 @@ from services.alerts.domain.escalation.deadlines import Calendar
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.escalation.steps import StepTaken
 from services.alerts.domain.ids import BodyCode, CaseId, NoticeId, RequestId
-from services.alerts.domain.noise.common_cause import Candidate
+from services.alerts.domain.noise.common_cause import Candidate, Members
+from services.alerts.domain.noise.digest import (
+    DigestItem,
+    DigestLetter,
+    GroupClocks,
+    Grouped,
+    WaitingNotice,
+)
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.domain.routing.recipients import AddressBook
 from services.kernel.words import Channel, Purpose, Recipient
@@ -182,6 +189,10 @@ class CaseTransaction(IntakeTransaction, Protocol):
         """Return and lock up to `limit` cases with a clock that one of these counted, skipping locked ones."""
         ...
 
+    async def quiet(self, now: datetime, limit: int) -> list[Case]:
+        """Return and lock up to `limit` open cases that flapped and have been quiet for long enough."""
+        ...
+
     async def case(self, case_id: CaseId) -> Case | None:
         """Return and lock one case."""
         ...
@@ -202,12 +213,16 @@ class CaseTransaction(IntakeTransaction, Protocol):
         """Return open lost connections that were taken in since and belong to no common case."""
         ...
 
-    async def open_common_cases(self) -> dict[CaseId, int]:
-        """Return the open common cases and how many members of each are still open."""
+    async def open_common_cases(self, window: timedelta) -> dict[CaseId, Members]:
+        """Return the open common cases and the members of each; those of its last drop began up to `window` before."""
         ...
 
     async def hold_members(self, common: Case, members: Sequence[CaseId]) -> list[CaseId]:
         """Hold open members until the common case's `held_until` and put off their waiting notices; return them."""
+        ...
+
+    async def release_members(self, common: Case, held_until: datetime) -> list[CaseId]:
+        """End the hold of open members, which went until `held_until`, at that of the common case; return them."""
         ...
 
 
@@ -233,7 +248,10 @@ class CaseStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A notice that may be sent now; `attempts` counts this attempt. `over_since`: when its case was closed."""
+    """A notice that may be sent now; `attempts` counts this attempt. `over_since`: when its case was closed.
+
+    Or a digest: its `members` are the notices that it tells.
+    """
 
     notice_id: NoticeId
     case_id: CaseId
@@ -250,6 +268,29 @@ class Ready:
     notice: Notice | None = None
     html: str = ""
     files: tuple[File, ...] = ()
+    members: tuple[NoticeId, ...] = ()
+
+    @classmethod
+    def of_digest(
+        cls, digest_id: NoticeId, to: Address, items: Sequence[DigestItem], subject: str, body: str, attempts: int
+    ) -> "Ready":
+        """Return a digest, not empty, as its carrier gets it; it is tried as long as any of its `members` would be."""
+        clears = any(item.purpose is Purpose.ALL_CLEAR for item in items)
+        over = [item.case.closed_at for item in items if item.purpose is Purpose.ALL_CLEAR and item.case.closed_at]
+        return cls(
+            notice_id=digest_id,
+            case_id=items[0].case.case_id,
+            to=to,
+            subject=subject,
+            body=body,
+            fire=False,
+            attempts=attempts,
+            purpose=Purpose.ALL_CLEAR if clears else Purpose.NOTICE,
+            lang=to.lang,
+            caused_at=min(item.case.detected_at for item in items),
+            over_since=max(over, default=None),
+            members=tuple(item.notice_id for item in items),
+        )
 
     @property
     def lacks_document(self) -> bool:
@@ -318,6 +359,36 @@ class Tray(Protocol):
 
     async def record(self, ready: Ready, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
         """Write what became of the attempt, unless the notice has ended meanwhile."""
+        ...
+
+
+class GroupTransaction(Protocol):
+    """What putting notices together needs of a transaction."""
+
+    async def alone(self) -> bool:
+        """Return True when no other transaction puts notices together; holds until the end."""
+        ...
+
+    async def waiting(self, now: datetime, limit: int) -> Sequence[WaitingNotice]:
+        """Return and lock up to `limit` notices that are due and not grouped yet, longest waiting first."""
+        ...
+
+    async def clocks(self, addresses: Collection[Address]) -> Mapping[Address, GroupClocks]:
+        """Return the clocks of those addresses that have any."""
+        ...
+
+    async def save(
+        self, grouped: Mapping[Address, Grouped], waiting: Mapping[Address, Sequence[WaitingNotice]]
+    ) -> None:
+        """Write what becomes of the notices that wait for each address."""
+        ...
+
+
+class GroupStore(Protocol):
+    """Where notices are put together."""
+
+    def transaction(self) -> AbstractAsyncContextManager[GroupTransaction]:
+        """Begin; commit when the block ends well. Raises StoreUnavailable, Conflict."""
         ...
 
 
@@ -450,6 +521,10 @@ class LetterWriter(Protocol):
 
     def write(self, letter: Letter, notice_id: NoticeId, to: Address) -> tuple[str, str, str]:
         """Return (subject, body, template name@version) in the language and form of the address."""
+        ...
+
+    def write_digest(self, letter: DigestLetter, digest_id: NoticeId) -> tuple[str, str]:
+        """Return (subject, body) in the language of the address, bounded whatever the number of its notices."""
         ...
 
     def attach(self, waiting: AwaitingNotice, document: IssuedDocument) -> Attached:

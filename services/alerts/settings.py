@@ -72,6 +72,13 @@ class AlertsSettings(KeepingSettings):
     clock_rate: float = Field(
         default=1.0, ge=1, le=1_000_000, description="the pack's waits are divided by this; 1 in service"
     )
+    supervision_rate: float | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="how fast deadlines of supervision pass (`RULES_CLOCK_RATE`): what waits for further losses or for "
+        "company is divided by this. Unset: as `ALERTS_CLOCK_RATE`",
+    )
     console_url: str = Field(
         default="http://127.0.0.1:8080", max_length=200, description="where links in notices lead; the console's URL"
     )

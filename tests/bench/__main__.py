@@ -13,6 +13,7 @@ RUNS: tuple[tuple[str, list[str]], ...] = (
     ("ingest, two processes in the share group", ["tests.bench.ingest", "--processes", "2", "--rates", "30000"]),
     ("Telegraf under the same load", ["tests.bench.telegraf"]),
     ("alerts, fire latency idle and in a storm", ["tests.bench.alerts"]),
+    ("alerts, 10 000 units lost within 5 s: fires and mails", ["tests.bench.alerts", "--outage", "10000"]),
     ("archive of the log, one core (floor 40 000 records/s)", ["tests.bench.archive"]),
     ("a year of rates by day, 20 000 units (floor 1 s)", ["tests.bench.history"]),
     ("the whole of FireNet", ["tests.bench.system"]),

@@ -2,6 +2,9 @@
 
 `python -m tests.bench.alerts [--fires 300] [--rate 10] [--storm 20000]`. Open loop: fires are published at planned
 instants whatever happened to those before, and each latency counts from its planned instant.
+
+`--outage 10000` does so for a mass outage instead: so many units of one carrier are lost within 5 s, then as many
+faults of units that share nothing, each with fires in the middle, and counts what was mailed.
 """
 
 import argparse
@@ -13,13 +16,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
+import yaml
 from hdrh.histogram import HdrHistogram
 
 from deploy.stack.kafka import Kafka
 from deploy.stack.ports import free_ports
 from deploy.stack.postgres import Postgres
+from services.kernel.words import FindingKind
 from tests.bench.machine import describe
 from tests.integration.alerts.scenario import (
+    ROOT,
     Hook,
     Scenario,
     contact_record,
@@ -32,6 +38,9 @@ from tests.integration.alerts.scenario import (
     unit_record,
     until,
 )
+
+OUTAGE_S = 5.0
+ALL_CLAIMED = "SELECT count(*) = 9 FROM alerts.partitions WHERE topic <> 'firenet.documents.v1'"
 
 
 class Stopwatch(Hook):
@@ -75,6 +84,56 @@ async def burn(here: Scenario, hook: Stopwatch, units: list[str], rate: float) -
     return [hook.arrived_at[unit] - planned[unit] for unit in units if unit in hook.arrived_at], 0
 
 
+async def spread(here: Scenario, units: list[str], kind: FindingKind, within_s: float) -> None:
+    """Publish one finding per unit, evenly over so many seconds."""
+    start, parts = time.time(), 50
+    for part in range(parts):
+        await asyncio.sleep(max(0.0, start + part * within_s / parts - time.time()))
+        await here.publish(*[finding(unit, f"d-{unit}", kind=kind) for unit in units[part::parts]])
+
+
+async def outage(here: Scenario, hook: Stopwatch, units: list[str], kind: FindingKind, rate: float) -> None:
+    """Measure the fires in the middle of an outage of `units`, then wait for the mails and count them."""
+    before, fires = len(here.mailbox.mails), [f"{kind.value}-{number}" for number in range(50)]
+    started = time.time()
+    falling = asyncio.create_task(spread(here, units, kind, OUTAGE_S))
+    await asyncio.sleep(OUTAGE_S / 5)
+    show(f"{len(units)} x {kind} within {OUTAGE_S:g} s", *await burn(here, hook, fires, rate))
+    await falling
+    await here.until_row("SELECT count(*) = %s FROM alerts.cases WHERE kind = %s", len(units), kind.value, limit_s=300)
+    print(f"  all taken in after {time.time() - started:.1f} s")
+    settled = """SELECT count(*) = 0 FROM alerts.cases WHERE kind = %s AND step IS NULL AND common_case_id IS NULL"""
+    await here.until_row(settled, kind.value, limit_s=300)
+    await here.until_row("SELECT count(*) = 0 FROM alerts.notices WHERE state IN ('pending', 'sending')", limit_s=300)
+    told = """SELECT count(*) FROM alerts.notices n JOIN alerts.cases c USING (case_id)
+              WHERE c.kind = %s AND n.state = 'accepted'"""
+    print(
+        f"  {await here.one('SELECT count(*) FROM alerts.cases WHERE kind = %s', 'common_cause')} common case(s),"
+        f" {await here.one(told, kind.value)} notices of units, {await here.one('SELECT count(*) FROM alerts.digests')}"
+        f" digests; {len(here.mailbox.mails) - before} mails in {time.time() - started:.1f} s"
+    )
+
+
+async def mass_outage(here: Scenario, hook: Stopwatch, arguments: argparse.Namespace) -> None:
+    lost = [f"L{number:05}" for number in range(arguments.outage)]
+    faulty = [f"F{number:05}" for number in range(arguments.outage)]
+    grouping = yaml.safe_load((ROOT / "deploy/packs/sample-2026.yaml").read_text(encoding="utf-8"))["grouping"]
+    await here.publish(
+        pack_record(sample_pack(grouping=grouping)),
+        contact_record("c-centre", "centre", email="centre@mail.firenet-demo.cn"),
+        contact_record("c-hook", "centre", url=hook.url),
+        contact_record("c-street", "T01", email="street@mail.firenet-demo.cn"),
+    )
+    await here.publish(*[unit_record(unit) for unit in (*lost, *faulty)], *[gateway_record(unit) for unit in lost])
+    here.start()
+    await here.until_row(
+        "SELECT count(*) = 9 FROM alerts.partitions WHERE topic <> 'firenet.documents.v1'", limit_s=120
+    )
+    await burn(here, hook, ["W0", "W1", "W2"], 10)  # first use of connections and code is not what is measured
+    await outage(here, hook, lost, FindingKind.CONNECTION_LOST, arguments.rate)
+    await outage(here, hook, faulty, FindingKind.FAULT, arguments.rate)
+
+
 async def bench(kafka: Kafka, dsn: str, folder: Path, arguments: argparse.Namespace) -> None:
     print(describe())
     storm = [f"U{number:05}" for number in range(arguments.storm)]
@@ -83,13 +142,14 @@ async def bench(kafka: Kafka, dsn: str, folder: Path, arguments: argparse.Namesp
     async with scenario(kafka.bootstrap, dsn, folder) as here:
         hook = Stopwatch()
         here.hooks.append(hook)
+        if arguments.outage:
+            await mass_outage(here, hook, arguments)
+            return
         await here.publish(pack_record(sample_pack()), contact_record("c-centre", "centre", url=hook.url))
         await here.publish(*[unit_record(unit) for unit in (*storm, *idle, *busy)])
         await here.publish(*[gateway_record(unit) for unit in storm])
         process = psutil.Process(here.start().pid)
-        await here.until_row(
-            "SELECT count(*) = 9 FROM alerts.partitions WHERE topic <> 'firenet.documents.v1'", limit_s=120
-        )
+        await here.until_row(ALL_CLAIMED, limit_s=120)
         await burn(here, hook, ["W0", "W1", "W2"], 10)  # first use of connections and code is not what is measured
         show("idle", *await burn(here, hook, idle, arguments.rate))
 
@@ -120,6 +180,7 @@ def main() -> None:
     parser.add_argument("--fires", type=int, default=300)
     parser.add_argument("--rate", type=float, default=10)
     parser.add_argument("--storm", type=int, default=20_000)
+    parser.add_argument("--outage", type=int, default=0)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -161,10 +161,22 @@ _MESSAGE_ID = re.compile(r"<([^@>]+)@")
 def heard(system: System) -> Counter[str]:
     """Return how many copies of each notice came to the centre's webhook and to the mailbox."""
     copies = Counter(one.id for one in system.heard)
+    within = members_of_digests(system)
     for path in system.firenet.mailbox.mails.glob("*.json"):
         found = _MESSAGE_ID.match(json.loads(path.read_text())["message_id"])
-        copies[found.group(1) if found else path.name] += 1
+        name = found.group(1) if found else path.name
+        copies.update(within.get(name, [name]))
     return copies
+
+
+def members_of_digests(system: Asks) -> dict[str, list[str]]:
+    """Return which notices a digest brings, by its id: a mail for many is a copy of each."""
+    within: dict[str, list[str]] = {}
+    for digest_id, notice_id in system.rows(
+        "SELECT digest_id, notice_id FROM alerts.notices WHERE digest_id IS NOT NULL"
+    ):
+        within.setdefault(digest_id, []).append(notice_id)
+    return within
 
 
 def metrics(port: int, prefix: str) -> dict[str, list[tuple[dict[str, str], float]]]:

@@ -129,7 +129,9 @@ class Verdict:
         return not any(note.state in ("pending", "sending") for note in notes)
 
     def _noticed(self) -> set[str]:
-        return {name for (name,) in self._site.rows("SELECT notice_id FROM alerts.notices")}
+        """Return the ids of all notices, and of digests: one whose notices have parted from it has none."""
+        ids = "SELECT notice_id FROM alerts.notices UNION SELECT digest_id FROM alerts.digests"
+        return {name for (name,) in self._site.rows(ids)}
 
     def _connection(self, unit: str) -> str:
         if unit not in self._gateways:
@@ -193,6 +195,7 @@ class Verdict:
     def _hearings(self) -> list[Hearing]:
         """Return what the receivers took, from their own diaries."""
         found: list[Hearing] = []
+        within = probe.members_of_digests(self._site)
         for channel, path in (("webhook", self._site.centre.diary), ("email", self._site.mailbox.diary)):
             lines = read_diary(path)
             answered = Counter(line["id"] for line in lines if line["what"] == "answered")
@@ -200,7 +203,8 @@ class Verdict:
                 if line["what"] == "took":
                     well = line["mood"] == "well" and answered[line["id"]] > 0
                     answered[line["id"]] -= well
-                    found.append(Hearing(line["id"], channel, line["at"], well))
+                    brought = within.get(line["id"], [line["id"]])
+                    found += [Hearing(one, channel, line["at"], well) for one in brought]
         return found
 
     # --- units

@@ -11,6 +11,7 @@ from services.alerts.domain.delivery.documents import Attached, AwaitingNotice, 
 from services.alerts.domain.delivery.letters import Letter
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.ids import NoticeId
+from services.alerts.domain.noise.digest import DigestLetter
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import Ready
 from services.kernel.words import Recipient
@@ -65,6 +66,10 @@ class PlainWriter:
     def write(self, letter: Letter, notice_id: NoticeId, to: Address) -> tuple[str, str, str]:
         over = "" if letter.case.is_open else " over"
         return f"{letter.step_code} {letter.case.subject.id}{over}", f"{letter.proof}", "plain@1"
+
+    def write_digest(self, letter: DigestLetter, digest_id: NoticeId) -> tuple[str, str]:
+        said = [f"{item.step} {item.case.subject.id}" for item in letter.named]
+        return f"DIGEST {letter.notices}+{letter.all_clears}", "\n".join([*said, f"others {letter.others}"])
 
     def attach(self, waiting: AwaitingNotice, document: IssuedDocument) -> Attached:
         page = document.in_language(waiting.lang)

@@ -1,10 +1,10 @@
 """Case store and outbox in memory: the same promises as the PostgreSQL ones, held by the same contract suite."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.alerts.domain.audit.entry import AuditEntry
 from services.alerts.domain.case.case import Case, begun_last
@@ -12,7 +12,7 @@ from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.seen import fresh_among, remembered
 from services.alerts.domain.case.subject import Subject
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
-from services.alerts.domain.delivery.consent import may_send
+from services.alerts.domain.delivery.consent import may_send_notice
 from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.documents import (
     AwaitingNotice,
@@ -27,7 +27,17 @@ from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced
 from services.alerts.domain.escalation.steps import StepTaken
 from services.alerts.domain.ids import BodyCode, CaseId, NoticeId, RequestId
-from services.alerts.domain.noise.common_cause import Candidate
+from services.alerts.domain.noise.common_cause import Candidate, Members
+from services.alerts.domain.noise.digest import (
+    Digest,
+    DigestLetter,
+    GroupClocks,
+    Grouped,
+    GroupState,
+    WaitingNotice,
+    digest_item,
+    letter_of,
+)
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseBook, Changes, ClaimRequest, PartitionClaim, Ready, Refused, Retell
 from services.kernel.words import Channel, ClockKind, Purpose
@@ -42,6 +52,22 @@ class Row:
     attempts: int = 0
     next_attempt_at: datetime | None = None
     reason: Reason | None = None
+    grouping: GroupState | None = None
+    digest_id: NoticeId | None = None
+
+    def part(self, grouping: GroupState, at: datetime | None) -> None:
+        """Leave a digest: wait for another one, or go alone."""
+        self.state, self.grouping, self.digest_id, self.next_attempt_at = "pending", grouping, None, at
+
+
+@dataclass
+class DigestRow:
+    """A digest and where it stands."""
+
+    digest: Digest
+    state: str = "pending"
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
 
 
 @dataclass
@@ -50,6 +76,8 @@ class Tables:
     seen: set[str] = field(default_factory=set)
     steps: dict[tuple[CaseId, str], StepTaken] = field(default_factory=dict)
     notices: dict[NoticeId, Row] = field(default_factory=dict)
+    digests: dict[NoticeId, DigestRow] = field(default_factory=dict)
+    group_clocks: dict[Address, GroupClocks] = field(default_factory=dict)
     audit: list[AuditEntry] = field(default_factory=list)
     requests: dict[RequestId, DocumentRequest] = field(default_factory=dict)
     issued: dict[RequestId, IssuedDocument] = field(default_factory=dict)
@@ -61,6 +89,8 @@ class Tables:
             set(self.seen),
             dict(self.steps),
             {key: copy(row) for key, row in self.notices.items()},
+            {key: copy(row) for key, row in self.digests.items()},
+            dict(self.group_clocks),
             list(self.audit),
             dict(self.requests),
             dict(self.issued),
@@ -109,6 +139,12 @@ class MemoryTransaction:
             for case in sorted(self._t.cases.values(), key=lambda case: case.case_id)
             if any(clock.calendar_version in versions for clock in case.clocks.running.values())
         ][:limit]
+
+    async def quiet(self, now: datetime, limit: int) -> list[Case]:
+        cases = self._t.cases.values()
+        return [one for one in cases if one.is_open and one.flapping.quiet_until and one.flapping.quiet_until <= now][
+            :limit
+        ]
 
     async def case(self, case_id: CaseId) -> Case | None:
         return self._t.cases.get(case_id)
@@ -164,15 +200,40 @@ class MemoryTransaction:
             and case.kind is CaseKind.CONNECTION_LOST
             and case.grouping.common_case_id is None
             and case.sightings.last_at >= since
+            and case.flapping.quiet_until is None
         ][:limit]
 
-    async def open_common_cases(self) -> dict[CaseId, int]:
-        cases = self._t.cases.values()
-        return {
-            common.case_id: sum(case.is_open and case.grouping.common_case_id == common.case_id for case in cases)
-            for common in cases
-            if common.is_open and common.is_common
-        }
+    async def open_common_cases(self, window: timedelta) -> dict[CaseId, Members]:
+        found = {}
+        for common in self._t.cases.values():
+            if common.is_open and common.is_common:
+                mine = [case for case in self._t.cases.values() if case.grouping.common_case_id == common.case_id]
+                taken = sum(case.detected_at >= common.detected_at - window for case in mine)
+                found[common.case_id] = Members(
+                    sum(case.is_open and case.flapping.quiet_until is None for case in mine), taken
+                )
+        return found
+
+    async def release_members(self, common: Case, held_until: datetime) -> list[CaseId]:
+        until = common.grouping.held_until
+        assert until is not None
+        released = []
+        for case in list(self._t.cases.values()):
+            mine = case.grouping.common_case_id == common.case_id
+            if mine and case.is_open and case.grouping.held_until is not None and case.grouping.held_until > until:
+                clock = case.clocks.step
+                if clock is not None and clock.due_at == held_until:
+                    clock = replace(clock, due_at=until)
+                grouping = replace(case.grouping, held_until=until)
+                self._t.cases[case.case_id] = replace(
+                    case, grouping=grouping, clocks=case.clocks.set(ClockKind.STEP, clock)
+                )
+                released.append(case.case_id)
+        for row in self._t.notices.values():
+            mine = row.notice.case_id in released and row.notice.purpose is Purpose.NOTICE
+            if mine and row.state == "pending" and row.next_attempt_at == held_until:
+                row.next_attempt_at = until
+        return released
 
     async def hold_members(self, common: Case, members: Sequence[CaseId]) -> list[CaseId]:
         held = []
@@ -188,7 +249,8 @@ class MemoryTransaction:
             self._t.cases[case_id] = replace(case, grouping=grouping, clocks=clocks)
             held.append(case_id)
         for row in self._t.notices.values():
-            if row.notice.case_id in held and row.notice.purpose is Purpose.NOTICE and row.state == "pending":
+            mine = row.notice.case_id in held and row.notice.purpose is Purpose.NOTICE and row.digest_id is None
+            if mine and row.state == "pending":
                 row.next_attempt_at, row.reason = until, Reason.HELD
         return held
 
@@ -221,7 +283,7 @@ class MemoryTransaction:
                 template=attached.template,
                 document_number=attached.number,
             )
-            row.next_attempt_at = row.notice.created_at
+            row.next_attempt_at = row.notice.created_at if row.digest_id is None else None
         for case_id, reason in changes.cancelled.items():
             self._cancel(case_id, reason)
         for case_id, body_code in changes.signed.items():
@@ -249,7 +311,8 @@ class MemoryTransaction:
             return Row(notice, state, brought.attempts, brought.next_attempt_at, reason)
         until = changes.leased.get(notice.notice_id)
         if until is None:
-            return Row(notice, next_attempt_at=due_at(notice, changes.not_before))
+            waits = GroupState.WAITS if notice.groups else None
+            return Row(notice, next_attempt_at=due_at(notice, changes.not_before), grouping=waits)
         return Row(notice, state="sending", attempts=1, next_attempt_at=until)
 
     def _insert(self, case: Case) -> None:
@@ -260,12 +323,72 @@ class MemoryTransaction:
         self._t.cases[case.case_id] = case
 
 
+class MemoryGroupTransaction:
+    """See ports.GroupTransaction."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._t = tables
+
+    async def alone(self) -> bool:
+        return True
+
+    async def waiting(self, now: datetime, limit: int) -> list[WaitingNotice]:
+        rows = [row for row in self._t.notices.values() if row.grouping is GroupState.WAITS and row.state == "pending"]
+        due = [
+            WaitingNotice(row.notice.notice_id, row.notice.to, row.next_attempt_at, self._district(row))
+            for row in rows
+            if row.next_attempt_at is not None and row.next_attempt_at <= now
+        ]
+        return sorted(due, key=lambda one: one.due_at)[:limit]
+
+    def _district(self, row: Row) -> str:
+        return self._t.cases[row.notice.case_id].facts.district
+
+    async def clocks(self, addresses: Collection[Address]) -> dict[Address, GroupClocks]:
+        return {to: self._t.group_clocks[to] for to in addresses if to in self._t.group_clocks}
+
+    async def save(
+        self, grouped: Mapping[Address, Grouped], waiting: Mapping[Address, Sequence[WaitingNotice]]
+    ) -> None:
+        for to, each in grouped.items():
+            self._t.group_clocks[to] = each.clocks
+            for one in waiting[to]:
+                if each.until is not None:
+                    row = self._t.notices[one.notice_id]
+                    row.next_attempt_at, row.reason = each.until, Reason.GROUPED
+            for notice_id in each.alone:
+                self._t.notices[notice_id].grouping = GroupState.ALONE
+            for digest in each.digests:
+                self._t.digests[digest.digest_id] = DigestRow(digest, next_attempt_at=digest.created_at)
+                for notice_id in digest.members:
+                    row = self._t.notices[notice_id]
+                    row.grouping, row.digest_id, row.next_attempt_at = GroupState.DIGEST, digest.digest_id, None
+
+
+class MemoryGroups:
+    """See ports.GroupStore: the same tables as the case store's."""
+
+    def __init__(self, store: "MemoryStore") -> None:
+        self._store = store
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[MemoryGroupTransaction]:
+        draft = self._store.tables.copied()
+        yield MemoryGroupTransaction(draft)
+        self._store.tables = draft
+
+
 class MemoryStore:
     """Case store and outbox over the same tables. A transaction that fails leaves no trace."""
 
-    def __init__(self, retell: Retell = lambda notice, case: notice) -> None:
+    def __init__(
+        self,
+        retell: Retell = lambda notice, case: notice,
+        write_digest: Callable[[DigestLetter, NoticeId], tuple[str, str]] = lambda letter, digest_id: ("digest", ""),
+    ) -> None:
         self.tables = Tables()
         self.retell = retell
+        self.write_digest = write_digest
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[MemoryTransaction]:
@@ -284,6 +407,7 @@ class MemoryStore:
             for row in self.tables.notices.values()
             if row.state in ("pending", "sending")
             and row.notice.fire == request.fire
+            and row.grouping in (None, GroupState.ALONE)
             and row.next_attempt_at is not None
             and row.next_attempt_at <= request.now
             and row.notice.to.address not in request.but_addresses
@@ -291,23 +415,84 @@ class MemoryStore:
         ]
         rows.sort(key=lambda row: row.next_attempt_at or request.now)
         due = [Due(row.notice.notice_id, row.notice.to.channel, row.notice.to.address) for row in rows[: request.limit]]
+        if not request.fire:
+            due += self._digests_due(request)
         answers: list[Ready | Refused] = []
         for chosen in request.choose(due):
-            answers.append(self._answer(self.tables.notices[chosen.notice_id], request))
+            if chosen.is_digest:
+                answers += self._take_digest(self.tables.digests[chosen.notice_id], request)
+            else:
+                answers.append(self._answer(self.tables.notices[chosen.notice_id], request))
         return answers
+
+    def _digests_due(self, request: ClaimRequest) -> list[Due]:
+        rows = [
+            row
+            for row in self.tables.digests.values()
+            if row.state in ("pending", "sending")
+            and row.next_attempt_at is not None
+            and row.next_attempt_at <= request.now
+            and row.digest.to.address not in request.but_addresses
+            and row.digest.to.channel not in request.but_channels
+        ]
+        return [Due(row.digest.digest_id, row.digest.to.channel, row.digest.to.address, is_digest=True) for row in rows]
+
+    def _members(self, digest_id: NoticeId) -> list[Row]:
+        rows = self.tables.notices.values()
+        return [row for row in rows if row.digest_id == digest_id and row.state in ("pending", "sending")]
+
+    def _take_digest(self, row: DigestRow, request: ClaimRequest) -> list[Ready | Refused]:
+        going: list[Row] = []
+        refused: list[Ready | Refused] = []
+        for member in self._members(row.digest.digest_id):
+            case = self.tables.cases[member.notice.case_id]
+            consent = may_send_notice(member.notice, case, request.now)
+            if consent.stop is None:
+                going.append(member)
+                continue
+            refused.append(Refused(member.notice.notice_id, case.case_id, consent))
+            member.reason = consent.stop
+            if consent.wait_until is None:
+                member.state, member.next_attempt_at = "cancelled", None
+            else:
+                member.part(GroupState.WAITS, consent.wait_until)
+        if len(going) < 2 and not row.attempts:
+            for member in going:
+                member.part(GroupState.ALONE, request.now)
+            going = []
+        if not going:
+            row.state, row.next_attempt_at = "cancelled", None
+            return refused
+        row.state, row.attempts = "sending", row.attempts + 1
+        row.next_attempt_at = request.now + request.leases[row.digest.to.channel]
+        for member in going:
+            member.state, member.attempts = "sending", member.attempts + 1
+        items = [digest_item(member.notice, self.tables.cases[member.notice.case_id]) for member in going]
+        subject, body = self.write_digest(letter_of(row.digest.to, items, row.digest.named), row.digest.digest_id)
+        return [Ready.of_digest(row.digest.digest_id, row.digest.to, items, subject, body, row.attempts), *refused]
+
+    def _record_digest(self, ready: Ready, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
+        row = self.tables.digests[ready.notice_id]
+        if row.state not in ("pending", "sending"):
+            return
+        ends = verdict.state is not DeliveryState.RETRY
+        row.state = str(verdict.state) if ends else "pending"
+        row.next_attempt_at = verdict.next_attempt_at
+        for member in self._members(ready.notice_id):
+            notice = member.notice
+            if notice.notice_id in ready.members:
+                member.state, member.reason = row.state, outcome.reason
+                detail = {"notice": notice.notice_id, "digest": ready.notice_id}
+                if ends:
+                    entry = AuditEntry(now, "alerts", f"notice_{verdict.state}", notice.case_id, {**detail})
+                    self.tables.audit.append(entry)
+            elif ends:
+                member.part(GroupState.WAITS, now)
 
     def _answer(self, row: Row, request: ClaimRequest) -> Ready | Refused:
         notice = row.notice
         case = self.tables.cases[notice.case_id]
-        consent = may_send(
-            notice.purpose,
-            notice.created_at,
-            case,
-            fire=notice.fire,
-            now=request.now,
-            first=notice.first,
-            body_code=notice.to.body_code,
-        )
+        consent = may_send_notice(notice, case, request.now)
         if consent.stop is not None:
             row.reason = consent.stop
             row.state = "pending" if consent.wait_until else "cancelled"
@@ -325,6 +510,9 @@ class MemoryStore:
         return files_for(issued.files, notice.to.lang) if issued is not None and mail else ()
 
     async def record(self, ready: Ready, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
+        if ready.members:
+            self._record_digest(ready, outcome, verdict, now)
+            return
         row = self.tables.notices[ready.notice_id]
         if row.state not in ("pending", "sending"):
             return

@@ -35,6 +35,7 @@ def notice_event(row: dict[str, Any]) -> tuple[str, bytes]:
         attempts=row["attempts"],
         reason=row["reason"],
         document_number=row["document_number"],
+        digest_id=row["digest_id"],
     )
     event = Notice(id=row["notice_id"], source="/alerts", subject=key, time=row["ended_at"], data=data)
     return key, codec.notices.encode(event)

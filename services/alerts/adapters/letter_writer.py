@@ -12,7 +12,9 @@ from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.delivery.documents import Attached, AwaitingNotice, IssuedDocument
 from services.alerts.domain.delivery.letters import Letter
+from services.alerts.domain.escalation.ladder import step_of
 from services.alerts.domain.ids import NoticeId
+from services.alerts.domain.noise.digest import DigestItem, DigestLetter
 from services.alerts.domain.routing.contacts import Address
 from services.kernel.calendar import CHINA
 from services.kernel.words import Channel, Purpose
@@ -28,6 +30,7 @@ VERSIONS = {
     "alarm": 1,
     "common_cause": 1,
     "all_clear": 1,
+    "digest": 1,
 }
 """The version in use of each template; an older file stays, so that an old notice can be read as it was written."""
 
@@ -57,6 +60,7 @@ REASON_ZH = {
     "restored": "已复位",
     "registry": "登记变更",
     "all_members_back": "全部恢复",
+    "quiet": "已稳定，不再波动",
     "acknowledged": "已签收",
 }
 REASON_EN = {
@@ -64,14 +68,23 @@ REASON_EN = {
     "restored": "restored",
     "registry": "changed in the registry",
     "all_members_back": "all units are back",
+    "quiet": "steady again",
     "acknowledged": "acknowledged",
 }
-CAUSE_ZH = {"carrier": "运营商", "town": "街镇"}
+CAUSE_ZH = {"carrier": "运营商", "town": "街镇", "district": "全区"}
+
+
+NAME_CHARACTERS = 60
+"""Of a name in a digest; the case's page has the whole one."""
 
 
 def _cause(key: str | None, lang: str) -> str:
     kind, _, value = (key or "").partition(":")
     return f"{CAUSE_ZH.get(kind, kind) if lang == 'zh' else kind} {value}" if value else ""
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= NAME_CHARACTERS else f"{name[: NAME_CHARACTERS - 1]}…"
 
 
 def _local(instant: datetime | None) -> str:
@@ -137,6 +150,39 @@ class TemplateWriter:
         if to.channel is Channel.WEBHOOK:
             body = _payload(letter, notice_id, to, subject, body, link)
         return subject, body, f"{name}@{VERSIONS[name]}"
+
+    def write_digest(self, letter: DigestLetter, digest_id: NoticeId) -> tuple[str, str]:
+        lang = "en" if letter.to.lang == "en" else "zh"
+        lines = [self._line(item, lang) for item in letter.named]
+        text = self._templates["digest", lang].render(
+            letter=letter,
+            trouble=[line for line in lines if not line["over"]],
+            over=[line for line in lines if line["over"]],
+            link=f"{self._console_url}/",
+            digest_id=digest_id,
+        )
+        subject, _, body = text.partition("\n")
+        return subject.strip(), body.strip("\n") + "\n"
+
+    def _line(self, item: DigestItem, lang: str) -> dict[str, object]:
+        """Return what a digest says of one case: short, and where the rest is."""
+        case = item.case
+        english = lang == "en"
+        step = step_of(case, item.step)
+        reason = case.close_reason or ""
+        return {
+            "over": item.purpose is Purpose.ALL_CLEAR,
+            "name": _short((case.facts.name_en or case.facts.name) if english else case.facts.name),
+            "kind": (KIND_EN if english else KIND_ZH)[case.kind],
+            "since": case.effective_at,
+            "drops": case.sightings.drops,
+            "step": "" if step is None else step.name_en if english else step.name_zh,
+            "number": item.document_number,
+            "reason": (REASON_EN if english else REASON_ZH).get(reason, reason),
+            "ended_at": case.ended_at,
+            "link": f"{self._console_url}/?case={case.case_id}",
+            "case_id": case.case_id,
+        }
 
     def attach(self, waiting: AwaitingNotice, document: IssuedDocument) -> Attached:
         page = document.in_language(waiting.lang)

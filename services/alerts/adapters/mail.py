@@ -97,7 +97,10 @@ def message_of(
     message["Date"] = format_datetime(clock.now())
     message["Message-ID"] = f"<{notice.notice_id}@{sender.rpartition('@')[2].strip('<> ') or 'firenet'}>"
     message["Auto-Submitted"] = "auto-generated"
-    message["X-FireNet-Case"] = notice.case_id
+    if notice.members:
+        message["X-FireNet-Digest"] = str(len(notice.members))
+    else:
+        message["X-FireNet-Case"] = notice.case_id
     message["Content-Language"] = notice.lang
     text, page = links.in_place(notice)
     message.set_content(text)

@@ -8,7 +8,7 @@ from schemas.pack import Ladder, Pack, Step
 from schemas.registry import PackRecord, PackVersion
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.errors import NoPack
-from services.alerts.domain.escalation.pack_rules import PackRules
+from services.alerts.domain.escalation.pack_rules import FlappingRules, GroupingRules, PackRules
 from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.escalation.triggers import Elapsed, OnEvent, Overdue, Trigger, WorkingDays, WorkingTime
 from services.kernel.calendar import day_number
@@ -99,7 +99,43 @@ def rules_of(pack: Pack, *, expired: bool) -> PackRules:
         common_hold=timedelta(seconds=cause.hold_s),
         common_recipients=cause.tells,
         common_clause=cause.clause,
+        common_wait=timedelta(seconds=_show_s(pack)),
+        common_mass=cause.mass_units or 0,
+        grouping=_grouping(pack),
+        flapping=_flapping(pack),
         expired=expired,
+    )
+
+
+def _show_s(pack: Pack) -> float:
+    """Return how long after a loss its cause may still show itself.
+
+    Units that are lost at one instant had their last proof within one interval before it, so their deadlines pass
+    within one interval too. What lies further apart than the window is no common cause any more.
+    """
+    said = pack.common_cause.show_s
+    apart = pack.profiles[pack.default_profile].interval_s if said is None else said
+    return min(apart, pack.common_cause.window_s)
+
+
+def _flapping(pack: Pack) -> FlappingRules | None:
+    said = pack.flapping
+    if said is None:
+        return None
+    window, quiet = timedelta(seconds=said.window_s), timedelta(seconds=said.quiet_s)
+    return FlappingRules(said.begins, window, quiet, said.tells, said.clause)
+
+
+def _grouping(pack: Pack) -> GroupingRules | None:
+    said = pack.grouping
+    if said is None:
+        return None
+    return GroupingRules(
+        wait=timedelta(seconds=said.wait_s),
+        interval=timedelta(seconds=said.interval_s),
+        repeat=timedelta(seconds=said.repeat_s),
+        least=said.least,
+        named=said.named,
     )
 
 

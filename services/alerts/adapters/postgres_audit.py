@@ -74,11 +74,15 @@ class PostgresAuditor:
             open_cases = {(row[0], row[1]): row[2] for row in await cases.fetchall()}
             notices = await connection.execute(SQL["waiting_notices_count"])
             waiting = {(row[0], row[1]): row[2] for row in await notices.fetchall()}
-            found = await (await connection.execute(SQL["violations"], (overdue_before, now))).fetchone()
+            found = await (
+                await connection.execute(SQL["violations"], {"overdue": overdue_before, "now": now})
+            ).fetchone()
+            stranded = await (await connection.execute(SQL["stranded"], (overdue_before,))).fetchone()
             unsealed = await (await connection.execute(SQL["pending_count"])).fetchone()
         assert found is not None, "an aggregate returns its row"
         assert unsealed is not None, "an aggregate returns its row"
-        return Overview(open_cases, waiting, found[2], found[0], found[1], unsealed[0])
+        assert stranded is not None, "an aggregate returns its row"
+        return Overview(open_cases, waiting, found[2], found[0], found[1], unsealed[0], found[3], stranded[0])
 
     async def forget_seen(self, before: datetime) -> int:
         async with transaction_on(self._pool) as connection:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -32,7 +32,7 @@ from services.alerts.domain.delivery.documents import AwaitingNotice, Earlier
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced, StoreUnavailable
 from services.alerts.domain.ids import BodyCode, CaseId, ContactId, NoticeId, RequestId
-from services.alerts.domain.noise.common_cause import Candidate
+from services.alerts.domain.noise.common_cause import Candidate, Members
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseBook, CaseTransaction, Changes, PartitionClaim
 from services.kernel.words import Channel
@@ -131,6 +131,10 @@ class PostgresCaseTransaction:
 
     async def counted_by(self, versions: Collection[str], limit: int) -> list[Case]:
         rows = await self._rows(SQL["cases_counted_by"], (list(versions), limit))
+        return [case_of(row) for row in rows]
+
+    async def quiet(self, now: datetime, limit: int) -> list[Case]:
+        rows = await self._rows(SQL["quiet"], (now, limit))
         return [case_of(row) for row in rows if row["revision"] == row["seen_revision"]]
 
     async def case(self, case_id: CaseId) -> Case | None:
@@ -186,8 +190,9 @@ class PostgresCaseTransaction:
             for row in await self._rows(SQL["loose_losses"], (since, limit))
         ]
 
-    async def open_common_cases(self) -> dict[CaseId, int]:
-        return {CaseId(row["case_id"]): row["members"] for row in await self._rows(SQL["open_common_cases"], ())}
+    async def open_common_cases(self, window: timedelta) -> dict[CaseId, Members]:
+        rows = await self._rows(SQL["open_common_cases"], (window,))
+        return {CaseId(row["case_id"]): Members(row["out"], row["taken"]) for row in rows}
 
     async def hold_members(self, common: Case, members: Sequence[CaseId]) -> list[CaseId]:
         until = common.grouping.held_until
@@ -196,6 +201,14 @@ class PostgresCaseTransaction:
         await self._connection.execute(SQL["hold_clocks"], (until, held))
         await self._connection.execute(SQL["hold_notices"], (until, str(Reason.HELD), held))
         return held
+
+    async def release_members(self, common: Case, held_until: datetime) -> list[CaseId]:
+        until = common.grouping.held_until
+        values = {"common_case_id": common.case_id, "until": until}
+        released = [CaseId(row["case_id"]) for row in await self._rows(SQL["release_cases"], values)]
+        await self._connection.execute(SQL["release_clocks"], (until, released, held_until))
+        await self._connection.execute(SQL["release_notices"], (until, released, held_until))
+        return released
 
     async def save(self, changes: Changes) -> set[NoticeId]:
         if changes.empty:

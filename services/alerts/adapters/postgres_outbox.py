@@ -8,20 +8,19 @@ from typing import Any
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from services.alerts.adapters.notice_rows import notice_of, put_off
 from services.alerts.adapters.postgres_cases import LIVE_CHANNEL, transaction_on
-from services.alerts.adapters.rows import about_of, case_of
+from services.alerts.adapters.postgres_groups import WriteDigest, digests_due, record_digest, take_digests
+from services.alerts.adapters.rows import case_of
 from services.alerts.adapters.statements import SQL
 from services.alerts.domain.audit.entry import text_hash
-from services.alerts.domain.case.case import Case
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
-from services.alerts.domain.delivery.consent import may_send
+from services.alerts.domain.delivery.consent import may_send_notice
 from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.documents import File, files_for
-from services.alerts.domain.delivery.notice import Notice
-from services.alerts.domain.ids import BodyCode, ContactId, NoticeId, RequestId
-from services.alerts.domain.routing.contacts import Address
+from services.alerts.domain.ids import NoticeId
 from services.alerts.ports import ClaimRequest, Ready, Refused, Retell
-from services.kernel.words import Channel, FileKind, Purpose
+from services.kernel.words import Channel, FileKind
 from services.runtime.postgres import Connection, Pool
 
 Encode = Callable[[dict[str, Any]], tuple[str, bytes]]
@@ -33,10 +32,11 @@ class PostgresOutbox:
     `encode` turns a row into (key, event) for the notices topic.
     """
 
-    def __init__(self, pool: Pool, encode: Encode, retell: Retell) -> None:
+    def __init__(self, pool: Pool, encode: Encode, retell: Retell, write_digest: WriteDigest) -> None:
         self._pool = pool
         self._encode = encode
         self._retell = retell
+        self._write_digest = write_digest
 
     async def take(self, request: ClaimRequest) -> list[Ready | Refused]:
         async with transaction_on(self._pool, pipelined=True) as connection:
@@ -51,10 +51,14 @@ class PostgresOutbox:
                 ),
             )
             due = [Due(NoticeId(row[0]), Channel(row[1]), row[2]) for row in await cursor.fetchall()]
+            if not request.fire:
+                due += await digests_due(connection, request)
             chosen = request.choose(due) if due else ()
             if not chosen:
                 return []
-            rows = await _claimed(connection, chosen, request.now)
+            digests = [one for one in chosen if one.is_digest]
+            told = await take_digests(connection, digests, request, self._write_digest) if digests else []
+            rows = await _claimed(connection, [one for one in chosen if not one.is_digest], request.now)
             answers = [await self._answer(connection, row, request) for row in rows]
             ready = [answer for answer in answers if isinstance(answer, Ready)]
             for channel in {one.to.channel for one in ready}:
@@ -63,21 +67,13 @@ class PostgresOutbox:
                 await connection.execute(SQL["lease"], {"ids": ids, "until": until})
             for answer in answers:
                 if isinstance(answer, Refused):
-                    await _put_off(connection, answer, request.now)
-            return await _with_files(connection, answers)
+                    await put_off(connection, answer, request.now)
+            return [*told, *await _with_files(connection, answers)]
 
     async def _answer(self, connection: Connection, row: dict[str, Any], request: ClaimRequest) -> Ready | Refused:
         case = case_of(row)
-        notice = _notice_of(row, case)
-        consent = may_send(
-            notice.purpose,
-            notice.created_at,
-            case,
-            fire=notice.fire,
-            now=request.now,
-            first=notice.first,
-            body_code=notice.to.body_code,
-        )
+        notice = notice_of(row, case)
+        consent = may_send_notice(notice, case, request.now)
         if consent.stop is not None:
             return Refused(notice.notice_id, case.case_id, consent)
         if notice.first and not case.is_open:
@@ -86,6 +82,9 @@ class PostgresOutbox:
         return Ready.of(notice, case, row["attempts"] + 1)
 
     async def record(self, ready: Ready, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
+        if ready.members:
+            await record_digest(self._pool, ready, outcome, verdict, now)
+            return
         state = "pending" if verdict.state is DeliveryState.RETRY else str(verdict.state)
         ended = None if verdict.state is DeliveryState.RETRY else now
         facts = {
@@ -137,6 +136,8 @@ async def _claimed(connection: Connection, chosen: Sequence[Due], now: datetime)
 
     Whoever closes a case either came first and is seen here, or comes after and counts these addresses as told.
     """
+    if not chosen:
+        return []
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(SQL["claim_notices"], ([one.notice_id for one in chosen], now))
         return await cursor.fetchall()
@@ -167,45 +168,3 @@ def _document_in(ready: Ready) -> str | None:
     if ready.to.channel is not Channel.EMAIL or ready.notice is None or not ready.notice.html:
         return None
     return ready.notice.request_id
-
-
-async def _put_off(connection: Connection, refused: Refused, now: datetime) -> None:
-    reason, until = str(refused.consent.stop), refused.consent.wait_until
-    if until is not None:
-        await connection.execute(SQL["wait"], (until, reason, refused.notice_id))
-        return
-    await connection.execute(SQL["cancel"], (reason, now, refused.notice_id))
-    detail = {"notice": refused.notice_id, "reason": reason}
-    await connection.execute(SQL["insert_cancelled"], (now, refused.case_id, Jsonb(detail)))
-
-
-def _notice_of(row: dict[str, Any], case: Case) -> Notice:
-    to = Address(
-        ContactId(row["contact_id"]),
-        BodyCode(row["body_code"]),
-        Channel(row["channel"]),
-        row["address"],
-        row["secret_ref"],
-        row["lang"],
-    )
-    return Notice(
-        notice_id=NoticeId(row["notice_id"]),
-        case_id=case.case_id,
-        step=row["notice_step"],
-        purpose=Purpose(row["purpose"]),
-        to=to,
-        template=row["template"],
-        subject=row["subject"],
-        body=row["body"],
-        clause=row["notice_clause"],
-        created_at=row["created_at"],
-        caused_at=row["caused_at"] or row["created_at"],
-        about=about_of(row["about"], case.proof),
-        fire=row["fire"],
-        first=row["first"],
-        request_id=RequestId(row["request_id"]) if row["request_id"] else None,
-        document_number=row["document_number"],
-        signed_document_id=row["document_id"],
-        html=row["html"] or "",
-        is_copy=bool(row["is_copy"]),
-    )

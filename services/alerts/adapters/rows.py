@@ -17,6 +17,8 @@ from services.alerts.domain.delivery.notice import About, Notice, due_at
 from services.alerts.domain.escalation.steps import LadderStep, StepTaken
 from services.alerts.domain.escalation.triggers import Elapsed, OnEvent, Overdue, Trigger, WorkingDays, WorkingTime
 from services.alerts.domain.ids import BodyCode, CaseId
+from services.alerts.domain.noise.digest import GroupState
+from services.alerts.domain.noise.flapping import Flapping
 from services.kernel.words import CaseEvent, ClockKind, Recipient, StepExit, WorkingCalendarName
 from services.runtime.postgres import json_text
 
@@ -82,6 +84,9 @@ def case_row(case: Case) -> Row:
         "over_at": case.fire.over_at,
         "revision": case.revision,
         "place": _component_json(case.component),
+        "begins": list(case.flapping.begins),
+        "flapping_since": case.flapping.since,
+        "quiet_until": case.flapping.quiet_until,
     }
 
 
@@ -128,6 +133,7 @@ def case_of(row: Mapping[str, Any]) -> Case:
         ),
         revision=row["revision"],
         component=_component_of(row["place"]),
+        flapping=Flapping(tuple(row["begins"]), row["flapping_since"], row["quiet_until"]),
     )
 
 
@@ -331,6 +337,7 @@ def notice_row(
         "about": about_json(notice.about),
         "request_id": notice.request_id,
         "is_copy": notice.is_copy if notice.request_id else None,
+        "group_state": str(GroupState.WAITS) if notice.groups else None,
         **({} if brought is None else _state_of(brought)),
     }
 

@@ -7,6 +7,7 @@ from functools import partial
 from services.alerts.adapters.channels import open_channels
 from services.alerts.adapters.kafka_notices import notice_event
 from services.alerts.adapters.mail import MailServer, SignedLinks
+from services.alerts.adapters.postgres_groups import WriteDigest
 from services.alerts.adapters.postgres_outbox import PostgresOutbox
 from services.alerts.domain.delivery.destinations import Destinations
 from services.alerts.domain.delivery.robots import PROFILES, provider_of
@@ -52,15 +53,17 @@ class DeliveryWorkers:
         metrics: AlertsMetrics,
         fire_priority: FirePriority,
         retell: Retell,
+        write_digest: WriteDigest,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
         self._fire_priority = fire_priority
         self._retell = retell
+        self._write_digest = write_digest
 
     def outbox(self, pool: Pool) -> PostgresOutbox:
-        return PostgresOutbox(pool, notice_event, self._retell)
+        return PostgresOutbox(pool, notice_event, self._retell, self._write_digest)
 
     def worker(self, stack: AsyncExitStack, name: str, outbox: Tray) -> DeliveryWorker:
         """Each lane has its own connections, threads and slots."""

@@ -13,6 +13,7 @@ from services.alerts.adapters.kafka_notices import KafkaNoticeStream
 from services.alerts.adapters.kafka_requests import document_of_record
 from services.alerts.adapters.postgres_audit import PostgresAuditLog, PostgresAuditor
 from services.alerts.adapters.postgres_cases import PostgresCaseStore
+from services.alerts.adapters.postgres_groups import PostgresGroupStore
 from services.alerts.adapters.postgres_requests import PostgresRequests
 from services.alerts.adapters.retention import CASES_AT_ONCE, TABLES
 from services.alerts.adapters.topic_handler import TopicHandler
@@ -21,6 +22,7 @@ from services.alerts.domain.errors import StoreUnavailable
 from services.alerts.lanes.parts import Parts, after
 from services.alerts.worker.delivery import DeliveryWorker
 from services.alerts.worker.document_intake import DocumentIntake
+from services.alerts.worker.grouping import GroupingWorker
 from services.alerts.worker.housekeeping import EscalationMonitor, publish_turn, seal_turn
 from services.alerts.worker.ladder import LadderWorker
 from services.alerts.worker.recounting import RecountingWorker
@@ -60,6 +62,7 @@ class OrdinaryLane:
             "findings": after(ready, stop, lambda: self._consume(stop)),
             "delivery": self._parts.deliver(self._delivery_worker, "delivery", stop),
             "ladder": after(ready, stop, lambda: self._ladder(stop)),
+            "grouping": after(ready, stop, lambda: self._group(stop)),
             "publish": self._publish(stop),
             "requests": self._request_documents(stop),
             "documents": after(ready, stop, lambda: self._take_documents(stop)),
@@ -109,6 +112,23 @@ class OrdinaryLane:
         )
         await parts.turns.run("ladder", worker.turn, stop)
 
+    def _wake_delivery(self) -> None:
+        """What is due may have to wait for others first."""
+        self._parts.wake_events["grouping"]()
+        self._parts.wake_events["delivery"]()
+
+    async def _group(self, stop: Stop) -> None:
+        parts = self._parts
+        worker = GroupingWorker(
+            store=PostgresGroupStore(self._post),
+            directory=parts.directory,
+            metrics=parts.metrics,
+            clock=parts.clock,
+            pace=parts.composer.pace,
+            wake=parts.wake_events["delivery"],
+        )
+        await parts.turns.run("grouping", worker.turn, stop)
+
     async def _publish(self, stop: Stop) -> None:
         settings = self._parts.settings
         producer = BatchProducer(settings.kafka_bootstrap, f"{settings.instance}-notices", headers=HEADERS)
@@ -152,7 +172,7 @@ class OrdinaryLane:
                 metrics=parts.metrics,
                 clock=parts.clock,
                 composer=parts.composer,
-                wake=parts.wake_all,
+                wake=self._wake_delivery,
             ),
             owner=settings.instance,
             at_once=settings.findings_at_once,

@@ -29,7 +29,7 @@ from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
 from services.runtime.task_health import TaskHealth
 
-WAKEABLE = ("ladder", "delivery", "fire-delivery", "publish", "interim", "requests")
+WAKEABLE = ("ladder", "grouping", "delivery", "fire-delivery", "publish", "interim", "requests")
 """Tasks that others may wake before their pause is over."""
 
 
@@ -58,7 +58,9 @@ class Parts:
         self.interim_store = LocalInterimStore(self.composer.retell, self.composer.first_recipients)
         # the ordinary lane beside the fire lane knows what was told from memory; in a process of its own it cannot
         self.handover = Handover(self.interim_store if settings.lane != "ordinary" else None)
-        self.delivery_workers = DeliveryWorkers(settings, clock, self.metrics, self.fire_priority, self.composer.retell)
+        self.delivery_workers = DeliveryWorkers(
+            settings, clock, self.metrics, self.fire_priority, self.composer.retell, self.writer.write_digest
+        )
 
     def new_composer(self, metrics: AlertsMetrics) -> NoticeComposer:
         calendar = ChinaCalendar()
@@ -67,7 +69,7 @@ class Parts:
             writer=self.writer,
             calendar=calendar,
             metrics=metrics,
-            pace=Pace(self.settings.clock_rate, calendar),
+            pace=Pace(self.settings.clock_rate, calendar, self.settings.supervision_rate),
             documents=DocumentTerms(
                 timedelta(seconds=self.settings.document_wait_s),
                 self.settings.console_url,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict, decide, policy_of
-from services.alerts.domain.delivery.consent import may_send
+from services.alerts.domain.delivery.consent import may_send_notice
 from services.alerts.domain.delivery.destinations import Destinations, Due
 from services.alerts.domain.delivery.notice import Notice
 from services.alerts.domain.delivery.reasons import Reason
@@ -152,16 +152,7 @@ class DeliveryWorker:
             return False
         if case is None or notice.fire != self._lanes.fire:
             return False
-        consent = may_send(
-            notice.purpose,
-            notice.created_at,
-            case,
-            fire=notice.fire,
-            now=now,
-            first=notice.first,
-            body_code=notice.to.body_code,
-        )
-        return consent.stop is None
+        return may_send_notice(notice, case, now).stop is None
 
     async def drain(self) -> None:
         """Wait for what is on its way."""

@@ -26,7 +26,7 @@ async def seal_turn(log: AuditLog) -> int:
 
 
 class EscalationMonitor:
-    """The escalation auditor: every open case has a next step in the future, or its ladder has ended."""
+    """The escalation auditor: says how many open cases and notices nothing, or nobody, would bring forward."""
 
     def __init__(self, *, auditor: Auditor, metrics: AlertsMetrics, clock: Clock) -> None:
         self._auditor = auditor
@@ -45,8 +45,8 @@ class EscalationMonitor:
             metrics.waiting.labels(channel, reason).set(count)
         age = (now - seen.oldest_due).total_seconds() if seen.oldest_due else 0.0
         metrics.oldest_due.set(max(0.0, age))
-        metrics.violations.labels("no_next_step").set(seen.no_next_step)
-        metrics.violations.labels("overdue").set(seen.overdue_steps)
+        for why, count in seen.violations.items():
+            metrics.violations.labels(why).set(count)
         metrics.unsealed.set(seen.unsealed)
 
     async def forget(self) -> None:

@@ -187,6 +187,8 @@ class CaseIntake:
                 self._composer.retell(one, case) if one.first and one.case_id == case.case_id else one
                 for one in batch.changes.notices
             ]
+        if decision.action is Action.REOPENED and case.flapping.holds_open:
+            self._composer.notify_flapping(batch.changes, case, now)
         if decision.action is Action.COMPONENT_ADDED:
             self._composer.notify_component(batch.changes, case, event, now)
         if self._defers and case.is_urgent and decision.action is Action.OPENED and now - event.detected_at > LATE:

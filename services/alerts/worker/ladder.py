@@ -4,14 +4,22 @@ from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from services.alerts.domain.audit.entry import AuditEntry
+from services.alerts.domain.audit.entry import AuditEntry, Detail
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.lifecycle import close
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict
 from services.alerts.domain.escalation.ladder import clock_from, has_exited, is_due, step_of
 from services.alerts.domain.escalation.pack_rules import PackRules
-from services.alerts.domain.noise.common_cause import Candidate, Cause, again, find_causes, open_common
+from services.alerts.domain.noise.common_cause import (
+    Candidate,
+    Cause,
+    Members,
+    again,
+    find_causes,
+    open_common,
+    released,
+)
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import CaseStore, CaseTransaction, Changes, Directory
 from services.alerts.worker.fire_priority import FirePriority
@@ -21,6 +29,7 @@ from services.runtime.clock import Clock
 STEPS_AT_ONCE = 100
 CANDIDATES_AT_ONCE = 50_000
 RECENT_SLACK = timedelta(seconds=60)
+NO_MEMBERS = Members()
 
 
 class LadderWorker:
@@ -48,6 +57,7 @@ class LadderWorker:
     async def turn(self) -> int:
         """Group, then take the steps that are due; return how many were taken. Raises StoreUnavailable, NoPack."""
         await self._group()
+        await self._end_quiet()
         taken = await self._climb()
         if taken:
             self._wake()
@@ -59,7 +69,7 @@ class LadderWorker:
             changes = Changes()
             cases = await transaction.due(now, STEPS_AT_ONCE)
             common = [case.case_id for case in cases if case.is_common]
-            members = await transaction.open_common_cases() if common else {}
+            members = await transaction.open_common_cases(self._directory.longest_window(now)) if common else {}
             earlier = await transaction.taken([case.case_id for case in cases if not case.is_urgent])
             taken = 0
             for case in cases:
@@ -77,12 +87,22 @@ class LadderWorker:
                     case,
                     step,
                     now,
-                    members=members.get(case.case_id, 0),
+                    members=members.get(case.case_id, NO_MEMBERS).out,
                     earlier=earlier.get(case.case_id, ()),
                 )
                 taken += 1
             await transaction.save(changes)
         return taken
+
+    async def _end_quiet(self) -> None:
+        """Close what flapped and has been quiet for long enough, and tell so those who were told of it."""
+        async with self._store.transaction() as transaction:
+            now, changes = self._clock.now(), Changes()
+            for case in await transaction.quiet(now, STEPS_AT_ONCE):
+                detail: Detail = {"reason": "quiet", "drops": case.sightings.drops}
+                changes.audit.append(AuditEntry(now, ACTOR, "case_closed", case.case_id, detail))
+                await self._close(transaction, changes, case, "quiet", now)
+            await transaction.save(changes)
 
     async def _group(self) -> None:
         try:
@@ -94,9 +114,10 @@ class LadderWorker:
 
     async def _group_within(self, transaction: CaseTransaction) -> None:
         now = self._clock.now()
-        since = now - self._directory.longest_window(now) - RECENT_SLACK
+        window = self._directory.longest_window(now)
+        since = now - window - RECENT_SLACK
         changes = Changes()
-        members = await transaction.open_common_cases()
+        members = await transaction.open_common_cases(window)
         book = await transaction.book((), set(members)) if members else None
         cases = book.by_id.values() if book else ()
         running = {(case.facts.district, key): case for case in cases if (key := case.grouping.cause_key)}
@@ -109,10 +130,13 @@ class LadderWorker:
             held = frozenset(key for (of, key), case in running.items() if of == district and case.grouping.holds(now))
             for cause in find_causes(losses, rules, self._directory.sizes(district), held):
                 case = await self._gather(transaction, changes, cause, running.get((district, cause.key)), rules, now)
-                members[case.case_id] = members.get(case.case_id, 0) + len(cause.members)
+                members[case.case_id] = members.get(case.case_id, NO_MEMBERS).joined_by(cause)
         for case in running.values():
-            if members.get(case.case_id, 0) == 0:
-                await self._end(transaction, changes, case, now)
+            those = members.get(case.case_id, NO_MEMBERS)
+            if those.out == 0:
+                await self._close(transaction, changes, case, "all_members_back", now)
+            else:
+                await self._release(transaction, changes, changes.case(case.case_id) or case, those, now)
         await transaction.save(changes)
 
     async def _gather(
@@ -154,8 +178,24 @@ class LadderWorker:
         )
         return common
 
-    async def _end(self, transaction: CaseTransaction, changes: Changes, case: Case, now: datetime) -> None:
-        closed = close(case, "all_members_back", now)
+    async def _release(
+        self, transaction: CaseTransaction, changes: Changes, case: Case, members: Members, now: datetime
+    ) -> None:
+        """Hold the members of a cause that has cleared no longer: who is still out has letters of its own."""
+        rules = self._directory.rules(now, case.facts.district)
+        common = released(case, members, rules, now, self._composer.pace)
+        if common is None:
+            return
+        assert case.grouping.held_until is not None, "only what is held is released"
+        changes.put(common)
+        freed = await transaction.release_members(common, case.grouping.held_until)
+        detail: Detail = {"members": len(freed), "held_until": str(common.grouping.held_until), "out_of": members.taken}
+        changes.audit.append(AuditEntry(now, ACTOR, "common_case_released", common.case_id, detail))
+
+    async def _close(
+        self, transaction: CaseTransaction, changes: Changes, case: Case, reason: str, now: datetime
+    ) -> None:
+        closed = close(case, reason, now)
         changes.put(closed)
         cancel_waiting(changes, closed, Reason.CASE_CLOSED)
         recipients = await transaction.recipients([case.case_id])

@@ -26,6 +26,7 @@ from services.alerts.domain.delivery.letters import (
     ALL_CLEAR_STEP,
     Letter,
     component_step,
+    flapping_step,
     letter_again,
     letter_of_all_clear,
     letter_of_step,
@@ -36,6 +37,7 @@ from services.alerts.domain.escalation.deadlines import reply_due
 from services.alerts.domain.escalation.ladder import Pace, climb
 from services.alerts.domain.escalation.steps import LadderStep, StepTaken
 from services.alerts.domain.ids import ContactId
+from services.alerts.domain.noise.digest import may_group
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.domain.routing.recipients import (
     Recipients,
@@ -151,6 +153,17 @@ class NoticeComposer:
         self._write_step(changes, case, step, recipients, now, now)
         self._write_notices(changes, letter_of_step(case, step, now, event=event, first=True), recipients.addresses)
 
+    def notify_flapping(self, changes: Changes, case: Case, now: datetime) -> None:
+        """Tell once in a case that it flaps: the step has one name, so no second copy can be made."""
+        rules = self._directory.rules(now, case.facts.district).flapping
+        if rules is None:
+            return
+        step = flapping_step(rules)
+        recipients = recipients_of_step(self._directory, case, step)
+        self._count(case, step.code, recipients)
+        self._write_step(changes, case, step, recipients, now, now)
+        self._write_notices(changes, letter_of_step(case, step, now), recipients.addresses)
+
     def all_clear(
         self, changes: Changes, case: Case, recipients: Sequence[Address], now: datetime, event: Event | None = None
     ) -> None:
@@ -236,6 +249,9 @@ class NoticeComposer:
         case = letter.case
         code = letter.step_code
         main = addressees_of(case, request.instrument) | {request.particulars.issuer_code} if request else frozenset()
+        # of an urgent case nothing is asked that could keep it waiting
+        rules = None if case.is_urgent else self._directory.rules(letter.created_at, case.facts.district)
+        grouping = rules.grouping if rules else None
         for to in addresses:
             notice_id = notice_id_of(case.case_id, code, letter.purpose, case.sightings.drops, to)
             subject, body, template = self._writer.write(letter, notice_id, to)
@@ -258,6 +274,7 @@ class NoticeComposer:
                     request_id=request.request_id if request else None,
                     waits_until=request.requested_at + self._documents.wait if request else None,
                     is_copy=request is not None and (parties or {}).get(to.contact_id) not in main,
+                    groups=may_group(case, to, grouping),
                 )
             )
 

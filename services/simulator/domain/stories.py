@@ -11,6 +11,8 @@ SMOKE = Point("2-014", "smoke_detector", "三层走廊感烟探测器 corridor, 
 PUMP = Point("P-01", "pump_controller", "喷淋泵控制柜 sprinkler pump panel")
 ZONE = Point("Z-07", "zone", "地下车库分区 basement garage zone")
 START_S = 20.0
+OUTAGE_S = 25.0
+"""So long the units of a carrier are offline: less than the pack holds their notices, at the demo's rate too."""
 
 WHERE = {
     "H0": ("监控中心、单位消控室、维保单位收到告知", "the centre, the control room and the maintenance firm are told"),
@@ -139,12 +141,12 @@ def _outage(district: District, at_s: float, pace: Pace) -> Iterator[Event]:
     count = sum(each.carrier == carrier for each in district.speaking())
     yield Event(
         at_s, Act.MUTE, carrier=carrier,
-        zh=f"运营商{carrier}中断，{count}台装置同时失声：合并为一个共因案件；各单位自己的函件只暂缓半小时（演示时钟下约1秒），随后照发",
-        en=f"{carrier} fails, {count} gateways fall silent at once: one common case; the units' own letters "
-        "wait half an hour for it, a second by the clock of this demo, and then go out",
+        zh=f"运营商{carrier}中断，{count}台装置同时失声：合并为一个共因案件，监控中心只收到一条；各单位通知暂缓，及时恢复的不发",
+        en=f"{carrier} fails, {count} gateways fall silent at once: one common case, and the centre hears of it once; "
+        "the units' own notices wait, and whoever is back in time gets none",
     )  # fmt: skip
     yield Event(
-        at_s + pace.deadline_s + 45, Act.RECOVER, carrier=carrier,
+        at_s + pace.deadline_s + OUTAGE_S, Act.RECOVER, carrier=carrier,
         zh=f"运营商{carrier}恢复", en=f"{carrier} is back",
     )  # fmt: skip
 

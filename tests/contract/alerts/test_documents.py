@@ -25,7 +25,15 @@ from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.ports import Changes, Ready
 from services.kernel.words import FileKind, Instrument, Language
 from services.runtime.postgres import open_pool
-from tests.contract.alerts.test_store import Stores, notice, said_anew, save, stores, take  # noqa: F401 - a fixture
+from tests.contract.alerts.test_store import (  # noqa: F401 - a fixture
+    Stores,
+    digest_said,
+    notice,
+    said_anew,
+    save,
+    stores,
+    take,
+)
 from tests.unit.alerts.build import at, case, issued
 
 FILES = (File("zh", FileKind.PDF, b"%PDF\x00zh"), File("en", FileKind.PDF, b"%PDF\x00en"))
@@ -113,7 +121,7 @@ async def test_a_request_is_published_once_and_not_when_nobody_waits_any_more(
 ) -> None:
     async with open_pool(migrated_database, "contract", 2, 4) as pool:
         requests = PostgresRequests(pool)
-        here = Stores(PostgresCaseStore(pool), PostgresOutbox(pool, lambda row: ("", b""), said_anew))
+        here = Stores(PostgresCaseStore(pool), PostgresOutbox(pool, lambda row: ("", b""), said_anew, digest_said))
         one = await opened(here, "c1", "c2")
         if ended:
             await save(here, Changes(cancelled={one.case_id: Reason.ACKNOWLEDGED}))
@@ -125,7 +133,7 @@ async def test_a_request_is_published_once_and_not_when_nobody_waits_any_more(
 
 async def test_files_are_kept_until_the_notices_that_bring_them_have_ended(migrated_database: str) -> None:
     async with open_pool(migrated_database, "contract", 2, 4) as pool:
-        here = Stores(PostgresCaseStore(pool), PostgresOutbox(pool, lambda row: ("", b""), said_anew))
+        here = Stores(PostgresCaseStore(pool), PostgresOutbox(pool, lambda row: ("", b""), said_anew, digest_said))
         one = await opened(here, "c1", "c2")
         await attach(here, one)
         auditor = PostgresAuditor(pool)

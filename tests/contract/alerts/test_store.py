@@ -26,7 +26,9 @@ from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced
 from services.alerts.domain.escalation.ladder import Pace
 from services.alerts.domain.escalation.steps import StepTaken
-from services.alerts.domain.ids import BodyCode, CaseId
+from services.alerts.domain.ids import BodyCode, CaseId, NoticeId
+from services.alerts.domain.noise.common_cause import Members
+from services.alerts.domain.noise.digest import DigestLetter
 from services.alerts.ports import CaseStore, Changes, ClaimRequest, Outbox, Ready, Refused
 from services.alerts.worker.acknowledgement import AcknowledgementService, Who
 from services.kernel.words import Channel, Purpose
@@ -48,19 +50,24 @@ class Stores:
 @pytest.fixture(params=["memory", "postgres"])
 async def stores(request: pytest.FixtureRequest) -> AsyncIterator[Stores]:
     if request.param == "memory":
-        memory = MemoryStore(said_anew)
+        memory = MemoryStore(said_anew, digest_said)
         yield Stores(memory, memory)
         return
     dsn = request.getfixturevalue("migrated_database")
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(open_pool(dsn, "contract", 2, 4))
-        yield Stores(PostgresCaseStore(pool), PostgresOutbox(pool, notice_event, said_anew))
+        yield Stores(PostgresCaseStore(pool), PostgresOutbox(pool, notice_event, said_anew, digest_said))
 
 
 def said_anew(one: Notice, of: Case) -> Notice:
     """What stands in the letter of a first notice whose case is over by now."""
     assert one.about.component is not None
     return replace(one, subject=f"{one.subject}（已结束）", body=f"{one.about.component.label} {of.ended_at}")
+
+
+def digest_said(letter: DigestLetter, digest_id: NoticeId) -> tuple[str, str]:
+    """What stands in a digest."""
+    return f"{letter.notices}+{letter.all_clears}", " ".join(item.case.case_id for item in letter.named)
 
 
 def notice(
@@ -411,7 +418,7 @@ async def test_held_member_waits_with_its_notices_and_a_fire_does_not(stores: St
     async with stores.cases.transaction() as transaction:
         await transaction.save(Changes(opened={common.case_id: common}))
         assert await transaction.hold_members(common, [one.case_id, fire.case_id]) == [one.case_id]
-        assert await transaction.open_common_cases() == {common.case_id: 1}
+        assert await transaction.open_common_cases(timedelta(0)) == {common.case_id: Members(out=1, taken=1)}
         assert await transaction.loose_losses(at(-999), 10) == []
     assert (await load(stores, one.case_id)).next_step_at == at(1800)
     assert await take(stores, 1799) == []

@@ -17,13 +17,14 @@ from services.alerts.worker.acknowledgement import AcknowledgementService
 from services.alerts.worker.delivery import DeliveryWorker, Lanes
 from services.alerts.worker.document_intake import DocumentIntake
 from services.alerts.worker.fire_priority import FirePriority
+from services.alerts.worker.grouping import GroupingWorker
 from services.alerts.worker.handover import Handover
 from services.alerts.worker.intake import CaseIntake
 from services.alerts.worker.ladder import LadderWorker
 from services.alerts.worker.notice_composer import NoticeComposer
 from services.kernel.words import Channel
 from tests.fakes.alerts import EveryDay, FakeChannel, FakeClock, FakeDirectory, PlainWriter
-from tests.fakes.alerts_store import MemoryStore
+from tests.fakes.alerts_store import MemoryGroups, MemoryStore
 from tests.unit.alerts.build import RULES
 
 
@@ -74,8 +75,17 @@ class Harness:
         more = {"first_attempts": self.delivery_workers[0].first_attempts, "handover": self._handover}
         self.intake = CaseIntake(**common, **more)  # type: ignore[arg-type] # one set of arguments for two workers
         self.ladder = LadderWorker(**common)  # type: ignore[arg-type] # as above
+        self.grouping = GroupingWorker(
+            store=MemoryGroups(self.store),
+            directory=self.directory,
+            metrics=self.metrics,
+            clock=self.clock,
+            pace=Pace(),
+            wake=lambda: None,
+        )
         self.acknowledgements = AcknowledgementService(store=self.store, clock=self.clock, pace=Pace())
         self.store.retell = composer.retell
+        self.store.write_digest = PlainWriter().write_digest
         self._claims.clear()
 
     def slots(self, count: int) -> None:
@@ -164,6 +174,7 @@ class Harness:
             await delivery_worker.drain()
 
     async def deliver(self) -> None:
+        await self.grouping.turn()
         for delivery_worker in self.delivery_workers:
             while await delivery_worker.turn():
                 await delivery_worker.drain()

@@ -100,6 +100,7 @@ def test_notice_of_an_unregistered_gateway_names_no_unit_on_the_wire() -> None:
         "body_code": "centre", "contact_id": "c1", "channel": "webhook", "template": "alarm@1", "clause": "none",
         "pack_id": "sample-2026", "pack_version": 1, "created_at": NOW, "ended_at": NOW, "state": "accepted",
         "attempts": 1, "reason": None, "document_number": None,
+        "digest_id": None,
     }  # fmt: skip
     key, _ = notice_event(row)
     assert key == "C0123456789abcdef"

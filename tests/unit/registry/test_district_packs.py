@@ -65,6 +65,7 @@ def pack(name: str) -> Pack:
 def clauses(pack: Pack) -> Iterator[str]:
     yield pack.default_route.clause
     yield pack.common_cause.clause
+    yield from (noise.clause for noise in (pack.flapping, pack.grouping) if noise is not None)
     yield from (department.clause for department in pack.departments)
     yield from (route.clause for route in pack.routes)
     yield from (step.clause for ladder in pack.ladders.values() for step in ladder.steps)

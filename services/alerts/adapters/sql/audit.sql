@@ -33,6 +33,7 @@ SELECT channel, coalesce(reason, 'none'), count(*) FROM alerts.notices
 WHERE state IN ('pending', 'sending') GROUP BY 1, 2
 
 -- violations --
+-- Nobody answers for a unit of which neither a department nor a street is known: the centre alone hears of it.
 -- Without a clock only a case may be whose ladder has ended, or whose further steps wait for an event, are for what is
 -- not overdue, or are not taken any more.
 SELECT count(*) FILTER (WHERE k.due_at IS NULL AND EXISTS (
@@ -47,9 +48,17 @@ SELECT count(*) FILTER (WHERE k.due_at IS NULL AND EXISTS (
              AND NOT (coalesce(later.step -> 'exit' ? 'replied', false) AND NOT EXISTS (
                      SELECT FROM alerts.clocks w WHERE w.case_id = c.case_id AND w.kind = 'reply'))
              AND (c.acknowledged_at IS NULL OR NOT coalesce(later.step -> 'exit' ? 'acknowledged', false)))),
-       count(*) FILTER (WHERE k.due_at < %s),
-       min(k.due_at) FILTER (WHERE k.due_at <= %s)
+       count(*) FILTER (WHERE k.due_at < %(overdue)s OR c.quiet_until < %(overdue)s),
+       min(k.due_at) FILTER (WHERE k.due_at <= %(now)s),
+       count(*) FILTER (WHERE c.subject_kind = 'unit' AND c.subject_id NOT LIKE '?%%' AND c.lead_department = '' AND c.town = '')
 FROM alerts.cases c LEFT JOIN alerts.clocks k ON k.case_id = c.case_id AND k.kind = 'step' WHERE c.state = 'open'
+
+-- stranded --
+-- Notices that should have left: nobody has decided how, or the mail that they were to leave in has ended.
+SELECT count(*) FROM alerts.notices n LEFT JOIN alerts.digests d USING (digest_id)
+WHERE n.state IN ('pending', 'sending')
+  AND (n.group_state = 'waits' AND n.next_attempt_at < %s
+       OR n.group_state = 'digest' AND d.state NOT IN ('pending', 'sending'))
 
 -- pending_count --
 SELECT count(*) FROM alerts.audit_pending

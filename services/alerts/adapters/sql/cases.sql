@@ -17,7 +17,7 @@ c.closed_at, c.close_reason, c.unit_name, c.unit_name_en, c.district, c.town, c.
 c.copy_departments, c.route_clause, c.cause_key, c.common_case_id, c.sightings, c.drops, c.last_sighting_at, c.pack_id,
 c.pack_version, c.clause, c.evidence, c.ladder, c.step, c.held_until, c.acknowledged_at, c.acknowledged_by,
 c.acknowledged_via, c.acknowledged_note, c.acknowledged_step, c.carriers, c.burning, c.alarms, c.reported, c.ended,
-c.restored_at, c.over_at, c.revision, c.place
+c.restored_at, c.over_at, c.revision, c.place, c.begins, c.flapping_since, c.quiet_until
 
 -- whole_case --
 -- With its clocks and receipts, in the same round trip. A case that somebody changed while we waited for its lock comes
@@ -67,6 +67,11 @@ SELECT {whole_case} FROM alerts.clocks due JOIN alerts.cases c USING (case_id)
 WHERE due.kind = 'step' AND due.due_at <= %s AND c.state = 'open'
 ORDER BY due.due_at LIMIT %s FOR UPDATE OF c SKIP LOCKED
 
+-- quiet --
+-- What flapped and has been quiet for long enough.
+SELECT {whole_case} FROM alerts.cases c WHERE c.state = 'open' AND c.quiet_until <= %s
+ORDER BY c.quiet_until LIMIT %s FOR UPDATE OF c SKIP LOCKED
+
 -- open_urgent --
 SELECT case_id FROM alerts.cases WHERE state = 'open' AND subject_kind = 'unit' AND kind = ANY(%s)
 ORDER BY opened_at DESC LIMIT %s
@@ -85,12 +90,17 @@ ORDER BY n.case_id, n.contact_id, n.channel, n.address, n.created_at DESC
 -- loose_losses --
 SELECT case_id, detected_at, carriers, town, district FROM alerts.cases
 WHERE state = 'open' AND kind = 'connection_lost' AND common_case_id IS NULL AND last_sighting_at >= %s
+  AND quiet_until IS NULL
 ORDER BY last_sighting_at LIMIT %s
 
 -- open_common_cases --
-SELECT c.case_id,
-       (SELECT count(*) FROM alerts.cases m WHERE m.common_case_id = c.case_id AND m.state = 'open') AS members
-FROM alerts.cases c WHERE c.state = 'open' AND c.kind = 'common_cause'
+-- With the members that are out, and all that the last drop took: those found since, or within a window before.
+SELECT c.case_id, m.out, m.taken
+FROM alerts.cases c CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE m.state = 'open' AND m.quiet_until IS NULL) AS out, count(*) FILTER (WHERE m.detected_at >= c.detected_at - %s) AS taken
+    FROM alerts.cases m WHERE m.common_case_id = c.case_id
+) m
+WHERE c.state = 'open' AND c.kind = 'common_cause'
 
 -- hold_cases --
 UPDATE alerts.cases SET common_case_id = %(common_case_id)s, held_until = %(until)s, revision = revision + 1
@@ -100,8 +110,21 @@ WHERE case_id = ANY(%(case_ids)s) AND state = 'open' AND kind <> 'fire' RETURNIN
 UPDATE alerts.clocks SET due_at = greatest(due_at, %s) WHERE case_id = ANY(%s) AND kind = 'step'
 
 -- hold_notices --
+-- One that is in a digest is asked about when that leaves.
 UPDATE alerts.notices SET next_attempt_at = %s, reason = %s
-WHERE case_id = ANY(%s) AND purpose = 'notice' AND state = 'pending'
+WHERE case_id = ANY(%s) AND purpose = 'notice' AND state = 'pending' AND digest_id IS NULL
+
+-- release_cases --
+-- The hold of a cause that has cleared ends earlier: what waits for the old end waits for the new one.
+UPDATE alerts.cases SET held_until = %(until)s, revision = revision + 1
+WHERE common_case_id = %(common_case_id)s AND state = 'open' AND held_until > %(until)s RETURNING case_id
+
+-- release_clocks --
+UPDATE alerts.clocks SET due_at = %s WHERE case_id = ANY(%s) AND kind = 'step' AND due_at = %s
+
+-- release_notices --
+UPDATE alerts.notices SET next_attempt_at = %s
+WHERE case_id = ANY(%s) AND purpose = 'notice' AND state = 'pending' AND next_attempt_at = %s
 
 -- update_cases --
 -- What never changes is not written; the revision counts by itself.
@@ -116,7 +139,7 @@ UPDATE alerts.cases c SET
     acknowledged_via = n.acknowledged_via, acknowledged_note = n.acknowledged_note,
     acknowledged_step = n.acknowledged_step, carriers = n.carriers, burning = n.burning, alarms = n.alarms,
     reported = n.reported, ended = n.ended, restored_at = n.restored_at, over_at = n.over_at, revision = c.revision + 1,
-    place = n.place
+    place = n.place, begins = n.begins, flapping_since = n.flapping_since, quiet_until = n.quiet_until
 FROM jsonb_populate_recordset(NULL::alerts.cases, %s::jsonb) n WHERE c.case_id = n.case_id
 
 -- case_names --
@@ -124,7 +147,7 @@ case_id, kind, subject_kind, subject_id, finding_id, state, effective_at, detect
 close_reason, unit_name, unit_name_en, district, town, category, lead_department, copy_departments, route_clause,
 cause_key, common_case_id, sightings, drops, last_sighting_at, pack_id, pack_version, clause, evidence, ladder, step,
 held_until, acknowledged_at, acknowledged_by, acknowledged_via, acknowledged_note, acknowledged_step, carriers, burning,
-alarms, reported, ended, restored_at, over_at, revision, place
+alarms, reported, ended, restored_at, over_at, revision, place, begins, flapping_since, quiet_until
 
 -- insert_cases --
 INSERT INTO alerts.cases ({case_names})
@@ -168,7 +191,7 @@ ON CONFLICT DO NOTHING
 -- notice_names --
 notice_id, case_id, step, purpose, body_code, contact_id, channel, address, secret_ref, lang, template, subject, body,
 clause, created_at, caused_at, fire, state, attempts, next_attempt_at, lease_until, ended_at, reason, first, about,
-request_id, is_copy
+request_id, is_copy, group_state
 
 -- insert_notices --
 INSERT INTO alerts.notices ({notice_names})
@@ -219,5 +242,5 @@ SELECT * FROM alerts.steps WHERE case_id = %s ORDER BY taken_at, step
 -- notices_of_case --
 -- Addresses and secret references stay inside.
 SELECT notice_id, step, purpose, body_code, contact_id, channel, lang, template, subject, clause, created_at, fire,
-       state, attempts, next_attempt_at, ended_at, reason
+       state, attempts, next_attempt_at, ended_at, reason, group_state, digest_id
 FROM alerts.notices WHERE case_id = %s ORDER BY created_at, notice_id

@@ -27,11 +27,11 @@ ORDER BY notice_id FOR NO KEY UPDATE
 
 -- steps_taken --
 -- Who was told before, and by which document: its number stands in the notices that it went out in.
-SELECT s.case_id, s.taken_at, s.told, n.number
+SELECT s.case_id, s.taken_at, s.recipients, n.number
 FROM alerts.steps s LEFT JOIN LATERAL (
     SELECT max(document_number) AS number FROM alerts.notices n WHERE n.case_id = s.case_id AND n.step = s.step
 ) n ON true
-WHERE s.case_id = ANY(%s) AND s.told <> '{}' ORDER BY s.case_id, s.taken_at, s.step
+WHERE s.case_id = ANY(%s) AND s.recipients <> '{}' ORDER BY s.case_id, s.taken_at, s.step
 
 -- put_file --
 INSERT INTO alerts.document_files (request_id, language, kind, content)
@@ -50,7 +50,8 @@ WHERE NOT EXISTS (SELECT FROM alerts.notices n WHERE n.request_id = f.request_id
 
 -- attach --
 UPDATE alerts.notices n SET subject = d.subject, body = d.body, html = d.html, template = d.template,
-       document_number = d.document_number, document_id = d.document_id, next_attempt_at = n.created_at
+       document_number = d.document_number, document_id = d.document_id,
+       next_attempt_at = CASE WHEN n.digest_id IS NULL THEN n.created_at END
 FROM jsonb_populate_recordset(NULL::alerts.notices, %s::jsonb) d WHERE n.notice_id = d.notice_id
 
 -- requests_issued --

@@ -3,7 +3,12 @@
 -- notices_due --
 SELECT notice_id, channel, address FROM alerts.notices
 WHERE state IN ('pending', 'sending') AND fire = %s AND next_attempt_at <= %s
-  AND address <> ALL(%s) AND channel <> ALL(%s)
+  AND address <> ALL(%s) AND channel <> ALL(%s) AND coalesce(group_state, 'alone') = 'alone'
+ORDER BY next_attempt_at LIMIT %s
+
+-- digests_due --
+SELECT digest_id, channel, address FROM alerts.digests
+WHERE state IN ('pending', 'sending') AND next_attempt_at <= %s AND address <> ALL(%s) AND channel <> ALL(%s)
 ORDER BY next_attempt_at LIMIT %s
 
 -- claim_notices --
@@ -14,6 +19,7 @@ SELECT n.purpose, n.created_at, n.caused_at, n.fire, n.attempts, n.contact_id, n
        {whole_case}
 FROM alerts.notices n JOIN alerts.cases c USING (case_id)
 WHERE n.notice_id = ANY(%s) AND n.state IN ('pending', 'sending') AND n.next_attempt_at <= %s
+  AND coalesce(n.group_state, 'alone') = 'alone'
 FOR NO KEY UPDATE OF n SKIP LOCKED FOR SHARE OF c SKIP LOCKED
 
 -- lease --

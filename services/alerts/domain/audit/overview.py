@@ -1,7 +1,19 @@
 """What the escalation auditor sees of the whole database."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+
+
+class Violation(StrEnum):
+    """What must not be: an open case that nothing would happen to, that is late, or that nobody answers for; a notice
+    that should have left and that nobody will send."""
+
+    NO_NEXT_STEP = "no_next_step"
+    OVERDUE = "overdue"
+    NO_OWNER = "no_owner"
+    STRANDED = "stranded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +26,14 @@ class Overview:
     no_next_step: int
     overdue_steps: int
     unsealed: int
+    no_owner: int = 0
+    stranded: int = 0
+
+    @property
+    def violations(self) -> Mapping[Violation, int]:
+        return {
+            Violation.NO_NEXT_STEP: self.no_next_step,
+            Violation.OVERDUE: self.overdue_steps,
+            Violation.NO_OWNER: self.no_owner,
+            Violation.STRANDED: self.stranded,
+        }

@@ -11,6 +11,7 @@ from services.alerts.domain.case.kinds import URGENT, CaseKind
 from services.alerts.domain.case.subject import Subject, SubjectFacts
 from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.ids import BodyCode, CaseId, digest
+from services.alerts.domain.noise.flapping import Flapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ class Case:
     receipts: tuple[Receipt, ...] = ()
     fire: FireState = field(default_factory=FireState)
     component: Component | None = None
+    flapping: Flapping = field(default_factory=Flapping)
     revision: int = 1
 
     @property

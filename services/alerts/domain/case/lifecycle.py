@@ -8,6 +8,8 @@
     |   again: SIGHTED, COMPONENT_ADDED or _ENDED |   step clock stopped
     |   acknowledged: stays open, clock runs on,  +-------------------------------------------+
     |     but for steps that name it as an exit   |                                           |
+    |   flapping: ended, KEPT_OPEN until it is    |
+    |     quiet for long enough, then CLOSED      |
     |   common cause: held, no step before the    |     dropped again within `reopen_within`: v
     |     hold ends                               |     REOPENED, step clock anew  +----------------+
     |   step due: taken, next clock set           |<-------------------------------+ closed         |
@@ -30,7 +32,11 @@ from services.alerts.domain.case.kinds import PASSING, URGENT, CaseKind
 from services.alerts.domain.case.subject import SubjectFacts
 from services.alerts.domain.escalation.ladder import Pace, clock_from, fallback_ladder
 from services.alerts.domain.escalation.pack_rules import PackRules
+from services.alerts.domain.noise.flapping import Flapping
 from services.kernel.words import ClockKind
+
+REGISTRY = "registry"
+"""The cause of an end that rules took from the register."""
 
 
 class Action(StrEnum):
@@ -39,6 +45,8 @@ class Action(StrEnum):
     OPENED = "opened"
     REOPENED = "reopened"
     SIGHTED = "sighted"
+    KEPT_OPEN = "kept_open"
+    """Over for now, but it flaps: closed when it stays quiet."""
     COMPONENT_ADDED = "component_added"
     COMPONENT_ENDED = "component_ended"
     CLOSED = "closed"
@@ -79,16 +87,17 @@ class Terms:
 def decide(known: Known, event: Event, terms: Terms, now: datetime) -> Decision:
     """Return what becomes of the case when `event` is taken in at `now`."""
     if event.happening in (Happening.ENDED, Happening.RESTORED):
-        return _over(known, event, now)
+        return _over(known, event, terms, now)
     recent = known.last_closed
     if known.same is None and recent is not None and _is_past(recent, event):
         return _belated(known.earlier or recent, event)
     if known.open is not None:
-        return _again(known, known.open, event)
+        return _again(known, known.open, event, terms, now)
     if known.same is not None:  # whatever finding it went on under: a second case of this one would have its id
         return Decision(Action.IGNORED, "case_already_closed", known.same)
     if recent is not None and _reopens(recent, event, terms):
-        return Decision(Action.REOPENED, "dropped_again", _reopen(recent, event, terms, now))
+        case = _reopen(recent, event, terms, now)
+        return Decision(Action.REOPENED, "flapping" if case.flapping.holds_open else "dropped_again", case)
     return Decision(Action.OPENED, event.cause, open_case(event, terms, now))
 
 
@@ -141,8 +150,9 @@ def open_case(event: Event, terms: Terms, now: datetime) -> Case:
         ladder=ladder,
         component=event.component,
         fire=_fire_at(_component_key(event)) if event.kind is CaseKind.FIRE else FireState(),
+        flapping=_begun(Flapping(), event, rules),
     )
-    return clock_from(case, now, rules.group_wait, terms.pace)
+    return clock_from(case, now, rules.first_wait(event.kind), terms.pace)
 
 
 def _fire_at(component: str) -> FireState:
@@ -153,14 +163,21 @@ def _component_key(event: Event) -> str:
     return event.component.key if event.component is not None else WHOLE_UNIT
 
 
-def _again(known: Known, case: Case, event: Event) -> Decision:
+def _begun(flapping: Flapping, event: Event, rules: PackRules) -> Flapping:
+    return Flapping() if event.kind in URGENT else flapping.begun(event.detected_at, rules.flapping)
+
+
+def _again(known: Known, case: Case, event: Event, terms: Terms, now: datetime) -> Decision:
     if known.same is not None and known.same.case_id != case.case_id:
         # a finding that lags behind the fire lane: its own fire is over, this one is the next
         return Decision(Action.IGNORED, "case_already_closed", case)
     seen = replace(case, sightings=case.sightings.again(event.detected_at))
     if event.happening is not Happening.FIRED:
         # rules may know this trouble under another finding (a record that we never saw): its end must close the case
-        return Decision(Action.SIGHTED, "joined", replace(seen, finding_id=event.finding_id))
+        seen = replace(seen, finding_id=event.finding_id)
+        if case.flapping.quiet_until is None:
+            return Decision(Action.SIGHTED, "joined", seen)
+        return Decision(Action.SIGHTED, "flapping", _flaps(seen, event, terms, now))
     key = _component_key(event)
     if key in case.fire.burning:
         return Decision(Action.SIGHTED, "same_component", seen)
@@ -168,11 +185,28 @@ def _again(known: Known, case: Case, event: Event) -> Decision:
     return Decision(Action.COMPONENT_ADDED, "further_component", replace(seen, fire=fire))
 
 
-def _over(known: Known, event: Event, now: datetime) -> Decision:
+def _flaps(case: Case, event: Event, terms: Terms, now: datetime) -> Case:
+    """Return the case that was quiet and is not any more; steps that fell due meanwhile are due now."""
+    seen = replace(
+        case,
+        effective_at=event.effective_at,
+        sightings=replace(case.sightings, drops=case.sightings.drops + 1),
+        proof=event.proof,
+        component=event.component,
+        flapping=_begun(case.flapping, event, terms.rules),
+    )
+    return clock_from(seen, now, terms.rules.first_wait(event.kind), terms.pace)
+
+
+def _over(known: Known, event: Event, terms: Terms, now: datetime) -> Decision:
     case = known.open
     if event.happening is Happening.ENDED:
         if case is None or case.finding_id != event.finding_id:
             return _past_end(known, event, "no_open_case" if case is None else "another_finding")
+        # what the register ends (retired, moved, exempt) does not come back by itself
+        if case.flapping.holds_open and terms.rules.flapping is not None and event.cause != REGISTRY:
+            until = terms.pace.observed(terms.rules.flapping.quiet)
+            return Decision(Action.KEPT_OPEN, "flapping", _quiet(case, case.flapping.ended(now, until)))
         return Decision(Action.CLOSED, event.cause, close(with_end(case, event), event.cause, now))
     if case is None:
         return _past_end(known, event, "no_open_case")
@@ -203,6 +237,14 @@ def _past_end(known: Known, event: Event, reason: str) -> Decision:
     return Decision(Action.RECORDED, reason, with_end(past, event))
 
 
+def _quiet(case: Case, flapping: Flapping) -> Case:
+    """Return the case that is over for now: no step is taken while it may still be closed."""
+    clock, until = case.clocks.step, flapping.quiet_until
+    assert until is not None, "an end says until when"
+    waits = None if clock is None else replace(clock, due_at=max(clock.due_at, until))
+    return replace(case, flapping=flapping, clocks=case.clocks.set(ClockKind.STEP, waits))
+
+
 def close(case: Case, reason: str, now: datetime) -> Case:
     """Return the case closed: no step follows, nothing is held."""
     return replace(
@@ -211,6 +253,7 @@ def close(case: Case, reason: str, now: datetime) -> Case:
         clocks=case.clocks.set(ClockKind.STEP, None),
         grouping=replace(case.grouping, held_until=None),
         fire=replace(case.fire, burning=frozenset()),
+        flapping=case.flapping.closed(),
     )
 
 
@@ -240,5 +283,6 @@ def _reopen(case: Case, event: Event, terms: Terms, now: datetime) -> Case:
         ),
         grouping=Grouping(case.grouping.cause_key),
         acknowledged=None,
+        flapping=_begun(case.flapping, event, terms.rules),
     )
-    return clock_from(opened, now, terms.rules.group_wait, terms.pace)
+    return clock_from(opened, now, terms.rules.first_wait(event.kind), terms.pace)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.alerts.domain.case.case import Case
+from services.alerts.domain.delivery.notice import Notice
 from services.alerts.domain.delivery.reasons import Reason
 from services.kernel.words import Purpose
 
@@ -46,3 +47,16 @@ def may_send(
     if case.grouping.holds(now) and not fire and not case.is_common:
         return SendDecision(Reason.HELD, case.grouping.held_until)
     return SendDecision()
+
+
+def may_send_notice(notice: Notice, case: Case, now: datetime) -> SendDecision:
+    """Ask it of a notice and its case."""
+    return may_send(
+        notice.purpose,
+        notice.created_at,
+        case,
+        fire=notice.fire,
+        now=now,
+        first=notice.first,
+        body_code=notice.to.body_code,
+    )

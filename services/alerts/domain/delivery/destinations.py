@@ -11,11 +11,12 @@ from services.kernel.words import Channel
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A notice that waits for an attempt."""
+    """A notice that waits for an attempt, or a digest, which goes under an id of its own."""
 
     notice_id: NoticeId
     channel: Channel
     address: str
+    is_digest: bool = False
 
 
 MINUTE = timedelta(minutes=1)

@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.event import Component, Event, Proof
 from services.alerts.domain.delivery.notice import Notice
-from services.alerts.domain.escalation.ladder import following, step_of
+from services.alerts.domain.escalation.ladder import AT_ONCE, following, step_of
+from services.alerts.domain.escalation.pack_rules import FlappingRules
 from services.alerts.domain.escalation.steps import LadderStep
 from services.kernel.words import Purpose
 
 ALL_CLEAR_STEP = "CLEAR"
+FLAPPING_STEP = "FLAP"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,19 @@ def component_step(case: Case) -> LadderStep:
     """Return the rung of a further fire point: like the first step's own, numbered."""
     first = case.ladder[0]
     return replace(first, code=f"{first.code}.p{case.fire.alarms}", name_zh="续报火警", name_en="Further fire point")
+
+
+def flapping_step(rules: FlappingRules) -> LadderStep:
+    """Return what is told of a case that flaps; beside its ladder, which goes on."""
+    return LadderStep(
+        code=FLAPPING_STEP,
+        trigger=AT_ONCE,
+        tells=rules.tells,
+        document="FLAPPING",
+        name_zh="频繁波动",
+        name_en="Comes and goes",
+        clause=rules.clause,
+    )
 
 
 def letter_of_step(

@@ -22,10 +22,10 @@ class About:
 class Notice:
     """One document to one address. `fire` jumps every queue. `first`, of a fire or a component, is never taken back.
 
-    `request_id` names the document that is wanted in place of its text, for which it waits until `waits_until`;
-    `document_number` is that of the document once it is in it, and `html` the document as a page. `is_copy`:
-    its recipient has a copy of the document, the addressee has it. A notice with a `signed_document_id` carries a link
-    by which its reader signs and answers without an account.
+    One that `groups` may leave in a digest. `request_id` names the document that is wanted in place of its text, for
+    which it waits until `waits_until`; `document_number` is that of the document once it is in it, and `html` the
+    document as a page. `is_copy`: its recipient has a copy of the document, the addressee has it. A notice with a
+    `signed_document_id` carries a link by which its reader signs and answers without an account.
     """
 
     notice_id: NoticeId
@@ -48,6 +48,7 @@ class Notice:
     html: str = ""
     is_copy: bool = False
     signed_document_id: str | None = None
+    groups: bool = False
 
 
 def notice_id_of(case_id: CaseId, step: str, purpose: Purpose, drop: int, to: Address) -> NoticeId:

@@ -24,3 +24,5 @@ class Reason(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     REOPENED = "reopened"
     HELD = "held_common_cause"
+    GROUPED = "grouped"
+    """It waits for others to the same address."""

@@ -23,14 +23,19 @@ from services.kernel.words import ClockKind, Recipient, StepExit
 class Pace:
     """How time passes for ladders: by which working days, and how many of the pack's seconds in one real second.
 
-    `rate` is 1 in service, more in a demo.
+    `rate` is 1 in service, more in a demo. What waits for further losses, or for company, goes by `supervision_rate`,
+    at which deadlines of supervision pass: losses do not come closer together because ladders are climbed faster.
     """
 
     rate: float = 1.0
     calendar: Calendar = WEEKDAYS
+    supervision_rate: float | None = None
 
     def real(self, wait: timedelta) -> timedelta:
         return wait / self.rate
+
+    def observed(self, wait: timedelta) -> timedelta:
+        return wait / (self.supervision_rate or self.rate)
 
 
 def step_of(case: Case, code: str | None) -> LadderStep | None:
@@ -83,10 +88,10 @@ def awaited(case: Case, event: str) -> LadderStep | None:
     return step
 
 
-def clock_from(case: Case, now: datetime, group_wait: timedelta, pace: Pace) -> Case:
+def clock_from(case: Case, now: datetime, first_wait: timedelta, pace: Pace) -> Case:
     """Return the case with the clock of its next step set, counted from `detected_at`.
 
-    The first step of a case also waits `group_wait` from `now`, time for a common cause to show; a member of one waits
+    The first step of a case also waits `first_wait` from `now`, time for a common cause to show; a member of one waits
     until `held_until`. An urgent case never waits.
     """
     step = following(case)
@@ -95,8 +100,8 @@ def clock_from(case: Case, now: datetime, group_wait: timedelta, pace: Pace) -> 
         at = clock.due_at
         if not case.is_urgent:
             if case.step is None:
-                at = max(at, now) + pace.real(group_wait)
-            if case.grouping.held_until is not None:
+                at = max(at, now) + pace.observed(first_wait)
+            if case.grouping.held_until is not None and not case.is_common:  # it says how long its members wait
                 at = max(at, case.grouping.held_until)
         clock = replace(clock, due_at=at)
     return replace(case, clocks=case.clocks.set(ClockKind.STEP, clock))
@@ -107,7 +112,7 @@ def clock_of(case: Case, step: LadderStep, pace: Pace) -> Clock | None:
     start, calendar = case.detected_at, pace.calendar
     match step.trigger:
         case Elapsed(after):
-            return Clock(start + pace.real(after), step.code)
+            return Clock(start + (pace.observed(after) if case.is_common else pace.real(after)), step.code)
         case WorkingDays(days, _):
             end = reply_due(start, days, calendar.is_working)
             return Clock(start + pace.real(end - start), step.code, calendar.version, start)

@@ -9,8 +9,39 @@ from services.kernel.words import Recipient
 
 
 @dataclass(frozen=True, slots=True)
+class GroupingRules:
+    """How notices to one address come together: see `noise.digest`.
+
+    The first to a quiet address waits `wait` for others; after a mail the next one waits `interval`. A common cause
+    that stands is told again every `repeat`. As many as `least` make a digest, which tells `named` of them one by one.
+    """
+
+    wait: timedelta
+    interval: timedelta
+    repeat: timedelta
+    least: int
+    named: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlappingRules:
+    """As many `begins` within `window` are flapping, which is over after so long a `quiet`; `tells` hear of it once."""
+
+    begins: int
+    window: timedelta
+    quiet: timedelta
+    tells: tuple[Recipient, ...]
+    clause: str
+
+
+@dataclass(frozen=True, slots=True)
 class PackRules:
-    """What a policy pack says about cases on one day. Waits are the pack's own, before any clock rate."""
+    """What a policy pack says about cases on one day. Waits are the pack's own, before any clock rate.
+
+    `common_wait`: so long after a loss its cause may still show itself. `common_mass`: so many losses of a district
+    that nothing smaller explains are one cause; 0: never. `grouping` None: each notice leaves alone. `flapping`
+    None: whatever comes again opens its case again.
+    """
 
     pack_id: str
     version: int
@@ -23,7 +54,15 @@ class PackRules:
     common_hold: timedelta
     common_recipients: tuple[Recipient, ...]
     common_clause: str
+    common_wait: timedelta = timedelta(0)
+    common_mass: int = 0
+    grouping: GroupingRules | None = None
+    flapping: FlappingRules | None = None
     expired: bool = False
+
+    def first_wait(self, kind: CaseKind) -> timedelta:
+        """Return how long the first notice of a case waits; a lost connection as long as a cause may show itself."""
+        return max(self.group_wait, self.common_wait) if kind is CaseKind.CONNECTION_LOST else self.group_wait
 
 
 WITHOUT_PACK = PackRules(

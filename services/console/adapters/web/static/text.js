@@ -39,6 +39,7 @@ export function causeOf(key) {
   const value = rest.join(":");
   if (kind === "town") return t("cause.town", { name: nameOf("bodies", value) });
   if (kind === "carrier") return t("cause.carrier", { name: value });
+  if (kind === "district") return t("cause.district");
   return key ?? "";
 }
 
