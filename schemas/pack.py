@@ -285,6 +285,14 @@ class CommonCause(Wire):
     clause: ShortText
 
 
+class SingleApproval(Wire):
+    """How long a unit may be let off on the word of one person beside the one who asks; what is longer takes two."""
+
+    exemption_s: float = Field(default=7 * 86400, ge=0, le=YEAR_S)
+    maintenance_s: float = Field(default=86400, ge=0, le=YEAR_S)
+    test_s: float = Field(default=8 * 3600, ge=0, le=YEAR_S)
+
+
 PackText = Annotated[str, StringConstraints(max_length=2000)]
 
 
@@ -325,6 +333,7 @@ class Pack(Wire):
     profiles: dict[Identifier, Profile]
     ladders: dict[Identifier, Ladder]
     common_cause: CommonCause
+    single_approval: SingleApproval = SingleApproval()
 
     @model_validator(mode="after")
     def _refers_to_itself_only(self) -> Self:

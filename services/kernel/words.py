@@ -228,6 +228,16 @@ class Duty(StrEnum):
     RETIRED = "retired"
 
 
+class Role(StrEnum):
+    """Of an account. Brigade and centre see the whole district; a department what it leads or is copied on, a street
+    its area too.
+    """
+
+    BRIGADE = "brigade"
+    CENTRE = "centre"
+    DEPARTMENT = "department"
+
+
 class AdjustmentKind(StrEnum):
     """What a person asks to be counted otherwise than it was measured, for a span of time to the minute.
 

@@ -2,7 +2,16 @@
 
 import sys
 
-from services.registry.app import main
+
+def run(arguments: list[str]) -> int:
+    if arguments[:1] == ["adjust"]:
+        from services.registry.cli import adjust
+
+        return adjust.main(arguments[1:])
+    from services.registry import app
+
+    return app.main(arguments)
+
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:]))

@@ -2,19 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import NewType
+
+from services.kernel.words import Role
+
+__all__ = ["WHOLE", "BodyCode", "Role", "Slice", "Username", "Viewer"]
 
 Username = NewType("Username", str)
 BodyCode = NewType("BodyCode", str)
-
-
-class Role(StrEnum):
-    """Brigade and centre see the whole district; a department what it leads or is copied on, a street its area too."""
-
-    BRIGADE = "brigade"
-    CENTRE = "centre"
-    DEPARTMENT = "department"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import date, datetime
 import psycopg
 from psycopg import AsyncConnection
 
+from services.registry.adapters.postgres_adjustments import PostgresAdjustments
 from services.registry.adapters.postgres_credentials import PostgresCredentials
 from services.registry.adapters.statements import SQL
 from services.registry.adapters.wire import from_json, to_wire
@@ -70,6 +71,7 @@ class PostgresRegister:
         self._connection = connection
         self._imported_by = imported_by
         self.credentials = PostgresCredentials(connection)
+        self.adjustments = PostgresAdjustments(connection)
 
     async def last_recorded(self) -> datetime | None:
         row = await (await self._connection.execute(SQL["last_recorded"])).fetchone()

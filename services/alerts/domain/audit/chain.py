@@ -1,14 +1,13 @@
 """The audit chain: each entry's hash covers the hash before it, so that no entry can be changed or taken out unseen."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC
-from hashlib import sha256
 
 from services.alerts.domain.audit.entry import AuditEntry
+from services.kernel.chain import GENESIS, chained
 
-GENESIS = "0" * 64
+__all__ = ["GENESIS", "Link", "Verified", "chain", "hash_of", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +40,7 @@ def hash_of(seq: int, entry: AuditEntry, prev_hash: str) -> str:
         "case_id": entry.case_id,
         "detail": entry.detail,
     }
-    canonical = json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return sha256(f"{prev_hash}{canonical}".encode()).hexdigest()
+    return chained(prev_hash, row)
 
 
 def chain(entries: Iterable[AuditEntry], last_seq: int, last_hash: str) -> list[Link]:
