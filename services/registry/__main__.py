@@ -1,10 +1,15 @@
-"""`python -m services.registry COMMAND`."""
+"""`python -m services.registry [COMMAND]`: without a command, the service that takes the console's orders."""
 
 import sys
 
 
 def run(arguments: list[str]) -> int:
-    if arguments[:1] == ["adjust"]:
+    # Each imports its own: the service's HTTP is a third of a second that a command has no use for.
+    if not arguments:
+        from services.registry.cli import serve
+
+        return serve.main()
+    if arguments[0] == "adjust":
         from services.registry.cli import adjust
 
         return adjust.main(arguments[1:])

@@ -149,8 +149,11 @@ class Register(Protocol):
         """Add versions, remember the import and mark the entities as not yet published."""
         ...
 
-    async def unpublished(self, limit: int) -> Sequence[tuple[Kind, str]]:
-        """Return up to `limit` entities whose record on the topic is older than their versions; packs come first."""
+    async def unpublished(self, limit: int, only: Kind | None = None) -> Sequence[tuple[Kind, str]]:
+        """Return up to `limit` entities whose record on the topic is older than their versions; packs come first.
+
+        With `only` those of one kind.
+        """
         ...
 
     async def published(self, entities: Sequence[tuple[Kind, str]]) -> None:

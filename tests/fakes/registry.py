@@ -156,9 +156,10 @@ class MemoryRegister:
             self._store.versions.setdefault((kind, version.facts.id), []).append(version)
             self._store.unpublished.add((kind, version.facts.id))
 
-    async def unpublished(self, limit: int) -> Sequence[tuple[Kind, str]]:
+    async def unpublished(self, limit: int, only: Kind | None = None) -> Sequence[tuple[Kind, str]]:
         order = list(Kind)
-        return sorted(self._store.unpublished, key=lambda each: (order.index(each[0]), each[1]))[:limit]
+        waiting = [each for each in self._store.unpublished if only in (None, each[0])]
+        return sorted(waiting, key=lambda each: (order.index(each[0]), each[1]))[:limit]
 
     async def published(self, entities: Sequence[tuple[Kind, str]]) -> None:
         self._store.unpublished.difference_update(entities)

@@ -128,9 +128,10 @@ class PostgresRegister:
         assert row is not None
         return int(row[0])
 
-    async def unpublished(self, limit: int) -> Sequence[tuple[Kind, str]]:
+    async def unpublished(self, limit: int, only: Kind | None = None) -> Sequence[tuple[Kind, str]]:
         found: list[tuple[Kind, str]] = []
-        for kind in Kind:  # in the order in which one may refer to the other; each is a walk along the key
+        # in the order in which one may refer to the other; each is a walk along the key
+        for kind in Kind if only is None else (only,):
             cursor = await self._connection.execute(
                 SQL["unpublished"],
                 (kind.value, limit - len(found)),

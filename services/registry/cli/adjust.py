@@ -16,6 +16,7 @@ from services.registry.adapters.kafka import KafkaBus
 from services.registry.adapters.postgres import open_store
 from services.registry.app import OK, REFUSED, entity_id
 from services.registry.domain.adjustments import TROUBLES, Adjustment, AdjustmentRequest, Person
+from services.registry.domain.entities import Kind
 from services.registry.domain.errors import BusUnavailable, RegistryError
 from services.registry.settings import RegistrySettings
 from services.registry.worker.adjusting import AdjustmentService
@@ -158,7 +159,7 @@ async def _answer(wanted: argparse.Namespace, service: AdjustmentService) -> int
 
 async def _publish(publisher: Publisher) -> None:
     try:
-        await publisher.publish()
+        await publisher.publish(Kind.ADJUSTMENT)
     except BusUnavailable as error:
         raise BusUnavailable(f"{error}; what was approved stays approved, `publish` hands it on later") from error
 
