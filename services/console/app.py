@@ -10,15 +10,18 @@ from services.console.adapters.changes import PostgresChanges
 from services.console.adapters.encode import JsonEncoder
 from services.console.adapters.kafka_orders import KafkaReplayOrders
 from services.console.adapters.postgres_accounts import PostgresAccounts
+from services.console.adapters.postgres_adjustments import PostgresAdjustments
 from services.console.adapters.postgres_read import PostgresReadModel
 from services.console.adapters.postgres_refusals import PostgresRefusals
 from services.console.adapters.refusal_feed import RefusalFeed
+from services.console.adapters.registry_client import HttpAdjustmentOrders
 from services.console.adapters.secrets import Argon2Passwords, RandomSecrets, generated_password
 from services.console.adapters.web.site import PageServer, SiteOptions, build_site
 from services.console.domain.accounts import Account, checked_account, checked_password
 from services.console.domain.viewer import Viewer
 from services.console.metrics import Metrics, RateGauges
 from services.console.settings import ConsoleSettings
+from services.console.worker.adjustments import AdjustmentDesk
 from services.console.worker.authentication import Authenticator, LoginLimits
 from services.console.worker.live import LiveBounds, LiveHub
 from services.console.worker.rates import RateExport
@@ -67,6 +70,9 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
         )
         commands = HttpCaseCommands(http, str(settings.alerts_url), settings.alerts_token, settings.alerts_deadline_s)
         book, orders = PostgresRefusals(pool), KafkaReplayOrders(settings.kafka_bootstrap)
+        adjusting = HttpAdjustmentOrders(
+            http, str(settings.registry_url), settings.registry_token, settings.registry_deadline_s
+        )
         feed = RefusalFeed(
             book,
             metrics,
@@ -81,6 +87,7 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
             read=SharedReads(read, clock),
             commands=commands,
             refusals=RefusalService(book, orders, clock),
+            adjustments=AdjustmentDesk(PostgresAdjustments(pool), adjusting, read, clock),
             clock=clock,
             metrics=metrics,
             options=SiteOptions(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.console.domain.accounts import SignIn
+from services.console.domain.adjustments import Decision
 from services.kernel.ratio import Ratio, floored
 
 REQUEST_OUTCOMES = ("ok", "client_error", "server_error")
@@ -49,6 +50,22 @@ class Metrics:
         self.replay_orders = Counter(
             "firenet_console_replay_orders", "Clicks on replay by outcome", ["outcome"], registry=registry
         )
+        self.adjustments = Counter(
+            "firenet_console_adjustments",
+            "Requests and decisions about adjustments by outcome",
+            ["action", "outcome"],
+            registry=registry,
+        )
+        for action in ("request", *Decision):
+            for outcome in (
+                "ok",
+                "not_allowed",
+                "same_person",
+                "not_waiting",
+                "bad_adjustment",
+                "registry_unavailable",
+            ):
+                self.adjustments.labels(action, outcome)
         for how in ("kept", "counted", "unreadable"):
             self.refusals.labels(how)
         for outcome in ("ok", "conflict", "orders_unavailable", "not_allowed"):

@@ -30,10 +30,10 @@ from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
 
 LOGIN_SECONDS = 3600
-NOT_OF_THE_PAGE = ("login.js", "refusals.js", "shared.js")
+NOT_OF_THE_PAGE = ("adjustments.js", "login.js", "refusals.js", "shared.js")
 """Modules that the live page does not import: those of other pages, and the shared worker."""
 MAX_NEXT = 1000
-READABLE = ("/", "/refusals")
+READABLE = ("/", "/refusals", "/adjustments")
 """Pages that a sign-in may lead back to."""
 RETRY_S = 15
 SENT_HERE = {"ended": NotSignedIn.code, "other": OtherSession.code}
