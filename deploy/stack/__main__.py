@@ -29,7 +29,7 @@ SUPERVISION_RATE = 40.0  # the default profile's 240 s deadline passes after 6 s
 LADDER_RATE = 1440.0  # H4 falls due 24 h after H0: here 60 s
 USAGE = "usage: python -m deploy.stack demo|run"
 
-OURS = "ingest, rules, alerts, documents, compliance, console"
+OURS = "ingest, rules, alerts, documents, compliance, registry, console"
 
 
 def say(text: str) -> None:
@@ -139,7 +139,7 @@ def announce(firenet: FireNet, accounts: str) -> None:
         *(f"  {line}" for line in mqtt_lines(firenet)),
         f"  metrics         http://{HOST}:{ports.ingest}/metrics  (rules {ports.rules}, alerts {ports.alerts}, "
         f"alerts-fire {ports.alerts_fire}, documents {ports.documents}, compliance {ports.compliance}, "
-        f"console {ports.console_status})",
+        f"registry {ports.registry}, console {ports.console_status})",
         "",
         *(f"  {line}" for line in accounts.splitlines()),
         "",

@@ -56,15 +56,9 @@ class Metrics:
             ["action", "outcome"],
             registry=registry,
         )
+        outcomes = ("ok", "not_allowed", "same_person", "not_waiting", "bad_adjustment", "registry_unavailable")
         for action in ("request", *Decision):
-            for outcome in (
-                "ok",
-                "not_allowed",
-                "same_person",
-                "not_waiting",
-                "bad_adjustment",
-                "registry_unavailable",
-            ):
+            for outcome in outcomes:
                 self.adjustments.labels(action, outcome)
         for how in ("kept", "counted", "unreadable"):
             self.refusals.labels(how)
