@@ -20,7 +20,7 @@ def require_token(app: FastAPI, token: SecretStr, prefix: str = "/v1/") -> None:
 
     def refusal(request: Request) -> JSONResponse | None:
         given = request.headers.get("authorization", "").encode()
-        if not hmac.compare_digest(given, expected):
+        if not secret or not hmac.compare_digest(given, expected):
             return JSONResponse({"detail": "unauthorized"}, 401, {"WWW-Authenticate": "Bearer"})
         length = request.headers.get("content-length", "0" if request.method == "GET" else "")
         if not length.isdigit() or int(length) > MAX_BODY_BYTES:
