@@ -91,8 +91,10 @@ def _pass_on_error(line: bytes) -> None:
     raise InputError(code, where)
 
 
-def known(registry: Sequence[wire_registry.RegistryEvent], facts: Facts, known_at: int | None) -> Known:
-    """Return what was known at `known_at`, everything where it is None."""
+def known(
+    registry: Sequence[wire_registry.RegistryEvent], facts: Facts, known_at: int | None, *, adjusted: bool = True
+) -> Known:
+    """Return what was known at `known_at`, everything where it is None; without adjustments where not `adjusted`."""
     until = NEVER if known_at is None else known_at
     records = {(event.data.record.kind, event.data.record.id): event.data for event in registry}
     records |= {(data.record.kind, data.record.id): data for at, data in facts.records if at <= until}
@@ -102,7 +104,7 @@ def known(registry: Sequence[wire_registry.RegistryEvent], facts: Facts, known_a
         [signal for at, signal in facts.signals if at <= until],
         _heartbeats(facts, until),
         [step for at, step in facts.checks if at <= until],
-        _registry(list(records.values()), until),
+        _registry(list(records.values()), until, adjusted=adjusted),
     )
 
 
@@ -149,7 +151,7 @@ def _pair(fact: wire.SignalFact | wire.HeartbeatsFact | wire.ReplacedFact) -> Pa
     return fact.gateway_id, fact.unit_id
 
 
-def _registry(records: Sequence[wire_registry.RegistryData], until: int) -> Registry:
+def _registry(records: Sequence[wire_registry.RegistryData], until: int, *, adjusted: bool) -> Registry:
     units: dict[str, list[UnitRow]] = {}
     gateways: dict[str, list[GatewayRow]] = {}
     for data in records:
@@ -160,7 +162,7 @@ def _registry(records: Sequence[wire_registry.RegistryData], until: int) -> Regi
                 units.setdefault(data.record.id, []).append(_unit(version))
             elif isinstance(version, wire_registry.GatewayVersion):
                 gateways.setdefault(data.record.id, []).append(_gateway(version))
-    return Registry(units, gateways, _adjustments(records, until))
+    return Registry(units, gateways, _adjustments(records, until) if adjusted else {})
 
 
 def _adjustments(records: Sequence[wire_registry.RegistryData], until: int) -> dict[str, Adjustments]:

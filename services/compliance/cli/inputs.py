@@ -28,15 +28,17 @@ class Inputs:
         self._packs = policies(read_packs(options.pack))
         self._registry = read_registry(options.registry)
         self.ask = read_bytes(options.ask, "bad_ask", MAX_ASK)
-        self._worlds: dict[int | None, World] = {}
+        self._worlds: dict[tuple[int | None, bool], World] = {}
 
-    def world(self, known_at: int | None) -> World:
-        """Return what was known at an instant, everything where it is None."""
-        if known_at not in self._worlds:
+    def world(self, known_at: int | None, *, adjusted: bool = True) -> World:
+        """Return what was known at an instant, everything where it is None; not `adjusted`: as it was measured."""
+        key = (known_at, adjusted)
+        if key not in self._worlds:
             if len(self._worlds) >= MAX_WORLDS:
                 self._worlds.pop(next(iter(self._worlds)))
-            self._worlds[known_at] = World(known(self._registry, self._facts, known_at), self._packs)
-        return self._worlds[known_at]
+            found = known(self._registry, self._facts, known_at, adjusted=adjusted)
+            self._worlds[key] = World(found, self._packs)
+        return self._worlds[key]
 
 
 def _facts(source: str, stdin: BinaryIO) -> Facts:

@@ -142,6 +142,15 @@ def test_one_that_is_ended_early_lets_off_until_then_and_was_longer_as_known_bef
     assert after - before == (3600 - 2400) * 1_000_000
 
 
+def test_what_was_measured_can_be_asked_for_at_any_time(scenario: Scenario) -> None:
+    figure = {"metric": "time_weighted_networking_rate", "scope": "S1", "from": iso(0), "to": iso(2 * HOUR)}
+    measured = scenario.ask(figures=[figure])
+    approve(scenario, version("maintenance", 0, 600, 100), at=100)
+    correct(scenario, "connected", *LOST, name="A2")
+    assert scenario.ask(figures=[figure], adjusted=False) == measured
+    assert scenario.ask(figures=[figure]) != measured
+
+
 def test_maintenance_to_come_is_no_time_that_may_be_lost(scenario: Scenario) -> None:
     ask = {"target": "T01", "at": iso(2 * HOUR)}
     before = scenario.ask(forecast=[ask])["forecast"][0]
