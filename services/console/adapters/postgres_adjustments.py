@@ -30,30 +30,28 @@ class PostgresAdjustments:
             "offset": query.offset,
             "limit": query.limit,
         }
-        ((total, waiting),) = await self._all("adjustments_counts", slice_, **asked)
-        found = await self._all("adjustments_page", slice_, **asked)
+        ((total, waiting),) = await self._all(SQL["adjustments_counts"], slice_, **asked)
+        found = await self._all(SQL["adjustments_page"], slice_, **asked)
         return AdjustmentPage(total, waiting, tuple(_row(row) for row in found))
 
     async def one(self, slice_: Slice, adjustment_id: str) -> AdjustmentRow:
-        found = await self._all("adjustment_one", slice_, adjustment_id=adjustment_id)
+        found = await self._all(SQL["adjustment_one"], slice_, adjustment_id=adjustment_id)
         if not found:
             raise NotFound
         return _row(found[0])
 
     async def in_force(self, slice_: Slice, now: datetime) -> Sequence[InForceRow]:
         found = [
-            *await self._all("adjustments_let_off", slice_, now=now, limit=MAX_IN_FORCE),
-            *await self._all("exempt_by_row", slice_, now=now, limit=MAX_IN_FORCE),
+            *await self._all(SQL["adjustments_let_off"], slice_, now=now, limit=MAX_IN_FORCE),
+            *await self._all(SQL["exempt_by_row"], slice_, now=now, limit=MAX_IN_FORCE),
         ]
         rows = [InForceRow(row[0], row[1], AdjustmentKind(row[2]), *row[3:]) for row in found]
         return sorted(rows, key=lambda row: (row.unit_id, row.since, row.adjustment_id or ""))
 
-    async def _all(self, name: str, slice_: Slice, **parameters: Any) -> list[Row]:
-        text = SQL[name].format(
-            slice=SQL["slice_whole"] if slice_.whole else SQL["slice_of_department"], columns=SQL["adjustment_columns"]
-        )
+    async def _all(self, text: str, slice_: Slice, **parameters: Any) -> list[Row]:
+        filled = text.format(slice=SQL["slice_whole"] if slice_.whole else SQL["slice_of_department"])
         async with translated(self._deadline_s), self._pool.connection() as connection:
-            cursor = await connection.execute(text.encode(), {"department": slice_.department, **parameters})
+            cursor = await connection.execute(filled.encode(), {"department": slice_.department, **parameters})
             return await cursor.fetchall()
 
 

@@ -236,7 +236,9 @@ def random_district(chance: random.Random, work: Path) -> Scenario:
                 scenario.signal(at, gateway=gateway, unit=unit)
         for _ in range(chance.randrange(6)):
             kind = chance.choice(["fault", "isolation", "fire", "restore"])
-            more = {"restores": chance.choice(["fault", "isolation", "all"])} if kind == "restore" else {}
+            more: dict[str, Any] = (
+                {"restores": chance.choice(["fault", "isolation", "all"])} if kind == "restore" else {}
+            )
             point = chance.choice([None, "1", "2"])
             system = None if point is None else chance.choice([None, "s"])
             at = chance.randrange(2 * HOUR)

@@ -27,14 +27,15 @@ def data_completeness(population: Population, ask: FigureAsk) -> Counted:
 
 def _of_gateway(population: Population, track: GatewayTrack, members: Sequence[Membership]) -> Ratio:
     came = wanted = 0
-    for _, parts in groupby(_parts(track, members), key=lambda part: day_of(part[0].start)):
+    for _, of_day in groupby(_parts(track, members), key=lambda part: day_of(part[0].start)):
+        parts = list(of_day)
         supervised = received = 0
-        for span, member in parts:
-            interval = member.pack.profile(member.row.profile).interval  # that of the day
+        for span, _ in parts:
             for start, end in population.world.visibility.sighted(*span):
                 supervised += end - start
                 received += bisect_left(track.heartbeats, end) - bisect_left(track.heartbeats, start)
-        due = supervised // interval
+        member = parts[0][1]  # one row and one pack hold the whole day
+        due = supervised // member.pack.profile(member.row.profile).interval
         came += min(received, due)  # capped, so that chatty gateways do not hide silent ones
         wanted += due
     return Ratio(came, wanted)

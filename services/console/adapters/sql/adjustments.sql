@@ -6,7 +6,7 @@ a.system, a.address, a.trouble, a.requested_by, a.requested_at, a.approvals, a.a
 a.note
 
 -- adjustments_page --
-SELECT {columns} FROM registry.adjustments a LEFT JOIN rules.units u USING (unit_id)
+SELECT {adjustment_columns} FROM registry.adjustments a LEFT JOIN rules.units u USING (unit_id)
 WHERE {slice} AND (%(state)s::text IS NULL OR a.state = %(state)s)
   AND (%(unit_id)s::text IS NULL OR a.unit_id = %(unit_id)s)
 ORDER BY a.requested_at DESC, a.adjustment_id DESC OFFSET %(offset)s LIMIT %(limit)s
@@ -18,7 +18,7 @@ SELECT count(*) FILTER (WHERE (%(state)s::text IS NULL OR a.state = %(state)s)
 FROM registry.adjustments a LEFT JOIN rules.units u USING (unit_id) WHERE {slice}
 
 -- adjustment_one --
-SELECT {columns} FROM registry.adjustments a LEFT JOIN rules.units u USING (unit_id)
+SELECT {adjustment_columns} FROM registry.adjustments a LEFT JOIN rules.units u USING (unit_id)
 WHERE {slice} AND a.adjustment_id = %(adjustment_id)s
 
 -- adjustments_let_off --

@@ -3,21 +3,22 @@
 -- adjustments_count --
 SELECT count(*) FROM registry.adjustments WHERE adjustment_id LIKE %s
 
+-- adjustment_columns --
+adjustment_id, unit_id, what, starts_at, ends_at, reason, evidence, counted_as, system, address, trouble, requested_by,
+requested_at, approvals_needed, approvals, state, changed_at, note
+
 -- adjustment --
-SELECT adjustment_id, unit_id, what, starts_at, ends_at, reason, evidence, counted_as, system, address, trouble,
-       requested_by, requested_at, approvals_needed, approvals, state, changed_at, note
+SELECT {adjustment_columns}
 FROM registry.adjustments WHERE adjustment_id = %s
 
 -- adjustments_listed --
-SELECT adjustment_id, unit_id, what, starts_at, ends_at, reason, evidence, counted_as, system, address, trouble,
-       requested_by, requested_at, approvals_needed, approvals, state, changed_at, note
+SELECT {adjustment_columns}
 FROM registry.adjustments
 WHERE (%(state)s::text IS NULL OR state = %(state)s) AND (%(unit_id)s::text IS NULL OR unit_id = %(unit_id)s)
 ORDER BY requested_at DESC, adjustment_id DESC LIMIT %(limit)s
 
 -- adjustments_in_force --
-SELECT adjustment_id, unit_id, what, starts_at, ends_at, reason, evidence, counted_as, system, address, trouble,
-       requested_by, requested_at, approvals_needed, approvals, state, changed_at, note
+SELECT {adjustment_columns}
 FROM registry.adjustments
 WHERE state IN ('approved', 'ended') AND what <> 'correction' AND starts_at <= %(at)s AND ends_at > %(at)s
 ORDER BY unit_id, starts_at, adjustment_id
