@@ -31,7 +31,7 @@ from services.registry.domain.adjustments import Adjustment, AdjustmentRequest
 from services.registry.domain.entities import Kind, Version
 from services.registry.domain.routing import resolve
 from services.registry.settings import RegistrySettings
-from services.runtime.clock import SystemClock
+from services.runtime.clock import Clock, SystemClock
 from services.runtime.kafka import CompactedFollower
 from services.runtime.lifecycle import Stop
 from services.runtime.postgres import open_pool
@@ -86,14 +86,14 @@ async def add_second_brigade_account(dsn: str) -> None:
 
 
 @asynccontextmanager
-async def registry(dsn: str, kafka: str) -> AsyncIterator[str]:
+async def registry(dsn: str, kafka: str, clock: Clock) -> AsyncIterator[str]:
     """Yield the address of the registry's service, once it is ready."""
     (port,) = free_ports(1)
     settings = RegistrySettings.model_validate(
         {"database_dsn": dsn, "kafka_bootstrap": kafka, "http_port": port, "api_token": TOKEN, "publish_every_s": 0.2}
     )
     stop = Stop()
-    task = asyncio.create_task(RegistryService(settings, SetClock(NOW)).run(stop))
+    task = asyncio.create_task(RegistryService(settings, clock).run(stop))
     url = f"http://127.0.0.1:{port}"
 
     async def ready() -> bool:
@@ -114,9 +114,9 @@ async def registry(dsn: str, kafka: str) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def running(dsn: str, kafka: str = NOBODY, **settings: Any) -> AsyncIterator[Site]:
+async def running(dsn: str, kafka: str = NOBODY, clock: Clock | None = None, **settings: Any) -> AsyncIterator[Site]:
     await add_units(dsn)
-    async with registry(dsn, kafka) as url:
+    async with registry(dsn, kafka, clock or SetClock(NOW)) as url:
         wiring = {"registry_url": url, "registry_token": SecretStr(TOKEN), "registry_deadline_s": 30} | settings
         async with console(dsn, **wiring) as here:
             await add_second_brigade_account(dsn)
@@ -346,7 +346,9 @@ async def test_without_the_registry_the_page_still_shows_and_says_that_nothing_c
     migrated_database: str, wrong: str
 ) -> None:
     (nobody,) = free_ports(1)
-    settings = {"registry_url": f"http://127.0.0.1:{nobody}"} if wrong == "address" else {"registry_token": "guessed"}
+    settings: dict[str, Any] = {"registry_token": "guessed"}
+    if wrong == "address":
+        settings = {"registry_url": f"http://127.0.0.1:{nobody}"}
     async with running(migrated_database, **settings) as site, site.console.signed_in("brigade") as browser:
         assert code(await post(browser, "", maintenance())) == (503, "registry_unavailable")
         assert (await browser.json("/api/v1/adjustments"))["rows"] == []
