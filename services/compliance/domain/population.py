@@ -91,7 +91,10 @@ class Population:
         for unit_id in self.unit_ids:
             found = self.on(unit_id, day_of(at))
             if found is not None:
-                yield unit_id, found._replace(exempt=self.world.registry.adjusted(unit_id).exempt(at, found.exempt))
+                adjustments = self.world.registry.adjusted(unit_id)
+                if adjustments:
+                    found = found._replace(exempt=adjustments.exempt(at, found.exempt))
+                yield unit_id, found
 
 
 def scope_names(text: str, policies: Policies) -> list[str]:
