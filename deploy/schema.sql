@@ -568,6 +568,53 @@ CREATE TABLE documents.submissions (
 CREATE UNIQUE INDEX one_undecided_submission ON documents.submissions USING btree (document_id, kind) WHERE (state = 'submitted'::text);
 CREATE INDEX submissions_of_document ON documents.submissions USING btree (document_id, at);
 
+CREATE TABLE registry.adjustment_audit (
+    account text NOT NULL,
+    action text NOT NULL,
+    adjustment_id text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    detail jsonb NOT NULL,
+    hash text NOT NULL,
+    prev_hash text NOT NULL,
+    role text NOT NULL,
+    seq bigint NOT NULL,
+    via text NOT NULL,
+    CONSTRAINT adjustment_audit_adjustment_id_fkey FOREIGN KEY (adjustment_id) REFERENCES registry.adjustments(adjustment_id),
+    CONSTRAINT adjustment_audit_pkey PRIMARY KEY (seq)
+);
+
+CREATE TABLE registry.adjustments (
+    address text,
+    adjustment_id text NOT NULL,
+    approvals text[] NOT NULL,
+    approvals_needed integer NOT NULL,
+    changed_at timestamp with time zone,
+    counted_as text,
+    ends_at timestamp with time zone NOT NULL,
+    evidence text,
+    note text NOT NULL,
+    reason text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    requested_by text NOT NULL,
+    starts_at timestamp with time zone NOT NULL,
+    state text NOT NULL,
+    system text,
+    trouble text,
+    unit_id text NOT NULL,
+    what text NOT NULL,
+    CONSTRAINT adjustments_approvals_needed_check CHECK ((approvals_needed = ANY (ARRAY[1, 2]))),
+    CONSTRAINT adjustments_check CHECK ((ends_at >= starts_at)),
+    CONSTRAINT adjustments_check1 CHECK ((requested_by <> ALL (approvals))),
+    CONSTRAINT adjustments_check2 CHECK (((state <> ALL (ARRAY['approved'::text, 'ended'::text])) OR (cardinality(approvals) >= approvals_needed))),
+    CONSTRAINT adjustments_check3 CHECK (((what = 'correction'::text) = (counted_as IS NOT NULL))),
+    CONSTRAINT adjustments_pkey PRIMARY KEY (adjustment_id),
+    CONSTRAINT adjustments_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'approved'::text, 'rejected'::text, 'withdrawn'::text, 'ended'::text]))),
+    CONSTRAINT adjustments_what_check CHECK ((what = ANY (ARRAY['correction'::text, 'exemption'::text, 'maintenance'::text, 'test'::text])))
+);
+CREATE INDEX adjustments_by_age ON registry.adjustments USING btree (requested_at DESC, adjustment_id DESC);
+CREATE INDEX adjustments_in_force ON registry.adjustments USING btree (ends_at) WHERE (state = ANY (ARRAY['approved'::text, 'ended'::text]));
+CREATE INDEX adjustments_waiting ON registry.adjustments USING btree (requested_at) WHERE (state = 'requested'::text);
+
 CREATE TABLE registry.certificates (
     expires_at timestamp with time zone NOT NULL,
     gateway_id text NOT NULL,
@@ -625,7 +672,7 @@ CREATE TABLE registry.versions (
     kind text NOT NULL,
     recorded_at timestamp with time zone NOT NULL,
     valid_from date NOT NULL,
-    CONSTRAINT versions_kind_check CHECK ((kind = ANY (ARRAY['unit'::text, 'gateway'::text, 'contact'::text, 'department'::text, 'pack'::text]))),
+    CONSTRAINT versions_kind_check CHECK ((kind = ANY (ARRAY['unit'::text, 'gateway'::text, 'contact'::text, 'department'::text, 'pack'::text, 'adjustment'::text]))),
     CONSTRAINT versions_pkey PRIMARY KEY (kind, id, valid_from, recorded_at)
 );
 

@@ -341,6 +341,14 @@ class Flapping(Wire):
     clause: ShortText
 
 
+class SingleApproval(Wire):
+    """How long a unit may be let off on the word of one person beside the one who asks; what is longer takes two."""
+
+    exemption_s: float = Field(default=7 * 86400, ge=0, le=YEAR_S)
+    maintenance_s: float = Field(default=86400, ge=0, le=YEAR_S)
+    test_s: float = Field(default=8 * 3600, ge=0, le=YEAR_S)
+
+
 PackText = Annotated[str, StringConstraints(max_length=2000)]
 
 
@@ -385,6 +393,7 @@ class Pack(Wire):
         default=None, description="without it whatever comes again opens its case again; a fire never flaps"
     )
     grouping: Grouping | None = Field(default=None, description="without it each mail leaves alone, as it comes")
+    single_approval: SingleApproval = SingleApproval()
 
     @model_validator(mode="after")
     def _refers_to_itself_only(self) -> Self:

@@ -1,4 +1,7 @@
-"""`firenet.registry.v1` (compacted): units, gateways, contacts, packs; each record holds all versions of one entity."""
+"""`firenet.registry.v1` (compacted): units, gateways, contacts, packs, approved adjustments.
+
+Each record holds all versions of one entity.
+"""
 
 from datetime import date
 from typing import Annotated, Literal, Self
@@ -16,7 +19,15 @@ from pydantic import (
 
 from schemas.base import Event, Identifier, ShortText, Wire
 from schemas.pack import Department, Pack
-from services.kernel.words import Construction, ContactRole, Language, RobotProvider
+from services.kernel.words import (
+    AdjustmentKind,
+    Construction,
+    ContactRole,
+    CountedAs,
+    Language,
+    RobotProvider,
+    SignalKind,
+)
 
 
 class Version(Wire):
@@ -130,6 +141,49 @@ class PackVersion(Version):
     pack: Pack
 
 
+Account = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+AdjustmentText = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+
+class AdjustmentVersion(Version):
+    """Approved: of [starts_at, ends_at) the time of `unit_id` is counted otherwise than it was measured.
+
+    Known since `recorded_at`, the last approval; `valid_from` is the day of `starts_at`. A later version cuts it short.
+    `counted_as` goes with a correction, which is of the whole unit. What else is narrowed down by `system`, `address`
+    or `trouble` lets off these troubles of the unit only, never its connection.
+    """
+
+    adjustment_id: Identifier
+    unit_id: Identifier
+    what: AdjustmentKind
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    counted_as: CountedAs | None = None
+    system: ShortText | None = Field(default=None, description="as signals name it; null: any")
+    address: ShortText | None = Field(default=None, description="of a component; null: any")
+    trouble: Literal[SignalKind.FAULT, SignalKind.ISOLATION] | None = Field(
+        default=None, description="only troubles of this kind; a fire is never let off"
+    )
+    reason: AdjustmentText
+    evidence: AdjustmentText | None = Field(default=None, description="a document's number, a file, a log entry")
+    requested_by: Account
+    requested_at: AwareDatetime
+    approved_by: tuple[Account, ...] = Field(min_length=1, max_length=2)
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.ends_at < self.starts_at:
+            raise ValueError("ends_at lies before starts_at")
+        if (self.what is AdjustmentKind.CORRECTION) != (self.counted_as is not None):
+            raise ValueError("counted_as goes with a correction")
+        if self.counted_as is not None and (self.system, self.address, self.trouble) != (None, None, None):
+            raise ValueError("a correction is of the whole unit")
+        people = (self.requested_by, *self.approved_by)
+        if len(set(people)) != len(people):
+            raise ValueError("who asks and who approve are different people")
+        return self
+
+
 class UnitRecord(Wire):
     kind: Literal["unit"] = "unit"
     id: Identifier
@@ -160,11 +214,18 @@ class PackRecord(Wire):
     versions: tuple[PackVersion, ...] = Field(min_length=1)
 
 
+class AdjustmentRecord(Wire):
+    kind: Literal["adjustment"] = "adjustment"
+    id: Identifier
+    versions: tuple[AdjustmentVersion, ...] = Field(min_length=1)
+
+
 class RegistryData(Wire):
     """`versions` are in the order of (`valid_from`, `recorded_at`); the last that is valid on a day holds that day."""
 
     record: Annotated[
-        UnitRecord | GatewayRecord | ContactRecord | DepartmentRecord | PackRecord, Field(discriminator="kind")
+        UnitRecord | GatewayRecord | ContactRecord | DepartmentRecord | PackRecord | AdjustmentRecord,
+        Field(discriminator="kind"),
     ]
 
 

@@ -45,7 +45,7 @@ def quantiles(name: str, label: str = "") -> tuple[Q, Q]:
 def _processes(board: Dashboard) -> None:
     board.with_row(Row("进程 · Processes"))
     text = "各服务是否响应抓取。 Whether each service answers Prometheus."
-    services = 'up{job=~"ingest|rules|alerts|alerts-fire|documents|compliance|console"}'
+    services = 'up{job=~"ingest|rules|alerts|alerts-fire|documents|compliance|registry|console"}'
     board.with_panel(
         states(Words("服务", "Services", text, COUNT), Q(services, "{{job}} {{instance}}"), meaning=ANSWERS, width=12)
     )

@@ -36,7 +36,7 @@ USAGE = """usage: python -m deploy.stack demo|run
 demo  a living district on loopback, its data begun anew in var/demo (UNITS=200 units)
 run   for real use, data kept in FIRENET_DATA or var/run; FIRENET_MQTT_TLS=1 secures the broker"""
 
-OURS = "ingest, rules, alerts, documents, compliance, console"
+OURS = "ingest, rules, alerts, documents, compliance, registry, console"
 
 
 def say(text: str) -> None:
@@ -156,7 +156,7 @@ def announce(firenet: FireNet, below: Sequence[str]) -> None:
         *(f"  {line}" for line in mqtt_lines(firenet)),
         f"  metrics         http://{HOST}:{ports.ingest}/metrics  (rules {ports.rules}, alerts {ports.alerts}, "
         f"alerts-fire {ports.alerts_fire}, documents {ports.documents}, compliance {ports.compliance}, "
-        f"console {ports.console_status})",
+        f"registry {ports.registry}, console {ports.console_status})",
         "",
         *(f"  {line}".rstrip() for line in below),
         "",

@@ -33,7 +33,7 @@ SAMPLE_PACK = ROOT / "deploy" / "packs" / "sample-2026.yaml"
 SETUP_LIMIT_S = 120.0
 BROKER_ACCOUNTS = {"ingest": "INGEST", "registry": "REGISTRY"}
 """Users of a secured broker and the prefix of their settings."""
-STANDS_BACK = {"rules": 5, "alerts": 5, "documents": 10, "compliance": 5, "console": 10}
+STANDS_BACK = {"rules": 5, "alerts": 5, "documents": 10, "compliance": 5, "registry": 10, "console": 10}
 """Niceness of what is not on a fire's way: with too little processor for all, ingest and alerts-fire come first."""
 
 NEEDS = {
@@ -43,13 +43,14 @@ NEEDS = {
     "alerts": ("PostgreSQL",),
     "documents": ("Kafka", "PostgreSQL"),
     "compliance": ("Kafka",),
+    "registry": ("PostgreSQL",),
 }
 """What a service does nothing without. The console needs nobody: it says what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where everything listens on loopback. The first eleven are for people and their tools, the rest is inside.
+    """Where everything listens on loopback. The first thirteen are for people and their tools, the rest is inside.
 
     `mqtt` is the door for gateways, and the brokers' own port where there is no door; behind a door the broker listens
     on the ports `..._inner`.
@@ -67,6 +68,7 @@ class Ports:
     alerts_fire: int = 9105
     documents: int = 9106
     compliance: int = 9107
+    registry: int = 9108
     smtp: int = 0
     webhook: int = 0
     devices: int = 0
@@ -256,6 +258,8 @@ class FireNet:
             "INGEST_MQTT_SHARE_GROUP": self.options.share_group,
             "INGEST_HTTP_PORT": str(self.ports.ingest),
             "REGISTRY_CA_DIR": str(self.folder / "ca"),
+            "REGISTRY_HTTP_PORT": str(self.ports.registry),
+            "REGISTRY_API_TOKEN": self.secret("registry-api"),
             "RULES_HTTP_PORT": str(self.ports.rules),
             "ALERTS_HTTP_PORT": str(self.ports.alerts),
             "ALERTS_API_TOKEN": self.secret("alerts-api"),
@@ -274,6 +278,8 @@ class FireNet:
             "CONSOLE_ALERTS_TOKEN": self.secret("alerts-api"),
             "CONSOLE_DOCUMENTS_URL": f"http://{HOST}:{self.ports.documents}",
             "CONSOLE_DOCUMENTS_TOKEN": self.secret("documents-api"),
+            "CONSOLE_REGISTRY_URL": f"http://{HOST}:{self.ports.registry}",
+            "CONSOLE_REGISTRY_TOKEN": self.secret("registry-api"),
             "CONSOLE_PARTS_FILE": str(self.status_file),
             **{name: f"{rate:g}" for name, rate in rates.items()},
         }
@@ -380,5 +386,6 @@ class FireNet:
             self.service("alerts", self.ports.alerts, extra={"ALERTS_LANE": "ordinary"}),
             self.service("documents", self.ports.documents),
             self.service("compliance", self.ports.compliance),
+            self.service("registry", self.ports.registry),
             self.service("console", self.ports.console_status),
         ]

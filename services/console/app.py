@@ -12,11 +12,13 @@ from services.console.adapters.documents_client import HttpDocuments
 from services.console.adapters.encode import JsonEncoder
 from services.console.adapters.kafka_orders import KafkaReplayOrders
 from services.console.adapters.postgres_accounts import PostgresAccounts
+from services.console.adapters.postgres_adjustments import PostgresAdjustments
 from services.console.adapters.postgres_history import PostgresHistory
 from services.console.adapters.postgres_read import PostgresReadModel
 from services.console.adapters.postgres_refusals import PostgresRefusals
 from services.console.adapters.refusal_copy import RefusalCopy
 from services.console.adapters.refusal_feed import RefusalFeed
+from services.console.adapters.registry_client import HttpAdjustmentOrders
 from services.console.adapters.secrets import Argon2Passwords, RandomSecrets, generated_password
 from services.console.adapters.web.site import LinkParts, PageServer, SiteOptions, build_site
 from services.console.domain.accounts import Account, BadAccount, checked_account, checked_password
@@ -24,6 +26,7 @@ from services.console.domain.screens import Screen, new_screen
 from services.console.domain.viewer import Viewer
 from services.console.metrics import Metrics, RateGauges
 from services.console.settings import ConsoleSettings
+from services.console.worker.adjustments import AdjustmentDesk
 from services.console.worker.authentication import Authenticator, LoginLimits
 from services.console.worker.documents import DocumentDesk, LinkThrottle
 from services.console.worker.history import HistoryService
@@ -77,6 +80,9 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
             http, str(settings.documents_url), settings.documents_token, settings.alerts_deadline_s
         )
         book, orders = PostgresRefusals(pool), KafkaReplayOrders(settings.kafka_bootstrap)
+        adjusting = HttpAdjustmentOrders(
+            http, str(settings.registry_url), settings.registry_token, settings.registry_deadline_s
+        )
         feed = RefusalFeed(
             RefusalCopy(pool),
             metrics,
@@ -94,6 +100,7 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
             documents=DocumentDesk(documents),
             links=LinkParts(documents, LinkThrottle(clock)),
             histories=HistoryService(PostgresHistory(pool)),
+            adjustments=AdjustmentDesk(PostgresAdjustments(pool), adjusting, read, clock),
             clock=clock,
             metrics=metrics,
             options=SiteOptions(

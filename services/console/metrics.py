@@ -1,10 +1,12 @@
 """Every metric of the console. Names are an interface: renaming one is a change in the changelog."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.console.domain.accounts import SignIn
+from services.console.domain.adjustments import Decision
 from services.kernel.ratio import Ratio, floored
 
 REQUEST_OUTCOMES = ("ok", "client_error", "server_error")
@@ -49,27 +51,32 @@ class Metrics:
         self.replay_orders = Counter(
             "firenet_console_replay_orders", "Clicks on replay by outcome", ["outcome"], registry=registry
         )
-        for how in ("kept", "counted", "unreadable"):
-            self.refusals.labels(how)
-        for outcome in ("ok", "conflict", "orders_unavailable", "not_allowed"):
-            self.replay_orders.labels(outcome)
-        for attempt in SignIn:
-            self.logins.labels(attempt.value)
-        for outcome in ("ok", "not_found", "conflict", "alerts_unavailable"):
-            self.acknowledgements.labels(outcome)
+        self.adjustments = Counter(
+            "firenet_console_adjustments",
+            "Requests and decisions about adjustments by outcome",
+            ["action", "outcome"],
+            registry=registry,
+        )
+        outcomes = ("ok", "not_allowed", "same_person", "not_waiting", "bad_adjustment", "registry_unavailable")
         self.document_acts = Counter(
             "firenet_console_document_acts_total",
             "Signatures, replies, decisions and taken back links of signed-in accounts",
             ["act", "outcome"],
             registry=registry,
         )
-        for act in ("sign", "submit", "decide", "revoke"):
-            for ended in ("ok", "refused"):
-                self.document_acts.labels(act, ended)
-        for outcome in REQUEST_OUTCOMES:
-            self.requests.labels(outcome)
-        for kind in ("snapshot", "update", "beat"):
-            self.events.labels(kind)
+        _at_zero(self.adjustments, ("request", *Decision), outcomes)
+        _at_zero(self.refusals, ("kept", "counted", "unreadable"))
+        _at_zero(self.replay_orders, ("ok", "conflict", "orders_unavailable", "not_allowed"))
+        _at_zero(self.logins, (attempt.value for attempt in SignIn))
+        _at_zero(self.acknowledgements, ("ok", "not_found", "conflict", "alerts_unavailable"))
+        _at_zero(self.document_acts, ("sign", "submit", "decide", "revoke"), ("ok", "refused"))
+        _at_zero(self.requests, REQUEST_OUTCOMES)
+        _at_zero(self.events, ("snapshot", "update", "beat"))
+
+
+def _at_zero(counter: Counter, *values: Iterable[str]) -> None:
+    for labels in product(*values):
+        counter.labels(*labels)
 
 
 class RateGauges:

@@ -7,6 +7,14 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from services.console.domain.accounts import Account, Session
+from services.console.domain.adjustments import (
+    AdjustmentPage,
+    AdjustmentQuery,
+    AdjustmentRow,
+    Decision,
+    InForceRow,
+    NewAdjustment,
+)
 from services.console.domain.cases import CaseDetail, CaseList
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.documents import File, InboxPage, RawForm
@@ -272,6 +280,51 @@ class Histories(Protocol):
     async def history(self, viewer: Viewer, query: HistoryQuery) -> RateHistory:
         """Raises NotFound outside the slice, TooBusy."""
         ...
+
+
+class AdjustmentBook(Protocol):
+    """The registry's adjustments, read. Every method raises DataUnavailable when there is no answer in time."""
+
+    async def page(self, slice_: Slice, query: AdjustmentQuery) -> AdjustmentPage:
+        """Return those of units of the slice, the newest first."""
+        ...
+
+    async def one(self, slice_: Slice, adjustment_id: str) -> AdjustmentRow:
+        """Raises NotFound outside the slice."""
+        ...
+
+    async def in_force(self, slice_: Slice, now: datetime) -> Sequence[InForceRow]:
+        """Return what is on test, in maintenance or exempt at `now`, by unit."""
+        ...
+
+
+class AdjustmentOrders(Protocol):
+    """Orders to the service that keeps the register.
+
+    Every method raises AdjustmentRefused, NotAllowed, NotFound, TooBusy, RegistryUnavailable.
+    """
+
+    async def request(self, asked: NewAdjustment, viewer: Viewer) -> str:
+        """Return the id of the adjustment once it is stored."""
+        ...
+
+    async def decide(self, decision: Decision, adjustment_id: str, viewer: Viewer, note: str) -> str:
+        """Return the state of the adjustment once the decision is stored."""
+        ...
+
+
+class Adjustments(Protocol):
+    """What the pages may do with adjustments; all of it within the viewer's slice. Raises as the two above do."""
+
+    async def page(self, viewer: Viewer, query: AdjustmentQuery) -> AdjustmentPage: ...
+
+    async def in_force(self, viewer: Viewer) -> Sequence[InForceRow]: ...
+
+    async def request(self, viewer: Viewer, asked: NewAdjustment) -> str:
+        """Raises NotFound for a unit outside the slice."""
+        ...
+
+    async def decide(self, viewer: Viewer, decision: Decision, adjustment_id: str, note: str) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,11 @@ class ConsoleSettings(ServiceSettings):
         default=AnyHttpUrl("http://127.0.0.1:9106"), description="base URL of the API of documents"
     )
     documents_token: SecretStr = Field(default=SecretStr(""), description="bearer token for the API of documents")
+    registry_url: AnyHttpUrl = Field(
+        default=AnyHttpUrl("http://127.0.0.1:9108"), description="base URL of the API of the registry"
+    )
+    registry_token: SecretStr = Field(default=SecretStr(""), description="bearer token for the API of the registry")
+    registry_deadline_s: float = Field(default=5, gt=0, le=60, description="wait for the API of the registry, seconds")
     session_hours: float = Field(default=12, gt=0, le=168, description="how long a sign-in lasts, hours")
     streams_total: int = Field(
         default=512, ge=1, le=10000, description="live streams at once, all accounts; a browser has one"

@@ -228,6 +228,50 @@ class Duty(StrEnum):
     RETIRED = "retired"
 
 
+class Role(StrEnum):
+    """Of an account. Brigade and centre see the whole district; a department what it leads or is copied on, a street
+    its area too. A screen is a display on a wall: it sees the live picture, and nobody sits before it.
+    """
+
+    BRIGADE = "brigade"
+    CENTRE = "centre"
+    DEPARTMENT = "department"
+    SCREEN = "screen"
+
+
+class AdjustmentKind(StrEnum):
+    """What a person asks to be counted otherwise than it was measured, for a span of time to the minute.
+
+    `correction` (更正): time that is over was counted wrongly. `exemption` (豁免), `maintenance` (检修), `test` (测试):
+    a unit, a system or component of it or a kind of its troubles is let off. A test never lets off the connection.
+    """
+
+    CORRECTION = "correction"
+    EXEMPTION = "exemption"
+    MAINTENANCE = "maintenance"
+    TEST = "test"
+
+
+class AdjustmentState(StrEnum):
+    """The life of an adjustment: only `approved` and `ended` (approved, and cut short later) count for anything."""
+
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    ENDED = "ended"
+
+
+class CountedAs(StrEnum):
+    """What a correction has the time of a unit counted as; `measured` takes back what earlier corrections said."""
+
+    CONNECTED = "connected"
+    OFFLINE = "offline"
+    UNKNOWN = "unknown"
+    EXEMPT = "exempt"
+    MEASURED = "measured"
+
+
 class Connection(StrEnum):
     """Whether a unit reaches us. `unknown` is our own blindness, never the unit's fault.
 

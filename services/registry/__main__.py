@@ -1,8 +1,22 @@
-"""`python -m services.registry COMMAND`."""
+"""`python -m services.registry [COMMAND]`: without a command, the service that takes the console's orders."""
 
 import sys
 
-from services.registry.app import main
+
+def run(arguments: list[str]) -> int:
+    # Each imports its own: the service's HTTP is a third of a second that a command has no use for.
+    if not arguments:
+        from services.registry.cli import serve
+
+        return serve.main()
+    if arguments[0] == "adjust":
+        from services.registry.cli import adjust
+
+        return adjust.main(arguments[1:])
+    from services.registry import app
+
+    return app.main(arguments)
+
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:]))

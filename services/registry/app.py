@@ -70,18 +70,19 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     commands.add_parser("publish", help="publish what is not on the topic yet")
     show = commands.add_parser("show", help="print all versions of one entity")
     show.add_argument("kind", choices=[kind.value for kind in Kind])
-    show.add_argument("id", type=_id)
+    show.add_argument("id", type=entity_id)
     listing = commands.add_parser("list", help="print the entities of a kind that are in force today")
     listing.add_argument("kind", choices=[kind.value for kind in Kind])
     explain = commands.add_parser(
         "explain", help="print in which scopes a unit is, why, and who would be told about it; or what a pack says"
     )
-    explain.add_argument("id", type=_id, metavar="ID")
+    explain.add_argument("id", type=entity_id, metavar="ID")
     explain.add_argument("--pack", action="store_true", help="ID is that of a policy pack")
     check = commands.add_parser(
         "check", help="print what would leave a notice without a reader, or what is wrong with packs; exit 1 when so"
     )
     check.add_argument("packs", nargs="*", metavar="PACK", help="files of policy packs; nothing else is looked at then")
+    commands.add_parser("adjust", add_help=False, help="have time counted otherwise: ask, approve, see what is")
     _credentials(commands.add_parser("credentials", help="passwords and certificates of gateways at the MQTT broker"))
     wanted = parser.parse_args(argv)
     if wanted.command == "credentials" and getattr(wanted, "all", False) and wanted.out is None:
@@ -97,11 +98,11 @@ def _credentials(parser: argparse.ArgumentParser) -> None:
     ):
         drawing = actions.add_parser(name, help=meaning)
         whose = drawing.add_mutually_exclusive_group(required=True)
-        whose.add_argument("--gateway", nargs="+", type=_id, metavar="ID")
+        whose.add_argument("--gateway", nargs="+", type=entity_id, metavar="ID")
         whose.add_argument("--all", action="store_true", help="every gateway in force; needs --out")
         drawing.add_argument("--out", type=Path, metavar="FILE", help="new CSV for the passwords, its owner's alone")
     revoking = actions.add_parser("revoke", help="end the passwords and certificates of gateways")
-    revoking.add_argument("--gateway", nargs="+", type=_id, metavar="ID", required=True)
+    revoking.add_argument("--gateway", nargs="+", type=entity_id, metavar="ID", required=True)
     actions.add_parser("list", help="print what each gateway holds; no secrets")
     writing = actions.add_parser("write", help="write Mosquitto's password, access and revocation files")
     actions.add_parser("ca", help="make the certificate authority, where there is none")
@@ -110,17 +111,17 @@ def _credentials(parser: argparse.ArgumentParser) -> None:
         "--name", action="append", required=True, metavar="HOST", help="name or address it is reached by"
     )
     certifying = actions.add_parser("certificate", help="issue a client certificate")
-    certifying.add_argument("--gateway", type=_id, required=True, metavar="ID")
+    certifying.add_argument("--gateway", type=entity_id, required=True, metavar="ID")
     certifying.add_argument("--out", type=Path, metavar="DIR", required=True)
     for issuing in (serving, certifying):
         issuing.add_argument("--days", type=_days, default=730, help="how long it holds; default 730")
     for broking in (writing, serving):
         broking.add_argument("--out", type=Path, metavar="DIR", help="default: REGISTRY_BROKER_DIR")
     ending = actions.add_parser("disconnect", help="end sessions at the broker; default: those of revoked certificates")
-    ending.add_argument("--gateway", nargs="+", type=_id, metavar="ID")
+    ending.add_argument("--gateway", nargs="+", type=entity_id, metavar="ID")
 
 
-def _id(text: str) -> str:
+def entity_id(text: str) -> str:
     if len(text) > MAX_ID or any("\ud800" <= char <= "\udfff" for char in text):
         raise argparse.ArgumentTypeError(f"an id: at most {MAX_ID} characters of UTF-8")
     return text

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Protocol
 
+from services.kernel.words import AdjustmentState
+from services.registry.domain.adjustments import Adjustment
+from services.registry.domain.audit import AuditEntry, AuditLink
 from services.registry.domain.credentials import Access, Certificate, Drawn, Password
 from services.registry.domain.entities import F, Facts, History, Kind, Version
 from services.registry.domain.policy import Policy
@@ -84,6 +87,36 @@ class Credentials(Protocol):
         ...
 
 
+class Adjustments(Protocol):
+    """What people asked to be counted otherwise, inside the transaction of its register. Raises as that does."""
+
+    async def count(self, year: int) -> int:
+        """Return how many there are whose id names the year."""
+        ...
+
+    async def get(self, adjustment_id: str) -> Adjustment | None: ...
+
+    async def put(self, adjustment: Adjustment) -> None:
+        """Add it, or put it in the place of the one of its id."""
+        ...
+
+    async def listed(self, state: AdjustmentState | None, unit_id: str | None, limit: int) -> Sequence[Adjustment]:
+        """Return up to `limit`, the newest first; of one state and of one unit where these are given."""
+        ...
+
+    async def in_force(self, at: datetime) -> Sequence[Adjustment]:
+        """Return what lets somebody off at `at`, by unit and beginning; corrections are none."""
+        ...
+
+    async def audited(self) -> Sequence[AuditLink]:
+        """Return the whole audit, in order."""
+        ...
+
+    async def audit(self, what: AuditEntry) -> None:
+        """Write an entry down behind the last one."""
+        ...
+
+
 class Register(Protocol):
     """The register inside one transaction, alone: nobody else imports or publishes meanwhile.
 
@@ -92,6 +125,9 @@ class Register(Protocol):
 
     @property
     def credentials(self) -> Credentials: ...
+
+    @property
+    def adjustments(self) -> Adjustments: ...
 
     async def last_recorded(self) -> datetime | None:
         """Return the newest `recorded_at` of all versions."""
@@ -113,8 +149,11 @@ class Register(Protocol):
         """Add versions, remember the import and mark the entities as not yet published."""
         ...
 
-    async def unpublished(self, limit: int) -> Sequence[tuple[Kind, str]]:
-        """Return up to `limit` entities whose record on the topic is older than their versions; packs come first."""
+    async def unpublished(self, limit: int, only: Kind | None = None) -> Sequence[tuple[Kind, str]]:
+        """Return up to `limit` entities whose record on the topic is older than their versions; packs come first.
+
+        With `only` those of one kind.
+        """
         ...
 
     async def published(self, entities: Sequence[tuple[Kind, str]]) -> None:

@@ -1,4 +1,4 @@
-"""Settings of the registry's command line."""
+"""Settings of the registry: of its command line, and of the service that takes the console's orders."""
 
 from pathlib import Path
 
@@ -30,4 +30,9 @@ class RegistrySettings(ServiceSettings):
     mqtt_username: str | None = Field(default=None, description="user name at the broker")
     mqtt_password: SecretStr | None = Field(default=None, description="password at the broker")
     mqtt_tls_ca: str | None = Field(default=None, description="file of CA certificates; TLS is used when it is set")
+    http_port: int = Field(default=9108, ge=1, le=65535, description="port of the API, /metrics, /healthz and /readyz")
+    api_token: SecretStr = Field(default=SecretStr(""), description="bearer token that the API asks for")
+    publish_every_s: float = Field(
+        default=5, gt=0, le=3600, description="approved adjustments that Kafka did not take are tried again, seconds"
+    )
     publish_batch: int = Field(default=2_000, ge=1, le=10_000, description="entities published in one transaction")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 from services.kernel.words import Connection, Health, VisibilityState
 from services.rules.domain.effects import Effects
-from services.rules.domain.facts import GatewayVersion, PackVersion, UnitVersion
+from services.rules.domain.facts import AdjustmentVersion, GatewayVersion, PackVersion, UnitVersion
 from services.rules.domain.inputs import Input
 from services.rules.domain.rate import RateRow
 from services.rules.domain.snapshot import SavedUnit
@@ -60,6 +60,7 @@ class Rows(NamedTuple):
     units: Mapping[str, tuple[UnitVersion, ...]]
     gateways: Mapping[str, tuple[GatewayVersion, ...]]
     packs: Mapping[str, tuple[PackVersion, ...]]
+    adjustments: Mapping[str, tuple[AdjustmentVersion, ...]] = {}
 
 
 class RegistryView(Protocol):

@@ -70,7 +70,7 @@ def replay(
     for partition in range(setting.partitions):
         engine = Engine(span(setting.never_grace_s / setting.clock_rate))
         rows = view.rows(partition)
-        engine.registry(rows.units, rows.gateways, rows.packs)
+        engine.registry(*rows)
         entries = log.get(partition, ())
         stop = until.get(partition, 0)
         _feed(engine, (entry for entry in entries if entry.offset < stop))

@@ -7,6 +7,9 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from services.kernel.effective import in_force, ordered
+from services.kernel.words import AdjustmentKind, AdjustmentState
+from services.registry.domain.adjustments import Adjustment
+from services.registry.domain.audit import AuditEntry, AuditLink, link
 from services.registry.domain.credentials import Certificate, Password
 from services.registry.domain.entities import F, Facts, History, Kind, Version
 from services.registry.domain.errors import BusUnavailable
@@ -35,6 +38,7 @@ class MemoryStore:
         self.unpublished: set[tuple[Kind, str]] = set()
         self.notes: list[ImportNote] = []
         self.credentials = MemoryCredentials()
+        self.adjustments = MemoryAdjustments()
 
     @asynccontextmanager
     async def transaction(self, *, keep: bool = True) -> AsyncIterator[Register]:
@@ -43,14 +47,53 @@ class MemoryStore:
 
     @asynccontextmanager
     async def command(self, *, keep: bool) -> AsyncIterator[None]:
-        before = copy.deepcopy((self.versions, self.unpublished, self.notes, self.credentials))
+        before = copy.deepcopy((self.versions, self.unpublished, self.notes, self.credentials, self.adjustments))
         done = False
         try:
             yield
             done = keep
         finally:
             if not done:
-                self.versions, self.unpublished, self.notes, self.credentials = before
+                self.versions, self.unpublished, self.notes, self.credentials, self.adjustments = before
+
+
+class MemoryAdjustments:
+    def __init__(self) -> None:
+        self.held: dict[str, Adjustment] = {}
+        self.links: list[AuditLink] = []
+
+    async def count(self, year: int) -> int:
+        return sum(name.startswith(f"A{year}-") for name in self.held)
+
+    async def get(self, adjustment_id: str) -> Adjustment | None:
+        return self.held.get(adjustment_id)
+
+    async def put(self, adjustment: Adjustment) -> None:
+        self.held[adjustment.adjustment_id] = adjustment
+
+    async def listed(self, state: AdjustmentState | None, unit_id: str | None, limit: int) -> Sequence[Adjustment]:
+        found = [
+            each
+            for each in self.held.values()
+            if state in (None, each.state) and unit_id in (None, each.request.unit_id)
+        ]
+        return sorted(found, key=lambda each: (each.requested_at, each.adjustment_id), reverse=True)[:limit]
+
+    async def in_force(self, at: datetime) -> Sequence[Adjustment]:
+        acting = (AdjustmentState.APPROVED, AdjustmentState.ENDED)
+        found = [
+            each
+            for each in self.held.values()
+            if each.state in acting and each.request.what is not AdjustmentKind.CORRECTION
+            and each.request.starts_at <= at < each.request.ends_at
+        ]  # fmt: skip
+        return sorted(found, key=lambda each: (each.request.unit_id, each.request.starts_at, each.adjustment_id))
+
+    async def audited(self) -> Sequence[AuditLink]:
+        return list(self.links)
+
+    async def audit(self, what: AuditEntry) -> None:
+        self.links.append(link(what, self.links[-1] if self.links else None))
 
 
 class MemoryCredentials:
@@ -85,6 +128,10 @@ class MemoryRegister:
     def credentials(self) -> MemoryCredentials:
         return self._store.credentials
 
+    @property
+    def adjustments(self) -> MemoryAdjustments:
+        return self._store.adjustments
+
     async def last_recorded(self) -> datetime | None:
         return max((each.recorded_at for found in self._store.versions.values() for each in found), default=None)
 
@@ -109,9 +156,10 @@ class MemoryRegister:
             self._store.versions.setdefault((kind, version.facts.id), []).append(version)
             self._store.unpublished.add((kind, version.facts.id))
 
-    async def unpublished(self, limit: int) -> Sequence[tuple[Kind, str]]:
+    async def unpublished(self, limit: int, only: Kind | None = None) -> Sequence[tuple[Kind, str]]:
         order = list(Kind)
-        return sorted(self._store.unpublished, key=lambda each: (order.index(each[0]), each[1]))[:limit]
+        waiting = [each for each in self._store.unpublished if only in (None, each[0])]
+        return sorted(waiting, key=lambda each: (order.index(each[0]), each[1]))[:limit]
 
     async def published(self, entities: Sequence[tuple[Kind, str]]) -> None:
         self._store.unpublished.difference_update(entities)

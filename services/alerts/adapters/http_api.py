@@ -1,20 +1,18 @@
 """The API of alerts on its status server: acknowledge a case or sign for it, look at one."""
 
-import hmac
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import FastAPI, HTTPException, Path, Query, Request, Response
+from fastapi import FastAPI, HTTPException, Path, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from starlette.middleware.base import RequestResponseEndpoint
 
 from services.alerts.adapters.case_reader import CaseReader
 from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.errors import StoreUnavailable
 from services.alerts.domain.ids import CaseId
+from services.runtime.bearer import require_token
 
-MAX_BODY_BYTES = 16 * 1024
 ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 
 CaseIdPath = Annotated[str, Path(pattern=ID)]
@@ -35,37 +33,16 @@ class Acknowledge(BaseModel):
 AcknowledgeCase = Callable[[CaseId, Acknowledge], Awaitable[Reply]]
 
 
-def _guard(token: SecretStr) -> Callable[[Request], JSONResponse | None]:
-    """Return what refuses a request before any of its body is read."""
-    expected = f"Bearer {token.get_secret_value()}".encode()
-
-    def refusal(request: Request) -> JSONResponse | None:
-        given = request.headers.get("authorization", "").encode()
-        if not hmac.compare_digest(given, expected):
-            return JSONResponse({"detail": "unauthorized"}, 401, {"WWW-Authenticate": "Bearer"})
-        length = request.headers.get("content-length", "0" if request.method == "GET" else "")
-        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
-            return JSONResponse({"detail": "the body must say its length, at most 16 KiB"}, 413)
-        return None
-
-    return refusal
-
-
 def build_api(token: SecretStr, reader: CaseReader, acknowledge: AcknowledgeCase) -> FastAPI:
     """Return the routes. Whoever has no token learns nothing, not even which cases there are."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    refusal = _guard(token)
+    require_token(app, token)
 
     async def show(case_id: str, body_code: str | None) -> dict[str, Any]:
         found = await reader.case(case_id, body_code)
         if found is None:
             raise HTTPException(404, "no such case")
         return found
-
-    @app.middleware("http")
-    async def guard(request: Request, go_on: RequestResponseEndpoint) -> Response:
-        refused = refusal(request) if request.url.path.startswith("/v1/") else None
-        return refused or await go_on(request)
 
     @app.exception_handler(StoreUnavailable)
     async def unavailable(request: Request, error: StoreUnavailable) -> JSONResponse:

@@ -12,6 +12,7 @@ from schemas.registry import (
     DepartmentRecord,
     GatewayRecord,
     GatewayVersion,
+    PackRecord,
     UnitRecord,
     UnitVersion,
 )
@@ -68,8 +69,9 @@ class RegistryDirectory:
                 self._contacts_of[contact.body_code].add(record.id)
         elif isinstance(record, DepartmentRecord):
             self._departments[record.id] = record
-        else:
+        elif isinstance(record, PackRecord):
             self._packs.put(record)
+        # Adjustments are of no concern here: rules follows them, and a fire of a unit in maintenance is told as ever.
 
     def _remove(self, kind: str, entity: str) -> None:
         if kind == "pack":

@@ -94,11 +94,15 @@ class WireOutages(Wire):
 
 class WireOutagesAsk(Wire):
     known_at: Instant | None = None
+    adjusted: bool = True
     outages: tuple[WireOutages, ...] = ()
 
 
 class WireAsk(Wire):
+    """`adjusted` false asks for what was measured, as if no adjustment had ever been approved."""
+
     known_at: Instant | None = None
+    adjusted: bool = True
     figures: tuple[WireFigure, ...] = ()
     intervals: tuple[WireIntervals, ...] = ()
     blocking: tuple[WireOfTarget, ...] = ()

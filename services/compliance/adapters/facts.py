@@ -12,6 +12,7 @@ from schemas import facts as wire
 from schemas import registry as wire_registry
 from schemas.codec import BadRecord
 from schemas.inputs import EXIT_OF, InputError, lines
+from services.compliance.domain.adjustments import Adjustment, Adjustments
 from services.compliance.domain.checks import CheckStep
 from services.compliance.domain.knowledge import Known
 from services.compliance.domain.registry import GatewayRow, Registry, UnitRow
@@ -90,8 +91,10 @@ def _pass_on_error(line: bytes) -> None:
     raise InputError(code, where)
 
 
-def known(registry: Sequence[wire_registry.RegistryEvent], facts: Facts, known_at: int | None) -> Known:
-    """Return what was known at `known_at`, everything where it is None."""
+def known(
+    registry: Sequence[wire_registry.RegistryEvent], facts: Facts, known_at: int | None, *, adjusted: bool = True
+) -> Known:
+    """Return what was known at `known_at`, everything where it is None; without adjustments where not `adjusted`."""
     until = NEVER if known_at is None else known_at
     records = {(event.data.record.kind, event.data.record.id): event.data for event in registry}
     records |= {(data.record.kind, data.record.id): data for at, data in facts.records if at <= until}
@@ -101,7 +104,7 @@ def known(registry: Sequence[wire_registry.RegistryEvent], facts: Facts, known_a
         [signal for at, signal in facts.signals if at <= until],
         _heartbeats(facts, until),
         [step for at, step in facts.checks if at <= until],
-        _registry(list(records.values()), until),
+        _registry(list(records.values()), until, adjusted=adjusted),
     )
 
 
@@ -148,7 +151,7 @@ def _pair(fact: wire.SignalFact | wire.HeartbeatsFact | wire.ReplacedFact) -> Pa
     return fact.gateway_id, fact.unit_id
 
 
-def _registry(records: Sequence[wire_registry.RegistryData], until: int) -> Registry:
+def _registry(records: Sequence[wire_registry.RegistryData], until: int, *, adjusted: bool) -> Registry:
     units: dict[str, list[UnitRow]] = {}
     gateways: dict[str, list[GatewayRow]] = {}
     for data in records:
@@ -159,7 +162,35 @@ def _registry(records: Sequence[wire_registry.RegistryData], until: int) -> Regi
                 units.setdefault(data.record.id, []).append(_unit(version))
             elif isinstance(version, wire_registry.GatewayVersion):
                 gateways.setdefault(data.record.id, []).append(_gateway(version))
-    return Registry(units, gateways)
+    return Registry(units, gateways, _adjustments(records, until) if adjusted else {})
+
+
+def _adjustments(records: Sequence[wire_registry.RegistryData], until: int) -> dict[str, Adjustments]:
+    """Return them by unit. The version known last holds: it says the same, but may end sooner."""
+    found: dict[str, list[Adjustment]] = {}
+    for data in records:
+        if not isinstance(data.record, wire_registry.AdjustmentRecord):
+            continue
+        known = [version for version in data.record.versions if micros(version.recorded_at) <= until]
+        if known:
+            version = max(known, key=lambda each: each.recorded_at)
+            first = min(version.recorded_at for version in known)
+            found.setdefault(version.unit_id, []).append(_adjustment(version, micros(first)))
+    return {unit_id: Adjustments(of_unit) for unit_id, of_unit in found.items()}
+
+
+def _adjustment(version: wire_registry.AdjustmentVersion, approved: int) -> Adjustment:
+    return Adjustment(
+        adjustment_id=version.adjustment_id,
+        kind=version.what,
+        start=micros(version.starts_at),
+        end=micros(version.ends_at),
+        recorded_at=approved,
+        counted_as=version.counted_as,
+        system=version.system,
+        address=version.address,
+        trouble=None if version.trouble is None else version.trouble.value,
+    )
 
 
 def _unit(version: wire_registry.UnitVersion) -> UnitRow:

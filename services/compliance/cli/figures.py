@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from typing import Any, BinaryIO
 
 from schemas.inputs import EXIT_OF, InputError, json_line
@@ -54,7 +55,8 @@ def figures_answer(inputs: Inputs) -> dict[str, Any]:
     """
     asked = read_ask(inputs.ask)
     known_at = None if asked.known_at is None else to_micros(asked.known_at)
-    knowledge = inputs.knowledge(known_at)
+    knowledge_at = partial(inputs.knowledge, adjusted=asked.adjusted)
+    knowledge = knowledge_at(known_at)
     visibility = knowledge.visibility
     return {
         "known_at": None if known_at is None else text(known_at),
@@ -65,7 +67,7 @@ def figures_answer(inputs: Inputs) -> dict[str, Any]:
         "intervals": [_intervals(knowledge, intervals_ask(each)) for each in asked.intervals],
         "blocking": [answer.blocking(blocking(knowledge, target_ask(each))) for each in asked.blocking],
         "forecast": [answer.forecast(forecast(knowledge, target_ask(each))) for each in asked.forecast],
-        "revisions": [_revisions(inputs.knowledge, each) for each in asked.revisions],
+        "revisions": [_revisions(knowledge_at, each) for each in asked.revisions],
     }
 
 

@@ -28,15 +28,17 @@ class Inputs:
         self._packs = policies(read_packs(options.pack))
         self._registry = read_registry(options.registry)
         self.ask = read_bytes(options.ask, "bad_ask", MAX_ASK)
-        self._by_instant: dict[int | None, Knowledge] = {}
+        self._by_instant: dict[tuple[int | None, bool], Knowledge] = {}
 
-    def knowledge(self, known_at: int | None) -> Knowledge:
-        """Return what was known at an instant, everything where it is None."""
-        if known_at not in self._by_instant:
+    def knowledge(self, known_at: int | None, *, adjusted: bool = True) -> Knowledge:
+        """Return what was known at an instant, everything where it is None; not `adjusted`: as it was measured."""
+        key = (known_at, adjusted)
+        if key not in self._by_instant:
             if len(self._by_instant) >= MAX_INSTANTS:
                 self._by_instant.pop(next(iter(self._by_instant)))
-            self._by_instant[known_at] = Knowledge(known(self._registry, self._facts, known_at), self._packs)
-        return self._by_instant[known_at]
+            found = known(self._registry, self._facts, known_at, adjusted=adjusted)
+            self._by_instant[key] = Knowledge(found, self._packs)
+        return self._by_instant[key]
 
 
 def _facts(source: str, stdin: BinaryIO) -> Facts:

@@ -19,7 +19,7 @@ def outages_answer(inputs: Inputs) -> dict[str, Any]:
     """
     asked = read_outages_ask(inputs.ask)
     known_at = None if asked.known_at is None else to_micros(asked.known_at)
-    knowledge = inputs.knowledge(known_at)
+    knowledge = inputs.knowledge(known_at, adjusted=asked.adjusted)
     return {
         "known_at": None if known_at is None else text(known_at),
         "through": text(knowledge.visibility.through),

@@ -7,6 +7,7 @@ from enum import IntEnum
 from itertools import groupby
 from typing import NamedTuple
 
+from services.compliance.domain.adjustments import Adjustment
 from services.compliance.domain.signals import SignalFact
 from services.kernel.calendar import DAY
 
@@ -32,7 +33,8 @@ class Trouble(NamedTuple):
     """What the open troubles of a gateway come to.
 
     `bad`: points with a fault or an isolation of their own, `isolated`: those with an isolation. `all_bad`,
-    `all_isolated`: the whole gateway has one, and with it every point, seen or not.
+    `all_isolated`: the whole gateway has one, and with it every point, seen or not. Points that an adjustment lets off
+    are in none of these but in `let_off`, or are all there are with `all_let_off`.
     """
 
     health: Health
@@ -40,6 +42,12 @@ class Trouble(NamedTuple):
     isolated: int = 0
     all_bad: bool = False
     all_isolated: bool = False
+    let_off: int = 0
+    all_let_off: bool = False
+
+    def counted(self, points: int) -> int:
+        """Return how many of the points count at all."""
+        return 0 if self.all_let_off else points - self.let_off
 
 
 QUIET = Trouble(Health.NONE)
@@ -53,10 +61,11 @@ class Change(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """From `begun` on until `ended`, None while it is open."""
+    """From `begun` on until `ended`, None while it is open. `let_off`: by an adjustment that held as it began."""
 
     begun: int
     ended: int | None
+    let_off: bool = False
 
 
 class Condition(NamedTuple):
@@ -67,18 +76,23 @@ class Condition(NamedTuple):
     seen: Sequence[int] = ()
 
 
-def condition(signals: Iterable[SignalFact]) -> Condition:
-    """Return what the signals of a pair come to; retained ones have no effect at all (R11)."""
+def condition(signals: Iterable[SignalFact], adjustments: Sequence[Adjustment] = ()) -> Condition:
+    """Return what the signals of a pair come to; retained ones have no effect at all (R11).
+
+    `adjustments` of the unit let off troubles and points: they are gone from the counts, not from the health.
+    """
     effective = [each for each in signals if "retained" not in each.flags]
     reports = sorted((each for each in effective if _reports(each)), key=_order)
-    troubles = _Troubles()
+    seen = _seen(effective)
+    troubles = _Troubles(_LetOff(adjustments, seen))
+    groups = {at: list(group) for at, group in groupby(reports, key=trouble_time)}
     changes: list[Change] = []
-    for at, group in groupby(reports, key=trouble_time):
-        troubles.take(at, list(group))
-        now = troubles.now()
+    for at in sorted(groups.keys() | troubles.let_off.edges()):
+        troubles.take(at, groups.get(at, ()))
+        now = troubles.now(at)
         if not changes or changes[-1].trouble != now:
             changes.append(Change(at, now))
-    return Condition(changes, troubles.faults(), _seen(effective))
+    return Condition(changes, troubles.faults(), sorted(seen.values()))
 
 
 def trouble_time(signal: SignalFact) -> int:
@@ -88,13 +102,14 @@ def trouble_time(signal: SignalFact) -> int:
     return claimed if claimed is not None and received - DAY <= claimed <= received else received
 
 
-def _seen(signals: Iterable[SignalFact]) -> list[int]:
+def _seen(signals: Iterable[SignalFact]) -> dict[Key, int]:
+    """Return when each point was first named."""
     first: dict[Key, int] = {}
     for signal in signals:
         if signal.address is not None and signal.address != EVERY:
             at, key = trouble_time(signal), _key(signal)
             first[key] = min(at, first.get(key, at))
-    return sorted(first.values())
+    return first
 
 
 def _received(signal: SignalFact) -> int:
@@ -122,6 +137,34 @@ class _Coming:
         return self.begins.get(key, -1) > self.after
 
 
+class _LetOff(NamedTuple):
+    """What adjustments let off of one gateway's points and troubles. `seen`: when each point was first named."""
+
+    adjustments: Sequence[Adjustment]
+    seen: Mapping[Key, int]
+
+    def edges(self) -> set[int]:
+        """Return the instants at which it may change though nothing is said."""
+        if not self.adjustments:
+            return set()
+        return {at for each in self.adjustments for at in (each.start, each.end)} | set(self.seen.values())
+
+    def lets_off(self, at: int, key: Key, trouble: str | None) -> bool:
+        return any(each.start <= at < each.end and each.lets_off(*key, trouble) for each in self.adjustments)
+
+    def points(self, at: int, open_troubles: Mapping[str, Mapping[Key, int]]) -> set[Key]:
+        """Return the points that do not count at `at`: themselves, or for a trouble that they have."""
+        points = {key for key, first in self.seen.items() if first <= at and self.lets_off(at, key, None)}
+        for kind, keys in open_troubles.items():
+            points.update(key for key in keys if _is_point(key) and self.lets_off(at, key, kind))
+        return points
+
+    def everything(self, at: int, open_troubles: Mapping[str, Mapping[Key, int]]) -> bool:
+        """Tell whether no point of the gateway counts at `at`: for itself, or for a trouble of all of it."""
+        kinds = [None, *(kind for kind, keys in open_troubles.items() if WHOLE in keys)]
+        return any(self.lets_off(at, WHOLE, kind) for kind in kinds)
+
+
 @dataclass(slots=True)
 class _Troubles:
     """Open troubles by kind, with the instant at which each began.
@@ -130,6 +173,7 @@ class _Troubles:
     `bad`: how many troubles a point has, fault or isolation; `isolated`: how many points are.
     """
 
+    let_off: _LetOff
     open: Mapping[str, dict[Key, int]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     cleared: set[Key] = field(default_factory=set)
     cured: list[Fault] = field(default_factory=list)
@@ -189,7 +233,7 @@ class _Troubles:
         begun = self.open[kind].pop(key)
         if kind == "fault":
             self.cleared.discard(key)
-            self.cured.append(Fault(begun, at))
+            self.cured.append(self._fault(key, begun, at))
         if kind != "fire" and _is_point(key):
             self.bad[key] -= 1
             self.isolated -= kind == "isolation"
@@ -198,13 +242,26 @@ class _Troubles:
 
     def faults(self) -> list[Fault]:
         """Return all faults, in order of their beginning."""
-        still = [Fault(begun, None) for begun in self.open["fault"].values()]
+        still = [self._fault(key, begun, None) for key, begun in self.open["fault"].items()]
         return sorted(self.cured + still, key=lambda fault: fault.begun)
 
-    def now(self) -> Trouble:
+    def _fault(self, key: Key, begun: int, ended: int | None) -> Fault:
+        return Fault(begun, ended, self.let_off.lets_off(begun, key, "fault"))
+
+    def now(self, at: int) -> Trouble:
         all_isolated = WHOLE in self.open["isolation"]
         all_bad = all_isolated or WHOLE in self.open["fault"]
-        return Trouble(self._health(), len(self.bad), self.isolated, all_bad, all_isolated)
+        now = Trouble(self._health(), len(self.bad), self.isolated, all_bad, all_isolated)
+        if not self.let_off.adjustments:
+            return now
+        counting = {kind: keys for kind, keys in self.open.items() if kind != "fire"}
+        points = self.let_off.points(at, counting)
+        return now._replace(
+            bad=len(self.bad.keys() - points),
+            isolated=sum(_is_point(key) and key not in points for key in self.open["isolation"]),
+            let_off=len(points),
+            all_let_off=self.let_off.everything(at, counting),
+        )
 
     def _health(self) -> Health:
         if self.open["fire"]:

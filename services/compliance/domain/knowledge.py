@@ -60,7 +60,9 @@ class Knowledge:
         if unit_id not in self._timelines:
             rows = self.registry.units[unit_id]
             tracks = [self._track(gateway_id, unit_id, rows) for gateway_id in self._gateways.get(unit_id, ())]
-            self._timelines[unit_id] = Timeline(unit_id, rows, tracks, self.visibility.end, self._attribution)
+            self._timelines[unit_id] = Timeline(
+                unit_id, rows, tracks, self.visibility.end, self._attribution, self.registry.adjusted(unit_id)
+            )
         return self._timelines[unit_id]
 
     def evidence(self, unit_id: str, gateway_id: str, piece: Piece) -> Evidence:
@@ -73,7 +75,8 @@ class Knowledge:
 
     def _condition(self, pair: Pair) -> Condition:
         if pair not in self._conditions:
-            self._conditions[pair] = condition(self._signals.get(pair, ()))
+            let_off = self.registry.adjusted(pair[1]).of_troubles
+            self._conditions[pair] = condition(self._signals.get(pair, ()), let_off)
         return self._conditions[pair]
 
     def _track(self, gateway_id: str, unit_id: str, rows: Sequence[UnitRow]) -> GatewayTrack:
@@ -146,7 +149,9 @@ class Knowledge:
         """Return the loss with its groups, None when the unit was none that must be connected then."""
         day = day_of(at)
         row, gateway = in_force(timeline.rows, day), in_force(track.rows, day)
-        if row is None or gateway is None or row.retired(day) or row.exempt(day) or not row.commissioned(day):
+        if row is None or gateway is None or row.retired(day) or not row.commissioned(day):
+            return None
+        if self.registry.adjusted(timeline.unit_id).exempt(at, row.exempt(day)):
             return None
         pack = self.policies.on(row.district, day)
         if pack is None:

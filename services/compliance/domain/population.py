@@ -1,4 +1,7 @@
-"""Who is in a scope when; unions and slices (figures.md 2 and 6). Everything about it acts at midnight (R26)."""
+"""Who is in a scope when; unions and slices (figures.md 2 and 6).
+
+Everything that the rows say of it acts at midnight (R26); who is exempt, approved adjustments say to the minute.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,10 +60,21 @@ class Population:
         for day, after in pairwise(days):
             found = self.on(unit_id, day) if day < after else None
             if found is not None:
-                yield found._replace(start=max(start, midnight(day)), end=min(end, midnight(after)))
+                whole = found._replace(start=max(start, midnight(day)), end=min(end, midnight(after)))
+                yield from self._adjusted(unit_id, whole)
+
+    def _adjusted(self, unit_id: str, member: Membership) -> Iterator[Membership]:
+        """Yield a membership in parts, each exempt or not."""
+        adjustments = self.knowledge.registry.adjusted(unit_id)
+        if not adjustments:
+            yield member
+            return
+        edges = sorted({at for at in adjustments.edges() if member.start < at < member.end})
+        for start, end in pairwise([member.start, *edges, member.end]):
+            yield member._replace(start=start, end=end, exempt=adjustments.exempt(start, member.exempt))
 
     def on(self, unit_id: str, day: int) -> Membership | None:
-        """Return the membership of a day, None for a unit that is not in the scope on it."""
+        """Return the membership of a day by the row alone, None for a unit that is not in the scope on it."""
         row = in_force(self.knowledge.registry.units[unit_id], day)
         pack = None if row is None else self.knowledge.policies.on(row.district, day)
         if row is None or pack is None:
@@ -77,6 +91,9 @@ class Population:
         for unit_id in self.unit_ids:
             found = self.on(unit_id, day_of(at))
             if found is not None:
+                adjustments = self.knowledge.registry.adjusted(unit_id)
+                if adjustments:
+                    found = found._replace(exempt=adjustments.exempt(at, found.exempt))
                 yield unit_id, found
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from services.compliance.domain.adjustments import NONE, Adjustments
 from services.kernel.effective import in_force
 
 
@@ -64,10 +65,17 @@ class GatewayRow:
 
 
 class Registry(NamedTuple):
-    """Rows by unit and by gateway, each in the order of (valid_from, recorded_at); none without a known row."""
+    """Rows by unit and by gateway, each in the order of (valid_from, recorded_at); none without a known row.
+
+    `adjustments` by unit, of those that have any.
+    """
 
     units: Mapping[str, Sequence[UnitRow]]
     gateways: Mapping[str, Sequence[GatewayRow]]
+    adjustments: Mapping[str, Adjustments] = {}
+
+    def adjusted(self, unit_id: str) -> Adjustments:
+        return self.adjustments.get(unit_id, NONE)
 
     def pairs(self) -> set[tuple[str, str]]:
         """Return every (gateway, unit) that a row names."""

@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
+from services.compliance.domain.adjustments import NONE, Adjustments
 from services.compliance.domain.connection import Link, Piece
 from services.compliance.domain.health import QUIET, Condition, Health, Trouble
 from services.compliance.domain.registry import GatewayRow, UnitRow
@@ -96,6 +97,7 @@ class Timeline:
     """A unit that has a row, up to `end`, the first instant of which nothing is said.
 
     `attributed` says whose an offline piece of a gateway is; it is asked late, for losses of others matter.
+    `adjustments`: where they have the unit counted otherwise than it was measured, the stretch says so by its cause.
     """
 
     unit_id: str
@@ -103,6 +105,7 @@ class Timeline:
     tracks: Sequence[GatewayTrack]
     end: int
     attributed: Callable[[str, str, Piece], str]
+    adjustments: Adjustments = NONE
 
     @cached_property
     def stretches(self) -> Sequence[Stretch]:
@@ -111,6 +114,7 @@ class Timeline:
         for track in self.tracks:
             points |= {at for piece in track.pieces for at in (piece.start, piece.end)}
             points |= set() if track.first_proof is None else {track.first_proof}
+        points.update(self.adjustments.edges())
         first = midnight(self.rows[0].valid_from)
         found: list[Stretch] = []
         for start, end in pairwise(_between(first, points, self.end)):
@@ -143,8 +147,14 @@ class Timeline:
         row, day = in_force(self.rows, day_of(start)), day_of(start)
         if row is None or row.retired(day):
             return Stretch(start, end, Connection.RETIRED, "registry")
+        corrected = self.adjustments.corrected(start)
+        if corrected is not None:
+            return Stretch(start, end, corrected, "correction")
         if row.exempt(day):
             return Stretch(start, end, Connection.EXEMPT, "registry")
+        excuse = self.adjustments.excuse(start)
+        if excuse is not None:
+            return Stretch(start, end, Connection.EXEMPT, excuse)
         if not row.commissioned(day):
             heard = any(track.first_proof is not None and track.first_proof <= start for track in self.tracks)
             return Stretch(start, end, Connection.COMMISSIONING if heard else Connection.NEVER, "registry")

@@ -15,6 +15,12 @@ ConsoleError
 +- DocumentRefused      what is done to a document does not fit what stands; its code says why
 +- DocumentsUnavailable the service that keeps the documents did not answer in time, or refused us
 +- AlertsUnavailable    the service that keeps the cases did not answer in time, or refused us
++- RegistryUnavailable  the service that keeps the register did not answer in time, or refused us
++- AdjustmentRefused    the registry refuses a request or a decision about an adjustment
+|  +- BadAdjustment     it makes no sense; carries the registry's sentence
+|  +- SamePerson        who asked, or approved already, may not (again)
+|  +- NotWaiting        it was decided about meanwhile
+|  +- AdjustmentOver    its time is over
 +- DataUnavailable      the database did not answer in time
 +- Stopping             the console was told to stop before the answer was ready
 """
@@ -114,6 +120,34 @@ class DocumentsUnavailable(ConsoleError):
 
 class AlertsUnavailable(ConsoleError):
     code = "alerts_unavailable"
+
+
+class RegistryUnavailable(ConsoleError):
+    code = "registry_unavailable"
+
+
+class AdjustmentRefused(ConsoleError):
+    code = "adjustment_refused"
+
+
+class BadAdjustment(AdjustmentRefused):
+    code = "bad_adjustment"
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class SamePerson(AdjustmentRefused):
+    code = "same_person"
+
+
+class NotWaiting(AdjustmentRefused):
+    code = "not_waiting"
+
+
+class AdjustmentOver(AdjustmentRefused):
+    code = "over"
 
 
 class DataUnavailable(ConsoleError):

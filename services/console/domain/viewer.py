@@ -2,23 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import NewType
+
+from services.kernel.words import Role
+
+__all__ = ["WHOLE", "BodyCode", "Role", "Slice", "Username", "Viewer"]
 
 Username = NewType("Username", str)
 BodyCode = NewType("BodyCode", str)
-
-
-class Role(StrEnum):
-    """Brigade and centre see the whole district; a department what it leads or is copied on, a street its area too.
-
-    A screen is a display on a wall: it sees the live picture of the whole district, and nobody sits before it.
-    """
-
-    BRIGADE = "brigade"
-    CENTRE = "centre"
-    DEPARTMENT = "department"
-    SCREEN = "screen"
 
 
 @dataclass(frozen=True, slots=True)

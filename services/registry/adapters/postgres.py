@@ -7,6 +7,7 @@ from datetime import date, datetime
 import psycopg
 from psycopg import AsyncConnection
 
+from services.registry.adapters.postgres_adjustments import PostgresAdjustments
 from services.registry.adapters.postgres_credentials import PostgresCredentials
 from services.registry.adapters.statements import SQL
 from services.registry.adapters.wire import from_json, to_wire
@@ -70,6 +71,7 @@ class PostgresRegister:
         self._connection = connection
         self._imported_by = imported_by
         self.credentials = PostgresCredentials(connection)
+        self.adjustments = PostgresAdjustments(connection)
 
     async def last_recorded(self) -> datetime | None:
         row = await (await self._connection.execute(SQL["last_recorded"])).fetchone()
@@ -126,9 +128,10 @@ class PostgresRegister:
         assert row is not None
         return int(row[0])
 
-    async def unpublished(self, limit: int) -> Sequence[tuple[Kind, str]]:
+    async def unpublished(self, limit: int, only: Kind | None = None) -> Sequence[tuple[Kind, str]]:
         found: list[tuple[Kind, str]] = []
-        for kind in Kind:  # in the order in which one may refer to the other; each is a walk along the key
+        # in the order in which one may refer to the other; each is a walk along the key
+        for kind in Kind if only is None else (only,):
             cursor = await self._connection.execute(
                 SQL["unpublished"],
                 (kind.value, limit - len(found)),

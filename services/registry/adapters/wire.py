@@ -11,7 +11,8 @@ from schemas import pack as wire_pack
 from schemas import registry as wire
 from services.kernel.policy import Target
 from services.kernel.scope import Scope
-from services.kernel.words import ContactRole, Language
+from services.kernel.words import AdjustmentKind, ContactRole, Language
+from services.registry.domain.adjustments import AdjustmentRequest, ApprovedAdjustment
 from services.registry.domain.bodies import Body
 from services.registry.domain.entities import Contact, Facts, Gateway, History, Kind, Routing, Unit, Version
 from services.registry.domain.policy import CountedScope, LadderStep, Obligation, Policy, RouteRule, Supervision
@@ -22,7 +23,11 @@ _MODELS: dict[Kind, type[wire.Version]] = {
     Kind.CONTACT: wire.ContactVersion,
     Kind.DEPARTMENT: wire.DepartmentVersion,
     Kind.PACK: wire.PackVersion,
+    Kind.ADJUSTMENT: wire.AdjustmentVersion,
 }
+_ADJUSTMENT_FIELDS = (
+    "unit_id", "what", "starts_at", "ends_at", "counted_as", "system", "address", "trouble", "reason", "evidence",
+)  # fmt: skip
 _UNIT_FIELDS = (
     "unit_id", "name", "name_en", "district", "town", "community", "category", "address", "key_unit",
     "auto_fire_facilities", "crowded_place", "flammable_place", "fire_alarm_system", "accepted_on", "commissioned_on",
@@ -53,6 +58,8 @@ def to_wire(version: Version[Facts]) -> wire.Version:
         return _contact_to_wire(facts, times)
     if isinstance(facts, Body):
         return wire.DepartmentVersion(department=_body_to_wire(facts), **times)
+    if isinstance(facts, ApprovedAdjustment):
+        return _adjustment_to_wire(facts, times)
     return wire.PackVersion(pack=wire_pack.Pack.model_validate_json(facts.document), **times)
 
 
@@ -82,6 +89,17 @@ def _contact_to_wire(contact: Contact, times: dict[str, Any]) -> wire.ContactVer
         webhook_secret_ref=contact.webhook_secret_ref,
         robot=contact.robot,
         retired_on=contact.retired_on,
+        **times,
+    )
+
+
+def _adjustment_to_wire(held: ApprovedAdjustment, times: dict[str, Any]) -> wire.AdjustmentVersion:
+    return wire.AdjustmentVersion(
+        adjustment_id=held.adjustment_id,
+        **{name: getattr(held.request, name) for name in _ADJUSTMENT_FIELDS},
+        requested_by=held.requested_by,
+        requested_at=held.requested_at,
+        approved_by=held.approved_by,
         **times,
     )
 
@@ -141,6 +159,8 @@ def from_wire(version: wire.Version) -> Version[Facts]:
             facts = _body(version.department)
         case wire.PackVersion():
             facts = policy_of(version.pack)
+        case wire.AdjustmentVersion():
+            facts = _adjustment(version)
         case _:
             raise TypeError(f"no domain value for {type(version).__name__}")
     return Version(facts, version.valid_from, version.recorded_at, route)
@@ -172,6 +192,16 @@ def _contact(version: wire.ContactVersion) -> Contact:
         webhook_secret_ref=version.webhook_secret_ref,
         robot=version.robot,
         retired_on=version.retired_on,
+    )
+
+
+def _adjustment(version: wire.AdjustmentVersion) -> ApprovedAdjustment:
+    return ApprovedAdjustment(
+        version.adjustment_id,
+        AdjustmentRequest(**{name: getattr(version, name) for name in _ADJUSTMENT_FIELDS}),
+        version.requested_by,
+        version.requested_at,
+        version.approved_by,
     )
 
 
@@ -211,6 +241,11 @@ def policy_of(pack: wire_pack.Pack) -> Policy:
         ),
         obligations=tuple(_obligation(name, each) for name, each in sorted(pack.obligations.items())),
         proposals=tuple(_proposals("", document)),
+        single_approval={
+            AdjustmentKind.EXEMPTION: timedelta(seconds=pack.single_approval.exemption_s),
+            AdjustmentKind.MAINTENANCE: timedelta(seconds=pack.single_approval.maintenance_s),
+            AdjustmentKind.TEST: timedelta(seconds=pack.single_approval.test_s),
+        },
     )
 
 
@@ -313,5 +348,7 @@ def record(history: History[Facts]) -> wire.RegistryData:
             return wire.RegistryData(record=wire.DepartmentRecord(id=history.id, versions=versions))
         case Kind.PACK:
             return wire.RegistryData(record=wire.PackRecord(id=history.id, versions=versions))
+        case Kind.ADJUSTMENT:
+            return wire.RegistryData(record=wire.AdjustmentRecord(id=history.id, versions=versions))
         case _:
             assert_never(history.kind)

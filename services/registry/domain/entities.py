@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar, cast
 
 from services.kernel.words import Construction, ContactRole, Language
+from services.registry.domain.adjustments import ApprovedAdjustment
 from services.registry.domain.bodies import Body
 from services.registry.domain.devices import Network
 from services.registry.domain.policy import Policy
@@ -20,6 +21,7 @@ class Kind(StrEnum):
     UNIT = "unit"
     GATEWAY = "gateway"
     CONTACT = "contact"
+    ADJUSTMENT = "adjustment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Contact:
         return self.contact_id
 
 
-Facts = Unit | Gateway | Contact | Body | Policy
+Facts = Unit | Gateway | Contact | Body | Policy | ApprovedAdjustment
 F = TypeVar("F", bound=Facts)
 F_co = TypeVar("F_co", bound=Facts, covariant=True)
 

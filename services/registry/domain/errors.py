@@ -2,8 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from services.registry.domain.words import Said
+
+
+class AdjustmentRefusal(StrEnum):
+    """Why a request or a decision about an adjustment is refused; the code in the answer of the API."""
+
+    BAD_REQUEST = "bad_request"
+    UNKNOWN_UNIT = "unknown_unit"
+    UNKNOWN_ADJUSTMENT = "unknown_adjustment"
+    NOT_ALLOWED = "not_allowed"
+    SAME_PERSON = "same_person"
+    NOT_WAITING = "not_waiting"
+    OVER = "over"
+    TOO_MANY = "too_many"
+
 
 FOUND_LENGTH = 40
 
@@ -75,6 +90,14 @@ class TopicRefused(RegistryError):
 
 class RecordTooLarge(RegistryError):
     """An entity has more versions than one record of the topic may hold."""
+
+
+class AdjustmentRefused(RegistryError):
+    """What was asked for an adjustment cannot be done; nothing was changed."""
+
+    def __init__(self, refusal: AdjustmentRefusal, sentence: str) -> None:
+        super().__init__(sentence)
+        self.refusal = refusal
 
 
 class CredentialsRefused(RegistryError):

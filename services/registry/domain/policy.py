@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from services.kernel.calendar import date_of, day_number
 from services.kernel.policy import DatedPack, Packs, Target
 from services.kernel.scope import Scope
-from services.kernel.words import Recipient
+from services.kernel.words import AdjustmentKind, Recipient
 from services.registry.domain.bodies import Body
 
 ACCEPTANCE_ROUTE = "NEW_BUILDING"
@@ -99,6 +99,8 @@ class Policy:
     targets: Sequence[Target] = field(compare=False)
     obligations: Sequence[Obligation] = field(compare=False)
     proposals: Sequence[tuple[str, str]] = field(compare=False)
+    single_approval: Mapping[AdjustmentKind, timedelta] = field(compare=False, default_factory=dict)
+    """How long each kind may last on one approval; a correction is in none."""
 
     @property
     def id(self) -> str:

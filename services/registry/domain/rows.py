@@ -117,8 +117,8 @@ def read_row(
             facts = _contact(reader, rules)
         case Kind.DEPARTMENT:
             facts = _body(reader)
-        case Kind.PACK:
-            raise ValueError("packs do not come as rows")
+        case Kind.PACK | Kind.ADJUSTMENT:
+            raise ValueError(f"{kind} does not come as rows")
         case _:
             assert_never(kind)
     valid_from = reader.may("valid_from", cells.day, None)

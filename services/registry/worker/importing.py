@@ -83,7 +83,7 @@ class Importer:
         self, register: Register, path: str, table: Table, sheet: Sheet, parsed: Sequence[ParsedRow]
     ) -> ImportReport:
         kind = table.kind
-        now = await _instant(register, self._clock)
+        now = await instant(register, self._clock)
         today = today_in_shanghai(now)
         policies = await load_policies(register)
         known = await _known(register, kind, policies, today)
@@ -135,7 +135,7 @@ class Importer:
 
     async def _take_pack(self, register: Register, path: str, pack: PackFile, valid_from: date | None) -> ImportReport:
         policy = pack.policy
-        now = await _instant(register, self._clock)
+        now = await instant(register, self._clock)
         today = today_in_shanghai(now)
         held = of_type(_versions(await register.histories(Kind.PACK, [policy.pack_id])), Policy)
         if any(version.facts == policy for version in held):
@@ -304,7 +304,7 @@ async def _known(register: Register, kind: Kind, policies: Policies, today: date
     return Known(policies, bodies, units, looks(units))
 
 
-async def _instant(register: Register, clock: Clock) -> datetime:
+async def instant(register: Register, clock: Clock) -> datetime:
     """Return now, but after everything recorded: a clock that was set back must not make new knowledge look old."""
     last = await register.last_recorded()
     now = clock.now()

@@ -12,8 +12,8 @@ class Publisher:
         self._clock = clock
         self._batch = batch
 
-    async def publish(self) -> int:
-        """Publish every entity whose record is older than its versions; return how many.
+    async def publish(self, only: Kind | None = None) -> int:
+        """Publish every entity whose record is older than its versions, or those of one kind; return how many.
 
         The mark is taken away in the transaction that read the versions, after Kafka has them: a crash in between
         repeats records, which changes nothing.
@@ -22,7 +22,7 @@ class Publisher:
         count = 0
         while True:
             async with self._store.transaction() as register:
-                waiting = await register.unpublished(self._batch)
+                waiting = await register.unpublished(self._batch, only)
                 if not waiting:
                     return count
                 ids: dict[Kind, list[str]] = {}

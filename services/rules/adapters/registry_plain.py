@@ -13,7 +13,7 @@ from functools import lru_cache
 from sys import intern
 
 from services.kernel.words import Construction
-from services.rules.adapters.registry_records import FLAGS, Gateways, Packs, Units, read_any, true_facts
+from services.rules.adapters.registry_records import FLAGS, Adjustments, Gateways, Packs, Units, read_any, true_facts
 from services.rules.domain import facts
 from services.rules.domain.time.instants import micros
 
@@ -54,7 +54,7 @@ _GATEWAY = re.compile(
 ).match
 
 
-def read(value: bytes, rate: float) -> Units | Gateways | Packs | None:
+def read(value: bytes, rate: float) -> Units | Gateways | Packs | Adjustments | None:
     """Return what the record says, None for kinds that are of no concern here. Raises codec.BadRecord."""
     return read_plain(value) or read_any(value, rate)
 

@@ -8,8 +8,17 @@ from typing import NamedTuple
 
 from schemas import codec
 from schemas.pack import AnyOf, Pack, UnitFact
-from schemas.registry import GatewayRecord, GatewayVersion, PackRecord, PackVersion, UnitRecord, UnitVersion
-from services.kernel.words import Construction, FindingKind
+from schemas.registry import (
+    AdjustmentRecord,
+    AdjustmentVersion,
+    GatewayRecord,
+    GatewayVersion,
+    PackRecord,
+    PackVersion,
+    UnitRecord,
+    UnitVersion,
+)
+from services.kernel.words import AdjustmentKind, Construction, FindingKind
 from services.rules.domain import facts
 from services.rules.domain.time.instants import micros, span
 
@@ -52,7 +61,14 @@ class Packs(NamedTuple):
     versions: tuple[facts.PackVersion, ...]
 
 
-def read_any(value: bytes, rate: float) -> Units | Gateways | Packs | None:
+class Adjustments(NamedTuple):
+    """All versions of one adjustment that lets a whole unit off."""
+
+    id: str
+    versions: tuple[facts.AdjustmentVersion, ...]
+
+
+def read_any(value: bytes, rate: float) -> Units | Gateways | Packs | Adjustments | None:
     """Return what any record of the topic says, by its wire model. Raises codec.BadRecord."""
     match codec.registry.decode(value).data.record:
         case UnitRecord(id=name, versions=versions):
@@ -61,6 +77,8 @@ def read_any(value: bytes, rate: float) -> Units | Gateways | Packs | None:
             return Gateways(name, tuple(_gateway(version) for version in versions))
         case PackRecord(id=name, versions=versions):
             return Packs(name, tuple(pack_version(version, rate) for version in versions))
+        case AdjustmentRecord(id=name, versions=versions) if _excuses(versions[0]):
+            return Adjustments(name, tuple(_adjustment(version) for version in versions))
         case _:
             return None
 
@@ -69,6 +87,22 @@ def true_facts(flags: list[str], construction: Construction) -> frozenset[str]:
     """Return what holds of a unit: the flags that are true, and how it was built when it is new."""
     built = () if construction is Construction.EXISTING else (_CONSTRUCTION[construction].value,)
     return frozenset((*flags, *built))
+
+
+def _excuses(version: AdjustmentVersion) -> bool:
+    """Tell whether it lets a whole unit off.
+
+    A correction is of time that is over, a test leaves the unit its duty, and the troubles of a unit are told as they
+    are: whatever is odd around an alarm never costs one.
+    """
+    whole = version.system is None and version.address is None and version.trouble is None
+    return whole and version.what in (AdjustmentKind.EXEMPTION, AdjustmentKind.MAINTENANCE)
+
+
+def _adjustment(version: AdjustmentVersion) -> facts.AdjustmentVersion:
+    return facts.AdjustmentVersion(
+        intern(version.unit_id), micros(version.starts_at), micros(version.ends_at), micros(version.recorded_at)
+    )
 
 
 def _unit(version: UnitVersion) -> facts.UnitVersion:

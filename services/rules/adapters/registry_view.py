@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 from schemas import codec
 from services.rules.adapters.registry_plain import read
-from services.rules.adapters.registry_records import Gateways, Packs, Units
+from services.rules.adapters.registry_records import Adjustments, Gateways, Packs, Units
 from services.rules.domain import facts
 from services.rules.ports import Rows
 from services.runtime.logging import get_logger
 
 EVERY_PARTITION = -1
 
-_WANTED = ("unit:", "gateway:", "pack:")
+_WANTED = ("unit:", "gateway:", "pack:", "adjustment:")
 """How the keys of these records begin; contacts and departments are of no concern here and not even read."""
 
 
@@ -23,10 +23,11 @@ class _Held(NamedTuple):
     units: dict[str, tuple[facts.UnitVersion, ...]]
     gateways: dict[str, tuple[facts.GatewayVersion, ...]]
     packs: dict[str, tuple[facts.PackVersion, ...]]
+    adjustments: dict[str, tuple[facts.AdjustmentVersion, ...]]
 
 
 def _none_held() -> _Held:
-    return _Held({}, {}, {})
+    return _Held({}, {}, {}, {})
 
 
 class CompactedRegistryView:
@@ -60,13 +61,16 @@ class CompactedRegistryView:
             case Gateways(name, gateways):
                 for position in {self._partition_of(version.unit_id) for version in gateways}:
                     self._all[position].gateways[name] = self._news[position].gateways[name] = gateways
+            case Adjustments(name, excuses):
+                position = self._partition_of(excuses[0].unit_id)
+                self._all[position].adjustments[name] = self._news[position].adjustments[name] = excuses
             case Packs(name, packs):
                 self._all[EVERY_PARTITION].packs[name] = self._news[EVERY_PARTITION].packs[name] = packs
 
     def rows(self, partition: int) -> Rows:
         self._news.pop(partition, None)  # told with the rest
         held, shared = self._all[partition], self._all[EVERY_PARTITION]
-        return Rows(dict(held.units), dict(held.gateways), dict(shared.packs))
+        return Rows(dict(held.units), dict(held.gateways), dict(shared.packs), dict(held.adjustments))
 
     def take_news(self) -> Mapping[int, Rows]:
         news, self._news = self._news, defaultdict(_none_held)

@@ -16,7 +16,7 @@ from schemas.codec import BadRecord, Codec
 from schemas.exchange import Exchange
 from schemas.inputs import EXIT_OF, InputError, lines, read_packs, read_registry
 from schemas.pack import Pack
-from schemas.registry import GatewayRecord, RegistryEvent, UnitRecord
+from schemas.registry import AdjustmentRecord, GatewayRecord, RegistryEvent, UnitRecord
 from schemas.signal import Signal, Tick, TickState
 from services.kernel import calendar
 from services.kernel.policy import DatedPack, Packs
@@ -98,7 +98,8 @@ def _times(line: LogLine) -> tuple[datetime, ...]:
 
 def _is_passed_over(event: Signal | Tick | RegistryEvent | Exchange) -> bool:
     """Whether it is a pack, a contact or a department: the packs that rule are those that were handed in."""
-    return isinstance(event, RegistryEvent) and not isinstance(event.data.record, UnitRecord | GatewayRecord)
+    ruling = UnitRecord | GatewayRecord | AdjustmentRecord
+    return isinstance(event, RegistryEvent) and not isinstance(event.data.record, ruling)
 
 
 class _Establishing:

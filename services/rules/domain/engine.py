@@ -13,7 +13,7 @@ from services.rules.domain import lines, supervision
 from services.rules.domain.changes import Changes
 from services.rules.domain.counters import Counters
 from services.rules.domain.effects import SIGNALS_TOPIC, Effects, Evidence, HourCount, Moment, RateSample
-from services.rules.domain.facts import GatewayVersion, PackVersion, UnitVersion
+from services.rules.domain.facts import AdjustmentVersion, GatewayVersion, PackVersion, UnitVersion
 from services.rules.domain.findings import Findings, must_connect
 from services.rules.domain.inputs import Heartbeat, Input, Signal, Tick
 from services.rules.domain.rate import RateKey
@@ -189,6 +189,7 @@ class Engine:
         units: Mapping[str, tuple[UnitVersion, ...]] | None = None,
         gateways: Mapping[str, tuple[GatewayVersion, ...]] | None = None,
         packs: Mapping[str, tuple[PackVersion, ...]] | None = None,
+        adjustments: Mapping[str, tuple[AdjustmentVersion, ...]] | None = None,
     ) -> None:
         """Take rows of the registry, each with all its versions; only of units that belong to this partition."""
         now = self.watch.watermark
@@ -200,6 +201,9 @@ class Engine:
             for unit_id in sorted({version.unit_id for version in held}):  # a set has another order in each process
                 unit = concerned[unit_id] = self._unit(unit_id)
                 self._add_facts(self.registrations.put_gateway(unit, gateway_id, held, now), unit_id)
+        for adjustment_id, excuse in (adjustments or {}).items():
+            unit = concerned[excuse[0].unit_id] = self._unit(excuse[0].unit_id)
+            self._add_facts(self.registrations.put_adjustment(unit, adjustment_id, excuse, now), unit.unit_id)
         for pack_id, of_pack in (packs or {}).items():
             self._add_facts(self.registrations.put_pack(pack_id, of_pack, now), "")
         # Packs before units, whoever came with them: a unit is never listed under a pack that no longer holds.

@@ -89,6 +89,25 @@ class GatewayVersion(NamedTuple):
         return [begins(self)] if self.retired_on is None else [begins(self), day_start(self.retired_on)]
 
 
+class AdjustmentVersion(NamedTuple):
+    """An approved exemption or maintenance of a whole unit over [starts, ends), by what was known at `recorded_at`."""
+
+    unit_id: str
+    starts: int
+    ends: int
+    recorded_at: int
+
+    def turning_points(self) -> Sequence[int]:
+        return [max(self.recorded_at, self.starts), max(self.recorded_at, self.ends)]
+
+
+def excused(versions: Sequence[AdjustmentVersion], at: int) -> bool:
+    """Return whether an adjustment lets its unit off at `at`: the version known last by then says until when."""
+    known = [version for version in versions if version.recorded_at <= at]
+    last = max(known, key=lambda version: version.recorded_at, default=None)
+    return last is not None and last.starts <= at < last.ends
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """Supervision durations in microseconds, clock rate already applied.

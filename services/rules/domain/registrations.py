@@ -8,7 +8,15 @@ from services.kernel.calendar import day_of
 from services.kernel.policy import Packs
 from services.kernel.words import Duty
 from services.rules.domain.effects import REGISTRY_TOPIC, Evidence, Moment
-from services.rules.domain.facts import NO_PACK, GatewayVersion, PackVersion, UnitVersion, begins, holding
+from services.rules.domain.facts import (
+    NO_PACK,
+    AdjustmentVersion,
+    GatewayVersion,
+    PackVersion,
+    UnitVersion,
+    begins,
+    holding,
+)
 from services.rules.domain.time.instants import day_start
 from services.rules.domain.time.watch import DEFAULT_BLIND_AFTER
 from services.rules.domain.unit.connection import Link
@@ -51,8 +59,18 @@ class Registrations:
         unit.registration.put_gateway(gateway_id, versions)
         return self._to_come(unit, versions, watermark)
 
+    def put_adjustment(
+        self, unit: Unit, adjustment_id: str, versions: tuple[AdjustmentVersion, ...], watermark: int | None
+    ) -> Iterable[int]:
+        """Take all versions of what lets `unit` off; return as `put_unit` does."""
+        unit.registration.put_adjustment(adjustment_id, versions)
+        return self._to_come(unit, versions, watermark)
+
     def _to_come(
-        self, unit: Unit, versions: Sequence[UnitVersion] | Sequence[GatewayVersion], watermark: int | None
+        self,
+        unit: Unit,
+        versions: Sequence[UnitVersion] | Sequence[GatewayVersion] | Sequence[AdjustmentVersion],
+        watermark: int | None,
     ) -> Iterable[int]:
         now = self.as_of(unit, watermark)
         return {at for version in versions for at in version.turning_points() if at > now}
@@ -107,7 +125,7 @@ class Registrations:
         registration.pack = self._by_district.get(facts.district, NO_PACK)
         registration.profile = registration.pack.profile(facts.profile)
         registration.commissioned = facts.commissioned(now)
-        registration.duty = duty_by(facts, now)
+        registration.duty = duty_by(facts, now, excused=registration.excused(now))
         carriers = []
         scoped: list[Link] = []
         for gateway_id, versions in registration.gateways:
@@ -144,6 +162,8 @@ class Registrations:
         points = [at for version in registration.versions for at in version.turning_points() if at <= now]
         for _, gateway in registration.gateways:
             points += [at for version in gateway for at in version.turning_points() if at <= now]
+        for adjustment in (registration.adjustments or {}).values():
+            points += [at for version in adjustment for at in version.turning_points() if at <= now]
         points.append(begins(pack) if begins(pack) <= now else 0)
         points += [at for at in self._lapses.get(pack.district, ()) if at <= now]
         changed_at = max(points)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from services.kernel.words import Connection, Duty, FindingKind, Health, VisibilityState
 from services.rules.domain import snapshots_before
 from services.rules.domain.engine import Engine
-from services.rules.domain.facts import GatewayVersion, PackVersion, UnitVersion
+from services.rules.domain.facts import AdjustmentVersion, GatewayVersion, PackVersion, UnitVersion
 from services.rules.domain.rate import RateKey
 from services.rules.domain.time.watch import Instance, Watch
 from services.rules.domain.unit.connection import Link, UnitConnection
@@ -87,6 +87,7 @@ def restore(
     unit_rows: Mapping[str, tuple[UnitVersion, ...]],
     gateway_rows: Mapping[str, tuple[GatewayVersion, ...]],
     pack_rows: Mapping[str, tuple[PackVersion, ...]],
+    adjustment_rows: Mapping[str, tuple[AdjustmentVersion, ...]] | None = None,
 ) -> Engine:
     """Return the engine as it was saved, with the registry as it is now.
 
@@ -106,7 +107,7 @@ def restore(
         engine.units[unit.unit_id] = unit
         if unit.connection.unstable_until:
             engine.counters.unstable[unit.unit_id] = unit.connection.unstable_until
-    engine.registry(unit_rows, gateway_rows, pack_rows)
+    engine.registry(unit_rows, gateway_rows, pack_rows, adjustment_rows)
     engine.resume(head["sampled"], [RateKey(**key) for key in head["unsampled"]])
     return engine
 

@@ -99,7 +99,7 @@ class RulesWorker:
     def _revive(self, partition: int, saved: Saved, rows: Rows) -> Engine:
         if saved.head is None:
             engine = Engine(self.never_grace)
-            engine.registry(rows.units, rows.gateways, rows.packs)
+            engine.registry(*rows)
             return engine
         try:
             return restore(
@@ -109,6 +109,7 @@ class RulesWorker:
                 unit_rows=rows.units,
                 gateway_rows=rows.gateways,
                 pack_rows=rows.packs,
+                adjustment_rows=rows.adjustments,
             )
         except (UnknownFormat, KeyError, TypeError, ValueError, IndexError) as error:
             raise StateDamaged(f"saved state of partition {partition}: {error!r}") from error
@@ -212,7 +213,7 @@ class RulesWorker:
             concerned = list(self.held.values()) if partition < 0 else [self.held.get(partition)]
             for held in concerned:
                 if held is not None:
-                    held.engine.registry(rows.units, rows.gateways, rows.packs)
+                    held.engine.registry(*rows)
 
     def _count(self) -> None:
         for held in self.held.values():

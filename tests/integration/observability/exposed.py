@@ -22,6 +22,7 @@ from services.ingest.metrics import LANES, MessageCountsCollector
 from services.ingest.metrics import Metrics as IngestMetrics
 from services.kernel.ratio import Ratio
 from services.kernel.words import REFUSAL_REASONS_IN_USE, Connection, Health, Instrument, RefusalReason, VisibilityState
+from services.registry.metrics import RegistryMetrics
 from services.rules.domain.time.instants import SECOND
 from services.rules.metrics import LiveCollector, PartitionView, RulesMetrics
 from services.runtime.clock import Clock
@@ -128,6 +129,13 @@ def compliance(_: Clock) -> CollectorRegistry:
     return registry
 
 
+def registry(_: Clock) -> CollectorRegistry:
+    exposed = CollectorRegistry()
+    metrics = RegistryMetrics(exposed)
+    exposed.register(Work(lambda: metrics.adjustments.labels("approve", "ok").inc()))
+    return exposed
+
+
 def console(_: Clock) -> CollectorRegistry:
     registry = CollectorRegistry()
     ConsoleMetrics(registry).snapshot_seconds.observe(0.02)
@@ -144,6 +152,7 @@ SERVICES: dict[str, Callable[[Clock], CollectorRegistry]] = {
     "alerts-fire": lambda _: alerts("fire"),
     "documents": documents,
     "compliance": compliance,
+    "registry": registry,
     "console": console,
 }
 

@@ -19,6 +19,7 @@ from tests.integration.alerts.scenario import (
     sample_pack,
     unit_record,
 )
+from tests.unit.rules.test_adjustments import record as adjustment
 
 NOW = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)
 
@@ -55,6 +56,14 @@ def test_directory_forgets_what_was_deleted_and_survives_garbage() -> None:
     assert here.contacts("U1") == []
     assert here.facts(unit_subject("U1"), NOW).name == "第U1医院"
     assert here.facts(unit_subject("U9"), NOW).name == "U9"
+
+
+def test_an_adjustment_changes_nothing_about_whom_to_tell() -> None:
+    here = directory(pack_record(sample_pack()), unit_record("U1"))
+    before = here.rules(NOW, "gulou")
+    here.on_record("adjustment:A1", adjustment())
+    assert here.rules(NOW, "gulou") == before
+    assert here.facts(unit_subject("U1"), NOW).name == "第U1医院"
 
 
 def test_without_a_pack_nothing_is_decided() -> None:

@@ -119,5 +119,5 @@ def test_both_configurations_load_the_rules_and_scrape_the_same_jobs() -> None:
         found = [path for pattern in config["rule_files"] for path in PROMETHEUS.glob(pattern)]
         assert sorted(found) == rule_files()
         assert [job["job_name"] for job in config["scrape_configs"]] == [
-            "ingest", "rules", "alerts", "alerts-fire", "documents", "compliance", "console", "prometheus",
+            "ingest", "rules", "alerts", "alerts-fire", "documents", "compliance", "registry", "console", "prometheus",
         ]  # fmt: skip

@@ -4,15 +4,16 @@ It covers the entry by its digest. So a part of the chain can be proven to someb
 others in it: of those he gets the digests alone (`python -m services.alerts bundle`).
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC
 from hashlib import sha256
 
 from services.alerts.domain.audit.entry import AuditEntry
+from services.kernel import chain as chain_of_hashes
+from services.kernel.chain import GENESIS
 
-GENESIS = "0" * 64
+__all__ = ["GENESIS", "Link", "Verified", "chain", "digest_of", "hash_of", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,23 @@ class Verified:
     why: str = ""
 
 
-def canonical(seq: int, entry: AuditEntry) -> str:
-    """Return the entry as JSON that is the same whoever writes it: sorted keys, no spaces, UTC in microseconds."""
-    row = {
+def digest_of(seq: int, entry: AuditEntry) -> str:
+    """Return sha256 of the entry alone."""
+    return chain_of_hashes.digest_of(_row(seq, entry))
+
+
+def hash_of(digest: str, prev_hash: str) -> str:
+    """Return sha256 over the hash before and the digest of the entry, both as hex."""
+    return chain_of_hashes.chained(prev_hash, digest)
+
+
+def _hash_of_before(seq: int, entry: AuditEntry, prev_hash: str) -> str:
+    """Return the hash as entries of before have it: over the entry itself."""
+    return sha256(f"{prev_hash}{chain_of_hashes.canonical(_row(seq, entry))}".encode()).hexdigest()
+
+
+def _row(seq: int, entry: AuditEntry) -> dict[str, object]:
+    return {
         "seq": seq,
         "at": entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
         "actor": entry.actor,
@@ -45,22 +60,6 @@ def canonical(seq: int, entry: AuditEntry) -> str:
         "case_id": entry.case_id,
         "detail": entry.detail,
     }
-    return json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def digest_of(seq: int, entry: AuditEntry) -> str:
-    """Return sha256 of the entry alone."""
-    return sha256(canonical(seq, entry).encode()).hexdigest()
-
-
-def hash_of(digest: str, prev_hash: str) -> str:
-    """Return sha256 over the hash before and the digest of the entry, both as hex."""
-    return sha256(f"{prev_hash}{digest}".encode()).hexdigest()
-
-
-def _hash_of_before(seq: int, entry: AuditEntry, prev_hash: str) -> str:
-    """Return the hash as entries of before have it: over the entry itself."""
-    return sha256(f"{prev_hash}{canonical(seq, entry)}".encode()).hexdigest()
 
 
 def chain(entries: Iterable[AuditEntry], last_seq: int, last_hash: str) -> list[Link]:

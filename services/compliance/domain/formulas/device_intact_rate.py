@@ -28,11 +28,9 @@ def _of_gateway(track: GatewayTrack, turns: list[int], member: Membership) -> It
         piece = track.piece_at(start)
         if piece is None:
             continue  # not a gateway of the unit on this day
-        points = track.points_at(start)
-        if member.exempt:
-            yield Ratio(0, 0, exempt=points * (end - start))
-            continue
-        trouble = track.trouble_at(start)
-        intact = 0 if trouble.all_bad else points - trouble.bad
+        trouble, points = track.trouble_at(start), track.points_at(start)
+        counted = 0 if member.exempt else trouble.counted(points)
+        intact = 0 if trouble.all_bad or not counted else counted - trouble.bad
         heard = intact if piece.link in CONNECTED else 0
-        yield Ratio(heard * (end - start), points * (end - start), (intact - heard) * (end - start))
+        span = end - start
+        yield Ratio(heard * span, counted * span, (intact - heard) * span, (points - counted) * span)

@@ -24,12 +24,15 @@ def fault_cure_timely_rate(population: Population, ask: FigureAsk) -> Counted:
 
 
 def _faults(population: Population, ask: FigureAsk) -> Iterator[Fault]:
-    """Yield the faults that began in the window while the unit was in scope; runs are not asked for (R44)."""
+    """Yield the faults that began in the window while the unit was in scope; runs are not asked for (R44).
+
+    Not those that began while an approved adjustment let them off: somebody was at work there.
+    """
     for unit_id in population.unit_ids:
         members = list(population.memberships(unit_id, ask.start, ask.end))
         for condition in population.knowledge.conditions(unit_id) if members else ():
             for fault in condition.faults:
-                if any(member.start <= fault.begun < member.end for member in members):
+                if not fault.let_off and any(member.start <= fault.begun < member.end for member in members):
                     yield fault
 
 

@@ -10,6 +10,8 @@ def isolation_rate(population: Population, ask: FigureAsk) -> Counted:
     for unit_id, member in population.at(at):
         for track in () if member.exempt else population.knowledge.timeline(unit_id).tracks:
             if track.piece_at(at) is not None:
-                points, trouble = track.points_at(at), track.trouble_at(at)
-                found += Ratio(points if trouble.all_isolated else trouble.isolated, points)
+                trouble = track.trouble_at(at)
+                points = trouble.counted(track.points_at(at))
+                isolated = points if trouble.all_isolated or not points else trouble.isolated
+                found += Ratio(isolated, points)
     return Counted(found)

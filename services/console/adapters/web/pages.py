@@ -20,6 +20,7 @@ from services.console.domain.errors import (
     DataUnavailable,
     Forged,
     LockedOut,
+    NotAllowed,
     NotSignedIn,
     OtherSession,
     TooBusy,
@@ -33,6 +34,7 @@ from services.runtime.logging import get_logger
 
 LOGIN_SECONDS = 3600
 NOT_OF_THE_PAGE = (
+    "adjustments.js",
     "documents.js",
     "login.js",
     "rate_chart.js",
@@ -43,7 +45,7 @@ NOT_OF_THE_PAGE = (
 )
 """Modules that the live page does not import: those of other pages, and the shared worker."""
 MAX_NEXT = 1000
-READABLE = ("/", "/documents", "/history", "/refusals", "/wall")
+READABLE = ("/", "/adjustments", "/documents", "/history", "/refusals", "/wall")
 """Pages that a sign-in may lead back to."""
 RETRY_S = 15
 SENT_HERE = {"ended": NotSignedIn.code, "other": OtherSession.code}
@@ -238,6 +240,8 @@ class PageRoutes:
         return response
 
     def _signed_in(self, request: Request, template: str, session: Session) -> Response:
+        if session.viewer.is_screen and template != "wall.html":
+            raise NotAllowed("a screen shows the wall only")
         mark = mark_of(session)
         return self._pages.render(request, template, viewer=session.viewer, csrf=session.csrf, mark=mark)
 

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from services.console.adapters.web import texts
+from services.console.adapters.web.adjustments import AdjustmentApi, AdjustmentPages, adjustment_routes
 from services.console.adapters.web.api import Api, api_routes
 from services.console.adapters.web.documents import DocumentsApi, Uploads, document_routes
 from services.console.adapters.web.files import file_routes
@@ -27,7 +28,9 @@ from services.console.adapters.web.pages import RETRY_S, PageRoutes, Pages
 from services.console.adapters.web.parts import parts_routes
 from services.console.adapters.web.refusals import RefusalApi, refusal_routes
 from services.console.domain.errors import (
+    AdjustmentRefused,
     AlertsUnavailable,
+    BadAdjustment,
     BadLink,
     Conflict,
     ConsoleError,
@@ -41,11 +44,13 @@ from services.console.domain.errors import (
     NotSignedIn,
     OrdersUnavailable,
     OtherSession,
+    RegistryUnavailable,
     Stopping,
     TooBusy,
 )
 from services.console.metrics import Metrics
 from services.console.ports import (
+    Adjustments,
     Authentication,
     CaseCommands,
     Documents,
@@ -73,6 +78,9 @@ STATUS: dict[type[ConsoleError], int] = {
     AlertsUnavailable: 503,
     DocumentsUnavailable: 503,
     OrdersUnavailable: 503,
+    RegistryUnavailable: 503,
+    BadAdjustment: 422,
+    AdjustmentRefused: 409,
     DataUnavailable: 503,
     Stopping: 503,
 }
@@ -118,6 +126,7 @@ def build_site(
     documents: Documents,
     links: LinkParts,
     histories: Histories,
+    adjustments: Adjustments,
     clock: Clock,
     metrics: Metrics,
     options: SiteOptions,
@@ -157,6 +166,9 @@ def build_site(
     )
     app.include_router(link_routes(link_pages))
     app.include_router(history_routes(HistoryApi(api, histories, read)))
+    app.include_router(
+        adjustment_routes(AdjustmentApi(api, adjustments, metrics), AdjustmentPages(pages, authenticator, cookies))
+    )
     mimetypes.add_type("text/javascript", ".js")
     app.mount(f"/static/{build}", Assets(directory=texts.STATIC))
     answer_error = _handle_errors(app, pages)
@@ -171,9 +183,11 @@ def build_site(
 def _handle_errors(app: FastAPI, pages: Pages) -> Callable[[Request, ConsoleError], Response]:
     """Return what answers an error of ours."""
 
-    def answer(request: Request, status: int, code: str, headers: dict[str, str] | None = None) -> Response:
+    def answer(
+        request: Request, status: int, code: str, headers: dict[str, str] | None = None, **more: str
+    ) -> Response:
         if request.url.path.startswith(("/api/", "/static/")):
-            return JSONResponse({"error": {"code": code}}, status_code=status, headers=headers)
+            return JSONResponse({"error": {"code": code, **more}}, status_code=status, headers=headers)
         page = pages.render(request, "problem.html", status, code=code)
         page.headers.update(headers or {})
         return page
@@ -181,7 +195,9 @@ def _handle_errors(app: FastAPI, pages: Pages) -> Callable[[Request, ConsoleErro
     def answer_error(request: Request, error: ConsoleError) -> Response:
         wait = error.retry_after_s if isinstance(error, LockedOut) else RETRY_S
         status = next((found for kind, found in STATUS.items() if isinstance(error, kind)), 500)
-        return answer(request, status, error.code, {"Retry-After": str(wait)} if status in (429, 503) else None)
+        headers = {"Retry-After": str(wait)} if status in (429, 503) else None
+        more = {"detail": error.sentence} if isinstance(error, BadAdjustment) else {}
+        return answer(request, status, error.code, headers, **more)
 
     async def on_ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, ConsoleError)

@@ -1,7 +1,16 @@
 """What the registry says of one unit as of the watermark."""
 
 from services.kernel.words import Duty
-from services.rules.domain.facts import DEFAULT_PROFILE, NO_PACK, GatewayVersion, PackVersion, Profile, UnitVersion
+from services.rules.domain.facts import (
+    DEFAULT_PROFILE,
+    NO_PACK,
+    AdjustmentVersion,
+    GatewayVersion,
+    PackVersion,
+    Profile,
+    UnitVersion,
+    excused,
+)
 
 
 class Registration:
@@ -9,11 +18,13 @@ class Registration:
 
     `facts` is None until the unit is listed: its gateways may speak before. `versions` and `gateways` hold all versions
     by which that is decided, by gateway and in their order; `known_at` is when the registry first recorded the unit.
-    `duty` is what the facts say of it, `written_duty` what the last transition said (None before the first), detected
+    `adjustments`: by id, what lets the unit off to the minute.
+    `duty` is what all of them say of it, `written_duty` what the last transition said (None before the first), detected
     at `duty_detected`. `key` names the facts that the stored row shows.
     """
 
     __slots__ = (
+        "adjustments",
         "carriers",
         "commissioned",
         "duty",
@@ -32,6 +43,7 @@ class Registration:
     def __init__(self) -> None:
         self.versions: tuple[UnitVersion, ...] = ()
         self.gateways: tuple[tuple[str, tuple[GatewayVersion, ...]], ...] = ()
+        self.adjustments: dict[str, tuple[AdjustmentVersion, ...]] | None = None  # few units have any
         self.known_at = 0
         self.facts: UnitVersion | None = None
         self.pack: PackVersion = NO_PACK
@@ -47,6 +59,13 @@ class Registration:
     def names(self, gateway_id: str) -> bool:
         """Return whether the registry has the gateway, as one of this unit at some time."""
         return any(known == gateway_id for known, _ in self.gateways)
+
+    def put_adjustment(self, adjustment_id: str, versions: tuple[AdjustmentVersion, ...]) -> None:
+        self.adjustments = {**(self.adjustments or {}), adjustment_id: versions}
+
+    def excused(self, at: int) -> bool:
+        """Return whether an approved adjustment lets the unit off at `at`, by what was known then."""
+        return any(excused(versions, at) for versions in (self.adjustments or {}).values())
 
     def put_gateway(self, gateway_id: str, versions: tuple[GatewayVersion, ...]) -> None:
         self.gateways = tuple(sorted({**dict(self.gateways), gateway_id: versions}.items(), key=lambda each: each[0]))

@@ -1,0 +1,43 @@
+"""Adjustments for the pages: within the viewer's slice, and decided about by the registry alone."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from services.console.domain.adjustments import (
+    AdjustmentPage,
+    AdjustmentQuery,
+    Decision,
+    InForceRow,
+    NewAdjustment,
+    may,
+)
+from services.console.domain.viewer import Viewer
+from services.console.ports import AdjustmentBook, AdjustmentOrders, ReadModel
+from services.runtime.clock import Clock
+
+
+class AdjustmentDesk:
+    """Implements the port `Adjustments`."""
+
+    def __init__(self, book: AdjustmentBook, orders: AdjustmentOrders, read: ReadModel, clock: Clock) -> None:
+        self._book = book
+        self._orders = orders
+        self._read = read
+        self._clock = clock
+
+    async def page(self, viewer: Viewer, query: AdjustmentQuery) -> AdjustmentPage:
+        page, now = await self._book.page(viewer.slice, query), self._clock.now()
+        return replace(page, rows=tuple(replace(row, may=may(viewer, row, now)) for row in page.rows))
+
+    async def in_force(self, viewer: Viewer) -> Sequence[InForceRow]:
+        return await self._book.in_force(viewer.slice, self._clock.now())
+
+    async def request(self, viewer: Viewer, asked: NewAdjustment) -> str:
+        if not viewer.slice.whole:  # not in the slice: NotFound, like no unit at all
+            await self._read.unit(viewer.slice, asked.unit_id, self._clock.now() - timedelta(minutes=1))
+        return await self._orders.request(asked, viewer)
+
+    async def decide(self, viewer: Viewer, decision: Decision, adjustment_id: str, note: str) -> str:
+        await self._book.one(viewer.slice, adjustment_id)
+        return await self._orders.decide(decision, adjustment_id, viewer, note)

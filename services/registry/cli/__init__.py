@@ -1,0 +1,1 @@
+"""Command lines that have words of their own."""

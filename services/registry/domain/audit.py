@@ -1,0 +1,85 @@
+"""Who did what to adjustments, in a chain that no entry can be taken out of."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from services.kernel.chain import GENESIS, chained, digest_of
+from services.registry.domain.adjustments import Adjustment, Person
+
+Detail = Mapping[str, str | int | list[str] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    at: datetime
+    by: Person
+    action: str
+    adjustment_id: str
+    detail: Detail
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLink:
+    """An entry in its place in the chain, from 1."""
+
+    seq: int
+    entry: AuditEntry
+    prev_hash: str
+    hash: str
+
+
+def entry(action: str, held: Adjustment, by: Person, now: datetime) -> AuditEntry:
+    """Return what is written down of an action: the whole of what was asked for, and how it stands now."""
+    request = held.request
+    detail: Detail = {
+        "unit_id": request.unit_id,
+        "what": request.what.value,
+        "from": _text(request.starts_at),
+        "to": _text(request.ends_at),
+        "counted_as": None if request.counted_as is None else request.counted_as.value,
+        "system": request.system,
+        "address": request.address,
+        "trouble": None if request.trouble is None else request.trouble.value,
+        "reason": request.reason,
+        "evidence": request.evidence,
+        "state": held.state.value,
+        "approvals": list(held.approvals),
+        "approvals_needed": held.approvals_needed,
+        "note": held.note,
+    }
+    return AuditEntry(now, by, action, held.adjustment_id, detail)
+
+
+def link(what: AuditEntry, last: AuditLink | None) -> AuditLink:
+    """Return an entry linked behind the last one."""
+    seq, prev_hash = (1, GENESIS) if last is None else (last.seq + 1, last.hash)
+    return AuditLink(seq, what, prev_hash, hash_of(seq, what, prev_hash))
+
+
+def hash_of(seq: int, what: AuditEntry, prev_hash: str) -> str:
+    row = {
+        "seq": seq,
+        "at": _text(what.at),
+        "account": what.by.account,
+        "role": what.by.role.value,
+        "via": what.by.via,
+        "action": what.action,
+        "adjustment_id": what.adjustment_id,
+        "detail": dict(what.detail),
+    }
+    return chained(prev_hash, digest_of(row))
+
+
+def broken_at(links: Iterable[AuditLink]) -> int | None:
+    """Return the first place in which the chain does not hold, None when all of it does. In the order of `seq`."""
+    last: AuditLink | None = None
+    for each in links:
+        if each != link(each.entry, last):
+            return 1 if last is None else last.seq + 1
+        last = each
+    return None
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")

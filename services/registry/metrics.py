@@ -1,0 +1,28 @@
+"""What the registry's service counts."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from services.registry.domain.errors import AdjustmentRefusal
+
+ACTIONS = ("request", "approve", "reject", "withdraw", "end")
+OUTCOMES = ("ok", "unavailable", *AdjustmentRefusal)
+
+
+class RegistryMetrics:
+    """Every label is there from the start, so that nothing is mistaken for something that never happens."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.adjustments = Counter(
+            "firenet_registry_adjustments_total",
+            "Requests and decisions about adjustments (time to be counted otherwise), by what became of them.",
+            ["action", "outcome"],
+            registry=registry,
+        )
+        self.unpublished = Gauge(
+            "firenet_registry_adjustments_unpublished",
+            "Approved adjustments that Kafka has not taken yet: figures and supervision do not follow them so long.",
+            registry=registry,
+        )
+        for action in ACTIONS:
+            for outcome in OUTCOMES:
+                self.adjustments.labels(action, str(outcome))
