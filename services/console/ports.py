@@ -1,12 +1,13 @@
 """What the console needs from outside, and what its pages need from the worker, in words of the domain."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from services.console.domain.accounts import Account, Session
+from services.console.domain.case_list import CaseQuery
 from services.console.domain.cases import CaseDetail, CaseList
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.freshness import DataAge, PartitionVisibility
@@ -39,13 +40,29 @@ class ReadModel(Protocol):
         """Return one unit with its changes from `since` on. Raises NotFound outside the slice."""
         ...
 
-    async def cases(self, slice_: Slice, state: str, offset: int, limit: int) -> CaseList:
-        """Return open or closed cases of the slice, the most pressing (or latest closed) first."""
+    async def cases(self, slice_: Slice, query: CaseQuery) -> CaseList:
+        """Return a page of the cases of the slice that the query asks for."""
         ...
 
     async def case(self, slice_: Slice, case_id: str) -> CaseDetail:
         """Return one case. Raises NotFound outside the slice."""
         ...
+
+
+class NameBook(Protocol):
+    """Names of units with the initials by which they are found. Every method raises DataUnavailable."""
+
+    async def missing(self, limit: int) -> Sequence[str]:
+        """Return names of units that have no initials yet."""
+        ...
+
+    async def keep(self, initials: Mapping[str, str]) -> None:
+        """Write down the initials of names; one that is there already stays as it is."""
+        ...
+
+
+Initials = Callable[[str], str]
+"""Returns the initials of a name's pinyin in lower case, with its letters and digits as they are."""
 
 
 class LiveCounts(Protocol):

@@ -59,6 +59,36 @@ class Receipt:
     note: str
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who works on an open case until when: the account, and how people call it."""
+
+    account: str
+    name: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """What somebody wrote beside a case. `body_code`: the body of the account, "" of brigade and centre."""
+
+    at: datetime
+    by: str
+    body_code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What somebody found on looking: `finding` is a `Verification`. It answers no case and ends none."""
+
+    finding: str
+    at: datetime
+    by: str
+    note: str
+
+
 URGENT_KINDS = ("fire", "unreadable_alarm", "unregistered_alarm")
 """Kinds that burn, or may: on top of everything, the ones that certainly do first. A name of a gateway that is in no
 register stands for the unit of the last one: "?" and what it calls itself."""
@@ -131,16 +161,23 @@ class CaseRow:
     deliveries: dict[str, int]
     address: str = ""
     receipts: tuple[Receipt, ...] = ()
+    owner: Owner | None = None
+    verified: Verified | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CaseList:
-    """`open`, `unacknowledged` and `held` count all open cases of the slice, `rows` holds the most pressing."""
+    """`open`, `unacknowledged` and `held` count all open cases of the slice, `rows` holds a page of what was asked for.
+
+    `matching` counts what was asked for on all pages; `next` is the place where the next page begins.
+    """
 
     open: int
     unacknowledged: int
     held: int
     rows: tuple[CaseRow, ...]
+    matching: int = 0
+    next: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +198,8 @@ class CaseDetail:
     sightings: int
     signals: tuple[CaseSignal, ...] = ()
     components: tuple[Component, ...] = ()
+    comments: tuple[Comment, ...] = ()
+    verifications: tuple[Verified, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -241,6 +241,25 @@ class Scenario:
             [body, self.now(), body, note, case_id],
         )
 
+    def own(self, case_id: str, account: str, hours: float = 8) -> None:
+        """Let an account work on a case; with fewer hours than none it did so before."""
+        self.execute(
+            "INSERT INTO alerts.owners (case_id, account, since, until) VALUES (%s, %s, %s, %s)",
+            [case_id, account, self.now(), self.now() + timedelta(hours=hours)],
+        )
+
+    def many_cases(self, count: int, state: str = "open") -> None:
+        """Add so many cases without a ladder, one of each unit `M00001`, `M00002` ..., opened a second apart."""
+        self.execute(
+            "INSERT INTO alerts.cases (case_id, kind, subject_kind, subject_id, finding_id, state, effective_at,"
+            " detected_at, opened_at, closed_at, unit_name, town, lead_department, last_sighting_at, pack_id,"
+            " pack_version, clause, evidence, ladder)"
+            " SELECT %s || n, 'fault', 'unit', 'M' || lpad(n::text, 5, '0'), 'f', %s, at, at, at,"
+            " CASE WHEN %s = 'closed' THEN at END, '单位' || n, 'nanjie', 'health', at, 'p', 1, 'c', '{}', '[]'"
+            " FROM (SELECT n, now() - n * interval '1 second' AS at FROM generate_series(1, %s) n) AS made",
+            [state, state, state, count],
+        )
+
     def end(self, case_id: str, at: datetime | None = None) -> None:
         """Close a case as its end does; whether somebody has taken it stays as it is."""
         self.execute(

@@ -108,3 +108,15 @@ WITH passage AS (
 SELECT aspect, from_state, to_state, effective_at, detected_at, cause,
        evidence_topic || '/' || evidence_partition || '/' || evidence_offset
 FROM passage ORDER BY effective_at DESC, transition_id
+
+-- named_like --
+(name ILIKE %(like)s OR name_en ILIKE %(like)s OR unit_id ILIKE %(like)s OR address ILIKE %(like)s
+ OR name IN (SELECT n.name FROM console.name_initials n WHERE n.initials LIKE %(initials)s))
+
+-- names_without_initials --
+SELECT DISTINCT u.name FROM rules.units u
+WHERE NOT EXISTS (SELECT FROM console.name_initials n WHERE n.name = u.name) LIMIT %(limit)s
+
+-- keep_initials --
+INSERT INTO console.name_initials (name, initials) SELECT * FROM unnest(%(names)s::text[], %(initials)s::text[])
+ON CONFLICT DO NOTHING
