@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import FastAPI, HTTPException, Path, Query, Request, Response
+from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from starlette.middleware.base import RequestResponseEndpoint
@@ -51,7 +51,7 @@ def _guard(token: SecretStr) -> Callable[[Request], JSONResponse | None]:
     return refusal
 
 
-def build_api(token: SecretStr, reader: CaseReader, acknowledge: AcknowledgeCase) -> FastAPI:
+def build_api(token: SecretStr, reader: CaseReader, acknowledge: AcknowledgeCase, *further: APIRouter) -> FastAPI:
     """Return the routes. Whoever has no token learns nothing, not even which cases there are."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     refusal = _guard(token)
@@ -88,4 +88,6 @@ def build_api(token: SecretStr, reader: CaseReader, acknowledge: AcknowledgeCase
             raise HTTPException(409, "the case is closed")
         return await show(case_id, request.body_code)
 
+    for router in further:
+        app.include_router(router)
     return app
