@@ -34,7 +34,7 @@ from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.escalation.steps import StepTaken
 from services.alerts.domain.ids import BodyCode, CaseId, NoticeId, RequestId
 from services.alerts.domain.noise.common_cause import Candidate
-from services.alerts.domain.routing.contacts import Address
+from services.alerts.domain.routing.contacts import Address, Telephones
 from services.alerts.domain.routing.recipients import AddressBook
 from services.kernel.words import Channel, Purpose, Verification
 
@@ -427,6 +427,10 @@ class Directory(AddressBook, Protocol):
 
     def particulars(self, facts: SubjectFacts, recipients: Sequence[str], now: datetime) -> Particulars | None:
         """Return what a document says of a unit and of `recipients`; None when no body issues any in its district."""
+        ...
+
+    def telephones(self, subject: Subject, now: datetime) -> Telephones:
+        """Return the numbers by which a unit is called: its own, else those of its contacts."""
         ...
 
     def sizes(self, district: str) -> Mapping[str, int]:

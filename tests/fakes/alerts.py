@@ -11,7 +11,7 @@ from services.alerts.domain.delivery.documents import Attached, AwaitingNotice, 
 from services.alerts.domain.delivery.letters import Letter
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.ids import NoticeId
-from services.alerts.domain.routing.contacts import Address
+from services.alerts.domain.routing.contacts import Address, Telephones
 from services.alerts.ports import Ready
 from tests.unit.alerts.build import RULES, T0, Book, contact, unit
 
@@ -54,6 +54,9 @@ class FakeDirectory(Book):
     def particulars(self, facts: SubjectFacts, recipients: Sequence[str], now: datetime) -> Particulars | None:
         return Particulars("centre", Named("监控中心", "Centre"), Named(facts.name, facts.name_en))
 
+    def telephones(self, subject: Subject, now: datetime) -> Telephones:
+        return Telephones("0300-25550101", "0300-25550103", "林安")
+
     def sizes(self, district: str) -> Mapping[str, int]:
         return {}
 
@@ -61,7 +64,11 @@ class FakeDirectory(Book):
 class PlainWriter:
     def write(self, letter: Letter, notice_id: NoticeId, to: Address) -> tuple[str, str, str]:
         over = "" if letter.case.is_open else " over"
-        return f"{letter.step_code} {letter.case.subject.id}{over}", f"{letter.proof}", "plain@1"
+        return (
+            f"{letter.step_code} {letter.case.subject.id}{over}",
+            f"{letter.proof}{letter.telephones.control_room or ''}",
+            "plain@1",
+        )
 
     def attach(self, waiting: AwaitingNotice, document: IssuedDocument) -> Attached:
         page = document.in_language(waiting.lang)

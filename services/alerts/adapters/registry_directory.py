@@ -21,10 +21,10 @@ from services.alerts.domain.delivery.documents import Named, Particulars
 from services.alerts.domain.errors import NoPack
 from services.alerts.domain.escalation.pack_rules import WITHOUT_PACK, PackRules
 from services.alerts.domain.ids import BodyCode, ContactId
-from services.alerts.domain.routing.contacts import Contact
+from services.alerts.domain.routing.contacts import Contact, Telephones
 from services.kernel.calendar import CHINA
 from services.kernel.effective import in_force
-from services.kernel.words import Recipient
+from services.kernel.words import ContactRole, Recipient
 from services.runtime.logging import get_logger
 
 
@@ -170,6 +170,18 @@ class RegistryDirectory:
             bodies={code: names[code] for code in recipients if code in names},
         )
 
+    def telephones(self, subject: Subject, now: datetime) -> Telephones:
+        record = self._units.get(subject.id)
+        unit = in_force(record.versions, now.astimezone(CHINA).date()) if record else None
+        people = {contact.role: contact.phone for contact in self.contacts(subject.id) if contact.phone}
+        if unit is None:
+            return Telephones(people.get(ContactRole.CONTROL_ROOM), people.get(ContactRole.MANAGER))
+        if unit.responsible_phone:
+            responsible, person = unit.responsible_phone, unit.responsible_person
+        else:
+            responsible, person = people.get(ContactRole.MANAGER), None
+        return Telephones(unit.control_room_phone or people.get(ContactRole.CONTROL_ROOM), responsible, person)
+
     def _body_names(self, district: str, day: date) -> Mapping[str, Named]:
         chosen = None
         with contextlib.suppress(NoPack):
@@ -230,4 +242,5 @@ def _contact(version: ContactVersion) -> Contact:
         email=version.email,
         webhook_url=str(version.webhook_url) if version.webhook_url else None,
         webhook_secret_ref=version.webhook_secret_ref,
+        phone=version.phone,
     )

@@ -28,6 +28,7 @@ from services.console.domain.cases import (
     Fire,
     Receipt,
     TakenStep,
+    Telephone,
     Verified,
 )
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
@@ -105,7 +106,8 @@ class PostgresReadModel:
             stored = [Passage(*row) for row in await reader.all(SQL["passages"], unit_id=unit_id, since=since)]
             marks = await self._marks(reader, [unit_id])
             unit = self._unit(found[0], marks)
-            return UnitDetail(unit, since, tuple(as_shown(stored, since)), tuple(marks.get(unit_id, ())))
+            phones = (await self._telephones(reader, [unit_id]))[unit_id]
+            return UnitDetail(unit, since, tuple(as_shown(stored, since)), tuple(marks.get(unit_id, ())), phones)
 
     async def cases(self, slice_: Slice, query: CaseQuery) -> CaseList:
         async with self._snapshot(slice_) as reader:
@@ -117,6 +119,8 @@ class PostgresReadModel:
             if not found:
                 raise NotFound
             components = await self._components(reader, [case_id])
+            unit_id = found[0].unit_id
+            phones = await self._telephones(reader, [unit_id] if unit_id else [])
             (papers,) = await reader.all(SQL["case_papers"], case_id=case_id)
             deliveries = [Delivery(*row) for row in await reader.all(SQL["deliveries"], case_id=case_id)]
             return CaseDetail(
@@ -127,6 +131,7 @@ class PostgresReadModel:
                 route_clause=papers[2],
                 pack_id=papers[3],
                 pack_version=papers[4],
+                telephones=phones[unit_id or ""],
                 comments=tuple(Comment(*row) for row in await reader.all(SQL["comments"], case_id=case_id)),
                 verifications=tuple(
                     Verified(*row[1:]) for row in await reader.all(SQL["verifications"], case_ids=[case_id])
@@ -183,10 +188,30 @@ class PostgresReadModel:
         bare = [fire.unit_id for fire in fires if fire.case_id is None]
         found = await reader.all(SQL["components_of_units"], unit_ids=bare) if bare else []
         of_unit = rows.components(found)
+        phones = await self._telephones(reader, [fire.unit_id for fire in fires])
+        verified = await self._verified(reader, [fire.case_id for fire in fires if fire.case_id is not None])
         return tuple(
-            replace(fire, components=of_unit[fire.unit_id] if fire.case_id is None else of_case[fire.case_id])
+            replace(
+                fire,
+                components=of_unit[fire.unit_id] if fire.case_id is None else of_case[fire.case_id],
+                telephones=phones[fire.unit_id],
+                verified=verified.get(fire.case_id or ""),
+            )
             for fire in fires
         )
+
+    async def _telephones(self, reader: "_Reader", unit_ids: Sequence[str]) -> Mapping[str, tuple[Telephone, ...]]:
+        """Return the numbers of units, for brigade and centre: they call, and people's numbers are nobody else's."""
+        by: dict[str, tuple[Telephone, ...]] = defaultdict(tuple)
+        if reader.whole and unit_ids:
+            for row in await reader.all(SQL["telephones"], unit_ids=list(unit_ids)):
+                by[row[0]] += (Telephone(*row[1:4]),)
+        return by
+
+    async def _verified(self, reader: "_Reader", case_ids: Sequence[str]) -> Mapping[str, Verified]:
+        """Return what was found last of each case that somebody looked at."""
+        found = await reader.all(SQL["verifications"], case_ids=list(case_ids)) if case_ids else []
+        return {row[0]: Verified(*row[1:]) for row in found}
 
     async def _components(self, reader: "_Reader", case_ids: Sequence[str]) -> Mapping[str, tuple[Component, ...]]:
         found = await reader.all(SQL["components"], case_ids=list(case_ids)) if case_ids else []
@@ -209,10 +234,8 @@ class PostgresReadModel:
         taken: dict[str, list[TakenStep]] = defaultdict(list)
         deliveries: dict[str, dict[str, int]] = defaultdict(dict)
         receipts: dict[str, list[Receipt]] = defaultdict(list)
-        verified: dict[str, Verified] = {}
+        verified = await self._verified(reader, ids)
         if ids:
-            for row in await reader.all(SQL["verifications"], case_ids=ids):
-                verified[row[0]] = Verified(*row[1:])
             for row in await reader.all(SQL["receipts"], case_ids=ids):
                 receipts[row[0]].append(Receipt(*row[1:]))
             for row in await reader.all(SQL["steps"], case_ids=ids):

@@ -89,6 +89,15 @@ class Verified:
     note: str
 
 
+@dataclass(frozen=True, slots=True)
+class Telephone:
+    """A number by which a unit is called. `role`: `control_room`, `responsible`, or the role of a contact."""
+
+    role: str
+    name: str
+    number: str
+
+
 URGENT_KINDS = ("fire", "unreadable_alarm", "unregistered_alarm")
 """Kinds that burn, or may: on top of everything, the ones that certainly do first. A name of a gateway that is in no
 register stands for the unit of the last one: "?" and what it calls itself."""
@@ -200,6 +209,7 @@ class CaseDetail:
     components: tuple[Component, ...] = ()
     comments: tuple[Comment, ...] = ()
     verifications: tuple[Verified, ...] = ()
+    telephones: tuple[Telephone, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,3 +231,5 @@ class Fire:
     kind: str = "fire"
     components: tuple[Component, ...] = ()
     ended_at: datetime | None = None
+    telephones: tuple[Telephone, ...] = ()
+    verified: Verified | None = None

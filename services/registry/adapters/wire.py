@@ -27,6 +27,7 @@ _UNIT_FIELDS = (
     "unit_id", "name", "name_en", "district", "town", "community", "category", "address", "key_unit",
     "auto_fire_facilities", "crowded_place", "flammable_place", "fire_alarm_system", "accepted_on", "commissioned_on",
     "retired_on", "exempt_from", "exempt_until", "exempt_reason", "profile", "also_told",
+    "control_room_phone", "responsible_person", "responsible_phone",
 )  # fmt: skip
 
 
@@ -80,6 +81,7 @@ def _contact_to_wire(contact: Contact, times: dict[str, Any]) -> wire.ContactVer
         email=contact.email,
         webhook_url=None if contact.webhook_url is None else AnyUrl(contact.webhook_url),
         webhook_secret_ref=contact.webhook_secret_ref,
+        phone=contact.phone,
         retired_on=contact.retired_on,
         **times,
     )
@@ -116,6 +118,7 @@ def _contact_from_json(body: str | bytes) -> Version[Facts]:
         email=found["email"],
         webhook_url=found["webhook_url"],
         webhook_secret_ref=found["webhook_secret_ref"],
+        phone=found.get("phone"),  # a version from before has none
         retired_on=None if retired_on is None else date.fromisoformat(retired_on),
     )
     return Version(contact, date.fromisoformat(found["valid_from"]), datetime.fromisoformat(found["recorded_at"]))
@@ -168,6 +171,7 @@ def _contact(version: wire.ContactVersion) -> Contact:
         email=version.email,
         webhook_url=None if version.webhook_url is None else str(version.webhook_url),
         webhook_secret_ref=version.webhook_secret_ref,
+        phone=version.phone,
         retired_on=version.retired_on,
     )
 

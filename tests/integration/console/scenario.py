@@ -248,6 +248,16 @@ class Scenario:
             [case_id, account, self.now(), self.now() + timedelta(hours=hours)],
         )
 
+    def register(self, unit_id: str, **phones: str) -> None:
+        """Put a unit with its telephones, by their fields, into the register."""
+        day = datetime(2026, 1, 1, tzinfo=UTC).date()
+        self.version("unit", unit_id, day, body={"unit_id": unit_id} | phones)
+
+    def contact(self, contact_id: str, body_code: str, role: str, name: str, phone: str | None, **more: Any) -> None:
+        day = datetime(2026, 1, 1, tzinfo=UTC).date()
+        body = {"contact_id": contact_id, "body_code": body_code, "role": role, "name": name, "phone": phone}
+        self.version("contact", contact_id, day, body=body | more)
+
     def many_cases(self, count: int, state: str = "open") -> None:
         """Add so many cases without a ladder, one of each unit `M00001`, `M00002` ..., opened a second apart."""
         self.execute(
