@@ -11,7 +11,7 @@ from services.alerts.domain.delivery.documents import Attached, AwaitingNotice, 
 from services.alerts.domain.delivery.letters import Letter
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.ids import NoticeId
-from services.alerts.domain.routing.contacts import Address, Telephones
+from services.alerts.domain.routing.contacts import NO_TELEPHONES, Address, Telephones
 from services.alerts.ports import Ready
 from tests.unit.alerts.build import RULES, T0, Book, contact, unit
 
@@ -31,6 +31,8 @@ class FakeClock:
 
 
 class FakeDirectory(Book):
+    phones = NO_TELEPHONES
+
     def __init__(self, units: Sequence[str]) -> None:
         people = [
             contact("centre", "centre"),
@@ -55,7 +57,7 @@ class FakeDirectory(Book):
         return Particulars("centre", Named("监控中心", "Centre"), Named(facts.name, facts.name_en))
 
     def telephones(self, subject: Subject, now: datetime) -> Telephones:
-        return Telephones("0300-25550101", "0300-25550103", "林安")
+        return self.phones
 
     def sizes(self, district: str) -> Mapping[str, int]:
         return {}

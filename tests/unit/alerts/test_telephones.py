@@ -5,7 +5,6 @@ from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.subject import unit_subject
 from services.alerts.domain.routing.contacts import Telephones
 from services.kernel.words import ContactRole
-from tests.fakes.alerts import FakeDirectory
 from tests.integration.alerts.scenario import contact_record, unit_record
 from tests.unit.alerts.build import event
 from tests.unit.alerts.harness import Harness
@@ -28,12 +27,11 @@ def test_numbers_are_the_unit_s_own_else_those_of_its_contacts() -> None:
 
 
 async def test_the_centre_reads_the_numbers_and_the_unit_and_its_department_do_not() -> None:
-    harness = Harness()
+    harness, number = Harness(), "0300-25550101"
+    harness.directory.phones = Telephones(number)
     await harness.take(event(Happening.FIRED, kind=CaseKind.FIRE, cause="s1", point="1"), topic="alarms")
     await harness.take(event())
     await harness.pass_time(25 * 3600)
-    number = FakeDirectory(()).telephones(unit_subject("U1"), NOW).control_room
-    assert number is not None
     notices = [row.notice for row in harness.store.tables.notices.values()]
     to_centre = [one for one in notices if one.to.body_code == "centre"]
     others = [one for one in notices if one.to.body_code != "centre"]
