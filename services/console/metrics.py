@@ -8,6 +8,7 @@ from services.console.domain.accounts import SignIn
 from services.kernel.ratio import Ratio, floored
 
 REQUEST_OUTCOMES = ("ok", "client_error", "server_error")
+CASE_ACTS = ("acknowledge_all", "own", "release", "comment", "verify")
 
 
 class Metrics:
@@ -36,6 +37,12 @@ class Metrics:
         self.acknowledgements = Counter(
             "firenet_console_acknowledgements", "Clicks on acknowledge by outcome", ["outcome"], registry=registry
         )
+        self.case_acts = Counter(
+            "firenet_console_case_acts",
+            "Work on cases beside acknowledging one: what was asked for, by outcome",
+            ["act", "outcome"],
+            registry=registry,
+        )
         self.requests = Counter(
             "firenet_console_requests",
             "HTTP requests by outcome, streams counted at their start",
@@ -57,6 +64,9 @@ class Metrics:
             self.logins.labels(attempt.value)
         for outcome in ("ok", "not_found", "conflict", "alerts_unavailable"):
             self.acknowledgements.labels(outcome)
+        for act in CASE_ACTS:
+            for outcome in ("ok", "not_found", "conflict", "alerts_unavailable"):
+                self.case_acts.labels(act, outcome)
         for outcome in REQUEST_OUTCOMES:
             self.requests.labels(outcome)
         for kind in ("snapshot", "update", "beat"):

@@ -15,6 +15,7 @@ from services.console.domain.rates import RateCounts
 from services.console.domain.refusals import Place, RefusalDetail, RefusalPage, RefusalQuery, ReplayOrder
 from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
 from services.console.domain.viewer import Slice, Username, Viewer
+from services.kernel.words import Verification
 
 
 class ReadModel(Protocol):
@@ -149,6 +150,26 @@ class CaseCommands(Protocol):
 
         Raises:  NotFound, Conflict (closed or already acknowledged), AlertsUnavailable.
         """
+        ...
+
+    async def acknowledge_all(self, case_ids: Sequence[str], viewer: Viewer, note: str) -> Mapping[str, str]:
+        """Return what became of each, in the words of alerts; `alone`: it burns, or may. Raises AlertsUnavailable."""
+        ...
+
+    async def own(self, case_id: str, viewer: Viewer) -> None:
+        """Work on the case in the place of whoever did. Raises like `acknowledge`."""
+        ...
+
+    async def release(self, case_id: str, viewer: Viewer) -> None: ...
+
+    async def comment(self, case_id: str, viewer: Viewer, text: str) -> None:
+        """Raises like `acknowledge`; Conflict: there are as many as are kept."""
+        ...
+
+    async def verify(self, case_id: str, viewer: Viewer, finding: Verification, note: str) -> None: ...
+
+    async def sign_off(self, viewer: Viewer) -> None:
+        """Give back whatever the account works on. Raises AlertsUnavailable."""
         ...
 
 

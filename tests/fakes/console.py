@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -18,7 +18,7 @@ from services.console.domain.rates import LIVE_RATE, RateCounts
 from services.console.domain.units import Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
 from services.console.domain.viewer import Slice, Username, Viewer
 from services.kernel.policy import Target
-from services.kernel.words import VisibilityState
+from services.kernel.words import Verification, VisibilityState
 from services.runtime.clock import SystemClock
 
 T0 = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -371,6 +371,29 @@ class FakeCommands:
     failure: Exception | None = None
 
     async def acknowledge(self, case_id: str, viewer: Viewer, note: str) -> None:
+        self._do(case_id, viewer, note)
+
+    async def acknowledge_all(self, case_ids: Sequence[str], viewer: Viewer, note: str) -> Mapping[str, str]:
+        for case_id in case_ids:
+            self._do(case_id, viewer, note)
+        return dict.fromkeys(case_ids, "done")
+
+    async def own(self, case_id: str, viewer: Viewer) -> None:
+        self._do(case_id, viewer, "own")
+
+    async def release(self, case_id: str, viewer: Viewer) -> None:
+        self._do(case_id, viewer, "release")
+
+    async def comment(self, case_id: str, viewer: Viewer, text: str) -> None:
+        self._do(case_id, viewer, text)
+
+    async def verify(self, case_id: str, viewer: Viewer, finding: Verification, note: str) -> None:
+        self._do(case_id, viewer, f"{finding} {note}")
+
+    async def sign_off(self, viewer: Viewer) -> None:
+        self._do("", viewer, "sign_off")
+
+    def _do(self, case_id: str, viewer: Viewer, note: str) -> None:
         if self.failure is not None:
             raise self.failure
         self.done.append((case_id, viewer, note))

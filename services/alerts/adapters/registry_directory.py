@@ -176,10 +176,9 @@ class RegistryDirectory:
         people = {contact.role: contact.phone for contact in self.contacts(subject.id) if contact.phone}
         if unit is None:
             return Telephones(people.get(ContactRole.CONTROL_ROOM), people.get(ContactRole.MANAGER))
-        if unit.responsible_phone:
-            responsible, person = unit.responsible_phone, unit.responsible_person
-        else:
-            responsible, person = people.get(ContactRole.MANAGER), None
+        own = unit.responsible_phone
+        responsible = own or people.get(ContactRole.MANAGER)
+        person = unit.responsible_person if own else None
         return Telephones(unit.control_room_phone or people.get(ContactRole.CONTROL_ROOM), responsible, person)
 
     def _body_names(self, district: str, day: date) -> Mapping[str, Named]:

@@ -188,7 +188,7 @@ class Api:
         outcome = "ok"
         try:
             await self._read.case(session.viewer.slice, case_id)  # not in the slice: NotFound, like no case at all
-            await self._commands.acknowledge(case_id, session.viewer, _one_text(body.note))
+            await self._commands.acknowledge(case_id, session.viewer, one_text(body.note))
         except ConsoleError as error:
             outcome = error.code
             raise
@@ -279,6 +279,6 @@ def slice_of(request: Request) -> Slice:
     return session_of(request).viewer.slice
 
 
-def _one_text(note: str) -> str:
+def one_text(note: str) -> str:
     """Return the note without control characters (line breaks become spaces): it goes into letters and logs."""
     return "".join(char if char.isprintable() else " " for char in note).strip()

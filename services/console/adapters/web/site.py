@@ -18,6 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from services.console.adapters.web import texts
 from services.console.adapters.web.api import Api, api_routes
+from services.console.adapters.web.case_work import CaseWorkApi, case_work_routes
 from services.console.adapters.web.guard import Cookies, Guard
 from services.console.adapters.web.pages import RETRY_S, PageRoutes, Pages
 from services.console.adapters.web.parts import parts_routes
@@ -103,7 +104,13 @@ def build_site(
         return forwarded.rsplit(",", 1)[-1].strip()[:64] if forwarded else peer
 
     routes = PageRoutes(
-        pages=pages, authenticator=authenticator, cookies=cookies, clock=clock, metrics=metrics, client_of=client_of
+        pages=pages,
+        authenticator=authenticator,
+        commands=commands,
+        cookies=cookies,
+        clock=clock,
+        metrics=metrics,
+        client_of=client_of,
     )
     app.include_router(routes.router())
     api = Api(
@@ -116,6 +123,7 @@ def build_site(
         metrics=metrics,
     )
     app.include_router(parts_routes(options.parts_file))
+    app.include_router(case_work_routes(CaseWorkApi(api, read, commands, metrics)))
     app.include_router(api_routes(api))
     app.include_router(refusal_routes(RefusalApi(api, refusals, metrics)))
     mimetypes.add_type("text/javascript", ".js")
