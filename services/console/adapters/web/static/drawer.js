@@ -158,7 +158,7 @@ function receipts(given) {
 
 function answerButton(row, answer) {
   if (!answer.wanted) return null;
-  return h("button", { type: "button", class: answer.again ? "ack" : "primary", dataset: { role: "ack" }, onclick: () => openAcknowledge(row) }, t(answer.button));
+  return h("button", { type: "button", class: answer.again ? "ack" : "primary", dataset: { role: "ack" }, onclick: () => openAcknowledge([row]) }, t(answer.button));
 }
 
 function endedBlock(row, answer) {
