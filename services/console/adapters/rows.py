@@ -177,6 +177,8 @@ def names(packs: Sequence[Row], departments: Iterable[Row]) -> Names:
         categories={row["code"]: _named(row) for pack in standing for row in pack.get("routes", [])},
         scopes={code: _named(row) for pack in standing for code, row in pack.get("scopes", {}).items()
                 if row.get("headline")},
+        all_scopes={code: _named(row) for pack in standing for code, row in pack.get("scopes", {}).items()},
+        packs={str(each.content.get("pack_id", "")): _named(each.content) for each in known},
         steps=steps,
         targets=_targets(standing),
     )  # fmt: skip

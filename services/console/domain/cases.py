@@ -32,7 +32,10 @@ class TakenStep:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One notice to one recipient. No address: whoever may see the case need not see everybody's mailbox."""
+    """One notice to one recipient. No address: whoever may see the case need not see everybody's mailbox.
+
+    `role`: of the contact, as the register has it today; "" where it has none.
+    """
 
     notice_id: str
     step: str
@@ -46,6 +49,7 @@ class Delivery:
     created_at: datetime
     ended_at: datetime | None
     reason: str | None
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,7 +159,8 @@ FROM alerts.verifications v WHERE v.case_id = ANY(%(case_ids)s) ORDER BY v.case_
 SELECT case_id, state, count(*) FROM alerts.notices WHERE case_id = ANY(%(case_ids)s) GROUP BY 1, 2
 
 -- deliveries --
-SELECT notice_id, step, purpose, body_code, contact_id, channel, subject, state, attempts, created_at, ended_at, reason
+SELECT notice_id, step, purpose, body_code, contact_id, channel, subject, state, attempts, created_at, ended_at, reason,
+       coalesce((SELECT f.body ->> 'role' FROM registry.in_force f WHERE f.kind = 'contact' AND f.id = contact_id), '')
 FROM alerts.notices WHERE case_id = %(case_id)s ORDER BY created_at, notice_id LIMIT 500
 
 -- fires --

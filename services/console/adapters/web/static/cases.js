@@ -10,7 +10,7 @@ import { openDrawer } from "./drawer.js";
 import { ladder } from "./ladder.js";
 import { account, on, state } from "./state.js";
 import { brief, listed, nameOf, since, span, t, told, until } from "./text.js";
-import { KIND_ICON, stepName, titleOf } from "./words.js";
+import { KIND_ICON, stepName, titleOf, whyNobody } from "./words.js";
 
 let known = null;
 
@@ -56,7 +56,7 @@ function make(row) {
       h("p", { class: "case-head" }, h("span", { class: "case-kind" }), h("span", { class: "case-since num" })),
       h("button", { type: "button", class: "case-name link", onclick: () => openDrawer({ kind: "case", id: row.case_id }) }),
       h("p", { class: "case-where quiet" }),
-      h("ol", { class: "ladder" }),
+      h("div", { class: "case-stage" }, h("ol", { class: "ladder" }), h("span", { class: "stage-name" })),
       h("p", { class: "case-told" }, h("span", { class: "label" }), h("span", { class: "value" }), h("span", { class: "mail" }))),
     h("div", { class: "case-side" },
       h("p", { class: "case-next" }, h("span", { class: "label" }), h("span", { class: "next-step" }), h("b", { class: "next-in num" })),
@@ -83,8 +83,9 @@ function update(element, row) {
   name.setAttribute("aria-label", t("case.open", { name: titleOf(row) }));
   setText(part("case-where"), where(row));
   ladder(part("ladder"), row);
+  setText(part("stage-name"), row.plan.length > 1 && row.step ? stepName(row, row.step) : "");
   tellings(part("case-told"), row);
-  setText(part("case-acked"), acked ? t("case.acked", { who: row.acknowledged_by, at: brief(row.acknowledged_at) }) + (row.acknowledged_step !== row.step ? t("case.acked.step", { step: row.acknowledged_step }) : "") : "");
+  setText(part("case-acked"), acked ? t("case.acked", { who: row.acknowledged_by, at: brief(row.acknowledged_at) }) + (row.acknowledged_step !== row.step ? t("case.acked.step", { step: stepName(row, row.acknowledged_step) }) : "") : "");
   setText(part("case-signed"), signedBy(row));
   setText(part("case-owner"), ownerOf(row));
   const choice = part("case-choice");
@@ -115,7 +116,7 @@ function tellings(element, row) {
   const names = [...new Set(row.taken.flatMap((step) => step.told).map(told))];
   const nobody = row.taken.findLast((step) => step.nobody)?.nobody;
   setText(element.querySelector(".label"), names.length ? t("case.told") : "");
-  setText(element.querySelector(".value"), names.length ? listed(names) : nobody ? t("case.nobody", { why: nobody }) : t("case.nottold"));
+  setText(element.querySelector(".value"), names.length ? listed(names) : nobody ? t("case.nobody", { why: whyNobody(nobody) }) : t("case.nottold"));
   const sent = Object.values(row.deliveries).reduce((sum, count) => sum + count, 0);
   const dead = row.deliveries.dead ?? 0;
   const mail = element.querySelector(".mail");
