@@ -180,7 +180,7 @@ async def test_a_fire_that_ended_untaken_stays_in_a_calm_row_until_somebody_ackn
         assert await at.page.evaluate("document.documentElement.dataset.fire") == "none", "nothing burns, nothing rings"
         await at.page.locator(".fire-open").click()
         await at.has("#drawer .next-block", "火警已结束，待确认")
-        assert await _serious(at.page) == []
+        assert await serious(at.page) == []
         await at.page.locator("#drawer [data-role=ack]").click()
         await at.has("#ack-what", "不再发送任何通知")
         await at.page.locator("#ack-confirm").click()
@@ -335,10 +335,10 @@ async def test_the_language_switches_at_once_and_is_remembered(
 ) -> None:
     scenario.open_case("C1", "U00000")
     async with desk(chromium, site) as at:
-        await at.has("#cases-title", "处置中")
+        await at.has("#cases-title", "案件")
         await at.page.click("#language")
         for selector, text in (
-            ("#cases-title", "Open cases"),
+            ("#cases-title", "Cases"),
             (".rate-metric", "Live networking rate"),
             (".case-kind", "Connection lost"),
             (".board-name", "Subdistrict"),
@@ -346,7 +346,7 @@ async def test_the_language_switches_at_once_and_is_remembered(
         ):
             await at.has(selector, text)
         await at.page.reload()
-        await at.has("#cases-title", "Open cases")
+        await at.has("#cases-title", "Cases")
         assert await at.page.evaluate("document.documentElement.lang") == "en"
         shown = await at.page.evaluate("document.body.innerText")
         assert not [line for line in shown.splitlines() if "处置" in line or "联网率" in line]
@@ -413,30 +413,30 @@ async def test_twenty_thousand_units_are_a_few_rows_and_every_row_can_be_reached
 
 
 @pytest.mark.parametrize("width", [1920, 360])
-async def test_axe_finds_nothing_serious(chromium: Chromium, site: Console, scenario: Scenario, width: int) -> None:
+async def test_axe_finds_nothingserious(chromium: Chromium, site: Console, scenario: Scenario, width: int) -> None:
     _busy(scenario)
     async with desk(chromium, site, width=width, reduced_motion="reduce") as at:
         await expect(at.page.locator(".fire")).to_be_visible()
         await expect(at.page.locator(".unit").first).to_be_visible()
-        assert await _serious(at.page) == []
+        assert await serious(at.page) == []
         await at.page.locator(".case-name").nth(1).click()
         await expect(at.page.locator("#drawer .facts")).to_be_visible()
-        assert await _serious(at.page) == []
+        assert await serious(at.page) == []
         await at.page.locator("#drawer [data-role=ack]").click()
         await expect(at.page.locator("#ack-note")).to_be_visible()
-        assert await _serious(at.page) == []
+        assert await serious(at.page) == []
 
 
 async def test_axe_finds_nothing_serious_at_the_door_and_when_blind(
     chromium: Chromium, site: Console, scenario: Scenario
 ) -> None:
     async with desk(chromium, site, None) as at:
-        assert await _serious(at.page) == []
+        assert await serious(at.page) == []
     _busy(scenario)
     scenario.see(scenario.now() - timedelta(hours=1))
     async with desk(chromium, site, reduced_motion="reduce") as at:
         await expect(at.page.locator("#stale")).to_be_visible()
-        assert await _serious(at.page) == []
+        assert await serious(at.page) == []
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
@@ -448,7 +448,7 @@ async def test_a_phone_never_scrolls_sideways(
     async with desk(chromium, site, width=width) as at:
         if lang == "en":
             await at.page.click("#language")
-            await at.has("#cases-title", "Open cases")
+            await at.has("#cases-title", "Cases")
         await expect(at.page.locator(".fire")).to_be_visible()
         assert await at.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
@@ -483,7 +483,7 @@ def _busy(scenario: Scenario) -> None:
     scenario.open_case("CC", None, "common_cause", cause_key="carrier:mobile", held_until=now + timedelta(minutes=20))
 
 
-async def _serious(page: Page) -> list[str]:
+async def serious(page: Page) -> list[str]:
     """Return what axe finds on the page in the light theme, and then in the dark one."""
     found = []
     themes: tuple[Literal["light", "dark"], ...] = ("light", "dark")

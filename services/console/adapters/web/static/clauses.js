@@ -19,8 +19,8 @@ export function readClause(part) {
   const [, source, block, rest = ""] = found;
   const last = rest.endsWith("last item");
   const items = itemsOf(rest.replace(/ ?last item$/, ""));
-  const said = items.length ? t("clause.items", { items: items.join("、") }) : "";
-  const name = t("clause.cited", { source: t(`clause.source.${source}`), block: block ? ` ${t(`clause.block.${block}`)} ` : " ", items: said + (last ? ` ${t("clause.last")}` : "") });
+  const said = items.length ? t(last ? "clause.items.last" : "clause.items", { items: items.join("、") }) : "";
+  const name = t("clause.cited", { source: t(`clause.source.${source}`), block: block ? ` ${t(`clause.block.${block}`)} ` : " ", items: said });
   const keys = items.map((item) => [source, block, item, last ? "last item" : ""].filter(Boolean).join(" "));
   return { name: name.trim(), keys };
 }

@@ -109,7 +109,7 @@ function frame(title, ...content) {
   const close = h("button", { type: "button", class: "tool", "aria-label": t("detail.close"), title: t("detail.close"), dataset: { role: "close" }, onclick: () => box.close() }, icon("cross"));
   const print = h("button", { type: "button", class: "tool with-word", dataset: { role: "print" }, onclick: () => window.print() }, t(shown?.kind === "case" && shown.detail.case.kind === "fire" ? "detail.print.fire" : "detail.print"));
   const sheet = h("p", { class: "print-only" }, [shown?.detail.case?.kind === "fire" ? t("detail.sheet") : "", t("detail.printed", { at: stamp(now()) })].filter(Boolean).join(" · "));
-  box.replaceChildren(h("header", { class: "drawer-head" }, sheet, h("h2", { id: "drawer-title" }, title), h("span", { class: "drawer-tools" }, shown ? print : null, close)), h("div", { class: "drawer-body", tabindex: "-1" }, ...content));
+  box.replaceChildren(h("div", { class: "drawer-head" }, sheet, h("h2", { id: "drawer-title" }, title), h("span", { class: "drawer-tools" }, shown ? print : null, close)), h("div", { class: "drawer-body", tabindex: "-1" }, ...content));
 }
 
 const section = (title, ...content) => h("section", {}, h("h3", {}, title), ...content);
@@ -126,7 +126,7 @@ function drawCase(detail) {
     detail.components.length ? section(t(row.kind === "fire" ? "detail.burns" : "detail.components"), components(detail.components, row)) : null,
     row.state === "open" ? nextBlock(row, answer) : isEndedUntaken(row) ? endedBlock(row, answer) : null,
     ownership(row, changed),
-    URGENT.includes(row.kind) && verification(detail, changed) ? section(t("verify.title"), verification(detail, changed)) : null,
+    URGENT.includes(row.kind) && verification(detail, changed) ? h("section", { class: detail.verifications.length ? "" : "no-print" }, h("h3", {}, t("verify.title")), verification(detail, changed)) : null,
     row.kind === "fire" ? plan(row) : null,
     acked ? h("p", { class: "acked-block" }, icon("normal"), h("span", {}, t("case.acked", { who: row.acknowledged_by, at: stamp(acked) }), row.state === "open" && row.acknowledged_step !== row.step ? t("case.acked.step", { step: stepName(row, row.acknowledged_step) }) : "", row.acknowledged_note ? h("q", {}, row.acknowledged_note) : null)) : null,
     row.receipts.length ? section(t("detail.receipts"), receipts(row.receipts)) : null,

@@ -65,7 +65,7 @@ function listAll() {
 }
 
 function make(fire) {
-  if (fire.all) return h("button", { type: "button", class: "fire-more fire-all", onclick: listAll });
+  if (fire.all) return h("button", { type: "button", class: "fire-all", onclick: listAll });
   if (fire.more) return h("button", { type: "button", class: "fire-more", onclick: () => { whole = !whole; render(); } });
   return h("div", { class: fire.ended_at ? "fire ended" : "fire", dataset: { kind: fire.kind } },
     h("span", { class: "fire-mark" }, icon(fire.ended_at ? "clock" : KIND_ICON[fire.kind] ?? "fire"), h("b", { class: "fire-word" })),

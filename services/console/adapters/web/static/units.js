@@ -205,8 +205,9 @@ function countdown(element) {
   const place = element.querySelector(".unit-case");
   if (!mark) return setText(place, "");
   const left = mark.next_step_at ? until(mark.next_step_at) : null;
-  const next = mark.next_step && left !== null && left >= 0 ? `→ ${stepName({ plan: [] }, mark.next_step)} ${span(left)}` : "";
-  setText(place, next || stepName({ plan: [] }, mark.step));
+  const next = mark.next_step && left !== null && left >= 0 ? `→ ${span(left)}` : "";
+  place.title = stepName({ plan: [] }, next ? mark.next_step : mark.step);
+  setText(place, next || place.title);
 }
 
 function countdowns() {
