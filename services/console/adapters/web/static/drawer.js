@@ -139,7 +139,7 @@ function drawCase(detail) {
       [t("detail.clause"), clauses(detail.clause)], [t("detail.route"), clauses(detail.route_clause)],
       [t("unit.lead"), nameOf("bodies", row.lead_department)], [t("unit.copies"), listed(row.copy_departments.map((code) => nameOf("bodies", code)))],
       [t("detail.effective"), stamp(row.effective_at)], [t("detail.detectedat"), stamp(row.detected_at)], [t("detail.opened"), stamp(row.opened_at)],
-      [t("detail.closed"), row.closed_at ? `${stamp(row.closed_at)} ${detail.close_reason ? word("closed", detail.close_reason) : ""}` : ""],
+      [t("detail.closed"), row.closed_at ? `${stamp(row.closed_at)} ${detail.close_reason ? closedBy(detail.close_reason) : ""}` : ""],
       [t("detail.reply"), row.reply_due_at ? stamp(row.reply_due_at) : ""],
       [t("detail.common"), detail.common_case_id], [t("detail.sightings"), String(detail.sightings)],
       [t("detail.pack"), t("detail.pack.value", { id: nameOf("packs", detail.pack_id), v: detail.pack_version })],
@@ -212,7 +212,8 @@ function timeline(row) {
   }));
 }
 
-const word = (kind, code) => (has(`${kind}.${code}`) ? t(`${kind}.${code}`) : code);
+const closedBy = (code) => (has(`closed.${code}`) ? t(`closed.${code}`) : code);
+const reasonOf = (code) => (has(`reason.${code}`) ? t(`reason.${code}`) : code);
 
 // Somebody of a unit is told by his part in it, not by the unit's id.
 const reader = (one, row) => (one.body_code === row.unit_id && one.role ? `${unitName(row)} · ${t(`phones.${one.role}`)}` : told(one.body_code));
@@ -225,7 +226,7 @@ function notices(deliveries, row) {
       h("div", {},
         h("p", {}, h("b", {}, reader(one, row)), " ", h("span", { class: "pill" }, t(`channel.${one.channel}`)), h("span", { class: "pill" }, one.purpose === "all_clear" ? t("detail.allclear") : stepName(row, one.step))),
         h("p", { class: "notice-subject" }, one.subject),
-        h("p", { class: "quiet num" }, `${t(`notice.${one.state}`)} · ${stamp(one.ended_at ?? one.created_at)}`, one.attempts > 1 ? ` · ${t("detail.attempts", { n: one.attempts })}` : "", one.reason ? ` · ${word("reason", one.reason)}` : "")))));
+        h("p", { class: "quiet num" }, `${t(`notice.${one.state}`)} · ${stamp(one.ended_at ?? one.created_at)}`, one.attempts > 1 ? ` · ${t("detail.attempts", { n: one.attempts })}` : "", one.reason ? ` · ${reasonOf(one.reason)}` : "")))));
 }
 
 function drawUnit(detail) {
