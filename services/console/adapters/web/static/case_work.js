@@ -2,7 +2,7 @@
 
 import { URGENT } from "./alarms.js";
 import { order } from "./api.js";
-import { h, show } from "./dom.js";
+import { byId, h, setText, show } from "./dom.js";
 import { account } from "./state.js";
 import { nameOf, stamp, t } from "./text.js";
 
@@ -17,11 +17,21 @@ async function act(button, problem, send, done) {
     await send();
     done();
   } catch (error) {
-    problem.textContent = t(`error.${error.code ?? "internal"}`);
-    show(problem, true);
+    const said = t(`error.${error.code ?? "internal"}`);
+    if (problem.isConnected) {
+      setText(problem, said);
+      show(problem, true);
+    } else setText(byId("polite"), said);
   } finally {
     button.disabled = false;
   }
+}
+
+// The drawer may have been drawn anew meanwhile, with the draft in a new field.
+function sent(id, changed) {
+  const field = byId(id);
+  if (field) field.value = "";
+  changed();
 }
 
 const problemLine = () => h("p", { class: "box-problem", role: "alert", hidden: true });
@@ -47,7 +57,7 @@ export function verification(detail, changed) {
   const note = h("input", { type: "text", id: "verify-note", class: "text-field", maxlength: "500", autocomplete: "off", dataset: { role: "verify-note", draft: "verify-note" } });
   const buttons = FINDINGS.map((finding) => h("button", {
     type: "button", class: "ack", dataset: { role: finding },
-    onclick: (event) => act(event.currentTarget, problem, () => order(path(row, "verify"), { finding, note: note.value }), () => { note.value = ""; changed(); }),
+    onclick: (event) => act(event.currentTarget, problem, () => order(path(row, "verify"), { finding, note: note.value }), () => sent("verify-note", changed)),
   }, t(`verify.${finding}`)));
   return h("div", { class: "verify" }, detail.verifications.length ? found : null,
     h("div", { class: "no-print" }, h("p", { class: "quiet" }, t("verify.what")), h("label", { for: "verify-note" }, t("verify.note")), note, h("div", { class: "verify-buttons" }, buttons), problem));
@@ -60,7 +70,7 @@ export function comments(detail, changed) {
   const send = (event) => {
     event.preventDefault();
     if (!text.value.trim() || button.disabled) return;
-    act(button, problem, () => order(path(row, "comments"), { text: text.value }), () => { text.value = ""; changed(); });
+    act(button, problem, () => order(path(row, "comments"), { text: text.value }), () => sent("comment-text", changed));
   };
   text.addEventListener("keydown", (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && send(event));
   return h("div", { class: "comments" },
