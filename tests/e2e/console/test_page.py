@@ -180,7 +180,7 @@ async def test_a_fire_that_ended_untaken_stays_in_a_calm_row_until_somebody_ackn
         assert await at.page.evaluate("document.documentElement.dataset.fire") == "none", "nothing burns, nothing rings"
         await at.page.locator(".fire-open").click()
         await at.has("#drawer .next-block", "火警已结束，待确认")
-        assert await serious(at.page) == []
+        assert await _serious(at.page) == []
         await at.page.locator("#drawer [data-role=ack]").click()
         await at.has("#ack-what", "不再发送任何通知")
         await at.page.locator("#ack-confirm").click()
@@ -418,25 +418,25 @@ async def test_axe_finds_nothingserious(chromium: Chromium, site: Console, scena
     async with desk(chromium, site, width=width, reduced_motion="reduce") as at:
         await expect(at.page.locator(".fire")).to_be_visible()
         await expect(at.page.locator(".unit").first).to_be_visible()
-        assert await serious(at.page) == []
+        assert await _serious(at.page) == []
         await at.page.locator(".case-name").nth(1).click()
         await expect(at.page.locator("#drawer .facts")).to_be_visible()
-        assert await serious(at.page) == []
+        assert await _serious(at.page) == []
         await at.page.locator("#drawer [data-role=ack]").click()
         await expect(at.page.locator("#ack-note")).to_be_visible()
-        assert await serious(at.page) == []
+        assert await _serious(at.page) == []
 
 
 async def test_axe_finds_nothing_serious_at_the_door_and_when_blind(
     chromium: Chromium, site: Console, scenario: Scenario
 ) -> None:
     async with desk(chromium, site, None) as at:
-        assert await serious(at.page) == []
+        assert await _serious(at.page) == []
     _busy(scenario)
     scenario.see(scenario.now() - timedelta(hours=1))
     async with desk(chromium, site, reduced_motion="reduce") as at:
         await expect(at.page.locator("#stale")).to_be_visible()
-        assert await serious(at.page) == []
+        assert await _serious(at.page) == []
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
@@ -483,7 +483,7 @@ def _busy(scenario: Scenario) -> None:
     scenario.open_case("CC", None, "common_cause", cause_key="carrier:mobile", held_until=now + timedelta(minutes=20))
 
 
-async def serious(page: Page) -> list[str]:
+async def _serious(page: Page) -> list[str]:
     """Return what axe finds on the page in the light theme, and then in the dark one."""
     found = []
     themes: tuple[Literal["light", "dark"], ...] = ("light", "dark")

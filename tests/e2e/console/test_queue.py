@@ -10,7 +10,7 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import Page, expect
 
 from services.console.adapters.name_book import initials_of
-from tests.e2e.console.test_page import CHROMIUM, Desk, chromium, desk, serious
+from tests.e2e.console.test_page import CHROMIUM, Desk, _serious, chromium, desk
 from tests.integration.console.scenario import Scenario, district
 from tests.integration.console.stage import Console, console, until
 
@@ -335,5 +335,5 @@ async def test_axe_finds_nothing_serious_in_the_queue(
             for query in queries:
                 await goto(at, site, query)
                 await at.has(".drawer .comments" if "case=" in query else "#cases", "")
-                assert await serious(at.page) == [], query
+                assert await _serious(at.page) == [], query
             assert await at.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
