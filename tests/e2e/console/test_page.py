@@ -413,7 +413,7 @@ async def test_twenty_thousand_units_are_a_few_rows_and_every_row_can_be_reached
 
 
 @pytest.mark.parametrize("width", [1920, 360])
-async def test_axe_finds_nothingserious(chromium: Chromium, site: Console, scenario: Scenario, width: int) -> None:
+async def test_axe_finds_nothing_serious(chromium: Chromium, site: Console, scenario: Scenario, width: int) -> None:
     _busy(scenario)
     async with desk(chromium, site, width=width, reduced_motion="reduce") as at:
         await expect(at.page.locator(".fire")).to_be_visible()
