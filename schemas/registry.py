@@ -18,7 +18,7 @@ from schemas.base import Event, Identifier, ShortText, Wire
 from schemas.pack import Department, Pack
 from services.kernel.words import Construction, ContactRole, Language
 
-Telephone = Annotated[str, StringConstraints(pattern=r"^[0-9]{3,12}(-[0-9]{1,10}){0,2}$", max_length=24)]
+Telephone = Annotated[str, StringConstraints(pattern=r"^[0-9]{3,12}(-[0-9]{1,10}){0,2}$")]
 """As it is dialled in China, an extension behind the second dash: 13800138000, 0591-87654321, 0591-87654321-801."""
 
 
