@@ -23,7 +23,10 @@ pytestmark = [
 ]
 SCRIPT = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
 WORDS = {"zh": ("再次告知、核查任务", "消防控制室"), "en": ("Repeated notice and check task", "Control room")}
-COUNT_CLICKS = "addEventListener('click', (e) => { window.clicks = (window.clicks ?? 0) + e.isTrusted }, true)"
+COUNT_CLICKS = """if (!window.counted) {
+  window.counted = true;
+  addEventListener("click", (event) => { window.clicks = (window.clicks ?? 0) + event.isTrusted }, true);
+}"""
 
 
 @pytest.fixture
@@ -93,13 +96,13 @@ async def test_twenty_faults_are_acknowledged_with_one_note_and_the_fire_is_left
         assert at.complaints == []
 
 
-async def test_five_thousand_cases_are_turned_page_by_page_and_the_address_keeps_the_place(
+async def test_a_thousand_cases_are_turned_page_by_page_and_the_address_keeps_the_place(
     chromium: Chromium, site: Console, scenario: Scenario
 ) -> None:
-    scenario.many_cases(5_000)
+    scenario.many_cases(1_000)
     async with desk(chromium, site) as at:
         await goto(at, site)
-        await at.has("#case-range", "第 1–60 件，共 5\u202f000 件")
+        await at.has("#case-range", "第 1–60 件，共 1\u202f000 件")
         await at.page.click("#case-next")
         await at.has("#case-range", "第 61–120 件")
         assert await at.page.locator(".case").count() == 60
@@ -110,7 +113,7 @@ async def test_five_thousand_cases_are_turned_page_by_page_and_the_address_keeps
         await at.has("#case-range", "第 1–60 件")
         assert "after=" not in at.page.url
         await at.page.select_option("#case-sort", "oldest")
-        await at.has(".case-name", "单位5000")
+        await at.has(".case-name", "单位1000")
         assert at.complaints == []
 
 
@@ -320,7 +323,7 @@ async def test_a_case_is_printed_alone_in_black_on_white(chromium: Chromium, sit
 
 
 @pytest.mark.parametrize(
-    ("width", "queries"), [(390, ("?case=F0",)), (1366, ("?case=C00&lang=en", "?cases=closed")), (1920, ("?case=F0",))]
+    ("width", "queries"), [(390, ("?case=F0",)), (1366, ("?case=C00&lang=en&cases=closed",)), (1920, ("?case=F0",))]
 )
 async def test_axe_finds_nothing_serious_in_the_queue(
     chromium: Chromium, site: Console, scenario: Scenario, width: int, queries: tuple[str, ...]
