@@ -82,6 +82,7 @@ CREATE TABLE alerts.cases (
 CREATE INDEX cases_closed ON alerts.cases USING btree (closed_at DESC NULLS LAST, case_id) INCLUDE (lead_department, town, copy_departments) WHERE (state = 'closed'::text);
 CREATE INDEX cases_common ON alerts.cases USING btree (common_case_id) WHERE (common_case_id IS NOT NULL);
 CREATE INDEX cases_loose ON alerts.cases USING btree (last_sighting_at) WHERE ((state = 'open'::text) AND (kind = 'connection_lost'::text) AND (common_case_id IS NULL));
+CREATE INDEX cases_open ON alerts.cases USING btree (opened_at, case_id) WHERE (state = 'open'::text);
 CREATE INDEX cases_opened ON alerts.cases USING btree (opened_at DESC);
 CREATE INDEX cases_quiet ON alerts.cases USING btree (quiet_until) WHERE ((state = 'open'::text) AND (quiet_until IS NOT NULL));
 CREATE INDEX cases_recent_of_subject ON alerts.cases USING btree (subject_kind, subject_id, kind, closed_at DESC);
@@ -101,6 +102,17 @@ CREATE TABLE alerts.clocks (
 );
 CREATE INDEX clocks_counted ON alerts.clocks USING btree (calendar_version) WHERE (calendar_version IS NOT NULL);
 CREATE INDEX clocks_due ON alerts.clocks USING btree (kind, due_at);
+
+CREATE TABLE alerts.comments (
+    at timestamp with time zone NOT NULL,
+    body_code text NOT NULL,
+    by text NOT NULL,
+    case_id text NOT NULL,
+    number integer NOT NULL,
+    text text NOT NULL,
+    CONSTRAINT comments_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
+    CONSTRAINT comments_pkey PRIMARY KEY (case_id, number)
+);
 
 CREATE TABLE alerts.digests (
     address text NOT NULL,
@@ -194,6 +206,16 @@ CREATE INDEX notices_of_request ON alerts.notices USING btree (request_id) WHERE
 CREATE INDEX notices_to_group ON alerts.notices USING btree (next_attempt_at) WHERE ((group_state = 'waits'::text) AND (state = 'pending'::text));
 CREATE INDEX notices_unpublished ON alerts.notices USING btree (notice_id) WHERE ((NOT published) AND (state = ANY (ARRAY['accepted'::text, 'dead'::text, 'cancelled'::text])));
 
+CREATE TABLE alerts.owners (
+    account text NOT NULL,
+    case_id text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    CONSTRAINT owners_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
+    CONSTRAINT owners_pkey PRIMARY KEY (case_id)
+);
+CREATE INDEX owners_by_account ON alerts.owners USING btree (account);
+
 CREATE TABLE alerts.partitions (
     next_offset bigint NOT NULL DEFAULT 0,
     owner text NOT NULL DEFAULT ''::text,
@@ -250,6 +272,18 @@ CREATE TABLE alerts.steps (
     taken_at timestamp with time zone NOT NULL,
     CONSTRAINT steps_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
     CONSTRAINT steps_pkey PRIMARY KEY (case_id, step)
+);
+
+CREATE TABLE alerts.verifications (
+    at timestamp with time zone NOT NULL,
+    by text NOT NULL,
+    case_id text NOT NULL,
+    finding text NOT NULL,
+    note text NOT NULL,
+    number integer NOT NULL,
+    CONSTRAINT verifications_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
+    CONSTRAINT verifications_finding_check CHECK ((finding = ANY (ARRAY['true_alarm'::text, 'false_alarm'::text]))),
+    CONSTRAINT verifications_pkey PRIMARY KEY (case_id, number)
 );
 
 CREATE TABLE compliance.figures (
@@ -346,6 +380,12 @@ CREATE TABLE console.accounts (
     CONSTRAINT accounts_check CHECK (((role = 'department'::text) = (department IS NOT NULL))),
     CONSTRAINT accounts_pkey PRIMARY KEY (username),
     CONSTRAINT accounts_role_check CHECK ((role = ANY (ARRAY['brigade'::text, 'centre'::text, 'department'::text, 'screen'::text])))
+);
+
+CREATE TABLE console.name_initials (
+    initials text NOT NULL,
+    name text NOT NULL,
+    CONSTRAINT name_initials_pkey PRIMARY KEY (name)
 );
 
 CREATE TABLE console.orders (
@@ -675,6 +715,7 @@ CREATE TABLE registry.versions (
     CONSTRAINT versions_kind_check CHECK ((kind = ANY (ARRAY['unit'::text, 'gateway'::text, 'contact'::text, 'department'::text, 'pack'::text, 'adjustment'::text]))),
     CONSTRAINT versions_pkey PRIMARY KEY (kind, id, valid_from, recorded_at)
 );
+CREATE INDEX contacts_of_body ON registry.versions USING btree (((body ->> 'body_code'::text))) WHERE (kind = 'contact'::text);
 
 CREATE TABLE rules.component_transitions (
     address text NOT NULL,

@@ -29,6 +29,9 @@ from services.kernel.words import (
     SignalKind,
 )
 
+Telephone = Annotated[str, StringConstraints(pattern=r"^[0-9]{3,12}(-[0-9]{1,10}){0,2}$")]
+"""As it is dialled in China, an extension behind the second dash: 13800138000, 0591-87654321, 0591-87654321-801."""
+
 
 class Version(Wire):
     """Valid from the start of `valid_from` (Asia/Shanghai) until the next version; known since `recorded_at`."""
@@ -64,6 +67,9 @@ class UnitVersion(Version):
     also_told: tuple[Identifier, ...] = Field(
         default=(), description="bodies that the register names for this unit, beside those of its category's route"
     )
+    control_room_phone: Telephone | None = None
+    responsible_person: ShortText | None = Field(default=None, description="消防安全责任人, by name")
+    responsible_phone: Telephone | None = None
     lead_department: Identifier
     copy_departments: tuple[Identifier, ...] = ()
     routed: bool
@@ -120,6 +126,7 @@ class ContactVersion(Version):
     webhook_url: WebhookUrl | None = None
     webhook_secret_ref: Identifier | None = None
     robot: RobotName | None = None
+    phone: Telephone | None = Field(default=None, description="for people to call; no notice goes there")
     retired_on: date | None = None
 
     @model_validator(mode="after")

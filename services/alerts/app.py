@@ -17,19 +17,22 @@ from schemas.topics import REGISTRY
 from services.alerts.adapters.case_reader import CaseReader
 from services.alerts.adapters.evidence_bundle import bundle_files, write_bundle
 from services.alerts.adapters.http_api import Acknowledge, build_api
+from services.alerts.adapters.http_work import work_routes
 from services.alerts.adapters.postgres_audit import PostgresAuditLog
 from services.alerts.adapters.postgres_cases import WORK_CHANNEL, PostgresCaseStore
 from services.alerts.adapters.postgres_evidence import PostgresEvidence
 from services.alerts.domain.audit.bundle import NoBundle
 from services.alerts.domain.audit.chain import GENESIS, Verified, verify
 from services.alerts.domain.case.reply import Reply
+from services.alerts.domain.case.who import Who
 from services.alerts.domain.errors import NoPack
 from services.alerts.domain.ids import CaseId
 from services.alerts.lanes.fire import FireLane
 from services.alerts.lanes.ordinary import OrdinaryLane
 from services.alerts.lanes.parts import Parts
 from services.alerts.settings import AlertsSettings, Lane
-from services.alerts.worker.acknowledgement import AcknowledgementService, Who
+from services.alerts.worker.acknowledgement import AcknowledgementService
+from services.alerts.worker.case_work import CaseWorkService
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.kafka import CompactedFollower
 from services.runtime.lifecycle import Stop, supervise
@@ -125,7 +128,10 @@ class Alerts:
             who = Who(request.account, request.body_code, request.via)
             return await acknowledgements.acknowledge(case_id, who, request.note)
 
-        app = build_api(self._settings.api_token, CaseReader(pools.work), acknowledge)
+        work = CaseWorkService(
+            store=PostgresCaseStore(pools.work), clock=self._parts.clock, acknowledgements=acknowledgements
+        )
+        app = build_api(self._settings.api_token, CaseReader(pools.work), acknowledge, work_routes(work))
         host, port = self._settings.http_host, self._settings.http_port
         return StatusServer(host, port, self.readiness, self._prometheus, app)
 

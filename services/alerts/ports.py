@@ -11,7 +11,10 @@ from services.alerts.domain.audit.entry import AuditEntry
 from services.alerts.domain.audit.overview import Overview
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.case.subject import Subject, SubjectFacts
+from services.alerts.domain.case.who import Who
+from services.alerts.domain.case.work import Comment, Owner, Verified, Work
 from services.alerts.domain.delivery.attempts import Outcome, Verdict
 from services.alerts.domain.delivery.consent import SendDecision
 from services.alerts.domain.delivery.destinations import Due
@@ -40,9 +43,9 @@ from services.alerts.domain.noise.digest import (
     Grouped,
     WaitingNotice,
 )
-from services.alerts.domain.routing.contacts import Address
+from services.alerts.domain.routing.contacts import Address, Telephones
 from services.alerts.domain.routing.recipients import AddressBook
-from services.kernel.words import Channel, Purpose, Recipient
+from services.kernel.words import Channel, Purpose, Recipient, Verification
 
 E_contra = TypeVar("E_contra", contravariant=True)
 
@@ -80,6 +83,10 @@ class Changes:
     requests: list[DocumentRequest] = field(default_factory=list)
     issued: list[IssuedDocument] = field(default_factory=list)
     attached: list[Attached] = field(default_factory=list)
+    owned: dict[CaseId, Owner] = field(default_factory=dict)
+    released: list[CaseId] = field(default_factory=list)
+    comments: list[Comment] = field(default_factory=list)
+    verified: list[Verified] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
 
     def put(self, case: Case) -> None:
@@ -103,7 +110,12 @@ class Changes:
     @property
     def empty(self) -> bool:
         written = (self.steps, self.notices, self.cancelled, self.signed, self.requests, self.issued, self.attached)
-        return not (self.opened or self.updated or self.audit or any(written))
+        return not (self.opened or self.updated or self.audit or self.work or any(written))
+
+    @property
+    def work(self) -> bool:
+        """Say whether somebody's work on a case is among it."""
+        return bool(self.owned or self.released or self.comments or self.verified)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +211,14 @@ class CaseTransaction(IntakeTransaction, Protocol):
 
     async def taken(self, case_ids: Collection[CaseId]) -> Mapping[CaseId, Sequence[Earlier]]:
         """Return the steps taken of these cases that told somebody, the first one first."""
+        ...
+
+    async def work(self, case_id: CaseId, now: datetime) -> Work:
+        """Return what is written down of the work on a case that `case` has locked."""
+        ...
+
+    async def owned_by(self, account: str, now: datetime) -> list[CaseId]:
+        """Return the open cases that the account works on, and lock that they are its."""
         ...
 
     async def awaiting(self, request_ids: Collection[RequestId]) -> list[AwaitingNotice]:
@@ -507,6 +527,10 @@ class Directory(AddressBook, Protocol):
         """
         ...
 
+    def telephones(self, subject: Subject, now: datetime) -> Telephones:
+        """Return the numbers by which a unit is called: its own, else those of its contacts."""
+        ...
+
     def sizes(self, district: str) -> Mapping[str, int]:
         """Return how many units of the district each `carrier:X` and `town:Y` has."""
         ...
@@ -538,6 +562,27 @@ class WorkingCalendar(Calendar, Protocol):
     def confirmed(self, year: int) -> bool:
         """Say whether the State Council's arrangement of that year is in the calendar, rather than projected."""
         ...
+
+
+class CaseWork(Protocol):
+    """What people do with cases beside answering one by one. Every method raises StoreUnavailable.
+
+    NOT_FOUND: no case, another body's, or not this body's to do.
+    """
+
+    async def acknowledge_all(self, case_ids: Sequence[CaseId], who: Who, note: str) -> dict[CaseId, Reply]: ...
+
+    async def own(self, case_id: CaseId, who: Who) -> Reply: ...
+
+    async def release(self, case_id: CaseId, who: Who) -> Reply: ...
+
+    async def sign_off(self, who: Who) -> int:
+        """Return how many cases were given back."""
+        ...
+
+    async def comment(self, case_id: CaseId, who: Who, text: str) -> Reply: ...
+
+    async def verify(self, case_id: CaseId, who: Who, finding: Verification, note: str) -> Reply: ...
 
 
 class AuditLog(Protocol):

@@ -11,6 +11,7 @@ from services.console.adapters.changes import PostgresChanges
 from services.console.adapters.documents_client import HttpDocuments
 from services.console.adapters.encode import JsonEncoder
 from services.console.adapters.kafka_orders import KafkaReplayOrders
+from services.console.adapters.name_book import PostgresNameBook, initials_of
 from services.console.adapters.postgres_accounts import PostgresAccounts
 from services.console.adapters.postgres_adjustments import PostgresAdjustments
 from services.console.adapters.postgres_history import PostgresHistory
@@ -31,6 +32,7 @@ from services.console.worker.authentication import Authenticator, LoginLimits
 from services.console.worker.documents import DocumentDesk, LinkThrottle
 from services.console.worker.history import HistoryService
 from services.console.worker.live import LiveBounds, LiveHub
+from services.console.worker.names import NameKeeper
 from services.console.worker.rates import RateExport
 from services.console.worker.refusals import RefusalService
 from services.console.worker.shared import SharedReads
@@ -120,7 +122,9 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
             return Readiness(fresh and pages.started, checks)
 
         status = StatusServer(settings.http_host, settings.status_port, readiness, registry)
+        names = NameKeeper(PostgresNameBook(pool), initials_of)
         tasks = {
+            "names": names.run(stop),
             "live": hub.run(stop),
             "rates": rates.run(stop),
             "page": pages.serve(stop),

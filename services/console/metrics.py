@@ -10,6 +10,7 @@ from services.console.domain.adjustments import Decision
 from services.kernel.ratio import Ratio, floored
 
 REQUEST_OUTCOMES = ("ok", "client_error", "server_error")
+CASE_ACTS = ("acknowledge_all", "own", "release", "comment", "verify")
 
 
 class Metrics:
@@ -37,6 +38,12 @@ class Metrics:
         )
         self.acknowledgements = Counter(
             "firenet_console_acknowledgements", "Clicks on acknowledge by outcome", ["outcome"], registry=registry
+        )
+        self.case_acts = Counter(
+            "firenet_console_case_acts",
+            "Work on cases beside acknowledging one: what was asked for, by outcome",
+            ["act", "outcome"],
+            registry=registry,
         )
         self.requests = Counter(
             "firenet_console_requests",
@@ -69,6 +76,7 @@ class Metrics:
         _at_zero(self.replay_orders, ("ok", "conflict", "orders_unavailable", "not_allowed"))
         _at_zero(self.logins, (attempt.value for attempt in SignIn))
         _at_zero(self.acknowledgements, ("ok", "not_found", "conflict", "alerts_unavailable"))
+        _at_zero(self.case_acts, CASE_ACTS, ("ok", "not_found", "conflict", "alerts_unavailable"))
         _at_zero(self.document_acts, ("sign", "submit", "decide", "revoke"), ("ok", "refused"))
         _at_zero(self.requests, REQUEST_OUTCOMES)
         _at_zero(self.events, ("snapshot", "update", "beat"))

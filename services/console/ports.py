@@ -1,6 +1,6 @@
 """What the console needs from outside, and what its pages need from the worker, in words of the domain."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +15,7 @@ from services.console.domain.adjustments import (
     InForceRow,
     NewAdjustment,
 )
+from services.console.domain.case_list import CaseQuery
 from services.console.domain.cases import CaseDetail, CaseList
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.documents import File, InboxPage, RawForm
@@ -24,7 +25,7 @@ from services.console.domain.rates import RateCounts
 from services.console.domain.refusals import Place, RefusalDetail, RefusalPage, RefusalQuery, ReplayOrder
 from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
 from services.console.domain.viewer import BodyCode, Slice, Username, Viewer
-from services.kernel.words import FileKind, Language
+from services.kernel.words import FileKind, Language, Verification
 
 
 class ReadModel(Protocol):
@@ -50,8 +51,8 @@ class ReadModel(Protocol):
         """Return one unit with its changes from `since` on. Raises NotFound outside the slice."""
         ...
 
-    async def cases(self, slice_: Slice, state: str, offset: int, limit: int) -> CaseList:
-        """Return open or closed cases of the slice, the most pressing (or latest closed) first."""
+    async def cases(self, slice_: Slice, query: CaseQuery) -> CaseList:
+        """Return a page of the cases of the slice that the query asks for."""
         ...
 
     async def case(self, slice_: Slice, case_id: str) -> CaseDetail:
@@ -117,6 +118,22 @@ class Throttle(Protocol):
     def count(self, client: str) -> None:
         """Count one request of this address. Raises TooBusy."""
         ...
+
+
+class NameBook(Protocol):
+    """Names of units with the initials by which they are found. Every method raises DataUnavailable."""
+
+    async def missing(self, limit: int) -> Sequence[str]:
+        """Return names of units that have no initials yet."""
+        ...
+
+    async def keep(self, initials: Mapping[str, str]) -> None:
+        """Write down the initials of names; one that is there already stays as it is."""
+        ...
+
+
+Initials = Callable[[str], str]
+"""Returns the initials of a name's pinyin in lower case, with its letters and digits as they are."""
 
 
 class LiveCounts(Protocol):
@@ -203,6 +220,26 @@ class CaseCommands(Protocol):
 
         Raises:  NotFound, Conflict (closed or already acknowledged), AlertsUnavailable.
         """
+        ...
+
+    async def acknowledge_all(self, case_ids: Sequence[str], viewer: Viewer, note: str) -> Mapping[str, str]:
+        """Return what became of each, in the words of alerts; `alone`: it burns, or may. Raises AlertsUnavailable."""
+        ...
+
+    async def own(self, case_id: str, viewer: Viewer) -> None:
+        """Work on the case in the place of whoever did. Raises like `acknowledge`."""
+        ...
+
+    async def release(self, case_id: str, viewer: Viewer) -> None: ...
+
+    async def comment(self, case_id: str, viewer: Viewer, text: str) -> None:
+        """Raises like `acknowledge`; Conflict: there are as many as are kept."""
+        ...
+
+    async def verify(self, case_id: str, viewer: Viewer, finding: Verification, note: str) -> None: ...
+
+    async def sign_off(self, viewer: Viewer) -> None:
+        """Give back whatever the account works on. Raises AlertsUnavailable."""
         ...
 
 

@@ -496,6 +496,13 @@ class CaseEvent(StrEnum):
     COMPONENT_ENDED = "component_ended"
 
 
+class Verification(StrEnum):
+    """What somebody found who looked whether an alarm was one: 真警, 误报."""
+
+    TRUE_ALARM = "true_alarm"
+    FALSE_ALARM = "false_alarm"
+
+
 class Period(StrEnum):
     """Spans of the calendar that end at a midnight of Asia/Shanghai."""
 

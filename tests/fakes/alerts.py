@@ -12,7 +12,7 @@ from services.alerts.domain.delivery.letters import Letter
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.ids import NoticeId
 from services.alerts.domain.noise.digest import DigestLetter
-from services.alerts.domain.routing.contacts import Address
+from services.alerts.domain.routing.contacts import NO_TELEPHONES, Address, Telephones
 from services.alerts.ports import Ready
 from services.kernel.words import Recipient
 from tests.unit.alerts.build import RULES, T0, Book, contact, unit
@@ -33,6 +33,8 @@ class FakeClock:
 
 
 class FakeDirectory(Book):
+    phones = NO_TELEPHONES
+
     def __init__(self, units: Sequence[str]) -> None:
         people = [
             contact("centre", "centre"),
@@ -58,6 +60,9 @@ class FakeDirectory(Book):
     ) -> Particulars | None:
         return Particulars("centre", Named("监控中心", "Centre"), Named(facts.name, facts.name_en))
 
+    def telephones(self, subject: Subject, now: datetime) -> Telephones:
+        return self.phones
+
     def sizes(self, district: str) -> Mapping[str, int]:
         return {}
 
@@ -65,7 +70,11 @@ class FakeDirectory(Book):
 class PlainWriter:
     def write(self, letter: Letter, notice_id: NoticeId, to: Address) -> tuple[str, str, str]:
         over = "" if letter.case.is_open else " over"
-        return f"{letter.step_code} {letter.case.subject.id}{over}", f"{letter.proof}", "plain@1"
+        return (
+            f"{letter.step_code} {letter.case.subject.id}{over}",
+            f"{letter.proof}{letter.telephones.control_room or ''}",
+            "plain@1",
+        )
 
     def write_digest(self, letter: DigestLetter, digest_id: NoticeId) -> tuple[str, str]:
         said = [f"{item.step} {item.case.subject.id}" for item in letter.named]

@@ -11,6 +11,7 @@ from services.alerts.domain.case.case import Case, begun_last
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.seen import fresh_among, remembered
 from services.alerts.domain.case.subject import Subject
+from services.alerts.domain.case.work import Comment, Owner, Verified, Work
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
 from services.alerts.domain.delivery.consent import may_send_notice
 from services.alerts.domain.delivery.destinations import Due
@@ -82,6 +83,9 @@ class Tables:
     requests: dict[RequestId, DocumentRequest] = field(default_factory=dict)
     issued: dict[RequestId, IssuedDocument] = field(default_factory=dict)
     offsets: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
+    owners: dict[CaseId, Owner] = field(default_factory=dict)
+    comments: list[Comment] = field(default_factory=list)
+    verified: list[Verified] = field(default_factory=list)
 
     def copied(self) -> "Tables":
         return Tables(
@@ -95,6 +99,9 @@ class Tables:
             dict(self.requests),
             dict(self.issued),
             dict(self.offsets),
+            dict(self.owners),
+            list(self.comments),
+            list(self.verified),
         )
 
 
@@ -168,6 +175,21 @@ class MemoryTransaction:
             if row.notice.purpose is Purpose.NOTICE and row.attempts and not cleared:
                 found.setdefault(row.notice.case_id, {})[row.notice.to] = None
         return {case_id: list(addresses) for case_id, addresses in found.items()}
+
+    async def work(self, case_id: CaseId, now: datetime) -> Work:
+        owner = self._t.owners.get(case_id)
+        return Work(
+            owner if owner and owner.until > now else None,
+            sum(one.case_id == case_id for one in self._t.comments),
+            sum(one.case_id == case_id for one in self._t.verified),
+        )
+
+    async def owned_by(self, account: str, now: datetime) -> list[CaseId]:
+        return sorted(
+            owner.case_id
+            for owner in self._t.owners.values()
+            if owner.account == account and owner.until > now and self._t.cases[owner.case_id].is_open
+        )
 
     async def awaiting(self, request_ids: Collection[RequestId]) -> list[AwaitingNotice]:
         return [
@@ -288,6 +310,11 @@ class MemoryTransaction:
             self._cancel(case_id, reason)
         for case_id, body_code in changes.signed.items():
             self._cancel(case_id, Reason.ACKNOWLEDGED, body_code)
+        self._t.owners |= changes.owned
+        for case_id in changes.released:
+            self._t.owners.pop(case_id, None)
+        self._t.comments.extend(changes.comments)
+        self._t.verified.extend(changes.verified)
         self._t.audit.extend(changes.audit)
         return set(new)
 

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from operator import itemgetter
 
 from services.console.domain.accounts import Account, Session, lock_until
+from services.console.domain.case_list import CasePlace, CaseQuery, CaseSort, CaseView
 from services.console.domain.cases import CaseDetail, CaseList, CaseRow, Fire
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.errors import DataUnavailable, NotFound
@@ -16,7 +18,7 @@ from services.console.domain.rates import LIVE_RATE, RateCounts
 from services.console.domain.units import Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
 from services.console.domain.viewer import Slice, Username, Viewer
 from services.kernel.policy import Target
-from services.kernel.words import FileKind, Language, VisibilityState
+from services.kernel.words import FileKind, Language, Verification, VisibilityState
 from services.runtime.clock import SystemClock
 
 T0 = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -108,7 +110,7 @@ class FakeReadModel:
             headline=tuple(row for found, row in rates if found == "district"),
             boards=boards,
             tally=self._tally(slice_),
-            cases=await self.cases(slice_, "open", 0, 60),
+            cases=await self.cases(slice_, CaseQuery()),
             fires=self._fires(slice_),
         )
 
@@ -125,16 +127,19 @@ class FakeReadModel:
                 return UnitDetail(unit, since, (), ())
         raise NotFound
 
-    async def cases(self, slice_: Slice, state: str, offset: int, limit: int) -> CaseList:
+    async def cases(self, slice_: Slice, query: CaseQuery) -> CaseList:
         await self._read("cases")
-        mine = [
-            case
-            for case in self.all_cases
-            if slice_.holds(case.lead_department, case.copy_departments, case.town) and case.state == state
+        here = [case for case in self.all_cases if slice_.holds(case.lead_department, case.copy_departments, case.town)]
+        opened = [case for case in here if case.state == "open"]
+        asked = sorted((_placed(case, query) for case in here if _wanted(case, query)), key=itemgetter(0))
+        rest = [
+            (key, place, case) for key, place, case in asked if query.after is None or key > _key(query.after, query)
         ]
-        mine.sort(key=lambda case: (case.kind != "fire", case.acknowledged_at is not None, case.case_id))
-        waiting = sum(case.acknowledged_at is None for case in mine)
-        return CaseList(len(mine), waiting, 0, tuple(mine[offset : offset + limit]))
+        page, more = rest[: query.limit], len(rest) > query.limit
+        return CaseList(
+            len(opened), sum(case.acknowledged_at is None for case in opened), 0,
+            tuple(case for _, _, case in page), len(asked), str(page[-1][1]) if more else None,
+        )  # fmt: skip
 
     async def case(self, slice_: Slice, case_id: str) -> CaseDetail:
         await self._read("case")
@@ -206,6 +211,40 @@ class FakeReadModel:
             await self.gate.wait()
         if self.away:
             raise DataUnavailable("away")
+
+
+def _wanted(case: CaseRow, query: CaseQuery) -> bool:
+    text = query.text.lower()
+    return (
+        case.state == ("closed" if query.view is CaseView.CLOSED else "open")
+        and (query.view is not CaseView.UNTAKEN or case.acknowledged_at is None)
+        and (query.view is not CaseView.MINE or (case.owner is not None and case.owner.account == query.reader))
+        and (not query.kinds or case.kind in query.kinds)
+        and (query.step is None or case.step == query.step)
+        and (query.town is None or case.town == query.town)
+        and (query.department is None or query.department in (case.lead_department, *case.copy_departments))
+        and (not text or any(text in word.lower() for word in (case.case_id, case.unit_id or "", case.unit_name)))
+    )
+
+
+def _placed(case: CaseRow, query: CaseQuery) -> tuple[tuple[object, ...], CasePlace, CaseRow]:
+    urgency = {"fire": 0, "unreadable_alarm": 1, "unregistered_alarm": 1}.get(case.kind, 2)
+    rank = urgency * 4 + (case.acknowledged_at is not None) * 2 + (case.kind != "common_cause")
+    at = case.closed_at if query.view is CaseView.CLOSED else case.opened_at
+    assert at is not None
+    place = CasePlace(rank, case.next_step_at, at, case.case_id)
+    return _key(place, query), place, case
+
+
+def _key(place: CasePlace, query: CaseQuery) -> tuple[object, ...]:
+    at = place.at.timestamp()
+    if query.view is CaseView.CLOSED:
+        return (-at, place.case_id)
+    if query.sort is CaseSort.NEWEST:
+        return (-at, [-ord(char) for char in place.case_id])
+    if query.sort is CaseSort.OLDEST:
+        return (at, place.case_id)
+    return (place.rank, place.due.timestamp() if place.due else float("inf"), at, place.case_id)
 
 
 def _count(scope: str, value: str, units: list[UnitRow]) -> RateCounts:
@@ -338,6 +377,29 @@ class FakeCommands:
     failure: Exception | None = None
 
     async def acknowledge(self, case_id: str, viewer: Viewer, note: str) -> None:
+        self._do(case_id, viewer, note)
+
+    async def acknowledge_all(self, case_ids: Sequence[str], viewer: Viewer, note: str) -> Mapping[str, str]:
+        for case_id in case_ids:
+            self._do(case_id, viewer, note)
+        return dict.fromkeys(case_ids, "done")
+
+    async def own(self, case_id: str, viewer: Viewer) -> None:
+        self._do(case_id, viewer, "own")
+
+    async def release(self, case_id: str, viewer: Viewer) -> None:
+        self._do(case_id, viewer, "release")
+
+    async def comment(self, case_id: str, viewer: Viewer, text: str) -> None:
+        self._do(case_id, viewer, text)
+
+    async def verify(self, case_id: str, viewer: Viewer, finding: Verification, note: str) -> None:
+        self._do(case_id, viewer, f"{finding} {note}")
+
+    async def sign_off(self, viewer: Viewer) -> None:
+        self._do("", viewer, "sign_off")
+
+    def _do(self, case_id: str, viewer: Viewer, note: str) -> None:
         if self.failure is not None:
             raise self.failure
         self.done.append((case_id, viewer, note))

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import FastAPI, HTTPException, Path, Query, Request
+from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -33,7 +33,7 @@ class Acknowledge(BaseModel):
 AcknowledgeCase = Callable[[CaseId, Acknowledge], Awaitable[Reply]]
 
 
-def build_api(token: SecretStr, reader: CaseReader, acknowledge: AcknowledgeCase) -> FastAPI:
+def build_api(token: SecretStr, reader: CaseReader, acknowledge: AcknowledgeCase, *further: APIRouter) -> FastAPI:
     """Return the routes. Whoever has no token learns nothing, not even which cases there are."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     require_token(app, token)
@@ -65,4 +65,6 @@ def build_api(token: SecretStr, reader: CaseReader, acknowledge: AcknowledgeCase
             raise HTTPException(409, "the case is closed")
         return await show(case_id, request.body_code)
 
+    for router in further:
+        app.include_router(router)
     return app

@@ -25,9 +25,9 @@ COVERING = '<p style="max-width: 180mm; margin: 5mm auto; font: 11pt/1.6 sans-se
 TEMPLATES = Path(__file__).parent / "templates"
 
 VERSIONS = {
-    "trouble": 1,
-    "fire": 2,
-    "alarm": 1,
+    "trouble": 2,
+    "fire": 3,
+    "alarm": 2,
     "common_cause": 1,
     "all_clear": 1,
     "digest": 1,
@@ -136,6 +136,7 @@ class TemplateWriter:
             step=letter.step,
             proof=letter.proof,
             component=letter.component,
+            phones=letter.telephones,
             kind=(KIND_EN if lang == "en" else KIND_ZH)[letter.case.kind],
             unit_name=(letter.case.facts.name_en or letter.case.facts.name) if lang == "en" else letter.case.facts.name,
             cause=_cause(letter.case.grouping.cause_key, lang),

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,6 +29,7 @@ from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.kinds import URGENT, CaseKind
 from services.alerts.domain.case.seen import fresh_among, remembered
 from services.alerts.domain.case.subject import Subject
+from services.alerts.domain.case.work import Owner, Work
 from services.alerts.domain.delivery.documents import AwaitingNotice, Earlier
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced, StoreUnavailable
@@ -159,6 +161,14 @@ class PostgresCaseTransaction:
             found.setdefault(CaseId(row["case_id"]), []).append(address)
         return found
 
+    async def work(self, case_id: CaseId, now: datetime) -> Work:
+        (row,) = await self._rows(SQL["work_of_case"], {"case_id": case_id, "now": now})
+        owner = None if row["account"] is None else Owner(case_id, row["account"], row["since"], row["until"])
+        return Work(owner, row["comments"], row["verifications"])
+
+    async def owned_by(self, account: str, now: datetime) -> list[CaseId]:
+        return [CaseId(row["case_id"]) for row in await self._rows(SQL["owned_by"], (account, now))]
+
     async def awaiting(self, request_ids: Collection[RequestId]) -> list[AwaitingNotice]:
         return [
             AwaitingNotice(
@@ -226,18 +236,30 @@ class PostgresCaseTransaction:
                 ]
                 new = await run(SQL["insert_notices"], (to_json(rows),))
             await self._save_documents(changes)
+            await self._save_work(changes)
             if changes.cancelled:
                 await run(SQL["cancel_notices"], _cancellations(changes))
             if changes.signed:
                 await run(SQL["cancel_signed"], (list(changes.signed), list(changes.signed.values())))
             if changes.audit:
                 await run(SQL["insert_pending"], (to_json([audit_row(entry) for entry in changes.audit]),))
-            if changes.opened or changes.updated or changes.notices:
+            if changes.opened or changes.updated or changes.notices or changes.work:
                 await run(SQL["notify"], (LIVE_CHANNEL, "cases"))
             if changes.leaves_work:
                 work = "fire" if any(notice.fire for notice in changes.notices) else "work"
                 await run(SQL["notify"], (WORK_CHANNEL, work))
         return {NoticeId(row[0]) for row in await new.fetchall()} if new else set()
+
+    async def _save_work(self, changes: Changes) -> None:
+        for statement, rows in (
+            ("put_owners", list(changes.owned.values())),
+            ("insert_comments", changes.comments),
+            ("insert_verifications", changes.verified),
+        ):
+            if rows:
+                await self._connection.execute(SQL[statement], (to_json([asdict(row) for row in rows]),))
+        if changes.released:
+            await self._connection.execute(SQL["release"], (list(changes.released),))
 
     async def _save_documents(self, changes: Changes) -> None:
         run = self._connection.execute

@@ -22,7 +22,7 @@ from services.alerts.domain.delivery.documents import Named, Particulars
 from services.alerts.domain.errors import NoPack
 from services.alerts.domain.escalation.pack_rules import WITHOUT_PACK, PackRules
 from services.alerts.domain.ids import BodyCode, ContactId
-from services.alerts.domain.routing.contacts import Contact
+from services.alerts.domain.routing.contacts import Contact, Telephones
 from services.kernel.calendar import CHINA
 from services.kernel.effective import in_force
 from services.kernel.words import ContactRole, Recipient
@@ -185,6 +185,17 @@ class RegistryDirectory:
         managers = (one for one in versions if one and one.role is ContactRole.MANAGER and one.body_code == unit_id)
         return next((one.name for one in managers if one.retired_on is None or one.retired_on > day), "")
 
+    def telephones(self, subject: Subject, now: datetime) -> Telephones:
+        record = self._units.get(subject.id)
+        unit = in_force(record.versions, now.astimezone(CHINA).date()) if record else None
+        people = {contact.role: contact.phone for contact in self.contacts(subject.id) if contact.phone}
+        if unit is None:
+            return Telephones(people.get(ContactRole.CONTROL_ROOM), people.get(ContactRole.MANAGER))
+        own = unit.responsible_phone
+        responsible = own or people.get(ContactRole.MANAGER)
+        person = unit.responsible_person if own else None
+        return Telephones(unit.control_room_phone or people.get(ContactRole.CONTROL_ROOM), responsible, person)
+
     def _body_names(self, district: str, day: date) -> Mapping[str, Named]:
         chosen = None
         with contextlib.suppress(NoPack):
@@ -246,4 +257,5 @@ def _contact(version: ContactVersion) -> Contact:
         webhook_url=str(version.webhook_url) if version.webhook_url else None,
         webhook_secret_ref=version.webhook_secret_ref,
         robot=version.robot,
+        phone=version.phone,
     )

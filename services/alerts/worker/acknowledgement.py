@@ -1,26 +1,19 @@
 """What people do to a case: take it, or sign for what it told them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from services.alerts.domain.audit.entry import AuditEntry
 from services.alerts.domain.case.case import Acknowledgement, Case, Receipt
 from services.alerts.domain.case.kinds import PASSING
 from services.alerts.domain.case.lifecycle import close
 from services.alerts.domain.case.reply import Reply
+from services.alerts.domain.case.who import Who
+from services.alerts.domain.case.work import Owner
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.escalation.ladder import Pace, past_exits
 from services.alerts.domain.ids import BodyCode, CaseId
 from services.alerts.ports import CaseStore, Changes
 from services.runtime.clock import Clock
-
-
-@dataclass(frozen=True, slots=True)
-class Who:
-    """`body_code` None takes a case, and may every one (brigade, centre); any other body signs for its own."""
-
-    account: str
-    body_code: str | None
-    via: str
 
 
 def may_touch(case: Case, body_code: str | None) -> bool:
@@ -32,6 +25,7 @@ def may_touch(case: Case, body_code: str | None) -> bool:
 class AcknowledgementService:
     """Who takes a case (接警, 确认) and who signs for it (签收); neither is done in place of the other.
 
+    Whoever takes a case works on it from then on.
     Taking stops reminders and what waits to be sent for the steps so far; the clock goes on. Steps that name it as
     their exit are passed over. It stops no first notice of a fire, and closes the case of an alarm that only a person
     can look into. A fire that ended before anybody took it can still be taken: that is written down, nothing is sent.
@@ -44,12 +38,17 @@ class AcknowledgementService:
         self._clock = clock
         self._pace = pace
 
-    async def acknowledge(self, case_id: CaseId, who: Who, note: str) -> Reply:
-        """Raises StoreUnavailable. Doing it twice for the same step changes nothing."""
+    async def acknowledge(self, case_id: CaseId, who: Who, note: str, *, alone: bool = True) -> Reply:
+        """Raises StoreUnavailable. Doing it twice for the same step changes nothing.
+
+        Not `alone`: one of many that somebody answers at once, among which none may burn.
+        """
         async with self._store.transaction() as transaction:
             case = await transaction.case(case_id)
             if case is None or not may_touch(case, who.body_code):
                 return Reply.NOT_FOUND
+            if case.is_urgent and not alone:
+                return Reply.ALONE
             changes = Changes()
             if who.body_code is not None:
                 reply = self._sign(changes, case, BodyCode(who.body_code), who, note)
@@ -69,6 +68,8 @@ class AcknowledgementService:
         closes = case.kind in PASSING  # nothing else would: no signal says that such an alarm is over
         changes.put(close(case, "acknowledged", now) if closes else past_exits(case, now, self._pace))
         changes.cancelled[case.case_id] = Reason.ACKNOWLEDGED
+        if not closes:
+            changes.owned[case.case_id] = Owner.of(case.case_id, who.account, now)
         self._note(changes, "acknowledged", case, who, note)
         return Reply.DONE
 

@@ -176,7 +176,8 @@ class NoticeComposer:
 
     def retell(self, notice: Notice, case: Case) -> Notice:
         """Return the notice written anew as its case stands now; its id and its times stay."""
-        subject, body, template = self._writer.write(letter_again(case, notice), notice.notice_id, notice.to)
+        letter = self._for_reader(letter_again(case, notice), notice.to, self._centres(case))
+        subject, body, template = self._writer.write(letter, notice.notice_id, notice.to)
         return replace(notice, subject=subject, body=body, template=template)
 
     def note(self, changes: Changes, decision: Decision, event: Event, now: datetime) -> None:
@@ -238,6 +239,15 @@ class NoticeComposer:
         }
         changes.audit.append(AuditEntry(now, ACTOR, "step_taken", case.case_id, detail))
 
+    def _centres(self, case: Case) -> Sequence[str]:
+        return self._directory.bodies(Recipient.CENTRE, case.facts.district) or (Recipient.CENTRE,)
+
+    def _for_reader(self, letter: Letter, to: Address, centres: Sequence[str]) -> Letter:
+        """Return the letter as this reader gets it: whoever has to call the unit reads its numbers, nobody else."""
+        if to.body_code not in centres:
+            return letter
+        return replace(letter, telephones=self._directory.telephones(letter.case.subject, letter.created_at))
+
     def _write_notices(
         self,
         changes: Changes,
@@ -252,9 +262,10 @@ class NoticeComposer:
         # of an urgent case nothing is asked that could keep it waiting
         rules = None if case.is_urgent else self._directory.rules(letter.created_at, case.facts.district)
         grouping = rules.grouping if rules else None
+        centres = self._centres(case)
         for to in addresses:
             notice_id = notice_id_of(case.case_id, code, letter.purpose, case.sightings.drops, to)
-            subject, body, template = self._writer.write(letter, notice_id, to)
+            subject, body, template = self._writer.write(self._for_reader(letter, to, centres), notice_id, to)
             changes.notices.append(
                 Notice(
                     notice_id=notice_id,

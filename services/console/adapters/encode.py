@@ -88,6 +88,8 @@ class JsonEncoder:
                     "bodies": dict(names.bodies),
                     "categories": dict(names.categories),
                     "scopes": dict(names.scopes),
+                    "all_scopes": dict(names.all_scopes),
+                    "packs": dict(names.packs),
                     "steps": dict(names.steps),
                 }
             ),

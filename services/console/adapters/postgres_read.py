@@ -13,19 +13,24 @@ from psycopg import AsyncConnection
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from services.console.adapters import rows
+from services.console.adapters.case_pages import Parameters, case_pages, place_of, search_parameters
 from services.console.adapters.rows import Row
 from services.console.adapters.statements import SQL
+from services.console.domain.case_list import CaseQuery
 from services.console.domain.cases import (
     URGENT_KINDS,
     CaseDetail,
     CaseDocument,
     CaseList,
     CaseRow,
+    Comment,
     Component,
     Delivery,
     Fire,
     Receipt,
     TakenStep,
+    Telephone,
+    Verified,
 )
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.errors import DataUnavailable, NotFound
@@ -38,7 +43,6 @@ from services.kernel.words import FileKind, Language, VisibilityState
 from services.runtime.postgres import Pool
 
 CASES_IN_PICTURE = 60
-Parameters = dict[str, Any]
 
 
 @asynccontextmanager
@@ -84,7 +88,7 @@ class PostgresReadModel:
                 headline=tuple(sorted(headline, key=lambda row: row.scope)),
                 boards={name: tuple(found) for name, found in boards.items()},
                 tally=await self._tally(reader),
-                cases=await self._cases(reader, "open", 0, CASES_IN_PICTURE),
+                cases=await self._cases(reader, CaseQuery(limit=CASES_IN_PICTURE)),
                 fires=await self._fires(reader),
             )
 
@@ -104,11 +108,12 @@ class PostgresReadModel:
             stored = [Passage(*row) for row in await reader.all(SQL["passages"], unit_id=unit_id, since=since)]
             marks = await self._marks(reader, [unit_id])
             unit = self._unit(found[0], marks)
-            return UnitDetail(unit, since, tuple(as_shown(stored, since)), tuple(marks.get(unit_id, ())))
+            phones = (await self._telephones(reader, [unit_id]))[unit_id]
+            return UnitDetail(unit, since, tuple(as_shown(stored, since)), tuple(marks.get(unit_id, ())), phones)
 
-    async def cases(self, slice_: Slice, state: str, offset: int, limit: int) -> CaseList:
+    async def cases(self, slice_: Slice, query: CaseQuery) -> CaseList:
         async with self._snapshot(slice_) as reader:
-            return await self._cases(reader, state, offset, limit)
+            return await self._cases(reader, query)
 
     async def case(self, slice_: Slice, case_id: str) -> CaseDetail:
         async with self._snapshot(slice_) as reader:
@@ -116,6 +121,8 @@ class PostgresReadModel:
             if not found:
                 raise NotFound
             components = await self._components(reader, [case_id])
+            unit_id = found[0].unit_id
+            phones = await self._telephones(reader, [unit_id] if unit_id else [])
             (papers,) = await reader.all(SQL["case_papers"], case_id=case_id)
             deliveries = [Delivery(*row) for row in await reader.all(SQL["deliveries"], case_id=case_id)]
             return CaseDetail(
@@ -126,6 +133,11 @@ class PostgresReadModel:
                 route_clause=papers[2],
                 pack_id=papers[3],
                 pack_version=papers[4],
+                telephones=phones[unit_id or ""],
+                comments=tuple(Comment(*row) for row in await reader.all(SQL["comments"], case_id=case_id)),
+                verifications=tuple(
+                    Verified(*row[1:]) for row in await reader.all(SQL["verifications"], case_ids=[case_id])
+                ),
                 evidence=rows.flat(papers[5]),
                 close_reason=papers[6],
                 acknowledged_via=papers[7],
@@ -192,30 +204,53 @@ class PostgresReadModel:
         bare = [fire.unit_id for fire in fires if fire.case_id is None]
         found = await reader.all(SQL["components_of_units"], unit_ids=bare) if bare else []
         of_unit = rows.components(found)
+        phones = await self._telephones(reader, [fire.unit_id for fire in fires])
+        verified = await self._verified(reader, [fire.case_id for fire in fires if fire.case_id is not None])
         return tuple(
-            replace(fire, components=of_unit[fire.unit_id] if fire.case_id is None else of_case[fire.case_id])
+            replace(
+                fire,
+                components=of_unit[fire.unit_id] if fire.case_id is None else of_case[fire.case_id],
+                telephones=phones[fire.unit_id],
+                verified=verified.get(fire.case_id or ""),
+            )
             for fire in fires
         )
+
+    async def _telephones(self, reader: "_Reader", unit_ids: Sequence[str]) -> Mapping[str, tuple[Telephone, ...]]:
+        """Return the numbers of units, for brigade and centre: they call, and people's numbers are nobody else's."""
+        by: dict[str, tuple[Telephone, ...]] = defaultdict(tuple)
+        if reader.whole and unit_ids:
+            for row in await reader.all(SQL["telephones"], unit_ids=list(unit_ids)):
+                by[row[0]] += (Telephone(*row[1:4]),)
+        return by
+
+    async def _verified(self, reader: "_Reader", case_ids: Sequence[str]) -> Mapping[str, Verified]:
+        """Return what was found last of each case that somebody looked at."""
+        found = await reader.all(SQL["verifications"], case_ids=list(case_ids)) if case_ids else []
+        return {row[0]: Verified(*row[1:]) for row in found}
 
     async def _components(self, reader: "_Reader", case_ids: Sequence[str]) -> Mapping[str, tuple[Component, ...]]:
         found = await reader.all(SQL["components"], case_ids=list(case_ids)) if case_ids else []
         return rows.components(found)
 
-    async def _cases(self, reader: "_Reader", state: str, offset: int, limit: int) -> CaseList:
-        if state == "open":
-            ((total, unacknowledged, held),) = await reader.all(SQL["case_counts"])
-            outside = SQL["outside_common"] if reader.whole else "TRUE"
-            found = await reader.all(SQL["cases_open"], outside=outside, offset=offset, limit=limit)
-        else:
-            ((total, unacknowledged, held),) = await reader.all(SQL["cases_closed_count"])
-            found = await reader.all(SQL["cases_closed"], offset=offset, limit=limit)
-        return CaseList(total, unacknowledged, held, tuple(await self._with_steps(reader, found)))
+    async def _cases(self, reader: "_Reader", query: CaseQuery) -> CaseList:
+        pages = case_pages(query, hides_members=reader.whole)
+        ((total, unacknowledged, held),) = await reader.all(SQL["case_counts"])
+        ((matching,),) = await reader.all(SQL["cases_matching"], where=pages.where, **pages.parameters)
+        found = await reader.all(pages.page, where=pages.where, after=pages.after, **pages.parameters)
+        page = found[: query.limit]
+        order = {row[0]: place for place, row in enumerate(page)}
+        wide = await reader.all(SQL["cases_of_page"], case_ids=list(order)) if order else []
+        cases = await self._with_steps(reader, sorted(wide, key=lambda row: order[row[0]]))
+        behind = str(place_of(page[-1])) if len(found) > query.limit else None
+        return CaseList(total, unacknowledged, held, tuple(cases), matching, behind)
 
     async def _with_steps(self, reader: "_Reader", found: Sequence[Row]) -> list[CaseRow]:
         ids = [row[0] for row in found]
         taken: dict[str, list[TakenStep]] = defaultdict(list)
         deliveries: dict[str, dict[str, int]] = defaultdict(dict)
         receipts: dict[str, list[Receipt]] = defaultdict(list)
+        verified = await self._verified(reader, ids)
         if ids:
             for row in await reader.all(SQL["receipts"], case_ids=ids):
                 receipts[row[0]].append(Receipt(*row[1:]))
@@ -223,7 +258,13 @@ class PostgresReadModel:
                 taken[row[0]].append(TakenStep(row[1], row[2], row[3], row[4], row[5], tuple(row[6]), row[7]))
             for case_id, state, count in await reader.all(SQL["delivery_counts"], case_ids=ids):
                 deliveries[case_id][state] = count
-        return [rows.case_row(row, tuple(taken[row[0]]), deliveries[row[0]], tuple(receipts[row[0]])) for row in found]
+        return [
+            replace(
+                rows.case_row(row, tuple(taken[row[0]]), deliveries[row[0]], tuple(receipts[row[0]])),
+                verified=verified.get(row[0]),
+            )
+            for row in found
+        ]
 
     async def _marks(self, reader: "_Reader", unit_ids: list[str]) -> Mapping[str, list[CaseMark]]:
         marks: dict[str, list[CaseMark]] = defaultdict(list)
@@ -247,12 +288,12 @@ class _Reader:
         self.whole = slice_ is None or slice_.whole
 
     async def all(
-        self, text: str, /, *, where: str = "TRUE", outside: str = "TRUE", accountable: str = "TRUE", **parameters: Any
+        self, text: str, /, *, where: str = "TRUE", after: str = "TRUE", accountable: str = "TRUE", **parameters: Any
     ) -> list[Row]:
         filled = text.format(
             slice=SQL["slice_whole"] if self.whole else SQL["slice_of_department"],
             where=where,
-            outside=outside,
+            after=after,
             accountable=accountable,
         )
         cursor = await self._connection.execute(filled.encode(), {"department": self._department, **parameters})
@@ -278,8 +319,6 @@ def unit_filter(query: UnitQuery) -> tuple[str, Parameters]:
     if query.troubled:
         conditions.append(SQL["troubled"])
     if query.text:
-        names = ("name", "name_en", "unit_id", "address")
-        conditions.append(f"({' OR '.join(f'{column} ILIKE %(like)s' for column in names)})")
-        escaped = query.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        parameters["like"] = f"%{escaped}%"
+        conditions.append(SQL["named_like"])
+        parameters |= search_parameters(query.text)
     return " AND ".join(conditions), parameters

@@ -7,7 +7,7 @@ from fractions import Fraction
 from operator import attrgetter
 from typing import Any
 
-from services.console.domain.cases import CaseRow, CaseSignal, Component, PlannedStep, Receipt, TakenStep
+from services.console.domain.cases import CaseRow, CaseSignal, Component, Owner, PlannedStep, Receipt, TakenStep
 from services.console.domain.dashboard_snapshot import Names
 from services.console.domain.rates import LIVE_RATE
 from services.console.domain.units import CaseMark, UnitRow
@@ -81,6 +81,7 @@ def case_row(
         deliveries=deliveries,
         address=row[27],
         receipts=receipts,
+        owner=None if row[28] is None else Owner(row[28], row[29], row[30], row[31]),
     )
 
 
@@ -176,6 +177,8 @@ def names(packs: Sequence[Row], departments: Iterable[Row]) -> Names:
         categories={row["code"]: _named(row) for pack in standing for row in pack.get("routes", [])},
         scopes={code: _named(row) for pack in standing for code, row in pack.get("scopes", {}).items()
                 if row.get("headline")},
+        all_scopes={code: _named(row) for pack in standing for code, row in pack.get("scopes", {}).items()},
+        packs={str(each.content.get("pack_id", "")): _named(each.content) for each in known},
         steps=steps,
         targets=_targets(standing),
     )  # fmt: skip

@@ -32,7 +32,10 @@ class TakenStep:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One notice to one recipient. No address: whoever may see the case need not see everybody's mailbox."""
+    """One notice to one recipient. No address: whoever may see the case need not see everybody's mailbox.
+
+    `role`: of the contact, as the register has it today; "" where it has none.
+    """
 
     notice_id: str
     step: str
@@ -46,6 +49,7 @@ class Delivery:
     created_at: datetime
     ended_at: datetime | None
     reason: str | None
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,45 @@ class Receipt:
     at: datetime
     by: str
     note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who works on an open case until when: the account, and how people call it."""
+
+    account: str
+    name: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """What somebody wrote beside a case. `body_code`: the body of the account, "" of brigade and centre."""
+
+    at: datetime
+    by: str
+    body_code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What somebody found on looking: `finding` is a `Verification`. It answers no case and ends none."""
+
+    finding: str
+    at: datetime
+    by: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Telephone:
+    """A number by which a unit is called. `role`: `control_room`, `responsible`, or the role of a contact."""
+
+    role: str
+    name: str
+    number: str
 
 
 URGENT_KINDS = ("fire", "unreadable_alarm", "unregistered_alarm")
@@ -131,16 +174,23 @@ class CaseRow:
     deliveries: dict[str, int]
     address: str = ""
     receipts: tuple[Receipt, ...] = ()
+    owner: Owner | None = None
+    verified: Verified | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CaseList:
-    """`open`, `unacknowledged` and `held` count all open cases of the slice, `rows` holds the most pressing."""
+    """`open`, `unacknowledged` and `held` count all open cases of the slice, `rows` holds a page of what was asked for.
+
+    `matching` counts what was asked for on all pages; `next` is the place where the next page begins.
+    """
 
     open: int
     unacknowledged: int
     held: int
     rows: tuple[CaseRow, ...]
+    matching: int = 0
+    next: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +222,9 @@ class CaseDetail:
     signals: tuple[CaseSignal, ...] = ()
     components: tuple[Component, ...] = ()
     documents: tuple[CaseDocument, ...] = ()
+    comments: tuple[Comment, ...] = ()
+    verifications: tuple[Verified, ...] = ()
+    telephones: tuple[Telephone, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,3 +246,5 @@ class Fire:
     kind: str = "fire"
     components: tuple[Component, ...] = ()
     ended_at: datetime | None = None
+    telephones: tuple[Telephone, ...] = ()
+    verified: Verified | None = None

@@ -18,6 +18,8 @@ class Names:
     categories: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     scopes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """The scopes that the pack puts on the wall."""
+    all_scopes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    packs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     steps: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     targets: Mapping[str, Target] = field(default_factory=dict)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.console.domain.cases import Telephone
 from services.kernel.words import Connection, Health
 
 
@@ -96,6 +97,7 @@ class UnitDetail:
     since: datetime
     passages: tuple[Passage, ...]
     cases: tuple[CaseMark, ...]
+    telephones: tuple[Telephone, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from datetime import datetime
 from typing import TypeVar, cast
 
+from services.console.domain.case_list import CaseQuery
 from services.console.domain.cases import CaseDetail, CaseList
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.errors import DataUnavailable, TooBusy
@@ -58,9 +59,8 @@ class SharedReads:
     async def unit(self, slice_: Slice, unit_id: str, since: datetime) -> UnitDetail:
         return await self._once(("unit", slice_, unit_id), lambda: self._read.unit(slice_, unit_id, since))
 
-    async def cases(self, slice_: Slice, state: str, offset: int, limit: int) -> CaseList:
-        key = ("cases", slice_, state, offset, limit)
-        return await self._once(key, lambda: self._read.cases(slice_, state, offset, limit))
+    async def cases(self, slice_: Slice, query: CaseQuery) -> CaseList:
+        return await self._once(("cases", slice_, query), lambda: self._read.cases(slice_, query))
 
     async def case(self, slice_: Slice, case_id: str) -> CaseDetail:
         return await self._once(("case", slice_, case_id), lambda: self._read.case(slice_, case_id))

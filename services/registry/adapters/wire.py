@@ -32,6 +32,7 @@ _UNIT_FIELDS = (
     "unit_id", "name", "name_en", "district", "town", "community", "category", "address", "key_unit",
     "auto_fire_facilities", "crowded_place", "flammable_place", "fire_alarm_system", "accepted_on", "commissioned_on",
     "retired_on", "exempt_from", "exempt_until", "exempt_reason", "profile", "also_told",
+    "control_room_phone", "responsible_person", "responsible_phone",
 )  # fmt: skip
 
 
@@ -88,6 +89,7 @@ def _contact_to_wire(contact: Contact, times: dict[str, Any]) -> wire.ContactVer
         webhook_url=None if contact.webhook_url is None else AnyUrl(contact.webhook_url),
         webhook_secret_ref=contact.webhook_secret_ref,
         robot=contact.robot,
+        phone=contact.phone,
         retired_on=contact.retired_on,
         **times,
     )
@@ -136,6 +138,7 @@ def _contact_from_json(body: str | bytes) -> Version[Facts]:
         webhook_url=found["webhook_url"],
         webhook_secret_ref=found["webhook_secret_ref"],
         robot=found.get("robot"),  # rows of before have none
+        phone=found.get("phone"),  # a version from before has none
         retired_on=None if retired_on is None else date.fromisoformat(retired_on),
     )
     return Version(contact, date.fromisoformat(found["valid_from"]), datetime.fromisoformat(found["recorded_at"]))
@@ -191,6 +194,7 @@ def _contact(version: wire.ContactVersion) -> Contact:
         webhook_url=None if version.webhook_url is None else str(version.webhook_url),
         webhook_secret_ref=version.webhook_secret_ref,
         robot=version.robot,
+        phone=version.phone,
         retired_on=version.retired_on,
     )
 

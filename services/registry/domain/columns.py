@@ -57,6 +57,9 @@ COLUMNS: Mapping[Kind, Sequence[Column]] = {
         Column("exempt_reason", "停用报备原因"),
         Column("profile", "监测档位"),
         Column("also_told", "另告知部门"),
+        Column("control_room_phone", "消防控制室电话", also=("消控室电话",)),
+        Column("responsible_person", "消防安全责任人", also=("责任人",)),
+        Column("responsible_phone", "消防安全责任人电话", also=("责任人电话",)),
         _VALID_FROM,
     ),
     Kind.GATEWAY: (
@@ -81,6 +84,7 @@ COLUMNS: Mapping[Kind, Sequence[Column]] = {
         Column("webhook_url", "推送地址"),
         Column("webhook_secret_ref", "推送密钥名称"),
         Column("robot", "群机器人", also=("机器人",)),
+        Column("phone", "电话", also=("联系电话", "手机")),
         _RETIRED_ON,
         _VALID_FROM,
     ),

@@ -48,6 +48,9 @@ class Unit:
     exempt_reason: str | None = None
     profile: str | None = None
     also_told: tuple[str, ...] = ()
+    control_room_phone: str | None = None
+    responsible_person: str | None = None
+    responsible_phone: str | None = None
 
     @property
     def id(self) -> str:
@@ -88,6 +91,7 @@ class Contact:
     webhook_url: str | None = None
     webhook_secret_ref: str | None = None
     robot: str | None = None
+    phone: str | None = None
     retired_on: date | None = None
 
     @property

@@ -11,6 +11,7 @@ from services.registry.domain.bodies import Body
 from services.registry.domain.cells import BadCell
 from services.registry.domain.entities import Contact, Gateway, Kind, Unit
 from services.registry.domain.errors import RowError, shortened
+from services.registry.domain.telephones import telephone
 from services.registry.domain.words import NOTHING, Said
 
 V = TypeVar("V")
@@ -149,6 +150,9 @@ def _unit(row: RowReader) -> Unit:
         exempt_reason=row.may("exempt_reason", cells.plain_text, None),
         profile=row.may("profile", cells.identifier, None),
         also_told=row.may("also_told", cells.identifiers, ()),
+        control_room_phone=row.may("control_room_phone", telephone, None),
+        responsible_person=row.may("responsible_person", cells.plain_text, None),
+        responsible_phone=row.may("responsible_phone", telephone, None),
     )
     _check_exemption(unit, row)
     return unit
@@ -206,6 +210,7 @@ def _contact(row: RowReader, rules: AddressRules) -> Contact:
         webhook_url=row.may("webhook_url", rules.web_address, None),
         webhook_secret_ref=row.may("webhook_secret_ref", cells.identifier, None),
         robot=row.may("robot", cells.robot, None),
+        phone=row.may("phone", telephone, None),
         retired_on=row.may("retired_on", cells.day, None),
     )
     refused = {error.column for error in row.errors}

@@ -27,6 +27,8 @@ _ID_OR_NULL = rf'(?:"({_ID})"|null)'
 
 _SAID = ",".join(f'"{name}":(?:true|false)' for name in FLAGS)
 
+_PHONE = r'(?:"[0-9]{3,12}(?:-[0-9]{1,10}){0,2}"|null)'
+"""Nobody is called from here; records from before have no numbers."""
 _HEAD = re.compile(
     r'\{"specversion":"1\.0","id":"[!#-\[\]-~]{1,128}","source":"/registry","subject":"[!#-\[\]-~]{0,128}",'
     rf'"time":"({_TIME})Z","datacontenttype":"application/json",'
@@ -41,7 +43,9 @@ _UNIT = re.compile(
     rf'"accepted_on":{_DAY_OR_NULL},"commissioned_on":{_DAY_OR_NULL},"retired_on":{_DAY_OR_NULL},'
     rf'(?:"exempt_from":"({_DAY})","exempt_until":"({_DAY})","exempt_reason":"{_TEXT}"'
     r'|"exempt_from":null,"exempt_until":null,"exempt_reason":null),'
-    rf'"profile":{_ID_OR_NULL},"also_told":{_IDS},"lead_department":"({_ID})","copy_departments":({_IDS}),'
+    rf'"profile":{_ID_OR_NULL},"also_told":{_IDS},'
+    rf'(?:"control_room_phone":{_PHONE},"responsible_person":(?:"{_TEXT}"|null),"responsible_phone":{_PHONE},)?'
+    rf'"lead_department":"({_ID})","copy_departments":({_IDS}),'
     rf'"routed":(true|false),"route_clause":"{_TEXT}"\}}',
     re.ASCII,
 ).match

@@ -19,6 +19,7 @@ from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import close
 from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.case.subject import common_cause_subject, unit_subject
+from services.alerts.domain.case.who import Who
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
 from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.notice import About, Notice, notice_id_of
@@ -30,7 +31,7 @@ from services.alerts.domain.ids import BodyCode, CaseId, NoticeId
 from services.alerts.domain.noise.common_cause import Members
 from services.alerts.domain.noise.digest import DigestLetter
 from services.alerts.ports import CaseStore, Changes, ClaimRequest, Outbox, Ready, Refused
-from services.alerts.worker.acknowledgement import AcknowledgementService, Who
+from services.alerts.worker.acknowledgement import AcknowledgementService
 from services.kernel.words import Channel, Purpose
 from services.runtime.postgres import open_pool
 from tests.fakes.alerts import FakeClock

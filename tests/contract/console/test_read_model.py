@@ -10,6 +10,7 @@ import pytest
 
 from deploy.stack.postgres import Postgres
 from services.console.adapters.postgres_read import PostgresReadModel
+from services.console.domain.case_list import CaseQuery, CaseView
 from services.console.domain.errors import DataUnavailable, NotFound
 from services.console.domain.freshness import Freshness, data_age
 from services.console.domain.rates import RateCounts
@@ -212,7 +213,8 @@ async def test_a_case_of_others_is_like_no_case(read: ReadModel, case_id: str) -
 
 async def test_a_case_of_the_slice_is_shown_and_closed_ones_are_listed_apart(read: ReadModel) -> None:
     assert (await read.case(HEALTH, "C3")).case.kind == "fault"
-    assert [case.case_id for case in (await read.cases(WHOLE, "closed", 0, 10)).rows] == ["C5", "C4"]
+    closed = await read.cases(WHOLE, CaseQuery(view=CaseView.CLOSED, limit=10))
+    assert [case.case_id for case in closed.rows] == ["C5", "C4"]
 
 
 async def test_an_unstable_line_is_said_until_the_watermark_has_passed_it_and_is_no_other_state(
@@ -334,7 +336,7 @@ async def test_what_may_be_a_fire_stands_behind_the_fires_and_before_the_rest(em
     empty_scenario.open_case("A", "U03", "fire", acknowledged_at=empty_scenario.now(), acknowledged_by="x")
     async with open_pool(empty_scenario.dsn, "test", max_size=1) as pool:
         snapshot = await PostgresReadModel(pool, LIMIT_S).snapshot(WHOLE)
-        cases = await PostgresReadModel(pool, LIMIT_S).cases(WHOLE, "open", 0, 100)
+        cases = await PostgresReadModel(pool, LIMIT_S).cases(WHOLE, CaseQuery(limit=100))
     assert [case.case_id for case in cases.rows][:2] == ["F", "A"]
     assert cases.rows[-1].case_id == "C"
     kinds = [fire.kind for fire in snapshot.fires]
@@ -409,11 +411,11 @@ async def test_an_alarm_of_a_gateway_in_no_register_is_in_no_departments_slice(e
         read = PostgresReadModel(pool, LIMIT_S)
         for department in (UNITS[0].lead, ""):
             own = Slice(BodyCode(department))
-            assert "X" not in {case.case_id for case in (await read.cases(own, "open", 0, 100)).rows}
+            assert "X" not in {case.case_id for case in (await read.cases(own, CaseQuery(limit=100))).rows}
             assert "?G777" not in {fire.unit_id for fire in (await read.snapshot(own)).fires}
             with pytest.raises(NotFound):
                 await read.case(own, "X")
-        assert (await read.cases(Slice(BodyCode("")), "open", 0, 100)).rows == ()
+        assert (await read.cases(Slice(BodyCode("")), CaseQuery(limit=100))).rows == ()
 
 
 async def test_a_case_shows_its_signals_what_was_salvaged_and_where_what_came_is_kept(empty_scenario: Scenario) -> None:

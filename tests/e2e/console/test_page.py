@@ -335,10 +335,10 @@ async def test_the_language_switches_at_once_and_is_remembered(
 ) -> None:
     scenario.open_case("C1", "U00000")
     async with desk(chromium, site) as at:
-        await at.has("#cases-title", "处置中")
+        await at.has("#cases-title", "案件")
         await at.page.click("#language")
         for selector, text in (
-            ("#cases-title", "Open cases"),
+            ("#cases-title", "Cases"),
             (".rate-metric", "Live networking rate"),
             (".case-kind", "Connection lost"),
             (".board-name", "Subdistrict"),
@@ -346,7 +346,7 @@ async def test_the_language_switches_at_once_and_is_remembered(
         ):
             await at.has(selector, text)
         await at.page.reload()
-        await at.has("#cases-title", "Open cases")
+        await at.has("#cases-title", "Cases")
         assert await at.page.evaluate("document.documentElement.lang") == "en"
         shown = await at.page.evaluate("document.body.innerText")
         assert not [line for line in shown.splitlines() if "处置" in line or "联网率" in line]
@@ -448,7 +448,7 @@ async def test_a_phone_never_scrolls_sideways(
     async with desk(chromium, site, width=width) as at:
         if lang == "en":
             await at.page.click("#language")
-            await at.has("#cases-title", "Open cases")
+            await at.has("#cases-title", "Cases")
         await expect(at.page.locator(".fire")).to_be_visible()
         assert await at.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 

@@ -188,7 +188,13 @@ def registry_event(record: Any) -> Record:
 
 
 def unit_record(
-    unit_id: str, *, town: str = "T01", lead: str = "health", copies: Sequence[str] = (), district: str = "gulou"
+    unit_id: str,
+    *,
+    town: str = "T01",
+    lead: str = "health",
+    copies: Sequence[str] = (),
+    district: str = "gulou",
+    **more: Any,
 ) -> Record:
     version = UnitVersion(
         valid_from=EARLY,
@@ -209,6 +215,7 @@ def unit_record(
         copy_departments=tuple(copies),
         routed=True,
         route_clause="003 health",
+        **more,
     )
     return registry_event(UnitRecord(id=unit_id, versions=(version,)))
 
@@ -229,6 +236,7 @@ def contact_record(
     url: str | None = None,
     robot: str | None = None,
     lang: Any = "zh",
+    phone: str | None = None,
 ) -> Record:
     version = ContactVersion(
         valid_from=EARLY,
@@ -242,6 +250,7 @@ def contact_record(
         webhook_url=url,
         webhook_secret_ref="hook" if url else None,
         robot=robot,
+        phone=phone,
     )
     return registry_event(ContactRecord(id=contact_id, versions=(version,)))
 

@@ -82,12 +82,14 @@ async def until(condition: Callable[[], Awaitable[bool]], limit_s: float = 90) -
 
 @dataclass
 class Alerts:
-    """Answers `acknowledge` with `status` and keeps what it was asked."""
+    """Answers with `status` and keeps what it was asked: acknowledgements in `asked`, other work in `acts`."""
 
     url: str
     status: int = 200
     asked: list[tuple[str, str | None, dict[str, Any]]] = field(default_factory=list)
     then: Callable[[str], None] | None = None
+    acts: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    worked: Callable[[str, str, dict[str, Any]], None] | None = None
 
     def routes(self) -> FastAPI:
         api = FastAPI()
@@ -98,6 +100,27 @@ class Alerts:
             if self.then and self.status == 200:
                 self.then(case_id)
             return JSONResponse({}, status_code=self.status)
+
+        @api.post("/v1/cases/acknowledge")
+        async def acknowledge_all(request: Request) -> JSONResponse:
+            asked = await request.json()
+            self.asked.append(("", request.headers.get("authorization"), asked))
+            for case_id in asked["case_ids"]:
+                if self.then:
+                    self.then(case_id)
+            return JSONResponse({"replies": dict.fromkeys(asked["case_ids"], "done")}, status_code=self.status)
+
+        @api.post("/v1/cases/{case_id}/{act}")
+        async def work(case_id: str, act: str, request: Request) -> JSONResponse:
+            self.acts.append((act, case_id, await request.json()))
+            if self.worked and self.status == 200:
+                self.worked(act, case_id, self.acts[-1][2])
+            return JSONResponse({"reply": "done"}, status_code=self.status)
+
+        @api.post("/v1/owners/release")
+        async def sign_off(request: Request) -> JSONResponse:
+            self.acts.append(("sign_off", "", await request.json()))
+            return JSONResponse({"released": 0}, status_code=self.status)
 
         return api
 
@@ -131,6 +154,9 @@ class Browser:
         answer = await self.http.get(path, params=query)
         assert answer.status_code == 200, (answer.status_code, answer.text)
         return answer.json()
+
+    async def order(self, path: str, body: Any, **headers: str) -> httpx.Response:
+        return await self.http.post(path, json=body, headers={"X-CSRF-Token": self.csrf} | headers)
 
     async def acknowledge(self, case_id: str, note: str = "", **headers: str) -> httpx.Response:
         return await self.http.post(

@@ -268,6 +268,67 @@ class Scenario:
             [body, self.now(), body, note, case_id],
         )
 
+    def own(self, case_id: str, account: str, hours: float = 8) -> None:
+        """Let an account work on a case; with fewer hours than none it did so before."""
+        self.execute(
+            "INSERT INTO alerts.owners (case_id, account, since, until) VALUES (%s, %s, %s, %s)",
+            [case_id, account, self.now(), self.now() + timedelta(hours=hours)],
+        )
+
+    def register(self, unit_id: str, **phones: str) -> None:
+        """Put a unit with its telephones, by their fields, into the register."""
+        day = datetime(2026, 1, 1, tzinfo=UTC).date()
+        self.version("unit", unit_id, day, body={"unit_id": unit_id} | phones)
+
+    def contact(self, contact_id: str, body_code: str, role: str, name: str, phone: str | None, **more: Any) -> None:
+        day = datetime(2026, 1, 1, tzinfo=UTC).date()
+        body = {"contact_id": contact_id, "body_code": body_code, "role": role, "name": name, "phone": phone}
+        self.version("contact", contact_id, day, body=body | more)
+
+    def comment(self, case_id: str, by: str, text: str, body_code: str = "") -> None:
+        self.execute(
+            "INSERT INTO alerts.comments SELECT %s, count(*) + 1, now(), %s, %s, %s FROM alerts.comments"
+            " WHERE case_id = %s",
+            [case_id, by, body_code, text, case_id],
+        )
+
+    def verify(self, case_id: str, by: str, finding: str, note: str = "") -> None:
+        self.execute(
+            "INSERT INTO alerts.verifications SELECT %s, count(*) + 1, now(), %s, %s, %s FROM alerts.verifications"
+            " WHERE case_id = %s",
+            [case_id, by, finding, note, case_id],
+        )
+
+    def take_case(self, case_id: str, by: str = "centre") -> None:
+        self.execute(
+            "UPDATE alerts.cases SET acknowledged_at = now(), acknowledged_by = %s, acknowledged_step = step"
+            " WHERE case_id = %s",
+            [by, case_id],
+        )
+
+    def work(self, act: str, case_id: str, asked: dict[str, Any]) -> None:
+        """Do to the tables what alerts would do."""
+        if act == "own":
+            self.own(case_id, asked["account"])
+        elif act == "release":
+            self.execute("DELETE FROM alerts.owners WHERE case_id = %s", [case_id])
+        elif act == "comments":
+            self.comment(case_id, asked["account"], asked["text"], asked["body_code"] or "")
+        elif act == "verify":
+            self.verify(case_id, asked["account"], asked["finding"], asked["note"])
+
+    def many_cases(self, count: int, state: str = "open") -> None:
+        """Add so many cases without a ladder, one of each unit `M00001`, `M00002` ..., opened a second apart."""
+        self.execute(
+            "INSERT INTO alerts.cases (case_id, kind, subject_kind, subject_id, finding_id, state, effective_at,"
+            " detected_at, opened_at, closed_at, unit_name, town, lead_department, last_sighting_at, pack_id,"
+            " pack_version, clause, evidence, ladder)"
+            " SELECT %s || n, 'fault', 'unit', 'M' || lpad(n::text, 5, '0'), 'f', %s, at, at, at,"
+            " CASE WHEN %s = 'closed' THEN at END, '单位' || n, 'nanjie', 'health', at, 'p', 1, 'c', '{}', '[]'"
+            " FROM (SELECT n, now() - n * interval '1 second' AS at FROM generate_series(1, %s) n) AS made",
+            [state, state, state, count],
+        )
+
     def end(self, case_id: str, at: datetime | None = None) -> None:
         """Close a case as its end does; whether somebody has taken it stays as it is."""
         self.execute(
@@ -309,6 +370,17 @@ class Scenario:
         """Let a test have a registry of its own; afterwards it is as it was."""
         self.execute("CREATE TEMPORARY TABLE kept AS SELECT * FROM registry.versions")
         self.execute("DELETE FROM registry.versions")
+        try:
+            yield
+        finally:
+            self.execute("DELETE FROM registry.versions")
+            self.execute("INSERT INTO registry.versions SELECT * FROM kept")
+            self.execute("DROP TABLE kept")
+
+    @contextmanager
+    def added_to_registry(self) -> Iterator[None]:
+        """Let a test add to the registry; afterwards it is as it was."""
+        self.execute("CREATE TEMPORARY TABLE kept AS SELECT * FROM registry.versions")
         try:
             yield
         finally:

@@ -12,6 +12,7 @@ from services.alerts.adapters.letter_writer import TemplateWriter
 from services.alerts.adapters.mail import message_of
 from services.alerts.domain.case.event import Component, Happening
 from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.who import Who
 from services.alerts.domain.delivery.attempts import Outcome
 from services.alerts.domain.delivery.documents import (
     AwaitingNotice,
@@ -25,7 +26,6 @@ from services.alerts.domain.delivery.documents import (
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.ids import NoticeId
 from services.alerts.ports import Ready
-from services.alerts.worker.acknowledgement import Who
 from services.kernel.words import Channel, Instrument, Language, Purpose
 from tests.fakes.alerts import FakeClock
 from tests.fakes.alerts_store import states

@@ -10,10 +10,10 @@ import pytest
 from services.alerts.domain.case.event import Happening
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.reply import Reply
+from services.alerts.domain.case.who import Who
 from services.alerts.domain.delivery.attempts import ALL_CLEAR, FIRE, FIRST, ORDINARY, Outcome, policy_of
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import StoreUnavailable
-from services.alerts.worker.acknowledgement import Who
 from services.kernel.words import Channel, Purpose, Recipient
 from tests.fakes.alerts_store import MemoryTransaction, states
 from tests.unit.alerts.build import at, event, step

@@ -25,7 +25,7 @@ from services.alerts.domain.delivery.letters import (
 )
 from services.alerts.domain.delivery.notice import About, Notice
 from services.alerts.domain.ids import CaseId, NoticeId
-from services.alerts.domain.routing.contacts import Address
+from services.alerts.domain.routing.contacts import Address, Telephones
 from services.kernel.words import Channel, Purpose
 from tests.unit.alerts.build import T0, address, at, case, clocks, event, unit
 
@@ -57,6 +57,9 @@ def letters() -> dict[str, Letter]:
         "trouble_h0": letter_of_step(lost, lost.ladder[0], at(30)),
         "trouble_h4": letter_of_step(demand, demand.ladder[4], at(86400)),
         "fire": letter_of_step(fire, fire.ladder[0], at(1)),
+        "fire_to_the_centre": replace(
+            letter_of_step(fire, fire.ladder[0], at(1)), telephones=Telephones("0300-25550101", "0300-25550103", "林安")
+        ),
         "fire_point": letter_of_step(fire, component_step(fire), at(1), event=second),
         "common_cause": letter_of_step(common, lost.ladder[0], at(30), members=82),
         "all_clear": letter_of_all_clear(close(lost, "signal", at(7200)), at(7200)),

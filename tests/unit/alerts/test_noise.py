@@ -16,6 +16,7 @@ from services.alerts.domain.case.event import Event, Happening
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import close
 from services.alerts.domain.case.reply import Reply
+from services.alerts.domain.case.who import Who
 from services.alerts.domain.delivery.attempts import Outcome
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.escalation.ladder import Pace
@@ -31,7 +32,6 @@ from services.alerts.domain.noise.digest import (
     letter_of,
     may_group,
 )
-from services.alerts.worker.acknowledgement import Who
 from services.kernel.words import Channel, Purpose, Recipient
 from tests.unit.alerts.build import RULES, address, at, case, event, step
 from tests.unit.alerts.harness import Harness

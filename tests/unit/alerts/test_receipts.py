@@ -9,11 +9,12 @@ from services.alerts.domain.case.case import Receipt
 from services.alerts.domain.case.event import Happening
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.reply import Reply
+from services.alerts.domain.case.who import Who
 from services.alerts.domain.delivery.attempts import Outcome
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.ids import BodyCode, CaseId
-from services.alerts.worker.acknowledgement import Who, may_touch
+from services.alerts.worker.acknowledgement import may_touch
 from services.kernel.words import Recipient, StepExit
 from tests.fakes.alerts_store import states
 from tests.unit.alerts.build import FIRE_LADDER, RULES, at, case, event, step

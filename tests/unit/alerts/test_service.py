@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from services.alerts.domain.case.event import Happening
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.reply import Reply
+from services.alerts.domain.case.who import Who
 from services.alerts.domain.delivery.attempts import Outcome
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.escalation.ladder import following
 from services.alerts.domain.escalation.pack_rules import WITHOUT_PACK
 from services.alerts.ports import Ready
-from services.alerts.worker.acknowledgement import Who
 from services.kernel.words import Purpose
 from tests.fakes.alerts_store import states
 from tests.unit.alerts.build import clocks, event

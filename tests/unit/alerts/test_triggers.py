@@ -16,12 +16,12 @@ from services.alerts.adapters.rows import step_json, step_of_json
 from services.alerts.domain.case.case import Acknowledgement, Case
 from services.alerts.domain.case.event import Happening
 from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.who import Who
 from services.alerts.domain.escalation.deadlines import WEEKDAYS, working_time_end
 from services.alerts.domain.escalation.ladder import Pace, awaited, climb, clock_from, following, past_exits
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.escalation.triggers import Elapsed, OnEvent, Trigger, WorkingDays, WorkingTime
-from services.alerts.worker.acknowledgement import Who
 from services.kernel.calendar import CHINA
 from services.kernel.words import CaseEvent, Recipient, StepExit, WorkingCalendarName
 from tests.unit.alerts.build import FIRE_LADDER, RULES, T0, at, case, clocks, event, step

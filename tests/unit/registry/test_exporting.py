@@ -40,9 +40,10 @@ async def furnish(office: Office) -> Office:
     rest = (
         "unit_id,name,district,town,community,category,key_unit,auto_fire_facilities,crowded_place,flammable_place,"
         "fire_alarm_system,name_en,address,construction,accepted_on,commissioned_on,retired_on,exempt_from,exempt_until,"
-        "exempt_reason,profile,also_told\n"
+        "exempt_reason,profile,also_told,control_room_phone,responsible_person,responsible_phone\n"
         'U-3,"甲,“乙”",sample,T001,云澜社区,SCHOOL,yes,no,yes,no,yes,A "B",路1号,extended,2026-01-02,2026-01-03,'
-        "2028-01-01,2026-05-01,2026-05-31,改造,CN-GB,commerce; police\n"
+        "2028-01-01,2026-05-01,2026-05-31,改造,CN-GB,commerce; police,0591-87654321转801,林安,"
+        "13800138000\n"
     )
     await office.take("units.csv", rest)
     await office.take(
@@ -52,8 +53,9 @@ async def furnish(office: Office) -> Office:
     )
     await office.take(
         "contacts.csv",
-        "contact_id,body_code,role,name,lang,email,webhook_url,webhook_secret_ref\n"
-        "C1,U-3,grid_officer,网格员,en,a@example.cn,https://example.cn/hook,secret-name\nC2,T001,office,值班室,,b@example.cn,,\n",
+        "contact_id,body_code,role,name,lang,email,webhook_url,webhook_secret_ref,phone\n"
+        "C1,U-3,grid_officer,网格员,en,a@example.cn,https://example.cn/hook,secret-name,400-123-4567\n"
+        "C2,T001,office,值班室,,b@example.cn,,,\n",
     )
     assert len(office.store.versions) == 9
     return office

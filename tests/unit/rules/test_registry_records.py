@@ -22,6 +22,7 @@ instants = st.datetimes(
     timezones=st.just(UTC),
 )
 days = st.none() | st.dates()
+phones = st.none() | st.from_regex(r"[0-9]{3,12}(-[0-9]{1,10}){0,2}", fullmatch=True)
 exemptions = st.just((None, None, None)) | st.tuples(st.dates(), st.just(date.max), texts)
 
 
@@ -34,7 +35,9 @@ def unit_versions(draw: st.DrawFn) -> UnitVersion:
     values |= {name: draw(st.booleans()) for name in ("key_unit", "auto_fire_facilities", "crowded_place")}
     values |= {name: draw(st.booleans()) for name in ("flammable_place", "fire_alarm_system", "routed")}
     values |= {name: draw(st.lists(identifiers, max_size=3)) for name in ("also_told", "copy_departments")}
+    values |= {name: draw(phones) for name in ("control_room_phone", "responsible_phone")}
     return UnitVersion(
+        responsible_person=draw(st.none() | texts),
         valid_from=draw(st.dates()),
         recorded_at=draw(instants),
         construction=draw(st.sampled_from(Construction)),
@@ -88,6 +91,13 @@ def test_units_and_gateways_go_the_short_way() -> None:
         raw = registry_event(record)
         assert isinstance(read_plain(raw), kind)
         assert read_plain(raw) == read_any(raw, 1.0)
+
+
+def test_a_unit_of_before_there_were_telephones_goes_the_short_way_too() -> None:
+    said = registry_event(unit_record("U1"))
+    before = said.replace(b'"control_room_phone":null,"responsible_person":null,"responsible_phone":null,', b"")
+    assert before != said
+    assert read_plain(before) == read_plain(said) is not None
 
 
 def test_a_gateway_of_before_points_were_registered_goes_the_short_way_too() -> None:

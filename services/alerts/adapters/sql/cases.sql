@@ -244,3 +244,29 @@ SELECT * FROM alerts.steps WHERE case_id = %s ORDER BY taken_at, step
 SELECT notice_id, step, purpose, body_code, contact_id, channel, lang, template, subject, clause, created_at, fire,
        state, attempts, next_attempt_at, ended_at, reason, group_state, digest_id
 FROM alerts.notices WHERE case_id = %s ORDER BY created_at, notice_id
+
+-- work_of_case --
+SELECT o.account, o.since, o.until,
+       (SELECT count(*) FROM alerts.comments m WHERE m.case_id = %(case_id)s) AS comments,
+       (SELECT count(*) FROM alerts.verifications v WHERE v.case_id = %(case_id)s) AS verifications
+FROM (VALUES (1)) AS one (row) LEFT JOIN alerts.owners o ON o.case_id = %(case_id)s AND o.until > %(now)s
+
+-- owned_by --
+SELECT o.case_id FROM alerts.owners o JOIN alerts.cases c USING (case_id)
+WHERE o.account = %s AND o.until > %s AND c.state = 'open' ORDER BY o.case_id FOR UPDATE OF o
+
+-- put_owners --
+INSERT INTO alerts.owners (case_id, account, since, until)
+SELECT case_id, account, since, until FROM jsonb_populate_recordset(NULL::alerts.owners, %s::jsonb)
+ON CONFLICT (case_id) DO UPDATE SET account = excluded.account, since = excluded.since, until = excluded.until
+
+-- release --
+DELETE FROM alerts.owners WHERE case_id = ANY(%s)
+
+-- insert_comments --
+INSERT INTO alerts.comments (case_id, number, at, by, body_code, text)
+SELECT case_id, number, at, by, body_code, text FROM jsonb_populate_recordset(NULL::alerts.comments, %s::jsonb)
+
+-- insert_verifications --
+INSERT INTO alerts.verifications (case_id, number, at, by, finding, note)
+SELECT case_id, number, at, by, finding, note FROM jsonb_populate_recordset(NULL::alerts.verifications, %s::jsonb)

@@ -1,12 +1,17 @@
-"""The answer to whoever acknowledges a case or signs for it."""
+"""The answer to whoever does something with a case."""
 
 from enum import StrEnum
 
 
 class Reply(StrEnum):
-    """What became of an acknowledgement or receipt. Another body's case looks like no case at all."""
+    """What became of it. Another body's case looks like no case at all.
+
+    `alone`: it burns, or may, and is answered by itself, not with many. `full`: there are as many as are kept.
+    """
 
     DONE = "done"
     ALREADY = "already"
     NOT_FOUND = "not_found"
     CLOSED = "closed"
+    ALONE = "alone"
+    FULL = "full"

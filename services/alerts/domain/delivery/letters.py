@@ -9,6 +9,7 @@ from services.alerts.domain.delivery.notice import Notice
 from services.alerts.domain.escalation.ladder import AT_ONCE, following, step_of
 from services.alerts.domain.escalation.pack_rules import FlappingRules
 from services.alerts.domain.escalation.steps import LadderStep
+from services.alerts.domain.routing.contacts import NO_TELEPHONES, Telephones
 from services.kernel.words import Purpose
 
 ALL_CLEAR_STEP = "CLEAR"
@@ -17,7 +18,10 @@ FLAPPING_STEP = "FLAP"
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """Everything that a template may say. The same letter is rendered for each language and channel."""
+    """Everything that a template may say. The same letter is rendered for each language and channel.
+
+    `telephones` are those of the unit, and stand in what goes to a monitoring centre alone.
+    """
 
     purpose: Purpose
     case: Case
@@ -31,6 +35,7 @@ class Letter:
     reply_due_at: datetime | None = None
     members: int = 0
     first: bool = False
+    telephones: Telephones = NO_TELEPHONES
 
 
 def component_step(case: Case) -> LadderStep:

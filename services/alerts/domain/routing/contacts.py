@@ -18,6 +18,7 @@ class Contact:
     webhook_url: str | None = None
     webhook_secret_ref: str | None = None
     robot: str | None = None
+    phone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +31,18 @@ class Address:
     address: str
     secret_ref: str | None
     lang: str
+
+
+@dataclass(frozen=True, slots=True)
+class Telephones:
+    """By which a unit is called. `responsible`: of who answers for its fire safety, by name `person`."""
+
+    control_room: str | None = None
+    responsible: str | None = None
+    person: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.control_room or self.responsible)
+
+
+NO_TELEPHONES = Telephones()

@@ -1,4 +1,4 @@
--- Cases as the page shows them. `{slice}` and `{outside}` are filled from the texts of these files, never from a reader's.
+-- Cases as the page shows them. `{slice}`, `{where}` and `{after}` are filled from the texts of these files, never from a reader's.
 
 -- urgency --
 -- What burns, then what may burn, then the rest.
@@ -25,23 +25,95 @@ CASE WHEN kind = 'common_cause'
 effective_at, detected_at, opened_at, closed_at, drops, step, next_step, next_step_at, held_until,
 (SELECT k.due_at FROM alerts.clocks k WHERE k.case_id = c.case_id AND k.kind = 'reply'),
 acknowledged_at, {who}, acknowledged_note, acknowledged_step, ladder,
-coalesce((SELECT u.address FROM rules.units u WHERE c.subject_kind = 'unit' AND u.unit_id = c.subject_id), '')
+coalesce((SELECT u.address FROM rules.units u WHERE c.subject_kind = 'unit' AND u.unit_id = c.subject_id), ''),
+owner, {owner_name}, owned_at, owned_until
 
--- cases_open --
-SELECT {case_columns} FROM alerts.cases c {step_clock} WHERE {slice} AND state = 'open' AND {outside}
-ORDER BY {urgency}, acknowledged_at IS NOT NULL, kind <> 'common_cause', next_step_at NULLS LAST, opened_at,
-         case_id
-OFFSET %(offset)s LIMIT %(limit)s
+-- place_of --
+-- Where a case stands among the most pressing: what burns, what may burn, the rest; of these, what nobody has taken.
+({urgency}) * 4 + (acknowledged_at IS NOT NULL)::int * 2 + (kind <> 'common_cause')::int
+
+-- cases_pressing --
+-- Pages are found among narrow columns; what is wide is read for the rows of the page alone.
+SELECT case_id, rank, due, opened_at FROM (
+  SELECT case_id, {place_of} AS rank, next_step_at AS due, opened_at
+  FROM alerts.cases c {step_clock} {owning} WHERE {slice} AND state = 'open' AND {where}) AS c
+WHERE {after} ORDER BY rank, due NULLS LAST, opened_at, case_id LIMIT %(limit)s
+
+-- after_pressing --
+(rank, coalesce(due, 'infinity'), opened_at, case_id)
+> (%(rank)s, coalesce(%(due)s::timestamptz, 'infinity'), %(at)s, %(behind)s)
+
+-- cases_newest --
+SELECT case_id, 0, NULL, opened_at FROM alerts.cases c {owning} WHERE {slice} AND state = 'open' AND {where} AND {after}
+ORDER BY opened_at DESC, case_id DESC LIMIT %(limit)s
+
+-- after_newest --
+(opened_at, case_id) < (%(at)s, %(behind)s)
+
+-- cases_oldest --
+SELECT case_id, 0, NULL, opened_at FROM alerts.cases c {owning} WHERE {slice} AND state = 'open' AND {where} AND {after}
+ORDER BY opened_at, case_id LIMIT %(limit)s
+
+-- after_oldest --
+(opened_at, case_id) > (%(at)s, %(behind)s)
 
 -- cases_closed --
 -- The page is found in the index alone: whoever has few cases would else have all rows fetched to find them.
-SELECT {case_columns} FROM alerts.cases c {step_clock} WHERE case_id = ANY(ARRAY(
-  SELECT case_id FROM alerts.cases WHERE {slice} AND state = 'closed'
-  ORDER BY closed_at DESC NULLS LAST, case_id OFFSET %(offset)s LIMIT %(limit)s))
-ORDER BY closed_at DESC NULLS LAST, case_id
+SELECT case_id, 0, NULL, closed_at FROM alerts.cases c WHERE {slice} AND state = 'closed' AND {where} AND {after}
+ORDER BY closed_at DESC NULLS LAST, case_id LIMIT %(limit)s
+
+-- after_closed --
+closed_at <= %(at)s AND (closed_at < %(at)s OR case_id > %(behind)s)
+
+-- cases_matching --
+SELECT count(*) FROM alerts.cases c {owning} WHERE {slice} AND state = %(state)s AND {where}
+
+-- cases_of_page --
+SELECT {case_columns} FROM alerts.cases c {step_clock} {owning} WHERE case_id = ANY(%(case_ids)s)
+
+-- owning --
+LEFT JOIN LATERAL (SELECT o.account AS owner, o.since AS owned_at, o.until AS owned_until FROM alerts.owners o
+                   WHERE o.case_id = c.case_id AND o.until > now() AND c.state = 'open') AS owning ON true
+
+-- owner_name --
+coalesce((SELECT a.display_name FROM console.accounts a WHERE a.username = owner), owner)
+
+-- mine --
+owner = %(reader)s
+
+-- untaken --
+acknowledged_at IS NULL
+
+-- of_kinds --
+kind = ANY(%(kinds)s)
+
+-- of_step --
+step = %(step)s
+
+-- of_town --
+town = %(town)s
+
+-- of_department --
+(lead_department = %(lead)s OR copy_departments @> ARRAY[%(lead)s::text])
+
+-- unit_named --
+(u.name ILIKE %(like)s OR u.name_en ILIKE %(like)s OR u.unit_id ILIKE %(like)s OR u.address ILIKE %(like)s
+ OR u.name IN (SELECT n.name FROM console.name_initials n WHERE n.initials LIKE %(initials)s))
+
+-- open_named --
+(case_id ILIKE %(like)s OR unit_name ILIKE %(like)s OR unit_name_en ILIKE %(like)s OR cause_key ILIKE %(like)s
+ OR subject_kind = 'unit' AND subject_id IN (SELECT u.unit_id FROM rules.units u WHERE {unit_named}))
+
+-- closed_named --
+-- From the units that are meant to their cases: years of closed cases are not read for a name.
+case_id IN (SELECT x.case_id FROM alerts.cases x WHERE x.case_id = %(exact)s
+            UNION ALL
+            SELECT x.case_id FROM rules.units u
+            JOIN alerts.cases x ON x.subject_kind = 'unit' AND x.subject_id = u.unit_id AND x.state = 'closed'
+            WHERE {unit_named})
 
 -- case --
-SELECT {case_columns} FROM alerts.cases c {step_clock} WHERE {slice} AND case_id = %(case_id)s
+SELECT {case_columns} FROM alerts.cases c {step_clock} {owning} WHERE {slice} AND case_id = %(case_id)s
 
 -- case_papers --
 SELECT finding_id, clause, route_clause, pack_id, pack_version, evidence, close_reason, acknowledged_via,
@@ -70,9 +142,6 @@ NOT EXISTS (SELECT FROM alerts.cases o WHERE o.case_id = c.common_case_id AND o.
 SELECT count(*), count(*) FILTER (WHERE acknowledged_at IS NULL), count(*) FILTER (WHERE held_until > now())
 FROM alerts.cases WHERE {slice} AND state = 'open'
 
--- cases_closed_count --
-SELECT count(*), 0, 0 FROM alerts.cases WHERE {slice} AND state = 'closed'
-
 -- case_signals --
 -- What was received of the very kind, from the begin of the case on. An alarm of a gateway in no register is no signal.
 SELECT s.received_at, s.kind, s.gateway_id, coalesce(s.body #>> '{{point,address}}', ''),
@@ -91,11 +160,21 @@ SELECT r.case_id, r.body_code, r.step, r.at,
        coalesce((SELECT a.display_name FROM console.accounts a WHERE a.username = r.by), r.by), r.note
 FROM alerts.receipts r WHERE r.case_id = ANY(%(case_ids)s) ORDER BY r.case_id, r.at, r.body_code
 
+-- comments --
+SELECT m.at, coalesce((SELECT a.display_name FROM console.accounts a WHERE a.username = m.by), m.by), m.body_code, m.text
+FROM alerts.comments m WHERE m.case_id = %(case_id)s ORDER BY m.number
+
+-- verifications --
+SELECT v.case_id, v.finding, v.at,
+       coalesce((SELECT a.display_name FROM console.accounts a WHERE a.username = v.by), v.by), v.note
+FROM alerts.verifications v WHERE v.case_id = ANY(%(case_ids)s) ORDER BY v.case_id, v.number
+
 -- delivery_counts --
 SELECT case_id, state, count(*) FROM alerts.notices WHERE case_id = ANY(%(case_ids)s) GROUP BY 1, 2
 
 -- deliveries --
-SELECT notice_id, step, purpose, body_code, contact_id, channel, subject, state, attempts, created_at, ended_at, reason
+SELECT notice_id, step, purpose, body_code, contact_id, channel, subject, state, attempts, created_at, ended_at, reason,
+       coalesce((SELECT f.body ->> 'role' FROM registry.in_force f WHERE f.kind = 'contact' AND f.id = contact_id), '')
 FROM alerts.notices WHERE case_id = %(case_id)s ORDER BY created_at, notice_id LIMIT 500
 
 -- fires --

@@ -108,3 +108,30 @@ WITH passage AS (
 SELECT aspect, from_state, to_state, effective_at, detected_at, cause,
        evidence_topic || '/' || evidence_partition || '/' || evidence_offset
 FROM passage ORDER BY effective_at DESC, transition_id
+
+-- named_like --
+(name ILIKE %(like)s OR name_en ILIKE %(like)s OR unit_id ILIKE %(like)s OR address ILIKE %(like)s
+ OR name IN (SELECT n.name FROM console.name_initials n WHERE n.initials LIKE %(initials)s))
+
+-- names_without_initials --
+SELECT DISTINCT u.name FROM rules.units u
+WHERE NOT EXISTS (SELECT FROM console.name_initials n WHERE n.name = u.name) LIMIT %(limit)s
+
+-- keep_initials --
+INSERT INTO console.name_initials (name, initials) SELECT * FROM unnest(%(names)s::text[], %(initials)s::text[])
+ON CONFLICT DO NOTHING
+
+-- telephones --
+-- The unit's own numbers, then those of its contacts, as the register has them today.
+SELECT id, 'control_room', '', body ->> 'control_room_phone', 0 FROM registry.in_force
+WHERE kind = 'unit' AND id = ANY(%(unit_ids)s) AND body ->> 'control_room_phone' IS NOT NULL
+UNION ALL
+SELECT id, 'responsible', coalesce(body ->> 'responsible_person', ''), body ->> 'responsible_phone', 1
+FROM registry.in_force WHERE kind = 'unit' AND id = ANY(%(unit_ids)s) AND body ->> 'responsible_phone' IS NOT NULL
+UNION ALL
+SELECT body ->> 'body_code', body ->> 'role', body ->> 'name', body ->> 'phone', 2 FROM registry.in_force
+WHERE kind = 'contact' AND body ->> 'body_code' = ANY(%(unit_ids)s) AND body ->> 'phone' IS NOT NULL
+  AND coalesce((body ->> 'retired_on')::date > (now() AT TIME ZONE 'Asia/Shanghai')::date, true)
+  AND id = ANY(ARRAY(SELECT v.id FROM registry.versions v
+                     WHERE v.kind = 'contact' AND v.body ->> 'body_code' = ANY(%(unit_ids)s)))
+ORDER BY 1, 5, 2, 3, 4

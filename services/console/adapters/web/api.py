@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import SendTimeoutError
 from starlette.responses import Response
@@ -22,10 +22,11 @@ from services.console.adapters.web.guard import (
     check_origin,
 )
 from services.console.domain.accounts import Session
+from services.console.domain.case_list import CasePlace, CaseQuery, CaseSort, CaseView
 from services.console.domain.errors import ConsoleError, NotSignedIn
 from services.console.domain.screens import may_read
 from services.console.domain.units import UnitQuery
-from services.console.domain.viewer import Slice
+from services.console.domain.viewer import Slice, Username
 from services.console.metrics import Metrics
 from services.console.ports import Authentication, CaseCommands, Live, LiveEvent, ReadModel
 from services.kernel.words import Connection, Health
@@ -42,6 +43,7 @@ RECHECK_BEATS = 10
 
 Section = Literal["rates", "boards", "tally", "fires", "names"]
 CaseId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$")]
+CaseKindName = Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
 UnitId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
 
@@ -62,8 +64,6 @@ class UnitParameters(BaseModel):
     limit: int = Field(default=100, ge=1, le=200)
 
     def query(self) -> UnitQuery:
-        # A character that no name has matches nothing; PostgreSQL would not even take a NUL.
-        text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in self.q).strip()
         return UnitQuery(
             connection=tuple(sorted(set(self.conn))),
             health=tuple(sorted(set(self.health))),
@@ -71,9 +71,44 @@ class UnitParameters(BaseModel):
             department=_clean(self.department),
             category=_clean(self.category),
             scope=_clean(self.scope),
-            text=text,
+            text=_search_text(self.q),
             troubled=self.troubled,
             offset=self.offset,
+            limit=self.limit,
+        )
+
+
+class CaseParameters(BaseModel):
+    """Filters of the list of cases, and where the page begins: `next` of the page before."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: CaseView = CaseView.OPEN
+    sort: CaseSort = CaseSort.PRESSING
+    kind: list[CaseKindName] = Field(default=[], max_length=20)
+    step: str | None = Field(default=None, max_length=64)
+    town: str | None = Field(default=None, max_length=64)
+    department: str | None = Field(default=None, max_length=64)
+    q: str = Field(default="", max_length=64)
+    after: CasePlace | None = None
+    limit: int = Field(default=60, ge=1, le=200)
+
+    @field_validator("after", mode="before")
+    @classmethod
+    def _place(cls, value: object) -> object:
+        return CasePlace.parse(value) if isinstance(value, str) else value
+
+    def query(self, reader: Username) -> CaseQuery:
+        return CaseQuery(
+            view=self.state,
+            sort=self.sort,
+            reader=reader,
+            kinds=tuple(sorted(set(self.kind))),
+            step=_clean(self.step),
+            town=_clean(self.town),
+            department=_clean(self.department),
+            text=_search_text(self.q),
+            after=self.after,
             limit=self.limit,
         )
 
@@ -87,6 +122,11 @@ class AcknowledgeBody(BaseModel):
 def _clean(code: str | None) -> str | None:
     # NUL cannot be a parameter of PostgreSQL; such a code matches nothing anyway.
     return None if code is None else code.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _search_text(text: str) -> str:
+    # A character that no name has matches nothing; PostgreSQL would not even take a NUL.
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text).strip()
 
 
 def as_json(value: Any) -> Response:
@@ -136,14 +176,9 @@ class Api:
         since = (self._clock.now() - HISTORY).replace(second=0, microsecond=0)
         return as_json(await self._read.unit(slice_of(request), unit_id, since))
 
-    async def cases(
-        self,
-        request: Request,
-        state: Literal["open", "closed"] = "open",
-        offset: Annotated[int, Query(ge=0, le=MAX_OFFSET)] = 0,
-        limit: Annotated[int, Query(ge=1, le=200)] = 60,
-    ) -> Response:
-        return as_json(await self._read.cases(slice_of(request), state, offset, limit))
+    async def cases(self, request: Request, asked: Annotated[CaseParameters, Query()]) -> Response:
+        viewer = session_of(request).viewer
+        return as_json(await self._read.cases(viewer.slice, asked.query(viewer.username)))
 
     async def case(self, request: Request, case_id: CaseId) -> Response:
         return as_json(await self._read.case(slice_of(request), case_id))
@@ -155,7 +190,7 @@ class Api:
         outcome = "ok"
         try:
             await self._read.case(session.viewer.slice, case_id)  # not in the slice: NotFound, like no case at all
-            await self._commands.acknowledge(case_id, session.viewer, _one_text(body.note))
+            await self._commands.acknowledge(case_id, session.viewer, one_text(body.note))
         except ConsoleError as error:
             outcome = error.code
             raise
@@ -246,6 +281,6 @@ def slice_of(request: Request) -> Slice:
     return session_of(request).viewer.slice
 
 
-def _one_text(note: str) -> str:
+def one_text(note: str) -> str:
     """Return the note without control characters (line breaks become spaces): it goes into letters and logs."""
     return "".join(char if char.isprintable() else " " for char in note).strip()

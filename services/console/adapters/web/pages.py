@@ -27,7 +27,7 @@ from services.console.domain.errors import (
 )
 from services.console.domain.refusals import may_work_refusals
 from services.console.metrics import Metrics
-from services.console.ports import Authentication
+from services.console.ports import Authentication, CaseCommands
 from services.kernel.calendar import CHINA
 from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
@@ -119,6 +119,7 @@ class PageRoutes:
         *,
         pages: Pages,
         authenticator: Authentication,
+        commands: CaseCommands,
         cookies: Cookies,
         clock: Clock,
         metrics: Metrics,
@@ -126,6 +127,7 @@ class PageRoutes:
     ) -> None:
         self._pages = pages
         self._authenticator = authenticator
+        self._commands = commands
         self._cookies = cookies
         self._clock = clock
         self._metrics = metrics
@@ -236,6 +238,9 @@ class PageRoutes:
         check_origin(request)
         check_csrf(session, csrf)
         await self._authenticator.sign_out(token)
+        if session.viewer.department is None:
+            with contextlib.suppress(ConsoleError):  # what is not given back now is free when its time has run out
+                await self._commands.sign_off(session.viewer)
         self._cookies.clear(response, self._cookies.session)
         return response
 

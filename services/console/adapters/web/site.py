@@ -19,6 +19,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from services.console.adapters.web import texts
 from services.console.adapters.web.adjustments import AdjustmentApi, AdjustmentPages, adjustment_routes
 from services.console.adapters.web.api import Api, api_routes
+from services.console.adapters.web.case_work import CaseWorkApi, case_work_routes
 from services.console.adapters.web.documents import DocumentsApi, Uploads, document_routes
 from services.console.adapters.web.files import file_routes
 from services.console.adapters.web.guard import Cookies, Guard
@@ -143,7 +144,13 @@ def build_site(
         return forwarded.rsplit(",", 1)[-1].strip()[:64] if forwarded else peer
 
     routes = PageRoutes(
-        pages=pages, authenticator=authenticator, cookies=cookies, clock=clock, metrics=metrics, client_of=client_of
+        pages=pages,
+        authenticator=authenticator,
+        commands=commands,
+        cookies=cookies,
+        clock=clock,
+        metrics=metrics,
+        client_of=client_of,
     )
     app.include_router(routes.router())
     api = Api(
@@ -156,6 +163,7 @@ def build_site(
         metrics=metrics,
     )
     app.include_router(parts_routes(options.parts_file))
+    app.include_router(case_work_routes(CaseWorkApi(api, read, commands, metrics)))
     app.include_router(api_routes(api))
     app.include_router(file_routes(api, read))
     app.include_router(refusal_routes(RefusalApi(api, refusals, metrics)))

@@ -1,19 +1,21 @@
-// Take a case or sign for it: a note and a confirmation, by mouse or keyboard alone.
+// Take cases or sign for them: a note and a confirmation, by mouse or keyboard alone.
 
 import { answerOf } from "./answers.js";
 import { Refused, order } from "./api.js";
 import { byId, setText, show } from "./dom.js";
-import { t } from "./text.js";
+import { listed, t } from "./text.js";
 import { titleOf } from "./words.js";
 
+const NAMED = 3;
 const box = byId("ack");
-let current = null;
+let current = [];
 let opener = null;
 
-export function openAcknowledge(row) {
-  current = row;
-  setText(byId("ack-name"), `${t(`kind.${row.kind}`)} · ${titleOf(row)}`);
-  const answer = answerOf(row);
+// One case, or many that the reader has ticked.
+export function openAcknowledge(rows) {
+  current = rows;
+  const [first] = rows, answer = answerOf(first), many = rows.length > 1;
+  setText(byId("ack-name"), many ? t("bulk.names", { n: rows.length, names: listed(rows.slice(0, NAMED).map(titleOf)) }) : `${t(`kind.${first.kind}`)} · ${titleOf(first)}`);
   say("ack-title", answer.title);
   say("ack-what", answer.what);
   byId("ack-confirm").dataset.t = answer.confirm;
@@ -39,18 +41,31 @@ function busy(waiting) {
 
 async function confirm(event) {
   event.preventDefault();
-  if (!current || byId("ack-confirm").disabled) return;
+  if (!current.length || byId("ack-confirm").disabled) return;
   busy(true);
+  const note = byId("ack-note").value;
   try {
-    await order(`/api/v1/cases/${encodeURIComponent(current.case_id)}/acknowledge`, { note: byId("ack-note").value });
+    const said = current.length > 1 ? await sendAll(note) : await send(note);
     box.close();
-    setText(byId("polite"), t(answerOf(current).told, { name: titleOf(current) }));
+    setText(byId("polite"), said);
   } catch (error) {
     setText(byId("ack-problem"), t(`error.${error instanceof Refused ? error.code : "internal"}`));
     show(byId("ack-problem"), true);
     busy(false);
     byId("ack-confirm").focus();
   }
+}
+
+async function send(note) {
+  const [row] = current;
+  await order(`/api/v1/cases/${encodeURIComponent(row.case_id)}/acknowledge`, { note });
+  return t(answerOf(row).told, { name: titleOf(row) });
+}
+
+async function sendAll(note) {
+  const { replies } = await order("/api/v1/cases/acknowledge", { case_ids: current.map((row) => row.case_id), note });
+  const done = Object.values(replies).filter((reply) => reply === "done" || reply === "already").length;
+  return t(done === current.length ? "bulk.done" : "bulk.done.some", { n: done, rest: current.length - done });
 }
 
 box.querySelector("form").addEventListener("submit", confirm);

@@ -1,37 +1,41 @@
-// Open cases: what, since when, who was told, what comes next and when, who has taken it.
+// Cases: what, since when, who was told, what comes next and when, who has taken it.
 
 import { openAcknowledge } from "./acknowledge.js";
 import { answerOf, signedBy } from "./answers.js";
 import { URGENT } from "./alarms.js";
+import { isChosen, mayChoose, toggle } from "./case_choice.js";
+import { current, hasFailed, isLive } from "./case_list.js";
 import { byId, h, icon, patchList, setText, show } from "./dom.js";
 import { openDrawer } from "./drawer.js";
 import { ladder } from "./ladder.js";
-import { on, state } from "./state.js";
+import { account, on, state } from "./state.js";
 import { brief, listed, nameOf, recipientName, since, span, t, until } from "./text.js";
-import { KIND_ICON, stepName, titleOf } from "./words.js";
+import { KIND_ICON, stepName, titleOf, whyNobody } from "./words.js";
 
 let known = null;
 
 export function start() {
-  on("cases", render);
+  on("case_page", render);
   on("second", tick);
 }
 
 export function render() {
-  const cases = state.sections.cases;
+  const counts = state.sections.cases, cases = current();
+  if (counts) totals(counts);
+  show(byId("cases-rest"), hasFailed());
+  setText(byId("cases-rest"), hasFailed() ? t("units.failed") : "");
   if (!cases) return;
-  setText(byId("cases-count"), String(cases.open));
-  const sub = [cases.unacknowledged ? t("cases.unacked", { n: cases.unacknowledged }) : "", cases.held ? t("cases.held", { n: cases.held }) : ""];
-  setText(byId("cases-sub"), sub.filter(Boolean).join(" · "));
   const list = byId("cases");
   const rows = cases.rows.length ? cases.rows : [{ case_id: "none", none: true }];
   patchList(list, rows, (row) => row.case_id, make, update);
-  const listed = cases.rows.reduce((sum, row) => sum + 1 + (row.members || 0), 0);
-  const rest = Math.max(0, cases.open - listed);
-  show(byId("cases-rest"), rest > 0);
-  setText(byId("cases-rest"), rest > 0 ? t("cases.rest", { n: rest }) : "");
-  announce(cases.rows);
+  if (isLive()) announce(cases.rows);
   tick();
+}
+
+function totals(cases) {
+  setText(byId("cases-count"), String(cases.open));
+  const sub = [cases.unacknowledged ? t("cases.unacked", { n: cases.unacknowledged }) : "", cases.held ? t("cases.held", { n: cases.held }) : ""];
+  setText(byId("cases-sub"), sub.filter(Boolean).join(" · "));
 }
 
 // Fires speak through their own banner.
@@ -47,24 +51,25 @@ function announce(rows) {
 function make(row) {
   if (row.none) return h("li", { class: "empty" }, icon("normal"), h("p", { class: "empty-title" }), h("p", { class: "quiet empty-why" }));
   return h("li", { class: "case" },
-    h("span", { class: "case-icon" }, icon(KIND_ICON[row.kind] ?? "fault")),
+    h("span", { class: "case-icon" }, icon(KIND_ICON[row.kind] ?? "fault"), h("input", { type: "checkbox", class: "case-choice", onchange: (event) => toggle(event.currentTarget.closest("li").row) })),
     h("div", { class: "case-body" },
       h("p", { class: "case-head" }, h("span", { class: "case-kind" }), h("span", { class: "case-since num" })),
       h("button", { type: "button", class: "case-name link", onclick: () => openDrawer({ kind: "case", id: row.case_id }) }),
       h("p", { class: "case-where quiet" }),
-      h("ol", { class: "ladder" }),
+      h("div", { class: "case-stage" }, h("ol", { class: "ladder" }), h("span", { class: "stage-name" })),
       h("p", { class: "case-told" }, h("span", { class: "label" }), h("span", { class: "value" }), h("span", { class: "mail" }))),
     h("div", { class: "case-side" },
       h("p", { class: "case-next" }, h("span", { class: "label" }), h("span", { class: "next-step" }), h("b", { class: "next-in num" })),
+      h("p", { class: "case-owner" }),
       h("p", { class: "case-acked" }),
       h("p", { class: "case-signed" }),
-      h("button", { type: "button", class: "ack", onclick: (event) => openAcknowledge(event.currentTarget.closest("li").row) })));
+      h("button", { type: "button", class: "ack", onclick: (event) => openAcknowledge([event.currentTarget.closest("li").row]) })));
 }
 
 function update(element, row) {
   if (row.none) {
-    setText(element.querySelector(".empty-title"), t("cases.none"));
-    setText(element.querySelector(".empty-why"), t("cases.none.why"));
+    setText(element.querySelector(".empty-title"), t(isLive() ? "cases.none" : "cases.none.match"));
+    setText(element.querySelector(".empty-why"), isLive() ? t("cases.none.why") : "");
     return;
   }
   element.row = row;
@@ -78,14 +83,26 @@ function update(element, row) {
   name.setAttribute("aria-label", t("case.open", { name: titleOf(row) }));
   setText(part("case-where"), where(row));
   ladder(part("ladder"), row);
+  setText(part("stage-name"), row.plan.length > 1 && row.step ? stepName(row, row.step) : "");
   tellings(part("case-told"), row);
-  setText(part("case-acked"), acked ? t("case.acked", { who: row.acknowledged_by, at: brief(row.acknowledged_at) }) + (row.acknowledged_step !== row.step ? t("case.acked.step", { step: row.acknowledged_step }) : "") : "");
+  setText(part("case-acked"), acked ? t("case.acked", { who: row.acknowledged_by, at: brief(row.acknowledged_at) }) + (row.acknowledged_step !== row.step ? t("case.acked.step", { step: stepName(row, row.acknowledged_step) }) : "") : "");
   setText(part("case-signed"), signedBy(row));
+  setText(part("case-owner"), ownerOf(row));
+  const choice = part("case-choice");
+  show(choice, mayChoose(row));
+  choice.checked = isChosen(row);
+  choice.setAttribute("aria-label", t("bulk.choose", { name: titleOf(row) }));
+  element.classList.toggle("closed", row.state === "closed");
   const button = part("ack");
   show(button, answer.wanted);
   button.classList.toggle("primary", !answer.again);
   setText(button, t(answer.button));
   button.setAttribute("aria-label", `${button.textContent}: ${titleOf(row)}`);
+}
+
+export function ownerOf(row) {
+  if (!row.owner) return "";
+  return row.owner.account === account.username ? t("work.mine", { at: brief(row.owner.until) }) : t("work.owner", { who: row.owner.name });
 }
 
 function where(row) {
@@ -99,7 +116,7 @@ function tellings(element, row) {
   const names = [...new Set(row.taken.flatMap((step) => step.recipients).map(recipientName))];
   const nobody = row.taken.findLast((step) => step.nobody)?.nobody;
   setText(element.querySelector(".label"), names.length ? t("case.told") : "");
-  setText(element.querySelector(".value"), names.length ? listed(names) : nobody ? t("case.nobody", { why: nobody }) : t("case.nottold"));
+  setText(element.querySelector(".value"), names.length ? listed(names) : nobody ? t("case.nobody", { why: whyNobody(nobody) }) : t("case.nottold"));
   const sent = Object.values(row.deliveries).reduce((sum, count) => sum + count, 0);
   const dead = row.deliveries.dead ?? 0;
   const mail = element.querySelector(".mail");
@@ -111,12 +128,16 @@ function tick() {
   for (const element of byId("cases").children) {
     const row = element.row;
     if (!row) continue;
-    setText(element.querySelector(".case-since"), t("case.since", { d: span(since(row.effective_at)) }));
+    setText(element.querySelector(".case-since"), row.closed_at ? t("case.closed", { from: brief(row.effective_at), to: brief(row.closed_at) }) : t("case.since", { d: span(since(row.effective_at)) }));
     next(element.querySelector(".case-next"), row);
   }
 }
 
 function next(element, row) {
+  if (row.state === "closed") {
+    for (const part of element.children) setText(part, "");
+    return;
+  }
   const held = row.held_until && until(row.held_until) > 0;
   const left = row.next_step_at ? until(row.next_step_at) : null;
   setText(element.querySelector(".label"), row.next_step && !held ? t("case.next") : "");

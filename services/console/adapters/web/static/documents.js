@@ -5,7 +5,7 @@ import { byId, h, icon, patchList, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
 import { account, on, state } from "./state.js";
-import { listed, number, stamp, t, told } from "./text.js";
+import { listed, number, stamp, t, recipientName } from "./text.js";
 
 const PAGE = 50;
 const MOST = 200; // rows in one answer
@@ -141,7 +141,7 @@ function sheet(done = "") {
 }
 
 function receipts(one) {
-  const signed = one.receipts.map((each) => h("p", {}, t("document.signed", { party: told(each.party), name: each.name, at: stamp(each.at) })));
+  const signed = one.receipts.map((each) => h("p", {}, t("document.signed", { party: recipientName(each.party), name: each.name, at: stamp(each.at) })));
   if (!one.may.sign && !signed.length) return h("section", {}, h("h3", {}, t("document.receipt")), h("p", { class: "quiet" }, t("document.unsigned")));
   return h("section", {}, h("h3", {}, t("document.receipt")), signed, one.may.sign ? signing() : null);
 }
@@ -160,7 +160,7 @@ function submissions(one) {
   return h("section", {}, h("h3", {}, t("document.submissions")), one.submissions.map((each) =>
     h("article", { class: "submission" },
       h("h3", {}, t(`submission.kind.${each.kind}`), h("span", { class: `badge ${each.state}` }, t(`submission.state.${each.state}`))),
-      h("p", { class: "quiet" }, `${told(each.party)} · ${each.name} · ${stamp(each.at)}`),
+      h("p", { class: "quiet" }, `${recipientName(each.party)} · ${each.name} · ${stamp(each.at)}`),
       h("p", { class: "lines" }, each.text),
       each.measures ? h("p", { class: "lines" }, h("b", {}, t("submission.measures")), " ", each.measures) : null,
       each.done_by ? h("p", {}, h("b", {}, t("submission.done_by")), " ", h("span", { class: "num" }, each.done_by)) : null,
@@ -207,7 +207,7 @@ function recipients(one) {
   if (!one.recipients.length) return null;
   const revoke = (contact) => (event) => act(event, t("link.revoked.done"), () => order(`${base()}/links/${encodeURIComponent(contact)}/revoke`, {}));
   return h("section", {}, h("details", {}, h("summary", {}, t("link.recipients")), h("ul", { class: "recipients" }, one.recipients.map((each) =>
-    h("li", {}, h("span", {}, told(each.party)), h("span", { class: "quiet" }, each.is_addressee ? t("party.addressee") : t("party.copy")), h("span", { class: "quiet num" }, each.contact_id),
+    h("li", {}, h("span", {}, recipientName(each.party)), h("span", { class: "quiet" }, each.is_addressee ? t("party.addressee") : t("party.copy")), h("span", { class: "quiet num" }, each.contact_id),
       each.revoked_at ? h("span", { class: "quiet" }, t("link.revoked", { at: stamp(each.revoked_at) }))
         : h("button", { type: "button", class: "ack", onclick: revoke(each.contact_id) }, t("link.revoke")))))));
 }

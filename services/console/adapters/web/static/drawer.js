@@ -2,14 +2,17 @@
 
 import { ask } from "./api.js";
 import { openAcknowledge } from "./acknowledge.js";
-import { closesByAcknowledging, rawOf } from "./alarms.js";
+import { URGENT, closesByAcknowledging, rawOf } from "./alarms.js";
 import { answerOf, isEndedUntaken } from "./answers.js";
 import { byId, h, icon, setText } from "./dom.js";
 import { history } from "./history.js";
 import { ladder } from "./ladder.js";
 import { account, on, state, writeView } from "./state.js";
-import { brief, componentName, listed, nameOf, recipientName, span, stamp, t, unitName, until } from "./text.js";
-import { KIND_ICON, lineOf, shapeOf, stepName, titleOf } from "./words.js";
+import { brief, componentName, has, listed, nameOf, now, recipientName, since, span, stamp, t, unitName, until } from "./text.js";
+import { phoneList } from "./phones.js";
+import { clauses } from "./clauses.js";
+import { comments, ownership, verification } from "./case_work.js";
+import { KIND_ICON, lineOf, shapeOf, stepName, titleOf, whyNobody } from "./words.js";
 
 const box = byId("drawer");
 let target = null;
@@ -85,8 +88,18 @@ async function refresh() {
 function draw() {
   const top = box.querySelector(".drawer-body")?.scrollTop ?? 0;
   const focused = box.contains(document.activeElement) ? document.activeElement.dataset?.role : null;
+  const drafts = [...box.querySelectorAll("[data-draft]")].map((field) => [field.dataset.draft, field.value, field.selectionStart, field.selectionEnd]);
+  const opened = new Set([...box.querySelectorAll("details[open] > summary")].map((summary) => summary.textContent));
   if (shown.kind === "case") drawCase(shown.detail);
   else drawUnit(shown.detail);
+  // What the reader is writing, and has opened to read, stays.
+  for (const [name, value, from, to] of drafts) {
+    const field = box.querySelector(`[data-draft="${name}"]`);
+    if (!field || !value) continue;
+    field.value = value;
+    field.setSelectionRange(from, to);
+  }
+  for (const summary of box.querySelectorAll("summary")) if (opened.has(summary.textContent)) summary.parentElement.open = true;
   box.querySelector(".drawer-body").scrollTop = top;
   if (focused) box.querySelector(`[data-role="${focused}"]`)?.focus();
   tick();
@@ -94,7 +107,9 @@ function draw() {
 
 function frame(title, ...content) {
   const close = h("button", { type: "button", class: "tool", "aria-label": t("detail.close"), title: t("detail.close"), dataset: { role: "close" }, onclick: () => box.close() }, icon("cross"));
-  box.replaceChildren(h("header", { class: "drawer-head" }, h("h2", { id: "drawer-title" }, title), close), h("div", { class: "drawer-body", tabindex: "-1" }, ...content));
+  const print = h("button", { type: "button", class: "tool with-word", dataset: { role: "print" }, onclick: () => window.print() }, t(shown?.kind === "case" && shown.detail.case.kind === "fire" ? "detail.print.fire" : "detail.print"));
+  const sheet = h("p", { class: "print-only" }, [shown?.detail.case?.kind === "fire" ? t("detail.sheet") : "", t("detail.printed", { at: stamp(now()) })].filter(Boolean).join(" · "));
+  box.replaceChildren(h("div", { class: "drawer-head" }, sheet, h("h2", { id: "drawer-title" }, title), h("span", { class: "drawer-tools" }, shown ? print : null, close)), h("div", { class: "drawer-body", tabindex: "-1" }, ...content));
 }
 
 const section = (title, ...content) => h("section", {}, h("h3", {}, title), ...content);
@@ -104,29 +119,37 @@ function drawCase(detail) {
   const row = detail.case;
   const acked = row.acknowledged_at, answer = answerOf(row);
   frame(titleOf(row),
-    h("p", { class: `badge-line k-${row.kind}` }, icon(KIND_ICON[row.kind] ?? "fault"), h("b", {}, t(`kind.${row.kind}`)), h("span", { class: "pill" }, t(`detail.state.${row.state}`))),
+    h("p", { class: `badge-line k-${row.kind}` }, icon(KIND_ICON[row.kind] ?? "fault"), h("b", {}, t(`kind.${row.kind}`)), h("span", { class: "pill" }, t(`detail.state.${row.state}`)), row.verified ? h("span", { class: "pill" }, t("verify.pill", { finding: t(`verify.${row.verified.finding}`), who: row.verified.by, at: brief(row.verified.at) })) : null),
     h("p", { class: "quiet" }, [nameOf("bodies", row.town), row.address].filter(Boolean).join(" · ")),
+    row.kind === "fire" ? h("p", { class: "since-line" }, `${t("detail.alarm.at")} `, h("b", { class: "num" }, stamp(row.effective_at)), row.state === "open" ? h("span", { class: "lasts num quiet" }) : null) : null,
+    detail.telephones.length ? section(t("phones.title"), phoneList(detail.telephones)) : row.unit_id && !account.department ? h("p", { class: "quiet" }, t("phones.none")) : null,
     detail.components.length ? section(t(row.kind === "fire" ? "detail.burns" : "detail.components"), components(detail.components, row)) : null,
     row.state === "open" ? nextBlock(row, answer) : isEndedUntaken(row) ? endedBlock(row, answer) : null,
-    acked ? h("p", { class: "acked-block" }, icon("normal"), h("span", {}, t("case.acked", { who: row.acknowledged_by, at: stamp(acked) }), row.state === "open" && row.acknowledged_step !== row.step ? t("case.acked.step", { step: row.acknowledged_step }) : "", row.acknowledged_note ? h("q", {}, row.acknowledged_note) : null)) : null,
+    ownership(row, changed),
+    URGENT.includes(row.kind) && verification(detail, changed) ? h("section", { class: detail.verifications.length ? "" : "no-print" }, h("h3", {}, t("verify.title")), verification(detail, changed)) : null,
+    row.kind === "fire" ? plan(row) : null,
+    acked ? h("p", { class: "acked-block" }, icon("normal"), h("span", {}, t("case.acked", { who: row.acknowledged_by, at: stamp(acked) }), row.state === "open" && row.acknowledged_step !== row.step ? t("case.acked.step", { step: stepName(row, row.acknowledged_step) }) : "", row.acknowledged_note ? h("q", {}, row.acknowledged_note) : null)) : null,
     row.receipts.length ? section(t("detail.receipts"), receipts(row.receipts)) : null,
     alarm(row),
     detail.signals.length ? section(`${t("detail.signals")} (${detail.signals.length})`, signals(detail.signals)) : null,
-    row.plan.length || row.taken.length ? section(t("detail.timeline"), timeline(row)) : null,
-    section(`${t("detail.notices")} (${detail.deliveries.length})`, notices(detail.deliveries)),
+    row.kind === "fire" ? null : plan(row),
+    section(`${t("comments.title")} (${detail.comments.length})`, comments(detail, changed)),
+    section(`${t("detail.notices")} (${detail.deliveries.length})`, notices(detail.deliveries, row)),
     detail.documents.length ? section(t("detail.documents"), documents(row, detail.documents)) : null,
     section(t("detail.basis"), facts([
-      [t("detail.clause"), detail.clause], [t("detail.route"), detail.route_clause],
+      [t("detail.clause"), clauses(detail.clause)], [t("detail.route"), clauses(detail.route_clause)],
       [t("unit.lead"), nameOf("bodies", row.lead_department)], [t("unit.copies"), listed(row.copy_departments.map((code) => nameOf("bodies", code)))],
       [t("detail.effective"), stamp(row.effective_at)], [t("detail.detectedat"), stamp(row.detected_at)], [t("detail.opened"), stamp(row.opened_at)],
-      [t("detail.closed"), row.closed_at ? `${stamp(row.closed_at)} ${detail.close_reason ?? ""}` : ""],
+      [t("detail.closed"), row.closed_at ? `${stamp(row.closed_at)} ${detail.close_reason ? closedBy(detail.close_reason) : ""}` : ""],
       [t("detail.reply"), row.reply_due_at ? stamp(row.reply_due_at) : ""],
       [t("detail.common"), detail.common_case_id], [t("detail.sightings"), String(detail.sightings)],
-      [t("detail.pack"), t("detail.pack.value", { id: detail.pack_id, v: detail.pack_version })],
+      [t("detail.pack"), t("detail.pack.value", { id: nameOf("packs", detail.pack_id), v: detail.pack_version })],
       [t("detail.caseid"), row.case_id], [t("detail.finding"), detail.finding_id],
       [t("detail.evidence"), detail.evidence.map(([name, value]) => `${name} ${value}`).join(" · ")],
     ])));
 }
+
+const plan = (row) => (row.plan.length || row.taken.length ? section(t(row.kind === "fire" ? "detail.plan" : "detail.timeline"), timeline(row)) : null);
 
 // What a person has to do about an alarm that may be a fire, and where what came is kept.
 function alarm(row) {
@@ -154,12 +177,12 @@ function signals(received) {
 
 function receipts(given) {
   return h("ul", { class: "receipts" }, given.map((one) =>
-    h("li", {}, t("case.signed", { who: nameOf("bodies", one.body_code), at: stamp(one.at) }), h("span", { class: "quiet" }, ` · ${[one.by, one.step].filter(Boolean).join(" · ")}`), one.note ? h("q", {}, one.note) : null)));
+    h("li", {}, t("case.signed", { who: nameOf("bodies", one.body_code), at: stamp(one.at) }), h("span", { class: "quiet" }, ` · ${[one.by, stepName({ plan: [] }, one.step)].filter(Boolean).join(" · ")}`), one.note ? h("q", {}, one.note) : null)));
 }
 
 function answerButton(row, answer) {
   if (!answer.wanted) return null;
-  return h("button", { type: "button", class: answer.again ? "ack" : "primary", dataset: { role: "ack" }, onclick: () => openAcknowledge(row) }, t(answer.button));
+  return h("button", { type: "button", class: answer.again ? "ack" : "primary", dataset: { role: "ack" }, onclick: () => openAcknowledge([row]) }, t(answer.button));
 }
 
 function endedBlock(row, answer) {
@@ -167,9 +190,11 @@ function endedBlock(row, answer) {
 }
 
 function nextBlock(row, answer) {
+  const answered = answerButton(row, answer);
+  if (!answered && !row.next_step && row.plan.length < 2 && !row.held_until) return null; // nothing to come, nothing to do
   const rungs = h("ol", { class: "ladder" });
   ladder(rungs, row);
-  return h("div", { class: "next-block" }, rungs, h("p", { class: "next-line" }, h("span", { class: "next-text" }), h("b", { class: "num next-left" })), answerButton(row, answer));
+  return h("div", { class: "next-block" }, rungs, h("p", { class: "next-line" }, h("span", { class: "next-text" }), h("b", { class: "num next-left" })), answered);
 }
 
 function timeline(row) {
@@ -183,20 +208,26 @@ function timeline(row) {
     return h("li", { class: stage },
       h("p", { class: "step-name" }, h("b", {}, stepName(row, code)), h("span", { class: "sr-only" }, t(`step.${stage}`))),
       h("p", { class: "num" }, done ? t("detail.taken", { at: stamp(done.taken_at) }) : code === row.next_step && row.next_step_at ? t("detail.due", { at: stamp(row.next_step_at) }) : t("step.todo")),
-      who ? h("p", {}, h("span", { class: "label" }, t(done ? "case.told" : "case.willtell"), " "), done && !done.recipients.length && done.nobody ? t("case.nobody", { why: done.nobody }) : who) : null,
-      done?.clause || plan?.clause ? h("p", { class: "quiet" }, done?.clause || plan.clause) : null);
+      who ? h("p", {}, h("span", { class: "label" }, t(done ? "case.told" : "case.willtell"), " "), done && !done.recipients.length && done.nobody ? t("case.nobody", { why: whyNobody(done.nobody) }) : who) : null,
+      done?.clause || plan?.clause ? clauses(done?.clause || plan.clause) : null);
   }));
 }
 
-function notices(deliveries) {
+const closedBy = (code) => (has(`closed.${code}`) ? t(`closed.${code}`) : code);
+const reasonOf = (code) => (has(`reason.${code}`) ? t(`reason.${code}`) : code);
+
+// Somebody of a unit is told by his part in it, not by the unit's id.
+const reader = (one, row) => (one.body_code === row.unit_id && one.role ? `${unitName(row)} · ${t(`phones.${one.role}`)}` : recipientName(one.body_code));
+
+function notices(deliveries, row) {
   if (!deliveries.length) return h("p", { class: "quiet" }, t("detail.notices.none"));
-  return h("ul", { class: "notices" }, deliveries.map((row) =>
-    h("li", { class: `n-${row.state}` },
-      icon({ accepted: "normal", dead: "cross", cancelled: "dash" }[row.state] ?? "clock"),
+  return h("ul", { class: "notices" }, deliveries.map((one) =>
+    h("li", { class: `n-${one.state}` },
+      icon({ accepted: "normal", dead: "cross", cancelled: "dash" }[one.state] ?? "clock"),
       h("div", {},
-        h("p", {}, h("b", {}, recipientName(row.body_code)), " ", h("span", { class: "pill" }, t(`channel.${row.channel}`)), row.purpose === "all_clear" ? h("span", { class: "pill" }, t("detail.allclear")) : h("span", { class: "pill" }, row.step)),
-        h("p", { class: "notice-subject" }, row.subject),
-        h("p", { class: "quiet num" }, `${t(`notice.${row.state}`)} · ${stamp(row.ended_at ?? row.created_at)}`, row.attempts > 1 ? ` · ${t("detail.attempts", { n: row.attempts })}` : "", row.reason ? ` · ${row.reason}` : "")))));
+        h("p", {}, h("b", {}, reader(one, row)), " ", h("span", { class: "pill" }, t(`channel.${one.channel}`)), h("span", { class: "pill" }, one.purpose === "all_clear" ? t("detail.allclear") : stepName(row, one.step))),
+        h("p", { class: "notice-subject" }, one.subject),
+        h("p", { class: "quiet num" }, `${t(`notice.${one.state}`)} · ${stamp(one.ended_at ?? one.created_at)}`, one.attempts > 1 ? ` · ${t("detail.attempts", { n: one.attempts })}` : "", one.reason ? ` · ${reasonOf(one.reason)}` : "")))));
 }
 
 // What is printed opens in a page of its own, what is written on is kept.
@@ -212,24 +243,26 @@ function documents(row, found) {
 
 function drawUnit(detail) {
   const row = detail.unit;
-  const shape = shapeOf(row);
+  const shape = shapeOf(row), connection = t(row.partly_connected ? "connection.partly" : `connection.${row.connection}`);
   frame(unitName(row),
-    h("p", { class: `badge-line s-${shape}` }, icon(shape), h("b", {}, t(row.partly_connected ? "connection.partly" : `connection.${row.connection}`)), h("span", { class: "pill" }, t(`health.${row.health}`)), row.open_fires + row.open_faults + row.open_isolations ? h("span", { class: "quiet" }, t("unit.points", { a: row.open_fires, b: row.open_faults, c: row.open_isolations })) : null),
+    h("p", { class: `badge-line s-${shape}` }, icon(shape), h("b", {}, shape === "fire" ? t("health.fire") : connection), h("span", { class: "pill" }, shape === "fire" ? connection : t(`health.${row.health}`)), row.open_fires + row.open_faults + row.open_isolations ? h("span", { class: "quiet" }, t("unit.points", { a: row.open_fires, b: row.open_faults, c: row.open_isolations })) : null),
     h("p", { class: "quiet num" }, row.connection_since ? t("unit.since", { at: stamp(row.connection_since) }) : "", row.connection_detected_at ? ` · ${t("unit.detected", { at: stamp(row.connection_detected_at) })}` : ""),
     lineOf(row, "unit.unstable") ? h("p", { class: "line-note" }, icon("late"), h("span", {}, lineOf(row, "unit.unstable.why"))) : null,
+    detail.telephones.length ? section(t("phones.title"), phoneList(detail.telephones)) : account.department ? null : h("p", { class: "quiet" }, t("phones.none")),
     section(t("unit.history"), history(detail)),
     section(t("unit.cases"), detail.cases.length ? h("ul", { class: "case-marks" }, detail.cases.map((mark) =>
-      h("li", {}, h("button", { type: "button", class: "link", onclick: () => openDrawer({ kind: "case", id: mark.case_id }) }, `${t(`kind.${mark.kind}`)} ${mark.step ?? ""}`), mark.next_step_at ? h("span", { class: "quiet num" }, ` → ${mark.next_step} ${brief(mark.next_step_at)}`) : null, mark.acknowledged_by ? h("span", { class: "quiet" }, ` · ${t("case.acked", { who: mark.acknowledged_by, at: brief(mark.acknowledged_at) })}`) : null))) : h("p", { class: "quiet" }, t("unit.cases.none"))),
+      h("li", {}, h("button", { type: "button", class: "link", onclick: () => openDrawer({ kind: "case", id: mark.case_id }) }, `${t(`kind.${mark.kind}`)} ${stepName({ plan: [] }, mark.step)}`), mark.next_step_at ? h("span", { class: "quiet num" }, ` → ${stepName({ plan: [] }, mark.next_step)} ${brief(mark.next_step_at)}`) : null, mark.acknowledged_by ? h("span", { class: "quiet" }, ` · ${t("case.acked", { who: mark.acknowledged_by, at: brief(mark.acknowledged_at) })}`) : null))) : h("p", { class: "quiet" }, t("unit.cases.none"))),
     section(t("detail.unit"), facts([
       ["ID", row.unit_id], [t("unit.category"), nameOf("categories", row.category)], [t("unit.town"), `${nameOf("bodies", row.town)} ${row.community}`], [t("unit.address"), row.address],
       [t("unit.lead"), row.routed ? nameOf("bodies", row.lead_department) : t("detail.aside", { what: nameOf("bodies", row.lead_department), note: t("unit.unrouted") })], [t("unit.copies"), listed(row.copy_departments.map((code) => nameOf("bodies", code)))],
-      [t("unit.scopes"), row.scopes.join(", ")], [t("unit.proof"), row.last_proof_at ? t("detail.aside", { what: stamp(row.last_proof_at), note: t("unit.proof.note") }) : ""],
+      [t("unit.scopes"), listed(row.scopes.map((code) => nameOf("all_scopes", code)))], [t("unit.proof"), row.last_proof_at ? t("detail.aside", { what: stamp(row.last_proof_at), note: t("unit.proof.note") }) : ""],
     ])));
 }
 
 function tick() {
   if (shown?.kind !== "case" || shown.detail.case.state !== "open") return;
-  const row = shown.detail.case;
+  const row = shown.detail.case, lasts = box.querySelector(".lasts");
+  if (lasts) setText(lasts, ` ${t("detail.lasts")} ${span(since(row.effective_at))}`);
   const text = box.querySelector(".next-text"), left = box.querySelector(".next-left");
   if (!text) return;
   const held = row.held_until && until(row.held_until) > 0;

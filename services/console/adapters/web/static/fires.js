@@ -3,12 +3,14 @@
 
 import { byId, h, icon, patchList, setText, show } from "./dom.js";
 import { openDrawer } from "./drawer.js";
-import { on, state } from "./state.js";
+import { callLink } from "./phones.js";
+import { choose, on, state } from "./state.js";
 import { brief, clock, componentName, listed, nameOf, since, span, t, unitName } from "./text.js";
 import { KIND_ICON } from "./words.js";
 
 const SHOWN = 3;
 const NAMED = 3;
+const CALLS = 2; // the control room, and who answers for the unit
 let whole = false;
 
 export function start() {
@@ -47,23 +49,37 @@ export function render() {
   bar.classList.toggle("whole", whole && more.length > 0);
   const burning = fires.filter((fire) => !fire.ended_at);
   bar.classList.toggle("calm", burning.length === 0);
-  patchList(bar, [...more, ...shown], (fire) => fire.more ? "more" : unique(fire), make, update);
+  const all = whole && more.length ? [{ all: true }] : [];
+  patchList(bar, [...more, ...shown, ...all], (fire) => fire.more ? "more" : fire.all ? "all" : unique(fire), make, update);
   document.title = title(fires);
   document.documentElement.dataset.fire = burning.some((fire) => !fire.acknowledged_at) ? "now" : burning.length ? "known" : "none";
   tick();
 }
 
+// However many there are: the list of cases has them all, page by page.
+function listAll() {
+  whole = false;
+  choose({ cases: "open", kind: "fire", step: null, cq: "", town: null, department: null, after: null });
+  render();
+  byId("cases-title").scrollIntoView({ block: "nearest" });
+}
+
 function make(fire) {
+  if (fire.all) return h("button", { type: "button", class: "fire-all", onclick: listAll });
   if (fire.more) return h("button", { type: "button", class: "fire-more", onclick: () => { whole = !whole; render(); } });
   return h("div", { class: fire.ended_at ? "fire ended" : "fire", dataset: { kind: fire.kind } },
     h("span", { class: "fire-mark" }, icon(fire.ended_at ? "clock" : KIND_ICON[fire.kind] ?? "fire"), h("b", { class: "fire-word" })),
     h("span", { class: "fire-what" }, h("strong", { class: "fire-name" }), h("span", { class: "fire-parts" }), h("span", { class: "fire-where" })),
     h("span", { class: "fire-when" }, h("span", { class: "fire-at num" }), h("span", { class: "fire-for num", "aria-hidden": "true" })),
-    h("span", { class: "fire-ack" }),
+    h("span", { class: "fire-side" }, h("span", { class: "fire-ack" }), h("span", { class: "fire-verified" }), h("span", { class: "fire-calls" })),
     h("button", { type: "button", class: "fire-open", onclick: (event) => openDrawer(event.currentTarget.closest(".fire").fire) }));
 }
 
 function update(element, fire) {
+  if (fire.all) {
+    setText(element, t("fire.all"));
+    return;
+  }
   if (fire.more) {
     setText(element, whole ? t("fire.fewer") : t(fire.text, { n: fire.more }));
     element.setAttribute("aria-expanded", String(whole));
@@ -79,6 +95,8 @@ function update(element, fire) {
   setText(part("fire-parts"), componentsOf(fire));
   setText(part("fire-at"), fire.ended_at ? t("fire.from_to", { from: brief(fire.since), to: brief(fire.ended_at) }) : t("fire.since", { at: clock(fire.since) }));
   setText(part("fire-ack"), fire.acknowledged_at ? t("fire.acked", { who: fire.acknowledged_by, at: brief(fire.acknowledged_at) }) : "");
+  setText(part("fire-verified"), fire.verified ? t("verify.pill", { finding: t(`verify.${fire.verified.finding}`), who: fire.verified.by, at: brief(fire.verified.at) }) : "");
+  patchList(part("fire-calls"), fire.ended_at ? [] : fire.telephones.slice(0, CALLS), (phone) => `${phone.role} ${phone.name} ${phone.number} ${state.lang}`, (phone) => callLink(phone), () => {});
   setText(part("fire-open"), t("fire.open"));
 }
 

@@ -25,7 +25,11 @@ export function history(detail) {
     piece.style.flexGrow = String(length);
     return piece;
   }));
-  const words = detail.passages.slice(0, 12).map((passage) =>
+  const states = [...new Set(pieces.map(([name]) => name))];
+  const legend = h("ul", { class: "day-legend", "aria-label": t("day.legend") }, states.map((name) => h("li", {}, h("i", { class: `d-${name}`, "aria-hidden": "true" }), t(`connection.${name}`))));
+  // In the order in which they were known: late comes before offline, though offline counts from further back.
+  const told = [...detail.passages].sort((a, b) => new Date(b.detected_at) - new Date(a.detected_at));
+  const words = told.slice(0, 12).map((passage) =>
     h("li", {}, h("span", { class: "num quiet" }, stamp(passage.effective_at)), " ", `${t(`${passage.aspect}.${passage.from_state}`)} → ${t(`${passage.aspect}.${passage.to_state}`)}`));
-  return h("div", {}, bar, h("p", { class: "day-ends num quiet" }, h("span", {}, brief(begin)), h("span", {}, brief(end))), words.length ? h("ul", { class: "passages" }, words) : h("p", { class: "quiet" }, t("unit.history.none")));
+  return h("div", {}, bar, h("p", { class: "day-ends num quiet" }, h("span", {}, brief(begin)), h("span", {}, brief(end))), legend, words.length ? h("ul", { class: "passages" }, words) : h("p", { class: "quiet" }, t("unit.history.none")));
 }

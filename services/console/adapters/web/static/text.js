@@ -71,17 +71,19 @@ export function brief(instant) {
   if (!instant) return "—";
   const at = split(instant), today = split(now());
   const time = `${at.hour}:${at.minute}`;
-  return at.year === today.year && at.month === today.month && at.day === today.day ? time : `${at.month}-${at.day} ${time}`;
+  if (at.year !== today.year) return `${at.year}-${at.month}-${at.day} ${time}`;
+  return at.month === today.month && at.day === today.day ? time : `${at.month}-${at.day} ${time}`;
 }
 
-// Seconds as H:MM:SS, with days in front.
+// Seconds as H:MM:SS; from a day on in days and hours, which do not tick.
 export function span(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   const two = (n) => String(n).padStart(2, "0");
   const days = Math.floor(whole / 86400);
   const hours = Math.floor((whole % 86400) / 3600), minutes = Math.floor((whole % 3600) / 60);
-  const rest = hours || days ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${two(minutes)}:${two(whole % 60)}`;
-  return days ? t("time.days", { d: days, rest }) : rest;
+  if (days) return t("time.days.hours", { d: days, h: hours });
+  const rest = hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${two(minutes)}:${two(whole % 60)}`;
+  return rest;
 }
 
 export const now = () => Date.now() + state.skew;

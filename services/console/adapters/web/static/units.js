@@ -5,7 +5,7 @@ import { byId, h, icon, setText, show } from "./dom.js";
 import { openDrawer } from "./drawer.js";
 import { choose, on, onlyTroubled, state } from "./state.js";
 import { brief, nameOf, number, span, t, unitName, until } from "./text.js";
-import { lineOf, shapeOf } from "./words.js";
+import { lineOf, shapeOf, stepName } from "./words.js";
 
 const PAGE = 100;
 const MAX_PAGES = 12;
@@ -205,8 +205,9 @@ function countdown(element) {
   const place = element.querySelector(".unit-case");
   if (!mark) return setText(place, "");
   const left = mark.next_step_at ? until(mark.next_step_at) : null;
-  const next = mark.next_step && left !== null && left >= 0 ? `→ ${mark.next_step} ${span(left)}` : "";
-  setText(place, [mark.step ?? "", next].filter(Boolean).join(" "));
+  const next = mark.next_step && left !== null && left >= 0 ? `→ ${span(left)}` : "";
+  place.title = stepName({ plan: [] }, next ? mark.next_step : mark.step);
+  setText(place, next || place.title);
 }
 
 function countdowns() {

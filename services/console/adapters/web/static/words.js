@@ -1,6 +1,6 @@
 // What cases and units are called, and the sign that stands for them. It draws nothing and opens nothing.
 
-import { causeOf, nameOf, named, t, unitName, until } from "./text.js";
+import { causeOf, has, listed, nameOf, named, recipientName, t, unitName, until } from "./text.js";
 
 export const KIND_ICON = { connection_lost: "offline", never_connected: "never_connected", fire: "fire", fault: "fault", isolation: "isolated", common_cause: "common_cause", unreadable_alarm: "alarm", unregistered_alarm: "alarm" };
 
@@ -9,8 +9,18 @@ export const titleOf = (row) => (row.kind === "common_cause" ? causeOf(row.cause
 export function stepName(row, code) {
   if (!code) return "";
   const planned = row.plan.find((step) => step.code === code);
-  const name = planned ? named([planned.name_zh, planned.name_en], "") : nameOf("steps", code);
-  return name && name !== code ? `${code} ${name}` : code;
+  const point = /^.+\.p(\d+)$/.exec(code);
+  if (point) return t("step.point", { n: point[1] });
+  return (planned ? named([planned.name_zh, planned.name_en], "") : nameOf("steps", code)) || code;
+}
+
+// Why a step told nobody, by the codes of alerts.
+export function whyNobody(codes) {
+  return listed(codes.split(";").map((code) => {
+    const [name, roles] = code.split(":");
+    if (name === "no_contact") return t("nobody.no_contact", { who: listed((roles ?? "").split(",").filter(Boolean).map(recipientName)) });
+    return has(`nobody.${name}`) ? t(`nobody.${name}`) : code;
+  }));
 }
 
 export function shapeOf(row) {

@@ -1,0 +1,85 @@
+"""Work on cases over the API of alerts: many acknowledged at once, ownership, comments, verification."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Path
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.alerts.domain.case.reply import Reply
+from services.alerts.domain.case.who import Who
+from services.alerts.domain.ids import CaseId
+from services.alerts.ports import CaseWork
+from services.kernel.words import Verification
+
+ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+CaseIdPath = Annotated[str, Path(pattern=ID)]
+CaseIdText = Annotated[str, Field(pattern=ID)]
+MAX_AT_ONCE = 100
+REFUSED = {Reply.NOT_FOUND: 404, Reply.CLOSED: 409, Reply.FULL: 409}
+
+
+class By(BaseModel):
+    """Who does it. `body_code`: of a department or street."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    account: str = Field(min_length=1, max_length=100)
+    body_code: str | None = Field(default=None, pattern=ID)
+    via: str = Field(default="api", pattern=r"^[a-z][a-z0-9_-]{0,31}$")
+
+    @property
+    def who(self) -> Who:
+        return Who(self.account, self.body_code, self.via)
+
+
+class AcknowledgeAll(By):
+    case_ids: list[CaseIdText] = Field(min_length=1, max_length=MAX_AT_ONCE)
+    note: str = Field(default="", max_length=500)
+
+
+class Write(By):
+    text: str = Field(min_length=1, max_length=500)
+
+
+class Verify(By):
+    finding: Verification
+    note: str = Field(default="", max_length=500)
+
+
+def work_routes(work: CaseWork) -> APIRouter:
+    """Return the routes. 404: no case, another body's, or not this body's to do; 409: closed, or full."""
+    router = APIRouter(prefix="/v1")
+
+    @router.post("/cases/acknowledge")
+    async def acknowledge_all(request: AcknowledgeAll) -> dict[str, Any]:
+        """Answer what became of each; a fire is refused as `alone`."""
+        replies = await work.acknowledge_all([CaseId(one) for one in request.case_ids], request.who, request.note)
+        return {"replies": {case_id: str(reply) for case_id, reply in replies.items()}}
+
+    @router.post("/cases/{case_id}/own")
+    async def own(case_id: CaseIdPath, request: By) -> dict[str, Any]:
+        return _answer(await work.own(CaseId(case_id), request.who))
+
+    @router.post("/cases/{case_id}/release")
+    async def release(case_id: CaseIdPath, request: By) -> dict[str, Any]:
+        return _answer(await work.release(CaseId(case_id), request.who))
+
+    @router.post("/cases/{case_id}/comments")
+    async def comment(case_id: CaseIdPath, request: Write) -> dict[str, Any]:
+        return _answer(await work.comment(CaseId(case_id), request.who, request.text))
+
+    @router.post("/cases/{case_id}/verify")
+    async def verify(case_id: CaseIdPath, request: Verify) -> dict[str, Any]:
+        return _answer(await work.verify(CaseId(case_id), request.who, request.finding, request.note))
+
+    @router.post("/owners/release")
+    async def sign_off(request: By) -> dict[str, Any]:
+        return {"released": await work.sign_off(request.who)}
+
+    return router
+
+
+def _answer(reply: Reply) -> dict[str, Any]:
+    if reply in REFUSED:
+        raise HTTPException(REFUSED[reply], str(reply))
+    return {"reply": str(reply)}

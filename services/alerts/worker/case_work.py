@@ -1,0 +1,110 @@
+"""Work on cases: ownership, comments, verification. None of it answers a case, and nothing of it stops a notice."""
+
+from collections.abc import Sequence
+
+from services.alerts.domain.audit.entry import AuditEntry, Detail
+from services.alerts.domain.case.reply import Reply
+from services.alerts.domain.case.who import Who
+from services.alerts.domain.case.work import MAX_COMMENTS, Comment, Owner, Verified
+from services.alerts.domain.ids import CaseId
+from services.alerts.ports import CaseStore, CaseTransaction, Changes
+from services.alerts.worker.acknowledgement import AcknowledgementService, may_touch
+from services.kernel.words import Verification
+from services.runtime.clock import Clock
+
+
+class CaseWorkService:
+    """Each act is one transaction with its entry in the audit chain. Every method raises StoreUnavailable.
+
+    Brigade and centre own and verify; whoever may see a case may write beside it, also after its end.
+    """
+
+    def __init__(self, *, store: CaseStore, clock: Clock, acknowledgements: AcknowledgementService) -> None:
+        self._store = store
+        self._clock = clock
+        self._acknowledgements = acknowledgements
+
+    async def acknowledge_all(self, case_ids: Sequence[CaseId], who: Who, note: str) -> dict[CaseId, Reply]:
+        """Acknowledge each case by itself; one that burns, or may, is left for a look of its own."""
+        return {
+            case_id: await self._acknowledgements.acknowledge(case_id, who, note, alone=False)
+            for case_id in dict.fromkeys(case_ids)
+        }
+
+    async def own(self, case_id: CaseId, who: Who) -> Reply:
+        """Let the account work on the case, in the place of whoever did."""
+        async with self._store.transaction() as transaction:
+            case = await transaction.case(case_id)
+            if case is None or who.body_code is not None:
+                return Reply.NOT_FOUND
+            if not case.is_open:
+                return Reply.CLOSED
+            now = self._clock.now()
+            before = (await transaction.work(case_id, now)).owner
+            changes = Changes()
+            owner = changes.owned[case_id] = Owner.of(case_id, who.account, now)
+            detail: Detail = {"until": owner.until.isoformat(), "before": before.account if before else None}
+            self._note(changes, "owned", case_id, who, detail)
+            await transaction.save(changes)
+        return Reply.ALREADY if before and before.account == who.account else Reply.DONE
+
+    async def release(self, case_id: CaseId, who: Who) -> Reply:
+        """Give the case back. Of somebody else's nothing changes."""
+        async with self._store.transaction() as transaction:
+            if who.body_code is not None or await transaction.case(case_id) is None:
+                return Reply.NOT_FOUND
+            owner = (await transaction.work(case_id, self._clock.now())).owner
+            if owner is None or owner.account != who.account:
+                return Reply.ALREADY
+            await self._release(transaction, [case_id], who)
+        return Reply.DONE
+
+    async def sign_off(self, who: Who) -> int:
+        """Give back all cases of an account whose reader leaves; return how many there were."""
+        async with self._store.transaction() as transaction:
+            mine = await transaction.owned_by(who.account, self._clock.now())
+            if mine:
+                await self._release(transaction, mine, who)
+        return len(mine)
+
+    async def comment(self, case_id: CaseId, who: Who, text: str) -> Reply:
+        async with self._store.transaction() as transaction:
+            case = await transaction.case(case_id)
+            if case is None or not may_touch(case, who.body_code):
+                return Reply.NOT_FOUND
+            now = self._clock.now()
+            written = (await transaction.work(case_id, now)).comments
+            if written >= MAX_COMMENTS:
+                return Reply.FULL
+            changes = Changes()
+            changes.comments.append(Comment(case_id, written + 1, now, who.account, who.body_code or "", text))
+            self._note(changes, "commented", case_id, who, {"number": written + 1, "text": text})
+            await transaction.save(changes)
+        return Reply.DONE
+
+    async def verify(self, case_id: CaseId, who: Who, finding: Verification, note: str) -> Reply:
+        """Write down whether the alarm was one. It takes no case: what nobody has taken goes on sounding."""
+        async with self._store.transaction() as transaction:
+            case = await transaction.case(case_id)
+            if case is None or who.body_code is not None or not case.is_urgent:
+                return Reply.NOT_FOUND
+            now = self._clock.now()
+            written = (await transaction.work(case_id, now)).verifications
+            if written >= MAX_COMMENTS:
+                return Reply.FULL
+            changes = Changes()
+            changes.verified.append(Verified(case_id, written + 1, now, who.account, finding, note))
+            self._note(changes, "verified", case_id, who, {"finding": str(finding), "note": note})
+            await transaction.save(changes)
+        return Reply.DONE
+
+    async def _release(self, transaction: CaseTransaction, case_ids: Sequence[CaseId], who: Who) -> None:
+        changes = Changes()
+        changes.released.extend(case_ids)
+        for case_id in case_ids:
+            self._note(changes, "released", case_id, who, {})
+        await transaction.save(changes)
+
+    def _note(self, changes: Changes, action: str, case_id: CaseId, who: Who, detail: Detail) -> None:
+        about: Detail = {"via": who.via, "body": who.body_code, **detail}
+        changes.audit.append(AuditEntry(self._clock.now(), who.account, action, case_id, about))

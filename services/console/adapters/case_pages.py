@@ -1,0 +1,66 @@
+"""A question about cases as conditions and parameters: made of fixed texts, nothing that a reader typed becomes SQL."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from services.console.adapters.statements import SQL
+from services.console.domain.case_list import CasePlace, CaseQuery, CaseView
+
+Parameters = dict[str, Any]
+MIN_INITIALS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class CasePages:
+    """`page` finds ids in their order, with `after` where it begins; `count` is how many there are in all."""
+
+    page: str
+    where: str
+    after: str
+    parameters: Parameters
+
+
+def case_pages(query: CaseQuery, *, hides_members: bool) -> CasePages:
+    """Return the statements' parts. `hides_members`: the reader sees the common cause that a member belongs to."""
+    closed = query.view is CaseView.CLOSED
+    order = "closed" if closed else query.sort.value
+    conditions, parameters = [], Parameters(limit=query.limit + 1, state="closed" if closed else "open")
+    if query.view is CaseView.MINE:
+        conditions.append(SQL["mine"])
+        parameters["reader"] = query.reader
+    if query.view is CaseView.UNTAKEN:
+        conditions.append(SQL["untaken"])
+    for name, value, parameter in (
+        ("of_kinds", list(query.kinds), "kinds"),
+        ("of_step", query.step, "step"),
+        ("of_town", query.town, "town"),
+        ("of_department", query.department, "lead"),
+    ):
+        if value:
+            conditions.append(SQL[name])
+            parameters[parameter] = value
+    if query.text:
+        conditions.append(SQL["closed_named" if closed else "open_named"])
+        parameters |= search_parameters(query.text) | {"exact": query.text}
+    if hides_members and not closed and not query.narrows:
+        conditions.append(SQL["outside_common"])
+    after = "TRUE"
+    if query.after is not None:
+        after = SQL[f"after_{order}"]
+        place = query.after
+        parameters |= {"rank": place.rank, "due": place.due, "at": place.at, "behind": place.case_id}
+    return CasePages(SQL[f"cases_{order}"], " AND ".join(conditions) or "TRUE", after, parameters)
+
+
+def search_parameters(text: str) -> Parameters:
+    """Return what a name is looked for by: as it is written, and as initials where the text can be such."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    initials = text.lower()
+    is_initials = len(initials) >= MIN_INITIALS and initials.isascii() and initials.isalnum()
+    return {"like": f"%{escaped}%", "initials": f"%{initials}%" if is_initials else None}
+
+
+def place_of(row: tuple[Any, ...]) -> CasePlace:
+    """Return the place of a row that a page statement found."""
+    case_id, rank, due, at = row
+    return CasePlace(rank, due, at, case_id)

@@ -1,0 +1,80 @@
+// What the reader may do with a case in the drawer beside answering it: work on it, say what was found, write beside it.
+
+import { URGENT } from "./alarms.js";
+import { order } from "./api.js";
+import { byId, h, setText, show } from "./dom.js";
+import { account } from "./state.js";
+import { nameOf, stamp, t } from "./text.js";
+
+const FINDINGS = ["true_alarm", "false_alarm"];
+const path = (row, act) => `/api/v1/cases/${encodeURIComponent(row.case_id)}/${act}`;
+
+// Runs an order; what went wrong is said beside the button that was pressed.
+async function act(button, problem, send, done) {
+  button.disabled = true;
+  show(problem, false);
+  try {
+    await send();
+    done();
+  } catch (error) {
+    const said = t(`error.${error.code ?? "internal"}`);
+    if (problem.isConnected) {
+      setText(problem, said);
+      show(problem, true);
+    } else setText(byId("polite"), said);
+  } finally {
+    button.disabled = false;
+  }
+}
+
+// The drawer may have been drawn anew meanwhile, with the draft in a new field.
+function sent(id, changed) {
+  const field = byId(id);
+  if (field) field.value = "";
+  changed();
+}
+
+const problemLine = () => h("p", { class: "box-problem", role: "alert", hidden: true });
+
+export function ownership(row, changed) {
+  if (row.state !== "open" || account.department) return null;
+  const mine = row.owner?.account === account.username, problem = problemLine();
+  const press = (name) => (event) => act(event.currentTarget, problem, () => order(path(row, name), {}), changed);
+  const button = mine
+    ? h("button", { type: "button", class: "ack", dataset: { role: "own" }, onclick: press("release") }, t("work.release"))
+    : h("button", { type: "button", class: "ack", dataset: { role: "own" }, onclick: press("own") }, t(row.owner ? "work.over" : "work.own"));
+  const said = mine ? t("work.mine", { at: stamp(row.owner.until) }) : row.owner ? t("work.owner", { who: row.owner.name }) : t("work.nobody");
+  return h("div", { class: "work-line" }, h("span", {}, said), button, problem);
+}
+
+export function verification(detail, changed) {
+  const row = detail.case;
+  if (!URGENT.includes(row.kind)) return null;
+  const found = h("ul", { class: "receipts" }, detail.verifications.map((one) =>
+    h("li", {}, t("verify.by", { who: one.by, at: stamp(one.at), finding: t(`verify.${one.finding}`) }), one.note ? h("q", {}, one.note) : null)));
+  if (account.department) return detail.verifications.length ? found : null;
+  const problem = problemLine();
+  const note = h("input", { type: "text", id: "verify-note", class: "text-field", maxlength: "500", autocomplete: "off", dataset: { role: "verify-note", draft: "verify-note" } });
+  const buttons = FINDINGS.map((finding) => h("button", {
+    type: "button", class: "ack", dataset: { role: finding },
+    onclick: (event) => act(event.currentTarget, problem, () => order(path(row, "verify"), { finding, note: note.value }), () => sent("verify-note", changed)),
+  }, t(`verify.${finding}`)));
+  return h("div", { class: "verify" }, detail.verifications.length ? found : null,
+    h("div", { class: "no-print" }, h("p", { class: "quiet" }, t("verify.what")), h("label", { for: "verify-note" }, t("verify.note")), note, h("div", { class: "verify-buttons" }, buttons), problem));
+}
+
+export function comments(detail, changed) {
+  const row = detail.case, problem = problemLine();
+  const text = h("textarea", { id: "comment-text", rows: "2", maxlength: "500", dataset: { role: "comment", draft: "comment" } });
+  const button = h("button", { type: "submit", class: "ack", dataset: { role: "comment-send" } }, t("comments.send"));
+  const send = (event) => {
+    event.preventDefault();
+    if (!text.value.trim() || button.disabled) return;
+    act(button, problem, () => order(path(row, "comments"), { text: text.value }), () => sent("comment-text", changed));
+  };
+  text.addEventListener("keydown", (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && send(event));
+  return h("div", { class: "comments" },
+    detail.comments.length ? h("ul", {}, detail.comments.map((one) =>
+      h("li", {}, h("p", { class: "quiet" }, [one.by, one.body_code ? nameOf("bodies", one.body_code) : "", stamp(one.at)].filter(Boolean).join(" · ")), h("p", { class: "comment-said" }, one.text)))) : h("p", { class: "quiet" }, t("comments.none")),
+    h("form", { class: "no-print", onsubmit: send }, h("label", { for: "comment-text" }, t("comments.write")), text, h("div", { class: "work-line" }, h("span", { class: "quiet" }, t("comments.hint")), button), problem));
+}

@@ -1,0 +1,255 @@
+"""Pages of cases: memory and PostgreSQL answer alike, and no page reads the years behind it."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from deploy.stack.postgres import Postgres
+from services.console.adapters.case_pages import case_pages
+from services.console.adapters.name_book import PostgresNameBook, initials_of
+from services.console.adapters.postgres_read import PostgresReadModel
+from services.console.adapters.statements import SQL
+from services.console.domain.case_list import CasePlace, CaseQuery, CaseSort, CaseView
+from services.console.domain.cases import Owner
+from services.console.domain.units import UnitQuery
+from services.console.domain.viewer import WHOLE, BodyCode, Slice, Username
+from services.console.ports import ReadModel
+from services.console.worker.names import NameKeeper
+from services.runtime.clock import SystemClock
+from services.runtime.postgres import open_pool
+from tests.contract.console.test_read_model import LIMIT_S, UNITS
+from tests.fakes.console import FakeReadModel
+from tests.integration.console.scenario import Scenario, Unit, opened
+from tests.parts import fresh_database
+from tests.unit.console import builders
+
+NOW = SystemClock().now()
+CENTRE, OTHER = Username("centre"), Username("other")
+
+
+@dataclass(frozen=True)
+class Put:
+    """A case as a test wants it: minutes ago opened, minutes from now due, whose it is."""
+
+    case_id: str
+    unit_id: str
+    kind: str = "fault"
+    opened: int = 10
+    due: int | None = 30
+    taken: bool = False
+    owner: Username | None = None
+    closed: int | None = None
+
+    @property
+    def row(self) -> dict[str, Any]:
+        changes: dict[str, Any] = {
+            "opened_at": NOW - timedelta(minutes=self.opened),
+            "next_step_at": None if self.due is None else NOW + timedelta(minutes=self.due),
+        }
+        if self.taken:
+            changes |= {"acknowledged_at": NOW, "acknowledged_by": "someone"}
+        if self.closed is not None:
+            changes |= {"state": "closed", "closed_at": NOW - timedelta(minutes=self.closed)}
+        return changes
+
+
+CASES = [
+    Put("C1", "U02", "connection_lost", opened=50, due=20),
+    Put("C2", "U06", "fire", opened=5),
+    Put("C3", "U03", opened=40, due=None),
+    Put("C4", "U04", "connection_lost", opened=30, due=10, taken=True, owner=CENTRE),
+    Put("C5", "U01", opened=20, due=20, owner=OTHER),
+    Put("C6", "U07", "unreadable_alarm", opened=20, due=None),
+    Put("D1", "U01", "fire", closed=3),
+    Put("D2", "U02", closed=2),
+    Put("D3", "U04", closed=2),
+    Put("D4", "U05", closed=1),
+]
+PRESSING = ["C2", "C6", "C1", "C5", "C3", "C4"]
+
+
+def fake() -> FakeReadModel:
+    units = {unit.unit_id: unit for unit in UNITS}
+    until = NOW + timedelta(hours=8)
+    rows = []
+    for put in CASES:
+        unit = units[put.unit_id]
+        owner = None if put.owner is None else Owner(put.owner, put.owner, NOW, until)
+        row = builders.case(
+            put.case_id, unit_id=unit.unit_id, kind=put.kind, unit_name=unit.name, town=unit.town,
+            lead_department=unit.lead, copy_departments=unit.copies, owner=owner,
+        )  # fmt: skip
+        rows.append(replace(row, step="F0" if put.kind == "fire" else "H0", **put.row))
+    return FakeReadModel([], rows)
+
+
+@pytest.fixture(scope="module")
+def filled(postgres_server: Postgres, migrated_template: str) -> Iterator[str]:
+    with fresh_database(postgres_server, migrated_template) as name, opened(postgres_server.dsn(name)) as scenario:
+        scenario.create()
+        scenario.put(UNITS)
+        for put in CASES:
+            scenario.open_case(put.case_id, put.unit_id, put.kind, **put.row)
+            if put.owner is not None:
+                scenario.own(put.case_id, put.owner)
+        yield scenario.dsn
+
+
+@pytest.fixture(params=["memory", "postgres"])
+async def read(request: pytest.FixtureRequest) -> AsyncIterator[ReadModel]:
+    if request.param == "memory":
+        yield fake()
+        return
+    async with open_pool(request.getfixturevalue("filled"), "test", max_size=1) as pool:
+        yield PostgresReadModel(pool, LIMIT_S)
+
+
+async def ids(read: ReadModel, query: CaseQuery, slice_: Slice = WHOLE) -> list[str]:
+    return [case.case_id for case in (await read.cases(slice_, query)).rows]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (CaseQuery(), PRESSING),
+        (CaseQuery(sort=CaseSort.NEWEST), ["C2", "C6", "C5", "C4", "C3", "C1"]),
+        (CaseQuery(sort=CaseSort.OLDEST), ["C1", "C3", "C4", "C5", "C6", "C2"]),
+        (CaseQuery(view=CaseView.CLOSED), ["D4", "D2", "D3", "D1"]),
+        (CaseQuery(view=CaseView.CLOSED, sort=CaseSort.OLDEST), ["D4", "D2", "D3", "D1"]),
+    ],
+)
+async def test_pages_of_every_size_put_together_are_the_whole_list_in_its_order(
+    read: ReadModel, query: CaseQuery, expected: list[str]
+) -> None:
+    for limit in (1, 2, 3, 100):
+        found: list[str] = []
+        asked = replace(query, limit=limit)
+        while True:
+            page = await read.cases(WHOLE, asked)
+            assert page.matching == len(expected)
+            found += [case.case_id for case in page.rows]
+            if page.next is None:
+                break
+            asked = replace(asked, after=CasePlace.parse(page.next))
+        assert found == expected, limit
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        (CaseQuery(kinds=("connection_lost", "fire")), ["C2", "C1", "C4"]),
+        (CaseQuery(step="F0"), ["C2"]),
+        (CaseQuery(town="nanjie"), ["C6", "C1"]),
+        (CaseQuery(department="health"), ["C6", "C1", "C5", "C3"]),
+        (CaseQuery(view=CaseView.UNTAKEN), ["C2", "C6", "C1", "C5", "C3"]),
+        (CaseQuery(view=CaseView.MINE, reader=CENTRE), ["C4"]),
+        (CaseQuery(view=CaseView.MINE, reader=Username("nobody")), []),
+        (CaseQuery(text="医院"), ["C6", "C1", "C5"]),
+        (CaseQuery(text="u03"), ["C3"]),
+        (CaseQuery(text="100%"), []),
+        (CaseQuery(view=CaseView.CLOSED, text="100%_"), ["D4"]),
+        (CaseQuery(view=CaseView.CLOSED, text="D1"), ["D1"]),
+        (CaseQuery(view=CaseView.CLOSED, text="医院"), ["D2", "D1"]),
+        (CaseQuery(view=CaseView.CLOSED, kinds=("fire",), town="dongjie"), ["D1"]),
+        (CaseQuery(town="nowhere"), []),
+    ],
+)
+async def test_filters_narrow_what_is_counted_and_listed(
+    read: ReadModel, query: CaseQuery, expected: list[str]
+) -> None:
+    page = await read.cases(WHOLE, query)
+    assert ([case.case_id for case in page.rows], page.matching) == (expected, len(expected))
+    assert (page.open, page.unacknowledged) == (6, 5), "the counts of the slice stay"
+
+
+async def test_a_slice_holds_whatever_is_asked_for(read: ReadModel) -> None:
+    own = Slice(BodyCode("education"))
+    assert await ids(read, CaseQuery(department="health"), own) == []
+    assert await ids(read, CaseQuery(), own) == ["C4"]
+    assert await ids(read, CaseQuery(view=CaseView.CLOSED), own) == ["D3"]
+
+
+async def test_ownership_that_has_run_out_is_nobody_s(empty_scenario: Scenario) -> None:
+    empty_scenario.put(UNITS)
+    empty_scenario.open_case("C1", "U02")
+    empty_scenario.own("C1", "centre", hours=-1)
+    async with open_pool(empty_scenario.dsn, "test", max_size=1) as pool:
+        read = PostgresReadModel(pool, LIMIT_S)
+        assert await ids(read, CaseQuery(view=CaseView.MINE, reader=CENTRE)) == []
+        assert (await read.case(WHOLE, "C1")).case.owner is None
+
+
+async def test_a_unit_and_its_cases_are_found_by_initials_and_address(empty_scenario: Scenario) -> None:
+    empty_scenario.put([*UNITS, Unit("U09", "重庆路万象城", "dongjie", "COMPLEX", "commerce", address="云澜东路 7 号")])
+    empty_scenario.open_case("C9", "U09")
+    empty_scenario.open_case("D9", "U09", state="closed", closed_at=NOW)
+    async with open_pool(empty_scenario.dsn, "test", max_size=1) as pool:
+        assert await NameKeeper(PostgresNameBook(pool, LIMIT_S), initials_of).turn() == 9
+        assert await NameKeeper(PostgresNameBook(pool, LIMIT_S), initials_of).turn() == 0
+        read = PostgresReadModel(pool, LIMIT_S)
+        for text in ("cqlwxc", "WXC", "云澜东路"):
+            assert await ids(read, CaseQuery(text=text)) == ["C9"], text
+            assert await ids(read, CaseQuery(text=text, view=CaseView.CLOSED)) == ["D9"], text
+            assert [unit.unit_id for unit in (await read.units(WHOLE, UnitQuery(text=text))).rows] == ["U09"], text
+
+
+@pytest.mark.parametrize("text", ["\\", "%", "_", "' OR 1=1 --", "\N{FIRE ENGINE}", "{slice}", "%(like)s"])
+async def test_a_strange_search_finds_nothing(read: ReadModel, text: str) -> None:
+    for view in (CaseView.OPEN, CaseView.CLOSED):
+        found = await ids(read, CaseQuery(text=text, view=view))
+        assert found == (["D4"] if view is CaseView.CLOSED and text in ("%", "_") else [])
+
+
+async def test_a_member_of_a_common_cause_is_listed_for_whoever_looks_for_it(empty_scenario: Scenario) -> None:
+    empty_scenario.put(UNITS)
+    empty_scenario.open_case("CC", None, "common_cause", cause_key="carrier:x", next_step_at=None)
+    empty_scenario.open_case("C1", "U02", common_case_id="CC")
+    async with open_pool(empty_scenario.dsn, "test", max_size=1) as pool:
+        read = PostgresReadModel(pool, LIMIT_S)
+        assert await ids(read, CaseQuery()) == ["CC"]
+        assert await ids(read, CaseQuery(text="第二医院")) == ["C1"]
+
+
+async def test_no_page_reads_more_than_it_needs(empty_scenario: Scenario) -> None:
+    """Of 5 000 open and 20 000 closed cases: an order with an index is read in it, nothing scans all cases."""
+    empty_scenario.put(UNITS)
+    empty_scenario.many_cases(5_000)
+    empty_scenario.many_cases(20_000, "closed")
+    empty_scenario.execute("ANALYZE alerts.cases")
+    place = CasePlace(11, None, NOW - timedelta(seconds=2500), "open2500")
+    ordered = {
+        CaseQuery(sort=CaseSort.NEWEST): "cases_open",
+        CaseQuery(sort=CaseSort.OLDEST): "cases_open",
+        CaseQuery(view=CaseView.CLOSED): "cases_closed",
+    }
+    others = (CaseQuery(), CaseQuery(view=CaseView.CLOSED, text="医院"), CaseQuery(text="医院"))
+    for query in [*ordered, *others]:
+        for after in (None, place):
+            plan = explained(empty_scenario, replace(query, after=after))
+            assert "Seq Scan on cases" not in plan, plan
+            if query in ordered:
+                assert ordered[query] in plan, plan
+                assert not re.search(r"(?<!Incremental )Sort  ", plan), plan
+    async with open_pool(empty_scenario.dsn, "test", max_size=1) as pool:
+        read = PostgresReadModel(pool, LIMIT_S)
+        pages = []
+        asked: CaseQuery | None = CaseQuery(limit=200)
+        while asked is not None:
+            page = await read.cases(WHOLE, asked)
+            pages.append([case.case_id for case in page.rows])
+            asked = replace(asked, after=CasePlace.parse(page.next)) if page.next else None
+    listed = [case_id for page in pages for case_id in page]
+    assert (len(listed), len(set(listed))) == (5_000, 5_000)
+    assert all(first != second for first, second in pairwise(pages))
+
+
+def explained(scenario: Scenario, query: CaseQuery) -> str:
+    pages = case_pages(query, hides_members=True)
+    text = pages.page.format(slice=SQL["slice_whole"], where=pages.where, after=pages.after)
+    found = scenario.connection.execute(f"EXPLAIN {text}".encode(), pages.parameters).fetchall()
+    return "\n".join(row[0] for row in found)
