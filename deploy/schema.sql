@@ -96,14 +96,14 @@ CREATE TABLE alerts.clocks (
 );
 CREATE INDEX clocks_due ON alerts.clocks USING btree (kind, due_at);
 
-CREATE TABLE alerts.files (
+CREATE TABLE alerts.document_files (
     content bytea NOT NULL,
     kind text NOT NULL,
     language text NOT NULL,
     request_id text NOT NULL,
-    CONSTRAINT files_kind_check CHECK ((kind = ANY (ARRAY['pdf'::text, 'docx'::text]))),
-    CONSTRAINT files_pkey PRIMARY KEY (request_id, language, kind),
-    CONSTRAINT files_request_id_fkey FOREIGN KEY (request_id) REFERENCES alerts.requests(request_id)
+    CONSTRAINT document_files_kind_check CHECK ((kind = ANY (ARRAY['pdf'::text, 'docx'::text]))),
+    CONSTRAINT document_files_pkey PRIMARY KEY (request_id, language, kind),
+    CONSTRAINT document_files_request_id_fkey FOREIGN KEY (request_id) REFERENCES alerts.requests(request_id)
 );
 
 CREATE TABLE alerts.notices (
@@ -289,6 +289,7 @@ CREATE INDEX sessions_by_account ON console.sessions USING btree (username);
 CREATE TABLE documents.documents (
     case_id text NOT NULL,
     document_id text NOT NULL,
+    files_due boolean NOT NULL DEFAULT false,
     instrument text NOT NULL,
     issued_at timestamp with time zone NOT NULL,
     issuer text NOT NULL,
@@ -314,17 +315,7 @@ CREATE TABLE documents.documents (
 );
 CREATE INDEX documents_of_case ON documents.documents USING btree (case_id);
 CREATE INDEX documents_unpublished ON documents.documents USING btree (issued_at, document_id) WHERE (NOT published);
-
-CREATE TABLE documents.files (
-    content bytea NOT NULL,
-    document_id text NOT NULL,
-    kind text NOT NULL,
-    language text NOT NULL,
-    sha256 text NOT NULL,
-    CONSTRAINT files_document_id_fkey FOREIGN KEY (document_id) REFERENCES documents.documents(document_id),
-    CONSTRAINT files_kind_check CHECK ((kind = ANY (ARRAY['pdf'::text, 'docx'::text]))),
-    CONSTRAINT files_pkey PRIMARY KEY (document_id, language, kind)
-);
+CREATE INDEX documents_without_files ON documents.documents USING btree (issued_at) WHERE files_due;
 
 CREATE TABLE documents.partitions (
     next_offset bigint NOT NULL DEFAULT 0,
@@ -333,6 +324,17 @@ CREATE TABLE documents.partitions (
     partition integer NOT NULL,
     topic text NOT NULL,
     CONSTRAINT partitions_pkey PRIMARY KEY (topic, partition)
+);
+
+CREATE TABLE documents.rendition_files (
+    content bytea NOT NULL,
+    document_id text NOT NULL,
+    kind text NOT NULL,
+    language text NOT NULL,
+    sha256 text NOT NULL,
+    CONSTRAINT rendition_files_document_id_fkey FOREIGN KEY (document_id) REFERENCES documents.documents(document_id),
+    CONSTRAINT rendition_files_kind_check CHECK ((kind = ANY (ARRAY['pdf'::text, 'docx'::text]))),
+    CONSTRAINT rendition_files_pkey PRIMARY KEY (document_id, language, kind)
 );
 
 CREATE TABLE documents.renditions (
