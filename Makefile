@@ -12,11 +12,6 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 COMPOSE := $(shell if docker compose version >/dev/null 2>&1; then echo "docker compose"; else echo docker-compose; fi) -p firenet -f deploy/compose.yaml
 
-help: ## print this
-	@echo "FireNet: watches whether every building that must be connected to the fire-alarm network is connected."
-	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-
 # A set of packages is installed anew only when its requirement file changed.
 $(VENV)/.have-%: requirements/%.txt | $(VENV)/.python
 	@echo "installing the $* packages into $(VENV) ..."
@@ -28,19 +23,19 @@ $(VENV)/.python:
 	@$(PYTHON) -m venv $(VENV) || { echo "cannot make a virtual environment in $(VENV); on Debian install python3-venv" >&2; exit 1; }
 	@touch $@
 
-install: $(VENV)/.have-dev ## install everything a developer needs into .venv
+help:
+	@echo "FireNet 消防联网监测: watches whether every building that must be connected to the fire-alarm network is connected."
+	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-fmt: $(VENV)/.have-dev ## format the code and put imports in order
-	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+##@ 看一看 · See it
 
-check: $(VENV)/.have-dev ## ruff, mypy strict, import contracts, drift of schemas, dashboards and reference
-	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports
-	@$(BIN)/python -m schemas.export --check
-	@$(BIN)/python -m deploy.grafana.build --check
-	@$(BIN)/python -m deploy.reference --check
-	@if command -v promtool >/dev/null; then promtool check config --syntax-only deploy/prometheus/*.yml && promtool check rules deploy/prometheus/rules/*.yaml && promtool test rules deploy/prometheus/tests/*.yaml; else echo "promtool is not installed: alert rules not checked"; fi
+demo: $(VENV)/.have-embedded ## a living district on real parts, no Docker, no root: prints a page to open (UNITS=200); Ctrl-C ends it
+	@exec $(BIN)/python -m deploy.stack demo
+
+run: $(VENV)/.have-embedded ## the same parts for real use, data kept under var/, no simulator
+	@exec $(BIN)/python -m deploy.stack run
+
+##@ 检验 · Check it
 
 # Most tests wait for real servers: two files at a time, each with servers of its own, take little more than half as long.
 test: $(VENV)/.have-dev ## everything that can run here: unit, contract, integration, end to end, containers where Docker is
@@ -55,37 +50,49 @@ test-unit: $(VENV)/.have-dev ## the fast tier: no server, some 20 seconds on two
 test-containers: $(VENV)/.have-dev ## the tests on Mosquitto, Kafka and TimescaleDB in containers
 	@$(BIN)/python -m pytest -m container
 
+test-e2e: $(VENV)/.have-dev ## all services together, the console in a real Chromium, kill -9
+	@$(BIN)/python -m pytest tests/e2e tests/chaos
+
 .PHONY: test-chaos
 test-chaos: $(VENV)/.have-dev ## a quarter of an hour of kills and freezes under load, all accounted for (SEED=7 KILLS=40)
 	@$(BIN)/python -m tests.chaos --kills $(or $(KILLS),40) $(if $(SEED),--seed $(SEED))
-
-test-e2e: $(VENV)/.have-dev ## all services together, the console in a real Chromium, kill -9
-	@$(BIN)/python -m pytest tests/e2e tests/chaos
 
 .PHONY: histories
 histories: $(VENV)/.have-dev ## 10 000 random histories against a naive recomputation of all figures (SEED=1 HISTORIES=10000)
 	@$(BIN)/python -m tests.naive --histories $(or $(HISTORIES),10000) --seed $(or $(SEED),1)
 
+bench: $(VENV)/.have-dev ## measure against the budgets: throughput, fire latency, deadlines, memory
+	@$(BIN)/python -m tests.bench
+
+##@ 开发 · Change it
+
+install: $(VENV)/.have-dev ## install everything a developer needs into .venv
+
+check: $(VENV)/.have-dev ## ruff, mypy strict, import contracts, drift of schemas, dashboards and reference
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m schemas.export --check
+	@$(BIN)/python -m deploy.grafana.build --check
+	@$(BIN)/python -m deploy.reference --check
+	@if command -v promtool >/dev/null; then promtool check config --syntax-only deploy/prometheus/*.yml && promtool check rules deploy/prometheus/rules/*.yaml && promtool test rules deploy/prometheus/tests/*.yaml; else echo "promtool is not installed: alert rules not checked"; fi
+
+fmt: $(VENV)/.have-dev ## format the code and put imports in order
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
 schemas: $(VENV)/.have-dev ## write JSON Schema, AsyncAPI, the Grafana dashboards and docs/reference from their sources
 	@$(BIN)/python -m schemas.export && $(BIN)/python -m deploy.grafana.build && $(BIN)/python -m deploy.reference
-
-requirements: $(VENV)/.have-dev ## pin the newest versions that fit into requirements/*.txt
-	@for set in runtime embedded dev; do $(BIN)/pip-compile --quiet --upgrade --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header -o requirements/$$set.txt requirements/$$set.in; done
 
 schema: $(VENV)/.have-dev ## write deploy/schema.sql anew: what all migrations make on a real PostgreSQL
 	@$(BIN)/python -m deploy.schema
 
-migrate: $(VENV)/.have-runtime ## prepare the database at FIRENET_DATABASE_DSN for this version; the one before may still run
-	@$(BIN)/python -m services.runtime.migrate
+requirements: $(VENV)/.have-dev ## pin the newest versions that fit into requirements/*.txt
+	@for set in runtime embedded dev; do $(BIN)/pip-compile --quiet --upgrade --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header -o requirements/$$set.txt requirements/$$set.in; done
 
-migrate-post: $(VENV)/.have-runtime ## finish it, once nothing of the version before runs any more
-	@$(BIN)/python -m services.runtime.migrate --post
+clean: ## remove caches and the virtual environment (var/ stays)
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build
 
-demo: $(VENV)/.have-embedded ## a living district on real parts, no Docker, no root: prints a page to open; Ctrl-C ends it
-	@exec $(BIN)/python -m deploy.stack demo
-
-run: $(VENV)/.have-embedded ## the same parts for real use, data kept under var/, no simulator
-	@exec $(BIN)/python -m deploy.stack run
+##@ 容器运行 · Run it in containers
 
 images: ## build all container images from Debian packages and Maven jars, no image registry
 	@deploy/images/build.sh
@@ -102,8 +109,10 @@ down: ## stop the containers; data stays in their volumes
 logs: ## follow the containers' logs
 	@$(COMPOSE) logs -f --tail=100
 
-bench: $(VENV)/.have-dev ## measure against the budgets: throughput, fire latency, deadlines, memory
-	@$(BIN)/python -m tests.bench
+##@ 数据库升级 · Upgrade a database
 
-clean: ## remove caches and the virtual environment (var/ stays)
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build
+migrate: $(VENV)/.have-runtime ## prepare the database at FIRENET_DATABASE_DSN for this version; the one before may still run
+	@$(BIN)/python -m services.runtime.migrate
+
+migrate-post: $(VENV)/.have-runtime ## finish it, once nothing of the version before runs any more
+	@$(BIN)/python -m services.runtime.migrate --post

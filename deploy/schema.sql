@@ -87,6 +87,7 @@ CREATE UNIQUE INDEX one_open_case_of_subject ON alerts.cases USING btree (subjec
 CREATE TABLE alerts.clocks (
     calendar_version text,
     case_id text NOT NULL,
+    counted_from timestamp with time zone,
     due_at timestamp with time zone NOT NULL,
     kind text NOT NULL,
     step text NOT NULL,
@@ -94,6 +95,7 @@ CREATE TABLE alerts.clocks (
     CONSTRAINT clocks_pkey PRIMARY KEY (case_id, kind),
     CONSTRAINT known_clock CHECK ((kind = ANY (ARRAY['step'::text, 'reply'::text, 'receipt'::text, 'un_acknowledge'::text])))
 );
+CREATE INDEX clocks_counted ON alerts.clocks USING btree (calendar_version) WHERE (calendar_version IS NOT NULL);
 CREATE INDEX clocks_due ON alerts.clocks USING btree (kind, due_at);
 
 CREATE TABLE alerts.document_files (
@@ -139,7 +141,7 @@ CREATE TABLE alerts.notices (
     subject text NOT NULL,
     template text NOT NULL,
     CONSTRAINT notices_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
-    CONSTRAINT notices_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'webhook'::text]))),
+    CONSTRAINT notices_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'webhook'::text, 'robot'::text]))),
     CONSTRAINT notices_pkey PRIMARY KEY (notice_id),
     CONSTRAINT notices_purpose_check CHECK ((purpose = ANY (ARRAY['notice'::text, 'all_clear'::text]))),
     CONSTRAINT notices_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sending'::text, 'accepted'::text, 'dead'::text, 'cancelled'::text])))
@@ -199,9 +201,9 @@ CREATE TABLE alerts.steps (
     document text NOT NULL,
     due_at timestamp with time zone NOT NULL,
     nobody text,
+    recipients text[] NOT NULL,
     step text NOT NULL,
     taken_at timestamp with time zone NOT NULL,
-    told text[] NOT NULL,
     CONSTRAINT steps_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
     CONSTRAINT steps_pkey PRIMARY KEY (case_id, step)
 );
@@ -218,7 +220,7 @@ CREATE TABLE console.accounts (
     username text NOT NULL,
     CONSTRAINT accounts_check CHECK (((role = 'department'::text) = (department IS NOT NULL))),
     CONSTRAINT accounts_pkey PRIMARY KEY (username),
-    CONSTRAINT accounts_role_check CHECK ((role = ANY (ARRAY['brigade'::text, 'centre'::text, 'department'::text])))
+    CONSTRAINT accounts_role_check CHECK ((role = ANY (ARRAY['brigade'::text, 'centre'::text, 'department'::text, 'screen'::text])))
 );
 
 CREATE TABLE console.orders (
@@ -483,10 +485,10 @@ CREATE TABLE rules.partitions (
     owner_epoch bigint NOT NULL DEFAULT 0,
     partition integer NOT NULL,
     saved_at timestamp with time zone,
-    sight text NOT NULL DEFAULT 'blind'::text,
+    visibility text NOT NULL DEFAULT 'blind'::text,
     watermark timestamp with time zone,
-    CONSTRAINT partitions_pkey PRIMARY KEY (partition),
-    CONSTRAINT partitions_sight_check CHECK ((sight = ANY (ARRAY['clear'::text, 'impaired'::text, 'blind'::text])))
+    CONSTRAINT known_visibility CHECK ((visibility = ANY (ARRAY['clear'::text, 'impaired'::text, 'blind'::text]))),
+    CONSTRAINT partitions_pkey PRIMARY KEY (partition)
 );
 
 CREATE TABLE rules.rate_counts (
@@ -524,42 +526,31 @@ CREATE VIEW rules.rates_now AS
     (sum(c.in_scope))::integer AS in_scope,
     (sum(
         CASE
-            WHEN (s.sight = 'blind'::text) THEN 0
+            WHEN (v.visibility = 'blind'::text) THEN 0
             ELSE c.connected
         END))::integer AS connected,
     (sum(
         CASE
-            WHEN (s.sight = 'blind'::text) THEN 0
+            WHEN (v.visibility = 'blind'::text) THEN 0
             ELSE c.late
         END))::integer AS late,
     (sum(
         CASE
-            WHEN (s.sight = 'blind'::text) THEN 0
+            WHEN (v.visibility = 'blind'::text) THEN 0
             ELSE c.offline
         END))::integer AS offline,
     (sum(
         CASE
-            WHEN (s.sight = 'blind'::text) THEN ((c.connected + c.offline) + c.unknown)
+            WHEN (v.visibility = 'blind'::text) THEN ((c.connected + c.offline) + c.unknown)
             ELSE c.unknown
         END))::integer AS unknown,
     (sum(c.never))::integer AS never,
     (sum(c.commissioning))::integer AS commissioning,
     (sum(c.exempt))::integer AS exempt,
-    min(s.watermark) AS watermark
+    min(v.watermark) AS watermark
    FROM (rules.rate_counts c
-     JOIN rules.sight_now s USING (partition))
+     JOIN rules.visibility_now v USING (partition))
   GROUP BY c.scope, c.dimension, c.value;
-
-CREATE VIEW rules.sight_now AS
- SELECT partition,
-    watermark,
-    blind_after_s,
-    saved_at,
-        CASE
-            WHEN ((watermark IS NULL) OR ((now() - watermark) > make_interval(secs => blind_after_s)) OR ((watermark > now()) AND ((now() - saved_at) > make_interval(secs => blind_after_s)))) THEN 'blind'::text
-            ELSE sight
-        END AS sight
-   FROM rules.partitions;
 
 CREATE TABLE rules.signals (
     "offset" bigint NOT NULL,
@@ -665,19 +656,30 @@ CREATE VIEW rules.units_now AS
     u.updated_at,
     u.line_drops,
     u.unstable_until,
-    s.watermark,
-    s.sight,
+    v.watermark,
+    v.visibility,
         CASE
-            WHEN ((s.sight = 'blind'::text) AND (u.connection = ANY (ARRAY['online'::text, 'late'::text, 'offline'::text]))) THEN 'unknown'::text
+            WHEN ((v.visibility = 'blind'::text) AND (u.connection = ANY (ARRAY['online'::text, 'late'::text, 'offline'::text]))) THEN 'unknown'::text
             ELSE u.connection
         END AS connection_now,
         CASE
-            WHEN ((s.sight = 'blind'::text) AND (u.health <> 'fire'::text)) THEN 'unknown'::text
+            WHEN ((v.visibility = 'blind'::text) AND (u.health <> 'fire'::text)) THEN 'unknown'::text
             ELSE u.health
         END AS health_now,
-    (COALESCE((u.unstable_until > s.watermark), false) AND (s.sight <> 'blind'::text)) AS unstable_now
+    (COALESCE((u.unstable_until > v.watermark), false) AND (v.visibility <> 'blind'::text)) AS unstable_now
    FROM (rules.units u
-     JOIN rules.sight_now s USING (partition));
+     JOIN rules.visibility_now v USING (partition));
+
+CREATE VIEW rules.visibility_now AS
+ SELECT partition,
+    watermark,
+    blind_after_s,
+    saved_at,
+        CASE
+            WHEN ((watermark IS NULL) OR ((now() - watermark) > make_interval(secs => blind_after_s)) OR ((watermark > now()) AND ((now() - saved_at) > make_interval(secs => blind_after_s)))) THEN 'blind'::text
+            ELSE visibility
+        END AS visibility
+   FROM rules.partitions;
 
 CREATE OR REPLACE FUNCTION alerts.case_subject()
  RETURNS trigger

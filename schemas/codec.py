@@ -28,6 +28,12 @@ class BadRecord(Exception):
         self.detail = detail
 
 
+def first_problem(error: ValidationError) -> str:
+    """Return where the first problem lies, if at one place, and what it is; nothing of the content."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    return ": ".join(filter(None, (".".join(str(part) for part in first["loc"]), first["msg"])))
+
+
 class Codec(Generic[T]):
     """Strict JSON codec of one topic's events."""
 
@@ -40,8 +46,7 @@ class Codec(Generic[T]):
         try:
             return self._adapter.validate_json(raw)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            raise BadRecord(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error
+            raise BadRecord(first_problem(error)) from error
 
     def encode(self, event: T) -> bytes:
         """Return compact UTF-8 JSON; decode(encode(x)) == x."""

@@ -79,7 +79,7 @@ def _read_pack(path: Path) -> Pack:
         raise InputError("bad_pack", f"{path.name} line {error.line}: not a pack in YAML") from error
     except ValidationError as error:
         place = ".".join(str(part) for part in error.errors(include_input=False)[0]["loc"])
-        raise InputError("bad_pack", f"{path.name}: {place}") from error
+        raise InputError("bad_pack", f"{path.name}: {place or 'not the fields of a pack'}") from error
 
 
 def read_registry(path: Path) -> list[RegistryEvent]:

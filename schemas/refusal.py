@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AliasChoices, AwareDatetime, Field, StringConstraints
 
 from schemas.base import Event, Identifier, ShortText, Wire
 from services.kernel.words import Lane, RefusalReason, Transport
@@ -59,7 +59,7 @@ class ReplayOutcome(StrEnum):
 class ReplayedData(Wire):
     """What became of one refusal that a person had decided anew: so many `signals`, or the `reason` why none.
 
-    `spoiled` parts of an accepted payload stay unusable; `detail` says in one sentence why.
+    `undecodable` parts of an accepted payload stay unusable; `detail` says in one sentence why.
     """
 
     refusal_id: Identifier
@@ -67,7 +67,8 @@ class ReplayedData(Wire):
     by: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     outcome: ReplayOutcome
     signals: int = Field(default=0, ge=0)
-    spoiled: int = Field(default=0, ge=0)
+    # written as `spoiled` before
+    undecodable: int = Field(default=0, ge=0, validation_alias=AliasChoices("undecodable", "spoiled"))
     reason: RefusalReason | None = None
     detail: ShortText = ""
 

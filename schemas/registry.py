@@ -16,7 +16,7 @@ from pydantic import (
 
 from schemas.base import Event, Identifier, ShortText, Wire
 from schemas.pack import Department, Pack
-from services.kernel.words import Construction, ContactRole, Language
+from services.kernel.words import Construction, ContactRole, Language, RobotProvider
 
 
 class Version(Wire):
@@ -87,13 +87,17 @@ class GatewayVersion(Version):
     retired_on: date | None = None
 
 
+RobotName = Annotated[
+    str, StringConstraints(pattern=rf"^({'|'.join(RobotProvider)}):[A-Za-z0-9][A-Za-z0-9_.-]{{0,63}}$")
+]
 WebhookUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["https", "http"], max_length=400)]
 
 
 class ContactVersion(Version):
-    """Who is told for a body (`office`) or a unit (the other roles), by e-mail, by signed webhook, or both.
+    """Who is told for a body (`office`) or a unit (the other roles), by e-mail, signed webhook and group robot.
 
-    `body_code` is a department code of the pack or a unit id. `webhook_secret_ref` names a secret, never holds it.
+    `body_code` is a department code of the pack or a unit id. `webhook_secret_ref` names a secret, never holds it; nor
+    does `robot`, written `provider:name`.
     """
 
     contact_id: Identifier
@@ -104,12 +108,13 @@ class ContactVersion(Version):
     email: EmailStr | None = None
     webhook_url: WebhookUrl | None = None
     webhook_secret_ref: Identifier | None = None
+    robot: RobotName | None = None
     retired_on: date | None = None
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
-        if self.email is None and self.webhook_url is None:
-            raise ValueError("a contact needs an e-mail address or a webhook URL")
+        if self.email is None and self.webhook_url is None and self.robot is None:
+            raise ValueError("a contact needs an e-mail address, a webhook URL or a robot")
         if (self.webhook_url is None) != (self.webhook_secret_ref is None):
             raise ValueError("webhook_url and webhook_secret_ref go together")
         return self

@@ -23,8 +23,9 @@ LOW, HIGH = "下限 low", "上限 high"
 RATE_TEXT = (
     "此刻在线单位 ÷ 应联网单位（豁免除外），向下取整到千分之一。"
     "下限把看不见的单位算作未联网，上限算作已联网；两者不同即我方视野不全。"
-    " Connected now divided by in scope and not exempt, floored to a tenth of a percent. Low counts units out of our "
-    "sight as not connected, high as connected: where they differ we do not see everything. An empty scope has no rate."
+    " Connected now divided by in scope and not exempt, floored to a tenth of a percent. Low counts units that "
+    "are unknown as not connected, high as connected: where they differ we do not see "
+    "everything. An empty scope has no rate."
 )
 SEEN = [State("0", "看得见 clear", "green")]
 
@@ -36,7 +37,7 @@ def build() -> Dashboard:
     board = dashboard(
         UID, "消防联网：辖区总览 · FireNet: district", text, other="其他看板 · other dashboards", department=True
     )
-    for part in (_rates, _units, _departments, _cases, _sight, _own_alerts):
+    for part in (_rates, _units, _departments, _cases, _visibility, _own_alerts):
         part(board)
     return board
 
@@ -89,7 +90,7 @@ def _units(board: Dashboard) -> None:
     )
     text = (
         "单位自报的设施状态。未知：尚未发过话，或我方此刻看不见。"
-        " What units say of their own system. Unknown: never said, or out of our sight now."
+        " What units say of their own system. Unknown: never said, or blind now."
     )
     board.with_panel(
         lines(
@@ -167,21 +168,21 @@ def _cases(board: Dashboard) -> None:
     )
 
 
-def _sight(board: Dashboard) -> None:
+def _visibility(board: Dashboard) -> None:
     board.with_row(Row("我方是否看得见 · Do we see"))
-    text = "失明的分区数：其单位显示为未知。 Partitions out of sight: their units are shown as unknown."
+    text = "失明的分区数：其单位显示为未知。 Blind partitions: their units are shown as unknown."
     board.with_panel(
         states(
             Words("失明分区", "Blind partitions", text, COUNT),
-            Q('sum(firenet_rules_sight{sight="blind"})', "blind"),
+            Q('sum(firenet_rules_visibility{visibility="blind"})', "blind"),
             meaning=SEEN,
         )
     )
-    text = "视野受损的分区数：有采集进程失声。 Partitions with impaired sight: a process of ingest is silent."
+    text = "视野受损的分区数：有采集进程失声。 Partitions with impaired visibility: a process of ingest is silent."
     board.with_panel(
         states(
             Words("受损分区", "Impaired partitions", text, COUNT),
-            Q('sum(firenet_rules_sight{sight="impaired"})', "impaired"),
+            Q('sum(firenet_rules_visibility{visibility="impaired"})', "impaired"),
             meaning=SEEN,
         )
     )

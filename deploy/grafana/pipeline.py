@@ -29,7 +29,7 @@ def build() -> Dashboard:
         UID, "消防联网：我方链路 · FireNet: our pipeline", text, other="其他看板 · other dashboards", department=False
     )
     ingest = (_ingest, _ingest_durations, _ingest_trouble)
-    for part in (_processes, *ingest, _sight, _rules, _results, _alerts, _promises, _archive, _console):
+    for part in (_processes, *ingest, _visibility, _rules, _results, _alerts, _promises, _archive, _console):
         part(board)
     return board
 
@@ -105,7 +105,7 @@ def _ingest(board: Dashboard) -> None:
             Q(f"sum by (kind) (rate(firenet_ingest_signals_total{EACH})) > 0", "{{kind}}"),
         )
     )
-    text = "带标记存入的信号与网关跳号。 Signals stored with an oddity, and numbers that gateways skipped."
+    text = "带标记存入的信号与网关跳号。 Signals stored with an anomaly, and numbers that gateways skipped."
     board.with_panel(
         lines(
             Words("异常标记", "Oddities", text, PER_SECOND),
@@ -172,8 +172,8 @@ def _ingest_trouble(board: Dashboard) -> None:
     )
 
 
-def _sight(board: Dashboard) -> None:
-    board.with_row(Row("视野 · Sight"))
+def _visibility(board: Dashboard) -> None:
+    board.with_row(Row("视野 · Visibility"))
     text = "最近一次证明距今多久。 How old the newest proof of ingest is; above 15 s we are blind."
     board.with_panel(
         lines(
@@ -191,11 +191,11 @@ def _sight(board: Dashboard) -> None:
             width=8,
         )
     )
-    text = "分区数按视野。 Partitions by sight; all must be clear."
+    text = "分区数按视野。 Partitions by visibility; all must be clear."
     board.with_panel(
         lines(
-            Words("分区视野", "Partitions by sight", text, COUNT),
-            Q("sum by (sight) (firenet_rules_sight)", "{{sight}}"),
+            Words("分区视野", "Partitions by visibility", text, COUNT),
+            Q("sum by (visibility) (firenet_rules_visibility)", "{{visibility}}"),
             width=8,
             stacked=True,
         )
@@ -217,7 +217,7 @@ def _rules(board: Dashboard) -> None:
         lines(
             Words("规则异常", "Errors", text, PER_SECOND),
             Q(f"sum by (reason) (rate(firenet_rules_refused_total{EACH})) > 0", "拒 refused {{reason}}"),
-            Q(f"sum by (reason) (rate(firenet_rules_oddities_total{EACH})) > 0", "异常 odd {{reason}}"),
+            Q(f"sum by (reason) (rate(firenet_rules_anomalies_total{EACH})) > 0", "异常 odd {{reason}}"),
             Q(f"sum by (dependency) (rate(firenet_rules_retries_total{EACH})) > 0", "等待 waits for {{dependency}}"),
             width=8,
         )
@@ -327,7 +327,7 @@ def _promises(board: Dashboard) -> None:
         figures(
             Words("承诺", "Promises", text, COUNT),
             Q("max by (why) (firenet_alerts_escalation_violations)", "违约 {{why}}"),
-            Q("sum(firenet_alerts_nobody_told_total) or vector(0)", "无人可告 nobody told"),
+            Q("sum(firenet_alerts_steps_without_contact_total) or vector(0)", "无人可告 nobody told"),
             Q("max(firenet_alerts_audit_unsealed)", "未入链 unsealed"),
             Q("sum(firenet_alerts_rejected_total)", "被拒 rejected"),
             width=16,

@@ -5,10 +5,12 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from deploy.stack.centre_lines import CentreLines
 from deploy.stack.firenet import FireNet, Options, Ports
 from deploy.stack.lock import only_one
 from deploy.stack.lookout import Lookout
@@ -22,12 +24,17 @@ from services.kernel.calendar import CHINA
 from services.runtime.clock import SystemClock
 
 DEMO_UNITS = 200
+LEAST_UNITS, MOST_UNITS = 50, 20_000
+"""The story needs units that a carrier can lose; one machine that also simulates them needs room."""
 DEMO_SEED = 2026
 DEMO_DEVICES = ["--gb26875-mqtt", "30", "--gb26875-tcp", "10"]
 """So many of its gateways speak GB/T 26875.3, of all makes."""
 SUPERVISION_RATE = 40.0  # the default profile's 240 s deadline passes after 6 s
 LADDER_RATE = 1440.0  # H4 falls due 24 h after H0: here 60 s
-USAGE = "usage: python -m deploy.stack demo|run"
+USAGE = """usage: python -m deploy.stack demo|run
+
+demo  a living district on loopback, its data begun anew in var/demo (UNITS=200 units)
+run   for real use, data kept in FIRENET_DATA or var/run; FIRENET_MQTT_TLS=1 secures the broker"""
 
 OURS = "ingest, rules, alerts, documents, compliance, console"
 
@@ -39,7 +46,8 @@ def say(text: str) -> None:
 def show(text: str) -> None:
     """Print; that nobody hears it, or the disk that it goes to is full, is no reason to end."""
     with contextlib.suppress(OSError):
-        print(text, flush=True)
+        sys.stdout.write(text + "\n")  # at once: `print` writes the end of the line apart, and threads get between
+        sys.stdout.flush()
 
 
 def follow_story(log: Path, stop: threading.Event) -> None:
@@ -56,10 +64,18 @@ def follow_story(log: Path, stop: threading.Event) -> None:
             position = file.tell()
 
 
-def told(received: Received) -> None:
+def told(lines: CentreLines, received: Received) -> None:
     """Print what reached the centre's webhook."""
     data: dict[str, Any] = received.body.get("data", {})
-    say(f"    监控中心收到 centre's webhook: {data.get('subject', received.id)}")
+    lines.received(str(received.body.get("type", "")), str(data.get("subject", received.id)))
+
+
+def demo_units(environ: Mapping[str, str]) -> int:
+    """Return how many units the demo's district has: UNITS, or 200. Raises ValueError."""
+    text = environ.get("UNITS") or str(DEMO_UNITS)
+    if not text.isascii() or not text.isdigit() or not LEAST_UNITS <= int(text) <= MOST_UNITS:
+        raise ValueError(f"UNITS must be a number from {LEAST_UNITS} to {MOST_UNITS}, not {text!r}")
+    return int(text)
 
 
 def say_what_is_fetched(firenet: FireNet) -> None:
@@ -76,17 +92,18 @@ def start_brokers(stack: Stack, firenet: FireNet) -> None:
 
 
 def lookout(firenet: FireNet) -> Lookout:
-    return Lookout(firenet.standing_file, firenet.door, say, SystemClock())
+    return Lookout(firenet.status_file, firenet.door, say, SystemClock())
 
 
 def demo() -> None:
+    units = demo_units(os.environ)
     folder = ROOT / "var" / "demo"
     with only_one(folder):
-        _demo(folder)
+        _demo(folder, units)
     say("ended; nothing is left running.")
 
 
-def _demo(folder: Path) -> None:
+def _demo(folder: Path, units: int) -> None:
     ports = Ports.known(os.environ)
     shutil.rmtree(folder, ignore_errors=True)
     options = Options(
@@ -99,20 +116,20 @@ def _demo(folder: Path) -> None:
     )
     firenet = FireNet(folder, ports, options)
     story_over = threading.Event()
-    receiver = WebhookReceiver(ports.webhook, firenet.secret("centre"), told)
+    receiver = WebhookReceiver(ports.webhook, firenet.secret("centre"), partial(told, CentreLines(say)))
     try:
         with receiver, Stack(say=say, look=lookout(firenet).look) as stack:
             start_brokers(stack, firenet)
             district = folder / "district"
-            size = ["--units", str(DEMO_UNITS), "--seed", str(DEMO_SEED), *DEMO_DEVICES]
+            size = ["--units", str(units), "--seed", str(DEMO_SEED), *DEMO_DEVICES]
             firenet.command("services.simulator", "write", str(district), *size, "--centre-webhook", receiver.url)
             firenet.command("services.registry", "import", *map(str, sorted(district.iterdir())))
-            accounts = firenet.command("services.console", "demo-accounts")
+            accounts = firenet.command("services.console", "demo-accounts").splitlines()
             say(f"{OURS} ...")
             stack.take_up(firenet.mailbox, *firenet.services())
             simulator = simulator_service(firenet, size)
             stack.take_up(simulator)
-            announce(firenet, accounts)
+            announce(firenet, ["账号 accounts     each opens another view of the page", "", *accounts])
             threading.Thread(target=follow_story, args=(simulator.log, story_over), daemon=True).start()
             stack.watch()
     finally:
@@ -130,7 +147,7 @@ def simulator_service(firenet: FireNet, size: list[str]) -> Service:
     return Service(firenet.folder / "simulator", name="simulator", argv=argv, env=env, needs=("ingest", "Door"))
 
 
-def announce(firenet: FireNet, accounts: str) -> None:
+def announce(firenet: FireNet, below: Sequence[str]) -> None:
     ports = firenet.ports
     lines = [
         "",
@@ -141,9 +158,9 @@ def announce(firenet: FireNet, accounts: str) -> None:
         f"alerts-fire {ports.alerts_fire}, documents {ports.documents}, compliance {ports.compliance}, "
         f"console {ports.console_status})",
         "",
-        *(f"  {line}" for line in accounts.splitlines()),
+        *(f"  {line}".rstrip() for line in below),
         "",
-        "  Ctrl-C ends everything.",
+        f"  Ctrl-C ends everything. Data and logs: {firenet.folder}",
         "",
     ]
     show("\n".join(lines))
@@ -201,8 +218,9 @@ def _run(folder: Path) -> None:
             firenet.note_set_up()
             say(f"{OURS} ...")
             stack.take_up(*firenet.services())
-        lines = "Accounts: python -m services.console accounts add; units: python -m services.registry import"
-        announce(firenet, lines)
+        announce(
+            firenet, ["Accounts: python -m services.console accounts add; units: python -m services.registry import"]
+        )
         environment = folder / "environment"
         try:
             write_environment(firenet, environment)
@@ -224,6 +242,9 @@ MODES: dict[str, Callable[[], None]] = {"demo": demo, "run": run}
 
 
 def main(arguments: list[str]) -> int:
+    if arguments in (["-h"], ["--help"]):
+        print(USAGE)
+        return 0
     if len(arguments) != 1 or arguments[0] not in MODES:
         print(USAGE, file=sys.stderr)
         return 2
@@ -231,7 +252,7 @@ def main(arguments: list[str]) -> int:
         MODES[arguments[0]]()
     except Stopped:
         say("ended while starting; nothing is left running.")
-    except (PartError, StartFailed, OSError) as error:
+    except (PartError, StartFailed, OSError, ValueError) as error:
         print(f"FireNet did not start: {error}", file=sys.stderr)
         return 1
     return 0

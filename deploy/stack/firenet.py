@@ -220,7 +220,7 @@ class FireNet:
         return f"http://{HOST}:{self.ports.console}/"
 
     @property
-    def standing_file(self) -> Path:
+    def status_file(self) -> Path:
         """Where the supervisor writes down what does not run, and the console reads it."""
         return self.folder / "parts.json"
 
@@ -265,7 +265,7 @@ class FireNet:
             "CONSOLE_STATUS_PORT": str(self.ports.console_status),
             "CONSOLE_ALERTS_URL": f"http://{HOST}:{self.ports.alerts}",
             "CONSOLE_ALERTS_TOKEN": self.secret("alerts-api"),
-            "CONSOLE_PARTS_FILE": str(self.standing_file),
+            "CONSOLE_PARTS_FILE": str(self.status_file),
             **{name: f"{rate:g}" for name, rate in rates.items()},
         }
         if self.options.devices:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from deploy.stack.door import Shut
 from deploy.stack.door_part import Door
-from deploy.stack.standing import Standing, StandingFile
+from deploy.stack.part_status import PartStatus, PartStatusFile
 from services.kernel.words import PartState
 from services.runtime.clock import Clock
 
@@ -26,21 +26,21 @@ class Lookout:
         self._door = door
         self._say = say
         self._clock = clock
-        self._file: StandingFile | None = None
+        self._file: PartStatusFile | None = None
         self._shut_since: float | None = None
         self._told: str | None = None
         try:
-            self._file = StandingFile(path)
+            self._file = PartStatusFile(path)
         except OSError as error:
             say(f"the page will not show what does not run: {path} cannot be written ({error.strerror}).")
 
-    def look(self, standings: Sequence[Standing]) -> None:
+    def look(self, statuses: Sequence[PartStatus]) -> None:
         why = None if self._door is None else self._door.shut_why
-        told = list(standings)
+        told = list(statuses)
         if why is not None and self._door is not None:
             place = next((n for n, one in enumerate(told) if one.name == self._door.name), None)
             if place is not None and told[place].state is PartState.RUNS:
-                told[place] = Standing(self._door.name, PartState.SHUT, shut_why=why)
+                told[place] = PartStatus(self._door.name, PartState.SHUT, shut_why=why)
         if self._file is not None:
             self._file.write(told, self._clock.now())
         self._tell(why)

@@ -24,7 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import FrameType, TracebackType
 
 from deploy.stack.part import Part
-from deploy.stack.standing import Standing
+from deploy.stack.part_status import PartStatus
 from deploy.stack.supervision import PartSupervision, RestartPolicy, WatchedPart
 from services.runtime.clock import Clock, SystemClock
 
@@ -46,7 +46,7 @@ class Stack:
         say: Callable[[str], None],
         restart: RestartPolicy | None = None,
         clock: Clock | None = None,
-        look: Callable[[Sequence[Standing]], None] = lambda _: None,
+        look: Callable[[Sequence[PartStatus]], None] = lambda _: None,
     ) -> None:
         """`look` is told every second how each part is doing."""
         self._clock = clock or SystemClock()

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from deploy.stack.causes import Cause
 from deploy.stack.part import Part, PartError
+from deploy.stack.part_status import PartStatus
 from deploy.stack.process import trim_log
-from deploy.stack.standing import Standing
 from services.kernel.words import PartState
 from services.runtime.clock import Clock
 
@@ -68,13 +68,13 @@ class WatchedPart:
         """Whether it is known if it comes up now."""
         return self.up or self.failed is not None or bool(self.waits_for)
 
-    def standing(self) -> Standing:
+    def status(self) -> PartStatus:
         """Return how it is doing, for the page."""
         if self.waits_for:
-            return Standing(self.part.name, PartState.WAITS, waits_for=self.waits_for)
+            return PartStatus(self.part.name, PartState.WAITS, waits_for=self.waits_for)
         if self.failed is not None:
-            return Standing(self.part.name, PartState.FAILED, self.failed.cause)
-        return Standing(self.part.name, PartState.RUNS if self.up else PartState.STARTS)
+            return PartStatus(self.part.name, PartState.FAILED, self.failed.cause)
+        return PartStatus(self.part.name, PartState.RUNS if self.up else PartState.STARTS)
 
 
 class PartSupervision:
@@ -86,7 +86,7 @@ class PartSupervision:
         say: Callable[[str], None],
         restart: RestartPolicy,
         clock: Clock,
-        look: Callable[[Sequence[Standing]], None],
+        look: Callable[[Sequence[PartStatus]], None],
         pool: ThreadPoolExecutor,
     ) -> None:
         """`look` is told every second how each part is doing; parts start and stop in `pool`."""
@@ -114,7 +114,7 @@ class PartSupervision:
         now = self._clock.monotonic()
         if now - self._looked >= LOOK_EVERY_S:
             self._looked = now
-            self._look([watched.standing() for watched in self.watched])
+            self._look([watched.status() for watched in self.watched])
         if now - self._trimmed >= TRIM_EVERY_S:
             self._trimmed = now
             for watched in self.watched:

@@ -1,9 +1,19 @@
-"""`python -m services.alerts`: run one process until SIGTERM or SIGINT; `verify-audit` checks the audit chain."""
+"""`python -m services.alerts`: run one process until SIGTERM or SIGINT.
 
+`verify-audit` checks the audit chain in the database; `bundle CASE FILE.zip` packs all that happened to a case, to be
+checked without us; `check-bundle FILE.zip` checks one, as the `verify.py` in it does.
+"""
+
+import argparse
 import asyncio
 import sys
+from pathlib import Path
 
-from services.alerts.app import run, verify_audit
+from services.alerts.adapters import bundle_check
+from services.alerts.app import make_bundle, run, verify_audit
+from services.alerts.domain.audit.bundle import NoBundle
+from services.alerts.domain.errors import StoreUnavailable
+from services.alerts.domain.ids import CaseId
 from services.alerts.settings import AlertsSettings
 from services.runtime.lifecycle import Stop, TaskDied, install_signal_handlers
 from services.runtime.logging import configure
@@ -20,9 +30,12 @@ async def _main(settings: AlertsSettings) -> int:
     return 0
 
 
+def _dsn() -> str:
+    return load(ServiceSettings).database_dsn.get_secret_value()
+
+
 def _verify() -> int:
-    settings = load(ServiceSettings)
-    found = asyncio.run(verify_audit(settings.database_dsn.get_secret_value()))
+    found = asyncio.run(verify_audit(_dsn()))
     if found.broken_at is None:
         print(f"audit chain holds: {found.entries} entries, last hash {found.last_hash}")
         return 0
@@ -30,11 +43,50 @@ def _verify() -> int:
     return 1
 
 
-if __name__ == "__main__":
-    if sys.argv[1:] == ["verify-audit"]:
-        sys.exit(_verify())
-    if sys.argv[1:]:
-        sys.exit("usage: python -m services.alerts [verify-audit]")
+def _bundle(case_id: str, path: Path) -> int:
+    try:
+        files = asyncio.run(make_bundle(_dsn(), CaseId(case_id), path))
+    except NoBundle as error:
+        print(f"no bundle: {error}", file=sys.stderr)
+        return 1
+    except FileExistsError:
+        print(f"no bundle: {path} is there already", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"no bundle: {path}: {error.strerror}", file=sys.stderr)
+        return 1
+    except StoreUnavailable:
+        print("no bundle: the database of FIRENET_DATABASE_DSN does not answer", file=sys.stderr)
+        return 1
+    print(f"{path}: {files} files; check it with: python3 verify.py {path.name}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m services.alerts", description=__doc__)
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("serve", help="run until SIGTERM or SIGINT (the default)")
+    commands.add_parser("verify-audit", help="check the audit chain in the database")
+    bundle = commands.add_parser("bundle", help="pack all that happened to a case into one archive")
+    bundle.add_argument("case")
+    bundle.add_argument("file", type=Path)
+    commands.add_parser("check-bundle", help="check such an archive").add_argument("file")
+    return parser
+
+
+def main() -> int:
+    arguments = _parser().parse_args()
+    match arguments.command:
+        case "verify-audit":
+            return _verify()
+        case "bundle":
+            return _bundle(arguments.case, arguments.file)
+        case "check-bundle":
+            return int(bundle_check.main([arguments.file]))
     loaded = load(AlertsSettings)
     configure("alerts", loaded.log_level)
-    sys.exit(asyncio.run(_main(loaded)))
+    return asyncio.run(_main(loaded))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

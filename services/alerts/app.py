@@ -11,12 +11,16 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from schemas.topics import REGISTRY
 from services.alerts.adapters.case_reader import CaseReader
+from services.alerts.adapters.evidence_bundle import bundle_files, write_bundle
 from services.alerts.adapters.http_api import Acknowledge, build_api
 from services.alerts.adapters.postgres_audit import PostgresAuditLog
 from services.alerts.adapters.postgres_cases import WORK_CHANNEL, PostgresCaseStore
+from services.alerts.adapters.postgres_evidence import PostgresEvidence
+from services.alerts.domain.audit.bundle import NoBundle
 from services.alerts.domain.audit.chain import GENESIS, Verified, verify
 from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.errors import NoPack
@@ -147,6 +151,21 @@ class Alerts:
 async def run(settings: AlertsSettings, stop: Stop) -> None:
     """Run one alerts process until stop."""
     await Alerts(settings, SystemClock()).run(stop)
+
+
+async def make_bundle(dsn: str, case_id: CaseId, path: Path) -> int:
+    """Write the evidence bundle of a case; return how many files it has. Raises NoBundle, OSError, StoreUnavailable.
+
+    The chain is verified whole before, so that the bundle says how long it was.
+    """
+    verified = await verify_audit(dsn)
+    if verified.broken_at is not None:
+        raise NoBundle(f"the audit chain is broken at entry {verified.broken_at}: {verified.why}")
+    async with open_pool(dsn, "alerts-bundle", 1, 1) as pool:
+        record, part = await PostgresEvidence(pool).of(case_id)
+    files = bundle_files(record, part, verified, SystemClock().now())
+    await asyncio.to_thread(write_bundle, path, files)
+    return len(files)
 
 
 async def verify_audit(dsn: str) -> Verified:

@@ -35,7 +35,7 @@ class AlertsMetrics:
         )
         self.steps = Counter("firenet_alerts_steps_total", "Ladder steps taken", ["kind", "step"], registry=registry)
         self.nobody = Counter(
-            "firenet_alerts_nobody_told_total",
+            "firenet_alerts_steps_without_contact_total",
             "Steps whose own recipients have no contact",
             ["step"],
             registry=registry,
@@ -58,7 +58,7 @@ class AlertsMetrics:
             registry=registry,
         )
         self.notified_from_memory = Counter(
-            "firenet_alerts_told_from_memory_total",
+            "firenet_alerts_notified_from_memory_total",
             "Fire signals acted upon while the database was away",
             registry=registry,
         )
@@ -111,6 +111,12 @@ class AlertsMetrics:
         self.calendar_unconfirmed = Gauge(
             "firenet_alerts_calendar_unconfirmed",
             "1 when a reply deadline was counted in a year whose working days are only projected",
+            registry=registry,
+        )
+        self.recounted = Counter(
+            "firenet_alerts_clocks_recounted_total",
+            "Clocks of open cases that moved because the calendar of working days is known better",
+            ["kind"],
             registry=registry,
         )
         self.pack_expired = Gauge(

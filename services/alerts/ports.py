@@ -174,6 +174,14 @@ class CaseTransaction(IntakeTransaction, Protocol):
         """Return and lock up to `limit` open cases whose next step is due, earliest first, skipping locked ones."""
         ...
 
+    async def calendar_versions(self) -> Sequence[str]:
+        """Return the versions of calendars that clocks were counted by."""
+        ...
+
+    async def counted_by(self, versions: Collection[str], limit: int) -> list[Case]:
+        """Return and lock up to `limit` cases with a clock that one of these counted, skipping locked ones."""
+        ...
+
     async def case(self, case_id: CaseId) -> Case | None:
         """Return and lock one case."""
         ...
@@ -345,8 +353,8 @@ class OpenFires(Protocol):
         ...
 
 
-class InterimStore(IntakeStore, Tray, Protocol):
-    """Cases and notices in memory while the database is away."""
+class InterimNotices(Tray, Protocol):
+    """Notices in memory while the database is away."""
 
     def rows(self) -> Mapping[NoticeId, InterimRow]:
         """Return the notices that the database does not know of yet, or not all of them."""
@@ -359,6 +367,13 @@ class InterimStore(IntakeStore, Tray, Protocol):
     def drop(self, notice_id: NoticeId) -> None:
         """Forget a notice: the database has it."""
         ...
+
+
+class InterimStore(IntakeStore, Protocol):
+    """Cases in memory while the database is away, and their notices."""
+
+    @property
+    def notices(self) -> InterimNotices: ...
 
     def begin_look(self) -> int:
         """Return the number of the look at the database that begins now."""

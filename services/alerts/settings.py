@@ -97,7 +97,9 @@ class AlertsSettings(ServiceSettings):
         default=250, ge=10, le=10_000, description="how often due work is looked for without a wake-up, milliseconds"
     )
 
-    secrets_dir: Path = Field(default=Path("var/secrets"), description="folder of the webhooks' signing secrets")
+    secrets_dir: Path = Field(
+        default=Path("var/secrets"), description="folder of the webhooks' signing secrets and the robots' addresses"
+    )
     allow_local_webhooks: bool = Field(
         default=False, description="let webhooks go to this machine itself, over http too; for demo and tests"
     )

@@ -25,7 +25,7 @@ class LogRecord:
 
 
 class Bounds(NamedTuple):
-    """What Kafka holds of a place: offsets [first, end), and the offset up to which it was told that we archived."""
+    """What Kafka holds of a place: offsets [first, end), and the offset up to which it remembers that we archived."""
 
     first: int
     end: int
@@ -33,7 +33,7 @@ class Bounds(NamedTuple):
 
 
 class Appended(NamedTuple):
-    """What became of a batch: lines written, their bytes before compression, oddities among them."""
+    """What became of a batch: lines written, their bytes before compression, anomalies among them."""
 
     records: int
     line_bytes: int
@@ -82,7 +82,7 @@ class LogSource(Protocol):
         ...
 
     async def note(self, positions: Mapping[Place, int]) -> None:
-        """Have Kafka remember up to where the archive is whole: by it a folder that is gone is told from a new one."""
+        """Have Kafka remember up to where the archive is whole: by it a folder that is gone is known from a new one."""
         ...
 
     async def close(self) -> None: ...

@@ -21,6 +21,8 @@ def main() -> int:
     try:
         if arguments.command == "accounts":
             return asyncio.run(_accounts(settings, arguments))
+        if arguments.command == "screens":
+            return asyncio.run(_screens(settings, arguments))
         if arguments.command == "demo-accounts":
             return asyncio.run(_demo(settings, as_json=arguments.json))
         configure("console", settings.log_level)
@@ -48,6 +50,13 @@ def _parser() -> argparse.ArgumentParser:
     accounts.add_parser("disable", help="end its sessions and let it in no more").add_argument(
         "--username", required=True
     )
+    screens = commands.add_parser("screens", help="displays on a wall").add_subparsers(dest="action", required=True)
+    screen = screens.add_parser("add", help="make a screen, or give it a new key; prints the address to open on it")
+    screen.add_argument("--name", required=True)
+    screen.add_argument("--display-name", required=True)
+    screen.add_argument("--days", type=int, default=365, help="how long its key opens it (365)")
+    screens.add_parser("list", help="all screens, and until when each opens")
+    screens.add_parser("revoke", help="its key opens nothing any more").add_argument("--name", required=True)
     demo = commands.add_parser("demo-accounts", help="one account of each role, with new passwords")
     demo.add_argument("--json", action="store_true", help="print a JSON list")
     return parser
@@ -89,6 +98,28 @@ async def _accounts(settings: ConsoleSettings, arguments: argparse.Namespace) ->
         password=password,
     )
     print(f"{viewer.username}\t{password}" if arguments.generate else viewer.username)
+    return 0
+
+
+async def _screens(settings: ConsoleSettings, arguments: argparse.Namespace) -> int:
+    if arguments.action == "list":
+        for screen in await app.list_screens(settings):
+            ends = "revoked" if screen.disabled else f"{screen.expires_at:%Y-%m-%d}" if screen.expires_at else "ended"
+            print(screen.username, ends, screen.display_name, sep="\t")
+        return 0
+    if arguments.action == "revoke":
+        known = {screen.username for screen in await app.list_screens(settings)}
+        if arguments.name not in known:
+            print("no such screen", file=sys.stderr)
+            return 1
+        await app.disable_account(settings, arguments.name)
+        print("revoked")
+        return 0
+    key, until = await app.add_screen(
+        settings, name=arguments.name, display_name=arguments.display_name, days=arguments.days
+    )
+    print(f"/wall?key={key}")
+    print(f"open this address of the console once on the screen; until {until:%Y-%m-%d}", file=sys.stderr)
     return 0
 
 

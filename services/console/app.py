@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 import httpx
 
@@ -12,10 +13,12 @@ from services.console.adapters.kafka_orders import KafkaReplayOrders
 from services.console.adapters.postgres_accounts import PostgresAccounts
 from services.console.adapters.postgres_read import PostgresReadModel
 from services.console.adapters.postgres_refusals import PostgresRefusals
+from services.console.adapters.refusal_copy import RefusalCopy
 from services.console.adapters.refusal_feed import RefusalFeed
 from services.console.adapters.secrets import Argon2Passwords, RandomSecrets, generated_password
 from services.console.adapters.web.site import PageServer, SiteOptions, build_site
-from services.console.domain.accounts import Account, checked_account, checked_password
+from services.console.domain.accounts import Account, BadAccount, checked_account, checked_password
+from services.console.domain.screens import Screen, new_screen
 from services.console.domain.viewer import Viewer
 from services.console.metrics import Metrics, RateGauges
 from services.console.settings import ConsoleSettings
@@ -68,7 +71,7 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
         commands = HttpCaseCommands(http, str(settings.alerts_url), settings.alerts_token, settings.alerts_deadline_s)
         book, orders = PostgresRefusals(pool), KafkaReplayOrders(settings.kafka_bootstrap)
         feed = RefusalFeed(
-            book,
+            RefusalCopy(pool),
             metrics,
             clock,
             owner=f"console-{settings.http_port}",
@@ -143,6 +146,28 @@ async def disable_account(settings: ConsoleSettings, username: str) -> bool:
         return await accounts.disable(username)
 
 
+async def add_screen(settings: ConsoleSettings, *, name: str, display_name: str, days: int) -> tuple[str, datetime]:
+    """Create the screen or give it a new key; return the key and when it ends. Raises BadAccount.
+
+    Not for the name of a person's account: that would lock the person out.
+    """
+    screen, lasts = new_screen(name, display_name, days)
+    secrets, now = RandomSecrets(), SystemClock().now()
+    key = secrets.token()
+    async with _accounts(settings) as accounts:
+        there = await accounts.find(screen.username)
+        if there is not None and not there.viewer.is_screen:
+            raise BadAccount(f"name: {screen.username} is the account of a person")
+        await accounts.save(screen, now)
+        await accounts.open_session(secrets.digest(key), screen.username, secrets.token(), now, now + lasts)
+    return key, now + lasts
+
+
+async def list_screens(settings: ConsoleSettings) -> Sequence[Screen]:
+    async with _accounts(settings) as accounts:
+        return await accounts.screens()
+
+
 async def demo_accounts(settings: ConsoleSettings) -> list[tuple[Viewer, str]]:
     """Create or renew one account of each role; return each with its new password."""
     made = []
@@ -160,4 +185,13 @@ async def demo_accounts(settings: ConsoleSettings) -> list[tuple[Viewer, str]]:
     return made
 
 
-__all__ = ["add_account", "demo_accounts", "disable_account", "generated_password", "list_accounts", "run"]
+__all__ = [
+    "add_account",
+    "add_screen",
+    "demo_accounts",
+    "disable_account",
+    "generated_password",
+    "list_accounts",
+    "list_screens",
+    "run",
+]

@@ -86,7 +86,7 @@ class _Figures:
     def __init__(self, gauge: Callable[[str, str], Gauge]) -> None:
         self._units = gauge("units", "Denominator of the live networking rate: units in scope that are not exempt")
         self._connected = gauge("connected_units", "Numerator of the live networking rate")
-        self._unknown = gauge("unknown_units", "Units of the live networking rate that are out of sight")
+        self._unknown = gauge("unknown_units", "Units of the live networking rate that are unknown")
         self._exempt = gauge("exempt_units", "Units in scope that are exempt, in no rate")
         self._low = gauge(
             "networking_rate_low_ratio", "Live networking rate if no unknown unit were connected, floored"

@@ -21,7 +21,7 @@ class ReadModel(Protocol):
     """The district as the database has it. Every method raises DataUnavailable when there is no answer in time."""
 
     async def visibility(self) -> Sequence[PartitionVisibility]:
-        """Return each partition's watermark and sight, judged by the database's own clock."""
+        """Return each partition's watermark and visibility, judged by the database's own clock."""
         ...
 
     async def names(self) -> Names:

@@ -15,41 +15,24 @@ from services.documents.worker.drafts import DraftService
 from services.documents.worker.issuing import IssuingService
 from services.documents.worker.late_files import LateFilesService
 from services.documents.worker.publishing import PublishingService
-from services.runtime.clock import Clock, SystemClock
+from services.runtime.clock import SystemClock
 from services.runtime.kafka import BatchProducer
 from services.runtime.kafka_loop import KafkaLoop
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.logging import get_logger
 from services.runtime.postgres import open_pool
 from services.runtime.status import Readiness, StatusServer, process_registry
+from services.runtime.task_health import OK, TaskHealth
 
-STALL_S = 30.0
-"""A task that has not turned for so long makes the service not ready."""
 POLL_RECORDS = 200
 LATE_FILES_S = 5.0
 """How often documents without files are looked for."""
 TASKS = ("requests", "publish", "files")
 
 
-class Health:
-    """When each task last made progress."""
-
-    def __init__(self, clock: Clock, metrics: DocumentsMetrics) -> None:
-        self._clock = clock
-        self._metrics = metrics
-        self._last: dict[str, float] = {}
-
-    def beat(self, task: str) -> None:
-        self._last[task] = self._clock.monotonic()
-        self._metrics.turns.labels(task).inc()
-
-    def readiness(self) -> Readiness:
-        now = self._clock.monotonic()
-        checks = {
-            task: "not started" if task not in self._last else "ok" if now - self._last[task] < STALL_S else "stalled"
-            for task in TASKS
-        }
-        return Readiness(all(word == "ok" for word in checks.values()), checks)
+def readiness(health: TaskHealth) -> Readiness:
+    checks = health.checks()
+    return Readiness(all(word == OK for word in checks.values()), checks)
 
 
 def typesetter_of(settings: DocumentsSettings) -> TypstTypesetter | None:
@@ -67,7 +50,8 @@ async def run(settings: DocumentsSettings, stop: Stop) -> None:
     """Run one documents process until stop. Raises TaskDied when a part of it ended by itself."""
     clock, prometheus = SystemClock(), process_registry()
     metrics = DocumentsMetrics(prometheus)
-    health = Health(clock, metrics)
+    health = TaskHealth(clock, lambda task: metrics.turns.labels(task).inc())
+    health.expect(*TASKS)
     producer = BatchProducer(settings.kafka_bootstrap, f"{settings.instance}-documents", headers=HEADERS)
     async with open_pool(settings.database_dsn.get_secret_value(), "documents", 1, 4) as pool:
         store = PostgresDocuments(pool)
@@ -101,7 +85,7 @@ async def run(settings: DocumentsSettings, stop: Stop) -> None:
             poll_records=POLL_RECORDS,
             static=True,
         )
-        status = StatusServer(settings.http_host, settings.http_port, health.readiness, prometheus)
+        status = StatusServer(settings.http_host, settings.http_port, lambda: readiness(health), prometheus)
         get_logger().info("documents_started", instance=settings.instance)
         try:
             await supervise(

@@ -314,6 +314,15 @@ class Channel(StrEnum):
 
     EMAIL = "email"
     WEBHOOK = "webhook"
+    ROBOT = "robot"
+
+
+class RobotProvider(StrEnum):
+    """Whose robot it is that writes into a group chat."""
+
+    DINGTALK = "dingtalk"
+    WECOM = "wecom"
+    FEISHU = "feishu"
 
 
 class Purpose(StrEnum):

@@ -9,7 +9,7 @@ from services.rules.adapters.loop_handler import LoopHandler
 from services.rules.adapters.outbox import OutboxPublisher
 from services.rules.adapters.pg_store import PostgresStore
 from services.rules.adapters.registry_view import CompactedRegistryView
-from services.rules.domain.instants import micros, span
+from services.rules.domain.time.instants import micros, span
 from services.rules.metrics import LiveCollector, RulesMetrics
 from services.rules.settings import RulesSettings
 from services.rules.worker import RulesWorker, publish_findings
@@ -23,6 +23,7 @@ from services.runtime.postgres import open_pool
 from services.runtime.status import Readiness, StatusServer, process_registry
 
 STUCK_S = 15.0
+BACKOFF_CAP_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +109,11 @@ async def _started(producer: BatchProducer, stop: Stop) -> bool:
         except KafkaUnavailable as error:
             attempt += 1
             get_logger().warning("kafka_not_ready", error=str(error)[:200], attempt=attempt)
-            await stop.wait_for(min(5.0, backoff_s(attempt)))
+            await stop.wait_for(backoff_s(attempt, BACKOFF_CAP_S))
     return False
 
 
 async def _consume(loop: KafkaLoop, follower: CompactedFollower, deadline_s: float, stop: Stop) -> None:
-    # The first signal must meet the whole registry: its units would be strangers otherwise.
+    # The first signal must meet the whole registry: its units would be unregistered otherwise.
     await follower.caught_up(deadline_s)
     await loop.run(stop)

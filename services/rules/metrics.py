@@ -9,9 +9,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from services.kernel.words import Connection, FindingKind, Health, Phase, SignalKind, VisibilityState
-from services.rules.domain.instants import SECOND
 from services.rules.domain.rate import EVERY
-from services.rules.domain.watch import visibility_now
+from services.rules.domain.time.instants import SECOND
+from services.rules.domain.time.watch import visibility_now
 from services.rules.domain.words import TROUBLES, Anomaly, Aspect
 
 REFUSALS = ("undecodable", "unexpected")
@@ -38,7 +38,7 @@ class RulesMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.records = Counter("firenet_rules_records", "Records handled, by kind.", ["kind"], registry=registry)
         self.refused = Counter("firenet_rules_refused", "Records without effect.", ["reason"], registry=registry)
-        self.oddities = Counter("firenet_rules_oddities", "Inputs with less effect.", ["reason"], registry=registry)
+        self.anomalies = Counter("firenet_rules_anomalies", "Inputs with less effect.", ["reason"], registry=registry)
         self.transitions = Counter("firenet_rules_transitions", "State changes saved.", ["aspect"], registry=registry)
         self.components = Counter(
             "firenet_rules_component_transitions",
@@ -70,8 +70,8 @@ class RulesMetrics:
             self.records.labels(kind)
         for reason in REFUSALS:
             self.refused.labels(reason)
-        for oddity in Anomaly:
-            self.oddities.labels(oddity)
+        for anomaly in Anomaly:
+            self.anomalies.labels(anomaly)
         for aspect in Aspect:
             self.transitions.labels(aspect)
         for kind in TROUBLES:
@@ -84,7 +84,7 @@ class RulesMetrics:
 
 
 class LiveCollector(Collector):
-    """Units and sight as they are now; computed when Prometheus asks."""
+    """Units and visibility as they are now; computed when Prometheus asks."""
 
     def __init__(self, views: Views, now: Callable[[], int]) -> None:
         self._views = views
@@ -107,7 +107,9 @@ class LiveCollector(Collector):
             "firenet_rules_watermark_timestamp_seconds", "Every instance proved up to here.", labels=["partition"]
         )
         lag = GaugeMetricFamily("firenet_rules_watermark_lag_seconds", "Now less the watermark.", labels=["partition"])
-        seen = GaugeMetricFamily("firenet_rules_sight", "1 for the sight it has.", labels=["partition", "sight"])
+        seen = GaugeMetricFamily(
+            "firenet_rules_visibility", "1 for the visibility it has.", labels=["partition", "visibility"]
+        )
         for number, view in views.items():
             if view.watermark is not None:
                 watermark.add_metric([str(number)], view.watermark / SECOND)

@@ -46,6 +46,6 @@ def load(settings: type[S]) -> S:
         for problem in error.errors(include_url=False, include_input=False):
             name = ".".join(str(part) for part in problem["loc"])
             prefix = settings.model_config.get("env_prefix") or ""
-            shown = name if name.isupper() else f"{prefix}{name}".upper()
-            print(f"{shown}: {problem['msg']}", file=sys.stderr)  # noqa: T201 - there is no logger before settings
+            shown = name if name.isupper() or not name else f"{prefix}{name}".upper()
+            print(": ".join(filter(None, (shown, problem["msg"]))), file=sys.stderr)  # noqa: T201 - there is no logger before settings
         sys.exit(2)

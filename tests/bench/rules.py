@@ -33,8 +33,8 @@ from services.rules.adapters.pg_store import pack, unpack
 from services.rules.domain.engine import Engine
 from services.rules.domain.facts import GatewayVersion, UnitVersion
 from services.rules.domain.inputs import Heartbeat, Tick
-from services.rules.domain.instants import SECOND, day_start, micros
 from services.rules.domain.snapshot import restore, snapshot_head, snapshot_unit
+from services.rules.domain.time.instants import SECOND, day_start, micros
 from services.runtime.kafka import BatchProducer, Record, TopicSpec, ensure_topics, partition_of
 from services.runtime.migrate import migrate
 from tests.bench.machine import describe

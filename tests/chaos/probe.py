@@ -179,7 +179,7 @@ def metrics(port: int, prefix: str) -> dict[str, list[tuple[dict[str, str], floa
     return found
 
 
-def ingest_books(port: int) -> dict[tuple[str, str], float]:
+def ingest_counters(port: int) -> dict[tuple[str, str], float]:
     """Return ingest's account by (what, lane)."""
     found = metrics(port, "firenet_ingest_")
     names = {
@@ -190,12 +190,12 @@ def ingest_books(port: int) -> dict[tuple[str, str], float]:
         "handed_back": "firenet_ingest_handed_back_total",
         "in_flight": "firenet_ingest_in_flight",
     }
-    books: dict[tuple[str, str], float] = {}
+    counters: dict[tuple[str, str], float] = {}
     for name, metric in names.items():
         for labels, value in found[metric]:
             place = name, labels["lane"]
-            books[place] = books.get(place, 0) + value
-    return books
+            counters[place] = counters.get(place, 0) + value
+    return counters
 
 
 def centre_fire_notices(rows: Iterable[Copy], units: dict[str, str]) -> Counter[str]:

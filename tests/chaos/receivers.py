@@ -153,7 +153,7 @@ def serve_centre(port: int, secret: str, moods: Moods, diary: Diary) -> None:
     _Server((HOST, port), handler).serve_forever()
 
 
-class Desk:
+class MailHandler:
     """What the mail server does with a mail."""
 
     def __init__(self, moods: Moods, diary: Diary) -> None:
@@ -184,7 +184,7 @@ class Desk:
 def serve_mail(port: int, moods: Moods, diary: Diary) -> None:
     ending = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, ending)
-    controller = Controller(Desk(moods, diary), hostname=HOST, port=port)
+    controller = Controller(MailHandler(moods, diary), hostname=HOST, port=port)
     controller.start()
     signal.sigwait(ending)
     controller.stop()

@@ -158,7 +158,7 @@ class Scenario:
         self.say(f"{len(ledger)} sent, {acked} acknowledged, {len(stored)} on the topic, {copies(stored)} repeats")
         return [
             *check_delivery(map(self._as_of_the_calm, ledger), stored, refused),
-            *check_account(probe.ingest_books(self.system.firenet.ports.ingest)),
+            *check_account(probe.ingest_counters(self.system.firenet.ports.ingest)),
         ]
 
     def _as_of_the_calm(self, one: Sent) -> Sent:

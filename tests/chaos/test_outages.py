@@ -26,7 +26,7 @@ UNITS_NOW = "SELECT connection_now, count(*) FROM rules.units_now GROUP BY 1"
 LOST = "SELECT count(*) FROM rules.transitions WHERE aspect = 'connection' AND to_state = 'offline'"
 LOST_CASES = "SELECT count(*) FROM alerts.cases WHERE kind IN ('connection_lost', 'common_cause')"
 LAG_S = "SELECT extract(epoch FROM now() - min(watermark)) FROM rules.partitions"
-SIGHT = "SELECT count(*) FROM rules.sight_now WHERE sight <> 'clear'"
+NOT_CLEAR = "SELECT count(*) FROM rules.visibility_now WHERE visibility <> 'clear'"
 OWNERS = "SELECT DISTINCT owner FROM rules.partitions"
 EPOCHS = "SELECT partition, owner_epoch FROM rules.partitions"
 SAVED = "SELECT sum(next_offset) FROM rules.partitions"
@@ -43,9 +43,9 @@ def connections(here: Scenario) -> dict[str, int]:
 
 
 def all_seen(here: Scenario) -> bool:
-    """Return whether every unit that speaks is online and sight is clear."""
+    """Return whether every unit that speaks is online and visibility is clear."""
     speaking = len({unit for _, unit in here.gateways})
-    return connections(here).get("online", 0) == speaking and here.system.value(SIGHT) == 0
+    return connections(here).get("online", 0) == speaking and here.system.value(NOT_CLEAR) == 0
 
 
 @pytest.mark.timeout(900)

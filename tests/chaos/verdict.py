@@ -159,7 +159,7 @@ class Verdict:
             ),
             *self._units(matched, lost, wanted),
             *self._replayed(saved, published, log),
-            *self._books(published),
+            *self._counters(published),
         ]
 
     def _outages(self, part: str, end: float) -> list[tuple[float, float]]:
@@ -221,7 +221,7 @@ class Verdict:
             *check_losses(self._book, matched, lost, shown, ingest_away),
         ]
 
-    # --- the log played once more, and all books
+    # --- the log played once more, and all counters
 
     def _replayed(self, saved: probe.Rules, published: probe.Records, log: probe.Records) -> list[Account]:
         registry = probe.read_topic(self._site.firenet.kafka.bootstrap, topics.REGISTRY)
@@ -238,7 +238,7 @@ class Verdict:
             Account("findings other than a replay's", len(before.findings), told),
         ]
 
-    def _books(self, published: probe.Records) -> list[Account]:
+    def _counters(self, published: probe.Records) -> list[Account]:
         events = [f"/rules#{event_id}" for event_id, _ in probe.finding_events(published)]
         seen = {name for (name,) in self._site.rows("SELECT event_id FROM alerts.seen")}
         chain = asyncio.run(verify_audit(self._site.firenet.postgres.dsn()))
@@ -247,7 +247,7 @@ class Verdict:
         away = [part.name for part in self._site.stack.parts if not (part.alive() and part.ready())]
         return [
             Account("findings that alerts never took in", len(events), check_intake(events, seen)),
-            Account("ingest's books", 2, check_account(probe.ingest_books(self._site.firenet.ports.ingest))),
+            Account("ingest's counters", 2, check_account(probe.ingest_counters(self._site.firenet.ports.ingest))),
             Account("audit chain", chain.entries, [] if chain.broken_at is None else [f"broken at {chain.broken_at}"]),
             Account("parts that died by themselves", sum(killed.values()), [f"{k}: {v}" for k, v in died.items()]),
             Account("parts that are not ready at the end", len(self._site.stack.parts), away),

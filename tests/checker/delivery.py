@@ -73,8 +73,8 @@ def check_account(samples: Mapping[tuple[str, str], float]) -> list[str]:
     """Check `received = stored + repeated + refused + handed back + in flight` of each lane. Keys: (metric, lane)."""
     wrong = []
     for lane in sorted({lane for _, lane in samples}):
-        books = {metric: value for (metric, of), value in samples.items() if of == lane}
-        left = sum(books[name] for name in ("stored", "repeated", "refused", "handed_back", "in_flight"))
-        if books["received"] != left:
-            wrong.append(f"{lane}: {books}")
-    return told("ingest's books do not balance", wrong)
+        counters = {metric: value for (metric, of), value in samples.items() if of == lane}
+        left = sum(counters[name] for name in ("stored", "repeated", "refused", "handed_back", "in_flight"))
+        if counters["received"] != left:
+            wrong.append(f"{lane}: {counters}")
+    return told("ingest's counters do not balance", wrong)

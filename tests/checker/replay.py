@@ -12,7 +12,7 @@ from services.rules.adapters.registry_view import CompactedRegistryView
 from services.rules.adapters.rows import wire_finding
 from services.rules.domain.effects import Effects
 from services.rules.domain.engine import Engine
-from services.rules.domain.instants import instant, span
+from services.rules.domain.time.instants import instant, span
 from services.rules.ports import Refused
 from services.rules.worker import row_of
 from services.runtime.kafka import partition_of

@@ -25,13 +25,12 @@ from services.alerts.domain.delivery.documents import (
 from services.alerts.domain.delivery.notice import Notice, due_at
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced
-from services.alerts.domain.escalation.ladder import held as hold
 from services.alerts.domain.escalation.steps import StepTaken
 from services.alerts.domain.ids import BodyCode, CaseId, NoticeId, RequestId
 from services.alerts.domain.noise.common_cause import Candidate
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseBook, Changes, ClaimRequest, PartitionClaim, Ready, Refused, Retell
-from services.kernel.words import Channel, Purpose
+from services.kernel.words import Channel, ClockKind, Purpose
 
 
 @dataclass
@@ -99,6 +98,17 @@ class MemoryTransaction:
             case for case in self._t.cases.values() if case.is_open and case.next_step_at and case.next_step_at <= now
         ]
         return sorted(due, key=lambda case: case.next_step_at or now)[:limit]
+
+    async def calendar_versions(self) -> Sequence[str]:
+        found = {clock.calendar_version for case in self._t.cases.values() for clock in case.clocks.running.values()}
+        return [version for version in found if version is not None]
+
+    async def counted_by(self, versions: Collection[str], limit: int) -> list[Case]:
+        return [
+            case
+            for case in sorted(self._t.cases.values(), key=lambda case: case.case_id)
+            if any(clock.calendar_version in versions for clock in case.clocks.running.values())
+        ][:limit]
 
     async def case(self, case_id: CaseId) -> Case | None:
         return self._t.cases.get(case_id)
@@ -171,7 +181,11 @@ class MemoryTransaction:
             case = self._t.cases[case_id]
             if not case.is_open or case.is_fire or until is None:
                 continue
-            self._t.cases[case_id] = hold(case, until, common)
+            grouping = replace(case.grouping, common_case_id=common.case_id, held_until=until)
+            step = case.clocks.step
+            waits = None if step is None else replace(step, due_at=max(step.due_at, until))
+            clocks = case.clocks.set(ClockKind.STEP, waits)
+            self._t.cases[case_id] = replace(case, grouping=grouping, clocks=clocks)
             held.append(case_id)
         for row in self._t.notices.values():
             if row.notice.case_id in held and row.notice.purpose is Purpose.NOTICE and row.state == "pending":

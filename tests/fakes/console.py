@@ -86,7 +86,7 @@ class FakeReadModel:
     gate: asyncio.Event | None = None
 
     async def visibility(self) -> Sequence[PartitionVisibility]:
-        await self._read("sight")
+        await self._read("visibility")
         return list(self.visibilities)
 
     async def names(self) -> Names:

@@ -23,7 +23,7 @@ from tests.naive.inputs import (
 )
 from tests.naive.knowledge import Knowledge
 from tests.naive.metrics import Count, Question, of_time
-from tests.naive.units import CONNECTED, World, commissioned
+from tests.naive.units import CONNECTED, KnownUnits, commissioned
 
 EIGHT = ("numerator", "denominator", "unknown", "exempt", "value", "low", "high", "verdict")
 
@@ -40,24 +40,24 @@ def answer(history: History) -> str:
 def _answer(history: History) -> Row:
     ask = history.ask
     known_at = None if ask.get("known_at") is None else instant(ask["known_at"])
-    worlds: dict[int | None, World] = {}
+    worlds: dict[int | None, KnownUnits] = {}
 
-    def world_at(moment: int | None) -> World:
+    def world_at(moment: int | None) -> KnownUnits:
         if moment not in worlds:
-            worlds[moment] = World(Knowledge(history, moment))
+            worlds[moment] = KnownUnits(Knowledge(history, moment))
         return worlds[moment]
 
-    world = world_at(known_at)
-    through = world.known.through
+    units_known = world_at(known_at)
+    through = units_known.known.through
     return {
         "known_at": None if known_at is None else told(known_at),
         "through": told(through),
-        "blind": spans(world.known.blind),
-        "impaired": spans([(a, min(b, through)) for a, b in world.known.impaired if a < through]),
-        "figures": [figure(world, each) for each in ask.get("figures", [])],
-        "intervals": [intervals(world, each) for each in ask.get("intervals", [])],
-        "blocking": [blocking(world, each) for each in ask.get("blocking", [])],
-        "forecast": [forecast(world, each) for each in ask.get("forecast", [])],
+        "blind": spans(units_known.known.blind),
+        "impaired": spans([(a, min(b, through)) for a, b in units_known.known.impaired if a < through]),
+        "figures": [figure(units_known, each) for each in ask.get("figures", [])],
+        "intervals": [intervals(units_known, each) for each in ask.get("intervals", [])],
+        "blocking": [blocking(units_known, each) for each in ask.get("blocking", [])],
+        "forecast": [forecast(units_known, each) for each in ask.get("forecast", [])],
         "revisions": [
             revisions([world_at(instant(text)) for text in each["published_at"]], each)
             for each in ask.get("revisions", [])
@@ -70,14 +70,14 @@ def spans(times: list[tuple[int, int]]) -> list[Row]:
     return [{"from": told(a), "to": told(b)} for a, b in times]
 
 
-def window(world: World, ask: Row) -> tuple[int, int]:
+def window(units_known: KnownUnits, ask: Row) -> tuple[int, int]:
     """Section 2: from and to; an instant metric has both equal. 12m goes back by the calendar of Shanghai."""
     if "from" in ask:
         start, end = instant(ask["from"]), instant(ask["to"])
         if start >= end:
             raise Refused("bad_ask")
         return start, end
-    at = world.known.through if ask.get("at") is None else instant(ask["at"])
+    at = units_known.known.through if ask.get("at") is None else instant(ask["at"])
     if ask.get("span") == "7d":
         return at - 7 * 86_400 * US, at
     if ask.get("span") == "12m":
@@ -92,39 +92,39 @@ def days_of(start: int, end: int) -> range:
     return range(day_of(start), day_of(max(start, end - 1)) + 1)
 
 
-def packs_of(world: World, start: int, end: int) -> list[Pack]:
+def packs_of(units_known: KnownUnits, start: int, end: int) -> list[Pack]:
     """R2: the packs of all days of a window, in order, each once."""
     result: list[Pack] = []
     for day in days_of(start, end):
-        if pack_in_force(world.known.packs, day) is None:
+        if pack_in_force(units_known.known.packs, day) is None:
             raise Refused("no_pack")
-        if world.known.pack(day) not in result:
-            result.append(world.known.pack(day))
+        if units_known.known.pack(day) not in result:
+            result.append(units_known.known.pack(day))
     return result
 
 
-def check_scope(world: World, text: str) -> None:
+def check_scope(units_known: KnownUnits, text: str) -> None:
     """Section 1: unknown_scope."""
-    if any(all(name not in pack.scopes for pack in world.known.packs) for name in text.split("+")):
+    if any(all(name not in pack.scopes for pack in units_known.known.packs) for name in text.split("+")):
         raise Refused("unknown_scope")
 
 
-def figure(world: World, ask: Row) -> Row:
+def figure(units_known: KnownUnits, ask: Row) -> Row:
     """Section 7: one figure."""
     metric = ask["metric"]
     if metric not in metrics.COUNTS:
         raise Refused("unknown_metric")
-    check_scope(world, ask["scope"])
-    if ask.get("unit") is not None and ask["unit"] not in world.known.units:
+    check_scope(units_known, ask["scope"])
+    if ask.get("unit") is not None and ask["unit"] not in units_known.known.units:
         raise Refused("unknown_unit")
-    start, end = window(world, ask)
-    packs = packs_of(world, start, end)
-    pack = world.known.pack(days_of(start, end)[-1])
-    through = min(end, world.known.through)
+    start, end = window(units_known, ask)
+    packs = packs_of(units_known, start, end)
+    pack = units_known.known.pack(days_of(start, end)[-1])
+    through = min(end, units_known.known.through)
     begun = start < through or (start == end and through == end)
-    count = counted(world, ask, start, end) if begun else Count()
+    count = counted(units_known, ask, start, end) if begun else Count()
     target = target_of(pack, metric, ask["scope"])
-    watermark = world.known.watermark
+    watermark = units_known.known.watermark
     verdict, reason = judged(count, target, begun=begun)
     return {
         "metric": metric,
@@ -154,14 +154,14 @@ def figure(world: World, ask: Row) -> Row:
     }
 
 
-def counted(world: World, ask: Row, start: int, end: int) -> Count:
+def counted(units_known: KnownUnits, ask: Row, start: int, end: int) -> Count:
     """Section 6 for a window that has begun."""
-    question = Question(ask["scope"], start, min(end, world.known.through), ask)
+    question = Question(ask["scope"], start, min(end, units_known.known.through), ask)
     if ask["metric"] in metrics.INSTANT:
-        return metrics.INSTANT[ask["metric"]](world, question)
+        return metrics.INSTANT[ask["metric"]](units_known, question)
     if ask["metric"] == metrics.DUTY_CHECKS:
-        return metrics.duty_check_answer_rate(world, question, end)
-    return metrics.WINDOW[ask["metric"]](world, question)
+        return metrics.duty_check_answer_rate(units_known, question, end)
+    return metrics.WINDOW[ask["metric"]](units_known, question)
 
 
 def per_cent(numerator: int, denominator: int) -> str | None:
@@ -203,21 +203,21 @@ def judged(count: Count, target: Row | None, *, begun: bool) -> tuple[str, str]:
     return "undetermined", "unknown_between"
 
 
-def intervals(world: World, ask: Row) -> Row:
+def intervals(units_known: KnownUnits, ask: Row) -> Row:
     """Section 7: per unit connection and health, cut to the window and the horizon."""
-    start, end = window(world, ask)
-    packs_of(world, start, end)
-    units = sorted(world.known.units) if ask.get("units") is None else ask["units"]
-    if any(unit not in world.known.units for unit in units):
+    start, end = window(units_known, ask)
+    packs_of(units_known, start, end)
+    units = sorted(units_known.known.units) if ask.get("units") is None else ask["units"]
+    if any(unit not in units_known.known.units for unit in units):
         raise Refused("unknown_unit")
-    return {unit: unit_intervals(world, unit, start, end) for unit in units}
+    return {unit: unit_intervals(units_known, unit, start, end) for unit in units}
 
 
-def unit_intervals(world: World, unit: str, start: int, end: int) -> Row:
+def unit_intervals(units_known: KnownUnits, unit: str, start: int, end: int) -> Row:
     """Section 7: neighbours equal in all fields merged; nothing while absent."""
     connection: list[Any] = []
     health: list[Any] = []
-    for stretch in world.stretches(unit):
+    for stretch in units_known.stretches(unit):
         begin, until = max(start, stretch.start), min(end, stretch.end)
         if begin < until and stretch.connection is not None:
             merge(connection, begin, until, stretch.connection._asdict())
@@ -234,39 +234,39 @@ def merge(rows: list[Row], begin: int, end: int, fields: Row) -> None:
         rows.append({"from": begin, "to": end, **fields})
 
 
-def until_now(world: World, ask: Row) -> tuple[int, int, Row]:
+def until_now(units_known: KnownUnits, ask: Row) -> tuple[int, int, Row]:
     """Section 2 for blocking and forecast: from, at (never beyond the horizon), the target of at's day."""
-    through = world.known.through
+    through = units_known.known.through
     at = through if ask.get("at") is None else min(instant(ask["at"]), through)
     year = date_of(day_of(at)).year
     start = midnight(day_number(f"{year}-01-01")) if ask.get("from") is None else instant(ask["from"])
-    packs_of(world, min(start, at), at)
-    packs_of(world, at, at)
-    targets = world.known.pack(day_of(at)).targets
+    packs_of(units_known, min(start, at), at)
+    packs_of(units_known, at, at)
+    targets = units_known.known.pack(day_of(at)).targets
     if ask["target"] not in targets:
         raise Refused("unknown_target")
     return start, at, targets[ask["target"]]
 
 
-def blocking(world: World, ask: Row) -> Row:
+def blocking(units_known: KnownUnits, ask: Row) -> Row:
     """R37: which units stand between the target and us."""
-    start, at, target = until_now(world, ask)
+    start, at, target = until_now(units_known, ask)
     metric, scope = target["metric"], target["scope"]
     losses: dict[str, int] = {}
     if metric == "time_weighted_networking_rate":
         question = Question(scope, start, at, {})
-        for unit in world.known.units:
-            own = of_time(world, question, unit)
+        for unit in units_known.known.units:
+            own = of_time(units_known, question, unit)
             losses[unit] = own.denominator - own.numerator - own.unknown
-        whole = metrics.time_weighted(world, question)
+        whole = metrics.time_weighted(units_known, question)
     elif metric in ("access_rate", "live_networking_rate"):
         question = Question(scope, at, at, {})
-        for unit, now in metrics.members_at(world, question):
+        for unit, now in metrics.members_at(units_known, question):
             if metric == "access_rate":
                 losses[unit] = 1 - commissioned(now.row or {}, day_of(at))
             else:
                 losses[unit] = 1 - metrics.says(now, *CONNECTED, "unknown", "exempt")
-        whole = metrics.INSTANT[metric](world, question)
+        whole = metrics.INSTANT[metric](units_known, question)
     else:
         raise Refused("unknown_metric")
     units = sorted(((unit, loss) for unit, loss in losses.items() if loss > 0), key=lambda each: (-each[1], each[0]))
@@ -285,22 +285,22 @@ def blocking(world: World, ask: Row) -> Row:
     }
 
 
-def forecast(world: World, ask: Row) -> Row:
+def forecast(units_known: KnownUnits, ask: Row) -> Row:
     """R38 to R40: what is left of the budget until the end of the due day."""
-    start, at, target = until_now(world, ask)
+    start, at, target = until_now(units_known, ask)
     if target["metric"] != "time_weighted_networking_rate":
         raise Refused("unknown_metric")
     to = midnight(day_number(f"{date_of(day_of(at)).year}-{target['due']}") + 1)
     share = Fraction(target["value"])
     question = Question(target["scope"], start, at, {})
-    so_far = metrics.time_weighted(world, question)
+    so_far = metrics.time_weighted(units_known, question)
     future, kept = 0, so_far.numerator
     units = {}
-    for unit in world.known.units:
-        own = of_time(world, question, unit)
-        coming, commissioned_time = future_of(world, question, unit, at, to)
+    for unit in units_known.known.units:
+        own = of_time(units_known, question, unit)
+        coming, commissioned_time = future_of(units_known, question, unit, at, to)
         future += coming
-        now = world.connection(unit, at)
+        now = units_known.connection(unit, at)
         if now is not None and now.connection in CONNECTED:
             kept += commissioned_time
         if own.denominator > 0:
@@ -326,32 +326,32 @@ def forecast(world: World, ask: Row) -> Row:
     }
 
 
-def future_of(world: World, question: Question, unit: str, at: int, to: int) -> tuple[int, int]:
+def future_of(units_known: KnownUnits, question: Question, unit: str, at: int, to: int) -> tuple[int, int]:
     """R38, R39: a unit's in-scope time not exempt in [at, to), and that of it on days of commission."""
     future = on_commission = 0
-    borders = sorted({at, *(day for day in world.days_of_change() if at < day < to)}) if at < to else []
+    borders = sorted({at, *(day for day in units_known.days_of_change() if at < day < to)}) if at < to else []
     for begin, end in zip(borders, [*borders[1:], to], strict=False):
         day = day_of(begin)
-        row = world.known.unit_row(unit, day)
-        if metrics.member(world, question, row, day) and not metrics.exempt(world, unit, day):
+        row = units_known.known.unit_row(unit, day)
+        if metrics.member(units_known, question, row, day) and not metrics.exempt(units_known, unit, day):
             future += end - begin
             on_commission += (end - begin) * commissioned(row or {}, day)
     return future, on_commission
 
 
-def revisions(worlds: list[World], ask: Row) -> Row:
+def revisions(worlds: list[KnownUnits], ask: Row) -> Row:
     """R41: the figure as known at each publication; those that differ get the next number."""
     published: list[Row] = []
     before: Row | None = None
-    for world in worlds:
-        whole = figure(world, ask["figure"])
+    for units_known in worlds:
+        whole = figure(units_known, ask["figure"])
         now = {field: whole[field] for field in EIGHT}
         if now == before:
             continue
         difference = (
             {} if before is None else {key: [before[key], now[key]] for key in EIGHT if before[key] != now[key]}
         )
-        moment = world.known.known_at
+        moment = units_known.known.known_at
         assert moment is not None
         published.append(
             {"number": len(published) + 1, "published_at": told(moment), "figure": now, "difference": difference}

@@ -33,7 +33,7 @@ class Segment:
 
 @dataclass
 class Supervised:
-    """What is established of a pair: segments within sight and runs, proofs that counted, times offline."""
+    """What is established of a pair: segments within visible times and runs, proofs that counted, times offline."""
 
     segments: list[Segment] = field(default_factory=list)
     proofs: list[int] = field(default_factory=list)
@@ -92,15 +92,15 @@ def supervise(known: Knowledge, pair: Pair) -> Supervised:
     result = Supervised()
     for start, end in runs(known, pair):
         before: Offline | None = None
-        for begin, until in known.sights(start, end):
+        for begin, until in known.visible_spans(start, end):
             inside = [at for at in proofs if begin <= at < until]
-            sight = Sight(known, pair, wills, result, before)
-            sight.follow(begin, until, inside)
-            before = sight.before
+            visible = Visible(known, pair, wills, result, before)
+            visible.follow(begin, until, inside)
+            before = visible.before
     return result
 
 
-class Sight:
+class Visible:
     """One time in which somebody looked without a break, within one run."""
 
     def __init__(

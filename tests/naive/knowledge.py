@@ -109,7 +109,7 @@ class Knowledge:
         """R3: whether nobody looked at `at`."""
         return not self.seen or at < self.seen[0] or any(a <= at < b for a, b in self.blind)
 
-    def sights(self, start: int, end: int) -> list[Span]:
+    def visible_spans(self, start: int, end: int) -> list[Span]:
         """R3: the parts of [start, end) that are neither blind nor beyond the watermark."""
         if self.watermark is None:
             return []

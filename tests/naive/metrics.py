@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.naive.gateways import Pair
 from tests.naive.inputs import DAY, NEVER, Row, day_number, day_of, instant, microseconds, midnight, retired
-from tests.naive.units import CONNECTED, Stretch, World, commissioned
+from tests.naive.units import CONNECTED, KnownUnits, Stretch, commissioned
 
 ENDING_STEPS = {"failed", "answered", "not_answered", "unknown"}
 SLICES = {"department": "lead_department"}
@@ -35,7 +35,7 @@ class Question:
     ask: Row
 
 
-def member(world: World, question: Question, row: Row | None, day: int) -> bool:
+def member(units_known: KnownUnits, question: Question, row: Row | None, day: int) -> bool:
     """Section 6, R26: whether a unit with this row is in the scope on a day, and in the slice."""
     if row is None or retired(row, day):
         return False
@@ -43,7 +43,7 @@ def member(world: World, question: Question, row: Row | None, day: int) -> bool:
         return False
     if question.ask.get("unit") not in (None, row["unit_id"]):
         return False
-    scopes = world.known.pack(day).scopes
+    scopes = units_known.known.pack(day).scopes
     return any(in_scope(scopes[name], row, day) for name in question.scope.split("+") if name in scopes)
 
 
@@ -65,24 +65,24 @@ def holds(row: Row, fact: str) -> bool:
     return bool(row[fact])
 
 
-def exempt(world: World, unit: str, day: int) -> bool:
+def exempt(units_known: KnownUnits, unit: str, day: int) -> bool:
     """R1: whether a day is exempt."""
-    return world.standing(unit, day) == "exempt"
+    return units_known.standing(unit, day) == "exempt"
 
 
-def members_at(world: World, question: Question) -> Iterator[tuple[str, Stretch]]:
+def members_at(units_known: KnownUnits, question: Question) -> Iterator[tuple[str, Stretch]]:
     """Yield the members at the question's instant."""
-    for unit in sorted(world.known.units):
-        now = world.at(unit, question.start)
-        if member(world, question, now.row, day_of(question.start)):
+    for unit in sorted(units_known.known.units):
+        now = units_known.at(unit, question.start)
+        if member(units_known, question, now.row, day_of(question.start)):
             yield unit, now
 
 
-def parts(world: World, question: Question, unit: str) -> Iterator[tuple[Stretch, int, int]]:
+def parts(units_known: KnownUnits, question: Question, unit: str) -> Iterator[tuple[Stretch, int, int]]:
     """Yield the stretches in which a unit is a member, with their begin and length within the window."""
-    for stretch in world.stretches(unit):
+    for stretch in units_known.stretches(unit):
         begin, end = max(stretch.start, question.start), min(stretch.end, question.end)
-        if begin < end and member(world, question, stretch.row, day_of(begin)):
+        if begin < end and member(units_known, question, stretch.row, day_of(begin)):
             yield stretch, begin, end - begin
 
 
@@ -91,10 +91,10 @@ def says(stretch: Stretch, *connections: str) -> bool:
     return stretch.connection is not None and stretch.connection.connection in connections
 
 
-def access_rate(world: World, question: Question) -> Count:
+def access_rate(units_known: KnownUnits, question: Question) -> Count:
     """commissioned / members, exempt ones included."""
     count = Count()
-    for _, now in members_at(world, question):
+    for _, now in members_at(units_known, question):
         assert now.row is not None
         count.denominator += 1
         count.numerator += commissioned(now.row, day_of(question.start))
@@ -102,20 +102,20 @@ def access_rate(world: World, question: Question) -> Count:
     return count
 
 
-def live_networking_rate(world: World, question: Question) -> Count:
+def live_networking_rate(units_known: KnownUnits, question: Question) -> Count:
     """connected / members not exempt."""
-    return _live(world, question, commissioned_only=False)
+    return _live(units_known, question, commissioned_only=False)
 
 
-def online_rate(world: World, question: Question) -> Count:
+def online_rate(units_known: KnownUnits, question: Question) -> Count:
     """connected / commissioned members not exempt."""
-    return _live(world, question, commissioned_only=True)
+    return _live(units_known, question, commissioned_only=True)
 
 
-def _live(world: World, question: Question, *, commissioned_only: bool) -> Count:
+def _live(units_known: KnownUnits, question: Question, *, commissioned_only: bool) -> Count:
     """R27, R28, R33."""
     count = Count(detail={"partly_connected": 0})
-    for _, now in members_at(world, question):
+    for _, now in members_at(units_known, question):
         assert now.row is not None
         if says(now, "exempt"):
             count.exempt += 1
@@ -129,10 +129,10 @@ def _live(world: World, question: Question, *, commissioned_only: bool) -> Count
     return count
 
 
-def of_time(world: World, question: Question, unit: str) -> Count:
+def of_time(units_known: KnownUnits, question: Question, unit: str) -> Count:
     """Connected, counted, unknown and exempt in-scope time of one unit."""
     count = Count()
-    for stretch, _, length in parts(world, question, unit):
+    for stretch, _, length in parts(units_known, question, unit):
         if says(stretch, "exempt"):
             count.exempt += length
             continue
@@ -142,11 +142,11 @@ def of_time(world: World, question: Question, unit: str) -> Count:
     return count
 
 
-def time_weighted(world: World, question: Question) -> Count:
+def time_weighted(units_known: KnownUnits, question: Question) -> Count:
     """connected / in-scope time not exempt."""
     total = Count()
-    for unit in world.known.units:
-        own = of_time(world, question, unit)
+    for unit in units_known.known.units:
+        own = of_time(units_known, question, unit)
         total.numerator += own.numerator
         total.denominator += own.denominator
         total.unknown += own.unknown
@@ -154,18 +154,18 @@ def time_weighted(world: World, question: Question) -> Count:
     return total
 
 
-def coverage(world: World, question: Question) -> Count:
+def coverage(units_known: KnownUnits, question: Question) -> Count:
     """in-scope time not exempt and not unknown / in-scope time not exempt."""
-    time = time_weighted(world, question)
+    time = time_weighted(units_known, question)
     return Count(time.denominator - time.unknown, time.denominator, 0, time.exempt)
 
 
-def meeting_units_rate(world: World, question: Question) -> Count:
+def meeting_units_rate(units_known: KnownUnits, question: Question) -> Count:
     """units with connected >= availability x own time / units with own time > 0."""
     availability = Fraction(str(question.ask["availability"]))
     count = Count()
-    for unit in world.known.units:
-        own = of_time(world, question, unit)
+    for unit in units_known.known.units:
+        own = of_time(units_known, question, unit)
         if own.denominator == 0:
             count.exempt += own.exempt > 0
             continue
@@ -176,23 +176,23 @@ def meeting_units_rate(world: World, question: Question) -> Count:
     return count
 
 
-def data_completeness(world: World, question: Question) -> Count:
+def data_completeness(units_known: KnownUnits, question: Question) -> Count:
     """R30: per gateway and day min(heartbeats received, due) / due."""
     count = Count()
-    for unit in world.known.units:
+    for unit in units_known.known.units:
         supervised: dict[tuple[str, int], list[tuple[int, int]]] = {}
-        for stretch, begin, length in parts(world, question, unit):
+        for stretch, begin, length in parts(units_known, question, unit):
             if says(stretch, "exempt") or not commissioned(stretch.row or {}, day_of(begin)):
                 continue
             for start, end in days_within(begin, begin + length):
-                if not world.known.is_blind(start):
-                    for gateway in world.gateways_of(unit, day_of(start)):
+                if not units_known.known.is_blind(start):
+                    for gateway in units_known.gateways_of(unit, day_of(start)):
                         supervised.setdefault((gateway, day_of(start)), []).append((start, end))
         for (gateway, day), spans in supervised.items():
-            row = world.known.unit_row(unit, day)
-            interval = world.known.pack(day).profile(row.get("profile") if row else None).interval
+            row = units_known.known.unit_row(unit, day)
+            interval = units_known.known.pack(day).profile(row.get("profile") if row else None).interval
             due = sum(end - start for start, end in spans) // interval
-            beats = world.heartbeats((gateway, unit))
+            beats = units_known.heartbeats((gateway, unit))
             heard = sum(any(start <= beat < end for start, end in spans) for beat in beats)
             count.numerator += min(heard, due)
             count.denominator += due
@@ -205,11 +205,11 @@ def days_within(start: int, end: int) -> list[tuple[int, int]]:
     return [(max(start, midnight(day)), min(end, midnight(day + 1))) for day in days]
 
 
-def device_intact_rate(world: World, question: Question) -> Count:
+def device_intact_rate(units_known: KnownUnits, question: Question) -> Count:
     """Point time without fault and isolation on a connected gateway / point time of members not exempt."""
     count = Count()
-    for unit in world.known.units:
-        for stretch, _, length in parts(world, question, unit):
+    for unit in units_known.known.units:
+        for stretch, _, length in parts(units_known, question, unit):
             for points in stretch.points:
                 if says(stretch, "exempt"):
                     count.exempt += length * points.known
@@ -221,25 +221,25 @@ def device_intact_rate(world: World, question: Question) -> Count:
     return count
 
 
-def isolation_rate(world: World, question: Question) -> Count:
+def isolation_rate(units_known: KnownUnits, question: Question) -> Count:
     """isolated / known points of members not exempt."""
     count = Count()
-    for _, now in members_at(world, question):
+    for _, now in members_at(units_known, question):
         if not says(now, "exempt"):
             count.numerator += sum(points.isolated for points in now.points)
             count.denominator += sum(points.known for points in now.points)
     return count
 
 
-def fault_cure_timely_rate(world: World, question: Question) -> Count:
+def fault_cure_timely_rate(units_known: KnownUnits, question: Question) -> Count:
     """R31: ended within the limit / faults begun in the window while the unit was in scope."""
-    limit, horizon = microseconds(question.ask["limit_s"]), world.known.through
+    limit, horizon = microseconds(question.ask["limit_s"]), units_known.known.through
     count, cured, ages = Count(), [], []
-    for pair in world.pairs:
-        for fault in world.troubles[pair]:
+    for pair in units_known.pairs:
+        for fault in units_known.troubles[pair]:
             if fault.kind != "fault" or not question.start <= fault.begin < question.end:
                 continue
-            if not member_then(world, question, pair, fault.begin):
+            if not member_then(units_known, question, pair, fault.begin):
                 continue
             count.denominator += 1
             if fault.end == NEVER:
@@ -262,9 +262,9 @@ def fault_cure_timely_rate(world: World, question: Question) -> Count:
     return count
 
 
-def member_then(world: World, question: Question, pair: Pair, at: int) -> bool:
+def member_then(units_known: KnownUnits, question: Question, pair: Pair, at: int) -> bool:
     """Return whether the unit of a pair was in scope at an instant."""
-    return member(world, question, world.known.unit_row(pair[1], day_of(at)), day_of(at))
+    return member(units_known, question, units_known.known.unit_row(pair[1], day_of(at)), day_of(at))
 
 
 def nearest_rank(values: list[int], percent: int) -> int | None:
@@ -272,10 +272,10 @@ def nearest_rank(values: list[int], percent: int) -> int | None:
     return sorted(values)[ceil(Fraction(len(values) * percent, 100)) - 1] if values else None
 
 
-def duty_check_answer_rate(world: World, question: Question, to: int) -> Count:
+def duty_check_answer_rate(units_known: KnownUnits, question: Question, to: int) -> Count:
     """R32: answered / asked; no horizon cuts them, hence `to` as it was asked."""
     first: dict[tuple[str, str], Row] = {}
-    for record in world.known.exchanges:
+    for record in units_known.known.exchanges:
         first.setdefault((record["source"], record["id"]), record)
     checks: dict[str, list[Row]] = {}
     for record in first.values():
@@ -284,10 +284,10 @@ def duty_check_answer_rate(world: World, question: Question, to: int) -> Count:
     count = Count(detail={"failed": 0})
     for records in checks.values():
         at = instant(records[0]["ordered_at"])
-        row = world.known.gateway_row(records[0]["gateway_id"], day_of(at))
+        row = units_known.known.gateway_row(records[0]["gateway_id"], day_of(at))
         if not question.start <= at < to or row is None:
             continue
-        if not member_then(world, question, (row["gateway_id"], row["unit_id"]), at):
+        if not member_then(units_known, question, (row["gateway_id"], row["unit_id"]), at):
             continue
         end = next((record["step"] for record in records if record["step"] in ENDING_STEPS), "unknown")
         if end == "failed":
@@ -299,13 +299,13 @@ def duty_check_answer_rate(world: World, question: Question, to: int) -> Count:
     return count
 
 
-INSTANT: dict[str, Callable[[World, Question], Count]] = {
+INSTANT: dict[str, Callable[[KnownUnits, Question], Count]] = {
     "access_rate": access_rate,
     "live_networking_rate": live_networking_rate,
     "online_rate": online_rate,
     "isolation_rate": isolation_rate,
 }
-WINDOW: dict[str, Callable[[World, Question], Count]] = {
+WINDOW: dict[str, Callable[[KnownUnits, Question], Count]] = {
     "time_weighted_networking_rate": time_weighted,
     "unit_availability": time_weighted,
     "coverage": coverage,

@@ -43,7 +43,7 @@ class Stretch:
     points: tuple[Points, ...]
 
 
-class World:
+class KnownUnits:
     """All units as known."""
 
     def __init__(self, known: Knowledge) -> None:

@@ -1,10 +1,13 @@
 """Working days of mainland China, adjusted days (调休) included, from the `holidays` package."""
 
+import re
 from datetime import date
 from importlib.metadata import version
 
 import holidays
 from holidays.countries.china import ChinaStaticHolidays
+
+VERSION = re.compile(r"CN (\d+) holidays-(\d+(?:\.\d+)*)")
 
 
 class ChinaCalendar:
@@ -13,10 +16,10 @@ class ChinaCalendar:
     The State Council announces each year's arrangement in the autumn before; the package follows it.
     """
 
-    def __init__(self, confirmed_until: int | None = None) -> None:
+    def __init__(self, confirmed_until: int | None = None, release: str | None = None) -> None:
         self._calendar = holidays.country_holidays("CN", language="zh_CN")
         self._confirmed_until = last_arranged_year() if confirmed_until is None else confirmed_until
-        self._version = f"CN {self._confirmed_until} holidays-{version('holidays')}"
+        self._version = f"CN {self._confirmed_until} holidays-{release or version('holidays')}"
 
     @property
     def version(self) -> str:
@@ -26,8 +29,17 @@ class ChinaCalendar:
     def is_working(self, day: date) -> bool:
         return bool(self._calendar.is_working_day(day))
 
+    def supersedes(self, version: str) -> bool:
+        return _order(self._version) > _order(version)
+
     def confirmed(self, year: int) -> bool:
         return year <= self._confirmed_until
+
+
+def _order(version: str) -> tuple[int, ...]:
+    """Return what versions are ordered by; before all others come those that are not of this calendar."""
+    found = VERSION.fullmatch(version)
+    return () if found is None else (int(found[1]), *map(int, found[2].split(".")))
 
 
 def last_arranged_year() -> int:

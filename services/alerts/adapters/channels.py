@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from services.alerts.adapters.guarded_http import GuardedClient, Networks, receiver_client
 from services.alerts.adapters.mail import MailChannel, MailServer
+from services.alerts.adapters.robots import RobotChannel
 from services.alerts.adapters.secrets import SecretFiles
-from services.alerts.adapters.webhook import Networks, WebhookChannel, webhook_client
+from services.alerts.adapters.webhook import WebhookChannel
 from services.alerts.ports import DeliveryChannel
 from services.kernel.words import Channel
 from services.runtime.clock import Clock
@@ -26,21 +28,18 @@ def open_channels(
     deadline_s: float,
     ca: Path | None,
 ) -> Mapping[Channel, DeliveryChannel]:
-    """Return a carrier per channel; they are closed with `stack`."""
-    client = webhook_client(connections=slots, deadline_s=deadline_s, ca=ca)
+    """Return each channel; they are closed with `stack`."""
+    client = receiver_client(connections=slots, deadline_s=deadline_s, ca=ca)
     stack.push_async_callback(client.aclose)
-    apart = webhook_client(connections=slots, deadline_s=deadline_s, keep=False, ca=ca)
+    apart = receiver_client(connections=slots, deadline_s=deadline_s, keep=False, ca=ca)
     stack.push_async_callback(apart.aclose)
     mail = MailChannel(server=mail_server, clock=clock, threads=mail_connections, name=name)
     stack.callback(mail.close)
-    webhook = WebhookChannel(
-        client=client,
-        apart=apart,
-        secrets=SecretFiles(secrets_dir),
-        clock=clock,
-        allow_local=allow_local,
-        inside=inside,
-        deadline_s=deadline_s,
-    )
-    stack.callback(webhook.close)
-    return {Channel.EMAIL: mail, Channel.WEBHOOK: webhook}
+    guarded = GuardedClient(client=client, apart=apart, allow_local=allow_local, inside=inside, deadline_s=deadline_s)
+    stack.callback(guarded.close)
+    secrets = SecretFiles(secrets_dir)
+    return {
+        Channel.EMAIL: mail,
+        Channel.WEBHOOK: WebhookChannel(client=guarded, secrets=secrets, clock=clock),
+        Channel.ROBOT: RobotChannel(client=guarded, secrets=secrets, clock=clock, deadline_s=deadline_s),
+    }

@@ -1,6 +1,7 @@
 """The sealed audit chain and the figures of the escalation auditor, in PostgreSQL."""
 
 from datetime import datetime
+from typing import Any
 
 from psycopg.types.json import Jsonb
 
@@ -39,10 +40,12 @@ class PostgresAuditLog:
     async def links(self, after_seq: int, limit: int) -> list[Link]:
         async with transaction_on(self._pool) as connection:
             cursor = await connection.execute(SQL["links"], (after_seq, limit))
-            return [
-                Link(row[0], AuditEntry(row[1], row[2], row[3], CaseId(row[4]) if row[4] else None, row[5]), *row[6:])
-                for row in await cursor.fetchall()
-            ]
+            return [link_of(row) for row in await cursor.fetchall()]
+
+
+def link_of(row: tuple[Any, ...]) -> Link:
+    entry = AuditEntry(row[1], row[2], row[3], CaseId(row[4]) if row[4] else None, row[5])
+    return Link(row[0], entry, *row[6:])
 
 
 def _row(link: Link) -> tuple[object, ...]:

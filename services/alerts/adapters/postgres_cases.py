@@ -36,8 +36,10 @@ from services.alerts.domain.noise.common_cause import Candidate
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseBook, CaseTransaction, Changes, PartitionClaim
 from services.kernel.words import Channel
+from services.runtime.partitions import PartitionTable
 from services.runtime.postgres import AWAY, Connection, Pool
 
+PARTITIONS = PartitionTable("alerts")
 LIVE_CHANNEL = "firenet_live"
 WORK_CHANNEL = "firenet_alerts"
 GROUPING_LOCK = 7_261_003
@@ -99,7 +101,7 @@ class PostgresCaseTransaction:
     ) -> tuple[set[str], CaseBook]:
         connection = self._connection
         async with connection.pipeline(), connection.cursor(row_factory=dict_row) as cursor:
-            done = await connection.execute(SQL["advance"], (next_offset, claim.topic, claim.partition, claim.epoch))
+            done = await PARTITIONS.advance(connection, claim.topic, claim.partition, claim.epoch, next_offset)
             if event_ids:
                 unseen = await connection.execute(SQL["unseen"], (now, sorted(remembered(event_ids))))
                 await cursor.execute(SQL["book"], _book_parameters(keys, case_ids))
@@ -124,6 +126,13 @@ class PostgresCaseTransaction:
         # somebody has just worked on the others: what is due of them then is due at the next turn
         return [case_of(row) for row in rows if row["revision"] == row["seen_revision"]]
 
+    async def calendar_versions(self) -> Sequence[str]:
+        return [row["calendar_version"] for row in await self._rows(SQL["calendar_versions"], ())]
+
+    async def counted_by(self, versions: Collection[str], limit: int) -> list[Case]:
+        rows = await self._rows(SQL["cases_counted_by"], (list(versions), limit))
+        return [case_of(row) for row in rows if row["revision"] == row["seen_revision"]]
+
     async def case(self, case_id: CaseId) -> Case | None:
         return (await self.book((), {case_id})).by_id.get(case_id)
 
@@ -134,7 +143,7 @@ class PostgresCaseTransaction:
 
     async def recipients(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
         found: dict[CaseId, list[Address]] = {}
-        for row in await self._rows(SQL["told"], (list(case_ids),)):
+        for row in await self._rows(SQL["recipients"], (list(case_ids),)):
             address = Address(
                 ContactId(row["contact_id"]),
                 BodyCode(row["body_code"]),
@@ -320,6 +329,5 @@ class PostgresCaseStore:
 
     async def claim(self, topic: str, partition: int, owner: str) -> tuple[PartitionClaim, int]:
         async with transaction_on(self._pool) as connection:
-            row = await (await connection.execute(SQL["claim_partition"], (topic, partition, owner))).fetchone()
-        assert row is not None, "an upsert returns its row"
-        return PartitionClaim(topic, partition, row[0]), row[1]
+            epoch, next_offset = await PARTITIONS.claim(connection, topic, partition, owner)
+        return PartitionClaim(topic, partition, epoch), next_offset

@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from services.alerts.adapters.postgres_cases import LIVE_CHANNEL, transaction_on
 from services.alerts.adapters.rows import about_of, case_of
 from services.alerts.adapters.statements import SQL
+from services.alerts.domain.audit.entry import text_hash
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
 from services.alerts.domain.delivery.consent import may_send
@@ -93,6 +94,7 @@ class PostgresOutbox:
             "channel": str(ready.to.channel),
             "attempts": ready.attempts,
             "reason": str(outcome.reason) if outcome.reason else None,
+            "text_sha256": text_hash(ready.subject, ready.body),
         }
         if ready.first:
             facts["first"] = True

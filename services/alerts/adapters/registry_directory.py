@@ -243,4 +243,5 @@ def _contact(version: ContactVersion) -> Contact:
         email=version.email,
         webhook_url=str(version.webhook_url) if version.webhook_url else None,
         webhook_secret_ref=version.webhook_secret_ref,
+        robot=version.robot,
     )

@@ -140,6 +140,7 @@ def clock_rows(cases: Iterable[Case]) -> list[Row]:
             "due_at": clock.due_at,
             "step": clock.step,
             "calendar_version": clock.calendar_version,
+            "counted_from": clock.counted_from,
         }
         for case in cases
         for kind, clock in case.clocks.running.items()
@@ -148,11 +149,16 @@ def clock_rows(cases: Iterable[Case]) -> list[Row]:
 
 def clocks_of(rows: Iterable[Mapping[str, Any]]) -> Clocks:
     """Return the clocks of one case from its rows, as JSON has them."""
-    return Clocks(
-        {
-            ClockKind(row["kind"]): Clock(datetime.fromisoformat(row["due_at"]), row["step"], row["calendar_version"])
-            for row in rows
-        }
+    return Clocks({ClockKind(row["kind"]): _clock_of(row) for row in rows})
+
+
+def _clock_of(row: Mapping[str, Any]) -> Clock:
+    since = row["counted_from"]
+    return Clock(
+        datetime.fromisoformat(row["due_at"]),
+        row["step"],
+        row["calendar_version"],
+        None if since is None else datetime.fromisoformat(since),
     )
 
 
@@ -282,7 +288,7 @@ def taken_row(step: StepTaken) -> Row:
         "taken_at": step.taken_at,
         "document": step.document,
         "clause": step.clause,
-        "told": list(step.recipients),
+        "recipients": list(step.recipients),
         "nobody": step.nobody,
     }
 

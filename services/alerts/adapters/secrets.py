@@ -1,4 +1,7 @@
-"""Webhook signing secrets from files: one file per reference, one key per line while keys are being changed."""
+"""Secrets of channels from files: one file per reference.
+
+Of a webhook one signing key per line while keys are being changed; of a robot its address, and below it its secret.
+"""
 
 import base64
 import binascii
@@ -22,6 +25,10 @@ class SecretFiles:
 
     def keys(self, ref: str) -> list[bytes]:
         """Return the signing keys, newest first. Raises NoSecret."""
+        return [_key(line) for line in self.lines(ref)]
+
+    def lines(self, ref: str) -> list[str]:
+        """Return the lines that are not empty, at least one. Raises NoSecret."""
         if not _REF.match(ref):
             raise NoSecret("the reference is not a file name")
         try:
@@ -29,10 +36,10 @@ class SecretFiles:
                 text = file.read(MAX_BYTES).decode("ascii")
         except (OSError, UnicodeDecodeError) as error:
             raise NoSecret(type(error).__name__) from error
-        keys = [_key(line.strip()) for line in text.splitlines() if line.strip()]
-        if not keys:
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        if not lines:
             raise NoSecret("the file is empty")
-        return keys
+        return lines
 
 
 def _key(line: str) -> bytes:

@@ -63,8 +63,8 @@ class _Lane:
     """What one partition has brought and nobody has worked off yet.
 
     Without a `claim` the database has not been asked yet: everything is read again once it answers. `pending` is a
-    transaction that was long in coming, and the offset behind it. What lies before `told` was told from memory. `cut`:
-    records behind `waiting` found no room, and are read again as well.
+    transaction that was long in coming, and the offset behind it. What lies before `notified` was told from memory.
+    `cut`: records behind `waiting` found no room, and are read again as well.
     """
 
     claim: PartitionClaim | None
@@ -73,7 +73,7 @@ class _Lane:
     kick: asyncio.Event = field(default_factory=asyncio.Event)
     pending: tuple[asyncio.Task[None], int] | None = None
     saved: int | None = None
-    told: int = 0
+    notified: int = 0
     cut: bool = False
 
 
@@ -135,7 +135,7 @@ class TopicHandler(Generic[E]):
             self._standby.lost()
             self._lanes[partition] = _Lane(None)
             return None
-        self._lanes[partition] = _Lane(claim, saved=next_offset, told=next_offset)
+        self._lanes[partition] = _Lane(claim, saved=next_offset, notified=next_offset)
         return next_offset
 
     async def _claim(self, partition: int) -> tuple[PartitionClaim, int]:
@@ -197,7 +197,7 @@ class TopicHandler(Generic[E]):
 
     async def _tell(self, lane: _Lane, records: Sequence[ConsumedRecord]) -> None:
         """Have told from memory what was not yet."""
-        news = [record for record in records if record.offset >= lane.told]
+        news = [record for record in records if record.offset >= lane.notified]
         if self._standby is None or not news:
             return
         events = [event for event in map(self._peek, news) if event is not None]
@@ -211,8 +211,8 @@ class TopicHandler(Generic[E]):
                 for record in news:
                     await self._tell(lane, [record])
                 return
-            get_logger().error("record_not_told", topic=self._topic, offset=news[0].offset, exc_info=error)
-        lane.told = news[-1].offset + 1
+            get_logger().error("record_not_notified", topic=self._topic, offset=news[0].offset, exc_info=error)
+        lane.notified = news[-1].offset + 1
 
     def _peek(self, record: ConsumedRecord) -> E | None:
         try:
@@ -346,7 +346,7 @@ class TopicHandler(Generic[E]):
 
     def _done(self, partition: int, lane: _Lane, next_offset: int) -> None:
         lane.saved = next_offset
-        lane.told = max(lane.told, next_offset)
+        lane.notified = max(lane.notified, next_offset)
         if self._standby is not None:
             self._standby.found()
         while lane.waiting and lane.waiting[0].offset < next_offset:

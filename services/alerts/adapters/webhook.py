@@ -1,48 +1,17 @@
-"""Signed webhooks after the Standard Webhooks specification, guarded against addresses inside our own network.
+"""Signed webhooks after the Standard Webhooks specification."""
 
-An operator may name networks inside it where receivers are: a monitoring centre is often reached by a private line.
-"""
-
-import asyncio
 import base64
-import contextlib
 import hashlib
 import hmac
-import socket
-import ssl
 from collections.abc import Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from functools import partial
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from pathlib import Path
 
 import httpx
 
-from services.alerts.adapters.secrets import NoSecret, SecretFiles
+from services.alerts.adapters.guarded_http import GuardedClient, Request, outcome_of
+from services.alerts.adapters.secrets import SecretFiles
 from services.alerts.domain.delivery.attempts import Outcome
-from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.ports import Ready
-from services.runtime.addresses import Network, Reach, parsed, reach
 from services.runtime.clock import Clock
-
-RESPONSE_BYTES = 16 * 1024
-"""So much of an answer is read and thrown away, that the connection can be used again; a longer one is cut off."""
-REST_OF_ANSWER_S = 1.0
-"""So long we read on behind an answer's status, which alone counts."""
-LOOKUPS = 32
-"""Names that one lane asks for at the same time; a dead name server holds its threads, nobody else's."""
-
-Networks = Sequence[Network]
-
-
-class AddressRefused(Exception):
-    """The URL leads where we do not go."""
-
-
-class NameUnknown(Exception):
-    """The host's name has no address just now."""
 
 
 def sign(keys: Sequence[bytes], message_id: str, timestamp: int, body: bytes) -> str:
@@ -51,197 +20,30 @@ def sign(keys: Sequence[bytes], message_id: str, timestamp: int, body: bytes) ->
     return " ".join("v1," + base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode() for key in keys)
 
 
-async def vetted_address(
-    url: httpx.URL, *, allow_local: bool, inside: Networks = (), deadline_s: float, threads: Executor | None = None
-) -> str:
-    """Return the IP address to connect to. Raises AddressRefused, NameUnknown.
-
-    https only, to public addresses and those in the networks `inside`; with `allow_local` also http to this machine
-    itself. All addresses of the name must pass, and the connection is made to the one returned: the name is not asked
-    again in between. `threads` wait for the name server.
-    """
-    if not url.host or url.userinfo:
-        raise AddressRefused("no host, or credentials in the URL")
-    lookup = partial(socket.getaddrinfo, url.host, url.port or 443, type=socket.SOCK_STREAM)
-    try:
-        async with asyncio.timeout(deadline_s):
-            found = await asyncio.get_running_loop().run_in_executor(threads, lookup)
-    except (OSError, UnicodeError, TimeoutError) as error:
-        raise NameUnknown(type(error).__name__) from error
-    addresses = [parsed(str(entry[4][0])) for entry in found]
-    if not addresses:
-        raise NameUnknown("no address")
-    reaches = [reach(address) for address in addresses]
-    if allow_local and all(one is Reach.SELF for one in reaches):
-        return str(addresses[0])
-    if url.scheme != "https":
-        raise AddressRefused("not https")
-    for address, leads in zip(addresses, reaches, strict=True):
-        named = leads is not Reach.NOWHERE and any(address in network for network in inside)
-        if leads is not Reach.PUBLIC and not named:
-            raise AddressRefused("neither a public address nor in one of our webhook networks")
-    return str(addresses[0])
-
-
 class WebhookChannel:
-    """See ports.Carrier. Never follows a redirect, never waits longer than `deadline_s` for an answer.
+    """See ports.DeliveryChannel."""
 
-    `client` keeps connections open and takes one of them by address alone. So it serves one name of each address: a
-    second name there goes by `apart`, which keeps none, or the certificate of the first would vouch for it.
-    """
-
-    def __init__(
-        self,
-        *,
-        client: httpx.AsyncClient,
-        apart: httpx.AsyncClient,
-        secrets: SecretFiles,
-        clock: Clock,
-        allow_local: bool,
-        inside: Networks = (),
-        deadline_s: float,
-    ) -> None:
+    def __init__(self, *, client: GuardedClient, secrets: SecretFiles, clock: Clock) -> None:
         self._client = client
-        self._apart = apart
-        self._names: dict[tuple[str, int | None], str] = {}
         self._secrets = secrets
         self._clock = clock
-        self._allow_local = allow_local
-        self._inside = inside
-        self._deadline_s = deadline_s
-        self._threads = ThreadPoolExecutor(max_workers=LOOKUPS, thread_name_prefix="webhook-names")
-
-    def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def send(self, notice: Ready) -> Outcome:
-        try:
-            async with asyncio.timeout(self._deadline_s):
-                response = await self._post(notice)
-            try:
-                return outcome_of(response.status_code, response.headers.get("retry-after"), self._clock.now())
-            finally:
-                await _leave(response)
-        except NoSecret as error:
-            return Outcome(Reason.NO_SECRET, str(error))
-        except AddressRefused as error:
-            return Outcome(Reason.ADDRESS_REFUSED, str(error))
-        except NameUnknown as error:
-            return Outcome(Reason.DNS, str(error))
-        except (TimeoutError, httpx.TimeoutException) as error:
-            return Outcome(Reason.TIMEOUT, type(error).__name__)
-        except httpx.InvalidURL:
-            return Outcome(Reason.ADDRESS_REFUSED, "not a URL")
-        except (httpx.HTTPError, OSError) as error:
-            return Outcome(Reason.TLS if _is_tls(error) else Reason.CONNECT, type(error).__name__)
+        return await self._client.exchange(lambda: self._request(notice), self._judged)
 
-    async def _post(self, notice: Ready) -> httpx.Response:
-        url = httpx.URL(notice.to.address)
-        address = await vetted_address(
-            url,
-            allow_local=self._allow_local,
-            inside=self._inside,
-            deadline_s=self._deadline_s,
-            threads=self._threads,
-        )
+    def _request(self, notice: Ready) -> Request:
         body = notice.body.encode()
         timestamp = int(self._clock.now().timestamp())
         keys = self._secrets.keys(notice.to.secret_ref or "")
-        first = self._names.setdefault((address, url.port), url.host)
-        client = self._client if first == url.host else self._apart
-        request = client.build_request(
-            "POST",
-            url.copy_with(host=address),
-            content=body,
-            headers={
-                "host": url.netloc.decode("ascii"),
-                "content-type": "application/json; charset=utf-8",
-                "user-agent": "FireNet-alerts/1",
+        return Request(
+            httpx.URL(notice.to.address),
+            body,
+            {
                 "webhook-id": notice.notice_id,
                 "webhook-timestamp": str(timestamp),
                 "webhook-signature": sign(keys, notice.notice_id, timestamp, body),
             },
-            extensions={"sni_hostname": url.host},  # the certificate must be the name's, not the address's
         )
-        return await client.send(request, stream=True, follow_redirects=False)
 
-
-async def _leave(response: httpx.Response) -> None:
-    """Read what follows the status, as far as it comes soon; whatever happens here, the status stands."""
-    with contextlib.suppress(httpx.HTTPError, OSError):  # a TimeoutError is an OSError
-        try:
-            async with asyncio.timeout(REST_OF_ANSWER_S):
-                await _drain(response)
-        finally:
-            await response.aclose()
-
-
-async def _drain(response: httpx.Response) -> None:
-    read = 0
-    async for piece in response.aiter_raw():
-        read += len(piece)
-        if read > RESPONSE_BYTES:
-            return
-
-
-def outcome_of(status: int, retry_after: str | None, now: datetime) -> Outcome:
-    """Return what a status means: 2xx accepted, 410 never again, 429 and 503 wait as told, other 4xx refused."""
-    wait = _wait_of(retry_after, now)
-    detail = f"http {status}"
-    if 200 <= status < 300:
-        return Outcome(None, detail)
-    if 300 <= status < 400:
-        return Outcome(Reason.REDIRECT, detail)
-    if status in (408, 425, 429):
-        return Outcome(Reason.THROTTLED, detail, wait)
-    if status in (401, 403, 407):
-        return Outcome(Reason.AUTH, detail, wait)
-    if status == 410:
-        return Outcome(Reason.GONE, detail)
-    if 400 <= status < 500:
-        return Outcome(Reason.REJECTED, detail)
-    return Outcome(Reason.SERVER_ERROR, detail, wait)
-
-
-def _wait_of(header: str | None, now: datetime) -> timedelta | None:
-    """Return the wait of a Retry-After header, seconds or a date; nonsense is no wait."""
-    if header is None:
-        return None
-    if header.strip().isascii() and header.strip().isdigit():
-        return timedelta(seconds=min(int(header.strip()[:9]), 86400))
-    try:
-        until = parsedate_to_datetime(header)
-    except (ValueError, OverflowError):
-        return None
-    if until.tzinfo is None:
-        until = until.replace(tzinfo=UTC)
-    return max(timedelta(0), min(until - now, timedelta(days=1)))
-
-
-def _is_tls(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def webhook_client(
-    *, connections: int, deadline_s: float, keep: bool = True, ca: Path | None = None
-) -> httpx.AsyncClient:
-    """Return a client that trusts nothing from the environment; `keep` connections open for the next notice.
-
-    `ca` is a PEM file of authorities that are trusted beside the public ones. The client keeps no cookies: they would
-    go to every name of an address, and more with each answer.
-    """
-    trusted = httpx.create_ssl_context(trust_env=False)
-    if ca is not None:
-        trusted.load_verify_locations(ca)
-    return httpx.AsyncClient(
-        verify=trusted,
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        trust_env=False,
-        follow_redirects=False,
-        timeout=httpx.Timeout(deadline_s, connect=min(5.0, deadline_s)),
-        limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections if keep else 0),
-    )
+    async def _judged(self, response: httpx.Response) -> Outcome:
+        return outcome_of(response.status_code, response.headers.get("retry-after"), self._clock.now())

@@ -2,12 +2,14 @@
 
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 
 from services.alerts.adapters.channels import open_channels
 from services.alerts.adapters.kafka_notices import notice_event
 from services.alerts.adapters.mail import MailServer
 from services.alerts.adapters.postgres_outbox import PostgresOutbox
 from services.alerts.domain.delivery.destinations import Destinations
+from services.alerts.domain.delivery.robots import PROFILES, provider_of
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Retell, Tray
 from services.alerts.settings import AlertsSettings
@@ -19,6 +21,24 @@ from services.runtime.postgres import Pool
 
 SMTP_EXCHANGES = 8
 """Exchanges of one mail, each with its own deadline: greeting, EHLO, STARTTLS, sign-in, MAIL, RCPT, DATA, text."""
+
+
+FIRE_LANES = 2
+"""Lanes that carry fires: from the database and, while that is away, from memory."""
+
+
+def _robot_budget(address: str, *, fire: bool) -> int | None:
+    """Return how many notices a minute a lane gives a robot; None for what is no robot.
+
+    The lanes share no count, so each has a part of its own: storms of faults leave the part of fires alone.
+    """
+    try:
+        provider, _ = provider_of(address)
+    except ValueError:
+        return None
+    most = PROFILES[provider].per_minute
+    for_fires = 3 * most // 10
+    return for_fires if fire else most - FIRE_LANES * for_fires
 
 
 class DeliveryWorkers:
@@ -61,11 +81,17 @@ class DeliveryWorkers:
         destinations = Destinations(
             slots=slots,
             per_address=8 if fire else 2,
-            per_channel={Channel.EMAIL: settings.mail_connections, Channel.WEBHOOK: slots - settings.mail_connections},
+            per_channel={
+                Channel.EMAIL: settings.mail_connections,
+                Channel.WEBHOOK: slots - settings.mail_connections,
+                Channel.ROBOT: slots // 4,
+            },
             rest=timedelta(seconds=0.2 if fire else 2),
+            per_minute=partial(_robot_budget, fire=fire),
         )
         sending = {
             Channel.WEBHOOK: timedelta(seconds=settings.webhook_deadline_s + 5),
+            Channel.ROBOT: timedelta(seconds=2 * settings.webhook_deadline_s + 5),
             Channel.EMAIL: timedelta(seconds=SMTP_EXCHANGES * settings.smtp_timeout_s + 5),
         }
         return DeliveryWorker(

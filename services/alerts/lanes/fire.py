@@ -49,7 +49,7 @@ class FireLane:
         """What tells of fires while the database is away. It counts deliveries; the rest is counted when taken in."""
         parts = self._parts
         unseen = AlertsMetrics(CollectorRegistry())
-        delivery_worker = parts.delivery_workers.worker(stack, "interim", parts.interim_store)
+        delivery_worker = parts.delivery_workers.worker(stack, "interim", parts.interim_store.notices)
         stack.push_async_callback(delivery_worker.drain)
         delivery_worker.on_finished = lambda made_room: parts.wake_events["interim"]()
         intake = CaseIntake(
@@ -62,8 +62,8 @@ class FireLane:
             fire_priority=parts.fire_priority,
             first_attempts=delivery_worker.first_attempts,
         )
-        self._fire_delivery.told_elsewhere = parts.handover.attempted
-        self._fire_delivery.keep = parts.interim_store.adopt
+        self._fire_delivery.sent_elsewhere = parts.handover.attempted
+        self._fire_delivery.keep = parts.interim_store.notices.adopt
         return Interim(
             store=parts.interim_store,
             intake=intake,

@@ -20,6 +20,7 @@ from services.alerts.worker.delivery import DeliveryWorker
 from services.alerts.worker.document_intake import DocumentIntake
 from services.alerts.worker.housekeeping import EscalationMonitor, publish_turn, seal_turn
 from services.alerts.worker.ladder import LadderWorker
+from services.alerts.worker.recounting import RecountingWorker
 from services.runtime.kafka import BatchProducer
 from services.runtime.kafka_loop import KafkaLoop
 from services.runtime.lifecycle import Stop
@@ -31,6 +32,8 @@ PUBLISH_EVERY_S = 0.25
 DOCUMENTS_HELD = 400
 """Documents that wait in memory to be taken in, each some ten kilobytes."""
 SUPERVISE_EVERY_S = 5.0
+RECOUNT_EVERY_S = 10.0
+"""A calendar comes with a version of ours: while the one before still runs beside, it goes on counting by its own."""
 FORGET_EVERY = 720
 """Turns of the supervisor: once an hour."""
 
@@ -57,6 +60,7 @@ class OrdinaryLane:
             "documents": after(ready, stop, lambda: self._take_documents(stop)),
             "seal": self._seal(stop),
             "supervise": self._supervise(stop),
+            "recount": self._recount(stop),
         }
 
     async def _consume(self, stop: Stop) -> None:
@@ -164,6 +168,18 @@ class OrdinaryLane:
     async def _seal(self, stop: Stop) -> None:
         log = PostgresAuditLog(self._work)
         await self._parts.turns.run("seal", lambda: seal_turn(log), stop)
+
+    async def _recount(self, stop: Stop) -> None:
+        parts = self._parts
+        worker = RecountingWorker(
+            store=PostgresCaseStore(self._work), pace=parts.composer.pace, metrics=parts.metrics, clock=parts.clock
+        )
+
+        async def turn() -> int:
+            await stop.wait_for(RECOUNT_EVERY_S)
+            return await worker.turn()
+
+        await parts.turns.run("recount", turn, stop)
 
     async def _supervise(self, stop: Stop) -> None:
         parts = self._parts

@@ -22,11 +22,12 @@ from services.alerts.worker.fire_priority import FirePriority
 from services.alerts.worker.handover import Handover
 from services.alerts.worker.intake import CaseIntake
 from services.alerts.worker.notice_composer import NoticeComposer
-from services.alerts.worker.task_health import TaskHealth, WakeEvent
 from services.alerts.worker.turns import Turns
+from services.alerts.worker.wake_event import WakeEvent
 from services.kernel.calendar import CHINA
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
+from services.runtime.task_health import TaskHealth
 
 WAKEABLE = ("ladder", "delivery", "fire-delivery", "publish", "interim", "requests")
 """Tasks that others may wake before their pause is over."""
@@ -39,7 +40,7 @@ class Parts:
         self.settings = settings
         self.clock = clock
         self.metrics = AlertsMetrics(prometheus)
-        self.health = TaskHealth(clock, self.metrics)
+        self.health = TaskHealth(clock, lambda task: self.metrics.turns.labels(task).inc())
         self.wake_events = {name: WakeEvent() for name in WAKEABLE}
         self.fire_priority = FirePriority()
         self.turns = Turns(

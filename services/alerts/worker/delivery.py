@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict, judge, policy_of
+from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict, decide, policy_of
 from services.alerts.domain.delivery.consent import may_send
 from services.alerts.domain.delivery.destinations import Destinations, Due
 from services.alerts.domain.delivery.notice import Notice
@@ -69,7 +69,7 @@ class DeliveryWorker:
         self._in_flight: set[asyncio.Task[None]] = set()
         self._store_was_away = False
         self._rest_until = 0.0
-        self.told_elsewhere: Callable[[NoticeId], bool] = lambda notice_id: False
+        self.sent_elsewhere: Callable[[NoticeId], bool] = lambda notice_id: False
         """Says whether a notice was sent from memory while the database was away."""
         self.keep: Keep | None = None
         self.on_finished: Callable[[bool], None] = lambda made_room: None
@@ -86,7 +86,7 @@ class DeliveryWorker:
         def choose(due: Sequence[Due]) -> Sequence[Due]:
             if self._store_was_away and lanes.fire:
                 return ()
-            mine = [one for one in due if not self.told_elsewhere(one.notice_id)]
+            mine = [one for one in due if not self.sent_elsewhere(one.notice_id)]
             picked = lanes.destinations.choose(mine, now, lanes.reserve)
             chosen.update((notice.notice_id, notice) for notice in picked)
             return picked
@@ -140,7 +140,7 @@ class DeliveryWorker:
         finally:
             for one in chosen:
                 # a commit that was long in coming: meanwhile the same notice may have been sent from memory
-                if one.notice_id in committed and not self.told_elsewhere(one.notice_id):
+                if one.notice_id in committed and not self.sent_elsewhere(one.notice_id):
                     notice = fresh[one.notice_id]
                     self._start(one, Ready.of(notice, changes.case(notice.case_id), attempts=1))
                 else:
@@ -220,7 +220,7 @@ class DeliveryWorker:
     async def _record(self, ready: Ready, outcome: Outcome) -> None:
         now = self._clock.now()
         policy = policy_of(ready.purpose, fire=ready.fire, first=ready.first, over_since=ready.over_since, now=now)
-        verdict = judge(outcome, ready.attempts, policy, random.random(), now)
+        verdict = decide(outcome, ready.attempts, policy, random.random(), now)
         await asyncio.shield(self._write_down(ready, outcome, verdict))
         self._metrics.attempts.labels(ready.to.channel, verdict.state, outcome.reason or "none").inc()
         if verdict.state is DeliveryState.DEAD and ready.first:

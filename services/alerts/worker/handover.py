@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from services.alerts.domain.audit.entry import AuditEntry, Detail
+from services.alerts.domain.audit.entry import AuditEntry, Detail, text_hash
 from services.alerts.domain.delivery.interim import InterimRow
 from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.domain.routing.contacts import Address
@@ -35,6 +35,7 @@ def bring(changes: Changes, row: InterimRow) -> None:
             "attempts": row.attempts,
             "reason": str(row.outcome.reason) if row.outcome and row.outcome.reason else None,
             "without_database": True,
+            "text_sha256": text_hash(row.notice.subject, row.notice.body),
         }
         changes.audit.append(AuditEntry(row.ended_at, "alerts", f"notice_{row.state}", row.notice.case_id, detail))
 
@@ -47,14 +48,14 @@ class Handover:
 
     def attempted(self, notice_id: NoticeId) -> bool:
         """Say whether this notice was sent, or is being sent, from memory, and the database does not know it yet."""
-        row = self._store.rows().get(notice_id) if self._store is not None else None
+        row = self._store.notices.rows().get(notice_id) if self._store is not None else None
         return row is not None and (row.attempts > 0 or row.in_flight)
 
     def recipients(self, changes: Changes, case_id: CaseId) -> list[Address]:
         """Return whom the notices that are just being written have told, or may have, that the case is open."""
         if self._store is None:
             return []
-        rows = [self._store.rows().get(one.notice_id) for one in changes.notices if one.case_id == case_id]
+        rows = [self._store.notices.rows().get(one.notice_id) for one in changes.notices if one.case_id == case_id]
         return [
             row.notice.to for row in rows if row is not None and row.alarmed and row.notice.purpose is Purpose.NOTICE
         ]
@@ -70,13 +71,13 @@ class Handover:
                 row.held = False
                 # what was on its way is forgotten when it has finished and that is written down too
                 if lent.done and row.notice.notice_id not in lent.in_flight and self._store is not None:
-                    self._store.drop(row.notice.notice_id)
+                    self._store.notices.drop(row.notice.notice_id)
 
     def settle(self, changes: Changes, lent: Lent) -> None:
         """Have the notices that were told from memory written as they were sent."""
         if self._store is None:
             return
-        rows = self._store.rows()
+        rows = self._store.notices.rows()
         for number, notice in enumerate(changes.notices):
             row = rows.get(notice.notice_id)
             if row is None:

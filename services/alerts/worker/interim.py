@@ -85,7 +85,7 @@ class Interim:
         """Bring out what waits while the database is away; else have it written down. Raises StoreUnavailable."""
         if self.away:
             return await self._delivery_worker.turn()
-        rows = [row for row in self._store.rows().values() if not row.in_flight and not row.held]
+        rows = [row for row in self._store.notices.rows().values() if not row.in_flight and not row.held]
         if not rows:
             return 0
         try:
@@ -102,11 +102,11 @@ class Interim:
                 if row.outcome is not None and row.verdict is not None:
                     ready = Ready.of(row.notice, None, row.attempts)
                     await self._outbox.record(ready, row.outcome, row.verdict, row.ended_at or now)
-                self._store.drop(row.notice.notice_id)
+                self._store.notices.drop(row.notice.notice_id)
                 self._metrics.written_down.inc()
                 written += 1
             elif now - row.notice.created_at > NOBODYS or await self._written_alone(row):
-                self._store.drop(row.notice.notice_id)
+                self._store.notices.drop(row.notice.notice_id)
         return written
 
     async def _written_alone(self, row: InterimRow) -> bool:

@@ -185,7 +185,7 @@ class NoticeComposer:
 
     def _with_reply_due(self, case: Case, code: str, working_days: int, now: datetime) -> Case:
         due = reply_due(now, working_days, self._calendar.is_working)
-        return replace(case, clocks=case.clocks.set(ClockKind.REPLY, Clock(due, code, self._calendar.version)))
+        return replace(case, clocks=case.clocks.set(ClockKind.REPLY, Clock(due, code, self._calendar.version, now)))
 
     def _note_calendar(self, case: Case) -> None:
         """Say so when a deadline was counted by working days that are not arranged yet."""

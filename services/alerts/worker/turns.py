@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from services.alerts.domain.errors import Conflict, NoPack, StoreUnavailable
 from services.alerts.ports import StreamUnavailable
 from services.alerts.worker.fire_priority import FirePriority
-from services.alerts.worker.task_health import TaskHealth, WakeEvent
+from services.alerts.worker.wake_event import WakeEvent
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
 from services.runtime.patience import backoff_s
+from services.runtime.task_health import TaskHealth
 
 QUICK_FOR_S = 2.0
 """So long after the last news of a fire its notices are looked for more often."""

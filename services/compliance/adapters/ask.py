@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from schemas.base import Wire
+from schemas.codec import first_problem
 from schemas.inputs import InputError
 from services.compliance.domain import period
 from services.compliance.domain.blocking import TargetAsk
@@ -131,9 +132,7 @@ def _read(model: type[AskT], raw: bytes) -> AskT:
     try:
         return model.model_validate_json(raw)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError("bad_ask", f"{where}: {first['msg']}") from error
+        raise InputError("bad_ask", first_problem(error)) from error
 
 
 def _check_slice(asked: dict[str, str] | None) -> dict[str, str]:

@@ -13,10 +13,10 @@ from schemas import registry as wire_registry
 from schemas.codec import BadRecord
 from schemas.inputs import EXIT_OF, InputError, lines
 from services.compliance.domain.checks import CheckStep
+from services.compliance.domain.knowledge import Known
 from services.compliance.domain.registry import GatewayRow, Registry, UnitRow
 from services.compliance.domain.signals import Pair, SignalFact
 from services.compliance.domain.visibility import NEVER, TickFact
-from services.compliance.domain.world import Known
 from services.kernel.calendar import day_number, micros
 from services.kernel.effective import ordered
 

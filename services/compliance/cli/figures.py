@@ -23,8 +23,8 @@ from services.compliance.domain.errors import Refused
 from services.compliance.domain.evaluation import evaluate, require_packs, require_unit
 from services.compliance.domain.figure import Figure
 from services.compliance.domain.forecast import forecast
+from services.compliance.domain.knowledge import Knowledge
 from services.compliance.domain.revision import revisions
-from services.compliance.domain.world import World
 from services.kernel.calendar import day_of, text
 
 
@@ -54,40 +54,40 @@ def figures_answer(inputs: Inputs) -> dict[str, Any]:
     """
     asked = read_ask(inputs.ask)
     known_at = None if asked.known_at is None else to_micros(asked.known_at)
-    world = inputs.world(known_at)
-    visibility = world.visibility
+    knowledge = inputs.knowledge(known_at)
+    visibility = knowledge.visibility
     return {
         "known_at": None if known_at is None else text(known_at),
         "through": text(visibility.through),
-        "blind": answer.spans(visibility.told_blind()),
-        "impaired": answer.spans(visibility.told_impaired()),
-        "figures": [answer.figure(_figure(world, each)) for each in asked.figures],
-        "intervals": [_intervals(world, intervals_ask(each)) for each in asked.intervals],
-        "blocking": [answer.blocking(blocking(world, target_ask(each))) for each in asked.blocking],
-        "forecast": [answer.forecast(forecast(world, target_ask(each))) for each in asked.forecast],
-        "revisions": [_revisions(inputs.world, each) for each in asked.revisions],
+        "blind": answer.spans(visibility.known_blind()),
+        "impaired": answer.spans(visibility.known_impaired()),
+        "figures": [answer.figure(_figure(knowledge, each)) for each in asked.figures],
+        "intervals": [_intervals(knowledge, intervals_ask(each)) for each in asked.intervals],
+        "blocking": [answer.blocking(blocking(knowledge, target_ask(each))) for each in asked.blocking],
+        "forecast": [answer.forecast(forecast(knowledge, target_ask(each))) for each in asked.forecast],
+        "revisions": [_revisions(inputs.knowledge, each) for each in asked.revisions],
     }
 
 
-def _figure(world: World, asked: WireFigure) -> Figure:
-    return evaluate(world, figure_ask(asked, world.visibility.through))
+def _figure(knowledge: Knowledge, asked: WireFigure) -> Figure:
+    return evaluate(knowledge, figure_ask(asked, knowledge.visibility.through))
 
 
-def _revisions(world_at: Callable[[int | None], World], asked: WireRevision) -> dict[str, Any]:
+def _revisions(knowledge_at: Callable[[int | None], Knowledge], asked: WireRevision) -> dict[str, Any]:
     published = [to_micros(each) for each in asked.published_at]
-    found = revisions((at, _figure(world_at(at), asked.figure)) for at in published)
+    found = revisions((at, _figure(knowledge_at(at), asked.figure)) for at in published)
     return answer.revisions(asked.figure.metric, asked.figure.scope, found)
 
 
-def _intervals(world: World, asked: IntervalsAsk) -> dict[str, Any]:
+def _intervals(knowledge: Knowledge, asked: IntervalsAsk) -> dict[str, Any]:
     for unit_id in asked.units or ():
-        require_unit(world, unit_id)
-    units = world.unit_ids if asked.units is None else asked.units
-    require_packs(world, units, day_of(asked.start), day_of(asked.end - 1))
+        require_unit(knowledge, unit_id)
+    units = knowledge.unit_ids if asked.units is None else asked.units
+    require_packs(knowledge, units, day_of(asked.start), day_of(asked.end - 1))
     found: dict[str, Any] = {}
-    end = min(asked.end, world.visibility.through)
+    end = min(asked.end, knowledge.visibility.through)
     for unit_id in units:
-        timeline = world.timeline(unit_id)
+        timeline = knowledge.timeline(unit_id)
         found[unit_id] = answer.unit(timeline.connection(asked.start, end), timeline.healths(asked.start, end))
     return found
 

@@ -7,9 +7,9 @@ from typing import BinaryIO
 from schemas.inputs import MAX_ASK, InputError, read_bytes, read_packs, read_registry
 from services.compliance.adapters.facts import Facts, known, read_facts
 from services.compliance.adapters.packs import policies
-from services.compliance.domain.world import World
+from services.compliance.domain.knowledge import Knowledge
 
-MAX_WORLDS = 4
+MAX_INSTANTS = 4
 """Of so many instants of knowledge everything is kept at once: a year of daily publications must not pile up."""
 
 
@@ -28,15 +28,15 @@ class Inputs:
         self._packs = policies(read_packs(options.pack))
         self._registry = read_registry(options.registry)
         self.ask = read_bytes(options.ask, "bad_ask", MAX_ASK)
-        self._worlds: dict[int | None, World] = {}
+        self._by_instant: dict[int | None, Knowledge] = {}
 
-    def world(self, known_at: int | None) -> World:
+    def knowledge(self, known_at: int | None) -> Knowledge:
         """Return what was known at an instant, everything where it is None."""
-        if known_at not in self._worlds:
-            if len(self._worlds) >= MAX_WORLDS:
-                self._worlds.pop(next(iter(self._worlds)))
-            self._worlds[known_at] = World(known(self._registry, self._facts, known_at), self._packs)
-        return self._worlds[known_at]
+        if known_at not in self._by_instant:
+            if len(self._by_instant) >= MAX_INSTANTS:
+                self._by_instant.pop(next(iter(self._by_instant)))
+            self._by_instant[known_at] = Knowledge(known(self._registry, self._facts, known_at), self._packs)
+        return self._by_instant[known_at]
 
 
 def _facts(source: str, stdin: BinaryIO) -> Facts:

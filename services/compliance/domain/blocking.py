@@ -6,10 +6,10 @@ from typing import NamedTuple
 from services.compliance.domain.durations import Duration, duration
 from services.compliance.domain.errors import Refused
 from services.compliance.domain.evaluation import named_target
+from services.compliance.domain.knowledge import Knowledge
 from services.compliance.domain.period import year_start
 from services.compliance.domain.policy import Policy
 from services.compliance.domain.population import Population, scope_names
-from services.compliance.domain.world import World
 from services.kernel.calendar import day_of
 from services.kernel.policy import Target
 from services.kernel.ratio import CONNECTED, NOTHING, Ratio
@@ -43,19 +43,19 @@ class TargetWindow(NamedTuple):
     at: int
 
 
-def target_window(world: World, ask: TargetAsk) -> TargetWindow:
+def target_window(knowledge: Knowledge, ask: TargetAsk) -> TargetWindow:
     """Raises Refused: `unknown_target`, `no_pack`, `bad_ask`."""
-    through = world.visibility.through
+    through = knowledge.visibility.through
     at = through if ask.at is None else min(ask.at, through)
     start = year_start(at) if ask.start is None else ask.start
-    pack, target = named_target(world, ask.target, at)
-    population = Population(world, scope_names(target.scope, world.policies), {})
+    pack, target = named_target(knowledge, ask.target, at)
+    population = Population(knowledge, scope_names(target.scope, knowledge.policies), {})
     return TargetWindow(pack, target, population, start, at)
 
 
-def blocking(world: World, ask: TargetAsk) -> Blocking:
+def blocking(knowledge: Knowledge, ask: TargetAsk) -> Blocking:
     """Raises Refused: `unknown_target`, `unknown_metric` for a target of another kind, `no_pack`, `bad_ask`."""
-    window = target_window(world, ask)
+    window = target_window(knowledge, ask)
     if window.target.metric not in _LOSSES:
         raise Refused("unknown_metric", f"{window.target.metric} has no list of units that block it")
     losses: list[tuple[str, int]] = []
@@ -73,7 +73,7 @@ def so_far(window: TargetWindow) -> Iterator[tuple[str, Duration]]:
     """Yield the times of every unit up to `at`. Raises Refused `no_pack`."""
     if window.start >= window.at:
         return
-    policies = window.population.world.policies
+    policies = window.population.knowledge.policies
     policies.among(window.pack.district, day_of(window.start), day_of(window.at - 1))
     for unit_id in window.population.unit_ids:
         yield unit_id, duration(window.population, unit_id, window.start, window.at)
@@ -99,7 +99,7 @@ def _by_access(window: TargetWindow) -> Iterator[tuple[str, Ratio]]:
 
 def _by_connection(window: TargetWindow) -> Iterator[tuple[str, Ratio]]:
     for unit_id, member in window.population.at(window.at):
-        state = window.population.world.timeline(unit_id).connection_at(window.at)
+        state = window.population.knowledge.timeline(unit_id).connection_at(window.at)
         if state is not None and not member.exempt:
             connected, unknown = state.connection in CONNECTED, state.connection is Connection.UNKNOWN
             yield unit_id, Ratio(int(connected), 1, int(unknown))

@@ -88,7 +88,7 @@ class _Track:
         return piece.link is not Link.OFFLINE or (last.anchor, last.lost_at) == (piece.anchor, piece.lost_at)
 
     def supervised(self, start: int, end: int, judged: int, proofs: Sequence[int]) -> None:
-        """One stretch of sight: begins anew at `start`; at `judged` it is judged as if a proof came."""
+        """One stretch that is not blind: begins anew at `start`; at `judged` it is judged as if a proof came."""
         self.row = []
         anchor, proven, offline = start, False, False
         index = 0

@@ -25,7 +25,7 @@ class Duration(NamedTuple):
 
 def duration(population: Population, unit_id: str, start: int, end: int) -> Duration:
     """Return a unit's times within [start, end), which ends at the horizon or before."""
-    timeline = population.world.timeline(unit_id)
+    timeline = population.knowledge.timeline(unit_id)
     connected = unknown = counted = exempt = 0
     for member in population.memberships(unit_id, start, end):
         if member.exempt:

@@ -6,9 +6,9 @@ from dataclasses import replace
 from services.compliance.domain.errors import Refused
 from services.compliance.domain.figure import Counted, Figure, FigureAsk
 from services.compliance.domain.formulas.catalogue import CATALOGUE, Formula
+from services.compliance.domain.knowledge import Knowledge
 from services.compliance.domain.policy import Policy
 from services.compliance.domain.population import Population, scope_names
-from services.compliance.domain.world import World
 from services.kernel.calendar import day_of
 from services.kernel.effective import in_force
 from services.kernel.policy import Target, target_for
@@ -22,23 +22,23 @@ def formula_of(metric: str) -> Formula:
     return CATALOGUE[metric]
 
 
-def evaluate(world: World, ask: FigureAsk) -> Figure:
+def evaluate(knowledge: Knowledge, ask: FigureAsk) -> Figure:
     """Return the figure. Raises Refused: `unknown_metric`, `unknown_scope`, `unknown_unit`, `no_pack`, `bad_ask`."""
     formula = formula_of(ask.metric)
-    scopes = scope_names(ask.scope, world.policies)
+    scopes = scope_names(ask.scope, knowledge.policies)
     if ask.unit is not None:
-        require_unit(world, ask.unit)
+        require_unit(knowledge, ask.unit)
     last_day = day_of(ask.end if formula.instant else ask.end - 1)
-    district = _district(world, ask, last_day)
-    packs = world.policies.among(district, day_of(ask.start), last_day)
-    pack = world.policies.in_force(district, last_day)
-    visibility = world.visibility
+    district = _district(knowledge, ask, last_day)
+    packs = knowledge.policies.among(district, day_of(ask.start), last_day)
+    pack = knowledge.policies.in_force(district, last_day)
+    visibility = knowledge.visibility
     through = min(ask.end, visibility.through)
     target = target_for(pack.targets, ask.metric, ask.scope)
     begun = ask.start <= visibility.through if formula.instant else ask.start < visibility.through
     counted, said = Counted(Ratio(0, 0)), (Verdict.NOT_APPLICABLE, Reason.NOT_BEGUN)
     if begun:
-        population = Population(world, scopes, ask.part, ask.unit)
+        population = Population(knowledge, scopes, ask.part, ask.unit)
         counted = formula.count(population, replace(ask, end=through) if formula.cut else ask)
         said = verdict(counted.ratio, None if target is None else target.value)
     return Figure(
@@ -56,45 +56,45 @@ def evaluate(world: World, ask: FigureAsk) -> Figure:
     )
 
 
-def require_unit(world: World, unit_id: str) -> None:
+def require_unit(knowledge: Knowledge, unit_id: str) -> None:
     """Raises Refused `unknown_unit` for one without a row known."""
-    if unit_id not in world.registry.units:
+    if unit_id not in knowledge.registry.units:
         raise Refused("unknown_unit", unit_id)
 
 
-def require_packs(world: World, units: Sequence[str], first: int, last: int) -> None:
+def require_packs(knowledge: Knowledge, units: Sequence[str], first: int, last: int) -> None:
     """Raises Refused `no_pack` for a day on which a district of one of the units has none."""
     districts: set[str] = set()
     for unit_id in units:
-        rows = world.registry.units[unit_id]
+        rows = knowledge.registry.units[unit_id]
         held = [in_force(rows, first), *(row for row in rows if first <= row.valid_from <= last)]
         districts |= {row.district for row in held if row is not None}
-    for district in sorted(districts) or world.policies.districts():
-        world.policies.among(district, first, last)
+    for district in sorted(districts) or knowledge.policies.districts():
+        knowledge.policies.among(district, first, last)
 
 
-def _district(world: World, ask: FigureAsk, day: int) -> str:
+def _district(knowledge: Knowledge, ask: FigureAsk, day: int) -> str:
     """Return the district whose pack judges. Raises Refused `bad_ask` when packs of several leave that open."""
-    districts = world.policies.districts()
+    districts = knowledge.policies.districts()
     if len(districts) == 1:
         return districts[0]
     if "district" in ask.part:
         return ask.part["district"]
-    row = None if ask.unit is None else in_force(world.registry.units[ask.unit], day)
+    row = None if ask.unit is None else in_force(knowledge.registry.units[ask.unit], day)
     if row is None:
         raise Refused("bad_ask", f"packs of several districts: the slice must name one of {', '.join(districts)}")
     return row.district
 
 
-def named_target(world: World, target_id: str, at: int) -> tuple[Policy, Target]:
+def named_target(knowledge: Knowledge, target_id: str, at: int) -> tuple[Policy, Target]:
     """Return a target and the pack of the day of `at`, which has it.
 
     Raises Refused: `unknown_target`, `no_pack`, and `bad_ask` where packs of several districts leave it open.
     """
-    districts = world.policies.districts()
+    districts = knowledge.policies.districts()
     if len(districts) > 1:
         raise Refused("bad_ask", f"packs of several districts: a target may be of {', '.join(districts)}")
-    pack = world.policies.in_force(districts[0], day_of(at))
+    pack = knowledge.policies.in_force(districts[0], day_of(at))
     found = next((target for target in pack.targets if target.id == target_id), None)
     if found is None:
         raise Refused("unknown_target", target_id)

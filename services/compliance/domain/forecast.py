@@ -6,8 +6,8 @@ from typing import NamedTuple
 from services.compliance.domain.blocking import TargetAsk, TargetWindow, so_far, target_window
 from services.compliance.domain.durations import Duration
 from services.compliance.domain.errors import Refused
+from services.compliance.domain.knowledge import Knowledge
 from services.compliance.domain.period import due_end
-from services.compliance.domain.world import World
 from services.kernel.calendar import SECOND, day_of
 from services.kernel.ratio import CONNECTED, Ratio, allowance, reaches
 
@@ -43,16 +43,16 @@ class _Outlook(NamedTuple):
     kept: int
 
 
-def forecast(world: World, ask: TargetAsk) -> Forecast:
+def forecast(knowledge: Knowledge, ask: TargetAsk) -> Forecast:
     """Raises Refused: `unknown_target`, `unknown_metric` for a target of another kind, `no_pack`, `bad_ask`."""
-    window = target_window(world, ask)
+    window = target_window(knowledge, ask)
     if window.target.metric != "time_weighted_networking_rate":
         raise Refused("unknown_metric", f"{window.target.metric} has no forecast")
     end = due_end(window.at, window.target.due)
     if end is None:
         raise Refused("unknown_metric", f"{window.target.id} is due on no day of the year")
     if window.at < end:
-        world.policies.among(window.pack.district, day_of(window.at), day_of(end - 1))
+        knowledge.policies.among(window.pack.district, day_of(window.at), day_of(end - 1))
     past = dict(so_far(window))
     future = {unit_id: _outlook(window, unit_id, end) for unit_id in window.population.unit_ids}
     units = {
@@ -94,7 +94,7 @@ def _budget(window: TargetWindow, found: Duration, future: int) -> Budget:
 
 
 def _outlook(window: TargetWindow, unit_id: str, end: int) -> _Outlook:
-    state = window.population.world.timeline(unit_id).connection_at(window.at)
+    state = window.population.knowledge.timeline(unit_id).connection_at(window.at)
     connected = state is not None and state.connection in CONNECTED
     future = kept = 0
     for member in window.population.memberships(unit_id, window.at, end):

@@ -70,10 +70,10 @@ class Condition(NamedTuple):
 def condition(signals: Iterable[SignalFact]) -> Condition:
     """Return what the signals of a pair come to; retained ones have no effect at all (R11)."""
     effective = [each for each in signals if "retained" not in each.flags]
-    told = sorted((each for each in effective if _tells(each)), key=_order)
+    reports = sorted((each for each in effective if _reports(each)), key=_order)
     troubles = _Troubles()
     changes: list[Change] = []
-    for at, group in groupby(told, key=trouble_time):
+    for at, group in groupby(reports, key=trouble_time):
         troubles.take(at, list(group))
         now = troubles.now()
         if not changes or changes[-1].trouble != now:
@@ -107,7 +107,7 @@ def _order(signal: SignalFact) -> tuple[int, int, int, str]:
     return trouble_time(signal), _received(signal), -1 if signal.seq is None else signal.seq, signal.key[1]
 
 
-def _tells(signal: SignalFact) -> bool:
+def _reports(signal: SignalFact) -> bool:
     return signal.kind in (*KINDS, "restore") and "repeated" not in signal.flags
 
 

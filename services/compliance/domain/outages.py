@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from services.compliance.domain.attribution import Evidence
+from services.compliance.domain.knowledge import Knowledge
 from services.compliance.domain.population import Population
 from services.compliance.domain.timeline import Stretch
-from services.compliance.domain.world import World
 from services.kernel.words import Connection
 
 WORDS = ("unit", "carrier", "area", "self")
@@ -43,16 +43,16 @@ def _of_unit(population: Population, unit_id: str, start: int, end: int) -> Iter
     for member in population.memberships(unit_id, start, end):
         if member.exempt:
             continue
-        for stretch in population.world.timeline(unit_id).within(member.start, member.end):
+        for stretch in population.knowledge.timeline(unit_id).within(member.start, member.end):
             if stretch.connection in (Connection.OFFLINE, Connection.UNKNOWN):
-                evidence = _evidence(population.world, unit_id, stretch)
+                evidence = _evidence(population.knowledge, unit_id, stretch)
                 yield Outage(unit_id, stretch.start, stretch.end, stretch.cause, evidence)
 
 
-def _evidence(world: World, unit_id: str, stretch: Stretch) -> Evidence:
+def _evidence(knowledge: Knowledge, unit_id: str, stretch: Stretch) -> Evidence:
     if stretch.connection is Connection.UNKNOWN:
         return Evidence("self")
-    return Evidence("unit") if stretch.lost is None else world.evidence(unit_id, *stretch.lost)
+    return Evidence("unit") if stretch.lost is None else knowledge.evidence(unit_id, *stretch.lost)
 
 
 def _merged(found: Iterable[Outage]) -> Iterator[Outage]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.compliance.domain.errors import Refused
+from services.kernel.calendar import date_of
 from services.kernel.policy import DatedPack, Packs, Target
 from services.kernel.scope import Scope
 
@@ -64,7 +65,8 @@ class Policies:
         """Return the pack of a day of a window. Raises Refused `no_pack`."""
         found = self._packs.in_force(self._only or district, day)
         if found is None:
-            raise Refused("no_pack", f"district {district}, day {day} since 1970-01-01")
+            without_tick = ", which is as far as a log without a tick reaches" if day == 0 else ""
+            raise Refused("no_pack", f"district {district}, {date_of(day)}{without_tick}")
         return found.content
 
     def on(self, district: str, day: int) -> Policy | None:

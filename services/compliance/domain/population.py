@@ -6,9 +6,9 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from services.compliance.domain.errors import Refused
+from services.compliance.domain.knowledge import Knowledge
 from services.compliance.domain.policy import Policies, Policy
 from services.compliance.domain.registry import UnitRow
-from services.compliance.domain.world import World
 from services.kernel.calendar import day_of, midnight
 from services.kernel.effective import in_force
 from services.kernel.scope import Scope
@@ -35,24 +35,24 @@ class Population:
     `unit`: this one alone, where it is not None.
     """
 
-    world: World
+    knowledge: Knowledge
     scopes: Sequence[str]
     part: Mapping[str, str]
     unit: str | None = None
 
     @property
     def unit_ids(self) -> Sequence[str]:
-        return self.world.unit_ids if self.unit is None else [self.unit]
+        return self.knowledge.unit_ids if self.unit is None else [self.unit]
 
     def memberships(self, unit_id: str, start: int, end: int) -> Iterator[Membership]:
         """Yield the times within [start, end), in order, in which a unit is a member; also those yet to come."""
         if start >= end:
             return
-        rows = self.world.registry.units[unit_id]
+        rows = self.knowledge.registry.units[unit_id]
         first, last = max(day_of(start), rows[0].valid_from), day_of(end - 1)
         turns = {day for row in rows for day in row.turning_days()}
         for district in {row.district for row in rows}:
-            turns.update(self.world.policies.turning_days(district))
+            turns.update(self.knowledge.policies.turning_days(district))
         days = [first, *sorted(day for day in turns if first < day <= last), last + 1]
         for day, after in pairwise(days):
             found = self.on(unit_id, day) if day < after else None
@@ -61,8 +61,8 @@ class Population:
 
     def on(self, unit_id: str, day: int) -> Membership | None:
         """Return the membership of a day, None for a unit that is not in the scope on it."""
-        row = in_force(self.world.registry.units[unit_id], day)
-        pack = None if row is None else self.world.policies.on(row.district, day)
+        row = in_force(self.knowledge.registry.units[unit_id], day)
+        pack = None if row is None else self.knowledge.policies.on(row.district, day)
         if row is None or pack is None:
             return None
         wanted = (pack.scopes[name] for name in self.scopes if name in pack.scopes)

@@ -63,16 +63,16 @@ class Visibility:
         if start < end:
             yield Span(start, end)
 
-    def told_blind(self) -> list[Span]:
+    def known_blind(self) -> list[Span]:
         """Return blind times without the time before the first tick."""
         return [Span(start, min(end, self.through)) for start, end in self.blind[1:]]
 
-    def told_impaired(self) -> list[Span]:
+    def known_impaired(self) -> list[Span]:
         cut = [Span(start, min(end, self.through)) for start, end in self.impaired]
         return [span for span in cut if span.start < span.end]
 
 
-def look(ticks: Sequence[TickFact], policies: Policies, known_at: int | None) -> Visibility:
+def visibility_of(ticks: Sequence[TickFact], policies: Policies, known_at: int | None) -> Visibility:
     """Fold the ticks known at `known_at`, in the order of the log."""
     if not ticks:
         return Visibility(None, known_at or 0, [Span(-NEVER, NEVER)], [])

@@ -84,7 +84,7 @@ class Archiving:
                         await self._turn()
                         wait_s = WAIT_S
                 except Waits as trouble:
-                    self._told(trouble)
+                    self._report(trouble)
                 finally:
                     await self._close()
                 await stop.wait_for(wait_s)
@@ -153,7 +153,7 @@ class Archiving:
             self._metrics.waiting.labels(self.progress.waits_for.trouble).set(0)
             self.progress.waits_for = self.progress.waits_since_s = None
 
-    def _told(self, trouble: Waits) -> None:
+    def _report(self, trouble: Waits) -> None:
         """Say once what is waited for, and count each time."""
         before = self.progress.waits_for
         self._metrics.waits.labels(trouble.trouble).inc()

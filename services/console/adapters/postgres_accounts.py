@@ -7,6 +7,7 @@ from services.console.adapters.postgres_read import translated
 from services.console.adapters.rows import Row
 from services.console.adapters.statements import SQL
 from services.console.domain.accounts import Account, Session, lock_until
+from services.console.domain.screens import Screen
 from services.console.domain.viewer import BodyCode, Role, Username
 from services.runtime.postgres import Pool
 
@@ -45,6 +46,11 @@ class PostgresAccounts:
         async with translated(self._deadline_s), self._pool.connection() as connection:
             cursor = await connection.execute(SQL["accounts_all"])
             return [account_of(row) for row in await cursor.fetchall()]
+
+    async def screens(self) -> Sequence[Screen]:
+        async with translated(self._deadline_s), self._pool.connection() as connection:
+            cursor = await connection.execute(SQL["screens_all"])
+            return [Screen(Username(row[0]), *row[1:]) for row in await cursor.fetchall()]
 
     async def disable(self, username: str) -> bool:
         async with translated(self._deadline_s), self._pool.connection() as connection:

@@ -61,7 +61,8 @@ class PostgresReadModel:
     async def visibility(self) -> Sequence[PartitionVisibility]:
         async with self._snapshot() as reader:
             return [
-                PartitionVisibility(row[0], row[1], VisibilityState(row[2])) for row in await reader.all(SQL["sight"])
+                PartitionVisibility(row[0], row[1], VisibilityState(row[2]))
+                for row in await reader.all(SQL["visibility"])
             ]
 
     async def names(self) -> Names:

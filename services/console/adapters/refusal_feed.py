@@ -6,7 +6,7 @@ from datetime import timedelta
 from schemas import codec
 from schemas.refusal import Refusal, Replayed
 from schemas.topics import REFUSALS
-from services.console.adapters.postgres_refusals import Claim, Fenced, PostgresRefusals
+from services.console.adapters.refusal_copy import Claim, Fenced, RefusalCopy
 from services.console.domain.errors import DataUnavailable
 from services.console.metrics import Metrics
 from services.runtime.clock import Clock
@@ -22,9 +22,9 @@ class RefusalFeed:
     """PartitionHandler: claims partitions, decodes, stores. A record that cannot be read is counted and passed over."""
 
     def __init__(
-        self, book: PostgresRefusals, metrics: Metrics, clock: Clock, *, owner: str, keep: timedelta, keep_rows: int
+        self, copy: RefusalCopy, metrics: Metrics, clock: Clock, *, owner: str, keep: timedelta, keep_rows: int
     ) -> None:
-        self._book = book
+        self._copy = copy
         self._metrics = metrics
         self._clock = clock
         self._owner = owner
@@ -42,13 +42,13 @@ class RefusalFeed:
             except LogGap as gap:
                 get_logger().error("refusals_copied_anew", detail=str(gap))
                 try:
-                    await self._book.start_over(REFUSALS)
+                    await self._copy.start_over(REFUSALS)
                 except DataUnavailable:
                     await stop.wait_for(1)
 
     async def assigned(self, partition: int) -> int:
         try:
-            self._claims[partition], next_offset = await self._book.claim_partition(REFUSALS, partition, self._owner)
+            self._claims[partition], next_offset = await self._copy.claim_partition(REFUSALS, partition, self._owner)
         except DataUnavailable as error:
             raise Unavailable(str(error)) from error
         return next_offset
@@ -72,7 +72,7 @@ class RefusalFeed:
             return
         self._prune_at = self._clock.monotonic() + PRUNE_EVERY_S
         try:
-            await self._book.prune(self._clock.now() - self._keep, self._keep_rows)
+            await self._copy.prune(self._clock.now() - self._keep, self._keep_rows)
         except DataUnavailable as error:
             get_logger().warning("refusals_not_pruned", error=str(error))
 
@@ -95,7 +95,7 @@ class RefusalFeed:
                 came[record.offset] = event
             else:
                 decided.append(event)
-        kept = await self._book.take(claim, came, decided, records[-1].offset + 1)
+        kept = await self._copy.take(claim, came, decided, records[-1].offset + 1)
         self._metrics.refusals.labels("kept").inc(kept)
         self._metrics.refusals.labels("counted").inc(len(came) - kept)
         self._metrics.refusals.labels("unreadable").inc(unreadable)

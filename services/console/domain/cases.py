@@ -19,14 +19,14 @@ class PlannedStep:
 
 @dataclass(frozen=True, slots=True)
 class TakenStep:
-    """A rung that was taken. `told`: body codes and unit roles; `nobody`: why nobody was told."""
+    """A rung that was taken. `recipients`: body codes and unit roles; `nobody`: why there are none."""
 
     step: str
     due_at: datetime
     taken_at: datetime
     document: str
     clause: str
-    told: tuple[str, ...]
+    recipients: tuple[str, ...]
     nobody: str | None
 
 

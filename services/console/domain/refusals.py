@@ -110,5 +110,5 @@ def may_work_refusals(viewer: Viewer) -> None:
     Whose a refused message is, is only claimed: showing it by that claim could show one unit's bytes to another's
     department.
     """
-    if viewer.role is Role.DEPARTMENT:
+    if viewer.role not in (Role.BRIGADE, Role.CENTRE):
         raise NotAllowed

@@ -10,11 +10,15 @@ BodyCode = NewType("BodyCode", str)
 
 
 class Role(StrEnum):
-    """Brigade and centre see the whole district; a department what it leads or is copied on, a street its area too."""
+    """Brigade and centre see the whole district; a department what it leads or is copied on, a street its area too.
+
+    A screen is a display on a wall: it sees the live picture of the whole district, and nobody sits before it.
+    """
 
     BRIGADE = "brigade"
     CENTRE = "centre"
     DEPARTMENT = "department"
+    SCREEN = "screen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +54,7 @@ class Viewer:
         if self.role is Role.DEPARTMENT:
             return Slice(self.department or BodyCode(""))
         return WHOLE
+
+    @property
+    def is_screen(self) -> bool:
+        return self.role is Role.SCREEN

@@ -199,7 +199,7 @@ class LiveHub:
             await stop.wait_for(self._bounds.beat_s)
 
     async def _beat(self) -> None:
-        """Read the sight, so that the page says it is stale though nothing else happens, and tell every browser."""
+        """Read the visibility, so that the page says it is stale though nothing else happens; tell every browser."""
         try:
             async with asyncio.timeout(self._bounds.read_deadline_s / 2):
                 visibilities = tuple(await self._read.visibility())

@@ -44,7 +44,7 @@ class SharedReads:
         self._kept: OrderedDict[Hashable, tuple[float, asyncio.Task[object]]] = OrderedDict()
 
     async def visibility(self) -> Sequence[PartitionVisibility]:
-        return await self._once(("sight",), self._read.visibility)
+        return await self._once(("visibility",), self._read.visibility)
 
     async def names(self) -> Names:
         return await self._once(("names",), self._read.names)

@@ -18,7 +18,10 @@ from services.documents.domain.errors import Fenced, StoreUnavailable
 from services.documents.domain.numbering import Number, Series
 from services.documents.ports import IssuingTransaction, PartitionClaim
 from services.kernel.words import DocumentState, FileKind, Language
+from services.runtime.partitions import PartitionTable
 from services.runtime.postgres import AWAY, Connection, Pool, json_text
+
+PARTITIONS = PartitionTable("documents")
 
 
 @contextmanager
@@ -46,9 +49,7 @@ class PostgresIssuingTransaction:
 
     async def advance(self, claim: PartitionClaim, next_offset: int) -> None:
         with translated():
-            done = await self._connection.execute(
-                SQL["advance"], (next_offset, claim.topic, claim.partition, claim.epoch)
-            )
+            done = await PARTITIONS.advance(self._connection, claim.topic, claim.partition, claim.epoch, next_offset)
         if done.rowcount != 1:
             raise Fenced(f"{claim.topic}[{claim.partition}] has another owner")
 
@@ -123,9 +124,8 @@ class PostgresDocuments:
 
     async def claim(self, topic: str, partition: int, owner: str) -> tuple[PartitionClaim, int]:
         async with transaction_on(self._pool) as connection:
-            row = await (await connection.execute(SQL["claim_partition"], (topic, partition, owner))).fetchone()
-        assert row is not None, "an upsert returns its row"
-        return PartitionClaim(topic, partition, row[0]), row[1]
+            epoch, next_offset = await PARTITIONS.claim(connection, topic, partition, owner)
+        return PartitionClaim(topic, partition, epoch), next_offset
 
     async def unpublished(self, limit: int) -> Sequence[Document]:
         async with transaction_on(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:

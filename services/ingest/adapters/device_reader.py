@@ -12,7 +12,7 @@ from services.ingest.domain.values import Claim
 from services.runtime.clock import Clock
 
 
-class Heard(NamedTuple):
+class ReadMessages(NamedTuple):
     """What was read together. `vouched`: a whole frame of a registered address was in it.
 
     `why`: the connection is not worth keeping; the messages are those before and with what showed it.
@@ -63,17 +63,17 @@ class DeviceReader:
         self._introduced = False
         self.claim = claim
 
-    def feed(self, data: bytes) -> Heard:
+    def feed(self, data: bytes) -> ReadMessages:
         pieces = self._stream.feed(data)
-        heard = self._heard(pieces)
+        read = self._read(pieces)
         self._policy.left_over(self._stream.pending, bool(pieces), self._clock.monotonic())
-        return heard
+        return read
 
-    def finish(self) -> Heard:
+    def finish(self) -> ReadMessages:
         """Return what an unfinished frame leaves: nothing more will come."""
-        return self._heard(self._stream.finish())
+        return self._read(self._stream.finish())
 
-    def _heard(self, pieces: Sequence[Piece]) -> Heard:
+    def _read(self, pieces: Sequence[Piece]) -> ReadMessages:
         messages: list[DeviceMessage] = []
         fires: list[DeviceMessage] = []
         vouched = False
@@ -88,9 +88,9 @@ class DeviceReader:
             if not (is_text and self._policy.may_say(now)):
                 why = self._policy.heard(piece, claim.gateway_id != "", now)
                 if why is not None:
-                    return Heard(messages, fires, vouched, why)
+                    return ReadMessages(messages, fires, vouched, why)
             vouched = vouched or (piece.whole and claim.gateway_id != "")
-        return Heard(messages, fires, vouched)
+        return ReadMessages(messages, fires, vouched)
 
     def _noted(self, claim: Claim, piece: Piece, decision: TextDecision) -> Claim:
         """Return the claim with what only the first frame, or a text that stands for others, has to say."""

@@ -17,7 +17,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Protocol
 
 from services.ingest.adapters.device_lanes import DeviceLanes
-from services.ingest.adapters.device_reader import DeviceReader, Heard
+from services.ingest.adapters.device_reader import DeviceReader, ReadMessages
 from services.ingest.adapters.device_tls import common_name, serial_number
 from services.ingest.domain.connection_policy import NOT_WHO_IT_SAYS, ConnectionPolicy, EndReason, Limits
 from services.ingest.domain.values import Accepted, Outcome
@@ -224,14 +224,14 @@ class DeviceSession(asyncio.Protocol):
     def _gateway_id(self) -> str:
         return "" if self._reader is None else self._reader.claim.gateway_id
 
-    def _take(self, heard: Heard) -> None:
-        if heard.vouched:
+    def _take(self, read: ReadMessages) -> None:
+        if read.vouched:
             self._owner.vouched(self)
-        if heard.messages or heard.fires:
-            self._unsettled += len(heard.messages) + len(heard.fires)
-            self._owner.lanes.put(heard.messages, heard.fires)
-        if heard.why is not None:
-            self.abort(heard.why)
+        if read.messages or read.fires:
+            self._unsettled += len(read.messages) + len(read.fires)
+            self._owner.lanes.put(read.messages, read.fires)
+        if read.why is not None:
+            self.abort(read.why)
 
 
 def plain_address(host: str) -> str:

@@ -183,7 +183,7 @@ def _note(event: Replayed, partition: int, offset: int) -> ReplayNote:
         data.by,
         event.time,
         data.signals,
-        data.spoiled,
+        data.undecodable,
         None if data.outcome is ReplayOutcome.ACCEPTED else (data.reason or "unexpected"),
         data.detail,
     )

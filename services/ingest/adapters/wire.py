@@ -182,7 +182,7 @@ class Encoder:
             by=note.by,
             outcome=ReplayOutcome.ACCEPTED if note.reason is None else ReplayOutcome.REFUSED,
             signals=note.signals,
-            spoiled=note.undecodable,
+            undecodable=note.undecodable,
             reason=note.reason,
             detail=note.detail[:200],
         )

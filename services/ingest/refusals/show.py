@@ -85,7 +85,7 @@ def _note(note: ReplayNote) -> Document:
 def result(note: ReplayNote) -> Document:
     """Return what a replay made, or would make, of a refusal."""
     outcome = "accepted" if note.reason is None else "refused"
-    parts: Document = {"outcome": outcome, "signals": note.signals, "spoiled": note.undecodable}
+    parts: Document = {"outcome": outcome, "signals": note.signals, "undecodable": note.undecodable}
     return parts | {"reason": note.reason, "detail": note.detail}
 
 
@@ -106,7 +106,7 @@ def verdict(outcome: Outcome) -> Document:
             "outcome": "accepted",
             "unit_id": outcome.signals[0].unit_id,
             "signals": [*kinds],
-            "spoiled": [*undecodable],
+            "undecodable": [*undecodable],
         }
     return {"outcome": "refused", "reason": outcome.reason.value, "detail": outcome.detail}
 

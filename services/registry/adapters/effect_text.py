@@ -13,6 +13,7 @@ _NOT_LIVE = Said(
     "live networking rate: not shown; the registry does not know who is connected",
     "实时联网率：此处不显示（登记册不掌握各单位是否在线）",
 )
+WITHOUT_REFUSED = Said("effect without the files that are refused:", "影响（不含未导入的文件）：")
 
 
 def lines(effects: Effects) -> Iterator[Said]:
@@ -125,9 +126,9 @@ def _route(rerouted: Rerouted) -> Said:
 
 
 def _answers(route: Routing) -> Said:
-    told = ", ".join(route.copies)
+    copies = ", ".join(route.copies)
     return Said(
-        f"{route.lead}{f' (told: {told})' if told else ''}", f"{route.lead}{f'（抄告 {told}）' if told else ''}"
+        f"{route.lead}{f' (told: {copies})' if copies else ''}", f"{route.lead}{f'（抄告 {copies}）' if copies else ''}"
     )
 
 

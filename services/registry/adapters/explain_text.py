@@ -25,9 +25,9 @@ def unit_lines(found: UnitExplained) -> Iterator[str]:
     for step in found.steps:
         when = f"ladder {step.ladder}, {step.code} {step.when}"
         yield f"{when} {step.name_zh} {step.name_en} [{step.clause}]"
-        for told in step.told:
-            reached = ", ".join(told.contacts) or ("board entry only" if step.board_only else "NOBODY")
-            yield f"    {told.recipient.value}: {told.name} ({told.body_code}) -> {reached}"
+        for recipient in step.recipients:
+            reached = ", ".join(recipient.contacts) or ("board entry only" if step.board_only else "NOBODY")
+            yield f"    {recipient.role.value}: {recipient.name} ({recipient.body_code}) -> {reached}"
 
 
 def pack_lines(found: PackExplained) -> Iterator[str]:

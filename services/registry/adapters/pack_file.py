@@ -61,21 +61,21 @@ def read_pack_text(text: str) -> tuple[Pack, PlaceOf]:
         pack = Pack.model_validate(tree)
     except ValidationError as error:
         located = [_at(places, fault.path, fault.expected, fault.found) for fault in broken_references(tree)]
-        shape = list(_of_shape(error, places, told=bool(located)))
-        told = {each.column for each in shape}
-        errors += [*shape, *(each for each in located if each.column not in told)]
+        shape = list(_of_shape(error, places, located=bool(located)))
+        placed = {each.column for each in shape}
+        errors += [*shape, *(each for each in located if each.column not in placed)]
     if errors or pack is None:
         raise FileRefused(sorted(dict.fromkeys(errors), key=lambda each: (each.row, each.char)))
     return pack, places.of
 
 
-def _of_shape(error: ValidationError, places: Places, *, told: bool) -> Iterator[RowError]:
+def _of_shape(error: ValidationError, places: Places, *, located: bool) -> Iterator[RowError]:
     """Yield what does not have the shape of the schema.
 
-    What a model as a whole refuses is left out when it was `told`: where it lies is said better.
+    What a model as a whole refuses is left out when it was `located`: where it lies is said better.
     """
     for each in error.errors(include_url=False):
-        if not (told and each["type"] == "value_error") and not _beside_the_point(each):
+        if not (located and each["type"] == "value_error") and not _beside_the_point(each):
             path = tuple(part for part in each["loc"] if part not in (_FACT, _ANY_OF))
             yield _at(places, path, _expected(each), _found(each))
 

@@ -10,7 +10,7 @@ from typing import TextIO
 from services.registry.adapters import effect_text, explain_text
 from services.registry.adapters.wire import to_wire
 from services.registry.domain.cells import half_width
-from services.registry.domain.credentials import Access, Held
+from services.registry.domain.credentials import Access, GatewayCredentials
 from services.registry.domain.effect import Effects
 from services.registry.domain.entities import Facts, History, Version
 from services.registry.domain.errors import RowError
@@ -55,9 +55,16 @@ class Printer:
         )
 
     def effects(self, effects: Effects, reports: Sequence[ImportReport]) -> None:
-        """Say what a dry run would change, in the language of the files; in both where they do not agree."""
+        """Say what a dry run would change, in the language of the files; in both where they do not agree.
+
+        Nothing when all files are refused: that they would change nothing would sound as if they were taken.
+        """
+        refused = [report.refused for report in reports]
+        if all(refused):
+            return
         languages = {report.chinese for report in reports}
-        for line in effect_text.lines(effects):
+        without = [effect_text.WITHOUT_REFUSED] if any(refused) else []
+        for line in (*without, *effect_text.lines(effects)):
             if languages != {True}:
                 self.line(line)
             if False not in languages:
@@ -145,7 +152,7 @@ class Printer:
         self.line(f"revoked: {passwords} passwords, {certificates} certificates")
         self.line("it holds at the broker after `credentials write`")
 
-    def held(self, gateways: Sequence[Held], now: datetime) -> None:
+    def held(self, gateways: Sequence[GatewayCredentials], now: datetime) -> None:
         for each in gateways:
             certificates = [
                 {

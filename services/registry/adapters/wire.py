@@ -80,6 +80,7 @@ def _contact_to_wire(contact: Contact, times: dict[str, Any]) -> wire.ContactVer
         email=contact.email,
         webhook_url=None if contact.webhook_url is None else AnyUrl(contact.webhook_url),
         webhook_secret_ref=contact.webhook_secret_ref,
+        robot=contact.robot,
         retired_on=contact.retired_on,
         **times,
     )
@@ -116,6 +117,7 @@ def _contact_from_json(body: str | bytes) -> Version[Facts]:
         email=found["email"],
         webhook_url=found["webhook_url"],
         webhook_secret_ref=found["webhook_secret_ref"],
+        robot=found.get("robot"),  # rows of before have none
         retired_on=None if retired_on is None else date.fromisoformat(retired_on),
     )
     return Version(contact, date.fromisoformat(found["valid_from"]), datetime.fromisoformat(found["recorded_at"]))
@@ -168,6 +170,7 @@ def _contact(version: wire.ContactVersion) -> Contact:
         email=version.email,
         webhook_url=None if version.webhook_url is None else str(version.webhook_url),
         webhook_secret_ref=version.webhook_secret_ref,
+        robot=version.robot,
         retired_on=version.retired_on,
     )
 

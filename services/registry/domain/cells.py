@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import TypeVar
 
+from services.kernel.words import RobotProvider
 from services.registry.domain.words import Said
 
 MAX_TEXT = 200
@@ -23,6 +24,7 @@ _YES = frozenset({"是", "有", "对", "y", "yes", "true", "1", "√", "✓", "�
 _NO = frozenset({"否", "无", "没有", "n", "no", "false", "0", "×", "✗", "✘"})
 _FORMULA_STARTS = ("=", "+", "-", "@")
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
+_ROBOTS = {"钉钉": "dingtalk", "企业微信": "wecom", "飞书": "feishu"}
 SEPARATORS = re.compile(r"[;；,，、|\s]+")
 
 V = TypeVar("V")
@@ -41,6 +43,20 @@ def clean(raw: str) -> str:
     if raw.isascii():
         return raw.strip()
     return unicodedata.normalize("NFC", raw).strip().strip("\u3000\ufeff").strip()
+
+
+def robot(text: str) -> str:
+    """Return a robot as `provider:name`; its address and secret stand in a file of that name, never in a register."""
+    provider, colon, name = half_width(text).partition(":")
+    provider = _ROBOTS.get(provider.strip().lower(), provider.strip().lower())
+    if not colon or provider not in set(RobotProvider) or not _IDENTIFIER.fullmatch(name.strip()):
+        raise BadCell(
+            Said(
+                f"provider:name, the provider one of {', '.join(RobotProvider)}, the name that of a secrets file",
+                "“平台:名称”，平台为钉钉（dingtalk）、企业微信（wecom）或飞书（feishu），名称为密钥文件名",
+            )
+        )
+    return f"{provider}:{name.strip()}"
 
 
 def half_width(text: str) -> str:

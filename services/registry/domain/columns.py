@@ -80,6 +80,7 @@ COLUMNS: Mapping[Kind, Sequence[Column]] = {
         Column("email", "邮箱", also=("电子邮箱",)),
         Column("webhook_url", "推送地址"),
         Column("webhook_secret_ref", "推送密钥名称"),
+        Column("robot", "群机器人", also=("机器人",)),
         _RETIRED_ON,
         _VALID_FROM,
     ),

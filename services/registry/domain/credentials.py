@@ -50,7 +50,7 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class GatewayCredentials:
     """What a gateway has to show. `speaks`: the register has it in force today."""
 
     gateway_id: str

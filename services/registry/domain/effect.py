@@ -18,7 +18,7 @@ MAX_DAYS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class RegisterSnapshot:
     """The units and the packs of the register at one moment, with all their versions."""
 
     units: Mapping[str, Sequence[Version[Unit]]]
@@ -84,7 +84,7 @@ class Effects:
     further_days: int = 0
 
 
-def effects(before: Picture, after: Picture, today: date) -> Effects:
+def effects(before: RegisterSnapshot, after: RegisterSnapshot, today: date) -> Effects:
     """Return what differs today and on the later days on which something new begins; the same is not told twice."""
     begins = _beginnings(before, after)
     later = sorted(day for day in begins if day > today)
@@ -100,7 +100,7 @@ def effects(before: Picture, after: Picture, today: date) -> Effects:
     return Effects(found, min(past, default=None), max(0, len(later) - MAX_DAYS))
 
 
-def _beginnings(before: Picture, after: Picture) -> set[date]:
+def _beginnings(before: RegisterSnapshot, after: RegisterSnapshot) -> set[date]:
     """Return the days from which something holds that did not."""
     days: set[date] = set()
     for unit_id, versions in after.units.items():
@@ -112,7 +112,7 @@ def _beginnings(before: Picture, after: Picture) -> set[date]:
     return days | {date_of(pack.valid_from) for pack in new}
 
 
-def _on(before: Picture, after: Picture, day: date) -> Iterator[Effect]:
+def _on(before: RegisterSnapshot, after: RegisterSnapshot, day: date) -> Iterator[Effect]:
     was, will = before.living(day), after.living(day)
     districts = {version.facts.district for version in (*was.values(), *will.values())}
     for district in sorted(districts | {*before.policies.districts(), *after.policies.districts()}):

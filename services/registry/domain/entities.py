@@ -85,6 +85,7 @@ class Contact:
     email: str | None = None
     webhook_url: str | None = None
     webhook_secret_ref: str | None = None
+    robot: str | None = None
     retired_on: date | None = None
 
     @property

@@ -19,10 +19,10 @@ UNIT_ROLES: Mapping[Recipient, ContactRole] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StepRecipient:
     """One recipient of a step: a body, or a role of the unit, and the contacts that would get the notice."""
 
-    recipient: Recipient
+    role: Recipient
     body_code: str
     name: str
     contacts: tuple[str, ...]
@@ -38,7 +38,7 @@ class StepExplained:
     document: str
     board_only: bool
     clause: str
-    told: tuple[Told, ...]
+    recipients: tuple[StepRecipient, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +61,25 @@ def explain(unit: Unit, route: Routing, policy: Policy, directory: Directory, to
     """Yield each step of each ladder with those whom it would tell about `unit` today."""
     for ladder, steps in policy.ladders.items():
         for step in steps:
-            told = tuple(_told(unit, route, step, policy, directory, today))
+            recipients = tuple(_recipients(unit, route, step, policy, directory, today))
             yield StepExplained(
                 ladder, step.code, step.when, step.name_zh, step.name_en, step.document, step.board_only,
-                step.clause, told,
+                step.clause, recipients,
             )  # fmt: skip
 
 
-def _told(
+def _recipients(
     unit: Unit, route: Routing, step: LadderStep, policy: Policy, directory: Directory, today: date
-) -> Iterator[Told]:
+) -> Iterator[StepRecipient]:
     for recipient in step.tells:
         if recipient in UNIT_ROLES:
             contacts = directory.reach(unit.unit_id, UNIT_ROLES[recipient], today)
-            yield Told(recipient, unit.unit_id, unit.name, contacts)
+            yield StepRecipient(recipient, unit.unit_id, unit.name, contacts)
         else:
             for code in _bodies(recipient, unit, route, policy):
                 body = directory.bodies.get(code) or policy.bodies.get(code)
                 name = code if body is None else body.name_zh
-                yield Told(recipient, code, name, directory.reach(code, ContactRole.OFFICE, today))
+                yield StepRecipient(recipient, code, name, directory.reach(code, ContactRole.OFFICE, today))
 
 
 def _bodies(recipient: Recipient, unit: Unit, route: Routing, policy: Policy) -> tuple[str, ...]:
@@ -120,17 +120,17 @@ def find_gaps(units: Sequence[tuple[Unit, Routing]], policy: Policy, directory: 
     for unit, route in units:
         seen: set[str] = set()
         for step in explain(unit, route, policy, directory, today):
-            for told in step.told:
-                if told.contacts or step.board_only:
+            for recipient in step.recipients:
+                if recipient.contacts or step.board_only:
                     continue
-                seen.add(_gap_name(told))
+                seen.add(_gap_name(recipient))
         for what in seen:
             hit.setdefault(what, []).append(unit.unit_id)
     gaps = [Gap(what, len(ids), ids[0]) for what, ids in hit.items()]
     return sorted(gaps, key=lambda gap: (-gap.units, gap.what))
 
 
-def _gap_name(told: Told) -> str:
-    if told.recipient in UNIT_ROLES:
-        return f"no contact for {told.recipient.value}"
-    return f"no contact for body {told.body_code} ({told.name})"
+def _gap_name(recipient: StepRecipient) -> str:
+    if recipient.role in UNIT_ROLES:
+        return f"no contact for {recipient.role.value}"
+    return f"no contact for body {recipient.body_code} ({recipient.name})"

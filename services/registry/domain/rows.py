@@ -205,14 +205,16 @@ def _contact(row: RowReader, rules: AddressRules) -> Contact:
         email=row.may("email", rules.email, None),
         webhook_url=row.may("webhook_url", rules.web_address, None),
         webhook_secret_ref=row.may("webhook_secret_ref", cells.identifier, None),
+        robot=row.may("robot", cells.robot, None),
         retired_on=row.may("retired_on", cells.day, None),
     )
     refused = {error.column for error in row.errors}
-    if contact.email is None and contact.webhook_url is None and not {"email", "webhook_url"} & refused:
+    is_unreachable = contact.email is None and contact.webhook_url is None and contact.robot is None
+    if is_unreachable and not {"email", "webhook_url", "robot"} & refused:
         row.refuse(
             "email",
-            Said("an e-mail address, a webhook, or both", "邮箱、推送地址，或两者都有"),
-            Said("neither", "都没有"),
+            Said("an e-mail address, a webhook or a robot", "邮箱、推送地址或群机器人（至少一项）"),
+            Said("none of them", "都没有"),
         )
     if contact.webhook_url is not None and contact.webhook_secret_ref is None and "webhook_secret_ref" not in refused:
         row.refuse(

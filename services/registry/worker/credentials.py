@@ -7,7 +7,7 @@ from services.registry.domain.credentials import (
     Access,
     Certificate,
     Drawn,
-    Held,
+    GatewayCredentials,
     Password,
     access,
     known,
@@ -77,7 +77,7 @@ class CredentialsOffice:
             await register.credentials.add_certificate(made.certificate)
         return made
 
-    async def held(self) -> list[Held]:
+    async def held(self) -> list[GatewayCredentials]:
         """Return every gateway of the register, and every other one that was ever given anything."""
         async with self._store.transaction() as register:
             living = set(await self._living(register))
@@ -86,7 +86,9 @@ class CredentialsOffice:
             for each in await register.credentials.certificates():
                 certificates.setdefault(each.gateway_id, []).append(each)
         return [
-            Held(gateway_id, gateway_id in living, passwords.get(gateway_id), certificates.get(gateway_id, ()))
+            GatewayCredentials(
+                gateway_id, gateway_id in living, passwords.get(gateway_id), certificates.get(gateway_id, ())
+            )
             for gateway_id in sorted({*living, *passwords, *certificates})
         ]
 

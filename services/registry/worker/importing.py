@@ -228,7 +228,7 @@ def _parse(table: Table, sheet: Sheet, files: Files) -> list[ParsedRow]:
     errors.add(*table.errors)
     unusable = table.unusable(sheet.problems)
     errors.add(*unusable)
-    told = {(error.row, error.column) for error in unusable}
+    reported = {(error.row, error.column) for error in unusable}
     width = len(table.names)
     for number, texts in table.rows:
         if any(text.strip() for text in texts[width:]):
@@ -237,7 +237,7 @@ def _parse(table: Table, sheet: Sheet, files: Files) -> list[ParsedRow]:
         cell_texts = {name: text for name, text in zip(table.names, texts, strict=False) if name is not None}
         row, problems = read_row(table.kind, number, cell_texts, files)
         parsed.append(row)
-        errors.add(*(problem for problem in problems if (number, problem.column) not in told))
+        errors.add(*(problem for problem in problems if (number, problem.column) not in reported))
     if not parsed and not table.errors:
         expected = Said("at least one row below the heading", "表头下至少一行数据")
         errors.add(RowError(table.heading_row, "", expected, NOTHING))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from services.registry.domain.effect import Effects, Picture, effects
+from services.registry.domain.effect import Effects, RegisterSnapshot, effects
 from services.registry.domain.entities import Kind, Unit, of_type
 from services.registry.domain.reports import ImportReport
 from services.registry.ports import Store
@@ -21,21 +21,21 @@ class Trial:
 
     async def files(self, requests: Sequence[tuple[str, Kind | None]]) -> tuple[list[ImportReport], Effects]:
         async with self._store.command(keep=False):
-            before = await self._picture()
+            before = await self._snapshot()
             reports = await self._importer.import_files(requests)
             return reports, await self._since(before)
 
     async def pack(self, path: str, valid_from: date | None) -> tuple[ImportReport, Effects]:
         async with self._store.command(keep=False):
-            before = await self._picture()
+            before = await self._snapshot()
             report = await self._importer.import_pack(path, valid_from=valid_from)
             return report, await self._since(before)
 
-    async def _since(self, before: Picture) -> Effects:
-        return effects(before, await self._picture(), today_in_shanghai(self._clock.now()))
+    async def _since(self, before: RegisterSnapshot) -> Effects:
+        return effects(before, await self._snapshot(), today_in_shanghai(self._clock.now()))
 
-    async def _picture(self) -> Picture:
+    async def _snapshot(self) -> RegisterSnapshot:
         async with self._store.transaction() as register:
             histories = await register.histories(Kind.UNIT)
             policies = await load_policies(register)
-        return Picture({key: of_type(each.versions, Unit) for key, each in histories.items()}, policies)
+        return RegisterSnapshot({key: of_type(each.versions, Unit) for key, each in histories.items()}, policies)

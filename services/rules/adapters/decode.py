@@ -18,7 +18,7 @@ from schemas.signal import Tick, TickState
 from services.kernel.words import Flag, SignalKind
 from services.rules.domain.inputs import Heartbeat, Input, Signal
 from services.rules.domain.inputs import Tick as DomainTick
-from services.rules.domain.instants import micros
+from services.rules.domain.time.instants import micros
 from services.rules.ports import Refused
 
 UNDECODABLE = "undecodable"

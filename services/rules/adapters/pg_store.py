@@ -58,7 +58,7 @@ class PostgresStore:
                 "owner_epoch": checkpoint.owner_epoch,
                 "next_offset": checkpoint.next_offset,
                 "watermark": rows.timestamp(checkpoint.watermark or 0),
-                "sight": checkpoint.visibility.value,
+                "visibility": checkpoint.visibility.value,
                 "blind_after_s": checkpoint.blind_after_s,
             },
         )

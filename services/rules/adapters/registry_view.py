@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from schemas import codec
-from services.rules.adapters.registry_records import Gateways, Packs, Units, read
+from services.rules.adapters.registry_plain import read
+from services.rules.adapters.registry_records import Gateways, Packs, Units
 from services.rules.domain import facts
 from services.rules.ports import Rows
 from services.runtime.logging import get_logger

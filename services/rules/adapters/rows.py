@@ -12,8 +12,8 @@ from schemas.finding import FindingData
 from services.rules.adapters.decode import component_of, point_in
 from services.rules.domain.effects import ComponentTransition, Finding, HourCount, RateSample, Transition
 from services.rules.domain.inputs import Signal
-from services.rules.domain.instants import instant
 from services.rules.domain.rate import RateRow
+from services.rules.domain.time.instants import instant
 from services.rules.ports import UnitRow
 
 Row = dict[str, Any]

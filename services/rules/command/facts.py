@@ -22,7 +22,7 @@ from services.kernel import calendar
 from services.kernel.policy import DatedPack, Packs
 from services.kernel.words import ControlKind, Flag, SignalKind
 from services.rules.domain.earliest import Earliest, Pair
-from services.rules.domain.visibility import TickRead, Visibility
+from services.rules.domain.time.visibility import TickRead, Visibility
 
 
 class LogLine(Wire):

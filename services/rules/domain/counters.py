@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from services.kernel.words import Dimension, Health
 from services.rules.domain.facts import UnitVersion
-from services.rules.domain.rate import EVERY, NO_FELLOWS, UNION, RateBook, Slice
+from services.rules.domain.rate import EVERY, NO_GROUP, UNION, RateBook, Slice
 from services.rules.domain.unit.state import Unit
 
 _FIELD_OF = {
@@ -38,12 +38,12 @@ class Counters:
         self.health[facts.lead_department][unit.condition.health] += 1
         registration = unit.registration
         slices = slices_of(facts, registration.pack.dimensions)
-        fellows = self.rates.fellows(_with_sums(registration.scopes, registration.pack.union), slices)
-        if fellows is not unit.fellows:
-            if unit.fellows is not NO_FELLOWS:
-                self.rates.move(unit.fellows, unit.connection.shown, None)
-            unit.fellows = fellows
-            self.rates.move(fellows, None, unit.connection.shown)
+        group = self.rates.group(_with_sums(registration.scopes, registration.pack.union), slices)
+        if group is not unit.counter_group:
+            if unit.counter_group is not NO_GROUP:
+                self.rates.move(unit.counter_group, unit.connection.shown, None)
+            unit.counter_group = group
+            self.rates.move(group, None, unit.connection.shown)
 
     def move_health(self, unit: Unit, before: Health, after: Health) -> None:
         """A listed unit left health `before` for `after`."""

@@ -12,20 +12,20 @@ from services.kernel.words import Connection, Health
 from services.rules.domain import lines, supervision
 from services.rules.domain.changes import Changes
 from services.rules.domain.counters import Counters
-from services.rules.domain.deadlines import Deadlines, FactsDue, LinkDue
 from services.rules.domain.effects import SIGNALS_TOPIC, Effects, Evidence, HourCount, Moment, RateSample
 from services.rules.domain.facts import GatewayVersion, PackVersion, UnitVersion
 from services.rules.domain.findings import Findings, must_connect
 from services.rules.domain.inputs import Heartbeat, Input, Signal, Tick
-from services.rules.domain.instants import HOUR, MINUTE, SECOND, floor_to
 from services.rules.domain.rate import RateKey
 from services.rules.domain.registrations import Registrations, row_key
+from services.rules.domain.time.deadlines import Deadlines, FactsDue, LinkDue
+from services.rules.domain.time.instants import HOUR, MINUTE, SECOND, floor_to
+from services.rules.domain.time.watch import Watch
 from services.rules.domain.transitions import Transitions
 from services.rules.domain.troubles import Troubles
 from services.rules.domain.unit.connection import Link
 from services.rules.domain.unit.deduplication import same_delivery
 from services.rules.domain.unit.state import Unit
-from services.rules.domain.watch import Watch
 from services.rules.domain.words import Anomaly, Cause
 
 MAX_UNLISTED = 10_000
@@ -54,7 +54,7 @@ class Engine:
         self._findings = Findings(self.effects, self.changes)
         self._transitions = Transitions(self.effects, self.counters, self.changes)
         self._troubles = Troubles(self.changes, self._transitions, self._findings)
-        self.oddities: Tally[Anomaly] = Tally()
+        self.anomalies: Tally[Anomaly] = Tally()
         self.handled: Tally[str] = Tally()
         self.dropped = 0
         self._unlisted: set[str] = set()
@@ -82,10 +82,10 @@ class Engine:
                 return
             unit = link.unit
         if signal_id == link.beat or signal_id == link.beat_before:
-            self.oddities[Anomaly.DUPLICATE] += 1
+            self.anomalies[Anomaly.DUPLICATE] += 1
             return
         if redelivered and (same_delivery(signal_id, link.beat) or same_delivery(signal_id, link.beat_before)):
-            self.oddities[Anomaly.DUPLICATE] += 1
+            self.anomalies[Anomaly.DUPLICATE] += 1
             return
         link.beat_before = link.beat
         link.beat = signal_id
@@ -116,7 +116,7 @@ class Engine:
         unit = self.units.get(signal.unit_id)
         news = signal if unit is None else unit.deduplication.news(signal)
         if news is None:
-            self.oddities[Anomaly.DUPLICATE] += 1
+            self.anomalies[Anomaly.DUPLICATE] += 1
             return
         signal = news
         self._keep(signal)
@@ -124,19 +124,19 @@ class Engine:
             return
         self.changes.touch(unit)
         if signal.retained:
-            self.oddities[Anomaly.RETAINED] += 1
+            self.anomalies[Anomaly.RETAINED] += 1
             return
         # The line first: a unit that is heard of again with a fire is online before it burns, as its gateway is.
         evidence = Evidence(SIGNALS_TOPIC, offset)
         if link is not None and not signal.replayed:
             self._follow_line(link, signal, evidence)
-        oddity = self._troubles.apply(unit, signal, evidence)
-        if oddity is not None:
-            self.oddities[oddity] += 1
+        anomaly = self._troubles.apply(unit, signal, evidence)
+        if anomaly is not None:
+            self.anomalies[anomaly] += 1
 
     def _keep(self, signal: Signal) -> None:
         if signal.missing > 0 and self.watch.is_shared(signal.received_at):
-            self.oddities[Anomaly.UNPROVEN_LOSS] += 1
+            self.anomalies[Anomaly.UNPROVEN_LOSS] += 1
         elif signal.kind != "heartbeat":
             self.effects.signals.append(signal)
 
@@ -171,7 +171,7 @@ class Engine:
     def tick(self, tick: Tick) -> None:
         """Time moves: everything received before the tick's proof is known."""
         if not self.watch.is_news(tick):
-            self.oddities[Anomaly.STALE_TICK] += 1
+            self.anomalies[Anomaly.STALE_TICK] += 1
             return
         # Blindness before the tick is taken in: what it proves reaches over a gap in which nobody looked, and a
         # deadline in that gap must find its link unknown.
@@ -235,18 +235,18 @@ class Engine:
         return found
 
     def _meet(self, unit_id: str, gateway_id: str) -> Link | None:
-        """Return the link of a gateway, made on its first word; None beyond the bounds on strangers."""
+        """Return the link of a gateway, made on its first word; None beyond the bounds on unregistered units."""
         unit = self.units.get(unit_id)
         if unit is None:
             if len(self._unlisted) >= MAX_UNLISTED:
-                self.oddities[Anomaly.TOO_MANY_UNLISTED] += 1
+                self.anomalies[Anomaly.TOO_MANY_UNLISTED] += 1
                 return None
             self._unlisted.add(unit_id)
             unit = self._unit(unit_id)
         if unit.registration.facts is None:
-            self.oddities[Anomaly.UNLISTED_UNIT] += 1
+            self.anomalies[Anomaly.UNLISTED_UNIT] += 1
         if gateway_id not in unit.connection.links and len(unit.connection.links) >= MAX_LINKS:
-            self.oddities[Anomaly.TOO_MANY_GATEWAYS] += 1
+            self.anomalies[Anomaly.TOO_MANY_GATEWAYS] += 1
             return None
         return unit.link(gateway_id)
 

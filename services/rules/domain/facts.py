@@ -9,7 +9,7 @@ from services.kernel.calendar import day_number
 from services.kernel.effective import Recorded, in_force
 from services.kernel.policy import DatedPack
 from services.kernel.words import DIMENSIONS_UNLESS_SAID, Dimension, FindingKind
-from services.rules.domain.instants import SECOND, day_end, day_of, day_start
+from services.rules.domain.time.instants import SECOND, day_end, day_of, day_start
 
 V = TypeVar("V", bound=Recorded)
 

@@ -3,7 +3,7 @@
 It changes no figure: the unit is as connected as it was. It is only said, for as long as it goes on.
 """
 
-from services.rules.domain.instants import MINUTE, floor_to
+from services.rules.domain.time.instants import MINUTE, floor_to
 from services.rules.domain.unit.connection import Link
 from services.rules.domain.unit.state import Unit
 

@@ -56,7 +56,7 @@ class Counter:
         return RateRow(self.key, in_scope, connected, late, offline, unknown, never, commissioning, exempt)
 
 
-class Fellows:
+class CounterGroup:
     """Units that count in the same counters. What moved among them since is brought into the counters when somebody
     looks: a dozen counters for each unit that moves would be dear when all of a district move at once."""
 
@@ -68,7 +68,7 @@ class Fellows:
         self.waits = False
 
 
-NO_FELLOWS = Fellows()
+NO_GROUP = CounterGroup()
 """Of a unit that counts nowhere yet: nothing is ever moved here."""
 
 
@@ -77,16 +77,16 @@ class RateBook:
 
     def __init__(self) -> None:
         self._counters: dict[RateKey, Counter] = {}
-        self._fellows: dict[tuple[tuple[str, ...], tuple[Slice, ...]], Fellows] = {}
-        self._moved: list[Fellows] = []
+        self._groups: dict[tuple[tuple[str, ...], tuple[Slice, ...]], CounterGroup] = {}
+        self._moved: list[CounterGroup] = []
         self._changed: list[Counter] = []
         self._unsampled: list[Counter] = []
 
-    def fellows(self, scopes: tuple[str, ...], slices: tuple[Slice, ...]) -> Fellows:
+    def group(self, scopes: tuple[str, ...], slices: tuple[Slice, ...]) -> CounterGroup:
         """Return where a unit in `scopes` counts."""
-        found = self._fellows.get((scopes, slices))
+        found = self._groups.get((scopes, slices))
         if found is None:
-            found = self._fellows[scopes, slices] = Fellows(
+            found = self._groups[scopes, slices] = CounterGroup(
                 tuple(
                     self._counter(RateKey(scope, dimension, value)) for scope in scopes for dimension, value in slices
                 )
@@ -99,22 +99,22 @@ class RateBook:
             found = self._counters[key] = Counter(key)
         return found
 
-    def move(self, fellows: Fellows, before: Connection | None, after: Connection | None) -> None:
-        """A unit among `fellows` left state `before` for `after`; None is outside."""
+    def move(self, group: CounterGroup, before: Connection | None, after: Connection | None) -> None:
+        """A unit of `group` left state `before` for `after`; None is outside."""
         if before is not None:
-            fellows.moved[before] = fellows.moved.get(before, 0) - 1
+            group.moved[before] = group.moved.get(before, 0) - 1
         if after is not None:
-            fellows.moved[after] = fellows.moved.get(after, 0) + 1
-        if not fellows.waits:
-            fellows.waits = True
-            self._moved.append(fellows)
+            group.moved[after] = group.moved.get(after, 0) + 1
+        if not group.waits:
+            group.waits = True
+            self._moved.append(group)
 
     def _bring_in(self) -> None:
         moved, self._moved = self._moved, []
-        for fellows in moved:
-            moves = fellows.moved.items()
-            fellows.moved, fellows.waits = {}, False
-            for counter in fellows.counters:
+        for group in moved:
+            moves = group.moved.items()
+            group.moved, group.waits = {}, False
+            for counter in group.counters:
                 for connection, count in moves:
                     counter.counts[connection] += count
                 if not counter.changed:

@@ -9,12 +9,12 @@ from services.kernel.policy import Packs
 from services.kernel.words import Duty
 from services.rules.domain.effects import REGISTRY_TOPIC, Evidence, Moment
 from services.rules.domain.facts import NO_PACK, GatewayVersion, PackVersion, UnitVersion, begins, holding
-from services.rules.domain.instants import day_start
+from services.rules.domain.time.instants import day_start
+from services.rules.domain.time.watch import DEFAULT_BLIND_AFTER
 from services.rules.domain.unit.connection import Link
 from services.rules.domain.unit.duty import duty_by
 from services.rules.domain.unit.registration import Registration
 from services.rules.domain.unit.state import Unit
-from services.rules.domain.watch import DEFAULT_BLIND_AFTER
 from services.rules.domain.words import Cause
 
 FROM_REGISTRY = Evidence(REGISTRY_TOPIC, 0)

@@ -18,13 +18,13 @@ from services.rules.domain import snapshots_before
 from services.rules.domain.engine import Engine
 from services.rules.domain.facts import GatewayVersion, PackVersion, UnitVersion
 from services.rules.domain.rate import RateKey
+from services.rules.domain.time.watch import Instance, Watch
 from services.rules.domain.unit.connection import Link, UnitConnection
 from services.rules.domain.unit.deduplication import Deduplication
 from services.rules.domain.unit.health import Condition
 from services.rules.domain.unit.points import UNSAID, Position, Trouble, Word
 from services.rules.domain.unit.registration import Registration
 from services.rules.domain.unit.state import Unit
-from services.rules.domain.watch import Instance, Watch
 
 FORMAT = 3
 READ_AT_ONCE = 500
@@ -266,7 +266,7 @@ def _restore_deduplication(deduplication: Deduplication, plain: Named) -> None:
 def _snapshot_watch(watch: Watch) -> Named:
     return {
         "watermark": watch.watermark,
-        "sight": watch.visibility.value,
+        "visibility": watch.visibility.value,
         "seen": watch.seen,
         "proven": watch.proven,
         "resume_from": watch.resume_from,
@@ -288,7 +288,7 @@ def _snapshot_watch(watch: Watch) -> Named:
 
 
 def _restore_watch(watch: Watch, head: Mapping[str, Plain]) -> None:
-    watch.watermark, watch.visibility = head["watermark"], VisibilityState(head["sight"])
+    watch.watermark, watch.visibility = head["watermark"], VisibilityState(head.get("visibility") or head["sight"])
     watch.seen, watch.proven, watch.resume_from = head["seen"], head["proven"], head["resume_from"]
     watch.clear_since, watch.usable_since = head["clear_since"], head["usable_since"]
     watch.impaired_since, watch.blind_after = head["impaired_since"], head["blind_after"]

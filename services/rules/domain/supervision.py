@@ -6,16 +6,16 @@
     ONLINE ---------------------------------------------------> LATE
       ^ ^  <------------------------------- proof ------------- |  |
       | |                                                       |  |  offline_after of silence,
-      | |                     offline_after of silence,         |  |  sight clear all the while
-      | |                     sight impaired                    |  |
+      | |                     offline_after of silence,         |  |  visibility clear all along
+      | |                     visibility impaired               |  |
       | +-------- proof ----- UNKNOWN <-------------------------+  |
       |                        |   ^                               |
-      |      sight clear for   |   |  blind: from ONLINE, LATE,    |
+      |      seen, silent for  |   |  blind: from ONLINE, LATE,    |
       |      offline_after     v   |  OFFLINE once commissioned    |
       +--- `stable` proofs --- OFFLINE <---------------------------+
 
-OFFLINE is a proven loss: somebody looked from the last proof to the deadline, or since sight cleared. UNKNOWN says
-nothing of the unit. A proof that is older than the broker's word leads to LATE where another leads to ONLINE.
+OFFLINE is a proven loss: somebody looked from the last proof to the deadline, or since visibility is clear. UNKNOWN
+says nothing of the unit. A proof that is older than the broker's word leads to LATE where another leads to ONLINE.
 
 Each step changes the link alone and returns the moment of it, None where nothing changed; what follows for the unit,
 its findings and the next deadline is the engine's. `evidence` is the record that is being worked off.
@@ -24,8 +24,8 @@ its findings and the next deadline is the engine's. `evidence` is the record tha
 from services.kernel.words import Connection
 from services.rules.domain.effects import Evidence, Moment
 from services.rules.domain.inputs import Signal
+from services.rules.domain.time.watch import Watch
 from services.rules.domain.unit.connection import Link
-from services.rules.domain.watch import Watch
 from services.rules.domain.words import Cause
 
 

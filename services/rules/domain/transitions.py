@@ -40,7 +40,7 @@ class Transitions:
         if after is before:
             return None
         moment = _not_before(moment, connection.shown_detected)
-        self._counters.rates.move(unit.fellows, before, after)
+        self._counters.rates.move(unit.counter_group, before, after)
         connection.shown = after
         connection.shown_since, connection.shown_detected = moment.effective, moment.detected
         self._changes.touch_row(unit)

@@ -6,7 +6,7 @@ from services.rules.domain.changes import Changes
 from services.rules.domain.effects import Evidence, Moment
 from services.rules.domain.findings import Findings
 from services.rules.domain.inputs import Signal
-from services.rules.domain.instants import DAY
+from services.rules.domain.time.instants import DAY
 from services.rules.domain.transitions import Transitions
 from services.rules.domain.unit.points import NOWHERE, WHOLE_UNIT, Position, Trouble
 from services.rules.domain.unit.state import Unit
@@ -67,12 +67,12 @@ class Troubles:
         position = _position(signal, kind, happened)
         if signal.redelivered or signal.replayed:  # it may well have left before what arrived earlier
             position = position._replace(arrived=NOWHERE)
-        point, oddity = signal.point, None
+        point, anomaly = signal.point, None
         if not trouble.has_room(point):
             unit.deduplication.overflow += 1
-            oddity = Anomaly.TOO_MANY_POINTS
+            anomaly = Anomaly.TOO_MANY_POINTS
             if kind is not FindingKind.FIRE:
-                return oddity
+                return anomaly
             point = WHOLE_UNIT  # a fire is never dropped: beyond the bound it stands for the whole unit
         before = trouble.open_count
         begun = trouble.begin(point, position)
@@ -85,7 +85,7 @@ class Troubles:
                 self._past_fire(unit, signal, moment)
             return Anomaly.STALE
         self._follow(unit, kind, before, moment, signal)
-        return oddity
+        return anomaly
 
     def _unreadable(self, unit: Unit, signal: Signal, evidence: Evidence) -> None:
         """Begin a finding that nothing ends here: what could not be read leaves no state, a person looks at it."""

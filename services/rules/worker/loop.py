@@ -1,22 +1,18 @@
 """Brings records to the engines and what they say to the database: a dull loop, no decision about any unit.
 
-One engine per partition. A checkpoint is collected in one go (between two records) and written in the background while
-the next records are worked off in memory; the next one is collected only after it is saved.
+One engine per partition. Its state is saved by `checkpoints.py`, while the next records are worked off in memory.
 """
 
 import asyncio
 import gc
-from collections import Counter as Tally
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 from services.rules.domain.engine import Engine
 from services.rules.domain.inputs import Heartbeat, Tick
 from services.rules.domain.snapshot import UnknownFormat, is_current, restore
 from services.rules.metrics import PartitionView, RulesMetrics
 from services.rules.ports import (
-    Checkpoint,
     Decoder,
     Fenced,
     LogRecord,
@@ -28,15 +24,10 @@ from services.rules.ports import (
     Store,
     StoreUnavailable,
 )
-from services.rules.worker.owned_partition import OwnedPartition, collect, view_of
+from services.rules.worker.checkpoints import Checkpoints, Log, Progress
+from services.rules.worker.owned_partition import OwnedPartition, view_of
 from services.runtime.clock import Clock
 
-PRESSING_EVERY_S = 0.1
-CALM_EVERY_S = 1.0
-BUSY_EVERY_S = 3.0
-BUSY_UNITS = 5000
-"""With so many units touched a checkpoint is dear and, without a transition, nobody waits for it: fewer of them. Still
-well within the patience that a reader of the stored watermark has (blind_after_s)."""
 MAX_UNSAVED = 200_000
 """Effects that may wait for a slow database before no more records are taken."""
 AT_A_TIME = 250
@@ -45,8 +36,6 @@ MAX_UNEXPECTED = 100
 """So many records in a row on which the engine breaks are our bug, not bad data: stop instead of draining the log."""
 LAST_SAVE_TRIES = 5
 
-Log = Callable[..., None]
-
 
 class OutOfPlace(Exception):
     """Records came from beyond the place where the last ones ended: reading on would lose what lies between."""
@@ -54,16 +43,6 @@ class OutOfPlace(Exception):
 
 class TooManyUnexpected(Exception):
     """The engine failed on every one of many records in a row."""
-
-
-@dataclass(slots=True)
-class Progress:
-    """What readiness is judged by; instants of the monotonic clock, None for never."""
-
-    turned_at: float | None = None
-    saved_at: float | None = None
-    waiting_since: float | None = None
-    last_error: str = ""
 
 
 @dataclass(slots=True)
@@ -81,14 +60,12 @@ class RulesWorker:
     held: dict[int, OwnedPartition] = field(default_factory=dict)
     views: dict[int, PartitionView] = field(default_factory=dict)
     progress: Progress = field(default_factory=Progress)
-    saved: asyncio.Event = field(default_factory=asyncio.Event)
-    _pending: list[Checkpoint] = field(default_factory=list)
-    saving: asyncio.Task[None] | None = None
-    _last_save: float = 0.0
-    _last_calm_save: float = 0.0
-    _failures: int = 0
+    checkpoints: Checkpoints = field(init=False)
 
-    # --- called by the loop
+    def __post_init__(self) -> None:
+        self.checkpoints = Checkpoints(
+            self.store, self.metrics, self.clock, self.log, self.held, self.views, self.progress
+        )
 
     async def assigned(self, partition: int) -> int:
         """Claim the partition, load its state, and return the offset to read next.
@@ -139,8 +116,8 @@ class RulesWorker:
     async def handle(self, batches: Mapping[int, Sequence[LogRecord]]) -> None:
         """Take in records. Raises StoreUnavailable, before the first, while too much waits to be saved."""
         if sum(held.engine.effects.size() for held in self.held.values()) > MAX_UNSAVED:
-            await self._save_due()
-            if self._pending:
+            await self._saved(self.checkpoints.save_all())
+            if self.checkpoints.pending:
                 raise StoreUnavailable("too much waits to be saved")
         for partition, batch in batches.items():
             held = self.held.get(partition)
@@ -198,33 +175,37 @@ class RulesWorker:
         self.progress.turned_at = self.clock.monotonic()
         self._follow_registry()
         self._count()
-        if self.saving is not None and self.saving.done():
-            await self._finish()
-        if self.saving is None and self._is_due():
-            self._start()
+        await self._saved(self.checkpoints.turn())
 
     async def revoked(self, partitions: Sequence[int]) -> None:
         """Save what is not saved and forget these partitions. Gives up on a database that stays away: the next owner
         replays from what is saved."""
         try:
             for _ in range(LAST_SAVE_TRIES):
-                await self._save_due()
-                if not self._pending and not any(self.held[n].has_news() for n in partitions if n in self.held):
+                await self._saved(self.checkpoints.save_all())
+                news = any(self.held[number].has_news() for number in partitions if number in self.held)
+                if not news and not self.checkpoints.pending:
                     break
         except Fenced as error:
             self.log("partition_fenced", partition=error.partition)
         finally:
             self._drop(partitions)
 
+    async def _saved(self, saving: Awaitable[None]) -> None:
+        """Wait for `saving`. Raises Fenced, after a partition with another owner was dropped."""
+        try:
+            await saving
+        except Fenced as error:
+            self._drop([error.partition])
+            raise
+
     def _drop(self, partitions: Sequence[int]) -> None:
         for number in partitions:
             self.held.pop(number, None)
             self.views.pop(number, None)
-        self._pending = [one for one in self._pending if one.partition in self.held]
+        self.checkpoints.forget(partitions)
         self.metrics.partitions.set(len(self.held))
         self.log("partitions_left", partitions=list(partitions))
-
-    # --- registry and counters
 
     def _follow_registry(self) -> None:
         for partition, rows in self.registry.take_news().items():
@@ -236,96 +217,11 @@ class RulesWorker:
     def _count(self) -> None:
         for held in self.held.values():
             engine = held.engine
-            for oddity, count in engine.oddities.items():
-                self.metrics.oddities.labels(oddity).inc(count)
+            for anomaly, count in engine.anomalies.items():
+                self.metrics.anomalies.labels(anomaly).inc(count)
             for kind, count in engine.handled.items():
                 self.metrics.records.labels(kind).inc(count)
             self.metrics.line_drops.inc(engine.dropped)
             engine.dropped = 0
-            engine.oddities.clear()
+            engine.anomalies.clear()
             engine.handled.clear()
-
-    # --- checkpoints
-
-    def _is_due(self) -> bool:
-        now = self.clock.monotonic()
-        since = now - self._last_save
-        if self._pending:
-            return since >= min(5.0, 0.1 * 2.0 ** min(self._failures, 6))
-        if now - self._last_calm_save >= self._calm_every_s():
-            return any(held.has_news() for held in self.held.values())
-        return since >= PRESSING_EVERY_S and any(held.is_pressing() for held in self.held.values())
-
-    def _calm_every_s(self) -> float:
-        touched = sum(len(held.engine.changes.touched) for held in self.held.values())
-        return BUSY_EVERY_S if touched > BUSY_UNITS else CALM_EVERY_S
-
-    def _start(self) -> None:
-        self._last_save = self.clock.monotonic()
-        if not self._pending:
-            # Apart from pressing saves: partitions where nothing but time passes must not wait while others press.
-            calm = self._last_save - self._last_calm_save >= self._calm_every_s()
-            if calm:
-                self._last_calm_save = self._last_save
-            self._pending = [self._collect(h) for h in self.held.values() if h.is_pressing() or (calm and h.has_news())]
-        if self._pending:
-            if self.progress.waiting_since is None:
-                self.progress.waiting_since = self._last_save
-            self.saving = asyncio.create_task(self._write(self._pending), name="checkpoint")
-
-    async def _save_due(self) -> None:
-        """Bring a save under way to its end, then save everything that is left."""
-        if self.saving is not None:
-            await self._finish()
-        self._last_save = self._last_calm_save = float("-inf")
-        self._start()
-        if self.saving is not None:
-            await self._finish()
-
-    async def _write(self, checkpoints: list[Checkpoint]) -> None:
-        started = self.clock.monotonic()
-        size = await self.store.save(checkpoints)
-        self.metrics.checkpoints.observe(self.clock.monotonic() - started)
-        self.metrics.state_bytes.inc(size)
-
-    async def _finish(self) -> None:
-        assert self.saving is not None
-        task, self.saving = self.saving, None
-        try:
-            await task
-        except StoreUnavailable as error:
-            self._failures += 1
-            self._last_save = self.clock.monotonic()
-            self.progress.last_error = str(error)
-            self.metrics.retries.labels("database").inc()
-            self.log("checkpoint_waits", error=str(error), attempt=self._failures)
-            return
-        except Fenced as error:
-            self._lose(error)
-        self._failures = 0
-        saved, self._pending = self._pending, []
-        now = self.clock.monotonic()
-        self.progress.saved_at, self.progress.waiting_since, self.progress.last_error = now, None, ""
-        self._tell(saved)
-
-    def _lose(self, error: Fenced) -> NoReturn:
-        self._drop([error.partition])
-        raise error
-
-    def _tell(self, saved: Sequence[Checkpoint]) -> None:
-        transitions = Tally(one.aspect for checkpoint in saved for one in checkpoint.effects.transitions)
-        for aspect, count in transitions.items():
-            self.metrics.transitions.labels(aspect).inc(count)
-        components = Tally(one.kind for checkpoint in saved for one in checkpoint.effects.components)
-        for trouble, count in components.items():
-            self.metrics.components.labels(trouble).inc(count)
-        findings = Tally((one.kind, one.phase) for checkpoint in saved for one in checkpoint.effects.findings)
-        for (kind, phase), count in findings.items():
-            self.metrics.findings.labels(kind, phase).inc(count)
-        if any(checkpoint.effects.findings for checkpoint in saved):
-            self.saved.set()
-
-    def _collect(self, held: OwnedPartition) -> Checkpoint:
-        checkpoint = collect(held)
-        self.views[held.number] = view_of(held)
-        return checkpoint

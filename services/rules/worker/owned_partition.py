@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from services.kernel.words import FindingKind
 from services.rules.domain.engine import Engine
-from services.rules.domain.instants import SECOND
 from services.rules.domain.rate import RateKey, RateRow
 from services.rules.domain.snapshot import snapshot_head, snapshot_unit
+from services.rules.domain.time.instants import SECOND
 from services.rules.domain.unit.state import Unit
 from services.rules.metrics import ALL_UNITS, PartitionView
 from services.rules.ports import Checkpoint, UnitRow

@@ -6,8 +6,10 @@ from typing import Protocol
 
 from services.rules.ports import FindingPublisher, StoreUnavailable
 from services.rules.worker.loop import RulesWorker
+from services.runtime.patience import backoff_s
 
 PUBLISH_EVERY_S = 1.0
+BACKOFF_CAP_S = 5.0
 
 
 class Stopping(Protocol):
@@ -21,7 +23,7 @@ async def publish_findings(worker: RulesWorker, publisher: FindingPublisher, sto
     """Bring findings to their topic until stop: at once after a checkpoint that made some, else every second."""
     failures = 0
     while not stop.is_set():
-        worker.saved.clear()
+        worker.checkpoints.found.clear()
         try:
             sent = await publisher.publish(sorted(worker.held))
             worker.metrics.published.inc(sent)
@@ -30,9 +32,9 @@ async def publish_findings(worker: RulesWorker, publisher: FindingPublisher, sto
             failures += 1
             worker.metrics.retries.labels("kafka").inc()
             worker.log("publishing_waits", error=str(error), attempt=failures)
-            await stop.wait_for(min(5.0, 0.1 * 2.0 ** min(failures, 6)))
+            await stop.wait_for(backoff_s(failures, BACKOFF_CAP_S))
             continue
         if not sent:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PUBLISH_EVERY_S):
-                    await worker.saved.wait()
+                    await worker.checkpoints.found.wait()

@@ -103,10 +103,6 @@ class Device:
             self._waiting[frame.serial] = _Waiting(frame, now.seconds + self._patience_s, self._resends)
         return frame
 
-    def skip(self, frames: int) -> None:
-        """Use up so many numbers, as for frames that the device itself has lost."""
-        self._serial = (self._serial + frames) % SERIALS
-
     def waits_for(self, serial: int) -> bool:
         return serial in self._waiting
 

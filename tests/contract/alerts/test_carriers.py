@@ -26,18 +26,18 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from deploy.stack.ports import free_ports
-from services.alerts.adapters import webhook as webhook_module
+from services.alerts.adapters import guarded_http
+from services.alerts.adapters.guarded_http import (
+    AddressRefused,
+    GuardedClient,
+    Networks,
+    outcome_of,
+    receiver_client,
+    vetted_address,
+)
 from services.alerts.adapters.mail import MailChannel, MailServer
 from services.alerts.adapters.secrets import SecretFiles
-from services.alerts.adapters.webhook import (
-    AddressRefused,
-    Networks,
-    WebhookChannel,
-    outcome_of,
-    sign,
-    vetted_address,
-    webhook_client,
-)
+from services.alerts.adapters.webhook import WebhookChannel, sign
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.ids import BodyCode, CaseId, ContactId, NoticeId
 from services.alerts.domain.routing.contacts import Address
@@ -128,20 +128,12 @@ async def webhooks(
 ) -> AsyncIterator[WebhookChannel]:
     (folder / "hook").write_text(SECRET)
     async with (
-        webhook_client(connections=2, deadline_s=deadline_s, ca=ca) as client,
-        webhook_client(connections=2, deadline_s=deadline_s, keep=False, ca=ca) as apart,
+        receiver_client(connections=2, deadline_s=deadline_s, ca=ca) as client,
+        receiver_client(connections=2, deadline_s=deadline_s, keep=False, ca=ca) as apart,
     ):
-        carrier = WebhookChannel(
-            client=client,
-            apart=apart,
-            secrets=SecretFiles(folder),
-            clock=CLOCK,
-            allow_local=local,
-            inside=inside,
-            deadline_s=deadline_s,
-        )
-        yield carrier
-        carrier.close()
+        guarded = GuardedClient(client=client, apart=apart, allow_local=local, inside=inside, deadline_s=deadline_s)
+        yield WebhookChannel(client=guarded, secrets=SecretFiles(folder), clock=CLOCK)
+        guarded.close()
 
 
 @pytest.mark.parametrize("which", ["fake", "mail", "webhook"])
@@ -565,7 +557,7 @@ async def test_status_counts_even_if_the_rest_of_the_answer_never_comes(tmp_path
 
 
 async def test_answer_that_drips_is_left_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook_module, "REST_OF_ANSWER_S", 0.05)
+    monkeypatch.setattr(guarded_http, "REST_OF_ANSWER_S", 0.05)
     gone = asyncio.Event()
 
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

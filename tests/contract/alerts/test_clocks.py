@@ -229,3 +229,26 @@ async def test_step_that_is_far_overdue_is_found(pool: Pool) -> None:
     auditor = PostgresAuditor(pool)
     in_time, late = await auditor.overview(at(60), at(10)), await auditor.overview(at(60), at(11))
     assert (in_time.overdue_steps, in_time.oldest_due, late.overdue_steps) == (0, at(10), 1)
+
+
+COUNTED_BEFORE = """
+INSERT INTO alerts.cases (case_id, kind, subject_kind, subject_id, district, finding_id, state, effective_at,
+    detected_at, opened_at, last_sighting_at, pack_id, pack_version, clause, evidence, ladder)
+VALUES ('C1', 'fault', 'unit', 'U1', 'gulou', 'f', 'open', now(), %s, now(), now(), 'sample', 1, 'c',
+    '{"topic": "t", "partition": 0, "offset": 1}', '[]');
+INSERT INTO alerts.steps (case_id, step, due_at, taken_at, document, clause, told)
+VALUES ('C1', 'H3', now(), now(), 'd', 'c', '{}'), ('C1', 'H4', now(), %s, 'd', 'c', '{}');
+INSERT INTO alerts.clocks (case_id, kind, due_at, step, calendar_version)
+VALUES ('C1', 'step', now(), 'H5', 'CN 1'), ('C1', 'reply', now(), 'H4', 'CN 1'), ('C1', 'receipt', now(), 'H3', NULL);
+"""
+
+
+async def test_from_when_clocks_were_counted_is_known_of_those_of_before(database: str, tmp_path: Path) -> None:
+    for file in MIGRATIONS.glob("*.sql"):
+        if file.name < "0038":
+            shutil.copy(file, tmp_path)
+    migrate(database, tmp_path)
+    execute(database, COUNTED_BEFORE, at(10), at(20))
+    migrate(database)
+    found = execute(database, "SELECT kind, counted_from FROM alerts.clocks ORDER BY 1")
+    assert found == [("receipt", None), ("reply", at(20)), ("step", at(10))]

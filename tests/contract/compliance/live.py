@@ -29,7 +29,7 @@ from services.rules.adapters.decode import SignalDecoder
 from services.rules.adapters.registry_view import CompactedRegistryView
 from services.rules.domain.effects import Transition
 from services.rules.domain.engine import Engine
-from services.rules.domain.instants import SECOND, micros
+from services.rules.domain.time.instants import SECOND, micros
 from services.rules.domain.words import Aspect
 from tests.contract.compliance.scenario import EXAMPLE, T0, Scenario, iso, seconds
 

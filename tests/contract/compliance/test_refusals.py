@@ -167,3 +167,9 @@ def test_without_a_pack_there_is_no_figure(tmp_path: Path) -> None:
 
     assert refused((first.returncode, first.stdout)) == "no_pack"
     assert (second.returncode, second.stdout) == (first.returncode, first.stdout)
+
+
+def test_an_empty_log_reaches_no_day_and_the_refusal_says_so(tmp_path: Path) -> None:
+    code, out = answer(EXAMPLE, tmp_path, log=b"", ask=json.dumps({"figures": [{**LIVE, "at": None}]}).encode())
+    assert refused((code, out)) == "no_pack"
+    assert b"1970-01-01, which is as far as a log without a tick reaches" in out

@@ -239,7 +239,9 @@ async def test_an_unstable_line_is_said_until_the_watermark_has_passed_it_and_is
         assert [of(row) for row in snapshot.headline] == [(2, 2)], "no figure knows of it"
 
 
-async def test_proofs_that_are_ahead_of_our_clock_are_sight_only_as_long_as_they_come(empty_scenario: Scenario) -> None:
+async def test_proofs_that_are_ahead_of_our_clock_prove_visibility_only_as_long_as_they_come(
+    empty_scenario: Scenario,
+) -> None:
     empty_scenario.put(UNITS)
     empty_scenario.execute("UPDATE rules.partitions SET saved_at = %s", [empty_scenario.now()], notify=False)
     empty_scenario.see(empty_scenario.now() + timedelta(hours=1))
@@ -277,7 +279,7 @@ async def test_a_case_tells_its_steps_notices_and_evidence(empty_scenario: Scena
     async with open_pool(empty_scenario.dsn, "test", max_size=2) as pool:
         detail = await PostgresReadModel(pool, LIMIT_S).case(HEALTH, "C1")
     assert [step.code for step in detail.case.plan] == ["H0", "H1", "H2", "H3", "H4"]
-    assert detail.case.taken[0].told == ("centre", "maintenance")
+    assert detail.case.taken[0].recipients == ("centre", "maintenance")
     assert detail.case.deliveries == {"accepted": 1, "dead": 1}
     assert [(row.body_code, row.state, row.reason) for row in detail.deliveries] == [
         ("centre", "accepted", None),

@@ -7,7 +7,8 @@ from typing import Protocol
 import pytest
 
 from schemas.refusal import Refusal, Replayed
-from services.console.adapters.postgres_refusals import NAMES_PER_HOUR, OTHERS, Fenced, PostgresRefusals
+from services.console.adapters.postgres_refusals import PostgresRefusals
+from services.console.adapters.refusal_copy import NAMES_PER_HOUR, OTHERS, Fenced, RefusalCopy
 from services.console.domain.errors import NotFound
 from services.console.domain.refusals import KEPT_BYTES, KEPT_PER_HOUR, RefusalQuery, State
 from services.console.domain.viewer import Role, Username, Viewer
@@ -29,7 +30,7 @@ class Book(RefusalBook, Protocol):
     async def arrive(self, came: Mapping[int, Refusal], decided: Sequence[Replayed] = ()) -> None: ...
 
 
-class Tables(PostgresRefusals):
+class Tables(PostgresRefusals, RefusalCopy):
     """With a log of its own: every arrival is one batch of partition 1."""
 
     async def arrive(self, came: Mapping[int, Refusal], decided: Sequence[Replayed] = ()) -> None:

@@ -18,7 +18,7 @@ from services.ingest.domain.gb26875.bodies import Body
 from services.ingest.domain.values import Arrival, Signal
 from services.kernel.words import FindingKind, Lane, Transport
 from services.rules.adapters.decode import SignalDecoder
-from services.rules.domain.instants import instant
+from services.rules.domain.time.instants import instant
 from tests.unit.rules.scenario import Scenario, when
 
 HALL = Text.of("一层大厅", STANDARD, 31)

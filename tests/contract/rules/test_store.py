@@ -10,8 +10,8 @@ import pytest
 
 from services.rules.adapters.pg_store import PostgresStore
 from services.rules.domain.effects import Effects, HourCount, Moment
-from services.rules.domain.instants import instant
 from services.rules.domain.snapshot import snapshot_head, snapshot_unit
+from services.rules.domain.time.instants import instant
 from services.rules.ports import Checkpoint, Fenced, Saved, StateDamaged, Store
 from services.rules.worker import row_of
 from services.runtime.postgres import open_pool

@@ -92,3 +92,10 @@ def test_bytes_that_are_no_event_raise_bad_record(raw: bytes) -> None:
     for one in every:
         with pytest.raises(codec.BadRecord):
             one.decode(raw)
+
+
+def test_what_is_wrong_with_a_record_as_a_whole_is_said_without_an_empty_place() -> None:
+    with pytest.raises(codec.BadRecord, match=r"^Invalid JSON"):
+        codec.alarms.decode(b"{")
+    with pytest.raises(codec.BadRecord, match=r"^\S.*: Input should be"):
+        codec.registry.decode(b'{"type":"cn.firenet.registry.v1","id":1}')

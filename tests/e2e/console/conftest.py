@@ -1,3 +1,3 @@
-from tests.integration.console.stage import console_database, empty_scenario, refusals_broker
+from tests.integration.console.harness import console_database, empty_scenario, refusals_broker
 
 __all__ = ["console_database", "empty_scenario", "refusals_broker"]

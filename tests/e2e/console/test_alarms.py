@@ -9,8 +9,8 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import async_playwright, expect
 
 from tests.e2e.console import test_page as live
+from tests.integration.console.harness import Console, console
 from tests.integration.console.scenario import Scenario, district
-from tests.integration.console.stage import Console, console
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),

@@ -15,8 +15,8 @@ from axe_core_python.base import AXE_SCRIPT
 from playwright.async_api import Browser as Chromium
 from playwright.async_api import Locator, Page, async_playwright, expect
 
+from tests.integration.console.harness import PASSWORD, Console, console
 from tests.integration.console.scenario import Scenario, Unit, district
-from tests.integration.console.stage import PASSWORD, Console, console
 
 CHROMIUM = Path(os.environ.get("FIRENET_CHROMIUM", "/usr/bin/chromium"))
 LIMIT_MS = 60_000
@@ -48,7 +48,7 @@ async def site(scenario: Scenario) -> AsyncIterator[Console]:
 
 
 @dataclass
-class Desk:
+class ReaderPage:
     """One reader: a page with what the browser complained about."""
 
     page: Page
@@ -70,11 +70,11 @@ async def chromium() -> AsyncIterator[Chromium]:
 @asynccontextmanager
 async def desk(
     chromium: Chromium, site: Console, username: str | None = "centre", width: int = 1280, **options: Any
-) -> AsyncIterator[Desk]:
+) -> AsyncIterator[ReaderPage]:
     context = await chromium.new_context(viewport={"width": width, "height": 900}, **options)
     context.set_default_timeout(LIMIT_MS)
     page = await context.new_page()
-    found = Desk(page, [])
+    found = ReaderPage(page, [])
     page.on("pageerror", lambda error: found.complaints.append(str(error)))
     page.on("console", lambda line: found.complaints.append(line.text) if line.type == "error" else None)
     await page.goto(f"{site.url}/")
@@ -287,7 +287,7 @@ async def test_a_cut_stream_is_hatched_and_said_never_a_frozen_green(
         assert "repeating-linear-gradient" in hatch
 
 
-async def test_a_stale_watermark_is_blindness_and_sight_comes_back(
+async def test_a_stale_watermark_is_blindness_and_visibility_comes_back(
     chromium: Chromium, site: Console, scenario: Scenario
 ) -> None:
     async with desk(chromium, site) as at:

@@ -12,9 +12,9 @@ from playwright.async_api import async_playwright, expect
 
 from services.runtime.clock import SystemClock
 from tests.e2e.console import test_page as live
+from tests.integration.console.harness import Console, console, until
 from tests.integration.console.refusals import IngestStandIn
 from tests.integration.console.scenario import Scenario, district
-from tests.integration.console.stage import Console, console, until
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),

@@ -12,8 +12,8 @@ from playwright.async_api import BrowserContext, Error, Page, Route, async_playw
 from services.console import app
 from services.runtime.lifecycle import Stop
 from tests.e2e.console import test_page as live
+from tests.integration.console.harness import PASSWORD, Console, console, until
 from tests.integration.console.scenario import Scenario, district
-from tests.integration.console.stage import PASSWORD, Console, console, until
 
 TABS = 12
 pytestmark = [

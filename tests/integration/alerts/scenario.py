@@ -226,6 +226,7 @@ def contact_record(
     *,
     email: str | None = None,
     url: str | None = None,
+    robot: str | None = None,
     lang: Any = "zh",
 ) -> Record:
     version = ContactVersion(
@@ -239,6 +240,7 @@ def contact_record(
         email=email,
         webhook_url=url,
         webhook_secret_ref="hook" if url else None,
+        robot=robot,
     )
     return registry_event(ContactRecord(id=contact_id, versions=(version,)))
 

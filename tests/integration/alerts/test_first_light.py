@@ -96,7 +96,7 @@ async def test_lost_connection_climbs_and_the_all_clear_goes_to_those_who_were_t
             for row in await here.rows("SELECT address FROM alerts.notices WHERE purpose = 'all_clear'")
         }
         assert cleared == recipients
-        steps = await here.rows("SELECT step, told, nobody FROM alerts.steps ORDER BY taken_at")
+        steps = await here.rows("SELECT step, recipients, nobody FROM alerts.steps ORDER BY taken_at")
         assert [row["step"] for row in steps] == ["H0", "H1", "H2", "H3", "H4"]
         assert steps[3]["nobody"] == "board_only"
         await here.until_row("SELECT count(*) = 0 FROM alerts.notices WHERE NOT published")
@@ -113,4 +113,4 @@ async def _mailed(mails: list[tuple[str, bytes]], to: str) -> bool:
 
 async def _ended(here: object) -> bool:
     query = "SELECT count(*) = 0 FROM alerts.notices WHERE state IN ('pending', 'sending')"
-    return bool(await here.one(query))  # type: ignore[attr-defined] # a World
+    return bool(await here.one(query))  # type: ignore[attr-defined] # a Scenario

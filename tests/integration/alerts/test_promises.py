@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import httpx
 import pytest
 
+from services.alerts.adapters import bundle_check
 from services.kernel.words import FindingKind, Phase
 from tests.integration.alerts.scenario import (
     ROOT,
@@ -143,9 +145,22 @@ async def _acknowledge(client: httpx.AsyncClient, case_id: str) -> None:
 
 
 async def _audit_holds_until_touched(here: Scenario) -> None:
-    assert (await asyncio.to_thread(_verify_audit, here)).returncode == 0
+    assert (await asyncio.to_thread(_alerts, here, "verify-audit")).returncode == 0
+    case_id, path = await here.one("SELECT case_id FROM alerts.cases"), here.folder / "bundle.zip"
+    packed = await asyncio.to_thread(_alerts, here, "bundle", case_id, str(path))
+    assert packed.returncode == 0, packed.stderr
+    assert bundle_check.check(path) == []
+    with zipfile.ZipFile(path) as bundle:
+        told = json.loads(bundle.read("notices.json"))
+        assert len(told) == await here.one("SELECT count(*) FROM alerts.notices")
+        assert {"accepted"} == {notice["state"] for notice in told}
+        assert [name for name in bundle.namelist() if name.startswith("notices/")]
+    again = await asyncio.to_thread(_alerts, here, "bundle", case_id, str(path))
+    assert (again.returncode, again.stderr) == (1, f"no bundle: {path} is there already\n")
+    none = await asyncio.to_thread(_alerts, here, "bundle", "C0", str(here.folder / "none.zip"))
+    assert (none.returncode, none.stderr) == (1, "no bundle: there is no case C0\n")
     await here.rows("UPDATE alerts.audit SET actor = 'nobody' WHERE seq = 2 RETURNING seq")
-    broken = await asyncio.to_thread(_verify_audit, here)
+    broken = await asyncio.to_thread(_alerts, here, "verify-audit")
     assert broken.returncode == 1
     assert "broken at entry 2" in broken.stdout
 
@@ -215,8 +230,8 @@ async def _post(client: httpx.AsyncClient, case_id: str, request: dict[str, str]
     return await client.post(f"/v1/cases/{case_id}/acknowledge", json=request, headers=_bearer())
 
 
-def _verify_audit(here: Scenario) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "services.alerts", "verify-audit"]
+def _alerts(here: Scenario, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "services.alerts", *arguments]
     return subprocess.run(
         command, cwd=ROOT, env=here.environment(), capture_output=True, text=True, timeout=120, check=False
     )

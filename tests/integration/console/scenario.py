@@ -111,7 +111,7 @@ class Scenario:
         with self.connection.transaction(), self.connection.cursor() as cursor:
             self._registry()
             cursor.executemany(
-                "INSERT INTO rules.partitions (partition, watermark, sight, blind_after_s, saved_at)"
+                "INSERT INTO rules.partitions (partition, watermark, visibility, blind_after_s, saved_at)"
                 " VALUES (%s, %s, 'clear', 10, %s)",
                 [(number, self.now(), self.now()) for number in range(PARTITIONS)],
             )
@@ -142,11 +142,11 @@ class Scenario:
                 setattr(unit, name, value)
         self._save(changed)
 
-    def see(self, watermark: datetime | None = None, sight: str = "clear", partition: int | None = None) -> None:
+    def see(self, watermark: datetime | None = None, visibility: str = "clear", partition: int | None = None) -> None:
         """Set what the partitions have proven; the default is now and clear."""
         self.execute(
-            "UPDATE rules.partitions SET watermark = %s, sight = %s WHERE partition = coalesce(%s, partition)",
-            [watermark or self.now(), sight, partition],
+            "UPDATE rules.partitions SET watermark = %s, visibility = %s WHERE partition = coalesce(%s, partition)",
+            [watermark or self.now(), visibility, partition],
         )
 
     def stay_fresh(self, blind_after: timedelta = timedelta(minutes=30)) -> None:
@@ -225,12 +225,12 @@ class Scenario:
             [f"{kind}-{self.now().isoformat()}", self.now(), unit_id, f"G{unit_id[1:]}", kind, json.dumps(document)],
         )
 
-    def take_step(self, case_id: str, step: str, told: list[str], at: datetime | None = None) -> None:
+    def take_step(self, case_id: str, step: str, recipients: list[str], at: datetime | None = None) -> None:
         taken = at or self.now()
         self.execute(
-            "INSERT INTO alerts.steps (case_id, step, due_at, taken_at, document, clause, told)"
+            "INSERT INTO alerts.steps (case_id, step, due_at, taken_at, document, clause, recipients)"
             " VALUES (%s, %s, %s, %s, 'I1', '003 street 6', %s)",
-            [case_id, step, taken, taken, told],
+            [case_id, step, taken, taken, recipients],
         )
 
     def document(self, document_id: str, case_id: str, number: str | None, files: dict[str, bytes]) -> None:

@@ -16,10 +16,12 @@ from deploy.stack.ports import free_ports
 from services.console import app
 from services.console.adapters.web import api, guard
 from services.console.adapters.web.site import PageServer
+from services.console.domain.accounts import BadAccount
 from services.console.settings import ConsoleSettings
+from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop, TaskDied
+from tests.integration.console.harness import PASSWORD, Browser, Console, console, events, login, sign_in, until
 from tests.integration.console.scenario import Scenario, Unit, district, opened
-from tests.integration.console.stage import PASSWORD, Browser, Console, console, events, login, sign_in, until
 
 SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
@@ -557,3 +559,44 @@ async def test_accounts_are_made_listed_and_disabled(scenario: Scenario) -> None
     assert [account.disabled for account in await app.list_accounts(settings)] == [False, False, True]
     again = await app.demo_accounts(settings)
     assert {password for _, password in made}.isdisjoint({password for _, password in again})
+
+
+async def test_a_screen_opens_with_its_key_alone_sees_the_live_picture_and_changes_nothing(site: Console) -> None:
+    key, until = await app.add_screen(site.settings, name="hall", display_name="指挥大厅", days=30)
+    async with site.client() as client:
+        opened_once = await client.get("/wall", params={"key": key})
+        assert (opened_once.status_code, opened_once.headers["location"]) == (303, "/wall")
+        assert "HttpOnly" in opened_once.headers["set-cookie"]
+        page = await client.get("/wall")
+        assert page.status_code == 200
+        assert key not in page.text
+        assert (await client.get("/")).headers["location"] == "/wall"
+        assert (await client.get("/api/v1/summary/rates")).status_code == 200
+        for path in ("units", "units/U00000", "cases", "cases/C1", "refusals"):
+            assert (await client.get(f"/api/v1/{path}")).status_code == 403, path
+        assert (await client.get("/refusals")).status_code == 403
+        answer = await client.post("/api/v1/cases/C1/acknowledge", json={"note": ""}, headers={"X-CSRF-Token": "x"})
+        assert answer.status_code == 403
+        assert site.alerts.asked == []
+        assert await app.disable_account(site.settings, "hall")
+        assert (await client.get("/api/v1/summary/rates")).status_code == 401
+    assert until > SystemClock().now() + timedelta(days=29)
+
+
+async def test_a_screens_name_and_key_are_no_way_in_for_anything_else(site: Console) -> None:
+    key, _ = await app.add_screen(site.settings, name="hall", display_name="指挥大厅", days=30)
+    renewed, _ = await app.add_screen(site.settings, name="hall", display_name="指挥大厅", days=30)
+    async with site.client() as client:
+        for wrong in (key, "x" * 43, "x" * 900, "é"):
+            assert (await client.get("/wall", params={"key": wrong})).status_code == 401, wrong
+        assert (await login(client, "hall", "!")).status_code == 401
+        assert (await login(client, "hall", "!" * 12)).status_code == 401
+    async with site.signed_in("centre") as browser:
+        person = browser.http.cookies["firenet_session"]
+        assert (await browser.http.get("/wall", params={"key": renewed})).headers["location"] == "/wall"
+        assert browser.http.cookies["firenet_session"] == person, "who is signed in stays who he is"
+    async with site.client() as client:
+        assert (await client.get("/wall", params={"key": person})).status_code == 401, "a person's session is no link"
+    with pytest.raises(BadAccount):
+        await app.add_screen(site.settings, name="centre", display_name="x", days=30)
+    assert [screen.username for screen in await app.list_screens(site.settings)] == ["hall"]

@@ -11,8 +11,8 @@ import pytest
 from schemas.command import Replay
 from schemas.topics import REFUSALS
 from services.runtime.clock import SystemClock
+from tests.integration.console.harness import Browser, Console, console, until
 from tests.integration.console.refusals import IngestStandIn
-from tests.integration.console.stage import Browser, Console, console, until
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from services.kernel.words import Lane, SignalKind
 from services.simulator.adapters import gb26875
 from services.simulator.adapters.mqtt import MqttLine
 from services.simulator.adapters.tcp import TcpLine
-from services.simulator.domain.device import GAUGE, KILOPASCAL, Device, Now, Reaction
+from services.simulator.domain.device import GAUGE, KILOPASCAL, SERIALS, Device, Now, Reaction
 from services.simulator.domain.district import Gateway
 from services.simulator.domain.frames import (
     DeviceFlag,
@@ -43,6 +43,8 @@ NOON = 0.5
 AFTERNOON = 0.6
 """Numbers are skipped, and losses counted, from this part of the day on, when ingest knows every device again: one that
 was killed forgets what it has heard, and misses nothing before it is sure of a count."""
+FAR = 30_000
+"""Where the stranger counts: a refused frame that names a number came, so that number would not be missing."""
 SIESTA = 12
 """Samples that make a count sure."""
 
@@ -61,6 +63,14 @@ class Ledger:
     mischief: Counter[str] = field(default_factory=Counter)
 
 
+class ForgetfulDevice(Device):
+    """Loses frames of its own."""
+
+    def skip(self, frames: int) -> None:
+        """Use up so many numbers, as for frames that the device itself has lost."""
+        self._serial = (self._serial + frames) % SERIALS
+
+
 class DayDevice:
     """One device, what it does all day, and its ledger. It hears as the `FrameListener` of its own line."""
 
@@ -73,9 +83,9 @@ class DayDevice:
         self._rng = random.Random(number)
         wraps = number % 4 == 1
         self._restarts = number % 5 == 0 and not wraps  # so near the wrap nobody could tell the two apart
-        self._stranger = Device(self.make, stranger)
+        self._stranger = Device(self.make, stranger, serial=FAR)
         first = 65_536 - 150 if wraps else 0
-        self._device = Device(self.make, gateway.device.address, serial=first, resends=RESENDS)
+        self._device = ForgetfulDevice(self.make, gateway.device.address, serial=first, resends=RESENDS)
         self._starts = starts
         self._seconds = 0.0
         self._is_afternoon = False

@@ -152,7 +152,7 @@ class DeviceSite:
         return [signal for _, _, signal in written.signals if signal.data.gateway_id == device.gateway_id]
 
     def balanced(self) -> bool:
-        """Whether the books of the device lanes add up."""
+        """Whether the counters of the device lanes add up."""
         names = ("stored_total", "repeated_total", "refused_total", "handed_back_total", "in_flight")
         return all(
             self.ingest.metric("received_total", lane=lane)

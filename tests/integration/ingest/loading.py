@@ -90,7 +90,7 @@ async def assert_nothing_lost(site: Site, gateways: list[Gateway]) -> Written:
                 break
             await asyncio.sleep(0.5)
     written.assert_no_tick_lies()
-    assert site.ingest.books_balance()
+    assert site.ingest.counters_balance()
     for gateway in gateways:
         ours = (event for _, _, event in written.signals if event.data.gateway_id == gateway.gateway_id)
         ids = {

@@ -19,7 +19,7 @@ from prometheus_client.samples import Sample
 from deploy.stack.ports import free_ports
 
 LIMIT_S = 90
-BOOKS = ("received_total", "stored_total", "repeated_total", "refused_total", "handed_back_total", "in_flight")
+COUNTERS = ("received_total", "stored_total", "repeated_total", "refused_total", "handed_back_total", "in_flight")
 
 
 async def until(condition: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
@@ -38,12 +38,12 @@ def total(samples: Sequence[Sample], name: str, **labels: str) -> float:
 
 
 def unbalanced(samples: Sequence[Sample]) -> dict[str, dict[str, float]]:
-    """Return the books of the lanes whose received is not stored + repeated + refused + handed back + in flight."""
+    """Return the counters of the lanes whose received is not stored + repeated + refused + handed back + in flight."""
     wrong = {}
     for lane in {sample.labels["lane"] for sample in samples if sample.name == "firenet_ingest_received_total"}:
-        books = {name: total(samples, name, lane=lane) for name in BOOKS}
-        if books["received_total"] != sum(books.values()) - books["received_total"]:
-            wrong[lane] = books
+        counters = {name: total(samples, name, lane=lane) for name in COUNTERS}
+        if counters["received_total"] != sum(counters.values()) - counters["received_total"]:
+            wrong[lane] = counters
     return wrong
 
 
@@ -131,7 +131,7 @@ class IngestProcess:
         """Return the sum of a metric over all label values that are not named."""
         return total(self.scrape(), name, **labels)
 
-    def books_balance(self) -> bool:
+    def counters_balance(self) -> bool:
         """Say whether one scrape adds up exactly, each lane for itself."""
         return unbalanced(self.scrape()) == {}
 

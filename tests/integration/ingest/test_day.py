@@ -1,6 +1,6 @@
 """A day of devices of every make, half of them over MQTT, half over TCP, with everything that can go wrong on the way.
 
-Ingest is killed in the middle. At every moment each lane's books add up exactly; at the end every frame that was
+Ingest is killed in the middle. At every moment each lane's counters add up exactly; at the end every frame that was
 confirmed stands on the topics with one effect, and nothing stands there that was not sent.
 """
 
@@ -24,7 +24,7 @@ from services.simulator.domain.district import LOOPBACK, Gateway, Speech
 from services.simulator.domain.makes import MAKES
 from tests.integration.ingest.day import DayDevice, accounts
 from tests.integration.ingest.log import create_topics, read_all, register
-from tests.integration.ingest.process import BOOKS, IngestProcess, total, unbalanced, until
+from tests.integration.ingest.process import COUNTERS, IngestProcess, total, unbalanced, until
 from tests.parts import run_part
 
 BEATS = 96
@@ -46,10 +46,10 @@ class Auditor:
 
     async def watch(self, done: asyncio.Event) -> None:
         while not done.is_set():
-            await self.look()
+            await self.probe()
             await asyncio.sleep(0.05)
 
-    async def look(self) -> None:
+    async def probe(self) -> None:
         try:
             samples = await asyncio.to_thread(self._ingest.scrape)
         except (OSError, http.client.HTTPException):  # it is dead just now
@@ -58,7 +58,7 @@ class Auditor:
         wrong = unbalanced(samples)
         if wrong:
             self.wrong.append(wrong)
-        self.last = Counter({name: int(total(samples, name)) for name in BOOKS})
+        self.last = Counter({name: int(total(samples, name)) for name in COUNTERS})
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def devices_of(gateways: list[Gateway], links: MqttLinks) -> list[DayDevice]:
 
 
 async def play(devices: list[DayDevice], ingest: IngestProcess, auditor: Auditor) -> Counter[str]:
-    """Live the day with ingest killed in the middle; return its books as they were last seen before."""
+    """Live the day with ingest killed in the middle; return its counters as they were last seen before."""
     noon, known, dusk = asyncio.Event(), asyncio.Event(), asyncio.Event()
     living = asyncio.gather(*(device.live(BEATS, noon, known, dusk) for device in devices))
     try:
@@ -156,7 +156,7 @@ async def test_a_day_of_devices_is_accounted_for(tmp_path: Path, own_kafka: Kafk
     try:
         await ingest.start()
         before = await play(devices, ingest, auditor)
-        await auditor.look()
+        await auditor.probe()
         written = await read_all(own_kafka.bootstrap, since)
     finally:
         done.set()
@@ -168,7 +168,7 @@ async def test_a_day_of_devices_is_accounted_for(tmp_path: Path, own_kafka: Kafk
         f"{sum(len(device.ledger.sent) for device in devices)} frames, "
         f"{sum(len(device.ledger.confirmed) for device in devices)} confirmed, {dict(mischief)}, "
         f"{sum(device.ledger.skipped for device in devices)} numbers skipped; {auditor.scrapes} scrapes; "
-        f"books before the kill {dict(before)}, at the end {dict(auditor.last)}\n"
+        f"counters before the kill {dict(before)}, at the end {dict(auditor.last)}\n"
     )
     assert auditor.wrong == []
     assert auditor.scrapes > 20

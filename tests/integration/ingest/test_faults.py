@@ -67,7 +67,7 @@ async def test_while_kafka_is_away_acknowledgements_stop_and_everything_goes_on_
         await loading
         assert site.ingest.metric("ticks_total") == ticks
         assert site.ingest.metric("stored_total") == stored
-        assert site.ingest.books_balance()
+        assert site.ingest.counters_balance()
     finally:
         await asyncio.to_thread(site.kafka.start)
     await until(site.ingest.ready)
@@ -83,7 +83,7 @@ async def test_a_kafka_that_accepts_and_never_answers_stops_acknowledgements_onl
     await until(lambda: site.ingest.metric("stored_total") > 100)
     with frozen(site.kafka.pids):
         await until(lambda: not site.ingest.ready())
-        assert site.ingest.books_balance()
+        assert site.ingest.counters_balance()
     await loading
     await assert_nothing_lost(site, gateways)
 
@@ -140,7 +140,7 @@ async def test_what_a_broker_took_and_lost_is_counted_and_stands_on_the_topic(ow
         await until(lambda: site.ingest.metric("mqtt_session_lost_total") == 2 and site.ingest.ready())
         await load(gateways, 20)
         await beat_until(gateway, lambda: site.ingest.metric("sequence_missing_total") > 0)
-        assert site.ingest.books_balance()
+        assert site.ingest.counters_balance()
         missing = site.ingest.metric("sequence_missing_total")
     await gateway.all_acknowledged()
     await until(lambda: site.ingest.metric("in_flight") == 0)

@@ -58,8 +58,8 @@ async def test_good_frames_are_confirmed_bad_ones_denied_and_strangers_left_alon
     assert said == [(Command.CONFIRM, 5), (Command.DENY, 5), *confirmed]
     assert all(decode_frame(answer).dest_raw == DEVICE for answer in gateway.told)
     assert site.ingest.metric("sequence_missing_total") == 0, "three frames are no count yet"
-    books = {name: site.ingest.metric(f"{name}_total") for name in ("stored", "repeated", "refused")}
-    assert (books, site.ingest.books_balance()) == ({"stored": 4, "repeated": 0, "refused": 3}, True)
+    counters = {name: site.ingest.metric(f"{name}_total") for name in ("stored", "repeated", "refused")}
+    assert (counters, site.ingest.counters_balance()) == ({"stored": 4, "repeated": 0, "refused": 3}, True)
 
     written = await site.written()
     ours = [event for _, _, event in written.signals if event.data.gateway_id == gateway.gateway_id]

@@ -25,7 +25,7 @@ async def test_messages_of_every_branch_arrive_and_an_orderly_stop_says_so(any_s
     await gateway.publish(status, b'{"v":1,"state":"online"}')
     await until(lambda: any_site.ingest.metric("stored_total") >= 5)
     await until(lambda: any_site.ingest.metric("ticks_total") >= 2)
-    assert any_site.ingest.books_balance()
+    assert any_site.ingest.counters_balance()
     assert await any_site.ingest.stop() == 0
     written = await any_site.written()
     ours = [event.data for _, _, event in written.signals if event.data.gateway_id == gateway.gateway_id]
@@ -64,7 +64,7 @@ async def test_bad_messages_are_refused_with_their_bytes_and_the_good_one_behind
     gateway.heartbeat()
     await until(lambda: site.ingest.metric("stored_total") == 2)
     await until(lambda: site.ingest.metric("refused_total") == len(sent))
-    assert site.ingest.books_balance()
+    assert site.ingest.counters_balance()
     written = await site.written()
     found = {event.data.raw + event.data.topic.encode(): str(event.data.reason) for event in written.refusals}
     assert {raw: found.get(raw) for raw in sent} == sent
@@ -84,7 +84,7 @@ async def test_a_topic_that_is_not_utf8_costs_its_sender_the_connection_and_nobo
     gateway.heartbeat()
     await until(lambda: site.ingest.metric("stored_total") == 1)
     assert site.ingest.metric("received_total") == 1
-    assert site.ingest.books_balance()
+    assert site.ingest.counters_balance()
     assert site.ingest.ready()
 
 

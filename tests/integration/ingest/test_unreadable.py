@@ -24,7 +24,7 @@ async def test_a_fire_in_odd_words_is_a_fire_and_what_nobody_can_read_rings(site
     assert site.ingest.metric("flagged_total", flag="salvaged") == 2
     assert site.ingest.metric("alarm_lane_refused_total", whose="gateway", reported="yes") == 1
     assert site.ingest.metric("alarm_lane_refused_total", whose="gateway", reported="no") == 1
-    assert site.ingest.books_balance()
+    assert site.ingest.counters_balance()
     written = await site.written()
     ours = [event for event in written.alarms if event.data.gateway_id == gateway.gateway_id]
     fires = {event.data.raw: event.data for event in ours if event.data.kind == "fire"}

@@ -22,7 +22,7 @@ from services.ingest.metrics import LANES, MessageCountsCollector
 from services.ingest.metrics import Metrics as IngestMetrics
 from services.kernel.ratio import Ratio
 from services.kernel.words import REFUSAL_REASONS_IN_USE, Connection, Health, Instrument, RefusalReason, VisibilityState
-from services.rules.domain.instants import SECOND
+from services.rules.domain.time.instants import SECOND
 from services.rules.metrics import LiveCollector, PartitionView, RulesMetrics
 from services.runtime.clock import Clock
 

@@ -88,7 +88,7 @@ def test_a_panel_reads_only_what_is_there_and_shows_something(prometheus: Promet
     "typo",
     [
         "sum(rate(firenet_ingest_recieved_total[1m]))",
-        'firenet_rules_sight{sight="blnid"} > 0',
+        'firenet_rules_visibility{visibility="blnid"} > 0',
         'sum by (lane) (rate(firenet_ingest_received_total{laen="fire"}[1m])) / on (lane) group_left () up',
         "histogram_quantile(0.9, sum by (le) (rate(firenet_alerts_fire_latency_bucket[1m])))",
     ],

@@ -12,13 +12,15 @@ from services.alerts.adapters.statements import SQL as ALERTS
 from services.console.adapters.statements import SQL as CONSOLE
 from services.documents.adapters.statements import SQL as DOCUMENTS
 from services.rules.adapters.statements import SQL as RULES
+from services.runtime.partitions import SQL as PARTITIONS
 from tests.parts import fresh_database
 
+ADVANCE = PARTITIONS["advance"].replace("{schema}", "alerts")
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 Plan = dict[str, Any]
 
 FILL = """
-INSERT INTO rules.partitions (partition, watermark, sight, saved_at) SELECT n, now(), 'clear', now()
+INSERT INTO rules.partitions (partition, watermark, visibility, saved_at) SELECT n, now(), 'clear', now()
 FROM generate_series(0, 1999) n;
 INSERT INTO rules.snapshots SELECT p, s, s = 1, 'x' FROM generate_series(0, 63) p, generate_series(1, 200) s;
 INSERT INTO rules.units (unit_id, partition, name, district, town, community, category, lead_department, scopes,
@@ -49,7 +51,8 @@ FROM generate_series(1, 40000) n;
 INSERT INTO alerts.receipts SELECT 'C' || n, 'D' || n % 399, 'H0', now(), 'x', 'console', ''
 FROM generate_series(1, 40000) n;
 UPDATE alerts.cases SET kind = 'fire' WHERE state = 'closed' AND substr(case_id, 2)::int % 300 = 1;
-INSERT INTO alerts.steps SELECT 'C' || n, 'H0', now(), now(), 'd', 'c', '{}' FROM generate_series(1, 40000) n;
+INSERT INTO alerts.steps (case_id, step, due_at, taken_at, document, clause, recipients)
+SELECT 'C' || n, 'H0', now(), now(), 'd', 'c', '{}' FROM generate_series(1, 40000) n;
 INSERT INTO alerts.notices (notice_id, case_id, step, purpose, body_code, contact_id, channel, address, lang, template,
     subject, body, clause, created_at, state, attempts, next_attempt_at, published)
 SELECT 'N' || n, 'C' || n, 'H0', 'notice', 'b', 'c', 'email', 'a' || n % 50, 'zh', 't', 's', 'b', 'c', now(),
@@ -122,7 +125,7 @@ REFUSALS: Plan = {
                 "owner_epoch": 1,
                 "next_offset": 9,
                 "watermark": NOW,
-                "sight": "clear",
+                "visibility": "clear",
                 "blind_after_s": 9,
             },
             "partitions_pkey",
@@ -133,7 +136,7 @@ REFUSALS: Plan = {
         pytest.param(RULES["forget_rates"], {"partition": 3}, "rate_counts_pkey", id="rules: rates anew"),
         pytest.param(RULES["waiting"], {"partitions": [3, 4], "most": 100}, "outbox_pkey", id="rules: outbox"),
         pytest.param(RULES["sent"], {"positions": [3, 4]}, "outbox_pkey", id="rules: sent"),
-        pytest.param(ALERTS["advance"], (9, "t", 3, 1), "partitions_pkey", id="alerts: fence of an intake"),
+        pytest.param(ADVANCE, (9, "t", 3, 1), "partitions_pkey", id="alerts: fence of an intake"),
         pytest.param(
             ALERTS["book"],
             (["unit"], ["U200"], ["connection_lost"], ["C3"]),
@@ -146,7 +149,8 @@ REFUSALS: Plan = {
         ),
         pytest.param(ALERTS["loose_losses"], (NOW, 100), "cases_loose", id="alerts: losses without a common cause"),
         pytest.param(ALERTS["open_common_cases"], (), "cases_common", id="alerts: members of common cases"),
-        pytest.param(ALERTS["told"], (["C1", "C2"],), "notices_by_case", id="alerts: whom a case told"),
+        pytest.param(ALERTS["cases_counted_by"], (["old"], 500), "clocks_counted", id="alerts: clocks to count again"),
+        pytest.param(ALERTS["recipients"], (["C1", "C2"],), "notices_by_case", id="alerts: whom a case told"),
         pytest.param(
             ALERTS["update_cases"], ('[{"case_id": "C200"}]',), "cases_pkey", id="alerts: cases as they are now"
         ),

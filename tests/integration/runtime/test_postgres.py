@@ -54,24 +54,24 @@ async def test_frozen_in_the_middle_of_a_pipeline_keeps_its_locks_only_so_long(d
         other.execute("SET lock_timeout = '20s'")
         async with open_pool(database, "test", transaction_timeout_s=0.5) as pool:
             locked = asyncio.Event()
-            thaw = asyncio.Event()
-            frozen = asyncio.create_task(_lock_and_freeze(pool, locked, thaw))
+            resume = asyncio.Event()
+            frozen = asyncio.create_task(_lock_and_freeze(pool, locked, resume))
             async with asyncio.timeout(20):
                 await locked.wait()
             await asyncio.to_thread(_lock, other)
-            thaw.set()
+            resume.set()
             with pytest.raises(AWAY):
                 await frozen
             async with pool.connection() as connection:
                 assert await (await connection.execute("SELECT 2")).fetchone() == (2,)
 
 
-async def _lock_and_freeze(pool: Pool, locked: asyncio.Event, thaw: asyncio.Event) -> None:
+async def _lock_and_freeze(pool: Pool, locked: asyncio.Event, resume: asyncio.Event) -> None:
     async with pool.connection() as connection, connection.pipeline(), connection.transaction():
         await connection.execute("LOCK TABLE things")
         await (await connection.execute("SELECT 1")).fetchone()
         locked.set()
-        await thaw.wait()
+        await resume.wait()
         await connection.execute("SELECT 1")
 
 

@@ -9,6 +9,8 @@ import pytest
 from services.runtime.queries import load_queries
 
 ROOT = Path(__file__).resolve().parents[3]
+RUNTIME = ROOT / "services/runtime/sql"
+SCHEMAS = ("alerts", "console", "documents")
 FOLDERS = sorted(ROOT.glob("services/*/adapters/sql"))
 PARAMETER = re.compile(r"%\((\w+)\)s|%s")
 STATEMENT = re.compile(r"(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
@@ -38,4 +40,12 @@ def test_every_statement_of_a_service_can_be_prepared(migrated_database: str, fo
             for part in FILLED:
                 filled = filled.replace(f"{{{part}}}", "TRUE")
             filled = filled.replace("{{", "{").replace("}}", "}")
+            connection.execute(f"PREPARE {name}_checked AS {numbered(filled)}".encode())
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_every_statement_of_runtime_can_be_prepared_in_each_schema(migrated_database: str, schema: str) -> None:
+    with psycopg.connect(migrated_database) as connection:
+        for name, text in load_queries(RUNTIME).items():
+            filled = text.replace("{schema}", schema)
             connection.execute(f"PREPARE {name}_checked AS {numbered(filled)}".encode())

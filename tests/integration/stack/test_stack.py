@@ -16,10 +16,10 @@ import pytest
 
 from deploy.stack.causes import Cause
 from deploy.stack.part import PartError
+from deploy.stack.part_status import PartStatus
 from deploy.stack.ports import free_ports
 from deploy.stack.service import Service, http_ok
 from deploy.stack.stack import Stack, Stopped
-from deploy.stack.standing import Standing
 from deploy.stack.supervision import RestartPolicy
 from services.kernel.words import PartState
 from tests.integration.stack.child_owner import SLEEPER
@@ -125,7 +125,7 @@ def starts(folder: Path, name: str) -> int:
 
 def test_a_part_that_never_starts_is_tried_for_ever_and_ends_nobody_else(tmp_path: Path) -> None:
     said: list[str] = []
-    seen: list[Standing] = []
+    seen: list[PartStatus] = []
     other = sleeper(tmp_path, "other")
     broken = counting(tmp_path, "console", "sys.exit('cannot listen on 127.0.0.1:8080: the port is taken')")
     with Stack(say=said.append, restart=AT_ONCE, look=seen.extend) as stack:
@@ -137,8 +137,8 @@ def test_a_part_that_never_starts_is_tried_for_ever_and_ends_nobody_else(tmp_pat
     told = [line for line in said if line.startswith("console ended")]
     assert len(told) == 1, "not for each try"
     assert "the port is taken" in told[0]
-    assert Standing("console", PartState.FAILED, Cause.PORT_TAKEN) in seen
-    assert Standing("other", PartState.RUNS) in seen
+    assert PartStatus("console", PartState.FAILED, Cause.PORT_TAKEN) in seen
+    assert PartStatus("other", PartState.RUNS) in seen
 
 
 def test_what_needs_a_part_that_is_away_waits_for_it_and_is_taken_up_with_it(tmp_path: Path) -> None:

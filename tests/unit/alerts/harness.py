@@ -87,7 +87,7 @@ class Harness:
         """Take documents in as they come on their topic."""
         topic = "firenet.documents.v1"
         if topic not in self._claims:
-            self._claims[topic], _ = await self.store.claim(topic, 0, "rig")
+            self._claims[topic], _ = await self.store.claim(topic, 0, "harness")
         await self.documents.take(self._claims[topic], documents, len(documents))
 
     def kill(self) -> None:
@@ -100,12 +100,12 @@ class Harness:
         """Work beside a memory that tells while the store is away."""
         self._handover = handover
         self.restart()
-        self.delivery_workers[0].told_elsewhere = handover.attempted
-        self.delivery_workers[0].keep = memory.adopt
+        self.delivery_workers[0].sent_elsewhere = handover.attempted
+        self.delivery_workers[0].keep = memory.notices.adopt
 
     def second_lane(self, memory: LocalInterimStore) -> tuple[CaseIntake, DeliveryWorker]:
         """Return an intake and a delivery_worker over `memory`, with the same composer and carrier."""
-        delivery_worker = self._delivery_worker(memory, fire=True)
+        delivery_worker = self._delivery_worker(memory.notices, fire=True)
         intake = CaseIntake(
             store=memory,
             directory=self.directory,
@@ -149,7 +149,7 @@ class Harness:
 
     async def take(self, *events: Event, topic: str = "firenet.findings.v1") -> None:
         if topic not in self._claims:
-            self._claims[topic], _ = await self.store.claim(topic, 0, "rig")
+            self._claims[topic], _ = await self.store.claim(topic, 0, "harness")
         self._offset += len(events)
         await self.intake.take(self._claims[topic], events, self._offset)
 

@@ -19,14 +19,14 @@ from services.alerts.domain.delivery.attempts import (
     PERMANENT,
     DeliveryState,
     Outcome,
-    judge,
+    decide,
 )
 from services.alerts.domain.delivery.consent import may_send
 from services.alerts.domain.delivery.destinations import Destinations, Due
 from services.alerts.domain.delivery.notice import notice_id_of
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.escalation.deadlines import reply_due
-from services.alerts.domain.escalation.ladder import Pace, climb, held, is_due
+from services.alerts.domain.escalation.ladder import Pace, climb, clock_from, is_due
 from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.domain.noise.common_cause import Candidate, again, find_causes, open_common
 from services.alerts.domain.routing.recipients import recipients_of_step
@@ -53,9 +53,10 @@ def test_acknowledging_does_not_stop_the_clock() -> None:
 
 
 def test_member_of_a_common_case_waits_and_a_fire_does_not() -> None:
-    common = case(CaseKind.CONNECTION_LOST, of="X")
-    assert held(case(), at(1800), common).next_step_at == at(1800)
-    assert held(case(CaseKind.FIRE), at(1800), common).next_step_at == at(0)
+    grouping = Grouping(None, CaseId("X"), held_until=at(1800))
+    member, fire = replace(case(), grouping=grouping), replace(case(CaseKind.FIRE), grouping=grouping)
+    assert clock_from(member, at(0), timedelta(0), Pace()).next_step_at == at(1800)
+    assert clock_from(fire, at(0), timedelta(0), Pace()).next_step_at == at(0)
 
 
 def test_step_tells_each_contact_once_and_names_whom_it_told() -> None:
@@ -163,38 +164,38 @@ def test_common_case_is_about_its_cause_in_its_district_and_no_unit() -> None:
 
 @pytest.mark.parametrize("reason", sorted(PERMANENT))
 def test_final_answers_are_not_tried_again(reason: Reason) -> None:
-    assert judge(Outcome(reason), 1, ORDINARY, 0.5, T0).state is DeliveryState.DEAD
+    assert decide(Outcome(reason), 1, ORDINARY, 0.5, T0).state is DeliveryState.DEAD
 
 
 @pytest.mark.parametrize("reason", [Reason.REJECTED, Reason.REDIRECT])
 def test_fire_is_tried_again_where_a_proxy_answers_for_what_is_away(reason: Reason) -> None:
-    assert judge(Outcome(reason), 1, FIRE, 0.5, T0).state is DeliveryState.RETRY
-    assert judge(Outcome(reason), FIRE.most, FIRE, 0.5, T0).state is DeliveryState.DEAD
+    assert decide(Outcome(reason), 1, FIRE, 0.5, T0).state is DeliveryState.RETRY
+    assert decide(Outcome(reason), FIRE.most, FIRE, 0.5, T0).state is DeliveryState.DEAD
 
 
 @pytest.mark.parametrize("reason", sorted(NEVER_AGAIN))
 def test_fire_does_not_go_where_nothing_is_ever_to_go(reason: Reason) -> None:
-    assert judge(Outcome(reason), 1, FIRE, 0.5, T0).state is DeliveryState.DEAD
+    assert decide(Outcome(reason), 1, FIRE, 0.5, T0).state is DeliveryState.DEAD
 
 
 def test_waits_grow_are_capped_and_end() -> None:
-    waits = [judge(Outcome(Reason.TIMEOUT), n, ORDINARY, 1.0, T0).next_attempt_at for n in range(1, ORDINARY.most)]
+    waits = [decide(Outcome(Reason.TIMEOUT), n, ORDINARY, 1.0, T0).next_attempt_at for n in range(1, ORDINARY.most)]
     seconds = [(wait - T0).total_seconds() for wait in waits if wait is not None]
     assert seconds[:3] == [2, 4, 8]
     assert max(seconds) == ORDINARY.longest_wait.total_seconds()
-    assert judge(Outcome(Reason.TIMEOUT), ORDINARY.most, ORDINARY, 1.0, T0).state is DeliveryState.DEAD
+    assert decide(Outcome(Reason.TIMEOUT), ORDINARY.most, ORDINARY, 1.0, T0).state is DeliveryState.DEAD
 
 
 def test_retry_after_is_obeyed_up_to_an_hour() -> None:
-    recipients = judge(Outcome(Reason.THROTTLED, retry_after=timedelta(minutes=5)), 1, ORDINARY, 0, T0)
-    assert recipients.next_attempt_at == T0 + timedelta(minutes=5)
-    absurd = judge(Outcome(Reason.THROTTLED, retry_after=timedelta(days=9)), 1, ORDINARY, 0, T0)
+    throttled = decide(Outcome(Reason.THROTTLED, retry_after=timedelta(minutes=5)), 1, ORDINARY, 0, T0)
+    assert throttled.next_attempt_at == T0 + timedelta(minutes=5)
+    absurd = decide(Outcome(Reason.THROTTLED, retry_after=timedelta(days=9)), 1, ORDINARY, 0, T0)
     assert absurd.next_attempt_at == T0 + timedelta(hours=1)
 
 
 def test_fire_does_not_wait_as_long_as_a_server_wishes() -> None:
-    recipients = judge(Outcome(Reason.SERVER_ERROR, retry_after=timedelta(hours=1)), 1, FIRE, 0, T0)
-    assert recipients.next_attempt_at == T0 + timedelta(seconds=30)
+    failed = decide(Outcome(Reason.SERVER_ERROR, retry_after=timedelta(hours=1)), 1, FIRE, 0, T0)
+    assert failed.next_attempt_at == T0 + timedelta(seconds=30)
 
 
 def test_last_question_before_sending() -> None:

@@ -103,7 +103,7 @@ class Without:
         await self.harness.take(*events, topic="alarms")
         await self.settled()
         await self.harness.pass_time(90, every=30)
-        assert not self.memory.rows(), "all of it is written down"
+        assert not self.memory.notices.rows(), "all of it is written down"
 
     def sent(self) -> Sequence[NoticeId]:
         return [ready.notice_id for _, ready in self.harness.carrier.sent]
@@ -274,13 +274,13 @@ async def test_what_lands_while_it_is_being_written_down_is_not_left_as_on_its_w
 
 async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.alerts.adapters.interim_store.MAX_CASES", 3)
-    monkeypatch.setattr("services.alerts.adapters.interim_store.MAX_NOTICES", 4)
+    monkeypatch.setattr("services.alerts.adapters.interim_notices.MAX_NOTICES", 4)
     monkeypatch.setattr("services.alerts.adapters.interim_store.MAX_SEEN", 5)
     here = Without()
     await here.lose()
     for number in range(9):
         await here.take(replace(event(Happening.FIRED, of=f"U{number}", kind=FIRE), event_id=f"e{number}"))
-    assert (len(here.memory.cases), len(here.memory.rows()), len(here.memory.seen)) == (3, 4, 5)
+    assert (len(here.memory.cases), len(here.memory.notices.rows()), len(here.memory.seen)) == (3, 4, 5)
     assert here.harness.recipients("F0").count("centre") == 9
 
 

@@ -13,7 +13,7 @@ from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.delivery.attempts import Outcome
 from services.alerts.domain.delivery.reasons import Reason
-from services.alerts.domain.escalation.ladder import ended_ladder
+from services.alerts.domain.escalation.ladder import following
 from services.alerts.domain.escalation.pack_rules import WITHOUT_PACK
 from services.alerts.ports import Ready
 from services.alerts.worker.acknowledgement import Who
@@ -316,7 +316,7 @@ class Story:
         opened = Counter((case.subject, case.kind) for case in tables.cases.values() if case.is_open)
         assert not [key for key, count in opened.items() if count > 1], "one open case per unit and kind"
         for case in tables.cases.values():
-            assert not case.is_open or case.next_step_at or ended_ladder(case), "an open case has a next step"
+            assert not case.is_open or case.next_step_at or following(case) is None, "an open case has a next step"
             assert case.is_open or case.next_step_at is None, "a closed case has none"
         for row in tables.notices.values():
             if row.notice.purpose is Purpose.NOTICE:

@@ -47,11 +47,11 @@ def test_what_was_never_acknowledged_may_be_missing() -> None:
     assert not check_delivery([*SENT, Sent("u", "G1", 4, "fault", "up", 0.0)], STORED, [])
 
 
-def test_books() -> None:
+def test_counters() -> None:
     counts = {"received": 6.0, "stored": 3.0, "repeated": 1.0, "refused": 1.0, "handed_back": 0.0}
-    books = {(name, "main"): count for name, count in counts.items()}
-    assert not check_account(books | {("in_flight", "main"): 1.0})
-    assert check_account(books | {("in_flight", "main"): 0.0})
+    counters = {(name, "main"): count for name, count in counts.items()}
+    assert not check_account(counters | {("in_flight", "main"): 1.0})
+    assert check_account(counters | {("in_flight", "main"): 0.0})
 
 
 # --- rules

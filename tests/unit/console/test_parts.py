@@ -8,7 +8,7 @@ import pytest
 
 from deploy.stack.causes import Cause
 from deploy.stack.door import Shut
-from deploy.stack.standing import Standing, StandingFile
+from deploy.stack.part_status import PartStatus, PartStatusFile
 from services.console.adapters.web import texts
 from services.console.domain.parts import NOT_RUNNING, PartRow, read_parts
 from services.kernel.words import PartState
@@ -18,15 +18,15 @@ CATALOGUE = texts.load()
 
 
 def test_what_the_supervisor_writes_is_what_is_read(tmp_path: Path) -> None:
-    file = StandingFile(tmp_path / "run" / "parts.json")
+    file = PartStatusFile(tmp_path / "run" / "parts.json")
     assert read_parts(file.path.read_text()) == ()
     size = file.path.stat().st_size
     file.write(
         [
-            Standing("PostgreSQL", PartState.RUNS),
-            Standing("Kafka", PartState.FAILED, Cause.DISK_FULL),
-            Standing("alerts-fire", PartState.WAITS, waits_for=("Kafka", "set-up")),
-            Standing("Door", PartState.SHUT, shut_why=Shut.NOT_SUBSCRIBED),
+            PartStatus("PostgreSQL", PartState.RUNS),
+            PartStatus("Kafka", PartState.FAILED, Cause.DISK_FULL),
+            PartStatus("alerts-fire", PartState.WAITS, waits_for=("Kafka", "set-up")),
+            PartStatus("Door", PartState.SHUT, shut_why=Shut.NOT_SUBSCRIBED),
         ],
         AT,
     )
@@ -36,7 +36,7 @@ def test_what_the_supervisor_writes_is_what_is_read(tmp_path: Path) -> None:
         PartRow("door", PartState.SHUT, "ingest_not_subscribed"),
     )
     assert file.path.stat().st_size == size, "written over in place: a full disk has no room for another file"
-    file.write([Standing("Kafka", PartState.RUNS)], AT)
+    file.write([PartStatus("Kafka", PartState.RUNS)], AT)
     assert read_parts(file.path.read_text()) == ()
 
 

@@ -15,10 +15,10 @@ from deploy.stack.firenet import FireNet, Options, Ports, setting_of
 from deploy.stack.lock import only_one
 from deploy.stack.lookout import PATIENCE_S, Lookout
 from deploy.stack.part import PartError
+from deploy.stack.part_status import PartStatus
 from deploy.stack.ports import free_ports
 from deploy.stack.process import StartFailed
 from deploy.stack.set_up import SetUp
-from deploy.stack.standing import Standing
 from services.console.domain.parts import PartRow, read_parts
 from services.kernel.words import PartState
 
@@ -104,7 +104,7 @@ def test_a_door_that_stays_shut_is_told_to_the_page_at_once_and_to_the_terminal_
     said: list[str] = []
     clock, door = Clock(), ADoor(tmp_path, ways=[], broker_port=1)
     lookout = Lookout(tmp_path / "parts.json", door, said.append, clock)
-    running = [Standing("Door", PartState.RUNS)]
+    running = [PartStatus("Door", PartState.RUNS)]
     door.why = Shut.NOT_SUBSCRIBED
     lookout.look(running)
     told = read_parts((tmp_path / "parts.json").read_text())
@@ -126,5 +126,5 @@ def test_a_door_that_does_not_run_is_told_as_any_part_is(tmp_path: Path) -> None
     door = ADoor(tmp_path, ways=[], broker_port=1)
     door.why = Shut.BROKER_AWAY
     lookout = Lookout(tmp_path / "parts.json", door, lambda _: None, Clock())
-    lookout.look([Standing("Door", PartState.FAILED, Cause.PORT_TAKEN)])
+    lookout.look([PartStatus("Door", PartState.FAILED, Cause.PORT_TAKEN)])
     assert read_parts((tmp_path / "parts.json").read_text()) == (PartRow("door", PartState.FAILED, "port_taken"),)

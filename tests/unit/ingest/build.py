@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, settings
 
 from services.ingest.adapters.gb26875_decoder import Gb26875Decoder
 from services.ingest.adapters.json_decoder import JsonDecoder, StatusDecoder
+from services.ingest.domain.accounting import MessageCounts
 from services.ingest.domain.decide import Decode
 from services.ingest.domain.directory import Directory, Version
 from services.ingest.domain.values import Arrival, Format
@@ -48,3 +49,9 @@ def arrival(
 
 def after(seconds: float) -> datetime:
     return NOON + timedelta(seconds=seconds)
+
+
+def balanced(counts: MessageCounts) -> bool:
+    """Whether every message that was received is somewhere."""
+    refused = sum(counts.refused.values())
+    return counts.received == counts.stored + counts.repeated + refused + counts.handed_back + counts.in_flight

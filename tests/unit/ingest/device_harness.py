@@ -102,7 +102,7 @@ class Caller:
             if self.wire.reading and self.wire.ended is None:
                 self.session.data_received(part)
 
-    def hang_up(self, error: Exception | None = None) -> None:
+    def disconnect(self, error: Exception | None = None) -> None:
         self.session.connection_lost(error)
 
 

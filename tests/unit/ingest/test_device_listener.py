@@ -11,6 +11,7 @@ from services.ingest.domain.device_stream import DeviceStream
 from services.ingest.domain.gb26875 import decode_frame
 from services.ingest.domain.values import Accepted, Refused
 from services.kernel.words import Flag
+from tests.unit.ingest.build import balanced
 from tests.unit.ingest.device_harness import ADDRESSES, DeviceHarness, frame, heard_out, spoilt, status, words
 
 CONFIRM, DENY = 3, 6
@@ -37,7 +38,7 @@ async def test_a_frame_may_come_byte_by_byte_and_many_may_come_at_once() -> None
     caller.say(*(bytes((byte,)) for byte in frame()))
     caller.say(frame() * 20)
     assert words(await harness.settle()) == ["accepted"] * 21
-    assert harness.main.counts().balanced
+    assert balanced(harness.main.counts())
 
 
 async def test_a_fire_waits_in_a_lane_of_its_own() -> None:
@@ -100,7 +101,7 @@ async def test_an_unknown_address_is_refused_without_an_answer_and_its_connectio
     caller.say(frame("G000003") * 10)
     assert caller.wire.ended == "aborted"
     assert words(await harness.settle()) == ["unknown_gateway"] * 3
-    caller.hang_up()
+    caller.disconnect()
     assert (caller.wire.sent, harness.ended(EndReason.UNKNOWN_GATEWAY)) == (b"", 1)
 
 
@@ -112,7 +113,7 @@ async def test_a_second_address_on_a_connection_is_not_believed_and_three_times_
     assert caller.wire.ended is None
     caller.say(frame("G000002") * 3)
     assert words(await harness.settle()) == ["identity_mismatch"] * 3
-    caller.hang_up()
+    caller.disconnect()
     assert harness.ended(EndReason.NOT_BELIEVED) == 1
 
 
@@ -126,7 +127,7 @@ async def test_a_gateway_that_calls_again_takes_over_once_it_is_believed() -> No
     assert not old.wire.is_closing()
     new.say(frame())
     await harness.settle()
-    old.hang_up()
+    old.disconnect()
     assert (old.wire.ended, new.wire.ended, harness.ended(EndReason.TAKEN_OVER)) == ("closed", None, 1)
     assert harness.listener.send("G000001", b"hello")
     assert new.wire.sent.endswith(b"hello")
@@ -150,7 +151,7 @@ async def test_nothing_is_sent_to_a_gateway_that_was_not_believed_or_is_gone() -
     caller.say(frame())
     assert not harness.listener.send("G000001", b"x")
     await harness.settle()
-    caller.hang_up()
+    caller.disconnect()
     assert not harness.listener.send("G000001", b"x")
 
 
@@ -158,7 +159,7 @@ async def test_an_answer_to_a_device_that_is_gone_is_dropped() -> None:
     harness = DeviceHarness()
     caller = harness.call()
     caller.say(frame())
-    caller.hang_up(ConnectionResetError())
+    caller.disconnect(ConnectionResetError())
     assert words(await harness.settle()) == ["accepted"]
     assert (caller.wire.sent, harness.ended(EndReason.BROKEN)) == (b"", 1)
 
@@ -171,14 +172,14 @@ async def test_silence_from_the_start_half_a_frame_and_long_silence_each_have_a_
     harness.clock.forward(20)
     harness.listener.sweep()
     assert [caller.wire.ended for caller in (silent, half, well)] == [None, "aborted", None]
-    half.hang_up()
+    half.disconnect()
     harness.clock.forward(10)
     harness.listener.sweep()
     assert [caller.wire.ended for caller in (silent, well)] == ["aborted", None]
-    silent.hang_up()
+    silent.disconnect()
     harness.clock.forward(70)
     harness.listener.sweep()
-    well.hang_up()
+    well.disconnect()
     reasons = (EndReason.UNFINISHED_FRAME, EndReason.NO_FRAME, EndReason.IDLE)
     assert [harness.ended(why) for why in reasons] == [1, 1, 1]
     assert words(await harness.settle()) == ["accepted", "bad_frame"]
@@ -237,7 +238,7 @@ async def test_a_module_that_calls_again_says_nothing_new() -> None:
     for call in range(20):
         caller = harness.call()
         caller.say(frame(serial=call), b"login 7")
-        caller.hang_up()
+        caller.disconnect()
     assert harness.main.counts().received == 20 + 1
 
 
@@ -250,7 +251,7 @@ async def test_the_first_frame_of_each_further_connection_says_that_its_device_h
         for outcome in await harness.settle():
             assert isinstance(outcome, Accepted)
             said.append([flag for signal in outcome.signals for flag in signal.flags if flag is Flag.RECONNECTED])
-        caller.hang_up()
+        caller.disconnect()
     assert said == [[], [], [Flag.RECONNECTED], [], [Flag.RECONNECTED], []]
 
 
@@ -272,7 +273,7 @@ async def test_a_fire_behind_a_false_start_is_heard_when_the_connection_breaks()
     harness = DeviceHarness()
     caller = harness.call()
     caller.say(b"@@" + bytes(22) + b"\x00\x04\x02" + frame(adu=status(3)))
-    caller.hang_up(ConnectionResetError())
+    caller.disconnect(ConnectionResetError())
     assert (harness.waiting("device"), harness.waiting("device_fire")) == (1, 1)
 
 
@@ -339,14 +340,14 @@ async def test_when_all_have_proven_themselves_there_is_still_a_place_for_one_th
 async def test_a_connection_that_ends_makes_room_for_another() -> None:
     harness = DeviceHarness(Limits(connections=1, per_peer=1))
     first = harness.call()
-    first.hang_up()
-    first.hang_up()
+    first.disconnect()
+    first.disconnect()
     second = harness.call()
     await heard_out()
     assert not second.wire.is_closing()
     assert harness.call().wire.ended is None
     await heard_out()
-    second.hang_up()
+    second.disconnect()
     assert second.wire.is_closing()
     assert harness.ended(EndReason.MADE_ROOM) == 1
 
@@ -357,7 +358,7 @@ async def test_a_device_that_does_not_read_its_answers_is_cut_off() -> None:
     caller.say(frame())
     caller.wire.unsent = 101
     await harness.settle()
-    caller.hang_up()
+    caller.disconnect()
     assert (caller.wire.ended, harness.ended(EndReason.DOES_NOT_READ)) == ("aborted", 1)
 
 
@@ -372,7 +373,7 @@ async def test_a_full_lane_stops_all_reading_until_it_is_half_empty() -> None:
     assert not other.wire.reading
     await harness.settle(limit=2)
     assert [caller.wire.reading for caller in (talker, other, late)] == [True, True, True]
-    assert harness.main.counts().balanced
+    assert balanced(harness.main.counts())
 
 
 async def test_time_limits_do_not_run_while_we_do_not_read() -> None:
@@ -446,7 +447,7 @@ async def test_stopping_hands_out_what_was_heard_answers_it_and_hears_nothing_mo
     closing = asyncio.create_task(harness.listener.close())
     await turns()
     assert caller.wire.ended == "closed"
-    caller.hang_up()
+    caller.disconnect()
     async with asyncio.timeout(60):
         await closing
     counts = harness.main.counts()

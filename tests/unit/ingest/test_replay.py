@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from schemas import codec
-from schemas.refusal import Refusal, Replayed
+from schemas.refusal import Refusal, Replayed, ReplayedData
 from schemas.signal import Signal
 from services.ingest.adapters.refusal_log import stored_refusal
 from services.ingest.adapters.wire import Encoder
@@ -185,3 +185,8 @@ async def test_a_device_without_a_broker_is_found_under_the_address_in_its_frame
 def test_a_query_means_what_it_says(query: Query, held: bool) -> None:
     (kept,) = Replays(arrival(b"hello")).kept
     assert query.holds(kept) is held
+
+
+def test_undecodable_parts_that_were_noted_as_spoiled_are_read() -> None:
+    data = {"refusal_id": "r1", "command_id": "c1", "by": "wang", "outcome": "accepted", "signals": 1, "spoiled": 2}
+    assert ReplayedData.model_validate(data).undecodable == 2

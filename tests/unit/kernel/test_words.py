@@ -21,8 +21,6 @@ ALLOWED = {
     (f"{KERNEL}.CaseEvent", f"{ALERTS}.lifecycle.Action"): "a step waits for little of what may become of a case",
     (f"{KERNEL}.Phase", f"{ALERTS}.event.Happening"): "what the fire lane says of a fire is no phase of a finding",
     ("services.compliance.domain.connection.Link", f"{KERNEL}.Connection"): "what the register adds is not of a link",
-    ("services.console.domain.viewer.Role", f"{KERNEL}.BodyKind"): "what an account may see, not what a body is",
-    ("services.console.domain.viewer.Role", f"{KERNEL}.Recipient"): "what an account may see, not whom a step tells",
 }
 """A part and its whole, and why there are both."""
 

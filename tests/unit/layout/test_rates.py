@@ -21,7 +21,7 @@ SCANNERS: dict[str, Callable[[str], list[str]]] = {
 """The tests count again on purpose, so only what is shipped is looked through."""
 
 OF_TEXTS = {
-    ("services/rules/domain/deadlines.py", "self._heap[0].at < target"): "an instant on the way to the watermark",
+    ("services/rules/domain/time/deadlines.py", "self._heap[0].at < target"): "an instant on the way to the watermark",
     ("services/simulator/domain/load.py", "math.ceil(self.count * share)"): "the rank of a quantile of latencies",
     (
         "services/console/adapters/web/static/units.js",

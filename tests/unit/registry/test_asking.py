@@ -42,7 +42,7 @@ async def test_explain_names_everybody_at_each_step() -> None:
     answers, _ = await register(unit(), gateway(), street(), *PEOPLE)
     found = await answers.explain("U000001")
     assert found is not None
-    told = {step.code: [(each.body_code, each.contacts) for each in step.told] for step in found.steps}
+    told = {step.code: [(each.body_code, each.contacts) for each in step.recipients] for step in found.steps}
     assert told["F0"] == [("centre", ("C-centre",)), ("U000001", ("C-U-control_room",))]
     assert told["H1"] == [("U000001", ("C-U-manager",)), ("U000001", ("C-U-grid_officer",))]
     assert told["H4"] == [("health", ("C-health",)), ("T001", ("C-T001",))]

@@ -119,9 +119,9 @@ async def test_the_same_again_has_no_effect(office: Office) -> None:
     assert (found, text) == (Effects([]), "effect: no unit, scope or route changes\n")
 
 
-async def test_a_refused_file_has_no_effect(office: Office) -> None:
-    _, text = await try_units(office, unit_row(category="PALACE"))
-    assert text == "effect: no unit, scope or route changes\n"
+async def test_of_files_that_are_refused_nothing_is_said_of_an_effect(office: Office) -> None:
+    found, text = await try_units(office, unit_row(category="PALACE"))
+    assert (found.found, text) == ([], "")
 
 
 async def test_names_are_listed_up_to_a_bound_and_the_rest_counted(office: Office) -> None:
@@ -153,3 +153,10 @@ async def test_a_first_pack_of_a_district_is_told(office: Office) -> None:
     elsewhere = ("district: sample", "district: elsewhere"), ("pack_id: sample-2026", "pack_id: other")
     _, text = await try_pack(office, *elsewhere)
     assert "effect on 2026-03-02 in district elsewhere (pack none -> other version 2):\n" in text
+
+
+async def test_beside_a_file_that_is_refused_the_effect_says_that_it_has_no_part_in_it(office: Office) -> None:
+    files = [office.file("units-1.csv", units_csv(NEW)), office.file("units-2.csv", units_csv(unit_row("U 2")))]
+    reports, found = await trial(office).files([(file, None) for file in files])
+    assert [report.refused for report in reports] == [False, True], reports
+    assert said(found, reports).startswith("effect without the files that are refused:\neffect on 2026-03-02")

@@ -98,6 +98,23 @@ def test_addresses_are_kept_in_the_form_in_which_they_come_back() -> None:
 
 
 @pytest.mark.parametrize(
+    ("cell", "robot"),
+    [("dingtalk:fire", "dingtalk:fire"), ("企业微信：duty-1", "wecom:duty-1")],
+)
+def test_a_robot_is_its_provider_and_the_name_of_a_file(cell: str, robot: str) -> None:
+    parsed, errors = read(Kind.CONTACT, {**CONTACT, "robot": cell, "email": ""})
+    assert errors == []
+    assert isinstance(parsed.facts, Contact)
+    assert parsed.facts.robot == robot
+
+
+@pytest.mark.parametrize("cell", ["fire", "telegram:fire", "dingtalk:", "dingtalk:../mail", "dingtalk:a b", ":fire"])
+def test_a_robot_of_nobody_known_is_refused(cell: str) -> None:
+    [error] = read(Kind.CONTACT, CONTACT | {"robot": cell})[1]
+    assert error.column == "robot"
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "http://hooks.firenet-demo.cn/x", "http://10.20.3.4/x", "https://user:word@hooks.firenet-demo.cn/x",

@@ -7,7 +7,7 @@ from services.rules.domain.effects import Effects, Finding, Transition
 from services.rules.domain.engine import Engine
 from services.rules.domain.facts import GatewayVersion, PackVersion, Profile, Scope, UnitVersion
 from services.rules.domain.inputs import Heartbeat, Input, Signal, Tick
-from services.rules.domain.instants import SECOND, day_start
+from services.rules.domain.time.instants import SECOND, day_start
 
 LISTED = date(2026, 1, 1)
 T0 = day_start(date(2026, 3, 2)) + 10 * 3600 * SECOND

@@ -14,7 +14,7 @@ from services.rules.domain.effects import Effects
 from services.rules.domain.engine import Engine
 from services.rules.domain.facts import GatewayVersion, UnitVersion
 from services.rules.domain.inputs import Heartbeat, Input, Signal, Tick
-from services.rules.domain.instants import SECOND, day_start
+from services.rules.domain.time.instants import SECOND, day_start
 from tests.unit.rules.scenario import IN_S1, IN_S2, LISTED, PACK, T0, unit_version
 
 UNITS = ("U1", "U2", "U3")

@@ -3,7 +3,7 @@
 from services.kernel.words import FindingKind
 from services.rules.domain.effects import REGISTRY_TOPIC, SIGNALS_TOPIC, ComponentTransition
 from services.rules.domain.facts import GatewayVersion
-from services.rules.domain.instants import day_start
+from services.rules.domain.time.instants import day_start
 from services.rules.domain.unit.points import MAX_OPEN
 from services.rules.domain.words import Cause
 from tests.unit.rules.scenario import LISTED, PLAIN, Scenario, when

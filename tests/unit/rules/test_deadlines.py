@@ -2,11 +2,11 @@
 
 from services.kernel.words import Connection
 from services.rules.domain import supervision
-from services.rules.domain.deadlines import Deadlines, Due, LinkDue, NeverConnectedDue
 from services.rules.domain.effects import SIGNALS_TOPIC, Evidence
+from services.rules.domain.time.deadlines import Deadlines, Due, LinkDue, NeverConnectedDue
+from services.rules.domain.time.watch import Watch
 from services.rules.domain.unit.connection import Link
 from services.rules.domain.unit.state import Unit
-from services.rules.domain.watch import Watch
 from tests.unit.rules.scenario import LATE_AFTER, OFFLINE_AFTER, T0, when
 
 GRACE = 100
@@ -14,7 +14,7 @@ HERE = Evidence(SIGNALS_TOPIC, 7)
 
 
 def agenda(*names: str) -> tuple[Deadlines, dict[str, Unit], Watch]:
-    """Return an agenda in clear sight, and units with one link each that was online at T0."""
+    """Return an agenda in clear visibility, and units with one link each that was online at T0."""
     watch = Watch()
     watch.watermark = watch.clear_since = watch.usable_since = T0
     units = {name: Unit(name) for name in names}
@@ -67,7 +67,7 @@ def test_what_is_made_of_one_may_set_the_next_before_the_same_watermark() -> Non
     assert states == [(Connection.LATE, T0 + LATE_AFTER), (Connection.OFFLINE, T0 + OFFLINE_AFTER)]
 
 
-def test_the_grace_of_a_unit_runs_only_while_sight_is_clear() -> None:
+def test_the_grace_of_a_unit_runs_only_while_visibility_is_clear() -> None:
     deadlines, units, watch = agenda()
     unit = units["U1"] = Unit("U1")
     unit.connection.never_from = T0

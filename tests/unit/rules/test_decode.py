@@ -18,7 +18,7 @@ from services.kernel.words import Flag, Lane, SignalKind, Transport
 from services.rules.adapters.decode import SignalDecoder, point_in
 from services.rules.domain.inputs import Heartbeat
 from services.rules.domain.inputs import Signal as DomainSignal
-from services.rules.domain.instants import micros
+from services.rules.domain.time.instants import micros
 from services.rules.ports import Refused
 
 decoder = SignalDecoder()

@@ -93,7 +93,7 @@ def test_a_repeated_signal_has_one_effect_and_is_stored_once() -> None:
         scenario.signal(at_s, "fault", "p1", signal_id="same")
     assert len(scenario.said.signals) == 1
     assert scenario.phases("fault") == ["began"]
-    assert scenario.engine.oddities[Anomaly.DUPLICATE] == 48
+    assert scenario.engine.anomalies[Anomaly.DUPLICATE] == 48
 
 
 def test_a_point_that_repeats_its_fault_tells_nothing_new() -> None:
@@ -154,7 +154,7 @@ def test_an_end_that_waited_in_another_lane_does_not_end_the_fire_that_overtook_
     scenario.signal(10, "fire", "p1", occurred_at=when(10))
     scenario.signal(12, "restore", "p1", restores="fire", occurred_at=when(5))
     assert (scenario.phases("fire"), scenario.health()) == (["began"], "fire")
-    assert scenario.engine.oddities[Anomaly.STALE] == 1
+    assert scenario.engine.anomalies[Anomaly.STALE] == 1
 
 
 @pytest.mark.parametrize("order", list(permutations(range(5))))
@@ -221,7 +221,7 @@ def test_open_faults_are_bounded_and_counted() -> None:
     for number in range(MAX_OPEN + 5):
         scenario.signal(1, "fault", f"p{number}")
     assert scenario.engine.units["U1"].condition.open_points(FindingKind.FAULT) == MAX_OPEN
-    assert scenario.engine.oddities[Anomaly.TOO_MANY_POINTS] == 5
+    assert scenario.engine.anomalies[Anomaly.TOO_MANY_POINTS] == 5
 
 
 def test_beyond_the_bound_a_fire_stands_for_the_whole_unit() -> None:

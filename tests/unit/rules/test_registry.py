@@ -7,8 +7,8 @@ import pytest
 
 from services.kernel.words import Dimension
 from services.rules.domain.facts import GatewayVersion, Profile
-from services.rules.domain.instants import SECOND, day_start
 from services.rules.domain.rate import RateKey
+from services.rules.domain.time.instants import SECOND, day_start
 from services.rules.domain.words import Anomaly
 from tests.unit.rules.scenario import IN_S2, LISTED, OFFLINE_AFTER, PACK, Scenario, since_t0, unit_version, when
 
@@ -296,7 +296,7 @@ def test_strangers_are_bounded() -> None:
     for number in range(10_050):
         scenario.beat(0, f"X{number}")
     assert len(scenario.engine.units) == 10_000
-    assert scenario.engine.oddities[Anomaly.TOO_MANY_UNLISTED] == 50
+    assert scenario.engine.anomalies[Anomaly.TOO_MANY_UNLISTED] == 50
 
 
 def test_a_new_pack_moves_units_between_scopes_on_its_first_day() -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from schemas import codec
 from schemas.registry import GatewayRecord, GatewayVersion, RegistryData, RegistryEvent, UnitRecord, UnitVersion
 from services.kernel.words import Construction
-from services.rules.adapters.registry_records import Gateways, Units, read, read_any, read_plain
+from services.rules.adapters.registry_plain import read, read_plain
+from services.rules.adapters.registry_records import Gateways, Units, read_any
 from tests.integration.rules.harness import gateway_record, pack_record, registry_event, unit_record
 
 identifiers = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", fullmatch=True)

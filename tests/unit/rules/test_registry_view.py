@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 from services.kernel.words import FindingKind
 from services.rules.adapters.registry_view import EVERY_PARTITION, CompactedRegistryView
-from services.rules.domain.instants import SECOND
+from services.rules.domain.time.instants import SECOND
 from tests.integration.rules.harness import gateway_record, pack_record, registry_event, unit_record
 
 

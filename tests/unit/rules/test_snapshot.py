@@ -155,3 +155,10 @@ def test_whatever_stands_in_a_name_stays_on_its_line() -> None:
 def test_a_delta_of_today_replaces_a_unit_of_a_base_of_today_by_its_id() -> None:
     base, delta = [SavedUnit("U1", "{}"), SavedUnit("U2", "{}")], [SavedUnit("U2", '{"a":1}')]
     assert unpack(0, [pack({"format": 3}, base), pack({"format": 3}, delta)])[1] == [base[0], delta[0]]
+
+
+def test_visibility_that_was_saved_as_sight_is_read() -> None:
+    head = snapshot_head(fresh())
+    head["sight"] = "impaired"
+    del head["visibility"]
+    assert restore(head, [], never_grace=0, unit_rows={}, gateway_rows={}, pack_rows={}).watch.visibility == "impaired"

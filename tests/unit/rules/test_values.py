@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from services.kernel.words import VisibilityState
 from services.rules.domain.facts import holding
-from services.rules.domain.instants import DAY, day_end, day_start, instant, micros
-from services.rules.domain.watch import visibility_now
+from services.rules.domain.time.instants import DAY, day_end, day_start, instant, micros
+from services.rules.domain.time.watch import visibility_now
 from tests.unit.rules.scenario import unit_version
 
 

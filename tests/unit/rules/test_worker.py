@@ -14,8 +14,8 @@ from prometheus_client.exposition import generate_latest
 
 from services.rules.domain.facts import GatewayVersion
 from services.rules.domain.inputs import Heartbeat, Input, Signal, Tick
-from services.rules.domain.instants import SECOND, day_start
 from services.rules.domain.snapshot import snapshot_head
+from services.rules.domain.time.instants import SECOND, day_start
 from services.rules.metrics import LiveCollector, RulesMetrics
 from services.rules.ports import Fenced, Refused, Rows, StateDamaged, StoreUnavailable
 from services.rules.worker import MAX_UNEXPECTED, OutOfPlace, RulesWorker, TooManyUnexpected, publish_findings
@@ -100,8 +100,8 @@ async def turn(one: RulesWorker, clock: Clock, seconds: float = 1.0) -> None:
     """Let a turn pass and whatever it began come to its end."""
     clock.at_s += seconds
     await one.idle()
-    if one.saving is not None:
-        await asyncio.wait({one.saving})
+    if one.checkpoints.saving is not None:
+        await asyncio.wait({one.checkpoints.saving})
         await one.idle()
 
 

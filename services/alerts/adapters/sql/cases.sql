@@ -6,14 +6,6 @@ SELECT pg_try_advisory_xact_lock(%s)
 -- notify --
 SELECT pg_notify(%s, %s)
 
--- claim_partition --
-INSERT INTO alerts.partitions (topic, partition, owner, owner_epoch) VALUES (%s, %s, %s, 1)
-ON CONFLICT (topic, partition) DO UPDATE SET owner = excluded.owner, owner_epoch = partitions.owner_epoch + 1
-RETURNING owner_epoch, next_offset
-
--- advance --
-UPDATE alerts.partitions SET next_offset = %s WHERE topic = %s AND partition = %s AND owner_epoch = %s
-
 -- unseen --
 INSERT INTO alerts.seen (event_id, seen_at) SELECT id, %s FROM unnest(%s::text[]) AS id
 ON CONFLICT DO NOTHING RETURNING event_id
@@ -79,7 +71,7 @@ ORDER BY due.due_at LIMIT %s FOR UPDATE OF c SKIP LOCKED
 SELECT case_id FROM alerts.cases WHERE state = 'open' AND subject_kind = 'unit' AND kind = ANY(%s)
 ORDER BY opened_at DESC LIMIT %s
 
--- told --
+-- recipients --
 -- Whom the notices of a case reached or may have reached, but for those who had the all-clear since.
 SELECT DISTINCT ON (n.case_id, n.contact_id, n.channel, n.address)
        n.case_id, n.contact_id, n.body_code, n.channel, n.address, n.secret_ref, n.lang
@@ -139,7 +131,7 @@ INSERT INTO alerts.cases ({case_names})
 SELECT {case_names} FROM jsonb_populate_recordset(NULL::alerts.cases, %s::jsonb)
 
 -- clock_names --
-case_id, kind, due_at, step, calendar_version
+case_id, kind, due_at, step, calendar_version, counted_from
 
 -- save_clocks --
 -- These clocks of these cases, and no others.
@@ -152,9 +144,10 @@ WITH stopped AS (
 INSERT INTO alerts.clocks AS k ({clock_names})
 SELECT {clock_names} FROM jsonb_populate_recordset(NULL::alerts.clocks, %(clocks)s::jsonb)
 ON CONFLICT (case_id, kind) DO UPDATE
-   SET due_at = excluded.due_at, step = excluded.step, calendar_version = excluded.calendar_version
-   WHERE (k.due_at, k.step, k.calendar_version) IS DISTINCT FROM
-         (excluded.due_at, excluded.step, excluded.calendar_version)
+   SET due_at = excluded.due_at, step = excluded.step, calendar_version = excluded.calendar_version,
+       counted_from = excluded.counted_from
+   WHERE (k.due_at, k.step, k.calendar_version, k.counted_from) IS DISTINCT FROM
+         (excluded.due_at, excluded.step, excluded.calendar_version, excluded.counted_from)
 
 -- receipt_names --
 case_id, body_code, step, at, by, via, note
@@ -165,7 +158,7 @@ SELECT {receipt_names} FROM jsonb_populate_recordset(NULL::alerts.receipts, %s::
 ON CONFLICT DO NOTHING
 
 -- step_names --
-case_id, step, due_at, taken_at, document, clause, told, nobody
+case_id, step, due_at, taken_at, document, clause, recipients, nobody
 
 -- insert_steps --
 INSERT INTO alerts.steps ({step_names})
@@ -215,7 +208,7 @@ WHERE case_id = %(case_id)s AND (%(body_code)s::text IS NULL OR lead_department 
                                  OR town = %(body_code)s OR %(body_code)s = ANY(copy_departments))
 
 -- clocks_of_case --
-SELECT kind, due_at, step, calendar_version FROM alerts.clocks WHERE case_id = %s ORDER BY kind
+SELECT kind, due_at, step, calendar_version, counted_from FROM alerts.clocks WHERE case_id = %s ORDER BY kind
 
 -- receipts_of_case --
 SELECT body_code, step, at, by, via, note FROM alerts.receipts WHERE case_id = %s ORDER BY at, body_code

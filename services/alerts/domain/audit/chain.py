@@ -1,4 +1,8 @@
-"""The audit chain: each entry's hash covers the hash before it, so that no entry can be changed or taken out unseen."""
+"""The audit chain: each entry's hash covers the hash before it, so that no entry can be changed or taken out unseen.
+
+It covers the entry by its digest. So a part of the chain can be proven to somebody who must not read the entries of
+others in it: of those he gets the digests alone (`python -m services.alerts bundle`).
+"""
 
 import json
 from collections.abc import Iterable
@@ -31,8 +35,8 @@ class Verified:
     why: str = ""
 
 
-def hash_of(seq: int, entry: AuditEntry, prev_hash: str) -> str:
-    """Return sha256 over the previous hash and the canonical JSON of the entry (sorted keys, no spaces, UTC)."""
+def canonical(seq: int, entry: AuditEntry) -> str:
+    """Return the entry as JSON that is the same whoever writes it: sorted keys, no spaces, UTC in microseconds."""
     row = {
         "seq": seq,
         "at": entry.at.astimezone(UTC).isoformat(timespec="microseconds"),
@@ -41,15 +45,29 @@ def hash_of(seq: int, entry: AuditEntry, prev_hash: str) -> str:
         "case_id": entry.case_id,
         "detail": entry.detail,
     }
-    canonical = json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return sha256(f"{prev_hash}{canonical}".encode()).hexdigest()
+    return json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest_of(seq: int, entry: AuditEntry) -> str:
+    """Return sha256 of the entry alone."""
+    return sha256(canonical(seq, entry).encode()).hexdigest()
+
+
+def hash_of(digest: str, prev_hash: str) -> str:
+    """Return sha256 over the hash before and the digest of the entry, both as hex."""
+    return sha256(f"{prev_hash}{digest}".encode()).hexdigest()
+
+
+def _hash_of_before(seq: int, entry: AuditEntry, prev_hash: str) -> str:
+    """Return the hash as entries of before have it: over the entry itself."""
+    return sha256(f"{prev_hash}{canonical(seq, entry)}".encode()).hexdigest()
 
 
 def chain(entries: Iterable[AuditEntry], last_seq: int, last_hash: str) -> list[Link]:
     """Return the entries linked behind the last one (`0`, `GENESIS` for an empty chain)."""
     links = []
     for seq, entry in enumerate(entries, start=last_seq + 1):
-        links.append(Link(seq, entry, last_hash, hash_of(seq, entry, last_hash)))
+        links.append(Link(seq, entry, last_hash, hash_of(digest_of(seq, entry), last_hash)))
         last_hash = links[-1].hash
     return links
 
@@ -64,7 +82,10 @@ def verify(links: Iterable[Link], start: Verified = Verified(0, GENESIS)) -> Ver
             return Verified(count, last, count + 1, "an entry is missing")
         if link.prev_hash != last:
             return Verified(count, last, link.seq, "does not follow the entry before it")
-        if hash_of(link.seq, link.entry, link.prev_hash) != link.hash:
+        if link.hash not in (
+            hash_of(digest_of(link.seq, link.entry), last),
+            _hash_of_before(link.seq, link.entry, last),
+        ):
             return Verified(count, last, link.seq, "was changed after it was written")
         count, last = link.seq, link.hash
     return Verified(count, last)

@@ -31,12 +31,14 @@ class Clock:
     """`due_at` is real time: the clock rate is already in it.
 
     `step` is the step that is taken then, or whose letter is to be answered by then. `calendar_version` names the
-    working days that it was counted by, None when none were: what a corrected calendar changes is found by it.
+    working days that it was counted by from `counted_from` on, None when none were: what a corrected calendar changes
+    is found by it (`escalation/recounting.py`).
     """
 
     due_at: datetime
     step: str
     calendar_version: str | None = None
+    counted_from: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ class Verdict:
     next_attempt_at: datetime | None = None
 
 
-def judge(outcome: Outcome, attempts: int, policy: Attempts, jitter: float, now: datetime) -> Verdict:
+def decide(outcome: Outcome, attempts: int, policy: Attempts, jitter: float, now: datetime) -> Verdict:
     """Return what becomes of a notice after its attempt number `attempts` (1 is the first).
 
     Waits double from `first_wait` to `longest_wait`, times 0.5 to 1 by `jitter` (0 to 1). A server that names its own

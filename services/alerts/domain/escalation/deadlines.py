@@ -18,6 +18,10 @@ class Calendar(Protocol):
 
     def is_working(self, day: date) -> bool: ...
 
+    def supersedes(self, version: str) -> bool:
+        """Say whether more is known of the days than in that version; not of a later one, nor of its own."""
+        ...
+
 
 class Weekdays:
     """Monday to Friday, without holidays: where nothing is wired that knows more."""
@@ -26,6 +30,9 @@ class Weekdays:
 
     def is_working(self, day: date) -> bool:
         return day.weekday() < 5
+
+    def supersedes(self, version: str) -> bool:
+        return False
 
 
 WEEKDAYS = Weekdays()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from services.alerts.domain.case.case import Case, Grouping
+from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.clocks import Clock
 from services.alerts.domain.case.kinds import PASSING, CaseKind
 from services.alerts.domain.escalation.deadlines import WEEKDAYS, Calendar, reply_due, working_time_end
@@ -73,21 +73,23 @@ def awaited(case: Case, event: str) -> LadderStep | None:
 def clock_from(case: Case, now: datetime, group_wait: timedelta, pace: Pace) -> Case:
     """Return the case with the clock of its next step set, counted from `detected_at`.
 
-    The first step of a case also waits `group_wait` from `now`, time for a common cause to show; never an urgent one.
+    The first step of a case also waits `group_wait` from `now`, time for a common cause to show; a member of one waits
+    until `held_until`. An urgent case never waits.
     """
     step = following(case)
-    clock = None if step is None else _clock_of(case, step, pace)
+    clock = None if step is None else clock_of(case, step, pace)
     if clock is not None:
         at = clock.due_at
-        if case.step is None and not case.is_urgent:
-            at = max(at, now) + pace.real(group_wait)
-        if case.grouping.held_until is not None:
-            at = max(at, case.grouping.held_until)
+        if not case.is_urgent:
+            if case.step is None:
+                at = max(at, now) + pace.real(group_wait)
+            if case.grouping.held_until is not None:
+                at = max(at, case.grouping.held_until)
         clock = replace(clock, due_at=at)
     return replace(case, clocks=case.clocks.set(ClockKind.STEP, clock))
 
 
-def _clock_of(case: Case, step: LadderStep, pace: Pace) -> Clock | None:
+def clock_of(case: Case, step: LadderStep, pace: Pace) -> Clock | None:
     """Return when time makes the step due, None when time does not."""
     start, calendar = case.detected_at, pace.calendar
     match step.trigger:
@@ -95,10 +97,10 @@ def _clock_of(case: Case, step: LadderStep, pace: Pace) -> Clock | None:
             return Clock(start + pace.real(after), step.code)
         case WorkingDays(days, _):
             end = reply_due(start, days, calendar.is_working)
-            return Clock(start + pace.real(end - start), step.code, calendar.version)
+            return Clock(start + pace.real(end - start), step.code, calendar.version, start)
         case WorkingTime(span, _):
             end = working_time_end(start, span, calendar.is_working)
-            return Clock(start + pace.real(end - start), step.code, calendar.version)
+            return Clock(start + pace.real(end - start), step.code, calendar.version, start)
         case OnEvent():
             return None
         case _:
@@ -122,23 +124,6 @@ def past_exits(case: Case, now: datetime, pace: Pace) -> Case:
     if step is None or not has_exited(case, step):
         return case
     return clock_from(case, now, timedelta(0), pace)
-
-
-def held(case: Case, until: datetime, common: Case) -> Case:
-    """Return a member of a common case: no step before `until`. A fire is never held."""
-    if case.is_urgent:
-        return case
-    clock = case.clocks.step
-    waits = None if clock is None else replace(clock, due_at=max(clock.due_at, until))
-    return replace(
-        case,
-        grouping=Grouping(case.grouping.cause_key, common.case_id, until),
-        clocks=case.clocks.set(ClockKind.STEP, waits),
-    )
-
-
-def ended_ladder(case: Case) -> bool:
-    return following(case) is None
 
 
 AT_ONCE = Elapsed(timedelta(0))

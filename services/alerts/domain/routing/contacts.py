@@ -17,11 +17,12 @@ class Contact:
     email: str | None = None
     webhook_url: str | None = None
     webhook_secret_ref: str | None = None
+    robot: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where one copy goes. `secret_ref` names the webhook's signing secret, never holds it."""
+    """Where one copy goes. `secret_ref` names the webhook's signing secret, never holds it; nor does a robot's name."""
 
     contact_id: ContactId
     body_code: BodyCode

@@ -1,4 +1,4 @@
-"""Commissioned units of all members, exempt ones included: an administrative fact, no matter of sight."""
+"""Commissioned units of all members, exempt ones included: an administrative fact, no matter of visibility."""
 
 from services.compliance.domain.figure import Counted, FigureAsk
 from services.compliance.domain.population import Population

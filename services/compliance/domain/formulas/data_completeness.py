@@ -19,7 +19,7 @@ def data_completeness(population: Population, ask: FigureAsk) -> Counted:
             for member in population.memberships(unit_id, ask.start, ask.end)
             if member.commissioned and not member.exempt
         ]
-        for track in population.world.timeline(unit_id).tracks if members else ():
+        for track in population.knowledge.timeline(unit_id).tracks if members else ():
             for member in members:
                 found += _of_gateway(population, track, member)
     return Counted(found)
@@ -30,7 +30,7 @@ def _of_gateway(population: Population, track: GatewayTrack, member: Membership)
     came = wanted = 0
     for day in _days(track, member):
         supervised = received = 0
-        for start, end in population.world.visibility.sighted(*day):
+        for start, end in population.knowledge.visibility.sighted(*day):
             supervised += end - start
             received += bisect_left(track.heartbeats, end) - bisect_left(track.heartbeats, start)
         due = supervised // interval

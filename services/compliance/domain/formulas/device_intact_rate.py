@@ -13,7 +13,7 @@ def device_intact_rate(population: Population, ask: FigureAsk) -> Counted:
     found = NOTHING
     for unit_id in population.unit_ids:
         members = list(population.memberships(unit_id, ask.start, ask.end))
-        for track in population.world.timeline(unit_id).tracks if members else ():
+        for track in population.knowledge.timeline(unit_id).tracks if members else ():
             points = sorted(set(track.turning_points()))
             for member in members:
                 for ratio in _of_gateway(track, points, member):

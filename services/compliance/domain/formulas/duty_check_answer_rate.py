@@ -10,9 +10,9 @@ from services.kernel.words import ExchangeStep
 
 def duty_check_answer_rate(population: Population, ask: FigureAsk) -> Counted:
     """`unknown`: not known what became of it, or no end yet. One that never reached the device is left out."""
-    units, gateways = set(population.unit_ids), population.world.registry.gateways
+    units, gateways = set(population.unit_ids), population.knowledge.registry.gateways
     ends: list[ExchangeStep | None] = []
-    for check in population.world.checks:
+    for check in population.knowledge.checks:
         day = day_of(check.ordered_at)
         row = in_force(gateways.get(check.gateway_id, ()), day)
         asked = ask.start <= check.ordered_at < ask.end

@@ -16,7 +16,7 @@ OLDER = "from_7d"
 def fault_cure_timely_rate(population: Population, ask: FigureAsk) -> Counted:
     """`unknown`: open at the horizon and not older than the limit."""
     faults = list(_faults(population, ask))
-    horizon = population.world.visibility.through
+    horizon = population.knowledge.visibility.through
     cures = sorted(fault.ended - fault.begun for fault in faults if fault.ended is not None)
     ages = [horizon - fault.begun for fault in faults if fault.ended is None]
     timely, might = sum(cure <= ask.limit for cure in cures), sum(age <= ask.limit for age in ages)
@@ -27,7 +27,7 @@ def _faults(population: Population, ask: FigureAsk) -> Iterator[Fault]:
     """Yield the faults that began in the window while the unit was in scope; runs are not asked for (R44)."""
     for unit_id in population.unit_ids:
         members = list(population.memberships(unit_id, ask.start, ask.end))
-        for condition in population.world.conditions(unit_id) if members else ():
+        for condition in population.knowledge.conditions(unit_id) if members else ():
             for fault in condition.faults:
                 if any(member.start <= fault.begun < member.end for member in members):
                     yield fault

@@ -8,7 +8,7 @@ from services.kernel.ratio import NOTHING, Ratio
 def isolation_rate(population: Population, ask: FigureAsk) -> Counted:
     found, at = NOTHING, ask.start
     for unit_id, member in population.at(at):
-        for track in () if member.exempt else population.world.timeline(unit_id).tracks:
+        for track in () if member.exempt else population.knowledge.timeline(unit_id).tracks:
             if track.piece_at(at) is not None:
                 points, trouble = track.points_at(at), track.trouble_at(at)
                 found += Ratio(points if trouble.all_isolated else trouble.isolated, points)

@@ -20,7 +20,7 @@ def states(population: Population, ask: FigureAsk) -> list[Stretch]:
 
 def _states(population: Population, at: int) -> Iterator[Stretch]:
     for unit_id, _ in population.at(at):
-        state = population.world.timeline(unit_id).connection_at(at)
+        state = population.knowledge.timeline(unit_id).connection_at(at)
         if state is not None:
             yield state
 

@@ -19,6 +19,12 @@ DELETE FROM console.sessions WHERE username = %s
 -- accounts_all --
 SELECT {account_columns} FROM console.accounts ORDER BY username
 
+-- screens_all --
+SELECT a.username, a.display_name, a.disabled, max(s.expires_at)
+FROM console.accounts a LEFT JOIN console.sessions s USING (username)
+WHERE a.role = 'screen'
+GROUP BY a.username ORDER BY a.username
+
 -- account_disable --
 UPDATE console.accounts SET disabled = true WHERE username = %s
 

@@ -83,7 +83,7 @@ FROM alerts.cases c JOIN rules.signals s ON c.subject_kind = 'unit' AND s.unit_i
 WHERE c.case_id = %(case_id)s ORDER BY s.received_at, s.signal_id LIMIT 50
 
 -- steps --
-SELECT case_id, step, due_at, taken_at, document, clause, told, nobody
+SELECT case_id, step, due_at, taken_at, document, clause, recipients, nobody
 FROM alerts.steps WHERE case_id = ANY(%(case_ids)s) ORDER BY case_id, taken_at, step
 
 -- receipts --

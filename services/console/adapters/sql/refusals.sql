@@ -65,14 +65,6 @@ UPDATE console.orders SET sent_at = %s WHERE order_id = %s
 -- order_release --
 UPDATE console.refusals SET order_id = NULL, ordered_at = NULL WHERE order_id = %s
 
--- partition_claim --
-INSERT INTO console.partitions (topic, partition, owner, owner_epoch) VALUES (%s, %s, %s, 1)
-ON CONFLICT (topic, partition) DO UPDATE SET owner = excluded.owner, owner_epoch = partitions.owner_epoch + 1
-RETURNING owner_epoch, next_offset
-
--- partition_advance --
-UPDATE console.partitions SET next_offset = %s WHERE topic = %s AND partition = %s AND owner_epoch = %s
-
 -- partition_start_over --
 UPDATE console.partitions SET next_offset = 0, owner_epoch = owner_epoch + 1 WHERE topic = %s
 

@@ -1,7 +1,7 @@
--- Sight, names, rates and units as the page shows them. `{slice}`, `{where}`, `{accountable}`: from these files only.
+-- Visibility, names, rates and units as the page shows them. `{slice}`, `{where}`, `{accountable}`: from these files only.
 
--- sight --
-SELECT partition, watermark, sight FROM rules.sight_now ORDER BY partition
+-- visibility --
+SELECT partition, watermark, visibility FROM rules.visibility_now ORDER BY partition
 
 -- packs --
 -- All versions: which of them stands in its district today is for services/kernel/policy.py to say.

@@ -23,6 +23,7 @@ from services.console.adapters.web.guard import (
 )
 from services.console.domain.accounts import Session
 from services.console.domain.errors import ConsoleError, NotSignedIn
+from services.console.domain.screens import may_read
 from services.console.domain.units import UnitQuery
 from services.console.domain.viewer import Slice
 from services.console.metrics import Metrics
@@ -118,6 +119,7 @@ class Api:
         """Run before every handler: no session, no answer; nor for a page of another one."""
         request.state.session = await self._session(request)
         check_mark(request.state.session, request.headers.get(SESSION_HEADER))
+        may_read(request.state.session.viewer, request.url.path)
 
     async def me(self, request: Request) -> Response:
         session = session_of(request)

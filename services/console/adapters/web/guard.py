@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.console.domain.accounts import Session
-from services.console.domain.errors import Forged, OtherSession
+from services.console.domain.errors import Forged, NotAllowed, OtherSession
 from services.console.metrics import Metrics
 
 MAX_BODY_BYTES = 16 * 1024
@@ -48,13 +48,13 @@ HSTS = "max-age=31536000"
 class Guard:
     """ASGI layer: adds the headers, refuses bodies over 16 KiB, counts requests by outcome.
 
-    A request that is cut off because the console stops is answered by `farewell`, not by the server's bare words.
+    A request that is cut off because the console stops is answered by `stopping`, not by the server's bare words.
     Plain ASGI, because Starlette's middleware base class would buffer the live stream.
     """
 
-    def __init__(self, app: ASGIApp, farewell: ASGIApp, metrics: Metrics, https: bool) -> None:
+    def __init__(self, app: ASGIApp, stopping: ASGIApp, metrics: Metrics, https: bool) -> None:
         self._app = app
-        self._farewell = farewell
+        self._stopping = stopping
         self._metrics = metrics
         self._headers = HEADERS | ({"Strict-Transport-Security": HSTS} if https else {})
 
@@ -87,7 +87,7 @@ class Guard:
             if started:
                 raise
             # The answer is the last thing that this task had to do: there is nothing left to cancel.
-            await self._farewell(scope, receive, guarded_send)
+            await self._stopping(scope, receive, guarded_send)
 
     def _count(self, status: int) -> None:
         outcome = "ok" if status < 400 else "client_error" if status < 500 else "server_error"
@@ -156,7 +156,9 @@ def check_origin(request: Request) -> None:
 
 
 def check_csrf(session: Session, given: str | None) -> None:
-    """Raise Forged unless the session's own token came with the request."""
+    """Raise Forged unless the session's own token came with the request, NotAllowed for a screen."""
+    if session.viewer.is_screen:
+        raise NotAllowed("a screen changes nothing")
     if given is None or not secrets.compare_digest(given.encode(), session.csrf.encode()):
         raise Forged("CSRF token")
 

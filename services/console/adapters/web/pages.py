@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 import jinja2
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.console.adapters.web import texts
@@ -30,10 +30,10 @@ from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
 
 LOGIN_SECONDS = 3600
-NOT_OF_THE_PAGE = ("login.js", "refusals.js", "shared.js")
+NOT_OF_THE_PAGE = ("login.js", "refusals.js", "shared.js", "wall.js")
 """Modules that the live page does not import: those of other pages, and the shared worker."""
 MAX_NEXT = 1000
-READABLE = ("/", "/refusals")
+READABLE = ("/", "/refusals", "/wall")
 """Pages that a sign-in may lead back to."""
 RETRY_S = 15
 SENT_HERE = {"ended": NotSignedIn.code, "other": OtherSession.code}
@@ -55,7 +55,7 @@ class Pages:
 
     def render(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         lang = _chosen(request.query_params.get("lang"), request.cookies.get("firenet_lang"), texts.LANGUAGES)
-        theme = _chosen(None, request.cookies.get("firenet_theme"), texts.THEMES)
+        theme = _chosen(request.query_params.get("theme"), request.cookies.get("firenet_theme"), texts.THEMES)
 
         def t(key: str) -> str:
             return self._catalogue[key][lang]
@@ -117,6 +117,7 @@ class PageRoutes:
         router = APIRouter(include_in_schema=False)
         router.add_api_route("/", self.live, methods=["GET"])
         router.add_api_route("/refusals", self.refusals, methods=["GET"])
+        router.add_api_route("/wall", self.wall, methods=["GET"])
         router.add_api_route("/login", self.login, methods=["GET"])
         router.add_api_route("/login", self.sign_in, methods=["POST"])
         router.add_api_route("/logout", self.sign_out, methods=["POST"])
@@ -127,7 +128,35 @@ class PageRoutes:
             session = await self._authenticator.session(request.cookies.get(self._cookies.session))
         except NotSignedIn:
             return to_sign_in(request)
+        if session.viewer.is_screen:
+            return RedirectResponse("/wall", status_code=303)
         return self._signed_in(request, "live.html", session)
+
+    async def wall(self, request: Request, key: Annotated[str, Query(max_length=MAX_NEXT)] = "") -> Response:
+        """Show the wall. With the key of a screen it is opened once, and the key leaves the address bar.
+
+        Who is signed in already stays who he is.
+        """
+        try:
+            session = await self._authenticator.session(request.cookies.get(self._cookies.session))
+        except NotSignedIn:
+            return await self._open_screen(key) if key else to_sign_in(request)
+        if key:
+            return RedirectResponse("/wall", status_code=303)
+        return self._signed_in(request, "wall.html", session)
+
+    async def _open_screen(self, key: str) -> Response:
+        session = await self._authenticator.session(key)
+        if not session.viewer.is_screen:  # a person's session is not for links
+            raise NotSignedIn
+        get_logger().info("screen_opened", username=session.viewer.username)
+        response = RedirectResponse("/wall", status_code=303)
+        self._keep_session(response, key, session)
+        return response
+
+    def _keep_session(self, response: Response, token: str, session: Session) -> None:
+        seconds = int((session.expires_at - self._clock.now()).total_seconds())
+        self._cookies.set(response, self._cookies.session, token, max(1, seconds))
 
     async def refusals(self, request: Request) -> Response:
         try:
@@ -158,8 +187,7 @@ class PageRoutes:
             return self._refused(request, error, wanted)
         get_logger().info("signed_in", username=session.viewer.username, role=session.viewer.role.value)
         response = RedirectResponse(wanted, status_code=303)
-        seconds = int((session.expires_at - self._clock.now()).total_seconds())
-        self._cookies.set(response, self._cookies.session, token, max(1, seconds))
+        self._keep_session(response, token, session)
         self._cookies.clear(response, self._cookies.login)
         await self._end_former(request)
         return response

@@ -124,11 +124,11 @@ def build_site(
     app.mount(f"/static/{build}", Assets(directory=texts.STATIC))
     answer_error = _handle_errors(app, pages)
 
-    async def farewell(scope: Scope, receive: Receive, send: Send) -> None:
+    async def stopping(scope: Scope, receive: Receive, send: Send) -> None:
         response = answer_error(Request(scope), Stopping())
         await response(scope, receive, send)
 
-    return Guard(app, farewell, metrics, options.https)
+    return Guard(app, stopping, metrics, options.https)
 
 
 def _handle_errors(app: FastAPI, pages: Pages) -> Callable[[Request, ConsoleError], Response]:

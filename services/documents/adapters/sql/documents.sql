@@ -1,12 +1,4 @@
--- Documents, their numbers, and the offset up to which requests are taken in.
-
--- claim_partition --
-INSERT INTO documents.partitions (topic, partition, owner, owner_epoch) VALUES (%s, %s, %s, 1)
-ON CONFLICT (topic, partition) DO UPDATE SET owner = excluded.owner, owner_epoch = partitions.owner_epoch + 1
-RETURNING owner_epoch, next_offset
-
--- advance --
-UPDATE documents.partitions SET next_offset = %s WHERE topic = %s AND partition = %s AND owner_epoch = %s
+-- Documents and their numbers.
 
 -- issued --
 SELECT document_id FROM documents.documents WHERE document_id = ANY(%s)

@@ -17,7 +17,7 @@ ORDER BY seq
 
 -- fence --
 UPDATE rules.partitions
-SET next_offset = %(next_offset)s, watermark = %(watermark)s, sight = %(sight)s, blind_after_s = %(blind_after_s)s,
+SET next_offset = %(next_offset)s, watermark = %(watermark)s, visibility = %(visibility)s, blind_after_s = %(blind_after_s)s,
     saved_at = now()
 WHERE partition = %(partition)s AND owner_epoch = %(owner_epoch)s
 

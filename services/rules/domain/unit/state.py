@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from services.kernel.duty import shown
 from services.kernel.words import Connection, Duty, FindingKind, Health
-from services.rules.domain.rate import NO_FELLOWS
+from services.rules.domain.rate import NO_GROUP
 from services.rules.domain.unit.connection import Link, UnitConnection
 from services.rules.domain.unit.deduplication import Deduplication
 from services.rules.domain.unit.health import Condition
@@ -15,14 +15,14 @@ _NO_FINDINGS: Mapping[FindingKind, str] = {}
 
 
 class Unit:
-    """`findings` holds the ids of its open problems by kind; `fellows` is where it counts.
+    """`findings` holds the ids of its open problems by kind; `counter_group` is where it counts.
 
     `touched` and `row_changed` are marks of `Changes`.
     """
 
     __slots__ = (
-        "condition", "connection", "deduplication", "fellows", "findings", "registration", "row_changed", "touched",
-        "unit_id",
+        "condition", "connection", "counter_group", "deduplication", "findings", "registration", "row_changed",
+        "touched", "unit_id",
     )  # fmt: skip
 
     def __init__(self, unit_id: str) -> None:
@@ -32,7 +32,7 @@ class Unit:
         self.condition = Condition()
         self.deduplication = Deduplication()
         self.findings: Mapping[FindingKind, str] = _NO_FINDINGS
-        self.fellows = NO_FELLOWS
+        self.counter_group = NO_GROUP
         self.touched = False
         self.row_changed = False
 

@@ -7,7 +7,7 @@ import { byId, h, icon, patchList, setText, show } from "./dom.js";
 import { openDrawer } from "./drawer.js";
 import { ladder } from "./ladder.js";
 import { on, state } from "./state.js";
-import { brief, listed, nameOf, since, span, t, told, until } from "./text.js";
+import { brief, listed, nameOf, recipientName, since, span, t, until } from "./text.js";
 import { KIND_ICON, stepName, titleOf } from "./words.js";
 
 let known = null;
@@ -96,7 +96,7 @@ function where(row) {
 }
 
 function tellings(element, row) {
-  const names = [...new Set(row.taken.flatMap((step) => step.told).map(told))];
+  const names = [...new Set(row.taken.flatMap((step) => step.recipients).map(recipientName))];
   const nobody = row.taken.findLast((step) => step.nobody)?.nobody;
   setText(element.querySelector(".label"), names.length ? t("case.told") : "");
   setText(element.querySelector(".value"), names.length ? listed(names) : nobody ? t("case.nobody", { why: nobody }) : t("case.nottold"));

@@ -8,7 +8,7 @@ import { byId, h, icon, setText } from "./dom.js";
 import { history } from "./history.js";
 import { ladder } from "./ladder.js";
 import { account, on, state, writeView } from "./state.js";
-import { brief, componentName, listed, nameOf, span, stamp, t, told, unitName, until } from "./text.js";
+import { brief, componentName, listed, nameOf, recipientName, span, stamp, t, unitName, until } from "./text.js";
 import { KIND_ICON, lineOf, shapeOf, stepName, titleOf } from "./words.js";
 
 const box = byId("drawer");
@@ -179,11 +179,11 @@ function timeline(row) {
   return h("ol", { class: "timeline" }, codes.map((code) => {
     const done = taken.get(code), plan = planned.get(code);
     const stage = done ? (code === row.step ? "now" : "done") : "todo";
-    const who = listed((done?.told ?? plan?.tells ?? []).map(told));
+    const who = listed((done?.recipients ?? plan?.tells ?? []).map(recipientName));
     return h("li", { class: stage },
       h("p", { class: "step-name" }, h("b", {}, stepName(row, code)), h("span", { class: "sr-only" }, t(`step.${stage}`))),
       h("p", { class: "num" }, done ? t("detail.taken", { at: stamp(done.taken_at) }) : code === row.next_step && row.next_step_at ? t("detail.due", { at: stamp(row.next_step_at) }) : t("step.todo")),
-      who ? h("p", {}, h("span", { class: "label" }, t(done ? "case.told" : "case.willtell"), " "), done && !done.told.length && done.nobody ? t("case.nobody", { why: done.nobody }) : who) : null,
+      who ? h("p", {}, h("span", { class: "label" }, t(done ? "case.told" : "case.willtell"), " "), done && !done.recipients.length && done.nobody ? t("case.nobody", { why: done.nobody }) : who) : null,
       done?.clause || plan?.clause ? h("p", { class: "quiet" }, done?.clause || plan.clause) : null);
   }));
 }
@@ -194,7 +194,7 @@ function notices(deliveries) {
     h("li", { class: `n-${row.state}` },
       icon({ accepted: "normal", dead: "cross", cancelled: "dash" }[row.state] ?? "clock"),
       h("div", {},
-        h("p", {}, h("b", {}, told(row.body_code)), " ", h("span", { class: "pill" }, t(`channel.${row.channel}`)), row.purpose === "all_clear" ? h("span", { class: "pill" }, t("detail.allclear")) : h("span", { class: "pill" }, row.step)),
+        h("p", {}, h("b", {}, recipientName(row.body_code)), " ", h("span", { class: "pill" }, t(`channel.${row.channel}`)), row.purpose === "all_clear" ? h("span", { class: "pill" }, t("detail.allclear")) : h("span", { class: "pill" }, row.step)),
         h("p", { class: "notice-subject" }, row.subject),
         h("p", { class: "quiet num" }, `${t(`notice.${row.state}`)} · ${stamp(row.ended_at ?? row.created_at)}`, row.attempts > 1 ? ` · ${t("detail.attempts", { n: row.attempts })}` : "", row.reason ? ` · ${row.reason}` : "")))));
 }

@@ -17,23 +17,23 @@ const join = (pairs) => [pairs.map((pair) => pair[0]).join("、"), pairs.map((pa
 
 // What failed, each in a sentence of its own; then who waits for the same, in one.
 function sentences(rows) {
-  const told = [];
+  const lines = [];
   for (const row of rows) {
     if (row.state === "failed") {
       const means = t(`parts.means.${row.name}`) ?? ["", ""];
       const [zh, en] = t("parts.failed", { name: name(row.name), cause: cause(row.cause) });
-      told.push([zh + means[0], `${en} ${means[1]}`.trim()]);
-    } else if (row.state === "shut") told.push(t("parts.shut", { cause: cause(row.cause) }));
-    else if (row.state === "starts") told.push(t("parts.starts", { name: name(row.name) }));
+      lines.push([zh + means[0], `${en} ${means[1]}`.trim()]);
+    } else if (row.state === "shut") lines.push(t("parts.shut", { cause: cause(row.cause) }));
+    else if (row.state === "starts") lines.push(t("parts.starts", { name: name(row.name) }));
   }
   const waiting = Map.groupBy
     ? Map.groupBy(rows.filter((row) => row.state === "waits"), (row) => row.waits_for.join())
     : new Map(rows.filter((row) => row.state === "waits").map((row) => [`${row.waits_for}${row.name}`, [row]]));
   for (const group of waiting.values()) {
     const names = join(group.map((row) => name(row.name)));
-    told.push(t("parts.waits", { names, missing: join(group[0].waits_for.map(name)) }));
+    lines.push(t("parts.waits", { names, missing: join(group[0].waits_for.map(name)) }));
   }
-  return told;
+  return lines;
 }
 
 let bar = null;
@@ -52,12 +52,12 @@ function banner() {
 }
 
 function show(rows) {
-  const told = sentences(rows);
-  const text = JSON.stringify(told);
+  const lines = sentences(rows);
+  const text = JSON.stringify(lines);
   if (banner().dataset.text === text) return;
   bar.dataset.text = text;
-  bar.hidden = told.length === 0;
-  bar.replaceChildren(...told.map(([zh, en]) => {
+  bar.hidden = lines.length === 0;
+  bar.replaceChildren(...lines.map(([zh, en]) => {
     const line = document.createElement("li");
     for (const [lang, words] of [["zh-CN", zh], ["en", en]]) {
       const part = document.createElement("span");

@@ -29,8 +29,8 @@ export const unitName = (row) => (state.lang === "en" && (row.name_en || row.uni
 
 export const listed = (names) => names.join(state.lang === "zh" ? "、" : ", ");
 
-export function told(code) {
-  if (has(`told.${code}`)) return t(`told.${code}`);
+export function recipientName(code) {
+  if (has(`recipient.${code}`)) return t(`recipient.${code}`);
   return nameOf("bodies", code);
 }
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from services.kernel.words import Connection, FindingKind
 from services.rules.domain.supervision import due_at
+from services.rules.domain.time.watch import Watch
 from services.rules.domain.unit.connection import Link
 from services.rules.domain.unit.state import Unit
-from services.rules.domain.watch import Watch
 
 _FACTS, _LINK, _UNIT = 0, 1, 2
 
@@ -72,7 +72,7 @@ class Deadlines:
         heappush(self._heap, _Entry(at, _FACTS, unit_id, ""))
 
     def add_link(self, link: Link) -> None:
-        """Look at `link` at its deadline; in doubt when it could be decided if sight were to clear right now."""
+        """Look at `link` at its deadline; in doubt when it could be decided if visibility were to clear right now."""
         deadline = due_at(link, self._watch)
         if deadline is None and link.state is Connection.UNKNOWN:
             deadline = max(self._watch.watermark or 0, link.last_proof) + link.unit.registration.profile.offline_after
@@ -120,7 +120,7 @@ class Deadlines:
         link.timer = 0
         deadline = due_at(link, self._watch)
         if deadline is None:
-            if link.state is Connection.UNKNOWN:  # cannot be decided before sight is clear for a whole deadline
+            if link.state is Connection.UNKNOWN:  # cannot be decided before visibility is clear for a whole deadline
                 self._look_at(link, target + link.unit.registration.profile.offline_after)
             return None
         if deadline > entry.at:

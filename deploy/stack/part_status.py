@@ -15,7 +15,7 @@ FILE_BYTES = 8192
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PartStatus:
     """`cause` of a part that failed; `waits_for` of one that is not started because others are missing.
 
     `shut_why` of a door that runs and lets nobody in.
@@ -38,7 +38,7 @@ class Standing:
         return row
 
 
-class StandingFile:
+class PartStatusFile:
     """A JSON file of one size, written over in place: that works on a disk that is full as well."""
 
     def __init__(self, path: Path) -> None:
@@ -47,9 +47,9 @@ class StandingFile:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(_padded(b'{"parts": []}'))
 
-    def write(self, standings: Sequence[Standing], at: datetime) -> None:
+    def write(self, statuses: Sequence[PartStatus], at: datetime) -> None:
         """Write what differs from "it runs"; a failure is no reason to end anything."""
-        rows = [one.row() for one in standings if one.state is not PartState.RUNS]
+        rows = [one.row() for one in statuses if one.state is not PartState.RUNS]
         text = json.dumps({"at": at.isoformat(timespec="seconds"), "parts": rows}).encode()
         if len(text) > FILE_BYTES:
             return

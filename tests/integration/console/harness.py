@@ -51,7 +51,7 @@ NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 @pytest.fixture(scope="session")
 def console_database(postgres_server: Postgres, migrated_template: str) -> Iterator[str]:
-    """The address of a database with a pack, towns and partitions: `empty_world` gives it to one test at a time."""
+    """The address of a database with a pack, towns and partitions: `empty_scenario` gives it to one test at a time."""
     with fresh_database(postgres_server, migrated_template) as name, opened(postgres_server.dsn(name)) as scenario:
         scenario.create()
         yield scenario.dsn

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.kernel.words import VisibilityState
 from services.rules.domain.inputs import Tick
-from services.rules.domain.instants import SECOND
+from services.rules.domain.time.instants import SECOND
 
 DEFAULT_BLIND_AFTER = 10 * SECOND
 FORGET_AFTER = 600 * SECOND
@@ -26,7 +26,7 @@ class Instance:
 
 
 class Watch:
-    """Watermark and sight of one partition.
+    """Watermark and visibility of one partition.
 
     `watermark` is the smallest `proven_until` of the instances that are not silent; it never goes back and stands still
     while we are blind. `clear_since` and `usable_since` say from when on absence of a signal means anything: the first
@@ -70,7 +70,7 @@ class Watch:
         return (tick.epoch, tick.number) > (known.epoch, known.number)
 
     def lose(self, resumed_at: int) -> None:
-        """We were blind until `resumed_at`; sight comes back with a proof that reaches this instant."""
+        """We were blind until `resumed_at`; visibility comes back with a proof that reaches this instant."""
         self.visibility = VisibilityState.BLIND
         self.resume_from = resumed_at
         self.clear_since = self.usable_since = None
@@ -85,7 +85,7 @@ class Watch:
             self.shared_at = max(self.shared_at, tick.written_at)
         self.proven = max(self.proven, tick.proven_until)
         live, silent = self._split()
-        self._judge(silent=bool(silent))
+        self._update_visibility(silent=bool(silent))
         if self.visibility is VisibilityState.BLIND:
             return None
         target = min((self.instances[name].proven_until for name in live), default=tick.proven_until)
@@ -103,7 +103,7 @@ class Watch:
         silent = [name for name, one in self.instances.items() if newest - one.written_at > self.blind_after]
         return [name for name in self.instances if name not in silent], silent
 
-    def _judge(self, *, silent: bool) -> None:
+    def _update_visibility(self, *, silent: bool) -> None:
         if self.visibility is VisibilityState.BLIND:
             if self.proven < self.resume_from:
                 return
@@ -122,8 +122,8 @@ class Watch:
 
 
 def visibility_now(visibility: VisibilityState, watermark: int | None, blind_after: int, now: int) -> VisibilityState:
-    """Return the sight as a reader of the present must take it: behind a stalled watermark nobody looks.
+    """Return the visibility as a reader of the present must take it: behind a stalled watermark nobody looks.
 
-    The same overlay as the view rules.sight_now; no process has to write it down.
+    The same overlay as the view rules.visibility_now; no process has to write it down.
     """
     return VisibilityState.BLIND if watermark is None or now - watermark > blind_after else visibility

@@ -14,7 +14,7 @@ from services.compliance.domain.policy import Policies, Profile
 from services.compliance.domain.registry import Registry, UnitRow
 from services.compliance.domain.signals import Pair, SignalFact, counting
 from services.compliance.domain.timeline import GatewayTrack, Timeline
-from services.compliance.domain.visibility import NEVER, Span, TickFact, Visibility, look
+from services.compliance.domain.visibility import NEVER, Span, TickFact, Visibility, visibility_of
 from services.kernel.calendar import day_of, midnight
 from services.kernel.effective import in_force
 
@@ -33,11 +33,11 @@ class Known(NamedTuple):
     registry: Registry
 
 
-class World:
+class Knowledge:
     def __init__(self, known: Known, policies: Policies) -> None:
         self.policies = policies
         self.registry = known.registry
-        self.visibility: Visibility = look(known.ticks, policies, known.known_at)
+        self.visibility: Visibility = visibility_of(known.ticks, policies, known.known_at)
         self.checks = checks(known.checks)
         self._signals = counting(known.signals, self.visibility.watermark)
         self._heartbeats = known.heartbeats

@@ -31,7 +31,7 @@ def test_broker_down_for_twenty_minutes_turns_all_unknown_and_tells_nobody() -> 
     assert scenario.said.findings == []
 
 
-def test_after_blind_time_a_silent_unit_is_offline_only_after_its_whole_deadline_in_clear_sight() -> None:
+def test_after_blind_time_a_silent_unit_is_offline_only_after_its_whole_deadline_in_clear_visibility() -> None:
     scenario = Scenario(3)
     busy(scenario, 0, 100)
     scenario.ticks(1300, 1300 + OFFLINE_S)
@@ -76,7 +76,7 @@ def test_a_gap_of_exactly_the_patience_is_not_blind() -> None:
     assert scenario.connection() == "unknown"
 
 
-def test_a_signal_after_the_gap_shows_it_too_and_does_not_make_sight_clear() -> None:
+def test_a_signal_after_the_gap_shows_it_too_and_does_not_make_visibility_clear() -> None:
     scenario = Scenario(3)
     busy(scenario, 0, 5)
     scenario.beat(500, "U1")
@@ -162,7 +162,7 @@ def test_a_repeated_tick_and_one_of_an_older_process_prove_nothing() -> None:
     scenario.tick(0, epoch=2)
     scenario.tick(3, epoch=1)
     assert since_t0(scenario.engine.watch.watermark or 0) == 0
-    assert scenario.engine.oddities[Anomaly.STALE_TICK] == 1
+    assert scenario.engine.anomalies[Anomaly.STALE_TICK] == 1
 
 
 def test_without_any_tick_nothing_is_ever_offline() -> None:
@@ -189,7 +189,7 @@ def test_a_loss_is_none_while_several_instances_of_ingest_share_the_messages_nor
     scenario.signal(7001, "gap", missing=-2)
     scenario.signal(7206, "gap", missing=6)
     assert losses(scenario) == [3, -2, 6], "what is taken back is taken back always"
-    assert scenario.engine.oddities[Anomaly.UNPROVEN_LOSS] == 2
+    assert scenario.engine.anomalies[Anomaly.UNPROVEN_LOSS] == 2
     again = restore(head, [], never_grace=0, unit_rows={}, gateway_rows={}, pack_rows={})
     assert again.watch.is_shared(when(7000))
     del head["shared_at"]

@@ -1,0 +1,56 @@
+"""The evidence bundle as a ZIP, with an index to be printed: Chinese first, English beside it."""
+
+import os
+import zipfile
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import jinja2
+
+from services.alerts.adapters import bundle_check
+from services.alerts.adapters.letter_writer import KIND_EN, KIND_ZH, TEMPLATES
+from services.alerts.domain.audit.bundle import CaseRecord, ChainPart, files_of
+from services.alerts.domain.audit.chain import Verified
+from services.alerts.domain.case.kinds import CaseKind
+from services.kernel.calendar import CHINA
+
+NO_DATE = (1980, 1, 1, 0, 0, 0)
+"""Of every file in the ZIP: the same contents make the same bytes."""
+
+
+def _local(instant: datetime | None) -> str:
+    return "—" if instant is None else f"{instant.astimezone(CHINA):%Y-%m-%d %H:%M:%S}"
+
+
+def index_page(record: CaseRecord, part: ChainPart, now: datetime) -> str:
+    """Return the printed index: the case, each step, each notice and what became of it, receipts, entries."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters["local"] = _local
+    kind = CaseKind(record.case["kind"])
+    return environment.get_template("evidence_index.html.j2").render(
+        record=record, part=part, now=now, kind_zh=KIND_ZH[kind], kind_en=KIND_EN[kind]
+    )
+
+
+def bundle_files(record: CaseRecord, part: ChainPart, verified: Verified | None, now: datetime) -> dict[str, bytes]:
+    """Return all files of the bundle by their names."""
+    verifier = Path(bundle_check.__file__).read_text(encoding="utf-8")
+    return files_of(record, part, index_page(record, part, now), verifier, verified, now)
+
+
+def write_bundle(path: Path, files: Mapping[str, bytes]) -> None:
+    """Write the ZIP, whole or not at all, for its owner's eyes. Raises OSError, FileExistsError where one is there."""
+    new = path.with_name(path.name + ".new")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
+            for name, body in files.items():
+                entry = zipfile.ZipInfo(name, NO_DATE)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                bundle.writestr(entry, body)
+        os.link(new, path)  # unlike a rename it never takes the place of another
+    finally:
+        new.unlink(missing_ok=True)
