@@ -27,11 +27,11 @@ ORDER BY notice_id FOR NO KEY UPDATE
 
 -- steps_taken --
 -- Who was told before, and by which document: its number stands in the notices that it went out in.
-SELECT s.case_id, s.taken_at, s.told, n.number
+SELECT s.case_id, s.taken_at, s.recipients, n.number
 FROM alerts.steps s LEFT JOIN LATERAL (
     SELECT max(document_number) AS number FROM alerts.notices n WHERE n.case_id = s.case_id AND n.step = s.step
 ) n ON true
-WHERE s.case_id = ANY(%s) AND s.told <> '{}' ORDER BY s.case_id, s.taken_at, s.step
+WHERE s.case_id = ANY(%s) AND s.recipients <> '{}' ORDER BY s.case_id, s.taken_at, s.step
 
 -- put_file --
 INSERT INTO alerts.document_files (request_id, language, kind, content)
