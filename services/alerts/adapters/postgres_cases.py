@@ -187,7 +187,7 @@ class PostgresCaseTransaction:
     async def taken(self, case_ids: Collection[CaseId]) -> Mapping[CaseId, Sequence[Earlier]]:
         found: dict[CaseId, list[Earlier]] = {}
         for row in await self._rows(SQL["steps_taken"], (list(case_ids),)) if case_ids else ():
-            one = Earlier(row["taken_at"], tuple(row["told"]), row["number"] or "")
+            one = Earlier(row["taken_at"], tuple(row["recipients"]), row["number"] or "")
             found.setdefault(CaseId(row["case_id"]), []).append(one)
         return found
 
