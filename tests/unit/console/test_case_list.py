@@ -74,9 +74,10 @@ async def test_a_database_that_is_away_ends_nothing() -> None:
     keeper = NameKeeper(book, lambda name: "dw")
 
     class Patient(Stop):
-        async def wait_for(self, seconds: float) -> None:
+        async def wait_for(self, seconds: float) -> bool:
             if book.kept:
                 self.set()
+            return self.is_set()
 
     stop = Patient()
     await keeper.run(stop)
