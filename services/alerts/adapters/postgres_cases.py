@@ -252,12 +252,12 @@ class PostgresCaseTransaction:
 
     async def _save_work(self, changes: Changes) -> None:
         for statement, rows in (
-            ("put_owners", list(changes.owned.values())),
-            ("insert_comments", changes.comments),
-            ("insert_verifications", changes.verified),
+            (SQL["put_owners"], list(changes.owned.values())),
+            (SQL["insert_comments"], changes.comments),
+            (SQL["insert_verifications"], changes.verified),
         ):
             if rows:
-                await self._connection.execute(SQL[statement], (to_json([asdict(row) for row in rows]),))
+                await self._connection.execute(statement, (to_json([asdict(row) for row in rows]),))
         if changes.released:
             await self._connection.execute(SQL["release"], (list(changes.released),))
 
