@@ -258,15 +258,14 @@ CREATE VIEW compliance.figures_now AS
 
 CREATE TABLE compliance.findings (
     body_id text NOT NULL,
-    figure_from timestamp with time zone NOT NULL,
     finding_id text NOT NULL,
+    is_missed boolean NOT NULL,
     metric text NOT NULL,
-    period_from timestamp with time zone NOT NULL,
     period_kind text NOT NULL,
     revision integer NOT NULL,
     scope text NOT NULL,
-    CONSTRAINT findings_body_id_metric_scope_period_kind_key UNIQUE (body_id, metric, scope, period_kind),
-    CONSTRAINT findings_pkey PRIMARY KEY (finding_id)
+    told_from timestamp with time zone NOT NULL,
+    CONSTRAINT findings_pkey PRIMARY KEY (body_id, metric, scope, period_kind)
 );
 
 CREATE TABLE compliance.outbox (
