@@ -133,7 +133,6 @@ CREATE TABLE alerts.group_clocks (
 );
 
 CREATE TABLE alerts.notices (
-    "grouping" text,
     about jsonb,
     address text NOT NULL,
     attempts integer NOT NULL DEFAULT 0,
@@ -151,6 +150,7 @@ CREATE TABLE alerts.notices (
     ended_at timestamp with time zone,
     fire boolean NOT NULL DEFAULT false,
     first boolean NOT NULL DEFAULT false,
+    group_state text,
     html text,
     lang text NOT NULL,
     lease_until timestamp with time zone,
@@ -168,7 +168,7 @@ CREATE TABLE alerts.notices (
     CONSTRAINT notices_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
     CONSTRAINT notices_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'webhook'::text]))),
     CONSTRAINT notices_digest_id_fkey FOREIGN KEY (digest_id) REFERENCES alerts.digests(digest_id),
-    CONSTRAINT notices_grouping_check CHECK (("grouping" = ANY (ARRAY['waits'::text, 'alone'::text, 'digest'::text]))),
+    CONSTRAINT notices_group_state_check CHECK ((group_state = ANY (ARRAY['waits'::text, 'alone'::text, 'digest'::text]))),
     CONSTRAINT notices_pkey PRIMARY KEY (notice_id),
     CONSTRAINT notices_purpose_check CHECK ((purpose = ANY (ARRAY['notice'::text, 'all_clear'::text]))),
     CONSTRAINT notices_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'sending'::text, 'accepted'::text, 'dead'::text, 'cancelled'::text])))
@@ -177,7 +177,7 @@ CREATE INDEX notices_by_case ON alerts.notices USING btree (case_id);
 CREATE INDEX notices_due ON alerts.notices USING btree (fire DESC, next_attempt_at) WHERE (state = ANY (ARRAY['pending'::text, 'sending'::text]));
 CREATE INDEX notices_of_digest ON alerts.notices USING btree (digest_id) WHERE (digest_id IS NOT NULL);
 CREATE INDEX notices_of_request ON alerts.notices USING btree (request_id) WHERE (request_id IS NOT NULL);
-CREATE INDEX notices_to_group ON alerts.notices USING btree (next_attempt_at) WHERE (("grouping" = 'waits'::text) AND (state = 'pending'::text));
+CREATE INDEX notices_to_group ON alerts.notices USING btree (next_attempt_at) WHERE ((group_state = 'waits'::text) AND (state = 'pending'::text));
 CREATE INDEX notices_unpublished ON alerts.notices USING btree (notice_id) WHERE ((NOT published) AND (state = ANY (ARRAY['accepted'::text, 'dead'::text, 'cancelled'::text])));
 
 CREATE TABLE alerts.partitions (
