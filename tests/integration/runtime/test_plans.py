@@ -243,7 +243,7 @@ REFUSALS: Plan = {
         pytest.param(ALERTS["stranded"], (NOW,), "notices_due", id="alerts: notices that nobody would send, counted"),
         pytest.param(ALERTS["to_group"], (NOW, 100), "notices_to_group", id="alerts: notices that wait for others"),
         pytest.param(ALERTS["digests_due"], (NOW, ["a1"], [], 100), "digests_due", id="alerts: due digests"),
-        pytest.param(ALERTS["claim_digests"], (["X200", "X400"], NOW), "digests_pkey", id="alerts: claim of digests"),
+        pytest.param(ALERTS["claim_digests"], (["X200", "X400"], NOW), "digests_due", id="alerts: claim of digests"),
         pytest.param(
             ALERTS["digest_members"], (["X200", "X400"],), "notices_of_digest", id="alerts: notices of digests"
         ),
