@@ -133,6 +133,8 @@ def explained(connection: psycopg.Connection[Any], statement: str, parameters: P
 
 SLICE = CONSOLE["slice_of_department"]
 OLD = datetime(2026, 11, 1, 0, 20, tzinfo=UTC)
+EMPTY = ("comments", "owners", "verifications")
+"""Of work on cases there is none here; their keys begin with the case."""
 AGED: Plan = {"before": OLD, "rows": 200, "first": OLD - timedelta(days=30), "last": OLD}
 HISTORY: Plan = {
     "metric": "time_weighted_networking_rate", "kinds": ["day", "week", "month"], "scope": "S1", "dimension": "town",
@@ -243,7 +245,7 @@ REFUSALS: Plan = {
         pytest.param(ALERTS["stranded"], (NOW,), "notices_due", id="alerts: notices that nobody would send, counted"),
         pytest.param(ALERTS["to_group"], (NOW, 100), "notices_to_group", id="alerts: notices that wait for others"),
         pytest.param(ALERTS["digests_due"], (NOW, ["a1"], [], 100), "digests_due", id="alerts: due digests"),
-        pytest.param(ALERTS["claim_digests"], (["X200", "X400"], NOW), "digests_pkey", id="alerts: claim of digests"),
+        pytest.param(ALERTS["claim_digests"], (["X200", "X400"], NOW), "digests_due", id="alerts: claim of digests"),
         pytest.param(
             ALERTS["digest_members"], (["X200", "X400"],), "notices_of_digest", id="alerts: notices of digests"
         ),
@@ -312,7 +314,7 @@ def test_a_hot_statement_goes_by_its_index(
     plan = explained(full, statement, parameters)
     assert index in {node.get("Index Name") for node in plan}
     walked = {node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"}
-    assert walked <= {"accounts", "partitions", "audit_pending", "digests"}, "small, whatever the district"
+    assert walked <= {"accounts", "partitions", "audit_pending", "digests", *EMPTY}, "small, whatever the district"
 
 
 def test_the_newest_refusals_are_not_sorted_anew(full: psycopg.Connection[Any]) -> None:
