@@ -54,7 +54,9 @@ def unit_of(unit: str) -> Sequence[Record]:
 
 def start_documents(here: Scenario) -> subprocess.Popen[bytes]:
     (port,) = free_ports(1)
-    return here.start(python=("-m", "services.documents"), DOCUMENTS_HTTP_PORT=str(port))
+    # a busy machine may take its time: that files come late is no matter of these tests
+    patience = {"DOCUMENTS_PDF_TIMEOUT_S": "60", "DOCUMENTS_PDF_WITHIN_S": "600"}
+    return here.start(python=("-m", "services.documents"), DOCUMENTS_HTTP_PORT=str(port), **patience)
 
 
 async def mails(here: Scenario, to: str, count: int) -> list[EmailMessage]:
