@@ -195,6 +195,87 @@ CREATE TABLE alerts.steps (
     CONSTRAINT steps_pkey PRIMARY KEY (case_id, step)
 );
 
+CREATE TABLE compliance.figures (
+    denominator numeric NOT NULL,
+    difference json NOT NULL,
+    exempt numeric NOT NULL,
+    figure json NOT NULL,
+    high text,
+    known_at timestamp with time zone NOT NULL,
+    low text,
+    metric text NOT NULL,
+    numerator numeric NOT NULL,
+    pack_id text NOT NULL,
+    pack_version integer NOT NULL,
+    period_from timestamp with time zone NOT NULL,
+    period_kind text NOT NULL,
+    period_to timestamp with time zone NOT NULL,
+    reason text NOT NULL,
+    recorded_at timestamp with time zone NOT NULL DEFAULT now(),
+    revision integer NOT NULL,
+    scope text NOT NULL,
+    slice_id text NOT NULL,
+    slice_kind text NOT NULL,
+    unknown numeric NOT NULL,
+    value text,
+    verdict text NOT NULL,
+    CONSTRAINT figures_period_kind_check CHECK ((period_kind = ANY (ARRAY['day'::text, 'week'::text, 'month'::text, 'quarter'::text, 'half_year'::text, 'year'::text]))),
+    CONSTRAINT figures_pkey PRIMARY KEY (metric, scope, slice_kind, slice_id, period_kind, period_from, revision),
+    CONSTRAINT figures_revision_check CHECK ((revision > 0)),
+    CONSTRAINT figures_slice_kind_check CHECK ((slice_kind = ANY (ARRAY['district'::text, 'town'::text, 'community'::text, 'category'::text, 'department'::text, 'unit'::text]))),
+    CONSTRAINT figures_verdict_check CHECK ((verdict = ANY (ARRAY['compliant'::text, 'non_compliant'::text, 'undetermined'::text, 'no_target'::text, 'not_applicable'::text])))
+);
+CREATE INDEX figures_of_period ON compliance.figures USING btree (period_kind, period_from);
+CREATE INDEX figures_of_slice ON compliance.figures USING btree (slice_kind, slice_id, period_kind, period_from);
+
+CREATE VIEW compliance.figures_now AS
+ SELECT DISTINCT ON (metric, scope, slice_kind, slice_id, period_kind, period_from) metric,
+    scope,
+    slice_kind,
+    slice_id,
+    period_kind,
+    period_from,
+    period_to,
+    revision,
+    known_at,
+    recorded_at,
+    numerator,
+    denominator,
+    unknown,
+    exempt,
+    value,
+    low,
+    high,
+    verdict,
+    reason,
+    pack_id,
+    pack_version,
+    difference,
+    figure
+   FROM compliance.figures
+  ORDER BY metric, scope, slice_kind, slice_id, period_kind, period_from, revision DESC;
+
+CREATE TABLE compliance.findings (
+    body_id text NOT NULL,
+    figure_from timestamp with time zone NOT NULL,
+    finding_id text NOT NULL,
+    metric text NOT NULL,
+    period_from timestamp with time zone NOT NULL,
+    period_kind text NOT NULL,
+    revision integer NOT NULL,
+    scope text NOT NULL,
+    CONSTRAINT findings_body_id_metric_scope_period_kind_key UNIQUE (body_id, metric, scope, period_kind),
+    CONSTRAINT findings_pkey PRIMARY KEY (finding_id)
+);
+
+CREATE TABLE compliance.outbox (
+    "position" bigint NOT NULL DEFAULT identity,
+    key text NOT NULL,
+    payload bytea NOT NULL,
+    topic text NOT NULL,
+    CONSTRAINT outbox_pkey PRIMARY KEY ("position")
+);
+
 CREATE TABLE console.accounts (
     created_at timestamp with time zone NOT NULL,
     department text,
