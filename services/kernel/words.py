@@ -398,6 +398,7 @@ class Period(StrEnum):
     """Spans of the calendar that end at a midnight of Asia/Shanghai."""
 
     DAY = "day"
+    WEEK = "week"
     MONTH = "month"
     QUARTER = "quarter"
     HALF_YEAR = "half_year"

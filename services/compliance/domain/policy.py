@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from services.compliance.domain.errors import Refused
 from services.kernel.policy import DatedPack, Packs, Target
 from services.kernel.scope import Scope
+from services.kernel.words import Dimension, Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,22 @@ class CommonCause:
 
 
 @dataclass(frozen=True, slots=True)
+class Publication:
+    """What the pack says of closed periods. A formula whose number is None is not published.
+
+    `findings`: which closes make a finding about a body that is below a target. `cure_limit` in microseconds.
+    """
+
+    availability: Fraction | None = None
+    cure_limit: int | None = None
+    findings: tuple[Period, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
-    """`valid_from` and `valid_to` are the first and the last day. `targets` are in the order of their ids."""
+    """`published` are the scopes of figures that are published, `dimensions` by what they are sliced.
+
+    `valid_from` and `valid_to` are the first and the last day. `targets` are in the order of their ids."""
 
     district: str
     pack_id: str
@@ -42,6 +58,9 @@ class Policy:
     profiles: Mapping[str, Profile]
     default_profile: str
     common_cause: CommonCause
+    published: Sequence[str] = ()
+    dimensions: Sequence[Dimension] = ()
+    publication: Publication = Publication()
 
     def profile(self, name: str | None) -> Profile:
         """Return the profile, the default where `name` is none or none of this pack's (R12)."""
@@ -74,6 +93,10 @@ class Policies:
             found = self._packs.or_earliest(*asked)
             self._on[asked] = None if found is None else found.content
         return self._on[asked]
+
+    def judging(self, district: str) -> str:
+        """Return the district whose packs judge what is of `district` (R2)."""
+        return self._only or district
 
     def turning_days(self, district: str) -> list[int]:
         """Return the days on which another pack may hold than on the day before, in order."""

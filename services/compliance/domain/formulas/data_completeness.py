@@ -14,15 +14,20 @@ from services.kernel.ratio import NOTHING, Ratio
 def data_completeness(population: Population, ask: FigureAsk) -> Counted:
     found = NOTHING
     for unit_id in population.unit_ids:
-        members = [
-            member
-            for member in population.memberships(unit_id, ask.start, ask.end)
-            if member.commissioned and not member.exempt
-        ]
-        for track in population.world.timeline(unit_id).tracks if members else ():
-            for member in members:
-                found += _of_gateway(population, track, member)
+        found += completeness(population, unit_id, ask.start, ask.end)
     return Counted(found)
+
+
+def completeness(population: Population, unit_id: str, start: int, end: int) -> Ratio:
+    """Return the heartbeats of one unit within [start, end)."""
+    found = NOTHING
+    members = [
+        member for member in population.memberships(unit_id, start, end) if member.commissioned and not member.exempt
+    ]
+    for track in population.world.timeline(unit_id).tracks if members else ():
+        for member in members:
+            found += _of_gateway(population, track, member)
+    return found
 
 
 def _of_gateway(population: Population, track: GatewayTrack, member: Membership) -> Ratio:
