@@ -49,6 +49,10 @@ class Establishing:
         self._heartbeats: dict[Pair, tuple[list[int], list[int]]] = {}
         self._waiting = 0
 
+    def ruled_by(self, packs: list[Pack]) -> None:
+        """Go on by these packs."""
+        self._packs = Packs(_dated(pack) for pack in packs)
+
     def age(self) -> None:
         """Forget the ids of what was read before the last call of this. Who never calls it keeps all."""
         self._once_before, self._once = self._once, set()

@@ -101,7 +101,7 @@ def known(registry: Sequence[wire_registry.RegistryEvent], facts: Facts, known_a
         [signal for at, signal in facts.signals if at <= until],
         _heartbeats(facts, until),
         [step for at, step in facts.checks if at <= until],
-        _registry(list(records.values()), until),
+        registry_of(list(records.values()), until),
     )
 
 
@@ -148,7 +148,8 @@ def _pair(fact: wire.SignalFact | wire.HeartbeatsFact | wire.ReplacedFact) -> Pa
     return fact.gateway_id, fact.unit_id
 
 
-def _registry(records: Sequence[wire_registry.RegistryData], until: int) -> Registry:
+def registry_of(records: Sequence[wire_registry.RegistryData], until: int) -> Registry:
+    """Return the rows known at an instant."""
     units: dict[str, list[UnitRow]] = {}
     gateways: dict[str, list[GatewayRow]] = {}
     for data in records:

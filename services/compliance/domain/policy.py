@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from services.compliance.domain.errors import Refused
+from services.kernel.calendar import day_of
 from services.kernel.policy import DatedPack, Packs, Target
 from services.kernel.scope import Scope
 from services.kernel.words import Dimension, Period
@@ -119,6 +120,21 @@ class Policies:
         if day not in self._blind_after:
             self._blind_after[day] = min(pack.blind_after for pack in self._packs.of_all(day))
         return self._blind_after[day]
+
+    def closings(self, end: int) -> set[int]:
+        """Return when a period that ends at an instant is closed, by the pack of each district (R35)."""
+        days = (day_of(end - 1), day_of(end))  # a metric of an instant is judged by the pack of the next day
+        packs = (self._packs.in_force(district, day) for district in self.districts() for day in days)
+        return {end + pack.content.close_after for pack in packs if pack is not None}
+
+    def cure_limits(self) -> set[int]:
+        """Return within what time any pack wants faults cured."""
+        limits = (pack.content.publication.cure_limit for pack in self._packs)
+        return {limit for limit in limits if limit is not None}
+
+    def shortest_blind_after(self) -> int:
+        """Return the shortest gap that any pack calls blind on any day."""
+        return min(pack.content.blind_after for pack in self._packs)
 
     def districts(self) -> list[str]:
         return self._packs.districts()

@@ -126,3 +126,13 @@ def key_of(metric: str, window: Window, part: Part, policies: Policies) -> Key:
     return Key(
         metric, part.scope, part.dimension.value, f"{part.district}/{part.value}" if within else part.value, window
     )
+
+
+def part_of(key: Key, policies: Policies) -> Part:
+    """Return the part that a key is of."""
+    dimension = Dimension(key.slice_kind)
+    district, slash, value = key.slice_id.partition("/")
+    if slash and len(policies.districts()) > 1 and dimension is not Dimension.DISTRICT:
+        return Part(key.scope, dimension, value, district)
+    own = key.slice_id if dimension is Dimension.DISTRICT else ""
+    return Part(key.scope, dimension, key.slice_id, policies.judging(own))
