@@ -189,7 +189,7 @@ class ArchiveFold:
                     lines = reader.lines(
                         archive_lines.instant(max(0, start)).encode(), archive_lines.instant(end).encode()
                     )
-                    self._establishing.remember(line for each in lines if (line := _line(each)) is not None)
+                    self._establishing.remember(line for each in lines if (line := log_line(each)) is not None)
                     self._establishing.age()
             if self._ticks is not None:
                 self._establishing.ticks.restore(self._ticks)
@@ -199,7 +199,7 @@ class ArchiveFold:
         skipped = 0
         for each in reader.lines_from(self._offsets, archive_lines.instant(end_ms).encode()):
             self._offsets[Place(each.topic, each.partition)] = each.offset + 1
-            line = _line(each)
+            line = log_line(each)
             if line is None:
                 skipped += 1
             else:
@@ -265,7 +265,7 @@ class _Taken:
         )
 
 
-def _line(line: Line) -> LogLine | None:
+def log_line(line: Line) -> LogLine | None:
     """Return a line of the archive as one of a log; None for what is no event, which rules leaves out too."""
     event = _event(line)
     if event is None:
@@ -306,6 +306,18 @@ def _clipped(visibility: Visibility, until: int) -> tuple[list[Span], list[Span]
         for spans in (visibility.blind, visibility.impaired)
     )
     return blind, impaired
+
+
+def packs_known(reader: ArchiveReader, end: bytes) -> list[Pack]:
+    """Return the packs recorded before an instant; before the first of all, that one. Raises BadArchive."""
+    found: dict[str, str] = {}
+    for line in reader.registry(reader.whole_until()):
+        event = _event(line)
+        if event is not None and isinstance(event.data.record, PackRecord):
+            if found and line.recorded_at >= end:
+                break
+            found[event.data.record.id] = event.data.model_dump_json()
+    return _packs(found.values())
 
 
 def _sightings(said: Sequence[Any] | None) -> Sightings:

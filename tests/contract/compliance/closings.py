@@ -86,7 +86,7 @@ class Archived:
             place = Place(each.topic, each.partition)
             by_place[place].append(LogRecord(self._next[place], each.timestamp_ms, None, each.value))
             self._next[place] += 1
-        archive.open({place: None for place in by_place})
+        archive.open(dict.fromkeys(by_place))
         for place, held in by_place.items():
             if held:
                 archive.append(place, held[0].offset, held)
@@ -133,10 +133,10 @@ COLUMNS = "metric, scope, slice_kind, slice_id, period_kind, period_from, period
 
 
 def stored(dsn: str, where: str = "true") -> list[tuple[Any, ...]]:
+    order = "known_at, period_kind, period_from, metric, scope, slice_kind, slice_id"
     with psycopg.connect(dsn) as connection:
-        return connection.execute(
-            f"SELECT {COLUMNS} FROM compliance.figures WHERE {where} ORDER BY known_at, period_kind, period_from, metric, scope, slice_kind, slice_id"  # type: ignore[arg-type]  # constants of tests
-        ).fetchall()
+        query = f"SELECT {COLUMNS} FROM compliance.figures WHERE {where} ORDER BY {order}"
+        return connection.execute(query.encode()).fetchall()
 
 
 def ask_of(row: tuple[Any, ...]) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """Figures from sums of unit-days are those that the command line computes of the whole log, on random histories."""
 
-import io
 import json
 from pathlib import Path
 
 import pytest
 
-from schemas.establishing import Establishing, LogLine
 from schemas.codec import Codec
+from schemas.establishing import Establishing, LogLine
 from schemas.inputs import read_packs, read_registry
 from services.compliance.adapters import answer
 from services.compliance.adapters.facts import Facts, known
@@ -15,9 +14,8 @@ from services.compliance.adapters.packs import policies
 from services.compliance.domain.errors import Refused
 from services.compliance.domain.evaluation import evaluate
 from services.compliance.domain.period import Window, windows_between
-from services.compliance.domain.policy import Policies
-from services.compliance.domain.publishing import ask_of, figures_of
-from services.compliance.domain.tally import Counting, Tally, UnitHistory
+from services.compliance.domain.publishing import figures_of
+from services.compliance.domain.tally import Counting, UnitHistory
 from services.compliance.domain.unit_day import checks_by_unit, faults_of, unit_days
 from services.compliance.domain.world import World
 from services.kernel.calendar import day_of
@@ -80,24 +78,19 @@ def differing(world: World) -> list[tuple[str, str]]:
             made = list(figures_of(window, part, tally, world.policies, world.visibility))
         except Refused:
             continue
-        for key, figure in made:
+        for _, figure in made:
             ask = figure.ask
             ours = json.dumps(answer.figure(figure), sort_keys=True)
             theirs = json.dumps(answer.figure(evaluate(world, ask)), sort_keys=True)
             if ours != theirs:
                 found.append((ours, theirs))
-    COUNT.append(len(counting.tallies))
     return found
 
 
-COUNT = []
-
-
-@pytest.mark.parametrize("first", range(1, 121, 30))
+@pytest.mark.parametrize("first", range(1, 25, 12))
 def test_a_figure_of_sums_is_the_figure_of_the_log(first: int, tmp_path: Path) -> None:
-    for seed in range(first, first + 30):
+    for seed in range(first, first + 12):
         world = world_of(seed, tmp_path / str(seed))
         if world is not None:
             bad = differing(world)
             assert not bad, (seed, *bad[0])
-    print(COUNT)
