@@ -122,7 +122,8 @@ async def test_what_comes_late_gives_revisions_with_their_difference(
     [(difference, low)] = query(
         migrated_database,
         "SELECT difference, low FROM compliance.figures WHERE metric = 'access_rate' AND scope = 'S1' "
-        "AND slice_kind = 'town' AND slice_id = 'T002' AND period_kind = 'day' AND revision = 2 ORDER BY period_from LIMIT 1",
+        "AND slice_kind = 'town' AND slice_id = 'T002' AND period_kind = 'day' AND revision = 2 "
+        "ORDER BY period_from LIMIT 1",
     )
     assert difference == {"numerator": [1, 2], "value": ["50.0", low], "low": ["50.0", low], "high": ["50.0", low]}
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.subject import SubjectKind
 from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.ids import CaseId, NoticeId, RequestId, digest
 from services.kernel.words import INSTRUMENTS_ISSUED, Channel, Instrument, Language, Recipient
@@ -122,8 +123,9 @@ _ROLES = {
 
 
 def is_issued_for(case: Case, step: LadderStep) -> bool:
-    """Say whether documents makes the paper of this step; what is urgent or has a common cause never waits for one."""
-    return step.document in INSTRUMENTS_ISSUED and not case.is_urgent and not case.is_common
+    """Say whether documents makes the paper of this step; what is urgent or about no unit never waits for one."""
+    of_unit = case.subject.kind is SubjectKind.UNIT  # the papers are about a unit and its equipment
+    return of_unit and step.document in INSTRUMENTS_ISSUED and not case.is_urgent and not case.is_common
 
 
 def request_id_of(case_id: CaseId, step: str) -> RequestId:
