@@ -15,9 +15,6 @@ SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
 
 @pytest.fixture(params=BOARDS)
-FLOORED = r"\w+:firenet_console_\w+_(low_ratio:min|high_ratio:max)\b|(min by \(.+\) \(firenet_figure_low|max by \(.+\) \(firenet_figure_high)_ratio\b"
-"""Series that the kernel has floored before they were exported: the lower bound of several is their least."""
-
 def board(request: pytest.FixtureRequest) -> dict[str, Any]:
     return BOARDS[request.param]
 
@@ -122,6 +119,13 @@ def colour_is_never_the_only_carrier_of_a_meaning(panel: dict[str, Any]) -> None
             assert re.search(r"[A-Za-z]{2}", result["text"]), "a coloured value says the same as a word"
     if panel["type"] == "stat" and panel["options"]["colorMode"] != "none":
         assert defaults["mappings"]
+
+
+FLOORED = (
+    r"\w+:firenet_console_\w+_(low_ratio:min|high_ratio:max)\b"
+    r"|min by \(.+\) \(firenet_figure_low_ratio\b|max by \(.+\) \(firenet_figure_high_ratio\b"
+)
+"""What the kernel has floored before it was exported; of several lower bounds the least, of upper ones the greatest."""
 
 
 def rates_are_shown_with_one_decimal_and_what_is_floored_comes_floored(panel: dict[str, Any]) -> None:
