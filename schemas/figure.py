@@ -21,7 +21,7 @@ class FigureTarget(Wire):
 class FigureBody(Wire):
     """A figure as `python -m services.compliance figures` answers it (docs/domain/figures.md, section 7)."""
 
-    model_config = ConfigDict(populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
     metric: str
     scope: str

@@ -191,11 +191,10 @@ async def test_a_body_below_target_is_a_finding_until_it_is_not(
 
     await until_done(closing(pool, archived.root, 4 * HOUR))
 
-    events = [
-        codec.findings.decode(row[2].encode()) for row in query(migrated_database, MESSAGES) if row[0] == FINDINGS
-    ]
-    told = [(event.data.phase.value, event.data.close.period_from.isoformat()[:10]) for event in events
-            if isinstance(event, BodyFinding) and event.data.subject.id == "T002"]  # fmt: skip
+    raw = [row[2] for row in query(migrated_database, MESSAGES) if row[0] == FINDINGS]
+    events = [event for each in raw if isinstance(event := codec.findings.decode(each.encode()), BodyFinding)]
+    town = [event.data for event in events if event.data.subject.id == "T002"]
+    told = [(data.phase.value, data.close.period_from.isoformat()[:10]) for data in town]
     assert told == [("began", "2026-03-09"), ("changed", "2026-03-10")]
     assert {event.data.subject.id for event in events} == {"sample", "T002", "education", "health"}
     assert len({event.id for event in events}) == len(events)
