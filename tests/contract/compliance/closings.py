@@ -92,18 +92,23 @@ class Archived:
                 archive.append(place, held[0].offset, held)
         archive.close()
 
-    def pipe(self, work: Path, known_at: datetime, asked: list[dict[str, Any]], pack: str = PACK) -> list[Any]:
-        """Return the figures that the two command lines answer of the same archive."""
+    def facts(self, work: Path, pack: str = PACK) -> bytes:
+        """Return what the first command line establishes of all that is archived."""
         work.mkdir(exist_ok=True)
         (work / "PACK.yaml").write_text(pack, "utf-8")
         (work / "REGISTRY.jsonl").write_bytes(b"")
-        (work / "ASK.json").write_text(json.dumps({"known_at": known_at.isoformat(), "figures": asked}), "utf-8")
-        lines, told, out = io.BytesIO(), io.BytesIO(), io.BytesIO()
+        lines, told = io.BytesIO(), io.BytesIO()
         assert log.run(["2020-01-01", "2029-01-01", "--archive", str(self.root)], lines, io.StringIO()) == 0
         (work / "LOG.jsonl").write_bytes(lines.getvalue())
         common = ["--pack", str(work / "PACK.yaml"), "--registry", str(work / "REGISTRY.jsonl")]
         assert facts.run([*common, "--log", str(work / "LOG.jsonl")], told) == 0
-        told.seek(0)
+        return told.getvalue()
+
+    def figures(self, work: Path, told_facts: bytes, known_at: datetime, asked: list[dict[str, Any]]) -> list[Any]:
+        """Return what the second one answers of them."""
+        (work / "ASK.json").write_text(json.dumps({"known_at": known_at.isoformat(), "figures": asked}), "utf-8")
+        common = ["--pack", str(work / "PACK.yaml"), "--registry", str(work / "REGISTRY.jsonl")]
+        told, out = io.BytesIO(told_facts), io.BytesIO()
         assert figures.run(["figures", *common, "--facts", "-", "--ask", str(work / "ASK.json")], told, out) == 0
         found: list[Any] = json.loads(out.getvalue())["figures"]
         return found

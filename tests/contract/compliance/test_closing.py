@@ -66,10 +66,10 @@ def district(work: Path) -> Scenario:
 
 def the_same(archived: Archived, dsn: str, work: Path, pack: str = PUBLISHING) -> int:
     """Hold every stored revision against the pipe of two commands, cut at its known_at; return how many there are."""
-    rows = stored(dsn)
+    rows, facts = stored(dsn), archived.facts(work, pack)
     for known_at, group in groupby(rows, key=lambda row: row[8]):
         told = list(group)
-        answers = archived.pipe(work, known_at, [ask_of(row) for row in told], pack)
+        answers = archived.figures(work, facts, known_at, [ask_of(row) for row in told])
         for row, answer in zip(told, answers, strict=True):
             assert row[9] == json_line(answer).rstrip("\n"), row[:9]
     return len(rows)
@@ -81,7 +81,7 @@ async def test_what_is_published_is_what_the_command_lines_answer(
     archived = Archived(tmp_path / "archive")
     archived.put(sent(district(tmp_path), PUBLISHING))
 
-    await until_done(closing(pool, archived.root))
+    await until_done(closing(pool, archived.root, 4 * HOUR))
 
     assert the_same(archived, migrated_database, tmp_path / "pipe") > 100
     days = {row[5].isoformat() for row in stored(migrated_database, "period_kind = 'day'")}
@@ -108,11 +108,11 @@ async def test_what_comes_late_gives_revisions_with_their_difference(
 ) -> None:
     archived, told = Archived(tmp_path / "archive"), district(tmp_path)
     archived.put(sent(told, PUBLISHING))
-    await until_done(closing(pool, archived.root))
+    await until_done(closing(pool, archived.root, 4 * HOUR))
     first = stored(migrated_database)
 
     archived.put([each for each in sent(late(told), PUBLISHING) if each.timestamp_ms > FIRST_HALF_MS])
-    await until_done(closing(pool, archived.root))
+    await until_done(closing(pool, archived.root, 4 * HOUR))
 
     the_same(archived, migrated_database, tmp_path / "pipe")
     assert stored(migrated_database)[: len(first)] == first, "nothing published changes"
