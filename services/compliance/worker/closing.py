@@ -132,6 +132,8 @@ class Closing:
         if not self._ready:
             await self._in_thread(self._log.restore, None if position is None else position.state)
             self._ready = True
+            if position is not None and position.computed_at == position.known_at == position.published_at:
+                await self._show_again(position)
         if position is not None and position.computed_at != position.known_at:
             await self._compute(position)
         elif position is not None and position.published_at != position.known_at:
@@ -195,6 +197,19 @@ class Closing:
         self._metrics.published(new)
         if new:
             self._tell("figures_published", figures=len(new), revised=sum(each.revision > 1 for each in new))
+
+    async def _show_again(self, position: Position) -> None:
+        """Show after a start what was shown before it; nothing is published by that."""
+        watermark, policies = self._log.visibility.watermark, self._policies()
+        if watermark is None or self._log.catches_up:
+            return
+        closed = {
+            window.kind: window
+            for window in self._windows(self._log.visibility)
+            if any(end <= watermark for end in policies.closings(window.end))
+        }
+        shown = await self._figures(position, [closed[kind] for kind in RUNNING if kind in closed])
+        self._metrics.show(shown.closed, shown.running)
 
     async def _whose_age_matters(self, position: Position, dirt: Dirt) -> Dirt:
         """Add the days of faults that have just become too old to be cured in time: time alone changes their figure."""

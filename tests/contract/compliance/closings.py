@@ -114,11 +114,11 @@ class Archived:
         return found
 
 
-def closing(pool: Pool, root: Path, step_s: int = 3600) -> Closing:
+def closing(pool: Pool, root: Path, step_s: int = 3600, registry: CollectorRegistry | None = None) -> Closing:
     return Closing(
         log=ArchiveFold(root, PLACES, step_s=step_s, tell=lambda *_, **__: None),
         store=PostgresFacts(pool),
-        metrics=ClosingMetrics(CollectorRegistry()),
+        metrics=ClosingMetrics(registry or CollectorRegistry()),
         clock=MemoryClock(),
         tell=lambda *_, **__: None,
         wake=lambda: None,

@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from prometheus_client import CollectorRegistry
 
 from deploy.stack.postgres import Postgres
 from schemas import codec
@@ -138,9 +139,13 @@ async def test_a_process_that_ends_after_any_turn_changes_nothing(
     async with open_pool(other_database, "test", 1, 3) as other:
         while await closing(other, archived.root, 4 * HOUR).turn():
             pass  # each turn by a process that knows nothing but what stands in the database
+        after = CollectorRegistry()
+        assert not await closing(other, archived.root, 4 * HOUR, after).turn()
 
     assert stored(other_database) == stored(migrated_database)
     assert query(other_database, MESSAGES) == query(migrated_database, MESSAGES)
+    day = {"metric": "access_rate", "scope": "S1", "period": "day", "state": "closed", "slice": "district"}
+    assert after.get_sample_value("firenet_figure_low_ratio", {**day, "id": "sample"}) is not None
 
 
 async def test_replay_proves_what_stands_and_names_what_does_not(
