@@ -48,15 +48,15 @@ CREATE TABLE compliance.outbox (
     payload  bytea NOT NULL
 );
 
--- Findings about bodies that are open: a body below target at the last close of a period that counts.
+-- What the newest close that counts said of a target of a body (ADR 41).
 CREATE TABLE compliance.findings (
-    finding_id   text        PRIMARY KEY,  -- derived from its cause (ADR 4)
-    body_id      text        NOT NULL,
-    metric       text        NOT NULL,
-    scope        text        NOT NULL,
-    period_kind  text        NOT NULL,
-    period_from  timestamptz NOT NULL,     -- of the close that began it
-    figure_from  timestamptz NOT NULL,     -- of the close that it last told of, with its revision
-    revision     integer     NOT NULL,
-    UNIQUE (body_id, metric, scope, period_kind)
+    body_id     text        NOT NULL,
+    metric      text        NOT NULL,
+    scope       text        NOT NULL,
+    period_kind text        NOT NULL,
+    finding_id  text        NOT NULL,      -- the body's, derived from its cause (ADR 4); '' when there was none yet
+    figure_from timestamptz NOT NULL,      -- where the period of that close begins
+    revision    integer     NOT NULL,
+    is_missed   boolean     NOT NULL,
+    PRIMARY KEY (body_id, metric, scope, period_kind)
 );

@@ -1,0 +1,96 @@
+"""Figures from sums of unit-days are those that the command line computes of the whole log, on random histories."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from schemas.codec import Codec
+from schemas.establishing import Establishing, LogLine
+from schemas.inputs import read_packs, read_registry
+from services.compliance.adapters import answer
+from services.compliance.adapters.facts import Facts, known
+from services.compliance.adapters.packs import policies
+from services.compliance.domain.errors import Refused
+from services.compliance.domain.evaluation import evaluate
+from services.compliance.domain.knowledge import Knowledge
+from services.compliance.domain.period import Window, windows_between
+from services.compliance.domain.publishing import figures_of
+from services.compliance.domain.tally import Counting, UnitHistory
+from services.compliance.domain.unit_day import checks_by_unit, faults_of, unit_days
+from services.kernel.calendar import day_of
+from services.kernel.words import Period
+from tests.naive.compare import pack_name, write
+from tests.naive.histories import history
+
+PUBLICATION = "\npublication: {availability: '0.5', cure_limit_s: 3600}\n"
+LOG: Codec[LogLine] = Codec(LogLine)
+
+
+def knowledge_of(seed: int, work: Path) -> Knowledge | None:
+    """Return what is known at the end of a random history, None where its inputs are refused."""
+    told = history(seed)
+    write(told, work)
+    paths = [work / pack_name(number) for number in range(len(told.packs))]
+    for path in paths:
+        path.write_text(path.read_text("utf-8") + PUBLICATION, "utf-8")
+    packs = read_packs(paths)
+    facts = Facts()
+    for fact in Establishing(packs).facts([LOG.decode(line.encode()) for line in told.log]):
+        facts.take(fact)
+    return Knowledge(known(read_registry(work / "REGISTRY.jsonl"), facts, None), policies(packs))
+
+
+def histories(knowledge: Knowledge, first: int, last: int) -> list[UnitHistory]:
+    checks = checks_by_unit(knowledge, knowledge.checks)
+    return [
+        UnitHistory(
+            unit_id,
+            knowledge.registry.units[unit_id],
+            list(unit_days(knowledge, unit_id, first, last)),
+            faults_of(knowledge, unit_id),
+            checks.get(unit_id, []),
+        )
+        for unit_id in knowledge.unit_ids
+    ]
+
+
+def periods(knowledge: Knowledge) -> list[Window]:
+    through = knowledge.visibility.through
+    day = day_of(through)
+    return [
+        window
+        for kind in (Period.DAY, Period.WEEK, Period.MONTH)
+        for window in windows_between(kind, day - 20, day)
+        if window.end <= through
+    ]
+
+
+def differing(knowledge: Knowledge) -> list[tuple[str, str]]:
+    windows = periods(knowledge)
+    counting = Counting(windows, knowledge.policies)
+    day = day_of(knowledge.visibility.through)
+    for unit in histories(knowledge, day - 80, day):
+        counting.take(unit)
+    found = []
+    for (window, part), tally in counting.tallies.items():
+        try:
+            made = list(figures_of(window, part, tally, knowledge.policies, knowledge.visibility))
+        except Refused:
+            continue
+        for _, figure in made:
+            ask = figure.ask
+            ours = json.dumps(answer.figure(figure), sort_keys=True)
+            theirs = json.dumps(answer.figure(evaluate(knowledge, ask)), sort_keys=True)
+            if ours != theirs:
+                found.append((ours, theirs))
+    return found
+
+
+@pytest.mark.parametrize("first", range(1, 13, 6))
+def test_a_figure_of_sums_is_the_figure_of_the_log(first: int, tmp_path: Path) -> None:
+    for seed in range(first, first + 6):
+        knowledge = knowledge_of(seed, tmp_path / str(seed))
+        if knowledge is not None:
+            bad = differing(knowledge)
+            assert not bad, (seed, *bad[0])
