@@ -21,6 +21,7 @@ from services.compliance.cli import replay
 from services.runtime.postgres import Pool, open_pool
 from tests.contract.compliance.closings import Archived, ask_of, closing, sent, stored, until_done
 from tests.contract.compliance.scenario import DAY, PACK, T0, Scenario, iso
+from tests.contract.compliance.test_adjustments import approve, version
 from tests.parts import fresh_database
 
 HOUR = 3600
@@ -127,6 +128,45 @@ async def test_what_comes_late_gives_revisions_with_their_difference(
         "ORDER BY period_from LIMIT 1",
     )
     assert difference == {"numerator": [1, 2], "value": ["50.0", low], "low": ["50.0", low], "high": ["50.0", low]}
+
+
+def decided(told: Scenario) -> Scenario:
+    """What two people decide on the third day about the first two; one of it is ended sooner five hours later."""
+    told.log = []
+    told.ticks(2 * DAY + 12 * HOUR + BEAT, 2 * DAY + 23 * HOUR, BEAT)
+    at = 2 * DAY + 13 * HOUR
+    lost = version("correction", 20 * HOUR, DAY, at, "A1", unit_id="U2", counted_as="connected")
+    work = version("maintenance", 4 * HOUR, 8 * HOUR, at, "A2")
+    sooner = version("maintenance", 4 * HOUR, 6 * HOUR, at + 5 * HOUR, "A2")
+    midnight = version("exemption", 2 * DAY - HOUR, 2 * DAY + HOUR, at, "A3", unit_id="U2")
+    test = version("test", 23 * HOUR, 25 * HOUR, at, "A4", trouble="fault", address="p2")
+    approve(approve(approve(approve(told, lost, at=at), work, at=at), midnight, at=at), test, at=at)
+    return approve(told, work, sooner, at=at + 5 * HOUR)
+
+
+async def test_a_closed_day_follows_what_two_people_decided_of_it(
+    pool: Pool, migrated_database: str, tmp_path: Path
+) -> None:
+    archived, told = Archived(tmp_path / "archive"), district(tmp_path)
+    archived.put(sent(told, PUBLISHING))
+    await until_done(closing(pool, archived.root, 4 * HOUR))
+    first = stored(migrated_database)
+
+    archived.put([each for each in sent(decided(told), PUBLISHING) if each.timestamp_ms > FIRST_HALF_MS])
+    await until_done(closing(pool, archived.root, 4 * HOUR))
+
+    the_same(archived, migrated_database, tmp_path / "pipe")
+    assert stored(migrated_database)[: len(first)] == first, "nothing published changes"
+    town = "SELECT difference FROM compliance.figures WHERE metric = 'time_weighted_networking_rate' AND scope = 'S1' "
+    town += "AND slice_kind = 'town' AND period_kind = 'day' AND period_from = '2026-03-09T16:00:00Z' "
+    [(gained,)] = query(migrated_database, town + "AND slice_id = 'T002' AND revision > 1")
+    assert gained["numerator"][1] - gained["numerator"][0] == 4 * HOUR * 1_000_000
+    [(less,), (more,)] = query(migrated_database, town + "AND slice_id = 'T001' AND revision > 1 ORDER BY revision")
+    assert less["exempt"] == [0, 4 * HOUR * 1_000_000]
+    assert more["exempt"] == [4 * HOUR * 1_000_000, 2 * HOUR * 1_000_000]
+    revised = {(row[0], row[5].isoformat()[:10]) for row in stored(migrated_database, "revision > 1")}
+    assert {("access_rate", "2026-03-10"), ("live_networking_rate", "2026-03-10")} <= revised, "exempt at midnight"
+    assert {("device_intact_rate", "2026-03-09"), ("fault_cure_timely_rate", "2026-03-09")} <= revised
 
 
 async def test_a_process_that_ends_after_any_turn_changes_nothing(
