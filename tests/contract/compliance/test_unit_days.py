@@ -87,7 +87,7 @@ def differing(world: World) -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize("first", range(1, 13, 6))
+@pytest.mark.parametrize("first", range(1, 7, 6))
 def test_a_figure_of_sums_is_the_figure_of_the_log(first: int, tmp_path: Path) -> None:
     for seed in range(first, first + 6):
         world = world_of(seed, tmp_path / str(seed))
