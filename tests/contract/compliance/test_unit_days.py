@@ -118,9 +118,8 @@ def differing(knowledge: Knowledge) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("decisions", [0, 6], ids=["as measured", "adjusted"])
-@pytest.mark.parametrize("first", range(1, 13, 6))
-def test_a_figure_of_sums_is_the_figure_of_the_log(first: int, decisions: int, tmp_path: Path) -> None:
-    for seed in range(first, first + 6):
+def test_a_figure_of_sums_is_the_figure_of_the_log(decisions: int, tmp_path: Path) -> None:
+    for seed in range(1, 7):
         knowledge = knowledge_of(seed, tmp_path / str(seed), decisions)
         if knowledge is not None:
             bad = differing(knowledge)
