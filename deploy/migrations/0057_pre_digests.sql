@@ -22,8 +22,8 @@ CREATE INDEX digests_due ON alerts.digests (next_attempt_at) WHERE state IN ('pe
 
 -- Null: may not leave in a digest (fire, common cause, webhook, and all that the version before writes).
 ALTER TABLE alerts.notices
-    ADD COLUMN group_state  text CHECK (group_state IN ('waits', 'alone', 'digest')),
-    ADD COLUMN digest_id text REFERENCES alerts.digests;
+    ADD COLUMN group_state text,
+    ADD COLUMN digest_id   text;
 CREATE INDEX notices_to_group ON alerts.notices (next_attempt_at) WHERE group_state = 'waits' AND state = 'pending';
 CREATE INDEX notices_of_digest ON alerts.notices (digest_id) WHERE digest_id IS NOT NULL;
 

@@ -358,12 +358,20 @@ class FireNet:
 
         return SetUp(self.folder / "set-up.log", work)
 
-    def service(self, name: str, port: int, *, module: str = "", extra: Mapping[str, str] | None = None) -> Service:
+    def service(
+        self,
+        name: str,
+        port: int,
+        *,
+        module: str = "",
+        words: Sequence[str] = (),
+        extra: Mapping[str, str] | None = None,
+    ) -> Service:
         """Return one service, ready when its own /readyz says so."""
         return Service(
             self.folder / name,
             name=name,
-            argv=[sys.executable, "-m", f"services.{module or name}"],
+            argv=[sys.executable, "-m", f"services.{module or name}", *words],
             env={**self.environment(), **(extra or {})},
             ready=http_ok(f"http://{HOST}:{port}/readyz"),
             start_limit_s=90,
@@ -386,6 +394,6 @@ class FireNet:
             self.service("alerts", self.ports.alerts, extra={"ALERTS_LANE": "ordinary"}),
             self.service("documents", self.ports.documents),
             self.service("compliance", self.ports.compliance),
-            self.service("registry", self.ports.registry),
+            self.service("registry", self.ports.registry, words=["serve"]),
             self.service("console", self.ports.console_status),
         ]

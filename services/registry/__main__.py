@@ -1,15 +1,15 @@
-"""`python -m services.registry [COMMAND]`: without a command, the service that takes the console's orders."""
+"""`python -m services.registry COMMAND`; `serve` is the service that takes the console's orders."""
 
 import sys
 
 
 def run(arguments: list[str]) -> int:
     # Each imports its own: the service's HTTP is a third of a second that a command has no use for.
-    if not arguments:
+    if arguments == ["serve"]:
         from services.registry.cli import serve
 
         return serve.main()
-    if arguments[0] == "adjust":
+    if arguments[:1] == ["adjust"]:
         from services.registry.cli import adjust
 
         return adjust.main(arguments[1:])

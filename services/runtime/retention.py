@@ -109,6 +109,8 @@ class Retention:
             return
         for aged in self._tables:
             try:
+                if not await self._carried(aged, before):
+                    continue  # another process is at it; without what is carried over nothing may go
                 chunks = await self._chunks(aged, before)
                 rows = await self._batchwise(aged, before, stop)
             except UNREADY as error:
@@ -118,18 +120,26 @@ class Retention:
             if rows or chunks:
                 get_logger().info("retention_removed", table=aged.table, before=before, rows=rows, chunks=chunks)
 
-    async def _chunks(self, aged: Aged, before: datetime) -> int:
-        """Carry over what must be, then drop whole chunks, the oldest first."""
+    async def _carried(self, aged: Aged, before: datetime) -> bool:
+        if aged.carry is None:
+            return True
         async with self._pool.connection() as connection:
-            if aged.carry is not None and await self._alone(connection, aged):
-                await connection.execute(aged.carry.encode(), {"before": before})
+            if not await self._alone(connection, aged):
+                return False
+            await connection.execute(aged.carry.encode(), {"before": before})
+        return True
+
+    async def _chunks(self, aged: Aged, before: datetime) -> int:
+        """Drop whole chunks, the oldest first; those that hold something needed are passed over."""
+        async with self._pool.connection() as connection:
             ((_, extension, _),) = await _all(connection, SQL["server"])
             if extension is None:
                 return 0
-            asked = {"table": aged.table, "before": before, "most": CHUNKS_A_TURN}
-            found = await _all(connection, SQL["chunks"], asked)
+            found = await _all(connection, SQL["chunks"], {"table": aged.table, "before": before})
         dropped = 0
         for first, last in found:
+            if dropped >= CHUNKS_A_TURN:
+                break
             dropped += await self._drop(aged, {"table": aged.table, "first": first, "last": last, "before": before})
         return dropped
 

@@ -3,8 +3,8 @@
 `python -m tests.bench.alerts [--fires 300] [--rate 10] [--storm 20000]`. Open loop: fires are published at planned
 instants whatever happened to those before, and each latency counts from its planned instant.
 
-`--outage 10000` does so for a mass outage instead: so many units of one carrier are lost within 5 s, then as many
-faults of units that share nothing, each with fires in the middle, and counts what was mailed.
+`--outage 10000` does so for a mass outage instead: so many units of one carrier are lost within 5 s, then a fifth as
+many have faults that share nothing, each with fires in the middle; and it counts what was mailed.
 """
 
 import argparse
@@ -116,7 +116,7 @@ async def outage(here: Scenario, hook: Stopwatch, units: list[str], kind: Findin
 
 async def mass_outage(here: Scenario, hook: Stopwatch, arguments: argparse.Namespace) -> None:
     lost = [f"L{number:05}" for number in range(arguments.outage)]
-    faulty = [f"F{number:05}" for number in range(arguments.outage)]
+    faulty = [f"F{number:05}" for number in range(arguments.outage // 5)]
     grouping = yaml.safe_load((ROOT / "deploy/packs/sample-2026.yaml").read_text(encoding="utf-8"))["grouping"]
     await here.publish(
         pack_record(sample_pack(grouping=grouping)),

@@ -187,7 +187,7 @@ class PostgresCaseTransaction:
     async def taken(self, case_ids: Collection[CaseId]) -> Mapping[CaseId, Sequence[Earlier]]:
         found: dict[CaseId, list[Earlier]] = {}
         for row in await self._rows(SQL["steps_taken"], (list(case_ids),)) if case_ids else ():
-            one = Earlier(row["taken_at"], tuple(row["told"]), row["number"] or "")
+            one = Earlier(row["taken_at"], tuple(row["recipients"]), row["number"] or "")
             found.setdefault(CaseId(row["case_id"]), []).append(one)
         return found
 
@@ -252,12 +252,12 @@ class PostgresCaseTransaction:
 
     async def _save_work(self, changes: Changes) -> None:
         for statement, rows in (
-            ("put_owners", list(changes.owned.values())),
-            ("insert_comments", changes.comments),
-            ("insert_verifications", changes.verified),
+            (SQL["put_owners"], list(changes.owned.values())),
+            (SQL["insert_comments"], changes.comments),
+            (SQL["insert_verifications"], changes.verified),
         ):
             if rows:
-                await self._connection.execute(SQL[statement], (to_json([asdict(row) for row in rows]),))
+                await self._connection.execute(statement, (to_json([asdict(row) for row in rows]),))
         if changes.released:
             await self._connection.execute(SQL["release"], (list(changes.released),))
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.console.adapters.statements import SQL
-from services.console.domain.case_list import CasePlace, CaseQuery, CaseView
+from services.console.domain.case_list import CasePlace, CaseQuery, CaseSort, CaseView
 
 Parameters = dict[str, Any]
 MIN_INITIALS = 2
@@ -20,36 +20,45 @@ class CasePages:
     parameters: Parameters
 
 
+OPEN = {
+    CaseSort.PRESSING: (SQL["cases_pressing"], SQL["after_pressing"]),
+    CaseSort.NEWEST: (SQL["cases_newest"], SQL["after_newest"]),
+    CaseSort.OLDEST: (SQL["cases_oldest"], SQL["after_oldest"]),
+}
+CLOSED = (SQL["cases_closed"], SQL["after_closed"])
+"""The statement of an order, and what begins a page behind a row."""
+
+
 def case_pages(query: CaseQuery, *, hides_members: bool) -> CasePages:
     """Return the statements' parts. `hides_members`: the reader sees the common cause that a member belongs to."""
     closed = query.view is CaseView.CLOSED
-    order = "closed" if closed else query.sort.value
+    statement, behind = CLOSED if closed else OPEN[query.sort]
     conditions, parameters = [], Parameters(limit=query.limit + 1, state="closed" if closed else "open")
     if query.view is CaseView.MINE:
         conditions.append(SQL["mine"])
         parameters["reader"] = query.reader
     if query.view is CaseView.UNTAKEN:
         conditions.append(SQL["untaken"])
-    for name, value, parameter in (
-        ("of_kinds", list(query.kinds), "kinds"),
-        ("of_step", query.step, "step"),
-        ("of_town", query.town, "town"),
-        ("of_department", query.department, "lead"),
+    for condition, value, parameter in (
+        (SQL["of_kinds"], list(query.kinds), "kinds"),
+        (SQL["of_step"], query.step, "step"),
+        (SQL["of_town"], query.town, "town"),
+        (SQL["of_department"], query.department, "lead"),
     ):
         if value:
-            conditions.append(SQL[name])
+            conditions.append(condition)
             parameters[parameter] = value
     if query.text:
-        conditions.append(SQL["closed_named" if closed else "open_named"])
+        conditions.append(SQL["closed_named"] if closed else SQL["open_named"])
         parameters |= search_parameters(query.text) | {"exact": query.text}
     if hides_members and not closed and not query.narrows:
         conditions.append(SQL["outside_common"])
     after = "TRUE"
     if query.after is not None:
-        after = SQL[f"after_{order}"]
+        after = behind
         place = query.after
         parameters |= {"rank": place.rank, "due": place.due, "at": place.at, "behind": place.case_id}
-    return CasePages(SQL[f"cases_{order}"], " AND ".join(conditions) or "TRUE", after, parameters)
+    return CasePages(statement, " AND ".join(conditions) or "TRUE", after, parameters)
 
 
 def search_parameters(text: str) -> Parameters:

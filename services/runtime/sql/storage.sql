@@ -18,7 +18,7 @@ SET LOCAL lock_timeout = '2s'
 -- chunks --
 SELECT range_start, range_end FROM timescaledb_information.chunks
 WHERE hypertable_schema || '.' || hypertable_name = %(table)s AND range_end <= %(before)s
-ORDER BY range_start LIMIT %(most)s
+ORDER BY range_start
 
 -- drop_chunk --
 SELECT count(*) FROM drop_chunks(%(table)s::regclass, older_than => %(last)s::timestamptz,

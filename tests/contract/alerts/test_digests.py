@@ -235,8 +235,6 @@ async def test_auditor_finds_what_nobody_would_send_and_who_has_no_owner(migrate
         assert (seen.stranded, seen.no_owner) == (0, 1)
         assert (await auditor.overview(at(90), at(30))).stranded == len(cases), "nobody groups them"
         post.clock.forward(10)
-        await post.turn()
-        post.clock.forward(10)
         await post.grouping.turn()
         assert (await auditor.overview(at(90), at(15))).stranded == 0
         async with pool.connection() as connection:

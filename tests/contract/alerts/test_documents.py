@@ -15,6 +15,7 @@ from services.alerts.domain.delivery.documents import (
     Attached,
     AwaitingNotice,
     DocumentRequest,
+    Earlier,
     File,
     Named,
     Particulars,
@@ -22,6 +23,7 @@ from services.alerts.domain.delivery.documents import (
 )
 from services.alerts.domain.delivery.notice import Notice
 from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.escalation.steps import StepTaken
 from services.alerts.ports import Changes, Ready
 from services.kernel.words import FileKind, Instrument, Language
 from services.runtime.postgres import open_pool
@@ -141,3 +143,19 @@ async def test_files_are_kept_until_the_notices_that_bring_them_have_ended(migra
         await save(here, Changes(cancelled={one.case_id: Reason.CASE_CLOSED}))
         assert await auditor.forget_files() == len(FILES)
         assert await auditor.forget_files() == 0
+
+
+async def test_what_was_done_before_is_who_was_told_by_which_document(stores: Stores) -> None:  # noqa: F811 - as above
+    one = await opened(stores, "c1")
+    await attach(stores, one)
+    told = StepTaken(one.case_id, "H0", at(0), at(1), "I1", "003", ("unit_manager", "T01"))
+    board = StepTaken(one.case_id, "H3", at(0), at(2), "BOARD", "003", (), nobody="board_only")
+    later = StepTaken(one.case_id, "H4", at(0), at(3), "I4", "003", ("health",))
+    await save(stores, Changes(steps=[later, board, told]))
+    async with stores.cases.transaction() as transaction:
+        found = await transaction.taken([one.case_id])
+    number = issued(request_of(one).request_id, one.case_id).number
+    assert list(found[one.case_id]) == [
+        Earlier(at(1), ("unit_manager", "T01"), number),
+        Earlier(at(3), ("health",), ""),
+    ]

@@ -71,7 +71,11 @@ async def cases(migrated_database: str) -> AsyncIterator[Cases]:
 async def test_an_old_closed_case_goes_with_all_that_hangs_on_it_and_the_audit_stays(cases: Cases) -> None:
     for case_id in ("old1", "old2", "old3", "late"):
         cases.put(case_id, NEW if case_id == "late" else OLD)
-        cases.run("INSERT INTO alerts.steps VALUES (%s, 'H0', now(), now(), 'd', 'c', '{}')", case_id)
+        cases.run(
+            "INSERT INTO alerts.steps (case_id, step, due_at, taken_at, document, clause, recipients)"
+            " VALUES (%s, 'H0', now(), now(), 'd', 'c', '{}')",
+            case_id,
+        )
         cases.run("INSERT INTO alerts.receipts VALUES (%s, 'b', 'H0', now(), 'x', 'console', '')", case_id)
         cases.run(NOTICE, f"N{case_id}", case_id, "accepted", True)
         cases.run(

@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry, Counter
 from services.rules.adapters.retention import TABLES, Horizon
 from services.runtime.lifecycle import Stop
 from services.runtime.migrate import migrate
-from services.runtime.postgres import Pool, open_pool
-from services.runtime.retention import Counters, Retention, edition
+from services.runtime.postgres import Connection, Pool, open_pool
+from services.runtime.retention import Aged, Counters, Retention, edition
 
 BEFORE = datetime(2025, 10, 24, 16, tzinfo=UTC)
 OLD, OLDER, NEW = BEFORE - timedelta(days=40), BEFORE - timedelta(days=200), BEFORE + timedelta(days=40)
@@ -66,11 +66,14 @@ class Store:
             "INSERT INTO rules.rate_samples VALUES (%s, 0, 'S1', 'district', %s, 9, %s, 0, 0)", (at, value, connected)
         )
 
-    async def forget(self, stop: Stop | None = None, before: datetime = BEFORE, **bounds: Any) -> None:
+    def retention(self, **bounds: Any) -> Retention:
         async def horizon() -> datetime:
-            return before
+            return BEFORE
 
-        await Retention(self.pool, TABLES, horizon, self.counters, pause_s=0, **bounds).turn(stop or Stop())
+        return Retention(self.pool, TABLES, horizon, self.counters, pause_s=0, **bounds)
+
+    async def forget(self, stop: Stop | None = None, **bounds: Any) -> None:
+        await self.retention(**bounds).turn(stop or Stop())
 
     def removed(self, table: str) -> tuple[float, float]:
         """Return rows and chunks."""
@@ -189,6 +192,21 @@ async def test_one_process_at_a_time_and_one_that_is_told_to_stop_stops(store: S
     stop.set()
     await store.forget(stop, rows=2)
     assert store.all("SELECT count(*) FROM rules.signals") == [(3,)]
+
+
+async def test_no_sample_goes_that_was_not_carried_over(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.sample(OLD, 7)
+
+    async def taken(connection: Connection, aged: Aged) -> bool:
+        """Another process is at it just when ours would carry over, and has gone a moment later."""
+        asked.append(aged.table)
+        return asked.count(aged.table) > 1
+
+    asked: list[str] = []
+    retention = store.retention()
+    monkeypatch.setattr(retention, "_alone", taken)
+    await retention.turn(Stop())
+    assert store.all("SELECT count(*) FROM rules.rate_samples") == [(1,)]
 
 
 async def test_what_fails_is_counted_and_keeps_nothing_else_from_its_turn(store: Store) -> None:

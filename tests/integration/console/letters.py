@@ -85,7 +85,7 @@ async def letters(dsn: str) -> AsyncIterator[Letters]:
     async with open_pool(dsn, "test-documents", 1, 4) as pool:
         async with pool.connection() as connection:
             tables = ", ".join(f"documents.{name}" for name in TABLES.split(", "))
-            await connection.execute(f"TRUNCATE {tables}".encode())
+            await connection.execute(f"TRUNCATE {tables} CASCADE".encode())
         store = PostgresCorrespondences(pool)
         service = CorrespondenceService(
             store=store,

@@ -48,3 +48,17 @@ def test_commits_reach_the_disk_and_a_wrong_password_gets_nowhere(timescaledb_co
     assert settings == [("on",), ("on",)]
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(timescaledb_container.dsn(), password="wrong")
+
+
+def test_counts_of_heartbeats_from_before_move_into_chunks(timescaledb_database: str) -> None:
+    migrate(timescaledb_database, until="0046_pre_sample_exempt")
+    with psycopg.connect(timescaledb_database, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO rules.heartbeats_hourly"
+            " SELECT 'U1', at, 60 FROM generate_series(TIMESTAMPTZ '2026-01-01Z', '2026-01-31Z', '1 hour') AS at"
+        )
+        migrate(timescaledb_database)
+        assert connection.execute("SELECT count(*) FROM rules.heartbeats_hourly").fetchone() == (721,)
+        chunks = connection.execute("SELECT count(*) FROM show_chunks('rules.heartbeats_hourly')").fetchone()
+    assert chunks is not None
+    assert chunks[0] >= 5

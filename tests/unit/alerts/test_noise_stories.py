@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -73,13 +73,15 @@ class NoisyStory(Story):
             self.fires_were_told_at_once()
 
     def fires_were_told_at_once(self) -> None:
-        attempts: dict[NoticeId, object] = {}
+        attempts: dict[NoticeId, datetime] = {}
         for at, ready in self.harness.carrier.sent:
             attempts.setdefault(ready.notice_id, at)
         for row in self.harness.store.tables.notices.values():
             if row.notice.first:
                 first = attempts.get(row.notice.notice_id)
-                assert first == row.notice.created_at, "a fire is told in the instant in which it is taken in"
+                # behind the acknowledgement of that very instant a notice is written a microsecond later
+                assert first is not None, "a fire waits for nothing"
+                assert first <= row.notice.created_at, "a fire is told in the instant in which it is taken in"
         told = {row.notice.case_id for row in self.harness.store.tables.notices.values() if row.notice.first}
         fires = {case.case_id for case in self.harness.store.tables.cases.values() if case.is_fire}
         assert fires <= told, "every fire has a first notice"

@@ -55,10 +55,11 @@ FROM alerts.cases c LEFT JOIN alerts.clocks k ON k.case_id = c.case_id AND k.kin
 
 -- stranded --
 -- Notices that should have left: nobody has decided how, or the mail that they were to leave in has ended.
-SELECT count(*) FROM alerts.notices n LEFT JOIN alerts.digests d USING (digest_id)
+SELECT count(*) FROM alerts.notices n
 WHERE n.state IN ('pending', 'sending')
   AND (n.group_state = 'waits' AND n.next_attempt_at < %s
-       OR n.group_state = 'digest' AND d.state NOT IN ('pending', 'sending'))
+       OR n.group_state = 'digest'
+          AND (SELECT d.state FROM alerts.digests d WHERE d.digest_id = n.digest_id) NOT IN ('pending', 'sending'))
 
 -- pending_count --
 SELECT count(*) FROM alerts.audit_pending

@@ -97,7 +97,7 @@ ORDER BY last_sighting_at LIMIT %s
 -- With the members that are out, and all that the last drop took: those found since, or within a window before.
 SELECT c.case_id, m.out, m.taken
 FROM alerts.cases c CROSS JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE m.state = 'open' AND m.quiet_until IS NULL) AS out, count(*) FILTER (WHERE m.detected_at >= c.detected_at - %s) AS taken
+    SELECT count(*) FILTER (WHERE m.state = 'open' AND m.quiet_until IS NULL) AS out, count(*) FILTER (WHERE m.detected_at >= c.detected_at - %s::interval) AS taken
     FROM alerts.cases m WHERE m.common_case_id = c.case_id
 ) m
 WHERE c.state = 'open' AND c.kind = 'common_cause'

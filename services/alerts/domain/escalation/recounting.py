@@ -17,6 +17,7 @@ from services.alerts.domain.escalation.steps import LadderStep
 from services.kernel.words import ClockKind
 
 WORKING_DAYS: Mapping[ClockKind, Callable[[LadderStep], int | None]] = {
+    ClockKind.RECEIPT: lambda step: step.receipt_working_days,
     ClockKind.REPLY: lambda step: step.reply_working_days,
 }
 """Of clocks beside the ladder: how many working days its step gives."""
