@@ -286,6 +286,23 @@ CREATE TABLE alerts.verifications (
     CONSTRAINT verifications_pkey PRIMARY KEY (case_id, number)
 );
 
+CREATE TABLE compliance.checks (
+    "position" bigint NOT NULL DEFAULT identity,
+    command_id text NOT NULL,
+    gateway_id text NOT NULL,
+    ordered_at bigint NOT NULL,
+    step text NOT NULL,
+    CONSTRAINT checks_pkey PRIMARY KEY ("position")
+);
+CREATE INDEX checks_of_gateway ON compliance.checks USING btree (gateway_id);
+
+CREATE TABLE compliance.dirty_days (
+    day integer NOT NULL,
+    part text NOT NULL,
+    CONSTRAINT dirty_days_part_check CHECK ((part = ANY (ARRAY['within'::text, 'beginning'::text, 'onwards'::text]))),
+    CONSTRAINT dirty_days_pkey PRIMARY KEY (day, part)
+);
+
 CREATE TABLE compliance.figures (
     denominator numeric NOT NULL,
     difference json NOT NULL,
@@ -348,14 +365,33 @@ CREATE VIEW compliance.figures_now AS
 
 CREATE TABLE compliance.findings (
     body_id text NOT NULL,
+    figure_from timestamp with time zone NOT NULL,
     finding_id text NOT NULL,
     is_missed boolean NOT NULL,
     metric text NOT NULL,
     period_kind text NOT NULL,
     revision integer NOT NULL,
     scope text NOT NULL,
-    told_from timestamp with time zone NOT NULL,
     CONSTRAINT findings_pkey PRIMARY KEY (body_id, metric, scope, period_kind)
+);
+
+CREATE TABLE compliance.heartbeats (
+    day integer NOT NULL,
+    gateway_id text NOT NULL,
+    received bytea NOT NULL,
+    unit_id text NOT NULL,
+    CONSTRAINT heartbeats_pkey PRIMARY KEY (unit_id, gateway_id, day)
+);
+
+CREATE TABLE compliance.log_position (
+    computed_at bigint NOT NULL,
+    known_at bigint NOT NULL,
+    one boolean NOT NULL DEFAULT true,
+    published_at bigint NOT NULL,
+    published_closed bigint,
+    state json NOT NULL,
+    CONSTRAINT log_position_one_check CHECK (one),
+    CONSTRAINT log_position_pkey PRIMARY KEY (one)
 );
 
 CREATE TABLE compliance.outbox (
@@ -364,6 +400,40 @@ CREATE TABLE compliance.outbox (
     payload bytea NOT NULL,
     topic text NOT NULL,
     CONSTRAINT outbox_pkey PRIMARY KEY ("position")
+);
+
+CREATE TABLE compliance.records (
+    data json NOT NULL,
+    id text NOT NULL,
+    kind text NOT NULL,
+    CONSTRAINT records_kind_check CHECK ((kind = ANY (ARRAY['unit'::text, 'gateway'::text, 'adjustment'::text]))),
+    CONSTRAINT records_pkey PRIMARY KEY (kind, id)
+);
+
+CREATE TABLE compliance.signals (
+    fact json NOT NULL,
+    id text NOT NULL,
+    received bigint NOT NULL,
+    source text NOT NULL,
+    unit_id text NOT NULL,
+    CONSTRAINT signals_pkey PRIMARY KEY (source, id)
+);
+CREATE INDEX signals_of_unit ON compliance.signals USING btree (unit_id);
+
+CREATE TABLE compliance.unit_days (
+    day integer NOT NULL,
+    parts json NOT NULL,
+    unit_id text NOT NULL,
+    CONSTRAINT unit_days_pkey PRIMARY KEY (unit_id, day)
+);
+
+CREATE TABLE compliance.units (
+    checks json NOT NULL DEFAULT '[]'::json,
+    cuts json NOT NULL DEFAULT '[]'::json,
+    faults json NOT NULL DEFAULT '[]'::json,
+    first_day integer,
+    unit_id text NOT NULL,
+    CONSTRAINT units_pkey PRIMARY KEY (unit_id)
 );
 
 CREATE TABLE console.accounts (

@@ -1,12 +1,14 @@
 """Bytes on a topic to models and back. Decoders are built once; a record that does not fit raises `BadRecord`."""
 
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
+from schemas.body_finding import BodyFinding
 from schemas.command import Command
 from schemas.document import DocumentChanged, DocumentIssued, DocumentRequest, IssuedOrChanged
 from schemas.exchange import Exchange
+from schemas.figure import FigurePublished
 from schemas.finding import Finding
 from schemas.notice import Notice
 from schemas.refusal import Refusal, RefusalOrReplayed, Replayed
@@ -56,10 +58,11 @@ class Codec(Generic[T]):
 signals: Codec[Signal | Tick] = Codec(SignalOrTick, drop_nulls=True)
 alarms: Codec[Signal | UnregisteredAlarm] = Codec(SignalOrUnregistered, drop_nulls=True)
 refusals: Codec[Refusal | Replayed] = Codec(RefusalOrReplayed)
-findings: Codec[Finding] = Codec(Finding)
+findings: Codec[Finding | BodyFinding] = Codec(Annotated[Finding | BodyFinding, Field(discriminator="type")])
 notices: Codec[Notice] = Codec(Notice)
 registry: Codec[RegistryEvent] = Codec(RegistryEvent)
 commands: Codec[Command] = Codec(Command)
 exchanges: Codec[Exchange] = Codec(Exchange, drop_nulls=True)
 requests: Codec[DocumentRequest] = Codec(DocumentRequest)
 documents: Codec[DocumentIssued | DocumentChanged] = Codec(IssuedOrChanged)
+figures: Codec[FigurePublished] = Codec(FigurePublished)

@@ -13,10 +13,12 @@ import yaml
 from pydantic import BaseModel
 
 from schemas.base import Wire
+from schemas.body_finding import BodyFinding
 from schemas.codec import CONTENT_TYPE
 from schemas.command import Command
 from schemas.document import DocumentChanged, DocumentIssued, DocumentRequest
 from schemas.exchange import Exchange
+from schemas.figure import FigurePublished
 from schemas.finding import Finding
 from schemas.gateway import GatewayMessage, GatewayStatus
 from schemas.notice import Notice
@@ -42,6 +44,8 @@ MODELS: tuple[type[Wire], ...] = (
     DocumentRequest,
     DocumentIssued,
     DocumentChanged,
+    BodyFinding,
+    FigurePublished,
     RegistryEvent,
     Pack,
 )

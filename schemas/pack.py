@@ -349,6 +349,19 @@ class SingleApproval(Wire):
     test_s: float = Field(default=8 * 3600, ge=0, le=YEAR_S)
 
 
+class Publication(Wire):
+    """What is published of closed periods, where it needs a number or a choice of the district's own.
+
+    `availability`: the share of its own time that a unit must be connected to count as meeting (decimal as text, so
+    that it is compared exactly). `cure_limit_s`: within which a fault must be cured. Without them these two figures are
+    not published. `findings`: at which closes a body below a target is a finding.
+    """
+
+    availability: Annotated[str, StringConstraints(pattern=r"^(0(\.[0-9]{1,12})?|1(\.0{1,12})?)$")] | None = None
+    cure_limit_s: float | None = Field(default=None, ge=0, le=YEAR_S)
+    findings: tuple[Period, ...] = ()
+
+
 PackText = Annotated[str, StringConstraints(max_length=2000)]
 
 
@@ -394,6 +407,7 @@ class Pack(Wire):
     )
     grouping: Grouping | None = Field(default=None, description="without it each mail leaves alone, as it comes")
     single_approval: SingleApproval = SingleApproval()
+    publication: Publication = Field(default=Publication(), description="figures and findings of closed periods")
 
     @model_validator(mode="after")
     def _refers_to_itself_only(self) -> Self:

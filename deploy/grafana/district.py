@@ -37,7 +37,7 @@ def build() -> Dashboard:
     board = dashboard(
         UID, "消防联网：辖区总览 · FireNet: district", text, other="其他看板 · other dashboards", department=True
     )
-    for part in (_rates, _units, _departments, _cases, _visibility, _own_alerts):
+    for part in (_rates, _figures, _units, _departments, _cases, _visibility, _own_alerts):
         part(board)
     return board
 
@@ -72,6 +72,56 @@ def _rates(board: Dashboard) -> None:
             width=24,
         )
     )
+
+
+FIGURE_TEXT = (
+    "上一已关闭周期与进行中周期的指标（compliance 计算），只显示日与月、辖区与部门。下限把看不见的时间算作未达到。"
+    " Figures of the period closed last and of the one that runs, as compliance computed them: days and months, "
+    "district and departments. Low counts time out of our sight as lost."
+)
+
+
+def _figures(board: Dashboard) -> None:
+    board.with_row(Row("周期指标 · Figures of periods"))
+    for kind, zh, en in (("district", "辖区", "district"), ("department", "部门", "departments")):
+        chosen = f'slice="{kind}"' + (', id=~"$department"' if kind == "department" else "")
+        words = Words(f"时间加权联网率（{zh}）", f"Time-weighted rate, {en}", FIGURE_TEXT, PERCENT)
+        series = f'metric="time_weighted_networking_rate", {chosen}'
+        board.with_panel(
+            lines(
+                words,
+                Q(f"min by (scope, period, state, id) (firenet_figure_low_ratio{{{series}}})",
+                  "{{id}} {{scope}} {{period}} {{state}} " + LOW),
+                Q(f"max by (scope, period, state, id) (firenet_figure_high_ratio{{{series}}})",
+                  "{{id}} {{scope}} {{period}} {{state}} " + HIGH),
+            )
+        )  # fmt: skip
+    words = Words("辖区各项指标（上一已关闭）", "All figures of the district, closed last", FIGURE_TEXT, PERCENT)
+    columns = {
+        "metric": "指标 metric",
+        "scope": "范围 scope",
+        "period": "周期 period",
+        "id": "辖区 district",
+        "Value #A": LOW,
+        "Value #B": HIGH,
+    }
+    closed = 'state="closed", slice="district"'
+    board.with_panel(
+        rows(
+            words,
+            Q(f"min by (metric, scope, period, id) (firenet_figure_low_ratio{{{closed}}})", ""),
+            Q(f"max by (metric, scope, period, id) (firenet_figure_high_ratio{{{closed}}})", ""),
+            columns=columns,
+            percent=(LOW, HIGH),
+        )
+    )
+    words = Words(
+        "指标已算到",
+        "Figures known up to",
+        "多久以前的日志已计入指标。 Age of the newest log that figures know.",
+        SECONDS,
+    )
+    board.with_panel(lines(words, Q("time() - max(firenet_figures_known_at_timestamp_seconds)", "age")))
 
 
 def _units(board: Dashboard) -> None:

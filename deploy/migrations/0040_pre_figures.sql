@@ -55,7 +55,7 @@ CREATE TABLE compliance.findings (
     scope       text        NOT NULL,
     period_kind text        NOT NULL,
     finding_id  text        NOT NULL,      -- the body's, derived from its cause (ADR 4); '' when there was none yet
-    told_from   timestamptz NOT NULL,      -- where the period of that close begins
+    figure_from timestamptz NOT NULL,      -- where the period of that close begins
     revision    integer     NOT NULL,
     is_missed   boolean     NOT NULL,
     PRIMARY KEY (body_id, metric, scope, period_kind)

@@ -42,7 +42,7 @@ NEEDS = {
     "alerts-fire": ("Kafka",),
     "alerts": ("PostgreSQL",),
     "documents": ("Kafka", "PostgreSQL"),
-    "compliance": ("Kafka",),
+    "compliance": ("Kafka", "PostgreSQL"),
     "registry": ("PostgreSQL",),
 }
 """What a service does nothing without. The console needs nobody: it says what is missing."""

@@ -1,4 +1,4 @@
-"""`python -m services.compliance [figures .. | log ..]`: the service, figures from facts, the log from the archive."""
+"""`python -m services.compliance [figures | log | replay ..]`: the service, figures, the log, the proof of figures."""
 
 import asyncio
 import sys
@@ -27,6 +27,10 @@ def main() -> None:
         from services.compliance.cli import log
 
         sys.exit(log.run(sys.argv[2:], sys.stdout.buffer, sys.stderr))
+    if sys.argv[1:2] == ["replay"]:
+        from services.compliance.cli import replay
+
+        sys.exit(replay.run(sys.argv[2:], sys.stdout.buffer, sys.stderr))
     if sys.argv[1:]:
         from services.compliance.cli import figures
 

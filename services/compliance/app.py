@@ -1,20 +1,36 @@
 """Wires compliance together; the only place that sees settings and names adapters."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
+from prometheus_client import CollectorRegistry
+
+from schemas.codec import HEADERS
 from schemas.topics import EXCHANGES, REGISTRY, SIGNALS, all_topics
 from services.compliance.adapters.file_archive import FileArchive
 from services.compliance.adapters.kafka_source import KafkaSource
-from services.compliance.metrics import ArchiveMetrics
+from services.compliance.adapters.log_fold import ArchiveFold
+from services.compliance.adapters.outbox import PostgresOutbox
+from services.compliance.adapters.postgres_facts import PostgresFacts
+from services.compliance.metrics import ArchiveMetrics, ClosingMetrics
+from services.compliance.ports import Place
 from services.compliance.settings import ComplianceSettings
 from services.compliance.worker.archiving import Archiving
+from services.compliance.worker.closing import Closing
+from services.compliance.worker.sending import Sending
 from services.runtime.clock import Clock, SystemClock
+from services.runtime.kafka import BatchProducer
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.logging import get_logger
+from services.runtime.postgres import Pool, open_pool
 from services.runtime.status import Readiness, StatusServer, process_registry
 
 STUCK_S = 15.0
+COMPUTING_STUCK_S = 300.0
+"""A step of the log, or the figures of a year, are worked off without a look at the clock in between."""
+TRANSACTION_S = 900.0
 
 
 def _archived() -> dict[str, int]:
@@ -28,21 +44,88 @@ class Topics:
     archived: dict[str, int] = field(default_factory=_archived)
 
 
-def readiness(archiving: Archiving, clock: Clock) -> Readiness:
-    """Ready means progress: the loop turns, and waits for nobody. A short wait is none."""
+def readiness(archiving: Archiving, clock: Clock, closing: Closing | None = None) -> Readiness:
+    """Ready means progress: both loops turn, and archiving waits for nobody. A short wait is none.
+
+    Closing may wait for a database for as long as it likes: nothing is lost by that, so it is said and makes nobody
+    unready who only archives.
+    """
     now_s, progress = clock.monotonic(), archiving.progress
     turning = progress.turned_s is not None and now_s - progress.turned_s < STUCK_S
     waits = progress.waits_for
     long = progress.waits_since_s is not None and now_s - progress.waits_since_s >= STUCK_S
     state = "turning" if turning else "not turning"
-    return Readiness(turning and not long, {"archive": state if waits is None else f"waits, {waits}"})
+    checks = {"archive": state if waits is None else f"waits, {waits}"}
+    if closing is not None:
+        checks["figures"] = _closing_state(closing, now_s)
+    return Readiness(turning and not long, checks)
+
+
+def _closing_state(closing: Closing, now_s: float) -> str:
+    progress = closing.progress
+    if progress.waits_for is not None:
+        return f"waits, {progress.waits_for}"
+    return (
+        "turning" if progress.turned_s is not None and now_s - progress.turned_s < COMPUTING_STUCK_S else "not turning"
+    )
 
 
 async def run(settings: ComplianceSettings, stop: Stop, topics: Topics | None = None) -> None:
-    """Run compliance until stop. Kafka and the archive's disk are waited for. Raises TaskDied."""
+    """Run compliance until stop. Kafka, the database and the archive's disk are waited for. Raises TaskDied."""
     topics, clock, registry, log = topics or Topics(), SystemClock(), process_registry(), get_logger()
+    archiving = _archiving(settings, topics, clock, registry, log.info)
+    producer = BatchProducer(settings.kafka_bootstrap, f"{settings.instance}-figures", headers=HEADERS)
+    dsn = settings.database_dsn.get_secret_value()
+    async with open_pool(dsn, "compliance", 1, 4, transaction_timeout_s=TRANSACTION_S) as pool:
+        sending = Sending(PostgresOutbox(pool, producer), log.info)
+        closing = _closing(settings, topics, clock, registry, log.info, pool, sending.wake)
+        status = StatusServer(
+            settings.http_host, settings.http_port, lambda: readiness(archiving, clock, closing), registry
+        )
+        try:
+            await supervise(
+                stop,
+                {
+                    "archiving": archiving.run(stop),
+                    "closing": closing.run(stop),
+                    "sending": sending.run(stop),
+                    "status": status.serve(stop),
+                },
+            )
+        finally:
+            await producer.stop()
+
+
+def _closing(
+    settings: ComplianceSettings,
+    topics: Topics,
+    clock: Clock,
+    registry: CollectorRegistry,
+    tell: Callable[..., Any],
+    pool: Pool,
+    wake: Callable[[], None],
+) -> Closing:
+    signals = [Place(SIGNALS, number) for number in range(topics.archived[SIGNALS])]
+    return Closing(
+        log=ArchiveFold(settings.archive_root, signals, step_s=settings.step_s, tell=tell),
+        store=PostgresFacts(pool),
+        metrics=ClosingMetrics(registry),
+        clock=clock,
+        tell=tell,
+        wake=wake,
+        poll_s=settings.poll_s,
+    )
+
+
+def _archiving(
+    settings: ComplianceSettings,
+    topics: Topics,
+    clock: Clock,
+    registry: CollectorRegistry,
+    tell: Callable[..., Any],
+) -> Archiving:
     kept_for_ever = {each.name for each in all_topics().values() if each.retention_days is None}
-    archiving = Archiving(
+    return Archiving(
         source=KafkaSource(
             settings.kafka_bootstrap, settings.archive_group, topics.archived, f"{settings.instance}-archive"
         ),
@@ -58,7 +141,5 @@ async def run(settings: ComplianceSettings, stop: Stop, topics: Topics | None = 
         keep=timedelta(days=settings.archive_keep_days),
         dropped_topics=frozenset(topics.archived) - kept_for_ever,
         context_topics=frozenset(topics.archived) & {EXCHANGES, REGISTRY},
-        log=log.info,
+        log=tell,
     )
-    status = StatusServer(settings.http_host, settings.http_port, lambda: readiness(archiving, clock), registry)
-    await supervise(stop, {"archiving": archiving.run(stop), "status": status.serve(stop)})

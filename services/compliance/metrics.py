@@ -4,7 +4,16 @@ from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from services.compliance.ports import Trouble
+from services.compliance.domain.figure import Figure
+from services.compliance.domain.publishing import Key
+from services.compliance.ports import NewFigure, Trouble
+from services.kernel.ratio import floored
+from services.kernel.words import Dimension, Period
+
+MAX_DEPARTMENTS = 60
+"""Some 40 series each: of a district with more, the console and the table show the rest."""
+SHOWN = (Dimension.DISTRICT, Dimension.DEPARTMENT)
+SHOWN_PERIODS = (Period.DAY, Period.MONTH)
 
 
 class ArchiveMetrics:
@@ -44,3 +53,65 @@ class ArchiveMetrics:
         for reason in Trouble:
             self.waits.labels(reason)
             self.waiting.labels(reason)
+
+
+class ClosingMetrics:
+    """Progress of closing, and figures of the periods at hand for districts and departments.
+
+    Bounded: days and months only, closed last or running; at most MAX_DEPARTMENTS departments, the rest is counted.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.steps = Counter("firenet_figures_steps", "Steps of the log that were read.", registry=registry)
+        self.units = Counter("firenet_figures_units_computed", "Units computed.", registry=registry)
+        self.waits = Counter("firenet_figures_waits", "Times that closing waited.", registry=registry)
+        self.known_at = Gauge(
+            "firenet_figures_known_at_timestamp_seconds", "Figures are those of the log up to here.", registry=registry
+        )
+        self.revisions = Counter(
+            "firenet_figures_published", "Revisions published.", ["period", "revised"], registry=registry
+        )
+        self.hidden = Gauge(
+            "firenet_figures_hidden_departments", "Departments beyond those that have series.", registry=registry
+        )
+        self._shown_from: dict[Period, int] = {}
+        labels = ["metric", "scope", "period", "state", "slice", "id"]
+        self.low = Gauge("firenet_figure_low_ratio", "Lower bound, floored.", labels, registry=registry)
+        self.high = Gauge("firenet_figure_high_ratio", "Upper bound, floored.", labels, registry=registry)
+        for kind in Period:
+            for revised in ("no", "yes"):
+                self.revisions.labels(kind.value, revised)
+
+    def published(self, new: Sequence[NewFigure]) -> None:
+        for each in new:
+            self.revisions.labels(each.key.window.kind.value, "yes" if each.revision > 1 else "no").inc()
+
+    def show(self, closed: Sequence[tuple[Key, Figure]], running: Sequence[tuple[Key, Figure]]) -> None:
+        """Put these in place of what is shown: of closed periods the newest of each kind, of running ones all."""
+        if closed:
+            self._show("closed", self._newest(closed))
+        self._show("running", running)
+
+    def _show(self, state: str, figures: Sequence[tuple[Key, Figure]]) -> None:
+        departments = sorted({key.slice_id for key, _ in figures if key.slice_kind == Dimension.DEPARTMENT})
+        hidden = frozenset(departments[MAX_DEPARTMENTS:])
+        self.hidden.set(len(hidden))
+        for kind in {key.window.kind.value for key, _ in figures}:
+            for gauge in (self.low, self.high):
+                gauge.remove_by_labels({"state": state, "period": kind})
+        for key, figure in figures:
+            low, high = figure.counted.ratio.low, figure.counted.ratio.high
+            if key.slice_kind not in SHOWN or key.window.kind not in SHOWN_PERIODS or key.slice_id in hidden:
+                continue
+            if low is None or high is None:
+                continue
+            labels = (key.metric, key.scope, key.window.kind.value, state, key.slice_kind, key.slice_id)
+            self.low.labels(*labels).set(floored(low))
+            self.high.labels(*labels).set(floored(high))
+
+    def _newest(self, figures: Sequence[tuple[Key, Figure]]) -> list[tuple[Key, Figure]]:
+        """Return those of the newest period of each kind, none of a kind of which a newer one is shown."""
+        for key, _ in figures:
+            kind, start = key.window.kind, key.window.start
+            self._shown_from[kind] = max(start, self._shown_from.get(kind, start))
+        return [each for each in figures if each[0].window.start == self._shown_from[each[0].window.kind]]

@@ -1,10 +1,24 @@
-"""What archiving needs: the log to read, and the place where it is kept."""
+"""What compliance needs: the log to read and where it is archived; what is kept of it, and where figures go."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from typing import NamedTuple, Protocol
+
+from services.compliance.domain.bodies import Assessment, Standing
+from services.compliance.domain.checks import CheckStep
+from services.compliance.domain.figure import Figure
+from services.compliance.domain.health import Fault
+from services.compliance.domain.period import Window
+from services.compliance.domain.policy import Policies
+from services.compliance.domain.publishing import Key
+from services.compliance.domain.registry import Registry
+from services.compliance.domain.revision import Value
+from services.compliance.domain.signals import Pair, SignalFact
+from services.compliance.domain.tally import UnitHistory
+from services.compliance.domain.unit_day import Carry, UnitDay
+from services.compliance.domain.visibility import Visibility
 
 
 class Place(NamedTuple):
@@ -122,4 +136,176 @@ class Archive(Protocol):
 
     def close(self, finish: bool) -> Mapping[Place, int]:
         """Finish what can be finished, if `finish`; remove the rest, let the archive go. Never raises."""
+        ...
+
+
+class Unavailable(Exception):
+    """Database, Kafka or archive cannot be used now; another try may do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step of the log established: everything recorded up to `known_at` (microseconds) and not before.
+
+    `late_from`: how far the watermark had come before; what was received earlier comes late. `state`: of the fold after
+    it, opaque. `anew`: everything kept so far is to be dropped first. `all_units`: packs or the visibility of
+    the past changed.
+    """
+
+    known_at: int
+    late_from: int
+    state: str
+    heartbeats: Mapping[Pair, Sequence[int]] = field(default_factory=dict)
+    replaced: Sequence[tuple[Pair, int]] = ()
+    signals: Sequence[tuple[SignalFact, str]] = ()
+    checks: Sequence[CheckStep] = ()
+    records: Sequence[tuple[str, str, str]] = ()
+    anew: bool = False
+    all_units: bool = False
+
+
+class LogFold(Protocol):
+    """The archived log, step by step on a grid of its own time, so that a step depends on nothing but the log.
+
+    All block; none is called beside another. Raises Unavailable.
+    """
+
+    @property
+    def policies(self) -> Policies | None:
+        """The packs known at the last step; None before the first."""
+        ...
+
+    @property
+    def visibility(self) -> Visibility:
+        """Who looked when, as known at the last step."""
+        ...
+
+    @property
+    def catches_up(self) -> bool:
+        """Whether the log is folded anew up to where it was before: what it says meanwhile was said already."""
+        ...
+
+    @property
+    def first_seen(self) -> int | None:
+        """The first seen point of all."""
+        ...
+
+    def restore(self, state: str | None) -> None:
+        """Go on from a state; None: from the beginning of the archive."""
+        ...
+
+    def next_step(self) -> Step | None:
+        """Return the next step, None while it is not archived whole or no pack is known."""
+        ...
+
+
+class Position(NamedTuple):
+    """How far everything is: read, computed, published. `closed`: the watermark of that publication."""
+
+    known_at: int
+    computed_at: int
+    published_at: int
+    closed: int | None
+    state: str
+
+
+class Dirt(NamedTuple):
+    """Days whose parts changed, days that begin otherwise, and the day from which all may be otherwise."""
+
+    within: frozenset[int] = frozenset()
+    beginning: frozenset[int] = frozenset()
+    onwards: int | None = None
+
+
+class UnitFacts(NamedTuple):
+    """Everything kept of some units, from where their carries allow."""
+
+    signals: Sequence[SignalFact]
+    heartbeats: Mapping[Pair, Sequence[int]]
+    checks: Sequence[CheckStep]
+    carries: Mapping[str, Carry]
+
+
+class UnitResult(NamedTuple):
+    """What a unit came to; `days` from `first` on, everything of the unit from there."""
+
+    unit_id: str
+    first: int
+    days: Sequence[UnitDay]
+    faults: Sequence[Fault]
+    checks: Sequence[tuple[int, str | None]]
+    carry: Carry | None
+
+
+class Published(NamedTuple):
+    """A revision that stands: its number and what the next one is compared with."""
+
+    revision: int
+    figure: Mapping[str, Value]
+
+
+class NewFigure(NamedTuple):
+    """A revision to be published."""
+
+    key: Key
+    revision: int
+    figure: Figure
+    difference: Mapping[str, tuple[Value, Value]]
+
+
+class FactStore(Protocol):
+    """What is kept of the log beside the archive, and what was published. Raises Unavailable."""
+
+    async def position(self) -> Position | None: ...
+
+    async def take(self, step: Step) -> None:
+        """Keep what a step established and its state, in one transaction, with which units and days it concerns."""
+        ...
+
+    async def registry(self, known_at: int) -> Registry: ...
+
+    async def unit_facts(self, unit_ids: Sequence[str], gateways: Collection[Pair]) -> UnitFacts: ...
+
+    async def save_units(self, results: Sequence[UnitResult]) -> None:
+        """Put results in place of what there is, and note the days that changed. Again: nothing changes."""
+        ...
+
+    async def computed(self, known_at: int) -> None:
+        """Every unit is computed as known then."""
+        ...
+
+    async def dirt(self) -> Dirt: ...
+
+    def histories(self, registry: Registry, first: int, last: int) -> AsyncIterator[UnitHistory]:
+        """Yield every unit with its days from `first` to `last`."""
+        ...
+
+    async def open_faults(self) -> Sequence[int]:
+        """Return when each fault that is open now began."""
+        ...
+
+    async def published(self, window: Window) -> Mapping[Key, Published]:
+        """Return the revisions that stand for a period."""
+        ...
+
+    async def standing(self) -> Sequence[Standing]: ...
+
+    async def publish(
+        self,
+        position: Position,
+        closed: int | None,
+        figures: Sequence[NewFigure],
+        assessment: Assessment,
+        *,
+        keep_dirt: bool = False,
+    ) -> None:
+        """Store revisions and findings with what is to be sent of them, in one transaction; the dirt is worked off."""
+        ...
+
+
+class Outbox(Protocol):
+    """What waits to be sent. Raises Unavailable."""
+
+    async def send(self) -> int:
+        """Send what waits, in order, and return how many. A crash in between repeats some, with the same ids."""
         ...

@@ -20,6 +20,15 @@ class ComplianceSettings(ServiceSettings):
         description="name of this process",
     )
     http_port: int = Field(default=9107, ge=1, le=65535, description="port of /metrics, /healthz and /readyz")
+    step_s: int = Field(
+        default=3600,
+        ge=1,
+        le=86400,
+        description="the log is read for figures in steps of so many seconds of its own time; figures are published at "
+        "their ends, and ids of signals are remembered for two of them. Never to be changed in a running installation "
+        "without need: revisions are numbered by it",
+    )
+    poll_s: float = Field(default=10.0, gt=0, le=600, description="how often it is looked whether more is archived")
     archive_root: Path = Field(
         default=Path("var/archive"), description="folder of the archive of the log; made when it is first used"
     )

@@ -310,7 +310,8 @@ class VisibilityState(StrEnum):
 class FindingKind(StrEnum):
     """A kind is also the kind of the case that alerts keeps for it; one open case per unit and kind.
 
-    `unreadable_alarm` only begins: rules keep no state of it, and no signal ends it.
+    `unreadable_alarm` only begins: rules keep no state of it, and no signal ends it. `below_target` is of a body and
+    comes from compliance; all others are of a unit and come from rules.
     """
 
     CONNECTION_LOST = "connection_lost"
@@ -319,6 +320,7 @@ class FindingKind(StrEnum):
     FAULT = "fault"
     ISOLATION = "isolation"
     UNREADABLE_ALARM = "unreadable_alarm"
+    BELOW_TARGET = "below_target"
 
 
 class Phase(StrEnum):

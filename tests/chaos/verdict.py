@@ -148,7 +148,8 @@ class Verdict:
         matched = match(self._book, _kept(log))
         lost = find_lost(self._book, matched, self._kills("Iotcore"))
         stored = [one for one in self._book if one.number in matched.copies]
-        findings = [_told(entry.value) for partition in sorted(published) for entry, _ in published[partition]]
+        events = [codec.findings.decode(e.value) for partition in sorted(published) for e, _ in published[partition]]
+        findings = [_told(event) for event in events if isinstance(event, Finding)]
         wanted = {kind: outbreaks(stored, kind) for kind in TROUBLES}
         refused = [_refusal(entry.value) for records in self._refusals().values() for entry, _ in records]
         return [
@@ -296,8 +297,7 @@ def _kept(log: probe.Records) -> Iterable[Kept]:
             yield Kept(event["id"], data["unit_id"], words, received_at, (partition, entry.offset))
 
 
-def _told(value: bytes) -> Told:
-    event: Finding = codec.findings.decode(value)
+def _told(event: Finding) -> Told:
     data = event.data
     return Told(
         event.id, data.finding_id, data.unit_id, str(data.kind), str(data.phase), data.effective_at.timestamp(),

@@ -1,13 +1,13 @@
 """Records of the findings and alarms topics to events."""
 
 from schemas import codec
-from schemas.finding import Finding
+from schemas.body_finding import BodyFinding
 from schemas.gateway import Point
 from schemas.signal import Signal, UnregisteredAlarm
 from services.alerts.domain.case.event import Component, Event, Happening, Proof
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.seen import event_name
-from services.alerts.domain.case.subject import UNREGISTERED, unit_subject
+from services.alerts.domain.case.subject import UNREGISTERED, Subject, SubjectKind, unit_subject
 from services.kernel.ids import finding_id
 from services.kernel.words import Flag, Restores, SignalKind
 from services.runtime.kafka_loop import ConsumedRecord
@@ -18,7 +18,9 @@ LONGEST_TEXT = 500
 
 def event_of_finding(topic: str, record: ConsumedRecord) -> Event | None:
     """A finding; the proof is the evidence that rules found, not the finding's own place."""
-    event: Finding = codec.findings.decode(record.value)
+    event = codec.findings.decode(record.value)
+    if isinstance(event, BodyFinding):
+        return _event_of_body(topic, record, event)
     data = event.data
     return Event(
         event_id=f"{event.source}#{event.id}",
@@ -31,6 +33,23 @@ def event_of_finding(topic: str, record: ConsumedRecord) -> Event | None:
         cause=data.cause,
         proof=Proof(data.evidence.topic, data.evidence.partition, data.evidence.offset, data.signal_id),
         component=_component(data.point),
+        clause=data.clause,
+    )
+
+
+def _event_of_body(topic: str, record: ConsumedRecord, event: BodyFinding) -> Event:
+    """A body misses a target; the proof is the finding's own place, which names the figure."""
+    data = event.data
+    return Event(
+        event_id=f"{event.source}#{event.id}",
+        happening=Happening(data.phase),
+        subject=Subject(SubjectKind.BODY, data.subject.id),
+        kind=CaseKind(data.kind),
+        finding_id=data.finding_id,
+        effective_at=data.effective_at,
+        detected_at=data.detected_at,
+        cause="figure",
+        proof=Proof(topic, record.partition, record.offset),
         clause=data.clause,
     )
 

@@ -43,6 +43,7 @@ KIND_ZH = {
     CaseKind.COMMON_CAUSE: "多单位同时离线",
     CaseKind.UNREADABLE_ALARM: "火警通道收到无法识读的报文",
     CaseKind.UNREGISTERED_ALARM: "未登记网关在火警通道报警",
+    CaseKind.BELOW_TARGET: "未达到联网目标",
 }
 KIND_EN = {
     CaseKind.CONNECTION_LOST: "connection lost (offline)",
@@ -53,6 +54,7 @@ KIND_EN = {
     CaseKind.COMMON_CAUSE: "many units offline at once",
     CaseKind.UNREADABLE_ALARM: "something on the alarm lane that could not be read",
     CaseKind.UNREGISTERED_ALARM: "a gateway in no register on the alarm lane",
+    CaseKind.BELOW_TARGET: "below a target",
 }
 
 REASON_ZH = {

@@ -17,7 +17,7 @@ from schemas.registry import (
     UnitVersion,
 )
 from services.alerts.adapters.packs import PackShelf
-from services.alerts.domain.case.subject import UNREGISTERED, Subject, SubjectFacts
+from services.alerts.domain.case.subject import UNREGISTERED, Subject, SubjectFacts, SubjectKind
 from services.alerts.domain.delivery.documents import Named, Particulars
 from services.alerts.domain.errors import NoPack
 from services.alerts.domain.escalation.pack_rules import WITHOUT_PACK, PackRules
@@ -103,6 +103,8 @@ class RegistryDirectory:
         if unit_id.startswith(UNREGISTERED):
             return _unregistered(subject)
         day = now.astimezone(CHINA).date()
+        if subject.kind is SubjectKind.BODY:
+            return self._body(subject, day)
         record = self._units.get(unit_id)
         version = in_force(record.versions, day) if record else None
         if version is None:
@@ -119,6 +121,14 @@ class RegistryDirectory:
             route_clause=version.route_clause,
             carriers=self._carriers(unit_id, day),
         )
+
+    def _body(self, subject: Subject, day: date) -> SubjectFacts:
+        """A district, town or department. Several districts: what is no district is named with its own, `D/CODE`."""
+        district, slash, code = subject.id.partition("/")
+        if not slash:
+            district, code = (subject.id if subject.id in self._packs.of_all(day) else ""), subject.id
+        named = self._body_names(district, day).get(code)
+        return SubjectFacts(subject, code if named is None else named.zh, "" if named is None else named.en, district)
 
     def _carriers(self, unit_id: str, day: date) -> tuple[str, ...]:
         versions = (

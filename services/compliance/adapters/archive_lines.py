@@ -78,9 +78,13 @@ def read(raw: bytes) -> Line:
     return Line(head[1], head[2].decode(), int(head[3]), int(head[4]), rest)
 
 
+def recorded_at(line: Line) -> datetime:
+    return datetime.fromisoformat(line.recorded_at.decode())
+
+
 def recorded_ms(line: Line) -> int:
     """Return `recorded_at` in milliseconds since 1970."""
-    moment = datetime.fromisoformat(line.recorded_at.decode())
+    moment = recorded_at(line)
     whole = moment.replace(microsecond=0)
     return int(whole.timestamp()) * 1000 + int(line.recorded_at[20:23])
 

@@ -3,8 +3,9 @@
 import gzip
 import heapq
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from schemas.topics import REGISTRY, SIGNALS
@@ -38,6 +39,13 @@ class ArchiveReader:
         if not any(place.topic == SIGNALS for place in self.places):
             raise BadArchive(f"{self.root} holds no {SIGNALS}")
 
+    def has_all_of(self, wanted: Collection[Place]) -> bool:
+        """Whether each of these places has a complete file."""
+        return all(
+            place in self.places and next(iter(files(folder_of(self.root, place))), None) is not None
+            for place in wanted
+        )
+
     def whole_until(self) -> bytes:
         """Return the instant before which everything is archived: where the first partition of the signals ends.
 
@@ -51,18 +59,27 @@ class ArchiveReader:
         """Yield lines recorded in [start, end), in order; of the registry all before `end`. Raises BadArchive."""
         return heapq.merge(*(self._of_place(place, start, end) for place in self.places))
 
-    def registry(self, end: bytes) -> Iterator[Line]:
-        """Yield the registry's lines recorded before `end`, in order. Raises BadArchive."""
-        ours = (place for place in self.places if place.topic == REGISTRY)
-        return heapq.merge(*(self._of_place(place, b"", end) for place in ours))
+    def lines_from(self, offsets: Mapping[Place, int], end: bytes) -> Iterator[Line]:
+        """Yield the lines from an offset of each place on (0 where none is given) recorded before `end`, in order.
 
-    def _of_place(self, place: Place, start: bytes, end: bytes) -> Iterator[Line]:
+        Files before an offset are not opened. Raises BadArchive.
+        """
+        return heapq.merge(*(self._of_place(place, b"", end, offsets.get(place, 0)) for place in self.places))
+
+    def registry(self, end: bytes, offsets: Mapping[Place, int] | None = None) -> Iterator[Line]:
+        """Yield the registry's lines recorded before `end`, from `offsets` on, in order. Raises BadArchive."""
+        ours = (place for place in self.places if place.topic == REGISTRY)
+        return heapq.merge(*(self._of_place(place, b"", end, (offsets or {}).get(place, 0)) for place in ours))
+
+    def _of_place(self, place: Place, start: bytes, end: bytes, first: int = 0) -> Iterator[Line]:
         since = b"" if place.topic == REGISTRY else start
         for file in self._files(place, since, end):
+            if file.last < first:
+                continue
             for line in _lines(file.path):
                 if line.recorded_at >= end:
                     return
-                if line.recorded_at >= since:
+                if line.recorded_at >= since and line.offset >= first:
                     yield line
 
     def _files(self, place: Place, start: bytes, end: bytes) -> Iterator[ArchivedFile]:
@@ -88,12 +105,19 @@ class ArchiveReader:
     def _last(self, place: Place) -> bytes:
         for day in reversed(days(folder_of(self.root, place))):
             for file in reversed(files_of_day(day)):
-                last = None
-                for last in _lines(file.path):  # noqa: B007 - the last one is what is looked for
-                    pass
+                last = _last_recorded(file.path)
                 if last is not None:
-                    return last.recorded_at
+                    return last
         raise BadArchive(f"nothing of {place.topic}[{place.partition}] is archived yet")
+
+
+@lru_cache(maxsize=256)
+def _last_recorded(path: Path) -> bytes | None:
+    """Return when the last line of a file was recorded: a file that has its name never changes."""
+    last = None
+    for last in _lines(path):  # noqa: B007 - the last one is what is looked for
+        pass
+    return None if last is None else last.recorded_at
 
 
 def _lines(path: Path) -> Iterator[Line]:

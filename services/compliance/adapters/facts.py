@@ -104,7 +104,7 @@ def known(
         [signal for at, signal in facts.signals if at <= until],
         _heartbeats(facts, until),
         [step for at, step in facts.checks if at <= until],
-        _registry(list(records.values()), until, adjusted=adjusted),
+        registry_of(list(records.values()), until, adjusted=adjusted),
     )
 
 
@@ -151,7 +151,8 @@ def _pair(fact: wire.SignalFact | wire.HeartbeatsFact | wire.ReplacedFact) -> Pa
     return fact.gateway_id, fact.unit_id
 
 
-def _registry(records: Sequence[wire_registry.RegistryData], until: int, *, adjusted: bool) -> Registry:
+def registry_of(records: Sequence[wire_registry.RegistryData], until: int, *, adjusted: bool = True) -> Registry:
+    """Return the rows known at an instant, and the adjustments unless not `adjusted`."""
     units: dict[str, list[UnitRow]] = {}
     gateways: dict[str, list[GatewayRow]] = {}
     for data in records:

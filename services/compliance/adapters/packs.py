@@ -1,7 +1,9 @@
 """Policy packs of the wire in the words of the domain."""
 
+from fractions import Fraction
+
 from schemas import pack as wire
-from services.compliance.domain.policy import CommonCause, Policies, Policy, Profile
+from services.compliance.domain.policy import CommonCause, Policies, Policy, Profile, Publication
 from services.kernel.calendar import day_number, whole_micros
 from services.kernel.policy import Target
 from services.kernel.scope import Scope
@@ -26,6 +28,23 @@ def _policy(pack: wire.Pack) -> Policy:
         profiles={name: _profile(profile) for name, profile in pack.profiles.items()},
         default_profile=pack.default_profile,
         common_cause=CommonCause(cause.by, cause.units, whole_micros(cause.window_s)),
+        published=_published(pack),
+        dimensions=pack.dimensions,
+        publication=_publication(pack.publication),
+    )
+
+
+def _published(pack: wire.Pack) -> list[str]:
+    """Return the scopes, their union, and what targets join; each once."""
+    names = [*pack.scopes, "+".join(pack.union_scopes()), *(target.scope for target in pack.targets.values())]
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def _publication(said: wire.Publication) -> Publication:
+    return Publication(
+        None if said.availability is None else Fraction(said.availability),
+        None if said.cure_limit_s is None else whole_micros(said.cure_limit_s),
+        said.findings,
     )
 
 

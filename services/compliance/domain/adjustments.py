@@ -55,6 +55,7 @@ class Adjustments:
     """Those of one unit. Of several corrections of an instant the one that was approved last holds."""
 
     def __init__(self, found: Sequence[Adjustment] = ()) -> None:
+        self.all = frozenset(found)
         self._corrections = sorted(
             (each for each in found if each.kind is AdjustmentKind.CORRECTION),
             key=lambda each: (each.recorded_at, each.adjustment_id),

@@ -1,14 +1,15 @@
 """From an ask to a figure: the formula's count, the pack of the day, the target and the verdict (R35, R36)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from services.compliance.domain.errors import Refused
 from services.compliance.domain.figure import Counted, Figure, FigureAsk
 from services.compliance.domain.formulas.catalogue import CATALOGUE, Formula
 from services.compliance.domain.knowledge import Knowledge
-from services.compliance.domain.policy import Policy
+from services.compliance.domain.policy import Policies, Policy
 from services.compliance.domain.population import Population, scope_names
+from services.compliance.domain.visibility import Visibility
 from services.kernel.calendar import day_of
 from services.kernel.effective import in_force
 from services.kernel.policy import Target, target_for
@@ -28,18 +29,38 @@ def evaluate(knowledge: Knowledge, ask: FigureAsk) -> Figure:
     scopes = scope_names(ask.scope, knowledge.policies)
     if ask.unit is not None:
         require_unit(knowledge, ask.unit)
-    last_day = day_of(ask.end if formula.instant else ask.end - 1)
-    district = _district(knowledge, ask, last_day)
-    packs = knowledge.policies.among(district, day_of(ask.start), last_day)
-    pack = knowledge.policies.in_force(district, last_day)
-    visibility = knowledge.visibility
+
+    def count(through: int) -> Counted:
+        population = Population(knowledge, scopes, ask.part, ask.unit)
+        return formula.count(population, replace(ask, end=through) if formula.cut else ask)
+
+    row = None if ask.unit is None else in_force(knowledge.registry.units[ask.unit], _last_day(ask))
+    return judged(knowledge.policies, knowledge.visibility, ask, count, None if row is None else row.district)
+
+
+def judged(
+    policies: Policies,
+    visibility: Visibility,
+    ask: FigureAsk,
+    count: Callable[[int], Counted],
+    of_unit: str | None = None,
+) -> Figure:
+    """Return the figure of what `count` returns for a window that has begun and ends, as far as known, at an instant.
+
+    `of_unit`: the district of the unit that is asked about. Raises Refused: `unknown_scope`, `no_pack`, `bad_ask`.
+    """
+    formula = formula_of(ask.metric)
+    scopes = scope_names(ask.scope, policies)
+    last_day = _last_day(ask)
+    district = _district(policies, ask, of_unit)
+    packs = policies.among(district, day_of(ask.start), last_day)
+    pack = policies.in_force(district, last_day)
     through = min(ask.end, visibility.through)
     target = target_for(pack.targets, ask.metric, ask.scope)
     begun = ask.start <= visibility.through if formula.instant else ask.start < visibility.through
     counted, said = Counted(Ratio(0, 0)), (Verdict.NOT_APPLICABLE, Reason.NOT_BEGUN)
     if begun:
-        population = Population(knowledge, scopes, ask.part, ask.unit)
-        counted = formula.count(population, replace(ask, end=through) if formula.cut else ask)
+        counted = count(through)
         said = verdict(counted.ratio, None if target is None else target.value)
     return Figure(
         ask=ask,
@@ -54,6 +75,10 @@ def evaluate(knowledge: Knowledge, ask: FigureAsk) -> Figure:
         pack=pack,
         packs=packs,
     )
+
+
+def _last_day(ask: FigureAsk) -> int:
+    return day_of(ask.end if formula_of(ask.metric).instant else ask.end - 1)
 
 
 def require_unit(knowledge: Knowledge, unit_id: str) -> None:
@@ -73,17 +98,16 @@ def require_packs(knowledge: Knowledge, units: Sequence[str], first: int, last: 
         knowledge.policies.among(district, first, last)
 
 
-def _district(knowledge: Knowledge, ask: FigureAsk, day: int) -> str:
-    """Return the district whose pack judges. Raises Refused `bad_ask` when packs of several leave that open."""
-    districts = knowledge.policies.districts()
+def _district(policies: Policies, ask: FigureAsk, of_unit: str | None) -> str:
+    """Return the district whose pack judges. Raises Refused `bad_ask` when several districts leave that open."""
+    districts = policies.districts()
     if len(districts) == 1:
         return districts[0]
     if "district" in ask.part:
         return ask.part["district"]
-    row = None if ask.unit is None else in_force(knowledge.registry.units[ask.unit], day)
-    if row is None:
+    if of_unit is None:
         raise Refused("bad_ask", f"packs of several districts: the slice must name one of {', '.join(districts)}")
-    return row.district
+    return of_unit
 
 
 def named_target(knowledge: Knowledge, target_id: str, at: int) -> tuple[Policy, Target]:

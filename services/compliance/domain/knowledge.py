@@ -19,6 +19,16 @@ from services.kernel.calendar import day_of, midnight
 from services.kernel.effective import in_force
 
 
+class Cut(NamedTuple):
+    """Of a pair, `at` a proof at which it was online: what follows does not depend on what was before (R13, R17).
+
+    So facts before `at` may be left out where nobody asks about that time. `first_proof`: the pair's first ever.
+    """
+
+    at: int
+    first_proof: int
+
+
 class Known(NamedTuple):
     """Facts with `recorded_at` <= known_at (None: all), and the rows known then. Ticks in the order of the log.
 
@@ -34,10 +44,19 @@ class Known(NamedTuple):
 
 
 class Knowledge:
-    def __init__(self, known: Known, policies: Policies) -> None:
+    def __init__(
+        self,
+        known: Known,
+        policies: Policies,
+        *,
+        visibility: Visibility | None = None,
+        cuts: Mapping[Pair, Cut] | None = None,
+    ) -> None:
+        """`visibility`: that of the ticks, for who has folded them already. `cuts`: where the past of a pair ends."""
         self.policies = policies
         self.registry = known.registry
-        self.visibility: Visibility = visibility_of(known.ticks, policies, known.known_at)
+        self.visibility: Visibility = visibility or visibility_of(known.ticks, policies, known.known_at)
+        self._cuts = cuts or {}
         self.checks = checks(known.checks)
         self._signals = counting(known.signals, self.visibility.watermark)
         self._heartbeats = known.heartbeats
@@ -90,8 +109,9 @@ class Knowledge:
         wills = self._seen({each.received for each in signals if each.is_last_will})
         profile_at = self._profiles(rows)
         pieces: list[Piece] = []
-        heard = False
-        for run in runs:
+        cut = self._cuts.get(pair)
+        heard = cut is not None
+        for run in runs if cut is None else _after(runs, cut.at):
             made, heard = connection(run, proofs, wills, self.visibility, profile_at, heard)
             pieces += made
         return GatewayTrack(
@@ -99,10 +119,20 @@ class Knowledge:
             self.registry.gateways[gateway_id],
             runs,
             pieces,
-            _first_within(runs, proofs),
+            _first_within(runs, proofs) if cut is None else cut.first_proof,
             self._condition(pair),
             sorted([*plain, *(each.received for each in signals if each.is_heartbeat)]),
+            proofs,
         )
+
+    def cut(self, unit_id: str, gateway_id: str, before: int) -> Cut | None:
+        """Return the last proof before an instant at which a gateway was online, None without any."""
+        track = next(each for each in self.timeline(unit_id).tracks if each.gateway_id == gateway_id)
+        for at in reversed(track.proofs[: bisect_left(track.proofs, before)]):
+            piece = track.piece_at(at)
+            if piece is not None and piece.link is Link.ONLINE and track.first_proof is not None:
+                return Cut(at, track.first_proof)
+        return self._cuts.get((gateway_id, unit_id))
 
     def _plain(self, pair: Pair) -> Sequence[int]:
         """Return the heartbeats that were received before the watermark (R8)."""
@@ -158,6 +188,11 @@ class Knowledge:
             return None
         groups = {"carrier": gateway.carrier, "town": row.dimensions["town"]}
         return Lost((track.gateway_id, timeline.unit_id, at), groups, pack.common_cause)
+
+
+def _after(runs: Sequence[Span], at: int) -> list[Span]:
+    """Return the runs from an instant on, the one that holds it from there."""
+    return [Span(max(run.start, at), run.end) for run in runs if at < run.end]
 
 
 def _is_loss(piece: Piece) -> bool:

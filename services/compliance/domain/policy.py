@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from services.compliance.domain.errors import Refused
-from services.kernel.calendar import date_of
+from services.kernel.calendar import date_of, day_of
 from services.kernel.policy import DatedPack, Packs, Target
 from services.kernel.scope import Scope
+from services.kernel.words import Dimension, Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,22 @@ class CommonCause:
 
 
 @dataclass(frozen=True, slots=True)
+class Publication:
+    """What the pack says of closed periods. A formula whose number is None is not published.
+
+    `findings`: which closes make a finding about a body that is below a target. `cure_limit` in microseconds.
+    """
+
+    availability: Fraction | None = None
+    cure_limit: int | None = None
+    findings: tuple[Period, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
-    """`valid_from` and `valid_to` are the first and the last day. `targets` are in the order of their ids."""
+    """`published` are the scopes of figures that are published, `dimensions` by what they are sliced.
+
+    `valid_from` and `valid_to` are the first and the last day. `targets` are in the order of their ids."""
 
     district: str
     pack_id: str
@@ -43,6 +59,9 @@ class Policy:
     profiles: Mapping[str, Profile]
     default_profile: str
     common_cause: CommonCause
+    published: Sequence[str] = ()
+    dimensions: Sequence[Dimension] = ()
+    publication: Publication = Publication()
 
     def profile(self, name: str | None) -> Profile:
         """Return the profile, the default where `name` is none or none of this pack's (R12)."""
@@ -77,6 +96,10 @@ class Policies:
             self._on[asked] = None if found is None else found.content
         return self._on[asked]
 
+    def judging(self, district: str) -> str:
+        """Return the district whose packs judge what is of `district` (R2)."""
+        return self._only or district
+
     def turning_days(self, district: str) -> list[int]:
         """Return the days on which another pack may hold than on the day before, in order."""
         return self._packs.turning_days(self._only or district)
@@ -98,6 +121,21 @@ class Policies:
         if day not in self._blind_after:
             self._blind_after[day] = min(pack.blind_after for pack in self._packs.of_all(day))
         return self._blind_after[day]
+
+    def closings(self, end: int) -> set[int]:
+        """Return when a period that ends at an instant is closed, by the pack of each district (R35)."""
+        days = (day_of(end - 1), day_of(end))  # a metric of an instant is judged by the pack of the next day
+        packs = (self._packs.in_force(district, day) for district in self.districts() for day in days)
+        return {end + pack.content.close_after for pack in packs if pack is not None}
+
+    def cure_limits(self) -> set[int]:
+        """Return within what time any pack wants faults cured."""
+        limits = (pack.content.publication.cure_limit for pack in self._packs)
+        return {limit for limit in limits if limit is not None}
+
+    def shortest_blind_after(self) -> int:
+        """Return the shortest gap that any pack calls blind on any day."""
+        return min(pack.content.blind_after for pack in self._packs)
 
     def districts(self) -> list[str]:
         return self._packs.districts()

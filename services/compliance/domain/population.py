@@ -14,7 +14,6 @@ from services.compliance.domain.policy import Policies, Policy
 from services.compliance.domain.registry import UnitRow
 from services.kernel.calendar import day_of, midnight
 from services.kernel.effective import in_force
-from services.kernel.scope import Scope
 from services.kernel.words import Dimension
 
 DIMENSIONS: tuple[str, ...] = tuple(Dimension)
@@ -79,12 +78,17 @@ class Population:
         pack = None if row is None else self.knowledge.policies.on(row.district, day)
         if row is None or pack is None:
             return None
-        wanted = (pack.scopes[name] for name in self.scopes if name in pack.scopes)
-        if not any(_is_member(row, scope, day) for scope in wanted):
+        if row.retired(day) or not self._counts(row, pack, day):
             return None
         if any(row.dimensions[name] != value for name, value in self.part.items()):
             return None
         return Membership(midnight(day), midnight(day + 1), row, pack, row.exempt(day), row.commissioned(day))
+
+    def _counts(self, row: UnitRow, pack: Policy, day: int) -> bool:
+        """Tell whether a unit that is not retired is in one of the scopes."""
+        accepted = row.accepted_on is not None and row.accepted_on <= day
+        wanted = (pack.scopes[name] for name in self.scopes if name in pack.scopes)
+        return any(scope.holds(row.facts, accepted=accepted) for scope in wanted)
 
     def at(self, at: int) -> Iterator[tuple[str, Membership]]:
         """Yield the members of an instant."""
@@ -104,8 +108,3 @@ def scope_names(text: str, policies: Policies) -> list[str]:
         if not policies.names_scope(name):
             raise Refused("unknown_scope", name)
     return names
-
-
-def _is_member(row: UnitRow, scope: Scope, day: int) -> bool:
-    accepted = row.accepted_on is not None and row.accepted_on <= day
-    return not row.retired(day) and scope.holds(row.facts, accepted=accepted)

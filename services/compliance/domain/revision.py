@@ -7,6 +7,8 @@ from services.compliance.domain.figure import Figure
 from services.kernel.ratio import percent
 
 Value = int | str | None
+PUBLISHED = ("numerator", "denominator", "unknown", "exempt", "value", "low", "high", "verdict")
+"""What makes another revision when it differs."""
 
 
 class Revision(NamedTuple):
@@ -22,15 +24,20 @@ def revisions(published: Iterable[tuple[int, Figure]]) -> list[Revision]:
     """Return the publications that said something new, numbered from 1."""
     found: list[Revision] = []
     for published_at, made in published:
-        now = _published(made)
+        now = published_fields(made)
         before = found[-1].figure if found else {}
         if now != before:
-            difference = {name: (before[name], now[name]) for name in before if before[name] != now[name]}
+            difference = between(before, now)
             found.append(Revision(len(found) + 1, published_at, now, difference))
     return found
 
 
-def _published(made: Figure) -> dict[str, Value]:
+def between(before: Mapping[str, Value], now: Mapping[str, Value]) -> dict[str, tuple[Value, Value]]:
+    """Return old and new value of what differs; nothing where there is none before."""
+    return {name: (before[name], now[name]) for name in before if before[name] != now[name]}
+
+
+def published_fields(made: Figure) -> dict[str, Value]:
     ratio = made.counted.ratio
     return {
         "numerator": ratio.numerator,

@@ -54,7 +54,8 @@ class Stretch(NamedTuple):
 class GatewayTrack:
     """One (gateway, unit) pair: its runs, what was seen of it, and its troubles. `pieces` are in order of time.
 
-    `heartbeats`: when each that counts for the completeness of data was received, in order (R30).
+    `heartbeats`: when each that counts for the completeness of data was received, in order (R30); `proofs`: when each
+    sign of life was, blind time left out (R10).
     """
 
     gateway_id: str
@@ -64,10 +65,16 @@ class GatewayTrack:
     first_proof: int | None
     condition: Condition
     heartbeats: Sequence[int] = field(default=())
+    proofs: Sequence[int] = field(default=())
 
     @cached_property
     def _starts(self) -> list[int]:
         return [piece.start for piece in self.pieces]
+
+    @cached_property
+    def turns(self) -> Sequence[int]:
+        """Return all turning points, in order, each once."""
+        return sorted(set(self.turning_points()))
 
     def piece_at(self, at: int) -> Piece | None:
         """Return the piece in a run of the pair, None outside of them."""

@@ -189,7 +189,8 @@ class Harness:
             async with asyncio.timeout(deadline_s):
                 while len({finding.id for finding in found}) < wanted:
                     for records in (await consumer.getmany(timeout_ms=200)).values():
-                        found += [codec.findings.decode(record.value) for record in records]
+                        events = [codec.findings.decode(record.value) for record in records]
+                        found += [event for event in events if isinstance(event, Finding)]
         finally:
             await consumer.stop()
         return found

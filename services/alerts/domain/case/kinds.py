@@ -14,6 +14,7 @@ class CaseKind(StrEnum):
     COMMON_CAUSE = "common_cause"
     UNREADABLE_ALARM = "unreadable_alarm"
     UNREGISTERED_ALARM = "unregistered_alarm"
+    BELOW_TARGET = "below_target"
 
 
 URGENT = frozenset({CaseKind.FIRE, CaseKind.UNREADABLE_ALARM, CaseKind.UNREGISTERED_ALARM})

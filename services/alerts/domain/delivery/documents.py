@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.subject import SubjectKind
 from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.ids import CaseId, ContactId, NoticeId, RequestId, digest
 from services.alerts.domain.routing.recipients import Recipients
@@ -209,8 +210,9 @@ _UNIT = frozenset({Recipient.UNIT_CONTROL_ROOM, Recipient.UNIT_MANAGER})
 
 
 def is_issued_for(case: Case, step: LadderStep) -> bool:
-    """Say whether documents makes the paper of this step; what is urgent or has a common cause never waits for one."""
-    return step.document in INSTRUMENTS_ISSUED and not case.is_urgent and not case.is_common
+    """Say whether documents makes the paper of this step; what is urgent or about no unit never waits for one."""
+    of_unit = case.subject.kind is SubjectKind.UNIT  # the papers are about a unit and its equipment
+    return of_unit and step.document in INSTRUMENTS_ISSUED and not case.is_urgent and not case.is_common
 
 
 def case_link(console_url: str, case_id: CaseId) -> str:

@@ -15,14 +15,19 @@ from services.kernel.ratio import NOTHING, Ratio
 def data_completeness(population: Population, ask: FigureAsk) -> Counted:
     found = NOTHING
     for unit_id in population.unit_ids:
-        members = [
-            member
-            for member in population.memberships(unit_id, ask.start, ask.end)
-            if member.commissioned and not member.exempt
-        ]
-        for track in population.knowledge.timeline(unit_id).tracks if members else ():
-            found += _of_gateway(population, track, members)
+        found += completeness(population, unit_id, ask.start, ask.end)
     return Counted(found)
+
+
+def completeness(population: Population, unit_id: str, start: int, end: int) -> Ratio:
+    """Return the heartbeats of one unit within [start, end)."""
+    found = NOTHING
+    members = [
+        member for member in population.memberships(unit_id, start, end) if member.commissioned and not member.exempt
+    ]
+    for track in population.knowledge.timeline(unit_id).tracks if members else ():
+        found += _of_gateway(population, track, members)
+    return found
 
 
 def _of_gateway(population: Population, track: GatewayTrack, members: Sequence[Membership]) -> Ratio:

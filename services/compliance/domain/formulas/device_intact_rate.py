@@ -1,6 +1,7 @@
 """Time of points without fault and isolation on a connected gateway, of the time of all points (R25)."""
 
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from services.compliance.domain.figure import Counted, FigureAsk
@@ -12,18 +13,24 @@ from services.kernel.ratio import NOTHING, Ratio
 def device_intact_rate(population: Population, ask: FigureAsk) -> Counted:
     found = NOTHING
     for unit_id in population.unit_ids:
-        members = list(population.memberships(unit_id, ask.start, ask.end))
-        for track in population.knowledge.timeline(unit_id).tracks if members else ():
-            points = sorted(set(track.turning_points()))
-            for member in members:
-                for ratio in _of_gateway(track, points, member):
-                    found += ratio
+        found += intact(population, unit_id, ask.start, ask.end)
     return Counted(found)
 
 
-def _of_gateway(track: GatewayTrack, turns: list[int], member: Membership) -> Iterator[Ratio]:
+def intact(population: Population, unit_id: str, start: int, end: int) -> Ratio:
+    """Return the point time of one unit within [start, end)."""
+    found = NOTHING
+    members = list(population.memberships(unit_id, start, end))
+    for track in population.knowledge.timeline(unit_id).tracks if members else ():
+        for member in members:
+            for ratio in _of_gateway(track, track.turns, member):
+                found += ratio
+    return found
+
+
+def _of_gateway(track: GatewayTrack, turns: Sequence[int], member: Membership) -> Iterator[Ratio]:
     """`unknown`: no trouble, but the gateway is not connected, so nobody would have heard of one."""
-    within = [member.start, *(at for at in turns if member.start < at < member.end), member.end]
+    within = [member.start, *turns[bisect_right(turns, member.start) : bisect_left(turns, member.end)], member.end]
     for start, end in pairwise(within):
         piece = track.piece_at(start)
         if piece is None:

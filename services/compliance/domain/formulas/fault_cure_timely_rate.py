@@ -15,11 +15,14 @@ OLDER = "from_7d"
 
 def fault_cure_timely_rate(population: Population, ask: FigureAsk) -> Counted:
     """`unknown`: open at the horizon and not older than the limit."""
-    faults = list(_faults(population, ask))
-    horizon = population.knowledge.visibility.through
+    return cured(list(_faults(population, ask)), ask.limit, population.knowledge.visibility.through)
+
+
+def cured(faults: Sequence[Fault], limit: int, horizon: int) -> Counted:
+    """Return the rate of these faults as seen from the horizon. Microseconds."""
     cures = sorted(fault.ended - fault.begun for fault in faults if fault.ended is not None)
     ages = [horizon - fault.begun for fault in faults if fault.ended is None]
-    timely, might = sum(cure <= ask.limit for cure in cures), sum(age <= ask.limit for age in ages)
+    timely, might = sum(cure <= limit for cure in cures), sum(age <= limit for age in ages)
     return Counted(Ratio(timely, len(faults), might), _detail(cures, ages))
 
 

@@ -1,12 +1,13 @@
 """Connected units of the members that are not exempt."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from services.compliance.domain.figure import Counted, FigureAsk
 from services.compliance.domain.population import Population
 from services.compliance.domain.timeline import Stretch
 from services.kernel.ratio import live
+from services.kernel.words import Connection
 
 
 def live_networking_rate(population: Population, ask: FigureAsk) -> Counted:
@@ -27,5 +28,9 @@ def _states(population: Population, at: int) -> Iterator[Stretch]:
 
 def counted(found: list[Stretch]) -> Counted:
     """Return the rate of these, and how many are offline with a connected gateway (R33)."""
-    by = Counter(state.connection for state in found)
-    return Counted(live(by), {"partly_connected": sum(state.partly for state in found)})
+    return rate(Counter(state.connection for state in found), sum(state.partly for state in found))
+
+
+def rate(units: Mapping[Connection, int], partly: int) -> Counted:
+    """Return the same of so many units by connection."""
+    return Counted(live(units), {"partly_connected": partly})

@@ -1,21 +1,26 @@
 """Units that were connected for the asked share of their own time, of those that have any."""
 
+from fractions import Fraction
+
 from services.compliance.domain.durations import duration
 from services.compliance.domain.figure import Counted, FigureAsk
 from services.compliance.domain.population import Population
-from services.kernel.ratio import Ratio
+from services.kernel.ratio import NOTHING, Ratio
 
 
 def meeting_units_rate(population: Population, ask: FigureAsk) -> Counted:
-    """`unknown`: units that reach `availability` only with their unknown time; `exempt`: those with no other time."""
-    meets = might = units = exempt = 0
+    found = NOTHING
     for unit_id in population.unit_ids:
-        found = duration(population, unit_id, ask.start, ask.end)
-        if found.counted == 0:
-            exempt += found.exempt > 0
-            continue
-        units += 1
-        wanted = ask.availability * found.counted
-        meets += found.connected >= wanted
-        might += found.connected < wanted <= found.connected + found.unknown
-    return Counted(Ratio(meets, units, might, exempt))
+        found += meets(duration(population, unit_id, ask.start, ask.end).ratio(), ask.availability)
+    return Counted(found)
+
+
+def meets(time: Ratio, availability: Fraction) -> Ratio:
+    """Return what a unit with these times adds: it meets, misses, or might meet with its unknown time.
+
+    `exempt`: it has no other time. Nothing of one without any.
+    """
+    if time.denominator == 0:
+        return Ratio(0, 0, exempt=int(time.exempt > 0))
+    wanted = availability * time.denominator
+    return Ratio(int(time.numerator >= wanted), 1, int(time.numerator < wanted <= time.high_numerator))

@@ -5,7 +5,9 @@ from services.compliance.domain.formulas.live_networking_rate import counted, st
 from services.compliance.domain.population import Population
 from services.kernel.words import Connection
 
+NOT_YET = (Connection.NEVER, Connection.COMMISSIONING)
+"""A unit that is not commissioned: it owes no connection yet."""
+
 
 def online_rate(population: Population, ask: FigureAsk) -> Counted:
-    not_yet = (Connection.NEVER, Connection.COMMISSIONING)
-    return counted([state for state in states(population, ask) if state.connection not in not_yet])
+    return counted([state for state in states(population, ask) if state.connection not in NOT_YET])

@@ -35,15 +35,21 @@ class Earliest:
 
     def __init__(self) -> None:
         self._sources: dict[str, _Source] = {}
+        self._older: dict[str, _Source] = {}
+
+    def age(self) -> None:
+        """Forget what was taken before the last call of this: whoever reads a log without end cannot keep all of it."""
+        self._older, self._sources = self._sources, {}
 
     def take(self, source: str, signal_id: str, time: int, pair: Pair, *, plain: bool) -> Taken:
         held = self._sources.get(source)
         if held is None:
             held = self._sources[source] = _Source(pair)
-        before = held.times.get(signal_id)
+        known = held if signal_id in held.times else self._older.get(source, held)
+        before = known.times.get(signal_id)
         if before is not None and before <= time:
             return Taken(counts=False)
-        told = held.others.get(signal_id, held.pair)
+        told = known.others.get(signal_id, known.pair)
         keyed = before is not None and told is None
         replaces = None if before is None or told is None else (told, before)
         held.times[signal_id] = time

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.rules.domain.earliest import Earliest, Taken
+from services.kernel.earliest import Earliest, Taken
 
 PAIR, OTHER = ("G1", "U1"), ("G1", "U2")
 Copy = tuple[str, str, int, tuple[str, str], bool]

@@ -1,6 +1,6 @@
 """How far a log proves that somebody was looking: seen points, the watermark and impaired time (figures.md R3 to R6).
 
-Apart from `watch.py`, which live supervision runs on: docs/decisions/0023 says where the two differ.
+Apart from `watch.py` of rules, which live supervision runs on: docs/decisions/0023 says where the two differ.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,17 @@ class _Instance:
     proven: int
 
 
-class Visibility:
+class TickState(NamedTuple):
+    """Everything the fold remembers: values only, so that it can be written down. By instance: newest tick, proven."""
+
+    instances: dict[str, tuple[TickRead, int]]
+    newest_written: int
+    greatest: int
+    watermark: int | None
+    impaired: bool
+
+
+class TickFold:
     """The fold. `blind_after(at)` returns the microseconds of silence that the pack of the day of `at` allows."""
 
     def __init__(self, blind_after: Callable[[int], int]) -> None:
@@ -46,6 +56,15 @@ class Visibility:
         self._greatest = 0
         self._watermark: int | None = None
         self._impaired = False
+
+    def state(self) -> TickState:
+        instances = {name: (each.newest, each.proven) for name, each in self._instances.items()}
+        return TickState(instances, self._newest_written, self._greatest, self._watermark, self._impaired)
+
+    def restore(self, state: TickState) -> None:
+        """Go on from what `state` returned."""
+        self._instances = {name: _Instance(newest, proven) for name, (newest, proven) in state.instances.items()}
+        _, self._newest_written, self._greatest, self._watermark, self._impaired = state
 
     def tick(self, tick: TickRead) -> Seen:
         """Take in a tick, in the order of the log, each source and id once."""

@@ -1,0 +1,97 @@
+"""What is kept beside the archive, as it stands in the database: heartbeats as bytes, days and faults as short JSON."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from schemas import facts as wire
+from services.compliance.adapters.facts import Facts
+from services.compliance.domain.checks import Check
+from services.compliance.domain.health import Fault
+from services.compliance.domain.knowledge import Cut
+from services.compliance.domain.signals import Pair, SignalFact
+from services.compliance.domain.unit_day import Beginning, Carry, UnitDay
+from services.kernel.calendar import day_of, midnight
+from services.kernel.ratio import Ratio
+from services.kernel.words import Connection, ExchangeStep
+
+WIDTH = 5
+"""Bytes of an instant: 2 to the power of 40 microseconds are more than a day."""
+
+
+def by_day(times: Iterable[int]) -> dict[int, bytes]:
+    """Return instants by the day that they lie in, as bytes."""
+    found: dict[int, bytearray] = defaultdict(bytearray)
+    for at in times:
+        day = day_of(at)
+        found[day] += (at - midnight(day)).to_bytes(WIDTH, "big")
+    return {day: bytes(raw) for day, raw in found.items()}
+
+
+def instants(day: int, raw: bytes) -> list[int]:
+    """Return the instants of a day."""
+    begun, read = midnight(day), int.from_bytes
+    return [begun + read(raw[index : index + WIDTH], "big") for index in range(0, len(raw), WIDTH)]
+
+
+def without(day: int, raw: bytes, gone: Iterable[int]) -> bytes:
+    """Return the bytes of a day without one of each of these instants."""
+    left = Counter(instants(day, raw)) - Counter(gone)
+    return by_day(sorted(left.elements())).get(day, b"")
+
+
+def signal(raw: str) -> SignalFact:
+    facts = Facts()
+    facts.take(wire.facts.decode(raw.encode()))
+    return facts.signals[0][1]
+
+
+def day_text(day: UnitDay) -> str:
+    begun = day.beginning
+    ratios = [_ratio(each) for each in (day.time, day.beats, day.points, begun.isolation)]
+    return json.dumps([day.day, *ratios, begun.connection.value, begun.partly, begun.exempt], separators=(",", ":"))
+
+
+def day_of_text(raw: str) -> UnitDay:
+    day, time, beats, points, isolation, connection, partly, exempt = json.loads(raw)
+    begun = Beginning(Connection(connection), partly, exempt, Ratio(*isolation))
+    return UnitDay(day, Ratio(*time), Ratio(*beats), Ratio(*points), begun)
+
+
+def _ratio(ratio: Ratio) -> list[int]:
+    return [ratio.numerator, ratio.denominator, ratio.unknown, ratio.exempt]
+
+
+def faults_text(faults: Iterable[Fault]) -> str:
+    return json.dumps([[fault.begun, fault.ended] for fault in faults])
+
+
+def faults_of(said: Sequence[Sequence[Any]]) -> list[Fault]:
+    return [Fault(begun, ended) for begun, ended in said]
+
+
+def checks_text(checks: Iterable[tuple[int, str | None]]) -> str:
+    return json.dumps([list(check) for check in checks])
+
+
+def checks_of(said: Sequence[Sequence[Any]]) -> list[Check]:
+    return [Check("", ordered_at, None if end is None else ExchangeStep(end)) for ordered_at, end in said]
+
+
+def cuts_text(carry: Carry | None) -> str:
+    cuts = {} if carry is None else carry.cuts
+    return json.dumps([[gateway_id, cut.at, cut.first_proof] for (gateway_id, _), cut in sorted(cuts.items())])
+
+
+def carry_of(unit_id: str, first: int | None, cuts: Sequence[Sequence[Any]]) -> Carry | None:
+    if first is None:
+        return None
+    found: dict[Pair, Cut] = {(gateway_id, unit_id): Cut(at, first_proof) for gateway_id, at, first_proof in cuts}
+    return Carry(first, found)
+
+
+def since(carry: Carry | None, pair: Pair) -> int:
+    """Return the first day whose heartbeats of a pair are needed: all, where it has no cut."""
+    cut = None if carry is None else carry.cuts.get(pair)
+    return 0 if cut is None else day_of(cut.at)

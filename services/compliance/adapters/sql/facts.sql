@@ -1,0 +1,117 @@
+-- position --
+SELECT known_at, computed_at, published_at, published_closed, state::text FROM compliance.log_position
+
+-- begin_anew --
+TRUNCATE compliance.heartbeats, compliance.signals, compliance.checks, compliance.units, compliance.unit_days
+
+-- forget_registry --
+DELETE FROM compliance.records
+
+-- advance --
+-- Only from the state that the step was made from: a second process that made it too changes nothing.
+INSERT INTO compliance.log_position (known_at, computed_at, published_at, state)
+VALUES (%(known_at)s, 0, 0, %(state)s)
+ON CONFLICT (one) DO UPDATE SET known_at = excluded.known_at, state = excluded.state
+WHERE log_position.known_at = %(before)s
+RETURNING known_at
+
+-- lock --
+SELECT known_at FROM compliance.log_position FOR UPDATE
+
+-- records --
+SELECT data::text FROM compliance.records
+
+-- add_record --
+INSERT INTO compliance.records (kind, id, data) VALUES (%s, %s, %s)
+ON CONFLICT (kind, id) DO UPDATE SET data = excluded.data
+
+-- add_heartbeats --
+INSERT INTO compliance.heartbeats (unit_id, gateway_id, day, received) VALUES (%s, %s, %s, %s)
+ON CONFLICT (unit_id, gateway_id, day) DO UPDATE SET received = heartbeats.received || excluded.received
+
+-- heartbeats_of_day --
+SELECT received FROM compliance.heartbeats WHERE unit_id = %s AND gateway_id = %s AND day = %s FOR UPDATE
+
+-- replace_heartbeats --
+UPDATE compliance.heartbeats SET received = %s WHERE unit_id = %s AND gateway_id = %s AND day = %s
+
+-- units_of_signals --
+SELECT s.unit_id FROM compliance.signals s
+JOIN unnest(%s::text[], %s::text[], %s::bigint[]) AS n (source, id, received) USING (source, id)
+WHERE n.received < s.received
+
+-- add_signal --
+INSERT INTO compliance.signals (source, id, unit_id, received, fact) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (source, id) DO UPDATE
+SET unit_id = excluded.unit_id, received = excluded.received, fact = excluded.fact
+WHERE excluded.received < signals.received
+
+-- add_check --
+INSERT INTO compliance.checks (gateway_id, command_id, ordered_at, step) VALUES (%s, %s, %s, %s)
+
+-- carries_before --
+-- Of these units those whose carry lies after an instant's day: what happened then is not computed again.
+SELECT u.unit_id FROM compliance.units u
+JOIN unnest(%s::text[], %s::integer[]) AS n (unit_id, day) USING (unit_id)
+WHERE n.day < u.first_day
+
+-- drop_carries --
+UPDATE compliance.units SET first_day = NULL, cuts = '[]' WHERE unit_id = ANY (%s)
+
+-- drop_all_carries --
+UPDATE compliance.units SET first_day = NULL, cuts = '[]'
+
+-- signals_of --
+SELECT fact::text FROM compliance.signals WHERE unit_id = ANY (%s)
+
+-- heartbeats_of --
+SELECT h.gateway_id, h.unit_id, h.day, h.received FROM compliance.heartbeats h
+JOIN unnest(%s::text[], %s::text[], %s::integer[]) AS n (gateway_id, unit_id, since) USING (gateway_id, unit_id)
+WHERE h.day >= n.since ORDER BY h.gateway_id, h.unit_id, h.day
+
+-- checks_of --
+SELECT command_id, gateway_id, ordered_at, step FROM compliance.checks WHERE gateway_id = ANY (%s) ORDER BY position
+
+-- units --
+SELECT unit_id, first_day, cuts, faults, checks FROM compliance.units WHERE unit_id = ANY (%s)
+
+-- days_since --
+SELECT d.unit_id, d.day, d.parts::text FROM compliance.unit_days d
+JOIN unnest(%s::text[], %s::integer[]) AS n (unit_id, since) USING (unit_id)
+WHERE d.day >= n.since
+
+-- add_day --
+INSERT INTO compliance.unit_days (unit_id, day, parts) VALUES (%s, %s, %s)
+ON CONFLICT (unit_id, day) DO UPDATE SET parts = excluded.parts
+
+-- drop_day --
+DELETE FROM compliance.unit_days WHERE unit_id = %s AND day = %s
+
+-- save_unit --
+INSERT INTO compliance.units (unit_id, first_day, cuts, faults, checks) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (unit_id) DO UPDATE
+SET first_day = excluded.first_day, cuts = excluded.cuts, faults = excluded.faults, checks = excluded.checks
+
+-- computed --
+UPDATE compliance.log_position SET computed_at = %(known_at)s WHERE known_at = %(known_at)s
+
+-- soil --
+INSERT INTO compliance.dirty_days (day, part) VALUES (%s, %s) ON CONFLICT DO NOTHING
+
+-- dirt --
+SELECT day, part FROM compliance.dirty_days
+
+-- clean --
+DELETE FROM compliance.dirty_days
+
+-- histories --
+SELECT u.unit_id, u.faults, u.checks, coalesce(d.parts, '{}'::text[]) AS parts
+FROM compliance.units u
+LEFT JOIN LATERAL (
+    SELECT array_agg(parts::text ORDER BY day) AS parts FROM compliance.unit_days
+    WHERE unit_id = u.unit_id AND day BETWEEN %s AND %s
+) d ON true
+ORDER BY u.unit_id
+
+-- open_faults --
+SELECT (f ->> 0)::bigint FROM compliance.units u, json_array_elements(u.faults) f WHERE f ->> 1 IS NULL

@@ -1,0 +1,340 @@
+"""Closes periods: reads the archived log step by step, computes units, publishes figures.
+
+    take a step --> compute every unit --> publish --> take a step ..
+        |                  |                  |
+        +------------------+------------------+--> what cannot be used is waited for; then everything is looked up anew
+
+Each of the three is one transaction or gives the same when it is done again, and where we are stands in the database.
+So whatever is killed when, the same revisions are published under the same numbers, as known at the same instants.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from services.compliance.domain.bodies import Assessment, findings
+from services.compliance.domain.errors import Refused
+from services.compliance.domain.figure import Figure
+from services.compliance.domain.knowledge import Cut, Knowledge, Known
+from services.compliance.domain.period import Window, window_of, windows_between
+from services.compliance.domain.policy import Policies
+from services.compliance.domain.publishing import Key, figures_of, part_of
+from services.compliance.domain.registry import Registry
+from services.compliance.domain.revision import between, published_fields
+from services.compliance.domain.signals import Pair
+from services.compliance.domain.tally import Counting, Part, Tally
+from services.compliance.domain.unit_day import carry, checks_by_unit, faults_of, unit_days
+from services.compliance.domain.visibility import Visibility
+from services.compliance.metrics import ClosingMetrics
+from services.compliance.ports import (
+    Dirt,
+    FactStore,
+    LogFold,
+    NewFigure,
+    Position,
+    Published,
+    Step,
+    Unavailable,
+    UnitFacts,
+    UnitResult,
+)  # fmt: skip
+from services.kernel.calendar import day_of
+from services.kernel.words import Period
+from services.runtime.clock import Clock
+
+T = TypeVar("T")
+UNITS_AT_ONCE = 100
+"""So many units are computed between two looks at everything else: some 100 ms of processor, some 20 MB."""
+WAIT_S = 1.0
+MAX_WAIT_S = 30.0
+RUNNING = (Period.DAY, Period.WEEK, Period.MONTH)
+"""Periods that are shown while they run; sums of a year at each step would be most of the work."""
+
+
+class StopSignal(Protocol):
+    def is_set(self) -> bool: ...
+    async def wait_for(self, seconds: float) -> bool: ...
+
+
+@dataclass(slots=True)
+class Progress:
+    """For /readyz: when the loop last turned, and what it waits for. Seconds of a monotonic clock."""
+
+    turned_s: float | None = None
+    waits_for: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is computed of the periods at hand: closed ones that are published, and those that run."""
+
+    closed: Sequence[tuple[Key, Figure]]
+    running: Sequence[tuple[Key, Figure]]
+
+
+class Closing:
+    """One process does it; computing goes on in a thread of its own, so that the status page answers meanwhile."""
+
+    def __init__(
+        self,
+        *,
+        log: LogFold,
+        store: FactStore,
+        metrics: ClosingMetrics,
+        clock: Clock,
+        tell: Callable[..., Any],
+        wake: Callable[[], None],
+        poll_s: float,
+    ) -> None:
+        """`wake`: something is to be sent. `poll_s`: how often it is looked whether more is archived."""
+        self._log = log
+        self._store = store
+        self._metrics = metrics
+        self._clock = clock
+        self._tell = tell
+        self._wake = wake
+        self._poll_s = poll_s
+        self._thread = ThreadPoolExecutor(1, "closing")
+        self._ready = False
+        self.progress = Progress()
+
+    async def run(self, stop: StopSignal) -> None:
+        """Close periods until stop."""
+        wait_s = WAIT_S
+        try:
+            while not stop.is_set():
+                try:
+                    busy = await self.turn()
+                    wait_s = WAIT_S
+                    if not busy:
+                        await stop.wait_for(self._poll_s)
+                except Unavailable as error:
+                    self._waits(error)
+                    await stop.wait_for(wait_s)
+                    wait_s = min(MAX_WAIT_S, 2 * wait_s)
+        finally:
+            self._thread.shutdown(wait=False)
+
+    async def turn(self) -> bool:
+        """Do what comes next; return whether there was anything."""
+        try:
+            busy = await self._turn()
+        except BaseException:
+            self._ready = False  # what is in memory may be ahead of the database
+            raise
+        self.progress.turned_s, self.progress.waits_for = self._clock.monotonic(), None
+        return busy
+
+    async def _turn(self) -> bool:
+        position = await self._store.position()
+        if not self._ready:
+            await self._in_thread(self._log.restore, None if position is None else position.state)
+            self._ready = True
+            if position is not None and position.computed_at == position.known_at == position.published_at:
+                await self._show_again(position)
+        if position is not None and position.computed_at != position.known_at:
+            await self._compute(position)
+        elif position is not None and position.published_at != position.known_at:
+            await self._publish(position)
+        else:
+            step = await self._in_thread(self._log.next_step)
+            if step is None:
+                return False
+            await self._take(step)
+        return True
+
+    def _waits(self, error: Unavailable) -> None:
+        if self.progress.waits_for is None:
+            self._tell("closing_waits", reason=str(error))
+        self.progress.waits_for = str(error)
+        self._metrics.waits.inc()
+
+    async def _take(self, step: Step) -> None:
+        await self._store.take(step)
+        self._metrics.steps.inc()
+        self._metrics.known_at.set(step.known_at / 1_000_000)
+
+    async def _compute(self, position: Position) -> None:
+        policies, visibility = self._policies(), self._log.visibility
+        first_seen = self._log.first_seen
+        if first_seen is not None:
+            registry = await self._store.registry(position.known_at)
+            first = min(day_of(window_of(kind, day_of(first_seen)).start) for kind in Period)
+            for unit_ids in _chunks(sorted(registry.units), UNITS_AT_ONCE):
+                pairs = _pairs(registry, unit_ids)
+                facts = await self._store.unit_facts(unit_ids, pairs)
+                of = _part(registry, unit_ids, pairs)
+                results = await self._in_thread(computed, of, facts, policies, visibility, first)
+                await self._store.save_units(results)
+                self._metrics.units.inc(len(results))
+                self.progress.turned_s = self._clock.monotonic()
+        await self._store.computed(position.known_at)
+
+    async def _publish(self, position: Position) -> None:
+        visibility = self._log.visibility
+        closed = visibility.watermark
+        if self._log.catches_up or closed is None:
+            await self._store.publish(position, position.closed, (), Assessment((), ()), keep_dirt=True)
+            return
+        dirt = await self._whose_age_matters(position, await self._store.dirt())
+        windows = [
+            window
+            for window in self._windows(visibility)
+            if _concerns(dirt, window) or self._is_newly_closed(window, position.closed, closed)
+        ]
+        shown = await self._figures(position, windows)
+        new = await self._revisions(windows, shown.closed)
+        assessment = findings(await self._store.standing(), [(each.key, each.revision, each.figure) for each in new])
+        await self._store.publish(position, closed, new, assessment)
+        self._show(position, shown, new)
+        if new:
+            self._wake()
+
+    def _show(self, position: Position, shown: Shown, new: Sequence[NewFigure]) -> None:
+        self._metrics.show(shown.closed, shown.running)
+        self._metrics.published(new)
+        if new:
+            self._tell("figures_published", figures=len(new), revised=sum(each.revision > 1 for each in new))
+
+    async def _show_again(self, position: Position) -> None:
+        """Show after a start what was shown before it; nothing is published by that."""
+        watermark, policies = self._log.visibility.watermark, self._policies()
+        if watermark is None or self._log.catches_up:
+            return
+        closed = {
+            window.kind: window
+            for window in self._windows(self._log.visibility)
+            if any(end <= watermark for end in policies.closings(window.end))
+        }
+        shown = await self._figures(position, [closed[kind] for kind in RUNNING if kind in closed])
+        self._metrics.show(shown.closed, shown.running)
+
+    async def _whose_age_matters(self, position: Position, dirt: Dirt) -> Dirt:
+        """Add the days of faults that have just become too old to be cured in time: time alone changes their figure."""
+        now, before = self._log.visibility.through, position.closed or 0
+        limits = self._policies().cure_limits()
+        begun = [at for at in await self._store.open_faults() for limit in limits if before <= at + limit <= now]
+        return dirt._replace(within=dirt.within | {day_of(at) for at in begun})
+
+    def _windows(self, visibility: Visibility) -> Iterator[Window]:
+        """Yield the periods that have begun since we first looked and are over."""
+        first_seen, watermark = self._log.first_seen, visibility.watermark
+        if first_seen is None or watermark is None:
+            return
+        for kind in Period:
+            for window in windows_between(kind, day_of(first_seen), day_of(watermark)):
+                if first_seen < window.end <= watermark:
+                    yield window
+
+    def _is_newly_closed(self, window: Window, before: int | None, now: int) -> bool:
+        ends = self._policies().closings(window.end)
+        return any((before is None or before < end) and end <= now for end in ends)
+
+    async def _figures(self, position: Position, windows: Sequence[Window]) -> Shown:
+        policies, visibility = self._policies(), self._log.visibility
+        running = [window_of(kind, day_of(visibility.watermark or 0)) for kind in RUNNING]
+        counting = Counting([*windows, *running], policies)
+        registry = await self._store.registry(position.known_at)
+        first = day_of(min(window.start for window in [*windows, *running]))
+        async for unit in self._store.histories(registry, first, day_of(max(w.end for w in [*windows, *running]))):
+            counting.take(unit)
+        made = await self._in_thread(all_figures, counting, policies, visibility)
+        known = set(windows)
+        return Shown([each for each in made if each[0].window in known], [e for e in made if e[0].window not in known])
+
+    async def _revisions(self, windows: Sequence[Window], made: Sequence[tuple[Key, Figure]]) -> list[NewFigure]:
+        """Return what is new, or other than what stands; a part that nobody is in any more is published as empty."""
+        found: list[NewFigure] = []
+        for window in windows:
+            standing = dict(await self._store.published(window))
+            ours = {key: figure for key, figure in made if key.window == window and figure.closed}
+            for key in standing.keys() - ours.keys():
+                found_empty = emptied(key, self._policies(), self._log.visibility)
+                ours.update((each, figure) for each, figure in found_empty if figure.closed)
+            found += [new for key, figure in sorted(ours.items()) if (new := _revision(key, figure, standing.get(key)))]
+        return found
+
+    def _policies(self) -> Policies:
+        policies = self._log.policies
+        assert policies is not None, "no step is taken before a pack is known"
+        return policies
+
+    async def _in_thread(self, work: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+
+def computed(
+    registry: Registry, facts: UnitFacts, policies: Policies, visibility: Visibility, first: int
+) -> list[UnitResult]:
+    """Return what some units came to: from their carries on, from day `first` where they have none."""
+    cuts: dict[Pair, Cut] = {}
+    for each in facts.carries.values():
+        cuts |= each.cuts
+    known = Known(None, (), facts.signals, facts.heartbeats, facts.checks, registry)
+    knowledge = Knowledge(known, policies, visibility=visibility, cuts=cuts)
+    asked = checks_by_unit(knowledge, knowledge.checks)
+    last = day_of(visibility.through)
+    results = []
+    for unit_id in knowledge.unit_ids:
+        held = facts.carries.get(unit_id)
+        since = first if held is None else held.first
+        checks = [(each.ordered_at, None if each.end is None else each.end.value) for each in asked.get(unit_id, ())]
+        days = list(unit_days(knowledge, unit_id, since, last))
+        results.append(
+            UnitResult(unit_id, since, days, faults_of(knowledge, unit_id), checks, carry(knowledge, unit_id))
+        )
+    return results
+
+
+def all_figures(counting: Counting, policies: Policies, visibility: Visibility) -> list[tuple[Key, Figure]]:
+    """Return every figure of the sums; none of a part for which no pack was in force."""
+    found: list[tuple[Key, Figure]] = []
+    for (window, part), tally in counting.tallies.items():
+        try:
+            found += figures_of(window, part, tally, policies, visibility)
+        except Refused:
+            continue  # no pack on the last day of the period: nobody can judge it
+    return found
+
+
+def emptied(key: Key, policies: Policies, visibility: Visibility) -> Iterator[tuple[Key, Figure]]:
+    """Yield the figure of a part that nothing counts in any more."""
+    part: Part = part_of(key, policies)
+    try:
+        found = list(figures_of(key.window, part, Tally(), policies, visibility))
+    except Refused:
+        return
+    yield from (each for each in found if each[0] == key)
+
+
+def _revision(key: Key, figure: Figure, standing: Published | None) -> NewFigure | None:
+    now = published_fields(figure)
+    if standing is None:
+        return NewFigure(key, 1, figure, {})
+    difference = between(standing.figure, now)
+    return NewFigure(key, standing.revision + 1, figure, difference) if difference else None
+
+
+def _concerns(dirt: Dirt, window: Window) -> bool:
+    first, after = day_of(window.start), day_of(window.end)
+    if dirt.onwards is not None and dirt.onwards <= after:
+        return True
+    return after in dirt.beginning or any(first <= day < after for day in dirt.within)
+
+
+def _chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _pairs(registry: Registry, unit_ids: Iterable[str]) -> set[Pair]:
+    wanted = set(unit_ids)
+    return {pair for pair in registry.pairs() if pair[1] in wanted}
+
+
+def _part(registry: Registry, unit_ids: Sequence[str], pairs: Iterable[Pair]) -> Registry:
+    gateways = {gateway_id: registry.gateways[gateway_id] for gateway_id, _ in pairs}
+    adjustments = {unit_id: registry.adjustments[unit_id] for unit_id in unit_ids if unit_id in registry.adjustments}
+    return Registry({unit_id: registry.units[unit_id] for unit_id in unit_ids}, gateways, adjustments)

@@ -1,0 +1,245 @@
+"""Periods closed over an archived log, in a real database, are what the two command lines answer of that log."""
+
+import io
+import json
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from prometheus_client import CollectorRegistry
+
+from deploy.stack.postgres import Postgres
+from schemas import codec
+from schemas.body_finding import BodyFinding
+from schemas.inputs import json_line
+from schemas.topics import FINDINGS
+from services.compliance.cli import replay
+from services.runtime.postgres import Pool, open_pool
+from tests.contract.compliance.closings import Archived, ask_of, closing, sent, stored, until_done
+from tests.contract.compliance.scenario import DAY, PACK, T0, Scenario, iso
+from tests.contract.compliance.test_adjustments import approve, version
+from tests.parts import fresh_database
+
+HOUR = 3600
+BEAT = 1500
+"""Seconds between heartbeats and between ticks: CN-GB expects one each 1800 s, and is lost after 7200 s."""
+PUBLISHING = (
+    PACK.replace("default_profile: CN-FAST", "default_profile: CN-GB").replace(
+        "blind_after_s: 60", "blind_after_s: 1800"
+    )
+    + "\nclose_after_s: 7200\npublication: {availability: '0.9', cure_limit_s: 3600, findings: [day]}\n"
+)
+
+
+@pytest.fixture
+async def pool(migrated_database: str) -> AsyncIterator[Pool]:
+    async with open_pool(migrated_database, "test", 1, 3) as opened:
+        yield opened
+
+
+@pytest.fixture
+def other_database(postgres_server: Postgres, migrated_template: str) -> Iterator[str]:
+    with fresh_database(postgres_server, migrated_template) as name:
+        yield postgres_server.dsn(name)
+
+
+def district(work: Path) -> Scenario:
+    """Three days: one unit always there, one that is lost in the night, one never heard, one retired on the second."""
+    told = Scenario(work)
+    told.unit("U1").gateway("G1", "U1", points=3)
+    told.unit("U2", town="T002", lead_department="education").gateway("G2", "U2", carrier="carrier-b")
+    told.unit("U3", town="T002", commissioned_on=None).gateway("G3", "U3")
+    told.unit("U4", retired_on="2026-03-11").gateway("G4", "U4")
+    told.ticks(0, 2 * DAY + 12 * HOUR, BEAT)
+    told.heartbeats(30, 2 * DAY + 12 * HOUR, BEAT, gateway="G1", unit="U1")
+    told.heartbeats(31, 20 * HOUR, BEAT, gateway="G2", unit="U2")
+    told.heartbeats(30 * HOUR, 2 * DAY + 12 * HOUR, BEAT, gateway="G2", unit="U2")
+    told.heartbeats(32, 2 * DAY, 2 * BEAT, gateway="G4", unit="U4")
+    told.signal(5 * HOUR, "fault", point="p1").signal(5 * HOUR + 900, "restore", point="p1", restores="fault")
+    told.signal(23.5 * HOUR, "fault", point="p2").signal(40 * HOUR, "restore", point="p2", restores="fault")
+    told.signal(50 * HOUR, "isolation", point="p3")
+    told.check(9 * HOUR, "sent", "answered").check(33 * HOUR, "sent", "not_answered", gateway="G2")
+    return told
+
+
+def the_same(archived: Archived, dsn: str, work: Path, pack: str = PUBLISHING) -> int:
+    """Hold every stored revision against the pipe of two commands, cut at its known_at; return how many there are."""
+    rows, facts = stored(dsn), archived.facts(work, pack)
+    for known_at, group in groupby(rows, key=lambda row: row[8]):
+        told = list(group)
+        answers = archived.figures(work, facts, known_at, [ask_of(row) for row in told])
+        for row, answer in zip(told, answers, strict=True):
+            assert row[9] == json_line(answer).rstrip("\n"), row[:9]
+    return len(rows)
+
+
+async def test_what_is_published_is_what_the_command_lines_answer(
+    pool: Pool, migrated_database: str, tmp_path: Path
+) -> None:
+    archived = Archived(tmp_path / "archive")
+    archived.put(sent(district(tmp_path), PUBLISHING))
+
+    await until_done(closing(pool, archived.root, 4 * HOUR))
+
+    assert the_same(archived, migrated_database, tmp_path / "pipe") > 100
+    days = {row[5].isoformat() for row in stored(migrated_database, "period_kind = 'day'")}
+    assert days == {"2026-03-09T16:00:00+00:00", "2026-03-10T16:00:00+00:00"}
+    revised = {row[0] for row in stored(migrated_database, "revision > 1")}
+    assert revised <= {"fault_cure_timely_rate"}, "nothing else came late"
+
+
+def late(told: Scenario) -> Scenario:
+    """What comes on the third day of the first: a proof in the gap of U2, a fault; and a row that was wrong."""
+    told.log = []
+    told.ticks(2 * DAY + 12 * HOUR + BEAT, 2 * DAY + 18 * HOUR, BEAT)
+    after = 2 * DAY + 13 * HOUR
+    for number in range(4):
+        told.signal((20 + number / 3) * HOUR, gateway="G2", unit="U2", recorded=after, signal_id=f"late{number}")
+    told.signal(6 * HOUR, "fault", gateway="G2", unit="U2", recorded=after + 1, point="p9", signal_id="late-fault")
+    rows = told.rows["unit", "U3"]
+    row = rows[0] | {"recorded_at": iso(after), "commissioned_on": "2026-03-10"}
+    return told.registry_line(after + 2, "unit", "U3", [*rows, row])
+
+
+async def test_what_comes_late_gives_revisions_with_their_difference(
+    pool: Pool, migrated_database: str, tmp_path: Path
+) -> None:
+    archived, told = Archived(tmp_path / "archive"), district(tmp_path)
+    archived.put(sent(told, PUBLISHING))
+    await until_done(closing(pool, archived.root, 4 * HOUR))
+    first = stored(migrated_database)
+
+    archived.put([each for each in sent(late(told), PUBLISHING) if each.timestamp_ms > FIRST_HALF_MS])
+    await until_done(closing(pool, archived.root, 4 * HOUR))
+
+    the_same(archived, migrated_database, tmp_path / "pipe")
+    assert stored(migrated_database)[: len(first)] == first, "nothing published changes"
+    revised = {(row[0], row[5].isoformat()[:10]) for row in stored(migrated_database, "revision > 1")}
+    assert {("time_weighted_networking_rate", "2026-03-09"), ("access_rate", "2026-03-09")} <= revised
+    assert ("coverage", "2026-03-09") not in revised
+    [(difference, low)] = query(
+        migrated_database,
+        "SELECT difference, low FROM compliance.figures WHERE metric = 'access_rate' AND scope = 'S1' "
+        "AND slice_kind = 'town' AND slice_id = 'T002' AND period_kind = 'day' AND revision = 2 "
+        "ORDER BY period_from LIMIT 1",
+    )
+    assert difference == {"numerator": [1, 2], "value": ["50.0", low], "low": ["50.0", low], "high": ["50.0", low]}
+
+
+def decided(told: Scenario) -> Scenario:
+    """What two people decide on the third day about the first two; one of it is ended sooner five hours later."""
+    told.log = []
+    told.ticks(2 * DAY + 12 * HOUR + BEAT, 2 * DAY + 23 * HOUR, BEAT)
+    at = 2 * DAY + 13 * HOUR
+    lost = version("correction", 20 * HOUR, DAY, at, "A1", unit_id="U2", counted_as="connected")
+    work = version("maintenance", 4 * HOUR, 8 * HOUR, at, "A2")
+    sooner = version("maintenance", 4 * HOUR, 6 * HOUR, at + 5 * HOUR, "A2")
+    midnight = version("exemption", 2 * DAY - HOUR, 2 * DAY + HOUR, at, "A3", unit_id="U2")
+    test = version("test", 23 * HOUR, 25 * HOUR, at, "A4", trouble="fault", address="p2")
+    approve(approve(approve(approve(told, lost, at=at), work, at=at), midnight, at=at), test, at=at)
+    return approve(told, work, sooner, at=at + 5 * HOUR)
+
+
+async def test_a_closed_day_follows_what_two_people_decided_of_it(
+    pool: Pool, migrated_database: str, tmp_path: Path
+) -> None:
+    archived, told = Archived(tmp_path / "archive"), district(tmp_path)
+    archived.put(sent(told, PUBLISHING))
+    await until_done(closing(pool, archived.root, 4 * HOUR))
+    first = stored(migrated_database)
+
+    archived.put([each for each in sent(decided(told), PUBLISHING) if each.timestamp_ms > FIRST_HALF_MS])
+    await until_done(closing(pool, archived.root, 4 * HOUR))
+
+    the_same(archived, migrated_database, tmp_path / "pipe")
+    assert stored(migrated_database)[: len(first)] == first, "nothing published changes"
+    town = "SELECT difference FROM compliance.figures WHERE metric = 'time_weighted_networking_rate' AND scope = 'S1' "
+    town += "AND slice_kind = 'town' AND period_kind = 'day' AND period_from = '2026-03-09T16:00:00Z' "
+    [(gained,)] = query(migrated_database, town + "AND slice_id = 'T002' AND revision > 1")
+    assert gained["numerator"][1] - gained["numerator"][0] == 4 * HOUR * 1_000_000
+    [(less,), (more,)] = query(migrated_database, town + "AND slice_id = 'T001' AND revision > 1 ORDER BY revision")
+    assert less["exempt"] == [0, 4 * HOUR * 1_000_000]
+    assert more["exempt"] == [4 * HOUR * 1_000_000, 2 * HOUR * 1_000_000]
+    revised = {(row[0], row[5].isoformat()[:10]) for row in stored(migrated_database, "revision > 1")}
+    assert {("access_rate", "2026-03-10"), ("live_networking_rate", "2026-03-10")} <= revised, "exempt at midnight"
+    assert {("device_intact_rate", "2026-03-09"), ("fault_cure_timely_rate", "2026-03-09")} <= revised
+
+
+async def test_a_process_that_ends_after_any_turn_changes_nothing(
+    pool: Pool, migrated_database: str, other_database: str, tmp_path: Path
+) -> None:
+    archived = Archived(tmp_path / "archive")
+    archived.put(sent(district(tmp_path), PUBLISHING))
+    await until_done(closing(pool, archived.root, 4 * HOUR))
+
+    async with open_pool(other_database, "test", 1, 3) as other:
+        while await closing(other, archived.root, 4 * HOUR).turn():
+            pass  # each turn by a process that knows nothing but what stands in the database
+        after = CollectorRegistry()
+        assert not await closing(other, archived.root, 4 * HOUR, after).turn()
+
+    assert stored(other_database) == stored(migrated_database)
+    assert query(other_database, MESSAGES) == query(migrated_database, MESSAGES)
+    day = {"metric": "access_rate", "scope": "S1", "period": "day", "state": "closed", "slice": "district"}
+    assert after.get_sample_value("firenet_figure_low_ratio", {**day, "id": "sample"}) is not None
+
+
+async def test_replay_proves_what_stands_and_names_what_does_not(
+    pool: Pool, migrated_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archived = Archived(tmp_path / "archive")
+    archived.put(sent(district(tmp_path), PUBLISHING))
+    await until_done(closing(pool, archived.root, 4 * HOUR))
+    monkeypatch.setenv("FIRENET_DATABASE_DSN", migrated_database)
+    span = ["2026-03-10", "2026-03-11", "--archive", str(archived.root)]
+
+    assert replayed(span) == (0, [])
+    with psycopg.connect(migrated_database) as connection:
+        connection.execute(
+            "UPDATE compliance.figures SET figure = replace(figure::text, '\"closed\":true', '\"closed\":false')::json "
+            "WHERE metric = 'coverage' AND scope = 'S1' AND slice_kind = 'district' AND period_kind = 'day'"
+        )
+    code, told = replayed(span)
+    assert (code, [(each["metric"], each["revision"]) for each in told]) == (1, [("coverage", 1)])
+
+    patient = tmp_path / "patient.yaml"
+    patient.write_text(PUBLISHING.replace("misses: 4", "misses: 40"), "utf-8")
+    code, told = replayed([*span, "--pack", str(patient)])
+    assert code == 0
+    assert "time_weighted_networking_rate" in {each["metric"] for each in told}
+
+
+def replayed(arguments: list[str]) -> tuple[int, list[dict[str, Any]]]:
+    out = io.BytesIO()
+    code = replay.run(arguments, out, io.StringIO())
+    return code, [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def query(dsn: str, text: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(dsn) as connection:
+        return connection.execute(text.encode()).fetchall()
+
+
+MESSAGES = "SELECT topic, key, convert_from(payload, 'UTF8') FROM compliance.outbox ORDER BY position"
+FIRST_HALF_MS = int((T0 + timedelta(days=2, hours=12)).timestamp() * 1000)
+
+
+async def test_a_body_below_target_is_a_finding_until_it_is_not(
+    pool: Pool, migrated_database: str, tmp_path: Path
+) -> None:
+    archived = Archived(tmp_path / "archive")
+    archived.put(sent(district(tmp_path), PUBLISHING))
+
+    await until_done(closing(pool, archived.root, 4 * HOUR))
+
+    raw = [row[2] for row in query(migrated_database, MESSAGES) if row[0] == FINDINGS]
+    events = [event for each in raw if isinstance(event := codec.findings.decode(each.encode()), BodyFinding)]
+    town = [event.data for event in events if event.data.subject.id == "T002"]
+    told = [(data.phase.value, data.close.period_from.isoformat()[:10]) for data in town]
+    assert told == [("began", "2026-03-09"), ("changed", "2026-03-10")]
+    assert {event.data.subject.id for event in events} == {"sample", "T002", "education", "health"}
+    assert len({event.id for event in events}) == len(events)

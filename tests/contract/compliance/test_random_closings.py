@@ -1,0 +1,126 @@
+"""Periods closed over random histories, with late, repeated and shuffled signals, are those of the command lines."""
+
+import io
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import yaml
+
+from schemas import codec
+from schemas.inputs import json_line
+from schemas.pack import Pack
+from schemas.registry import AdjustmentRecord, AdjustmentVersion, PackRecord, PackVersion, RegistryData, RegistryEvent
+from schemas.topics import REGISTRY, SIGNALS
+from services.compliance.cli import figures, log
+from services.rules.command import facts
+from services.runtime.postgres import open_pool
+from tests.contract.compliance.archived import Sent, ms
+from tests.contract.compliance.closings import PARTITIONS, TOPIC_OF, Archived, ask_of, closing, stored, until_done
+from tests.contract.compliance.test_unit_days import adjustments
+from tests.naive.histories import history
+
+STEP_S = 21_600
+PUBLICATION = "\npublication: {availability: '0.9', cure_limit_s: 3600, findings: [day]}\nclose_after_s: 0\n"
+
+
+def packs_event(packs: Sequence[str], at: datetime) -> list[bytes]:
+    """Return the packs as the registry tells them, those of a district as one record."""
+    by_district: dict[str, list[Pack]] = defaultdict(list)
+    for source in packs:
+        pack = Pack.model_validate(yaml.safe_load(source))
+        by_district[pack.district].append(pack)
+    found = []
+    for district, held in by_district.items():
+        versions = [PackVersion(valid_from=pack.valid_from, recorded_at=at, pack=pack) for pack in held]
+        record = PackRecord(id=district, versions=tuple(sorted(versions, key=lambda each: each.valid_from)))
+        data = RegistryData(record=record)
+        event = RegistryEvent(id=district, source="/registry", subject=f"pack:{district}", time=at, data=data)
+        found.append(codec.registry.encode(event))
+    return found
+
+
+def decided(seed: int, many: int, times_ms: Sequence[int]) -> list[Sent]:
+    """Return adjustments that were approved at some of these times; half of them are ended early at a later one."""
+    chance, found = Random(seed), []
+    for event in adjustments(seed, many):
+        at_ms, later_ms = sorted(chance.choices(times_ms, k=2))
+        [row] = event.data.record.versions
+        assert isinstance(row, AdjustmentVersion)
+        middle = row.starts_at + (row.ends_at - row.starts_at) / 2
+        first = row.model_copy(update={"recorded_at": datetime.fromtimestamp(at_ms / 1000, UTC)})
+        sooner = row.model_copy(update={"recorded_at": datetime.fromtimestamp(later_ms / 1000, UTC), "ends_at": middle})
+        histories: list[tuple[int, tuple[AdjustmentVersion, ...]]] = [(at_ms, (first,))]
+        if at_ms < later_ms and chance.random() < 0.5:
+            histories.append((later_ms, (first, sooner)))
+        for told_ms, versions in histories:
+            record = AdjustmentRecord(id=row.adjustment_id, versions=versions)
+            said = event.model_copy(update={"id": f"{event.id}-{told_ms}", "data": RegistryData(record=record)})
+            found.append(Sent(REGISTRY, 0, codec.registry.encode(said), told_ms))
+    return sorted(found, key=lambda each: each.timestamp_ms)
+
+
+def on_topics(seed: int, decisions: int) -> tuple[list[str], list[Sent]]:
+    """Return packs and records of a history with adjustments; ticks in every partition, and the time after it."""
+    told = history(seed)
+    packs = [source + PUBLICATION for source in told.packs]
+    lines = [json.loads(line) for line in told.log]
+    first_ms = min(ms(line["recorded_at"]) for line in lines)
+    registry = [
+        *packs_event(packs, datetime.fromtimestamp(first_ms / 1000, UTC)),
+        *(row.encode() for row in told.registry),
+    ]
+    found = [Sent(REGISTRY, 0, value, first_ms) for value in registry]
+    for line in lines:
+        kind = line["event"]["type"].split(".")[2]
+        value, at_ms = json.dumps(line["event"]).encode(), ms(line["recorded_at"])
+        numbers = range(PARTITIONS) if kind == "tick" else [0]
+        found += [Sent(TOPIC_OF[kind], number, value, at_ms) for number in numbers]
+    found += decided(seed, decisions, sorted({ms(line["recorded_at"]) for line in lines}))
+    after_ms = max(each.timestamp_ms for each in found) + STEP_S * 1000 + 1
+    return packs, found + [Sent(SIGNALS, number, b"later", after_ms) for number in range(PARTITIONS)]
+
+
+def answers(archived: Archived, packs: Sequence[str], work: Path, rows: Sequence[tuple[Any, ...]]) -> list[str]:
+    """Return what the two command lines say of the same figures, each as known when it was published."""
+    work.mkdir()
+    common = ["--registry", str(work / "REGISTRY.jsonl")]
+    (work / "REGISTRY.jsonl").write_bytes(b"")
+    for number, source in enumerate(packs):
+        (work / f"PACK-{number}.yaml").write_text(source, "utf-8")
+        common += ["--pack", str(work / f"PACK-{number}.yaml")]
+    lines, told = io.BytesIO(), io.BytesIO()
+    assert log.run(["2020-01-01", "2029-01-01", "--archive", str(archived.root)], lines, io.StringIO()) == 0
+    (work / "LOG.jsonl").write_bytes(lines.getvalue())
+    assert facts.run([*common, "--log", str(work / "LOG.jsonl")], told) == 0
+    found: list[str] = []
+    for known_at, group in groupby(rows, key=lambda row: row[8]):
+        asked = {"known_at": known_at.isoformat(), "figures": [ask_of(row) for row in group]}
+        (work / "ASK.json").write_text(json.dumps(asked), "utf-8")
+        told.seek(0)
+        out = io.BytesIO()
+        assert figures.run(["figures", *common, "--facts", "-", "--ask", str(work / "ASK.json")], told, out) == 0
+        found += [json_line(each).rstrip("\n") for each in json.loads(out.getvalue())["figures"]]
+    return found
+
+
+@pytest.mark.parametrize(("seed", "decisions"), [(5, 0), (14, 0), (5, 12)])
+async def test_every_revision_is_what_the_command_lines_answer(
+    seed: int, decisions: int, migrated_database: str, tmp_path: Path
+) -> None:
+    packs, records = on_topics(seed, decisions)
+    archived = Archived(tmp_path / "archive")
+    archived.put(records)
+
+    async with open_pool(migrated_database, "test", 1, 3) as pool:
+        await until_done(closing(pool, archived.root, STEP_S))
+
+    rows = stored(migrated_database)
+    assert any(row[7] > 1 for row in rows)
+    assert [row[9] for row in rows] == answers(archived, packs, tmp_path / "pipe", rows)
