@@ -164,7 +164,7 @@ async def test_while_nobody_makes_documents_the_short_text_goes_out_and_nothing_
         await here.publish(finding("U2", "f2", kind=FindingKind.FAULT))
         third = (await mails(here, ROOM, 3))[2]
         assert "告知函" in third["Subject"], "documents is back"
-        assert len(here.mailbox.to(FIRM)) == 2, "the late document of U1 was sent to nobody"
+        assert len(await mails(here, FIRM, 2)) == 2, "the late document of U1 was sent to nobody"
         used = await here.rows("SELECT serial, unit_id FROM documents.documents ORDER BY serial")
         assert [(row["serial"], row["unit_id"]) for row in used] == [(1, "U1"), (2, "U2")]
 
