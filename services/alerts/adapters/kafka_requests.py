@@ -81,6 +81,7 @@ def _event_of(request: DocumentRequest) -> RequestEvent:
             category=_named(said.category) if said.category else None,
             town=_named(said.town) if said.town else None,
             responsible=said.responsible[:SHORT],
+            telephone=said.telephone,
         ),
         trouble=Trouble(
             kind=FindingKind(case.kind),

@@ -177,6 +177,7 @@ class RegistryDirectory:
         with contextlib.suppress(NoPack):
             chosen = self._packs.of(facts.district, day)
         routes = () if chosen is None else chosen.pack.routes
+        numbers = self.telephones(facts.subject, now)
         return Particulars(
             issuer_code=chosen_issuer,
             issuer=names[chosen_issuer],
@@ -185,6 +186,7 @@ class RegistryDirectory:
             category=next((Named(one.name_zh, one.name_en) for one in routes if one.code == facts.category), None),
             town=names.get(facts.town),
             responsible=self._manager_of(facts.subject.id, day),
+            telephone=numbers.responsible or numbers.control_room or "",
             bodies={code: names[code] for code in recipients if code in names},
         )
 

@@ -122,9 +122,10 @@ def test_pack_of_a_district_holds_from_its_day_on_and_does_not_lapse() -> None:
 
 
 def test_a_document_is_issued_by_the_centre_and_names_what_the_register_knows() -> None:
-    here = directory(pack_record(sample_pack()), unit_record("U1"))
+    here = directory(pack_record(sample_pack()), unit_record("U1", control_room_phone="0300-25550101"))
     said = here.particulars(here.facts(unit_subject("U1"), NOW), ["centre", "maintenance", "brigade"], NOW)
     assert said is not None
+    assert said.telephone == "0300-25550101"
     assert (said.issuer_code, said.issuer.zh, said.name.zh) == ("centre", "消防远程监控中心", "第U1医院")
     assert said.category is not None
     assert said.category.zh == "医疗卫生机构"

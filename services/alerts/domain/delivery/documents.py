@@ -38,8 +38,8 @@ class Named:
 class Particulars:
     """What the register says of a unit beside its route, and which body issues documents in its district.
 
-    `responsible` is the name of the unit's fire safety manager, "" where the register has none. `bodies` has the names
-    of those among the recipients that are bodies, by their codes.
+    `responsible` is the name of the unit's fire safety manager, `telephone` by which the unit is called; "" where the
+    register has none. `bodies` has the names of those among the recipients that are bodies, by their codes.
     """
 
     issuer_code: str
@@ -49,6 +49,7 @@ class Particulars:
     category: Named | None = None
     town: Named | None = None
     responsible: str = ""
+    telephone: str = ""
     bodies: Mapping[str, Named] = field(default_factory=dict)
 
 
