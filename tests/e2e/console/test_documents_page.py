@@ -106,6 +106,36 @@ async def test_a_department_signs_and_answers_with_the_keyboard_and_the_brigade_
         assert await live._serious(page) == []
 
 
+async def test_an_upheld_appeal_leads_to_the_correction_that_another_person_approves(
+    browser: Chromium, stand: tuple[Console, Letters]
+) -> None:
+    site, book = stand
+    await book.send()
+    async with live.desk(browser, site, "health") as at:
+        page = at.page
+        await page.goto(f"{site.url}/documents")
+        await page.locator("#rows li button").first.click()
+        await page.fill("#sign-name", "张三")
+        await page.press("#sign-name", "Enter")
+        await page.locator("summary", has_text="申诉").click()
+        await page.fill("#appeal-text", "该单位当日在线。")
+        await page.fill("#appeal-name", "张三")
+        await page.get_by_role("button", name="提交申诉").click()
+        await expect(page.locator(".submission .badge")).to_have_text("待审")
+    async with live.desk(browser, site, "brigade") as at:
+        page = at.page
+        await page.goto(f"{site.url}/documents?only=undecided")
+        await page.locator("#rows button").click()
+        await expect(page.locator("a.correct")).to_have_count(0)
+        await page.locator(".submission textarea").fill("登记有误")
+        await page.get_by_role("button", name="申诉成立").click()
+        await page.click("a.correct")
+        await expect(page.locator("select[name=what]")).to_have_value("correction")
+        await expect(page.locator("input[name=unit_id]")).not_to_have_value("")
+        assert "消监告〔2026〕1号" in await page.input_value("input[name=evidence]")
+        assert at.complaints == []
+
+
 async def test_a_unit_reads_signs_and_answers_by_its_link_without_an_account_or_javascript(
     browser: Chromium, stand: tuple[Console, Letters], tmp_path: Path
 ) -> None:

@@ -154,6 +154,14 @@ async function decide(event) {
   await load();
 }
 
+// A link may bring what is asked for; it is sent by whoever reads the form, and never by itself.
+function prefill() {
+  const { what, unit_id: unit, evidence } = byId("ask").elements;
+  if ([...what.options].some((one) => one.value === query.get("what"))) what.value = query.get("what");
+  if (query.has("unit")) unit.value = query.get("unit").slice(0, unit.maxLength);
+  if (query.has("evidence")) evidence.value = query.get("evidence").slice(0, evidence.maxLength);
+}
+
 preferences.start();
 on("language", () => {
   preferences.render();
@@ -161,6 +169,7 @@ on("language", () => {
 });
 byId("ask").addEventListener("submit", send);
 byId("ask").elements.what.addEventListener("change", form);
+prefill();
 byId("more").addEventListener("click", () => {
   view.limit = Math.min(MOST, view.limit + PAGE);
   load();

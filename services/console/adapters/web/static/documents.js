@@ -167,7 +167,14 @@ function submissions(one) {
       each.attachments.map((file) => h("p", {}, h("a", { href: `${base()}/files/${file.sha256}`, download: file.name }, file.name), " ", h("span", { class: "quiet num" }, `${number(Math.ceil(file.size / 1024))} KiB`))),
       each.decided_at ? h("p", { class: "quiet" }, t("submission.decided", { by: each.decided_by, at: stamp(each.decided_at) })) : null,
       each.reasons ? h("p", { class: "lines reasons" }, h("b", {}, t("submission.reasons")), " ", each.reasons) : null,
+      each.kind === "appeal" && each.state === "upheld" && account.role === "brigade" ? h("p", {}, h("a", { class: "correct", href: correction(one, each) }, t("submission.correct"))) : null,
       each.state === "submitted" && account.role === "brigade" ? deciding(each) : null)));
+}
+
+// Whoever upheld an appeal asks for the correction; another person approves it.
+function correction(one, appeal) {
+  const asked = new URLSearchParams({ what: "correction", unit: one.unit_id, evidence: t("submission.evidence", { number: one.number ?? "", id: appeal.submission_id }) });
+  return `/adjustments?${asked}`;
 }
 
 function deciding(one) {
