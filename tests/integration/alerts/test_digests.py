@@ -56,9 +56,9 @@ async def test_faults_come_together_and_each_fire_alone(kafka_broker: str, datab
         )
         assert len(mails) < len(left) / 2
         told = await here.one(
-            """SELECT count(DISTINCT detail ->> 'notice') FROM (SELECT detail, action FROM alerts.audit
+            """SELECT count(DISTINCT e.detail ->> 'notice') FROM (SELECT detail, action FROM alerts.audit
                UNION ALL SELECT detail, action FROM alerts.audit_pending) e
                JOIN alerts.notices n ON n.notice_id = e.detail ->> 'notice' AND n.digest_id = e.detail ->> 'digest'
-               WHERE action = 'notice_accepted'"""
+               WHERE e.action = 'notice_accepted'"""
         )
         assert told == sum(row["digest_id"] is not None for row in left), "the evidence says in which digest each left"
