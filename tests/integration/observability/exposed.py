@@ -13,7 +13,7 @@ from deploy.stack.ports import HOST
 from services.alerts.app import WATCHED
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.settings import Lane
-from services.compliance.metrics import ArchiveMetrics
+from services.compliance.metrics import ArchiveMetrics, ClosingMetrics
 from services.console.metrics import Metrics as ConsoleMetrics
 from services.console.metrics import RateGauges
 from services.documents.metrics import DocumentsMetrics
@@ -120,12 +120,23 @@ def documents(_: Clock) -> CollectorRegistry:
     return registry
 
 
-def compliance(_: Clock) -> CollectorRegistry:
+def compliance(clock: Clock) -> CollectorRegistry:
     registry = CollectorRegistry()
+    closing = ClosingMetrics(registry)
+    closing.known_at.set(clock.now().timestamp() - 3600)
+    for gauge, ratio in ((closing.low, 0.998), (closing.high, 0.999)):
+        for state in ("closed", "running"):
+            for slice_kind, slice_id in (("district", "gulou"), ("department", "health")):
+                gauge.labels("time_weighted_networking_rate", "S1", "day", state, slice_kind, slice_id).set(ratio)
     metrics = ArchiveMetrics(registry, ["firenet.signals.v1"])
     metrics.free.set(1 << 30)
     metrics.waiting.labels("full").set(1)
-    registry.register(Work(lambda: metrics.records.labels("firenet.signals.v1").inc(10)))
+
+    def work() -> None:
+        metrics.records.labels("firenet.signals.v1").inc(10)
+        closing.steps.inc()
+
+    registry.register(Work(work))
     return registry
 
 
