@@ -44,7 +44,7 @@ test: $(VENV)/.have-dev ## everything that can run here: unit, contract, integra
 test-again: $(VENV)/.have-dev ## run what failed in the last `make test` once more, each alone; say what is flaky
 	@$(BIN)/python -m tests.again
 
-test-unit: $(VENV)/.have-dev ## the fast tier: no server, some 20 seconds on two cores
+test-unit: $(VENV)/.have-dev ## the fast tier: no server, about a minute on two cores
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit tests/contract/schemas
 
 test-containers: $(VENV)/.have-dev ## the tests on Mosquitto, Kafka and TimescaleDB in containers
