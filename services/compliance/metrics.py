@@ -29,7 +29,7 @@ class ArchiveMetrics:
         )
         self.clamped = Counter(
             "firenet_archive_clamped",
-            "Records with a time before that of their forerunner, which they were given.",
+            "Records with a time before that of their forerunner, or before what was whole, which they were given.",
             ["topic"],
             registry=registry,
         )

@@ -21,6 +21,14 @@ from services.compliance.domain.unit_day import Carry, UnitDay
 from services.compliance.domain.visibility import Visibility
 
 
+class StopSignal(Protocol):
+    """What ends a loop; `wait_for` says whether it was told within so many seconds."""
+
+    def is_set(self) -> bool: ...
+
+    async def wait_for(self, seconds: float) -> bool: ...
+
+
 class Place(NamedTuple):
     """One partition of one topic: records in order of arrival."""
 
@@ -87,8 +95,15 @@ class LogSource(Protocol):
         """Read on from these offsets."""
         ...
 
-    async def fetch(self) -> Mapping[Place, Sequence[LogRecord]]:
-        """Return what has come, in order per place; empty after a short while without. Bounded in memory."""
+    async def fetch(self, places: Collection[Place] = ()) -> Mapping[Place, Sequence[LogRecord]]:
+        """Return what has come, of these places or of all, in order per place; empty after a short while without.
+
+        Bounded in memory.
+        """
+        ...
+
+    async def newest(self, places: Collection[Place]) -> Mapping[Place, int]:
+        """Ask Kafka where these places end now."""
         ...
 
     def ends(self) -> Mapping[Place, int]:

@@ -1,7 +1,7 @@
 """The log and the clock of compliance in memory, for tests."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -34,6 +34,7 @@ class MemoryLog:
     down: bool = False
     opened: int = 0
     at_once: int = 3
+    fetches: int = 0
     _next: dict[Place, int] = field(default_factory=dict)
 
     def put(self, place: Place, value: bytes | None, timestamp_ms: int) -> None:
@@ -52,19 +53,23 @@ class MemoryLog:
     def seek(self, positions: Mapping[Place, int]) -> None:
         self._next = dict(positions)
 
-    async def fetch(self) -> Mapping[Place, Sequence[LogRecord]]:
+    async def fetch(self, places: Collection[Place] = ()) -> Mapping[Place, Sequence[LogRecord]]:
         await asyncio.sleep(0)
+        self.fetches += 1
         if self.down:
             raise Waits(Trouble.KAFKA, "down")
         found = {}
         for place, held in self.records.items():
-            if place in self.withheld:
+            if place in self.withheld or (places and place not in places):
                 continue
             batch = [record for record in held if record.offset >= self._next[place]][: self.at_once]
             if batch:
                 found[place] = batch
                 self._next[place] = batch[-1].offset + 1
         return found
+
+    async def newest(self, places: Collection[Place]) -> Mapping[Place, int]:
+        return {place: self._end(place) for place in places}
 
     def ends(self) -> Mapping[Place, int]:
         return {place: self._end(place) for place in self.records}

@@ -5,7 +5,8 @@ other record of how far we are. So after `kill -9` at any instant what is whole 
 temporary files are removed, is read from Kafka again.
 
 All files are finished together, those of the signals last: whoever reads the archive up to where each partition of the
-signals is whole then has the registry and the exchanges up to there too.
+signals is whole then has the registry and the exchanges up to there too. What comes later than that is dated there:
+what a reader has taken as whole stays as it is.
 """
 
 import contextlib
@@ -17,6 +18,7 @@ import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 from schemas.topics import SIGNALS
 from services.compliance.adapters import archive_lines
@@ -59,6 +61,8 @@ class FileArchive:
         self._lock: int | None = None
         self._open: dict[Place, _OpenFile] = {}
         self._recorded_ms: dict[Place, int] = {}
+        self._whole_ms: dict[Place, int] = {}
+        """When the last record of the finished files was recorded, of the signals."""
         self._finished: dict[Place, int] = {}
 
     def open(self, noted: Mapping[Place, int | None]) -> Mapping[Place, int | None]:
@@ -70,6 +74,7 @@ class FileArchive:
             self._take()
             self._check_room()
             found = {place: self._take_up(place) for place in noted}
+            self._whole_ms = {place: self._recorded_ms[place] for place in noted if place.topic == SIGNALS}
         gone = [place for place, next_offset in found.items() if next_offset is None and noted[place]]
         if gone:
             raise Waits(Trouble.MISSING, f"no file of {gone[0].topic}[{gone[0].partition}] is left in {self._root}")
@@ -78,10 +83,10 @@ class FileArchive:
     def append(self, place: Place, first: int, records: Sequence[LogRecord]) -> Appended:
         with _translated():
             self._check_room()
-            batch = _Batch(place, self._recorded_ms.get(place, 0), self._latest_ms())
-            for day, lines, last in batch.by_day(records):
-                self._file(place, first, day).write(lines, last)
-                first = last + 1
+            batch = _Batch(place, self._earliest_ms(place), self._latest_ms())
+            for part in batch.by_day(records):
+                self._file(place, first, part.day).write(part)
+                first = part.last + 1
             self._recorded_ms[place] = batch.recorded_ms
             return Appended(len(records), batch.line_bytes, batch.undecodable, batch.clamped)
 
@@ -176,7 +181,15 @@ class FileArchive:
             self._check_held()
         for place in sorted(self._open, key=lambda place: place.topic == SIGNALS):
             self._open[place].finish()
-            self._finished[place] = self._open.pop(place).last + 1
+            file = self._open.pop(place)
+            self._finished[place] = file.last + 1
+            if place.topic == SIGNALS:
+                self._whole_ms[place] = file.recorded_ms
+
+    def _earliest_ms(self, place: Place) -> int:
+        """Return when a record of a place is dated at the earliest: as its forerunner, where the signals are whole."""
+        before = self._recorded_ms.get(place, 0)
+        return before if place.topic == SIGNALS else max(before, min(self._whole_ms.values(), default=0))
 
     def _latest_ms(self) -> int:
         return int(self._clock.now().timestamp() * 1000) + AHEAD_OF_US_MS
@@ -184,6 +197,15 @@ class FileArchive:
     def _take_finished(self) -> Mapping[Place, int]:
         finished, self._finished = self._finished, {}
         return finished
+
+
+class _DayPart(NamedTuple):
+    """The lines of one UTC day, the offset of the last of them and when it was recorded."""
+
+    day: str
+    lines: list[bytes]
+    last: int
+    recorded_ms: int
 
 
 class _Batch:
@@ -197,19 +219,18 @@ class _Batch:
         self.undecodable = 0
         self.clamped = 0
 
-    def by_day(self, records: Sequence[LogRecord]) -> Iterator[tuple[str, list[bytes], int]]:
-        """Yield (UTC day, its lines, their last offset)."""
+    def by_day(self, records: Sequence[LogRecord]) -> Iterator[_DayPart]:
         lines: list[bytes] = []
-        day, last = 0, 0
+        last, at = 0, self.recorded_ms
         for record in records:
             line = self._line(record)
-            if lines and self.recorded_ms // DAY_MS != day:
-                yield archive_lines.instant(day * DAY_MS)[:10], lines, last
+            if lines and self.recorded_ms // DAY_MS != at // DAY_MS:
+                yield _DayPart(archive_lines.instant(at)[:10], lines, last, at)
                 lines = []
-            day, last = self.recorded_ms // DAY_MS, record.offset
+            last, at = record.offset, self.recorded_ms
             lines.append(line)
         if lines:
-            yield archive_lines.instant(day * DAY_MS)[:10], lines, last
+            yield _DayPart(archive_lines.instant(at)[:10], lines, last, at)
 
     def _line(self, record: LogRecord) -> bytes:
         at = max(self.recorded_ms, min(record.timestamp_ms, self._latest_ms))
@@ -232,14 +253,15 @@ class _OpenFile:
         self._torn = False
         self.day = folder.name
         self.last = first
+        self.recorded_ms = 0
         self.line_bytes = 0
         self.opened_s = opened_s
 
-    def write(self, lines: Sequence[bytes], last: int) -> None:
-        raw = b"".join(lines)
+    def write(self, part: _DayPart) -> None:
+        raw = b"".join(part.lines)
         self._put(self._compress.compress(raw))
         self.line_bytes += len(raw)
-        self.last = last
+        self.last, self.recorded_ms = part.last, part.recorded_ms
 
     def finish(self) -> None:
         """Give it its name once all of it is on the disk. Raises OSError."""

@@ -4,7 +4,7 @@ No group shares the partitions, since one process archives them all. The group's
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError
@@ -69,15 +69,23 @@ class KafkaSource:
         for place, offset in positions.items():
             self._running.seek(TopicPartition(*place), offset)
 
-    async def fetch(self) -> Mapping[Place, Sequence[LogRecord]]:
+    async def fetch(self, places: Collection[Place] = ()) -> Mapping[Place, Sequence[LogRecord]]:
+        wanted = [TopicPartition(*place) for place in places]
         try:
-            fetched = await self._running.getmany(timeout_ms=FETCH_MS, max_records=FETCH_RECORDS)
+            fetched = await self._running.getmany(*wanted, timeout_ms=FETCH_MS, max_records=FETCH_RECORDS)
         except (KafkaError, OSError, TimeoutError) as error:
             raise Waits(Trouble.KAFKA, type(error).__name__) from error
         return {
             Place(place.topic, place.partition): [LogRecord(r.offset, r.timestamp, r.key, r.value) for r in records]
             for place, records in fetched.items()
         }
+
+    async def newest(self, places: Collection[Place]) -> Mapping[Place, int]:
+        try:
+            ends = await self._running.end_offsets([TopicPartition(*place) for place in places])
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise Waits(Trouble.KAFKA, type(error).__name__) from error
+        return {Place(place.topic, place.partition): end for place, end in ends.items()}
 
     def ends(self) -> Mapping[Place, int]:
         found = {Place(place.topic, place.partition): self._running.highwater(place) for place in self._places}

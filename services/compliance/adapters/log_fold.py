@@ -7,6 +7,7 @@ and depends on nothing but the log, so it is the same after a restart, on anothe
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -286,13 +287,16 @@ def _event(line: Line) -> Any:
         return None
 
 
-def _packs(records: Iterable[str]) -> list[Pack]:
+def _packs(records: Iterable[str], known_before: datetime | None = None) -> list[Pack]:
     """Return the packs of registry records, of each version what was recorded last (ADR 25)."""
     found: dict[tuple[str, str, int], Pack] = {}
     for raw in records:
         record = RegistryData.model_validate_json(raw).record
         assert isinstance(record, PackRecord), "only packs are kept here"
-        for version in sorted(record.versions, key=lambda each: each.recorded_at):
+        versions = sorted(record.versions, key=lambda each: each.recorded_at)
+        for version in versions:
+            if known_before is not None and version is not versions[0] and version.recorded_at >= known_before:
+                break
             pack = version.pack
             first = max(version.valid_from, pack.valid_from)
             if first <= pack.valid_to:
@@ -317,7 +321,7 @@ def packs_known(reader: ArchiveReader, end: bytes) -> list[Pack]:
             if found and line.recorded_at >= end:
                 break
             found[event.data.record.id] = event.data.model_dump_json()
-    return _packs(found.values())
+    return _packs(found.values(), datetime.fromisoformat(end.decode()))
 
 
 def _visibility_fold(said: Sequence[Any] | None) -> VisibilityFold:

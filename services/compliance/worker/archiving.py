@@ -9,25 +9,20 @@ what the archive itself says. Nothing is lost by that as long as Kafka has it.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from services.compliance.metrics import ArchiveMetrics
-from services.compliance.ports import Archive, Bounds, LogSource, Place, Trouble, Waits
+from services.compliance.ports import Archive, Bounds, LogRecord, LogSource, Place, StopSignal, Trouble, Waits
 from services.runtime.clock import Clock
 
 T = TypeVar("T")
 WAIT_S = 1.0
 MAX_WAIT_S = 30.0
 CLEAN_EVERY_S = 3600.0
-
-
-class StopSignal(Protocol):
-    def is_set(self) -> bool: ...
-    async def wait_for(self, seconds: float) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -70,6 +65,8 @@ class Archiving:
         self._thread = ThreadPoolExecutor(1, "archive")
         self._next: dict[Place, int] = {}
         self._ends: dict[Place, int] = {}
+        self._held: Mapping[Place, Sequence[LogRecord]] = {}
+        """Signals that were fetched and wait for their context."""
         self._clean_s = 0.0
         self.progress = Progress()
 
@@ -97,6 +94,7 @@ class Archiving:
         archived = await self._in_thread(self._archive.open, {place: each.noted for place, each in bounds.items()})
         self._next = {place: self._beginning(place, archived[place], each) for place, each in bounds.items()}
         self._ends = {place: each.end for place, each in bounds.items()}
+        self._held = {}
         self._source.seek(self._next)
         self.log("archive_opened", places=len(self._next), records=sum(self._next.values()))
 
@@ -113,21 +111,44 @@ class Archiving:
         return max(archived, bounds.first)
 
     async def _turn(self) -> None:
-        for place, records in (await self._source.fetch()).items():
+        fetched = await self._source.fetch(self._context() if self._held else ())
+        await self._append({place: records for place, records in fetched.items() if self._is_context(place)})
+        self._ends.update(self._source.ends())
+        await self._append_signals({place: each for place, each in fetched.items() if not self._is_context(place)})
+        if self._archive.due() and self._has_context():
+            await self._note(await self._in_thread(self._archive.finish))
+        await self._clean()
+        self._show()
+
+    async def _append_signals(self, fetched: Mapping[Place, Sequence[LogRecord]]) -> None:
+        """Append signals once all that had been written before them, and that they are read by, is appended.
+
+        Not only before their files are finished: a file ends by itself where a new day begins.
+        """
+        if fetched:
+            self._held = fetched
+            self._ends.update(await self._source.newest(self._context()))
+        if self._held and self._has_context():
+            held, self._held = self._held, {}
+            await self._append(held)
+
+    async def _append(self, fetched: Mapping[Place, Sequence[LogRecord]]) -> None:
+        for place, records in fetched.items():
             done = await self._in_thread(self._archive.append, place, self._next[place], records)
             self._next[place] = records[-1].offset + 1
             self._metrics.records.labels(place.topic).inc(done.records)
             self._metrics.line_bytes.labels(place.topic).inc(done.line_bytes)
             self._metrics.undecodable.labels(place.topic).inc(done.undecodable)
             self._metrics.clamped.labels(place.topic).inc(done.clamped)
-        self._ends.update(self._source.ends())
-        if self._archive.due() and self._has_context():
-            await self._note(await self._in_thread(self._archive.finish))
-        await self._clean()
-        self._show()
+
+    def _is_context(self, place: Place) -> bool:
+        return place.topic in self._context_topics
+
+    def _context(self) -> list[Place]:
+        return [place for place in self._next if self._is_context(place)]
 
     def _has_context(self) -> bool:
-        context = (place for place in self._next if place.topic in self._context_topics)
+        context = self._context()
         return all(self._next[place] >= self._ends[place] for place in context)
 
     async def _clean(self) -> None:

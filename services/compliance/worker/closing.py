@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from services.compliance.domain.bodies import Assessment, findings
 from services.compliance.domain.errors import Refused
@@ -36,6 +36,7 @@ from services.compliance.ports import (
     Position,
     Published,
     Step,
+    StopSignal,
     Unavailable,
     UnitFacts,
     UnitResult,
@@ -51,11 +52,6 @@ WAIT_S = 1.0
 MAX_WAIT_S = 30.0
 RUNNING = (Period.DAY, Period.WEEK, Period.MONTH)
 """Periods that are shown while they run; sums of a year at each step would be most of the work."""
-
-
-class StopSignal(Protocol):
-    def is_set(self) -> bool: ...
-    async def wait_for(self, seconds: float) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -98,6 +94,8 @@ class Closing:
         self._poll_s = poll_s
         self._thread = ThreadPoolExecutor(1, "closing")
         self._ready = False
+        self._folded_to: int | None = None
+        """Up to when the log is folded in memory; None: nothing of it."""
         self.progress = Progress()
 
     async def run(self, stop: StopSignal) -> None:
@@ -129,9 +127,11 @@ class Closing:
 
     async def _turn(self) -> bool:
         position = await self._store.position()
-        if not self._ready:
+        stands_at = None if position is None else position.known_at
+        # Not only at the start: what another process was writing when it ended may stand there a moment later.
+        if not self._ready or self._folded_to != stands_at:
             await self._in_thread(self._log.restore, None if position is None else position.state)
-            self._ready = True
+            self._ready, self._folded_to = True, stands_at
             if position is not None and position.computed_at == position.known_at == position.published_at:
                 await self._show_again(position)
         if position is not None and position.computed_at != position.known_at:
@@ -153,6 +153,7 @@ class Closing:
 
     async def _take(self, step: Step) -> None:
         await self._store.take(step)
+        self._folded_to = step.known_at
         self._metrics.steps.inc()
         self._metrics.known_at.set(step.known_at / 1_000_000)
 

@@ -3,18 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-from services.compliance.ports import Outbox, Unavailable
+from services.compliance.ports import Outbox, StopSignal, Unavailable
 
 PAUSE_S = 5.0
 WAIT_S = 1.0
 MAX_WAIT_S = 30.0
-
-
-class StopSignal(Protocol):
-    def is_set(self) -> bool: ...
-    async def wait_for(self, seconds: float) -> bool: ...
 
 
 class Sending:

@@ -26,7 +26,7 @@ from services.compliance.worker.closing import Closing
 from services.rules.command import facts
 from services.runtime.postgres import Pool
 from tests.contract.compliance.archived import Sent, ms
-from tests.contract.compliance.scenario import PACK, Scenario
+from tests.contract.compliance.scenario import PACK, Scenario, iso
 from tests.fakes.compliance import MemoryClock
 
 PARTITIONS = 2
@@ -51,7 +51,7 @@ def sent(told: Scenario, pack: str = PACK) -> list[Sent]:
     """Return what the topics hold of a scenario: pack and registry first, ticks in every partition."""
     lines = [json.loads(line) for line in told.log_lines().splitlines()]
     first_ms = ms(lines[0]["recorded_at"])
-    registry = [pack_event(pack, lines[0]["recorded_at"]), *told.registry_lines().splitlines()]
+    registry = [pack_event(pack, iso(0)), *told.registry_lines().splitlines()]
     found = [Sent(REGISTRY, 0, value, first_ms) for value in registry]
     for line in lines:
         kind = line["event"]["type"].split(".")[2]
@@ -79,8 +79,9 @@ class Archived:
             min_free_bytes=0,
             clock=MemoryClock(datetime(2027, 1, 1, tzinfo=UTC)),
         )
+        # as the service does: first what signals are read by
         by_place: dict[Place, list[LogRecord]] = {
-            place: [] for place in [*PLACES, Place(REGISTRY, 0), Place(EXCHANGES, 0)]
+            place: [] for place in [Place(REGISTRY, 0), Place(EXCHANGES, 0), *PLACES]
         }
         for each in records:
             place = Place(each.topic, each.partition)

@@ -35,7 +35,7 @@ def write(root: Path, sent: list[Sent], at_once: int = 7) -> None:
         held = by_place[Place(each.topic, each.partition)]
         held.append(LogRecord(len(held), each.timestamp_ms, None, each.value))
     archive.open(dict.fromkeys(by_place))
-    for place, held in by_place.items():
+    for place, held in sorted(by_place.items(), key=lambda each: each[0].topic == SIGNALS):
         for start in range(0, len(held), at_once):
             archive.append(place, start, held[start : start + at_once])
             if archive.due():

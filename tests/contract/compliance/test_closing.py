@@ -16,9 +16,12 @@ from deploy.stack.postgres import Postgres
 from schemas import codec
 from schemas.body_finding import BodyFinding
 from schemas.inputs import json_line
-from schemas.topics import FINDINGS
+from schemas.topics import FINDINGS, REGISTRY
+from services.compliance.adapters.kafka_copy import dated_by_versions
 from services.compliance.cli import replay
+from services.compliance.ports import LogRecord
 from services.runtime.postgres import Pool, open_pool
+from tests.contract.compliance.archived import Sent
 from tests.contract.compliance.closings import Archived, ask_of, closing, sent, stored, until_done
 from tests.contract.compliance.scenario import DAY, PACK, T0, Scenario, iso
 from tests.contract.compliance.test_adjustments import approve, version
@@ -188,6 +191,23 @@ async def test_a_process_that_ends_after_any_turn_changes_nothing(
     assert after.get_sample_value("firenet_figure_low_ratio", {**day, "id": "sample"}) is not None
 
 
+async def test_what_another_process_took_in_between_is_not_computed_from_old_memory(
+    pool: Pool, migrated_database: str, other_database: str, tmp_path: Path
+) -> None:
+    """The last commit of a process that was killed may come after its successor has begun."""
+    archived = Archived(tmp_path / "archive")
+    archived.put(sent(district(tmp_path), PUBLISHING))
+    await until_done(closing(pool, archived.root, 4 * HOUR))
+
+    async with open_pool(other_database, "test", 1, 3) as other:
+        one, another = (closing(other, archived.root, 4 * HOUR) for _ in range(2))
+        while await one.turn() or await another.turn():
+            await another.turn()
+
+    assert stored(other_database) == stored(migrated_database)
+    assert query(other_database, MESSAGES) == query(migrated_database, MESSAGES)
+
+
 async def test_replay_proves_what_stands_and_names_what_does_not(
     pool: Pool, migrated_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,6 +231,34 @@ async def test_replay_proves_what_stands_and_names_what_does_not(
     code, told = replayed([*span, "--pack", str(patient)])
     assert code == 0
     assert "time_weighted_networking_rate" in {each["metric"] for each in told}
+
+
+async def test_replay_needs_no_record_of_the_registry_that_a_newer_one_replaced(
+    pool: Pool, migrated_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kafka compacts the topic: of each entity it keeps the last record, with all versions."""
+    archived, told = Archived(tmp_path / "archive"), district(tmp_path)
+    first = sent(told, PUBLISHING)
+    everything = [*first, *(each for each in sent(late(told), PUBLISHING) if each.timestamp_ms > FIRST_HALF_MS)]
+    archived.put(everything)
+    await until_done(closing(pool, archived.root, 4 * HOUR))
+    monkeypatch.setenv("FIRENET_DATABASE_DSN", migrated_database)
+
+    registry = [each for each in everything if each.topic == REGISTRY]
+    newest = {json.loads(each.value)["subject"]: number for number, each in enumerate(registry)}
+    assert len(newest) < len(registry)
+    kept = [
+        LogRecord(number, registry[number].timestamp_ms, None, registry[number].value) for number in newest.values()
+    ]
+    compacted = Archived(tmp_path / "compacted")
+    compacted.put(
+        [
+            *(Sent(REGISTRY, 0, each.value or b"", each.timestamp_ms) for each in dated_by_versions(kept)),
+            *(each for each in everything if each.topic != REGISTRY),
+        ]
+    )
+
+    assert replayed(["2026-03-10", "2026-03-12", "--archive", str(compacted.root)]) == (0, [])
 
 
 def replayed(arguments: list[str]) -> tuple[int, list[dict[str, Any]]]:

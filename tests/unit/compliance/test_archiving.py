@@ -155,12 +155,29 @@ async def test_no_signal_is_finished_before_the_registry_is_read_to_its_end(scen
     scenario.log.withheld.add(REGISTRY)
     held = archive(scenario.root, scenario.clock, roll_s=0.0)
     async with scenario.running(held):
-        await eventually(caught_up(scenario, 6))
+        await eventually(lambda: scenario.log.fetches > 20)
     assert kept(scenario.root) == []
     async with scenario.running(archive(scenario.root, scenario.clock, roll_s=0.0)):
         scenario.log.withheld.clear()
         await eventually(lambda: len(kept(scenario.root)) == 6)
         assert len(kept(scenario.root, REGISTRY)) == 1
+
+
+async def test_a_new_day_of_the_signals_waits_for_the_registry_of_the_day_before(scenario: Scenario) -> None:
+    """After a while away both are read as quickly as they come: the files of a day end when the next one begins."""
+    before, after = NOON_MS + 43_000_000, NOON_MS + 43_300_000
+    for number in range(9):
+        scenario.log.put(REGISTRY, b"{}", before + number)
+    for at_ms in (before, after, after + 1000):
+        scenario.log.put(SIGNALS, b"{}", at_ms)
+    scenario.clock.at += timedelta(days=2)
+    async with scenario.running():
+        await eventually(caught_up(scenario, 3))
+    whole = kept(scenario.root)[-1]["recorded_at"]
+    assert [line["offset"] for line in kept(scenario.root, REGISTRY)] == list(range(9))
+    assert {line["recorded_at"][:10] for line in kept(scenario.root, REGISTRY)} == {"2026-03-10"}
+    assert whole.startswith("2026-03-11")
+    assert scenario.value("clamped_total", topic=REGISTRY.topic) == 0
 
 
 async def test_old_files_are_dropped_once_an_hour(scenario: Scenario) -> None:

@@ -85,6 +85,24 @@ def test_the_time_of_a_line_never_falls_over_a_restart(tmp_path: Path) -> None:
     assert len({line["recorded_at"] for line in kept(tmp_path)}) == 1
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_comes_later_than_the_signals_are_whole_is_dated_there(tmp_path: Path, restarted: bool) -> None:
+    """A reader has taken what lies before as all that there is."""
+    held = archive(tmp_path)
+    held.open(NONE)
+    held.append(SIGNALS, 0, records(0, 2))
+    held.finish()
+    held.append(SIGNALS, 2, records(2, 1, NOON_MS + 60_000))  # not whole yet: it counts for nothing
+    if restarted:
+        os.close(held._lock or 0)
+        held = archive(tmp_path)
+        held.open(NONE)
+    done = held.append(REGISTRY, 0, [LogRecord(0, NOON_MS - HOUR_MS, None, b"{}"), *records(1, 1, NOON_MS + 5)])
+    held.close()
+    assert done.clamped == 1
+    assert [line["recorded_at"][11:23] for line in kept(tmp_path, REGISTRY)] == ["12:00:00.001", "12:00:00.006"]
+
+
 def test_a_producer_with_a_clock_far_ahead_does_not_date_all_that_follows(tmp_path: Path) -> None:
     held = archive(tmp_path)
     held.open(NONE)
