@@ -35,7 +35,7 @@ def index_page(record: CaseRecord, part: ChainPart, now: datetime) -> str:
     )
 
 
-def bundle_files(record: CaseRecord, part: ChainPart, verified: Verified | None, now: datetime) -> dict[str, bytes]:
+def bundle_files(record: CaseRecord, part: ChainPart, verified: Verified, now: datetime) -> dict[str, bytes]:
     """Return all files of the bundle by their names."""
     verifier = Path(bundle_check.__file__).read_text(encoding="utf-8")
     return files_of(record, part, index_page(record, part, now), verifier, verified, now)

@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import PoolTimeout
 
 from services.alerts.adapters.kafka_requests import request_rows
+from services.alerts.adapters.notice_rows import address_of
 from services.alerts.adapters.rows import (
     attached_row,
     audit_row,
@@ -33,7 +34,7 @@ from services.alerts.domain.case.work import Owner, Work
 from services.alerts.domain.delivery.documents import AwaitingNotice, Earlier
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced, StoreUnavailable
-from services.alerts.domain.ids import BodyCode, CaseId, ContactId, NoticeId, RequestId
+from services.alerts.domain.ids import CaseId, NoticeId, RequestId
 from services.alerts.domain.noise.common_cause import Candidate, Members
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseBook, CaseTransaction, Changes, PartitionClaim
@@ -150,15 +151,7 @@ class PostgresCaseTransaction:
     async def recipients(self, case_ids: Collection[CaseId]) -> dict[CaseId, list[Address]]:
         found: dict[CaseId, list[Address]] = {}
         for row in await self._rows(SQL["recipients"], (list(case_ids),)):
-            address = Address(
-                ContactId(row["contact_id"]),
-                BodyCode(row["body_code"]),
-                Channel(row["channel"]),
-                row["address"],
-                row["secret_ref"],
-                row["lang"],
-            )
-            found.setdefault(CaseId(row["case_id"]), []).append(address)
+            found.setdefault(CaseId(row["case_id"]), []).append(address_of(row))
         return found
 
     async def work(self, case_id: CaseId, now: datetime) -> Work:

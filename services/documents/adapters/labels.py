@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import date as Date
 from datetime import datetime
+from typing import Any
 
+from services.documents.domain.letter import Letter
 from services.kernel.calendar import CHINA
 from services.kernel.words import Language
 
@@ -176,3 +178,19 @@ def counted(number: int) -> str:
 
 _ONES = "一二三四五六七八九"
 _COUNTS: tuple[str, ...] = (*_ONES, *(f"{ten}十{one}" for ten in ("", *_ONES[1:]) for one in ("", *_ONES)))
+
+
+def printed(letter: Letter) -> dict[str, Any]:
+    """Return what reads alike on the page, in the text and on the sheet, by the names that their templates have."""
+    words = LABELS[letter.language]
+    return {
+        "lang": str(letter.language),
+        "draft": letter.draft,
+        "head": str(letter.head),
+        "issuer": letter.issuer,
+        "number": letter.number or words.blank_number,
+        "title": letter.title,
+        "addressee": letter.addressee,
+        "date": letter.date or words.blank_date,
+        "copies": words.comma.join(letter.copies),
+    }

@@ -1,13 +1,12 @@
 """Letters as plain text and as an HTML page: one form of each for all documents."""
 
 from datetime import datetime
-from typing import Any
 
 import jinja2
 
 from services.documents.adapters.clauses import Clauses
 from services.documents.adapters.composer import TEMPLATES, Composer
-from services.documents.adapters.labels import LABELS
+from services.documents.adapters.labels import LABELS, printed
 from services.documents.domain.catalogue import Entry
 from services.documents.domain.document import Rendition, languages_of
 from services.documents.domain.letter import Letter
@@ -33,20 +32,10 @@ class TemplateRenderer:
         return tuple(Rendered(letter, self._rendition(letter)) for letter in letters)
 
     def _rendition(self, letter: Letter) -> Rendition:
-        words = LABELS[letter.language]
-        said: dict[str, Any] = {
-            "lang": str(letter.language),
-            "words": words,
-            "draft": letter.draft,
-            "head": str(letter.head),
-            "issuer": letter.issuer,
-            "number": letter.number or words.blank_number,
-            "title": letter.title,
-            "addressee": letter.addressee,
+        said = printed(letter) | {
+            "words": LABELS[letter.language],
             "body": letter.body,
             "attachments": letter.attachments,
-            "date": letter.date or words.blank_date,
-            "copies": words.comma.join(letter.copies),
             "slip": letter.slip,
             "link": letter.link,
         }

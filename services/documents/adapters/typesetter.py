@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typst
 
-from services.documents.adapters.labels import LABELS
+from services.documents.adapters.labels import LABELS, printed
 from services.documents.adapters.word import word_of
 from services.documents.domain.document import File
 from services.documents.domain.errors import BadForm, FilesUnavailable
@@ -133,23 +133,14 @@ def _data_of(letter: Letter, fonts: Fonts) -> dict[str, object]:
     substituted = words.substituted.format(
         missing=words.comma.join(NAMES[kind] for kind in fonts.substituted), used=words.comma.join(used)
     )
-    return {
-        "lang": str(letter.language),
+    return printed(letter) | {
         "words": asdict(words),
         "fonts": {
             kind: [*LATIN, *families] if letter.language != "zh" else list(families)
             for kind, families in fonts.families.items()
         },
-        "draft": letter.draft,
-        "head": str(letter.head),
-        "issuer": letter.issuer,
-        "number": letter.number or words.blank_number,
-        "title": letter.title,
-        "addressee": letter.addressee,
         "body": [{"kind": str(block.kind), "text": block.text} for block in letter.body],
         "attachments": [asdict(sheet) for sheet in letter.attachments],
-        "date": letter.date or words.blank_date,
-        "copies": words.comma.join(letter.copies),
         "slip": asdict(letter.slip) if letter.slip else None,
         "evidence": asdict(letter.evidence),
         "substituted": substituted if fonts.substituted else "",

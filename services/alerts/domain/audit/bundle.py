@@ -64,7 +64,7 @@ def part_of(links: Sequence[Link], case_id: CaseId) -> ChainPart:
 
 
 def files_of(
-    record: CaseRecord, part: ChainPart, index: str, verifier: str, verified: Verified | None, now: datetime
+    record: CaseRecord, part: ChainPart, index: str, verifier: str, verified: Verified, now: datetime
 ) -> dict[str, bytes]:
     """Return the files of the bundle by name, the manifest last. The same record makes the same bytes but `made_at`."""
     files = {
@@ -92,7 +92,7 @@ def files_of(
             "last_seq": part.digests[-1][0],
             "before_hash": part.before_hash,
             "last_hash": part.last_hash,
-            "whole_chain": None if verified is None else {"entries": verified.entries, "last_hash": verified.last_hash},
+            "whole_chain": {"entries": verified.entries, "last_hash": verified.last_hash},
         },
         "files": {name: {"sha256": sha256(body).hexdigest(), "bytes": len(body)} for name, body in files.items()},
     }

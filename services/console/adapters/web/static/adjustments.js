@@ -1,7 +1,7 @@
 // Adjustments: what waits for a second person, what is let off now, a form to ask, and a button for each decision.
 
 import { Refused, ask, order } from "./api.js";
-import { byId, h, patchList, setText, show } from "./dom.js";
+import { byId, h, patchList, say, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
 import { on, state } from "./state.js";
@@ -91,12 +91,6 @@ function updateOnBoard(element, row) {
   setText(what.querySelector("b"), `${t(`adjustment.${row.what}`)} · ${unitOf(row)}`);
   setText(when, listed([`${minute(row.since)} – ${minute(row.until)}`, ...partOf(row)]));
   setText(why, listed([row.reason, row.adjustment_id ?? t("adjustments.listed")].filter(Boolean)));
-}
-
-function say(text, bad = false) {
-  byId("said").className = bad ? "said bad" : "said";
-  setText(byId("said"), text);
-  show(byId("said"), text !== "");
 }
 
 const complain = (error) => say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true);

@@ -1,7 +1,7 @@
 // The inbox: documents for the one who is signed in, one of them with its text, and what can be done to it.
 
 import { Refused, ask, order } from "./api.js";
-import { byId, h, icon, patchList, setText, show } from "./dom.js";
+import { byId, h, icon, patchList, say, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
 import { account, on, state } from "./state.js";
@@ -90,12 +90,6 @@ function dueOf(row) {
   if (row.state === "issued" && row.receipt_due_at) return [t("document.receipt_due"), row.receipt_due_at];
   if (["issued", "received"].includes(row.state) && row.reply_due_at) return [t("document.reply_due"), row.reply_due_at];
   return [t("document.issued_at"), null];
-}
-
-function say(text, bad = false) {
-  byId("said").className = bad ? "said bad" : "said";
-  setText(byId("said"), text);
-  show(byId("said"), text !== "");
 }
 
 // --- one of them

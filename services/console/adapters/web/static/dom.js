@@ -39,6 +39,13 @@ export function show(element, visible) {
   if (element.hidden === visible) element.hidden = !visible;
 }
 
+// The line of a page that says what became of what the reader did; "" takes it away.
+export function say(text, bad = false) {
+  byId("said").className = bad ? "said bad" : "said";
+  setText(byId("said"), text);
+  show(byId("said"), text !== "");
+}
+
 // Keeps one child per key, in order; `make` builds it, `update` brings it up to date.
 export function patchList(container, items, key, make, update) {
   const have = new Map([...container.children].map((child) => [child.dataset.key, child]));

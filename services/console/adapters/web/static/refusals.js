@@ -1,7 +1,7 @@
 // What was refused: counts, the newest first, one of them with its bytes, and the order to decide anew.
 
 import { Refused, ask, order } from "./api.js";
-import { byId, h, icon, patchList, setText, show } from "./dom.js";
+import { byId, h, icon, patchList, say, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
 import { on, state } from "./state.js";
@@ -130,12 +130,6 @@ function tools() {
   byId("replay").disabled = chosen.size === 0;
   setText(byId("replay"), chosen.size ? t("refusals.replay.n", { n: chosen.size }) : t("refusals.replay"));
   byId("export").disabled = page.rows.length === 0;
-}
-
-function say(text, bad = false) {
-  byId("said").className = bad ? "said bad" : "said";
-  setText(byId("said"), text);
-  show(byId("said"), text !== "");
 }
 
 // --- one of them, with its bytes
