@@ -17,8 +17,17 @@ from services.runtime.clock import Clock
 
 MAX_TEXT_CHARS = 20_000
 MAX_FIELD_CHARS = 1_000
+MAX_ATTACHMENTS = 20
 _KEY = re.compile(r"[0-9]{20}-[0-9a-f]{12}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file in a mail, as its sender calls it: nothing of this is believed."""
+
+    name: str
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +76,8 @@ class MailStore:
         found = (path.stem for path in self._folder.glob("*.json"))
         return sorted((key for key in found if _KEY.fullmatch(key)), reverse=True)
 
-    def mails(self, limit: int = 200) -> list[Mail]:
-        """Return the newest mails, the newest first; one that vanishes meanwhile is left out."""
+    def mails(self, limit: int | None = None) -> list[Mail]:
+        """Return the mails or the newest of them, the newest first; one that vanishes meanwhile is left out."""
         found = (self.mail(key) for key in self.keys()[:limit])
         return [mail for mail in found if mail is not None]
 
@@ -80,6 +89,10 @@ class MailStore:
     def body(self, key: str) -> bytes | None:
         """Return the bytes as they came."""
         return self._content(key, "eml")
+
+    def attachments(self, key: str) -> list[Attachment]:
+        """Return the files in a mail, none of one that is gone or cannot be read."""
+        return attachments(self.body(key) or b"")
 
     def _content(self, key: str, kind: str) -> bytes | None:
         if not _KEY.fullmatch(key):
@@ -109,6 +122,23 @@ def read(key: str, received_at: str, envelope_from: str, envelope_to: list[str],
         text=text,
         size_bytes=len(body),
     )
+
+
+def attachments(body: bytes) -> list[Attachment]:
+    """Return what a mail says to be files, the first twenty."""
+    try:
+        parts = [
+            part for part in email.message_from_bytes(body).walk() if part.get_content_disposition() == "attachment"
+        ]
+        return [_attachment(part) for part in parts[:MAX_ATTACHMENTS]]
+    except Exception:  # noqa: BLE001 - as in `read`
+        return []
+
+
+def _attachment(part: email.message.Message) -> Attachment:
+    content = part.get_payload(decode=True)
+    name = str(email.header.make_header(email.header.decode_header(part.get_filename() or "")))
+    return Attachment(_clean(name) or "file", content if isinstance(content, bytes) else b"")
 
 
 def _header(message: email.message.Message, name: str) -> str:

@@ -30,6 +30,7 @@ async def opened(chromium: Chromium, site: Site, username: str, **context: Any) 
     if context:
         await page.goto(f"{site.console.url}/adjustments")
     else:
+        await page.click("#menu-open")
         await page.click("#adjustments")
     await expect(page.locator("h1")).to_be_visible()
     return page

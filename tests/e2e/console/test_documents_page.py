@@ -46,6 +46,7 @@ async def test_a_department_signs_and_answers_with_the_keyboard_and_the_brigade_
     await book.send("R2", 2, receipt_due_at="2026-01-01T00:00:00Z")
     async with live.desk(browser, site, "health") as at:
         page = at.page
+        await page.click("#menu-open")
         await page.click("#documents")
         await at.has("h1", "公文收发")
         await expect(page.locator("#rows li")).to_have_count(2)

@@ -54,6 +54,7 @@ async def test_a_month_is_drawn_walked_by_key_read_in_the_table_and_saved(
     sample(scenario, yesterday, connected=190, unknown=4)
     async with live.desk(browser, site, width=1366) as at:
         page = at.page
+        await page.click("#menu-open")
         await page.click("#history")
         await expect(page.locator("#chart canvas")).to_be_visible()
         await expect(page.locator("#rows tr")).to_have_count(30)

@@ -54,6 +54,7 @@ async def test_a_refusal_is_read_in_hex_chosen_ordered_and_seen_done(
     await ingest.refuse(3, "not_json", evil.encode())
     async with live.desk(browser, site) as at:
         page = at.page
+        await page.click("#menu-open")
         await page.click("#refusals")
         mine = page.locator(".refusal", has_text=ingest.gateway_id)
         await expect(mine).to_have_count(3)

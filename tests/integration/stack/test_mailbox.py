@@ -3,6 +3,7 @@
 import http.client
 import json
 import smtplib
+import urllib.request
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from deploy.stack.mail_store import MailStore
+from deploy.stack.mail_page import list_html
+from deploy.stack.mail_store import Mail, MailStore
 from deploy.stack.mailbox import Mailbox
 from deploy.stack.part import PartError
 from deploy.stack.ports import free_ports, is_free
@@ -84,6 +86,43 @@ def test_markup_in_a_mail_is_shown_and_never_acts(mailbox: Mailbox, page: str) -
     assert "<img" not in body
     assert headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_letter_is_found_by_its_recipient_and_its_paper_and_its_link_are_at_hand(mailbox: Mailbox) -> None:
+    message = EmailMessage()
+    message["Subject"] = "抄告函"
+    message.set_content("查看与签收：http://127.0.0.1:8080/d/Zm9v.YmFy-_x\n“<b>完”")
+    message.add_attachment(b"%PDF-1.7 \xff", maintype="application", subtype="pdf", filename="消监抄〔2026〕5号.pdf")
+    send(mailbox, message.as_bytes(), to="health@example.org")
+    send(mailbox, letter("另一封", "给别人"), to="education@example.org")
+
+    page = get(mailbox, "/?to=health%40example.org")[2]
+    assert "抄告函" in page
+    assert "另一封" not in page
+    assert 'href="/?to=education%40example.org"' in get(mailbox, "/")[2]
+    (mail,) = [each for each in listed(mailbox) if each["subject"] == "抄告函"]
+    page = get(mailbox, f"/mails/{mail['key']}")[2]
+    assert 'href="http://127.0.0.1:8080/d/Zm9v.YmFy-_x" target="_blank" rel="noopener noreferrer"' in page
+    assert "&lt;b&gt;完" in page
+    assert f'href="/mails/{mail["key"]}/1">消监抄〔2026〕5号.pdf</a>' in page
+    with urllib.request.urlopen(f"http://127.0.0.1:{mailbox.http_port}/mails/{mail['key']}/1", timeout=60) as answer:
+        assert answer.read() == b"%PDF-1.7 \xff"
+        assert answer.headers["Content-Type"] == "application/octet-stream"
+        assert answer.headers["Content-Disposition"].startswith("attachment;")
+    assert get(mailbox, f"/mails/{mail['key']}/2")[0] == 404
+
+
+def test_a_storm_of_mails_has_pages_in_the_time_of_its_readers() -> None:
+    mails = [
+        Mail(f"{number:020}-{0:012x}", "2026-11-30T17:00:00+00:00", "a@b", ["c@d"], f"第{number}封", "", "", "", "", 1)
+        for number in range(250)
+    ]
+    first, last, beyond = list_html(mails), list_html(mails, page=3), list_html(mails, page=9)
+    assert (first.count("<li>"), last.count("<li>"), beyond.count("<li>")) == (100, 50, 0)
+    assert "250 封" in first
+    assert '<a href="/?page=2">' in first
+    assert "第249封" in last
+    assert "2026-12-01 01:00:00" in first
 
 
 def test_source_of_a_mail_is_plain_text(mailbox: Mailbox) -> None:

@@ -80,6 +80,7 @@ class Pages:
             static=f"/static/{self._build}",
             modules=self._modules,
             mailbox_url=self._mailbox_url,
+            here=request.url.path,
             **values,
         )
         return HTMLResponse(page, status_code=status)
