@@ -1,7 +1,8 @@
 """`python -m services.alerts`: run one process until SIGTERM or SIGINT.
 
 `verify-audit` checks the audit chain in the database; `bundle CASE FILE.zip` packs all that happened to a case, to be
-checked without us; `check-bundle FILE.zip` checks one, as the `verify.py` in it does.
+checked without us; `check-bundle FILE.zip` checks one, as the `verify.py` in it does; `explain CASE` says who was told
+of a case, who was not and why, and what comes next.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import sys
 from pathlib import Path
 
 from services.alerts.adapters import bundle_check
-from services.alerts.app import make_bundle, run, verify_audit
+from services.alerts.app import explain, make_bundle, run, verify_audit
 from services.alerts.domain.audit.bundle import NoBundle
 from services.alerts.domain.errors import StoreUnavailable
 from services.alerts.domain.ids import CaseId
@@ -62,6 +63,19 @@ def _bundle(case_id: str, path: Path) -> int:
     return 0
 
 
+def _explain(case_id: str) -> int:
+    try:
+        lines = asyncio.run(explain(_dsn(), CaseId(case_id)))
+    except StoreUnavailable:
+        print("the database of FIRENET_DATABASE_DSN does not answer", file=sys.stderr)
+        return 1
+    if lines is None:
+        print(f"there is no case {case_id}", file=sys.stderr)
+        return 1
+    print("\n".join(lines))
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services.alerts", description=__doc__)
     commands = parser.add_subparsers(dest="command")
@@ -70,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     bundle = commands.add_parser("bundle", help="pack all that happened to a case into one archive")
     bundle.add_argument("case")
     bundle.add_argument("file", type=Path)
+    commands.add_parser("explain", help="say who was told of a case, who was not, what comes next").add_argument("case")
     commands.add_parser("check-bundle", help="check such an archive").add_argument("file")
     return parser
 
@@ -81,6 +96,8 @@ def main() -> int:
             return _verify()
         case "bundle":
             return _bundle(arguments.case, arguments.file)
+        case "explain":
+            return _explain(arguments.case)
         case "check-bundle":
             return int(bundle_check.main([arguments.file]))
     loaded = load(AlertsSettings)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.topics import REGISTRY
+from services.alerts.adapters.case_explanation import explain_case
 from services.alerts.adapters.case_reader import CaseReader
 from services.alerts.adapters.evidence_bundle import bundle_files, write_bundle
 from services.alerts.adapters.http_api import Acknowledge, build_api
@@ -172,6 +173,12 @@ async def make_bundle(dsn: str, case_id: CaseId, path: Path) -> int:
     files = bundle_files(record, part, verified, SystemClock().now())
     await asyncio.to_thread(write_bundle, path, files)
     return len(files)
+
+
+async def explain(dsn: str, case_id: CaseId) -> list[str] | None:
+    """Return what there is to say of a case, None when there is none. Raises StoreUnavailable."""
+    async with open_pool(dsn, "alerts-explain", 1, 1) as pool:
+        return await explain_case(pool, case_id)
 
 
 async def verify_audit(dsn: str) -> Verified:

@@ -157,6 +157,14 @@ async def _audit_holds_until_touched(here: Scenario) -> None:
         assert [name for name in bundle.namelist() if name.startswith("notices/")]
     again = await asyncio.to_thread(_alerts, here, "bundle", case_id, str(path))
     assert (again.returncode, again.stderr) == (1, f"no bundle: {path} is there already\n")
+    said = await asyncio.to_thread(_alerts, here, "explain", case_id)
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.count("    notice to ") == await here.one(
+        "SELECT count(*) FROM alerts.notices WHERE purpose = 'notice'"
+    )
+    assert "signed for: health" in said.stdout
+    unknown = await asyncio.to_thread(_alerts, here, "explain", "C0")
+    assert (unknown.returncode, unknown.stderr) == (1, "there is no case C0\n")
     none = await asyncio.to_thread(_alerts, here, "bundle", "C0", str(here.folder / "none.zip"))
     assert (none.returncode, none.stderr) == (1, "no bundle: there is no case C0\n")
     await here.rows("UPDATE alerts.audit SET actor = 'nobody' WHERE seq = 2 RETURNING seq")

@@ -1,0 +1,117 @@
+"""One case in sentences: who was told by which step, who was not and why, and what comes next and when."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, assert_never
+
+from psycopg.rows import dict_row
+
+from services.alerts.adapters.letter_writer import KIND_EN, KIND_ZH
+from services.alerts.adapters.postgres_cases import PostgresCaseTransaction, transaction_on
+from services.alerts.adapters.statements import SQL
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.escalation.ladder import following, taken
+from services.alerts.domain.escalation.steps import LadderStep
+from services.alerts.domain.escalation.triggers import Elapsed, OnEvent, Overdue, WorkingDays, WorkingTime
+from services.alerts.domain.ids import CaseId
+from services.kernel.calendar import CHINA
+from services.runtime.postgres import Pool
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+async def explain_case(pool: Pool, case_id: CaseId) -> list[str] | None:
+    """Return the lines, None when there is no such case; all as they were at one moment. Raises StoreUnavailable."""
+    async with transaction_on(pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
+        case = await PostgresCaseTransaction(connection).case(case_id)
+        if case is None:
+            return None
+        steps = await (await cursor.execute(SQL["steps_of_case"], (case_id,))).fetchall()
+        notices = await (await cursor.execute(SQL["notices_of_case"], (case_id,))).fetchall()
+    return list(explained(case, steps, notices))
+
+
+def explained(case: Case, steps: Rows, notices: Rows) -> Iterator[str]:
+    """Yield the lines of a case from the case, its steps taken and its notices."""
+    facts = case.facts
+    yield f"{case.case_id}: {KIND_ZH[case.kind]} {KIND_EN[case.kind]} of {facts.subject.id} {facts.name}".rstrip()
+    yield f"  since {_at(case.effective_at)}, detected {_at(case.detected_at)}; {case.clause}"
+    yield f"  proof: {case.proof.topic}[{case.proof.partition}] offset {case.proof.offset}, finding {case.finding_id}"
+    pack = f"{case.pack_id} version {case.pack_version}" if case.pack_id else "no policy pack has a ladder for it"
+    yield f"  ladder: {' > '.join(step.code for step in case.ladder)} ({pack})"
+    if facts.lead_department:
+        copies = f", copies to {', '.join(facts.copy_departments)}" if facts.copy_departments else ""
+        yield f"  answers for it: {facts.lead_department}{copies} ({facts.route_clause or 'no clause'})"
+    for row in steps:
+        yield from _step(case, row, [each for each in notices if each["step"] == row["step"]])
+    for step in taken(case):
+        if step.code not in {row["step"] for row in steps}:
+            yield f"{_name(step)}: passed over; it is not taken once {_unless(step)}"
+    yield from (
+        f"signed for: {each.body_code}, step {each.step}, {_at(each.at)} by {each.by}" for each in case.receipts
+    )
+    if case.acknowledged is not None:
+        yield f"taken by {case.acknowledged.by} {_at(case.acknowledged.at)}: {case.acknowledged.note}".rstrip(": ")
+    yield _next(case)
+
+
+def _step(case: Case, row: Mapping[str, Any], notices: Rows) -> Iterator[str]:
+    step = next((each for each in case.ladder if each.code == row["step"]), None)
+    name = row["step"] if step is None else _name(step)
+    told = ", ".join(row["recipients"]) or "nobody"
+    why = f" because {row['nobody']}" if row["nobody"] else ""
+    yield f"{name}: due {_at(row['due_at'])}, taken {_at(row['taken_at'])}, told {told}{why} ({row['clause']})"
+    for notice in notices:
+        ended = "" if notice["ended_at"] is None else f" {_at(notice['ended_at'])}"
+        reason = f" because {notice['reason']}" if notice["reason"] else ""
+        digest = f", in digest {notice['digest_id']}" if notice["digest_id"] else ""
+        kind = "all-clear" if notice["purpose"] == "all_clear" else "notice"
+        yield (
+            f"    {kind} to {notice['body_code']} ({notice['contact_id']}) by {notice['channel']}: "
+            f"{notice['state']}{ended}{reason}, tried {notice['attempts']} times{digest}"
+        )
+
+
+def _next(case: Case) -> str:
+    if case.closure is not None:
+        return f"next: nothing, closed {_at(case.closure.at)} ({case.closure.reason})"
+    step, grouping = following(case), case.grouping
+    if grouping.common_case_id is not None and step is not None:
+        held = "" if grouping.held_until is None else f" until {_at(grouping.held_until)}"
+        return f"next: {_name(step)} waits{held} for the common cause {grouping.common_case_id}"
+    if step is None:
+        return "next: nothing, the last step is taken or no other may be; it stays open until its cause is gone"
+    clock = case.clocks.step
+    if clock is not None:
+        by = f", working days of calendar {clock.calendar_version}" if clock.calendar_version else ""
+        return f"next: {_name(step)} at {_at(clock.due_at)} ({_when(step)}{by})"
+    return f"next: {_name(step)} ({_when(step)})"
+
+
+def _when(step: LadderStep) -> str:
+    match step.trigger:
+        case Elapsed(after):
+            return f"{after} after it was detected"
+        case WorkingDays(days, calendar):
+            return f"{days} working days of {calendar} after it was detected"
+        case WorkingTime(span, calendar):
+            return f"{span} of working time of {calendar} after it was detected"
+        case OnEvent(kind):
+            return f"when {kind} happens"
+        case Overdue(clock):
+            return f"when the {clock} is overdue"
+        case _:
+            assert_never(step.trigger)
+
+
+def _unless(step: LadderStep) -> str:
+    waits = f"nothing waits for a {step.trigger.clock}" if isinstance(step.trigger, Overdue) else ""
+    return " or ".join(filter(None, [waits, *step.exits]))
+
+
+def _name(step: LadderStep) -> str:
+    return f"{step.code} {step.name_zh} {step.name_en}"
+
+
+def _at(instant: datetime) -> str:
+    return f"{instant.astimezone(CHINA):%Y-%m-%d %H:%M:%S}"
