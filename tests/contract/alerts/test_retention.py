@@ -29,6 +29,11 @@ INSERT INTO alerts.notices (notice_id, case_id, step, purpose, body_code, contac
 VALUES (%s, %s, 'H0', 'notice', 'b', 'c', 'email', 'a', 'zh', 't', 's', 'b', 'c', now(), %s, %s)
 """
 
+DIGEST = """
+INSERT INTO alerts.digests (digest_id, contact_id, channel, address, body_code, lang, created_at, members, named, state,
+    ended_at)
+VALUES (%s, 'c', 'email', 'a', 'b', 'zh', %s, 1, 1, %s, %s)
+"""
 CLOCK = "INSERT INTO alerts.clocks (case_id, kind, due_at, step) VALUES (%s, 'reply', %s, 'H4')"
 REQUEST = """
 INSERT INTO alerts.requests (request_id, case_id, key, event, created_at, state) VALUES (%s, %s, 'k', '{}', now(), %s)
@@ -111,6 +116,19 @@ async def test_a_common_case_stays_while_one_of_its_members_does(cases: Cases) -
     cases.put("done")
     cases.put("done too", common="done")
     assert await cases.forget() == {"common", "lasting"}
+
+
+async def test_a_digest_stays_while_a_notice_tells_of_it_or_it_is_on_its_way(cases: Cases) -> None:
+    for digest_id, state, ended in (("told", "accepted", OLD), ("kept", "accepted", OLD), ("late", "accepted", NEW),
+                                    ("sent", "sending", None), ("dead", "dead", OLD)):  # fmt: skip
+        cases.run(DIGEST, digest_id, OLD, state, ended)
+    for case_id, digest_id, closed in (("old", "told", OLD), ("new", "kept", NEW)):
+        cases.put(case_id, closed)
+        cases.run(NOTICE, f"N{case_id}", case_id, "accepted", True)
+        cases.run("UPDATE alerts.notices SET digest_id = %s WHERE case_id = %s", digest_id, case_id)
+    assert await cases.forget() == {"new"}
+    left = {digest_id for (digest_id,) in cases.connection.execute("SELECT digest_id FROM alerts.digests")}
+    assert left == {"kept", "late", "sent"}
 
 
 def test_every_table_that_hangs_on_a_case_goes_with_it(migrated_database: str) -> None:

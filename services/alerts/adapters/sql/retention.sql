@@ -24,3 +24,13 @@ WITH gone AS MATERIALIZED (
    requests AS (DELETE FROM alerts.requests AS one USING gone WHERE one.case_id = gone.case_id),
    steps AS (DELETE FROM alerts.steps AS one USING gone WHERE one.case_id = gone.case_id)
 DELETE FROM alerts.cases AS one USING gone WHERE one.case_id = gone.case_id
+
+-- digests_forget --
+-- The mail that told of many notices, once the last of them is gone.
+WITH gone AS MATERIALIZED (
+    SELECT digest_id FROM alerts.digests AS old
+    WHERE old.ended_at < %(before)s AND old.state NOT IN ('pending', 'sending')
+      AND NOT EXISTS (SELECT FROM alerts.notices AS one WHERE one.digest_id = old.digest_id OFFSET 0)
+    ORDER BY old.ended_at LIMIT %(rows)s FOR UPDATE SKIP LOCKED
+)
+DELETE FROM alerts.digests AS one USING gone WHERE one.digest_id = gone.digest_id
