@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from deploy.stack.centre_lines import CentreLines
 from deploy.stack.firenet import FireNet, Options, Ports
 from deploy.stack.lock import only_one
 from deploy.stack.lookout import Lookout
+from deploy.stack.mailbox import Mailbox
 from deploy.stack.part import PartError
 from deploy.stack.ports import HOST
 from deploy.stack.process import StartFailed
@@ -50,13 +52,20 @@ def show(text: str) -> None:
         sys.stdout.flush()
 
 
-def follow_story(log: Path, stop: threading.Event) -> None:
-    """Print what the simulator tells, line by line, as it tells it; its JSON log lines stay in the file."""
+def follow_story(simulator: Service, mailbox: Mailbox, stop: threading.Event) -> None:
+    """Print what the simulator tells, line by line, as it tells it; its JSON log lines stay in the file.
+
+    Whoever asks for it on the mailbox's page has it told again, once it is over.
+    """
     position = 0
     while not stop.wait(0.2):
-        if not log.exists():
+        if not simulator.log.exists():
             continue
-        with log.open(encoding="utf-8", errors="replace") as file:
+        if position and mailbox.takes_again():  # who has said nothing yet does not listen yet
+            for pid in simulator.pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGUSR1)
+        with simulator.log.open(encoding="utf-8", errors="replace") as file:
             file.seek(position)
             for line in file:
                 if line.endswith("\n") and line.startswith("["):
@@ -130,7 +139,7 @@ def _demo(folder: Path, units: int) -> None:
             simulator = simulator_service(firenet, size)
             stack.take_up(simulator)
             announce(firenet, ["账号 accounts     each opens another view of the page", "", *accounts])
-            threading.Thread(target=follow_story, args=(simulator.log, story_over), daemon=True).start()
+            threading.Thread(target=follow_story, args=(simulator, firenet.mailbox, story_over), daemon=True).start()
             stack.watch()
     finally:
         story_over.set()
@@ -152,7 +161,9 @@ def announce(firenet: FireNet, below: Sequence[str]) -> None:
     lines = [
         "",
         f"  页面  page      {firenet.console_url}",
-        f"  邮箱  mailbox   http://{HOST}:{ports.mailbox}/" if firenet.options.mailbox else "",
+        f"  邮箱  mailbox   http://{HOST}:{ports.mailbox}/  (and the story once more)"
+        if firenet.options.mailbox
+        else "",
         *(f"  {line}" for line in mqtt_lines(firenet)),
         f"  metrics         http://{HOST}:{ports.ingest}/metrics  (rules {ports.rules}, alerts {ports.alerts}, "
         f"alerts-fire {ports.alerts_fire}, documents {ports.documents}, compliance {ports.compliance}, "

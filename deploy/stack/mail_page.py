@@ -9,6 +9,7 @@ from datetime import datetime
 from html import escape
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, quote, urlencode
 
 from deploy.stack.mail_store import Attachment, Mail, MailStore
@@ -17,7 +18,7 @@ from services.kernel.calendar import CHINA
 PAGE = 100
 MAX_QUERY = 500
 NEWEST = 200
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --dim: #888; }
 body { font: 15px/1.6 system-ui, "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif;
@@ -28,23 +29,24 @@ a { color: inherit; text-decoration: none; } a:hover b { text-decoration: underl
 li b, dd, pre { overflow-wrap: anywhere; } dl { display: grid; grid-template-columns: 6rem 1fr; gap: .2rem 1rem; }
 dt { color: var(--dim); } dd { margin: 0; } pre { white-space: pre-wrap; border-top: 1px solid var(--line);
   padding-top: 1rem; font: inherit; } dd a, pre a { text-decoration: underline; }
-details { margin: .5rem 0 1rem; } summary { cursor: pointer; }
-details a { display: inline-block; margin: .1rem .8rem .1rem 0; }
+form { float: right; } button { font: inherit; padding: .3rem .8rem; cursor: pointer; }
 """
 _ADDRESS = re.compile(r"https?://[\w.:\[\]-]+(?:/[\w./~%=-]*)?(?:\?[\w=&.%~-]*)?", re.ASCII)
 
 
 class MailPage(ThreadingHTTPServer):
-    """GET `/`, `/mails.json`, `/mails/KEY`, `/mails/KEY.eml`, `/mails/KEY/N` and `/ready`; anything else is refused.
+    """GET `/`, `/recipients`, `/mails.json`, `/mails/KEY[.eml]`, `/mails/KEY/N`, `/ready`, POST `/again`; nothing else.
 
-    `/mails/KEY/N` is the file N of a mail, from 1; `/` takes `to` (a recipient) and `page` (from 1).
+    `/mails/KEY/N` is the file N of a mail, from 1; `/` takes `to` (a recipient) and `page` (from 1). `/again` leaves a
+    file at `wanted_again`, by which the demo is asked to tell its story once more.
     """
 
     daemon_threads = True
 
-    def __init__(self, store: MailStore, *, host: str, port: int) -> None:
+    def __init__(self, store: MailStore, *, host: str, port: int, wanted_again: Path) -> None:
         super().__init__((host, port), _Handler)
         self.store = store
+        self.wanted_again = wanted_again
         # a page elsewhere that has its own name point to loopback must not read the mails
         self.hosts = {f"{name}:{port}" for name in (host, "localhost")}
 
@@ -55,12 +57,25 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
     timeout = 10
 
+    def do_POST(self) -> None:
+        origin = self.headers.get("Origin", "")
+        if origin.removeprefix("http://") not in self.server.hosts or self.path != "/again":
+            self._answer("only a form of this page is taken", "text/plain", HTTPStatus.FORBIDDEN)
+            return
+        self.server.wanted_again.touch()
+        self._send(b"", "text/plain", HTTPStatus.SEE_OTHER, {"Location": "/"})
+
     def do_GET(self) -> None:
         if self.headers.get("Host", "") not in self.server.hosts:
             self._answer("this page has another name", "text/plain", HTTPStatus.MISDIRECTED_REQUEST)
             return
         path = self.path.partition("?")[0]
-        pages: dict[str, Callable[[], None]] = {"/": self._list, "/mails.json": self._json, "/ready": self._ready}
+        pages: dict[str, Callable[[], None]] = {
+            "/": self._list,
+            "/recipients": self._recipients,
+            "/mails.json": self._json,
+            "/ready": self._ready,
+        }
         if path in pages:
             pages[path]()
         elif path.startswith("/mails/"):
@@ -87,6 +102,9 @@ class _Handler(BaseHTTPRequestHandler):
             int(page) if re.fullmatch("[1-9][0-9]{0,3}", page) else 1,
         )
         self._answer(html, "text/html", refresh_s=3)
+
+    def _recipients(self) -> None:
+        self._answer(recipients_html(self.server.store.mails()), "text/html")
 
     def _one(self, name: str) -> None:
         key, _, number = name.partition("/")
@@ -140,20 +158,28 @@ def list_html(mails: list[Mail], to: str = "", page: int = 1) -> str:
         for mail in shown
     )
     empty = '<p class="dim">还没有邮件 · no mail yet</p>'
-    heading = f"<h1>邮箱 <small>Mailbox · {len(found)} 封</small></h1>{_recipients(mails, to)}"
+    again = '<form method="post" action="/again"><button>再演一遍 · play the demo\'s story again</button></form>'
+    heading = f"{again}<h1>邮箱 <small>Mailbox · {len(found)} 封</small></h1>{_whose(mails, to)}"
     return _page("邮箱 Mailbox", f"{heading}{f'<ol>{rows}</ol>' if rows else empty}{_turn(len(found), to, page)}")
 
 
-def _recipients(mails: list[Mail], to: str) -> str:
-    """Return the links to the mails of each recipient: after a storm one letter lies among hundreds."""
+def _whose(mails: list[Mail], to: str) -> str:
     if to:
         return f'<p>收件人 Recipient: <b>{escape(to)}</b> · <a href="/">全部 all</a></p>'
+    many = len({address for mail in mails for address in mail.envelope_to})
+    return f'<p><a href="/recipients">收件人 Recipients ({many})</a></p>' if many else ""
+
+
+def recipients_html(mails: list[Mail]) -> str:
+    """Return the page of the recipients, how many mails each has: after a storm one letter lies among hundreds."""
     many = Counter(address for mail in mails for address in mail.envelope_to)
-    links = "".join(
-        f'<a href="/?{escape(urlencode({"to": address}))}">{escape(address)} <span class="dim">{count}</span></a>'
+    rows = "".join(
+        f'<li><a href="/?{escape(urlencode({"to": address}))}"><b>{escape(address)}</b> '
+        f'<span class="dim">{count}</span></a></li>'
         for address, count in sorted(many.items())
     )
-    return f'<details><summary class="dim">收件人 Recipients ({len(many)})</summary>{links}</details>' if many else ""
+    body = f'<p><a href="/">← 邮箱</a></p><h1>收件人 <small>Recipients</small></h1><ol>{rows}</ol>'
+    return _page("收件人 Recipients", body)
 
 
 def _turn(found: int, to: str, page: int) -> str:

@@ -23,6 +23,7 @@ from deploy.stack.process import Launch, require_space
 from services.runtime.clock import Clock, SystemClock
 
 ROOT = Path(__file__).resolve().parents[2]
+WANTED_AGAIN = "again"
 MAX_MAIL_BYTES = 10 * 1024 * 1024
 
 
@@ -59,6 +60,14 @@ class Mailbox(ChildPart):
     @property
     def addresses(self) -> Mapping[str, str]:
         return {"smtp": f"{HOST}:{self.smtp_port}", "http": f"http://{HOST}:{self.http_port}/"}
+
+    def takes_again(self) -> bool:
+        """Say whether somebody has asked on the page for the story once more, since the last time."""
+        try:
+            (self.mails / WANTED_AGAIN).unlink()
+        except FileNotFoundError:
+            return False
+        return True
 
     def ready(self) -> bool:
         """It serves its page only after it listens for mail."""
@@ -108,7 +117,7 @@ def main(arguments: list[str] | None = None) -> None:
         Reception(store), hostname=HOST, port=options.smtp_port, data_size_limit=MAX_MAIL_BYTES, ident="FireNet mailbox"
     )
     smtp.start()
-    page = MailPage(store, host=HOST, port=options.http_port)
+    page = MailPage(store, host=HOST, port=options.http_port, wanted_again=options.dir / WANTED_AGAIN)
     threading.Thread(target=page.serve_forever, name="page", daemon=True).start()
     print(f"mail to {HOST}:{options.smtp_port}, page at http://{HOST}:{options.http_port}/", flush=True)
     signal.sigwait(ending)

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,7 +35,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     writing.add_argument("folder", type=Path, metavar="DIR")
     writing.add_argument("--centre-webhook", metavar="URL", help="where the monitoring centre takes signed notices")
     _district(writing)
-    running = commands.add_parser("run", help="play the district over MQTT, with a story")
+    running = commands.add_parser("run", help="play the district over MQTT, with a story; SIGUSR1 tells it again")
     running.add_argument("--timeline", choices=sorted(STORIES), default="demo")
     running.add_argument("--clock-rate", type=_positive, default=1.0, help="times faster than real, supervision")
     running.add_argument("--ladder-rate", type=_positive, help="times faster than real, ladder; default: clock rate")
@@ -148,6 +149,7 @@ async def _play(wanted: argparse.Namespace, district: District, settings: Simula
         seed=wanted.seed,
         gateways_per_connection=settings.gateways_per_connection,
     )
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, player.again)
     await player.run(stop, until_s=wanted.for_s)
     sys.stdout.write(f"sent {player.tally.heartbeats} heartbeats and {player.tally.others} other signals\n")
     return 0

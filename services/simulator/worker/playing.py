@@ -52,23 +52,35 @@ class Player:
         self._link_of: dict[str, Link] = {}
         self._own: set[str] = set()
         self._pending: set[asyncio.Future[None]] = set()
+        self._upcoming: list[Event] = []
+        self._again = False
         self.tally = Tally()
+
+    def again(self) -> bool:
+        """Tell the story once more from now on; False while it is still being told: nothing changes then."""
+        if self._upcoming or self._again:
+            return False
+        self._again = True
+        return True
 
     async def run(self, stop: Stop, *, until_s: float | None = None) -> None:
         """Play until stop, or for `until_s` seconds. Raises LinkRefused when the broker cannot be reached at first."""
         await self._connect()
         started_s = self._clock.monotonic()
-        upcoming = list(self._script)
+        self._upcoming, told_from_s = list(self._script), 0.0
         try:
             while not stop.is_set():
                 at_s = self._clock.monotonic() - started_s
+                if self._again:
+                    self._upcoming, told_from_s, self._again = list(self._script), at_s, False
                 if until_s is not None and at_s >= until_s:
                     return
                 for gateway_id in self._fleet.due(at_s):
                     self._say(self._gateways[gateway_id], SignalKind.HEARTBEAT)
-                while upcoming and upcoming[0].at_s <= at_s:
-                    await self._perform(upcoming.pop(0))
-                moments = [self._fleet.next_due_s(), upcoming[0].at_s if upcoming else None, until_s]
+                while self._upcoming and told_from_s + self._upcoming[0].at_s <= at_s:
+                    await self._perform(self._upcoming.pop(0))
+                event_s = told_from_s + self._upcoming[0].at_s if self._upcoming else None
+                moments = [self._fleet.next_due_s(), event_s, until_s]
                 nap_s = min((moment - at_s for moment in moments if moment is not None), default=LONGEST_NAP_S)
                 await stop.wait_for(min(max(nap_s, 0.001), LONGEST_NAP_S))
         finally:

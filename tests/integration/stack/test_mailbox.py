@@ -99,7 +99,7 @@ def test_a_letter_is_found_by_its_recipient_and_its_paper_and_its_link_are_at_ha
     page = get(mailbox, "/?to=health%40example.org")[2]
     assert "抄告函" in page
     assert "另一封" not in page
-    assert 'href="/?to=education%40example.org"' in get(mailbox, "/")[2]
+    assert 'href="/?to=education%40example.org"' in get(mailbox, "/recipients")[2]
     (mail,) = [each for each in listed(mailbox) if each["subject"] == "抄告函"]
     page = get(mailbox, f"/mails/{mail['key']}")[2]
     assert 'href="http://127.0.0.1:8080/d/Zm9v.YmFy-_x" target="_blank" rel="noopener noreferrer"' in page
@@ -141,6 +141,23 @@ def test_nothing_but_mails_can_be_read(mailbox: Mailbox, name: str) -> None:
     connection.request("GET", f"/mails/{name}")
     assert connection.getresponse().status in (400, 404)
     connection.close()
+
+
+def test_the_story_is_asked_for_by_a_form_of_this_page_only(mailbox: Mailbox) -> None:
+    def post(path: str, origin: str) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", mailbox.http_port, timeout=60)
+        connection.request("POST", path, headers={"Origin": origin} if origin else {})
+        status = connection.getresponse().status
+        connection.close()
+        return status
+
+    own = f"http://127.0.0.1:{mailbox.http_port}"
+    for path, origin in (("/again", ""), ("/again", "http://evil.example"), ("/", own), ("/mails.json", own)):
+        assert post(path, origin) == 403
+    assert not mailbox.takes_again()
+    assert post("/again", own) == 303
+    assert mailbox.takes_again()
+    assert not mailbox.takes_again()
 
 
 def test_page_answers_only_under_its_own_name(mailbox: Mailbox) -> None:
