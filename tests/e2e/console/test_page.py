@@ -15,6 +15,7 @@ from axe_core_python.base import AXE_SCRIPT
 from playwright.async_api import Browser as Chromium
 from playwright.async_api import Locator, Page, async_playwright, expect
 
+from services.kernel.calendar import CHINA
 from tests.integration.console.harness import PASSWORD, Console, console
 from tests.integration.console.scenario import Scenario, Unit, district
 
@@ -273,8 +274,11 @@ async def test_a_cut_stream_is_hatched_and_said_never_a_frozen_green(
 ) -> None:
     async with desk(chromium, site) as at:
         await at.page.clock.install()
+        due = scenario.now() + timedelta(minutes=30)
+        scenario.open_case("C1", "U00000", next_step_at=due)
         await at.page.reload()
         await at.has("#fresh-word", "实时")
+        await at.has(".case .next-in", "后")
         await expect(at.page.locator("#stale")).to_be_hidden()
         site.stop.set()
         await site.task
@@ -283,8 +287,12 @@ async def test_a_cut_stream_is_hatched_and_said_never_a_frozen_green(
         await at.has("#stale", "数据流已中断")
         await at.has("#fresh-word", "数据流中断")
         assert await at.page.evaluate("document.documentElement.dataset.trust") == "none"
-        hatch = await at.page.evaluate("getComputedStyle(document.querySelector('#rates'), '::after').backgroundImage")
-        assert "repeating-linear-gradient" in hatch
+        for stale in ("#rates", ".case:not([data-kind=fire])"):
+            hatch = await at.page.evaluate(
+                f"getComputedStyle(document.querySelector('{stale}'), '::after').backgroundImage"
+            )
+            assert "repeating-linear-gradient" in hatch, stale
+        await at.has(".case .next-in", f"{due.astimezone(CHINA):%H:%M}")
 
 
 async def test_a_stale_watermark_is_blindness_and_visibility_comes_back(

@@ -53,7 +53,7 @@ function make(row) {
   return h("li", { class: "case" },
     h("span", { class: "case-icon" }, icon(KIND_ICON[row.kind] ?? "fault"), h("input", { type: "checkbox", class: "case-choice", onchange: (event) => toggle(event.currentTarget.closest("li").row) })),
     h("div", { class: "case-body" },
-      h("p", { class: "case-head" }, h("span", { class: "case-kind" }), h("span", { class: "case-since num" })),
+      h("p", { class: "case-head" }, h("span", { class: "case-kind" }), h("span", { class: "case-since num" }), h("span", { class: "case-drops" })),
       h("button", { type: "button", class: "case-name link", onclick: () => openDrawer({ kind: "case", id: row.case_id }) }),
       h("p", { class: "case-where quiet" }),
       h("div", { class: "case-stage" }, h("ol", { class: "ladder" }), h("span", { class: "stage-name" })),
@@ -81,6 +81,7 @@ function update(element, row) {
   const name = part("case-name");
   setText(name, titleOf(row));
   name.setAttribute("aria-label", t("case.open", { name: titleOf(row) }));
+  setText(part("case-drops"), row.drops > 1 ? t("case.drops", { n: row.drops }) : "");
   setText(part("case-where"), where(row));
   ladder(part("ladder"), row);
   setText(part("stage-name"), row.plan.length > 1 && row.step ? stepName(row, row.step) : "");
@@ -108,7 +109,6 @@ export function ownerOf(row) {
 function where(row) {
   if (row.kind === "common_cause") return t("case.members", { n: row.members });
   const bits = [nameOf("bodies", row.town), nameOf("categories", row.category), nameOf("bodies", row.lead_department)];
-  if (row.drops > 1) bits.push(t("case.drops", { n: row.drops }));
   return [...new Set(bits.filter(Boolean))].join(" · ");
 }
 
@@ -142,7 +142,8 @@ function next(element, row) {
   const left = row.next_step_at ? until(row.next_step_at) : null;
   setText(element.querySelector(".label"), row.next_step && !held ? t("case.next") : "");
   setText(element.querySelector(".next-step"), held ? t("case.held", { at: brief(row.held_until) }) : row.next_step ? stepName(row, row.next_step) : row.plan.length > 1 ? t("case.last") : "");
-  setText(element.querySelector(".next-in"), held || left === null ? "" : left >= 0 ? t("case.in", { d: span(left) }) : t("case.overdue", { d: span(-left) }));
-  element.classList.toggle("overdue", !held && left !== null && left < -5);
-  element.classList.toggle("soon", !held && left !== null && left >= 0 && left < 60);
+  const counts = !held && left !== null && !state.lost; // a clock of which no news can come would count down to nothing
+  setText(element.querySelector(".next-in"), held || left === null ? "" : state.lost ? brief(row.next_step_at) : left >= 0 ? t("case.in", { d: span(left) }) : t("case.overdue", { d: span(-left) }));
+  element.classList.toggle("overdue", counts && left < -5);
+  element.classList.toggle("soon", counts && left >= 0 && left < 60);
 }

@@ -27,6 +27,7 @@ export function render() {
     byId("fresh-icon").replaceChildren(icon(ICON[now] ?? "signal_lost"));
   }
   state.lost = now === "lost";
+  document.documentElement.dataset.stream = state.lost ? "lost" : "there";
   document.documentElement.dataset.trust = TRUST[now] ?? "none";
   setText(byId("fresh-word"), t(`fresh.${now}`));
   const time = byId("fresh-time");
