@@ -119,9 +119,10 @@ def test_profiles_go_offline_as_their_anchors_say(pack: Pack) -> None:
 
 def test_hazard_ladder_climbs_to_the_department_within_a_day(pack: Pack) -> None:
     steps = {step.code: step for step in pack.ladders["hazard"].steps}
-    assert [(code, step.after_s) for code, step in steps.items()] == [
+    assert [(code, step.after_s) for code, step in steps.items()][:5] == [
         ("H0", 0), ("H1", 3600), ("H2", 14400), ("H3", 28800), ("H4", 86400),
     ]  # fmt: skip
+    assert list(steps)[5:] == ["H4S", "H4R", "H5", "H6", "H7", "H8"]
     assert Recipient.DEPARTMENT not in {who for code in ("H0", "H1", "H2", "H3") for who in steps[code].tells}
     assert steps["H4"].tells == (Recipient.DEPARTMENT, Recipient.STREET)
     assert steps["H4"].reply_working_days == 3
