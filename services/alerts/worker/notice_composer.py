@@ -89,7 +89,8 @@ class NoticeComposer:
 
         `earlier` are the steps taken before, which its document tells of.
         """
-        due_at = case.next_step_at or now
+        # what an event or a close makes due is due now, though the clock waits for a step that it passes over
+        due_at = (case.next_step_at if case.next_step == step.code else None) or now
         # the clocks first: a later step may be due when one of them passes
         for kind, days in ((ClockKind.RECEIPT, step.receipt_working_days), (ClockKind.REPLY, step.reply_working_days)):
             if days:

@@ -30,7 +30,11 @@ def below(
         pack=PackRef(pack_id="sample-2026", version=1),
     )  # fmt: skip
     event = wire.BodyFinding(
-        id=f"{finding_id}-{phase}-{period}-{revision}", source="/compliance", subject=body, time=close.period_to, data=data
+        id=f"{finding_id}-{phase}-{period}-{revision}",
+        source="/compliance",
+        subject=body,
+        time=close.period_to,
+        data=data,
     )
     return Record(FINDINGS, body.encode(), codec.findings.encode(event))
 
