@@ -205,7 +205,7 @@ class Simulation:
 
 async def test_whatever_happens_each_step_has_a_cause_and_each_case_goes_on() -> None:
     taken: Counter[str] = Counter()
-    for seed in range(4):
+    for seed in range(6):
         simulation = Simulation(seed)
         await simulation.run()
         taken.update(step for _, step in simulation.known)
