@@ -55,7 +55,9 @@ def fact_of(close: Close, scopes: Mapping[str, Named]) -> Named:
     came_zh, came_en = (f"为{value}%", f"was {value} %") if value else ("未达标", "was below its target")
     return Named(
         _short(f"{period.zh}{metric.zh}{came_zh}，目标为不低于{target}%（{over_zh}）"),
-        _short(f"{metric.en} for {period.en} {came_en}, the target is at least {target} % ({over_en})"),
+        _short(
+            f"{metric.en[:1].upper()}{metric.en[1:]} for {period.en} {came_en}, the target is at least {target} % ({over_en})"
+        ),
     )
 
 

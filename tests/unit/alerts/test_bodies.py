@@ -210,6 +210,7 @@ def test_a_fact_names_scopes_as_the_pack_does_and_never_outgrows_the_wire() -> N
     assert fact.zh.startswith("2026年3月联网接入率未达标，目标为不低于30.5%（重点单位")
     assert len(fact.zh) <= 200
     assert "(key units and 新建建筑)" in fact.en
+    assert fact.en.startswith("Access rate for March 2026 was below its target, the target is at least 30.5 %")
     assert percent("-") == "-"
 
 
