@@ -52,12 +52,11 @@ def fact_of(close: Close, scopes: Mapping[str, Named]) -> Named:
     over = [scopes.get(name, Named(name, name)) for name in close.scope.split("+")]
     over_zh, over_en = "及".join(one.zh for one in over), " and ".join((one.en or one.zh).lower() for one in over)
     target, value = percent(close.target), close.value
+    rate_en = metric.en[:1].upper() + metric.en[1:]
     came_zh, came_en = (f"为{value}%", f"was {value} %") if value else ("未达标", "was below its target")
     return Named(
         _short(f"{period.zh}{metric.zh}{came_zh}，目标为不低于{target}%（{over_zh}）"),
-        _short(
-            f"{metric.en[:1].upper()}{metric.en[1:]} for {period.en} {came_en}, the target is at least {target} % ({over_en})"
-        ),
+        _short(f"{rate_en} for {period.en} {came_en}, the target is at least {target} % ({over_en})"),
     )
 
 

@@ -204,10 +204,32 @@ async def test_explain_of_a_pack_says_targets_obligations_who_answers_and_what_i
         for line in lines
     )
     assert any(line.startswith("health 卫生健康局 answers for HOSPITAL") for line in lines)
+    assert "a body below a target is a finding at the close of: month, quarter, half_year, year" in lines
+    assert "    O4 约谈（草稿） Draft summons to an interview: I8 -> committee" in [
+        line.partition(" [")[0] for line in lines
+    ]
+    climbs = next(line for line in lines if line.startswith("ladder organisation: "))
+    assert climbs.startswith("ladder organisation: O1 at the close of a month, O1S when the receipt is overdue")
     assert any(line.startswith("no department is named, the default route holds, for HOTEL_OTHER") for line in lines)
     at = next(number for number, line in enumerate(lines) if line.startswith("proposals of ours"))
     assert lines[at].endswith(f": {len(gulou.proposals)}")
     assert len(lines) - at - 1 == len(gulou.proposals) > 10
+
+
+async def test_explain_of_a_pack_names_its_guarded_times() -> None:
+    answers, _ = await register()
+    out = io.StringIO()
+    assert Printer(out).pack_explained(await answers.explain_pack("sample-2026"), "sample-2026")
+    days = "2026-02-15 to 2026-02-23"
+    assert f"guarded 春节 Spring Festival: {days}, clocks run 2 times as fast" in out.getvalue()
+    assert "O6 at a close with which it is two years running" in out.getvalue()
+
+
+async def test_explain_names_no_step_of_bodies_for_a_unit() -> None:
+    answers, _ = await register(unit(), gateway(), street(), *PEOPLE)
+    found = await answers.explain("U000001")
+    assert found is not None
+    assert {step.ladder for step in found.steps} == {"hazard", "fire"}
 
 
 async def test_explain_of_a_pack_that_is_not_held_is_a_sentence() -> None:
