@@ -14,6 +14,7 @@ from services.kernel.words import (
     COUNTED_ALWAYS,
     DIMENSIONS_UNLESS_SAID,
     BodyKind,
+    CaseCondition,
     CaseEvent,
     Dimension,
     Period,
@@ -170,7 +171,10 @@ class WorkingTime(Wire):
 
 
 class PeriodClose(Wire):
-    """When a period of the calendar is closed."""
+    """Of a unit: when the calendar's period in which the case began ends.
+
+    Of a body: at the first close of a period so long, or longer, that says it is below a target.
+    """
 
     period: Period
 
@@ -188,13 +192,17 @@ class Overdue(Wire):
 
 
 class Condition(Wire):
-    """When a condition on figures holds."""
+    """At the close of a body with which the condition holds."""
 
-    name: Identifier
+    name: CaseCondition
 
 
 def _is_none(value: object) -> bool:
     return value is None
+
+
+def _is_empty(value: object) -> bool:
+    return value == ()
 
 
 class Trigger(Wire):
@@ -207,13 +215,6 @@ class Trigger(Wire):
     # left out where it is not set: a pack that is in the register stays the same pack
     overdue: Overdue | None = Field(default=None, exclude_if=_is_none)
     condition: Condition | None = None
-
-    @field_validator("period_close", "condition")
-    @classmethod
-    def _has_a_source(cls, value: Wire | None) -> Wire | None:
-        if value is not None:
-            raise ValueError("no step can wait for this yet: nothing tells alerts of closed periods or of figures")
-        return value
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -245,7 +246,7 @@ class Step(Wire):
     @classmethod
     def _exits_have_a_source(cls, value: tuple[StepExit, ...]) -> tuple[StepExit, ...]:
         if StepExit.CONDITION_OVER in value:
-            raise ValueError(f"no step can end by {StepExit.CONDITION_OVER} yet: nothing tells alerts of figures")
+            raise ValueError(f"no step can end by {StepExit.CONDITION_OVER}: a condition is asked at a close, once")
         if StepExit.CASE_CLOSED not in value:
             raise ValueError("no step of a closed case is ever taken: `exit` must name case_closed")
         return value
@@ -341,6 +342,20 @@ class Flapping(Wire):
     clause: ShortText
 
 
+class GuardedTime(Wire):
+    """Days on which clocks run faster (重要节日、重大活动): each second and each working day of them counts `times`.
+
+    From 0:00 of `first` to 24:00 of `last`, Asia/Shanghai. Where spans overlap the fastest holds.
+    """
+
+    name_zh: ShortText
+    name_en: ShortText
+    first: date
+    last: date
+    times: int = Field(default=2, ge=2, le=24)
+    clause: ShortText
+
+
 class SingleApproval(Wire):
     """How long a unit may be let off on the word of one person beside the one who asks; what is longer takes two."""
 
@@ -406,6 +421,9 @@ class Pack(Wire):
         default=None, description="without it whatever comes again opens its case again; a fire never flaps"
     )
     grouping: Grouping | None = Field(default=None, description="without it each mail leaves alone, as it comes")
+    guarded: tuple[GuardedTime, ...] = Field(
+        default=(), max_length=100, exclude_if=_is_empty, description="days on which clocks run faster"
+    )
     single_approval: SingleApproval = SingleApproval()
     publication: Publication = Field(default=Publication(), description="figures and findings of closed periods")
 

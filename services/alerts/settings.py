@@ -12,7 +12,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from services.kernel.words import Instrument, Recipient
 from services.runtime.settings import KeepingSettings, keys_of
 
-ISSUERS = frozenset({Recipient.CENTRE, Recipient.BRIGADE, Recipient.STREET})
+ISSUERS = frozenset({Recipient.CENTRE, Recipient.BRIGADE, Recipient.STREET, Recipient.COMMITTEE})
 Lane = Literal["fire", "ordinary", "all"]
 
 
@@ -96,9 +96,15 @@ class AlertsSettings(KeepingSettings):
     document_issuers: Annotated[
         dict[Instrument, Recipient], NoDecode, BeforeValidator(_pairs), AfterValidator(_can_issue)
     ] = Field(
-        default={Instrument.CORRECTION_ORDER: Recipient.BRIGADE, Instrument.LISTED_SUPERVISION: Recipient.BRIGADE},
+        default={
+            Instrument.CORRECTION_ORDER: Recipient.BRIGADE,
+            Instrument.LISTED_SUPERVISION: Recipient.BRIGADE,
+            Instrument.INTERVIEW: Recipient.COMMITTEE,
+            Instrument.ACCOUNTABILITY: Recipient.COMMITTEE,
+        },
         description="which body issues a kind of document: `I4=brigade` with commas between them, `centre`, "
-        "`brigade` or `street`; the centre issues all others. Letters leave in a body's name only where it wants that",
+        "`brigade`, `street` or `committee`; the centre issues all others. Letters leave in a body's name only where "
+        "it wants that",
     )
     poll_ms: int = Field(
         default=250, ge=10, le=10_000, description="how often due work is looked for without a wake-up, milliseconds"

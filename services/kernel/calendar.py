@@ -3,6 +3,8 @@
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from services.kernel.words import Period
+
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
 OFFSET = 8 * 3600 * SECOND
@@ -11,6 +13,7 @@ CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = date(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
+_MONTHS = {Period.MONTH: 1, Period.QUARTER: 3, Period.HALF_YEAR: 6, Period.YEAR: 12}
 
 
 def micros(when: datetime) -> int:
@@ -50,3 +53,18 @@ def moment(at: int) -> datetime:
 def whole_micros(seconds: float) -> int:
     """Return seconds rounded to the nearest microsecond, from the decimal that the number is written as."""
     return int((Decimal(repr(seconds)) * SECOND).to_integral_value(ROUND_HALF_EVEN))
+
+
+def period_days(kind: Period, day: date) -> tuple[int, int]:
+    """Return the first day of the period that holds `day`, and the day after its last. Weeks begin on Monday."""
+    match kind:
+        case Period.DAY:
+            return day_number(day), day_number(day) + 1
+        case Period.WEEK:
+            monday = day_number(day) - day.weekday()
+            return monday, monday + 7
+        case _:
+            months = _MONTHS[kind]
+            year, month = day.year, day.month - (day.month - 1) % months
+            over = month + months - 1
+            return day_number(date(year, month, 1)), day_number(date(year + over // 12, over % 12 + 1, 1))

@@ -188,7 +188,11 @@ class ContactRole(StrEnum):
 
 
 class Recipient(StrEnum):
-    """Whom a step tells, resolved per unit: fixed bodies, the unit's own people, or its routed department."""
+    """Whom a step tells: fixed bodies, the unit's own people, its routed department, or the body that a case is about.
+
+    `body` is for cases of bodies; of a district, which is nobody's office, the brigade. `committee` and `government`
+    are all bodies of that kind in the district.
+    """
 
     CENTRE = "centre"
     UNIT_CONTROL_ROOM = "unit_control_room"
@@ -198,6 +202,9 @@ class Recipient(StrEnum):
     STREET = "street"
     BRIGADE = "brigade"
     DEPARTMENT = "department"
+    BODY = "body"
+    COMMITTEE = "committee"
+    GOVERNMENT = "government"
 
 
 class Dimension(StrEnum):
@@ -402,7 +409,10 @@ INSTRUMENTS_ISSUED = frozenset(
         Instrument.LISTED_SUPERVISION,
     }
 )
-"""Those that a case of a unit has the facts for: alerts asks documents for them. The others are about bodies."""
+"""Those that a case of a unit has the facts for: alerts asks documents for them."""
+
+INSTRUMENTS_OF_BODIES = frozenset({Instrument.CIRCULAR, Instrument.INTERVIEW, Instrument.ACCOUNTABILITY})
+"""Those that a case of a body has the facts for."""
 
 
 class FileKind(StrEnum):
@@ -478,6 +488,15 @@ class TriggerKind(StrEnum):
     CONDITION = "condition"
 
 
+class CaseCondition(StrEnum):
+    """What a step may wait for that the closes of a body say together.
+
+    `two_years_running`: the same target is missed at the close of a year and was at that of the year before.
+    """
+
+    TWO_YEARS_RUNNING = "two_years_running"
+
+
 class StepExit(StrEnum):
     """What a step of a ladder is not taken any more for."""
 
@@ -514,6 +533,10 @@ class Period(StrEnum):
     QUARTER = "quarter"
     HALF_YEAR = "half_year"
     YEAR = "year"
+
+
+PERIODS_BY_LENGTH = tuple(Period)
+"""Shortest first."""
 
 
 class WorkingCalendarName(StrEnum):

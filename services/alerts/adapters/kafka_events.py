@@ -1,14 +1,16 @@
 """Records of the findings and alarms topics to events."""
 
 from schemas import codec
-from schemas.body_finding import BodyFinding
+from schemas.body_finding import BodyFinding, Missed
 from schemas.gateway import Point
 from schemas.signal import Signal, UnregisteredAlarm
+from services.alerts.domain.case.closes import Close
 from services.alerts.domain.case.event import Component, Event, Happening, Proof
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.seen import event_name
 from services.alerts.domain.case.subject import UNREGISTERED, Subject, SubjectKind, unit_subject
 from services.kernel.ids import finding_id
+from services.kernel.ratio import Verdict
 from services.kernel.words import Flag, Restores, SignalKind
 from services.runtime.kafka_loop import ConsumedRecord
 
@@ -51,6 +53,21 @@ def _event_of_body(topic: str, record: ConsumedRecord, event: BodyFinding) -> Ev
         cause="figure",
         proof=Proof(topic, record.partition, record.offset),
         clause=data.clause,
+        close=_close(data.close),
+    )
+
+
+def _close(said: Missed) -> Close:
+    return Close(
+        period=said.period_kind,
+        begins=said.period_from,
+        ends=said.period_to,
+        metric=said.metric,
+        scope=said.scope,
+        value=said.value,
+        target=said.target,
+        revision=said.revision,
+        is_missed=said.verdict == Verdict.NON_COMPLIANT,
     )
 
 

@@ -20,8 +20,11 @@ from schemas.document import (
 )
 from schemas.document import DocumentRequest as RequestEvent
 from schemas.document import Earlier as WireEarlier
+from schemas.document import Ground as WireGround
 from schemas.document import Named as WireNamed
+from services.alerts.adapters.close_words import fact_of, last_day
 from services.alerts.domain.case import event
+from services.alerts.domain.case.subject import SubjectKind
 from services.alerts.domain.delivery.documents import (
     DocumentChange,
     DocumentRequest,
@@ -74,22 +77,7 @@ def _event_of(request: DocumentRequest) -> RequestEvent:
         issuer=IssuingBody(code=said.issuer_code, name=_named(said.issuer)),
         addressee=_named(request.addressee or said.name),
         copies=tuple(_named(one) for one in request.copies[:MAX_COPIES]),
-        unit=UnitParticulars(
-            unit_id=case.subject.id,
-            name=_named(said.name),
-            address=said.address[:SHORT],
-            category=_named(said.category) if said.category else None,
-            town=_named(said.town) if said.town else None,
-            responsible=said.responsible[:SHORT],
-            telephone=said.telephone,
-        ),
-        trouble=Trouble(
-            kind=FindingKind(case.kind),
-            since=case.effective_at,
-            detected_at=case.detected_at,
-            occurrence=case.sightings.drops,
-            component=_component(case.component),
-        ),
+        **(_of_body(request) if case.subject.kind is SubjectKind.BODY else _of_unit(request)),
         earlier=tuple(
             WireEarlier(at=one.at, to=tuple(map(_named, named[:MAX_COPIES])), number=one.number[:SHORT])
             for one, named in request.earlier[-MAX_EARLIER:]
@@ -111,6 +99,38 @@ def _event_of(request: DocumentRequest) -> RequestEvent:
     return RequestEvent(
         id=request.request_id, source="/alerts", subject=case.subject.id, time=request.requested_at, data=data
     )
+
+
+def _of_unit(request: DocumentRequest) -> dict[str, Any]:
+    case, said = request.case, request.particulars
+    return {
+        "unit": UnitParticulars(
+            unit_id=case.subject.id,
+            name=_named(said.name),
+            address=said.address[:SHORT],
+            category=_named(said.category) if said.category else None,
+            town=_named(said.town) if said.town else None,
+            responsible=said.responsible[:SHORT],
+            telephone=said.telephone,
+        ),
+        "trouble": Trouble(
+            kind=FindingKind(case.kind),
+            since=case.effective_at,
+            detected_at=case.detected_at,
+            occurrence=case.sightings.drops,
+            component=_component(case.component),
+        ),
+    }
+
+
+def _of_body(request: DocumentRequest) -> dict[str, Any]:
+    said = request.particulars
+    return {
+        "about": _named(said.name),
+        "grounds": tuple(
+            WireGround(on=last_day(one), fact=_named(fact_of(one, said.scopes))) for one in request.grounds
+        ),
+    }
 
 
 def _named(name: Named) -> WireNamed:

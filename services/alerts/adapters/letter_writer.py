@@ -7,10 +7,12 @@ from pathlib import Path
 
 import jinja2
 
+from services.alerts.adapters.close_words import fact_of
 from services.alerts.adapters.rows import proof_json
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.kinds import CaseKind
-from services.alerts.domain.delivery.documents import Attached, AwaitingNotice, IssuedDocument
+from services.alerts.domain.case.subject import SubjectKind
+from services.alerts.domain.delivery.documents import Attached, AwaitingNotice, IssuedDocument, grounds_of
 from services.alerts.domain.delivery.letters import Letter
 from services.alerts.domain.escalation.ladder import step_of
 from services.alerts.domain.ids import NoticeId
@@ -26,6 +28,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 VERSIONS = {
     "trouble": 2,
+    "body": 1,
     "fire": 3,
     "alarm": 2,
     "common_cause": 1,
@@ -64,6 +67,7 @@ REASON_ZH = {
     "all_members_back": "全部恢复",
     "quiet": "已稳定，不再波动",
     "acknowledged": "已签收",
+    "figure": "本期达到目标",
 }
 REASON_EN = {
     "signal": "signals are back",
@@ -72,6 +76,7 @@ REASON_EN = {
     "all_members_back": "all units are back",
     "quiet": "steady again",
     "acknowledged": "acknowledged",
+    "figure": "the target is met again",
 }
 CAUSE_ZH = {"carrier": "运营商", "town": "街镇", "district": "全区"}
 
@@ -100,6 +105,8 @@ def template_name(letter: Letter) -> str:
         return "fire"
     if letter.case.is_urgent:
         return "alarm"
+    if letter.case.subject.kind is SubjectKind.BODY:
+        return "body"
     return "common_cause" if letter.case.is_common else "trouble"
 
 
@@ -138,6 +145,7 @@ class TemplateWriter:
             step=letter.step,
             proof=letter.proof,
             component=letter.component,
+            missed=[fact_of(one, {}) for one in grounds_of(letter.case, letter.step)],
             phones=letter.telephones,
             kind=(KIND_EN if lang == "en" else KIND_ZH)[letter.case.kind],
             unit_name=(letter.case.facts.name_en or letter.case.facts.name) if lang == "en" else letter.case.facts.name,

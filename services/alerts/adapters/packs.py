@@ -8,9 +8,19 @@ from schemas.pack import Ladder, Pack, Step
 from schemas.registry import PackRecord, PackVersion
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.errors import NoPack
+from services.alerts.domain.escalation.guarded import GuardedTime
 from services.alerts.domain.escalation.pack_rules import FlappingRules, GroupingRules, PackRules
 from services.alerts.domain.escalation.steps import LadderStep
-from services.alerts.domain.escalation.triggers import Elapsed, OnEvent, Overdue, Trigger, WorkingDays, WorkingTime
+from services.alerts.domain.escalation.triggers import (
+    Elapsed,
+    OnCondition,
+    OnEvent,
+    Overdue,
+    PeriodClose,
+    Trigger,
+    WorkingDays,
+    WorkingTime,
+)
 from services.kernel.calendar import day_number
 from services.kernel.policy import DatedPack, Packs
 from services.kernel.words import ClockKind
@@ -103,6 +113,9 @@ def rules_of(pack: Pack, *, expired: bool) -> PackRules:
         common_mass=cause.mass_units or 0,
         grouping=_grouping(pack),
         flapping=_flapping(pack),
+        guarded=tuple(
+            GuardedTime(one.name_zh, one.name_en, one.first, one.last, one.times, one.clause) for one in pack.guarded
+        ),
         expired=expired,
     )
 
@@ -167,6 +180,10 @@ def _trigger(step: Step) -> Trigger:
         return OnEvent(said.event.kind)
     if said.overdue is not None:
         return Overdue(ClockKind(said.overdue.clock))
+    if said.period_close is not None:
+        return PeriodClose(said.period_close.period)
+    if said.condition is not None:
+        return OnCondition(said.condition.name)
     working = said.working_time
     assert working is not None, "the other triggers do not come through the check of the pack"
     if working.working_days is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from schemas import codec
+from schemas.pack import Pack
 from schemas.registry import (
     ContactRecord,
     ContactVersion,
@@ -25,8 +26,11 @@ from services.alerts.domain.ids import BodyCode, ContactId
 from services.alerts.domain.routing.contacts import Contact, Telephones
 from services.kernel.calendar import CHINA
 from services.kernel.effective import in_force
-from services.kernel.words import ContactRole, Recipient
+from services.kernel.words import BodyKind, ContactRole, Recipient
 from services.runtime.logging import get_logger
+
+WHOLE_DISTRICT = Named("全区", "the whole district")
+"""How a district is called: no file names it."""
 
 
 class RegistryDirectory:
@@ -127,8 +131,17 @@ class RegistryDirectory:
         district, slash, code = subject.id.partition("/")
         if not slash:
             district, code = (subject.id if subject.id in self._packs.of_all(day) else ""), subject.id
-        named = self._body_names(district, day).get(code)
-        return SubjectFacts(subject, code if named is None else named.zh, "" if named is None else named.en, district)
+        unnamed = WHOLE_DISTRICT if code == district else Named(code)
+        named = self._body_names(district, day).get(code, unnamed)
+        is_street = code in self.bodies(BodyKind.STREET, district)
+        return SubjectFacts(
+            subject,
+            named.zh,
+            named.en,
+            district,
+            town=code if is_street else "",
+            lead_department="" if is_street or code == district else code,
+        )
 
     def _carriers(self, unit_id: str, day: date) -> tuple[str, ...]:
         versions = (
@@ -188,6 +201,7 @@ class RegistryDirectory:
             responsible=self._manager_of(facts.subject.id, day),
             telephone=numbers.responsible or numbers.control_room or "",
             bodies={code: names[code] for code in recipients if code in names},
+            scopes={} if chosen is None else _scope_names(chosen.pack),
         )
 
     def _manager_of(self, unit_id: str, day: date) -> str:
@@ -241,6 +255,10 @@ class RegistryDirectory:
                     counts[version.district].update(f"carrier:{carrier}" for carrier in self._carriers(unit_id, day))
             self._sizes = dict(counts)
         return self._sizes.get(district, Counter())
+
+
+def _scope_names(pack: Pack) -> dict[str, Named]:
+    return {name: Named(scope.name_zh, scope.name_en) for name, scope in pack.scopes.items()}
 
 
 def _unregistered(subject: Subject) -> SubjectFacts:

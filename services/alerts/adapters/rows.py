@@ -1,12 +1,13 @@
 """Rows of the alerts schema to domain values and back. Rows travel as JSON, so one statement writes many."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, assert_never
 
 from services.alerts.domain.audit.entry import AuditEntry
 from services.alerts.domain.case.case import Acknowledgement, Case, Closure, Grouping, Receipt, Sightings
 from services.alerts.domain.case.clocks import Clock, Clocks
+from services.alerts.domain.case.closes import Close
 from services.alerts.domain.case.event import Component, Proof
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import CaseKind
@@ -14,12 +15,30 @@ from services.alerts.domain.case.subject import Subject, SubjectFacts, SubjectKi
 from services.alerts.domain.delivery.documents import Attached, File, IssuedDocument
 from services.alerts.domain.delivery.interim import InterimRow
 from services.alerts.domain.delivery.notice import About, Notice, due_at
+from services.alerts.domain.escalation.guarded import GuardedTime
 from services.alerts.domain.escalation.steps import LadderStep, StepTaken
-from services.alerts.domain.escalation.triggers import Elapsed, OnEvent, Overdue, Trigger, WorkingDays, WorkingTime
+from services.alerts.domain.escalation.triggers import (
+    Elapsed,
+    OnCondition,
+    OnEvent,
+    Overdue,
+    PeriodClose,
+    Trigger,
+    WorkingDays,
+    WorkingTime,
+)
 from services.alerts.domain.ids import BodyCode, CaseId
 from services.alerts.domain.noise.digest import GroupState
 from services.alerts.domain.noise.flapping import Flapping
-from services.kernel.words import CaseEvent, ClockKind, Recipient, StepExit, WorkingCalendarName
+from services.kernel.words import (
+    CaseCondition,
+    CaseEvent,
+    ClockKind,
+    Period,
+    Recipient,
+    StepExit,
+    WorkingCalendarName,
+)
 from services.runtime.postgres import json_text
 
 Row = dict[str, Any]
@@ -87,6 +106,8 @@ def case_row(case: Case) -> Row:
         "begins": list(case.flapping.begins),
         "flapping_since": case.flapping.since,
         "quiet_until": case.flapping.quiet_until,
+        "closes": [_close_json(one) for one in case.closes],
+        "guarded": [_guarded_json(one) for one in case.guarded],
     }
 
 
@@ -134,7 +155,51 @@ def case_of(row: Mapping[str, Any]) -> Case:
         revision=row["revision"],
         component=_component_of(row["place"]),
         flapping=Flapping(tuple(row["begins"]), row["flapping_since"], row["quiet_until"]),
+        closes=tuple(_close_of(one) for one in row["closes"]),
+        guarded=tuple(_guarded_of(one) for one in row["guarded"]),
     )
+
+
+def _close_json(close: Close) -> Row:
+    return {
+        "period": str(close.period),
+        "begins": close.begins.isoformat(),
+        "ends": close.ends.isoformat(),
+        "metric": close.metric,
+        "scope": close.scope,
+        "value": close.value,
+        "target": close.target,
+        "revision": close.revision,
+    }
+
+
+def _close_of(raw: Mapping[str, Any]) -> Close:
+    return Close(
+        period=Period(raw["period"]),
+        begins=datetime.fromisoformat(raw["begins"]),
+        ends=datetime.fromisoformat(raw["ends"]),
+        metric=raw["metric"],
+        scope=raw["scope"],
+        value=raw["value"],
+        target=raw["target"],
+        revision=raw["revision"],
+    )
+
+
+def _guarded_json(one: GuardedTime) -> Row:
+    return {
+        "name_zh": one.name_zh,
+        "name_en": one.name_en,
+        "first": one.first.isoformat(),
+        "last": one.last.isoformat(),
+        "times": one.times,
+        "clause": one.clause,
+    }
+
+
+def _guarded_of(raw: Mapping[str, Any]) -> GuardedTime:
+    days = {name: date.fromisoformat(raw[name]) for name in ("first", "last")}
+    return GuardedTime(raw["name_zh"], raw["name_en"], **days, times=raw["times"], clause=raw["clause"])
 
 
 def clock_rows(cases: Iterable[Case]) -> list[Row]:
@@ -255,6 +320,10 @@ def _trigger_json(trigger: Trigger) -> Row:
             said = {"event": {"kind": str(kind)}}
         case Overdue(clock):
             said = {"overdue": {"clock": str(clock)}}
+        case PeriodClose(period):
+            said = {"period_close": {"period": str(period)}}
+        case OnCondition(name):
+            said = {"condition": {"name": str(name)}}
         case _:
             assert_never(trigger)
     return {"trigger": said}
@@ -269,6 +338,10 @@ def _trigger_of(raw: Mapping[str, Any]) -> Trigger:
         return OnEvent(CaseEvent(said["event"]["kind"]))
     if "overdue" in said:
         return Overdue(ClockKind(said["overdue"]["clock"]))
+    if "period_close" in said:
+        return PeriodClose(Period(said["period_close"]["period"]))
+    if "condition" in said:
+        return OnCondition(CaseCondition(said["condition"]["name"]))
     working = said["working_time"]
     calendar = WorkingCalendarName(working["calendar"])
     if "working_days" in working:

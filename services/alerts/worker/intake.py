@@ -12,7 +12,7 @@ from services.alerts.domain.case.lifecycle import Action, Decision, Known, Terms
 from services.alerts.domain.case.subject import Subject
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict
-from services.alerts.domain.escalation.ladder import awaited
+from services.alerts.domain.escalation.ladder import awaited, reached
 from services.alerts.domain.escalation.pack_rules import WITHOUT_PACK
 from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.metrics import AlertsMetrics
@@ -197,7 +197,12 @@ class CaseIntake:
         # what has just happened
         at_once = case.is_urgent and decision.action is Action.OPENED
         step = case.ladder[0] if at_once else awaited(case, decision.action)
-        return case if step is None else self._composer.take_step(batch.changes, case, step, now, event=event)
+        if step is not None:
+            case = self._composer.take_step(batch.changes, case, step, now, event=event)
+        # one close may make several steps due: each is taken, in its order
+        while event.close is not None and (step := reached(case, event.close)) is not None:
+            case = self._composer.take_step(batch.changes, case, step, now, event=event)
+        return case
 
     async def _all_clears(self, transaction: IntakeTransaction, batch: _Batch) -> None:
         if not batch.closed:

@@ -17,6 +17,7 @@ from services.alerts.domain.delivery.documents import (
     addressees_of,
     case_link,
     copies_of,
+    grounds_of,
     is_issued_for,
     others_of,
     request_id_of,
@@ -88,7 +89,8 @@ class NoticeComposer:
 
         `earlier` are the steps taken before, which its document tells of.
         """
-        due_at = case.next_step_at or now
+        # what an event or a close makes due is due now, though the clock waits for a step that it passes over
+        due_at = (case.next_step_at if case.next_step == step.code else None) or now
         # the clocks first: a later step may be due when one of them passes
         for kind, days in ((ClockKind.RECEIPT, step.receipt_working_days), (ClockKind.REPLY, step.reply_working_days)):
             if days:
@@ -137,6 +139,7 @@ class NoticeComposer:
             recipients=sent_to(recipients, particulars.issuer_code, addressees),
             receipt_due_at=case.clocks.running[ClockKind.RECEIPT].due_at if step.receipt_working_days else None,
             reply_due_at=case.reply_due_at if step.reply_working_days else None,
+            grounds=grounds_of(case, step),
         )
 
     def first_recipients(self, case: Case) -> Sequence[Address]:
@@ -205,7 +208,7 @@ class NoticeComposer:
 
     def with_clock(self, case: Case, kind: ClockKind, code: str, working_days: int, now: datetime) -> Case:
         """Return the case with the clock of a receipt or reply set, counted from now in working days."""
-        due = reply_due(now, working_days, self._calendar.is_working)
+        due = reply_due(now, working_days, self._calendar.is_working, case.guarded)
         return replace(case, clocks=case.clocks.set(kind, Clock(due, code, self._calendar.version, now)))
 
     def _note_calendar(self, case: Case) -> None:

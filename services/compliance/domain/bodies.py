@@ -70,11 +70,16 @@ class Assessment:
 
 
 def findings(standing: Iterable[Standing], published: Sequence[tuple[Key, int, Figure]]) -> Assessment:
-    """Return what newly published figures (key, revision, figure) begin, change and end, by their periods."""
+    """Return what newly published figures (key, revision, figure) begin, change and end.
+
+    By their ends, of those that end together the shortest first: a day is told of before the month that ends with it.
+    """
     held = {each.about: each for each in standing}
     touched: dict[About, Standing] = {}
     found: list[BodyFinding] = []
-    for key, revision, figure in sorted(published, key=lambda each: (each[0].window.end, each[0])):
+    for key, revision, figure in sorted(
+        published, key=lambda each: (each[0].window.end, -each[0].window.start, each[0])
+    ):
         about = About(key.slice_id, key.metric, key.scope, key.window.kind.value)
         before = held.get(about)
         if not _counts(key, figure) or (before is not None and key.window.start < before.figure_from):

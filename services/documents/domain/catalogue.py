@@ -16,7 +16,7 @@ class Matter(StrEnum):
 
     UNIT = "unit"
     CIRCULAR = "circular"
-    INTERVIEW = "interview"
+    """The figures of many bodies, or what one body has missed."""
     HISTORY = "history"
 
 
@@ -45,11 +45,13 @@ class Entry:
             case Matter.UNIT:
                 return request.unit is not None and request.trouble is not None
             case Matter.CIRCULAR:
-                return request.circular is not None
-            case Matter.INTERVIEW:
-                return request.about is not None and bool(request.grounds) and request.meeting is not None
+                return request.circular is not None or self._has_history(request)
             case Matter.HISTORY:
-                return request.about is not None and bool(request.grounds)
+                return self._has_history(request)
+
+    @staticmethod
+    def _has_history(request: Request) -> bool:
+        return request.about is not None and bool(request.grounds)
 
 
 CATALOGUE: Mapping[Instrument, Entry] = MappingProxyType(
@@ -61,9 +63,9 @@ CATALOGUE: Mapping[Instrument, Entry] = MappingProxyType(
             Entry(Instrument.URGING_NOTICE, "督", 1),
             Entry(Instrument.COPY_NOTICE, "抄", 1),
             Entry(Instrument.CORRECTION_ORDER, "限", 1, draft=True),
-            Entry(Instrument.CIRCULAR, "通", 1, Matter.CIRCULAR, slip=False),
+            Entry(Instrument.CIRCULAR, "通", 2, Matter.CIRCULAR, slip=False),
             Entry(Instrument.LISTED_SUPERVISION, "挂", 1, draft=True),
-            Entry(Instrument.INTERVIEW, "约", 1, Matter.INTERVIEW),
+            Entry(Instrument.INTERVIEW, "约", 2, Matter.HISTORY, draft=True),
             Entry(Instrument.ACCOUNTABILITY, "责", 1, Matter.HISTORY, draft=True, slip=False),
         )
     }

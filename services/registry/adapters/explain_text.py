@@ -47,6 +47,14 @@ def pack_lines(found: PackExplained) -> Iterator[str]:
     for ladder, steps in policy.ladders.items():
         climbed = ", ".join(f"{step.code} {step.when}" for step in steps)
         yield f"ladder {ladder}: {climbed}"
+        for step in (one for one in steps if one.of_bodies):
+            told = "board entry only" if step.board_only else ", ".join(step.tells)
+            yield f"    {step.code} {step.name_zh} {step.name_en}: {step.document} -> {told} [{step.clause}]"
+    if policy.findings:
+        yield f"a body below a target is a finding at the close of: {', '.join(policy.findings)}"
+    for span in policy.guarded:
+        days = f"{span.first} to {span.last}"
+        yield f"guarded {span.name_zh} {span.name_en}: {days}, clocks run {span.times} times as fast [{span.clause}]"
     for profile in policy.profiles.values():
         default = ", the default" if profile.name == policy.default_profile else ""
         silence = f"{profile.offline_after.total_seconds():g} s"

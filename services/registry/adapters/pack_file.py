@@ -10,7 +10,8 @@ from schemas.pack import Pack
 from schemas.strict_yaml import Places
 from services.registry.adapters.strict_yaml import read_yaml
 from services.registry.domain.errors import FileRefused, RowError, shortened
-from services.registry.domain.pack_faults import Path, broken_references, contradictions
+from services.registry.domain.pack_faults import broken_references, contradictions
+from services.registry.domain.pack_tree import Path
 from services.registry.domain.words import NOTHING, Said
 
 WHOLE = "(whole pack)"

@@ -11,11 +11,19 @@ from schemas import pack as wire_pack
 from schemas import registry as wire
 from services.kernel.policy import Target
 from services.kernel.scope import Scope
-from services.kernel.words import AdjustmentKind, ContactRole, Language
+from services.kernel.words import AdjustmentKind, ContactRole, FindingKind, Language
 from services.registry.domain.adjustments import AdjustmentRequest, ApprovedAdjustment
 from services.registry.domain.bodies import Body
 from services.registry.domain.entities import Contact, Facts, Gateway, History, Kind, Routing, Unit, Version
-from services.registry.domain.policy import CountedScope, LadderStep, Obligation, Policy, RouteRule, Supervision
+from services.registry.domain.policy import (
+    CountedScope,
+    GuardedSpan,
+    LadderStep,
+    Obligation,
+    Policy,
+    RouteRule,
+    Supervision,
+)
 
 _MODELS: dict[Kind, type[wire.Version]] = {
     Kind.UNIT: wire.UnitVersion,
@@ -237,7 +245,7 @@ def policy_of(pack: wire_pack.Pack) -> Policy:
         default_clause=pack.default_route.clause,
         default_profile=pack.default_profile,
         profiles={name: _supervision(name, profile) for name, profile in pack.profiles.items()},
-        ladders={name: tuple(_step(step) for step in ladder.steps) for name, ladder in pack.ladders.items()},
+        ladders={name: tuple(_step(step, ladder) for step in ladder.steps) for name, ladder in pack.ladders.items()},
         scopes={name: _scope(name, scope) for name, scope in pack.scopes.items()},
         targets=tuple(
             Target.written(name, each.metric, each.scope, each.op, each.value, each.due, each.clause)
@@ -250,6 +258,10 @@ def policy_of(pack: wire_pack.Pack) -> Policy:
             AdjustmentKind.MAINTENANCE: timedelta(seconds=pack.single_approval.maintenance_s),
             AdjustmentKind.TEST: timedelta(seconds=pack.single_approval.test_s),
         },
+        findings=pack.publication.findings,
+        guarded=tuple(
+            GuardedSpan(one.name_zh, one.name_en, one.first, one.last, one.times, one.clause) for one in pack.guarded
+        ),
     )
 
 
@@ -306,7 +318,7 @@ def _rule(route: wire_pack.Route) -> RouteRule:
     )
 
 
-def _step(step: wire_pack.Step) -> LadderStep:
+def _step(step: wire_pack.Step, ladder: wire_pack.Ladder) -> LadderStep:
     return LadderStep(
         code=step.code,
         name_zh=step.name_zh,
@@ -316,6 +328,7 @@ def _step(step: wire_pack.Step) -> LadderStep:
         document=step.document,
         board_only=step.board_only,
         clause=step.clause,
+        of_bodies=FindingKind.BELOW_TARGET in ladder.kinds,
     )
 
 
@@ -327,6 +340,10 @@ def _when(timing: wire_pack.Trigger) -> str:
         return f"on {timing.event.kind}"
     if timing.overdue is not None:
         return f"when the {timing.overdue.clock} is overdue"
+    if timing.period_close is not None:
+        return f"at the close of a {timing.period_close.period.replace('_', '-')}"
+    if timing.condition is not None:
+        return f"at a close with which it is {timing.condition.name.replace('_', ' ')}"
     working = timing.working_time
     assert working is not None, "the other triggers do not come through the check of the pack"
     if working.working_days is not None:

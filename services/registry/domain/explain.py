@@ -58,9 +58,9 @@ class Directory:
 
 
 def explain(unit: Unit, route: Routing, policy: Policy, directory: Directory, today: date) -> Iterator[StepExplained]:
-    """Yield each step of each ladder with those whom it would tell about `unit` today."""
+    """Yield each step of each ladder of units with those whom it would tell about `unit` today."""
     for ladder, steps in policy.ladders.items():
-        for step in steps:
+        for step in (one for one in steps if not one.of_bodies):
             recipients = tuple(_recipients(unit, route, step, policy, directory, today))
             yield StepExplained(
                 ladder, step.code, step.when, step.name_zh, step.name_en, step.document, step.board_only,
@@ -88,6 +88,12 @@ def _bodies(recipient: Recipient, unit: Unit, route: Routing, policy: Policy) ->
             return _of_kind(policy, BodyKind.CENTRE)
         case Recipient.BRIGADE:
             return _of_kind(policy, BodyKind.BRIGADE)
+        case Recipient.COMMITTEE:
+            return _of_kind(policy, BodyKind.COMMITTEE)
+        case Recipient.GOVERNMENT:
+            return _of_kind(policy, BodyKind.GOVERNMENT)
+        case Recipient.BODY:
+            return ()  # no unit is one
         case Recipient.STREET:
             return (unit.town,)
         case Recipient.DEPARTMENT:

@@ -3,75 +3,74 @@
 The pack is looked at as its file has it, before it is known to be one, so that everything wrong is told at once.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
 
 from services.kernel.words import COUNTED_ALWAYS, FindingKind
 from services.registry.domain.errors import shortened
+from services.registry.domain.ladder_holes import ladder_holes, unheard_clocks
+from services.registry.domain.pack_tree import Fault, Path, items, named, names, part, texts
 from services.registry.domain.words import Said
-
-Path = tuple[str | int, ...]
 
 _HINTS_UP_TO = 100
 """Among so many names the nearest is looked for: a file may have thousands of both."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """`path` leads to the value that is wrong."""
-
-    path: Path
-    expected: Said
-    found: str
-
-
 def broken_references(pack: object) -> Iterator[Fault]:
     """Yield what the schema refuses for the pack as a whole, each at its own place."""
-    bodies = {code for _, department in _items(pack, "departments") if isinstance(code := department.get("code"), str)}
-    for at, route in _items(pack, "routes"):
+    bodies = {code for _, department in items(pack, "departments") if isinstance(code := department.get("code"), str)}
+    for at, route in items(pack, "routes"):
         yield from _unknown(bodies, route.get("lead"), ("routes", at, "lead"), _BODY)
         yield from _unknown_of(bodies, route.get("copies"), ("routes", at, "copies"), _BODY)
         if route.get("street_leads") is True and route.get("lead") is not None:
             expected = Said("either a department that leads or the street", "牵头部门与街镇牵头只能二选一")
             yield Fault(("routes", at, "street_leads"), expected, Said("both", "两者都有"))
-    yield from _unknown_of(bodies, _part(pack, "default_route", "copies"), ("default_route", "copies"), _BODY)
-    yield from _unknown(_names(pack, "profiles"), _part(pack, "default_profile"), ("default_profile",), _PROFILE)
-    scopes = _names(pack, "scopes")
-    for name, target in _named(pack, "targets"):
+    yield from _unknown_of(bodies, part(pack, "default_route", "copies"), ("default_route", "copies"), _BODY)
+    yield from _unknown(names(pack, "profiles"), part(pack, "default_profile"), ("default_profile",), _PROFILE)
+    scopes = names(pack, "scopes")
+    for name, target in named(pack, "targets"):
         for scope in str(target.get("scope", "")).split("+"):
             yield from _unknown(scopes, scope, ("targets", name, "scope"), _SCOPE)
-    yield from _unknown_of(scopes, _part(pack, "union"), ("union",), _SCOPE)
-    for part in ("union", "dimensions"):
-        yield from _twice([((part, at), name) for at, name in _texts(_part(pack, part))])
-    dimensions = [name for _, name in _texts(_part(pack, "dimensions"))]
+    yield from _unknown_of(scopes, part(pack, "union"), ("union",), _SCOPE)
+    for section in ("union", "dimensions"):
+        yield from _twice([((section, at), name) for at, name in texts(part(pack, section))])
+    dimensions = [name for _, name in texts(part(pack, "dimensions"))]
     if dimensions and (missing := [name for name in COUNTED_ALWAYS if name not in dimensions]):
         yield Fault(
             ("dimensions",),
             Said("district and department among them", "其中含 district 与 department"),
             f"no {missing[0]}",
         )
-    begins, ends = _part(pack, "valid_from"), _part(pack, "valid_to")
+    begins, ends = part(pack, "valid_from"), part(pack, "valid_to")
     if isinstance(begins, date) and isinstance(ends, date) and ends < begins:
         yield Fault(("valid_to",), Said(f"a day not before {begins}", f"不早于 {begins} 的日期"), str(ends))
-    for name, _ in _named(pack, "ladders"):
+    for name, _ in named(pack, "ladders"):
         yield from _out_of_order(pack, name)
+        yield from unheard_clocks(pack, name)
 
 
 def contradictions(pack: object) -> Iterator[Fault]:
     """Yield what the schema lets pass and an import must not: codes that stand twice, ladders that serve nobody."""
-    for part in ("departments", "routes"):
-        yield from _twice(((part, at, "code"), item.get("code")) for at, item in _items(pack, part))
+    for section in ("departments", "routes"):
+        yield from _twice(((section, at, "code"), item.get("code")) for at, item in items(pack, section))
     kinds = [
         (("ladders", name, "kinds", at), kind)
-        for name, ladder in _named(pack, "ladders")
-        for at, kind in _texts(ladder.get("kinds"))
+        for name, ladder in named(pack, "ladders")
+        for at, kind in texts(ladder.get("kinds"))
     ]
     known = {each.value for each in FindingKind}
     for path, kind in kinds:
         yield from _unknown(known, kind, path, _KIND)
     yield from _twice(kinds)
+    for name, _ in named(pack, "ladders"):
+        yield from ladder_holes(pack, name)
+    for at, span in items(pack, "guarded"):
+        first, last = span.get("first"), span.get("last")
+        if isinstance(first, date) and isinstance(last, date) and last < first:
+            expected = Said(f"a day not before {first}", f"不早于 {first} 的日期")
+            yield Fault(("guarded", at, "last"), expected, str(last))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +118,7 @@ def _unknown(known: Collection[str], name: object, path: Path, what: Said) -> It
 
 
 def _unknown_of(known: Collection[str], names: object, path: Path, what: Said) -> Iterator[Fault]:
-    for at, name in _texts(names):
+    for at, name in texts(names):
         yield from _unknown(known, name, (*path, at), what)
 
 
@@ -137,7 +136,7 @@ def _out_of_order(pack: object, ladder: str) -> Iterator[Fault]:
     """Yield the steps that come before the one above them, and the codes that stand twice."""
     waited = 0.0
     codes: list[tuple[Path, object]] = []
-    for at, step in _items(_part(pack, "ladders", ladder), "steps"):
+    for at, step in items(part(pack, "ladders", ladder), "steps"):
         path: Path = ("ladders", ladder, "steps", at)
         codes.append(((*path, "code"), step.get("code")))
         after = step.get("after_s")
@@ -148,31 +147,3 @@ def _out_of_order(pack: object, ladder: str) -> Iterator[Fault]:
             yield Fault((*path, "after_s"), expected, f"{after:g}")
         waited = after
     yield from _twice(codes)
-
-
-def _part(pack: object, *path: str) -> object:
-    for name in path:
-        pack = pack.get(name) if isinstance(pack, Mapping) else None
-    return pack
-
-
-def _items(pack: object, part: str) -> Iterator[tuple[int, Mapping[str, object]]]:
-    found = _part(pack, part)
-    for at, item in enumerate(found if isinstance(found, list) else ()):
-        if isinstance(item, Mapping):
-            yield at, item
-
-
-def _named(pack: object, part: str) -> Iterator[tuple[str, Mapping[str, object]]]:
-    found = _part(pack, part)
-    for name, item in (found if isinstance(found, Mapping) else {}).items():
-        if isinstance(item, Mapping):
-            yield name, item
-
-
-def _names(pack: object, part: str) -> set[str]:
-    return {name for name, _ in _named(pack, part)}
-
-
-def _texts(found: object) -> Iterator[tuple[int, str]]:
-    return ((at, text) for at, text in enumerate(found if isinstance(found, list) else ()) if isinstance(text, str))

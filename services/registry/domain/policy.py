@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from services.kernel.calendar import date_of, day_number
 from services.kernel.policy import DatedPack, Packs, Target
 from services.kernel.scope import Scope
-from services.kernel.words import AdjustmentKind, Recipient
+from services.kernel.words import AdjustmentKind, Period, Recipient
 from services.registry.domain.bodies import Body
 
 ACCEPTANCE_ROUTE = "NEW_BUILDING"
@@ -29,7 +29,7 @@ class RouteRule:
 
 @dataclass(frozen=True, slots=True)
 class LadderStep:
-    """`when` says in words what makes it due."""
+    """`when` says in words what makes it due; `of_bodies`: its ladder is for cases of bodies, not of units."""
 
     code: str
     name_zh: str
@@ -38,6 +38,19 @@ class LadderStep:
     tells: tuple[Recipient, ...]
     document: str
     board_only: bool
+    clause: str
+    of_bodies: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedSpan:
+    """Days on which clocks run so many `times` as fast, the last one included."""
+
+    name_zh: str
+    name_en: str
+    first: date
+    last: date
+    times: int
     clause: str
 
 
@@ -101,6 +114,9 @@ class Policy:
     proposals: Sequence[tuple[str, str]] = field(compare=False)
     single_approval: Mapping[AdjustmentKind, timedelta] = field(compare=False, default_factory=dict)
     """How long each kind may last on one approval; a correction is in none."""
+    findings: Sequence[Period] = field(compare=False, default=())
+    """The closes at which a body below a target is a finding."""
+    guarded: Sequence[GuardedSpan] = field(compare=False, default=())
 
     @property
     def id(self) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import psycopg
@@ -15,12 +16,17 @@ from services.alerts.domain.case.case import Acknowledgement, Case, Grouping
 from services.alerts.domain.case.clocks import Clocks
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import close
+from services.alerts.domain.case.subject import Subject, SubjectFacts, SubjectKind
+from services.alerts.domain.escalation.guarded import GuardedTime
+from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.escalation.triggers import OnEvent
 from services.alerts.domain.ids import CaseId
 from services.alerts.ports import CaseTransaction, Changes
-from services.kernel.words import CaseEvent, StepExit
+from services.kernel.words import CaseEvent, Period, StepExit
 from services.runtime.migrate import MIGRATIONS, Phase, migrate
 from services.runtime.postgres import Pool, open_pool
+from tests.unit.alerts.bodies import ORGANISATION
+from tests.unit.alerts.bodies import close as period_close
 from tests.unit.alerts.build import HAZARD, at, case, clocks, step
 
 CLOCKS = "0023_pre_case_clocks.sql"
@@ -197,6 +203,17 @@ async def test_step_that_another_process_has_just_taken_is_not_due(pool: Pool, m
 FIRST, ENDED = HAZARD[0], clocks()
 SEEN = Acknowledgement(at(1), "officer", "console", "", "H0")
 ON_EVENT = (FIRST, step("H1", 0, trigger=OnEvent(CaseEvent.REOPENED)))
+TOWN = SubjectFacts(Subject(SubjectKind.BODY, "T1"), name="示范街道", town="T1")
+GUARDED = (GuardedTime("春节", "Spring Festival", date(2026, 2, 15), date(2026, 2, 23), 2, "proposal"),)
+
+
+def of_town(step: str | None, running: Clocks, ladder: tuple[LadderStep, ...] = ORGANISATION) -> Case:
+    closes = (period_close(Period.DAY, date(2026, 3, 3)), period_close(Period.YEAR, date(2025, 3, 3)))
+    return case(
+        kind=CaseKind.BELOW_TARGET, facts=TOWN, ladder=ladder, step=step, clocks=running, closes=closes, guarded=GUARDED
+    )
+
+
 UNTIL_SEEN = (FIRST, step("H1", 1, exits=(StepExit.CASE_CLOSED, StepExit.ACKNOWLEDGED)))
 
 
@@ -214,12 +231,31 @@ UNTIL_SEEN = (FIRST, step("H1", 1, exits=(StepExit.CASE_CLOSED, StepExit.ACKNOWL
         pytest.param(
             case(step="H0", clocks=ENDED, ladder=UNTIL_SEEN, acknowledged=SEEN), False, id="the next has its exit"
         ),
+        pytest.param(of_town("O0", ENDED), False, id="a body waits for the close of a month"),
+        pytest.param(of_town("O0", clocks(reply=("O0", 60))), False, id="what is overdue stands behind that close"),
+        pytest.param(of_town("O1", clocks(reply=("O1", 60))), True, id="what is overdue is the next of a body"),
+        pytest.param(of_town("O4", ENDED), False, id="a body waits for a condition"),
+        pytest.param(of_town(None, ENDED, (FIRST, *ORGANISATION)), True, id="time makes the first of a body due"),
     ],
 )
 async def test_open_case_that_nothing_would_happen_to_is_found(pool: Pool, one: Case, forgotten: bool) -> None:
     async with PostgresCaseStore(pool).transaction() as transaction:
         await transaction.save(Changes(opened={one.case_id: one}))
     assert (await PostgresAuditor(pool).overview(at(60), at(0))).no_next_step == forgotten
+
+
+async def test_a_case_of_a_body_comes_back_with_its_closes_and_guarded_times(pool: Pool) -> None:
+    one = of_town("O0", ENDED)
+    async with PostgresCaseStore(pool).transaction() as transaction:
+        await transaction.save(Changes(opened={one.case_id: one}))
+    revised = replace(one, closes=one.closes[:1])
+    async with PostgresCaseStore(pool).transaction() as transaction:
+        assert await transaction.case(one.case_id) == one
+        await transaction.save(Changes(updated={one.case_id: revised}))
+    async with PostgresCaseStore(pool).transaction() as transaction:
+        found = await transaction.case(one.case_id)
+    assert found is not None
+    assert (found.closes, found.guarded, found.ladder) == (revised.closes, GUARDED, ORGANISATION)
 
 
 async def test_step_that_is_far_overdue_is_found(pool: Pool) -> None:

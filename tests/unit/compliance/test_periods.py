@@ -149,6 +149,14 @@ def test_a_revision_of_an_older_close_changes_nothing_and_of_the_newest_it_does(
     ]  # fmt: skip
 
 
+def test_of_closes_that_end_together_the_shortest_is_told_first() -> None:
+    last = day_number(date(2026, 3, 31))
+    told = findings([], [close(BELOW, last, metric="access_rate", kind=Period.MONTH), close(BELOW, last)]).findings
+    assert [(each.phase, each.key.window.kind) for each in told] == [
+        (Phase.BEGAN, Period.DAY), (Phase.CHANGED, Period.MONTH),
+    ]  # fmt: skip
+
+
 def test_only_closes_that_the_pack_names_and_slices_that_somebody_answers_for_count() -> None:
     assert phases([close(BELOW, kind=Period.WEEK), close(BELOW, body="C1", slice_kind="community")]) == []
     assert date_of(DAY) == date(2026, 3, 11)

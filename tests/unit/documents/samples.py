@@ -90,6 +90,24 @@ GROUNDS = [
     },
     {"on": "2026-11-20", "fact": {"zh": "2026年度考评为不称职", "en": "graded not competent for 2026"}},
 ]
+CLOSES = [
+    {
+        "on": "2026-03-31",
+        "fact": {
+            "zh": "2026年3月时段联网率为99.0%，目标为不低于100%"
+            "（重点单位中设有自动消防设施的人员密集场所和易燃易爆场所）",
+            "en": "Time-weighted networking rate for March 2026 was 99.0 %, the target is at least 100 % (key units "
+            "with automatic fire facilities that are crowded or flammable places)",
+        },
+    },
+    {
+        "on": "2026-06-30",
+        "fact": {
+            "zh": "2026年第2季度联网接入率为97.5%，目标为不低于100%（新（改、扩）建具有火灾自动报警系统的建筑）",
+            "en": "Access rate for quarter 2 of 2026 was 97.5 %, the target is at least 100 % (new buildings)",
+        },
+    },
+]
 MANY = [
     {
         "address": f"2-{n + 100}",
@@ -100,6 +118,25 @@ MANY = [
     for n in range(1, 61)
 ]
 VARIANTS = ("plain", "long")
+
+
+def about_a_body(code: str) -> Request:
+    """Return a request as alerts makes it of a case of a body: what it missed, and nobody knows of a meeting yet."""
+    office = (
+        OFFICE if code != "I6" else {"code": "centre", "name": {"zh": "消防远程监控中心", "en": "Monitoring Centre"}}
+    )
+    said: dict[str, Any] = {
+        "instrument": code,
+        "languages": ["zh", "en"],
+        "clause": CLAUSES[Instrument(code)],
+        "issuer": office,
+        "addressee": {"zh": "示范街道", "en": "Sample street"},
+        "about": {"zh": "示范街道", "en": "Sample street"},
+        "grounds": CLOSES,
+        "copies": [{"zh": "区消防安全委员会办公室", "en": "Office of the Committee"}] if code == "I6" else [],
+        "reply_due_at": at(10 * 86400).isoformat() if code == "I6" else None,
+    }
+    return request(**said, unit=None, trouble=None, due_at=None)
 
 
 def sample(code: str, variant: str = "plain", kind: FindingKind = FindingKind.FAULT) -> Request:

@@ -21,7 +21,7 @@ from services.documents.domain.request import Request
 from services.documents.ports import Rendered
 from services.kernel.words import FindingKind, Instrument, Language
 from tests.unit.documents.build import T0, at, request
-from tests.unit.documents.samples import sample
+from tests.unit.documents.samples import about_a_body, sample
 
 FOLDER = Path(__file__).parent / "letters"
 RENDERER = TemplateRenderer()
@@ -43,6 +43,7 @@ def requests() -> Mapping[str, Request]:
         "I1_again": request(trouble=again, **BOTH),
         "I1_many": sample("I1", "long"),
         **{str(one): sample(one) for one in Instrument if one is not Instrument.FAULT_NOTICE},
+        **{f"{one}_of_a_body": about_a_body(one) for one in ("I6", "I8", "I9")},
         "I4_offline": sample("I4", kind=FindingKind.CONNECTION_LOST),
     }
 

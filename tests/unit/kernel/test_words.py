@@ -20,6 +20,7 @@ ALLOWED = {
     (f"{KERNEL}.FindingKind", f"{ALERTS}.kinds.CaseKind"): "alerts opens cases of two kinds that rules find nothing of",
     (f"{KERNEL}.CaseEvent", f"{ALERTS}.lifecycle.Action"): "a step waits for little of what may become of a case",
     (f"{KERNEL}.Phase", f"{ALERTS}.event.Happening"): "what the fire lane says of a fire is no phase of a finding",
+    (f"{KERNEL}.BodyKind", f"{KERNEL}.Recipient"): "a step tells all bodies of a kind, or others",
     ("services.compliance.domain.connection.Link", f"{KERNEL}.Connection"): "what the register adds is not of a link",
 }
 """A part and its whole, and why there are both."""

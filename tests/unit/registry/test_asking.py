@@ -1,6 +1,7 @@
 """Explain and check: who would be told, and where nobody would."""
 
 import io
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from services.kernel.words import Construction, ContactRole
 from services.registry.adapters.files import LocalFiles
 from services.registry.adapters.printing import Printer
 from services.registry.domain.entities import Facts, Kind, Unit, Version
+from services.registry.domain.explain import Directory, find_gaps
 from services.registry.domain.policy import Policies, dated
 from services.registry.domain.routing import resolve
 from services.registry.domain.scopes import memberships
@@ -18,7 +20,8 @@ from tests.fakes.registry import MemoryStore, SetClock
 from tests.unit.registry.builders import DAY, PACK_FILE, T0, contact, gateway, policy, street, unit
 
 PEOPLE = [
-    contact(contact_id=f"C-{code}", body_code=code) for code in ("health", "T001", "centre", "brigade", "police")
+    contact(contact_id=f"C-{code}", body_code=code)
+    for code in ("health", "T001", "centre", "brigade", "police", "committee-office", "guidance-centre")
 ] + [
     contact(contact_id=f"C-U-{role.value}", body_code="U000001", role=role)
     for role in ContactRole
@@ -75,11 +78,10 @@ async def test_retired_contact_is_nobody() -> None:
     assert "health" in (await answers.check()).gaps[0].what
 
 
-async def test_board_entry_needs_no_reader() -> None:
-    answers, _ = await register(
-        unit(), gateway(), street(), *(each for each in PEOPLE if each.contact_id != "C-brigade")
-    )
-    assert (await answers.check()).clean
+def test_board_entry_needs_no_reader() -> None:
+    shown = replace(policy(), ladders={"hazard": [step for step in policy().ladders["hazard"] if step.board_only]})
+    assert [step.code for step in shown.ladders["hazard"]] == ["H3", "H8"]
+    assert find_gaps([(unit(), resolve(unit(), shown, DAY))], shown, Directory({}, {}), DAY) == []
 
 
 async def test_unrouted_units_and_those_without_a_gateway_are_counted_but_leave_a_reader() -> None:
@@ -202,10 +204,32 @@ async def test_explain_of_a_pack_says_targets_obligations_who_answers_and_what_i
         for line in lines
     )
     assert any(line.startswith("health 卫生健康局 answers for HOSPITAL") for line in lines)
+    assert "a body below a target is a finding at the close of: month, quarter, half_year, year" in lines
+    assert "    O4 约谈（草稿） Draft summons to an interview: I8 -> committee" in [
+        line.partition(" [")[0] for line in lines
+    ]
+    climbs = next(line for line in lines if line.startswith("ladder organisation: "))
+    assert climbs.startswith("ladder organisation: O1 at the close of a month, O1S when the receipt is overdue")
     assert any(line.startswith("no department is named, the default route holds, for HOTEL_OTHER") for line in lines)
     at = next(number for number, line in enumerate(lines) if line.startswith("proposals of ours"))
     assert lines[at].endswith(f": {len(gulou.proposals)}")
     assert len(lines) - at - 1 == len(gulou.proposals) > 10
+
+
+async def test_explain_of_a_pack_names_its_guarded_times() -> None:
+    answers, _ = await register()
+    out = io.StringIO()
+    assert Printer(out).pack_explained(await answers.explain_pack("sample-2026"), "sample-2026")
+    days = "2026-02-15 to 2026-02-23"
+    assert f"guarded 春节 Spring Festival: {days}, clocks run 2 times as fast" in out.getvalue()
+    assert "O6 at a close with which it is two years running" in out.getvalue()
+
+
+async def test_explain_names_no_step_of_bodies_for_a_unit() -> None:
+    answers, _ = await register(unit(), gateway(), street(), *PEOPLE)
+    found = await answers.explain("U000001")
+    assert found is not None
+    assert {step.ladder for step in found.steps} == {"hazard", "fire"}
 
 
 async def test_explain_of_a_pack_that_is_not_held_is_a_sentence() -> None:

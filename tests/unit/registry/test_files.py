@@ -292,12 +292,13 @@ H1 = "ladders.hazard.steps.1"
 @pytest.mark.parametrize(
     ("said", "path", "sentence"),
     [
+        ("trigger: {period_close: {period: fortnight}}", f"{H1}.trigger.period_close.period", "'day', 'week'"),
+        ("trigger: {condition: {name: below}}", f"{H1}.trigger.condition.name", "one of: 'two_years_running'"),
         (
-            "trigger: {period_close: {period: month}}",
-            f"{H1}.trigger.period_close",
-            "no step can wait for this yet",
+            "trigger: {condition: {name: two_years_running}}",
+            f"{H1}.trigger.condition",
+            "a trigger that a case of a unit has",
         ),
-        ("trigger: {condition: {name: below}}", f"{H1}.trigger.condition", "no step can wait for this yet"),
         ("trigger: {}", f"{H1}.trigger", "exactly one of: elapsed, working_time"),
         (
             "trigger: {elapsed: {after_s: 1}, event: {kind: reopened}}",
@@ -322,10 +323,14 @@ H1 = "ladders.hazard.steps.1"
         ("after_s: 3600, trigger: {elapsed: {after_s: 3600}}", H1, "either `after_s` or `trigger`"),
         ("board_only: false", H1, "either `after_s` or `trigger`"),
         ("trigger: {event: {kind: reopened}}", "ladders.hazard", "steps that wait for an event stand last"),
-        ("after_s: 3600, exit: [case_closed, replied]", "ladders.hazard", "H1: no step before it wants a reply"),
-        ("trigger: {overdue: {clock: receipt}}", "ladders.hazard", "H1: no step before it wants a receipt"),
+        ("after_s: 3600, exit: [case_closed, replied]", f"{H1}.exit.1", "no step before it wants a reply"),
+        (
+            "trigger: {overdue: {clock: receipt}}",
+            f"{H1}.trigger.overdue.clock",
+            "a step before it sets (`receipt_working_days`)",
+        ),
         ("trigger: {overdue: {clock: step}}", f"{H1}.trigger.overdue.clock", "'receipt' or 'reply'"),
-        ("after_s: 3600, exit: [case_closed, condition_over]", f"{H1}.exit", "no step can end by condition_over yet"),
+        ("after_s: 3600, exit: [case_closed, condition_over]", f"{H1}.exit", "no step can end by condition_over"),
         ("after_s: 3600, exit: [acknowledged]", f"{H1}.exit", "`exit` must name case_closed"),
         ("after_s: 3600, exit: [tired]", f"{H1}.exit.0", "'case_closed'"),
     ],

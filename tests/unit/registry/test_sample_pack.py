@@ -1,11 +1,13 @@
 """The sample pack says what the domain notes say: table 1.8 is written out here again, by hand."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from schemas.pack import Pack
 from services.kernel.words import Recipient
+from services.registry.adapters.pack_file import read_pack_text
 from services.registry.domain.routing import resolve
 from tests.unit.registry.builders import DAY, PACK_FILE, policy, unit
 
@@ -119,9 +121,10 @@ def test_profiles_go_offline_as_their_anchors_say(pack: Pack) -> None:
 
 def test_hazard_ladder_climbs_to_the_department_within_a_day(pack: Pack) -> None:
     steps = {step.code: step for step in pack.ladders["hazard"].steps}
-    assert [(code, step.after_s) for code, step in steps.items()] == [
+    assert [(code, step.after_s) for code, step in steps.items()][:5] == [
         ("H0", 0), ("H1", 3600), ("H2", 14400), ("H3", 28800), ("H4", 86400),
     ]  # fmt: skip
+    assert list(steps)[5:] == ["H4S", "H4R", "H5", "H6", "H7", "H8"]
     assert Recipient.DEPARTMENT not in {who for code in ("H0", "H1", "H2", "H3") for who in steps[code].tells}
     assert steps["H4"].tells == (Recipient.DEPARTMENT, Recipient.STREET)
     assert steps["H4"].reply_working_days == 3
@@ -130,6 +133,25 @@ def test_hazard_ladder_climbs_to_the_department_within_a_day(pack: Pack) -> None
 def test_fire_tells_centre_and_control_room_at_once_and_no_department(pack: Pack) -> None:
     (step,) = pack.ladders["fire"].steps
     assert (step.after_s, set(step.tells)) == (0, {Recipient.CENTRE, Recipient.UNIT_CONTROL_ROOM})
+
+
+def test_the_ladder_of_bodies_climbs_by_closes_and_leaves_papers_of_authorities_to_them(pack: Pack) -> None:
+    steps = {step.code: step for step in pack.ladders["organisation"].steps}
+    closes = {code: step.timing.period_close.period for code, step in steps.items() if step.timing.period_close}
+    assert closes == {"O0": "day", "O1": "month", "O2": "quarter", "O3": "half_year", "O4": "year"}
+    assert {code: step.document for code, step in steps.items() if step.document.startswith("I")} == {
+        "O1": "I6", "O2": "I6", "O4": "I8", "O6": "I9",
+    }  # fmt: skip
+    drafts = {who for code in ("O4", "O6") for who in steps[code].tells}
+    assert Recipient.BODY not in drafts, "an authority tells it itself"
+    assert Recipient.GOVERNMENT not in steps["O0"].tells + steps["O1"].tells, "never first"
+
+
+@pytest.mark.parametrize("file", sorted(PACK_FILE.parent.glob("*.yaml")), ids=lambda file: file.stem)
+def test_a_shipped_pack_has_a_ladder_of_bodies_where_it_has_targets_to_miss(file: Path) -> None:
+    shipped, _ = read_pack_text(file.read_text(encoding="utf-8"))
+    of_bodies = any("below_target" in ladder.kinds for ladder in shipped.ladders.values())
+    assert of_bodies == bool(shipped.publication.findings) == bool(shipped.targets)
 
 
 def test_pack_is_named_as_its_file() -> None:

@@ -35,13 +35,21 @@ WHERE state IN ('pending', 'sending') GROUP BY 1, 2
 -- violations --
 -- Nobody answers for a unit of which neither a department nor a street is known: the centre alone hears of it.
 -- Without a clock only a case may be whose ladder has ended, or whose further steps wait for an event, are for what is
--- not overdue, or are not taken any more.
+-- not overdue, or are not taken any more. Whatever stands behind the close of a period that a body waits for waits too.
 SELECT count(*) FILTER (WHERE k.due_at IS NULL AND EXISTS (
            SELECT FROM jsonb_array_elements(c.ladder) WITH ORDINALITY AS later (step, place)
            WHERE later.place > coalesce((
                      SELECT taken.place FROM jsonb_array_elements(c.ladder) WITH ORDINALITY AS taken (step, place)
                      WHERE taken.step ->> 'code' = c.step), 0)
              AND later.step #> '{{trigger,event}}' IS NULL
+             AND NOT (c.subject_kind = 'body' AND EXISTS (
+                     SELECT FROM jsonb_array_elements(c.ladder) WITH ORDINALITY AS waits (step, place)
+                     WHERE waits.place <= later.place
+                       AND waits.place > coalesce((
+                           SELECT taken.place FROM jsonb_array_elements(c.ladder) WITH ORDINALITY AS taken (step, place)
+                           WHERE taken.step ->> 'code' = c.step), 0)
+                       AND (waits.step #> '{{trigger,period_close}}' IS NOT NULL
+                            OR waits.step #> '{{trigger,condition}}' IS NOT NULL)))
              AND (later.step #>> '{{trigger,overdue,clock}}' IS NULL OR EXISTS (
                      SELECT FROM alerts.clocks w
                      WHERE w.case_id = c.case_id AND w.kind = later.step #>> '{{trigger,overdue,clock}}'))

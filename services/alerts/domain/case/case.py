@@ -5,10 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.alerts.domain.case.clocks import Clocks
+from services.alerts.domain.case.closes import Close
 from services.alerts.domain.case.event import Component, Proof
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import URGENT, CaseKind
 from services.alerts.domain.case.subject import Subject, SubjectFacts
+from services.alerts.domain.escalation.guarded import GuardedTime
 from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.ids import BodyCode, CaseId, digest
 from services.alerts.domain.noise.flapping import Flapping
@@ -80,7 +82,8 @@ class Case:
 
     `ladder` is the snapshot taken at opening, `step` its last step that was taken. `component` opened it,
     None for the whole unit. `closure` None: open. `fire` says something in fire cases only. `receipts` come in the
-    order in which they were given, at most one for a body and step.
+    order in which they were given, at most one for a body and step. `closes` are what a body has missed so far. In
+    `guarded` times its clocks run faster; like the ladder they are as the pack had them at opening.
     """
 
     case_id: CaseId
@@ -106,6 +109,8 @@ class Case:
     component: Component | None = None
     flapping: Flapping = field(default_factory=Flapping)
     revision: int = 1
+    closes: tuple[Close, ...] = ()
+    guarded: tuple[GuardedTime, ...] = ()
 
     @property
     def is_fire(self) -> bool:

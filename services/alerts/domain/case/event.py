@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from services.alerts.domain.case.closes import Close
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.subject import Subject
 
@@ -55,7 +56,7 @@ class Event:
     """A finding or a fire signal, as the case book sees it.
 
     `event_id` is the deduplication key across topics. `component` None means the whole unit. `text` is for people: what
-    an alarm that is no plain fire says.
+    an alarm that is no plain fire says. `close` comes with what is said of a body.
     """
 
     event_id: str
@@ -70,3 +71,4 @@ class Event:
     component: Component | None = None
     clause: str = ""
     text: str = ""
+    close: Close | None = None

@@ -26,6 +26,7 @@ from enum import StrEnum
 
 from services.alerts.domain.case.belated import WHOLE_UNIT, covered, is_belated, with_end, with_sighting
 from services.alerts.domain.case.case import Case, Closure, Grouping, Sightings, case_id_of
+from services.alerts.domain.case.closes import Close, remembered
 from services.alerts.domain.case.event import Event, Happening
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import PASSING, URGENT, CaseKind
@@ -151,8 +152,14 @@ def open_case(event: Event, terms: Terms, now: datetime) -> Case:
         component=event.component,
         fire=_fire_at(_component_key(event)) if event.kind is CaseKind.FIRE else FireState(),
         flapping=_begun(Flapping(), event, rules),
+        closes=_closes((), event),
+        guarded=rules.guarded,
     )
     return clock_from(case, now, rules.first_wait(event.kind), terms.pace)
+
+
+def _closes(known: tuple[Close, ...], event: Event) -> tuple[Close, ...]:
+    return known if event.close is None else remembered(known, event.close)
 
 
 def _fire_at(component: str) -> FireState:
@@ -174,7 +181,7 @@ def _again(known: Known, case: Case, event: Event, terms: Terms, now: datetime) 
     seen = replace(case, sightings=case.sightings.again(event.detected_at))
     if event.happening is not Happening.FIRED:
         # rules may know this trouble under another finding (a record that we never saw): its end must close the case
-        seen = replace(seen, finding_id=event.finding_id)
+        seen = replace(seen, finding_id=event.finding_id, closes=_closes(seen.closes, event))
         if case.flapping.quiet_until is None:
             return Decision(Action.SIGHTED, "joined", seen)
         return Decision(Action.SIGHTED, "flapping", _flaps(seen, event, terms, now))
@@ -207,7 +214,8 @@ def _over(known: Known, event: Event, terms: Terms, now: datetime) -> Decision:
         if case.flapping.holds_open and terms.rules.flapping is not None and event.cause != REGISTRY:
             until = terms.pace.observed(terms.rules.flapping.quiet)
             return Decision(Action.KEPT_OPEN, "flapping", _quiet(case, case.flapping.ended(now, until)))
-        return Decision(Action.CLOSED, event.cause, close(with_end(case, event), event.cause, now))
+        ended = replace(with_end(case, event), closes=_closes(case.closes, event))
+        return Decision(Action.CLOSED, event.cause, close(ended, event.cause, now))
     if case is None:
         return _past_end(known, event, "no_open_case")
     if event.detected_at < case.detected_at:
@@ -284,5 +292,6 @@ def _reopen(case: Case, event: Event, terms: Terms, now: datetime) -> Case:
         grouping=Grouping(case.grouping.cause_key),
         acknowledged=None,
         flapping=_begun(case.flapping, event, terms.rules),
+        closes=_closes(case.closes, event),
     )
     return clock_from(opened, now, terms.rules.first_wait(event.kind), terms.pace)

@@ -29,6 +29,11 @@ class Subject:
         return self.id if self.kind is SubjectKind.UNIT else None
 
 
+def body_code(subject: Subject) -> str:
+    """Return the code of a body, without the district before it where several share an installation."""
+    return subject.id.rpartition("/")[2]
+
+
 def unit_subject(unit_id: str) -> Subject:
     return Subject(SubjectKind.UNIT, unit_id)
 
@@ -40,7 +45,11 @@ def common_cause_subject(district: str, cause: str) -> Subject:
 
 @dataclass(frozen=True, slots=True)
 class SubjectFacts:
-    """A subject as it stands on the day, with the route in force."""
+    """A subject as it stands on the day, with the route in force.
+
+    A body that is a street is its own `town`, any other but a district its own `lead_department`: who answers for the
+    case, and sees it, is found alike for units and bodies.
+    """
 
     subject: Subject
     name: str

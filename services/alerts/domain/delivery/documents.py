@@ -11,17 +11,21 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from services.alerts.domain.case.case import Case
-from services.alerts.domain.case.subject import SubjectKind
+from services.alerts.domain.case.closes import Close
+from services.alerts.domain.case.subject import SubjectKind, body_code
 from services.alerts.domain.escalation.steps import LadderStep
+from services.alerts.domain.escalation.triggers import OnCondition, PeriodClose
 from services.alerts.domain.ids import CaseId, ContactId, NoticeId, RequestId, digest
 from services.alerts.domain.routing.recipients import Recipients
 from services.kernel.words import (
     INSTRUMENTS_ISSUED,
+    INSTRUMENTS_OF_BODIES,
     Channel,
     DocumentEvent,
     FileKind,
     Instrument,
     Language,
+    Period,
     Recipient,
 )
 
@@ -39,7 +43,8 @@ class Particulars:
     """What the register says of a unit beside its route, and which body issues documents in its district.
 
     `responsible` is the name of the unit's fire safety manager, `telephone` by which the unit is called; "" where the
-    register has none. `bodies` has the names of those among the recipients that are bodies, by their codes.
+    register has none. `bodies` has the names of those among the recipients that are bodies, by their codes, `scopes`
+    those of the pack's scopes, by their names in it.
     """
 
     issuer_code: str
@@ -51,6 +56,7 @@ class Particulars:
     responsible: str = ""
     telephone: str = ""
     bodies: Mapping[str, Named] = field(default_factory=dict)
+    scopes: Mapping[str, Named] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,8 @@ class DocumentRequest:
     """The facts of one document. `due_at` is when the next step falls due: until then the addressee must have acted.
 
     `addressee` None is the unit itself. `earlier` is what was done before, with the names of those told.
-    `receipt_due_at` and `reply_due_at` are when its addressees are to have signed and answered, as the clocks run.
+    `grounds` are what a body has missed, the oldest first. `receipt_due_at` and `reply_due_at` are when its addressees
+    are to have signed and answered, as the clocks run.
     """
 
     request_id: RequestId
@@ -110,6 +117,7 @@ class DocumentRequest:
     recipients: tuple[Sent, ...] = ()
     receipt_due_at: datetime | None = None
     reply_due_at: datetime | None = None
+    grounds: tuple[Close, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,14 +214,34 @@ _ROLES = {
     Recipient.GRID_OFFICER: Named("属地网格员", "grid officer"),
 }
 """Recipients without a code in the register, as a letter names them."""
+DISCIPLINE = Named("纪检监察机关", "the discipline inspection and supervision authority")
+"""Whom an I9 is addressed to: its issuer, who alone makes a letter of the draft, names the authority."""
 _UNIT = frozenset({Recipient.UNIT_CONTROL_ROOM, Recipient.UNIT_MANAGER})
 """The unit's own people, who are named by its name."""
 
 
 def is_issued_for(case: Case, step: LadderStep) -> bool:
     """Say whether documents makes the paper of this step; what is urgent or about no unit never waits for one."""
-    of_unit = case.subject.kind is SubjectKind.UNIT  # the papers are about a unit and its equipment
+    if case.subject.kind is SubjectKind.BODY:
+        return step.document in INSTRUMENTS_OF_BODIES and bool(grounds_of(case, step))
+    of_unit = case.subject.kind is SubjectKind.UNIT  # the other papers are about a unit and its equipment
     return of_unit and step.document in INSTRUMENTS_ISSUED and not case.is_urgent and not case.is_common
+
+
+GROUNDS = 20
+"""Closes that a document names; of more the newest."""
+
+
+def grounds_of(case: Case, step: LadderStep) -> tuple[Close, ...]:
+    """Return what a body has missed that makes the step due: closes of its period or a longer one, else all of them."""
+    match step.trigger:
+        case PeriodClose(period):
+            found = [one for one in case.closes if one.reaches(period)]
+        case OnCondition():
+            found = [one for one in case.closes if one.reaches(Period.YEAR)]
+        case _:
+            found = list(case.closes)
+    return tuple(found[-GROUNDS:])
 
 
 def case_link(console_url: str, case_id: CaseId) -> str:
@@ -228,6 +256,10 @@ def request_id_of(case_id: CaseId, step: str) -> RequestId:
 
 def addressees_of(case: Case, instrument: Instrument) -> frozenset[str]:
     """Return as whom those are told whom a document is addressed to (主送); all others have a copy of it (抄送)."""
+    if instrument in (Instrument.CIRCULAR, Instrument.INTERVIEW):
+        return frozenset({body_code(case.subject)})
+    if instrument is Instrument.ACCOUNTABILITY:
+        return frozenset()  # whoever of those told is no issuer answers for it
     if instrument is Instrument.CHECK_TASK:
         return frozenset({Recipient.GRID_OFFICER})
     if instrument is Instrument.COPY_NOTICE and case.facts.lead_department:
@@ -243,7 +275,9 @@ def name_of(party: str, particulars: Particulars) -> Named | None:
 
 
 def addressee_of(case: Case, instrument: Instrument, particulars: Particulars) -> Named:
-    """Return whom a document is addressed to: the unit, where nobody else is known by name."""
+    """Return whom a document is addressed to: the unit or body itself, where nobody else is known by name."""
+    if instrument is Instrument.ACCOUNTABILITY:
+        return DISCIPLINE
     named = (name_of(one, particulars) for one in sorted(addressees_of(case, instrument)))
     return next((one for one in named if one is not None), particulars.name)
 

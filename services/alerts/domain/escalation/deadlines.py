@@ -1,9 +1,10 @@
 """Deadlines in working days, or in the time of working days, of a named calendar."""
 
-from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
+from services.alerts.domain.escalation.guarded import GuardedTime, midnight, pace_on
 from services.kernel.calendar import CHINA
 
 LONGEST_BREAK_DAYS = 30
@@ -38,29 +39,36 @@ class Weekdays:
 WEEKDAYS = Weekdays()
 
 
-def reply_due(sent_at: datetime, working_days: int, is_working: Callable[[date], bool]) -> datetime:
+def reply_due(
+    sent_at: datetime, working_days: int, is_working: Callable[[date], bool], guarded: Sequence[GuardedTime] = ()
+) -> datetime:
     """Return the end (24:00 Asia/Shanghai) of the working day number `working_days` after the day of `sent_at`.
 
-    The day of sending does not count. Raises ValueError when a calendar has no working day within a month.
+    The day of sending does not count, a working day in a `guarded` time counts more than once. Raises ValueError when a
+    calendar has no working day within a month.
     """
-    day = sent_at.astimezone(CHINA).date()
-    for _ in range(working_days):
+    day, counted = sent_at.astimezone(CHINA).date(), 0
+    while counted < working_days:
         day = _first_working(day + _DAY, is_working)
-    return _midnight(day + _DAY)
+        counted += pace_on(guarded, day)
+    return midnight(day + _DAY)
 
 
-def working_time_end(start: datetime, span: timedelta, is_working: Callable[[date], bool]) -> datetime:
+def working_time_end(
+    start: datetime, span: timedelta, is_working: Callable[[date], bool], guarded: Sequence[GuardedTime] = ()
+) -> datetime:
     """Return when `span` of the time of working days has passed since `start`, days of 0:00 to 24:00 Asia/Shanghai.
 
-    An end at midnight is that of the working day. Raises ValueError when a calendar has no working day within a month.
+    An end at midnight is that of the working day; time in a `guarded` day counts more than once. Raises ValueError when
+    a calendar has no working day within a month.
     """
     day = _first_working(start.astimezone(CHINA).date(), is_working)
-    at = max(start, _midnight(day))
-    while span > (left := _midnight(day + _DAY) - at):
+    at = max(start, midnight(day))
+    while span > (left := (midnight(day + _DAY) - at) * pace_on(guarded, day)):
         span -= left
         day = _first_working(day + _DAY, is_working)
-        at = _midnight(day)
-    return at + span
+        at = midnight(day)
+    return at + span / pace_on(guarded, day)
 
 
 def _first_working(day: date, is_working: Callable[[date], bool]) -> date:
@@ -68,7 +76,3 @@ def _first_working(day: date, is_working: Callable[[date], bool]) -> date:
     if found is None:
         raise ValueError(f"no working day within {LONGEST_BREAK_DAYS} days from {day}")
     return found
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(0), CHINA)

@@ -1,9 +1,9 @@
 """The ladder: which step is next, when it falls due in real time, and what taking it changes.
 
 Steps are taken in their order, each at most once in a case, one at a time. The next one is the first behind the last
-taken of which no exit holds. Its trigger makes it due: time sets the step clock of the case, an event (`awaited`) sets
-none. What waits for an event stands behind all that time makes due (the check of the pack sees to that), so that an
-event that never comes holds nothing up.
+taken of which no exit holds. Its trigger makes it due: time sets the step clock of the case; an event (`awaited`) and
+the close of a period of a body (`reached`) set none. What waits for these stands behind all that time makes due (the
+check of the pack sees to that), so that what never comes holds nothing up.
 """
 
 from dataclasses import dataclass, replace
@@ -12,10 +12,22 @@ from typing import assert_never
 
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.clocks import Clock
+from services.alerts.domain.case.closes import Close, holds
 from services.alerts.domain.case.kinds import PASSING, CaseKind
+from services.alerts.domain.case.subject import SubjectKind
 from services.alerts.domain.escalation.deadlines import WEEKDAYS, Calendar, reply_due, working_time_end
+from services.alerts.domain.escalation.guarded import elapsed_end
 from services.alerts.domain.escalation.steps import LadderStep
-from services.alerts.domain.escalation.triggers import Elapsed, OnEvent, Overdue, WorkingDays, WorkingTime
+from services.alerts.domain.escalation.triggers import (
+    Elapsed,
+    OnCondition,
+    OnEvent,
+    Overdue,
+    PeriodClose,
+    WorkingDays,
+    WorkingTime,
+)
+from services.kernel.calendar import CHINA, midnight, moment, period_days
 from services.kernel.words import ClockKind, Recipient, StepExit
 
 
@@ -45,9 +57,12 @@ def step_of(case: Case, code: str | None) -> LadderStep | None:
 
 def following(case: Case) -> LadderStep | None:
     """Return the next step, None when the ladder has ended."""
-    codes = [step.code for step in case.ladder]
-    first = codes.index(case.step) + 1 if case.step in codes else 0
-    return next((step for step in case.ladder[first:] if not has_exited(case, step)), None)
+    return next((step for step in ladder_behind(case) if not has_exited(case, step)), None)
+
+
+def ladder_behind(case: Case) -> tuple[LadderStep, ...]:
+    """Return the steps behind the last one taken."""
+    return case.ladder[len(taken(case)) :]
 
 
 def taken(case: Case) -> tuple[LadderStep, ...]:
@@ -75,7 +90,9 @@ def _holds(exit_: StepExit, case: Case) -> bool:
         case StepExit.REPLIED:
             return ClockKind.REPLY not in case.clocks.running and any(one.reply_working_days for one in taken(case))
         case StepExit.CONDITION_OVER:
-            return False  # nothing tells of it yet; the check of the pack refuses it
+            return (
+                False  # a step for a condition is taken with it or not at all; the check of the pack refuses this exit
+            )
         case _:
             assert_never(exit_)
 
@@ -86,6 +103,27 @@ def awaited(case: Case, event: str) -> LadderStep | None:
     if step is None or not isinstance(step.trigger, OnEvent) or step.trigger.kind != event:
         return None
     return step
+
+
+def reached(case: Case, close: Close) -> LadderStep | None:
+    """Return the step of a body's case that is taken now because of this close; after it there may be another.
+
+    Only a close that says for certain that the body is below a target makes anything due. Steps for what is overdue
+    that stand before are passed over: what the close says weighs more than what is still missing.
+    """
+    if not case.is_open or not close.is_missed:
+        return None
+    for step in ladder_behind(case):
+        if isinstance(step.trigger, Overdue) or has_exited(case, step):
+            continue
+        match step.trigger:
+            case PeriodClose(period) if close.reaches(period):
+                return step
+            case OnCondition(name) if holds(name, case.closes, close):
+                return step
+            case _:
+                return None
+    return None
 
 
 def clock_from(case: Case, now: datetime, first_wait: timedelta, pace: Pace) -> Case:
@@ -112,14 +150,19 @@ def clock_of(case: Case, step: LadderStep, pace: Pace) -> Clock | None:
     start, calendar = case.detected_at, pace.calendar
     match step.trigger:
         case Elapsed(after):
-            return Clock(start + (pace.observed(after) if case.is_common else pace.real(after)), step.code)
+            if case.is_common:
+                return Clock(start + pace.observed(after), step.code)
+            return Clock(start + pace.real(elapsed_end(start, after, case.guarded) - start), step.code)
         case WorkingDays(days, _):
-            end = reply_due(start, days, calendar.is_working)
+            end = reply_due(start, days, calendar.is_working, case.guarded)
             return Clock(start + pace.real(end - start), step.code, calendar.version, start)
         case WorkingTime(span, _):
-            end = working_time_end(start, span, calendar.is_working)
+            end = working_time_end(start, span, calendar.is_working, case.guarded)
             return Clock(start + pace.real(end - start), step.code, calendar.version, start)
-        case OnEvent():
+        case PeriodClose(period) if case.subject.kind is not SubjectKind.BODY:
+            _, after_it = period_days(period, start.astimezone(CHINA).date())
+            return Clock(start + pace.real(moment(midnight(after_it)) - start), step.code)
+        case PeriodClose() | OnCondition() | OnEvent():
             return None
         case Overdue(kind):
             waits = case.clocks.running.get(kind)

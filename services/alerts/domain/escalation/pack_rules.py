@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.escalation.guarded import GuardedTime
 from services.alerts.domain.escalation.steps import LadderStep
 from services.kernel.words import Recipient
 
@@ -58,6 +59,7 @@ class PackRules:
     common_mass: int = 0
     grouping: GroupingRules | None = None
     flapping: FlappingRules | None = None
+    guarded: tuple[GuardedTime, ...] = ()
     expired: bool = False
 
     def first_wait(self, kind: CaseKind) -> timedelta:

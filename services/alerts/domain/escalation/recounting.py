@@ -66,4 +66,4 @@ def _due(case: Case, kind: ClockKind, clock: Clock, pace: Pace) -> datetime | No
     days = WORKING_DAYS[kind](step) if kind in WORKING_DAYS else None
     if days is None or clock.counted_from is None:
         return None
-    return reply_due(clock.counted_from, days, pace.calendar.is_working)
+    return reply_due(clock.counted_from, days, pace.calendar.is_working, case.guarded)

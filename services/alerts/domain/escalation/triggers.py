@@ -1,9 +1,9 @@
-"""What makes a step of a ladder due. Those that the policy pack names but nothing tells of yet are refused there."""
+"""What makes a step of a ladder due."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services.kernel.words import CaseEvent, ClockKind, WorkingCalendarName
+from services.kernel.words import CaseCondition, CaseEvent, ClockKind, Period, WorkingCalendarName
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +43,21 @@ class Overdue:
     clock: ClockKind
 
 
-Trigger = Elapsed | WorkingDays | WorkingTime | OnEvent | Overdue
+@dataclass(frozen=True, slots=True)
+class PeriodClose:
+    """Of a unit: at the end of the calendar's period in which the case's clock started.
+
+    Of a body: at the first close that says it is below a target, of a period so long or longer.
+    """
+
+    period: Period
+
+
+@dataclass(frozen=True, slots=True)
+class OnCondition:
+    """At the close of a body with which this holds."""
+
+    name: CaseCondition
+
+
+Trigger = Elapsed | WorkingDays | WorkingTime | OnEvent | Overdue | PeriodClose | OnCondition

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.subject import SubjectFacts, SubjectKind, body_code
 from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.ids import BodyCode, ContactId
 from services.alerts.domain.routing.contacts import Address, Contact
@@ -16,13 +17,15 @@ _UNIT_ROLES = {
     Recipient.MAINTENANCE: "maintenance",
     Recipient.GRID_OFFICER: "grid_officer",
 }
+_OF_A_KIND = frozenset({Recipient.CENTRE, Recipient.BRIGADE, Recipient.COMMITTEE, Recipient.GOVERNMENT})
+"""Told as all bodies of that kind in the district."""
 
 
 class AddressBook(Protocol):
     """The registry's contacts as they stand now."""
 
     def bodies(self, kind: str, district: str) -> Sequence[BodyCode]:
-        """Return the district's bodies of a kind (`centre`, `brigade`)."""
+        """Return the district's bodies of a kind (`centre`, `brigade`, `committee`, `government`)."""
         ...
 
     def contacts(self, body: str) -> Sequence[Contact]:
@@ -120,8 +123,12 @@ def _resolve(book: AddressBook, case: Case, role: Recipient) -> list[tuple[str, 
     facts = case.facts
     if role in _UNIT_ROLES:
         return [(str(role), _of_unit(book, case, _UNIT_ROLES[role]))]
-    if role is Recipient.CENTRE or role is Recipient.BRIGADE:
-        codes: Sequence[str] = book.bodies(str(role), facts.district) or (str(role),)
+    if role is Recipient.BODY:
+        own = body_code(facts.subject) if facts.subject.kind is SubjectKind.BODY else ""
+        # a district is no office: what it does about its figure its brigade does
+        codes: Sequence[str] = (own,) if own and own != facts.district else _of_kind(book, Recipient.BRIGADE, facts)
+    elif role in _OF_A_KIND:
+        codes = _of_kind(book, role, facts)
     elif role is Recipient.STREET:
         codes = (facts.town,) if facts.town else ()
     else:
@@ -129,6 +136,10 @@ def _resolve(book: AddressBook, case: Case, role: Recipient) -> list[tuple[str, 
     if not codes:
         return [(str(role), [])]
     return [(code, [contact for contact in book.contacts(code) if contact.role == "office"]) for code in codes]
+
+
+def _of_kind(book: AddressBook, role: Recipient, facts: SubjectFacts) -> Sequence[str]:
+    return book.bodies(str(role), facts.district) or (str(role),)
 
 
 def _of_unit(book: AddressBook, case: Case, role: str) -> list[Contact]:

@@ -1,0 +1,227 @@
+"""A district over the turn of a year, fast: random closes, cures, receipts and replies, and what must hold.
+
+Whatever comes in whatever order: each step of a case once, none outside its case, no open case that nothing would
+happen to or that nobody answers for, and no notice without a cause. Nothing but memory is used.
+"""
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+import pytest
+
+from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.closes import Close
+from services.alerts.domain.case.event import Happening
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.subject import Subject, SubjectKind
+from services.alerts.domain.delivery.documents import DocumentChange
+from services.alerts.domain.escalation.guarded import GuardedTime
+from services.alerts.domain.escalation.ladder import following
+from services.alerts.domain.escalation.steps import StepTaken
+from services.alerts.domain.escalation.triggers import OnCondition, OnEvent, Overdue, PeriodClose
+from services.alerts.domain.ids import CaseId
+from services.kernel.calendar import CHINA, period_days
+from services.kernel.words import ClockKind, DocumentEvent, Period, Purpose, Recipient
+from tests.unit.alerts.bodies import O0, O1R, ORGANISATION, close, district, next_day, on, told
+from tests.unit.alerts.build import event, step
+
+BODIES = ("T1", "T2")
+FIRST = date(2026, 11, 25)
+DAYS = 100
+"""Over the end of a month, quarter, half-year and year, and through a guarded time."""
+HALF_A_DAY = 43200.0
+HAZARD = (
+    step("H0", 0, Recipient.CENTRE),
+    step("H4", 24, Recipient.DEPARTMENT, receipt_working_days=2, reply_working_days=3),
+    step("H4S", 0, Recipient.BRIGADE, trigger=Overdue(ClockKind.RECEIPT)),
+    step("H4R", 0, Recipient.BRIGADE, trigger=Overdue(ClockKind.REPLY)),
+    step("H6", 0, Recipient.BRIGADE, trigger=PeriodClose(Period.MONTH)),
+    step("H7", 15 * 24, Recipient.BRIGADE),
+)
+GUARDED = (GuardedTime("春节", "Spring Festival", date(2027, 2, 6), date(2027, 2, 12), 2, "proposal"),)
+
+
+@dataclass
+class Figures:
+    """What compliance would say of one body: one finding is open as long as any kind of period is missed."""
+
+    subject: Subject
+    missed: set[Period] = field(default_factory=set)
+    findings: int = 0
+
+    def judge(self, said: Close, verdict: str, now: datetime, count: int) -> list[tuple[Happening, Close]]:
+        was_open, was = bool(self.missed), said.period in self.missed
+        if verdict == "missed":
+            self.missed.add(said.period)
+        elif verdict == "met":
+            self.missed.discard(said.period)
+        is_open = bool(self.missed)
+        if not was_open and is_open:
+            self.findings += 1
+            return [(Happening.BEGAN, said)]
+        if was_open and not is_open:
+            return [(Happening.ENDED, said)]
+        return [(Happening.CHANGED, said)] if was_open and (was or verdict == "missed") else []
+
+
+class Simulation:
+    """`told` are the missed closes of each body, with the instant at which alerts was told of them."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+        kinds = dict.fromkeys((CaseKind.FAULT, CaseKind.CONNECTION_LOST), HAZARD)
+        self.harness = district(guarded=GUARDED)
+        self.harness.directory.pack.ladders.update(kinds)
+        self.harness.clock.at = on(FIRST)
+        self.harness.wait_for_documents(600)
+        self.bodies = [Figures(Subject(SubjectKind.BODY, name)) for name in BODIES]
+        self.told: dict[tuple[str, datetime], list[Close]] = {}
+        self.faults = 0
+        self.faulty = False
+        self.count = 0
+        self.known: set[tuple[CaseId, str]] = set()
+        self.taken: Counter[tuple[CaseId, str]] = Counter()
+        self.audited = 0
+        self.notices = 0
+
+    @property
+    def cases(self) -> list[Case]:
+        return list(self.harness.store.tables.cases.values())
+
+    async def run(self) -> None:
+        day = FIRST
+        for _ in range(DAYS):
+            for _half in range(2):
+                await self.move(lambda: self.harness.pass_time(HALF_A_DAY, every=HALF_A_DAY))
+                if self.rng.random() < 0.1:
+                    await self.move(self.fault)
+                if self.rng.random() < 0.2:
+                    await self.move(self.answer)
+            for body in self.bodies:
+                for period in Period:
+                    if period_days(period, day)[1] == period_days(Period.DAY, day)[1]:
+                        await self.move(lambda body=body, period=period, day=day: self.close(body, period, day))
+            day = next_day(day)
+
+    async def move(self, what: object) -> None:
+        """Let one thing happen, and look whether all that must hold does."""
+        before = {case.case_id for case in self.cases if case.is_open}
+        await what()  # type: ignore[operator] # a function without arguments
+        await self.harness.work()
+        self.check(before)
+
+    async def close(self, body: Figures, period: Period, day: date) -> None:
+        now = self.harness.clock.now()
+        verdict = self.rng.choices(("missed", "met", "undetermined"), (3, 6, 1))[0]
+        said = close(period, day, missed=verdict == "missed", revision=1)
+        for phase, one in body.judge(said, verdict, now, self.count):
+            self.count += 1
+            if one.is_missed:
+                self.told.setdefault((body.subject.id, now), []).append(one)
+            finding = f"f{body.findings}"
+            said_again = [told(phase, one, now, subject=body.subject, finding=finding, count=self.count)]
+            await self.harness.take(*said_again * self.rng.choice((1, 1, 2)))
+
+    async def fault(self) -> None:
+        self.faulty = not self.faulty
+        self.faults += self.faulty
+        now = (self.harness.clock.now() - event().detected_at).total_seconds()
+        happening = Happening.BEGAN if self.faulty else Happening.ENDED
+        await self.harness.take(event(happening, kind=CaseKind.FAULT, cause=f"d{self.faults}", seconds=now))
+
+    async def answer(self) -> None:
+        """Somebody signs, answers or has an answer returned, of any document that was ever asked for."""
+        requests = list(self.harness.store.tables.requests.values())
+        if not requests:
+            return
+        one = self.rng.choice(requests[-6:])
+        self.count += 1
+        await self.harness.issue(
+            DocumentChange(
+                event_id=f"/documents#{self.count}",
+                request_id=one.request_id,
+                document_id="D",
+                case_id=one.case.case_id,
+                what=self.rng.choice(
+                    (DocumentEvent.SIGNED, DocumentEvent.REPLY_SUBMITTED, DocumentEvent.REPLY_RETURNED)
+                ),
+                party="T1",
+                is_addressee=self.rng.random() < 0.8,
+                by="张三",
+                via="link",
+                at=self.harness.clock.now(),
+            )
+        )
+
+    def check(self, was_open: set[CaseId]) -> None:
+        tables = self.harness.store.tables
+        news = [one for one in tables.audit[self.audited :] if one.action == "step_taken"]
+        self.audited = len(tables.audit)
+        self.taken.update((CaseId(str(one.case_id)), str(one.detail["step"])) for one in news)
+        assert [each for each, times in self.taken.items() if times > 1] == [], "each step at most once in a case"
+        for key in tables.steps.keys() - self.known:
+            self.known.add(key)
+            self.caused(tables.steps[key], tables.cases[key[0]], was_open)
+        for one in self.cases:
+            if one.is_open:
+                self.goes_on(one)
+            else:
+                assert one.clocks.step is None, "no step after the exit"
+        for row in list(tables.notices.values())[self.notices :]:
+            assert row.notice.purpose is Purpose.ALL_CLEAR or (row.notice.case_id, row.notice.step) in tables.steps
+        self.notices = len(tables.notices)
+
+    def caused(self, step_taken: StepTaken, case: Case, was_open: set[CaseId]) -> None:
+        """A step is taken in an open case, and by what its trigger names."""
+        now = self.harness.clock.now()
+        assert case.case_id in was_open or case.opened_at == now or case.is_open, "no step of a closed case"
+        step_ = next(one for one in case.ladder if one.code == step_taken.step)
+        assert step_taken.due_at <= step_taken.taken_at
+        closes = self.told.get((case.subject.id, step_taken.taken_at), [])
+        match step_.trigger:
+            case PeriodClose(period) if case.subject.kind is SubjectKind.BODY:
+                assert any(one.reaches(period) for one in closes), f"{step_.code} without a close that says so"
+            case OnCondition():
+                years = sorted(one.begins.astimezone(CHINA).year for one in case.closes if one.period is Period.YEAR)
+                assert any(year + 1 in years for year in years)
+            case Overdue(clock):
+                assert case.clocks.running[clock].due_at <= step_taken.taken_at, "overdue, and nobody had answered"
+            case PeriodClose(period):
+                _, after = period_days(period, case.detected_at.astimezone(CHINA).date())
+                assert step_taken.taken_at.astimezone(CHINA).date() >= date(1970, 1, 1) + timedelta(days=after)
+
+    def goes_on(self, case: Case) -> None:
+        """Somebody answers for it, and its next step has a clock, waits for a close, or there is none any more."""
+        assert case.facts.town or case.facts.lead_department
+        after = following(case)
+        waits = after is None or (
+            isinstance(after.trigger, OnEvent | OnCondition)
+            or (isinstance(after.trigger, PeriodClose) and case.subject.kind is SubjectKind.BODY)
+        )
+        assert (case.clocks.step is None) is waits, f"{case.kind} {case.step} -> {after}"
+
+
+async def test_whatever_happens_each_step_has_a_cause_and_each_case_goes_on() -> None:
+    taken: Counter[str] = Counter()
+    for seed in range(6):
+        simulation = Simulation(seed)
+        await simulation.run()
+        taken.update(step for _, step in simulation.known)
+    assert {"O0", "O1", "O1R", "O2", "O4", "H0", "H4", "H4S", "H4R", "H6"} <= taken.keys(), "the story is no story"
+
+
+async def test_the_simulation_sees_a_step_that_nothing_caused() -> None:
+    """A ladder whose first step reads as if time made it due is one that the invariants refuse."""
+    simulation = Simulation(0)
+    broken = tuple(step("O0", 0, Recipient.BODY) if one is O0 else one for one in ORGANISATION if one is not O1R)
+    simulation.harness.directory.pack.ladders[CaseKind.BELOW_TARGET] = broken
+    simulation.told = _Nothing()
+    with pytest.raises(AssertionError, match="O1 without a close that says so"):
+        await simulation.run()
+
+
+class _Nothing(dict[tuple[str, datetime], list[Close]]):
+    def setdefault(self, key: tuple[str, datetime], default: list[Close] | None = None) -> list[Close]:
+        return []
