@@ -184,7 +184,7 @@ def read_claim(body: bytes) -> tuple[list[str], str] | None:
         return None
     try:
         said: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     names, host = (said.get("names"), said.get("host")) if isinstance(said, dict) else (None, None)
     if not isinstance(names, list) or not isinstance(host, str) or not all(isinstance(name, str) for name in names):

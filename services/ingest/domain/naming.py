@@ -194,10 +194,12 @@ class Naming:
     def holds(self, name: str, now: float) -> bool:
         """Say whether a connection under `name` may be opened now."""
         return (
-            self._joined_at is not None
+            not self.lost
+            and self._joined_at is not None
             and self._echo_at is not None
             and now - self._echo_at < VALID_S
             and name in (self.own, self._adopting)
+            and name not in self._register.ended
             and self._register.holder(name) == self.token
         )
 
