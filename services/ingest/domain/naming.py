@@ -291,7 +291,7 @@ class Naming:
         adopting = self._adopting
         if adopting is not None and self._register.claims(self.token, adopting) and self.adopted is None:
             self._adopting = None  # another was first
-        elif adopting is None and self._adopts:
+        elif adopting is None and self._adopts and holder == self.token:  # never ours, while our claim is on its way
             self._adopting = next(self._unread(now), None)
         return self._mark(own, now) if own not in self._register.unread_since else []
 
@@ -307,7 +307,7 @@ class Naming:
             [
                 name
                 for name, since in self._register.unread_since.items()
-                if self._register.holder(name) is None and now - since >= ADOPT_AFTER_S
+                if name != self.own and self._register.holder(name) is None and now - since >= ADOPT_AFTER_S
             ]
         )
 

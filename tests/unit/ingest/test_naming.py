@@ -209,6 +209,21 @@ def test_a_cut_connection_keeps_the_name_and_allows_no_connection_meanwhile(brok
     assert not one.naming.lost
 
 
+def test_a_process_whose_claim_is_late_does_not_take_its_own_session_for_left(broker: Broker) -> None:
+    one = broker.member()
+    broker.pass_time(2)
+    broker.cut(one)
+    broker.connect(one)
+    while one.ahead:
+        broker.read(one)
+    for _ in range(int(4 * (ADOPT_AFTER_S + 2))):  # the broker is slow to pass on what we say
+        broker.now += 0.25
+        broker.turn(one)
+    broker.pass_time(1)
+    assert one.naming.adopted is None
+    assert broker.holders() == {"ingest-1": ["t0"]}
+
+
 def test_a_claim_that_the_broker_does_not_pass_on_is_good_for_seconds_only(broker: Broker) -> None:
     one = broker.member()
     broker.pass_time(2)
@@ -251,6 +266,7 @@ def test_in_every_order_of_starts_ends_and_cuts_no_two_hold_one_name(broker: Bro
         if member.naming.adopted is not None and chance.random() < 0.1:
             member.naming.emptied(member.naming.adopted)
         broker.now += chance.uniform(0, 0.05)
+        assert all(one.naming.adopted is None or one.naming.adopted != one.naming.own for one in broker.members)
         assert all(len(tokens) == 1 for tokens in broker.holders().values()), broker.holders()
         for lost in [one for one in broker.members if one.naming.lost]:
             broker.cut(lost)
