@@ -29,10 +29,10 @@ help:
 
 ##@ 看一看 · See it
 
-demo: $(VENV)/.have-embedded ## a living district on real parts, no Docker, no root: prints a page to open (UNITS=200); Ctrl-C ends it
+demo: $(VENV)/.have-embedded ## a living district on real parts, no Docker, no root: prints a page to open (UNITS=200 INGEST=2 RULES=4); Ctrl-C ends it
 	@exec $(BIN)/python -m deploy.stack demo
 
-run: $(VENV)/.have-embedded ## the same parts for real use, data kept under var/, no simulator
+run: $(VENV)/.have-embedded ## the same parts for real use, data kept under var/, no simulator (INGEST=2 RULES=4)
 	@exec $(BIN)/python -m deploy.stack run
 
 ##@ 检验 · Check it

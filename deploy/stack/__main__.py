@@ -7,12 +7,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from deploy.stack.centre_lines import CentreLines
-from deploy.stack.firenet import FireNet, Options, Ports
+from deploy.stack.firenet import FireNet, Options, Ports, several_of
 from deploy.stack.lock import only_one
 from deploy.stack.lookout import Lookout
 from deploy.stack.mailbox import Mailbox
@@ -36,7 +37,9 @@ LADDER_RATE = 1440.0  # H4 falls due 24 h after H0: here 60 s
 USAGE = """usage: python -m deploy.stack demo|run
 
 demo  a living district on loopback, its data begun anew in var/demo (UNITS=200 units)
-run   for real use, data kept in FIRENET_DATA or var/run; FIRENET_MQTT_TLS=1 secures the broker"""
+run   for real use, data kept in FIRENET_DATA or var/run; FIRENET_MQTT_TLS=1 secures the broker
+
+Several of each: INGEST=2 RULES=4 ALERTS=2 DOCUMENTS=2 in front of either; more than one ingest needs Mosquitto."""
 
 OURS = "ingest, rules, alerts, documents, compliance, registry, console"
 
@@ -107,15 +110,17 @@ def lookout(firenet: FireNet) -> Lookout:
 def demo() -> None:
     units = demo_units(os.environ)
     folder = ROOT / "var" / "demo"
+    several = several_of(os.environ)
     with only_one(folder):
-        _demo(folder, units)
+        shutil.rmtree(folder, ignore_errors=True)
+        _demo(folder, units, several)
     say("ended; nothing is left running.")
 
 
-def _demo(folder: Path, units: int) -> None:
+def _demo(folder: Path, units: int, several: Mapping[str, int]) -> None:
     ports = Ports.known(os.environ)
-    shutil.rmtree(folder, ignore_errors=True)
-    options = Options(
+    options = replace(
+        with_several(several, folder),
         supervision_rate=SUPERVISION_RATE,
         ladder_rate=LADDER_RATE,
         devices=True,
@@ -168,6 +173,7 @@ def announce(firenet: FireNet, below: Sequence[str]) -> None:
         f"  metrics         http://{HOST}:{ports.ingest}/metrics  (rules {ports.rules}, alerts {ports.alerts}, "
         f"alerts-fire {ports.alerts_fire}, documents {ports.documents}, compliance {ports.compliance}, "
         f"registry {ports.registry}, console {ports.console_status})",
+        *(f"                  {name} http://{HOST}:{port}/metrics" for name, port in firenet.further_ports.items()),
         "",
         *(f"  {line}".rstrip() for line in below),
         "",
@@ -188,12 +194,28 @@ def mqtt_lines(firenet: FireNet) -> list[str]:
     ]
 
 
-def run_options(environ: Mapping[str, str]) -> Options:
+def with_several(several: Mapping[str, int], folder: Path) -> Options:
+    """Return the options of a stack with an open broker: Mosquitto where several of ingest share the messages.
+
+    And where several once did: what waits at Mosquitto for those that are no more must still be read.
+    Raises:  PartError where Mosquitto is needed and not installed.
+    """
+    if several.get("ingest", 1) == 1 and not (folder / "mqtt" / "data" / "mosquitto.db").exists():
+        return Options(several=several)
+    if shutil.which("mosquitto") is None:
+        sentence = "more than one ingest needs Mosquitto, which is not installed: the embedded broker knows no sharing."
+        raise PartError("ingest", sentence)
+    return Options(several=several, mosquitto=True, door=True, share_group="ingest", mqtt_protocol="5")
+
+
+def run_options(environ: Mapping[str, str], folder: Path) -> Options:
     """Return the options of `make run`: FIRENET_MQTT_TLS=1 secures the broker, and takes Mosquitto for it."""
+    several = several_of(environ)
     if environ.get("FIRENET_MQTT_TLS", "0") not in ("1", "true"):
-        return Options(patient=True)
+        return replace(with_several(several, folder), patient=True)
     return Options(
         patient=True,
+        several=several,
         mosquitto=True,
         secured=True,
         share_group="ingest",
@@ -211,7 +233,7 @@ def run() -> None:
 
 
 def _run(folder: Path) -> None:
-    options = run_options(os.environ)
+    options = run_options(os.environ, folder)
     worked = FireNet(folder, Ports(), options).was_set_up
     ports = Ports.known(os.environ, secured=options.secured, must_be_free=not worked)
     firenet = FireNet(folder, ports, options)

@@ -11,7 +11,7 @@ import secrets
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from deploy.stack.causes import Cause
@@ -35,6 +35,10 @@ BROKER_ACCOUNTS = {"ingest": "INGEST", "registry": "REGISTRY"}
 """Users of a secured broker and the prefix of their settings."""
 STANDS_BACK = {"rules": 5, "alerts": 5, "documents": 10, "compliance": 5, "registry": 10, "console": 10}
 """Niceness of what is not on a fire's way: with too little processor for all, ingest and alerts-fire come first."""
+
+SEVERAL = ("ingest", "rules", "alerts", "documents")
+"""What may run several times, side by side. The archive has one writer, the page one address, the registry one API."""
+MOST_OF_EACH = 8
 
 NEEDS = {
     "ingest": ("Kafka",),
@@ -88,18 +92,18 @@ class Ports:
         Raises:  PartError naming the first one that is taken or no number, and the setting that moves it.
         """
         ports = cls() if secured else cls(mqtt_tls=0, mqtt_certificates=0)
-        for field in fields(cls):
-            text = environ.get(setting_of(field.name))
+        for each in fields(cls):
+            text = environ.get(setting_of(each.name))
             if text is not None:
                 if not text.isdecimal() or not 1 <= int(text) <= 65_535:
-                    raise PartError("ports", f"{setting_of(field.name)} is {text!r}, which is no port number.")
-                ports = replace(ports, **{field.name: int(text)})
-        inside = [field.name for field in fields(cls) if getattr(ports, field.name) == 0]
+                    raise PartError("ports", f"{setting_of(each.name)} is {text!r}, which is no port number.")
+                ports = replace(ports, **{each.name: int(text)})
+        inside = [each.name for each in fields(cls) if getattr(ports, each.name) == 0]
         ports = replace(ports, **dict(zip(inside, free_ports(len(inside)), strict=True)))
-        for field in fields(cls):
-            number = getattr(ports, field.name)
+        for each in fields(cls):
+            number = getattr(ports, each.name)
             if must_be_free and not is_free(number):
-                sentence = f"port {number} on {HOST} is taken; stop what uses it or set {setting_of(field.name)}."
+                sentence = f"port {number} on {HOST} is taken; stop what uses it or set {setting_of(each.name)}."
                 raise PartError("ports", sentence, Cause.PORT_TAKEN)
         return ports
 
@@ -108,6 +112,36 @@ class Ports:
         """Return ports that nobody uses now, for tests."""
         names = [field.name for field in fields(cls)]
         return cls(**dict(zip(names, free_ports(len(names)), strict=True)))
+
+
+def several_of(environ: Mapping[str, str]) -> dict[str, int]:
+    """Return of which services several are wanted, and how many: `INGEST=2 RULES=4`. Raises PartError."""
+    found = {}
+    for kind in SEVERAL:
+        text = environ.get(kind.upper(), "") or "1"
+        if not text.isdecimal() or not 1 <= int(text) <= MOST_OF_EACH:
+            raise PartError(kind, f"{kind.upper()} is {text!r}; set it to a number from 1 to {MOST_OF_EACH}.")
+        if int(text) > 1:
+            found[kind] = int(text)
+    return found
+
+
+def kind_of(name: str) -> str:
+    """Return which service a process is: `rules-2` is the second one of `rules`."""
+    kind, _, number = name.rpartition("-")
+    return kind if number.isdecimal() else name
+
+
+def further_ports(several: Mapping[str, int]) -> dict[str, int]:
+    """Return where the second process of each service and those after it tell how they do: a free port, or what
+    `FIRENET_PORT_RULES_2` says.
+    """
+    names = [f"{kind}-{number}" for kind, count in several.items() for number in range(2, count + 1)]
+    chosen = {name: os.environ.get(setting_of(name.replace("-", "_")), "") for name in names}
+    return {
+        name: int(chosen[name]) if chosen[name].isdecimal() else port
+        for name, port in zip(names, free_ports(len(names)), strict=True)
+    }
 
 
 def setting_of(port: str) -> str:
@@ -123,6 +157,7 @@ class Options:
     `patient`: a service that is not ready in time is left to get ready some day.
     `door`: gateways are let in only when ingest has subscribed; always so but with a Mosquitto open to all, which
     tests and benchmarks use.
+    `several`: how many processes of a service there are (one of `SEVERAL`), where it is not one.
     """
 
     supervision_rate: float = 1.0
@@ -139,6 +174,7 @@ class Options:
     log_level: str = "info"
     door: bool = False
     patient: bool = False
+    several: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def has_door(self) -> bool:
@@ -153,6 +189,7 @@ class FireNet:
         self.ports = ports
         self.options = options or Options()
         self._clock = clock or SystemClock()
+        self.further_ports = further_ports(self.options.several)
         self.kafka = Kafka(
             self.folder / "kafka",
             port=ports.kafka,
@@ -367,16 +404,17 @@ class FireNet:
         words: Sequence[str] = (),
         extra: Mapping[str, str] | None = None,
     ) -> Service:
-        """Return one service, ready when its own /readyz says so."""
+        """Return one service, ready when its own /readyz says so. `name-2` is the second process of `name`."""
+        kind = kind_of(name)
         return Service(
             self.folder / name,
             name=name,
-            argv=[sys.executable, "-m", f"services.{module or name}", *words],
+            argv=[sys.executable, "-m", f"services.{module or kind}", *words],
             env={**self.environment(), **(extra or {})},
             ready=http_ok(f"http://{HOST}:{port}/readyz"),
             start_limit_s=90,
-            nice=STANDS_BACK.get(name, 0),
-            needs=NEEDS.get(name, ()),
+            nice=STANDS_BACK.get(kind, 0),
+            needs=NEEDS.get(kind, ()),
             mute_is_dead=not self.options.patient,
         )
 
@@ -396,4 +434,23 @@ class FireNet:
             self.service("compliance", self.ports.compliance),
             self.service("registry", self.ports.registry, words=["serve"]),
             self.service("console", self.ports.console_status),
+            *self.further(),
         ]
+
+    def further(self) -> Sequence[Service]:
+        """The second process of a service and those after it: each on a free port, under a name that lasts.
+
+        ingest is given none: it takes the first name at the broker that is free.
+        """
+        found = []
+        for name, port in self.further_ports.items():
+            kind = kind_of(name)
+            extra = {f"{kind.upper()}_HTTP_PORT": str(port)}
+            if kind == "ingest":
+                extra["INGEST_TCP_PORT"] = "0"  # one address for devices, and the first process has it
+            else:
+                extra[f"{kind.upper()}_INSTANCE"] = name
+            if kind == "alerts":
+                extra["ALERTS_LANE"] = "ordinary"
+            found.append(self.service(name, port, extra=extra))
+        return found

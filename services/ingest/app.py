@@ -2,10 +2,14 @@
 
 import asyncio
 import gc
+import os
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
+from functools import partial
 
+from services.ingest.adapters.broker_names import BrokerNames, new_token
 from services.ingest.adapters.commands_feed import CommandsFeed
 from services.ingest.adapters.device_datagrams import DeviceDatagrams
 from services.ingest.adapters.device_lanes import DeviceLanes, DeviceSource
@@ -16,9 +20,7 @@ from services.ingest.adapters.gb26875_decoder import Gb26875Decoder
 from services.ingest.adapters.inbox import Inbox
 from services.ingest.adapters.json_decoder import JsonDecoder, StatusDecoder
 from services.ingest.adapters.kafka_store import KafkaStore
-from services.ingest.adapters.last_tick import find_predecessor
-from services.ingest.adapters.mqtt_session import Broker
-from services.ingest.adapters.mqtt_source import MqttSource, subscription
+from services.ingest.adapters.mqtt_source import MqttSource
 from services.ingest.adapters.refusal_log import KafkaRefusalLog
 from services.ingest.adapters.registry_feed import RegistryFeed
 from services.ingest.adapters.stamps import Stamps
@@ -29,10 +31,11 @@ from services.ingest.domain.decide import Decode
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.exchanges import Exchanges
 from services.ingest.domain.gaps import GapWatch
+from services.ingest.domain.naming import MOST_SLOTS, Naming
 from services.ingest.domain.readiness import problems
-from services.ingest.domain.topics import FIRE_FILTERS, MAIN_FILTERS
 from services.ingest.domain.values import Format
-from services.ingest.domain.watermark import MAX_AHEAD, InstanceWatermark
+from services.ingest.domain.watermark import InstanceWatermark
+from services.ingest.lanes import FILTERS, Adoption, broker_of, client_id, follow_on, mqtt_source
 from services.ingest.metrics import ExchangeMetrics, MessageCountsCollector, Metrics
 from services.ingest.ports import ControlTransport
 from services.ingest.settings import IngestSettings
@@ -43,7 +46,7 @@ from services.ingest.worker.replayer import Replayer
 from services.ingest.worker.ticker import Ticker
 from services.kernel.words import Transport
 from services.runtime.clock import Clock, SystemClock
-from services.runtime.lifecycle import Stop, supervise
+from services.runtime.lifecycle import Stop, TaskDied, supervise
 from services.runtime.logging import get_logger
 from services.runtime.status import Readiness, StatusServer, process_registry
 
@@ -52,6 +55,8 @@ REPLAYER = "replay"
 GATHERING = frozenset({"main", "device"})
 """Lanes that gather a batch; the others send each message at once."""
 DEVICE_HOLD_MESSAGES = 16384
+CLOSING_S = 15.0
+"""After its drain a process closes its connections: to a Kafka that does not answer that takes 10 s."""
 DEVICE_HOLD_BYTES = 32 * 1024 * 1024
 
 DECODERS: Mapping[str, Decode] = {
@@ -62,20 +67,22 @@ DECODERS: Mapping[str, Decode] = {
 
 
 class Ingest:
-    """One process: two lanes of the broker, two of devices that know none, the registry feed, ticks and status."""
+    """What works under one name: two lanes of the broker, two of devices that know none, the registry feed, ticks."""
 
-    def __init__(self, settings: IngestSettings, clock: Clock) -> None:
+    def __init__(self, settings: IngestSettings, clock: Clock, process: "Process | None" = None) -> None:
+        """`settings.instance` is the name; `process` holds it, None where nobody else can have it."""
         self._settings = settings
         self._clock = clock
-        self._prometheus = process_registry()
-        self._metrics = Metrics(self._prometheus)
+        self._names = None if process is None else process.names
+        self._prometheus = process_registry() if process is None else process.prometheus
+        self._metrics = Metrics(self._prometheus) if process is None else process.metrics
         self._directory = Directory()
         self._feed = RegistryFeed(settings.kafka_bootstrap, self._directory, self._metrics)
         encoder = Encoder(settings.instance)
         self._stamps = stamps = Stamps(clock)
         self._brokers = {
-            "main": self._broker("main", MAIN_FILTERS, stamps),
-            "fire": self._broker("fire", FIRE_FILTERS, stamps),
+            lane: mqtt_source(settings, settings.instance, lane, stamps, self._metrics, clock, self._may_connect)
+            for lane in FILTERS
         }
         self._ports: dict[str, DeviceListener | DeviceDatagrams] = {}
         self._sources: dict[str, MqttSource | DeviceSource] = {**self._brokers, **self._devices(stamps)}
@@ -127,16 +134,18 @@ class Ingest:
 
     async def run(self, stop: Stop) -> None:
         """Work until stop, then drain. Raises TaskDied when a part of it ended by itself."""
-        status = StatusServer(self._settings.http_host, self._settings.http_port, self.readiness, self._prometheus)
         gaps = GapWatch(timedelta(seconds=self._settings.gap_grace_s)) if self._settings.count_gaps else None
         tasks = {
-            "status": status.serve(stop),
             "registry": self._feed.run(stop),
             "start": self._start(stop),
             "ticks": self._tick(stop),
             "commands": self._when_started(self._commands.run, stop),
             "dispatcher": self._when_started(self._dispatcher.run, stop),
         }
+        if self._names is not None:
+            tasks["adoptions"] = self._when_started(partial(self._adopt, self._names), stop)
+            if gaps is not None:
+                tasks["gaps"] = _count_gaps_alone(gaps, self._names, stop)
         tasks |= {lane: self._work(lane, gaps, stop) for lane in self._sources}
         watched = {**self._brokers, **self._ports}
         tasks |= {f"watch-{name}": self._watch(part, stop) for name, part in watched.items()}
@@ -167,7 +176,9 @@ class Ingest:
         reading = self._feed.wait_caught_up(self._settings.registry_deadline_s)
         if not await stop.or_until(reading) or stop.is_set():
             return
-        await self._follow_on()
+        await follow_on(
+            self._settings.kafka_bootstrap, self._settings.instance, self._stamps, self._watermark, self._clock
+        )
         gc.collect()
         gc.freeze()  # what lives until the end need not be looked at again with every batch
         sys.setswitchinterval(0.001)  # the fire lane's thread waits no longer than this for a busy event loop
@@ -179,17 +190,20 @@ class Ingest:
         get_logger().info("ingest_started", instance=self._settings.instance, gateways=len(self._directory))
         await stop.wait()
 
-    async def _follow_on(self) -> None:
-        """Go on where an earlier process of this instance was, should the clock have been set back meanwhile."""
-        last = await find_predecessor(self._settings.kafka_bootstrap, self._settings.instance)
-        if last is None:
-            return
-        ahead = last.stamped_at - self._clock.now()
-        if ahead > MAX_AHEAD:
-            get_logger().error("clock_far_behind_the_log", ahead_s=ahead.total_seconds())
-        else:
-            self._stamps.go_on_from(last.stamped_at)
-        self._watermark.follow_on(last, self._stamps.next())
+    def _may_connect(self) -> bool:
+        return self._names is None or self._names.holds(self._settings.instance)
+
+    async def _adopt(self, names: BrokerNames, stop: Stop) -> None:
+        """Read the sessions of members that are gone to their end, one after the other, for as long as we work."""
+        while (name := await names.adopted(stop)) is not None:
+            adoption = Adoption(self._settings, name, names, self._classifier, self._metrics, self._clock)
+            try:
+                if await adoption.run(stop):
+                    names.emptied(name)
+            except TaskDied as error:  # its own lanes go on; it is tried again
+                get_logger().warning("session_not_adopted", name=name, error=str(error))
+            finally:
+                names.give_up(name)
 
     async def _work(self, lane: str, gaps: GapWatch | None, stop: Stop) -> None:
         if await stop.or_until(self._started.wait()):
@@ -235,8 +249,8 @@ class Ingest:
         return carriers
 
     def _store(self, lane: str, encoder: Encoder) -> KafkaStore:
-        client_id = f"firenet-{self._settings.instance}-{lane}"
-        return KafkaStore(self._settings.kafka_bootstrap, client_id, encoder, self._metrics)
+        producer = client_id(self._settings.instance, lane)
+        return KafkaStore(self._settings.kafka_bootstrap, producer, encoder, self._metrics)
 
     def _devices(self, stamps: Stamps) -> dict[str, DeviceSource]:
         """Make the listeners that are switched on, and the lanes that they fill; nothing when all are off."""
@@ -264,33 +278,54 @@ class Ingest:
             self._ports["udp"] = DeviceDatagrams(settings.device_host, settings.udp_port, *where)
         return lanes.sources
 
-    def _broker(self, lane: str, filters: tuple[str, ...], stamps: Stamps) -> MqttSource:
+
+async def _count_gaps_alone(gaps: GapWatch, names: BrokerNames, stop: Stop) -> None:
+    """Where several share the messages each sees a part, and what it does not see is not lost."""
+    while not await stop.wait_for(0.5):
+        gaps.see_all(everything=names.alone)
+
+
+class Process:
+    """One process of ingest on its way to a name, and what works under it once it has one."""
+
+    def __init__(self, settings: IngestSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self.prometheus = process_registry()
+        self.metrics = Metrics(self.prometheus)
+        shares = settings.mqtt_share_group != ""
+        # Without a share group each name gets every message: then there is one, and whoever comes next stands by.
+        naming = Naming(new_token(), settings.instance, slots=MOST_SLOTS if shares else 1, adopts=shares)
+        host = f"{socket.gethostname()}, process {os.getpid()}"
+        self.names = BrokerNames(broker_of(settings), settings.mqtt_share_group, naming, host, self.metrics, clock)
+        self._ingest: Ingest | None = None
+
+    async def run(self, stop: Stop) -> None:
+        """Work until stop, then drain. Raises TaskDied when a part of it ended by itself, or the name was lost."""
         settings = self._settings
-        password = settings.mqtt_password.get_secret_value() if settings.mqtt_password is not None else None
-        broker = Broker(
-            settings.mqtt_host,
-            settings.mqtt_port,
-            settings.mqtt_protocol,
-            settings.mqtt_username or None,
-            password,
-            settings.mqtt_tls_ca or None,
+        status = StatusServer(settings.http_host, settings.http_port, self.readiness, self.prometheus)
+        tasks = {"status": status.serve(stop), "names": self.names.run(stop), "ingest": self._work(stop)}
+        try:
+            await supervise(stop, tasks, drain_s=settings.drain_s + CLOSING_S)
+        finally:
+            await self.names.close()  # after everything that works under the name
+
+    def readiness(self) -> Readiness:
+        checks = {"name": self.names.problem()}
+        if self._ingest is not None:
+            checks |= self._ingest.readiness().checks
+        return Readiness(
+            ready=self._ingest is not None and all(word == "ok" for word in checks.values()), checks=checks
         )
-        # Twice the window: what an older connection left may still be on its way to Kafka when a new one fills.
-        inbox = Inbox(stamps, self._clock, hold_messages=2 * settings.mqtt_window, hold_bytes=settings.mqtt_hold_bytes)
-        return MqttSource(
-            lane,
-            broker,
-            f"firenet-{settings.instance}-{lane}",
-            subscription(lane, filters, settings.mqtt_share_group, settings.instance),
-            inbox,
-            self._metrics,
-            self._clock,
-            window=settings.mqtt_window,
-            session_expiry_s=settings.mqtt_session_expiry_s,
-            silent_limit_s=settings.mqtt_silent_limit_s,
-        )
+
+    async def _work(self, stop: Stop) -> None:
+        name = await self.names.name(stop)
+        if name is None:
+            return
+        self._ingest = Ingest(self._settings.model_copy(update={"instance": name}), self._clock, self)
+        await self._ingest.run(stop)
 
 
 async def run(settings: IngestSettings, stop: Stop) -> None:
     """Run one ingest process until stop."""
-    await Ingest(settings, SystemClock()).run(stop)
+    await Process(settings, SystemClock()).run(stop)

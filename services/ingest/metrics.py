@@ -17,6 +17,7 @@ from services.kernel.words import REFUSAL_REASONS_IN_USE, ControlKind, ExchangeR
 
 LANES = ("main", "fire", "device", "device_fire")
 MQTT_LANES = LANES[:2]
+ADOPTED = ("stored", "repeated", "refused")
 WHOSE = ("gateway", "unregistered")
 
 _LATENCY_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
@@ -66,6 +67,14 @@ class Metrics:
         self.session_lost = counter(
             "mqtt_session_lost_total", "sessions the broker no longer had: possible loss", ("lane",)
         )
+        self.name_waiting = gauge("name_waiting", "1 while every name that would do is in use by another process")
+        self.other_members = gauge("other_members", "other processes of ingest that have names at the broker")
+        self.sessions_adopted = counter(
+            "sessions_adopted_total", "sessions of members that were gone, read to their end and ended"
+        )
+        self.adopted = counter(
+            "adopted_messages_total", "messages read from sessions of members that were gone", ("outcome",)
+        )
         self.sequence_missing = counter("sequence_missing_total", "numbers that gateways skipped: lost before us")
         self.sequence_found = counter(
             "sequence_found_total", "numbers that came after they had been counted as missing: taken back"
@@ -88,6 +97,7 @@ class Metrics:
         self._create_labels()
 
     def _create_labels(self) -> None:
+        self._create_outcomes()
         for kind in SignalKind:
             self.signals.labels(kind)
         for flag in Flag:
@@ -98,8 +108,6 @@ class Metrics:
             self.unusable_alarms.labels(*labels)
         for step in SequenceStep:
             self.numbers.labels(step)
-        for outcome in ("accepted", "refused", "gone"):
-            self.replays.labels(outcome)
         for why in EndReason:
             self.device_connections_ended.labels(why)
         for lane in LANES:
@@ -109,6 +117,11 @@ class Metrics:
             self.connects.labels(lane)
             self.session_lost.labels(lane)
             self.connected.labels(lane).set(0)
+
+    def _create_outcomes(self) -> None:
+        for counter, outcomes in ((self.adopted, ADOPTED), (self.replays, ("accepted", "refused", "gone"))):
+            for outcome in outcomes:
+                counter.labels(outcome)
 
 
 class ExchangeMetrics:

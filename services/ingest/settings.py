@@ -12,9 +12,10 @@ class IngestSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="INGEST_", extra="ignore", frozen=True, populate_by_name=True)
 
     instance: str = Field(
-        default="ingest-1",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$",
-        description="name of this process among all ingest processes; must outlive restarts: it names the session",
+        default="",
+        pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,39})?$",
+        description="name of this process among all ingest processes; its sessions at the broker have it. Empty: the"
+        " first of `ingest-1`, `ingest-2` .. that no other process holds. A name in use is waited for",
     )
     http_port: int = Field(default=9101, ge=1, le=65535, description="port of /metrics, /healthz and /readyz")
 

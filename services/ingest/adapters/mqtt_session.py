@@ -87,10 +87,15 @@ class MqttSession:
         expiry_s: int,
         on_open: Callable[[bool], None],
         on_change: Callable[[str], None],
+        leaves: tuple[str, ...] = (),
     ) -> None:
-        """`on_open(session_present)` comes before any delivery; `on_change` gets a reason when the state changed."""
+        """`on_open(session_present)` comes before any delivery; `on_change` gets a reason when the state changed.
+
+        `leaves`: filters that the session may have and shall have no more; what waits in it still comes.
+        """
         self._broker = broker
         self._filters = filters
+        self._leaves = leaves
         self._window = window
         self._expiry_s = expiry_s
         self._on_open = on_open
@@ -173,6 +178,8 @@ class MqttSession:
         Mosquitto 2.0.11, restarted with its persistence, says that the session is there and has forgotten its shared
         subscriptions: nothing would arrive any more, and nobody would notice.
         """
+        if self._leaves:  # before the subscription, and so granted with it
+            client.unsubscribe(list(self._leaves))
         if self._broker.v5:
             once = SubscribeOptions(qos=1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
             result, mid = client.subscribe([(name, once) for name in self._filters])

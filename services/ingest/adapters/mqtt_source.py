@@ -21,7 +21,7 @@ import contextvars
 import random
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,16 +42,28 @@ from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
 
+ASK_AGAIN_S = 0.05
+"""Between two questions whether we may connect."""
 HANGS_AFTER_S = 30.0
 """A turn takes half a second at most; a thread that has not turned for so long never will."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What a connection reads. `probe_topic` comes back through the same queue as the messages."""
+    """What a connection reads. `probe_topic` comes back through the same queue as the messages.
+
+    `leaves`: filters that its session shall gather for no longer.
+    """
 
     filters: tuple[str, ...]
     probe_topic: str
+    leaves: tuple[str, ...] = ()
+
+    @property
+    def without_messages(self) -> "Subscription":
+        """What is left to read of a session that nobody goes on with: what waits in it, and our probes behind that."""
+        messages = tuple(name for name in self.filters if name != self.probe_topic)
+        return Subscription((self.probe_topic,), self.probe_topic, leaves=messages)
 
 
 def subscription(lane: str, filters: Sequence[str], group: str, instance: str) -> Subscription:
@@ -83,16 +95,21 @@ class MqttSource:
         window: int,
         session_expiry_s: int,
         silent_limit_s: float = 10.0,
+        may_connect: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`silent_limit_s`: a probe is out and the broker says nothing at all for this long: a dead connection."""
+        """`silent_limit_s`: a probe is out and the broker says nothing at all for this long: a dead connection.
+
+        `may_connect`, asked before each connection: whether the client id is still ours.
+        """
         self._lane = lane
+        self._may_connect = may_connect
         self._silent_limit_s = silent_limit_s
         self._probes = Probes(reads.probe_topic, secrets.token_hex(8))
         self._inbox = inbox
         self._metrics = metrics
         self._clock = clock
         self._session = MqttSession(
-            broker, client_id, reads.filters, window, session_expiry_s, self._on_open, self._on_change
+            broker, client_id, reads.filters, window, session_expiry_s, self._on_open, self._on_change, reads.leaves
         )
         self._outbox = Outbox()
         self._waker = Waker()
@@ -190,6 +207,9 @@ class MqttSource:
         backoff = ReconnectBackoff()
         while not self._closing:
             self._turned_at = self._clock.monotonic()
+            if not self._may_connect():
+                self._pause(ASK_AGAIN_S)
+                continue
             end = AttemptEnd.UNREACHABLE
             try:
                 end = self._serve(self._session.connect())

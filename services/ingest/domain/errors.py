@@ -35,6 +35,14 @@ class ConnectionDied(IngestError):
         self.lane = lane
 
 
+class NameLost(IngestError):
+    """Another process works under our name now."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"another process took over the name {name}")
+        self.name = name
+
+
 class NotAllowed(IngestError):
     """A frame could do more than set a clock or ask; it is not sent."""
 

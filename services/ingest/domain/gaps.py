@@ -36,9 +36,20 @@ class GapWatch:
 
     def __init__(self, grace: timedelta = GRACE) -> None:
         """`grace`: how long a missing number may still come before it is reported as lost."""
-        self._seqs = SequenceCounter(grace=grace)
-        self._serials = SequenceCounter(SERIALS, grace)
+        self._grace = grace
+        self._paused = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._seqs = SequenceCounter(grace=self._grace)
+        self._serials = SequenceCounter(SERIALS, self._grace)
         self._followed: dict[str, int] = {}
+
+    def see_all(self, everything: bool) -> None:
+        """Count only while all messages come to this process; each time that begins, meet every gateway anew."""
+        if self._paused is everything:
+            self._paused = not everything
+            self._begin()
 
     def follow(
         self, accepted: Accepted, steps: Counter[SequenceStep], proven: datetime | None, *, overtakes: bool = False
@@ -49,7 +60,7 @@ class GapWatch:
         than that of the other messages.
         """
         arrival = accepted.arrival
-        if arrival.retained:
+        if arrival.retained or self._paused:
             return accepted  # kept by the broker, and counted long ago
         if (
             len(accepted.signals) == 1

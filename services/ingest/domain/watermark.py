@@ -62,7 +62,8 @@ class InstanceWatermark:
 
     def leaving_tick(self, now: datetime) -> Tick | None:
         """Return the tick that ends an orderly stop, None when this instance never proved anything."""
-        return None if self._ticked_until is None else self._next(self._ticked_until, now, leaving=True)
+        until = self._ticked_until or self.proven_until()
+        return None if until is None else self._next(until, now, leaving=True)
 
     def _next(self, proven: datetime, now: datetime, *, leaving: bool) -> Tick:
         self._number += 1

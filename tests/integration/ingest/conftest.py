@@ -33,6 +33,7 @@ class Site:
         self._folder = folder
         self._settings = settings
         self.ingest = self.twin()
+        self._members: list[IngestProcess] = []
         self._gateways: list[Gateway] = []
 
     async def gateways(self, count: int) -> list[Gateway]:
@@ -55,6 +56,12 @@ class Site:
         """Return another process under the same name, as a careless deployment would start it."""
         return IngestProcess(self._folder, self.kafka.bootstrap, self.broker.port, f"i{self._names}", **self._settings)
 
+    def member(self) -> IngestProcess:
+        """Return one more process of the same share group, which nobody gave a name."""
+        group = {"INGEST_MQTT_SHARE_GROUP": f"i{self._names}"} | self._settings
+        self._members.append(IngestProcess(self._folder, self.kafka.bootstrap, self.broker.port, "", **group))
+        return self._members[-1]
+
     async def written(self) -> Written:
         """Return what stands in Kafka since this site is there: many tests before it wrote to the same Kafka."""
         return await read_all(self.kafka.bootstrap, self._since)
@@ -62,7 +69,8 @@ class Site:
     async def close(self) -> None:
         for gateway in self._gateways:
             gateway.close()
-        await self.ingest.stop()
+        for process in (self.ingest, *self._members):
+            await process.stop()
 
 
 @pytest.fixture

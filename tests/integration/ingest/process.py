@@ -52,7 +52,7 @@ class IngestProcess:
 
     def __init__(self, folder: Path, bootstrap: str, mqtt_port: int, instance: str, **settings: str) -> None:
         (self.port,) = free_ports(1)
-        self._log = folder / f"{instance}.log"
+        self._log = folder / f"{instance or self.port}.log"
         self._env = {
             **os.environ,
             "FIRENET_KAFKA_BOOTSTRAP": bootstrap,
@@ -65,15 +65,20 @@ class IngestProcess:
         self._process: subprocess.Popen[bytes] | None = None
 
     async def start(self) -> None:
-        with self._log.open("ab") as log:
-            command = [sys.executable, "-m", "services.ingest"]
-            process = await asyncio.to_thread(subprocess.Popen, command, env=self._env, stdout=log, stderr=log)
-        self._process = process
-        try:  # once is enough: a twin under the same name may throw it out again at once
+        await self.launch()
+        process = self._process
+        assert process is not None
+        try:
             await until(lambda: process.poll() is not None or self.ready())
         except TimeoutError:
             raise AssertionError(f"not ready: {self.checks()}\n{self.log()[-3000:]}") from None
         assert process.poll() is None, self.log()[-3000:]
+
+    async def launch(self) -> None:
+        """Start it without waiting for anything."""
+        with self._log.open("ab") as log:
+            command = [sys.executable, "-m", "services.ingest"]
+            self._process = await asyncio.to_thread(subprocess.Popen, command, env=self._env, stdout=log, stderr=log)
 
     def connect_to(self, mqtt_port: int, silent_limit_s: int = 3) -> None:
         """Reach the broker over another port from the next start on, and soon give a dead connection up."""

@@ -152,21 +152,6 @@ async def test_what_a_broker_took_and_lost_is_counted_and_stands_on_the_topic(ow
 
 
 @pytest.mark.chaos
-async def test_a_second_process_under_the_same_name_takes_over_and_loses_nothing(site: Site) -> None:
-    gateways = await site.gateways(2)
-    await site.ingest.start()
-    loading = asyncio.create_task(load(gateways, 600))
-    await until(lambda: site.ingest.metric("stored_total") > 100)
-    twin = site.twin()
-    await twin.start()  # the broker throws the first out; it calls again and throws the second out
-    await until(lambda: site.ingest.metric("mqtt_connects_total") > 2)
-    assert await twin.stop() == 0
-    await loading
-    await until(lambda: site.ingest.metric("mqtt_connected") == 2)
-    await assert_nothing_lost(site, gateways)
-
-
-@pytest.mark.chaos
 async def test_a_broker_that_forgot_the_session_is_noticed(own_broker_site: Site) -> None:
     site = own_broker_site
     gateways = await site.gateways(1)

@@ -13,7 +13,7 @@ def config(folder: Path, secured: Secured | None) -> list[str]:
 
 
 def test_without_the_setting_the_broker_is_open_and_on_loopback(tmp_path: Path) -> None:
-    assert run_options({}) == run_options({"FIRENET_MQTT_TLS": "0"}) == Options(patient=True)
+    assert run_options({}, tmp_path) == run_options({"FIRENET_MQTT_TLS": "0"}, tmp_path) == Options(patient=True)
     lines = config(tmp_path, None)
     assert "listener 2000 127.0.0.1" in lines
     assert "allow_anonymous true" in lines
@@ -38,9 +38,10 @@ def test_every_deployed_listener_is_encrypted_and_bound_to_rights() -> None:
         assert "\npassword_file " in listener or "\nrequire_certificate true" in listener
 
 
-def test_the_setting_takes_mosquitto_and_names_where_gateways_find_it() -> None:
+def test_the_setting_takes_mosquitto_and_names_where_gateways_find_it(tmp_path: Path) -> None:
     found = run_options(
-        {"FIRENET_MQTT_TLS": "1", "FIRENET_MQTT_BIND": "0.0.0.0", "FIRENET_MQTT_NAMES": "mqtt.example 192.0.2.1"}
+        {"FIRENET_MQTT_TLS": "1", "FIRENET_MQTT_BIND": "0.0.0.0", "FIRENET_MQTT_NAMES": "mqtt.example 192.0.2.1"},
+        tmp_path,
     )
     assert (found.mosquitto, found.secured, found.share_group) == (True, True, "ingest")
     assert (found.mqtt_bind, found.mqtt_names) == ("0.0.0.0", ("mqtt.example", "192.0.2.1"))

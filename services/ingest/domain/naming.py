@@ -1,0 +1,320 @@
+"""Which process of ingest has which name, and whose sessions at the broker nobody reads any more.
+
+A name is what a process of ingest is known by: to the broker, which keeps a session for it with all that waits there,
+and to rules, which waits for its ticks. Two processes of one name throw each other out of that session. So a process
+connects under a name only while it *holds* it. The register is the broker itself, in two kinds of retained records;
+where they are lost, the sessions that they speak of are lost too:
+
+    members/{token}   the names that one process claims, said again every second; its last will clears it
+    sessions/{name}   sessions of this name gather messages, whether or not anybody reads them; or they were ended
+
+    joining --all records heard--> claiming --own claim heard first--> held --another holds it--> lost: process ends
+       ^                             |   ^                               |
+       | connection cut              v   | free again                    +--> adopts sessions that nobody reads
+       +-- from every state        waiting
+
+Of two claims the one that the broker passed on first counts: all members hear them in the same order. A member that
+ends, or dies, is gone at once by its will; one that stands still, as soon as the broker misses its pings.
+
+A session whose member is gone keeps its share of what `$share` deals out. A member that is there *adopts* it: takes
+the name in addition, reads what waits, and ends the session. Should the member come back after that, it ends too, and
+begins anew as a process that has read nothing.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+SLOT = "ingest-{}"
+MOST_SLOTS = 64
+SAY_EVERY_S = 1.0
+VALID_S = 5.0
+"""So long after the broker last passed our claim on we may open connections under our names; less than `LAPSES_S`."""
+LAPSES_S = 10.0
+"""A claim that is not said again for so long is of a process whose will was lost with the broker."""
+STOOD_STILL_S = 3.0
+"""We turn four times a second: after a longer pause it was we who heard nothing, not they who said nothing."""
+SETTLE_S = 1.0
+ADOPT_AFTER_S = 2.0
+"""A member on its way back needs longer; fires that wait in its session must not."""
+MOST_RECORDS = 256
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
+
+
+class Say(NamedTuple):
+    """A record to publish under `kind` and `key`; empty `names` clear a member, not `there`: a session was ended."""
+
+    kind: Literal["members", "sessions"]
+    key: str
+    names: tuple[str, ...] = ()
+    there: bool = False
+
+
+@dataclass(slots=True)
+class _Member:
+    names: tuple[str, ...]
+    host: str
+    heard_at: float
+
+
+class NameRegister:
+    """What the records say. For each name the tokens that claim it, the holder first."""
+
+    def __init__(self) -> None:
+        self._members: dict[str, _Member] = {}
+        self._claims: dict[str, list[str]] = {}
+        self.unread_since: dict[str, float] = {}
+        """The names that have sessions; since when nobody has held each, or when it was last held."""
+        self.ended: set[str] = set()
+        """The names whose sessions another member ended, until somebody has sessions under them again."""
+
+    def heard(self, token: str, names: Sequence[str], host: str, now: float) -> None:
+        known = self._members.get(token)
+        if known is None and len(self._members) >= MOST_RECORDS:
+            return
+        names = tuple(name for name in names if _NAME.fullmatch(name))
+        for name in set(known.names if known else ()) - set(names):
+            self._withdraw(token, name)
+        for name in names:
+            claims = self._claims.setdefault(name, [])
+            if token not in claims:
+                claims.append(token)
+        self._members[token] = _Member(names, host, now)
+
+    def gone(self, token: str) -> None:
+        member = self._members.pop(token, None)
+        for name in member.names if member else ():
+            self._withdraw(token, name)
+
+    def heard_session(self, name: str, now: float, *, there: bool) -> None:
+        if not _NAME.fullmatch(name) or len(self.unread_since) + len(self.ended) >= 2 * MOST_RECORDS:
+            return
+        if there:
+            self.unread_since.setdefault(name, now)
+            self.ended.discard(name)
+        else:
+            self.unread_since.pop(name, None)
+            self.ended.add(name)
+
+    def holder(self, name: str) -> str | None:
+        claims = self._claims.get(name)
+        return claims[0] if claims else None
+
+    def claims(self, token: str, name: str) -> bool:
+        return token in self._claims.get(name, ())
+
+    def host_of(self, name: str) -> str:
+        member = self._members.get(self.holder(name) or "")
+        return member.host if member else ""
+
+    def lapsed(self, now: float, but: str) -> list[str]:
+        return [token for token, one in self._members.items() if token != but and now - one.heard_at > LAPSES_S]
+
+    def others(self, but: str) -> int:
+        return sum(1 for token, one in self._members.items() if token != but and one.names)
+
+    def shift(self, seconds: float) -> None:
+        for member in self._members.values():
+            member.heard_at += seconds
+        for name in self.unread_since:
+            self.unread_since[name] += seconds
+
+    def begin_anew(self, own: str, now: float) -> None:
+        """Before all records are heard again: ours counts when it is heard, the others until they lapse."""
+        self.gone(own)
+        self.unread_since.clear()
+        self.ended.clear()
+        for member in self._members.values():
+            member.heard_at = now
+
+    def note_readers(self, now: float) -> None:
+        for name in self.unread_since:
+            if self.holder(name) is not None:
+                self.unread_since[name] = now
+
+    def _withdraw(self, token: str, name: str) -> None:
+        claims = self._claims.get(name, [])
+        if token in claims:
+            claims.remove(token)
+        if not claims:
+            self._claims.pop(name, None)
+
+
+class Naming:
+    """The way of one process to its name. Instants are seconds of a monotonic clock. Not thread-safe."""
+
+    def __init__(self, token: str, wanted: str, *, slots: int = MOST_SLOTS, adopts: bool = True) -> None:
+        """`wanted`: the only name that will do; empty: the first free one of `ingest-1` to `ingest-{slots}`.
+
+        `adopts`: members share the messages, so sessions that nobody reads are read.
+        """
+        self.token = token
+        self._wanted = wanted
+        self._slots = slots
+        self._adopts = adopts
+        self._register = NameRegister()
+        self._joined_at: float | None = None
+        self._turned_at: float | None = None
+        self._echo_at: float | None = None
+        self._claimed: str | None = None
+        self._adopting: str | None = None
+        self._said: tuple[str, ...] = ()
+        self._said_at = 0.0
+        self._marked_at: float | None = None
+        self._emptied: list[str] = []
+        self.own: str | None = None
+        """The name that was held once; it is never changed for another."""
+        self.lost = False
+        """Another process holds our name, or has ended its sessions: whoever works under it must end."""
+
+    def cut(self) -> None:
+        self._joined_at = None
+
+    def joining(self, now: float) -> None:
+        """All records will be heard from the beginning, and then `joined` is called."""
+        self._joined_at = None
+        self._register.begin_anew(self.token, now)
+        self._said = ()
+
+    def joined(self, now: float) -> None:
+        self._joined_at = now
+
+    def heard(self, token: str, names: Sequence[str], host: str, now: float) -> None:
+        self._register.heard(token, names, host, now)
+        if token == self.token:
+            self._echo_at = now
+
+    def gone(self, token: str) -> None:
+        self._register.gone(token)
+
+    def heard_session(self, name: str, now: float, *, there: bool) -> None:
+        self._register.heard_session(name, now, there=there)
+
+    def holds(self, name: str, now: float) -> bool:
+        """Say whether a connection under `name` may be opened now."""
+        return (
+            not self.lost
+            and self._joined_at is not None
+            and self._echo_at is not None
+            and now - self._echo_at < VALID_S
+            and name in (self.own, self._adopting)
+            and name not in self._register.ended
+            and self._register.holder(name) == self.token
+        )
+
+    @property
+    def adopted(self) -> str | None:
+        """The name whose sessions are ours to read and to end."""
+        name = self._adopting
+        return name if name is not None and self._register.holder(name) == self.token else None
+
+    @property
+    def others(self) -> int:
+        """How many other processes claim names."""
+        return self._register.others(self.token)
+
+    def waits_for(self) -> tuple[str, str] | None:
+        """Return the name that would do and who holds it (host and process); None while nothing is waited for."""
+        if self._joined_at is None or self.own is not None or self._claimed is not None or self._pick() is not None:
+            return None
+        name = self._wanted or SLOT.format(1)
+        return name, self._register.host_of(name)
+
+    def problem(self, now: float) -> str:
+        """Return `ok`, or why this process may not work under its name, in one sentence."""
+        if self.lost:
+            return f"{self.own} was taken over by another process; this one ends"
+        if (waits := self.waits_for()) is not None:
+            which = waits[0] if self._wanted or self._slots == 1 else f"each of {self._slots} names"
+            return f"{which} is in use ({waits[1]}); waiting until it is free"
+        if self._joined_at is None:
+            return "the broker, which knows the names in use, is not reached"
+        if self.own is None or not self.holds(self.own, now):
+            return "not confirmed by the broker"
+        return "ok"
+
+    def emptied(self, name: str) -> None:
+        """The sessions of an adopted name are read to their end, and ended."""
+        self._emptied.append(name)
+        self.give_up(name)
+
+    def give_up(self, name: str) -> None:
+        """Let an adopted name go; its sessions may stay."""
+        if self._adopting == name:
+            self._adopting = None
+
+    def turn(self, now: float) -> list[Say]:
+        """Return what to publish now. To be called whenever something was heard, and four times a second."""
+        before, self._turned_at = self._turned_at, now
+        if before is not None and now - before > STOOD_STILL_S:
+            self._register.shift(now - before)
+        if self._joined_at is None or self.lost:
+            return []
+        says = []
+        for token in self._register.lapsed(now, but=self.token):
+            self._register.gone(token)
+            says.append(Say("members", token))
+        self._register.note_readers(now)
+        for name in self._emptied:
+            self._register.heard_session(name, now, there=False)
+            says.append(Say("sessions", name))
+        self._emptied.clear()
+        if self.own is None:
+            says += self._claim(now)
+        else:
+            says += self._keep(self.own, now, self._joined_at)
+        names = tuple(name for name in (self.own or self._claimed, self._adopting) if name is not None)
+        if names != self._said or (names and now - self._said_at >= SAY_EVERY_S):
+            self._said, self._said_at = names, now
+            says.append(Say("members", self.token, names))
+        return says
+
+    def _claim(self, now: float) -> list[Say]:
+        if self._claimed is not None and self._register.claims(self.token, self._claimed):
+            if self._register.holder(self._claimed) != self.token:
+                self._claimed = None  # another was first
+            elif self._claimed in self._register.unread_since:
+                self.own = self._claimed
+                return []
+            else:
+                return self._mark(self._claimed, now)
+        if self._claimed is None:
+            self._claimed = self._pick()
+        return []
+
+    def _keep(self, own: str, now: float, joined_at: float) -> list[Say]:
+        holder = self._register.holder(own)
+        if own in self._register.ended or holder not in (None, self.token):
+            self.lost = own in self._register.ended or now - joined_at > SETTLE_S
+            return []
+        adopting = self._adopting
+        if adopting is not None and self._register.claims(self.token, adopting) and self.adopted is None:
+            self._adopting = None  # another was first
+        elif adopting is None and self._adopts and holder == self.token:  # never ours, while our claim is on its way
+            self._adopting = next(self._unread(now), None)
+        return self._mark(own, now) if own not in self._register.unread_since else []
+
+    def _mark(self, name: str, now: float) -> list[Say]:
+        """Say that a session of this name is about to be: what waits in it must be found, whatever becomes of us."""
+        if self._marked_at is not None and now - self._marked_at < SAY_EVERY_S:
+            return []
+        self._marked_at = now
+        return [Say("sessions", name, there=True)]
+
+    def _unread(self, now: float) -> Iterator[str]:
+        return iter(
+            [
+                name
+                for name, since in self._register.unread_since.items()
+                if name != self.own and self._register.holder(name) is None and now - since >= ADOPT_AFTER_S
+            ]
+        )
+
+    def _pick(self) -> str | None:
+        """Return a free name: one whose session waits to be read before one that has none."""
+        if self._wanted:
+            return None if self._register.holder(self._wanted) is not None else self._wanted
+        slots = (SLOT.format(number) for number in range(1, self._slots + 1))
+        free = [name for name in slots if self._register.holder(name) is None]
+        return next((name for name in free if name in self._register.unread_since), free[0] if free else None)

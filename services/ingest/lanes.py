@@ -1,0 +1,192 @@
+"""The lanes of one name at the broker: those of this process, and those of a member that is gone."""
+
+import asyncio
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry
+
+from services.ingest.adapters.broker_names import BrokerNames, end_session
+from services.ingest.adapters.inbox import Inbox
+from services.ingest.adapters.kafka_store import KafkaStore
+from services.ingest.adapters.last_tick import find_predecessor
+from services.ingest.adapters.mqtt_session import Broker
+from services.ingest.adapters.mqtt_source import MqttSource, subscription
+from services.ingest.adapters.stamps import Stamps
+from services.ingest.adapters.wire import Encoder
+from services.ingest.domain.topics import FIRE_FILTERS, MAIN_FILTERS
+from services.ingest.domain.watermark import MAX_AHEAD, InstanceWatermark
+from services.ingest.metrics import Metrics
+from services.ingest.settings import IngestSettings
+from services.ingest.worker.classifier import Classifier
+from services.ingest.worker.lane import LaneWorker
+from services.ingest.worker.ticker import Ticker
+from services.runtime.clock import Clock
+from services.runtime.lifecycle import Stop, supervise
+from services.runtime.logging import get_logger
+
+FILTERS = {"main": MAIN_FILTERS, "fire": FIRE_FILTERS}
+LOOK_EVERY_S = 0.1
+
+
+def broker_of(settings: IngestSettings) -> Broker:
+    password = settings.mqtt_password.get_secret_value() if settings.mqtt_password is not None else None
+    return Broker(
+        settings.mqtt_host,
+        settings.mqtt_port,
+        settings.mqtt_protocol,
+        settings.mqtt_username or None,
+        password,
+        settings.mqtt_tls_ca or None,
+    )
+
+
+def client_id(name: str, lane: str) -> str:
+    """Return what the session of a lane is called at the broker, and its producer at Kafka."""
+    return f"firenet-{name}-{lane}"
+
+
+def mqtt_source(
+    settings: IngestSettings,
+    name: str,
+    lane: str,
+    stamps: Stamps,
+    metrics: Metrics,
+    clock: Clock,
+    may_connect: Callable[[], bool],
+    *,
+    goes_on: bool = True,
+) -> MqttSource:
+    """Return a lane of `name` at the broker. Not `goes_on`: only what waits in its session is read."""
+    # Twice the window: what an older connection left may still be on its way to Kafka when a new one fills.
+    inbox = Inbox(stamps, clock, hold_messages=2 * settings.mqtt_window, hold_bytes=settings.mqtt_hold_bytes)
+    reads = subscription(lane, FILTERS[lane], settings.mqtt_share_group, name)
+    return MqttSource(
+        lane,
+        broker_of(settings),
+        client_id(name, lane),
+        reads if goes_on else reads.without_messages,
+        inbox,
+        metrics,
+        clock,
+        window=settings.mqtt_window,
+        session_expiry_s=settings.mqtt_session_expiry_s,
+        silent_limit_s=settings.mqtt_silent_limit_s,
+        may_connect=may_connect,
+    )
+
+
+async def follow_on(bootstrap: str, name: str, stamps: Stamps, watermark: InstanceWatermark, clock: Clock) -> None:
+    """Go on where an earlier process of this name was, should the clock have been set back meanwhile."""
+    last = await find_predecessor(bootstrap, name)
+    if last is None:
+        return
+    ahead = last.stamped_at - clock.now()
+    if ahead > MAX_AHEAD:
+        get_logger().error("clock_far_behind_the_log", ahead_s=ahead.total_seconds())
+    else:
+        stamps.go_on_from(last.stamped_at)
+    watermark.follow_on(last, stamps.next())
+
+
+class Adoption:
+    """The end of a member that is gone: what waits in its sessions is stored under its name, with ticks of its own;
+    the last one says that it leaves, so that nobody waits for it any more; then the broker forgets the sessions.
+    """
+
+    def __init__(
+        self,
+        settings: IngestSettings,
+        name: str,
+        names: BrokerNames,
+        classifier: Classifier,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self._settings = settings
+        self._name = name
+        self._names = names
+        self._shared = metrics
+        self._clock = clock
+        own = Metrics(CollectorRegistry())  # the gauges of this process are about its own lanes
+        self._stamps = stamps = Stamps(clock)
+        self._sources = {
+            lane: mqtt_source(settings, name, lane, stamps, own, clock, lambda: names.holds(name), goes_on=False)
+            for lane in FILTERS
+        }
+        encoder = Encoder(name)
+        self._stores = {
+            lane: KafkaStore(settings.kafka_bootstrap, client_id(name, lane), encoder, own)
+            for lane in (*FILTERS, "ticks")
+        }
+        since = stamps.next()
+        self._watermark = InstanceWatermark(FILTERS, epoch=int(since.timestamp() * 1000), since=since)
+        self._ticker = Ticker(
+            list(self._sources.values()), self._watermark, self._stores["ticks"], own, clock, stamps.next
+        )
+        self._workers = {
+            lane: LaneWorker(
+                lane,
+                source,
+                self._stores[lane],
+                classifier,
+                self._watermark,
+                None,  # what others got of the same gateway is not known here
+                own,
+                clock,
+                batch_messages=settings.batch_messages,
+                batch_every_s=settings.batch_every_ms / 1000 if lane == "main" else 0,
+                overtakes=lane == "fire",
+            )
+            for lane, source in self._sources.items()
+        }
+
+    async def run(self, stop: Stop) -> bool:
+        """Return whether all is stored and the sessions are ended; not when stopped, or when the name went away."""
+        get_logger().info("session_adopting", name=self._name)
+        ending = Stop()
+        try:
+            for store in self._stores.values():
+                if not await store.start(stop):
+                    return False
+            await follow_on(self._settings.kafka_bootstrap, self._name, self._stamps, self._watermark, self._clock)
+            for source in self._sources.values():
+                source.start()
+            tasks = {f"adopt-{lane}": worker.run(ending) for lane, worker in self._workers.items()}
+            tasks |= {f"adopt-watch-{lane}": source.watch(ending) for lane, source in self._sources.items()}
+            tasks["adopt-ticks"] = self._ticker.run(ending)
+            working = asyncio.create_task(supervise(ending, tasks, drain_s=self._settings.drain_s))
+            empty = await self._until_empty(stop, working)
+            ending.set()
+            await working
+            if empty:
+                await self._ticker.leave()
+        finally:
+            ending.set()
+            for source in self._sources.values():
+                await source.close()
+            await asyncio.gather(*(store.close() for store in self._stores.values()))
+            self._count()
+        return empty and await self._end_sessions()
+
+    async def _until_empty(self, stop: Stop, working: asyncio.Task[None]) -> bool:
+        """A probe that came back on both lanes stood behind all that waited there: then nothing does any more."""
+        while self._watermark.proven_until() is None:
+            if working.done() or not self._names.still_adopted(self._name) or await stop.wait_for(LOOK_EVERY_S):
+                return False
+        return True
+
+    async def _end_sessions(self) -> bool:
+        broker = broker_of(self._settings)
+        ended = [await asyncio.to_thread(end_session, broker, client_id(self._name, lane)) for lane in FILTERS]
+        if all(ended):
+            self._shared.sessions_adopted.inc()
+            counts = {lane: source.counts().received for lane, source in self._sources.items()}
+            get_logger().info("session_ended", name=self._name, **counts)
+        return all(ended)
+
+    def _count(self) -> None:
+        for source in self._sources.values():
+            counts = source.counts()
+            self._shared.adopted.labels("stored").inc(counts.stored)
+            self._shared.adopted.labels("repeated").inc(counts.repeated)
+            self._shared.adopted.labels("refused").inc(sum(counts.refused.values()))

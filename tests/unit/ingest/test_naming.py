@@ -1,0 +1,299 @@
+"""Names of processes: whatever the order in which they hear of each other, no two hold one name."""
+
+import itertools
+import random
+from collections import deque
+from dataclasses import dataclass, field
+
+import pytest
+
+from services.ingest.adapters.broker_names import read_claim
+from services.ingest.domain.naming import ADOPT_AFTER_S, LAPSES_S, VALID_S, Naming, Say
+
+
+@dataclass
+class Member:
+    naming: Naming
+    ahead: deque[Say | None] = field(default_factory=deque)
+    """What the broker has passed on and the member has not read yet; None: all records were heard."""
+    connected: bool = False
+
+
+class Broker:
+    """Keeps records, passes each on to everybody in one order, and says the last will of whoever is cut off."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.kept: dict[tuple[str, str], Say] = {}
+        self.members: list[Member] = []
+        self._tokens = itertools.count()
+
+    def member(self, wanted: str = "", *, slots: int = 8, adopts: bool = True) -> Member:
+        self.members.append(Member(Naming(f"t{next(self._tokens)}", wanted, slots=slots, adopts=adopts)))
+        self.connect(self.members[-1])
+        return self.members[-1]
+
+    def connect(self, member: Member) -> None:
+        member.connected = True
+        member.naming.joining(self.now)
+        member.ahead.clear()
+        member.ahead.extend([*self.kept.values(), None])
+
+    def cut(self, member: Member) -> None:
+        """The will comes at once; the member learns of it when it turns to the connection."""
+        member.connected = False
+        member.ahead.clear()
+        self.publish(Say("members", member.naming.token))
+        member.naming.cut()
+
+    def publish(self, say: Say) -> None:
+        if say.kind == "members" and not say.names:
+            self.kept.pop((say.kind, say.key), None)
+        else:
+            self.kept[say.kind, say.key] = say
+        for member in self.members:
+            if member.connected:
+                member.ahead.append(say)
+
+    def turn(self, member: Member) -> None:
+        if member.connected:
+            for say in member.naming.turn(self.now):
+                self.publish(say)
+
+    def read(self, member: Member) -> None:
+        if not member.ahead:
+            return
+        say, naming = member.ahead.popleft(), member.naming
+        if say is None:
+            naming.joined(self.now)
+        elif say.kind == "sessions":
+            naming.heard_session(say.key, self.now, there=say.there)
+        elif say.names:
+            naming.heard(say.key, say.names, f"host of {say.key}", self.now)
+        else:
+            naming.gone(say.key)
+
+    def pass_time(self, seconds: float, *but: Member) -> None:
+        """Let everybody but these turn and read all the while."""
+        end = self.now + seconds
+        while self.now < end:
+            self.now += 0.25
+            for member in self.members:
+                if member not in but:
+                    self.turn(member)
+                    while member.ahead:
+                        self.read(member)
+
+    def holders(self) -> dict[str, list[str]]:
+        held: dict[str, list[str]] = {}
+        for member in self.members:
+            for name in {member.naming.own, member.naming.adopted} - {None}:
+                if name is not None and member.naming.holds(name, self.now):
+                    held.setdefault(name, []).append(member.naming.token)
+        return held
+
+
+@pytest.fixture
+def broker() -> Broker:
+    return Broker()
+
+
+def test_a_process_alone_has_the_first_name_and_marks_its_session_before_it_connects(broker: Broker) -> None:
+    one = broker.member()
+    broker.pass_time(2)
+    assert one.naming.own == "ingest-1"
+    assert one.naming.problem(broker.now) == "ok"
+    assert broker.kept["sessions", "ingest-1"].there
+
+
+def test_a_second_process_of_one_name_waits_names_the_first_and_follows_it(broker: Broker) -> None:
+    first = broker.member("site-a")
+    broker.pass_time(2)
+    second = broker.member("site-a")
+    broker.pass_time(60)
+    assert second.naming.waits_for() == ("site-a", "host of t0")
+    assert "site-a is in use (host of t0)" in second.naming.problem(broker.now)
+    assert broker.holders() == {"site-a": ["t0"]}
+    broker.cut(first)
+    broker.pass_time(1, first)
+    assert broker.holders() == {"site-a": ["t1"]}
+    assert second.naming.waits_for() is None
+
+
+def test_without_a_share_group_the_second_process_stands_by(broker: Broker) -> None:
+    broker.member(slots=1, adopts=False)
+    broker.pass_time(2)
+    second = broker.member(slots=1, adopts=False)
+    broker.pass_time(2)
+    assert second.naming.own is None
+    assert "ingest-1 is in use" in second.naming.problem(broker.now)
+
+
+def test_a_record_whose_process_died_with_the_broker_is_cleared_after_a_while(broker: Broker) -> None:
+    broker.publish(Say("members", "dead", ("ingest-1",)))
+    waits = broker.member("ingest-1")
+    broker.pass_time(LAPSES_S)
+    assert broker.holders() == {}
+    broker.pass_time(2)
+    assert waits.naming.own == "ingest-1"
+    assert ("members", "dead") not in broker.kept
+
+
+def test_who_stood_still_takes_nobody_for_dead(broker: Broker) -> None:
+    still, other = broker.member(), broker.member()
+    broker.pass_time(2)
+    broker.now += 10 * LAPSES_S  # the whole machine, so no will
+    broker.turn(still)
+    assert still.naming.others == 1
+    assert not still.naming.holds("ingest-1", broker.now), "but its own claim it must hear again first"
+    broker.pass_time(1)
+    assert broker.holders() == {"ingest-1": ["t0"], "ingest-2": ["t1"]}
+    assert other.naming.own == "ingest-2"
+
+
+def test_a_session_that_nobody_reads_is_adopted_by_one_and_only_after_a_moment(broker: Broker) -> None:
+    members = [broker.member() for _ in range(3)]
+    broker.pass_time(2)
+    gone = members[2]
+    broker.cut(gone)
+    broker.pass_time(ADOPT_AFTER_S / 2, gone)
+    assert {one.naming.adopted for one in members[:2]} == {None}
+    broker.pass_time(ADOPT_AFTER_S, gone)
+    adopted = [one.naming.adopted for one in members[:2]]
+    assert sorted(map(str, adopted)) == ["None", "ingest-3"]
+    reader = members[adopted.index("ingest-3")]
+    reader.naming.emptied("ingest-3")
+    broker.pass_time(1, gone)
+    assert not broker.kept["sessions", "ingest-3"].there
+    assert reader.naming.adopted is None
+    assert reader.naming.own is not None
+
+
+def test_a_member_whose_session_was_ended_meanwhile_ends_and_its_name_is_free(broker: Broker) -> None:
+    reader, frozen = broker.member(), broker.member()
+    broker.pass_time(2)
+    broker.cut(frozen)
+    broker.pass_time(ADOPT_AFTER_S + 1, frozen)
+    reader.naming.emptied("ingest-2")
+    broker.pass_time(1, frozen)
+    broker.connect(frozen)
+    broker.pass_time(1)
+    assert frozen.naming.lost
+    assert "ingest-2" not in broker.holders()
+    broker.cut(frozen)
+    again = broker.member()
+    broker.pass_time(2, frozen)
+    assert again.naming.own == "ingest-2"
+
+
+def test_a_restarted_process_goes_on_with_the_session_that_waits(broker: Broker) -> None:
+    first, second = broker.member(), broker.member()
+    broker.pass_time(2)
+    broker.cut(first)
+    broker.cut(second)
+    broker.publish(Say("sessions", "ingest-1", there=False))
+    again = broker.member()
+    broker.pass_time(1, first, second)
+    assert again.naming.own == "ingest-2"
+
+
+def test_a_cut_connection_keeps_the_name_and_allows_no_connection_meanwhile(broker: Broker) -> None:
+    one = broker.member()
+    broker.pass_time(2)
+    broker.cut(one)
+    assert not one.naming.holds("ingest-1", broker.now)
+    assert one.naming.problem(broker.now) != "ok"
+    broker.connect(one)
+    broker.pass_time(1)
+    assert one.naming.holds("ingest-1", broker.now)
+    assert not one.naming.lost
+
+
+def test_a_process_whose_claim_is_late_does_not_take_its_own_session_for_left(broker: Broker) -> None:
+    one = broker.member()
+    broker.pass_time(2)
+    broker.cut(one)
+    broker.connect(one)
+    while one.ahead:
+        broker.read(one)
+    for _ in range(int(4 * (ADOPT_AFTER_S + 2))):  # the broker is slow to pass on what we say
+        broker.now += 0.25
+        broker.turn(one)
+    broker.pass_time(1)
+    assert one.naming.adopted is None
+    assert broker.holders() == {"ingest-1": ["t0"]}
+
+
+def test_a_claim_that_the_broker_does_not_pass_on_is_good_for_seconds_only(broker: Broker) -> None:
+    one = broker.member()
+    broker.pass_time(2)
+    broker.now += VALID_S + 1
+    assert not one.naming.holds("ingest-1", broker.now)
+
+
+def test_a_broker_that_forgot_everything_is_told_again(broker: Broker) -> None:
+    members = [broker.member("a"), broker.member("b")]
+    broker.pass_time(2)
+    waits = broker.member("a")
+    broker.pass_time(2)
+    broker.kept.clear()
+    for member in (waits, *members):  # who waits is back first, and must not take what it knew to be held
+        member.connected = False
+        member.naming.cut()
+    broker.connect(waits)
+    broker.pass_time(2, *members)
+    for member in members:
+        broker.connect(member)
+    broker.pass_time(2 * LAPSES_S)
+    assert broker.holders() == {"a": ["t0"], "b": ["t1"]}
+    assert broker.kept["sessions", "a"].there
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_in_every_order_of_starts_ends_and_cuts_no_two_hold_one_name(broker: Broker, seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(4):
+        broker.member(chance.choice(["", "", "ingest-1", "ingest-2"]))
+    for _ in range(1500):
+        member = chance.choice(broker.members)
+        roll = chance.random()
+        if roll < 0.01:
+            (broker.cut if member.connected else broker.connect)(member)
+        elif roll < 0.4:
+            broker.turn(member)
+        else:
+            broker.read(member)
+        if member.naming.adopted is not None and chance.random() < 0.1:
+            member.naming.emptied(member.naming.adopted)
+        broker.now += chance.uniform(0, 0.05)
+        assert all(one.naming.adopted is None or one.naming.adopted != one.naming.own for one in broker.members)
+        assert all(len(tokens) == 1 for tokens in broker.holders().values()), broker.holders()
+        for lost in [one for one in broker.members if one.naming.lost]:
+            broker.cut(lost)
+            broker.members.remove(lost)
+            broker.member()  # started anew
+    for member in broker.members:
+        if not member.connected:
+            broker.connect(member)
+    broker.pass_time(3 * LAPSES_S)
+    names = [one.naming.own for one in broker.members if one.naming.own and not one.naming.lost]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"?", b"null", b"[]", b'{"names": 1, "host": "h"}', b'{"names": [1], "host": "h"}', b'{"names": []}'),
+        b'{"names": ["' + b"x" * 2000 + b'"], "host": "h"}',
+        b"\xff\xfe",
+    ],
+)
+def test_what_is_no_record_of_ours_is_nothing(body: bytes) -> None:
+    assert read_claim(body) is None
+
+
+def test_names_that_are_none_are_not_claimed(broker: Broker) -> None:
+    broker.publish(Say("members", "odd", ("a/b", "+", "", "x" * 60)))
+    one = broker.member()
+    broker.pass_time(1)
+    assert one.naming.own == "ingest-1"
