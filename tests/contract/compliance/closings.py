@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import psycopg
 import yaml
@@ -59,7 +60,8 @@ def sent(told: Scenario, pack: str = PACK) -> list[Sent]:
         if kind == "tick":
             found += [Sent(SIGNALS, number, value, at_ms) for number in range(PARTITIONS)]
         else:
-            number = hash(line["event"]["data"].get("unit_id", "")) % PARTITIONS if kind == "signal" else 0
+            unit_id = line["event"]["data"].get("unit_id", "")
+            number = crc32(unit_id.encode()) % PARTITIONS if kind == "signal" else 0
             found.append(Sent(TOPIC_OF[kind], number, value, at_ms))
     return found
 
