@@ -192,7 +192,7 @@ CREATE TABLE alerts.notices (
     subject text NOT NULL,
     template text NOT NULL,
     CONSTRAINT notices_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
-    CONSTRAINT notices_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'webhook'::text, 'robot'::text]))),
+    CONSTRAINT notices_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'webhook'::text, 'robot'::text, 'mqtt'::text, 'sms'::text, 'voice'::text, 'apprise'::text]))),
     CONSTRAINT notices_digest_id_fkey FOREIGN KEY (digest_id) REFERENCES alerts.digests(digest_id),
     CONSTRAINT notices_group_state_check CHECK ((group_state = ANY (ARRAY['waits'::text, 'alone'::text, 'digest'::text]))),
     CONSTRAINT notices_pkey PRIMARY KEY (notice_id),

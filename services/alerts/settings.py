@@ -136,6 +136,23 @@ class AlertsSettings(KeepingSettings):
         pattern=r"^[^@\s<>]+@[^@\s<>]+$",
         description="address that answers to our e-mail go to (Reply-To); none: to its sender",
     )
+    mqtt_host: Annotated[str | None, BeforeValidator(lambda host: host or None)] = Field(
+        default=None,
+        description="broker that notices to MQTT topics go to, a monitoring centre's; MQTT 5. None: notices to topics "
+        "wait for one and are given up in the end",
+    )
+    mqtt_port: int = Field(default=8883, ge=1, le=65535, description="port of that broker")
+    mqtt_security: Literal["none", "tls"] = Field(default="tls", description="how it is encrypted")
+    mqtt_ca: Annotated[Path | None, BeforeValidator(lambda path: path or None), AfterValidator(_holds_certificates)] = (
+        Field(default=None, description="file of the CAs that may have made its certificate; none: the public ones")
+    )
+    mqtt_user: Annotated[str | None, BeforeValidator(lambda user: user or None)] = Field(
+        default=None, description="account at that broker, none for no sign-in"
+    )
+    mqtt_password: SecretStr | None = Field(default=None, description="password of that account")
+    mqtt_deadline_s: float = Field(
+        default=10, gt=0, le=60, description="deadline from connecting to the broker's acknowledgement, seconds"
+    )
     link_key: SecretStr = Field(
         default=SecretStr(""),
         description="key that signed links in e-mail are made with, the first of DOCUMENTS_LINK_KEYS; at least 16 "

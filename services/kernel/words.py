@@ -361,6 +361,7 @@ class Channel(StrEnum):
     EMAIL = "email"
     WEBHOOK = "webhook"
     ROBOT = "robot"
+    MQTT = "mqtt"
 
 
 class RobotProvider(StrEnum):

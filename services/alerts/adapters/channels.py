@@ -6,6 +6,7 @@ from pathlib import Path
 
 from services.alerts.adapters.guarded_http import GuardedClient, Networks, receiver_client
 from services.alerts.adapters.mail import MailChannel, MailServer
+from services.alerts.adapters.mqtt_topics import MqttBroker, MqttChannel
 from services.alerts.adapters.robots import RobotChannel
 from services.alerts.adapters.secrets import SecretFiles
 from services.alerts.adapters.webhook import WebhookChannel
@@ -22,6 +23,8 @@ def open_channels(
     slots: int,
     mail_server: MailServer,
     mail_connections: int,
+    mqtt_broker: MqttBroker | None,
+    mqtt_deadline_s: float,
     secrets_dir: Path,
     allow_local: bool,
     inside: Networks,
@@ -37,9 +40,12 @@ def open_channels(
     stack.callback(mail.close)
     guarded = GuardedClient(client=client, apart=apart, allow_local=allow_local, inside=inside, deadline_s=deadline_s)
     stack.callback(guarded.close)
+    mqtt = MqttChannel(broker=mqtt_broker, name=name, deadline_s=mqtt_deadline_s)
+    stack.callback(mqtt.close)
     secrets = SecretFiles(secrets_dir)
     return {
         Channel.EMAIL: mail,
         Channel.WEBHOOK: WebhookChannel(client=guarded, secrets=secrets, clock=clock),
         Channel.ROBOT: RobotChannel(client=guarded, secrets=secrets, clock=clock, deadline_s=deadline_s),
+        Channel.MQTT: mqtt,
     }

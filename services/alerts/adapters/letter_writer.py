@@ -22,6 +22,7 @@ from services.runtime.texts import one_line
 
 COVERING = '<p style="max-width: 180mm; margin: 5mm auto; font: 11pt/1.6 sans-serif">{}</p>'
 """Before the page of a document, for those who have a copy."""
+READ_BY_MACHINES = frozenset({Channel.WEBHOOK, Channel.MQTT})
 TEMPLATES = Path(__file__).parent / "templates"
 
 VERSIONS = {
@@ -150,7 +151,7 @@ class TemplateWriter:
         )
         subject, _, body = text.partition("\n")
         subject, body = subject.strip(), body.strip("\n") + "\n"
-        if to.channel is Channel.WEBHOOK:
+        if to.channel in READ_BY_MACHINES:
             body = _payload(letter, notice_id, to, subject, body, link)
         return subject, body, f"{name}@{VERSIONS[name]}"
 
@@ -195,7 +196,7 @@ class TemplateWriter:
         if waiting.is_copy and page.covering:
             body = f"{page.covering}\n\n{body}"
             html = html.replace("<body>", f"<body>\n{COVERING.format(escape(page.covering))}", 1)
-        if waiting.channel is Channel.WEBHOOK:
+        if waiting.channel in READ_BY_MACHINES:
             body, html = _payload_with(waiting.body, subject, document, body), ""
         signed = waiting.channel is Channel.EMAIL and waiting.body_code != document.issuer_code
         return Attached(

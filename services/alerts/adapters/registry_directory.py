@@ -269,5 +269,6 @@ def _contact(version: ContactVersion) -> Contact:
         webhook_url=str(version.webhook_url) if version.webhook_url else None,
         webhook_secret_ref=version.webhook_secret_ref,
         robot=version.robot,
+        mqtt_topic=version.mqtt_topic,
         phone=version.phone,
     )

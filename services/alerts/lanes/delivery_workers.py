@@ -7,6 +7,7 @@ from functools import partial
 from services.alerts.adapters.channels import open_channels
 from services.alerts.adapters.kafka_notices import notice_event
 from services.alerts.adapters.mail import MailServer, SignedLinks
+from services.alerts.adapters.mqtt_topics import MqttBroker, broker_tls
 from services.alerts.adapters.postgres_groups import WriteDigest
 from services.alerts.adapters.postgres_outbox import PostgresOutbox
 from services.alerts.domain.delivery.destinations import Destinations
@@ -76,6 +77,8 @@ class DeliveryWorkers:
             slots=slots,
             mail_server=self._mail_server(),
             mail_connections=settings.mail_connections,
+            mqtt_broker=self._mqtt_broker(),
+            mqtt_deadline_s=settings.mqtt_deadline_s,
             secrets_dir=settings.secrets_dir,
             allow_local=settings.allow_local_webhooks,
             inside=settings.webhook_networks,
@@ -89,6 +92,7 @@ class DeliveryWorkers:
                 Channel.EMAIL: settings.mail_connections,
                 Channel.WEBHOOK: slots - settings.mail_connections,
                 Channel.ROBOT: slots // 4,
+                Channel.MQTT: slots // 4,
             },
             rest=timedelta(seconds=0.2 if fire else 2),
             per_minute=partial(_robot_budget, fire=fire),
@@ -96,6 +100,7 @@ class DeliveryWorkers:
         sending = {
             Channel.WEBHOOK: timedelta(seconds=settings.webhook_deadline_s + 5),
             Channel.ROBOT: timedelta(seconds=2 * settings.webhook_deadline_s + 5),
+            Channel.MQTT: timedelta(seconds=settings.mqtt_deadline_s + 5),
             Channel.EMAIL: timedelta(seconds=SMTP_EXCHANGES * settings.smtp_timeout_s + 5),
         }
         return DeliveryWorker(
@@ -105,6 +110,19 @@ class DeliveryWorkers:
             metrics=self._metrics,
             clock=self._clock,
             fire_priority=self._fire_priority,
+        )
+
+    def _mqtt_broker(self) -> MqttBroker | None:
+        settings = self._settings
+        if settings.mqtt_host is None:
+            return None
+        return MqttBroker(
+            host=settings.mqtt_host,
+            port=settings.mqtt_port,
+            client_id=f"firenet-{settings.instance}",
+            tls=broker_tls(settings.mqtt_ca) if settings.mqtt_security == "tls" else None,
+            user=settings.mqtt_user,
+            password=settings.mqtt_password.get_secret_value() if settings.mqtt_password else None,
         )
 
     def _mail_server(self) -> MailServer:

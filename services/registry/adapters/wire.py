@@ -89,6 +89,7 @@ def _contact_to_wire(contact: Contact, times: dict[str, Any]) -> wire.ContactVer
         webhook_url=None if contact.webhook_url is None else AnyUrl(contact.webhook_url),
         webhook_secret_ref=contact.webhook_secret_ref,
         robot=contact.robot,
+        mqtt_topic=contact.mqtt_topic,
         phone=contact.phone,
         retired_on=contact.retired_on,
         **times,
@@ -138,6 +139,7 @@ def _contact_from_json(body: str | bytes) -> Version[Facts]:
         webhook_url=found["webhook_url"],
         webhook_secret_ref=found["webhook_secret_ref"],
         robot=found.get("robot"),  # rows of before have none
+        mqtt_topic=found.get("mqtt_topic"),
         phone=found.get("phone"),  # a version from before has none
         retired_on=None if retired_on is None else date.fromisoformat(retired_on),
     )
@@ -194,6 +196,7 @@ def _contact(version: wire.ContactVersion) -> Contact:
         webhook_url=None if version.webhook_url is None else str(version.webhook_url),
         webhook_secret_ref=version.webhook_secret_ref,
         robot=version.robot,
+        mqtt_topic=version.mqtt_topic,
         phone=version.phone,
         retired_on=version.retired_on,
     )

@@ -84,6 +84,7 @@ COLUMNS: Mapping[Kind, Sequence[Column]] = {
         Column("webhook_url", "推送地址"),
         Column("webhook_secret_ref", "推送密钥名称"),
         Column("robot", "群机器人", also=("机器人",)),
+        Column("mqtt_topic", "MQTT主题"),
         Column("phone", "电话", also=("联系电话", "手机")),
         _RETIRED_ON,
         _VALID_FROM,

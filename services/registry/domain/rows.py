@@ -210,15 +210,19 @@ def _contact(row: RowReader, rules: AddressRules) -> Contact:
         webhook_url=row.may("webhook_url", rules.web_address, None),
         webhook_secret_ref=row.may("webhook_secret_ref", cells.identifier, None),
         robot=row.may("robot", cells.robot, None),
+        mqtt_topic=row.may("mqtt_topic", cells.mqtt_topic, None),
         phone=row.may("phone", telephone, None),
         retired_on=row.may("retired_on", cells.day, None),
     )
     refused = {error.column for error in row.errors}
-    is_unreachable = contact.email is None and contact.webhook_url is None and contact.robot is None
-    if is_unreachable and not {"email", "webhook_url", "robot"} & refused:
+    is_unreachable = not any((contact.email, contact.webhook_url, contact.robot, contact.mqtt_topic))
+    if is_unreachable and not {"email", "webhook_url", "robot", "mqtt_topic"} & refused:
         row.refuse(
             "email",
-            Said("an e-mail address, a webhook or a robot", "邮箱、推送地址或群机器人（至少一项）"),
+            Said(
+                "an e-mail address, a webhook, a robot or an MQTT topic",
+                "邮箱、推送地址、群机器人或MQTT主题（至少一项）",
+            ),
             Said("none of them", "都没有"),
         )
     if contact.webhook_url is not None and contact.webhook_secret_ref is None and "webhook_secret_ref" not in refused:

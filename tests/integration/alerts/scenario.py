@@ -235,6 +235,7 @@ def contact_record(
     email: str | None = None,
     url: str | None = None,
     robot: str | None = None,
+    mqtt_topic: str | None = None,
     lang: Any = "zh",
     phone: str | None = None,
 ) -> Record:
@@ -250,6 +251,7 @@ def contact_record(
         webhook_url=url,
         webhook_secret_ref="hook" if url else None,
         robot=robot,
+        mqtt_topic=mqtt_topic,
         phone=phone,
     )
     return registry_event(ContactRecord(id=contact_id, versions=(version,)))

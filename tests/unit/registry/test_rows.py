@@ -97,6 +97,19 @@ def test_addresses_are_kept_in_the_form_in_which_they_come_back() -> None:
     assert (first.email, first.webhook_url) == ("Duty@health.example.com", "http://127.0.0.1:8099/")
 
 
+def test_a_contact_may_be_reached_on_an_mqtt_topic_alone() -> None:
+    parsed, errors = read(Kind.CONTACT, {**CONTACT, "mqtt_topic": "centre/notices", "email": ""})
+    assert errors == []
+    assert isinstance(parsed.facts, Contact)
+    assert parsed.facts.mqtt_topic == "centre/notices"
+
+
+@pytest.mark.parametrize("cell", ["centre/#", "centre/+/x", "/centre", "$SYS/x", "firenet/v1/G1/alarm/fire", "a b"])
+def test_a_topic_that_would_be_taken_for_an_alarm_or_for_many_is_refused(cell: str) -> None:
+    [error] = read(Kind.CONTACT, CONTACT | {"mqtt_topic": cell})[1]
+    assert error.column == "mqtt_topic"
+
+
 @pytest.mark.parametrize(
     ("cell", "robot"),
     [("dingtalk:fire", "dingtalk:fire"), ("企业微信：duty-1", "wecom:duty-1")],

@@ -18,6 +18,7 @@ class Contact:
     webhook_url: str | None = None
     webhook_secret_ref: str | None = None
     robot: str | None = None
+    mqtt_topic: str | None = None
     phone: str | None = None
 
 

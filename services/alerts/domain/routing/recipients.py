@@ -105,6 +105,8 @@ def addresses_of(contact: Contact) -> list[Address]:
     found = []
     if contact.webhook_url:
         found.append(_address(contact, Channel.WEBHOOK, contact.webhook_url, contact.webhook_secret_ref))
+    if contact.mqtt_topic:
+        found.append(_address(contact, Channel.MQTT, contact.mqtt_topic, None))
     if contact.robot:
         found.append(_address(contact, Channel.ROBOT, contact.robot, None))
     if contact.email:
