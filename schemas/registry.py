@@ -27,6 +27,7 @@ from services.kernel.words import (
     Language,
     RobotProvider,
     SignalKind,
+    TelephoneUse,
 )
 
 Telephone = Annotated[str, StringConstraints(pattern=r"^[0-9]{3,12}(-[0-9]{1,10}){0,2}$")]
@@ -130,13 +131,20 @@ class ContactVersion(Version):
     webhook_secret_ref: Identifier | None = None
     robot: RobotName | None = None
     mqtt_topic: MqttTopic | None = None
-    phone: Telephone | None = Field(default=None, description="for people to call; no notice goes there")
+    phone: Telephone | None = Field(
+        default=None, description="for people to call; notices go there only as `sms` and `voice` say"
+    )
+    sms: TelephoneUse | None = None
+    voice: TelephoneUse | None = None
     retired_on: date | None = None
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
-        if not any((self.email, self.webhook_url, self.robot, self.mqtt_topic)):
-            raise ValueError("a contact needs an e-mail address, a webhook URL, a robot or an MQTT topic")
+        by_telephone = self.sms is not None or self.voice is not None
+        if not any((self.email, self.webhook_url, self.robot, self.mqtt_topic, by_telephone)):
+            raise ValueError("a contact needs an e-mail address, a webhook URL, a robot, an MQTT topic or a telephone")
+        if by_telephone and self.phone is None:
+            raise ValueError("text messages and calls need a telephone number")
         if (self.mqtt_topic or "").startswith(GATEWAYS_TOPICS):
             raise ValueError("gateways speak there: a notice would be taken for an alarm")
         if (self.webhook_url is None) != (self.webhook_secret_ref is None):

@@ -362,6 +362,15 @@ class Channel(StrEnum):
     WEBHOOK = "webhook"
     ROBOT = "robot"
     MQTT = "mqtt"
+    SMS = "sms"
+    VOICE = "voice"
+
+
+class TelephoneUse(StrEnum):
+    """Which notices a contact gets by text message or voice call: of urgent cases alone, or all."""
+
+    FIRES = "fires"
+    ALL = "all"
 
 
 class RobotProvider(StrEnum):

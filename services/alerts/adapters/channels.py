@@ -9,7 +9,9 @@ from services.alerts.adapters.mail import MailChannel, MailServer
 from services.alerts.adapters.mqtt_topics import MqttBroker, MqttChannel
 from services.alerts.adapters.robots import RobotChannel
 from services.alerts.adapters.secrets import SecretFiles
+from services.alerts.adapters.telephony import TelephoneChannel
 from services.alerts.adapters.webhook import WebhookChannel
+from services.alerts.domain.delivery.telephony import Gateway
 from services.alerts.ports import DeliveryChannel
 from services.kernel.words import Channel
 from services.runtime.clock import Clock
@@ -23,6 +25,7 @@ def open_channels(
     slots: int,
     mail_server: MailServer,
     mail_connections: int,
+    gateways: Mapping[Channel, Gateway],
     mqtt_broker: MqttBroker | None,
     mqtt_deadline_s: float,
     secrets_dir: Path,
@@ -48,4 +51,8 @@ def open_channels(
         Channel.WEBHOOK: WebhookChannel(client=guarded, secrets=secrets, clock=clock),
         Channel.ROBOT: RobotChannel(client=guarded, secrets=secrets, clock=clock, deadline_s=deadline_s),
         Channel.MQTT: mqtt,
+        **{
+            channel: TelephoneChannel(client=guarded, gateway=gateways.get(channel), clock=clock, deadline_s=deadline_s)
+            for channel in (Channel.SMS, Channel.VOICE)
+        },
     }

@@ -271,4 +271,6 @@ def _contact(version: ContactVersion) -> Contact:
         robot=version.robot,
         mqtt_topic=version.mqtt_topic,
         phone=version.phone,
+        sms=version.sms,
+        voice=version.voice,
     )

@@ -62,6 +62,8 @@ class DeliveryWorkers:
         self._fire_priority = fire_priority
         self._retell = retell
         self._write_digest = write_digest
+        files = {Channel.SMS: settings.sms_gateway, Channel.VOICE: settings.voice_gateway}
+        self._gateways = {channel: file.gateway(channel) for channel, file in files.items() if file is not None}
 
     def outbox(self, pool: Pool) -> PostgresOutbox:
         return PostgresOutbox(pool, notice_event, self._retell, self._write_digest)
@@ -77,6 +79,7 @@ class DeliveryWorkers:
             slots=slots,
             mail_server=self._mail_server(),
             mail_connections=settings.mail_connections,
+            gateways=self._gateways,
             mqtt_broker=self._mqtt_broker(),
             mqtt_deadline_s=settings.mqtt_deadline_s,
             secrets_dir=settings.secrets_dir,
@@ -93,11 +96,16 @@ class DeliveryWorkers:
                 Channel.WEBHOOK: slots - settings.mail_connections,
                 Channel.ROBOT: slots // 4,
                 Channel.MQTT: slots // 4,
+                Channel.SMS: slots // 4,
+                Channel.VOICE: slots // 4,
             },
             rest=timedelta(seconds=0.2 if fire else 2),
             per_minute=partial(_robot_budget, fire=fire),
         )
+        by_telephone = timedelta(seconds=2 * settings.webhook_deadline_s + 5)
         sending = {
+            Channel.SMS: by_telephone,
+            Channel.VOICE: by_telephone,
             Channel.WEBHOOK: timedelta(seconds=settings.webhook_deadline_s + 5),
             Channel.ROBOT: timedelta(seconds=2 * settings.webhook_deadline_s + 5),
             Channel.MQTT: timedelta(seconds=settings.mqtt_deadline_s + 5),

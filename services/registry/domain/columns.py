@@ -86,6 +86,8 @@ COLUMNS: Mapping[Kind, Sequence[Column]] = {
         Column("robot", "群机器人", also=("机器人",)),
         Column("mqtt_topic", "MQTT主题"),
         Column("phone", "电话", also=("联系电话", "手机")),
+        Column("sms", "短信"),
+        Column("voice", "语音电话"),
         _RETIRED_ON,
         _VALID_FROM,
     ),

@@ -238,6 +238,8 @@ def contact_record(
     mqtt_topic: str | None = None,
     lang: Any = "zh",
     phone: str | None = None,
+    sms: Any = None,
+    voice: Any = None,
 ) -> Record:
     version = ContactVersion(
         valid_from=EARLY,
@@ -253,6 +255,8 @@ def contact_record(
         robot=robot,
         mqtt_topic=mqtt_topic,
         phone=phone,
+        sms=sms,
+        voice=voice,
     )
     return registry_event(ContactRecord(id=contact_id, versions=(version,)))
 

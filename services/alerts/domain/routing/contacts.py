@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.alerts.domain.ids import BodyCode, ContactId
-from services.kernel.words import Channel
+from services.kernel.words import Channel, TelephoneUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,8 @@ class Contact:
     robot: str | None = None
     mqtt_topic: str | None = None
     phone: str | None = None
+    sms: TelephoneUse | None = None
+    voice: TelephoneUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
