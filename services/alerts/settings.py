@@ -20,7 +20,10 @@ from pydantic import (
 )
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.delivery.budgets import part_of_others, worst_a_day
 from services.alerts.domain.delivery.telephony import PROFILES, Gateway, GatewayProvider, Template
+from services.alerts.domain.escalation.ladder import fallback_ladder
 from services.kernel.words import Channel, Instrument, Recipient
 from services.runtime.settings import KeepingSettings, keys_of
 
@@ -109,6 +112,9 @@ class GatewayFile(BaseModel):
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
+        least = worst_a_day(fallback_ladder(CaseKind.FIRE))
+        if self.per_number_a_day is not None and self.per_number_a_day < least:
+            raise ValueError(f"one fire alone takes {least} notices of a number's quota in a day")
         if "fire" not in self.templates:
             raise ValueError("a gateway needs a template for fires")
         if self.provider is GatewayProvider.PLAIN and not self.url:
@@ -248,6 +254,13 @@ class AlertsSettings(KeepingSettings):
     )
     link_days: float = Field(default=30, gt=0, le=400, description="how long a signed link opens its document, days")
     mail_connections: int = Field(default=4, ge=1, le=64, description="mails on their way at the same time, per lane")
+
+    @property
+    def per_number_a_day(self) -> int | None:
+        """Return how many ordinary notices a telephone gets in a day; None: no gateway says so."""
+        accounts = ((self.sms_gateway, Channel.SMS), (self.voice_gateway, Channel.VOICE))
+        quotas = [file.gateway(channel).per_number_a_day for file, channel in accounts if file is not None]
+        return part_of_others(min(quotas)) if quotas else None
 
     @field_validator("link_key")
     @classmethod

@@ -366,6 +366,10 @@ class Channel(StrEnum):
     VOICE = "voice"
 
 
+BY_TELEPHONE = frozenset({Channel.SMS, Channel.VOICE})
+"""Channels that somebody pays for by the notice, and that only approved templates may leave by."""
+
+
 class TelephoneUse(StrEnum):
     """Which notices a contact gets by text message or voice call: of urgent cases alone, or all."""
 

@@ -17,12 +17,11 @@ from services.alerts.domain.ids import NoticeId
 from services.alerts.domain.noise.digest import DigestItem, DigestLetter
 from services.alerts.domain.routing.contacts import Address
 from services.kernel.calendar import CHINA
-from services.kernel.words import Channel, Purpose
+from services.kernel.words import BY_TELEPHONE, Channel, Purpose
 from services.runtime.texts import one_line
 
 COVERING = '<p style="max-width: 180mm; margin: 5mm auto; font: 11pt/1.6 sans-serif">{}</p>'
 """Before the page of a document, for those who have a copy."""
-BY_TELEPHONE = frozenset({Channel.SMS, Channel.VOICE})
 READ_BY_MACHINES = frozenset({Channel.WEBHOOK, Channel.MQTT})
 TEMPLATES = Path(__file__).parent / "templates"
 

@@ -1,5 +1,6 @@
 """The wiring of delivery: outboxes, channels and delivery_workers, as the settings say."""
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
@@ -10,8 +11,10 @@ from services.alerts.adapters.mail import MailServer, SignedLinks
 from services.alerts.adapters.mqtt_topics import MqttBroker, broker_tls
 from services.alerts.adapters.postgres_groups import WriteDigest
 from services.alerts.adapters.postgres_outbox import PostgresOutbox
+from services.alerts.domain.delivery.budgets import DAY, MINUTE, Budget, part_of_fires, part_of_others
 from services.alerts.domain.delivery.destinations import Destinations
 from services.alerts.domain.delivery.robots import PROFILES, provider_of
+from services.alerts.domain.delivery.telephony import Gateway
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Retell, Tray
 from services.alerts.settings import AlertsSettings
@@ -30,18 +33,32 @@ FIRE_LANES = 2
 """Lanes that carry fires: from the database and, while that is away, from memory."""
 
 
-def _robot_budget(address: str, *, fire: bool) -> int | None:
-    """Return how many notices a minute a lane gives a robot; None for what is no robot.
+SCHEMES = {"sms": Channel.SMS, "tel": Channel.VOICE}
 
-    The lanes share no count, so each has a part of its own: storms of faults leave the part of fires alone.
+
+def budget_of(address: str, gateways: Mapping[Channel, Gateway], *, fire: bool) -> Budget | None:
+    """Return how many notices a lane gives an address; None for as many as there are.
+
+    The lanes share no count, so each has a part of its own: storms of faults leave the part of fires alone. A number's
+    quota holds no fire back, a robot's pace does: what comes quicker is refused, and so is all that follows.
     """
+    scheme = address.partition(":")[0]
+    if scheme in SCHEMES:
+        gateway = gateways.get(SCHEMES[scheme])
+        return None if fire or gateway is None else Budget(part_of_others(gateway.per_number_a_day), DAY)
     try:
         provider, _ = provider_of(address)
     except ValueError:
         return None
     most = PROFILES[provider].per_minute
-    for_fires = 3 * most // 10
-    return for_fires if fire else most - FIRE_LANES * for_fires
+    for_fires = part_of_fires(most)
+    return Budget(for_fires if fire else most - FIRE_LANES * for_fires, MINUTE)
+
+
+def budgets_of(gateways: Mapping[Channel, Gateway], *, fire: bool) -> dict[Channel, Budget]:
+    """Return how many notices a lane gives a channel in all."""
+    quotas = {channel: gateway.a_day for channel, gateway in gateways.items() if gateway.a_day is not None}
+    return {} if fire else {channel: Budget(part_of_others(most), DAY) for channel, most in quotas.items()}
 
 
 class DeliveryWorkers:
@@ -100,7 +117,8 @@ class DeliveryWorkers:
                 Channel.VOICE: slots // 4,
             },
             rest=timedelta(seconds=0.2 if fire else 2),
-            per_minute=partial(_robot_budget, fire=fire),
+            budget=partial(budget_of, gateways=self._gateways, fire=fire),
+            budgets=budgets_of(self._gateways, fire=fire),
         )
         by_telephone = timedelta(seconds=2 * settings.webhook_deadline_s + 5)
         sending = {

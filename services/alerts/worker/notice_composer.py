@@ -48,7 +48,7 @@ from services.alerts.domain.routing.recipients import (
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Changes, Directory, LetterWriter, WorkingCalendar
 from services.kernel.calendar import CHINA
-from services.kernel.words import ClockKind, Instrument, Language, Recipient
+from services.kernel.words import BY_TELEPHONE, ClockKind, Instrument, Language, Recipient
 
 ACTOR = "alerts"
 
@@ -264,6 +264,9 @@ class NoticeComposer:
         grouping = rules.grouping if rules else None
         centres = self._centres(case)
         for to in addresses:
+            if rules is not None and case.kind in rules.over_quota and to.channel in BY_TELEPHONE:
+                self._metrics.over_quota.labels(to.channel).inc()
+                continue
             notice_id = notice_id_of(case.case_id, code, letter.purpose, case.sightings.drops, to)
             subject, body, template = self._writer.write(self._for_reader(letter, to, centres), notice_id, to)
             changes.notices.append(
