@@ -131,6 +131,7 @@ class ContactVersion(Version):
     webhook_secret_ref: Identifier | None = None
     robot: RobotName | None = None
     mqtt_topic: MqttTopic | None = None
+    apprise: Identifier | None = Field(default=None, description="file with the URL of a service of Apprise")
     phone: Telephone | None = Field(
         default=None, description="for people to call; notices go there only as `sms` and `voice` say"
     )
@@ -141,8 +142,8 @@ class ContactVersion(Version):
     @model_validator(mode="after")
     def _reachable(self) -> Self:
         by_telephone = self.sms is not None or self.voice is not None
-        if not any((self.email, self.webhook_url, self.robot, self.mqtt_topic, by_telephone)):
-            raise ValueError("a contact needs an e-mail address, a webhook URL, a robot, an MQTT topic or a telephone")
+        if not any((self.email, self.webhook_url, self.robot, self.mqtt_topic, self.apprise, by_telephone)):
+            raise ValueError("a contact needs an address: e-mail, webhook, robot, MQTT topic, Apprise or telephone")
         if by_telephone and self.phone is None:
             raise ValueError("text messages and calls need a telephone number")
         if (self.mqtt_topic or "").startswith(GATEWAYS_TOPICS):

@@ -364,6 +364,7 @@ class Channel(StrEnum):
     MQTT = "mqtt"
     SMS = "sms"
     VOICE = "voice"
+    APPRISE = "apprise"
 
 
 BY_TELEPHONE = frozenset({Channel.SMS, Channel.VOICE})

@@ -272,6 +272,7 @@ def _contact(version: ContactVersion) -> Contact:
         webhook_secret_ref=version.webhook_secret_ref,
         robot=version.robot,
         mqtt_topic=version.mqtt_topic,
+        apprise=version.apprise,
         phone=version.phone,
         sms=version.sms,
         voice=version.voice,

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
 
-from services.alerts.adapters.channels import open_channels
+from services.alerts.adapters.channels import APPRISE_THREADS, open_channels
 from services.alerts.adapters.kafka_notices import notice_event
 from services.alerts.adapters.mail import MailServer, SignedLinks
 from services.alerts.adapters.mqtt_topics import MqttBroker, broker_tls
@@ -113,6 +113,7 @@ class DeliveryWorkers:
                 Channel.WEBHOOK: slots - settings.mail_connections,
                 Channel.ROBOT: slots // 4,
                 Channel.MQTT: slots // 4,
+                Channel.APPRISE: APPRISE_THREADS,
                 Channel.SMS: slots // 4,
                 Channel.VOICE: slots // 4,
             },
@@ -123,6 +124,7 @@ class DeliveryWorkers:
         by_telephone = timedelta(seconds=2 * settings.webhook_deadline_s + 5)
         sending = {
             Channel.SMS: by_telephone,
+            Channel.APPRISE: by_telephone,
             Channel.VOICE: by_telephone,
             Channel.WEBHOOK: timedelta(seconds=settings.webhook_deadline_s + 5),
             Channel.ROBOT: timedelta(seconds=2 * settings.webhook_deadline_s + 5),

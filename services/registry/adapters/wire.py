@@ -90,6 +90,7 @@ def _contact_to_wire(contact: Contact, times: dict[str, Any]) -> wire.ContactVer
         webhook_secret_ref=contact.webhook_secret_ref,
         robot=contact.robot,
         mqtt_topic=contact.mqtt_topic,
+        apprise=contact.apprise,
         phone=contact.phone,
         sms=contact.sms,
         voice=contact.voice,
@@ -142,6 +143,7 @@ def _contact_from_json(body: str | bytes) -> Version[Facts]:
         webhook_secret_ref=found["webhook_secret_ref"],
         robot=found.get("robot"),  # rows of before have none
         mqtt_topic=found.get("mqtt_topic"),
+        apprise=found.get("apprise"),
         phone=found.get("phone"),  # a version from before has none
         sms=TelephoneUse(sms) if (sms := found.get("sms")) else None,
         voice=TelephoneUse(voice) if (voice := found.get("voice")) else None,
@@ -201,6 +203,7 @@ def _contact(version: wire.ContactVersion) -> Contact:
         webhook_secret_ref=version.webhook_secret_ref,
         robot=version.robot,
         mqtt_topic=version.mqtt_topic,
+        apprise=version.apprise,
         phone=version.phone,
         sms=version.sms,
         voice=version.voice,

@@ -85,6 +85,7 @@ COLUMNS: Mapping[Kind, Sequence[Column]] = {
         Column("webhook_secret_ref", "推送密钥名称"),
         Column("robot", "群机器人", also=("机器人",)),
         Column("mqtt_topic", "MQTT主题"),
+        Column("apprise", "其他服务"),
         Column("phone", "电话", also=("联系电话", "手机")),
         Column("sms", "短信"),
         Column("voice", "语音电话"),

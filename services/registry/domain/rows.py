@@ -218,14 +218,16 @@ def _contact(row: RowReader, rules: AddressRules) -> Contact:
         webhook_secret_ref=row.may("webhook_secret_ref", cells.identifier, None),
         robot=row.may("robot", cells.robot, None),
         mqtt_topic=row.may("mqtt_topic", cells.mqtt_topic, None),
+        apprise=row.may("apprise", cells.identifier, None),
         phone=row.may("phone", telephone, None),
         sms=row.may("sms", lambda text: cells.one_of(text, TELEPHONE_USE), None),
         voice=row.may("voice", lambda text: cells.one_of(text, TELEPHONE_USE), None),
         retired_on=row.may("retired_on", cells.day, None),
     )
     refused = {error.column for error in row.errors}
-    ways = (contact.email, contact.webhook_url, contact.robot, contact.mqtt_topic, contact.sms, contact.voice)
-    if not any(ways) and not {"email", "webhook_url", "robot", "mqtt_topic", "sms", "voice"} & refused:
+    machines = (contact.webhook_url, contact.robot, contact.mqtt_topic, contact.apprise)
+    ways = (contact.email, *machines, contact.sms, contact.voice)
+    if not any(ways) and not {"email", "webhook_url", "robot", "mqtt_topic", "apprise", "sms", "voice"} & refused:
         row.refuse(
             "email",
             Said(

@@ -97,6 +97,14 @@ def test_addresses_are_kept_in_the_form_in_which_they_come_back() -> None:
     assert (first.email, first.webhook_url) == ("Duty@health.example.com", "http://127.0.0.1:8099/")
 
 
+def test_a_contact_may_be_reached_through_apprise_alone() -> None:
+    parsed, errors = read(Kind.CONTACT, {**CONTACT, "apprise": "duty-phone", "email": ""})
+    assert errors == []
+    assert isinstance(parsed.facts, Contact)
+    assert parsed.facts.apprise == "duty-phone"
+    assert read(Kind.CONTACT, CONTACT | {"apprise": "json://10.0.0.1/x"})[1], "an address is no name of a file"
+
+
 def test_a_contact_may_be_reached_by_telephone_alone() -> None:
     parsed, errors = read(
         Kind.CONTACT, {**CONTACT, "phone": "138 0013 8000", "sms": "火警", "voice": "全部", "email": ""}

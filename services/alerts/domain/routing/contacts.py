@@ -19,6 +19,7 @@ class Contact:
     webhook_secret_ref: str | None = None
     robot: str | None = None
     mqtt_topic: str | None = None
+    apprise: str | None = None
     phone: str | None = None
     sms: TelephoneUse | None = None
     voice: TelephoneUse | None = None

@@ -114,6 +114,8 @@ def addresses_of(contact: Contact, *, urgent: bool) -> list[Address]:
         found.append(_address(contact, Channel.MQTT, contact.mqtt_topic, None))
     if contact.robot:
         found.append(_address(contact, Channel.ROBOT, contact.robot, None))
+    if contact.apprise:
+        found.append(_address(contact, Channel.APPRISE, f"apprise:{contact.apprise}", None))
     if contact.email:
         found.append(_address(contact, Channel.EMAIL, contact.email, None))
     if contact.phone and _rings(contact.sms, urgent=urgent):
