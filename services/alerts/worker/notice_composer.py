@@ -263,8 +263,12 @@ class NoticeComposer:
         rules = None if case.is_urgent else self._directory.rules(letter.created_at, case.facts.district)
         grouping = rules.grouping if rules else None
         centres = self._centres(case)
-        for to in addresses:
-            if rules is not None and case.kind in rules.over_quota and to.channel in BY_TELEPHONE:
+        all_of_them = tuple(addresses)
+        otherwise = {to.contact_id for to in all_of_them if to.channel not in BY_TELEPHONE}
+        for to in all_of_them:
+            # whoever has nothing but a telephone is told there all the same: a day's budget holds, nobody is left out
+            by_quota = rules is not None and case.kind in rules.over_quota and to.contact_id in otherwise
+            if by_quota and to.channel in BY_TELEPHONE:
                 self._metrics.over_quota.labels(to.channel).inc()
                 continue
             notice_id = notice_id_of(case.case_id, code, letter.purpose, case.sightings.drops, to)

@@ -138,3 +138,11 @@ def test_a_kind_over_its_quota_goes_to_no_telephone_and_a_fire_goes_all_the_same
     )
     counted = here.registry.get_sample_value("firenet_alerts_over_quota_total", {"channel": "sms"})
     assert counted == (0 if told else 1)
+
+
+def test_whoever_has_nothing_but_a_telephone_is_not_left_out_over_a_quota() -> None:
+    here = Harness(over_quota=frozenset({CaseKind.CONNECTION_LOST}))
+    one, changes = case(), Changes()
+    to = Address(ContactId("c9"), BodyCode("centre"), Channel.SMS, "sms:13800138000", None, "zh")
+    here.composer._write_notices(changes, letter_of_step(one, one.ladder[0], T0), [address(), to])
+    assert {notice.to.channel for notice in changes.notices} == {Channel.EMAIL, Channel.SMS}

@@ -7,14 +7,15 @@ import pytest
 from pydantic import ValidationError
 
 from services.alerts.adapters.letter_writer import TemplateWriter
+from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.delivery.letters import letter_of_step
 from services.alerts.domain.delivery.telephony import parts_of
 from services.alerts.domain.ids import BodyCode, ContactId, NoticeId
 from services.alerts.domain.routing.contacts import Address, Contact
-from services.alerts.domain.routing.recipients import addresses_of
+from services.alerts.domain.routing.recipients import addresses_of, recipients_of
 from services.alerts.settings import AlertsSettings
-from services.kernel.words import Channel, TelephoneUse
-from tests.unit.alerts.build import T0, case
+from services.kernel.words import Channel, Recipient, TelephoneUse
+from tests.unit.alerts.build import T0, Book, case, contact
 
 NUMBER = "13800138000"
 
@@ -92,3 +93,11 @@ def test_a_gateways_file_that_could_not_send_a_fire_is_refused_at_start(content:
     with pytest.raises(ValidationError) as refused:
         settings(tmp_path / "sms.json", content)
     assert "hidden-key" not in str(refused.value.errors(include_input=False))
+
+
+@pytest.mark.parametrize(("kind", "told"), [(CaseKind.CONNECTION_LOST, False), (CaseKind.FIRE, True)])
+def test_a_telephone_for_fires_alone_does_not_count_as_told_of_anything_else(kind: CaseKind, told: bool) -> None:
+    book = Book(contact("c", "centre", email=None, phone=NUMBER, sms=TelephoneUse.FIRES))
+    found = recipients_of(book, case(kind), (Recipient.CENTRE,))
+    assert bool(found.addresses) is told
+    assert (found.names, found.missing) == ((("centre",), ()) if told else ((), ("centre",)))

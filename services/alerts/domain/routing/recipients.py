@@ -58,9 +58,11 @@ def recipients_of(
     missing: list[str] = []
     parties: dict[ContactId, str] = {}
     for role in tells:
-        for name, found in _resolve(book, case, role):
+        for name, resolved in _resolve(book, case, role):
             if name in but:
                 continue
+            # who has a telephone for fires alone is not told of anything else, and must not count as told
+            found = [contact for contact in resolved if addresses_of(contact, urgent=case.is_urgent)]
             (names if found else missing).append(name)
             contacts.update((contact.contact_id, contact) for contact in found)
             for contact in found:
