@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
-from pydantic import AliasChoices, AnyHttpUrl, SecretStr
+from pydantic import AliasChoices, AnyHttpUrl, BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from pydantic_settings import NoDecode
@@ -153,6 +153,8 @@ def value_of(annotation: Any) -> str:
         return ", ".join(code(str(one)) for one in get_args(annotation))
     if origin in (Union, UnionType):
         return " or ".join(dict.fromkeys(value_of(one) for one in get_args(annotation) if one is not NoneType))
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "path of a JSON file"
     if origin is dict:
         return "JSON object"
     if origin in (tuple, frozenset):

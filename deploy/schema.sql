@@ -194,7 +194,7 @@ CREATE TABLE alerts.notices (
     subject text NOT NULL,
     template text NOT NULL,
     CONSTRAINT notices_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
-    CONSTRAINT notices_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'webhook'::text, 'robot'::text]))),
+    CONSTRAINT notices_channel_check CHECK ((channel = ANY (ARRAY['email'::text, 'webhook'::text, 'robot'::text, 'mqtt'::text, 'sms'::text, 'voice'::text, 'apprise'::text]))),
     CONSTRAINT notices_digest_id_fkey FOREIGN KEY (digest_id) REFERENCES alerts.digests(digest_id),
     CONSTRAINT notices_group_state_check CHECK ((group_state = ANY (ARRAY['waits'::text, 'alone'::text, 'digest'::text]))),
     CONSTRAINT notices_pkey PRIMARY KEY (notice_id),
@@ -589,6 +589,49 @@ CREATE TABLE documents.files (
     sha256 text NOT NULL,
     CONSTRAINT files_pkey PRIMARY KEY (sha256)
 );
+
+CREATE TABLE documents.mail_files (
+    mail_id text NOT NULL,
+    name text NOT NULL,
+    place integer NOT NULL,
+    sha256 text NOT NULL,
+    size integer NOT NULL,
+    CONSTRAINT mail_files_mail_id_fkey FOREIGN KEY (mail_id) REFERENCES documents.mails(mail_id),
+    CONSTRAINT mail_files_pkey PRIMARY KEY (mail_id, place),
+    CONSTRAINT mail_files_sha256_fkey FOREIGN KEY (sha256) REFERENCES documents.files(sha256)
+);
+
+CREATE TABLE documents.mailboxes (
+    last_uid bigint NOT NULL,
+    mailbox text NOT NULL,
+    uid_validity bigint NOT NULL,
+    CONSTRAINT mailboxes_pkey PRIMARY KEY (mailbox)
+);
+
+CREATE TABLE documents.mails (
+    at timestamp with time zone NOT NULL,
+    decided_at timestamp with time zone,
+    decided_by text,
+    document_id text,
+    mail_id text NOT NULL,
+    message_id text NOT NULL,
+    reason text NOT NULL DEFAULT ''::text,
+    sender text NOT NULL,
+    sender_name text NOT NULL,
+    size integer NOT NULL,
+    sort text NOT NULL,
+    state text NOT NULL,
+    subject text NOT NULL,
+    text text NOT NULL,
+    CONSTRAINT mails_check CHECK (((sort <> 'reply'::text) OR (document_id IS NOT NULL))),
+    CONSTRAINT mails_check1 CHECK (((decided_at IS NULL) = (decided_by IS NULL))),
+    CONSTRAINT mails_check2 CHECK (((state <> 'taken'::text) OR (decided_by IS NOT NULL))),
+    CONSTRAINT mails_document_id_fkey FOREIGN KEY (document_id) REFERENCES documents.documents(document_id),
+    CONSTRAINT mails_pkey PRIMARY KEY (mail_id),
+    CONSTRAINT mails_sort_check CHECK ((sort = ANY (ARRAY['reply'::text, 'unknown'::text, 'automatic'::text, 'bounce'::text, 'refused'::text]))),
+    CONSTRAINT mails_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'aside'::text, 'taken'::text])))
+);
+CREATE INDEX mails_newest ON documents.mails USING btree (at DESC, mail_id);
 
 CREATE TABLE documents.partitions (
     next_offset bigint NOT NULL DEFAULT 0,

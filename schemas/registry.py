@@ -27,6 +27,7 @@ from services.kernel.words import (
     Language,
     RobotProvider,
     SignalKind,
+    TelephoneUse,
 )
 
 Telephone = Annotated[str, StringConstraints(pattern=r"^[0-9]{3,12}(-[0-9]{1,10}){0,2}$")]
@@ -104,17 +105,20 @@ class GatewayVersion(Version):
     retired_on: date | None = None
 
 
+GATEWAYS_TOPICS = "firenet/"
+"""What gateways say stands below: no notice goes there."""
 RobotName = Annotated[
     str, StringConstraints(pattern=rf"^({'|'.join(RobotProvider)}):[A-Za-z0-9][A-Za-z0-9_.-]{{0,63}}$")
 ]
+MqttTopic = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-][A-Za-z0-9_./-]{0,199}$")]
 WebhookUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["https", "http"], max_length=400)]
 
 
 class ContactVersion(Version):
-    """Who is told for a body (`office`) or a unit (the other roles), by e-mail, signed webhook and group robot.
+    """Who is told for a body (`office`) or a unit (the other roles), by e-mail, signed webhook, group robot and MQTT.
 
     `body_code` is a department code of the pack or a unit id. `webhook_secret_ref` names a secret, never holds it; nor
-    does `robot`, written `provider:name`.
+    does `robot`, written `provider:name`. `mqtt_topic` is one of the broker that alerts is set up for.
     """
 
     contact_id: Identifier
@@ -126,13 +130,24 @@ class ContactVersion(Version):
     webhook_url: WebhookUrl | None = None
     webhook_secret_ref: Identifier | None = None
     robot: RobotName | None = None
-    phone: Telephone | None = Field(default=None, description="for people to call; no notice goes there")
+    mqtt_topic: MqttTopic | None = None
+    apprise: Identifier | None = Field(default=None, description="file with the URL of a service of Apprise")
+    phone: Telephone | None = Field(
+        default=None, description="for people to call; notices go there only as `sms` and `voice` say"
+    )
+    sms: TelephoneUse | None = None
+    voice: TelephoneUse | None = None
     retired_on: date | None = None
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
-        if self.email is None and self.webhook_url is None and self.robot is None:
-            raise ValueError("a contact needs an e-mail address, a webhook URL or a robot")
+        by_telephone = self.sms is not None or self.voice is not None
+        if not any((self.email, self.webhook_url, self.robot, self.mqtt_topic, self.apprise, by_telephone)):
+            raise ValueError("a contact needs an address: e-mail, webhook, robot, MQTT topic, Apprise or telephone")
+        if by_telephone and self.phone is None:
+            raise ValueError("text messages and calls need a telephone number")
+        if (self.mqtt_topic or "").startswith(GATEWAYS_TOPICS):
+            raise ValueError("gateways speak there: a notice would be taken for an alarm")
         if (self.webhook_url is None) != (self.webhook_secret_ref is None):
             raise ValueError("webhook_url and webhook_secret_ref go together")
         return self

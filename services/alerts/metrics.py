@@ -7,7 +7,7 @@ from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import Action
 from services.alerts.domain.delivery.attempts import NEVER_AGAIN, DeliveryState
 from services.alerts.domain.delivery.reasons import Reason
-from services.kernel.words import Channel
+from services.kernel.words import BY_TELEPHONE, Channel
 
 _FIRE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
@@ -145,10 +145,18 @@ class AlertsMetrics:
             "Cases opened in a district without a policy pack: told once, no ladder follows",
             registry=registry,
         )
+        self.over_quota = Counter(
+            "firenet_alerts_over_quota_total",
+            "Ordinary notices that went to no telephone because their ladder would break its quota",
+            ["channel"],
+            registry=registry,
+        )
         self.common_causes = Counter(
             "firenet_alerts_common_causes_total", "Common cases opened or told anew", registry=registry
         )
         self.turns = Counter("firenet_alerts_turns_total", "Turns of each task", ["task"], registry=registry)
+        for channel in BY_TELEPHONE:
+            self.over_quota.labels(channel)
         self._zero()
 
     def _zero(self) -> None:

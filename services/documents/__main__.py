@@ -1,4 +1,5 @@
-"""`python -m services.documents` serves until SIGTERM or SIGINT; `number` enters what an issuer gave its draft."""
+"""`python -m services.documents` serves until SIGTERM or SIGINT; `number` enters what an issuer gave its draft, `mails`
+shows answers that came by mail, takes one as a party's reply or sets it aside."""
 
 import argparse
 import asyncio
@@ -6,7 +7,7 @@ import sys
 from datetime import date, datetime
 
 from services.documents import app
-from services.documents.domain.errors import BadForm, NotNumbered, StoreUnavailable
+from services.documents.domain.errors import BadForm, NotFound, NotNumbered, NotPossible, StoreUnavailable
 from services.documents.settings import DocumentsSettings
 from services.kernel.calendar import CHINA
 from services.runtime.lifecycle import Stop, TaskDied, install_signal_handlers
@@ -18,7 +19,9 @@ def main() -> int:
     arguments = _parser().parse_args()
     settings = load(DocumentsSettings)
     configure("documents", settings.log_level)
-    return asyncio.run(_number(settings, arguments) if arguments.command == "number" else _serve(settings))
+    if arguments.command == "number":
+        return asyncio.run(_number(settings, arguments))
+    return asyncio.run(_mails(settings, arguments) if arguments.command == "mails" else _serve(settings))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -29,6 +32,16 @@ def _parser() -> argparse.ArgumentParser:
     number.add_argument("--number", required=True, help="as it is written: 鼓消限〔2026〕7号")
     number.add_argument("--date", required=True, type=date.fromisoformat, help="day that it bears, YYYY-MM-DD")
     number.add_argument("--by", required=True, help="who enters it")
+    mails = commands.add_parser("mails", help="answers that came by mail").add_subparsers(dest="act", required=True)
+    shown = mails.add_parser("list", help="those that wait for a person, newest first")
+    shown.add_argument("--all", action="store_true", help="also what is taken, set aside or no answer")
+    taken = mails.add_parser("take", help="hand it in as the reply of a party, to be accepted or returned as any")
+    taken.add_argument("mail", help="its id")
+    taken.add_argument("--party", required=True, help="body or part in the unit that it is from, as you have made sure")
+    aside = mails.add_parser("aside", help="say that it is no reply; it is kept")
+    aside.add_argument("mail", help="its id")
+    for one in (taken, aside):
+        one.add_argument("--by", required=True, help="who decides it")
     return parser
 
 
@@ -38,6 +51,30 @@ async def _serve(settings: DocumentsSettings) -> int:
     try:
         await app.run(settings, stop)
     except TaskDied:
+        return 1
+    return 0
+
+
+async def _mails(settings: DocumentsSettings, arguments: argparse.Namespace) -> int:
+    try:
+        async with app.mail_desk(settings) as desk:
+            if arguments.act == "list":
+                for row in await desk.mails(everything=arguments.all):
+                    about = row["document_id"] or row["reason"] or "-"
+                    print(row["mail_id"], f"{row['at']:%Y-%m-%d %H:%M}", row["sort"], row["state"], about, sep="  ")
+                    print(f"    {row['sender_name']} <{row['sender']}>  {row['subject']}  ({row['files']} files)")
+            elif arguments.act == "take":
+                await desk.take(arguments.mail, arguments.party, arguments.by)
+            else:
+                await desk.set_aside(arguments.mail, arguments.by)
+    except NotFound:
+        print("no such mail that waits, or its document did not go to this party", file=sys.stderr)
+        return 2
+    except NotPossible as error:
+        print(f"not possible: {error.reason}", file=sys.stderr)
+        return 2
+    except StoreUnavailable:
+        print("the database of FIRENET_DATABASE_DSN does not answer, or its migrations are missing", file=sys.stderr)
         return 1
     return 0
 

@@ -1,13 +1,18 @@
 """The wiring of a documents process, and the only place where settings and adapters meet."""
 
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 from schemas.codec import HEADERS
 from schemas.topics import REQUESTS
 from services.documents.adapters.http_api import DocumentsApi, build_api
+from services.documents.adapters.imap_box import ImapMailbox, MailboxAddress
 from services.documents.adapters.kafka_documents import KafkaDocumentStream
 from services.documents.adapters.postgres_correspondence import PostgresCorrespondences
 from services.documents.adapters.postgres_documents import PostgresDocuments
+from services.documents.adapters.postgres_mails import PostgresMails
 from services.documents.adapters.renderer import TemplateRenderer
 from services.documents.adapters.request_handler import RequestHandler
 from services.documents.adapters.typesetter import TypstTypesetter
@@ -17,6 +22,7 @@ from services.documents.worker.correspondence import CorrespondenceService
 from services.documents.worker.drafts import DraftService
 from services.documents.worker.issuing import IssuingService
 from services.documents.worker.late_files import LateFilesService
+from services.documents.worker.mail_intake import MailDesk, MailIntake
 from services.documents.worker.publishing import PublishingService
 from services.runtime.clock import SystemClock
 from services.runtime.kafka import BatchProducer
@@ -47,6 +53,22 @@ def typesetter_of(settings: DocumentsSettings) -> TypstTypesetter | None:
         max_bytes=settings.pdf_max_bytes,
         folders=settings.font_dirs,
         strict=settings.strict_fonts,
+    )
+
+
+def mailbox_of(settings: DocumentsSettings) -> ImapMailbox | None:
+    if settings.imap_host is None:
+        return None
+    return ImapMailbox(
+        MailboxAddress(
+            host=settings.imap_host,
+            port=settings.imap_port,
+            user=settings.imap_user,
+            password=settings.imap_password.get_secret_value(),
+            folder=settings.imap_folder,
+            security=settings.imap_security,
+            timeout_s=settings.imap_timeout_s,
+        )
     )
 
 
@@ -102,6 +124,13 @@ async def run(settings: DocumentsSettings, stop: Stop) -> None:
         has_api = bool(settings.api_token.get_secret_value())
         api = build_api(settings.api_token, DocumentsApi(correspondences, correspondence, clock)) if has_api else None
         status = StatusServer(settings.http_host, settings.http_port, lambda: readiness(health), prometheus, api)
+        mailbox = mailbox_of(settings)
+        mails: dict[str, Coroutine[Any, Any, None]] = {}
+        if mailbox is not None:
+            health.expect("mails")
+            ours = frozenset(address.lower() for address in settings.mail_from)
+            intake = MailIntake(mailbox=mailbox, store=PostgresMails(pool), metrics=metrics, clock=clock, ours=ours)
+            mails = {"mails": intake.run(settings.imap_every_s, lambda: health.beat("mails"), stop)}
         get_logger().info("documents_started", instance=settings.instance)
         try:
             await supervise(
@@ -111,10 +140,13 @@ async def run(settings: DocumentsSettings, stop: Stop) -> None:
                     "requests": loop.run(stop),
                     "publish": publishing.run(settings.poll_ms / 1000, lambda: health.beat("publish"), stop),
                     "files": late_files.run(LATE_FILES_S, lambda: health.beat("files"), stop),
+                    **mails,
                 },
             )
         finally:
             await producer.stop()
+            if mailbox is not None:
+                mailbox.close()
     get_logger().info("documents_stopped")
 
 
@@ -128,3 +160,10 @@ async def number(settings: DocumentsSettings, document_id: str, number_text: str
             clock=SystemClock(),
         )
         await drafts.number(document_id, number_text, issued_at, by=by)
+
+
+@asynccontextmanager
+async def mail_desk(settings: DocumentsSettings) -> AsyncIterator[MailDesk]:
+    """Yield what a person does with mails by. Raises StoreUnavailable."""
+    async with open_pool(settings.database_dsn.get_secret_value(), "documents", 1, 1) as pool:
+        yield MailDesk(store=PostgresMails(pool), clock=SystemClock())

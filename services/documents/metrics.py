@@ -1,8 +1,9 @@
 """Everything that documents counts. Closed label sets are created at zero; no unit or addressee is ever a label."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.documents.domain.catalogue import CATALOGUE
+from services.documents.domain.mails import MailSort
 from services.documents.domain.reasons import FilesMissing, FormRule, RefusedBecause
 from services.kernel.words import DocumentEvent
 
@@ -61,6 +62,19 @@ class DocumentsMetrics:
             "firenet_documents_links_total",
             "Signed links that were followed, and those that open nothing: altered, over or taken back",
             ["outcome"],
+            registry=registry,
+        )
+        self.mails = Counter(
+            "firenet_documents_mails_total",
+            "Mails taken in from the mailbox for answers, by what they are",
+            ["sort"],
+            registry=registry,
+        )
+        for sort in (*MailSort, "duplicate"):
+            self.mails.labels(sort)
+        self.mailbox_up = Gauge(
+            "firenet_documents_mailbox_up",
+            "1 when the last look into the mailbox for answers ended well",
             registry=registry,
         )
         self.turns = Counter("firenet_documents_turns_total", "Turns of each task", ["task"], registry=registry)

@@ -1,6 +1,6 @@
 """What documents needs from the outside. Adapters implement these; every method may be cancelled."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +10,7 @@ from services.documents.domain.catalogue import Entry
 from services.documents.domain.correspondence import Actor, Change, Correspondence, Written
 from services.documents.domain.document import Document, File, Rendition
 from services.documents.domain.letter import Letter
+from services.documents.domain.mails import Mail, MailSort
 from services.documents.domain.numbering import Number, Series
 from services.documents.domain.request import Request
 from services.documents.domain.uploads import Upload
@@ -228,4 +229,77 @@ class Issuing(Protocol):
 
     async def take(self, claim: PartitionClaim, requests: Sequence[Request], next_offset: int) -> None:
         """Return once all are issued or refused and the offset is saved. Raises StoreUnavailable, Fenced."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a mailbox is read. UIDs grow as long as `uid_validity` stays the same; then they begin anew."""
+
+    uid_validity: int
+    last_uid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A mail in the mailbox. `raw` None: too large to be read, `mail_id` says which one it is."""
+
+    uid: int
+    raw: bytes | None
+    size: int
+    mail_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingMail:
+    """A mail that waits for a person, with what of it becomes a reply."""
+
+    document_id: str
+    sender: str
+    sender_name: str
+    subject: str
+    text: str
+    files: tuple[Upload, ...]
+
+
+Taken = tuple[Correspondence, Change, Sequence[Upload]]
+TakeReply = Callable[[WaitingMail, Correspondence], Iterator[Taken]]
+"""Returns what taking a mail makes of its document, step by step. Raises NotPossible, NotFound."""
+
+
+class Mailbox(Protocol):
+    """Where answers by mail arrive; nothing in it is ever changed."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def after(self, position: Position | None, limit: int) -> tuple[Position, list[Arrived]]:
+        """Return up to `limit` mails behind the position, oldest first, and the position behind them.
+
+        Raises MailboxUnavailable.
+        """
+        ...
+
+
+class MailStore(Protocol):
+    """The mails that came. Every method raises StoreUnavailable."""
+
+    async def position(self, mailbox: str) -> Position | None: ...
+
+    async def advance(self, mailbox: str, position: Position) -> None: ...
+
+    async def keep(self, mail: Mail, now: datetime) -> MailSort | None:
+        """Write a mail down, joined to its document; return what it is, None when it is there already."""
+        ...
+
+    async def mails(self, *, everything: bool, limit: int) -> Sequence[dict[str, Any]]:
+        """Return the mails that wait, or all, newest first."""
+        ...
+
+    async def take(self, mail_id: str, by: str, now: datetime, step: TakeReply) -> None:
+        """Write what `step` makes of a waiting mail, and that it is taken. Raises NotFound, and what `step` raises."""
+        ...
+
+    async def set_aside(self, mail_id: str, by: str, now: datetime) -> None:
+        """Write that a waiting mail is no reply. Raises NotFound."""
         ...

@@ -2,7 +2,7 @@
 
 import socket
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
@@ -82,6 +82,22 @@ class DocumentsSettings(ServiceSettings):
     strict_fonts: bool = Field(
         default=False,
         description="make no files where 仿宋 or 小标宋 is missing, instead of using another font and saying so",
+    )
+    imap_host: Annotated[str | None, BeforeValidator(lambda host: host or None)] = Field(
+        default=None,
+        description="mail server of the mailbox that answers by mail arrive in (IMAP); none: no mail is read",
+    )
+    imap_port: int = Field(default=993, ge=1, le=65535, description="port of that server")
+    imap_security: Literal["none", "starttls", "tls"] = Field(default="tls", description="how it is encrypted")
+    imap_user: str = Field(default="", max_length=200, description="account of that mailbox")
+    imap_password: SecretStr = Field(default=SecretStr(""), description="password of that account")
+    imap_folder: str = Field(default="INBOX", min_length=1, max_length=200, description="folder that is read")
+    imap_timeout_s: float = Field(default=20, gt=0, le=120, description="deadline of each exchange, seconds")
+    imap_every_s: float = Field(default=60, ge=1, le=86_400, description="how often it is looked into, seconds")
+    mail_from: Annotated[frozenset[str], NoDecode, BeforeValidator(_words)] = Field(
+        default=frozenset(),
+        description="sender addresses of our own mails (ALERTS_MAIL_FROM), with commas between them: what comes from "
+        "them is a loop and no answer",
     )
     poll_ms: int = Field(
         default=250,

@@ -368,6 +368,21 @@ class Channel(StrEnum):
     EMAIL = "email"
     WEBHOOK = "webhook"
     ROBOT = "robot"
+    MQTT = "mqtt"
+    SMS = "sms"
+    VOICE = "voice"
+    APPRISE = "apprise"
+
+
+BY_TELEPHONE = frozenset({Channel.SMS, Channel.VOICE})
+"""Channels that somebody pays for by the notice, and that only approved templates may leave by."""
+
+
+class TelephoneUse(StrEnum):
+    """Which notices a contact gets by text message or voice call: of urgent cases alone, or all."""
+
+    FIRES = "fires"
+    ALL = "all"
 
 
 class RobotProvider(StrEnum):

@@ -100,6 +100,10 @@ def _when(step: LadderStep) -> str:
             return f"when {kind} happens"
         case Overdue(clock):
             return f"when the {clock} is overdue"
+        case PeriodClose():
+            return _when_closed(step.trigger)
+        case OnCondition():
+            return f"when {step.trigger.condition} holds"
         case _:
             assert_never(step.trigger)
 

@@ -4,14 +4,20 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from services.alerts.adapters.apprise_services import AppriseChannel
 from services.alerts.adapters.guarded_http import GuardedClient, Networks, receiver_client
 from services.alerts.adapters.mail import MailChannel, MailServer
+from services.alerts.adapters.mqtt_topics import MqttBroker, MqttChannel
 from services.alerts.adapters.robots import RobotChannel
 from services.alerts.adapters.secrets import SecretFiles
+from services.alerts.adapters.telephony import TelephoneChannel
 from services.alerts.adapters.webhook import WebhookChannel
+from services.alerts.domain.delivery.telephony import Gateway
 from services.alerts.ports import DeliveryChannel
 from services.kernel.words import Channel
 from services.runtime.clock import Clock
+
+APPRISE_THREADS = 4
 
 
 def open_channels(
@@ -22,6 +28,9 @@ def open_channels(
     slots: int,
     mail_server: MailServer,
     mail_connections: int,
+    gateways: Mapping[Channel, Gateway],
+    mqtt_broker: MqttBroker | None,
+    mqtt_deadline_s: float,
     secrets_dir: Path,
     allow_local: bool,
     inside: Networks,
@@ -37,9 +46,19 @@ def open_channels(
     stack.callback(mail.close)
     guarded = GuardedClient(client=client, apart=apart, allow_local=allow_local, inside=inside, deadline_s=deadline_s)
     stack.callback(guarded.close)
+    mqtt = MqttChannel(broker=mqtt_broker, name=name, deadline_s=mqtt_deadline_s)
+    stack.callback(mqtt.close)
     secrets = SecretFiles(secrets_dir)
+    apprise = AppriseChannel(secrets=secrets, threads=APPRISE_THREADS, name=name, deadline_s=2 * deadline_s)
+    stack.callback(apprise.close)
     return {
         Channel.EMAIL: mail,
         Channel.WEBHOOK: WebhookChannel(client=guarded, secrets=secrets, clock=clock),
         Channel.ROBOT: RobotChannel(client=guarded, secrets=secrets, clock=clock, deadline_s=deadline_s),
+        Channel.MQTT: mqtt,
+        Channel.APPRISE: apprise,
+        **{
+            channel: TelephoneChannel(client=guarded, gateway=gateways.get(channel), clock=clock, deadline_s=deadline_s)
+            for channel in (Channel.SMS, Channel.VOICE)
+        },
     }

@@ -19,11 +19,12 @@ from services.alerts.domain.ids import NoticeId
 from services.alerts.domain.noise.digest import DigestItem, DigestLetter
 from services.alerts.domain.routing.contacts import Address
 from services.kernel.calendar import CHINA
-from services.kernel.words import Channel, Purpose
+from services.kernel.words import BY_TELEPHONE, Channel, Purpose
 from services.runtime.texts import one_line
 
 COVERING = '<p style="max-width: 180mm; margin: 5mm auto; font: 11pt/1.6 sans-serif">{}</p>'
 """Before the page of a document, for those who have a copy."""
+READ_BY_MACHINES = frozenset({Channel.WEBHOOK, Channel.MQTT})
 TEMPLATES = Path(__file__).parent / "templates"
 
 VERSIONS = {
@@ -158,8 +159,10 @@ class TemplateWriter:
         )
         subject, _, body = text.partition("\n")
         subject, body = subject.strip(), body.strip("\n") + "\n"
-        if to.channel is Channel.WEBHOOK:
+        if to.channel in READ_BY_MACHINES:
             body = _payload(letter, notice_id, to, subject, body, link)
+        elif to.channel in BY_TELEPHONE:
+            body = _values(letter, lang)
         return subject, body, f"{name}@{VERSIONS[name]}"
 
     def write_digest(self, letter: DigestLetter, digest_id: NoticeId) -> tuple[str, str]:
@@ -203,8 +206,10 @@ class TemplateWriter:
         if waiting.is_copy and page.covering:
             body = f"{page.covering}\n\n{body}"
             html = html.replace("<body>", f"<body>\n{COVERING.format(escape(page.covering))}", 1)
-        if waiting.channel is Channel.WEBHOOK:
+        if waiting.channel in READ_BY_MACHINES:
             body, html = _payload_with(waiting.body, subject, document, body), ""
+        elif waiting.channel in BY_TELEPHONE:
+            body, html = waiting.body, ""  # its template says as much as a telephone can
         signed = waiting.channel is Channel.EMAIL and waiting.body_code != document.issuer_code
         return Attached(
             waiting.notice_id,
@@ -227,6 +232,23 @@ def _payload_with(payload: str, subject: str, document: IssuedDocument, text: st
         "document_id": document.document_id,
     }
     return json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
+
+
+def _values(letter: Letter, lang: str) -> str:
+    """Return the sort of the notice, which an approved template is chosen by, and what may fill its parameters."""
+    case, facts, component = letter.case, letter.case.facts, letter.component
+    english = lang == "en"
+    values = {
+        "unit": (facts.name_en or facts.name) if english else facts.name,
+        "kind": (KIND_EN if english else KIND_ZH)[case.kind],
+        "step": letter.step.name_en if english else letter.step.name_zh,
+        "point": "" if component is None else (component.label or component.address or ""),
+        "since": f"{case.effective_at.astimezone(CHINA):%m-%d %H:%M}",
+        "ended": "" if case.ended_at is None else f"{case.ended_at.astimezone(CHINA):%m-%d %H:%M}",
+        "case": case.case_id,
+    }
+    said = {"sort": template_name(letter), "values": {name: one_line(value) for name, value in values.items()}}
+    return json.dumps(said, ensure_ascii=False, separators=(",", ":"))
 
 
 def _sort(case: Case) -> str:

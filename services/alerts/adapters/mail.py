@@ -95,7 +95,7 @@ def message_of(
     message["To"] = MailAddress(addr_spec=notice.to.address)
     message["Subject"] = one_line(notice.subject)[:SUBJECT_CHARACTERS]
     message["Date"] = format_datetime(clock.now())
-    message["Message-ID"] = f"<{notice.notice_id}@{sender.rpartition('@')[2].strip('<> ') or 'firenet'}>"
+    message["Message-ID"] = f"<{_thread_name(notice)}@{sender.rpartition('@')[2].strip('<> ') or 'firenet'}>"
     message["Auto-Submitted"] = "auto-generated"
     if notice.members:
         message["X-FireNet-Digest"] = str(len(notice.members))
@@ -115,6 +115,12 @@ def message_of(
         name = f"{one_line(notice.subject)[:80]}.{file.language}.{file.kind}"
         message.add_attachment(file.content, maintype=maintype, subtype=subtype, filename=_file_name(name))
     return message
+
+
+def _thread_name(notice: Ready) -> str:
+    """Return what an answer will name in its thread: the notice and, where it carries one, the document."""
+    document_id = notice.notice.signed_document_id if notice.notice is not None else None
+    return f"{notice.notice_id}.{document_id}" if document_id else notice.notice_id
 
 
 def _file_name(name: str) -> str:

@@ -1,12 +1,13 @@
 """The packs of all districts, and what the one that stands in each says about cases."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from schemas.pack import Ladder, Pack, Step
 from schemas.registry import PackRecord, PackVersion
-from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.kinds import URGENT, CaseKind
+from services.alerts.domain.delivery.budgets import over_quota
 from services.alerts.domain.errors import NoPack
 from services.alerts.domain.escalation.guarded import GuardedTime
 from services.alerts.domain.escalation.pack_rules import FlappingRules, GroupingRules, PackRules
@@ -24,6 +25,7 @@ from services.alerts.domain.escalation.triggers import (
 from services.kernel.calendar import day_number
 from services.kernel.policy import DatedPack, Packs
 from services.kernel.words import ClockKind
+from services.runtime.logging import get_logger
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,9 @@ class Chosen:
 class PackShelf:
     """All packs that the registry has published, and the one that stands in each district, found once a day."""
 
-    def __init__(self) -> None:
+    def __init__(self, per_number_a_day: int | None = None) -> None:
+        """`per_number_a_day` is how many notices a telephone gets in a day; None: there is no quota."""
+        self._per_number_a_day = per_number_a_day
         self._records: dict[str, PackRecord] = {}
         self._chosen: tuple[date, dict[str, Chosen]] | None = None
 
@@ -69,12 +73,27 @@ class PackShelf:
             self._chosen = (
                 day,
                 {
-                    district: Chosen(pack.content, rules_of(pack.content, expired=pack.valid_to < day_number(day)))
+                    district: Chosen(
+                        pack.content,
+                        self._within_quota(rules_of(pack.content, expired=pack.valid_to < day_number(day))),
+                    )
                     for district, pack in found.items()
                     if pack is not None
                 },
             )
         return self._chosen[1]
+
+    def _within_quota(self, rules: PackRules) -> PackRules:
+        """Refuse to telephones what would break their quota, aloud: the rest of the pack holds, fires are not asked."""
+        if self._per_number_a_day is None:
+            return rules
+        ordinary = {kind: ladder for kind, ladder in rules.ladders.items() if kind not in URGENT}
+        over = over_quota(ordinary, self._per_number_a_day)
+        for kind, worst in over.items():
+            get_logger().error(
+                "pack_over_quota", pack=rules.pack_id, kind=str(kind), worst=worst, quota=self._per_number_a_day
+            )
+        return replace(rules, over_quota=frozenset(over))
 
     def longest_window(self, day: date) -> timedelta:
         """Return the longest time within which losses have a common cause, in any district. Raises NoPack."""

@@ -36,14 +36,16 @@ WHOLE_DISTRICT = Named("全区", "the whole district")
 class RegistryDirectory:
     """See ports.Directory. `on_record` feeds it; what it cannot read it counts and leaves as it was."""
 
-    def __init__(self, today: Callable[[], date], on_rejected: Callable[[], None]) -> None:
+    def __init__(
+        self, today: Callable[[], date], on_rejected: Callable[[], None], per_number_a_day: int | None = None
+    ) -> None:
         self._today = today
         self._on_rejected = on_rejected
         self._units: dict[str, UnitRecord] = {}
         self._gateways: dict[str, GatewayRecord] = {}
         self._contacts: dict[str, ContactRecord] = {}
         self._departments: dict[str, DepartmentRecord] = {}
-        self._packs = PackShelf()
+        self._packs = PackShelf(per_number_a_day)
         self._contacts_of: dict[str, set[str]] = defaultdict(set)
         self._gateways_of: dict[str, set[str]] = defaultdict(set)
         self._sizes: dict[str, Counter[str]] | None = None
@@ -287,5 +289,9 @@ def _contact(version: ContactVersion) -> Contact:
         webhook_url=str(version.webhook_url) if version.webhook_url else None,
         webhook_secret_ref=version.webhook_secret_ref,
         robot=version.robot,
+        mqtt_topic=version.mqtt_topic,
+        apprise=version.apprise,
         phone=version.phone,
+        sms=version.sms,
+        voice=version.voice,
     )

@@ -1,16 +1,20 @@
 """The wiring of delivery: outboxes, channels and delivery_workers, as the settings say."""
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
 
-from services.alerts.adapters.channels import open_channels
+from services.alerts.adapters.channels import APPRISE_THREADS, open_channels
 from services.alerts.adapters.kafka_notices import notice_event
 from services.alerts.adapters.mail import MailServer, SignedLinks
+from services.alerts.adapters.mqtt_topics import MqttBroker, broker_tls
 from services.alerts.adapters.postgres_groups import WriteDigest
 from services.alerts.adapters.postgres_outbox import PostgresOutbox
+from services.alerts.domain.delivery.budgets import DAY, MINUTE, Budget, part_of_fires, part_of_others
 from services.alerts.domain.delivery.destinations import Destinations
 from services.alerts.domain.delivery.robots import PROFILES, provider_of
+from services.alerts.domain.delivery.telephony import Gateway
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Retell, Tray
 from services.alerts.settings import AlertsSettings
@@ -29,18 +33,32 @@ FIRE_LANES = 2
 """Lanes that carry fires: from the database and, while that is away, from memory."""
 
 
-def _robot_budget(address: str, *, fire: bool) -> int | None:
-    """Return how many notices a minute a lane gives a robot; None for what is no robot.
+SCHEMES = {"sms": Channel.SMS, "tel": Channel.VOICE}
 
-    The lanes share no count, so each has a part of its own: storms of faults leave the part of fires alone.
+
+def budget_of(address: str, gateways: Mapping[Channel, Gateway], *, fire: bool) -> Budget | None:
+    """Return how many notices a lane gives an address; None for as many as there are.
+
+    The lanes share no count, so each has a part of its own: storms of faults leave the part of fires alone. A number's
+    quota holds no fire back, a robot's pace does: what comes quicker is refused, and so is all that follows.
     """
+    scheme = address.partition(":")[0]
+    if scheme in SCHEMES:
+        gateway = gateways.get(SCHEMES[scheme])
+        return None if fire or gateway is None else Budget(part_of_others(gateway.per_number_a_day), DAY)
     try:
         provider, _ = provider_of(address)
     except ValueError:
         return None
     most = PROFILES[provider].per_minute
-    for_fires = 3 * most // 10
-    return for_fires if fire else most - FIRE_LANES * for_fires
+    for_fires = part_of_fires(most)
+    return Budget(for_fires if fire else most - FIRE_LANES * for_fires, MINUTE)
+
+
+def budgets_of(gateways: Mapping[Channel, Gateway], *, fire: bool) -> dict[Channel, Budget]:
+    """Return how many notices a lane gives a channel in all."""
+    quotas = {channel: gateway.a_day for channel, gateway in gateways.items() if gateway.a_day is not None}
+    return {} if fire else {channel: Budget(part_of_others(most), DAY) for channel, most in quotas.items()}
 
 
 class DeliveryWorkers:
@@ -61,6 +79,8 @@ class DeliveryWorkers:
         self._fire_priority = fire_priority
         self._retell = retell
         self._write_digest = write_digest
+        files = {Channel.SMS: settings.sms_gateway, Channel.VOICE: settings.voice_gateway}
+        self._gateways = {channel: file.gateway(channel) for channel, file in files.items() if file is not None}
 
     def outbox(self, pool: Pool) -> PostgresOutbox:
         return PostgresOutbox(pool, notice_event, self._retell, self._write_digest)
@@ -76,6 +96,9 @@ class DeliveryWorkers:
             slots=slots,
             mail_server=self._mail_server(),
             mail_connections=settings.mail_connections,
+            gateways=self._gateways,
+            mqtt_broker=self._mqtt_broker(),
+            mqtt_deadline_s=settings.mqtt_deadline_s,
             secrets_dir=settings.secrets_dir,
             allow_local=settings.allow_local_webhooks,
             inside=settings.webhook_networks,
@@ -89,13 +112,23 @@ class DeliveryWorkers:
                 Channel.EMAIL: settings.mail_connections,
                 Channel.WEBHOOK: slots - settings.mail_connections,
                 Channel.ROBOT: slots // 4,
+                Channel.MQTT: slots // 4,
+                Channel.APPRISE: APPRISE_THREADS,
+                Channel.SMS: slots // 4,
+                Channel.VOICE: slots // 4,
             },
             rest=timedelta(seconds=0.2 if fire else 2),
-            per_minute=partial(_robot_budget, fire=fire),
+            budget=partial(budget_of, gateways=self._gateways, fire=fire),
+            budgets=budgets_of(self._gateways, fire=fire),
         )
+        by_telephone = timedelta(seconds=2 * settings.webhook_deadline_s + 5)
         sending = {
+            Channel.SMS: by_telephone,
+            Channel.APPRISE: by_telephone,
+            Channel.VOICE: by_telephone,
             Channel.WEBHOOK: timedelta(seconds=settings.webhook_deadline_s + 5),
             Channel.ROBOT: timedelta(seconds=2 * settings.webhook_deadline_s + 5),
+            Channel.MQTT: timedelta(seconds=settings.mqtt_deadline_s + 5),
             Channel.EMAIL: timedelta(seconds=SMTP_EXCHANGES * settings.smtp_timeout_s + 5),
         }
         return DeliveryWorker(
@@ -105,6 +138,19 @@ class DeliveryWorkers:
             metrics=self._metrics,
             clock=self._clock,
             fire_priority=self._fire_priority,
+        )
+
+    def _mqtt_broker(self) -> MqttBroker | None:
+        settings = self._settings
+        if settings.mqtt_host is None:
+            return None
+        return MqttBroker(
+            host=settings.mqtt_host,
+            port=settings.mqtt_port,
+            client_id=f"firenet-{settings.instance}",
+            tls=broker_tls(settings.mqtt_ca) if settings.mqtt_security == "tls" else None,
+            user=settings.mqtt_user,
+            password=settings.mqtt_password.get_secret_value() if settings.mqtt_password else None,
         )
 
     def _mail_server(self) -> MailServer:

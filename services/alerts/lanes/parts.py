@@ -51,7 +51,9 @@ class Parts:
             pause_s=settings.poll_ms / 1000,
         )
         self.directory = RegistryDirectory(
-            lambda: clock.now().astimezone(CHINA).date(), self.metrics.rejected.labels(REGISTRY).inc
+            lambda: clock.now().astimezone(CHINA).date(),
+            self.metrics.rejected.labels(REGISTRY).inc,
+            settings.per_number_a_day,
         )
         self.writer = TemplateWriter(settings.console_url)
         self.composer = self.new_composer(self.metrics)

@@ -98,7 +98,7 @@ class DeliveryWorker:
                     now=now,
                     limit=PICK,
                     but_addresses=lanes.destinations.busy_addresses(now),
-                    but_channels=lanes.destinations.busy_channels(),
+                    but_channels=lanes.destinations.busy_channels(now),
                     choose=choose,
                     leases=lanes.sending,
                 )

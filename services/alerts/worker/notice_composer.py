@@ -49,7 +49,7 @@ from services.alerts.domain.routing.recipients import (
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Changes, Directory, LetterWriter, WorkingCalendar
 from services.kernel.calendar import CHINA
-from services.kernel.words import ClockKind, Instrument, Language, Recipient
+from services.kernel.words import BY_TELEPHONE, ClockKind, Instrument, Language, Recipient
 
 ACTOR = "alerts"
 
@@ -266,7 +266,14 @@ class NoticeComposer:
         rules = None if case.is_urgent else self._directory.rules(letter.created_at, case.facts.district)
         grouping = rules.grouping if rules else None
         centres = self._centres(case)
-        for to in addresses:
+        all_of_them = tuple(addresses)
+        otherwise = {to.contact_id for to in all_of_them if to.channel not in BY_TELEPHONE}
+        for to in all_of_them:
+            # whoever has nothing but a telephone is told there all the same: a day's budget holds, nobody is left out
+            by_quota = rules is not None and case.kind in rules.over_quota and to.contact_id in otherwise
+            if by_quota and to.channel in BY_TELEPHONE:
+                self._metrics.over_quota.labels(to.channel).inc()
+                continue
             notice_id = notice_id_of(case.case_id, code, letter.purpose, case.sightings.drops, to)
             subject, body, template = self._writer.write(self._for_reader(letter, to, centres), notice_id, to)
             changes.notices.append(

@@ -28,7 +28,7 @@ from services.documents.domain.uploads import Upload
 from services.kernel.ids import derive
 from services.kernel.words import DocumentEvent, DocumentState, SubmissionKind, SubmissionState
 
-Via = Literal["console", "link"]
+Via = Literal["console", "link", "mail"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,10 @@ class StoreUnavailable(DocumentsError):
     """The database did not answer; nothing was written."""
 
 
+class MailboxUnavailable(DocumentsError):
+    """The mail server did not answer, or not as it should; nothing was read."""
+
+
 class Fenced(DocumentsError):
     """Another process has taken the partition over; it reads on from our last commit."""
 

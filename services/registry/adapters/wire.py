@@ -11,7 +11,7 @@ from schemas import pack as wire_pack
 from schemas import registry as wire
 from services.kernel.policy import Target
 from services.kernel.scope import Scope
-from services.kernel.words import AdjustmentKind, ContactRole, FindingKind, Language
+from services.kernel.words import AdjustmentKind, ContactRole, FindingKind, Language, TelephoneUse
 from services.registry.domain.adjustments import AdjustmentRequest, ApprovedAdjustment
 from services.registry.domain.bodies import Body
 from services.registry.domain.entities import Contact, Facts, Gateway, History, Kind, Routing, Unit, Version
@@ -97,7 +97,11 @@ def _contact_to_wire(contact: Contact, times: dict[str, Any]) -> wire.ContactVer
         webhook_url=None if contact.webhook_url is None else AnyUrl(contact.webhook_url),
         webhook_secret_ref=contact.webhook_secret_ref,
         robot=contact.robot,
+        mqtt_topic=contact.mqtt_topic,
+        apprise=contact.apprise,
         phone=contact.phone,
+        sms=contact.sms,
+        voice=contact.voice,
         retired_on=contact.retired_on,
         **times,
     )
@@ -146,7 +150,11 @@ def _contact_from_json(body: str | bytes) -> Version[Facts]:
         webhook_url=found["webhook_url"],
         webhook_secret_ref=found["webhook_secret_ref"],
         robot=found.get("robot"),  # rows of before have none
+        mqtt_topic=found.get("mqtt_topic"),
+        apprise=found.get("apprise"),
         phone=found.get("phone"),  # a version from before has none
+        sms=TelephoneUse(sms) if (sms := found.get("sms")) else None,
+        voice=TelephoneUse(voice) if (voice := found.get("voice")) else None,
         retired_on=None if retired_on is None else date.fromisoformat(retired_on),
     )
     return Version(contact, date.fromisoformat(found["valid_from"]), datetime.fromisoformat(found["recorded_at"]))
@@ -202,7 +210,11 @@ def _contact(version: wire.ContactVersion) -> Contact:
         webhook_url=None if version.webhook_url is None else str(version.webhook_url),
         webhook_secret_ref=version.webhook_secret_ref,
         robot=version.robot,
+        mqtt_topic=version.mqtt_topic,
+        apprise=version.apprise,
         phone=version.phone,
+        sms=version.sms,
+        voice=version.voice,
         retired_on=version.retired_on,
     )
 

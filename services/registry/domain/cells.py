@@ -24,6 +24,7 @@ _YES = frozenset({"是", "有", "对", "y", "yes", "true", "1", "√", "✓", "�
 _NO = frozenset({"否", "无", "没有", "n", "no", "false", "0", "×", "✗", "✘"})
 _FORMULA_STARTS = ("=", "+", "-", "@")
 _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-"))
+_TOPIC = re.compile(r"(?!firenet/)[A-Za-z0-9_.-][A-Za-z0-9_./-]{0,199}")
 _ROBOTS = {"钉钉": "dingtalk", "企业微信": "wecom", "飞书": "feishu"}
 SEPARATORS = re.compile(r"[;；,，、|\s]+")
 
@@ -57,6 +58,19 @@ def robot(text: str) -> str:
             )
         )
     return f"{provider}:{name.strip()}"
+
+
+def mqtt_topic(text: str) -> str:
+    """Return a topic to publish to: no wildcards, and none below `firenet/`, where what comes is taken for alarms."""
+    topic = half_width(text)
+    if not _TOPIC.fullmatch(topic):
+        raise BadCell(
+            Said(
+                "a topic in letters, digits and . _ - /, without wildcards, not below firenet/",
+                "MQTT主题，只含字母、数字和 . _ - /，不含通配符，且不在 firenet/ 之下",
+            )
+        )
+    return topic
 
 
 def half_width(text: str) -> str:

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Generic, TypeVar, cast
 
-from services.kernel.words import Construction, ContactRole, Language
+from services.kernel.words import Construction, ContactRole, Language, TelephoneUse
 from services.registry.domain.adjustments import ApprovedAdjustment
 from services.registry.domain.bodies import Body
 from services.registry.domain.devices import Network
@@ -91,7 +91,11 @@ class Contact:
     webhook_url: str | None = None
     webhook_secret_ref: str | None = None
     robot: str | None = None
+    mqtt_topic: str | None = None
+    apprise: str | None = None
     phone: str | None = None
+    sms: TelephoneUse | None = None
+    voice: TelephoneUse | None = None
     retired_on: date | None = None
 
     @property

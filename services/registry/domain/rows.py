@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol, TypeVar, assert_never
 
-from services.kernel.words import BodyKind, Construction, ContactRole, Language
+from services.kernel.words import BodyKind, Construction, ContactRole, Language, TelephoneUse
 from services.registry.domain import cells, devices
 from services.registry.domain.bodies import Body
 from services.registry.domain.cells import BadCell
 from services.registry.domain.entities import Contact, Gateway, Kind, Unit
 from services.registry.domain.errors import RowError, shortened
-from services.registry.domain.telephones import telephone
+from services.registry.domain.telephones import has_extension, is_mobile, telephone
 from services.registry.domain.words import NOTHING, Said
 
 V = TypeVar("V")
@@ -51,6 +51,13 @@ LANGUAGE: Mapping[str, Language] = {
     **{each.value: each for each in Language},
     "中文": Language.ZH,
     "英文": Language.EN,
+}
+
+TELEPHONE_USE: Mapping[str, TelephoneUse] = {
+    **{each.value: each for each in TelephoneUse},
+    "火警": TelephoneUse.FIRES,
+    "仅火警": TelephoneUse.FIRES,
+    "全部": TelephoneUse.ALL,
 }
 
 
@@ -210,16 +217,32 @@ def _contact(row: RowReader, rules: AddressRules) -> Contact:
         webhook_url=row.may("webhook_url", rules.web_address, None),
         webhook_secret_ref=row.may("webhook_secret_ref", cells.identifier, None),
         robot=row.may("robot", cells.robot, None),
+        mqtt_topic=row.may("mqtt_topic", cells.mqtt_topic, None),
+        apprise=row.may("apprise", cells.identifier, None),
         phone=row.may("phone", telephone, None),
+        sms=row.may("sms", lambda text: cells.one_of(text, TELEPHONE_USE), None),
+        voice=row.may("voice", lambda text: cells.one_of(text, TELEPHONE_USE), None),
         retired_on=row.may("retired_on", cells.day, None),
     )
     refused = {error.column for error in row.errors}
-    is_unreachable = contact.email is None and contact.webhook_url is None and contact.robot is None
-    if is_unreachable and not {"email", "webhook_url", "robot"} & refused:
+    machines = (contact.webhook_url, contact.robot, contact.mqtt_topic, contact.apprise)
+    ways = (contact.email, *machines, contact.sms, contact.voice)
+    if not any(ways) and not {"email", "webhook_url", "robot", "mqtt_topic", "apprise", "sms", "voice"} & refused:
         row.refuse(
             "email",
-            Said("an e-mail address, a webhook or a robot", "邮箱、推送地址或群机器人（至少一项）"),
+            Said(
+                "an e-mail address, a webhook, a robot, an MQTT topic or a telephone",
+                "邮箱、推送地址、群机器人、MQTT主题、短信或语音电话（至少一项）",
+            ),
             Said("none of them", "都没有"),
+        )
+    if (contact.sms or contact.voice) and contact.phone is None and "phone" not in refused:
+        row.refuse("phone", Said("the number that messages and calls go to", "接收短信或语音电话的号码"), NOTHING)
+    elif contact.phone is not None and contact.sms and not is_mobile(contact.phone):
+        row.refuse("phone", Said("a mobile number: messages go there", "手机号码：短信只能发往手机"), contact.phone)
+    elif contact.phone is not None and contact.voice and has_extension(contact.phone):
+        row.refuse(
+            "phone", Said("a number without an extension: a call cannot dial it", "不带分机的号码"), contact.phone
         )
     if contact.webhook_url is not None and contact.webhook_secret_ref is None and "webhook_secret_ref" not in refused:
         row.refuse(

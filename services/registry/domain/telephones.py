@@ -20,6 +20,16 @@ EXPECTED = Said(
 WITHOUT_AREA = Said("a landline with its area code, such as 0591-87654321", "带区号的固定电话，例如 0591-87654321")
 
 
+def is_mobile(number: str) -> bool:
+    """Say whether a number in our form is a mobile's: text messages go to no other."""
+    return _MOBILE.fullmatch(number) is not None
+
+
+def has_extension(number: str) -> bool:
+    """Say whether a number in our form ends in an extension, which no machine dials."""
+    return number.startswith("0") and number.count("-") > 1
+
+
 def telephone(text: str) -> str:
     """Return the number as `13800138000`, `0591-87654321`, `0591-87654321-801` or `400-123-4567`. Raises BadCell.
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from services.kernel.words import BodyKind, Construction, ContactRole, Language
+from services.kernel.words import BodyKind, Construction, ContactRole, Language, TelephoneUse
 from services.registry.domain.columns import COLUMNS
 from services.registry.domain.devices import STANDARD, shown_address
 from services.registry.domain.entities import F, Facts, Gateway, History, Kind
-from services.registry.domain.rows import BODY_KIND, CONSTRUCTION, LANGUAGE, ROLE
+from services.registry.domain.rows import BODY_KIND, CONSTRUCTION, LANGUAGE, ROLE, TELEPHONE_USE
 from services.registry.domain.timeline import periods
 
 _WORDS: Mapping[type[StrEnum], Mapping[str, StrEnum]] = {
@@ -17,6 +17,7 @@ _WORDS: Mapping[type[StrEnum], Mapping[str, StrEnum]] = {
     BodyKind: BODY_KIND,
     ContactRole: ROLE,
     Language: LANGUAGE,
+    TelephoneUse: TELEPHONE_USE,
 }
 
 

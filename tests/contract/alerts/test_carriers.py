@@ -42,6 +42,7 @@ from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.ids import BodyCode, CaseId, ContactId, NoticeId
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import DeliveryChannel, Ready
+from services.documents.domain.mails import read
 from services.kernel.words import Channel, Purpose
 from services.runtime.clock import SystemClock
 from tests.fakes.alerts import FakeChannel, FakeClock
@@ -159,6 +160,15 @@ async def test_mail_is_what_was_written_and_carries_the_notices_id(box: Box) -> 
     body = mail.get_body()
     assert body is not None
     assert body.get_content().strip() == notice.body
+
+
+async def test_the_message_id_of_a_letter_names_its_document_for_whoever_answers(box: Box) -> None:
+    about = Mock(signed_document_id="D0123456789abcdef", created_at=NOW)
+    notice = replace(ready("a@mail.firenet-demo.cn", Channel.EMAIL), notice=about)
+    assert (await mailer(box.port).send(notice)).reason is None
+    mail = message_from_bytes(box.server.mails[0], policy=policy.default)
+    assert mail["Message-ID"].strip() == f"<{notice.notice_id}.D0123456789abcdef@mail.firenet-demo.cn>"
+    assert read(box.server.mails[0].replace(b"Message-ID:", b"In-Reply-To:")).documents == ("D0123456789abcdef",)
 
 
 @pytest.mark.parametrize(

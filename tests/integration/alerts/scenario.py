@@ -243,8 +243,12 @@ def contact_record(
     email: str | None = None,
     url: str | None = None,
     robot: str | None = None,
+    mqtt_topic: str | None = None,
+    apprise: str | None = None,
     lang: Any = "zh",
     phone: str | None = None,
+    sms: Any = None,
+    voice: Any = None,
 ) -> Record:
     version = ContactVersion(
         valid_from=EARLY,
@@ -258,7 +262,11 @@ def contact_record(
         webhook_url=url,
         webhook_secret_ref="hook" if url else None,
         robot=robot,
+        mqtt_topic=mqtt_topic,
+        apprise=apprise,
         phone=phone,
+        sms=sms,
+        voice=voice,
     )
     return registry_event(ContactRecord(id=contact_id, versions=(version,)))
 

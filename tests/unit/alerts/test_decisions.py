@@ -247,7 +247,7 @@ def test_full_channel_takes_nothing_more() -> None:
     places = Destinations(slots=4, per_address=2, per_channel={Channel.WEBHOOK: 4, Channel.EMAIL: 1})
     mails = [Due(NoticeId(str(n)), Channel.EMAIL, f"m{n}") for n in range(3)]
     assert len(places.choose(mails, T0)) == 1
-    assert places.busy_channels() == [Channel.EMAIL]
+    assert places.busy_channels(T0) == [Channel.EMAIL]
 
 
 def test_reply_is_due_at_the_end_of_the_last_working_day() -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.alerts.domain.delivery.budgets import MINUTE, Budget
 from services.alerts.domain.delivery.destinations import Destinations, Due
 from services.alerts.domain.delivery.robots import PROFILES, shortened
 from services.alerts.domain.ids import NoticeId
@@ -33,7 +34,7 @@ def due(number: int, address: str) -> Due:
 
 def test_an_address_gets_no_more_in_a_minute_than_it_takes() -> None:
     places = Destinations(
-        slots=9, per_address=9, per_channel={}, per_minute=lambda address: 2 if address == "robot" else None
+        slots=9, per_address=9, per_channel={}, budget=lambda address: Budget(2, MINUTE) if address == "robot" else None
     )
     waiting = [due(number, "robot") for number in range(3)] + [due(3, "other")]
     assert [one.notice_id[-1] for one in places.choose(waiting, NOW)] == ["0", "1", "3"]
@@ -45,7 +46,7 @@ def test_an_address_gets_no_more_in_a_minute_than_it_takes() -> None:
 
 
 def test_what_was_not_sent_after_all_takes_nothing_of_the_minute() -> None:
-    places = Destinations(slots=9, per_address=9, per_channel={}, per_minute=lambda address: 1)
+    places = Destinations(slots=9, per_address=9, per_channel={}, budget=lambda address: Budget(1, MINUTE))
     first, second = due(0, "robot"), due(1, "robot")
     places.choose([first], NOW)
     places.finished(first, failed=None, now=NOW)

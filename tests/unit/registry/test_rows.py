@@ -97,6 +97,45 @@ def test_addresses_are_kept_in_the_form_in_which_they_come_back() -> None:
     assert (first.email, first.webhook_url) == ("Duty@health.example.com", "http://127.0.0.1:8099/")
 
 
+def test_a_contact_may_be_reached_through_apprise_alone() -> None:
+    parsed, errors = read(Kind.CONTACT, {**CONTACT, "apprise": "duty-phone", "email": ""})
+    assert errors == []
+    assert isinstance(parsed.facts, Contact)
+    assert parsed.facts.apprise == "duty-phone"
+    assert read(Kind.CONTACT, CONTACT | {"apprise": "json://10.0.0.1/x"})[1], "an address is no name of a file"
+
+
+def test_a_contact_may_be_reached_by_telephone_alone() -> None:
+    parsed, errors = read(
+        Kind.CONTACT, {**CONTACT, "phone": "138 0013 8000", "sms": "火警", "voice": "全部", "email": ""}
+    )
+    assert errors == []
+    assert isinstance(parsed.facts, Contact)
+    assert (parsed.facts.sms, parsed.facts.voice) == ("fires", "all")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [{"sms": "火警"}, {"sms": "火警", "phone": "0591-87654321"}, {"voice": "全部", "phone": "0591-87654321-801"}],
+)
+def test_a_message_to_a_landline_and_a_call_to_an_extension_are_refused(cells: dict[str, str]) -> None:
+    [error] = read(Kind.CONTACT, CONTACT | cells)[1]
+    assert error.column == "phone"
+
+
+def test_a_contact_may_be_reached_on_an_mqtt_topic_alone() -> None:
+    parsed, errors = read(Kind.CONTACT, {**CONTACT, "mqtt_topic": "centre/notices", "email": ""})
+    assert errors == []
+    assert isinstance(parsed.facts, Contact)
+    assert parsed.facts.mqtt_topic == "centre/notices"
+
+
+@pytest.mark.parametrize("cell", ["centre/#", "centre/+/x", "/centre", "$SYS/x", "firenet/v1/G1/alarm/fire", "a b"])
+def test_a_topic_that_would_be_taken_for_an_alarm_or_for_many_is_refused(cell: str) -> None:
+    [error] = read(Kind.CONTACT, CONTACT | {"mqtt_topic": cell})[1]
+    assert error.column == "mqtt_topic"
+
+
 @pytest.mark.parametrize(
     ("cell", "robot"),
     [("dingtalk:fire", "dingtalk:fire"), ("企业微信：duty-1", "wecom:duty-1")],

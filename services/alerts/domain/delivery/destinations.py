@@ -1,10 +1,11 @@
 """How much is on its way to each destination, and which ones rest after a failure."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from services.alerts.domain.delivery.budgets import Budget
 from services.alerts.domain.ids import NoticeId
 from services.kernel.words import Channel
 
@@ -19,10 +20,7 @@ class Due:
     is_digest: bool = False
 
 
-MINUTE = timedelta(minutes=1)
-
-
-def _no_limit(address: str) -> int | None:
+def _no_limit(address: str) -> Budget | None:
     return None
 
 
@@ -32,20 +30,23 @@ class Destinations:
 
     One dead or slow endpoint holds at most `per_address` of the `slots`, and one only while it keeps failing. Whoever
     chooses with a `reserve` leaves that many slots free: attempts that fail again and again keep no first one waiting.
-    `per_minute` is how many an address takes in a minute from us: a robot that gets more takes none for much longer.
+    `budget` is how many an address takes from us, `budgets` how many a channel does in all: a robot that gets more
+    takes none for much longer, a provider of text messages wants to be paid.
     """
 
     slots: int
     per_address: int
     per_channel: dict[Channel, int]
     rest: timedelta = timedelta(seconds=2)
-    per_minute: Callable[[str], int | None] = _no_limit
+    budget: Callable[[str], Budget | None] = _no_limit
+    budgets: Mapping[Channel, Budget] = field(default_factory=dict)
     _in_flight: dict[str, int] = field(default_factory=dict)
     _channels: dict[Channel, int] = field(default_factory=dict)
     _resting: dict[str, datetime] = field(default_factory=dict)
     _failing: set[str] = field(default_factory=set)
     _begun: dict[str, deque[datetime]] = field(default_factory=dict)
-    """When the attempts of the last minute began, of addresses with a budget only."""
+    """When the attempts within its window began, of addresses with a budget only."""
+    _begun_by: dict[Channel, deque[datetime]] = field(default_factory=dict)
 
     @property
     def free(self) -> int:
@@ -53,7 +54,7 @@ class Destinations:
 
     def crowded(self, now: datetime) -> bool:
         """Say whether a notice that is due may be waiting for one that is on its way to land."""
-        return self.free <= 0 or bool(self.busy_channels()) or bool(self.busy_addresses(now))
+        return self.free <= 0 or bool(self.busy_channels(now)) or bool(self.busy_addresses(now))
 
     def busy_addresses(self, now: datetime) -> list[str]:
         """Return the addresses that get nothing more now."""
@@ -62,23 +63,28 @@ class Destinations:
         return sorted(full | set(self._resting) | self._spent(now))
 
     def _spent(self, now: datetime) -> set[str]:
-        """Return the addresses that have had what they take in a minute."""
+        """Return the addresses that have had what they take."""
+        found = set()
         for address, begun in list(self._begun.items()):
-            while begun and now - begun[0] >= MINUTE:
-                begun.popleft()
+            budget = self.budget(address)
+            if budget is not None and _is_spent(begun, budget, now):
+                found.add(address)
             if not begun:
                 del self._begun[address]
-        return {address for address, begun in self._begun.items() if self._has_spent(address, begun)}
-
-    def _has_spent(self, address: str, begun: deque[datetime]) -> bool:
-        most = self.per_minute(address)
-        return most is not None and len(begun) >= most
+        return found
 
     def _most(self, address: str) -> int:
         return 1 if address in self._failing else self.per_address
 
-    def busy_channels(self) -> list[Channel]:
-        return [channel for channel, most in self.per_channel.items() if self._channels.get(channel, 0) >= most]
+    def busy_channels(self, now: datetime) -> list[Channel]:
+        """Return the channels that get nothing more now."""
+        full = {channel for channel, most in self.per_channel.items() if self._channels.get(channel, 0) >= most}
+        spent = {
+            channel
+            for channel, budget in self.budgets.items()
+            if _is_spent(self._begun_by.setdefault(channel, deque()), budget, now)
+        }
+        return sorted(full | spent)
 
     def choose(self, due: Iterable[Due], now: datetime, reserve: int = 0) -> list[Due]:
         """Return what may start now, in the given order, and count it as on its way."""
@@ -87,22 +93,26 @@ class Destinations:
         for notice in due:
             if self.free <= reserve:
                 break
-            if notice.address in busy or notice.channel in self.busy_channels():
+            if notice.address in busy or notice.channel in self.busy_channels(now):
                 continue
             self._in_flight[notice.address] = self._in_flight.get(notice.address, 0) + 1
             self._channels[notice.channel] = self._channels.get(notice.channel, 0) + 1
-            if self._in_flight[notice.address] >= self._most(notice.address) or self._spend(notice.address, now):
+            last = self._spend(notice.address, notice.channel, now)
+            if last or self._in_flight[notice.address] >= self._most(notice.address):
                 busy.add(notice.address)
             chosen.append(notice)
         return chosen
 
-    def _spend(self, address: str, now: datetime) -> bool:
-        """Count an attempt that begins; return whether it was the last of this minute."""
-        if self.per_minute(address) is None:
+    def _spend(self, address: str, channel: Channel, now: datetime) -> bool:
+        """Count an attempt that begins; return whether it was the last that the address takes for now."""
+        if channel in self.budgets:
+            self._begun_by.setdefault(channel, deque()).append(now)
+        budget = self.budget(address)
+        if budget is None:
             return False
         begun = self._begun.setdefault(address, deque())
         begun.append(now)
-        return self._has_spent(address, begun)
+        return _is_spent(begun, budget, now)
 
     def finished(self, notice: Due, *, failed: bool | None, now: datetime) -> None:
         """Count it as back. After a failure the address rests a moment before it is tried with another notice.
@@ -118,5 +128,14 @@ class Destinations:
             self._failing.add(notice.address)
         elif failed is not None:
             self._failing.discard(notice.address)
-        elif notice.address in self._begun:
-            self._begun[notice.address].pop()
+        else:
+            for begun in (self._begun.get(notice.address), self._begun_by.get(notice.channel)):
+                if begun:
+                    begun.pop()
+
+
+def _is_spent(begun: deque[datetime], budget: Budget, now: datetime) -> bool:
+    """Forget what has left the window; say whether there is no more."""
+    while begun and now - begun[0] >= budget.window:
+        begun.popleft()
+    return len(begun) >= budget.most

@@ -19,6 +19,12 @@ class Reason(StrEnum):
     REDIRECT = "redirect"
     ADDRESS_REFUSED = "address_refused"
     NO_SECRET = "no_secret"  # noqa: S105 - a reason, not a secret
+    QUOTA = "quota"
+    """The provider takes nothing more today, or until somebody pays."""
+    NOT_CONFIGURED = "not_configured"
+    """Nobody has said in the settings how this channel is reached."""
+    NO_SUBSCRIBER = "no_subscriber"
+    """The broker took it, and nobody will ever get it."""
     UNEXPECTED = "unexpected"
     CASE_CLOSED = "case_closed"
     ACKNOWLEDGED = "acknowledged"

@@ -41,7 +41,8 @@ class PackRules:
 
     `common_wait`: so long after a loss its cause may still show itself. `common_mass`: so many losses of a district
     that nothing smaller explains are one cause; 0: never. `grouping` None: each notice leaves alone. `flapping`
-    None: whatever comes again opens its case again.
+    None: whatever comes again opens its case again. Kinds `over_quota` would ask more of a telephone in a day than its
+    provider takes: their ordinary notices go to no telephone.
     """
 
     pack_id: str
@@ -61,6 +62,7 @@ class PackRules:
     flapping: FlappingRules | None = None
     guarded: tuple[GuardedTime, ...] = ()
     expired: bool = False
+    over_quota: frozenset[CaseKind] = frozenset()
 
     def first_wait(self, kind: CaseKind) -> timedelta:
         """Return how long the first notice of a case waits; a lost connection as long as a cause may show itself."""

@@ -26,7 +26,7 @@ from services.kernel.words import Channel, Purpose
 
 MOST_MEMBERS = 2000
 """Notices in one digest; of more the rest makes a second one."""
-READ_BY_PEOPLE = frozenset({Channel.EMAIL, Channel.ROBOT})
+READ_BY_PEOPLE = frozenset({Channel.EMAIL, Channel.ROBOT, Channel.APPRISE})
 """A webhook is read by a machine, which wants each case as data of its own."""
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.alerts.domain.ids import BodyCode, ContactId
-from services.kernel.words import Channel
+from services.kernel.words import Channel, TelephoneUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,11 @@ class Contact:
     webhook_url: str | None = None
     webhook_secret_ref: str | None = None
     robot: str | None = None
+    mqtt_topic: str | None = None
+    apprise: str | None = None
     phone: str | None = None
+    sms: TelephoneUse | None = None
+    voice: TelephoneUse | None = None
 
 
 @dataclass(frozen=True, slots=True)

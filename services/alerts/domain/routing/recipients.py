@@ -9,7 +9,7 @@ from services.alerts.domain.case.subject import SubjectFacts, SubjectKind, body_
 from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.ids import BodyCode, ContactId
 from services.alerts.domain.routing.contacts import Address, Contact
-from services.kernel.words import Channel, Recipient, StepExit
+from services.kernel.words import Channel, Recipient, StepExit, TelephoneUse
 
 _UNIT_ROLES = {
     Recipient.UNIT_CONTROL_ROOM: "control_room",
@@ -61,14 +61,18 @@ def recipients_of(
     missing: list[str] = []
     parties: dict[ContactId, str] = {}
     for role in tells:
-        for name, found in _resolve(book, case, role):
+        for name, resolved in _resolve(book, case, role):
             if name in but:
                 continue
+            # who has a telephone for fires alone is not told of anything else, and must not count as told
+            found = [contact for contact in resolved if addresses_of(contact, urgent=case.is_urgent)]
             (names if found else missing).append(name)
             contacts.update((contact.contact_id, contact) for contact in found)
             for contact in found:
                 parties.setdefault(contact.contact_id, name)
-    addresses = tuple(address for contact in contacts.values() for address in addresses_of(contact))
+    addresses = tuple(
+        address for contact in contacts.values() for address in addresses_of(contact, urgent=case.is_urgent)
+    )
     return Recipients(addresses, tuple(dict.fromkeys(names)), tuple(dict.fromkeys(missing)), parties=parties)
 
 
@@ -103,16 +107,31 @@ def recipients_of_first_step(book: AddressBook, case: Case, step: LadderStep) ->
     return recipients_of_step(book, case, replace(step, tells=tells, board_only=False))
 
 
-def addresses_of(contact: Contact) -> list[Address]:
-    """Return an address per channel that the contact has."""
+def addresses_of(contact: Contact, *, urgent: bool) -> list[Address]:
+    """Return an address per channel that the contact has for such a case; a telephone often is for urgent ones alone.
+
+    Telephones are written as URIs, so that a number's messages and its calls are two destinations.
+    """
     found = []
     if contact.webhook_url:
         found.append(_address(contact, Channel.WEBHOOK, contact.webhook_url, contact.webhook_secret_ref))
+    if contact.mqtt_topic:
+        found.append(_address(contact, Channel.MQTT, contact.mqtt_topic, None))
     if contact.robot:
         found.append(_address(contact, Channel.ROBOT, contact.robot, None))
+    if contact.apprise:
+        found.append(_address(contact, Channel.APPRISE, f"apprise:{contact.apprise}", None))
     if contact.email:
         found.append(_address(contact, Channel.EMAIL, contact.email, None))
+    if contact.phone and _rings(contact.sms, urgent=urgent):
+        found.append(_address(contact, Channel.SMS, f"sms:{contact.phone}", None))
+    if contact.phone and _rings(contact.voice, urgent=urgent):
+        found.append(_address(contact, Channel.VOICE, f"tel:{contact.phone}", None))
     return found
+
+
+def _rings(use: TelephoneUse | None, *, urgent: bool) -> bool:
+    return use is TelephoneUse.ALL or (use is TelephoneUse.FIRES and urgent)
 
 
 def _address(contact: Contact, channel: Channel, address: str, secret_ref: str | None) -> Address:

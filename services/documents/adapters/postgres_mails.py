@@ -1,0 +1,109 @@
+"""Mails that answer documents, in PostgreSQL: each mail and how far the mailbox is read in one transaction."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from psycopg.rows import dict_row
+
+from services.documents.adapters.postgres_correspondence import PostgresCorrespondenceTransaction
+from services.documents.adapters.postgres_documents import transaction_on
+from services.documents.adapters.statements import SQL
+from services.documents.domain.errors import NotFound
+from services.documents.domain.mails import Mail, MailSort
+from services.documents.domain.uploads import Upload
+from services.documents.ports import Position, TakeReply, WaitingMail
+from services.runtime.postgres import Connection, Pool
+
+
+class PostgresMails:
+    """See ports.MailStore."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def position(self, mailbox: str) -> Position | None:
+        async with transaction_on(self._pool) as connection:
+            row = await (await connection.execute(SQL["mailbox_position"], (mailbox,))).fetchone()
+            return None if row is None else Position(row[0], row[1])
+
+    async def keep(self, mail: Mail, now: datetime) -> MailSort | None:
+        async with transaction_on(self._pool) as connection:
+            document_id = await _document_of(connection, mail) if mail.sort is MailSort.REPLY else None
+            sort = MailSort.UNKNOWN if mail.sort is MailSort.REPLY and document_id is None else mail.sort
+            done = await connection.execute(
+                SQL["insert_mail"],
+                {
+                    "mail_id": mail.mail_id,
+                    "sort": str(sort),
+                    "state": "waiting" if sort is MailSort.REPLY else "aside",
+                    "document_id": document_id,
+                    "reason": mail.reason,
+                    "message_id": mail.message_id,
+                    "sender": mail.sender,
+                    "sender_name": mail.sender_name,
+                    "subject": mail.subject,
+                    "text": mail.text,
+                    "size": mail.size,
+                    "at": now,
+                },
+            )
+            if done.rowcount != 1:
+                return None
+            for place, file in enumerate(mail.files):
+                await connection.execute(SQL["insert_file"], (file.sha256, file.media_type, file.content, now))
+                await connection.execute(
+                    SQL["insert_mail_file"], (mail.mail_id, place, file.sha256, file.name, file.size)
+                )
+            return sort
+
+    async def advance(self, mailbox: str, position: Position) -> None:
+        async with transaction_on(self._pool) as connection:
+            values = {"mailbox": mailbox, "validity": position.uid_validity, "uid": position.last_uid}
+            await connection.execute(SQL["advance_mailbox"], values)
+
+    async def mails(self, *, everything: bool, limit: int) -> Sequence[dict[str, Any]]:
+        async with transaction_on(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(SQL["mails"], {"all": everything, "limit": limit})
+            return await cursor.fetchall()
+
+    async def take(self, mail_id: str, by: str, now: datetime, step: TakeReply) -> None:
+        async with transaction_on(self._pool) as connection:
+            mail = await _waiting(connection, mail_id)
+            correspondence = PostgresCorrespondenceTransaction(connection)
+            stands = await correspondence.load(mail.document_id)
+            if stands is None:
+                raise NotFound
+            for after, change, files in step(mail, stands):
+                await correspondence.save(after, change, files)
+            await connection.execute(SQL["decide_mail"], ("taken", now, by, mail_id))
+
+    async def set_aside(self, mail_id: str, by: str, now: datetime) -> None:
+        async with transaction_on(self._pool) as connection:
+            await _waiting(connection, mail_id)
+            await connection.execute(SQL["decide_mail"], ("aside", now, by, mail_id))
+
+
+async def _waiting(connection: Connection, mail_id: str) -> WaitingMail:
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(SQL["mail"], (mail_id,))
+        row = await cursor.fetchone()
+        if row is None or row["state"] != "waiting":
+            raise NotFound
+        await cursor.execute(SQL["files_of_mail"], (mail_id,))
+        files = tuple(Upload(one["name"], one["media_type"], one["bytes"]) for one in await cursor.fetchall())
+    return WaitingMail(row["document_id"], row["sender"], row["sender_name"], row["subject"], row["text"], files)
+
+
+async def _document_of(connection: Connection, mail: Mail) -> str | None:
+    """Return the document that the mail's thread names, else the only one that a number in its subject names."""
+    if mail.documents:
+        row = await (await connection.execute(SQL["document_of_mail"], {"documents": list(mail.documents)})).fetchone()
+        if row is not None:
+            return str(row[0])
+    for number in mail.numbers:
+        found = await connection.execute(SQL["documents_of_number"], (number.mark, number.year, number.serial))
+        rows = await found.fetchall()
+        if len(rows) == 1:
+            return str(rows[0][0])
+    return None

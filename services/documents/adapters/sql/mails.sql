@@ -1,0 +1,42 @@
+-- Mails that answer documents: how far the mailbox is read, what came, what a person made of it.
+
+-- mailbox_position --
+SELECT uid_validity, last_uid FROM documents.mailboxes WHERE mailbox = %s
+
+-- advance_mailbox --
+INSERT INTO documents.mailboxes (mailbox, uid_validity, last_uid) VALUES (%(mailbox)s, %(validity)s, %(uid)s)
+ON CONFLICT (mailbox) DO UPDATE SET uid_validity = excluded.uid_validity, last_uid = excluded.last_uid
+
+-- document_of_mail --
+SELECT d.document_id FROM documents.documents d
+WHERE d.document_id = ANY(%(documents)s::text[]) AND d.state <> 'draft'
+ORDER BY array_position(%(documents)s::text[], d.document_id) LIMIT 1
+
+-- documents_of_number --
+SELECT document_id FROM documents.documents
+WHERE mark = %s AND year = %s AND serial = %s AND state <> 'draft' LIMIT 2
+
+-- insert_mail --
+INSERT INTO documents.mails
+       (mail_id, sort, state, document_id, reason, message_id, sender, sender_name, subject, text, size, at)
+VALUES (%(mail_id)s, %(sort)s, %(state)s, %(document_id)s, %(reason)s, %(message_id)s, %(sender)s, %(sender_name)s,
+        %(subject)s, %(text)s, %(size)s, %(at)s)
+ON CONFLICT (mail_id) DO NOTHING
+
+-- insert_mail_file --
+INSERT INTO documents.mail_files (mail_id, place, sha256, name, size) VALUES (%s, %s, %s, %s, %s)
+
+-- mails --
+SELECT m.mail_id, m.sort, m.state, m.document_id, m.reason, m.sender, m.sender_name, m.subject, m.text, m.size, m.at,
+       (SELECT count(*) FROM documents.mail_files f WHERE f.mail_id = m.mail_id) AS files
+FROM documents.mails m WHERE %(all)s OR m.state = 'waiting' ORDER BY m.at DESC, m.mail_id LIMIT %(limit)s
+
+-- mail --
+SELECT * FROM documents.mails WHERE mail_id = %s FOR UPDATE
+
+-- files_of_mail --
+SELECT a.name, f.media_type, f.bytes FROM documents.mail_files a JOIN documents.files f USING (sha256)
+WHERE a.mail_id = %s ORDER BY a.place
+
+-- decide_mail --
+UPDATE documents.mails SET state = %s, decided_at = %s, decided_by = %s WHERE mail_id = %s

@@ -1,0 +1,128 @@
+"""Mails that answer a document: what each is, and that hostile ones cost nothing but a count."""
+
+from email.message import EmailMessage
+from email.policy import SMTP
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.documents.domain.mails import MAX_MAIL_BYTES, MAX_TEXT, MailSort, NumberRef, read
+
+OUR_ID = f"<{'0' * 32}.D0123456789abcdef@mail.firenet-demo.cn>"
+JPEG = b"\xff\xd8\xff\x00photo"
+
+
+def mail(text: str = "已整改。", **headers: str) -> EmailMessage:
+    message = EmailMessage(policy=SMTP)
+    for name, value in {"From": "张三 <zhang@health.firenet-demo.cn>", "Subject": "回复：告知", **headers}.items():
+        message[name.replace("_", "-")] = value
+    message.set_content(text)
+    return message
+
+
+def test_an_answer_names_its_document_by_its_thread_and_by_the_number_in_its_subject() -> None:
+    found = read(
+        mail(Subject="回复：消监告〔2026〕12号", In_Reply_To=OUR_ID, References=f"<a@b> {OUR_ID} <c@d>").as_bytes()
+    )
+    assert found.sort is MailSort.REPLY
+    assert found.documents == ("D0123456789abcdef",)
+    assert found.numbers == (NumberRef("消监告", 2026, 12),)
+    assert (found.sender, found.sender_name) == ("zhang@health.firenet-demo.cn", "张三")
+    assert found.text == "已整改。"
+
+
+def test_its_files_are_taken_by_what_they_are_and_the_rest_is_counted() -> None:
+    message = mail()
+    message.add_attachment(JPEG, maintype="application", subtype="octet-stream", filename="../../照片.exe")
+    message.add_attachment(b"MZ\x90", maintype="image", subtype="jpeg", filename="photo.jpg")
+    found = read(message.as_bytes())
+    assert [(file.name, file.media_type, file.content) for file in found.files] == [("照片.jpg", "image/jpeg", JPEG)]
+    assert found.reason == "files_left_out:1"
+
+
+@pytest.mark.parametrize(
+    ("headers", "sort", "reason"),
+    [
+        ({"Auto_Submitted": "auto-replied"}, MailSort.AUTOMATIC, "auto_submitted"),
+        ({"Auto_Submitted": "no"}, MailSort.REPLY, ""),
+        ({"Precedence": "bulk"}, MailSort.AUTOMATIC, "bulk"),
+        ({"List_Id": "<news.firenet-demo.cn>"}, MailSort.AUTOMATIC, "bulk"),
+        ({"X_Autoreply": "yes"}, MailSort.AUTOMATIC, "auto_reply"),
+        ({"X_FireNet_Case": "C1"}, MailSort.AUTOMATIC, "loop"),
+        ({"From": "FireNet <firenet@mail.firenet-demo.cn>"}, MailSort.AUTOMATIC, "loop"),
+        ({"Return_Path": "<>"}, MailSort.BOUNCE, "from_a_mail_server"),
+        ({"From": "MAILER-DAEMON@mail.firenet-demo.cn"}, MailSort.BOUNCE, "from_a_mail_server"),
+        ({"From": "nobody"}, MailSort.REFUSED, "no_sender"),
+    ],
+)
+def test_what_a_machine_wrote_is_no_answer(headers: dict[str, str], sort: MailSort, reason: str) -> None:
+    found = read(mail(In_Reply_To=OUR_ID, **headers).as_bytes(), frozenset({"firenet@mail.firenet-demo.cn"}))
+    assert (found.sort, found.reason) == (sort, reason)
+
+
+def test_a_delivery_report_is_a_bounce() -> None:
+    raw = (
+        b"From: zhang@health.firenet-demo.cn\r\n"
+        b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n"
+        b"\r\n--b\r\nContent-Type: text/plain\r\n\r\nno such user\r\n--b--\r\n"
+    )
+    assert read(raw).sort is MailSort.BOUNCE
+
+
+def nested(depth: int) -> bytes:
+    opening = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(depth))
+    return b"From: a@b.cn\r\n" + opening + b"Content-Type: text/plain\r\n\r\nx"
+
+
+def many(parts: int) -> bytes:
+    head = b"From: a@b.cn\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    return head + b"--b\r\nContent-Type: text/plain\r\n\r\nx\r\n" * parts + b"--b--\r\n"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"x" * (MAX_MAIL_BYTES + 1),
+        nested(40),
+        nested(3000),
+        many(500),
+        b"From: =?utf-8?b?////?=\r\n\r\n",
+        b"",
+        b"\x00" * 1000,
+    ],
+)
+def test_hostile_mails_are_refused_and_never_more(raw: bytes) -> None:
+    found = read(raw)
+    assert found.sort is MailSort.REFUSED
+    assert found.reason
+
+
+@pytest.mark.parametrize(
+    ("header", "body", "text"),
+    [
+        ("text/plain; charset=gb18030", "已整改".encode("gb18030"), "已整改"),
+        ("text/plain; charset=unheard-of", "已整改".encode(), "已整改"),
+        ("text/plain; charset=utf-8", b"\xff\xfe", "\ufffd\ufffd"),
+        ("text/html; charset=utf-8", "<p>已<b>整改</b></p><script>x</script>".encode(), "已 整改   x"),
+        ("text/plain; charset=utf-8", b"x" * 100_000, "x" * MAX_TEXT),
+    ],
+)
+def test_text_is_read_within_bounds_in_whatever_it_is_written(header: str, body: bytes, text: str) -> None:
+    raw = f"From: a@b.cn\r\nContent-Type: {header}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n".encode() + body
+    assert read(raw).text == text
+
+
+def test_the_same_mail_is_the_same_and_another_is_not() -> None:
+    twice = mail(Message_ID="<1@health.firenet-demo.cn>").as_bytes()
+    assert read(twice).mail_id == read(b"Received: by mx2\r\n" + twice).mail_id
+    assert read(twice).mail_id != read(twice.replace(b"1@health", b"2@health")).mail_id
+    assert read(mail().as_bytes()).mail_id == read(mail().as_bytes()).mail_id
+    assert read(mail("anders").as_bytes()).mail_id != read(mail().as_bytes()).mail_id
+
+
+@given(st.binary(max_size=2000))
+def test_no_mail_makes_it_fail(raw: bytes) -> None:
+    assert read(raw).size == len(raw)
+    head = b"From: a@b.cn\r\nSubject: "
+    assert "\n" not in read(head + raw).subject
