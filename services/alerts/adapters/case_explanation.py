@@ -12,7 +12,7 @@ from services.alerts.adapters.statements import SQL
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.escalation.ladder import following, taken
 from services.alerts.domain.escalation.steps import LadderStep
-from services.alerts.domain.escalation.triggers import Elapsed, OnEvent, Overdue, WorkingDays, WorkingTime
+from services.alerts.domain.escalation.triggers import Elapsed, OnCondition, OnEvent, Overdue, PeriodClose, WorkingDays, WorkingTime
 from services.alerts.domain.ids import CaseId
 from services.kernel.calendar import CHINA
 from services.runtime.postgres import Pool
@@ -101,9 +101,9 @@ def _when(step: LadderStep) -> str:
         case Overdue(clock):
             return f"when the {clock} is overdue"
         case PeriodClose():
-            return _when_closed(step.trigger)
+            return f"at the close of a {step.trigger.period}"
         case OnCondition():
-            return f"when {step.trigger.condition} holds"
+            return f"at a close when {step.trigger.name} holds"
         case _:
             assert_never(step.trigger)
 
