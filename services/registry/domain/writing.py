@@ -50,10 +50,11 @@ def _holding(history: History[F], day: date) -> tuple[F, date]:
 
 
 def _row(names: Sequence[str], facts: Facts, since: date, *, chinese: bool) -> list[str]:
-    return [since.isoformat() if name == "valid_from" else _cell(facts, name, chinese=chinese) for name in names]
+    return [since.isoformat() if name == "valid_from" else cell(facts, name, chinese=chinese) for name in names]
 
 
-def _cell(facts: Facts, name: str, *, chinese: bool) -> str:
+def cell(facts: Facts, name: str, *, chinese: bool) -> str:
+    """Return the text that a file has for a field; "" for nothing."""
     if isinstance(facts, Gateway) and name == "device_address" and facts.device_address is not None:
         return shown_address(facts.device_address, facts.device_profile or STANDARD)
     value: object = getattr(facts, name)
