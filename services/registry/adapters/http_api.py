@@ -27,6 +27,7 @@ STATUS = {
     AdjustmentRefusal.TOO_MANY: 429,
     AdjustmentRefusal.UNKNOWN_PROPOSAL: 404,
     AdjustmentRefusal.UNKNOWN_PACK: 404,
+    AdjustmentRefusal.UNKNOWN_ENTITY: 404,
     AdjustmentRefusal.NO_CHANGE: 409,
     AdjustmentRefusal.CHANGED_SINCE: 409,
 }

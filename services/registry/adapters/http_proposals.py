@@ -10,6 +10,7 @@ import io
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import date
+from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import FastAPI, Path, Query, Request
@@ -20,7 +21,7 @@ from services.registry.adapters import effect_text
 from services.registry.adapters.http_api import ID, Decision, Who
 from services.registry.adapters.sheets import FORMS, pack_yaml
 from services.registry.domain.approval import bad, refused
-from services.registry.domain.columns import COLUMNS
+from services.registry.domain.columns import COLUMNS, Column
 from services.registry.domain.entities import Kind
 from services.registry.domain.errors import AdjustmentRefusal, AdjustmentRefused, StoreUnavailable
 from services.registry.domain.proposals import (
@@ -34,7 +35,9 @@ from services.registry.domain.proposals import (
     ProposalRequest,
 )
 from services.registry.domain.reports import ImportReport
+from services.registry.domain.rows import BODY_KIND, CONSTRUCTION, LANGUAGE, ROLE
 from services.registry.domain.words import said
+from services.registry.domain.writing import first_chinese
 from services.registry.metrics import RegistryMetrics
 from services.registry.ports import ProposalDesk
 
@@ -48,6 +51,14 @@ PackVersion = Annotated[int, Path(ge=1, le=1_000_000)]
 FileKind = Literal["unit", "gateway", "contact", "department"]
 Cell = Annotated[str, StringConstraints(max_length=2_000)]
 MEDIA = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
+
+CHOICES: Mapping[str, Mapping[str, StrEnum]] = {
+    "construction": CONSTRUCTION,
+    "kind": BODY_KIND,
+    "role": ROLE,
+    "lang": LANGUAGE,
+}
+YES_NO = frozenset({"key_unit", "auto_fire_facilities", "crowded_place", "flammable_place", "fire_alarm_system"})
 
 Opened = Callable[[str], AbstractAsyncContextManager[ProposalDesk]]
 """Opens the desk on a connection of its own for one account."""
@@ -188,6 +199,12 @@ def _add_files(app: FastAPI, opened: Opened) -> None:
             _, file = await desk.content(proposal_id)
         return Response(file, media_type="application/octet-stream")
 
+    @app.get("/v1/forms/{kind}")
+    async def form(kind: FileKind, id: Annotated[str | None, Query(pattern=ID)] = None) -> dict[str, Any]:  # noqa: A002
+        async with opened("registry") as desk:
+            row = await desk.form(Kind(kind), id)
+        return {"row": row, "columns": [_column(column) for column in COLUMNS[Kind(kind)]]}
+
     @app.get("/v1/export/{kind}")
     async def export(
         kind: FileKind, form: Literal["csv", "xlsx"] = "xlsx", lang: Annotated[str, Query(pattern="^(zh|en)$")] = "zh"
@@ -206,6 +223,17 @@ def _add_files(app: FastAPI, opened: Opened) -> None:
     async def since(pack_id: ProposalIdPath, version: PackVersion, former: PackVersion) -> dict[str, Any]:
         async with opened("registry") as desk:
             return {"fields": _fields(await desk.pack_changes(pack_id, former, version))}
+
+
+def _column(column: Column) -> dict[str, Any]:
+    """Return a field as a form needs it; `choices` are pairs [word of the file, its Chinese word]."""
+    words = CHOICES.get(column.name)
+    choices = (
+        None if words is None else [[each.value, first_chinese(words, each)] for each in dict.fromkeys(words.values())]
+    )
+    if column.name in YES_NO:
+        choices = [["yes", "是"], ["no", "否"]]
+    return {"name": column.name, "zh": column.zh, "required": column.required, "choices": choices}
 
 
 def _pair(text: str) -> list[str]:

@@ -20,6 +20,7 @@ class AdjustmentRefusal(StrEnum):
     TOO_MANY = "too_many"
     UNKNOWN_PROPOSAL = "unknown_proposal"
     UNKNOWN_PACK = "unknown_pack"
+    UNKNOWN_ENTITY = "unknown_entity"
     NO_CHANGE = "no_change"
     CHANGED_SINCE = "changed_since"
 

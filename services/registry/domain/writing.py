@@ -42,6 +42,19 @@ def write_down(kind: Kind, histories: Mapping[str, History[Facts]], day: date, *
     return Written(kind, headings, rows)
 
 
+def form_of(kind: Kind, history: History[Facts] | None, day: date) -> dict[str, str]:
+    """Return the texts of one entity by field, in English words: what a form shows and hands in again.
+
+    `valid_from` is left empty: what is changed in a form holds from the day on which it is taken, unless it says so.
+    """
+    names = [column.name for column in COLUMNS[kind]]
+    if history is None:
+        return dict.fromkeys(names, "")
+    facts, since = _holding(history, day)
+    cells = zip(names, _row(names, facts, since, chinese=False), strict=True)
+    return {name: "" if name == "valid_from" else text for name, text in cells}
+
+
 def _holding(history: History[F], day: date) -> tuple[F, date]:
     """Return the facts that hold on `day`, the first ones before they begin, and since when they hold."""
     found = periods(history.versions)
@@ -72,6 +85,9 @@ def cell(facts: Facts, name: str, *, chinese: bool) -> str:
 
 
 def _word(value: StrEnum) -> str:
+    return first_chinese(_WORDS[type(value)], value)
+
+
+def first_chinese(known: Mapping[str, StrEnum], value: StrEnum) -> str:
     """Return the Chinese word by which an import knows a value: the first of them."""
-    known = _WORDS[type(value)]
     return next(word for word, meant in known.items() if meant is value and not word.isascii())

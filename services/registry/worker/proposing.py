@@ -1,6 +1,6 @@
 """Files that people hand in: tried at once, taken when a second person agrees, or at once where no figure can move."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from itertools import islice
@@ -22,7 +22,7 @@ from services.registry.domain.proposals import (
     ProposalRequest,
 )
 from services.registry.domain.reports import ImportReport
-from services.registry.domain.writing import Written, write_down
+from services.registry.domain.writing import Written, form_of, write_down
 from services.registry.ports import Register, Store
 from services.registry.worker.importing import Importer, instant, today_in_shanghai
 from services.registry.worker.trying import snapshot
@@ -133,6 +133,17 @@ class ProposalService:
         day = today_in_shanghai(self._clock.now())
         async with self._store.transaction() as register:
             return write_down(kind, await register.histories(kind), day, chinese=chinese)
+
+    async def form(self, kind: Kind, entity_id: str | None) -> Mapping[str, str]:
+        """Return the texts of an entity by field, as its form shows them; empty ones for a new one."""
+        day = today_in_shanghai(self._clock.now())
+        if entity_id is None:
+            return form_of(kind, None, day)
+        async with self._store.transaction() as register:
+            history = (await register.histories(kind, [entity_id])).get(entity_id)
+        if history is None:
+            raise AdjustmentRefused(AdjustmentRefusal.UNKNOWN_ENTITY, f"{entity_id} is not in the register")
+        return form_of(kind, history, day)
 
     async def pack(self, pack_id: str, version: int) -> Policy:
         """Return one version of a pack."""
