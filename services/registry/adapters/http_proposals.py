@@ -268,6 +268,7 @@ def _preview(seen: Preview) -> dict[str, Any]:
         ],
         "entities_total": len(seen.entities),
         "approvals_needed": seen.needed,
+        "overtaken": seen.overtaken,
     }  # fmt: skip
 
 

@@ -115,13 +115,17 @@ class ProposalFaulty(RegistryError):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a file would change if it were taken now. `needed`: so many other people have to agree."""
+    """What a file would change if it were taken now. `needed`: so many other people have to agree.
+
+    `overtaken`: what was changed since a proposal was made, which therefore cannot be approved.
+    """
 
     report: ImportReport
     effects: Effects
     differences: tuple[Difference, ...]
     entities: tuple[str, ...]
     needed: int
+    overtaken: str | None = None
 
 
 def checked(request: ProposalRequest, by: Person) -> ProposalRequest:

@@ -53,7 +53,8 @@ class ProposalService:
         """Try a proposal that waits anew: what it would change today."""
         async with self._store.transaction() as register:
             held = await _held(register, proposal_id)
-        return await self._try(held.request)
+            overtaken = await _overtaken(register, held)
+        return replace(await self._try(held.request), overtaken=overtaken)
 
     async def propose(self, request: ProposalRequest, by: Person) -> Proposal:
         """Write down what somebody wants; take it at once where no second person is needed."""
@@ -93,12 +94,10 @@ class ProposalService:
             held = await _held(register, proposal_id)
             approved = proposals.approve(held, by, now)
             if approved.state is AdjustmentState.APPROVED:
-                if held.request.kind is not Kind.PACK:  # of a pack the importer asks for a higher version itself
-                    histories = await register.histories(held.request.kind, held.entities)
-                    if other := proposals.changed_since(histories, held.entities, held.known_at):
-                        raise AdjustmentRefused(
-                            AdjustmentRefusal.CHANGED_SINCE, f"{other} was changed since this was asked for"
-                        )
+                if other := await _overtaken(register, held):
+                    raise AdjustmentRefused(
+                        AdjustmentRefusal.CHANGED_SINCE, f"{other} was changed since this was asked for"
+                    )
                 await self._take(approved)
             await register.proposals.put(approved)
             await register.adjustments.audit(entry_of_proposal("approve", approved, by, now))
@@ -190,6 +189,14 @@ class ProposalService:
     async def _histories(self, kind: Kind) -> Histories:
         async with self._store.transaction() as register:
             return await register.histories(kind)
+
+
+async def _overtaken(register: Register, held: Proposal) -> str | None:
+    """Return what was changed since it was asked for. Of a pack the importer asks for a higher version itself."""
+    if held.request.kind is Kind.PACK:
+        return None
+    histories = await register.histories(held.request.kind, held.entities)
+    return proposals.changed_since(histories, held.entities, held.known_at)
 
 
 async def _held(register: Register, proposal_id: str) -> Proposal:

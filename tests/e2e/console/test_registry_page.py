@@ -74,6 +74,7 @@ async def test_a_unit_changes_by_its_form_and_an_account_is_made_with_a_password
         await admin.fill("#form [name=username]", "zhao")
         await admin.fill("#form [name=display_name]", "赵参谋")
         await admin.click("#form [type=submit]")
+        await expect(admin.locator("#one-time")).to_be_visible()
         password = await admin.locator("#one-time").inner_text()
         zhao = await (await chromium.new_context()).new_page()
         await zhao.goto(f"{site.console.url}/login")

@@ -58,39 +58,39 @@ async def ids(browser: Browser, kind: str, **query: Any) -> list[str]:
     return [row["id"] for row in (await browser.json(f"/api/v1/registry/entities/{kind}", **query))["rows"]]
 
 
-async def test_a_unit_changes_when_a_second_person_agrees_and_a_telephone_at_once(site: Site) -> None:
+async def test_a_telephone_changes_at_once_and_what_moves_a_figure_when_a_second_person_agrees(site: Site) -> None:
     async with site.console.signed_in("centre") as centre:
+        phone = await form(centre, "unit", "U1", control_room_phone="0591-87654321")
+        assert (await post(centre, "/proposals", phone))[1]["state"] == "approved"
+        (version, *_) = (await centre.json("/api/v1/registry/entities/unit/U1"))["versions"]
+        assert (version["by"], version["file"]) == ("centre", "R2026-000001 unit.csv")
+        assert version["facts"]["control_room_phone"] == "0591-87654321"
         asked = await form(centre, "unit", "U1", crowded_place="no")
         _, seen = await post(centre, "/preview", asked)
         assert seen["differences"][0]["fields"] == [{"name": "crowded_place", "before": "是", "after": "否"}]
         assert (seen["approvals_needed"], seen["report"]["total_errors"]) == (1, 0)
         assert any("对区县 sample 的影响" in zh for zh, _ in seen["effect"])
         status, told = await post(centre, "/proposals", asked)
-        assert (status, told["proposal_id"], told["state"]) == (200, "R2026-000001", "requested")
-        assert code(await post(centre, "/proposals/R2026-000001/approve", {})) == (403, "not_allowed")
+        assert (status, told["proposal_id"], told["state"]) == (200, "R2026-000002", "requested")
+        assert code(await post(centre, "/proposals/R2026-000002/approve", {})) == (403, "not_allowed")
         assert code(await post(centre, "/proposals", await form(centre, "unit", "U1"))) == (409, "no_change")
-        phone = await form(centre, "unit", "U2", control_room_phone="0591-87654321")
-        assert (await post(centre, "/proposals", phone))[1]["state"] == "approved"
-        (version, *_) = (await centre.json("/api/v1/registry/entities/unit/U2"))["versions"]
-        assert (version["by"], version["file"]) == ("centre", "R2026-000002 unit.csv")
-        assert version["facts"]["control_room_phone"] == "0591-87654321"
     async with site.console.signed_in("wang") as wang:
         page = await wang.json("/api/v1/registry/proposals", state="requested")
-        assert [(row["proposal_id"], row["may"]) for row in page["rows"]] == [("R2026-000001", ["approve", "reject"])]
-        assert (await wang.json("/api/v1/registry/entities/unit/U1"))["waiting"] == ["R2026-000001"]
-        assert (await post(wang, "/proposals/R2026-000001/preview", {}))[1]["differences"][0]["id"] == "U1"
-        assert await post(wang, "/proposals/R2026-000001/approve", {}) == (200, {"state": "approved"})
-        assert code(await post(wang, "/proposals/R2026-000001/reject", {"note": "no"})) == (409, "not_waiting")
+        assert [(row["proposal_id"], row["may"]) for row in page["rows"]] == [("R2026-000002", ["approve", "reject"])]
+        assert (await wang.json("/api/v1/registry/entities/unit/U1"))["waiting"] == ["R2026-000002"]
+        assert (await post(wang, "/proposals/R2026-000002/preview", {}))[1]["differences"][0]["id"] == "U1"
+        assert await post(wang, "/proposals/R2026-000002/approve", {}) == (200, {"state": "approved"})
+        assert code(await post(wang, "/proposals/R2026-000002/reject", {"note": "no"})) == (409, "not_waiting")
         (version, *_) = (await wang.json("/api/v1/registry/entities/unit/U1"))["versions"]
         assert (version["by"], version["facts"]["crowded_place"]) == ("wang", False)
     with opened(site.dsn) as scenario:
         audit = scenario.rows("SELECT account, action, adjustment_id FROM registry.adjustment_audit ORDER BY seq")
         waiting = scenario.rows("SELECT kind, id FROM registry.unpublished ORDER BY id")
     assert audit == [
-        ("centre", "request", "R2026-000001"), ("centre", "request", "R2026-000002"),
-        ("centre", "take", "R2026-000002"), ("wang", "approve", "R2026-000001"),
+        ("centre", "request", "R2026-000001"), ("centre", "take", "R2026-000001"),
+        ("centre", "request", "R2026-000002"), ("wang", "approve", "R2026-000002"),
     ]  # fmt: skip
-    assert waiting == [("unit", "U1"), ("unit", "U2")]
+    assert waiting == [("unit", "U1")]
 
 
 async def test_a_department_reads_its_own_units_and_what_belongs_to_them_and_changes_nothing(site: Site) -> None:
@@ -100,7 +100,7 @@ async def test_a_department_reads_its_own_units_and_what_belongs_to_them_and_cha
         assert await ids(brigade, "contact", q="教育局") == ["C-2"]
         entity = await brigade.json("/api/v1/registry/entities/unit/U1")
         assert entity["related"] == [["gateway", "G000001"]]
-        asked = await form(brigade, "unit", "U2", name="实验小学一部")
+        asked = await form(brigade, "unit", "U1", name="第一医院东院")
         assert (await post(brigade, "/proposals", asked))[0] == 200
     async with site.console.signed_in("health") as health:
         for kind, own, other in (

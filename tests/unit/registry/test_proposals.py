@@ -155,7 +155,9 @@ async def test_a_preview_tells_fields_and_rates_and_changes_nothing(office: Offi
 async def test_a_proposal_that_another_change_overtook_is_not_taken(office: Office) -> None:
     await office.service.propose(form(Kind.UNIT, unit(), name="甲医院"), LI)
     await office.service.propose(form(Kind.UNIT, unit(), town="T001", community="新社区"), LI)
+    assert (await office.service.preview_of(FIRST)).overtaken is None
     await office.service.approve("R2026-000002", WANG)
+    assert (await office.service.preview_of(FIRST)).overtaken == "U000001"
     assert await refusal(office.service.approve(FIRST, WANG)) is AdjustmentRefusal.CHANGED_SINCE
     assert office.held() == unit(community="新社区")
     assert office.store.proposals.held[FIRST].state is AdjustmentState.REQUESTED

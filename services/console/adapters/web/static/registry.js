@@ -79,6 +79,7 @@ function draw() {
   show(byId("search"), isKind);
   byId("states").replaceChildren(...(view.tab === "proposals" ? STATES : []).map((name) =>
     h("button", { type: "button", "aria-pressed": String(view.state === name), onclick: () => filterBy(name) }, t(name ? `adjustments.state.${name}` : "adjustments.state.any"))));
+  show(byId("states"), view.tab === "proposals");
   drawTools(isKind);
   patchList(byId("rows"), page.rows, keyOf, makeRow, updateRow);
   show(byId("empty"), page.rows.length === 0);
@@ -133,10 +134,15 @@ function filterBy(name) {
 
 // --- one entity
 
+// What the fields of a kind are called; a pack has paths.
+async function learn(kind) {
+  if (KINDS.includes(kind)) columns[kind] ??= (await ask(`${API}/forms/${kind}`)).columns;
+}
+
 async function open(kind, id) {
   try {
     entity = await ask(`${API}/entities/${kind}/${encodeURIComponent(id)}`);
-    columns[kind] ??= (await ask(`${API}/forms/${kind}`)).columns;
+    await learn(kind);
     view.id = id;
     if (view.tab !== kind) Object.assign(view, { tab: kind, q: "" });
     keep();
@@ -183,13 +189,19 @@ function versionOf(kind, version, former) {
     h("small", {}, listed([t("registry.recorded", { at: minute(version.recorded_at), by: version.by ?? t("registry.rerouted") }), version.file].filter(Boolean))),
     former && isLatest ? h("p", { class: "quiet" }, t("registry.differs", { what: listed(differs.map((name) => label(kind, name))) || "—" })) : null,
     h("dl", { class: "pairs" }, ...(isLatest || !former ? names : differs).filter((name) => plain(version.facts[name]) !== "" || !isLatest)
-      .flatMap((name) => [h("dt", {}, label(kind, name)), h("dd", {}, plain(version.facts[name]) || "—")])));
+      .flatMap((name) => [h("dt", {}, label(kind, name)), h("dd", {}, wordOf(kind, name, version.facts[name]) || "—")])));
 }
 
 function label(kind, name) {
   if (ROUTE.includes(name)) return t(`registry.route.${name}`);
   const column = columns[kind]?.find((one) => one.name === name);
   return column && state.lang === "zh" ? column.zh : name;
+}
+
+// A word of a closed set as the form offers it.
+function wordOf(kind, name, value) {
+  const choice = columns[kind]?.find((one) => one.name === name)?.choices?.find(([word]) => word === value);
+  return choice && state.lang === "zh" ? choice[1] : plain(value);
 }
 
 function plain(value) {
@@ -264,6 +276,7 @@ async function preview(event) {
   say(t("registry.trying"));
   try {
     const body = await handed();
+    await learn(body.kind);
     const answer = await patient(`${API}/preview`, body);
     say("");
     seen = { handed: body };
@@ -286,7 +299,7 @@ function showSeen(answer, title) {
   show(byId("meant-label"), Boolean(seen.handed) && report.asks);
   const { proposal } = seen;
   const may = proposal?.may ?? [];
-  const approves = may.includes("approve") && changes;
+  const approves = may.includes("approve") && changes && !answer.overtaken;
   show(byId("note-label"), may.includes("reject") || may.includes("withdraw"));
   byId("note").value = "";
   show(byId("seen-reject"), may.length > 0);
@@ -326,6 +339,7 @@ function effects(answer) {
   ]));
   const more = answer.entities_total - new Set(answer.differences.map((one) => one.id)).size;
   return [
+    answer.overtaken ? h("p", { class: "box-problem" }, t("registry.overtaken", { id: answer.overtaken })) : "",
     h("p", {}, h("span", { class: `badge ${answer.approvals_needed ? "requested" : "approved"}` }, t(answer.approvals_needed ? "registry.needs" : "registry.needs_nobody"))),
     ...answer.report.notes.map((note) => h("p", { class: "quiet" }, said(note))),
     h("h3", {}, t("registry.changes", { n: answer.entities_total })),
@@ -371,6 +385,7 @@ function updateProposal(element, row) {
 async function look(row) {
   say(t("registry.trying"));
   try {
+    await learn(row.kind);
     const answer = await patient(`${API}/proposals/${row.proposal_id}/preview`, {});
     say("");
     seen = { proposal: row };
