@@ -3,15 +3,10 @@
 import pytest
 from playwright.async_api import async_playwright, expect
 
-from services.console.adapters.postgres_accounts import PostgresAccounts
-from services.console.adapters.secrets import Argon2Passwords
-from services.console.domain.accounts import Account
-from services.console.domain.viewer import Role, Username
 from services.runtime.clock import SystemClock
-from services.runtime.postgres import open_pool
 from tests.e2e.console import test_page as live
 from tests.e2e.console.test_adjustments_page import opened
-from tests.integration.console.harness import PASSWORD
+from tests.integration.console.test_account_pages import add_administrator
 from tests.integration.console.test_adjustments import NOBODY, running
 from tests.integration.console.test_register import fill
 
@@ -20,13 +15,6 @@ pytestmark = [
     pytest.mark.skipif(not live.CHROMIUM.exists(), reason=f"no Chromium at {live.CHROMIUM}"),
 ]
 PHONE = {"width": 390, "height": 844}
-
-
-async def add_administrator(dsn: str) -> None:
-    hashed = await Argon2Passwords(memory_kib=1024, passes=1).hash(PASSWORD)
-    async with open_pool(dsn, "test-accounts", max_size=1) as pool:
-        account = Account(Username("adm"), Role.CENTRE, None, "系统管理员", hashed, administers=True)
-        await PostgresAccounts(pool, 60).save(account, SystemClock().now())
 
 
 async def test_a_unit_changes_by_its_form_and_an_account_is_made_with_a_password_for_one_time(

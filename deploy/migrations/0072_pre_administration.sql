@@ -27,3 +27,20 @@ CREATE INDEX proposals_waiting ON registry.proposals (requested_at) WHERE state 
 
 -- One audit for both kinds of request: `adjustment_id` is the id of an adjustment (A..) or of a proposal (R..).
 ALTER TABLE registry.adjustment_audit DROP CONSTRAINT adjustment_audit_adjustment_id_fkey;
+
+-- Administrators of accounts, one-time passwords, and who did what to accounts.
+
+ALTER TABLE console.accounts ADD COLUMN administers boolean NOT NULL DEFAULT false;
+ALTER TABLE console.accounts ADD COLUMN one_time_until timestamptz;      -- somebody else drew the password: to be changed by then
+
+-- In a chain that no entry can be taken out of.
+CREATE TABLE console.account_audit (
+    seq       bigint      PRIMARY KEY,
+    at        timestamptz NOT NULL,
+    account   text        NOT NULL,
+    action    text        NOT NULL,
+    about     text        NOT NULL,
+    detail    jsonb       NOT NULL,
+    prev_hash text        NOT NULL,
+    hash      text        NOT NULL
+);
