@@ -7,7 +7,7 @@ v.id, v.valid_from <= today.day DESC, CASE WHEN v.valid_from <= today.day THEN v
 v.valid_from, v.recorded_at DESC
 
 -- register_sliced --
-WITH today AS (SELECT (now() AT TIME ZONE 'Asia/Shanghai')::date AS day),
+today AS (SELECT (now() AT TIME ZONE 'Asia/Shanghai')::date AS day),
 of_units AS (
     SELECT DISTINCT ON (v.id) v.id AS unit_id, v.body->>'town' AS town, v.body->>'lead_department' AS lead_department,
         ARRAY(SELECT jsonb_array_elements_text(v.body->'copy_departments')) AS copy_departments
@@ -28,14 +28,14 @@ of_units AS (
 )
 
 -- register_page --
-{register_sliced}
+WITH {register_sliced}
 SELECT id, valid_from, recorded_at, body, count(*) OVER () FROM seen
 WHERE %(text)s::text = '' OR strpos(lower(concat_ws(' ', id, body->>'name', body->>'name_en', body->>'address',
     body->>'unit_id', body->>'body_code', body->'department'->>'name_zh', body->'department'->>'name_en')), %(text)s::text) > 0
 ORDER BY id OFFSET %(offset)s LIMIT %(limit)s
 
 -- register_is_seen --
-{register_sliced}
+WITH {register_sliced}
 SELECT EXISTS (SELECT FROM seen WHERE id = %(id)s)
 
 -- register_versions --
