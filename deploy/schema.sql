@@ -438,16 +438,31 @@ CREATE TABLE compliance.units (
     CONSTRAINT units_pkey PRIMARY KEY (unit_id)
 );
 
+CREATE TABLE console.account_audit (
+    about text NOT NULL,
+    account text NOT NULL,
+    action text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    detail jsonb NOT NULL,
+    hash text NOT NULL,
+    prev_hash text NOT NULL,
+    seq bigint NOT NULL,
+    CONSTRAINT account_audit_pkey PRIMARY KEY (seq)
+);
+
 CREATE TABLE console.accounts (
+    administers boolean NOT NULL DEFAULT false,
     created_at timestamp with time zone NOT NULL,
     department text,
     disabled boolean NOT NULL DEFAULT false,
     display_name text NOT NULL,
     failed_logins integer NOT NULL DEFAULT 0,
     locked_until timestamp with time zone,
+    one_time_until timestamp with time zone,
     password_hash text NOT NULL,
     role text NOT NULL,
     username text NOT NULL,
+    CONSTRAINT accounts_administers_check CHECK (((NOT administers) OR (role = 'centre'::text))),
     CONSTRAINT accounts_check CHECK (((role = 'department'::text) = (department IS NOT NULL))),
     CONSTRAINT accounts_pkey PRIMARY KEY (username),
     CONSTRAINT accounts_role_check CHECK ((role = ANY (ARRAY['brigade'::text, 'centre'::text, 'department'::text, 'screen'::text])))
@@ -733,7 +748,6 @@ CREATE TABLE registry.adjustment_audit (
     role text NOT NULL,
     seq bigint NOT NULL,
     via text NOT NULL,
-    CONSTRAINT adjustment_audit_adjustment_id_fkey FOREIGN KEY (adjustment_id) REFERENCES registry.adjustments(adjustment_id),
     CONSTRAINT adjustment_audit_pkey PRIMARY KEY (seq)
 );
 
@@ -812,6 +826,37 @@ CREATE TABLE registry.passwords (
     CONSTRAINT passwords_pkey PRIMARY KEY (gateway_id, issued_at)
 );
 CREATE UNIQUE INDEX passwords_one_holds ON registry.passwords USING btree (gateway_id) WHERE (revoked_at IS NULL);
+
+CREATE TABLE registry.proposals (
+    approvals text[] NOT NULL,
+    approvals_needed integer NOT NULL,
+    changed_at timestamp with time zone,
+    content bytea NOT NULL,
+    entities text[] NOT NULL,
+    file_name text NOT NULL,
+    kind text NOT NULL,
+    known_at timestamp with time zone,
+    meant boolean NOT NULL,
+    note text NOT NULL,
+    proposal_id text NOT NULL,
+    reason text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    requested_by text NOT NULL,
+    rows integer NOT NULL,
+    sha256 text NOT NULL,
+    state text NOT NULL,
+    valid_from date,
+    CONSTRAINT proposals_approvals_needed_check CHECK ((approvals_needed = ANY (ARRAY[0, 1]))),
+    CONSTRAINT proposals_check CHECK ((requested_by <> ALL (approvals))),
+    CONSTRAINT proposals_check1 CHECK (((state <> 'approved'::text) OR (cardinality(approvals) >= approvals_needed))),
+    CONSTRAINT proposals_check2 CHECK (((kind = 'pack'::text) OR (valid_from IS NULL))),
+    CONSTRAINT proposals_content_check CHECK (((octet_length(content) >= 1) AND (octet_length(content) <= 4194304))),
+    CONSTRAINT proposals_kind_check CHECK ((kind = ANY (ARRAY['unit'::text, 'gateway'::text, 'contact'::text, 'department'::text, 'pack'::text]))),
+    CONSTRAINT proposals_pkey PRIMARY KEY (proposal_id),
+    CONSTRAINT proposals_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'approved'::text, 'rejected'::text, 'withdrawn'::text])))
+);
+CREATE INDEX proposals_by_age ON registry.proposals USING btree (requested_at DESC, proposal_id DESC);
+CREATE INDEX proposals_waiting ON registry.proposals USING btree (requested_at) WHERE (state = 'requested'::text);
 
 CREATE TABLE registry.unpublished (
     id text NOT NULL,

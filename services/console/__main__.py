@@ -46,7 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--department", help="body code, for role department")
     add.add_argument("--display-name", required=True)
     add.add_argument("--generate", action="store_true", help="make a password and print it")
+    add.add_argument("--administrator", action="store_true", help="works on accounts in the browser; role centre only")
     accounts.add_parser("list", help="all accounts")
+    accounts.add_parser("audit", help="check the chain of what was done to accounts; exit 1 when it is broken")
     accounts.add_parser("disable", help="end its sessions and let it in no more").add_argument(
         "--username", required=True
     )
@@ -84,6 +86,10 @@ async def _accounts(settings: ConsoleSettings, arguments: argparse.Namespace) ->
                 account.username, account.role.value, account.department or "-", state, account.display_name, sep="\t"
             )
         return 0
+    if arguments.action == "audit":
+        entries, broken_at = await app.accounts_audit(settings)
+        print(f"audit: {entries} entries, whole" if broken_at is None else f"audit: broken at {broken_at} of {entries}")
+        return 0 if broken_at is None else 1
     if arguments.action == "disable":
         found = await app.disable_account(settings, arguments.username)
         print("disabled" if found else "no such account", file=sys.stdout if found else sys.stderr)
@@ -96,6 +102,7 @@ async def _accounts(settings: ConsoleSettings, arguments: argparse.Namespace) ->
         department=arguments.department,
         display_name=arguments.display_name,
         password=password,
+        administers=arguments.administrator,
     )
     print(f"{viewer.username}\t{password}" if arguments.generate else viewer.username)
     return 0

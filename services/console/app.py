@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 
 import httpx
@@ -17,16 +18,20 @@ from services.console.adapters.postgres_adjustments import PostgresAdjustments
 from services.console.adapters.postgres_history import PostgresHistory
 from services.console.adapters.postgres_read import PostgresReadModel
 from services.console.adapters.postgres_refusals import PostgresRefusals
+from services.console.adapters.postgres_register import PostgresRegister
 from services.console.adapters.refusal_copy import RefusalCopy
 from services.console.adapters.refusal_feed import RefusalFeed
+from services.console.adapters.register_client import HttpRegisterOrders
 from services.console.adapters.registry_client import HttpAdjustmentOrders
 from services.console.adapters.secrets import Argon2Passwords, RandomSecrets, generated_password
 from services.console.adapters.web.site import LinkParts, PageServer, SiteOptions, build_site
+from services.console.domain.account_audit import broken_at, entry
 from services.console.domain.accounts import Account, BadAccount, checked_account, checked_password
 from services.console.domain.screens import Screen, new_screen
 from services.console.domain.viewer import Viewer
 from services.console.metrics import Metrics, RateGauges
 from services.console.settings import ConsoleSettings
+from services.console.worker.accounts import AccountDesk
 from services.console.worker.adjustments import AdjustmentDesk
 from services.console.worker.authentication import Authenticator, LoginLimits
 from services.console.worker.documents import DocumentDesk, LinkThrottle
@@ -35,6 +40,7 @@ from services.console.worker.live import LiveBounds, LiveHub
 from services.console.worker.names import NameKeeper
 from services.console.worker.rates import RateExport
 from services.console.worker.refusals import RefusalService
+from services.console.worker.register import RegisterDesk
 from services.console.worker.shared import SharedReads
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop, supervise
@@ -42,6 +48,8 @@ from services.runtime.postgres import open_pool
 from services.runtime.status import Readiness, StatusServer, process_registry
 
 READY_WITHIN_S = 10
+BY_COMMAND = "command line"
+"""Who did it, in the audit of accounts: no account has a space in its name."""
 DEMO = (
     ("brigade", "brigade", None, "消防救援大队 · 值班员"),
     ("centre", "centre", None, "监控中心 · 值班员"),
@@ -69,9 +77,10 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
                 streams_per_account=settings.streams_per_account,
             ),
         )
+        passwords = Argon2Passwords()
         authenticator = Authenticator(
             accounts=PostgresAccounts(pool),
-            passwords=Argon2Passwords(),
+            passwords=passwords,
             secrets=RandomSecrets(),
             clock=clock,
             metrics=metrics,
@@ -103,6 +112,13 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
             links=LinkParts(documents, LinkThrottle(clock)),
             histories=HistoryService(PostgresHistory(pool)),
             adjustments=AdjustmentDesk(PostgresAdjustments(pool), adjusting, read, clock),
+            accounts=AccountDesk(PostgresAccounts(pool), passwords, RandomSecrets(), clock),
+            register=RegisterDesk(
+                PostgresRegister(pool),
+                HttpRegisterOrders(
+                    http, str(settings.registry_url), settings.registry_token, settings.registry_deadline_s
+                ),
+            ),
             clock=clock,
             metrics=metrics,
             options=SiteOptions(
@@ -145,14 +161,23 @@ async def _accounts(settings: ConsoleSettings) -> AsyncIterator[PostgresAccounts
 
 
 async def add_account(
-    settings: ConsoleSettings, *, username: str, role: str, department: str | None, display_name: str, password: str
+    settings: ConsoleSettings,
+    *,
+    username: str,
+    role: str,
+    department: str | None,
+    display_name: str,
+    password: str,
+    administers: bool = False,
 ) -> Viewer:
     """Create the account or replace it; its sessions end. Raises BadAccount."""
-    viewer = checked_account(username, role, department, display_name)
+    viewer = checked_account(username, role, department, display_name, administers=administers)
     hashed = await Argon2Passwords().hash(checked_password(password))
-    account = Account(viewer.username, viewer.role, viewer.department, viewer.display_name, hashed)
+    account = Account(
+        viewer.username, viewer.role, viewer.department, viewer.display_name, hashed, administers=administers
+    )
     async with _accounts(settings) as accounts:
-        await accounts.save(account, SystemClock().now())
+        await accounts.change(account, entry("create", account, BY_COMMAND, SystemClock().now()))
     return viewer
 
 
@@ -164,7 +189,19 @@ async def list_accounts(settings: ConsoleSettings) -> Sequence[Account]:
 async def disable_account(settings: ConsoleSettings, username: str) -> bool:
     """Return whether there was such an account."""
     async with _accounts(settings) as accounts:
-        return await accounts.disable(username)
+        account = await accounts.find(username)
+        if account is None:
+            return False
+        disabled = replace(account, disabled=True)
+        await accounts.change(disabled, entry("disable", disabled, BY_COMMAND, SystemClock().now()))
+        return True
+
+
+async def accounts_audit(settings: ConsoleSettings) -> tuple[int, int | None]:
+    """Return how many entries the audit of accounts has, and at which its chain does not hold, None when it does."""
+    async with _accounts(settings) as accounts:
+        links = await accounts.audited()
+    return len(links), broken_at(links)
 
 
 async def add_screen(settings: ConsoleSettings, *, name: str, display_name: str, days: int) -> tuple[str, datetime]:
@@ -207,6 +244,7 @@ async def demo_accounts(settings: ConsoleSettings) -> list[tuple[Viewer, str]]:
 
 
 __all__ = [
+    "accounts_audit",
     "add_account",
     "add_screen",
     "demo_accounts",

@@ -7,9 +7,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.console.domain.accounts import SignIn
 from services.console.domain.adjustments import Decision
+from services.console.domain.register import ProposalDecision
 from services.kernel.ratio import Ratio, floored
 
 REQUEST_OUTCOMES = ("ok", "client_error", "server_error")
+ACCOUNT_ACTS = ("password", "sign_out", "create", "edit", "reset", "disable")
 CASE_ACTS = ("acknowledge_all", "own", "release", "comment", "verify")
 
 
@@ -64,6 +66,12 @@ class Metrics:
             ["action", "outcome"],
             registry=registry,
         )
+        self.proposals = Counter(
+            "firenet_console_proposals",
+            "Forms and files for the register that were tried, handed in and decided about, by outcome",
+            ["action", "outcome"],
+            registry=registry,
+        )
         outcomes = ("ok", "not_allowed", "same_person", "not_waiting", "bad_adjustment", "registry_unavailable")
         self.document_acts = Counter(
             "firenet_console_document_acts_total",
@@ -72,6 +80,16 @@ class Metrics:
             registry=registry,
         )
         _at_zero(self.adjustments, ("request", *Decision), outcomes)
+        self.account_acts = Counter(
+            "firenet_console_account_acts",
+            "Passwords changed and work of administrators on accounts, by outcome",
+            ["act", "outcome"],
+            registry=registry,
+        )
+        account_outcomes = ("ok", "not_allowed", "wrong_password", "locked_out", "bad_account")
+        _at_zero(self.account_acts, ACCOUNT_ACTS, account_outcomes)
+        proposed = (*outcomes, "faulty_file", "no_change", "changed_since")
+        _at_zero(self.proposals, ("preview", "request", *ProposalDecision), proposed)
         _at_zero(self.refusals, ("kept", "counted", "unreadable"))
         _at_zero(self.replay_orders, ("ok", "conflict", "orders_unavailable", "not_allowed"))
         _at_zero(self.logins, (attempt.value for attempt in SignIn))

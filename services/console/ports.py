@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from services.console.domain.accounts import Account, Session
+from services.console.domain.account_audit import AccountEntry, AccountLink
+from services.console.domain.accounts import Account, AccountRow, NewAccount, Session
 from services.console.domain.adjustments import (
     AdjustmentPage,
     AdjustmentQuery,
@@ -23,9 +24,20 @@ from services.console.domain.freshness import DataAge, PartitionVisibility
 from services.console.domain.history import HistoryQuery, RateHistory, Subject
 from services.console.domain.rates import RateCounts
 from services.console.domain.refusals import Place, RefusalDetail, RefusalPage, RefusalQuery, ReplayOrder
+from services.console.domain.register import (
+    Entity,
+    EntityKind,
+    EntityPage,
+    EntityQuery,
+    HandedIn,
+    PackRow,
+    ProposalDecision,
+    ProposalPage,
+    Taken,
+)
 from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
 from services.console.domain.viewer import BodyCode, Slice, Username, Viewer
-from services.kernel.words import FileKind, Language, Verification
+from services.kernel.words import AdjustmentState, FileKind, Language, Verification
 
 
 class ReadModel(Protocol):
@@ -162,6 +174,17 @@ class Accounts(Protocol):
         """Create the account or replace all of it; ends its sessions."""
         ...
 
+    async def change(self, account: Account, done: AccountEntry, *, keep: str | None = None) -> None:
+        """Put the account in the place of the one of its name, or add it, and write down who did so.
+
+        Its sessions end, but for the one with the token hash `keep`.
+        """
+        ...
+
+    async def audited(self) -> Sequence[AccountLink]:
+        """Return the whole audit of accounts, in order."""
+        ...
+
     async def all(self) -> Sequence[Account]: ...
 
     async def disable(self, username: str) -> bool:
@@ -203,6 +226,10 @@ class Passwords(Protocol):
 
 
 class Secrets(Protocol):
+    def password(self) -> str:
+        """Return a password that nobody guesses and a person can read aloud."""
+        ...
+
     def token(self) -> str:
         """Return 32 random bytes in URL-safe text."""
         ...
@@ -364,6 +391,91 @@ class Adjustments(Protocol):
     async def decide(self, viewer: Viewer, decision: Decision, adjustment_id: str, note: str) -> str: ...
 
 
+class RegisterBook(Protocol):
+    """The register, read. Every method raises DataUnavailable when there is no answer in time."""
+
+    async def page(self, slice_: Slice, query: EntityQuery) -> EntityPage:
+        """Return the entities of a kind by id: for a department its units and what belongs to them."""
+        ...
+
+    async def one(self, slice_: Slice, kind: EntityKind, entity_id: str) -> Entity:
+        """Raises NotFound outside the slice."""
+        ...
+
+    async def packs(self) -> Sequence[PackRow]: ...
+
+    async def proposals(self, state: AdjustmentState | None, offset: int, limit: int) -> ProposalPage:
+        """Return them, the newest first."""
+        ...
+
+    async def file_name(self, proposal_id: str) -> str | None: ...
+
+
+class RegisterOrders(Protocol):
+    """The service that keeps the register. Mappings are its answers as they came, JSON objects for the page.
+
+    Every method raises AdjustmentRefused (FaultyFile among them), NotAllowed, NotFound, TooBusy, RegistryUnavailable.
+    """
+
+    async def form(self, kind: EntityKind, entity_id: str | None) -> Mapping[str, Any]: ...
+
+    async def preview(self, handed: HandedIn, viewer: Viewer) -> Mapping[str, Any]:
+        """Return what it would change; of what would not be taken, the report with its errors alone."""
+        ...
+
+    async def preview_of(self, proposal_id: str, viewer: Viewer) -> Mapping[str, Any]: ...
+
+    async def propose(self, handed: HandedIn, viewer: Viewer) -> Mapping[str, Any]:
+        """Return id and state of the proposal once it is stored."""
+        ...
+
+    async def decide(self, decision: ProposalDecision, proposal_id: str, viewer: Viewer, note: str) -> str:
+        """Return the state of the proposal once the decision is stored."""
+        ...
+
+    async def file(self, proposal_id: str) -> bytes: ...
+
+    async def export(self, kind: EntityKind, form: Literal["csv", "xlsx"], language: Language) -> Taken: ...
+
+    async def pack(self, pack_id: str, version: int) -> Taken: ...
+
+    async def pack_changes(self, pack_id: str, version: int, former: int) -> Mapping[str, Any]: ...
+
+
+class RegisterWork(Protocol):
+    """What the pages may do with the register. Raises as the two above do, and NotAllowed for who may not."""
+
+    async def page(self, viewer: Viewer, query: EntityQuery) -> EntityPage: ...
+
+    async def one(self, viewer: Viewer, kind: EntityKind, entity_id: str) -> Entity: ...
+
+    async def form(self, viewer: Viewer, kind: EntityKind, entity_id: str | None) -> Mapping[str, Any]: ...
+
+    async def preview(self, viewer: Viewer, handed: HandedIn) -> Mapping[str, Any]: ...
+
+    async def propose(self, viewer: Viewer, handed: HandedIn) -> Mapping[str, Any]: ...
+
+    async def proposals(
+        self, viewer: Viewer, state: AdjustmentState | None, offset: int, limit: int
+    ) -> ProposalPage: ...
+
+    async def preview_of(self, viewer: Viewer, proposal_id: str) -> Mapping[str, Any]: ...
+
+    async def decide(self, viewer: Viewer, decision: ProposalDecision, proposal_id: str, note: str) -> str: ...
+
+    async def file(self, viewer: Viewer, proposal_id: str) -> Taken: ...
+
+    async def export(
+        self, viewer: Viewer, kind: EntityKind, form: Literal["csv", "xlsx"], language: Language
+    ) -> Taken: ...
+
+    async def packs(self, viewer: Viewer) -> Sequence[PackRow]: ...
+
+    async def pack(self, viewer: Viewer, pack_id: str, version: int) -> Taken: ...
+
+    async def pack_changes(self, viewer: Viewer, pack_id: str, version: int, former: int) -> Mapping[str, Any]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class LiveEvent:
     """One message to a browser: `kind` snapshot, update or beat; `body` is a JSON object; beats have no `id`."""
@@ -406,8 +518,44 @@ class Authentication(Protocol):
         """
         ...
 
-    async def session(self, token: str | None) -> Session:
-        """Return the session of a cookie. Raises NotSignedIn, DataUnavailable."""
+    async def session(self, token: str | None, *, password_due: bool = False) -> Session:
+        """Return the session of a cookie. Raises NotSignedIn, DataUnavailable.
+
+        One that was opened with a one-time password is none (PasswordDue) but for who asks with `password_due`.
+        """
         ...
 
     async def sign_out(self, token: str) -> None: ...
+
+
+class AccountWork(Protocol):
+    """What the pages may do with accounts. Raises NotAllowed for who does not administer, DataUnavailable.
+
+    What changes an account of somebody else raises NotFound, and OwnAccount for one's own.
+    """
+
+    async def change_password(self, viewer: Viewer, token: str, current: str, new: str) -> None:
+        """Change one's own; all other sessions end. Raises WrongPassword, LockedOut, BadAccountOrder, TooBusy."""
+        ...
+
+    async def sign_out_everywhere(self, viewer: Viewer) -> None: ...
+
+    async def listed(self, viewer: Viewer) -> Sequence[AccountRow]: ...
+
+    async def create(self, viewer: Viewer, asked: NewAccount) -> str:
+        """Return the one-time password. Raises AccountExists, BadAccountOrder."""
+        ...
+
+    async def edit(self, viewer: Viewer, asked: NewAccount) -> None:
+        """Change everything but name and password; its sessions end. Raises BadAccountOrder."""
+        ...
+
+    async def reset(self, viewer: Viewer, username: str) -> str:
+        """Return a new one-time password; opens a disabled account again."""
+        ...
+
+    async def disable(self, viewer: Viewer, username: str) -> None: ...
+
+    async def sign_out(self, viewer: Viewer, username: str) -> None:
+        """End all sessions of an account."""
+        ...

@@ -1,11 +1,15 @@
 """What the registry's service counts."""
 
+from itertools import product
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from services.registry.domain.errors import AdjustmentRefusal
 
 ACTIONS = ("request", "approve", "reject", "withdraw", "end")
 OUTCOMES = ("ok", "unavailable", *AdjustmentRefusal)
+PROPOSAL_ACTIONS = ("preview", "request", "approve", "reject", "withdraw")
+PROPOSAL_OUTCOMES = (*OUTCOMES, "faulty")
 
 
 class RegistryMetrics:
@@ -23,6 +27,14 @@ class RegistryMetrics:
             "Approved adjustments that Kafka has not taken yet: figures and supervision do not follow them so long.",
             registry=registry,
         )
+        self.proposals = Counter(
+            "firenet_registry_proposals_total",
+            "Files and forms for the register that were tried, handed in and decided about, by what became of them.",
+            ["action", "outcome"],
+            registry=registry,
+        )
+        for action, outcome in product(PROPOSAL_ACTIONS, PROPOSAL_OUTCOMES):
+            self.proposals.labels(action, str(outcome))
         for action in ACTIONS:
             for outcome in OUTCOMES:
                 self.adjustments.labels(action, str(outcome))

@@ -8,10 +8,12 @@ from typing import Protocol
 
 from services.kernel.words import AdjustmentState
 from services.registry.domain.adjustments import Adjustment
+from services.registry.domain.approval import Person
 from services.registry.domain.audit import AuditEntry, AuditLink
 from services.registry.domain.credentials import Access, Certificate, Drawn, Password
 from services.registry.domain.entities import F, Facts, History, Kind, Version
 from services.registry.domain.policy import Policy
+from services.registry.domain.proposals import FieldChange, Preview, Proposal, ProposalRequest
 from services.registry.domain.rows import AddressRules
 from services.registry.domain.table import CellProblem, Row
 from services.registry.domain.words import Said
@@ -117,6 +119,26 @@ class Adjustments(Protocol):
         ...
 
 
+class Proposals(Protocol):
+    """What people want the register to take, inside the transaction of it. Raises as that does."""
+
+    async def count(self, year: int) -> int:
+        """Return how many there are whose id names the year."""
+        ...
+
+    async def waiting(self) -> int: ...
+
+    async def unpublished(self) -> bool:
+        """Tell whether the topic lacks something of what was approved."""
+        ...
+
+    async def get(self, proposal_id: str) -> Proposal | None: ...
+
+    async def put(self, proposal: Proposal) -> None:
+        """Add it, or put it in the place of the one of its id; of that one the file stays."""
+        ...
+
+
 class Register(Protocol):
     """The register inside one transaction, alone: nobody else imports or publishes meanwhile.
 
@@ -128,6 +150,9 @@ class Register(Protocol):
 
     @property
     def adjustments(self) -> Adjustments: ...
+
+    @property
+    def proposals(self) -> Proposals: ...
 
     async def last_recorded(self) -> datetime | None:
         """Return the newest `recorded_at` of all versions."""
@@ -239,3 +264,35 @@ class Bus(Protocol):
         Raises:  BusUnavailable; RecordTooLarge, before anything was sent.
         """
         ...
+
+
+class ProposalDesk(Protocol):
+    """What people may do with proposals. Raises AdjustmentRefused, ProposalFaulty, StoreUnavailable."""
+
+    async def preview(self, request: ProposalRequest) -> Preview: ...
+
+    async def preview_of(self, proposal_id: str) -> Preview:
+        """Return what a proposal would change if it were taken now."""
+        ...
+
+    async def propose(self, request: ProposalRequest, by: Person) -> Proposal: ...
+
+    async def approve(self, proposal_id: str, by: Person) -> Proposal: ...
+
+    async def reject(self, proposal_id: str, by: Person, note: str) -> Proposal: ...
+
+    async def withdraw(self, proposal_id: str, by: Person, note: str = "") -> Proposal: ...
+
+    async def content(self, proposal_id: str) -> tuple[str, bytes]:
+        """Return name and bytes of the file of a proposal."""
+        ...
+
+    async def export(self, kind: Kind, *, chinese: bool) -> Written: ...
+
+    async def form(self, kind: Kind, entity_id: str | None) -> Mapping[str, str]:
+        """Return the texts of an entity by field, as its form shows them; empty ones for a new one."""
+        ...
+
+    async def pack(self, pack_id: str, version: int) -> Policy: ...
+
+    async def pack_changes(self, pack_id: str, former: int, latter: int) -> Sequence[FieldChange]: ...

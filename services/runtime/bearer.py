@@ -1,6 +1,7 @@
 """APIs between services: a shared token, and a bound on what is read before it is known who asks."""
 
 import hmac
+from collections.abc import Mapping
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -10,10 +11,11 @@ from starlette.middleware.base import RequestResponseEndpoint
 MAX_BODY_BYTES = 16 * 1024
 
 
-def require_token(app: FastAPI, token: SecretStr, prefix: str = "/v1/") -> None:
+def require_token(app: FastAPI, token: SecretStr, prefix: str = "/v1/", large: Mapping[str, int] | None = None) -> None:
     """Refuse whatever comes under `prefix` without the token, or with a body that is longer than MAX_BODY_BYTES.
 
-    Whoever has no token learns nothing, not even what there is. An empty token lets nobody in.
+    `large` are paths whose bodies may be longer, and how long. Whoever has no token learns nothing, not even what there
+    is. An empty token lets nobody in.
     """
     secret = token.get_secret_value()
     expected = f"Bearer {secret}".encode()
@@ -23,8 +25,9 @@ def require_token(app: FastAPI, token: SecretStr, prefix: str = "/v1/") -> None:
         if not secret or not hmac.compare_digest(given, expected):
             return JSONResponse({"detail": "unauthorized"}, 401, {"WWW-Authenticate": "Bearer"})
         length = request.headers.get("content-length", "0" if request.method == "GET" else "")
-        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
-            return JSONResponse({"detail": "the body must say its length, at most 16 KiB"}, 413)
+        most = (large or {}).get(request.url.path, MAX_BODY_BYTES)
+        if not length.isdigit() or len(length) > 12 or int(length) > most:
+            return JSONResponse({"detail": f"the body must say its length, at most {most // 1024} KiB"}, 413)
         return None
 
     @app.middleware("http")

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from operator import itemgetter
 
+from services.console.domain.account_audit import AccountEntry, AccountLink, link
 from services.console.domain.accounts import Account, Session, lock_until
 from services.console.domain.case_list import CasePlace, CaseQuery, CaseSort, CaseView
 from services.console.domain.cases import CaseDetail, CaseList, CaseRow, Fire
@@ -279,13 +280,25 @@ def _asked(unit: UnitRow, query: UnitQuery) -> bool:
 class FakeAccounts:
     accounts: dict[str, Account] = field(default_factory=dict)
     sessions: dict[str, tuple[Username, str, datetime]] = field(default_factory=dict)
+    links: list[AccountLink] = field(default_factory=list)
 
     async def find(self, username: str) -> Account | None:
         return self.accounts.get(username)
 
     async def save(self, account: Account, now: datetime) -> None:
-        self.accounts[account.username] = replace(account, disabled=False, failed_logins=0, locked_until=None)
+        self.accounts[account.username] = replace(
+            account, disabled=False, failed_logins=0, locked_until=None, one_time_until=None
+        )
         self._end(account.username)
+
+    async def change(self, account: Account, done: AccountEntry, *, keep: str | None = None) -> None:
+        self.accounts[account.username] = account
+        ended = {key for key, value in self.sessions.items() if value[0] == account.username and key != keep}
+        self.sessions = {key: value for key, value in self.sessions.items() if key not in ended}
+        self.links.append(link(done, self.links[-1] if self.links else None))
+
+    async def audited(self) -> Sequence[AccountLink]:
+        return list(self.links)
 
     async def all(self) -> Sequence[Account]:
         return [self.accounts[name] for name in sorted(self.accounts)]
@@ -319,7 +332,8 @@ class FakeAccounts:
         username, csrf, until = self.sessions.get(token_hash, (None, "", now))
         if username is None or until <= now or self.accounts[username].disabled:
             return None
-        return Session(self.accounts[username].viewer, csrf, until)
+        account = self.accounts[username]
+        return Session(account.viewer, csrf, until, account.one_time_until is not None)
 
     async def close_session(self, token_hash: str) -> None:
         self.sessions.pop(token_hash, None)
@@ -345,6 +359,10 @@ class FakePasswords:
 @dataclass
 class FakeSecrets:
     made: int = 0
+
+    def password(self) -> str:
+        self.made += 1
+        return f"one-time-{self.made:04d}"
 
     def token(self) -> str:
         self.made += 1

@@ -13,6 +13,7 @@ from services.registry.domain.audit import AuditEntry, AuditLink, link
 from services.registry.domain.credentials import Certificate, Password
 from services.registry.domain.entities import F, Facts, History, Kind, Version
 from services.registry.domain.errors import BusUnavailable
+from services.registry.domain.proposals import Proposal
 from services.registry.ports import ImportNote, Register
 
 
@@ -39,6 +40,7 @@ class MemoryStore:
         self.notes: list[ImportNote] = []
         self.credentials = MemoryCredentials()
         self.adjustments = MemoryAdjustments()
+        self.proposals = MemoryProposals(self)
 
     @asynccontextmanager
     async def transaction(self, *, keep: bool = True) -> AsyncIterator[Register]:
@@ -47,14 +49,49 @@ class MemoryStore:
 
     @asynccontextmanager
     async def command(self, *, keep: bool) -> AsyncIterator[None]:
-        before = copy.deepcopy((self.versions, self.unpublished, self.notes, self.credentials, self.adjustments))
+        before = copy.deepcopy(
+            (self.versions, self.unpublished, self.notes, self.credentials, self.adjustments, self.proposals)
+        )
         done = False
         try:
             yield
             done = keep
         finally:
             if not done:
-                self.versions, self.unpublished, self.notes, self.credentials, self.adjustments = before
+                (
+                    self.versions, self.unpublished, self.notes, self.credentials, self.adjustments, self.proposals,
+                ) = before  # fmt: skip
+
+
+class MemoryProposals:
+    def __init__(self, store: MemoryStore) -> None:
+        self.held: dict[str, Proposal] = {}
+        self._store = store
+
+    def __deepcopy__(self, memo: dict[int, object]) -> "MemoryProposals":
+        other = MemoryProposals(self._store)
+        other.held = dict(self.held)
+        return other
+
+    async def count(self, year: int) -> int:
+        return sum(name.startswith(f"R{year}-") for name in self.held)
+
+    async def waiting(self) -> int:
+        return sum(each.state is AdjustmentState.REQUESTED for each in self.held.values())
+
+    async def unpublished(self) -> bool:
+        taken = [each for each in self.held.values() if each.state is AdjustmentState.APPROVED]
+        packs = any(each.request.kind is Kind.PACK for each in taken)
+        ids = {(each.request.kind, entity_id) for each in taken for entity_id in each.entities}
+        return any(each in ids or (packs and each[0] is Kind.UNIT) for each in self._store.unpublished)
+
+    async def get(self, proposal_id: str) -> Proposal | None:
+        return self.held.get(proposal_id)
+
+    async def put(self, proposal: Proposal) -> None:
+        there = self.held.get(proposal.proposal_id)
+        request = proposal.request if there is None else there.request
+        self.held[proposal.proposal_id] = replace(proposal, request=request)
 
 
 class MemoryAdjustments:
@@ -131,6 +168,10 @@ class MemoryRegister:
     @property
     def adjustments(self) -> MemoryAdjustments:
         return self._store.adjustments
+
+    @property
+    def proposals(self) -> MemoryProposals:
+        return self._store.proposals
 
     async def last_recorded(self) -> datetime | None:
         return max((each.recorded_at for found in self._store.versions.values() for each in found), default=None)

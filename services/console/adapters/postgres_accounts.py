@@ -1,11 +1,13 @@
 """`Accounts` on console.accounts and console.sessions."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 
 from services.console.adapters.postgres_read import translated
 from services.console.adapters.rows import Row
 from services.console.adapters.statements import SQL
+from services.console.domain.account_audit import AccountEntry, AccountLink, link
 from services.console.domain.accounts import Account, Session, lock_until
 from services.console.domain.screens import Screen
 from services.console.domain.viewer import BodyCode, Role, Username
@@ -15,6 +17,11 @@ from services.runtime.postgres import Pool
 def account_of(row: Row) -> Account:
     department = BodyCode(row[2]) if row[2] is not None else None
     return Account(Username(row[0]), Role(row[1]), department, *row[3:])
+
+
+def _link(row: Row) -> AccountLink:
+    seq, at, by, action, about, detail, prev_hash, made = row
+    return AccountLink(seq, AccountEntry(at, by, action, about, detail), prev_hash, made)
 
 
 class PostgresAccounts:
@@ -38,9 +45,32 @@ class PostgresAccounts:
             await connection.execute(
                 SQL["account_save"],
                 [account.username, account.role.value, account.department, account.display_name,
-                 account.password_hash, now],
+                 account.password_hash, now, account.administers],
             )  # fmt: skip
             await connection.execute(SQL["account_end_sessions"], [account.username])
+
+    async def change(self, account: Account, done: AccountEntry, *, keep: str | None = None) -> None:
+        async with translated(self._deadline_s), self._pool.connection() as connection:
+            await connection.execute(SQL["account_audit_lock"])
+            await connection.execute(
+                SQL["account_change"],
+                [account.username, account.role.value, account.department, account.display_name,
+                 account.password_hash, done.at, account.disabled, account.failed_logins, account.locked_until,
+                 account.administers, account.one_time_until],
+            )  # fmt: skip
+            await connection.execute(SQL["account_end_other_sessions"], [account.username, keep])
+            row = await (await connection.execute(SQL["account_audit_last"])).fetchone()
+            made = link(done, None if row is None else _link(row))
+            await connection.execute(
+                SQL["account_audit"],
+                [made.seq, done.at, done.by, done.action, done.about,
+                 json.dumps(dict(done.detail), ensure_ascii=False), made.prev_hash, made.hash],
+            )  # fmt: skip
+
+    async def audited(self) -> Sequence[AccountLink]:
+        async with translated(self._deadline_s), self._pool.connection() as connection:
+            cursor = await connection.execute(SQL["account_audited"])
+            return [_link(row) for row in await cursor.fetchall()]
 
     async def all(self) -> Sequence[Account]:
         async with translated(self._deadline_s), self._pool.connection() as connection:
@@ -93,7 +123,10 @@ class PostgresAccounts:
                 [token_hash, now],
             )
             row = await cursor.fetchone()
-            return None if row is None else Session(account_of(row[:8]).viewer, row[8], row[9])
+            if row is None:
+                return None
+            account = account_of(row[:10])
+            return Session(account.viewer, row[10], row[11], account.one_time_until is not None)
 
     async def close_session(self, token_hash: str) -> None:
         async with translated(self._deadline_s), self._pool.connection() as connection:

@@ -11,7 +11,9 @@ from services.console.domain.adjustments import Decision, NewAdjustment
 from services.console.domain.errors import (
     AdjustmentOver,
     BadAdjustment,
+    ChangedSince,
     ConsoleError,
+    NoChange,
     NotAllowed,
     NotFound,
     NotWaiting,
@@ -30,6 +32,11 @@ REFUSALS: dict[str, type[ConsoleError]] = {
     "not_waiting": NotWaiting,
     "over": AdjustmentOver,
     "too_many": TooBusy,
+    "unknown_proposal": NotFound,
+    "unknown_pack": NotFound,
+    "unknown_entity": NotFound,
+    "no_change": NoChange,
+    "changed_since": ChangedSince,
 }
 
 

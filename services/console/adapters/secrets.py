@@ -54,6 +54,9 @@ class Argon2Passwords:
 class RandomSecrets:
     """Implements the port `Secrets`."""
 
+    def password(self) -> str:
+        return generated_password()
+
     def token(self) -> str:
         return secrets.token_urlsafe(32)
 

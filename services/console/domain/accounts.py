@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from services.console.domain.errors import NotAllowed
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 
 FREE_FAILURES = 5
@@ -42,22 +43,64 @@ class Account:
     disabled: bool = False
     failed_logins: int = 0
     locked_until: datetime | None = None
+    administers: bool = False
+    one_time_until: datetime | None = None
+    """Set: somebody else drew the password; until then it opens nothing but the change of it, later nothing at all."""
 
     @property
     def viewer(self) -> Viewer:
-        return Viewer(self.username, self.role, self.department, self.display_name)
+        return Viewer(self.username, self.role, self.department, self.display_name, self.administers)
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """An account as an administrator describes it."""
+
+    username: str
+    role: Role
+    department: str | None
+    display_name: str
+    administers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """An account as an administrator sees it; `own` is his."""
+
+    username: Username
+    role: Role
+    department: BodyCode | None
+    display_name: str
+    administers: bool
+    disabled: bool
+    one_time_until: datetime | None
+    locked_until: datetime | None
+    own: bool
+    screen: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A signed-in browser. `csrf` must come back with every POST."""
+    """A signed-in browser. `csrf` must come back with every POST.
+
+    `password_due`: it was opened with a one-time password, and may do nothing before that is changed.
+    """
 
     viewer: Viewer
     csrf: str
     expires_at: datetime
+    password_due: bool = False
 
 
-def checked_account(username: str, role: str, department: str | None, display_name: str) -> Viewer:
+def may_administer(viewer: Viewer) -> None:
+    """Raise NotAllowed for who does not administer accounts."""
+    if not viewer.administers or viewer.role is not Role.CENTRE:
+        raise NotAllowed("accounts are administered by their administrators")
+
+
+def checked_account(
+    username: str, role: str, department: str | None, display_name: str, *, administers: bool = False
+) -> Viewer:
     """Return the account's identity. Raises BadAccount with one sentence."""
     if not _USERNAME.fullmatch(username):
         raise BadAccount("username: 1 to 64 of a-z, 0-9, '_', '.', '-', starting with a letter or digit")
@@ -69,7 +112,10 @@ def checked_account(username: str, role: str, department: str | None, display_na
         raise BadAccount("department: not a body's code")
     if not 1 <= len(display_name) <= 100 or not display_name.isprintable():
         raise BadAccount("display name: 1 to 100 printable characters")
-    return Viewer(Username(username), Role(role), BodyCode(department) if department else None, display_name)
+    if administers and role != Role.CENTRE:
+        raise BadAccount("administrator: of role centre only; who makes accounts must be nobody who approves")
+    code = BodyCode(department) if department else None
+    return Viewer(Username(username), Role(role), code, display_name, administers)
 
 
 def checked_password(password: str) -> str:

@@ -2,7 +2,12 @@
 
 ConsoleError
 +- NotSignedIn          no session, or it has ended
+|  +- PasswordDue       signed in with a one-time password, which has to be changed first
 +- OtherSession         the page was made for another sign-in than the browser has now
++- WrongPassword        the current password, which a change asks for, is not right
++- BadAccountOrder      the description of an account or a new password breaks a rule; carries the sentence
++- AccountExists        there is an account of that name
++- OwnAccount           an administrator cannot shut himself out
 +- BadCredentials       the pair of name and password is not right (never says which)
 +- LockedOut            too many failures; carries the wait
 +- TooBusy              a bound on streams, sign-ins or reads is reached
@@ -21,9 +26,15 @@ ConsoleError
 |  +- SamePerson        who asked, or approved already, may not (again)
 |  +- NotWaiting        it was decided about meanwhile
 |  +- AdjustmentOver    its time is over
+|  +- NoChange          the register says so already
+|  +- ChangedSince      the register was changed since the proposal was made
+|  +- FaultyFile        the register would not take the file; carries what is to be mended
 +- DataUnavailable      the database did not answer in time
 +- Stopping             the console was told to stop before the answer was ready
 """
+
+from collections.abc import Mapping
+from typing import Any
 
 
 class ConsoleError(Exception):
@@ -34,6 +45,30 @@ class ConsoleError(Exception):
 
 class NotSignedIn(ConsoleError):
     code = "not_signed_in"
+
+
+class PasswordDue(NotSignedIn):
+    code = "password_due"
+
+
+class WrongPassword(ConsoleError):
+    code = "wrong_password"
+
+
+class BadAccountOrder(ConsoleError):
+    code = "bad_account"
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+class AccountExists(ConsoleError):
+    code = "account_exists"
+
+
+class OwnAccount(ConsoleError):
+    code = "own_account"
 
 
 class OtherSession(ConsoleError):
@@ -148,6 +183,22 @@ class NotWaiting(AdjustmentRefused):
 
 class AdjustmentOver(AdjustmentRefused):
     code = "over"
+
+
+class NoChange(AdjustmentRefused):
+    code = "no_change"
+
+
+class ChangedSince(AdjustmentRefused):
+    code = "changed_since"
+
+
+class FaultyFile(AdjustmentRefused):
+    code = "faulty_file"
+
+    def __init__(self, report: Mapping[str, Any]) -> None:
+        super().__init__("the register would not take the file")
+        self.report = report
 
 
 class DataUnavailable(ConsoleError):

@@ -32,12 +32,16 @@ WHOLE = Slice(None)
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """A signed-in account. `department` is set for role department and for no other."""
+    """A signed-in account. `department` is set for role department and for no other.
+
+    `administers`: it works on the accounts of others. Such an account is one of the centre, which approves nothing.
+    """
 
     username: Username
     role: Role
     department: BodyCode | None
     display_name: str
+    administers: bool = False
 
     @property
     def slice(self) -> Slice:

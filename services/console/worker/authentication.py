@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.console.domain.accounts import MAX_PASSWORD, Account, Session, SignIn, lock_until
-from services.console.domain.errors import BadCredentials, DataUnavailable, LockedOut, NotSignedIn, TooBusy
+from services.console.domain.errors import BadCredentials, DataUnavailable, LockedOut, NotSignedIn, PasswordDue, TooBusy
 from services.console.domain.viewer import Username
 from services.console.metrics import Metrics
 from services.console.ports import Accounts, Passwords, Secrets
@@ -108,12 +108,14 @@ class Authenticator:
         self._metrics.logins.labels(SignIn.OK).inc()
         return result
 
-    async def session(self, token: str | None) -> Session:
+    async def session(self, token: str | None, *, password_due: bool = False) -> Session:
         if not token or len(token) > MAX_TOKEN:
             raise NotSignedIn
         session = await self._accounts.session(self._secrets.digest(token), self._clock.now())
         if session is None:
             raise NotSignedIn
+        if session.password_due and not password_due:
+            raise PasswordDue
         return session
 
     async def sign_out(self, token: str) -> None:
@@ -134,13 +136,13 @@ class Authenticator:
         # Guesses that ran side by side may have locked the account meanwhile: then even a right one does not count.
         account = await self._known(username)
         self._refuse_when_locked(account, username, client, now)
-        if account is None:
+        if account is None or (account.one_time_until is not None and account.one_time_until <= now):
             raise BadCredentials
         await self._welcome(account, client, now)
         token, csrf = self._secrets.token(), self._secrets.token()
         until = now + rules.session
         await self._accounts.open_session(self._secrets.digest(token), account.username, csrf, now, until)
-        return token, Session(account.viewer, csrf, until)
+        return token, Session(account.viewer, csrf, until, account.one_time_until is not None)
 
     async def _known(self, username: str) -> Account | None:
         account = await self._accounts.find(username)

@@ -106,13 +106,17 @@ class LocalFiles:
         pack, place_of = read_pack_text(reading.text)
         return PackFile(policy_of(pack), hashlib.sha256(raw).hexdigest(), place_of, reading.doubt)
 
-    def _read(self, path: str) -> bytes:
+    def _bytes(self, path: str) -> bytes:
+        """Return the bytes of a file, no more than one above the bound."""
         try:
             with Path(path).open("rb") as file:
-                raw = file.read(self._max_bytes + 1)
+                return file.read(self._max_bytes + 1)
         except OSError as error:
             found = error.strerror or type(error).__name__
             raise _refusal(Said("a file that can be read", "可以读取的文件"), found) from error
+
+    def _read(self, path: str) -> bytes:
+        raw = self._bytes(path)
         if len(raw) > self._max_bytes:
             mib = self._max_bytes // 1024 // 1024
             raise _refusal(
@@ -159,6 +163,17 @@ class LocalFiles:
                 problems.extend(_cell_problems(number, cells))
             rows.append((number, tuple(cells[:MAX_COLUMNS])))
         return rows, problems
+
+
+class HandedFiles(LocalFiles):
+    """One file that came over HTTP. Whatever name it is asked for by, nothing on this machine is opened."""
+
+    def __init__(self, content: bytes, *, max_file_mb: int, max_unpacked_mb: int, max_rows: int) -> None:
+        super().__init__(max_file_mb=max_file_mb, max_unpacked_mb=max_unpacked_mb, max_rows=max_rows)
+        self._content = content
+
+    def _bytes(self, path: str) -> bytes:
+        return self._content
 
 
 def _unusable(url: AnyUrl) -> Said | None:

@@ -1,6 +1,6 @@
 """The API of the registry on its status server: ask for adjustments, and decide about them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -9,7 +9,8 @@ from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
 
 from services.kernel.words import AdjustmentKind, CountedAs, Role, SignalKind
-from services.registry.domain.adjustments import Adjustment, AdjustmentRequest, Person
+from services.registry.domain.adjustments import Adjustment, AdjustmentRequest
+from services.registry.domain.approval import Person
 from services.registry.domain.errors import AdjustmentRefusal, AdjustmentRefused, StoreUnavailable
 from services.registry.metrics import RegistryMetrics
 from services.runtime.bearer import require_token
@@ -24,6 +25,11 @@ STATUS = {
     AdjustmentRefusal.NOT_WAITING: 409,
     AdjustmentRefusal.OVER: 409,
     AdjustmentRefusal.TOO_MANY: 429,
+    AdjustmentRefusal.UNKNOWN_PROPOSAL: 404,
+    AdjustmentRefusal.UNKNOWN_PACK: 404,
+    AdjustmentRefusal.UNKNOWN_ENTITY: 404,
+    AdjustmentRefusal.NO_CHANGE: 409,
+    AdjustmentRefusal.CHANGED_SINCE: 409,
 }
 AdjustmentIdPath = Annotated[str, Path(pattern=ID)]
 
@@ -73,14 +79,16 @@ class Orders:
         self.decide = decide
 
 
-def build_api(token: SecretStr, orders: Orders, metrics: RegistryMetrics) -> FastAPI:
+def build_api(
+    token: SecretStr, orders: Orders, metrics: RegistryMetrics, large: Mapping[str, int] | None = None
+) -> FastAPI:
     """Return the routes: `POST /v1/adjustments`, and `POST /v1/adjustments/{id}/{decision}`.
 
     Answers 200 with the adjustment as it stands then; else `{"code", "detail"}`, the code an AdjustmentRefusal, with
-    the status of STATUS. 503: the database does not answer, nothing was changed.
+    the status of STATUS. 503: the database does not answer, nothing was changed. `large` as for `require_token`.
     """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    require_token(app, token)
+    require_token(app, token, large=large)
 
     async def counted(action: str, work: Awaitable[Adjustment]) -> dict[str, Any]:
         outcome = "ok"

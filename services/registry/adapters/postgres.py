@@ -9,6 +9,7 @@ from psycopg import AsyncConnection
 
 from services.registry.adapters.postgres_adjustments import PostgresAdjustments
 from services.registry.adapters.postgres_credentials import PostgresCredentials
+from services.registry.adapters.postgres_proposals import PostgresProposals
 from services.registry.adapters.statements import SQL
 from services.registry.adapters.wire import from_json, to_wire
 from services.registry.domain.entities import F, Facts, History, Kind, Version
@@ -72,6 +73,7 @@ class PostgresRegister:
         self._imported_by = imported_by
         self.credentials = PostgresCredentials(connection)
         self.adjustments = PostgresAdjustments(connection)
+        self.proposals = PostgresProposals(connection)
 
     async def last_recorded(self) -> datetime | None:
         row = await (await self._connection.execute(SQL["last_recorded"])).fetchone()

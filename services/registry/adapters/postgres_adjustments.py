@@ -7,7 +7,8 @@ from typing import Any
 
 from services.kernel.words import AdjustmentKind, AdjustmentState, CountedAs, Role, SignalKind
 from services.registry.adapters.statements import SQL
-from services.registry.domain.adjustments import Adjustment, AdjustmentRequest, Person
+from services.registry.domain.adjustments import Adjustment, AdjustmentRequest
+from services.registry.domain.approval import Person
 from services.registry.domain.audit import AuditEntry, AuditLink, link
 from services.runtime.postgres import Connection
 
@@ -60,7 +61,7 @@ class PostgresAdjustments:
         await self._connection.execute(
             SQL["adjustment_audit"],
             (
-                made.seq, what.at, what.by.account, what.by.role.value, what.by.via, what.action, what.adjustment_id,
+                made.seq, what.at, what.by.account, what.by.role.value, what.by.via, what.action, what.about,
                 json.dumps(dict(what.detail), ensure_ascii=False), made.prev_hash, made.hash,
             ),
         )  # fmt: skip

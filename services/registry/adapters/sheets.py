@@ -31,7 +31,7 @@ class FolderSheets:
     def write(self, written: Sequence[Written], packs: Sequence[Policy]) -> list[tuple[str, int]]:
         render = FORMS[self._form]
         files = {f"{_NAMES[each.kind]}.{self._form}": (render(each), len(each.rows)) for each in written if each.rows}
-        files |= {f"{pack.pack_id}.yaml": (_yaml(pack), 1) for pack in packs}
+        files |= {f"{pack.pack_id}.yaml": (pack_yaml(pack), 1) for pack in packs}
         try:
             replace_all(self._folder, {name: content for name, (content, _) in files.items()})
         except CredentialsRefused as error:
@@ -73,7 +73,8 @@ class _Dumper(yaml.SafeDumper):
         return True  # a pack may not have them
 
 
-def _yaml(pack: Policy) -> bytes:
+def pack_yaml(pack: Policy) -> bytes:
+    """Return a pack as the file that an import takes back."""
     document = json.loads(pack.document)
     text = yaml.dump(document, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=120)
     return text.encode()

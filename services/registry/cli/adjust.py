@@ -15,7 +15,8 @@ from services.kernel.words import AdjustmentKind, AdjustmentState, CountedAs, Ro
 from services.registry.adapters.kafka import KafkaBus
 from services.registry.adapters.postgres import open_store
 from services.registry.app import OK, REFUSED, entity_id
-from services.registry.domain.adjustments import TROUBLES, Adjustment, AdjustmentRequest, Person
+from services.registry.domain.adjustments import TROUBLES, Adjustment, AdjustmentRequest
+from services.registry.domain.approval import Person
 from services.registry.domain.entities import Kind
 from services.registry.domain.errors import BusUnavailable, RegistryError
 from services.registry.settings import RegistrySettings

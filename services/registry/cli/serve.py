@@ -1,16 +1,25 @@
 """The wiring of the registry's service: it takes the console's orders, and hands on what was approved."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+from services.registry.adapters.files import HandedFiles
 from services.registry.adapters.http_api import Orders, build_api
+from services.registry.adapters.http_proposals import LARGE, add_proposals
 from services.registry.adapters.kafka import KafkaBus
 from services.registry.adapters.postgres import open_store
-from services.registry.domain.adjustments import Adjustment, AdjustmentRequest, Person
+from services.registry.domain.adjustments import Adjustment, AdjustmentRequest
+from services.registry.domain.approval import Person
 from services.registry.domain.entities import Kind
 from services.registry.domain.errors import BusUnavailable, RecordTooLarge, StoreUnavailable
+from services.registry.domain.proposals import ProposalRequest
 from services.registry.metrics import RegistryMetrics
+from services.registry.ports import Store
 from services.registry.settings import RegistrySettings
 from services.registry.worker.adjusting import AdjustmentService
+from services.registry.worker.importing import Importer
+from services.registry.worker.proposing import ProposalService
 from services.registry.worker.publishing import Publisher
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.lifecycle import Stop, TaskDied, install_signal_handlers, supervise
@@ -19,6 +28,8 @@ from services.runtime.settings import load
 from services.runtime.status import Readiness, StatusServer, process_registry
 
 STALL_S = 60.0
+HANDED_MB, UNPACKED_MB, HANDED_ROWS = 4, 64, 20_000
+"""Of a file that comes over HTTP: while one is read nothing else is. Larger ones go to the command line."""
 
 
 class RegistryService:
@@ -36,7 +47,9 @@ class RegistryService:
 
     async def run(self, stop: Stop) -> None:
         """Serve until stop. Raises TaskDied when a part of it ended by itself."""
-        app = build_api(self._settings.api_token, Orders(self._request, self._decide), self._metrics)
+        orders = Orders(self._request, self._decide)
+        app = build_api(self._settings.api_token, orders, self._metrics, LARGE)
+        add_proposals(app, self._desk, self._news.set, self._metrics)
         status = StatusServer(
             self._settings.http_host, self._settings.http_port, self._readiness, self._prometheus, app
         )
@@ -71,6 +84,16 @@ class RegistryService:
         self._news.set()
         return held
 
+    @asynccontextmanager
+    async def _desk(self, account: str) -> AsyncIterator[ProposalService]:
+        async with open_store(self._settings.database_dsn.get_secret_value(), account) as store:
+            yield ProposalService(store=store, clock=self._clock, importer=self._importer)
+
+    def _importer(self, store: Store, request: ProposalRequest) -> Importer:
+        files = HandedFiles(request.content, max_file_mb=HANDED_MB, max_unpacked_mb=UNPACKED_MB, max_rows=HANDED_ROWS)
+        listed = self._settings.listed_errors
+        return Importer(files=files, store=store, clock=self._clock, listed_errors=listed, twins_meant=request.meant)
+
     async def _publish(self, stop: Stop) -> None:
         """Hand on what was approved, at once and, what Kafka did not take or the command line left, a little later."""
         while not stop.is_set():
@@ -85,12 +108,13 @@ class RegistryService:
                 self._checks["database"] = "ok"
                 async with store.transaction() as register:
                     waiting = len(await register.unpublished(self._settings.publish_batch, Kind.ADJUSTMENT))
+                    proposed = await register.proposals.unpublished()
                 self._metrics.unpublished.set(waiting)
-                if waiting:
+                if waiting or proposed:
                     publisher = Publisher(
                         store=store, bus=self._bus, clock=self._clock, batch=self._settings.publish_batch
                     )
-                    await publisher.publish(Kind.ADJUSTMENT)
+                    await publisher.publish(None if proposed else Kind.ADJUSTMENT)
                     self._metrics.unpublished.set(0)
                     self._checks["kafka"] = "ok"
         except StoreUnavailable as error:

@@ -7,15 +7,24 @@
 Nothing is ever deleted: what was rejected or withdrawn stays as it was. Times are UTC instants, `now` is an argument.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from services.kernel.words import AdjustmentKind, AdjustmentState, CountedAs, Role, SignalKind
-from services.registry.domain.errors import AdjustmentRefusal, AdjustmentRefused
+from services.registry.domain.approval import (
+    Person,
+    approvals_with,
+    bad,
+    check_decides,
+    check_withdraws,
+    checked_person,
+    optional,
+    refused,
+    text,
+)
+from services.registry.domain.errors import AdjustmentRefusal
 
-MAX_TEXT = 500
 MAX_NAME = 64
 LONGEST = timedelta(days=366)
 """Beyond it somebody slipped on the keyboard; a unit that is let off for longer is retired, or out of scope."""
@@ -24,16 +33,6 @@ LATEST_ENTRY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 TROUBLES = (SignalKind.FAULT, SignalKind.ISOLATION)
 """What can be let off by kind. Never a fire."""
-_ACCOUNT = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who acts: an account as it signs in. `via`: by which way, for the audit."""
-
-    account: str
-    role: Role
-    via: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +65,10 @@ class Adjustment:
     changed_at: datetime | None = None
     note: str = ""
 
+    @property
+    def id(self) -> str:
+        return self.adjustment_id
+
 
 @dataclass(frozen=True, slots=True)
 class ApprovedAdjustment:
@@ -87,13 +90,13 @@ def checked(request: AdjustmentRequest, by: Person, now: datetime) -> Adjustment
     checked_person(by)
     correction = request.what is AdjustmentKind.CORRECTION
     if correction and by.role is not Role.BRIGADE:
-        raise _refused(AdjustmentRefusal.NOT_ALLOWED, "a correction is asked for by an account of the brigade")
+        raise refused(AdjustmentRefusal.NOT_ALLOWED, "a correction is asked for by an account of the brigade")
     request = replace(
         request,
-        reason=_text("reason", request.reason, MAX_TEXT),
-        evidence=_optional("evidence", request.evidence, MAX_TEXT),
-        system=_optional("system", request.system, MAX_NAME),
-        address=_optional("address", request.address, MAX_NAME),
+        reason=text("reason", request.reason),
+        evidence=optional("evidence", request.evidence),
+        system=optional("system", request.system, MAX_NAME),
+        address=optional("address", request.address, MAX_NAME),
     )
     _check_times(request)
     if correction:
@@ -101,13 +104,6 @@ def checked(request: AdjustmentRequest, by: Person, now: datetime) -> Adjustment
     else:
         _check_let_off(request, now)
     return request
-
-
-def checked_person(by: Person) -> Person:
-    """Return who acts. Raises AdjustmentRefused for what is no account: `Li` and `li` must not be two people."""
-    if not _ACCOUNT.fullmatch(by.account):
-        raise _bad("an account: 1 to 64 of a-z, 0-9, '_', '.', '-', starting with a letter or digit")
-    return by
 
 
 def approvals_needed(request: AdjustmentRequest, single_approval: Callable[[AdjustmentKind], timedelta | None]) -> int:
@@ -121,27 +117,22 @@ def approve(held: Adjustment, by: Person, now: datetime) -> Adjustment:
 
     Never by who asked, never by the same person twice, and not once its time is over: then nobody would see it act.
     """
-    _decides(held, by)
+    approvals, state = approvals_with(held, by)
     if held.request.what is not AdjustmentKind.CORRECTION and held.request.ends_at <= now:
-        raise _refused(AdjustmentRefusal.OVER, "its time is over; what is over is counted otherwise by a correction")
-    approvals = (*held.approvals, by.account)
-    state = AdjustmentState.APPROVED if len(approvals) >= held.approvals_needed else AdjustmentState.REQUESTED
+        raise refused(AdjustmentRefusal.OVER, "its time is over; what is over is counted otherwise by a correction")
     return replace(held, approvals=approvals, state=state, changed_at=now, note="")
 
 
 def reject(held: Adjustment, by: Person, now: datetime, note: str) -> Adjustment:
     """Return it rejected, which a second person does and says why. Raises AdjustmentRefused."""
-    _decides(held, by)
-    return replace(held, state=AdjustmentState.REJECTED, changed_at=now, note=_text("note", note, MAX_TEXT))
+    check_decides(held, by)
+    return replace(held, state=AdjustmentState.REJECTED, changed_at=now, note=text("note", note))
 
 
 def withdraw(held: Adjustment, by: Person, now: datetime, note: str = "") -> Adjustment:
     """Return it withdrawn, which only who asked may, while it waits. Raises AdjustmentRefused."""
-    checked_person(by)
-    _waits(held)
-    if by.account != held.requested_by:
-        raise _refused(AdjustmentRefusal.NOT_ALLOWED, f"only {held.requested_by}, who asked for it, may withdraw it")
-    return replace(held, state=AdjustmentState.WITHDRAWN, changed_at=now, note=_optional("note", note, MAX_TEXT) or "")
+    check_withdraws(held, by)
+    return replace(held, state=AdjustmentState.WITHDRAWN, changed_at=now, note=optional("note", note) or "")
 
 
 def end(held: Adjustment, by: Person, now: datetime, note: str = "") -> Adjustment:
@@ -151,14 +142,14 @@ def end(held: Adjustment, by: Person, now: datetime, note: str = "") -> Adjustme
     """
     checked_person(by)
     if held.state is not AdjustmentState.APPROVED or held.request.what is AdjustmentKind.CORRECTION:
-        raise _refused(AdjustmentRefusal.NOT_WAITING, "only an approved exemption, maintenance or test can be ended")
+        raise refused(AdjustmentRefusal.NOT_WAITING, "only an approved exemption, maintenance or test can be ended")
     if by.role is Role.DEPARTMENT and by.account != held.requested_by:
-        raise _refused(AdjustmentRefusal.NOT_ALLOWED, "ended by who asked for it, the brigade or the centre")
+        raise refused(AdjustmentRefusal.NOT_ALLOWED, "ended by who asked for it, the brigade or the centre")
     if held.request.ends_at <= now:
-        raise _refused(AdjustmentRefusal.OVER, "it has ended by itself")
+        raise refused(AdjustmentRefusal.OVER, "it has ended by itself")
     until = max(held.request.starts_at, _next_minute(now))
     request = replace(held.request, ends_at=min(held.request.ends_at, until))
-    note = _optional("note", note, MAX_TEXT) or ""
+    note = optional("note", note) or ""
     return replace(held, request=request, state=AdjustmentState.ENDED, changed_at=now, note=note)
 
 
@@ -167,73 +158,38 @@ def approved(held: Adjustment) -> ApprovedAdjustment:
     return ApprovedAdjustment(held.adjustment_id, held.request, held.requested_by, held.requested_at, held.approvals)
 
 
-def _decides(held: Adjustment, by: Person) -> None:
-    checked_person(by)
-    if by.role is not Role.BRIGADE:
-        raise _refused(AdjustmentRefusal.NOT_ALLOWED, "an account of the brigade decides")
-    _waits(held)
-    if by.account == held.requested_by:
-        raise _refused(AdjustmentRefusal.SAME_PERSON, f"{by.account} asked for it: a second person decides")
-    if by.account in held.approvals:
-        raise _refused(AdjustmentRefusal.SAME_PERSON, f"{by.account} approved it already: another person is needed")
-
-
-def _waits(held: Adjustment) -> None:
-    if held.state is not AdjustmentState.REQUESTED:
-        raise _refused(AdjustmentRefusal.NOT_WAITING, f"{held.adjustment_id} is {held.state} and waits for nobody")
-
-
 def _check_times(request: AdjustmentRequest) -> None:
     starts, ends = request.starts_at, request.ends_at
     if any(each.second or each.microsecond for each in (starts, ends)):
-        raise _bad("from and to are whole minutes")
+        raise bad("from and to are whole minutes")
     if not starts < ends:
-        raise _bad("`from` lies before `to`")
+        raise bad("`from` lies before `to`")
     if ends - starts > LONGEST:
-        raise _bad(f"at most {LONGEST.days} days")
+        raise bad(f"at most {LONGEST.days} days")
 
 
 def _check_correction(request: AdjustmentRequest, now: datetime) -> None:
     if request.counted_as is None:
-        raise _bad(f"a correction says as what the time is counted: one of {', '.join(CountedAs)}")
+        raise bad(f"a correction says as what the time is counted: one of {', '.join(CountedAs)}")
     if (request.system, request.address, request.trouble) != (None, None, None):
-        raise _bad("a correction is of the whole unit's time")
+        raise bad("a correction is of the whole unit's time")
     if request.evidence is None:
-        raise _bad("a correction names its evidence")
+        raise bad("a correction names its evidence")
     if request.ends_at > now:
-        raise _bad("a correction is of time that is over")
+        raise bad("a correction is of time that is over")
 
 
 def _check_let_off(request: AdjustmentRequest, now: datetime) -> None:
     if request.counted_as is not None:
-        raise _bad("only a correction says as what time is counted")
+        raise bad("only a correction says as what time is counted")
     if request.trouble not in (None, *TROUBLES):
-        raise _bad(f"only {' and '.join(TROUBLES)} can be let off by kind, never a fire")
+        raise bad(f"only {' and '.join(TROUBLES)} can be let off by kind, never a fire")
     if request.ends_at <= now:
-        raise _refused(AdjustmentRefusal.OVER, "its time is over; what is over is counted otherwise by a correction")
+        raise refused(AdjustmentRefusal.OVER, "its time is over; what is over is counted otherwise by a correction")
     if request.starts_at < now - LATEST_ENTRY:
-        raise _bad("it may begin one day ago at the earliest; what lies before is a matter for a correction")
-
-
-def _text(name: str, given: str, longest: int) -> str:
-    text = " ".join(given.split())
-    if not 1 <= len(text) <= longest or not text.isprintable():
-        raise _bad(f"{name}: 1 to {longest} printable characters")
-    return text
-
-
-def _optional(name: str, given: str | None, longest: int) -> str | None:
-    return None if given is None or not given.strip() else _text(name, given, longest)
+        raise bad("it may begin one day ago at the earliest; what lies before is a matter for a correction")
 
 
 def _next_minute(now: datetime) -> datetime:
     whole = now.replace(second=0, microsecond=0)
     return whole if whole == now else whole + MINUTE
-
-
-def _bad(sentence: str) -> AdjustmentRefused:
-    return _refused(AdjustmentRefusal.BAD_REQUEST, sentence)
-
-
-def _refused(refusal: AdjustmentRefusal, sentence: str) -> AdjustmentRefused:
-    return AdjustmentRefused(refusal, sentence)

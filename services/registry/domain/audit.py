@@ -1,21 +1,27 @@
-"""Who did what to adjustments, in a chain that no entry can be taken out of."""
+"""Who did what to adjustments and proposals, in one chain that no entry can be taken out of."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from services.kernel.chain import GENESIS, chained, digest_of
-from services.registry.domain.adjustments import Adjustment, Person
+from services.registry.domain.adjustments import Adjustment
+from services.registry.domain.approval import Person
+from services.registry.domain.proposals import Proposal
 
+MAX_AUDITED = 50
+"""So many ids of a file stand in an entry; the file itself is kept, and its hash is in the entry."""
 Detail = Mapping[str, str | int | list[str] | None]
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
+    """`about`: the id of an adjustment or a proposal; column and hash call it `adjustment_id`, which came first."""
+
     at: datetime
     by: Person
     action: str
-    adjustment_id: str
+    about: str
     detail: Detail
 
 
@@ -51,6 +57,26 @@ def entry(action: str, held: Adjustment, by: Person, now: datetime) -> AuditEntr
     return AuditEntry(now, by, action, held.adjustment_id, detail)
 
 
+def entry_of_proposal(action: str, held: Proposal, by: Person, now: datetime) -> AuditEntry:
+    """Return what is written down of an action on a proposal: the file by its hash, and how it stands now."""
+    request = held.request
+    detail: Detail = {
+        "kind": request.kind.value,
+        "file_name": request.file_name,
+        "sha256": held.sha256,
+        "valid_from": None if request.valid_from is None else request.valid_from.isoformat(),
+        "rows": held.rows,
+        "entities": list(held.entities[:MAX_AUDITED]),
+        "entities_total": len(held.entities),
+        "reason": request.reason,
+        "state": held.state.value,
+        "approvals": list(held.approvals),
+        "approvals_needed": held.approvals_needed,
+        "note": held.note,
+    }
+    return AuditEntry(now, by, action, held.proposal_id, detail)
+
+
 def link(what: AuditEntry, last: AuditLink | None) -> AuditLink:
     """Return an entry linked behind the last one."""
     seq, prev_hash = (1, GENESIS) if last is None else (last.seq + 1, last.hash)
@@ -65,7 +91,7 @@ def hash_of(seq: int, what: AuditEntry, prev_hash: str) -> str:
         "role": what.by.role.value,
         "via": what.by.via,
         "action": what.action,
-        "adjustment_id": what.adjustment_id,
+        "adjustment_id": what.about,
         "detail": dict(what.detail),
     }
     return chained(prev_hash, digest_of(row))

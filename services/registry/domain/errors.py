@@ -8,7 +8,7 @@ from services.registry.domain.words import Said
 
 
 class AdjustmentRefusal(StrEnum):
-    """Why a request or a decision about an adjustment is refused; the code in the answer of the API."""
+    """Why a request or a decision about an adjustment or a proposal is refused; the code in the answer of the API."""
 
     BAD_REQUEST = "bad_request"
     UNKNOWN_UNIT = "unknown_unit"
@@ -18,6 +18,11 @@ class AdjustmentRefusal(StrEnum):
     NOT_WAITING = "not_waiting"
     OVER = "over"
     TOO_MANY = "too_many"
+    UNKNOWN_PROPOSAL = "unknown_proposal"
+    UNKNOWN_PACK = "unknown_pack"
+    UNKNOWN_ENTITY = "unknown_entity"
+    NO_CHANGE = "no_change"
+    CHANGED_SINCE = "changed_since"
 
 
 FOUND_LENGTH = 40
@@ -93,7 +98,7 @@ class RecordTooLarge(RegistryError):
 
 
 class AdjustmentRefused(RegistryError):
-    """What was asked for an adjustment cannot be done; nothing was changed."""
+    """What was asked for an adjustment or a proposal cannot be done; nothing was changed."""
 
     def __init__(self, refusal: AdjustmentRefusal, sentence: str) -> None:
         super().__init__(sentence)

@@ -43,6 +43,19 @@ def write_down(kind: Kind, histories: Mapping[str, History[Facts]], day: date, *
     return Written(kind, headings, rows)
 
 
+def form_of(kind: Kind, history: History[Facts] | None, day: date) -> dict[str, str]:
+    """Return the texts of one entity by field, in English words: what a form shows and hands in again.
+
+    `valid_from` is left empty: what is changed in a form holds from the day on which it is taken, unless it says so.
+    """
+    names = [column.name for column in COLUMNS[kind]]
+    if history is None:
+        return dict.fromkeys(names, "")
+    facts, since = _holding(history, day)
+    cells = zip(names, _row(names, facts, since, chinese=False), strict=True)
+    return {name: "" if name == "valid_from" else text for name, text in cells}
+
+
 def _holding(history: History[F], day: date) -> tuple[F, date]:
     """Return the facts that hold on `day`, the first ones before they begin, and since when they hold."""
     found = periods(history.versions)
@@ -51,10 +64,11 @@ def _holding(history: History[F], day: date) -> tuple[F, date]:
 
 
 def _row(names: Sequence[str], facts: Facts, since: date, *, chinese: bool) -> list[str]:
-    return [since.isoformat() if name == "valid_from" else _cell(facts, name, chinese=chinese) for name in names]
+    return [since.isoformat() if name == "valid_from" else cell(facts, name, chinese=chinese) for name in names]
 
 
-def _cell(facts: Facts, name: str, *, chinese: bool) -> str:
+def cell(facts: Facts, name: str, *, chinese: bool) -> str:
+    """Return the text that a file has for a field; "" for nothing."""
     if isinstance(facts, Gateway) and name == "device_address" and facts.device_address is not None:
         return shown_address(facts.device_address, facts.device_profile or STANDARD)
     value: object = getattr(facts, name)
@@ -72,6 +86,9 @@ def _cell(facts: Facts, name: str, *, chinese: bool) -> str:
 
 
 def _word(value: StrEnum) -> str:
+    return first_chinese(_WORDS[type(value)], value)
+
+
+def first_chinese(known: Mapping[str, StrEnum], value: StrEnum) -> str:
     """Return the Chinese word by which an import knows a value: the first of them."""
-    known = _WORDS[type(value)]
     return next(word for word, meant in known.items() if meant is value and not word.isascii())

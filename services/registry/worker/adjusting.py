@@ -8,7 +8,8 @@ from services.kernel.calendar import CHINA
 from services.kernel.effective import in_force
 from services.kernel.words import AdjustmentKind, AdjustmentState
 from services.registry.domain import adjustments
-from services.registry.domain.adjustments import Adjustment, AdjustmentRequest, Person
+from services.registry.domain.adjustments import Adjustment, AdjustmentRequest
+from services.registry.domain.approval import Person
 from services.registry.domain.audit import broken_at, entry
 from services.registry.domain.entities import Kind, Unit, Version, of_type
 from services.registry.domain.errors import AdjustmentRefusal, AdjustmentRefused

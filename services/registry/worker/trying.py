@@ -21,21 +21,23 @@ class Trial:
 
     async def files(self, requests: Sequence[tuple[str, Kind | None]]) -> tuple[list[ImportReport], Effects]:
         async with self._store.command(keep=False):
-            before = await self._snapshot()
+            before = await snapshot(self._store)
             reports = await self._importer.import_files(requests)
             return reports, await self._since(before)
 
     async def pack(self, path: str, valid_from: date | None) -> tuple[ImportReport, Effects]:
         async with self._store.command(keep=False):
-            before = await self._snapshot()
+            before = await snapshot(self._store)
             report = await self._importer.import_pack(path, valid_from=valid_from)
             return report, await self._since(before)
 
     async def _since(self, before: RegisterSnapshot) -> Effects:
-        return effects(before, await self._snapshot(), today_in_shanghai(self._clock.now()))
+        return effects(before, await snapshot(self._store), today_in_shanghai(self._clock.now()))
 
-    async def _snapshot(self) -> RegisterSnapshot:
-        async with self._store.transaction() as register:
-            histories = await register.histories(Kind.UNIT)
-            policies = await load_policies(register)
-        return RegisterSnapshot({key: of_type(each.versions, Unit) for key, each in histories.items()}, policies)
+
+async def snapshot(store: Store) -> RegisterSnapshot:
+    """Return the units and packs as they are in the transaction that is open."""
+    async with store.transaction() as register:
+        histories = await register.histories(Kind.UNIT)
+        policies = await load_policies(register)
+    return RegisterSnapshot({key: of_type(each.versions, Unit) for key, each in histories.items()}, policies)

@@ -1,12 +1,14 @@
 """Accounts and sessions: memory and PostgreSQL behave alike; real argon2 hashes."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from services.console.adapters.postgres_accounts import PostgresAccounts
 from services.console.adapters.secrets import Argon2Passwords, RandomSecrets, generated_password
+from services.console.domain.account_audit import broken_at, entry
 from services.console.domain.accounts import Account
 from services.console.domain.viewer import BodyCode, Role, Username
 from services.console.ports import Accounts
@@ -90,3 +92,28 @@ def test_tokens_and_passwords_are_long_and_never_repeat() -> None:
     assert len(secrets.token()) == 43
     assert len(generated_password()) == 19
     assert secrets.digest("a") != secrets.digest("b")
+
+
+async def test_a_change_is_written_down_and_ends_the_other_sessions(accounts: Accounts) -> None:
+    until = T0 + timedelta(hours=1)
+    made = replace(ANN, administers=True, one_time_until=until)
+    await accounts.change(made, entry("create", made, "command line", T0))
+    assert await accounts.find("ann") == made
+    for token in ("one", "two"):
+        await accounts.open_session(token, ANN.username, f"csrf-{token}", T0, until)
+    session = await accounts.session("one", T0)
+    assert session is not None
+    assert (session.password_due, session.viewer.administers) == (True, True)
+    changed = replace(made, one_time_until=None, password_hash="other")
+    await accounts.change(changed, entry("password", changed, "ann", T0), keep="one")
+    session = await accounts.session("one", T0)
+    assert session is not None
+    assert not session.password_due
+    assert await accounts.session("two", T0) is None
+    links = await accounts.audited()
+    assert [(link.entry.by, link.entry.action, link.entry.about) for link in links[-2:]] == [
+        ("command line", "create", "ann"), ("ann", "password", "ann"),
+    ]  # fmt: skip
+    assert broken_at(links) is None
+    await accounts.change(changed, entry("sign_out", changed, "adm", T0))
+    assert await accounts.session("one", T0) is None

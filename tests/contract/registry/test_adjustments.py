@@ -9,7 +9,8 @@ import pytest
 
 from services.kernel.words import AdjustmentKind, AdjustmentState, CountedAs, Role, SignalKind
 from services.registry.adapters.postgres import open_store
-from services.registry.domain.adjustments import Adjustment, AdjustmentRequest, ApprovedAdjustment, Person, approved
+from services.registry.domain.adjustments import Adjustment, AdjustmentRequest, ApprovedAdjustment, approved
+from services.registry.domain.approval import Person
 from services.registry.domain.audit import broken_at, entry
 from services.registry.domain.entities import Kind, Version
 from services.registry.ports import Store

@@ -10,7 +10,8 @@ import pytest
 from schemas.registry import AdjustmentRecord
 from services.kernel.words import AdjustmentKind, AdjustmentState, CountedAs, Role, SignalKind
 from services.registry.adapters.kafka import to_event
-from services.registry.domain.adjustments import Adjustment, AdjustmentRequest, Person
+from services.registry.domain.adjustments import Adjustment, AdjustmentRequest
+from services.registry.domain.approval import Person
 from services.registry.domain.audit import broken_at
 from services.registry.domain.entities import Kind, Version
 from services.registry.domain.errors import AdjustmentRefusal, AdjustmentRefused

@@ -1,17 +1,47 @@
 -- Accounts and sessions.
 
 -- account_columns --
-username, role, department, display_name, password_hash, disabled, failed_logins, locked_until
+username, role, department, display_name, password_hash, disabled, failed_logins, locked_until, administers,
+one_time_until
 
 -- account_find --
 SELECT {account_columns} FROM console.accounts WHERE username = %s
 
 -- account_save --
-INSERT INTO console.accounts (username, role, department, display_name, password_hash, created_at)
-VALUES (%s, %s, %s, %s, %s, %s)
+INSERT INTO console.accounts (username, role, department, display_name, password_hash, created_at, administers)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (username) DO UPDATE SET role = excluded.role, department = excluded.department,
     display_name = excluded.display_name, password_hash = excluded.password_hash,
-    disabled = false, failed_logins = 0, locked_until = NULL
+    disabled = false, failed_logins = 0, locked_until = NULL, administers = excluded.administers, one_time_until = NULL
+
+-- account_change --
+INSERT INTO console.accounts (
+    username, role, department, display_name, password_hash, created_at, disabled, failed_logins, locked_until,
+    administers, one_time_until
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (username) DO UPDATE SET role = excluded.role, department = excluded.department,
+    display_name = excluded.display_name, password_hash = excluded.password_hash, disabled = excluded.disabled,
+    failed_logins = excluded.failed_logins, locked_until = excluded.locked_until,
+    administers = excluded.administers, one_time_until = excluded.one_time_until
+
+-- account_end_other_sessions --
+DELETE FROM console.sessions WHERE username = %s AND token_hash IS DISTINCT FROM %s
+
+-- account_audit_lock --
+LOCK TABLE console.account_audit IN EXCLUSIVE MODE
+
+-- account_audit_columns --
+seq, at, account, action, about, detail, prev_hash, hash
+
+-- account_audit_last --
+SELECT {account_audit_columns} FROM console.account_audit ORDER BY seq DESC LIMIT 1
+
+-- account_audited --
+SELECT {account_audit_columns} FROM console.account_audit ORDER BY seq
+
+-- account_audit --
+INSERT INTO console.account_audit (seq, at, account, action, about, detail, prev_hash, hash)
+VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s, %s)
 
 -- account_end_sessions --
 DELETE FROM console.sessions WHERE username = %s
@@ -46,7 +76,7 @@ VALUES (%s, %s, %s, %s, %s, %s)
 
 -- session_find --
 SELECT a.username, a.role, a.department, a.display_name, a.password_hash, a.disabled, a.failed_logins,
-    a.locked_until, s.csrf, s.expires_at
+    a.locked_until, a.administers, a.one_time_until, s.csrf, s.expires_at
 FROM console.sessions s JOIN console.accounts a USING (username)
 WHERE s.token_hash = %s AND s.expires_at > %s AND NOT a.disabled
 

@@ -69,10 +69,16 @@ class Uploads:
     @asynccontextmanager
     async def form_of(self, request: Request) -> AsyncIterator[RawForm]:
         """Yield the form. Raises TooBusy."""
+        async with self.place():
+            yield RawForm(request.headers.get("content-type", ""), await request.body())
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """Hold a place. Raises TooBusy."""
         if self._places.locked():
             raise TooBusy("too many uploads at once")
         async with self._places:
-            yield RawForm(request.headers.get("content-type", ""), await request.body())
+            yield
 
 
 class DocumentsApi:

@@ -21,7 +21,7 @@ MAX_UPLOAD_BYTES = 10 * 1024 * 1024 + 64 * 1024
 """Of a form with files, as documents takes it."""
 UPLOAD_S = 120.0
 """Ten megabytes over a line of a megabit."""
-UPLOAD_PATHS = re.compile(r"/(?:d|api/v1/documents)/[^/]+/submissions")
+UPLOAD_PATHS = re.compile(r"/(?:d|api/v1/documents)/[^/]+/submissions|/api/v1/registry/(?:preview|proposals)")
 CSRF_HEADER = "x-csrf-token"
 SESSION_HEADER = "x-session"
 

@@ -34,18 +34,20 @@ from services.runtime.logging import get_logger
 
 LOGIN_SECONDS = 3600
 NOT_OF_THE_PAGE = (
+    "account.js",
     "adjustments.js",
     "documents.js",
     "login.js",
     "rate_chart.js",
     "rate_history.js",
     "refusals.js",
+    "registry.js",
     "shared.js",
     "wall.js",
 )
 """Modules that the live page does not import: those of other pages, and the shared worker."""
 MAX_NEXT = 1000
-READABLE = ("/", "/adjustments", "/documents", "/history", "/refusals", "/wall")
+READABLE = ("/", "/account", "/adjustments", "/documents", "/history", "/refusals", "/registry", "/wall")
 """Pages that a sign-in may lead back to."""
 RETRY_S = 15
 SENT_HERE = {"ended": NotSignedIn.code, "other": OtherSession.code}
@@ -223,7 +225,7 @@ class PageRoutes:
         except ConsoleError as error:
             return self._refused(request, error, wanted)
         get_logger().info("signed_in", username=session.viewer.username, role=session.viewer.role.value)
-        response = RedirectResponse(wanted, status_code=303)
+        response = RedirectResponse("/account" if session.password_due else wanted, status_code=303)
         self._keep_session(response, token, session)
         self._cookies.clear(response, self._cookies.login)
         await self._end_former(request)
@@ -233,7 +235,7 @@ class PageRoutes:
         token = request.cookies.get(self._cookies.session, "")
         response = RedirectResponse("/login", status_code=303)
         try:
-            session = await self._authenticator.session(token)
+            session = await self._authenticator.session(token, password_due=True)
         except NotSignedIn:
             return response
         check_origin(request)

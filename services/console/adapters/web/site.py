@@ -6,6 +6,7 @@ import mimetypes
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from services.console.adapters.web import texts
+from services.console.adapters.web.accounts import AccountApi, AccountPages, account_routes
 from services.console.adapters.web.adjustments import AdjustmentApi, AdjustmentPages, adjustment_routes
 from services.console.adapters.web.api import Api, api_routes
 from services.console.adapters.web.case_work import CaseWorkApi, case_work_routes
@@ -28,9 +30,12 @@ from services.console.adapters.web.links import LinkPages, link_routes
 from services.console.adapters.web.pages import RETRY_S, PageRoutes, Pages
 from services.console.adapters.web.parts import parts_routes
 from services.console.adapters.web.refusals import RefusalApi, refusal_routes
+from services.console.adapters.web.register import RegisterApi, RegisterPages, register_routes
 from services.console.domain.errors import (
+    AccountExists,
     AdjustmentRefused,
     AlertsUnavailable,
+    BadAccountOrder,
     BadAdjustment,
     BadLink,
     Conflict,
@@ -38,6 +43,7 @@ from services.console.domain.errors import (
     DataUnavailable,
     DocumentRefused,
     DocumentsUnavailable,
+    FaultyFile,
     Forged,
     LockedOut,
     NotAllowed,
@@ -45,12 +51,15 @@ from services.console.domain.errors import (
     NotSignedIn,
     OrdersUnavailable,
     OtherSession,
+    OwnAccount,
     RegistryUnavailable,
     Stopping,
     TooBusy,
+    WrongPassword,
 )
 from services.console.metrics import Metrics
 from services.console.ports import (
+    AccountWork,
     Adjustments,
     Authentication,
     CaseCommands,
@@ -60,12 +69,17 @@ from services.console.ports import (
     Live,
     ReadModel,
     Refusals,
+    RegisterWork,
     Throttle,
 )
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
 
 STATUS: dict[type[ConsoleError], int] = {
+    WrongPassword: 403,
+    BadAccountOrder: 422,
+    AccountExists: 409,
+    OwnAccount: 409,
     NotSignedIn: 401,
     Forged: 403,
     NotAllowed: 403,
@@ -81,6 +95,7 @@ STATUS: dict[type[ConsoleError], int] = {
     OrdersUnavailable: 503,
     RegistryUnavailable: 503,
     BadAdjustment: 422,
+    FaultyFile: 422,
     AdjustmentRefused: 409,
     DataUnavailable: 503,
     Stopping: 503,
@@ -128,6 +143,8 @@ def build_site(
     links: LinkParts,
     histories: Histories,
     adjustments: Adjustments,
+    register: RegisterWork,
+    accounts: AccountWork,
     clock: Clock,
     metrics: Metrics,
     options: SiteOptions,
@@ -177,6 +194,14 @@ def build_site(
     app.include_router(
         adjustment_routes(AdjustmentApi(api, adjustments, metrics), AdjustmentPages(pages, authenticator, cookies))
     )
+    app.include_router(
+        register_routes(RegisterApi(api, register, Uploads(), metrics), RegisterPages(pages, authenticator, cookies))
+    )
+    app.include_router(
+        account_routes(
+            api, AccountApi(authenticator, accounts, cookies, metrics), AccountPages(pages, authenticator, cookies)
+        )
+    )
     mimetypes.add_type("text/javascript", ".js")
     app.mount(f"/static/{build}", Assets(directory=texts.STATIC))
     answer_error = _handle_errors(app, pages)
@@ -192,7 +217,7 @@ def _handle_errors(app: FastAPI, pages: Pages) -> Callable[[Request, ConsoleErro
     """Return what answers an error of ours."""
 
     def answer(
-        request: Request, status: int, code: str, headers: dict[str, str] | None = None, **more: str
+        request: Request, status: int, code: str, headers: dict[str, str] | None = None, **more: Any
     ) -> Response:
         if request.url.path.startswith(("/api/", "/static/")):
             return JSONResponse({"error": {"code": code, **more}}, status_code=status, headers=headers)
@@ -204,7 +229,8 @@ def _handle_errors(app: FastAPI, pages: Pages) -> Callable[[Request, ConsoleErro
         wait = error.retry_after_s if isinstance(error, LockedOut) else RETRY_S
         status = next((found for kind, found in STATUS.items() if isinstance(error, kind)), 500)
         headers = {"Retry-After": str(wait)} if status in (429, 503) else None
-        more = {"detail": error.sentence} if isinstance(error, BadAdjustment) else {}
+        more: dict[str, Any] = {"detail": error.sentence} if isinstance(error, BadAdjustment | BadAccountOrder) else {}
+        more |= {"report": error.report} if isinstance(error, FaultyFile) else {}
         return answer(request, status, error.code, headers, **more)
 
     async def on_ours(request: Request, error: Exception) -> Response:

@@ -46,9 +46,10 @@ export async function ask(path, options = {}) {
   return body;
 }
 
-export const order = (path, body) =>
+export const order = (path, body, patience = PATIENCE_MS) =>
   ask(path, {
     method: "POST",
+    patience,
     headers: { "Content-Type": "application/json", "X-CSRF-Token": account.csrf },
     body: JSON.stringify(body),
   });

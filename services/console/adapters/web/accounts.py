@@ -1,0 +1,208 @@
+"""Page and JSON API of accounts: one's own password and sessions, and for an administrator those of others.
+
+Whoever signed in with a one-time password may come here, and nowhere else before it is changed.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+from fastapi import APIRouter, Depends, Path, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from services.console.adapters.web.api import Api, as_json, session_of
+from services.console.adapters.web.guard import (
+    CSRF_HEADER,
+    SESSION_HEADER,
+    Cookies,
+    check_csrf,
+    check_mark,
+    check_origin,
+    mark_of,
+)
+from services.console.adapters.web.pages import Pages, to_sign_in
+from services.console.domain.accounts import MAX_PASSWORD, NewAccount, Session
+from services.console.domain.errors import ConsoleError, NotAllowed, NotSignedIn
+from services.console.metrics import Metrics
+from services.console.ports import AccountWork, Authentication
+from services.kernel.words import Role
+from services.runtime.logging import get_logger
+
+T = TypeVar("T")
+NAME = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
+Username = Annotated[str, Path(pattern=NAME)]
+
+
+class PasswordBody(BaseModel):
+    """Never in a log: what validation says of a body names fields only."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    current: str = Field(max_length=4 * MAX_PASSWORD, repr=False)
+    new: str = Field(max_length=4 * MAX_PASSWORD, repr=False)
+
+
+class Nothing(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class AccountBody(BaseModel):
+    """An account without its name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    role: Role
+    department: str | None = Field(default=None, max_length=64)
+    display_name: str = Field(min_length=1, max_length=100)
+    administers: bool = False
+
+    def described(self, username: str) -> NewAccount:
+        return NewAccount(username, self.role, self.department or None, self.display_name, self.administers)
+
+
+class NewAccountBody(AccountBody):
+    username: str = Field(pattern=NAME)
+
+
+class AccountApi:
+    """The handlers. Who may is decided by the worker behind the port."""
+
+    def __init__(
+        self, authenticator: Authentication, accounts: AccountWork, cookies: Cookies, metrics: Metrics
+    ) -> None:
+        self._authenticator = authenticator
+        self._accounts = accounts
+        self._cookies = cookies
+        self._metrics = metrics
+
+    async def change_password(self, request: Request, body: PasswordBody) -> Response:
+        token = request.cookies.get(self._cookies.session, "")
+        session = await self._authenticator.session(token, password_due=True)
+        check_mark(session, request.headers.get(SESSION_HEADER))
+        viewer = session.viewer
+        await self._acted(
+            request,
+            session,
+            "password",
+            viewer.username,
+            lambda: self._accounts.change_password(viewer, token, body.current, body.new),
+        )
+        return as_json({"changed": True})
+
+    async def sign_out_everywhere(self, request: Request, body: Nothing) -> Response:
+        token = request.cookies.get(self._cookies.session, "")
+        session = await self._authenticator.session(token, password_due=True)
+        await self._acted(
+            request,
+            session,
+            "sign_out",
+            session.viewer.username,
+            lambda: self._accounts.sign_out_everywhere(session.viewer),
+        )
+        return as_json({"signed_out": True})
+
+    async def listed(self, request: Request) -> Response:
+        return as_json({"rows": await self._accounts.listed(session_of(request).viewer)})
+
+    async def create(self, request: Request, body: NewAccountBody) -> Response:
+        session = session_of(request)
+        return as_json(
+            {
+                "password": await self._acted(
+                    request,
+                    session,
+                    "create",
+                    body.username,
+                    lambda: self._accounts.create(session.viewer, body.described(body.username)),
+                )
+            }
+        )
+
+    async def edit(self, request: Request, username: Username, body: AccountBody) -> Response:
+        session = session_of(request)
+        await self._acted(
+            request, session, "edit", username, lambda: self._accounts.edit(session.viewer, body.described(username))
+        )
+        return as_json({"edited": True})
+
+    async def reset(self, request: Request, username: Username, body: Nothing) -> Response:
+        session = session_of(request)
+        return as_json(
+            {
+                "password": await self._acted(
+                    request, session, "reset", username, lambda: self._accounts.reset(session.viewer, username)
+                )
+            }
+        )
+
+    async def disable(self, request: Request, username: Username, body: Nothing) -> Response:
+        session = session_of(request)
+        await self._acted(
+            request, session, "disable", username, lambda: self._accounts.disable(session.viewer, username)
+        )
+        return as_json({"disabled": True})
+
+    async def sign_out(self, request: Request, username: Username, body: Nothing) -> Response:
+        session = session_of(request)
+        await self._acted(
+            request, session, "sign_out", username, lambda: self._accounts.sign_out(session.viewer, username)
+        )
+        return as_json({"signed_out": True})
+
+    async def _acted(
+        self, request: Request, session: Session, act: str, about: str, work: Callable[[], Awaitable[T]]
+    ) -> T:
+        """Let only the page of the one who is signed in act, and write down how it ended; never a password."""
+        check_origin(request)
+        check_csrf(session, request.headers.get(CSRF_HEADER))
+        outcome = "ok"
+        try:
+            return await work()
+        except ConsoleError as error:
+            outcome = error.code
+            raise
+        finally:
+            self._metrics.account_acts.labels(act, outcome).inc()
+            username = session.viewer.username
+            get_logger().info("account_act", act=act, about=about, username=username, outcome=outcome)
+
+
+class AccountPages:
+    def __init__(self, pages: Pages, authenticator: Authentication, cookies: Cookies) -> None:
+        self._pages = pages
+        self._authenticator = authenticator
+        self._cookies = cookies
+
+    async def page(self, request: Request) -> Response:
+        try:
+            session = await self._authenticator.session(request.cookies.get(self._cookies.session), password_due=True)
+        except NotSignedIn:
+            return to_sign_in(request)
+        if session.viewer.is_screen:
+            raise NotAllowed("a screen has no password")
+        return self._pages.render(
+            request,
+            "account.html",
+            viewer=session.viewer,
+            csrf=session.csrf,
+            mark=mark_of(session),
+            password_due=session.password_due,
+            roles=[role.value for role in Role if role is not Role.SCREEN],
+        )
+
+
+def account_routes(api: Api, own: AccountApi, pages: AccountPages) -> APIRouter:
+    """Return the routes; those about others ask for a whole session first."""
+    router = APIRouter()
+    router.add_api_route("/account", pages.page, methods=["GET"], include_in_schema=False)
+    router.add_api_route("/api/v1/account/password", own.change_password, methods=["POST"])
+    router.add_api_route("/api/v1/account/sign-out", own.sign_out_everywhere, methods=["POST"])
+    others = APIRouter(prefix="/api/v1/accounts", dependencies=[Depends(api.signed_in)])
+    others.add_api_route("", own.listed, methods=["GET"])
+    others.add_api_route("", own.create, methods=["POST"])
+    others.add_api_route("/{username}/edit", own.edit, methods=["POST"])
+    others.add_api_route("/{username}/reset", own.reset, methods=["POST"])
+    others.add_api_route("/{username}/disable", own.disable, methods=["POST"])
+    others.add_api_route("/{username}/sign-out", own.sign_out, methods=["POST"])
+    router.include_router(others)
+    return router

@@ -1,0 +1,184 @@
+// Accounts: one's own password and sessions; for an administrator those of others. A password is shown once.
+
+import { Refused, ask, order } from "./api.js";
+import { byId, h, patchList, say, setText, show } from "./dom.js";
+import * as preferences from "./preferences.js";
+import * as session from "./session.js";
+import { on } from "./state.js";
+import { listed, number, stamp, t } from "./text.js";
+
+const API = "/api/v1/accounts";
+const SLOW_MS = 30000; // a password is hashed slowly, and others may be waiting too
+const administers = byId("accounts") !== null;
+let rows = [];
+let editing = null; // the account that the form is about; null: a new one
+let asked = null;
+
+const complain = (error) => say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true);
+const minute = (instant) => stamp(instant).slice(0, 16);
+
+async function changePassword(event) {
+  event.preventDefault();
+  const { current, new: fresh, again } = byId("password").elements;
+  if (fresh.value !== again.value) return say(t("account.differ"), true);
+  try {
+    await order("/api/v1/account/password", { current: current.value, new: fresh.value }, SLOW_MS);
+    if (document.querySelector("#said.bad")) return location.assign("/");
+    say(t("account.changed"));
+  } catch (error) {
+    complain(error);
+  }
+  byId("password").reset();
+}
+
+// --- what an administrator does
+
+async function load() {
+  if (!administers) return;
+  try {
+    ({ rows } = await ask(API));
+    draw();
+  } catch (error) {
+    complain(error);
+  }
+}
+
+function draw() {
+  setText(byId("total"), number(rows.length));
+  patchList(byId("rows"), rows, (row) => row.username, makeRow, updateRow);
+  form();
+}
+
+const makeRow = () => h("li", { class: "adjustment" }, h("div", {}, h("p", { class: "what" }), h("p", {}), h("small", {})), h("div", { class: "acts" }));
+
+function updateRow(element, row) {
+  const [text, acts] = element.children;
+  const [what, middle, small] = text.children;
+  what.replaceChildren(h("b", {}, `${row.display_name} · ${row.username}`), " ", h("span", { class: `badge ${row.disabled ? "rejected" : "approved"}` }, t(row.disabled ? "account.disabled" : "account.active")));
+  setText(middle, listed([t(`role.${row.role}`), row.department, row.administers && t("account.administrator")].filter(Boolean)));
+  setText(small, listed([
+    row.one_time_until && t("account.one_time_until", { at: minute(row.one_time_until) }),
+    row.locked_until && t("account.locked_until", { at: minute(row.locked_until) }),
+  ].filter(Boolean)));
+  const names = row.own ? [] : row.screen ? (row.disabled ? [] : ["disable"]) : row.disabled ? ["reset"] : ["edit", "reset", "sign_out", "disable"];
+  acts.replaceChildren(...names.map((name) => h("button", { type: "button", class: "ack", dataset: { act: name }, onclick: () => (name === "edit" ? edit(row) : askFirst(name, row)) }, t(`account.act.${name}`))));
+}
+
+function askFirst(name, row) {
+  asked = { name, row };
+  setText(byId("sure-title"), t(`account.act.${name}`));
+  setText(byId("sure-what"), `${row.display_name} · ${row.username}`);
+  setText(byId("sure-yes"), t(`account.act.${name}`));
+  show(byId("one-time"), false);
+  show(byId("sure-no"), true);
+  byId("sure").show();
+  byId("sure-yes").focus();
+}
+
+async function act(event) {
+  event.preventDefault();
+  byId("sure").close();
+  setText(byId("one-time"), "");
+  const doing = asked;
+  asked = null;
+  if (!doing) return;
+  const { name, row } = doing;
+  try {
+    const answer = await order(`${API}/${row.username}/${name.replace("_", "-")}`, {}, SLOW_MS);
+    if (answer.password) showOnce(row.username, answer.password);
+    else say(t("account.done", { name: row.username }));
+  } catch (error) {
+    complain(error);
+  }
+  await load();
+}
+
+function showOnce(username, password) {
+  asked = null;
+  setText(byId("sure-title"), t("account.once"));
+  setText(byId("sure-what"), username);
+  setText(byId("one-time"), password);
+  show(byId("one-time"), true);
+  show(byId("sure-no"), false);
+  setText(byId("sure-yes"), t("registry.close"));
+  byId("sure").show();
+}
+
+function edit(row) {
+  editing = row;
+  const { elements } = byId("form");
+  for (const name of ["username", "display_name", "role", "department"]) elements[name].value = row[name] ?? "";
+  elements.administers.checked = row.administers;
+  draw();
+  byId("form").scrollIntoView({ block: "nearest" });
+  elements.display_name.focus();
+}
+
+function form() {
+  const { elements } = byId("form");
+  const role = elements.role.value;
+  elements.username.readOnly = editing !== null;
+  for (const label of byId("form").querySelectorAll("[data-for]")) show(label, label.dataset.for === role);
+  elements.department.required = role === "department";
+  setText(byId("form-title"), editing ? t("account.editing", { name: editing.username }) : t("account.add"));
+  show(byId("cancel"), editing !== null);
+}
+
+function forget() {
+  editing = null;
+  byId("form").reset();
+  form();
+}
+
+async function save(event) {
+  event.preventDefault();
+  const { elements } = byId("form");
+  const role = elements.role.value;
+  const body = { role, display_name: elements.display_name.value, department: role === "department" ? elements.department.value : null, administers: role === "centre" && elements.administers.checked };
+  const username = elements.username.value;
+  try {
+    if (editing) {
+      await order(`${API}/${username}/edit`, body);
+      say(t("account.done", { name: username }));
+    } else {
+      const { password } = await order(API, { ...body, username }, SLOW_MS);
+      say("");
+      showOnce(username, password);
+    }
+    forget();
+  } catch (error) {
+    complain(error);
+  }
+  await load();
+}
+
+preferences.start();
+on("language", () => {
+  preferences.render();
+  if (administers) draw();
+});
+byId("password").addEventListener("submit", changePassword);
+byId("everywhere").addEventListener("click", async () => {
+  try {
+    await order("/api/v1/account/sign-out", {});
+    location.assign("/login");
+  } catch (error) {
+    complain(error);
+  }
+});
+byId("sure").querySelector("form").addEventListener("submit", act);
+byId("sure-no").addEventListener("click", () => {
+  asked = null;
+  byId("sure").close();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && byId("sure").open) byId("sure-no").click();
+});
+if (administers) {
+  byId("form").addEventListener("submit", save);
+  byId("form").elements.role.addEventListener("change", form);
+  byId("cancel").addEventListener("click", forget);
+}
+preferences.render();
+load();
+if (!document.querySelector("#said.bad")) session.start();

@@ -1,0 +1,172 @@
+"""Accounts from the browser: one's own password, and what an administrator may do with those of others."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from services.console.domain.account_audit import entry
+from services.console.domain.accounts import (
+    MAX_PASSWORD,
+    Account,
+    AccountRow,
+    BadAccount,
+    NewAccount,
+    checked_account,
+    checked_password,
+    may_administer,
+)
+from services.console.domain.errors import (
+    AccountExists,
+    BadAccountOrder,
+    LockedOut,
+    NotFound,
+    NotSignedIn,
+    OwnAccount,
+    WrongPassword,
+)
+from services.console.domain.screens import NO_PASSWORD
+from services.console.domain.viewer import Role, Username, Viewer
+from services.console.ports import Accounts, Passwords, Secrets
+from services.console.worker.authentication import FORGOTTEN, LoginThrottle
+from services.runtime.clock import Clock
+
+ONE_TIME = timedelta(days=3)
+"""A password that was handed over on paper or by telephone is used within some days, or drawn anew."""
+
+
+class AccountDesk:
+    """Implements the port `AccountWork`."""
+
+    def __init__(self, accounts: Accounts, passwords: Passwords, secrets: Secrets, clock: Clock) -> None:
+        self._accounts = accounts
+        self._passwords = passwords
+        self._secrets = secrets
+        self._clock = clock
+        # Whoever finds a browser that somebody left signed in must not find out the password by trying.
+        self._tries = LoginThrottle(4096)
+
+    async def change_password(self, viewer: Viewer, token: str, current: str, new: str) -> None:
+        now = self._clock.now()
+        until = self._tries.lock_until(viewer.username, now)
+        if until is not None and until > now:
+            raise LockedOut(max(1, round((until - now).total_seconds())))
+        account = await self._accounts.find(viewer.username)
+        if account is None or account.disabled or viewer.is_screen:
+            raise NotSignedIn
+        if not await self._passwords.matches(account.password_hash, current[: MAX_PASSWORD + 1]):
+            self._tries.add(viewer.username, now, FORGOTTEN)
+            raise WrongPassword
+        self._tries.forget(viewer.username)
+        if new == current or viewer.username in new.lower():
+            raise BadAccountOrder("another password than before, without the name of the account in it")
+        hashed = await self._passwords.hash(_checked(new))
+        changed = replace(account, password_hash=hashed, one_time_until=None, failed_logins=0, locked_until=None)
+        act = entry("password", changed, viewer.username, now)
+        await self._accounts.change(changed, act, keep=self._secrets.digest(token))
+
+    async def sign_out_everywhere(self, viewer: Viewer) -> None:
+        await self._end_sessions(viewer, viewer.username)
+
+    async def listed(self, viewer: Viewer) -> Sequence[AccountRow]:
+        may_administer(viewer)
+        now = self._clock.now()
+        return [_row(account, viewer, now) for account in await self._accounts.all()]
+
+    async def create(self, viewer: Viewer, asked: NewAccount) -> str:
+        may_administer(viewer)
+        if await self._accounts.find(asked.username) is not None:
+            raise AccountExists
+        made = _described(asked)
+        account = Account(
+            made.username, made.role, made.department, made.display_name, "", administers=made.administers
+        )
+        return await self._with_one_time(viewer, "create", account)
+
+    async def edit(self, viewer: Viewer, asked: NewAccount) -> None:
+        account = await self._others(viewer, asked.username)
+        made = _described(asked)
+        changed = replace(
+            account,
+            role=made.role,
+            department=made.department,
+            display_name=made.display_name,
+            administers=made.administers,
+        )
+        await self._accounts.change(changed, entry("edit", changed, viewer.username, self._clock.now()))
+
+    async def reset(self, viewer: Viewer, username: str) -> str:
+        account = await self._others(viewer, username)
+        return await self._with_one_time(viewer, "reset", replace(account, disabled=False))
+
+    async def disable(self, viewer: Viewer, username: str) -> None:
+        account = await self._others(viewer, username, screens=True)
+        changed = replace(account, disabled=True)
+        await self._accounts.change(changed, entry("disable", changed, viewer.username, self._clock.now()))
+
+    async def sign_out(self, viewer: Viewer, username: str) -> None:
+        may_administer(viewer)
+        await self._end_sessions(viewer, username)
+
+    async def _end_sessions(self, viewer: Viewer, username: str) -> None:
+        account = await self._accounts.find(username)
+        if account is None or account.viewer.is_screen:  # the one session of a screen is its key: that is revoked
+            raise NotFound
+        await self._accounts.change(account, entry("sign_out", account, viewer.username, self._clock.now()))
+
+    async def _others(self, viewer: Viewer, username: str, *, screens: bool = False) -> Account:
+        """Return the account of somebody else. An administrator who shuts himself out leaves nobody to let him in."""
+        may_administer(viewer)
+        account = await self._accounts.find(username)
+        if account is None or (account.viewer.is_screen and not screens):
+            raise NotFound
+        if account.username == viewer.username:
+            raise OwnAccount
+        return account
+
+    async def _with_one_time(self, viewer: Viewer, action: str, account: Account) -> str:
+        """Give the account a password that its owner has to change; return it. It is shown once, and kept nowhere."""
+        now = self._clock.now()
+        password = self._secrets.password()
+        account = replace(
+            account,
+            password_hash=await self._passwords.hash(password),
+            one_time_until=now + ONE_TIME,
+            failed_logins=0,
+            locked_until=None,
+        )
+        await self._accounts.change(account, entry(action, account, viewer.username, now))
+        return password
+
+
+def _described(asked: NewAccount) -> Viewer:
+    try:
+        if asked.role is Role.SCREEN:
+            raise BadAccount("screens are made at the command line")
+        return checked_account(
+            asked.username, asked.role, asked.department, asked.display_name, administers=asked.administers
+        )
+    except BadAccount as error:
+        raise BadAccountOrder(str(error)) from error
+
+
+def _checked(password: str) -> str:
+    try:
+        return checked_password(password)
+    except BadAccount as error:
+        raise BadAccountOrder(str(error)) from error
+
+
+def _row(account: Account, viewer: Viewer, now: datetime) -> AccountRow:
+    locked = account.locked_until if account.locked_until is not None and account.locked_until > now else None
+    return AccountRow(
+        username=Username(account.username),
+        role=account.role,
+        department=account.department,
+        display_name=account.display_name,
+        administers=account.administers,
+        disabled=account.disabled,
+        one_time_until=account.one_time_until,
+        locked_until=locked,
+        own=account.username == viewer.username,
+        screen=account.password_hash == NO_PASSWORD,
+    )

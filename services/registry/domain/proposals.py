@@ -1,0 +1,270 @@
+"""A proposal: a file that somebody wants the register to take, and what other people say to it.
+
+A form is a file of one row, so that one reader judges both. Which proposals need a second person: those that could
+move a figure. `FREE` lists what cannot; everything else can.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import Any
+
+from services.kernel.effective import in_force, ordered
+from services.kernel.words import AdjustmentState, Role
+from services.registry.domain.approval import (
+    Person,
+    approvals_with,
+    bad,
+    check_decides,
+    check_withdraws,
+    checked_person,
+    optional,
+    refused,
+    text,
+)
+from services.registry.domain.columns import COLUMNS
+from services.registry.domain.effect import Effects
+from services.registry.domain.entities import Facts, History, Kind, Unit, Version
+from services.registry.domain.errors import AdjustmentRefusal, RegistryError
+from services.registry.domain.policy import Policy
+from services.registry.domain.reports import ImportReport
+from services.registry.domain.timeline import periods
+from services.registry.domain.writing import cell
+
+MAX_BYTES = 4 * 1024 * 1024
+MAX_FILE_NAME = 120
+LISTED = 200
+"""So many differences are told; a file can have thousands, and nobody reads them."""
+MAX_VALUE = 300
+FREE = frozenset({"control_room_phone", "responsible_person", "responsible_phone"})
+"""Of a unit: whom to call there. No scope, rate, route or letter to a department follows from it."""
+PROPOSED = (Kind.DEPARTMENT, Kind.UNIT, Kind.GATEWAY, Kind.CONTACT, Kind.PACK)
+
+NAMING = ("code", "scope", "name", "id", "category")
+"""Keys of a pack that name the item of a list."""
+
+Histories = Mapping[str, History[Facts]]
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalRequest:
+    """`valid_from` is for packs: rows say it themselves. `meant`: ids that look like others are meant so."""
+
+    kind: Kind
+    file_name: str
+    content: bytes = field(repr=False)
+    reason: str
+    valid_from: date | None = None
+    meant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A request and what became of it. `entities`: ids of what it changes. `note`: of the last who acted.
+
+    `known_at`: the newest `recorded_at` that the register had when it was asked for, None when it was empty.
+    """
+
+    proposal_id: str
+    request: ProposalRequest
+    sha256: str
+    rows: int
+    entities: tuple[str, ...]
+    requested_by: str
+    requested_at: datetime
+    known_at: datetime | None
+    approvals_needed: int
+    approvals: tuple[str, ...] = ()
+    state: AdjustmentState = AdjustmentState.REQUESTED
+    changed_at: datetime | None = None
+    note: str = ""
+
+    @property
+    def id(self) -> str:
+        return self.proposal_id
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """`name` is the field, for a pack the path in it. None: there was, or is, nothing."""
+
+    name: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A version that would be new: what it says otherwise than what holds on its day. `new`: nothing does yet."""
+
+    entity_id: str
+    valid_from: date
+    new: bool
+    fields: tuple[FieldChange, ...]
+
+
+class ProposalFaulty(RegistryError):
+    """The register would not take the file. `report` says what is to be mended, or asks whether it is meant so."""
+
+    def __init__(self, report: ImportReport) -> None:
+        super().__init__(f"{report.total_errors} errors")
+        self.report = report
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a file would change if it were taken now. `needed`: so many other people have to agree.
+
+    `overtaken`: what was changed since a proposal was made, which therefore cannot be approved.
+    """
+
+    report: ImportReport
+    effects: Effects
+    differences: tuple[Difference, ...]
+    entities: tuple[str, ...]
+    needed: int
+    overtaken: str | None = None
+
+
+def checked(request: ProposalRequest, by: Person) -> ProposalRequest:
+    """Return the request in clean text. Raises AdjustmentRefused: `bad_request`, `not_allowed`."""
+    checked_person(by)
+    if by.role not in (Role.BRIGADE, Role.CENTRE):
+        raise refused(AdjustmentRefusal.NOT_ALLOWED, "an account of the brigade or the centre proposes")
+    return replace(bounded(request), reason=text("reason", request.reason))
+
+
+def bounded(request: ProposalRequest) -> ProposalRequest:
+    """Return the request with its file's bare name. Raises AdjustmentRefused for what is too large or no kind."""
+    if request.kind not in PROPOSED:
+        raise bad(f"kind: one of {', '.join(PROPOSED)}")
+    if not 1 <= len(request.content) <= MAX_BYTES:
+        raise bad(f"a file of 1 byte to {MAX_BYTES // 1024 // 1024} MiB")
+    if request.valid_from is not None and request.kind is not Kind.PACK:
+        raise bad("rows say themselves from which day they hold")
+    name = request.file_name.replace("\\", "/").rpartition("/")[2]
+    return replace(request, file_name=text("file name", name, MAX_FILE_NAME))
+
+
+def sha256_of(request: ProposalRequest) -> str:
+    return hashlib.sha256(request.content).hexdigest()
+
+
+def approve(held: Proposal, by: Person, now: datetime) -> Proposal:
+    """Return it with one approval more. Raises AdjustmentRefused."""
+    approvals, state = approvals_with(held, by)
+    return replace(held, approvals=approvals, state=state, changed_at=now, note="")
+
+
+def reject(held: Proposal, by: Person, now: datetime, note: str) -> Proposal:
+    """Return it rejected, which a second person does and says why. Raises AdjustmentRefused."""
+    check_decides(held, by)
+    return replace(held, state=AdjustmentState.REJECTED, changed_at=now, note=text("note", note))
+
+
+def withdraw(held: Proposal, by: Person, now: datetime, note: str = "") -> Proposal:
+    """Return it withdrawn, which only who asked may, while it waits. Raises AdjustmentRefused."""
+    check_withdraws(held, by)
+    return replace(held, state=AdjustmentState.WITHDRAWN, changed_at=now, note=optional("note", note) or "")
+
+
+def concerns_figure(kind: Kind, before: Histories, after: Histories) -> bool:
+    """Tell whether what a proposal changes could move a figure, on any day of the past or the future."""
+    if kind is Kind.CONTACT:
+        return False
+    if kind is not Kind.UNIT:
+        return True
+    return any(_counted(before.get(key)) != _counted(history) for key, history in after.items())
+
+
+def _counted(history: History[Facts] | None) -> list[tuple[date, date, Facts]]:
+    """Return what holds from when to when, without whom to call."""
+    bare = [replace(version, facts=_bare(version.facts)) for version in _versions(history)]
+    return periods(bare) if bare else []
+
+
+def _bare(facts: Facts) -> Facts:
+    return replace(facts, **dict.fromkeys(FREE)) if isinstance(facts, Unit) else facts  # type: ignore[arg-type]  # all are optional texts
+
+
+def changed_since(histories: Histories, ids: Sequence[str], known_at: datetime | None) -> str | None:
+    """Return the first id of which the register says something else today than at `known_at`, None when none.
+
+    Who approves approves what was asked for then; another's change meanwhile would be undone unseen. A route that a
+    new pack brought is no other saying.
+    """
+    for key in ids:
+        versions = _versions(histories.get(key))
+        known = [version for version in versions if known_at is not None and version.recorded_at <= known_at]
+        if (periods(known) if known else []) != (periods(versions) if versions else []):
+            return key
+    return None
+
+
+def changed_ids(before: Histories, after: Histories) -> tuple[str, ...]:
+    """Return the ids of what has more versions after than before."""
+    return tuple(key for key in sorted(after) if len(after[key].versions) != len(_versions(before.get(key))))
+
+
+def differences(kind: Kind, before: Histories, after: Histories) -> Iterator[Difference]:
+    """Yield each version that is new, by id and day, with what it says otherwise."""
+    names = [column.name for column in COLUMNS.get(kind, ()) if column.name != "valid_from"]
+    for key in changed_ids(before, after):
+        held = ordered(_versions(before.get(key)))
+        for version in after[key].versions:
+            if version in held:
+                continue
+            former = in_force(held, version.valid_from)
+            fields = _fields(names, None if former is None else former.facts, version.facts)
+            yield Difference(key, version.valid_from, former is None, fields)
+
+
+def _fields(names: Sequence[str], former: Facts | None, facts: Facts) -> tuple[FieldChange, ...]:
+    if isinstance(facts, Policy):
+        return tuple(pack_changes(former.document if isinstance(former, Policy) else "{}", facts.document))
+    found = [(name, _said(former, name), _said(facts, name)) for name in names]
+    return tuple(FieldChange(name, was, now) for name, was, now in found if was != now)
+
+
+def _said(facts: Facts | None, name: str) -> str | None:
+    return None if facts is None else cell(facts, name, chinese=True) or None
+
+
+def pack_changes(former: str, document: str) -> Iterator[FieldChange]:
+    """Yield what two versions of a pack (canonical JSON) say differently, by path, at most LISTED times 5."""
+    was, now = dict(_leaves(json.loads(former))), dict(_leaves(json.loads(document)))
+    paths = [path for path in {**was, **now} if was.get(path) != now.get(path)]
+    for path in paths[: LISTED * 5]:
+        yield FieldChange(path, was.get(path), now.get(path))
+
+
+def _leaves(tree: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each value with its path; items of a list that have a code or name are called by it, not by their place."""
+    if isinstance(tree, dict) and tree:
+        for key, value in tree.items():
+            yield from _leaves(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(tree, list) and any(isinstance(item, dict | list) for item in tree):
+        names = [_called(item) for item in tree]
+        for place, (item, name) in enumerate(zip(tree, names, strict=True)):
+            called = name if name is not None and names.count(name) == 1 else str(place)
+            yield from _leaves(item, f"{path}[{called}]")
+    else:
+        yield path, _shown(tree)
+
+
+def _called(item: Any) -> str | None:
+    """Return the name by which an item of a list is known wherever it stands."""
+    if not isinstance(item, dict):
+        return None
+    return next((item[key] for key in NAMING if isinstance(item.get(key), str)), None)
+
+
+def _shown(value: Any) -> str:
+    told = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return told if len(told) <= MAX_VALUE else f"{told[: MAX_VALUE - 1]}…"
+
+
+def _versions(history: History[Facts] | None) -> Sequence[Version[Facts]]:
+    return () if history is None else history.versions

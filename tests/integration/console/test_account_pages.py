@@ -1,0 +1,105 @@
+"""Accounts over HTTP: forged and hostile orders, accounts without the right, and what a one-time password opens."""
+
+from typing import Any
+
+from services.console.adapters.postgres_accounts import PostgresAccounts
+from services.console.adapters.secrets import Argon2Passwords
+from services.console.domain.accounts import Account
+from services.console.domain.viewer import Role, Username
+from services.runtime.clock import SystemClock
+from services.runtime.postgres import open_pool
+from tests.integration.console.harness import PASSWORD, Browser, console, login
+from tests.integration.console.scenario import Scenario
+
+NEW = {"username": "zhao", "role": "brigade", "display_name": "赵 <script>alert(1)</script>"}
+OTHERS = ("/accounts", "/accounts/health/edit", "/accounts/health/reset", "/accounts/health/disable",
+          "/accounts/health/sign-out")  # fmt: skip
+
+HOSTILE: list[tuple[dict[str, Any], tuple[int, str]]] = [
+    ({"username": "Zhao"}, (422, "bad_request")),
+    ({"username": "a' OR 1=1"}, (422, "bad_request")),
+    ({"username": "adm"}, (409, "account_exists")),
+    ({"role": "king"}, (422, "bad_request")),
+    ({"role": "screen"}, (422, "bad_account")),
+    ({"role": "department"}, (422, "bad_account")),
+    ({"administers": True}, (422, "bad_account")),
+    ({"display_name": "x" * 101}, (422, "bad_request")),
+    ({"display_name": "x" * 17_000}, (413, "too_large")),
+    ({"display_name": "a\u202eb"}, (422, "bad_account")),
+    ({"password": "mine"}, (422, "bad_request")),
+]
+
+
+async def add_administrator(dsn: str) -> None:
+    hashed = await Argon2Passwords(memory_kib=1024, passes=1).hash(PASSWORD)
+    async with open_pool(dsn, "test-accounts", max_size=1) as pool:
+        account = Account(Username("adm"), Role.CENTRE, None, "系统管理员", hashed, administers=True)
+        await PostgresAccounts(pool, 60).save(account, SystemClock().now())
+
+
+async def post(browser: Browser, path: str, body: Any, **headers: str) -> tuple[int, str]:
+    answer = await browser.order(f"/api/v1{path}", body, **headers)
+    told = answer.json()
+    return answer.status_code, told["error"]["code"] if "error" in told else "ok"
+
+
+def body_of(path: str) -> dict[str, Any]:
+    if path == "/accounts":
+        return NEW
+    return {"role": "centre", "display_name": "x"} if path.endswith("edit") else {}
+
+
+async def test_hostile_orders_about_accounts_change_nothing(empty_scenario: Scenario) -> None:
+    async with console(empty_scenario.dsn) as here:
+        await add_administrator(empty_scenario.dsn)
+        before = empty_scenario.rows("SELECT * FROM console.accounts ORDER BY username")
+        for name in ("brigade", "centre", "health"):
+            async with here.signed_in(name) as browser:
+                assert (await browser.http.get("/api/v1/accounts")).status_code == 403
+                for path in OTHERS:
+                    assert await post(browser, path, body_of(path)) == (403, "not_allowed"), (name, path)
+                assert 'id="accounts"' not in (await browser.http.get("/account")).text
+        async with here.client() as stranger:
+            assert (await stranger.get("/account")).headers["location"] == "/login?next=%2Faccount"
+            for path in (*OTHERS, "/account/password", "/account/sign-out"):
+                body = {"current": "x", "new": "y"} if path.endswith("password") else body_of(path)
+                assert (await stranger.post(f"/api/v1{path}", json=body)).status_code == 401, path
+        async with here.signed_in("adm") as adm:
+            for headers in ({"X-CSRF-Token": "guessed"}, {"origin": "https://evil.example"}):
+                for path in OTHERS:
+                    assert await post(adm, path, body_of(path), **headers) == (403, "forged"), path
+                changing = {"current": PASSWORD, "new": "an entirely new one"}
+                assert await post(adm, "/account/password", changing, **headers) == (403, "forged")
+                assert await post(adm, "/account/sign-out", {}, **headers) == (403, "forged")
+            for change, wanted in HOSTILE:
+                assert await post(adm, "/accounts", NEW | change) == wanted, change
+            assert await post(adm, "/accounts", []) == (422, "bad_request")
+            assert await post(adm, "/accounts/adm/disable", {}) == (409, "own_account")
+            assert await post(adm, "/accounts/nobody/reset", {}) == (404, "not_found")
+        assert empty_scenario.rows("SELECT * FROM console.accounts ORDER BY username") == before
+        assert empty_scenario.rows("SELECT * FROM console.account_audit WHERE about = 'zhao'") == []
+
+
+async def test_a_one_time_password_opens_the_change_of_it_and_nothing_else(empty_scenario: Scenario) -> None:
+    async with console(empty_scenario.dsn) as here:
+        await add_administrator(empty_scenario.dsn)
+        async with here.signed_in("adm") as adm:
+            password = (await adm.order("/api/v1/accounts", NEW)).json()["password"]
+            (row,) = [r for r in (await adm.json("/api/v1/accounts"))["rows"] if r["username"] == "zhao"]
+            assert "password_hash" not in row
+        async with here.client() as client:
+            assert (await login(client, "zhao", password, "/registry")).headers["location"] == "/account"
+            page = (await client.get("/account")).text
+            assert NEW["display_name"] not in page
+            csrf = page.split('data-csrf="')[1].split('"')[0]
+            for path in ("/", "/registry", "/adjustments", "/documents"):
+                assert (await client.get(path)).headers["location"].startswith("/login"), path
+            for path in ("/me", "/adjustments", "/registry/entities/unit", "/accounts"):
+                assert (await client.get(f"/api/v1{path}")).status_code == 401, path
+            zhao = Browser(client, csrf)
+            for new, wanted in (("short", (422, "bad_account")), (password, (422, "bad_account")),
+                                ("my very own words", (200, "ok"))):  # fmt: skip
+                assert await post(zhao, "/account/password", {"current": password, "new": new}) == wanted
+            assert (await client.get("/api/v1/me")).status_code == 200
+            assert await post(zhao, "/account/sign-out", {}) == (200, "ok")
+            assert (await client.get("/api/v1/me")).status_code == 401

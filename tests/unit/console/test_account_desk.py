@@ -1,0 +1,142 @@
+"""Accounts from the browser: who may, one-time passwords, and an audit that holds."""
+
+from collections.abc import Awaitable
+from dataclasses import replace
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.console.domain.account_audit import broken_at
+from services.console.domain.accounts import Account, NewAccount
+from services.console.domain.errors import ConsoleError, PasswordDue
+from services.console.domain.viewer import BodyCode, Role, Username, Viewer
+from services.console.metrics import Metrics
+from services.console.worker.accounts import ONE_TIME, AccountDesk
+from services.console.worker.authentication import Authenticator, LoginLimits
+from tests.fakes.console import FakeAccounts, FakePasswords, FakeSecrets, ManualClock
+
+ADMIN = Account(Username("adm"), Role.CENTRE, None, "管理员", "hash:adm", administers=True)
+LI = Account(Username("li"), Role.BRIGADE, None, "李", "hash:correct horse")
+WALL = Account(Username("wall"), Role.SCREEN, None, "大屏", "!")
+NEW = NewAccount("wang", Role.BRIGADE, None, "王")
+
+
+class Harness:
+    def __init__(self) -> None:
+        self.clock, self.accounts, passwords = ManualClock(), FakeAccounts(), FakePasswords()
+        self.accounts.accounts = {each.username: each for each in (ADMIN, LI, WALL)}
+        self.desk = AccountDesk(self.accounts, passwords, FakeSecrets(), self.clock)
+        self.door = Authenticator(
+            accounts=self.accounts,
+            passwords=passwords,
+            secrets=FakeSecrets(),
+            clock=self.clock,
+            metrics=Metrics(CollectorRegistry()),
+            rules=LoginLimits(),
+        )
+
+    def actions(self) -> list[tuple[str, str, str]]:
+        return [(each.entry.by, each.entry.action, each.entry.about) for each in self.accounts.links]
+
+
+async def code(work: Awaitable[object]) -> str:
+    with pytest.raises(ConsoleError) as refused:
+        await work
+    return refused.value.code
+
+
+async def test_only_an_administrator_of_the_centre_works_on_accounts_of_others() -> None:
+    here = Harness()
+    flagged = Viewer(Username("li"), Role.BRIGADE, None, "李", administers=True)  # the table would not hold it either
+    for viewer in (LI.viewer, flagged, Viewer(Username("h"), Role.DEPARTMENT, BodyCode("health"), "卫")):
+        for work in (
+            here.desk.listed(viewer), here.desk.create(viewer, NEW), here.desk.edit(viewer, NEW),
+            here.desk.reset(viewer, "li"), here.desk.disable(viewer, "li"), here.desk.sign_out(viewer, "li"),
+        ):  # fmt: skip
+            assert await code(work) == "not_allowed"
+    assert here.actions() == []
+
+
+async def test_a_new_account_opens_nothing_before_its_one_time_password_is_changed() -> None:
+    here = Harness()
+    password = await here.desk.create(ADMIN.viewer, NEW)
+    token, session = await here.door.sign_in("wang", password, "10.0.0.1")
+    assert session.password_due
+    with pytest.raises(PasswordDue):
+        await here.door.session(token)
+    assert (await here.door.session(token, password_due=True)).viewer.username == "wang"
+    await here.desk.change_password(session.viewer, token, password, "a new password")
+    assert not (await here.door.session(token)).password_due
+    assert await code(here.door.sign_in("wang", password, "10.0.0.1")) == "bad_credentials"
+    assert here.actions() == [("adm", "create", "wang"), ("wang", "password", "wang")]
+    assert broken_at(here.accounts.links) is None
+    forged = replace(here.accounts.links[0], entry=replace(here.accounts.links[0].entry, by="li"))
+    assert broken_at([forged, *here.accounts.links[1:]]) == 1
+    assert password not in repr(here.accounts.links)
+
+
+async def test_a_one_time_password_that_nobody_used_in_time_opens_nothing() -> None:
+    here = Harness()
+    password = await here.desk.create(ADMIN.viewer, NEW)
+    here.clock.pass_(ONE_TIME.total_seconds())
+    assert await code(here.door.sign_in("wang", password, "10.0.0.1")) == "bad_credentials"
+    again = await here.desk.reset(ADMIN.viewer, "wang")
+    assert (await here.door.sign_in("wang", again, "10.0.0.1"))[1].password_due
+
+
+async def test_a_changed_password_ends_all_other_sessions_and_guessing_the_old_one_is_slow() -> None:
+    here = Harness()
+    here_token, session = await here.door.sign_in("li", "correct horse", "10.0.0.1")
+    other, _ = await here.door.sign_in("li", "correct horse", "10.0.0.2")
+    for bad in ("short", "correct horse", "with li inside of it"):
+        asked = here.desk.change_password(session.viewer, here_token, "correct horse", bad)
+        assert await code(asked) == "bad_account"
+    await here.desk.change_password(session.viewer, here_token, "correct horse", "another one 22")
+    assert (await here.door.session(here_token)).viewer == LI.viewer
+    assert await code(here.door.session(other)) == "not_signed_in"
+    for _ in range(5):
+        asked = here.desk.change_password(session.viewer, here_token, "guess", "another one 33")
+        assert await code(asked) == "wrong_password"
+    asked = here.desk.change_password(session.viewer, here_token, "another one 22", "another one 33")
+    assert await code(asked) == "locked_out"
+    here.clock.pass_(31)
+    await here.desk.change_password(session.viewer, here_token, "another one 22", "another one 33")
+
+
+async def test_what_an_administrator_may_not_do() -> None:
+    here = Harness()
+    assert await code(here.desk.create(ADMIN.viewer, NewAccount("li", Role.BRIGADE, None, "李"))) == "account_exists"
+    for asked in (
+        NewAccount("x", Role.BRIGADE, None, "x", administers=True), NewAccount("x", Role.DEPARTMENT, None, "x"),
+        NewAccount("x", Role.SCREEN, None, "x"), NewAccount("X y", Role.CENTRE, None, "x"),
+        NewAccount("x", Role.CENTRE, None, "a\nb"),
+    ):  # fmt: skip
+        assert await code(here.desk.create(ADMIN.viewer, asked)) == "bad_account"
+    for work in (
+        here.desk.disable(ADMIN.viewer, "adm"), here.desk.reset(ADMIN.viewer, "adm"),
+        here.desk.edit(ADMIN.viewer, NewAccount("adm", Role.CENTRE, None, "x")),
+    ):  # fmt: skip
+        assert await code(work) == "own_account"
+    for name in ("wall", "nobody"):
+        assert await code(here.desk.reset(ADMIN.viewer, name)) == "not_found"
+        assert await code(here.desk.sign_out(ADMIN.viewer, name)) == "not_found"
+    assert here.actions() == []
+
+
+async def test_disable_sign_out_edit_and_reset_end_what_is_open() -> None:
+    here = Harness()
+    for name, work in (
+        ("sign_out", here.desk.sign_out(ADMIN.viewer, "li")),
+        ("edit", here.desk.edit(ADMIN.viewer, NewAccount("li", Role.DEPARTMENT, "health", "李"))),
+        ("disable", here.desk.disable(ADMIN.viewer, "li")),
+    ):
+        token, _ = await here.door.sign_in("li", "correct horse", "10.0.0.1")
+        await work
+        assert await code(here.door.session(token)) == "not_signed_in", name
+    assert await code(here.door.sign_in("li", "correct horse", "10.0.0.1")) == "bad_credentials"
+    assert (here.accounts.accounts["li"].role, here.accounts.accounts["li"].department) == (Role.DEPARTMENT, "health")
+    password = await here.desk.reset(ADMIN.viewer, "li")
+    assert (await here.door.sign_in("li", password, "10.0.0.1"))[1].password_due
+    await here.desk.disable(ADMIN.viewer, "wall")
+    (row,) = [each for each in await here.desk.listed(ADMIN.viewer) if each.username == "wall"]
+    assert (row.screen, row.disabled) == (True, True)
