@@ -3,6 +3,8 @@
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from services.kernel.words import Period
+
 SECOND = 1_000_000
 DAY = 86_400 * SECOND
 OFFSET = 8 * 3600 * SECOND
@@ -11,6 +13,7 @@ CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = date(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
+_MONTHS = {Period.MONTH: 1, Period.QUARTER: 3, Period.HALF_YEAR: 6, Period.YEAR: 12}
 
 
 def micros(when: datetime) -> int:
@@ -35,6 +38,25 @@ def date_of(day: int) -> date:
 def day_of(at: int) -> int:
     """Return the day that an instant lies in."""
     return (at + OFFSET) // DAY
+
+
+def days_of(kind: Period, day: int) -> tuple[int, int]:
+    """Return the first day of the period of a kind that holds a day, and the day after its last. Weeks begin on Monday.
+
+    Raises ValueError for a year that ends after 9999.
+    """
+    today = date_of(day)
+    match kind:
+        case Period.DAY:
+            return day, day + 1
+        case Period.WEEK:
+            monday = day - today.weekday()
+            return monday, monday + 7
+        case _:
+            months = _MONTHS[kind]
+            year, month = today.year, today.month - (today.month - 1) % months
+            over = month + months - 1
+            return day_number(date(year, month, 1)), day_number(date(year + over // 12, over % 12 + 1, 1))
 
 
 def midnight(day: int) -> int:

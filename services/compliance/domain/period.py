@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
 
-from services.kernel.calendar import DAY, date_of, day_number, day_of, midnight
+from services.kernel.calendar import DAY, date_of, day_number, day_of, days_of, midnight
 from services.kernel.words import Period
 
-_MONTHS = {Period.MONTH: 1, Period.QUARTER: 3, Period.HALF_YEAR: 6, Period.YEAR: 12}
 _DUE = re.compile(r"(\d{2})-(\d{2})")
 
 
@@ -23,22 +22,8 @@ class Window(NamedTuple):
 
 def window_of(kind: Period, day: int) -> Window:
     """Return the period of a kind that holds a day. Weeks begin on Monday."""
-    first, after = _days_of(kind, date_of(day))
+    first, after = days_of(kind, day)
     return Window(kind, midnight(first), midnight(after))
-
-
-def _days_of(kind: Period, today: date) -> tuple[int, int]:
-    match kind:
-        case Period.DAY:
-            return day_number(today), day_number(today) + 1
-        case Period.WEEK:
-            monday = day_number(today) - today.weekday()
-            return monday, monday + 7
-        case _:
-            months = _MONTHS[kind]
-            year, month = today.year, today.month - (today.month - 1) % months
-            over = month + months - 1
-            return day_number(date(year, month, 1)), day_number(date(year + over // 12, over % 12 + 1, 1))
 
 
 def windows_between(kind: Period, first: int, last: int) -> Iterator[Window]:
