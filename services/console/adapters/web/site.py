@@ -28,6 +28,7 @@ from services.console.adapters.web.links import LinkPages, link_routes
 from services.console.adapters.web.pages import RETRY_S, PageRoutes, Pages
 from services.console.adapters.web.parts import parts_routes
 from services.console.adapters.web.refusals import RefusalApi, refusal_routes
+from services.console.adapters.web.reports import ReportsApi, report_routes
 from services.console.domain.errors import (
     AdjustmentRefused,
     AlertsUnavailable,
@@ -60,6 +61,7 @@ from services.console.ports import (
     Live,
     ReadModel,
     Refusals,
+    Reports,
     Throttle,
 )
 from services.runtime.clock import Clock
@@ -127,6 +129,7 @@ def build_site(
     documents: Documents,
     links: LinkParts,
     histories: Histories,
+    reports: Reports,
     adjustments: Adjustments,
     clock: Clock,
     metrics: Metrics,
@@ -174,6 +177,7 @@ def build_site(
     )
     app.include_router(link_routes(link_pages))
     app.include_router(history_routes(HistoryApi(api, histories, read)))
+    app.include_router(report_routes(ReportsApi(api, reports, read)))
     app.include_router(
         adjustment_routes(AdjustmentApi(api, adjustments, metrics), AdjustmentPages(pages, authenticator, cookies))
     )
