@@ -105,8 +105,7 @@ SELECT paper.instrument, count(*), count(*) FILTER (WHERE signed.there), count(*
 FROM documents.documents AS paper
 JOIN alerts.cases AS one ON one.case_id = paper.case_id
 CROSS JOIN LATERAL (
-    SELECT EXISTS (SELECT FROM documents.receipts AS receipt
-                   WHERE receipt.document_id = paper.document_id) AS there
+    SELECT count(*) > 0 AS there FROM documents.receipts AS receipt WHERE receipt.document_id = paper.document_id
 ) AS signed
 CROSS JOIN LATERAL (
     SELECT count(*) FILTER (WHERE kind = 'reply') AS replies,

@@ -7,7 +7,7 @@ import * as session from "./session.js";
 import { account, on, state } from "./state.js";
 import { number, t } from "./text.js";
 
-const LONG = 12; // characters: a cell with more may break
+const LONG = 10; // characters: a cell with more may break
 const query = new URLSearchParams(location.search);
 let generation = 0;
 
