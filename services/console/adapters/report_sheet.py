@@ -6,6 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 from services.console.domain.dashboard_snapshot import Names
+from services.console.domain.history import CLOSED_RATE
 from services.console.domain.report import (
     FLOOD,
     LONGEST,
@@ -21,7 +22,7 @@ from services.console.domain.report import (
     total_by,
 )
 from services.kernel.calendar import CHINA
-from services.kernel.ratio import Ratio, percent
+from services.kernel.ratio import Ratio, Verdict, percent
 from services.kernel.words import Dimension, Language
 
 Texts = Mapping[str, Mapping[str, str]]
@@ -197,7 +198,12 @@ class _Writer:
         t = self._t
         heading = t("report.blocking.of", scope=self._scope(one.scope))
         target = percent(_fraction(one.target))
-        notes = [t("report.blocking.short", n=one.shortest, p=target) if one.shortest else t("report.blocking.met")]
+        if one.shortest:
+            notes = [t("report.blocking.short", n=one.shortest, p=target)]
+        elif self._undetermined(one.scope):
+            notes = [t("report.blocking.undetermined")]
+        else:
+            notes = [t("report.blocking.met")]
         if not one.exact:
             notes.append(t("report.blocking.inexact"))
         shown = one.units[:MOST_UNITS]
@@ -216,6 +222,13 @@ class _Writer:
         )
         table = Table(self._columns(("unit_id", "unit", "rate", "lost", "unknown", "cure")), rows, numeric=(2, 3, 4))
         return Section(f"blocking-{one.scope}", heading, tuple(notes), table if rows else None)
+
+    def _undetermined(self, scope: str) -> bool:
+        return any(
+            each.publications[-1].verdict is Verdict.UNDETERMINED
+            for each in self._report.figures
+            if (each.scope, each.metric) == (scope, CLOSED_RATE)
+        )
 
     # --- outages
 

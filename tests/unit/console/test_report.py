@@ -228,6 +228,15 @@ def test_three_short_of_the_target_lists_the_three() -> None:
     assert [row[5] for row in one.table.rows] == ["是"] * 3
 
 
+def test_what_hangs_on_unseen_time_is_said_to_be_undetermined_and_nobodys() -> None:
+    unseen = publication(1, 980, 20)
+    figure = Figure("S1", "time_weighted_networking_rate", (unseen,), ({},), None, None, ("p", 1))
+    none_lost = blocking("S1", "1", unseen.ratio, 0, [UnitTime("U1", UNIT, unseen.ratio)])
+    one = section(said(report(figures=(figure,), blocking=(none_lost,))), "blocking-S1")
+    assert one.notes[0].startswith("无法判定")
+    assert one.table is None
+
+
 def test_the_centres_own_work_says_what_is_not_measured_and_is_no_departments() -> None:
     centre = section(said(report()), "centre")
     assert centre.table is not None
