@@ -19,6 +19,7 @@ from services.console.adapters.postgres_history import PostgresHistory
 from services.console.adapters.postgres_read import PostgresReadModel
 from services.console.adapters.postgres_refusals import PostgresRefusals
 from services.console.adapters.postgres_register import PostgresRegister
+from services.console.adapters.postgres_reports import PostgresReports
 from services.console.adapters.refusal_copy import RefusalCopy
 from services.console.adapters.refusal_feed import RefusalFeed
 from services.console.adapters.register_client import HttpRegisterOrders
@@ -41,6 +42,7 @@ from services.console.worker.names import NameKeeper
 from services.console.worker.rates import RateExport
 from services.console.worker.refusals import RefusalService
 from services.console.worker.register import RegisterDesk
+from services.console.worker.reports import ReportService
 from services.console.worker.shared import SharedReads
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop, supervise
@@ -111,6 +113,7 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
             documents=DocumentDesk(documents),
             links=LinkParts(documents, LinkThrottle(clock)),
             histories=HistoryService(PostgresHistory(pool)),
+            reports=ReportService(PostgresReports(pool), documents, clock),
             adjustments=AdjustmentDesk(PostgresAdjustments(pool), adjusting, read, clock),
             accounts=AccountDesk(PostgresAccounts(pool), passwords, RandomSecrets(), clock),
             register=RegisterDesk(

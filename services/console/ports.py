@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, Protocol
 
 from services.console.domain.account_audit import AccountEntry, AccountLink
@@ -35,9 +35,10 @@ from services.console.domain.register import (
     ProposalPage,
     Taken,
 )
+from services.console.domain.report import ListedPeriod, Report, ReportQuery, Sheet
 from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
 from services.console.domain.viewer import BodyCode, Slice, Username, Viewer
-from services.kernel.words import AdjustmentState, FileKind, Language, Verification
+from services.kernel.words import AdjustmentState, FileKind, Language, Period, Verification
 
 
 class ReadModel(Protocol):
@@ -343,6 +344,43 @@ class Histories(Protocol):
 
     async def history(self, viewer: Viewer, query: HistoryQuery) -> RateHistory:
         """Raises NotFound outside the slice, TooBusy."""
+        ...
+
+
+class ReportFacts(Protocol):
+    """What reports are made of, as it is stored. Every method raises DataUnavailable without an answer in time."""
+
+    async def periods(self, subject: Subject) -> Sequence[ListedPeriod]:
+        """Return the closed periods of a subject, a bounded number of each kind, the newest."""
+        ...
+
+    async def report(self, query: ReportQuery, now: datetime, *, centre: bool) -> Report:
+        """Return everything of a period, from one snapshot; the centre's own figures where `centre` says so."""
+        ...
+
+
+class ReportPrinter(Protocol):
+    async def pdf(self, sheet: Sheet) -> bytes:
+        """Return the sheet as PDF. Raises DocumentsUnavailable, DocumentRefused."""
+        ...
+
+
+class Reports(Protocol):
+    """Reports as a viewer may see them."""
+
+    async def periods(self, viewer: Viewer, subject: Subject) -> Sequence[ListedPeriod]:
+        """Return closed periods and, of each kind, the one that runs and the one before, the newest of a kind first.
+
+        Raises NotFound, DataUnavailable.
+        """
+        ...
+
+    async def report(self, viewer: Viewer, subject: Subject, kind: Period, first: date) -> Report:
+        """Return the report of the period that begins on `first`. Raises NotFound, TooBusy, DataUnavailable."""
+        ...
+
+    async def printed(self, sheet: Sheet) -> bytes:
+        """Return the sheet as PDF. Raises DocumentsUnavailable, DocumentRefused, TooBusy."""
         ...
 
 

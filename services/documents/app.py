@@ -14,6 +14,7 @@ from services.documents.adapters.postgres_correspondence import PostgresCorrespo
 from services.documents.adapters.postgres_documents import PostgresDocuments
 from services.documents.adapters.postgres_mails import PostgresMails
 from services.documents.adapters.renderer import TemplateRenderer
+from services.documents.adapters.report_api import ReportApi
 from services.documents.adapters.request_handler import RequestHandler
 from services.documents.adapters.typesetter import TypstTypesetter
 from services.documents.metrics import DocumentsMetrics
@@ -122,7 +123,8 @@ async def run(settings: DocumentsSettings, stop: Stop) -> None:
             wake=publishing.wake,
         )
         has_api = bool(settings.api_token.get_secret_value())
-        api = build_api(settings.api_token, DocumentsApi(correspondences, correspondence, clock)) if has_api else None
+        documents_api = DocumentsApi(correspondences, correspondence, clock)
+        api = build_api(settings.api_token, documents_api, ReportApi(typesetter)) if has_api else None
         status = StatusServer(settings.http_host, settings.http_port, lambda: readiness(health), prometheus, api)
         mailbox = mailbox_of(settings)
         mails: dict[str, Coroutine[Any, Any, None]] = {}

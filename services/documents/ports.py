@@ -12,6 +12,7 @@ from services.documents.domain.document import Document, File, Rendition
 from services.documents.domain.letter import Letter
 from services.documents.domain.mails import Mail, MailSort
 from services.documents.domain.numbering import Number, Series
+from services.documents.domain.report import Report
 from services.documents.domain.request import Request
 from services.documents.domain.uploads import Upload
 from services.kernel.words import SubmissionState
@@ -48,13 +49,17 @@ class Renderer(Protocol):
 
 
 class Typesetter(Protocol):
-    """Letters as files to be printed."""
+    """Letters, and reports, as files to be printed."""
 
     async def files(self, letters: Sequence[Letter]) -> tuple[File, ...]:
         """Return a PDF of each, and of drafts a DOCX, within a bounded time.
 
         Raises FilesUnavailable, and BadForm for what only setting shows: no body on the first page.
         """
+        ...
+
+    async def report(self, report: Report) -> bytes:
+        """Return a report as PDF, within a bounded time. Raises FilesUnavailable."""
         ...
 
 

@@ -56,7 +56,10 @@ def whole_micros(seconds: float) -> int:
 
 
 def period_days(kind: Period, day: date) -> tuple[int, int]:
-    """Return the first day of the period that holds `day`, and the day after its last. Weeks begin on Monday."""
+    """Return the first day of the period that holds `day`, and the day after its last. Weeks begin on Monday.
+
+    Raises ValueError for a year that ends after 9999.
+    """
     match kind:
         case Period.DAY:
             return day_number(day), day_number(day) + 1

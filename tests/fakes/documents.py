@@ -15,6 +15,7 @@ from services.documents.domain.errors import Fenced, FilesUnavailable
 from services.documents.domain.letter import Block, BlockKind, Head, Letter, Sheet
 from services.documents.domain.numbering import Number, Series
 from services.documents.domain.reasons import FilesMissing
+from services.documents.domain.report import Report
 from services.documents.domain.request import Request
 from services.documents.domain.uploads import Upload
 from services.documents.ports import InboxQuery, PartitionClaim, Rendered, StreamUnavailable
@@ -153,6 +154,12 @@ class PlainTypesetter:
             raise FilesUnavailable(self.away)
         self.made += 1
         return tuple(File(one.language, FileKind.PDF, b"%PDF " + one.number.encode()) for one in letters)
+
+    async def report(self, report: Report) -> bytes:
+        if self.away is not None:
+            raise FilesUnavailable(self.away)
+        self.made += 1
+        return b"%PDF " + report.title.encode()
 
 
 class MemoryStream:

@@ -12,7 +12,15 @@ from services.alerts.adapters.statements import SQL
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.escalation.ladder import following, taken
 from services.alerts.domain.escalation.steps import LadderStep
-from services.alerts.domain.escalation.triggers import Elapsed, OnCondition, OnEvent, Overdue, PeriodClose, WorkingDays, WorkingTime
+from services.alerts.domain.escalation.triggers import (
+    Elapsed,
+    OnCondition,
+    OnEvent,
+    Overdue,
+    PeriodClose,
+    WorkingDays,
+    WorkingTime,
+)
 from services.alerts.domain.ids import CaseId
 from services.kernel.calendar import CHINA
 from services.runtime.postgres import Pool

@@ -1,5 +1,6 @@
 """`DocumentsService` on the HTTP API of documents."""
 
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
 
@@ -8,10 +9,13 @@ from pydantic import SecretStr
 
 from services.console.domain.documents import File, InboxPage, RawForm
 from services.console.domain.errors import BadLink, DocumentRefused, DocumentsUnavailable, NotFound
+from services.console.domain.report import Sheet
 from services.runtime.logging import get_logger
 
 UPLOAD_S = 30.0
 """For a form with files, which documents writes into its database."""
+PDF_S = 20.0
+"""For a report that is set as PDF, behind letters that are set just then."""
 
 
 class HttpDocuments:
@@ -62,15 +66,21 @@ class HttpDocuments:
     async def submit_by_link(self, link: str, form: RawForm) -> Any:
         return (await self._ask("POST", "/link/submissions", link=link, form=form)).json()
 
+    async def pdf(self, sheet: Sheet) -> bytes:
+        """Implement ports.ReportPrinter. What has no answer for want of a font or time is DocumentsUnavailable."""
+        said = asdict(sheet) | {"made_at": sheet.made_at.isoformat()}
+        return (await self._ask("POST", "/reports/pdf", json=said, seconds=PDF_S)).content
+
     async def _ask(
         self,
         method: str,
         path: str,
         *,
         params: dict[str, str] | None = None,
-        json: dict[str, str] | None = None,
+        json: dict[str, Any] | None = None,
         form: RawForm | None = None,
         link: str | None = None,
+        seconds: float = 0.0,
     ) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self._token.get_secret_value()}"}
         headers |= {} if link is None else {"X-Link": link}
@@ -83,7 +93,7 @@ class HttpDocuments:
                 json=json,
                 content=None if form is None else form.content,
                 headers=headers,
-                timeout=self._deadline_s if form is None else max(UPLOAD_S, self._deadline_s),
+                timeout=max(seconds, self._deadline_s) if form is None else max(UPLOAD_S, self._deadline_s),
             )
         except httpx.HTTPError as error:
             # never the address: that of a link would be one

@@ -18,6 +18,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 
+from services.documents.adapters.report_api import MAX_REPORT_BYTES, PATH, ReportApi, report_routes
 from services.documents.domain.correspondence import Actor, Correspondence, Written
 from services.documents.domain.errors import BadUpload, NotFound, NotPossible, StoreUnavailable
 from services.documents.domain.uploads import MAX_ALL_BYTES, MAX_FILE_BYTES, MAX_FILES, checked_uploads
@@ -204,12 +205,13 @@ def _refusal(request: Request, token: bytes) -> JSONResponse | None:
         return JSONResponse({"reason": "unauthorized"}, 401, {"WWW-Authenticate": "Bearer"})
     length = request.headers.get("content-length", "0" if request.method == "GET" else "")
     most = MAX_UPLOAD_BYTES if request.url.path.endswith("/submissions") else MAX_BODY_BYTES
+    most = MAX_REPORT_BYTES if request.url.path == f"/v1{PATH}" else most
     if not length.isdigit() or int(length) > most:
         return JSONResponse({"reason": "too_large"}, 413)
     return None
 
 
-def build_api(token: SecretStr, api: DocumentsApi) -> FastAPI:
+def build_api(token: SecretStr, api: DocumentsApi, reports: ReportApi) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     secret = token.get_secret_value().encode()
 
@@ -238,6 +240,7 @@ def build_api(token: SecretStr, api: DocumentsApi) -> FastAPI:
         return JSONResponse({"reason": "too_many_files" if "files" in str(error.detail) else "bad_field"}, 422)
 
     app.include_router(_routes(api))
+    app.include_router(report_routes(reports))
     return app
 
 

@@ -60,6 +60,7 @@ class Labels:
     template: str
     page: str
     substituted: str
+    provisional: str
 
 
 LABELS = {
@@ -106,6 +107,7 @@ LABELS = {
         template="文本版本",
         page="第 {0} 页",
         substituted="本机缺少规定字体（{missing}），以 {used} 代替。",
+        provisional="暂定：期间尚未结算",
     ),
     Language.EN: Labels(
         language=Language.EN,
@@ -151,6 +153,7 @@ LABELS = {
         template="Wording",
         page="Page {0}",
         substituted="Fonts that the form asks for are missing here ({missing}); {used} stands in.",
+        provisional="Provisional: the period is not closed",
     ),
 }  # fmt: skip
 

@@ -1,24 +1,30 @@
-"""Letters as PDF by typst, and of drafts as DOCX: in a thread of its own, within a time, the same bytes each time."""
+"""Letters and reports as PDF by typst, and drafts as DOCX: in a thread of its own, within a time, the same bytes."""
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import typst
 
-from services.documents.adapters.labels import LABELS, printed
+from services.documents.adapters.labels import LABELS, Labels, printed
 from services.documents.adapters.word import word_of
 from services.documents.domain.document import File
 from services.documents.domain.errors import BadForm, FilesUnavailable
 from services.documents.domain.letter import Letter
 from services.documents.domain.reasons import FilesMissing, FormRule
-from services.kernel.words import FileKind
+from services.documents.domain.report import Report
+from services.kernel.words import FileKind, Language
 from services.runtime.logging import get_logger
 
+Said = TypeVar("Said")
+Made = TypeVar("Made")
 TEMPLATE = Path(__file__).parent / "templates" / "letter.typ"
+REPORT = TEMPLATE.with_name("report.typ")
 WANTED = {
     "song": ("FZXiaoBiaoSong-B05S", "方正小标宋简体", "STZhongsong", "Noto Serif CJK SC"),
     "fang": ("FangSong_GB2312", "仿宋_GB2312", "FangSong", "STFangsong", "Noto Serif CJK SC"),
@@ -81,11 +87,17 @@ class TypstTypesetter:
         return self._fonts
 
     async def files(self, letters: Sequence[Letter]) -> tuple[File, ...]:
+        return await self._set(self._all, tuple(letters))
+
+    async def report(self, report: Report) -> bytes:
+        return await self._set(self._report, report)
+
+    async def _set(self, work: Callable[[Said], Made], said: Said) -> Made:
         if not self._usable:
             raise FilesUnavailable(FilesMissing.NO_FONT, "no Chinese font; see docs/documents.md")
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await asyncio.get_running_loop().run_in_executor(self._thread, self._all, tuple(letters))
+                return await asyncio.get_running_loop().run_in_executor(self._thread, work, said)
         except TimeoutError as error:
             raise FilesUnavailable(FilesMissing.TOO_SLOW, f"{self._timeout_s} s") from error
 
@@ -101,13 +113,18 @@ class TypstTypesetter:
         return tuple(files)
 
     def _pdf(self, letter: Letter) -> bytes:
-        said = json.dumps(_data_of(letter, self._fonts), ensure_ascii=False)
+        return self._compiled(TEMPLATE, "letter", _data_of(letter, self._fonts), letter.issued_at)
+
+    def _report(self, report: Report) -> bytes:
+        return self._compiled(REPORT, "report", _data_of_report(report, self._fonts), report.made_at)
+
+    def _compiled(self, template: Path, name: str, data: dict[str, object], at: datetime) -> bytes:
         try:
             made = self._compiler.compile(
-                input=str(TEMPLATE),
+                input=str(template),
                 format="pdf",
-                sys_inputs={"letter": said},
-                timestamp=int(letter.issued_at.timestamp()),
+                sys_inputs={name: json.dumps(data, ensure_ascii=False)},
+                timestamp=int(at.timestamp()),
                 pdf_standards="a-2b",
                 pdf_tags=False,  # they double what a long list weighs, and the page is there for who cannot see
             )
@@ -129,19 +146,41 @@ class TypstTypesetter:
 
 def _data_of(letter: Letter, fonts: Fonts) -> dict[str, object]:
     words = LABELS[letter.language]
-    used = sorted({family for kind in fonts.substituted for family in fonts.families[kind]})
-    substituted = words.substituted.format(
-        missing=words.comma.join(NAMES[kind] for kind in fonts.substituted), used=words.comma.join(used)
-    )
     return printed(letter) | {
         "words": asdict(words),
-        "fonts": {
-            kind: [*LATIN, *families] if letter.language != "zh" else list(families)
-            for kind, families in fonts.families.items()
-        },
+        "fonts": _families(letter.language, fonts),
         "body": [{"kind": str(block.kind), "text": block.text} for block in letter.body],
         "attachments": [asdict(sheet) for sheet in letter.attachments],
         "slip": asdict(letter.slip) if letter.slip else None,
         "evidence": asdict(letter.evidence),
-        "substituted": substituted if fonts.substituted else "",
+        "substituted": _substituted(words, fonts),
     }
+
+
+def _data_of_report(report: Report, fonts: Fonts) -> dict[str, object]:
+    words = LABELS[report.language]
+    return {
+        "lang": str(report.language),
+        "title": report.title,
+        "mark": words.provisional if report.provisional else "",
+        "head": report.head,
+        "sections": [asdict(section) for section in report.sections],
+        "foot": report.foot,
+        "fonts": _families(report.language, fonts),
+        "substituted": _substituted(words, fonts),
+    }
+
+
+def _families(language: Language, fonts: Fonts) -> dict[str, list[str]]:
+    latin = () if language is Language.ZH else LATIN
+    return {kind: [*latin, *families] for kind, families in fonts.families.items()}
+
+
+def _substituted(words: Labels, fonts: Fonts) -> str:
+    """Return the sentence that says which fonts stand in; "" when none does."""
+    if not fonts.substituted:
+        return ""
+    used = sorted({family for kind in fonts.substituted for family in fonts.families[kind]})
+    return words.substituted.format(
+        missing=words.comma.join(NAMES[kind] for kind in fonts.substituted), used=words.comma.join(used)
+    )

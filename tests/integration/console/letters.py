@@ -15,6 +15,8 @@ from services.documents.adapters.http_api import DocumentsApi, build_api
 from services.documents.adapters.postgres_correspondence import PostgresCorrespondences
 from services.documents.adapters.postgres_documents import PostgresDocuments
 from services.documents.adapters.renderer import TemplateRenderer
+from services.documents.adapters.report_api import ReportApi
+from services.documents.adapters.typesetter import TypstTypesetter
 from services.documents.domain.catalogue import CATALOGUE
 from services.documents.domain.document import Document, document_id_of
 from services.documents.domain.numbering import Number, Series
@@ -94,7 +96,8 @@ async def letters(dsn: str) -> AsyncIterator[Letters]:
             link_keys=[KEY],
             wake=lambda: None,
         )
-        app = build_api(SecretStr(TOKEN), DocumentsApi(store, service, clock))
+        typesetter = TypstTypesetter(timeout_s=60, max_bytes=10**6)
+        app = build_api(SecretStr(TOKEN), DocumentsApi(store, service, clock), ReportApi(typesetter))
         server = StatusServer("127.0.0.1", port, lambda: Readiness(True), CollectorRegistry(), app)
         serving = asyncio.create_task(server.serve(stop))
         try:
@@ -102,3 +105,4 @@ async def letters(dsn: str) -> AsyncIterator[Letters]:
         finally:
             stop.set()
             await serving
+            typesetter.close()

@@ -79,6 +79,10 @@ SELECT 'D' || n, '/alerts', 'Q' || n, 'C' || n, 'I1', 'U' || n, 'centre', 'm', 2
     '{}', n % 400 > 0 FROM generate_series(1, 40000) n;
 INSERT INTO documents.renditions SELECT 'D' || n, 'zh', 't', 'x', 'h' FROM generate_series(1, 40000) n;
 INSERT INTO documents.rendition_files SELECT 'D' || n, 'zh', 'pdf', 'x', 'h' FROM generate_series(1, 40000) n;
+INSERT INTO documents.receipts (document_id, party, at, name, by, via)
+SELECT 'D' || n, 'p', now(), 'n', 'b', 'console' FROM generate_series(1, 20000) n;
+INSERT INTO documents.submissions (submission_id, document_id, kind, state, party, text, name, by, via, at)
+SELECT 'S' || n, 'D' || n, 'reply', 'submitted', 'p', 't', 'n', 'b', 'console', now() FROM generate_series(1, 20000) n;
 UPDATE documents.documents SET files_due = true WHERE substr(document_id, 2)::int % 4000 = 1;
 INSERT INTO alerts.document_files SELECT 'Q' || n, 'zh', 'pdf', 'x' FROM generate_series(1, 40000) n;
 INSERT INTO alerts.seen SELECT 's' || n, TIMESTAMPTZ '2026-11-01Z' + n * interval '1 minute'
@@ -143,6 +147,14 @@ HISTORY: Plan = {
 }  # fmt: skip
 REFUSALS: Plan = {
     "reason": None, "gateway_id": None, "state": None, "offset": 0, "limit": 50, "lapsed": NOW, "since": NOW,
+}  # fmt: skip
+
+
+MEMBERS = CONSOLE["report_department"]
+REPORT: Plan = {
+    "dimension": "town", "value": "T7", "kind": "day", "begins": datetime(2026, 11, 3, 16, tzinfo=UTC), "first": 20_000,
+    "last": 20_030, "ends": datetime(2026, 11, 4, 16, tzinfo=UTC), "until": datetime(2026, 11, 4, 16, tzinfo=UTC),
+    "unit_ids": ["U200", "U400"], "most": 100, "now": NOW, "flood": 12,
 }  # fmt: skip
 
 
@@ -283,6 +295,32 @@ REFUSALS: Plan = {
         ),
         pytest.param(CONSOLE["history_published"], HISTORY, "figures_of_slice", id="console: figures of a year"),
         pytest.param(CONSOLE["history_samples"], HISTORY, "rate_samples_pkey", id="console: samples of a year"),
+        pytest.param(CONSOLE["report_periods"], REPORT, "figures_of_slice", id="console: closed periods"),
+        pytest.param(CONSOLE["report_figures"], REPORT, "figures_of_slice", id="console: figures of a report"),
+        pytest.param(
+            CONSOLE["report_changes"].format(members=MEMBERS),
+            {**REPORT, "value": "D7"},
+            "transitions_by_unit",
+            id="console: outages of a department",
+        ),
+        pytest.param(
+            CONSOLE["report_memberships"], REPORT, "cases_recent_of_subject", id="console: common causes of a report"
+        ),
+        pytest.param(
+            CONSOLE["report_cases"].format(members=MEMBERS), REPORT, "cases_opened", id="console: cases of a report"
+        ),
+        pytest.param(
+            CONSOLE["report_hours"].format(members=MEMBERS), REPORT, "cases_opened", id="console: hours of a report"
+        ),
+        pytest.param(
+            CONSOLE["report_papers"].format(members=MEMBERS),
+            REPORT,
+            "documents_newest",
+            id="console: papers of a report",
+        ),
+        pytest.param(
+            CONSOLE["report_steps"].format(members=MEMBERS), REPORT, "steps_pkey", id="console: steps of a report"
+        ),
         pytest.param(RULES["retention_horizon"], {}, "figures_of_period", id="rules: what is not closed"),
         pytest.param(RULES["transitions_delete"], AGED, "transitions_effective_at_idx", id="rules: old transitions"),
         pytest.param(RULES["transitions_needed"], AGED, "transitions_effective_at_idx", id="rules: a chunk of them"),

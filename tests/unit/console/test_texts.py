@@ -2,7 +2,9 @@
 
 import re
 from graphlib import TopologicalSorter
+from pathlib import Path
 
+from services.console.adapters import report_sheet
 from services.console.adapters.web import texts
 from services.console.domain import errors
 from services.console.domain.errors import ConsoleError
@@ -20,6 +22,13 @@ NAMED = set(re.findall(r"""(?:\bt\(|data-t(?:-label|-placeholder)?=)["']([a-z_]+
 CHOSEN = set(re.findall(r"""["']([a-z_]+(?:\.[a-z_]+)+)["']""", SOURCES)) & set(CATALOGUE)
 # t(`kind.${row.kind}`) in the modules, t('error.' + code) in the templates
 FAMILIES = set(re.findall(r"\b(?:t|has)\([`']([a-z_.]+)\.(?:\$\{|' \+)", SOURCES)) | {"connection", "health"}
+
+
+# Words of a report are put together by the server, for the page and its files alike.
+REPORT = Path(report_sheet.__file__).read_text(encoding="utf-8")
+NAMED |= set(re.findall(r"""\b_?t\(\s*["']([a-z_]+(?:\.[a-z_]+)+)["']""", REPORT))
+FAMILIES |= set(re.findall(r"""\b_?t\(f["']([a-z_]+(?:\.[a-z_]+)*)\.\{""", REPORT))
+FAMILIES |= {f"report.{family}" for family in re.findall(r"""_word\(["'](\w+)["'],""", REPORT)}
 
 
 def test_no_text_lacks_a_language() -> None:

@@ -42,12 +42,25 @@ NOT_OF_THE_PAGE = (
     "rate_history.js",
     "refusals.js",
     "registry.js",
+    "report.js",
+    "reports.js",
     "shared.js",
     "wall.js",
 )
 """Modules that the live page does not import: those of other pages, and the shared worker."""
 MAX_NEXT = 1000
-READABLE = ("/", "/account", "/adjustments", "/documents", "/history", "/refusals", "/registry", "/wall")
+READABLE = (
+    "/",
+    "/account",
+    "/adjustments",
+    "/documents",
+    "/history",
+    "/refusals",
+    "/registry",
+    "/reports",
+    "/reports/one",
+    "/wall",
+)
 """Pages that a sign-in may lead back to."""
 RETRY_S = 15
 SENT_HERE = {"ended": NotSignedIn.code, "other": OtherSession.code}
@@ -141,6 +154,8 @@ class PageRoutes:
         router.add_api_route("/", self.live, methods=["GET"])
         router.add_api_route("/documents", self.documents, methods=["GET"])
         router.add_api_route("/history", self.history, methods=["GET"])
+        router.add_api_route("/reports", self.reports, methods=["GET"])
+        router.add_api_route("/reports/one", self.report, methods=["GET"])
         router.add_api_route("/refusals", self.refusals, methods=["GET"])
         router.add_api_route("/wall", self.wall, methods=["GET"])
         router.add_api_route("/login", self.login, methods=["GET"])
@@ -184,18 +199,24 @@ class PageRoutes:
         self._cookies.set(response, self._cookies.session, token, max(1, seconds))
 
     async def documents(self, request: Request) -> Response:
-        try:
-            session = await self._authenticator.session(request.cookies.get(self._cookies.session))
-        except NotSignedIn:
-            return to_sign_in(request)
-        return self._signed_in(request, "documents.html", session)
+        return await self._page(request, "documents.html")
 
     async def history(self, request: Request) -> Response:
+        return await self._page(request, "history.html")
+
+    async def reports(self, request: Request) -> Response:
+        return await self._page(request, "reports.html")
+
+    async def report(self, request: Request) -> Response:
+        return await self._page(request, "report.html")
+
+    async def _page(self, request: Request, template: str) -> Response:
+        """Show a page that every person may open; whose facts it shows its API decides."""
         try:
             session = await self._authenticator.session(request.cookies.get(self._cookies.session))
         except NotSignedIn:
             return to_sign_in(request)
-        return self._signed_in(request, "history.html", session)
+        return self._signed_in(request, template, session)
 
     async def refusals(self, request: Request) -> Response:
         try:

@@ -31,6 +31,7 @@ from services.console.adapters.web.pages import RETRY_S, PageRoutes, Pages
 from services.console.adapters.web.parts import parts_routes
 from services.console.adapters.web.refusals import RefusalApi, refusal_routes
 from services.console.adapters.web.register import RegisterApi, RegisterPages, register_routes
+from services.console.adapters.web.reports import ReportsApi, report_routes
 from services.console.domain.errors import (
     AccountExists,
     AdjustmentRefused,
@@ -70,6 +71,7 @@ from services.console.ports import (
     ReadModel,
     Refusals,
     RegisterWork,
+    Reports,
     Throttle,
 )
 from services.runtime.clock import Clock
@@ -142,6 +144,7 @@ def build_site(
     documents: Documents,
     links: LinkParts,
     histories: Histories,
+    reports: Reports,
     adjustments: Adjustments,
     register: RegisterWork,
     accounts: AccountWork,
@@ -191,6 +194,7 @@ def build_site(
     )
     app.include_router(link_routes(link_pages))
     app.include_router(history_routes(HistoryApi(api, histories, read)))
+    app.include_router(report_routes(ReportsApi(api, reports, read)))
     app.include_router(
         adjustment_routes(AdjustmentApi(api, adjustments, metrics), AdjustmentPages(pages, authenticator, cookies))
     )

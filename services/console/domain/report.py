@@ -1,0 +1,404 @@
+"""A report: what a period came to for a district, street or department. What is published is shown as it stands.
+
+The figures are those of compliance, with their revisions. The rest are facts of rules, alerts and documents as they
+are stored, counted here or in the statement that reads them, and never mixed with a figure.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from services.console.domain.history import Publication, Subject
+from services.kernel.calendar import date_of, day_number, midnight, moment, period_days
+from services.kernel.ratio import Ratio
+from services.kernel.words import Connection, Duty, Language, Period
+
+NOT_COUNTED = (Duty.EXEMPT, Duty.RETIRED)
+"""While a unit is one of these it owes no connection, so that nothing of it is an outage."""
+LONGEST = 20
+"""Units in the list of outages and in that of units below the target; how many more there are is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportQuery:
+    """A period of the calendar of Asia/Shanghai, `last` included. Whether it is over the store says."""
+
+    subject: Subject
+    kind: Period
+    first: date
+    last: date
+
+    @property
+    def begins_at(self) -> datetime:
+        return moment(midnight(day_number(self.first)))
+
+    @property
+    def ends_at(self) -> datetime:
+        return moment(midnight(day_number(self.last) + 1))
+
+
+def period_of(kind: Period, day: date) -> tuple[date, date]:
+    """Return first and last day of the period of a kind that holds a day."""
+    first, after = period_days(kind, day)
+    return date_of(first), date_of(after - 1)
+
+
+class Attribution(StrEnum):
+    """Whose an outage is, by what alerts has grouped: see `outages`. SELF: FireNet did not see."""
+
+    UNIT = "unit"
+    CARRIER = "carrier"
+    AREA = "area"
+    SELF = "self"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure of the period. `publications` oldest first, never empty; the last one holds.
+
+    `differences`: of each publication what is another than in the one before, as pairs of old and new, "" for what
+    there was not.
+    """
+
+    scope: str
+    metric: str
+    publications: tuple[Publication, ...]
+    differences: tuple[Mapping[str, tuple[str, str]], ...]
+    clause: str | None
+    due: str | None
+    pack: tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of a unit's links or duty, as rules established it."""
+
+    unit_id: str
+    name: tuple[str, str]
+    aspect: str
+    to_state: str
+    effective_at: datetime
+    detected_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A case of a lost unit that alerts has put under a common cause; `ended` None: it goes on."""
+
+    unit_id: str
+    began: datetime
+    ended: datetime | None
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    unit_id: str
+    name: tuple[str, str]
+    began: datetime
+    ended: datetime
+    attribution: Attribution
+
+    @property
+    def lasted(self) -> timedelta:
+        return self.ended - self.began
+
+
+@dataclass(frozen=True, slots=True)
+class UnitOutages:
+    """All outages of one unit: how many, their sum, the longest, and by whose they are."""
+
+    unit_id: str
+    name: tuple[str, str]
+    count: int
+    total: timedelta
+    longest: timedelta
+    by: Mapping[Attribution, timedelta]
+
+
+@dataclass(frozen=True, slots=True)
+class UnitTime:
+    """A unit's own part of the time-weighted rate: unit time in microseconds, summed over the days of the period."""
+
+    unit_id: str
+    name: tuple[str, str]
+    ratio: Ratio
+
+    @property
+    def lost(self) -> int:
+        """Return what is certainly lost: what is unknown is not."""
+        return self.ratio.denominator - self.ratio.high_numerator
+
+
+@dataclass(frozen=True, slots=True)
+class Blocking:
+    """Which units stand between a scope and its target.
+
+    `units`: those with time certainly lost, the greatest loss first. `shortest`: how many of them, from the first on,
+    would have to be cured. `exact`: their times add up to the published figure; else the register has changed since.
+    """
+
+    scope: str
+    target: str
+    units: tuple[UnitTime, ...]
+    shortest: int
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CaseCounts:
+    """Cases opened in the period and what has become of them until now, by kind."""
+
+    kind: str
+    opened: int
+    closed: int
+    taken: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaperCounts:
+    """Documents issued in the period and what has become of them until now, by instrument."""
+
+    instrument: str
+    issued: int
+    received: int
+    replied: int
+    accepted: int
+    returned: int
+    undecided: int
+    appeals: int
+    receipts_overdue: int
+    replies_overdue: int
+
+
+@dataclass(frozen=True, slots=True)
+class Centre:
+    """What is stored about the centre's own work. Durations are None where there was nothing to measure.
+
+    `touched`, `acted`: fires that somebody has touched, and acted on; the longest time of each, and how many within a
+    minute. `hours`: hours with a case; `flooded`: those with more than `FLOOD` cases; `busiest`: most in an hour.
+    """
+
+    fires: int
+    touched: int
+    acted: int
+    touched_within: int
+    acted_within: int
+    slowest_touch: timedelta | None
+    slowest_act: timedelta | None
+    cases: int
+    hours: int
+    flooded: int
+    busiest: int
+
+
+FLOOD = 12
+"""Alarms that one seat can work off in an hour, by a rule of thumb of the trade (docs/domain/letters.md, 4)."""
+WITHIN = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything of a report. What is None could not be had: see `withheld` for why, by the name of the field."""
+
+    query: ReportQuery
+    made_at: datetime
+    seen_to: datetime | None
+    """Up to when rules has seen everything; None: nobody looks."""
+    figures: tuple[Figure, ...] = ()
+    outages: tuple[Outage, ...] | None = None
+    blocking: tuple[Blocking, ...] | None = None
+    cases: tuple[CaseCounts, ...] | None = None
+    steps: tuple[tuple[str, int], ...] = ()
+    papers: tuple[PaperCounts, ...] | None = None
+    centre: Centre | None = None
+    withheld: Mapping[str, "Withheld"] = field(default_factory=dict)
+
+    @property
+    def closed(self) -> bool:
+        return bool(self.figures)
+
+    @property
+    def over(self) -> bool:
+        return self.query.ends_at <= self.made_at
+
+    @property
+    def revision(self) -> int:
+        """Return the highest revision of any figure; 0 while nothing is published."""
+        return max((each.publications[-1].revision for each in self.figures), default=0)
+
+
+class Withheld(StrEnum):
+    """Why a part of a report is not there."""
+
+    NOT_KEPT = "not_kept"
+    """The period begins before what is surely still kept."""
+    TOO_MANY = "too_many"
+    NOT_SEEN = "not_seen"
+    """Rules has not come to it."""
+    NOT_BEGUN = "not_begun"
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPeriod:
+    """A period of which a report can be asked for; `revision` 0: it is not closed."""
+
+    kind: Period
+    first: date
+    last: date
+    revision: int
+    published_at: datetime | None
+
+
+Cell = str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Every row has a cell for each column; `numeric`: the columns that stand to the right."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    numeric: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """`key` is the same in every language; `notes` stand before the table."""
+
+    key: str
+    heading: str
+    notes: tuple[str, ...] = ()
+    table: Table | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A report in words of one language: page, PDF and XLSX are forms of it and add none.
+
+    `state`: provisional, closed or revised. `head`: label and value; `foot`: how it is to be read.
+    """
+
+    language: Language
+    title: str
+    state: str
+    made_at: datetime
+    head: tuple[tuple[str, str], ...]
+    sections: tuple[Section, ...]
+    foot: tuple[str, ...]
+
+
+def outages(
+    changes: Iterable[Change], memberships: Iterable[Membership], begins: datetime, until: datetime
+) -> list[Outage]:
+    """Return the times within [begins, until) at which units were offline or unknown, by unit and time.
+
+    Time of an exempt or retired unit is none. What is unknown is ours. What is offline is the carrier's or the area's
+    where a case of the unit stood under such a common cause meanwhile, else the unit's.
+    """
+    by_unit: dict[str, list[Change]] = defaultdict(list)
+    for change in changes:
+        by_unit[change.unit_id].append(change)
+    causes: dict[str, list[Membership]] = defaultdict(list)
+    for each in memberships:
+        causes[each.unit_id].append(each)
+    found: list[Outage] = []
+    for unit_id, told in sorted(by_unit.items()):
+        for state, begin, end in _lost(told, begins, until):
+            whose = _whose(state, begin, end, causes[unit_id])
+            found.append(Outage(unit_id, told[0].name, begin, end, whose))
+    return found
+
+
+def _lost(told: Sequence[Change], begins: datetime, until: datetime) -> Iterable[tuple[str, datetime, datetime]]:
+    links = _states([one for one in told if one.aspect == "connection"], begins, until)
+    duties = _states([one for one in told if one.aspect == "duty"], begins, until)
+    off = [(begin, end) for state, begin, end in duties if state in NOT_COUNTED]
+    for state, begin, end in links:
+        if state in (Connection.OFFLINE, Connection.UNKNOWN):
+            for left in _without(begin, end, off):
+                yield state, *left
+
+
+def _states(told: Sequence[Change], begins: datetime, until: datetime) -> list[tuple[str, datetime, datetime]]:
+    """Return what held when. A change that was found out later holds from its own time on, whatever was told before.
+
+    So "late", told first, makes room for "offline", which counts from the last proof of life.
+    """
+    held: list[tuple[datetime, str]] = []
+    for one in sorted(told, key=lambda each: (each.detected_at, each.effective_at)):
+        while held and held[-1][0] >= one.effective_at:
+            held.pop()
+        held.append((one.effective_at, one.to_state))
+    ends = [*(at for at, _ in held[1:]), until]
+    spans = ((state, max(at, begins), min(end, until)) for (at, state), end in zip(held, ends, strict=False))
+    return [span for span in spans if span[1] < span[2]]
+
+
+def _without(
+    begin: datetime, end: datetime, off: Sequence[tuple[datetime, datetime]]
+) -> Iterable[tuple[datetime, datetime]]:
+    """Yield what is left of a time without others, which are in order."""
+    for off_begin, off_end in off:
+        if off_end <= begin or off_begin >= end:
+            continue
+        if begin < off_begin:
+            yield begin, off_begin
+        begin = off_end
+    if begin < end:
+        yield begin, end
+
+
+def _whose(state: str, begin: datetime, end: datetime, causes: Sequence[Membership]) -> Attribution:
+    if state == Connection.UNKNOWN:
+        return Attribution.SELF
+    for cause in causes:
+        if cause.began < end and (cause.ended is None or cause.ended > begin):
+            return Attribution.CARRIER if cause.cause.startswith("carrier:") else Attribution.AREA
+    return Attribution.UNIT
+
+
+def total_by(found: Iterable[Outage]) -> dict[Attribution, tuple[int, int, timedelta]]:
+    """Return outages, units and time of each attribution, also of those that have none."""
+    count: Counter[Attribution] = Counter()
+    units: dict[Attribution, set[str]] = {each: set() for each in Attribution}
+    time = dict.fromkeys(Attribution, timedelta())
+    for outage in found:
+        count[outage.attribution] += 1
+        units[outage.attribution].add(outage.unit_id)
+        time[outage.attribution] += outage.lasted
+    return {each: (count[each], len(units[each]), time[each]) for each in Attribution}
+
+
+def by_unit(found: Iterable[Outage]) -> list[UnitOutages]:
+    """Return units by the sum of their outages, the longest first; what we did not see is in no sum of a unit."""
+    of: dict[str, list[Outage]] = defaultdict(list)
+    for outage in found:
+        of[outage.unit_id].append(outage)
+    made = []
+    for unit_id, own in of.items():
+        seen = [each for each in own if each.attribution is not Attribution.SELF]
+        if seen:
+            total = sum((each.lasted for each in seen), timedelta())
+            by = {each: time for each, (_, _, time) in total_by(seen).items() if time}
+            made.append(UnitOutages(unit_id, own[0].name, len(seen), total, max(each.lasted for each in seen), by))
+    return sorted(made, key=lambda each: (-each.total, each.unit_id))
+
+
+def blocking(scope: str, target: str, published: Ratio, missing: int, units: Iterable[UnitTime]) -> Blocking:
+    """Say which units stand between a scope and its target, and how few would have to be cured.
+
+    `published` is the figure that was judged, `missing` what it lacks of the target. Units of microseconds.
+    """
+    times = list(units)
+    whole = sum((each.ratio for each in times), Ratio(0, 0))
+    lost = sorted((each for each in times if each.lost > 0), key=lambda each: (-each.lost, each.unit_id))
+    shortest = 0
+    for each in lost:
+        if missing <= 0:
+            break
+        missing -= each.lost
+        shortest += 1
+    return Blocking(scope, target, tuple(lost), shortest, whole == published)
