@@ -31,7 +31,7 @@ from services.runtime.clock import Clock, SystemClock
 
 SAMPLE_PACK = ROOT / "deploy" / "packs" / "sample-2026.yaml"
 SETUP_LIMIT_S = 120.0
-BROKER_ACCOUNTS = {"ingest": "INGEST", "registry": "REGISTRY"}
+BROKER_ACCOUNTS = {"ingest": "INGEST", "registry": "REGISTRY", "alerts": "ALERTS"}
 """Users of a secured broker and the prefix of their settings."""
 STANDS_BACK = {"rules": 5, "alerts": 5, "documents": 10, "compliance": 5, "registry": 10, "console": 10}
 """Niceness of what is not on a fire's way: with too little processor for all, ingest and alerts-fire come first."""
@@ -267,6 +267,10 @@ class FireNet:
             "ALERTS_CONSOLE_URL": self.console_url,
             "ALERTS_ALLOW_LOCAL_WEBHOOKS": "true" if self.options.local_webhooks else "false",
             "ALERTS_LINK_KEY": self.secret("links"),
+            "ALERTS_MQTT_HOST": HOST,
+            "ALERTS_MQTT_PORT": str(self.mqtt_port),
+            # where people run it; tests and benchmarks count what they sent themselves
+            "ALERTS_SYNTHETIC_EVERY_H": "24" if self.options.patient else "0",
             "DOCUMENTS_HTTP_PORT": str(self.ports.documents),
             "DOCUMENTS_API_TOKEN": self.secret("documents-api"),
             "DOCUMENTS_LINK_KEYS": self.secret("links"),

@@ -1,7 +1,8 @@
 """`python -m services.alerts`: run one process until SIGTERM or SIGINT.
 
 `verify-audit` checks the audit chain in the database; `bundle CASE FILE.zip` packs all that happened to a case, to be
-checked without us; `check-bundle FILE.zip` checks one, as the `verify.py` in it does.
+checked without us; `check-bundle FILE.zip` checks one, as the `verify.py` in it does. `synthetic-alarm` sends a test
+alarm all the way to our own receiver and prints when it passed what; it ends with 1 when it did not arrive in time.
 """
 
 import argparse
@@ -10,10 +11,11 @@ import sys
 from pathlib import Path
 
 from services.alerts.adapters import bundle_check
-from services.alerts.app import make_bundle, run, verify_audit
+from services.alerts.app import make_bundle, run, send_synthetic_alarm, verify_audit
 from services.alerts.domain.audit.bundle import NoBundle
 from services.alerts.domain.errors import StoreUnavailable
 from services.alerts.domain.ids import CaseId
+from services.alerts.domain.synthetic import RunOutcome, Stage
 from services.alerts.settings import AlertsSettings
 from services.runtime.lifecycle import Stop, TaskDied, install_signal_handlers
 from services.runtime.logging import configure
@@ -62,6 +64,23 @@ def _bundle(case_id: str, path: Path) -> int:
     return 0
 
 
+def _synthetic(settings: AlertsSettings) -> int:
+    try:
+        result = asyncio.run(send_synthetic_alarm(settings))
+    except StoreUnavailable:
+        print("not sent: the database of FIRENET_DATABASE_DSN does not answer", file=sys.stderr)
+        return 1
+    if result is None:
+        print("not sent: ALERTS_MQTT_HOST names no broker", file=sys.stderr)
+        return 1
+    for stage in Stage:
+        at = result.stages.get(stage)
+        took = "-" if at is None else f"{(at - result.run.started_at).total_seconds():8.3f} s"
+        print(f"{stage:<9} {took:>11}")
+    print(f"{result.run.run_id}: {result.outcome}{f' ({result.detail})' if result.detail else ''}")
+    return 0 if result.outcome is RunOutcome.ARRIVED else 1
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services.alerts", description=__doc__)
     commands = parser.add_subparsers(dest="command")
@@ -71,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     bundle.add_argument("case")
     bundle.add_argument("file", type=Path)
     commands.add_parser("check-bundle", help="check such an archive").add_argument("file")
+    commands.add_parser("synthetic-alarm", help="send a test alarm to our own receiver and see whether it arrives")
     return parser
 
 
@@ -85,6 +105,8 @@ def main() -> int:
             return int(bundle_check.main([arguments.file]))
     loaded = load(AlertsSettings)
     configure("alerts", loaded.log_level)
+    if arguments.command == "synthetic-alarm":
+        return _synthetic(loaded)
     return asyncio.run(_main(loaded))
 
 

@@ -144,6 +144,22 @@ class AlertsSettings(KeepingSettings):
     link_days: float = Field(default=30, gt=0, le=400, description="how long a signed link opens its document, days")
     mail_connections: int = Field(default=4, ge=1, le=64, description="mails on their way at the same time, per lane")
 
+    mqtt_host: Annotated[str | None, BeforeValidator(lambda host: host or None)] = Field(
+        default=None, description="MQTT broker that synthetic alarms are sent to; none: none are sent"
+    )
+    mqtt_port: int = Field(default=1883, ge=1, le=65535, description="port of that broker")
+    mqtt_username: str | None = Field(default=None, description="account at that broker, none for no sign-in")
+    mqtt_password: SecretStr | None = Field(default=None, description="password of that account")
+    mqtt_tls_ca: Path | None = Field(
+        default=None, description="file of the CA of the broker's certificate; none: no TLS"
+    )
+    synthetic_every_h: float = Field(
+        default=24, ge=0, le=744, description="how often a synthetic alarm is sent, hours; 0: on command only"
+    )
+    synthetic_deadline_s: float = Field(
+        default=60, ge=1, le=3600, description="so long a synthetic alarm may take to its receipt, seconds"
+    )
+
     @field_validator("link_key")
     @classmethod
     def _is_no_guess(cls, key: SecretStr) -> SecretStr:
