@@ -285,6 +285,7 @@ class FireNet:
             "CONSOLE_REGISTRY_URL": f"http://{HOST}:{self.ports.registry}",
             "CONSOLE_REGISTRY_TOKEN": self.secret("registry-api"),
             "CONSOLE_PARTS_FILE": str(self.status_file),
+            "CONSOLE_HEALTH_SERVICES": self._status_pages(),
             **{name: f"{rate:g}" for name, rate in rates.items()},
         }
         if self.options.devices:
@@ -300,10 +301,17 @@ class FireNet:
             }
         return {**os.environ, **own, "PYTHONUNBUFFERED": "1"}
 
+    def _status_pages(self) -> str:
+        names = ("ingest", "rules", "alerts", "alerts_fire", "documents", "compliance", "registry")
+        pages = {name.replace("_", "-"): getattr(self.ports, name) for name in names}
+        pages["console"] = self.ports.console_status
+        return ",".join(f"{name}={HOST}:{port}" for name, port in pages.items())
+
     def _accounts(self) -> dict[str, str]:
         """Return how each service comes to a secured broker, and where the registry writes down who may."""
         files = {name: str(self.secrets / f"mqtt-{name}") for name in BROKER_ACCOUNTS}
         own = {"REGISTRY_BROKER_DIR": str(self.access), "REGISTRY_BROKER_SERVICES": json.dumps(files)}
+        own["CONSOLE_HEALTH_BROKER"] = f"{HOST}:{self.ports.mqtt_tls_inner}"
         for name, prefix in BROKER_ACCOUNTS.items():
             own |= {
                 f"{prefix}_MQTT_HOST": HOST,

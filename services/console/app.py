@@ -17,10 +17,12 @@ from services.console.adapters.postgres_adjustments import PostgresAdjustments
 from services.console.adapters.postgres_history import PostgresHistory
 from services.console.adapters.postgres_read import PostgresReadModel
 from services.console.adapters.postgres_refusals import PostgresRefusals
+from services.console.adapters.postgres_system import PostgresSystem
 from services.console.adapters.refusal_copy import RefusalCopy
 from services.console.adapters.refusal_feed import RefusalFeed
 from services.console.adapters.registry_client import HttpAdjustmentOrders
 from services.console.adapters.secrets import Argon2Passwords, RandomSecrets, generated_password
+from services.console.adapters.status_pages import StatusPages
 from services.console.adapters.web.site import LinkParts, PageServer, SiteOptions, build_site
 from services.console.domain.accounts import Account, BadAccount, checked_account, checked_password
 from services.console.domain.screens import Screen, new_screen
@@ -36,6 +38,7 @@ from services.console.worker.names import NameKeeper
 from services.console.worker.rates import RateExport
 from services.console.worker.refusals import RefusalService
 from services.console.worker.shared import SharedReads
+from services.console.worker.system_health import SystemHealthService
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.postgres import open_pool
@@ -103,6 +106,11 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
             links=LinkParts(documents, LinkThrottle(clock)),
             histories=HistoryService(PostgresHistory(pool)),
             adjustments=AdjustmentDesk(PostgresAdjustments(pool), adjusting, read, clock),
+            healths=SystemHealthService(
+                PostgresSystem(pool),
+                StatusPages(http, settings.health_services, settings.health_broker, settings.health_deadline_s),
+                clock,
+            ),
             clock=clock,
             metrics=metrics,
             options=SiteOptions(

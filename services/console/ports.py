@@ -23,6 +23,7 @@ from services.console.domain.freshness import DataAge, PartitionVisibility
 from services.console.domain.history import HistoryQuery, RateHistory, Subject
 from services.console.domain.rates import RateCounts
 from services.console.domain.refusals import Place, RefusalDetail, RefusalPage, RefusalQuery, ReplayOrder
+from services.console.domain.system_health import ServiceSeen, Stored, SystemHealth
 from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
 from services.console.domain.viewer import BodyCode, Slice, Username, Viewer
 from services.kernel.words import FileKind, Language, Verification
@@ -411,3 +412,27 @@ class Authentication(Protocol):
         ...
 
     async def sign_out(self, token: str) -> None: ...
+
+
+class SystemStore(Protocol):
+    async def stored(self, now: datetime) -> Stored:
+        """Return what the database tells of FireNet itself. Raises DataUnavailable."""
+        ...
+
+
+class SystemProbe(Protocol):
+    """Looks at FireNet's own processes. Neither method raises: who does not answer is seen not to."""
+
+    async def services(self) -> Sequence[ServiceSeen]:
+        """Return every service that was named, with every instance that its name led to."""
+        ...
+
+    async def broker_end(self) -> datetime | None:
+        """Return when the broker's certificate ends, None where nobody could see."""
+        ...
+
+
+class SystemHealths(Protocol):
+    async def now(self, viewer: Viewer) -> SystemHealth:
+        """Return how FireNet is, some seconds old at most. Raises NotAllowed."""
+        ...

@@ -41,11 +41,12 @@ NOT_OF_THE_PAGE = (
     "rate_history.js",
     "refusals.js",
     "shared.js",
+    "system.js",
     "wall.js",
 )
 """Modules that the live page does not import: those of other pages, and the shared worker."""
 MAX_NEXT = 1000
-READABLE = ("/", "/adjustments", "/documents", "/history", "/refusals", "/wall")
+READABLE = ("/", "/adjustments", "/documents", "/health", "/history", "/refusals", "/wall")
 """Pages that a sign-in may lead back to."""
 RETRY_S = 15
 SENT_HERE = {"ended": NotSignedIn.code, "other": OtherSession.code}

@@ -28,6 +28,7 @@ from services.console.adapters.web.links import LinkPages, link_routes
 from services.console.adapters.web.pages import RETRY_S, PageRoutes, Pages
 from services.console.adapters.web.parts import parts_routes
 from services.console.adapters.web.refusals import RefusalApi, refusal_routes
+from services.console.adapters.web.system import SystemPages, system_routes
 from services.console.domain.errors import (
     AdjustmentRefused,
     AlertsUnavailable,
@@ -60,6 +61,7 @@ from services.console.ports import (
     Live,
     ReadModel,
     Refusals,
+    SystemHealths,
     Throttle,
 )
 from services.runtime.clock import Clock
@@ -128,6 +130,7 @@ def build_site(
     links: LinkParts,
     histories: Histories,
     adjustments: Adjustments,
+    healths: SystemHealths,
     clock: Clock,
     metrics: Metrics,
     options: SiteOptions,
@@ -177,6 +180,7 @@ def build_site(
     app.include_router(
         adjustment_routes(AdjustmentApi(api, adjustments, metrics), AdjustmentPages(pages, authenticator, cookies))
     )
+    app.include_router(system_routes(SystemPages(api, healths, pages, authenticator, cookies)))
     mimetypes.add_type("text/javascript", ".js")
     app.mount(f"/static/{build}", Assets(directory=texts.STATIC))
     answer_error = _handle_errors(app, pages)
