@@ -33,7 +33,7 @@ from services.alerts.domain.synthetic import RunResult
 from services.alerts.lanes.fire import FireLane
 from services.alerts.lanes.ordinary import OrdinaryLane
 from services.alerts.lanes.parts import Parts
-from services.alerts.lanes.synthetic import alarms_of, receipt_key, send_one, synthetic_tasks
+from services.alerts.lanes.synthetic import alarms_of, heartbeat_tasks, receipt_key, send_one, synthetic_tasks
 from services.alerts.settings import AlertsSettings, Lane
 from services.alerts.worker.acknowledgement import AcknowledgementService
 from services.alerts.worker.case_work import CaseWorkService
@@ -102,6 +102,7 @@ class Alerts:
                 "listen": self._listen(dsn, stop),
                 "fire-delivery": parts.deliver(fire_delivery, "fire-delivery", stop),
                 **synthetic_tasks(parts, parts.synthetic, pools.work, stop),
+                **heartbeat_tasks(parts, pools.work, stack, stop),
             }
             if settings.lane != "ordinary":
                 self._fire = FireLane(parts, pools.fire, fire_delivery, stack)

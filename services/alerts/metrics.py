@@ -179,6 +179,14 @@ class AlertsMetrics:
             "Records of synthetic alarms passed over because too many came at once",
             registry=registry,
         )
+        self.heartbeats = Counter(
+            "firenet_alerts_heartbeats_total",
+            "Times that an outside watcher was to hear of us, by what came of it",
+            ["outcome"],
+            registry=registry,
+        )
+        for word in ("sent", "failed", "withheld"):
+            self.heartbeats.labels(word)
         self.turns = Counter("firenet_alerts_turns_total", "Turns of each task", ["task"], registry=registry)
         self._zero()
 

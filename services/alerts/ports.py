@@ -34,6 +34,7 @@ from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.escalation.deadlines import Calendar
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.escalation.steps import StepTaken
+from services.alerts.domain.heartbeat import ChainSeen
 from services.alerts.domain.ids import BodyCode, CaseId, NoticeId, RequestId
 from services.alerts.domain.noise.common_cause import Candidate, Members
 from services.alerts.domain.noise.digest import (
@@ -660,3 +661,15 @@ class SyntheticRuns(Protocol):
         ...
 
     async def last_arrived(self) -> RunResult | None: ...
+
+
+class Chain(Protocol):
+    async def look(self) -> ChainSeen:
+        """Return what the database tells of the whole way. Raises StoreUnavailable."""
+        ...
+
+
+class OutsideWatcher(Protocol):
+    async def tell(self) -> Outcome:
+        """Tell somebody outside that all is well; return what came of it, without the address."""
+        ...

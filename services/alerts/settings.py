@@ -160,6 +160,15 @@ class AlertsSettings(KeepingSettings):
         default=60, ge=1, le=3600, description="so long a synthetic alarm may take to its receipt, seconds"
     )
 
+    heartbeat_url: Annotated[SecretStr | None, BeforeValidator(lambda url: url or None)] = Field(
+        default=None,
+        description="https address outside, of a heartbeat monitor, that is called while the whole way is well: it "
+        "must ring when it hears nothing. A secret: whoever has it can pretend that we live. None: nobody watches",
+    )
+    heartbeat_every_s: float = Field(
+        default=60, ge=10, le=3600, description="how often that address is called at most, seconds"
+    )
+
     @field_validator("link_key")
     @classmethod
     def _is_no_guess(cls, key: SecretStr) -> SecretStr:

@@ -1,4 +1,4 @@
-"""The wiring of synthetic alarms: beside the lanes, with connections of their own."""
+"""The wiring of synthetic alarms and of the dead-man's switch: beside the lanes, with connections of their own."""
 
 import asyncio
 import ipaddress
@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from services.alerts.adapters.guarded_http import GuardedClient, receiver_client
+from services.alerts.adapters.outside_watcher import HttpsWatcher, PostgresChain
 from services.alerts.adapters.postgres_synthetic import PostgresSyntheticRuns
 from services.alerts.adapters.synthetic_receipt import PATH, OneKey
 from services.alerts.adapters.synthetic_sender import Broker, MqttSyntheticSender
@@ -17,6 +18,7 @@ from services.alerts.domain.synthetic import RunResult, Why, key_of
 from services.alerts.lanes.parts import Parts
 from services.alerts.ports import SyntheticSender
 from services.alerts.settings import AlertsSettings
+from services.alerts.worker.heartbeat import Heartbeat
 from services.alerts.worker.synthetic import Schedule, SyntheticAlarms, SyntheticSchedule
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
@@ -91,6 +93,35 @@ def synthetic_tasks(
         schedule = schedule_of(parts, PostgresSyntheticRuns(pool), sender_of(parts.settings, parts.clock))
         tasks["synthetic-schedule"] = parts.turns.run("synthetic-schedule", schedule.turn, stop)
     return tasks
+
+
+def heartbeat_tasks(
+    parts: Parts, pool: Pool, stack: AsyncExitStack, stop: Stop
+) -> dict[str, Coroutine[Any, Any, None]]:
+    """Return the task of the dead-man's switch, none where no address is named or the process is for fires alone."""
+    settings = parts.settings
+    if settings.heartbeat_url is None or settings.lane == "fire":
+        return {}
+    client = receiver_client(connections=1, deadline_s=settings.webhook_deadline_s, ca=settings.webhook_ca)
+    stack.push_async_callback(client.aclose)
+    guarded = GuardedClient(
+        client=client,
+        apart=client,
+        allow_local=settings.allow_local_webhooks,
+        inside=settings.webhook_networks,
+        deadline_s=settings.webhook_deadline_s,
+    )
+    stack.callback(guarded.close)
+    heartbeat = Heartbeat(
+        chain=PostgresChain(pool),
+        watcher=HttpsWatcher(guarded, settings.heartbeat_url, parts.clock),
+        tasks=parts.health.checks,
+        synthetic_every=timedelta(hours=settings.synthetic_every_h if settings.mqtt_host else 0),
+        every_s=settings.heartbeat_every_s,
+        metrics=parts.metrics,
+        clock=parts.clock,
+    )
+    return {"heartbeat": parts.turns.run("heartbeat", heartbeat.turn, stop)}
 
 
 async def send_one(parts: Parts, pool: Pool) -> RunResult | None:

@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from services.alerts.adapters.outside_watcher import PostgresChain
 from services.alerts.adapters.postgres_synthetic import PostgresSyntheticRuns
+from services.alerts.domain.heartbeat import ChainSeen
 from services.alerts.domain.synthetic import Run, RunOutcome, Stage, Why
 from services.alerts.ports import SyntheticRuns
 from services.runtime.postgres import open_pool
@@ -71,3 +73,17 @@ async def test_the_case_of_a_run_is_opened_once_and_of_an_unknown_run_never(runs
     assert not await runs.open_case("f" * 16, at(12))
     await runs.passed("f" * 16, Stage.SENT, at(12))
     assert await runs.run("f" * 16) is None
+
+
+async def test_what_is_proven_of_the_way_is_what_the_slowest_partition_proves(migrated_database: str) -> None:
+    partition = "INSERT INTO rules.partitions (partition, watermark) VALUES (%s, %s)"
+    async with open_pool(migrated_database, "test", 1, 2) as pool:
+        chain = PostgresChain(pool)
+        assert await chain.look() == ChainSeen(None, None, None, None)
+        async with pool.connection() as connection:
+            await connection.execute(partition, (0, at(5)))
+            await connection.execute(partition, (1, at(3)))
+        assert (await chain.look()).proven_until == at(3)
+        async with pool.connection() as connection:
+            await connection.execute(partition, (2, None))
+        assert (await chain.look()).proven_until is None

@@ -49,3 +49,10 @@ SELECT {run_names} FROM alerts.synthetic_alarms WHERE outcome = 'arrived' ORDER 
 -- runs_forget --
 DELETE FROM alerts.synthetic_alarms WHERE run_id IN (
     SELECT run_id FROM alerts.synthetic_alarms WHERE started_at < %(before)s ORDER BY started_at LIMIT %(rows)s)
+
+-- chain_proven --
+-- One partition without a watermark is enough for no proof at all.
+SELECT CASE WHEN count(*) = count(watermark) THEN min(watermark) END FROM rules.partitions
+
+-- chain_due --
+SELECT min(next_attempt_at) FROM alerts.notices WHERE state IN ('pending', 'sending') AND next_attempt_at <= now()

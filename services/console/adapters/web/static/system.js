@@ -48,12 +48,16 @@ function words(values) {
 }
 
 function item(row) {
-  return line(row.state, t(`system.name.${row.name}`), [said(row)], row.name, row.runbook);
+  return line(row.state, t(`system.name.${row.name}`), [said(row)], isUnseen(row) ? "unseen" : row.name, row.runbook);
 }
+
+const isUnseen = (row) => row.state === "unknown" && !("bytes" in row.values);
 
 function said(row) {
   const values = words(row.values);
-  if (row.state === "unknown" && !("bytes" in values)) return t("system.unseen");
+  if (isUnseen(row)) return t("system.unseen");
+  if (row.name === "database" && row.state === "bad") return t("system.item.database_bad");
+  if (row.name === "synthetic" && row.state === "bad") return t("system.item.synthetic_bad", values);
   if (row.name === "lag" && "blind" in values) return t("system.item.lag_blind", values);
   if (row.name === "certificates" && "at" in values) return t("system.item.certificates_end", values);
   return t(`system.item.${row.name}`, values);
