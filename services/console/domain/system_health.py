@@ -176,7 +176,7 @@ def _instance(seen: InstanceSeen) -> InstanceRow:
 
 
 _WELL = frozenset({"ok", "answers", "up", "turning", "saved", "known"})
-_TROUBLE = ("away", "down", "expired", "none", "no ", "not ", "stalled", "wait")
+_TROUBLE = ("away", "down", "expired", "none", "no ", "not known", "not started", "not turning", "stalled", "wait")
 
 
 def _may_be_trouble(word: str) -> bool:

@@ -143,6 +143,12 @@ def test_who_is_ready_and_says_that_the_database_is_away_needs_attention() -> No
     )  # fmt: skip
 
 
+def test_a_ready_process_that_has_not_needed_kafka_yet_is_well() -> None:
+    registry = InstanceSeen("10.0.0.5:9108", True, {"database": "ok", "kafka": "not needed yet"})
+    (row,) = judged(replace(WHOLE, services=(ServiceSeen("registry", (registry,)),)), NOW).services
+    assert row.state is SystemState.WELL
+
+
 def viewer(role: Role, department: str | None = None) -> Viewer:
     return Viewer(Username("somebody"), role, None if department is None else BodyCode(department), "某人")
 
