@@ -19,7 +19,7 @@ def test_every_figure_is_the_same_with_synthetic_alarms_in_the_log(tmp_path: Pat
         line["offset"] += shift
         with_alarms.append(line)
         event = line["event"]
-        if event["type"] == "cn.firenet.signal.v1" and number % 50 == 1:
+        if event["type"] == "cn.firenet.signal.v1" and number % 10 == 1:
             shift += 1
             data = {
                 **event["data"], "gateway_id": SYNTHETIC, "unit_id": SYNTHETIC, "kind": "fire", "lane": "alarm",
