@@ -276,6 +276,29 @@ CREATE TABLE alerts.steps (
     CONSTRAINT steps_pkey PRIMARY KEY (case_id, step)
 );
 
+CREATE TABLE alerts.synthetic_alarms (
+    alarm_at timestamp with time zone,
+    case_at timestamp with time zone,
+    detail text NOT NULL DEFAULT ''::text,
+    due_at timestamp with time zone NOT NULL,
+    notice_at timestamp with time zone,
+    outcome text,
+    receipt_at timestamp with time zone,
+    received_at timestamp with time zone,
+    rules_at timestamp with time zone,
+    run_id text NOT NULL,
+    sent_at timestamp with time zone,
+    slot bigint,
+    started_at timestamp with time zone NOT NULL,
+    why text NOT NULL,
+    CONSTRAINT synthetic_alarms_outcome_check CHECK ((outcome = ANY (ARRAY['arrived'::text, 'late'::text, 'lost'::text]))),
+    CONSTRAINT synthetic_alarms_pkey PRIMARY KEY (run_id),
+    CONSTRAINT synthetic_alarms_why_check CHECK ((why = ANY (ARRAY['schedule'::text, 'command'::text])))
+);
+CREATE UNIQUE INDEX synthetic_alarms_slot ON alerts.synthetic_alarms USING btree (slot);
+CREATE INDEX synthetic_alarms_started ON alerts.synthetic_alarms USING btree (started_at DESC);
+CREATE INDEX synthetic_alarms_under_way ON alerts.synthetic_alarms USING btree (due_at) WHERE (outcome IS NULL);
+
 CREATE TABLE alerts.verifications (
     at timestamp with time zone NOT NULL,
     by text NOT NULL,

@@ -21,6 +21,8 @@ UID = "firenet-pipeline"
 ANSWERS = [State("0", "无响应 DOWN", "red"), State("1", "正常 up", "green")]
 LINKED = [State("0", "断开 NOT CONNECTED", "red"), State("1", "已连接 connected", "green")]
 EACH = "[$__rate_interval]"
+WRITES = ' unless on (job, instance) (firenet_archive_waiting{reason="held"} > 0)'
+"""Of several processes one writes the archive; what another was behind when it last did is over."""
 
 
 def build() -> Dashboard:
@@ -333,6 +335,32 @@ def _promises(board: Dashboard) -> None:
             width=16,
         )
     )
+    text = (
+        "最近一次自检报警是否送达、用时、距今多久。"
+        " Whether the last synthetic alarm arrived, how long the last that did took, and how long ago that was."
+    )
+    board.with_panel(
+        states(
+            Words("自检报警", "Synthetic alarm", text, COUNT),
+            Q("max(firenet_alerts_synthetic_failing)", "last"),
+            meaning=[State("0", "送达 arrived", "green"), State("1", "未送达 LOST", "red")],
+            width=8,
+        )
+    )
+    board.with_panel(
+        figures(
+            Words("自检报警用时", "Synthetic alarm, duration", text, SECONDS),
+            Q("max(firenet_alerts_synthetic_duration_seconds)", "用时 took"),
+            width=8,
+        )
+    )
+    board.with_panel(
+        figures(
+            Words("自检报警距今", "Synthetic alarm, age", text, SECONDS),
+            Q("time() - (max(firenet_alerts_synthetic_last_success_timestamp_seconds) > 0)", "距今 ago"),
+            width=8,
+        )
+    )
     text = "政策包是否过期。 Whether the policy pack is past its last day."
     board.with_panel(
         states(
@@ -358,7 +386,7 @@ def _archive(board: Dashboard) -> None:
     board.with_panel(
         lines(
             Words("归档落后", "Archive behind", text, COUNT),
-            Q("sum by (topic) (firenet_archive_behind_records)", "{{topic}}"),
+            Q(f"sum by (topic) (firenet_archive_behind_records{WRITES})", "{{topic}}"),
             Q("sum by (reason) (firenet_archive_waiting) > 0", "等待 waits: {{reason}}"),
             width=8,
         )

@@ -31,7 +31,7 @@ from services.runtime.clock import Clock, SystemClock
 
 SAMPLE_PACK = ROOT / "deploy" / "packs" / "sample-2026.yaml"
 SETUP_LIMIT_S = 120.0
-BROKER_ACCOUNTS = {"ingest": "INGEST", "registry": "REGISTRY"}
+BROKER_ACCOUNTS = {"ingest": "INGEST", "registry": "REGISTRY", "alerts": "ALERTS"}
 """Users of a secured broker and the prefix of their settings."""
 STANDS_BACK = {"rules": 5, "alerts": 5, "documents": 10, "compliance": 5, "registry": 10, "console": 10}
 """Niceness of what is not on a fire's way: with too little processor for all, ingest and alerts-fire come first."""
@@ -304,6 +304,10 @@ class FireNet:
             "ALERTS_CONSOLE_URL": self.console_url,
             "ALERTS_ALLOW_LOCAL_WEBHOOKS": "true" if self.options.local_webhooks else "false",
             "ALERTS_LINK_KEY": self.secret("links"),
+            "ALERTS_SYNTHETIC_MQTT_HOST": HOST,
+            "ALERTS_SYNTHETIC_MQTT_PORT": str(self.mqtt_port),
+            # where people run it; tests and benchmarks count what they sent themselves
+            "ALERTS_SYNTHETIC_EVERY_H": "24" if self.options.patient else "0",
             "DOCUMENTS_HTTP_PORT": str(self.ports.documents),
             "DOCUMENTS_API_TOKEN": self.secret("documents-api"),
             "DOCUMENTS_LINK_KEYS": self.secret("links"),
@@ -318,6 +322,7 @@ class FireNet:
             "CONSOLE_REGISTRY_URL": f"http://{HOST}:{self.ports.registry}",
             "CONSOLE_REGISTRY_TOKEN": self.secret("registry-api"),
             "CONSOLE_PARTS_FILE": str(self.status_file),
+            "CONSOLE_HEALTH_SERVICES": self._status_pages(),
             **{name: f"{rate:g}" for name, rate in rates.items()},
         }
         if self.options.devices:
@@ -333,10 +338,17 @@ class FireNet:
             }
         return {**os.environ, **own, "PYTHONUNBUFFERED": "1"}
 
+    def _status_pages(self) -> str:
+        names = ("ingest", "rules", "alerts", "alerts_fire", "documents", "compliance", "registry")
+        pages = {name.replace("_", "-"): getattr(self.ports, name) for name in names}
+        pages["console"] = self.ports.console_status
+        return ",".join(f"{name}={HOST}:{port}" for name, port in pages.items())
+
     def _accounts(self) -> dict[str, str]:
         """Return how each service comes to a secured broker, and where the registry writes down who may."""
         files = {name: str(self.secrets / f"mqtt-{name}") for name in BROKER_ACCOUNTS}
         own = {"REGISTRY_BROKER_DIR": str(self.access), "REGISTRY_BROKER_SERVICES": json.dumps(files)}
+        own["CONSOLE_HEALTH_BROKER"] = f"{HOST}:{self.ports.mqtt_tls_inner}"
         for name, prefix in BROKER_ACCOUNTS.items():
             own |= {
                 f"{prefix}_MQTT_HOST": HOST,

@@ -2,7 +2,8 @@
 
 `verify-audit` checks the audit chain in the database; `bundle CASE FILE.zip` packs all that happened to a case, to be
 checked without us; `check-bundle FILE.zip` checks one, as the `verify.py` in it does; `explain CASE` says who was told
-of a case, who was not and why, and what comes next.
+of a case, who was not and why, and what comes next; `synthetic-alarm` sends a test
+alarm all the way to our own receiver and prints when it passed what; it ends with 1 when it did not arrive in time.
 """
 
 import argparse
@@ -11,10 +12,11 @@ import sys
 from pathlib import Path
 
 from services.alerts.adapters import bundle_check
-from services.alerts.app import explain, make_bundle, run, verify_audit
+from services.alerts.app import explain, make_bundle, run, send_synthetic_alarm, verify_audit
 from services.alerts.domain.audit.bundle import NoBundle
 from services.alerts.domain.errors import StoreUnavailable
 from services.alerts.domain.ids import CaseId
+from services.alerts.domain.synthetic import RunOutcome, Stage
 from services.alerts.settings import AlertsSettings
 from services.runtime.lifecycle import Stop, TaskDied, install_signal_handlers
 from services.runtime.logging import configure
@@ -76,6 +78,23 @@ def _explain(case_id: str) -> int:
     return 0
 
 
+def _synthetic(settings: AlertsSettings) -> int:
+    try:
+        result = asyncio.run(send_synthetic_alarm(settings))
+    except StoreUnavailable:
+        print("not sent: the database of FIRENET_DATABASE_DSN does not answer", file=sys.stderr)
+        return 1
+    if result is None:
+        print("not sent: ALERTS_SYNTHETIC_MQTT_HOST names no broker", file=sys.stderr)
+        return 1
+    for stage in Stage:
+        at = result.stages.get(stage)
+        took = "-" if at is None else f"{(at - result.run.started_at).total_seconds():8.3f} s"
+        print(f"{stage:<9} {took:>11}")
+    print(f"{result.run.run_id}: {result.outcome}{f' ({result.detail})' if result.detail else ''}")
+    return 0 if result.outcome is RunOutcome.ARRIVED else 1
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m services.alerts", description=__doc__)
     commands = parser.add_subparsers(dest="command")
@@ -86,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     bundle.add_argument("file", type=Path)
     commands.add_parser("explain", help="say who was told of a case, who was not, what comes next").add_argument("case")
     commands.add_parser("check-bundle", help="check such an archive").add_argument("file")
+    commands.add_parser("synthetic-alarm", help="send a test alarm to our own receiver and see whether it arrives")
     return parser
 
 
@@ -102,6 +122,8 @@ def main() -> int:
             return int(bundle_check.main([arguments.file]))
     loaded = load(AlertsSettings)
     configure("alerts", loaded.log_level)
+    if arguments.command == "synthetic-alarm":
+        return _synthetic(loaded)
     return asyncio.run(_main(loaded))
 
 

@@ -22,15 +22,19 @@ from services.alerts.adapters.http_work import work_routes
 from services.alerts.adapters.postgres_audit import PostgresAuditLog
 from services.alerts.adapters.postgres_cases import WORK_CHANNEL, PostgresCaseStore
 from services.alerts.adapters.postgres_evidence import PostgresEvidence
+from services.alerts.adapters.postgres_synthetic import PostgresSyntheticRuns
+from services.alerts.adapters.synthetic_receipt import receipt_routes
 from services.alerts.domain.audit.bundle import NoBundle
 from services.alerts.domain.audit.chain import GENESIS, Verified, verify
 from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.case.who import Who
 from services.alerts.domain.errors import NoPack
 from services.alerts.domain.ids import CaseId
+from services.alerts.domain.synthetic import RunResult
 from services.alerts.lanes.fire import FireLane
 from services.alerts.lanes.ordinary import OrdinaryLane
 from services.alerts.lanes.parts import Parts
+from services.alerts.lanes.synthetic import alarms_of, heartbeat_tasks, receipt_key, send_one, synthetic_tasks
 from services.alerts.settings import AlertsSettings, Lane
 from services.alerts.worker.acknowledgement import AcknowledgementService
 from services.alerts.worker.case_work import CaseWorkService
@@ -91,12 +95,15 @@ class Alerts:
             fire_delivery = parts.delivery_workers.worker(stack, "fire", parts.delivery_workers.outbox(pools.fire))
             stack.push_async_callback(fire_delivery.drain)  # what the last fire taken in has sent on its way
             ready = asyncio.Event()
+            parts.synthetic = alarms_of(parts, PostgresSyntheticRuns(pools.work), stack)
             tasks = {
                 "status": self._status(pools).serve(stop),
                 "registry": follower.run(stop),
                 "start": self._start(follower, ready, stop),
                 "listen": self._listen(dsn, stop),
                 "fire-delivery": parts.deliver(fire_delivery, "fire-delivery", stop),
+                **synthetic_tasks(parts, parts.synthetic, pools.work, stop),
+                **heartbeat_tasks(parts, pools.work, stack, stop),
             }
             if settings.lane != "ordinary":
                 self._fire = FireLane(parts, pools.fire, fire_delivery, stack)
@@ -132,7 +139,8 @@ class Alerts:
         work = CaseWorkService(
             store=PostgresCaseStore(pools.work), clock=self._parts.clock, acknowledgements=acknowledgements
         )
-        app = build_api(self._settings.api_token, CaseReader(pools.work), acknowledge, work_routes(work))
+        receipt = receipt_routes(PostgresSyntheticRuns(pools.work), receipt_key(self._settings), self._parts.clock)
+        app = build_api(self._settings.api_token, CaseReader(pools.work), acknowledge, work_routes(work), receipt)
         host, port = self._settings.http_host, self._settings.http_port
         return StatusServer(host, port, self.readiness, self._prometheus, app)
 
@@ -158,6 +166,12 @@ class Alerts:
 async def run(settings: AlertsSettings, stop: Stop) -> None:
     """Run one alerts process until stop."""
     await Alerts(settings, SystemClock()).run(stop)
+
+
+async def send_synthetic_alarm(settings: AlertsSettings) -> RunResult | None:
+    """Send one now and return what became of it; None when no broker is named. Raises StoreUnavailable."""
+    async with open_pool(settings.database_dsn.get_secret_value(), "alerts-synthetic", 1, 2) as pool:
+        return await send_one(Parts(settings, SystemClock(), process_registry()), pool)
 
 
 async def make_bundle(dsn: str, case_id: CaseId, path: Path) -> int:

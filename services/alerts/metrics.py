@@ -7,6 +7,7 @@ from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import Action
 from services.alerts.domain.delivery.attempts import NEVER_AGAIN, DeliveryState
 from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.synthetic import RunOutcome
 from services.kernel.words import BY_TELEPHONE, Channel
 
 _FIRE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
@@ -154,6 +155,44 @@ class AlertsMetrics:
         self.common_causes = Counter(
             "firenet_alerts_common_causes_total", "Common cases opened or told anew", registry=registry
         )
+        self.synthetic_runs = Counter(
+            "firenet_alerts_synthetic_runs_total", "Synthetic alarms that ended", ["outcome"], registry=registry
+        )
+        for outcome in RunOutcome:
+            self.synthetic_runs.labels(outcome)
+        self.synthetic_last_success = Gauge(
+            "firenet_alerts_synthetic_last_success_timestamp_seconds",
+            "When the last synthetic alarm that passed everything in time was started, 0 without one",
+            registry=registry,
+        )
+        self.synthetic_duration = Gauge(
+            "firenet_alerts_synthetic_duration_seconds",
+            "How long the last synthetic alarm took that passed everything in time",
+            registry=registry,
+        )
+        self.synthetic_failing = Gauge(
+            "firenet_alerts_synthetic_failing",
+            "1 when the last synthetic alarm did not pass everything in time",
+            registry=registry,
+        )
+        self.synthetic_interval = Gauge(
+            "firenet_alerts_synthetic_interval_seconds",
+            "How often a synthetic alarm is sent, 0 where this process sends none",
+            registry=registry,
+        )
+        self.synthetic_overflow = Counter(
+            "firenet_alerts_synthetic_overflow_total",
+            "Records of synthetic alarms passed over because too many came at once",
+            registry=registry,
+        )
+        self.heartbeats = Counter(
+            "firenet_alerts_heartbeats_total",
+            "Times that an outside watcher was to hear of us, by what came of it",
+            ["outcome"],
+            registry=registry,
+        )
+        for word in ("sent", "failed", "withheld"):
+            self.heartbeats.labels(word)
         self.turns = Counter("firenet_alerts_turns_total", "Turns of each task", ["task"], registry=registry)
         for channel in BY_TELEPHONE:
             self.over_quota.labels(channel)

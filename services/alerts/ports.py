@@ -34,6 +34,7 @@ from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.escalation.deadlines import Calendar
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.escalation.steps import StepTaken
+from services.alerts.domain.heartbeat import ChainSeen
 from services.alerts.domain.ids import BodyCode, CaseId, NoticeId, RequestId
 from services.alerts.domain.noise.common_cause import Candidate, Members
 from services.alerts.domain.noise.digest import (
@@ -45,6 +46,7 @@ from services.alerts.domain.noise.digest import (
 )
 from services.alerts.domain.routing.contacts import Address, Telephones
 from services.alerts.domain.routing.recipients import AddressBook
+from services.alerts.domain.synthetic import Run, RunResult, Stage
 from services.kernel.words import Channel, Purpose, Recipient, Verification
 
 E_contra = TypeVar("E_contra", contravariant=True)
@@ -614,4 +616,60 @@ class Intake(Protocol[E_contra]):
 
     async def take(self, claim: PartitionClaim, events: Sequence[E_contra], next_offset: int) -> None:
         """Return once it is committed. Raises StoreUnavailable, NoPack (try again) and Fenced (not ours any more)."""
+        ...
+
+
+class NotSent(Exception):
+    """The broker did not take a synthetic alarm. The message says why, without secrets."""
+
+
+class SyntheticSender(Protocol):
+    """Sends synthetic alarms the way that a gateway does."""
+
+    async def send(self, run_id: str, mark: str) -> None:
+        """Return once the broker has acknowledged the message. Raises NotSent."""
+        ...
+
+
+class SyntheticRuns(Protocol):
+    """What synthetic alarms passed, and when. Every method raises StoreUnavailable."""
+
+    async def begin(self, run: Run) -> bool:
+        """Write a run down; False when its slot was begun already."""
+        ...
+
+    async def passed(self, run_id: str, stage: Stage, at: datetime) -> None:
+        """Note a stage; the first time stands."""
+        ...
+
+    async def open_case(self, run_id: str, at: datetime) -> bool:
+        """Note the stage `case`; False when it was noted already, or the run has ended: nobody is told then."""
+        ...
+
+    async def failed(self, run_id: str, detail: str) -> None:
+        """Note why a stage was not passed; the first reason stands."""
+        ...
+
+    async def end(self, now: datetime) -> Sequence[RunResult]:
+        """End the runs that have passed everything, and those whose deadline is over; return them."""
+        ...
+
+    async def run(self, run_id: str) -> RunResult | None: ...
+
+    async def last(self) -> RunResult | None:
+        """Return the newest run that has ended."""
+        ...
+
+    async def last_arrived(self) -> RunResult | None: ...
+
+
+class Chain(Protocol):
+    async def look(self) -> ChainSeen:
+        """Return what the database tells of the whole way. Raises StoreUnavailable."""
+        ...
+
+
+class OutsideWatcher(Protocol):
+    async def tell(self) -> Outcome:
+        """Tell somebody outside that all is well; return what came of it, without the address."""
         ...

@@ -268,6 +268,31 @@ class AlertsSettings(KeepingSettings):
         quotas = [file.gateway(channel).per_number_a_day for file, channel in accounts if file is not None]
         return part_of_others(min(quotas)) if quotas else None
 
+    synthetic_mqtt_host: Annotated[str | None, BeforeValidator(lambda host: host or None)] = Field(
+        default=None, description="MQTT broker that synthetic alarms are sent to; none: none are sent"
+    )
+    synthetic_mqtt_port: int = Field(default=1883, ge=1, le=65535, description="port of that broker")
+    synthetic_mqtt_username: str | None = Field(default=None, description="account at that broker, none for no sign-in")
+    synthetic_mqtt_password: SecretStr | None = Field(default=None, description="password of that account")
+    synthetic_mqtt_tls_ca: Path | None = Field(
+        default=None, description="file of the CA of the broker's certificate; none: no TLS"
+    )
+    synthetic_every_h: float = Field(
+        default=24, ge=0, le=744, description="how often a synthetic alarm is sent, hours; 0: on command only"
+    )
+    synthetic_deadline_s: float = Field(
+        default=60, ge=1, le=3600, description="so long a synthetic alarm may take to its receipt, seconds"
+    )
+
+    heartbeat_url: Annotated[SecretStr | None, BeforeValidator(lambda url: url or None)] = Field(
+        default=None,
+        description="https address outside, of a heartbeat monitor, that is called while the whole way is well: it "
+        "must ring when it hears nothing. A secret: whoever has it can pretend that we live. None: nobody watches",
+    )
+    heartbeat_every_s: float = Field(
+        default=60, ge=10, le=3600, description="how often that address is called at most, seconds"
+    )
+
     @field_validator("link_key")
     @classmethod
     def _is_no_guess(cls, key: SecretStr) -> SecretStr:

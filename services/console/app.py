@@ -20,11 +20,13 @@ from services.console.adapters.postgres_read import PostgresReadModel
 from services.console.adapters.postgres_refusals import PostgresRefusals
 from services.console.adapters.postgres_register import PostgresRegister
 from services.console.adapters.postgres_reports import PostgresReports
+from services.console.adapters.postgres_system import PostgresSystem
 from services.console.adapters.refusal_copy import RefusalCopy
 from services.console.adapters.refusal_feed import RefusalFeed
 from services.console.adapters.register_client import HttpRegisterOrders
 from services.console.adapters.registry_client import HttpAdjustmentOrders
 from services.console.adapters.secrets import Argon2Passwords, RandomSecrets, generated_password
+from services.console.adapters.status_pages import StatusPages
 from services.console.adapters.web.site import LinkParts, PageServer, SiteOptions, build_site
 from services.console.domain.account_audit import broken_at, entry
 from services.console.domain.accounts import Account, BadAccount, checked_account, checked_password
@@ -44,6 +46,7 @@ from services.console.worker.refusals import RefusalService
 from services.console.worker.register import RegisterDesk
 from services.console.worker.reports import ReportService
 from services.console.worker.shared import SharedReads
+from services.console.worker.system_health import SystemHealthService
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.postgres import open_pool
@@ -121,6 +124,11 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
                 HttpRegisterOrders(
                     http, str(settings.registry_url), settings.registry_token, settings.registry_deadline_s
                 ),
+            ),
+            healths=SystemHealthService(
+                PostgresSystem(pool),
+                StatusPages(http, settings.health_services, settings.health_broker, settings.health_deadline_s),
+                clock,
             ),
             clock=clock,
             metrics=metrics,

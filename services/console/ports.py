@@ -36,6 +36,7 @@ from services.console.domain.register import (
     Taken,
 )
 from services.console.domain.report import ListedPeriod, Report, ReportQuery, Sheet
+from services.console.domain.system_health import ServiceSeen, Stored, SystemHealth
 from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
 from services.console.domain.viewer import BodyCode, Slice, Username, Viewer
 from services.kernel.words import AdjustmentState, FileKind, Language, Period, Verification
@@ -596,4 +597,28 @@ class AccountWork(Protocol):
 
     async def sign_out(self, viewer: Viewer, username: str) -> None:
         """End all sessions of an account."""
+        ...
+
+
+class SystemStore(Protocol):
+    async def stored(self, now: datetime) -> Stored:
+        """Return what the database tells of FireNet itself. Raises DataUnavailable."""
+        ...
+
+
+class SystemProbe(Protocol):
+    """Looks at FireNet's own processes. Neither method raises: who does not answer is seen not to."""
+
+    async def services(self) -> Sequence[ServiceSeen]:
+        """Return every service that was named, with every instance that its name led to."""
+        ...
+
+    async def broker_end(self) -> datetime | None:
+        """Return when the broker's certificate ends, None where nobody could see."""
+        ...
+
+
+class SystemHealths(Protocol):
+    async def now(self, viewer: Viewer) -> SystemHealth:
+        """Return how FireNet is, some seconds old at most. Raises NotAllowed."""
         ...

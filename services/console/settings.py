@@ -1,12 +1,38 @@
 """Settings of the console, from the environment with the prefix CONSOLE_."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import AnyHttpUrl, Field, SecretStr
-from pydantic_settings import SettingsConfigDict
+from pydantic import AnyHttpUrl, BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.runtime.settings import ServiceSettings
+
+
+def _address(value: object) -> object:
+    """`host:port`, or nothing."""
+    if not isinstance(value, str):
+        return value
+    if not value.strip():
+        return None
+    host, colon, port = value.strip().rpartition(":")
+    if not colon or not host or not port.isdecimal() or not 1 <= int(port) <= 65_535:
+        raise ValueError(f"{value!r} is not HOST:PORT")
+    return host.strip("[]"), int(port)
+
+
+def _services(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    found: dict[str, object] = {}
+    for part in filter(None, (one.strip() for one in value.split(","))):
+        name, sign, address = part.partition("=")
+        if not sign or not re.fullmatch(r"[a-z][a-z-]{0,30}", name):
+            raise ValueError(f"{part!r} is not SERVICE=HOST:PORT")
+        found[name] = _address(address)
+    return found
 
 
 class ConsoleSettings(ServiceSettings):
@@ -51,6 +77,18 @@ class ConsoleSettings(ServiceSettings):
     )
     refresh_s: float = Field(
         default=5, ge=0.5, le=60, description="read anew at least so often though nothing was announced, seconds"
+    )
+
+    health_services: Annotated[dict[str, tuple[str, int]], NoDecode, BeforeValidator(_services)] = Field(
+        default={},
+        description="status pages that the page of the system's health looks at: `rules=rules:9102`, with commas "
+        "between them; a host that leads to several addresses has so many instances. None: shown as unknown",
+    )
+    health_broker: Annotated[tuple[str, int] | None, BeforeValidator(_address)] = Field(
+        default=None, description="TLS port of the broker, `mosquitto:8883`, whose certificate's end is shown"
+    )
+    health_deadline_s: float = Field(
+        default=3, gt=0, le=30, description="wait for each of these, seconds; who is slower does not answer"
     )
 
     @property

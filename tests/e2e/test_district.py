@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.stack.webhook import Received
 from schemas import codec
+from services.kernel.synthetic import SYNTHETIC
 from tests.system import System, broker_options, message, running, wait_for
 
 HOSPITAL = "U000001"
@@ -94,6 +95,29 @@ def test_a_stranger_with_any_client_changes_the_figures(system: System) -> None:
     )
     one_case = "SELECT count(*) FROM alerts.cases WHERE unit_id = 'U000002' AND kind = 'fire'"
     assert system.value(one_case) == 1, "the finding of rules joined the case that the fire lane had opened"
+
+
+SYNTHETIC_TRACES = """SELECT
+    (SELECT count(*) FROM alerts.cases WHERE unit_id = %(unit)s OR subject_id LIKE %(like)s),
+    (SELECT count(*) FROM alerts.notices WHERE body LIKE %(like)s OR address LIKE '%%synthetic%%'),
+    (SELECT count(*) FROM alerts.audit_pending WHERE detail::text LIKE %(like)s),
+    (SELECT count(*) FROM alerts.audit WHERE detail::text LIKE %(like)s),
+    (SELECT count(*) FROM rules.signals WHERE unit_id = %(unit)s),
+    (SELECT count(*) FROM rules.transitions WHERE unit_id = %(unit)s),
+    (SELECT count(*) FROM rules.units WHERE unit_id = %(unit)s),
+    (SELECT count(*) FROM documents.renditions AS one WHERE one::text LIKE %(like)s)"""
+
+
+def test_a_synthetic_alarm_goes_all_the_way_and_a_fire_by_its_name_is_a_fire(system: System) -> None:
+    heard = len(system.centre.received)
+    said = system.firenet.command("services.alerts", "synthetic-alarm")
+    assert ": arrived" in said, said
+    traces = SYNTHETIC_TRACES.replace("%(unit)s", f"'{SYNTHETIC}'").replace("%(like)s", f"'%%{SYNTHETIC}%%'")
+    assert system.rows(traces) == [(0,) * 8]
+    assert not any(SYNTHETIC in json.dumps(one.body) for one in system.centre.received[heard:])
+    # whoever calls itself so and has no mark burns
+    system.publish(SYNTHETIC, message("fire", 1, point={"address": "0" * 60}), "alarm/json")
+    wait_for("the centre hears", lambda: any(SYNTHETIC in json.dumps(one.body) for one in system.centre.received))
 
 
 def test_a_fire_is_told_while_nobody_works_on_the_fire_lane(system: System) -> None:

@@ -4,14 +4,20 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Sequence
+from typing import Protocol
 
 import httpx
 
 from services.alerts.adapters.guarded_http import GuardedClient, Request, outcome_of
-from services.alerts.adapters.secrets import SecretFiles
 from services.alerts.domain.delivery.attempts import Outcome
 from services.alerts.ports import Ready
 from services.runtime.clock import Clock
+
+
+class SigningKeys(Protocol):
+    def keys(self, ref: str) -> list[bytes]:
+        """Return the signing keys, newest first. Raises NoSecret."""
+        ...
 
 
 def sign(keys: Sequence[bytes], message_id: str, timestamp: int, body: bytes) -> str:
@@ -23,7 +29,7 @@ def sign(keys: Sequence[bytes], message_id: str, timestamp: int, body: bytes) ->
 class WebhookChannel:
     """See ports.DeliveryChannel."""
 
-    def __init__(self, *, client: GuardedClient, secrets: SecretFiles, clock: Clock) -> None:
+    def __init__(self, *, client: GuardedClient, secrets: SigningKeys, clock: Clock) -> None:
         self._client = client
         self._secrets = secrets
         self._clock = clock

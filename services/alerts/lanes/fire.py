@@ -11,6 +11,7 @@ from schemas.topics import ALARMS
 from services.alerts.adapters.kafka_events import event_of_alarm
 from services.alerts.adapters.postgres_cases import PostgresCaseStore, PostgresOpenFires
 from services.alerts.adapters.topic_handler import TopicHandler
+from services.alerts.domain.synthetic import Stage
 from services.alerts.lanes.parts import Parts, after
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.worker.delivery import DeliveryWorker
@@ -88,7 +89,7 @@ class FireLane:
         store = PostgresCaseStore(self._pool)
         handler = TopicHandler(
             topic=ALARMS,
-            decode=event_of_alarm,
+            decode=parts.without_synthetic(Stage.ALARM, event_of_alarm),
             store=store,
             intake=parts.intake(store, self._fire_delivery, parts.wake_fire),
             owner=settings.instance,

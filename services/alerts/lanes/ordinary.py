@@ -19,6 +19,7 @@ from services.alerts.adapters.retention import CASES_AT_ONCE, TABLES
 from services.alerts.adapters.topic_handler import TopicHandler
 from services.alerts.domain.delivery.documents import DocumentChange, IssuedDocument
 from services.alerts.domain.errors import StoreUnavailable
+from services.alerts.domain.synthetic import Stage
 from services.alerts.lanes.parts import Parts, after
 from services.alerts.worker.delivery import DeliveryWorker
 from services.alerts.worker.document_intake import DocumentIntake
@@ -78,7 +79,7 @@ class OrdinaryLane:
         poll_records = 2 * settings.findings_at_once
         handler = TopicHandler(
             topic=FINDINGS,
-            decode=event_of_finding,
+            decode=parts.without_synthetic(Stage.RULES, event_of_finding),
             store=store,
             intake=parts.intake(store, self._fire_delivery, parts.wake_all),
             owner=settings.instance,

@@ -11,8 +11,11 @@ from services.alerts.adapters.calendar import ChinaCalendar
 from services.alerts.adapters.interim_store import LocalInterimStore
 from services.alerts.adapters.letter_writer import TemplateWriter
 from services.alerts.adapters.registry_directory import RegistryDirectory
+from services.alerts.adapters.topic_handler import Decode
+from services.alerts.domain.case.event import Event
 from services.alerts.domain.delivery.documents import DocumentTerms
 from services.alerts.domain.escalation.ladder import Pace
+from services.alerts.domain.synthetic import Stage
 from services.alerts.lanes.delivery_workers import DeliveryWorkers
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import CaseStore
@@ -22,14 +25,16 @@ from services.alerts.worker.fire_priority import FirePriority
 from services.alerts.worker.handover import Handover
 from services.alerts.worker.intake import CaseIntake
 from services.alerts.worker.notice_composer import NoticeComposer
+from services.alerts.worker.synthetic import SyntheticAlarms
 from services.alerts.worker.turns import Turns
 from services.alerts.worker.wake_event import WakeEvent
 from services.kernel.calendar import CHINA
 from services.runtime.clock import Clock
+from services.runtime.kafka_loop import ConsumedRecord
 from services.runtime.lifecycle import Stop
 from services.runtime.task_health import TaskHealth
 
-WAKEABLE = ("ladder", "grouping", "delivery", "fire-delivery", "publish", "interim", "requests")
+WAKEABLE = ("ladder", "grouping", "delivery", "fire-delivery", "publish", "interim", "requests", "synthetic")
 """Tasks that others may wake before their pause is over."""
 
 
@@ -60,6 +65,8 @@ class Parts:
         self.interim_store = LocalInterimStore(self.composer.retell, self.composer.first_recipients)
         # the ordinary lane beside the fire lane knows what was told from memory; in a process of its own it cannot
         self.handover = Handover(self.interim_store if settings.lane != "ordinary" else None)
+        self.synthetic: SyntheticAlarms | None = None
+        """Who takes the synthetic alarms out of what the lanes read; set before any lane reads."""
         self.delivery_workers = DeliveryWorkers(
             settings, clock, self.metrics, self.fire_priority, self.composer.retell, self.writer.write_digest
         )
@@ -93,6 +100,16 @@ class Parts:
             handover=self.handover,
             defers=self.settings.lane == "ordinary",
         )
+
+    def without_synthetic(self, stage: Stage, decode: Decode[Event]) -> Decode[Event]:
+        """Return `decode` that passes over synthetic alarms: neither the case book nor the memory ever sees one."""
+
+        def decoded(topic: str, record: ConsumedRecord) -> Event | None:
+            event = decode(topic, record)
+            taken = event is not None and self.synthetic is not None and self.synthetic.take(stage, event)
+            return None if taken else event
+
+        return decoded
 
     def wake_fire(self) -> None:
         self.wake_events["fire-delivery"]()

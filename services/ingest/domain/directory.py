@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from services.kernel.calendar import CHINA
 from services.kernel.effective import in_force
+from services.kernel.synthetic import SYNTHETIC
 
 
 class RegistrationStatus(Enum):
@@ -43,6 +44,10 @@ class Version(NamedTuple):
     unit_id: str
     retired_on: date | None
     device: Device = Device()
+
+
+SYNTHETIC_SENDER = Sender(SYNTHETIC)
+"""Speaks for the unit of its own name, which is in no register, as long as no register knows such a gateway."""
 
 
 def standing_on(versions: Sequence[Version], day: date) -> Sender | RegistrationStatus:
@@ -113,7 +118,7 @@ class Directory:
         if known is None:
             versions = self._versions.get(gateway_id)
             if versions is None:  # not remembered: anybody can invent ids without end
-                return RegistrationStatus.UNKNOWN
+                return SYNTHETIC_SENDER if gateway_id == SYNTHETIC else RegistrationStatus.UNKNOWN
             known = self._today[gateway_id] = standing_on(versions, self._day)
         return known
 

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from services.kernel.synthetic import SYNTHETIC
 from services.registry.adapters.secret_files import replace_all
 from services.registry.domain.credentials import Access
 from services.registry.domain.errors import CredentialsRefused
@@ -27,6 +28,8 @@ topic write firenet/v1/+/down/#
 topic readwrite firenet/v1/$ingest/#
 """,
     "monitor": "topic read $SYS/#\n",
+    # Sends synthetic alarms, and can pretend to be nobody else.
+    "alerts": f"topic write firenet/v1/{SYNTHETIC}/alarm/+\n",
     # Ends sessions by taking their client id over; it may neither speak nor hear.
     "registry": "",
     # For trials: speaks for every gateway.

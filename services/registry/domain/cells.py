@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import TypeVar
 
+from services.kernel.synthetic import SYNTHETIC
 from services.kernel.words import RobotProvider
 from services.registry.domain.words import Said
 
@@ -80,6 +81,8 @@ def half_width(text: str) -> str:
 
 def identifier(text: str) -> str:
     """Return an id. What only looks like one is refused, not mended: no device would say what we had made of it."""
+    if text.upper() == SYNTHETIC:
+        raise BadCell(Said("another id: this one is that of the synthetic alarm", "其他编号：该编号留给系统自检报警"))
     if _IDENTIFIER.fullmatch(text):
         return text
     plain = half_width(text).translate(_DASHES)

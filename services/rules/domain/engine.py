@@ -8,7 +8,8 @@ for that.
 from collections import Counter as Tally
 from collections.abc import Iterable, Mapping
 
-from services.kernel.words import Connection, Health
+from services.kernel.synthetic import SYNTHETIC
+from services.kernel.words import Connection, FindingKind, Health, Phase, SignalKind
 from services.rules.domain import lines, supervision
 from services.rules.domain.changes import Changes
 from services.rules.domain.counters import Counters
@@ -112,6 +113,9 @@ class Engine:
         if not signal.replayed and self.watch.silence(at):  # a person replays: nobody need be looking for that
             self._go_blind(at, offset)
         self.handled[signal.kind] += 1
+        if signal.unit_id == SYNTHETIC and SYNTHETIC not in self.units:
+            self._synthetic(signal)
+            return
         link = self._meet(signal.unit_id, signal.gateway_id)
         unit = self.units.get(signal.unit_id)
         news = signal if unit is None else unit.deduplication.news(signal)
@@ -133,6 +137,18 @@ class Engine:
         anomaly = self._troubles.apply(unit, signal, evidence)
         if anomaly is not None:
             self.anomalies[anomaly] += 1
+
+    def _synthetic(self, signal: Signal) -> None:
+        """Say what a fire of the unit in no register is, and keep nothing: no state, no transition, no row, no count.
+
+        Whether it is a synthetic alarm is not decided here: one that is none is a fire, and told as one by alerts.
+        """
+        if signal.kind == SignalKind.FIRE:
+            moment = Moment(
+                signal.received_at, signal.received_at, Cause.SIGNAL, Evidence(SIGNALS_TOPIC, signal.offset),
+                signal.signal_id, signal.body,
+            )  # fmt: skip
+            self._findings.passing(SYNTHETIC, FindingKind.FIRE, Phase.BEGAN, moment, signal.point)
 
     def _keep(self, signal: Signal) -> None:
         if signal.missing > 0 and self.watch.is_shared(signal.received_at):
@@ -242,6 +258,9 @@ class Engine:
         """Return the link of a gateway, made on its first word; None beyond the bounds on unregistered units."""
         unit = self.units.get(unit_id)
         if unit is None:
+            if unit_id == SYNTHETIC:  # no state is kept of it: its silence is nobody's
+                self.anomalies[Anomaly.UNLISTED_UNIT] += 1
+                return None
             if len(self._unlisted) >= MAX_UNLISTED:
                 self.anomalies[Anomaly.TOO_MANY_UNLISTED] += 1
                 return None

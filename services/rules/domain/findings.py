@@ -4,6 +4,7 @@ from services.kernel.ids import derive, finding_id
 from services.kernel.words import Connection, FindingKind, Phase
 from services.rules.domain.changes import Changes
 from services.rules.domain.effects import Effects, Finding, Moment
+from services.rules.domain.facts import NO_PACK
 from services.rules.domain.unit.state import Unit
 from services.rules.domain.words import CONNECTED, TROUBLES
 
@@ -55,6 +56,17 @@ class Findings:
                 pack.version,
             )
         )
+
+    def passing(self, unit_id: str, kind: FindingKind, phase: Phase, moment: Moment, point: str) -> None:
+        """Add a finding about a unit of which no state is kept."""
+        problem_id = finding_id(unit_id, kind, moment.signal_id)
+        event_id = derive("finding-event", f"{problem_id}|{phase}|{moment.signal_id}")
+        self._effects.findings.append(
+            Finding(
+                event_id, problem_id, unit_id, kind, phase, moment, point, 1, "no policy pack",
+                NO_PACK.pack_id, NO_PACK.version,
+            )
+        )  # fmt: skip
 
     def follow_points(self, unit: Unit, kind: FindingKind, moment: Moment, point: str) -> None:
         """Begin, change or end the finding of `kind` as the open points of the unit demand."""

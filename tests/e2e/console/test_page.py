@@ -615,3 +615,33 @@ async def test_a_district_without_units_is_not_called_well(
     async with desk(chromium, site) as at:
         await at.has(".rate-percent", "不适用")
         await at.has("#units .empty", "此范围内没有单位")
+
+
+LOST = """INSERT INTO alerts.synthetic_alarms (run_id, why, started_at, due_at, sent_at, received_at, outcome, detail)
+    VALUES ('0123456789abcdef', 'schedule', now() - interval '5 min', now() - interval '4 min',
+            now() - interval '299 s', now() - interval '298 s', 'lost', '')"""
+
+
+async def test_the_brigade_sees_what_of_ourselves_fails_and_what_nobody_could_see(
+    chromium: Chromium, site: Console, scenario: Scenario, tmp_path: Path
+) -> None:
+    scenario.execute("TRUNCATE alerts.synthetic_alarms")
+    scenario.execute(LOST)
+    async with desk(chromium, site, "centre") as at:
+        assert await at.page.locator("#system").count() == 0
+    async with desk(chromium, site, "brigade") as at:
+        await at.page.click("#system")
+        await at.has("#whole", "有故障")
+        first = at.page.locator("#items .system-row").first
+        await expect(first).to_contain_text("自检报警")
+        await expect(first).to_contain_text("deploy/RUNBOOK.md#firenetsyntheticalarmfailing")
+        await expect(at.page.locator("#stages [data-passed=false]")).to_have_count(5)
+        await expect(at.page.locator(".system-row[data-state=unknown]", has_text="消息代理证书")).to_contain_text(
+            "看不到"
+        )
+        await expect(at.page.locator("#none")).to_be_visible()
+        await at.page.screenshot(path=tmp_path / "health.png", full_page=True)
+        await at.page.click("#language")
+        await at.has("#whole", "Something fails")
+        assert at.complaints == []
+    scenario.execute("TRUNCATE alerts.synthetic_alarms")

@@ -328,6 +328,7 @@ def finding(
     *,
     at: datetime | None = None,
     pack: Pack | None = None,
+    point: str | None = None,
 ) -> Record:
     detected = at or CLOCK.now()
     identity = finding_id(unit_id, kind, cause)
@@ -340,6 +341,7 @@ def finding(
         detected_at=detected,
         cause="deadline" if phase is Phase.BEGAN else "signal",
         signal_id=cause if kind is FindingKind.FIRE else None,
+        point=Point(address=point) if point else None,
         evidence=Evidence(topic="firenet.signals.v1", partition=3, offset=4711),
         clause="000 二(二) last item",
         pack=PackRef(pack_id="sample-2026", version=1),

@@ -600,3 +600,36 @@ async def test_a_screens_name_and_key_are_no_way_in_for_anything_else(site: Cons
     with pytest.raises(BadAccount):
         await app.add_screen(site.settings, name="centre", display_name="x", days=30)
     assert [screen.username for screen in await app.list_screens(site.settings)] == ["hall"]
+
+
+async def test_the_system_s_health_is_the_brigade_s_and_names_every_instance(scenario: Scenario) -> None:
+    (nobody,) = free_ports(1)
+    async with (
+        console(scenario.dsn) as first,
+        console(
+            scenario.dsn,
+            health_services={
+                "console": ("127.0.0.1", first.settings.status_port),
+                "rules": ("127.0.0.1", nobody),
+                "none": ("no-such-name.invalid", 1),
+            },
+        ) as site,
+    ):
+        for name in ("centre", "health"):
+            async with site.signed_in(name) as browser:
+                assert (await browser.http.get("/api/v1/health")).status_code == 403
+                assert (await browser.http.get("/health")).status_code == 403
+        async with site.client() as client:
+            assert (await client.get("/api/v1/health")).status_code == 401
+            assert (await client.get("/health")).headers["location"] == "/login?next=%2Fhealth"
+        async with site.signed_in("brigade") as browser:
+            assert (await browser.http.get("/health")).status_code == 200
+            seen = (await browser.http.get("/api/v1/health")).json()
+        services = {
+            one["name"]: (one["state"], [each["state"] for each in one["instances"]]) for one in seen["services"]
+        }
+        assert services == {"console": ("well", ["well"]), "rules": ("bad", ["bad"]), "none": ("bad", [])}
+        states = {one["name"]: one["state"] for one in seen["items"]}
+        assert (states["database"], states["lag"], states["synthetic"]) == ("well", "well", "unknown")
+        assert (states["gaps"], states["broker_certificate"]) == ("unknown", "unknown")
+        assert seen["state"] == "bad"

@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from services.ingest.domain.directory import Device, Directory, RegistrationStatus, Version
+from services.ingest.domain.directory import Device, Directory, RegistrationStatus, Sender, Version
+from services.kernel.synthetic import SYNTHETIC
 
 MOVED = [
     Version(date(2026, 1, 1), "U1", None),
@@ -95,3 +96,12 @@ def test_an_address_that_two_gateways_hold_is_nobodys() -> None:
     for name in ("G1", "G2"):
         known.put(name, [Version(date(2026, 1, 1), "U1", None, device(1))])
     assert known.gateway_at(device(1).address or b"", at(2, 1)) is None
+
+
+def test_the_synthetic_gateway_is_in_no_register_and_one_of_the_register_goes_before_it() -> None:
+    known = Directory()
+    assert known.sender(SYNTHETIC, at(2, 1)) == Sender(SYNTHETIC)
+    assert len(known) == 0
+    known.put(SYNTHETIC, MOVED)
+    assert known.sender(SYNTHETIC, at(2, 1)) == Sender("U1")
+    assert known.sender(SYNTHETIC.lower(), at(2, 1)) is RegistrationStatus.UNKNOWN

@@ -45,6 +45,7 @@ NOT_OF_THE_PAGE = (
     "report.js",
     "reports.js",
     "shared.js",
+    "system.js",
     "wall.js",
 )
 """Modules that the live page does not import: those of other pages, and the shared worker."""
@@ -54,6 +55,7 @@ READABLE = (
     "/account",
     "/adjustments",
     "/documents",
+    "/health",
     "/history",
     "/refusals",
     "/registry",

@@ -32,6 +32,7 @@ from services.console.adapters.web.parts import parts_routes
 from services.console.adapters.web.refusals import RefusalApi, refusal_routes
 from services.console.adapters.web.register import RegisterApi, RegisterPages, register_routes
 from services.console.adapters.web.reports import ReportsApi, report_routes
+from services.console.adapters.web.system import SystemPages, system_routes
 from services.console.domain.errors import (
     AccountExists,
     AdjustmentRefused,
@@ -72,6 +73,7 @@ from services.console.ports import (
     Refusals,
     RegisterWork,
     Reports,
+    SystemHealths,
     Throttle,
 )
 from services.runtime.clock import Clock
@@ -148,6 +150,7 @@ def build_site(
     adjustments: Adjustments,
     register: RegisterWork,
     accounts: AccountWork,
+    healths: SystemHealths,
     clock: Clock,
     metrics: Metrics,
     options: SiteOptions,
@@ -206,6 +209,7 @@ def build_site(
             api, AccountApi(authenticator, accounts, cookies, metrics), AccountPages(pages, authenticator, cookies)
         )
     )
+    app.include_router(system_routes(SystemPages(api, healths, pages, authenticator, cookies)))
     mimetypes.add_type("text/javascript", ".js")
     app.mount(f"/static/{build}", Assets(directory=texts.STATIC))
     answer_error = _handle_errors(app, pages)

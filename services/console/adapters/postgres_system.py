@@ -1,0 +1,52 @@
+"""What the database tells of FireNet itself."""
+
+from datetime import datetime, timedelta
+
+from services.console.adapters.postgres_read import translated
+from services.console.adapters.refusal_copy import all_rows
+from services.console.adapters.statements import SQL
+from services.console.domain.freshness import PartitionVisibility
+from services.console.domain.system_health import Stored, SyntheticSeen
+from services.kernel.words import VisibilityState
+from services.runtime.postgres import Pool
+
+STAGES = ("sent", "received", "alarm", "rules", "case", "notice", "receipt")
+DAY = timedelta(days=1)
+
+
+class PostgresSystem:
+    """See ports.SystemStore."""
+
+    def __init__(self, pool: Pool, deadline_s: float = 5.0) -> None:
+        self._pool = pool
+        self._deadline_s = deadline_s
+
+    async def stored(self, now: datetime) -> Stored:
+        since = {"since": now - DAY}
+        async with translated(self._deadline_s), self._pool.connection() as connection:
+            partitions = await all_rows(connection, SQL["visibility"], None)
+            ((waiting, oldest),) = await all_rows(connection, SQL["system_deliveries"], None)
+            ((findings,),) = await all_rows(connection, SQL["system_findings"], None)
+            ((refused,),) = await all_rows(connection, SQL["system_refused"], since)
+            ((size,),) = await all_rows(connection, SQL["system_size"], None)
+            ((certificates, first_end),) = await all_rows(connection, SQL["system_certificates"], since)
+            synthetic = await all_rows(connection, SQL["system_synthetic"], None)
+        return Stored(
+            partitions=tuple(PartitionVisibility(row[0], row[1], VisibilityState(row[2])) for row in partitions),
+            waiting=waiting,
+            oldest_due=oldest,
+            findings_waiting=findings,
+            refused=refused,
+            database_bytes=size,
+            certificates=certificates,
+            first_end=first_end,
+            synthetic=_synthetic(synthetic[0]) if synthetic else None,
+        )
+
+
+def _synthetic(row: tuple[object, ...]) -> SyntheticSeen:
+    outcome, started_at, detail, *passed = row
+    assert isinstance(started_at, datetime)
+    stages = {name: at for name, at in zip(STAGES, passed, strict=True) if isinstance(at, datetime)}
+    missing = tuple(name for name in STAGES if name not in stages)
+    return SyntheticSeen(str(outcome), started_at, stages, missing, str(detail))

@@ -1,0 +1,23 @@
+-- How FireNet itself is: bounded questions, none of them walks over a table that grows.
+
+-- system_deliveries --
+-- What is held on purpose, or rests before it is tried again, is not due.
+SELECT count(*), min(next_attempt_at) FROM (
+    SELECT next_attempt_at FROM alerts.notices
+    WHERE state IN ('pending', 'sending') AND next_attempt_at <= now() LIMIT 10000) AS due
+
+-- system_findings --
+SELECT count(*) FROM (SELECT FROM rules.outbox LIMIT 10000) AS waiting
+
+-- system_refused --
+SELECT coalesce(sum(refused), 0)::bigint FROM console.refusal_counts WHERE hour >= %(since)s
+
+-- system_size --
+SELECT pg_database_size(current_database())
+
+-- system_certificates --
+SELECT count(*), min(expires_at) FROM registry.certificates WHERE revoked_at IS NULL AND expires_at > %(since)s
+
+-- system_synthetic --
+SELECT outcome, started_at, detail, sent_at, received_at, alarm_at, rules_at, case_at, notice_at, receipt_at
+FROM alerts.synthetic_alarms WHERE outcome IS NOT NULL ORDER BY started_at DESC LIMIT 1
