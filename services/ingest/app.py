@@ -312,11 +312,8 @@ class Process:
 
     def readiness(self) -> Readiness:
         checks = {"name": self.names.problem()}
-        if self._ingest is not None:
-            checks |= self._ingest.readiness().checks
-        return Readiness(
-            ready=self._ingest is not None and all(word == "ok" for word in checks.values()), checks=checks
-        )
+        checks |= {"lanes": "not begun yet"} if self._ingest is None else self._ingest.readiness().checks
+        return Readiness(ready=all(word == "ok" for word in checks.values()), checks=checks)
 
     async def _work(self, stop: Stop) -> None:
         name = await self.names.name(stop)

@@ -41,7 +41,8 @@ async def test_a_second_process_under_a_name_in_use_says_so_and_waits_until_it_i
 
 
 @pytest.mark.chaos
-async def test_members_that_start_at_once_have_names_of_their_own_and_share_the_messages(site: Site) -> None:
+async def test_members_that_start_at_once_have_names_of_their_own_and_share_the_messages(own_broker_site: Site) -> None:
+    site = own_broker_site  # names from the series are the same in each test, and so would be the sessions
     gateways = await site.gateways(2)
     members = [site.member() for _ in range(3)]
     await asyncio.gather(*(member.start() for member in members))
@@ -59,8 +60,9 @@ async def test_members_that_start_at_once_have_names_of_their_own_and_share_the_
 
 
 @pytest.mark.chaos
-async def test_what_waits_for_a_member_that_is_gone_is_read_by_one_that_is_there(site: Site) -> None:
+async def test_what_waits_for_a_member_that_is_gone_is_read_by_one_that_is_there(own_broker_site: Site) -> None:
     """Stopped, killed and frozen; each time with messages dealt out to it that it has not read."""
+    site = own_broker_site  # names from the series are the same in each test, and so would be the sessions
     gateways = await site.gateways(2)
     stays, goes = site.member(), site.member()
     await stays.start()
