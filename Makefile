@@ -39,13 +39,14 @@ run: $(VENV)/.have-embedded ## the same parts for real use, data kept under var/
 
 # Most tests wait for real servers: two files at a time, each with servers of its own, take little more than half as long.
 test: $(VENV)/.have-dev ## everything that can run here: unit, contract, integration, end to end, containers where Docker is
+	@$(BIN)/python -m deploy.stack.warm_up || echo "Kafka starts slowly"
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --hypothesis-profile=fixed
 
 test-again: $(VENV)/.have-dev ## run what failed in the last `make test` once more, each alone; say what is flaky
 	@$(BIN)/python -m tests.again
 
-test-unit: $(VENV)/.have-dev ## the fast tier: no server, about a minute on two cores
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile tests/unit tests/contract/schemas
+test-unit: $(VENV)/.have-dev ## the fast tier: no server, nothing thorough
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not thorough" tests/unit tests/contract/schemas
 
 test-containers: $(VENV)/.have-dev ## the tests on Mosquitto, Kafka and TimescaleDB in containers
 	@$(BIN)/python -m pytest -m container

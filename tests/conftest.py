@@ -1,6 +1,7 @@
 """Fixtures for every test: the embedded real parts."""
 
 import gc
+import os
 
 import hypothesis
 import pytest
@@ -17,7 +18,10 @@ hypothesis.settings.register_profile("fixed", hypothesis.settings.get_profile("p
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """With several workers each takes free ports from a range of its own: none can be taken between look and use."""
+    """Have Java compile once: a Kafka of a test ends before compiling anew what it does often would pay.
+
+    With several workers each takes free ports from a range of its own: none can be taken between look and use."""
+    os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
     worker = getattr(config, "workerinput", None)
     if worker is not None:
         number, count = int(worker["workerid"].removeprefix("gw")), worker["workercount"]

@@ -49,9 +49,13 @@ def kafka_broker(kafka_server: Kafka) -> str:
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """PostgreSQL 18 on a free port, shared: use `database` unless the test breaks the server itself."""
+    """PostgreSQL 18 on a free port, shared: use `database` unless the test breaks the server itself.
+
+    It does not wait for the disk: a database for each test is ten megabytes that nobody will want after a power cut.
+    """
     (port,) = free_ports(1)
-    yield from run_part(Postgres(tmp_path_factory.mktemp("postgres"), port=port, max_connections=200))
+    folder = tmp_path_factory.mktemp("postgres")
+    yield from run_part(Postgres(folder, port=port, max_connections=200, survives_power_cut=False))
 
 
 @contextmanager

@@ -48,14 +48,17 @@ class Postgres(ChildPart):
         max_connections: int = 100,
         shared_buffers_mb: int = 128,
         space_floor_mb: int = 512,
+        survives_power_cut: bool = True,
         clock: Clock | None = None,
     ) -> None:
+        """Without `survives_power_cut` nothing waits for the disk; a `kill -9` still loses nothing."""
         super().__init__(folder, clock=clock)
         self.port = port
         self.setting = setting
         self.max_connections = max_connections
         self.shared_buffers_mb = shared_buffers_mb
         self.space_floor_mb = space_floor_mb
+        self.survives_power_cut = survives_power_cut
 
     @property
     def data(self) -> Path:
@@ -100,7 +103,7 @@ class Postgres(ChildPart):
             "max_connections": self.max_connections,
             "shared_buffers": f"{self.shared_buffers_mb}MB",
             "max_wal_size": "1GB",
-            "fsync": "on",
+            "fsync": "on" if self.survives_power_cut else "off",
             "synchronous_commit": "on",
             "timezone": "UTC",
             "log_timezone": "UTC",

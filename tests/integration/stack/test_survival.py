@@ -100,6 +100,7 @@ def test_postgres_has_every_committed_row_after_kill_9_with_a_session_open(tmp_p
             postgres.start()
         with psycopg.connect(postgres.dsn()) as session:
             assert session.execute("SELECT count(*) FROM kept").fetchone() == (1000,)
+            assert session.execute("SHOW fsync").fetchone() == ("on",), "whatever the shared server of the tests does"
         assert postgres.password == password
         assert (postgres.folder / "password").stat().st_mode & 0o077 == 0
     finally:

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -136,6 +137,7 @@ def _drop(row: Row) -> str:
     return row.notice.notice_id if row.notice.purpose is Purpose.ALL_CLEAR else ""
 
 
+@pytest.mark.thorough
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(MOVES, min_size=1, max_size=30))
 def test_promises_hold_in_every_noisy_story(moves: list[tuple[object, ...]]) -> None:

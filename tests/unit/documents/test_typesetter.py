@@ -22,6 +22,8 @@ from services.kernel.words import FileKind, Instrument, Language
 from tests.unit.documents.build import at
 from tests.unit.documents.samples import VARIANTS, sample
 
+pytestmark = pytest.mark.thorough
+
 RENDERER = TemplateRenderer()
 LARGE = 10**7
 needs_fonts = pytest.mark.skipif(not find_fonts().complete, reason="no Chinese font: apt-get install fonts-noto-cjk")

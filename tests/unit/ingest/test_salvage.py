@@ -375,6 +375,7 @@ PARTS = st.sampled_from(
 )  # fmt: skip
 
 
+@pytest.mark.thorough
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(PARTS, max_size=40).map("".join) | st.text(max_size=60), st.sampled_from(["utf-8", "gb18030", "utf-16"])

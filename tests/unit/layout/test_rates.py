@@ -71,6 +71,7 @@ def in_prometheus_and_grafana() -> Iterator[tuple[str, str]]:
         yield from ((name, found) for found in divisions.in_promql(expression))
 
 
+@pytest.mark.thorough
 def test_nothing_else_divides_counts_or_floors_a_percentage() -> None:
     assert in_files() - set(OF_TEXTS) == set()
 

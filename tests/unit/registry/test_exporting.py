@@ -165,6 +165,7 @@ ENTITIES = (
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("chinese", [True, False])
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -78,6 +78,7 @@ def test_a_pack_of_three_million_values_is_refused(tmp_path: Path) -> None:
     assert caught.value.errors[0].found == "a larger one"
 
 
+@pytest.mark.thorough
 def test_thousands_of_errors_of_a_pack_are_all_counted(tmp_path: Path) -> None:
     text = PACK_FILE.read_text(encoding="utf-8")
     strangers = ", ".join(f"stranger{number}" for number in range(8_000))

@@ -43,6 +43,7 @@ def encoded(at: datetime = AT, name: str = "a" * 32, **more: Any) -> bytes:
     )
 
 
+@pytest.mark.thorough
 @settings(max_examples=300, deadline=None)
 @given(
     name=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40),

@@ -160,6 +160,7 @@ def test_the_last_word_counts_whatever_was_said_before(
     assert centre.problems(kind).count("began") == opened
 
 
+@pytest.mark.thorough
 @QUICK
 @given(
     st.sampled_from([form for form in FORMS if form.carrier is None]),

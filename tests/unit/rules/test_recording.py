@@ -9,6 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from services.rules.domain.words import Aspect
 from tests.unit.rules.stories import fresh, play, random_steps, tell
 
@@ -36,6 +38,7 @@ def digests() -> dict[str, dict[str, str]]:
     }
 
 
+@pytest.mark.thorough
 def test_recorded_stories_are_told_as_they_were() -> None:
     assert digests() == json.loads(RECORDED.read_text())
 

@@ -72,6 +72,7 @@ records = st.builds(
 ) | st.builds(GatewayRecord, id=identifiers, versions=st.lists(gateway_versions(), min_size=1, max_size=3).map(tuple))
 
 
+@pytest.mark.thorough
 @settings(max_examples=100, deadline=None)
 @given(record=records, name=texts.filter(bool), subject=st.none() | texts, at=instants)
 def test_whatever_our_encoder_writes_both_ways_agree(

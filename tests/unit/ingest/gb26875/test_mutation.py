@@ -80,6 +80,7 @@ def check(raw: bytes, profile: DeviceProfile) -> bool:
     return True
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", SEEDS)
 def test_damage_gives_a_frame_or_a_typed_error_and_never_a_silent_change(seed: int) -> None:
     chance = random.Random(seed)

@@ -25,6 +25,7 @@ from services.ingest.domain.gb26875.layout import TYPES
 from tests.unit.ingest.gb26875.strategies import PROFILE, adus, frames, frames_with
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("code", sorted(TYPES))
 @given(data=st.data())
 @settings(max_examples=8, deadline=None)
