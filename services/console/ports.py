@@ -26,7 +26,6 @@ from services.console.domain.rates import RateCounts
 from services.console.domain.refusals import Place, RefusalDetail, RefusalPage, RefusalQuery, ReplayOrder
 from services.console.domain.register import (
     Entity,
-    EntityKind,
     EntityPage,
     EntityQuery,
     HandedIn,
@@ -39,7 +38,7 @@ from services.console.domain.report import ListedPeriod, Report, ReportQuery, Sh
 from services.console.domain.system_health import ServiceSeen, Stored, SystemHealth
 from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
 from services.console.domain.viewer import BodyCode, Slice, Username, Viewer
-from services.kernel.words import AdjustmentState, FileKind, Language, Period, Verification
+from services.kernel.words import AdjustmentState, EntityKind, FileKind, Language, Period, Verification
 
 
 class ReadModel(Protocol):

@@ -554,6 +554,25 @@ PERIODS_BY_LENGTH = tuple(Period)
 """Shortest first."""
 
 
+class EntityKind(StrEnum):
+    """Of what the register takes rows, from a file or a form."""
+
+    UNIT = "unit"
+    GATEWAY = "gateway"
+    CONTACT = "contact"
+    DEPARTMENT = "department"
+
+
+class ProposalKind(StrEnum):
+    """What a proposal may hold: rows of a kind, or a policy pack."""
+
+    UNIT = "unit"
+    GATEWAY = "gateway"
+    CONTACT = "contact"
+    DEPARTMENT = "department"
+    PACK = "pack"
+
+
 class WorkingCalendarName(StrEnum):
     """Which working days are meant: `CN` those of mainland China, adjusted days (调休) included."""
 

@@ -9,18 +9,16 @@ from services.console.adapters.statements import SQL
 from services.console.domain.errors import NotFound
 from services.console.domain.register import (
     Entity,
-    EntityKind,
     EntityPage,
     EntityQuery,
     EntityRow,
     EntityVersion,
     PackRow,
-    ProposalKind,
     ProposalPage,
     ProposalRow,
 )
 from services.console.domain.viewer import WHOLE, Slice
-from services.kernel.words import AdjustmentState
+from services.kernel.words import AdjustmentState, EntityKind, ProposalKind
 from services.runtime.postgres import Pool
 
 MAX_VERSIONS = 400

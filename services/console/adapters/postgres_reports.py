@@ -80,7 +80,7 @@ class _Reading:
 
     async def report(self, centre: bool) -> Report:
         withheld: dict[str, Withheld] = {}
-        ((seen_to,),) = await self._rows("report_seen_to")
+        ((seen_to,),) = await self._rows(SQL["report_seen_to"])
         figures = await self._figures()
         kept = self.query.begins_at >= kept_from(self.now, LEAST_DAYS)
         lost = await self._outages(seen_to, withheld) if kept else None
@@ -88,9 +88,9 @@ class _Reading:
         cases = papers = own = None
         steps: tuple[tuple[str, int], ...] = ()
         if kept:
-            cases = tuple(CaseCounts(*row) for row in await self._rows("report_cases"))
-            steps = tuple((str(step), int(count)) for step, count in await self._rows("report_steps"))
-            papers = tuple(PaperCounts(*row) for row in await self._rows("report_papers", now=self.now))
+            cases = tuple(CaseCounts(*row) for row in await self._rows(SQL["report_cases"]))
+            steps = tuple((str(step), int(count)) for step, count in await self._rows(SQL["report_steps"]))
+            papers = tuple(PaperCounts(*row) for row in await self._rows(SQL["report_papers"], now=self.now))
             own = await self._centre() if centre else None
         else:
             withheld |= dict.fromkeys(("outages", "cases", "papers", "centre"), Withheld.NOT_KEPT)
@@ -99,7 +99,7 @@ class _Reading:
             cases=cases, steps=steps, papers=papers, centre=own, withheld=withheld,
         )  # fmt: skip
 
-    async def _rows(self, name: str, **more: Any) -> list[Row]:
+    async def _rows(self, statement: str, **more: Any) -> list[Row]:
         query = self.query
         parameters = {
             "dimension": query.subject.dimension.value,
@@ -108,12 +108,12 @@ class _Reading:
             "begins": query.begins_at,
             "ends": query.ends_at,
         }
-        statement = SQL[name].format(members=MEMBERS[query.subject.dimension])
-        return await _all(self.connection, statement, parameters | more)
+        members = MEMBERS[query.subject.dimension]
+        return await _all(self.connection, statement.format(members=members), parameters | more)
 
     async def _figures(self) -> tuple[Figure, ...]:
         of: dict[tuple[str, str], list[Row]] = {}
-        for row in await self._rows("report_figures"):
+        for row in await self._rows(SQL["report_figures"]):
             of.setdefault((row[0], row[1]), []).append(row)
         return tuple(_figure(scope, metric, revisions) for (scope, metric), revisions in of.items())
 
@@ -123,13 +123,13 @@ class _Reading:
             withheld["outages"] = Withheld.NOT_SEEN if begins <= self.now else Withheld.NOT_BEGUN
             return None
         until = min(self.query.ends_at, seen_to)
-        told = await self._rows("report_changes", until=until, most=MOST_CHANGES + 1)
+        told = await self._rows(SQL["report_changes"], until=until, most=MOST_CHANGES + 1)
         if len(told) > MOST_CHANGES:
             withheld["outages"] = Withheld.TOO_MANY
             return None
         changes = [Change(row[0], (row[1], row[2]), *row[3:]) for row in told]
         unit_ids = sorted({change.unit_id for change in changes})
-        memberships = await self._rows("report_memberships", until=until, unit_ids=unit_ids)
+        memberships = await self._rows(SQL["report_memberships"], until=until, unit_ids=unit_ids)
         return tuple(outages(changes, [Membership(*row) for row in memberships], begins, until))
 
     async def _blocking(self, figures: Sequence[Figure], withheld: dict[str, Withheld]) -> tuple[Blocking, ...] | None:
@@ -141,12 +141,12 @@ class _Reading:
         if not judged:
             return ()
         days = (self.query.last - self.query.first).days + 1
-        ((members,),) = await self._rows("report_members")
+        ((members,),) = await self._rows(SQL["report_members"])
         if members * days > MOST_UNIT_DAYS:
             withheld["blocking"] = Withheld.TOO_MANY
             return None
         first, last = day_number(self.query.first), day_number(self.query.last)
-        found = await self._rows("report_unit_times", first=first, last=last)
+        found = await self._rows(SQL["report_unit_times"], first=first, last=last)
         made = []
         for scope, publication in judged.items():
             units = [UnitTime(row[0], (row[1], row[2]), _ratio(row[4:8])) for row in found if scope in row[3]]
@@ -156,10 +156,10 @@ class _Reading:
         return tuple(made)
 
     async def _centre(self) -> Centre:
-        fires = await self._rows("report_fires", most=MOST_FIRES)
+        fires = await self._rows(SQL["report_fires"], most=MOST_FIRES)
         touches = [first - shown for shown, first, _ in fires if first is not None]
         acts = [acted - shown for shown, _, acted in fires if acted is not None]
-        ((cases, hours, flooded, busiest),) = await self._rows("report_hours", flood=FLOOD)
+        ((cases, hours, flooded, busiest),) = await self._rows(SQL["report_hours"], flood=FLOOD)
         return Centre(
             len(fires), len(touches), len(acts), _within(touches), _within(acts), max(touches, default=None),
             max(acts, default=None), cases, hours, flooded, busiest,

@@ -9,9 +9,9 @@ from pydantic import SecretStr
 
 from services.console.adapters.registry_client import REFUSALS
 from services.console.domain.errors import BadAdjustment, ConsoleError, FaultyFile, RegistryUnavailable
-from services.console.domain.register import EntityKind, HandedIn, ProposalDecision, Taken
+from services.console.domain.register import HandedIn, ProposalDecision, Taken
 from services.console.domain.viewer import Viewer
-from services.kernel.words import Language
+from services.kernel.words import EntityKind, Language
 from services.runtime.logging import get_logger
 
 FILE_DEADLINE_S = 120.0

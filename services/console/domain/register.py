@@ -8,24 +8,7 @@ from typing import Any
 
 from services.console.domain.errors import NotAllowed
 from services.console.domain.viewer import Role, Viewer
-from services.kernel.words import AdjustmentState
-
-
-class EntityKind(StrEnum):
-    UNIT = "unit"
-    GATEWAY = "gateway"
-    CONTACT = "contact"
-    DEPARTMENT = "department"
-
-
-class ProposalKind(StrEnum):
-    """What a proposal may hold: rows of a kind, or a policy pack."""
-
-    UNIT = "unit"
-    GATEWAY = "gateway"
-    CONTACT = "contact"
-    DEPARTMENT = "department"
-    PACK = "pack"
+from services.kernel.words import AdjustmentState, EntityKind, ProposalKind
 
 
 class ProposalDecision(StrEnum):

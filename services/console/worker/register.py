@@ -7,7 +7,6 @@ from typing import Any, Literal
 from services.console.domain.errors import NotFound
 from services.console.domain.register import (
     Entity,
-    EntityKind,
     EntityPage,
     EntityQuery,
     HandedIn,
@@ -21,7 +20,7 @@ from services.console.domain.register import (
 )
 from services.console.domain.viewer import Viewer
 from services.console.ports import RegisterBook, RegisterOrders
-from services.kernel.words import AdjustmentState, Language
+from services.kernel.words import AdjustmentState, EntityKind, Language
 
 
 class RegisterDesk:

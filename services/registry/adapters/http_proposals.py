@@ -17,6 +17,7 @@ from fastapi import FastAPI, Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import Field, StringConstraints
 
+from services.kernel.words import EntityKind, ProposalKind
 from services.registry.adapters import effect_text
 from services.registry.adapters.http_api import ID, Decision, Who
 from services.registry.adapters.sheets import FORMS, pack_yaml
@@ -48,7 +49,6 @@ AT_ONCE = 2
 """Each holds a file and the register in memory, and the register's lock lets only one work anyway."""
 ProposalIdPath = Annotated[str, Path(pattern=ID)]
 PackVersion = Annotated[int, Path(ge=1, le=1_000_000)]
-FileKind = Literal["unit", "gateway", "contact", "department"]
 Cell = Annotated[str, StringConstraints(max_length=2_000)]
 MEDIA = {"csv": "text/csv; charset=utf-8", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 
@@ -68,7 +68,7 @@ T = TypeVar("T")
 class Handed(Who):
     """A file (`content`, base64) or a form (`row`: texts by field); one of the two."""
 
-    kind: Literal["unit", "gateway", "contact", "department", "pack"]
+    kind: ProposalKind
     file_name: str = Field(default="", max_length=MAX_FILE_NAME)
     content: str | None = Field(default=None, max_length=BODY_BYTES)
     row: dict[str, Cell] | None = Field(default=None, max_length=64)
@@ -200,14 +200,14 @@ def _add_files(app: FastAPI, opened: Opened) -> None:
         return Response(file, media_type="application/octet-stream")
 
     @app.get("/v1/forms/{kind}")
-    async def form(kind: FileKind, id: Annotated[str | None, Query(pattern=ID)] = None) -> dict[str, Any]:  # noqa: A002
+    async def form(kind: EntityKind, id: Annotated[str | None, Query(pattern=ID)] = None) -> dict[str, Any]:  # noqa: A002
         async with opened("registry") as desk:
             row = await desk.form(Kind(kind), id)
         return {"row": row, "columns": [_column(column) for column in COLUMNS[Kind(kind)]]}
 
     @app.get("/v1/export/{kind}")
     async def export(
-        kind: FileKind, form: Literal["csv", "xlsx"] = "xlsx", lang: Annotated[str, Query(pattern="^(zh|en)$")] = "zh"
+        kind: EntityKind, form: Literal["csv", "xlsx"] = "xlsx", lang: Annotated[str, Query(pattern="^(zh|en)$")] = "zh"
     ) -> Response:
         async with opened("registry") as desk:
             written = await desk.export(Kind(kind), chinese=lang == "zh")

@@ -21,6 +21,12 @@ ALLOWED = {
     (f"{KERNEL}.CaseEvent", f"{ALERTS}.lifecycle.Action"): "a step waits for little of what may become of a case",
     (f"{KERNEL}.Phase", f"{ALERTS}.event.Happening"): "what the fire lane says of a fire is no phase of a finding",
     (f"{KERNEL}.BodyKind", f"{KERNEL}.Recipient"): "a step tells all bodies of a kind, or others",
+    (f"{KERNEL}.EntityKind", f"{KERNEL}.ProposalKind"): "a policy pack is no row",
+    (f"{KERNEL}.EntityKind", "services.registry.domain.entities.Kind"): "packs and adjustments are no rows",
+    (f"{KERNEL}.ProposalKind", "services.registry.domain.entities.Kind"): "an adjustment has an order of its own",
+    ("services.console.domain.register.ProposalDecision", "services.console.domain.adjustments.Decision"): (
+        "what was taken into the register is not ended sooner"
+    ),
     ("services.compliance.domain.connection.Link", f"{KERNEL}.Connection"): "what the register adds is not of a link",
 }
 """A part and its whole, and why there are both."""

@@ -16,18 +16,10 @@ from services.console.adapters.web.guard import CSRF_HEADER, Cookies, check_csrf
 from services.console.adapters.web.pages import Pages, to_sign_in
 from services.console.domain.accounts import Session
 from services.console.domain.errors import ConsoleError, NotSignedIn
-from services.console.domain.register import (
-    EntityKind,
-    EntityQuery,
-    HandedIn,
-    ProposalDecision,
-    ProposalKind,
-    Taken,
-    may_read_register,
-)
+from services.console.domain.register import EntityQuery, HandedIn, ProposalDecision, Taken, may_read_register
 from services.console.metrics import Metrics
 from services.console.ports import Authentication, RegisterWork
-from services.kernel.words import AdjustmentState, Language
+from services.kernel.words import AdjustmentState, EntityKind, Language, ProposalKind
 from services.runtime.logging import get_logger
 
 MAX_TEXT = 500
