@@ -42,7 +42,7 @@ MOST_CHANGES = 50_000
 MOST_FIRES = 20_000
 MOST_UNIT_DAYS = 700_000
 """Rows of units and days that are summed for the units below a target: a month of 20 000 units, some two seconds."""
-MEMBERS = {
+SLICES = {
     Dimension.DISTRICT: SQL["report_district"],
     Dimension.TOWN: SQL["report_town"],
     Dimension.DEPARTMENT: SQL["report_department"],
@@ -108,8 +108,8 @@ class _Reading:
             "begins": query.begins_at,
             "ends": query.ends_at,
         }
-        members = MEMBERS[query.subject.dimension]
-        return await _all(self.connection, statement.format(members=members), parameters | more)
+        filled = statement.format(slice=SLICES[query.subject.dimension])
+        return await _all(self.connection, filled, parameters | more)
 
     async def _figures(self) -> tuple[Figure, ...]:
         of: dict[tuple[str, str], list[Row]] = {}

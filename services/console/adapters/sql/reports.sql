@@ -56,7 +56,7 @@ FROM (
          WHERE unit_id = one.unit_id AND aspect = 'duty' AND effective_at < %(begins)s
          ORDER BY effective_at DESC LIMIT 4)
     ) AS told
-    WHERE {members}
+    WHERE {slice}
 ) AS all_told
 WHERE lost > 0
 LIMIT %(most)s
@@ -71,7 +71,7 @@ WHERE lost.subject_kind = 'unit' AND lost.kind = 'connection_lost' AND lost.subj
   AND common.cause_key IS NOT NULL
 
 -- report_members --
-SELECT count(*) FROM rules.units WHERE {members}
+SELECT count(*) FROM rules.units WHERE {slice}
 
 -- report_unit_times --
 -- The parts of the published figure, unit by unit, as compliance keeps them.
@@ -79,20 +79,20 @@ SELECT one.unit_id, one.name, one.name_en, one.scopes, sum((day.parts -> 1 ->> 0
        sum((day.parts -> 1 ->> 1)::numeric), sum((day.parts -> 1 ->> 2)::numeric), sum((day.parts -> 1 ->> 3)::numeric)
 FROM rules.units AS one
 JOIN compliance.unit_days AS day ON day.unit_id = one.unit_id AND day.day >= %(first)s AND day.day <= %(last)s
-WHERE {members}
+WHERE {slice}
 GROUP BY one.unit_id
 
 -- report_cases --
 SELECT kind, count(*), count(*) FILTER (WHERE state = 'closed'), count(*) FILTER (WHERE acknowledged_at IS NOT NULL)
 FROM alerts.cases
-WHERE opened_at >= %(begins)s AND opened_at < %(ends)s AND {members}
+WHERE opened_at >= %(begins)s AND opened_at < %(ends)s AND {slice}
 GROUP BY kind ORDER BY kind
 
 -- report_steps --
 SELECT taken.step, count(*)
 FROM alerts.cases AS one
 JOIN alerts.steps AS taken ON taken.case_id = one.case_id
-WHERE one.opened_at >= %(begins)s AND one.opened_at < %(ends)s AND {members}
+WHERE one.opened_at >= %(begins)s AND one.opened_at < %(ends)s AND {slice}
 GROUP BY taken.step ORDER BY taken.step
 
 -- report_papers --
@@ -115,7 +115,7 @@ CROSS JOIN LATERAL (
            count(*) FILTER (WHERE kind = 'appeal') AS appeals
     FROM documents.submissions AS submission WHERE submission.document_id = paper.document_id
 ) AS handed
-WHERE paper.issued_at >= %(begins)s AND paper.issued_at < %(ends)s AND paper.state <> 'draft' AND {members}
+WHERE paper.issued_at >= %(begins)s AND paper.issued_at < %(ends)s AND paper.state <> 'draft' AND {slice}
 GROUP BY paper.instrument ORDER BY paper.instrument
 
 -- report_fires --
@@ -132,13 +132,13 @@ CROSS JOIN LATERAL (
     ) AS done
     WHERE action IN ('owned', 'verified', 'acknowledged', 'acknowledged_after_end')
 ) AS touched
-WHERE one.kind = 'fire' AND one.opened_at >= %(begins)s AND one.opened_at < %(ends)s AND {members}
+WHERE one.kind = 'fire' AND one.opened_at >= %(begins)s AND one.opened_at < %(ends)s AND {slice}
 LIMIT %(most)s
 
 -- report_hours --
 SELECT coalesce(sum(cases), 0)::bigint, count(*), count(*) FILTER (WHERE cases > %(flood)s), coalesce(max(cases), 0)
 FROM (
     SELECT count(*) AS cases FROM alerts.cases
-    WHERE opened_at >= %(begins)s AND opened_at < %(ends)s AND {members}
+    WHERE opened_at >= %(begins)s AND opened_at < %(ends)s AND {slice}
     GROUP BY date_trunc('hour', opened_at)
 ) AS hours
