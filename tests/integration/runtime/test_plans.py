@@ -150,7 +150,7 @@ REFUSALS: Plan = {
 }  # fmt: skip
 
 
-SLICE = CONSOLE["report_department"]
+REPORT_SLICE = CONSOLE["report_department"]
 REPORT: Plan = {
     "dimension": "town", "value": "T7", "kind": "day", "begins": datetime(2026, 11, 3, 16, tzinfo=UTC), "first": 20_000,
     "last": 20_030, "ends": datetime(2026, 11, 4, 16, tzinfo=UTC), "until": datetime(2026, 11, 4, 16, tzinfo=UTC),
@@ -298,7 +298,7 @@ REPORT: Plan = {
         pytest.param(CONSOLE["report_periods"], REPORT, "figures_of_slice", id="console: closed periods"),
         pytest.param(CONSOLE["report_figures"], REPORT, "figures_of_slice", id="console: figures of a report"),
         pytest.param(
-            CONSOLE["report_changes"].format(slice=SLICE),
+            CONSOLE["report_changes"].format(slice=REPORT_SLICE),
             {**REPORT, "value": "D7"},
             "transitions_by_unit",
             id="console: outages of a department",
@@ -307,19 +307,19 @@ REPORT: Plan = {
             CONSOLE["report_memberships"], REPORT, "cases_recent_of_subject", id="console: common causes of a report"
         ),
         pytest.param(
-            CONSOLE["report_cases"].format(slice=SLICE), REPORT, "cases_opened", id="console: cases of a report"
+            CONSOLE["report_cases"].format(slice=REPORT_SLICE), REPORT, "cases_opened", id="console: cases of a report"
         ),
         pytest.param(
-            CONSOLE["report_hours"].format(slice=SLICE), REPORT, "cases_opened", id="console: hours of a report"
+            CONSOLE["report_hours"].format(slice=REPORT_SLICE), REPORT, "cases_opened", id="console: hours of a report"
         ),
         pytest.param(
-            CONSOLE["report_papers"].format(slice=SLICE),
+            CONSOLE["report_papers"].format(slice=REPORT_SLICE),
             REPORT,
             "documents_newest",
             id="console: papers of a report",
         ),
         pytest.param(
-            CONSOLE["report_steps"].format(slice=SLICE), REPORT, "steps_pkey", id="console: steps of a report"
+            CONSOLE["report_steps"].format(slice=REPORT_SLICE), REPORT, "steps_pkey", id="console: steps of a report"
         ),
         pytest.param(RULES["retention_horizon"], {}, "figures_of_period", id="rules: what is not closed"),
         pytest.param(RULES["transitions_delete"], AGED, "transitions_effective_at_idx", id="rules: old transitions"),
