@@ -7,11 +7,8 @@ from enum import StrEnum
 
 from services.console.domain.errors import NotAllowed
 from services.console.domain.freshness import PartitionVisibility
-from services.console.domain.viewer import Viewer
+from services.console.domain.viewer import Role, Viewer
 from services.kernel.words import VisibilityState
-
-ROLES = frozenset({"brigade", "admin"})
-"""Roles by name that see it; it names processes and addresses inside our network."""
 
 Value = float | int | str | None
 LAG_LATE, LAG_BAD = timedelta(seconds=20), timedelta(seconds=60)
@@ -126,8 +123,8 @@ class Seen:
 
 
 def may_see_system(viewer: Viewer) -> None:
-    """Raises NotAllowed."""
-    if viewer.role.value not in ROLES:
+    """The brigade and whoever administers: it names processes and addresses inside our network. Raises NotAllowed."""
+    if viewer.role is not Role.BRIGADE and not viewer.administers:
         raise NotAllowed("not for this role")
 
 

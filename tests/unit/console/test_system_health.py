@@ -179,6 +179,7 @@ async def test_departments_centre_and_screens_do_not_see_our_inside() -> None:
         with pytest.raises(NotAllowed):
             await service.now(one)
     assert (await service.now(viewer(Role.BRIGADE))).services
+    assert (await service.now(replace(viewer(Role.CENTRE), administers=True))).services
 
 
 async def test_one_look_serves_whoever_asks_within_some_seconds() -> None:
