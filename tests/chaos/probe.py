@@ -155,7 +155,7 @@ def notices(system: Asks) -> list[Copy]:
     ]
 
 
-_MESSAGE_ID = re.compile(r"<([^@>]+)@")
+_MESSAGE_ID = re.compile(r"<([^.@>]+)[.@]")
 
 
 def heard(system: System) -> Counter[str]:

@@ -42,7 +42,7 @@ MOODS = ("well",) * 8 + ("error", "later", "hang", "cut", "half")
 """`half`: it takes the copy and cuts the answer; one more copy is right then."""
 HANG_S = 12.0
 RESET = struct.pack("ii", 1, 0)
-MESSAGE_ID = re.compile(r"<([^@>]+)@")
+MESSAGE_ID = re.compile(r"<([^.@>]+)[.@]")
 
 
 class Moods:

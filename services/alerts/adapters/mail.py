@@ -84,7 +84,7 @@ class MailServer:
 def message_of(
     notice: Ready, sender: str, clock: Clock, links: SignedLinks = NO_LINKS, reply_to: str | None = None
 ) -> EmailMessage:
-    """Return the mail. Its Message-ID is the notice's id, so that a repeated copy can be told as one.
+    """Return the mail. Its Message-ID begins with the notice's id, so that a repeated copy can be told as one.
 
     Raises ValueError or MessageError for an address that is none.
     """
