@@ -45,7 +45,7 @@ class PostgresRegister:
         if not seen:
             raise NotFound
         asked = {"kind": kind.value, "id": entity_id}
-        versions = await self._all(SQL["register_versions"], WHOLE, **asked, limit=MAX_VERSIONS)
+        versions = await self._all(SQL["register_versions"], slice_, **asked, limit=MAX_VERSIONS)
         related = await self._all(SQL["register_related"], WHOLE, **asked, limit=MAX_RELATED)
         waiting = await self._all(SQL["register_waiting"], WHOLE, **asked, limit=MAX_RELATED)
         return Entity(

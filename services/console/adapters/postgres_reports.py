@@ -91,7 +91,7 @@ class _Reading:
             cases = tuple(CaseCounts(*row) for row in await self._rows(SQL["report_cases"]))
             steps = tuple((str(step), int(count)) for step, count in await self._rows(SQL["report_steps"]))
             papers = tuple(PaperCounts(*row) for row in await self._rows(SQL["report_papers"], now=self.now))
-            own = await self._centre() if centre else None
+            own = await self._centre(withheld) if centre else None
         else:
             withheld |= dict.fromkeys(("outages", "cases", "papers", "centre"), Withheld.NOT_KEPT)
         return Report(
@@ -155,8 +155,11 @@ class _Reading:
             made.append(blocking(scope, publication.target, publication.ratio, missing, units))
         return tuple(made)
 
-    async def _centre(self) -> Centre:
-        fires = await self._rows(SQL["report_fires"], most=MOST_FIRES)
+    async def _centre(self, withheld: dict[str, Withheld]) -> Centre | None:
+        fires = await self._rows(SQL["report_fires"], most=MOST_FIRES + 1)
+        if len(fires) > MOST_FIRES:
+            withheld["centre"] = Withheld.TOO_MANY
+            return None
         touches = [first - shown for shown, first, _ in fires if first is not None]
         acts = [acted - shown for shown, _, acted in fires if acted is not None]
         ((cases, hours, flooded, busiest),) = await self._rows(SQL["report_hours"], flood=FLOOD)

@@ -25,7 +25,7 @@ class PostgresSystem:
         since = {"since": now - DAY}
         async with translated(self._deadline_s), self._pool.connection() as connection:
             partitions = await all_rows(connection, SQL["visibility"], None)
-            ((waiting, oldest),) = await all_rows(connection, SQL["system_deliveries"], None)
+            ((waiting, due, tried, fire_tried),) = await all_rows(connection, SQL["system_deliveries"], None)
             ((findings,),) = await all_rows(connection, SQL["system_findings"], None)
             ((refused,),) = await all_rows(connection, SQL["system_refused"], since)
             ((size,),) = await all_rows(connection, SQL["system_size"], None)
@@ -34,7 +34,9 @@ class PostgresSystem:
         return Stored(
             partitions=tuple(PartitionVisibility(row[0], row[1], VisibilityState(row[2])) for row in partitions),
             waiting=waiting,
-            oldest_due=oldest,
+            oldest_due=due,
+            oldest_tried=tried,
+            oldest_fire_tried=fire_tried,
             findings_waiting=findings,
             refused=refused,
             database_bytes=size,

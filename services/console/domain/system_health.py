@@ -65,11 +65,17 @@ class SyntheticSeen:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the database tells. `waiting`: notices that are due; `oldest_due`: since when the oldest is."""
+    """What the database tells.
+
+    `waiting`: notices that are due or were tried in vain; `oldest_due`: since when the oldest is due that was never
+    tried. `oldest_tried`, `oldest_fire_tried`: when the oldest was made that was tried in vain, and that of a fire.
+    """
 
     partitions: tuple[PartitionVisibility, ...]
     waiting: int
     oldest_due: datetime | None
+    oldest_tried: datetime | None
+    oldest_fire_tried: datetime | None
     findings_waiting: int
     refused: int
     database_bytes: int
@@ -218,9 +224,19 @@ def _deliveries(stored: Stored | None, now: datetime) -> ItemRow:
     name, runbook = "deliveries", "firenetoutboxstuck"
     if stored is None:
         return _unknown(name, runbook)
-    age = timedelta() if stored.oldest_due is None else max(timedelta(), now - stored.oldest_due)
-    values: dict[str, Value] = {"n": stored.waiting, "seconds": int(age.total_seconds())}
-    return ItemRow(name, _by(age, DELIVERY_LATE, DELIVERY_BAD), runbook, values)
+    due, tried, fire = (
+        timedelta() if since is None else max(timedelta(), now - since)
+        for since in (stored.oldest_due, stored.oldest_tried, stored.oldest_fire_tried)
+    )
+    state = worst_of(
+        [
+            _by(due, DELIVERY_LATE, DELIVERY_BAD),
+            SystemState.ATTENTION if tried >= DELIVERY_BAD else SystemState.WELL,  # it may be one mailbox that is full
+            SystemState.BAD if fire >= DELIVERY_LATE else SystemState.WELL,
+        ]
+    )
+    values: dict[str, Value] = {"n": stored.waiting, "seconds": int(max(due, tried, fire).total_seconds())}
+    return ItemRow(name, state, runbook, values)
 
 
 def _findings(stored: Stored | None) -> ItemRow:

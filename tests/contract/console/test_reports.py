@@ -119,6 +119,9 @@ async def test_nothing_is_said_of_time_that_nobody_has_seen(
     empty_scenario.see(facts.at(month[0], -6))
     unseen = await made(reports, empty_scenario, month)
     assert (unseen.outages, unseen.withheld) == (None, {"outages": Withheld.NOT_SEEN})
+    empty_scenario.see(facts.at(month[0], 6))
+    empty_scenario.execute("INSERT INTO rules.partitions (partition) VALUES (99)")  # never proven: nothing is
+    assert (await made(reports, empty_scenario, month)).withheld == {"outages": Withheld.NOT_SEEN}
 
 
 async def test_the_units_below_a_target_are_those_whose_days_make_up_the_figure(

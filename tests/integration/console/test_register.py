@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
 
+import psycopg
 import pytest
 
 from services.registry.adapters.postgres import open_store
@@ -91,6 +92,21 @@ async def test_a_telephone_changes_at_once_and_what_moves_a_figure_when_a_second
         ("centre", "request", "R2026-000002"), ("wang", "approve", "R2026-000002"),
     ]  # fmt: skip
     assert waiting == [("unit", "U1")]
+
+
+async def test_a_department_does_not_read_whose_its_gateway_was_before(site: Site, migrated_database: str) -> None:
+    with psycopg.connect(migrated_database) as connection:
+        connection.execute(
+            "INSERT INTO registry.versions (body, id, import_id, kind, recorded_at, valid_from)"
+            " SELECT jsonb_set(body, '{unit_id}', '\"U2\"'), id, import_id, kind, recorded_at, valid_from - 365"
+            " FROM registry.versions WHERE kind = 'gateway' AND id = 'G000001'"
+        )
+    async with site.console.signed_in("brigade") as brigade:
+        whole = (await brigade.json("/api/v1/registry/entities/gateway/G000001"))["versions"]
+    async with site.console.signed_in("health") as health:
+        own = (await health.json("/api/v1/registry/entities/gateway/G000001"))["versions"]
+    assert [version["facts"]["unit_id"] for version in whole] == ["U1", "U2"]
+    assert [(version["facts"]["unit_id"], version["by"], version["file"]) for version in own] == [("U1", None, None)]
 
 
 async def test_a_department_reads_its_own_units_and_what_belongs_to_them_and_changes_nothing(site: Site) -> None:

@@ -39,9 +39,16 @@ WITH {register_sliced}
 SELECT EXISTS (SELECT FROM seen WHERE id = %(id)s)
 
 -- register_versions --
-SELECT v.valid_from, v.recorded_at, v.body, i.imported_by, i.file_name
+-- A department sees the versions that were of its units, not those from when a gateway or a contact was another body's,
+-- and not who imported them.
+WITH {register_sliced}
+SELECT v.valid_from, v.recorded_at, v.body, CASE WHEN %(department)s::text IS NULL THEN i.imported_by END,
+       CASE WHEN %(department)s::text IS NULL THEN i.file_name END
 FROM registry.versions v LEFT JOIN registry.imports i USING (import_id)
-WHERE v.kind = %(kind)s AND v.id = %(id)s
+WHERE v.kind = %(kind)s AND v.id = %(id)s AND (%(department)s::text IS NULL OR CASE v.kind
+    WHEN 'gateway' THEN v.body->>'unit_id' IN (SELECT unit_id FROM mine)
+    WHEN 'contact' THEN v.body->>'body_code' = %(department)s OR v.body->>'body_code' IN (SELECT unit_id FROM mine)
+    ELSE true END)
 ORDER BY v.valid_from DESC, v.recorded_at DESC LIMIT %(limit)s
 
 -- register_related --

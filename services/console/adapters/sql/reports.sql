@@ -34,7 +34,8 @@ WHERE slice_kind = %(dimension)s AND slice_id = %(value)s AND period_kind = %(ki
 ORDER BY scope, metric, revision
 
 -- report_seen_to --
-SELECT min(watermark) FROM rules.partitions
+-- One partition that was never proven is enough for no proof at all.
+SELECT CASE WHEN count(*) = count(watermark) THEN min(watermark) END FROM rules.partitions
 
 -- report_changes --
 -- Changes of links and duty within the time, and the last ones before it, of units that were lost or unseen in it.

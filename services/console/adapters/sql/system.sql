@@ -1,10 +1,13 @@
 -- How FireNet itself is: bounded questions, none of them walks over a table that grows.
 
 -- system_deliveries --
--- What is held on purpose, or rests before it is tried again, is not due.
-SELECT count(*), min(next_attempt_at) FROM (
-    SELECT next_attempt_at FROM alerts.notices
-    WHERE state IN ('pending', 'sending') AND next_attempt_at <= now() LIMIT 10000) AS due
+-- What is held on purpose is not due. What was tried in vain and rests before the next try has not been brought either.
+SELECT count(*), min(next_attempt_at) FILTER (WHERE attempts = 0), min(created_at) FILTER (WHERE attempts > 0),
+       min(created_at) FILTER (WHERE attempts > 0 AND fire)
+FROM (
+    SELECT next_attempt_at, created_at, attempts, fire FROM alerts.notices
+    WHERE state IN ('pending', 'sending') AND (next_attempt_at <= now() OR attempts > 0)
+    ORDER BY fire DESC LIMIT 10000) AS waiting
 
 -- system_findings --
 SELECT count(*) FROM (SELECT FROM rules.outbox LIMIT 10000) AS waiting

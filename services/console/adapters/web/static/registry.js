@@ -186,7 +186,7 @@ function versionOf(kind, version, former) {
   const isLatest = version === entity.versions[0];
   return h("article", { class: "version" },
     h("h3", {}, t("registry.since", { day: version.valid_from })),
-    h("small", {}, listed([t("registry.recorded", { at: minute(version.recorded_at), by: version.by ?? t("registry.rerouted") }), version.file].filter(Boolean))),
+    h("small", {}, listed([t("registry.recorded", { at: minute(version.recorded_at), by: version.by ?? (document.body.dataset.department ? "—" : t("registry.rerouted")) }), version.file].filter(Boolean))),
     former && isLatest ? h("p", { class: "quiet" }, t("registry.differs", { what: listed(differs.map((name) => label(kind, name))) || "—" })) : null,
     h("dl", { class: "pairs" }, ...(isLatest || !former ? names : differs).filter((name) => plain(version.facts[name]) !== "" || !isLatest)
       .flatMap((name) => [h("dt", {}, label(kind, name)), h("dd", {}, wordOf(kind, name, version.facts[name]) || "—")])));
