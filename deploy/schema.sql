@@ -854,6 +854,7 @@ CREATE TABLE registry.proposals (
     approvals text[] NOT NULL,
     approvals_needed integer NOT NULL,
     changed_at timestamp with time zone,
+    changes_sha256 text NOT NULL,
     content bytea NOT NULL,
     entities text[] NOT NULL,
     file_name text NOT NULL,

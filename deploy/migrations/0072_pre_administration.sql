@@ -13,6 +13,7 @@ CREATE TABLE registry.proposals (
     requested_by     text        NOT NULL,
     requested_at     timestamptz NOT NULL,
     known_at         timestamptz,                        -- newest recorded_at of the register then; NULL: it was empty
+    changes_sha256   text        NOT NULL,               -- of all that the file would have changed then
     approvals_needed integer     NOT NULL CHECK (approvals_needed IN (0, 1)),
     approvals        text[]      NOT NULL,
     state            text        NOT NULL CHECK (state IN ('requested', 'approved', 'rejected', 'withdrawn')),

@@ -36,8 +36,9 @@ class PostgresProposals:
             (
                 proposal.proposal_id, asked.kind.value, asked.file_name, asked.content, proposal.sha256,
                 asked.valid_from, asked.meant, asked.reason, proposal.rows, list(proposal.entities),
-                proposal.requested_by, proposal.requested_at, proposal.known_at, proposal.approvals_needed,
-                list(proposal.approvals), proposal.state.value, proposal.changed_at, proposal.note,
+                proposal.requested_by, proposal.requested_at, proposal.known_at, proposal.changes_sha256,
+                proposal.approvals_needed, list(proposal.approvals), proposal.state.value, proposal.changed_at,
+                proposal.note,
             ),
         )  # fmt: skip
 
@@ -49,7 +50,7 @@ def _number(row: Sequence[Any] | None) -> int:
 
 def _proposal(row: Sequence[Any]) -> Proposal:
     (proposal_id, kind, file_name, content, sha256, valid_from, meant, reason, rows, entities, requested_by,
-     requested_at, known_at, needed, approvals, state, changed_at, note) = row  # fmt: skip
+     requested_at, known_at, changes_sha256, needed, approvals, state, changed_at, note) = row  # fmt: skip
     return Proposal(
         proposal_id=proposal_id,
         request=ProposalRequest(Kind(kind), file_name, bytes(content), reason, valid_from, meant),
@@ -59,6 +60,7 @@ def _proposal(row: Sequence[Any]) -> Proposal:
         requested_by=requested_by,
         requested_at=requested_at,
         known_at=known_at,
+        changes_sha256=changes_sha256,
         approvals_needed=needed,
         approvals=tuple(approvals),
         state=AdjustmentState(state),

@@ -1,7 +1,7 @@
 """A proposal: a file that somebody wants the register to take, and what other people say to it.
 
 A form is a file of one row, so that one reader judges both. Which proposals need a second person: those that could
-move a figure. `FREE` lists what cannot; everything else can.
+move a figure, or lead letters elsewhere. `FREE` lists what can do neither; everything else can.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
+from services.kernel.chain import digest_of
 from services.kernel.effective import in_force, ordered
 from services.kernel.words import AdjustmentState, Role
 from services.registry.domain.approval import (
@@ -26,7 +27,7 @@ from services.registry.domain.approval import (
 )
 from services.registry.domain.columns import COLUMNS
 from services.registry.domain.effect import Effects
-from services.registry.domain.entities import Facts, History, Kind, Unit, Version
+from services.registry.domain.entities import Contact, Facts, History, Kind, Unit, Version
 from services.registry.domain.errors import AdjustmentRefusal, RegistryError
 from services.registry.domain.policy import Policy
 from services.registry.domain.reports import ImportReport
@@ -38,8 +39,14 @@ MAX_FILE_NAME = 120
 LISTED = 200
 """So many differences are told; a file can have thousands, and nobody reads them."""
 MAX_VALUE = 300
-FREE = frozenset({"control_room_phone", "responsible_person", "responsible_phone"})
-"""Of a unit: whom to call there. No scope, rate, route or letter to a department follows from it."""
+FREE: Mapping[Kind, frozenset[str]] = {
+    Kind.UNIT: frozenset({"control_room_phone", "responsible_person", "responsible_phone"}),
+    Kind.CONTACT: frozenset({"name", "lang", "phone"}),
+}
+"""Whom to call, and how to speak to him. No scope, rate, route or address of a letter follows from it.
+
+A contact's telephone is free only as long as neither text messages nor voice calls go to it.
+"""
 PROPOSED = (Kind.DEPARTMENT, Kind.UNIT, Kind.GATEWAY, Kind.CONTACT, Kind.PACK)
 
 NAMING = ("code", "scope", "name", "id", "category")
@@ -65,6 +72,7 @@ class Proposal:
     """A request and what became of it. `entities`: ids of what it changes. `note`: of the last who acted.
 
     `known_at`: the newest `recorded_at` that the register had when it was asked for, None when it was empty.
+    `changes_sha256`: of all that it would have changed then, see `sha256_of_changes`.
     """
 
     proposal_id: str
@@ -75,6 +83,7 @@ class Proposal:
     requested_by: str
     requested_at: datetime
     known_at: datetime | None
+    changes_sha256: str
     approvals_needed: int
     approvals: tuple[str, ...] = ()
     state: AdjustmentState = AdjustmentState.REQUESTED
@@ -117,6 +126,7 @@ class ProposalFaulty(RegistryError):
 class Preview:
     """What a file would change if it were taken now. `needed`: so many other people have to agree.
 
+    `differences` are at most LISTED of them; `changes_sha256` covers all.
     `overtaken`: what was changed since a proposal was made, which therefore cannot be approved.
     """
 
@@ -124,6 +134,7 @@ class Preview:
     effects: Effects
     differences: tuple[Difference, ...]
     entities: tuple[str, ...]
+    changes_sha256: str
     needed: int
     overtaken: str | None = None
 
@@ -170,23 +181,30 @@ def withdraw(held: Proposal, by: Person, now: datetime, note: str = "") -> Propo
     return replace(held, state=AdjustmentState.WITHDRAWN, changed_at=now, note=optional("note", note) or "")
 
 
-def concerns_figure(kind: Kind, before: Histories, after: Histories) -> bool:
-    """Tell whether what a proposal changes could move a figure, on any day of the past or the future."""
-    if kind is Kind.CONTACT:
-        return False
-    if kind is not Kind.UNIT:
+def needs_second_person(kind: Kind, before: Histories, after: Histories) -> bool:
+    """Tell whether a proposal could move a figure or lead letters elsewhere, on any day of the past or the future.
+
+    A contact that is new takes no letter away from anybody.
+    """
+    if kind not in FREE:
         return True
-    return any(_counted(before.get(key)) != _counted(history) for key, history in after.items())
+    asked = [key for key in after if kind is not Kind.CONTACT or key in before]
+    return any(_bound(before.get(key)) != _bound(after[key]) for key in asked)
 
 
-def _counted(history: History[Facts] | None) -> list[tuple[date, date, Facts]]:
-    """Return what holds from when to when, without whom to call."""
-    bare = [replace(version, facts=_bare(version.facts)) for version in _versions(history)]
-    return periods(bare) if bare else []
+def _bound(history: History[Facts] | None) -> list[tuple[date, date, Facts]]:
+    """Return what holds from when to when, without what is FREE."""
+    return _periods([replace(version, facts=_bare(version.facts)) for version in _versions(history)])
 
 
 def _bare(facts: Facts) -> Facts:
-    return replace(facts, **dict.fromkeys(FREE)) if isinstance(facts, Unit) else facts  # type: ignore[arg-type]  # all are optional texts
+    """Return the facts with nothing in the fields that are FREE; only to be compared."""
+    names: frozenset[str] = frozenset()
+    if isinstance(facts, Unit):
+        names = FREE[Kind.UNIT]
+    elif isinstance(facts, Contact):
+        names = FREE[Kind.CONTACT] - ({"phone"} if facts.sms or facts.voice else set())
+    return replace(facts, **dict.fromkeys(names))  # type: ignore[arg-type]  # a name and a language may not be None
 
 
 def changed_since(histories: Histories, ids: Sequence[str], known_at: datetime | None) -> str | None:
@@ -198,9 +216,55 @@ def changed_since(histories: Histories, ids: Sequence[str], known_at: datetime |
     for key in ids:
         versions = _versions(histories.get(key))
         known = [version for version in versions if known_at is not None and version.recorded_at <= known_at]
-        if (periods(known) if known else []) != (periods(versions) if versions else []):
+        if _periods(known) != _periods(versions):
             return key
     return None
+
+
+def changes_otherwise(held: Proposal, seen: Preview) -> str | None:
+    """Return an id of which the file would change today what it would not have changed when it was asked for.
+
+    Nobody saw that: the whole file is taken, also the rows of it that said then what the register said. None: it
+    would change what it would have changed then. Where the ids are the same, it is the first one of the proposal.
+    """
+    if held.changes_sha256 == seen.changes_sha256:
+        return None
+    return min(set(held.entities) ^ set(seen.entities), default=held.entities[0])
+
+
+def sha256_of_changes(kind: Kind, before: Histories, after: Histories) -> str:
+    """Return sha256 of all that a file changes: until which day, and what is said otherwise than before.
+
+    Since which day is not in it: the file says that, or else it is the day on which the file is taken, which is a
+    later one when somebody agrees. Nor is a route, which follows from the pack.
+    """
+    names = _names(kind)
+    found = [
+        [key, until.isoformat(), *_told(names, former, facts)]
+        for key in changed_ids(before, after)
+        for until, former, facts in _changed(_versions(before.get(key)), after[key].versions)
+    ]
+    return digest_of({"kind": kind.value, "changes": found})
+
+
+def _changed(
+    before: Sequence[Version[Facts]], after: Sequence[Version[Facts]]
+) -> Iterator[tuple[date, Facts | None, Facts]]:
+    """Yield each span of days of which something else is said after: its end, what was said and what is."""
+    was, now = _periods(before), _periods(after)
+    days = sorted({day for day, _, _ in (*was, *now)})
+    for day, until in zip(days, [*days[1:], date.max], strict=True):
+        former = next((facts for since, end, facts in was if since <= day < end), None)
+        facts = next((facts for since, end, facts in now if since <= day < end), None)
+        if facts is not None and facts != former:
+            yield until, former, facts
+
+
+def _told(names: Sequence[str], former: Facts | None, facts: Facts) -> list[object]:
+    """Return a change as texts; of a pack both whole documents, since `_fields` tells of a long one only a part."""
+    if isinstance(facts, Policy):
+        return [former.document if isinstance(former, Policy) else None, facts.document]
+    return [[each.name, each.before, each.after] for each in _fields(names, former, facts)]
 
 
 def changed_ids(before: Histories, after: Histories) -> tuple[str, ...]:
@@ -210,7 +274,7 @@ def changed_ids(before: Histories, after: Histories) -> tuple[str, ...]:
 
 def differences(kind: Kind, before: Histories, after: Histories) -> Iterator[Difference]:
     """Yield each version that is new, by id and day, with what it says otherwise."""
-    names = [column.name for column in COLUMNS.get(kind, ()) if column.name != "valid_from"]
+    names = _names(kind)
     for key in changed_ids(before, after):
         held = ordered(_versions(before.get(key)))
         for version in after[key].versions:
@@ -219,6 +283,10 @@ def differences(kind: Kind, before: Histories, after: Histories) -> Iterator[Dif
             former = in_force(held, version.valid_from)
             fields = _fields(names, None if former is None else former.facts, version.facts)
             yield Difference(key, version.valid_from, former is None, fields)
+
+
+def _names(kind: Kind) -> list[str]:
+    return [column.name for column in COLUMNS.get(kind, ()) if column.name != "valid_from"]
 
 
 def _fields(names: Sequence[str], former: Facts | None, facts: Facts) -> tuple[FieldChange, ...]:
@@ -264,6 +332,10 @@ def _called(item: Any) -> str | None:
 def _shown(value: Any) -> str:
     told = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return told if len(told) <= MAX_VALUE else f"{told[: MAX_VALUE - 1]}…"
+
+
+def _periods(versions: Sequence[Version[Facts]]) -> list[tuple[date, date, Facts]]:
+    return periods(versions) if versions else []
 
 
 def _versions(history: History[Facts] | None) -> Sequence[Version[Facts]]:

@@ -1,4 +1,4 @@
-"""Files that people hand in: tried at once, taken when a second person agrees, or at once where no figure can move."""
+"""Files that people hand in: tried at once, taken when a second person agrees, or at once where nobody need agree."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -53,8 +53,9 @@ class ProposalService:
         """Try a proposal that waits anew: what it would change today."""
         async with self._store.transaction() as register:
             held = await _held(register, proposal_id)
-            overtaken = await _overtaken(register, held)
-        return replace(await self._try(held.request), overtaken=overtaken)
+            other = await _changed_since(register, held)
+            seen = await self._try(held.request)
+        return replace(seen, overtaken=other or proposals.changes_otherwise(held, seen))
 
     async def propose(self, request: ProposalRequest, by: Person) -> Proposal:
         """Write down what somebody wants; take it at once where no second person is needed."""
@@ -76,6 +77,7 @@ class ProposalService:
                 by.account,
                 now,
                 await register.last_recorded(),
+                seen.changes_sha256,
                 seen.needed,
             )
             await register.proposals.put(held)
@@ -88,13 +90,19 @@ class ProposalService:
             return held
 
     async def approve(self, proposal_id: str, by: Person) -> Proposal:
-        """Agree to it; with the last approval the register takes the file, known from now on."""
+        """Agree to it; with the last approval the register takes the file, known from now on.
+
+        The file is tried before that: it must change what it would have changed when it was asked for, and no more.
+        """
         async with self._store.transaction() as register:
             now = await instant(register, self._clock)
             held = await _held(register, proposal_id)
             approved = proposals.approve(held, by, now)
             if approved.state is AdjustmentState.APPROVED:
-                if other := await _overtaken(register, held):
+                other = await _changed_since(register, held)
+                if other is None:
+                    other = proposals.changes_otherwise(held, await self._try(held.request))
+                if other is not None:
                     raise AdjustmentRefused(
                         AdjustmentRefusal.CHANGED_SINCE, f"{other} was changed since this was asked for"
                     )
@@ -169,8 +177,9 @@ class ProposalService:
         found = tuple(islice(proposals.differences(request.kind, held, made), proposals.LISTED))
         ids = proposals.changed_ids(held, made)
         changed = {key: made[key] for key in ids}
-        needed = int(proposals.concerns_figure(request.kind, held, changed)) if ids else 0
-        return Preview(report, effect, found, ids, needed)
+        sha256 = proposals.sha256_of_changes(request.kind, held, changed)
+        needed = int(proposals.needs_second_person(request.kind, held, changed)) if ids else 0
+        return Preview(report, effect, found, ids, sha256, needed)
 
     async def _take(self, held: Proposal) -> None:
         await self._import(held.request, f"{held.proposal_id} {held.request.file_name}")
@@ -191,10 +200,8 @@ class ProposalService:
             return await register.histories(kind)
 
 
-async def _overtaken(register: Register, held: Proposal) -> str | None:
-    """Return what was changed since it was asked for. Of a pack the importer asks for a higher version itself."""
-    if held.request.kind is Kind.PACK:
-        return None
+async def _changed_since(register: Register, held: Proposal) -> str | None:
+    """Return the id of what was changed since it was asked for; of a pack, that it has another version since."""
     histories = await register.histories(held.request.kind, held.entities)
     return proposals.changed_since(histories, held.entities, held.known_at)
 

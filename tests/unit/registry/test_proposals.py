@@ -1,12 +1,13 @@
 """What is handed in at the page: read as an import is, tried first, and taken when a second person agrees."""
 
 from collections.abc import Awaitable
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
-from services.kernel.words import AdjustmentState, Role
+from services.kernel.words import AdjustmentState, Role, TelephoneUse
 from services.registry.adapters.files import HandedFiles
 from services.registry.adapters.http_proposals import sheet_of
 from services.registry.adapters.sheets import FORMS, pack_yaml
@@ -115,8 +116,18 @@ async def test_who_asked_never_agrees_and_only_he_withdraws(office: Office) -> N
     [
         (form(Kind.UNIT, unit(), control_room_phone="0591-87654321"), 0),
         (form(Kind.UNIT, unit(), responsible_person="李四", valid_from="2025-03-01"), 0),
-        (form(Kind.CONTACT, contact(), email="new@demo.firenet.example"), 0),
-        (form(Kind.CONTACT, contact(), retired_on="2026-03-01"), 0),
+        (form(Kind.CONTACT, contact(), name="张三", lang="en", phone="13800138000"), 0),
+        (form(Kind.CONTACT, contact(), contact_id="X-900", email="new@demo.firenet.example"), 0),
+        (form(Kind.CONTACT, contact(), email="new@demo.firenet.example"), 1),
+        (form(Kind.CONTACT, contact(), email="new@demo.firenet.example", valid_from="2024-01-01"), 1),
+        (form(Kind.CONTACT, contact(), webhook_url="https://demo.firenet.example/hook", webhook_secret_ref="hook"), 1),
+        (form(Kind.CONTACT, contact(), mqtt_topic="city/fire"), 1),
+        (form(Kind.CONTACT, contact(), apprise="elsewhere"), 1),
+        (form(Kind.CONTACT, contact(), robot="dingtalk:elsewhere"), 1),
+        (form(Kind.CONTACT, contact(), phone="13800138000", sms="all"), 1),
+        (form(Kind.CONTACT, contact(), phone="13800138000", voice="fires"), 1),
+        (form(Kind.CONTACT, contact(), body_code="education"), 1),
+        (form(Kind.CONTACT, contact(), retired_on="2026-03-01"), 1),
         (form(Kind.UNIT, unit(), control_room_phone="0591-87654321", crowded_place="no"), 1),
         (form(Kind.UNIT, unit(), name="安澜第一医院"), 1),
         (form(Kind.UNIT, unit(), exempt_from="2026-03-01", exempt_until="2026-03-05", exempt_reason="检修"), 1),
@@ -126,7 +137,7 @@ async def test_who_asked_never_agrees_and_only_he_withdraws(office: Office) -> N
         (form(Kind.DEPARTMENT, street(), matters="其他"), 1),
     ],
 )
-async def test_whom_to_call_needs_nobody_else_and_everything_else_does(
+async def test_whom_to_call_and_a_new_contact_need_nobody_else_and_everything_else_does(
     office: Office, request_: ProposalRequest, needed: int
 ) -> None:
     assert (await office.service.preview(request_)).needed == needed
@@ -161,6 +172,124 @@ async def test_a_proposal_that_another_change_overtook_is_not_taken(office: Offi
     assert await refusal(office.service.approve(FIRST, WANG)) is AdjustmentRefusal.CHANGED_SINCE
     assert office.held() == unit(community="新社区")
     assert office.store.proposals.held[FIRST].state is AdjustmentState.REQUESTED
+
+
+async def test_a_telephone_to_which_messages_go_is_an_address(office: Office) -> None:
+    called = contact(phone="13800138000", sms=TelephoneUse.FIRES)
+    async with office.store.transaction() as register:
+        await register.add(Kind.CONTACT, [Version(called, DAY, KNOWN)], None)
+    assert (await office.service.preview(form(Kind.CONTACT, called, name="张三"))).needed == 0
+    assert (await office.service.preview(form(Kind.CONTACT, called, phone="13900139000"))).needed == 1
+    assert (await office.service.preview(form(Kind.CONTACT, called, phone="13900139000", sms=""))).needed == 1
+
+
+SECOND, THIRD = "R2026-000002", "R2026-000003"
+SCHOOL = unit(unit_id="U000002", name="安澜小学")
+
+
+async def with_school(office: Office, *more: Version[Unit]) -> None:
+    first = Version(SCHOOL, date(2025, 1, 1), KNOWN, resolve(SCHOOL, policy(), DAY))
+    async with office.store.transaction() as register:
+        await register.add(Kind.UNIT, [first, *more], None)
+
+
+async def export_with(office: Office, old: str, new: str, *, dated: bool = True) -> ProposalRequest:
+    """Return all units as a file in which one word was changed."""
+    text = FORMS["csv"](await office.service.export(Kind.UNIT, chinese=False)).decode("utf-8-sig")
+    assert text.count(old) == 1
+    if not dated:
+        heading, *rows = text.splitlines()
+        text = "\n".join([heading, *(f"{each.rpartition(',')[0]}," for each in rows)])
+    return ProposalRequest(Kind.UNIT, "units.csv", text.replace(old, new).encode(), "登记更正")
+
+
+async def test_a_row_that_said_what_the_register_said_undoes_no_correction_made_since(office: Office) -> None:
+    await with_school(office)
+    held = await office.service.propose(await export_with(office, "安澜医院", "甲医院"), LI)
+    assert held.entities == ("U000001",)
+    corrected = form(Kind.UNIT, SCHOOL, commissioned_on="2025-06-01", valid_from="2025-01-01")
+    await office.service.propose(corrected, LI)
+    assert (await office.service.preview_of(FIRST)).overtaken is None
+    await office.service.approve(SECOND, WANG)
+    assert (await office.service.preview_of(FIRST)).overtaken == "U000002"
+    assert await refusal(office.service.approve(FIRST, WANG)) is AdjustmentRefusal.CHANGED_SINCE
+    assert office.held() == unit()
+    assert office.store.versions[Kind.UNIT, "U000002"][-1].facts == replace(SCHOOL, commissioned_on=date(2025, 6, 1))
+    assert office.actions()[-1] == ("wang", "approve")
+    assert [note.file_name for note in office.store.notes] == [f"{SECOND} unit.csv"]
+    await office.service.propose(await export_with(office, "安澜医院", "甲医院"), LI)
+    await office.service.approve(THIRD, WANG)
+    assert office.held() == unit(name="甲医院")
+    assert office.store.versions[Kind.UNIT, "U000002"][-1].facts == replace(SCHOOL, commissioned_on=date(2025, 6, 1))
+
+
+async def test_what_was_proposed_without_its_digest_is_overtaken(office: Office) -> None:
+    held = await office.service.propose(form(Kind.UNIT, unit(), name="甲医院"), LI)
+    async with office.store.transaction() as register:
+        await register.proposals.put(replace(held, changes_sha256=""))
+    assert (await office.service.preview_of(FIRST)).overtaken == "U000001"
+    assert await refusal(office.service.approve(FIRST, WANG)) is AdjustmentRefusal.CHANGED_SINCE
+
+
+@pytest.mark.parametrize("since", ["", "2026-03-02", "2026-03-03", "2026-03-04", "2025-03-01"])
+async def test_who_agrees_a_day_later_agrees_to_what_was_asked_for(office: Office, since: str) -> None:
+    await office.service.propose(form(Kind.UNIT, unit(), name="甲医院", valid_from=since), LI)
+    office.clock.pass_days(1)
+    assert (await office.service.preview_of(FIRST)).overtaken is None
+    await office.service.approve(FIRST, WANG)
+    version = office.store.versions[Kind.UNIT, "U000001"][-1]
+    assert version.facts == unit(name="甲医院")
+    assert version.valid_from == (date.fromisoformat(since) if since else DAY + timedelta(days=1))
+
+
+@pytest.mark.parametrize("whose", ["U000001", "U000002"])
+async def test_a_change_that_was_to_come_and_came_since_is_not_undone(office: Office, whose: str) -> None:
+    """A row without a day holds from the day on which it is taken, and that is not before the change any more."""
+    tomorrow, coming = DAY + timedelta(days=1), {"U000001": unit(), "U000002": SCHOOL}[whose]
+    coming = replace(coming, community="新社区")
+    await with_school(office, Version(coming, tomorrow, KNOWN, resolve(coming, policy(), tomorrow)))
+    held = await office.service.propose(await export_with(office, "安澜医院", "甲医院", dated=False), LI)
+    assert held.entities == ("U000001",)
+    office.clock.pass_days(1)
+    assert (await office.service.preview_of(FIRST)).overtaken == whose
+    assert await refusal(office.service.approve(FIRST, WANG)) is AdjustmentRefusal.CHANGED_SINCE
+    assert office.store.versions[Kind.UNIT, whose][-1].facts == coming
+
+
+def pack_file(number: int, *changes: tuple[str, str]) -> ProposalRequest:
+    text = PACK_FILE.read_text(encoding="utf-8")
+    for old, new in ((f"version: {policy().number}\n", f"version: {number}\n"), *changes):
+        assert old in text
+        text = text.replace(old, new, 1)
+    return ProposalRequest(Kind.PACK, "pack.yaml", text.encode(), "修订")
+
+
+@pytest.mark.parametrize("since", [None, date(2024, 7, 1), date(2026, 7, 1)])
+async def test_a_pack_made_from_a_version_that_is_the_newest_no_more_is_not_taken(
+    office: Office, since: date | None
+) -> None:
+    newest, pack_id = policy().number, policy().pack_id
+    await office.service.propose(replace(pack_file(newest + 1), valid_from=since), LI)
+    await office.service.propose(pack_file(newest + 2), LI)
+    assert (await office.service.preview_of(SECOND)).overtaken is None
+    await office.service.approve(FIRST, WANG)
+    assert (await office.service.preview_of(SECOND)).overtaken == pack_id
+    assert await refusal(office.service.approve(SECOND, WANG)) is AdjustmentRefusal.CHANGED_SINCE
+    assert await refusal(office.service.pack(pack_id, newest + 2)) is AdjustmentRefusal.UNKNOWN_PACK
+    await office.service.propose(pack_file(newest + 2), LI)
+    await office.service.approve(THIRD, WANG)
+    assert (await office.service.pack(pack_id, newest + 2)).number == newest + 2
+
+
+async def test_a_route_that_a_new_pack_brought_overtakes_nothing(office: Office) -> None:
+    await office.service.propose(form(Kind.UNIT, unit(), name="甲医院"), LI)
+    await office.service.propose(pack_file(policy().number + 1, ("lead: health,", "lead: education,")), LI)
+    await office.service.approve(SECOND, WANG)
+    rerouted = office.store.versions[Kind.UNIT, "U000001"]
+    assert len({version.route for version in rerouted}) == 2
+    assert (await office.service.preview_of(FIRST)).overtaken is None
+    await office.service.approve(FIRST, WANG)
+    assert office.held() == unit(name="甲医院")
 
 
 async def test_the_form_is_judged_by_the_importer_and_nothing_is_kept_of_a_bad_one(office: Office) -> None:

@@ -8,14 +8,14 @@ SELECT count(*) FROM registry.proposals WHERE state = 'requested'
 
 -- proposal --
 SELECT proposal_id, kind, file_name, content, sha256, valid_from, meant, reason, rows, entities, requested_by,
-    requested_at, known_at, approvals_needed, approvals, state, changed_at, note
+    requested_at, known_at, changes_sha256, approvals_needed, approvals, state, changed_at, note
 FROM registry.proposals WHERE proposal_id = %s
 
 -- proposal_put --
 INSERT INTO registry.proposals (
     proposal_id, kind, file_name, content, sha256, valid_from, meant, reason, rows, entities, requested_by,
-    requested_at, known_at, approvals_needed, approvals, state, changed_at, note
-) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    requested_at, known_at, changes_sha256, approvals_needed, approvals, state, changed_at, note
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (proposal_id) DO UPDATE SET approvals = excluded.approvals, state = excluded.state,
     changed_at = excluded.changed_at, note = excluded.note
 
