@@ -630,6 +630,7 @@ async def test_the_brigade_sees_what_of_ourselves_fails_and_what_nobody_could_se
     async with desk(chromium, site, "centre") as at:
         assert await at.page.locator("#system").count() == 0
     async with desk(chromium, site, "brigade") as at:
+        await at.page.click("#menu-open")
         await at.page.click("#system")
         await at.has("#whole", "有故障")
         first = at.page.locator("#items .system-row").first

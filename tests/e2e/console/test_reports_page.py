@@ -53,6 +53,7 @@ async def test_a_month_is_found_read_in_both_languages_and_saved(
 ) -> None:
     async with live.desk(browser, site, username="brigade", width=1366) as at:
         page = at.page
+        await page.click("#menu-open")
         await page.click("#reports")
         await expect(page.locator('[data-kind="month"]')).to_have_count(2)
         await at.has('[data-kind="month"]:nth-child(1)', "未结算（暂定）")
