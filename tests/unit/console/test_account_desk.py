@@ -1,6 +1,6 @@
 """Accounts from the browser: who may, one-time passwords, and an audit that holds."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -21,6 +21,20 @@ WALL = Account(Username("wall"), Role.SCREEN, None, "大屏", "!")
 NEW = NewAccount("wang", Role.BRIGADE, None, "王")
 
 
+class SlowPasswords(FakePasswords):
+    """Something else happens while it hashes, once."""
+
+    def __init__(self, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        super().__init__()
+        self._meanwhile: Callable[[], Awaitable[object]] | None = meanwhile
+
+    async def hash(self, password: str) -> str:
+        if self._meanwhile is not None:
+            work, self._meanwhile = self._meanwhile, None
+            await work()
+        return await super().hash(password)
+
+
 class Harness:
     def __init__(self) -> None:
         self.clock, self.accounts, passwords = ManualClock(), FakeAccounts(), FakePasswords()
@@ -34,6 +48,9 @@ class Harness:
             metrics=Metrics(CollectorRegistry()),
             rules=LoginLimits(),
         )
+
+    def while_hashing(self, meanwhile: Callable[[], Awaitable[object]]) -> AccountDesk:
+        return AccountDesk(self.accounts, SlowPasswords(meanwhile), FakeSecrets(), self.clock)
 
     def actions(self) -> list[tuple[str, str, str]]:
         return [(each.entry.by, each.entry.action, each.entry.about) for each in self.accounts.links]
@@ -140,3 +157,47 @@ async def test_disable_sign_out_edit_and_reset_end_what_is_open() -> None:
     await here.desk.disable(ADMIN.viewer, "wall")
     (row,) = [each for each in await here.desk.listed(ADMIN.viewer) if each.username == "wall"]
     assert (row.screen, row.disabled) == (True, True)
+
+
+async def test_a_password_that_is_being_changed_undoes_nothing_that_is_done_meanwhile() -> None:
+    here = Harness()
+    demoted = NewAccount("li", Role.DEPARTMENT, "health", "李")
+    desk = here.while_hashing(lambda: here.desk.edit(ADMIN.viewer, demoted))
+    await desk.change_password(LI.viewer, "token", "correct horse", "another one 22")
+    li = here.accounts.accounts["li"]
+    assert (li.role, li.department, li.password_hash) == (Role.DEPARTMENT, "health", "hash:another one 22")
+    assert here.accounts.links[-1].entry.detail["role"] == "department"
+    desk = here.while_hashing(lambda: here.desk.disable(ADMIN.viewer, "li"))
+    assert await code(desk.change_password(LI.viewer, "token", "another one 22", "another one 33")) == "wrong_password"
+    assert here.accounts.accounts["li"] == replace(li, disabled=True)
+    assert [action for _, action, _ in here.actions()] == ["edit", "password", "disable"]
+
+
+async def test_of_two_passwords_for_one_account_the_first_stands() -> None:
+    here = Harness()
+    desk = here.while_hashing(lambda: here.desk.change_password(LI.viewer, "token", "correct horse", "the first one 1"))
+    assert await code(desk.change_password(LI.viewer, "token", "correct horse", "the second one")) == "wrong_password"
+    assert here.accounts.accounts["li"].password_hash == "hash:the first one 1"
+
+
+async def test_a_reset_undoes_no_demotion_and_of_two_that_create_one_is_told_so() -> None:
+    here = Harness()
+    demoted = NewAccount("li", Role.DEPARTMENT, "health", "李")
+    await here.while_hashing(lambda: here.desk.edit(ADMIN.viewer, demoted)).reset(ADMIN.viewer, "li")
+    assert here.accounts.accounts["li"].role is Role.DEPARTMENT
+    desk = here.while_hashing(lambda: here.desk.create(ADMIN.viewer, NEW))
+    assert await code(desk.create(ADMIN.viewer, replace(NEW, role=Role.CENTRE))) == "account_exists"
+    assert here.accounts.accounts["wang"].role is Role.BRIGADE
+
+
+async def test_a_sign_in_with_the_old_password_that_runs_beside_its_change_opens_nothing() -> None:
+    here = Harness()
+
+    class Slow(FakePasswords):
+        async def matches(self, password_hash: str | None, password: str) -> bool:
+            await here.desk.change_password(LI.viewer, "token", "correct horse", "another one 22")
+            return await super().matches(password_hash, password)
+
+    here.door._passwords = Slow()
+    assert await code(here.door.sign_in("li", "correct horse", "10.0.0.1")) == "bad_credentials"
+    assert here.accounts.sessions == {}
