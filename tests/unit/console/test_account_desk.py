@@ -1,18 +1,24 @@
 """Accounts from the browser: who may, one-time passwords, and an audit that holds."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from services.console.domain.account_audit import broken_at
 from services.console.domain.accounts import Account, NewAccount
+from services.console.domain.adjustments import NewAdjustment
 from services.console.domain.errors import ConsoleError, PasswordDue
+from services.console.domain.register import HandedIn, ProposalDecision
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.console.metrics import Metrics
 from services.console.worker.accounts import ONE_TIME, AccountDesk
+from services.console.worker.adjustments import AdjustmentDesk
 from services.console.worker.authentication import Authenticator, LoginLimits
+from services.console.worker.register import RegisterDesk
+from services.kernel.words import AdjustmentKind, EntityKind, ProposalKind
 from tests.fakes.console import FakeAccounts, FakePasswords, FakeSecrets, ManualClock
 
 ADMIN = Account(Username("adm"), Role.CENTRE, None, "管理员", "hash:adm", administers=True)
@@ -33,6 +39,21 @@ class SlowPasswords(FakePasswords):
             work, self._meanwhile = self._meanwhile, None
             await work()
         return await super().hash(password)
+
+
+class Orders:
+    """The registry, which takes everything."""
+
+    async def propose(self, handed: HandedIn, viewer: Viewer) -> Mapping[str, Any]:
+        return {"by": viewer.username}
+
+    preview = propose
+
+    async def request(self, asked: NewAdjustment, viewer: Viewer) -> str:
+        return "A2026-000001"
+
+    async def decide(self, decision: ProposalDecision, proposal_id: str, viewer: Viewer, note: str) -> str:
+        return "withdrawn"
 
 
 class Harness:
@@ -201,3 +222,19 @@ async def test_a_sign_in_with_the_old_password_that_runs_beside_its_change_opens
     here.door._passwords = Slow()
     assert await code(here.door.sign_in("li", "correct horse", "10.0.0.1")) == "bad_credentials"
     assert here.accounts.sessions == {}
+
+
+async def test_an_administrator_asks_for_nothing_that_an_account_of_his_could_approve() -> None:
+    nothing, orders, here = cast("Any", None), cast("Any", Orders()), ManualClock()
+    handed = HandedIn(ProposalKind.UNIT, "u.csv", "", None, "x", None, meant=False)
+    asked = NewAdjustment("U1", AdjustmentKind.MAINTENANCE, here.now(), here.now(), "x")
+    register, adjustments = RegisterDesk(nothing, orders), AdjustmentDesk(nothing, orders, nothing, here)
+    for work in (
+        register.propose(ADMIN.viewer, handed), register.preview(ADMIN.viewer, handed),
+        register.form(ADMIN.viewer, EntityKind.UNIT, "U1"), adjustments.request(ADMIN.viewer, asked),
+    ):  # fmt: skip
+        assert await code(work) == "not_allowed"
+    centre = replace(ADMIN.viewer, administers=False)
+    assert await register.propose(centre, handed) == {"by": "adm"}
+    assert await adjustments.request(centre, asked) == "A2026-000001"
+    assert await register.decide(ADMIN.viewer, ProposalDecision.WITHDRAW, "R2026-000001", "") == "withdrawn"
