@@ -299,7 +299,7 @@ class FakeAccounts:
 
     async def put(self, account: Account, act: AccountAct) -> None:
         await self.save(account, act.at)
-        self._done(act, account)
+        self._done(act, self.accounts[account.username])
 
     async def create(self, account: Account, act: AccountAct) -> None:
         if account.username in self.accounts:

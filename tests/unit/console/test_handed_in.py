@@ -19,7 +19,7 @@ from services.console.adapters.web.register import RegisterApi, RegisterPages, r
 from services.console.domain.accounts import Account
 from services.console.domain.errors import ConsoleError
 from services.console.domain.register import HandedIn
-from services.console.domain.viewer import Role, Username, Viewer
+from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.console.metrics import Metrics
 from services.console.worker.authentication import Authenticator, LoginLimits
 from tests.fakes.console import FakeAccounts, FakePasswords, FakeSecrets, ManualClock
@@ -42,12 +42,15 @@ class Register:
 
 
 class Site:
-    """The routes of the register behind the guard, with one account that is signed in."""
+    """The routes of the register behind the guard, with accounts of all rights."""
 
     def __init__(self) -> None:
         nothing, metrics, cookies = cast("Any", None), Metrics(CollectorRegistry()), Cookies(https=False)
         accounts, clock = FakeAccounts(), ManualClock()
-        accounts.accounts["li"] = Account(Username("li"), Role.BRIGADE, None, "李", "hash:right")
+        li = Account(Username("li"), Role.BRIGADE, None, "李", "hash:right")
+        adm = Account(Username("adm"), Role.CENTRE, None, "管", "hash:right", administers=True)
+        health = Account(Username("h"), Role.DEPARTMENT, BodyCode("health"), "卫", "hash:right")
+        accounts.accounts = {each.username: each for each in (li, adm, health)}
         self.register = Register()
         self.door = Authenticator(
             accounts=accounts, passwords=FakePasswords(), secrets=FakeSecrets(), clock=clock, metrics=metrics,
@@ -71,8 +74,8 @@ class Site:
             transport=httpx.ASGITransport(Guard(app, nothing, metrics, https=False)), base_url="http://console"
         )
 
-    async def headers(self, *, csrf: bool = True) -> dict[str, str]:
-        token, session = await self.door.sign_in("li", "right", "10.0.0.1")
+    async def headers(self, name: str = "li", *, csrf: bool = True) -> dict[str, str]:
+        token, session = await self.door.sign_in(name, "right", "10.0.0.1")
         return {"Cookie": f"{self.cookie}={token}"} | ({"X-CSRF-Token": session.csrf} if csrf else {})
 
 
@@ -95,12 +98,14 @@ async def code_of(site: Site, path: str, body: Body, headers: dict[str, str]) ->
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_nothing_is_read_from_a_stranger_or_from_another_site(path: str) -> None:
+async def test_nothing_is_read_from_a_stranger_from_another_site_or_from_who_may_not(path: str) -> None:
     site, body = Site(), Body()
     body.may_end.set()
     assert await code_of(site, path, body, {}) == "not_signed_in"
     assert await code_of(site, path, body, await site.headers(csrf=False)) == "forged"
     assert await code_of(site, path, body, await site.headers() | {"Origin": "https://evil.example"}) == "forged"
+    for name in ("h", "adm"):
+        assert await code_of(site, path, body, await site.headers(name)) == "not_allowed"
     assert not body.begun.is_set()
     assert site.register.handed == []
 

@@ -17,7 +17,14 @@ from services.console.adapters.web.guard import CSRF_HEADER, Cookies, check_csrf
 from services.console.adapters.web.pages import Pages, to_sign_in
 from services.console.domain.accounts import Session
 from services.console.domain.errors import ConsoleError, NotSignedIn
-from services.console.domain.register import EntityQuery, HandedIn, ProposalDecision, Taken, may_read_register
+from services.console.domain.register import (
+    EntityQuery,
+    HandedIn,
+    ProposalDecision,
+    Taken,
+    may_propose,
+    may_read_register,
+)
 from services.console.metrics import Metrics
 from services.console.ports import Authentication, RegisterWork
 from services.kernel.words import AdjustmentState, EntityKind, Language, ProposalKind
@@ -100,11 +107,11 @@ class RegisterApi:
 
     async def preview(self, request: Request) -> Response:
         async with self._acting(request, "preview", "handed_in") as session, self._uploads.place():
-            return as_json(await self._register.preview(session.viewer, await _handed(request)))
+            return as_json(await self._register.preview(session.viewer, await _handed(request, session)))
 
     async def propose(self, request: Request) -> Response:
         async with self._acting(request, "request", "handed_in") as session, self._uploads.place():
-            return as_json(await self._register.propose(session.viewer, await _handed(request)))
+            return as_json(await self._register.propose(session.viewer, await _handed(request, session)))
 
     async def proposals(self, request: Request, asked: Annotated[ProposalParameters, Query()]) -> Response:
         viewer = session_of(request).viewer
@@ -162,11 +169,12 @@ class RegisterApi:
             get_logger().info("register_act", act=act, about=about, username=username, outcome=outcome)
 
 
-async def _handed(request: Request) -> HandedIn:
-    """Read what is handed in. Raises RequestValidationError.
+async def _handed(request: Request, session: Session) -> HandedIn:
+    """Read what is handed in; of who may not, nothing. Raises NotAllowed, RequestValidationError.
 
     Not a parameter of the handler: that would be read whole before anybody asks who sends it, from strangers too.
     """
+    may_propose(session.viewer)
     try:
         return HandedBody.model_validate_json(await request.body()).handed()
     except ValidationError as error:
