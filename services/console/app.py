@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import datetime
 
 import httpx
@@ -28,8 +27,9 @@ from services.console.adapters.registry_client import HttpAdjustmentOrders
 from services.console.adapters.secrets import Argon2Passwords, RandomSecrets, generated_password
 from services.console.adapters.status_pages import StatusPages
 from services.console.adapters.web.site import LinkParts, PageServer, SiteOptions, build_site
-from services.console.domain.account_audit import broken_at, entry
+from services.console.domain.account_audit import AccountAct, broken_at
 from services.console.domain.accounts import Account, BadAccount, checked_account, checked_password
+from services.console.domain.errors import NotFound
 from services.console.domain.screens import Screen, new_screen
 from services.console.domain.viewer import Viewer
 from services.console.metrics import Metrics, RateGauges
@@ -188,7 +188,7 @@ async def add_account(
         viewer.username, viewer.role, viewer.department, viewer.display_name, hashed, administers=administers
     )
     async with _accounts(settings) as accounts:
-        await accounts.change(account, entry("create", account, BY_COMMAND, SystemClock().now()))
+        await accounts.put(account, AccountAct(SystemClock().now(), BY_COMMAND, "create"))
     return viewer
 
 
@@ -200,11 +200,10 @@ async def list_accounts(settings: ConsoleSettings) -> Sequence[Account]:
 async def disable_account(settings: ConsoleSettings, username: str) -> bool:
     """Return whether there was such an account."""
     async with _accounts(settings) as accounts:
-        account = await accounts.find(username)
-        if account is None:
+        try:
+            await accounts.disable(username, AccountAct(SystemClock().now(), BY_COMMAND, "disable"))
+        except NotFound:
             return False
-        disabled = replace(account, disabled=True)
-        await accounts.change(disabled, entry("disable", disabled, BY_COMMAND, SystemClock().now()))
         return True
 
 
@@ -228,7 +227,7 @@ async def add_screen(settings: ConsoleSettings, *, name: str, display_name: str,
         if there is not None and not there.viewer.is_screen:
             raise BadAccount(f"name: {screen.username} is the account of a person")
         await accounts.save(screen, now)
-        await accounts.open_session(secrets.digest(key), screen.username, secrets.token(), now, now + lasts)
+        await accounts.open_session(secrets.digest(key), screen, secrets.token(), now, now + lasts)
     return key, now + lasts
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal, Protocol
 
-from services.console.domain.account_audit import AccountEntry, AccountLink
+from services.console.domain.account_audit import AccountAct, AccountLink
 from services.console.domain.accounts import Account, AccountRow, NewAccount, Session
 from services.console.domain.adjustments import (
     AdjustmentPage,
@@ -167,19 +167,49 @@ class Changes(Protocol):
 
 
 class Accounts(Protocol):
-    """Accounts and sessions. Every method raises DataUnavailable when the store does not answer."""
+    """Accounts and sessions. Every method raises DataUnavailable when the store does not answer.
+
+    What is done to an account (`act`) writes only what it is about, so that it undoes nothing that was done meanwhile;
+    it is written down with how the account stands since, and the account's sessions end.
+    """
 
     async def find(self, username: str) -> Account | None: ...
 
     async def save(self, account: Account, now: datetime) -> None:
-        """Create the account or replace all of it; ends its sessions."""
+        """Create the account or replace all of it; ends its sessions. Not written down."""
         ...
 
-    async def change(self, account: Account, done: AccountEntry, *, keep: str | None = None) -> None:
-        """Put the account in the place of the one of its name, or add it, and write down who did so.
+    async def put(self, account: Account, act: AccountAct) -> None:
+        """Create the account or replace all of it."""
+        ...
 
-        Its sessions end, but for the one with the token hash `keep`.
+    async def create(self, account: Account, act: AccountAct) -> None:
+        """Raises AccountExists."""
+        ...
+
+    async def change_password(
+        self, username: Username, verified: str, password_hash: str, act: AccountAct, *, keep: str
+    ) -> None:
+        """Put a hash in the place of the `verified` one; the session with the token hash `keep` goes on.
+
+        Raises WrongPassword when the account has another hash by now, is disabled, or is gone.
         """
+        ...
+
+    async def edit(self, described: Viewer, act: AccountAct) -> None:
+        """Write role, department, display name and whether it administers. Raises NotFound."""
+        ...
+
+    async def reset(self, username: Username, password_hash: str, until: datetime, act: AccountAct) -> None:
+        """Give it a one-time password; a disabled one is enabled. Raises NotFound."""
+        ...
+
+    async def disable(self, username: str, act: AccountAct) -> None:
+        """Raises NotFound."""
+        ...
+
+    async def end_sessions(self, username: str, act: AccountAct) -> None:
+        """Raises NotFound."""
         ...
 
     async def audited(self) -> Sequence[AccountLink]:
@@ -187,10 +217,6 @@ class Accounts(Protocol):
         ...
 
     async def all(self) -> Sequence[Account]: ...
-
-    async def disable(self, username: str) -> bool:
-        """Disable the account and end its sessions; return whether there was one."""
-        ...
 
     async def failed(self, username: Username, now: datetime) -> int:
         """Count one more failure, lock by the rule of `lock_until`, and return how many there are in a row.
@@ -203,10 +229,11 @@ class Accounts(Protocol):
         """Forget the failures."""
         ...
 
-    async def open_session(
-        self, token_hash: str, username: Username, csrf: str, now: datetime, until: datetime
-    ) -> None:
-        """Keep a session; removes those that have ended."""
+    async def open_session(self, token_hash: str, verified: Account, csrf: str, now: datetime, until: datetime) -> None:
+        """Keep a session; removes those that have ended.
+
+        Raises BadCredentials when the account has another password by now than the `verified` one, or is disabled.
+        """
         ...
 
     async def session(self, token_hash: str, now: datetime) -> Session | None:

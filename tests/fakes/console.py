@@ -8,12 +8,18 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from operator import itemgetter
 
-from services.console.domain.account_audit import AccountEntry, AccountLink, link
+from services.console.domain.account_audit import AccountAct, AccountLink, entry, link
 from services.console.domain.accounts import Account, Session, lock_until
 from services.console.domain.case_list import CasePlace, CaseQuery, CaseSort, CaseView
 from services.console.domain.cases import CaseDetail, CaseList, CaseRow, Fire
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
-from services.console.domain.errors import DataUnavailable, NotFound
+from services.console.domain.errors import (
+    AccountExists,
+    BadCredentials,
+    DataUnavailable,
+    NotFound,
+    WrongPassword,
+)
 from services.console.domain.freshness import PartitionVisibility
 from services.console.domain.rates import LIVE_RATE, RateCounts
 from services.console.domain.units import Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
@@ -291,24 +297,49 @@ class FakeAccounts:
         )
         self._end(account.username)
 
-    async def change(self, account: Account, done: AccountEntry, *, keep: str | None = None) -> None:
-        self.accounts[account.username] = account
-        ended = {key for key, value in self.sessions.items() if value[0] == account.username and key != keep}
-        self.sessions = {key: value for key, value in self.sessions.items() if key not in ended}
-        self.links.append(link(done, self.links[-1] if self.links else None))
+    async def put(self, account: Account, act: AccountAct) -> None:
+        await self.save(account, act.at)
+        self._done(act, self.accounts[account.username])
+
+    async def create(self, account: Account, act: AccountAct) -> None:
+        if account.username in self.accounts:
+            raise AccountExists
+        self._done(act, account)
+
+    async def change_password(
+        self, username: Username, verified: str, password_hash: str, act: AccountAct, *, keep: str
+    ) -> None:
+        account = self._current(username, verified)
+        if account is None:
+            raise WrongPassword
+        changed = replace(account, password_hash=password_hash, one_time_until=None, failed_logins=0, locked_until=None)
+        self._done(act, changed, keep)
+
+    async def edit(self, described: Viewer, act: AccountAct) -> None:
+        changed = replace(
+            self._there(described.username), role=described.role, department=described.department,
+            display_name=described.display_name, administers=described.administers,
+        )  # fmt: skip
+        self._done(act, changed)
+
+    async def reset(self, username: Username, password_hash: str, until: datetime, act: AccountAct) -> None:
+        changed = replace(
+            self._there(username), password_hash=password_hash, one_time_until=until, disabled=False,
+            failed_logins=0, locked_until=None,
+        )  # fmt: skip
+        self._done(act, changed)
+
+    async def disable(self, username: str, act: AccountAct) -> None:
+        self._done(act, replace(self._there(username, screens=True), disabled=True))
+
+    async def end_sessions(self, username: str, act: AccountAct) -> None:
+        self._done(act, self._there(username, screens=True))
 
     async def audited(self) -> Sequence[AccountLink]:
         return list(self.links)
 
     async def all(self) -> Sequence[Account]:
         return [self.accounts[name] for name in sorted(self.accounts)]
-
-    async def disable(self, username: str) -> bool:
-        if username not in self.accounts:
-            return False
-        self.accounts[username] = replace(self.accounts[username], disabled=True)
-        self._end(username)
-        return True
 
     async def failed(self, username: Username, now: datetime) -> int:
         if username not in self.accounts:
@@ -322,11 +353,11 @@ class FakeAccounts:
     async def succeeded(self, username: Username) -> None:
         self.accounts[username] = replace(self.accounts[username], failed_logins=0, locked_until=None)
 
-    async def open_session(
-        self, token_hash: str, username: Username, csrf: str, now: datetime, until: datetime
-    ) -> None:
+    async def open_session(self, token_hash: str, verified: Account, csrf: str, now: datetime, until: datetime) -> None:
+        if self._current(verified.username, verified.password_hash) is None:
+            raise BadCredentials
         self.sessions = {key: value for key, value in self.sessions.items() if value[2] > now}
-        self.sessions[token_hash] = (username, csrf, until)
+        self.sessions[token_hash] = (verified.username, csrf, until)
 
     async def session(self, token_hash: str, now: datetime) -> Session | None:
         username, csrf, until = self.sessions.get(token_hash, (None, "", now))
@@ -338,8 +369,23 @@ class FakeAccounts:
     async def close_session(self, token_hash: str) -> None:
         self.sessions.pop(token_hash, None)
 
-    def _end(self, username: str) -> None:
-        self.sessions = {key: value for key, value in self.sessions.items() if value[0] != username}
+    def _end(self, username: str, keep: str | None = None) -> None:
+        self.sessions = {key: value for key, value in self.sessions.items() if value[0] != username or key == keep}
+
+    def _there(self, username: str, *, screens: bool = False) -> Account:
+        account = self.accounts.get(username)
+        if account is None or (account.viewer.is_screen and not screens):
+            raise NotFound
+        return account
+
+    def _current(self, username: str, password_hash: str) -> Account | None:
+        account = self.accounts.get(username)
+        return None if account is None or account.disabled or account.password_hash != password_hash else account
+
+    def _done(self, act: AccountAct, account: Account, keep: str | None = None) -> None:
+        self.accounts[account.username] = account
+        self._end(account.username, keep)
+        self.links.append(link(entry(act, account), self.links[-1] if self.links else None))
 
 
 @dataclass

@@ -7,10 +7,11 @@ from datetime import datetime
 from services.console.adapters.postgres_read import translated
 from services.console.adapters.rows import Row
 from services.console.adapters.statements import SQL
-from services.console.domain.account_audit import AccountEntry, AccountLink, link
+from services.console.domain.account_audit import AccountAct, AccountEntry, AccountLink, entry, link
 from services.console.domain.accounts import Account, Session, lock_until
+from services.console.domain.errors import AccountExists, BadCredentials, NotFound, WrongPassword
 from services.console.domain.screens import Screen
-from services.console.domain.viewer import BodyCode, Role, Username
+from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.runtime.postgres import Pool
 
 
@@ -22,6 +23,13 @@ def account_of(row: Row) -> Account:
 def _link(row: Row) -> AccountLink:
     seq, at, by, action, about, detail, prev_hash, made = row
     return AccountLink(seq, AccountEntry(at, by, action, about, detail), prev_hash, made)
+
+
+def _whole(account: Account, now: datetime) -> list[object]:
+    return [
+        account.username, account.role.value, account.department, account.display_name, account.password_hash, now,
+        account.administers,
+    ]  # fmt: skip
 
 
 class PostgresAccounts:
@@ -42,30 +50,43 @@ class PostgresAccounts:
 
     async def save(self, account: Account, now: datetime) -> None:
         async with translated(self._deadline_s), self._pool.connection() as connection:
-            await connection.execute(
-                SQL["account_save"],
-                [account.username, account.role.value, account.department, account.display_name,
-                 account.password_hash, now, account.administers],
-            )  # fmt: skip
+            await connection.execute(SQL["account_save"], _whole(account, now))
             await connection.execute(SQL["account_end_sessions"], [account.username])
 
-    async def change(self, account: Account, done: AccountEntry, *, keep: str | None = None) -> None:
-        async with translated(self._deadline_s), self._pool.connection() as connection:
-            await connection.execute(SQL["account_audit_lock"])
-            await connection.execute(
-                SQL["account_change"],
-                [account.username, account.role.value, account.department, account.display_name,
-                 account.password_hash, done.at, account.disabled, account.failed_logins, account.locked_until,
-                 account.administers, account.one_time_until],
-            )  # fmt: skip
-            await connection.execute(SQL["account_end_other_sessions"], [account.username, keep])
-            row = await (await connection.execute(SQL["account_audit_last"])).fetchone()
-            made = link(done, None if row is None else _link(row))
-            await connection.execute(
-                SQL["account_audit"],
-                [made.seq, done.at, done.by, done.action, done.about,
-                 json.dumps(dict(done.detail), ensure_ascii=False), made.prev_hash, made.hash],
-            )  # fmt: skip
+    async def put(self, account: Account, act: AccountAct) -> None:
+        await self._done(act, SQL["account_save"], _whole(account, act.at))
+
+    async def create(self, account: Account, act: AccountAct) -> None:
+        values = [*_whole(account, act.at), account.one_time_until]
+        if not await self._done(act, SQL["account_create"], values):
+            raise AccountExists
+
+    async def change_password(
+        self, username: Username, verified: str, password_hash: str, act: AccountAct, *, keep: str
+    ) -> None:
+        values = [password_hash, username, verified]
+        if not await self._done(act, SQL["account_change_password"], values, keep=keep):
+            raise WrongPassword
+
+    async def edit(self, described: Viewer, act: AccountAct) -> None:
+        values = [
+            described.role.value, described.department, described.display_name, described.administers,
+            described.username,
+        ]  # fmt: skip
+        if not await self._done(act, SQL["account_edit"], values):
+            raise NotFound
+
+    async def reset(self, username: Username, password_hash: str, until: datetime, act: AccountAct) -> None:
+        if not await self._done(act, SQL["account_reset"], [password_hash, until, username]):
+            raise NotFound
+
+    async def disable(self, username: str, act: AccountAct) -> None:
+        if not await self._done(act, SQL["account_disable"], [username]):
+            raise NotFound
+
+    async def end_sessions(self, username: str, act: AccountAct) -> None:
+        if not await self._done(act, SQL["account_find"], [username]):
+            raise NotFound
 
     async def audited(self) -> Sequence[AccountLink]:
         async with translated(self._deadline_s), self._pool.connection() as connection:
@@ -81,12 +102,6 @@ class PostgresAccounts:
         async with translated(self._deadline_s), self._pool.connection() as connection:
             cursor = await connection.execute(SQL["screens_all"])
             return [Screen(Username(row[0]), *row[1:]) for row in await cursor.fetchall()]
-
-    async def disable(self, username: str) -> bool:
-        async with translated(self._deadline_s), self._pool.connection() as connection:
-            cursor = await connection.execute(SQL["account_disable"], [username])
-            await connection.execute(SQL["account_end_sessions"], [username])
-            return cursor.rowcount == 1
 
     async def failed(self, username: Username, now: datetime) -> int:
         async with translated(self._deadline_s), self._pool.connection() as connection:
@@ -106,15 +121,16 @@ class PostgresAccounts:
         async with translated(self._deadline_s), self._pool.connection() as connection:
             await connection.execute(SQL["account_succeeded"], [username])
 
-    async def open_session(
-        self, token_hash: str, username: Username, csrf: str, now: datetime, until: datetime
-    ) -> None:
+    async def open_session(self, token_hash: str, verified: Account, csrf: str, now: datetime, until: datetime) -> None:
         async with translated(self._deadline_s), self._pool.connection() as connection:
-            await connection.execute(SQL["sessions_expire"], [now])
-            await connection.execute(
+            # The account first, as whatever else locks it and sessions does: else the two could wait for each other.
+            cursor = await connection.execute(
                 SQL["session_open"],
-                [token_hash, username, csrf, now, until, now],
+                [token_hash, csrf, now, until, now, verified.username, verified.password_hash],
             )
+            if cursor.rowcount != 1:
+                raise BadCredentials
+            await connection.execute(SQL["sessions_expire"], [now])
 
     async def session(self, token_hash: str, now: datetime) -> Session | None:
         async with translated(self._deadline_s), self._pool.connection() as connection:
@@ -131,3 +147,26 @@ class PostgresAccounts:
     async def close_session(self, token_hash: str) -> None:
         async with translated(self._deadline_s), self._pool.connection() as connection:
             await connection.execute(SQL["session_close"], [token_hash])
+
+    async def _done(
+        self, act: AccountAct, statement: str, values: Sequence[object], *, keep: str | None = None
+    ) -> bool:
+        """Run a statement that returns the account that it is about, end sessions, write the act down.
+
+        Return False, with nothing done, when there is no such account.
+        """
+        async with translated(self._deadline_s), self._pool.connection() as connection:
+            await connection.execute(SQL["account_audit_lock"])
+            row = await (await connection.execute(statement, values)).fetchone()
+            if row is None:
+                return False
+            done = entry(act, account_of(row))
+            await connection.execute(SQL["account_end_other_sessions"], [done.about, keep])
+            row = await (await connection.execute(SQL["account_audit_last"])).fetchone()
+            made = link(done, None if row is None else _link(row))
+            await connection.execute(
+                SQL["account_audit"],
+                [made.seq, done.at, done.by, done.action, done.about,
+                 json.dumps(dict(done.detail), ensure_ascii=False), made.prev_hash, made.hash],
+            )  # fmt: skip
+            return True

@@ -11,6 +11,15 @@ Detail = Mapping[str, str | bool | None]
 
 
 @dataclass(frozen=True, slots=True)
+class AccountAct:
+    """Who does what, and when. How the account stands since is known once it is done."""
+
+    at: datetime
+    by: str
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
 class AccountEntry:
     """`by` did `action` to the account `about`; `detail`: how it stands since, never its password."""
 
@@ -31,7 +40,7 @@ class AccountLink:
     hash: str
 
 
-def entry(action: str, account: Account, by: str, now: datetime) -> AccountEntry:
+def entry(act: AccountAct, account: Account) -> AccountEntry:
     detail: Detail = {
         "role": account.role.value,
         "department": account.department,
@@ -40,7 +49,7 @@ def entry(action: str, account: Account, by: str, now: datetime) -> AccountEntry
         "disabled": account.disabled,
         "one_time": account.one_time_until is not None,
     }
-    return AccountEntry(now, by, action, account.username, detail)
+    return AccountEntry(act.at, act.by, act.action, account.username, detail)
 
 
 def link(what: AccountEntry, last: AccountLink | None) -> AccountLink:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from services.console.domain.errors import NotAllowed
 from services.console.domain.viewer import Role, Viewer
 from services.kernel.words import AdjustmentKind, AdjustmentState, CountedAs, SignalKind
 
@@ -92,6 +93,16 @@ class AdjustmentQuery:
     unit_id: str | None = None
     offset: int = 0
     limit: int = 50
+
+
+def may_ask(viewer: Viewer) -> Viewer:
+    """Return who may ask for an adjustment. Raises NotAllowed for who administers accounts.
+
+    He could make the account that approves it.
+    """
+    if viewer.administers:
+        raise NotAllowed("who makes accounts asks for no adjustment")
+    return viewer
 
 
 def may(viewer: Viewer, row: AdjustmentRow, now: datetime) -> tuple[Decision, ...]:

@@ -134,11 +134,21 @@ def may_read_register(viewer: Viewer) -> Viewer:
     return viewer
 
 
-def may_propose(viewer: Viewer) -> Viewer:
+def may_work_on_register(viewer: Viewer) -> Viewer:
     """Return who may work on the register. Raises NotAllowed for anybody but brigade and centre."""
     if viewer.role not in (Role.BRIGADE, Role.CENTRE):
         raise NotAllowed("the register is worked on by brigade and centre")
     return viewer
+
+
+def may_propose(viewer: Viewer) -> Viewer:
+    """Return who may propose a change. Raises NotAllowed for others, and for who administers accounts.
+
+    He could make the account that approves it.
+    """
+    if viewer.administers:
+        raise NotAllowed("who makes accounts proposes nothing")
+    return may_work_on_register(viewer)
 
 
 def may(viewer: Viewer, row: ProposalRow) -> tuple[ProposalDecision, ...]:

@@ -34,7 +34,8 @@ WHOLE = Slice(None)
 class Viewer:
     """A signed-in account. `department` is set for role department and for no other.
 
-    `administers`: it works on the accounts of others. Such an account is one of the centre, which approves nothing.
+    `administers`: it works on the accounts of others. Such an account is one of the centre, which approves
+    nothing, and asks for nothing itself.
     """
 
     username: Username

@@ -1,10 +1,9 @@
 """Accounts from the browser: one's own password, and what an administrator may do with those of others."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
-from services.console.domain.account_audit import entry
+from services.console.domain.account_audit import AccountAct
 from services.console.domain.accounts import (
     MAX_PASSWORD,
     Account,
@@ -60,9 +59,13 @@ class AccountDesk:
         if new == current or viewer.username in new.lower():
             raise BadAccountOrder("another password than before, without the name of the account in it")
         hashed = await self._passwords.hash(_checked(new))
-        changed = replace(account, password_hash=hashed, one_time_until=None, failed_logins=0, locked_until=None)
-        act = entry("password", changed, viewer.username, now)
-        await self._accounts.change(changed, act, keep=self._secrets.digest(token))
+        await self._accounts.change_password(
+            account.username,
+            account.password_hash,
+            hashed,
+            self._act(viewer, "password"),
+            keep=self._secrets.digest(token),
+        )
 
     async def sign_out_everywhere(self, viewer: Viewer) -> None:
         await self._end_sessions(viewer, viewer.username)
@@ -77,31 +80,32 @@ class AccountDesk:
         if await self._accounts.find(asked.username) is not None:
             raise AccountExists
         made = _described(asked)
+        password, hashed, until = await self._one_time()
         account = Account(
-            made.username, made.role, made.department, made.display_name, "", administers=made.administers
+            made.username,
+            made.role,
+            made.department,
+            made.display_name,
+            hashed,
+            administers=made.administers,
+            one_time_until=until,
         )
-        return await self._with_one_time(viewer, "create", account)
+        await self._accounts.create(account, self._act(viewer, "create"))
+        return password
 
     async def edit(self, viewer: Viewer, asked: NewAccount) -> None:
-        account = await self._others(viewer, asked.username)
-        made = _described(asked)
-        changed = replace(
-            account,
-            role=made.role,
-            department=made.department,
-            display_name=made.display_name,
-            administers=made.administers,
-        )
-        await self._accounts.change(changed, entry("edit", changed, viewer.username, self._clock.now()))
+        await self._others(viewer, asked.username)
+        await self._accounts.edit(_described(asked), self._act(viewer, "edit"))
 
     async def reset(self, viewer: Viewer, username: str) -> str:
         account = await self._others(viewer, username)
-        return await self._with_one_time(viewer, "reset", replace(account, disabled=False))
+        password, hashed, until = await self._one_time()
+        await self._accounts.reset(account.username, hashed, until, self._act(viewer, "reset"))
+        return password
 
     async def disable(self, viewer: Viewer, username: str) -> None:
         account = await self._others(viewer, username, screens=True)
-        changed = replace(account, disabled=True)
-        await self._accounts.change(changed, entry("disable", changed, viewer.username, self._clock.now()))
+        await self._accounts.disable(account.username, self._act(viewer, "disable"))
 
     async def sign_out(self, viewer: Viewer, username: str) -> None:
         may_administer(viewer)
@@ -111,7 +115,7 @@ class AccountDesk:
         account = await self._accounts.find(username)
         if account is None or account.viewer.is_screen:  # the one session of a screen is its key: that is revoked
             raise NotFound
-        await self._accounts.change(account, entry("sign_out", account, viewer.username, self._clock.now()))
+        await self._accounts.end_sessions(account.username, self._act(viewer, "sign_out"))
 
     async def _others(self, viewer: Viewer, username: str, *, screens: bool = False) -> Account:
         """Return the account of somebody else. An administrator who shuts himself out leaves nobody to let him in."""
@@ -123,19 +127,16 @@ class AccountDesk:
             raise OwnAccount
         return account
 
-    async def _with_one_time(self, viewer: Viewer, action: str, account: Account) -> str:
-        """Give the account a password that its owner has to change; return it. It is shown once, and kept nowhere."""
-        now = self._clock.now()
-        password = self._secrets.password()
-        account = replace(
-            account,
-            password_hash=await self._passwords.hash(password),
-            one_time_until=now + ONE_TIME,
-            failed_logins=0,
-            locked_until=None,
-        )
-        await self._accounts.change(account, entry(action, account, viewer.username, now))
-        return password
+    async def _one_time(self) -> tuple[str, str, datetime]:
+        """Draw a password that its owner has to change; return it, its hash, and until when it opens that.
+
+        It is shown once, and kept nowhere.
+        """
+        password, until = self._secrets.password(), self._clock.now() + ONE_TIME
+        return password, await self._passwords.hash(password), until
+
+    def _act(self, viewer: Viewer, action: str) -> AccountAct:
+        return AccountAct(self._clock.now(), viewer.username, action)
 
 
 def _described(asked: NewAccount) -> Viewer:

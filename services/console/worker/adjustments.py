@@ -11,6 +11,7 @@ from services.console.domain.adjustments import (
     InForceRow,
     NewAdjustment,
     may,
+    may_ask,
 )
 from services.console.domain.viewer import Viewer
 from services.console.ports import AdjustmentBook, AdjustmentOrders, ReadModel
@@ -34,6 +35,7 @@ class AdjustmentDesk:
         return await self._book.in_force(viewer.slice, self._clock.now())
 
     async def request(self, viewer: Viewer, asked: NewAdjustment) -> str:
+        may_ask(viewer)
         if not viewer.slice.whole:  # not in the slice: NotFound, like no unit at all
             await self._read.unit(viewer.slice, asked.unit_id, self._clock.now() - timedelta(minutes=1))
         return await self._orders.request(asked, viewer)

@@ -126,22 +126,24 @@ class Authenticator:
         now = self._clock.now()
         if self._clients.count(client, now, rules.client_window) >= rules.client_failures:
             raise LockedOut(int(rules.client_window.total_seconds()))
-        account = await self._known(username)
-        self._refuse_when_locked(account, username, client, now)
-        right = await self._passwords.matches(account.password_hash if account else None, password[: MAX_PASSWORD + 1])
+        verified = await self._known(username)
+        self._refuse_when_locked(verified, username, client, now)
+        right = await self._passwords.matches(
+            verified.password_hash if verified else None, password[: MAX_PASSWORD + 1]
+        )
         now = self._clock.now()
-        if account is None or not right:
-            await self._note_failure(account, username, client, now)
+        if verified is None or not right:
+            await self._note_failure(verified, username, client, now)
             raise BadCredentials
         # Guesses that ran side by side may have locked the account meanwhile: then even a right one does not count.
         account = await self._known(username)
         self._refuse_when_locked(account, username, client, now)
         if account is None or (account.one_time_until is not None and account.one_time_until <= now):
             raise BadCredentials
-        await self._welcome(account, client, now)
         token, csrf = self._secrets.token(), self._secrets.token()
         until = now + rules.session
-        await self._accounts.open_session(self._secrets.digest(token), account.username, csrf, now, until)
+        await self._accounts.open_session(self._secrets.digest(token), verified, csrf, now, until)
+        await self._welcome(account, client, now)
         return token, Session(account.viewer, csrf, until, account.one_time_until is not None)
 
     async def _known(self, username: str) -> Account | None:

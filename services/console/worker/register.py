@@ -17,6 +17,7 @@ from services.console.domain.register import (
     may,
     may_propose,
     may_read_register,
+    may_work_on_register,
 )
 from services.console.domain.viewer import Viewer
 from services.console.ports import RegisterBook, RegisterOrders
@@ -51,35 +52,35 @@ class RegisterDesk:
         return await self._orders.propose(handed, may_propose(viewer))
 
     async def proposals(self, viewer: Viewer, state: AdjustmentState | None, offset: int, limit: int) -> ProposalPage:
-        may_propose(viewer)
+        may_work_on_register(viewer)
         page = await self._book.proposals(state, offset, limit)
         return replace(page, rows=tuple(replace(row, may=may(viewer, row)) for row in page.rows))
 
     async def preview_of(self, viewer: Viewer, proposal_id: str) -> Mapping[str, Any]:
-        return await self._orders.preview_of(proposal_id, may_propose(viewer))
+        return await self._orders.preview_of(proposal_id, may_work_on_register(viewer))
 
     async def decide(self, viewer: Viewer, decision: ProposalDecision, proposal_id: str, note: str) -> str:
-        return await self._orders.decide(decision, proposal_id, may_propose(viewer), note)
+        return await self._orders.decide(decision, proposal_id, may_work_on_register(viewer), note)
 
     async def file(self, viewer: Viewer, proposal_id: str) -> Taken:
-        may_propose(viewer)
+        may_work_on_register(viewer)
         name = await self._book.file_name(proposal_id)
         if name is None:
             raise NotFound
         return Taken(name, "application/octet-stream", await self._orders.file(proposal_id))
 
     async def export(self, viewer: Viewer, kind: EntityKind, form: Literal["csv", "xlsx"], language: Language) -> Taken:
-        may_propose(viewer)
+        may_work_on_register(viewer)
         return await self._orders.export(kind, form, language)
 
     async def packs(self, viewer: Viewer) -> Sequence[PackRow]:
-        may_propose(viewer)
+        may_work_on_register(viewer)
         return await self._book.packs()
 
     async def pack(self, viewer: Viewer, pack_id: str, version: int) -> Taken:
-        may_propose(viewer)
+        may_work_on_register(viewer)
         return await self._orders.pack(pack_id, version)
 
     async def pack_changes(self, viewer: Viewer, pack_id: str, version: int, former: int) -> Mapping[str, Any]:
-        may_propose(viewer)
+        may_work_on_register(viewer)
         return await self._orders.pack_changes(pack_id, version, former)

@@ -1,5 +1,6 @@
 """Accounts and sessions: memory and PostgreSQL behave alike; real argon2 hashes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -8,12 +9,15 @@ import pytest
 
 from services.console.adapters.postgres_accounts import PostgresAccounts
 from services.console.adapters.secrets import Argon2Passwords, RandomSecrets, generated_password
-from services.console.domain.account_audit import broken_at, entry
+from services.console.adapters.statements import SQL
+from services.console.domain.account_audit import AccountAct, broken_at
 from services.console.domain.accounts import Account
-from services.console.domain.viewer import BodyCode, Role, Username
+from services.console.domain.errors import AccountExists, BadCredentials, NotFound, WrongPassword
+from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.console.ports import Accounts
 from services.runtime.postgres import open_pool
 from tests.fakes.console import T0, FakeAccounts
+from tests.integration.console.harness import until
 from tests.integration.console.scenario import Scenario
 
 LIMIT_S = 60.0
@@ -21,6 +25,10 @@ LIMIT_S = 60.0
 
 ANN = Account(Username("ann"), Role.CENTRE, None, "安", "hash")
 BEA = Account(Username("bea"), Role.DEPARTMENT, BodyCode("health"), "贝", "hash")
+
+
+def act(action: str, by: str = "adm") -> AccountAct:
+    return AccountAct(T0, by, action)
 
 
 @pytest.fixture(params=["memory", "postgres"])
@@ -57,21 +65,22 @@ async def test_a_session_lives_until_it_ends_is_closed_or_its_account_is_disable
     until = T0 + timedelta(hours=1)
     await accounts.save(BEA, T0)
     for token in ("one", "two", "three"):
-        await accounts.open_session(token, BEA.username, f"csrf-{token}", T0, until)
+        await accounts.open_session(token, BEA, f"csrf-{token}", T0, until)
     session = await accounts.session("one", T0)
     assert session is not None
     assert (session.viewer, session.csrf, session.expires_at) == (BEA.viewer, "csrf-one", until)
     assert await accounts.session("one", until) is None
     await accounts.close_session("two")
     assert await accounts.session("two", T0) is None
-    assert await accounts.disable("bea")
+    await accounts.disable("bea", act("disable"))
     assert await accounts.session("three", T0) is None
-    assert not await accounts.disable("nobody")
+    with pytest.raises(NotFound):
+        await accounts.disable("nobody", act("disable"))
 
 
 async def test_a_new_password_ends_the_sessions(accounts: Accounts) -> None:
     await accounts.save(ANN, T0)
-    await accounts.open_session("one", ANN.username, "csrf", T0, T0 + timedelta(hours=1))
+    await accounts.open_session("one", ANN, "csrf", T0, T0 + timedelta(hours=1))
     await accounts.save(ANN, T0)
     assert await accounts.session("one", T0) is None
 
@@ -97,15 +106,14 @@ def test_tokens_and_passwords_are_long_and_never_repeat() -> None:
 async def test_a_change_is_written_down_and_ends_the_other_sessions(accounts: Accounts) -> None:
     until = T0 + timedelta(hours=1)
     made = replace(ANN, administers=True, one_time_until=until)
-    await accounts.change(made, entry("create", made, "command line", T0))
+    await accounts.create(made, act("create", by="command line"))
     assert await accounts.find("ann") == made
     for token in ("one", "two"):
-        await accounts.open_session(token, ANN.username, f"csrf-{token}", T0, until)
+        await accounts.open_session(token, made, f"csrf-{token}", T0, until)
     session = await accounts.session("one", T0)
     assert session is not None
     assert (session.password_due, session.viewer.administers) == (True, True)
-    changed = replace(made, one_time_until=None, password_hash="other")
-    await accounts.change(changed, entry("password", changed, "ann", T0), keep="one")
+    await accounts.change_password(ANN.username, "hash", "other", act("password", by="ann"), keep="one")
     session = await accounts.session("one", T0)
     assert session is not None
     assert not session.password_due
@@ -114,6 +122,89 @@ async def test_a_change_is_written_down_and_ends_the_other_sessions(accounts: Ac
     assert [(link.entry.by, link.entry.action, link.entry.about) for link in links[-2:]] == [
         ("command line", "create", "ann"), ("ann", "password", "ann"),
     ]  # fmt: skip
+    assert [link.entry.detail["one_time"] for link in links[-2:]] == [True, False]
     assert broken_at(links) is None
-    await accounts.change(changed, entry("sign_out", changed, "adm", T0))
+    await accounts.end_sessions("ann", act("sign_out"))
     assert await accounts.session("one", T0) is None
+    assert await accounts.find("ann") == replace(made, one_time_until=None, password_hash="other")
+
+
+async def test_what_is_done_to_an_account_leaves_what_it_is_not_about(accounts: Accounts) -> None:
+    until = T0 + timedelta(days=3)
+    await accounts.save(BEA, T0)
+    for _ in range(5):
+        await accounts.failed(BEA.username, T0)
+    locked = await accounts.find("bea")
+    assert locked is not None
+    await accounts.disable("bea", act("disable"))
+    edited = Viewer(BEA.username, Role.CENTRE, None, "贝二", administers=True)
+    await accounts.edit(edited, act("edit"))
+    wanted = replace(locked, disabled=True, role=Role.CENTRE, department=None, display_name="贝二", administers=True)
+    await accounts.end_sessions("bea", act("sign_out"))
+    assert await accounts.find("bea") == wanted
+    await accounts.reset(BEA.username, "drawn", until, act("reset"))
+    wanted = replace(
+        wanted, password_hash="drawn", one_time_until=until, disabled=False, failed_logins=0, locked_until=None
+    )
+    assert await accounts.find("bea") == wanted
+    details = [link.entry.detail for link in (await accounts.audited())[-4:]]
+    assert [(each["role"], each["disabled"]) for each in details] == [
+        ("department", True), ("centre", True), ("centre", True), ("centre", False),
+    ]  # fmt: skip
+    await accounts.put(BEA, act("create"))
+    assert await accounts.find("bea") == BEA
+
+
+async def test_nobody_is_made_twice_changed_when_there_is_none_or_told_of_in_vain(accounts: Accounts) -> None:
+    wall = Account(Username("wall"), Role.SCREEN, None, "大屏", "!")
+    await accounts.create(ANN, act("create"))
+    await accounts.save(wall, T0)
+    before = len(await accounts.audited())
+    with pytest.raises(AccountExists):
+        await accounts.create(replace(ANN, role=Role.BRIGADE, password_hash="another"), act("create"))
+    for name in ("nobody", "wall"):
+        with pytest.raises(NotFound):
+            await accounts.edit(Viewer(Username(name), Role.BRIGADE, None, "x"), act("edit"))
+        with pytest.raises(NotFound):
+            await accounts.reset(Username(name), "drawn", T0, act("reset"))
+    with pytest.raises(NotFound):
+        await accounts.end_sessions("nobody", act("sign_out"))
+    assert (await accounts.find("ann"), await accounts.find("wall")) == (ANN, wall)
+    assert len(await accounts.audited()) == before
+
+
+@pytest.mark.parametrize("meanwhile", ["disabled", "another password"])
+async def test_a_password_that_was_verified_counts_only_while_it_is_the_one(accounts: Accounts, meanwhile: str) -> None:
+    until = T0 + timedelta(hours=1)
+    await accounts.save(ANN, T0)
+    if meanwhile == "disabled":
+        await accounts.disable("ann", act("disable"))
+    else:
+        await accounts.change_password(ANN.username, "hash", "second", act("password"), keep="")
+    stands, before = await accounts.find("ann"), len(await accounts.audited())
+    with pytest.raises(WrongPassword):
+        await accounts.change_password(ANN.username, "hash", "third", act("password"), keep="")
+    with pytest.raises(BadCredentials):
+        await accounts.open_session("one", ANN, "csrf", T0, until)
+    assert await accounts.session("one", T0) is None
+    assert (await accounts.find("ann"), len(await accounts.audited())) == (stands, before)
+
+
+async def test_a_session_that_is_being_opened_ends_with_the_change_of_the_password(empty_scenario: Scenario) -> None:
+    ends = T0 + timedelta(hours=1)
+    async with open_pool(empty_scenario.dsn, "test", max_size=3) as pool:
+        accounts = PostgresAccounts(pool, LIMIT_S)
+        await accounts.save(ANN, T0)
+        async with pool.connection() as opening:
+            await opening.execute(SQL["session_open"], ["one", "csrf", T0, ends, T0, "ann", "hash"])
+            changing = asyncio.create_task(
+                accounts.change_password(ANN.username, "hash", "second", act("password"), keep="")
+            )
+            waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+            async def done_or_waits() -> bool:
+                return changing.done() or empty_scenario.rows(waiting) != []
+
+            await until(done_or_waits)
+        await changing
+        assert await accounts.session("one", T0) is None

@@ -64,6 +64,13 @@ async def test_a_unit_changes_by_its_form_and_an_account_is_made_with_a_password
         await admin.click("#form [type=submit]")
         await expect(admin.locator("#one-time")).to_be_visible()
         password = await admin.locator("#one-time").inner_text()
+        await admin.goto(f"{site.console.url}/registry?tab=unit&id=U1")
+        await expect(admin.locator("#detail-tools button")).to_have_text(["关闭"])
+        await expect(admin.locator("#tools a")).to_have_count(2)
+        await expect(admin.locator("#tools button")).to_have_count(0)
+        await admin.goto(f"{site.console.url}/adjustments")
+        await expect(admin.locator("#board li")).to_have_count(1)  # the page works without its form
+        await expect(admin.locator("#ask")).to_have_count(0)
         zhao = await (await chromium.new_context()).new_page()
         await zhao.goto(f"{site.console.url}/login")
         await zhao.fill("input[name=username]", "zhao")

@@ -15,6 +15,13 @@ NEW = {"username": "zhao", "role": "brigade", "display_name": "赵 <script>alert
 OTHERS = ("/accounts", "/accounts/health/edit", "/accounts/health/reset", "/accounts/health/disable",
           "/accounts/health/sign-out")  # fmt: skip
 
+ASKING: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("/registry/preview", {"kind": "unit", "row": {}}),
+    ("/registry/proposals", {"kind": "unit", "row": {}}),
+    ("/adjustments", {"unit_id": "U1", "what": "maintenance", "starts_at": "2026-11-22T08:00:00Z",
+                      "ends_at": "2026-11-22T09:00:00Z", "reason": "x"}),
+)  # fmt: skip
+
 HOSTILE: list[tuple[dict[str, Any], tuple[int, str]]] = [
     ({"username": "Zhao"}, (422, "bad_request")),
     ({"username": "a' OR 1=1"}, (422, "bad_request")),
@@ -76,6 +83,13 @@ async def test_hostile_orders_about_accounts_change_nothing(empty_scenario: Scen
             assert await post(adm, "/accounts", []) == (422, "bad_request")
             assert await post(adm, "/accounts/adm/disable", {}) == (409, "own_account")
             assert await post(adm, "/accounts/nobody/reset", {}) == (404, "not_found")
+            for path, body in ASKING:
+                assert await post(adm, path, body) == (403, "not_allowed"), path
+            assert 'id="ask"' not in (await adm.http.get("/adjustments")).text
+            assert "data-administers" in (await adm.http.get("/registry")).text
+        async with here.signed_in("centre") as centre:
+            assert 'id="ask"' in (await centre.http.get("/adjustments")).text
+            assert "data-administers" not in (await centre.http.get("/registry")).text
         assert empty_scenario.rows("SELECT * FROM console.accounts ORDER BY username") == before
         assert empty_scenario.rows("SELECT * FROM console.account_audit WHERE about = 'zhao'") == []
 

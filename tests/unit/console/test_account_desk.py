@@ -1,24 +1,59 @@
 """Accounts from the browser: who may, one-time passwords, and an audit that holds."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from services.console.domain.account_audit import broken_at
 from services.console.domain.accounts import Account, NewAccount
+from services.console.domain.adjustments import NewAdjustment
 from services.console.domain.errors import ConsoleError, PasswordDue
+from services.console.domain.register import HandedIn, ProposalDecision
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.console.metrics import Metrics
 from services.console.worker.accounts import ONE_TIME, AccountDesk
+from services.console.worker.adjustments import AdjustmentDesk
 from services.console.worker.authentication import Authenticator, LoginLimits
+from services.console.worker.register import RegisterDesk
+from services.kernel.words import AdjustmentKind, EntityKind, ProposalKind
 from tests.fakes.console import FakeAccounts, FakePasswords, FakeSecrets, ManualClock
 
 ADMIN = Account(Username("adm"), Role.CENTRE, None, "管理员", "hash:adm", administers=True)
 LI = Account(Username("li"), Role.BRIGADE, None, "李", "hash:correct horse")
 WALL = Account(Username("wall"), Role.SCREEN, None, "大屏", "!")
 NEW = NewAccount("wang", Role.BRIGADE, None, "王")
+
+
+class SlowPasswords(FakePasswords):
+    """Something else happens while it hashes, once."""
+
+    def __init__(self, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        super().__init__()
+        self._meanwhile: Callable[[], Awaitable[object]] | None = meanwhile
+
+    async def hash(self, password: str) -> str:
+        if self._meanwhile is not None:
+            work, self._meanwhile = self._meanwhile, None
+            await work()
+        return await super().hash(password)
+
+
+class Orders:
+    """The registry, which takes everything."""
+
+    async def propose(self, handed: HandedIn, viewer: Viewer) -> Mapping[str, Any]:
+        return {"by": viewer.username}
+
+    preview = propose
+
+    async def request(self, asked: NewAdjustment, viewer: Viewer) -> str:
+        return "A2026-000001"
+
+    async def decide(self, decision: ProposalDecision, proposal_id: str, viewer: Viewer, note: str) -> str:
+        return "withdrawn"
 
 
 class Harness:
@@ -34,6 +69,9 @@ class Harness:
             metrics=Metrics(CollectorRegistry()),
             rules=LoginLimits(),
         )
+
+    def while_hashing(self, meanwhile: Callable[[], Awaitable[object]]) -> AccountDesk:
+        return AccountDesk(self.accounts, SlowPasswords(meanwhile), FakeSecrets(), self.clock)
 
     def actions(self) -> list[tuple[str, str, str]]:
         return [(each.entry.by, each.entry.action, each.entry.about) for each in self.accounts.links]
@@ -140,3 +178,63 @@ async def test_disable_sign_out_edit_and_reset_end_what_is_open() -> None:
     await here.desk.disable(ADMIN.viewer, "wall")
     (row,) = [each for each in await here.desk.listed(ADMIN.viewer) if each.username == "wall"]
     assert (row.screen, row.disabled) == (True, True)
+
+
+async def test_a_password_that_is_being_changed_undoes_nothing_that_is_done_meanwhile() -> None:
+    here = Harness()
+    demoted = NewAccount("li", Role.DEPARTMENT, "health", "李")
+    desk = here.while_hashing(lambda: here.desk.edit(ADMIN.viewer, demoted))
+    await desk.change_password(LI.viewer, "token", "correct horse", "another one 22")
+    li = here.accounts.accounts["li"]
+    assert (li.role, li.department, li.password_hash) == (Role.DEPARTMENT, "health", "hash:another one 22")
+    assert here.accounts.links[-1].entry.detail["role"] == "department"
+    desk = here.while_hashing(lambda: here.desk.disable(ADMIN.viewer, "li"))
+    assert await code(desk.change_password(LI.viewer, "token", "another one 22", "another one 33")) == "wrong_password"
+    assert here.accounts.accounts["li"] == replace(li, disabled=True)
+    assert [action for _, action, _ in here.actions()] == ["edit", "password", "disable"]
+
+
+async def test_of_two_passwords_for_one_account_the_first_stands() -> None:
+    here = Harness()
+    desk = here.while_hashing(lambda: here.desk.change_password(LI.viewer, "token", "correct horse", "the first one 1"))
+    assert await code(desk.change_password(LI.viewer, "token", "correct horse", "the second one")) == "wrong_password"
+    assert here.accounts.accounts["li"].password_hash == "hash:the first one 1"
+
+
+async def test_a_reset_undoes_no_demotion_and_of_two_that_create_one_is_told_so() -> None:
+    here = Harness()
+    demoted = NewAccount("li", Role.DEPARTMENT, "health", "李")
+    await here.while_hashing(lambda: here.desk.edit(ADMIN.viewer, demoted)).reset(ADMIN.viewer, "li")
+    assert here.accounts.accounts["li"].role is Role.DEPARTMENT
+    desk = here.while_hashing(lambda: here.desk.create(ADMIN.viewer, NEW))
+    assert await code(desk.create(ADMIN.viewer, replace(NEW, role=Role.CENTRE))) == "account_exists"
+    assert here.accounts.accounts["wang"].role is Role.BRIGADE
+
+
+async def test_a_sign_in_with_the_old_password_that_runs_beside_its_change_opens_nothing() -> None:
+    here = Harness()
+
+    class Slow(FakePasswords):
+        async def matches(self, password_hash: str | None, password: str) -> bool:
+            await here.desk.change_password(LI.viewer, "token", "correct horse", "another one 22")
+            return await super().matches(password_hash, password)
+
+    here.door._passwords = Slow()
+    assert await code(here.door.sign_in("li", "correct horse", "10.0.0.1")) == "bad_credentials"
+    assert here.accounts.sessions == {}
+
+
+async def test_an_administrator_asks_for_nothing_that_an_account_of_his_could_approve() -> None:
+    nothing, orders, here = cast("Any", None), cast("Any", Orders()), ManualClock()
+    handed = HandedIn(ProposalKind.UNIT, "u.csv", "", None, "x", None, meant=False)
+    asked = NewAdjustment("U1", AdjustmentKind.MAINTENANCE, here.now(), here.now(), "x")
+    register, adjustments = RegisterDesk(nothing, orders), AdjustmentDesk(nothing, orders, nothing, here)
+    for work in (
+        register.propose(ADMIN.viewer, handed), register.preview(ADMIN.viewer, handed),
+        register.form(ADMIN.viewer, EntityKind.UNIT, "U1"), adjustments.request(ADMIN.viewer, asked),
+    ):  # fmt: skip
+        assert await code(work) == "not_allowed"
+    centre = replace(ADMIN.viewer, administers=False)
+    assert await register.propose(centre, handed) == {"by": "adm"}
+    assert await adjustments.request(centre, asked) == "A2026-000001"
+    assert await register.decide(ADMIN.viewer, ProposalDecision.WITHDRAW, "R2026-000001", "") == "withdrawn"

@@ -13,16 +13,31 @@ VALUES (%s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (username) DO UPDATE SET role = excluded.role, department = excluded.department,
     display_name = excluded.display_name, password_hash = excluded.password_hash,
     disabled = false, failed_logins = 0, locked_until = NULL, administers = excluded.administers, one_time_until = NULL
+RETURNING {account_columns}
 
--- account_change --
+-- account_create --
 INSERT INTO console.accounts (
-    username, role, department, display_name, password_hash, created_at, disabled, failed_logins, locked_until,
-    administers, one_time_until
-) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-ON CONFLICT (username) DO UPDATE SET role = excluded.role, department = excluded.department,
-    display_name = excluded.display_name, password_hash = excluded.password_hash, disabled = excluded.disabled,
-    failed_logins = excluded.failed_logins, locked_until = excluded.locked_until,
-    administers = excluded.administers, one_time_until = excluded.one_time_until
+    username, role, department, display_name, password_hash, created_at, administers, one_time_until
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (username) DO NOTHING
+RETURNING {account_columns}
+
+-- account_change_password --
+-- Hashing takes long: whatever else was done to the account meanwhile stays, and a password that came first stands.
+UPDATE console.accounts SET password_hash = %s, one_time_until = NULL, failed_logins = 0, locked_until = NULL
+WHERE username = %s AND NOT disabled AND password_hash = %s
+RETURNING {account_columns}
+
+-- account_edit --
+UPDATE console.accounts SET role = %s, department = %s, display_name = %s, administers = %s
+WHERE username = %s AND role <> 'screen'
+RETURNING {account_columns}
+
+-- account_reset --
+UPDATE console.accounts
+SET password_hash = %s, one_time_until = %s, disabled = false, failed_logins = 0, locked_until = NULL
+WHERE username = %s AND role <> 'screen'
+RETURNING {account_columns}
 
 -- account_end_other_sessions --
 DELETE FROM console.sessions WHERE username = %s AND token_hash IS DISTINCT FROM %s
@@ -56,7 +71,7 @@ WHERE a.role = 'screen'
 GROUP BY a.username ORDER BY a.username
 
 -- account_disable --
-UPDATE console.accounts SET disabled = true WHERE username = %s
+UPDATE console.accounts SET disabled = true WHERE username = %s RETURNING {account_columns}
 
 -- account_failed --
 UPDATE console.accounts SET failed_logins = failed_logins + 1 WHERE username = %s RETURNING failed_logins
@@ -71,8 +86,12 @@ UPDATE console.accounts SET failed_logins = 0, locked_until = NULL WHERE usernam
 DELETE FROM console.sessions WHERE expires_at <= %s
 
 -- session_open --
+-- Only for the password that was verified. The lock on the account lets a change of it, which ends the sessions, come
+-- before or after this one, never in between.
 INSERT INTO console.sessions (token_hash, username, csrf, created_at, expires_at, last_seen_at)
-VALUES (%s, %s, %s, %s, %s, %s)
+SELECT %s, username, %s, %s, %s, %s FROM console.accounts
+WHERE username = %s AND NOT disabled AND password_hash = %s
+FOR SHARE
 
 -- session_find --
 SELECT a.username, a.role, a.department, a.display_name, a.password_hash, a.disabled, a.failed_logins,

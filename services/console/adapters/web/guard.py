@@ -19,9 +19,15 @@ MAX_BODY_BYTES = 16 * 1024
 BODY_S = 10.0
 MAX_UPLOAD_BYTES = 10 * 1024 * 1024 + 64 * 1024
 """Of a form with files, as documents takes it."""
+MAX_REGISTER_BYTES = 5 * 1024 * 1024 + 512 * 1024
+"""Of a file for the register: 4 MiB in base64, and the words around it."""
 UPLOAD_S = 120.0
 """Ten megabytes over a line of a megabit."""
-UPLOAD_PATHS = re.compile(r"/(?:d|api/v1/documents)/[^/]+/submissions|/api/v1/registry/(?:preview|proposals)")
+UPLOAD_PATHS = (
+    (re.compile(r"/(?:d|api/v1/documents)/[^/]+/submissions"), MAX_UPLOAD_BYTES),
+    (re.compile(r"/api/v1/registry/(?:preview|proposals)"), MAX_REGISTER_BYTES),
+)
+"""The routes behind them read a body only once they know who sends it, and a few at a time."""
 CSRF_HEADER = "x-csrf-token"
 SESSION_HEADER = "x-session"
 
@@ -52,7 +58,7 @@ HSTS = "max-age=31536000"
 
 
 class Guard:
-    """ASGI layer: adds the headers, refuses bodies over 16 KiB (forms with files: 10 MiB), counts requests by outcome.
+    """ASGI layer: adds the headers, refuses bodies over 16 KiB (with files: 10 or 5.5 MiB), counts requests by outcome.
 
     A request that is cut off because the console stops is answered by `stopping`, not by the server's bare words.
     Plain ASGI, because Starlette's middleware base class would buffer the live stream.
@@ -83,8 +89,7 @@ class Guard:
                 self._count(message["status"])
             await send(message)
 
-        uploads = UPLOAD_PATHS.fullmatch(scope["path"]) is not None
-        most, seconds = (MAX_UPLOAD_BYTES, UPLOAD_S) if uploads else (MAX_BODY_BYTES, BODY_S)
+        most, seconds = bounds_of(scope["path"])
         length = Headers(scope=scope).get("content-length", "0")
         if not length.isdecimal() or len(length) > 9 or int(length) > most:
             await _too_large(scope, receive, guarded_send)
@@ -100,6 +105,12 @@ class Guard:
     def _count(self, status: int) -> None:
         outcome = "ok" if status < 400 else "client_error" if status < 500 else "server_error"
         self._metrics.requests.labels(outcome).inc()
+
+
+def bounds_of(path: str) -> tuple[int, float]:
+    """Return how many bytes the body of a request to this path may have, and in how many seconds it has to come."""
+    upload = next((most for pattern, most in UPLOAD_PATHS if pattern.fullmatch(path)), None)
+    return (MAX_BODY_BYTES, BODY_S) if upload is None else (upload, UPLOAD_S)
 
 
 _too_large = JSONResponse({"error": {"code": "too_large"}}, status_code=413)

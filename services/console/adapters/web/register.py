@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from starlette.responses import Response
 
 from services.console.adapters.web.api import MAX_OFFSET, Api, as_json, session_of
@@ -16,7 +17,14 @@ from services.console.adapters.web.guard import CSRF_HEADER, Cookies, check_csrf
 from services.console.adapters.web.pages import Pages, to_sign_in
 from services.console.domain.accounts import Session
 from services.console.domain.errors import ConsoleError, NotSignedIn
-from services.console.domain.register import EntityQuery, HandedIn, ProposalDecision, Taken, may_read_register
+from services.console.domain.register import (
+    EntityQuery,
+    HandedIn,
+    ProposalDecision,
+    Taken,
+    may_propose,
+    may_read_register,
+)
 from services.console.metrics import Metrics
 from services.console.ports import Authentication, RegisterWork
 from services.kernel.words import AdjustmentState, EntityKind, Language, ProposalKind
@@ -24,6 +32,7 @@ from services.runtime.logging import get_logger
 
 MAX_TEXT = 500
 MAX_CONTENT = 4 * 1024 * 1024 * 4 // 3 + 4
+MAX_PROBLEMS = 20
 FILE_POLICY = "default-src 'none'; sandbox"
 EntityId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 ProposalId = Annotated[str, Path(pattern=r"^R[0-9]{4}-[0-9]{6,9}$")]
@@ -96,13 +105,13 @@ class RegisterApi:
     ) -> Response:
         return as_json(await self._register.form(session_of(request).viewer, kind, id))
 
-    async def preview(self, request: Request, body: HandedBody) -> Response:
-        async with self._acting(request, "preview", body.kind.value) as session, self._uploads.place():
-            return as_json(await self._register.preview(session.viewer, body.handed()))
+    async def preview(self, request: Request) -> Response:
+        async with self._acting(request, "preview", "handed_in") as session, self._uploads.place():
+            return as_json(await self._register.preview(session.viewer, await _handed(request, session)))
 
-    async def propose(self, request: Request, body: HandedBody) -> Response:
-        async with self._acting(request, "request", body.kind.value) as session, self._uploads.place():
-            return as_json(await self._register.propose(session.viewer, body.handed()))
+    async def propose(self, request: Request) -> Response:
+        async with self._acting(request, "request", "handed_in") as session, self._uploads.place():
+            return as_json(await self._register.propose(session.viewer, await _handed(request, session)))
 
     async def proposals(self, request: Request, asked: Annotated[ProposalParameters, Query()]) -> Response:
         viewer = session_of(request).viewer
@@ -144,16 +153,34 @@ class RegisterApi:
         session = session_of(request)
         check_origin(request)
         check_csrf(session, request.headers.get(CSRF_HEADER))
-        outcome = "ok"
+        outcome = "internal"
         try:
             yield session
+            outcome = "ok"
         except ConsoleError as error:
             outcome = error.code
+            raise
+        except RequestValidationError:
+            outcome = "bad_request"
             raise
         finally:
             self._metrics.proposals.labels(act, outcome).inc()
             username = session.viewer.username
             get_logger().info("register_act", act=act, about=about, username=username, outcome=outcome)
+
+
+async def _handed(request: Request, session: Session) -> HandedIn:
+    """Read what is handed in; of who may not, nothing. Raises NotAllowed, RequestValidationError.
+
+    Not a parameter of the handler: that would be read whole before anybody asks who sends it, from strangers too.
+    """
+    may_propose(session.viewer)
+    try:
+        return HandedBody.model_validate_json(await request.body()).handed()
+    except ValidationError as error:
+        many = error.error_count() > MAX_PROBLEMS
+        told = [] if many else error.errors(include_url=False, include_context=False, include_input=False)
+        raise RequestValidationError([problem | {"loc": ("body", *problem["loc"])} for problem in told]) from None
 
 
 def attachment(file: Taken) -> Response:

@@ -11,6 +11,7 @@ const PAGE = 50;
 const MOST = 200; // rows in one answer
 const CALM_MS = 15000;
 const STATES = ["requested", "approved", "rejected", "withdrawn", "ended", ""];
+const ASKS = byId("ask") !== null; // not for who administers accounts
 const WITH_NOTE = ["reject", "withdraw", "end"];
 
 const query = new URLSearchParams(location.search);
@@ -98,6 +99,7 @@ const complain = (error) => say(t(`error.${error instanceof Refused ? error.code
 // --- asking
 
 function form() {
+  if (!ASKS) return;
   const correction = byId("ask").elements.what.value === "correction";
   for (const label of byId("ask").querySelectorAll("[data-for]")) show(label, (label.dataset.for === "correction") === correction);
   byId("ask").elements.evidence.required = correction;
@@ -161,9 +163,11 @@ on("language", () => {
   preferences.render();
   draw();
 });
-byId("ask").addEventListener("submit", send);
-byId("ask").elements.what.addEventListener("change", form);
-prefill();
+if (ASKS) {
+  byId("ask").addEventListener("submit", send);
+  byId("ask").elements.what.addEventListener("change", form);
+  prefill();
+}
 byId("more").addEventListener("click", () => {
   view.limit = Math.min(MOST, view.limit + PAGE);
   load();

@@ -14,6 +14,7 @@ const SLOW_MS = 120000; // a file of twenty thousand rows is tried in that time
 const MAX_FILE = 4 * 1024 * 1024;
 const KINDS = ["unit", "gateway", "contact", "department"];
 const WORKS = ["brigade", "centre"].includes(account.role);
+const PROPOSES = WORKS && !account.administers;
 const TABS = WORKS ? [...KINDS, "pack", "proposals"] : KINDS;
 const STATES = ["requested", "approved", "rejected", "withdrawn", ""];
 const ROUTE = ["lead_department", "copy_departments", "routed", "route_clause"];
@@ -89,8 +90,9 @@ function draw() {
 function drawTools(isKind) {
   if (!WORKS) return;
   const exported = (form) => h("a", { class: "ack", href: `${API}/export/${view.tab}.${form}?lang=${state.lang}`, download: "" }, t("registry.export", { form: form.toUpperCase() }));
-  byId("tools").replaceChildren(...(isKind ? [button(t("registry.new"), () => openForm(view.tab, "")), button(t("registry.upload"), openUpload), exported("xlsx"), exported("csv")]
-    : view.tab === "pack" ? [button(t("registry.upload"), openUpload)] : []));
+  const added = PROPOSES && isKind ? [button(t("registry.new"), () => openForm(view.tab, ""))] : [];
+  const uploaded = PROPOSES && view.tab !== "proposals" ? [button(t("registry.upload"), openUpload)] : [];
+  byId("tools").replaceChildren(...added, ...uploaded, ...(isKind ? [exported("xlsx"), exported("csv")] : []));
 }
 
 const keyOf = (row) => row.proposal_id ?? (row.pack_id ? `${row.pack_id} ${row.version} ${row.valid_from} ${row.recorded_at}` : `${view.tab} ${row.id}`);
@@ -168,7 +170,7 @@ function drawEntity() {
   const { kind, id, versions, related, waiting } = entity;
   setText(byId("detail-title"), listed([nameOf(versions[0]?.facts ?? {}), id].filter(Boolean)));
   byId("detail-tools").replaceChildren(
-    ...(WORKS ? [button(t("registry.change"), () => openForm(kind, id), true)] : []),
+    ...(PROPOSES ? [button(t("registry.change"), () => openForm(kind, id), true)] : []),
     ...(kind === "unit" ? [h("a", { class: "ack", href: `/?unit=${encodeURIComponent(id)}` }, t("registry.live")), h("a", { class: "ack", href: `/adjustments?unit=${encodeURIComponent(id)}` }, t("registry.windows"))] : []),
     button(t("registry.close"), () => { close(); keep(); draw(); }));
   byId("detail-body").replaceChildren(

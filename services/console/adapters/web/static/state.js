@@ -21,6 +21,7 @@ export const account = {
   csrf: document.body.dataset.csrf,
   session: document.body.dataset.session,
   username: document.body.dataset.username,
+  administers: "administers" in document.body.dataset,
 };
 
 function readView() {
