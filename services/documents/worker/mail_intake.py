@@ -19,6 +19,10 @@ from services.runtime.logging import get_logger
 AT_ONCE = 20
 MAX_BEGINNINGS = 5
 """Of one mail, by processes that did not end it: that many of them may have gone down of it, or for other reasons."""
+BEAT_S = 10.0
+"""Well within the time after which a task that does not turn makes the service not ready."""
+TURN_S = 600.0
+"""A turn that takes longer hangs: then it is to be seen."""
 
 
 class MailIntake:
@@ -65,15 +69,29 @@ class MailIntake:
         """Turn until stop, with a pause after each turn that found nothing. A mailbox that is away stops nothing."""
         while not stop.is_set():
             try:
-                busy = await self.turn() > 0
+                busy = await self._turn(on_progress) > 0
                 self._metrics.mailbox_up.set(1)
             except (MailboxUnavailable, StoreUnavailable) as error:
                 self._metrics.mailbox_up.set(0)
                 get_logger().warning("mailbox_wait", error=f"{type(error).__name__}: {error}")
                 busy = False
             on_progress()
-            if not busy:
-                await stop.wait_for(pause_s)
+            ends = self._clock.monotonic() + (0 if busy else pause_s)
+            while (left := ends - self._clock.monotonic()) > 0 and not await stop.wait_for(min(left, BEAT_S)):
+                on_progress()
+
+    async def _turn(self, on_progress: Callable[[], None]) -> int:
+        """Turn, with a beat in between: a mail server that hangs has its own deadlines, and does not stop letters."""
+        turn = asyncio.create_task(self.turn())
+        try:
+            for _ in range(int(TURN_S / BEAT_S)):
+                if (await asyncio.wait({turn}, timeout=BEAT_S))[0]:
+                    break
+                on_progress()
+            return await turn
+        finally:
+            turn.cancel()
+            await asyncio.gather(turn, return_exceptions=True)
 
 
 class MailDesk:

@@ -5,12 +5,14 @@ import threading
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.documents.domain.errors import StoreUnavailable
+from services.documents.domain.errors import MailboxUnavailable, StoreUnavailable
 from services.documents.domain.mails import Mail, MailSort
 from services.documents.domain.mails import read as really_read
 from services.documents.metrics import DocumentsMetrics
 from services.documents.worker import mail_intake
 from services.documents.worker.mail_intake import MAX_BEGINNINGS, MailIntake
+from services.runtime.lifecycle import Stop
+from services.runtime.task_health import OK, TaskHealth
 from tests.fakes.alerts import FakeClock
 from tests.fakes.documents import MemoryMailbox, MemoryMails
 
@@ -85,3 +87,52 @@ async def test_a_database_that_is_away_makes_no_mail_be_passed_over() -> None:
     store.away = None
     assert await one.turn() == 3
     assert {mail.sort for mail in store.kept} == {MailSort.REPLY}
+
+
+class Hurried(Stop):
+    """Waits by the clock that it moves, says how the task is at the end of each wait, and stops after some minutes."""
+
+    def __init__(self, clock: FakeClock, health: TaskHealth) -> None:
+        super().__init__()
+        self.clock = clock
+        self.health = health
+        self.seen: list[str] = []
+
+    async def wait_for(self, seconds: float) -> bool:
+        self.clock.forward(seconds)
+        self.seen.append(self.health.checks()["mails"])
+        if self.clock.monotonic() > 200:
+            self.set()
+        return self.is_set()
+
+
+@pytest.mark.parametrize("away", [None, MailboxUnavailable("away")])
+async def test_it_is_ready_while_it_waits_for_the_next_look(away: Exception | None) -> None:
+    clock, mailbox = FakeClock(), MemoryMailbox()
+    mailbox.away = away
+    health = TaskHealth(clock, lambda task: None)
+    stop = Hurried(clock, health)
+    await intake(mailbox, MemoryMails(), clock).run(60, lambda: health.beat("mails"), stop)
+    assert set(stop.seen) == {OK}
+
+
+async def test_it_is_ready_while_a_mail_server_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mail_intake, "BEAT_S", 0.001)
+    answered, beats, stop = threading.Event(), 0, Stop()
+
+    def slow(raw: bytes, ours: frozenset[str]) -> Mail:
+        answered.wait(60)
+        return really_read(raw, ours)
+
+    def beat() -> None:
+        nonlocal beats
+        beats += 1
+        if beats == 3:
+            answered.set()
+            stop.set()
+
+    monkeypatch.setattr(mail_intake, "read", slow)
+    store = MemoryMails()
+    await intake(MemoryMailbox(*MAILS), store).run(60, beat, stop)
+    assert beats > 3
+    assert len(store.kept) == 3
