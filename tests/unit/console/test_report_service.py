@@ -118,8 +118,8 @@ async def test_reports_are_printed_in_the_same_turns_as_they_are_read() -> None:
     sheet = Sheet(Language.ZH, "月报", "closed", NOW, (), (), ())
     tasks = [asyncio.create_task(desk.printed(sheet)) for _ in range(3)]
     await asyncio.sleep(0)
+    assert facts.printing == 2, "two at a time"
     with pytest.raises(TooBusy):
         await desk.printed(sheet)
-    assert facts.printing == 2, "two at a time"
     facts.free.set()
     assert await asyncio.gather(*tasks) == ["月报".encode()] * 3

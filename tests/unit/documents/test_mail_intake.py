@@ -121,7 +121,7 @@ async def test_it_is_ready_while_a_mail_server_hangs(monkeypatch: pytest.MonkeyP
     answered, beats, stop = threading.Event(), 0, Stop()
 
     def slow(raw: bytes, ours: frozenset[str]) -> Mail:
-        answered.wait(60)
+        answered.wait(20)
         return really_read(raw, ours)
 
     def beat() -> None:
