@@ -1,6 +1,6 @@
 """What documents needs from the outside. Adapters implement these; every method may be cancelled."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -247,9 +247,9 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A mail in the mailbox. `raw` None: too large to be read, `mail_id` says which one it is."""
+    """A mail in the mailbox. `raw` None: too large to be read. `mail_id` names it by where it is, not by content."""
 
-    uid: int
+    position: Position
     raw: bytes | None
     size: int
     mail_id: str
@@ -278,10 +278,10 @@ class Mailbox(Protocol):
     @property
     def name(self) -> str: ...
 
-    async def after(self, position: Position | None, limit: int) -> tuple[Position, list[Arrived]]:
-        """Return up to `limit` mails behind the position, oldest first, and the position behind them.
+    def after(self, position: Position | None, limit: int) -> AsyncGenerator[Arrived, None]:
+        """Yield up to `limit` mails behind the position, oldest first; each is fetched when it is asked for.
 
-        Raises MailboxUnavailable.
+        Raises MailboxUnavailable. To be closed.
         """
         ...
 
@@ -291,7 +291,13 @@ class MailStore(Protocol):
 
     async def position(self, mailbox: str) -> Position | None: ...
 
-    async def advance(self, mailbox: str, position: Position) -> None: ...
+    async def begin(self, mailbox: str, position: Position) -> int:
+        """Write down that a process begins with the mail at this position; return how many times one did."""
+        ...
+
+    async def advance(self, mailbox: str, position: Position) -> None:
+        """Write down that all mails up to this position are kept."""
+        ...
 
     async def keep(self, mail: Mail, now: datetime) -> MailSort | None:
         """Write a mail down, joined to its document; return what it is, None when it is there already."""

@@ -1,6 +1,6 @@
 """Store, renderer and stream of documents in memory: the store holds the promises of the PostgreSQL one."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,12 +13,21 @@ from services.documents.domain.correspondence import Change, Correspondence, cha
 from services.documents.domain.document import Document, File, Rendition, languages_of
 from services.documents.domain.errors import Fenced, FilesUnavailable
 from services.documents.domain.letter import Block, BlockKind, Head, Letter, Sheet
+from services.documents.domain.mails import Mail, MailSort
 from services.documents.domain.numbering import Number, Series
 from services.documents.domain.reasons import FilesMissing
 from services.documents.domain.report import Report
 from services.documents.domain.request import Request
 from services.documents.domain.uploads import Upload
-from services.documents.ports import InboxQuery, PartitionClaim, Rendered, StreamUnavailable
+from services.documents.ports import (
+    Arrived,
+    InboxQuery,
+    PartitionClaim,
+    Position,
+    Rendered,
+    StreamUnavailable,
+    TakeReply,
+)
 from services.kernel.words import FileKind, Language
 
 
@@ -247,6 +256,64 @@ class MemoryCorrespondences:
 
     async def mark_changes_published(self, change_ids: Sequence[str]) -> None:
         self.letters.published |= set(change_ids)
+
+
+class MemoryMailbox:
+    """Mails in their order; says in `asked` which was fetched, and raises `away` when it is set."""
+
+    name = "answers@mail/INBOX"
+
+    def __init__(self, *mails: bytes) -> None:
+        self.mails = mails
+        self.asked: list[int] = []
+        self.away: Exception | None = None
+
+    async def after(self, position: Position | None, limit: int) -> AsyncGenerator[Arrived, None]:
+        if self.away is not None:
+            raise self.away
+        last = 0 if position is None else position.last_uid
+        for uid in range(last + 1, min(last + limit, len(self.mails)) + 1):
+            self.asked.append(uid)
+            raw = self.mails[uid - 1]
+            yield Arrived(Position(1, uid), raw, len(raw), f"mail at {uid}")
+
+
+class MemoryMails:
+    """What the PostgreSQL one promises of taking in; joins nothing to documents, and nothing is taken from it."""
+
+    def __init__(self) -> None:
+        self.kept: list[Mail] = []
+        self.begun: dict[int, int] = {}
+        self.reached: Position | None = None
+        self.away: Exception | None = None
+
+    async def position(self, mailbox: str) -> Position | None:
+        return self.reached
+
+    async def begin(self, mailbox: str, position: Position) -> int:
+        self.begun[position.last_uid] = self.begun.get(position.last_uid, 0) + 1
+        return self.begun[position.last_uid]
+
+    async def advance(self, mailbox: str, position: Position) -> None:
+        self.reached = position
+        self.begun.pop(position.last_uid, None)
+
+    async def keep(self, mail: Mail, now: datetime) -> MailSort | None:
+        if self.away is not None:
+            raise self.away
+        if any(one.mail_id == mail.mail_id for one in self.kept):
+            return None
+        self.kept.append(mail)
+        return mail.sort
+
+    async def mails(self, *, everything: bool, limit: int) -> Sequence[dict[str, Any]]:
+        raise NotImplementedError
+
+    async def take(self, mail_id: str, by: str, now: datetime, step: TakeReply) -> None:
+        raise NotImplementedError
+
+    async def set_aside(self, mail_id: str, by: str, now: datetime) -> None:
+        raise NotImplementedError
 
 
 def unit_of(request: Request, unit_id: str) -> Request:

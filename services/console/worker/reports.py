@@ -1,7 +1,8 @@
 """Answers for reports: who may see whose, which periods there are, a few at a time."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import date, timedelta
 
 from services.console.domain.errors import NotFound, TooBusy
@@ -45,18 +46,25 @@ class ReportService:
     async def report(self, viewer: Viewer, subject: Subject, kind: Period, first: date) -> Report:
         may_see(viewer, subject)
         query = self._query(subject, kind, first)
+        async with self._turn():
+            whole = viewer.slice.whole and subject.dimension is Dimension.DISTRICT
+            return await self._facts.report(query, self._clock.now(), centre=whole)
+
+    async def printed(self, sheet: Sheet) -> bytes:
+        async with self._turn():
+            return await self._printer.pdf(sheet)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait for one of the turns that reports are read and printed in. Raises TooBusy when too many wait."""
         if self._waiting >= self._waiting_bound:
             raise TooBusy("too many reports are made already")
         self._waiting += 1
         try:
             async with self._turns:
-                whole = viewer.slice.whole and subject.dimension is Dimension.DISTRICT
-                return await self._facts.report(query, self._clock.now(), centre=whole)
+                yield
         finally:
             self._waiting -= 1
-
-    async def printed(self, sheet: Sheet) -> bytes:
-        return await self._printer.pdf(sheet)
 
     def _query(self, subject: Subject, kind: Period, first: date) -> ReportQuery:
         """Return the period that begins on this day; what begins on no such day, or later than today, is not there."""

@@ -9,17 +9,17 @@ import contextlib
 import imaplib
 import re
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Literal
+from typing import Literal, TypeVar
 
 from services.documents.domain.errors import MailboxUnavailable
 from services.documents.domain.mails import MAX_MAIL_BYTES
 from services.documents.ports import Arrived, Position
 
+T = TypeVar("T")
 _UID = re.compile(rb"\bUID (\d{1,10})\b")
 _SIZE = re.compile(rb"\bRFC822\.SIZE (\d{1,18})\b")
 
@@ -53,26 +53,28 @@ class ImapMailbox:
     def name(self) -> str:
         return self._address.name
 
-    async def after(self, position: Position | None, limit: int) -> tuple[Position, list[Arrived]]:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._after, position, limit)
+    async def after(self, position: Position | None, limit: int) -> AsyncGenerator[Arrived, None]:
+        client = await self._in_thread(self._opened)
+        try:
+            validity = await self._in_thread(_validity, client)
+            same = position is not None and position.uid_validity == validity
+            last = position.last_uid if same and position is not None else 0
+            sizes = await self._in_thread(self._sizes, client, last)
+            for uid, size in sorted(sizes.items())[:limit]:
+                yield await self._in_thread(self._fetched, client, Position(validity, uid), size)
+        finally:
+            self._threads.submit(_leave, client)  # nobody waits for it: it may take as long as the server likes
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _after(self, position: Position | None, limit: int) -> tuple[Position, list[Arrived]]:
+    async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         try:
-            with self._opened() as client:
-                validity = _validity(client)
-                same = position is not None and position.uid_validity == validity
-                last = position.last_uid if same and position is not None else 0
-                sizes = self._sizes(client, last)
-                arrived = [self._fetched(client, uid, size) for uid, size in sorted(sizes.items())[:limit]]
-                return Position(validity, max([last, *(one.uid for one in arrived)])), arrived
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
         except (imaplib.IMAP4.error, OSError, ValueError) as error:  # what it says may hold the account's name
             raise MailboxUnavailable(type(error).__name__) from error
 
-    @contextmanager
-    def _opened(self) -> Iterator[imaplib.IMAP4]:
+    def _opened(self) -> imaplib.IMAP4:
         address = self._address
         if address.security == "tls":
             client: imaplib.IMAP4 = imaplib.IMAP4_SSL(
@@ -85,10 +87,10 @@ class ImapMailbox:
                 client.starttls(self._tls)
             client.login(address.user, address.password)
             _ok(client.select(_quoted(address.folder), readonly=True))
-            yield client
-        finally:
-            with contextlib.suppress(imaplib.IMAP4.error, OSError):
-                client.logout()
+        except BaseException:
+            _leave(client)
+            raise
+        return client
 
     def _sizes(self, client: imaplib.IMAP4, last: int) -> dict[int, int]:
         """Return uid and size of every mail behind `last`. `n:*` names the last mail even if it is before n."""
@@ -100,13 +102,20 @@ class ImapMailbox:
                 found[int(uid[1])] = int(size[1])
         return found
 
-    def _fetched(self, client: imaplib.IMAP4, uid: int, size: int) -> Arrived:
-        if size > MAX_MAIL_BYTES:  # its name is that of the place where it still is
-            return Arrived(uid, None, size, sha256(f"{self.name} {_validity(client)} {uid}".encode()).hexdigest())
+    def _fetched(self, client: imaplib.IMAP4, position: Position, size: int) -> Arrived:
+        uid = position.last_uid
+        name = sha256(f"{self.name} {position.uid_validity} {uid}".encode()).hexdigest()
+        if size > MAX_MAIL_BYTES:
+            return Arrived(position, None, size, name)
         for line in _ok(client.uid("FETCH", str(uid), "(BODY.PEEK[])")):
             if isinstance(line, tuple) and isinstance(line[1], bytes):
-                return Arrived(uid, line[1], size, "")
+                return Arrived(position, line[1], size, name)
         raise ValueError("a mail that is there has no content")
+
+
+def _leave(client: imaplib.IMAP4) -> None:
+    with contextlib.suppress(imaplib.IMAP4.error, OSError):
+        client.logout()
 
 
 def _ok(answer: tuple[str, Sequence[object]]) -> Sequence[object]:

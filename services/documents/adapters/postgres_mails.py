@@ -57,10 +57,18 @@ class PostgresMails:
                 )
             return sort
 
+    async def begin(self, mailbox: str, position: Position) -> int:
+        async with transaction_on(self._pool) as connection:
+            values = {"mail": _named(mailbox, position), "validity": position.uid_validity}
+            row = await (await connection.execute(SQL["begin_mail"], values)).fetchone()
+            assert row is not None
+            return int(row[0])
+
     async def advance(self, mailbox: str, position: Position) -> None:
         async with transaction_on(self._pool) as connection:
             values = {"mailbox": mailbox, "validity": position.uid_validity, "uid": position.last_uid}
             await connection.execute(SQL["advance_mailbox"], values)
+            await connection.execute(SQL["end_mail"], (_named(mailbox, position),))
 
     async def mails(self, *, everything: bool, limit: int) -> Sequence[dict[str, Any]]:
         async with transaction_on(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
@@ -82,6 +90,11 @@ class PostgresMails:
         async with transaction_on(self._pool) as connection:
             await _waiting(connection, mail_id)
             await connection.execute(SQL["decide_mail"], ("aside", now, by, mail_id))
+
+
+def _named(mailbox: str, position: Position) -> str:
+    """Return what a mail is called in the table of mailboxes while it is read."""
+    return f"{mailbox} {position.uid_validity}/{position.last_uid}"
 
 
 async def _waiting(connection: Connection, mail_id: str) -> WaitingMail:

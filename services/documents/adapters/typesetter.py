@@ -1,4 +1,4 @@
-"""Letters and reports as PDF by typst, and drafts as DOCX: in a thread of its own, within a time, the same bytes."""
+"""Letters and reports as PDF by typst, and drafts as DOCX: in threads of their own, within a time, the same bytes."""
 
 import asyncio
 import json
@@ -61,7 +61,11 @@ def find_fonts(folders: Sequence[Path] = (), *, system: bool = True) -> Fonts:
 
 
 class TypstTypesetter:
-    """See ports.Typesetter. What hangs holds the one thread: those behind it wait no longer than for themselves."""
+    """See ports.Typesetter. What hangs holds its thread: those behind it wait no longer than for themselves.
+
+    Letters have a thread and reports another: anybody at a console may ask for a report after the other, and a letter
+    that waited behind them would go out without its PDF.
+    """
 
     def __init__(
         self,
@@ -76,10 +80,14 @@ class TypstTypesetter:
         self._max_bytes = max_bytes
         self._fonts = find_fonts(folders, system=system)
         self._usable = self._fonts.complete and not (strict and self._fonts.substituted)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="typesetter")
-        self._compiler = typst.Compiler(
-            root=str(TEMPLATE.parent), font_paths=[str(one) for one in folders], ignore_system_fonts=not system
-        )
+        self._letters = ThreadPoolExecutor(max_workers=1, thread_name_prefix="letters")
+        self._reports = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reports")
+        self._compilers = {
+            template: typst.Compiler(
+                root=str(TEMPLATE.parent), font_paths=[str(one) for one in folders], ignore_system_fonts=not system
+            )
+            for template in (TEMPLATE, REPORT)
+        }
         self._say()
 
     @property
@@ -87,22 +95,23 @@ class TypstTypesetter:
         return self._fonts
 
     async def files(self, letters: Sequence[Letter]) -> tuple[File, ...]:
-        return await self._set(self._all, tuple(letters))
+        return await self._set(self._letters, self._all, tuple(letters))
 
     async def report(self, report: Report) -> bytes:
-        return await self._set(self._report, report)
+        return await self._set(self._reports, self._report, report)
 
-    async def _set(self, work: Callable[[Said], Made], said: Said) -> Made:
+    async def _set(self, thread: ThreadPoolExecutor, work: Callable[[Said], Made], said: Said) -> Made:
         if not self._usable:
             raise FilesUnavailable(FilesMissing.NO_FONT, "no Chinese font; see docs/documents.md")
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await asyncio.get_running_loop().run_in_executor(self._thread, work, said)
+                return await asyncio.get_running_loop().run_in_executor(thread, work, said)
         except TimeoutError as error:
             raise FilesUnavailable(FilesMissing.TOO_SLOW, f"{self._timeout_s} s") from error
 
     def close(self) -> None:
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        for thread in (self._letters, self._reports):
+            thread.shutdown(wait=False, cancel_futures=True)
 
     def _all(self, letters: Sequence[Letter]) -> tuple[File, ...]:
         files = [File(letter.language, FileKind.PDF, self._pdf(letter)) for letter in letters]
@@ -120,7 +129,7 @@ class TypstTypesetter:
 
     def _compiled(self, template: Path, name: str, data: dict[str, object], at: datetime) -> bytes:
         try:
-            made = self._compiler.compile(
+            made = self._compilers[template].compile(
                 input=str(template),
                 format="pdf",
                 sys_inputs={name: json.dumps(data, ensure_ascii=False)},

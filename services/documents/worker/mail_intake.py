@@ -1,24 +1,35 @@
 """Takes mails in that answer documents, and gives a person the say over them."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from services.documents.domain import correspondence as domain
 from services.documents.domain.correspondence import Actor, Correspondence, Written
 from services.documents.domain.errors import MailboxUnavailable, NotFound, StoreUnavailable
-from services.documents.domain.mails import read, refused
+from services.documents.domain.mails import Mail, read, refused
 from services.documents.metrics import DocumentsMetrics
-from services.documents.ports import Arrived, Mailbox, MailStore, Taken, WaitingMail
+from services.documents.ports import Arrived, Mailbox, MailStore, Position, Taken, WaitingMail
 from services.kernel.words import SubmissionKind
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
 
 AT_ONCE = 20
+MAX_BEGINNINGS = 5
+"""Of one mail, by processes that did not end it: that many of them may have gone down of it, or for other reasons."""
+BEAT_S = 10.0
+"""Well within the time after which a task that does not turn makes the service not ready."""
+TURN_S = 600.0
+"""A turn that takes longer hangs: then it is to be seen."""
 
 
 class MailIntake:
-    """Mails are kept one by one, then the place in the mailbox: after a crash some are read again, and known."""
+    """Mails are fetched, kept and put behind us one by one: after a crash the last is read again, and known.
+
+    A mail is read in a thread: the worst within the bounds takes most of a second, and letters are issued meanwhile.
+    """
 
     def __init__(
         self, *, mailbox: Mailbox, store: MailStore, metrics: DocumentsMetrics, clock: Clock, ours: frozenset[str]
@@ -28,18 +39,28 @@ class MailIntake:
         self._metrics = metrics
         self._clock = clock
         self._ours = ours
+        self._begun: Position | None = None
 
     async def turn(self) -> int:
         """Take in what has come and return how many mails. Raises MailboxUnavailable, StoreUnavailable."""
-        name = self._mailbox.name
-        position, arrived = await self._mailbox.after(await self._store.position(name), AT_ONCE)
-        for one in arrived:
-            await self._keep(one)
-        await self._store.advance(name, position)
-        return len(arrived)
+        name, count = self._mailbox.name, 0
+        async with aclosing(self._mailbox.after(await self._store.position(name), AT_ONCE)) as arrived:
+            async for one in arrived:
+                await self._keep(await self._read(one))
+                await self._store.advance(name, one.position)
+                count += 1
+        return count
 
-    async def _keep(self, one: Arrived) -> None:
-        mail = refused(one.mail_id, "too_large", one.size) if one.raw is None else read(one.raw, self._ours)
+    async def _read(self, one: Arrived) -> Mail:
+        if one.raw is None:
+            return refused(one.mail_id, "too_large", one.size)
+        if self._begun != one.position:  # a database that is away between two attempts ended no process
+            if await self._store.begin(self._mailbox.name, one.position) > MAX_BEGINNINGS:
+                return refused(one.mail_id, "never_read_to_its_end", one.size)
+            self._begun = one.position
+        return await asyncio.to_thread(read, one.raw, self._ours)
+
+    async def _keep(self, mail: Mail) -> None:
         sort = await self._store.keep(mail, self._clock.now())
         self._metrics.mails.labels(sort or "duplicate").inc()
         get_logger().info("mail_kept", mail_id=mail.mail_id, sort=str(sort or "duplicate"), reason=mail.reason)
@@ -48,15 +69,29 @@ class MailIntake:
         """Turn until stop, with a pause after each turn that found nothing. A mailbox that is away stops nothing."""
         while not stop.is_set():
             try:
-                busy = await self.turn() > 0
+                busy = await self._turn(on_progress) > 0
                 self._metrics.mailbox_up.set(1)
             except (MailboxUnavailable, StoreUnavailable) as error:
                 self._metrics.mailbox_up.set(0)
                 get_logger().warning("mailbox_wait", error=f"{type(error).__name__}: {error}")
                 busy = False
             on_progress()
-            if not busy:
-                await stop.wait_for(pause_s)
+            ends = self._clock.monotonic() + (0 if busy else pause_s)
+            while (left := ends - self._clock.monotonic()) > 0 and not await stop.wait_for(min(left, BEAT_S)):
+                on_progress()
+
+    async def _turn(self, on_progress: Callable[[], None]) -> int:
+        """Turn, with a beat in between: a mail server that hangs has its own deadlines, and does not stop letters."""
+        turn = asyncio.create_task(self.turn())
+        try:
+            for _ in range(int(TURN_S / BEAT_S)):
+                if (await asyncio.wait({turn}, timeout=BEAT_S))[0]:
+                    break
+                on_progress()
+            return await turn
+        finally:
+            turn.cancel()
+            await asyncio.gather(turn, return_exceptions=True)
 
 
 class MailDesk:

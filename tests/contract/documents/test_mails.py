@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
@@ -19,7 +20,7 @@ from services.documents.adapters.postgres_documents import PostgresDocuments
 from services.documents.adapters.postgres_mails import PostgresMails
 from services.documents.domain.errors import MailboxUnavailable, NotFound, NotPossible
 from services.documents.metrics import DocumentsMetrics
-from services.documents.ports import Position
+from services.documents.ports import Arrived, Position
 from services.documents.worker.mail_intake import MailDesk, MailIntake
 from services.kernel.words import DocumentState, SubmissionState
 from services.runtime.clock import SystemClock
@@ -68,6 +69,11 @@ def server(process: tuple[Path, int]) -> Server:
     return Server(folder, port)
 
 
+async def arrived_in(box: ImapMailbox, position: Position | None, limit: int = 20) -> list[Arrived]:
+    async with aclosing(box.after(position, limit)) as mails:
+        return [one async for one in mails]
+
+
 def answer(document_id: str = "", *, subject: str = "回复") -> EmailMessage:
     message = EmailMessage(policy=SMTP)
     message["From"] = "张三 <zhang@health.firenet-demo.cn>"
@@ -82,12 +88,25 @@ async def test_mails_are_read_in_order_once_and_from_where_it_was_left(server: S
     box = server.box()
     for number in range(1, 4):
         server.put(number, answer(subject=f"第{number}封"))
-    position, first = await box.after(None, 2)
-    assert ([one.uid for one in first], position) == ([1, 2], Position(7, 2))
+    first = await arrived_in(box, None, 2)
+    assert [one.position for one in first] == [Position(7, 1), Position(7, 2)]
     assert first[0].raw == (server.folder / "0001.eml").read_bytes()
-    position, rest = await box.after(position, 2)
-    assert ([one.uid for one in rest], position) == ([3], Position(7, 3))
-    assert await box.after(position, 2) == (position, [])
+    rest = await arrived_in(box, first[-1].position, 2)
+    assert [one.position for one in rest] == [Position(7, 3)]
+    assert await arrived_in(box, rest[-1].position, 2) == []
+    box.close()
+
+
+async def test_a_mail_is_fetched_when_it_is_asked_for(server: Server) -> None:
+    box = server.box()
+    server.put(1, answer(subject="1"))
+    server.put(2, answer(subject="2"))
+    async with aclosing(box.after(None, 20)) as mails:
+        await anext(mails)
+        server.put(2, answer(subject="later"))
+        raw = (await anext(mails)).raw
+    assert raw == (server.folder / "0002.eml").read_bytes()
+    assert b"later" in raw
     box.close()
 
 
@@ -95,8 +114,7 @@ async def test_a_mailbox_that_was_made_anew_is_read_from_its_beginning(server: S
     box = server.box()
     server.put(1, answer())
     (server.folder / "validity").write_text("8")
-    position, arrived = await box.after(Position(7, 500), 20)
-    assert ([one.uid for one in arrived], position) == ([1], Position(8, 1))
+    assert [one.position for one in await arrived_in(box, Position(7, 500))] == [Position(8, 1)]
     box.close()
 
 
@@ -106,7 +124,7 @@ async def test_a_mail_that_is_too_large_is_told_of_and_not_read(
     monkeypatch.setattr(imap_box, "MAX_MAIL_BYTES", 1000)
     box = server.box()
     server.put(1, b"From: a@b.cn\r\n\r\n" + b"x" * 2000)
-    _, [one] = await box.after(None, 20)
+    [one] = await arrived_in(box, None)
     assert (one.raw, one.size, len(one.mail_id)) == (None, 2016, 64)
     box.close()
 
@@ -115,7 +133,7 @@ async def test_a_mail_that_is_too_large_is_told_of_and_not_read(
 async def test_a_mailbox_that_does_not_open_says_so_and_no_secret(server: Server, changes: dict[str, str]) -> None:
     box = server.box(**changes)
     with pytest.raises(MailboxUnavailable) as refused:
-        await box.after(None, 20)
+        await arrived_in(box, None)
     assert "wrong" not in str(refused.value)
     box.close()
     assert "hidden-word" not in repr(MailboxAddress("h", 1, "u", "hidden-word"))
@@ -125,7 +143,7 @@ async def test_nobody_listens() -> None:
     (port,) = free_ports(1)
     box = ImapMailbox(MailboxAddress("127.0.0.1", port, "u", "p", security="none"))
     with pytest.raises(MailboxUnavailable):
-        await box.after(None, 20)
+        await arrived_in(box, None)
     box.close()
 
 
@@ -185,6 +203,18 @@ async def test_answers_are_kept_joined_and_handed_in_by_a_person_alone(server: S
     assert await desk.mails(everything=False) == []
     assert len(await desk.mails(everything=True)) == 5, "nothing is deleted"
     box.close()
+
+
+async def test_a_beginning_is_counted_until_the_mail_is_behind_us(pool: Any) -> None:
+    mails, place = PostgresMails(pool), Position(7, 1)
+    assert [await mails.begin("a@b/INBOX", place) for _ in range(2)] == [1, 2]
+    assert await mails.begin("a@b/Other", place) == 1
+    assert await mails.begin("a@b/INBOX", Position(8, 1)) == 1
+    assert await mails.position("a@b/INBOX") is None
+    await mails.advance("a@b/INBOX", place)
+    assert await mails.position("a@b/INBOX") == place
+    assert await mails.begin("a@b/INBOX", place) == 1
+    assert await mails.begin("a@b/INBOX", Position(8, 1)) == 2
 
 
 async def standing(store: PostgresCorrespondences, document_id: str) -> Any:

@@ -12,7 +12,7 @@ from services.console.domain.history import Subject
 from services.console.domain.report import ListedPeriod, Report, ReportQuery, Sheet
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.console.worker.reports import ReportService
-from services.kernel.words import Dimension, Period
+from services.kernel.words import Dimension, Language, Period
 from tests.fakes.console import ManualClock
 
 CENTRE = Viewer(Username("centre"), Role.CENTRE, None, "值班")
@@ -30,6 +30,7 @@ class Facts:
 
     closed: Sequence[ListedPeriod] = ()
     asked: list[tuple[ReportQuery, bool]] = field(default_factory=list)
+    printing: int = 0
     free: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def periods(self, subject: Subject) -> Sequence[ListedPeriod]:
@@ -41,6 +42,8 @@ class Facts:
         return Report(query, now, None)
 
     async def pdf(self, sheet: Sheet) -> bytes:
+        self.printing += 1
+        await self.free.wait()
         return sheet.title.encode()
 
 
@@ -107,3 +110,16 @@ async def test_who_asks_while_too_many_wait_is_told_so() -> None:
     facts.free.set()
     await asyncio.gather(*tasks)
     await desk.report(CENTRE, DISTRICT, Period.MONTH, OCTOBER)
+
+
+async def test_reports_are_printed_in_the_same_turns_as_they_are_read() -> None:
+    facts = Facts()
+    desk = service(facts, waiting=3)
+    sheet = Sheet(Language.ZH, "月报", "closed", NOW, (), (), ())
+    tasks = [asyncio.create_task(desk.printed(sheet)) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert facts.printing == 2, "two at a time"
+    with pytest.raises(TooBusy):
+        await desk.printed(sheet)
+    facts.free.set()
+    assert await asyncio.gather(*tasks) == ["月报".encode()] * 3

@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.documents.domain.mails import MAX_MAIL_BYTES, MAX_TEXT, MailSort, NumberRef, read
+from services.documents.domain.mails import (
+    MAX_BEGUN,
+    MAX_DEPTH,
+    MAX_HEADER_BYTES,
+    MAX_LINES,
+    MAX_MAIL_BYTES,
+    MAX_PARAMETERS,
+    MAX_TEXT,
+    MailSort,
+    NumberRef,
+    read,
+)
 
 OUR_ID = f"<{'0' * 32}.D0123456789abcdef@mail.firenet-demo.cn>"
 JPEG = b"\xff\xd8\xff\x00photo"
@@ -30,6 +41,12 @@ def test_an_answer_names_its_document_by_its_thread_and_by_the_number_in_its_sub
     assert found.numbers == (NumberRef("消监告", 2026, 12),)
     assert (found.sender, found.sender_name) == ("zhang@health.firenet-demo.cn", "张三")
     assert found.text == "已整改。"
+
+
+@pytest.mark.parametrize("name", ["In-Reply-To", "References"])
+def test_a_thread_that_a_mailer_encoded_for_its_length_is_read(name: str) -> None:
+    raw = f"From: a@b.cn\r\n{name}: =?utf-8?q?{OUR_ID.replace('<', '=3C').replace('>', '=3E')}?=\r\n\r\nx"
+    assert read(raw.encode()).documents == ("D0123456789abcdef",)
 
 
 def test_its_files_are_taken_by_what_they_are_and_the_rest_is_counted() -> None:
@@ -96,6 +113,72 @@ def test_hostile_mails_are_refused_and_never_more(raw: bytes) -> None:
     found = read(raw)
     assert found.sort is MailSort.REFUSED
     assert found.reason
+
+
+def of_parts(*parts: bytes) -> bytes:
+    head = b"From: a@b.cn\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    return head + b"".join(b"--b\r\n" + part + b"\r\n" for part in parts) + b"--b--\r\n"
+
+
+LONG = b"; a=b" * (MAX_HEADER_BYTES // 5)
+WITHIN = b"From: a@b.cn\r\nSubject: x\r\nX: " + b"x" * (MAX_HEADER_BYTES - 100) + b"\r\n\r\nx"
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"From: a@b.cn\r\nX: " + b"x" * MAX_HEADER_BYTES + b"\r\n\r\nx", "headers_too_large"),
+        (b"From: " + b"a@b.cn, " * MAX_HEADER_BYTES + b"\r\n\r\nx", "headers_too_large"),
+        (b"From: a@b.cn\r\n" + b"X:y\r\n" * MAX_HEADER_BYTES + b"\r\nx", "headers_too_large"),
+        (of_parts(b"\r\nx", b"Content-Type: text/plain" + LONG + b"\r\n\r\nx"), "headers_too_large"),
+        (of_parts(b"Content-Type: message/rfc822\r\n\r\nSubject: " + LONG + b"\r\n\r\nx"), "headers_too_large"),
+        (of_parts(b"Content-Type: text/plain; a=" + b";" * MAX_PARAMETERS + b"\r\n\r\nx"), "too_many_parameters"),
+        (b"From: a@b.cn\r\n\r\n" + b"\n" * (MAX_LINES + 1), "too_many_lines"),
+        (of_parts(b"\r\n--b" + b" " * 20_000 + b"x"), "line_too_long"),
+        (of_parts(*[b"\r\nx"] * (MAX_BEGUN + 1)), "too_many_parts"),
+        (of_parts(b"Content-Type: message/rfc822\r\n\r\n" * (MAX_BEGUN + 1)), "too_many_parts"),
+        (nested(MAX_DEPTH + 1), "nested_too_deep"),
+    ],
+)
+def test_what_would_cost_much_is_refused_before_it_is_read(raw: bytes, reason: str) -> None:
+    found = read(raw)
+    assert (found.sort, found.reason) == (MailSort.REFUSED, reason)
+
+
+@pytest.mark.parametrize("raw", [WITHIN, nested(MAX_DEPTH), of_parts(b"\r\n" + b"x\r\n" * 200_000)])
+def test_what_is_within_the_bounds_is_read(raw: bytes) -> None:
+    assert read(raw).sort is MailSort.REPLY
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "utf-7", "unicode_escape", "raw_unicode_escape", "x" * 5000])
+def test_a_codec_that_no_mail_is_written_in_is_not_used(charset: str) -> None:
+    head = f"From: a@b.cn\r\nSubject: =?{charset}?q?b=75cher-kva?=\r\nContent-Type: text/plain; charset={charset}"
+    found = read(f"{head}\r\n\r\nb\\u00fccher-kva+AGE-".encode())
+    assert found.text == "b\\u00fccher-kva+AGE-"
+    assert "ü" not in found.subject
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "filename*=utf-8''%E7%85%A7%E7%89%87.jpg",
+        "filename*0*=gb18030''%D5%D5; filename*1*=%C6%AC.jpg",
+        'filename="=?gb2312?B?1dXGrA==?=.jpg"',
+        'filename="照片.jpg"',
+        "x=y; filename=照片.jpg",
+    ],
+)
+def test_the_name_of_a_file_is_read_in_every_way_that_it_is_written_in(named: str) -> None:
+    part = f"Content-Disposition: attachment; {named}\r\n\r\n".encode() + JPEG
+    assert [file.name for file in read(of_parts(part)).files] == ["照片.jpg"]
+
+
+def test_a_header_is_read_in_every_way_that_it_is_written_in() -> None:
+    for subject in ("=?utf-8?b?5Zue5aSN?=", "=?gbk?q?=BB=D8?=\r\n =?gbk?q?=B8=B4?=", "回复", "=?utf-16?b?/v9W3lkN?="):
+        found = read(f'From: "=?gb2312?B?1cXI/Q==?=" <zhang@b.cn>\r\nSubject: {subject}\r\n\r\n'.encode())
+        assert (found.subject, found.sender, found.sender_name) == ("回复", "zhang@b.cn", "张三")
+    spoofed = read(b"From: =?utf-8?q?brigade=40city.cn_=3Cb=40city.cn=3E?= <a@b.cn>\r\n\r\nx")
+    assert spoofed.sender == "a@b.cn"
 
 
 @pytest.mark.parametrize(

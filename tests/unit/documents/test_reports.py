@@ -1,7 +1,9 @@
 """A report as PDF: what the console said stands in it, the same bytes each time, and what is no report is refused."""
 
+import asyncio
 import io
 import re
+import threading
 from typing import Any
 
 import httpx
@@ -59,6 +61,28 @@ async def test_everything_that_was_said_stands_in_it_as_text(language: Language)
     provisional = ReportBody.model_validate(body(state="provisional")).report()
     for page in PdfReader(io.BytesIO(await typesetter.report(provisional))).pages:
         assert "暂定：期间尚未结算" in page.extract_text()
+    typesetter.close()
+
+
+@needs_fonts
+async def test_letters_do_not_wait_behind_a_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    typesetter, begun, free = TypstTypesetter(timeout_s=20, max_bytes=10**7), threading.Event(), threading.Event()
+
+    def long_report(self: TypstTypesetter, report: Any) -> bytes:
+        begun.set()
+        free.wait()
+        return b"%PDF"
+
+    monkeypatch.setattr(TypstTypesetter, "_report", long_report)
+    monkeypatch.setattr(TypstTypesetter, "_all", lambda self, letters: ())
+    report = asyncio.create_task(typesetter.report(ReportBody.model_validate(body()).report()))
+    try:
+        await asyncio.to_thread(begun.wait)
+        assert await typesetter.files([]) == ()
+        assert not report.done()
+    finally:
+        free.set()
+    assert await report == b"%PDF"
     typesetter.close()
 
 

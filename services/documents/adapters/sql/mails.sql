@@ -7,6 +7,15 @@ SELECT uid_validity, last_uid FROM documents.mailboxes WHERE mailbox = %s
 INSERT INTO documents.mailboxes (mailbox, uid_validity, last_uid) VALUES (%(mailbox)s, %(validity)s, %(uid)s)
 ON CONFLICT (mailbox) DO UPDATE SET uid_validity = excluded.uid_validity, last_uid = excluded.last_uid
 
+-- begin_mail --
+-- A mail that is being read has a row of its own beside its mailbox, `last_uid` the processes that began with it: one
+-- that ends processes is passed over by that.
+INSERT INTO documents.mailboxes AS m (mailbox, uid_validity, last_uid) VALUES (%(mail)s, %(validity)s, 1)
+ON CONFLICT (mailbox) DO UPDATE SET last_uid = m.last_uid + 1 RETURNING last_uid
+
+-- end_mail --
+DELETE FROM documents.mailboxes WHERE mailbox = %s
+
 -- document_of_mail --
 SELECT d.document_id FROM documents.documents d
 WHERE d.document_id = ANY(%(documents)s::text[]) AND d.state <> 'draft'
