@@ -59,6 +59,12 @@ class AlertsMetrics:
             ["channel", "fate", "reason"],
             registry=registry,
         )
+        self.channel_broken = Gauge(
+            "firenet_alerts_channel_broken",
+            "1 while a channel works without a file that the settings name, which could not be used at start",
+            ["channel"],
+            registry=registry,
+        )
         self.first_dead = Counter(
             "firenet_alerts_first_notices_dead_total",
             "First notices of fires that were given up: somebody has not been told",
@@ -203,6 +209,7 @@ class AlertsMetrics:
             for action in Action:
                 self.events.labels(kind, action)
         for channel in Channel:
+            self.channel_broken.labels(channel)
             self.attempts.labels(channel, DeliveryState.ACCEPTED, "none")
             for reason in NEVER_AGAIN:
                 self.first_dead.labels(channel, reason)

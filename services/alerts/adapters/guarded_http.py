@@ -243,6 +243,14 @@ def _is_tls(error: BaseException | None) -> bool:
     return False
 
 
+def receivers_tls(ca: Path | None) -> ssl.SSLContext:
+    """Return what connections to receivers are checked by: the public authorities and those of `ca`. Raises OSError."""
+    trusted = httpx.create_ssl_context(trust_env=False)
+    if ca is not None:
+        trusted.load_verify_locations(ca)
+    return trusted
+
+
 def receiver_client(
     *, connections: int, deadline_s: float, keep: bool = True, ca: Path | None = None
 ) -> httpx.AsyncClient:
@@ -251,11 +259,8 @@ def receiver_client(
     `ca` is a PEM file of authorities that are trusted beside the public ones. The client keeps no cookies: they would
     go to every name of an address, and more with each answer.
     """
-    trusted = httpx.create_ssl_context(trust_env=False)
-    if ca is not None:
-        trusted.load_verify_locations(ca)
     return httpx.AsyncClient(
-        verify=trusted,
+        verify=receivers_tls(ca),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         trust_env=False,
         follow_redirects=False,

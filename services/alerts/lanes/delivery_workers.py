@@ -8,13 +8,14 @@ from functools import partial
 from services.alerts.adapters.channels import APPRISE_THREADS, open_channels
 from services.alerts.adapters.kafka_notices import notice_event
 from services.alerts.adapters.mail import MailServer, SignedLinks
-from services.alerts.adapters.mqtt_topics import MqttBroker, broker_tls
+from services.alerts.adapters.mqtt_topics import MqttBroker
 from services.alerts.adapters.postgres_groups import WriteDigest
 from services.alerts.adapters.postgres_outbox import PostgresOutbox
 from services.alerts.domain.delivery.budgets import DAY, MINUTE, Budget, part_of_fires, part_of_others
 from services.alerts.domain.delivery.destinations import Destinations
 from services.alerts.domain.delivery.robots import PROFILES, provider_of
 from services.alerts.domain.delivery.telephony import Gateway
+from services.alerts.lanes.channel_files import ChannelFiles
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Retell, Tray
 from services.alerts.settings import AlertsSettings
@@ -72,6 +73,7 @@ class DeliveryWorkers:
         fire_priority: FirePriority,
         retell: Retell,
         write_digest: WriteDigest,
+        files: ChannelFiles,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -79,8 +81,7 @@ class DeliveryWorkers:
         self._fire_priority = fire_priority
         self._retell = retell
         self._write_digest = write_digest
-        files = {Channel.SMS: settings.sms_gateway, Channel.VOICE: settings.voice_gateway}
-        self._gateways = {channel: file.gateway(channel) for channel, file in files.items() if file is not None}
+        self._files = files
 
     def outbox(self, pool: Pool) -> PostgresOutbox:
         return PostgresOutbox(pool, notice_event, self._retell, self._write_digest)
@@ -96,14 +97,14 @@ class DeliveryWorkers:
             slots=slots,
             mail_server=self._mail_server(),
             mail_connections=settings.mail_connections,
-            gateways=self._gateways,
+            gateways=self._files.gateways,
             mqtt_broker=self._mqtt_broker(),
             mqtt_deadline_s=settings.mqtt_deadline_s,
             secrets_dir=settings.secrets_dir,
             allow_local=settings.allow_local_webhooks,
             inside=settings.webhook_networks,
             deadline_s=settings.webhook_deadline_s,
-            ca=settings.webhook_ca,
+            ca=self._files.webhook_ca,
         )
         destinations = Destinations(
             slots=slots,
@@ -118,8 +119,8 @@ class DeliveryWorkers:
                 Channel.VOICE: slots // 4,
             },
             rest=timedelta(seconds=0.2 if fire else 2),
-            budget=partial(budget_of, gateways=self._gateways, fire=fire),
-            budgets=budgets_of(self._gateways, fire=fire),
+            budget=partial(budget_of, gateways=self._files.gateways, fire=fire),
+            budgets=budgets_of(self._files.gateways, fire=fire),
         )
         by_telephone = timedelta(seconds=2 * settings.webhook_deadline_s + 5)
         sending = {
@@ -142,13 +143,13 @@ class DeliveryWorkers:
 
     def _mqtt_broker(self) -> MqttBroker | None:
         settings = self._settings
-        if settings.mqtt_host is None:
+        if settings.mqtt_host is None or not self._files.has_broker:
             return None
         return MqttBroker(
             host=settings.mqtt_host,
             port=settings.mqtt_port,
             client_id=f"firenet-{settings.instance}",
-            tls=broker_tls(settings.mqtt_ca) if settings.mqtt_security == "tls" else None,
+            tls=self._files.broker_tls,
             user=settings.mqtt_user,
             password=settings.mqtt_password.get_secret_value() if settings.mqtt_password else None,
         )

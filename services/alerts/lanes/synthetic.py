@@ -106,7 +106,7 @@ def heartbeat_tasks(
     settings = parts.settings
     if settings.heartbeat_url is None or settings.lane == "fire":
         return {}
-    client = receiver_client(connections=1, deadline_s=settings.webhook_deadline_s, ca=settings.webhook_ca)
+    client = receiver_client(connections=1, deadline_s=settings.webhook_deadline_s, ca=parts.channel_files.webhook_ca)
     stack.push_async_callback(client.aclose)
     guarded = GuardedClient(
         client=client,
