@@ -200,6 +200,14 @@ class AlertsMetrics:
         for word in ("sent", "failed", "withheld"):
             self.heartbeats.labels(word)
         self.turns = Counter("firenet_alerts_turns_total", "Turns of each task", ["task"], registry=registry)
+        self.task_failures = Counter(
+            "firenet_alerts_task_failures_total",
+            "Turns of tasks beside the alarms that failed unexpectedly; they are tried again, no alarm waits for them",
+            ["task"],
+            registry=registry,
+        )
+        for task in ("synthetic", "synthetic-schedule", "heartbeat"):
+            self.task_failures.labels(task)
         for channel in BY_TELEPHONE:
             self.over_quota.labels(channel)
         self._zero()

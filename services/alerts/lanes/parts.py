@@ -56,6 +56,7 @@ class Parts:
             fire_priority=self.fire_priority,
             wake_events=self.wake_events,
             pause_s=settings.poll_ms / 1000,
+            failed=lambda task: self.metrics.task_failures.labels(task).inc(),
         )
         self.directory = RegistryDirectory(
             lambda: clock.now().astimezone(CHINA).date(),
