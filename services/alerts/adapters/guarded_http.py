@@ -28,8 +28,9 @@ RESPONSE_BYTES = 16 * 1024
 """So much of an answer is read and thrown away, that the connection can be used again; a longer one is cut off."""
 REST_OF_ANSWER_S = 1.0
 """So long we read on behind an answer's status, which alone counts."""
-LOOKUPS = 32
-"""Names that one lane asks for at the same time; a dead name server holds its threads, nobody else's."""
+LOOKUPS = 64
+"""Names that one lane asks for at the same time, more than it has notices under way by HTTP; a dead name server
+holds its threads, nobody else's."""
 
 Networks = Sequence[Network]
 

@@ -62,6 +62,28 @@ def budgets_of(gateways: Mapping[Channel, Gateway], *, fire: bool) -> dict[Chann
     return {} if fire else {channel: Budget(part_of_others(most), DAY) for channel, most in quotas.items()}
 
 
+def per_channel_of(mail_connections: int) -> dict[Channel, int]:
+    """Return how many notices of a lane may be on their way by each channel at the same time.
+
+    Each has its own: what hangs in one keeps no notice of another waiting. A slot is no thread and no connection to the
+    database; only mails bring files along, and theirs are as few as their connections.
+    """
+    return {
+        Channel.EMAIL: mail_connections,
+        Channel.WEBHOOK: 28,
+        Channel.ROBOT: 8,
+        Channel.MQTT: 8,
+        Channel.APPRISE: APPRISE_THREADS,
+        Channel.SMS: 8,
+        Channel.VOICE: 8,
+    }
+
+
+def for_retries_of(per_channel: Mapping[Channel, int]) -> dict[Channel, int]:
+    """Return how many of them may be retries in a lane of fires; at least one, or nothing would be tried again."""
+    return {channel: max(1, most - most // 4) for channel, most in per_channel.items()}
+
+
 class DeliveryWorkers:
     """Makes the lanes of delivery of one process."""
 
@@ -89,7 +111,9 @@ class DeliveryWorkers:
     def worker(self, stack: AsyncExitStack, name: str, outbox: Tray) -> DeliveryWorker:
         """Each lane has its own connections, threads and slots."""
         settings = self._settings
-        slots, fire = 32, name != "post"
+        fire = name != "post"
+        per_channel = per_channel_of(settings.mail_connections)
+        slots = sum(per_channel.values())
         carriers = open_channels(
             stack,
             name=name,
@@ -109,15 +133,8 @@ class DeliveryWorkers:
         destinations = Destinations(
             slots=slots,
             per_address=8 if fire else 2,
-            per_channel={
-                Channel.EMAIL: settings.mail_connections,
-                Channel.WEBHOOK: slots - settings.mail_connections,
-                Channel.ROBOT: slots // 4,
-                Channel.MQTT: slots // 4,
-                Channel.APPRISE: APPRISE_THREADS,
-                Channel.SMS: slots // 4,
-                Channel.VOICE: slots // 4,
-            },
+            per_channel=per_channel,
+            for_retries=for_retries_of(per_channel) if fire else {},
             rest=timedelta(seconds=0.2 if fire else 2),
             budget=partial(budget_of, gateways=self._files.gateways, fire=fire),
             budgets=budgets_of(self._files.gateways, fire=fire),
@@ -135,7 +152,7 @@ class DeliveryWorkers:
         return DeliveryWorker(
             outbox=outbox,
             carriers=carriers,
-            lanes=Lanes(fire, sending, destinations, reserve=slots // 4 if fire else 0),
+            lanes=Lanes(fire, sending, destinations),
             metrics=self._metrics,
             clock=self._clock,
             fire_priority=self._fire_priority,
