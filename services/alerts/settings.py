@@ -5,11 +5,11 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, field_validator
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.kernel.words import Instrument, Recipient
-from services.runtime.settings import KeepingSettings, keys_of
+from services.runtime.settings import KeepingSettings
 
 ISSUERS = frozenset({Recipient.CENTRE, Recipient.BRIGADE, Recipient.STREET, Recipient.COMMITTEE})
 Lane = Literal["fire", "ordinary", "all"]
@@ -173,7 +173,7 @@ class AlertsSettings(KeepingSettings):
     link_key: SecretStr = Field(
         default=SecretStr(""),
         description="key that signed links in e-mail are made with, the first of DOCUMENTS_LINK_KEYS; at least 16 "
-        "characters; empty: letters lead to the case, for readers with an account",
+        "characters; empty, or one that is none: letters lead to the case, for readers with an account",
     )
     link_key_file: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = Field(
         default=None,
@@ -207,10 +207,3 @@ class AlertsSettings(KeepingSettings):
     heartbeat_every_s: float = Field(
         default=60, ge=10, le=3600, description="how often that address is called at most, seconds"
     )
-
-    @field_validator("link_key")
-    @classmethod
-    def _is_no_guess(cls, key: SecretStr) -> SecretStr:
-        if len(keys_of(key)) > 1:
-            raise ValueError("links are made with one key: no commas")
-        return key

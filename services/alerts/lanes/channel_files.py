@@ -14,6 +14,7 @@ from services.alerts.metrics import AlertsMetrics
 from services.alerts.settings import AlertsSettings
 from services.kernel.words import Channel
 from services.runtime.logging import get_logger
+from services.runtime.settings import keys_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class ChannelFiles:
     has_broker: bool
     broker_tls: ssl.SSLContext | None
     webhook_ca: Path | None
+    link_key: bytes | None
 
     @property
     def per_number_a_day(self) -> int | None:
@@ -40,7 +42,7 @@ def read_channel_files(settings: AlertsSettings, metrics: AlertsMetrics) -> Chan
     """Return what can be used. What cannot is logged with its file and why, and counted; never raises."""
 
     def broken(channel: Channel, path: Path | None, why: str) -> None:
-        get_logger().error("channel_file_unusable", channel=str(channel), file=str(path), why=why)
+        get_logger().error("channel_file_unusable", channel=str(channel), file=str(path or ""), why=why)
         metrics.channel_broken.labels(channel).set(1)
 
     for channel, path in (
@@ -57,7 +59,9 @@ def read_channel_files(settings: AlertsSettings, metrics: AlertsMetrics) -> Chan
         if path is not None and (gateway := _gateway(channel, path, broken)) is not None
     }
     has_broker, tls = _broker(settings, broken)
-    return ChannelFiles(gateways, has_broker, tls, _webhook_ca(settings.webhook_ca, broken))
+    return ChannelFiles(
+        gateways, has_broker, tls, _webhook_ca(settings.webhook_ca, broken), _link_key(settings, broken)
+    )
 
 
 def _gateway(channel: Channel, path: Path, broken: Broken) -> Gateway | None:
@@ -92,6 +96,18 @@ def _webhook_ca(ca: Path | None, broken: Broken) -> Path | None:
         broken(Channel.WEBHOOK, ca, f"{_no_certificates(error)}; the public authorities alone are trusted")
         return None
     return ca
+
+
+def _link_key(settings: AlertsSettings, broken: Broken) -> bytes | None:
+    """Return the key of links in mails, which documents must know; without one they lead to the case."""
+    try:
+        keys = keys_of(settings.link_key)
+    except ValueError as error:
+        broken(Channel.EMAIL, None, f"ALERTS_LINK_KEY: {error}")
+        return None
+    if len(keys) > 1:
+        broken(Channel.EMAIL, None, "ALERTS_LINK_KEY: links are made with one key, the first of those is taken")
+    return keys[0] if keys else None
 
 
 def _no_certificates(error: OSError) -> str:

@@ -24,7 +24,6 @@ from services.alerts.worker.fire_priority import FirePriority
 from services.kernel.words import Channel
 from services.runtime.clock import Clock
 from services.runtime.postgres import Pool
-from services.runtime.settings import keys_of
 
 SMTP_EXCHANGES = 8
 """Exchanges of one mail, each with its own deadline: greeting, EHLO, STARTTLS, sign-in, MAIL, RCPT, DATA, text."""
@@ -184,7 +183,7 @@ class DeliveryWorkers:
             reply_to=settings.mail_reply_to,
             links=SignedLinks(
                 settings.console_url,
-                next(iter(keys_of(settings.link_key)), None),
+                self._files.link_key,
                 timedelta(days=settings.link_days),
             ),
         )

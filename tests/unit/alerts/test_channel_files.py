@@ -87,6 +87,20 @@ async def test_its_notices_wait_until_it_is_mended(
     assert outcome.reason is Reason.NOT_CONFIGURED
 
 
+@pytest.mark.parametrize(
+    ("keys", "used"), [("hidden-key", None), ("hidden-key-of-twenty,hidden-key-of-before", b"hidden-key-of-twenty")]
+)
+def test_a_key_of_links_that_is_none_costs_the_links_alone(
+    monkeypatch: pytest.MonkeyPatch, keys: str, used: bytes | None
+) -> None:
+    monkeypatch.setenv("ALERTS_LINK_KEY", keys)
+    registry = CollectorRegistry()
+    with structlog.testing.capture_logs() as said:
+        assert parts(registry).channel_files.link_key == used
+    assert broken(registry) == {Channel.EMAIL}
+    assert "hidden-key" not in str(said)
+
+
 def test_files_that_can_be_used_break_nothing(monkeypatch: pytest.MonkeyPatch, environment: Path) -> None:
     path = environment / "sms.json"
     path.write_text(json.dumps(GOOD | {"templates": {"fire": {"code": "1", "text": "{1}发生{"}}}))
