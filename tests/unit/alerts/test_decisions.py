@@ -251,24 +251,6 @@ def test_retries_leave_room_for_first_attempts_of_their_channel() -> None:
     assert places.without_retries() == []
 
 
-def test_channels_that_hang_keep_no_mail_of_a_fire_waiting() -> None:
-    slots = per_channel_of(mail_connections=4)
-    places = Destinations(
-        slots=sum(slots.values()), per_address=8, per_channel=slots, for_retries=for_retries_of(slots)
-    )
-    for is_retry in (True, False):  # none of these ever lands
-        hanging = [
-            Due(NoticeId(f"{channel}{n}{is_retry}"), channel, f"{channel}{n}", is_retry=is_retry)
-            for channel in Channel
-            for n in range(99)
-            if channel is not Channel.EMAIL
-        ]
-        places.choose(hanging, T0)
-    assert set(places.busy_channels(T0)) == set(Channel) - {Channel.EMAIL}
-    mails = [Due(NoticeId(f"m{n}"), Channel.EMAIL, f"m{n}@x") for n in range(4)]
-    assert places.choose(mails, T0) == mails
-
-
 @pytest.mark.parametrize("mail_connections", [1, 4, 64])
 def test_each_channel_has_slots_whatever_mail_has(mail_connections: int) -> None:
     slots = per_channel_of(mail_connections)

@@ -1,4 +1,4 @@
-"""A file that a channel is reached by: what cannot be used costs its channel, says so, and keeps nothing else down."""
+"""Channels apart: a file that cannot be used costs its channel alone, and one that hangs holds up no other."""
 
 import json
 import os
@@ -12,13 +12,16 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from services.alerts.app import Alerts
+from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.ids import NoticeId
 from services.alerts.lanes.parts import Parts
 from services.alerts.settings import AlertsSettings
 from services.kernel.words import Channel
 from services.runtime.settings import load
 from tests.contract.alerts.test_telephony import ready
 from tests.fakes.alerts import FakeClock
+from tests.unit.alerts.build import T0
 from tests.unit.deploy.files import DEPLOY
 
 GOOD = {"provider": "aliyun", "key_id": "i", "key": "hidden-key", "templates": {"fire": {"code": "SMS_1"}}}
@@ -133,3 +136,20 @@ def test_a_containers_missing_file_of_one_channel_keeps_alerts_from_nothing(name
     assert (done.returncode == 0) is starts
     assert (f"{name}=/nowhere/file" in done.stdout) is starts
     assert f"entrypoint: {name} names no readable file" in done.stderr
+
+
+async def test_channels_that_hang_keep_no_mail_of_a_fire_waiting() -> None:
+    made = parts(CollectorRegistry())
+    async with AsyncExitStack() as stack:
+        places = made.delivery_workers.worker(stack, "fire", made.interim_store.notices)._lanes.destinations
+    for is_retry in (True, False):  # none of these ever lands
+        hanging = [
+            Due(NoticeId(f"{channel}{n}{is_retry}"), channel, f"{channel}{n}", is_retry=is_retry)
+            for channel in Channel
+            for n in range(99)
+            if channel is not Channel.EMAIL
+        ]
+        places.choose(hanging, T0)
+    assert set(places.busy_channels(T0)) == set(Channel) - {Channel.EMAIL}
+    mails = [Due(NoticeId(f"m{n}"), Channel.EMAIL, f"m{n}@x") for n in range(4)]
+    assert places.choose(mails, T0) == mails
