@@ -59,6 +59,12 @@ class AlertsMetrics:
             ["channel", "fate", "reason"],
             registry=registry,
         )
+        self.channel_broken = Gauge(
+            "firenet_alerts_channel_broken",
+            "1 while a channel works without a file that the settings name, which could not be used at start",
+            ["channel"],
+            registry=registry,
+        )
         self.first_dead = Counter(
             "firenet_alerts_first_notices_dead_total",
             "First notices of fires that were given up: somebody has not been told",
@@ -194,6 +200,14 @@ class AlertsMetrics:
         for word in ("sent", "failed", "withheld"):
             self.heartbeats.labels(word)
         self.turns = Counter("firenet_alerts_turns_total", "Turns of each task", ["task"], registry=registry)
+        self.task_failures = Counter(
+            "firenet_alerts_task_failures_total",
+            "Turns of tasks beside the alarms that failed unexpectedly; they are tried again, no alarm waits for them",
+            ["task"],
+            registry=registry,
+        )
+        for task in ("synthetic", "synthetic-schedule", "heartbeat"):
+            self.task_failures.labels(task)
         for channel in BY_TELEPHONE:
             self.over_quota.labels(channel)
         self._zero()
@@ -203,6 +217,7 @@ class AlertsMetrics:
             for action in Action:
                 self.events.labels(kind, action)
         for channel in Channel:
+            self.channel_broken.labels(channel)
             self.attempts.labels(channel, DeliveryState.ACCEPTED, "none")
             for reason in NEVER_AGAIN:
                 self.first_dead.labels(channel, reason)

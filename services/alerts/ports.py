@@ -355,7 +355,7 @@ class Refused:
 class ClaimRequest:
     """Which notices to take: at most `limit` are looked at, longest waiting first, and `choose` picks among them.
 
-    `leases` says per channel how long one is ours.
+    `leases` says per channel how long one is ours. By the channels of `but_retries` only first attempts are looked at.
     """
 
     fire: bool
@@ -365,6 +365,7 @@ class ClaimRequest:
     but_channels: Sequence[Channel]
     choose: Callable[[Sequence[Due]], Sequence[Due]]
     leases: Mapping[Channel, timedelta]
+    but_retries: Sequence[Channel] = ()
 
 
 class Tray(Protocol):

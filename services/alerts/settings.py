@@ -1,33 +1,16 @@
 """Settings of alerts, all under `ALERTS_`."""
 
-import json
 import socket
-import ssl
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    AliasChoices,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from services.alerts.domain.case.kinds import CaseKind
-from services.alerts.domain.delivery.budgets import part_of_others, worst_a_day
-from services.alerts.domain.delivery.telephony import PROFILES, Gateway, GatewayProvider, Template
-from services.alerts.domain.escalation.ladder import fallback_ladder
-from services.kernel.words import Channel, Instrument, Recipient
-from services.runtime.settings import KeepingSettings, keys_of
+from services.kernel.words import Instrument, Recipient
+from services.runtime.settings import KeepingSettings
 
-GATEWAY_BYTES = 64 * 1024
 ISSUERS = frozenset({Recipient.CENTRE, Recipient.BRIGADE, Recipient.STREET, Recipient.COMMITTEE})
 Lane = Literal["fire", "ordinary", "all"]
 
@@ -54,85 +37,6 @@ def _can_issue(issuers: dict[Instrument, Recipient]) -> dict[Instrument, Recipie
     if wrong := sorted(set(issuers.values()) - ISSUERS):
         raise ValueError(f"{', '.join(wrong)} issues no documents: one of {', '.join(sorted(ISSUERS))}")
     return issuers
-
-
-def _holds_certificates(path: Path | None) -> Path | None:
-    if path is not None:
-        try:
-            ssl.create_default_context(cafile=path)
-        except OSError as error:  # an SSLError is one
-            raise ValueError(f"{path} cannot be read as certificates in PEM form") from error
-    return path
-
-
-class TemplateFile(BaseModel):
-    """An approved template: its code, its parameters in its own order, by our names of values, and its text."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    code: str = Field(min_length=1, max_length=64)
-    parameters: dict[str, Literal["unit", "kind", "step", "point", "since", "ended", "case"]] = {}
-    text: str = Field(default="", max_length=500)
-
-
-class GatewayFile(BaseModel):
-    """An account at a provider of text messages or voice calls, from a JSON file; see RUNBOOK, Secrets."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    provider: GatewayProvider
-    url: str | None = Field(default=None, max_length=400)
-    key_id: SecretStr = SecretStr("")
-    key: SecretStr
-    sign_name: str = Field(default="", max_length=40)
-    app_id: str = Field(default="", max_length=40)
-    caller: str = Field(default="", max_length=40)
-    templates: dict[Literal["fire", "alarm", "trouble", "common_cause", "all_clear"], TemplateFile]
-    per_number_a_day: int | None = Field(default=None, ge=1, le=10_000)
-    a_day: int | None = Field(default=None, ge=1, le=10_000_000)
-    most_parts: int = Field(default=2, ge=1, le=10)
-
-    def gateway(self, channel: Channel) -> Gateway:
-        """Return the account as `channel` uses it."""
-        profile = PROFILES[channel, self.provider]
-        return Gateway(
-            provider=self.provider,
-            profile=profile,
-            url=self.url or profile.url,
-            templates={sort: Template(one.code, one.parameters, one.text) for sort, one in self.templates.items()},
-            per_number_a_day=self.per_number_a_day or profile.per_number_a_day,
-            a_day=self.a_day,
-            sign_name=self.sign_name,
-            app_id=self.app_id,
-            caller=self.caller,
-            most_parts=self.most_parts,
-            key_id=self.key_id.get_secret_value(),
-            key=self.key.get_secret_value(),
-        )
-
-    @model_validator(mode="after")
-    def _is_whole(self) -> Self:
-        least = worst_a_day(fallback_ladder(CaseKind.FIRE))
-        if self.per_number_a_day is not None and self.per_number_a_day < least:
-            raise ValueError(f"one fire alone takes {least} notices of a number's quota in a day")
-        if "fire" not in self.templates:
-            raise ValueError("a gateway needs a template for fires")
-        if self.provider is GatewayProvider.PLAIN and not self.url:
-            raise ValueError("a plain gateway needs its url")
-        if self.provider is not GatewayProvider.PLAIN and not self.key_id.get_secret_value():
-            raise ValueError("this provider needs a key_id")
-        return self
-
-
-def _gateway_file(path: object) -> object:
-    if not isinstance(path, str):
-        return path
-    if not path:
-        return None
-    try:
-        return json.loads(Path(path).read_bytes()[:GATEWAY_BYTES])
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read as JSON: {type(error).__name__}") from None  # its text is secret
 
 
 class AlertsSettings(KeepingSettings):
@@ -207,10 +111,10 @@ class AlertsSettings(KeepingSettings):
         description="networks inside our own where webhooks may go, over https: CIDR, with commas between them; "
         "a monitoring centre on a private line, for instance",
     )
-    webhook_ca: Annotated[
-        Path | None, BeforeValidator(lambda path: path or None), AfterValidator(_holds_certificates)
-    ] = Field(
-        default=None, description="file of CAs that receivers of webhooks may have their certificate from as well"
+    webhook_ca: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = Field(
+        default=None,
+        description="file of CAs that receivers of webhooks may have their certificate from as well; read at start, "
+        "left out when it cannot be",
     )
     webhook_deadline_s: float = Field(default=10, gt=0, le=60, description="deadline of one webhook call, seconds")
 
@@ -219,6 +123,11 @@ class AlertsSettings(KeepingSettings):
     smtp_security: Literal["none", "starttls", "tls"] = Field(default="starttls", description="how it is encrypted")
     smtp_user: str | None = Field(default=None, description="account at the mail server, none for no sign-in")
     smtp_password: SecretStr | None = Field(default=None, description="password of that account")
+    smtp_password_file: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = Field(
+        default=None,
+        description="file of that password, read by the container's entrypoint; where this is still set it could "
+        "not, and `FireNetChannelBroken` rings",
+    )
     smtp_timeout_s: float = Field(default=10, gt=0, le=60, description="deadline of each exchange, seconds")
     mail_from: str = Field(
         default="firenet@localhost", pattern=r"^[^@\s<>]+@[^@\s<>]+$", description="sender address of e-mail"
@@ -228,12 +137,13 @@ class AlertsSettings(KeepingSettings):
         pattern=r"^[^@\s<>]+@[^@\s<>]+$",
         description="address that answers to our e-mail go to (Reply-To); none: to its sender",
     )
-    sms_gateway: Annotated[GatewayFile | None, NoDecode, BeforeValidator(_gateway_file)] = Field(
+    sms_gateway: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = Field(
         default=None,
         description="JSON file of the account at a provider of text messages: key, approved templates, quotas "
-        "(RUNBOOK, Secrets); read at start. None: text messages wait for one and are given up in the end",
+        "(RUNBOOK, Secrets); read at start. None, or one that cannot be used: text messages wait for one and are given "
+        "up in the end",
     )
-    voice_gateway: Annotated[GatewayFile | None, NoDecode, BeforeValidator(_gateway_file)] = Field(
+    voice_gateway: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = Field(
         default=None, description="the same for voice calls"
     )
     mqtt_host: Annotated[str | None, BeforeValidator(lambda host: host or None)] = Field(
@@ -243,30 +153,35 @@ class AlertsSettings(KeepingSettings):
     )
     mqtt_port: int = Field(default=8883, ge=1, le=65535, description="port of that broker")
     mqtt_security: Literal["none", "tls"] = Field(default="tls", description="how it is encrypted")
-    mqtt_ca: Annotated[Path | None, BeforeValidator(lambda path: path or None), AfterValidator(_holds_certificates)] = (
-        Field(default=None, description="file of the CAs that may have made its certificate; none: the public ones")
+    mqtt_ca: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = Field(
+        default=None,
+        description="file of the CAs that may have made its certificate; none: the public ones; one that cannot be "
+        "read: as without a broker",
     )
     mqtt_user: Annotated[str | None, BeforeValidator(lambda user: user or None)] = Field(
         default=None, description="account at that broker, none for no sign-in"
     )
     mqtt_password: SecretStr | None = Field(default=None, description="password of that account")
+    mqtt_password_file: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = Field(
+        default=None,
+        description="file of that password, read by the container's entrypoint; where this is still set it could "
+        "not, and `FireNetChannelBroken` rings",
+    )
     mqtt_deadline_s: float = Field(
         default=10, gt=0, le=60, description="deadline from connecting to the broker's acknowledgement, seconds"
     )
     link_key: SecretStr = Field(
         default=SecretStr(""),
         description="key that signed links in e-mail are made with, the first of DOCUMENTS_LINK_KEYS; at least 16 "
-        "characters; empty: letters lead to the case, for readers with an account",
+        "characters; empty, or one that is none: letters lead to the case, for readers with an account",
+    )
+    link_key_file: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = Field(
+        default=None,
+        description="file of that key, read by the container's entrypoint; where this is still set it could "
+        "not, and `FireNetChannelBroken` rings",
     )
     link_days: float = Field(default=30, gt=0, le=400, description="how long a signed link opens its document, days")
     mail_connections: int = Field(default=4, ge=1, le=64, description="mails on their way at the same time, per lane")
-
-    @property
-    def per_number_a_day(self) -> int | None:
-        """Return how many ordinary notices a telephone gets in a day; None: no gateway says so."""
-        accounts = ((self.sms_gateway, Channel.SMS), (self.voice_gateway, Channel.VOICE))
-        quotas = [file.gateway(channel).per_number_a_day for file, channel in accounts if file is not None]
-        return part_of_others(min(quotas)) if quotas else None
 
     synthetic_mqtt_host: Annotated[str | None, BeforeValidator(lambda host: host or None)] = Field(
         default=None, description="MQTT broker that synthetic alarms are sent to; none: none are sent"
@@ -292,10 +207,3 @@ class AlertsSettings(KeepingSettings):
     heartbeat_every_s: float = Field(
         default=60, ge=10, le=3600, description="how often that address is called at most, seconds"
     )
-
-    @field_validator("link_key")
-    @classmethod
-    def _is_no_guess(cls, key: SecretStr) -> SecretStr:
-        if len(keys_of(key)) > 1:
-            raise ValueError("links are made with one key: no commas")
-        return key

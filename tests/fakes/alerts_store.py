@@ -439,9 +439,13 @@ class MemoryStore:
             and row.next_attempt_at <= request.now
             and row.notice.to.address not in request.but_addresses
             and row.notice.to.channel not in request.but_channels
+            and (row.attempts == 0 or row.notice.to.channel not in request.but_retries)
         ]
         rows.sort(key=lambda row: row.next_attempt_at or request.now)
-        due = [Due(row.notice.notice_id, row.notice.to.channel, row.notice.to.address) for row in rows[: request.limit]]
+        due = [
+            Due(row.notice.notice_id, row.notice.to.channel, row.notice.to.address, is_retry=row.attempts > 0)
+            for row in rows[: request.limit]
+        ]
         if not request.fire:
             due += self._digests_due(request)
         answers: list[Ready | Refused] = []

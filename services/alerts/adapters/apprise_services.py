@@ -8,9 +8,10 @@ desktop or log. Group robots that are known to be reported wrongly are refused: 
 
 import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
+from services.alerts.adapters.daemon_threads import DaemonThreads
 from services.alerts.adapters.secrets import NoSecret, SecretFiles
 from services.alerts.domain.delivery.attempts import Outcome
 from services.alerts.domain.delivery.reasons import Reason
@@ -24,7 +25,8 @@ HERE = frozenset({"syslog", "dbus", "qt", "glib", "kde", "gnome", "macosx", "win
 
 
 class AppriseChannel:
-    """See ports.DeliveryChannel. A service that hangs holds a thread of its own, never the event loop.
+    """See ports.DeliveryChannel. A service that hangs holds a thread of its own, never the event loop, nor a process
+    that ends.
 
     Its library is loaded with the first notice: it takes half a second, which nobody pays who does not use it.
     """
@@ -32,22 +34,21 @@ class AppriseChannel:
     def __init__(self, *, secrets: SecretFiles, threads: int, name: str, deadline_s: float) -> None:
         self._secrets = secrets
         self._deadline_s = deadline_s
-        self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix=f"apprise-{name}")
+        self._threads = DaemonThreads(threads, f"apprise-{name}")
 
     async def send(self, notice: Ready) -> Outcome:
         try:
             url = self._secrets.lines(notice.to.address.removeprefix(SCHEME))[0]
         except NoSecret as error:
             return Outcome(Reason.NO_SECRET, str(error))
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._deadline_s):
-                return await loop.run_in_executor(self._threads, _send, url, notice, self._deadline_s)
+                return await self._threads.run(partial(_send, url, notice, self._deadline_s))
         except TimeoutError:
             return Outcome(Reason.TIMEOUT, "no end of it")
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
 
 def _send(url: str, notice: Ready, deadline_s: float) -> Outcome:

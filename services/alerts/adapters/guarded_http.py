@@ -28,8 +28,9 @@ RESPONSE_BYTES = 16 * 1024
 """So much of an answer is read and thrown away, that the connection can be used again; a longer one is cut off."""
 REST_OF_ANSWER_S = 1.0
 """So long we read on behind an answer's status, which alone counts."""
-LOOKUPS = 32
-"""Names that one lane asks for at the same time; a dead name server holds its threads, nobody else's."""
+LOOKUPS = 64
+"""Names that one lane asks for at the same time, more than it has notices under way by HTTP; a dead name server
+holds its threads, nobody else's."""
 
 Networks = Sequence[Network]
 
@@ -243,6 +244,14 @@ def _is_tls(error: BaseException | None) -> bool:
     return False
 
 
+def receivers_tls(ca: Path | None) -> ssl.SSLContext:
+    """Return what connections to receivers are checked by: the public authorities and those of `ca`. Raises OSError."""
+    trusted = httpx.create_ssl_context(trust_env=False)
+    if ca is not None:
+        trusted.load_verify_locations(ca)
+    return trusted
+
+
 def receiver_client(
     *, connections: int, deadline_s: float, keep: bool = True, ca: Path | None = None
 ) -> httpx.AsyncClient:
@@ -251,11 +260,8 @@ def receiver_client(
     `ca` is a PEM file of authorities that are trusted beside the public ones. The client keeps no cookies: they would
     go to every name of an address, and more with each answer.
     """
-    trusted = httpx.create_ssl_context(trust_env=False)
-    if ca is not None:
-        trusted.load_verify_locations(ca)
     return httpx.AsyncClient(
-        verify=trusted,
+        verify=receivers_tls(ca),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         trust_env=False,
         follow_redirects=False,

@@ -74,7 +74,7 @@ class LocalInterimNotices:
 
     async def take(self, request: ClaimRequest) -> list[Ready | Refused]:
         due = [
-            Due(row.notice.notice_id, row.notice.to.channel, row.notice.to.address)
+            Due(row.notice.notice_id, row.notice.to.channel, row.notice.to.address, is_retry=row.attempts > 0)
             for row in self._rows.values()
             if row.state == "pending"
             and not row.held
@@ -82,6 +82,7 @@ class LocalInterimNotices:
             and row.next_attempt_at <= request.now
             and row.notice.to.address not in request.but_addresses
             and row.notice.to.channel not in request.but_channels
+            and (row.attempts == 0 or row.notice.to.channel not in request.but_retries)
         ]
         return [self._answer(self._rows[one.notice_id], request) for one in request.choose(due[: request.limit])]
 

@@ -47,10 +47,12 @@ class PostgresOutbox:
                     request.now,
                     list(request.but_addresses),
                     [str(one) for one in request.but_channels],
+                    [str(one) for one in request.but_retries],
                     request.limit,
                 ),
             )
-            due = [Due(NoticeId(row[0]), Channel(row[1]), row[2]) for row in await cursor.fetchall()]
+            rows = await cursor.fetchall()
+            due = [Due(NoticeId(row[0]), Channel(row[1]), row[2], is_retry=row[3]) for row in rows]
             if not request.fire:
                 due += await digests_due(connection, request)
             chosen = request.choose(due) if due else ()
@@ -58,8 +60,8 @@ class PostgresOutbox:
                 return []
             digests = [one for one in chosen if one.is_digest]
             told = await take_digests(connection, digests, request, self._write_digest) if digests else []
-            rows = await _claimed(connection, [one for one in chosen if not one.is_digest], request.now)
-            answers = [await self._answer(connection, row, request) for row in rows]
+            claimed = await _claimed(connection, [one for one in chosen if not one.is_digest], request.now)
+            answers = [await self._answer(connection, row, request) for row in claimed]
             ready = [answer for answer in answers if isinstance(answer, Ready)]
             for channel in {one.to.channel for one in ready}:
                 until = request.now + request.leases[channel]

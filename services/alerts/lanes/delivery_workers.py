@@ -8,13 +8,14 @@ from functools import partial
 from services.alerts.adapters.channels import APPRISE_THREADS, open_channels
 from services.alerts.adapters.kafka_notices import notice_event
 from services.alerts.adapters.mail import MailServer, SignedLinks
-from services.alerts.adapters.mqtt_topics import MqttBroker, broker_tls
+from services.alerts.adapters.mqtt_topics import MqttBroker
 from services.alerts.adapters.postgres_groups import WriteDigest
 from services.alerts.adapters.postgres_outbox import PostgresOutbox
 from services.alerts.domain.delivery.budgets import DAY, MINUTE, Budget, part_of_fires, part_of_others
 from services.alerts.domain.delivery.destinations import Destinations
 from services.alerts.domain.delivery.robots import PROFILES, provider_of
 from services.alerts.domain.delivery.telephony import Gateway
+from services.alerts.lanes.channel_files import ChannelFiles
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Retell, Tray
 from services.alerts.settings import AlertsSettings
@@ -23,7 +24,6 @@ from services.alerts.worker.fire_priority import FirePriority
 from services.kernel.words import Channel
 from services.runtime.clock import Clock
 from services.runtime.postgres import Pool
-from services.runtime.settings import keys_of
 
 SMTP_EXCHANGES = 8
 """Exchanges of one mail, each with its own deadline: greeting, EHLO, STARTTLS, sign-in, MAIL, RCPT, DATA, text."""
@@ -61,6 +61,28 @@ def budgets_of(gateways: Mapping[Channel, Gateway], *, fire: bool) -> dict[Chann
     return {} if fire else {channel: Budget(part_of_others(most), DAY) for channel, most in quotas.items()}
 
 
+def per_channel_of(mail_connections: int) -> dict[Channel, int]:
+    """Return how many notices of a lane may be on their way by each channel at the same time.
+
+    Each has its own: what hangs in one keeps no notice of another waiting. A slot is no thread and no connection to the
+    database; only mails bring files along, and theirs are as few as their connections.
+    """
+    return {
+        Channel.EMAIL: mail_connections,
+        Channel.WEBHOOK: 28,
+        Channel.ROBOT: 8,
+        Channel.MQTT: 8,
+        Channel.APPRISE: APPRISE_THREADS,
+        Channel.SMS: 8,
+        Channel.VOICE: 8,
+    }
+
+
+def for_retries_of(per_channel: Mapping[Channel, int]) -> dict[Channel, int]:
+    """Return how many of them may be retries in a lane of fires; at least one, or nothing would be tried again."""
+    return {channel: max(1, most - most // 4) for channel, most in per_channel.items()}
+
+
 class DeliveryWorkers:
     """Makes the lanes of delivery of one process."""
 
@@ -72,6 +94,7 @@ class DeliveryWorkers:
         fire_priority: FirePriority,
         retell: Retell,
         write_digest: WriteDigest,
+        files: ChannelFiles,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -79,8 +102,7 @@ class DeliveryWorkers:
         self._fire_priority = fire_priority
         self._retell = retell
         self._write_digest = write_digest
-        files = {Channel.SMS: settings.sms_gateway, Channel.VOICE: settings.voice_gateway}
-        self._gateways = {channel: file.gateway(channel) for channel, file in files.items() if file is not None}
+        self._files = files
 
     def outbox(self, pool: Pool) -> PostgresOutbox:
         return PostgresOutbox(pool, notice_event, self._retell, self._write_digest)
@@ -88,7 +110,9 @@ class DeliveryWorkers:
     def worker(self, stack: AsyncExitStack, name: str, outbox: Tray) -> DeliveryWorker:
         """Each lane has its own connections, threads and slots."""
         settings = self._settings
-        slots, fire = 32, name != "post"
+        fire = name != "post"
+        per_channel = per_channel_of(settings.mail_connections)
+        slots = sum(per_channel.values())
         carriers = open_channels(
             stack,
             name=name,
@@ -96,30 +120,23 @@ class DeliveryWorkers:
             slots=slots,
             mail_server=self._mail_server(),
             mail_connections=settings.mail_connections,
-            gateways=self._gateways,
+            gateways=self._files.gateways,
             mqtt_broker=self._mqtt_broker(),
             mqtt_deadline_s=settings.mqtt_deadline_s,
             secrets_dir=settings.secrets_dir,
             allow_local=settings.allow_local_webhooks,
             inside=settings.webhook_networks,
             deadline_s=settings.webhook_deadline_s,
-            ca=settings.webhook_ca,
+            ca=self._files.webhook_ca,
         )
         destinations = Destinations(
             slots=slots,
             per_address=8 if fire else 2,
-            per_channel={
-                Channel.EMAIL: settings.mail_connections,
-                Channel.WEBHOOK: slots - settings.mail_connections,
-                Channel.ROBOT: slots // 4,
-                Channel.MQTT: slots // 4,
-                Channel.APPRISE: APPRISE_THREADS,
-                Channel.SMS: slots // 4,
-                Channel.VOICE: slots // 4,
-            },
+            per_channel=per_channel,
+            for_retries=for_retries_of(per_channel) if fire else {},
             rest=timedelta(seconds=0.2 if fire else 2),
-            budget=partial(budget_of, gateways=self._gateways, fire=fire),
-            budgets=budgets_of(self._gateways, fire=fire),
+            budget=partial(budget_of, gateways=self._files.gateways, fire=fire),
+            budgets=budgets_of(self._files.gateways, fire=fire),
         )
         by_telephone = timedelta(seconds=2 * settings.webhook_deadline_s + 5)
         sending = {
@@ -134,7 +151,7 @@ class DeliveryWorkers:
         return DeliveryWorker(
             outbox=outbox,
             carriers=carriers,
-            lanes=Lanes(fire, sending, destinations, reserve=slots // 4 if fire else 0),
+            lanes=Lanes(fire, sending, destinations),
             metrics=self._metrics,
             clock=self._clock,
             fire_priority=self._fire_priority,
@@ -142,13 +159,13 @@ class DeliveryWorkers:
 
     def _mqtt_broker(self) -> MqttBroker | None:
         settings = self._settings
-        if settings.mqtt_host is None:
+        if settings.mqtt_host is None or not self._files.has_broker:
             return None
         return MqttBroker(
             host=settings.mqtt_host,
             port=settings.mqtt_port,
             client_id=f"firenet-{settings.instance}",
-            tls=broker_tls(settings.mqtt_ca) if settings.mqtt_security == "tls" else None,
+            tls=self._files.broker_tls,
             user=settings.mqtt_user,
             password=settings.mqtt_password.get_secret_value() if settings.mqtt_password else None,
         )
@@ -166,7 +183,7 @@ class DeliveryWorkers:
             reply_to=settings.mail_reply_to,
             links=SignedLinks(
                 settings.console_url,
-                next(iter(keys_of(settings.link_key)), None),
+                self._files.link_key,
                 timedelta(days=settings.link_days),
             ),
         )

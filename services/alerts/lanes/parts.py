@@ -16,6 +16,7 @@ from services.alerts.domain.case.event import Event
 from services.alerts.domain.delivery.documents import DocumentTerms
 from services.alerts.domain.escalation.ladder import Pace
 from services.alerts.domain.synthetic import Stage
+from services.alerts.lanes.channel_files import read_channel_files
 from services.alerts.lanes.delivery_workers import DeliveryWorkers
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import CaseStore
@@ -39,12 +40,13 @@ WAKEABLE = ("ladder", "grouping", "delivery", "fire-delivery", "publish", "inter
 
 
 class Parts:
-    """Made once per process, before any lane. Nothing here connects to anything."""
+    """Made once per process, before any lane. Nothing here connects to anything; a few files are read."""
 
     def __init__(self, settings: AlertsSettings, clock: Clock, prometheus: CollectorRegistry) -> None:
         self.settings = settings
         self.clock = clock
         self.metrics = AlertsMetrics(prometheus)
+        self.channel_files = read_channel_files(settings, self.metrics)
         self.health = TaskHealth(clock, lambda task: self.metrics.turns.labels(task).inc())
         self.wake_events = {name: WakeEvent() for name in WAKEABLE}
         self.fire_priority = FirePriority()
@@ -54,11 +56,12 @@ class Parts:
             fire_priority=self.fire_priority,
             wake_events=self.wake_events,
             pause_s=settings.poll_ms / 1000,
+            failed=lambda task: self.metrics.task_failures.labels(task).inc(),
         )
         self.directory = RegistryDirectory(
             lambda: clock.now().astimezone(CHINA).date(),
             self.metrics.rejected.labels(REGISTRY).inc,
-            settings.per_number_a_day,
+            self.channel_files.per_number_a_day,
         )
         self.writer = TemplateWriter(settings.console_url)
         self.composer = self.new_composer(self.metrics)
@@ -68,7 +71,13 @@ class Parts:
         self.synthetic: SyntheticAlarms | None = None
         """Who takes the synthetic alarms out of what the lanes read; set before any lane reads."""
         self.delivery_workers = DeliveryWorkers(
-            settings, clock, self.metrics, self.fire_priority, self.composer.retell, self.writer.write_digest
+            settings,
+            clock,
+            self.metrics,
+            self.fire_priority,
+            self.composer.retell,
+            self.writer.write_digest,
+            self.channel_files,
         )
 
     def new_composer(self, metrics: AlertsMetrics) -> NoticeComposer:

@@ -92,10 +92,10 @@ def synthetic_tasks(
     parts: Parts, alarms: SyntheticAlarms, pool: Pool, stop: Stop
 ) -> dict[str, Coroutine[Any, Any, None]]:
     """Return the tasks: following everywhere; beginning and ending not in the process that is there for fires alone."""
-    tasks = {"synthetic": parts.turns.run("synthetic", alarms.turn, stop)}
+    tasks = {"synthetic": parts.turns.run("synthetic", alarms.turn, stop, beside_alarms=True)}
     if parts.settings.lane != "fire":
         schedule = schedule_of(parts, PostgresSyntheticRuns(pool), sender_of(parts.settings, parts.clock))
-        tasks["synthetic-schedule"] = parts.turns.run("synthetic-schedule", schedule.turn, stop)
+        tasks["synthetic-schedule"] = parts.turns.run("synthetic-schedule", schedule.turn, stop, beside_alarms=True)
     return tasks
 
 
@@ -106,7 +106,7 @@ def heartbeat_tasks(
     settings = parts.settings
     if settings.heartbeat_url is None or settings.lane == "fire":
         return {}
-    client = receiver_client(connections=1, deadline_s=settings.webhook_deadline_s, ca=settings.webhook_ca)
+    client = receiver_client(connections=1, deadline_s=settings.webhook_deadline_s, ca=parts.channel_files.webhook_ca)
     stack.push_async_callback(client.aclose)
     guarded = GuardedClient(
         client=client,
@@ -125,7 +125,7 @@ def heartbeat_tasks(
         metrics=parts.metrics,
         clock=parts.clock,
     )
-    return {"heartbeat": parts.turns.run("heartbeat", heartbeat.turn, stop)}
+    return {"heartbeat": parts.turns.run("heartbeat", heartbeat.turn, stop, beside_alarms=True)}
 
 
 async def send_one(parts: Parts, pool: Pool) -> RunResult | None:

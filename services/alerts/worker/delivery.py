@@ -36,15 +36,11 @@ Keep = Callable[[Ready, Outcome, Verdict, datetime], None]
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """`sending` must outlast the slowest send of a channel: after a crash a notice is taken up again so much later.
-
-    `reserve` slots are kept for notices that leave with the commit that writes them.
-    """
+    """`sending` must outlast the slowest send of a channel: after a crash a notice is taken up again so much later."""
 
     fire: bool
     sending: Mapping[Channel, timedelta]
     destinations: Destinations
-    reserve: int = 0
 
 
 class DeliveryWorker:
@@ -78,7 +74,7 @@ class DeliveryWorker:
     async def turn(self) -> int:
         """Start sending what is due and free to go; return how many were looked at. Raises StoreUnavailable."""
         lanes = self._lanes
-        if lanes.destinations.free <= lanes.reserve or self._clock.monotonic() < self._rest_until:
+        if lanes.destinations.free <= 0 or self._clock.monotonic() < self._rest_until:
             return 0
         now = self._clock.now()
         chosen: dict[NoticeId, Due] = {}
@@ -87,7 +83,7 @@ class DeliveryWorker:
             if self._store_was_away and lanes.fire:
                 return ()
             mine = [one for one in due if not self.sent_elsewhere(one.notice_id)]
-            picked = lanes.destinations.choose(mine, now, lanes.reserve)
+            picked = lanes.destinations.choose(mine, now)
             chosen.update((notice.notice_id, notice) for notice in picked)
             return picked
 
@@ -101,6 +97,7 @@ class DeliveryWorker:
                     but_channels=lanes.destinations.busy_channels(now),
                     choose=choose,
                     leases=lanes.sending,
+                    but_retries=lanes.destinations.without_retries(),
                 )
             )
             if self._store_was_away and lanes.fire:

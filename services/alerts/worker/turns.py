@@ -16,6 +16,10 @@ from services.runtime.task_health import TaskHealth
 QUICK_FOR_S = 2.0
 """So long after the last news of a fire its notices are looked for more often."""
 LONGEST_PAUSE_S = 5.0
+LONGEST_PAUSE_BESIDE_S = 20.0
+"""Of a task beside the alarm whose turns fail."""
+STREAK_S = 600.0
+"""Failures that follow each other within this time are one streak, which is logged once."""
 FIRE = frozenset({"fire-delivery", "interim"})
 """Tasks on a fire's way: they give way to nobody."""
 
@@ -31,15 +35,24 @@ class Turns:
         fire_priority: FirePriority,
         wake_events: Mapping[str, WakeEvent],
         pause_s: float,
+        failed: Callable[[str], None] = lambda task: None,
     ) -> None:
         self._clock = clock
         self._health = health
         self._fire_priority = fire_priority
         self._wake_events = wake_events
         self._pause_s = pause_s
+        self._failed = failed
+        self._failed_at: dict[str, float] = {}
 
-    async def run(self, name: str, turn: Callable[[], Awaitable[int]], stop: Stop) -> None:
-        """Turn until stop; what is down is waited for with growing pauses."""
+    async def run(
+        self, name: str, turn: Callable[[], Awaitable[int]], stop: Stop, *, beside_alarms: bool = False
+    ) -> None:
+        """Turn until stop; what is down is waited for with growing pauses.
+
+        Anything else that a turn raises ends the task, and its process with it. Not so of one `beside_alarms`, which no
+        alarm needs: that is counted, logged once a streak and tried again later; the task has not turned meanwhile.
+        """
         attempt = 0
         wake = self._wake_events.get(name)
         quick_until = 0.0
@@ -55,6 +68,13 @@ class Turns:
                 busy = False
                 get_logger().warning("task_waits", task=name, error=f"{type(error).__name__}: {error}", attempt=attempt)
                 await stop.wait_for(backoff_s(attempt, LONGEST_PAUSE_S))
+            except Exception as error:
+                if not beside_alarms:
+                    raise
+                attempt += 1
+                busy = False
+                self._note(name, error)
+                await stop.wait_for(backoff_s(attempt, LONGEST_PAUSE_BESIDE_S))
             if busy:
                 await asyncio.sleep(0)
             elif wake is not None:
@@ -64,3 +84,11 @@ class Turns:
                     quick_until = self._clock.monotonic() + QUICK_FOR_S
             else:
                 await stop.wait_for(4 * self._pause_s)
+
+    def _note(self, name: str, error: Exception) -> None:
+        self._failed(name)
+        now = self._clock.monotonic()
+        before = self._failed_at.get(name)
+        self._failed_at[name] = now
+        if before is None or now - before > STREAK_S:
+            get_logger().error("task_failing", task=name, error=type(error).__name__, exc_info=error)

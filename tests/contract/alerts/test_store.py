@@ -268,6 +268,25 @@ async def test_notice_is_taken_once_until_its_lease_ends(stores: Stores) -> None
     assert (again.notice_id, again.attempts) == (first.notice_id, 2)
 
 
+async def test_only_first_attempts_are_looked_at_where_retries_have_their_part(stores: Stores) -> None:
+    await opened(stores, "c1")
+    minute = timedelta(seconds=60)
+    leases, looked_at = {Channel.EMAIL: minute, Channel.WEBHOOK: minute}, list[Due]()
+
+    def none(due: Sequence[Due]) -> Sequence[Due]:
+        looked_at.extend(due)
+        return ()
+
+    def request(seconds: float, *but_retries: Channel) -> ClaimRequest:
+        return ClaimRequest(False, at(seconds), 10, (), (), none, leases, but_retries)
+
+    await stores.outbox.take(request(1, *Channel))
+    await take(stores, 1)
+    await stores.outbox.take(request(62, *Channel))
+    await stores.outbox.take(request(62))
+    assert [one.is_retry for one in looked_at] == [False, True]
+
+
 async def test_notice_leased_when_written_is_due_again_when_the_lease_ends(stores: Stores) -> None:
     one = case(CaseKind.FIRE)
     first, second = notice(one, "c1"), notice(one, "c2")

@@ -311,3 +311,12 @@ async def test_neither_key_nor_number_is_in_an_outcome_or_a_gateway_as_text(serv
         outcome = await one.send(ready())
     assert "13800138000" not in repr(outcome)
     assert KEY not in repr(account)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://sms.firenet-demo.cn:port/", "ftp://sms.firenet-demo.cn/", "http://192.168.7.7/", "nothing"]
+)
+async def test_a_gateway_at_an_address_that_is_none_waits_until_its_file_is_mended(url: str) -> None:
+    async with telephone(gateway(url, Channel.SMS, GatewayProvider.PLAIN)) as one:
+        outcome = await one.send(ready(Channel.SMS))
+    assert outcome.reason is Reason.NOT_CONFIGURED

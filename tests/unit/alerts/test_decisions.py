@@ -30,6 +30,7 @@ from services.alerts.domain.escalation.ladder import Pace, climb, clock_from, is
 from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.domain.noise.common_cause import Candidate, again, find_causes, open_common
 from services.alerts.domain.routing.recipients import recipients_of_step
+from services.alerts.lanes.delivery_workers import for_retries_of, per_channel_of
 from services.kernel.words import Channel, Purpose, Recipient
 from tests.unit.alerts.build import HAZARD, RULES, T0, Book, address, at, case, contact, step
 
@@ -236,11 +237,26 @@ def test_destination_that_keeps_failing_holds_one_slot() -> None:
     assert len(places.choose(dues, at(2))) == 4
 
 
-def test_reserve_is_left_free() -> None:
-    places = Destinations(slots=8, per_address=1, per_channel={})
-    dues = [Due(NoticeId(str(n)), Channel.WEBHOOK, f"a{n}") for n in range(12)]
-    assert len(places.choose(dues, T0, reserve=2)) == 6
-    assert len(places.choose(dues[6:], T0)) == 2
+def test_retries_leave_room_for_first_attempts_of_their_channel() -> None:
+    slots = {Channel.WEBHOOK: 4, Channel.EMAIL: 4}
+    places = Destinations(slots=8, per_address=1, per_channel=slots, for_retries={Channel.WEBHOOK: 3, Channel.EMAIL: 3})
+    retries = [Due(NoticeId(str(n)), Channel.WEBHOOK, f"a{n}", is_retry=True) for n in range(12)]
+    begun = places.choose(retries, T0)
+    assert len(begun) == 3
+    assert (places.without_retries(), places.busy_channels(T0)) == ([Channel.WEBHOOK], [])
+    assert places.crowded(T0), "others of them wait for one to land"
+    firsts = [Due(NoticeId(f"f{n}"), Channel.WEBHOOK, f"b{n}") for n in range(2)]
+    assert len(places.choose(firsts, T0)) == 1
+    places.finished(begun[0], failed=False, now=T0)
+    assert places.without_retries() == []
+
+
+@pytest.mark.parametrize("mail_connections", [1, 4, 64])
+def test_each_channel_has_slots_whatever_mail_has(mail_connections: int) -> None:
+    slots = per_channel_of(mail_connections)
+    assert set(slots) == set(Channel)
+    assert all(most > 0 for most in slots.values())
+    assert all(0 < most <= slots[channel] for channel, most in for_retries_of(slots).items())
 
 
 def test_full_channel_takes_nothing_more() -> None:

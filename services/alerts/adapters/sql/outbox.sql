@@ -1,9 +1,9 @@
 -- Notices on their way out: due, last question, lease, record.
 
 -- notices_due --
-SELECT notice_id, channel, address FROM alerts.notices
+SELECT notice_id, channel, address, attempts > 0 FROM alerts.notices
 WHERE state IN ('pending', 'sending') AND fire = %s AND next_attempt_at <= %s
-  AND address <> ALL(%s) AND channel <> ALL(%s) AND coalesce(group_state, 'alone') = 'alone'
+  AND address <> ALL(%s) AND channel <> ALL(%s) AND (attempts = 0 OR channel <> ALL(%s)) AND coalesce(group_state, 'alone') = 'alone'
 ORDER BY next_attempt_at LIMIT %s
 
 -- digests_due --

@@ -3,6 +3,9 @@
 A pace (a robot's 20 in a minute) holds everybody, fires at most a minute: beyond it the provider takes nothing for ten.
 A quota (text messages a day) holds ordinary notices alone: the lanes of fires have none, and of every quota a part that
 no ordinary notice gets. What a fire spends beyond it the provider itself refuses, and it is tried again.
+
+Budgets are counted in memory, per process and life. With n processes that deliver ordinary notices, and r of their
+starts within a day, these may get (n + r) times their part of a quota: see decision 70 for what an operator does then.
 """
 
 from collections.abc import Iterable, Mapping

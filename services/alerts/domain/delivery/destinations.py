@@ -12,12 +12,16 @@ from services.kernel.words import Channel
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A notice that waits for an attempt, or a digest, which goes under an id of its own."""
+    """A notice that waits for an attempt, or a digest, which goes under an id of its own.
+
+    `is_retry`: an attempt was made before.
+    """
 
     notice_id: NoticeId
     channel: Channel
     address: str
     is_digest: bool = False
+    is_retry: bool = False
 
 
 def _no_limit(address: str) -> Budget | None:
@@ -28,8 +32,9 @@ def _no_limit(address: str) -> Budget | None:
 class Destinations:
     """How much is on its way to each destination, and which ones rest after a failure.
 
-    One dead or slow endpoint holds at most `per_address` of the `slots`, and one only while it keeps failing. Whoever
-    chooses with a `reserve` leaves that many slots free: attempts that fail again and again keep no first one waiting.
+    One dead or slow endpoint holds at most `per_address` of the `slots`, and one only while it keeps failing. Where
+    `slots` are as many as those of all channels together, no channel that hangs takes any from another. Of a channel's
+    slots retries hold at most `for_retries`: attempts that fail again and again keep no first one waiting.
     `budget` is how many an address takes from us, `budgets` how many a channel does in all: a robot that gets more
     takes none for much longer, a provider of text messages wants to be paid.
     """
@@ -40,8 +45,10 @@ class Destinations:
     rest: timedelta = timedelta(seconds=2)
     budget: Callable[[str], Budget | None] = _no_limit
     budgets: Mapping[Channel, Budget] = field(default_factory=dict)
+    for_retries: Mapping[Channel, int] = field(default_factory=dict)
     _in_flight: dict[str, int] = field(default_factory=dict)
     _channels: dict[Channel, int] = field(default_factory=dict)
+    _retries: dict[Channel, int] = field(default_factory=dict)
     _resting: dict[str, datetime] = field(default_factory=dict)
     _failing: set[str] = field(default_factory=set)
     _begun: dict[str, deque[datetime]] = field(default_factory=dict)
@@ -54,7 +61,7 @@ class Destinations:
 
     def crowded(self, now: datetime) -> bool:
         """Say whether a notice that is due may be waiting for one that is on its way to land."""
-        return self.free <= 0 or bool(self.busy_channels(now)) or bool(self.busy_addresses(now))
+        return self.free <= 0 or any((self.busy_channels(now), self.without_retries(), self.busy_addresses(now)))
 
     def busy_addresses(self, now: datetime) -> list[str]:
         """Return the addresses that get nothing more now."""
@@ -86,15 +93,23 @@ class Destinations:
         }
         return sorted(full | spent)
 
-    def choose(self, due: Iterable[Due], now: datetime, reserve: int = 0) -> list[Due]:
+    def without_retries(self) -> list[Channel]:
+        """Return the channels that get no retry now."""
+        return sorted(channel for channel, most in self.for_retries.items() if self._retries.get(channel, 0) >= most)
+
+    def choose(self, due: Iterable[Due], now: datetime) -> list[Due]:
         """Return what may start now, in the given order, and count it as on its way."""
         chosen = []
         busy = set(self.busy_addresses(now))
         for notice in due:
-            if self.free <= reserve:
+            if self.free <= 0:
                 break
             if notice.address in busy or notice.channel in self.busy_channels(now):
                 continue
+            if notice.is_retry:
+                if notice.channel in self.without_retries():
+                    continue
+                self._retries[notice.channel] = self._retries.get(notice.channel, 0) + 1
             self._in_flight[notice.address] = self._in_flight.get(notice.address, 0) + 1
             self._channels[notice.channel] = self._channels.get(notice.channel, 0) + 1
             last = self._spend(notice.address, notice.channel, now)
@@ -120,6 +135,8 @@ class Destinations:
         `failed` None: it was not sent after all.
         """
         self._channels[notice.channel] -= 1
+        if notice.is_retry:
+            self._retries[notice.channel] -= 1
         self._in_flight[notice.address] -= 1
         if self._in_flight[notice.address] <= 0:
             del self._in_flight[notice.address]

@@ -23,6 +23,8 @@ from services.kernel.words import Channel
 ONE_PART = 70
 EACH_PART = 67
 """Characters (UCS-2) of a text message that stands alone, and of each part of a longer one."""
+_PLACE = re.compile(r"\$?\{([^{}]*)\}")
+"""Where a value goes in a template's text."""
 _FORBIDDEN = re.compile(r"https?://\S*|www\.\S*|(?:\d{1,3}\.){3}\d{1,3}")
 """What providers refuse within a value: links and addresses."""
 
@@ -260,7 +262,8 @@ account really has stands in the gateway's file."""
 class Template:
     """An approved template: its code, which of our values its parameters are, in its order, and its text.
 
-    `text` is the approved one with our values in braces: by it the parts are counted. A call has none.
+    `text` is the approved one with our values in braces, or as the provider writes it (`{1}`, `${name}`): by it the
+    parts are counted. A call has none.
     """
 
     code: str
@@ -328,17 +331,35 @@ def message_of(gateway: Gateway, sort: str, values: Mapping[str, str], number: s
     most = gateway.profile.value_characters
     while True:
         used = {name: _shortened(values.get(source, ""), most) for name, source in template.parameters.items()}
-        shown = {source: used[name] for name, source in template.parameters.items()}
-        text = template.text.format_map(_Blank(shown)) if template.text else ""
+        text = _filled_in(template, used)
         parts = parts_of(text)
         if parts <= gateway.most_parts or most <= 1:
             return Message(number, template, used, text, parts, notice_id)
         most -= 1
 
 
-class _Blank(dict[str, str]):
-    def __missing__(self, key: str) -> str:
-        return ""
+def _filled_in(template: Template, used: Mapping[str, str]) -> str:
+    """Return the template's text with its values; never raises, whatever stands in it.
+
+    A place is one of our values in braces, or what the provider calls it: the template's own name or its number, from
+    1 on. A place that nobody knows is left empty, a brace that closes nothing stays.
+    """
+    shown = _places(template, used)
+    return _PLACE.sub(lambda place: shown.get(place[1].strip(), ""), template.text)
+
+
+def _places(template: Template, used: Mapping[str, str]) -> dict[str, str]:
+    """Return what stands for each name of a place; our own names come first."""
+    numbered = {str(number): used[name] for number, name in enumerate(template.parameters, start=1)}
+    ours = {source: used[name] for name, source in template.parameters.items()}
+    return {**numbered, **used, **ours}
+
+
+def unfilled(template: Template) -> list[str]:
+    """Return what looks like a place in the template's text and gets no value: its parts may be counted wrongly."""
+    known = _places(template, dict.fromkeys(template.parameters, ""))
+    unknown = [place[0] for place in _PLACE.finditer(template.text) if place[1].strip() not in known]
+    return unknown + re.findall(r"[{}]", _PLACE.sub("", template.text))
 
 
 def _shortened(value: str, most: int) -> str:
