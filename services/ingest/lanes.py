@@ -171,18 +171,22 @@ class Adoption:
     async def _until_empty(self, stop: Stop, working: asyncio.Task[None]) -> bool:
         """A probe that came back on both lanes stood behind all that waited there: then nothing does any more."""
         while self._watermark.proven_until() is None:
-            if working.done() or not self._names.still_adopted(self._name) or await stop.wait_for(LOOK_EVERY_S):
+            if working.done() or not self._names.holds(self._name) or await stop.wait_for(LOOK_EVERY_S):
                 return False
         return True
 
     async def _end_sessions(self) -> bool:
+        """Closing took seconds: somebody else may hold the name by now, and read sessions that are alive."""
         broker = broker_of(self._settings)
-        ended = [await asyncio.to_thread(end_session, broker, client_id(self._name, lane)) for lane in FILTERS]
-        if all(ended):
-            self._shared.sessions_adopted.inc()
-            counts = {lane: source.counts().received for lane, source in self._sources.items()}
-            get_logger().info("session_ended", name=self._name, **counts)
-        return all(ended)
+        for lane in FILTERS:
+            if not self._names.holds(self._name):
+                return False
+            if not await asyncio.to_thread(end_session, broker, client_id(self._name, lane)):
+                return False
+        self._shared.sessions_adopted.inc()
+        counts = {lane: source.counts().received for lane, source in self._sources.items()}
+        get_logger().info("session_ended", name=self._name, **counts)
+        return True
 
     def _count(self) -> None:
         for source in self._sources.values():

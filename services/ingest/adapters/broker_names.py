@@ -25,6 +25,8 @@ ROOT = "firenet/v1/$ingest/$names"
 KEEPALIVE_S = 4
 """A broker misses a member after one and a half of it: 6 s, so that fires that wait for a dead one are read in ten."""
 TURN_S = 0.25
+CONNECT_LIMIT_S = 1.0
+"""A claim that is `VALID_S` old, and this, are no more than the broker waits for our pings: so long a name is ours."""
 MAX_RECORD_BYTES = 1024
 _ALL_HEARD = b"?"
 _THERE, _ENDED = b"1", b"0"
@@ -75,14 +77,10 @@ class BrokerNames:
         while True:
             with self._lock:
                 name = self._naming.adopted
-            if name is not None:
+            if name is not None and self.holds(name):
                 return name
             if await stop.wait_for(TURN_S):
                 return None
-
-    def still_adopted(self, name: str) -> bool:
-        with self._lock:
-            return self._naming.adopted == name
 
     def emptied(self, name: str) -> None:
         with self._lock:
@@ -206,6 +204,7 @@ def end_session(broker: Broker, client_id: str, limit_s: float = 5.0) -> bool:
             ended.set()
 
     client.on_connect = connected
+    client.connect_timeout = CONNECT_LIMIT_S  # what was true of the name when we were called must still be true
     try:
         client.connect(broker.host, broker.port, KEEPALIVE_S)
     except OSError:

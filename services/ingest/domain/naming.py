@@ -176,6 +176,7 @@ class Naming:
         self._joined_at = None
         self._register.begin_anew(self.token, now)
         self._said = ()
+        self._emptied.clear()  # what we ended then may be somebody's by now; at worst an empty session is adopted
 
     def joined(self, now: float) -> None:
         self._joined_at = now
@@ -256,7 +257,7 @@ class Naming:
             self._register.gone(token)
             says.append(Say("members", token))
         self._register.note_readers(now)
-        for name in self._emptied:
+        for name in [name for name in self._emptied if self._register.holder(name) == self.token]:
             self._register.heard_session(name, now, there=False)
             says.append(Say("sessions", name))
         self._emptied.clear()

@@ -1,14 +1,26 @@
 """Names of processes: whatever the order in which they hear of each other, no two hold one name."""
 
+import asyncio
 import itertools
 import random
 from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
+from prometheus_client import CollectorRegistry
 
-from services.ingest.adapters.broker_names import read_claim
+from services.ingest import lanes
+from services.ingest.adapters.broker_names import BrokerNames, read_claim
+from services.ingest.app import DECODERS
+from services.ingest.domain.directory import Directory
 from services.ingest.domain.naming import ADOPT_AFTER_S, LAPSES_S, VALID_S, Naming, Say
+from services.ingest.metrics import Metrics
+from services.ingest.settings import IngestSettings
+from services.ingest.worker.classifier import Classifier
+from services.runtime.clock import SystemClock
+from services.runtime.lifecycle import Stop
 
 
 @dataclass
@@ -297,3 +309,85 @@ def test_names_that_are_none_are_not_claimed(broker: Broker) -> None:
     one = broker.member()
     broker.pass_time(1)
     assert one.naming.own == "ingest-1"
+
+
+def adopting(broker: Broker) -> tuple[Member, Member]:
+    """Return a member that reads the session of one that is gone, and a third that waits."""
+    reader, gone = broker.member(), broker.member("x")
+    broker.pass_time(2)
+    broker.cut(gone)
+    broker.pass_time(ADOPT_AFTER_S + 1, gone)
+    assert reader.naming.adopted == "x"
+    return reader, gone
+
+
+def test_who_was_cut_off_does_not_say_that_a_session_of_somebody_else_was_ended(broker: Broker) -> None:
+    reader, gone = adopting(broker)
+    broker.cut(reader)
+    owner = broker.member("x")
+    broker.pass_time(2, gone, reader)
+    assert broker.holders() == {"x": [owner.naming.token]}
+    reader.naming.emptied("x")  # it was on its way when the connection broke
+    broker.connect(reader)
+    broker.pass_time(2, gone)
+    assert not owner.naming.lost
+    assert broker.holders()["x"] == [owner.naming.token]
+
+
+def test_a_session_is_ended_only_by_who_holds_its_name_at_that_moment(broker: Broker) -> None:
+    reader, _ = adopting(broker)
+    reader.naming.emptied("x")
+    reader.naming.gone(reader.naming.token)  # our will, heard behind it
+    says = reader.naming.turn(broker.now)
+    assert not [say for say in says if say.kind == "sessions" and say.key == "x"]
+
+
+class Held:
+    """A register in which the name is ours for so many questions."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    def holds(self, _: str) -> bool:
+        self.times -= 1
+        return self.times >= 0
+
+
+@pytest.fixture
+def adoption() -> Iterator[Callable[[object], lanes.Adoption]]:
+    made: list[lanes.Adoption] = []
+
+    def make(names: object) -> lanes.Adoption:
+        classifier = Classifier(Directory(), DECODERS)
+        metrics = Metrics(CollectorRegistry())
+        made.append(lanes.Adoption(IngestSettings(), "x", cast(BrokerNames, names), classifier, metrics, SystemClock()))
+        return made[-1]
+
+    yield make
+    for one in made:
+        for source in one._sources.values():
+            source._waker.close()
+
+
+@pytest.mark.parametrize("times", [0, 1, 2])
+async def test_no_session_is_ended_once_the_name_is_no_longer_ours(
+    times: int, adoption: Callable[[object], lanes.Adoption], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[str] = []
+
+    def end(_: object, client_id: str) -> bool:
+        ended.append(client_id)
+        return True
+
+    monkeypatch.setattr(lanes, "end_session", end)
+    one = adoption(Held(times))
+    assert await one._end_sessions() is (times == 2)
+    assert ended == ["firenet-x-main", "firenet-x-fire"][:times]
+
+
+async def test_an_adoption_reads_only_while_its_claim_is_heard(adoption: Callable[[object], lanes.Adoption]) -> None:
+    one = adoption(Held(0))
+    working = asyncio.create_task(Stop().wait())
+    async with asyncio.timeout(5):
+        assert await one._until_empty(Stop(), working) is False
+    working.cancel()
