@@ -271,6 +271,15 @@ class Naming:
             says.append(Say("members", self.token, names))
         return says
 
+    def leaving(self) -> list[Say]:
+        """Return what to publish when nothing works under our names any more.
+
+        Who lost its name may have opened its session once more before it heard of that: it must be found, though at
+        worst nothing is in it.
+        """
+        says = [Say("sessions", self.own, there=True)] if self.lost and self.own is not None else []
+        return [*says, Say("members", self.token)]
+
     def _claim(self, now: float) -> list[Say]:
         if self._claimed is not None and self._register.claims(self.token, self._claimed):
             if self._register.holder(self._claimed) != self.token:

@@ -4,17 +4,19 @@ import asyncio
 import itertools
 import random
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import cast
+from typing import NamedTuple, cast
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from services.ingest import lanes
 from services.ingest.adapters.broker_names import BrokerNames, read_claim
+from services.ingest.adapters.mqtt_session import Broker as BrokerAddress
 from services.ingest.app import DECODERS
 from services.ingest.domain.directory import Directory
+from services.ingest.domain.errors import NameLost
 from services.ingest.domain.naming import ADOPT_AFTER_S, LAPSES_S, VALID_S, Naming, Say
 from services.ingest.metrics import Metrics
 from services.ingest.settings import IngestSettings
@@ -391,3 +393,118 @@ async def test_an_adoption_reads_only_while_its_claim_is_heard(adoption: Callabl
     async with asyncio.timeout(5):
         assert await one._until_empty(Stop(), working) is False
     working.cancel()
+
+
+def test_whoever_ends_because_its_session_was_ended_has_it_looked_into_once_more(broker: Broker) -> None:
+    """Its lanes may have been back, with a new session, before it heard of that."""
+    reader, frozen = broker.member(), broker.member("x")
+    broker.pass_time(2)
+    broker.cut(frozen)
+    broker.pass_time(ADOPT_AFTER_S + 1, frozen)
+    reader.naming.emptied("x")
+    broker.pass_time(ADOPT_AFTER_S + 1, frozen)
+    assert reader.naming.adopted is None
+    broker.connect(frozen)
+    broker.pass_time(1)
+    assert frozen.naming.lost
+    for say in frozen.naming.leaving():
+        broker.publish(say)
+    frozen.connected = False
+    broker.pass_time(ADOPT_AFTER_S + 1, frozen)
+    assert reader.naming.adopted == "x"
+
+
+def test_whoever_ends_in_order_says_nothing_of_its_session(broker: Broker) -> None:
+    one = broker.member()
+    broker.pass_time(2)
+    assert one.naming.leaving() == [Say("members", one.naming.token)]
+
+
+class Wire:
+    """The broker's side of MQTT 3.1.1 on one connection, as far as the register needs it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def publications(self) -> AsyncIterator[tuple[str, bytes]]:
+        """Yield what the client publishes; of that only its question is acknowledged."""
+        while True:
+            kind = (await self._reader.readexactly(1))[0]
+            size = shift = 0
+            more = True
+            while more:
+                byte = (await self._reader.readexactly(1))[0]
+                size, shift, more = size | (byte & 127) << shift, shift + 7, byte > 127
+            body = await self._reader.readexactly(size)
+            if kind >> 4 == 1:
+                self._writer.write(b"\x20\x02\x00\x00")
+            elif kind >> 4 == 8:
+                self._writer.write(b"\x90\x03" + body[:2] + b"\x01")
+            elif kind >> 4 == 3:
+                end = 2 + int.from_bytes(body[:2])
+                if body[end + 2 :] == b"?":
+                    self._writer.write(b"\x40\x02" + body[end : end + 2])
+                yield body[2:end].decode(), body[end + 2 :]
+
+    def pass_on(self, topic: str, body: bytes) -> None:
+        said = len(topic).to_bytes(2) + topic.encode() + body
+        assert len(said) < 128
+        self._writer.write(bytes([0x30, len(said)]) + said)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class Wired(NamedTuple):
+    names: BrokerNames
+    naming: Naming
+    connections: asyncio.Queue[Wire]
+    stop: Stop
+    running: asyncio.Task[None]
+
+
+@pytest.fixture
+async def wired() -> AsyncIterator[Wired]:
+    """Yield a register whose broker is the test."""
+    connections: asyncio.Queue[Wire] = asyncio.Queue()
+    server = await asyncio.start_server(lambda *ends: connections.put_nowait(Wire(*ends)), "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    naming, stop = Naming("t", "x"), Stop()
+    metrics = Metrics(CollectorRegistry())
+    names = BrokerNames(BrokerAddress(host, port, "3.1.1"), "g", naming, "here", metrics, SystemClock())
+    running = asyncio.create_task(names.run(stop))
+    async with asyncio.timeout(20):
+        yield Wired(names, naming, connections, stop, running)
+    stop.set()
+    await asyncio.wait([running])
+    naming.lost = False  # whoever lost its name waits a moment for its connection
+    await names.close()
+    server.close()
+
+
+async def test_a_record_that_was_not_acknowledged_is_not_said_again_over_a_new_connection(wired: Wired) -> None:
+    first = await wired.connections.get()
+    async for topic, body in first.publications():
+        if body != b"?":
+            break  # our claim: it arrived, and we never hear that it did
+        first.pass_on(topic, body)
+    first.close()
+    second = await wired.connections.get()
+    _, said = await anext(second.publications())
+    second.close()
+    assert said == b"?", "the question comes before anything that was to be said earlier"
+
+
+async def test_whoever_lost_its_name_says_so_with_its_last_words(wired: Wired) -> None:
+    connection = await wired.connections.get()
+    published = connection.publications()
+    await anext(published)
+    wired.naming.own, wired.naming.lost = "x", True
+    await asyncio.wait([wired.running])
+    assert isinstance(wired.running.exception(), NameLost)
+    await wired.names.close()
+    assert [await anext(published) for _ in range(2)] == [
+        ("firenet/v1/$ingest/$names/g/sessions/x", b"1"),
+        ("firenet/v1/$ingest/$names/g/members/t", b""),
+    ]
+    connection.close()
