@@ -196,7 +196,7 @@ class Ingest:
     async def _adopt(self, names: BrokerNames, stop: Stop) -> None:
         """Read the sessions of members that are gone to their end, one after the other, for as long as we work."""
         while (name := await names.adopted(stop)) is not None:
-            adoption = Adoption(self._settings, name, names, self._classifier, self._metrics, self._clock)
+            adoption = Adoption(self._settings, name, names, self._directory, DECODERS, self._metrics, self._clock)
             try:
                 if await adoption.run(stop):
                     names.emptied(name)

@@ -1,7 +1,7 @@
 """The lanes of one name at the broker: those of this process, and those of a member that is gone."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry
 
@@ -13,6 +13,8 @@ from services.ingest.adapters.mqtt_session import Broker
 from services.ingest.adapters.mqtt_source import MqttSource, subscription
 from services.ingest.adapters.stamps import Stamps
 from services.ingest.adapters.wire import Encoder
+from services.ingest.domain.decide import Decode
+from services.ingest.domain.directory import Directory
 from services.ingest.domain.topics import FIRE_FILTERS, MAIN_FILTERS
 from services.ingest.domain.watermark import MAX_AHEAD, InstanceWatermark
 from services.ingest.metrics import Metrics
@@ -98,7 +100,8 @@ class Adoption:
         settings: IngestSettings,
         name: str,
         names: BrokerNames,
-        classifier: Classifier,
+        directory: Directory,
+        decoders: Mapping[str, Decode],
         metrics: Metrics,
         clock: Clock,
     ) -> None:
@@ -123,12 +126,14 @@ class Adoption:
         self._ticker = Ticker(
             list(self._sources.values()), self._watermark, self._stores["ticks"], own, clock, stamps.next
         )
+        # Its own: what the broker delivers again is known by its number, and each session has numbers of its own.
+        self.classifier = Classifier(directory, decoders)
         self._workers = {
             lane: LaneWorker(
                 lane,
                 source,
                 self._stores[lane],
-                classifier,
+                self.classifier,
                 self._watermark,
                 None,  # what others got of the same gateway is not known here
                 own,

@@ -15,14 +15,15 @@ from services.ingest import lanes
 from services.ingest.adapters.broker_names import BrokerNames, read_claim
 from services.ingest.adapters.mqtt_session import Broker as BrokerAddress
 from services.ingest.app import DECODERS
-from services.ingest.domain.directory import Directory
 from services.ingest.domain.errors import NameLost
 from services.ingest.domain.naming import ADOPT_AFTER_S, LAPSES_S, VALID_S, Naming, Say
+from services.ingest.domain.values import Accepted
 from services.ingest.metrics import Metrics
 from services.ingest.settings import IngestSettings
-from services.ingest.worker.classifier import Classifier
+from services.kernel.words import SignalKind
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop
+from tests.unit.ingest.build import arrival, directory
 
 
 @dataclass
@@ -360,9 +361,8 @@ def adoption() -> Iterator[Callable[[object], lanes.Adoption]]:
     made: list[lanes.Adoption] = []
 
     def make(names: object) -> lanes.Adoption:
-        classifier = Classifier(Directory(), DECODERS)
-        metrics = Metrics(CollectorRegistry())
-        made.append(lanes.Adoption(IngestSettings(), "x", cast(BrokerNames, names), classifier, metrics, SystemClock()))
+        register, metrics = cast(BrokerNames, names), Metrics(CollectorRegistry())
+        made.append(lanes.Adoption(IngestSettings(), "x", register, directory(), DECODERS, metrics, SystemClock()))
         return made[-1]
 
     yield make
@@ -508,3 +508,16 @@ async def test_whoever_lost_its_name_says_so_with_its_last_words(wired: Wired) -
         ("firenet/v1/$ingest/$names/g/members/t", b""),
     ]
     connection.close()
+
+
+async def test_a_fire_of_an_adopted_session_is_no_echo_of_one_that_came_under_the_same_number_elsewhere(
+    adoption: Callable[[object], lanes.Adoption],
+) -> None:
+    fire = arrival(b'{"v":1,"kind":"fire"}', duplicate=True, mid=7)  # the numbers are those of one session only
+    first, second = adoption(Held(0)), adoption(Held(0))
+    for one in (first, second):
+        _, outcomes = await one._workers["fire"]._decide([fire])
+        one.classifier.repeats.stored(outcomes)
+        assert [signal.message.kind for signal in cast(Accepted, outcomes[0]).signals] == [SignalKind.FIRE]
+    _, again = await second._workers["fire"]._decide([fire])
+    assert cast(Accepted, again[0]).repeated, "in one session it is"
