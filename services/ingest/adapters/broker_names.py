@@ -31,7 +31,8 @@ CONNECT_LIMIT_S = 1.0
 """A claim that is `VALID_S` old, and this, are no more than the broker waits for our pings: so long a name is ours."""
 MAX_RECORD_BYTES = 1024
 _ALL_HEARD = b"?"
-_THERE, _ENDED = b"1", b"0"
+_THERE, _ENDED = b"1", (b"", b"0")
+"""Formerly the record of a session that was ended was kept, as "0"."""
 
 
 class BrokerNames:
@@ -47,6 +48,7 @@ class BrokerNames:
         self._clock = clock
         self._lock = threading.Lock()
         self._waited_for: tuple[str, str] | None = None
+        self._left_out = 0
         self._refused = ""
         self._client = self._make_client()
 
@@ -123,19 +125,22 @@ class BrokerNames:
 
     def _tell(self) -> None:
         with self._lock:
-            waits, others = self._naming.waits_for(), self._naming.others
+            waits, others, left_out = self._naming.waits_for(), self._naming.others, self._naming.left_out
         self._metrics.name_waiting.set(int(waits is not None))
         self._metrics.other_members.set(others)
         if waits is not None and self._waited_for is None:
             get_logger().warning("instance_name_in_use", name=waits[0], by=waits[1], meaning="waiting until it is free")
         self._waited_for = waits
+        if left_out and not self._left_out:
+            get_logger().error("names_left_out", count=left_out, meaning="sessions among them are not adopted")
+        self._left_out = left_out
 
     def _publish(self, say: Say) -> None:
         body = b""
         if say.names:
             body = json.dumps({"names": say.names, "host": self._host}).encode()
-        elif say.kind == "sessions":
-            body = _THERE if say.there else _ENDED
+        elif say.there:
+            body = _THERE
         self._client.publish(f"{self._topics}/{say.kind}/{say.key}", body, qos=1, retain=True)
 
     def _make_client(self) -> mqtt.Client:
@@ -173,8 +178,11 @@ class BrokerNames:
         body, now = bytes(message.payload), self._clock.monotonic()
         with self._lock:
             if kind == "sessions":
-                if body in (_THERE, _ENDED):
+                if body == _THERE or body in _ENDED:
                     self._naming.heard_session(key, now, there=body == _THERE)
+            elif kind == "memory":
+                if body == _THERE:
+                    self._naming.heard_memory(key)
             elif body == _ALL_HEARD:
                 if key == self._naming.token:
                     self._naming.joined(now)

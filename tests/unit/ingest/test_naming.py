@@ -16,7 +16,7 @@ from services.ingest.adapters.broker_names import BrokerNames, read_claim
 from services.ingest.adapters.mqtt_session import Broker as BrokerAddress
 from services.ingest.app import DECODERS
 from services.ingest.domain.errors import NameLost
-from services.ingest.domain.naming import ADOPT_AFTER_S, LAPSES_S, VALID_S, Naming, Say
+from services.ingest.domain.naming import ADOPT_AFTER_S, LAPSES_S, MOST_SESSIONS, VALID_S, NameRegister, Naming, Say
 from services.ingest.domain.values import Accepted
 from services.ingest.metrics import Metrics
 from services.ingest.settings import IngestSettings
@@ -62,7 +62,7 @@ class Broker:
         member.naming.cut()
 
     def publish(self, say: Say) -> None:
-        if say.kind == "members" and not say.names:
+        if not say.names and not say.there:
             self.kept.pop((say.kind, say.key), None)
         else:
             self.kept[say.kind, say.key] = say
@@ -83,6 +83,8 @@ class Broker:
             naming.joined(self.now)
         elif say.kind == "sessions":
             naming.heard_session(say.key, self.now, there=say.there)
+        elif say.kind == "memory":
+            naming.heard_memory(say.key)
         elif say.names:
             naming.heard(say.key, say.names, f"host of {say.key}", self.now)
         else:
@@ -179,7 +181,7 @@ def test_a_session_that_nobody_reads_is_adopted_by_one_and_only_after_a_moment(b
     reader = members[adopted.index("ingest-3")]
     reader.naming.emptied("ingest-3")
     broker.pass_time(1, gone)
-    assert not broker.kept["sessions", "ingest-3"].there
+    assert ("sessions", "ingest-3") not in broker.kept, "an ended session leaves nothing behind"
     assert reader.naming.adopted is None
     assert reader.naming.own is not None
 
@@ -521,3 +523,56 @@ async def test_a_fire_of_an_adopted_session_is_no_echo_of_one_that_came_under_th
         assert [signal.message.kind for signal in cast(Accepted, outcomes[0]).signals] == [SignalKind.FIRE]
     _, again = await second._workers["fire"]._decide([fire])
     assert cast(Accepted, again[0]).repeated, "in one session it is"
+
+
+def test_however_many_names_were_used_before_a_process_has_one(broker: Broker) -> None:
+    one = broker.member("mine")
+    for number in range(MOST_SESSIONS + 100):
+        one.naming.heard_session(f"ended-{number}", broker.now, there=False)
+    for number in range(MOST_SESSIONS + 100):
+        one.naming.heard_session(f"there-{number}", broker.now, there=True)
+        one.naming.heard(f"u{number}", [f"there-{number}"], "host", broker.now)
+    assert one.naming.left_out > 100
+    broker.pass_time(2)
+    assert one.naming.own == "mine"
+    assert broker.holders() == {"mine": ["t0"]}
+
+
+def test_what_is_known_is_followed_when_there_is_no_room_for_more() -> None:
+    register = NameRegister("t")
+    for number in range(MOST_SESSIONS):
+        register.heard_session(f"n{number}", 0.0, there=True)
+    register.heard_session("n7", 1.0, there=False)
+    assert "n7" not in register.unread_since
+    register.heard_session("more", 1.0, there=True)
+    assert register.left_out == 0
+    assert "more" in register.unread_since
+
+
+def test_whoever_works_under_a_name_ends_when_it_hears_that_its_session_was_ended(broker: Broker) -> None:
+    one, other = broker.member(), broker.member()
+    broker.pass_time(2)
+    broker.publish(Say("sessions", "ingest-1"))
+    broker.pass_time(1)
+    assert one.naming.lost
+    assert not other.naming.lost
+
+
+def test_a_broker_that_forgot_and_then_ended_a_session_is_not_taken_for_one_that_only_forgot(broker: Broker) -> None:
+    reader, frozen = broker.member(), broker.member("x")
+    for _ in range(2):
+        broker.pass_time(2)
+        broker.kept.clear()
+        for member in (reader, frozen):
+            broker.cut(member)
+            broker.connect(member)
+        broker.pass_time(2)
+        assert not reader.naming.lost
+        assert not frozen.naming.lost
+    broker.cut(frozen)
+    broker.pass_time(ADOPT_AFTER_S + 1, frozen)
+    reader.naming.emptied("x")
+    broker.pass_time(1, frozen)
+    broker.connect(frozen)
+    broker.pass_time(1)
+    assert frozen.naming.lost
