@@ -199,3 +199,22 @@ class Adoption:
             self._shared.adopted.labels("stored").inc(counts.stored)
             self._shared.adopted.labels("repeated").inc(counts.repeated)
             self._shared.adopted.labels("refused").inc(sum(counts.refused.values()))
+
+
+async def adopt_all(names: BrokerNames, begin: Callable[[str], Adoption], metrics: Metrics, stop: Stop) -> None:
+    """Read the sessions of members that are gone to their end, one after the other, until stop.
+
+    What goes wrong with the leftovers of another is counted and tried again, and costs our own lanes nothing.
+    """
+    while (name := await names.adopted(stop)) is not None:
+        ended = False
+        try:
+            ended = await begin(name).run(stop)
+        except Exception as error:  # noqa: BLE001 - whatever it is, our own lanes go on
+            get_logger().warning("session_not_adopted", name=name, error=repr(error)[:200])
+        if ended:
+            names.emptied(name)
+        else:
+            names.give_up(name)
+            if not stop.is_set():
+                metrics.adoptions_given_up.inc()

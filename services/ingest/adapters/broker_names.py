@@ -99,7 +99,7 @@ class BrokerNames:
 
     def give_up(self, name: str) -> None:
         with self._lock:
-            self._naming.give_up(name)
+            self._naming.give_up(name, self._clock.monotonic())
 
     def holds(self, name: str) -> bool:
         """Say whether a connection under `name` may be opened now. For any thread."""
@@ -226,17 +226,18 @@ def new_token() -> str:
 def end_session(broker: Broker, client_id: str, limit_s: float = 5.0) -> bool:
     """Have the broker forget the session of `client_id`; return whether it said so. Blocks."""
     ended = threading.Event()
-    client = _client_of(broker, client_id)
 
     def connected(_: mqtt.Client, __: object, ___: object, reason: ReasonCode, ____: object) -> None:
         if not reason.is_failure:
             ended.set()
 
-    client.on_connect = connected
-    client.connect_timeout = CONNECT_LIMIT_S  # what was true of the name when we were called must still be true
     try:
+        client = _client_of(broker, client_id)  # reads the file of the broker's authority
+        client.on_connect = connected
+        client.connect_timeout = CONNECT_LIMIT_S  # what was true of the name when we were called must still be true
         client.connect(broker.host, broker.port, KEEPALIVE_S)
-    except OSError:
+    except (OSError, ValueError) as error:
+        get_logger().warning("session_not_ended", client=client_id, error=repr(error)[:200])
         return False
     client.loop_start()
     done = ended.wait(limit_s)

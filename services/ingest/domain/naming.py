@@ -40,6 +40,8 @@ STOOD_STILL_S = 3.0
 SETTLE_S = 1.0
 ADOPT_AFTER_S = 2.0
 """A member on its way back needs longer; fires that wait in its session must not."""
+TRY_AGAIN_S = 5.0
+"""After an attempt that came to no end; meanwhile another session has its turn, or another member tries."""
 MOST_MEMBERS = 256
 MOST_SESSIONS = 512
 MOST_MEMORIES = 64
@@ -173,6 +175,8 @@ class Naming:
         self._said_at = 0.0
         self._marked_at: float | None = None
         self._emptied: list[str] = []
+        self._not_before: dict[str, float] = {}
+        """The names whose sessions we could not read to their end; when we may try again."""
         self._own_marked = False
         self._memories: set[str] = set()
         """What the broker remembers, by the records that say so, when we had last heard all of them."""
@@ -273,10 +277,15 @@ class Naming:
     def emptied(self, name: str) -> None:
         """The sessions of an adopted name are read to their end, and ended."""
         self._emptied.append(name)
-        self.give_up(name)
+        self._let_go(name)
 
-    def give_up(self, name: str) -> None:
-        """Let an adopted name go; its sessions may stay."""
+    def give_up(self, name: str, now: float) -> None:
+        """Let an adopted name go for a while; its sessions stay."""
+        self._not_before = {one: at for one, at in self._not_before.items() if at > now}
+        self._not_before[name] = now + TRY_AGAIN_S
+        self._let_go(name)
+
+    def _let_go(self, name: str) -> None:
         if self._adopting == name:
             self._adopting = None
 
@@ -368,7 +377,10 @@ class Naming:
             [
                 name
                 for name, since in self._register.unread_since.items()
-                if name != self.own and self._register.holder(name) is None and now - since >= ADOPT_AFTER_S
+                if name != self.own
+                and self._register.holder(name) is None
+                and now - since >= ADOPT_AFTER_S
+                and now >= self._not_before.get(name, now)
             ]
         )
 

@@ -6,23 +6,33 @@ import random
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple, cast
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from services.ingest import lanes
-from services.ingest.adapters.broker_names import BrokerNames, read_claim
+from services.ingest.adapters.broker_names import BrokerNames, end_session, read_claim
 from services.ingest.adapters.mqtt_session import Broker as BrokerAddress
 from services.ingest.app import DECODERS
 from services.ingest.domain.errors import NameLost
-from services.ingest.domain.naming import ADOPT_AFTER_S, LAPSES_S, MOST_SESSIONS, VALID_S, NameRegister, Naming, Say
+from services.ingest.domain.naming import (
+    ADOPT_AFTER_S,
+    LAPSES_S,
+    MOST_SESSIONS,
+    TRY_AGAIN_S,
+    VALID_S,
+    NameRegister,
+    Naming,
+    Say,
+)
 from services.ingest.domain.values import Accepted
 from services.ingest.metrics import Metrics
 from services.ingest.settings import IngestSettings
 from services.kernel.words import SignalKind
 from services.runtime.clock import SystemClock
-from services.runtime.lifecycle import Stop
+from services.runtime.lifecycle import Stop, TaskDied
 from tests.unit.ingest.build import arrival, directory
 
 
@@ -576,3 +586,59 @@ def test_a_broker_that_forgot_and_then_ended_a_session_is_not_taken_for_one_that
     broker.connect(frozen)
     broker.pass_time(1)
     assert frozen.naming.lost
+
+
+class Handing:
+    """A register that hands out one name so many times."""
+
+    def __init__(self, name: str, times: int) -> None:
+        self._name, self._times = name, times
+        self.came_of: list[str] = []
+
+    async def adopted(self, _: Stop) -> str | None:
+        return self._name if len(self.came_of) < self._times else None
+
+    def emptied(self, _: str) -> None:
+        self.came_of.append("emptied")
+
+    def give_up(self, _: str) -> None:
+        self.came_of.append("given up")
+
+
+class Failing:
+    """An adoption that fails as often as it is told to."""
+
+    def __init__(self, *ends: bool | Exception) -> None:
+        self._ends = list(ends)
+
+    async def run(self, _: Stop) -> bool:
+        end = self._ends.pop(0)
+        if isinstance(end, Exception):
+            raise end
+        return end
+
+
+async def test_what_goes_wrong_with_the_leftovers_of_another_is_counted_and_tried_again() -> None:
+    metrics, stop = Metrics(CollectorRegistry()), Stop()
+    names = Handing("x", 4)
+    attempts = Failing(OSError("no CA file"), TaskDied("adopt-fire"), False, True)
+    await lanes.adopt_all(cast(BrokerNames, names), lambda _: cast(lanes.Adoption, attempts), metrics, stop)
+    assert names.came_of == ["given up", "given up", "given up", "emptied"]
+    assert metrics.adoptions_given_up._value.get() == 3
+
+
+def test_a_session_that_could_not_be_read_is_tried_again_after_others_had_their_turn(broker: Broker) -> None:
+    reader, _ = adopting(broker)
+    broker.publish(Say("sessions", "y", there=True))
+    reader.naming.give_up("x", broker.now)
+    adopted = []
+    for _ in range(int(4 * (TRY_AGAIN_S + ADOPT_AFTER_S + 1))):
+        broker.pass_time(0.25)
+        if (name := reader.naming.adopted) is not None:
+            adopted.append(name)
+            reader.naming.give_up(name, broker.now)
+    assert adopted[:2] == ["y", "x"]
+
+
+def test_a_broker_whose_certificate_cannot_be_checked_is_asked_to_end_nothing(tmp_path: Path) -> None:
+    assert not end_session(BrokerAddress("127.0.0.1", 1, tls_ca=str(tmp_path / "gone.pem")), "firenet-x-fire")
