@@ -8,7 +8,7 @@ import asyncio
 import json
 import secrets
 import threading
-from typing import Any
+from typing import Any, NamedTuple
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
@@ -87,8 +87,8 @@ class BrokerNames:
         """Return the next name whose sessions are ours to read to their end; None when stopped before."""
         while True:
             with self._lock:
-                name = self._naming.adopted
-            if name is not None and self.holds(name):
+                name = self._naming.begin_reading(self._clock.monotonic())
+            if name is not None:
                 return name
             if await stop.wait_for(TURN_S):
                 return None
@@ -137,8 +137,8 @@ class BrokerNames:
 
     def _publish(self, say: Say) -> None:
         body = b""
-        if say.names:
-            body = json.dumps({"names": say.names, "host": self._host}).encode()
+        if say.names or say.wants:
+            body = json.dumps({"names": say.names, "wants": say.wants, "host": self._host}).encode()
         elif say.there:
             body = _THERE
         self._client.publish(f"{self._topics}/{say.kind}/{say.key}", body, qos=1, retain=True)
@@ -189,7 +189,7 @@ class BrokerNames:
             elif not body:
                 self._naming.gone(key)
             elif (claim := read_claim(body)) is not None:
-                self._naming.heard(key, *claim, now)
+                self._naming.heard(key, claim.names, claim.host, now, claim.wants)
         self._turn()
 
 
@@ -205,8 +205,16 @@ class _Client(mqtt.Client):
         return super().reconnect()
 
 
-def read_claim(body: bytes) -> tuple[list[str], str] | None:
-    """Return the names that a record claims, and where its process runs; None where it is no record of ours."""
+class Claim(NamedTuple):
+    """What a process says of itself: the names that it claims, where it runs, and which name it waits for."""
+
+    names: list[str]
+    host: str
+    wants: str = ""
+
+
+def read_claim(body: bytes) -> Claim | None:
+    """Return what a record of a member says; None where it is no record of ours."""
     if len(body) > MAX_RECORD_BYTES:
         return None
     try:
@@ -216,7 +224,8 @@ def read_claim(body: bytes) -> tuple[list[str], str] | None:
     names, host = (said.get("names"), said.get("host")) if isinstance(said, dict) else (None, None)
     if not isinstance(names, list) or not isinstance(host, str) or not all(isinstance(name, str) for name in names):
         return None
-    return names[:4], host[:80]
+    wants = said.get("wants", "")
+    return Claim(names[:4], host[:80], wants[:40] if isinstance(wants, str) else "")
 
 
 def new_token() -> str:

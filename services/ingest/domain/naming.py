@@ -18,9 +18,10 @@ Of two claims the one that the broker passed on first counts: all members hear t
 ends, or dies, is gone at once by its will; one that stands still, as soon as the broker misses its pings.
 
 A session whose member is gone keeps its share of what `$share` deals out. A member that is there *adopts* it: takes
-the name in addition, reads what waits, and ends the session. Should the member come back after that, it ends too, and
-begins anew as a process that has read nothing. It knows by the record of its sessions: it hears that it is cleared, or,
-where it was away then, misses it at a broker that has forgotten nothing.
+the name in addition, reads what waits, and ends the session. A process that may have no other name comes first: while
+it waits, nobody adopts that one. Should the member come back to an ended session, it ends too, and begins anew as a
+process that has read nothing. It knows by the record of its sessions: it hears that it is cleared, or, where it was
+away then, misses it at a broker that has forgotten nothing.
 """
 
 import re
@@ -49,12 +50,16 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 
 
 class Say(NamedTuple):
-    """A record to publish under `kind` and `key`. Without `names` a member is cleared, not `there` what else it is."""
+    """A record to publish under `kind` and `key`; one that says nothing is cleared.
+
+    `names` are claimed; `wants` is waited for, and claimed once it is free. `there`: what is no member is there.
+    """
 
     kind: Literal["members", "sessions", "memory"]
     key: str
     names: tuple[str, ...] = ()
     there: bool = False
+    wants: str = ""
 
 
 @dataclass(slots=True)
@@ -62,6 +67,7 @@ class _Member:
     names: tuple[str, ...]
     host: str
     heard_at: float
+    wants: str = ""
 
 
 class NameRegister:
@@ -78,7 +84,7 @@ class NameRegister:
         """Records that there was no room for since all were heard anew."""
         self.knows_all_members = True
 
-    def heard(self, token: str, names: Sequence[str], host: str, now: float) -> None:
+    def heard(self, token: str, names: Sequence[str], host: str, now: float, wants: str = "") -> None:
         known = self._members.get(token)
         if known is None and token != self._own and len(self._members) >= MOST_MEMBERS:
             self.left_out += 1
@@ -91,7 +97,7 @@ class NameRegister:
             claims = self._claims.setdefault(name, [])
             if token not in claims:
                 claims.append(token)
-        self._members[token] = _Member(names, host, now)
+        self._members[token] = _Member(names, host, now, wants)
 
     def gone(self, token: str) -> None:
         member = self._members.pop(token, None)
@@ -114,6 +120,10 @@ class NameRegister:
 
     def claims(self, token: str, name: str) -> bool:
         return token in self._claims.get(name, ())
+
+    def is_asked_for(self, name: str, but: str) -> bool:
+        """Say whether a process waits for `name`. Claims are none: two that adopt at once would both let go."""
+        return any(token != but and one.wants == name for token, one in self._members.items())
 
     def host_of(self, name: str) -> str:
         member = self._members.get(self.holder(name) or "")
@@ -171,7 +181,9 @@ class Naming:
         self._echo_at: float | None = None
         self._claimed: str | None = None
         self._adopting: str | None = None
-        self._said: tuple[str, ...] = ()
+        self._reading: str | None = None
+        """The name whose sessions are being read, until that is said to have ended; it may be ours no longer."""
+        self._said: tuple[tuple[str, ...], str] = (), ""
         self._said_at = 0.0
         self._marked_at: float | None = None
         self._emptied: list[str] = []
@@ -190,12 +202,13 @@ class Naming:
 
     def cut(self) -> None:
         self._joined_at = None
+        self._adopting = None  # somebody may have it before we are back
 
     def joining(self, now: float) -> None:
         """All records will be heard from the beginning, and then `joined` is called."""
-        self._joined_at = None
+        self.cut()
         self._register.begin_anew(self.token, now)
-        self._said = ()
+        self._said = (), ""
         self._memories_heard = set()
         self._memory_said_at = None
         self._emptied.clear()  # what we ended then may be somebody's by now; at worst an empty session is adopted
@@ -208,8 +221,8 @@ class Naming:
             self._own_marked = False
         self._memories = self._memories_heard
 
-    def heard(self, token: str, names: Sequence[str], host: str, now: float) -> None:
-        self._register.heard(token, names, host, now)
+    def heard(self, token: str, names: Sequence[str], host: str, now: float, wants: str = "") -> None:
+        self._register.heard(token, names, host, now, wants)
         if token == self.token:
             self._echo_at = now
 
@@ -236,6 +249,7 @@ class Naming:
             and now - self._echo_at < VALID_S
             and name in (self.own, self._adopting)
             and self._register.holder(name) == self.token
+            and (name == self.own or not self._register.is_asked_for(name, but=self.token))
         )
 
     @property
@@ -243,6 +257,14 @@ class Naming:
         """The name whose sessions are ours to read and to end."""
         name = self._adopting
         return name if name is not None and self._register.holder(name) == self.token else None
+
+    def begin_reading(self, now: float) -> str | None:
+        """Return the name whose sessions are to be read now, to their end or until `holds` denies it."""
+        name = self._adopting
+        if name is None or not self.holds(name, now):
+            return None
+        self._reading = name
+        return name
 
     @property
     def left_out(self) -> int:
@@ -286,6 +308,7 @@ class Naming:
         self._let_go(name)
 
     def _let_go(self, name: str) -> None:
+        self._reading = None
         if self._adopting == name:
             self._adopting = None
 
@@ -311,9 +334,10 @@ class Naming:
         else:
             says += self._keep(self.own, now, self._joined_at)
         names = tuple(name for name in (self.own or self._claimed, self._adopting) if name is not None)
-        if names != self._said or (names and now - self._said_at >= SAY_EVERY_S):
-            self._said, self._said_at = names, now
-            says.append(Say("members", self.token, names))
+        wants = self._wanted if not names else ""
+        if (names, wants) != self._said or ((names or wants) and now - self._said_at >= SAY_EVERY_S):
+            self._said, self._said_at = (names, wants), now
+            says.append(Say("members", self.token, names, wants=wants))
         return says
 
     def leaving(self) -> list[Say]:
@@ -348,7 +372,11 @@ class Naming:
             self._adopting = None  # another was first
         elif adopting is not None and adopting not in self._register.unread_since:
             self._adopting = None  # the broker forgot it
-        elif adopting is None and self._may_adopt and holder == self.token:  # never ours, while our claim is on its way
+        elif adopting is not None and self._reading is None and self._register.is_asked_for(adopting, but=self.token):
+            self._adopting = None  # whoever reads it already lets it go when its connections are closed
+        elif (
+            adopting is None and self._reading is None and self._may_adopt and holder == self.token
+        ):  # never ours, while our claim is on its way
             self._adopting = next(self._unread(now), None)
         return self._mark(own, now) if own not in self._register.unread_since else []
 
@@ -379,6 +407,7 @@ class Naming:
                 for name, since in self._register.unread_since.items()
                 if name != self.own
                 and self._register.holder(name) is None
+                and not self._register.is_asked_for(name, but=self.token)
                 and now - since >= ADOPT_AFTER_S
                 and now >= self._not_before.get(name, now)
             ]

@@ -16,6 +16,7 @@ from services.ingest import lanes
 from services.ingest.adapters.broker_names import BrokerNames, end_session, read_claim
 from services.ingest.adapters.mqtt_session import Broker as BrokerAddress
 from services.ingest.app import DECODERS
+from services.ingest.domain.accounting import MessageCounts
 from services.ingest.domain.errors import NameLost
 from services.ingest.domain.naming import (
     ADOPT_AFTER_S,
@@ -33,6 +34,7 @@ from services.ingest.settings import IngestSettings
 from services.kernel.words import SignalKind
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop, TaskDied
+from tests.fakes.ingest import HandClock
 from tests.unit.ingest.build import arrival, directory
 
 
@@ -72,7 +74,7 @@ class Broker:
         member.naming.cut()
 
     def publish(self, say: Say) -> None:
-        if not say.names and not say.there:
+        if not (say.names or say.there or say.wants):
             self.kept.pop((say.kind, say.key), None)
         else:
             self.kept[say.kind, say.key] = say
@@ -95,8 +97,8 @@ class Broker:
             naming.heard_session(say.key, self.now, there=say.there)
         elif say.kind == "memory":
             naming.heard_memory(say.key)
-        elif say.names:
-            naming.heard(say.key, say.names, f"host of {say.key}", self.now)
+        elif say.names or say.wants:
+            naming.heard(say.key, say.names, f"host of {say.key}", self.now, say.wants)
         else:
             naming.gone(say.key)
 
@@ -642,3 +644,72 @@ def test_a_session_that_could_not_be_read_is_tried_again_after_others_had_their_
 
 def test_a_broker_whose_certificate_cannot_be_checked_is_asked_to_end_nothing(tmp_path: Path) -> None:
     assert not end_session(BrokerAddress("127.0.0.1", 1, tls_ca=str(tmp_path / "gone.pem")), "firenet-x-fire")
+
+
+def test_whoever_may_have_no_other_name_comes_before_an_adopter(broker: Broker) -> None:
+    reader, gone = adopting(broker)
+    assert reader.naming.begin_reading(broker.now) == "x"
+    owner = broker.member("x")
+    broker.pass_time(1, gone)
+    assert not reader.naming.holds("x", broker.now), "it stops reading"
+    assert owner.naming.own is None, "and lets go when its connections are closed"
+    reader.naming.give_up("x", broker.now)
+    broker.pass_time(1, gone)
+    assert broker.holders()["x"] == [owner.naming.token]
+    assert reader.naming.adopted is None
+
+
+def test_a_name_that_is_not_being_read_yet_is_let_go_at_once(broker: Broker) -> None:
+    _, gone = adopting(broker)
+    owner = broker.member("x")
+    broker.pass_time(2, gone)
+    assert broker.holders()["x"] == [owner.naming.token]
+
+
+def test_an_adoption_ends_with_the_connection_over_which_the_name_was_claimed(broker: Broker) -> None:
+    reader, gone = adopting(broker)
+    assert reader.naming.begin_reading(broker.now) == "x"
+    broker.cut(reader)
+    broker.connect(reader)
+    broker.pass_time(3 * ADOPT_AFTER_S, gone)
+    assert not reader.naming.holds("x", broker.now), "somebody may have had it meanwhile"
+    reader.naming.give_up("x", broker.now)
+    broker.pass_time(TRY_AGAIN_S + 1, gone)
+    assert reader.naming.begin_reading(broker.now) == "x"
+
+
+@pytest.mark.parametrize("settles", [True, False])
+async def test_an_adoption_is_given_up_when_nothing_moves_on(
+    settles: bool, adoption: Callable[[object], lanes.Adoption], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, clock, asked = adoption(Held(5)), HandClock(), 0
+    source = one._sources["main"]
+
+    def counts() -> MessageCounts:
+        nonlocal asked
+        asked += 1
+        clock.seconds += lanes.STANDSTILL_S / 2 + 1
+        return MessageCounts(2 * asked, asked if settles else 0, 0, {}, 0, asked if settles else 2 * asked)
+
+    monkeypatch.setattr(source, "counts", counts)
+    monkeypatch.setattr(one, "_clock", clock)
+    monkeypatch.setattr(lanes, "LOOK_EVERY_S", 0.0)
+    giving_up = Stop()
+    async with asyncio.timeout(10):
+        await one._watch(Stop(), giving_up)
+    assert giving_up.is_set()
+    assert asked == (5 if settles else 3), "as long as the name is ours, or until it has stood still for too long"
+
+
+@pytest.mark.parametrize(
+    ("body", "wants"),
+    [
+        (b'{"names": [], "host": "h"}', ""),
+        (b'{"names": [], "host": "h", "wants": 1}', ""),
+        (b'{"names": [], "host": "h", "wants": "x"}', "x"),
+    ],
+)
+def test_what_a_process_waits_for_is_read_from_its_record(body: bytes, wants: str) -> None:
+    claim = read_claim(body)
+    assert claim is not None
+    assert claim.wants == wants
