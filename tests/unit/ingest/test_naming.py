@@ -292,8 +292,10 @@ def test_in_every_order_of_starts_ends_and_cuts_no_two_hold_one_name(broker: Bro
             broker.turn(member)
         else:
             broker.read(member)
-        if member.naming.adopted is not None and chance.random() < 0.1:
-            member.naming.emptied(member.naming.adopted)
+        if (name := member.naming.begin_reading(broker.now)) is not None and chance.random() < 0.1:
+            member.naming.emptied(name)
+        elif name is None and (closed := member.naming._reading) is not None and chance.random() < 0.1:
+            member.naming.give_up(closed, broker.now)
         broker.now += chance.uniform(0, 0.05)
         assert all(one.naming.adopted is None or one.naming.adopted != one.naming.own for one in broker.members)
         assert all(len(tokens) == 1 for tokens in broker.holders().values()), broker.holders()
