@@ -715,3 +715,14 @@ def test_what_a_process_waits_for_is_read_from_its_record(body: bytes, wants: st
     claim = read_claim(body)
     assert claim is not None
     assert claim.wants == wants
+
+
+def test_a_session_that_somebody_waits_for_is_adopted_only_when_that_process_is_gone(broker: Broker) -> None:
+    reader = broker.member()
+    broker.publish(Say("sessions", "x", there=True))
+    broker.publish(Say("members", "slow", wants="x"))
+    for _ in range(int(2 * LAPSES_S)):
+        broker.pass_time(0.25)
+        assert reader.naming.adopted is None
+    broker.pass_time(LAPSES_S)
+    assert reader.naming.adopted == "x"
