@@ -35,7 +35,7 @@ from services.ingest.domain.naming import MOST_SLOTS, Naming
 from services.ingest.domain.readiness import problems
 from services.ingest.domain.values import Format
 from services.ingest.domain.watermark import InstanceWatermark
-from services.ingest.lanes import FILTERS, Adoption, broker_of, client_id, follow_on, mqtt_source
+from services.ingest.lanes import FILTERS, Adoption, adopt_all, broker_of, client_id, follow_on, mqtt_source
 from services.ingest.metrics import ExchangeMetrics, MessageCountsCollector, Metrics
 from services.ingest.ports import ControlTransport
 from services.ingest.settings import IngestSettings
@@ -46,7 +46,7 @@ from services.ingest.worker.replayer import Replayer
 from services.ingest.worker.ticker import Ticker
 from services.kernel.words import Transport
 from services.runtime.clock import Clock, SystemClock
-from services.runtime.lifecycle import Stop, TaskDied, supervise
+from services.runtime.lifecycle import Stop, supervise
 from services.runtime.logging import get_logger
 from services.runtime.status import Readiness, StatusServer, process_registry
 
@@ -143,7 +143,9 @@ class Ingest:
             "dispatcher": self._when_started(self._dispatcher.run, stop),
         }
         if self._names is not None:
-            tasks["adoptions"] = self._when_started(partial(self._adopt, self._names), stop)
+            tasks["adoptions"] = self._when_started(
+                partial(adopt_all, self._names, partial(self._adoption, self._names), self._metrics), stop
+            )
             if gaps is not None:
                 tasks["gaps"] = _count_gaps_alone(gaps, self._names, stop)
         tasks |= {lane: self._work(lane, gaps, stop) for lane in self._sources}
@@ -193,17 +195,8 @@ class Ingest:
     def _may_connect(self) -> bool:
         return self._names is None or self._names.holds(self._settings.instance)
 
-    async def _adopt(self, names: BrokerNames, stop: Stop) -> None:
-        """Read the sessions of members that are gone to their end, one after the other, for as long as we work."""
-        while (name := await names.adopted(stop)) is not None:
-            adoption = Adoption(self._settings, name, names, self._classifier, self._metrics, self._clock)
-            try:
-                if await adoption.run(stop):
-                    names.emptied(name)
-            except TaskDied as error:  # its own lanes go on; it is tried again
-                get_logger().warning("session_not_adopted", name=name, error=str(error))
-            finally:
-                names.give_up(name)
+    def _adoption(self, names: BrokerNames, name: str) -> Adoption:
+        return Adoption(self._settings, name, names, self._directory, DECODERS, self._metrics, self._clock)
 
     async def _work(self, lane: str, gaps: GapWatch | None, stop: Stop) -> None:
         if await stop.or_until(self._started.wait()):

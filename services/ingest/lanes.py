@@ -1,7 +1,7 @@
 """The lanes of one name at the broker: those of this process, and those of a member that is gone."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry
 
@@ -13,6 +13,8 @@ from services.ingest.adapters.mqtt_session import Broker
 from services.ingest.adapters.mqtt_source import MqttSource, subscription
 from services.ingest.adapters.stamps import Stamps
 from services.ingest.adapters.wire import Encoder
+from services.ingest.domain.decide import Decode
+from services.ingest.domain.directory import Directory
 from services.ingest.domain.topics import FIRE_FILTERS, MAIN_FILTERS
 from services.ingest.domain.watermark import MAX_AHEAD, InstanceWatermark
 from services.ingest.metrics import Metrics
@@ -26,6 +28,7 @@ from services.runtime.logging import get_logger
 
 FILTERS = {"main": MAIN_FILTERS, "fire": FIRE_FILTERS}
 LOOK_EVERY_S = 0.1
+STANDSTILL_S = 60.0
 
 
 def broker_of(settings: IngestSettings) -> Broker:
@@ -98,7 +101,8 @@ class Adoption:
         settings: IngestSettings,
         name: str,
         names: BrokerNames,
-        classifier: Classifier,
+        directory: Directory,
+        decoders: Mapping[str, Decode],
         metrics: Metrics,
         clock: Clock,
     ) -> None:
@@ -123,12 +127,14 @@ class Adoption:
         self._ticker = Ticker(
             list(self._sources.values()), self._watermark, self._stores["ticks"], own, clock, stamps.next
         )
+        # Its own: what the broker delivers again is known by its number, and each session has numbers of its own.
+        self.classifier = Classifier(directory, decoders)
         self._workers = {
             lane: LaneWorker(
                 lane,
                 source,
                 self._stores[lane],
-                classifier,
+                self.classifier,
                 self._watermark,
                 None,  # what others got of the same gateway is not known here
                 own,
@@ -141,23 +147,39 @@ class Adoption:
         }
 
     async def run(self, stop: Stop) -> bool:
-        """Return whether all is stored and the sessions are ended; not when stopped, or when the name went away."""
+        """Return whether all is stored and the sessions are ended.
+
+        Not when stopped, when the name went away or is asked for, or when nothing was stored for a minute.
+        """
         get_logger().info("session_adopting", name=self._name)
+        giving_up = Stop()
+        watching = asyncio.create_task(self._watch(stop, giving_up))
+        try:
+            return await self._read(giving_up) and await self._end_sessions()
+        finally:
+            watching.cancel()
+
+    async def _read(self, giving_up: Stop) -> bool:
+        """Return whether all that waits in the sessions is stored, and nothing of ours reads them any more."""
         ending = Stop()
         try:
             for store in self._stores.values():
-                if not await store.start(stop):
+                if not await store.start(giving_up):
                     return False
-            await follow_on(self._settings.kafka_bootstrap, self._name, self._stamps, self._watermark, self._clock)
+            bootstrap = self._settings.kafka_bootstrap
+            followed = follow_on(bootstrap, self._name, self._stamps, self._watermark, self._clock)
+            if not await giving_up.or_until(followed):
+                return False
             for source in self._sources.values():
                 source.start()
             tasks = {f"adopt-{lane}": worker.run(ending) for lane, worker in self._workers.items()}
             tasks |= {f"adopt-watch-{lane}": source.watch(ending) for lane, source in self._sources.items()}
             tasks["adopt-ticks"] = self._ticker.run(ending)
             working = asyncio.create_task(supervise(ending, tasks, drain_s=self._settings.drain_s))
-            empty = await self._until_empty(stop, working)
+            empty = await self._until_empty(giving_up, working)
             ending.set()
             await working
+            empty = empty and self._names.holds(self._name)
             if empty:
                 await self._ticker.leave()
         finally:
@@ -166,23 +188,41 @@ class Adoption:
                 await source.close()
             await asyncio.gather(*(store.close() for store in self._stores.values()))
             self._count()
-        return empty and await self._end_sessions()
+        return empty
 
-    async def _until_empty(self, stop: Stop, working: asyncio.Task[None]) -> bool:
+    async def _watch(self, stop: Stop, giving_up: Stop) -> None:
+        """Have it given up at stop, without the name, and when nothing moves on: another member may fare better."""
+        moved_at, settled = self._clock.monotonic(), -1
+        while self._names.holds(self._name) and not await stop.wait_for(LOOK_EVERY_S):
+            counts = [source.counts() for source in self._sources.values()]
+            now, before = self._clock.monotonic(), settled
+            settled = sum(one.received - one.handed_back - one.in_flight for one in counts)
+            if settled != before:
+                moved_at = now
+            elif now - moved_at > STANDSTILL_S:
+                get_logger().warning("session_adoption_stands_still", name=self._name, settled=settled)
+                break
+        giving_up.set()
+
+    async def _until_empty(self, giving_up: Stop, working: asyncio.Task[None]) -> bool:
         """A probe that came back on both lanes stood behind all that waited there: then nothing does any more."""
         while self._watermark.proven_until() is None:
-            if working.done() or not self._names.still_adopted(self._name) or await stop.wait_for(LOOK_EVERY_S):
+            if working.done() or not self._names.holds(self._name) or await giving_up.wait_for(LOOK_EVERY_S):
                 return False
         return True
 
     async def _end_sessions(self) -> bool:
+        """Closing took seconds: somebody else may hold the name by now, and read sessions that are alive."""
         broker = broker_of(self._settings)
-        ended = [await asyncio.to_thread(end_session, broker, client_id(self._name, lane)) for lane in FILTERS]
-        if all(ended):
-            self._shared.sessions_adopted.inc()
-            counts = {lane: source.counts().received for lane, source in self._sources.items()}
-            get_logger().info("session_ended", name=self._name, **counts)
-        return all(ended)
+        for lane in FILTERS:
+            if not self._names.holds(self._name):
+                return False
+            if not await asyncio.to_thread(end_session, broker, client_id(self._name, lane)):
+                return False
+        self._shared.sessions_adopted.inc()
+        counts = {lane: source.counts().received for lane, source in self._sources.items()}
+        get_logger().info("session_ended", name=self._name, **counts)
+        return True
 
     def _count(self) -> None:
         for source in self._sources.values():
@@ -190,3 +230,22 @@ class Adoption:
             self._shared.adopted.labels("stored").inc(counts.stored)
             self._shared.adopted.labels("repeated").inc(counts.repeated)
             self._shared.adopted.labels("refused").inc(sum(counts.refused.values()))
+
+
+async def adopt_all(names: BrokerNames, begin: Callable[[str], Adoption], metrics: Metrics, stop: Stop) -> None:
+    """Read the sessions of members that are gone to their end, one after the other, until stop.
+
+    What goes wrong with the leftovers of another is counted and tried again, and costs our own lanes nothing.
+    """
+    while (name := await names.adopted(stop)) is not None:
+        ended = False
+        try:
+            ended = await begin(name).run(stop)
+        except Exception as error:  # noqa: BLE001 - whatever it is, our own lanes go on
+            get_logger().warning("session_not_adopted", name=name, error=repr(error)[:200])
+        if ended:
+            names.emptied(name)
+        else:
+            names.give_up(name)
+            if not stop.is_set():
+                metrics.adoptions_given_up.inc()

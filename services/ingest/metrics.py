@@ -72,6 +72,9 @@ class Metrics:
         self.sessions_adopted = counter(
             "sessions_adopted_total", "sessions of members that were gone, read to their end and ended"
         )
+        self.adoptions_given_up = counter(
+            "adoptions_given_up_total", "attempts to read the sessions of a member that is gone which came to no end"
+        )
         self.adopted = counter(
             "adopted_messages_total", "messages read from sessions of members that were gone", ("outcome",)
         )

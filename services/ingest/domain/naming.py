@@ -2,11 +2,12 @@
 
 A name is what a process of ingest is known by: to the broker, which keeps a session for it with all that waits there,
 and to rules, which waits for its ticks. Two processes of one name throw each other out of that session. So a process
-connects under a name only while it *holds* it. The register is the broker itself, in two kinds of retained records;
+connects under a name only while it *holds* it. The register is the broker itself, in three kinds of retained records;
 where they are lost, the sessions that they speak of are lost too:
 
     members/{token}   the names that one process claims, said again every second; its last will clears it
-    sessions/{name}   sessions of this name gather messages, whether or not anybody reads them; or they were ended
+    sessions/{name}   sessions of this name gather messages, whether or not anybody reads them; cleared with their end
+    memory/{id}       said by whoever finds none: where it is gone, the broker forgot everything
 
     joining --all records heard--> claiming --own claim heard first--> held --another holds it--> lost: process ends
        ^                             |   ^                               |
@@ -17,8 +18,10 @@ Of two claims the one that the broker passed on first counts: all members hear t
 ends, or dies, is gone at once by its will; one that stands still, as soon as the broker misses its pings.
 
 A session whose member is gone keeps its share of what `$share` deals out. A member that is there *adopts* it: takes
-the name in addition, reads what waits, and ends the session. Should the member come back after that, it ends too, and
-begins anew as a process that has read nothing.
+the name in addition, reads what waits, and ends the session. A process that may have no other name comes first: while
+it waits, nobody adopts that one. Should the member come back to an ended session, it ends too, and begins anew as a
+process that has read nothing. It knows by the record of its sessions: it hears that it is cleared, or, where it was
+away then, misses it at a broker that has forgotten nothing.
 """
 
 import re
@@ -38,17 +41,25 @@ STOOD_STILL_S = 3.0
 SETTLE_S = 1.0
 ADOPT_AFTER_S = 2.0
 """A member on its way back needs longer; fires that wait in its session must not."""
-MOST_RECORDS = 256
+TRY_AGAIN_S = 5.0
+"""After an attempt that came to no end; meanwhile another session has its turn, or another member tries."""
+MOST_MEMBERS = 256
+MOST_SESSIONS = 512
+MOST_MEMORIES = 64
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 
 
 class Say(NamedTuple):
-    """A record to publish under `kind` and `key`; empty `names` clear a member, not `there`: a session was ended."""
+    """A record to publish under `kind` and `key`; one that says nothing is cleared.
 
-    kind: Literal["members", "sessions"]
+    `names` are claimed; `wants` is waited for, and claimed once it is free. `there`: what is no member is there.
+    """
+
+    kind: Literal["members", "sessions", "memory"]
     key: str
     names: tuple[str, ...] = ()
     there: bool = False
+    wants: str = ""
 
 
 @dataclass(slots=True)
@@ -56,22 +67,28 @@ class _Member:
     names: tuple[str, ...]
     host: str
     heard_at: float
+    wants: str = ""
 
 
 class NameRegister:
     """What the records say. For each name the tokens that claim it, the holder first."""
 
-    def __init__(self) -> None:
+    def __init__(self, own: str) -> None:
+        """`own`: the token of this process; there is always room for it."""
+        self._own = own
         self._members: dict[str, _Member] = {}
         self._claims: dict[str, list[str]] = {}
         self.unread_since: dict[str, float] = {}
         """The names that have sessions; since when nobody has held each, or when it was last held."""
-        self.ended: set[str] = set()
-        """The names whose sessions another member ended, until somebody has sessions under them again."""
+        self.left_out = 0
+        """Records that there was no room for since all were heard anew."""
+        self.knows_all_members = True
 
-    def heard(self, token: str, names: Sequence[str], host: str, now: float) -> None:
+    def heard(self, token: str, names: Sequence[str], host: str, now: float, wants: str = "") -> None:
         known = self._members.get(token)
-        if known is None and len(self._members) >= MOST_RECORDS:
+        if known is None and token != self._own and len(self._members) >= MOST_MEMBERS:
+            self.left_out += 1
+            self.knows_all_members = False
             return
         names = tuple(name for name in names if _NAME.fullmatch(name))
         for name in set(known.names if known else ()) - set(names):
@@ -80,22 +97,22 @@ class NameRegister:
             claims = self._claims.setdefault(name, [])
             if token not in claims:
                 claims.append(token)
-        self._members[token] = _Member(names, host, now)
+        self._members[token] = _Member(names, host, now, wants)
 
     def gone(self, token: str) -> None:
         member = self._members.pop(token, None)
         for name in member.names if member else ():
             self._withdraw(token, name)
 
-    def heard_session(self, name: str, now: float, *, there: bool) -> None:
-        if not _NAME.fullmatch(name) or len(self.unread_since) + len(self.ended) >= 2 * MOST_RECORDS:
-            return
-        if there:
-            self.unread_since.setdefault(name, now)
-            self.ended.discard(name)
-        else:
+    def heard_session(self, name: str, now: float, *, there: bool, ours: bool = False) -> None:
+        """`ours`: this process has or claims the name, so there is room for it."""
+        if not there:
             self.unread_since.pop(name, None)
-            self.ended.add(name)
+        elif name not in self.unread_since and _NAME.fullmatch(name):
+            if ours or len(self.unread_since) < MOST_SESSIONS:
+                self.unread_since[name] = now
+            else:
+                self.left_out += 1
 
     def holder(self, name: str) -> str | None:
         claims = self._claims.get(name)
@@ -103,6 +120,10 @@ class NameRegister:
 
     def claims(self, token: str, name: str) -> bool:
         return token in self._claims.get(name, ())
+
+    def is_asked_for(self, name: str, but: str) -> bool:
+        """Say whether a process waits for `name`. Claims are none: two that adopt at once would both let go."""
+        return any(token != but and one.wants == name for token, one in self._members.items())
 
     def host_of(self, name: str) -> str:
         member = self._members.get(self.holder(name) or "")
@@ -124,7 +145,8 @@ class NameRegister:
         """Before all records are heard again: ours counts when it is heard, the others until they lapse."""
         self.gone(own)
         self.unread_since.clear()
-        self.ended.clear()
+        self.left_out = 0
+        self.knows_all_members = True
         for member in self._members.values():
             member.heard_at = now
 
@@ -153,16 +175,26 @@ class Naming:
         self._wanted = wanted
         self._slots = slots
         self._adopts = adopts
-        self._register = NameRegister()
+        self._register = NameRegister(token)
         self._joined_at: float | None = None
         self._turned_at: float | None = None
         self._echo_at: float | None = None
         self._claimed: str | None = None
         self._adopting: str | None = None
-        self._said: tuple[str, ...] = ()
+        self._reading: str | None = None
+        """The name whose sessions are being read, until that is said to have ended; it may be ours no longer."""
+        self._said: tuple[tuple[str, ...], str] = (), ""
         self._said_at = 0.0
         self._marked_at: float | None = None
         self._emptied: list[str] = []
+        self._not_before: dict[str, float] = {}
+        """The names whose sessions we could not read to their end; when we may try again."""
+        self._own_marked = False
+        self._memories: set[str] = set()
+        """What the broker remembers, by the records that say so, when we had last heard all of them."""
+        self._memories_heard: set[str] = set()
+        self._memories_said = 0
+        self._memory_said_at: float | None = None
         self.own: str | None = None
         """The name that was held once; it is never changed for another."""
         self.lost = False
@@ -170,18 +202,27 @@ class Naming:
 
     def cut(self) -> None:
         self._joined_at = None
+        self._adopting = None  # somebody may have it before we are back
 
     def joining(self, now: float) -> None:
         """All records will be heard from the beginning, and then `joined` is called."""
-        self._joined_at = None
+        self.cut()
         self._register.begin_anew(self.token, now)
-        self._said = ()
+        self._said = (), ""
+        self._memories_heard = set()
+        self._memory_said_at = None
+        self._emptied.clear()  # what we ended then may be somebody's by now; at worst an empty session is adopted
 
     def joined(self, now: float) -> None:
         self._joined_at = now
+        if self.own is not None and self.own not in self._register.unread_since:
+            if self._own_marked and not self._memories.isdisjoint(self._memories_heard):
+                self.lost = True  # ended while we were away; a broker that forgot everything is told again
+            self._own_marked = False
+        self._memories = self._memories_heard
 
-    def heard(self, token: str, names: Sequence[str], host: str, now: float) -> None:
-        self._register.heard(token, names, host, now)
+    def heard(self, token: str, names: Sequence[str], host: str, now: float, wants: str = "") -> None:
+        self._register.heard(token, names, host, now, wants)
         if token == self.token:
             self._echo_at = now
 
@@ -189,7 +230,15 @@ class Naming:
         self._register.gone(token)
 
     def heard_session(self, name: str, now: float, *, there: bool) -> None:
-        self._register.heard_session(name, now, there=there)
+        ours = name in (self.own, self._claimed, self._adopting)
+        self._register.heard_session(name, now, there=there, ours=ours)
+        if name == self.own:
+            self._own_marked = self._own_marked or there
+            self.lost = self.lost or not there
+
+    def heard_memory(self, key: str) -> None:
+        if _NAME.fullmatch(key) and len(self._memories_heard) < MOST_MEMORIES:
+            self._memories_heard.add(key)
 
     def holds(self, name: str, now: float) -> bool:
         """Say whether a connection under `name` may be opened now."""
@@ -199,8 +248,8 @@ class Naming:
             and self._echo_at is not None
             and now - self._echo_at < VALID_S
             and name in (self.own, self._adopting)
-            and name not in self._register.ended
             and self._register.holder(name) == self.token
+            and (name == self.own or not self._register.is_asked_for(name, but=self.token))
         )
 
     @property
@@ -208,6 +257,19 @@ class Naming:
         """The name whose sessions are ours to read and to end."""
         name = self._adopting
         return name if name is not None and self._register.holder(name) == self.token else None
+
+    def begin_reading(self, now: float) -> str | None:
+        """Return the name whose sessions are to be read now, to their end or until `holds` denies it."""
+        name = self._adopting
+        if name is None or not self.holds(name, now):
+            return None
+        self._reading = name
+        return name
+
+    @property
+    def left_out(self) -> int:
+        """How many records there was no room for: sessions among them are not adopted."""
+        return self._register.left_out
 
     @property
     def others(self) -> int:
@@ -237,10 +299,16 @@ class Naming:
     def emptied(self, name: str) -> None:
         """The sessions of an adopted name are read to their end, and ended."""
         self._emptied.append(name)
-        self.give_up(name)
+        self._let_go(name)
 
-    def give_up(self, name: str) -> None:
-        """Let an adopted name go; its sessions may stay."""
+    def give_up(self, name: str, now: float) -> None:
+        """Let an adopted name go for a while; its sessions stay."""
+        self._not_before = {one: at for one, at in self._not_before.items() if at > now}
+        self._not_before[name] = now + TRY_AGAIN_S
+        self._let_go(name)
+
+    def _let_go(self, name: str) -> None:
+        self._reading = None
         if self._adopting == name:
             self._adopting = None
 
@@ -256,7 +324,8 @@ class Naming:
             self._register.gone(token)
             says.append(Say("members", token))
         self._register.note_readers(now)
-        for name in self._emptied:
+        says += self._begin_memory(now)
+        for name in [name for name in self._emptied if self._register.holder(name) == self.token]:
             self._register.heard_session(name, now, there=False)
             says.append(Say("sessions", name))
         self._emptied.clear()
@@ -265,17 +334,27 @@ class Naming:
         else:
             says += self._keep(self.own, now, self._joined_at)
         names = tuple(name for name in (self.own or self._claimed, self._adopting) if name is not None)
-        if names != self._said or (names and now - self._said_at >= SAY_EVERY_S):
-            self._said, self._said_at = names, now
-            says.append(Say("members", self.token, names))
+        wants = self._wanted if not names else ""
+        if (names, wants) != self._said or ((names or wants) and now - self._said_at >= SAY_EVERY_S):
+            self._said, self._said_at = (names, wants), now
+            says.append(Say("members", self.token, names, wants=wants))
         return says
+
+    def leaving(self) -> list[Say]:
+        """Return what to publish when nothing works under our names any more.
+
+        Who lost its name may have opened its session once more before it heard of that: it must be found, though at
+        worst nothing is in it.
+        """
+        says = [Say("sessions", self.own, there=True)] if self.lost and self.own is not None else []
+        return [*says, Say("members", self.token)]
 
     def _claim(self, now: float) -> list[Say]:
         if self._claimed is not None and self._register.claims(self.token, self._claimed):
             if self._register.holder(self._claimed) != self.token:
                 self._claimed = None  # another was first
             elif self._claimed in self._register.unread_since:
-                self.own = self._claimed
+                self.own, self._own_marked = self._claimed, True
                 return []
             else:
                 return self._mark(self._claimed, now)
@@ -285,15 +364,34 @@ class Naming:
 
     def _keep(self, own: str, now: float, joined_at: float) -> list[Say]:
         holder = self._register.holder(own)
-        if own in self._register.ended or holder not in (None, self.token):
-            self.lost = own in self._register.ended or now - joined_at > SETTLE_S
+        if holder not in (None, self.token):
+            self.lost = now - joined_at > SETTLE_S
             return []
         adopting = self._adopting
         if adopting is not None and self._register.claims(self.token, adopting) and self.adopted is None:
             self._adopting = None  # another was first
-        elif adopting is None and self._adopts and holder == self.token:  # never ours, while our claim is on its way
+        elif adopting is not None and adopting not in self._register.unread_since:
+            self._adopting = None  # the broker forgot it
+        elif adopting is not None and self._reading is None and self._register.is_asked_for(adopting, but=self.token):
+            self._adopting = None  # whoever reads it already lets it go when its connections are closed
+        elif (
+            adopting is None and self._reading is None and self._may_adopt and holder == self.token
+        ):  # never ours, while our claim is on its way
             self._adopting = next(self._unread(now), None)
         return self._mark(own, now) if own not in self._register.unread_since else []
+
+    @property
+    def _may_adopt(self) -> bool:
+        """Where members were left out, a session that nobody seems to read may be one of theirs."""
+        return self._adopts and self._register.knows_all_members
+
+    def _begin_memory(self, now: float) -> list[Say]:
+        """Where the broker remembers nothing say what it will be known by; each time something that was never there."""
+        if self._memories or (self._memory_said_at is not None and now - self._memory_said_at < SAY_EVERY_S):
+            return []
+        self._memory_said_at = now
+        self._memories_said += 1
+        return [Say("memory", f"{self.token}.{self._memories_said}", there=True)]
 
     def _mark(self, name: str, now: float) -> list[Say]:
         """Say that a session of this name is about to be: what waits in it must be found, whatever becomes of us."""
@@ -307,7 +405,11 @@ class Naming:
             [
                 name
                 for name, since in self._register.unread_since.items()
-                if name != self.own and self._register.holder(name) is None and now - since >= ADOPT_AFTER_S
+                if name != self.own
+                and self._register.holder(name) is None
+                and not self._register.is_asked_for(name, but=self.token)
+                and now - since >= ADOPT_AFTER_S
+                and now >= self._not_before.get(name, now)
             ]
         )
 
