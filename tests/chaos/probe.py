@@ -163,7 +163,7 @@ def heard(system: System) -> Counter[str]:
     copies = Counter(one.id for one in system.heard)
     within = members_of_digests(system)
     for path in system.firenet.mailbox.mails.glob("*.json"):
-        found = _MESSAGE_ID.match(json.loads(path.read_text())["message_id"])
+        found = _MESSAGE_ID.search(json.loads(path.read_text())["message_id"])
         name = found.group(1) if found else path.name
         copies.update(within.get(name, [name]))
     return copies

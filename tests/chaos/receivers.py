@@ -164,7 +164,7 @@ class MailHandler:
         content = envelope.content or b""
         raw = content if isinstance(content, bytes) else content.encode("utf-8", "replace")
         mail = message_from_bytes(raw, policy=default)
-        found = MESSAGE_ID.match(mail["message-id"] or "")
+        found = MESSAGE_ID.search(mail["message-id"] or "")  # a long one begins on a line of its own
         notice_id = found.group(1) if found else "?"
         mood = self._moods.now()
         if mood in ("well", "half"):
