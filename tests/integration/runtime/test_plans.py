@@ -219,7 +219,9 @@ REPORT: Plan = {
         pytest.param(
             ALERTS["cancel_notices"], (["C200"], ["notice"], ["closed"]), "notices_by_case", id="alerts: taken back"
         ),
-        pytest.param(ALERTS["notices_due"], (False, NOW, ["a1"], [], 100), "notices_due", id="alerts: due deliveries"),
+        pytest.param(
+            ALERTS["notices_due"], (False, NOW, ["a1"], [], [], 100), "notices_due", id="alerts: due deliveries"
+        ),
         pytest.param(
             ALERTS["claim_notices"], (["N200", "N400"], NOW), "notices_pkey", id="alerts: claim of deliveries"
         ),
