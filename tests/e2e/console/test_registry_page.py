@@ -30,6 +30,7 @@ async def test_a_unit_changes_by_its_form_and_an_account_is_made_with_a_password
         li = await opened(chromium, site, "centre")
         await li.goto(f"{site.console.url}/registry?tab=unit&id=U1")
         await expect(li.locator("#detail .version")).to_have_count(1)
+        await expect(li.locator("#rows li").first).to_contain_text("医疗卫生机构")  # by its name, not by its code
         await li.click("#detail-tools .primary")
         await li.fill("[name=field-name]", "=第一医院")
         await li.fill("#hand textarea", "登记更正")

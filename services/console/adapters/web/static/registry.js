@@ -5,7 +5,7 @@ import { byId, h, patchList, say, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
 import { account, on, state } from "./state.js";
-import { listed, number, stamp, t } from "./text.js";
+import { listed, nameOf as codeName, number, stamp, t } from "./text.js";
 
 const API = "/api/v1/registry";
 const PAGE = 50;
@@ -17,6 +17,7 @@ const WORKS = ["brigade", "centre"].includes(account.role);
 const PROPOSES = WORKS && !account.administers;
 const TABS = WORKS ? [...KINDS, "pack", "proposals"] : KINDS;
 const STATES = ["requested", "approved", "rejected", "withdrawn", ""];
+const NAMED = { category: "categories", town: "bodies", body_code: "bodies", lead_department: "bodies", copy_departments: "bodies", also_told: "bodies" };
 const ROUTE = ["lead_department", "copy_departments", "routed", "route_clause"];
 
 const query = new URLSearchParams(location.search);
@@ -114,7 +115,7 @@ function updateRow(element, row) {
     return;
   }
   what.replaceChildren(h("button", { type: "button", class: "link", dataset: { entity: row.id }, onclick: () => open(view.tab, row.id) }, h("b", {}, listed([nameOf(row.facts), row.id].filter(Boolean)))));
-  setText(middle, listed([row.facts.unit_id !== row.id && row.facts.unit_id, row.facts.body_code, row.facts.category, row.facts.town, row.facts.address].filter(Boolean)));
+  setText(middle, [row.facts.unit_id !== row.id && row.facts.unit_id, ...["body_code", "category", "town"].map((name) => wordOf(view.tab, name, row.facts[name])), row.facts.address].filter(Boolean).join(" · "));
   setText(small, listed([row.facts.retired_on && t("registry.retired", { day: row.facts.retired_on }), t("registry.since", { day: row.valid_from })].filter(Boolean)));
   element.setAttribute("aria-current", String(entity?.id === row.id && entity?.kind === view.tab));
 }
@@ -175,7 +176,7 @@ function drawEntity() {
     button(t("registry.close"), () => { close(); keep(); draw(); }));
   byId("detail-body").replaceChildren(
     ...(waiting.length ? [h("p", { class: "rows-said" }, t("registry.waiting"), " ", ...waiting.map((one) => h("a", { href: `?tab=proposals` }, `${one} `)))] : []),
-    ...(related.length ? [h("p", {}, ...related.map(([of, name]) => button(`${kindName(of)} ${name}`, () => open(of, name))))] : []),
+    ...(related.length ? [h("p", { class: "related" }, ...related.map(([of, name]) => button(`${kindName(of)} ${name}`, () => open(of, name))))] : []),
     h("h3", {}, t("registry.versions", { n: versions.length })),
     ...versions.map((one, at) => versionOf(kind, one, versions[at + 1])));
   show(byId("detail"), true);
@@ -203,7 +204,9 @@ function label(kind, name) {
 // A word of a closed set as the form offers it.
 function wordOf(kind, name, value) {
   const choice = columns[kind]?.find((one) => one.name === name)?.choices?.find(([word]) => word === value);
-  return choice && state.lang === "zh" ? choice[1] : plain(value);
+  if (choice && state.lang === "zh") return choice[1];
+  const named = (code) => (NAMED[name] && code ? codeName(NAMED[name], code) : code);
+  return plain(Array.isArray(value) ? value.map(named) : named(value));
 }
 
 function plain(value) {
@@ -465,6 +468,11 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && byId("seen").open) byId("seen").close();
 });
 preferences.render();
+try {
+  state.sections.names = await ask("/api/v1/summary/names");
+} catch {
+  // categories and bodies are shown by their codes then
+}
 draw();
 load();
 if (view.id && KINDS.includes(view.tab)) open(view.tab, view.id);
