@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from services.console.domain.accounts import Account
-from services.kernel.chain import GENESIS, chained, digest_of
+from services.kernel import chain
+from services.kernel.chain import Link, linked
 
 Detail = Mapping[str, str | bool | None]
 
@@ -30,14 +31,7 @@ class AccountEntry:
     detail: Detail
 
 
-@dataclass(frozen=True, slots=True)
-class AccountLink:
-    """An entry in its place in the chain, from 1."""
-
-    seq: int
-    entry: AccountEntry
-    prev_hash: str
-    hash: str
+AccountLink = Link[AccountEntry]
 
 
 def entry(act: AccountAct, account: Account) -> AccountEntry:
@@ -54,8 +48,16 @@ def entry(act: AccountAct, account: Account) -> AccountEntry:
 
 def link(what: AccountEntry, last: AccountLink | None) -> AccountLink:
     """Return an entry linked behind the last one."""
-    seq, prev_hash = (1, GENESIS) if last is None else (last.seq + 1, last.hash)
-    row = {
+    return linked(what, last, _row)
+
+
+def broken_at(links: Iterable[AccountLink]) -> int | None:
+    """Return the first place in which the chain does not hold, None when all of it does. In the order of `seq`."""
+    return chain.broken_at(links, _row)
+
+
+def _row(seq: int, what: AccountEntry) -> dict[str, object]:
+    return {
         "seq": seq,
         "at": what.at.astimezone(UTC).isoformat(timespec="microseconds"),
         "account": what.by,
@@ -63,14 +65,3 @@ def link(what: AccountEntry, last: AccountLink | None) -> AccountLink:
         "about": what.about,
         "detail": dict(what.detail),
     }
-    return AccountLink(seq, what, prev_hash, chained(prev_hash, digest_of(row)))
-
-
-def broken_at(links: Iterable[AccountLink]) -> int | None:
-    """Return the first place in which the chain does not hold, None when all of it does. In the order of `seq`."""
-    last: AccountLink | None = None
-    for each in links:
-        if each != link(each.entry, last):
-            return 1 if last is None else last.seq + 1
-        last = each
-    return None

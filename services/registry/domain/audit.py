@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from services.kernel.chain import GENESIS, chained, digest_of
+from services.kernel import chain
+from services.kernel.chain import Link, linked
 from services.registry.domain.adjustments import Adjustment
 from services.registry.domain.approval import Person
 from services.registry.domain.proposals import Proposal
@@ -25,14 +26,7 @@ class AuditEntry:
     detail: Detail
 
 
-@dataclass(frozen=True, slots=True)
-class AuditLink:
-    """An entry in its place in the chain, from 1."""
-
-    seq: int
-    entry: AuditEntry
-    prev_hash: str
-    hash: str
+AuditLink = Link[AuditEntry]
 
 
 def entry(action: str, held: Adjustment, by: Person, now: datetime) -> AuditEntry:
@@ -79,12 +73,16 @@ def entry_of_proposal(action: str, held: Proposal, by: Person, now: datetime) ->
 
 def link(what: AuditEntry, last: AuditLink | None) -> AuditLink:
     """Return an entry linked behind the last one."""
-    seq, prev_hash = (1, GENESIS) if last is None else (last.seq + 1, last.hash)
-    return AuditLink(seq, what, prev_hash, hash_of(seq, what, prev_hash))
+    return linked(what, last, _row)
 
 
-def hash_of(seq: int, what: AuditEntry, prev_hash: str) -> str:
-    row = {
+def broken_at(links: Iterable[AuditLink]) -> int | None:
+    """Return the first place in which the chain does not hold, None when all of it does. In the order of `seq`."""
+    return chain.broken_at(links, _row)
+
+
+def _row(seq: int, what: AuditEntry) -> dict[str, object]:
+    return {
         "seq": seq,
         "at": _text(what.at),
         "account": what.by.account,
@@ -94,17 +92,6 @@ def hash_of(seq: int, what: AuditEntry, prev_hash: str) -> str:
         "adjustment_id": what.about,
         "detail": dict(what.detail),
     }
-    return chained(prev_hash, digest_of(row))
-
-
-def broken_at(links: Iterable[AuditLink]) -> int | None:
-    """Return the first place in which the chain does not hold, None when all of it does. In the order of `seq`."""
-    last: AuditLink | None = None
-    for each in links:
-        if each != link(each.entry, last):
-            return 1 if last is None else last.seq + 1
-        last = each
-    return None
 
 
 def _text(at: datetime) -> str:
