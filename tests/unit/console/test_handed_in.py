@@ -15,7 +15,8 @@ from starlette.responses import JSONResponse
 from services.console.adapters.web.api import Api
 from services.console.adapters.web.documents import UPLOADS_AT_ONCE, Uploads
 from services.console.adapters.web.guard import MAX_REGISTER_BYTES, Cookies, Guard, bounds_of
-from services.console.adapters.web.register import RegisterApi, RegisterPages, register_routes
+from services.console.adapters.web.pages import SignedInPages
+from services.console.adapters.web.register import RegisterApi, register_routes
 from services.console.domain.accounts import Account
 from services.console.domain.errors import ConsoleError
 from services.console.domain.register import HandedIn
@@ -68,7 +69,7 @@ class Site:
 
         app.add_exception_handler(ConsoleError, refuse)
         work = RegisterApi(api, cast("Any", self.register), Uploads(), metrics)
-        app.include_router(register_routes(work, RegisterPages(nothing, self.door, cookies)))
+        app.include_router(register_routes(work, SignedInPages(nothing, self.door, cookies)))
         self.cookie = cookies.session
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(Guard(app, nothing, metrics, https=False)), base_url="http://console"

@@ -18,11 +18,10 @@ from services.console.adapters.web.guard import (
     check_csrf,
     check_mark,
     check_origin,
-    mark_of,
 )
-from services.console.adapters.web.pages import Pages, to_sign_in
+from services.console.adapters.web.pages import SignedInPages
 from services.console.domain.accounts import MAX_PASSWORD, NewAccount, Session
-from services.console.domain.errors import ConsoleError, NotAllowed, NotSignedIn
+from services.console.domain.errors import ConsoleError
 from services.console.metrics import Metrics
 from services.console.ports import AccountWork, Authentication
 from services.kernel.words import Role
@@ -167,34 +166,15 @@ class AccountApi:
             get_logger().info("account_act", act=act, about=about, username=username, outcome=outcome)
 
 
-class AccountPages:
-    def __init__(self, pages: Pages, authenticator: Authentication, cookies: Cookies) -> None:
-        self._pages = pages
-        self._authenticator = authenticator
-        self._cookies = cookies
-
-    async def page(self, request: Request) -> Response:
-        try:
-            session = await self._authenticator.session(request.cookies.get(self._cookies.session), password_due=True)
-        except NotSignedIn:
-            return to_sign_in(request)
-        if session.viewer.is_screen:
-            raise NotAllowed("a screen has no password")
-        return self._pages.render(
-            request,
-            "account.html",
-            viewer=session.viewer,
-            csrf=session.csrf,
-            mark=mark_of(session),
-            password_due=session.password_due,
-            roles=[role.value for role in Role if role is not Role.SCREEN],
-        )
-
-
-def account_routes(api: Api, own: AccountApi, pages: AccountPages) -> APIRouter:
+def account_routes(api: Api, own: AccountApi, pages: SignedInPages) -> APIRouter:
     """Return the routes; those about others ask for a whole session first."""
+    roles = [role.value for role in Role if role is not Role.SCREEN]
+
+    async def page(request: Request) -> Response:
+        return await pages.show(request, "account.html", takes_due=True, roles=roles)
+
     router = APIRouter()
-    router.add_api_route("/account", pages.page, methods=["GET"], include_in_schema=False)
+    router.add_api_route("/account", page, methods=["GET"], include_in_schema=False)
     router.add_api_route("/api/v1/account/password", own.change_password, methods=["POST"])
     router.add_api_route("/api/v1/account/sign-out", own.sign_out_everywhere, methods=["POST"])
     others = APIRouter(prefix="/api/v1/accounts", dependencies=[Depends(api.signed_in)])

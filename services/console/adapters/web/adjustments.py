@@ -7,13 +7,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from services.console.adapters.web.api import MAX_OFFSET, Api, as_json, session_of
-from services.console.adapters.web.guard import CSRF_HEADER, Cookies, check_csrf, check_origin, mark_of
-from services.console.adapters.web.pages import Pages, to_sign_in
+from services.console.adapters.web.guard import CSRF_HEADER, check_csrf, check_origin
+from services.console.adapters.web.pages import SignedInPages
 from services.console.domain.accounts import Session
 from services.console.domain.adjustments import AdjustmentQuery, Decision, NewAdjustment
-from services.console.domain.errors import ConsoleError, NotSignedIn
+from services.console.domain.errors import ConsoleError
 from services.console.metrics import Metrics
-from services.console.ports import Adjustments, Authentication
+from services.console.ports import Adjustments
 from services.kernel.words import AdjustmentKind, AdjustmentState, CountedAs, SignalKind
 from services.runtime.logging import get_logger
 
@@ -110,34 +110,15 @@ class AdjustmentApi:
         )
 
 
-class AdjustmentPages:
-    """The page itself, for every role: what may be done on it is said row by row."""
+def adjustment_routes(api: AdjustmentApi, pages: SignedInPages) -> APIRouter:
+    """Return the routes; those of the API ask for a session first. What may be done on the page is said row by row."""
+    kinds, counted = [kind.value for kind in AdjustmentKind], [word.value for word in CountedAs]
 
-    def __init__(self, pages: Pages, authenticator: Authentication, cookies: Cookies) -> None:
-        self._pages = pages
-        self._authenticator = authenticator
-        self._cookies = cookies
+    async def page(request: Request) -> Response:
+        return await pages.show(request, "adjustments.html", kinds=kinds, counted=counted)
 
-    async def page(self, request: Request) -> Response:
-        try:
-            session = await self._authenticator.session(request.cookies.get(self._cookies.session))
-        except NotSignedIn:
-            return to_sign_in(request)
-        return self._pages.render(
-            request,
-            "adjustments.html",
-            viewer=session.viewer,
-            csrf=session.csrf,
-            mark=mark_of(session),
-            kinds=[kind.value for kind in AdjustmentKind],
-            counted=[word.value for word in CountedAs],
-        )
-
-
-def adjustment_routes(api: AdjustmentApi, pages: AdjustmentPages) -> APIRouter:
-    """Return the routes; those of the API ask for a session first."""
     router = APIRouter()
-    router.add_api_route("/adjustments", pages.page, methods=["GET"], include_in_schema=False)
+    router.add_api_route("/adjustments", page, methods=["GET"], include_in_schema=False)
     ours = APIRouter(prefix="/api/v1/adjustments", dependencies=[Depends(api.signed_in)])
     ours.add_api_route("", api.page, methods=["GET"])
     ours.add_api_route("", api.ask, methods=["POST"])

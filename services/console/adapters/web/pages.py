@@ -26,6 +26,7 @@ from services.console.domain.errors import (
     TooBusy,
 )
 from services.console.domain.refusals import may_work_refusals
+from services.console.domain.viewer import Viewer
 from services.console.metrics import Metrics
 from services.console.ports import Authentication, CaseCommands
 from services.kernel.calendar import CHINA
@@ -129,6 +130,54 @@ def _chosen(first: str | None, second: str | None, allowed: tuple[str, ...]) -> 
     return next((choice for choice in (first, second) if choice in allowed), allowed[0])
 
 
+def _anybody(_viewer: Viewer) -> None:
+    """Of a page that every person may open: whose facts it shows its API decides."""
+
+
+class SignedInPages:
+    """Shows a page to who is signed in; everybody else signs in first, and comes back."""
+
+    def __init__(self, pages: Pages, authenticator: Authentication, cookies: Cookies) -> None:
+        self._pages = pages
+        self._authenticator = authenticator
+        self._cookies = cookies
+
+    async def show(
+        self,
+        request: Request,
+        template: str,
+        may: Callable[[Viewer], object] = _anybody,
+        *,
+        takes_due: bool = False,
+        **values: Any,
+    ) -> Response:
+        """Return the page. `may` raises NotAllowed; `takes_due`: also with a password that has to be changed first."""
+        try:
+            session = await self.session(request, takes_due=takes_due)
+        except NotSignedIn:
+            return to_sign_in(request)
+        may(session.viewer)
+        return self.render(request, template, session, **values)
+
+    async def session(self, request: Request, *, takes_due: bool = False) -> Session:
+        """Raises NotSignedIn."""
+        return await self._authenticator.session(request.cookies.get(self._cookies.session), password_due=takes_due)
+
+    def render(self, request: Request, template: str, session: Session, **values: Any) -> Response:
+        """Raises NotAllowed."""
+        if session.viewer.is_screen and template != "wall.html":
+            raise NotAllowed("a screen shows the wall only")
+        return self._pages.render(
+            request,
+            template,
+            viewer=session.viewer,
+            csrf=session.csrf,
+            mark=mark_of(session),
+            password_due=session.password_due,
+            **values,
+        )
+
+
 class PageRoutes:
     """The handlers of the pages."""
 
@@ -136,6 +185,7 @@ class PageRoutes:
         self,
         *,
         pages: Pages,
+        signed_in: SignedInPages,
         authenticator: Authentication,
         commands: CaseCommands,
         cookies: Cookies,
@@ -144,6 +194,7 @@ class PageRoutes:
         client_of: Callable[[Request], str],
     ) -> None:
         self._pages = pages
+        self._signed_in = signed_in
         self._authenticator = authenticator
         self._commands = commands
         self._cookies = cookies
@@ -167,12 +218,12 @@ class PageRoutes:
 
     async def live(self, request: Request) -> Response:
         try:
-            session = await self._authenticator.session(request.cookies.get(self._cookies.session))
+            session = await self._signed_in.session(request)
         except NotSignedIn:
             return to_sign_in(request)
         if session.viewer.is_screen:
             return RedirectResponse("/wall", status_code=303)
-        return self._signed_in(request, "live.html", session)
+        return self._signed_in.render(request, "live.html", session)
 
     async def wall(self, request: Request, key: Annotated[str, Query(max_length=MAX_NEXT)] = "") -> Response:
         """Show the wall. With the key of a screen it is opened once, and the key leaves the address bar.
@@ -180,12 +231,12 @@ class PageRoutes:
         Who is signed in already stays who he is.
         """
         try:
-            session = await self._authenticator.session(request.cookies.get(self._cookies.session))
+            session = await self._signed_in.session(request)
         except NotSignedIn:
             return await self._open_screen(key) if key else to_sign_in(request)
         if key:
             return RedirectResponse("/wall", status_code=303)
-        return self._signed_in(request, "wall.html", session)
+        return self._signed_in.render(request, "wall.html", session)
 
     async def _open_screen(self, key: str) -> Response:
         session = await self._authenticator.session(key)
@@ -201,32 +252,19 @@ class PageRoutes:
         self._cookies.set(response, self._cookies.session, token, max(1, seconds))
 
     async def documents(self, request: Request) -> Response:
-        return await self._page(request, "documents.html")
+        return await self._signed_in.show(request, "documents.html")
 
     async def history(self, request: Request) -> Response:
-        return await self._page(request, "history.html")
+        return await self._signed_in.show(request, "history.html")
 
     async def reports(self, request: Request) -> Response:
-        return await self._page(request, "reports.html")
+        return await self._signed_in.show(request, "reports.html")
 
     async def report(self, request: Request) -> Response:
-        return await self._page(request, "report.html")
-
-    async def _page(self, request: Request, template: str) -> Response:
-        """Show a page that every person may open; whose facts it shows its API decides."""
-        try:
-            session = await self._authenticator.session(request.cookies.get(self._cookies.session))
-        except NotSignedIn:
-            return to_sign_in(request)
-        return self._signed_in(request, template, session)
+        return await self._signed_in.show(request, "report.html")
 
     async def refusals(self, request: Request) -> Response:
-        try:
-            session = await self._authenticator.session(request.cookies.get(self._cookies.session))
-        except NotSignedIn:
-            return to_sign_in(request)
-        may_work_refusals(session.viewer)
-        return self._signed_in(request, "refusals.html", session)
+        return await self._signed_in.show(request, "refusals.html", may_work_refusals)
 
     async def login(self, request: Request) -> Response:
         # The page sends a reader here whose session ended or was replaced meanwhile: say so.
@@ -269,12 +307,6 @@ class PageRoutes:
                 await self._commands.sign_off(session.viewer)
         self._cookies.clear(response, self._cookies.session)
         return response
-
-    def _signed_in(self, request: Request, template: str, session: Session) -> Response:
-        if session.viewer.is_screen and template != "wall.html":
-            raise NotAllowed("a screen shows the wall only")
-        mark = mark_of(session)
-        return self._pages.render(request, template, viewer=session.viewer, csrf=session.csrf, mark=mark)
 
     async def _end_former(self, request: Request) -> None:
         """End the session that the new one takes the place of: no tab of this browser can use it any more."""

@@ -13,10 +13,10 @@ from starlette.responses import Response
 
 from services.console.adapters.web.api import MAX_OFFSET, Api, as_json, session_of
 from services.console.adapters.web.documents import Uploads
-from services.console.adapters.web.guard import CSRF_HEADER, Cookies, check_csrf, check_origin, mark_of
-from services.console.adapters.web.pages import Pages, to_sign_in
+from services.console.adapters.web.guard import CSRF_HEADER, check_csrf, check_origin
+from services.console.adapters.web.pages import SignedInPages
 from services.console.domain.accounts import Session
-from services.console.domain.errors import ConsoleError, NotSignedIn
+from services.console.domain.errors import ConsoleError
 from services.console.domain.register import (
     EntityQuery,
     HandedIn,
@@ -26,7 +26,7 @@ from services.console.domain.register import (
     may_read_register,
 )
 from services.console.metrics import Metrics
-from services.console.ports import Authentication, RegisterWork
+from services.console.ports import RegisterWork
 from services.kernel.words import AdjustmentState, EntityKind, Language, ProposalKind
 from services.runtime.logging import get_logger
 
@@ -192,28 +192,14 @@ def attachment(file: Taken) -> Response:
     return Response(file.content, media_type=file.media_type, headers=headers)
 
 
-class RegisterPages:
-    """The page itself. A department finds its own units on it, and nothing to change."""
+def register_routes(api: RegisterApi, pages: SignedInPages) -> APIRouter:
+    """Return the routes; those of the API ask for a session first. A department finds its own units on the page."""
 
-    def __init__(self, pages: Pages, authenticator: Authentication, cookies: Cookies) -> None:
-        self._pages = pages
-        self._authenticator = authenticator
-        self._cookies = cookies
+    async def page(request: Request) -> Response:
+        return await pages.show(request, "registry.html", may_read_register)
 
-    async def page(self, request: Request) -> Response:
-        try:
-            session = await self._authenticator.session(request.cookies.get(self._cookies.session))
-        except NotSignedIn:
-            return to_sign_in(request)
-        may_read_register(session.viewer)
-        mark = mark_of(session)
-        return self._pages.render(request, "registry.html", viewer=session.viewer, csrf=session.csrf, mark=mark)
-
-
-def register_routes(api: RegisterApi, pages: RegisterPages) -> APIRouter:
-    """Return the routes; those of the API ask for a session first."""
     router = APIRouter()
-    router.add_api_route("/registry", pages.page, methods=["GET"], include_in_schema=False)
+    router.add_api_route("/registry", page, methods=["GET"], include_in_schema=False)
     ours = APIRouter(prefix="/api/v1/registry", dependencies=[Depends(api.signed_in)])
     ours.add_api_route("/entities/{kind}", api.page, methods=["GET"])
     ours.add_api_route("/entities/{kind}/{entity_id}", api.one, methods=["GET"])

@@ -18,8 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from services.console.adapters.web import texts
-from services.console.adapters.web.accounts import AccountApi, AccountPages, account_routes
-from services.console.adapters.web.adjustments import AdjustmentApi, AdjustmentPages, adjustment_routes
+from services.console.adapters.web.accounts import AccountApi, account_routes
+from services.console.adapters.web.adjustments import AdjustmentApi, adjustment_routes
 from services.console.adapters.web.api import Api, api_routes
 from services.console.adapters.web.case_work import CaseWorkApi, case_work_routes
 from services.console.adapters.web.documents import DocumentsApi, Uploads, document_routes
@@ -27,12 +27,12 @@ from services.console.adapters.web.files import file_routes
 from services.console.adapters.web.guard import Cookies, Guard
 from services.console.adapters.web.history import HistoryApi, history_routes
 from services.console.adapters.web.links import LinkPages, link_routes
-from services.console.adapters.web.pages import RETRY_S, PageRoutes, Pages
+from services.console.adapters.web.pages import RETRY_S, PageRoutes, Pages, SignedInPages
 from services.console.adapters.web.parts import parts_routes
 from services.console.adapters.web.refusals import RefusalApi, refusal_routes
-from services.console.adapters.web.register import RegisterApi, RegisterPages, register_routes
+from services.console.adapters.web.register import RegisterApi, register_routes
 from services.console.adapters.web.reports import ReportsApi, report_routes
-from services.console.adapters.web.system import SystemPages, system_routes
+from services.console.adapters.web.system import system_routes
 from services.console.domain.errors import (
     AccountExists,
     AdjustmentRefused,
@@ -166,8 +166,10 @@ def build_site(
         peer = request.client.host if request.client else "unknown"
         return forwarded.rsplit(",", 1)[-1].strip()[:64] if forwarded else peer
 
+    signed_in = SignedInPages(pages, authenticator, cookies)
     routes = PageRoutes(
         pages=pages,
+        signed_in=signed_in,
         authenticator=authenticator,
         commands=commands,
         cookies=cookies,
@@ -198,18 +200,10 @@ def build_site(
     app.include_router(link_routes(link_pages))
     app.include_router(history_routes(HistoryApi(api, histories, read)))
     app.include_router(report_routes(ReportsApi(api, reports, read)))
-    app.include_router(
-        adjustment_routes(AdjustmentApi(api, adjustments, metrics), AdjustmentPages(pages, authenticator, cookies))
-    )
-    app.include_router(
-        register_routes(RegisterApi(api, register, Uploads(), metrics), RegisterPages(pages, authenticator, cookies))
-    )
-    app.include_router(
-        account_routes(
-            api, AccountApi(authenticator, accounts, cookies, metrics), AccountPages(pages, authenticator, cookies)
-        )
-    )
-    app.include_router(system_routes(SystemPages(api, healths, pages, authenticator, cookies)))
+    app.include_router(adjustment_routes(AdjustmentApi(api, adjustments, metrics), signed_in))
+    app.include_router(register_routes(RegisterApi(api, register, Uploads(), metrics), signed_in))
+    app.include_router(account_routes(api, AccountApi(authenticator, accounts, cookies, metrics), signed_in))
+    app.include_router(system_routes(api, healths, signed_in))
     mimetypes.add_type("text/javascript", ".js")
     app.mount(f"/static/{build}", Assets(directory=texts.STATIC))
     answer_error = _handle_errors(app, pages)

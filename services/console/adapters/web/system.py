@@ -1,44 +1,22 @@
-"""The page of the system's health and its JSON."""
+"""The page of the system's health and its JSON. Who may is decided by the domain, for both."""
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from services.console.adapters.web.api import Api, as_json, session_of
-from services.console.adapters.web.guard import Cookies, mark_of
-from services.console.adapters.web.pages import Pages, to_sign_in
-from services.console.domain.errors import NotSignedIn
+from services.console.adapters.web.pages import SignedInPages
 from services.console.domain.system_health import may_see_system
-from services.console.ports import Authentication, SystemHealths
+from services.console.ports import SystemHealths
 
 
-class SystemPages:
-    """Who may is decided by the domain, for both."""
+def system_routes(api: Api, healths: SystemHealths, pages: SignedInPages) -> APIRouter:
+    async def page(request: Request) -> Response:
+        return await pages.show(request, "system.html", may_see_system)
 
-    def __init__(
-        self, api: Api, healths: SystemHealths, pages: Pages, authenticator: Authentication, cookies: Cookies
-    ) -> None:
-        self.signed_in = api.signed_in
-        self._healths = healths
-        self._pages = pages
-        self._authenticator = authenticator
-        self._cookies = cookies
+    async def json(request: Request) -> Response:
+        return as_json(await healths.now(session_of(request).viewer))
 
-    async def json(self, request: Request) -> Response:
-        return as_json(await self._healths.now(session_of(request).viewer))
-
-    async def page(self, request: Request) -> Response:
-        try:
-            session = await self._authenticator.session(request.cookies.get(self._cookies.session))
-        except NotSignedIn:
-            return to_sign_in(request)
-        may_see_system(session.viewer)
-        return self._pages.render(
-            request, "system.html", viewer=session.viewer, csrf=session.csrf, mark=mark_of(session)
-        )
-
-
-def system_routes(pages: SystemPages) -> APIRouter:
     router = APIRouter(include_in_schema=False)
-    router.add_api_route("/health", pages.page, methods=["GET"])
-    router.add_api_route("/api/v1/health", pages.json, methods=["GET"], dependencies=[Depends(pages.signed_in)])
+    router.add_api_route("/health", page, methods=["GET"])
+    router.add_api_route("/api/v1/health", json, methods=["GET"], dependencies=[Depends(api.signed_in)])
     return router
