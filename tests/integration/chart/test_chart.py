@@ -36,7 +36,7 @@ def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def template(*sets: str) -> list[Manifest]:
-    done = helm("template", "firenet", str(CHART), *(f"--set={one}" for one in sets))
+    done = helm("template", "firenet", str(CHART), "--kube-version=1.34.0", *(f"--set={one}" for one in sets))
     assert done.returncode == 0, done.stderr
     return [one for one in yaml.load_all(done.stdout, yaml.CSafeLoader) if one]
 
@@ -229,6 +229,6 @@ def test_the_settings_of_an_operator_win_and_those_of_alerts_hold_for_fire_too()
     ],
 )
 def test_values_that_cannot_work_are_refused_by_name(value: str, said: str) -> None:
-    done = helm("template", "firenet", str(CHART), f"--set={value}")
+    done = helm("template", "firenet", str(CHART), "--kube-version=1.34.0", f"--set={value}")
     assert done.returncode != 0
     assert said in done.stderr
