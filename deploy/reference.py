@@ -359,7 +359,9 @@ def topics_page() -> str:
 def helm_values_page() -> str:
     """Return every value of the chart: its path, its default, and what the comment above it says."""
     text = (ROOT / "deploy/helm/firenet/values.yaml").read_text(encoding="utf-8")
-    return HELM_VALUES + table(("value", "default", "what it is"), list(_values(yaml.compose(text), text, "")))
+    root = yaml.compose(text)
+    assert root is not None, "the chart has values"
+    return HELM_VALUES + table(("value", "default", "what it is"), list(_values(root, text, "")))
 
 
 def _values(node: yaml.Node, text: str, above: str) -> Iterator[tuple[str, str, str]]:
