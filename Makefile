@@ -98,6 +98,10 @@ clean: ## remove caches and the virtual environment (var/ stays)
 images: ## build all container images from Debian packages and Maven jars, no image registry
 	@deploy/images/build.sh
 
+.PHONY: bundle
+bundle: $(VENV)/.have-dev images ## images, chart, wheels, documents and bill of materials in one file, for a site without internet
+	@$(BIN)/python -m deploy.bundle
+
 up: ## start Mosquitto, Kafka, TimescaleDB, Prometheus and the services in containers
 	@deploy/images/docker-engine.sh start
 	@docker image inspect firenet/app:local >/dev/null 2>&1 || { echo "there are no images yet: run \`make images\` first" >&2; exit 1; }

@@ -7,6 +7,7 @@ the topic files. A default of a secret is never printed, and nothing that differ
 import ast
 import importlib
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from pathlib import Path
 from types import ModuleType, NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
+import yaml
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -44,6 +46,11 @@ one sentence and exit code 2. Variables of the stack itself (`FIRENET_PORT_...`,
 [the runbook](../../deploy/RUNBOOK.md).
 
 ## Every service
+
+"""
+HELM_VALUES = """# Values of the chart
+
+What `helm install firenet deploy/helm/firenet --values mine.yaml` takes; see [the runbook](../../deploy/RUNBOOK.md).
 
 """
 METRICS = """# Metrics
@@ -79,6 +86,7 @@ def rendered() -> Mapping[str, str]:
         "metrics.md": HEAD.format(source="services/*/metrics.py") + metrics_page(),
         "log-events.md": HEAD.format(source="the calls of the logger in services/") + events_page(),
         "topics.md": HEAD.format(source="schemas/topics/*.yaml") + topics_page(),
+        "helm-values.md": HEAD.format(source="deploy/helm/firenet/values.yaml") + helm_values_page(),
     }
 
 
@@ -346,6 +354,37 @@ def topics_page() -> str:
         rows.append((code(topic.name), topic.description, events, topic.key, str(topic.partitions), kept, joint))
     headings = ("topic", "what", "events", "key", "partitions", "kept", "from → to")
     return TOPICS + table(headings, rows)
+
+
+def helm_values_page() -> str:
+    """Return every value of the chart: its path, its default, and what the comment above it says."""
+    text = (ROOT / "deploy/helm/firenet/values.yaml").read_text(encoding="utf-8")
+    root = yaml.compose(text)
+    assert root is not None, "the chart has values"
+    return HELM_VALUES + table(("value", "default", "what it is"), list(_values(root, text, "")))
+
+
+def _values(node: yaml.Node, text: str, above: str) -> Iterator[tuple[str, str, str]]:
+    for key, value in node.value:
+        path = f"{above}.{key.value}" if above else key.value
+        said = _comment_above(text.splitlines(), key.start_mark.line)
+        if isinstance(value, yaml.MappingNode) and not value.flow_style:
+            if said:
+                yield code(path), "", said
+            yield from _values(value, text, path)
+        else:
+            default = json.dumps(
+                yaml.safe_load(text[value.start_mark.index : value.end_mark.index]), ensure_ascii=False
+            )
+            yield code(path), code(default), said
+
+
+def _comment_above(lines: Sequence[str], line: int) -> str:
+    """Return the block of comments that ends right above this line."""
+    first = line
+    while first and lines[first - 1].lstrip().startswith("#"):
+        first -= 1
+    return " ".join(one.strip(" #") for one in lines[first:line])
 
 
 def differing(folder: Path = FOLDER) -> list[str]:

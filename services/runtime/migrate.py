@@ -1,4 +1,4 @@
-"""Apply deploy/migrations, under a lock, each file once. `python -m services.runtime.migrate [--post | --all]`.
+"""Apply deploy/migrations, under a lock, each file once. `python -m services.runtime.migrate [--post | --all | --wait]`.
 
 yoyo does it: it keeps the list of what was applied (by name, so a file is never renamed), takes a lock against a second
 runner, and runs plain SQL files. Each is of one of two phases, which stands in its name: `pre` may be applied while the
@@ -9,8 +9,9 @@ import argparse
 import logging
 import re
 import sys
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -75,6 +76,27 @@ def left(dsn: str, folder: Path = MIGRATIONS) -> list[str]:
         return [migration.id for migration in backend.to_apply(migrations)]
 
 
+def wait(left_now: Callable[[], list[str]], say: Callable[[str], object], rest: Callable[[], object]) -> None:
+    """Come back when somebody else has applied every `pre`; until then `say` what is waited for whenever that changes."""
+    said = ""
+    while True:
+        try:
+            missing = [name for name in left_now() if phase_of(name) is Phase.PRE]
+            reason = f"waits for migrations: {', '.join(missing)}" if missing else ""
+        except Exception as error:  # noqa: BLE001 - a server that starts later refuses in many ways, and is waited for
+            reason = f"waits for the database: {_first_line(error)}"
+        if not reason:
+            return
+        if reason != said:
+            say(f"{reason}\n")
+            said = reason
+        rest()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 @contextmanager
 def _opened(dsn: str, folder: Path) -> Iterator[tuple[Any, Any]]:
     with warnings.catch_warnings():
@@ -110,20 +132,28 @@ def _made_up_for(post: Any, pre: Any) -> Any:
     return missing
 
 
+def _say(line: str) -> None:
+    sys.stdout.write(line)
+    sys.stdout.flush()
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """Apply `pre`, with --post `post`, with --all both."""
+    """Apply `pre`, with --post `post`, with --all both; with --wait nothing, but end only when all `pre` is there."""
     parser = argparse.ArgumentParser(prog="python -m services.runtime.migrate", description=main.__doc__)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--post", action="store_true", help="what waits until nothing of the version before runs")
     which.add_argument("--all", action="store_true", help="both phases: nothing else uses the database")
+    which.add_argument("--wait", action="store_true", help="apply nothing; wait until somebody else has applied `pre`")
     chosen = parser.parse_args(arguments)
     phase = None if chosen.all else Phase.POST if chosen.post else Phase.PRE
-    settings = load(ServiceSettings)
+    dsn = load(ServiceSettings).database_dsn.get_secret_value()
+    if chosen.wait:
+        wait(lambda: left(dsn), _say, lambda: time.sleep(2))
+        return
     try:
-        dsn = settings.database_dsn.get_secret_value()
         names, later = migrate(dsn, phase=phase), left(dsn)
     except Exception as error:  # noqa: BLE001 - one sentence for the person who runs it, whatever the driver raised
-        sys.exit(f"migrations failed: {str(error).strip().splitlines()[0]}")
+        sys.exit(f"migrations failed: {_first_line(error)}")
     sys.stdout.write(f"migrations applied: {', '.join(names) if names else 'none, up to date'}\n")
     for phase, how in HOW.items():
         waiting = [name for name in later if phase_of(name) is phase]

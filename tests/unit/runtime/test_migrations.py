@@ -3,7 +3,7 @@
 import pytest
 
 from deploy.schema import last_released
-from services.runtime.migrate import LAST_WITHOUT_PHASE, MIGRATIONS, Phase, phase_of
+from services.runtime.migrate import LAST_WITHOUT_PHASE, MIGRATIONS, Phase, phase_of, wait
 
 
 def test_every_migration_has_a_phase_and_a_number_of_its_own() -> None:
@@ -30,3 +30,25 @@ def test_the_phase_stands_behind_the_number(name: str, phase: Phase) -> None:
 def test_a_name_without_a_phase_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="NNNN_pre_what or NNNN_post_what"):
         phase_of(name)
+
+
+def test_whoever_waits_says_for_what_and_goes_on_when_all_pre_is_there() -> None:
+    """As each pod of the chart does while the Job of its release works; what waits for a person is not waited for."""
+    states: list[Exception | list[str]] = [
+        OSError("connection refused\nIs the server running?"),
+        OSError("connection refused\nIs the server running?"),
+        ["0014_pre_clocks", "0015_post_unit_id_goes"],
+        ["0015_post_unit_id_goes"],
+    ]
+    said: list[str] = []
+    rests: list[None] = []
+
+    def left_now() -> list[str]:
+        state = states[len(rests)]
+        if isinstance(state, Exception):
+            raise state
+        return state
+
+    wait(left_now, said.append, lambda: rests.append(None))
+    assert said == ["waits for the database: connection refused\n", "waits for migrations: 0014_pre_clocks\n"]
+    assert len(rests) == 3

@@ -1,0 +1,1 @@
+"""What a machine without internet needs, in one file."""

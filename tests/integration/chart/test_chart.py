@@ -1,0 +1,234 @@
+"""The chart as Helm renders it: what an operator gets, and what is refused."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+import yaml
+
+from deploy.reference import settings_page
+
+ROOT = Path(__file__).parents[3]
+CHART = ROOT / "deploy" / "helm" / "firenet"
+HELM = shutil.which("helm")
+SERVICES = {"alerts", "alerts-fire", "compliance", "console", "documents", "ingest", "registry", "rules"}
+RICH = (
+    "gb26875.tcpPort=5200",
+    "gb26875.udpPort=5200",
+    "channelsSecret=channels",
+    "ingress.enabled=true",
+    "ingress.host=fire.example.cn",
+    "ingress.tlsSecret=fire-tls",
+)
+Manifest: TypeAlias = dict[str, Any]
+
+pytestmark = pytest.mark.skipif(HELM is None, reason="helm is not installed: the chart is not rendered")
+
+
+def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
+    assert HELM is not None
+    return subprocess.run([HELM, *arguments], capture_output=True, text=True, check=False, timeout=120)
+
+
+def template(*sets: str) -> list[Manifest]:
+    done = helm("template", "firenet", str(CHART), "--kube-version=1.34.0", *(f"--set={one}" for one in sets))
+    assert done.returncode == 0, done.stderr
+    return [one for one in yaml.load_all(done.stdout, yaml.CSafeLoader) if one]
+
+
+@pytest.fixture(scope="module", params=[(), RICH], ids=["plain", "rich"])
+def manifests(request: pytest.FixtureRequest) -> list[Manifest]:
+    return template(*request.param)
+
+
+def of_kind(manifests: list[Manifest], *kinds: str) -> Iterator[Manifest]:
+    return (one for one in manifests if one["kind"] in kinds)
+
+
+def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
+    for one in of_kind(manifests, "Deployment", "StatefulSet", "Job"):
+        yield one["metadata"]["name"], one["spec"]["template"]
+
+
+def containers(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest, Manifest]]:
+    for name, pod in pods(manifests):
+        for container in pod["spec"].get("initContainers", []) + pod["spec"]["containers"]:
+            yield f"{name}/{container['name']}", container, pod
+
+
+def named(one: Manifest) -> str:
+    return str(one["metadata"]["name"])
+
+
+def component_of(one: Manifest) -> str:
+    return str(one["metadata"]["labels"]["app.kubernetes.io/component"])
+
+
+def environment(container: Manifest) -> Mapping[str, str]:
+    return {one["name"]: one["value"] for one in container.get("env", [])}
+
+
+def test_helm_finds_nothing_to_say_against_it() -> None:
+    done = helm("lint", "--strict", str(CHART))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_service_of_compose_is_in_it_with_its_port(manifests: list[Manifest]) -> None:
+    compose = yaml.load((ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)["services"]
+    ours = {component_of(one): one for one in of_kind(manifests, "Deployment", "StatefulSet")}
+    assert ours.keys() == SERVICES | {"mqtt"}
+    for name in SERVICES:
+        (container,) = ours[name]["spec"]["template"]["spec"]["containers"]
+        assert container["args"] == compose[name]["command"]
+        port = next(one["containerPort"] for one in container["ports"] if one["name"] == "status")
+        assert str(port) == compose[name]["healthcheck"]["test"][-1]
+
+
+def test_every_setting_in_it_is_one_that_a_service_reads(manifests: list[Manifest]) -> None:
+    known = set(re.findall(r"`([A-Z][A-Z0-9_]+)`", settings_page())) | {"PGPASSWORD", "FIRST_PACK"}
+    used = {name.removesuffix("_FILE") for _, one, _ in containers(manifests) for name in environment(one)}
+    files = {"DOCUMENTS_LINK_KEYS", "INGEST_MQTT_PASSWORD"}
+    assert files <= used, "the two that differ in name from service to service"
+    assert used <= known
+
+
+def test_every_file_that_a_setting_names_is_mounted(manifests: list[Manifest]) -> None:
+    seen = 0
+    for name, container, pod in containers(manifests):
+        there = set()
+        volumes = {one["name"]: one for one in pod["spec"]["volumes"]}
+        for mount in container["volumeMounts"]:
+            items = volumes.get(mount["name"], {}).get("secret", {}).get("items", [])
+            there |= {f"{mount['mountPath']}/{item['path']}" for item in items}
+        for value in environment(container).values():
+            for path in re.findall(r"/run/(?:secrets|database)/[a-z_.]+", value):
+                assert path in there, f"{name}: {path}"
+                seen += 1
+    assert seen > 30
+
+
+def test_no_process_has_more_rights_or_memory_than_it_was_given(manifests: list[Manifest]) -> None:
+    for name, container, pod in containers(manifests):
+        assert pod["spec"]["automountServiceAccountToken"] is False, name
+        assert pod["spec"]["securityContext"]["runAsNonRoot"] is True, name
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }, name
+        assert "memory" in container["resources"]["limits"], name
+        assert "cpu" not in container["resources"]["limits"], f"{name}: a fire waits while cores idle"
+        assert not container["image"].endswith(":latest"), name
+        assert not any("PASSWORD" in key and not key.endswith("_FILE") for key in environment(container)), name
+
+
+def test_a_service_is_waited_for_asked_and_spread(manifests: list[Manifest]) -> None:
+    """A broker that is away makes nobody ready and nobody restarted: alive is who answers at all."""
+    for one in of_kind(manifests, "Deployment", "StatefulSet"):
+        if component_of(one) == "mqtt":
+            continue
+        (container,) = one["spec"]["template"]["spec"]["containers"]
+        assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "status"}
+        assert container["livenessProbe"]["httpGet"] == container["startupProbe"]["httpGet"]
+        assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "status"}
+        spread = one["spec"]["template"]["spec"]["topologySpreadConstraints"]
+        assert [rule["topologyKey"] for rule in spread] == ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]
+
+
+def test_of_several_one_may_be_taken_away_and_a_single_one_holds_up_no_drain(manifests: list[Manifest]) -> None:
+    budgets = {named(one): one["spec"]["maxUnavailable"] for one in of_kind(manifests, "PodDisruptionBudget")}
+    several = [one for one in of_kind(manifests, "Deployment", "StatefulSet") if one["spec"]["replicas"] > 1]
+    assert budgets == {named(one): 1 for one in several}
+    assert len(budgets) == 6
+
+
+def test_every_selector_finds_a_pod(manifests: list[Manifest]) -> None:
+    labels = [pod["metadata"]["labels"].items() for _, pod in pods(manifests)]
+    for one in of_kind(manifests, "Service", "PodDisruptionBudget", "NetworkPolicy", "Deployment"):
+        selector = one["spec"].get("selector") or one["spec"]["podSelector"]
+        wanted = selector.get("matchLabels", selector)
+        assert any(wanted.items() <= pod for pod in labels), one["metadata"]["name"]
+
+
+def test_every_pod_has_a_policy_and_nobody_from_outside_reaches_the_door_of_services(manifests: list[Manifest]) -> None:
+    policies = {component_of(one): one["spec"] for one in of_kind(manifests, "NetworkPolicy")}
+    assert policies.keys() == SERVICES | {"mqtt", "prepare"}
+    for component, policy in policies.items():
+        for rule in policy["ingress"] or []:
+            ports = {port["port"] for port in rule["ports"]}
+            from_anywhere = {8883, 8884} if component == "mqtt" else {5200} if component == "ingest" else set()
+            assert "from" in rule or ports <= from_anywhere, component
+    (door,) = (rule for rule in policies["mqtt"]["ingress"] if {"port": 8885} in rule["ports"])
+    (inside,) = door["from"][0]["podSelector"]["matchExpressions"]
+    assert inside["values"] == ["ingest", "alerts", "alerts-fire", "console"]
+    world = {component for component, policy in policies.items() if {} in (policy["egress"] or [])}
+    assert world == {"alerts", "alerts-fire", "documents"}
+
+
+def test_prometheus_gets_the_jobs_and_rules_that_it_has_elsewhere(manifests: list[Manifest]) -> None:
+    (monitor,) = of_kind(manifests, "ServiceMonitor")
+    wanted = monitor["spec"]["selector"]["matchLabels"].items()
+    scraped = [one for one in of_kind(manifests, "Service") if wanted <= one["metadata"]["labels"].items()]
+    assert {one["metadata"]["labels"][monitor["spec"]["jobLabel"]] for one in scraped} == SERVICES
+    assert all(one["spec"]["clusterIP"] == "None" and one["spec"]["publishNotReadyAddresses"] for one in scraped)
+    (rules,) = of_kind(manifests, "PrometheusRule")
+    files = sorted((ROOT / "deploy" / "prometheus" / "rules").glob("*.yaml"))
+    written = [yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)["groups"] for path in files]
+    assert rules["spec"]["groups"] == [group for groups in written for group in groups]
+    maps = {name: text for one in of_kind(manifests, "ConfigMap") for name, text in one["data"].items()}
+    boards = {path.name: json.loads(path.read_bytes()) for path in (ROOT / "deploy/grafana/dashboards").glob("*.json")}
+    assert {name: json.loads(text) for name, text in maps.items() if name.endswith(".json")} == boards
+
+
+def test_the_broker_has_the_settings_that_it_has_in_compose(manifests: list[Manifest]) -> None:
+    (files,) = (one["data"] for one in of_kind(manifests, "ConfigMap") if "mosquitto.conf" in one["data"])
+    folder = ROOT / "deploy" / "mosquitto"
+    assert files["mosquitto.conf"] == (folder / "mosquitto.conf").read_text(encoding="utf-8")
+    assert files["secured.conf"] == (folder / "listeners" / "secured.conf").read_text(encoding="utf-8")
+
+
+def test_what_was_acknowledged_lies_on_two_machines(manifests: list[Manifest]) -> None:
+    (kafka,) = of_kind(manifests, "Kafka")
+    (pool,) = of_kind(manifests, "KafkaNodePool")
+    config = kafka["spec"]["kafka"]["config"]
+    assert pool["spec"]["replicas"] == config["default.replication.factor"] == 3
+    assert (config["min.insync.replicas"], config["unclean.leader.election.enable"]) == (2, False)
+    (database,) = of_kind(manifests, "Cluster")
+    assert database["spec"]["instances"] == 3
+    assert database["spec"]["postgresql"]["synchronous"] == {"method": "any", "number": 1}
+
+
+def test_the_settings_of_an_operator_win_and_those_of_alerts_hold_for_fire_too() -> None:
+    rendered = template(
+        "services.alerts.env.ALERTS_SMTP_HOST=mail.example.cn", "services.alerts-fire.env.ALERTS_SMTP_PORT=587"
+    )
+    of = {name: environment(one) for name, one, _ in containers(rendered)}
+    fire, ordinary = of["firenet-alerts-fire/alerts-fire"], of["firenet-alerts/alerts"]
+    assert (fire["ALERTS_SMTP_HOST"], fire["ALERTS_LANE"]) == ("mail.example.cn", "fire")
+    assert fire["ALERTS_SMTP_PORT"] == "587"
+    assert (ordinary["ALERTS_SMTP_HOST"], ordinary["ALERTS_LANE"]) == ("mail.example.cn", "ordinary")
+    assert "ALERTS_SMTP_PORT" not in ordinary
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("services.ingest.replicas=0", "minimum"),
+        ("services.compliance.replicas=2", "maximum"),
+        ("services.ruler.replicas=2", "ruler"),
+        ("keepDays=30", "minimum"),
+        ("services.rules.env.lower=1", "lower"),
+        ("kafka.cluster.enabled=false", "kafka.bootstrap is needed"),
+        ("database.cluster.enabled=false", "database.host is needed"),
+        ("ingress.enabled=true", "ingress.host is needed"),
+    ],
+)
+def test_values_that_cannot_work_are_refused_by_name(value: str, said: str) -> None:
+    done = helm("template", "firenet", str(CHART), "--kube-version=1.34.0", f"--set={value}")
+    assert done.returncode != 0
+    assert said in done.stderr
