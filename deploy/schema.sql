@@ -88,6 +88,7 @@ CREATE INDEX cases_open ON alerts.cases USING btree (opened_at, case_id) WHERE (
 CREATE INDEX cases_opened ON alerts.cases USING btree (opened_at DESC);
 CREATE INDEX cases_quiet ON alerts.cases USING btree (quiet_until) WHERE ((state = 'open'::text) AND (quiet_until IS NOT NULL));
 CREATE INDEX cases_recent_of_subject ON alerts.cases USING btree (subject_kind, subject_id, kind, closed_at DESC);
+CREATE INDEX cases_returned ON alerts.cases USING btree (closed_at DESC NULLS LAST, case_id) INCLUDE (lead_department, town, copy_departments, close_reason) WHERE ((state = 'closed'::text) AND (acknowledged_at IS NULL));
 CREATE INDEX fires_untaken ON alerts.cases USING btree (closed_at DESC) WHERE ((state = 'closed'::text) AND (kind = 'fire'::text) AND (acknowledged_at IS NULL));
 CREATE UNIQUE INDEX one_open_case_of_subject ON alerts.cases USING btree (subject_kind, subject_id, kind) WHERE (state = 'open'::text);
 
@@ -262,6 +263,17 @@ CREATE TABLE alerts.seen (
     CONSTRAINT seen_pkey PRIMARY KEY (event_id)
 );
 CREATE INDEX seen_at ON alerts.seen USING btree (seen_at);
+
+CREATE TABLE alerts.shelved (
+    account text NOT NULL,
+    case_id text NOT NULL,
+    note text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    CONSTRAINT shelved_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
+    CONSTRAINT shelved_check CHECK (((until > since) AND (until <= (since + '24:00:00'::interval)))),
+    CONSTRAINT shelved_pkey PRIMARY KEY (case_id)
+);
 
 CREATE TABLE alerts.steps (
     case_id text NOT NULL,
@@ -1166,6 +1178,33 @@ CREATE VIEW rules.visibility_now AS
             ELSE visibility
         END AS visibility
    FROM rules.partitions;
+
+CREATE OR REPLACE FUNCTION alerts.alarm_facts(c alerts.cases)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT CASE WHEN c.state = 'closed' THEN 1 ELSE 0 END
+         + CASE WHEN c.acknowledged_at IS NULL THEN 0 ELSE 2 END
+         + CASE WHEN c.kind IN ('fire', 'unreadable_alarm', 'unregistered_alarm') THEN 4 ELSE 0 END
+         + CASE WHEN c.state = 'closed' THEN CASE WHEN c.close_reason = 'registry' THEN 64 ELSE 0 END
+           ELSE
+             CASE WHEN EXISTS (SELECT FROM alerts.shelved s
+                               WHERE s.case_id = c.case_id AND s.until > now() AND s.since >= c.detected_at)
+                  THEN 8 ELSE 0 END
+           + CASE WHEN c.common_case_id IS NOT NULL AND coalesce(c.held_until > now(), false)
+                    OR c.subject_kind = 'unit' AND EXISTS (
+                         SELECT FROM registry.adjustments a
+                         WHERE a.state IN ('approved', 'ended') AND a.what = 'maintenance' AND a.unit_id = c.subject_id
+                           AND a.system IS NULL AND a.trouble IS NULL AND a.starts_at <= now() AND a.ends_at > now())
+                  THEN 16 ELSE 0 END
+           + CASE WHEN c.subject_kind = 'unit' AND EXISTS (
+                         SELECT FROM rules.units u
+                         WHERE u.unit_id = c.subject_id AND u.connection IN ('exempt', 'retired'))
+                  THEN 32 ELSE 0 END
+           END
+$function$
+;
 
 CREATE OR REPLACE FUNCTION alerts.case_subject()
  RETURNS trigger

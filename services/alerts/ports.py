@@ -14,7 +14,7 @@ from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.case.subject import Subject, SubjectFacts
 from services.alerts.domain.case.who import Who
-from services.alerts.domain.case.work import Comment, Owner, Verified, Work
+from services.alerts.domain.case.work import Comment, Owner, Shelved, Verified, Work
 from services.alerts.domain.delivery.attempts import Outcome, Verdict
 from services.alerts.domain.delivery.consent import SendDecision
 from services.alerts.domain.delivery.destinations import Due
@@ -47,7 +47,7 @@ from services.alerts.domain.noise.digest import (
 from services.alerts.domain.routing.contacts import Address, Telephones
 from services.alerts.domain.routing.recipients import AddressBook
 from services.alerts.domain.synthetic import Run, RunResult, Stage
-from services.kernel.words import Channel, Purpose, Recipient, Verification
+from services.kernel.words import Channel, ClockKind, Purpose, Recipient, Verification
 
 E_contra = TypeVar("E_contra", contravariant=True)
 
@@ -89,6 +89,8 @@ class Changes:
     released: list[CaseId] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
     verified: list[Verified] = field(default_factory=list)
+    shelved: dict[CaseId, Shelved] = field(default_factory=dict)
+    unshelved: list[CaseId] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
 
     def put(self, case: Case) -> None:
@@ -117,7 +119,7 @@ class Changes:
     @property
     def work(self) -> bool:
         """Say whether somebody's work on a case is among it."""
-        return bool(self.owned or self.released or self.comments or self.verified)
+        return bool(self.owned or self.released or self.comments or self.verified or self.shelved or self.unshelved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +193,8 @@ class CaseTransaction(IntakeTransaction, Protocol):
         """Return and lock the open and the last closed case of each key, and the cases of `case_ids`."""
         ...
 
-    async def due(self, now: datetime, limit: int) -> list[Case]:
-        """Return and lock up to `limit` open cases whose next step is due, earliest first, skipping locked ones."""
+    async def due(self, now: datetime, limit: int, kind: ClockKind = ClockKind.STEP) -> list[Case]:
+        """Return and lock up to `limit` open cases whose clock is due, earliest first, skipping locked ones."""
         ...
 
     async def calendar_versions(self) -> Sequence[str]:
@@ -586,6 +588,14 @@ class CaseWork(Protocol):
     async def comment(self, case_id: CaseId, who: Who, text: str) -> Reply: ...
 
     async def verify(self, case_id: CaseId, who: Who, finding: Verification, note: str) -> Reply: ...
+
+    async def shelve(self, case_id: CaseId, who: Who, span: timedelta, note: str) -> Reply: ...
+
+    async def unshelve(self, case_id: CaseId, who: Who) -> Reply: ...
+
+    async def escalate(self, case_id: CaseId, who: Who, note: str) -> Reply: ...
+
+    async def merge(self, case_id: CaseId, into: CaseId, who: Who) -> Reply: ...
 
 
 class AuditLog(Protocol):

@@ -12,7 +12,9 @@ from services.kernel.ratio import Ratio, floored
 
 REQUEST_OUTCOMES = ("ok", "client_error", "server_error")
 ACCOUNT_ACTS = ("password", "sign_out", "create", "edit", "reset", "disable")
-CASE_ACTS = ("acknowledge_all", "own", "release", "comment", "verify")
+CASE_ACTS = (
+    "acknowledge_all", "own", "release", "comment", "verify", "shelve", "unshelve", "escalate", "merge",
+)  # fmt: skip
 
 
 class Metrics:

@@ -293,6 +293,20 @@ class CaseCommands(Protocol):
 
     async def verify(self, case_id: str, viewer: Viewer, finding: Verification, note: str) -> None: ...
 
+    async def shelve(self, case_id: str, viewer: Viewer, minutes: int, note: str) -> None:
+        """Put it out of sight for so long. Raises like `acknowledge`; Conflict: it burns, or may."""
+        ...
+
+    async def unshelve(self, case_id: str, viewer: Viewer) -> None: ...
+
+    async def escalate(self, case_id: str, viewer: Viewer, note: str) -> None:
+        """Have the next step taken now. Raises like `acknowledge`; Conflict: none waits for its time."""
+        ...
+
+    async def merge(self, case_id: str, viewer: Viewer, into: str) -> None:
+        """Count it among the members of a common cause. Raises like `acknowledge`; Conflict: it is none of these."""
+        ...
+
     async def sign_off(self, viewer: Viewer) -> None:
         """Give back whatever the account works on. Raises AlertsUnavailable."""
         ...

@@ -477,10 +477,10 @@ class DocumentEvent(StrEnum):
 
 
 class ClockKind(StrEnum):
-    """What a case waits for, side by side, at most once each; the clock of a kind that nothing sets yet never runs.
+    """What a case waits for, side by side, at most once each.
 
     `step`: the next step of its ladder falls due. `reply`: an answer to a letter is wanted by then (回函), `receipt`:
-    the sign that the letter arrived (签收). `un_acknowledge`: an acknowledgement lapses.
+    the sign that the letter arrived (签收). `un_acknowledge`: what somebody took and did not end is nobody's again.
     """
 
     STEP = "step"
@@ -530,6 +530,23 @@ class CaseEvent(StrEnum):
     REOPENED = "reopened"
     COMPONENT_ADDED = "component_added"
     COMPONENT_ENDED = "component_ended"
+
+
+class AlarmState(StrEnum):
+    """Where a case stands by ISA-18.2, as one of seven; `kernel.alarm_state` says which.
+
+    `returned_unacknowledged`: came back to normal before anybody took it. `shelved`: a person put it out of sight, for
+    a while. `suppressed_by_design`: explained by a common cause, or in an approved maintenance. `out_of_service`: its
+    unit is exempt or retired. `normal`: over, and nobody has to see it.
+    """
+
+    UNACKNOWLEDGED = "unacknowledged"
+    ACKNOWLEDGED = "acknowledged"
+    RETURNED_UNACKNOWLEDGED = "returned_unacknowledged"
+    SHELVED = "shelved"
+    SUPPRESSED_BY_DESIGN = "suppressed_by_design"
+    OUT_OF_SERVICE = "out_of_service"
+    NORMAL = "normal"
 
 
 class Verification(StrEnum):

@@ -11,7 +11,7 @@ from services.alerts.domain.case.case import Case, begun_last
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.seen import fresh_among, remembered
 from services.alerts.domain.case.subject import Subject
-from services.alerts.domain.case.work import Comment, Owner, Verified, Work
+from services.alerts.domain.case.work import Comment, Owner, Shelved, Verified, Work
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
 from services.alerts.domain.delivery.consent import may_send_notice
 from services.alerts.domain.delivery.destinations import Due
@@ -86,6 +86,7 @@ class Tables:
     owners: dict[CaseId, Owner] = field(default_factory=dict)
     comments: list[Comment] = field(default_factory=list)
     verified: list[Verified] = field(default_factory=list)
+    shelved: dict[CaseId, Shelved] = field(default_factory=dict)
 
     def copied(self) -> "Tables":
         return Tables(
@@ -102,6 +103,7 @@ class Tables:
             dict(self.owners),
             list(self.comments),
             list(self.verified),
+            dict(self.shelved),
         )
 
 
@@ -130,11 +132,12 @@ class MemoryTransaction:
     async def book(self, keys: Collection[tuple[Subject, CaseKind]], case_ids: Collection[CaseId]) -> CaseBook:
         return CaseBook.of(self._t.cases.values(), keys, case_ids)
 
-    async def due(self, now: datetime, limit: int) -> list[Case]:
+    async def due(self, now: datetime, limit: int, kind: ClockKind = ClockKind.STEP) -> list[Case]:
+        clocks = [(case.clocks.running.get(kind), case) for case in self._t.cases.values() if case.is_open]
         due = [
-            case for case in self._t.cases.values() if case.is_open and case.next_step_at and case.next_step_at <= now
+            (clock.due_at, case.case_id, case) for clock, case in clocks if clock is not None and clock.due_at <= now
         ]
-        return sorted(due, key=lambda case: case.next_step_at or now)[:limit]
+        return [case for _, _, case in sorted(due)[:limit]]
 
     async def calendar_versions(self) -> Sequence[str]:
         found = {clock.calendar_version for case in self._t.cases.values() for clock in case.clocks.running.values()}
@@ -182,7 +185,13 @@ class MemoryTransaction:
             owner if owner and owner.until > now else None,
             sum(one.case_id == case_id for one in self._t.comments),
             sum(one.case_id == case_id for one in self._t.verified),
+            self._shelved_until(case_id, now),
         )
+
+    def _shelved_until(self, case_id: CaseId, now: datetime) -> datetime | None:
+        shelved = self._t.shelved.get(case_id)
+        holds = shelved is not None and shelved.until > now and shelved.since >= self._t.cases[case_id].detected_at
+        return shelved.until if shelved is not None and holds else None
 
     async def owned_by(self, account: str, now: datetime) -> list[CaseId]:
         return sorted(
@@ -313,6 +322,9 @@ class MemoryTransaction:
         self._t.owners |= changes.owned
         for case_id in changes.released:
             self._t.owners.pop(case_id, None)
+        self._t.shelved |= changes.shelved
+        for case_id in changes.unshelved:
+            self._t.shelved.pop(case_id, None)
         self._t.comments.extend(changes.comments)
         self._t.verified.extend(changes.verified)
         self._t.audit.extend(changes.audit)

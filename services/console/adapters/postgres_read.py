@@ -235,7 +235,9 @@ class PostgresReadModel:
 
     async def _cases(self, reader: "_Reader", query: CaseQuery) -> CaseList:
         pages = case_pages(query, hides_members=reader.whole)
-        ((total, unacknowledged, held),) = await reader.all(SQL["case_counts"])
+        ((total, unacknowledged, held, shelved),) = await reader.all(SQL["case_counts"])
+        # nobody else takes a case that is over, so none waits for him
+        ((returned,),) = await reader.all(SQL["returned_count"]) if reader.whole else ((0,),)
         ((matching,),) = await reader.all(SQL["cases_matching"], where=pages.where, **pages.parameters)
         found = await reader.all(pages.page, where=pages.where, after=pages.after, **pages.parameters)
         page = found[: query.limit]
@@ -243,7 +245,7 @@ class PostgresReadModel:
         wide = await reader.all(SQL["cases_of_page"], case_ids=list(order)) if order else []
         cases = await self._with_steps(reader, sorted(wide, key=lambda row: order[row[0]]))
         behind = str(place_of(page[-1])) if len(found) > query.limit else None
-        return CaseList(total, unacknowledged, held, tuple(cases), matching, behind)
+        return CaseList(total, unacknowledged, held, tuple(cases), matching, behind, shelved, returned)
 
     async def _with_steps(self, reader: "_Reader", found: Sequence[Row]) -> list[CaseRow]:
         ids = [row[0] for row in found]

@@ -34,7 +34,7 @@ from services.alerts.ports import CaseStore, Changes, ClaimRequest, Outbox, Read
 from services.alerts.worker.acknowledgement import AcknowledgementService
 from services.kernel.words import Channel, Purpose
 from services.runtime.postgres import open_pool
-from tests.fakes.alerts import FakeClock
+from tests.fakes.alerts import FakeClock, FakeDirectory
 from tests.fakes.alerts_store import MemoryStore
 from tests.unit.alerts.build import address, at, case, clocks
 
@@ -401,7 +401,9 @@ async def test_signed_for_is_refused_at_the_last_question_but_never_a_fire(
 
 async def test_two_clicks_at_once_give_one_receipt(stores: Stores) -> None:
     one = await opened(stores)
-    service = AcknowledgementService(store=stores.cases, clock=FakeClock(), pace=Pace())
+    service = AcknowledgementService(
+        store=stores.cases, directory=FakeDirectory(("U1",)), clock=FakeClock(), pace=Pace()
+    )
     who = Who("health", "health", "console")
     replies = await asyncio.gather(*(service.acknowledge(one.case_id, who, "收到") for _ in range(2)))
     assert sorted(replies) == [Reply.ALREADY, Reply.DONE]
@@ -414,7 +416,7 @@ async def test_a_fire_that_ended_untaken_is_taken_once_and_stays_closed(stores: 
     fault = close(case(CaseKind.FAULT), "restored", clock.now())
     await save(stores, Changes(opened={fire.case_id: fire, fault.case_id: fault}))
     clock.forward(1)
-    service = AcknowledgementService(store=stores.cases, clock=clock, pace=Pace())
+    service = AcknowledgementService(store=stores.cases, directory=FakeDirectory(("U1",)), clock=clock, pace=Pace())
     centre, health = Who("officer", None, "console"), Who("health", "health", "console")
     assert await service.acknowledge(fire.case_id, health, "") is Reply.CLOSED
     assert await service.acknowledge(fire.case_id, centre, "误报") is Reply.DONE

@@ -13,6 +13,10 @@ ACTS: list[tuple[str, dict[str, Any]]] = [
     ("release", {}),
     ("comments", {"text": "已联系"}),
     ("verify", {"finding": "false_alarm", "note": ""}),
+    ("shelve", {"minutes": 60, "note": "等运营商"}),
+    ("unshelve", {}),
+    ("escalate", {"note": "节日"}),
+    ("merge", {"into": "CC1"}),
 ]
 
 
