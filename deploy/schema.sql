@@ -117,6 +117,85 @@ CREATE TABLE alerts.comments (
     CONSTRAINT comments_pkey PRIMARY KEY (case_id, number)
 );
 
+CREATE VIEW alerts.delivery_proofs AS
+ SELECT n.case_id,
+    n.notice_id,
+    'accepted'::text AS proof,
+    n.ended_at AS at,
+    n.channel AS source
+   FROM alerts.notices n
+  WHERE ((n.state = 'accepted'::text) AND (n.channel <> 'apprise'::text))
+UNION ALL
+ SELECT n.case_id,
+    n.notice_id,
+    r.proof,
+    r.at,
+    'delivery_report'::text AS source
+   FROM (alerts.notices n
+     JOIN documents.delivery_reports r ON (((r.notice_id = n.notice_id) OR (r.notice_id = n.digest_id))))
+UNION ALL
+ SELECT n.case_id,
+    n.notice_id,
+    'read'::text AS proof,
+    o.first_at AS at,
+    o.via AS source
+   FROM ((alerts.notices n
+     JOIN documents.recipients w ON (((w.document_id = n.document_id) AND (w.contact_id = n.contact_id))))
+     JOIN documents.openings o ON (((o.document_id = n.document_id) AND (o.party = w.party) AND ((o.who = ''::text) OR (o.who = n.contact_id)))))
+UNION ALL
+ SELECT n.case_id,
+    n.notice_id,
+    'acknowledged'::text AS proof,
+    r.at,
+    r.via AS source
+   FROM (alerts.notices n
+     JOIN alerts.receipts r USING (case_id, body_code))
+  WHERE (r.at >= n.created_at)
+UNION ALL
+ SELECT n.case_id,
+    n.notice_id,
+    'acknowledged'::text AS proof,
+    r.at,
+    r.via AS source
+   FROM ((alerts.notices n
+     JOIN documents.recipients w ON (((w.document_id = n.document_id) AND (w.contact_id = n.contact_id))))
+     JOIN documents.receipts r ON (((r.document_id = n.document_id) AND (r.party = w.party))))
+UNION ALL
+ SELECT n.case_id,
+    n.notice_id,
+    'acknowledged'::text AS proof,
+    t.at,
+    'taken'::text AS source
+   FROM ((alerts.notices n
+     JOIN alerts.cases c USING (case_id))
+     CROSS JOIN LATERAL ( SELECT a.at
+           FROM alerts.audit a
+          WHERE ((a.case_id = n.case_id) AND (a.action = ANY (ARRAY['acknowledged'::text, 'acknowledged_after_end'::text])))
+        UNION ALL
+         SELECT a.at
+           FROM alerts.audit_pending a
+          WHERE ((a.case_id = n.case_id) AND (a.action = ANY (ARRAY['acknowledged'::text, 'acknowledged_after_end'::text])))) t)
+  WHERE ((t.at >= n.created_at) AND (c.subject_kind <> 'body'::text) AND (((n.body_code <> c.lead_department) AND (n.body_code <> c.town)) AND (n.body_code <> c.subject_id)) AND (n.body_code <> ALL (c.copy_departments)))
+UNION ALL
+ SELECT n.case_id,
+    n.notice_id,
+    'acted'::text AS proof,
+    s.at,
+    s.via AS source
+   FROM ((alerts.notices n
+     JOIN documents.recipients w ON (((w.document_id = n.document_id) AND (w.contact_id = n.contact_id))))
+     JOIN documents.submissions s ON (((s.document_id = n.document_id) AND (s.party = w.party))))
+UNION ALL
+ SELECT n.case_id,
+    n.notice_id,
+    'acted'::text AS proof,
+    v.at,
+    'verified'::text AS source
+   FROM ((alerts.notices n
+     JOIN alerts.verifications v USING (case_id))
+     JOIN alerts.cases c USING (case_id))
+  WHERE ((v.at >= n.created_at) AND (((n.body_code <> c.lead_department) AND (n.body_code <> c.town)) AND (n.body_code <> c.subject_id)) AND (n.body_code <> ALL (c.copy_departments)));
+
 CREATE TABLE alerts.digests (
     address text NOT NULL,
     attempts integer NOT NULL DEFAULT 0,
@@ -597,6 +676,16 @@ CREATE TABLE documents.changes (
 );
 CREATE INDEX changes_unpublished ON documents.changes USING btree (at, change_id) WHERE (NOT published);
 
+CREATE TABLE documents.delivery_reports (
+    at timestamp with time zone NOT NULL,
+    mail_id text NOT NULL,
+    notice_id text NOT NULL,
+    proof text NOT NULL,
+    CONSTRAINT delivery_reports_mail_id_fkey FOREIGN KEY (mail_id) REFERENCES documents.mails(mail_id),
+    CONSTRAINT delivery_reports_pkey PRIMARY KEY (notice_id, proof),
+    CONSTRAINT delivery_reports_proof_check CHECK ((proof = ANY (ARRAY['delivered'::text, 'failed'::text])))
+);
+
 CREATE TABLE documents.documents (
     case_id text NOT NULL,
     closed_because text,
@@ -638,6 +727,21 @@ CREATE TABLE documents.files (
     media_type text NOT NULL,
     sha256 text NOT NULL,
     CONSTRAINT files_pkey PRIMARY KEY (sha256)
+);
+
+CREATE TABLE documents.mail_acts (
+    act text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    by text NOT NULL,
+    document_id text,
+    mail_id text NOT NULL,
+    number integer NOT NULL,
+    party text NOT NULL DEFAULT ''::text,
+    reason text NOT NULL DEFAULT ''::text,
+    CONSTRAINT mail_acts_act_check CHECK ((act = ANY (ARRAY['joined'::text, 'taken'::text, 'refused'::text]))),
+    CONSTRAINT mail_acts_document_id_fkey FOREIGN KEY (document_id) REFERENCES documents.documents(document_id),
+    CONSTRAINT mail_acts_mail_id_fkey FOREIGN KEY (mail_id) REFERENCES documents.mails(mail_id),
+    CONSTRAINT mail_acts_pkey PRIMARY KEY (mail_id, number)
 );
 
 CREATE TABLE documents.mail_files (
@@ -682,6 +786,19 @@ CREATE TABLE documents.mails (
     CONSTRAINT mails_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'aside'::text, 'taken'::text])))
 );
 CREATE INDEX mails_newest ON documents.mails USING btree (at DESC, mail_id);
+CREATE INDEX mails_waiting ON documents.mails USING btree (at DESC, mail_id) WHERE (state = 'waiting'::text);
+
+CREATE TABLE documents.openings (
+    document_id text NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    party text NOT NULL,
+    via text NOT NULL,
+    who text NOT NULL,
+    CONSTRAINT openings_document_id_fkey FOREIGN KEY (document_id) REFERENCES documents.documents(document_id),
+    CONSTRAINT openings_pkey PRIMARY KEY (document_id, party, via, who),
+    CONSTRAINT openings_via_check CHECK ((via = ANY (ARRAY['link'::text, 'console'::text])))
+);
 
 CREATE TABLE documents.partitions (
     next_offset bigint NOT NULL DEFAULT 0,

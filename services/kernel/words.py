@@ -374,6 +374,40 @@ class Channel(StrEnum):
     APPRISE = "apprise"
 
 
+class Proof(StrEnum):
+    """What is proven of a notice, the weakest first; `failed` is what a mail server said after it had accepted it.
+
+    `accepted`: the channel's other side took it. `delivered`: a server says that the mailbox has it. `read`: its link,
+    or its document in the console, was opened; a scanner of mails opens links too. `acknowledged`: its addressee
+    signed, or brigade or centre took the case. `acted`: a reply was handed in, or somebody found whether the alarm was
+    one.
+    """
+
+    ACCEPTED = "accepted"
+    FAILED = "failed"
+    DELIVERED = "delivered"
+    READ = "read"
+    ACKNOWLEDGED = "acknowledged"
+    ACTED = "acted"
+
+
+PROOFS_BY_STRENGTH = tuple(Proof)
+"""Weakest first: a report that a mail failed says more than that it was accepted."""
+
+PROVEN_BY_CHANNEL = {
+    Channel.EMAIL: frozenset({Proof.ACCEPTED, Proof.DELIVERED, Proof.FAILED}),
+    Channel.WEBHOOK: frozenset({Proof.ACCEPTED}),
+    Channel.ROBOT: frozenset({Proof.ACCEPTED}),
+    Channel.MQTT: frozenset({Proof.ACCEPTED}),
+    Channel.SMS: frozenset({Proof.ACCEPTED}),
+    Channel.VOICE: frozenset({Proof.ACCEPTED}),
+    Channel.APPRISE: frozenset[Proof](),
+}
+"""What a channel itself can prove; whatever is above that, people prove by what they do, whichever way it came.
+
+Apprise only hands over. Receipts of providers of text messages and calls are not taken in.
+"""
+
 BY_TELEPHONE = frozenset({Channel.SMS, Channel.VOICE})
 """Channels that somebody pays for by the notice, and that only approved templates may leave by."""
 

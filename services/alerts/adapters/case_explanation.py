@@ -24,7 +24,7 @@ from services.alerts.domain.escalation.triggers import (
 )
 from services.alerts.domain.ids import CaseId
 from services.kernel.calendar import CHINA
-from services.kernel.words import AlarmState, ClockKind
+from services.kernel.words import PROOFS_BY_STRENGTH, PROVEN_BY_CHANNEL, AlarmState, Channel, ClockKind
 from services.runtime.postgres import Pool
 
 Rows = Sequence[Mapping[str, Any]]
@@ -39,7 +39,9 @@ async def explain_case(pool: Pool, case_id: CaseId) -> list[str] | None:
         state = await alarm_state_of(connection, case_id)
         steps = await (await cursor.execute(SQL["steps_of_case"], (case_id,))).fetchall()
         notices = await (await cursor.execute(SQL["notices_of_case"], (case_id,))).fetchall()
-    return list(explained(case, state, steps, notices))
+        proofs = await (await cursor.execute(SQL["proofs_of_case"], (case_id, list(PROOFS_BY_STRENGTH)))).fetchall()
+    best = {row["notice_id"]: row for row in proofs}
+    return list(explained(case, state, steps, [{**row, "proof": best.get(row["notice_id"])} for row in notices]))
 
 
 ALARM_STATES = {
@@ -94,8 +96,17 @@ def _step(case: Case, row: Mapping[str, Any], notices: Rows) -> Iterator[str]:
         kind = "all-clear" if notice["purpose"] == "all_clear" else "notice"
         yield (
             f"    {kind} to {notice['body_code']} ({notice['contact_id']}) by {notice['channel']}: "
-            f"{notice['state']}{ended}{reason}, tried {notice['attempts']} times{digest}"
+            f"{notice['state']}{ended}{reason}, tried {notice['attempts']} times{digest}{_proven(notice)}"
         )
+
+
+def _proven(notice: Mapping[str, Any]) -> str:
+    """Return what is proven of a notice, else what its channel could prove."""
+    proof = notice.get("proof")
+    if proof is not None:
+        return f"; proven: {proof['proof']} {_at(proof['at'])} ({proof['source']})"
+    could = [one for one in PROOFS_BY_STRENGTH if one in PROVEN_BY_CHANNEL[Channel(notice["channel"])]]
+    return f"; nothing proven, by {notice['channel']} could be: {', '.join(could) or 'nothing'}"
 
 
 def _next(case: Case) -> str:

@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from services.alerts.adapters.postgres_cases import transaction_on
 from services.alerts.adapters.statements import SQL
 from services.kernel.alarm_state import AlarmFact, alarm_state
-from services.kernel.words import AlarmState
+from services.kernel.words import PROOFS_BY_STRENGTH, AlarmState
 from services.runtime.postgres import Connection, Pool
 
 
@@ -37,8 +37,10 @@ class CaseReader:
             steps = await cursor.fetchall()
             await cursor.execute(SQL["notices_of_case"], (case_id,))
             notices = await cursor.fetchall()
+            await cursor.execute(SQL["proofs_of_case"], (case_id, list(PROOFS_BY_STRENGTH)))
+            proofs = await cursor.fetchall()
         row.pop("lease_until", None)
-        parts = {"clocks": clocks, "receipts": receipts, "steps": steps, "notices": notices}
+        parts = {"clocks": clocks, "receipts": receipts, "steps": steps, "notices": notices, "proofs": proofs}
         return {
             **_plain(row),
             "alarm_state": str(state),

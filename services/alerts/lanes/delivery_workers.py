@@ -181,6 +181,7 @@ class DeliveryWorkers:
             password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
             timeout_s=settings.smtp_timeout_s,
             reply_to=settings.mail_reply_to,
+            bounces_to=settings.mail_bounces_to,
             links=SignedLinks(
                 settings.console_url,
                 self._files.link_key,

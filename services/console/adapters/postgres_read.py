@@ -39,7 +39,7 @@ from services.console.domain.passages import as_shown
 from services.console.domain.rates import RateCounts
 from services.console.domain.units import CaseMark, Passage, Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
 from services.console.domain.viewer import WHOLE, Slice
-from services.kernel.words import FileKind, Language, VisibilityState
+from services.kernel.words import PROOFS_BY_STRENGTH, FileKind, Language, VisibilityState
 from services.runtime.postgres import Pool
 
 CASES_IN_PICTURE = 60
@@ -124,7 +124,8 @@ class PostgresReadModel:
             unit_id = found[0].unit_id
             phones = await self._telephones(reader, [unit_id] if unit_id else [])
             (papers,) = await reader.all(SQL["case_papers"], case_id=case_id)
-            deliveries = [Delivery(*row) for row in await reader.all(SQL["deliveries"], case_id=case_id)]
+            sent = await reader.all(SQL["deliveries"], case_id=case_id, strength=list(PROOFS_BY_STRENGTH))
+            deliveries = [Delivery(*row) for row in sent]
             return CaseDetail(
                 case=found[0],
                 deliveries=tuple(deliveries),

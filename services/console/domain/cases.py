@@ -36,7 +36,8 @@ class TakenStep:
 class Delivery:
     """One notice to one recipient. No address: whoever may see the case need not see everybody's mailbox.
 
-    `role`: of the contact, as the register has it today; "" where it has none.
+    `role`: of the contact, as the register has it today; "" where it has none. `proof`: the strongest that there is of
+    it (kernel.words.Proof), since when and by what; None: nothing is proven.
     """
 
     notice_id: str
@@ -52,6 +53,9 @@ class Delivery:
     ended_at: datetime | None
     reason: str | None
     role: str = ""
+    proof: str | None = None
+    proven_at: datetime | None = None
+    proven_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

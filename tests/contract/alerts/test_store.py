@@ -421,7 +421,7 @@ async def test_a_fire_that_ended_untaken_is_taken_once_and_stays_closed(stores: 
     assert await service.acknowledge(fire.case_id, health, "") is Reply.CLOSED
     assert await service.acknowledge(fire.case_id, centre, "误报") is Reply.DONE
     assert await service.acknowledge(fire.case_id, centre, "误报") is Reply.ALREADY
-    assert await service.acknowledge(fault.case_id, centre, "") is Reply.CLOSED
+    assert await service.acknowledge(fault.case_id, centre, "") is Reply.DONE
     found = await load(stores, fire.case_id)
     assert found.closure == fire.closure
     assert found.acknowledged == Acknowledgement(clock.now(), "officer", "console", "误报", None)

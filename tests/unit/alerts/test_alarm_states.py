@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
+from services.alerts.domain.audit.entry import Detail
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.event import Happening
 from services.alerts.domain.case.kinds import CaseKind
@@ -25,7 +27,7 @@ FIRE = (step("F0", 0, Recipient.CENTRE), step("F1", 2, Recipient.BRIGADE, exits=
 LAPSES = dict.fromkeys((CaseKind.CONNECTION_LOST, CaseKind.FIRE), timedelta(hours=8))
 
 
-def made(**rules: object) -> Harness:
+def made(**rules: Any) -> Harness:
     return Harness("U1", "U2", ladders={CaseKind.CONNECTION_LOST: LOST, CaseKind.FIRE: FIRE}, **rules)
 
 
@@ -49,7 +51,7 @@ def stands(harness: Harness, case_id: CaseId) -> Case:
     return harness.store.tables.cases[case_id]
 
 
-def entries(harness: Harness, action: str) -> list[dict[str, object]]:
+def entries(harness: Harness, action: str) -> list[Detail]:
     return [entry.detail for entry in harness.store.tables.audit if entry.action == action]
 
 

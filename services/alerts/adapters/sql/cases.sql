@@ -246,6 +246,11 @@ SELECT notice_id, step, purpose, body_code, contact_id, channel, lang, template,
        state, attempts, next_attempt_at, ended_at, reason, group_state, digest_id
 FROM alerts.notices WHERE case_id = %s ORDER BY created_at, notice_id
 
+-- proofs_of_case --
+-- The strongest of each notice, the first of them.
+SELECT DISTINCT ON (notice_id) notice_id, proof, at, source FROM alerts.delivery_proofs
+WHERE case_id = %s ORDER BY notice_id, array_position(%s::text[], proof) DESC, at
+
 -- work_of_case --
 SELECT o.account, o.since, o.until,
        (SELECT s.until FROM alerts.shelved s JOIN alerts.cases c USING (case_id)

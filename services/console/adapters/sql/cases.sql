@@ -195,8 +195,12 @@ SELECT case_id, state, count(*) FROM alerts.notices WHERE case_id = ANY(%(case_i
 
 -- deliveries --
 SELECT notice_id, step, purpose, body_code, contact_id, channel, subject, state, attempts, created_at, ended_at, reason,
-       coalesce((SELECT f.body ->> 'role' FROM registry.in_force f WHERE f.kind = 'contact' AND f.id = contact_id), '')
-FROM alerts.notices WHERE case_id = %(case_id)s ORDER BY created_at, notice_id LIMIT 500
+       coalesce((SELECT f.body ->> 'role' FROM registry.in_force f WHERE f.kind = 'contact' AND f.id = contact_id), ''),
+       p.proof, p.at, p.source
+FROM alerts.notices LEFT JOIN (
+    SELECT DISTINCT ON (notice_id) notice_id, proof, at, source FROM alerts.delivery_proofs
+    WHERE case_id = %(case_id)s ORDER BY notice_id, array_position(%(strength)s::text[], proof) DESC, at) AS p USING (notice_id)
+WHERE case_id = %(case_id)s ORDER BY created_at, notice_id LIMIT 500
 
 -- fires --
 SELECT c.subject_id, c.case_id, c.unit_name, c.unit_name_en,

@@ -228,7 +228,8 @@ function notices(deliveries, row) {
       h("div", {},
         h("p", {}, h("b", {}, reader(one, row)), " ", h("span", { class: "pill" }, t(`channel.${one.channel}`)), h("span", { class: "pill" }, one.purpose === "all_clear" ? t("detail.allclear") : stepName(row, one.step))),
         h("p", { class: "notice-subject" }, one.subject),
-        h("p", { class: "quiet num" }, `${t(`notice.${one.state}`)} · ${stamp(one.ended_at ?? one.created_at)}`, one.attempts > 1 ? ` · ${t("detail.attempts", { n: one.attempts })}` : "", one.reason ? ` · ${reasonOf(one.reason)}` : "")))));
+        h("p", { class: "quiet num" }, `${t(`notice.${one.state}`)} · ${stamp(one.ended_at ?? one.created_at)}`, one.attempts > 1 ? ` · ${t("detail.attempts", { n: one.attempts })}` : "", one.reason ? ` · ${reasonOf(one.reason)}` : ""),
+        one.proof ? h("p", { class: "quiet num", dataset: { proof: one.proof } }, t("proof.line", { proof: t(`proof.${one.proof}`), at: stamp(one.proven_at), by: has(`proof.by.${one.proven_by}`) ? t(`proof.by.${one.proven_by}`) : t(`channel.${one.proven_by}`) })) : null))));
 }
 
 // What is printed opens in a page of its own, what is written on is kept.
