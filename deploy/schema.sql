@@ -307,6 +307,13 @@ CREATE TABLE alerts.partitions (
     CONSTRAINT partitions_pkey PRIMARY KEY (topic, partition)
 );
 
+CREATE TABLE alerts.quota_spent (
+    address text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    channel text NOT NULL
+);
+CREATE INDEX quota_spent_newest ON alerts.quota_spent USING btree (channel, at);
+
 CREATE TABLE alerts.receipts (
     at timestamp with time zone NOT NULL,
     body_code text NOT NULL,

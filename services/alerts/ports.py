@@ -16,6 +16,7 @@ from services.alerts.domain.case.subject import Subject, SubjectFacts
 from services.alerts.domain.case.who import Who
 from services.alerts.domain.case.work import Comment, Owner, Shelved, Verified, Work
 from services.alerts.domain.delivery.attempts import Outcome, Verdict
+from services.alerts.domain.delivery.budgets import Quota
 from services.alerts.domain.delivery.consent import SendDecision
 from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.documents import (
@@ -358,6 +359,8 @@ class ClaimRequest:
     """Which notices to take: at most `limit` are looked at, longest waiting first, and `choose` picks among them.
 
     `leases` says per channel how long one is ours. By the channels of `but_retries` only first attempts are looked at.
+    Of a channel with a quota what all processes have begun within a day is counted; beyond it a notice waits. A lane of
+    fires has none.
     """
 
     fire: bool
@@ -368,6 +371,7 @@ class ClaimRequest:
     choose: Callable[[Sequence[Due]], Sequence[Due]]
     leases: Mapping[Channel, timedelta]
     but_retries: Sequence[Channel] = ()
+    quotas: Mapping[Channel, Quota] = field(default_factory=dict)
 
 
 class Tray(Protocol):

@@ -1,5 +1,6 @@
 """Case store and outbox in memory: the same promises as the PostgreSQL ones, held by the same contract suite."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
@@ -13,7 +14,8 @@ from services.alerts.domain.case.seen import fresh_among, remembered
 from services.alerts.domain.case.subject import Subject
 from services.alerts.domain.case.work import Comment, Owner, Shelved, Verified, Work
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
-from services.alerts.domain.delivery.consent import may_send_notice
+from services.alerts.domain.delivery.budgets import DAY, LOOK_AGAIN, Quota, Spent
+from services.alerts.domain.delivery.consent import SendDecision, may_send_notice
 from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.documents import (
     AwaitingNotice,
@@ -87,6 +89,7 @@ class Tables:
     comments: list[Comment] = field(default_factory=list)
     verified: list[Verified] = field(default_factory=list)
     shelved: dict[CaseId, Shelved] = field(default_factory=dict)
+    spent: list[tuple[Channel, str, datetime]] = field(default_factory=list)
 
     def copied(self) -> "Tables":
         return Tables(
@@ -104,6 +107,7 @@ class Tables:
             list(self.comments),
             list(self.verified),
             dict(self.shelved),
+            list(self.spent),
         )
 
 
@@ -541,11 +545,24 @@ class MemoryStore:
             row.state = "pending" if consent.wait_until else "cancelled"
             row.next_attempt_at = consent.wait_until
             return Refused(notice.notice_id, notice.case_id, consent)
+        quota = request.quotas.get(notice.to.channel)
+        if quota is not None and not self._spend(notice.to, quota, request.now):
+            row.reason, row.next_attempt_at = Reason.QUOTA, request.now + LOOK_AGAIN
+            return Refused(notice.notice_id, notice.case_id, SendDecision(Reason.QUOTA, row.next_attempt_at))
         if notice.first and not case.is_open:
             notice = row.notice = self.retell(notice, case)
         row.state, row.attempts = "sending", row.attempts + 1
         row.next_attempt_at = request.now + request.leases[notice.to.channel]
         return replace(Ready.of(notice, case, row.attempts), files=self._files(notice))
+
+    def _spend(self, to: Address, quota: Quota, now: datetime) -> bool:
+        self.tables.spent = [one for one in self.tables.spent if one[2] > now - DAY]
+        if not Spent(Counter((channel, where) for channel, where, _ in self.tables.spent)).spend(
+            to.channel, to.address, quota
+        ):
+            return False
+        self.tables.spent.append((to.channel, to.address, now))
+        return True
 
     def _files(self, notice: Notice) -> tuple[File, ...]:
         issued = self.tables.issued.get(notice.request_id) if notice.request_id else None

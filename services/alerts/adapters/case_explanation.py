@@ -24,7 +24,7 @@ from services.alerts.domain.escalation.triggers import (
 )
 from services.alerts.domain.ids import CaseId
 from services.kernel.calendar import CHINA
-from services.kernel.words import PROOFS_BY_STRENGTH, PROVEN_BY_CHANNEL, AlarmState, Channel, ClockKind
+from services.kernel.words import PROOFS_BY_STRENGTH, PROVEN_BY_CHANNEL, AlarmState, Channel, ClockKind, Proof
 from services.runtime.postgres import Pool
 
 Rows = Sequence[Mapping[str, Any]]
@@ -105,7 +105,8 @@ def _proven(notice: Mapping[str, Any]) -> str:
     proof = notice.get("proof")
     if proof is not None:
         return f"; proven: {proof['proof']} {_at(proof['at'])} ({proof['source']})"
-    could = [one for one in PROOFS_BY_STRENGTH if one in PROVEN_BY_CHANNEL[Channel(notice["channel"])]]
+    proves = PROVEN_BY_CHANNEL[Channel(notice["channel"])] - {Proof.FAILED}
+    could = [one for one in PROOFS_BY_STRENGTH if one in proves]
     return f"; nothing proven, by {notice['channel']} could be: {', '.join(could) or 'nothing'}"
 
 

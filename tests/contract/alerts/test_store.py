@@ -21,15 +21,18 @@ from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.case.subject import common_cause_subject, unit_subject
 from services.alerts.domain.case.who import Who
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
+from services.alerts.domain.delivery.budgets import DAY, LOOK_AGAIN, Quota
+from services.alerts.domain.delivery.consent import SendDecision
 from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.notice import About, Notice, notice_id_of
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced
 from services.alerts.domain.escalation.ladder import Pace
 from services.alerts.domain.escalation.steps import StepTaken
-from services.alerts.domain.ids import BodyCode, CaseId, NoticeId
+from services.alerts.domain.ids import BodyCode, CaseId, ContactId, NoticeId
 from services.alerts.domain.noise.common_cause import Members
 from services.alerts.domain.noise.digest import DigestLetter
+from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseStore, Changes, ClaimRequest, Outbox, Ready, Refused
 from services.alerts.worker.acknowledgement import AcknowledgementService
 from services.kernel.words import Channel, Purpose
@@ -477,3 +480,37 @@ async def test_common_cases_of_two_districts_stand_side_by_side(stores: Stores) 
         facts = replace(one.facts, subject=common_cause_subject(district, "carrier:cmcc"), district=district)
         one = replace(one, case_id=CaseId(f"C{district}"), facts=facts)
         await save(stores, Changes(opened={one.case_id: one}))
+
+
+async def test_what_all_processes_spend_of_a_quota_is_counted_together_and_no_fire_waits(stores: Stores) -> None:
+    """A restart, or a second process, begins where the first one stopped."""
+    one, burning = case(), case(CaseKind.FIRE)
+    number, other = "sms:13800138000", "sms:13900139000"
+    phones = [*(("n", number) for _ in range(4)), ("n", other), ("f", number), ("f", number)]
+    notices = [
+        replace(
+            notice(burning if sort == "f" else one, f"c{place}", seconds=place - 100),
+            notice_id=NoticeId(f"{place:032x}"),
+            fire=sort == "f",
+            to=Address(ContactId(f"c{place}"), BodyCode("centre"), Channel.SMS, where, None, "zh"),
+        )
+        for place, (sort, where) in enumerate(phones)
+    ]
+    await save(stores, Changes(opened={one.case_id: one, burning.case_id: burning}, notices=notices))
+
+    async def process(seconds: float, most: int, *, fire: bool = False) -> list[str]:
+        quotas = {} if fire else {Channel.SMS: Quota(2, 3)}
+        request = ClaimRequest(
+            fire, at(seconds), 10, (), (), lambda due: due[:most], {Channel.SMS: timedelta(days=9)}, (), quotas
+        )
+        taken = await stores.outbox.take(request)
+        waits = [one.consent for one in taken if isinstance(one, Refused)]
+        assert all(one == SendDecision(Reason.QUOTA, at(seconds) + LOOK_AGAIN) for one in waits)
+        return [one.to.address for one in taken if isinstance(one, Ready)]
+
+    assert await process(0, 1) == [number]
+    assert await asyncio.gather(process(1, 9), process(1, 9, fire=True)) == [[number, other], [number, number]]
+    assert await process(2, 9) == [], "they are not looked at again and again"
+    assert await process(1000, 9) == []
+    assert await process(DAY.total_seconds() + 0.5, 9) == [number], "the first one is a day old, the others are not"
+    assert len(await process(DAY.total_seconds() + 5000, 9)) == 1

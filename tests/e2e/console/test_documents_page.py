@@ -197,7 +197,7 @@ async def test_an_answer_by_mail_is_shown_as_text_joined_and_handed_in(
     site, book = stand
     await book.send()
     message = EmailMessage(policy=SMTP)
-    message["From"] = "<img src=x onerror=alert(1)> <zhang@health.firenet-demo.cn>"
+    message["From"] = '"<img src=x onerror=alert(1)>" <zhang@health.firenet-demo.cn>'
     message["Subject"] = "已整改 <script>window.hacked=1</script>"
     message.set_content("详见<b>附件</b><img src=x onerror='window.hacked=1'>")
     message.add_attachment(PDF["buffer"], maintype="application", subtype="pdf", filename="维修记录.pdf")

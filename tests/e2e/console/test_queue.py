@@ -152,7 +152,7 @@ async def test_a_case_is_put_out_of_sight_found_by_its_state_and_put_back(
     scenario.end("BACK")
     async with desk(chromium, site) as at:
         await goto(at, site, "?case=F0")
-        await at.has("#drawer .pill", "未确认")
+        await at.has("#drawer .badge-line", "未确认")
         await expect(at.page.locator("#drawer [data-role=shelve]")).to_have_count(0)
         await goto(at, site, "?case=C00")
         await at.page.select_option("#drawer [data-role=shelve-for]", "240")

@@ -30,7 +30,10 @@ def notice(code: str, to: str, state: str = "accepted", **more: Any) -> dict[str
 def test_who_was_told_why_somebody_was_not_and_what_comes_next() -> None:
     lost = case(CaseKind.CONNECTION_LOST, step="H1", clocks=clocks(step=("H2", 4 * 3600)))
     steps = [row("H0", "centre"), row("H1", nobody="no_contact:unit_manager")]
-    notices = [notice("H0", "centre"), notice("H0", "clinic", "dead", reason="refused_550", attempts=3)]
+    notices = [
+        notice("H0", "centre", proof={"proof": "read", "at": at(50), "source": "link"}),
+        notice("H0", "clinic", "dead", reason="refused_550", attempts=3),
+    ]
     lines = said(lost, steps, notices)
     assert lines[0] == f"{lost.case_id}: 联网中断（离线） connection lost (offline) of U1 单位U1"
     assert lines[1] == "  alarm state: unacknowledged 未确认: nobody of the centre has taken it"
@@ -38,8 +41,10 @@ def test_who_was_told_why_somebody_was_not_and_what_comes_next() -> None:
     assert "  answers for it: health, copies to T1 (no clause)" in lines
     assert lines[6:] == [
         "H0 步骤H0 Step H0: due 2026-03-04 16:00:30, taken 2026-03-04 16:00:31, told centre (clause H0)",
-        "    notice to centre (centre-1) by email: accepted 2026-03-04 16:00:40, tried 1 times",
-        "    notice to clinic (clinic-1) by email: dead 2026-03-04 16:00:40 because refused_550, tried 3 times",
+        "    notice to centre (centre-1) by email: accepted 2026-03-04 16:00:40, tried 1 times"
+        "; proven: read 2026-03-04 16:00:50 (link)",
+        "    notice to clinic (clinic-1) by email: dead 2026-03-04 16:00:40 because refused_550, tried 3 times"
+        "; nothing proven, by email could be: accepted, delivered",
         "H1 步骤H1 Step H1: due 2026-03-04 16:00:30, taken 2026-03-04 16:00:31, told nobody because "
         "no_contact:unit_manager (clause H1)",
         "next: H2 步骤H2 Step H2 at 2026-03-04 20:00:00 (4:00:00 after it was detected)",
