@@ -88,6 +88,7 @@ CREATE INDEX cases_open ON alerts.cases USING btree (opened_at, case_id) WHERE (
 CREATE INDEX cases_opened ON alerts.cases USING btree (opened_at DESC);
 CREATE INDEX cases_quiet ON alerts.cases USING btree (quiet_until) WHERE ((state = 'open'::text) AND (quiet_until IS NOT NULL));
 CREATE INDEX cases_recent_of_subject ON alerts.cases USING btree (subject_kind, subject_id, kind, closed_at DESC);
+CREATE INDEX cases_returned ON alerts.cases USING btree (closed_at DESC NULLS LAST, case_id) INCLUDE (lead_department, town, copy_departments, close_reason) WHERE ((state = 'closed'::text) AND (acknowledged_at IS NULL));
 CREATE INDEX fires_untaken ON alerts.cases USING btree (closed_at DESC) WHERE ((state = 'closed'::text) AND (kind = 'fire'::text) AND (acknowledged_at IS NULL));
 CREATE UNIQUE INDEX one_open_case_of_subject ON alerts.cases USING btree (subject_kind, subject_id, kind) WHERE (state = 'open'::text);
 
@@ -115,6 +116,85 @@ CREATE TABLE alerts.comments (
     CONSTRAINT comments_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
     CONSTRAINT comments_pkey PRIMARY KEY (case_id, number)
 );
+
+CREATE VIEW alerts.delivery_proofs AS
+ SELECT n.case_id,
+    n.notice_id,
+    'accepted'::text AS proof,
+    n.ended_at AS at,
+    n.channel AS source
+   FROM alerts.notices n
+  WHERE ((n.state = 'accepted'::text) AND (n.channel <> 'apprise'::text))
+UNION ALL
+ SELECT n.case_id,
+    n.notice_id,
+    r.proof,
+    r.at,
+    'delivery_report'::text AS source
+   FROM (alerts.notices n
+     JOIN documents.delivery_reports r ON (((r.notice_id = n.notice_id) OR (r.notice_id = n.digest_id))))
+UNION ALL
+ SELECT n.case_id,
+    n.notice_id,
+    'read'::text AS proof,
+    o.first_at AS at,
+    o.via AS source
+   FROM ((alerts.notices n
+     JOIN documents.recipients w ON (((w.document_id = n.document_id) AND (w.contact_id = n.contact_id))))
+     JOIN documents.openings o ON (((o.document_id = n.document_id) AND (o.party = w.party) AND ((o.who = ''::text) OR (o.who = n.contact_id)))))
+UNION ALL
+ SELECT n.case_id,
+    n.notice_id,
+    'acknowledged'::text AS proof,
+    r.at,
+    r.via AS source
+   FROM (alerts.notices n
+     JOIN alerts.receipts r USING (case_id, body_code))
+  WHERE (r.at >= n.created_at)
+UNION ALL
+ SELECT n.case_id,
+    n.notice_id,
+    'acknowledged'::text AS proof,
+    r.at,
+    r.via AS source
+   FROM ((alerts.notices n
+     JOIN documents.recipients w ON (((w.document_id = n.document_id) AND (w.contact_id = n.contact_id))))
+     JOIN documents.receipts r ON (((r.document_id = n.document_id) AND (r.party = w.party))))
+UNION ALL
+ SELECT n.case_id,
+    n.notice_id,
+    'acknowledged'::text AS proof,
+    t.at,
+    'taken'::text AS source
+   FROM ((alerts.notices n
+     JOIN alerts.cases c USING (case_id))
+     CROSS JOIN LATERAL ( SELECT a.at
+           FROM alerts.audit a
+          WHERE ((a.case_id = n.case_id) AND (a.action = ANY (ARRAY['acknowledged'::text, 'acknowledged_after_end'::text])))
+        UNION ALL
+         SELECT a.at
+           FROM alerts.audit_pending a
+          WHERE ((a.case_id = n.case_id) AND (a.action = ANY (ARRAY['acknowledged'::text, 'acknowledged_after_end'::text])))) t)
+  WHERE ((t.at >= n.created_at) AND (c.subject_kind <> 'body'::text) AND (((n.body_code <> c.lead_department) AND (n.body_code <> c.town)) AND (n.body_code <> c.subject_id)) AND (n.body_code <> ALL (c.copy_departments)))
+UNION ALL
+ SELECT n.case_id,
+    n.notice_id,
+    'acted'::text AS proof,
+    s.at,
+    s.via AS source
+   FROM ((alerts.notices n
+     JOIN documents.recipients w ON (((w.document_id = n.document_id) AND (w.contact_id = n.contact_id))))
+     JOIN documents.submissions s ON (((s.document_id = n.document_id) AND (s.party = w.party))))
+UNION ALL
+ SELECT n.case_id,
+    n.notice_id,
+    'acted'::text AS proof,
+    v.at,
+    'verified'::text AS source
+   FROM ((alerts.notices n
+     JOIN alerts.verifications v USING (case_id))
+     JOIN alerts.cases c USING (case_id))
+  WHERE ((v.at >= n.created_at) AND (((n.body_code <> c.lead_department) AND (n.body_code <> c.town)) AND (n.body_code <> c.subject_id)) AND (n.body_code <> ALL (c.copy_departments)));
 
 CREATE TABLE alerts.digests (
     address text NOT NULL,
@@ -227,6 +307,13 @@ CREATE TABLE alerts.partitions (
     CONSTRAINT partitions_pkey PRIMARY KEY (topic, partition)
 );
 
+CREATE TABLE alerts.quota_spent (
+    address text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    channel text NOT NULL
+);
+CREATE INDEX quota_spent_newest ON alerts.quota_spent USING btree (channel, at);
+
 CREATE TABLE alerts.receipts (
     at timestamp with time zone NOT NULL,
     body_code text NOT NULL,
@@ -262,6 +349,17 @@ CREATE TABLE alerts.seen (
     CONSTRAINT seen_pkey PRIMARY KEY (event_id)
 );
 CREATE INDEX seen_at ON alerts.seen USING btree (seen_at);
+
+CREATE TABLE alerts.shelved (
+    account text NOT NULL,
+    case_id text NOT NULL,
+    note text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    CONSTRAINT shelved_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
+    CONSTRAINT shelved_check CHECK (((until > since) AND (until <= (since + '24:00:00'::interval)))),
+    CONSTRAINT shelved_pkey PRIMARY KEY (case_id)
+);
 
 CREATE TABLE alerts.steps (
     case_id text NOT NULL,
@@ -585,6 +683,16 @@ CREATE TABLE documents.changes (
 );
 CREATE INDEX changes_unpublished ON documents.changes USING btree (at, change_id) WHERE (NOT published);
 
+CREATE TABLE documents.delivery_reports (
+    at timestamp with time zone NOT NULL,
+    mail_id text NOT NULL,
+    notice_id text NOT NULL,
+    proof text NOT NULL,
+    CONSTRAINT delivery_reports_mail_id_fkey FOREIGN KEY (mail_id) REFERENCES documents.mails(mail_id),
+    CONSTRAINT delivery_reports_pkey PRIMARY KEY (notice_id, proof),
+    CONSTRAINT delivery_reports_proof_check CHECK ((proof = ANY (ARRAY['delivered'::text, 'failed'::text])))
+);
+
 CREATE TABLE documents.documents (
     case_id text NOT NULL,
     closed_because text,
@@ -626,6 +734,21 @@ CREATE TABLE documents.files (
     media_type text NOT NULL,
     sha256 text NOT NULL,
     CONSTRAINT files_pkey PRIMARY KEY (sha256)
+);
+
+CREATE TABLE documents.mail_acts (
+    act text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    by text NOT NULL,
+    document_id text,
+    mail_id text NOT NULL,
+    number integer NOT NULL,
+    party text NOT NULL DEFAULT ''::text,
+    reason text NOT NULL DEFAULT ''::text,
+    CONSTRAINT mail_acts_act_check CHECK ((act = ANY (ARRAY['joined'::text, 'taken'::text, 'refused'::text]))),
+    CONSTRAINT mail_acts_document_id_fkey FOREIGN KEY (document_id) REFERENCES documents.documents(document_id),
+    CONSTRAINT mail_acts_mail_id_fkey FOREIGN KEY (mail_id) REFERENCES documents.mails(mail_id),
+    CONSTRAINT mail_acts_pkey PRIMARY KEY (mail_id, number)
 );
 
 CREATE TABLE documents.mail_files (
@@ -670,6 +793,19 @@ CREATE TABLE documents.mails (
     CONSTRAINT mails_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'aside'::text, 'taken'::text])))
 );
 CREATE INDEX mails_newest ON documents.mails USING btree (at DESC, mail_id);
+CREATE INDEX mails_waiting ON documents.mails USING btree (at DESC, mail_id) WHERE (state = 'waiting'::text);
+
+CREATE TABLE documents.openings (
+    document_id text NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    party text NOT NULL,
+    via text NOT NULL,
+    who text NOT NULL,
+    CONSTRAINT openings_document_id_fkey FOREIGN KEY (document_id) REFERENCES documents.documents(document_id),
+    CONSTRAINT openings_pkey PRIMARY KEY (document_id, party, via, who),
+    CONSTRAINT openings_via_check CHECK ((via = ANY (ARRAY['link'::text, 'console'::text])))
+);
 
 CREATE TABLE documents.partitions (
     next_offset bigint NOT NULL DEFAULT 0,
@@ -1166,6 +1302,33 @@ CREATE VIEW rules.visibility_now AS
             ELSE visibility
         END AS visibility
    FROM rules.partitions;
+
+CREATE OR REPLACE FUNCTION alerts.alarm_facts(c alerts.cases)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE
+AS $function$
+    SELECT CASE WHEN c.state = 'closed' THEN 1 ELSE 0 END
+         + CASE WHEN c.acknowledged_at IS NULL THEN 0 ELSE 2 END
+         + CASE WHEN c.kind IN ('fire', 'unreadable_alarm', 'unregistered_alarm') THEN 4 ELSE 0 END
+         + CASE WHEN c.state = 'closed' THEN CASE WHEN c.close_reason = 'registry' THEN 64 ELSE 0 END
+           ELSE
+             CASE WHEN EXISTS (SELECT FROM alerts.shelved s
+                               WHERE s.case_id = c.case_id AND s.until > now() AND s.since >= c.detected_at)
+                  THEN 8 ELSE 0 END
+           + CASE WHEN c.common_case_id IS NOT NULL AND coalesce(c.held_until > now(), false)
+                    OR c.subject_kind = 'unit' AND EXISTS (
+                         SELECT FROM registry.adjustments a
+                         WHERE a.state IN ('approved', 'ended') AND a.what = 'maintenance' AND a.unit_id = c.subject_id
+                           AND a.system IS NULL AND a.trouble IS NULL AND a.starts_at <= now() AND a.ends_at > now())
+                  THEN 16 ELSE 0 END
+           + CASE WHEN c.subject_kind = 'unit' AND EXISTS (
+                         SELECT FROM rules.units u
+                         WHERE u.unit_id = c.subject_id AND u.connection IN ('exempt', 'retired'))
+                  THEN 32 ELSE 0 END
+           END
+$function$
+;
 
 CREATE OR REPLACE FUNCTION alerts.case_subject()
  RETURNS trigger

@@ -424,6 +424,12 @@ class Pack(Wire):
     guarded: tuple[GuardedTime, ...] = Field(
         default=(), max_length=100, exclude_if=_is_empty, description="days on which clocks run faster"
     )
+    un_acknowledge_s: dict[Identifier, Annotated[float, Field(ge=60, le=YEAR_S)]] = Field(
+        default={},
+        max_length=100,
+        exclude_if=_is_empty,
+        description="by kind of case: taken and not over after so long, it is nobody's again; without, it stays taken",
+    )
     single_approval: SingleApproval = SingleApproval()
     publication: Publication = Field(default=Publication(), description="figures and findings of closed periods")
 

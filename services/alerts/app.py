@@ -129,7 +129,10 @@ class Alerts:
 
     def _status(self, pools: Pools) -> StatusServer:
         acknowledgements = AcknowledgementService(
-            store=PostgresCaseStore(pools.work), clock=self._parts.clock, pace=self._parts.composer.pace
+            store=PostgresCaseStore(pools.work),
+            directory=self._parts.directory,
+            clock=self._parts.clock,
+            pace=self._parts.composer.pace,
         )
 
         async def acknowledge(case_id: CaseId, request: Acknowledge) -> Reply:

@@ -8,7 +8,7 @@ from services.alerts.domain.case.lifecycle import Action
 from services.alerts.domain.delivery.attempts import NEVER_AGAIN, DeliveryState
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.synthetic import RunOutcome
-from services.kernel.words import BY_TELEPHONE, Channel
+from services.kernel.words import BY_TELEPHONE, AlarmState, Channel
 
 _FIRE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
@@ -115,6 +115,14 @@ class AlertsMetrics:
         self.open_cases = Gauge(
             "firenet_alerts_open_cases", "Open cases in the database", ["kind", "department"], registry=registry
         )
+        self.alarm_states = Gauge(
+            "firenet_alerts_cases_in_alarm_state",
+            "Cases by their state of ISA-18.2; returned unacknowledged at most 10000, normal none",
+            ["state"],
+            registry=registry,
+        )
+        for alarm_state in AlarmState:
+            self.alarm_states.labels(alarm_state)
         self.waiting = Gauge(
             "firenet_alerts_notices_waiting",
             "Notices in the outbox that have not ended",

@@ -14,8 +14,9 @@ from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.case.subject import Subject, SubjectFacts
 from services.alerts.domain.case.who import Who
-from services.alerts.domain.case.work import Comment, Owner, Verified, Work
+from services.alerts.domain.case.work import Comment, Owner, Shelved, Verified, Work
 from services.alerts.domain.delivery.attempts import Outcome, Verdict
+from services.alerts.domain.delivery.budgets import Quota
 from services.alerts.domain.delivery.consent import SendDecision
 from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.documents import (
@@ -47,7 +48,7 @@ from services.alerts.domain.noise.digest import (
 from services.alerts.domain.routing.contacts import Address, Telephones
 from services.alerts.domain.routing.recipients import AddressBook
 from services.alerts.domain.synthetic import Run, RunResult, Stage
-from services.kernel.words import Channel, Purpose, Recipient, Verification
+from services.kernel.words import Channel, ClockKind, Purpose, Recipient, Verification
 
 E_contra = TypeVar("E_contra", contravariant=True)
 
@@ -89,6 +90,8 @@ class Changes:
     released: list[CaseId] = field(default_factory=list)
     comments: list[Comment] = field(default_factory=list)
     verified: list[Verified] = field(default_factory=list)
+    shelved: dict[CaseId, Shelved] = field(default_factory=dict)
+    unshelved: list[CaseId] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
 
     def put(self, case: Case) -> None:
@@ -117,7 +120,7 @@ class Changes:
     @property
     def work(self) -> bool:
         """Say whether somebody's work on a case is among it."""
-        return bool(self.owned or self.released or self.comments or self.verified)
+        return bool(self.owned or self.released or self.comments or self.verified or self.shelved or self.unshelved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +194,8 @@ class CaseTransaction(IntakeTransaction, Protocol):
         """Return and lock the open and the last closed case of each key, and the cases of `case_ids`."""
         ...
 
-    async def due(self, now: datetime, limit: int) -> list[Case]:
-        """Return and lock up to `limit` open cases whose next step is due, earliest first, skipping locked ones."""
+    async def due(self, now: datetime, limit: int, kind: ClockKind = ClockKind.STEP) -> list[Case]:
+        """Return and lock up to `limit` open cases whose clock is due, earliest first, skipping locked ones."""
         ...
 
     async def calendar_versions(self) -> Sequence[str]:
@@ -356,6 +359,8 @@ class ClaimRequest:
     """Which notices to take: at most `limit` are looked at, longest waiting first, and `choose` picks among them.
 
     `leases` says per channel how long one is ours. By the channels of `but_retries` only first attempts are looked at.
+    Of a channel with a quota what all processes have begun within a day is counted; beyond it a notice waits. A lane of
+    fires has none.
     """
 
     fire: bool
@@ -366,6 +371,7 @@ class ClaimRequest:
     choose: Callable[[Sequence[Due]], Sequence[Due]]
     leases: Mapping[Channel, timedelta]
     but_retries: Sequence[Channel] = ()
+    quotas: Mapping[Channel, Quota] = field(default_factory=dict)
 
 
 class Tray(Protocol):
@@ -586,6 +592,14 @@ class CaseWork(Protocol):
     async def comment(self, case_id: CaseId, who: Who, text: str) -> Reply: ...
 
     async def verify(self, case_id: CaseId, who: Who, finding: Verification, note: str) -> Reply: ...
+
+    async def shelve(self, case_id: CaseId, who: Who, span: timedelta, note: str) -> Reply: ...
+
+    async def unshelve(self, case_id: CaseId, who: Who) -> Reply: ...
+
+    async def escalate(self, case_id: CaseId, who: Who, note: str) -> Reply: ...
+
+    async def merge(self, case_id: CaseId, into: CaseId, who: Who) -> Reply: ...
 
 
 class AuditLog(Protocol):

@@ -137,6 +137,12 @@ class AlertsSettings(KeepingSettings):
         pattern=r"^[^@\s<>]+@[^@\s<>]+$",
         description="address that answers to our e-mail go to (Reply-To); none: to its sender",
     )
+    mail_bounces_to: Annotated[str | None, BeforeValidator(lambda address: address or None)] = Field(
+        default=None,
+        pattern=r"^[^@\s<>]+@[^@\s<>]+$",
+        description="address that mail servers report to (sender of the envelope), one that documents reads by IMAP: "
+        "then reports of success are asked for too; none: to the sender of e-mail",
+    )
     sms_gateway: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = Field(
         default=None,
         description="JSON file of the account at a provider of text messages: key, approved templates, quotas "

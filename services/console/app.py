@@ -37,7 +37,7 @@ from services.console.settings import ConsoleSettings
 from services.console.worker.accounts import AccountDesk
 from services.console.worker.adjustments import AdjustmentDesk
 from services.console.worker.authentication import Authenticator, LoginLimits
-from services.console.worker.documents import DocumentDesk, LinkThrottle
+from services.console.worker.documents import DocumentDesk, LinkThrottle, MailDesk
 from services.console.worker.history import HistoryService
 from services.console.worker.live import LiveBounds, LiveHub
 from services.console.worker.names import NameKeeper
@@ -114,6 +114,7 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
             commands=commands,
             refusals=RefusalService(book, orders, clock),
             documents=DocumentDesk(documents),
+            mails=MailDesk(documents),
             links=LinkParts(documents, LinkThrottle(clock)),
             histories=HistoryService(PostgresHistory(pool)),
             reports=ReportService(PostgresReports(pool), documents, clock),

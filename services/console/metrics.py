@@ -12,7 +12,9 @@ from services.kernel.ratio import Ratio, floored
 
 REQUEST_OUTCOMES = ("ok", "client_error", "server_error")
 ACCOUNT_ACTS = ("password", "sign_out", "create", "edit", "reset", "disable")
-CASE_ACTS = ("acknowledge_all", "own", "release", "comment", "verify")
+CASE_ACTS = (
+    "acknowledge_all", "own", "release", "comment", "verify", "shelve", "unshelve", "escalate", "merge",
+)  # fmt: skip
 
 
 class Metrics:
@@ -73,6 +75,12 @@ class Metrics:
             registry=registry,
         )
         outcomes = ("ok", "not_allowed", "same_person", "not_waiting", "bad_adjustment", "registry_unavailable")
+        self.mail_acts = Counter(
+            "firenet_console_mail_acts_total",
+            "Mails that came as answers: joined to a document, taken as a reply, refused",
+            ["act", "outcome"],
+            registry=registry,
+        )
         self.document_acts = Counter(
             "firenet_console_document_acts_total",
             "Signatures, replies, decisions and taken back links of signed-in accounts",
@@ -95,6 +103,7 @@ class Metrics:
         _at_zero(self.logins, (attempt.value for attempt in SignIn))
         _at_zero(self.acknowledgements, ("ok", "not_found", "conflict", "alerts_unavailable"))
         _at_zero(self.case_acts, CASE_ACTS, ("ok", "not_found", "conflict", "alerts_unavailable"))
+        _at_zero(self.mail_acts, ("join", "take", "refuse"), ("ok", "refused"))
         _at_zero(self.document_acts, ("sign", "submit", "decide", "revoke"), ("ok", "refused"))
         _at_zero(self.requests, REQUEST_OUTCOMES)
         _at_zero(self.events, ("snapshot", "update", "beat"))

@@ -1,5 +1,5 @@
 """`python -m services.documents` serves until SIGTERM or SIGINT; `number` enters what an issuer gave its draft, `mails`
-shows answers that came by mail, takes one as a party's reply or sets it aside."""
+shows answers that came by mail, joins one to its document, takes it as a party's reply or sets it aside."""
 
 import argparse
 import asyncio
@@ -40,7 +40,11 @@ def _parser() -> argparse.ArgumentParser:
     taken.add_argument("--party", required=True, help="body or part in the unit that it is from, as you have made sure")
     aside = mails.add_parser("aside", help="say that it is no reply; it is kept")
     aside.add_argument("mail", help="its id")
-    for one in (taken, aside):
+    aside.add_argument("--reason", required=True, help="why it is none")
+    joined = mails.add_parser("join", help="say which document it answers; it waits then")
+    joined.add_argument("mail", help="its id")
+    joined.add_argument("document", help="id or number of the document")
+    for one in (taken, aside, joined):
         one.add_argument("--by", required=True, help="who decides it")
     return parser
 
@@ -65,8 +69,10 @@ async def _mails(settings: DocumentsSettings, arguments: argparse.Namespace) -> 
                     print(f"    {row['sender_name']} <{row['sender']}>  {row['subject']}  ({row['files']} files)")
             elif arguments.act == "take":
                 await desk.take(arguments.mail, arguments.party, arguments.by)
+            elif arguments.act == "join":
+                await desk.join(arguments.mail, arguments.document, arguments.by)
             else:
-                await desk.set_aside(arguments.mail, arguments.by)
+                await desk.set_aside(arguments.mail, arguments.by, arguments.reason)
     except NotFound:
         print("no such mail that waits, or its document did not go to this party", file=sys.stderr)
         return 2

@@ -10,6 +10,7 @@ from schemas.topics import REQUESTS
 from services.documents.adapters.http_api import DocumentsApi, build_api
 from services.documents.adapters.imap_box import ImapMailbox, MailboxAddress
 from services.documents.adapters.kafka_documents import KafkaDocumentStream
+from services.documents.adapters.mail_api import MailApi
 from services.documents.adapters.postgres_correspondence import PostgresCorrespondences
 from services.documents.adapters.postgres_documents import PostgresDocuments
 from services.documents.adapters.postgres_mails import PostgresMails
@@ -124,14 +125,17 @@ async def run(settings: DocumentsSettings, stop: Stop) -> None:
         )
         has_api = bool(settings.api_token.get_secret_value())
         documents_api = DocumentsApi(correspondences, correspondence, clock)
-        api = build_api(settings.api_token, documents_api, ReportApi(typesetter)) if has_api else None
+        mail_store = PostgresMails(pool)
+        mail_api = MailApi(mail_store, MailDesk(store=mail_store, clock=clock, wake=publishing.wake))
+        reports = ReportApi(typesetter)
+        api = build_api(settings.api_token, documents_api, reports, mail_api) if has_api else None
         status = StatusServer(settings.http_host, settings.http_port, lambda: readiness(health), prometheus, api)
         mailbox = mailbox_of(settings)
         mails: dict[str, Coroutine[Any, Any, None]] = {}
         if mailbox is not None:
             health.expect("mails")
             ours = frozenset(address.lower() for address in settings.mail_from)
-            intake = MailIntake(mailbox=mailbox, store=PostgresMails(pool), metrics=metrics, clock=clock, ours=ours)
+            intake = MailIntake(mailbox=mailbox, store=mail_store, metrics=metrics, clock=clock, ours=ours)
             mails = {"mails": intake.run(settings.imap_every_s, lambda: health.beat("mails"), stop)}
         get_logger().info("documents_started", instance=settings.instance)
         try:

@@ -129,6 +129,16 @@ class InboxQuery:
     limit: int = 50
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Who looked at a document: by its link (`who`: the contact), or on the page of an account (`who`: "")."""
+
+    document_id: str
+    party: str
+    via: str
+    who: str = ""
+
+
 class CorrespondenceStore(Protocol):
     """What becomes of documents. Every method raises StoreUnavailable."""
 
@@ -138,6 +148,10 @@ class CorrespondenceStore(Protocol):
 
     async def party_of_link(self, document_id: str, contact_id: str) -> str | None:
         """Return for whom this contact got the document; None when it did not, or its link was taken back."""
+        ...
+
+    async def opened(self, opening: Opening, now: datetime) -> None:
+        """Write down that a party it went to looked at a document: when first, and when last."""
         ...
 
     async def revoke(self, document_id: str, contact_id: str, by: str, now: datetime) -> bool:
@@ -303,14 +317,28 @@ class MailStore(Protocol):
         """Write a mail down, joined to its document; return what it is, None when it is there already."""
         ...
 
-    async def mails(self, *, everything: bool, limit: int) -> Sequence[dict[str, Any]]:
+    async def mails(self, *, everything: bool, limit: int, offset: int = 0) -> Sequence[dict[str, Any]]:
         """Return the mails that wait, or all, newest first."""
         ...
 
-    async def take(self, mail_id: str, by: str, now: datetime, step: TakeReply) -> None:
+    async def waiting(self) -> int:
+        """Return how many mails wait."""
+        ...
+
+    async def mail(self, mail_id: str) -> dict[str, Any] | None:
+        """Return one with its text, files (without their content), what was done to it, and who was asked."""
+        ...
+
+    async def file(self, mail_id: str, place: int) -> Upload | None: ...
+
+    async def join(self, mail_id: str, document: str, by: str, now: datetime) -> None:
+        """Write that a mail answers the document of this id or number, and waits. Raises NotFound, NotPossible."""
+        ...
+
+    async def take(self, mail_id: str, party: str, by: str, now: datetime, step: TakeReply) -> None:
         """Write what `step` makes of a waiting mail, and that it is taken. Raises NotFound, and what `step` raises."""
         ...
 
-    async def set_aside(self, mail_id: str, by: str, now: datetime) -> None:
-        """Write that a waiting mail is no reply. Raises NotFound."""
+    async def set_aside(self, mail_id: str, by: str, now: datetime, reason: str) -> None:
+        """Write that a waiting mail is no reply, and why. Raises NotFound."""
         ...

@@ -374,6 +374,40 @@ class Channel(StrEnum):
     APPRISE = "apprise"
 
 
+class Proof(StrEnum):
+    """What is proven of a notice, the weakest first; `failed` is what a mail server said after it had accepted it.
+
+    `accepted`: the channel's other side took it. `delivered`: a server says that the mailbox has it. `read`: its link,
+    or its document in the console, was opened; a scanner of mails opens links too. `acknowledged`: its addressee
+    signed, or brigade or centre took the case. `acted`: a reply was handed in, or somebody found whether the alarm was
+    one.
+    """
+
+    ACCEPTED = "accepted"
+    FAILED = "failed"
+    DELIVERED = "delivered"
+    READ = "read"
+    ACKNOWLEDGED = "acknowledged"
+    ACTED = "acted"
+
+
+PROOFS_BY_STRENGTH = tuple(Proof)
+"""Weakest first: a report that a mail failed says more than that it was accepted."""
+
+PROVEN_BY_CHANNEL = {
+    Channel.EMAIL: frozenset({Proof.ACCEPTED, Proof.DELIVERED, Proof.FAILED}),
+    Channel.WEBHOOK: frozenset({Proof.ACCEPTED}),
+    Channel.ROBOT: frozenset({Proof.ACCEPTED}),
+    Channel.MQTT: frozenset({Proof.ACCEPTED}),
+    Channel.SMS: frozenset({Proof.ACCEPTED}),
+    Channel.VOICE: frozenset({Proof.ACCEPTED}),
+    Channel.APPRISE: frozenset[Proof](),
+}
+"""What a channel itself can prove; whatever is above that, people prove by what they do, whichever way it came.
+
+Apprise only hands over. Receipts of providers of text messages and calls are not taken in.
+"""
+
 BY_TELEPHONE = frozenset({Channel.SMS, Channel.VOICE})
 """Channels that somebody pays for by the notice, and that only approved templates may leave by."""
 
@@ -477,10 +511,10 @@ class DocumentEvent(StrEnum):
 
 
 class ClockKind(StrEnum):
-    """What a case waits for, side by side, at most once each; the clock of a kind that nothing sets yet never runs.
+    """What a case waits for, side by side, at most once each.
 
     `step`: the next step of its ladder falls due. `reply`: an answer to a letter is wanted by then (回函), `receipt`:
-    the sign that the letter arrived (签收). `un_acknowledge`: an acknowledgement lapses.
+    the sign that the letter arrived (签收). `un_acknowledge`: what somebody took and did not end is nobody's again.
     """
 
     STEP = "step"
@@ -530,6 +564,23 @@ class CaseEvent(StrEnum):
     REOPENED = "reopened"
     COMPONENT_ADDED = "component_added"
     COMPONENT_ENDED = "component_ended"
+
+
+class AlarmState(StrEnum):
+    """Where a case stands by ISA-18.2, as one of seven; `kernel.alarm_state` says which.
+
+    `returned_unacknowledged`: came back to normal before anybody took it. `shelved`: a person put it out of sight, for
+    a while. `suppressed_by_design`: explained by a common cause, or in an approved maintenance. `out_of_service`: its
+    unit is exempt or retired. `normal`: over, and nobody has to see it.
+    """
+
+    UNACKNOWLEDGED = "unacknowledged"
+    ACKNOWLEDGED = "acknowledged"
+    RETURNED_UNACKNOWLEDGED = "returned_unacknowledged"
+    SHELVED = "shelved"
+    SUPPRESSED_BY_DESIGN = "suppressed_by_design"
+    OUT_OF_SERVICE = "out_of_service"
+    NORMAL = "normal"
 
 
 class Verification(StrEnum):

@@ -1,5 +1,6 @@
 """Case store and outbox in memory: the same promises as the PostgreSQL ones, held by the same contract suite."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
@@ -11,9 +12,10 @@ from services.alerts.domain.case.case import Case, begun_last
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.seen import fresh_among, remembered
 from services.alerts.domain.case.subject import Subject
-from services.alerts.domain.case.work import Comment, Owner, Verified, Work
+from services.alerts.domain.case.work import Comment, Owner, Shelved, Verified, Work
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
-from services.alerts.domain.delivery.consent import may_send_notice
+from services.alerts.domain.delivery.budgets import DAY, LOOK_AGAIN, Quota, Spent
+from services.alerts.domain.delivery.consent import SendDecision, may_send_notice
 from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.documents import (
     AwaitingNotice,
@@ -86,6 +88,8 @@ class Tables:
     owners: dict[CaseId, Owner] = field(default_factory=dict)
     comments: list[Comment] = field(default_factory=list)
     verified: list[Verified] = field(default_factory=list)
+    shelved: dict[CaseId, Shelved] = field(default_factory=dict)
+    spent: list[tuple[Channel, str, datetime]] = field(default_factory=list)
 
     def copied(self) -> "Tables":
         return Tables(
@@ -102,6 +106,8 @@ class Tables:
             dict(self.owners),
             list(self.comments),
             list(self.verified),
+            dict(self.shelved),
+            list(self.spent),
         )
 
 
@@ -130,11 +136,12 @@ class MemoryTransaction:
     async def book(self, keys: Collection[tuple[Subject, CaseKind]], case_ids: Collection[CaseId]) -> CaseBook:
         return CaseBook.of(self._t.cases.values(), keys, case_ids)
 
-    async def due(self, now: datetime, limit: int) -> list[Case]:
+    async def due(self, now: datetime, limit: int, kind: ClockKind = ClockKind.STEP) -> list[Case]:
+        clocks = [(case.clocks.running.get(kind), case) for case in self._t.cases.values() if case.is_open]
         due = [
-            case for case in self._t.cases.values() if case.is_open and case.next_step_at and case.next_step_at <= now
+            (clock.due_at, case.case_id, case) for clock, case in clocks if clock is not None and clock.due_at <= now
         ]
-        return sorted(due, key=lambda case: case.next_step_at or now)[:limit]
+        return [case for _, _, case in sorted(due)[:limit]]
 
     async def calendar_versions(self) -> Sequence[str]:
         found = {clock.calendar_version for case in self._t.cases.values() for clock in case.clocks.running.values()}
@@ -182,7 +189,13 @@ class MemoryTransaction:
             owner if owner and owner.until > now else None,
             sum(one.case_id == case_id for one in self._t.comments),
             sum(one.case_id == case_id for one in self._t.verified),
+            self._shelved_until(case_id, now),
         )
+
+    def _shelved_until(self, case_id: CaseId, now: datetime) -> datetime | None:
+        shelved = self._t.shelved.get(case_id)
+        holds = shelved is not None and shelved.until > now and shelved.since >= self._t.cases[case_id].detected_at
+        return shelved.until if shelved is not None and holds else None
 
     async def owned_by(self, account: str, now: datetime) -> list[CaseId]:
         return sorted(
@@ -313,6 +326,9 @@ class MemoryTransaction:
         self._t.owners |= changes.owned
         for case_id in changes.released:
             self._t.owners.pop(case_id, None)
+        self._t.shelved |= changes.shelved
+        for case_id in changes.unshelved:
+            self._t.shelved.pop(case_id, None)
         self._t.comments.extend(changes.comments)
         self._t.verified.extend(changes.verified)
         self._t.audit.extend(changes.audit)
@@ -529,11 +545,24 @@ class MemoryStore:
             row.state = "pending" if consent.wait_until else "cancelled"
             row.next_attempt_at = consent.wait_until
             return Refused(notice.notice_id, notice.case_id, consent)
+        quota = request.quotas.get(notice.to.channel)
+        if quota is not None and not self._spend(notice.to, quota, request.now):
+            row.reason, row.next_attempt_at = Reason.QUOTA, request.now + LOOK_AGAIN
+            return Refused(notice.notice_id, notice.case_id, SendDecision(Reason.QUOTA, row.next_attempt_at))
         if notice.first and not case.is_open:
             notice = row.notice = self.retell(notice, case)
         row.state, row.attempts = "sending", row.attempts + 1
         row.next_attempt_at = request.now + request.leases[notice.to.channel]
         return replace(Ready.of(notice, case, row.attempts), files=self._files(notice))
+
+    def _spend(self, to: Address, quota: Quota, now: datetime) -> bool:
+        self.tables.spent = [one for one in self.tables.spent if one[2] > now - DAY]
+        if not Spent(Counter((channel, where) for channel, where, _ in self.tables.spent)).spend(
+            to.channel, to.address, quota
+        ):
+            return False
+        self.tables.spent.append((to.channel, to.address, now))
+        return True
 
     def _files(self, notice: Notice) -> tuple[File, ...]:
         issued = self.tables.issued.get(notice.request_id) if notice.request_id else None

@@ -25,8 +25,7 @@ from services.console.domain.rates import LIVE_RATE, RateCounts
 from services.console.domain.units import Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
 from services.console.domain.viewer import Slice, Username, Viewer
 from services.kernel.policy import Target
-from services.kernel.words import FileKind, Language, Verification, VisibilityState
-from services.runtime.clock import SystemClock
+from services.kernel.words import AlarmState, FileKind, Language, Verification, VisibilityState
 
 T0 = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 RANK: tuple[Callable[[UnitRow], bool], ...] = (
@@ -138,7 +137,9 @@ class FakeReadModel:
         await self._read("cases")
         here = [case for case in self.all_cases if slice_.holds(case.lead_department, case.copy_departments, case.town)]
         opened = [case for case in here if case.state == "open"]
-        asked = sorted((_placed(case, query) for case in here if _wanted(case, query)), key=itemgetter(0))
+        asked = sorted(
+            (_placed(case, query) for case in here if _wanted(case, query, whole=slice_.whole)), key=itemgetter(0)
+        )
         rest = [
             (key, place, case) for key, place, case in asked if query.after is None or key > _key(query.after, query)
         ]
@@ -146,6 +147,8 @@ class FakeReadModel:
         return CaseList(
             len(opened), sum(case.acknowledged_at is None for case in opened), 0,
             tuple(case for _, _, case in page), len(asked), str(page[-1][1]) if more else None,
+            sum(case.shelved is not None for case in opened),
+            sum(case.alarm_state is AlarmState.RETURNED_UNACKNOWLEDGED for case in here) if slice_.whole else 0,
         )  # fmt: skip
 
     async def case(self, slice_: Slice, case_id: str) -> CaseDetail:
@@ -170,12 +173,7 @@ class FakeReadModel:
             for case in self.all_cases
             if case.kind == "fire" and slice_.holds(case.lead_department, case.copy_departments, case.town)
         ]
-        recent = SystemClock().now() - timedelta(hours=24)
-        ended = [
-            case
-            for case in mine
-            if slice_.whole and case.acknowledged_at is None and case.closed_at and case.closed_at > recent
-        ]
+        ended = [case for case in mine if slice_.whole and case.acknowledged_at is None and case.closed_at]
         return tuple(
             Fire(
                 case.unit_id or "", case.case_id, case.unit_name, "", "", case.town, case.effective_at, None, None,
@@ -220,10 +218,13 @@ class FakeReadModel:
             raise DataUnavailable("away")
 
 
-def _wanted(case: CaseRow, query: CaseQuery) -> bool:
+def _wanted(case: CaseRow, query: CaseQuery, *, whole: bool) -> bool:
+    hides = whole and query.alarm_state is None and query.view in (CaseView.OPEN, CaseView.UNTAKEN)
     text = query.text.lower()
     return (
-        case.state == ("closed" if query.view is CaseView.CLOSED else "open")
+        case.state == ("closed" if query.of_closed else "open")
+        and (query.alarm_state is None or case.alarm_state is query.alarm_state)
+        and (not hides or case.shelved is None)
         and (query.view is not CaseView.UNTAKEN or case.acknowledged_at is None)
         and (query.view is not CaseView.MINE or (case.owner is not None and case.owner.account == query.reader))
         and (not query.kinds or case.kind in query.kinds)
@@ -237,7 +238,7 @@ def _wanted(case: CaseRow, query: CaseQuery) -> bool:
 def _placed(case: CaseRow, query: CaseQuery) -> tuple[tuple[object, ...], CasePlace, CaseRow]:
     urgency = {"fire": 0, "unreadable_alarm": 1, "unregistered_alarm": 1}.get(case.kind, 2)
     rank = urgency * 4 + (case.acknowledged_at is not None) * 2 + (case.kind != "common_cause")
-    at = case.closed_at if query.view is CaseView.CLOSED else case.opened_at
+    at = case.closed_at if query.of_closed else case.opened_at
     assert at is not None
     place = CasePlace(rank, case.next_step_at, at, case.case_id)
     return _key(place, query), place, case
@@ -245,7 +246,7 @@ def _placed(case: CaseRow, query: CaseQuery) -> tuple[tuple[object, ...], CasePl
 
 def _key(place: CasePlace, query: CaseQuery) -> tuple[object, ...]:
     at = place.at.timestamp()
-    if query.view is CaseView.CLOSED:
+    if query.of_closed:
         return (-at, place.case_id)
     if query.sort is CaseSort.NEWEST:
         return (-at, [-ord(char) for char in place.case_id])
@@ -459,6 +460,18 @@ class FakeCommands:
 
     async def verify(self, case_id: str, viewer: Viewer, finding: Verification, note: str) -> None:
         self._do(case_id, viewer, f"{finding} {note}")
+
+    async def shelve(self, case_id: str, viewer: Viewer, minutes: int, note: str) -> None:
+        self._do(case_id, viewer, f"shelve {minutes} {note}")
+
+    async def unshelve(self, case_id: str, viewer: Viewer) -> None:
+        self._do(case_id, viewer, "unshelve")
+
+    async def escalate(self, case_id: str, viewer: Viewer, note: str) -> None:
+        self._do(case_id, viewer, f"escalate {note}")
+
+    async def merge(self, case_id: str, viewer: Viewer, into: str) -> None:
+        self._do(case_id, viewer, f"merge {into}")
 
     async def sign_off(self, viewer: Viewer) -> None:
         self._do("", viewer, "sign_off")

@@ -22,6 +22,7 @@ from services.documents.domain.uploads import Upload
 from services.documents.ports import (
     Arrived,
     InboxQuery,
+    Opening,
     PartitionClaim,
     Position,
     Rendered,
@@ -231,6 +232,9 @@ class MemoryCorrespondences:
         found = (one for one in stands.recipients if one.contact_id == contact_id) if stands else iter(())
         return next((one.party for one in found if one.revoked_at is None), None)
 
+    async def opened(self, opening: Opening, now: datetime) -> None:
+        raise NotImplementedError
+
     async def revoke(self, document_id: str, contact_id: str, by: str, now: datetime) -> bool:
         if await self.party_of_link(document_id, contact_id) is None:
             return False
@@ -306,13 +310,25 @@ class MemoryMails:
         self.kept.append(mail)
         return mail.sort
 
-    async def mails(self, *, everything: bool, limit: int) -> Sequence[dict[str, Any]]:
+    async def mails(self, *, everything: bool, limit: int, offset: int = 0) -> Sequence[dict[str, Any]]:
         raise NotImplementedError
 
-    async def take(self, mail_id: str, by: str, now: datetime, step: TakeReply) -> None:
+    async def waiting(self) -> int:
         raise NotImplementedError
 
-    async def set_aside(self, mail_id: str, by: str, now: datetime) -> None:
+    async def mail(self, mail_id: str) -> dict[str, Any] | None:
+        raise NotImplementedError
+
+    async def file(self, mail_id: str, place: int) -> Upload | None:
+        raise NotImplementedError
+
+    async def join(self, mail_id: str, document: str, by: str, now: datetime) -> None:
+        raise NotImplementedError
+
+    async def take(self, mail_id: str, party: str, by: str, now: datetime, step: TakeReply) -> None:
+        raise NotImplementedError
+
+    async def set_aside(self, mail_id: str, by: str, now: datetime, reason: str) -> None:
         raise NotImplementedError
 
 

@@ -6,6 +6,7 @@ from typing import Any, assert_never
 
 from psycopg.rows import dict_row
 
+from services.alerts.adapters.case_reader import alarm_state_of
 from services.alerts.adapters.letter_writer import KIND_EN, KIND_ZH
 from services.alerts.adapters.postgres_cases import PostgresCaseTransaction, transaction_on
 from services.alerts.adapters.statements import SQL
@@ -23,6 +24,7 @@ from services.alerts.domain.escalation.triggers import (
 )
 from services.alerts.domain.ids import CaseId
 from services.kernel.calendar import CHINA
+from services.kernel.words import PROOFS_BY_STRENGTH, PROVEN_BY_CHANNEL, AlarmState, Channel, ClockKind, Proof
 from services.runtime.postgres import Pool
 
 Rows = Sequence[Mapping[str, Any]]
@@ -34,15 +36,30 @@ async def explain_case(pool: Pool, case_id: CaseId) -> list[str] | None:
         case = await PostgresCaseTransaction(connection).case(case_id)
         if case is None:
             return None
+        state = await alarm_state_of(connection, case_id)
         steps = await (await cursor.execute(SQL["steps_of_case"], (case_id,))).fetchall()
         notices = await (await cursor.execute(SQL["notices_of_case"], (case_id,))).fetchall()
-    return list(explained(case, steps, notices))
+        proofs = await (await cursor.execute(SQL["proofs_of_case"], (case_id, list(PROOFS_BY_STRENGTH)))).fetchall()
+    best = {row["notice_id"]: row for row in proofs}
+    return list(explained(case, state, steps, [{**row, "proof": best.get(row["notice_id"])} for row in notices]))
 
 
-def explained(case: Case, steps: Rows, notices: Rows) -> Iterator[str]:
-    """Yield the lines of a case from the case, its steps taken and its notices."""
+ALARM_STATES = {
+    AlarmState.UNACKNOWLEDGED: "unacknowledged 未确认: nobody of the centre has taken it",
+    AlarmState.ACKNOWLEDGED: "acknowledged 已确认",
+    AlarmState.RETURNED_UNACKNOWLEDGED: "returned unacknowledged 恢复未确认: over before anybody took it",
+    AlarmState.SHELVED: "shelved 已搁置: put out of sight by a person, for a while",
+    AlarmState.SUPPRESSED_BY_DESIGN: "suppressed by design 按设计抑制: common cause or approved maintenance",
+    AlarmState.OUT_OF_SERVICE: "out of service 停用: the unit is exempt or retired",
+    AlarmState.NORMAL: "normal 正常: over, and seen",
+}
+
+
+def explained(case: Case, state: AlarmState, steps: Rows, notices: Rows) -> Iterator[str]:
+    """Yield the lines of a case from the case, its state of ISA-18.2, its steps taken and its notices."""
     facts = case.facts
     yield f"{case.case_id}: {KIND_ZH[case.kind]} {KIND_EN[case.kind]} of {facts.subject.id} {facts.name}".rstrip()
+    yield f"  alarm state: {ALARM_STATES[state]}"
     yield f"  since {_at(case.effective_at)}, detected {_at(case.detected_at)}; {case.clause}"
     yield f"  proof: {case.proof.topic}[{case.proof.partition}] offset {case.proof.offset}, finding {case.finding_id}"
     pack = f"{case.pack_id} version {case.pack_version}" if case.pack_id else "no policy pack has a ladder for it"
@@ -60,6 +77,9 @@ def explained(case: Case, steps: Rows, notices: Rows) -> Iterator[str]:
     )
     if case.acknowledged is not None:
         yield f"taken by {case.acknowledged.by} {_at(case.acknowledged.at)}: {case.acknowledged.note}".rstrip(": ")
+    lapses = case.clocks.running.get(ClockKind.UN_ACKNOWLEDGE)
+    if lapses is not None:
+        yield f"  nobody's again {_at(lapses.due_at)}, unless it is over by then"
     yield _next(case)
 
 
@@ -76,8 +96,18 @@ def _step(case: Case, row: Mapping[str, Any], notices: Rows) -> Iterator[str]:
         kind = "all-clear" if notice["purpose"] == "all_clear" else "notice"
         yield (
             f"    {kind} to {notice['body_code']} ({notice['contact_id']}) by {notice['channel']}: "
-            f"{notice['state']}{ended}{reason}, tried {notice['attempts']} times{digest}"
+            f"{notice['state']}{ended}{reason}, tried {notice['attempts']} times{digest}{_proven(notice)}"
         )
+
+
+def _proven(notice: Mapping[str, Any]) -> str:
+    """Return what is proven of a notice, else what its channel could prove."""
+    proof = notice.get("proof")
+    if proof is not None:
+        return f"; proven: {proof['proof']} {_at(proof['at'])} ({proof['source']})"
+    proves = PROVEN_BY_CHANNEL[Channel(notice["channel"])] - {Proof.FAILED}
+    could = [one for one in PROOFS_BY_STRENGTH if one in proves]
+    return f"; nothing proven, by {notice['channel']} could be: {', '.join(could) or 'nothing'}"
 
 
 def _next(case: Case) -> str:

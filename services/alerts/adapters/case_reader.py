@@ -10,7 +10,9 @@ from psycopg.rows import dict_row
 
 from services.alerts.adapters.postgres_cases import transaction_on
 from services.alerts.adapters.statements import SQL
-from services.runtime.postgres import Pool
+from services.kernel.alarm_state import AlarmFact, alarm_state
+from services.kernel.words import PROOFS_BY_STRENGTH, AlarmState
+from services.runtime.postgres import Connection, Pool
 
 
 class CaseReader:
@@ -26,6 +28,7 @@ class CaseReader:
             row = await cursor.fetchone()
             if row is None:
                 return None
+            state = await alarm_state_of(connection, case_id)
             await cursor.execute(SQL["clocks_of_case"], (case_id,))
             clocks = await cursor.fetchall()
             await cursor.execute(SQL["receipts_of_case"], (case_id,))
@@ -34,9 +37,22 @@ class CaseReader:
             steps = await cursor.fetchall()
             await cursor.execute(SQL["notices_of_case"], (case_id,))
             notices = await cursor.fetchall()
+            await cursor.execute(SQL["proofs_of_case"], (case_id, list(PROOFS_BY_STRENGTH)))
+            proofs = await cursor.fetchall()
         row.pop("lease_until", None)
-        parts = {"clocks": clocks, "receipts": receipts, "steps": steps, "notices": notices}
-        return {**_plain(row), **{name: [_plain(one) for one in rows] for name, rows in parts.items()}}
+        parts = {"clocks": clocks, "receipts": receipts, "steps": steps, "notices": notices, "proofs": proofs}
+        return {
+            **_plain(row),
+            "alarm_state": str(state),
+            **{name: [_plain(one) for one in rows] for name, rows in parts.items()},
+        }
+
+
+async def alarm_state_of(connection: Connection, case_id: str) -> AlarmState:
+    """Return the state of a case that is there."""
+    row = await (await connection.execute(SQL["alarm_facts"], (case_id,))).fetchone()
+    assert row is not None, "the case was read in the same transaction"
+    return alarm_state(AlarmFact(row[0]))
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

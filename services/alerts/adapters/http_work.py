@@ -1,5 +1,7 @@
-"""Work on cases over the API of alerts: many acknowledged at once, ownership, comments, verification."""
+"""Work on cases over the API of alerts: many acknowledged at once, ownership, comments, verification; and what changes
+their place in the queue: shelved, next step now, put to a common cause."""
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Path
@@ -7,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.case.who import Who
+from services.alerts.domain.case.work import SHELVED_AT_MOST
 from services.alerts.domain.ids import CaseId
 from services.alerts.ports import CaseWork
 from services.kernel.words import Verification
@@ -15,7 +18,10 @@ ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 CaseIdPath = Annotated[str, Path(pattern=ID)]
 CaseIdText = Annotated[str, Field(pattern=ID)]
 MAX_AT_ONCE = 100
-REFUSED = {Reply.NOT_FOUND: 404, Reply.CLOSED: 409, Reply.FULL: 409}
+REFUSED = {
+    Reply.NOT_FOUND: 404,
+    **dict.fromkeys((Reply.CLOSED, Reply.FULL, Reply.ALONE, Reply.NOTHING_NEXT, Reply.UNFIT), 409),
+}
 
 
 class By(BaseModel):
@@ -44,6 +50,21 @@ class Write(By):
 class Verify(By):
     finding: Verification
     note: str = Field(default="", max_length=500)
+
+
+class Shelve(By):
+    """`minutes` from now on; a day at most."""
+
+    minutes: int = Field(ge=1, le=SHELVED_AT_MOST // timedelta(minutes=1))
+    note: str = Field(default="", max_length=500)
+
+
+class Escalate(By):
+    note: str = Field(default="", max_length=500)
+
+
+class Merge(By):
+    into: CaseIdText
 
 
 def work_routes(work: CaseWork) -> APIRouter:
@@ -76,7 +97,27 @@ def work_routes(work: CaseWork) -> APIRouter:
     async def sign_off(request: By) -> dict[str, Any]:
         return {"released": await work.sign_off(request.who)}
 
+    _queue_routes(router, work)
     return router
+
+
+def _queue_routes(router: APIRouter, work: CaseWork) -> None:
+    @router.post("/cases/{case_id}/shelve")
+    async def shelve(case_id: CaseIdPath, request: Shelve) -> dict[str, Any]:
+        span = timedelta(minutes=request.minutes)
+        return _answer(await work.shelve(CaseId(case_id), request.who, span, request.note))
+
+    @router.post("/cases/{case_id}/unshelve")
+    async def unshelve(case_id: CaseIdPath, request: By) -> dict[str, Any]:
+        return _answer(await work.unshelve(CaseId(case_id), request.who))
+
+    @router.post("/cases/{case_id}/escalate")
+    async def escalate(case_id: CaseIdPath, request: Escalate) -> dict[str, Any]:
+        return _answer(await work.escalate(CaseId(case_id), request.who, request.note))
+
+    @router.post("/cases/{case_id}/merge")
+    async def merge(case_id: CaseIdPath, request: Merge) -> dict[str, Any]:
+        return _answer(await work.merge(CaseId(case_id), CaseId(request.into), request.who))
 
 
 def _answer(reply: Reply) -> dict[str, Any]:

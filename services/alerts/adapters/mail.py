@@ -65,7 +65,10 @@ NO_LINKS = SignedLinks()
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """`security`: `none` in the clear, `starttls` on the plain port, `tls` from the first byte."""
+    """`security`: `none` in the clear, `starttls` on the plain port, `tls` from the first byte.
+
+    `bounces_to`: the sender of the envelope, to whom servers report; None: that of the mail.
+    """
 
     host: str
     port: int
@@ -76,6 +79,7 @@ class MailServer:
     timeout_s: float = 10.0
     reply_to: str | None = None
     links: SignedLinks = NO_LINKS
+    bounces_to: str | None = None
 
     def __repr__(self) -> str:
         return f"MailServer({self.host}:{self.port}, {self.security})"
@@ -152,7 +156,7 @@ class MailChannel:
         try:
             client = self._connect()
             try:
-                client.send_message(message)
+                self._hand_over(client, message)
             finally:
                 _part(client)
         except smtplib.SMTPRecipientsRefused as error:
@@ -173,6 +177,16 @@ class MailChannel:
             late = isinstance(error.__context__, TimeoutError)
             return Outcome(Reason.TIMEOUT if late else Reason.CONNECT, type(error).__name__)
         return Outcome(None, "smtp 250")
+
+    def _hand_over(self, client: smtplib.SMTP, message: EmailMessage) -> None:
+        """Send it; ask for reports of its delivery where somebody reads them and the server gives any (RFC 3461)."""
+        back = self._server.bounces_to
+        if back is None:
+            client.send_message(message)
+            return
+        client.ehlo_or_helo_if_needed()
+        asked = ["NOTIFY=SUCCESS,FAILURE"] if client.has_extn("dsn") else []
+        client.send_message(message, from_addr=back, rcpt_options=asked)
 
     def _connect(self) -> smtplib.SMTP:
         server = self._server

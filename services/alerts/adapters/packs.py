@@ -136,6 +136,11 @@ def rules_of(pack: Pack, *, expired: bool) -> PackRules:
             GuardedTime(one.name_zh, one.name_en, one.first, one.last, one.times, one.clause) for one in pack.guarded
         ),
         expired=expired,
+        un_acknowledge={
+            CaseKind(kind): timedelta(seconds=seconds)
+            for kind, seconds in pack.un_acknowledge_s.items()
+            if kind in known
+        },
     )
 
 

@@ -1,5 +1,6 @@
 """The sealed audit chain and the figures of the escalation auditor, in PostgreSQL."""
 
+from collections import Counter
 from datetime import datetime
 from typing import Any
 
@@ -9,8 +10,10 @@ from services.alerts.adapters.postgres_cases import transaction_on, try_lock
 from services.alerts.adapters.statements import SQL
 from services.alerts.domain.audit.chain import GENESIS, Link, chain
 from services.alerts.domain.audit.entry import AuditEntry
-from services.alerts.domain.audit.overview import Overview
+from services.alerts.domain.audit.overview import RETURNED_COUNTED, Overview
 from services.alerts.domain.ids import CaseId
+from services.kernel.alarm_state import AlarmFact, alarm_state
+from services.kernel.words import AlarmState
 from services.runtime.postgres import Pool
 
 SEALING_LOCK = 7_261_004
@@ -78,11 +81,16 @@ class PostgresAuditor:
                 await connection.execute(SQL["violations"], {"overdue": overdue_before, "now": now})
             ).fetchone()
             stranded = await (await connection.execute(SQL["stranded"], (overdue_before,))).fetchone()
+            states: Counter[AlarmState] = Counter()
+            for facts, count in await (
+                await connection.execute(SQL["alarm_facts_count"], (RETURNED_COUNTED,))
+            ).fetchall():
+                states[alarm_state(AlarmFact(facts))] += count
             unsealed = await (await connection.execute(SQL["pending_count"])).fetchone()
         assert found is not None, "an aggregate returns its row"
         assert unsealed is not None, "an aggregate returns its row"
         assert stranded is not None, "an aggregate returns its row"
-        return Overview(open_cases, waiting, found[2], found[0], found[1], unsealed[0], found[3], stranded[0])
+        return Overview(open_cases, waiting, found[2], found[0], found[1], unsealed[0], found[3], stranded[0], states)
 
     async def forget_seen(self, before: datetime) -> int:
         async with transaction_on(self._pool) as connection:

@@ -38,7 +38,7 @@ from services.alerts.domain.ids import CaseId, NoticeId, RequestId
 from services.alerts.domain.noise.common_cause import Candidate, Members
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseBook, CaseTransaction, Changes, PartitionClaim
-from services.kernel.words import Channel
+from services.kernel.words import Channel, ClockKind
 from services.runtime.partitions import PartitionTable
 from services.runtime.postgres import AWAY, Connection, Pool
 
@@ -124,8 +124,8 @@ class PostgresCaseTransaction:
         await _read_changed_rows(self._connection, rows)
         return _book_of(rows)
 
-    async def due(self, now: datetime, limit: int) -> list[Case]:
-        rows = await self._rows(SQL["cases_due"], (now, limit))
+    async def due(self, now: datetime, limit: int, kind: ClockKind = ClockKind.STEP) -> list[Case]:
+        rows = await self._rows(SQL["cases_due"], (str(kind), now, limit))
         # somebody has just worked on the others: what is due of them then is due at the next turn
         return [case_of(row) for row in rows if row["revision"] == row["seen_revision"]]
 
@@ -157,7 +157,7 @@ class PostgresCaseTransaction:
     async def work(self, case_id: CaseId, now: datetime) -> Work:
         (row,) = await self._rows(SQL["work_of_case"], {"case_id": case_id, "now": now})
         owner = None if row["account"] is None else Owner(case_id, row["account"], row["since"], row["until"])
-        return Work(owner, row["comments"], row["verifications"])
+        return Work(owner, row["comments"], row["verifications"], row["shelved_until"])
 
     async def owned_by(self, account: str, now: datetime) -> list[CaseId]:
         return [CaseId(row["case_id"]) for row in await self._rows(SQL["owned_by"], (account, now))]
@@ -248,11 +248,14 @@ class PostgresCaseTransaction:
             (SQL["put_owners"], list(changes.owned.values())),
             (SQL["insert_comments"], changes.comments),
             (SQL["insert_verifications"], changes.verified),
+            (SQL["put_shelved"], list(changes.shelved.values())),
         ):
             if rows:
                 await self._connection.execute(statement, (to_json([asdict(row) for row in rows]),))
         if changes.released:
             await self._connection.execute(SQL["release"], (list(changes.released),))
+        if changes.unshelved:
+            await self._connection.execute(SQL["unshelve"], (changes.unshelved,))
 
     async def _save_documents(self, changes: Changes) -> None:
         run = self._connection.execute

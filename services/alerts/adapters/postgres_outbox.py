@@ -1,5 +1,6 @@
 """The outbox in PostgreSQL: due, last question, lease, record."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -15,13 +16,18 @@ from services.alerts.adapters.rows import case_of
 from services.alerts.adapters.statements import SQL
 from services.alerts.domain.audit.entry import text_hash
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
-from services.alerts.domain.delivery.consent import may_send_notice
+from services.alerts.domain.delivery.budgets import DAY, LOOK_AGAIN, Spent
+from services.alerts.domain.delivery.consent import SendDecision, may_send_notice
 from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.documents import File, files_for
+from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.ids import NoticeId
 from services.alerts.ports import ClaimRequest, Ready, Refused, Retell
 from services.kernel.words import Channel, FileKind
 from services.runtime.postgres import Connection, Pool
+
+QUOTA_LOCK = 7_261_005
+"""Key of the advisory lock under which one process at a time counts what it takes of a quota. No fire waits for it."""
 
 Encode = Callable[[dict[str, Any]], tuple[str, bytes]]
 
@@ -62,6 +68,7 @@ class PostgresOutbox:
             told = await take_digests(connection, digests, request, self._write_digest) if digests else []
             claimed = await _claimed(connection, [one for one in chosen if not one.is_digest], request.now)
             answers = [await self._answer(connection, row, request) for row in claimed]
+            answers = await _within_quotas(connection, answers, request)
             ready = [answer for answer in answers if isinstance(answer, Ready)]
             for channel in {one.to.channel for one in ready}:
                 until = request.now + request.leases[channel]
@@ -143,6 +150,29 @@ async def _claimed(connection: Connection, chosen: Sequence[Due], now: datetime)
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(SQL["claim_notices"], ([one.notice_id for one in chosen], now))
         return await cursor.fetchall()
+
+
+async def _within_quotas(
+    connection: Connection, answers: list[Ready | Refused], request: ClaimRequest
+) -> list[Ready | Refused]:
+    """Count what leaves by a channel with a quota, one process after the other; what is beyond it waits."""
+    if not any(isinstance(one, Ready) and one.to.channel in request.quotas for one in answers):
+        return answers
+    await connection.execute(SQL["quota_alone"], (QUOTA_LOCK,))
+    await connection.execute(SQL["quota_forget"], (request.now - DAY,))
+    rows = await (await connection.execute(SQL["quota_spent"], (list(request.quotas),))).fetchall()
+    spent = Spent(Counter({(Channel(row[0]), row[1]): row[2] for row in rows}))
+    within: list[Ready | Refused] = []
+    for one in answers:
+        quota = request.quotas.get(one.to.channel) if isinstance(one, Ready) else None
+        if isinstance(one, Refused) or quota is None:
+            within.append(one)
+        elif spent.spend(one.to.channel, one.to.address, quota):
+            await connection.execute(SQL["spend_quota"], (str(one.to.channel), one.to.address, request.now))
+            within.append(one)
+        else:
+            within.append(Refused(one.notice_id, one.case_id, SendDecision(Reason.QUOTA, request.now + LOOK_AGAIN)))
+    return within
 
 
 async def _with_files(connection: Connection, answers: list[Ready | Refused]) -> list[Ready | Refused]:

@@ -11,7 +11,7 @@ from services.alerts.adapters.mail import MailServer, SignedLinks
 from services.alerts.adapters.mqtt_topics import MqttBroker
 from services.alerts.adapters.postgres_groups import WriteDigest
 from services.alerts.adapters.postgres_outbox import PostgresOutbox
-from services.alerts.domain.delivery.budgets import DAY, MINUTE, Budget, part_of_fires, part_of_others
+from services.alerts.domain.delivery.budgets import MINUTE, Budget, Quota, part_of_fires, part_of_others
 from services.alerts.domain.delivery.destinations import Destinations
 from services.alerts.domain.delivery.robots import PROFILES, provider_of
 from services.alerts.domain.delivery.telephony import Gateway
@@ -33,19 +33,12 @@ FIRE_LANES = 2
 """Lanes that carry fires: from the database and, while that is away, from memory."""
 
 
-SCHEMES = {"sms": Channel.SMS, "tel": Channel.VOICE}
+def pace_of(address: str, *, fire: bool) -> Budget | None:
+    """Return how many notices a lane gives a robot in a minute; None for as many as there are.
 
-
-def budget_of(address: str, gateways: Mapping[Channel, Gateway], *, fire: bool) -> Budget | None:
-    """Return how many notices a lane gives an address; None for as many as there are.
-
-    The lanes share no count, so each has a part of its own: storms of faults leave the part of fires alone. A number's
-    quota holds no fire back, a robot's pace does: what comes quicker is refused, and so is all that follows.
+    The lanes share no count, so each has a part of its own. A pace holds fires too: what comes quicker is refused, and
+    so is all that follows.
     """
-    scheme = address.partition(":")[0]
-    if scheme in SCHEMES:
-        gateway = gateways.get(SCHEMES[scheme])
-        return None if fire or gateway is None else Budget(part_of_others(gateway.per_number_a_day), DAY)
     try:
         provider, _ = provider_of(address)
     except ValueError:
@@ -55,10 +48,16 @@ def budget_of(address: str, gateways: Mapping[Channel, Gateway], *, fire: bool) 
     return Budget(for_fires if fire else most - FIRE_LANES * for_fires, MINUTE)
 
 
-def budgets_of(gateways: Mapping[Channel, Gateway], *, fire: bool) -> dict[Channel, Budget]:
-    """Return how many notices a lane gives a channel in all."""
-    quotas = {channel: gateway.a_day for channel, gateway in gateways.items() if gateway.a_day is not None}
-    return {} if fire else {channel: Budget(part_of_others(most), DAY) for channel, most in quotas.items()}
+def quotas_of(gateways: Mapping[Channel, Gateway], *, fire: bool) -> dict[Channel, Quota]:
+    """Return what a lane takes of the quotas by telephone; fires are not held, and have a part of their own."""
+    if fire:
+        return {}
+    return {
+        channel: Quota(
+            part_of_others(gateway.per_number_a_day), None if gateway.a_day is None else part_of_others(gateway.a_day)
+        )
+        for channel, gateway in gateways.items()
+    }
 
 
 def per_channel_of(mail_connections: int) -> dict[Channel, int]:
@@ -135,8 +134,7 @@ class DeliveryWorkers:
             per_channel=per_channel,
             for_retries=for_retries_of(per_channel) if fire else {},
             rest=timedelta(seconds=0.2 if fire else 2),
-            budget=partial(budget_of, gateways=self._files.gateways, fire=fire),
-            budgets=budgets_of(self._files.gateways, fire=fire),
+            budget=partial(pace_of, fire=fire),
         )
         by_telephone = timedelta(seconds=2 * settings.webhook_deadline_s + 5)
         sending = {
@@ -151,7 +149,7 @@ class DeliveryWorkers:
         return DeliveryWorker(
             outbox=outbox,
             carriers=carriers,
-            lanes=Lanes(fire, sending, destinations),
+            lanes=Lanes(fire, sending, destinations, quotas_of(self._files.gateways, fire=fire)),
             metrics=self._metrics,
             clock=self._clock,
             fire_priority=self._fire_priority,
@@ -181,6 +179,7 @@ class DeliveryWorkers:
             password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
             timeout_s=settings.smtp_timeout_s,
             reply_to=settings.mail_reply_to,
+            bounces_to=settings.mail_bounces_to,
             links=SignedLinks(
                 settings.console_url,
                 self._files.link_key,

@@ -1,18 +1,22 @@
 """What people do to a case: take it, or sign for what it told them."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from services.alerts.domain.audit.entry import AuditEntry
 from services.alerts.domain.case.case import Acknowledgement, Case, Receipt
+from services.alerts.domain.case.clocks import Clock as Deadline
 from services.alerts.domain.case.kinds import PASSING
 from services.alerts.domain.case.lifecycle import close
 from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.case.who import Who
 from services.alerts.domain.case.work import Owner
 from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.errors import NoPack
 from services.alerts.domain.escalation.ladder import Pace, past_exits
 from services.alerts.domain.ids import BodyCode, CaseId
-from services.alerts.ports import CaseStore, Changes
+from services.alerts.ports import CaseStore, Changes, Directory
+from services.kernel.words import ClockKind
 from services.runtime.clock import Clock
 
 
@@ -28,13 +32,17 @@ class AcknowledgementService:
     Whoever takes a case works on it from then on.
     Taking stops reminders and what waits to be sent for the steps so far; the clock goes on. Steps that name it as
     their exit are passed over. It stops no first notice of a fire, and closes the case of an alarm that only a person
-    can look into. A fire that ended before anybody took it can still be taken: that is written down, nothing is sent.
+    can look into. A case that ended before anybody took it can still be taken: that is written down, nothing is sent.
+
+    What somebody took and did not end within the pack's time is nobody's again (`ClockKind.UN_ACKNOWLEDGE`); that time
+    is a person's, and runs no faster where ladders do.
 
     Signing does the same for the notices to the one body alone; of a fire it takes back none. The case stays untaken.
     """
 
-    def __init__(self, *, store: CaseStore, clock: Clock, pace: Pace) -> None:
+    def __init__(self, *, store: CaseStore, directory: Directory, clock: Clock, pace: Pace) -> None:
         self._store = store
+        self._directory = directory
         self._clock = clock
         self._pace = pace
 
@@ -64,7 +72,11 @@ class AcknowledgementService:
         if seen is not None and seen.step == case.step:
             return Reply.ALREADY
         now = self._clock.now()
-        case = replace(case, acknowledged=Acknowledgement(now, who.account, who.via, note, case.step))
+        case = replace(
+            case,
+            acknowledged=Acknowledgement(now, who.account, who.via, note, case.step),
+            clocks=case.clocks.set(ClockKind.UN_ACKNOWLEDGE, self._lapses(case, now)),
+        )
         closes = case.kind in PASSING  # nothing else would: no signal says that such an alarm is over
         changes.put(close(case, "acknowledged", now) if closes else past_exits(case, now, self._pace))
         changes.cancelled[case.case_id] = Reason.ACKNOWLEDGED
@@ -77,13 +89,19 @@ class AcknowledgementService:
         seen = case.acknowledged
         if seen is not None:
             return Reply.ALREADY if case.closed_at is not None and seen.at > case.closed_at else Reply.CLOSED
-        if not case.is_urgent:
-            return Reply.CLOSED
         changes.put(
             replace(case, acknowledged=Acknowledgement(self._clock.now(), who.account, who.via, note, case.step))
         )
         self._note(changes, "acknowledged_after_end", case, who, note)
         return Reply.DONE
+
+    def _lapses(self, case: Case, now: datetime) -> Deadline | None:
+        """Return when the acknowledgement of now lapses; where no pack says, or is known, it does not."""
+        try:
+            span = self._directory.rules(now, case.facts.district).un_acknowledge.get(case.kind)
+        except NoPack:
+            return None
+        return None if span is None else Deadline(now + span, case.step or "")
 
     def _sign(self, changes: Changes, case: Case, body: BodyCode, who: Who, note: str) -> Reply:
         if not case.is_open:

@@ -1,12 +1,18 @@
-"""Work on cases: ownership, comments, verification. None of it answers a case, and nothing of it stops a notice."""
+"""Work on cases: ownership, comments, verification, shelving; the next step taken now, a case put to its cause.
+
+None of it answers a case, and nothing of it stops a notice, but that a case put to a cause is held with its members.
+"""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from services.alerts.domain.audit.entry import AuditEntry, Detail
 from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.case.who import Who
-from services.alerts.domain.case.work import MAX_COMMENTS, Comment, Owner, Verified
+from services.alerts.domain.case.work import MAX_COMMENTS, SHELVED_AT_MOST, Comment, Owner, Shelved, Verified
+from services.alerts.domain.escalation.ladder import hurried
 from services.alerts.domain.ids import CaseId
+from services.alerts.domain.noise.common_cause import joins
 from services.alerts.ports import CaseStore, CaseTransaction, Changes
 from services.alerts.worker.acknowledgement import AcknowledgementService, may_touch
 from services.kernel.words import Verification
@@ -95,6 +101,82 @@ class CaseWorkService:
             changes = Changes()
             changes.verified.append(Verified(case_id, written + 1, now, who.account, finding, note))
             self._note(changes, "verified", case_id, who, {"finding": str(finding), "note": note})
+            await transaction.save(changes)
+        return Reply.DONE
+
+    async def shelve(self, case_id: CaseId, who: Who, span: timedelta, note: str) -> Reply:
+        """Put an open case out of sight for a while; what burns, or may, stays. No clock and no notice stops."""
+        async with self._store.transaction() as transaction:
+            case = await transaction.case(case_id)
+            if case is None or who.body_code is not None:
+                return Reply.NOT_FOUND
+            if case.is_urgent:
+                return Reply.ALONE
+            if not case.is_open:
+                return Reply.CLOSED
+            now = self._clock.now()
+            changes = Changes()
+            until = now + min(span, SHELVED_AT_MOST)
+            changes.shelved[case_id] = Shelved(case_id, who.account, now, until, note)
+            self._note(changes, "shelved", case_id, who, {"until": until.isoformat(), "note": note})
+            await transaction.save(changes)
+        return Reply.DONE
+
+    async def unshelve(self, case_id: CaseId, who: Who) -> Reply:
+        """Put it back into sight before its time."""
+        async with self._store.transaction() as transaction:
+            if who.body_code is not None or await transaction.case(case_id) is None:
+                return Reply.NOT_FOUND
+            if (await transaction.work(case_id, self._clock.now())).shelved_until is None:
+                return Reply.ALREADY
+            changes = Changes()
+            changes.unshelved.append(case_id)
+            self._note(changes, "unshelved", case_id, who, {})
+            await transaction.save(changes)
+        return Reply.DONE
+
+    async def escalate(self, case_id: CaseId, who: Who, note: str) -> Reply:
+        """Have the next step taken now, that else would wait for its time.
+
+        One for what is overdue, a close or an event is not: its paper would say what is not so.
+        """
+        async with self._store.transaction() as transaction:
+            case = await transaction.case(case_id)
+            if case is None or who.body_code is not None:
+                return Reply.NOT_FOUND
+            if not case.is_open:
+                return Reply.CLOSED
+            now = self._clock.now()
+            earlier = hurried(case, now)
+            if earlier is None:
+                return Reply.NOTHING_NEXT
+            if earlier is case:
+                return Reply.ALREADY
+            changes = Changes()
+            changes.put(earlier)
+            detail: Detail = {"step": case.next_step, "was_due_at": str(case.next_step_at), "note": note}
+            self._note(changes, "escalated", case_id, who, detail)
+            await transaction.save(changes)
+        return Reply.DONE
+
+    async def merge(self, case_id: CaseId, into: CaseId, who: Who) -> Reply:
+        """Count a lost connection among the members of an open common cause, as if that had been found by itself."""
+        async with self._store.transaction() as transaction:
+            book = (await transaction.book((), {case_id, into})).by_id
+            case, common = book.get(case_id), book.get(into)
+            if case is None or common is None or who.body_code is not None:
+                return Reply.NOT_FOUND
+            if not (case.is_open and common.is_open):
+                return Reply.CLOSED
+            if case.grouping.common_case_id == into:
+                return Reply.ALREADY
+            if not joins(case, common):
+                return Reply.UNFIT
+            await transaction.hold_members(common, [case_id])
+            changes = Changes()
+            until = str(common.grouping.held_until)
+            self._note(changes, "merged", case_id, who, {"into": into, "held_until": until})
+            self._note(changes, "merged", into, who, {"member": case_id})
             await transaction.save(changes)
         return Reply.DONE
 

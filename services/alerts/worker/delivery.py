@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict, decide, policy_of
+from services.alerts.domain.delivery.budgets import Quota
 from services.alerts.domain.delivery.consent import may_send_notice
 from services.alerts.domain.delivery.destinations import Destinations, Due
 from services.alerts.domain.delivery.notice import Notice
@@ -36,11 +37,14 @@ Keep = Callable[[Ready, Outcome, Verdict, datetime], None]
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """`sending` must outlast the slowest send of a channel: after a crash a notice is taken up again so much later."""
+    """`sending` must outlast the slowest send of a channel: after a crash a notice is taken up again so much later.
+
+    `quotas` are those of ordinary notices: a lane of fires has none."""
 
     fire: bool
     sending: Mapping[Channel, timedelta]
     destinations: Destinations
+    quotas: Mapping[Channel, Quota] = field(default_factory=dict)
 
 
 class DeliveryWorker:
@@ -94,10 +98,11 @@ class DeliveryWorker:
                     now=now,
                     limit=PICK,
                     but_addresses=lanes.destinations.busy_addresses(now),
-                    but_channels=lanes.destinations.busy_channels(now),
+                    but_channels=lanes.destinations.busy_channels(),
                     choose=choose,
                     leases=lanes.sending,
                     but_retries=lanes.destinations.without_retries(),
+                    quotas=lanes.quotas,
                 )
             )
             if self._store_was_away and lanes.fire:

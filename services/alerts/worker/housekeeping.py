@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import AuditLog, Auditor, NoticeStream, Unpublished
+from services.kernel.words import AlarmState
 from services.runtime.clock import Clock
 
 SEAL_AT_ONCE = 2000
@@ -47,6 +48,8 @@ class EscalationMonitor:
         metrics.oldest_due.set(max(0.0, age))
         for why, count in seen.violations.items():
             metrics.violations.labels(why).set(count)
+        for state in AlarmState:
+            metrics.alarm_states.labels(state).set(seen.alarm_states.get(state, 0))
         metrics.unsealed.set(seen.unsealed)
 
     async def forget(self) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from services.alerts.domain.audit.entry import AuditEntry, Detail
 from services.alerts.domain.case.case import Case
-from services.alerts.domain.case.lifecycle import close
+from services.alerts.domain.case.lifecycle import close, lapsed
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict
 from services.alerts.domain.escalation.ladder import clock_from, has_exited, is_due, step_of
@@ -24,6 +24,7 @@ from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import CaseStore, CaseTransaction, Changes, Directory
 from services.alerts.worker.fire_priority import FirePriority
 from services.alerts.worker.notice_composer import ACTOR, NoticeComposer, cancel_waiting
+from services.kernel.words import ClockKind
 from services.runtime.clock import Clock
 
 STEPS_AT_ONCE = 100
@@ -58,6 +59,7 @@ class LadderWorker:
         """Group, then take the steps that are due; return how many were taken. Raises StoreUnavailable, NoPack."""
         await self._group()
         await self._end_quiet()
+        await self._lapse()
         taken = await self._climb()
         if taken:
             self._wake()
@@ -102,6 +104,17 @@ class LadderWorker:
                 detail: Detail = {"reason": "quiet", "drops": case.sightings.drops}
                 changes.audit.append(AuditEntry(now, ACTOR, "case_closed", case.case_id, detail))
                 await self._close(transaction, changes, case, "quiet", now)
+            await transaction.save(changes)
+
+    async def _lapse(self) -> None:
+        """Take back what people took and did not end in time: it is in sight again, and its ladder goes on."""
+        async with self._store.transaction() as transaction:
+            now, changes = self._clock.now(), Changes()
+            for case in await transaction.due(now, STEPS_AT_ONCE, ClockKind.UN_ACKNOWLEDGE):
+                taken = case.acknowledged
+                detail: Detail = {"by": taken.by, "at": taken.at.isoformat()} if taken else {}
+                changes.put(lapsed(case, now, self._composer.pace))
+                changes.audit.append(AuditEntry(now, ACTOR, "acknowledgement_lapsed", case.case_id, detail))
             await transaction.save(changes)
 
     async def _group(self) -> None:

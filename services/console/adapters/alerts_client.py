@@ -42,6 +42,18 @@ class HttpCaseCommands:
     async def verify(self, case_id: str, viewer: Viewer, finding: Verification, note: str) -> None:
         await self._post(_path(case_id, "verify"), viewer, finding=finding.value, note=note)
 
+    async def shelve(self, case_id: str, viewer: Viewer, minutes: int, note: str) -> None:
+        await self._post(_path(case_id, "shelve"), viewer, minutes=minutes, note=note)
+
+    async def unshelve(self, case_id: str, viewer: Viewer) -> None:
+        await self._post(_path(case_id, "unshelve"), viewer)
+
+    async def escalate(self, case_id: str, viewer: Viewer, note: str) -> None:
+        await self._post(_path(case_id, "escalate"), viewer, note=note)
+
+    async def merge(self, case_id: str, viewer: Viewer, into: str) -> None:
+        await self._post(_path(case_id, "merge"), viewer, into=into)
+
     async def sign_off(self, viewer: Viewer) -> None:
         await self._post("/v1/owners/release", viewer)
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from services.console.adapters.statements import SQL
 from services.console.domain.case_list import CasePlace, CaseQuery, CaseSort, CaseView
+from services.kernel.alarm_state import facts_of
+from services.kernel.words import AlarmState
 
 Parameters = dict[str, Any]
 MIN_INITIALS = 2
@@ -30,15 +32,20 @@ CLOSED = (SQL["cases_closed"], SQL["after_closed"])
 
 
 def case_pages(query: CaseQuery, *, hides_members: bool) -> CasePages:
-    """Return the statements' parts. `hides_members`: the reader sees the common cause that a member belongs to."""
-    closed = query.view is CaseView.CLOSED
+    """Return the statements' parts. `hides_members`: of brigade or centre, who see the common case, and shelve."""
+    closed = query.of_closed
     statement, behind = CLOSED if closed else OPEN[query.sort]
     conditions, parameters = [], Parameters(limit=query.limit + 1, state="closed" if closed else "open")
     if query.view is CaseView.MINE:
         conditions.append(SQL["mine"])
         parameters["reader"] = query.reader
-    if query.view is CaseView.UNTAKEN:
+    if query.view is CaseView.UNTAKEN or query.alarm_state is AlarmState.RETURNED_UNACKNOWLEDGED:
         conditions.append(SQL["untaken"])
+    if query.alarm_state is not None:
+        conditions.append(SQL["in_alarm_state"])
+        parameters["alarm_facts"] = facts_of(query.alarm_state)
+    elif hides_members and query.view in (CaseView.OPEN, CaseView.UNTAKEN):
+        conditions.append(SQL["in_sight"])
     for condition, value, parameter in (
         (SQL["of_kinds"], list(query.kinds), "kinds"),
         (SQL["of_step"], query.step, "step"),

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import SecretStr
 
-from services.console.domain.documents import File, InboxPage, RawForm
+from services.console.domain.documents import File, InboxPage, MailPage, RawForm
 from services.console.domain.errors import BadLink, DocumentRefused, DocumentsUnavailable, NotFound
 from services.console.domain.report import Sheet
 from services.runtime.logging import get_logger
@@ -53,6 +53,28 @@ class HttpDocuments:
     async def revoke(self, account: str, document_id: str, contact_id: str) -> Any:
         where = _at(document_id, "links", contact_id, "revoke")
         return (await self._ask("POST", where, params={"account": account}, json={})).json()
+
+    async def mails(self, page: MailPage) -> Any:
+        query = {"everything": str(page.everything).lower(), "offset": str(page.offset), "limit": str(page.limit)}
+        return (await self._ask("GET", "/mails", params=query)).json()
+
+    async def mail(self, mail_id: str) -> Any:
+        return (await self._ask("GET", _mail(mail_id))).json()
+
+    async def mail_file(self, mail_id: str, place: int) -> File:
+        return _file(await self._ask("GET", _mail(mail_id, "files", str(place))))
+
+    async def join_mail(self, account: str, mail_id: str, document: str) -> Any:
+        return await self._act_on_mail(account, mail_id, "join", {"document": document})
+
+    async def take_mail(self, account: str, mail_id: str, party: str) -> Any:
+        return await self._act_on_mail(account, mail_id, "take", {"party": party})
+
+    async def refuse_mail(self, account: str, mail_id: str, reason: str) -> Any:
+        return await self._act_on_mail(account, mail_id, "refuse", {"reason": reason})
+
+    async def _act_on_mail(self, account: str, mail_id: str, act: str, body: dict[str, str]) -> Any:
+        return (await self._ask("POST", _mail(mail_id, act), params={"account": account}, json=body)).json()
 
     async def of_link(self, link: str) -> Any:
         return (await self._ask("GET", "/link", link=link)).json()
@@ -115,6 +137,10 @@ def _for(party: str | None) -> dict[str, str]:
 
 def _at(document_id: str, *further: str) -> str:
     return "/documents/" + "/".join(quote(one, safe="") for one in (document_id, *further))
+
+
+def _mail(mail_id: str, *further: str) -> str:
+    return "/mails/" + "/".join(quote(one, safe="") for one in (mail_id, *further))
 
 
 def _file(answer: httpx.Response) -> File:

@@ -39,7 +39,7 @@ from services.console.domain.passages import as_shown
 from services.console.domain.rates import RateCounts
 from services.console.domain.units import CaseMark, Passage, Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
 from services.console.domain.viewer import WHOLE, Slice
-from services.kernel.words import FileKind, Language, VisibilityState
+from services.kernel.words import PROOFS_BY_STRENGTH, FileKind, Language, VisibilityState
 from services.runtime.postgres import Pool
 
 CASES_IN_PICTURE = 60
@@ -124,7 +124,8 @@ class PostgresReadModel:
             unit_id = found[0].unit_id
             phones = await self._telephones(reader, [unit_id] if unit_id else [])
             (papers,) = await reader.all(SQL["case_papers"], case_id=case_id)
-            deliveries = [Delivery(*row) for row in await reader.all(SQL["deliveries"], case_id=case_id)]
+            sent = await reader.all(SQL["deliveries"], case_id=case_id, strength=list(PROOFS_BY_STRENGTH))
+            deliveries = [Delivery(*row) for row in sent]
             return CaseDetail(
                 case=found[0],
                 deliveries=tuple(deliveries),
@@ -235,7 +236,9 @@ class PostgresReadModel:
 
     async def _cases(self, reader: "_Reader", query: CaseQuery) -> CaseList:
         pages = case_pages(query, hides_members=reader.whole)
-        ((total, unacknowledged, held),) = await reader.all(SQL["case_counts"])
+        ((total, unacknowledged, held, shelved),) = await reader.all(SQL["case_counts"])
+        # nobody else takes a case that is over, so none waits for him
+        ((returned,),) = await reader.all(SQL["returned_count"]) if reader.whole else ((0,),)
         ((matching,),) = await reader.all(SQL["cases_matching"], where=pages.where, **pages.parameters)
         found = await reader.all(pages.page, where=pages.where, after=pages.after, **pages.parameters)
         page = found[: query.limit]
@@ -243,7 +246,7 @@ class PostgresReadModel:
         wide = await reader.all(SQL["cases_of_page"], case_ids=list(order)) if order else []
         cases = await self._with_steps(reader, sorted(wide, key=lambda row: order[row[0]]))
         behind = str(place_of(page[-1])) if len(found) > query.limit else None
-        return CaseList(total, unacknowledged, held, tuple(cases), matching, behind)
+        return CaseList(total, unacknowledged, held, tuple(cases), matching, behind, shelved, returned)
 
     async def _with_steps(self, reader: "_Reader", found: Sequence[Row]) -> list[CaseRow]:
         ids = [row[0] for row in found]

@@ -7,10 +7,20 @@ from fractions import Fraction
 from operator import attrgetter
 from typing import Any
 
-from services.console.domain.cases import CaseRow, CaseSignal, Component, Owner, PlannedStep, Receipt, TakenStep
+from services.console.domain.cases import (
+    CaseRow,
+    CaseSignal,
+    Component,
+    Owner,
+    PlannedStep,
+    Receipt,
+    Shelved,
+    TakenStep,
+)
 from services.console.domain.dashboard_snapshot import Names
 from services.console.domain.rates import LIVE_RATE
 from services.console.domain.units import CaseMark, UnitRow
+from services.kernel.alarm_state import AlarmFact, alarm_state
 from services.kernel.calendar import day_number
 from services.kernel.policy import DatedPack, Packs, Target, target_for
 
@@ -82,6 +92,8 @@ def case_row(
         address=row[27],
         receipts=receipts,
         owner=None if row[28] is None else Owner(row[28], row[29], row[30], row[31]),
+        alarm_state=alarm_state(AlarmFact(row[32])),
+        shelved=None if row[33] is None else Shelved(row[34], row[33]),
     )
 
 

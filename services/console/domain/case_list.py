@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.console.domain.viewer import Username
+from services.kernel.words import AlarmState
 
 MAX_PLACE = 300
 
@@ -24,6 +25,10 @@ class CaseSort(StrEnum):
     PRESSING = "pressing"
     NEWEST = "newest"
     OLDEST = "oldest"
+
+
+OVER = frozenset({AlarmState.RETURNED_UNACKNOWLEDGED, AlarmState.NORMAL})
+"""States of cases that are closed."""
 
 
 class BadPlace(ValueError):
@@ -71,12 +76,14 @@ class CaseQuery:
     """Which cases, in which order, behind which place. Empty filters ask for everything.
 
     `reader`: whose cases `mine` are. `text`: part of a unit's name, address or initials, or of a case's id.
+    An `alarm_state` of what is over lists closed cases, any other open ones, whatever the view would.
     """
 
     view: CaseView = CaseView.OPEN
     sort: CaseSort = CaseSort.PRESSING
     reader: Username | None = None
     kinds: tuple[str, ...] = ()
+    alarm_state: AlarmState | None = None
     step: str | None = None
     town: str | None = None
     department: str | None = None
@@ -85,7 +92,14 @@ class CaseQuery:
     limit: int = 60
 
     @property
+    def of_closed(self) -> bool:
+        """Say whether closed cases are listed."""
+        if self.alarm_state is None:
+            return self.view is CaseView.CLOSED
+        return self.alarm_state in OVER
+
+    @property
     def narrows(self) -> bool:
         """Say whether somebody looks for certain cases: then a member of a common cause is one of them."""
-        chosen = (self.kinds, self.step, self.town, self.department, self.text)
+        chosen = (self.kinds, self.step, self.town, self.department, self.text, self.alarm_state)
         return any(chosen) or self.view is CaseView.MINE

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.kernel.words import AlarmState
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
@@ -34,7 +36,8 @@ class TakenStep:
 class Delivery:
     """One notice to one recipient. No address: whoever may see the case need not see everybody's mailbox.
 
-    `role`: of the contact, as the register has it today; "" where it has none.
+    `role`: of the contact, as the register has it today; "" where it has none. `proof`: the strongest that there is of
+    it (kernel.words.Proof), since when and by what; None: nothing is proven.
     """
 
     notice_id: str
@@ -50,6 +53,9 @@ class Delivery:
     ended_at: datetime | None
     reason: str | None
     role: str = ""
+    proof: str | None = None
+    proven_at: datetime | None = None
+    proven_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,14 @@ class Owner:
     account: str
     name: str
     since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Shelved:
+    """Who put an open case out of sight, and until when."""
+
+    by: str
     until: datetime
 
 
@@ -176,13 +190,17 @@ class CaseRow:
     receipts: tuple[Receipt, ...] = ()
     owner: Owner | None = None
     verified: Verified | None = None
+    alarm_state: AlarmState = AlarmState.UNACKNOWLEDGED
+    shelved: Shelved | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CaseList:
     """`open`, `unacknowledged` and `held` count all open cases of the slice, `rows` holds a page of what was asked for.
 
-    `matching` counts what was asked for on all pages; `next` is the place where the next page begins.
+    `shelved`: those of the open ones that are out of the sight of brigade and centre; `returned`: closed ones that
+    nobody has taken, up to 1000. `matching` counts what was asked for on all pages; `next` is the place where the next
+    page begins.
     """
 
     open: int
@@ -191,6 +209,8 @@ class CaseList:
     rows: tuple[CaseRow, ...]
     matching: int = 0
     next: str | None = None
+    shelved: int = 0
+    returned: int = 0
 
 
 @dataclass(frozen=True, slots=True)

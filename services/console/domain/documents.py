@@ -54,6 +54,24 @@ def may_decide(viewer: Viewer) -> None:
         raise NotAllowed
 
 
+@dataclass(frozen=True, slots=True)
+class MailPage:
+    """Which mails that came as answers: those that wait, or all; a page of them, newest first."""
+
+    everything: bool = False
+    offset: int = 0
+    limit: int = 50
+
+
+def may_handle_mails(viewer: Viewer) -> None:
+    """Raise NotAllowed unless the viewer reads mails that came as answers: brigade and centre do, for all bodies.
+
+    Who a mail is from anybody can write into it, so none is shown to the body that it claims to be from.
+    """
+    if viewer.role not in (Role.BRIGADE, Role.CENTRE):
+        raise NotAllowed
+
+
 def may_revoke(viewer: Viewer) -> None:
     """Raise NotAllowed unless the viewer may take a link back: brigade and centre may."""
     if viewer.role is Role.DEPARTMENT:

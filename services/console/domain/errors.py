@@ -117,6 +117,8 @@ class BadLink(ConsoleError):
 
 DOCUMENT_REASONS = frozenset(
     {
+        "no_such_document",
+        "mail_decided",
         "not_a_recipient",
         "not_an_addressee",
         "not_signed",

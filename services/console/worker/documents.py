@@ -6,8 +6,10 @@ from typing import Any
 from services.console.domain.documents import (
     File,
     InboxPage,
+    MailPage,
     RawForm,
     may_decide,
+    may_handle_mails,
     may_revoke,
     party_of,
     party_that_answers,
@@ -53,6 +55,37 @@ class DocumentDesk:
     async def revoke(self, viewer: Viewer, document_id: str, contact_id: str) -> Any:
         may_revoke(viewer)
         return await self._documents.revoke(viewer.username, document_id, contact_id)
+
+
+class MailDesk:
+    """Implements the port `Mails`."""
+
+    def __init__(self, documents: DocumentsService) -> None:
+        self._documents = documents
+
+    async def page(self, viewer: Viewer, page: MailPage) -> Any:
+        may_handle_mails(viewer)
+        return await self._documents.mails(page)
+
+    async def one(self, viewer: Viewer, mail_id: str) -> Any:
+        may_handle_mails(viewer)
+        return await self._documents.mail(mail_id)
+
+    async def file(self, viewer: Viewer, mail_id: str, place: int) -> File:
+        may_handle_mails(viewer)
+        return await self._documents.mail_file(mail_id, place)
+
+    async def join(self, viewer: Viewer, mail_id: str, document: str) -> Any:
+        may_handle_mails(viewer)
+        return await self._documents.join_mail(viewer.username, mail_id, document)
+
+    async def take(self, viewer: Viewer, mail_id: str, party: str) -> Any:
+        may_handle_mails(viewer)
+        return await self._documents.take_mail(viewer.username, mail_id, party)
+
+    async def refuse(self, viewer: Viewer, mail_id: str, reason: str) -> Any:
+        may_handle_mails(viewer)
+        return await self._documents.refuse_mail(viewer.username, mail_id, reason)
 
 
 class LinkThrottle:

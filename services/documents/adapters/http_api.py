@@ -5,6 +5,7 @@ A document is asked for in one of two ways: by a party that the console has sign
 there are.
 """
 
+import contextlib
 import hmac
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -18,11 +19,12 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 
+from services.documents.adapters.mail_api import MailApi, mail_routes
 from services.documents.adapters.report_api import MAX_REPORT_BYTES, PATH, ReportApi, report_routes
 from services.documents.domain.correspondence import Actor, Correspondence, Written
 from services.documents.domain.errors import BadUpload, NotFound, NotPossible, StoreUnavailable
 from services.documents.domain.uploads import MAX_ALL_BYTES, MAX_FILE_BYTES, MAX_FILES, checked_uploads
-from services.documents.ports import Correspondences, CorrespondenceStore, InboxQuery
+from services.documents.ports import Correspondences, CorrespondenceStore, InboxQuery, Opening
 from services.kernel.words import DocumentState, SubmissionKind, SubmissionState
 from services.runtime.clock import Clock
 from services.runtime.texts import one_line
@@ -105,7 +107,10 @@ class DocumentsApi:
         return _json({"counts": counts, "rows": rows})
 
     async def one(self, document_id: DocumentId, party: PartyQuery = None) -> Response:
-        return _json(await self._seen(document_id, party))
+        seen = await self._seen(document_id, party)
+        if party is not None:
+            await self._opened(Opening(document_id, party, "console"))
+        return _json(seen)
 
     async def file(self, document_id: DocumentId, digest: Digest, party: PartyQuery = None) -> Response:
         return await self._file(document_id, digest, party)
@@ -133,8 +138,10 @@ class DocumentsApi:
         return _json(await self._seen(document_id, None))
 
     async def link(self, x_link: LinkHeader) -> Response:
-        document_id, _, party = await self._service.open_link(x_link)
-        return _json(await self._seen(document_id, party))
+        document_id, contact, party = await self._service.open_link(x_link)
+        seen = await self._seen(document_id, party)
+        await self._opened(Opening(document_id, party, "link", contact))
+        return _json(seen)
 
     async def link_file(self, digest: Digest, x_link: LinkHeader) -> Response:
         document_id, _, party = await self._service.open_link(x_link)
@@ -154,6 +161,11 @@ class DocumentsApi:
         async with request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_BODY_BYTES) as form:
             name, written = await _written(form)
         await self._service.submit(document_id, Actor(party, by, name, "link" if via_link else "console"), written)
+
+    async def _opened(self, opening: Opening) -> None:
+        """Write down that it was read; a page that can be shown is shown, whether or not that could be written."""
+        with contextlib.suppress(StoreUnavailable):
+            await self._store.opened(opening, self._clock.now())
 
     async def _seen(self, document_id: str, party: str | None) -> dict[str, Any]:
         found = await self._store.view(InboxQuery(party, self._clock.now(), document_id))
@@ -211,7 +223,7 @@ def _refusal(request: Request, token: bytes) -> JSONResponse | None:
     return None
 
 
-def build_api(token: SecretStr, api: DocumentsApi, reports: ReportApi) -> FastAPI:
+def build_api(token: SecretStr, api: DocumentsApi, reports: ReportApi, mails: MailApi) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     secret = token.get_secret_value().encode()
 
@@ -241,6 +253,7 @@ def build_api(token: SecretStr, api: DocumentsApi, reports: ReportApi) -> FastAP
 
     app.include_router(_routes(api))
     app.include_router(report_routes(reports))
+    app.include_router(mail_routes(mails))
     return app
 
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +24,7 @@ from services.documents.domain.correspondence import (
 )
 from services.documents.domain.numbering import Number, Series
 from services.documents.domain.uploads import Upload
-from services.documents.ports import CorrespondenceTransaction, InboxQuery
+from services.documents.ports import CorrespondenceTransaction, InboxQuery, Opening
 from services.kernel.words import DocumentState, SubmissionKind, SubmissionState
 from services.runtime.postgres import Connection, Pool, json_text
 
@@ -107,6 +108,10 @@ class PostgresCorrespondences:
     async def party_of_link(self, document_id: str, contact_id: str) -> str | None:
         row = await self._one(SQL["party_of_link"], (document_id, contact_id))
         return None if row is None else str(row["party"])
+
+    async def opened(self, opening: Opening, now: datetime) -> None:
+        async with transaction_on(self._pool) as connection:
+            await connection.execute(SQL["opened"], {**asdict(opening), "at": now})
 
     async def revoke(self, document_id: str, contact_id: str, by: str, now: datetime) -> bool:
         async with transaction_on(self._pool) as connection:

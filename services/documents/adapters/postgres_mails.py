@@ -9,8 +9,8 @@ from psycopg.rows import dict_row
 from services.documents.adapters.postgres_correspondence import PostgresCorrespondenceTransaction
 from services.documents.adapters.postgres_documents import transaction_on
 from services.documents.adapters.statements import SQL
-from services.documents.domain.errors import NotFound
-from services.documents.domain.mails import Mail, MailSort
+from services.documents.domain.errors import NotFound, NotPossible
+from services.documents.domain.mails import JOINABLE, Mail, MailSort, numbers_in
 from services.documents.domain.uploads import Upload
 from services.documents.ports import Position, TakeReply, WaitingMail
 from services.runtime.postgres import Connection, Pool
@@ -50,6 +50,8 @@ class PostgresMails:
             )
             if done.rowcount != 1:
                 return None
+            if mail.report is not None:
+                await connection.execute(SQL["insert_delivery_report"], (*mail.report, now, mail.mail_id))
             for place, file in enumerate(mail.files):
                 await connection.execute(SQL["insert_file"], (file.sha256, file.media_type, file.content, now))
                 await connection.execute(
@@ -70,12 +72,47 @@ class PostgresMails:
             await connection.execute(SQL["advance_mailbox"], values)
             await connection.execute(SQL["end_mail"], (_named(mailbox, position),))
 
-    async def mails(self, *, everything: bool, limit: int) -> Sequence[dict[str, Any]]:
+    async def mails(self, *, everything: bool, limit: int, offset: int = 0) -> Sequence[dict[str, Any]]:
         async with transaction_on(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(SQL["mails"], {"all": everything, "limit": limit})
+            await cursor.execute(SQL["mails"], {"all": everything, "limit": limit, "offset": offset})
             return await cursor.fetchall()
 
-    async def take(self, mail_id: str, by: str, now: datetime, step: TakeReply) -> None:
+    async def waiting(self) -> int:
+        async with transaction_on(self._pool) as connection:
+            row = await (await connection.execute(SQL["mails_waiting"])).fetchone()
+            return 0 if row is None else int(row[0])
+
+    async def mail(self, mail_id: str) -> dict[str, Any] | None:
+        async with transaction_on(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(SQL["mail_seen"], (mail_id,))
+            row = await cursor.fetchone()
+            if row is None:
+                return None
+            for name, statement, key in (
+                ("files", SQL["mail_files_seen"], mail_id),
+                ("acts", SQL["mail_acts"], mail_id),
+                ("parties", SQL["mail_parties"], row["document_id"]),
+            ):
+                await cursor.execute(statement, (key,))
+                row[name] = await cursor.fetchall()
+            row["parties"] = [one["party"] for one in row["parties"]]
+            return row
+
+    async def file(self, mail_id: str, place: int) -> Upload | None:
+        async with transaction_on(self._pool) as connection:
+            row = await (await connection.execute(SQL["mail_file"], (mail_id, place))).fetchone()
+            return None if row is None else Upload(*row)
+
+    async def join(self, mail_id: str, document: str, by: str, now: datetime) -> None:
+        async with transaction_on(self._pool) as connection:
+            row = await _locked(connection, mail_id)
+            if row["state"] == "taken" or row["sort"] not in JOINABLE:
+                raise NotPossible("mail_decided")
+            document_id = await _document_named(connection, document)
+            await connection.execute(SQL["join_mail"], (document_id, mail_id))
+            await _write_act(connection, mail_id, now, by, "joined", document_id=document_id)
+
+    async def take(self, mail_id: str, party: str, by: str, now: datetime, step: TakeReply) -> None:
         async with transaction_on(self._pool) as connection:
             mail = await _waiting(connection, mail_id)
             correspondence = PostgresCorrespondenceTransaction(connection)
@@ -85,11 +122,28 @@ class PostgresMails:
             for after, change, files in step(mail, stands):
                 await correspondence.save(after, change, files)
             await connection.execute(SQL["decide_mail"], ("taken", now, by, mail_id))
+            await _write_act(connection, mail_id, now, by, "taken", document_id=mail.document_id, party=party)
 
-    async def set_aside(self, mail_id: str, by: str, now: datetime) -> None:
+    async def set_aside(self, mail_id: str, by: str, now: datetime, reason: str) -> None:
         async with transaction_on(self._pool) as connection:
-            await _waiting(connection, mail_id)
+            mail = await _waiting(connection, mail_id)
             await connection.execute(SQL["decide_mail"], ("aside", now, by, mail_id))
+            await _write_act(connection, mail_id, now, by, "refused", document_id=mail.document_id, reason=reason)
+
+
+async def _write_act(
+    connection: Connection,
+    mail_id: str,
+    at: datetime,
+    by: str,
+    act: str,
+    *,
+    document_id: str,
+    party: str = "",
+    reason: str = "",
+) -> None:
+    values = {"mail_id": mail_id, "at": at, "by": by, "act": act, "document_id": document_id}
+    await connection.execute(SQL["insert_mail_act"], values | {"party": party, "reason": reason})
 
 
 def _named(mailbox: str, position: Position) -> str:
@@ -97,15 +151,36 @@ def _named(mailbox: str, position: Position) -> str:
     return f"{mailbox} {position.uid_validity}/{position.last_uid}"
 
 
-async def _waiting(connection: Connection, mail_id: str) -> WaitingMail:
+async def _locked(connection: Connection, mail_id: str) -> dict[str, Any]:
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(SQL["mail"], (mail_id,))
         row = await cursor.fetchone()
-        if row is None or row["state"] != "waiting":
-            raise NotFound
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def _waiting(connection: Connection, mail_id: str) -> WaitingMail:
+    row = await _locked(connection, mail_id)
+    if row["state"] != "waiting":
+        raise NotFound
+    async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(SQL["files_of_mail"], (mail_id,))
         files = tuple(Upload(one["name"], one["media_type"], one["bytes"]) for one in await cursor.fetchall())
     return WaitingMail(row["document_id"], row["sender"], row["sender_name"], row["subject"], row["text"], files)
+
+
+async def _document_named(connection: Connection, name: str) -> str:
+    """Return the id of the one issued document that somebody names by id or number. Raises NotPossible."""
+    row = await (await connection.execute(SQL["document_of_mail"], {"documents": [name]})).fetchone()
+    if row is not None:
+        return str(row[0])
+    for number in numbers_in(name):
+        found = await connection.execute(SQL["documents_of_number"], (number.mark, number.year, number.serial))
+        rows = await found.fetchall()
+        if len(rows) == 1:
+            return str(rows[0][0])
+    raise NotPossible("no_such_document")
 
 
 async def _document_of(connection: Connection, mail: Mail) -> str | None:

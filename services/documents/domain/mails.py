@@ -42,6 +42,7 @@ MAX_LINE = 200
 MAX_REFERENCES = 50
 _OUR_ID = re.compile(r"<[0-9a-f]{32}\.([A-Za-z0-9][A-Za-z0-9_.-]{0,63})@[^<>@\s]{1,255}>")
 """Message-IDs of letters: the notice and, behind a dot, the document."""
+_OUR_NOTICE = re.compile(rb"<([0-9a-f]{32})(?:\.[A-Za-z0-9_.-]{1,64})?@")
 _NUMBER = re.compile(r"([^\s〔\[（(:：]{1,20})[〔\[](\d{4})[〕\]](\d{1,6})号")
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 _CHARSETS = {
@@ -57,8 +58,11 @@ _OWN_HEADERS = frozenset(
     {
         *("from", "subject", "message-id", "in-reply-to", "references", "return-path", "list-id", "precedence"),
         *("auto-submitted", "x-autoreply", "x-autorespond", "x-firenet-case", "x-firenet-digest"),
+        "action",
     }
 )
+_REPORT_ACTIONS = {"delivered": "delivered", "failed": "failed"}
+"""Of RFC 3464; what was `delayed`, or `relayed` to a server that reports nothing, proves nothing."""
 _PART_HEADERS = frozenset({"content-type", "content-disposition", "content-transfer-encoding"})
 _BULK = frozenset({"bulk", "junk", "list", "auto_reply"})
 
@@ -71,6 +75,10 @@ class MailSort(StrEnum):
     AUTOMATIC = "automatic"
     BOUNCE = "bounce"
     REFUSED = "refused"
+
+
+JOINABLE = frozenset({MailSort.REPLY, MailSort.UNKNOWN, MailSort.AUTOMATIC})
+"""What a person may say to be the answer to a document: not what was refused unread, nor a delivery report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,7 @@ class Mail:
     documents: tuple[str, ...] = ()
     numbers: tuple[NumberRef, ...] = ()
     files: tuple[Upload, ...] = ()
+    report: tuple[str, str] | None = None
 
 
 def read(raw: bytes, ours: frozenset[str] = frozenset()) -> Mail:
@@ -194,9 +203,38 @@ def _read(raw: bytes, mail_id: str, ours: frozenset[str]) -> Mail:
         text=text,
         size=len(raw),
         documents=_documents(message),
-        numbers=_numbers(subject),
+        report=_report(message) if sort is MailSort.BOUNCE else None,
+        numbers=numbers_in(subject),
         files=files,
     )
+
+
+def _report(message: _Part) -> tuple[str, str] | None:
+    """Return (notice id, `delivered` or `failed`) of a report about one of our mails; None where it says neither.
+
+    Of the mail that it is about it brings the headers along, or all of it.
+    """
+    if message.get_content_type() != "multipart/report":
+        return None
+    notice = action = ""
+    for part in _leaves(message):
+        kind, inner = part.get_content_type(), part.get_payload()
+        if kind == "message/delivery-status" and isinstance(inner, list):
+            said = {str(one.get("action", ""))[:MAX_LINE].strip().lower() for one in inner if isinstance(one, _Part)}
+            action = next((word for word in said if word), "") if len(said - {""}) == 1 else ""
+        elif kind == "message/rfc822" and isinstance(inner, list) and inner and isinstance(inner[0], _Part):
+            notice = notice or _notice_in(str(inner[0].get("message-id", ""))[:MAX_LINE].encode())
+        elif kind == "text/rfc822-headers":
+            lines = _bytes(part)[:MAX_HEADER_BYTES].splitlines()
+            named = next((line for line in lines if line[:11].lower() == b"message-id:"), b"")
+            notice = notice or _notice_in(named[:MAX_LINE])
+    word = _REPORT_ACTIONS.get(action)
+    return (notice, word) if notice and word else None
+
+
+def _notice_in(message_id: bytes) -> str:
+    found = _OUR_NOTICE.search(message_id)
+    return found[1].decode() if found else ""
 
 
 def _parsed(raw: bytes) -> _Part:
@@ -289,7 +327,8 @@ def _documents(message: _Part) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))[:MAX_REFERENCES]
 
 
-def _numbers(subject: str) -> tuple[NumberRef, ...]:
+def numbers_in(subject: str) -> tuple[NumberRef, ...]:
+    """Return the document numbers that a line of text names, the first five."""
     return tuple(NumberRef(mark, int(year), int(serial)) for mark, year, serial in _NUMBER.findall(subject))[:5]
 
 

@@ -97,9 +97,11 @@ class MailIntake:
 class MailDesk:
     """What a person does with mails that wait."""
 
-    def __init__(self, *, store: MailStore, clock: Clock) -> None:
+    def __init__(self, *, store: MailStore, clock: Clock, wake: Callable[[], None] = lambda: None) -> None:
+        """`wake`: something is to be told on the topic of documents."""
         self._store = store
         self._clock = clock
+        self._wake = wake
 
     async def mails(self, *, everything: bool, limit: int = 200) -> Sequence[dict[str, Any]]:
         """Return the mails that wait, or all, newest first. Raises StoreUnavailable."""
@@ -124,10 +126,16 @@ class MailDesk:
             handed_in, change = domain.submit(signed, actor, written, now)
             yield handed_in, change, mail.files
 
-        await self._store.take(mail_id, by, now, step)
+        await self._store.take(mail_id, party, by, now, step)
+        self._wake()
         get_logger().info("mail_taken", mail_id=mail_id, party=party, by=by)
 
-    async def set_aside(self, mail_id: str, by: str) -> None:
-        """Say that it is no reply; it stays where it is. Raises NotFound, StoreUnavailable."""
-        await self._store.set_aside(mail_id, by, self._clock.now())
+    async def join(self, mail_id: str, document: str, by: str) -> None:
+        """Say which document a mail answers, by id or number; it waits then. Raises NotFound, NotPossible."""
+        await self._store.join(mail_id, document, by, self._clock.now())
+        get_logger().info("mail_joined", mail_id=mail_id, by=by)
+
+    async def set_aside(self, mail_id: str, by: str, reason: str) -> None:
+        """Say that it is no reply, and why; it stays where it is. Raises NotFound, StoreUnavailable."""
+        await self._store.set_aside(mail_id, by, self._clock.now(), reason)
         get_logger().info("mail_set_aside", mail_id=mail_id, by=by)

@@ -3,7 +3,7 @@
 The pack is looked at as its file has it, before it is known to be one, so that everything wrong is told at once.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
@@ -63,6 +63,7 @@ def contradictions(pack: object) -> Iterator[Fault]:
     known = {each.value for each in FindingKind}
     for path, kind in kinds:
         yield from _unknown(known, kind, path, _KIND)
+    yield from _unknown_keys(known | {"common_cause"}, pack, "un_acknowledge_s", _KIND)
     yield from _twice(kinds)
     for name, _ in named(pack, "ladders"):
         yield from ladder_holes(pack, name)
@@ -115,6 +116,12 @@ def _unknown(known: Collection[str], name: object, path: Path, what: Said) -> It
     near = get_close_matches(name, sorted(known), n=1, cutoff=0.6) if len(known) <= _HINTS_UP_TO else []
     hint = Said(f" (did you mean {near[0]}?)", f"（是否应为 {near[0]}？）") if near else Said("", "")
     yield Fault(path, Said(f"{what}{hint}", f"{what.zh}{hint.zh}"), shortened(name))
+
+
+def _unknown_keys(known: Collection[str], pack: object, section: str, expected: Said) -> Iterator[Fault]:
+    found = part(pack, section)
+    for key in found if isinstance(found, Mapping) else ():
+        yield from _unknown(known, key, (section, str(key)), expected)
 
 
 def _unknown_of(known: Collection[str], names: object, path: Path, what: Said) -> Iterator[Fault]:

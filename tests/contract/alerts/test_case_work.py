@@ -1,6 +1,8 @@
 """Work on cases: memory and PostgreSQL keep the same promises."""
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -8,7 +10,9 @@ import pytest
 from services.alerts.adapters.postgres_audit import PostgresAuditLog
 from services.alerts.adapters.postgres_cases import PostgresCaseStore
 from services.alerts.domain.audit.chain import verify
-from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.case import Case, Grouping
+from services.alerts.domain.case.clocks import Clock
+from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import close
 from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.case.who import Who
@@ -18,11 +22,11 @@ from services.alerts.domain.ids import CaseId
 from services.alerts.ports import CaseStore, Changes
 from services.alerts.worker.acknowledgement import AcknowledgementService
 from services.alerts.worker.case_work import CaseWorkService
-from services.kernel.words import Verification
+from services.kernel.words import ClockKind, Verification
 from services.runtime.postgres import open_pool
 from tests.contract.alerts.test_store import Stores, stores
-from tests.fakes.alerts import FakeClock
-from tests.unit.alerts.build import at, case
+from tests.fakes.alerts import FakeClock, FakeDirectory
+from tests.unit.alerts.build import at, case, clocks
 
 __all__ = ["stores"]
 
@@ -31,7 +35,11 @@ CENTRE, OTHER = Who("officer", None, "console"), Who("colleague", None, "console
 
 def service(store: CaseStore, clock: FakeClock) -> CaseWorkService:
     return CaseWorkService(
-        store=store, clock=clock, acknowledgements=AcknowledgementService(store=store, clock=clock, pace=Pace())
+        store=store,
+        clock=clock,
+        acknowledgements=AcknowledgementService(
+            store=store, directory=FakeDirectory(("U1",)), clock=clock, pace=Pace()
+        ),
     )
 
 
@@ -121,3 +129,46 @@ async def test_nothing_is_written_about_a_case_that_is_not_there(stores: Stores,
         await work.verify(CaseId(case_id), CENTRE, Verification.TRUE_ALARM, ""),
     ):
         assert reply is Reply.NOT_FOUND
+
+
+async def test_a_case_is_shelved_until_its_time_and_not_beyond_the_trouble(stores: Stores) -> None:
+    one = case()
+    await put(stores.cases, one)
+    clock = FakeClock()
+    work = service(stores.cases, clock)
+    assert await work.shelve(one.case_id, CENTRE, timedelta(hours=2), "等运营商") is Reply.DONE
+    assert await work.shelve(one.case_id, OTHER, timedelta(hours=1), "") is Reply.DONE
+    until = clock.now() + timedelta(hours=1)
+    async with stores.cases.transaction() as transaction:
+        assert (await transaction.work(one.case_id, clock.now())).shelved_until == until
+        assert (await transaction.work(one.case_id, until)).shelved_until is None
+    changes = Changes()
+    changes.put(replace(one, detected_at=clock.now() + timedelta(seconds=1)))
+    async with stores.cases.transaction() as transaction:
+        await transaction.save(changes)
+        assert (await transaction.work(one.case_id, clock.now())).shelved_until is None, "it came back: another trouble"
+    assert await work.unshelve(one.case_id, CENTRE) is Reply.ALREADY
+
+
+async def test_the_un_acknowledge_clock_is_found_when_it_is_due(stores: Stores) -> None:
+    one, other = case(), case(of="U2")
+    taken = replace(one, clocks=one.clocks.set(ClockKind.UN_ACKNOWLEDGE, Clock(at(60), "H0")))
+    await put(stores.cases, taken, other)
+    async with stores.cases.transaction() as transaction:
+        assert await transaction.due(at(59), 10, ClockKind.UN_ACKNOWLEDGE) == []
+        assert [found.case_id for found in await transaction.due(at(60), 10, ClockKind.UN_ACKNOWLEDGE)] == [one.case_id]
+
+
+async def test_the_next_step_now_and_a_merge_are_kept(stores: Stores) -> None:
+    one = case(clocks=clocks(step=("H0", 3600)))
+    common = case(CaseKind.COMMON_CAUSE, of="carrier:x", grouping=Grouping("carrier:x", None, at(7200)))
+    await put(stores.cases, one, common)
+    work = service(stores.cases, FakeClock())
+    assert await work.escalate(one.case_id, CENTRE, "") is Reply.DONE
+    async with stores.cases.transaction() as transaction:
+        assert [found.case_id for found in await transaction.due(at(1), 10) if not found.is_common] == [one.case_id]
+    assert await work.merge(one.case_id, common.case_id, CENTRE) is Reply.DONE
+    async with stores.cases.transaction() as transaction:
+        member = await transaction.case(one.case_id)
+    assert member is not None
+    assert (member.grouping.common_case_id, member.next_step_at) == (common.case_id, at(7200))

@@ -1,12 +1,14 @@
-"""A district over the turn of a year, fast: random closes, cures, receipts and replies, and what must hold.
+"""A district over the turn of a year, fast: random closes, cures, receipts, replies, acknowledgements, fires, edits of
+pack and register, and crashes; and what must hold.
 
 Whatever comes in whatever order: each step of a case once, none outside its case, no open case that nothing would
-happen to or that nobody answers for, and no notice without a cause. Nothing but memory is used.
+happen to or that nobody answers for, no notice without a cause or after an acknowledgement, no decision without an
+entry, and each fire told to the centre, over or not. Nothing but memory is used.
 """
 
 import random
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -16,17 +18,22 @@ from services.alerts.domain.case.closes import Close
 from services.alerts.domain.case.event import Happening
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.subject import Subject, SubjectKind
+from services.alerts.domain.case.who import Who
+from services.alerts.domain.delivery.consent import may_send_notice
 from services.alerts.domain.delivery.documents import DocumentChange
 from services.alerts.domain.escalation.guarded import GuardedTime
 from services.alerts.domain.escalation.ladder import following
-from services.alerts.domain.escalation.steps import StepTaken
+from services.alerts.domain.escalation.steps import LadderStep, StepTaken
 from services.alerts.domain.escalation.triggers import OnCondition, OnEvent, Overdue, PeriodClose
 from services.alerts.domain.ids import CaseId
+from services.alerts.ports import Ready
+from services.alerts.worker.case_work import CaseWorkService
 from services.kernel.calendar import CHINA, period_days
 from services.kernel.words import ClockKind, DocumentEvent, Period, Purpose, Recipient
 from tests.unit.alerts.bodies import O0, O1R, ORGANISATION, close, district, next_day, on, told
 from tests.unit.alerts.build import event, step
 
+CENTRE = Who("officer", None, "console")
 BODIES = ("T1", "T2")
 FIRST = date(2026, 11, 25)
 DAYS = 100
@@ -72,8 +79,15 @@ class Simulation:
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
         kinds = dict.fromkeys((CaseKind.FAULT, CaseKind.CONNECTION_LOST), HAZARD)
-        self.harness = district(guarded=GUARDED)
+        self.harness = district(guarded=GUARDED, un_acknowledge={CaseKind.FAULT: timedelta(days=5)})
         self.harness.directory.pack.ladders.update(kinds)
+        self.harness.carrier.watch = self.watch
+        # of its own: what people, packs and crashes do leaves the story of closes and answers as it is
+        self.people = random.Random(seed + 1000)
+        self.sent_although: list[str] = []
+        self.ladders: dict[CaseId, tuple[LadderStep, ...]] = {}
+        self.fires = 0
+        self.other_contacts = tuple(one for one in self.harness.directory.all if one.body_code != "T1")
         self.harness.clock.at = on(FIRST)
         self.harness.wait_for_documents(600)
         self.bodies = [Figures(Subject(SubjectKind.BODY, name)) for name in BODIES]
@@ -99,11 +113,26 @@ class Simulation:
                     await self.move(self.fault)
                 if self.rng.random() < 0.2:
                     await self.move(self.answer)
+                await self.people_act()
             for body in self.bodies:
                 for period in Period:
                     if period_days(period, day)[1] == period_days(Period.DAY, day)[1]:
                         await self.move(lambda body=body, period=period, day=day: self.close(body, period, day))
             day = next_day(day)
+
+    async def people_act(self) -> None:
+        """People, packs and crashes, each now and then."""
+        for what, share in (
+            (self.take, 0.1),
+            (self.edit_pack, 0.05),
+            (self.edit_register, 0.05),
+            (self.burn, 0.05),
+            (self.work, 0.1),
+        ):
+            if self.people.random() < share:
+                await self.move(what)
+        if self.people.random() < 0.1:
+            self.harness.kill()
 
     async def move(self, what: object) -> None:
         """Let one thing happen, and look whether all that must hold does."""
@@ -155,7 +184,53 @@ class Simulation:
             )
         )
 
+    async def take(self) -> None:
+        """Somebody takes a case, or a department signs for it."""
+        open_ = [one.case_id for one in self.cases if one.is_open]
+        if open_:
+            who = self.people.choice((CENTRE, CENTRE, Who("clerk", "T1", "console")))
+            await self.harness.acknowledgements.acknowledge(self.people.choice(open_), who, "")
+
+    async def work(self) -> None:
+        """Somebody shelves a case, or has its next step taken now."""
+        open_ = [one.case_id for one in self.cases if one.is_open]
+        desk = CaseWorkService(
+            store=self.harness.store, clock=self.harness.clock, acknowledgements=self.harness.acknowledgements
+        )
+        if open_ and self.people.random() < 0.5:
+            await desk.shelve(self.people.choice(open_), CENTRE, timedelta(hours=8), "")
+        elif open_:
+            await desk.escalate(self.people.choice(open_), CENTRE, "")
+
+    async def edit_pack(self) -> None:
+        """Another version stands from now on: what is opened from now on climbs another ladder."""
+        pack = self.harness.directory.pack
+        hazard = HAZARD if pack.ladders[CaseKind.FAULT] is not HAZARD else HAZARD[:-1]
+        ladders = {**pack.ladders, CaseKind.FAULT: hazard, CaseKind.CONNECTION_LOST: hazard}
+        self.harness.directory.pack = replace(pack, version=pack.version + 1, ladders=ladders)
+
+    async def edit_register(self) -> None:
+        """The street has no contact any more, or has one again."""
+        directory = self.harness.directory
+        directory.all, self.other_contacts = self.other_contacts, directory.all
+
+    async def burn(self) -> None:
+        """A fire begins, and may be over before anybody could be told."""
+        self.fires += 1
+        now = (self.harness.clock.now() - event().detected_at).total_seconds()
+        said = event(Happening.FIRED, kind=CaseKind.FIRE, cause=f"s{self.fires}", point="1", seconds=now)
+        over = event(Happening.RESTORED, kind=CaseKind.FIRE, cause=f"r{self.fires}", point="1", seconds=now + 1)
+        await self.harness.take(said, *([over] if self.people.random() < 0.5 else []), topic="alarms")
+
+    def watch(self, ready: Ready) -> None:
+        row = self.harness.store.tables.notices[ready.notice_id]
+        case = self.harness.store.tables.cases[row.notice.case_id]
+        if may_send_notice(row.notice, case, self.harness.clock.now()).stop is not None:
+            self.sent_although.append(f"{row.notice.step} of {case.case_id} left although it may not")
+
     def check(self, was_open: set[CaseId]) -> None:
+        assert self.sent_although == [], "no notice after acknowledging"
+        self.decisions_are_written_down()
         tables = self.harness.store.tables
         news = [one for one in tables.audit[self.audited :] if one.action == "step_taken"]
         self.audited = len(tables.audit)
@@ -172,6 +247,25 @@ class Simulation:
         for row in list(tables.notices.values())[self.notices :]:
             assert row.notice.purpose is Purpose.ALL_CLEAR or (row.notice.case_id, row.notice.step) in tables.steps
         self.notices = len(tables.notices)
+
+    def decisions_are_written_down(self) -> None:
+        """Every case, closing, taking and step has its entry; a fire's first notice is for the centre."""
+        entries = {(str(entry.case_id), entry.action) for entry in self.harness.store.tables.audit}
+        told = {
+            row.notice.case_id
+            for row in self.harness.store.tables.notices.values()
+            if row.notice.first and row.notice.to.body_code == "centre"
+        }
+        for one in self.cases:
+            assert self.ladders.setdefault(one.case_id, one.ladder) == one.ladder, "a new pack changes no ladder"
+            assert (one.case_id, "case_opened") in entries
+            assert one.is_open or (one.case_id, "case_closed") in entries
+            assert one.acknowledged is None or entries & {
+                (one.case_id, "acknowledged"), (one.case_id, "acknowledged_after_end"),
+            }  # fmt: skip
+            assert not one.is_fire or one.case_id in told, "a fire is told to the centre, over or not"
+        for case_id, _ in self.harness.store.tables.steps:
+            assert (case_id, "step_taken") in entries
 
     def caused(self, step_taken: StepTaken, case: Case, was_open: set[CaseId]) -> None:
         """A step is taken in an open case, and by what its trigger names."""
@@ -205,10 +299,24 @@ class Simulation:
 
 async def test_whatever_happens_each_step_has_a_cause_and_each_case_goes_on() -> None:
     taken: Counter[str] = Counter()
+    acts: set[str] = set()
+    fires = 0
     for seed in range(6):
         simulation = Simulation(seed)
         await simulation.run()
         taken.update(step for _, step in simulation.known)
+        lapsed = {entry.action for entry in simulation.harness.store.tables.audit}
+        acts |= lapsed & {
+            "acknowledged",
+            "signed",
+            "acknowledgement_lapsed",
+            "shelved",
+            "escalated",
+            "acknowledged_after_end",
+        }
+        fires += simulation.fires
+    assert fires > 20
+    assert {"acknowledged", "signed", "acknowledgement_lapsed", "shelved", "escalated"} <= acts, "the story is no story"
     assert {"O0", "O1", "O1R", "O2", "O4", "H0", "H4", "H4S", "H4R", "H6"} <= taken.keys(), "the story is no story"
 
 

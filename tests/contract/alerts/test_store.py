@@ -21,20 +21,23 @@ from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.case.subject import common_cause_subject, unit_subject
 from services.alerts.domain.case.who import Who
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
+from services.alerts.domain.delivery.budgets import DAY, LOOK_AGAIN, Quota
+from services.alerts.domain.delivery.consent import SendDecision
 from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.notice import About, Notice, notice_id_of
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced
 from services.alerts.domain.escalation.ladder import Pace
 from services.alerts.domain.escalation.steps import StepTaken
-from services.alerts.domain.ids import BodyCode, CaseId, NoticeId
+from services.alerts.domain.ids import BodyCode, CaseId, ContactId, NoticeId
 from services.alerts.domain.noise.common_cause import Members
 from services.alerts.domain.noise.digest import DigestLetter
+from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseStore, Changes, ClaimRequest, Outbox, Ready, Refused
 from services.alerts.worker.acknowledgement import AcknowledgementService
 from services.kernel.words import Channel, Purpose
 from services.runtime.postgres import open_pool
-from tests.fakes.alerts import FakeClock
+from tests.fakes.alerts import FakeClock, FakeDirectory
 from tests.fakes.alerts_store import MemoryStore
 from tests.unit.alerts.build import address, at, case, clocks
 
@@ -401,7 +404,9 @@ async def test_signed_for_is_refused_at_the_last_question_but_never_a_fire(
 
 async def test_two_clicks_at_once_give_one_receipt(stores: Stores) -> None:
     one = await opened(stores)
-    service = AcknowledgementService(store=stores.cases, clock=FakeClock(), pace=Pace())
+    service = AcknowledgementService(
+        store=stores.cases, directory=FakeDirectory(("U1",)), clock=FakeClock(), pace=Pace()
+    )
     who = Who("health", "health", "console")
     replies = await asyncio.gather(*(service.acknowledge(one.case_id, who, "收到") for _ in range(2)))
     assert sorted(replies) == [Reply.ALREADY, Reply.DONE]
@@ -414,12 +419,12 @@ async def test_a_fire_that_ended_untaken_is_taken_once_and_stays_closed(stores: 
     fault = close(case(CaseKind.FAULT), "restored", clock.now())
     await save(stores, Changes(opened={fire.case_id: fire, fault.case_id: fault}))
     clock.forward(1)
-    service = AcknowledgementService(store=stores.cases, clock=clock, pace=Pace())
+    service = AcknowledgementService(store=stores.cases, directory=FakeDirectory(("U1",)), clock=clock, pace=Pace())
     centre, health = Who("officer", None, "console"), Who("health", "health", "console")
     assert await service.acknowledge(fire.case_id, health, "") is Reply.CLOSED
     assert await service.acknowledge(fire.case_id, centre, "误报") is Reply.DONE
     assert await service.acknowledge(fire.case_id, centre, "误报") is Reply.ALREADY
-    assert await service.acknowledge(fault.case_id, centre, "") is Reply.CLOSED
+    assert await service.acknowledge(fault.case_id, centre, "") is Reply.DONE
     found = await load(stores, fire.case_id)
     assert found.closure == fire.closure
     assert found.acknowledged == Acknowledgement(clock.now(), "officer", "console", "误报", None)
@@ -475,3 +480,38 @@ async def test_common_cases_of_two_districts_stand_side_by_side(stores: Stores) 
         facts = replace(one.facts, subject=common_cause_subject(district, "carrier:cmcc"), district=district)
         one = replace(one, case_id=CaseId(f"C{district}"), facts=facts)
         await save(stores, Changes(opened={one.case_id: one}))
+
+
+async def test_what_all_processes_spend_of_a_quota_is_counted_together_and_no_fire_waits(stores: Stores) -> None:
+    """A restart, or a second process, begins where the first one stopped."""
+    one, burning = case(), case(CaseKind.FIRE)
+    number, other = "sms:13800138000", "sms:13900139000"
+    phones = [*(("n", number) for _ in range(4)), ("n", other), ("f", number), ("f", number)]
+    notices = [
+        replace(
+            notice(burning if sort == "f" else one, f"c{place}", seconds=place - 100),
+            notice_id=NoticeId(f"{place:032x}"),
+            fire=sort == "f",
+            to=Address(ContactId(f"c{place}"), BodyCode("centre"), Channel.SMS, where, None, "zh"),
+        )
+        for place, (sort, where) in enumerate(phones)
+    ]
+    await save(stores, Changes(opened={one.case_id: one, burning.case_id: burning}, notices=notices))
+
+    async def process(seconds: float, most: int, *, fire: bool = False) -> list[str]:
+        quotas = {} if fire else {Channel.SMS: Quota(2, 3)}
+        request = ClaimRequest(
+            fire, at(seconds), 10, (), (), lambda due: due[:most], {Channel.SMS: timedelta(days=9)}, (), quotas
+        )
+        taken = await stores.outbox.take(request)
+        waits = [one.consent for one in taken if isinstance(one, Refused)]
+        assert all(one == SendDecision(Reason.QUOTA, at(seconds) + LOOK_AGAIN) for one in waits)
+        return [one.to.address for one in taken if isinstance(one, Ready)]
+
+    assert await process(0, 1) == [number]
+    both = await asyncio.gather(process(1, 9), process(1, 9, fire=True))
+    assert list(both) == [[number, other], [number, number]]
+    assert await process(2, 9) == [], "they are not looked at again and again"
+    assert await process(1000, 9) == []
+    assert await process(DAY.total_seconds() + 0.5, 9) == [number], "the first one is a day old, the others are not"
+    assert len(await process(DAY.total_seconds() + 5000, 9)) == 1

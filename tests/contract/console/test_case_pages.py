@@ -20,6 +20,7 @@ from services.console.domain.units import UnitQuery
 from services.console.domain.viewer import WHOLE, BodyCode, Slice, Username
 from services.console.ports import ReadModel
 from services.console.worker.names import NameKeeper
+from services.kernel.words import AlarmState
 from services.runtime.clock import SystemClock
 from services.runtime.postgres import open_pool
 from tests.contract.console.test_read_model import LIMIT_S, UNITS
@@ -44,6 +45,12 @@ class Put:
     taken: bool = False
     owner: Username | None = None
     closed: int | None = None
+
+    @property
+    def alarm_state(self) -> AlarmState:
+        if self.closed is not None:
+            return AlarmState.RETURNED_UNACKNOWLEDGED
+        return AlarmState.ACKNOWLEDGED if self.taken else AlarmState.UNACKNOWLEDGED
 
     @property
     def row(self) -> dict[str, Any]:
@@ -82,7 +89,7 @@ def fake() -> FakeReadModel:
         owner = None if put.owner is None else Owner(put.owner, put.owner, NOW, until)
         row = builders.case(
             put.case_id, unit_id=unit.unit_id, kind=put.kind, unit_name=unit.name, town=unit.town,
-            lead_department=unit.lead, copy_departments=unit.copies, owner=owner,
+            lead_department=unit.lead, copy_departments=unit.copies, owner=owner, alarm_state=put.alarm_state,
         )  # fmt: skip
         rows.append(replace(row, step="F0" if put.kind == "fire" else "H0", **put.row))
     return FakeReadModel([], rows)
@@ -157,6 +164,11 @@ async def test_pages_of_every_size_put_together_are_the_whole_list_in_its_order(
         (CaseQuery(view=CaseView.CLOSED, text="医院"), ["D2", "D1"]),
         (CaseQuery(view=CaseView.CLOSED, kinds=("fire",), town="dongjie"), ["D1"]),
         (CaseQuery(town="nowhere"), []),
+        (CaseQuery(alarm_state=AlarmState.ACKNOWLEDGED), ["C4"]),
+        (CaseQuery(alarm_state=AlarmState.RETURNED_UNACKNOWLEDGED), ["D4", "D2", "D3", "D1"]),
+        (CaseQuery(alarm_state=AlarmState.RETURNED_UNACKNOWLEDGED, kinds=("fire",)), ["D1"]),
+        (CaseQuery(view=CaseView.CLOSED, alarm_state=AlarmState.UNACKNOWLEDGED), ["C2", "C6", "C1", "C5", "C3"]),
+        (CaseQuery(alarm_state=AlarmState.NORMAL), []),
     ],
 )
 async def test_filters_narrow_what_is_counted_and_listed(
@@ -165,6 +177,7 @@ async def test_filters_narrow_what_is_counted_and_listed(
     page = await read.cases(WHOLE, query)
     assert ([case.case_id for case in page.rows], page.matching) == (expected, len(expected))
     assert (page.open, page.unacknowledged) == (6, 5), "the counts of the slice stay"
+    assert (page.shelved, page.returned) == (0, 4)
 
 
 async def test_a_slice_holds_whatever_is_asked_for(read: ReadModel) -> None:
@@ -182,6 +195,59 @@ async def test_ownership_that_has_run_out_is_nobody_s(empty_scenario: Scenario) 
         read = PostgresReadModel(pool, LIMIT_S)
         assert await ids(read, CaseQuery(view=CaseView.MINE, reader=CENTRE)) == []
         assert (await read.case(WHOLE, "C1")).case.owner is None
+
+
+async def test_each_alarm_state_is_shown_and_a_fire_is_always_in_sight(empty_scenario: Scenario) -> None:
+    """Whatever the database holds of a case, the list says the same as the pure function, and filters by it."""
+    put = empty_scenario
+    put.put([*UNITS, Unit("U10", "已豁免", "dongjie", "HOSPITAL", "health", connection="exempt")])
+    soon, before = NOW + timedelta(hours=1), NOW - timedelta(hours=1)
+    put.open_case("CC", None, "common_cause", cause_key="carrier:x", next_step_at=None)
+    put.open_case("OUT", "U10", "fault")
+    put.open_case("SHELVED", "U02", "fault", detected_at=before)
+    put.open_case("LAPSED", "U03", "fault", detected_at=before)
+    put.open_case("AGAIN", "U04", "fault", detected_at=NOW)
+    put.open_case("FIRE", "U06", "fire", detected_at=before, held_until=soon, common_case_id="CC")
+    put.open_case("HELD", "U07", "connection_lost", held_until=soon, common_case_id="CC")
+    put.open_case("WINDOW", "U08", "connection_lost")
+    put.open_case("GONE", "U01", "fault", state="closed", closed_at=NOW, close_reason="registry")
+    put.open_case("BACK", "U05", "fault", state="closed", closed_at=NOW, close_reason="signal")
+    put.open_case("SEEN", "U01", "isolation", state="closed", closed_at=NOW, acknowledged_at=NOW, acknowledged_by="x")
+    for case_id, since, until in (
+        ("SHELVED", before, soon), ("LAPSED", before, NOW - timedelta(minutes=1)),
+        ("AGAIN", before, soon), ("FIRE", before, soon),
+    ):  # fmt: skip
+        put.execute(
+            "INSERT INTO alerts.shelved (case_id, account, since, until, note) VALUES (%s, 'officer', %s, %s, '')",
+            [case_id, since, until],
+        )
+    put.execute(
+        "INSERT INTO registry.adjustments (adjustment_id, unit_id, what, starts_at, ends_at, reason, requested_by,"
+        " requested_at, approvals, approvals_needed, state, note)"
+        " VALUES ('A1', 'U08', 'maintenance', %s, %s, 'r', 'a', %s, '{b}', 1, 'approved', '')",
+        [before, soon, before],
+    )
+    expected = {
+        AlarmState.OUT_OF_SERVICE: {"OUT"}, AlarmState.SHELVED: {"SHELVED"}, AlarmState.ACKNOWLEDGED: set(),
+        AlarmState.UNACKNOWLEDGED: {"LAPSED", "AGAIN", "FIRE", "CC"}, AlarmState.NORMAL: {"GONE", "SEEN"},
+        AlarmState.SUPPRESSED_BY_DESIGN: {"HELD", "WINDOW"}, AlarmState.RETURNED_UNACKNOWLEDGED: {"BACK"},
+    }  # fmt: skip
+    async with open_pool(put.dsn, "test", max_size=1) as pool:
+        read = PostgresReadModel(pool, LIMIT_S)
+        for state, cases in expected.items():
+            rows = (await read.cases(WHOLE, CaseQuery(alarm_state=state))).rows
+            assert {row.case_id for row in rows} == cases, state
+            assert {row.alarm_state for row in rows} <= {state}
+        everywhere = set(await ids(read, CaseQuery()))
+        assert "FIRE" in everywhere
+        assert "SHELVED" not in everywhere
+        assert "SHELVED" in await ids(read, CaseQuery(), Slice(BodyCode("health"))), "shelving is the centre's alone"
+        page = await read.cases(WHOLE, CaseQuery())
+        assert (page.shelved, page.returned) == (1, 1)
+        shelved = (await read.case(WHOLE, "SHELVED")).case.shelved
+        assert shelved is not None
+        assert (shelved.by, shelved.until) == ("officer", soon)
+    put.execute("DELETE FROM registry.adjustments WHERE adjustment_id = 'A1'")
 
 
 async def test_a_unit_and_its_cases_are_found_by_initials_and_address(empty_scenario: Scenario) -> None:
@@ -220,12 +286,15 @@ async def test_no_page_reads_more_than_it_needs(empty_scenario: Scenario) -> Non
     empty_scenario.put(UNITS)
     empty_scenario.many_cases(5_000)
     empty_scenario.many_cases(20_000, "closed")
+    taken = "UPDATE alerts.cases SET acknowledged_at = closed_at WHERE state = 'closed' AND case_id NOT LIKE '%%9'"
+    empty_scenario.execute(taken)
     empty_scenario.execute("ANALYZE alerts.cases")
     place = CasePlace(11, None, NOW - timedelta(seconds=2500), "open2500")
     ordered = {
         CaseQuery(sort=CaseSort.NEWEST): "cases_open",
         CaseQuery(sort=CaseSort.OLDEST): "cases_open",
         CaseQuery(view=CaseView.CLOSED): "cases_closed",
+        CaseQuery(alarm_state=AlarmState.RETURNED_UNACKNOWLEDGED): "cases_returned",
     }
     others = (CaseQuery(), CaseQuery(view=CaseView.CLOSED, text="医院"), CaseQuery(text="医院"))
     for query in [*ordered, *others]:

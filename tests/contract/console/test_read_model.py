@@ -344,7 +344,7 @@ async def test_what_may_be_a_fire_stands_behind_the_fires_and_before_the_rest(em
     assert set(kinds[1:]) == {"unreadable_alarm", "unregistered_alarm"}
 
 
-async def test_a_fire_that_ended_untaken_stands_behind_what_burns_for_a_day(empty_scenario: Scenario) -> None:
+async def test_a_fire_that_ended_untaken_stands_behind_what_burns_until_it_is_taken(empty_scenario: Scenario) -> None:
     now = empty_scenario.now()
     empty_scenario.put(unit for unit in UNITS if unit.health != "fire")
     for case_id, unit_id in (("OLD", "U04"), ("ENDED", "U01"), ("TAKEN", "U02"), ("BURNS", "U03"), ("LATER", "U07")):
@@ -361,8 +361,12 @@ async def test_a_fire_that_ended_untaken_stands_behind_what_burns_for_a_day(empt
     async with open_pool(empty_scenario.dsn, "test", max_size=1) as pool:
         read = PostgresReadModel(pool, LIMIT_S)
         whole, own = (await read.snapshot(WHOLE)).fires, (await read.snapshot(HEALTH)).fires
-    assert [fire.case_id for fire in whole] == ["BURNS", "LATER", "ENDED"]
-    assert [(fire.since, fire.ended_at) for fire in whole] == [(began, None), (began, over), (began, over)]
+    assert [fire.case_id for fire in whole] == ["BURNS", "LATER", "ENDED", "OLD"]
+    assert [(fire.since, fire.ended_at) for fire in whole] == [
+        (began, None),
+        *[(began, over)] * 2,
+        (began, now - timedelta(hours=25)),
+    ]
     assert [fire.case_id for fire in own] == ["BURNS"], "a department takes no fire"
 
 

@@ -198,10 +198,33 @@ async def test_answers_are_kept_joined_and_handed_in_by_a_person_alone(server: S
     assert (reply.via, reply.by, reply.name, reply.state) == ("mail", "brigade-1", "张三", SubmissionState.SUBMITTED)
     assert [(one.name, one.size) for one in reply.attachments] == [("照片.jpg", len(JPEG))]
     assert (receipt.party, receipt.via) == ("health", "mail")
-    await desk.set_aside(waiting[second], "brigade-1")
+    await desk.set_aside(waiting[second], "brigade-1", "不是答复")
     assert (await standing(correspondences, second)).submissions == ()
     assert await desk.mails(everything=False) == []
     assert len(await desk.mails(everything=True)) == 5, "nothing is deleted"
+    taken = await mails.mail(waiting[first])
+    assert taken is not None
+    assert [(one["act"], one["by"], one["party"]) for one in taken["acts"]] == [("taken", "brigade-1", "health")]
+    assert [(one["name"], one["media_type"]) for one in taken["files"]] == [("照片.jpg", "image/jpeg")]
+    file = await mails.file(waiting[first], 0)
+    assert file is not None
+    assert file.content == JPEG
+    with pytest.raises(NotPossible):
+        await desk.join(waiting[first], second, "brigade-1")  # taken already
+    sorts = {row["sort"]: row["mail_id"] for row in await desk.mails(everything=True)}
+    with pytest.raises(NotPossible):
+        await desk.join(sorts["refused"], second, "brigade-1")
+    for nothing in ("消监告〔2026〕99号", "D-of-nobody", "%"):
+        with pytest.raises(NotPossible):
+            await desk.join(sorts["unknown"], nothing, "brigade-1")
+    await desk.join(sorts["unknown"], "复 消监告〔2026〕2号", "brigade-1")
+    assert await mails.waiting() == 1
+    await desk.take(sorts["unknown"], "health", "centre-1")
+    assert (await standing(correspondences, second)).state is DocumentState.REPLIED
+    acted = await mails.mail(sorts["unknown"])
+    assert acted is not None
+    assert [one["act"] for one in acted["acts"]] == ["joined", "taken"]
+    assert (acted["number"], acted["parties"]) == ("消监告〔2026〕2号", ["health"])
     box.close()
 
 

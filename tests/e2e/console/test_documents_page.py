@@ -1,6 +1,8 @@
 """Documents in a real Chromium: a department signs and answers, the brigade accepts, a unit does it by its link."""
 
 from collections.abc import AsyncIterator
+from email.message import EmailMessage
+from email.policy import SMTP
 from pathlib import Path
 
 import pytest
@@ -187,3 +189,45 @@ async def test_the_inbox_fits_every_screen(
         await expect(at.page.locator("#drawer .paper")).to_be_visible()
         await at.page.screenshot(path=tmp_path / f"sheet-{width}.png")
         assert await live._serious(at.page) == []
+
+
+async def test_an_answer_by_mail_is_shown_as_text_joined_and_handed_in(
+    browser: Chromium, stand: tuple[Console, Letters], tmp_path: Path
+) -> None:
+    site, book = stand
+    await book.send()
+    message = EmailMessage(policy=SMTP)
+    message["From"] = '"<img src=x onerror=alert(1)>" <zhang@health.firenet-demo.cn>'
+    message["Subject"] = "已整改 <script>window.hacked=1</script>"
+    message.set_content("详见<b>附件</b><img src=x onerror='window.hacked=1'>")
+    message.add_attachment(PDF["buffer"], maintype="application", subtype="pdf", filename="维修记录.pdf")
+    await book.receive(message.as_bytes())
+    async with live.desk(browser, site, "centre") as at:
+        page = at.page
+        await page.click("#menu-open")
+        await page.click("#mails")
+        await at.has("h1", "邮件回复")
+        await expect(page.locator("#empty")).to_be_visible()
+        await page.get_by_role("button", name="全部").click()
+        await at.has("#rows .what", "<script>")
+        await page.screenshot(path=tmp_path / "mails.png")
+        assert await live._serious(page) == []
+        await page.locator("#rows .what button").focus()
+        await page.keyboard.press("Enter")
+        await at.has("#drawer .paper", "<b>附件</b>")
+        assert await live._serious(page) == []
+        await page.fill("#mail-document", "消监告〔2026〕9号")
+        await page.keyboard.press("Enter")
+        await at.has("#drawer .said.bad", "没有这份已印发的公文")
+        await page.fill("#mail-document", "消监告〔2026〕1号")
+        await page.keyboard.press("Enter")
+        await at.has("#drawer .said", "已关联")
+        await page.set_viewport_size({"width": 390, "height": 844})
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        await page.select_option("#mail-party", "health")
+        await page.get_by_role("button", name="作为回函提交").click()
+        await at.has("#drawer .said", "已作为回函提交")
+        await page.keyboard.press("Escape")
+        await expect(page.locator("#rows .badge")).to_have_text("已提交")
+        assert await page.evaluate("window.hacked") is None
+        assert [one for one in at.complaints if "409" not in one] == [], "but for the number that there is not"

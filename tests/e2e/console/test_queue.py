@@ -143,6 +143,42 @@ async def test_a_case_is_found_by_initials_address_street_and_kind_and_the_addre
         await expect(at.page.locator(".case")).to_have_count(20)
 
 
+async def test_a_case_is_put_out_of_sight_found_by_its_state_and_put_back(
+    chromium: Chromium, site: Console, scenario: Scenario
+) -> None:
+    faults(scenario, 2)
+    fires(scenario, 1)
+    scenario.open_case("BACK", "U00020", "fault")
+    scenario.end("BACK")
+    async with desk(chromium, site) as at:
+        await goto(at, site, "?case=F0")
+        await at.has("#drawer .badge-line", "未确认")
+        await expect(at.page.locator("#drawer [data-role=shelve]")).to_have_count(0)
+        await goto(at, site, "?case=C00")
+        await at.page.select_option("#drawer [data-role=shelve-for]", "240")
+        await at.page.click("#drawer [data-role=shelve]")
+        await at.has("#drawer .queue", "搁置至")
+        await expect(at.page.locator(".case")).to_have_count(2)
+        await at.has("#cases-sub", "已搁置 1 · 恢复未确认 1")
+        await at.page.click("#drawer [data-role=close]")
+        await at.page.select_option("#case-alarm", "shelved")
+        await expect(at.page.locator(".case")).to_have_count(1)
+        await at.has(".case .case-alarm", "已搁置")
+        assert await _serious(at.page) == []
+        await at.page.click(".case-name")
+        await at.page.click("#drawer [data-role=shelve]")
+        await at.has("#cases .empty", "没有符合条件的案件")
+        await at.page.click("#drawer [data-role=escalate]")
+        await at.page.click("#drawer [data-role=close]")
+        await at.page.select_option("#case-alarm", "returned_unacknowledged")
+        await at.has(".case .ack", "确认")
+        assert "alarm=returned_unacknowledged" in at.page.url
+        assert [(act, case_id) for act, case_id, _ in site.alerts.acts] == [
+            ("shelve", "C00"), ("unshelve", "C00"), ("escalate", "C00"),
+        ]  # fmt: skip
+        assert at.complaints == []
+
+
 async def test_a_closed_case_and_its_history_are_two_clicks_away(
     chromium: Chromium, site: Console, scenario: Scenario
 ) -> None:

@@ -12,16 +12,20 @@ from pydantic import SecretStr
 
 from deploy.stack.ports import free_ports
 from services.documents.adapters.http_api import DocumentsApi, build_api
+from services.documents.adapters.mail_api import MailApi
 from services.documents.adapters.postgres_correspondence import PostgresCorrespondences
 from services.documents.adapters.postgres_documents import PostgresDocuments
+from services.documents.adapters.postgres_mails import PostgresMails
 from services.documents.adapters.renderer import TemplateRenderer
 from services.documents.adapters.report_api import ReportApi
 from services.documents.adapters.typesetter import TypstTypesetter
 from services.documents.domain.catalogue import CATALOGUE
 from services.documents.domain.document import Document, document_id_of
+from services.documents.domain.mails import read
 from services.documents.domain.numbering import Number, Series
 from services.documents.metrics import DocumentsMetrics
 from services.documents.worker.correspondence import CorrespondenceService
+from services.documents.worker.mail_intake import MailDesk
 from services.kernel.links import Link, sealed
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop
@@ -31,7 +35,10 @@ from tests.unit.documents.build import request
 
 TOKEN = "documents-secret"
 KEY = b"links-secret-of-the-tests"
-TABLES = "changes, attachments, files, submissions, receipts, recipients, renditions, documents, series"
+TABLES = (
+    "mail_acts, mail_files, delivery_reports, openings, mails, changes, attachments, files, submissions, receipts,"
+    " recipients, renditions, documents, series"
+)
 SENT = (
     {"contact_id": "c-health", "party": "health", "is_addressee": True},
     {"contact_id": "c-street", "party": "dongjie", "is_addressee": False},
@@ -70,6 +77,12 @@ class Letters:
             await transaction.add(Document(document_id, wanted, number, "I1@2", now, texts))
         return document_id
 
+    async def receive(self, raw: bytes) -> str:
+        """Keep a mail as the mailbox would bring it, and return its id."""
+        mail = read(raw, frozenset())
+        await PostgresMails(self.pool).keep(mail, self.clock.now())
+        return mail.mail_id
+
     def link(self, document_id: str, contact: str = "c-room", days: float = 30, key: bytes = KEY) -> str:
         until: datetime = self.clock.now() + timedelta(days=days)
         return sealed(Link(document_id, contact, until), key)
@@ -97,7 +110,9 @@ async def letters(dsn: str) -> AsyncIterator[Letters]:
             wake=lambda: None,
         )
         typesetter = TypstTypesetter(timeout_s=60, max_bytes=10**6)
-        app = build_api(SecretStr(TOKEN), DocumentsApi(store, service, clock), ReportApi(typesetter))
+        mails = PostgresMails(pool)
+        mail_api = MailApi(mails, MailDesk(store=mails, clock=clock))
+        app = build_api(SecretStr(TOKEN), DocumentsApi(store, service, clock), ReportApi(typesetter), mail_api)
         server = StatusServer("127.0.0.1", port, lambda: Readiness(True), CollectorRegistry(), app)
         serving = asyncio.create_task(server.serve(stop))
         try:

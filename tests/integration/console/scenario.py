@@ -316,6 +316,14 @@ class Scenario:
             self.comment(case_id, asked["account"], asked["text"], asked["body_code"] or "")
         elif act == "verify":
             self.verify(case_id, asked["account"], asked["finding"], asked["note"])
+        elif act == "shelve":
+            self.execute(
+                "INSERT INTO alerts.shelved (case_id, account, since, until, note) VALUES (%s, %s, now(), now() +"
+                " make_interval(mins => %s), %s)",
+                [case_id, asked["account"], asked["minutes"], asked["note"]],
+            )
+        elif act == "unshelve":
+            self.execute("DELETE FROM alerts.shelved WHERE case_id = %s", [case_id])
 
     def many_cases(self, count: int, state: str = "open") -> None:
         """Add so many cases without a ladder, one of each unit `M00001`, `M00002` ..., opened a second apart."""

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import AsyncIterator
+from email.message import EmailMessage
+from email.policy import SMTP
 from typing import Any
 
 import httpx
@@ -9,12 +11,13 @@ import pytest
 import pytest_asyncio
 
 from services.documents.domain.uploads import MAX_FILE_BYTES
-from tests.integration.console.harness import Browser, Console, console
+from tests.integration.console.harness import Browser, Console, console, until
 from tests.integration.console.letters import KEY, Letters, letters
-from tests.integration.console.scenario import Scenario, opened
+from tests.integration.console.scenario import Scenario, Unit, opened
 
 SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 PDF = b"%PDF-1.7\n%nothing\n"
+PNG = b"\x89PNG\r\n\x1a\n"
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -29,7 +32,8 @@ async def stand(console_database: str) -> AsyncIterator[tuple[Console, Letters]]
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def site(stand: tuple[Console, Letters]) -> Console:
-    await stand[1].rows("DELETE FROM documents.attachments RETURNING 1")
+    for table in ("mail_acts", "mail_files", "delivery_reports", "mails", "attachments", "openings"):
+        await stand[1].rows(f"DELETE FROM documents.{table} RETURNING 1")
     for table in ("changes", "submissions", "receipts", "recipients", "renditions", "documents"):
         await stand[1].rows(f"DELETE FROM documents.{table} RETURNING 1")
     return stand[0]
@@ -277,3 +281,131 @@ async def test_without_documents_the_page_says_so(console_database: str, empty_s
     async with console(console_database, documents_url="http://127.0.0.1:9") as alone, alone.signed_in("health") as at:
         answer = await at.http.get("/api/v1/documents")
         assert code_of(answer) == (503, "documents_unavailable")
+
+
+def mail(number: str, text: str = "已整改<script>alert(1)</script>") -> bytes:
+    message = EmailMessage(policy=SMTP)
+    message["From"] = "张三 <zhang@health.firenet-demo.cn>"
+    message["Subject"] = f"回复：{number}"
+    message.set_content(text)
+    message.add_attachment(PNG, maintype="image", subtype="png", filename="../照片.html")
+    return message.as_bytes()
+
+
+async def test_a_mail_is_read_joined_taken_and_refused_by_brigade_and_centre_alone(
+    site: Console, book: Letters
+) -> None:
+    document_id = await book.send()
+    waits, unknown = await book.receive(mail("消监告〔2026〕1号")), await book.receive(mail("无", "另一封"))
+    async with site.client() as stranger:
+        assert (await stranger.get("/api/v1/mails")).status_code == 401
+    async with site.signed_in("health") as browser:
+        for path in ("/api/v1/mails", f"/api/v1/mails/{waits}", f"/api/v1/mails/{waits}/files/0", "/mails"):
+            assert (await browser.http.get(path)).status_code == 403, path
+        for act, body in (("take", {"party": "health"}), ("join", {"document": "D"}), ("refuse", {"reason": "x"})):
+            assert (await browser.order(f"/api/v1/mails/{waits}/{act}", body)).status_code == 403
+        assert "/mails" not in (await browser.http.get("/")).text
+    async with site.signed_in("centre") as browser:
+        assert 'href="/mails"' in (await browser.http.get("/")).text
+        assert (await browser.http.get("/mails")).status_code == 200
+        page = (await browser.http.get("/api/v1/mails")).json()
+        assert (page["waiting"], [row["mail_id"] for row in page["rows"]]) == (1, [waits])
+        assert len((await browser.http.get("/api/v1/mails?everything=true")).json()["rows"]) == 2
+        one = (await browser.http.get(f"/api/v1/mails/{waits}")).json()
+        assert (one["parties"], one["document_id"]) == (["health", "unit_control_room"], document_id)
+        file = await browser.http.get(f"/api/v1/mails/{waits}/files/0")
+        assert (file.content, file.headers["content-type"]) == (PNG, "image/png")
+        assert file.headers["content-disposition"].startswith("attachment;")
+        assert "sandbox" in file.headers["content-security-policy"]
+        assert (await browser.http.get(f"/api/v1/mails/{waits}/files/9")).status_code == 404
+        assert (
+            await browser.order(f"/api/v1/mails/{waits}/take", {"party": "health"}, **{"X-CSRF-Token": "x"})
+        ).status_code == 403
+        assert (await browser.order(f"/api/v1/mails/{waits}/take", {"party": "education"})).status_code == 404
+        assert (await browser.order(f"/api/v1/mails/{waits}/refuse", {"reason": " "})).status_code == 409
+        taken = await browser.order(f"/api/v1/mails/{waits}/take", {"party": "health"})
+        assert (taken.status_code, taken.json()["state"]) == (200, "taken")
+        nothing = await browser.order(f"/api/v1/mails/{unknown}/join", {"document": "消监告〔2026〕9号"})
+        assert (nothing.status_code, nothing.json()["error"]["code"]) == (409, "document_no_such_document")
+        joined = await browser.order(f"/api/v1/mails/{unknown}/join", {"document": document_id})
+        assert joined.json()["state"] == "waiting"
+        refused = (await browser.order(f"/api/v1/mails/{unknown}/refuse", {"reason": "不是答复"})).json()
+        assert [(one["act"], one["by"], one["reason"]) for one in refused["acts"]] == [
+            ("joined", "centre", ""), ("refused", "centre", "不是答复"),
+        ]  # fmt: skip
+        seen = (await browser.http.get(f"/api/v1/documents/{document_id}")).json()
+        assert (seen["state"], seen["submissions"][0]["via"]) == ("replied", "mail")
+
+
+def report_of(notice_id: str, action: str, *, whole: bool) -> bytes:
+    """Return a delivery report (RFC 3464) about the mail of a notice."""
+    about = f"Message-ID: <{notice_id}.D1@mail.firenet-demo.cn>\r\nSubject: x\r\n\r\n"
+    kind = "message/rfc822" if whole else "text/rfc822-headers"
+    return (
+        "From: MAILER-DAEMON@mail.firenet-demo.cn\r\nSubject: report\r\n"
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
+        "--b\r\nContent-Type: text/plain\r\n\r\nit\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+        f"Reporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; a@b\r\nAction: {action}\r\nStatus: 2.0.0\r\n\r\n"
+        f"--b\r\nContent-Type: {kind}\r\n\r\n{about}--b--\r\n"
+    ).encode()
+
+
+async def test_what_is_proven_of_each_notice_is_shown_with_time_and_source(
+    site: Console, book: Letters, console_database: str
+) -> None:
+    document_id = await book.send()
+    ids = {name: f"{number:032x}" for number, name in enumerate(("health", "room", "street", "centre", "apprise"))}
+    with opened(console_database) as scenario:
+        scenario.execute("TRUNCATE alerts.cases, alerts.audit_pending CASCADE")
+        scenario.put([Unit("U1", "东街第一医院", "dongjie", "HOSPITAL", "health")])
+        scenario.open_case("C1", "U1", "fault")
+        of_document = {"document_id": document_id}
+        scenario.notice(ids["health"], "C1", "H4", "health", contact_id="c-health", **of_document)
+        scenario.notice(ids["room"], "C1", "H4", "U1", contact_id="c-room", **of_document)
+        scenario.notice(ids["street"], "C1", "H4", "dongjie", contact_id="c-street", **of_document)
+        scenario.notice(ids["centre"], "C1", "H4", "centre")
+        scenario.notice(ids["apprise"], "C1", "H4", "health", channel="apprise", contact_id="c-other")
+
+    async def proven() -> dict[str, tuple[str | None, str | None]]:
+        async with site.signed_in("centre") as browser:
+            sent = (await browser.http.get("/api/v1/cases/C1")).json()["deliveries"]
+        found = {one["notice_id"]: (one["proof"], one["proven_by"]) for one in sent}
+        assert all((one["proven_at"] is None) is (one["proof"] is None) for one in sent)
+        return {name: found[notice_id] for name, notice_id in ids.items()}
+
+    async def comes_to(**wanted: tuple[str | None, str | None]) -> None:
+        """Equal questions have one answer for a quarter of a second."""
+
+        async def found() -> bool:
+            return wanted.items() <= (await proven()).items()
+
+        await until(found)
+
+    accepted = ("accepted", "email")
+    await comes_to(**dict.fromkeys(ids, accepted) | {"apprise": (None, None)})
+    await book.receive(report_of(ids["room"], "delayed", whole=False))
+    await book.receive(report_of(ids["street"], "failed", whole=True))
+    await book.receive(report_of(ids["health"], "delivered", whole=False))
+    # what is late is neither delivered nor failed
+    await comes_to(
+        street=("failed", "delivery_report"), health=("delivered", "delivery_report"), room=accepted, centre=accepted
+    )
+    async with site.client() as reader:
+        assert (await reader.get("/d/" + book.link(document_id, days=-1))).status_code == 404
+        assert (await reader.get("/d/" + book.link(document_id))).status_code == 200
+    async with site.signed_in("health") as browser:
+        assert (await browser.http.get(f"/api/v1/documents/{document_id}")).status_code == 200
+        await comes_to(room=("read", "link"), health=("read", "console"))
+        await post(browser, f"{document_id}/sign", name="张三")
+        await comes_to(health=("acknowledged", "console"))
+        await submit(browser, document_id)
+    with opened(console_database) as scenario:
+        scenario.execute(
+            "INSERT INTO alerts.audit_pending (at, actor, action, case_id, detail)"
+            " VALUES (now() + interval '1 second', 'centre', 'acknowledged', 'C1', '{}')"
+        )
+    # what the centre takes, no street has signed for
+    await comes_to(
+        health=("acted", "console"), centre=("acknowledged", "taken"), street=("failed", "delivery_report"),
+        room=("read", "link"),
+    )  # fmt: skip

@@ -83,7 +83,9 @@ class Harness:
             pace=Pace(),
             wake=lambda: None,
         )
-        self.acknowledgements = AcknowledgementService(store=self.store, clock=self.clock, pace=Pace())
+        self.acknowledgements = AcknowledgementService(
+            store=self.store, directory=self.directory, clock=self.clock, pace=Pace()
+        )
         self.store.retell = composer.retell
         self.store.write_digest = PlainWriter().write_digest
         self._claims.clear()

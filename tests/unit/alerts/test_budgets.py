@@ -8,13 +8,12 @@ from prometheus_client import CollectorRegistry
 from schemas.registry import PackRecord, PackVersion
 from services.alerts.adapters.packs import PackShelf
 from services.alerts.domain.case.kinds import CaseKind
-from services.alerts.domain.delivery.budgets import DAY, MINUTE, Budget, over_quota, worst_a_day
-from services.alerts.domain.delivery.destinations import Destinations, Due
+from services.alerts.domain.delivery.budgets import MINUTE, Budget, Quota, Spent, over_quota, worst_a_day
 from services.alerts.domain.delivery.letters import letter_of_step
 from services.alerts.domain.delivery.telephony import PROFILES, Gateway, GatewayProvider
-from services.alerts.domain.ids import BodyCode, ContactId, NoticeId
+from services.alerts.domain.ids import BodyCode, ContactId
 from services.alerts.domain.routing.contacts import Address
-from services.alerts.lanes.delivery_workers import budget_of, budgets_of
+from services.alerts.lanes.delivery_workers import pace_of, quotas_of
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import Changes
 from services.kernel.words import BY_TELEPHONE, Channel, Recipient
@@ -33,56 +32,21 @@ GATEWAY = Gateway(
 )
 
 
-def due(number: int, address: str = "sms:13800138000", channel: Channel = Channel.SMS) -> Due:
-    return Due(NoticeId(f"{number:032x}"), channel, address)
-
-
-def lane(*, fire: bool) -> Destinations:
+def test_a_number_and_a_channel_have_their_quota_and_three_tenths_are_kept_for_fires() -> None:
     gateways = {Channel.SMS: GATEWAY}
-    return Destinations(
-        slots=99,
-        per_address=99,
-        per_channel={},
-        budget=lambda address: budget_of(address, gateways, fire=fire),
-        budgets=budgets_of(gateways, fire=fire),
-    )
-
-
-def test_a_number_gets_its_quota_of_ordinary_notices_in_a_day_and_the_rest_waits() -> None:
-    places = lane(fire=False)
-    waiting = [due(number) for number in range(12)]
-    begun = places.choose(waiting, T0)
-    assert len(begun) == 7, "three of ten are kept for fires"
-    for one in begun:
-        places.finished(one, failed=False, now=T0)
-    assert places.choose(waiting, T0 + 23 * HOURS) == []
-    assert places.busy_addresses(T0 + 23 * HOURS) == ["sms:13800138000"]
-    assert len(places.choose(waiting, T0 + 24 * HOURS)) == 7
-
-
-def test_a_channel_gets_its_quota_whatever_the_numbers_and_holds_no_other_channel() -> None:
-    places = lane(fire=False)
-    waiting = [due(number, f"sms:{13800138000 + number}") for number in range(30)]
-    assert len(places.choose([*waiting, due(99, "a@b", Channel.EMAIL)], T0)) == 14 + 1
-    assert places.busy_channels(T0 + 23 * HOURS) == [Channel.SMS]
-    assert places.busy_channels(T0 + 24 * HOURS) == []
-
-
-def test_no_budget_holds_a_fire_back() -> None:
-    assert len(lane(fire=True).choose([due(number) for number in range(50)], T0)) == 50
-
-
-def test_what_was_not_sent_after_all_takes_nothing_of_a_channels_quota() -> None:
-    places = Destinations(slots=9, per_address=9, per_channel={}, budgets={Channel.SMS: Budget(1, DAY)})
-    places.choose([due(0)], T0)
-    places.finished(due(0), failed=None, now=T0)
-    assert places.choose([due(1, "sms:13900139000")], T0) != []
+    assert quotas_of(gateways, fire=False) == {Channel.SMS: Quota(7, 14)}
+    assert quotas_of(gateways, fire=True) == {}, "no quota holds a fire back"
+    spent, quota = Spent(), Quota(7, 14)
+    assert [spent.spend(Channel.SMS, "sms:1", quota) for _ in range(9)] == [True] * 7 + [False] * 2
+    assert sum(spent.spend(Channel.SMS, f"sms:{number}", quota) for number in range(2, 30)) == 7
+    assert spent.spend(Channel.VOICE, "tel:1", Quota(1)), "another channel has its own"
+    assert not spent.spend(Channel.VOICE, "tel:1", Quota(1))
 
 
 def test_a_robot_keeps_its_pace_for_fires_too() -> None:
-    assert budget_of("dingtalk:group", {}, fire=True) == Budget(6, MINUTE)
-    assert budget_of("dingtalk:group", {}, fire=False) == Budget(8, MINUTE)
-    assert budget_of("a@firenet-demo.cn", {}, fire=False) is None
+    assert pace_of("dingtalk:group", fire=True) == Budget(6, MINUTE)
+    assert pace_of("dingtalk:group", fire=False) == Budget(8, MINUTE)
+    assert pace_of("a@firenet-demo.cn", fire=False) is None
 
 
 @pytest.mark.parametrize(

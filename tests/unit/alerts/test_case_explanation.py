@@ -4,13 +4,17 @@ from datetime import timedelta
 from typing import Any
 
 from services.alerts.adapters.case_explanation import explained
-from services.alerts.domain.case.case import Grouping
+from services.alerts.domain.case.case import Case, Grouping
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import close
 from services.alerts.domain.escalation.triggers import OnEvent, WorkingDays
 from services.alerts.domain.ids import CaseId
-from services.kernel.words import CaseEvent, Recipient, StepExit, WorkingCalendarName
+from services.kernel.words import AlarmState, CaseEvent, Recipient, StepExit, WorkingCalendarName
 from tests.unit.alerts.build import HAZARD, at, case, clocks, step
+
+
+def said(one: Case, *rows: list[dict[str, Any]]) -> list[str]:
+    return list(explained(one, AlarmState.UNACKNOWLEDGED, *rows))
 
 
 def row(code: str, *told: str, **more: Any) -> dict[str, Any]:
@@ -26,15 +30,21 @@ def notice(code: str, to: str, state: str = "accepted", **more: Any) -> dict[str
 def test_who_was_told_why_somebody_was_not_and_what_comes_next() -> None:
     lost = case(CaseKind.CONNECTION_LOST, step="H1", clocks=clocks(step=("H2", 4 * 3600)))
     steps = [row("H0", "centre"), row("H1", nobody="no_contact:unit_manager")]
-    notices = [notice("H0", "centre"), notice("H0", "clinic", "dead", reason="refused_550", attempts=3)]
-    lines = list(explained(lost, steps, notices))
+    notices = [
+        notice("H0", "centre", proof={"proof": "read", "at": at(50), "source": "link"}),
+        notice("H0", "clinic", "dead", reason="refused_550", attempts=3),
+    ]
+    lines = said(lost, steps, notices)
     assert lines[0] == f"{lost.case_id}: 联网中断（离线） connection lost (offline) of U1 单位U1"
+    assert lines[1] == "  alarm state: unacknowledged 未确认: nobody of the centre has taken it"
     assert "  ladder: H0 > H1 > H2 > H3 > H4 (sample version 1)" in lines
     assert "  answers for it: health, copies to T1 (no clause)" in lines
-    assert lines[5:] == [
+    assert lines[6:] == [
         "H0 步骤H0 Step H0: due 2026-03-04 16:00:30, taken 2026-03-04 16:00:31, told centre (clause H0)",
-        "    notice to centre (centre-1) by email: accepted 2026-03-04 16:00:40, tried 1 times",
-        "    notice to clinic (clinic-1) by email: dead 2026-03-04 16:00:40 because refused_550, tried 3 times",
+        "    notice to centre (centre-1) by email: accepted 2026-03-04 16:00:40, tried 1 times"
+        "; proven: read 2026-03-04 16:00:50 (link)",
+        "    notice to clinic (clinic-1) by email: dead 2026-03-04 16:00:40 because refused_550, tried 3 times"
+        "; nothing proven, by email could be: accepted, delivered",
         "H1 步骤H1 Step H1: due 2026-03-04 16:00:30, taken 2026-03-04 16:00:31, told nobody because "
         "no_contact:unit_manager (clause H1)",
         "next: H2 步骤H2 Step H2 at 2026-03-04 20:00:00 (4:00:00 after it was detected)",
@@ -43,13 +53,13 @@ def test_who_was_told_why_somebody_was_not_and_what_comes_next() -> None:
 
 def test_a_case_without_a_step_clock_says_what_it_waits_for() -> None:
     waits = case(grouping=Grouping("carrier:cmcc", CaseId("C9"), at(600)))
-    assert list(explained(waits, [], []))[-1].endswith("waits until 2026-03-04 16:10:00 for the common cause C9")
+    assert (said(waits, [], []))[-1].endswith("waits until 2026-03-04 16:10:00 for the common cause C9")
     ladder = (*HAZARD[:1], step("H1", 0, Recipient.STREET, trigger=OnEvent(CaseEvent.REOPENED)))
     waits = case(ladder=ladder, step="H0", clocks=clocks())
-    assert list(explained(waits, [row("H0")], []))[-1] == "next: H1 步骤H1 Step H1 (when reopened happens)"
+    assert (said(waits, [row("H0")], []))[-1] == "next: H1 步骤H1 Step H1 (when reopened happens)"
     done = case(step="H4", clocks=clocks())
-    assert "the last step is taken" in list(explained(done, [], []))[-1]
-    assert "closed 2026-03-04 16:01:00 (restored)" in list(explained(close(done, "restored", at(60)), [], []))[-1]
+    assert "the last step is taken" in (said(done, [], []))[-1]
+    assert "closed 2026-03-04 16:01:00 (restored)" in (said(close(done, "restored", at(60)), [], []))[-1]
 
 
 def test_a_step_that_was_passed_over_says_why() -> None:
@@ -59,5 +69,5 @@ def test_a_step_that_was_passed_over_says_why() -> None:
         step("H2", 2, Recipient.STREET, trigger=WorkingDays(3, WorkingCalendarName.CN)),
     )
     climbed = case(ladder=ladder, step="H2", opened_at=at(0) + timedelta(hours=9))
-    lines = list(explained(climbed, [row("H0"), row("H2")], []))
+    lines = said(climbed, [row("H0"), row("H2")], [])
     assert "H1 步骤H1 Step H1: passed over; it is not taken once case_closed or replied" in lines

@@ -243,7 +243,7 @@ def test_retries_leave_room_for_first_attempts_of_their_channel() -> None:
     retries = [Due(NoticeId(str(n)), Channel.WEBHOOK, f"a{n}", is_retry=True) for n in range(12)]
     begun = places.choose(retries, T0)
     assert len(begun) == 3
-    assert (places.without_retries(), places.busy_channels(T0)) == ([Channel.WEBHOOK], [])
+    assert (places.without_retries(), places.busy_channels()) == ([Channel.WEBHOOK], [])
     assert places.crowded(T0), "others of them wait for one to land"
     firsts = [Due(NoticeId(f"f{n}"), Channel.WEBHOOK, f"b{n}") for n in range(2)]
     assert len(places.choose(firsts, T0)) == 1
@@ -263,7 +263,7 @@ def test_full_channel_takes_nothing_more() -> None:
     places = Destinations(slots=4, per_address=2, per_channel={Channel.WEBHOOK: 4, Channel.EMAIL: 1})
     mails = [Due(NoticeId(str(n)), Channel.EMAIL, f"m{n}") for n in range(3)]
     assert len(places.choose(mails, T0)) == 1
-    assert places.busy_channels(T0) == [Channel.EMAIL]
+    assert places.busy_channels() == [Channel.EMAIL]
 
 
 def test_reply_is_due_at_the_end_of_the_last_working_day() -> None:

@@ -209,3 +209,41 @@ def test_no_mail_makes_it_fail(raw: bytes) -> None:
     assert read(raw).size == len(raw)
     head = b"From: a@b.cn\r\nSubject: "
     assert "\n" not in read(head + raw).subject
+
+
+NOTICE = "0123456789abcdef" * 2
+
+
+def delivery_report(status: str, about: str, kind: str = "text/rfc822-headers") -> bytes:
+    return (
+        "From: MAILER-DAEMON@x\r\nContent-Type: multipart/report; boundary=b\r\n\r\n"
+        f"--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\n{status}\r\n\r\n"
+        f"--b\r\nContent-Type: {kind}\r\n\r\n{about}\r\n\r\n--b--\r\n"
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "about", "said"),
+    [
+        ("Action: delivered", f"Message-ID: <{NOTICE}@firenet>", (NOTICE, "delivered")),
+        ("action: FAILED", f"message-id: <{NOTICE}.D-7@firenet>", (NOTICE, "failed")),
+        ("Action: delayed", f"Message-ID: <{NOTICE}@firenet>", None),
+        ("Action: relayed", f"Message-ID: <{NOTICE}@firenet>", None),
+        ("Status: 5.1.1", f"Message-ID: <{NOTICE}@firenet>", None),
+        ("Action: failed\r\n\r\nAction: delivered", f"Message-ID: <{NOTICE}@firenet>", None),
+        ("Action: failed", f"Subject: <{NOTICE}@firenet>", None),
+        ("Action: failed", "Message-ID: <1@another>", None),
+    ],
+)
+def test_a_delivery_report_says_of_which_notice_and_what_or_nothing(
+    status: str, about: str, said: tuple[str, str] | None
+) -> None:
+    for kind in ("text/rfc822-headers", "message/rfc822"):
+        mail = read(delivery_report(status, about, kind))
+        assert (mail.sort, mail.report) == (MailSort.BOUNCE, said)
+
+
+def test_a_person_who_writes_a_report_into_his_answer_reports_nothing() -> None:
+    forged = delivery_report("Action: failed", f"Message-ID: <{NOTICE}@firenet>")
+    plain = forged.replace(b"MAILER-DAEMON@x", b"a@b.example").replace(b"multipart/report", b"multipart/mixed")
+    assert (read(plain).sort, read(plain).report) == (MailSort.REPLY, None)

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from pypdf import PdfReader
 
 from services.documents.adapters.http_api import DocumentsApi, build_api
+from services.documents.adapters.mail_api import MailApi
 from services.documents.adapters.report_api import MAX_REPORT_BYTES, MAX_ROWS, ReportApi, ReportBody
 from services.documents.adapters.typesetter import TypstTypesetter, find_fonts
 from services.documents.domain.reasons import FilesMissing
@@ -34,7 +35,8 @@ def body(**changes: Any) -> dict[str, Any]:
 
 def client(typesetter: PlainTypesetter | None) -> httpx.AsyncClient:
     documents = DocumentsApi(None, None, None)  # type: ignore[arg-type]  # nobody asks for a document here
-    app = build_api(SecretStr(TOKEN), documents, ReportApi(typesetter))
+    mails = MailApi(None, None)  # type: ignore[arg-type]  # nor for a mail
+    app = build_api(SecretStr(TOKEN), documents, ReportApi(typesetter), mails)
     headers = {"Authorization": f"Bearer {TOKEN}"}
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://documents", headers=headers)
 

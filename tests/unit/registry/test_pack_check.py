@@ -36,6 +36,11 @@ def test_an_error_is_one_sentence_with_line_and_column(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_a_kind_that_is_none_has_no_time_after_which_it_is_nobodys(tmp_path: Path) -> None:
+    _, lines = check(tmp_path, SAMPLE.replace("un_acknowledge_s: {fire:", "un_acknowledge_s: {fyre:"))
+    assert lines[0].endswith("un_acknowledge_s.fyre: expected a kind of finding (did you mean fire?); found fyre")
+
+
 def test_a_pack_with_a_chinese_name_is_answered_in_chinese(tmp_path: Path) -> None:
     _, lines = check(tmp_path, SAMPLE.replace("misses: 3", "misses: 0", 1), name="政策包")
     assert lines[0].endswith("（profiles.CN-FAST.misses）：应为不小于 1 的数；实际为0")

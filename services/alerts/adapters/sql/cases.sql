@@ -64,7 +64,7 @@ FOR UPDATE
 
 -- cases_due --
 SELECT {whole_case} FROM alerts.clocks due JOIN alerts.cases c USING (case_id)
-WHERE due.kind = 'step' AND due.due_at <= %s AND c.state = 'open'
+WHERE due.kind = %s AND due.due_at <= %s AND c.state = 'open'
 ORDER BY due.due_at LIMIT %s FOR UPDATE OF c SKIP LOCKED
 
 -- quiet --
@@ -246,8 +246,15 @@ SELECT notice_id, step, purpose, body_code, contact_id, channel, lang, template,
        state, attempts, next_attempt_at, ended_at, reason, group_state, digest_id
 FROM alerts.notices WHERE case_id = %s ORDER BY created_at, notice_id
 
+-- proofs_of_case --
+-- The strongest of each notice, the first of them.
+SELECT DISTINCT ON (notice_id) notice_id, proof, at, source FROM alerts.delivery_proofs
+WHERE case_id = %s ORDER BY notice_id, array_position(%s::text[], proof) DESC, at
+
 -- work_of_case --
 SELECT o.account, o.since, o.until,
+       (SELECT s.until FROM alerts.shelved s JOIN alerts.cases c USING (case_id)
+        WHERE s.case_id = %(case_id)s AND s.until > %(now)s AND s.since >= c.detected_at) AS shelved_until,
        (SELECT count(*) FROM alerts.comments m WHERE m.case_id = %(case_id)s) AS comments,
        (SELECT count(*) FROM alerts.verifications v WHERE v.case_id = %(case_id)s) AS verifications
 FROM (VALUES (1)) AS one (row) LEFT JOIN alerts.owners o ON o.case_id = %(case_id)s AND o.until > %(now)s
@@ -263,6 +270,18 @@ ON CONFLICT (case_id) DO UPDATE SET account = excluded.account, since = excluded
 
 -- release --
 DELETE FROM alerts.owners WHERE case_id = ANY(%s)
+
+-- put_shelved --
+INSERT INTO alerts.shelved (case_id, account, since, until, note)
+SELECT case_id, account, since, until, note FROM jsonb_populate_recordset(NULL::alerts.shelved, %s::jsonb)
+ON CONFLICT (case_id) DO UPDATE
+   SET account = excluded.account, since = excluded.since, until = excluded.until, note = excluded.note
+
+-- unshelve --
+DELETE FROM alerts.shelved WHERE case_id = ANY(%s)
+
+-- alarm_facts --
+SELECT alerts.alarm_facts(c) AS facts FROM alerts.cases c WHERE c.case_id = %s
 
 -- insert_comments --
 INSERT INTO alerts.comments (case_id, number, at, by, body_code, text)

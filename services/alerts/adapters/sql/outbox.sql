@@ -22,6 +22,18 @@ WHERE n.notice_id = ANY(%s) AND n.state IN ('pending', 'sending') AND n.next_att
   AND coalesce(n.group_state, 'alone') = 'alone'
 FOR NO KEY UPDATE OF n SKIP LOCKED FOR SHARE OF c SKIP LOCKED
 
+-- quota_alone --
+SELECT pg_advisory_xact_lock(%s)
+
+-- quota_forget --
+DELETE FROM alerts.quota_spent WHERE at <= %s
+
+-- quota_spent --
+SELECT channel, address, count(*) FROM alerts.quota_spent WHERE channel = ANY(%s) GROUP BY 1, 2
+
+-- spend_quota --
+INSERT INTO alerts.quota_spent (channel, address, at) VALUES (%s, %s, %s)
+
 -- lease --
 UPDATE alerts.notices SET state = 'sending', attempts = attempts + 1, lease_until = %(until)s,
        next_attempt_at = %(until)s

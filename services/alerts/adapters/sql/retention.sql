@@ -16,6 +16,7 @@ WITH gone AS MATERIALIZED (
       AND NOT EXISTS (SELECT FROM alerts.audit_pending AS one WHERE one.case_id = old.case_id OFFSET 0)
     ORDER BY old.closed_at NULLS FIRST LIMIT %(rows)s FOR UPDATE SKIP LOCKED
 ), comments AS (DELETE FROM alerts.comments AS one USING gone WHERE one.case_id = gone.case_id),
+   shelved AS (DELETE FROM alerts.shelved AS one USING gone WHERE one.case_id = gone.case_id),
    owners AS (DELETE FROM alerts.owners AS one USING gone WHERE one.case_id = gone.case_id),
    verifications AS (DELETE FROM alerts.verifications AS one USING gone WHERE one.case_id = gone.case_id),
    clocks AS (DELETE FROM alerts.clocks AS one USING gone WHERE one.case_id = gone.case_id),

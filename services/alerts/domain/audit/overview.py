@@ -1,9 +1,14 @@
 """What the escalation auditor sees of the whole database."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from services.kernel.words import AlarmState
+
+RETURNED_COUNTED = 10_000
+"""What came back and was never taken is counted up to here: years of it may lie there."""
 
 
 class Violation(StrEnum):
@@ -28,6 +33,8 @@ class Overview:
     unsealed: int
     no_owner: int = 0
     stranded: int = 0
+    alarm_states: Mapping[AlarmState, int] = field(default_factory=dict)
+    """How many cases are in each; of `returned_unacknowledged` at most `RETURNED_COUNTED`, of `normal` none."""
 
     @property
     def violations(self) -> Mapping[Violation, int]:

@@ -3,10 +3,10 @@
                      opened, reopened                    a letter that wants a signature, an answer
                             |                                        |
                             v                                        v
-      step taken,    +-------------+                    +-----------------------+
-      next one set   |    step     | held: not before   |    receipt, reply     |  (un_acknowledge is a row of the
-             +------>| due_at,step |       its end      |     due_at, step      |   same shape; nothing sets it yet)
-             |       +-------------+                    +-----------------------+
+      step taken,    +-------------+                    +-----------------------+  un_acknowledge is a row of the same
+      next one set   |    step     | held: not before   |    receipt, reply     |  shape: set when somebody takes the
+             +------>| due_at,step |       its end      |     due_at, step      |  case, stopped with it; when it passes
+             |       +-------------+                    +-----------------------+  nobody has taken the case any more
              |        |     |     |                        |                 ^ |
              |   due  |     |     | ladder ended, next     | signed,         | | passes
              +--------+     |     | step waits for an      | answered,       | v

@@ -21,7 +21,7 @@ The clocks themselves: `case.clocks`; when a step falls due and what it does: `e
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.alerts.domain.case.belated import WHOLE_UNIT, covered, is_belated, with_end, with_sighting
@@ -258,11 +258,19 @@ def close(case: Case, reason: str, now: datetime) -> Case:
     return replace(
         case,
         closure=Closure(now, reason),
-        clocks=case.clocks.set(ClockKind.STEP, None),
+        clocks=case.clocks.set(ClockKind.STEP, None).set(ClockKind.UN_ACKNOWLEDGE, None),
         grouping=replace(case.grouping, held_until=None),
         fire=replace(case.fire, burning=frozenset()),
         flapping=case.flapping.closed(),
     )
+
+
+def lapsed(case: Case, now: datetime, pace: Pace) -> Case:
+    """Return the case that somebody took and that did not end in time: nobody has taken it, and steps that were not
+    taken for that are due again, though not before a hold or a quiet time ends."""
+    free = replace(case, acknowledged=None, clocks=case.clocks.set(ClockKind.UN_ACKNOWLEDGE, None))
+    again = clock_from(free, now, timedelta(0), pace)
+    return again if again.flapping.quiet_until is None else _quiet(again, again.flapping)
 
 
 def _reopens(recent: Case, event: Event, terms: Terms) -> bool:
@@ -291,6 +299,7 @@ def _reopen(case: Case, event: Event, terms: Terms, now: datetime) -> Case:
         ),
         grouping=Grouping(case.grouping.cause_key),
         acknowledged=None,
+        clocks=case.clocks.set(ClockKind.UN_ACKNOWLEDGE, None),
         flapping=_begun(case.flapping, event, terms.rules),
         closes=_closes(case.closes, event),
     )

@@ -8,6 +8,8 @@ from services.kernel.words import Verification
 
 OWNED_FOR = timedelta(hours=8)
 """A shift. Whoever forgets to hand a case back keeps it from nobody for longer."""
+SHELVED_AT_MOST = timedelta(hours=24)
+"""Whatever is put out of sight comes back by itself."""
 MAX_COMMENTS = 200
 """Of one case; likewise of verifications."""
 
@@ -51,9 +53,21 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
+class Shelved:
+    """Somebody put an open case out of the sight of brigade and centre until then (ISA-18.2). It stops no clock."""
+
+    case_id: CaseId
+    account: str
+    since: datetime
+    until: datetime
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
-    """What is written down of a case: its owner, if it has one now, and how many of the others."""
+    """What is written down of a case: its owner now, how many of the others there are, until when it is shelved."""
 
     owner: Owner | None
     comments: int
     verifications: int
+    shelved_until: datetime | None = None

@@ -4,18 +4,19 @@ A pace (a robot's 20 in a minute) holds everybody, fires at most a minute: beyon
 A quota (text messages a day) holds ordinary notices alone: the lanes of fires have none, and of every quota a part that
 no ordinary notice gets. What a fire spends beyond it the provider itself refuses, and it is tried again.
 
-Budgets are counted in memory, per process and life. With n processes that deliver ordinary notices, and r of their
-starts within a day, these may get (n + r) times their part of a quota: see decision 70 for what an operator does then.
+Paces are counted in memory, by each lane. What is spent of quotas stands in the database, for all processes and starts
+together; only lanes of ordinary notices look there, so that no fire waits for it.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.escalation.triggers import Elapsed
-from services.kernel.words import Recipient
+from services.kernel.words import Channel, Recipient
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
@@ -27,6 +28,33 @@ class Budget:
 
     most: int
     window: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How many ordinary notices a day a number gets, and all numbers of the channel together; None: no bound."""
+
+    per_number: int
+    in_all: int | None = None
+
+
+LOOK_AGAIN = timedelta(minutes=15)
+"""So long a notice waits that found its quota spent."""
+
+
+@dataclass(slots=True)
+class Spent:
+    """What was begun within the last `DAY`, by channel and number."""
+
+    by: Counter[tuple[Channel, str]] = field(default_factory=Counter)
+
+    def spend(self, channel: Channel, address: str, quota: Quota) -> bool:
+        """Count one attempt more, if the quota has it; say whether it had."""
+        in_all = sum(count for (of, _), count in self.by.items() if of is channel)
+        if self.by[channel, address] >= quota.per_number or (quota.in_all is not None and in_all >= quota.in_all):
+            return False
+        self.by[channel, address] += 1
+        return True
 
 
 def part_of_fires(most: int) -> int:

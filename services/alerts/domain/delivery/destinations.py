@@ -35,8 +35,7 @@ class Destinations:
     One dead or slow endpoint holds at most `per_address` of the `slots`, and one only while it keeps failing. Where
     `slots` are as many as those of all channels together, no channel that hangs takes any from another. Of a channel's
     slots retries hold at most `for_retries`: attempts that fail again and again keep no first one waiting.
-    `budget` is how many an address takes from us, `budgets` how many a channel does in all: a robot that gets more
-    takes none for much longer, a provider of text messages wants to be paid.
+    `budget` is how many an address takes from us: a robot that gets more takes none for much longer.
     """
 
     slots: int
@@ -44,7 +43,6 @@ class Destinations:
     per_channel: dict[Channel, int]
     rest: timedelta = timedelta(seconds=2)
     budget: Callable[[str], Budget | None] = _no_limit
-    budgets: Mapping[Channel, Budget] = field(default_factory=dict)
     for_retries: Mapping[Channel, int] = field(default_factory=dict)
     _in_flight: dict[str, int] = field(default_factory=dict)
     _channels: dict[Channel, int] = field(default_factory=dict)
@@ -53,7 +51,6 @@ class Destinations:
     _failing: set[str] = field(default_factory=set)
     _begun: dict[str, deque[datetime]] = field(default_factory=dict)
     """When the attempts within its window began, of addresses with a budget only."""
-    _begun_by: dict[Channel, deque[datetime]] = field(default_factory=dict)
 
     @property
     def free(self) -> int:
@@ -61,7 +58,7 @@ class Destinations:
 
     def crowded(self, now: datetime) -> bool:
         """Say whether a notice that is due may be waiting for one that is on its way to land."""
-        return self.free <= 0 or any((self.busy_channels(now), self.without_retries(), self.busy_addresses(now)))
+        return self.free <= 0 or any((self.busy_channels(), self.without_retries(), self.busy_addresses(now)))
 
     def busy_addresses(self, now: datetime) -> list[str]:
         """Return the addresses that get nothing more now."""
@@ -83,15 +80,9 @@ class Destinations:
     def _most(self, address: str) -> int:
         return 1 if address in self._failing else self.per_address
 
-    def busy_channels(self, now: datetime) -> list[Channel]:
+    def busy_channels(self) -> list[Channel]:
         """Return the channels that get nothing more now."""
-        full = {channel for channel, most in self.per_channel.items() if self._channels.get(channel, 0) >= most}
-        spent = {
-            channel
-            for channel, budget in self.budgets.items()
-            if _is_spent(self._begun_by.setdefault(channel, deque()), budget, now)
-        }
-        return sorted(full | spent)
+        return sorted(channel for channel, most in self.per_channel.items() if self._channels.get(channel, 0) >= most)
 
     def without_retries(self) -> list[Channel]:
         """Return the channels that get no retry now."""
@@ -104,7 +95,7 @@ class Destinations:
         for notice in due:
             if self.free <= 0:
                 break
-            if notice.address in busy or notice.channel in self.busy_channels(now):
+            if notice.address in busy or notice.channel in self.busy_channels():
                 continue
             if notice.is_retry:
                 if notice.channel in self.without_retries():
@@ -112,16 +103,14 @@ class Destinations:
                 self._retries[notice.channel] = self._retries.get(notice.channel, 0) + 1
             self._in_flight[notice.address] = self._in_flight.get(notice.address, 0) + 1
             self._channels[notice.channel] = self._channels.get(notice.channel, 0) + 1
-            last = self._spend(notice.address, notice.channel, now)
+            last = self._spend(notice.address, now)
             if last or self._in_flight[notice.address] >= self._most(notice.address):
                 busy.add(notice.address)
             chosen.append(notice)
         return chosen
 
-    def _spend(self, address: str, channel: Channel, now: datetime) -> bool:
+    def _spend(self, address: str, now: datetime) -> bool:
         """Count an attempt that begins; return whether it was the last that the address takes for now."""
-        if channel in self.budgets:
-            self._begun_by.setdefault(channel, deque()).append(now)
         budget = self.budget(address)
         if budget is None:
             return False
@@ -145,10 +134,8 @@ class Destinations:
             self._failing.add(notice.address)
         elif failed is not None:
             self._failing.discard(notice.address)
-        else:
-            for begun in (self._begun.get(notice.address), self._begun_by.get(notice.channel)):
-                if begun:
-                    begun.pop()
+        elif begun := self._begun.get(notice.address):
+            begun.pop()
 
 
 def _is_spent(begun: deque[datetime], budget: Budget, now: datetime) -> bool:

@@ -181,6 +181,19 @@ def is_due(case: Case, now: datetime) -> bool:
     return case.is_open and case.next_step_at is not None and case.next_step_at <= now
 
 
+def hurried(case: Case, now: datetime) -> Case | None:
+    """Return the case with its next step due now; the same case when it is due, None when it waits for no time of its
+    own or is held: by a common cause, or because it is quiet for the moment."""
+    clock = case.clocks.step
+    step = None if clock is None else step_of(case, clock.step)
+    held = case.grouping.holds(now) and not case.is_common and not case.is_urgent
+    if clock is None or step is None or held or case.flapping.quiet_until is not None:
+        return None
+    if not isinstance(step.trigger, (Elapsed, WorkingDays, WorkingTime)):
+        return None
+    return case if clock.due_at <= now else replace(case, clocks=case.clocks.set(ClockKind.STEP, Clock(now, step.code)))
+
+
 def past_exits(case: Case, now: datetime, pace: Pace) -> Case:
     """Return the case with its clock moved past the step that it was set for, when that is not taken any more."""
     clock = case.clocks.step

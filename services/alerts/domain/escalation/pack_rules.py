@@ -1,6 +1,7 @@
 """What a policy pack says about cases on one day."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from services.alerts.domain.case.kinds import CaseKind
@@ -42,7 +43,8 @@ class PackRules:
     `common_wait`: so long after a loss its cause may still show itself. `common_mass`: so many losses of a district
     that nothing smaller explains are one cause; 0: never. `grouping` None: each notice leaves alone. `flapping`
     None: whatever comes again opens its case again. Kinds `over_quota` would ask more of a telephone in a day than its
-    provider takes: their ordinary notices go to no telephone.
+    provider takes: their ordinary notices go to no telephone. `un_acknowledge`: a case of the
+    kind that somebody took and that has not ended so long afterwards is nobody's again; a kind without one stays his.
     """
 
     pack_id: str
@@ -63,6 +65,7 @@ class PackRules:
     guarded: tuple[GuardedTime, ...] = ()
     expired: bool = False
     over_quota: frozenset[CaseKind] = frozenset()
+    un_acknowledge: Mapping[CaseKind, timedelta] = field(default_factory=dict)
 
     def first_wait(self, kind: CaseKind) -> timedelta:
         """Return how long the first notice of a case waits; a lost connection as long as a cause may show itself."""

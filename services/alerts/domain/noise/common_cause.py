@@ -212,3 +212,14 @@ def released(common: Case, members: Members, rules: PackRules, now: datetime, pa
     if 2 * members.out >= members.taken:
         return None
     return replace(common, grouping=replace(common.grouping, held_until=until))
+
+
+def joins(case: Case, common: Case) -> bool:
+    """Say whether a person may count the case among those of this common cause: a lost connection of its district."""
+    return (
+        case.kind is CaseKind.CONNECTION_LOST
+        and common.is_common
+        and case.grouping.common_case_id is None
+        and case.facts.district == common.facts.district
+        and common.grouping.held_until is not None
+    )

@@ -26,7 +26,7 @@ effective_at, detected_at, opened_at, closed_at, drops, step, next_step, next_st
 (SELECT k.due_at FROM alerts.clocks k WHERE k.case_id = c.case_id AND k.kind = 'reply'),
 acknowledged_at, {who}, acknowledged_note, acknowledged_step, ladder,
 coalesce((SELECT u.address FROM rules.units u WHERE c.subject_kind = 'unit' AND u.unit_id = c.subject_id), ''),
-owner, {owner_name}, owned_at, owned_until
+owner, {owner_name}, owned_at, owned_until, alerts.alarm_facts(c), shelved_until, {shelved_by}
 
 -- place_of --
 -- Where a case stands among the most pressing: what burns, what may burn, the rest; of these, what nobody has taken.
@@ -69,11 +69,18 @@ closed_at <= %(at)s AND (closed_at < %(at)s OR case_id > %(behind)s)
 SELECT count(*) FROM alerts.cases c {owning} WHERE {slice} AND state = %(state)s AND {where}
 
 -- cases_of_page --
-SELECT {case_columns} FROM alerts.cases c {step_clock} {owning} WHERE case_id = ANY(%(case_ids)s)
+SELECT {case_columns} FROM alerts.cases c {step_clock} {owning} {shelving} WHERE case_id = ANY(%(case_ids)s)
 
 -- owning --
 LEFT JOIN LATERAL (SELECT o.account AS owner, o.since AS owned_at, o.until AS owned_until FROM alerts.owners o
                    WHERE o.case_id = c.case_id AND o.until > now() AND c.state = 'open') AS owning ON true
+
+-- shelving --
+LEFT JOIN LATERAL (SELECT s.account AS shelver, s.until AS shelved_until FROM alerts.shelved s
+                   WHERE s.case_id = c.case_id AND s.until > now() AND s.since >= c.detected_at AND c.state = 'open') AS shelving ON true
+
+-- shelved_by --
+coalesce((SELECT a.display_name FROM console.accounts a WHERE a.username = shelver), shelver)
 
 -- owner_name --
 coalesce((SELECT a.display_name FROM console.accounts a WHERE a.username = owner), owner)
@@ -83,6 +90,14 @@ owner = %(reader)s
 
 -- untaken --
 acknowledged_at IS NULL
+
+-- in_alarm_state --
+alerts.alarm_facts(c) = ANY(%(alarm_facts)s)
+
+-- in_sight --
+-- What brigade or centre has shelved is not in their lists until its time has passed; what burns, or may, always is.
+(kind IN ('fire', 'unreadable_alarm', 'unregistered_alarm') OR NOT EXISTS (
+    SELECT FROM alerts.shelved s WHERE s.case_id = c.case_id AND s.until > now() AND s.since >= c.detected_at))
 
 -- of_kinds --
 kind = ANY(%(kinds)s)
@@ -113,7 +128,7 @@ case_id IN (SELECT x.case_id FROM alerts.cases x WHERE x.case_id = %(exact)s
             WHERE {unit_named})
 
 -- case --
-SELECT {case_columns} FROM alerts.cases c {step_clock} {owning} WHERE {slice} AND case_id = %(case_id)s
+SELECT {case_columns} FROM alerts.cases c {step_clock} {owning} {shelving} WHERE {slice} AND case_id = %(case_id)s
 
 -- case_papers --
 SELECT finding_id, clause, route_clause, pack_id, pack_version, evidence, close_reason, acknowledged_via,
@@ -139,8 +154,14 @@ WHERE {slice} AND case_id = %(case_id)s AND document_id = %(document_id)s AND f.
 NOT EXISTS (SELECT FROM alerts.cases o WHERE o.case_id = c.common_case_id AND o.state = 'open' AND c.kind <> 'fire')
 
 -- case_counts --
-SELECT count(*), count(*) FILTER (WHERE acknowledged_at IS NULL), count(*) FILTER (WHERE held_until > now())
-FROM alerts.cases WHERE {slice} AND state = 'open'
+SELECT count(*), count(*) FILTER (WHERE acknowledged_at IS NULL), count(*) FILTER (WHERE held_until > now()),
+       count(*) FILTER (WHERE NOT {in_sight})
+FROM alerts.cases c WHERE {slice} AND state = 'open'
+
+-- returned_count --
+-- Up to a number: nobody reads further, and years of it may lie there.
+SELECT count(*) FROM (SELECT FROM alerts.cases c WHERE {slice} AND state = 'closed' AND acknowledged_at IS NULL
+                      AND close_reason IS DISTINCT FROM 'registry' LIMIT 1000) AS found
 
 -- case_signals --
 -- What was received of the very kind, from the begin of the case on. An alarm of a gateway in no register is no signal.
@@ -174,8 +195,12 @@ SELECT case_id, state, count(*) FROM alerts.notices WHERE case_id = ANY(%(case_i
 
 -- deliveries --
 SELECT notice_id, step, purpose, body_code, contact_id, channel, subject, state, attempts, created_at, ended_at, reason,
-       coalesce((SELECT f.body ->> 'role' FROM registry.in_force f WHERE f.kind = 'contact' AND f.id = contact_id), '')
-FROM alerts.notices WHERE case_id = %(case_id)s ORDER BY created_at, notice_id LIMIT 500
+       coalesce((SELECT f.body ->> 'role' FROM registry.in_force f WHERE f.kind = 'contact' AND f.id = contact_id), ''),
+       p.proof, p.at, p.source
+FROM alerts.notices LEFT JOIN (
+    SELECT DISTINCT ON (notice_id) notice_id, proof, at, source FROM alerts.delivery_proofs
+    WHERE case_id = %(case_id)s ORDER BY notice_id, array_position(%(strength)s::text[], proof) DESC, at) AS p USING (notice_id)
+WHERE case_id = %(case_id)s ORDER BY created_at, notice_id LIMIT 500
 
 -- fires --
 SELECT c.subject_id, c.case_id, c.unit_name, c.unit_name_en,
@@ -185,13 +210,12 @@ FROM alerts.cases c WHERE {slice} AND state = 'open' AND subject_kind = 'unit' A
 ORDER BY acknowledged_at IS NOT NULL, {urgency}, effective_at DESC LIMIT 50
 
 -- fires_ended --
--- Over before anybody took them: in sight until somebody does, for a day.
+-- Over before anybody took them: in sight until somebody does.
 SELECT c.subject_id, c.case_id, c.unit_name, c.unit_name_en,
        coalesce((SELECT u.address FROM rules.units u WHERE u.unit_id = c.subject_id), ''), c.town, c.effective_at,
        NULL, NULL, c.kind, least(c.closed_at, greatest(c.restored_at, c.over_at))
 FROM alerts.cases c
 WHERE {slice} AND c.state = 'closed' AND c.kind = 'fire' AND c.acknowledged_at IS NULL
-  AND c.closed_at > now() - interval '24 hours'
 ORDER BY c.closed_at DESC LIMIT 50
 
 -- components --

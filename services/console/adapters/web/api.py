@@ -29,7 +29,7 @@ from services.console.domain.units import UnitQuery
 from services.console.domain.viewer import Slice, Username
 from services.console.metrics import Metrics
 from services.console.ports import Authentication, CaseCommands, Live, LiveEvent, ReadModel
-from services.kernel.words import Connection, Health
+from services.kernel.words import AlarmState, Connection, Health
 from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
 
@@ -86,6 +86,7 @@ class CaseParameters(BaseModel):
     state: CaseView = CaseView.OPEN
     sort: CaseSort = CaseSort.PRESSING
     kind: list[CaseKindName] = Field(default=[], max_length=20)
+    alarm_state: AlarmState | None = None
     step: str | None = Field(default=None, max_length=64)
     town: str | None = Field(default=None, max_length=64)
     department: str | None = Field(default=None, max_length=64)
@@ -104,6 +105,7 @@ class CaseParameters(BaseModel):
             sort=self.sort,
             reader=reader,
             kinds=tuple(sorted(set(self.kind))),
+            alarm_state=self.alarm_state,
             step=_clean(self.step),
             town=_clean(self.town),
             department=_clean(self.department),

@@ -1,4 +1,5 @@
-"""JSON API of work on cases: many acknowledged at once, ownership, comments, whether an alarm was one."""
+"""JSON API of work on cases: many acknowledged at once, ownership, comments, whether an alarm was one, shelving, the
+next step now, a case put to its common cause."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -46,6 +47,19 @@ class VerifyBody(Body):
     note: Note = ""
 
 
+class ShelveBody(Body):
+    minutes: int = Field(ge=1, le=24 * 60)
+    note: Note = ""
+
+
+class EscalateBody(Body):
+    note: Note = ""
+
+
+class MergeBody(Body):
+    into: CaseIdText
+
+
 class CaseWorkApi:
     """The handlers. Whatever is done to one case asks first whether the reader's slice has it."""
 
@@ -79,6 +93,27 @@ class CaseWorkApi:
             await self._commands.verify(case_id, viewer, body.finding, body.note)
 
         return await self._act(request, "verify", case_id, write, working=True)
+
+    async def shelve(self, request: Request, case_id: CaseId, body: ShelveBody) -> Response:
+        async def put(case_id: str, viewer: Viewer) -> None:
+            await self._commands.shelve(case_id, viewer, body.minutes, body.note)
+
+        return await self._act(request, "shelve", case_id, put, working=True)
+
+    async def unshelve(self, request: Request, case_id: CaseId) -> Response:
+        return await self._act(request, "unshelve", case_id, self._commands.unshelve, working=True)
+
+    async def escalate(self, request: Request, case_id: CaseId, body: EscalateBody) -> Response:
+        async def hurry(case_id: str, viewer: Viewer) -> None:
+            await self._commands.escalate(case_id, viewer, body.note)
+
+        return await self._act(request, "escalate", case_id, hurry, working=True)
+
+    async def merge(self, request: Request, case_id: CaseId, body: MergeBody) -> Response:
+        async def put(case_id: str, viewer: Viewer) -> None:
+            await self._commands.merge(case_id, viewer, body.into)
+
+        return await self._act(request, "merge", case_id, put, working=True)
 
     async def _act(
         self,
@@ -126,6 +161,10 @@ def case_work_routes(api: CaseWorkApi) -> APIRouter:
         ("/{case_id}/release", api.release),
         ("/{case_id}/comments", api.comment),
         ("/{case_id}/verify", api.verify),
+        ("/{case_id}/shelve", api.shelve),
+        ("/{case_id}/unshelve", api.unshelve),
+        ("/{case_id}/escalate", api.escalate),
+        ("/{case_id}/merge", api.merge),
     ):
         router.add_api_route(path, handler, methods=["POST"])
     return router

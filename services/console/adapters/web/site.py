@@ -27,6 +27,7 @@ from services.console.adapters.web.files import file_routes
 from services.console.adapters.web.guard import Cookies, Guard
 from services.console.adapters.web.history import HistoryApi, history_routes
 from services.console.adapters.web.links import LinkPages, link_routes
+from services.console.adapters.web.mails import MailsApi, mail_routes
 from services.console.adapters.web.pages import RETRY_S, PageRoutes, Pages, SignedInPages
 from services.console.adapters.web.parts import parts_routes
 from services.console.adapters.web.refusals import RefusalApi, refusal_routes
@@ -69,6 +70,7 @@ from services.console.ports import (
     DocumentsService,
     Histories,
     Live,
+    Mails,
     ReadModel,
     Refusals,
     RegisterWork,
@@ -144,6 +146,7 @@ def build_site(
     commands: CaseCommands,
     refusals: Refusals,
     documents: Documents,
+    mails: Mails,
     links: LinkParts,
     histories: Histories,
     reports: Reports,
@@ -198,6 +201,7 @@ def build_site(
         pages=pages, documents=links.documents, uploads=uploads, throttle=links.throttle, client_of=client_of
     )
     app.include_router(link_routes(link_pages))
+    app.include_router(mail_routes(MailsApi(api, mails, metrics), signed_in))
     app.include_router(history_routes(HistoryApi(api, histories, read)))
     app.include_router(report_routes(ReportsApi(api, reports, read)))
     app.include_router(adjustment_routes(AdjustmentApi(api, adjustments, metrics), signed_in))

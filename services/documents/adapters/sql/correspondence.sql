@@ -62,6 +62,12 @@ WHERE document_id = %s AND contact_id = %s AND revoked_at IS NULL
 SELECT r.party FROM documents.recipients r JOIN documents.documents d USING (document_id)
 WHERE r.document_id = %s AND r.contact_id = %s AND r.revoked_at IS NULL AND d.state <> 'draft'
 
+-- opened --
+INSERT INTO documents.openings AS o (document_id, party, via, who, first_at, last_at)
+SELECT %(document_id)s, %(party)s, %(via)s, %(who)s, %(at)s, %(at)s
+WHERE EXISTS (SELECT FROM documents.recipients r WHERE r.document_id = %(document_id)s AND r.party = %(party)s)
+ON CONFLICT (document_id, party, via, who) DO UPDATE SET last_at = excluded.last_at
+
 -- mine --
 -- What a party may see: what it was sent, and no draft; %(party)s null sees all.
 (%(party)s::text IS NULL

@@ -19,13 +19,13 @@ export function answerOf(row) {
   return {
     wanted: open ? !taken || again : isEndedUntaken(row), again, done: taken && !again,
     title: "ack.title", confirm: "ack.confirm", told: "ack.done",
-    what: !open ? "ack.what.ended" : closesByAcknowledging(row) ? "ack.what.closes" : "ack.what",
+    what: !open ? (row.kind === "fire" ? "ack.what.ended" : "ack.what.returned") : closesByAcknowledging(row) ? "ack.what.closes" : "ack.what",
     button: again ? "case.ack.again" : open && row.kind === "fire" ? "case.take" : "case.ack",
   };
 }
 
 // Came back to normal before anybody took it: in sight until somebody does.
-export const isEndedUntaken = (row) => row.state !== "open" && row.kind === "fire" && !row.acknowledged_at;
+export const isEndedUntaken = (row) => row.alarm_state === "returned_unacknowledged";
 
 // Each body that has signed with its newest receipt, and that nobody has taken the case yet.
 export function signedBy(row) {

@@ -11,7 +11,7 @@ import { t } from "./text.js";
 export const MOST = 100;
 const chosen = new Set();
 
-export const mayChoose = (row) => row.state === "open" && !URGENT.includes(row.kind) && answerOf(row).wanted;
+export const mayChoose = (row) => !URGENT.includes(row.kind) && answerOf(row).wanted;
 export const isChosen = (row) => chosen.has(row.case_id);
 export const chosenRows = () => (current()?.rows ?? []).filter((row) => chosen.has(row.case_id) && mayChoose(row));
 const free = () => (current()?.rows ?? []).filter(mayChoose);

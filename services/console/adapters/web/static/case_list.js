@@ -23,6 +23,7 @@ function filters() {
   if (view.cases !== "open") asked.set("state", view.cases);
   if (view.sort !== "pressing") asked.set("sort", view.sort);
   for (const name of ["kind", "step", "town", "department"]) if (view[name]) asked.set(name, view[name]);
+  if (view.alarm) asked.set("alarm_state", view.alarm);
   if (view.cq) asked.set("q", view.cq);
   return asked;
 }

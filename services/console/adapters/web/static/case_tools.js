@@ -6,6 +6,7 @@ import { account, choose, on, state } from "./state.js";
 import { named, nameOf, number, t } from "./text.js";
 
 const KINDS = ["fire", "unreadable_alarm", "unregistered_alarm", "connection_lost", "never_connected", "fault", "isolation", "common_cause"];
+const ALARM_STATES = ["unacknowledged", "acknowledged", "returned_unacknowledged", "shelved", "suppressed_by_design", "out_of_service", "normal"];
 const SEARCH_MS = 250;
 const PAGE = 60;
 
@@ -13,6 +14,7 @@ export function start() {
   on("case_page", render);
   on("view", render);
   byId("case-kind").addEventListener("change", (event) => choose({ kind: event.target.value || null }));
+  byId("case-alarm").addEventListener("change", (event) => choose({ alarm: event.target.value || null }));
   byId("case-step").addEventListener("change", (event) => choose({ step: event.target.value || null }));
   byId("case-sort").addEventListener("change", (event) => choose({ sort: event.target.value }));
   const search = byId("case-search");
@@ -35,6 +37,7 @@ export function render() {
       button.setAttribute("aria-pressed", String(state.view.cases === name));
     });
   options("case-kind", [["", t("cases.kind.any")], ...KINDS.map((name) => [name, t(`kind.${name}`)])], state.view.kind ?? "");
+  options("case-alarm", [["", t("alarm.any")], ...ALARM_STATES.map((name) => [name, t(`alarm.${name}`)])], state.view.alarm ?? "");
   const steps = Object.entries(state.sections.names?.steps ?? {}).map(([code, pair]) => [code, named(pair, code)]);
   options("case-step", [["", t("cases.step.any")], ...steps], state.view.step ?? "");
   options("case-sort", SORTS.map((name) => [name, t(`cases.sort.${name}`)]), state.view.sort);

@@ -4,8 +4,10 @@ import { URGENT } from "./alarms.js";
 import { order } from "./api.js";
 import { byId, h, setText, show } from "./dom.js";
 import { account } from "./state.js";
-import { nameOf, stamp, t } from "./text.js";
+import { nameOf, stamp, t, until } from "./text.js";
+import { titleOf } from "./words.js";
 
+const SHELVE_MINUTES = [60, 240, 480, 1440];
 const FINDINGS = ["true_alarm", "false_alarm"];
 const path = (row, act) => `/api/v1/cases/${encodeURIComponent(row.case_id)}/${act}`;
 
@@ -45,6 +47,28 @@ export function ownership(row, changed) {
     : h("button", { type: "button", class: "ack", dataset: { role: "own" }, onclick: press("own") }, t(row.owner ? "work.over" : "work.own"));
   const said = mine ? t("work.mine", { at: stamp(row.owner.until) }) : row.owner ? t("work.owner", { who: row.owner.name }) : t("work.nobody");
   return h("div", { class: "work-line" }, h("span", {}, said), button, problem);
+}
+
+// Where the case stands in the queue: out of sight for a while, its next step now, one of those of a common cause.
+export function queue(row, causes, changed) {
+  if (row.state !== "open" || account.department || URGENT.includes(row.kind)) return null;
+  const problem = problemLine(), lines = [];
+  const press = (name, body, done = changed) => (event) => act(event.currentTarget, problem, () => order(path(row, name), body()), done);
+  const line = (...parts) => lines.push(h("div", { class: "work-line" }, ...parts));
+  const choice = (role, label, pairs) => h("select", { "aria-label": t(label), dataset: { role } }, pairs.map(([value, text]) => h("option", { value }, text)));
+  if (row.shelved) {
+    line(h("span", {}, t("shelve.until", { who: row.shelved.by, at: stamp(row.shelved.until) })),
+      h("button", { type: "button", class: "ack", dataset: { role: "shelve" }, onclick: press("unshelve", () => ({})) }, t("shelve.end")));
+  } else {
+    const minutes = choice("shelve-for", "shelve.for", SHELVE_MINUTES.map((n) => [n, t("shelve.hours", { n: n / 60 })]));
+    line(minutes, h("button", { type: "button", class: "ack", dataset: { role: "shelve" }, onclick: press("shelve", () => ({ minutes: Number(minutes.value) })) }, t("shelve.button")));
+  }
+  if (row.next_step_at && !(row.held_until && until(row.held_until) > 0)) line(h("span", { class: "quiet" }, t("escalate.what")), h("button", { type: "button", class: "ack", dataset: { role: "escalate" }, onclick: press("escalate", () => ({})) }, t("escalate.button")));
+  if (row.kind === "connection_lost" && causes.length) {
+    const into = choice("merge-into", "merge.into", causes.map((one) => [one.case_id, titleOf(one)]));
+    line(into, h("button", { type: "button", class: "ack", dataset: { role: "merge" }, onclick: press("merge", () => ({ into: into.value })) }, t("merge.button")));
+  }
+  return h("div", { class: "queue no-print" }, ...lines, problem);
 }
 
 export function verification(detail, changed) {

@@ -34,7 +34,7 @@ export function render() {
 
 function totals(cases) {
   setText(byId("cases-count"), String(cases.open));
-  const sub = [cases.unacknowledged ? t("cases.unacked", { n: cases.unacknowledged }) : "", cases.held ? t("cases.held", { n: cases.held }) : ""];
+  const sub = [cases.unacknowledged ? t("cases.unacked", { n: cases.unacknowledged }) : "", cases.held ? t("cases.held", { n: cases.held }) : "", cases.shelved ? t("cases.shelved", { n: cases.shelved }) : "", cases.returned ? t("cases.returned", { n: cases.returned }) : ""];
   setText(byId("cases-sub"), sub.filter(Boolean).join(" · "));
 }
 
@@ -53,7 +53,7 @@ function make(row) {
   return h("li", { class: "case" },
     h("span", { class: "case-icon" }, icon(KIND_ICON[row.kind] ?? "fault"), h("input", { type: "checkbox", class: "case-choice", onchange: (event) => toggle(event.currentTarget.closest("li").row) })),
     h("div", { class: "case-body" },
-      h("p", { class: "case-head" }, h("span", { class: "case-kind" }), h("span", { class: "case-since num" }), h("span", { class: "case-drops" })),
+      h("p", { class: "case-head" }, h("span", { class: "case-kind" }), h("span", { class: "case-since num" }), h("span", { class: "case-alarm pill" }), h("span", { class: "case-drops" })),
       h("button", { type: "button", class: "case-name link", onclick: () => openDrawer({ kind: "case", id: row.case_id }) }),
       h("p", { class: "case-where quiet" }),
       h("div", { class: "case-stage" }, h("ol", { class: "ladder" }), h("span", { class: "stage-name" })),
@@ -78,6 +78,7 @@ function update(element, row) {
   element.dataset.kind = row.kind;
   element.classList.toggle("acked", answer.done);
   setText(part("case-kind"), t(`kind.${row.kind}`));
+  setText(part("case-alarm"), t(`alarm.${row.alarm_state}`));
   const name = part("case-name");
   setText(name, titleOf(row));
   name.setAttribute("aria-label", t("case.open", { name: titleOf(row) }));

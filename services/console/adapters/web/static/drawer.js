@@ -11,7 +11,7 @@ import { account, on, state, writeView } from "./state.js";
 import { brief, componentName, has, listed, nameOf, now, recipientName, since, span, stamp, t, unitName, until } from "./text.js";
 import { phoneList } from "./phones.js";
 import { clauses } from "./clauses.js";
-import { comments, ownership, verification } from "./case_work.js";
+import { comments, ownership, queue, verification } from "./case_work.js";
 import { KIND_ICON, lineOf, shapeOf, stepName, titleOf, whyNobody } from "./words.js";
 
 const box = byId("drawer");
@@ -119,13 +119,14 @@ function drawCase(detail) {
   const row = detail.case;
   const acked = row.acknowledged_at, answer = answerOf(row);
   frame(titleOf(row),
-    h("p", { class: `badge-line k-${row.kind}` }, icon(KIND_ICON[row.kind] ?? "fault"), h("b", {}, t(`kind.${row.kind}`)), h("span", { class: "pill" }, t(`detail.state.${row.state}`)), row.verified ? h("span", { class: "pill" }, t("verify.pill", { finding: t(`verify.${row.verified.finding}`), who: row.verified.by, at: brief(row.verified.at) })) : null),
+    h("p", { class: `badge-line k-${row.kind}` }, icon(KIND_ICON[row.kind] ?? "fault"), h("b", {}, t(`kind.${row.kind}`)), h("span", { class: "pill" }, t(`detail.state.${row.state}`)), h("span", { class: "pill" }, t(`alarm.${row.alarm_state}`)), row.verified ? h("span", { class: "pill" }, t("verify.pill", { finding: t(`verify.${row.verified.finding}`), who: row.verified.by, at: brief(row.verified.at) })) : null),
     h("p", { class: "quiet" }, [nameOf("bodies", row.town), row.address].filter(Boolean).join(" · ")),
     row.kind === "fire" ? h("p", { class: "since-line" }, `${t("detail.alarm.at")} `, h("b", { class: "num" }, stamp(row.effective_at)), row.state === "open" ? h("span", { class: "lasts num quiet" }) : null) : null,
     detail.telephones.length ? section(t("phones.title"), phoneList(detail.telephones)) : row.unit_id && !account.department ? h("p", { class: "quiet" }, t("phones.none")) : null,
     detail.components.length ? section(t(row.kind === "fire" ? "detail.burns" : "detail.components"), components(detail.components, row)) : null,
     row.state === "open" ? nextBlock(row, answer) : isEndedUntaken(row) ? endedBlock(row, answer) : null,
     ownership(row, changed),
+    queue(row, detail.common_case_id ? [] : (state.sections.cases?.rows ?? []).filter((one) => one.kind === "common_cause" && one.state === "open"), changed),
     URGENT.includes(row.kind) && verification(detail, changed) ? h("section", { class: detail.verifications.length ? "" : "no-print" }, h("h3", {}, t("verify.title")), verification(detail, changed)) : null,
     row.kind === "fire" ? plan(row) : null,
     acked ? h("p", { class: "acked-block" }, icon("normal"), h("span", {}, t("case.acked", { who: row.acknowledged_by, at: stamp(acked) }), row.state === "open" && row.acknowledged_step !== row.step ? t("case.acked.step", { step: stepName(row, row.acknowledged_step) }) : "", row.acknowledged_note ? h("q", {}, row.acknowledged_note) : null)) : null,
@@ -186,7 +187,7 @@ function answerButton(row, answer) {
 }
 
 function endedBlock(row, answer) {
-  return h("div", { class: "next-block" }, h("p", {}, h("b", {}, t("fire.ended"))), answerButton(row, answer));
+  return h("div", { class: "next-block" }, h("p", {}, h("b", {}, t(row.kind === "fire" ? "fire.ended" : "case.ended"))), answerButton(row, answer));
 }
 
 function nextBlock(row, answer) {
@@ -227,7 +228,8 @@ function notices(deliveries, row) {
       h("div", {},
         h("p", {}, h("b", {}, reader(one, row)), " ", h("span", { class: "pill" }, t(`channel.${one.channel}`)), h("span", { class: "pill" }, one.purpose === "all_clear" ? t("detail.allclear") : stepName(row, one.step))),
         h("p", { class: "notice-subject" }, one.subject),
-        h("p", { class: "quiet num" }, `${t(`notice.${one.state}`)} · ${stamp(one.ended_at ?? one.created_at)}`, one.attempts > 1 ? ` · ${t("detail.attempts", { n: one.attempts })}` : "", one.reason ? ` · ${reasonOf(one.reason)}` : "")))));
+        h("p", { class: "quiet num" }, `${t(`notice.${one.state}`)} · ${stamp(one.ended_at ?? one.created_at)}`, one.attempts > 1 ? ` · ${t("detail.attempts", { n: one.attempts })}` : "", one.reason ? ` · ${reasonOf(one.reason)}` : ""),
+        one.proof ? h("p", { class: "quiet num", dataset: { proof: one.proof } }, t("proof.line", { proof: t(`proof.${one.proof}`), at: stamp(one.proven_at), by: has(`proof.by.${one.proven_by}`) ? t(`proof.by.${one.proven_by}`) : t(`channel.${one.proven_by}`) })) : null))));
 }
 
 // What is printed opens in a page of its own, what is written on is kept.

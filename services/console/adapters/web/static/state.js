@@ -30,7 +30,7 @@ function readView() {
     conn: query.getAll("conn"), health: query.getAll("health"),
     town: query.get("town"), department: query.get("department"), category: query.get("category"),
     q: query.get("q") ?? "", all: query.get("list") === "all",
-    cases: query.get("cases") ?? "open", sort: query.get("sort") ?? "pressing", kind: query.get("kind"), step: query.get("step"),
+    cases: query.get("cases") ?? "open", sort: query.get("sort") ?? "pressing", kind: query.get("kind"), alarm: query.get("alarm"), step: query.get("step"),
     cq: query.get("cq") ?? "", after: query.get("after"),
     scope: query.get("scope"), of: query.get("of"), board: query.get("board") ?? "town",
     open: query.get("case") ? { kind: "case", id: query.get("case") } : query.get("unit") ? { kind: "unit", id: query.get("unit") } : null,
@@ -41,7 +41,7 @@ export function writeView() {
   const { view } = state;
   const query = new URLSearchParams();
   for (const name of ["conn", "health"]) for (const value of view[name]) query.append(name, value);
-  for (const name of ["town", "department", "category", "q", "scope", "of", "kind", "step", "cq", "after"]) if (view[name]) query.set(name, view[name]);
+  for (const name of ["town", "department", "category", "q", "scope", "of", "kind", "alarm", "step", "cq", "after"]) if (view[name]) query.set(name, view[name]);
   if (view.cases !== "open") query.set("cases", view.cases);
   if (view.sort !== "pressing") query.set("sort", view.sort);
   if (view.all) query.set("list", "all");
