@@ -1,5 +1,51 @@
 -- What all of deploy/migrations make, as PostgreSQL tells it. Written by `make schema`; not for running.
 
+CREATE VIEW alerts.alarm_facts AS
+ SELECT case_id,
+    state,
+    acknowledged_at,
+    closed_at,
+    (((
+        CASE
+            WHEN (state = 'closed'::text) THEN 1
+            ELSE 0
+        END +
+        CASE
+            WHEN (acknowledged_at IS NULL) THEN 0
+            ELSE 2
+        END) +
+        CASE
+            WHEN (kind = ANY (ARRAY['fire'::text, 'unreadable_alarm'::text, 'unregistered_alarm'::text])) THEN 4
+            ELSE 0
+        END) +
+        CASE
+            WHEN (state = 'closed'::text) THEN
+            CASE
+                WHEN (close_reason = 'registry'::text) THEN 64
+                ELSE 0
+            END
+            ELSE ((
+            CASE
+                WHEN (EXISTS ( SELECT
+                   FROM alerts.shelved s
+                  WHERE ((s.case_id = c.case_id) AND (s.until > now()) AND (s.since >= c.detected_at)))) THEN 8
+                ELSE 0
+            END +
+            CASE
+                WHEN (((common_case_id IS NOT NULL) AND COALESCE((held_until > now()), false)) OR ((subject_kind = 'unit'::text) AND (subject_id IN ( SELECT a.unit_id
+                   FROM registry.adjustments a
+                  WHERE ((a.state = ANY (ARRAY['approved'::text, 'ended'::text])) AND (a.what = 'maintenance'::text) AND (a.system IS NULL) AND (a.trouble IS NULL) AND (a.starts_at <= now()) AND (a.ends_at > now())))))) THEN 16
+                ELSE 0
+            END) +
+            CASE
+                WHEN ((subject_kind = 'unit'::text) AND (EXISTS ( SELECT
+                   FROM rules.units u
+                  WHERE ((u.unit_id = c.subject_id) AND (u.connection = ANY (ARRAY['exempt'::text, 'retired'::text])))))) THEN 32
+                ELSE 0
+            END)
+        END) AS facts
+   FROM alerts.cases c;
+
 CREATE TABLE alerts.audit (
     action text NOT NULL,
     actor text NOT NULL,
@@ -1302,33 +1348,6 @@ CREATE VIEW rules.visibility_now AS
             ELSE visibility
         END AS visibility
    FROM rules.partitions;
-
-CREATE OR REPLACE FUNCTION alerts.alarm_facts(c alerts.cases)
- RETURNS integer
- LANGUAGE sql
- STABLE
-AS $function$
-    SELECT CASE WHEN c.state = 'closed' THEN 1 ELSE 0 END
-         + CASE WHEN c.acknowledged_at IS NULL THEN 0 ELSE 2 END
-         + CASE WHEN c.kind IN ('fire', 'unreadable_alarm', 'unregistered_alarm') THEN 4 ELSE 0 END
-         + CASE WHEN c.state = 'closed' THEN CASE WHEN c.close_reason = 'registry' THEN 64 ELSE 0 END
-           ELSE
-             CASE WHEN EXISTS (SELECT FROM alerts.shelved s
-                               WHERE s.case_id = c.case_id AND s.until > now() AND s.since >= c.detected_at)
-                  THEN 8 ELSE 0 END
-           + CASE WHEN c.common_case_id IS NOT NULL AND coalesce(c.held_until > now(), false)
-                    OR c.subject_kind = 'unit' AND EXISTS (
-                         SELECT FROM registry.adjustments a
-                         WHERE a.state IN ('approved', 'ended') AND a.what = 'maintenance' AND a.unit_id = c.subject_id
-                           AND a.system IS NULL AND a.trouble IS NULL AND a.starts_at <= now() AND a.ends_at > now())
-                  THEN 16 ELSE 0 END
-           + CASE WHEN c.subject_kind = 'unit' AND EXISTS (
-                         SELECT FROM rules.units u
-                         WHERE u.unit_id = c.subject_id AND u.connection IN ('exempt', 'retired'))
-                  THEN 32 ELSE 0 END
-           END
-$function$
-;
 
 CREATE OR REPLACE FUNCTION alerts.case_subject()
  RETURNS trigger

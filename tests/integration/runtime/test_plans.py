@@ -137,7 +137,7 @@ def explained(connection: psycopg.Connection[Any], statement: str, parameters: P
 
 SLICE = CONSOLE["slice_of_department"]
 OLD = datetime(2026, 11, 1, 0, 20, tzinfo=UTC)
-EMPTY = ("comments", "owners", "verifications")
+EMPTY = ("comments", "owners", "shelved", "verifications")
 """Of work on cases there is none here; their keys begin with the case."""
 AGED: Plan = {"before": OLD, "rows": 200, "first": OLD - timedelta(days=30), "last": OLD}
 HISTORY: Plan = {
@@ -186,7 +186,7 @@ REPORT: Plan = {
             "cases_recent_of_subject",
             id="alerts: open and last case of a subject",
         ),
-        pytest.param(ALERTS["cases_due"], (NOW, 100), "clocks_due", id="alerts: claim of due clocks"),
+        pytest.param(ALERTS["cases_due"], ("step", NOW, 100), "clocks_due", id="alerts: claim of due clocks"),
         pytest.param(
             ALERTS["open_urgent"], (["fire"], 100), "one_open_case_of_subject", id="alerts: open fires, for memory"
         ),

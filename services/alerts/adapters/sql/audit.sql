@@ -30,12 +30,12 @@ SELECT kind, lead_department, count(*) FROM alerts.cases WHERE state = 'open' GR
 
 -- alarm_facts_count --
 -- Of what is open, and of the newest that came back before anybody took it. Whatever else is over is not counted.
-SELECT alerts.alarm_facts(c), count(*) FROM alerts.cases c WHERE state = 'open' GROUP BY 1
+SELECT facts, count(*) FROM alerts.alarm_facts WHERE state = 'open' GROUP BY 1
 UNION ALL
-SELECT alerts.alarm_facts(r), count(*) FROM (
-    SELECT case_id FROM alerts.cases c WHERE state = 'closed' AND acknowledged_at IS NULL
-    ORDER BY closed_at DESC NULLS LAST, case_id LIMIT %s) AS c
-JOIN alerts.cases r USING (case_id) GROUP BY 1
+SELECT facts, count(*) FROM (
+    SELECT facts FROM alerts.alarm_facts WHERE state = 'closed' AND acknowledged_at IS NULL
+    ORDER BY closed_at DESC NULLS LAST, case_id LIMIT %s) AS newest
+GROUP BY 1
 
 -- waiting_notices_count --
 SELECT channel, coalesce(reason, 'none'), count(*) FROM alerts.notices

@@ -281,7 +281,7 @@ ON CONFLICT (case_id) DO UPDATE
 DELETE FROM alerts.shelved WHERE case_id = ANY(%s)
 
 -- alarm_facts --
-SELECT alerts.alarm_facts(c) AS facts FROM alerts.cases c WHERE c.case_id = %s
+SELECT facts FROM alerts.alarm_facts WHERE case_id = %s
 
 -- insert_comments --
 INSERT INTO alerts.comments (case_id, number, at, by, body_code, text)

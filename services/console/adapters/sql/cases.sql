@@ -26,7 +26,7 @@ effective_at, detected_at, opened_at, closed_at, drops, step, next_step, next_st
 (SELECT k.due_at FROM alerts.clocks k WHERE k.case_id = c.case_id AND k.kind = 'reply'),
 acknowledged_at, {who}, acknowledged_note, acknowledged_step, ladder,
 coalesce((SELECT u.address FROM rules.units u WHERE c.subject_kind = 'unit' AND u.unit_id = c.subject_id), ''),
-owner, {owner_name}, owned_at, owned_until, alerts.alarm_facts(c), shelved_until, {shelved_by}
+owner, {owner_name}, owned_at, owned_until, {alarm_facts}, shelved_until, {shelved_by}
 
 -- place_of --
 -- Where a case stands among the most pressing: what burns, what may burn, the rest; of these, what nobody has taken.
@@ -91,8 +91,11 @@ owner = %(reader)s
 -- untaken --
 acknowledged_at IS NULL
 
+-- alarm_facts --
+(SELECT f.facts FROM alerts.alarm_facts f WHERE f.case_id = c.case_id)
+
 -- in_alarm_state --
-alerts.alarm_facts(c) = ANY(%(alarm_facts)s)
+{alarm_facts} = ANY(%(alarm_facts)s)
 
 -- in_sight --
 -- What brigade or centre has shelved is not in their lists until its time has passed; what burns, or may, always is.
