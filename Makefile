@@ -46,7 +46,7 @@ test-again: $(VENV)/.have-dev ## run what failed in the last `make test` once mo
 	@$(BIN)/python -m tests.again
 
 test-unit: $(VENV)/.have-dev ## the fast tier: no server, nothing thorough
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not thorough" tests/unit tests/contract/schemas
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -p no:logging -m "not thorough" tests/unit tests/contract/schemas
 
 test-containers: $(VENV)/.have-dev ## the tests on Mosquitto, Kafka and TimescaleDB in containers
 	@$(BIN)/python -m pytest -m container
