@@ -59,10 +59,9 @@ class MemoryStore:
 
     @asynccontextmanager
     async def command(self, *, keep: bool) -> AsyncIterator[None]:
-        parts = (self.credentials, self.adjustments, self.proposals)
         before = (
             {key: list(found) for key, found in self.versions.items()}, set(self.unpublished), list(self.notes),
-            *(_copied(part) for part in parts),
+            _copied(self.credentials), _copied(self.adjustments), _copied(self.proposals),
         )  # fmt: skip
         done = False
         try:
