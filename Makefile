@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install fmt check test test-again test-unit test-containers test-e2e schema schemas requirements migrate migrate-post demo run up down logs images bench clean
+.PHONY: help install fmt check check-types check-style check-imports check-drift check-rules test test-again test-unit test-containers test-e2e schema schemas requirements migrate migrate-post demo run up down logs images bench clean
 
 # Tests, demo and run start Python some hundred times: where bytecode may not be kept, each start compiles everything.
 unexport PYTHONDONTWRITEBYTECODE
@@ -46,7 +46,7 @@ test-again: $(VENV)/.have-dev ## run what failed in the last `make test` once mo
 	@$(BIN)/python -m tests.again
 
 test-unit: $(VENV)/.have-dev ## the fast tier: no server, nothing thorough
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not thorough" tests/unit tests/contract/schemas
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -p no:logging -m "not thorough" tests/unit tests/contract/schemas
 
 test-containers: $(VENV)/.have-dev ## the tests on Mosquitto, Kafka and TimescaleDB in containers
 	@$(BIN)/python -m pytest -m container
@@ -69,13 +69,23 @@ bench: $(VENV)/.have-dev ## measure against the budgets: throughput, fire latenc
 
 install: $(VENV)/.have-dev ## install everything a developer needs into .venv
 
-check: $(VENV)/.have-dev ## ruff, mypy strict, import contracts, drift of schemas, dashboards and reference
-	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+check: check-types check-style check-imports check-drift check-rules ## ruff, mypy strict, import contracts, drift of schemas, dashboards and reference (`make -j2 -O check`: two at a time)
+
+check-types: $(VENV)/.have-dev
 	@$(BIN)/mypy
+
+check-style: $(VENV)/.have-dev
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+check-imports: $(VENV)/.have-dev
 	@$(BIN)/lint-imports
+
+check-drift: $(VENV)/.have-dev
 	@$(BIN)/python -m schemas.export --check
 	@$(BIN)/python -m deploy.grafana.build --check
 	@$(BIN)/python -m deploy.reference --check
+
+check-rules:
 	@if command -v promtool >/dev/null; then promtool check config --syntax-only deploy/prometheus/*.yml && promtool check rules deploy/prometheus/rules/*.yaml && promtool test rules deploy/prometheus/tests/*.yaml; else echo "promtool is not installed: alert rules not checked"; fi
 
 fmt: $(VENV)/.have-dev ## format the code and put imports in order

@@ -2,19 +2,51 @@
 
 import gc
 import os
+import re
+import shutil
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 
 from deploy.stack import ports
 
 pytest_plugins = ["tests.watchdog", "tests.again", "tests.parts"]
+
+MEMORY = Path("/dev/shm")
+ENOUGH_BYTES = 8 << 30
+"""More than a whole run is expected to hold at a time: a gigabyte of log for each PostgreSQL, topics, profiles."""
+
+
+def spare_bytes() -> int:
+    """Return how much may be written into memory; 0 where there is no such folder or nothing in it may be run."""
+    if not os.access(MEMORY, os.W_OK) or os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
+        return 0
+    available = re.search(r"^MemAvailable: +(\d+) kB$", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    return min(shutil.disk_usage(MEMORY).free, int(available[1]) * 1024 if available else 0)
+
+
+# A database of its own is six hundred files, a profile of Chromium two hundred: on a disk most of the time that a test
+# takes goes into making and removing them. No test asks for a power cut. Whoever sets TMPDIR is heard.
+if "TMPDIR" not in os.environ and spare_bytes() > ENOUGH_BYTES:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 # A machine that stands still for a second has found nothing wrong.
 hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("patient")
 # What is handed in is judged by what was seen: that run tries the same examples each time, the fast tier looks for new.
 hypothesis.settings.register_profile("fixed", hypothesis.settings.get_profile("patient"), derandomize=True)
+
+# A traceback drawn by rich with a frame and colours takes longer than the test that provokes it.
+structlog.configure(
+    processors=[
+        structlog.stdlib.add_log_level,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -30,7 +62,19 @@ def pytest_configure(config: pytest.Config) -> None:
         ports.LAST = ports.FIRST + width
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    gc.disable()  # modules and tests are made, and hardly any garbage
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 def pytest_collection_finish() -> None:
-    """Have the collector of garbage leave alone what lives until the end: thousands of tests and all modules."""
+    """Have the collector of garbage leave alone what lives until the end: thousands of tests and all modules.
+
+    What comes after it is looked through seldom: a trial of hypothesis makes thousands of values, no cycles."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)

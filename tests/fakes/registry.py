@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
 
 from services.kernel.effective import in_force, ordered
 from services.kernel.words import AdjustmentKind, AdjustmentState
@@ -15,6 +16,8 @@ from services.registry.domain.entities import F, Facts, History, Kind, Version
 from services.registry.domain.errors import BusUnavailable
 from services.registry.domain.proposals import Proposal
 from services.registry.ports import ImportNote, Register
+
+P = TypeVar("P")
 
 
 class SetClock:
@@ -33,6 +36,13 @@ class SetClock:
         self.instant += timedelta(days=days)
 
 
+def _copied(part: P) -> P:
+    """Return `part` with containers of its own. What these hold is never changed, only replaced."""
+    other = copy.copy(part)
+    vars(other).update((name, copy.copy(held)) for name, held in vars(part).items() if isinstance(held, dict | list))
+    return other
+
+
 class MemoryStore:
     def __init__(self) -> None:
         self.versions: dict[tuple[Kind, str], list[Version[Facts]]] = {}
@@ -49,9 +59,10 @@ class MemoryStore:
 
     @asynccontextmanager
     async def command(self, *, keep: bool) -> AsyncIterator[None]:
-        before = copy.deepcopy(
-            (self.versions, self.unpublished, self.notes, self.credentials, self.adjustments, self.proposals)
-        )
+        before = (
+            {key: list(found) for key, found in self.versions.items()}, set(self.unpublished), list(self.notes),
+            _copied(self.credentials), _copied(self.adjustments), _copied(self.proposals),
+        )  # fmt: skip
         done = False
         try:
             yield
@@ -67,11 +78,6 @@ class MemoryProposals:
     def __init__(self, store: MemoryStore) -> None:
         self.held: dict[str, Proposal] = {}
         self._store = store
-
-    def __deepcopy__(self, memo: dict[int, object]) -> "MemoryProposals":
-        other = MemoryProposals(self._store)
-        other.held = dict(self.held)
-        return other
 
     async def count(self, year: int) -> int:
         return sum(name.startswith(f"R{year}-") for name in self.held)

@@ -4,6 +4,7 @@ import os
 import zipfile
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -25,14 +26,17 @@ def _local(instant: datetime | None) -> str:
 
 def index_page(record: CaseRecord, part: ChainPart, now: datetime) -> str:
     """Return the printed index: the case, each step, each notice and what became of it, receipts, entries."""
+    kind = CaseKind(record.case["kind"])
+    return _index_template().render(record=record, part=part, now=now, kind_zh=KIND_ZH[kind], kind_en=KIND_EN[kind])
+
+
+@cache
+def _index_template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
     )
     environment.filters["local"] = _local
-    kind = CaseKind(record.case["kind"])
-    return environment.get_template("evidence_index.html.j2").render(
-        record=record, part=part, now=now, kind_zh=KIND_ZH[kind], kind_en=KIND_EN[kind]
-    )
+    return environment.get_template("evidence_index.html.j2")
 
 
 def bundle_files(record: CaseRecord, part: ChainPart, verified: Verified, now: datetime) -> dict[str, bytes]:

@@ -1,7 +1,9 @@
 """Letters from versioned templates: text for e-mail, JSON for webhooks, in the language of the contact."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from html import escape
 from pathlib import Path
 
@@ -111,27 +113,33 @@ def template_name(letter: Letter) -> str:
     return "common_cause" if letter.case.is_common else "trouble"
 
 
+@cache
+def _templates() -> Mapping[tuple[str, str], jinja2.Template]:
+    """Return the template in use of each name and language, all compiled, once in a process."""
+    # plain text, not HTML: escaping would corrupt it; `line` keeps foreign text from breaking the layout
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=False,  # noqa: S701
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=one_line,
+    )
+    environment.filters["local"] = _local
+    return {
+        (name, lang): environment.get_template(f"{name}.v{version}.{lang}.txt.j2")
+        for name, version in VERSIONS.items()
+        for lang in ("zh", "en")
+    }
+
+
 class TemplateWriter:
     """See ports.LetterWriter. A template's first line is the subject, the second is empty, the rest is the body."""
 
     def __init__(self, console_url: str) -> None:
         self._console_url = console_url.rstrip("/")
-        # plain text, not HTML: escaping would corrupt it; `line` keeps foreign text from breaking the layout
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(TEMPLATES),
-            autoescape=False,  # noqa: S701
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-            finalize=one_line,
-        )
-        environment.filters["local"] = _local
-        self._templates = {
-            (name, lang): environment.get_template(f"{name}.v{version}.{lang}.txt.j2")
-            for name, version in VERSIONS.items()
-            for lang in ("zh", "en")
-        }
+        self._templates = _templates()
 
     def write(self, letter: Letter, notice_id: NoticeId, to: Address) -> tuple[str, str, str]:
         name = template_name(letter)

@@ -15,7 +15,7 @@ from services.alerts.domain.ids import BodyCode, CaseId, ContactId, NoticeId
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import Ready
 from services.kernel.words import Channel, Purpose
-from tests.contract.alerts.gateway import gateway_server
+from tests.contract.alerts.provider_server import provider_server
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # Apprise loads it
 NOW = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)
@@ -42,17 +42,17 @@ def apprise(folder: Path, url: str, deadline_s: float = 60) -> Iterator[AppriseC
 
 
 async def test_a_service_that_takes_it_has_it_handed_over(tmp_path: Path) -> None:
-    async with gateway_server() as server:
+    async with provider_server() as server:
         with apprise(tmp_path, server.url.replace("http", "json")) as one:
             outcome = await one.send(NOTICE)
     assert (outcome.reason, outcome.detail) == (None, "handed over, no more is known")
-    [(_, body)] = server.received
+    [(_, _, body)] = server.received
     assert (body["title"], body["message"]) == ("火警", "第一人民医院")
 
 
 @pytest.mark.parametrize("status", [401, 500])
 async def test_a_service_that_refuses_it_is_tried_again(tmp_path: Path, status: int) -> None:
-    async with gateway_server() as server:
+    async with provider_server() as server:
         server.status = status
         with apprise(tmp_path, server.url.replace("http", "json")) as one:
             assert (await one.send(NOTICE)).reason is Reason.SERVER_ERROR

@@ -18,7 +18,7 @@ from services.alerts.domain.ids import BodyCode, CaseId, ContactId, NoticeId
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import Ready
 from services.kernel.words import Channel, Purpose, RobotProvider
-from tests.contract.alerts.robot import Robot, listening
+from tests.contract.alerts.provider_server import ProviderServer, robot_server
 from tests.fakes.alerts import FakeClock
 
 NOW = datetime.fromtimestamp(1_700_000_000, UTC)
@@ -27,8 +27,8 @@ LINK = "https://firenet.example/?case=C0123456789abcdef"
 
 
 @pytest.fixture
-async def robot() -> AsyncIterator[Robot]:
-    async with listening() as robot:
+async def robot() -> AsyncIterator[ProviderServer]:
+    async with robot_server() as robot:
         yield robot
 
 
@@ -58,10 +58,12 @@ def ready(provider: str, body: str = f"第一人民医院\n{LINK}\n", subject: s
     )
 
 
-async def test_dingtalk_is_signed_in_its_address_by_a_vector_made_with_openssl(robot: Robot, tmp_path: Path) -> None:
+async def test_dingtalk_is_signed_in_its_address_by_a_vector_made_with_openssl(
+    robot: ProviderServer, tmp_path: Path
+) -> None:
     async with channel(tmp_path, robot.url, SECRET) as one:
         assert (await one.send(ready("dingtalk"))).reason is None
-    [(path, body)] = robot.received
+    [(path, _, body)] = robot.received
     assert parse_qs(urlsplit(path).query, strict_parsing=True) == {
         "access_token": ["hidden"],
         "timestamp": ["1700000000000"],
@@ -71,11 +73,13 @@ async def test_dingtalk_is_signed_in_its_address_by_a_vector_made_with_openssl(r
     assert body == {"msgtype": "text", "text": {"content": f"火警\n第一人民医院\n{LINK}\n"}}
 
 
-async def test_feishu_is_signed_in_its_body_by_a_vector_made_with_openssl(robot: Robot, tmp_path: Path) -> None:
+async def test_feishu_is_signed_in_its_body_by_a_vector_made_with_openssl(
+    robot: ProviderServer, tmp_path: Path
+) -> None:
     robot.answer = b'{"code":0,"data":{},"msg":"success"}'
     async with channel(tmp_path, robot.url, SECRET) as one:
         assert (await one.send(ready("feishu"))).reason is None
-    [(path, body)] = robot.received
+    [(path, _, body)] = robot.received
     assert "sign" not in path
     assert body == {
         "msg_type": "text",
@@ -86,10 +90,12 @@ async def test_feishu_is_signed_in_its_body_by_a_vector_made_with_openssl(robot:
 
 
 @pytest.mark.parametrize("provider", list(RobotProvider))
-async def test_robot_without_a_secret_is_sent_no_signature(provider: str, robot: Robot, tmp_path: Path) -> None:
+async def test_robot_without_a_secret_is_sent_no_signature(
+    provider: str, robot: ProviderServer, tmp_path: Path
+) -> None:
     async with channel(tmp_path, robot.url) as one:
         await one.send(ready(provider))
-    [(path, body)] = robot.received
+    [(path, _, body)] = robot.received
     assert "sign" not in path
     assert "sign" not in body
 
@@ -117,7 +123,7 @@ async def test_robot_without_a_secret_is_sent_no_signature(provider: str, robot:
     ],
 )
 async def test_the_providers_own_code_alone_says_whether_it_was_accepted(
-    provider: str, answer: object, reason: Reason | None, robot: Robot, tmp_path: Path
+    provider: str, answer: object, reason: Reason | None, robot: ProviderServer, tmp_path: Path
 ) -> None:
     robot.answer = json.dumps(answer).encode()
     async with channel(tmp_path, robot.url) as one:
@@ -138,14 +144,14 @@ async def test_the_providers_own_code_alone_says_whether_it_was_accepted(
     ],
 )
 async def test_an_answer_without_a_code_is_no_acceptance(
-    status: int, answer: bytes, reason: Reason, robot: Robot, tmp_path: Path
+    status: int, answer: bytes, reason: Reason, robot: ProviderServer, tmp_path: Path
 ) -> None:
     robot.status, robot.answer = status, answer
     async with channel(tmp_path, robot.url) as one:
         assert (await one.send(ready("dingtalk"))).reason is reason
 
 
-async def test_throttled_waits_as_long_as_the_provider_takes_nothing(robot: Robot, tmp_path: Path) -> None:
+async def test_throttled_waits_as_long_as_the_provider_takes_nothing(robot: ProviderServer, tmp_path: Path) -> None:
     robot.answer = b'{"errcode":130101}'
     async with channel(tmp_path, robot.url) as one:
         assert (await one.send(ready("dingtalk"))).retry_after == timedelta(minutes=10)
@@ -164,7 +170,7 @@ async def test_robot_of_nobody_known_is_refused(address: str, tmp_path: Path) ->
         assert (await one.send(replace(ready("dingtalk"), to=to))).reason is Reason.ADDRESS_REFUSED
 
 
-async def test_neither_address_nor_secret_is_in_an_outcome(robot: Robot, tmp_path: Path) -> None:
+async def test_neither_address_nor_secret_is_in_an_outcome(robot: ProviderServer, tmp_path: Path) -> None:
     for answer in (b'{"errcode":310000,"errmsg":"hidden SECtest123"}', b"hidden SECtest123"):
         robot.answer = answer
         async with channel(tmp_path, robot.url, SECRET) as one:
@@ -173,10 +179,10 @@ async def test_neither_address_nor_secret_is_in_an_outcome(robot: Robot, tmp_pat
         assert SECRET not in repr(outcome)
 
 
-async def test_long_text_is_cut_between_characters_and_keeps_its_link(robot: Robot, tmp_path: Path) -> None:
+async def test_long_text_is_cut_between_characters_and_keeps_its_link(robot: ProviderServer, tmp_path: Path) -> None:
     async with channel(tmp_path, robot.url) as one:
         await one.send(ready("wecom", body="屏蔽部件：" + "三层走廊感烟；" * 500 + f"\n{LINK}\n"))
-    text = robot.received[0][1]["text"]["content"]
+    text = robot.received[0].body["text"]["content"]
     assert 1_900 < len(text.encode()) <= 2_048
     assert text.endswith(LINK)
     assert "\ufffd" not in text

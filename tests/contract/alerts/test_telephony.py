@@ -25,7 +25,7 @@ from services.alerts.domain.ids import BodyCode, CaseId, ContactId, NoticeId
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import Ready
 from services.kernel.words import Channel, Purpose
-from tests.contract.alerts.gateway import GatewayServer, gateway_server
+from tests.contract.alerts.provider_server import ProviderServer, provider_server
 from tests.fakes.alerts import FakeClock
 
 NOW = datetime.fromtimestamp(1_700_000_000, UTC)
@@ -44,8 +44,8 @@ GOOD: Mapping[tuple[Channel, GatewayProvider], object] = {
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[GatewayServer]:
-    async with gateway_server() as one:
+async def server() -> AsyncIterator[ProviderServer]:
+    async with provider_server() as one:
         yield one
 
 
@@ -98,7 +98,7 @@ def test_every_channel_of_every_provider_has_a_profile() -> None:
 
 @pytest.mark.parametrize(("channel", "provider"), list(GOOD))
 async def test_accepted_is_what_the_provider_calls_so(
-    channel: Channel, provider: GatewayProvider, server: GatewayServer
+    channel: Channel, provider: GatewayProvider, server: ProviderServer
 ) -> None:
     server.answer = json.dumps(GOOD[channel, provider]).encode()
     async with telephone(gateway(server.url, channel, provider)) as one:
@@ -107,10 +107,10 @@ async def test_accepted_is_what_the_provider_calls_so(
     assert outcome.detail.endswith("1 parts")
 
 
-async def test_aliyun_gets_a_form_with_the_template_and_its_parameters(server: GatewayServer) -> None:
+async def test_aliyun_gets_a_form_with_the_template_and_its_parameters(server: ProviderServer) -> None:
     async with telephone(gateway(server.url, Channel.SMS, GatewayProvider.ALIYUN)) as one:
         await one.send(ready())
-    [(headers, form)] = server.received
+    [(_, headers, form)] = server.received
     assert headers["content-type"] == "application/x-www-form-urlencoded"
     assert (form["Action"], form["PhoneNumbers"], form["SignName"]) == ("SendSms", "13800138000", "消防监控")
     assert json.loads(form["TemplateParam"]) == {"name": "第一人民医院", "place": "3层走廊感烟", "at": "03-04 16:00"}
@@ -158,11 +158,11 @@ def test_tencents_signature_is_that_of_its_own_documentation() -> None:
     )
 
 
-async def test_tencent_gets_json_signed_in_its_headers(server: GatewayServer) -> None:
+async def test_tencent_gets_json_signed_in_its_headers(server: ProviderServer) -> None:
     server.answer = json.dumps(GOOD[Channel.SMS, GatewayProvider.TENCENT]).encode()
     async with telephone(gateway(server.url, Channel.SMS, GatewayProvider.TENCENT)) as one:
         await one.send(ready())
-    [(headers, body)] = server.received
+    [(_, headers, body)] = server.received
     assert (headers["x-tc-action"], headers["x-tc-timestamp"]) == ("SendSms", "1700000000")
     assert headers["authorization"].startswith("TC3-HMAC-SHA256 Credential=testId/2023-11-14/sms/tc3_request")
     assert body["PhoneNumberSet"] == ["+8613800138000"]
@@ -202,7 +202,7 @@ async def test_tencent_gets_json_signed_in_its_headers(server: GatewayServer) ->
 )
 @pytest.mark.parametrize("status", [200, 400])
 async def test_aliyuns_code_says_what_became_of_it(
-    code: object, reason: Reason, status: int, server: GatewayServer
+    code: object, reason: Reason, status: int, server: ProviderServer
 ) -> None:
     server.status, server.answer = status, json.dumps({"Code": code, "Message": KEY}).encode()
     async with telephone(gateway(server.url, Channel.SMS, GatewayProvider.ALIYUN)) as one:
@@ -236,7 +236,7 @@ async def test_aliyuns_code_says_what_became_of_it(
 )
 @pytest.mark.parametrize("where", ["error", "status"])
 async def test_tencents_code_says_what_became_of_it(
-    code: str, reason: Reason, where: str, server: GatewayServer
+    code: str, reason: Reason, where: str, server: ProviderServer
 ) -> None:
     said = {"Error": {"Code": code}} if where == "error" else {"SendStatusSet": [{"Code": code, "Fee": 0}]}
     server.answer = json.dumps({"Response": said}).encode()
@@ -260,31 +260,31 @@ async def test_tencents_code_says_what_became_of_it(
     ],
 )
 async def test_an_answer_without_a_code_is_no_acceptance(
-    channel: Channel, provider: GatewayProvider, status: int, answer: bytes, reason: Reason, server: GatewayServer
+    channel: Channel, provider: GatewayProvider, status: int, answer: bytes, reason: Reason, server: ProviderServer
 ) -> None:
     server.status, server.answer = status, answer
     async with telephone(gateway(server.url, channel, provider)) as one:
         assert (await one.send(ready(channel))).reason is reason
 
 
-async def test_a_code_of_success_with_a_status_of_failure_is_no_acceptance(server: GatewayServer) -> None:
+async def test_a_code_of_success_with_a_status_of_failure_is_no_acceptance(server: ProviderServer) -> None:
     server.status = 500
     async with telephone(gateway(server.url, Channel.SMS, GatewayProvider.ALIYUN)) as one:
         assert (await one.send(ready())).reason is Reason.SERVER_ERROR
 
 
-async def test_a_call_that_the_provider_has_no_number_for_is_no_acceptance(server: GatewayServer) -> None:
+async def test_a_call_that_the_provider_has_no_number_for_is_no_acceptance(server: ProviderServer) -> None:
     async with telephone(gateway(server.url, Channel.VOICE, GatewayProvider.ALIYUN)) as one:
         assert (await one.send(ready(Channel.VOICE))).reason is Reason.SERVER_ERROR
 
 
-async def test_throttled_waits_as_long_as_the_provider_takes_nothing(server: GatewayServer) -> None:
+async def test_throttled_waits_as_long_as_the_provider_takes_nothing(server: ProviderServer) -> None:
     server.answer = b'{"Code":"isv.BUSINESS_LIMIT_CONTROL"}'
     async with telephone(gateway(server.url, Channel.SMS, GatewayProvider.ALIYUN)) as one:
         assert (await one.send(ready())).retry_after == timedelta(minutes=5)
 
 
-async def test_what_no_approved_template_says_is_not_sent(server: GatewayServer) -> None:
+async def test_what_no_approved_template_says_is_not_sent(server: ProviderServer) -> None:
     async with telephone(gateway(server.url, Channel.SMS, GatewayProvider.ALIYUN)) as one:
         assert (await one.send(ready(sort="trouble"))).reason is Reason.NOT_CONFIGURED
     async with telephone(None) as one:
@@ -292,19 +292,19 @@ async def test_what_no_approved_template_says_is_not_sent(server: GatewayServer)
     assert server.received == []
 
 
-async def test_long_and_forbidden_values_are_shortened_never_refused(server: GatewayServer) -> None:
+async def test_long_and_forbidden_values_are_shortened_never_refused(server: ProviderServer) -> None:
     values = {"unit": "第一人民医院" * 30, "point": "见 http://10.0.0.1/x 感烟", "since": ""}
     account = gateway(server.url, Channel.SMS, GatewayProvider.ALIYUN, most_parts=1)
     async with telephone(account) as one:
         outcome = await one.send(ready(values=values))
     assert outcome.detail.endswith("1 parts")
-    said = json.loads(server.received[0][1]["TemplateParam"])
+    said = json.loads(server.received[0].body["TemplateParam"])
     assert len(said["name"]) <= 35
     assert said["name"].endswith("…")
     assert (said["place"], said["at"]) == ("见 感烟", "-")
 
 
-async def test_neither_key_nor_number_is_in_an_outcome_or_a_gateway_as_text(server: GatewayServer) -> None:
+async def test_neither_key_nor_number_is_in_an_outcome_or_a_gateway_as_text(server: ProviderServer) -> None:
     account = gateway(server.url, Channel.SMS, GatewayProvider.ALIYUN)
     server.answer = b'{"Code":"isv.MOBILE_NUMBER_ILLEGAL","Message":"13800138000"}'
     async with telephone(account) as one:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import copy
 import os
 import secrets
 import signal
@@ -12,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -173,8 +175,14 @@ class Hook:
         self._thread.join(5)
 
 
+@cache
+def _sample() -> dict[str, Any]:
+    raw: dict[str, Any] = yaml.safe_load((ROOT / "deploy/packs/sample-2026.yaml").read_text(encoding="utf-8"))
+    return raw
+
+
 def sample_pack(**changes: Any) -> Pack:
-    raw = yaml.safe_load((ROOT / "deploy/packs/sample-2026.yaml").read_text(encoding="utf-8"))
+    raw = copy.deepcopy(_sample())  # sooner made than read as YAML again
     # every mail alone, as it comes: a test of digests says that it wants them
     raw |= {"district": "gulou", "valid_to": date(2099, 12, 31), "grouping": None}
     raw.update(changes)

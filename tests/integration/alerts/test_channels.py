@@ -7,7 +7,7 @@ from pathlib import Path
 from deploy.stack.mosquitto import Mosquitto
 from deploy.stack.ports import free_ports
 from services.kernel.words import TelephoneUse
-from tests.contract.alerts.gateway import gateway_server
+from tests.contract.alerts.provider_server import provider_server
 from tests.contract.alerts.test_mqtt_topics import LIMIT_S, subscribed
 from tests.integration.alerts.scenario import (
     contact_record,
@@ -25,7 +25,7 @@ async def test_a_fire_reaches_the_centres_topic_and_a_broker_that_is_away_keeps_
 ) -> None:
     (port,) = free_ports(1)
     broker = Mosquitto(tmp_path / "mosquitto", port=port)
-    async with scenario(kafka_broker, database, tmp_path) as here, gateway_server() as provider:
+    async with scenario(kafka_broker, database, tmp_path) as here, provider_server() as provider:
         account = {
             "provider": "aliyun",
             "url": provider.url,
@@ -67,7 +67,7 @@ async def test_a_fire_reaches_the_centres_topic_and_a_broker_that_is_away_keeps_
             told = json.loads(centre.messages[0].payload)
         finally:
             broker.stop()
-    assert json.loads(provider.received[0][1]["TemplateParam"]) == {"name": "第U1医院"}
+    assert json.loads(provider.received[0].body["TemplateParam"]) == {"name": "第U1医院"}
     assert "hidden" not in here.logs()
     assert centre.messages[0].topic == "centre/fires"
     assert told["type"] == "cn.firenet.fire.notice.v1"

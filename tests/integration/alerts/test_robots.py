@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.contract.alerts.robot import listening
+from tests.contract.alerts.provider_server import robot_server
 from tests.integration.alerts.scenario import (
     contact_record,
     fire,
@@ -17,7 +17,7 @@ from tests.integration.alerts.scenario import (
 async def test_a_fire_refused_by_the_robots_code_is_told_again(
     kafka_broker: str, database: str, tmp_path: Path
 ) -> None:
-    async with scenario(kafka_broker, database, tmp_path) as here, listening() as robot:
+    async with scenario(kafka_broker, database, tmp_path) as here, robot_server() as robot:
         robot.answers = [b'{"errcode":310000,"errmsg":"sign not match"}']
         (here.folder / "centre-group").write_text(f"{robot.url}\nSECtest\n")
         here.start()
@@ -30,7 +30,7 @@ async def test_a_fire_refused_by_the_robots_code_is_told_again(
         )
         await here.until_row("SELECT 1 FROM alerts.notices WHERE channel = 'robot' AND state = 'accepted'")
         assert await here.one("SELECT attempts FROM alerts.notices WHERE channel = 'robot'") == 2
-        texts = [body["text"]["content"] for _, body in robot.received]
+        texts = [body["text"]["content"] for _, _, body in robot.received]
         assert len(texts) == 2
         assert texts[0] == texts[1]
         assert "火警" in texts[0]

@@ -1,17 +1,17 @@
 """Page and JSON API of adjustments: what waits, what is in force, ask for one, decide about one."""
 
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from services.console.adapters.web.acting import acting
 from services.console.adapters.web.api import MAX_OFFSET, Api, as_json, session_of
-from services.console.adapters.web.guard import CSRF_HEADER, check_csrf, check_origin
 from services.console.adapters.web.pages import SignedInPages
 from services.console.domain.accounts import Session
 from services.console.domain.adjustments import AdjustmentQuery, Decision, NewAdjustment
-from services.console.domain.errors import ConsoleError
 from services.console.metrics import Metrics
 from services.console.ports import Adjustments
 from services.kernel.words import AdjustmentKind, AdjustmentState, CountedAs, SignalKind
@@ -78,36 +78,22 @@ class AdjustmentApi:
         return as_json({"rows": await self._adjustments.in_force(session_of(request).viewer)})
 
     async def ask(self, request: Request, body: AdjustmentBody) -> Response:
-        session = _by_its_own_page(request)
-        outcome = "ok"
-        try:
-            adjustment_id = await self._adjustments.request(session.viewer, body.asked())
-        except ConsoleError as error:
-            outcome = error.code
-            raise
-        finally:
-            self._noted(session, "request", outcome, body.unit_id)
-        return as_json({"adjustment_id": adjustment_id})
+        async with self._acting(request, "request", body.unit_id) as session:
+            return as_json({"adjustment_id": await self._adjustments.request(session.viewer, body.asked())})
 
     async def decide(
         self, request: Request, adjustment_id: AdjustmentId, decision: Decision, body: DecisionBody
     ) -> Response:
-        session = _by_its_own_page(request)
-        outcome = "ok"
-        try:
+        async with self._acting(request, decision.value, adjustment_id) as session:
             state = await self._adjustments.decide(session.viewer, decision, adjustment_id, body.note)
-        except ConsoleError as error:
-            outcome = error.code
-            raise
-        finally:
-            self._noted(session, decision.value, outcome, adjustment_id)
-        return as_json({"state": state})
+            return as_json({"state": state})
 
-    def _noted(self, session: Session, action: str, outcome: str, about: str) -> None:
-        self._metrics.adjustments.labels(action, outcome).inc()
-        get_logger().info(
-            "adjustment_ordered", username=session.viewer.username, action=action, about=about, outcome=outcome
-        )
+    def _acting(self, request: Request, action: str, about: str) -> AbstractAsyncContextManager[Session]:
+        def tell(username: str, outcome: str) -> None:
+            self._metrics.adjustments.labels(action, outcome).inc()
+            get_logger().info("adjustment_ordered", username=username, action=action, about=about, outcome=outcome)
+
+        return acting(request, tell)
 
 
 def adjustment_routes(api: AdjustmentApi, pages: SignedInPages) -> APIRouter:
@@ -126,11 +112,3 @@ def adjustment_routes(api: AdjustmentApi, pages: SignedInPages) -> APIRouter:
     ours.add_api_route("/{adjustment_id}/{decision}", api.decide, methods=["POST"])
     router.include_router(ours)
     return router
-
-
-def _by_its_own_page(request: Request) -> Session:
-    """Return the session. Raises Forged for an order that another site caused."""
-    session = session_of(request)
-    check_origin(request)
-    check_csrf(session, request.headers.get(CSRF_HEADER))
-    return session

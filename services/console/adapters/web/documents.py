@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
@@ -10,11 +10,11 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from services.console.adapters.web.acting import acting
 from services.console.adapters.web.api import MAX_OFFSET, Api, as_json, session_of
-from services.console.adapters.web.guard import CSRF_HEADER, check_csrf, check_origin
 from services.console.domain.accounts import Session
 from services.console.domain.documents import File, InboxPage, Only, RawForm
-from services.console.domain.errors import ConsoleError, TooBusy
+from services.console.domain.errors import TooBusy
 from services.console.metrics import Metrics
 from services.console.ports import Documents
 from services.kernel.words import Language
@@ -124,22 +124,12 @@ class DocumentsApi:
         async with self._acting(request, "revoke", document_id) as session:
             return as_json(await self._documents.revoke(session.viewer, document_id, contact_id))
 
-    @asynccontextmanager
-    async def _acting(self, request: Request, act: str, document_id: str) -> AsyncIterator[Session]:
-        """Let only the page of the one who is signed in act, and write down how it ended."""
-        session = session_of(request)
-        check_origin(request)
-        check_csrf(session, request.headers.get(CSRF_HEADER))
-        outcome = "ok"
-        try:
-            yield session
-        except ConsoleError as error:
-            outcome = error.code
-            raise
-        finally:
+    def _acting(self, request: Request, act: str, document_id: str) -> AbstractAsyncContextManager[Session]:
+        def tell(username: str, outcome: str) -> None:
             self._metrics.document_acts.labels(act, "ok" if outcome == "ok" else "refused").inc()
-            username = session.viewer.username
             get_logger().info("document_act", act=act, document_id=document_id, username=username, outcome=outcome)
+
+        return acting(request, tell)
 
 
 def paper_of(document: Any, lang: Language) -> Response:

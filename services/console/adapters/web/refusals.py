@@ -6,9 +6,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from services.console.adapters.web.acting import acting
 from services.console.adapters.web.api import MAX_OFFSET, Api, as_json, session_of
-from services.console.adapters.web.guard import CSRF_HEADER, check_csrf, check_origin
-from services.console.domain.errors import ConsoleError
 from services.console.domain.refusals import RefusalQuery, State
 from services.console.metrics import Metrics
 from services.console.ports import Refusals
@@ -54,21 +53,12 @@ class RefusalApi:
         return as_json(await self._refusals.one(session_of(request).viewer, refusal_id))
 
     async def replay(self, request: Request, body: ReplayBody) -> Response:
-        session = session_of(request)
-        check_origin(request)
-        check_csrf(session, request.headers.get(CSRF_HEADER))
-        outcome = "ok"
-        try:
-            ordered = await self._refusals.replay(session.viewer, body.refusals)
-        except ConsoleError as error:
-            outcome = error.code
-            raise
-        finally:
+        def tell(username: str, outcome: str) -> None:
             self._metrics.replay_orders.labels(outcome).inc()
-            get_logger().info(
-                "replay_ordered", username=session.viewer.username, refusals=len(body.refusals), outcome=outcome
-            )
-        return as_json({"ordered": ordered})
+            get_logger().info("replay_ordered", username=username, refusals=len(body.refusals), outcome=outcome)
+
+        async with acting(request, tell) as session:
+            return as_json({"ordered": await self._refusals.replay(session.viewer, body.refusals)})
 
 
 def refusal_routes(api: RefusalApi) -> APIRouter:

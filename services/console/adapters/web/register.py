@@ -1,7 +1,6 @@
 """Page and JSON API of the register: look, try a form or a file, hand it in, decide, take files out."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from datetime import date
 from typing import Annotated, Literal
 from urllib.parse import quote
@@ -11,12 +10,11 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from starlette.responses import Response
 
+from services.console.adapters.web.acting import acting
 from services.console.adapters.web.api import MAX_OFFSET, Api, as_json, session_of
 from services.console.adapters.web.documents import Uploads
-from services.console.adapters.web.guard import CSRF_HEADER, check_csrf, check_origin
 from services.console.adapters.web.pages import SignedInPages
 from services.console.domain.accounts import Session
-from services.console.domain.errors import ConsoleError
 from services.console.domain.register import (
     EntityQuery,
     HandedIn,
@@ -147,26 +145,12 @@ class RegisterApi:
     ) -> Response:
         return as_json(await self._register.pack_changes(session_of(request).viewer, pack_id, version, former))
 
-    @asynccontextmanager
-    async def _acting(self, request: Request, act: str, about: str) -> AsyncIterator[Session]:
-        """Let only the page of the one who is signed in act, and write down how it ended."""
-        session = session_of(request)
-        check_origin(request)
-        check_csrf(session, request.headers.get(CSRF_HEADER))
-        outcome = "internal"
-        try:
-            yield session
-            outcome = "ok"
-        except ConsoleError as error:
-            outcome = error.code
-            raise
-        except RequestValidationError:
-            outcome = "bad_request"
-            raise
-        finally:
+    def _acting(self, request: Request, act: str, about: str) -> AbstractAsyncContextManager[Session]:
+        def tell(username: str, outcome: str) -> None:
             self._metrics.proposals.labels(act, outcome).inc()
-            username = session.viewer.username
             get_logger().info("register_act", act=act, about=about, username=username, outcome=outcome)
+
+        return acting(request, tell)
 
 
 async def _handed(request: Request, session: Session) -> HandedIn:

@@ -53,3 +53,18 @@ export const order = (path, body, patience = PATIENCE_MS) =>
     headers: { "Content-Type": "application/json", "X-CSRF-Token": account.csrf },
     body: JSON.stringify(body),
   });
+
+// Returns a way to ask of which the newest question alone is answered. It says whether it was: what comes late shows nothing.
+export function newestOf(take, fail) {
+  let newest = 0;
+  return async (path) => {
+    const mine = (newest += 1);
+    try {
+      const answer = await ask(path);
+      if (mine === newest) take(answer);
+    } catch (error) {
+      if (mine === newest) fail(error);
+    }
+    return mine === newest;
+  };
+}

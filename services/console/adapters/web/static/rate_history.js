@@ -1,6 +1,6 @@
 // Rates by day: whose, in which scope, when; as a chart, as a table, as a file.
 
-import { Refused, ask } from "./api.js";
+import { Refused, ask, newestOf } from "./api.js";
 import { byId, h, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import { RateChart } from "./rate_chart.js";
@@ -19,7 +19,6 @@ const view = { subject: query.get("of") && query.get("value") ? `${query.get("of
 let known = { subjects: [], scopes: {}, names: {}, district: null };
 let days = [];
 let periods = [];
-let generation = 0;
 
 const chart = new RateChart(byId("chart"), (index) => setText(byId("day"), index === null ? "" : sentence(days[index])));
 
@@ -71,20 +70,19 @@ async function begin() {
   else show(byId("empty"), true);
 }
 
-async function load() {
-  const mine = (generation += 1);
-  try {
-    const answer = await ask(`/api/v1/history?${asked()}`);
-    if (mine !== generation) return;
+const fetched = newestOf(
+  (answer) => {
     ({ days, periods } = answer);
     say(null);
-  } catch (error) {
-    if (mine !== generation) return;
-    days = [];
-    periods = [];
+  },
+  (error) => {
+    [days, periods] = [[], []];
     say(error);
-  }
-  draw();
+  },
+);
+
+async function load() {
+  if (await fetched(`/api/v1/history?${asked()}`)) draw();
 }
 
 function say(error) {

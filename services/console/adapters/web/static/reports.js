@@ -1,6 +1,6 @@
 // Which reports there are of a district, street or department: closed periods, and those that are not closed yet.
 
-import { Refused, ask } from "./api.js";
+import { Refused, ask, newestOf } from "./api.js";
 import { byId, h, say, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
@@ -14,7 +14,6 @@ const query = new URLSearchParams(location.search);
 let subject = query.get("of") && query.get("value") ? `${query.get("of")}:${query.get("value")}` : "";
 let known = { subjects: [], names: {}, district: null };
 let periods = [];
-let generation = 0;
 
 const subjectName = (one) => (one.dimension === "district" ? named(known.district, one.value) : named(known.names[one.value], one.value));
 
@@ -36,19 +35,19 @@ async function begin() {
   else show(byId("empty"), true);
 }
 
-async function load() {
-  const mine = (generation += 1);
-  try {
-    const answer = await ask(`/api/v1/reports?${asked()}`);
-    if (mine !== generation) return;
+const fetched = newestOf(
+  (answer) => {
     ({ periods } = answer);
     say("");
-  } catch (error) {
-    if (mine !== generation) return;
+  },
+  (error) => {
     periods = [];
     tell(error);
-  }
-  draw();
+  },
+);
+
+async function load() {
+  if (await fetched(`/api/v1/reports?${asked()}`)) draw();
 }
 
 const tell = (error) => say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true);
