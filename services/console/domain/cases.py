@@ -176,6 +176,7 @@ class CaseRow:
     receipts: tuple[Receipt, ...] = ()
     owner: Owner | None = None
     verified: Verified | None = None
+    address_en: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,3 +249,4 @@ class Fire:
     ended_at: datetime | None = None
     telephones: tuple[Telephone, ...] = ()
     verified: Verified | None = None
+    address_en: str = ""

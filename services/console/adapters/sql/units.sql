@@ -121,6 +121,10 @@ WHERE NOT EXISTS (SELECT FROM console.name_initials n WHERE n.name = u.name) LIM
 INSERT INTO console.name_initials (name, initials) SELECT * FROM unnest(%(names)s::text[], %(initials)s::text[])
 ON CONFLICT DO NOTHING
 
+-- english_addresses --
+SELECT id, body ->> 'address_en' FROM registry.in_force
+WHERE kind = 'unit' AND id = ANY(%(unit_ids)s) AND body ->> 'address_en' <> ''
+
 -- telephones --
 -- The unit's own numbers, then those of its contacts, as the register has them today.
 SELECT id, 'control_room', '', body ->> 'control_room_phone', 0 FROM registry.in_force

@@ -8,7 +8,7 @@ import { byId, h, icon, setText } from "./dom.js";
 import { history } from "./history.js";
 import { ladder } from "./ladder.js";
 import { account, on, state, writeView } from "./state.js";
-import { brief, componentName, has, listed, nameOf, now, recipientName, since, span, stamp, t, unitName, until } from "./text.js";
+import { addressOf, brief, componentName, has, listed, nameOf, now, recipientName, since, span, stamp, t, unitName, until } from "./text.js";
 import { phoneList } from "./phones.js";
 import { clauses } from "./clauses.js";
 import { comments, ownership, verification } from "./case_work.js";
@@ -120,7 +120,7 @@ function drawCase(detail) {
   const acked = row.acknowledged_at, answer = answerOf(row);
   frame(titleOf(row),
     h("p", { class: `badge-line k-${row.kind}` }, icon(KIND_ICON[row.kind] ?? "fault"), h("b", {}, t(`kind.${row.kind}`)), h("span", { class: "pill" }, t(`detail.state.${row.state}`)), row.verified ? h("span", { class: "pill" }, t("verify.pill", { finding: t(`verify.${row.verified.finding}`), who: row.verified.by, at: brief(row.verified.at) })) : null),
-    h("p", { class: "quiet" }, [nameOf("bodies", row.town), row.address].filter(Boolean).join(" · ")),
+    h("p", { class: "quiet" }, [nameOf("bodies", row.town), addressOf(row)].filter(Boolean).join(" · ")),
     row.kind === "fire" ? h("p", { class: "since-line" }, `${t("detail.alarm.at")} `, h("b", { class: "num" }, stamp(row.effective_at)), row.state === "open" ? h("span", { class: "lasts num quiet" }) : null) : null,
     detail.telephones.length ? section(t("phones.title"), phoneList(detail.telephones)) : row.unit_id && !account.department ? h("p", { class: "quiet" }, t("phones.none")) : null,
     detail.components.length ? section(t(row.kind === "fire" ? "detail.burns" : "detail.components"), components(detail.components, row)) : null,
@@ -253,7 +253,7 @@ function drawUnit(detail) {
     section(t("unit.cases"), detail.cases.length ? h("ul", { class: "case-marks" }, detail.cases.map((mark) =>
       h("li", {}, h("button", { type: "button", class: "link", onclick: () => openDrawer({ kind: "case", id: mark.case_id }) }, `${t(`kind.${mark.kind}`)} ${stepName({ plan: [] }, mark.step)}`), mark.next_step_at ? h("span", { class: "quiet num" }, ` → ${stepName({ plan: [] }, mark.next_step)} ${brief(mark.next_step_at)}`) : null, mark.acknowledged_by ? h("span", { class: "quiet" }, ` · ${t("case.acked", { who: mark.acknowledged_by, at: brief(mark.acknowledged_at) })}`) : null))) : h("p", { class: "quiet" }, t("unit.cases.none"))),
     section(t("detail.unit"), facts([
-      ["ID", row.unit_id], [t("unit.category"), nameOf("categories", row.category)], [t("unit.town"), `${nameOf("bodies", row.town)} ${row.community}`], [t("unit.address"), row.address],
+      ["ID", row.unit_id], [t("unit.category"), nameOf("categories", row.category)], [t("unit.town"), `${nameOf("bodies", row.town)} ${row.community}`], [t("unit.address"), addressOf(row)],
       [t("unit.lead"), row.routed ? nameOf("bodies", row.lead_department) : t("detail.aside", { what: nameOf("bodies", row.lead_department), note: t("unit.unrouted") })], [t("unit.copies"), listed(row.copy_departments.map((code) => nameOf("bodies", code)))],
       [t("unit.scopes"), listed(row.scopes.map((code) => nameOf("all_scopes", code)))], [t("unit.proof"), row.last_proof_at ? t("detail.aside", { what: stamp(row.last_proof_at), note: t("unit.proof.note") }) : ""],
     ])));
