@@ -1,6 +1,6 @@
 """The only wiring of the console: settings in, a running service or one command done."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -37,6 +37,7 @@ from services.console.settings import ConsoleSettings
 from services.console.worker.accounts import AccountDesk
 from services.console.worker.adjustments import AdjustmentDesk
 from services.console.worker.authentication import Authenticator, LoginLimits
+from services.console.worker.district_map import MapService
 from services.console.worker.documents import DocumentDesk, LinkThrottle
 from services.console.worker.history import HistoryService
 from services.console.worker.live import LiveBounds, LiveHub
@@ -47,6 +48,7 @@ from services.console.worker.register import RegisterDesk
 from services.console.worker.reports import ReportService
 from services.console.worker.shared import SharedReads
 from services.console.worker.system_health import SystemHealthService
+from services.kernel.position import gcj02_of, wgs84_of
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.postgres import open_pool
@@ -130,6 +132,7 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
                 StatusPages(http, settings.health_services, settings.health_broker, settings.health_deadline_s),
                 clock,
             ),
+            maps=MapService(read, clock, _shift(settings)),
             clock=clock,
             metrics=metrics,
             options=SiteOptions(
@@ -137,6 +140,8 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
                 behind_proxy=settings.behind_proxy,
                 mailbox_url=str(settings.mailbox_url) if settings.mailbox_url else None,
                 parts_file=settings.parts_file,
+                map_tiles=settings.map_tiles,
+                map_tiles_credit=settings.map_tiles_credit,
             ),
         )
         rates = RateExport(read=read, gauges=RateGauges(registry), metrics=metrics, every_s=settings.refresh_s)
@@ -162,6 +167,13 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
             await supervise(stop, tasks)
         finally:
             await orders.close()
+
+
+def _shift(settings: ConsoleSettings) -> Callable[[float, float], tuple[float, float]] | None:
+    """Return what turns positions of the register into those of the tiles; None where there is nothing to turn."""
+    if settings.map_tiles is None or settings.map_coordinates == settings.map_tiles_coordinates:
+        return None
+    return gcj02_of if settings.map_tiles_coordinates == "gcj02" else wgs84_of
 
 
 @asynccontextmanager

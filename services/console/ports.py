@@ -19,6 +19,7 @@ from services.console.domain.adjustments import (
 from services.console.domain.case_list import CaseQuery
 from services.console.domain.cases import CaseDetail, CaseList
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
+from services.console.domain.district_map import DistrictMap, MapQuery, MapUnit, Position
 from services.console.domain.documents import File, InboxPage, RawForm
 from services.console.domain.freshness import DataAge, PartitionVisibility
 from services.console.domain.history import HistoryQuery, RateHistory, Subject
@@ -359,6 +360,26 @@ class RateHistories(Protocol):
 
     async def history(self, query: HistoryQuery) -> RateHistory:
         """Return every day that is asked for; one that nothing is known of has no figure."""
+        ...
+
+
+class MapReads(Protocol):
+    """What the map is made of. Every method raises DataUnavailable without an answer in time."""
+
+    async def map_units(self, slice_: Slice, query: MapQuery) -> Sequence[MapUnit]:
+        """Return how the units of the slice stand, in that part of it."""
+        ...
+
+    async def positions(self) -> Mapping[str, Position]:
+        """Return the position that the register has of each unit, where it has one."""
+        ...
+
+
+class DistrictMaps(Protocol):
+    """What the pages may ask of the map. Raises DataUnavailable."""
+
+    async def now(self, viewer: Viewer, query: MapQuery) -> DistrictMap:
+        """Return the map of what the viewer may see."""
         ...
 
 

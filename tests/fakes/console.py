@@ -13,6 +13,7 @@ from services.console.domain.accounts import Account, Session, lock_until
 from services.console.domain.case_list import CasePlace, CaseQuery, CaseSort, CaseView
 from services.console.domain.cases import CaseDetail, CaseList, CaseRow, Fire
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
+from services.console.domain.district_map import MapQuery, MapUnit, Position
 from services.console.domain.errors import (
     AccountExists,
     BadCredentials,
@@ -90,6 +91,7 @@ class FakeReadModel:
         default_factory=lambda: [PartitionVisibility(0, T0, VisibilityState.CLEAR)]
     )
     known_names: Names = field(default_factory=lambda: Names(targets={scope: _target(scope) for scope in ("S1", "S2")}))
+    known_positions: dict[str, Position] = field(default_factory=dict)
     away: bool = False
     reads: Counter[str] = field(default_factory=Counter)
     gate: asyncio.Event | None = None
@@ -126,6 +128,23 @@ class FakeReadModel:
         found = [unit for unit in self._of(slice_) if _asked(unit, query)]
         found.sort(key=lambda unit: (pressing(unit), unit.unit_id))
         return UnitPage(len(found), tuple(found[query.offset : query.offset + query.limit]))
+
+    async def map_units(self, slice_: Slice, query: MapQuery) -> Sequence[MapUnit]:
+        await self._read("map_units")
+        return [
+            MapUnit(
+                unit.unit_id, unit.name, unit.name_en, unit.town, unit.community,
+                unit.connection, unit.health, unit.partly_connected,
+            )
+            for unit in self._of(slice_)
+            if unit.connection != "retired"
+            and query.town in (None, unit.town)
+            and query.community in (None, unit.community)
+        ]  # fmt: skip
+
+    async def positions(self) -> Mapping[str, Position]:
+        await self._read("positions")
+        return dict(self.known_positions)
 
     async def unit(self, slice_: Slice, unit_id: str, since: datetime) -> UnitDetail:
         await self._read("unit")

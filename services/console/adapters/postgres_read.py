@@ -33,6 +33,7 @@ from services.console.domain.cases import (
     Verified,
 )
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
+from services.console.domain.district_map import MapQuery, MapUnit, Position
 from services.console.domain.errors import DataUnavailable, NotFound
 from services.console.domain.freshness import PartitionVisibility
 from services.console.domain.passages import as_shown
@@ -99,6 +100,15 @@ class PostgresReadModel:
             found = await reader.all(SQL["units"], where=where, **parameters, offset=query.offset, limit=query.limit)
             marks = await self._marks(reader, [row[0] for row in found])
             return UnitPage(total, tuple(self._unit(row, marks) for row in found))
+
+    async def map_units(self, slice_: Slice, query: MapQuery) -> Sequence[MapUnit]:
+        async with self._snapshot(slice_) as reader:
+            found = await reader.all(SQL["map_units"], town=query.town, community=query.community)
+            return [MapUnit(*row) for row in found]
+
+    async def positions(self) -> Mapping[str, Position]:
+        async with self._snapshot() as reader:
+            return {row[0]: (row[1], row[2]) for row in await reader.all(SQL["positions"])}
 
     async def unit(self, slice_: Slice, unit_id: str, since: datetime) -> UnitDetail:
         async with self._snapshot(slice_) as reader:

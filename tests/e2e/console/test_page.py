@@ -401,6 +401,43 @@ async def test_each_role_finds_its_own_work_first_and_a_department_is_given_no_f
         assert await _serious(at.page) == []
 
 
+async def test_the_map_shows_where_it_is_wrong_by_shape_and_word_and_follows_the_stream(
+    chromium: Chromium, site: Console, scenario: Scenario
+) -> None:
+    with scenario.kept_registry():
+        scenario.register("U00000", longitude=118.15, latitude=26.65)
+        scenario.register("U00008", longitude=118.16, latitude=26.66)
+        async with desk(chromium, site) as at:
+            page = at.page
+            await page.goto(f"{site.url}/map")
+            await expect(page.locator("#marks li")).to_have_count(200)
+            await at.has("#views [aria-pressed=true]", "示意图")
+            await expect(page.locator(".ground .town")).to_have_count(8)
+            scenario.change("U00008", connection="offline")
+            await at.has(".mark-row .mark-what", "离线")
+            await at.has("#legend .s-offline", "1")
+            assert await page.locator(".mark-sign.s-offline use").first.get_attribute("href") in await _signs(page)
+            await page.get_by_role("button", name="按位置").click()
+            await expect(page.locator(".ground .mark-sign")).to_have_count(2)
+            await at.has("#note", "198 家单位没有登记坐标")
+            place = page.locator(".mark-sign.s-offline")
+            before = await place.get_attribute("transform")
+            await page.focus("#ground")
+            await page.keyboard.press("ArrowRight")
+            await expect(place).not_to_have_attribute("transform", before or "")
+            assert await _serious(page) == []
+            await page.locator(".mark-row").first.focus()
+            await page.keyboard.press("Enter")
+            await at.has("#drawer-title", "南街第8医院")
+            assert at.complaints == []
+
+
+async def _signs(page: Page) -> list[str]:
+    """What the list beside the map shows for the worst mark, as the map must show it."""
+    href = await page.locator(".mark-row .mark-icon use").first.get_attribute("href")
+    return [href or ""]
+
+
 async def test_filters_live_in_the_address(chromium: Chromium, site: Console, scenario: Scenario) -> None:
     scenario.change_all(["U00000", "U00008", "U00016"], connection="offline")
     scenario.change("U00005", health="fault")
