@@ -29,12 +29,12 @@ from services.console.adapters.status_pages import StatusPages
 from services.console.adapters.web.site import LinkParts, PageServer, SiteOptions, build_site
 from services.console.domain.account_audit import AccountAct, broken_at
 from services.console.domain.accounts import Account, BadAccount, checked_account, checked_password
-from services.console.domain.errors import NotFound
-from services.console.domain.screens import Screen, new_screen
+from services.console.domain.errors import AccountExists, NotFound
+from services.console.domain.screens import NewScreen, Screen
 from services.console.domain.viewer import Viewer
 from services.console.metrics import Metrics, RateGauges
 from services.console.settings import ConsoleSettings
-from services.console.worker.accounts import AccountDesk
+from services.console.worker.accounts import AccountDesk, open_screen
 from services.console.worker.adjustments import AdjustmentDesk
 from services.console.worker.authentication import Authenticator, LoginLimits
 from services.console.worker.district_map import MapService
@@ -231,16 +231,13 @@ async def add_screen(settings: ConsoleSettings, *, name: str, display_name: str,
 
     Not for the name of a person's account: that would lock the person out.
     """
-    screen, lasts = new_screen(name, display_name, days)
-    secrets, now = RandomSecrets(), SystemClock().now()
-    key = secrets.token()
+    act = AccountAct(SystemClock().now(), BY_COMMAND, "screen")
     async with _accounts(settings) as accounts:
-        there = await accounts.find(screen.username)
-        if there is not None and not there.viewer.is_screen:
-            raise BadAccount(f"name: {screen.username} is the account of a person")
-        await accounts.save(screen, now)
-        await accounts.open_session(secrets.digest(key), screen, secrets.token(), now, now + lasts)
-    return key, now + lasts
+        try:
+            made = await open_screen(accounts, RandomSecrets(), NewScreen(name, display_name, days), act)
+        except AccountExists:
+            raise BadAccount(f"name: {name} is the account of a person") from None
+    return made.key, made.until
 
 
 async def list_screens(settings: ConsoleSettings) -> Sequence[Screen]:

@@ -11,7 +11,7 @@ from services.console.domain.register import ProposalDecision
 from services.kernel.ratio import Ratio, floored
 
 REQUEST_OUTCOMES = ("ok", "client_error", "server_error")
-ACCOUNT_ACTS = ("password", "sign_out", "create", "edit", "reset", "disable")
+ACCOUNT_ACTS = ("password", "sign_out", "create", "edit", "reset", "disable", "screen")
 CASE_ACTS = ("acknowledge_all", "own", "release", "comment", "verify")
 
 

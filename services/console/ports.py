@@ -36,6 +36,7 @@ from services.console.domain.register import (
     Taken,
 )
 from services.console.domain.report import ListedPeriod, Report, ReportQuery, Sheet
+from services.console.domain.screens import NewScreen, Screen, ScreenKey
 from services.console.domain.system_health import ServiceSeen, Stored, SystemHealth
 from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
 from services.console.domain.viewer import BodyCode, Slice, Username, Viewer
@@ -187,6 +188,12 @@ class Accounts(Protocol):
     async def create(self, account: Account, act: AccountAct) -> None:
         """Raises AccountExists."""
         ...
+
+    async def put_screen(self, screen: Account, act: AccountAct) -> None:
+        """Create a screen, or name it anew; its key ends. Raises AccountExists for the name of a person."""
+        ...
+
+    async def screens(self) -> Sequence[Screen]: ...
 
     async def change_password(
         self, username: Username, verified: str, password_hash: str, act: AccountAct, *, keep: str
@@ -641,6 +648,10 @@ class AccountWork(Protocol):
         ...
 
     async def disable(self, viewer: Viewer, username: str) -> None: ...
+
+    async def make_screen(self, viewer: Viewer, asked: NewScreen) -> ScreenKey:
+        """Make a screen, or give it a new key in the place of the old. Raises AccountExists, BadAccountOrder."""
+        ...
 
     async def sign_out(self, viewer: Viewer, username: str) -> None:
         """End all sessions of an account."""

@@ -23,6 +23,7 @@ from services.console.domain.errors import (
 )
 from services.console.domain.freshness import PartitionVisibility
 from services.console.domain.rates import LIVE_RATE, RateCounts
+from services.console.domain.screens import Screen
 from services.console.domain.units import Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
 from services.console.domain.viewer import Slice, Username, Viewer
 from services.kernel.policy import Target
@@ -324,6 +325,22 @@ class FakeAccounts:
         if account.username in self.accounts:
             raise AccountExists
         self._done(act, account)
+
+    async def put_screen(self, screen: Account, act: AccountAct) -> None:
+        there = self.accounts.get(screen.username)
+        if there is not None and not there.viewer.is_screen:
+            raise AccountExists
+        self._done(act, replace(there or screen, display_name=screen.display_name, disabled=False))
+
+    async def screens(self) -> Sequence[Screen]:
+        def until(name: str) -> datetime | None:
+            return max((ends for username, _, ends in self.sessions.values() if username == name), default=None)
+
+        return [
+            Screen(each.username, each.display_name, each.disabled, until(each.username))
+            for each in self.accounts.values()
+            if each.viewer.is_screen
+        ]
 
     async def change_password(
         self, username: Username, verified: str, password_hash: str, act: AccountAct, *, keep: str

@@ -61,6 +61,10 @@ class PostgresAccounts:
         if not await self._done(act, SQL["account_create"], values):
             raise AccountExists
 
+    async def put_screen(self, screen: Account, act: AccountAct) -> None:
+        if not await self._done(act, SQL["screen_save"], _whole(screen, act.at)):
+            raise AccountExists
+
     async def change_password(
         self, username: Username, verified: str, password_hash: str, act: AccountAct, *, keep: str
     ) -> None:

@@ -77,6 +77,8 @@ class AccountRow:
     locked_until: datetime | None
     own: bool
     screen: bool
+    opens_until: datetime | None = None
+    """Of a screen: when its key opens nothing any more; None: it opens nothing now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ def _text(value: ast.expr) -> str:
     if isinstance(value, ast.Subscript):  # cut to a length
         value = value.value
     if isinstance(value, ast.JoinedStr):
-        return "".join(part.value if isinstance(part, ast.Constant) else "7" for part in value.values)
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "7" for part in value.values)
     return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else ""
 
 

@@ -15,6 +15,14 @@ ON CONFLICT (username) DO UPDATE SET role = excluded.role, department = excluded
     disabled = false, failed_logins = 0, locked_until = NULL, administers = excluded.administers, one_time_until = NULL
 RETURNING {account_columns}
 
+-- screen_save --
+-- Never in the place of a person's account: that would lock the person out.
+INSERT INTO console.accounts (username, role, department, display_name, password_hash, created_at, administers)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (username) DO UPDATE SET display_name = excluded.display_name, disabled = false
+WHERE console.accounts.role = 'screen'
+RETURNING {account_columns}
+
 -- account_create --
 INSERT INTO console.accounts (
     username, role, department, display_name, password_hash, created_at, administers, one_time_until

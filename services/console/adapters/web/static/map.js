@@ -17,6 +17,7 @@ const HEALTH = ["fire", "fault", "isolated", "partly_isolated"];
 const ORDER = ["fire", "offline", "partly", "never_connected", "fault", "isolated", "partly_isolated", "unknown", "late", "commissioning", "online", "exempt"];
 const WELL = ["online", "exempt"];
 const PAN = 80;
+const NAME = 8; // letters of a community's name below its mark; the list has all of it
 const query = new URLSearchParams(location.search);
 const where = { town: query.get("town"), community: query.get("community") };
 const ground = byId("ground");
@@ -93,12 +94,13 @@ function text(x, y, name, what) {
 
 const sprite = new URL("icons.svg", import.meta.url).pathname;
 
-function drawMark(mark, [x, y]) {
+function drawMark(mark, [x, y], name = "") {
   const many = mark.unit_id === null, size = many ? 24 : 18;
   const well = WELL.includes(mark.worst);
   const group = svg("g", { class: `mark-sign s-${mark.worst}${well ? " well" : ""}${keyOf(mark) === hot ? " hot" : ""}`, transform: `translate(${Math.round(x)} ${Math.round(y)})` });
   group.append(svg("circle", { r: size / 2 + 3, class: "under" }), svg("use", { href: `${sprite}#${mark.worst}`, x: -size / 2, y: -size / 2, width: size, height: size }));
   if (many) group.append(text(0, size / 2 + 12, "mark-count num", well ? number(unitsOf(mark)) : `${number(mark.shapes[mark.worst])}/${number(unitsOf(mark))}`));
+  if (name) group.append(text(0, size / 2 + 26, "mark-name", name.length > NAME ? `${name.slice(0, NAME - 1)}…` : name));
   const title = svg("title", {});
   title.textContent = `${titleOf(mark)} · ${summary(mark)}`;
   group.append(title);
@@ -137,7 +139,7 @@ function drawScheme(width) {
   const { boxes, places, height } = scheme(found.marks, width, (town) => nameOf("bodies", town));
   const frames = boxes.map((box) => svg("g", { class: "town" }, svg("rect", { x: box.x, y: box.y, width: box.width, height: box.height, rx: 8 }), text(box.x + 7, box.y + 17, "town-name", box.name),
     ...box.labels.map((label) => text(box.x + 7, box.y + label.y + 2, "community-name", label.text))));
-  const marks = found.marks.map((mark, index) => drawMark(mark, places[index]));
+  const marks = found.marks.map((mark, index) => drawMark(mark, places[index], mark.unit_id ? "" : mark.community));
   return svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, ...frames, ...marks);
 }
 

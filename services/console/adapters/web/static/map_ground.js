@@ -3,7 +3,8 @@
 export const TILE = 256;
 const MOST_ZOOM = 18;
 const LEAST_ZOOM = 3;
-const CELL = 26; // of one mark in the scheme
+const CELL = [26, 26]; // of the mark of a unit in the scheme
+const WIDE = [104, 62]; // of that of a community, with its name and count below
 const GAP = 14;
 const HEAD = 24; // the name above a street or community
 const LETTER = 13; // wide, at the least a street's name needs its letters
@@ -53,6 +54,7 @@ export function tilesOf(view, width, height) {
 // Streets as boxes from left to right, in each its communities, in each its marks: { boxes, places, height }.
 // `nameOf` gives the name of a street; `places` says where each mark stands, in the order of `marks`.
 export function scheme(marks, width, nameOf) {
+  const [cellWidth, cellHeight] = marks.some((mark) => !mark.unit_id) ? WIDE : CELL;
   const towns = new Map();
   marks.forEach((mark, index) => {
     const communities = towns.get(mark.town) ?? towns.set(mark.town, new Map()).get(mark.town);
@@ -64,8 +66,8 @@ export function scheme(marks, width, nameOf) {
   for (const [town, communities] of [...towns].sort(([one], [other]) => (one < other ? -1 : 1))) {
     const name = nameOf(town), most = Math.max(...[...communities.values()].map((found) => found.length));
     const inside = width - 4 * GAP;
-    const per = Math.max(1, Math.min(Math.floor(inside / CELL), Math.max(4, Math.ceil(Math.sqrt(most * 2)))));
-    const wide = Math.min(inside, Math.max(per * CELL, name.length * LETTER));
+    const per = Math.max(1, Math.min(Math.floor(inside / cellWidth), Math.max(cellWidth === CELL[0] ? 4 : 1, Math.ceil(Math.sqrt(most * 2)))));
+    const wide = Math.min(inside, Math.max(per * cellWidth, name.length * LETTER));
     if (x + wide + GAP > width - GAP && x > GAP) {
       x = GAP;
       y += tallest + GAP;
@@ -79,9 +81,9 @@ export function scheme(marks, width, nameOf) {
         at += HEAD - 4;
       }
       indices.forEach((index, number) => {
-        places[index] = [x + GAP / 2 + (number % per) * CELL + CELL / 2, y + at + Math.floor(number / per) * CELL + CELL / 2];
+        places[index] = [x + GAP / 2 + (number % per) * cellWidth + cellWidth / 2, y + at + Math.floor(number / per) * cellHeight + CELL[1] / 2];
       });
-      at += Math.ceil(indices.length / per) * CELL + 4;
+      at += Math.ceil(indices.length / per) * cellHeight + 4;
     }
     box.height = at + 4;
     boxes.push(box);
