@@ -58,9 +58,9 @@ READY_WITHIN_S = 10
 BY_COMMAND = "command line"
 """Who did it, in the audit of accounts: no account has a space in its name."""
 DEMO = (
-    ("brigade", "brigade", None, "消防救援大队 · 值班员"),
-    ("centre", "centre", None, "监控中心 · 值班员"),
-    ("health", "department", "health", "卫生健康局"),
+    ("brigade", "brigade", None, "消防救援大队 · 值班员", "Fire brigade, duty officer"),
+    ("centre", "centre", None, "监控中心 · 值班员", "Monitoring centre, duty officer"),
+    ("health", "department", "health", "卫生健康局", "Health Bureau"),
 )
 
 
@@ -192,12 +192,21 @@ async def add_account(
     display_name: str,
     password: str,
     administers: bool = False,
+    display_name_en: str = "",
 ) -> Viewer:
     """Create the account or replace it; its sessions end. Raises BadAccount."""
-    viewer = checked_account(username, role, department, display_name, administers=administers)
+    viewer = checked_account(
+        username, role, department, display_name, administers=administers, display_name_en=display_name_en
+    )
     hashed = await Argon2Passwords().hash(checked_password(password))
     account = Account(
-        viewer.username, viewer.role, viewer.department, viewer.display_name, hashed, administers=administers
+        viewer.username,
+        viewer.role,
+        viewer.department,
+        viewer.display_name,
+        hashed,
+        administers=administers,
+        display_name_en=display_name_en,
     )
     async with _accounts(settings) as accounts:
         await accounts.put(account, AccountAct(SystemClock().now(), BY_COMMAND, "create"))
@@ -248,7 +257,7 @@ async def list_screens(settings: ConsoleSettings) -> Sequence[Screen]:
 async def demo_accounts(settings: ConsoleSettings) -> list[tuple[Viewer, str]]:
     """Create or renew one account of each role; return each with its new password."""
     made = []
-    for username, role, department, display_name in DEMO:
+    for username, role, department, display_name, display_name_en in DEMO:
         password = generated_password()
         viewer = await add_account(
             settings,
@@ -256,6 +265,7 @@ async def demo_accounts(settings: ConsoleSettings) -> list[tuple[Viewer, str]]:
             role=role,
             department=department,
             display_name=display_name,
+            display_name_en=display_name_en,
             password=password,
         )
         made.append((viewer, password))

@@ -355,6 +355,7 @@ class FakeAccounts:
         changed = replace(
             self._there(described.username), role=described.role, department=described.department,
             display_name=described.display_name, administers=described.administers,
+            display_name_en=described.display_name_en,
         )  # fmt: skip
         self._done(act, changed)
 

@@ -28,7 +28,7 @@ def _link(row: Row) -> AccountLink:
 def _whole(account: Account, now: datetime) -> list[object]:
     return [
         account.username, account.role.value, account.department, account.display_name, account.password_hash, now,
-        account.administers,
+        account.administers, account.display_name_en,
     ]  # fmt: skip
 
 
@@ -75,7 +75,7 @@ class PostgresAccounts:
     async def edit(self, described: Viewer, act: AccountAct) -> None:
         values = [
             described.role.value, described.department, described.display_name, described.administers,
-            described.username,
+            described.display_name_en, described.username,
         ]  # fmt: skip
         if not await self._done(act, SQL["account_edit"], values):
             raise NotFound
@@ -145,8 +145,8 @@ class PostgresAccounts:
             row = await cursor.fetchone()
             if row is None:
                 return None
-            account = account_of(row[:10])
-            return Session(account.viewer, row[10], row[11], account.one_time_until is not None)
+            account = account_of(row[:11])
+            return Session(account.viewer, row[11], row[12], account.one_time_until is not None)
 
     async def close_session(self, token_hash: str) -> None:
         async with translated(self._deadline_s), self._pool.connection() as connection:

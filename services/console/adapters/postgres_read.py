@@ -72,7 +72,8 @@ class PostgresReadModel:
 
     async def names(self) -> Names:
         async with self._snapshot() as reader:
-            return rows.names(await reader.all(SQL["packs"]), await reader.all(SQL["departments"]))
+            found = rows.names(await reader.all(SQL["packs"]), await reader.all(SQL["departments"]))
+            return replace(found, people={row[0]: (row[0], row[1]) for row in await reader.all(SQL["people"])})
 
     async def live_counts(self) -> Sequence[tuple[str, RateCounts]]:
         async with self._snapshot() as reader:

@@ -92,6 +92,7 @@ class AccountDesk:
             hashed,
             administers=made.administers,
             one_time_until=until,
+            display_name_en=made.display_name_en,
         )
         await self._accounts.create(account, self._act(viewer, "create"))
         return password
@@ -163,7 +164,12 @@ def _described(asked: NewAccount) -> Viewer:
         if asked.role is Role.SCREEN:
             raise BadAccount("a screen is made as one: it has a key and no password")
         return checked_account(
-            asked.username, asked.role, asked.department, asked.display_name, administers=asked.administers
+            asked.username,
+            asked.role,
+            asked.department,
+            asked.display_name,
+            administers=asked.administers,
+            display_name_en=asked.display_name_en,
         )
     except BadAccount as error:
         raise BadAccountOrder(str(error)) from error
@@ -183,6 +189,7 @@ def _row(account: Account, viewer: Viewer, now: datetime) -> AccountRow:
         role=account.role,
         department=account.department,
         display_name=account.display_name,
+        display_name_en=account.display_name_en,
         administers=account.administers,
         disabled=account.disabled,
         one_time_until=account.one_time_until,

@@ -23,7 +23,7 @@ from tests.integration.console.scenario import Scenario
 LIMIT_S = 60.0
 """A busy machine is no database that is away."""
 
-ANN = Account(Username("ann"), Role.CENTRE, None, "安", "hash")
+ANN = Account(Username("ann"), Role.CENTRE, None, "安", "hash", display_name_en="Ann")
 BEA = Account(Username("bea"), Role.DEPARTMENT, BodyCode("health"), "贝", "hash")
 
 

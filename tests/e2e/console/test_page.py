@@ -354,8 +354,10 @@ async def test_the_language_switches_at_once_and_is_remembered(
             (".ack", "Acknowledge"),
         ):
             await at.has(selector, text)
+        scenario.execute("UPDATE console.accounts SET display_name_en = 'Duty desk' WHERE username = 'centre'")
         await at.page.reload()
         await at.has("#cases-title", "Cases")
+        await at.has(".who", "Duty desk")
         assert await at.page.evaluate("document.documentElement.lang") == "en"
         shown = await at.page.evaluate("document.body.innerText")
         assert not [line for line in shown.splitlines() if "处置" in line or "联网率" in line]

@@ -54,10 +54,13 @@ class AccountBody(BaseModel):
     role: Role
     department: str | None = Field(default=None, max_length=64)
     display_name: str = Field(min_length=1, max_length=100)
+    display_name_en: str = Field(default="", max_length=100)
     administers: bool = False
 
     def described(self, username: str) -> NewAccount:
-        return NewAccount(username, self.role, self.department or None, self.display_name, self.administers)
+        return NewAccount(
+            username, self.role, self.department or None, self.display_name, self.administers, self.display_name_en
+        )
 
 
 class NewAccountBody(AccountBody):

@@ -5,7 +5,7 @@ import { byId, h, patchList, say, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
 import { on } from "./state.js";
-import { listed, number, stamp, t } from "./text.js";
+import { listed, named, number, stamp, t } from "./text.js";
 
 const API = "/api/v1/accounts";
 const DAYS = 365; // that a new key of a screen opens it
@@ -55,7 +55,7 @@ const makeRow = () => h("li", { class: "adjustment" }, h("div", {}, h("p", { cla
 function updateRow(element, row) {
   const [text, acts] = element.children;
   const [what, middle, small] = text.children;
-  what.replaceChildren(h("b", {}, `${row.display_name} · ${row.username}`), " ", h("span", { class: `badge ${row.disabled ? "rejected" : "approved"}` }, t(row.disabled ? "account.disabled" : "account.active")));
+  what.replaceChildren(h("b", {}, `${named([row.display_name, row.display_name_en], "")} · ${row.username}`), " ", h("span", { class: `badge ${row.disabled ? "rejected" : "approved"}` }, t(row.disabled ? "account.disabled" : "account.active")));
   setText(middle, listed([t(`role.${row.role}`), row.department, row.administers && t("account.administrator")].filter(Boolean)));
   setText(small, listed([
     row.screen && !row.disabled && (row.opens_until ? t("screen.until", { at: minute(row.opens_until) }) : t("screen.ended")),
@@ -132,7 +132,7 @@ function showOnce(about, secret, title = "account.once") {
 function edit(row) {
   editing = row;
   const { elements } = byId("form");
-  for (const name of ["username", "display_name", "role", "department"]) elements[name].value = row[name] ?? "";
+  for (const name of ["username", "display_name", "display_name_en", "role", "department"]) elements[name].value = row[name] ?? "";
   elements.administers.checked = row.administers;
   draw();
   byId("form").scrollIntoView({ block: "nearest" });
@@ -159,7 +159,7 @@ async function save(event) {
   event.preventDefault();
   const { elements } = byId("form");
   const role = elements.role.value;
-  const body = { role, display_name: elements.display_name.value, department: role === "department" ? elements.department.value : null, administers: role === "centre" && elements.administers.checked };
+  const body = { role, display_name: elements.display_name.value, display_name_en: elements.display_name_en.value, department: role === "department" ? elements.department.value : null, administers: role === "centre" && elements.administers.checked };
   const username = elements.username.value;
   try {
     if (editing) {

@@ -95,8 +95,8 @@ function update(element, fire) {
   setText(part("fire-where"), [nameOf("bodies", fire.town), addressOf(fire), fire.kind === "fire" ? "" : t(`look.${fire.kind}`)].filter(Boolean).join(" · "));
   setText(part("fire-parts"), componentsOf(fire));
   setText(part("fire-at"), fire.ended_at ? t("fire.from_to", { from: brief(fire.since), to: brief(fire.ended_at) }) : t("fire.since", { at: clock(fire.since) }));
-  setText(part("fire-ack"), fire.acknowledged_at ? t("fire.acked", { who: fire.acknowledged_by, at: brief(fire.acknowledged_at) }) : "");
-  setText(part("fire-verified"), fire.verified ? t("verify.pill", { finding: t(`verify.${fire.verified.finding}`), who: fire.verified.by, at: brief(fire.verified.at) }) : "");
+  setText(part("fire-ack"), fire.acknowledged_at ? t("fire.acked", { who: nameOf("people", fire.acknowledged_by), at: brief(fire.acknowledged_at) }) : "");
+  setText(part("fire-verified"), fire.verified ? t("verify.pill", { finding: t(`verify.${fire.verified.finding}`), who: nameOf("people", fire.verified.by), at: brief(fire.verified.at) }) : "");
   patchList(part("fire-calls"), fire.ended_at ? [] : fire.telephones.slice(0, CALLS), (phone) => `${phone.role} ${phone.name} ${phone.number} ${state.lang}`, (phone) => callLink(phone), () => {});
   setText(part("fire-open"), t("fire.open"));
 }
