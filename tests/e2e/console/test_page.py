@@ -13,9 +13,10 @@ import pytest
 import pytest_asyncio
 from axe_core_python.base import AXE_SCRIPT
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import Locator, Page, async_playwright, expect
+from playwright.async_api import Locator, Page, Route, async_playwright, expect
 
 from services.kernel.calendar import CHINA
+from services.kernel.position import gcj02_of
 from tests.integration.console.harness import PASSWORD, Console, console
 from tests.integration.console.scenario import Scenario, Unit, district
 
@@ -432,6 +433,36 @@ async def test_the_map_shows_where_it_is_wrong_by_shape_and_word_and_follows_the
             await page.keyboard.press("Enter")
             await at.has("#drawer-title", "南街第8医院")
             assert at.complaints == []
+
+
+async def test_tiles_come_from_the_operators_server_and_positions_are_shifted_to_it(
+    chromium: Chromium, scenario: Scenario
+) -> None:
+    asked: list[str] = []
+
+    async def tile(route: Route) -> None:
+        asked.append(route.request.url)
+        await route.fulfill(status=200, content_type="image/svg+xml", body="<svg xmlns='http://www.w3.org/2000/svg'/>")
+
+    tiles = {
+        "map_tiles": "http://tiles.test/{z}/{x}/{y}.png",
+        "map_tiles_credit": "某图",
+        "map_tiles_coordinates": "gcj02",
+    }
+    with scenario.kept_registry():
+        scenario.register("U00000", longitude=118.15, latitude=26.65)
+        async with console(scenario.dsn, **tiles) as site, desk(chromium, site) as at:
+            await at.page.route("http://tiles.test/**", tile)
+            await at.page.goto(f"{site.url}/map")
+            await expect(at.page.locator(".ground .mark-sign")).to_have_count(1)
+            await at.has("main", "某图")
+            await expect(at.page.locator(".ground .tiles image").first).to_be_attached()
+            told = await at.page.evaluate("fetch('/api/v1/map').then(answer => answer.json())")
+            (mark,) = [mark for mark in told["marks"] if mark["at"]]
+            assert mark["at"] == pytest.approx(gcj02_of(118.15, 26.65))
+            assert at.complaints == [], "the policy of the page lets that host in"
+    assert asked
+    assert all(re.fullmatch(r"http://tiles\.test/\d+/\d+/\d+\.png", url) for url in asked)
 
 
 async def _signs(page: Page) -> list[str]:

@@ -55,7 +55,7 @@ const makeRow = () => h("li", { class: "adjustment" }, h("div", {}, h("p", { cla
 function updateRow(element, row) {
   const [text, acts] = element.children;
   const [what, middle, small] = text.children;
-  what.replaceChildren(h("b", {}, `${named([row.display_name, row.display_name_en], "")} · ${row.username}`), " ", h("span", { class: `badge ${row.disabled ? "rejected" : "approved"}` }, t(row.disabled ? "account.disabled" : "account.active")));
+  what.replaceChildren(h("b", {}, `${named([row.display_name, row.display_name_en], "")} · ${row.username}`), " ", row.screen && !row.disabled ? "" : h("span", { class: `badge ${row.disabled ? "rejected" : "approved"}` }, t(row.disabled ? "account.disabled" : "account.active")));
   setText(middle, listed([t(`role.${row.role}`), row.department, row.administers && t("account.administrator")].filter(Boolean)));
   setText(small, listed([
     row.screen && !row.disabled && (row.opens_until ? t("screen.until", { at: minute(row.opens_until) }) : t("screen.ended")),

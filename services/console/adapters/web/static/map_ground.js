@@ -56,11 +56,15 @@ export function tilesOf(view, width, height) {
 export function scheme(marks, width, nameOf) {
   const [cellWidth, cellHeight] = marks.some((mark) => !mark.unit_id) ? WIDE : CELL;
   const towns = new Map();
-  marks.forEach((mark, index) => {
+  // By name, not by state: a mark stays where the reader learned that it is.
+  const key = (mark) => `${mark.community} ${mark.unit_id ?? ""}`;
+  const order = marks.map((_, index) => index).sort((one, other) => (key(marks[one]) < key(marks[other]) ? -1 : 1));
+  for (const index of order) {
+    const mark = marks[index];
     const communities = towns.get(mark.town) ?? towns.set(mark.town, new Map()).get(mark.town);
     const name = mark.unit_id ? mark.community : "";
     (communities.get(name) ?? communities.set(name, []).get(name)).push(index);
-  });
+  }
   const boxes = [], places = [];
   let x = GAP, y = GAP, tallest = 0;
   for (const [town, communities] of [...towns].sort(([one], [other]) => (one < other ? -1 : 1))) {
