@@ -13,6 +13,7 @@ import { nameOf, number, t, unitName } from "./text.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const AGAIN_MS = 2000; // of a district where much happens: no sooner than this
+const SETTLED_MS = 1200; // the server answers equal questions once a second: what it kept from before the change is gone then
 const HEALTH = ["fire", "fault", "isolated", "partly_isolated"];
 const ORDER = ["fire", "offline", "partly", "never_connected", "fault", "isolated", "partly_isolated", "unknown", "late", "commissioning", "online", "exempt"];
 const WELL = ["online", "exempt"];
@@ -68,7 +69,7 @@ function again() {
   waiting ??= setTimeout(() => {
     waiting = null;
     load();
-  }, Math.max(0, readAt + AGAIN_MS - performance.now()));
+  }, Math.max(SETTLED_MS, readAt + AGAIN_MS - performance.now()));
 }
 
 function go(change) {
@@ -99,7 +100,7 @@ function drawMark(mark, [x, y], name = "") {
   const well = WELL.includes(mark.worst);
   const group = svg("g", { class: `mark-sign s-${mark.worst}${well ? " well" : ""}${keyOf(mark) === hot ? " hot" : ""}`, transform: `translate(${Math.round(x)} ${Math.round(y)})` });
   group.append(svg("circle", { r: size / 2 + 3, class: "under" }), svg("use", { href: `${sprite}#${mark.worst}`, x: -size / 2, y: -size / 2, width: size, height: size }));
-  if (many) group.append(text(0, size / 2 + 12, "mark-count num", well ? number(unitsOf(mark)) : `${number(mark.shapes[mark.worst])}/${number(unitsOf(mark))}`));
+  if (many) group.append(text(0, size / 2 + 12, "mark-count num", well ? number(unitsOf(mark)) : t("map.of", { n: number(mark.shapes[mark.worst]), all: number(unitsOf(mark)) })));
   if (name) group.append(text(0, size / 2 + 26, "mark-name", name.length > NAME ? `${name.slice(0, NAME - 1)}…` : name));
   const title = svg("title", {});
   title.textContent = `${titleOf(mark)} · ${summary(mark)}`;
