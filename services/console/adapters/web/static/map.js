@@ -96,12 +96,12 @@ function text(x, y, name, what) {
 const sprite = new URL("icons.svg", import.meta.url).pathname;
 
 function drawMark(mark, [x, y], name = "") {
-  const many = mark.unit_id === null, size = many ? 24 : 18;
+  const many = mark.unit_id === null, half = many ? 12 : 9;
   const well = WELL.includes(mark.worst);
   const group = svg("g", { class: `mark-sign s-${mark.worst}${well ? " well" : ""}${keyOf(mark) === hot ? " hot" : ""}`, transform: `translate(${Math.round(x)} ${Math.round(y)})` });
-  group.append(svg("circle", { r: size / 2 + 3, class: "under" }), svg("use", { href: `${sprite}#${mark.worst}`, x: -size / 2, y: -size / 2, width: size, height: size }));
-  if (many) group.append(text(0, size / 2 + 12, "mark-count num", well ? number(unitsOf(mark)) : t("map.of", { n: number(mark.shapes[mark.worst]), all: number(unitsOf(mark)) })));
-  if (name) group.append(text(0, size / 2 + 26, "mark-name", name.length > NAME ? `${name.slice(0, NAME - 1)}…` : name));
+  group.append(svg("circle", { r: half + 3, class: "under" }), svg("use", { href: `${sprite}#${mark.worst}`, x: -half, y: -half, width: 2 * half, height: 2 * half }));
+  if (many) group.append(text(0, half + 12, "mark-count num", well ? number(unitsOf(mark)) : t("map.of", { n: number(mark.shapes[mark.worst]), all: number(unitsOf(mark)) })));
+  if (name) group.append(text(0, half + 26, "mark-name", name.length > NAME ? `${name.slice(0, NAME - 1)}…` : name));
   const title = svg("title", {});
   title.textContent = `${titleOf(mark)} · ${summary(mark)}`;
   group.append(title);
